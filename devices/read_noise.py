@@ -1,0 +1,191 @@
+"""Multiplicative noise of a read: a cell programmed to g [S] is read as ξ g. Memoryless models and their products."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from devices._checks import Floats, number
+
+State = Any
+
+
+class ReadNoise(ABC):
+    """The factor ξ by which one read of a cell differs from its programmed conductance.
+
+    A subclass says what is drawn on every read (`sample`) and gives the exact mean and variance (`moments`).
+    """
+
+    #: ξ is normal and fresh on every read: a sum over independent cells is one normal, exactly.
+    collapses: ClassVar[bool] = False
+
+    @abstractmethod
+    def moments(self, g: Floats) -> tuple[Floats, Floats]:
+        """Return mean and variance of ξ for cells of conductance g [S], each of g's shape."""
+
+    @abstractmethod
+    def sample(
+        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+    ) -> tuple[Floats, State]:
+        """Return ξ of shape (n_reads, *g.shape) for reads `period` [s] apart, and the state after them."""
+
+    def init(self, g: Floats, *, rng: np.random.Generator) -> State:
+        """Return the state that consecutive reads carry, drawn once per chip; None for memoryless noise."""
+        return None
+
+
+def _like(g: Floats, mean: float, variance: float) -> tuple[Floats, Floats]:
+    g = np.asarray(g, dtype=np.float64)
+    return np.full(g.shape, mean), np.full(g.shape, variance)
+
+
+@dataclass(frozen=True)
+class NoNoise(ReadNoise):
+    """ξ = 1: every read returns the programmed conductance."""
+
+    collapses: ClassVar[bool] = True
+
+    def moments(self, g: Floats) -> tuple[Floats, Floats]:
+        return _like(g, 1.0, 0.0)
+
+    def sample(
+        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+    ) -> tuple[Floats, State]:
+        return np.ones((n_reads, *np.shape(g))), state
+
+
+@dataclass(frozen=True)
+class BlankOut(ReadNoise):
+    """ξ ~ Bernoulli(p): the cell conducts with probability p, drawn on every read (Detorakis et al. 2019, sec. 3.1).
+
+    E ξ = p, Var ξ = p (1 − p). Raises ValueError for p outside (0, 1).
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        number("BlankOut.p", self.p, above=0, below=1)
+
+    def moments(self, g: Floats) -> tuple[Floats, Floats]:
+        return _like(g, self.p, self.p * (1 - self.p))
+
+    def sample(
+        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+    ) -> tuple[Floats, State]:
+        return (rng.random((n_reads, *np.shape(g))) < self.p).astype(np.float64), state
+
+
+@dataclass(frozen=True)
+class GaussianNoise(ReadNoise):
+    """ξ ~ N(1, sigma²), drawn on every read; `sigma` is the standard deviation of ξ, the relative read noise ΔG/G.
+
+    Negative conductances have probability Φ(−1/sigma): 16 % at sigma = 1, the paper's setting. `LognormalNoise` is the
+    physical stand-in with the same two moments (PHYSICS: an NSM feels only these two).
+    """
+
+    sigma: float = 1.0
+    collapses: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        number("GaussianNoise.sigma", self.sigma, at_least=0)
+
+    def moments(self, g: Floats) -> tuple[Floats, Floats]:
+        return _like(g, 1.0, self.sigma**2)
+
+    def sample(
+        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+    ) -> tuple[Floats, State]:
+        return 1 + self.sigma * rng.standard_normal((n_reads, *np.shape(g))), state
+
+
+@dataclass(frozen=True)
+class LognormalNoise(ReadNoise):
+    """ξ = exp(s Z − s²/2), positive with mean 1, drawn on every read; `sigma` is the standard deviation of ξ.
+
+    s² = ln(1 + sigma²), so that Var ξ = e^{s²} − 1 = sigma².
+    """
+
+    sigma: float = 1.0
+
+    def __post_init__(self) -> None:
+        number("LognormalNoise.sigma", self.sigma, at_least=0)
+
+    def moments(self, g: Floats) -> tuple[Floats, Floats]:
+        return _like(g, 1.0, self.sigma**2)
+
+    def sample(
+        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+    ) -> tuple[Floats, State]:
+        s2 = np.log1p(self.sigma**2)
+        return np.exp(np.sqrt(s2) * rng.standard_normal((n_reads, *np.shape(g))) - s2 / 2), state
+
+
+@dataclass(frozen=True)
+class PowerLawNoise(ReadNoise):
+    """Normal read noise with σ_G = coefficient · g_ref · (g / g_ref)^gamma [S], drawn on every read.
+
+    `coefficient` is the relative noise ΔG/G at `g_ref` [S]; γ = 1 is purely multiplicative (the network normalises
+    itself), γ = ½ thermal-like, γ = 0 additive. An NSM then fires with Φ(α^{1−γ} x) after a common gain α.
+    A cell with g = 0 is read without noise.
+    """
+
+    coefficient: float
+    gamma: float
+    g_ref: float
+    collapses: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        number("PowerLawNoise.coefficient", self.coefficient, at_least=0)
+        number("PowerLawNoise.gamma", self.gamma)
+        number("PowerLawNoise.g_ref", self.g_ref, above=0, unit="S")
+
+    def _relative(self, g: Floats) -> Floats:
+        g = np.asarray(g, dtype=np.float64)
+        ratio = np.where(g > 0, g / self.g_ref, 1.0)
+        return np.where(g > 0, self.coefficient * ratio ** (self.gamma - 1), 0.0)
+
+    def moments(self, g: Floats) -> tuple[Floats, Floats]:
+        return np.ones(np.shape(g)), self._relative(g) ** 2
+
+    def sample(
+        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+    ) -> tuple[Floats, State]:
+        return 1 + self._relative(g) * rng.standard_normal((n_reads, *np.shape(g))), state
+
+
+@dataclass(frozen=True)
+class Product(ReadNoise):
+    """ξ = Π ξ_k of independent factors: mean Π m_k, variance Π (m_k² + v_k) − Π m_k²."""
+
+    factors: tuple[ReadNoise, ...]
+
+    def __init__(self, *factors: ReadNoise):
+        for f in factors:
+            if not isinstance(f, ReadNoise):
+                raise ValueError(f"Product: {f!r} is not a ReadNoise; give read-noise objects, as Product(a, b)")
+        object.__setattr__(self, "factors", factors)
+
+    def __repr__(self) -> str:
+        return f"Product({', '.join(map(repr, self.factors))})"
+
+    def moments(self, g: Floats) -> tuple[Floats, Floats]:
+        mean, second = np.ones(np.shape(g)), np.ones(np.shape(g))
+        for f in self.factors:
+            m, v = f.moments(g)
+            mean, second = mean * m, second * (v + m**2)
+        return mean, second - mean**2
+
+    def init(self, g: Floats, *, rng: np.random.Generator) -> State:
+        return tuple(f.init(g, rng=rng) for f in self.factors)
+
+    def sample(
+        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+    ) -> tuple[Floats, State]:
+        xi = np.ones((n_reads, *np.shape(g)))
+        after = []
+        for f, s in zip(self.factors, state or (None,) * len(self.factors), strict=True):
+            factor, s = f.sample(g, s, n_reads, rng=rng, period=period)
+            xi *= factor
+            after.append(s)
+        return xi, tuple(after)

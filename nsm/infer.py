@@ -1,0 +1,56 @@
+"""Monte-Carlo inference in software: mean softmax over samples, then the most probable class."""
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
+
+from devices._checks import array, integer
+from devices._rng import RNG
+from nsm.layers import reseed
+
+Floats = NDArray[np.float64]
+_BLOCK = 1000  # images per pass: bounds memory
+
+
+def check_labels(y: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Return y as int64 of shape (n,), or raise ValueError."""
+    labels = np.asarray(y)
+    if labels.shape != (n,):
+        raise ValueError(f"labels have shape {labels.shape}; {n} images need ({n},)")
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"labels have dtype {labels.dtype}; give class numbers as integers")
+    return labels.astype(np.int64)
+
+
+def softmax(logits: Floats) -> Floats:
+    """Return exp(l)/Σ exp(l) over the last axis."""
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
+    """Return logits (samples, batch, classes) of independent noisy passes of `model` in software.
+
+    x: (batch, inputs), finite. Every pass draws afresh in every stochastic layer; same `rng`, same draws.
+    """
+    integer("samples", samples, at_least=1)
+    images = torch.as_tensor(array("x", x), dtype=next(model.parameters()).dtype)
+    reseed(model, rng)
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        blocks = [torch.stack([model(b) for _ in range(samples)]) for b in images.split(_BLOCK)]
+    model.train(training)
+    return torch.cat(blocks, dim=1).double().numpy()
+
+
+def predict_proba(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
+    """Return class probabilities (batch, classes): the mean softmax over `samples` noisy passes in software."""
+    return np.asarray(softmax(sample(model, x, samples, rng=rng)).mean(axis=0))
+
+
+def error_rate(model: nn.Module, x: ArrayLike, y: ArrayLike, samples: int, *, rng: RNG = None) -> float:
+    """Return the fraction of images whose most probable class is wrong, in software."""
+    p = predict_proba(model, x, samples, rng=rng)
+    return float((p.argmax(axis=1) != check_labels(y, len(p))).mean())

@@ -1,0 +1,155 @@
+"""Training: one loop for every network, resumable after a kill, the same whether it was interrupted or not."""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from devices._checks import array, integer, number
+from devices._rng import RNG, child, seed_sequence, stream
+from nsm.checkpoint import FORMAT, describe, read_tensors, write_tensors
+from nsm.infer import check_labels, error_rate
+from nsm.layers import NSMLinear, reseed
+
+
+def progress_bar(*, enabled: bool = True) -> Progress:
+    """Return the progress bar that everything over a second shows."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, TextColumn("{task.fields[note]}"), disable=not enabled, transient=True)
+
+
+def initialise(model: nn.Sequential, x: ArrayLike, *, rng: RNG = None) -> None:
+    """Set β and b of every NSM layer so that its erf argument has mean 0 and standard deviation 1 over `x`.
+
+    With t = w·z/‖w‖ and its mean μ and standard deviation σ over the batch: β = 1/σ, b = −μ ‖w‖ √(2 Var ξ)/σ
+    (Detorakis et al. 2019, eq. 8, here exact with the bias; for real-valued inputs ‖w∘x‖ stands for ‖w‖ in t and its
+    batch mean in b). Layers are set in order, each on the noisy states of those before. A layer with `beta="native"`
+    keeps its β; one without bias keeps its mean.
+    """
+    reseed(model, rng)
+    z = torch.as_tensor(array("x", x, ndim=2), dtype=next(model.parameters()).dtype)
+    with torch.no_grad():
+        for layer in model:
+            if isinstance(layer, NSMLinear):
+                product, norm, _ = layer._terms(z)
+                t = product / norm.clamp_min(torch.finfo(norm.dtype).tiny)
+                if layer.beta_mode == "learned":
+                    layer.beta.copy_(1 / t.std(dim=0, correction=0).clamp_min(1e-6))
+                if layer.bias is not None:
+                    size = norm if norm.ndim == 1 else norm.mean(dim=0)
+                    layer.bias.copy_(-t.mean(dim=0) * size * layer.s * layer.beta)
+            z = layer(z)
+
+
+def _recipe(model: nn.Module, x: Tensor, y: Tensor, **settings: Any) -> dict[str, Any]:
+    """Return what a checkpoint must share with the run that resumes it."""
+    data = hashlib.sha256(x.numpy().tobytes() + y.numpy().tobytes()).hexdigest()[:16]
+    return {"architecture": describe(model), "data": data, **settings}
+
+
+def _save_state(path: Path, model: nn.Module, optimiser: torch.optim.Adam, done: int, recipe: Any, history: Any) -> None:
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
+    note = {"recipe": recipe, "epochs_done": done, "history": history}
+    write_tensors(tensors, path, {"format": FORMAT, "training": json.dumps(note)})
+
+
+def _load_state(path: Path, model: nn.Module, optimiser: torch.optim.Adam, recipe: Any) -> tuple[int, list[Any]]:
+    tensors, metadata = read_tensors(path)
+    note = json.loads(metadata.get("training", "{}"))
+    if note.get("recipe") != json.loads(json.dumps(recipe)):
+        found = note.get("recipe") or {}
+        differ = sorted(k for k in recipe if found.get(k) != json.loads(json.dumps(recipe[k])))
+        raise ValueError(
+            f"checkpoint {path} is of another training (it differs in {', '.join(differ)}); "
+            "name another file, or delete this one to start anew"
+        )
+    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("adam."):
+            _, index, name = key.split(".")
+            state.setdefault(int(index), {})[name] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    return note["epochs_done"], note["history"]
+
+
+def fit(
+    model: nn.Module,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    epochs: int,
+    rng: RNG,
+    lr: float = 1e-3,
+    batch: int = 100,
+    weight_decay: float = 0.0,
+    label_smoothing: float = 0.0,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    validation_samples: int = 10,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Train `model` in place with Adam on the cross-entropy, the rate falling to 0 along a cosine; return the history.
+
+    x: (n, inputs) finite; y: (n,) class numbers. One row per epoch: epoch, loss, and the error on `validation`
+    (images, labels) where given. Order of images and noise of epoch e are drawn from `rng` and e alone, so that a run
+    that was killed and resumes from `checkpoint` (written after every epoch) ends bit for bit where it would have.
+    Raises ValueError for bad data or settings, or a checkpoint of another training.
+    """
+    integer("epochs", epochs, at_least=1)
+    integer("batch", batch, at_least=1)
+    number("lr", lr, above=0)
+    number("weight_decay", weight_decay, at_least=0)
+    number("label_smoothing", label_smoothing, at_least=0, below=1)
+    images = torch.as_tensor(array("x", x), dtype=torch.float32)
+    labels = torch.as_tensor(check_labels(y, len(images)))
+    seed = seed_sequence(rng)
+    identity = [int(k) for k in seed.generate_state(4)]
+    settings = dict(epochs=epochs, lr=lr, batch=batch, weight_decay=weight_decay, label_smoothing=label_smoothing)
+    recipe = _recipe(model, images, labels, seed=identity, **settings) if checkpoint else None
+    optimiser = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
+    steps = math.ceil(len(images) / batch)
+    done, history = 0, []
+    if checkpoint and Path(checkpoint).exists():
+        done, history = _load_state(Path(checkpoint), model, optimiser, recipe)
+    with progress_bar(enabled=progress) as bar:
+        task = bar.add_task("training", total=epochs * steps, completed=done * steps, note="")
+        for epoch in range(done, epochs):
+            reseed(model, child(seed, epoch, 0))
+            torch_state = torch.get_rng_state()
+            torch.manual_seed(int(child(seed, epoch, 2).generate_state(1)[0]))  # nn.Dropout knows only this stream
+            order = torch.from_numpy(stream(seed, epoch, 1).permutation(len(images)))
+            model.train()
+            total = 0.0
+            for step in range(steps):
+                progress_made = (epoch * steps + step) / (epochs * steps)
+                optimiser.param_groups[0]["lr"] = lr * 0.5 * (1 + math.cos(math.pi * progress_made))
+                rows = order[step * batch : (step + 1) * batch]
+                loss = nn.functional.cross_entropy(model(images[rows]), labels[rows], label_smoothing=label_smoothing)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                total += float(loss.detach()) * len(rows)
+                bar.update(task, advance=1)
+            torch.set_rng_state(torch_state)
+            row = {"epoch": epoch + 1, "loss": total / len(images)}
+            if not np.isfinite(row["loss"]):
+                raise FloatingPointError(f"the loss became {row['loss']} in epoch {epoch + 1}; lower lr (it is {lr:g})")
+            if validation is not None:
+                row["error"] = error_rate(model, *validation, validation_samples, rng=child(seed, epoch, 3))
+            history.append(row)
+            if checkpoint:
+                _save_state(Path(checkpoint), model, optimiser, epoch + 1, recipe, history)
+            bar.update(task, note=" ".join(f"{k} {v:.4g}" for k, v in row.items()))
+    model.eval()
+    return pd.DataFrame(history)

@@ -154,6 +154,40 @@ class PowerLawNoise(ReadNoise):
         return 1 + self._relative(g) * rng.standard_normal((n_reads, *np.shape(g))), state
 
 
+@dataclass(frozen=True, kw_only=True)
+class LogConductanceNoise(ReadNoise):
+    """Normal read noise with σ_G = coefficient · log10(g / g_unit) · √(ln((t + t_r)/(2 t_r))) [S], fresh on every read.
+
+    `coefficient` [S], `g_unit` [S] (no noise at or below it), `t` [s] since programming, `t_r` [s] read time: 1/f noise
+    seen from t_r to t, as published for CMO/HfOx RRAM (Falcone et al. 2025, arXiv:2502.04524).
+    """
+
+    coefficient: float
+    g_unit: float = 1e-6
+    t: float = 1.0
+    t_r: float = 1e-6
+    collapses: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        number("LogConductanceNoise.coefficient", self.coefficient, at_least=0, unit="S")
+        number("LogConductanceNoise.g_unit", self.g_unit, above=0, unit="S")
+        number("LogConductanceNoise.t_r", self.t_r, above=0, unit="s")
+        number("LogConductanceNoise.t", self.t, at_least=self.t_r, unit="s")
+
+    def _relative(self, g: Floats) -> Floats:
+        ratio = np.maximum(np.asarray(g, dtype=np.float64) / self.g_unit, 1.0)
+        window = np.sqrt(np.log((self.t + self.t_r) / (2 * self.t_r)))
+        return self.coefficient * np.log10(ratio) * window / (ratio * self.g_unit)
+
+    def moments(self, g: Floats) -> tuple[Floats, Floats]:
+        return np.ones(np.shape(g)), self._relative(g) ** 2
+
+    def sample(
+        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+    ) -> tuple[Floats, State]:
+        return 1 + self._relative(g) * rng.standard_normal((n_reads, *np.shape(g))), state
+
+
 @dataclass(frozen=True)
 class Product(ReadNoise):
     """ξ = Π ξ_k of independent factors: mean Π m_k, variance Π (m_k² + v_k) − Π m_k²."""

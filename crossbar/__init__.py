@@ -1,0 +1,10 @@
+from crossbar.array import TiledArray as TiledArray
+from crossbar.hardware import Hardware as Hardware
+from crossbar.mapping import BalancedPair as BalancedPair
+from crossbar.mapping import DifferentialPair as DifferentialPair
+from crossbar.mapping import Mapping as Mapping
+from crossbar.mapping import ReferenceColumn as ReferenceColumn
+from crossbar.neurons import NeuronArray as NeuronArray
+from crossbar.periphery import Adc as Adc
+from crossbar.periphery import Comparator as Comparator
+from crossbar.tile import Tile as Tile

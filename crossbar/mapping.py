@@ -1,0 +1,90 @@
+"""Weights to conductances and back, at a fixed siemens per weight. The one place where the transpose happens.
+
+Weights are (outputs, inputs) as in the paper and torch; conductance arrays are (word lines, bit lines).
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from devices import Device
+from devices._checks import Floats, array, number
+
+
+class Mapping(ABC):
+    """How a signed weight becomes two positive conductances, w = (g_pos − g_neg) / siemens_per_weight."""
+
+    @abstractmethod
+    def span(self, device: Device) -> float:
+        """Return the largest k |w| [S] that the device's range can hold, k the siemens per weight."""
+
+    @abstractmethod
+    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+        """Return g_pos, g_neg [S] for k·w of shape (word lines, bit lines)."""
+
+    def siemens_per_weight(self, w_max: float, device: Device) -> float:
+        """Return k [S] at which |w| = w_max just fills the device's range."""
+        return self.span(device) / number("w_max", w_max, above=0)
+
+    def conductances(self, w: Floats, device: Device, siemens_per_weight: float) -> tuple[Floats, Floats]:
+        """Return target conductances g_pos, g_neg [S] of weights w (outputs, inputs).
+
+        g_pos is (inputs, outputs) = (word lines, bit lines); g_neg too, or (inputs, 1) for a shared reference column.
+        Raises ValueError for NaN, a wrong shape, or weights outside the mapped range.
+        """
+        weights = array("w", w, ndim=2)
+        k = number("siemens_per_weight", siemens_per_weight, above=0, unit="S")
+        w_max = self.span(device) / k
+        largest = np.abs(weights).max(initial=0.0)
+        if largest > w_max * (1 + 1e-9):
+            raise ValueError(
+                f"weights up to |w| = {largest:.6g} do not fit: at {k:.4g} S per weight the device's range holds "
+                f"|w| <= {w_max:.6g}; lower siemens_per_weight, or clip the weights"
+            )
+        return self._targets(k * weights.T, device)
+
+    def weights(self, g_pos: Floats, g_neg: Floats, siemens_per_weight: float) -> Floats:
+        """Return the weights (outputs, inputs) that conductances (word lines, bit lines) [S] stand for."""
+        return np.ascontiguousarray(((np.asarray(g_pos) - np.asarray(g_neg)) / siemens_per_weight).T)
+
+
+@dataclass(frozen=True)
+class DifferentialPair(Mapping):
+    """One-sided pair: one cell carries |w| above g_min, the other rests at g_min. G± = g_min + k max(±w, 0)."""
+
+    def span(self, device: Device) -> float:
+        return device.g_max - device.g_min
+
+    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+        g_pos, g_neg = device.g_min + np.maximum(kw, 0), device.g_min + np.maximum(-kw, 0)
+        return np.minimum(g_pos, device.g_max), np.minimum(g_neg, device.g_max)
+
+
+@dataclass(frozen=True)
+class BalancedPair(Mapping):
+    """Pair around the middle of the range: G± = (g_min + g_max)/2 ± k w/2."""
+
+    def span(self, device: Device) -> float:
+        return device.g_max - device.g_min
+
+    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+        middle = (device.g_min + device.g_max) / 2
+        half = np.clip(kw / 2, device.g_min - middle, device.g_max - middle)
+        return middle + half, middle - half
+
+
+@dataclass(frozen=True)
+class ReferenceColumn(Mapping):
+    """One cell per weight around the middle, G = (g_min + g_max)/2 + k w, and one reference column at the middle.
+
+    The reference is a dummy bit line beside the tile (not counted in `tile_shape`), shared by all its outputs: its
+    read noise is common to them.
+    """
+
+    def span(self, device: Device) -> float:
+        return (device.g_max - device.g_min) / 2
+
+    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+        middle = (device.g_min + device.g_max) / 2
+        return np.clip(middle + kw, device.g_min, device.g_max), np.full((len(kw), 1), middle)

@@ -1,0 +1,122 @@
+"""A layer of neurons on tiles: the gated array, the ungated copy with gain a_i, and the bias."""
+
+import math
+
+import numpy as np
+
+from crossbar.array import TiledArray
+from crossbar.hardware import Hardware
+from devices._checks import Floats, array
+from devices._rng import RNG, child, seed_sequence
+
+
+class NeuronArray:
+    """u_i = Σ_j (ξ_ij + a_i) w_ij x_j + b_i on tiles: a gated array, a copy without gate, and bias word lines.
+
+    The copy is a second programming of the same weights whose current is multiplied by a_i; it is built only where an
+    a_i differs from 0. Bias word lines are ungated, driven with an input of one, as many as the largest |b_i| needs.
+    """
+
+    def __init__(self, main: TiledArray, copy: TiledArray | None, bias_lines: TiledArray | None, a: Floats, threshold: Floats):
+        self.main = main
+        self.copy = copy
+        self.bias_lines = bias_lines
+        self.a = a
+        self.threshold = threshold
+        self.hardware = main.hardware
+        self.inputs, self.outputs = main.inputs, main.outputs
+        self.siemens_per_weight = main.siemens_per_weight
+
+    @classmethod
+    def program(
+        cls,
+        w: Floats,
+        hardware: Hardware,
+        *,
+        siemens_per_weight: float,
+        a: Floats | None = None,
+        b: Floats | None = None,
+        rng: RNG,
+    ) -> "NeuronArray":
+        """Return tiles programmed with w (outputs, inputs), gains a and biases b (outputs,), in weight units.
+
+        Copy and bias are programmed independently of the main array, with the device's own error. Raises ValueError for
+        NaN, a wrong shape, weights outside the mapped range, or an a_i ≠ 0 where the hardware has no copy.
+        """
+        weights = array("w", w, ndim=2)
+        n, k = len(weights), siemens_per_weight
+        gains = np.zeros(n) if a is None else array("a", a, shape=(n,))
+        biases = np.zeros(n) if b is None else array("b", b, shape=(n,))
+        if hardware.copy == "none" and gains.any():
+            raise ValueError(
+                f'copy = "none" needs every a_i = 0, but they span {gains.min():.4g} to {gains.max():.4g}; train with '
+                'beta="native", or choose copy = "programmed" or "ideal"'
+            )
+        seed = seed_sequence(rng)
+        main = TiledArray.program(weights, hardware, siemens_per_weight=k, rng=child(seed, 0))
+        copy = bias_lines = None
+        if gains.any():
+            cells = hardware.ungated() if hardware.copy == "programmed" else hardware.exact()
+            copy = TiledArray.program(weights, cells, siemens_per_weight=k, rng=child(seed, 1))
+        if hardware.bias == "word_line" and biases.any():
+            w_max = hardware.mapping.span(hardware.device) / k
+            lines = math.ceil(np.abs(biases).max() / w_max * (1 - 1e-12))
+            each = np.repeat(biases[:, None] / lines, lines, axis=1)
+            bias_lines = TiledArray.program(each, hardware.ungated(), siemens_per_weight=k, rng=child(seed, 2))
+        threshold = biases if hardware.bias == "reference" else np.zeros(n)
+        return cls(main, copy, bias_lines, gains, threshold)
+
+    def read(self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1) -> Floats:
+        """Return u (inputs · reads_per_input, outputs) in weight units, before the comparator; see `TiledArray.read`."""
+        seed = seed_sequence(rng)
+
+        def read(part: TiledArray, stream_index: int) -> Floats:
+            source = child(seed, stream_index)
+            return part.read(x, rng=source, sampling=sampling, reads_per_input=reads_per_input)
+
+        u = read(self.main, 0)
+        if self.copy is not None:
+            u += self.a * read(self.copy, 1)
+        if self.bias_lines is not None:
+            ones = np.ones((len(u), self.bias_lines.inputs))
+            u += self.bias_lines.read(ones, rng=child(seed, 2), sampling=sampling)
+        return u + self.threshold
+
+    def moments(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs)."""
+        mean, variance = self.main.moments(x)
+        if self.copy is not None:
+            m, v = self.copy.moments(x)
+            mean, variance = mean + self.a * m, variance + self.a**2 * v
+        if self.bias_lines is not None:
+            m, v = self.bias_lines.moments(np.ones((1, self.bias_lines.inputs)))
+            mean, variance = mean + m, variance + v
+        return mean + self.threshold, variance
+
+    def static_to_noise_ratio(self) -> Floats:
+        """Return, per output, the variance that the copy's programming puts on u over the variance of one read, x = ±1.
+
+        a_i² Σ_j (σ²(G⁺) + σ²(G⁻) + level error) / k² over Var u_i: above 1 the copy's static error exceeds the noise
+        that computes. Infinite where there is a copy and no noise; 0 without a copy.
+        """
+        if self.copy is None:
+            return np.zeros(self.outputs)
+        device = self.copy.hardware.device
+        cells = sum(device.write.sigma(g) ** 2 + device.step**2 / 12 for g in self.copy.conductances())
+        static = self.a**2 * np.sum(cells, axis=0) / self.siemens_per_weight**2
+        _, noise = self.moments(np.ones((1, self.inputs)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(static > 0, static / noise[0], 0.0)
+
+    def age(self, seconds: float) -> None:
+        """Let `seconds` [s] pass in every tile."""
+        for part in self._parts():
+            part.age(seconds)
+
+    def scale_conductances(self, factor: float) -> None:
+        """Multiply every conductance, copy and bias word lines included, by one factor: a common-mode gain."""
+        for part in self._parts():
+            part.scale_conductances(factor)
+
+    def _parts(self) -> list[TiledArray]:
+        return [part for part in (self.main, self.copy, self.bias_lines) if part is not None]

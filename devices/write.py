@@ -1,0 +1,61 @@
+"""Write models: what a cell's conductance becomes when it is programmed to a target. Drawn once per chip, static."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from devices._checks import Floats, number
+
+
+class WriteModel(ABC):
+    """How far a programmed conductance lands from its target."""
+
+    @abstractmethod
+    def sigma(self, target: Floats) -> Floats:
+        """Return the standard deviation of the programmed conductance [S] around `target` [S]."""
+
+    @abstractmethod
+    def program(self, target: Floats, *, rng: np.random.Generator) -> Floats:
+        """Return programmed conductances [S] of target's shape, never negative; every cell draws its own error."""
+
+
+@dataclass(frozen=True)
+class IdealWrite(WriteModel):
+    """The cell lands on its target."""
+
+    def sigma(self, target: Floats) -> Floats:
+        return np.zeros(np.shape(target))
+
+    def program(self, target: Floats, *, rng: np.random.Generator) -> Floats:
+        return np.array(target, dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateDependentError(WriteModel):
+    """Normal programming error whose size depends on the target: σ(g) = scale · Σ_k c_k (g/g_ref)^k [S], floored at 0.
+
+    `coefficients` c_k [S] in ascending powers, `g_ref` [S]; `scale` multiplies the published error and is there to be
+    swept. A draw below zero is clipped to 0 S. The form of the published fits of Wan 2022, Milo 2021 and Falcone 2025.
+    """
+
+    coefficients: tuple[float, ...]
+    g_ref: float = 1.0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coefficients", tuple(self.coefficients))
+        if not self.coefficients:
+            raise ValueError("StateDependentError.coefficients is empty; give at least the constant term [S]")
+        for c in self.coefficients:
+            number("StateDependentError.coefficients", c, unit="S")
+        number("StateDependentError.g_ref", self.g_ref, above=0, unit="S")
+        number("StateDependentError.scale", self.scale, at_least=0)
+
+    def sigma(self, target: Floats) -> Floats:
+        polynomial = np.polynomial.polynomial.polyval(np.asarray(target, float) / self.g_ref, self.coefficients)
+        return self.scale * np.maximum(polynomial, 0)
+
+    def program(self, target: Floats, *, rng: np.random.Generator) -> Floats:
+        g = np.asarray(target, dtype=np.float64)
+        return np.maximum(g + self.sigma(g) * rng.standard_normal(g.shape), 0)

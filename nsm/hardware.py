@@ -1,0 +1,161 @@
+"""From a trained network to a chip: one seeded programming of every tile."""
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from crossbar import Hardware, NeuronArray
+from devices._checks import Floats, number
+from devices._rng import RNG, child, seed_sequence, stream
+from nsm.baselines import SigmoidLinear
+from nsm.layers import Binarize, NSMLinear
+from nsm.mapped import ArrayStep, DigitalStep, MappedNetwork
+
+MAPPABLE = ("NSMLinear", "SigmoidLinear", "Linear", "Binarize", "ReLU", "Dropout", "Flatten")
+_PRECISE_COPY = 1.0  # static-to-noise ratio above which the copy's programming error outweighs the noise that computes
+
+
+def _numpy(t: Tensor | None) -> Floats | None:
+    return None if t is None else t.detach().cpu().double().numpy()
+
+
+def noise_of_reads(w: Floats, hardware: Hardware, siemens_per_weight: float) -> tuple[Floats, Floats]:
+    """Return mean and variance of the factor ξ' by which each row of w (outputs, inputs) is read, (outputs,) each.
+
+    The gate's factor times that of the cell that carries the weight; where the cells' noise depends on the conductance,
+    the mean over |w| and the variance over w². The pedestal at g_min is no part of ξ'.
+    """
+    targets = hardware.mapping.conductances(w, hardware.device, siemens_per_weight)
+    carrying = np.maximum(*targets).T
+    cell_mean, cell_variance = hardware.device.read_noise.moments(carrying)
+    gate_mean, gate_variance = (float(m) for m in hardware.gate.moments(np.array(hardware.device.g_max)))
+    mean = gate_mean * cell_mean
+    variance = (gate_variance + gate_mean**2) * (cell_variance + cell_mean**2) - mean**2
+    size = np.abs(w) + np.finfo(float).tiny  # a row of zeros: the plain average
+    return np.average(mean, weights=size, axis=1), np.average(variance, weights=size**2 + np.finfo(float).tiny, axis=1)
+
+
+def _nsm_parameters(
+    layer: NSMLinear, w: Floats, hardware: Hardware, k: float, name: str
+) -> tuple[Floats, Floats, dict[str, Any]]:
+    """Return a', b' that keep β and c = b/(√(2 Var ξ) ‖w‖) under the hardware's noise: a' = β s' − E ξ', b' = b s'/s."""
+    mean, variance = noise_of_reads(w, hardware, k)
+    if (variance <= 0).any():
+        raise ValueError(
+            f"{name}: the hardware's reads are free of noise, so no firing probability can be kept; give Hardware a gate, "
+            "such as devices.BlankOut(p=0.5), or the device a read_noise"
+        )
+    beta, s_new = _numpy(layer.beta), np.sqrt(2 * variance)
+    a = beta * s_new - mean
+    b = np.zeros(len(w)) if layer.bias is None else _numpy(layer.bias) * s_new / layer.s
+    if hardware.copy == "none":
+        if layer.beta_mode != "native":
+            raise ValueError(
+                f'{name}: copy = "none" needs a_i = 0, but this network learned a_i from {a.min():.4g} to {a.max():.4g}; '
+                'train with beta="native", or choose copy = "programmed" or "ideal"'
+            )
+        a = np.zeros_like(a)
+    rows = {"beta_min": beta.min(), "beta_max": beta.max(), "a_min": a.min(), "a_max": a.max()}
+    native = mean / s_new
+    return a, b, {**rows, "beta_of_device": float(native.mean())}
+
+
+def _full_scale(neurons: NeuronArray, k: float) -> float:
+    adc = neurons.hardware.adc
+    if adc is not None and adc.full_scale is not None:
+        return adc.full_scale
+    largest = np.abs(neurons.main.weights).sum(axis=1)
+    if neurons.bias_lines is not None:
+        largest = largest + np.abs(neurons.bias_lines.weights.sum(axis=1))
+    return float((largest + np.abs(neurons.threshold)).max()) * k * neurons.hardware.read_voltage
+
+
+def _array_step(
+    name: str, layer: nn.Module, hardware: Hardware, scale: float, seed: np.random.SeedSequence
+) -> ArrayStep:
+    w = _numpy(layer.weight)  # type: ignore[arg-type]
+    assert w is not None
+    if not np.isfinite(w).all():
+        raise ValueError(f"{name} holds NaN or infinite weights; train it again before mapping")
+    w_max = float(np.abs(w).max())
+    if w_max == 0:
+        raise ValueError(f"{name} has only zero weights; there is nothing to map")
+    k = hardware.mapping.siemens_per_weight(w_max, hardware.device)  # fixed by the unscaled network
+    extra: dict[str, Any] = {}
+    kind, cells, a = "linear", hardware.ungated(), None
+    b = _numpy(getattr(layer, "bias", None))
+    if isinstance(layer, NSMLinear):
+        kind, cells = "nsm", hardware
+        a, b, extra = _nsm_parameters(layer, w, hardware, k, name)
+    elif isinstance(layer, SigmoidLinear):
+        kind = "sigmoid"
+    wanted, clipped = scale * w, np.clip(scale * w, -w_max, w_max)
+    b = None if b is None else scale * b
+    neurons = NeuronArray.program(clipped, cells, siemens_per_weight=k, a=a, b=b, rng=child(seed, 0))
+    offsets = hardware.comparator.draw_offsets(len(w), rng=stream(seed, 1))
+    error = neurons.main.weights - wanted
+    ratio = float(np.median(neurons.static_to_noise_ratio()))
+    report = {
+        "layer": name,
+        "kind": kind,
+        "inputs": w.shape[1],
+        "outputs": w.shape[0],
+        "tiles": sum(len(part.tiles) * len(part.tiles[0]) for part in neurons._parts()),
+        "siemens_per_weight": k,
+        "w_max": w_max,
+        "clipped": float((wanted != clipped).mean()),
+        "weight_error_rms": float(np.sqrt((error**2).mean())) / w_max,
+        **extra,
+        "static_to_noise_ratio": ratio,
+        "warning": "",
+    }
+    if ratio > _PRECISE_COPY:
+        report["warning"] = (
+            f"the copy must be more precise than the device can be programmed: its static error has {ratio:.2g} times the "
+            "variance of the noise; use a stronger gate, or copy='ideal' to see what a better device would give"
+        )
+    return ArrayStep(name, kind, neurons, offsets, _full_scale(neurons, k), report)
+
+
+def _digital_step(name: str, layer: nn.Module) -> DigitalStep | None:
+    if isinstance(layer, Binarize):
+        return DigitalStep(name, lambda x: np.where(x >= layer.threshold, 1.0, -1.0))
+    if isinstance(layer, nn.ReLU):
+        return DigitalStep(name, lambda x: np.maximum(x, 0))
+    if isinstance(layer, nn.Flatten):
+        return DigitalStep(name, lambda x: x.reshape(len(x), -1))
+    return None  # dropout: nothing at inference
+
+
+def map_to_crossbar(
+    model: nn.Module, hardware: Hardware, *, rng: RNG, reprogrammed_scale: float = 1.0
+) -> MappedNetwork:
+    """Program `model` (an `nn.Sequential`) into the tiles of one chip; same `rng`, same chip.
+
+    Each layer's siemens per weight is fixed by its largest |w|. Stochastic layers get the hardware's gate and end in
+    comparators; NSM layers keep β and c = b/(√(2 Var ξ) ‖w‖) under the hardware's noise (a' = β s' − E ξ', b' = b s'/s,
+    s = √(2 Var ξ)). Other layers are ungated and read through `adc`. `reprogrammed_scale` α writes α w and α b over the
+    same fixed range: it loses levels, meets g_min, and clips what no longer fits (see `MappedNetwork.report`).
+    Raises ValueError naming a layer it cannot map, NaN weights, noise-free hardware for an NSM, or a copy that is missing.
+    """
+    if not isinstance(model, nn.Sequential):
+        raise ValueError(f"cannot map a {type(model).__name__}: give an nn.Sequential of {', '.join(MAPPABLE)}")
+    if not isinstance(hardware, Hardware):
+        raise ValueError(f"hardware = {hardware!r} is not a crossbar.Hardware")
+    number("reprogrammed_scale", reprogrammed_scale, above=0)
+    seed = seed_sequence(rng)
+    steps: list[DigitalStep | ArrayStep] = []
+    for index, layer in enumerate(model):
+        name = f"layer {index} ({type(layer).__name__})"
+        if isinstance(layer, (NSMLinear, SigmoidLinear, nn.Linear)):
+            steps.append(_array_step(name, layer, hardware, reprogrammed_scale, child(seed, index)))
+        elif isinstance(layer, (Binarize, nn.ReLU, nn.Flatten, nn.Dropout)):
+            step = _digital_step(name, layer)
+            steps += [] if step is None else [step]
+        else:
+            raise ValueError(f"cannot map {name}; known layers: {', '.join(MAPPABLE)}")
+    arrays = [s for s in steps if isinstance(s, ArrayStep)]
+    if not arrays:
+        raise ValueError("the network has no layer with weights; there is nothing to map")
+    return MappedNetwork(steps, arrays[0].neurons.inputs)

@@ -10,7 +10,7 @@ from devices._checks import Floats, number
 from devices._rng import RNG, child, seed_sequence, stream
 from nsm.baselines import SigmoidLinear
 from nsm.layers import Binarize, NSMLinear
-from nsm.mapped import ArrayStep, DigitalStep, MappedNetwork
+from nsm.mapped import MAP, ArrayStep, DigitalStep, MappedNetwork
 
 MAPPABLE = ("NSMLinear", "SigmoidLinear", "Linear", "Binarize", "ReLU", "Dropout", "Flatten")
 _PRECISE_COPY = 1.0  # static-to-noise ratio above which the copy's programming error outweighs the noise that computes
@@ -149,7 +149,7 @@ def map_to_crossbar(
     for index, layer in enumerate(model):
         name = f"layer {index} ({type(layer).__name__})"
         if isinstance(layer, (NSMLinear, SigmoidLinear, nn.Linear)):
-            steps.append(_array_step(name, layer, hardware, reprogrammed_scale, child(seed, index)))
+            steps.append(_array_step(name, layer, hardware, reprogrammed_scale, child(seed, MAP, index)))
         elif isinstance(layer, (Binarize, nn.ReLU, nn.Flatten, nn.Dropout)):
             step = _digital_step(name, layer)
             steps += [] if step is None else [step]

@@ -15,6 +15,8 @@ from devices._rng import RNG, child, seed_sequence, stream
 from nsm.infer import Floats, check_labels, softmax
 
 _READS_PER_BLOCK = 4096  # (image, sample) pairs at once: bounds memory; every block has its own stream
+#: First names of the streams of a seed: a chip mapped with rng=0 and read with rng=0 shares no draw.
+MAP, _SAMPLE, _FIRING = range(3)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class MappedNetwork:
                 if isinstance(step, DigitalStep):
                     z = step.apply(z)
                 else:
-                    z, repeats = step(z, repeats, sampling, child(seed, index, position)), 1
+                    z, repeats = step(z, repeats, sampling, child(seed, _SAMPLE, index, position)), 1
             parts.append(z.reshape(n, samples, -1))
         return np.concatenate(parts).transpose(1, 0, 2)
 
@@ -132,8 +134,8 @@ class MappedNetwork:
         for position, step in enumerate(self.steps):
             if step is stochastic[layer]:
                 break
-            z = step.apply(z) if isinstance(step, DigitalStep) else step(z, 1, sampling, child(seed, 0, position))
-        fired = stochastic[layer](z, integer("samples", samples, at_least=1), sampling, child(seed, 1))
+            z = step.apply(z) if isinstance(step, DigitalStep) else step(z, 1, sampling, child(seed, _FIRING, position))
+        fired = stochastic[layer](z, integer("samples", samples, at_least=1), sampling, child(seed, _FIRING, len(self.steps)))
         measured = (fired.reshape(len(z), samples, -1) > 0).mean(axis=1)
         return measured, stochastic[layer].firing_probability(z)
 

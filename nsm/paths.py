@@ -1,0 +1,57 @@
+"""Dotted paths into a `Hardware`: how sweep axes and command-line options name one number of a nested description."""
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from crossbar import BalancedPair, DifferentialPair, Hardware, Mapping, ReferenceColumn
+from devices import Device, gate, preset
+from devices._checks import choice
+
+MAPPINGS: dict[str, type[Mapping]] = {
+    "differential_pair": DifferentialPair,
+    "balanced_pair": BalancedPair,
+    "reference_column": ReferenceColumn,
+}
+ON_OFF = "on_off_ratio"  # device.on_off_ratio: moves g_min, keeps g_max
+
+
+def _mapping(name: str) -> Mapping:
+    return MAPPINGS[choice("mapping", name, MAPPINGS)]()
+
+
+#: Fields whose value may be a name: what a text stands for.
+_BY_NAME = {"device": preset, "gate": gate, "mapping": _mapping}
+
+
+def known_paths(thing: Any, prefix: str = "") -> list[str]:
+    """Return every dotted path into `thing`, a frozen description."""
+    paths = []
+    for f in fields(thing):
+        value = getattr(thing, f.name)
+        paths.append(prefix + f.name)
+        if is_dataclass(value) and not isinstance(value, type):
+            paths += known_paths(value, f"{prefix}{f.name}.")
+    return [*paths, prefix + ON_OFF] if isinstance(thing, Device) else paths
+
+
+def replaced(thing: Any, path: str, value: Any) -> Any:
+    """Return a copy of the frozen `thing` with the field at `path` set to `value`."""
+    head, _, rest = path.partition(".")
+    if rest:
+        return replace(thing, **{head: replaced(getattr(thing, head), rest, value)})
+    if isinstance(thing, Device) and head == ON_OFF:
+        return replace(thing, g_min=thing.g_max / value)
+    if isinstance(value, str) and isinstance(thing, Hardware) and head in _BY_NAME:
+        value = _BY_NAME[head](value)
+    if isinstance(value, list):
+        value = tuple(value)
+    return replace(thing, **{head: value})
+
+
+def with_value(hardware: Hardware, path: str, value: Any) -> Hardware:
+    """Return `hardware` with the field at the dotted `path` set to `value`; texts name devices, gates and mappings.
+
+    Raises ValueError for an unknown path, suggesting the nearest one, or a value that the field refuses.
+    """
+    changed: Hardware = replaced(hardware, choice("path into Hardware", path, known_paths(hardware)), value)
+    return changed

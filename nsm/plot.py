@@ -1,0 +1,207 @@
+"""Pictures: robustness curves from rows, and one chip's conductances, errors and firing. All take and return Axes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+from scipy.special import erf
+
+from devices._checks import choice
+from devices._rng import RNG
+from nsm.infer import Floats
+from nsm.mapped import MappedNetwork
+
+#: Okabe and Ito's colours: told apart with any colour vision. The NSM is always the first.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+STYLE = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "legend.fontsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "savefig.dpi": 200,
+    "figure.constrained_layout.use": True,
+}
+COLUMN = (3.4, 2.5)  # inches: one column of a two-column page
+
+#: Axis titles, with units, of the parameters that are swept most.
+AXIS_LABELS = {
+    "gain": "common-mode gain of all conductances",
+    "reprogrammed_scale": "weight scale, reprogrammed over the same range",
+    "seconds": "age after programming [s]",
+    "device.levels": "conductance levels per cell",
+    "device.g_min": "$g_{min}$ [S]",
+    "device.g_max": "$g_{max}$ [S]",
+    "device.on_off_ratio": "on/off ratio $g_{max}/g_{min}$",
+    "device.write.scale": "programming error [× published]",
+    "device.read_noise.sigma": "relative read noise σ(G)/G",
+    "device.read_noise.coefficient": "relative read noise σ(G)/G at $g_{ref}$",
+    "device.read_noise.gamma": "exponent γ of read noise, σ(G) ∝ G$^γ$",
+    "comparator.offset": "comparator offset, s.d. [A]",
+    "comparator.noise": "comparator noise, s.d. [A]",
+    "gate.p": "probability p that a gate conducts",
+    "adc.bits": "converter bits of the last layer",
+    "gate_sharing": "one gate per",
+}
+
+
+def figure(size: tuple[float, float] = COLUMN) -> tuple[Figure, Axes]:
+    """Return a figure of the house style with one Axes; needs no display."""
+    with mpl.rc_context(STYLE):
+        drawing = Figure(figsize=size)
+        return drawing, drawing.add_subplot()
+
+
+def save_figure(drawing: Figure, path: Any) -> None:
+    """Write a figure in the house style (PNG, PDF, SVG by the ending)."""
+    with mpl.rc_context(STYLE):
+        drawing.savefig(path)
+
+
+def _numeric(values: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(values)) and not pd.api.types.is_bool_dtype(values)
+
+
+def _scale_x(ax: Axes, values: Floats) -> None:
+    """Choose a logarithmic axis where the values span more than a factor of 20 (symmetric-log where they hold a 0)."""
+    positive = values[values > 0]
+    if len(positive) < 3 or positive.max() / positive.min() < 20:
+        return
+    if (values < 0).any():
+        return
+    if (values == 0).any():
+        ax.set_xscale("symlog", linthresh=float(positive.min()))
+    else:
+        ax.set_xscale("log")
+
+
+def plot_error_rate(rows: pd.DataFrame, *, x: str, group: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw test error [%] over the column `x`, one line per value of the column `group`; return the Axes.
+
+    Line: mean over the rows (chips) of one point. Band: ± one standard deviation over chips, the spread from chip to
+    chip, drawn where there are at least two. Raises ValueError for no rows or an unknown column.
+    """
+    columns = [c for c in rows.columns if c not in ("task", "experiment")]
+    choice("column", x, columns)
+    if group is not None:
+        choice("column", group, columns)
+    if rows.empty:
+        raise ValueError("there are no rows to plot; run the sweep first")
+    if ax is None:
+        _, ax = figure()
+    data = rows.assign(percent=100 * rows["errors"] / rows["images"])
+    numeric = _numeric(data[x])
+    ticks = None if numeric else list(dict.fromkeys(data[x].astype(str)))
+    names = [None] if group is None else list(dict.fromkeys(data[group]))
+    for index, name in enumerate(names):
+        part = data if name is None else data[data[group] == name]
+        points = part.groupby(x, sort=numeric)["percent"].agg(["mean", "std", "count"])
+        at = points.index.to_numpy() if ticks is None else np.array([ticks.index(str(v)) for v in points.index])
+        colour = COLOURS[index % len(COLOURS)]
+        label = None if name is None else str(name)
+        ax.plot(at, points["mean"], marker=MARKERS[index % len(MARKERS)], color=colour, label=label)
+        if (points["count"] > 1).any():
+            low, high = points["mean"] - points["std"], points["mean"] + points["std"]
+            ax.fill_between(at, low.clip(lower=0), high, color=colour, alpha=0.2, linewidth=0)
+    if ticks is None:
+        _scale_x(ax, data[x].to_numpy(float))
+    else:
+        ax.set_xticks(range(len(ticks)), ticks)
+    ax.set_xlabel(AXIS_LABELS.get(x, x))
+    ax.set_ylabel("test error [%]")
+    ax.set_ylim(bottom=0)
+    ax.grid(alpha=0.25, linewidth=0.5)
+    chips = int(data.groupby([x, *([group] if group else [])])["chip"].nunique().max())
+    note = f"band: ± 1 s.d. over {chips} chips" if chips > 1 else None
+    if group is not None or note:
+        ax.legend(frameon=False, title=note, title_fontsize=6)
+    return ax
+
+
+def plot_conductance_map(chip: MappedNetwork, *, layer: int = 0, ax: Axes | None = None) -> Axes:
+    """Draw the conductances of the positive cells of one mapped layer [µS], word lines down, bit lines across."""
+    if ax is None:
+        _, ax = figure()
+    array = chip.layers[layer].neurons.main
+    g_pos, _ = array.conductances()
+    image = ax.imshow(g_pos * 1e6, cmap="viridis", aspect="auto", interpolation="nearest")
+    for edges, line in ((array._rows[1:-1], ax.axhline), (array._columns[1:-1], ax.axvline)):
+        for edge in edges:
+            line(edge - 0.5, color="white", linewidth=0.6)
+    ax.figure.colorbar(image, ax=ax, label="$G^+$ [µS]")
+    ax.set_xlabel("bit line (output)")
+    ax.set_ylabel("word line (input)")
+    ax.set_title(chip.layers[layer].name + (", white: tile borders" if len(array.tiles) > 1 else ""))
+    return ax
+
+
+def plot_weight_error(chip: MappedNetwork, weights: Sequence[ArrayLike], *, ax: Axes | None = None) -> Axes:
+    """Draw the histogram of programmed minus wanted weights, one line per layer, in % of the layer's largest weight.
+
+    weights: the matrices (outputs, inputs) that were mapped, in the order of the chip's layers.
+    """
+    if ax is None:
+        _, ax = figure()
+    if len(weights) != len(chip.layers):
+        raise ValueError(f"{len(weights)} weight matrices were given; this chip has {len(chip.layers)} layers")
+    errors = []
+    for layer, wanted in zip(chip.layers, weights, strict=True):
+        w = np.asarray(wanted, dtype=float)
+        errors.append(100 * (layer.neurons.main.weights - w).ravel() / np.abs(w).max())
+    width = max(float(np.quantile(np.abs(e), 0.999)) for e in errors) or 1.0
+    bins = np.linspace(-width, width, 61)
+    for index, (layer, error) in enumerate(zip(chip.layers, errors, strict=True)):
+        label = f"{layer.name}: {error.std():.2f} % rms"
+        ax.hist(error, bins=bins, histtype="step", density=True, color=COLOURS[index], label=label)
+    ax.set_xlabel("weight error [% of the layer's largest |w|]")
+    ax.set_ylabel("probability density [1/%]")
+    ax.set_ylim(top=1.5 * ax.get_ylim()[1])
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_firing_probability(
+    chip: MappedNetwork,
+    x: ArrayLike,
+    argument: Floats,
+    *,
+    samples: int = 200,
+    layer: int = 0,
+    rng: RNG = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw measured firing probabilities of a neural sampling layer against eq. 4, ½ (1 + erf v).
+
+    argument: v of shape (batch, neurons) as trained, from `NSMLinear.argument` on the layer's input. Points: frequency
+    of z = +1 over `samples` reads, one per image and neuron. Band: two standard errors of such a frequency.
+    """
+    if ax is None:
+        _, ax = figure()
+    measured, _ = chip.firing(x, samples, layer=layer, rng=rng)
+    v = np.asarray(argument, dtype=float)
+    if v.shape != measured.shape:
+        raise ValueError(f"argument has shape {v.shape}; the layer fires with shape {measured.shape}")
+    line = np.linspace(-3, 3, 241)
+    p = 0.5 * (1 + erf(line))
+    margin = 2 * np.sqrt(p * (1 - p) / samples)
+    shown = np.random.default_rng(0).permutation(v.size)[:4000]
+    ax.plot(v.ravel()[shown], measured.ravel()[shown], ",", color=COLOURS[1], alpha=0.6, rasterized=True)
+    ax.plot([], [], "o", color=COLOURS[1], markersize=2, label=f"measured, {samples} reads")
+    ax.plot(line, p, color=COLOURS[0], label="eq. 4")
+    ax.fill_between(line, p - margin, p + margin, color=COLOURS[0], alpha=0.2, linewidth=0, label="± 2 s.e. of the count")
+    ax.set_xlim(-3, 3)
+    ax.set_xlabel("argument $v = β\\,ŵ·z + b/(\\sqrt{2\\,Var\\,ξ}\\,‖w‖)$")
+    ax.set_ylabel("P(z = +1)")
+    ax.legend(frameon=False, loc="upper left")
+    return ax

@@ -1,7 +1,8 @@
 """Pictures: robustness curves from rows, and one chip's conductances, errors and firing. All take and return Axes."""
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -56,6 +57,20 @@ AXIS_LABELS = {
 }
 
 
+Draw = TypeVar("Draw", bound=Callable[..., Axes])
+
+
+def _styled(draw: Draw) -> Draw:
+    """Run a drawing function in the house style, whatever the user's own settings."""
+
+    @functools.wraps(draw)
+    def styled(*args: Any, **options: Any) -> Axes:
+        with mpl.rc_context(STYLE):
+            return draw(*args, **options)
+
+    return styled  # type: ignore[return-value]
+
+
 def figure(size: tuple[float, float] = COLUMN) -> tuple[Figure, Axes]:
     """Return a figure of the house style with one Axes; needs no display."""
     with mpl.rc_context(STYLE):
@@ -86,6 +101,7 @@ def _scale_x(ax: Axes, values: Floats) -> None:
         ax.set_xscale("log")
 
 
+@_styled
 def plot_error_rate(rows: pd.DataFrame, *, x: str, group: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw test error [%] over the column `x`, one line per value of the column `group`; return the Axes.
 
@@ -129,6 +145,7 @@ def plot_error_rate(rows: pd.DataFrame, *, x: str, group: str | None = None, ax:
     return ax
 
 
+@_styled
 def plot_conductance_map(chip: MappedNetwork, *, layer: int = 0, ax: Axes | None = None) -> Axes:
     """Draw the conductances of the positive cells of one mapped layer [µS], word lines down, bit lines across."""
     if ax is None:
@@ -146,6 +163,7 @@ def plot_conductance_map(chip: MappedNetwork, *, layer: int = 0, ax: Axes | None
     return ax
 
 
+@_styled
 def plot_weight_error(chip: MappedNetwork, weights: Sequence[ArrayLike], *, ax: Axes | None = None) -> Axes:
     """Draw the histogram of programmed minus wanted weights, one line per layer, in % of the layer's largest weight.
 
@@ -171,6 +189,7 @@ def plot_weight_error(chip: MappedNetwork, weights: Sequence[ArrayLike], *, ax: 
     return ax
 
 
+@_styled
 def plot_firing_probability(
     chip: MappedNetwork,
     x: ArrayLike,
@@ -196,12 +215,12 @@ def plot_firing_probability(
     p = 0.5 * (1 + erf(line))
     margin = 2 * np.sqrt(p * (1 - p) / samples)
     shown = np.random.default_rng(0).permutation(v.size)[:4000]
-    ax.plot(v.ravel()[shown], measured.ravel()[shown], ",", color=COLOURS[1], alpha=0.6, rasterized=True)
-    ax.plot([], [], "o", color=COLOURS[1], markersize=2, label=f"measured, {samples} reads")
+    ax.plot(v.ravel()[shown], measured.ravel()[shown], ".", color=COLOURS[1], markersize=1, alpha=0.5, rasterized=True)
+    ax.plot([], [], "o", color=COLOURS[1], markersize=2, linestyle="", label=f"measured, {samples} reads")
     ax.plot(line, p, color=COLOURS[0], label="eq. 4")
     ax.fill_between(line, p - margin, p + margin, color=COLOURS[0], alpha=0.2, linewidth=0, label="± 2 s.e. of the count")
     ax.set_xlim(-3, 3)
     ax.set_xlabel("argument $v = β\\,ŵ·z + b/(\\sqrt{2\\,Var\\,ξ}\\,‖w‖)$")
     ax.set_ylabel("P(z = +1)")
-    ax.legend(frameon=False, loc="upper left")
+    ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.02, 0.02))
     return ax

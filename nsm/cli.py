@@ -1,0 +1,252 @@
+"""The `nsm` command: train, map, sweep, plot, demo, presets."""
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from threadpoolctl import threadpool_limits
+
+from devices import GATES, PRESETS
+from devices._checks import choice
+from nsm import demo as demonstration
+from nsm import plot as pictures
+from nsm.checkpoint import load, save, shipped
+from nsm.data import load_data
+from nsm.hardware import map_to_crossbar
+from nsm.infer import error_rate
+from nsm.networks import nsm_mlp, relu_mlp, stnn_mlp
+from nsm.spec import SAMPLE, build_hardware, read_sweep
+from nsm.sweep import collect, read_rows
+from nsm.train import fit, initialise
+
+app = typer.Typer(
+    help="Can my noisy memory device compute? Train, map to crossbars, sweep non-idealities, plot robustness curves.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+NETWORKS = {"nsm": nsm_mlp, "relu": relu_mlp, "stnn": stnn_mlp}
+
+Seed = Annotated[int, typer.Option(help="Seed of everything random: same seed, same result.", min=0)]
+Threads = Annotated[int, typer.Option(help="Threads of the numerical libraries.", min=1)]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the MNIST IDX files (default: NSM_DATA_DIR, else download).")]
+DataName = Annotated[str, typer.Option(help="Data set: digits, or mnist.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help='A field of the hardware, as PATH=VALUE, e.g. --set device.levels=16.')
+]
+
+
+def _use_threads(threads: int) -> None:
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+
+
+def _value(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return [_value(t) for t in text.split(",")] if "," in text else text
+
+
+def _hardware(device: str, gate: str, settings: list[str] | None) -> Any:
+    pairs = [s.partition("=") for s in settings or []]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise ValueError(f"--set {name!r} has no value; write --set PATH=VALUE, e.g. --set device.levels=16")
+    return build_hardware({"device": device, "gate": gate, **{name: _value(v) for name, _, v in pairs}})
+
+
+@app.command(epilog="Example: nsm train --data mnist --epochs 30 --out mine.safetensors")
+def train(
+    out: Annotated[Path, typer.Option(help="Network file to write (safetensors).")],
+    data: DataName = "digits",
+    network: Annotated[str, typer.Option(help="nsm, relu, or stnn (stochastic, without weight normalisation).")] = "nsm",
+    hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "300,300,300",
+    beta: Annotated[str, typer.Option(help="NSM: learned, or native (a = 0: no second path on the chip).")] = "learned",
+    site: Annotated[str, typer.Option(help="NSM: noise per synapse, or per neuron (input line).")] = "synapse",
+    epochs: Annotated[int, typer.Option(min=1)] = 30,
+    lr: Annotated[float, typer.Option(help="Adam's rate at the start; it falls to 0 along a cosine.")] = 1e-3,
+    label_smoothing: float = 0.0,
+    init: Annotated[bool, typer.Option("--init/--no-init", help="NSM: data-dependent initialisation (eq. 8).")] = False,
+    half: Annotated[bool, typer.Option("--half/--full", help="Write weights as float16.")] = False,
+    checkpoint: Annotated[Path | None, typer.Option(help="Written after every epoch; the same command resumes it.")] = None,
+    samples: Annotated[int, typer.Option(help="Noisy passes per test image.", min=1)] = 20,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+    threads: Threads = 2,
+) -> None:
+    """Train a network and write it to a file."""
+    _use_threads(threads)
+    build = NETWORKS[choice("network", network, NETWORKS)]
+    if not out.parent.is_dir():
+        raise ValueError(f"cannot write {out}: the folder {out.parent} does not exist; create it first")
+    images = load_data(data, data_dir)
+    try:
+        widths = [images.x_train.shape[1], *(int(n) for n in hidden.split(",")), int(images.y_train.max()) + 1]
+    except ValueError:
+        raise ValueError(f"--hidden {hidden!r} is not a list of widths; write e.g. --hidden 300,300,300") from None
+    torch.manual_seed(seed)
+    model = build(widths, **({"beta": beta, "site": site} if network == "nsm" else {}))
+    if init and network == "nsm":
+        initialise(model, images.x_train[:1000], rng=seed)
+    fit(
+        model,
+        images.x_train,
+        images.y_train,
+        epochs=epochs,
+        lr=lr,
+        label_smoothing=label_smoothing,
+        checkpoint=checkpoint,
+        rng=seed,
+    )
+    command = " ".join(["nsm", *sys.argv[1:]])
+    save(model, out, dtype=torch.float16 if half else None, note=command)
+    error = error_rate(load(out), images.x_test, images.y_test, samples, rng=seed)
+    console.print(f"{out}: test error {error:.2%} on {len(images.y_test)} images, {samples} samples, in software")
+
+
+@app.command("map", epilog="Example: nsm map mnist_mlp --data mnist --set device.levels=16 --out chip")
+def map_command(
+    network: Annotated[str, typer.Argument(help="Network file, or the name of a shipped one.")],
+    device: Annotated[str, typer.Option(help="Device preset, see `nsm presets`.")] = "fefet_jerry2017",
+    gate: Annotated[str, typer.Option(help="Gate of the stochastic layers.")] = "nsm_bernoulli",
+    settings: Settings = None,
+    data: DataName = "digits",
+    samples: Annotated[int, typer.Option(min=1)] = 20,
+    images: Annotated[int, typer.Option(help="Test images to read.", min=1)] = 1000,
+    out: Annotated[Path | None, typer.Option(help="Folder for report.csv, cost.csv and the chip's pictures.")] = None,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+    threads: Threads = 2,
+) -> None:
+    """Program one chip with a network, test it, and report how well it was programmed."""
+    _use_threads(threads)
+    model, hardware = load(network), _hardware(device, gate, settings)
+    chip = map_to_crossbar(model, hardware, rng=seed)
+    test = load_data(data, data_dir)
+    x, y = test.x_test[:images], test.y_test[:images]
+    with console.status(f"reading {len(x)} images, {samples} samples each"):
+        error = chip.error_rate(x, y, samples, rng=seed, sampling="moments")
+    report = chip.report()
+    table = Table(title=f"{network} on {device}")
+    shown = ["layer", "tiles", "siemens_per_weight", "weight_error_rms", "clipped", "static_to_noise_ratio"]
+    for name in shown:
+        table.add_column(name.replace("_", " "), justify="left" if name == "layer" else "right")
+    for _, row in report[shown].iterrows():
+        table.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row))
+    console.print(table)
+    for layer, warning in report.loc[report.warning != "", ["layer", "warning"]].itertuples(index=False):
+        console.print(f"warning, {layer}: {warning}")
+    console.print(f"test error {error:.2%} on {len(x)} images, {samples} samples; in software: "
+                  f"{error_rate(model, x, y, samples, rng=seed):.2%}")
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        report.to_csv(out / "report.csv", index=False)
+        chip.cost().to_csv(out / "cost.csv", index=False)
+        demonstration.draw_chip(chip, model, x, out)
+        console.print(f"report, cost and pictures are in {out}")
+
+
+@app.command(epilog="Example: nsm sweep --example > levels.toml; nsm sweep levels.toml --out levels.csv --workers 2")
+def sweep(
+    spec: Annotated[Path | None, typer.Argument(help="Sweep file (TOML).")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV of the rows; the same command resumes it.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+    example: Annotated[bool, typer.Option("--example", help="Print a sweep file to start from.")] = False,
+    data_dir: DataDir = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the file's seed.", min=0)] = None,
+    threads: Threads = 2,
+) -> None:
+    """Run the sweep of a file: one row per point and chip, written as it finishes."""
+    if example:
+        typer.echo(SAMPLE, nl=False)
+        return
+    if spec is None:
+        raise ValueError("which sweep? give a file; `nsm sweep --example` prints one to start from")
+    _use_threads(threads)
+    described = read_sweep(spec)
+    tasks, images = described.tasks(), load_data(described.data, data_dir)
+    x, y = images.x_test[: described.images], images.y_test[: described.images]
+    with nullcontext() if workers == 1 else ProcessPoolExecutor(workers) as pool:
+        rows = collect(
+            tasks,
+            x,
+            y,
+            chips=described.chips,
+            samples=described.samples,
+            rng=described.seed if seed is None else seed,
+            save_to=out or spec.with_suffix(".csv"),
+            executor=pool,
+            sampling=described.sampling,
+        )
+    console.print(f"{len(rows)} rows in {out or spec.with_suffix('.csv')}")
+
+
+@app.command(epilog="Example: nsm plot levels.csv --x device.levels --group network --out levels.png")
+def plot(
+    rows: Annotated[Path, typer.Argument(help="CSV of a sweep.")],
+    x: Annotated[str, typer.Option(help="Column along the axis.")],
+    out: Annotated[Path, typer.Option(help="Figure to write: .png, .pdf or .svg.")],
+    group: Annotated[str | None, typer.Option(help="Column that tells lines apart.")] = None,
+) -> None:
+    """Draw the robustness curves of a sweep's rows."""
+    if not out.parent.is_dir():
+        raise ValueError(f"cannot write {out}: the folder {out.parent} does not exist; create it first")
+    choice("figure format", out.suffix, (".png", ".pdf", ".svg"))
+    pictures.save_figure(pictures.plot_error_rate(read_rows(rows), x=x, group=group).figure, out)
+    console.print(f"drawn: {out}")
+
+
+@app.command(epilog="Example: nsm demo --out results")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for rows, figures and index.html.")] = Path("results"),
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    seed: Seed = 0,
+    threads: Threads = 1,
+) -> None:
+    """Train three networks on digits, map them to a FeFET crossbar, sweep five non-idealities, draw and show it."""
+    _use_threads(threads)
+    page = demonstration.run(out, workers=workers, seed=seed)
+    console.print(f"done: open {page}")
+
+
+@app.command(epilog="Example: nsm presets fefet_jerry2017")
+def presets(name: Annotated[str | None, typer.Argument(help="Show this one whole.")] = None) -> None:
+    """List the published devices and gates, or show one with everything that is known of its numbers."""
+    known = {**PRESETS, **GATES}
+    if name is not None:
+        entry = known[choice("preset", name, known)]
+        for key, value in vars(entry).items():
+            console.print(f"{key}: {value}", highlight=False)
+        return
+    table = Table(title="devices and gates", show_lines=True)
+    for column in ("name", "technology", "range", "levels", "read noise", "status", "citation"):
+        table.add_column(column, overflow="fold")
+    for entry in PRESETS.values():
+        d: Any = entry.model
+        span = f"{d.g_min * 1e6:.3g} to {d.g_max * 1e6:.3g} µS"
+        noise = type(d.read_noise).__name__
+        table.add_row(entry.name, entry.technology, span, str(d.levels or "any"), noise, entry.status, entry.citation)
+    for entry in GATES.values():
+        table.add_row(entry.name, entry.technology, "gate", "", str(entry.model), entry.status, entry.citation)
+    console.print(table)
+    console.print(f"shipped networks: {', '.join(shipped()) or 'none'}")
+
+
+def main() -> None:
+    """Run the command; an expected problem ends in one clear line and exit status 2."""
+    try:
+        app()
+    except (ValueError, OSError, FloatingPointError) as problem:
+        Console(stderr=True).print(f"nsm: {problem}", style="bold red", highlight=False, soft_wrap=True, markup=False)
+        raise SystemExit(2) from None

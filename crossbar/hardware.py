@@ -62,7 +62,9 @@ class Hardware:
             rows, columns = self.tile_shape
         except (TypeError, ValueError):
             raise ValueError(f"Hardware.tile_shape = {self.tile_shape!r}; give (word lines, bit lines)") from None
-        object.__setattr__(self, "tile_shape", (integer("word lines", rows, at_least=1), integer("bit lines", columns, at_least=1)))
+        object.__setattr__(
+            self, "tile_shape", (integer("word lines", rows, at_least=1), integer("bit lines", columns, at_least=1))
+        )
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")
         ends = np.array([self.device.g_min, self.device.g_max])
@@ -83,5 +85,12 @@ class Hardware:
 
     def exact(self) -> "Hardware":
         """The same chip, ungated, with cells free of error, noise, faults, drift and levels: the ideal copy."""
-        clean = {"write": IdealWrite(), "read_noise": NoNoise(), "retention": NoDrift(), "faults": NoFaults()}
-        return replace(self.ungated(), device=replace(self.device, levels=None, **clean))
+        cell = replace(
+            self.device,
+            levels=None,
+            write=IdealWrite(),
+            read_noise=NoNoise(),
+            retention=NoDrift(),
+            faults=NoFaults(),
+        )
+        return replace(self.ungated(), device=cell)

@@ -17,7 +17,9 @@ class NeuronArray:
     a_i differs from 0. Bias word lines are ungated, driven with an input of one, as many as the largest |b_i| needs.
     """
 
-    def __init__(self, main: TiledArray, copy: TiledArray | None, bias_lines: TiledArray | None, a: Floats, threshold: Floats):
+    def __init__(
+        self, main: TiledArray, copy: TiledArray | None, bias_lines: TiledArray | None, a: Floats, threshold: Floats
+    ):
         self.main = main
         self.copy = copy
         self.bias_lines = bias_lines

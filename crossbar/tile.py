@@ -121,4 +121,3 @@ class Tile:
         """Multiply every conductance, pedestal included, by one factor: a common-mode gain."""
         self.gain *= number("factor", factor, above=0)
         self._refresh()
-

@@ -25,7 +25,9 @@ def number(
     high = ")" if at_most is None else "]"
     left = at_least if above is None else above
     right = at_most if below is None else below
-    allowed = f"{low}{-np.inf if left is None else left:g}, {np.inf if right is None else right:g}{high} {unit}".rstrip()
+    allowed = (
+        f"{low}{-np.inf if left is None else left:g}, {np.inf if right is None else right:g}{high} {unit}".rstrip()
+    )
     try:
         if isinstance(value, (bool, str)):
             raise TypeError
@@ -51,7 +53,9 @@ def integer(name: str, value: Any, *, at_least: int) -> int:
     return int(value)
 
 
-def array(name: str, value: ArrayLike, *, ndim: int | None = None, shape: tuple[int | None, ...] | None = None) -> Floats:
+def array(
+    name: str, value: ArrayLike, *, ndim: int | None = None, shape: tuple[int | None, ...] | None = None
+) -> Floats:
     """Return `value` as a finite float64 array of the wanted shape (None: any length), or raise ValueError."""
     try:
         a = np.asarray(value)
@@ -62,7 +66,9 @@ def array(name: str, value: ArrayLike, *, ndim: int | None = None, shape: tuple[
         raise ValueError(f"{name} is not an array of real numbers (got {type(value).__name__})") from None
     if ndim is not None and a.ndim != ndim:
         raise ValueError(f"{name} has shape {a.shape}; give {ndim} dimensions")
-    if shape is not None and (a.ndim != len(shape) or any(w is not None and w != n for w, n in zip(shape, a.shape, strict=True))):
+    if shape is not None and (
+        a.ndim != len(shape) or any(w is not None and w != n for w, n in zip(shape, a.shape, strict=True))
+    ):
         wanted = "(" + ", ".join("any" if w is None else str(w) for w in shape) + ")"
         raise ValueError(f"{name} has shape {a.shape}; give {wanted}")
     bad = a.size - int(np.isfinite(a).sum())

@@ -102,7 +102,9 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except SafetensorError as problem:
         raise ValueError(f"{path} is truncated or not a safetensors file ({problem})") from None
     if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} was not written by nsm.save (its format is {metadata.get('format')!r}, not {FORMAT!r})")
+        raise ValueError(
+            f"{path} was not written by nsm.save (its format is {metadata.get('format')!r}, not {FORMAT!r})"
+        )
     return tensors, metadata
 
 

@@ -37,10 +37,12 @@ NETWORKS = {"nsm": nsm_mlp, "relu": relu_mlp, "stnn": stnn_mlp}
 
 Seed = Annotated[int, typer.Option(help="Seed of everything random: same seed, same result.", min=0)]
 Threads = Annotated[int, typer.Option(help="Threads of the numerical libraries.", min=1)]
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the MNIST IDX files (default: NSM_DATA_DIR, else download).")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder of the MNIST IDX files (default: NSM_DATA_DIR, else download).")
+]
 DataName = Annotated[str, typer.Option(help="Data set: digits, or mnist.")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", help='A field of the hardware, as PATH=VALUE, e.g. --set device.levels=16.')
+    list[str] | None, typer.Option("--set", help="A field of the hardware, as PATH=VALUE, e.g. --set device.levels=16.")
 ]
 
 
@@ -70,7 +72,9 @@ def _hardware(device: str, gate: str, settings: list[str] | None) -> Any:
 def train(
     out: Annotated[Path, typer.Option(help="Network file to write (safetensors).")],
     data: DataName = "digits",
-    network: Annotated[str, typer.Option(help="nsm, relu, or stnn (stochastic, without weight normalisation).")] = "nsm",
+    network: Annotated[
+        str, typer.Option(help="nsm, relu, or stnn (stochastic, without weight normalisation).")
+    ] = "nsm",
     hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "300,300,300",
     beta: Annotated[str, typer.Option(help="NSM: learned, or native (a = 0: no second path on the chip).")] = "learned",
     site: Annotated[str, typer.Option(help="NSM: noise per synapse, or per neuron (input line).")] = "synapse",
@@ -79,7 +83,9 @@ def train(
     label_smoothing: float = 0.0,
     init: Annotated[bool, typer.Option("--init/--no-init", help="NSM: data-dependent initialisation (eq. 8).")] = False,
     half: Annotated[bool, typer.Option("--half/--full", help="Write weights as float16.")] = False,
-    checkpoint: Annotated[Path | None, typer.Option(help="Written after every epoch; the same command resumes it.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Written after every epoch; the same command resumes it.")
+    ] = None,
     samples: Annotated[int, typer.Option(help="Noisy passes per test image.", min=1)] = 20,
     data_dir: DataDir = None,
     seed: Seed = 0,
@@ -147,8 +153,10 @@ def map_command(
     console.print(table)
     for layer, warning in report.loc[report.warning != "", ["layer", "warning"]].itertuples(index=False):
         console.print(f"warning, {layer}: {warning}")
-    console.print(f"test error {error:.2%} on {len(x)} images, {samples} samples; in software: "
-                  f"{error_rate(model, x, y, samples, rng=seed):.2%}")
+    console.print(
+        f"test error {error:.2%} on {len(x)} images, {samples} samples; in software: "
+        f"{error_rate(model, x, y, samples, rng=seed):.2%}"
+    )
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         report.to_csv(out / "report.csv", index=False)
@@ -203,7 +211,7 @@ def plot(
     if not out.parent.is_dir():
         raise ValueError(f"cannot write {out}: the folder {out.parent} does not exist; create it first")
     choice("figure format", out.suffix, (".png", ".pdf", ".svg"))
-    pictures.save_figure(pictures.plot_error_rate(read_rows(rows), x=x, group=group).figure, out)
+    pictures.save_figure(pictures.plot_error_rate(read_rows(rows), x=x, group=group), out)
     console.print(f"drawn: {out}")
 
 

@@ -55,7 +55,9 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     shape = struct.unpack(f">{ndim}I", raw[4 : 4 + 4 * ndim])
     wanted = 4 + 4 * ndim + int(np.prod(shape))
     if len(raw) != wanted:
-        raise ValueError(f"{path} is truncated or too long: {len(raw)} bytes, its header promises {wanted}; fetch it again")
+        raise ValueError(
+            f"{path} is truncated or too long: {len(raw)} bytes, its header promises {wanted}; fetch it again"
+        )
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape)
 
 
@@ -83,7 +85,9 @@ def _find(folder: Path, name: str) -> Path | None:
 def _download(name: str) -> Path:
     import pooch
 
-    path = pooch.retrieve(_MNIST_URL.format(name), f"md5:{_MNIST_GZ_MD5[name]}", f"{name}.gz", pooch.os_cache("nsm-crossbar"))
+    path = pooch.retrieve(
+        _MNIST_URL.format(name), f"md5:{_MNIST_GZ_MD5[name]}", f"{name}.gz", pooch.os_cache("nsm-crossbar")
+    )
     return Path(path)
 
 
@@ -111,7 +115,7 @@ def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> 
     x_train, y_train, x_test, y_test = arrays
 
     def flat(x: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return x.reshape(len(x), -1).astype(np.float32) / 255
+        return x.reshape(len(x), -1).astype(np.float32) / np.float32(255)
 
     return Data(flat(x_train), y_train.astype("i8"), flat(x_test), y_test.astype("i8"))
 

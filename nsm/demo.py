@@ -115,7 +115,7 @@ def draw_chip(chip: MappedNetwork, model: nn.Sequential, x: ArrayLike, folder: P
     paths = []
     for name, ax in drawings.items():
         paths.append(folder / f"chip_{name}.png")
-        plot.save_figure(ax.figure, paths[-1])
+        plot.save_figure(ax, paths[-1])
     return paths
 
 
@@ -124,7 +124,7 @@ def _sections(folder: Path, rows: Mapping[str, pd.DataFrame]) -> list[Section]:
     for axis in AXES:
         ax = plot.plot_error_rate(rows[axis.path], x=axis.path, group="network")
         picture = folder / f"{axis.stem}.png"
-        plot.save_figure(ax.figure, picture)
+        plot.save_figure(ax, picture)
         sections.append(Section(axis.title, axis.text, [picture], f"{axis.stem}.csv"))
     return sections
 

@@ -16,8 +16,8 @@ MAPPABLE = ("NSMLinear", "SigmoidLinear", "Linear", "Binarize", "ReLU", "Dropout
 _PRECISE_COPY = 1.0  # static-to-noise ratio above which the copy's programming error outweighs the noise that computes
 
 
-def _numpy(t: Tensor | None) -> Floats | None:
-    return None if t is None else t.detach().cpu().double().numpy()
+def _numpy(t: Tensor) -> Floats:
+    return np.asarray(t.detach().cpu().double().numpy())
 
 
 def noise_of_reads(w: Floats, hardware: Hardware, siemens_per_weight: float) -> tuple[Floats, Floats]:
@@ -75,7 +75,6 @@ def _array_step(
     name: str, layer: nn.Module, hardware: Hardware, scale: float, seed: np.random.SeedSequence
 ) -> ArrayStep:
     w = _numpy(layer.weight)  # type: ignore[arg-type]
-    assert w is not None
     if not np.isfinite(w).all():
         raise ValueError(f"{name} holds NaN or infinite weights; train it again before mapping")
     w_max = float(np.abs(w).max())
@@ -84,7 +83,7 @@ def _array_step(
     k = hardware.mapping.siemens_per_weight(w_max, hardware.device)  # fixed by the unscaled network
     extra: dict[str, Any] = {}
     kind, cells, a = "linear", hardware.ungated(), None
-    b = _numpy(getattr(layer, "bias", None))
+    b = _numpy(layer.bias) if isinstance(getattr(layer, "bias", None), Tensor) else None  # type: ignore[arg-type]
     if isinstance(layer, NSMLinear):
         kind, cells = "nsm", hardware
         a, b, extra = _nsm_parameters(layer, w, hardware, k, name)

@@ -10,10 +10,11 @@ from devices._rng import RNG
 from nsm.layers import reseed
 
 Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
 _BLOCK = 1000  # images per pass: bounds memory
 
 
-def check_labels(y: ArrayLike, n: int) -> NDArray[np.int64]:
+def check_labels(y: ArrayLike, n: int) -> Labels:
     """Return y as int64 of shape (n,), or raise ValueError."""
     labels = np.asarray(y)
     if labels.shape != (n,):

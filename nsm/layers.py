@@ -140,7 +140,9 @@ class NSMLinear(Stochastic):
     def _terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return w·x, ‖w∘x‖ and b, the last two broadcasting against the first."""
         if x.shape[-1] != self.in_features:
-            raise ValueError(f"NSMLinear got inputs of shape {tuple(x.shape)}; the last axis must be {self.in_features}")
+            raise ValueError(
+                f"NSMLinear got inputs of shape {tuple(x.shape)}; the last axis must be {self.in_features}"
+            )
         product = nn.functional.linear(x, self.weight)
         if bool((x.detach().abs() == 1).all()):  # ±1 states: the norm is that of the weights, whatever x
             norm = self.weight.norm(dim=1)

@@ -115,7 +115,9 @@ class MappedNetwork:
         labels = check_labels(y, len(np.asarray(x)))
         return int((self.predict_proba(x, samples, rng=rng, sampling=sampling).argmax(axis=1) != labels).sum())
 
-    def error_rate(self, x: ArrayLike, y: ArrayLike, samples: int, *, rng: RNG = None, sampling: str = "exact") -> float:
+    def error_rate(
+        self, x: ArrayLike, y: ArrayLike, samples: int, *, rng: RNG = None, sampling: str = "exact"
+    ) -> float:
         """Return the fraction of images whose most probable class is wrong."""
         return self.errors(x, y, samples, rng=rng, sampling=sampling) / len(np.asarray(x))
 
@@ -135,7 +137,9 @@ class MappedNetwork:
             if step is stochastic[layer]:
                 break
             z = step.apply(z) if isinstance(step, DigitalStep) else step(z, 1, sampling, child(seed, _FIRING, position))
-        fired = stochastic[layer](z, integer("samples", samples, at_least=1), sampling, child(seed, _FIRING, len(self.steps)))
+        fired = stochastic[layer](
+            z, integer("samples", samples, at_least=1), sampling, child(seed, _FIRING, len(self.steps))
+        )
         measured = (fired.reshape(len(z), samples, -1) > 0).mean(axis=1)
         return measured, stochastic[layer].firing_probability(z)
 

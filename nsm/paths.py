@@ -1,5 +1,6 @@
 """Dotted paths into a `Hardware`: how sweep axes and command-line options name one number of a nested description."""
 
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ def _mapping(name: str) -> Mapping:
 
 
 #: Fields whose value may be a name: what a text stands for.
-_BY_NAME = {"device": preset, "gate": gate, "mapping": _mapping}
+_BY_NAME: dict[str, Callable[[str], Any]] = {"device": preset, "gate": gate, "mapping": _mapping}
 
 
 def known_paths(thing: Any, prefix: str = "") -> list[str]:

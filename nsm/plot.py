@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import matplotlib as mpl
@@ -20,7 +21,7 @@ from nsm.mapped import MappedNetwork
 #: Okabe and Ito's colours: told apart with any colour vision. The NSM is always the first.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-STYLE = {
+STYLE: Any = {
     "font.size": 8,
     "axes.labelsize": 8,
     "axes.titlesize": 8,
@@ -78,8 +79,10 @@ def figure(size: tuple[float, float] = COLUMN) -> tuple[Figure, Axes]:
         return drawing, drawing.add_subplot()
 
 
-def save_figure(drawing: Figure, path: Any) -> None:
-    """Write a figure in the house style (PNG, PDF, SVG by the ending)."""
+def save_figure(ax: Axes, path: str | Path) -> None:
+    """Write the figure that `ax` stands in, in the house style (PNG, PDF or SVG, by the ending)."""
+    drawing = ax.get_figure(root=True)
+    assert drawing is not None
     with mpl.rc_context(STYLE):
         drawing.savefig(path)
 
@@ -178,7 +181,7 @@ def plot_weight_error(chip: MappedNetwork, weights: Sequence[ArrayLike], *, ax: 
         w = np.asarray(wanted, dtype=float)
         errors.append(100 * (layer.neurons.main.weights - w).ravel() / np.abs(w).max())
     width = max(float(np.quantile(np.abs(e), 0.999)) for e in errors) or 1.0
-    bins = np.linspace(-width, width, 61)
+    bins = list(np.linspace(-width, width, 61))
     for index, (layer, error) in enumerate(zip(chip.layers, errors, strict=True)):
         label = f"{layer.name}: {error.std():.2f} % rms"
         ax.hist(error, bins=bins, histtype="step", density=True, color=COLOURS[index], label=label)
@@ -218,7 +221,9 @@ def plot_firing_probability(
     ax.plot(v.ravel()[shown], measured.ravel()[shown], ".", color=COLOURS[1], markersize=1, alpha=0.5, rasterized=True)
     ax.plot([], [], "o", color=COLOURS[1], markersize=2, linestyle="", label=f"measured, {samples} reads")
     ax.plot(line, p, color=COLOURS[0], label="eq. 4")
-    ax.fill_between(line, p - margin, p + margin, color=COLOURS[0], alpha=0.2, linewidth=0, label="± 2 s.e. of the count")
+    ax.fill_between(
+        line, p - margin, p + margin, color=COLOURS[0], alpha=0.2, linewidth=0, label="± 2 s.e. of the count"
+    )
     ax.set_xlim(-3, 3)
     ax.set_xlabel("argument $v = β\\,ŵ·z + b/(\\sqrt{2\\,Var\\,ξ}\\,‖w‖)$")
     ax.set_ylabel("P(z = +1)")

@@ -36,7 +36,9 @@ class RowFile:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ValueError(f"{self.path} is being written by another sweep; wait for it, or name another file") from None
+            raise ValueError(
+                f"{self.path} is being written by another sweep; wait for it, or name another file"
+            ) from None
 
     def _recover(self, experiment: str) -> set[tuple[str, int]]:
         """Return (task, chip) of the rows that stand in the file, after cutting a torn last line."""

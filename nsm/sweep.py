@@ -24,7 +24,7 @@ from devices._checks import Floats, array, choice, integer, number
 from devices._rng import RNG, child, seed_sequence
 from nsm.checkpoint import describe
 from nsm.hardware import map_to_crossbar
-from nsm.infer import check_labels
+from nsm.infer import Labels, check_labels
 from nsm.paths import known_paths, with_value
 from nsm.rows import RowFile
 from nsm.train import progress_bar
@@ -109,7 +109,7 @@ def grid(
 
 
 def run_task(
-    task: Task, chip: int, x: Floats, y: Floats, samples: int, seed: int, sampling: str, threads: int | None
+    task: Task, chip: int, x: Floats, y: Labels, samples: int, seed: int, sampling: str, threads: int | None
 ) -> dict[str, Any]:
     """Return the row of one chip of one task: `map_to_crossbar(…, rng=seed)`, age, gain, and `errors(…, rng=seed)`."""
     start = time.perf_counter()
@@ -122,7 +122,9 @@ def run_task(
     return {"task": task.id, "chip": chip, "errors": errors, "seed": seed, "elapsed": elapsed}
 
 
-def _experiment(tasks: Sequence[Task], x: Floats, y: Floats, samples: int, root: np.random.SeedSequence, how: str) -> str:
+def _experiment(
+    tasks: Sequence[Task], x: Floats, y: Labels, samples: int, root: np.random.SeedSequence, how: str
+) -> str:
     """Return a short hash of what all rows of one file share: networks, base hardware, data, samples, seed."""
     digest = hashlib.sha256(repr((x.shape, samples, root.entropy, root.spawn_key, how)).encode())
     digest.update(x.tobytes() + y.tobytes())
@@ -132,7 +134,7 @@ def _experiment(tasks: Sequence[Task], x: Floats, y: Floats, samples: int, root:
 
 
 def _results(
-    jobs: list[tuple[Task, int, Floats, Floats, int, int, str]], executor: Executor | None
+    jobs: list[tuple[Task, int, Floats, Labels, int, int, str]], executor: Executor | None
 ) -> Iterator[dict[str, Any]]:
     if executor is None:
         for job in jobs:

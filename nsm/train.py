@@ -55,7 +55,9 @@ def _recipe(model: nn.Module, x: Tensor, y: Tensor, **settings: Any) -> dict[str
     return {"architecture": describe(model), "data": data, **settings}
 
 
-def _save_state(path: Path, model: nn.Module, optimiser: torch.optim.Adam, done: int, recipe: Any, history: Any) -> None:
+def _save_state(
+    path: Path, model: nn.Module, optimiser: torch.optim.Adam, done: int, recipe: Any, history: Any
+) -> None:
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
@@ -115,11 +117,16 @@ def fit(
     labels = torch.as_tensor(check_labels(y, len(images)))
     seed = seed_sequence(rng)
     identity = [int(k) for k in seed.generate_state(4)]
-    settings = dict(epochs=epochs, lr=lr, batch=batch, weight_decay=weight_decay, label_smoothing=label_smoothing)
-    recipe = _recipe(model, images, labels, seed=identity, **settings) if checkpoint else None
+    settings = {"epochs": epochs, "lr": lr, "batch": batch, "weight_decay": weight_decay}
+    recipe = (
+        _recipe(model, images, labels, seed=identity, label_smoothing=label_smoothing, **settings)
+        if checkpoint
+        else None
+    )
     optimiser = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
     steps = math.ceil(len(images) / batch)
-    done, history = 0, []
+    done = 0
+    history: list[dict[str, float]] = []
     if checkpoint and Path(checkpoint).exists():
         done, history = _load_state(Path(checkpoint), model, optimiser, recipe)
     with progress_bar(enabled=progress) as bar:

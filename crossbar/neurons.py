@@ -103,9 +103,9 @@ class NeuronArray:
         """
         if self.copy is None:
             return np.zeros(self.outputs)
-        device = self.copy.hardware.device
-        cells = sum(device.write.sigma(g) ** 2 + device.step**2 / 12 for g in self.copy.conductances())
-        static = self.a**2 * np.sum(cells, axis=0) / self.siemens_per_weight**2
+        device, gain = self.copy.hardware.device, self.copy.tiles[0][0].gain
+        errors = sum(device.write.sigma(g / gain) ** 2 + device.step**2 / 12 for g in self.copy.conductances())
+        static = (self.a * gain / self.siemens_per_weight) ** 2 * np.sum(errors, axis=0)
         _, noise = self.moments(np.ones((1, self.inputs)))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(static > 0, static / noise[0], 0.0)

@@ -1,20 +1,10 @@
 """One programmed physical array: the only thing in the package that changes with time."""
 
-from typing import Any
-
 import numpy as np
 
+from crossbar.cells import Cells
 from crossbar.hardware import Hardware
-from crossbar.sampling import (
-    MomentMatrices,
-    check_sampling,
-    draw_cells,
-    draw_collapsed,
-    gate_word_lines,
-    is_collapsed,
-    mean_and_variance,
-    moment_matrices,
-)
+from devices import IdealWrite, NoDrift
 from devices._checks import Floats, array, number
 from devices._rng import RNG, child, seed_sequence, stream
 
@@ -35,12 +25,8 @@ class Tile:
         self.gain = 1.0
         self._seed = seed
         self._programmed = (g_pos, g_neg)
-        gate, cells = hardware.gate, hardware.device.read_noise
-        lines = np.full(len(g_pos), hardware.device.g_max)
-        gated = lines if hardware.gate_sharing == "word_line" else g_pos
-        drawn_for = [(gate, gated), (gate, g_neg), (cells, g_pos), (cells, g_neg)]
-        self._states: list[Any] = [n.init(g, rng=stream(seed, 2, i)) for i, (n, g) in enumerate(drawn_for)]
         self._refresh()
+        self._states = self.cells.initial_states(child(seed, 2))
 
     @classmethod
     def program(cls, w: Floats, hardware: Hardware, *, siemens_per_weight: float, rng: RNG) -> "Tile":
@@ -56,6 +42,8 @@ class Tile:
                 f"w needs {inputs} word lines and {outputs} bit lines, the tile has {lines} and {columns}; "
                 "use TiledArray.program, which spreads a matrix over tiles"
             )
+        if weights.size == 0:
+            raise ValueError(f"w has shape {weights.shape}: a tile needs at least one word line and one bit line")
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         seed = seed_sequence(rng)
         g_pos, g_neg = (hardware.device.program(g, rng=stream(seed, 0, i)) for i, g in enumerate(targets))
@@ -64,16 +52,26 @@ class Tile:
     def _refresh(self) -> None:
         device = self.hardware.device
         aged = [device.age(g, self.seconds, rng=stream(self._seed, 1, i)) for i, g in enumerate(self._programmed)]
-        self.g_pos, self.g_neg = self.gain * aged[0], self.gain * aged[1]
-        self._matrices: dict[bool, MomentMatrices] = {}
+        g_pos, g_neg = self.gain * aged[0], self.gain * aged[1]
+        references = np.zeros(g_pos.shape[1], dtype=np.intp)
+        self.cells = Cells(g_pos, g_neg, references, self.hardware, self.siemens_per_weight, self.step)
 
-    def matrices(self, *, gated: bool = True) -> MomentMatrices:
-        """Return mean and variances of a read of each pair in weight units, with the gates or as if all were open."""
-        if gated not in self._matrices:
-            k = self.siemens_per_weight
-            m = moment_matrices(self.g_pos, self.g_neg, self.hardware if gated else self.hardware.ungated())
-            self._matrices[gated] = MomentMatrices(m.mean / k, m.own / k**2, m.shared / k**2)
-        return self._matrices[gated]
+    @property
+    def step(self) -> float:
+        """Spacing [S] of the grid on which the conductances lie, 0 for none: levels, written without error or drift."""
+        device = self.hardware.device
+        on_grid = isinstance(device.write, IdealWrite) and isinstance(device.retention, NoDrift)
+        return self.gain * device.step if on_grid else 0.0
+
+    @property
+    def g_pos(self) -> Floats:
+        """Conductances now [S], (word lines, bit lines)."""
+        return self.cells.g_pos
+
+    @property
+    def g_neg(self) -> Floats:
+        """Conductances of the twin array now [S], or of the reference column (word lines, 1)."""
+        return self.cells.g_neg
 
     @property
     def weights(self) -> Floats:
@@ -87,30 +85,12 @@ class Tile:
         cell (or one normal per output where all is normal, the same law), "moments" one normal per output with the
         exact mean and variance. Raises ValueError for NaN or a wrong shape.
         """
-        check_sampling(sampling)
-        x = array("x", x, shape=(None, len(self.g_pos)))
         seed = seed_sequence(rng)
-        hardware = self.hardware
-        if hardware.gates_word_lines:
-            x, self._states[0] = gate_word_lines(x, hardware, self._states[0], stream(seed, 0))
-            hardware = hardware.ungated()
-        if sampling == "moments" or is_collapsed(hardware):
-            columns = np.zeros(self.g_pos.shape[1], dtype=int)
-            matrices = self.matrices(gated=hardware is self.hardware)
-            return draw_collapsed(x, matrices, columns, 1, stream(seed, 1))
-        return self.draw_cells(x, hardware, child(seed, 2))
-
-    def draw_cells(self, x: Floats, hardware: Hardware, seed: np.random.SeedSequence) -> Floats:
-        """Return u in weight units with every cell drawn on its own; `hardware` says which gates are still to draw."""
-        return draw_cells(x, self.g_pos, self.g_neg, hardware, self._states, seed) / self.siemens_per_weight
+        return self.cells.read(x, reads_per_input=1, sampling=sampling, seed=seed, states=self._states)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs)."""
-        x = array("x", x, shape=(None, len(self.g_pos)))
-        m = self.matrices()
-        variance = m.own + m.shared if m.shared.size else m.own
-        mean, var = mean_and_variance(x, m.mean, variance)
-        return mean, np.array(var)
+        return self.cells.moments(x)
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass: retention and drift since programming. Ages add up."""

@@ -198,7 +198,8 @@ class Product(ReadNoise):
         for f in factors:
             if not isinstance(f, ReadNoise):
                 raise ValueError(f"Product: {f!r} is not a ReadNoise; give read-noise objects, as Product(a, b)")
-        object.__setattr__(self, "factors", factors)
+        flat = [g for f in factors for g in (f.factors if isinstance(f, Product) else (f,))]
+        object.__setattr__(self, "factors", tuple(flat))
 
     def __repr__(self) -> str:
         return f"Product({', '.join(map(repr, self.factors))})"

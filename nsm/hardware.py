@@ -103,6 +103,7 @@ def _array_step(
         "tiles": sum(len(part.tiles) * len(part.tiles[0]) for part in neurons._parts()),
         "siemens_per_weight": k,
         "w_max": w_max,
+        "read_path": neurons.main.cells.path(),
         "clipped": float((wanted != clipped).mean()),
         "weight_error_rms": float(np.sqrt((error**2).mean())) / w_max,
         **extra,

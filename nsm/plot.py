@@ -156,7 +156,7 @@ def plot_conductance_map(chip: MappedNetwork, *, layer: int = 0, ax: Axes | None
     array = chip.layers[layer].neurons.main
     g_pos, _ = array.conductances()
     image = ax.imshow(g_pos * 1e6, cmap="viridis", aspect="auto", interpolation="nearest")
-    for edges, line in ((array._rows[1:-1], ax.axhline), (array._columns[1:-1], ax.axvline)):
+    for edges, line in ((array.row_edges[1:-1], ax.axhline), (array.column_edges[1:-1], ax.axvline)):
         for edge in edges:
             line(edge - 0.5, color="white", linewidth=0.6)
     ax.figure.colorbar(image, ax=ax, label="$G^+$ [µS]")

@@ -1,0 +1,142 @@
+"""The conductances of an array at one moment, and how reads of them are drawn: the fastest way that is exact."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from crossbar.hardware import Hardware
+from crossbar.packed import BitPlanes, PackedInputs, bit_planes, gate_bits, masked_sums
+from crossbar.sampling import (
+    Columns,
+    MomentMatrices,
+    check_sampling,
+    draw_cells,
+    draw_collapsed,
+    gate_word_lines,
+    is_collapsed,
+    mean_and_variance,
+    moment_matrices,
+    per_output,
+)
+from devices import BlankOut, NoNoise
+from devices._checks import Floats, array, integer
+from devices._rng import child, stream
+
+#: One matrix of a packed read: its sign in the sum, signal, variance of the cells' noise (or None), output → column.
+Side = tuple[float, BitPlanes, BitPlanes | None, Columns | None]
+
+
+class Cells:
+    """Conductances g_pos (word lines, bit lines) and g_neg (the same, or one column per reference) [S], immutable.
+
+    reference_of: for every bit line, its column of g_neg where that holds references.
+    """
+
+    def __init__(
+        self,
+        g_pos: Floats,
+        g_neg: Floats,
+        reference_of: Columns,
+        hardware: Hardware,
+        siemens_per_weight: float,
+        step: float,
+    ):
+        self.g_pos, self.g_neg, self.reference_of = g_pos, g_neg, reference_of
+        self.hardware = hardware
+        self.siemens_per_weight = siemens_per_weight
+        self._step = step  # of the grid on which conductances may lie, 0 for none
+        self._matrices: dict[bool, MomentMatrices] = {}
+
+    def initial_states(self, seed: np.random.SeedSequence) -> list[Any]:
+        """Return the states that consecutive reads carry: of the gates (two per pair at most) and the cells."""
+        gate, noise = self.hardware.gate, self.hardware.device.read_noise
+        lines = np.full(len(self.g_pos), self.hardware.device.g_max)
+        gated = lines if self.hardware.gate_sharing == "word_line" else self.g_pos
+        sources = [(gate, gated), (gate, self.g_neg), (noise, self.g_pos), (noise, self.g_neg)]
+        return [source.init(g, rng=stream(seed, i)) for i, (source, g) in enumerate(sources)]
+
+    def matrices(self, *, gated: bool = True) -> MomentMatrices:
+        """Return mean and variances of a read of each pair in weight units, with the gates or as if all were open."""
+        if gated not in self._matrices:
+            k, hardware = self.siemens_per_weight, self.hardware if gated else self.hardware.ungated()
+            m = moment_matrices(self.g_pos, self.g_neg, self.reference_of, hardware)
+            self._matrices[gated] = MomentMatrices(m.mean / k, m.own / k**2, m.shared / k**2)
+        return self._matrices[gated]
+
+    @cached_property
+    def _sides(self) -> list[Side] | None:
+        """The matrices of a packed read, or None where packed bits cannot draw this hardware exactly."""
+        hardware, noise = self.hardware, self.hardware.device.read_noise
+        gate, paired = hardware.gate, self.g_pos.shape == self.g_neg.shape
+        if not isinstance(gate, BlankOut) or hardware.gate_sharing == "word_line" or not noise.collapses:
+            return None
+        quiet = isinstance(noise, NoNoise)
+        if gate_bits(gate.p) is None or (hardware.gate_sharing == "pair" and not paired and not quiet):
+            return None  # a reference's noise seen through many gates is not independent given the gates
+        k = self.siemens_per_weight
+        (m_pos, v_pos), (m_neg, v_neg) = noise.moments(self.g_pos), noise.moments(self.g_neg)
+        var_pos, var_neg = v_pos * (self.g_pos / k) ** 2, v_neg * (self.g_neg / k) ** 2
+
+        def side(sign: float, signal: Floats, variance: Floats, columns: Columns | None) -> Side:
+            spread = None if quiet else bit_planes(variance, 0.0)
+            return sign, bit_planes(signal / k, self._step / k), spread, columns
+
+        if hardware.gate_sharing == "pair":
+            signal = m_pos * self.g_pos - per_output(m_neg * self.g_neg, self.reference_of)
+            return [side(1.0, signal, var_pos + var_neg if paired else var_pos, None)]
+        columns = None if paired else self.reference_of
+        return [side(1.0, m_pos * self.g_pos, var_pos, None), side(-1.0, m_neg * self.g_neg, var_neg, columns)]
+
+    def path(self, sampling: str = "exact") -> str:
+        """Return how reads of inputs −1, 0, +1 are drawn: one normal per output, packed bits, or cell by cell."""
+        if check_sampling(sampling) == "moments" or is_collapsed(self.hardware):
+            return "one normal per output"
+        if self._sides is None:
+            return "cell by cell"
+        planes = max(signal.bits for _, signal, _, _ in self._sides)
+        exact = all(signal.exact for _, signal, _, _ in self._sides)
+        return f"packed bits, {planes} planes" + ("" if exact else ", off grid")
+
+    def read(
+        self, x: Floats, *, reads_per_input: int, sampling: str, seed: np.random.SeedSequence, states: list[Any]
+    ) -> Floats:
+        """Return u (inputs · reads_per_input, bit lines) in weight units; see `Tile.read`. Advances `states` in place."""
+        check_sampling(sampling)
+        x = array("x", x, shape=(None, len(self.g_pos)))
+        hardware, repeats = self.hardware, integer("reads_per_input", reads_per_input, at_least=1)
+        if hardware.gates_word_lines:
+            x, repeats = np.repeat(x, repeats, axis=0), 1
+            x, states[0] = gate_word_lines(x, hardware, states[0], stream(seed, 0))
+            hardware = hardware.ungated()
+        if sampling == "moments" or is_collapsed(hardware):
+            matrices = self.matrices(gated=hardware is self.hardware)
+            return draw_collapsed(x, matrices, self.reference_of, repeats, stream(seed, 1))
+        packed = PackedInputs.of(x) if self._sides is not None else None
+        if packed is not None:
+            return self._read_packed(packed, repeats, child(seed, 3))
+        x = np.repeat(x, repeats, axis=0)
+        conductances = (self.g_pos, self.g_neg, self.reference_of)
+        return draw_cells(x, *conductances, hardware, states, child(seed, 2)) / self.siemens_per_weight
+
+    def _read_packed(self, inputs: PackedInputs, repeats: int, seed: np.random.SeedSequence) -> Floats:
+        """Given the gates, normal cell noises add up to one normal per output; the gates are drawn one by one."""
+        gate = self.hardware.gate
+        assert isinstance(gate, BlankOut)
+        assert self._sides is not None
+        u: Floats | float = 0.0
+        for index, (sign, signal, variance, columns) in enumerate(self._sides):
+            part = masked_sums(signal, inputs, repeats, child(seed, index), gate.p)
+            if variance is not None:
+                spread = masked_sums(variance, inputs, repeats, child(seed, index), gate.p, signed=False)
+                normals = stream(seed, index, 0).standard_normal(part.shape)
+                part += np.sqrt(np.maximum(spread, 0)) * normals
+            u = u + sign * (part if columns is None else part[:, columns])
+        return np.asarray(u)
+
+    def moments(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return mean and variance of u, each (reads, bit lines) in weight units, for x (reads, word lines)."""
+        x = array("x", x, shape=(None, len(self.g_pos)))
+        m = self.matrices()
+        mean, variance = mean_and_variance(x, m.mean, m.total(self.reference_of))
+        return mean, np.array(variance)

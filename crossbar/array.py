@@ -4,6 +4,7 @@ import numpy as np
 
 from crossbar.cells import Cells
 from crossbar.hardware import Hardware
+from crossbar.sampling import per_output
 from crossbar.tile import Tile
 from devices._checks import Floats, array, number
 from devices._rng import RNG, child, seed_sequence
@@ -57,7 +58,8 @@ class TiledArray:
         if self._cells is None:
             g_pos = np.block([[t.g_pos for t in row] for row in self.tiles])
             g_neg = np.block([[t.g_neg for t in row] for row in self.tiles])
-            references = np.repeat(np.arange(len(self.tiles[0])), np.diff(self.column_edges))
+            blocks = np.repeat(np.arange(len(self.tiles[0])), np.diff(self.column_edges))
+            references = blocks if self.hardware.mapping.shares_reference else None
             step = self.tiles[0][0].step
             self._cells = Cells(g_pos, g_neg, references, self.hardware, self.siemens_per_weight, step)
         return self._cells
@@ -69,9 +71,7 @@ class TiledArray:
 
     def conductances(self) -> tuple[Floats, Floats]:
         """Return g_pos and g_neg [S] of all tiles, (word lines, bit lines), a reference repeated for its outputs."""
-        cells = self.cells
-        paired = cells.g_neg.shape == cells.g_pos.shape
-        return cells.g_pos, cells.g_neg if paired else cells.g_neg[:, cells.reference_of]
+        return self.cells.g_pos, per_output(self.cells.g_neg, self.cells.reference_of)
 
     def read(self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1) -> Floats:
         """Return u (inputs · reads_per_input, outputs) in weight units; each row is one fresh read of all tiles.

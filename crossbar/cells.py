@@ -24,13 +24,13 @@ from devices._checks import Floats, array, integer
 from devices._rng import child, stream
 
 #: One matrix of a packed read: its sign in the sum, signal, variance of the cells' noise (or None), output → column.
-Side = tuple[float, BitPlanes, BitPlanes | None, Columns | None]
+Side = tuple[float, BitPlanes, BitPlanes | None, Columns]
 
 
 class Cells:
     """Conductances g_pos (word lines, bit lines) and g_neg (the same, or one column per reference) [S], immutable.
 
-    reference_of: for every bit line, its column of g_neg where that holds references.
+    reference_of: for every bit line, its column of g_neg where that holds references; None for pairs.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Cells:
     def _sides(self) -> list[Side] | None:
         """The matrices of a packed read, or None where packed bits cannot draw this hardware exactly."""
         hardware, noise = self.hardware, self.hardware.device.read_noise
-        gate, paired = hardware.gate, self.g_pos.shape == self.g_neg.shape
+        gate, paired = hardware.gate, self.reference_of is None
         if not isinstance(gate, BlankOut) or hardware.gate_sharing == "word_line" or not noise.collapses:
             return None
         quiet = isinstance(noise, NoNoise)
@@ -78,15 +78,17 @@ class Cells:
         (m_pos, v_pos), (m_neg, v_neg) = noise.moments(self.g_pos), noise.moments(self.g_neg)
         var_pos, var_neg = v_pos * (self.g_pos / k) ** 2, v_neg * (self.g_neg / k) ** 2
 
-        def side(sign: float, signal: Floats, variance: Floats, columns: Columns | None) -> Side:
+        def side(sign: float, signal: Floats, variance: Floats, columns: Columns) -> Side:
             spread = None if quiet else bit_planes(variance, 0.0)
-            return sign, bit_planes(signal / k, self._step / k), spread, columns
+            return sign, bit_planes(signal / k, self._step / 2 / k), spread, columns
 
         if hardware.gate_sharing == "pair":
             signal = m_pos * self.g_pos - per_output(m_neg * self.g_neg, self.reference_of)
             return [side(1.0, signal, var_pos + var_neg if paired else var_pos, None)]
-        columns = None if paired else self.reference_of
-        return [side(1.0, m_pos * self.g_pos, var_pos, None), side(-1.0, m_neg * self.g_neg, var_neg, columns)]
+        return [
+            side(1.0, m_pos * self.g_pos, var_pos, None),
+            side(-1.0, m_neg * self.g_neg, var_neg, self.reference_of),
+        ]
 
     def path(self, sampling: str = "exact") -> str:
         """Return how reads of inputs −1, 0, +1 are drawn: one normal per output, packed bits, or cell by cell."""

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from crossbar.neurons import NeuronArray
+from crossbar.sampling import gate_moments
 
 #: One decision of a 65 nm comparator, worst case: 67 fJ (10.1007/s00034-023-02375-6).
 COMPARATOR_ENERGY = 67e-15
@@ -14,7 +13,7 @@ ADC_8BIT_ENERGY = 1.56e-12
 
 @dataclass(frozen=True)
 class ReadCost:
-    """Energy [J] and latency [s] of one read of a layer: Σ E[g²] G V² t in the cells, and the read-out of its outputs."""
+    """Energy [J] and latency [s] of one read of a layer: Σ E[g] G V² t in the cells, and the read-out of its outputs."""
 
     array_energy: float
     readout_energy: float
@@ -27,8 +26,7 @@ def read_cost(neurons: NeuronArray, *, compared: bool) -> ReadCost:
     Outputs that are not `compared` pass an ADC: the hardware's, or 8 bits where it has none. Drivers are not counted.
     """
     hardware = neurons.hardware
-    gate_mean, gate_variance = hardware.gate.moments(np.array(hardware.device.g_max))
-    duty = {True: float(gate_variance + gate_mean**2), False: 1.0}
+    duty = {True: gate_moments(hardware)[0], False: 1.0}
     parts = [(neurons.main, True), (neurons.copy, False), (neurons.bias_lines, False)]
     siemens = sum(
         duty[gated] * sum(float(t.g_pos.sum() + t.g_neg.sum()) for row in part.tiles for t in row)

@@ -5,6 +5,7 @@ Weights are (outputs, inputs) as in the paper and torch; conductance arrays are 
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from devices._checks import Floats, array, number
 
 class Mapping(ABC):
     """How a signed weight becomes two positive conductances, w = (g_pos − g_neg) / siemens_per_weight."""
+
+    #: g_neg is one column for all outputs of a tile, trimmed to its target rather than to the nearest level.
+    shares_reference: ClassVar[bool] = False
 
     @abstractmethod
     def span(self, device: Device) -> float:
@@ -79,8 +83,10 @@ class ReferenceColumn(Mapping):
     """One cell per weight around the middle, G = (g_min + g_max)/2 + k w, and one reference column at the middle.
 
     The reference is a dummy bit line beside the tile (not counted in `tile_shape`), shared by all its outputs: its
-    read noise is common to them.
+    read noise is common to them. It is trimmed to the middle, which is a level only where their number is odd.
     """
+
+    shares_reference: ClassVar[bool] = True
 
     def span(self, device: Device) -> float:
         return (device.g_max - device.g_min) / 2

@@ -16,7 +16,7 @@ from devices._rng import stream
 
 SAMPLINGS = ("exact", "moments")
 _CELLS_PER_BLOCK = 1 << 21  # cells drawn at once: bounds memory, and no result depends on it
-Columns = NDArray[np.intp]
+Columns = NDArray[np.intp] | None  # for every output, the column of its reference; None: every output has its own
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class MomentMatrices:
 
     def total(self, reference_of: Columns) -> Floats:
         """Variance of one read of each pair, whoever shares it."""
-        return self.own + self.shared[:, reference_of] if self.shared.size else self.own
+        return self.own if reference_of is None else self.own + self.shared[:, reference_of]
 
 
 def per_output(g_neg: Floats, reference_of: Columns) -> Floats:
     """Return what stands against each output: its own cell, or its tile's reference."""
-    return g_neg if g_neg.shape[-1] == len(reference_of) else g_neg[..., reference_of]
+    return g_neg if reference_of is None else g_neg[..., reference_of]
 
 
 def gate_moments(hardware: Hardware) -> tuple[float, float]:
@@ -65,7 +65,7 @@ def moment_matrices(g_pos: Floats, g_neg: Floats, reference_of: Columns, hardwar
     else:
         own = second * var_pos + variance * signal**2
         other, common = second * var_neg, mean**2 * var_neg
-    if g_neg.shape == g_pos.shape:
+    if reference_of is None:
         return MomentMatrices(mean * signal, own + other, np.empty((len(g_pos), 0)))
     return MomentMatrices(mean * signal, own + per_output(other - common, reference_of), common)
 
@@ -100,7 +100,7 @@ def draw_collapsed(
     u = np.repeat(mean, reads_per_input, axis=0)
     if own.any():
         u += np.repeat(np.sqrt(own), reads_per_input, axis=0) * rng.standard_normal(u.shape)
-    if matrices.shared.any():
+    if reference_of is not None and matrices.shared.any():
         spread = np.sqrt(np.repeat((x * x) @ matrices.shared, reads_per_input, axis=0))
         u += (spread * rng.standard_normal(spread.shape))[:, reference_of]
     return u

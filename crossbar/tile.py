@@ -1,5 +1,7 @@
 """One programmed physical array: the only thing in the package that changes with time."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from crossbar.cells import Cells
@@ -46,14 +48,17 @@ class Tile:
             raise ValueError(f"w has shape {weights.shape}: a tile needs at least one word line and one bit line")
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         seed = seed_sequence(rng)
-        g_pos, g_neg = (hardware.device.program(g, rng=stream(seed, 0, i)) for i, g in enumerate(targets))
+        other = replace(hardware.device, levels=None) if hardware.mapping.shares_reference else hardware.device
+        g_pos = hardware.device.program(targets[0], rng=stream(seed, 0, 0))
+        g_neg = other.program(targets[1], rng=stream(seed, 0, 1))
         return cls(hardware, siemens_per_weight, g_pos, g_neg, seed)
 
     def _refresh(self) -> None:
         device = self.hardware.device
         aged = [device.age(g, self.seconds, rng=stream(self._seed, 1, i)) for i, g in enumerate(self._programmed)]
         g_pos, g_neg = self.gain * aged[0], self.gain * aged[1]
-        references = np.zeros(g_pos.shape[1], dtype=np.intp)
+        shared = self.hardware.mapping.shares_reference
+        references = np.zeros(g_pos.shape[1], dtype=np.intp) if shared else None
         self.cells = Cells(g_pos, g_neg, references, self.hardware, self.siemens_per_weight, self.step)
 
     @property

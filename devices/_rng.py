@@ -20,6 +20,11 @@ def seed_sequence(rng: RNG) -> np.random.SeedSequence:
     return np.random.SeedSequence(int(rng))
 
 
+def generator(rng: RNG) -> np.random.Generator:
+    """Return a numpy Generator for `rng`: a Generator as it is, drawn from where it stands."""
+    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(seed_sequence(rng))
+
+
 def child(seed: np.random.SeedSequence, *key: int) -> np.random.SeedSequence:
     """Return the child of `seed` named by `key`: the same name is the same stream, in any order, in any process."""
     return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key))

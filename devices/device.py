@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from devices._checks import Floats, array, integer, number
-from devices._rng import RNG
+from devices._rng import RNG, generator
 from devices.faults import Faults, NoFaults
 from devices.read_noise import NoNoise, ReadNoise
 from devices.retention import NoDrift, Retention
@@ -71,12 +71,12 @@ class Device:
                 f"target conductances span {g.min():.6g} to {g.max():.6g} S, outside the device's "
                 f"{self.g_min:g} to {self.g_max:g} S; map the weights with a smaller siemens_per_weight, or clip them"
             )
-        generator = np.random.default_rng(rng)
+        random = generator(rng)
         level = self.quantise(np.clip(g, self.g_min, self.g_max))
-        held = self.faults.apply(level, self.g_min, self.g_max, rng=generator)
-        return self.write.program(held, rng=generator)
+        held = self.faults.apply(level, self.g_min, self.g_max, rng=random)
+        return self.write.program(held, rng=random)
 
     def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
         """Return conductances [S], `seconds` [s] after the programming that gave `g` [S]."""
         number("seconds", seconds, at_least=0, unit="s")
-        return self.retention.age(array("g", g), seconds, rng=np.random.default_rng(rng))
+        return self.retention.age(array("g", g), seconds, rng=generator(rng))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -75,9 +75,9 @@ GATES: Mapping[str, Preset] = _load("gates")
 
 
 def _changed(model: Any, changes: dict[str, Any]) -> Any:
-    fields = list(model.__dataclass_fields__)
+    known = [f.name for f in fields(model)]
     for name in changes:
-        choice(f"field of {type(model).__name__}", name, fields)
+        choice(f"field of {type(model).__name__}", name, known)
     return replace(model, **changes)
 
 

@@ -40,7 +40,7 @@ def _linear_options(m: nn.Linear) -> dict[str, Any]:
 _MODULES: dict[str, tuple[type[nn.Module], Any]] = {
     "NSMLinear": (NSMLinear, _nsm_options),
     "SigmoidLinear": (SigmoidLinear, lambda m: {"in_features": m.in_features, "out_features": m.out_features}),
-    "Binarize": (Binarize, lambda m: {"threshold": m.threshold}),
+    "Binarize": (Binarize, lambda m: {"threshold": m.threshold, "flip": m.flip}),
     "Linear": (nn.Linear, _linear_options),
     "ReLU": (nn.ReLU, lambda m: {}),
     "Dropout": (nn.Dropout, lambda m: {"p": m.p}),

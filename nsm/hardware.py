@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from crossbar import Hardware, NeuronArray
+from crossbar.sampling import gate_moments
 from devices._checks import Floats, number
 from devices._rng import RNG, child, seed_sequence, stream
 from nsm.baselines import SigmoidLinear
@@ -29,7 +30,7 @@ def noise_of_reads(w: Floats, hardware: Hardware, siemens_per_weight: float) -> 
     targets = hardware.mapping.conductances(w, hardware.device, siemens_per_weight)
     carrying = np.maximum(*targets).T
     cell_mean, cell_variance = hardware.device.read_noise.moments(carrying)
-    gate_mean, gate_variance = (float(m) for m in hardware.gate.moments(np.array(hardware.device.g_max)))
+    gate_mean, gate_variance = gate_moments(hardware)
     mean = gate_mean * cell_mean
     variance = (gate_variance + gate_mean**2) * (cell_variance + cell_mean**2) - mean**2
     size = np.abs(w) + np.finfo(float).tiny  # a row of zeros: the plain average

@@ -180,15 +180,23 @@ class NSMLinear(Stochastic):
         return z
 
 
-class Binarize(nn.Module):
-    """Digital ±1 coding of the input: +1 where x ≥ threshold, else −1. No gradient."""
+class Binarize(Stochastic):
+    """Digital ±1 coding of the input: +1 where x ≥ threshold, else −1. No gradient.
 
-    def __init__(self, threshold: float = 0.5) -> None:
+    flip: in `train()` alone, the probability that an input changes sign, drawn on every pass (a regulariser, as dropout).
+    """
+
+    def __init__(self, threshold: float = 0.5, *, flip: float = 0.0) -> None:
         super().__init__()
         self.threshold = number("Binarize.threshold", threshold)
+        self.flip = number("Binarize.flip", flip, at_least=0, below=0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.where(x >= self.threshold, 1.0, -1.0).to(x.dtype)
+        z = torch.where(x >= self.threshold, 1.0, -1.0).to(x.dtype)
+        if self.training and self.flip:
+            uniform = torch.rand(z.shape, generator=self.generator(x.device), dtype=x.dtype, device=x.device)
+            z = torch.where(uniform < self.flip, -z, z)
+        return z
 
     def extra_repr(self) -> str:
-        return f"threshold={self.threshold}"
+        return f"threshold={self.threshold}, flip={self.flip}"

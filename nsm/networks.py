@@ -17,14 +17,15 @@ def _widths(widths: Sequence[int]) -> list[int]:
     return [integer("width", w, at_least=1) for w in widths]
 
 
-def nsm_mlp(widths: Sequence[int] = (784, 300, 300, 300, 10), **options: Any) -> nn.Sequential:
+def nsm_mlp(widths: Sequence[int] = (784, 300, 300, 300, 10), *, flip: float = 0.0, **options: Any) -> nn.Sequential:
     """Return the NSM perceptron: inputs coded ±1, NSMLinear hidden layers (`options` as theirs), a plain Linear last.
 
-    The default is the paper's network for permutation-invariant MNIST (Detorakis et al. 2019, Table 1).
+    The default is the paper's network for permutation-invariant MNIST (Detorakis et al. 2019, Table 1). flip: see
+    `Binarize`.
     """
     *sizes, classes = _widths(widths)
     hidden = [NSMLinear(n, m, **options) for n, m in pairwise(sizes)]
-    return nn.Sequential(Binarize(), *hidden, nn.Linear(sizes[-1], classes))
+    return nn.Sequential(Binarize(flip=flip), *hidden, nn.Linear(sizes[-1], classes))
 
 
 def relu_mlp(widths: Sequence[int] = (784, 300, 300, 300, 10), *, dropout: float = 0.0) -> nn.Sequential:

@@ -6,7 +6,7 @@ from typing import Any
 
 from crossbar import BalancedPair, DifferentialPair, Hardware, Mapping, ReferenceColumn
 from devices import Device, gate, preset
-from devices._checks import choice
+from devices._checks import choice, number
 
 MAPPINGS: dict[str, type[Mapping]] = {
     "differential_pair": DifferentialPair,
@@ -41,6 +41,7 @@ def replaced(thing: Any, path: str, value: Any) -> Any:
     if rest:
         return replace(thing, **{head: replaced(getattr(thing, head), rest, value)})
     if isinstance(thing, Device) and head == ON_OFF:
+        number(ON_OFF, value, above=1)
         return replace(thing, g_min=thing.g_max / value)
     if isinstance(value, str) and isinstance(thing, Hardware) and head in _BY_NAME:
         value = _BY_NAME[head](value)

@@ -80,7 +80,9 @@ def train(
     site: Annotated[str, typer.Option(help="NSM: noise per synapse, or per neuron (input line).")] = "synapse",
     epochs: Annotated[int, typer.Option(min=1)] = 30,
     lr: Annotated[float, typer.Option(help="Adam's rate at the start; it falls to 0 along a cosine.")] = 1e-3,
-    label_smoothing: float = 0.0,
+    label_smoothing: Annotated[float, typer.Option(help="Share of the target given to the other classes.")] = 0.0,
+    flip: Annotated[float, typer.Option(help="NSM: chance that an input changes sign in training.")] = 0.0,
+    averaging: Annotated[float, typer.Option(help="Running mean of the weights over steps, e.g. 0.999.")] = 0.0,
     init: Annotated[bool, typer.Option("--init/--no-init", help="NSM: data-dependent initialisation (eq. 8).")] = False,
     half: Annotated[bool, typer.Option("--half/--full", help="Write weights as float16.")] = False,
     checkpoint: Annotated[
@@ -102,7 +104,7 @@ def train(
     except ValueError:
         raise ValueError(f"--hidden {hidden!r} is not a list of widths; write e.g. --hidden 300,300,300") from None
     torch.manual_seed(seed)
-    model = build(widths, **({"beta": beta, "site": site} if network == "nsm" else {}))
+    model = build(widths, **({"beta": beta, "site": site, "flip": flip} if network == "nsm" else {}))
     if init and network == "nsm":
         initialise(model, images.x_train[:1000], rng=seed)
     fit(
@@ -112,6 +114,7 @@ def train(
         epochs=epochs,
         lr=lr,
         label_smoothing=label_smoothing,
+        averaging=averaging,
         checkpoint=checkpoint,
         rng=seed,
     )

@@ -1,8 +1,10 @@
 """Training: one loop for every network, resumable after a kill, the same whether it was interrupted or not."""
 
+import copy
 import hashlib
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,34 +57,42 @@ def _recipe(model: nn.Module, x: Tensor, y: Tensor, **settings: Any) -> dict[str
     return {"architecture": describe(model), "data": data, **settings}
 
 
-def _save_state(
-    path: Path, model: nn.Module, optimiser: torch.optim.Adam, done: int, recipe: Any, history: Any
-) -> None:
-    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"adam.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
-    note = {"recipe": recipe, "epochs_done": done, "history": history}
-    write_tensors(tensors, path, {"format": FORMAT, "training": json.dumps(note)})
+@dataclass
+class _State:
+    """What training changes: the network, the running mean of its weights, and Adam's moments."""
 
+    model: nn.Module
+    average: nn.Module
+    optimiser: torch.optim.Adam
 
-def _load_state(path: Path, model: nn.Module, optimiser: torch.optim.Adam, recipe: Any) -> tuple[int, list[Any]]:
-    tensors, metadata = read_tensors(path)
-    note = json.loads(metadata.get("training", "{}"))
-    if note.get("recipe") != json.loads(json.dumps(recipe)):
-        found = note.get("recipe") or {}
-        differ = sorted(k for k in recipe if found.get(k) != json.loads(json.dumps(recipe[k])))
-        raise ValueError(
-            f"checkpoint {path} is of another training (it differs in {', '.join(differ)}); "
-            "name another file, or delete this one to start anew"
-        )
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("adam."):
-            _, index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    return note["epochs_done"], note["history"]
+    def save(self, path: Path, done: int, recipe: Any, history: Any) -> None:
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+        note = {"recipe": recipe, "epochs_done": done, "history": history}
+        write_tensors(tensors, path, {"format": FORMAT, "training": json.dumps(note)})
+
+    def load(self, path: Path, recipe: Any) -> tuple[int, list[Any]]:
+        tensors, metadata = read_tensors(path)
+        note = json.loads(metadata.get("training", "{}"))
+        if note.get("recipe") != json.loads(json.dumps(recipe)):
+            found = note.get("recipe") or {}
+            differ = sorted(k for k in recipe if found.get(k) != json.loads(json.dumps(recipe[k])))
+            raise ValueError(
+                f"checkpoint {path} is of another training (it differs in {', '.join(differ)}); "
+                "name another file, or delete this one to start anew"
+            )
+        for prefix, target in (("model.", self.model), ("average.", self.average)):
+            target.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("adam."):
+                _, index, name = key.split(".")
+                moments.setdefault(int(index), {})[name] = value
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        return note["epochs_done"], note["history"]
 
 
 def fit(
@@ -96,6 +106,7 @@ def fit(
     batch: int = 100,
     weight_decay: float = 0.0,
     label_smoothing: float = 0.0,
+    averaging: float = 0.0,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     validation_samples: int = 10,
     checkpoint: str | Path | None = None,
@@ -106,18 +117,20 @@ def fit(
     x: (n, inputs) finite; y: (n,) class numbers. One row per epoch: epoch, loss, and the error on `validation`
     (images, labels) where given. Order of images and noise of epoch e are drawn from `rng` and e alone, so that a run
     that was killed and resumes from `checkpoint` (written after every epoch) ends bit for bit where it would have.
-    Raises ValueError for bad data or settings, or a checkpoint of another training.
+    averaging: the trained weights are a running mean over steps, mean ← averaging · mean + (1 − averaging) · weights
+    (0: the last weights). Raises ValueError for bad data or settings, or a checkpoint of another training.
     """
     integer("epochs", epochs, at_least=1)
     integer("batch", batch, at_least=1)
     number("lr", lr, above=0)
     number("weight_decay", weight_decay, at_least=0)
     number("label_smoothing", label_smoothing, at_least=0, below=1)
+    number("averaging", averaging, at_least=0, below=1)
     images = torch.as_tensor(array("x", x), dtype=torch.float32)
     labels = torch.as_tensor(check_labels(y, len(images)))
     seed = seed_sequence(rng)
     identity = [int(k) for k in seed.generate_state(4)]
-    settings = {"epochs": epochs, "lr": lr, "batch": batch, "weight_decay": weight_decay}
+    settings = {"epochs": epochs, "lr": lr, "batch": batch, "weight_decay": weight_decay, "averaging": averaging}
     recipe = (
         _recipe(model, images, labels, seed=identity, label_smoothing=label_smoothing, **settings)
         if checkpoint
@@ -125,10 +138,12 @@ def fit(
     )
     optimiser = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
     steps = math.ceil(len(images) / batch)
+    average = copy.deepcopy(model)
+    state = _State(model, average, optimiser)
     done = 0
     history: list[dict[str, float]] = []
     if checkpoint and Path(checkpoint).exists():
-        done, history = _load_state(Path(checkpoint), model, optimiser, recipe)
+        done, history = state.load(Path(checkpoint), recipe)
     with progress_bar(enabled=progress) as bar:
         task = bar.add_task("training", total=epochs * steps, completed=done * steps, note="")
         for epoch in range(done, epochs):
@@ -146,6 +161,8 @@ def fit(
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
+                with torch.no_grad():
+                    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - averaging)
                 total += float(loss.detach()) * len(rows)
                 bar.update(task, advance=1)
             torch.set_rng_state(torch_state)
@@ -153,10 +170,11 @@ def fit(
             if not np.isfinite(row["loss"]):
                 raise FloatingPointError(f"the loss became {row['loss']} in epoch {epoch + 1}; lower lr (it is {lr:g})")
             if validation is not None:
-                row["error"] = error_rate(model, *validation, validation_samples, rng=child(seed, epoch, 3))
+                row["error"] = error_rate(average, *validation, validation_samples, rng=child(seed, epoch, 3))
             history.append(row)
             if checkpoint:
-                _save_state(Path(checkpoint), model, optimiser, epoch + 1, recipe, history)
+                state.save(Path(checkpoint), epoch + 1, recipe, history)
             bar.update(task, note=" ".join(f"{k} {v:.4g}" for k, v in row.items()))
+    model.load_state_dict(average.state_dict())
     model.eval()
     return pd.DataFrame(history)

@@ -42,20 +42,34 @@ def _advance(a, b, c, counter, out):
 
 
 @njit(nogil=True, inline="always")
-def _draw_masks(a, b, c, counter, p_bits, mask, word):
-    """Masks with P(bit) = Σ p_bits[i] 2^(i − len): from the lowest bit on, OR a random word for 1, AND one for 0."""
+def _draw_halves(a, b, c, counter, on, mask, ones):
+    """Masks with P(bit) = ½, kept where `on` is set; ones counts them. One loop: a pass costs as much as a plane."""
+    for j in range(len(a)):
+        word = a[j] + b[j] + counter
+        a[j] = b[j] ^ (b[j] >> np.uint64(11))
+        b[j] = c[j] + (c[j] << np.uint64(3))
+        c[j] = ((c[j] << np.uint64(24)) | (c[j] >> np.uint64(40))) + word
+        kept = word & on
+        mask[j] = kept
+        ones[j] += popcount(kept)
+
+
+@njit(nogil=True, inline="always")
+def _draw_masks(a, b, c, counter, p_bits, on, mask, ones, word):
+    """Masks with P(bit) = Σ p_bits[i] 2^(i − len): from the lowest digit on, OR a random word for 1, AND for 0."""
     _advance(a, b, c, counter, mask)
-    counter += np.uint64(1)
     for i in range(1, len(p_bits)):
-        _advance(a, b, c, counter, word)
-        counter += np.uint64(1)
+        _advance(a, b, c, counter + np.uint64(i), word)
         if p_bits[i]:
             for j in range(len(a)):
                 mask[j] |= word[j]
         else:
             for j in range(len(a)):
                 mask[j] &= word[j]
-    return counter
+    for j in range(len(a)):
+        kept = mask[j] & on
+        mask[j] = kept
+        ones[j] += popcount(kept)
 
 
 @njit(nogil=True, cache=True)
@@ -89,20 +103,20 @@ def blank_out_sums(planes, negative, active, repeats, key, p_bits, k0, scale, fi
                 rows[r] = min(start + r, last - 1) // repeats
             for w in range(words):
                 for r in range(RUN):
-                    counter = _draw_masks(a, b, c, counter, p_bits, mask[r], word)
-                    on, z = active[rows[r], w], negative[rows[r], w]
+                    on = active[rows[r], w]
+                    if len(p_bits) == 1:
+                        _draw_halves(a, b, c, counter, on, mask[r], ones[r])
+                    else:
+                        _draw_masks(a, b, c, counter, p_bits, on, mask[r], ones[r], word)
+                    counter += np.uint64(len(p_bits))
+                z0, z1 = negative[rows[0], w], negative[rows[1], w]
+                z2, z3 = negative[rows[2], w], negative[rows[3], w]
+                if k0 != 0:
                     for j in range(columns):
-                        mask[r, j] &= on
-                        ones[r, j] += popcount(mask[r, j])
-                    if k0 != 0:
-                        for j in range(columns):
-                            signs[r, j] += popcount(mask[r, j] & z)
-                z0, z1, z2, z3 = (
-                    negative[rows[0], w],
-                    negative[rows[1], w],
-                    negative[rows[2], w],
-                    negative[rows[3], w],
-                )
+                        signs[0, j] += popcount(mask[0, j] & z0)
+                        signs[1, j] += popcount(mask[1, j] & z1)
+                        signs[2, j] += popcount(mask[2, j] & z2)
+                        signs[3, j] += popcount(mask[3, j] & z3)
                 for p in range(bits):
                     plane, shift = planes[w, p], np.uint64(p)
                     for j in range(columns):

@@ -80,6 +80,9 @@ def bit_planes(matrix: Floats, step: float) -> BitPlanes:
     if high == low:
         index, spacing = np.zeros(matrix.shape, np.int64), 2 * low
     if index is None or int(index.max()).bit_length() > OFF_GRID_BITS:
+        if low < 0 < high:  # a symmetric range needs no k0, which costs as much as a plane
+            high = max(-low, high)
+            low = -high
         spacing, exact = (high - low) / (2**OFF_GRID_BITS - 1), False
         index = np.rint((matrix - low) / spacing).astype(np.int64)
     bits = max(1, int(index.max()).bit_length())

@@ -83,10 +83,10 @@ AXES = (
 )
 
 
-def demo_hardware() -> Hardware:
+def demo_hardware(tile_shape: tuple[int, int] = (64, 64)) -> Hardware:
     """Return the demonstration's chip: the FeFET of Jerry 2017, a blank-out gate with p = ½ shared by each pair."""
     device = preset("fefet_jerry2017", read_noise=GaussianNoise(0.0))
-    return Hardware(device=device, gate=BlankOut(0.5), gate_sharing="pair", tile_shape=(64, 64))
+    return Hardware(device=device, gate=BlankOut(0.5), gate_sharing="pair", tile_shape=tile_shape)
 
 
 def demo_networks(data: Data, *, seed: int, epochs: int, progress: bool = True) -> dict[str, nn.Sequential]:

@@ -1,0 +1,72 @@
+"""The README's figure: MNIST on a FeFET crossbar, NSM beside a rectifier network and a stochastic network (StNN).
+
+    python examples/mnist_robustness.py [FOLDER]      (about 25 minutes on two cores; resumes after a kill)
+
+Needs the MNIST files (NSM_DATA_DIR, or a download). Trains the two networks it compares with once, and keeps them.
+"""
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import matplotlib as mpl
+import torch
+from matplotlib.figure import Figure
+
+import nsm
+from nsm import plot
+from nsm.demo import demo_hardware
+
+AXES = {
+    "gain": [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0],
+    "device.levels": [2, 3, 4, 6, 8, 16, 32],
+    "device.on_off_ratio": [1.5, 2.0, 4.0, 10.0, 45.0, 100.0],
+    "device.write.scale": [0.0, 3.0, 10.0, 30.0, 60.0, 100.0],
+    "device.read_noise.sigma": [0.0, 0.1, 0.3, 1.0, 2.0],
+    "comparator.offset": [0.0, 1e-8, 3e-8, 1e-7, 3e-7, 1e-6],
+}
+
+
+def networks(folder: Path, data: "nsm.data.Data") -> dict[str, torch.nn.Sequential]:
+    """Return the shipped NSM, and the other two, trained or loaded."""
+    found = {"NSM": nsm.load("mnist_mlp")}
+    for name, build in (("ReLU", nsm.relu_mlp), ("StNN", nsm.stnn_mlp)):
+        path = folder / f"{name}.safetensors"
+        if not path.exists():
+            torch.manual_seed(0)
+            model = build((784, 300, 300, 300, 10))
+            nsm.fit(model, data.x_train, data.y_train, epochs=30, rng=0, averaging=0.999)
+            nsm.save(model, path)
+        found[name] = nsm.load(path)
+    return found
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    data = nsm.load_data("mnist")
+    models = networks(folder, data)
+    rows = {}
+    with ProcessPoolExecutor(2) as pool:
+        for axis, values in AXES.items():
+            tasks = nsm.grid(models, demo_hardware((128, 128)), {axis: values})
+            rows[axis] = nsm.collect(
+                tasks,
+                data.x_test,
+                data.y_test,
+                chips=3,
+                samples=10,
+                rng=0,
+                save_to=folder / f"{axis}.csv",
+                executor=pool,
+            )
+    with mpl.rc_context(plot.STYLE):
+        drawing = Figure(figsize=(7.2, 4.4))
+        for index, (ax, axis) in enumerate(zip(drawing.subplots(2, 3).flat, AXES, strict=True)):
+            plot.plot_error_rate(rows[axis], x=axis, group="network", ax=ax)
+            if index:
+                ax.get_legend().remove()
+        drawing.savefig(folder / "mnist_robustness.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/mnist"))

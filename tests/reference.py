@@ -1,0 +1,73 @@
+"""Slow, obvious twins in plain Python loops, to be checked by eye against PHYSICS 6 and 7. Nothing here is imported
+from the packages."""
+
+import math
+
+import numpy as np
+
+
+def conductances(w, g_min, g_max, k, mapping):
+    """PHYSICS 6: G± of weights w (outputs, inputs), both (word lines, bit lines); references repeated."""
+    outputs, inputs = len(w), len(w[0])
+    middle = (g_min + g_max) / 2
+    g_pos, g_neg = np.empty((inputs, outputs)), np.empty((inputs, outputs))
+    for i in range(outputs):
+        for j in range(inputs):
+            kw = k * w[i][j]
+            if mapping == "DifferentialPair":
+                g_pos[j, i], g_neg[j, i] = g_min + max(kw, 0.0), g_min + max(-kw, 0.0)
+            elif mapping == "BalancedPair":
+                g_pos[j, i], g_neg[j, i] = middle + kw / 2, middle - kw / 2
+            elif mapping == "ReferenceColumn":
+                g_pos[j, i], g_neg[j, i] = middle + kw, middle
+            else:
+                raise KeyError(mapping)
+    return g_pos, g_neg
+
+
+def tile_read(x, g_pos, g_neg, gate_pos, gate_neg, cell_pos, cell_neg, k):
+    """u = Σ_j x_j (g⁺c⁺G⁺ − g⁻c⁻G⁻)/k with every factor given, each (reads, word lines, bit lines)."""
+    reads, (inputs, outputs) = len(x), g_pos.shape
+    u = np.zeros((reads, outputs))
+    for r in range(reads):
+        for i in range(outputs):
+            for j in range(inputs):
+                plus = gate_pos[r, j, i] * cell_pos[r, j, i] * g_pos[j, i]
+                minus = gate_neg[r, j, i] * cell_neg[r, j, i] * g_neg[j, i]
+                u[r, i] += x[r, j] * (plus - minus) / k
+    return u
+
+
+def pair_variance(g_pos, g_neg, gate, cell, sharing):
+    """PHYSICS 7.2: variance [S²] of one read of one pair; gate = (mean, variance), cell = g -> (mean, variance)."""
+    m_gate, v_gate = gate
+    square = v_gate + m_gate**2
+    (m_p, v_p), (m_n, v_n) = cell(g_pos), cell(g_neg)
+    if sharing == "cell":
+        var_p = square * (v_p + m_p**2) - (m_gate * m_p) ** 2
+        var_n = square * (v_n + m_n**2) - (m_gate * m_n) ** 2
+        return var_p * g_pos**2 + var_n * g_neg**2
+    return square * (v_p * g_pos**2 + v_n * g_neg**2) + v_gate * (m_p * g_pos - m_n * g_neg) ** 2
+
+
+def moments(x, g_pos, g_neg, k, gate, cell, sharing):
+    """Mean and variance of u, each (reads, outputs)."""
+    reads, (inputs, outputs) = len(x), g_pos.shape
+    mean, variance = np.zeros((reads, outputs)), np.zeros((reads, outputs))
+    for r in range(reads):
+        for i in range(outputs):
+            for j in range(inputs):
+                m_p, m_n = cell(g_pos[j, i])[0], cell(g_neg[j, i])[0]
+                mean[r, i] += x[r][j] * gate[0] * (m_p * g_pos[j, i] - m_n * g_neg[j, i]) / k
+                variance[r, i] += x[r][j] ** 2 * pair_variance(g_pos[j, i], g_neg[j, i], gate, cell, sharing) / k**2
+    return mean, variance
+
+
+def firing_probability(mean, variance):
+    """P(u > 0) = ½ (1 + erf(E / √(2 Var)))."""
+    return 0.5 * (1 + math.erf(mean / math.sqrt(2 * variance)))
+
+
+def phi(x):
+    """The standard normal distribution function Φ."""
+    return 0.5 * (1 + math.erf(x / math.sqrt(2)))

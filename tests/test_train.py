@@ -1,0 +1,239 @@
+"""Training: the loss falls, a killed run ends where it would have, and eq. 8 starts the layers."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import nsm.train
+from nsm import NSMLinear, error_rate, fit, initialise, nsm_mlp, relu_mlp, stnn_mlp
+from nsm.data import load_digits
+from nsm.train import progress_bar
+
+WIDTHS = (64, 40, 30, 10)
+BUILDS = {
+    "nsm": nsm_mlp,
+    "neuron": lambda w: nsm_mlp(w, site="neuron", beta="native"),
+    "stnn": stnn_mlp,
+    "relu": lambda w: relu_mlp(w, dropout=0.2),
+}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits()
+
+
+def fresh(build="nsm"):
+    torch.manual_seed(0)
+    return BUILDS[build](WIDTHS)
+
+
+def trained(model, data, n=300, **options):
+    return fit(model, data.x_train[:n], data.y_train[:n], **({"epochs": 3, "rng": 1, "progress": False} | options))
+
+
+def assert_same_weights(one, other):
+    for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+
+
+@pytest.mark.parametrize("build", ["nsm", "relu", "stnn"])
+def test_few_epochs_learn_the_digits(build, digits):
+    model = fresh(build)
+    history = trained(model, digits, n=None, epochs=15, lr=5e-3, batch=50)
+    assert list(history.columns) == ["epoch", "loss"]
+    assert list(history.epoch) == list(range(1, 16))
+    assert history.loss.iloc[-1] < history.loss.iloc[0] / 2
+    assert error_rate(model, digits.x_test, digits.y_test, 10, rng=0) < 0.15
+    assert not model.training
+
+
+class Killed(BaseException):
+    """What a signal does to a run."""
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_a_run_that_was_killed_ends_bit_for_bit_where_it_would_have(build, digits, tmp_path, monkeypatch):
+    whole, path = fresh(build), tmp_path / "run.safetensors"
+    expected = trained(whole, digits)
+    save = nsm.train._save_state
+
+    def save_and_die(file, model, optimiser, done, recipe, history):
+        save(file, model, optimiser, done, recipe, history)
+        if done == 2:
+            raise Killed
+
+    monkeypatch.setattr(nsm.train, "_save_state", save_and_die)
+    with pytest.raises(Killed):
+        trained(fresh(build), digits, checkpoint=path)
+    monkeypatch.undo()
+    torch.manual_seed(1234)  # neither torch's stream nor the fresh weights of the second start may matter
+    resumed = BUILDS[build](WIDTHS)
+    history = trained(resumed, digits, checkpoint=path)
+    assert_same_weights(resumed, whole)
+    assert history.equals(expected)
+
+
+def test_a_finished_run_is_not_trained_again(digits, tmp_path, monkeypatch):
+    path, model = tmp_path / "run.safetensors", fresh()
+    history = trained(model, digits, checkpoint=path)
+    monkeypatch.setattr(nn.functional, "cross_entropy", None)  # any step would fail
+    again = fresh()
+    assert trained(again, digits, checkpoint=path).equals(history)
+    assert_same_weights(again, model)
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ({"lr": 1e-4}, "lr"),
+        ({"epochs": 4}, "epochs"),
+        ({"batch": 7}, "batch"),
+        ({"rng": 2}, "seed"),
+        ({"weight_decay": 0.1}, "weight_decay"),
+        ({"label_smoothing": 0.1}, "label_smoothing"),
+        ({"n": 299}, "data"),
+    ],
+)
+def test_a_checkpoint_of_another_recipe_is_refused_and_kept(change, differs, digits, tmp_path):
+    path = tmp_path / "run.safetensors"
+    trained(fresh(), digits, epochs=1, n=100, checkpoint=path)
+    before, model = path.read_bytes(), fresh()
+    with pytest.raises(ValueError, match=rf"is of another training \(it differs in {differs}\); name another file"):
+        trained(model, digits, **({"epochs": 1, "n": 100, "checkpoint": path} | change))
+    assert path.read_bytes() == before
+    assert_same_weights(model, fresh())
+
+
+def test_a_checkpoint_of_another_network_is_refused(digits, tmp_path):
+    path = tmp_path / "run.safetensors"
+    trained(fresh(), digits, epochs=1, n=100, checkpoint=path)
+    with pytest.raises(ValueError, match=r"it differs in architecture"):
+        trained(fresh("neuron"), digits, epochs=1, n=100, checkpoint=path)
+
+
+def test_a_network_file_is_no_checkpoint(digits, tmp_path):
+    path = tmp_path / "network.safetensors"
+    nsm.save(fresh(), path)
+    with pytest.raises(ValueError, match="is of another training"):
+        trained(fresh(), digits, checkpoint=path)
+
+
+def test_same_seed_same_weights_and_torchs_own_stream_is_left_alone(digits):
+    one, other, third = fresh("relu"), fresh("relu"), fresh("relu")
+    state = torch.get_rng_state()
+    trained(one, digits, epochs=1)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(99)
+    trained(other, digits, epochs=1)
+    assert_same_weights(one, other)
+    trained(third, digits, epochs=1, rng=2)
+    assert not torch.equal(third[0].weight, one[0].weight)
+
+
+def test_validation_adds_a_column_and_changes_no_weight(digits):
+    plain, watched = fresh(), fresh()
+    trained(plain, digits, epochs=2)
+    part = (digits.x_test[:50], digits.y_test[:50])
+    history = trained(watched, digits, epochs=2, validation=part, validation_samples=2)
+    assert list(history.columns) == ["epoch", "loss", "error"]
+    assert history.error.between(0, 1).all()
+    assert_same_weights(plain, watched)
+
+
+def test_a_loss_that_diverges_is_an_error_that_names_the_rate(digits):
+    model = fresh("relu")
+    with torch.no_grad():
+        model[0].weight.fill_(1e30)
+        model[3].weight.fill_(1e30)
+    with pytest.raises(FloatingPointError, match=r"the loss became (nan|inf) in epoch 1; lower lr \(it is 0.001\)"):
+        trained(model, digits, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs = 0 is not allowed; give a whole number of at least 1"),
+        ({"batch": 0}, "batch = 0 is not allowed"),
+        ({"lr": 0}, r"lr = 0 is not allowed; give a finite number in \(0, inf\)"),
+        ({"weight_decay": -1}, "weight_decay = -1 is not allowed"),
+        ({"label_smoothing": 1}, r"label_smoothing = 1 is not allowed; give a finite number in \[0, 1\)"),
+        ({"rng": -1}, "rng = -1 is not allowed"),
+    ],
+)
+def test_bad_settings_are_refused(options, message, digits):
+    with pytest.raises(ValueError, match=message):
+        trained(fresh(), digits, **options)
+
+
+def test_bad_data_are_refused(digits):
+    x, y = digits.x_train[:5].copy(), digits.y_train[:5]
+    for labels, message in (
+        (y[:4], r"labels have shape \(4,\); 5 images need \(5,\)"),
+        (y * 1.0, "labels have dtype float64; give class numbers as integers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit(fresh(), x, labels, epochs=1, rng=0, progress=False)
+    x[2, 3] = np.nan
+    with pytest.raises(ValueError, match="x holds 1 values that are NaN or infinite"):
+        fit(fresh(), x, y, epochs=1, rng=0, progress=False)
+
+
+def arguments(layer, x):
+    with torch.no_grad():
+        return layer.argument(torch.tensor(x, dtype=torch.float32)).numpy()
+
+
+def test_initialise_gives_the_erf_argument_mean_0_and_deviation_1(rng):
+    layer, x = NSMLinear(50, 20), rng.choice([-1.0, 1.0], (500, 50))
+    initialise(nn.Sequential(layer), x, rng=0)
+    # Eq. 8 with the exact bias term; float32 sums of 500 values round to about 1e-6.
+    v = arguments(layer, x)
+    np.testing.assert_allclose(v.std(axis=0), 1, rtol=1e-5)
+    np.testing.assert_allclose(1 + v.mean(axis=0), 1, rtol=1e-5)
+
+
+def test_initialise_on_real_inputs_normalises_each_image_by_its_own_norm(rng):
+    layer, x = NSMLinear(50, 20), rng.uniform(0, 1, (500, 50))
+    initialise(nn.Sequential(layer), x, rng=0)
+    # v = β t + b/(s ‖w∘x‖) with t = w·x/‖w∘x‖: β t has deviation 1, and b = −E[t] E‖w∘x‖ s β.
+    w, beta, b = (p.detach().double().numpy() for p in (layer.weight, layer.beta, layer.bias))
+    size = np.sqrt(x**2 @ (w**2).T)
+    t = x @ w.T / size
+    np.testing.assert_allclose((beta * t).std(axis=0), 1, rtol=1e-5)
+    np.testing.assert_allclose(b, -t.mean(axis=0) * size.mean(axis=0) * layer.s * beta, rtol=1e-4)
+
+
+def test_initialise_sets_every_layer_on_the_noisy_states_of_those_before(rng):
+    model = nn.Sequential(NSMLinear(50, 40), NSMLinear(40, 10))
+    x = rng.choice([-1.0, 1.0], (500, 50))
+    initialise(model, x, rng=3)
+    nsm.layers.reseed(model, 3)
+    with torch.no_grad():
+        v = model[1].argument(model[0](torch.tensor(x, dtype=torch.float32)))
+    np.testing.assert_allclose(v.std(dim=0, correction=0).numpy(), 1, rtol=1e-5)
+    np.testing.assert_allclose(1 + v.mean(dim=0).numpy(), 1, rtol=1e-5)
+
+
+def test_initialise_keeps_a_native_beta_and_centres_by_the_bias_alone(rng):
+    layer = NSMLinear(50, 20, beta="native")
+    before, x = layer.beta.clone(), rng.choice([-1.0, 1.0], (500, 50))
+    initialise(nn.Sequential(layer), x, rng=0)
+    assert torch.equal(layer.beta, before)
+    np.testing.assert_allclose(1 + arguments(layer, x).mean(axis=0), 1, rtol=1e-5)
+
+
+def test_initialise_without_bias_scales_only(rng):
+    layer = NSMLinear(50, 20, bias=False)
+    x = rng.choice([-1.0, 1.0], (500, 50))
+    initialise(nn.Sequential(layer), x, rng=0)
+    np.testing.assert_allclose(arguments(layer, x).std(axis=0), 1, rtol=1e-5)
+
+
+def test_progress_bar_can_be_silenced(capsys):
+    for enabled in (True, False):
+        with progress_bar(enabled=enabled) as bar:
+            bar.update(bar.add_task("training", total=1, note="loss 1"), advance=1)
+            assert bar.disable is not enabled
+    assert capsys.readouterr().err == ""

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import os
 import struct
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     path = Path(path)
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (EOFError, gzip.BadGzipFile, OSError) as problem:
+    except (EOFError, OSError, zlib.error) as problem:
         if isinstance(problem, FileNotFoundError):
             raise
         raise ValueError(f"{path} is truncated or not gzip ({problem}); fetch it again") from None

@@ -47,19 +47,21 @@ def _nsm_parameters(
             f"{name}: the hardware's reads are free of noise, so no firing probability can be kept; give Hardware a gate, "
             "such as devices.BlankOut(p=0.5), or the device a read_noise"
         )
-    beta, s_new = _numpy(layer.beta), np.sqrt(2 * variance)
+    native = layer.beta_mode == "native"  # kept in float32 by the layer, but known exactly
+    beta = np.full(len(w), layer.mean / layer.s) if native else _numpy(layer.beta)
+    s_new = np.sqrt(2 * variance)
     a = beta * s_new - mean
+    a[np.abs(a) <= 1e-12 * mean] = 0.0
     b = np.zeros(len(w)) if layer.bias is None else _numpy(layer.bias) * s_new / layer.s
     if hardware.copy == "none":
-        if layer.beta_mode != "native":
+        if not native:
             raise ValueError(
                 f'{name}: copy = "none" needs a_i = 0, but this network learned a_i from {a.min():.4g} to {a.max():.4g}; '
                 'train with beta="native", or choose copy = "programmed" or "ideal"'
             )
         a = np.zeros_like(a)
     rows = {"beta_min": beta.min(), "beta_max": beta.max(), "a_min": a.min(), "a_max": a.max()}
-    native = mean / s_new
-    return a, b, {**rows, "beta_of_device": float(native.mean())}
+    return a, b, {**rows, "beta_of_device": float((mean / s_new).mean())}
 
 
 def _full_scale(neurons: NeuronArray, k: float) -> float:

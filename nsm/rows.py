@@ -24,7 +24,7 @@ class RowFile:
             raise ValueError(f"cannot write {self.path}: the folder {self.path.parent} does not exist; create it first")
         if self.path.is_dir():
             raise ValueError(f"cannot write {self.path}: it is a folder; name a file, such as {self.path / 'rows.csv'}")
-        self._file = open(self.path, "a+b")  # noqa: SIM115 - closed by __exit__
+        self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by __exit__
         try:
             self._lock()
             self.done = self._recover(experiment)
@@ -74,8 +74,9 @@ class RowFile:
         line = io.StringIO()
         csv.writer(line).writerow(["" if v is None else v for v in values])
         try:
-            self._file.write(line.getvalue().encode())
-            self._file.flush()
+            left = memoryview(line.getvalue().encode())
+            while left:  # unbuffered: a write may take less than it was given
+                left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError as problem:
             raise OSError(

@@ -17,7 +17,7 @@ WIDTHS = (6, 5, 4, 3)
 NETWORKS = {
     "nsm": lambda: nsm_mlp(WIDTHS),
     "native neuron gaussian": lambda: nsm_mlp(
-        WIDTHS, noise="gaussian", sigma=0.3, site="neuron", beta="native", bias=False
+        WIDTHS, noise="gaussian", sigma=0.3, site="neuron", beta="native", bias=False, flip=0.1
     ),
     "relu": lambda: relu_mlp(WIDTHS, dropout=0.25),
     "stnn": lambda: stnn_mlp(WIDTHS),

@@ -254,12 +254,25 @@ def test_binarize_codes_signs_and_passes_no_gradient():
     assert Binarize(0.2)(torch.tensor([0.3])).tolist() == [1.0]
 
 
+def test_binarize_flips_its_share_of_signs_in_training_alone():
+    coding, x = Binarize(flip=0.1), torch.zeros(1, READS)
+    reseed(coding, 0)
+    assert_frequency(int((coding(x) > 0).sum()), READS, 0.1)
+    assert_frequency(int((coding(1 - x) < 0).sum()), READS, 0.1)
+    reseed(coding, 0)
+    first = coding(x)
+    assert not torch.equal(coding(x), first)
+    reseed(coding, 0)
+    assert torch.equal(coding(x), first)
+    assert (coding.eval()(x) == -1).all()
+
+
 def test_repr_says_what_the_layer_is():
     assert repr(NSMLinear(4, 2, p=0.3)) == (
         "NSMLinear(4, 2, bias=True, noise='bernoulli', p=0.3, site='synapse', beta='learned')"
     )
     assert "sigma=0.5" in repr(NSMLinear(4, 2, noise="gaussian", sigma=0.5))
-    assert repr(Binarize()) == "Binarize(threshold=0.5)"
+    assert repr(Binarize(0.3, flip=0.1)) == "Binarize(threshold=0.3, flip=0.1)"
 
 
 @pytest.mark.parametrize(
@@ -277,6 +290,13 @@ def test_repr_says_what_the_layer_is():
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         NSMLinear(**({"in_features": 3, "out_features": 2} | options))
+
+
+def test_bad_codings_are_refused():
+    with pytest.raises(ValueError, match="Binarize.threshold = 'half' is not a number"):
+        Binarize("half")
+    with pytest.raises(ValueError, match=r"Binarize.flip = 0.5 is not allowed; give a finite number in \[0, 0.5\)"):
+        Binarize(flip=0.5)
 
 
 def test_inputs_of_a_wrong_width_are_refused():

@@ -30,7 +30,8 @@ def test_widths_are_those_asked_for(build, rng):
 
 
 def test_options_reach_every_hidden_layer_of_an_nsm():
-    model = nsm_mlp((6, 5, 4, 3), p=0.25, bias=False, site="neuron", beta="native")
+    model = nsm_mlp((6, 5, 4, 3), p=0.25, bias=False, site="neuron", beta="native", flip=0.2)
+    assert model[0].flip == 0.2
     for layer in model[1:3]:
         assert (layer.p, layer.bias, layer.site, layer.beta_mode) == (0.25, None, "neuron", "native")
     assert model[3].bias is not None

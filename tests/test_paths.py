@@ -85,7 +85,7 @@ def test_every_mapping_has_a_name():
         ("mapping", "balanced", "unknown mapping 'balanced'; did you mean 'balanced_pair'"),
         ("gate_sharing", "pairs", "unknown gate_sharing 'pairs'; did you mean 'pair'"),
         ("tile_shape", [64], r"Hardware.tile_shape = \(64,\); give \(word lines, bit lines\)"),
-        ("device.on_off_ratio", 1, "must be below g_max"),
+        ("device.on_off_ratio", 1, r"on_off_ratio = 1 is not allowed; give a finite number in \(1, inf\)"),
         ("device.on_off_ratio", 0, "on_off_ratio = 0"),
         ("device.on_off_ratio", "ten", "on_off_ratio = 'ten'"),
     ],

@@ -259,6 +259,7 @@ def test_an_axis_value_may_be_absent(tmp_path):
         ({"seconds": [-1]}, "seconds = -1 is not allowed"),
         ({"seconds": ["a day"]}, "seconds = 'a day' is not a number"),
         ({"device.g_min": [2e-5]}, "must be below g_max"),
+        ({"device.on_off_ratio": [10, 0]}, "on_off_ratio = 0 is not allowed"),
     ],
 )
 def test_bad_axes_are_refused_before_any_work(axes, message):

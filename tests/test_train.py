@@ -16,6 +16,7 @@ BUILDS = {
     "neuron": lambda w: nsm_mlp(w, site="neuron", beta="native"),
     "stnn": stnn_mlp,
     "relu": lambda w: relu_mlp(w, dropout=0.2),
+    "flipped": lambda w: nsm_mlp(w, flip=0.1),
 }
 
 
@@ -53,24 +54,26 @@ class Killed(BaseException):
     """What a signal does to a run."""
 
 
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
 @pytest.mark.parametrize("build", BUILDS)
-def test_a_run_that_was_killed_ends_bit_for_bit_where_it_would_have(build, digits, tmp_path, monkeypatch):
+def test_a_run_that_was_killed_ends_bit_for_bit_where_it_would_have(build, averaging, digits, tmp_path, monkeypatch):
     whole, path = fresh(build), tmp_path / "run.safetensors"
-    expected = trained(whole, digits)
-    save = nsm.train._save_state
+    expected = trained(whole, digits, averaging=averaging)
+    write, written = nsm.train.write_tensors, []
 
-    def save_and_die(file, model, optimiser, done, recipe, history):
-        save(file, model, optimiser, done, recipe, history)
-        if done == 2:
+    def write_and_die(*arguments):
+        write(*arguments)
+        written.append(arguments)
+        if len(written) == 2:
             raise Killed
 
-    monkeypatch.setattr(nsm.train, "_save_state", save_and_die)
+    monkeypatch.setattr(nsm.train, "write_tensors", write_and_die)
     with pytest.raises(Killed):
-        trained(fresh(build), digits, checkpoint=path)
+        trained(fresh(build), digits, checkpoint=path, averaging=averaging)
     monkeypatch.undo()
     torch.manual_seed(1234)  # neither torch's stream nor the fresh weights of the second start may matter
     resumed = BUILDS[build](WIDTHS)
-    history = trained(resumed, digits, checkpoint=path)
+    history = trained(resumed, digits, checkpoint=path, averaging=averaging)
     assert_same_weights(resumed, whole)
     assert history.equals(expected)
 
@@ -93,6 +96,7 @@ def test_a_finished_run_is_not_trained_again(digits, tmp_path, monkeypatch):
         ({"rng": 2}, "seed"),
         ({"weight_decay": 0.1}, "weight_decay"),
         ({"label_smoothing": 0.1}, "label_smoothing"),
+        ({"averaging": 0.5}, "averaging"),
         ({"n": 299}, "data"),
     ],
 )
@@ -132,6 +136,28 @@ def test_same_seed_same_weights_and_torchs_own_stream_is_left_alone(digits):
     assert not torch.equal(third[0].weight, one[0].weight)
 
 
+def test_averaging_ends_with_the_running_mean_of_the_weights(digits):
+    # One step per epoch: the weights after k steps are those of a run stopped there, so that the mean can be redone by
+    # hand: m_0 = w_0, m_k = 0.6 m_{k−1} + 0.4 w_k.
+    steps, kept = [fresh("relu")[0].weight.detach().clone()], []
+
+    class Watched(torch.optim.Adam):
+        def step(self, closure=None):
+            super().step(closure)
+            kept.append(self.param_groups[0]["params"][0].detach().clone())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim, "Adam", Watched)
+        model = fresh("relu")
+        trained(model, digits, n=40, batch=40, epochs=3, averaging=0.6)
+    mean = steps[0]
+    for weights in kept:
+        mean = 0.6 * mean + 0.4 * weights
+    assert len(kept) == 3
+    torch.testing.assert_close(model[0].weight.detach(), mean, rtol=1e-5, atol=1e-7)  # float32
+    assert not torch.equal(model[0].weight, kept[-1])
+
+
 def test_validation_adds_a_column_and_changes_no_weight(digits):
     plain, watched = fresh(), fresh()
     trained(plain, digits, epochs=2)
@@ -159,6 +185,7 @@ def test_a_loss_that_diverges_is_an_error_that_names_the_rate(digits):
         ({"lr": 0}, r"lr = 0 is not allowed; give a finite number in \(0, inf\)"),
         ({"weight_decay": -1}, "weight_decay = -1 is not allowed"),
         ({"label_smoothing": 1}, r"label_smoothing = 1 is not allowed; give a finite number in \[0, 1\)"),
+        ({"averaging": 1}, "averaging = 1 is not allowed"),
         ({"rng": -1}, "rng = -1 is not allowed"),
     ],
 )

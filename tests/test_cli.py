@@ -152,7 +152,7 @@ def test_train_writes_a_network_and_says_how_good_it_is(run, folder):
 @pytest.mark.parametrize(
     ("options", "layer"),
     [
-        ("--network relu", "Linear(64, 9, bias=True)".replace("64", "in_features=64").replace("9", "out_features=9")),
+        ("--network relu", "Linear(in_features=64, out_features=9, bias=True)"),
         ("--network stnn", "SigmoidLinear(64, 9)"),
         ("--beta native --site neuron --init --flip 0.1 --averaging 0.9", "site='neuron', beta='native')"),
     ],
@@ -205,7 +205,7 @@ def test_sweep_resumes_and_plot_draws_its_rows(run, folder):
     status, out, _ = run("plot levels.csv --x device.levels --group gain --out levels.svg")
     assert status == 0
     assert "drawn: levels.svg" in out
-    assert b"conductance levels per cell" in Path("levels.svg").read_bytes() or Path("levels.svg").stat().st_size > 1000
+    assert b"<svg" in Path("levels.svg").read_bytes()
     status, _, err = run("plot levels.csv --x device.level --out levels.svg")
     assert status == 2
     assert "unknown column 'device.level'; did you mean 'device.levels'?" in err

@@ -1,0 +1,36 @@
+"""Run all benchmarks in one process and write benchmarks/RESULTS.md."""
+
+import platform
+from pathlib import Path
+
+from benchmarks import networks, reads
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    return names[0].partition(":")[2].strip() if names else platform.processor()
+
+
+def main() -> None:
+    """Print and write every table."""
+    sections = {
+        "Reads of one array, 784 × 300, batch 1000": reads.table,
+        "Scaling, one thread": reads.scaling,
+        "Whole network": networks.table,
+        "Peak memory": networks.peak_memory,
+    }
+    try:
+        sections["MNIST"] = networks.whole_test_set
+        lines = [f"# Benchmarks\n\n`make bench`, medians of interleaved runs in one process, on {_processor()}.\n"]
+        for title, section in sections.items():
+            block = f"## {title}\n\n" + "\n".join(section()) + "\n"
+            print(block, flush=True)
+            lines.append(block)
+    except FileNotFoundError as missing:
+        lines.append(f"MNIST was not measured: {missing}\n")
+    (Path(__file__).parent / "RESULTS.md").write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

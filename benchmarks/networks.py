@@ -1,0 +1,82 @@
+"""Sample-passes per second of whole networks on a chip, beside torch's noise-free float32 forward pass."""
+
+import itertools
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+import crossbar
+import devices
+import nsm
+from benchmarks.timing import medians, threads
+
+WIDTHS = (784, 300, 300, 300, 10)
+IMAGES, SAMPLES = 100, 20
+
+
+def five_bit_chip(beta: str) -> nsm.MappedNetwork:
+    """Return the MNIST perceptron (untrained) on 5-bit cells, blank-out p = ½ per pair."""
+    torch.manual_seed(0)
+    device = devices.Device(g_min=1e-8, g_max=1e-6, levels=32)
+    hardware = crossbar.Hardware(device=device, gate=devices.BlankOut(0.5), mapping=crossbar.BalancedPair())
+    return nsm.map_to_crossbar(nsm.nsm_mlp(WIDTHS, beta=beta), hardware, rng=0)
+
+
+def table() -> list[str]:
+    """Return the rows of the table of network rates."""
+    x = np.random.default_rng(0).random((IMAGES, WIDTHS[0]))
+    plain = torch.nn.Sequential(*[torch.nn.Linear(a, b) for a, b in itertools.pairwise(WIDTHS)])
+    chips = {f"exact, {beta} β": five_bit_chip(beta) for beta in ("native", "learned")}
+    batch = torch.as_tensor(x, dtype=torch.float32).repeat(10, 1)
+    rows = [
+        "| MNIST perceptron | threads | sample-passes per second | of torch float32, no noise |",
+        "|---|---|---|---|",
+    ]
+    for n in (1, 2):
+        work: dict[str, Callable[[], object]] = {"torch float32, no noise": lambda: plain(batch)}
+        for name, chip in chips.items():
+            work[name] = lambda chip=chip: chip.sample(x, SAMPLES, rng=0)  # type: ignore[misc]
+        work["one normal per output"] = lambda: chips["exact, learned β"].sample(x, SAMPLES, rng=0, sampling="moments")
+        with threads(n), torch.no_grad():
+            times = medians(work, runs=5)
+        passes = {name: (len(batch) if name.startswith("torch") else IMAGES * SAMPLES) / t for name, t in times.items()}
+        reference = passes["torch float32, no noise"]
+        rows += [f"| {name} | {n} | {rate:,.0f} | {rate / reference:.2f} |" for name, rate in passes.items()]
+    return rows
+
+
+def whole_test_set() -> list[str]:
+    """Return one line: all 10,000 MNIST test images × 100 samples on the shipped network."""
+    data = nsm.load_data("mnist")
+    device = devices.Device(g_min=1e-10, g_max=1e-6)
+    chip = nsm.map_to_crossbar(
+        nsm.load("mnist_mlp"), crossbar.Hardware(device=device, gate=devices.BlankOut(0.5)), rng=0
+    )
+    start = time.perf_counter()
+    error = chip.error_rate(data.x_test, data.y_test, 100, rng=0)
+    seconds = time.perf_counter() - start
+    return [
+        f"All 10,000 MNIST test images × 100 samples, every synapse drawn: {seconds:.0f} s, test error {error:.2%}."
+    ]
+
+
+def peak_memory() -> list[str]:
+    """Return one line: memory that a whole-network inference needs beyond the imports, in a process of its own."""
+    code = "from benchmarks.networks import measure_memory; print(measure_memory())"
+    text = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    return [f"Peak memory of 1,000 images × 100 samples beyond imports and chip: {float(text):.0f} MiB."]
+
+
+def measure_memory() -> float:
+    """Return the growth of this process's peak resident size [MiB] over an inference."""
+    chip = five_bit_chip("learned")
+    x = np.random.default_rng(0).random((1000, WIDTHS[0]))
+    chip.sample(x[:10], 1, rng=0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    chip.sample(x, 100, rng=0)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024

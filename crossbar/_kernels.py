@@ -4,7 +4,7 @@ The blank-out kernel owns its random numbers, since there the drawing is the wor
 PractRand 0.94), one lane per column, all lanes with the same counter. For every group of 64 consecutive reads, lane j
 starts from the words (key0, key1, j·2³² + group) and counter 1, and discards 18 rounds. A group is drawn in runs of four
 reads: for each word of 64 inputs, for each of the four reads, one mask. A mask is therefore a function of (key, column,
-read, word) alone: no result depends on threads, or on how reads are batched in multiples of a group.
+read, word) alone: no result depends on threads, or on how reads are batched.
 """
 
 # mypy: ignore-errors
@@ -73,11 +73,11 @@ def _draw_masks(a, b, c, counter, p_bits, on, mask, ones, word):
 
 
 @njit(nogil=True, cache=True)
-def blank_out_sums(planes, negative, active, repeats, key, p_bits, k0, scale, first, last, out):
-    """Write u of reads first … last − 1: out[r, j] = scale (k0 Σ m z + Σ m z q), q the odd integers of the planes.
+def blank_out_sums(planes, negative, active, repeats, origin, key, p_bits, k0, scale, first, last, out):
+    """Write u of reads first … last − 1: out[r − origin, j] = scale (k0 Σ m z + Σ m z q), q the planes' odd integers.
 
     planes: (words, bits, columns) uint64, bit set where the digit of weight 2^bit is −1. negative, active: (inputs,
-    words) uint64, bit set where z = −1, where z ≠ 0; read r sees row r // repeats. first is a multiple of GROUP.
+    words) uint64, bit set where z = −1, where z ≠ 0; read r sees row r // repeats − origin // repeats.
     """
     words, bits, columns = planes.shape
     a, b, c = np.empty(columns, np.uint64), np.empty(columns, np.uint64), np.empty(columns, np.uint64)
@@ -89,7 +89,8 @@ def blank_out_sums(planes, negative, active, repeats, key, p_bits, k0, scale, fi
     )
     full = np.int64((1 << bits) - 1)
     rows = np.empty(RUN, np.int64)
-    for group in range(first, last, GROUP):
+    base = origin // repeats
+    for group in range(first - first % GROUP, last, GROUP):
         counter = np.uint64(1)
         for j in range(columns):
             a[j], b[j] = key[0], key[1]
@@ -100,7 +101,7 @@ def blank_out_sums(planes, negative, active, repeats, key, p_bits, k0, scale, fi
         for start in range(group, min(group + GROUP, last), RUN):
             ones[:], minus[:], signs[:] = 0, 0, 0
             for r in range(RUN):
-                rows[r] = min(start + r, last - 1) // repeats
+                rows[r] = min(max(start + r, first), last - 1) // repeats - base
             for w in range(words):
                 for r in range(RUN):
                     on = active[rows[r], w]
@@ -117,7 +118,7 @@ def blank_out_sums(planes, negative, active, repeats, key, p_bits, k0, scale, fi
                         signs[1, j] += popcount(mask[1, j] & z1)
                         signs[2, j] += popcount(mask[2, j] & z2)
                         signs[3, j] += popcount(mask[3, j] & z3)
-                for p in range(bits):
+                for p in range(bits if start + RUN > first else 0):  # reads before the first are drawn, not summed
                     plane, shift = planes[w, p], np.uint64(p)
                     for j in range(columns):
                         digits = plane[j]
@@ -125,8 +126,8 @@ def blank_out_sums(planes, negative, active, repeats, key, p_bits, k0, scale, fi
                         minus[1, j] += popcount((digits ^ z1) & mask[1, j]) << shift
                         minus[2, j] += popcount((digits ^ z2) & mask[2, j]) << shift
                         minus[3, j] += popcount((digits ^ z3) & mask[3, j]) << shift
-            for r in range(min(RUN, last - start)):
+            for r in range(max(first - start, 0), min(RUN, last - start)):
                 for j in range(columns):
                     drawn = np.int64(ones[r, j])
                     total = full * drawn - 2 * np.int64(minus[r, j])
-                    out[start + r, j] = scale * (k0 * (drawn - 2 * np.int64(signs[r, j])) + total)
+                    out[start + r - origin, j] = scale * (k0 * (drawn - 2 * np.int64(signs[r, j])) + total)

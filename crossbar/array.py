@@ -5,8 +5,9 @@ import numpy as np
 from crossbar.cells import Cells
 from crossbar.hardware import Hardware
 from crossbar.sampling import per_output
+from crossbar.span import Span
 from crossbar.tile import Tile
-from devices._checks import Floats, array, number
+from devices._checks import Floats, array, integer, number
 from devices._rng import RNG, child, seed_sequence
 
 
@@ -79,8 +80,13 @@ class TiledArray:
         x: (inputs, word lines); the `reads_per_input` reads of one input are adjacent. sampling as in `Tile.read`.
         Raises ValueError for NaN or a wrong shape.
         """
-        seed = seed_sequence(rng)
-        return self.cells.read(x, reads_per_input=reads_per_input, sampling=sampling, seed=seed, states=self._states)
+        x = array("x", x, ndim=2)
+        repeats = integer("reads_per_input", reads_per_input, at_least=1)
+        return self.read_span(x, Span(0, len(x) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
+
+    def read_span(self, x: Floats, span: Span, *, seed: np.random.SeedSequence, sampling: str) -> Floats:
+        """Return u (reads, outputs) of some reads of a longer run; the same `seed` gives each read its own draws."""
+        return self.cells.read(x, span, sampling=sampling, seed=seed, states=self._states)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, word lines)."""

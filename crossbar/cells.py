@@ -19,8 +19,9 @@ from crossbar.sampling import (
     moment_matrices,
     per_output,
 )
+from crossbar.span import Span, draws
 from devices import BlankOut, NoNoise
-from devices._checks import Floats, array, integer
+from devices._checks import Floats, array
 from devices._rng import child, stream
 
 #: One matrix of a packed read: its sign in the sum, signal, variance of the cells' noise (or None), output → column.
@@ -100,39 +101,34 @@ class Cells:
         exact = all(signal.exact for _, signal, _, _ in self._sides)
         return f"packed bits, {planes} planes" + ("" if exact else ", off grid")
 
-    def read(
-        self, x: Floats, *, reads_per_input: int, sampling: str, seed: np.random.SeedSequence, states: list[Any]
-    ) -> Floats:
-        """Return u (inputs · reads_per_input, bit lines) in weight units; see `Tile.read`. Advances `states` in place."""
+    def read(self, x: Floats, span: Span, *, sampling: str, seed: np.random.SeedSequence, states: list[Any]) -> Floats:
+        """Return u (reads, bit lines) in weight units of the span's reads; see `Tile.read`. Advances `states` in place."""
         check_sampling(sampling)
         x = array("x", x, shape=(None, len(self.g_pos)))
-        hardware, repeats = self.hardware, integer("reads_per_input", reads_per_input, at_least=1)
+        hardware = self.hardware
         if hardware.gates_word_lines:
-            x, repeats = np.repeat(x, repeats, axis=0), 1
-            x, states[0] = gate_word_lines(x, hardware, states[0], stream(seed, 0))
-            hardware = hardware.ungated()
+            x, states[0] = gate_word_lines(x, hardware, states[0], span, child(seed, 0))
+            hardware, span = hardware.ungated(), span.each()
         if sampling == "moments" or is_collapsed(hardware):
             matrices = self.matrices(gated=hardware is self.hardware)
-            return draw_collapsed(x, matrices, self.reference_of, repeats, stream(seed, 1))
+            return draw_collapsed(x, matrices, self.reference_of, span, child(seed, 1))
         packed = PackedInputs.of(x) if self._sides is not None else None
         if packed is not None:
-            return self._read_packed(packed, repeats, child(seed, 3))
-        x = np.repeat(x, repeats, axis=0)
+            return self._read_packed(packed, span, child(seed, 3))
         conductances = (self.g_pos, self.g_neg, self.reference_of)
-        return draw_cells(x, *conductances, hardware, states, child(seed, 2)) / self.siemens_per_weight
+        return draw_cells(x, *conductances, hardware, states, span, child(seed, 2)) / self.siemens_per_weight
 
-    def _read_packed(self, inputs: PackedInputs, repeats: int, seed: np.random.SeedSequence) -> Floats:
+    def _read_packed(self, inputs: PackedInputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Given the gates, normal cell noises add up to one normal per output; the gates are drawn one by one."""
         gate = self.hardware.gate
         assert isinstance(gate, BlankOut)
         assert self._sides is not None
         u: Floats | float = 0.0
         for index, (sign, signal, variance, columns) in enumerate(self._sides):
-            part = masked_sums(signal, inputs, repeats, child(seed, index), gate.p)
+            part = masked_sums(signal, inputs, span, child(seed, index), gate.p)
             if variance is not None:
-                spread = masked_sums(variance, inputs, repeats, child(seed, index), gate.p, signed=False)
-                normals = stream(seed, index, 0).standard_normal(part.shape)
-                part += np.sqrt(np.maximum(spread, 0)) * normals
+                spread = masked_sums(variance, inputs, span, child(seed, index), gate.p, signed=False)
+                part += np.sqrt(np.maximum(spread, 0)) * draws(span, part.shape[1], child(seed, index, 0))
             u = u + sign * (part if columns is None else part[:, columns])
         return np.asarray(u)
 
@@ -141,4 +137,4 @@ class Cells:
         x = array("x", x, shape=(None, len(self.g_pos)))
         m = self.matrices()
         mean, variance = mean_and_variance(x, m.mean, m.total(self.reference_of))
-        return mean, np.array(variance)
+        return mean, np.repeat(variance, len(x), axis=0) if len(variance) < len(mean) else variance

@@ -6,7 +6,8 @@ import numpy as np
 
 from crossbar.array import TiledArray
 from crossbar.hardware import Hardware
-from devices._checks import Floats, array
+from crossbar.span import Span
+from devices._checks import Floats, array, integer
 from devices._rng import RNG, child, seed_sequence
 
 
@@ -70,18 +71,19 @@ class NeuronArray:
 
     def read(self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1) -> Floats:
         """Return u (inputs · reads_per_input, outputs) in weight units, before the comparator; see `TiledArray.read`."""
-        seed = seed_sequence(rng)
+        x = array("x", x, ndim=2)
+        repeats = integer("reads_per_input", reads_per_input, at_least=1)
+        return self.read_span(x, Span(0, len(x) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
 
-        def read(part: TiledArray, stream_index: int) -> Floats:
-            source = child(seed, stream_index)
-            return part.read(x, rng=source, sampling=sampling, reads_per_input=reads_per_input)
-
-        u = read(self.main, 0)
+    def read_span(self, x: Floats, span: Span, *, seed: np.random.SeedSequence, sampling: str) -> Floats:
+        """Return u (reads, outputs) of some reads of a longer run; the same `seed` gives each read its own draws."""
+        u = self.main.read_span(x, span, seed=child(seed, 0), sampling=sampling)
         if self.copy is not None:
-            u += self.a * read(self.copy, 1)
+            u += self.a * self.copy.read_span(x, span, seed=child(seed, 1), sampling=sampling)
         if self.bias_lines is not None:
-            ones = np.ones((len(u), self.bias_lines.inputs))
-            u += self.bias_lines.read(ones, rng=child(seed, 2), sampling=sampling)
+            ones = np.ones((1, self.bias_lines.inputs))
+            every = Span(span.first, span.last, repeats=max(span.last, 1))  # one row of ones for all reads
+            u += self.bias_lines.read_span(ones, every, seed=child(seed, 2), sampling=sampling)
         return u + self.threshold
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:

@@ -4,7 +4,6 @@ A weight is written in the digits ±1: w = scale (k0 + Σ_b 2^b d_b), so that a 
 scale (k0 Σ m z + Σ_b 2^b (|m| − 2 |(d_b ⊕ z) ∧ m|)), counts of bits alone.
 """
 
-import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar._kernels import GROUP, blank_out_sums
+from crossbar.span import Span
 from devices._checks import Floats, integer
 
 Words = NDArray[np.uint64]
@@ -127,35 +127,28 @@ class PackedInputs:
 
 
 def masked_sums(
-    matrix: BitPlanes,
-    inputs: PackedInputs,
-    repeats: int,
-    seed: np.random.SeedSequence,
-    p: float,
-    *,
-    signed: bool = True,
+    matrix: BitPlanes, inputs: PackedInputs, span: Span, seed: np.random.SeedSequence, p: float, *, signed: bool = True
 ) -> Floats:
-    """Return Σ_j m_j x_j w_ji of every read, (rows · repeats, columns); same `seed`, same masks m, in any matrix.
+    """Return Σ_j m_j x_j w_ji of every read of the span, (reads, columns); same `seed`, same masks m, in any matrix.
 
     signed=False: Σ_j m_j |x_j| w_ji under the same masks.
     """
     digits = gate_bits(p)
     assert digits is not None
     key = seed.generate_state(2, np.uint64)
-    reads = len(inputs.active) * repeats
-    out = np.empty((reads, matrix.planes.shape[2]))
+    out = np.empty((span.reads, matrix.planes.shape[2]))
     negative = inputs.negative if signed else np.zeros_like(inputs.negative)
-    fixed = (matrix.planes, negative, inputs.active, repeats, key, digits, float(matrix.k0), matrix.scale)
-    workers = _threads if reads * matrix.planes.size * 64 > _SMALL else 1
-    chunk = max(GROUP, math.ceil(reads / workers / GROUP) * GROUP)
-    spans = [(first, min(first + chunk, reads)) for first in range(0, reads, chunk)]
+    lines = (matrix.planes, negative, inputs.active, span.repeats, span.first)
+    fixed = (*lines, key, digits, float(matrix.k0), matrix.scale)
+    workers = _threads if span.reads * matrix.planes.size * 64 > _SMALL else 1
+    parts = span.split(workers, GROUP)
 
-    def run(span: tuple[int, int]) -> Any:
-        return blank_out_sums(*fixed, *span, out)
+    def run(part: Span) -> Any:
+        return blank_out_sums(*fixed, part.first, part.last, out)
 
-    if len(spans) == 1:
-        run(spans[0])
+    if len(parts) == 1:
+        run(parts[0])
     else:
-        with ThreadPoolExecutor(len(spans)) as pool:
-            list(pool.map(run, spans))
+        with ThreadPoolExecutor(len(parts)) as pool:
+            list(pool.map(run, parts))
     return out

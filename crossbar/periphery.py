@@ -27,12 +27,10 @@ class Comparator:
         """Return the offsets [A] of n comparators of one chip."""
         return self.offset * rng.standard_normal(n)
 
-    def compare(self, current: Floats, offsets: Floats, *, rng: np.random.Generator) -> Floats:
-        """Return ±1 of current's shape (reads, comparators) [A]."""
-        noisy = current + offsets
-        if self.noise:
-            noisy = noisy + self.noise * rng.standard_normal(current.shape)
-        return np.where(noisy >= 0, 1.0, -1.0)
+    def compare(self, current: Floats, offsets: Floats, normals: Floats | None = None) -> Floats:
+        """Return ±1 of current's shape (reads, comparators) [A]; normals: fresh standard normals, where there is noise."""
+        threshold = offsets if normals is None else offsets + self.noise * normals
+        return np.where(current + threshold >= 0, 1.0, -1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.hardware import Hardware
+from crossbar.span import Span, draws
 from devices import NoNoise, Product, ReadNoise
 from devices._checks import Floats, choice
-from devices._rng import stream
+from devices._rng import child, stream
 
 SAMPLINGS = ("exact", "moments")
 _CELLS_PER_BLOCK = 1 << 21  # cells drawn at once: bounds memory, and no result depends on it
@@ -78,32 +79,63 @@ def is_collapsed(hardware: Hardware) -> bool:
     return gate.collapses and isinstance(cells, NoNoise)
 
 
-def gate_word_lines(x: Floats, hardware: Hardware, state: Any, rng: np.random.Generator) -> tuple[Floats, Any]:
-    """Return inputs multiplied by one gate draw per read and word line, and the gates' state after the reads."""
+def gate_word_lines(
+    x: Floats, hardware: Hardware, state: Any, span: Span, seed: np.random.SeedSequence
+) -> tuple[Floats, Any]:
+    """Return the span's inputs, one row per read, each times its own gate draws, and the gates' state after them."""
     lines = np.full(x.shape[1], hardware.device.g_max)
-    xi, state = hardware.gate.sample(lines, state, len(x), rng=rng, period=hardware.read_period)
-    return x * xi, state
+    gated = x[span.rows]
+    for group, here, inside in span.groups():
+        rng = stream(seed, group)
+        xi, state = hardware.gate.sample(lines, state, inside.stop, rng=rng, period=hardware.read_period)
+        gated[here] *= xi[inside]
+    return gated, state
 
 
 def mean_and_variance(x: Floats, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
-    """Return x @ mean and x² @ variance for x (reads, word lines); ±1 inputs make the second the same for all reads."""
+    """Return x @ mean and x² @ variance for x (rows, word lines); the second with one row where all inputs are ±1."""
     if (np.abs(x) == 1).all():
-        return x @ mean, np.broadcast_to(variance.sum(axis=0), (len(x), variance.shape[1]))
+        return x @ mean, variance.sum(axis=0, keepdims=True)
     return x @ mean, (x * x) @ variance
 
 
 def draw_collapsed(
-    x: Floats, matrices: MomentMatrices, reference_of: Columns, reads_per_input: int, rng: np.random.Generator
+    x: Floats, matrices: MomentMatrices, reference_of: Columns, span: Span, seed: np.random.SeedSequence
 ) -> Floats:
-    """Return one normal per output, (inputs · reads_per_input, outputs), the reads of one input adjacent."""
+    """Return one normal per output for every read of the span, (reads, outputs)."""
     mean, own = mean_and_variance(x, matrices.mean, matrices.own)
-    u = np.repeat(mean, reads_per_input, axis=0)
+    u = mean[span.rows]
     if own.any():
-        u += np.repeat(np.sqrt(own), reads_per_input, axis=0) * rng.standard_normal(u.shape)
+        spread = np.sqrt(own)
+        u += (spread if len(own) == 1 else spread[span.rows]) * draws(span, u.shape[1], child(seed, 0))
     if reference_of is not None and matrices.shared.any():
-        spread = np.sqrt(np.repeat((x * x) @ matrices.shared, reads_per_input, axis=0))
-        u += (spread * rng.standard_normal(spread.shape))[:, reference_of]
+        spread = np.sqrt((x * x) @ matrices.shared)[span.rows]
+        u += (spread * draws(span, spread.shape[1], child(seed, 1)))[:, reference_of]
     return u
+
+
+class _Source:
+    """One source of a read's factors, ξ = Π of its kinds, drawn group by group with a stream for each kind."""
+
+    def __init__(self, noise: ReadNoise, g: Floats, state: Any, seed: np.random.SeedSequence, period: float):
+        self.kinds = noise.factors if isinstance(noise, Product) else (noise,)
+        self.state = list(state) if isinstance(noise, Product) else [state]
+        self.product = isinstance(noise, Product)
+        self.g, self.seed, self.period = g, seed, period
+
+    def start(self, group: int) -> None:
+        self.streams = [stream(self.seed, group, index) for index in range(len(self.kinds))]
+
+    def draw(self, n: int) -> Floats:
+        xi = np.ones((1, 1, 1))
+        for i, (kind, rng) in enumerate(zip(self.kinds, self.streams, strict=True)):
+            if not isinstance(kind, NoNoise):
+                factor, self.state[i] = kind.sample(self.g, self.state[i], n, rng=rng, period=self.period)
+                xi = xi * factor
+        return xi
+
+    def after(self) -> Any:
+        return tuple(self.state) if self.product else self.state[0]
 
 
 def draw_cells(
@@ -113,42 +145,38 @@ def draw_cells(
     reference_of: Columns,
     hardware: Hardware,
     states: list[Any],
+    span: Span,
     seed: np.random.SeedSequence,
 ) -> Floats:
     """Return currents per volt [S], (reads, bit lines), every gate and every cell drawn on its own for every read.
 
-    states: of gate(s) and cells, advanced in place. Each factor of each source has its own stream, so that no result
+    states: of gate(s) and cells, advanced in place. Each factor of each source has its own streams, so that no result
     depends on the size of the blocks.
     """
-    gate, cells, period = hardware.gate, hardware.device.read_noise, hardware.read_period
+    gate, noise, period = hardware.gate, hardware.device.read_noise, hardware.read_period
     per_cell = hardware.gate_sharing == "cell"
-    sources: list[tuple[ReadNoise, Floats]] = [(gate, g_pos), (gate, g_neg), (cells, g_pos), (cells, g_neg)]
-    if not per_cell:
-        sources[1] = (NoNoise(), g_neg)
-    kinds = [noise.factors if isinstance(noise, Product) else (noise,) for noise, _ in sources]
-    generators = [[stream(seed, index, part) for part in range(len(kind))] for index, kind in enumerate(kinds)]
-    u = np.empty((len(x), g_pos.shape[1]))
+    kinds = [(gate, g_pos), (gate if per_cell else NoNoise(), g_neg), (noise, g_pos), (noise, g_neg)]
+    sources = [_Source(n, g, states[i], child(seed, i), period) for i, (n, g) in enumerate(kinds)]
+    inputs, u = x[span.rows], np.empty((span.reads, g_pos.shape[1]))
     block = max(1, _CELLS_PER_BLOCK // g_pos.size)
-    for start in range(0, len(x), block):
-        part = x[start : start + block]
-        factors: list[Floats] = []
-        for index, (noise, g) in enumerate(sources):
-            carried = states[index] if isinstance(noise, Product) else (states[index],)
-            xi, after = np.ones((1, 1, 1)), []
-            for kind, state, generator in zip(kinds[index], carried, generators[index], strict=True):
-                if not isinstance(kind, NoNoise):
-                    factor, state = kind.sample(g, state, len(part), rng=generator, period=period)
-                    xi = xi * factor
-                after.append(state)
-            states[index] = tuple(after) if isinstance(noise, Product) else after[0]
-            factors.append(xi)
-        gate_pos, gate_neg, cell_pos, cell_neg = factors
-        if per_cell:
-            pairs = gate_pos * (cell_pos * g_pos) - per_output(gate_neg * (cell_neg * g_neg), reference_of)
-        else:
-            pairs = gate_pos * (cell_pos * g_pos - per_output(cell_neg * g_neg, reference_of))
-        pairs = np.broadcast_to(pairs, (len(part), *g_pos.shape))
-        u[start : start + len(part)] = np.matmul(part[:, None, :], pairs)[:, 0]
+    for group, here, inside in span.groups():
+        for source in sources:
+            source.start(group)
+        for start in range(0, inside.stop, block):
+            stop = min(start + block, inside.stop)
+            gate_pos, gate_neg, cell_pos, cell_neg = (source.draw(stop - start) for source in sources)
+            skipped = max(inside.start - start, 0)  # drawn for reads before the span, which are not its own
+            if skipped >= stop - start:
+                continue
+            if per_cell:
+                pairs = gate_pos * (cell_pos * g_pos) - per_output(gate_neg * (cell_neg * g_neg), reference_of)
+            else:
+                pairs = gate_pos * (cell_pos * g_pos - per_output(cell_neg * g_neg, reference_of))
+            pairs = np.broadcast_to(pairs, (stop - start, *g_pos.shape))[skipped:]
+            offset = here.start - inside.start
+            at = slice(offset + start + skipped, offset + stop)
+            u[at] = np.matmul(inputs[at, None, :], pairs)[:, 0]
+    states[:] = [states[i] if isinstance(n, NoNoise) else sources[i].after() for i, (n, _) in enumerate(kinds)]
     return u
 
 

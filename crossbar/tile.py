@@ -6,6 +6,7 @@ import numpy as np
 
 from crossbar.cells import Cells
 from crossbar.hardware import Hardware
+from crossbar.span import Span
 from devices import IdealWrite, NoDrift
 from devices._checks import Floats, array, number
 from devices._rng import RNG, child, seed_sequence, stream
@@ -91,7 +92,8 @@ class Tile:
         exact mean and variance. Raises ValueError for NaN or a wrong shape.
         """
         seed = seed_sequence(rng)
-        return self.cells.read(x, reads_per_input=1, sampling=sampling, seed=seed, states=self._states)
+        x = array("x", x, ndim=2)
+        return self.cells.read(x, Span(0, len(x)), sampling=sampling, seed=seed, states=self._states)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs)."""

@@ -1,22 +1,24 @@
 """A network on a chip: digital steps and arrays in turn, fresh noise on every read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from scipy.special import erf
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import erf, ndtri
 
 from crossbar import NeuronArray
 from crossbar.cost import read_cost
+from crossbar.span import Span, draws
 from devices._checks import array, integer, number
-from devices._rng import RNG, child, seed_sequence, stream
-from nsm.infer import Floats, check_labels, softmax
+from devices._rng import RNG, child, seed_sequence
+from nsm.infer import Floats, Labels, check_labels, softmax
 
-_READS_PER_BLOCK = 4096  # (image, sample) pairs at once: bounds memory; every block has its own stream
+READS_AT_ONCE = 4096  # (image, sample) pairs in memory at a time, unless the caller says otherwise
+FIRST_ROUND = 16  # samples before an image can be certain
 #: First names of the streams of a seed: a chip mapped with rng=0 and read with rng=0 shares no draw.
-MAP, _SAMPLE, _FIRING = range(3)
+MAP, _SAMPLE, _FIRING, _EARLY = range(4)
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,17 @@ class ArrayStep:
         """Bit-line current [A] of a weight of one driven by an input of one."""
         return self.neurons.siemens_per_weight * self.neurons.hardware.read_voltage
 
-    def __call__(self, x: Floats, repeats: int, sampling: str, seed: np.random.SeedSequence) -> Floats:
-        u = self.neurons.read(x, rng=child(seed, 0), sampling=sampling, reads_per_input=repeats)
+    def read(self, x: Floats, span: Span, sampling: str, seed: np.random.SeedSequence) -> Floats:
+        """Return what leaves the read-out, (reads, outputs): ±1 of comparators, or values in weight units."""
+        u = self.neurons.read_span(x, span, seed=child(seed, 0), sampling=sampling)
         hardware, scale = self.neurons.hardware, self.amperes_per_weight
         if self.kind == "linear":
             return u if hardware.adc is None else hardware.adc.convert(u * scale, self.full_scale) / scale
         if self.kind == "sigmoid":
-            u = u + stream(seed, 2).logistic(size=u.shape)
-        return hardware.comparator.compare(u * scale, self.offsets, rng=stream(seed, 1))
+            u = u + draws(span, u.shape[1], child(seed, 2), np.random.Generator.logistic)
+        comparator = hardware.comparator
+        normals = draws(span, u.shape[1], child(seed, 1)) if comparator.noise else None
+        return comparator.compare(u * scale, self.offsets, normals)
 
     def firing_probability(self, x: Floats) -> Floats:
         """Return the closed-form probability of z = +1 for inputs x (reads, inputs), normal u, with comparator noise."""
@@ -65,6 +70,19 @@ class ArrayStep:
         with np.errstate(divide="ignore", invalid="ignore"):
             p = 0.5 * (1 + erf(centre / np.sqrt(2 * variance)))
         return np.asarray(np.where(variance > 0, p, centre >= 0))
+
+
+def _certain(total: Floats, square: Floats, n: int, z: float) -> NDArray[np.bool_]:
+    """Return for which images the two best classes differ by more than z standard errors after n samples.
+
+    total: Σ p, (images, classes). square: Σ p pᵀ. The variance is floored at 1/n, since few samples may all agree.
+    """
+    rows = np.arange(len(total))
+    best, second = np.argsort(total, axis=1)[:, :-3:-1].T
+    mean = (total[rows, best] - total[rows, second]) / n
+    moment = square[rows, best, best] + square[rows, second, second] - 2 * square[rows, best, second]
+    variance = np.maximum(moment / n - mean**2, 1 / n)
+    return np.asarray(mean > z * np.sqrt(variance / n))
 
 
 class MappedNetwork:
@@ -83,32 +101,99 @@ class MappedNetwork:
         """The layers that sit on tiles, in order."""
         return [s for s in self.steps if isinstance(s, ArrayStep)]
 
-    def sample(self, x: ArrayLike, samples: int, *, rng: RNG = None, sampling: str = "exact") -> Floats:
+    def _reads(
+        self, images: Floats, samples: int, sampling: str, seed: np.random.SeedSequence, at_once: int
+    ) -> Iterator[tuple[Span, Floats]]:
+        """Yield spans of reads and their logits, at most about `at_once` reads in memory."""
+        integer("reads_at_once", at_once, at_least=1)
+        total = len(images) * samples
+        step = at_once if samples > at_once else at_once - at_once % samples  # whole images where they fit
+        for first in range(0, total, step):
+            span = Span(first, min(first + step, total), samples)
+            z, current = images[span.first // samples : (span.last - 1) // samples + 1], span
+            for position, step_ in enumerate(self.steps):
+                if isinstance(step_, DigitalStep):
+                    z = step_.apply(z)
+                else:
+                    z, current = step_.read(z, current, sampling, child(seed, position)), span.each()
+            yield span, z
+
+    def sample(
+        self,
+        x: ArrayLike,
+        samples: int,
+        *,
+        rng: RNG = None,
+        sampling: str = "exact",
+        reads_at_once: int = READS_AT_ONCE,
+    ) -> Floats:
         """Return logits (samples, batch, classes): independent noisy passes of every image through the chip.
 
-        x: (batch, inputs). The samples of one image are adjacent reads. Same `rng`, same reads, whatever the threads.
-        sampling: "exact", or "moments" (one normal per output, see `Tile.read`). Raises ValueError for NaN, a wrong
-        shape, samples < 1, or an unknown sampling.
+        x: (batch, inputs). The samples of one image are adjacent reads. Same `rng`, same reads, whatever the threads and
+        `reads_at_once`, which bounds the memory that a pass needs. sampling: "exact", or "moments" (one normal per
+        output, see `Tile.read`). Raises ValueError for NaN, a wrong shape, samples < 1, or an unknown sampling.
         """
         images = array("x", x, shape=(None, self.inputs))
         integer("samples", samples, at_least=1)
-        seed = seed_sequence(rng)
-        block = max(1, _READS_PER_BLOCK // samples)
-        parts = []
-        for index, start in enumerate(range(0, len(images), block)):
-            z, repeats = images[start : start + block], samples
-            n = len(z)
-            for position, step in enumerate(self.steps):
-                if isinstance(step, DigitalStep):
-                    z = step.apply(z)
-                else:
-                    z, repeats = step(z, repeats, sampling, child(seed, _SAMPLE, index, position)), 1
-            parts.append(z.reshape(n, samples, -1))
-        return np.concatenate(parts).transpose(1, 0, 2)
+        seed = child(seed_sequence(rng), _SAMPLE)
+        parts = [z for _, z in self._reads(images, samples, sampling, seed, reads_at_once)]
+        logits = np.concatenate(parts) if parts else np.empty((0, self.layers[-1].neurons.outputs))
+        return logits.reshape(len(images), samples, -1).transpose(1, 0, 2)
 
-    def predict_proba(self, x: ArrayLike, samples: int, *, rng: RNG = None, sampling: str = "exact") -> Floats:
-        """Return class probabilities (batch, classes): the mean softmax over `samples` passes."""
-        return np.asarray(softmax(self.sample(x, samples, rng=rng, sampling=sampling)).mean(axis=0))
+    def predict_proba(
+        self,
+        x: ArrayLike,
+        samples: int,
+        *,
+        rng: RNG = None,
+        sampling: str = "exact",
+        reads_at_once: int = READS_AT_ONCE,
+    ) -> Floats:
+        """Return class probabilities (batch, classes): the mean softmax over `samples` passes; see `sample`."""
+        images = array("x", x, shape=(None, self.inputs))
+        integer("samples", samples, at_least=1)
+        seed = child(seed_sequence(rng), _SAMPLE)
+        mean = np.zeros((len(images), self.layers[-1].neurons.outputs))
+        for span, logits in self._reads(images, samples, sampling, seed, reads_at_once):
+            start = span.first // samples
+            edges = np.flatnonzero(np.diff(span.rows, prepend=-1))
+            sums = np.add.reduceat(softmax(logits), edges, axis=0)
+            mean[start : start + len(sums)] += sums
+        return mean / samples
+
+    def predict(
+        self, x: ArrayLike, samples: int, *, rng: RNG = None, sampling: str = "exact", confidence: float | None = None
+    ) -> tuple[Labels, Labels]:
+        """Return the most probable class of every image, and how many samples it took, (batch,) each.
+
+        confidence: stop reading an image once its class is certain at this level; None: take all `samples`. The images
+        still open are read in rounds of doubling size; one is closed when the mean difference of its two best classes'
+        probabilities exceeds z standard errors, with z two-sided at 1 − confidence shared out over the rounds. At most
+        about 1 − confidence of the images can then end in another class than all samples would give.
+        """
+        images = array("x", x, shape=(None, self.inputs))
+        integer("samples", samples, at_least=1)
+        if confidence is None:
+            p = self.predict_proba(x, samples, rng=rng, sampling=sampling)
+            return p.argmax(axis=1), np.full(len(images), samples)
+        number("confidence", confidence, above=0, below=1)
+        seed = child(seed_sequence(rng), _EARLY)
+        ends = [n for n in (FIRST_ROUND * 2**k for k in range(60)) if n < samples] + [samples]
+        z = float(ndtri(1 - (1 - confidence) / (2 * len(ends))))
+        classes = self.layers[-1].neurons.outputs
+        total, square = np.zeros((len(images), classes)), np.zeros((len(images), classes, classes))
+        taken, still_open = np.zeros(len(images), dtype=np.int64), np.arange(len(images))
+        for round_number, end in enumerate(ends):
+            start = ends[round_number - 1] if round_number else 0
+            logits = self._reads(images[still_open], end - start, sampling, child(seed, round_number), READS_AT_ONCE)
+            p = softmax(np.concatenate([part for _, part in logits])).reshape(len(still_open), end - start, classes)
+            total[still_open] += p.sum(axis=1)
+            square[still_open] += np.einsum("isa,isb->iab", p, p)
+            taken[still_open] = end
+            still_open = still_open[~_certain(total[still_open], square[still_open], end, z)]
+            if not len(still_open):
+                break
+        return total.argmax(axis=1), taken
 
     def errors(self, x: ArrayLike, y: ArrayLike, samples: int, *, rng: RNG = None, sampling: str = "exact") -> int:
         """Return the number of images whose most probable class is wrong."""
@@ -129,17 +214,18 @@ class MappedNetwork:
         x: (batch, inputs); both results (batch, neurons). The layers before it are read once per image; the layer itself
         is read `samples` times on those states.
         """
-        seed, z = seed_sequence(rng), array("x", x, shape=(None, self.inputs))
+        seed, z = child(seed_sequence(rng), _FIRING), array("x", x, shape=(None, self.inputs))
         stochastic = [s for s in self.layers if s.kind == "nsm"]
         if not 0 <= layer < len(stochastic):
             raise ValueError(f"layer = {layer}: this chip has {len(stochastic)} neural sampling layers, counted from 0")
         for position, step in enumerate(self.steps):
             if step is stochastic[layer]:
                 break
-            z = step.apply(z) if isinstance(step, DigitalStep) else step(z, 1, sampling, child(seed, _FIRING, position))
-        fired = stochastic[layer](
-            z, integer("samples", samples, at_least=1), sampling, child(seed, _FIRING, len(self.steps))
-        )
+            span = Span(0, len(z))
+            z = step.apply(z) if isinstance(step, DigitalStep) else step.read(z, span, sampling, child(seed, position))
+        repeats = integer("samples", samples, at_least=1)
+        span = Span(0, len(z) * repeats, repeats)
+        fired = stochastic[layer].read(z, span, sampling, child(seed, len(self.steps)))
         measured = (fired.reshape(len(z), samples, -1) > 0).mean(axis=1)
         return measured, stochastic[layer].firing_probability(z)
 

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import assert_frequency
+from torch import nn
 
-from nsm import SigmoidLinear
+from crossbar import Hardware
+from devices import Device
+from nsm import SigmoidLinear, map_to_crossbar
 from nsm.layers import reseed
 
 READS = 20_000
@@ -70,6 +73,19 @@ def test_reseed_repeats_the_draws(rng):
     assert not torch.equal(layer(x), first)
     reseed(layer, 5)
     assert torch.equal(layer(x), first)
+
+
+def test_on_a_chip_without_gate_it_fires_with_the_sigmoid_of_its_sum(rng):
+    model = nn.Sequential(SigmoidLinear(40, 3), nn.Linear(3, 3))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor(rng.normal(0, 0.2, (3, 40))))
+        model[1].weight.copy_(torch.eye(3))
+        model[1].bias.zero_()
+    x = rng.choice([-1.0, 1.0], (1, 40))
+    z = map_to_crossbar(model, Hardware(device=Device(g_min=0.0, g_max=1e-5)), rng=0).sample(x, 20_000, rng=0)[:, 0]
+    p = 1 / (1 + np.exp(-model[0].weight.detach().double().numpy() @ x[0]))
+    for hits, expected in zip((z > 0).sum(axis=0), p, strict=True):
+        assert_frequency(hits, 20_000, expected)
 
 
 def test_bad_widths_are_refused():

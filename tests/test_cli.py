@@ -109,9 +109,15 @@ def test_the_installed_command_ends_in_one_line_and_status_2(tmp_path):
         ("train --out a.safetensors --lr 0", "lr = 0.0 is not allowed"),
         ("train --out a.safetensors --beta fixed", "unknown beta 'fixed'"),
         ("map smal.safetensors", "no network 'smal.safetensors': no such file, and the shipped ones are"),
-        ("map small.safetensors --device fefet_jerry", "unknown device preset 'fefet_jerry'; did you mean 'fefet_jerry2017'?"),
+        (
+            "map small.safetensors --device fefet_jerry",
+            "unknown device preset 'fefet_jerry'; did you mean 'fefet_jerry2017'?",
+        ),
         ("map small.safetensors --gate bernoulli", "unknown gate 'bernoulli'"),
-        ("map small.safetensors --set device.level=3", "unknown hardware key 'device.level'; did you mean 'device.levels'"),
+        (
+            "map small.safetensors --set device.level=3",
+            "unknown hardware key 'device.level'; did you mean 'device.levels'",
+        ),
         ("map small.safetensors --set device.levels", "--set 'device.levels' has no value; write --set PATH=VALUE"),
         ("map small.safetensors --set copy=none", 'layer 1 (NSMLinear): copy = "none" needs a_i = 0'),
         ("sweep", "which sweep? give a file; `nsm sweep --example` prints one to start from"),

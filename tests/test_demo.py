@@ -62,7 +62,7 @@ def test_the_page_stands_alone_and_says_what_was_run(small, results):
     for axis in small.AXES:
         assert f"<h2>{axis.title}</h2>" in page
         assert f'href="{axis.stem}.csv"' in page
-    for fact in ("64-12-10-10", "each trained for 1 epochs", "fefet", "BlankOut(p=0.5)", "<td>seed</td><td>0</td>"):
+    for fact in ("64-12-10-10", "each trained for 1 epochs", "Jerry", "BlankOut(p=0.5)", "<td>seed</td><td>0</td>"):
         assert fact.lower() in page.lower()
 
 

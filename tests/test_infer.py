@@ -10,6 +10,12 @@ from nsm import NSMLinear, error_rate, nsm_mlp, predict_proba
 from nsm.infer import check_labels, sample, softmax
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """torch draws the starting weights from its own stream."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def network():
     torch.manual_seed(0)

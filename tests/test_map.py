@@ -7,18 +7,23 @@ import numpy as np
 import pytest
 import torch
 from conftest import assert_frequency, assert_mean
-from scipy.special import erf, expit
+from scipy.special import erf
 from torch import nn
 
 from crossbar import Adc, Comparator, DifferentialPair, Hardware
 from devices import BlankOut, Device, GaussianNoise, LogTimeDrift, NoNoise, PowerLawNoise, StateDependentError
-from nsm import NSMLinear, SigmoidLinear, error_rate, fit, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp, theory
-from nsm.data import load_digits
+from nsm import NSMLinear, map_to_crossbar, relu_mlp, theory
 
 FAN_IN, NEURONS, READS = 300, 6, 4000
 CELL = Device(g_min=0.0, g_max=1e-5)  # an endless on/off ratio: no pedestal
 IDEAL = Hardware(device=CELL, gate=BlankOut(0.5))
 REAL = Hardware(device=Device(g_min=1e-6, g_max=1e-5, write=StateDependentError(coefficients=(1e-7,))), gate=BlankOut())
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """torch draws the starting weights from its own stream."""
+    torch.manual_seed(0)
 
 
 def one_layer(rng, **options):
@@ -186,11 +191,10 @@ def test_noise_free_hardware_is_refused_for_an_nsm_and_fine_for_a_rectifier(rng)
     ):
         map_to_crossbar(one_layer(rng), silent, rng=0)
     x = rng.random((5, 8))
-    model = relu_mlp((8, 7, 6, 3))
+    model = relu_mlp((8, 7, 6, 3)).double()
     logits = map_to_crossbar(model, silent, rng=0).sample(x, 2, rng=0)
-    exact = model(torch.tensor(x, dtype=torch.float32)).detach().numpy()
-    # float32 sums of up to 8 terms, in the chip float64.
-    np.testing.assert_allclose(logits, np.stack([exact, exact]), rtol=1e-4)
+    exact = model(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(logits, np.stack([exact, exact]), rtol=1e-9)
 
 
 @pytest.mark.parametrize("gated", [True, False])
@@ -211,20 +215,6 @@ def test_a_copy_more_precise_than_the_device_is_warned_of_where_noise_is_small(g
 def test_real_valued_inputs_keep_their_probability(rng):
     model, x = one_layer(rng), rng.uniform(0, 1, (4, FAN_IN))
     assert_fires_with(map_to_crossbar(model, IDEAL, rng=0), x, equation_4(model, x))
-
-
-def test_a_sigmoid_layer_fires_with_the_sigmoid_of_its_sum(rng):
-    model = nn.Sequential(SigmoidLinear(40, 3), nn.Linear(3, 3))
-    with torch.no_grad():
-        model[0].weight.copy_(torch.tensor(rng.normal(0, 0.2, (3, 40))))
-        model[1].weight.copy_(torch.eye(3))
-        model[1].bias.zero_()
-    x = rng.choice([-1.0, 1.0], (1, 40))
-    # Without gate: with a gate the sum itself would be noisy too.
-    z = map_to_crossbar(model, replace(IDEAL, gate=NoNoise()), rng=0).sample(x, 20_000, rng=0)[:, 0]
-    p = expit(x[0] @ model[0].weight.detach().double().numpy().T)
-    for hits, expected in zip((z > 0).sum(axis=0), p, strict=True):
-        assert_frequency(hits, 20_000, expected)
 
 
 def distinct(chip):
@@ -289,59 +279,13 @@ def test_ageing_drifts_every_cell_and_adds_up(rng):
     np.testing.assert_array_equal(twice.layers[0].neurons.main.conductances()[0], aged)
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return load_digits()
-
-
-@pytest.fixture(scope="module")
-def trained(digits):
-    networks = {}
-    for name, build in (("nsm", nsm_mlp), ("relu", relu_mlp), ("stnn", stnn_mlp)):
-        torch.manual_seed(0)
-        networks[name] = build((64, 60, 50, 10))
-        fit(networks[name], digits.x_train, digits.y_train, epochs=12, lr=5e-3, batch=50, rng=0, progress=False)
-    return networks
-
-
-@pytest.mark.parametrize("sampling", ["exact", "moments"])
-def test_errors_on_ideal_hardware_are_those_in_software(sampling, trained, digits):
-    x, y, samples = digits.x_test, digits.y_test, 20
-    software = error_rate(trained["nsm"], x, y, samples, rng=0)
-    chip = map_to_crossbar(trained["nsm"], IDEAL, rng=0).error_rate(x, y, samples, rng=0, sampling=sampling)
-    # Two standard errors of a difference of counts of the same images.
-    assert 0 < software < 0.15
-    assert abs(chip - software) <= 2 * math.sqrt(2 * software * (1 - software) / len(y))
-
-
-@pytest.mark.parametrize("name", ["nsm", "relu"])
-def test_a_common_gain_harms_the_rectifier_network_and_not_the_nsm(name, trained, digits):
-    chip = map_to_crossbar(trained[name], REAL, rng=0)
-    x, y, n = digits.x_test, digits.y_test, len(digits.y_test)
-    before = chip.error_rate(x, y, 10, rng=0, sampling="moments")
-    chip.scale_conductances(0.01)
-    after = chip.error_rate(x, y, 10, rng=0, sampling="moments")
-    one_error = math.sqrt(2 * before * (1 - before) / n)
-    assert (after - before > 5 * one_error) == (name == "relu")
-
-
-def test_every_kind_of_network_runs_on_a_chip(trained, digits):
-    for name, model in trained.items():
-        chip = map_to_crossbar(model, REAL, rng=0)
-        p = chip.predict_proba(digits.x_test[:20], 3, rng=0)
-        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
-        labels = p.argmax(axis=1)
-        assert chip.errors(digits.x_test[:20], labels, 3, rng=0) == 0, name
-        assert chip.error_rate(digits.x_test[:20], (labels + 1) % 10, 3, rng=0) == 1, name
-
-
 def test_flatten_and_dropout_need_no_devices(rng):
     model = nn.Sequential(nn.Flatten(), nn.Linear(8, 5), nn.Dropout(0.9), nn.ReLU(), nn.Linear(5, 3))
     chip = map_to_crossbar(model, replace(IDEAL, gate=NoNoise()), rng=0)
     assert [layer.name for layer in chip.layers] == ["layer 1 (Linear)", "layer 4 (Linear)"]
     x = rng.random((5, 8))
-    exact = model.eval()(torch.tensor(x, dtype=torch.float32)).detach().numpy()
-    np.testing.assert_allclose(chip.sample(x, 1, rng=0)[0], exact, rtol=1e-4)
+    exact = model.eval().double()(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(chip.sample(x, 1, rng=0)[0], exact, rtol=1e-9)
 
 
 @pytest.mark.parametrize("bits", [1, 4, 12])

@@ -1,16 +1,30 @@
-"""The ready networks: layer for layer what the paper's tables say."""
+"""The ready networks: layer for layer what the paper's tables say, and as good on a chip as in software."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
-from nsm import nsm_mlp, relu_mlp, stnn_mlp
+from crossbar import Hardware
+from devices import BlankOut, Device, StateDependentError
+from nsm import error_rate, fit, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
+from nsm.data import load_digits
 
 KINDS = {
     nsm_mlp: ["Binarize", "NSMLinear", "NSMLinear", "NSMLinear", "Linear"],
     relu_mlp: ["Linear", "ReLU", "Linear", "ReLU", "Linear", "ReLU", "Linear"],
     stnn_mlp: ["Binarize", "SigmoidLinear", "SigmoidLinear", "SigmoidLinear", "Linear"],
 }
+IDEAL = Hardware(device=Device(g_min=0.0, g_max=1e-5), gate=BlankOut(0.5))
+REAL = Hardware(device=Device(g_min=1e-6, g_max=1e-5, write=StateDependentError(coefficients=(1e-7,))), gate=BlankOut())
 builds = pytest.mark.parametrize("build", KINDS)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """torch draws the starting weights from its own stream."""
+    torch.manual_seed(0)
 
 
 @builds
@@ -52,3 +66,49 @@ def test_bad_widths_are_refused(build):
         build((6, 3))
     with pytest.raises(ValueError, match="width = 0 is not allowed; give a whole number of at least 1"):
         build((6, 0, 3))
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits()
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    networks = {}
+    for name, build in (("nsm", nsm_mlp), ("relu", relu_mlp), ("stnn", stnn_mlp)):
+        torch.manual_seed(0)
+        networks[name] = build((64, 60, 50, 10))
+        fit(networks[name], digits.x_train, digits.y_train, epochs=12, lr=5e-3, batch=50, rng=0, progress=False)
+    return networks
+
+
+@pytest.mark.parametrize("sampling", ["exact", "moments"])
+def test_errors_on_ideal_hardware_are_those_in_software(sampling, trained, digits):
+    x, y, samples = digits.x_test, digits.y_test, 20
+    software = error_rate(trained["nsm"], x, y, samples, rng=0)
+    chip = map_to_crossbar(trained["nsm"], IDEAL, rng=0).error_rate(x, y, samples, rng=0, sampling=sampling)
+    # Two standard errors of a difference of counts of the same images.
+    assert 0 < software < 0.15
+    assert abs(chip - software) <= 2 * math.sqrt(2 * software * (1 - software) / len(y))
+
+
+@pytest.mark.parametrize("name", ["nsm", "relu"])
+def test_a_common_gain_harms_the_rectifier_network_and_not_the_nsm(name, trained, digits):
+    chip = map_to_crossbar(trained[name], REAL, rng=0)
+    x, y, n = digits.x_test, digits.y_test, len(digits.y_test)
+    before = chip.error_rate(x, y, 10, rng=0, sampling="moments")
+    chip.scale_conductances(0.01)
+    after = chip.error_rate(x, y, 10, rng=0, sampling="moments")
+    one_error = math.sqrt(2 * before * (1 - before) / n)
+    assert (after - before > 5 * one_error) == (name == "relu")
+
+
+def test_every_kind_of_network_runs_on_a_chip(trained, digits):
+    for name, model in trained.items():
+        chip = map_to_crossbar(model, REAL, rng=0)
+        p = chip.predict_proba(digits.x_test[:20], 3, rng=0)
+        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
+        labels = p.argmax(axis=1)
+        assert chip.errors(digits.x_test[:20], labels, 3, rng=0) == 0, name
+        assert chip.error_rate(digits.x_test[:20], (labels + 1) % 10, 3, rng=0) == 1, name

@@ -20,6 +20,12 @@ BUILDS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """torch draws the starting weights from its own stream."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="module")
 def digits():
     return load_digits()
@@ -154,7 +160,7 @@ def test_averaging_ends_with_the_running_mean_of_the_weights(digits):
     for weights in kept:
         mean = 0.6 * mean + 0.4 * weights
     assert len(kept) == 3
-    torch.testing.assert_close(model[0].weight.detach(), mean, rtol=1e-5, atol=1e-7)  # float32
+    assert (model[0].weight.detach() - mean).abs().max() <= 1e-6 * mean.abs().max()  # float32
     assert not torch.equal(model[0].weight, kept[-1])
 
 

@@ -1,0 +1,65 @@
+"""Which reads are drawn: their numbers decide what they draw, so that no result depends on how they are batched."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices._checks import Floats
+from devices._rng import stream
+
+#: A way to draw an array of independent numbers: an unbound method of Generator.
+Law = Callable[..., Floats]
+GROUP = 256  # consecutive reads that share one numpy stream
+
+
+@dataclass(frozen=True)
+class Span:
+    """Reads number first … last − 1 of a run in which every input is read `repeats` times, its reads adjacent.
+
+    Inputs are handed over from the first one that the span needs: read r sees row r // repeats − first // repeats.
+    """
+
+    first: int
+    last: int
+    repeats: int = 1
+
+    @property
+    def reads(self) -> int:
+        """Number of reads."""
+        return self.last - self.first
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """The row of inputs that each read sees."""
+        return np.arange(self.first, self.last) // self.repeats - self.first // self.repeats
+
+    def each(self) -> "Span":
+        """The same reads, of inputs that stand there once for each."""
+        return replace(self, repeats=1)
+
+    def split(self, parts: int, multiple: int) -> list["Span"]:
+        """Return the span cut into at most `parts` of about the same size, at multiples of `multiple`."""
+        edges = np.linspace(self.first, self.last, parts + 1)[1:-1]
+        inner = {round(e / multiple) * multiple for e in edges}
+        cuts = [self.first, *sorted(c for c in inner if self.first < c < self.last), self.last]
+        return [replace(self, first=a, last=b) for a, b in pairwise(cuts)]
+
+    def groups(self) -> Iterator[tuple[int, slice, slice]]:
+        """Yield (group, where its reads lie in this span, which of its GROUP reads those are)."""
+        for group in range(self.first // GROUP, -(-self.last // GROUP)):
+            start, stop = max(group * GROUP, self.first), min((group + 1) * GROUP, self.last)
+            here = slice(start - self.first, stop - self.first)
+            yield group, here, slice(start - group * GROUP, stop - group * GROUP)
+
+
+def draws(
+    span: Span, columns: int, seed: np.random.SeedSequence, law: Law = np.random.Generator.standard_normal
+) -> Floats:
+    """Return numbers (reads, columns) of a law, normal by default: each a function of seed, read and column alone."""
+    out = np.empty((span.reads, columns))
+    for group, here, inside in span.groups():
+        out[here] = law(stream(seed, group), size=(inside.stop, columns))[inside]
+    return out

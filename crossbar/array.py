@@ -80,7 +80,7 @@ class TiledArray:
         x: (inputs, word lines); the `reads_per_input` reads of one input are adjacent. sampling as in `Tile.read`.
         Raises ValueError for NaN or a wrong shape.
         """
-        x = array("x", x, ndim=2)
+        x = array("x", x, shape=(None, self.inputs))
         repeats = integer("reads_per_input", reads_per_input, at_least=1)
         return self.read_span(x, Span(0, len(x) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from crossbar.array import TiledArray
 from crossbar.hardware import Hardware
+from crossbar.sampling import gate_moments
 from crossbar.span import Span
 from devices._checks import Floats, array, integer
 from devices._rng import RNG, child, seed_sequence
@@ -71,7 +72,7 @@ class NeuronArray:
 
     def read(self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1) -> Floats:
         """Return u (inputs · reads_per_input, outputs) in weight units, before the comparator; see `TiledArray.read`."""
-        x = array("x", x, ndim=2)
+        x = array("x", x, shape=(None, self.inputs))
         repeats = integer("reads_per_input", reads_per_input, at_least=1)
         return self.read_span(x, Span(0, len(x) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
 
@@ -98,16 +99,16 @@ class NeuronArray:
         return mean + self.threshold, variance
 
     def static_to_noise_ratio(self) -> Floats:
-        """Return, per output, the variance that the copy's programming puts on u over the variance of one read, x = ±1.
+        """Return, per output, the variance that programming puts on u over the variance of one read, x = ±1.
 
-        a_i² Σ_j (σ²(G⁺) + σ²(G⁻) + level error) / k² over Var u_i: above 1 the copy's static error exceeds the noise
-        that computes. Infinite where there is a copy and no noise; 0 without a copy.
+        ((E ξ)² σ²_main + a_i² σ²_copy) / Var u_i, with σ² = Σ_j (σ²(G⁺) + σ²(G⁻) + level error) / k² of each array: the
+        copy cancels the main array's mean only as well as both are programmed. Above 1 the static error exceeds the noise
+        that computes. Infinite where there is an error and no noise.
         """
-        if self.copy is None:
-            return np.zeros(self.outputs)
-        device, gain = self.copy.hardware.device, self.copy.tiles[0][0].gain
-        errors = sum(device.write.sigma(g / gain) ** 2 + device.step**2 / 12 for g in self.copy.conductances())
-        static = (self.a * gain / self.siemens_per_weight) ** 2 * np.sum(errors, axis=0)
+        gate_mean, _ = gate_moments(self.hardware)
+        static = gate_mean**2 * _programming_variance(self.main)
+        if self.copy is not None:
+            static = static + self.a**2 * _programming_variance(self.copy)
         _, noise = self.moments(np.ones((1, self.inputs)))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(static > 0, static / noise[0], 0.0)
@@ -124,3 +125,10 @@ class NeuronArray:
 
     def _parts(self) -> list[TiledArray]:
         return [part for part in (self.main, self.copy, self.bias_lines) if part is not None]
+
+
+def _programming_variance(part: TiledArray) -> Floats:
+    """Return the variance of each output's Σ_j w_j that programming leaves, in weight units squared."""
+    device, gain = part.hardware.device, part.tiles[0][0].gain
+    errors = sum(device.write.sigma(g / gain) ** 2 + device.step**2 / 12 for g in part.conductances())
+    return (gain / part.siemens_per_weight) ** 2 * np.sum(errors, axis=0)

@@ -92,7 +92,7 @@ class Tile:
         exact mean and variance. Raises ValueError for NaN or a wrong shape.
         """
         seed = seed_sequence(rng)
-        x = array("x", x, ndim=2)
+        x = array("x", x, shape=(None, len(self.g_pos)))
         return self.cells.read(x, Span(0, len(x)), sampling=sampling, seed=seed, states=self._states)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:

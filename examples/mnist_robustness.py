@@ -6,7 +6,6 @@ Needs the MNIST files (NSM_DATA_DIR, or a download). Trains the two networks it 
 """
 
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 import nsm
 from nsm import plot
 from nsm.demo import demo_hardware
+from nsm.sweep import worker_pool
 
 AXES = {
     "gain": [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0],
@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
     data = nsm.load_data("mnist")
     models = networks(folder, data)
     rows = {}
-    with ProcessPoolExecutor(2) as pool:
+    with worker_pool(2) as pool:
         for axis, values in AXES.items():
             tasks = nsm.grid(models, demo_hardware((128, 128)), {axis: values})
             rows[axis] = nsm.collect(

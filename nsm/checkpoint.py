@@ -121,6 +121,8 @@ def save(model: nn.Module, path: str | Path, *, dtype: torch.dtype | None = None
 def shipped() -> list[str]:
     """Return the names of the trained networks that come with the package."""
     folder = resources.files("nsm") / "models"
+    if not folder.is_dir():
+        return []
     return sorted(f.name.removesuffix(".safetensors") for f in folder.iterdir() if f.name.endswith(".safetensors"))
 
 
@@ -141,6 +143,10 @@ def load(path: str | Path) -> nn.Sequential:
     """
     found = locate(path)
     tensors, metadata = read_tensors(found)
+    if "architecture" not in metadata:
+        raise ValueError(
+            f"{found} is a checkpoint of a training, not a network; `fit` resumes it, `save` writes networks"
+        )
     model = build(json.loads(metadata["architecture"]))
     wanted = {k: tuple(v.shape) for k, v in model.state_dict().items()}
     got = {k: tuple(v.shape) for k, v in tensors.items()}

@@ -1,7 +1,6 @@
 """The `nsm` command: train, map, sweep, plot, demo, presets."""
 
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,12 +21,13 @@ from nsm.hardware import map_to_crossbar
 from nsm.infer import error_rate
 from nsm.networks import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.spec import SAMPLE, build_hardware, read_sweep
-from nsm.sweep import collect, read_rows
+from nsm.sweep import collect, read_rows, worker_pool
 from nsm.train import fit, initialise
 
 app = typer.Typer(
     help="Can my noisy memory device compute? Train, map to crossbars, sweep non-idealities, plot robustness curves.",
     no_args_is_help=True,
+    epilog="Example: nsm demo",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -78,7 +78,7 @@ def train(
     hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "300,300,300",
     beta: Annotated[str, typer.Option(help="NSM: learned, or native (a = 0: no second path on the chip).")] = "learned",
     site: Annotated[str, typer.Option(help="NSM: noise per synapse, or per neuron (input line).")] = "synapse",
-    epochs: Annotated[int, typer.Option(min=1)] = 30,
+    epochs: Annotated[int, typer.Option(help="Passes over the training images.", min=1)] = 30,
     lr: Annotated[float, typer.Option(help="Adam's rate at the start; it falls to 0 along a cosine.")] = 1e-3,
     label_smoothing: Annotated[float, typer.Option(help="Share of the target given to the other classes.")] = 0.0,
     flip: Annotated[float, typer.Option(help="NSM: chance that an input changes sign in training.")] = 0.0,
@@ -131,7 +131,7 @@ def map_command(
     gate: Annotated[str, typer.Option(help="Gate of the stochastic layers.")] = "nsm_bernoulli",
     settings: Settings = None,
     data: DataName = "digits",
-    samples: Annotated[int, typer.Option(min=1)] = 20,
+    samples: Annotated[int, typer.Option(help="Noisy passes per image.", min=1)] = 20,
     images: Annotated[int, typer.Option(help="Test images to read.", min=1)] = 1000,
     out: Annotated[Path | None, typer.Option(help="Folder for report.csv, cost.csv and the chip's pictures.")] = None,
     data_dir: DataDir = None,
@@ -188,7 +188,7 @@ def sweep(
     described = read_sweep(spec)
     tasks, images = described.tasks(), load_data(described.data, data_dir)
     x, y = images.x_test[: described.images], images.y_test[: described.images]
-    with nullcontext() if workers == 1 else ProcessPoolExecutor(workers) as pool:
+    with nullcontext() if workers == 1 else worker_pool(workers) as pool:
         rows = collect(
             tasks,
             x,
@@ -242,7 +242,7 @@ def presets(name: Annotated[str | None, typer.Argument(help="Show this one whole
         return
     table = Table(title="devices and gates", show_lines=True)
     for column in ("name", "technology", "range", "levels", "read noise", "status", "citation"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "name")
     for entry in PRESETS.values():
         d: Any = entry.model
         span = f"{d.g_min * 1e6:.3g} to {d.g_max * 1e6:.3g} µS"

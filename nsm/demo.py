@@ -1,7 +1,6 @@
 """The demonstration: from nothing to a page of robustness curves, on data that is always there."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,14 @@ from crossbar import Hardware
 from devices import BlankOut, GaussianNoise, preset
 from nsm import plot
 from nsm.baselines import SigmoidLinear
+from nsm.checkpoint import save
 from nsm.data import Data, load_digits
 from nsm.hardware import map_to_crossbar
 from nsm.layers import NSMLinear
 from nsm.mapped import MappedNetwork
 from nsm.networks import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.page import Section, write_page
-from nsm.sweep import collect, grid
+from nsm.sweep import collect, grid, worker_pool
 from nsm.train import fit, progress_bar
 
 WIDTHS = (64, 100, 100, 100, 10)
@@ -78,7 +78,7 @@ AXES = (
         [0.0, 0.03, 0.1, 0.3, 0.6, 1.0],
         "Read noise",
         "Every cell is read with a relative Gaussian noise of its own, fresh on every read, beside the gate. The mapping "
-        "knows this noise and keeps the NSM's β.",
+        "knows this noise and keeps the NSM's β, but for the noise that the copy itself adds.",
     ),
 )
 
@@ -137,8 +137,10 @@ def run(folder: Path, *, workers: int = 2, seed: int = 0, epochs: int = 60, prog
     folder.mkdir(parents=True, exist_ok=True)
     data, hardware = load_digits(), demo_hardware()
     networks = demo_networks(data, seed=seed, epochs=epochs, progress=progress)
+    for name, network in networks.items():
+        save(network, folder / f"{name}.safetensors")
     rows = {}
-    with ProcessPoolExecutor(workers) as pool, progress_bar(enabled=progress) as bar:
+    with worker_pool(workers) as pool, progress_bar(enabled=progress) as bar:
         item = bar.add_task("sweeps", total=len(AXES), note="")
         for axis in AXES:
             bar.update(item, note=axis.title)

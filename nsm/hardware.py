@@ -1,5 +1,6 @@
 """From a trained network to a chip: one seeded programming of every tile."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,13 @@ def _nsm_parameters(
     return a, b, {**rows, "beta_of_device": float((mean / s_new).mean())}
 
 
+def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
+    """Return the median β that the chip's neurons show: mean gain times ‖w‖ over √(2 Var u), pedestals included."""
+    mean, _ = noise_of_reads(w, neurons.hardware, neurons.siemens_per_weight)
+    _, variance = neurons.moments(np.ones((1, neurons.inputs)))
+    return float(np.median((mean + neurons.a) * np.linalg.norm(w, axis=1) / np.sqrt(2 * variance[0])))
+
+
 def _full_scale(neurons: NeuronArray, k: float) -> float:
     adc = neurons.hardware.adc
     if adc is not None and adc.full_scale is not None:
@@ -97,7 +105,7 @@ def _array_step(
     neurons = NeuronArray.program(clipped, cells, siemens_per_weight=k, a=a, b=b, rng=child(seed, 0))
     offsets = hardware.comparator.draw_offsets(len(w), rng=stream(seed, 1))
     error = neurons.main.weights - wanted
-    ratio = float(np.median(neurons.static_to_noise_ratio()))
+    ratio = float(np.median(neurons.static_to_noise_ratio())) if kind == "nsm" else math.nan
     report = {
         "layer": name,
         "kind": kind,
@@ -111,12 +119,13 @@ def _array_step(
         "weight_error_rms": float(np.sqrt((error**2).mean())) / w_max,
         **extra,
         "static_to_noise_ratio": ratio,
+        "beta_effective": _effective_beta(neurons, w) if kind == "nsm" else math.nan,
         "warning": "",
     }
     if ratio > _PRECISE_COPY:
         report["warning"] = (
             f"the copy must be more precise than the device can be programmed: its static error has {ratio:.2g} times the "
-            "variance of the noise; use a stronger gate, or copy='ideal' to see what a better device would give"
+            "variance of the noise; use a stronger gate, or a device that is programmed better"
         )
     return ArrayStep(name, kind, neurons, offsets, _full_scale(neurons, k), report)
 

@@ -147,7 +147,8 @@ class NSMLinear(Stochastic):
         if bool((x.detach().abs() == 1).all()):  # ±1 states: the norm is that of the weights, whatever x
             norm = self.weight.norm(dim=1)
         else:
-            norm = nn.functional.linear(x * x, self.weight * self.weight).clamp_min(0).sqrt()
+            square = nn.functional.linear(x * x, self.weight * self.weight)
+            norm = torch.where(square > 0, square, 1).sqrt() * (square > 0)  # √ has no gradient at 0
         bias = self.bias if self.bias is not None else torch.zeros((), dtype=x.dtype, device=x.device)
         return product, norm, bias
 

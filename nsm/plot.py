@@ -93,7 +93,7 @@ def _numeric(values: pd.Series) -> bool:
 
 def _scale_x(ax: Axes, values: Floats) -> None:
     """Choose a logarithmic axis where the values span more than a factor of 20 (symmetric-log where they hold a 0)."""
-    positive = values[values > 0]
+    positive = np.unique(values[values > 0])
     if len(positive) < 3 or positive.max() / positive.min() < 20:
         return
     if (values < 0).any():
@@ -128,11 +128,16 @@ def plot_error_rate(rows: pd.DataFrame, *, x: str, group: str | None = None, ax:
         points = part.groupby(x, sort=numeric)["percent"].agg(["mean", "std", "count"])
         at = points.index.to_numpy() if ticks is None else np.array([ticks.index(str(v)) for v in points.index])
         colour = COLOURS[index % len(COLOURS)]
-        label = None if name is None else str(name)
-        ax.plot(at, points["mean"], marker=MARKERS[index % len(MARKERS)], color=colour, label=label)
+        label = "mean" if name is None else str(name)
+        style = "-" if numeric else ""  # there is nothing between two categories
+        ax.plot(at, points["mean"], style, marker=MARKERS[index % len(MARKERS)], color=colour, label=label)
         if (points["count"] > 1).any():
-            low, high = points["mean"] - points["std"], points["mean"] + points["std"]
-            ax.fill_between(at, low.clip(lower=0), high, color=colour, alpha=0.2, linewidth=0)
+            spread = points["std"].fillna(0)
+            if numeric:
+                low = (points["mean"] - spread).clip(lower=0)
+                ax.fill_between(at, low, points["mean"] + spread, color=colour, alpha=0.2, linewidth=0)
+            else:
+                ax.errorbar(at, points["mean"], spread, fmt="none", color=colour, capsize=2)
     if ticks is None:
         _scale_x(ax, data[x].to_numpy(float))
     else:
@@ -142,9 +147,10 @@ def plot_error_rate(rows: pd.DataFrame, *, x: str, group: str | None = None, ax:
     ax.set_ylim(bottom=0)
     ax.grid(alpha=0.25, linewidth=0.5)
     chips = int(data.groupby([x, *([group] if group else [])])["chip"].nunique().max())
-    note = f"band: ± 1 s.d. over {chips} chips" if chips > 1 else None
+    note = f"{'band' if numeric else 'bar'}: ± 1 s.d. over {chips} chips" if chips > 1 else None
+    title = "\n".join(t for t in (None if group in (None, "network") else AXIS_LABELS.get(group, group), note) if t)
     if group is not None or note:
-        ax.legend(frameon=False, title=note, title_fontsize=6)
+        ax.legend(frameon=False, title=title or None, title_fontsize=6)
     return ax
 
 
@@ -217,8 +223,8 @@ def plot_firing_probability(
     line = np.linspace(-3, 3, 241)
     p = 0.5 * (1 + erf(line))
     margin = 2 * np.sqrt(p * (1 - p) / samples)
-    shown = np.random.default_rng(0).permutation(v.size)[:4000]
-    ax.plot(v.ravel()[shown], measured.ravel()[shown], ".", color=COLOURS[1], markersize=1, alpha=0.5, rasterized=True)
+    shown = np.random.default_rng(0).permutation(v.size)[:800]
+    ax.plot(v.ravel()[shown], measured.ravel()[shown], ".", color=COLOURS[1], markersize=2, alpha=0.6, rasterized=True)
     ax.plot([], [], "o", color=COLOURS[1], markersize=2, linestyle="", label=f"measured, {samples} reads")
     ax.plot(line, p, color=COLOURS[0], label="eq. 4")
     ax.fill_between(

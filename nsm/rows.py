@@ -4,20 +4,31 @@ import csv
 import fcntl
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
+
+#: What the parts of an experiment's mark stand for.
+SHARED = ("the images or labels", "the hardware before the axes", "samples, seed or sampling")
 
 
 class RowFile:
     """An append-only CSV of one experiment, locked while it is open.
 
+    experiment: hashes joined by "-", one for each of `SHARED`; models: hash of every named network.
+
     Opening recovers a torn last line (its row is computed again). Raises ValueError for a file of another experiment,
     one that another sweep is writing, or a folder that does not exist; OSError naming the file where the disk is full.
     """
 
-    def __init__(self, path: str | Path, columns: Sequence[str], experiment: str):
+    def __init__(
+        self,
+        path: str | Path,
+        columns: Sequence[str],
+        experiment: str,
+        models: Mapping[str, str] = MappingProxyType({}),
+    ):
         self.path = Path(path)
         self.columns = list(columns)
         if not self.path.parent.is_dir():
@@ -27,7 +38,7 @@ class RowFile:
         self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by __exit__
         try:
             self._lock()
-            self.done = self._recover(experiment)
+            self.done = self._recover(experiment, models)
         except BaseException:
             self._file.close()
             raise
@@ -40,7 +51,7 @@ class RowFile:
                 f"{self.path} is being written by another sweep; wait for it, or name another file"
             ) from None
 
-    def _recover(self, experiment: str) -> set[tuple[str, int]]:
+    def _recover(self, experiment: str, models: Mapping[str, str]) -> set[tuple[str, int]]:
         """Return (task, chip) of the rows that stand in the file, after cutting a torn last line."""
         self._file.seek(0)
         content = self._file.read()
@@ -55,13 +66,24 @@ class RowFile:
                 raise self._foreign(f"its columns are {found}, this sweep's are {header}")
             if any(None in row or None in row.values() for row in rows):
                 raise self._foreign("it has rows of a wrong length")
-            if any(row["experiment"] != experiment for row in rows):
-                raise self._foreign("its networks, hardware, data, samples or seed differ")
+            for row in rows:
+                self._check_same(row, experiment, models)
         if len(whole) < len(content):
             self._file.truncate(len(whole))
         if not whole:
             self._write(header.split(","))
         return {(row["task"], int(row["chip"])) for row in rows}
+
+    def _check_same(self, row: Mapping[str, str], experiment: str, models: Mapping[str, str]) -> None:
+        found, wanted = row["experiment"].split("-"), experiment.split("-")
+        if len(found) != len(wanted):
+            raise self._foreign("its rows carry no mark of an experiment")
+        differ = [name for name, a, b in zip(SHARED, found, wanted, strict=False) if a != b]
+        if differ:
+            raise self._foreign(f"{' and '.join(differ)} differ")
+        network = row.get("network", "")
+        if models.get(network, row.get("model")) != row.get("model"):
+            raise self._foreign(f"its network {network!r} has other weights")
 
     def _foreign(self, why: str) -> ValueError:
         return ValueError(f"{self.path} holds another experiment: {why}. Name another file, or move this one away")

@@ -3,9 +3,10 @@
 import hashlib
 import itertools
 import json
+import multiprocessing
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,7 +32,7 @@ from nsm.train import progress_bar
 
 #: Axes that are not fields of `Hardware`: what happens to the programmed chip, or to the weights before programming.
 CHIP_AXES = {"gain": 1.0, "reprogrammed_scale": 1.0, "seconds": 0.0}
-_RESULTS = ("chip", "errors", "images", "samples", "seed", "elapsed", "task", "experiment")
+_RESULTS = ("chip", "errors", "images", "samples", "seed", "elapsed", "model", "task", "experiment")
 
 
 def fingerprint(model: nn.Module) -> str:
@@ -108,6 +109,11 @@ def grid(
     return tasks
 
 
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """Return an executor of fresh processes; forking one that has run torch's or numba's threads may hang."""
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
 def run_task(
     task: Task, chip: int, x: Floats, y: Labels, samples: int, seed: int, sampling: str, threads: int | None
 ) -> dict[str, Any]:
@@ -125,12 +131,14 @@ def run_task(
 def _experiment(
     tasks: Sequence[Task], x: Floats, y: Labels, samples: int, root: np.random.SeedSequence, how: str
 ) -> str:
-    """Return a short hash of what all rows of one file share: networks, base hardware, data, samples, seed."""
-    digest = hashlib.sha256(repr((x.shape, samples, root.entropy, root.spawn_key, how)).encode())
-    digest.update(x.tobytes() + y.tobytes())
-    for text in sorted({f"{t.network} {t.model_id} {t.base!r}" for t in tasks}):
-        digest.update(text.encode())
-    return digest.hexdigest()[:16]
+    """Return short hashes of what all rows of one file share: the data, the hardware before the axes, the settings."""
+    bases = sorted({repr(t.base) for t in tasks})
+    parts = (
+        repr(x.shape).encode() + x.tobytes() + y.tobytes(),
+        repr(bases).encode(),
+        repr((samples, root, how)).encode(),
+    )
+    return "-".join(hashlib.sha256(part).hexdigest()[:8] for part in parts)
 
 
 def _results(
@@ -169,9 +177,9 @@ def collect(
     Chip number c has the same seed in every task, so that curves compare the same chips; the rows do not depend on the
     executor or the number of its workers.
 
-    save_to: a CSV that grows as rows finish; the same call resumes it. More values, axes' points or chips of the same
-    experiment go on in the same file; a file of another experiment is refused. With `rng=None` there is nothing to
-    resume by, so `save_to` needs a seed. Raises ValueError for bad data or arguments before any work is done.
+    save_to: a CSV that grows as rows finish; the same call resumes it. More values, networks or chips of the same
+    experiment go on in the same file; a file of another experiment is refused, and the message says what differs.
+    With `rng=None` there is nothing to resume by, so `save_to` needs a seed. Raises ValueError for bad data or arguments before any work is done.
     """
     if not tasks:
         raise ValueError("there are no tasks to run; make some with nsm.grid(model, hardware, axes)")
@@ -194,9 +202,18 @@ def collect(
         task = by_id[result["task"]]
         after = {name: getattr(task, name) for name in CHIP_AXES}
         blank = dict.fromkeys(names)
-        return {"network": task.network, **blank, **task.parameters, **after, **result, **common}
+        return {
+            "network": task.network,
+            **blank,
+            **task.parameters,
+            **after,
+            **result,
+            "model": task.model_id,
+            **common,
+        }
 
-    file = RowFile(save_to, columns, experiment) if save_to is not None else None
+    models = {t.network: t.model_id for t in tasks}
+    file = RowFile(save_to, columns, experiment, models) if save_to is not None else None
     with file or nullcontext():
         done = file.done if file else set()
         jobs = [
@@ -226,9 +243,9 @@ def read_rows(path: str | Path) -> pd.DataFrame:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
-        frame = pd.read_csv(path, float_precision="round_trip", dtype={"task": str, "experiment": str})
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as problem:
-        raise ValueError(f"{path} is not a CSV of sweep rows ({problem})") from None
+        frame = pd.read_csv(path, dtype=dict.fromkeys(("model", "task", "experiment"), "str"))
+    except (ValueError, OSError) as problem:
+        raise ValueError(f"{path} is not a CSV of sweep rows ({str(problem).strip()})") from None
     missing = [c for c in ("network", *CHIP_AXES, *_RESULTS) if c not in frame]
     if missing:
         raise ValueError(f"{path} is not a CSV of sweep rows: it lacks the columns {', '.join(missing)}")

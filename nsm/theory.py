@@ -173,6 +173,8 @@ def mean_variance(samples: int, correlation: float) -> float:
     (1/S) [(1 + ρ)/(1 − ρ) − 2ρ (1 − ρ^S)/(S (1 − ρ)²)].
     """
     s, rho = samples, correlation
+    if rho == 1:
+        return 1.0
     return ((1 + rho) / (1 - rho) - 2 * rho * (1 - rho**s) / (s * (1 - rho) ** 2)) / s
 
 

@@ -209,7 +209,7 @@ def test_a_copy_more_precise_than_the_device_is_warned_of_where_noise_is_small(g
         # PHYSICS 7.3: the 1 % noise is far below a 5 % programming error.
         assert row.static_to_noise_ratio > 10
         assert row.warning.startswith("the copy must be more precise than the device can be programmed")
-        assert "use a stronger gate, or copy='ideal'" in row.warning
+        assert "use a stronger gate, or a device that is programmed better" in row.warning
 
 
 def test_real_valued_inputs_keep_their_probability(rng):

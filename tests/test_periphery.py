@@ -25,20 +25,20 @@ def test_offsets_are_normal_and_their_own_for_every_comparator_and_chip(rng):
 @pytest.mark.parametrize("current", [-1e-9, 0.5e-9, 3e-9])
 def test_over_chips_an_offset_comparator_fires_with_erf_of_the_current(current, rng):
     offsets = Comparator(offset=2e-9).draw_offsets(N, rng=rng)
-    z = Comparator(offset=2e-9).compare(np.full((1, N), current), offsets, rng=rng)
+    z = Comparator(offset=2e-9).compare(np.full((1, N), current), offsets)
     # P(i + offset ≥ 0) = Φ(i/σ_offset).
     assert_frequency((z == 1).sum(), N, reference.phi(current / 2e-9))
 
 
-def test_on_one_chip_an_offset_is_the_same_at_every_read(rng):
+def test_on_one_chip_an_offset_is_the_same_at_every_read():
     offsets = np.array([1e-9, -1e-9])
-    z = Comparator(offset=1e-9).compare(np.full((100, 2), 0.5e-9), offsets, rng=rng)
+    z = Comparator(offset=1e-9).compare(np.full((100, 2), 0.5e-9), offsets)
     np.testing.assert_array_equal(z, np.tile([1.0, -1.0], (100, 1)))
 
 
 def test_noise_is_drawn_at_every_read_and_fires_with_erf_around_the_offset(rng):
     offsets, current = np.array([1e-9, 0.0, -2e-9]), 0.5e-9
-    z = Comparator(noise=2e-9).compare(np.full((N, 3), current), offsets, rng=rng)
+    z = Comparator(noise=2e-9).compare(np.full((N, 3), current), offsets, rng.standard_normal((N, 3)))
     assert set(np.unique(z)) == {-1.0, 1.0}
     # P = Φ((i + offset)/σ_noise), reads and comparators independent.
     for column, offset in zip(z.T, offsets, strict=True):
@@ -50,13 +50,13 @@ def test_noise_is_drawn_at_every_read_and_fires_with_erf_around_the_offset(rng):
 def test_the_default_comparator_is_the_sign(rng):
     current = rng.standard_normal((50, 4))
     np.testing.assert_array_equal(
-        Comparator().compare(current, Comparator().draw_offsets(4, rng=rng), rng=rng), np.sign(current)
+        Comparator().compare(current, Comparator().draw_offsets(4, rng=rng)), np.sign(current)
     )
 
 
 def test_compare_leaves_its_input_alone(rng):
     current = np.ones((2, 2))
-    Comparator(noise=1.0).compare(current, np.ones(2), rng=rng)
+    Comparator(noise=1.0).compare(current, np.ones(2), rng.standard_normal((2, 2)))
     np.testing.assert_array_equal(current, np.ones((2, 2)))
 
 

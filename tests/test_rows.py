@@ -87,7 +87,8 @@ def test_a_torn_last_line_is_cut_and_whole_ones_are_kept(tmp_path_factory, data)
         (b"a,b\r\n1,2\r\n", "its columns are a,b, this sweep's are network,chip,errors,task,experiment"),
         (HEADER + b"a,0,1,t\r\n", "it has rows of a wrong length"),
         (HEADER + b"a,0,1,t,e,6\r\n", "it has rows of a wrong length"),
-        (HEADER + b"a,0,1,t,other\r\n", "its networks, hardware, data, samples or seed differ"),
+        (HEADER + b"a,0,1,t,other\r\n", "the images or labels differ"),
+        (HEADER + b"a,0,1,t,e-f-g\r\n", "its rows carry no mark of an experiment"),
     ],
 )
 def test_a_file_of_another_experiment_is_refused_and_untouched(content, message, tmp_path):
@@ -110,7 +111,7 @@ def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path):
 
 def test_a_refused_file_is_not_left_locked(tmp_path):
     path = written(tmp_path / "rows.csv")
-    with pytest.raises(ValueError, match="seed differ"):
+    with pytest.raises(ValueError, match="the images or labels differ"):
         RowFile(path, COLUMNS, "other")
     with RowFile(path, COLUMNS, "e") as file:
         assert len(file.done) == 3

@@ -60,7 +60,7 @@ def rows():
 def test_one_row_per_task_and_chip_in_that_order(rows):
     assert list(rows.columns) == [
         *("network", "device.levels", "gate_sharing", "gain", "reprogrammed_scale", "seconds", "chip", "errors"),
-        *("images", "samples", "seed", "elapsed", "task", "experiment"),
+        *("images", "samples", "seed", "elapsed", "model", "task", "experiment"),
     ]
     points = [(2, "pair"), (2, "cell"), (8, "pair"), (8, "cell")]
     expected = [(*point, chip) for point in points for chip in (0, 1)]
@@ -170,7 +170,6 @@ OTHERS = {
     "samples": lambda: {"samples": 3},
     "sampling": lambda: {"sampling": "moments"},
     "weights": lambda: {"tasks": grid(perturbed(), HARDWARE, AXES)},
-    "network's name": lambda: {"tasks": grid({"NSM": network()}, HARDWARE, AXES)},
     "base hardware": lambda: {"tasks": grid(network(), replace(HARDWARE, read_voltage=0.2), AXES)},
     "axes": lambda: {"tasks": grid(network(), HARDWARE, {"device.levels": [2, 8]})},
 }

@@ -92,9 +92,9 @@ def _numeric(values: pd.Series) -> bool:
 
 
 def _scale_x(ax: Axes, values: Floats) -> None:
-    """Choose a logarithmic axis where the values span more than a factor of 20 (symmetric-log where they hold a 0)."""
+    """Choose a logarithmic axis where the values span a factor of 10 or more (symmetric-log where they hold a 0)."""
     positive = np.unique(values[values > 0])
-    if len(positive) < 3 or positive.max() / positive.min() < 20:
+    if len(positive) < 3 or positive.max() / positive.min() < 10:
         return
     if (values < 0).any():
         return

@@ -179,7 +179,8 @@ def collect(
 
     save_to: a CSV that grows as rows finish; the same call resumes it. More values, networks or chips of the same
     experiment go on in the same file; a file of another experiment is refused, and the message says what differs.
-    With `rng=None` there is nothing to resume by, so `save_to` needs a seed. Raises ValueError for bad data or arguments before any work is done.
+    With `rng=None` there is nothing to resume by, so `save_to` needs a seed. Raises ValueError for bad data or arguments
+    before any work is done.
     """
     if not tasks:
         raise ValueError("there are no tasks to run; make some with nsm.grid(model, hardware, axes)")

@@ -73,11 +73,11 @@ def _draw_masks(a, b, c, counter, p_bits, on, mask, ones, word):
 
 
 @njit(nogil=True, cache=True)
-def blank_out_sums(planes, negative, active, repeats, origin, key, p_bits, k0, scale, first, last, out):
+def blank_out_sums(planes, negative, active, repeats, locations, origin, key, p_bits, k0, scale, first, last, out):
     """Write u of reads first … last − 1: out[r − origin, j] = scale (k0 Σ m z + Σ m z q), q the planes' odd integers.
 
     planes: (words, bits, columns) uint64, bit set where the digit of weight 2^bit is −1. negative, active: (inputs,
-    words) uint64, bit set where z = −1, where z ≠ 0; read r sees row r // repeats − origin // repeats.
+    words) uint64, bit set where z = −1, where z ≠ 0; read r sees the row that `Span.rows` says, with first = origin.
     """
     words, bits, columns = planes.shape
     a, b, c = np.empty(columns, np.uint64), np.empty(columns, np.uint64), np.empty(columns, np.uint64)
@@ -89,7 +89,7 @@ def blank_out_sums(planes, negative, active, repeats, origin, key, p_bits, k0, s
     )
     full = np.int64((1 << bits) - 1)
     rows = np.empty(RUN, np.int64)
-    base = origin // repeats
+    base = origin // (repeats * locations)
     for group in range(first - first % GROUP, last, GROUP):
         counter = np.uint64(1)
         for j in range(columns):
@@ -101,7 +101,8 @@ def blank_out_sums(planes, negative, active, repeats, origin, key, p_bits, k0, s
         for start in range(group, min(group + GROUP, last), RUN):
             ones[:], minus[:], signs[:] = 0, 0, 0
             for r in range(RUN):
-                rows[r] = min(max(start + r, first), last - 1) // repeats - base
+                read = min(max(start + r, first), last - 1)
+                rows[r] = (read // (repeats * locations) - base) * locations + read % locations
             for w in range(words):
                 for r in range(RUN):
                     on = active[rows[r], w]

@@ -4,6 +4,7 @@ import numpy as np
 
 from crossbar.cells import Cells
 from crossbar.hardware import Hardware
+from crossbar.inputs import Inputs
 from crossbar.sampling import per_output
 from crossbar.span import Span
 from crossbar.tile import Tile
@@ -82,9 +83,9 @@ class TiledArray:
         """
         x = array("x", x, shape=(None, self.inputs))
         repeats = integer("reads_per_input", reads_per_input, at_least=1)
-        return self.read_span(x, Span(0, len(x) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
+        return self.read_span(Inputs(x), Span(0, len(x) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
 
-    def read_span(self, x: Floats, span: Span, *, seed: np.random.SeedSequence, sampling: str) -> Floats:
+    def read_span(self, x: Inputs, span: Span, *, seed: np.random.SeedSequence, sampling: str) -> Floats:
         """Return u (reads, outputs) of some reads of a longer run; the same `seed` gives each read its own draws."""
         return self.cells.read(x, span, sampling=sampling, seed=seed, states=self._states)
 

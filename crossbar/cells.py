@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from crossbar.hardware import Hardware
+from crossbar.inputs import Inputs
 from crossbar.packed import BitPlanes, PackedInputs, bit_planes, gate_bits, masked_sums
 from crossbar.sampling import (
     Columns,
@@ -101,10 +102,11 @@ class Cells:
         exact = all(signal.exact for _, signal, _, _ in self._sides)
         return f"packed bits, {planes} planes" + ("" if exact else ", off grid")
 
-    def read(self, x: Floats, span: Span, *, sampling: str, seed: np.random.SeedSequence, states: list[Any]) -> Floats:
+    def read(self, x: Inputs, span: Span, *, sampling: str, seed: np.random.SeedSequence, states: list[Any]) -> Floats:
         """Return u (reads, bit lines) in weight units of the span's reads; see `Tile.read`. Advances `states` in place."""
         check_sampling(sampling)
-        x = array("x", x, shape=(None, len(self.g_pos)))
+        if x.values.shape[1:] != (len(self.g_pos),):
+            raise ValueError(f"x has shape {x.values.shape}; give (any, {len(self.g_pos)})")
         hardware = self.hardware
         if hardware.gates_word_lines:
             x, states[0] = gate_word_lines(x, hardware, states[0], span, child(seed, 0))
@@ -112,7 +114,7 @@ class Cells:
         if sampling == "moments" or is_collapsed(hardware):
             matrices = self.matrices(gated=hardware is self.hardware)
             return draw_collapsed(x, matrices, self.reference_of, span, child(seed, 1))
-        packed = PackedInputs.of(x) if self._sides is not None else None
+        packed = x.packed if self._sides is not None else None
         if packed is not None:
             return self._read_packed(packed, span, child(seed, 3))
         conductances = (self.g_pos, self.g_neg, self.reference_of)
@@ -134,7 +136,6 @@ class Cells:
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, bit lines) in weight units, for x (reads, word lines)."""
-        x = array("x", x, shape=(None, len(self.g_pos)))
-        m = self.matrices()
-        mean, variance = mean_and_variance(x, m.mean, m.total(self.reference_of))
+        m, rows = self.matrices(), Inputs(array("x", x, shape=(None, len(self.g_pos))))
+        mean, variance = mean_and_variance(rows, m.mean, m.total(self.reference_of))
         return mean, np.repeat(variance, len(x), axis=0) if len(variance) < len(mean) else variance

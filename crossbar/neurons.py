@@ -6,6 +6,7 @@ import numpy as np
 
 from crossbar.array import TiledArray
 from crossbar.hardware import Hardware
+from crossbar.inputs import Inputs
 from crossbar.sampling import gate_moments
 from crossbar.span import Span
 from devices._checks import Floats, array, integer
@@ -74,15 +75,15 @@ class NeuronArray:
         """Return u (inputs · reads_per_input, outputs) in weight units, before the comparator; see `TiledArray.read`."""
         x = array("x", x, shape=(None, self.inputs))
         repeats = integer("reads_per_input", reads_per_input, at_least=1)
-        return self.read_span(x, Span(0, len(x) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
+        return self.read_span(Inputs(x), Span(0, len(x) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
 
-    def read_span(self, x: Floats, span: Span, *, seed: np.random.SeedSequence, sampling: str) -> Floats:
+    def read_span(self, x: Inputs, span: Span, *, seed: np.random.SeedSequence, sampling: str) -> Floats:
         """Return u (reads, outputs) of some reads of a longer run; the same `seed` gives each read its own draws."""
         u = self.main.read_span(x, span, seed=child(seed, 0), sampling=sampling)
         if self.copy is not None:
             u += self.a * self.copy.read_span(x, span, seed=child(seed, 1), sampling=sampling)
         if self.bias_lines is not None:
-            ones = np.ones((1, self.bias_lines.inputs))
+            ones = Inputs(np.ones((1, self.bias_lines.inputs), dtype=bool))
             every = Span(span.first, span.last, repeats=max(span.last, 1))  # one row of ones for all reads
             u += self.bias_lines.read_span(ones, every, seed=child(seed, 2), sampling=sampling)
         return u + self.threshold

@@ -119,11 +119,17 @@ class PackedInputs:
     active: Words
 
     @classmethod
-    def of(cls, x: Floats) -> "PackedInputs | None":
+    def of(cls, x: NDArray[Any]) -> "PackedInputs | None":
         """Return x (rows, inputs) packed, or None where some input is none of −1, 0, +1."""
         if not ((x == 1) | (x == -1) | (x == 0)).all():
             return None
         return cls(pack(x < 0), pack(x != 0))
+
+    @classmethod
+    def of_signs(cls, positive: NDArray[np.bool_]) -> "PackedInputs":
+        """Return ±1 states packed, given as truth values (rows, inputs), True for +1."""
+        rows, n = positive.shape
+        return cls(pack(~positive), np.repeat(pack(np.ones((1, n), dtype=bool)), rows, axis=0))
 
 
 def masked_sums(
@@ -138,7 +144,7 @@ def masked_sums(
     key = seed.generate_state(2, np.uint64)
     out = np.empty((span.reads, matrix.planes.shape[2]))
     negative = inputs.negative if signed else np.zeros_like(inputs.negative)
-    lines = (matrix.planes, negative, inputs.active, span.repeats, span.first)
+    lines = (matrix.planes, negative, inputs.active, span.repeats, span.locations, span.first)
     fixed = (*lines, key, digits, float(matrix.k0), matrix.scale)
     workers = _threads if span.reads * matrix.planes.size * 64 > _SMALL else 1
     parts = span.split(workers, GROUP)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from devices._checks import Floats, integer, number
 
@@ -29,8 +30,12 @@ class Comparator:
 
     def compare(self, current: Floats, offsets: Floats, normals: Floats | None = None) -> Floats:
         """Return ±1 of current's shape (reads, comparators) [A]; normals: fresh standard normals, where there is noise."""
+        return np.where(self.fires(current, offsets, normals), 1.0, -1.0)
+
+    def fires(self, current: Floats, offsets: Floats, normals: Floats | None = None) -> NDArray[np.bool_]:
+        """Return whether each comparator decides for +1; arguments as of `compare`."""
         threshold = offsets if normals is None else offsets + self.noise * normals
-        return np.where(current + threshold >= 0, 1.0, -1.0)
+        return current + threshold >= 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.hardware import Hardware
+from crossbar.inputs import Inputs
 from crossbar.span import Span, draws
 from devices import NoNoise, Product, ReadNoise
 from devices._checks import Floats, choice
@@ -80,36 +81,43 @@ def is_collapsed(hardware: Hardware) -> bool:
 
 
 def gate_word_lines(
-    x: Floats, hardware: Hardware, state: Any, span: Span, seed: np.random.SeedSequence
-) -> tuple[Floats, Any]:
+    x: Inputs, hardware: Hardware, state: Any, span: Span, seed: np.random.SeedSequence
+) -> tuple[Inputs, Any]:
     """Return the span's inputs, one row per read, each times its own gate draws, and the gates' state after them."""
-    lines = np.full(x.shape[1], hardware.device.g_max)
-    gated = x[span.rows]
+    lines = np.full(x.values.shape[1], hardware.device.g_max)
+    gated = x.floats[span.rows]
     for group, here, inside in span.groups():
         rng = stream(seed, group)
         xi, state = hardware.gate.sample(lines, state, inside.stop, rng=rng, period=hardware.read_period)
         gated[here] *= xi[inside]
-    return gated, state
+    return Inputs(gated), state
 
 
-def mean_and_variance(x: Floats, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+def mean_and_variance(x: Inputs, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
     """Return x @ mean and x² @ variance for x (rows, word lines); the second with one row where all inputs are ±1."""
-    if (np.abs(x) == 1).all():
-        return x @ mean, variance.sum(axis=0, keepdims=True)
-    return x @ mean, (x * x) @ variance
+    return x.floats @ mean, square_sums(x, variance)
+
+
+def square_sums(x: Inputs, variance: Floats) -> Floats:
+    """Return x² @ variance (rows, columns), or one row that stands for all where every input is ±1."""
+    return variance.sum(axis=0, keepdims=True) if x.all_signs else x.floats**2 @ variance
+
+
+def _of_reads(rows: Floats, span: Span) -> Floats:
+    """Return what belongs to each read; one row stands for all."""
+    return rows if len(rows) == 1 else rows[span.rows]
 
 
 def draw_collapsed(
-    x: Floats, matrices: MomentMatrices, reference_of: Columns, span: Span, seed: np.random.SeedSequence
+    x: Inputs, matrices: MomentMatrices, reference_of: Columns, span: Span, seed: np.random.SeedSequence
 ) -> Floats:
     """Return one normal per output for every read of the span, (reads, outputs)."""
     mean, own = mean_and_variance(x, matrices.mean, matrices.own)
     u = mean[span.rows]
     if own.any():
-        spread = np.sqrt(own)
-        u += (spread if len(own) == 1 else spread[span.rows]) * draws(span, u.shape[1], child(seed, 0))
+        u += _of_reads(np.sqrt(own), span) * draws(span, u.shape[1], child(seed, 0))
     if reference_of is not None and matrices.shared.any():
-        spread = np.sqrt((x * x) @ matrices.shared)[span.rows]
+        spread = _of_reads(np.sqrt(square_sums(x, matrices.shared)), span)
         u += (spread * draws(span, spread.shape[1], child(seed, 1)))[:, reference_of]
     return u
 
@@ -139,7 +147,7 @@ class _Source:
 
 
 def draw_cells(
-    x: Floats,
+    x: Inputs,
     g_pos: Floats,
     g_neg: Floats,
     reference_of: Columns,
@@ -157,7 +165,7 @@ def draw_cells(
     per_cell = hardware.gate_sharing == "cell"
     kinds = [(gate, g_pos), (gate if per_cell else NoNoise(), g_neg), (noise, g_pos), (noise, g_neg)]
     sources = [_Source(n, g, states[i], child(seed, i), period) for i, (n, g) in enumerate(kinds)]
-    inputs, u = x[span.rows], np.empty((span.reads, g_pos.shape[1]))
+    inputs, u = x.floats[span.rows], np.empty((span.reads, g_pos.shape[1]))
     block = max(1, _CELLS_PER_BLOCK // g_pos.size)
     for group, here, inside in span.groups():
         for source in sources:

@@ -19,12 +19,14 @@ GROUP = 256  # consecutive reads that share one numpy stream
 class Span:
     """Reads number first … last − 1 of a run in which every input is read `repeats` times, its reads adjacent.
 
-    Inputs are handed over from the first one that the span needs: read r sees row r // repeats − first // repeats.
+    An input may have several `locations` (patches of an image), each of which is a read of its own: read r sees location
+    r % locations of input r // (locations · repeats). Rows of inputs are handed over from the first input needed.
     """
 
     first: int
     last: int
     repeats: int = 1
+    locations: int = 1
 
     @property
     def reads(self) -> int:
@@ -34,11 +36,16 @@ class Span:
     @property
     def rows(self) -> NDArray[np.intp]:
         """The row of inputs that each read sees."""
-        return np.arange(self.first, self.last) // self.repeats - self.first // self.repeats
+        reads, each = np.arange(self.first, self.last), self.repeats * self.locations
+        return (reads // each - self.first // each) * self.locations + reads % self.locations
 
     def each(self) -> "Span":
-        """The same reads, of inputs that stand there once for each."""
-        return replace(self, repeats=1)
+        """The same reads, of rows that stand there once for each."""
+        return replace(self, repeats=1, locations=1)
+
+    def at(self, locations: int) -> "Span":
+        """The reads of an array that is read at that many locations for each read of this span."""
+        return Span(self.first * locations, self.last * locations, self.repeats, locations)
 
     def split(self, parts: int, multiple: int) -> list["Span"]:
         """Return the span cut into at most `parts` of about the same size, at multiples of `multiple`."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from crossbar.cells import Cells
 from crossbar.hardware import Hardware
+from crossbar.inputs import Inputs
 from crossbar.span import Span
 from devices import IdealWrite, NoDrift
 from devices._checks import Floats, array, number
@@ -93,7 +94,7 @@ class Tile:
         """
         seed = seed_sequence(rng)
         x = array("x", x, shape=(None, len(self.g_pos)))
-        return self.cells.read(x, Span(0, len(x)), sampling=sampling, seed=seed, states=self._states)
+        return self.cells.read(Inputs(x), Span(0, len(x)), sampling=sampling, seed=seed, states=self._states)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs)."""

@@ -6,6 +6,7 @@ from nsm.hardware import map_to_crossbar as map_to_crossbar
 from nsm.infer import error_rate as error_rate
 from nsm.infer import predict_proba as predict_proba
 from nsm.layers import Binarize as Binarize
+from nsm.layers import NSMConv2d as NSMConv2d
 from nsm.layers import NSMLinear as NSMLinear
 from nsm.mapped import MappedNetwork as MappedNetwork
 from nsm.networks import nsm_mlp as nsm_mlp

@@ -14,38 +14,50 @@ from torch import Tensor, nn
 
 from devices._checks import choice
 from nsm.baselines import SigmoidLinear
-from nsm.layers import Binarize, NSMLinear
+from nsm.layers import Binarize, NeuralSampling, NSMConv2d, NSMLinear
 
 FORMAT = "nsm-crossbar 1"
 
 
-def _nsm_options(m: NSMLinear) -> dict[str, Any]:
-    return {
-        "in_features": m.in_features,
-        "out_features": m.out_features,
-        "bias": m.bias is not None,
-        "noise": m.noise,
-        "p": m.p,
-        "sigma": m.sigma,
-        "site": m.site,
-        "beta": m.beta_mode,
-    }
+_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding")
 
 
-def _linear_options(m: nn.Linear) -> dict[str, Any]:
-    return {"in_features": m.in_features, "out_features": m.out_features, "bias": m.bias is not None}
+def _noise_options(m: NeuralSampling) -> dict[str, Any]:
+    return {"noise": m.noise, "p": m.p, "sigma": m.sigma, "site": m.site, "beta": m.beta_mode}
+
+
+def _options(m: Any, *names: str) -> dict[str, Any]:
+    found = {name: getattr(m, name) for name in names}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in found.items()}
+
+
+def _weighted(m: Any, *names: str) -> dict[str, Any]:
+    return {**_options(m, *names), "bias": m.bias is not None}
 
 
 #: What a file may hold: name -> (class, its constructor's arguments from an instance).
 _MODULES: dict[str, tuple[type[nn.Module], Any]] = {
-    "NSMLinear": (NSMLinear, _nsm_options),
-    "SigmoidLinear": (SigmoidLinear, lambda m: {"in_features": m.in_features, "out_features": m.out_features}),
-    "Binarize": (Binarize, lambda m: {"threshold": m.threshold, "flip": m.flip}),
-    "Linear": (nn.Linear, _linear_options),
+    "NSMLinear": (NSMLinear, lambda m: {**_weighted(m, "in_features", "out_features"), **_noise_options(m)}),
+    "NSMConv2d": (NSMConv2d, lambda m: {**_weighted(m, *_CONV), **_noise_options(m)}),
+    "SigmoidLinear": (SigmoidLinear, lambda m: _options(m, "in_features", "out_features")),
+    "Binarize": (Binarize, lambda m: _options(m, "threshold", "flip")),
+    "Linear": (nn.Linear, lambda m: _weighted(m, "in_features", "out_features")),
+    "Conv2d": (nn.Conv2d, lambda m: _weighted(m, *_CONV)),
+    "MaxPool2d": (nn.MaxPool2d, lambda m: _options(m, "kernel_size")),
     "ReLU": (nn.ReLU, lambda m: {}),
-    "Dropout": (nn.Dropout, lambda m: {"p": m.p}),
-    "Flatten": (nn.Flatten, lambda m: {"start_dim": m.start_dim, "end_dim": m.end_dim}),
+    "Dropout": (nn.Dropout, lambda m: _options(m, "p")),
+    "Flatten": (nn.Flatten, lambda m: _options(m, "start_dim", "end_dim")),
+    "Unflatten": (nn.Unflatten, lambda m: {"dim": m.dim, "unflattened_size": list(m.unflattened_size)}),
 }
+
+
+def is_plain(layer: nn.Conv2d | nn.MaxPool2d) -> bool:
+    """Return whether a torch layer does only what this package knows: no dilation, groups, odd padding or overlap."""
+    if isinstance(layer, nn.MaxPool2d):
+        flags = (layer.padding, layer.dilation, layer.return_indices, layer.ceil_mode)
+        return layer.stride == layer.kernel_size and flags in ((0, 1, False, False), ((0, 0), (1, 1), False, False))
+    known = layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
+    return known and not isinstance(layer.padding, str)
 
 
 def describe(model: nn.Module) -> list[dict[str, Any]]:
@@ -57,6 +69,8 @@ def describe(model: nn.Module) -> list[dict[str, Any]]:
         name = type(module).__name__
         if name not in _MODULES or type(module) is not _MODULES[name][0]:
             raise ValueError(f"cannot save layer {index}, a {name}; known layers: {', '.join(_MODULES)}")
+        if isinstance(module, (nn.Conv2d, nn.MaxPool2d)) and not is_plain(module):
+            raise ValueError(f"cannot save layer {index}, {module}: only plain convolutions and pooling are known")
         layers.append({"layer": name, **_MODULES[name][1](module)})
     return layers
 

@@ -14,10 +14,9 @@ from torch import nn
 from crossbar import Hardware
 from devices import BlankOut, GaussianNoise, preset
 from nsm import plot
-from nsm.baselines import SigmoidLinear
 from nsm.checkpoint import save
 from nsm.data import Data, load_digits
-from nsm.hardware import map_to_crossbar
+from nsm.hardware import WEIGHTED, map_to_crossbar
 from nsm.layers import NSMLinear
 from nsm.mapped import MappedNetwork
 from nsm.networks import nsm_mlp, relu_mlp, stnn_mlp
@@ -102,7 +101,7 @@ def demo_networks(data: Data, *, seed: int, epochs: int, progress: bool = True) 
 
 def draw_chip(chip: MappedNetwork, model: nn.Sequential, x: ArrayLike, folder: Path) -> list[Path]:
     """Draw a chip's conductances, weight errors and (for an NSM) firing probabilities into `folder`."""
-    weights = [m.weight.detach().numpy() for m in model if isinstance(m, (NSMLinear, SigmoidLinear, nn.Linear))]
+    weights = [m.weight.detach().flatten(1).numpy() for m in model if isinstance(m, WEIGHTED)]
     drawings = {"conductances": plot.plot_conductance_map(chip), "weight_error": plot.plot_weight_error(chip, weights)}
     first = next((i for i, m in enumerate(model) if isinstance(m, NSMLinear)), None)
     if first is not None:

@@ -11,10 +11,13 @@ from crossbar.sampling import gate_moments
 from devices._checks import Floats, number
 from devices._rng import RNG, child, seed_sequence, stream
 from nsm.baselines import SigmoidLinear
-from nsm.layers import Binarize, NSMLinear
+from nsm.checkpoint import is_plain
+from nsm.layers import Binarize, NeuralSampling, NSMConv2d, NSMLinear
 from nsm.mapped import MAP, ArrayStep, DigitalStep, MappedNetwork
+from nsm.patches import Patches, pool_max
 
-MAPPABLE = ("NSMLinear", "SigmoidLinear", "Linear", "Binarize", "ReLU", "Dropout", "Flatten")
+WEIGHTED = (NSMLinear, NSMConv2d, SigmoidLinear, nn.Linear, nn.Conv2d)
+MAPPABLE = (*(c.__name__ for c in WEIGHTED), "Binarize", "ReLU", "MaxPool2d", "Dropout", "Flatten", "Unflatten")
 _PRECISE_COPY = 1.0  # static-to-noise ratio above which the copy's programming error outweighs the noise that computes
 
 
@@ -39,7 +42,7 @@ def noise_of_reads(w: Floats, hardware: Hardware, siemens_per_weight: float) -> 
 
 
 def _nsm_parameters(
-    layer: NSMLinear, w: Floats, hardware: Hardware, k: float, name: str
+    layer: NeuralSampling, w: Floats, hardware: Hardware, k: float, name: str
 ) -> tuple[Floats, Floats, dict[str, Any]]:
     """Return a', b' that keep β and c = b/(√(2 Var ξ) ‖w‖) under the hardware's noise: a' = β s' − E ξ', b' = b s'/s."""
     mean, variance = noise_of_reads(w, hardware, k)
@@ -85,7 +88,7 @@ def _full_scale(neurons: NeuronArray, k: float) -> float:
 def _array_step(
     name: str, layer: nn.Module, hardware: Hardware, scale: float, seed: np.random.SeedSequence
 ) -> ArrayStep:
-    w = _numpy(layer.weight)  # type: ignore[arg-type]
+    w = _numpy(layer.weight.flatten(1))  # type: ignore[operator]
     if not np.isfinite(w).all():
         raise ValueError(f"{name} holds NaN or infinite weights; train it again before mapping")
     w_max = float(np.abs(w).max())
@@ -95,7 +98,7 @@ def _array_step(
     extra: dict[str, Any] = {}
     kind, cells, a = "linear", hardware.ungated(), None
     b = _numpy(layer.bias) if isinstance(getattr(layer, "bias", None), Tensor) else None  # type: ignore[arg-type]
-    if isinstance(layer, NSMLinear):
+    if isinstance(layer, NeuralSampling):
         kind, cells = "nsm", hardware
         a, b, extra = _nsm_parameters(layer, w, hardware, k, name)
     elif isinstance(layer, SigmoidLinear):
@@ -127,17 +130,47 @@ def _array_step(
             f"the copy must be more precise than the device can be programmed: its static error has {ratio:.2g} times the "
             "variance of the noise; use a stronger gate, or a device that is programmed better"
         )
-    return ArrayStep(name, kind, neurons, offsets, _full_scale(neurons, k), report)
+    return ArrayStep(name, kind, neurons, offsets, _full_scale(neurons, k), _patches(name, layer), report)
+
+
+def _patches(name: str, layer: nn.Module) -> Patches | None:
+    if not isinstance(layer, (NSMConv2d, nn.Conv2d)):
+        return None
+    if isinstance(layer, nn.Conv2d) and not is_plain(layer):
+        raise ValueError(f"cannot map {name}: only dilation 1, one group and zero padding are known")
+    assert not isinstance(layer.padding, str)
+    pairs = [(int(a), int(b)) for a, b in (layer.kernel_size, layer.stride, layer.padding)]
+    return Patches(layer.in_channels, *pairs)
 
 
 def _digital_step(name: str, layer: nn.Module) -> DigitalStep | None:
     if isinstance(layer, Binarize):
-        return DigitalStep(name, lambda x: np.where(x >= layer.threshold, 1.0, -1.0))
+        return DigitalStep(name, lambda x: x if x.dtype == bool else x >= layer.threshold)
     if isinstance(layer, nn.ReLU):
-        return DigitalStep(name, lambda x: np.maximum(x, 0))
+        return DigitalStep(name, lambda x: np.maximum(x, 0))  # +1 and −1 become True and False: 1 and 0
     if isinstance(layer, nn.Flatten):
         return DigitalStep(name, lambda x: x.reshape(len(x), -1))
+    if isinstance(layer, nn.Unflatten):
+        return DigitalStep(name, lambda x: x.reshape(len(x), *layer.unflattened_size))
+    if isinstance(layer, nn.MaxPool2d):
+        if not is_plain(layer):
+            raise ValueError(f"cannot map {name}: only windows side by side, without padding, are known")
+        size = layer.kernel_size if isinstance(layer.kernel_size, int) else tuple(layer.kernel_size)
+        kernel = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+        return DigitalStep(name, lambda x: pool_max(x, kernel))
     return None  # dropout: nothing at inference
+
+
+def _in_shape(model: nn.Sequential, first: ArrayStep) -> tuple[int | None, ...] | None:
+    """Return the shape of one image as far as the network tells it; None where the first layer takes any."""
+    for layer in model:
+        if isinstance(layer, nn.Unflatten):
+            return (math.prod(layer.unflattened_size),)
+        if isinstance(layer, (nn.Flatten, nn.MaxPool2d)):
+            return None
+        if isinstance(layer, WEIGHTED):
+            break
+    return (first.neurons.inputs,) if first.patches is None else (first.patches.channels, None, None)
 
 
 def map_to_crossbar(
@@ -160,9 +193,9 @@ def map_to_crossbar(
     steps: list[DigitalStep | ArrayStep] = []
     for index, layer in enumerate(model):
         name = f"layer {index} ({type(layer).__name__})"
-        if isinstance(layer, (NSMLinear, SigmoidLinear, nn.Linear)):
+        if isinstance(layer, WEIGHTED):
             steps.append(_array_step(name, layer, hardware, reprogrammed_scale, child(seed, MAP, index)))
-        elif isinstance(layer, (Binarize, nn.ReLU, nn.Flatten, nn.Dropout)):
+        elif isinstance(layer, (Binarize, nn.ReLU, nn.MaxPool2d, nn.Flatten, nn.Unflatten, nn.Dropout)):
             step = _digital_step(name, layer)
             steps += [] if step is None else [step]
         else:
@@ -170,4 +203,4 @@ def map_to_crossbar(
     arrays = [s for s in steps if isinstance(s, ArrayStep)]
     if not arrays:
         raise ValueError("the network has no layer with weights; there is nothing to map")
-    return MappedNetwork(steps, arrays[0].neurons.inputs)
+    return MappedNetwork(steps, _in_shape(model, arrays[0]))

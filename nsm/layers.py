@@ -56,51 +56,44 @@ def reseed(model: nn.Module, rng: RNG) -> None:
         layer._generator = None
 
 
-class NSMLinear(Stochastic):
-    """Fully connected neural sampling layer: z = sgn(Σ_j (ξ_ij + a_i) w_ij x_j + b_i), always noisy.
+class NeuralSampling(Stochastic):
+    """What fully connected and convolutional neural sampling layers share; not used by itself.
 
-    x: (..., in_features), any real values; z: (..., out_features) in {−1, +1}. Drawn on every forward pass, in `train()`
-    and `eval()` alike: ξ_ij ~ Bernoulli(p) or N(1, sigma²), fresh per synapse (`site="synapse"`: one normal per output
-    with the exact mean and variance) or one mask per input line shared by all outputs (`site="neuron"`).
-
-    β is the parameter and a = β √(2 Var ξ) − E ξ is derived. `beta="native"` freezes β = E ξ / √(2 Var ξ), i.e. a = 0:
-    one read per neuron, no second path. The gradient is that of the firing probability
-    P(z = 1) = ½ (1 + erf(v)), v = β w·x/‖w∘x‖ + b/(√(2 Var ξ) ‖w∘x‖) (Detorakis et al. 2019, eqs. 4–7, with the bias
-    and for real-valued x). Raises ValueError for an unknown option, p outside (0, 1), sigma ≤ 0, or a wrong width.
+    A subclass says what a weighted sum is (`_sum`), how per-output vectors lie beside it (`_beside`), and what inputs it
+    takes (`_check`).
     """
 
     def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        *,
-        bias: bool = True,
-        noise: str = "bernoulli",
-        p: float = 0.5,
-        sigma: float = 1.0,
-        site: str = "synapse",
-        beta: str = "learned",
+        self, shape: tuple[int, ...], *, bias: bool, noise: str, p: float, sigma: float, site: str, beta: str
     ) -> None:
         super().__init__()
-        self.in_features = integer("NSMLinear.in_features", in_features, at_least=1)
-        self.out_features = integer("NSMLinear.out_features", out_features, at_least=1)
+        outputs, name = shape[0], type(self).__name__
         self.noise = choice("noise", noise, NOISES)
         self.site = choice("site", site, SITES)
         self.beta_mode = choice("beta", beta, BETAS)
-        self.p = number("NSMLinear.p", p, above=0, below=1)
-        self.sigma = number("NSMLinear.sigma", sigma, above=0)
-        self.weight = nn.Parameter(torch.empty(out_features, in_features))
-        self.bias = nn.Parameter(torch.empty(out_features)) if bias else None
-        start = torch.ones(out_features)
+        self.p = number(f"{name}.p", p, above=0, below=1)
+        self.sigma = number(f"{name}.sigma", sigma, above=0)
+        self.weight = nn.Parameter(torch.empty(shape))
+        self.bias = nn.Parameter(torch.empty(outputs)) if bias else None
+        start = torch.ones(outputs)
         if self.beta_mode == "native":
             self.register_buffer("beta", start * self.mean / self.s)
         else:
             self.beta = nn.Parameter(start)
         self.reset_parameters()
 
+    def _sum(self, x: Tensor, weight: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _beside(self, vector: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _check(self, x: Tensor) -> None:
+        raise NotImplementedError
+
     def reset_parameters(self) -> None:
-        """Draw weights and biases from U(−1/√in, 1/√in), as `torch.nn.Linear` does."""
-        bound = 1 / math.sqrt(self.in_features)
+        """Draw weights and biases from U(−1/√n, 1/√n), n the fan-in, as torch's own layers do."""
+        bound = 1 / math.sqrt(self.weight[0].numel())
         nn.init.uniform_(self.weight, -bound, bound)
         if self.bias is not None:
             nn.init.uniform_(self.bias, -bound, bound)
@@ -132,35 +125,31 @@ class NSMLinear(Stochastic):
 
     def extra_repr(self) -> str:
         strength = f"p={self.p}" if self.noise == "bernoulli" else f"sigma={self.sigma}"
-        return (
-            f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, noise={self.noise!r}, {strength}, "
-            f"site={self.site!r}, beta={self.beta_mode!r}"
-        )
+        return f"bias={self.bias is not None}, noise={self.noise!r}, {strength}, site={self.site!r}, beta={self.beta_mode!r}"
 
     def _terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return w·x, ‖w∘x‖ and b, the last two broadcasting against the first."""
-        if x.shape[-1] != self.in_features:
-            raise ValueError(
-                f"NSMLinear got inputs of shape {tuple(x.shape)}; the last axis must be {self.in_features}"
-            )
-        product = nn.functional.linear(x, self.weight)
-        if bool((x.detach().abs() == 1).all()):  # ±1 states: the norm is that of the weights, whatever x
-            norm = self.weight.norm(dim=1)
+        self._check(x)
+        product = self._sum(x, self.weight)
+        if self._sees_signs(x):  # the norm is that of the weights, whatever x
+            norm = self._beside(self.weight.flatten(1).norm(dim=1))
         else:
-            square = nn.functional.linear(x * x, self.weight * self.weight)
+            square = self._sum(x * x, self.weight * self.weight)
             norm = torch.where(square > 0, square, 1).sqrt() * (square > 0)  # √ has no gradient at 0
-        bias = self.bias if self.bias is not None else torch.zeros((), dtype=x.dtype, device=x.device)
+        bias = torch.zeros((), dtype=x.dtype, device=x.device) if self.bias is None else self._beside(self.bias)
         return product, norm, bias
 
+    def _sees_signs(self, x: Tensor) -> bool:
+        return bool((x.detach().abs() == 1).all())
+
     def argument(self, x: Tensor) -> Tensor:
-        """Return v of shape (..., out_features) with P(z = 1 | x) = ½ (1 + erf v)."""
-        product, norm, bias = self._terms(x)
-        return self._argument(product, norm, bias)
+        """Return v of the output's shape with P(z = 1 | x) = ½ (1 + erf v)."""
+        return self._argument(*self._terms(x))
 
     def _argument(self, product: Tensor, norm: Tensor, bias: Tensor) -> Tensor:
-        # A row that sees only zeros is not noisy at all: v = ±∞ in value, and without gradient.
+        # A neuron that sees only zeros is not noisy at all: v = ±∞ in value, and without gradient.
         silent = norm == 0
-        v = (self.beta * product + bias / self.s) / torch.where(silent, torch.ones_like(norm), norm)
+        v = (self._beside(self.beta) * product + bias / self.s) / torch.where(silent, torch.ones_like(norm), norm)
         return torch.where(silent, torch.where(bias >= 0, math.inf, -math.inf).to(v.dtype), v)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -170,15 +159,121 @@ class NSMLinear(Stochastic):
         with torch.no_grad():
             if self.site == "synapse":
                 normal = torch.randn(product.shape, generator=generator, dtype=x.dtype, device=x.device)
-                u = self.s * self.beta * product + bias + math.sqrt(self.variance) * norm * normal
+                u = self.s * self._beside(self.beta) * product + bias + math.sqrt(self.variance) * norm * normal
             else:
                 if self.noise == "bernoulli":
                     xi = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) < self.p
                 else:
                     xi = 1 + self.sigma * torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
-                u = nn.functional.linear(xi * x, self.weight) + self.a * product + bias
+                u = self._sum(xi * x, self.weight) + self._beside(self.a) * product + bias
         z: Tensor = _SignOfNoisySum.apply(v, u)
         return z
+
+
+class NSMLinear(NeuralSampling):
+    """Fully connected neural sampling layer: z = sgn(Σ_j (ξ_ij + a_i) w_ij x_j + b_i), always noisy.
+
+    x: (..., in_features), any real values; z: (..., out_features) in {−1, +1}. Drawn on every forward pass, in `train()`
+    and `eval()` alike: ξ_ij ~ Bernoulli(p) or N(1, sigma²), fresh per synapse (`site="synapse"`: one normal per output
+    with the exact mean and variance) or one mask per input line shared by all outputs (`site="neuron"`).
+
+    β is the parameter and a = β √(2 Var ξ) − E ξ is derived. `beta="native"` freezes β = E ξ / √(2 Var ξ), i.e. a = 0:
+    one read per neuron, no second path. The gradient is that of the firing probability
+    P(z = 1) = ½ (1 + erf(v)), v = β w·x/‖w∘x‖ + b/(√(2 Var ξ) ‖w∘x‖) (Detorakis et al. 2019, eqs. 4–7, with the bias
+    and for real-valued x). Raises ValueError for an unknown option, p outside (0, 1), sigma ≤ 0, or a wrong width.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        bias: bool = True,
+        noise: str = "bernoulli",
+        p: float = 0.5,
+        sigma: float = 1.0,
+        site: str = "synapse",
+        beta: str = "learned",
+    ) -> None:
+        inputs = integer("NSMLinear.in_features", in_features, at_least=1)
+        outputs = integer("NSMLinear.out_features", out_features, at_least=1)
+        super().__init__((outputs, inputs), bias=bias, noise=noise, p=p, sigma=sigma, site=site, beta=beta)
+        self.in_features, self.out_features = inputs, outputs
+
+    def _sum(self, x: Tensor, weight: Tensor) -> Tensor:
+        return nn.functional.linear(x, weight)
+
+    def _beside(self, vector: Tensor) -> Tensor:
+        return vector
+
+    def _check(self, x: Tensor) -> None:
+        if x.shape[-1] != self.in_features:
+            raise ValueError(
+                f"NSMLinear got inputs of shape {tuple(x.shape)}; the last axis must be {self.in_features}"
+            )
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, {self.out_features}, {super().extra_repr()}"
+
+
+def _pair(name: str, value: int | tuple[int, int], *, at_least: int) -> tuple[int, int]:
+    both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(both) != 2:
+        raise ValueError(f"{name} = {value!r} is not allowed; give one whole number, or one for each direction")
+    return integer(name, both[0], at_least=at_least), integer(name, both[1], at_least=at_least)
+
+
+class NSMConv2d(NeuralSampling):
+    """Convolutional neural sampling layer: every output location is a neuron, with fresh noise for each of its synapses.
+
+    x: (batch, in_channels, height, width), any real values; z: (batch, out_channels, height', width') in {−1, +1}, with
+    kernel_size, stride and padding as `torch.nn.Conv2d`. Padded inputs are zeros and carry no noise: at the border the
+    norm runs over the inputs that are there. β and bias belong to a channel, since a crossbar column that is reused over
+    positions has one a. With `site="neuron"` one mask per input is shared by channels and overlapping windows. The rest as
+    in `NSMLinear`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        *,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        bias: bool = True,
+        noise: str = "bernoulli",
+        p: float = 0.5,
+        sigma: float = 1.0,
+        site: str = "synapse",
+        beta: str = "learned",
+    ) -> None:
+        inputs = integer("NSMConv2d.in_channels", in_channels, at_least=1)
+        outputs = integer("NSMConv2d.out_channels", out_channels, at_least=1)
+        kernel = _pair("NSMConv2d.kernel_size", kernel_size, at_least=1)
+        super().__init__((outputs, inputs, *kernel), bias=bias, noise=noise, p=p, sigma=sigma, site=site, beta=beta)
+        self.in_channels, self.out_channels, self.kernel_size = inputs, outputs, kernel
+        self.stride = _pair("NSMConv2d.stride", stride, at_least=1)
+        self.padding = _pair("NSMConv2d.padding", padding, at_least=0)
+
+    def _sum(self, x: Tensor, weight: Tensor) -> Tensor:
+        return nn.functional.conv2d(x, weight, stride=self.stride, padding=self.padding)
+
+    def _beside(self, vector: Tensor) -> Tensor:
+        return vector[:, None, None]
+
+    def _sees_signs(self, x: Tensor) -> bool:
+        return self.padding == (0, 0) and super()._sees_signs(x)
+
+    def _check(self, x: Tensor) -> None:
+        if x.ndim != 4 or x.shape[1] != self.in_channels:
+            raise ValueError(
+                f"NSMConv2d got inputs of shape {tuple(x.shape)}; give (batch, {self.in_channels}, height, width)"
+            )
+
+    def extra_repr(self) -> str:
+        shape = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
+        return f"{shape}, stride={self.stride}, padding={self.padding}, {super().extra_repr()}"
 
 
 class Binarize(Stochastic):

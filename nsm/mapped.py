@@ -10,12 +10,14 @@ from scipy.special import erf, ndtri
 
 from crossbar import NeuronArray
 from crossbar.cost import read_cost
+from crossbar.inputs import Inputs
 from crossbar.span import Span, draws
 from devices._checks import array, integer, number
 from devices._rng import RNG, child, seed_sequence
 from nsm.infer import Floats, Labels, check_labels, softmax
+from nsm.patches import Patches, States
 
-READS_AT_ONCE = 4096  # (image, sample) pairs in memory at a time, unless the caller says otherwise
+READS_AT_ONCE = 1 << 14  # reads of one array in memory at a time, unless the caller says otherwise
 FIRST_ROUND = 16  # samples before an image can be certain
 #: First names of the streams of a seed: a chip mapped with rng=0 and read with rng=0 shares no draw.
 MAP, _SAMPLE, _FIRING, _EARLY = range(4)
@@ -26,7 +28,7 @@ class DigitalStep:
     """A step without devices: coding of inputs, rectifier, reshaping."""
 
     name: str
-    apply: Callable[[Floats], Floats]
+    apply: Callable[[States], States]
 
 
 @dataclass
@@ -34,7 +36,8 @@ class ArrayStep:
     """A layer on tiles with its read-out: "nsm" and "sigmoid" end in comparators, "linear" in a converter.
 
     offsets [A]: one per comparator, drawn once per chip. noise_scale [1]: size of the external logistic noise source of
-    a sigmoid layer, in weight units, fixed when the chip is mapped. full_scale [A]: of the converter.
+    a sigmoid layer, in weight units, fixed when the chip is mapped. full_scale [A]: of the converter. patches: how a
+    convolution's inputs are cut up.
     """
 
     name: str
@@ -42,6 +45,7 @@ class ArrayStep:
     neurons: NeuronArray
     offsets: Floats
     full_scale: float
+    patches: Patches | None = None
     report: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -49,9 +53,18 @@ class ArrayStep:
         """Bit-line current [A] of a weight of one driven by an input of one."""
         return self.neurons.siemens_per_weight * self.neurons.hardware.read_voltage
 
-    def read(self, x: Floats, span: Span, sampling: str, seed: np.random.SeedSequence) -> Floats:
-        """Return what leaves the read-out, (reads, outputs): ±1 of comparators, or values in weight units."""
-        u = self.neurons.read_span(x, span, seed=child(seed, 0), sampling=sampling)
+    def read(self, z: States, span: Span, sampling: str, seed: np.random.SeedSequence) -> States:
+        """Return what leaves the read-out of each read: truth values from comparators, or values in weight units."""
+        shape = (1, 1)
+        if self.patches is not None:
+            z, shape = self.patches.of(z)
+            span = span.at(shape[0] * shape[1])
+        out = self._read_out(
+            self.neurons.read_span(Inputs(z), span, seed=child(seed, 0), sampling=sampling), span, seed
+        )
+        return out if self.patches is None else self.patches.arrange(out, shape)
+
+    def _read_out(self, u: Floats, span: Span, seed: np.random.SeedSequence) -> States:
         hardware, scale = self.neurons.hardware, self.amperes_per_weight
         if self.kind == "linear":
             return u if hardware.adc is None else hardware.adc.convert(u * scale, self.full_scale) / scale
@@ -59,17 +72,21 @@ class ArrayStep:
             u = u + draws(span, u.shape[1], child(seed, 2), np.random.Generator.logistic)
         comparator = hardware.comparator
         normals = draws(span, u.shape[1], child(seed, 1)) if comparator.noise else None
-        return comparator.compare(u * scale, self.offsets, normals)
+        return comparator.fires(u * scale, self.offsets, normals)
 
-    def firing_probability(self, x: Floats) -> Floats:
-        """Return the closed-form probability of z = +1 for inputs x (reads, inputs), normal u, with comparator noise."""
-        mean, variance = self.neurons.moments(x)
+    def firing_probability(self, z: States) -> Floats:
+        """Return the closed-form probability of z = +1 for each input, of the output's shape: normal u, comparator noise."""
+        shape = (1, 1)
+        if self.patches is not None:
+            z, shape = self.patches.of(z)
+        mean, variance = self.neurons.moments(Inputs(z).floats)
         scale = self.amperes_per_weight
         variance = variance + (self.neurons.hardware.comparator.noise / scale) ** 2
         centre = mean + self.offsets / scale
         with np.errstate(divide="ignore", invalid="ignore"):
             p = 0.5 * (1 + erf(centre / np.sqrt(2 * variance)))
-        return np.asarray(np.where(variance > 0, p, centre >= 0))
+        p = np.where(variance > 0, p, centre >= 0)
+        return p if self.patches is None else self.patches.arrange(p, shape)
 
 
 def _certain(total: Floats, square: Floats, n: int, z: float) -> NDArray[np.bool_]:
@@ -92,14 +109,33 @@ class MappedNetwork:
     noise, comparator noise. Changed by `age` and `scale_conductances`, both of which add up.
     """
 
-    def __init__(self, steps: list[DigitalStep | ArrayStep], inputs: int):
+    def __init__(self, steps: list[DigitalStep | ArrayStep], in_shape: tuple[int | None, ...] | None):
         self.steps = steps
-        self.inputs = inputs
+        self.in_shape = in_shape  # of one image; None: any
 
     @property
     def layers(self) -> list[ArrayStep]:
         """The layers that sit on tiles, in order."""
         return [s for s in self.steps if isinstance(s, ArrayStep)]
+
+    def _check(self, x: ArrayLike) -> Floats:
+        images = array("x", x, shape=None if self.in_shape is None else (None, *self.in_shape))
+        if images.ndim < 2:
+            raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
+        return images
+
+    def _locations(self, z: States) -> int:
+        """Return how often the busiest array is read in one pass: once, or once for every location of a convolution."""
+        most = 1
+        for step in self.steps:
+            if isinstance(step, DigitalStep):
+                z = step.apply(z)
+            elif step.patches is not None:
+                h, w = step.patches.out_shape(*z.shape[2:])
+                z, most = np.zeros((len(z), step.neurons.outputs, h, w), dtype=bool), max(most, h * w)
+            else:
+                z = np.zeros((len(z), step.neurons.outputs), dtype=bool)
+        return most
 
     def _reads(
         self, images: Floats, samples: int, sampling: str, seed: np.random.SeedSequence, at_once: int
@@ -107,10 +143,12 @@ class MappedNetwork:
         """Yield spans of reads and their logits, at most about `at_once` reads in memory."""
         integer("reads_at_once", at_once, at_least=1)
         total = len(images) * samples
+        at_once = max(1, at_once // self._locations(images[:1]))
         step = at_once if samples > at_once else at_once - at_once % samples  # whole images where they fit
         for first in range(0, total, step):
             span = Span(first, min(first + step, total), samples)
-            z, current = images[span.first // samples : (span.last - 1) // samples + 1], span
+            z: States = images[span.first // samples : (span.last - 1) // samples + 1]
+            current = span
             for position, step_ in enumerate(self.steps):
                 if isinstance(step_, DigitalStep):
                     z = step_.apply(z)
@@ -129,11 +167,12 @@ class MappedNetwork:
     ) -> Floats:
         """Return logits (samples, batch, classes): independent noisy passes of every image through the chip.
 
-        x: (batch, inputs). The samples of one image are adjacent reads. Same `rng`, same reads, whatever the threads and
-        `reads_at_once`, which bounds the memory that a pass needs. sampling: "exact", or "moments" (one normal per
-        output, see `Tile.read`). Raises ValueError for NaN, a wrong shape, samples < 1, or an unknown sampling.
+        x: (batch, inputs), or (batch, channels, height, width). The samples of one image are adjacent reads. Same `rng`,
+        same reads, whatever the threads and `reads_at_once`, which bounds the memory that a pass needs. sampling: "exact",
+        or "moments" (one normal per output, see `Tile.read`). Raises ValueError for NaN, a wrong shape, samples < 1, or an
+        unknown sampling.
         """
-        images = array("x", x, shape=(None, self.inputs))
+        images = self._check(x)
         integer("samples", samples, at_least=1)
         seed = child(seed_sequence(rng), _SAMPLE)
         parts = [z for _, z in self._reads(images, samples, sampling, seed, reads_at_once)]
@@ -150,7 +189,7 @@ class MappedNetwork:
         reads_at_once: int = READS_AT_ONCE,
     ) -> Floats:
         """Return class probabilities (batch, classes): the mean softmax over `samples` passes; see `sample`."""
-        images = array("x", x, shape=(None, self.inputs))
+        images = self._check(x)
         integer("samples", samples, at_least=1)
         seed = child(seed_sequence(rng), _SAMPLE)
         mean = np.zeros((len(images), self.layers[-1].neurons.outputs))
@@ -171,7 +210,7 @@ class MappedNetwork:
         probabilities exceeds z standard errors, with z two-sided at 1 − confidence shared out over the rounds. At most
         about 1 − confidence of the images can then end in another class than all samples would give.
         """
-        images = array("x", x, shape=(None, self.inputs))
+        images = self._check(x)
         integer("samples", samples, at_least=1)
         if confidence is None:
             p = self.predict_proba(x, samples, rng=rng, sampling=sampling)
@@ -214,7 +253,8 @@ class MappedNetwork:
         x: (batch, inputs); both results (batch, neurons). The layers before it are read once per image; the layer itself
         is read `samples` times on those states.
         """
-        seed, z = child(seed_sequence(rng), _FIRING), array("x", x, shape=(None, self.inputs))
+        seed = child(seed_sequence(rng), _FIRING)
+        z: States = self._check(x)
         stochastic = [s for s in self.layers if s.kind == "nsm"]
         if not 0 <= layer < len(stochastic):
             raise ValueError(f"layer = {layer}: this chip has {len(stochastic)} neural sampling layers, counted from 0")
@@ -226,8 +266,8 @@ class MappedNetwork:
         repeats = integer("samples", samples, at_least=1)
         span = Span(0, len(z) * repeats, repeats)
         fired = stochastic[layer].read(z, span, sampling, child(seed, len(self.steps)))
-        measured = (fired.reshape(len(z), samples, -1) > 0).mean(axis=1)
-        return measured, stochastic[layer].firing_probability(z)
+        measured = fired.reshape(len(z), samples, -1).mean(axis=1)
+        return measured, stochastic[layer].firing_probability(z).reshape(len(z), -1)
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass: retention and drift in every cell. Ages add up."""

@@ -2,6 +2,8 @@
 from the packages."""
 
 import math
+from fractions import Fraction
+from itertools import count
 
 import numpy as np
 
@@ -71,3 +73,56 @@ def firing_probability(mean, variance):
 def phi(x):
     """The standard normal distribution function Φ."""
     return 0.5 * (1 + math.erf(x / math.sqrt(2)))
+
+
+_WORD = (1 << 64) - 1
+
+
+def sfc64(a, b, c, warm_up=18):
+    """Words of SFC64 (Doty-Humphrey, PractRand 0.94) in whole numbers: counter from 1, `warm_up` rounds discarded."""
+    for counter in count(1):
+        word = (a + b + counter) & _WORD
+        a = b ^ (b >> 11)
+        b = (c + (c << 3)) & _WORD
+        c = ((((c << 24) | (c >> 40)) & _WORD) + word) & _WORD
+        if counter > warm_up:
+            yield word
+
+
+def gate_digits(p):
+    """The binary digits of the multiple of 2^-16 nearest to p, lowest first, without trailing zeros."""
+    nearest = Fraction(round(Fraction(p) * 2**16), 2**16)
+    length = nearest.denominator.bit_length() - 1
+    return [nearest.numerator >> i & 1 for i in range(length)]
+
+
+def blank_out_masks(key, first, last, inputs, columns, digits):
+    """Gates of reads first … last − 1, (reads, inputs, columns): lane `column` starts anew for every 64 reads, and hands
+    out one mask for each word of 64 inputs, for each of the four reads of a run."""
+    masks = np.zeros((last - first, inputs, columns), dtype=bool)
+    for column in range(columns):
+        for group in range(first // 64, (last - 1) // 64 + 1):
+            lane = sfc64(int(key[0]), int(key[1]), (column << 32) + group)
+            for run in range(16):
+                for start in range(0, inputs, 64):
+                    for r in range(4):
+                        mask = next(lane)  # P(bit) = ½; then ½ (1 + P) for a digit 1, ½ P for a digit 0
+                        for digit in digits[1:]:
+                            mask = mask | next(lane) if digit else mask & next(lane)
+                        read = 64 * group + 4 * run + r
+                        if first <= read < last:
+                            for j in range(start, min(start + 64, inputs)):
+                                masks[read - first, j, column] = mask >> (j - start) & 1
+    return masks
+
+
+def blank_out_sums(masks, x, w):
+    """u = Σ_j m_j x_j w_ij, (reads, columns), for x (reads, inputs), w (inputs, columns), in w's own kind of number."""
+    reads, inputs, columns = masks.shape
+    u = np.zeros((reads, columns), dtype=w.dtype)
+    for r in range(reads):
+        for i in range(columns):
+            for j in range(inputs):
+                if masks[r, j, i]:
+                    u[r, i] += x[r, j] * w[j, i]
+    return u

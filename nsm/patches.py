@@ -1,0 +1,60 @@
+"""Convolution on a crossbar: one array, read once for every output location with the patch of inputs that it sees."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+States = NDArray[Any]  # floats, or truth values: True for +1, False for −1
+
+
+@dataclass(frozen=True)
+class Patches:
+    """The windows of a convolution, as `torch.nn.Conv2d` places them; sizes are (rows, columns)."""
+
+    channels: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+
+    def out_shape(self, height: int, width: int) -> tuple[int, int]:
+        """Return the output's height and width. Raises ValueError where the kernel does not fit."""
+        sizes = zip((height, width), self.kernel, self.stride, self.padding, strict=True)
+        rows, columns = ((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
+        if rows < 1 or columns < 1:
+            raise ValueError(
+                f"a {self.kernel} kernel does not fit into inputs of {height} × {width}, {self.padding} padding"
+            )
+        return rows, columns
+
+    def of(self, z: States) -> tuple[States, tuple[int, int]]:
+        """Return the patches (images · locations, channels · kernel) of z (images, channels, height, width), and h', w'.
+
+        Padded inputs are 0: truth values then become int8 in {−1, 0, +1}. Locations run row by row, as torch's output.
+        """
+        if z.ndim != 4 or z.shape[1] != self.channels:
+            raise ValueError(
+                f"a convolution got inputs of shape {z.shape}; give (batch, {self.channels}, height, width)"
+            )
+        shape = self.out_shape(*z.shape[2:])
+        if self.padding != (0, 0):
+            values = np.where(z, 1, -1).astype(np.int8) if z.dtype == bool else z
+            (top, left) = self.padding
+            z = np.pad(values, ((0, 0), (0, 0), (top, top), (left, left)))
+        windows = np.lib.stride_tricks.sliding_window_view(z, self.kernel, axis=(2, 3))
+        windows = windows[:, :, :: self.stride[0], :: self.stride[1]]
+        patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(len(z) * shape[0] * shape[1], -1)
+        return patches, shape
+
+    def arrange(self, outputs: States, shape: tuple[int, int]) -> States:
+        """Return outputs (reads · locations, channels') as (reads, channels', h', w')."""
+        grid = outputs.reshape(-1, *shape, outputs.shape[1])
+        return np.ascontiguousarray(np.moveaxis(grid, 3, 1))
+
+
+def pool_max(z: States, kernel: tuple[int, int]) -> States:
+    """Return the maximum over windows of that size, side by side; what does not fill a window is left out, as in torch."""
+    rows, columns = z.shape[2] // kernel[0], z.shape[3] // kernel[1]
+    cut = z[:, :, : rows * kernel[0], : columns * kernel[1]]
+    return np.asarray(cut.reshape(*z.shape[:2], rows, kernel[0], columns, kernel[1]).max(axis=(3, 5)))

@@ -1,13 +1,13 @@
 """The conductances of an array at one moment, and how reads of them are drawn: the fastest way that is exact."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from crossbar.hardware import Hardware
 from crossbar.inputs import Inputs
-from crossbar.packed import BitPlanes, PackedInputs, bit_planes, gate_bits, masked_sums
+from crossbar.packed import BitPlanes, PackedInputs, bit_planes, drawn_p, gate_bits, masked_sums
 from crossbar.sampling import (
     Columns,
     MomentMatrices,
@@ -25,8 +25,16 @@ from devices import BlankOut, NoNoise
 from devices._checks import Floats, array
 from devices._rng import child, stream
 
-#: One matrix of a packed read: its sign in the sum, signal, variance of the cells' noise (or None), output → column.
-Side = tuple[float, BitPlanes, BitPlanes | None, Columns]
+Matrix = TypeVar("Matrix")
+
+
+class Side(NamedTuple, Generic[Matrix]):
+    """One matrix of a read under blank-out: its sign in the sum, signal, variance of the cells' noise, output → column."""
+
+    sign: float
+    signal: Matrix
+    variance: Matrix | None
+    columns: Columns
 
 
 class Cells:
@@ -66,30 +74,44 @@ class Cells:
             self._matrices[gated] = MomentMatrices(m.mean / k, m.own / k**2, m.shared / k**2)
         return self._matrices[gated]
 
-    @cached_property
-    def _sides(self) -> list[Side] | None:
-        """The matrices of a packed read, or None where packed bits cannot draw this hardware exactly."""
+    def blank_out(self) -> list[Side[Floats]] | None:
+        """Return the matrices of a read of ±1 inputs under a blank-out gate, or None where these do not say it all.
+
+        Given the gates, the cells' normal noises add up to one normal per output.
+        """
         hardware, noise = self.hardware, self.hardware.device.read_noise
-        gate, paired = hardware.gate, self.reference_of is None
-        if not isinstance(gate, BlankOut) or hardware.gate_sharing == "word_line" or not noise.collapses:
+        paired, quiet = self.reference_of is None, isinstance(noise, NoNoise)
+        if not isinstance(hardware.gate, BlankOut) or hardware.gate_sharing == "word_line" or not noise.collapses:
             return None
-        quiet = isinstance(noise, NoNoise)
-        if gate_bits(gate.p) is None or (hardware.gate_sharing == "pair" and not paired and not quiet):
+        if hardware.gate_sharing == "pair" and not paired and not quiet:
             return None  # a reference's noise seen through many gates is not independent given the gates
         k = self.siemens_per_weight
         (m_pos, v_pos), (m_neg, v_neg) = noise.moments(self.g_pos), noise.moments(self.g_neg)
         var_pos, var_neg = v_pos * (self.g_pos / k) ** 2, v_neg * (self.g_neg / k) ** 2
-
-        def side(sign: float, signal: Floats, variance: Floats, columns: Columns) -> Side:
-            spread = None if quiet else bit_planes(variance, 0.0)
-            return sign, bit_planes(signal / k, self._step / 2 / k), spread, columns
-
+        pos, neg = m_pos * self.g_pos / k, m_neg * self.g_neg / k
         if hardware.gate_sharing == "pair":
-            signal = m_pos * self.g_pos - per_output(m_neg * self.g_neg, self.reference_of)
-            return [side(1.0, signal, var_pos + var_neg if paired else var_pos, None)]
+            variance = None if quiet else var_pos + var_neg
+            return [Side(1.0, pos - per_output(neg, self.reference_of), variance, None)]
         return [
-            side(1.0, m_pos * self.g_pos, var_pos, None),
-            side(-1.0, m_neg * self.g_neg, var_neg, self.reference_of),
+            Side(1.0, pos, None if quiet else var_pos, None),
+            Side(-1.0, neg, None if quiet else var_neg, self.reference_of),
+        ]
+
+    @cached_property
+    def _sides(self) -> list[Side[BitPlanes]] | None:
+        """The matrices of a packed read, or None where packed bits cannot draw this hardware."""
+        sides, gate = self.blank_out(), self.hardware.gate
+        if sides is None or (isinstance(gate, BlankOut) and gate_bits(gate.p) is None):
+            return None
+        step = self._step / 2 / self.siemens_per_weight
+        return [
+            Side(
+                s.sign,
+                bit_planes(s.signal, step),
+                None if s.variance is None else bit_planes(s.variance, 0.0),
+                s.columns,
+            )
+            for s in sides
         ]
 
     def path(self, sampling: str = "exact") -> str:
@@ -98,9 +120,11 @@ class Cells:
             return "one normal per output"
         if self._sides is None:
             return "cell by cell"
-        planes = max(signal.bits for _, signal, _, _ in self._sides)
-        exact = all(signal.exact for _, signal, _, _ in self._sides)
-        return f"packed bits, {planes} planes" + ("" if exact else ", off grid")
+        planes, exact = max(s.signal.bits for s in self._sides), all(s.signal.exact for s in self._sides)
+        gate = self.hardware.gate
+        assert isinstance(gate, BlankOut)
+        rounded = "" if drawn_p(gate.p) == gate.p else f", p drawn as {drawn_p(gate.p):.7f}"
+        return f"packed bits, {planes} planes" + ("" if exact else ", off grid") + rounded
 
     def read(self, x: Inputs, span: Span, *, sampling: str, seed: np.random.SeedSequence, states: list[Any]) -> Floats:
         """Return u (reads, bit lines) in weight units of the span's reads; see `Tile.read`. Advances `states` in place."""

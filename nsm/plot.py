@@ -102,6 +102,9 @@ def _scale_x(ax: Axes, values: Floats) -> None:
         ax.set_xscale("symlog", linthresh=float(positive.min()))
     else:
         ax.set_xscale("log")
+        if positive.max() / positive.min() < 100 and len(positive) <= 8:  # powers of ten would hardly mark it
+            ax.set_xticks(positive, [f"{v:g}" for v in positive])
+            ax.minorticks_off()
 
 
 @_styled

@@ -119,7 +119,9 @@ def test_a_training_checkpoint_is_not_taken_for_a_network(tmp_path, rng):
 
 
 def test_an_unknown_layer_is_refused_on_both_ways(saved, tmp_path):
-    with pytest.raises(ValueError, match="cannot save layer 1, a Tanh; known layers: NSMLinear, NSMConv2d, SigmoidLinear"):
+    with pytest.raises(
+        ValueError, match="cannot save layer 1, a Tanh; known layers: NSMLinear, NSMConv2d, SigmoidLinear"
+    ):
         save(nn.Sequential(nn.Linear(2, 2), nn.Tanh()), tmp_path / "tanh.safetensors")
     assert not (tmp_path / "tanh.safetensors").exists()
     odd = edited(tmp_path / "odd.safetensors", saved, architecture=json.dumps([{"layer": "Linaer"}]))

@@ -1,6 +1,8 @@
 """Blank-out on packed bits: bit for bit the slow twin, whatever the split and the threads; planes; and its law."""
 
-from dataclasses import replace
+from dataclasses from itertools import pairwise
+
+import replace
 
 import numpy as np
 import pytest
@@ -301,7 +303,7 @@ def test_no_read_depends_on_how_the_batch_is_split(kind):
     @given(repeats=st.sampled_from([1, 4]), cuts=st.sets(st.integers(1, 359), max_size=5))
     def check(repeats, cuts):
         edges = [0, *sorted(c for c in cuts if c < 90 * repeats), 90 * repeats]
-        spans = [Span(a, b, repeats) for a, b in zip(edges, edges[1:], strict=False)]
+        spans = [Span(a, b, repeats) for a, b in pairwise(edges)]
         parts = [read_rows(array, x[s.first // repeats : (s.last - 1) // repeats + 1], s, SEED) for s in spans]
         u = np.concatenate(parts)
         if kind in ("collapsed", "word lines"):  # a matrix product adds in an order that depends on its rows
@@ -354,7 +356,10 @@ OTHERS = [
     ("cell by cell", {"device": replace(GRID, read_noise=GaussianNoise(0.3)), "mapping": ReferenceColumn()}),
     ("packed bits, 5 planes", {"device": replace(GRID, read_noise=GaussianNoise(0.3))}),
     ("packed bits, 14 planes, off grid", {"device": replace(GRID, write=Error(coefficients=(1e-7,)))}),
-    ("packed bits, 14 planes, off grid", {"device": replace(GRID, retention=LogTimeDrift(mean=-1e-8, std=0, std_rate=0))}),
+    (
+        "packed bits, 14 planes, off grid",
+        {"device": replace(GRID, retention=LogTimeDrift(mean=-1e-8, std=0, std_rate=0))},
+    ),
 ]
 
 

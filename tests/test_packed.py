@@ -1,8 +1,7 @@
 """Blank-out on packed bits: bit for bit the slow twin, whatever the split and the threads; planes; and its law."""
 
-from dataclasses from itertools import pairwise
-
-import replace
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest

@@ -18,6 +18,7 @@ def main() -> None:
         "Reads of one array, 784 × 300, batch 1000": reads.table,
         "Scaling, one thread": reads.scaling,
         "Whole network": networks.table,
+        "Convolutional network": networks.conv_table,
         "Peak memory": networks.peak_memory,
     }
     try:

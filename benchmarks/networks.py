@@ -27,6 +27,37 @@ def five_bit_chip(beta: str) -> nsm.MappedNetwork:
     return nsm.map_to_crossbar(nsm.nsm_mlp(WIDTHS, beta=beta), hardware, rng=0)
 
 
+def conv_table() -> list[str]:
+    """Return the rows of the table of the MNIST convolutional net (32c5-p2-64c5-p2-512-10), untrained, one thread."""
+    torch.manual_seed(0)
+    layers: list[torch.nn.Module] = [nsm.Binarize(), torch.nn.Unflatten(1, (1, 28, 28))]
+    for inputs, outputs in ((1, 32), (32, 64)):
+        layers += [nsm.NSMConv2d(inputs, outputs, 5, beta="native"), torch.nn.MaxPool2d(2)]
+    layers += [torch.nn.Flatten(), nsm.NSMLinear(1024, 512, beta="native"), torch.nn.Linear(512, 10)]
+    device = devices.Device(g_min=1e-8, g_max=1e-6, levels=32)
+    hardware = crossbar.Hardware(device=device, gate=devices.BlankOut(0.5), mapping=crossbar.BalancedPair())
+    chip = nsm.map_to_crossbar(torch.nn.Sequential(*layers), hardware, rng=0)
+    plain = torch.nn.Sequential(
+        *[
+            torch.nn.Conv2d(m.in_channels, m.out_channels, 5) if isinstance(m, nsm.NSMConv2d) else m
+            for m in layers[1:6]
+        ],
+        torch.nn.Flatten(),
+        torch.nn.Linear(1024, 512),
+        torch.nn.Linear(512, 10),
+    )
+    x = np.random.default_rng(0).random((20, 784))
+    batch = torch.as_tensor(x, dtype=torch.float32).repeat(10, 1)
+    with threads(1), torch.no_grad():
+        times = medians({"torch": lambda: plain(batch), "exact": lambda: chip.sample(x, 10, rng=0)}, runs=3)
+    rates = {name: 200 / t for name, t in times.items()}
+    return [
+        "| MNIST convolutional net | threads | sample-passes per second | of torch float32, no noise |",
+        "|---|---|---|---|",
+        *(f"| {name} | 1 | {rate:,.0f} | {rate / rates['torch']:.2f} |" for name, rate in rates.items()),
+    ]
+
+
 def table() -> list[str]:
     """Return the rows of the table of network rates."""
     x = np.random.default_rng(0).random((IMAGES, WIDTHS[0]))

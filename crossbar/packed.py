@@ -27,15 +27,21 @@ _SMALL = 1 << 22  # synapse reads below which a second thread costs more than it
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def set_threads(n: int) -> int:
+    """Use `n` threads for packed reads from now on; return how many it was before. No result depends on it."""
+    global _threads
+    before, _threads = _threads, integer("threads", n, at_least=1)
+    return before
+
+
 @contextmanager
 def threads(n: int) -> Iterator[None]:
     """Use `n` threads for packed reads inside the `with`. No result depends on it."""
-    global _threads
-    before, _threads = _threads, integer("threads", n, at_least=1)
+    before = set_threads(n)
     try:
         yield
     finally:
-        _threads = before
+        set_threads(before)
 
 
 @dataclass(frozen=True)

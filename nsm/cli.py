@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from crossbar import packed
 from devices import GATES, PRESETS
 from devices._checks import choice
 from nsm import demo as demonstration
@@ -49,6 +50,7 @@ Settings = Annotated[
 def _use_threads(threads: int) -> None:
     torch.set_num_threads(threads)
     threadpool_limits(threads)
+    packed.set_threads(threads)
 
 
 def _value(text: str) -> Any:
@@ -120,7 +122,8 @@ def train(
     )
     command = " ".join(["nsm", *sys.argv[1:]])
     save(model, out, dtype=torch.float16 if half else None, note=command)
-    error = error_rate(load(out), images.x_test, images.y_test, samples, rng=seed)
+    with console.status(f"testing on {len(images.y_test)} images, {samples} samples each"):
+        error = error_rate(load(out), images.x_test, images.y_test, samples, rng=seed)
     console.print(f"{out}: test error {error:.2%} on {len(images.y_test)} images, {samples} samples, in software")
 
 

@@ -7,7 +7,7 @@ import multiprocessing
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from crossbar import Hardware
+from crossbar import Hardware, packed
 from crossbar.sampling import check_sampling
 from devices._checks import Floats, array, choice, integer, number
 from devices._rng import RNG, child, seed_sequence
@@ -119,7 +119,10 @@ def run_task(
 ) -> dict[str, Any]:
     """Return the row of one chip of one task: `map_to_crossbar(…, rng=seed)`, age, gain, and `errors(…, rng=seed)`."""
     start = time.perf_counter()
-    with nullcontext() if threads is None else threadpool_limits(threads):
+    with ExitStack() as limits:
+        if threads is not None:
+            limits.enter_context(threadpool_limits(threads))
+            limits.enter_context(packed.threads(threads))
         mapped = map_to_crossbar(task.model, task.hardware, rng=seed, reprogrammed_scale=task.reprogrammed_scale)
         mapped.age(task.seconds)
         mapped.scale_conductances(task.gain)

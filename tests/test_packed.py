@@ -1,17 +1,14 @@
 """Blank-out on packed bits: bit for bit the slow twin, whatever the split and the threads; planes; and its law."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
 import reference
-import torch
 from conftest import assert_frequency, assert_mean, assert_variance
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from test_span import read_rows
 
 from crossbar import BalancedPair, DifferentialPair, Hardware, ReferenceColumn, TiledArray
 from crossbar.packed import BitPlanes, PackedInputs, bit_planes, drawn_p, gate_bits, masked_sums, pack, threads
@@ -36,8 +33,6 @@ BUGS = {
         "pedestal": "bit_planes: g_min is no multiple of step/2, the grid should start at the lowest value",
         "reference": "the two sides have scales of their own: scale₊ n − scale₋ n is 1e-17, not 0",
         "divisor": "k0 is a fraction where the common divisor of differences does not divide the lowest value",
-        "neighbours": "whether a read is packed is decided for the whole batch, not for its own input",
-        "ties": "copy and bias lines are matrix products whose last bit depends on the batch, and it decides ties",
     }.items()
 }
 
@@ -105,6 +100,7 @@ def test_sums_equal_the_slow_twin_exactly_on_a_grid(inputs, columns, p, first, r
     rng = np.random.default_rng(draw)
     span, last = Span(first, first + reads, repeats), first + reads
     w = rng.integers(-(2**levels), 2**levels + 1, (inputs, columns))
+    assume(np.gcd.reduce(w - w.min(), axis=None) <= 1)  # other divisors: see "cancel exactly" below
     x = rng.integers(-1, 2, ((last - 1) // repeats - first // repeats + 1, inputs))  # with zeros
     rows = np.array([x[r // repeats - first // repeats] for r in range(first, last)])
     masks = reference.blank_out_masks(SEED.generate_state(2, np.uint64), first, last, inputs, columns, gate_bits(p))
@@ -302,61 +298,6 @@ def test_packed_reads_have_the_moments_of_theory(device, cell, sharing, mapping,
     assert_variance(u, variance, mean)
 
 
-def many(kind, rng):
-    """An array of one read path, 150 inputs, and 90 rows for it."""
-    options = {
-        "packed": {"device": GRID},
-        "packed, off grid": {"device": replace(CONTINUOUS, read_noise=GaussianNoise(0.3)), "gate_sharing": "cell"},
-        "collapsed": {"device": replace(GRID, read_noise=GaussianNoise(0.3)), "gate": NoNoise()},
-        "word lines": {"device": GRID, "gate_sharing": "word_line"},
-        "cell by cell": {"device": replace(GRID, read_noise=LognormalNoise(0.3))},
-    }[kind]
-    return array_of(rng.uniform(-1, 1, (5, 150)), **options), rng.choice([-1.0, 0.0, 1.0], (90, 150))
-
-
-KINDS = ["packed", "packed, off grid", "collapsed", "word lines", "cell by cell"]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_no_read_depends_on_how_the_batch_is_split(kind):
-    array, x = many(kind, np.random.default_rng(0))
-    whole = {n: read_rows(array, x, Span(0, 90 * n, n), SEED) for n in (1, 4)}
-
-    @settings(max_examples=12, deadline=None)
-    @given(repeats=st.sampled_from([1, 4]), cuts=st.sets(st.integers(1, 359), max_size=5))
-    def check(repeats, cuts):
-        edges = [0, *sorted(c for c in cuts if c < 90 * repeats), 90 * repeats]
-        spans = [Span(a, b, repeats) for a, b in pairwise(edges)]
-        parts = [read_rows(array, x[s.first // repeats : (s.last - 1) // repeats + 1], s, SEED) for s in spans]
-        u = np.concatenate(parts)
-        if kind in ("collapsed", "word lines"):  # a matrix product adds in an order that depends on its rows
-            np.testing.assert_allclose(u, whole[repeats], rtol=1e-12, atol=1e-12 * np.abs(u).max())
-        else:
-            np.testing.assert_array_equal(u, whole[repeats])
-
-    check()
-
-
-@BUGS["neighbours"]
-def test_no_read_depends_on_the_inputs_of_its_neighbours(rng):
-    array, x = many("packed", rng)
-    x[40] *= 0.5  # cannot be packed
-    whole = read_rows(array, x, Span(0, 90), SEED)
-    parts = [read_rows(array, x[a:b], Span(a, b), SEED) for a, b in ((0, 30), (30, 90))]
-    np.testing.assert_array_equal(np.concatenate(parts), whole)
-
-
-@pytest.mark.parametrize("kind", ["packed", "packed, off grid"])
-def test_no_read_depends_on_the_number_of_threads(kind, rng, monkeypatch):
-    monkeypatch.setattr("crossbar.packed._SMALL", 0)
-    array, x = many(kind, rng)
-    with threads(1):
-        one = array.read(x, rng=1, reads_per_input=7)
-    for n in (2, 3, 64):
-        with threads(n):
-            np.testing.assert_array_equal(array.read(x, rng=1, reads_per_input=7), one)
-
-
 def test_a_number_of_threads_is_a_whole_number():
     for n in (0, 1.5, "two"):
         with (
@@ -402,26 +343,3 @@ def test_the_report_of_a_chip_names_the_path_of_each_layer(path, options):
     report = map_to_crossbar(nsm_mlp((90, 60, 3)), hardware, rng=0).report()
     ungated = "cell by cell" if path == "cell by cell" else "one normal per output"
     assert report["read_path"].tolist() == [path, ungated]
-
-
-@pytest.mark.parametrize(
-    ("device", "sharing"),
-    [
-        (CONTINUOUS, "pair"),
-        (CONTINUOUS, "word_line"),
-        (replace(CONTINUOUS, read_noise=GaussianNoise(0.1)), "cell"),
-        (replace(CONTINUOUS, read_noise=LognormalNoise(0.1)), "pair"),
-        pytest.param(GRID, "pair", marks=BUGS["ties"]),
-    ],
-)
-def test_the_passes_of_a_chip_do_not_depend_on_reads_at_once(device, sharing, rng):
-    torch.manual_seed(1)
-    hardware = Hardware(device=device, gate=BlankOut(0.5), gate_sharing=sharing)
-    chip = map_to_crossbar(nsm_mlp((70, 60, 40, 3)), hardware, rng=0)
-    x = rng.random((9, 70))
-    whole = chip.sample(x, 30, rng=1)
-
-    for at_once in (1, 7, 30, 31, 64, 100, 299):
-        # The last layer is a matrix product, whose order of additions depends on its rows: 1e-12.
-        parts = chip.sample(x, 30, rng=1, reads_at_once=at_once)
-        np.testing.assert_allclose(parts, whole, rtol=1e-12, atol=1e-12 * np.abs(whole).max())

@@ -1,18 +1,31 @@
 """Numbered reads: which inputs they see, how a run of them is cut, and that the cutting changes no draw."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from conftest import assert_covariance, assert_mean, assert_variance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
+from test_packed import CONTINUOUS, GRID, SEED, array_of
 
+from crossbar import Hardware
 from crossbar.inputs import Inputs
+from crossbar.packed import threads
 from crossbar.span import GROUP, Span, draws
+from devices import BlankOut, GaussianNoise, LognormalNoise, NoNoise
+from nsm import map_to_crossbar, nsm_mlp
 
-SEED = np.random.SeedSequence(20240607)
+BUGS = {
+    name: pytest.mark.xfail(strict=True, reason=reason)
+    for name, reason in {
+        "neighbours": "whether a read is packed is decided for the whole batch, not for its own input",
+        "ties": "copy and bias lines are matrix products whose last bit depends on the batch, and it decides ties",
+    }.items()
+}
 spans = st.builds(
     lambda first, reads, repeats: Span(first, first + reads, repeats),
     st.integers(0, 3000),
@@ -24,6 +37,15 @@ spans = st.builds(
 def read_rows(array, x, span, seed, sampling="exact"):
     """The reads of a span from the rows of x that it needs."""
     return array.read_span(Inputs(x), span, seed=seed, sampling=sampling)
+
+
+@given(spans, st.integers(1, 20))
+def test_every_location_of_an_input_is_a_read_of_its_own(span, locations):
+    # Read r is location r % L of the input that read r // L of the undivided span sees.
+    whole = span.at(locations)
+    assert whole.reads == span.reads * locations
+    expected = [row * locations + at for row in span.rows for at in range(locations)]
+    assert whole.rows.tolist() == expected
 
 
 def test_rows_count_from_the_first_input_needed():
@@ -102,3 +124,81 @@ def test_draws_follow_the_law_asked_for(law):
 def test_another_seed_gives_other_draws():
     a, b = (draws(Span(0, 50_000), 1, np.random.SeedSequence(s))[:, 0] for s in (0, 1))
     assert_covariance(a, b, 0.0)
+
+
+def many(kind, rng):
+    """An array of one read path, 150 inputs, and 90 rows for it."""
+    options = {
+        "packed": {"device": GRID},
+        "packed, off grid": {"device": replace(CONTINUOUS, read_noise=GaussianNoise(0.3)), "gate_sharing": "cell"},
+        "collapsed": {"device": replace(GRID, read_noise=GaussianNoise(0.3)), "gate": NoNoise()},
+        "word lines": {"device": GRID, "gate_sharing": "word_line"},
+        "cell by cell": {"device": replace(GRID, read_noise=LognormalNoise(0.3))},
+    }[kind]
+    return array_of(rng.uniform(-1, 1, (5, 150)), **options), rng.choice([-1.0, 0.0, 1.0], (90, 150))
+
+
+KINDS = ["packed", "packed, off grid", "collapsed", "word lines", "cell by cell"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_read_depends_on_how_the_batch_is_split(kind):
+    array, x = many(kind, np.random.default_rng(0))
+    whole = {n: read_rows(array, x, Span(0, 90 * n, n), SEED) for n in (1, 4)}
+
+    @settings(max_examples=12, deadline=None)
+    @given(repeats=st.sampled_from([1, 4]), cuts=st.sets(st.integers(1, 359), max_size=5))
+    def check(repeats, cuts):
+        edges = [0, *sorted(c for c in cuts if c < 90 * repeats), 90 * repeats]
+        spans = [Span(a, b, repeats) for a, b in pairwise(edges)]
+        parts = [read_rows(array, x[s.first // repeats : (s.last - 1) // repeats + 1], s, SEED) for s in spans]
+        u = np.concatenate(parts)
+        if kind in ("collapsed", "word lines"):  # a matrix product adds in an order that depends on its rows
+            np.testing.assert_allclose(u, whole[repeats], rtol=1e-12, atol=1e-12 * np.abs(u).max())
+        else:
+            np.testing.assert_array_equal(u, whole[repeats])
+
+    check()
+
+
+@BUGS["neighbours"]
+def test_no_read_depends_on_the_inputs_of_its_neighbours(rng):
+    array, x = many("packed", rng)
+    x[40] *= 0.5  # cannot be packed
+    whole = read_rows(array, x, Span(0, 90), SEED)
+    parts = [read_rows(array, x[a:b], Span(a, b), SEED) for a, b in ((0, 30), (30, 90))]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("kind", ["packed", "packed, off grid"])
+def test_no_read_depends_on_the_number_of_threads(kind, rng, monkeypatch):
+    monkeypatch.setattr("crossbar.packed._SMALL", 0)
+    array, x = many(kind, rng)
+    with threads(1):
+        one = array.read(x, rng=1, reads_per_input=7)
+    for n in (2, 3, 64):
+        with threads(n):
+            np.testing.assert_array_equal(array.read(x, rng=1, reads_per_input=7), one)
+
+
+@pytest.mark.parametrize(
+    ("device", "sharing"),
+    [
+        (CONTINUOUS, "pair"),
+        (CONTINUOUS, "word_line"),
+        (replace(CONTINUOUS, read_noise=GaussianNoise(0.1)), "cell"),
+        (replace(CONTINUOUS, read_noise=LognormalNoise(0.1)), "pair"),
+        pytest.param(GRID, "pair", marks=BUGS["ties"]),
+    ],
+)
+def test_the_passes_of_a_chip_do_not_depend_on_reads_at_once(device, sharing, rng):
+    torch.manual_seed(1)
+    hardware = Hardware(device=device, gate=BlankOut(0.5), gate_sharing=sharing)
+    chip = map_to_crossbar(nsm_mlp((70, 60, 40, 3)), hardware, rng=0)
+    x = rng.random((9, 70))
+    whole = chip.sample(x, 30, rng=1)
+
+    for at_once in (31, 64, 100):
+        # The last layer is a matrix product, whose order of additions depends on its rows: 1e-12.
+        parts = chip.sample(x, 30, rng=1, reads_at_once=at_once)
+        np.testing.assert_allclose(parts, whole, rtol=1e-12, atol=1e-12 * np.abs(whole).max())

@@ -4,6 +4,7 @@ A weight is written in the digits ±1: w = scale (k0 + Σ_b 2^b d_b), so that a 
 scale (k0 Σ m z + Σ_b 2^b (|m| − 2 |(d_b ⊕ z) ∧ m|)), counts of bits alone.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -78,11 +79,13 @@ def bit_planes(matrix: Floats, step: float) -> BitPlanes:
     low, high = float(matrix.min()), float(matrix.max())
     index, spacing, exact = None, 0.0, True
     if step > 0 and high > low:
-        multiples = np.rint(matrix / step)
-        if np.abs(matrix - multiples * step).max() <= 1e-9 * max(abs(low), abs(high)):
-            above = (multiples - multiples.min()).astype(np.int64)
-            divisor = int(np.gcd.reduce(above, axis=None))
-            index, spacing, low = above // divisor, divisor * step, float(multiples.min()) * step
+        multiples = np.rint((matrix - low) / step)  # the grid starts at the lowest value, which need not be a multiple
+        if np.abs(matrix - low - multiples * step).max() <= 1e-9 * max(abs(low), abs(high)):
+            above = multiples.astype(np.int64)
+            divisor, lowest = int(np.gcd.reduce(above, axis=None)), round(low / step)
+            if abs(low - lowest * step) <= 1e-9 * max(abs(low), abs(high)):
+                divisor, low = math.gcd(divisor, 2 * lowest), lowest * step  # a whole k0 keeps sums of zero exact
+            index, spacing = above // divisor, divisor * step
     if high == low:
         index, spacing = np.zeros(matrix.shape, np.int64), 2 * low
     if index is None or int(index.max()).bit_length() > OFF_GRID_BITS:

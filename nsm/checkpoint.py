@@ -134,9 +134,7 @@ def save(model: nn.Module, path: str | Path, *, dtype: torch.dtype | None = None
 
 def shipped() -> list[str]:
     """Return the names of the trained networks that come with the package."""
-    folder = resources.files("nsm") / "models"
-    if not folder.is_dir():
-        return []
+    folder = resources.files("nsm")
     return sorted(f.name.removesuffix(".safetensors") for f in folder.iterdir() if f.name.endswith(".safetensors"))
 
 
@@ -146,7 +144,7 @@ def locate(path: str | Path) -> Path:
         return Path(path)
     name = str(path).removesuffix(".safetensors")
     if name in shipped():
-        return Path(str(resources.files("nsm") / "models" / f"{name}.safetensors"))
+        return Path(str(resources.files("nsm") / f"{name}.safetensors"))
     raise FileNotFoundError(f"no network {str(path)!r}: no such file, and the shipped ones are {', '.join(shipped())}")
 
 

@@ -127,6 +127,12 @@ def train(
     console.print(f"{out}: test error {error:.2%} on {len(images.y_test)} images, {samples} samples, in software")
 
 
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.3g}"
+    return str(value)
+
+
 @app.command("map", epilog="Example: nsm map mnist_mlp --data mnist --set device.levels=16 --out chip")
 def map_command(
     network: Annotated[str, typer.Argument(help="Network file, or the name of a shipped one.")],
@@ -155,7 +161,7 @@ def map_command(
     for name in shown:
         table.add_column(name.replace("_", " "), justify="left" if name == "layer" else "right")
     for _, row in report[shown].iterrows():
-        table.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row))
+        table.add_row(*(_shown(v) for v in row))
     console.print(table)
     for layer, warning in report.loc[report.warning != "", ["layer", "warning"]].itertuples(index=False):
         console.print(f"warning, {layer}: {warning}")
@@ -243,17 +249,18 @@ def presets(name: Annotated[str | None, typer.Argument(help="Show this one whole
         for key, value in vars(entry).items():
             console.print(f"{key}: {value}", highlight=False)
         return
-    table = Table(title="devices and gates", show_lines=True)
-    for column in ("name", "technology", "range", "levels", "read noise", "status", "citation"):
+    table = Table(title="devices and gates")
+    for column in ("name", "technology", "range", "levels", "read noise", "status"):
         table.add_column(column, overflow="fold", no_wrap=column == "name")
     for entry in PRESETS.values():
         d: Any = entry.model
-        span = f"{d.g_min * 1e6:.3g} to {d.g_max * 1e6:.3g} µS"
+        span = f"{d.g_min * 1e6:.3g} – {d.g_max * 1e6:.3g} µS"
         noise = type(d.read_noise).__name__
-        table.add_row(entry.name, entry.technology, span, str(d.levels or "any"), noise, entry.status, entry.citation)
+        table.add_row(entry.name, entry.technology, span, str(d.levels or "any"), noise, entry.status)
     for entry in GATES.values():
-        table.add_row(entry.name, entry.technology, "gate", "", str(entry.model), entry.status, entry.citation)
+        table.add_row(entry.name, entry.technology, "gate", "", type(entry.model).__name__, entry.status)
     console.print(table)
+    console.print("citation and doubts of one: nsm presets NAME")
     console.print(f"shipped networks: {', '.join(shipped()) or 'none'}")
 
 

@@ -92,13 +92,16 @@ class ArrayStep:
 def _certain(total: Floats, square: Floats, n: int, z: float) -> NDArray[np.bool_]:
     """Return for which images the two best classes differ by more than z standard errors after n samples.
 
-    total: Σ p, (images, classes). square: Σ p pᵀ. The variance is floored at 1/n, since few samples may all agree.
+    total: Σ p, (images, classes). square: Σ p pᵀ. The variance is that about zero, floored at 1/n, since few samples may all
+    agree.
     """
+    if total.shape[1] < 2:
+        return np.ones(len(total), dtype=bool)
     rows = np.arange(len(total))
     best, second = np.argsort(total, axis=1)[:, :-3:-1].T
     mean = (total[rows, best] - total[rows, second]) / n
     moment = square[rows, best, best] + square[rows, second, second] - 2 * square[rows, best, second]
-    variance = np.maximum(moment / n - mean**2, 1 / n)
+    variance = np.maximum(moment / n, 1 / n)  # at a mean of zero: the question is whether there is a difference
     return np.asarray(mean > z * np.sqrt(variance / n))
 
 
@@ -223,6 +226,8 @@ class MappedNetwork:
         total, square = np.zeros((len(images), classes)), np.zeros((len(images), classes, classes))
         taken, still_open = np.zeros(len(images), dtype=np.int64), np.arange(len(images))
         for round_number, end in enumerate(ends):
+            if not len(still_open):
+                break
             start = ends[round_number - 1] if round_number else 0
             logits = self._reads(images[still_open], end - start, sampling, child(seed, round_number), READS_AT_ONCE)
             p = softmax(np.concatenate([part for _, part in logits])).reshape(len(still_open), end - start, classes)
@@ -230,8 +235,6 @@ class MappedNetwork:
             square[still_open] += np.einsum("isa,isb->iab", p, p)
             taken[still_open] = end
             still_open = still_open[~_certain(total[still_open], square[still_open], end, z)]
-            if not len(still_open):
-                break
         return total.argmax(axis=1), taken
 
     def errors(self, x: ArrayLike, y: ArrayLike, samples: int, *, rng: RNG = None, sampling: str = "exact") -> int:

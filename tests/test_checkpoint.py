@@ -182,13 +182,13 @@ def test_a_full_disk_leaves_the_old_file_and_no_litter(problem, saved, monkeypat
 
 
 def test_a_shipped_network_is_found_by_its_name(saved, tmp_path, monkeypatch):
-    (tmp_path / "package" / "models").mkdir(parents=True)
-    saved.rename(tmp_path / "package" / "models" / "small.safetensors")
+    (tmp_path / "package").mkdir(parents=True)
+    saved.rename(tmp_path / "package" / "small.safetensors")
     monkeypatch.setattr(nsm.checkpoint.resources, "files", lambda name: tmp_path / "package")
     monkeypatch.chdir(tmp_path)
     assert shipped() == ["small"]
     for name in ("small", "small.safetensors"):
-        assert locate(name) == tmp_path / "package" / "models" / "small.safetensors"
+        assert locate(name) == tmp_path / "package" / "small.safetensors"
         assert describe(load(name)) == describe(nsm_mlp(WIDTHS))
     with pytest.raises(FileNotFoundError, match="no network 'smal': no such file, and the shipped ones are small"):
         load("smal")

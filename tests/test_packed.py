@@ -236,7 +236,8 @@ def test_values_off_grid_are_within_a_ten_thousandth_of_full_scale(matrix):
     planes = bit_planes(matrix, 0.0)
     error = np.abs(values(planes, len(matrix)) - matrix).max()
     assert error <= 1e-4 * np.abs(matrix).max()
-    assert error <= abs(planes.scale) * (1 + 1e-9)
+    # Half a spacing, and the rounding of the largest value.
+    assert error <= abs(planes.scale) * (1 + 1e-9) + 4 * np.finfo(float).eps * np.abs(matrix).max()
     assert planes.bits <= 14
 
 

@@ -33,3 +33,8 @@ def child(seed: np.random.SeedSequence, *key: int) -> np.random.SeedSequence:
 def stream(seed: np.random.SeedSequence, *key: int) -> np.random.Generator:
     """Return a generator on the child of `seed` named by `key`."""
     return np.random.default_rng(child(seed, *key))
+
+
+def seed_number(seed: np.random.SeedSequence) -> int:
+    """Return a whole number of 63 bits that stands for `seed`, where a plain seed is needed."""
+    return int(seed.generate_state(1, np.uint64)[0] >> 1)

@@ -121,8 +121,26 @@ class LognormalNoise(ReadNoise):
         return np.exp(np.sqrt(s2) * rng.standard_normal((n_reads, *np.shape(g))) - s2 / 2), state
 
 
+class _StateDependentNormal(ReadNoise):
+    """ξ ~ N(1, σ²(g)), fresh on every read: what is left to say is σ(g), relative to g."""
+
+    collapses: ClassVar[bool] = True
+
+    @abstractmethod
+    def _relative(self, g: Floats) -> Floats:
+        """Return σ_G / g."""
+
+    def moments(self, g: Floats) -> tuple[Floats, Floats]:
+        return np.ones(np.shape(g)), self._relative(g) ** 2
+
+    def sample(
+        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+    ) -> tuple[Floats, State]:
+        return 1 + self._relative(g) * rng.standard_normal((n_reads, *np.shape(g))), state
+
+
 @dataclass(frozen=True)
-class PowerLawNoise(ReadNoise):
+class PowerLawNoise(_StateDependentNormal):
     """Normal read noise with σ_G = coefficient · g_ref · (g / g_ref)^gamma [S], drawn on every read.
 
     `coefficient` is the relative noise ΔG/G at `g_ref` [S]; γ = 1 is purely multiplicative (the network normalises
@@ -133,7 +151,6 @@ class PowerLawNoise(ReadNoise):
     coefficient: float
     gamma: float
     g_ref: float
-    collapses: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         number("PowerLawNoise.coefficient", self.coefficient, at_least=0)
@@ -145,17 +162,9 @@ class PowerLawNoise(ReadNoise):
         ratio = np.where(g > 0, g / self.g_ref, 1.0)
         return np.where(g > 0, self.coefficient * ratio ** (self.gamma - 1), 0.0)
 
-    def moments(self, g: Floats) -> tuple[Floats, Floats]:
-        return np.ones(np.shape(g)), self._relative(g) ** 2
-
-    def sample(
-        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
-    ) -> tuple[Floats, State]:
-        return 1 + self._relative(g) * rng.standard_normal((n_reads, *np.shape(g))), state
-
 
 @dataclass(frozen=True, kw_only=True)
-class LogConductanceNoise(ReadNoise):
+class LogConductanceNoise(_StateDependentNormal):
     """Normal read noise with σ_G = coefficient · log10(g / g_unit) · √(ln((t + t_r)/(2 t_r))) [S], fresh on every read.
 
     `coefficient` [S], `g_unit` [S] (no noise at or below it), `t` [s] since programming, `t_r` [s] read time: 1/f noise
@@ -166,7 +175,6 @@ class LogConductanceNoise(ReadNoise):
     g_unit: float = 1e-6
     t: float = 1.0
     t_r: float = 1e-6
-    collapses: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         number("LogConductanceNoise.coefficient", self.coefficient, at_least=0, unit="S")
@@ -178,14 +186,6 @@ class LogConductanceNoise(ReadNoise):
         ratio = np.maximum(np.asarray(g, dtype=np.float64) / self.g_unit, 1.0)
         window = np.sqrt(np.log((self.t + self.t_r) / (2 * self.t_r)))
         return self.coefficient * np.log10(ratio) * window / (ratio * self.g_unit)
-
-    def moments(self, g: Floats) -> tuple[Floats, Floats]:
-        return np.ones(np.shape(g)), self._relative(g) ** 2
-
-    def sample(
-        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
-    ) -> tuple[Floats, State]:
-        return 1 + self._relative(g) * rng.standard_normal((n_reads, *np.shape(g))), state
 
 
 @dataclass(frozen=True)

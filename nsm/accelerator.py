@@ -11,7 +11,7 @@ from crossbar import TiledArray
 from crossbar.cells import Side
 from crossbar.sampling import check_sampling, gate_moments, is_collapsed
 from devices._checks import Floats, integer
-from devices._rng import RNG, seed_sequence
+from devices._rng import RNG, seed_number, seed_sequence
 from nsm.mapped import ArrayStep, DigitalStep, MappedNetwork
 from nsm.patches import Patches
 
@@ -36,8 +36,7 @@ class TorchChip:
         check_sampling(sampling)
         integer("samples", samples, at_least=1)
         images = torch.as_tensor(self.chip._check(x), dtype=self.dtype)
-        seed = int(seed_sequence(rng).generate_state(1, np.uint64)[0] >> 1)
-        generator = torch.Generator(self.device).manual_seed(seed)
+        generator = torch.Generator(self.device).manual_seed(seed_number(seed_sequence(rng)))
         rows = max(1, reads_at_once // samples)
         parts = [self._pass(b, samples, sampling, generator) for b in images.split(rows)]
         return torch.cat(parts).transpose(0, 1).double().cpu().numpy()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from devices import BlankOut, GaussianNoise, ReadNoise
 from devices._checks import choice, integer, number
-from devices._rng import RNG, child, seed_sequence
+from devices._rng import RNG, child, seed_number, seed_sequence
 
 NOISES = ("bernoulli", "gaussian")
 SITES = ("synapse", "neuron")
@@ -52,7 +52,7 @@ def reseed(model: nn.Module, rng: RNG) -> None:
     """Give every stochastic layer of `model` a stream of its own: same `rng`, same draws from here on."""
     seed = seed_sequence(rng)
     for index, layer in enumerate(m for m in model.modules() if isinstance(m, Stochastic)):
-        layer._seed = int(child(seed, index).generate_state(1, np.uint64)[0] >> 1)
+        layer._seed = seed_number(child(seed, index))
         layer._generator = None
 
 

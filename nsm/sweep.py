@@ -22,7 +22,7 @@ from torch import nn
 from crossbar import Hardware, packed
 from crossbar.sampling import check_sampling
 from devices._checks import Floats, array, choice, integer, number
-from devices._rng import RNG, child, seed_sequence
+from devices._rng import RNG, child, seed_number, seed_sequence
 from nsm.checkpoint import describe
 from nsm.hardware import map_to_crossbar
 from nsm.infer import Labels, check_labels
@@ -198,7 +198,7 @@ def collect(
     experiment = _experiment(tasks, images, labels, samples, root, sampling)
     names = dict.fromkeys(name for t in tasks for name in t.parameters if name not in CHIP_AXES)
     columns = ["network", *names, *CHIP_AXES, *_RESULTS]
-    seeds = [int(child(root, c).generate_state(1, np.uint64)[0] >> 1) for c in range(chips)]
+    seeds = [seed_number(child(root, c)) for c in range(chips)]
     by_id = {t.id: t for t in tasks}
     common = {"images": len(images), "samples": samples, "experiment": experiment}
 

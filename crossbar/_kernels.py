@@ -1,134 +1,257 @@
 """Compiled loops: arrays and scalars in, `out` written, no validation. Slow twins stand in tests/reference.py.
 
+Sums of four inputs are looked up, after the Four Russians (Arlazarov et al. 1970): a table holds, for every column and every
+four inputs, the 16 sums of their weights; four bits (which of them conduct, and have z = +1) choose one, and a vector
+instruction chooses for 32 reads at a time. Weights beyond a byte are split into digits with a table each.
+
 The blank-out kernel owns its random numbers, since there the drawing is the work. Generator: SFC64 (Doty-Humphrey,
-PractRand 0.94), one lane per column, all lanes with the same counter. For every group of 64 consecutive reads, lane j
-starts from the words (key0, key1, j·2³² + group) and counter 1, and discards 18 rounds. A group is drawn in runs of four
-reads: for each word of 64 inputs, for each of the four reads, one mask. A mask is therefore a function of (key, column,
-read, word) alone: no result depends on threads, or on how reads are batched.
+PractRand 0.94), eight lanes for every block of 64 consecutive reads. Lane l starts from the words (key0, key1, 8·block + l)
+and counter 1, and discards 18 rounds. Then, for each column, for each eight inputs, for each binary digit of p, one round:
+byte k of lane l's word belongs to read 64·block + 8·l + k, its bit i to the i-th of the eight inputs. A mask is therefore
+a function of (key, read, position in the matrix) alone: no result depends on threads, or on how reads are batched.
 """
 
 # mypy: ignore-errors
 
-from typing import Any
-
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
-GROUP = 64  # reads between two seedings of the lanes
-RUN = 4  # reads that share a pass over the planes: each plane is loaded once for all of them
+from crossbar._vectors import (
+    add_bytes,
+    add_shorts,
+    add_to_ints,
+    add_words,
+    bit_and,
+    bit_or,
+    bit_xor,
+    interleave_high,
+    interleave_low,
+    left_3,
+    left_24,
+    load,
+    load_table,
+    lookup,
+    pair_sum,
+    right_4_of_shorts,
+    right_11,
+    right_40,
+    splat,
+    store,
+    subtract_bytes,
+)
+
+BLOCK = 64  # reads that share the lanes of a generator: two vectors of bytes
 WARM_UP = 18
-
-
-@intrinsic
-def popcount(typing_context: Any, word: Any) -> Any:
-    """Number of set bits of a uint64, by the processor's or LLVM's own means."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), codegen
+DIGIT_BASE = 63  # digits −31 … 31: four of them add up to less than 128, the most that a byte holds
+_AT_ONCE = 128  # octets whose sums a short holds: 128 · 8 · 31 < 2^15
 
 
 @njit(nogil=True, inline="always")
-def _advance(a, b, c, counter, out):
-    """One round of SFC64 in every lane; out receives the 64 random bits of each."""
-    for j in range(len(a)):
-        word = a[j] + b[j] + counter
-        a[j] = b[j] ^ (b[j] >> np.uint64(11))
-        b[j] = c[j] + (c[j] << np.uint64(3))
-        c[j] = ((c[j] << np.uint64(24)) | (c[j] >> np.uint64(40))) + word
-        out[j] = word
+def _buffer(size):
+    """Return `size` bytes that start with a cache line: vectors across two of them cost twice."""
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size]
 
 
 @njit(nogil=True, inline="always")
-def _draw_halves(a, b, c, counter, on, mask, ones):
-    """Masks with P(bit) = ½, kept where `on` is set; ones counts them. One loop: a pass costs as much as a plane."""
-    for j in range(len(a)):
-        word = a[j] + b[j] + counter
-        a[j] = b[j] ^ (b[j] >> np.uint64(11))
-        b[j] = c[j] + (c[j] << np.uint64(3))
-        c[j] = ((c[j] << np.uint64(24)) | (c[j] >> np.uint64(40))) + word
-        kept = word & on
-        mask[j] = kept
-        ones[j] += popcount(kept)
+def _round(a, b, c, counter):
+    """One round of SFC64 in four lanes: a, b, c after it, and its random words."""
+    word = add_words(a, add_words(b, counter))
+    return bit_xor(b, right_11(b)), add_words(c, left_3(c)), add_words(bit_or(left_24(c), right_40(c)), word), word
 
 
 @njit(nogil=True, inline="always")
-def _draw_masks(a, b, c, counter, p_bits, on, mask, ones, word):
-    """Masks with P(bit) = Σ p_bits[i] 2^(i − len): from the lowest digit on, OR a random word for 1, AND for 0."""
-    _advance(a, b, c, counter, mask)
-    for i in range(1, len(p_bits)):
-        _advance(a, b, c, counter + np.uint64(i), word)
-        if p_bits[i]:
-            for j in range(len(a)):
-                mask[j] |= word[j]
+def _seed(state, key, block, counter):
+    """Put the eight lanes of a block into their first state, (3, 8) words."""
+    state[0], state[1] = key[0], key[1]
+    for lane in range(8):
+        state[2, lane] = np.uint64(8 * block + lane)
+    flat = state.reshape(-1)
+    a, b, c, d, e, f = load(flat, 0), load(flat, 8), load(flat, 16), load(flat, 4), load(flat, 12), load(flat, 20)
+    count, one = splat(counter), splat(np.uint64(1))
+    for _ in range(WARM_UP):
+        a, b, c, _word = _round(a, b, c, count)
+        d, e, f, _word = _round(d, e, f, count)
+        count = add_words(count, one)
+    _keep(flat, a, b, c, d, e, f)
+
+
+@njit(nogil=True, inline="always")
+def _keep(flat, a, b, c, d, e, f):
+    store(flat, 0, a), store(flat, 8, b), store(flat, 16, c), store(flat, 4, d), store(flat, 12, e), store(flat, 20, f)
+
+
+@njit(nogil=True, inline="always")
+def _draw(state, counter, p_bits, masks):
+    """Draw one column's masks, (octets, 64) bytes, P(bit) = Σ p_bits[i] 2^(i − len): from the lowest digit on, OR or AND."""
+    flat, out = state.reshape(-1), masks.reshape(-1)
+    a, b, c, d, e, f = load(flat, 0), load(flat, 8), load(flat, 16), load(flat, 4), load(flat, 12), load(flat, 20)
+    count, one = splat(counter), splat(np.uint64(1))
+    for octet in range(len(masks)):
+        a, b, c, first = _round(a, b, c, count)
+        d, e, f, second = _round(d, e, f, count)
+        count = add_words(count, one)
+        for i in range(1, len(p_bits)):
+            a, b, c, word = _round(a, b, c, count)
+            d, e, f, other = _round(d, e, f, count)
+            count = add_words(count, one)
+            if p_bits[i]:
+                first, second = bit_or(first, word), bit_or(second, other)
+            else:
+                first, second = bit_and(first, word), bit_and(second, other)
+        store(out, octet * 64, first)
+        store(out, octet * 64 + 32, second)
+    _keep(flat, a, b, c, d, e, f)
+
+
+@njit(nogil=True, inline="always")
+def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting):
+    """Lay out the inputs of a block's 64 reads: where z = +1, four bits a byte (octets, 2, 64); where z ≠ 0 (octets, 64)."""
+    for r in range(BLOCK):
+        of_read[r] = rows[min(max(block * BLOCK + r, first), last - 1) - first]
+    flat, nibble = low_and_high.reshape(-1), splat(np.uint64(0x0F0F0F0F0F0F0F0F))
+    for octet in range(len(low_and_high)):
+        for r in range(BLOCK):
+            low_and_high[octet, 0, r] = plus[of_read[r], octet]
+        for at in range(octet * 2 * BLOCK, octet * 2 * BLOCK + BLOCK, 32):
+            bits = load(flat, at)
+            store(flat, at, bit_and(bits, nibble))
+            store(flat, at + BLOCK, bit_and(right_4_of_shorts(bits), nibble))
+    for octet in range(len(conducting)):
+        for r in range(BLOCK):
+            conducting[octet, r] = active[of_read[r], octet]
+
+
+@njit(nogil=True, inline="always")
+def _restrict(masks, conducting):
+    for i in range(0, len(masks), 32):
+        store(masks, i, bit_and(load(masks, i), load(conducting, i)))
+
+
+@njit(nogil=True, inline="always")
+def _signed(table, mask, plus):
+    """Sums of four inputs of 32 reads, in bytes: those of conducting cells with z = +1, less those with z = −1."""
+    positive = bit_and(mask, plus)
+    return subtract_bytes(lookup(table, positive), lookup(table, bit_xor(mask, positive)))
+
+
+@njit(nogil=True, inline="always")
+def _octet(tables, at, plus, z, masks, m):
+    """Sums over eight inputs of 64 reads, in bytes: two vectors of the low four inputs, two of the high."""
+    low, high, nibble = load_table(tables, at), load_table(tables, at + 16), splat(np.uint64(0x0F0F0F0F0F0F0F0F))
+    first, second = load(masks, m), load(masks, m + 32)
+    a = _signed(low, bit_and(first, nibble), load(plus, z))
+    b = _signed(low, bit_and(second, nibble), load(plus, z + 32))
+    c = _signed(high, bit_and(right_4_of_shorts(first), nibble), load(plus, z + 64))
+    d = _signed(high, bit_and(right_4_of_shorts(second), nibble), load(plus, z + 96))
+    return a, b, c, d
+
+
+@njit(nogil=True, inline="always")
+def _sum(tables, start, octets, depth, plus, masks, total, at):
+    """Add one digit's sums over all octets to 64 int32: in bytes for `depth` octets, in shorts for 128, then in total."""
+    zero = splat(np.uint64(0))
+    for begin in range(0, octets, _AT_ONCE):
+        end = min(octets, begin + _AT_ONCE)
+        p = q = r = s = zero
+        if depth == 1:  # as below, without the sums in bytes
+            for octet in range(begin, end):
+                a, b, c, d = _octet(tables, start + octet * 32, plus, octet * 128, masks, octet * 64)
+                p, q = add_shorts(p, pair_sum(interleave_low(a, c))), add_shorts(q, pair_sum(interleave_high(a, c)))
+                r, s = add_shorts(r, pair_sum(interleave_low(b, d))), add_shorts(s, pair_sum(interleave_high(b, d)))
         else:
-            for j in range(len(a)):
-                mask[j] &= word[j]
-    for j in range(len(a)):
-        kept = mask[j] & on
-        mask[j] = kept
-        ones[j] += popcount(kept)
+            for few in range(begin, end, depth):
+                a = b = c = d = zero
+                for octet in range(few, min(few + depth, end)):
+                    e, f, g, h = _octet(tables, start + octet * 32, plus, octet * 128, masks, octet * 64)
+                    a, b, c, d = add_bytes(a, e), add_bytes(b, f), add_bytes(c, g), add_bytes(d, h)
+                p, q = add_shorts(p, pair_sum(interleave_low(a, c))), add_shorts(q, pair_sum(interleave_high(a, c)))
+                r, s = add_shorts(r, pair_sum(interleave_low(b, d))), add_shorts(s, pair_sum(interleave_high(b, d)))
+        add_to_ints(total, at, p, q)
+        add_to_ints(total, at + 32, r, s)
 
 
 @njit(nogil=True, cache=True)
-def blank_out_sums(planes, negative, active, repeats, locations, origin, key, p_bits, k0, scale, first, last, out):
-    """Write u of reads first … last − 1: out[r − origin, j] = scale (k0 Σ m z + Σ m z q), q the planes' odd integers.
+def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, first, last, out):
+    """Write out[r − first, j] = unit Σ_d factors[d] Σ_i m_rji z_ri digit_d(j, i) of reads r = first … last − 1.
 
-    planes: (words, bits, columns) uint64, bit set where the digit of weight 2^bit is −1. negative, active: (inputs,
-    words) uint64, bit set where z = −1, where z ≠ 0; read r sees the row that `Span.rows` says, with first = origin.
+    tables: (columns, digits, octets, 2, 16) int8. plus, active: (rows, octets) uint8, bit set where z = +1, where z ≠ 0; read
+    first + i sees rows[i]. (0, 0) active: nowhere is z = 0. No p_bits: every mask is 1. depth: octets whose sums fit into bytes.
     """
-    words, bits, columns = planes.shape
-    a, b, c = np.empty(columns, np.uint64), np.empty(columns, np.uint64), np.empty(columns, np.uint64)
-    mask, word = np.empty((RUN, columns), np.uint64), np.empty(columns, np.uint64)
-    ones, minus, signs = (
-        np.empty((RUN, columns), np.uint64),
-        np.empty((RUN, columns), np.uint64),
-        np.zeros((RUN, columns), np.uint64),
-    )
-    full = np.int64((1 << bits) - 1)
-    rows = np.empty(RUN, np.int64)
-    base = origin // (repeats * locations)
-    for group in range(first - first % GROUP, last, GROUP):
+    columns, digits, octets = tables.shape[:3]
+    flat_tables, some = tables.reshape(-1), len(active) > 0
+    flat_plus, flat_masks, flat_active = _buffer(octets * 128), _buffer(octets * 64), _buffer(octets * 64 * some)
+    low_and_high, masks = flat_plus.reshape(octets, 2, BLOCK), flat_masks.reshape(octets, BLOCK)
+    conducting = flat_active.reshape(octets * some, BLOCK)
+    masks[:] = 255
+    total, line, state = np.empty(digits * BLOCK, np.int32), np.empty(BLOCK), np.empty((3, 8), np.uint64)
+    of_read = np.empty(BLOCK, np.uintp)
+    for block in range(first // BLOCK, (last - 1) // BLOCK + 1):
+        _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting)
         counter = np.uint64(1)
+        if len(p_bits):
+            _seed(state, key, block, counter)
+            counter += np.uint64(WARM_UP)
+        elif some:
+            masks[:] = 255
+            _restrict(flat_masks, flat_active)
+        begin, end = max(first, block * BLOCK), min(last, block * BLOCK + BLOCK)
         for j in range(columns):
-            a[j], b[j] = key[0], key[1]
-            c[j] = (np.uint64(j) << np.uint64(32)) | np.uint64(group // GROUP)
-        for _ in range(WARM_UP):
-            _advance(a, b, c, counter, word)
-            counter += np.uint64(1)
-        for start in range(group, min(group + GROUP, last), RUN):
-            ones[:], minus[:], signs[:] = 0, 0, 0
-            for r in range(RUN):
-                read = min(max(start + r, first), last - 1)
-                rows[r] = (read // (repeats * locations) - base) * locations + read % locations
-            for w in range(words):
-                for r in range(RUN):
-                    on = active[rows[r], w]
-                    if len(p_bits) == 1:
-                        _draw_halves(a, b, c, counter, on, mask[r], ones[r])
-                    else:
-                        _draw_masks(a, b, c, counter, p_bits, on, mask[r], ones[r], word)
-                    counter += np.uint64(len(p_bits))
-                z0, z1 = negative[rows[0], w], negative[rows[1], w]
-                z2, z3 = negative[rows[2], w], negative[rows[3], w]
-                if k0 != 0:
-                    for j in range(columns):
-                        signs[0, j] += popcount(mask[0, j] & z0)
-                        signs[1, j] += popcount(mask[1, j] & z1)
-                        signs[2, j] += popcount(mask[2, j] & z2)
-                        signs[3, j] += popcount(mask[3, j] & z3)
-                for p in range(bits if start + RUN > first else 0):  # reads before the first are drawn, not summed
-                    plane, shift = planes[w, p], np.uint64(p)
-                    for j in range(columns):
-                        digits = plane[j]
-                        minus[0, j] += popcount((digits ^ z0) & mask[0, j]) << shift
-                        minus[1, j] += popcount((digits ^ z1) & mask[1, j]) << shift
-                        minus[2, j] += popcount((digits ^ z2) & mask[2, j]) << shift
-                        minus[3, j] += popcount((digits ^ z3) & mask[3, j]) << shift
-            for r in range(max(first - start, 0), min(RUN, last - start)):
-                for j in range(columns):
-                    drawn = np.int64(ones[r, j])
-                    total = full * drawn - 2 * np.int64(minus[r, j])
-                    out[start + r - origin, j] = scale * (k0 * (drawn - 2 * np.int64(signs[r, j])) + total)
+            if len(p_bits):
+                _draw(state, counter, p_bits, masks)
+                counter += np.uint64(octets * len(p_bits))
+                if some:
+                    _restrict(flat_masks, flat_active)
+            total[:] = 0
+            for d in range(digits):
+                start = (j * digits + d) * octets * 32
+                _sum(flat_tables, start, octets, depth, flat_plus, flat_masks, total, d * BLOCK)
+            for i in range(BLOCK):
+                line[i] = factors[0] * total[i]
+            for d in range(1, digits):
+                for i in range(BLOCK):
+                    line[i] += factors[d] * total[d * BLOCK + i]
+            for r in range(begin, end):
+                out[r - first, j] = unit * line[r - block * BLOCK]
+
+
+@njit(nogil=True, inline="always")
+def _to_bits(flags, out):
+    """Pack truth values (8 · octets) of a byte each, the first into the lowest bit."""
+    words = flags.view(np.uint64)
+    for octet in range(len(out)):
+        out[octet] = np.uint8((words[octet] * np.uint64(0x0102040810204080)) >> np.uint64(56))
+
+
+@njit(nogil=True, cache=True)
+def pack_signs(x, plus, active, whole, full, first, last):
+    """Pack rows first … last − 1 of x (rows, inputs): where +1, where ±1. whole: nothing but −1, 0, +1 in a row; full: no 0."""
+    n, octets = x.shape[1], plus.shape[1]
+    up, on = np.zeros(8 * octets, np.uint8), np.zeros(8 * octets, np.uint8)
+    for row in range(first, last):
+        others = zeros = 0
+        for i in range(n):
+            value = x[row, i]
+            sign = (value == 1) | (value == -1)
+            up[i], on[i] = value == 1, sign
+            others += (value != 0) & (not sign)
+            zeros += not sign
+        whole[row], full[row] = others == 0, zeros == 0
+        _to_bits(up, plus[row])
+        _to_bits(on, active[row])
+
+
+@njit(nogil=True, cache=True)
+def pack_firing(u, scale, threshold, noise, plus, first, last):
+    """Pack u · scale + threshold + noise ≥ 0 of rows first … last − 1 into bits. noise: (rows, outputs), or (0, 0) for none."""
+    n, octets = u.shape[1], plus.shape[1]
+    flags = np.zeros(8 * octets, np.uint8)
+    for row in range(first, last):
+        if len(noise):
+            for j in range(n):
+                flags[j] = u[row, j] * scale + (threshold[j] + noise[row, j]) >= 0
+        else:
+            for j in range(n):
+                flags[j] = u[row, j] * scale + threshold[j] >= 0
+        _to_bits(flags, plus[row])

@@ -81,9 +81,9 @@ class TiledArray:
         x: (inputs, word lines); the `reads_per_input` reads of one input are adjacent. sampling as in `Tile.read`.
         Raises ValueError for NaN or a wrong shape.
         """
-        x = array("x", x, shape=(None, self.inputs))
+        rows = Inputs.checked("x", x, self.inputs)
         repeats = integer("reads_per_input", reads_per_input, at_least=1)
-        return self.read_span(Inputs(x), Span(0, len(x) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
+        return self.read_span(rows, Span(0, len(rows) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
 
     def read_span(self, x: Inputs, span: Span, *, seed: np.random.SeedSequence, sampling: str) -> Floats:
         """Return u (reads, outputs) of some reads of a longer run; the same `seed` gives each read its own draws."""

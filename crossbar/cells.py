@@ -5,24 +5,26 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from crossbar.digits import DRAWN_DIGITS, SUMMED_DIGITS, DigitTables, digit_tables
 from crossbar.hardware import Hardware
 from crossbar.inputs import Inputs
-from crossbar.packed import BitPlanes, PackedInputs, bit_planes, drawn_p, gate_bits, masked_sums
+from crossbar.packed import Packed, drawn_p, gate_bits, gated_sums
 from crossbar.sampling import (
     Columns,
     MomentMatrices,
     check_sampling,
     draw_cells,
     draw_collapsed,
+    gate_moments,
     gate_word_lines,
     is_collapsed,
-    mean_and_variance,
     moment_matrices,
     per_output,
+    square_sums,
 )
 from crossbar.span import Span, draws
 from devices import BlankOut, NoNoise
-from devices._checks import Floats, array
+from devices._checks import Floats
 from devices._rng import child, stream
 
 Matrix = TypeVar("Matrix")
@@ -57,6 +59,7 @@ class Cells:
         self.siemens_per_weight = siemens_per_weight
         self._step = step  # of the grid on which conductances may lie, 0 for none
         self._matrices: dict[bool, MomentMatrices] = {}
+        self._mean_tables: dict[bool, DigitTables] = {}
 
     def initial_states(self, seed: np.random.SeedSequence) -> list[Any]:
         """Return the states that consecutive reads carry: of the gates (two per pair at most) and the cells."""
@@ -98,68 +101,97 @@ class Cells:
         ]
 
     @cached_property
-    def _sides(self) -> list[Side[BitPlanes]] | None:
+    def _sides(self) -> list[Side[DigitTables]] | None:
         """The matrices of a packed read, or None where packed bits cannot draw this hardware."""
         sides, gate = self.blank_out(), self.hardware.gate
         if sides is None or (isinstance(gate, BlankOut) and gate_bits(gate.p) is None):
             return None
-        step = self._step / 2 / self.siemens_per_weight
-        return [
-            Side(
-                s.sign,
-                bit_planes(s.signal, step),
-                None if s.variance is None else bit_planes(s.variance, 0.0),
-                s.columns,
-            )
-            for s in sides
+        signals = digit_tables([s.signal for s in sides], self._half_step, DRAWN_DIGITS)
+        variances = [s.variance for s in sides]
+        spreads: list[DigitTables | None] = [
+            None if v is None else digit_tables([v], 0.0, DRAWN_DIGITS)[0] for v in variances
         ]
+        return [Side(s.sign, a, v, s.columns) for s, a, v in zip(sides, signals, spreads, strict=True)]
+
+    @property
+    def _half_step(self) -> float:
+        """Spacing in weight units of the grid on which conductances and the middles between them lie, 0 for none."""
+        return self._step / 2 / self.siemens_per_weight
+
+    def _means(self, x: Inputs, *, gated: bool = True) -> Floats:
+        """Return x @ mean (rows, bit lines), the same for a row whatever its batch where its inputs are −1, 0, +1."""
+        if gated not in self._mean_tables:
+            gate_mean, _ = gate_moments(self.hardware) if gated else (1.0, 0.0)
+            tables = digit_tables([self.matrices(gated=gated).mean], self._half_step * gate_mean, SUMMED_DIGITS)
+            self._mean_tables[gated] = tables[0]
+        if not x.whole.any():
+            return x.floats @ self.matrices(gated=gated).mean
+        mean = gated_sums(self._mean_tables[gated], x.packed, Span(0, len(x)))
+        if not x.whole.all():
+            mean[~x.whole] = x.floats[~x.whole] @ self.matrices(gated=gated).mean
+        return mean
 
     def path(self, sampling: str = "exact") -> str:
         """Return how reads of inputs −1, 0, +1 are drawn: one normal per output, packed bits, or cell by cell."""
-        if check_sampling(sampling) == "moments" or is_collapsed(self.hardware):
+        gate = self.hardware.gate
+        if check_sampling(sampling) == "moments":
             return "one normal per output"
+        if is_collapsed(self.hardware):
+            by_line = ", gates drawn word line by word line" if self.hardware.gates_word_lines else ""
+            quiet = self.hardware.device.read_noise
+            return ("no noise in the cells" if isinstance(quiet, NoNoise) and by_line else "one normal per output") + by_line
         if self._sides is None:
             return "cell by cell"
-        planes, exact = max(s.signal.bits for s in self._sides), all(s.signal.exact for s in self._sides)
-        gate = self.hardware.gate
+        digits, exact = max(s.signal.digits for s in self._sides), all(s.signal.exact for s in self._sides)
         assert isinstance(gate, BlankOut)
         rounded = "" if drawn_p(gate.p) == gate.p else f", p drawn as {drawn_p(gate.p):.7f}"
-        return f"packed bits, {planes} planes" + ("" if exact else ", off grid") + rounded
+        return f"packed bits, {digits} digit{'s'[: digits > 1]}" + ("" if exact else ", off grid") + rounded
 
     def read(self, x: Inputs, span: Span, *, sampling: str, seed: np.random.SeedSequence, states: list[Any]) -> Floats:
         """Return u (reads, bit lines) in weight units of the span's reads; see `Tile.read`. Advances `states` in place."""
         check_sampling(sampling)
-        if x.values.shape[1:] != (len(self.g_pos),):
-            raise ValueError(f"x has shape {x.values.shape}; give (any, {len(self.g_pos)})")
+        if x.shape[1] != len(self.g_pos):
+            raise ValueError(f"x has shape {x.shape}; give (any, {len(self.g_pos)})")
         hardware = self.hardware
         if hardware.gates_word_lines:
             x, states[0] = gate_word_lines(x, hardware, states[0], span, child(seed, 0))
             hardware, span = hardware.ungated(), span.each()
         if sampling == "moments" or is_collapsed(hardware):
-            matrices = self.matrices(gated=hardware is self.hardware)
-            return draw_collapsed(x, matrices, self.reference_of, span, child(seed, 1))
-        packed = x.packed if self._sides is not None else None
-        if packed is not None:
-            return self._read_packed(packed, span, child(seed, 3))
-        conductances = (self.g_pos, self.g_neg, self.reference_of)
-        return draw_cells(x, *conductances, hardware, states, span, child(seed, 2)) / self.siemens_per_weight
+            gated = hardware is self.hardware
+            matrices, mean = self.matrices(gated=gated), self._means(x, gated=gated)
+            return draw_collapsed(x, mean, matrices, self.reference_of, span, child(seed, 1))
+        if self._sides is None or not x.whole.any():
+            return self._read_cells(x, span, hardware, child(seed, 2), states)
+        u = self._read_packed(x.packed, span, child(seed, 3))
+        if not x.whole.all():  # each row as it would be read alone
+            others = ~x.whole[span.rows]
+            u[others] = self._read_cells(x, span, hardware, child(seed, 2), states)[others]
+        return u
 
-    def _read_packed(self, inputs: PackedInputs, span: Span, seed: np.random.SeedSequence) -> Floats:
+    def _read_cells(
+        self, x: Inputs, span: Span, hardware: Hardware, seed: np.random.SeedSequence, states: list[Any]
+    ) -> Floats:
+        conductances = (self.g_pos, self.g_neg, self.reference_of)
+        return draw_cells(x, *conductances, hardware, states, span, seed) / self.siemens_per_weight
+
+    def _read_packed(self, inputs: Packed, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Given the gates, normal cell noises add up to one normal per output; the gates are drawn one by one."""
-        gate = self.hardware.gate
+        gate, sides = self.hardware.gate, self._sides
         assert isinstance(gate, BlankOut)
-        assert self._sides is not None
-        u: Floats | float = 0.0
-        for index, (sign, signal, variance, columns) in enumerate(self._sides):
-            part = masked_sums(signal, inputs, span, child(seed, index), gate.p)
-            if variance is not None:
-                spread = masked_sums(variance, inputs, span, child(seed, index), gate.p, signed=False)
-                part += np.sqrt(np.maximum(spread, 0)) * draws(span, part.shape[1], child(seed, index, 0))
-            u = u + sign * (part if columns is None else part[:, columns])
-        return np.asarray(u)
+        assert sides is not None
+        alone = len(sides) == 1
+        parts = []
+        for index, side in enumerate(sides):
+            part = gated_sums(side.signal, inputs, span, child(seed, index), gate.p, scaled=alone)
+            if side.variance is not None:
+                spread = gated_sums(side.variance, inputs.absolute(), span, child(seed, index), gate.p)
+                normals = draws(span, part.shape[1], child(seed, index, 0))
+                part += np.sqrt(np.maximum(spread, 0)) / (1 if alone else side.signal.unit) * normals
+            parts.append(part if side.columns is None else part[:, side.columns])
+        return parts[0] if alone else (parts[0] - parts[1]) * sides[0].signal.unit
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, bit lines) in weight units, for x (reads, word lines)."""
-        m, rows = self.matrices(), Inputs(array("x", x, shape=(None, len(self.g_pos))))
-        mean, variance = mean_and_variance(rows, m.mean, m.total(self.reference_of))
-        return mean, np.repeat(variance, len(x), axis=0) if len(variance) < len(mean) else variance
+        rows = Inputs.checked("x", x, len(self.g_pos))
+        mean, variance = self._means(rows), square_sums(rows, self.matrices().total(self.reference_of))
+        return mean, np.repeat(variance, len(mean), axis=0) if len(variance) < len(mean) else variance

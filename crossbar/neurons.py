@@ -73,9 +73,9 @@ class NeuronArray:
 
     def read(self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1) -> Floats:
         """Return u (inputs · reads_per_input, outputs) in weight units, before the comparator; see `TiledArray.read`."""
-        x = array("x", x, shape=(None, self.inputs))
+        rows = Inputs.checked("x", x, self.inputs)
         repeats = integer("reads_per_input", reads_per_input, at_least=1)
-        return self.read_span(Inputs(x), Span(0, len(x) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
+        return self.read_span(rows, Span(0, len(rows) * repeats, repeats), seed=seed_sequence(rng), sampling=sampling)
 
     def read_span(self, x: Inputs, span: Span, *, seed: np.random.SeedSequence, sampling: str) -> Floats:
         """Return u (reads, outputs) of some reads of a longer run; the same `seed` gives each read its own draws."""
@@ -86,7 +86,9 @@ class NeuronArray:
             ones = Inputs(np.ones((1, self.bias_lines.inputs), dtype=bool))
             every = Span(span.first, span.last, repeats=max(span.last, 1))  # one row of ones for all reads
             u += self.bias_lines.read_span(ones, every, seed=child(seed, 2), sampling=sampling)
-        return u + self.threshold
+        if self.threshold.any():
+            u += self.threshold
+        return u
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs)."""

@@ -1,31 +1,30 @@
-"""Blank-out on packed bits: 64 cells a machine word, weights as bit planes, every gate drawn on its own on every read.
-
-A weight is written in the digits ±1: w = scale (k0 + Σ_b 2^b d_b), so that a sum over inputs z = ±1 under a mask m is
-scale (k0 Σ m z + Σ_b 2^b (|m| − 2 |(d_b ⊕ z) ∧ m|)), counts of bits alone.
-"""
+"""Blank-out on packed bits: inputs and gates a bit each, every gate drawn on its own on every read, sums looked up."""
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar._kernels import GROUP, blank_out_sums
+from crossbar._kernels import BLOCK, masked_sums, pack_signs
+from crossbar.digits import DigitTables
 from crossbar.span import Span
 from devices._checks import Floats, integer
 
-Words = NDArray[np.uint64]
+Bits = NDArray[np.uint8]
 P_BITS = 16  # a gate's p is drawn as the nearest multiple of 2^-16, or exactly where it is one
-OFF_GRID_BITS = 14  # planes of conductances that lie on no grid: error below 1e-4 of full scale
-_SMALL = 1 << 22  # synapse reads below which a second thread costs more than it brings
+_SMALL = 1 << 21  # synapse reads below which a second thread costs more than it brings
+_UNGATED = np.empty(0, dtype=np.uint8)
+EVERYWHERE: Bits = np.empty((0, 0), dtype=np.uint8)
 
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_pool = cache(ThreadPoolExecutor)
 
 
 def set_threads(n: int) -> int:
@@ -45,65 +44,16 @@ def threads(n: int) -> Iterator[None]:
         set_threads(before)
 
 
-@dataclass(frozen=True)
-class BitPlanes:
-    """A matrix (word lines, columns) as planes (words, bits, columns): value = scale (k0 + Σ_b ± 2^b).
-
-    exact: the values lie on the planes' grid (to rounding); else the error is at most scale.
-    """
-
-    planes: Words
-    k0: float
-    scale: float
-    exact: bool
-
-    @property
-    def bits(self) -> int:
-        """Number of planes."""
-        return self.planes.shape[1]
+def in_threads(work: Callable[[Span], object], span: Span, cost: float) -> None:
+    """Do `work` on parts of the span at once, cut where the blocks of reads are; cost: roughly, in synapse reads."""
+    parts = span.split(_threads if cost > _SMALL else 1, BLOCK)
+    if len(parts) == 1:
+        work(parts[0])
+    else:
+        list(_pool(_threads).map(work, parts))
 
 
-def pack(bits: NDArray[np.bool_]) -> Words:
-    """Return (rows, n) truth values as (rows, ceil(n/64)) words, the first value in the lowest bit."""
-    rows, n = bits.shape
-    padded = np.zeros((rows, -(-n // 64) * 64), dtype=bool)
-    padded[:, :n] = bits
-    return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64, copy=False)
-
-
-def bit_planes(matrix: Floats, step: float) -> BitPlanes:
-    """Return the planes of a matrix (word lines, columns) whose values may be multiples of `step` (0: of nothing).
-
-    On a grid: as few planes as its range needs, exact. Else OFF_GRID_BITS planes over the matrix's own range.
-    """
-    low, high = float(matrix.min()), float(matrix.max())
-    index, spacing, exact = None, 0.0, True
-    if step > 0 and high > low:
-        multiples = np.rint((matrix - low) / step)  # the grid starts at the lowest value, which need not be a multiple
-        if np.abs(matrix - low - multiples * step).max() <= 1e-9 * max(abs(low), abs(high)):
-            above = multiples.astype(np.int64)
-            divisor, lowest = int(np.gcd.reduce(above, axis=None)), round(low / step)
-            if abs(low - lowest * step) <= 1e-9 * max(abs(low), abs(high)):
-                divisor, low = math.gcd(divisor, 2 * lowest), lowest * step  # a whole k0 keeps sums of zero exact
-            index, spacing = above // divisor, divisor * step
-    if high == low:
-        index, spacing = np.zeros(matrix.shape, np.int64), 2 * low
-    if index is None or int(index.max()).bit_length() > OFF_GRID_BITS:
-        if low < 0 < high:  # a symmetric range needs no k0, which costs as much as a plane
-            high = max(-low, high)
-            low = -high
-        spacing, exact = (high - low) / (2**OFF_GRID_BITS - 1), False
-        index = np.rint((matrix - low) / spacing).astype(np.int64)
-    bits = max(1, int(index.max()).bit_length())
-    planes = np.stack([pack((index >> b & 1 == 0).T).T for b in range(bits)], axis=1)
-    k0 = 2 * low / spacing + 2**bits - 1 if spacing else 0.0
-    rounded = round(k0)
-    return BitPlanes(
-        np.ascontiguousarray(planes), rounded if abs(k0 - rounded) < 1e-9 * max(1, abs(k0)) else k0, spacing / 2, exact
-    )
-
-
-def gate_bits(p: float) -> NDArray[np.uint8] | None:
+def gate_bits(p: float) -> Bits | None:
     """Return the binary digits by which masks with probability p are drawn, lowest first; None where p rounds to 0 or 1.
 
     Exact for p = k/2^m with m ≤ 16; any other p is rounded to the nearest multiple of 2^-16 (see `drawn_p`).
@@ -121,49 +71,69 @@ def drawn_p(p: float) -> float:
 
 
 @dataclass(frozen=True)
-class PackedInputs:
-    """Inputs in {−1, 0, +1}, (rows, words) each: where negative, where not zero."""
+class Packed:
+    """Inputs in {−1, 0, +1} as bits (rows, octets), the first in the lowest bit: where +1; where not 0, (0, 0): everywhere."""
 
-    negative: Words
-    active: Words
-
-    @classmethod
-    def of(cls, x: NDArray[Any]) -> "PackedInputs | None":
-        """Return x (rows, inputs) packed, or None where some input is none of −1, 0, +1."""
-        if not ((x == 1) | (x == -1) | (x == 0)).all():
-            return None
-        return cls(pack(x < 0), pack(x != 0))
+    plus: Bits
+    active: Bits
+    inputs: int
 
     @classmethod
-    def of_signs(cls, positive: NDArray[np.bool_]) -> "PackedInputs":
-        """Return ±1 states packed, given as truth values (rows, inputs), True for +1."""
-        rows, n = positive.shape
-        return cls(pack(~positive), np.repeat(pack(np.ones((1, n), dtype=bool)), rows, axis=0))
+    def of(cls, x: NDArray[np.float64] | NDArray[np.int8]) -> tuple["Packed", NDArray[np.bool_]]:
+        """Return x (rows, inputs) packed, and for every row whether that says it all: no input but −1, 0 and +1."""
+        rows, n = x.shape
+        plus, active = np.empty((2, rows, -(-n // 8)), np.uint8)
+        whole, full = np.empty((2, rows), dtype=bool)
+        in_threads(
+            lambda part: pack_signs(x, plus, active, whole, full, part.first, part.last), Span(0, rows), 100 * x.size
+        )
+        return cls(plus, EVERYWHERE if full.all() else active, n), whole
+
+    @property
+    def has_zeros(self) -> bool:
+        """Whether some input is 0."""
+        return len(self.active) > 0
+
+    def signs(self) -> NDArray[np.int8]:
+        """Return the inputs as int8 (rows, inputs)."""
+        plus = np.unpackbits(self.plus, axis=1, count=self.inputs, bitorder="little").view(np.int8)
+        if not self.has_zeros:
+            return 2 * plus - 1
+        active = np.unpackbits(self.active, axis=1, count=self.inputs, bitorder="little").view(np.int8)
+        return 2 * plus - active
+
+    def absolute(self) -> "Packed":
+        """Return |x|."""
+        if self.has_zeros:
+            return Packed(self.active, self.active, self.inputs)
+        return Packed(np.full_like(self.plus, 255), self.active, self.inputs)
 
 
-def masked_sums(
-    matrix: BitPlanes, inputs: PackedInputs, span: Span, seed: np.random.SeedSequence, p: float, *, signed: bool = True
+def gated_sums(
+    matrix: DigitTables,
+    inputs: Packed,
+    span: Span,
+    seed: np.random.SeedSequence | None = None,
+    p: float = 1.0,
+    *,
+    scaled: bool = True,
 ) -> Floats:
     """Return Σ_j m_j x_j w_ji of every read of the span, (reads, columns); same `seed`, same masks m, in any matrix.
 
-    signed=False: Σ_j m_j |x_j| w_ji under the same masks.
+    Without a seed nothing is drawn: every m is 1. scaled=False: in the matrix's own unit.
     """
-    digits = gate_bits(p)
-    assert digits is not None
-    key = seed.generate_state(2, np.uint64)
-    out = np.empty((span.reads, matrix.planes.shape[2]))
-    negative = inputs.negative if signed else np.zeros_like(inputs.negative)
-    lines = (matrix.planes, negative, inputs.active, span.repeats, span.locations, span.first)
-    fixed = (*lines, key, digits, float(matrix.k0), matrix.scale)
-    workers = _threads if span.reads * matrix.planes.size * 64 > _SMALL else 1
-    parts = span.split(workers, GROUP)
+    out = np.empty((span.reads, matrix.columns))
+    p_bits, key = _UNGATED, np.zeros(2, np.uint64)
+    if seed is not None:
+        digits = gate_bits(p)
+        assert digits is not None
+        p_bits, key = digits, seed.generate_state(2, np.uint64)
+    rows, unit = span.rows, matrix.unit if scaled else 1.0
+    tables = (matrix.tables, matrix.factors, matrix.depth, inputs.plus, inputs.active)
 
-    def run(part: Span) -> Any:
-        return blank_out_sums(*fixed, part.first, part.last, out)
+    def work(part: Span) -> None:
+        here = slice(part.first - span.first, part.last - span.first)
+        masked_sums(*tables, rows[here], key, p_bits, unit, part.first, part.last, out[here])
 
-    if len(parts) == 1:
-        run(parts[0])
-    else:
-        with ThreadPoolExecutor(len(parts)) as pool:
-            list(pool.map(run, parts))
+    in_threads(work, span, math.prod(out.shape) * 8.0 * inputs.plus.shape[1])
     return out

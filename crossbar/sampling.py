@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from crossbar.hardware import Hardware
 from crossbar.inputs import Inputs
 from crossbar.span import Span, draws
-from devices import NoNoise, Product, ReadNoise
+from devices import BlankOut, NoNoise, Product, ReadNoise
 from devices._checks import Floats, choice
 from devices._rng import child, stream
 
@@ -84,18 +84,14 @@ def gate_word_lines(
     x: Inputs, hardware: Hardware, state: Any, span: Span, seed: np.random.SeedSequence
 ) -> tuple[Inputs, Any]:
     """Return the span's inputs, one row per read, each times its own gate draws, and the gates' state after them."""
-    lines = np.full(x.values.shape[1], hardware.device.g_max)
-    gated = x.floats[span.rows]
+    lines = np.full(x.shape[1], hardware.device.g_max)
+    packs = isinstance(hardware.gate, BlankOut) and bool(x.whole.all())  # −1, 0, +1 times 0 or 1
+    gated = (x.signs if packs else x.floats)[span.rows]
     for group, here, inside in span.groups():
         rng = stream(seed, group)
         xi, state = hardware.gate.sample(lines, state, inside.stop, rng=rng, period=hardware.read_period)
-        gated[here] *= xi[inside]
+        gated[here] *= xi[inside].astype(gated.dtype, copy=False)
     return Inputs(gated), state
-
-
-def mean_and_variance(x: Inputs, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
-    """Return x @ mean and x² @ variance for x (rows, word lines); the second with one row where all inputs are ±1."""
-    return x.floats @ mean, square_sums(x, variance)
 
 
 def square_sums(x: Inputs, variance: Floats) -> Floats:
@@ -109,13 +105,18 @@ def _of_reads(rows: Floats, span: Span) -> Floats:
 
 
 def draw_collapsed(
-    x: Inputs, matrices: MomentMatrices, reference_of: Columns, span: Span, seed: np.random.SeedSequence
+    x: Inputs,
+    mean: Floats,
+    matrices: MomentMatrices,
+    reference_of: Columns,
+    span: Span,
+    seed: np.random.SeedSequence,
 ) -> Floats:
-    """Return one normal per output for every read of the span, (reads, outputs)."""
-    mean, own = mean_and_variance(x, matrices.mean, matrices.own)
-    u = mean[span.rows]
-    if own.any():
-        u += _of_reads(np.sqrt(own), span) * draws(span, u.shape[1], child(seed, 0))
+    """Return one normal per output for every read of the span, (reads, outputs); mean: of each row of x."""
+    u = mean if span.repeats == span.locations == 1 else mean[span.rows]
+    if matrices.own.any():
+        spread = np.sqrt(square_sums(x, matrices.own))
+        u += _of_reads(spread, span) * draws(span, u.shape[1], child(seed, 0))
     if reference_of is not None and matrices.shared.any():
         spread = _of_reads(np.sqrt(square_sums(x, matrices.shared)), span)
         u += (spread * draws(span, spread.shape[1], child(seed, 1)))[:, reference_of]

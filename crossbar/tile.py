@@ -93,8 +93,8 @@ class Tile:
         exact mean and variance. Raises ValueError for NaN or a wrong shape.
         """
         seed = seed_sequence(rng)
-        x = array("x", x, shape=(None, len(self.g_pos)))
-        return self.cells.read(Inputs(x), Span(0, len(x)), sampling=sampling, seed=seed, states=self._states)
+        rows = Inputs.checked("x", x, len(self.g_pos))
+        return self.cells.read(rows, Span(0, len(rows)), sampling=sampling, seed=seed, states=self._states)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs)."""

@@ -53,15 +53,14 @@ def integer(name: str, value: Any, *, at_least: int) -> int:
     return int(value)
 
 
-def array(
+def real_array(
     name: str, value: ArrayLike, *, ndim: int | None = None, shape: tuple[int | None, ...] | None = None
-) -> Floats:
-    """Return `value` as a finite float64 array of the wanted shape (None: any length), or raise ValueError."""
+) -> NDArray[Any]:
+    """Return `value` as an array of real numbers, of its own dtype, of the wanted shape (None: any length), or raise ValueError."""
     try:
         a = np.asarray(value)
         if a.dtype.kind not in "fiub":
             raise TypeError
-        a = a.astype(np.float64, copy=False)
     except (TypeError, ValueError):
         raise ValueError(f"{name} is not an array of real numbers (got {type(value).__name__})") from None
     if ndim is not None and a.ndim != ndim:
@@ -71,10 +70,22 @@ def array(
     ):
         wanted = "(" + ", ".join("any" if w is None else str(w) for w in shape) + ")"
         raise ValueError(f"{name} has shape {a.shape}; give {wanted}")
+    return a
+
+
+def finite(name: str, a: Floats) -> Floats:
+    """Return `a`, or raise ValueError where it holds NaN or infinite values."""
     bad = a.size - int(np.isfinite(a).sum())
     if bad:
         raise ValueError(f"{name} holds {bad} values that are NaN or infinite; remove them before they reach the chip")
     return a
+
+
+def array(
+    name: str, value: ArrayLike, *, ndim: int | None = None, shape: tuple[int | None, ...] | None = None
+) -> Floats:
+    """Return `value` as a finite float64 array of the wanted shape (None: any length), or raise ValueError."""
+    return finite(name, real_array(name, value, ndim=ndim, shape=shape).astype(np.float64, copy=False))
 
 
 def choice(what: str, value: Any, known: Iterable[str]) -> str:

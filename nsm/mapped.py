@@ -15,7 +15,7 @@ from crossbar.span import Span, draws
 from devices._checks import array, integer, number
 from devices._rng import RNG, child, seed_sequence
 from nsm.infer import Floats, Labels, check_labels, softmax
-from nsm.patches import Patches, States
+from nsm.patches import Patches, States, unpacked
 
 READS_AT_ONCE = 1 << 14  # reads of one array in memory at a time, unless the caller says otherwise
 FIRST_ROUND = 16  # samples before an image can be certain
@@ -35,7 +35,7 @@ class DigitalStep:
 class ArrayStep:
     """A layer on tiles with its read-out: "nsm" and "sigmoid" end in comparators, "linear" in a converter.
 
-    offsets [A]: one per comparator, drawn once per chip. noise_scale [1]: size of the external logistic noise source of
+    Comparators of a layer without locations hand their states on packed. offsets [A]: one per comparator, drawn once per chip. noise_scale [1]: size of the external logistic noise source of
     a sigmoid layer, in weight units, fixed when the chip is mapped. full_scale [A]: of the converter. patches: how a
     convolution's inputs are cut up.
     """
@@ -54,31 +54,30 @@ class ArrayStep:
         return self.neurons.siemens_per_weight * self.neurons.hardware.read_voltage
 
     def read(self, z: States, span: Span, sampling: str, seed: np.random.SeedSequence) -> States:
-        """Return what leaves the read-out of each read: truth values from comparators, or values in weight units."""
+        """Return what leaves the read-out of each read: states from comparators, or values in weight units."""
         shape = (1, 1)
         if self.patches is not None:
-            z, shape = self.patches.of(z)
+            z, shape = self.patches.of(unpacked(z))
             span = span.at(shape[0] * shape[1])
-        out = self._read_out(
-            self.neurons.read_span(Inputs(z), span, seed=child(seed, 0), sampling=sampling), span, seed
-        )
-        return out if self.patches is None else self.patches.arrange(out, shape)
+        u = self.neurons.read_span(Inputs(z), span, seed=child(seed, 0), sampling=sampling)
+        out = self._read_out(u, span, seed)
+        return out if self.patches is None else self.patches.arrange(unpacked(out), shape)
 
     def _read_out(self, u: Floats, span: Span, seed: np.random.SeedSequence) -> States:
         hardware, scale = self.neurons.hardware, self.amperes_per_weight
         if self.kind == "linear":
             return u if hardware.adc is None else hardware.adc.convert(u * scale, self.full_scale) / scale
         if self.kind == "sigmoid":
-            u = u + draws(span, u.shape[1], child(seed, 2), np.random.Generator.logistic)
+            u += draws(span, u.shape[1], child(seed, 2), np.random.Generator.logistic)
         comparator = hardware.comparator
         normals = draws(span, u.shape[1], child(seed, 1)) if comparator.noise else None
-        return comparator.fires(u * scale, self.offsets, normals)
+        return comparator.fires_packed(u, scale, self.offsets, normals)
 
     def firing_probability(self, z: States) -> Floats:
         """Return the closed-form probability of z = +1 for each input, of the output's shape: normal u, comparator noise."""
         shape = (1, 1)
         if self.patches is not None:
-            z, shape = self.patches.of(z)
+            z, shape = self.patches.of(unpacked(z))
         mean, variance = self.neurons.moments(Inputs(z).floats)
         scale = self.amperes_per_weight
         variance = variance + (self.neurons.hardware.comparator.noise / scale) ** 2
@@ -154,10 +153,10 @@ class MappedNetwork:
             current = span
             for position, step_ in enumerate(self.steps):
                 if isinstance(step_, DigitalStep):
-                    z = step_.apply(z)
+                    z = step_.apply(unpacked(z))
                 else:
                     z, current = step_.read(z, current, sampling, child(seed, position)), span.each()
-            yield span, z
+            yield span, unpacked(z)
 
     def sample(
         self,
@@ -265,10 +264,11 @@ class MappedNetwork:
             if step is stochastic[layer]:
                 break
             span = Span(0, len(z))
-            z = step.apply(z) if isinstance(step, DigitalStep) else step.read(z, span, sampling, child(seed, position))
+            values = unpacked(z)
+            z = step.apply(values) if isinstance(step, DigitalStep) else step.read(z, span, sampling, child(seed, position))
         repeats = integer("samples", samples, at_least=1)
         span = Span(0, len(z) * repeats, repeats)
-        fired = stochastic[layer].read(z, span, sampling, child(seed, len(self.steps)))
+        fired = unpacked(stochastic[layer].read(z, span, sampling, child(seed, len(self.steps))))
         measured = fired.reshape(len(z), samples, -1).mean(axis=1)
         return measured, stochastic[layer].firing_probability(z).reshape(len(z), -1)
 

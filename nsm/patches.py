@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-States = NDArray[Any]  # floats, or truth values: True for +1, False for −1
+from crossbar.packed import Packed
+
+Values = NDArray[Any]  # floats, or truth values: True for +1, False for −1
+States = Values | Packed  # the same, or ±1 packed
+
+
+def unpacked(z: States) -> Values:
+    """Return states as an array: truth values where they were packed."""
+    return z.signs() > 0 if isinstance(z, Packed) else z
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Patches:
             )
         return rows, columns
 
-    def of(self, z: States) -> tuple[States, tuple[int, int]]:
+    def of(self, z: Values) -> tuple[Values, tuple[int, int]]:
         """Return the patches (images · locations, channels · kernel) of z (images, channels, height, width), and h', w'.
 
         Padded inputs are 0: truth values then become int8 in {−1, 0, +1}. Locations run row by row, as torch's output.
@@ -47,13 +55,13 @@ class Patches:
         patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(len(z) * shape[0] * shape[1], -1)
         return patches, shape
 
-    def arrange(self, outputs: States, shape: tuple[int, int]) -> States:
+    def arrange(self, outputs: Values, shape: tuple[int, int]) -> Values:
         """Return outputs (reads · locations, channels') as (reads, channels', h', w')."""
         grid = outputs.reshape(-1, *shape, outputs.shape[1])
         return np.ascontiguousarray(np.moveaxis(grid, 3, 1))
 
 
-def pool_max(z: States, kernel: tuple[int, int]) -> States:
+def pool_max(z: Values, kernel: tuple[int, int]) -> Values:
     """Return the maximum over windows of that size, side by side; what does not fill a window is left out, as in torch."""
     rows, columns = z.shape[2] // kernel[0], z.shape[3] // kernel[1]
     cut = z[:, :, : rows * kernel[0], : columns * kernel[1]]

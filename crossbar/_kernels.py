@@ -176,8 +176,9 @@ def _sum(tables, start, octets, depth, plus, masks, total, at):
 def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, first, last, out):
     """Write out[r − first, j] = unit Σ_d factors[d] Σ_i m_rji z_ri digit_d(j, i) of reads r = first … last − 1.
 
-    tables: (columns, digits, octets, 2, 16) int8. plus, active: (rows, octets) uint8, bit set where z = +1, where z ≠ 0; read
-    first + i sees rows[i]. (0, 0) active: nowhere is z = 0. No p_bits: every mask is 1. depth: octets whose sums fit into bytes.
+    tables: (columns, digits, octets, 2, 16) int8. plus, active: (rows, octets) uint8, bit set where z = +1, where z ≠ 0;
+    active (0, 0): nowhere is z = 0. Read first + i sees rows[i]. No p_bits: every mask is 1. depth: octets whose sums fit
+    into bytes.
     """
     columns, digits, octets = tables.shape[:3]
     flat_tables, some = tables.reshape(-1), len(active) > 0
@@ -216,6 +217,34 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
                 out[r - first, j] = unit * line[r - block * BLOCK]
 
 
+@njit(nogil=True, cache=True)
+def fill_tables(q, base, tables):
+    """Fill tables (columns, digits, octets, 2, 16) with the sums of four balanced digits of q (inputs, columns); return the
+    largest Σ |digit| of any four. Digits are taken to the base; the last one is what is left.
+    """
+    inputs, columns = q.shape
+    digits, octets = tables.shape[1:3]
+    half, most = base // 2, 1
+    four = np.zeros(4, np.int64)
+    for j in range(columns):
+        for part in range(2 * octets):
+            for i in range(4):
+                four[i] = q[4 * part + i, j] if 4 * part + i < inputs else 0
+            for d in range(digits):
+                size = 0
+                tables[j, d, part // 2, part % 2, 0] = 0
+                for i in range(4):
+                    digit = four[i]
+                    if d < digits - 1:
+                        digit = (four[i] + half) % base - half
+                        four[i] = (four[i] - digit) // base
+                    size += abs(digit)
+                    for t in range(1 << i):
+                        tables[j, d, part // 2, part % 2, t + (1 << i)] = tables[j, d, part // 2, part % 2, t] + digit
+                most = max(most, size)
+    return most
+
+
 @njit(nogil=True, inline="always")
 def _to_bits(flags, out):
     """Pack truth values (8 · octets) of a byte each, the first into the lowest bit."""
@@ -226,7 +255,7 @@ def _to_bits(flags, out):
 
 @njit(nogil=True, cache=True)
 def pack_signs(x, plus, active, whole, full, first, last):
-    """Pack rows first … last − 1 of x (rows, inputs): where +1, where ±1. whole: nothing but −1, 0, +1 in a row; full: no 0."""
+    """Pack rows first … last − 1 of x: where +1, where ±1. whole: a row holds nothing but −1, 0, +1; full: no 0."""
     n, octets = x.shape[1], plus.shape[1]
     up, on = np.zeros(8 * octets, np.uint8), np.zeros(8 * octets, np.uint8)
     for row in range(first, last):
@@ -244,7 +273,7 @@ def pack_signs(x, plus, active, whole, full, first, last):
 
 @njit(nogil=True, cache=True)
 def pack_firing(u, scale, threshold, noise, plus, first, last):
-    """Pack u · scale + threshold + noise ≥ 0 of rows first … last − 1 into bits. noise: (rows, outputs), or (0, 0) for none."""
+    """Pack u · scale + threshold + noise ≥ 0 of rows first … last − 1. noise: (rows, outputs), or (0, 0) for none."""
     n, octets = u.shape[1], plus.shape[1]
     flags = np.zeros(8 * octets, np.uint8)
     for row in range(first, last):

@@ -162,7 +162,9 @@ def pair_sum_by(avx2):
 
 def _interleave(high):
     """Bytes of a and b in turn, from the low or the high half of each 16: one instruction where lanes are 128 bits."""
-    order = [i + 32 * other for lane in (0, 16) for i in range(lane + 8 * high, lane + 8 * high + 8) for other in (0, 1)]
+    order = [
+        i + 32 * other for lane in (0, 16) for i in range(lane + 8 * high, lane + 8 * high + 8) for other in (0, 1)
+    ]
 
     @intrinsic
     def apply(context, a, b):

@@ -139,7 +139,9 @@ class Cells:
         if is_collapsed(self.hardware):
             by_line = ", gates drawn word line by word line" if self.hardware.gates_word_lines else ""
             quiet = self.hardware.device.read_noise
-            return ("no noise in the cells" if isinstance(quiet, NoNoise) and by_line else "one normal per output") + by_line
+            return (
+                "no noise in the cells" if isinstance(quiet, NoNoise) and by_line else "one normal per output"
+            ) + by_line
         if self._sides is None:
             return "cell by cell"
         digits, exact = max(s.signal.digits for s in self._sides), all(s.signal.exact for s in self._sides)

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar._kernels import DIGIT_BASE
+from crossbar._kernels import DIGIT_BASE, fill_tables
 from devices._checks import Floats
 
-#: Digits of weights that lie on no grid, relative to the largest: error below 4e-6 where gates are drawn, else below 3e-13.
-DRAWN_DIGITS, SUMMED_DIGITS = 3, 7
+#: Digits of weights that lie on no grid, relative to the largest: error below 4e-6 where gates are drawn, else below 5e-15.
+DRAWN_DIGITS, SUMMED_DIGITS = 3, 8
 _MOST_DIGITS = 4  # of weights on a grid; a finer grid is none
 _ON_GRID = 1e-9  # distance from a grid, relative to the largest, that rounding explains
-_SELECTED = (np.arange(16)[:, None] >> np.arange(4) & 1).astype(np.int64)  # which of four inputs an index selects
 _DEEPEST = 8  # octets added up in bytes; more save nothing
 
 
@@ -97,22 +96,12 @@ def digit_tables(matrices: Sequence[Floats], step: float, digits: int) -> list[D
 
 def _tables(q: NDArray[np.int64], k0: float, unit: float, exact: bool) -> DigitTables:
     inputs, columns = q.shape
-    octets = -(-inputs // 8)
-    rest, planes, factors = q, [], []
-    while not planes or rest.any():
-        digit = (rest + DIGIT_BASE // 2) % DIGIT_BASE - DIGIT_BASE // 2
-        factors.append(float(DIGIT_BASE ** len(planes)))
-        planes.append(digit)
-        rest = (rest - digit) // DIGIT_BASE
+    largest, digits = int(np.abs(q).max(initial=0)), 1
+    while largest > _largest(digits):
+        digits += 1
+    factors = [float(DIGIT_BASE**d) for d in range(digits)] + ([k0] if k0 else [])
+    tables = np.empty((columns, len(factors), -(-inputs // 8), 2, 16), np.int8)
+    most = fill_tables(q, DIGIT_BASE, tables[:, :digits])
     if k0:
-        planes.append(np.ones_like(q))
-        factors.append(k0)
-    tables = np.empty((columns, len(planes), octets, 2, 16), np.int8)
-    most = 1
-    for d, plane in enumerate(planes):
-        padded = np.zeros((8 * octets, columns), np.int64)
-        padded[:inputs] = plane
-        fours = padded.reshape(octets, 2, 4, columns)
-        most = max(most, int(np.abs(fours).sum(axis=2).max()))
-        tables[:, d] = np.moveaxis(_SELECTED @ fours, 3, 0)
+        most = max(most, fill_tables(np.ones_like(q), DIGIT_BASE, tables[:, digits:]))
     return DigitTables(tables, np.array(factors), unit, min(127 // most, _DEEPEST), exact)

@@ -1,4 +1,4 @@
-"""Inputs of a read as they come: real values, or states in {−1, 0, +1}, which stay packed until somebody needs them otherwise."""
+"""Inputs of a read as they come: real values, or states in {−1, 0, +1}, packed until somebody needs them otherwise."""
 
 from functools import cached_property
 
@@ -27,7 +27,7 @@ class Inputs:
     def shape(self) -> tuple[int, int]:
         """(rows, word lines)."""
         v = self._values
-        return (len(v.plus), v.inputs) if isinstance(v, Packed) else (v.shape[0], v.shape[1])
+        return (len(v), v.inputs) if isinstance(v, Packed) else (v.shape[0], v.shape[1])
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -55,11 +55,11 @@ class Inputs:
     def _packed(self) -> tuple[Packed, NDArray[np.bool_]]:
         v = self._values
         if isinstance(v, Packed):
-            return v, np.ones(len(v.plus), dtype=bool)
+            return v, np.ones(len(v), dtype=bool)
         if v.dtype == bool:
-            bits = np.packbits(v, axis=1, bitorder="little")
+            bits = np.packbits(v.view(np.uint8), axis=1, bitorder="little")
             return Packed(bits, EVERYWHERE, v.shape[1]), np.ones(len(v), dtype=bool)
-        return Packed.of(v if v.dtype == np.int8 else v.astype(np.float64, copy=False))
+        return Packed.of(self.signs if v.dtype == np.int8 else self.floats)
 
     @property
     def packed(self) -> Packed:

@@ -72,7 +72,10 @@ def drawn_p(p: float) -> float:
 
 @dataclass(frozen=True)
 class Packed:
-    """Inputs in {−1, 0, +1} as bits (rows, octets), the first in the lowest bit: where +1; where not 0, (0, 0): everywhere."""
+    """Inputs in {−1, 0, +1} as bits (rows, octets), the first in the lowest bit: where +1, and where not 0.
+
+    active (0, 0): nowhere is an input 0.
+    """
 
     plus: Bits
     active: Bits
@@ -88,6 +91,9 @@ class Packed:
             lambda part: pack_signs(x, plus, active, whole, full, part.first, part.last), Span(0, rows), 100 * x.size
         )
         return cls(plus, EVERYWHERE if full.all() else active, n), whole
+
+    def __len__(self) -> int:
+        return len(self.plus)
 
     @property
     def has_zeros(self) -> bool:
@@ -123,11 +129,9 @@ def gated_sums(
     Without a seed nothing is drawn: every m is 1. scaled=False: in the matrix's own unit.
     """
     out = np.empty((span.reads, matrix.columns))
-    p_bits, key = _UNGATED, np.zeros(2, np.uint64)
-    if seed is not None:
-        digits = gate_bits(p)
-        assert digits is not None
-        p_bits, key = digits, seed.generate_state(2, np.uint64)
+    p_bits = _UNGATED if seed is None else gate_bits(p)
+    key = np.zeros(2, np.uint64) if seed is None else seed.generate_state(2, np.uint64).astype(np.uint64)
+    assert p_bits is not None
     rows, unit = span.rows, matrix.unit if scaled else 1.0
     tables = (matrix.tables, matrix.factors, matrix.depth, inputs.plus, inputs.active)
 

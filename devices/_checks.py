@@ -56,7 +56,7 @@ def integer(name: str, value: Any, *, at_least: int) -> int:
 def real_array(
     name: str, value: ArrayLike, *, ndim: int | None = None, shape: tuple[int | None, ...] | None = None
 ) -> NDArray[Any]:
-    """Return `value` as an array of real numbers, of its own dtype, of the wanted shape (None: any length), or raise ValueError."""
+    """Return `value` as an array of real numbers of the wanted shape (None: any length), or raise ValueError."""
     try:
         a = np.asarray(value)
         if a.dtype.kind not in "fiub":

@@ -15,7 +15,7 @@ from crossbar.span import Span, draws
 from devices._checks import array, integer, number
 from devices._rng import RNG, child, seed_sequence
 from nsm.infer import Floats, Labels, check_labels, softmax
-from nsm.patches import Patches, States, unpacked
+from nsm.patches import Patches, States, Values, unpacked
 
 READS_AT_ONCE = 1 << 14  # reads of one array in memory at a time, unless the caller says otherwise
 FIRST_ROUND = 16  # samples before an image can be certain
@@ -28,16 +28,15 @@ class DigitalStep:
     """A step without devices: coding of inputs, rectifier, reshaping."""
 
     name: str
-    apply: Callable[[States], States]
+    apply: Callable[[Values], Values]
 
 
 @dataclass
 class ArrayStep:
     """A layer on tiles with its read-out: "nsm" and "sigmoid" end in comparators, "linear" in a converter.
 
-    Comparators of a layer without locations hand their states on packed. offsets [A]: one per comparator, drawn once per chip. noise_scale [1]: size of the external logistic noise source of
-    a sigmoid layer, in weight units, fixed when the chip is mapped. full_scale [A]: of the converter. patches: how a
-    convolution's inputs are cut up.
+    Comparators hand their states on packed, those of a convolution as truth values. offsets [A]: one per comparator, drawn
+    once per chip. full_scale [A]: of the converter. patches: how a convolution's inputs are cut up.
     """
 
     name: str
@@ -126,7 +125,7 @@ class MappedNetwork:
             raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
         return images
 
-    def _locations(self, z: States) -> int:
+    def _locations(self, z: Values) -> int:
         """Return how often the busiest array is read in one pass: once, or once for every location of a convolution."""
         most = 1
         for step in self.steps:
@@ -265,7 +264,11 @@ class MappedNetwork:
                 break
             span = Span(0, len(z))
             values = unpacked(z)
-            z = step.apply(values) if isinstance(step, DigitalStep) else step.read(z, span, sampling, child(seed, position))
+            z = (
+                step.apply(values)
+                if isinstance(step, DigitalStep)
+                else step.read(z, span, sampling, child(seed, position))
+            )
         repeats = integer("samples", samples, at_least=1)
         span = Span(0, len(z) * repeats, repeats)
         fired = unpacked(stochastic[layer].read(z, span, sampling, child(seed, len(self.steps))))

@@ -1,6 +1,7 @@
 """Convolution on a crossbar: one array, read once for every output location with the patch of inputs that it sees."""
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,7 @@ class Patches:
 
 def pool_max(z: Values, kernel: tuple[int, int]) -> Values:
     """Return the maximum over windows of that size, side by side; what does not fill a window is left out, as in torch."""
-    rows, columns = z.shape[2] // kernel[0], z.shape[3] // kernel[1]
-    cut = z[:, :, : rows * kernel[0], : columns * kernel[1]]
-    return np.asarray(cut.reshape(*z.shape[:2], rows, kernel[0], columns, kernel[1]).max(axis=(3, 5)))
+    rows, columns = kernel
+    height, width = z.shape[2] // rows * rows, z.shape[3] // columns * columns
+    of_window = (z[:, :, i:height:rows, j:width:columns] for i in range(rows) for j in range(columns))
+    return np.asarray(reduce(np.maximum, of_window))

@@ -11,6 +11,9 @@ from threadpoolctl import threadpool_limits
 from crossbar import packed
 
 
+_PAUSE = 0.1  # [s]; OpenBLAS spins for about 30 ms, OpenMP for a few
+
+
 @contextmanager
 def threads(n: int) -> Iterator[None]:
     """Use n threads everywhere: packed reads, BLAS, torch."""
@@ -24,10 +27,14 @@ def threads(n: int) -> Iterator[None]:
 
 
 def medians(candidates: Mapping[str, Callable[[], object]], runs: int = 7) -> dict[str, float]:
-    """Return the median time [s] of each candidate over `runs` rounds, after one that does not count."""
+    """Return the median time [s] of each candidate over `runs` rounds, after one that does not count.
+
+    Before each, a pause: threads that OpenMP and BLAS keep spinning for their next call would slow the next candidate.
+    """
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for round_number in range(runs + 1):
         for name, work in candidates.items():
+            time.sleep(_PAUSE)
             start = time.perf_counter()
             work()
             if round_number:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from crossbar import TiledArray
 from crossbar.cells import Side
 from crossbar.sampling import check_sampling, gate_moments, is_collapsed
+from devices import BlankOut
 from devices._checks import Floats, integer
 from devices._rng import RNG, seed_number, seed_sequence
 from nsm.mapped import ArrayStep, DigitalStep, MappedNetwork
@@ -111,14 +112,16 @@ class _TorchArray:
 
     def __init__(self, tiled: TiledArray, on_device: Callable[[Floats], Tensor]):
         cells, self.hardware, self.lines = tiled.cells, tiled.hardware, tiled.inputs
-        matrices = cells.matrices()
+        self.by_word_line = self.hardware.gates_word_lines and isinstance(self.hardware.gate, BlankOut)
+        matrices = cells.matrices(gated=not self.by_word_line)
         self.mean, self.own = on_device(matrices.mean), on_device(matrices.own)
         self.shared = on_device(matrices.shared)
         self.reference_of = None if cells.reference_of is None else torch.as_tensor(cells.reference_of)
         sides = None if is_collapsed(self.hardware) else cells.blank_out()
-        if self.hardware.gates_word_lines or (sides is None and not is_collapsed(self.hardware)):
+        unknown_gate = self.hardware.gates_word_lines and not self.by_word_line
+        if unknown_gate or (sides is None and not is_collapsed(self.hardware)):
             raise ValueError(
-                f"torch reads need normal noise or a blank-out gate per pair or cell; this hardware has the gate "
+                f"torch reads need normal noise or a blank-out gate; this hardware has the gate "
                 f"{self.hardware.gate!r} per {self.hardware.gate_sharing} and cells with "
                 f"{self.hardware.device.read_noise!r}: read the chip itself"
             )
@@ -129,6 +132,8 @@ class _TorchArray:
         self.p = gate_moments(self.hardware)[0]
 
     def read(self, x: Tensor, sampling: str, generator: torch.Generator) -> Tensor:
+        if self.by_word_line:
+            x = x * (torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) < self.p)
         if sampling == "moments" or not self.sides:
             return self._one_normal(x, generator)
         rows = max(1, CELLS_AT_ONCE // self.mean.numel())

@@ -97,22 +97,22 @@ def gate_digits(p):
 
 
 def blank_out_masks(key, first, last, inputs, columns, digits):
-    """Gates of reads first … last − 1, (reads, inputs, columns): lane `column` starts anew for every 64 reads, and hands
-    out one mask for each word of 64 inputs, for each of the four reads of a run."""
+    """Gates of reads first … last − 1, (reads, inputs, columns): lane 8 · block + l draws for reads 64 · block + 8 l + 0 … 7,
+    a byte each; column by column, eight inputs at a time, a word for each binary digit of p."""
     masks = np.zeros((last - first, inputs, columns), dtype=bool)
-    for column in range(columns):
-        for group in range(first // 64, (last - 1) // 64 + 1):
-            lane = sfc64(int(key[0]), int(key[1]), (column << 32) + group)
-            for run in range(16):
-                for start in range(0, inputs, 64):
-                    for r in range(4):
-                        mask = next(lane)  # P(bit) = ½; then ½ (1 + P) for a digit 1, ½ P for a digit 0
-                        for digit in digits[1:]:
-                            mask = mask | next(lane) if digit else mask & next(lane)
-                        read = 64 * group + 4 * run + r
+    for block in range(first // 64, (last - 1) // 64 + 1):
+        for lane in range(8):
+            words = sfc64(int(key[0]), int(key[1]), 8 * block + lane)
+            for column in range(columns):
+                for start in range(0, inputs, 8):
+                    mask = next(words)  # P(bit) = ½; then ½ (1 + P) for a digit 1, ½ P for a digit 0
+                    for digit in digits[1:]:
+                        mask = mask | next(words) if digit else mask & next(words)
+                    for byte in range(8):
+                        read = 64 * block + 8 * lane + byte
                         if first <= read < last:
-                            for j in range(start, min(start + 64, inputs)):
-                                masks[read - first, j, column] = mask >> (j - start) & 1
+                            for j in range(start, min(start + 8, inputs)):
+                                masks[read - first, j, column] = mask >> (8 * byte + j - start) & 1
     return masks
 
 

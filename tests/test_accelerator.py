@@ -17,6 +17,7 @@ HARDWARE = {
     "cell noise": Hardware(device=NOISY, gate=BlankOut(0.3)),
     "cell": Hardware(device=NOISY, gate=BlankOut(0.5), gate_sharing="cell", mapping=BalancedPair()),
     "reference": Hardware(device=NOISY, gate=BlankOut(0.5), gate_sharing="cell", mapping=ReferenceColumn()),
+    "word line": Hardware(device=NOISY, gate=BlankOut(0.3), gate_sharing="word_line"),
     "no gate": Hardware(device=NOISY, comparator=Comparator(noise=1e-8, offset=1e-8), bias="reference"),
 }
 
@@ -71,14 +72,17 @@ def test_same_seed_same_reads(device):
 
 @pytest.mark.parametrize(
     "options",
-    [{"gate_sharing": "word_line"}, {"device": Device(g_min=1e-8, g_max=1e-6, read_noise=LognormalNoise(0.1))}],
+    [
+        {"gate_sharing": "word_line", "gate": GaussianNoise(0.3)},
+        {"device": Device(g_min=1e-8, g_max=1e-6, read_noise=LognormalNoise(0.1))},
+    ],
 )
 def test_hardware_that_needs_more_is_refused(options):
     chip = nsm.map_to_crossbar(
         networks()["mlp"], Hardware(**{"device": NOISY, "gate": BlankOut(0.5), **options}), rng=0
     )
     with pytest.raises(
-        ValueError, match=r"torch reads need normal noise or a blank-out gate per pair or cell; this hardware has"
+        ValueError, match=r"torch reads need normal noise or a blank-out gate; this hardware has the gate .* per"
     ):
         TorchChip(chip)
 

@@ -9,16 +9,24 @@ import numpy as np
 from devices._checks import Floats, number
 
 State = Any
+_STEP = 1e-4  # relative, of the numerical derivative
 
 
 class ReadNoise(ABC):
     """The factor ξ by which one read of a cell differs from its programmed conductance.
 
-    A subclass says what is drawn on every read (`sample`) and gives the exact mean and variance (`moments`).
+    A subclass says what is drawn on every read (`sample`) and gives the exact mean and variance (`moments`). One whose reads
+    remember each other also says how (`has_memory`, `init`, `covariance`); one whose cells differ, what they do as they are
+    (`moments_given`).
     """
 
     #: ξ is normal and fresh on every read: a sum over independent cells is one normal, exactly.
     collapses: ClassVar[bool] = False
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether consecutive reads of a cell are correlated: reads then go on from the state of the last one."""
+        return False
 
     @abstractmethod
     def moments(self, g: Floats) -> tuple[Floats, Floats]:
@@ -33,6 +41,25 @@ class ReadNoise(ABC):
     def init(self, g: Floats, *, rng: np.random.Generator) -> State:
         """Return the state that consecutive reads carry, drawn once per chip; None for memoryless noise."""
         return None
+
+    def covariance(self, g: Floats, lag: float) -> Floats:
+        """Return Cov(ξ(t), ξ(t + lag)) of g's shape, for two reads of one cell `lag` > 0 [s] apart."""
+        return np.zeros(np.shape(g))
+
+    def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
+        """Return mean and variance of ξ over the reads of these very cells, whose differences stand in `state`."""
+        return self.moments(g)
+
+    def gamma(self, g: Floats) -> Floats:
+        """Return the local exponent γ = d ln σ_G / d ln g of the read noise σ_G = g √Var ξ at g [S], of g's shape.
+
+        At γ = 1 noise is multiplicative and a network of threshold units normalises itself; γ = ½ is thermal-like, γ = 0
+        additive. NaN where there is no noise.
+        """
+        g = np.asarray(g, dtype=np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            low, high = (0.5 * np.log(self.moments(g * f)[1] * (g * f) ** 2) for f in (1 - _STEP, 1 + _STEP))
+            return np.asarray((high - low) / np.log((1 + _STEP) / (1 - _STEP)))
 
 
 def _like(g: Floats, mean: float, variance: float) -> tuple[Floats, Floats]:
@@ -205,14 +232,32 @@ class Product(ReadNoise):
         return f"Product({', '.join(map(repr, self.factors))})"
 
     def moments(self, g: Floats) -> tuple[Floats, Floats]:
+        return self._multiplied(g, [f.moments(g) for f in self.factors])
+
+    def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
+        states = state or (None,) * len(self.factors)
+        return self._multiplied(g, [f.moments_given(g, s) for f, s in zip(self.factors, states, strict=True)])
+
+    @staticmethod
+    def _multiplied(g: Floats, moments: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
         mean, second = np.ones(np.shape(g)), np.ones(np.shape(g))
-        for f in self.factors:
-            m, v = f.moments(g)
+        for m, v in moments:
             mean, second = mean * m, second * (v + m**2)
         return mean, second - mean**2
 
+    @property
+    def has_memory(self) -> bool:
+        return any(f.has_memory for f in self.factors)
+
     def init(self, g: Floats, *, rng: np.random.Generator) -> State:
         return tuple(f.init(g, rng=rng) for f in self.factors)
+
+    def covariance(self, g: Floats, lag: float) -> Floats:
+        means = [f.moments(g)[0] for f in self.factors]
+        pairs = zip(self.factors, means, strict=True)
+        return np.asarray(
+            np.prod([m**2 + f.covariance(g, lag) for f, m in pairs], axis=0) - np.prod(means, axis=0) ** 2
+        )
 
     def sample(
         self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float

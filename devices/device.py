@@ -52,6 +52,10 @@ class Device:
         """Distance between neighbouring levels [S]; 0 for a continuous cell."""
         return 0.0 if self.levels is None else (self.g_max - self.g_min) / (self.levels - 1)
 
+    def gamma(self, g: Floats) -> Floats:
+        """Return the local exponent γ = d ln σ_G / d ln g of the read noise at conductances g [S]; see `ReadNoise.exponent`."""
+        return self.read_noise.exponent(array("g", g))
+
     def quantise(self, target: Floats) -> Floats:
         """Return the level nearest to each target [S]."""
         if self.levels is None:

@@ -50,7 +50,7 @@ class ReadNoise(ABC):
         """Return mean and variance of ξ over the reads of these very cells, whose differences stand in `state`."""
         return self.moments(g)
 
-    def gamma(self, g: Floats) -> Floats:
+    def exponent(self, g: Floats) -> Floats:
         """Return the local exponent γ = d ln σ_G / d ln g of the read noise σ_G = g √Var ξ at g [S], of g's shape.
 
         At γ = 1 noise is multiplicative and a network of threshold units normalises itself; γ = ½ is thermal-like, γ = 0

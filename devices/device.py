@@ -53,7 +53,7 @@ class Device:
         return 0.0 if self.levels is None else (self.g_max - self.g_min) / (self.levels - 1)
 
     def gamma(self, g: Floats) -> Floats:
-        """Return the local exponent γ = d ln σ_G / d ln g of the read noise at conductances g [S]; see `ReadNoise.exponent`."""
+        """Return γ = d ln σ_G / d ln g of the read noise at conductances g [S]; see `ReadNoise.exponent`."""
         return self.read_noise.exponent(array("g", g))
 
     def quantise(self, target: Floats) -> Floats:

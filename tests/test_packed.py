@@ -1,4 +1,4 @@
-"""Blank-out on packed bits: bit for bit the slow twin, whatever the split and the threads; planes; and its law."""
+"""Blank-out on packed bits: bit for bit the slow twin, whatever the numbers; tables of digits; and its law."""
 
 from dataclasses import replace
 
@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import reference
 from conftest import assert_frequency, assert_mean, assert_variance
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from crossbar import BalancedPair, DifferentialPair, Hardware, ReferenceColumn, TiledArray
-from crossbar.packed import BitPlanes, PackedInputs, bit_planes, drawn_p, gate_bits, masked_sums, pack, threads
+from crossbar.digits import digit_tables
+from crossbar.packed import Packed, drawn_p, gate_bits, gated_sums, threads
 from crossbar.span import Span
 from devices import BlankOut, Device, GaussianNoise, LognormalNoise, LogTimeDrift, NoNoise, PowerLawNoise
 from devices import StateDependentError as Error
@@ -27,12 +28,6 @@ CELLS = {
 GRID = Device(g_min=1e-6, g_max=1e-5, levels=10)  # a step of 1 µS: pedestal and levels lie on one grid
 CONTINUOUS = replace(GRID, levels=None)
 mappings = pytest.mark.parametrize("mapping", MAPPINGS)
-BUGS = {
-    name: pytest.mark.xfail(strict=True, reason=reason)
-    for name, reason in {
-        "reference": "the two sides have scales of their own: scale₊ n − scale₋ n is 1e-17, not 0",
-    }.items()
-}
 
 
 def array_of(w, device=GRID, k=None, **options):
@@ -41,76 +36,75 @@ def array_of(w, device=GRID, k=None, **options):
     return TiledArray.program(w, hardware, siemens_per_weight=k, rng=0)
 
 
-def values(planes, inputs):
-    """The matrix that planes stand for: scale (k0 + Σ_b ± 2^b), + where the bit is not set."""
-    bits = np.unpackbits(planes.planes.view("u1").reshape(*planes.planes.shape, 8), axis=-1, bitorder="little")
-    by_input = np.moveaxis(bits, -1, 1).reshape(-1, planes.bits, planes.planes.shape[2])[:inputs].astype(float)
-    return planes.scale * (planes.k0 + np.einsum("b,jbi->ji", 2.0 ** np.arange(planes.bits), 1 - 2 * by_input))
+def largest(digits):
+    """The largest whole number of that many balanced digits to the base 63."""
+    return (63**digits - 1) // 2
 
 
-def isolating(word, half, words, columns):
-    """Planes of weights 2^i of the 32 inputs of half a word, 0 of all others: their sum is the mask."""
-    index = np.zeros((64 * words, columns), dtype=np.int64)
-    index[64 * word + 32 * half :][:32] = 1 << np.arange(32)[:, None]
-    planes = np.stack([pack((index >> b & 1 == 0).T).T for b in range(32)], axis=1)
-    return BitPlanes(np.ascontiguousarray(planes), 2.0**32 - 1, 0.5, True)
-
-
-def mask_words(seed, span, inputs, columns, p):
-    """The masks that the kernel draws, (reads, words, columns) of 64 inputs each."""
-    words = -(-inputs // 64)
-    ones = PackedInputs.of(np.ones((span.reads, inputs)))
-    masks = np.zeros((span.reads, words, columns), dtype=np.uint64)
-    for word in range(words):
-        low, high = (
-            masked_sums(isolating(word, half, words, columns), ones, span.each(), seed, p).astype(np.uint64)
-            for half in range(2)
-        )
-        masks[:, word] = low | high << np.uint64(32)
+def mask_bytes(seed, span, inputs, columns, p):
+    """The masks that the kernel draws, (reads, octets, columns): the sums of weights 2^i of one octet, all others 0."""
+    ones, always = Packed.of(np.ones((1, inputs)))[0], replace(span, repeats=span.last)
+    masks = np.empty((span.reads, -(-inputs // 8), columns), dtype=np.uint8)
+    for octet in range(masks.shape[1]):
+        w = np.zeros((inputs, columns))
+        w[8 * octet : 8 * octet + 8] = 2.0 ** np.arange(min(8, inputs - 8 * octet))[:, None]
+        masks[:, octet] = gated_sums(digit_tables([w], 1.0, 3)[0], ones, always, seed, p)
     return masks
 
 
 PS = [0.5, 0.25, 0.375, 0.3125, 0.3]
 
 
-@pytest.mark.parametrize("inputs", [1, 63, 64, 65, 130])
+@pytest.mark.parametrize("inputs", [1, 7, 8, 9, 63, 64, 65, 130])
 @pytest.mark.parametrize("p", PS)
 def test_masks_are_those_of_the_slow_twin_bit_for_bit(p, inputs):
-    for first, last in ((0, 9), (61, 67), (190, 193)):
-        words = mask_words(SEED, Span(first, last), inputs, 3, p)
-        key = SEED.generate_state(2, np.uint64)
-        twin = reference.blank_out_masks(key, first, last, inputs, 3, reference.gate_digits(p))
-        np.testing.assert_array_equal(words, [pack(m.T).T for m in twin])
+    key = SEED.generate_state(2, np.uint64)
+    for first, last in ((0, 9), (61, 67), (191, 193), (1000, 1100)):
+        twin = reference.blank_out_masks(key, first, last, inputs, 2, reference.gate_digits(p))
+        masks = mask_bytes(SEED, Span(first, last), inputs, 2, p)
+        np.testing.assert_array_equal(masks, np.packbits(twin, axis=1, bitorder="little"))
 
 
-@settings(max_examples=40, deadline=None)
+def test_masks_of_reads_with_large_numbers_are_those_of_the_slow_twin():
+    key, first = SEED.generate_state(2, np.uint64), 2**40 - 3
+    twin = reference.blank_out_masks(key, first, first + 5, 20, 2, [1])
+    masks = mask_bytes(SEED, Span(first, first + 5), 20, 2, 0.5)
+    np.testing.assert_array_equal(masks, np.packbits(twin, axis=1, bitorder="little"))
+
+
+@settings(max_examples=60, deadline=None)
 @given(
-    inputs=st.sampled_from([1, 63, 64, 65, 130]),
+    inputs=st.sampled_from([1, 7, 8, 9, 63, 64, 65, 130]),
     columns=st.integers(1, 4),
     p=st.sampled_from(PS),
     first=st.integers(0, 200),
     reads=st.integers(1, 12),
     repeats=st.integers(1, 5),
-    levels=st.integers(1, 6),
+    digits=st.integers(1, 3),
+    states=st.sampled_from([(-1, 0, 1), (-1, 1), (0, 1), (1,)]),
     draw=st.integers(0, 2**32 - 1),
 )
-def test_sums_equal_the_slow_twin_exactly_on_a_grid(inputs, columns, p, first, reads, repeats, levels, draw):
+def test_sums_equal_the_slow_twin_exactly_on_a_grid(inputs, columns, p, first, reads, repeats, digits, states, draw):
     rng = np.random.default_rng(draw)
     span, last = Span(first, first + reads, repeats), first + reads
-    w = rng.integers(-(2**levels), 2**levels + 1, (inputs, columns))
-    assume(np.gcd.reduce(w - w.min(), axis=None) <= 1)  # other divisors: see "cancel exactly" below
-    x = rng.integers(-1, 2, ((last - 1) // repeats - first // repeats + 1, inputs))  # with zeros
+    w = rng.integers(-largest(digits), largest(digits) + 1, (inputs, columns))
+    x = rng.choice(states, ((last - 1) // repeats - first // repeats + 1, inputs))
     rows = np.array([x[r // repeats - first // repeats] for r in range(first, last)])
-    masks = reference.blank_out_masks(SEED.generate_state(2, np.uint64), first, last, inputs, columns, gate_bits(p))
-    planes, packed = bit_planes(w.astype(float), 1.0), PackedInputs.of(x.astype(float))
-    signed, absolute = (masked_sums(planes, packed, span, SEED, p, signed=s) for s in (True, False))
+    masks = reference.blank_out_masks(
+        SEED.generate_state(2, np.uint64), first, last, inputs, columns, reference.gate_digits(p)
+    )
+    tables, packed = digit_tables([w.astype(float)], 1.0, 3)[0], Packed.of(x.astype(float))[0]
+    assert tables.exact
+    signed, absolute = (gated_sums(tables, x, span, SEED, p) for x in (packed, packed.absolute()))
     np.testing.assert_array_equal(signed, reference.blank_out_sums(masks, rows, w))
     np.testing.assert_array_equal(absolute, reference.blank_out_sums(masks, np.abs(rows), w))
+    np.testing.assert_array_equal(gated_sums(tables, packed, span, SEED, p, scaled=False) * tables.unit, signed)
+    np.testing.assert_array_equal(gated_sums(tables, packed, span), rows @ w)  # no seed: every mask is 1
 
 
 def test_the_slow_twin_is_the_published_generator():
     # numpy's own SFC64, put into the same state: (a, b, c, counter).
-    key, c, theirs = SEED.generate_state(2, np.uint64), (5 << 32) + 7, np.random.SFC64(0)
+    key, c, theirs = SEED.generate_state(2, np.uint64), 8 * 5 + 7, np.random.SFC64(0)
     state = theirs.state
     state["state"]["state"] = np.array([*key, c, 1], dtype=np.uint64)
     theirs.state = state
@@ -137,8 +131,8 @@ def test_p_of_sixteen_binary_digits_is_exact(p):
 
 @pytest.mark.parametrize("p", [*PS, 2**-10, 1 - 2**-16])
 def test_masks_conduct_with_probability_p(p):
-    masks = mask_words(SEED, Span(0, 4096), 128, 16, p)
-    assert_frequency(np.bitwise_count(masks).sum(), masks.size * 64, drawn_p(p))
+    masks = mask_bytes(SEED, Span(0, 4096), 128, 16, p)
+    assert_frequency(np.bitwise_count(masks).sum(dtype=np.int64), masks.size * 8, drawn_p(p))
     per_column = np.bitwise_count(masks).sum(axis=(0, 1), dtype=np.int64)
     assert_frequency(per_column, len(masks) * 128, drawn_p(p))
 
@@ -151,69 +145,57 @@ def test_p_too_small_for_its_digits_is_drawn_cell_by_cell(rng):
     assert array.read(np.ones((1, 30)), rng=0, reads_per_input=3).shape == (3, 2)
 
 
-@given(arrays(bool, st.tuples(st.integers(1, 5), st.integers(1, 200))))
-def test_packed_truth_values_come_back(bits):
-    words = pack(bits)
-    assert words.shape == (len(bits), -(-bits.shape[1] // 64))
-    unpacked = np.unpackbits(words.view("u1"), axis=1, bitorder="little")
-    np.testing.assert_array_equal(unpacked[:, : bits.shape[1]], bits)
-    assert not unpacked[:, bits.shape[1] :].any()
-    np.testing.assert_array_equal(words[:, 0] & np.uint64(1), bits[:, 0])  # the first input is the lowest bit
-
-
 @given(arrays(np.int8, st.tuples(st.integers(1, 5), st.integers(1, 140)), elements=st.integers(-1, 1)))
 def test_packed_inputs_come_back(x):
-    packed = PackedInputs.of(x.astype(float))
-    negative, active = (
-        np.unpackbits(a.view("u1"), axis=1, bitorder="little")[:, : x.shape[1]].astype(int)
-        for a in (packed.negative, packed.active)
-    )
-    np.testing.assert_array_equal(active - 2 * negative, x)
+    for given_ in (x, x.astype(float)):
+        packed, whole = Packed.of(given_)
+        assert whole.all()
+        assert packed.plus.shape == (len(x), -(-x.shape[1] // 8))
+        assert packed.has_zeros == (x == 0).any()
+        np.testing.assert_array_equal(packed.signs(), x)
+        np.testing.assert_array_equal(packed.absolute().signs(), np.abs(x))
+        np.testing.assert_array_equal(packed.plus[:, 0] & 1, x[:, 0] == 1)  # the first input is the lowest bit
 
 
-def test_other_inputs_are_not_packed():
-    for value in (0.5, 2.0, -1 - 1e-15):
-        assert PackedInputs.of(np.array([[1.0, value]])) is None
+@pytest.mark.parametrize("value", [0.5, 2.0, -1 - 1e-15, np.nan, np.inf, 1e-300])
+def test_a_row_with_other_values_is_not_whole(value):
+    x = np.array([[1.0, -1.0], [1.0, value], [0.0, -0.0]])
+    packed, whole = Packed.of(x)
+    assert whole.tolist() == [True, False, True]
+    np.testing.assert_array_equal(packed.signs()[whole], x[whole])
 
 
-@settings(deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
-    lowest=st.integers(-300, 300),
-    k=arrays(np.int64, st.tuples(st.integers(1, 70), st.integers(1, 3)), elements=st.integers(0, 255)),
-    factor=st.sampled_from([1, 2, 3, 6]),
-    step=st.sampled_from([1.0, 0.25, 1e-6 / 3, 7e-7]),
+    kind=st.sampled_from(["grid", "pedestal", "off grid"]),
+    shape=st.tuples(st.integers(2, 70), st.integers(1, 3)),
+    draw=st.integers(0, 2**32 - 1),
 )
-def test_a_grid_gets_its_exact_values_in_as_few_planes_as_its_range_needs(lowest, k, factor, step):
-    index = lowest + factor * k
-    planes = bit_planes(index * step, step)
-    assert planes.exact
-    # 1e-12 of the largest: step · whole number, rounded once or twice.
-    np.testing.assert_allclose(values(planes, len(k)), index * step, atol=1e-12 * np.abs(index * step).max(), rtol=0)
-    above = index - index.min()
-    # A spacing that divides twice the lowest value too, so that k0 is whole.
-    divisor = max(int(np.gcd(np.gcd.reduce(above, axis=None), 2 * index.min())), 1)
-    assert planes.bits == max(int(above.max() // divisor).bit_length(), 1)
+def test_opposite_sums_of_matrices_in_one_unit_cancel_exactly(kind, shape, draw):
+    # The same weights on other lines: their sums are 0.0 apart, not 1e-22. The largest of all sets the unit.
+    rng, step = np.random.default_rng(draw), 1e-6 / 3
+    w = step * {"grid": 0, "pedestal": 0.3, "off grid": rng.uniform(0, 1, shape)}[kind] + step * rng.integers(
+        0, 20, shape
+    )
+    other = rng.permuted(w, axis=0)
+    third = w + 99 * step
+    a, b, _ = digit_tables([w, other, third], 0.0 if kind == "off grid" else step, 3)
+    assert a.unit == b.unit
+    ones = Packed.of(np.ones((1, shape[0])))[0]
+    sums = [gated_sums(t, ones, Span(0, 3, 3), scaled=False) for t in (a, b)]
+    np.testing.assert_array_equal(sums[0] - sums[1], 0.0)
+    error = (1e-12 * w if a.exact else np.full(shape, a.unit / 2)).sum(axis=0)
+    assert (np.abs(a.unit * sums[0] - w.sum(axis=0)) <= error).all()
+    assert a.exact == (kind != "off grid")
 
 
 @settings(max_examples=25, deadline=None)
 @given(lowest=st.integers(-4, 4), factor=st.sampled_from([1, 2, 3, 5]), step=st.sampled_from([1e-6 / 3, 7e-7]))
 def test_opposite_values_of_a_grid_cancel_exactly(lowest, factor, step):
     # l + (f − l) − f = 0 on one grid, whatever the common divisor of their differences: 0.0, not 1e-22.
-    tied = bit_planes(np.array([[lowest], [factor - lowest], [-factor]]) * step, step)
-    sums = masked_sums(tied, PackedInputs.of(np.ones((1, 3))), Span(0, 64, 64), SEED, 1 - 2**-16)
+    [tied] = digit_tables([np.array([[lowest], [factor - lowest], [-factor]]) * step], step, 3)
+    sums = gated_sums(tied, Packed.of(np.ones((1, 3)))[0], Span(0, 64, 64), SEED, 1 - 2**-16)
     np.testing.assert_array_equal(sums[np.abs(sums) < step / 2], 0.0)
-
-
-@mappings
-@pytest.mark.parametrize("levels", [2, 3, 4, 5, 16, 17, 64, 100, 255, 256])
-def test_pairs_of_quantised_cells_lie_on_a_grid(levels, mapping, rng):
-    array = array_of(rng.uniform(-1, 1, (4, 90)), replace(GRID, levels=levels), mapping=MAPPINGS[mapping])
-    planes = array.cells._sides[0][1]
-    assert planes.exact
-    # L levels: 2 L − 1 weights of a one-sided pair, L of the others (reference halfway between levels where L is even).
-    assert planes.bits <= ((2 * levels - 1 if mapping == "DifferentialPair" else levels) - 1).bit_length()
-    largest = np.abs(array.weights).max()
-    np.testing.assert_allclose(values(planes, 90), array.weights.T, atol=1e-12 * largest, rtol=0)
 
 
 @pytest.mark.parametrize("levels", [10, 2, 16])
@@ -224,34 +206,30 @@ def test_single_cells_above_a_pedestal_lie_on_a_grid(mapping, levels, rng):
     assert "off grid" not in array.cells.path()
 
 
-@settings(deadline=None)
-@given(
-    arrays(
-        float,
-        st.tuples(st.integers(1, 70), st.integers(1, 3)),
-        elements=st.floats(-1, 1, allow_subnormal=False).filter(lambda v: v == 0 or abs(v) > 1e-100),
-    )
-)
-def test_values_off_grid_are_within_a_ten_thousandth_of_full_scale(matrix):
-    planes = bit_planes(matrix, 0.0)
-    error = np.abs(values(planes, len(matrix)) - matrix).max()
-    assert error <= 1e-4 * np.abs(matrix).max()
-    # Half a spacing, and the rounding of the largest value.
-    assert error <= abs(planes.scale) * (1 + 1e-9) + 4 * np.finfo(float).eps * np.abs(matrix).max()
-    assert planes.bits <= 14
+@pytest.mark.parametrize("inputs", [31, 32, 1023, 1025, 4097, 5001])
+@pytest.mark.parametrize("weight", [1, 3, 5, 7, 10, 15, 21, 31, largest(2), 63 * 31, largest(3)])
+def test_extreme_weights_that_all_agree_add_up_exactly(weight, inputs):
+    # Digits of 31 fill a byte with four inputs, 128 octets of them a short; and whatever is less fills it later.
+    w = np.full((inputs, 2), weight)
+    w[-1], w[:, 1] = weight - 1, -w[:, 1]
+    [tables] = digit_tables([w.astype(float)], 1.0, 3)
+    x = np.ones((3, inputs), dtype=np.int8)
+    x[1], x[2, ::5] = -1, -1
+    for rows in (x, x * (np.arange(inputs) % 7 != 3)):
+        packed = Packed.of(rows.astype(np.int8))[0]
+        np.testing.assert_array_equal(gated_sums(tables, packed, Span(0, 3)), rows @ w)
+        np.testing.assert_array_equal(gated_sums(tables, packed.absolute(), Span(0, 3)), np.abs(rows) @ w)
 
 
-@pytest.mark.parametrize("value", [0.0, 3e-6, -2.0])
-@pytest.mark.parametrize("step", [0.0, 1e-6])
-def test_a_constant_matrix_takes_one_plane_and_is_exact(value, step):
-    planes = bit_planes(np.full((70, 2), value), step)
-    assert (planes.bits, planes.exact) == (1, True)
-    np.testing.assert_array_equal(values(planes, 70), np.full((70, 2), value))
-
-
-def test_a_grid_too_fine_for_the_planes_says_that_it_is_off():
-    assert bit_planes(np.array([[0.0], [2.0**14 - 1], [1.0]]), 1.0).exact
-    assert not bit_planes(np.array([[0.0], [2.0**14], [1.0]]), 1.0).exact
+@pytest.mark.parametrize("inputs", [1025, 4097])
+def test_gated_sums_of_extreme_weights_are_those_of_their_masks(inputs):
+    w = np.full((inputs, 2), largest(2))
+    w[-1] = 0
+    [tables] = digit_tables([w.astype(float)], 1.0, 3)
+    for p in (0.5, 1 - 2**-16):
+        masks = np.unpackbits(mask_bytes(SEED, Span(60, 70), inputs, 2, p), axis=1, count=inputs, bitorder="little")
+        u = gated_sums(tables, Packed.of(np.ones((1, inputs)))[0], Span(60, 70, 70), SEED, p)
+        np.testing.assert_array_equal(u, np.einsum("rij,ij->rj", masks.astype(int), w))
 
 
 def tied_reads(mapping, sharing, rng):
@@ -263,12 +241,8 @@ def tied_reads(mapping, sharing, rng):
     return array.read(x, rng=1), GRID.step / 2 / array.siemens_per_weight
 
 
-TIED = [(m, s) for m in MAPPINGS for s in ("pair", "cell") if (m, s) != ("ReferenceColumn", "cell")]
-
-
-@pytest.mark.parametrize(
-    ("mapping", "sharing"), [*TIED, pytest.param("ReferenceColumn", "cell", marks=BUGS["reference"])]
-)
+@pytest.mark.parametrize("sharing", ["pair", "cell"])
+@mappings
 def test_a_sum_of_exactly_zero_comes_out_as_zero(mapping, sharing, rng):
     u, half_step = tied_reads(mapping, sharing, rng)
     whole = np.rint(u / half_step)
@@ -307,23 +281,26 @@ def test_a_number_of_threads_is_a_whole_number():
 
 
 PATHS = {
-    "packed bits, 5 planes": {},
-    "packed bits, 4 planes": {"gate_sharing": "cell"},
-    "packed bits, 14 planes, off grid": {"device": CONTINUOUS},
+    "packed bits, 1 digit": {},
+    "packed bits, 2 digits": {"device": replace(GRID, levels=64)},
+    "packed bits, 3 digits, off grid": {"device": CONTINUOUS},
+    "packed bits, 1 digit, p drawn as 0.3000031": {"gate": BlankOut(0.3)},
+    "packed bits, 3 digits, off grid, p drawn as 0.3000031": {"device": CONTINUOUS, "gate": BlankOut(0.3)},
     "one normal per output": {"gate": GaussianNoise(0.5)},
+    "no noise in the cells, gates drawn word line by word line": {"gate_sharing": "word_line"},
     "cell by cell": {"device": replace(GRID, read_noise=LognormalNoise(0.3))},
 }
+NOISY, DRIFT = replace(GRID, read_noise=GaussianNoise(0.3)), LogTimeDrift(mean=-1e-8, std=0, std_rate=0)
 OTHERS = [
-    ("one normal per output", {"gate_sharing": "word_line"}),
-    ("one normal per output", {"gate": NoNoise(), "device": replace(GRID, read_noise=GaussianNoise(0.3))}),
+    ("packed bits, 1 digit", {"gate_sharing": "cell"}),
+    ("packed bits, 2 digits", {"gate_sharing": "cell", "device": replace(GRID, levels=16)}),  # one for the pedestal
+    ("one normal per output, gates drawn word line by word line", {"gate_sharing": "word_line", "device": NOISY}),
+    ("one normal per output", {"gate": NoNoise(), "device": NOISY}),
     ("cell by cell", {"gate": LognormalNoise(0.3)}),
-    ("cell by cell", {"device": replace(GRID, read_noise=GaussianNoise(0.3)), "mapping": ReferenceColumn()}),
-    ("packed bits, 5 planes", {"device": replace(GRID, read_noise=GaussianNoise(0.3))}),
-    ("packed bits, 14 planes, off grid", {"device": replace(GRID, write=Error(coefficients=(1e-7,)))}),
-    (
-        "packed bits, 14 planes, off grid",
-        {"device": replace(GRID, retention=LogTimeDrift(mean=-1e-8, std=0, std_rate=0))},
-    ),
+    ("cell by cell", {"device": NOISY, "mapping": ReferenceColumn()}),
+    ("packed bits, 1 digit", {"device": NOISY}),
+    ("packed bits, 3 digits, off grid", {"device": replace(GRID, write=Error(coefficients=(1e-7,)))}),
+    ("packed bits, 3 digits, off grid", {"device": replace(GRID, retention=DRIFT)}),
 ]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from crossbar.cells import Cells
 from crossbar.hardware import Hardware
 from crossbar.inputs import Inputs
-from crossbar.sampling import per_output
+from crossbar.sampling import initial_states, per_output
 from crossbar.span import Span
 from crossbar.tile import Tile
 from devices._checks import Floats, array, integer, number
@@ -27,7 +27,7 @@ class TiledArray:
         self.column_edges = np.cumsum([0] + [t.g_pos.shape[1] for t in tiles[0]])
         self.inputs, self.outputs = int(self.row_edges[-1]), int(self.column_edges[-1])
         self._cells: Cells | None = None
-        self._states = self.cells.initial_states(child(seed, 1))
+        self._states = initial_states(*self._conductances(), self.hardware, child(seed, 1))
 
     @classmethod
     def program(cls, w: Floats, hardware: Hardware, *, siemens_per_weight: float, rng: RNG) -> "TiledArray":
@@ -58,13 +58,17 @@ class TiledArray:
     def cells(self) -> Cells:
         """The cells of all tiles, put together as they are now."""
         if self._cells is None:
-            g_pos = np.block([[t.g_pos for t in row] for row in self.tiles])
-            g_neg = np.block([[t.g_neg for t in row] for row in self.tiles])
             blocks = np.repeat(np.arange(len(self.tiles[0])), np.diff(self.column_edges))
             references = blocks if self.hardware.mapping.shares_reference else None
             step = self.tiles[0][0].step
-            self._cells = Cells(g_pos, g_neg, references, self.hardware, self.siemens_per_weight, step)
+            self._cells = Cells(
+                *self._conductances(), references, self.hardware, self.siemens_per_weight, step, self._states
+            )
         return self._cells
+
+    def _conductances(self) -> tuple[Floats, Floats]:
+        g_pos = np.block([[t.g_pos for t in row] for row in self.tiles])
+        return g_pos, np.block([[t.g_neg for t in row] for row in self.tiles])
 
     @property
     def weights(self) -> Floats:
@@ -87,7 +91,7 @@ class TiledArray:
 
     def read_span(self, x: Inputs, span: Span, *, seed: np.random.SeedSequence, sampling: str) -> Floats:
         """Return u (reads, outputs) of some reads of a longer run; the same `seed` gives each read its own draws."""
-        return self.cells.read(x, span, sampling=sampling, seed=seed, states=self._states)
+        return self.cells.read(x, span, sampling=sampling, seed=seed)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, word lines)."""

@@ -23,9 +23,9 @@ from crossbar.sampling import (
     square_sums,
 )
 from crossbar.span import Span, draws
-from devices import BlankOut, NoNoise
+from devices import NoNoise
 from devices._checks import Floats
-from devices._rng import child, stream
+from devices._rng import child
 
 Matrix = TypeVar("Matrix")
 
@@ -42,6 +42,8 @@ class Side(NamedTuple, Generic[Matrix]):
 class Cells:
     """Conductances g_pos (word lines, bit lines) and g_neg (the same, or one column per reference) [S], immutable.
 
+    What their noise remembers lies in `states`, a list that its owner keeps and that reads advance.
+
     reference_of: for every bit line, its column of g_neg where that holds references; None for pairs.
     """
 
@@ -53,38 +55,37 @@ class Cells:
         hardware: Hardware,
         siemens_per_weight: float,
         step: float,
+        states: list[Any],
     ):
         self.g_pos, self.g_neg, self.reference_of = g_pos, g_neg, reference_of
         self.hardware = hardware
         self.siemens_per_weight = siemens_per_weight
         self._step = step  # of the grid on which conductances may lie, 0 for none
+        self._states = states  # of gates and cells, carried from read to read and from one Cells to the next
         self._matrices: dict[bool, MomentMatrices] = {}
         self._mean_tables: dict[bool, DigitTables] = {}
-
-    def initial_states(self, seed: np.random.SeedSequence) -> list[Any]:
-        """Return the states that consecutive reads carry: of the gates (two per pair at most) and the cells."""
-        gate, noise = self.hardware.gate, self.hardware.device.read_noise
-        lines = np.full(len(self.g_pos), self.hardware.device.g_max)
-        gated = lines if self.hardware.gate_sharing == "word_line" else self.g_pos
-        sources = [(gate, gated), (gate, self.g_neg), (noise, self.g_pos), (noise, self.g_neg)]
-        return [source.init(g, rng=stream(seed, i)) for i, (source, g) in enumerate(sources)]
 
     def matrices(self, *, gated: bool = True) -> MomentMatrices:
         """Return mean and variances of a read of each pair in weight units, with the gates or as if all were open."""
         if gated not in self._matrices:
             k, hardware = self.siemens_per_weight, self.hardware if gated else self.hardware.ungated()
-            m = moment_matrices(self.g_pos, self.g_neg, self.reference_of, hardware)
+            m = moment_matrices(self.g_pos, self.g_neg, self.reference_of, hardware, self._states)
             self._matrices[gated] = MomentMatrices(m.mean / k, m.own / k**2, m.shared / k**2)
         return self._matrices[gated]
 
+    def covariance(self, lag: float) -> Floats:
+        """Return the covariance of two reads of ±1 inputs `lag` [s] apart, per bit line, in weight units squared."""
+        m = moment_matrices(self.g_pos, self.g_neg, self.reference_of, self.hardware, self._states, lag)
+        return m.total(self.reference_of).sum(axis=0) / self.siemens_per_weight**2
+
     def blank_out(self) -> list[Side[Floats]] | None:
-        """Return the matrices of a read of ±1 inputs under a blank-out gate, or None where these do not say it all.
+        """Return the matrices of a read of ±1 inputs under a two-valued gate, or None where these do not say it all.
 
         Given the gates, the cells' normal noises add up to one normal per output.
         """
         hardware, noise = self.hardware, self.hardware.device.read_noise
         paired, quiet = self.reference_of is None, isinstance(noise, NoNoise)
-        if not isinstance(hardware.gate, BlankOut) or hardware.gate_sharing == "word_line" or not noise.collapses:
+        if hardware.gate.bernoulli is None or hardware.gate_sharing == "word_line" or not noise.collapses:
             return None
         if hardware.gate_sharing == "pair" and not paired and not quiet:
             return None  # a reference's noise seen through many gates is not independent given the gates
@@ -103,8 +104,8 @@ class Cells:
     @cached_property
     def _sides(self) -> list[Side[DigitTables]] | None:
         """The matrices of a packed read, or None where packed bits cannot draw this hardware."""
-        sides, gate = self.blank_out(), self.hardware.gate
-        if sides is None or (isinstance(gate, BlankOut) and gate_bits(gate.p) is None):
+        sides, law = self.blank_out(), self.hardware.gate.bernoulli
+        if sides is None or law is None or gate_bits(law[0]) is None:
             return None
         signals = digit_tables([s.signal for s in sides], self._half_step, DRAWN_DIGITS)
         variances = [s.variance for s in sides]
@@ -145,48 +146,55 @@ class Cells:
         if self._sides is None:
             return "cell by cell"
         digits, exact = max(s.signal.digits for s in self._sides), all(s.signal.exact for s in self._sides)
-        assert isinstance(gate, BlankOut)
-        rounded = "" if drawn_p(gate.p) == gate.p else f", p drawn as {drawn_p(gate.p):.7f}"
+        p, _ = gate.bernoulli or (0.0, 0.0)
+        rounded = "" if drawn_p(p) == p else f", p drawn as {drawn_p(p):.7f}"
         return f"packed bits, {digits} digit{'s'[: digits > 1]}" + ("" if exact else ", off grid") + rounded
 
-    def read(self, x: Inputs, span: Span, *, sampling: str, seed: np.random.SeedSequence, states: list[Any]) -> Floats:
-        """Return u (reads, bit lines) in weight units of the span's reads; see `Tile.read`. Advances `states` in place."""
+    def read(self, x: Inputs, span: Span, *, sampling: str, seed: np.random.SeedSequence) -> Floats:
+        """Return u (reads, bit lines) in weight units of the span's reads; see `Tile.read`. Noise with memory goes on."""
         check_sampling(sampling)
         if x.shape[1] != len(self.g_pos):
             raise ValueError(f"x has shape {x.shape}; give (any, {len(self.g_pos)})")
         hardware = self.hardware
         if hardware.gates_word_lines:
-            x, states[0] = gate_word_lines(x, hardware, states[0], span, child(seed, 0))
+            x, self._states[0] = gate_word_lines(x, hardware, self._states[0], span, child(seed, 0))
             hardware, span = hardware.ungated(), span.each()
         if sampling == "moments" or is_collapsed(hardware):
             gated = hardware is self.hardware
             matrices, mean = self.matrices(gated=gated), self._means(x, gated=gated)
             return draw_collapsed(x, mean, matrices, self.reference_of, span, child(seed, 1))
         if self._sides is None or not x.whole.any():
-            return self._read_cells(x, span, hardware, child(seed, 2), states)
+            return self._read_cells(x, span, hardware, child(seed, 2))
         u = self._read_packed(x.packed, span, child(seed, 3))
         if not x.whole.all():  # each row as it would be read alone
             others = ~x.whole[span.rows]
-            u[others] = self._read_cells(x, span, hardware, child(seed, 2), states)[others]
+            u[others] = self._read_cells(x, span, hardware, child(seed, 2))[others]
         return u
 
-    def _read_cells(
-        self, x: Inputs, span: Span, hardware: Hardware, seed: np.random.SeedSequence, states: list[Any]
-    ) -> Floats:
+    def _read_cells(self, x: Inputs, span: Span, hardware: Hardware, seed: np.random.SeedSequence) -> Floats:
         conductances = (self.g_pos, self.g_neg, self.reference_of)
-        return draw_cells(x, *conductances, hardware, states, span, seed) / self.siemens_per_weight
+        return draw_cells(x, *conductances, hardware, self._states, span, seed) / self.siemens_per_weight
 
     def _read_packed(self, inputs: Packed, span: Span, seed: np.random.SeedSequence) -> Floats:
-        """Given the gates, normal cell noises add up to one normal per output; the gates are drawn one by one."""
-        gate, sides = self.hardware.gate, self._sides
-        assert isinstance(gate, BlankOut)
+        """Given the gates, normal cell noises add up to one normal per output; the gates are drawn one by one.
+
+        A gate that leaks, ξ = low + (1 − low) m, adds to the sums under its masks m those of all cells.
+        """
+        law, sides = self.hardware.gate.bernoulli, self._sides
+        assert law is not None
         assert sides is not None
-        alone = len(sides) == 1
-        parts = []
+        p, low = law
+        alone, parts = len(sides) == 1, []
+
+        def sums(matrix: DigitTables, x: Packed, masks: np.random.SeedSequence, leak: float, *, scaled: bool) -> Floats:
+            u = gated_sums(matrix, x, span, masks, p, scaled=scaled)
+            return (1 - leak) * u + leak * gated_sums(matrix, x, span, scaled=scaled) if leak else u
+
         for index, side in enumerate(sides):
-            part = gated_sums(side.signal, inputs, span, child(seed, index), gate.p, scaled=alone)
+            masks = child(seed, index)
+            part = sums(side.signal, inputs, masks, low, scaled=alone)
             if side.variance is not None:
-                spread = gated_sums(side.variance, inputs.absolute(), span, child(seed, index), gate.p)
+                spread = sums(side.variance, inputs.absolute(), masks, low**2, scaled=True)
                 normals = draws(span, part.shape[1], child(seed, index, 0))
                 part += np.sqrt(np.maximum(spread, 0)) / (1 if alone else side.signal.unit) * normals
             parts.append(part if side.columns is None else part[:, side.columns])

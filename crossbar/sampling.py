@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crossbar.hardware import Hardware
 from crossbar.inputs import Inputs
-from crossbar.span import Span, draws
+from crossbar.span import GROUP, Span, draws
 from devices import BlankOut, NoNoise, Product, ReadNoise
 from devices._checks import Floats, choice
 from devices._rng import child, stream
@@ -44,32 +44,59 @@ def per_output(g_neg: Floats, reference_of: Columns) -> Floats:
 
 
 def gate_moments(hardware: Hardware) -> tuple[float, float]:
-    """Return mean and variance of the gate's factor; no gate depends on the conductance."""
+    """Return mean and variance of the gate's factor over gates and reads; no gate depends on the conductance."""
     mean, variance = hardware.gate.moments(np.array(hardware.device.g_max))
     return float(mean), float(variance)
 
 
-def moment_matrices(g_pos: Floats, g_neg: Floats, reference_of: Columns, hardware: Hardware) -> MomentMatrices:
-    """Return the moments of a read of cells g_pos, g_neg [S] under the hardware's noises.
+def initial_states(g_pos: Floats, g_neg: Floats, hardware: Hardware, seed: np.random.SeedSequence) -> list[Any]:
+    """Return what is drawn once per chip and what consecutive reads carry: of the gates, two per pair at most, and cells."""
+    gate, noise = hardware.gate, hardware.device.read_noise
+    lines = np.full(len(g_pos), hardware.device.g_max)
+    gated = lines if hardware.gate_sharing == "word_line" else g_pos
+    sources = [(gate, gated), (gate, g_neg), (noise, g_pos), (noise, g_neg)]
+    return [source.init(g, rng=stream(seed, i)) for i, (source, g) in enumerate(sources)]
+
+
+def _spread(noise: ReadNoise, g: Floats, state: Any, lag: float | None) -> tuple[Floats, Floats]:
+    """Return mean of ξ, and its variance over the reads of these cells, or its covariance over a lag [s]."""
+    return noise.moments_given(g, state) if lag is None else (noise.moments(g)[0], noise.covariance(g, lag))
+
+
+def moment_matrices(
+    g_pos: Floats, g_neg: Floats, reference_of: Columns, hardware: Hardware, states: list[Any], lag: float | None = None
+) -> MomentMatrices:
+    """Return the moments of a read of cells g_pos, g_neg [S] under the hardware's noises, as the chip's cells are.
 
     A gate shared by the pair or the word line: Var = E[g²](v⁺G⁺² + v⁻G⁻²) + Var g (m⁺G⁺ − m⁻G⁻)²;
-    one gate per cell: Var = Var(g c⁺) G⁺² + Var(g c⁻) G⁻².
+    one gate per cell: Var = Var(g c⁺) G⁺² + Var(g c⁻) G⁻². lag [s]: covariances of two reads that far apart instead of
+    variances, of the average chip. Gates that differ from pair to pair share a reference's noise by their average.
     """
-    noise = hardware.device.read_noise
-    (m_pos, v_pos), (m_neg, v_neg) = noise.moments(g_pos), noise.moments(g_neg)
-    mean, variance = gate_moments(hardware)
-    second = variance + mean**2
-    signal = m_pos * g_pos - per_output(m_neg * g_neg, reference_of)
+    gate, noise = hardware.gate, hardware.device.read_noise
+    (m_pos, v_pos), (m_neg, v_neg) = (
+        _spread(noise, g_pos, states[2], lag),
+        _spread(noise, g_neg, states[3], lag),
+    )
+    by_line = hardware.gate_sharing == "word_line"
+    lines = np.full(len(g_pos), hardware.device.g_max)
+    mean, variance = _spread(gate, lines if by_line else g_pos, states[0], lag)
+    if by_line:
+        mean, variance = mean[:, None], variance[:, None]
     var_pos, var_neg = v_pos * g_pos**2, v_neg * g_neg**2
     if hardware.gate_sharing == "cell":
-        own = second * var_pos + variance * (m_pos * g_pos) ** 2
-        other = common = second * var_neg + variance * (m_neg * g_neg) ** 2
-    else:
-        own = second * var_pos + variance * signal**2
-        other, common = second * var_neg, mean**2 * var_neg
+        mean_neg, variance_neg = _spread(gate, g_neg, states[1], lag)
+        expected = mean * m_pos * g_pos - per_output(mean_neg * m_neg * g_neg, reference_of)
+        own = (variance + mean**2) * var_pos + variance * (m_pos * g_pos) ** 2
+        other = (variance_neg + mean_neg**2) * var_neg + variance_neg * (m_neg * g_neg) ** 2
+        if reference_of is None:
+            return MomentMatrices(expected, own + other, np.empty((len(g_pos), 0)))
+        return MomentMatrices(expected, own, other)
+    second, signal = variance + mean**2, m_pos * g_pos - per_output(m_neg * g_neg, reference_of)
+    own = second * (var_pos + per_output(var_neg, reference_of)) + variance * signal**2
     if reference_of is None:
-        return MomentMatrices(mean * signal, own + other, np.empty((len(g_pos), 0)))
-    return MomentMatrices(mean * signal, own + per_output(other - common, reference_of), common)
+        return MomentMatrices(mean * signal, own, np.empty((len(g_pos), 0)))
+    common = np.mean(mean, axis=1, keepdims=True) ** 2 * var_neg
+    return MomentMatrices(mean * signal, own - per_output(common, reference_of), common)
 
 
 def is_collapsed(hardware: Hardware) -> bool:
@@ -87,11 +114,12 @@ def gate_word_lines(
     lines = np.full(x.shape[1], hardware.device.g_max)
     packs = isinstance(hardware.gate, BlankOut) and bool(x.whole.all())  # −1, 0, +1 times 0 or 1
     gated = (x.signs if packs else x.floats)[span.rows]
+    source = _Source(hardware.gate, lines, state, seed, hardware.read_period)
     for group, here, inside in span.groups():
-        rng = stream(seed, group)
-        xi, state = hardware.gate.sample(lines, state, inside.stop, rng=rng, period=hardware.read_period)
-        gated[here] *= xi[inside].astype(gated.dtype, copy=False)
-    return Inputs(gated), state
+        source.start(group)
+        xi = source.draw(0, inside.stop, inside.start)
+        gated[here] *= np.broadcast_to(xi, (inside.stop, len(lines)))[inside].astype(gated.dtype, copy=False)
+    return Inputs(gated), source.after()
 
 
 def square_sums(x: Inputs, variance: Floats) -> Floats:
@@ -124,7 +152,10 @@ def draw_collapsed(
 
 
 class _Source:
-    """One source of a read's factors, ξ = Π of its kinds, drawn group by group with a stream for each kind."""
+    """One source of a read's factors, ξ = Π of its kinds, drawn group by group with a stream for each kind.
+
+    A kind with memory has a stream for every read: its state goes on from read to read, whatever the groups.
+    """
 
     def __init__(self, noise: ReadNoise, g: Floats, state: Any, seed: np.random.SeedSequence, period: float):
         self.kinds = noise.factors if isinstance(noise, Product) else (noise,)
@@ -133,14 +164,25 @@ class _Source:
         self.g, self.seed, self.period = g, seed, period
 
     def start(self, group: int) -> None:
+        self.group = group
         self.streams = [stream(self.seed, group, index) for index in range(len(self.kinds))]
 
-    def draw(self, n: int) -> Floats:
-        xi = np.ones((1, 1, 1))
+    def draw(self, start: int, stop: int, first: int) -> Floats:
+        """Return the factors of reads start … stop − 1 of the group; those before `first` are not the span's own."""
+        xi = np.ones((1,) * (1 + self.g.ndim))
         for i, (kind, rng) in enumerate(zip(self.kinds, self.streams, strict=True)):
-            if not isinstance(kind, NoNoise):
-                factor, self.state[i] = kind.sample(self.g, self.state[i], n, rng=rng, period=self.period)
+            if kind.has_memory:
+                xi = xi * self._go_on(i, kind, start, stop, first)
+            elif not isinstance(kind, NoNoise):
+                factor, _ = kind.sample(self.g, self.state[i], stop - start, rng=rng, period=self.period)
                 xi = xi * factor
+        return xi
+
+    def _go_on(self, index: int, kind: ReadNoise, start: int, stop: int, first: int) -> Floats:
+        xi = np.ones((stop - start, *self.g.shape))
+        for read in range(max(start, first), stop):
+            rng = stream(self.seed, 0, index, self.group * GROUP + read)
+            xi[read - start], self.state[index] = kind.sample(self.g, self.state[index], 1, rng=rng, period=self.period)
         return xi
 
     def after(self) -> Any:
@@ -173,7 +215,7 @@ def draw_cells(
             source.start(group)
         for start in range(0, inside.stop, block):
             stop = min(start + block, inside.stop)
-            gate_pos, gate_neg, cell_pos, cell_neg = (source.draw(stop - start) for source in sources)
+            gate_pos, gate_neg, cell_pos, cell_neg = (source.draw(start, stop, inside.start) for source in sources)
             skipped = max(inside.start - start, 0)  # drawn for reads before the span, which are not its own
             if skipped >= stop - start:
                 continue

@@ -7,6 +7,7 @@ import numpy as np
 from crossbar.cells import Cells
 from crossbar.hardware import Hardware
 from crossbar.inputs import Inputs
+from crossbar.sampling import initial_states
 from crossbar.span import Span
 from devices import IdealWrite, NoDrift
 from devices._checks import Floats, array, number
@@ -29,8 +30,8 @@ class Tile:
         self.gain = 1.0
         self._seed = seed
         self._programmed = (g_pos, g_neg)
+        self._states = initial_states(g_pos, g_neg, hardware, child(seed, 2))
         self._refresh()
-        self._states = self.cells.initial_states(child(seed, 2))
 
     @classmethod
     def program(cls, w: Floats, hardware: Hardware, *, siemens_per_weight: float, rng: RNG) -> "Tile":
@@ -58,16 +59,18 @@ class Tile:
     def _refresh(self) -> None:
         device = self.hardware.device
         aged = [device.age(g, self.seconds, rng=stream(self._seed, 1, i)) for i, g in enumerate(self._programmed)]
-        g_pos, g_neg = self.gain * aged[0], self.gain * aged[1]
+        g_pos, g_neg = (self.hardware.gate.in_series(self.gain * g) for g in aged)
         shared = self.hardware.mapping.shares_reference
         references = np.zeros(g_pos.shape[1], dtype=np.intp) if shared else None
-        self.cells = Cells(g_pos, g_neg, references, self.hardware, self.siemens_per_weight, self.step)
+        self.cells = Cells(g_pos, g_neg, references, self.hardware, self.siemens_per_weight, self.step, self._states)
 
     @property
     def step(self) -> float:
         """Spacing [S] of the grid on which the conductances lie, 0 for none: levels, written without error or drift."""
         device = self.hardware.device
-        on_grid = isinstance(device.write, IdealWrite) and isinstance(device.retention, NoDrift)
+        ends = np.array([device.g_min, device.g_max])
+        in_line = np.array_equal(self.hardware.gate.in_series(ends), ends)
+        on_grid = isinstance(device.write, IdealWrite) and isinstance(device.retention, NoDrift) and in_line
         return self.gain * device.step if on_grid else 0.0
 
     @property
@@ -94,7 +97,7 @@ class Tile:
         """
         seed = seed_sequence(rng)
         rows = Inputs.checked("x", x, len(self.g_pos))
-        return self.cells.read(rows, Span(0, len(rows)), sampling=sampling, seed=seed, states=self._states)
+        return self.cells.read(rows, Span(0, len(rows)), sampling=sampling, seed=seed)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs)."""

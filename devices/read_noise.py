@@ -28,6 +28,11 @@ class ReadNoise(ABC):
         """Whether consecutive reads of a cell are correlated: reads then go on from the state of the last one."""
         return False
 
+    @property
+    def bernoulli(self) -> tuple[float, float] | None:
+        """(p, low) where ξ is 1 with probability p and else `low`, fresh on every read and in every cell; else None."""
+        return None
+
     @abstractmethod
     def moments(self, g: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of ξ for cells of conductance g [S], each of g's shape."""
@@ -49,6 +54,10 @@ class ReadNoise(ABC):
     def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
         """Return mean and variance of ξ over the reads of these very cells, whose differences stand in `state`."""
         return self.moments(g)
+
+    def in_series(self, g: Floats) -> Floats:
+        """Return the conductance [S] of cells g [S] with this element, conducting, in series; an ideal one takes nothing."""
+        return g
 
     def exponent(self, g: Floats) -> Floats:
         """Return the local exponent γ = d ln σ_G / d ln g of the read noise σ_G = g √Var ξ at g [S], of g's shape.
@@ -93,6 +102,10 @@ class BlankOut(ReadNoise):
 
     def __post_init__(self) -> None:
         number("BlankOut.p", self.p, above=0, below=1)
+
+    @property
+    def bernoulli(self) -> tuple[float, float]:
+        return self.p, 0.0
 
     def moments(self, g: Floats) -> tuple[Floats, Floats]:
         return _like(g, self.p, self.p * (1 - self.p))

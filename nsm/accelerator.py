@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from crossbar import TiledArray
 from crossbar.cells import Side
-from crossbar.sampling import check_sampling, gate_moments, is_collapsed
-from devices import BlankOut
+from crossbar.sampling import check_sampling, is_collapsed
 from devices._checks import Floats, integer
 from devices._rng import RNG, seed_number, seed_sequence
 from nsm.mapped import ArrayStep, DigitalStep, MappedNetwork
@@ -112,7 +111,7 @@ class _TorchArray:
 
     def __init__(self, tiled: TiledArray, on_device: Callable[[Floats], Tensor]):
         cells, self.hardware, self.lines = tiled.cells, tiled.hardware, tiled.inputs
-        self.by_word_line = self.hardware.gates_word_lines and isinstance(self.hardware.gate, BlankOut)
+        self.by_word_line = self.hardware.gates_word_lines and self.hardware.gate.bernoulli is not None
         matrices = cells.matrices(gated=not self.by_word_line)
         self.mean, self.own = on_device(matrices.mean), on_device(matrices.own)
         self.shared = on_device(matrices.shared)
@@ -129,15 +128,20 @@ class _TorchArray:
             Side(s.sign, on_device(s.signal), None if s.variance is None else on_device(s.variance), s.columns)
             for s in sides or []
         ]
-        self.p = gate_moments(self.hardware)[0]
+        self.p, self.low = self.hardware.gate.bernoulli or (1.0, 0.0)
 
     def read(self, x: Tensor, sampling: str, generator: torch.Generator) -> Tensor:
         if self.by_word_line:
-            x = x * (torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) < self.p)
+            x = x * self._xi(x.shape, x, generator)
         if sampling == "moments" or not self.sides:
             return self._one_normal(x, generator)
         rows = max(1, CELLS_AT_ONCE // self.mean.numel())
         return torch.cat([self._masked(part, generator) for part in x.split(rows)])
+
+    def _xi(self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+        """Return factors of the gate: 1 with probability p, else `low`."""
+        conducts = torch.rand(shape, generator=generator, dtype=like.dtype, device=like.device) < self.p
+        return self.low + (1 - self.low) * conducts.to(like.dtype)
 
     def _one_normal(self, x: Tensor, generator: torch.Generator) -> Tensor:
         def normal(variance: Tensor) -> Tensor:
@@ -155,10 +159,10 @@ class _TorchArray:
         u: Tensor | float = 0.0
         for side in self.sides:
             shape = (len(x), *side.signal.shape)
-            mask = torch.rand(shape, generator=generator, dtype=x.dtype, device=x.device) < self.p
-            part = torch.einsum("rm,rmn->rn", x, mask * side.signal)
+            xi = self._xi(shape, x, generator)
+            part = torch.einsum("rm,rmn->rn", x, xi * side.signal)
             if side.variance is not None:
-                spread = torch.einsum("rm,rmn->rn", x * x, mask * side.variance).sqrt()
+                spread = torch.einsum("rm,rmn->rn", x * x, xi * xi * side.variance).sqrt()
                 part = part + spread * torch.randn(part.shape, generator=generator, dtype=x.dtype, device=x.device)
             u = u + side.sign * (part if side.columns is None else part[:, torch.as_tensor(side.columns)])
         assert isinstance(u, Tensor)

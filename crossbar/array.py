@@ -79,6 +79,11 @@ class TiledArray:
         """Return g_pos and g_neg [S] of all tiles, (word lines, bit lines), a reference repeated for its outputs."""
         return self.cells.g_pos, per_output(self.cells.g_neg, self.cells.reference_of)
 
+    @property
+    def has_memory(self) -> bool:
+        """Whether consecutive reads are correlated."""
+        return self.hardware.gate.has_memory or self.hardware.device.read_noise.has_memory
+
     def read(self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1) -> Floats:
         """Return u (inputs · reads_per_input, outputs) in weight units; each row is one fresh read of all tiles.
 

@@ -116,6 +116,22 @@ class NeuronArray:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(static > 0, static / noise[0], 0.0)
 
+    def effective_samples(self, samples: int) -> Floats:
+        """Return, per output, how many independent reads the mean of u over `samples` consecutive ones is worth; x = ±1.
+
+        S_eff = S / (1 + 2 Σ_{k<S} (1 − k/S) ρ_k), ρ_k the correlation of reads k periods apart: a trap slower than all reads
+        together is no noise but a weight error, and S_eff is then 1. NaN where there is no noise.
+        """
+        n, period = integer("samples", samples, at_least=1), self.hardware.read_period
+        _, variance = self.moments(np.ones((1, self.inputs)))
+        excess = np.zeros(self.outputs)
+        for part, gain in ((self.main, 1.0), (self.copy, self.a**2), (self.bias_lines, 1.0)):
+            for k in range(1, n if part is not None and part.has_memory else 1):
+                assert part is not None
+                excess += 2 * (1 - k / n) * gain * part.cells.covariance(k * period)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(n / (1 + excess / variance[0]))
+
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass in every tile."""
         for part in self._parts():

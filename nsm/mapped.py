@@ -291,6 +291,18 @@ class MappedNetwork:
         """Return one row per layer: shape, tiles, siemens per weight, clipped weights, β, a, programming, warnings."""
         return pd.DataFrame([layer.report for layer in self.layers])
 
+    def effective_samples(self, samples: int) -> pd.DataFrame:
+        """Return, for each layer, how many independent reads `samples` consecutive ones are worth, over its outputs.
+
+        See `NeuronArray.effective_samples`: reads of slow traps agree with each other, and a mean over them averages less.
+        """
+        rows = []
+        for layer in self.layers:
+            s = layer.neurons.effective_samples(samples)
+            known = s[np.isfinite(s)] if np.isfinite(s).any() else np.array([np.nan])
+            rows.append({"layer": layer.name, "median": np.median(known), "min": known.min(), "max": known.max()})
+        return pd.DataFrame(rows)
+
     def cost(self) -> pd.DataFrame:
         """Return energy [J] and latency [s] of one pass, a row per layer; multiply by the number of samples."""
         rows = []

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
-from crossbar import packed
-
+from crossbar import parallel
 
 _PAUSE = 0.1  # [s]; OpenBLAS spins for about 30 ms, OpenMP for a few
 
@@ -20,7 +19,7 @@ def threads(n: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(n)
     try:
-        with packed.threads(n), threadpool_limits(n):
+        with parallel.threads(n), threadpool_limits(n):
             yield
     finally:
         torch.set_num_threads(before)

@@ -7,4 +7,6 @@ from crossbar.mapping import ReferenceColumn as ReferenceColumn
 from crossbar.neurons import NeuronArray as NeuronArray
 from crossbar.periphery import Adc as Adc
 from crossbar.periphery import Comparator as Comparator
+from crossbar.spice import to_spice as to_spice
 from crossbar.tile import Tile as Tile
+from crossbar.wires import Wires as Wires

@@ -5,7 +5,7 @@ import numpy as np
 from crossbar.cells import Cells
 from crossbar.hardware import Hardware
 from crossbar.inputs import Inputs
-from crossbar.sampling import initial_states, per_output
+from crossbar.sampling import Conductances, initial_states, per_output
 from crossbar.span import Span
 from crossbar.tile import Tile
 from devices._checks import Floats, array, integer, number
@@ -27,7 +27,7 @@ class TiledArray:
         self.column_edges = np.cumsum([0] + [t.g_pos.shape[1] for t in tiles[0]])
         self.inputs, self.outputs = int(self.row_edges[-1]), int(self.column_edges[-1])
         self._cells: Cells | None = None
-        self._states = initial_states(*self._conductances(), self.hardware, child(seed, 1))
+        self._states = initial_states(*self._programmed(), self.hardware, child(seed, 1))
 
     @classmethod
     def program(cls, w: Floats, hardware: Hardware, *, siemens_per_weight: float, rng: RNG) -> "TiledArray":
@@ -61,12 +61,14 @@ class TiledArray:
             blocks = np.repeat(np.arange(len(self.tiles[0])), np.diff(self.column_edges))
             references = blocks if self.hardware.mapping.shares_reference else None
             step = self.tiles[0][0].step
-            self._cells = Cells(
-                *self._conductances(), references, self.hardware, self.siemens_per_weight, step, self._states
-            )
+            tiles = [[t.conductances for t in row] for row in self.tiles]
+            e_pos = np.block([[c.e_pos for c in row] for row in tiles])
+            e_neg = np.block([[c.e_neg for c in row] for row in tiles])
+            conductances = Conductances(*self._programmed(), e_pos, e_neg, references)
+            self._cells = Cells(conductances, self.hardware, self.siemens_per_weight, step, self._states)
         return self._cells
 
-    def _conductances(self) -> tuple[Floats, Floats]:
+    def _programmed(self) -> tuple[Floats, Floats]:
         g_pos = np.block([[t.g_pos for t in row] for row in self.tiles])
         return g_pos, np.block([[t.g_neg for t in row] for row in self.tiles])
 
@@ -77,7 +79,8 @@ class TiledArray:
 
     def conductances(self) -> tuple[Floats, Floats]:
         """Return g_pos and g_neg [S] of all tiles, (word lines, bit lines), a reference repeated for its outputs."""
-        return self.cells.g_pos, per_output(self.cells.g_neg, self.cells.reference_of)
+        c = self.cells.conductances
+        return c.g_pos, per_output(c.g_neg, c.reference_of)
 
     @property
     def has_memory(self) -> bool:

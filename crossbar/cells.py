@@ -11,6 +11,7 @@ from crossbar.inputs import Inputs
 from crossbar.packed import Packed, drawn_p, gate_bits, gated_sums
 from crossbar.sampling import (
     Columns,
+    Conductances,
     MomentMatrices,
     check_sampling,
     draw_cells,
@@ -40,24 +41,22 @@ class Side(NamedTuple, Generic[Matrix]):
 
 
 class Cells:
-    """Conductances g_pos (word lines, bit lines) and g_neg (the same, or one column per reference) [S], immutable.
+    """The conductances of an array, immutable, and how reads of them are drawn.
 
     What their noise remembers lies in `states`, a list that its owner keeps and that reads advance.
-
-    reference_of: for every bit line, its column of g_neg where that holds references; None for pairs.
     """
 
     def __init__(
         self,
-        g_pos: Floats,
-        g_neg: Floats,
-        reference_of: Columns,
+        conductances: Conductances,
         hardware: Hardware,
         siemens_per_weight: float,
         step: float,
         states: list[Any],
     ):
-        self.g_pos, self.g_neg, self.reference_of = g_pos, g_neg, reference_of
+        self.conductances = conductances
+        self.lines, self.columns = conductances.g_pos.shape
+        self.reference_of = conductances.reference_of
         self.hardware = hardware
         self.siemens_per_weight = siemens_per_weight
         self._step = step  # of the grid on which conductances may lie, 0 for none
@@ -69,13 +68,13 @@ class Cells:
         """Return mean and variances of a read of each pair in weight units, with the gates or as if all were open."""
         if gated not in self._matrices:
             k, hardware = self.siemens_per_weight, self.hardware if gated else self.hardware.ungated()
-            m = moment_matrices(self.g_pos, self.g_neg, self.reference_of, hardware, self._states)
+            m = moment_matrices(self.conductances, hardware, self._states)
             self._matrices[gated] = MomentMatrices(m.mean / k, m.own / k**2, m.shared / k**2)
         return self._matrices[gated]
 
     def covariance(self, lag: float) -> Floats:
         """Return the covariance of two reads of ±1 inputs `lag` [s] apart, per bit line, in weight units squared."""
-        m = moment_matrices(self.g_pos, self.g_neg, self.reference_of, self.hardware, self._states, lag)
+        m = moment_matrices(self.conductances, self.hardware, self._states, lag)
         return m.total(self.reference_of).sum(axis=0) / self.siemens_per_weight**2
 
     def blank_out(self) -> list[Side[Floats]] | None:
@@ -89,10 +88,10 @@ class Cells:
             return None
         if hardware.gate_sharing == "pair" and not paired and not quiet:
             return None  # a reference's noise seen through many gates is not independent given the gates
-        k = self.siemens_per_weight
-        (m_pos, v_pos), (m_neg, v_neg) = noise.moments(self.g_pos), noise.moments(self.g_neg)
-        var_pos, var_neg = v_pos * (self.g_pos / k) ** 2, v_neg * (self.g_neg / k) ** 2
-        pos, neg = m_pos * self.g_pos / k, m_neg * self.g_neg / k
+        k, c = self.siemens_per_weight, self.conductances
+        (m_pos, v_pos), (m_neg, v_neg) = noise.moments(c.g_pos), noise.moments(c.g_neg)
+        var_pos, var_neg = v_pos * (c.e_pos / k) ** 2, v_neg * (c.e_neg / k) ** 2
+        pos, neg = m_pos * c.e_pos / k, m_neg * c.e_neg / k
         if hardware.gate_sharing == "pair":
             variance = None if quiet else var_pos + var_neg
             return [Side(1.0, pos - per_output(neg, self.reference_of), variance, None)]
@@ -153,8 +152,8 @@ class Cells:
     def read(self, x: Inputs, span: Span, *, sampling: str, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units of the span's reads; see `Tile.read`. Noise with memory goes on."""
         check_sampling(sampling)
-        if x.shape[1] != len(self.g_pos):
-            raise ValueError(f"x has shape {x.shape}; give (any, {len(self.g_pos)})")
+        if x.shape[1] != self.lines:
+            raise ValueError(f"x has shape {x.shape}; give (any, {self.lines})")
         hardware = self.hardware
         if hardware.gates_word_lines:
             x, self._states[0] = gate_word_lines(x, hardware, self._states[0], span, child(seed, 0))
@@ -172,8 +171,7 @@ class Cells:
         return u
 
     def _read_cells(self, x: Inputs, span: Span, hardware: Hardware, seed: np.random.SeedSequence) -> Floats:
-        conductances = (self.g_pos, self.g_neg, self.reference_of)
-        return draw_cells(x, *conductances, hardware, self._states, span, seed) / self.siemens_per_weight
+        return draw_cells(x, self.conductances, hardware, self._states, span, seed) / self.siemens_per_weight
 
     def _read_packed(self, inputs: Packed, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Given the gates, normal cell noises add up to one normal per output; the gates are drawn one by one.
@@ -202,6 +200,6 @@ class Cells:
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, bit lines) in weight units, for x (reads, word lines)."""
-        rows = Inputs.checked("x", x, len(self.g_pos))
+        rows = Inputs.checked("x", x, self.lines)
         mean, variance = self._means(rows), square_sums(rows, self.matrices().total(self.reference_of))
         return mean, np.repeat(variance, len(mean), axis=0) if len(variance) < len(mean) else variance

@@ -6,6 +6,7 @@ import numpy as np
 
 from crossbar.mapping import DifferentialPair, Mapping
 from crossbar.periphery import Adc, Comparator
+from crossbar.wires import Wires
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
 from devices._checks import choice, integer, number
 
@@ -29,7 +30,8 @@ class Hardware:
     exact comparator current: does not). copy: the ungated deterministic path with gain a_i: "programmed" (with the
     device's own error and noise), "ideal", or "none" (then every a_i must be 0).
     read_period [s] between reads. read_voltage [V]: an input of size one.
-    wires: must be None; line resistance is not simulated in this version.
+    wires: resistance of the lines of every tile (None: none). compensate_wires: program conductances whose currents behind
+    the wires are the wanted ones, as far as the range goes.
     Raises ValueError for a wrong kind, name, or number.
     """
 
@@ -38,7 +40,8 @@ class Hardware:
     gate_sharing: str = "pair"
     mapping: Mapping = field(default_factory=DifferentialPair)
     tile_shape: tuple[int, int] = (128, 128)
-    wires: None = None
+    wires: Wires | None = None
+    compensate_wires: bool = False
     comparator: Comparator = field(default_factory=Comparator)
     adc: Adc | None = None
     bias: str = "word_line"
@@ -53,8 +56,8 @@ class Hardware:
                 raise ValueError(f"Hardware.{name} = {getattr(self, name)!r} is not a {kind.__name__}")
         if self.adc is not None and not isinstance(self.adc, Adc):
             raise ValueError(f"Hardware.adc = {self.adc!r} is not an Adc or None")
-        if self.wires is not None:
-            raise ValueError("Hardware.wires must be None: line resistance is not simulated in this version")
+        if self.wires is not None and not isinstance(self.wires, Wires):
+            raise ValueError(f"Hardware.wires = {self.wires!r} is not a Wires or None")
         choice("gate_sharing", self.gate_sharing, SHARINGS)
         choice("bias", self.bias, BIASES)
         choice("copy", self.copy, COPIES)

@@ -1,21 +1,18 @@
 """Blank-out on packed bits: inputs and gates a bit each, every gate drawn on its own on every read, sums looked up."""
 
 import math
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossbar._kernels import BLOCK, masked_sums, pack_signs
 from crossbar.digits import DigitTables
+from crossbar.parallel import run_each, threads_now
 from crossbar.span import Span
-from devices._checks import Floats, integer
+from devices._checks import Floats
 
 Bits = NDArray[np.uint8]
 P_BITS = 16  # a gate's p is drawn as the nearest multiple of 2^-16, or exactly where it is one
@@ -23,34 +20,11 @@ _SMALL = 1 << 21  # synapse reads below which a second thread costs more than it
 _UNGATED = np.empty(0, dtype=np.uint8)
 EVERYWHERE: Bits = np.empty((0, 0), dtype=np.uint8)
 
-_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-_pool = cache(ThreadPoolExecutor)
-
-
-def set_threads(n: int) -> int:
-    """Use `n` threads for packed reads from now on; return how many it was before. No result depends on it."""
-    global _threads
-    before, _threads = _threads, integer("threads", n, at_least=1)
-    return before
-
-
-@contextmanager
-def threads(n: int) -> Iterator[None]:
-    """Use `n` threads for packed reads inside the `with`. No result depends on it."""
-    before = set_threads(n)
-    try:
-        yield
-    finally:
-        set_threads(before)
-
 
 def in_threads(work: Callable[[Span], object], span: Span, cost: float) -> None:
     """Do `work` on parts of the span at once, cut where the blocks of reads are; cost: roughly, in synapse reads."""
-    parts = span.split(_threads if cost > _SMALL else 1, BLOCK)
-    if len(parts) == 1:
-        work(parts[0])
-    else:
-        list(_pool(_threads).map(work, parts))
+    parts = span.split(threads_now() if cost > _SMALL else 1, BLOCK)
+    run_each(lambda i: work(parts[i]), len(parts))
 
 
 def gate_bits(p: float) -> Bits | None:

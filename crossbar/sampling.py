@@ -22,6 +22,21 @@ Columns = NDArray[np.intp] | None  # for every output, the column of its referen
 
 
 @dataclass(frozen=True)
+class Conductances:
+    """Cells of an array [S]: g, which their noise depends on, and e, with which they multiply (less, behind wires).
+
+    g_pos, e_pos: (word lines, bit lines). g_neg, e_neg: the same, or one column per reference; reference_of then says, for
+    every bit line, which. Without wires e is g.
+    """
+
+    g_pos: Floats
+    g_neg: Floats
+    e_pos: Floats
+    e_neg: Floats
+    reference_of: Columns
+
+
+@dataclass(frozen=True)
 class MomentMatrices:
     """Mean and variance of one read of each pair, (word lines, bit lines) [S, S²].
 
@@ -64,15 +79,16 @@ def _spread(noise: ReadNoise, g: Floats, state: Any, lag: float | None) -> tuple
 
 
 def moment_matrices(
-    g_pos: Floats, g_neg: Floats, reference_of: Columns, hardware: Hardware, states: list[Any], lag: float | None = None
+    cells: Conductances, hardware: Hardware, states: list[Any], lag: float | None = None
 ) -> MomentMatrices:
-    """Return the moments of a read of cells g_pos, g_neg [S] under the hardware's noises, as the chip's cells are.
+    """Return the moments of a read of cells under the hardware's noises, as the chip's cells are.
 
     A gate shared by the pair or the word line: Var = E[g²](v⁺G⁺² + v⁻G⁻²) + Var g (m⁺G⁺ − m⁻G⁻)²;
     one gate per cell: Var = Var(g c⁺) G⁺² + Var(g c⁻) G⁻². lag [s]: covariances of two reads that far apart instead of
     variances, of the average chip. Gates that differ from pair to pair share a reference's noise by their average.
     """
     gate, noise = hardware.gate, hardware.device.read_noise
+    g_pos, g_neg, reference_of = cells.g_pos, cells.g_neg, cells.reference_of
     (m_pos, v_pos), (m_neg, v_neg) = (
         _spread(noise, g_pos, states[2], lag),
         _spread(noise, g_neg, states[3], lag),
@@ -82,16 +98,17 @@ def moment_matrices(
     mean, variance = _spread(gate, lines if by_line else g_pos, states[0], lag)
     if by_line:
         mean, variance = mean[:, None], variance[:, None]
-    var_pos, var_neg = v_pos * g_pos**2, v_neg * g_neg**2
+    pos, neg = m_pos * cells.e_pos, m_neg * cells.e_neg
+    var_pos, var_neg = v_pos * cells.e_pos**2, v_neg * cells.e_neg**2
     if hardware.gate_sharing == "cell":
         mean_neg, variance_neg = _spread(gate, g_neg, states[1], lag)
-        expected = mean * m_pos * g_pos - per_output(mean_neg * m_neg * g_neg, reference_of)
-        own = (variance + mean**2) * var_pos + variance * (m_pos * g_pos) ** 2
-        other = (variance_neg + mean_neg**2) * var_neg + variance_neg * (m_neg * g_neg) ** 2
+        expected = mean * pos - per_output(mean_neg * neg, reference_of)
+        own = (variance + mean**2) * var_pos + variance * pos**2
+        other = (variance_neg + mean_neg**2) * var_neg + variance_neg * neg**2
         if reference_of is None:
             return MomentMatrices(expected, own + other, np.empty((len(g_pos), 0)))
         return MomentMatrices(expected, own, other)
-    second, signal = variance + mean**2, m_pos * g_pos - per_output(m_neg * g_neg, reference_of)
+    second, signal = variance + mean**2, pos - per_output(neg, reference_of)
     own = second * (var_pos + per_output(var_neg, reference_of)) + variance * signal**2
     if reference_of is None:
         return MomentMatrices(mean * signal, own, np.empty((len(g_pos), 0)))
@@ -191,9 +208,7 @@ class _Source:
 
 def draw_cells(
     x: Inputs,
-    g_pos: Floats,
-    g_neg: Floats,
-    reference_of: Columns,
+    cells: Conductances,
     hardware: Hardware,
     states: list[Any],
     span: Span,
@@ -205,6 +220,7 @@ def draw_cells(
     depends on the size of the blocks.
     """
     gate, noise, period = hardware.gate, hardware.device.read_noise, hardware.read_period
+    g_pos, g_neg, reference_of = cells.g_pos, cells.g_neg, cells.reference_of
     per_cell = hardware.gate_sharing == "cell"
     kinds = [(gate, g_pos), (gate if per_cell else NoNoise(), g_neg), (noise, g_pos), (noise, g_neg)]
     sources = [_Source(n, g, states[i], child(seed, i), period) for i, (n, g) in enumerate(kinds)]
@@ -220,9 +236,11 @@ def draw_cells(
             if skipped >= stop - start:
                 continue
             if per_cell:
-                pairs = gate_pos * (cell_pos * g_pos) - per_output(gate_neg * (cell_neg * g_neg), reference_of)
+                pairs = gate_pos * (cell_pos * cells.e_pos) - per_output(
+                    gate_neg * (cell_neg * cells.e_neg), reference_of
+                )
             else:
-                pairs = gate_pos * (cell_pos * g_pos - per_output(cell_neg * g_neg, reference_of))
+                pairs = gate_pos * (cell_pos * cells.e_pos - per_output(cell_neg * cells.e_neg, reference_of))
             pairs = np.broadcast_to(pairs, (stop - start, *g_pos.shape))[skipped:]
             offset = here.start - inside.start
             at = slice(offset + start + skipped, offset + stop)

@@ -7,8 +7,9 @@ import numpy as np
 from crossbar.cells import Cells
 from crossbar.hardware import Hardware
 from crossbar.inputs import Inputs
-from crossbar.sampling import initial_states
+from crossbar.sampling import Conductances, initial_states
 from crossbar.span import Span
+from crossbar.wiring import behind_wires, compensated
 from devices import IdealWrite, NoDrift
 from devices._checks import Floats, array, number
 from devices._rng import RNG, child, seed_sequence, stream
@@ -30,8 +31,8 @@ class Tile:
         self.gain = 1.0
         self._seed = seed
         self._programmed = (g_pos, g_neg)
-        self._states = initial_states(g_pos, g_neg, hardware, child(seed, 2))
         self._refresh()
+        self._states = initial_states(self.g_pos, self.g_neg, hardware, child(seed, 2))
 
     @classmethod
     def program(cls, w: Floats, hardware: Hardware, *, siemens_per_weight: float, rng: RNG) -> "Tile":
@@ -50,6 +51,8 @@ class Tile:
         if weights.size == 0:
             raise ValueError(f"w has shape {weights.shape}: a tile needs at least one word line and one bit line")
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
+        if hardware.compensate_wires:
+            targets = compensated(targets, hardware)
         seed = seed_sequence(rng)
         other = replace(hardware.device, levels=None) if hardware.mapping.shares_reference else hardware.device
         g_pos = hardware.device.program(targets[0], rng=stream(seed, 0, 0))
@@ -59,29 +62,37 @@ class Tile:
     def _refresh(self) -> None:
         device = self.hardware.device
         aged = [device.age(g, self.seconds, rng=stream(self._seed, 1, i)) for i, g in enumerate(self._programmed)]
-        g_pos, g_neg = (self.hardware.gate.in_series(self.gain * g) for g in aged)
-        shared = self.hardware.mapping.shares_reference
-        references = np.zeros(g_pos.shape[1], dtype=np.intp) if shared else None
-        self.cells = Cells(g_pos, g_neg, references, self.hardware, self.siemens_per_weight, self.step, self._states)
+        self.g_pos, self.g_neg = (self.hardware.gate.in_series(self.gain * g) for g in aged)
+        self._conductances: Conductances | None = None
+        self._cells: Cells | None = None
+
+    @property
+    def conductances(self) -> Conductances:
+        """The cells as they are now [S], and with what they multiply behind the wires, solved once for each state."""
+        if self._conductances is None:
+            shared = self.hardware.mapping.shares_reference
+            references = np.zeros(self.g_pos.shape[1], dtype=np.intp) if shared else None
+            seen = behind_wires(self.g_pos, self.g_neg, self.hardware)
+            self._conductances = Conductances(self.g_pos, self.g_neg, *seen, references)
+        return self._conductances
+
+    @property
+    def cells(self) -> Cells:
+        """The cells as they are read now."""
+        if self._cells is None:
+            self._cells = Cells(self.conductances, self.hardware, self.siemens_per_weight, self.step, self._states)
+        return self._cells
 
     @property
     def step(self) -> float:
-        """Spacing [S] of the grid on which the conductances lie, 0 for none: levels, written without error or drift."""
+        """Spacing [S] of the grid on which cells lie, 0 for none: levels, without error of writing, drift or wires."""
         device = self.hardware.device
+        if self.hardware.wires is not None:
+            return 0.0
         ends = np.array([device.g_min, device.g_max])
         in_line = np.array_equal(self.hardware.gate.in_series(ends), ends)
         on_grid = isinstance(device.write, IdealWrite) and isinstance(device.retention, NoDrift) and in_line
         return self.gain * device.step if on_grid else 0.0
-
-    @property
-    def g_pos(self) -> Floats:
-        """Conductances now [S], (word lines, bit lines)."""
-        return self.cells.g_pos
-
-    @property
-    def g_neg(self) -> Floats:
-        """Conductances of the twin array now [S], or of the reference column (word lines, 1)."""
-        return self.cells.g_neg
 
     @property
     def weights(self) -> Floats:

@@ -4,6 +4,7 @@ from devices.faults import NoFaults as NoFaults
 from devices.faults import StuckCells as StuckCells
 from devices.presets import GATES as GATES
 from devices.presets import PRESETS as PRESETS
+from devices.presets import Preset as Preset
 from devices.presets import gate as gate
 from devices.presets import preset as preset
 from devices.read_noise import BlankOut as BlankOut

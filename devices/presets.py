@@ -10,18 +10,8 @@ from typing import Any
 
 from devices._checks import choice
 from devices.device import Device
-from devices.read_noise import BlankOut, GaussianNoise, LogConductanceNoise, NoNoise, ReadNoise
-from devices.retention import LogTimeDrift, NoDrift, Retention
-from devices.write import IdealWrite, StateDependentError, WriteModel
-
-_WRITES: dict[str, type[WriteModel]] = {"ideal": IdealWrite, "state_dependent": StateDependentError}
-_NOISES: dict[str, type[ReadNoise]] = {
-    "none": NoNoise,
-    "bernoulli": BlankOut,
-    "gaussian": GaussianNoise,
-    "log_conductance": LogConductanceNoise,
-}
-_RETENTIONS: dict[str, type[Retention]] = {"none": NoDrift, "log_time": LogTimeDrift}
+from devices.read_noise import ReadNoise
+from devices.tables import WORDS, as_toml, device_from, gate_from, read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,22 +31,9 @@ class Preset:
     notes: str
     model: Device | ReadNoise
 
-
-def _build(models: Mapping[str, Any], spec: dict[str, Any]) -> Any:
-    options = {k: tuple(v) if isinstance(v, list) else v for k, v in spec.items() if k != "kind"}
-    return models[spec["kind"]](**options)
-
-
-def _device(entry: dict[str, Any]) -> Device:
-    return Device(
-        g_min=entry["g_min"],
-        g_max=entry["g_max"],
-        levels=entry["levels"],
-        write=_build(_WRITES, entry["write"]),
-        read_noise=_build(_NOISES, entry["read_noise"]),
-        retention=_build(_RETENTIONS, entry["retention"]),
-        reference=entry["citation"],
-    )
+    def toml(self) -> str:
+        """Return the preset as the text of a device file, to be changed and used as `device = "mine.toml"`."""
+        return as_toml(self.model, {k: getattr(self, k) for k in WORDS})
 
 
 @cache
@@ -64,9 +41,8 @@ def _load(section: str) -> Mapping[str, Preset]:
     text = (resources.files("devices") / "presets.json").read_text(encoding="utf-8")
     presets = {}
     for name, entry in json.loads(text)[section].items():
-        model = _device(entry) if section == "devices" else _build(_NOISES, entry["xi"])
-        words = {k: entry[k] for k in ("technology", "citation", "verified", "status", "notes")}
-        presets[name] = Preset(name=name, model=model, **words)
+        model = (device_from if section == "devices" else gate_from)(entry, name)
+        presets[name] = Preset(name=name, model=model, **{k: entry[k] for k in WORDS})
     return MappingProxyType(presets)
 
 
@@ -84,16 +60,22 @@ def _changed(model: Any, changes: dict[str, Any]) -> Any:
 def preset(name: str, **changes: Any) -> Device:
     """Return the published device called `name`, with `changes` to its fields: `preset("rram_wu2018", levels=16)`.
 
-    Raises ValueError for an unknown name or field, listing the known ones.
+    A name that ends in .toml is the path of a device file (`Preset.toml` makes one). Raises ValueError for an unknown name or
+    field, listing the known ones, or a file that describes no device; FileNotFoundError.
     """
-    model: Device = _changed(PRESETS[choice("device preset", name, PRESETS)].model, changes)
-    return model
+    if str(name).endswith(".toml"):
+        model: Any = device_from(read_table(name), name)
+    else:
+        model = PRESETS[choice("device preset", name, PRESETS)].model
+    changed: Device = _changed(model, changes)
+    return changed
 
 
 def gate(name: str, **changes: Any) -> ReadNoise:
     """Return the published gate called `name`, with `changes` to its fields: `gate("nsm_bernoulli", p=0.25)`.
 
-    Raises ValueError for an unknown name or field, listing the known ones.
+    A name that ends in .toml is the path of a gate file. Raises as `preset`.
     """
-    model: ReadNoise = _changed(GATES[choice("gate", name, GATES)].model, changes)
-    return model
+    model = gate_from(read_table(name), name) if str(name).endswith(".toml") else GATES[choice("gate", name, GATES)].model
+    changed: ReadNoise = _changed(model, changes)
+    return changed

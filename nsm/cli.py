@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from crossbar import packed
-from devices import GATES, PRESETS
+from crossbar import parallel
 from devices._checks import choice
+from nsm import cli_presets
 from nsm import demo as demonstration
 from nsm import plot as pictures
-from nsm.checkpoint import load, save, shipped
+from nsm.checkpoint import load, save
 from nsm.data import load_data
 from nsm.hardware import map_to_crossbar
 from nsm.infer import error_rate
@@ -33,6 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_presets.app, name="presets")
 console = Console()
 NETWORKS = {"nsm": nsm_mlp, "relu": relu_mlp, "stnn": stnn_mlp}
 
@@ -50,7 +51,7 @@ Settings = Annotated[
 def _use_threads(threads: int) -> None:
     torch.set_num_threads(threads)
     threadpool_limits(threads)
-    packed.set_threads(threads)
+    parallel.set_threads(threads)
 
 
 def _value(text: str) -> Any:
@@ -136,7 +137,9 @@ def _shown(value: Any) -> str:
 @app.command("map", epilog="Example: nsm map mnist_mlp --data mnist --set device.levels=16 --out chip")
 def map_command(
     network: Annotated[str, typer.Argument(help="Network file, or the name of a shipped one.")],
-    device: Annotated[str, typer.Option(help="Device preset, see `nsm presets`.")] = "fefet_jerry2017",
+    device: Annotated[
+        str, typer.Option(help="Device preset, see `nsm presets`, or a device file.")
+    ] = "fefet_jerry2017",
     gate: Annotated[str, typer.Option(help="Gate of the stochastic layers.")] = "nsm_bernoulli",
     settings: Settings = None,
     data: DataName = "digits",
@@ -238,30 +241,6 @@ def demo(
     _use_threads(threads)
     page = demonstration.run(out, workers=workers, seed=seed)
     console.print(f"done: open {page}")
-
-
-@app.command(epilog="Example: nsm presets fefet_jerry2017")
-def presets(name: Annotated[str | None, typer.Argument(help="Show this one whole.")] = None) -> None:
-    """List the published devices and gates, or show one with everything that is known of its numbers."""
-    known = {**PRESETS, **GATES}
-    if name is not None:
-        entry = known[choice("preset", name, known)]
-        for key, value in vars(entry).items():
-            console.print(f"{key}: {value}", highlight=False)
-        return
-    table = Table(title="devices and gates")
-    for column in ("name", "technology", "range", "levels", "read noise", "status"):
-        table.add_column(column, overflow="fold", no_wrap=column == "name")
-    for entry in PRESETS.values():
-        d: Any = entry.model
-        span = f"{d.g_min * 1e6:.3g} – {d.g_max * 1e6:.3g} µS"
-        noise = type(d.read_noise).__name__
-        table.add_row(entry.name, entry.technology, span, str(d.levels or "any"), noise, entry.status)
-    for entry in GATES.values():
-        table.add_row(entry.name, entry.technology, "gate", "", type(entry.model).__name__, entry.status)
-    console.print(table)
-    console.print("citation and doubts of one: nsm presets NAME")
-    console.print(f"shipped networks: {', '.join(shipped()) or 'none'}")
 
 
 def main() -> None:

@@ -2,13 +2,13 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from crossbar import Adc, Comparator, Hardware
+from crossbar import Adc, Comparator, Hardware, Wires
 from devices import gate, preset
 from devices._checks import choice, integer
 from nsm.checkpoint import load
@@ -28,7 +28,7 @@ images = 1000                      # of the test set, from its start (leave out:
 sampling = "moments"               # or "exact": every cell drawn on its own
 
 [hardware]
-device = "fefet_jerry2017"         # see: nsm presets
+device = "fefet_jerry2017"         # see: nsm presets; or a file: nsm presets export NAME > mine.toml
 gate = "nsm_bernoulli"
 gate_sharing = "pair"              # pair, cell, word_line
 mapping = "differential_pair"      # differential_pair, balanced_pair, reference_column
@@ -71,6 +71,14 @@ def flattened(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def _part(kind: Any, group: str, chosen: dict[str, Any]) -> Any:
+    """Return an optional part of the hardware from its own fields."""
+    missing = [f.name for f in fields(kind) if f.default is MISSING and f.name not in chosen]
+    if missing:
+        raise ValueError(f"{group} needs {' and '.join(f'{group}.{name}' for name in missing)} too")
+    return kind(**chosen)
+
+
 def build_hardware(options: Mapping[str, Any]) -> Hardware:
     """Return the hardware that dotted paths and their values describe; "device" is needed and names a preset.
 
@@ -80,15 +88,31 @@ def build_hardware(options: Mapping[str, Any]) -> Hardware:
     if "device" not in left:
         raise ValueError('the hardware needs a device: device = "fefet_jerry2017", or another of `nsm presets`')
     hardware = Hardware(device=preset(left.pop("device")), gate=gate(left.pop("gate", "nsm_bernoulli")))
-    for group, kind in (("adc", Adc), ("comparator", Comparator)):  # optional parts, from their own fields
+    for group, kind in (
+        ("adc", Adc),
+        ("comparator", Comparator),
+        ("wires", Wires),
+    ):  # optional parts, from their own fields
         chosen = {k.removeprefix(f"{group}."): left.pop(k) for k in list(left) if k.startswith(f"{group}.")}
         for name in chosen:
             choice(f"field of {kind.__name__}", name, kind.__dataclass_fields__)
         if chosen:
-            hardware = with_value(hardware, group, kind(**chosen))
+            hardware = with_value(hardware, group, _part(kind, group, chosen))
     for path in sorted(left, key=lambda p: p.count(".")):
         hardware = with_value(hardware, choice("hardware key", path, known_paths(hardware)), left[path])
     return hardware
+
+
+def _located(options: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the options with the names of device and gate files that lie in `folder` as paths."""
+
+    def located(value: Any) -> Any:
+        if isinstance(value, list):
+            return [located(v) for v in value]
+        is_file = isinstance(value, str) and value.endswith(".toml") and (folder / value).is_file()
+        return str(folder / value) if is_file else value
+
+    return {key: located(value) if key in ("device", "gate") else value for key, value in options.items()}
 
 
 def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
@@ -113,8 +137,8 @@ def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
     images = table.get("images")
     return Sweep(
         networks={key: load(path) for key, path in found.items()},
-        hardware=build_hardware(flattened(table.get("hardware", {}))),
-        axes=flattened(table.get("axes", {})),
+        hardware=build_hardware(_located(flattened(table.get("hardware", {})), folder)),
+        axes=_located(flattened(table.get("axes", {})), folder),
         data=choice(f"data in {name}", table.get("data", "digits"), LOADERS),
         samples=integer("samples", table.get("samples", 20), at_least=1),
         chips=integer("chips", table.get("chips", 3), at_least=1),

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from crossbar import Hardware, packed
+from crossbar import Hardware, parallel
 from crossbar.sampling import check_sampling
 from devices._checks import Floats, array, choice, integer, number
 from devices._rng import RNG, child, seed_number, seed_sequence
@@ -122,7 +122,7 @@ def run_task(
     with ExitStack() as limits:
         if threads is not None:
             limits.enter_context(threadpool_limits(threads))
-            limits.enter_context(packed.threads(threads))
+            limits.enter_context(parallel.threads(threads))
         mapped = map_to_crossbar(task.model, task.hardware, rng=seed, reprogrammed_scale=task.reprogrammed_scale)
         mapped.age(task.seconds)
         mapped.scale_conductances(task.gain)

@@ -20,6 +20,7 @@ from nsm.checkpoint import load, save
 from nsm.data import load_data
 from nsm.hardware import map_to_crossbar
 from nsm.infer import error_rate
+from nsm.netlists import write_netlists
 from nsm.networks import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.spec import SAMPLE, build_hardware, read_sweep
 from nsm.sweep import collect, read_rows, worker_pool
@@ -146,6 +147,7 @@ def map_command(
     samples: Annotated[int, typer.Option(help="Noisy passes per image.", min=1)] = 20,
     images: Annotated[int, typer.Option(help="Test images to read.", min=1)] = 1000,
     out: Annotated[Path | None, typer.Option(help="Folder for report.csv, cost.csv and the chip's pictures.")] = None,
+    spice: Annotated[Path | None, typer.Option(help="Folder for a netlist of every tile, which ngspice runs.")] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,
     threads: Threads = 2,
@@ -178,6 +180,8 @@ def map_command(
         chip.cost().to_csv(out / "cost.csv", index=False)
         demonstration.draw_chip(chip, model, x, out)
         console.print(f"report, cost and pictures are in {out}")
+    if spice is not None:
+        console.print(f"{len(write_netlists(chip, spice))} netlists are in {spice}")
 
 
 @app.command(epilog="Example: nsm sweep --example > levels.toml; nsm sweep levels.toml --out levels.csv --workers 2")

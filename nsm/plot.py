@@ -55,21 +55,24 @@ AXIS_LABELS = {
     "gate.p": "probability p that a gate conducts",
     "adc.bits": "converter bits of the last layer",
     "gate_sharing": "one gate per",
+    "wires.r_row": "word-line resistance [Ω per segment]",
+    "wires.r_col": "bit-line resistance [Ω per segment]",
+    "tile_shape": "tile (word lines, bit lines)",
 }
 
 
 Draw = TypeVar("Draw", bound=Callable[..., Axes])
 
 
-def _styled(draw: Draw) -> Draw:
+def styled(draw: Draw) -> Draw:
     """Run a drawing function in the house style, whatever the user's own settings."""
 
     @functools.wraps(draw)
-    def styled(*args: Any, **options: Any) -> Axes:
+    def in_style(*args: Any, **options: Any) -> Axes:
         with mpl.rc_context(STYLE):
             return draw(*args, **options)
 
-    return styled  # type: ignore[return-value]
+    return in_style  # type: ignore[return-value]
 
 
 def figure(size: tuple[float, float] = COLUMN) -> tuple[Figure, Axes]:
@@ -107,7 +110,7 @@ def _scale_x(ax: Axes, values: Floats) -> None:
             ax.minorticks_off()
 
 
-@_styled
+@styled
 def plot_error_rate(rows: pd.DataFrame, *, x: str, group: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw test error [%] over the column `x`, one line per value of the column `group`; return the Axes.
 
@@ -157,7 +160,7 @@ def plot_error_rate(rows: pd.DataFrame, *, x: str, group: str | None = None, ax:
     return ax
 
 
-@_styled
+@styled
 def plot_conductance_map(chip: MappedNetwork, *, layer: int = 0, ax: Axes | None = None) -> Axes:
     """Draw the conductances of the positive cells of one mapped layer [µS], word lines down, bit lines across."""
     if ax is None:
@@ -175,7 +178,7 @@ def plot_conductance_map(chip: MappedNetwork, *, layer: int = 0, ax: Axes | None
     return ax
 
 
-@_styled
+@styled
 def plot_weight_error(chip: MappedNetwork, weights: Sequence[ArrayLike], *, ax: Axes | None = None) -> Axes:
     """Draw the histogram of programmed minus wanted weights, one line per layer, in % of the layer's largest weight.
 
@@ -201,7 +204,7 @@ def plot_weight_error(chip: MappedNetwork, weights: Sequence[ArrayLike], *, ax: 
     return ax
 
 
-@_styled
+@styled
 def plot_firing_probability(
     chip: MappedNetwork,
     x: ArrayLike,

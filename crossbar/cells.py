@@ -21,7 +21,6 @@ from crossbar.sampling import (
     is_collapsed,
     moment_matrices,
     per_output,
-    square_sums,
 )
 from crossbar.span import Span, draws
 from devices import NoNoise
@@ -62,7 +61,7 @@ class Cells:
         self._step = step  # of the grid on which conductances may lie, 0 for none
         self._states = states  # of gates and cells, carried from read to read and from one Cells to the next
         self._matrices: dict[bool, MomentMatrices] = {}
-        self._mean_tables: dict[bool, DigitTables] = {}
+        self._tables: dict[str, DigitTables] = {}  # of the matrices of moments, made when first needed
 
     def matrices(self, *, gated: bool = True) -> MomentMatrices:
         """Return mean and variances of a read of each pair in weight units, with the gates or as if all were open."""
@@ -118,18 +117,32 @@ class Cells:
         """Spacing in weight units of the grid on which conductances and the middles between them lie, 0 for none."""
         return self._step / 2 / self.siemens_per_weight
 
-    def _means(self, x: Inputs, *, gated: bool = True) -> Floats:
-        """Return x @ mean (rows, bit lines), the same for a row whatever its batch where its inputs are −1, 0, +1."""
-        if gated not in self._mean_tables:
-            gate_mean, _ = gate_moments(self.hardware) if gated else (1.0, 0.0)
-            tables = digit_tables([self.matrices(gated=gated).mean], self._half_step * gate_mean, SUMMED_DIGITS)
-            self._mean_tables[gated] = tables[0]
+    def _product(self, x: Inputs, name: str, matrix: Floats, step: float = 0.0, *, square: bool = False) -> Floats:
+        """Return x @ matrix (rows, columns), or x² @ matrix; the same for a row of −1, 0, +1 whatever the batch it is in."""
         if not x.whole.any():
-            return x.floats @ self.matrices(gated=gated).mean
-        mean = gated_sums(self._mean_tables[gated], x.packed, Span(0, len(x)))
+            return (x.floats**2 if square else x.floats) @ matrix
+        if name not in self._tables:
+            self._tables[name] = digit_tables([matrix], step, SUMMED_DIGITS)[0]
+        packed = x.packed.absolute() if square else x.packed
+        sums = gated_sums(self._tables[name], packed, Span(0, len(x)))
         if not x.whole.all():
-            mean[~x.whole] = x.floats[~x.whole] @ self.matrices(gated=gated).mean
-        return mean
+            others = x.floats[~x.whole]
+            sums[~x.whole] = (others**2 if square else others) @ matrix
+        return sums
+
+    def _means(self, x: Inputs, *, gated: bool = True) -> Floats:
+        """Return x @ mean (rows, bit lines)."""
+        gate_mean, _ = gate_moments(self.hardware) if gated else (1.0, 0.0)
+        return self._product(x, f"mean {gated}", self.matrices(gated=gated).mean, self._half_step * gate_mean)
+
+    def _variances(self, x: Inputs, *, gated: bool = True) -> tuple[Floats, Floats]:
+        """Return x² @ own and x² @ shared, one row of each for all where every input is ±1."""
+        m, rows = self.matrices(gated=gated), Inputs(np.ones((1, x.shape[1]), dtype=bool)) if x.all_signs else x
+        own, shared = (
+            self._product(rows, f"{name} {gated}", v, square=True) if v.any() else np.zeros((1, v.shape[1]))
+            for name, v in (("own", m.own), ("shared", m.shared))
+        )
+        return np.maximum(own, 0), np.maximum(shared, 0)
 
     def path(self, sampling: str = "exact") -> str:
         """Return how reads of inputs −1, 0, +1 are drawn: one normal per output, packed bits, or cell by cell."""
@@ -160,8 +173,8 @@ class Cells:
             hardware, span = hardware.ungated(), span.each()
         if sampling == "moments" or is_collapsed(hardware):
             gated = hardware is self.hardware
-            matrices, mean = self.matrices(gated=gated), self._means(x, gated=gated)
-            return draw_collapsed(x, mean, matrices, self.reference_of, span, child(seed, 1))
+            mean, variances = self._means(x, gated=gated), self._variances(x, gated=gated)
+            return draw_collapsed(mean, *variances, self.reference_of, span, child(seed, 1))
         if self._sides is None or not x.whole.any():
             return self._read_cells(x, span, hardware, child(seed, 2))
         u = self._read_packed(x.packed, span, child(seed, 3))
@@ -201,5 +214,6 @@ class Cells:
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, bit lines) in weight units, for x (reads, word lines)."""
         rows = Inputs.checked("x", x, self.lines)
-        mean, variance = self._means(rows), square_sums(rows, self.matrices().total(self.reference_of))
+        mean, (own, shared) = self._means(rows), self._variances(rows)
+        variance = own if self.reference_of is None else own + shared[:, self.reference_of]
         return mean, np.repeat(variance, len(mean), axis=0) if len(variance) < len(mean) else variance

@@ -139,33 +139,25 @@ def gate_word_lines(
     return Inputs(gated), source.after()
 
 
-def square_sums(x: Inputs, variance: Floats) -> Floats:
-    """Return x² @ variance (rows, columns), or one row that stands for all where every input is ±1."""
-    return variance.sum(axis=0, keepdims=True) if x.all_signs else x.floats**2 @ variance
+def draw_collapsed(
+    mean: Floats, own: Floats, shared: Floats, reference_of: Columns, span: Span, seed: np.random.SeedSequence
+) -> Floats:
+    """Return one normal per output for every read of the span, (reads, outputs).
+
+    mean: of each row of inputs. own, shared: variances, of each row or (1, columns) for all, of outputs and of references.
+    """
+    u = mean if span.repeats == span.locations == 1 else mean[span.rows]
+    if own.any():
+        u += _of_reads(np.sqrt(own), span) * draws(span, u.shape[1], child(seed, 0))
+    if reference_of is not None and shared.any():
+        spread = _of_reads(np.sqrt(shared), span)
+        u += (spread * draws(span, spread.shape[1], child(seed, 1)))[:, reference_of]
+    return u
 
 
 def _of_reads(rows: Floats, span: Span) -> Floats:
     """Return what belongs to each read; one row stands for all."""
     return rows if len(rows) == 1 else rows[span.rows]
-
-
-def draw_collapsed(
-    x: Inputs,
-    mean: Floats,
-    matrices: MomentMatrices,
-    reference_of: Columns,
-    span: Span,
-    seed: np.random.SeedSequence,
-) -> Floats:
-    """Return one normal per output for every read of the span, (reads, outputs); mean: of each row of x."""
-    u = mean if span.repeats == span.locations == 1 else mean[span.rows]
-    if matrices.own.any():
-        spread = np.sqrt(square_sums(x, matrices.own))
-        u += _of_reads(spread, span) * draws(span, u.shape[1], child(seed, 0))
-    if reference_of is not None and matrices.shared.any():
-        spread = _of_reads(np.sqrt(square_sums(x, matrices.shared)), span)
-        u += (spread * draws(span, spread.shape[1], child(seed, 1)))[:, reference_of]
-    return u
 
 
 class _Source:

@@ -125,7 +125,7 @@ def test_the_installed_command_ends_in_one_line_and_status_2(tmp_path):
         ("plot levels.toml --x gain --out a.bmp", "unknown figure format '.bmp'"),
         ("plot levels.toml --x gain --out no/a.png", "cannot write no/a.png: the folder no does not exist"),
         ("plot levels.toml --x gain --out a.png", "levels.toml is not a CSV of sweep rows"),
-        ("presets fefet_jery2017", "unknown preset 'fefet_jery2017'; did you mean 'fefet_jerry2017'?"),
+        ("presets show fefet_jery2017", "unknown preset 'fefet_jery2017'; did you mean 'fefet_jerry2017'?"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_status_2(line, message, run, folder):
@@ -236,7 +236,7 @@ def test_presets_lists_all_and_shows_one(run):
     assert status == 0
     for name in (*PRESETS, *GATES):
         assert name in out
-    status, out, _ = run("presets fefet_jerry2017")
+    status, out, _ = run("presets show fefet_jerry2017")
     assert status == 0
     entry = PRESETS["fefet_jerry2017"]
     for text in (entry.citation, entry.status):

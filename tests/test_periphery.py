@@ -121,7 +121,7 @@ BAD = [
     (lambda: hardware(mapping=DifferentialPair), r"Hardware\.mapping = <class .*> is not a Mapping"),
     (lambda: hardware(comparator=None), r"Hardware\.comparator = None is not a Comparator"),
     (lambda: hardware(adc=8), r"Hardware\.adc = 8 is not an Adc or None"),
-    (lambda: hardware(wires=1.0), r"Hardware\.wires must be None: line resistance is not simulated in this version"),
+    (lambda: hardware(wires=1.0), r"Hardware\.wires = 1\.0 is not a Wires or None"),
     (
         lambda: hardware(gate_sharing="pairs"),
         r"unknown gate_sharing 'pairs'; did you mean 'pair'\? Known: pair, cell, word_line",

@@ -88,7 +88,7 @@ def test_axes_are_labelled_with_units():
 def test_every_labelled_axis_exists():
     paths = [*CHIP_AXES, *known_paths(demo_hardware()), "adc.bits"]
     power_law = ["device.read_noise.coefficient", "device.read_noise.gamma"]
-    assert {*AXIS_LABELS} <= {*paths, *power_law}
+    assert {*AXIS_LABELS} <= {*paths, *power_law, "wires.r_row", "wires.r_col"}
     assert {axis.path for axis in AXES} <= {*AXIS_LABELS}
 
 

@@ -64,15 +64,16 @@ def _on_grid(values: Floats, step: float, size: float) -> tuple[NDArray[np.int64
         return np.ones(values.shape, np.int64), 0.0, (low + high) / 2
     if step <= 0:
         return None
-    q, k0 = _whole(values, step, size), 0.0
+    q = _whole(values, step, size)
     if q is None:
         q = _whole(values - low, step, size)
         if q is None:
             return None
-        middle = int(q.max()) // 2
-        q, k0 = q - middle, low / step + middle
+        divisor = max(int(np.gcd.reduce(q, axis=None)), 1)
+        middle = int(q.max()) // divisor // 2
+        return q // divisor - middle, low / (step * divisor) + middle, step * divisor
     divisor = max(int(np.gcd.reduce(q, axis=None)), 1)
-    return q // divisor, k0 / divisor, step * divisor
+    return q // divisor, 0.0, step * divisor
 
 
 def digit_tables(matrices: Sequence[Floats], step: float, digits: int) -> list[DigitTables]:

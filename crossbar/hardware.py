@@ -29,7 +29,8 @@ class Hardware:
     bias: "word_line" (ungated extra word lines, programmed like weights: follows a common gain) or "reference" (an
     exact comparator current: does not). copy: the ungated deterministic path with gain a_i: "programmed" (with the
     device's own error and noise), "ideal", or "none" (then every a_i must be 0).
-    read_period [s] between reads. read_voltage [V]: an input of size one.
+    read_period [s] between reads. read_voltage [V]: an input of size one. temperature [K] of the cells when they are read, by
+    the device's `temperature_law`.
     wires: resistance of the lines of every tile (None: none). compensate_wires: program conductances whose currents behind
     the wires are the wanted ones, as far as the range goes.
     Raises ValueError for a wrong kind, name, or number.
@@ -48,6 +49,7 @@ class Hardware:
     copy: str = "programmed"
     read_period: float = 1e-6
     read_voltage: float = 0.1
+    temperature: float = 300.0
 
     def __post_init__(self) -> None:
         kinds = {"device": Device, "gate": ReadNoise, "mapping": Mapping, "comparator": Comparator}
@@ -70,6 +72,7 @@ class Hardware:
         )
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")
+        number("Hardware.temperature", self.temperature, above=0, unit="K")
         ends = np.array([self.device.g_min, self.device.g_max])
         if any(np.ptp(moment) > 1e-12 for moment in self.gate.moments(ends)):
             raise ValueError(

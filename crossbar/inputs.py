@@ -18,7 +18,8 @@ class Inputs:
     @classmethod
     def checked(cls, name: str, x: ArrayLike, word_lines: int) -> "Inputs":
         """Return x (rows, word lines) as inputs, or raise ValueError: no array of numbers, a wrong shape, NaN."""
-        inputs = cls(real_array(name, x, shape=(None, word_lines)))
+        values = real_array(name, x, shape=(None, word_lines))
+        inputs = cls(values.astype(np.int8) if values.dtype == bool else values)  # a user's True is 1, False 0
         if not inputs.whole.all():
             finite(name, inputs.floats)
         return inputs

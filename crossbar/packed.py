@@ -103,6 +103,8 @@ def gated_sums(
     Without a seed nothing is drawn: every m is 1. scaled=False: in the matrix's own unit.
     """
     out = np.empty((span.reads, matrix.columns))
+    if not out.size:
+        return out
     p_bits = _UNGATED if seed is None else gate_bits(p)
     key = np.zeros(2, np.uint64) if seed is None else seed.generate_state(2, np.uint64).astype(np.uint64)
     assert p_bits is not None

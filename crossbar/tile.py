@@ -62,7 +62,8 @@ class Tile:
     def _refresh(self) -> None:
         device = self.hardware.device
         aged = [device.age(g, self.seconds, rng=stream(self._seed, 1, i)) for i, g in enumerate(self._programmed)]
-        self.g_pos, self.g_neg = (self.hardware.gate.in_series(self.gain * g) for g in aged)
+        warm = [g * device.temperature_law.factor(g, self.hardware.temperature) for g in aged]
+        self.g_pos, self.g_neg = (self.hardware.gate.in_series(self.gain * g) for g in warm)
         self._conductances: Conductances | None = None
         self._cells: Cells | None = None
 
@@ -90,8 +91,9 @@ class Tile:
         if self.hardware.wires is not None:
             return 0.0
         ends = np.array([device.g_min, device.g_max])
-        in_line = np.array_equal(self.hardware.gate.in_series(ends), ends)
-        on_grid = isinstance(device.write, IdealWrite) and isinstance(device.retention, NoDrift) and in_line
+        seen = self.hardware.gate.in_series(ends * device.temperature_law.factor(ends, self.hardware.temperature))
+        still = isinstance(device.retention, NoDrift) and np.array_equal(seen, ends)
+        on_grid = isinstance(device.write, IdealWrite) and still
         return self.gain * device.step if on_grid else 0.0
 
     @property

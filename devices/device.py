@@ -7,8 +7,10 @@ import numpy as np
 from devices._checks import Floats, array, integer, number
 from devices._rng import RNG, generator
 from devices.faults import Faults, NoFaults
+from devices.pulses import PulseResponse
 from devices.read_noise import NoNoise, ReadNoise
 from devices.retention import NoDrift, Retention
+from devices.temperature import NoTemperature, TemperatureLaw
 from devices.write import IdealWrite, WriteModel
 
 
@@ -17,8 +19,9 @@ class Device:
     """A cell with conductances in [g_min, g_max] [S], `levels` of them on an even grid (None: any), and its models.
 
     write: programming error, drawn once per chip. read_noise: ξ of every read. retention: drift after programming.
-    faults: stuck cells, drawn once per chip. reference: citation. Raises ValueError for g_min < 0, g_min ≥ g_max,
-    fewer than two levels, or a slot that holds the wrong kind of model.
+    faults: stuck cells, drawn once per chip. temperature_law: conductance over temperature. pulses: response to programming
+    pulses, None where not known; `write` does not depend on it. reference: citation. Raises ValueError for g_min < 0,
+    g_min ≥ g_max, fewer than two levels, or a slot that holds the wrong kind of model.
     """
 
     g_min: float
@@ -28,6 +31,8 @@ class Device:
     read_noise: ReadNoise = field(default_factory=NoNoise)
     retention: Retention = field(default_factory=NoDrift)
     faults: Faults = field(default_factory=NoFaults)
+    temperature_law: TemperatureLaw = field(default_factory=NoTemperature)
+    pulses: PulseResponse | None = None
     reference: str = ""
 
     def __post_init__(self) -> None:
@@ -38,9 +43,11 @@ class Device:
         if self.levels is not None:
             integer("Device.levels", self.levels, at_least=2)
         slots = {"write": WriteModel, "read_noise": ReadNoise, "retention": Retention, "faults": Faults}
-        for slot, kind in slots.items():
+        for slot, kind in (slots | {"temperature_law": TemperatureLaw}).items():
             if not isinstance(getattr(self, slot), kind):
                 raise ValueError(f"Device.{slot} = {getattr(self, slot)!r} is not a {kind.__name__}")
+        if self.pulses is not None and not isinstance(self.pulses, PulseResponse):
+            raise ValueError(f"Device.pulses = {self.pulses!r} is not a PulseResponse or None")
 
     @property
     def on_off_ratio(self) -> float:

@@ -76,6 +76,8 @@ def gate(name: str, **changes: Any) -> ReadNoise:
 
     A name that ends in .toml is the path of a gate file. Raises as `preset`.
     """
-    model = gate_from(read_table(name), name) if str(name).endswith(".toml") else GATES[choice("gate", name, GATES)].model
+    model = (
+        gate_from(read_table(name), name) if str(name).endswith(".toml") else GATES[choice("gate", name, GATES)].model
+    )
     changed: ReadNoise = _changed(model, changes)
     return changed

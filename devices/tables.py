@@ -14,8 +14,15 @@ from typing import Any
 import tomli_w
 
 from devices._checks import choice
+from devices.cycling import SetResetVariability
 from devices.device import Device
+from devices.domains import DomainSwitching, Gb2Activation, NormalActivation
+from devices.drift import ClippedLog, PowerLawDrift, TabulatedRelaxation
 from devices.faults import NoFaults, StuckCells
+from devices.fefet import DomainWrite, FeFet, ThresholdNoise
+from devices.flicker import FlickerNoise
+from devices.published_noise import PcmFlicker, PcmReadNoise, SonosReadNoise
+from devices.pulses import NonlinearPulses
 from devices.read_noise import (
     BlankOut,
     GaussianNoise,
@@ -27,7 +34,21 @@ from devices.read_noise import (
     ReadNoise,
 )
 from devices.retention import LogTimeDrift, NoDrift
-from devices.write import IdealWrite, StateDependentError
+from devices.selector import StochasticSelector
+from devices.step_pulses import (
+    ConstantPulses,
+    ExpStepPulses,
+    LinearPulses,
+    PiecewisePulses,
+    PowerPulses,
+    SoftBoundsPulses,
+)
+from devices.telegraph import FixedTime, LognormalTime, LogUniformTime, TelegraphNoise, TrapEnsemble
+from devices.temperature import ActivatedTemperature, MetallicTemperature, MixedTemperature, NoTemperature
+from devices.thermal import ThermalShotNoise
+from devices.verify import WriteVerify
+from devices.wear import WearOut
+from devices.write import IdealWrite, SaturatingError, StateDependentError
 
 WORDS = ("technology", "citation", "verified", "status", "notes")  # what is said of a device's numbers
 
@@ -43,7 +64,13 @@ KINDS: Mapping[str, type] = {
     kind_of(c): c
     for c in (
         *(NoNoise, BlankOut, GaussianNoise, LognormalNoise, PowerLawNoise, LogConductanceNoise, Product),
-        *(IdealWrite, StateDependentError, NoDrift, LogTimeDrift, NoFaults, StuckCells),
+        *(TelegraphNoise, TrapEnsemble, LogUniformTime, LognormalTime, FixedTime, FlickerNoise, PcmFlicker),
+        *(ThermalShotNoise, PcmReadNoise, SonosReadNoise, ThresholdNoise, FeFet, StochasticSelector),
+        *(IdealWrite, StateDependentError, SaturatingError, SetResetVariability, WriteVerify, DomainWrite),
+        *(DomainSwitching, NormalActivation, Gb2Activation),
+        *(NonlinearPulses, ConstantPulses, LinearPulses, SoftBoundsPulses, ExpStepPulses, PowerPulses, PiecewisePulses),
+        *(NoDrift, LogTimeDrift, PowerLawDrift, ClippedLog, TabulatedRelaxation, NoFaults, StuckCells, WearOut),
+        *(NoTemperature, MetallicTemperature, ActivatedTemperature, MixedTemperature),
     )
 }
 

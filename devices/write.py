@@ -31,12 +31,20 @@ class IdealWrite(WriteModel):
         return np.array(target, dtype=np.float64)
 
 
+class NormalError(WriteModel):
+    """A normal programming error: what is left to say is its size. A draw below zero is clipped to 0 S."""
+
+    def program(self, target: Floats, *, rng: np.random.Generator) -> Floats:
+        g = np.asarray(target, dtype=np.float64)
+        return np.maximum(g + self.sigma(g) * rng.standard_normal(g.shape), 0)
+
+
 @dataclass(frozen=True, kw_only=True)
-class StateDependentError(WriteModel):
+class StateDependentError(NormalError):
     """Normal programming error whose size depends on the target: σ(g) = scale · Σ_k c_k (g/g_ref)^k [S], floored at 0.
 
     `coefficients` c_k [S] in ascending powers, `g_ref` [S]; `scale` multiplies the published error and is there to be
-    swept. A draw below zero is clipped to 0 S. The form of the published fits of Wan 2022, Milo 2021 and Falcone 2025.
+    swept. The form of the published fits of Wan 2022, Milo 2021 and Falcone 2025.
     """
 
     coefficients: tuple[float, ...]
@@ -56,6 +64,22 @@ class StateDependentError(WriteModel):
         polynomial = np.polynomial.polynomial.polyval(np.asarray(target, float) / self.g_ref, self.coefficients)
         return self.scale * np.maximum(polynomial, 0)
 
-    def program(self, target: Floats, *, rng: np.random.Generator) -> Floats:
-        g = np.asarray(target, dtype=np.float64)
-        return np.maximum(g + self.sigma(g) * rng.standard_normal(g.shape), 0)
+
+@dataclass(frozen=True, kw_only=True)
+class SaturatingError(NormalError):
+    """Normal programming error that saturates: σ(g) = scale · largest · (1 − e^(−g/g_ref)) [S].
+
+    `largest` [S], `g_ref` [S]; `scale` is there to be swept. The form published for SONOS cells (Agrawal et al. IEDM 2022).
+    """
+
+    largest: float
+    g_ref: float
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        number("SaturatingError.largest", self.largest, at_least=0, unit="S")
+        number("SaturatingError.g_ref", self.g_ref, above=0, unit="S")
+        number("SaturatingError.scale", self.scale, at_least=0)
+
+    def sigma(self, target: Floats) -> Floats:
+        return np.asarray(-self.scale * self.largest * np.expm1(-np.asarray(target, float) / self.g_ref))

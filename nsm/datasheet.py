@@ -93,7 +93,7 @@ def _factors(noise: ReadNoise, ax: Axes) -> None:
 def _pulses(device: Device, ax: Axes) -> None:
     """Conductance over potentiating, then depressing pulses."""
     assert device.pulses is not None
-    up, down = device.pulses.curve()
+    up, down = device.pulses.curve(device.levels or 100)
     n = np.arange(len(up))
     ax.plot(n, 1e6 * up, color=COLOURS[0], label="potentiation")
     ax.plot(n[-1] + np.arange(len(down)), 1e6 * down, color=COLOURS[1], label="depression")

@@ -9,33 +9,40 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy.stats import binom, chi2, norm, poisson
-from test_packed import mask_words
+from test_packed import mask_bytes
 
+from crossbar.packed import drawn_p
 from crossbar.span import Span
 
 ALPHA = 1e-3  # once for each of the few batteries run; a defect shows at 1e-9 and below
-GROUPS, WORDS, COLUMNS = 24, 4, 64  # 24 · 64 reads of 256 inputs and 64 columns: 25 million bits
+BLOCKS, LANES, OCTETS, COLUMNS = 48, 8, 32, 32  # 48 · 64 reads of 256 inputs and 32 columns: 25 million bits
+DRAWS = COLUMNS * OCTETS  # of each lane: for each column, for each octet of inputs
 KEY = np.random.SeedSequence(0)
 
 
-def lanes(key, *, warm_up=18, lane=lambda column, group: column << 32 | group, running=True):
-    """The slow twin's SFC64 in all lanes at once: words (groups, draws, columns). The defaults are the kernel's."""
-    number = np.array([[lane(j, g) for j in range(COLUMNS)] for g in range(GROUPS)], dtype=np.uint64)
+def lanes(key, *, warm_up=18, lane=lambda block, lane: 8 * block + lane, counting=True):
+    """The slow twin's SFC64 in all lanes at once: words (blocks, draws, lanes). The defaults are the kernel's."""
+    number = np.array([[lane(block, i) for i in range(LANES)] for block in range(BLOCKS)], dtype=np.uint64)
     a, b, c = np.full_like(number, key[0]), np.full_like(number, key[1]), number
-    words = np.empty((GROUPS, 64 * WORDS, COLUMNS), dtype=np.uint64)
-    for draw in range(-warm_up, 64 * WORDS):
-        word = a + b + np.uint64(draw + warm_up + 1 if running else 1)
+    words = np.empty((BLOCKS, DRAWS, LANES), dtype=np.uint64)
+    for draw in range(-warm_up, DRAWS):
+        word = a + b + np.uint64(draw + warm_up + 1 if counting else 1)
         a, b, c = b ^ (b >> 11), c + (c << 3), (c << 24 | c >> 40) + word
         if draw >= 0:
             words[:, draw] = word
     return words
 
 
+def in_drawing_order(masks):
+    """Bytes of masks (reads, octets, columns) as words (blocks, columns, octets, lanes): byte k of a lane's k-th read."""
+    by_lane = masks.reshape(-1, LANES, 8, *masks.shape[1:])
+    return np.ascontiguousarray(by_lane.transpose(0, 4, 3, 1, 2)).view("<u8")[..., 0]
+
+
 def kernel(seed):
-    """The words behind the masks of p = ½ in the order in which each lane draws them, (groups, draws, columns)."""
-    masks = mask_words(seed, Span(0, 64 * GROUPS), 64 * WORDS, COLUMNS, 0.5)
-    runs = masks.reshape(GROUPS, 16, 4, WORDS, COLUMNS).swapaxes(2, 3)  # four reads of a word, then the next word
-    return runs.reshape(GROUPS, 64 * WORDS, COLUMNS)
+    """The words behind the masks of p = ½ in the order in which each lane draws them, (blocks, draws, lanes)."""
+    masks = mask_bytes(seed, Span(0, 64 * BLOCKS), 8 * OCTETS, COLUMNS, 0.5)
+    return in_drawing_order(masks).reshape(BLOCKS, DRAWS, LANES)
 
 
 def bits(words):
@@ -61,18 +68,17 @@ def goodness(counts, expected):
 
 
 def ones(words):
-    """Frequency of ones: overall, per bit position, per draw since seeding, per column."""
+    """Frequency of ones: overall, per bit position, per draw since seeding, per lane."""
     weight = np.bitwise_count(words).astype(float) - 32
     by_position = bits(words).sum(axis=0, dtype=float) / np.sqrt(words.size)
-    groups, draws, columns = words.shape
-    by_draw = weight.sum(axis=(0, 2)) / np.sqrt(16 * groups * columns)
-    by_column = weight.sum(axis=(0, 1)) / np.sqrt(16 * groups * draws)
+    by_draw = weight.sum(axis=(0, 2)) / np.sqrt(16 * BLOCKS * LANES)
+    by_lane = weight.sum(axis=1).ravel() / np.sqrt(16 * DRAWS)
     total = weight.sum() / np.sqrt(16 * words.size)
-    return [2 * norm.sf(abs(total)), *(p for z in (by_position, by_draw, by_column) for p in sum_of_squares(z))]
+    return [2 * norm.sf(abs(total)), *(p for z in (by_position, by_draw, by_lane) for p in sum_of_squares(z))]
 
 
 def within_a_word(words):
-    """Correlation of every two bits of a word, 2,016 pairs."""
+    """Correlation of every two bits of a word, 2,016 pairs: of eight reads, a byte each, and eight inputs, a bit each."""
     b = bits(words)
     return sum_of_squares((b.T @ b)[np.triu_indices(64, 1)] / np.sqrt(len(b)))
 
@@ -87,16 +93,18 @@ def between(a, b):
 
 
 def neighbours(words):
-    """Correlation with the next column, word, read and group; and of the very first words after seeding."""
-    runs = words.reshape(GROUPS, 16, WORDS, 4, COLUMNS)
+    """Correlation with the next column, octet, lane and block; and of the very first words after seeding."""
+    masks = words.reshape(BLOCKS, COLUMNS, OCTETS, LANES)
     pairs = [
+        (masks[:, :-1], masks[:, 1:]),  # columns
+        (masks[:, :, :-1], masks[:, :, 1:]),  # octets
+        (masks[:, :-1, -1], masks[:, 1:, 0]),  # the last octet of a column and the first of the next
         (words[:, :, :-1], words[:, :, 1:]),  # lanes
-        (runs[:, :, :-1], runs[:, :, 1:]),  # words of a read
-        (runs[:, :, :, :-1], runs[:, :, :, 1:]),  # reads of a run
-        (runs[:, :-1, :, -1], runs[:, 1:, :, 0]),  # the last read of a run and the first of the next
-        (words[:-1], words[1:]),  # the same draw of the next group
-        (words[:-1, -8:], words[1:, :8]),  # across a group's end
-        (words[:-1, :4], words[1:, :4]),  # the first words of neighbouring groups
+        (words[:-1], words[1:]),  # blocks
+        (words[:-1, :, -1], words[1:, :, 0]),  # the last lane of a block and the first of the next
+        (words[:-1, :, 1:], words[1:, :, :-1]),  # a block and a lane apart
+        (words[:-1, -8:], words[1:, :8]),  # across a block's end
+        (words[:-1, :4], words[1:, :4]),  # the first words of neighbouring blocks
         (words[:, :4, :-1], words[:, :4, 1:]),  # the first words of neighbouring lanes
     ]
     return [p for a, b in pairs for p in between(a, b)]
@@ -117,9 +125,9 @@ def gaps(words):
     """Gaps between words whose lowest (and highest) five bits are 0, along each lane: geometric."""
     p, result = 1 / 32, []
     for digits in (words & np.uint64(31), words >> np.uint64(59)):
-        group, column, draw = np.nonzero(digits.swapaxes(1, 2) == 0)
-        lane = group * COLUMNS + column
-        start = draw[:-1] < 64 * WORDS - 96  # gaps up to 95 fit into the lane: those that count are not cut short
+        block, number, draw = np.nonzero(digits.swapaxes(1, 2) == 0)
+        lane = block * LANES + number
+        start = draw[:-1] < DRAWS - 96  # gaps up to 95 fit into the lane: those that count are not cut short
         gap = np.where(lane[1:] == lane[:-1], np.diff(draw), 96)[start]
         counts = np.bincount(np.minimum(gap, 96), minlength=97)[1:]
         law = p * (1 - p) ** np.arange(95)
@@ -131,7 +139,7 @@ def hamming_weights(words):
     """As PractRand's BCFN: classes of the weights of four consecutive words of a lane, against independence."""
     classes = np.digitize(np.bitwise_count(words), [30, 33, 35])
     law = np.diff(binom.cdf([-1, 29, 32, 34, 64], 64, 0.5))
-    four = classes.reshape(GROUPS, -1, 4, COLUMNS)
+    four = classes.reshape(BLOCKS, -1, 4, LANES)
     index = np.ravel_multi_index(tuple(np.moveaxis(four, 2, 0)), (4,) * 4).ravel()
     expected = np.array([np.prod(law[list(c)]) for c in product(range(4), repeat=4)]) * len(index)
     return [goodness(np.bincount(index, minlength=256), expected)]
@@ -169,9 +177,11 @@ def ranks(matrices):
 
 
 def binary_ranks(words):
-    """64 consecutive words of a lane, and one word of 64 lanes, as matrices: full rank .2888, one less .5776."""
+    """64 consecutive words of a lane, and masks of 64 reads and 64 inputs, as matrices: full rank .2888, one less .5776."""
+    reads = words.reshape(BLOCKS, COLUMNS, OCTETS // 8, 8, LANES).view("u1").reshape(BLOCKS, COLUMNS, -1, 8, 64)
+    of_reads = np.ascontiguousarray(reads.swapaxes(3, 4)).view("<u8")
     result = []
-    for matrices in (words[:, :64].swapaxes(1, 2), words[:, ::4]):
+    for matrices in (words[:, :256].swapaxes(1, 2), of_reads[:, ::2]):
         rank = ranks(matrices.reshape(-1, 64))
         law = np.array([0.2887880951, 0.5775761902, 0.1283502645])  # ranks 64, 63, 62 of large matrices
         counts = np.array([(rank == r).sum() for r in (64, 63, 62)])
@@ -193,6 +203,8 @@ def smallest(words, tests=TESTS):
 def test_the_kernel_draws_the_lanes_of_this_file():
     key = KEY.generate_state(2, np.uint64)
     np.testing.assert_array_equal(kernel(KEY), lanes(key))
+    for other in ({"warm_up": 17}, {"counting": False}):
+        assert (lanes(key) != lanes(key, **other)).mean() > 0.999
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -201,27 +213,76 @@ def test_the_kernels_bits_pass_the_battery(seed):
     assert p > ALPHA, f"{name}: {p:.1e}"
 
 
-def test_neighbouring_seeds_share_nothing():
-    words = [kernel(np.random.SeedSequence(seed)) for seed in (0, 1, 2)]
-    # Also keys that differ in one bit alone, which no SeedSequence hands out on purpose.
-    key = KEY.generate_state(2, np.uint64)
-    words += [lanes(key ^ np.array(flip, dtype=np.uint64)) for flip in ((1, 0), (0, 1), (1 << 63, 0))]
-    p = [value for other in words[1:] for value in between(words[0], other) + between(words[0][:, :4], other[:, :4])]
-    assert len(p) * min(p) > ALPHA
+def shared(words, others):
+    """The smallest p-value, times their number, of what two seeds share: in place, a lane or a block on, at first."""
+    pairs = [
+        (words, others),
+        (words[:, :, 1:], others[:, :, :-1]),
+        (words[1:], others[:-1]),
+        (words[:, :4], others[:, :4]),
+    ]
+    p = [value for a, b in pairs for value in between(a, b)]
+    return len(p) * min(p)
+
+
+FLIPS = {"seed + 1": None, "lowest": (1, 0), "lowest of the second": (0, 1), "highest": (1 << 63, 0)}
+
+
+@pytest.mark.parametrize("flip", FLIPS)
+def test_neighbouring_seeds_share_nothing(flip):
+    # Seeds 0 and 1; and keys that differ in one bit alone, which no SeedSequence hands out on purpose.
+    key, one = (np.random.SeedSequence(seed).generate_state(2, np.uint64) for seed in (0, 1))
+    other = one if FLIPS[flip] is None else key ^ np.array(FLIPS[flip], dtype=np.uint64)
+    assert shared(lanes(key), lanes(other)) > ALPHA / len(FLIPS)
+
+
+SEEDINGS = {
+    "no warm-up": lambda seed: lanes((5, 7 + seed), warm_up=0),
+    "six rounds of warm-up": lambda seed: lanes((5, 7 + (seed << 63)), warm_up=6),
+    "the seed counts lanes": lambda seed: lanes((5, 7), lane=lambda block, lane: 8 * block + lane + seed),
+    "the seed counts blocks": lambda seed: lanes((5, 7), lane=lambda block, lane: 8 * (block + seed) + lane),
+    "the seed is not used": lambda seed: lanes((5, 7)),
+}
+
+
+@pytest.mark.parametrize("seeding", SEEDINGS)
+def test_seeds_that_share_something_are_found(seeding):
+    assert shared(SEEDINGS[seeding](0), SEEDINGS[seeding](1)) < 1e-9
+
+
+def anew(words, draws):
+    """Lanes that start again after so many draws."""
+    return np.tile(words[:, :draws], (1, DRAWS // draws, 1))
+
+
+def copied(words, to, source):
+    """Words some of which stand again elsewhere."""
+    out = words.copy()
+    out[to] = words[source]
+    return out
 
 
 DEFECTS = {
-    "the same seed for two lanes": {"lane": lambda column, group: (column // 2 * 2) << 32 | group},
-    "the same seed for two groups": {"lane": lambda column, group: column << 32 | group // 2},
-    "lanes and groups overlap": {"lane": lambda column, group: column + group},
-    "no warm-up": {"warm_up": 0},
-    "six rounds of warm-up": {"warm_up": 6},
+    "the same seed for two lanes": lambda key: lanes(key, lane=lambda block, lane: 8 * block + lane // 2 * 2),
+    "the same seed for two blocks": lambda key: lanes(key, lane=lambda block, lane: 8 * (block // 2) + lane),
+    "one lane is that of the next block": lambda key: lanes(key, lane=lambda block, lane: 7 * block + lane),
+    "lanes and blocks overlap": lambda key: lanes(key, lane=lambda block, lane: block + lane),
+    "lanes start anew for every column": lambda key: anew(lanes(key), OCTETS),
+    "lanes start anew for every octet": lambda key: anew(lanes(key), 1),
+    "a column ends as the next begins": lambda key: copied(
+        lanes(key), np.s_[:, OCTETS::OCTETS], np.s_[:, OCTETS - 1 : -1 : OCTETS]
+    ),
+    "a block ends as the next begins": lambda key: copied(lanes(key), np.s_[1:, :8], np.s_[:-1, -8:]),
+    "reads share a byte": lambda key: lanes(key) & np.uint64(2**56 - 1) | lanes(key) << np.uint64(56),
+    "no warm-up": lambda key: lanes(key, warm_up=0),
+    "six rounds of warm-up": lambda key: lanes(key, warm_up=6),
 }
 
 
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_the_battery_finds_a_broken_seeding(defect):
-    p, _ = smallest(lanes(KEY.generate_state(2, np.uint64), **DEFECTS[defect]), (ones, neighbours))
+    words = DEFECTS[defect](KEY.generate_state(2, np.uint64))
+    p, _ = smallest(words, (ones, within_a_word, neighbours))
     assert p < 1e-9
 
 
@@ -262,10 +323,10 @@ def test_every_test_of_the_battery_finds_its_defect(wrong, rng):
 
 @pytest.mark.parametrize("p", [0.25, 5 / 16, 0.3])
 def test_masks_of_any_p_are_uncorrelated(p):
-    masks = mask_words(KEY, Span(0, 2048), 128, 32, p)
-    z = (0.5 - 0.5 * bits(masks) - p).reshape(2048, 2, 32, 64) / np.sqrt(p * (1 - p))
-    pairs = [(z, z), (z[1:], z[:-1]), (z[:, :1], z[:, 1:]), (z[:, :, 1:], z[:, :, :-1])]
+    masks = in_drawing_order(mask_bytes(KEY, Span(0, 2048), 128, 32, p))  # 32 blocks, 32 columns, 16 octets, 8 lanes
+    z = (0.5 - 0.5 * bits(masks) - drawn_p(p)).reshape(*masks.shape, 64) / np.sqrt(p * (1 - p))
+    pairs = [(z, z), *((np.delete(z, 0, axis), np.delete(z, -1, axis)) for axis in range(4))]
     products = [a.reshape(-1, 64).T @ b.reshape(-1, 64) / np.sqrt(a.size / 64) for a, b in pairs]
-    products[0] = products[0][np.triu_indices(64, 1)]  # within a word; then reads, words and columns
+    products[0] = products[0][np.triu_indices(64, 1)]  # reads and inputs of a word; then blocks, columns, octets, lanes
     values = [value for product_ in products for value in sum_of_squares(product_)]
     assert len(values) * min(values) > ALPHA

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from crossbar import BalancedPair, DifferentialPair, Hardware, ReferenceColumn, TiledArray
+from crossbar import BalancedPair, Comparator, DifferentialPair, Hardware, ReferenceColumn, TiledArray
 from crossbar.digits import digit_tables
-from crossbar.packed import Packed, drawn_p, gate_bits, gated_sums, threads
+from crossbar.packed import Packed, drawn_p, gate_bits, gated_sums
+from crossbar.parallel import threads
 from crossbar.span import Span
 from devices import BlankOut, Device, GaussianNoise, LognormalNoise, LogTimeDrift, NoNoise, PowerLawNoise
 from devices import StateDependentError as Error
@@ -145,6 +146,7 @@ def test_p_too_small_for_its_digits_is_drawn_cell_by_cell(rng):
     assert array.read(np.ones((1, 30)), rng=0, reads_per_input=3).shape == (3, 2)
 
 
+@settings(deadline=None)
 @given(arrays(np.int8, st.tuples(st.integers(1, 5), st.integers(1, 140)), elements=st.integers(-1, 1)))
 def test_packed_inputs_come_back(x):
     for given_ in (x, x.astype(float)):
@@ -155,6 +157,17 @@ def test_packed_inputs_come_back(x):
         np.testing.assert_array_equal(packed.signs(), x)
         np.testing.assert_array_equal(packed.absolute().signs(), np.abs(x))
         np.testing.assert_array_equal(packed.plus[:, 0] & 1, x[:, 0] == 1)  # the first input is the lowest bit
+
+
+@settings(deadline=None)
+@given(st.integers(0, 70), st.integers(1, 140), st.floats(0, 3), st.integers(0, 2**32 - 1))
+def test_comparators_hand_on_packed_what_they_decide(reads, outputs, noise, draw):
+    rng, comparator = np.random.default_rng(draw), Comparator(noise=noise)
+    u, offsets = rng.integers(-2, 3, (reads, outputs)).astype(float), rng.integers(-2, 3, outputs) * 0.3
+    for normals in (None, rng.standard_normal((reads, outputs))):
+        packed = comparator.fires_packed(u, 0.3, offsets, normals)  # many ties
+        assert (packed.inputs, len(packed), packed.has_zeros) == (outputs, reads, False)
+        np.testing.assert_array_equal(packed.signs() == 1, comparator.fires(u * 0.3, offsets, normals))
 
 
 @pytest.mark.parametrize("value", [0.5, 2.0, -1 - 1e-15, np.nan, np.inf, 1e-300])

@@ -3,7 +3,7 @@
 import platform
 from pathlib import Path
 
-from benchmarks import networks, reads
+from benchmarks import devices, networks, reads
 
 
 def _processor() -> str:
@@ -20,6 +20,7 @@ def main() -> None:
         "Whole network": networks.table,
         "Convolutional network": networks.conv_table,
         "Peak memory": networks.peak_memory,
+        "Devices": devices.table,
     }
     try:
         sections["MNIST"] = networks.whole_test_set

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numba import njit
 from test_packed import GRID, MAPPINGS, SEED, array_of, largest, mappings
 
+from crossbar import _kernels
 from crossbar import _vectors as v
 from crossbar.digits import digit_tables
 from crossbar.packed import Packed, gated_sums
@@ -280,3 +281,17 @@ def test_sums_off_grid_in_eight_digits_are_those_of_floats(rng):
     u = gated_sums(digit_tables([w], 0.0, 8)[0], Packed.of(x)[0], Span(0, 20))
     exact = [[math.fsum(row * column) for column in w.T] for row in x]
     np.testing.assert_allclose(u, exact, rtol=0, atol=5e-15 * np.sqrt(200))  # of each weight; a random walk at most
+
+
+@pytest.mark.skipif(not v.HAS_AVX2, reason="this processor has no AVX2")
+def test_the_innermost_loop_looks_up_32_reads_at_a_time(monkeypatch, rng):
+    fresh = njit(nogil=True)(_kernels.masked_sums.py_func)  # one from the cache shows no assembler
+    monkeypatch.setattr("crossbar.packed.masked_sums", fresh)
+    [tables] = digit_tables([rng.integers(-31, 32, (70, 2)).astype(float)], 1.0, 3)
+    gated_sums(tables, Packed.of(rng.choice([-1.0, 1.0], (9, 70)))[0], Span(0, 9), SEED, 0.5)
+    blocks = next(iter(fresh.inspect_asm().values())).split("\n.L")
+    # Eight lookups, two for each of four inputs with either sign, in both vectors, and their sums of neighbouring bytes.
+    looking = [b for b in blocks if b.count("vpshufb") == 8 and b.count("vpmaddubsw") == 4]
+    assert looking
+    lines = (line for b in looking for line in b.splitlines() if "vpshufb" in line or "vpmaddubsw" in line)
+    assert all("%ymm" in line for line in lines)

@@ -28,7 +28,7 @@ class NoFaults(Faults):
 class StuckCells(Faults):
     """Cells stuck in the low-resistance state (at g_max) or the high-resistance state (at g_min), independently.
 
-    The names say the state, since the literature's "stuck at 0" means either (PHYSICS: Chen et al. 2015 and PytorX
+    The names say the state, since the literature's "stuck at 0" means either (Chen et al. 2015 and PytorX
     call the *high* conductance SA0). Raises ValueError for probabilities outside [0, 1] or with a sum above 1.
     """
 

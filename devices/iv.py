@@ -37,6 +37,11 @@ class CurrentVoltage:
         """Return I [A] at voltages v [V] of cells that conduct g [S] at small voltages; raises ValueError outside the fit."""
         return self.effective_conductance(g, v) * array("v", v)
 
+    def slope(self, g: ArrayLike, v: ArrayLike) -> Floats:
+        """Return dI/dV [S]; raises ValueError outside the fit."""
+        twice = 2 * self.effective_conductance(g, v) - array("g", g)  # g + 2 n₂ V + 2 n₃ V²
+        return np.asarray(twice + np.polyval(self.cubic, np.log10(array("g", g))) * array("v", v) ** 2)
+
     def effective_conductance(self, g: ArrayLike, v: ArrayLike) -> Floats:
         """Return I/V [S], and g itself at v = 0; raises ValueError outside the fit."""
         cells, volts = array("g", g), array("v", v)
@@ -53,10 +58,27 @@ class CurrentVoltage:
         return np.asarray(cells + np.polyval(self.square, log_g) * volts + np.polyval(self.cubic, log_g) * volts**2)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SinhCurve:
+    """I = g V_0 sinh(V/V_0) [A]: hopping or trap-assisted conduction, ohmic for |V| ≪ `v_0` [V]."""
+
+    v_0: float
+
+    def __post_init__(self) -> None:
+        number("SinhCurve.v_0", self.v_0, above=0, unit="V")
+
+    def current(self, g: ArrayLike, v: ArrayLike) -> Floats:
+        """Return I [A] at voltages v [V] of cells that conduct g [S] at small voltages."""
+        return np.asarray(array("g", g) * self.v_0 * np.sinh(array("v", v) / self.v_0))
+
+    def slope(self, g: ArrayLike, v: ArrayLike) -> Floats:
+        """Return dI/dV [S]."""
+        return np.asarray(array("g", g) * np.cosh(array("v", v) / self.v_0))
+
+
 #: HfO2 RRAM (1T1R). Milo et al. IRPS 2021 Fig. 1, doi:10.1109/IRPS46558.2021.9405119 (DOI from memory); polynomials read in
-#: HfO2 RRAM (1T1R). Milo et al. IRPS 2021 Fig. 1, doi:10.1109/IRPS46558.2021.9405119 (DOI from memory); polynomials read in
-#: CrossSim 0a2eb1e. The coefficients cancel: half a unit of their last digits moves the square term by 1.5e-5 A/V², 63 % of
-#: it at 62.5 µS and more than all of it above 80 µS.
+#: CrossSim 0a2eb1e, which could not be confirmed since. The coefficients cancel: half a unit of their last digits moves the
+#: square term by 1.5e-5 A/V², 63 % of it at 62.5 µS and more than all of it above 80 µS: use the curve with care.
 MILO2021 = CurrentVoltage(
     square=(0.0001388, 0.001541, 0.005711, 0.007063),
     cubic=(8.871e-05, 0.00067919, 0.0012968),

@@ -121,7 +121,7 @@ class GaussianNoise(ReadNoise):
     """ξ ~ N(1, sigma²), drawn on every read; `sigma` is the standard deviation of ξ, the relative read noise ΔG/G.
 
     Negative conductances have probability Φ(−1/sigma): 16 % at sigma = 1, the paper's setting. `LognormalNoise` is the
-    physical stand-in with the same two moments (PHYSICS: an NSM feels only these two).
+    physical stand-in with the same two moments (an NSM feels only these two).
     """
 
     sigma: float = 1.0

@@ -1,4 +1,4 @@
-"""Slow, obvious twins in plain Python loops, to be checked by eye against PHYSICS 6 and 7. Nothing here is imported
+"""Slow, obvious twins in plain Python loops, to be checked by eye against the equations. Nothing here is imported
 from the packages."""
 
 import math
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def conductances(w, g_min, g_max, k, mapping):
-    """PHYSICS 6: G± of weights w (outputs, inputs), both (word lines, bit lines); references repeated."""
+    """G± of weights w (outputs, inputs), both (word lines, bit lines); references repeated."""
     outputs, inputs = len(w), len(w[0])
     middle = (g_min + g_max) / 2
     g_pos, g_neg = np.empty((inputs, outputs)), np.empty((inputs, outputs))
@@ -41,7 +41,7 @@ def tile_read(x, g_pos, g_neg, gate_pos, gate_neg, cell_pos, cell_neg, k):
 
 
 def pair_variance(g_pos, g_neg, gate, cell, sharing):
-    """PHYSICS 7.2: variance [S²] of one read of one pair; gate = (mean, variance), cell = g -> (mean, variance)."""
+    """Variance [S²] of one read of one pair; gate = (mean, variance), cell = g -> (mean, variance)."""
     m_gate, v_gate = gate
     square = v_gate + m_gate**2
     (m_p, v_p), (m_n, v_n) = cell(g_pos), cell(g_neg)

@@ -52,7 +52,7 @@ def test_outputs_over_many_tiles_fire_with_the_closed_form(tile_shape, sharing, 
     k = array.siemens_per_weight
     pair = reference.conductances(w[None], 1e-6, 1e-5, k, "DifferentialPair")
     mean, variance = reference.moments(z[None], *pair, k, (0.5, 0.25), lambda g: (1, 0.09), sharing)
-    # PHYSICS 7.2, of the whole row: P = ½ (1 + erf(E/√(2 Var))).
+    # Of the whole row: P = ½ (1 + erf(E/√(2 Var))).
     assert_frequency((u > 0).sum(), READS, reference.firing_probability(mean[0, 0], variance[0, 0]))
     assert_mean(u, mean[0, 0])
     assert_variance(u, variance[0, 0], mean[0, 0])
@@ -65,7 +65,7 @@ def test_a_word_line_gate_is_shared_across_column_tiles(tile_shape, sampling, rn
     shared, own = (
         array_of(w, tile_shape=tile_shape, gate=BlankOut(0.5), gate_sharing=s) for s in ("word_line", "pair")
     )
-    # PHYSICS 7.4: Cov(u_i, u_k) = Var ξ Σ w_i w_k; the outputs 0 and 129 sit in different tiles, save in one array.
+    # Cov(u_i, u_k) = Var ξ Σ w_i w_k; the outputs 0 and 129 sit in different tiles, save in one array.
     u = shared.read(np.ones((1, FAN_IN)), rng=1, reads_per_input=READS, sampling=sampling)
     assert_covariance(u[:, 0], u[:, 129], 0.25 * w[0] @ w[129])
     u = own.read(np.ones((1, FAN_IN)), rng=1, reads_per_input=1000, sampling=sampling)
@@ -78,7 +78,7 @@ def test_a_reference_is_common_within_a_tile_and_not_between_tiles(noise, sampli
     w = rng.uniform(-1, 1, (4, FAN_IN))
     array = array_of(w, device=replace(DEVICE, read_noise=noise), mapping=ReferenceColumn(), tile_shape=(128, 2))
     u = array.read(np.ones((1, FAN_IN)), rng=1, reads_per_input=READS, sampling=sampling)
-    # PHYSICS 7.2: Cov = v Σ G_ref²/k² under one reference, 0 under two.
+    # Cov = v Σ G_ref²/k² under one reference, 0 under two.
     assert_covariance(u[:, 0], u[:, 1], 0.09 * FAN_IN * (5.5e-6 / array.siemens_per_weight) ** 2)
     assert_covariance(u[:, 1], u[:, 2], 0)
 
@@ -89,7 +89,7 @@ def test_the_noise_of_a_reference_follows_the_square_of_real_inputs(sampling, rn
     device = replace(DEVICE, read_noise=GaussianNoise(0.3))
     array = array_of(w, device=device, mapping=ReferenceColumn(), tile_shape=(128, 2))
     u = array.read(x[None], rng=1, reads_per_input=READS, sampling=sampling)
-    # PHYSICS 7.2 with inputs x: Cov = v G_ref² Σ x²/k².
+    # Inputs x: Cov = v G_ref² Σ x²/k².
     assert_covariance(u[:, 0], u[:, 1], 0.09 * (x @ x) * (5.5e-6 / array.siemens_per_weight) ** 2)
 
 

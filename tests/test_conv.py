@@ -39,7 +39,7 @@ def test_locations_fire_with_the_closed_form_also_at_the_border(stride, padding,
     with torch.no_grad():
         fired = sum((layer(x) > 0).double() for _ in range(n))
         p = (1 + closed_form(layer, x)) / 2
-    # Fan-in of 108 and more even in the corners: eq. 4 holds to .003 (PHYSICS 7.5); 5 standard errors of the count.
+    # Fan-in of 108 and more even in the corners: eq. 4 holds to .003; 5 standard errors of the count.
     bound = 5 * (p * (1 - p) / n).sqrt() + 0.003
     assert ((fired / n - p).abs() <= bound).all()
 
@@ -110,7 +110,7 @@ def test_packed_convolutions_fire_with_their_moments_at_every_location():
     assert chip.report()["read_path"].iloc[1].startswith("packed bits")
     x = np.random.default_rng(0).random((2, 4 * 81))
     measured, p = chip.firing(x, 4000, layer=0, rng=0)
-    # Corners see 4 × 16 inputs: eq. 4 holds to .0034 at a fan-in of 64 (PHYSICS 7.5).
+    # Corners see 4 × 16 inputs: eq. 4 holds to .0034 at a fan-in of 64.
     assert (np.abs(measured - p) <= 5 * np.sqrt(p * (1 - p) / 4000) + 0.0034).all()
 
 

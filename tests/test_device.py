@@ -27,7 +27,7 @@ def test_quantisation_error_is_uniform_over_one_step(levels, rng):
     target = rng.uniform(1e-6, 1e-5, CELLS)
     g = device.program(target, rng=0)
     assert len(np.unique(np.rint((g - 1e-6) / device.step))) == levels
-    # PHYSICS 6: error within half a step; mean square step²/12.
+    # Error within half a step; mean square step²/12.
     assert np.abs(g - target).max() <= device.step / 2 * (1 + 1e-9)
     assert_mean((g - target) ** 2, device.step**2 / 12)
 
@@ -63,7 +63,7 @@ def test_a_generator_gives_new_cells_on_every_call(rng):
 def test_stuck_cells_are_binomial_counts_at_the_ends_of_the_range(rng):
     target = np.full(CELLS, 4e-6)
     g = cell(faults=StuckCells(p_stuck_lrs=0.1, p_stuck_hrs=0.03)).program(target, rng=rng)
-    # PHYSICS 6: low-resistance state = high conductance; counts are binomial.
+    # Low-resistance state = high conductance; counts are binomial.
     assert_frequency((g == 1e-5).sum(), CELLS, 0.1)
     assert_frequency((g == 1e-6).sum(), CELLS, 0.03)
     assert_frequency((g == 4e-6).sum(), CELLS, 0.87)
@@ -78,7 +78,7 @@ def test_stuck_cells_are_independent_between_neighbours(rng):
 def test_a_stuck_cell_carries_the_programming_error_of_the_state_it_is_stuck_in(rng):
     device = cell(faults=StuckCells(p_stuck_lrs=1.0), write=StateDependentError(coefficients=(0, 0.01)))
     g = device.program(np.full(CELLS, 2e-6), rng=rng)
-    # Order of PHYSICS 6: stuck first, then σ(g) = 1 % of g_max, not of the target.
+    # Order: stuck first, then σ(g) = 1 % of g_max, not of the target.
     assert_mean(g, 1e-5)
     assert_variance(g, (1e-7) ** 2, 1e-5)
 
@@ -99,14 +99,14 @@ def test_drift_has_the_closed_form_in_log_time(seconds, rng):
     device = cell(retention=LogTimeDrift(mean=-8e-8, std=4e-7, std_rate=4e-8))
     g = np.full(CELLS, 5e-5)
     moved = device.age(g, seconds, rng=rng) - g
-    # PHYSICS 6: mean · ln t and (std + std_rate ln t)², t in seconds.
+    # Mean · ln t and (std + std_rate ln t)², t in seconds.
     assert_mean(moved, -8e-8 * np.log(seconds) if seconds > 1 else 0.0)
     assert_variance(moved, (4e-7 + 4e-8 * np.log(seconds)) ** 2)
 
 
 def test_published_drift_after_one_day_is_reproduced():
     drift = LogTimeDrift(mean=-8.90021e-8, std=4.11833e-7, std_rate=4.20114e-8)
-    # PHYSICS 6, CMO/HfOx at one day: mean shift −1.01 µS, spread 0.89 µS, to the printed digits.
+    # CMO/HfOx at one day: mean shift −1.01 µS, spread 0.89 µS, to the printed digits.
     moved = drift.age(np.full(1_000_000, 5e-5), 86_400, rng=np.random.default_rng(3)) - 5e-5
     assert abs(moved.mean() * 1e6 + 1.01) <= 0.005
     assert abs(moved.std() * 1e6 - 0.89) <= 0.005

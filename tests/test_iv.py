@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.iv import MILO2021, CurrentVoltage
+from devices.iv import MILO2021, CurrentVoltage, SinhCurve
 
 cells, volts = st.floats(62.5e-6, 110e-6), st.floats(-0.5, 0.5)
 
@@ -55,6 +55,24 @@ def test_cells_and_voltages_broadcast_as_in_an_array():
 
 def test_coefficients_given_as_lists_compare_equal_to_tuples():
     assert replace(MILO2021, square=list(MILO2021.square), cubic=list(MILO2021.cubic)) == MILO2021
+
+
+@given(cells, st.floats(-0.49, 0.49))
+def test_slopes_are_the_derivatives_of_the_currents(g, v):
+    for curve in (MILO2021, SinhCurve(v_0=0.2)):
+        h = 1e-5
+        numerical = (curve.current(g, v + h) - curve.current(g, v - h)) / (2 * h)
+        np.testing.assert_allclose(curve.slope(g, v), numerical, rtol=1e-7)
+
+
+def test_a_sinh_curve_is_odd_ohmic_at_first_and_exponential_at_last():
+    curve, v = SinhCurve(v_0=0.1), np.array([1e-5, 0.05, 0.4])
+    i = curve.current(2e-5, v)
+    np.testing.assert_array_equal(curve.current(2e-5, -v), -i)
+    np.testing.assert_allclose(i[0], 2e-5 * 1e-5, rtol=1e-8)  # next term V²/(6 V_0²)
+    np.testing.assert_allclose(i[2], 2e-5 * 0.1 * np.exp(4) / 2, rtol=2 * np.exp(-8))
+    with pytest.raises(ValueError, match=r"SinhCurve\.v_0 = 0 is not allowed; give a finite number in \(0, inf\) V"):
+        SinhCurve(v_0=0)
 
 
 BAD = [

@@ -110,7 +110,7 @@ def test_a_programmed_copys_read_noise_makes_neurons_less_sure(rng):
         model[0].beta.fill_(1.0)
     device = replace(CELL, read_noise=GaussianNoise(0.3))
     chip = map_to_crossbar(model, replace(IDEAL, gate=NoNoise(), device=device), rng=0)
-    # PHYSICS 7.3: the copy adds a² v to v, so that Var u = v (1 + a²) ‖w‖², here with a = √2 · 0.3 − 1.
+    # The copy adds a² v to v, so that Var u = v (1 + a²) ‖w‖², here with a = √2 · 0.3 − 1.
     a = math.sqrt(2) * 0.3 - 1
     assert_fires_with(chip, x, equation_4(model, x, inflation=1 + a**2))
 
@@ -121,7 +121,7 @@ def test_a_pedestal_of_independent_cells_shrinks_beta_by_the_pair_ratio(rng):
     p = map_to_crossbar(model, hardware, rng=0).firing(x, 1)[1]
     w = model[0].weight.detach().double().numpy()
     beta = model[0].beta.detach().double().numpy()
-    ratio = theory.pair_ratio(w, 10)  # PHYSICS 7.2: β_eff = β/√R
+    ratio = theory.pair_ratio(w, 10)  # β_eff = β/√R
     v = beta / np.sqrt(ratio) * (x @ w.T) / np.linalg.norm(w, axis=1)
     np.testing.assert_allclose(p, 0.5 * (1 + erf(v)), rtol=1e-5)
 
@@ -206,7 +206,7 @@ def test_a_copy_more_precise_than_the_device_is_warned_of_where_noise_is_small(g
         assert row.static_to_noise_ratio < 0.1
         assert row.warning == ""
     else:
-        # PHYSICS 7.3: the 1 % noise is far below a 5 % programming error.
+        # The 1 % noise is far below a 5 % programming error.
         assert row.static_to_noise_ratio > 10
         assert row.warning.startswith("the copy must be more precise than the device can be programmed")
         assert "use a stronger gate, or a device that is programmed better" in row.warning

@@ -81,7 +81,7 @@ def test_a_one_sided_pair_of_l_levels_has_2l_minus_1_weights(levels):
     mapping = DifferentialPair()
     k = mapping.siemens_per_weight(1.0, device)
     pair = [device.program(g, rng=0) for g in mapping.conductances(np.linspace(-1, 1, 2001)[None], device, k)]
-    # PHYSICS 6: 2 L − 1 signed levels.
+    # 2 L − 1 signed levels.
     assert len(np.unique(np.rint(mapping.weights(*pair, k) * (levels - 1)))) == 2 * levels - 1
 
 

@@ -64,7 +64,7 @@ def test_the_programmed_copys_own_read_noise_is_a_squared_and_the_ideals_is_none
         assert_variance(u[:, 0], extra[copy])
     k = neurons.siemens_per_weight
     g = np.concatenate(reference.conductances([w], 1e-6, 1e-5, k, "DifferentialPair"))
-    # PHYSICS 7.3: a copy leaves a² v Σ(G+² + G-²)/k².
+    # A copy leaves a² v Σ(G+² + G-²)/k².
     np.testing.assert_allclose(extra["ideal"], extra["none"], rtol=1e-12)
     np.testing.assert_allclose(extra["programmed"] - extra["none"], a**2 * 0.09 * (g**2).sum() / k**2, rtol=1e-9)
 
@@ -143,7 +143,7 @@ def test_static_to_noise_ratio_is_that_of_its_formula(levels, rng):
     write = StateDependentError(coefficients=(2e-7,))
     neurons = neurons_of(w, a=a, device=replace(DEVICE, write=write, levels=levels), copy="programmed")
     k, step = neurons.siemens_per_weight, 0 if levels is None else 9e-6 / 15
-    # PHYSICS 7.3, and the main array's own share: ((E ξ)² + a²) Σ(σ²(G+) + σ²(G-) + 2 step²/12)/k² over Var u at x = ±1,
+    # And the main array's own share: ((E ξ)² + a²) Σ(σ²(G+) + σ²(G-) + 2 step²/12)/k² over Var u at x = ±1,
     # here ¼ Σ w² of the programmed weights, with E ξ = ½.
     static = (0.25 + a**2 * (a != 0)) * FAN_IN * 2 * ((2e-7) ** 2 + step**2 / 12) / k**2
     expected = static / (0.25 * (neurons.main.weights**2).sum(axis=1))

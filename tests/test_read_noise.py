@@ -10,7 +10,7 @@ from devices import BlankOut, GaussianNoise, LogConductanceNoise, LognormalNoise
 READS = 40_000  # SE of a variance is √(2/n) = 0.7 %: a bias of 5 % fails
 G = np.array([[1e-6, 4e-6], [2e-5, 1e-4]])
 
-# Noise, and E ξ and Var ξ for a cell of g [S] as PHYSICS 1, 7.1 give them, written out by hand.
+# Noise, and E ξ and Var ξ for a cell of g [S] as theory gives them, written out by hand.
 NOISES = {
     "none": (NoNoise(), lambda g: (1, 0)),
     "blank-out": (BlankOut(0.3), lambda g: (0.3, 0.21)),
@@ -60,14 +60,14 @@ def test_same_seed_same_factors_and_another_seed_others(noise, theory):
 
 def test_gaussian_factor_is_normal_and_goes_negative_with_probability_phi(rng):
     xi = draw(GaussianNoise(1.0), rng, g=np.array(1e-6))
-    # PHYSICS 1.2: P(ξ < 0) = Φ(−1/σ) = 15.9 % at σ = 1; the whole law by Kolmogorov-Smirnov, one test, p > 1e-4.
+    # P(ξ < 0) = Φ(−1/σ) = 15.9 % at σ = 1; the whole law by Kolmogorov-Smirnov, one test, p > 1e-4.
     assert kstest(xi, "norm", args=(1, 1)).pvalue > 1e-4
     assert_mean((xi < 0).astype(float), 0.15865525393145707)
 
 
 def test_lognormal_factor_is_lognormal_and_positive(rng):
     xi = draw(LognormalNoise(1.0), rng, g=np.array(1e-6))
-    # PHYSICS 1.2: a coefficient of variation of 1 needs s = √ln 2 = 0.8326; ln ξ ~ N(−s²/2, s²).
+    # A coefficient of variation of 1 needs s = √ln 2 = 0.8326; ln ξ ~ N(−s²/2, s²).
     s = 0.8325546111576977
     assert (xi > 0).all()
     assert kstest(np.log(xi), "norm", args=(-(s**2) / 2, s)).pvalue > 1e-4
@@ -97,7 +97,7 @@ def test_log_conductance_noise_has_the_published_values():
     noise = LogConductanceNoise(coefficient=2.77316483e-8)
     g = np.array([9e-6, 30e-6, 60e-6, 88e-6])
     sigma = g * np.sqrt(noise.moments(g)[1])
-    # PHYSICS 1.3, CMO/HfOx at t = 1 s: 0.096/0.148/0.179/0.195 µS; half a unit of the last printed digit.
+    # CMO/HfOx at t = 1 s: 0.096/0.148/0.179/0.195 µS; half a unit of the last printed digit.
     assert (np.abs(sigma * 1e6 - [0.096, 0.148, 0.179, 0.195]) <= 0.0005).all()
 
 

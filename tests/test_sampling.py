@@ -97,7 +97,7 @@ def test_the_distance_from_one_normal_shrinks_with_fan_in_as_edgeworth_says(p):
     # The two terms peak in different places, so that their sum bounds; what is left out is of the next order in 1/N.
     assert (d <= leading * (1 + 8 / np.array(FAN_INS))).all()
     assert (d >= leading / 2).all()
-    # p = ½ has no skewness: 1/N (here .0086 at 16, PHYSICS 7.5: .014 at worst); else 1/√N.
+    # p = ½ has no skewness: 1/N (here .0086 at 16, .014 at worst); else 1/√N.
     slope = np.polyfit(np.log(FAN_INS[1:]), np.log(d[1:]), 1)[0]
     expected = -1.0 if p == 0.5 else -0.5
     assert abs(slope - expected) < 0.15
@@ -139,7 +139,7 @@ def test_tails_are_those_of_the_exact_law(fan_in, p):
 @pytest.mark.parametrize("fan_in", [300, 1024])
 @pytest.mark.parametrize("margin", [-1.5, -0.7, 0.7, 1.5])
 def test_firing_probabilities_differ_by_less_than_half_a_percent_from_300_inputs_on(fan_in, margin):
-    # PHYSICS 7.5: max |MC − eq. 4| = .0015 at N = 300, p = ½; a tolerance of .005 is safe.
+    # Max |MC − eq. 4| = .0015 at N = 300, p = ½; a tolerance of .005 is safe.
     k, p = whole_weights(fan_in), 0.5
     support, f = law(k, p)
     threshold = p * k.sum() - margin * np.sqrt(p * (1 - p) * (k @ k))  # of the comparator: E u is `margin` above it

@@ -1,4 +1,4 @@
-"""Closed forms of nsm.theory against samples, autograd, or an independent formula, and the numbers of PHYSICS 7."""
+"""Closed forms of nsm.theory against samples, autograd, or an independent formula, and published numbers."""
 
 import math
 
@@ -12,7 +12,7 @@ from scipy.stats import norm, skew
 from nsm import theory
 
 FAN_IN, READS = 300, 20_000
-TABLE = {  # PHYSICS 7.2, R of normal weights cut at 3 sigma: one-sided, balanced, reference column
+TABLE = {  # R of normal weights cut at 3 sigma: one-sided, balanced, reference column
     2: (23.9, 41.2, 164),
     4.5: (3.85, 11.7, 45.7),
     10: (1.758, 7.26, 28.1),
@@ -67,7 +67,7 @@ def test_firing_probability_broadcasts_over_inputs_and_outputs(rng):
 
 @pytest.mark.parametrize(
     ("beta", "mean", "variance", "a"),
-    # NSM 2.1: β = 1 at the paper's noises; PHYSICS 7.3: a_i at 1, 5 and 20 % read noise.
+    # NSM 2.1: β = 1 at the paper's noises; a_i at 1, 5 and 20 % read noise.
     [
         (1, 0.5, 0.25, 0.2071),
         (1, 0.25, 0.1875, 0.3624),
@@ -120,7 +120,7 @@ def test_data_dependent_initialisation_normalises_the_erf_argument(rng):
 
 @pytest.mark.parametrize(("gamma", "published"), [(1, 0.1587), (0.5, 0.3759), (0, 0.4602)])
 def test_a_common_gain_moves_the_probability_by_alpha_to_the_one_minus_gamma(gamma, published, rng):
-    # PHYSICS 7.1 at x = −1, α = 0.1; and by sampling u → α u with noise that goes as α^γ.
+    # At x = −1, α = 0.1; and by sampling u → α u with noise that goes as α^γ.
     p = theory.scaled_probability(norm.cdf(-1), 0.1, gamma)
     assert round(float(p), 4) == published
     u = 0.1 * -1 + 0.1**gamma * rng.standard_normal(READS)
@@ -140,7 +140,7 @@ def test_pair_ratio_is_the_table_of_physics(on_off, mapping):
     [(10, "differential_pair", 0.7743), (45, "differential_pair", 0.8277), (10, "balanced_pair", 0.6413)],
 )
 def test_pair_ratio_corrects_equation_4(on_off, mapping, published):
-    # PHYSICS 7.2, end to end at N = 300, x = 1: Φ(1/√R), against .8413 of eq. 4 alone.
+    # End to end at N = 300, x = 1: Φ(1/√R), against .8413 of eq. 4 alone.
     # rtol: 300 weights were drawn there, and the largest of them set the range.
     p = norm.cdf(1 / np.sqrt(theory.pair_ratio(normal_weights()[None], on_off, mapping)))
     np.testing.assert_allclose(p, published, rtol=6e-3)
@@ -213,7 +213,7 @@ def test_equicorrelated_noise_saturates_the_argument(rng):
     u = sums(w, z, 1 + sigma * (np.sqrt(1 - r) * own + np.sqrt(r) * common))
     variance = theory.equicorrelated_variance(w[None], z, variance=sigma**2, correlation=r)
     assert_variance(u, variance[0], mean=w @ z)
-    # PHYSICS 7.4: E u/√(2 Var u) → 1/(σ √(2 r)) from below, for a row that agrees with its input, however long.
+    # E u/√(2 Var u) → 1/(σ √(2 r)) from below, for a row that agrees with its input, however long.
     ones, limit = np.ones((1, 10_000)), 1 / (sigma * np.sqrt(2 * r))
     v = theory.equicorrelated_variance(ones, ones[0], variance=sigma**2, correlation=r)
     argument = 10_000 / np.sqrt(2 * v[0])
@@ -241,7 +241,7 @@ def test_variance_of_a_mean_is_the_double_sum_of_correlations(samples, rho):
 
 
 def test_fifty_reads_at_correlation_08_are_worth_six():
-    # PHYSICS 7.4: ρ = .8, S = 50 → 6.10; S (1 − ρ)/(1 + ρ) for large S.
+    # ρ = .8, S = 50 → 6.10; S (1 − ρ)/(1 + ρ) for large S.
     assert round(theory.effective_samples(50, 0.8), 2) == 6.10
     assert theory.effective_samples(10**6, 0.8) == pytest.approx(10**6 / 9, rel=1e-5)
 
@@ -256,7 +256,7 @@ def test_variance_of_a_mean_is_that_of_an_autoregressive_process(rng):
 
 
 def test_static_to_noise_ratio_is_24_for_five_percent_error_and_one_percent_noise(rng):
-    # PHYSICS 7.3, and by sampling: u_static = a Σ w z ε, ε ~ N(0, σ_p²), over Var ξ ‖w‖².
+    # And by sampling: u_static = a Σ w z ε, ε ~ N(0, σ_p²), over Var ξ ‖w‖².
     a = theory.gain_from_beta(1.0, mean=1.0, variance=1e-4)
     ratio = theory.static_to_noise_ratio(a, 0.05, 1e-4)
     assert round(float(ratio)) == 24

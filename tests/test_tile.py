@@ -1,4 +1,4 @@
-"""One tile: its reads against the theory of PHYSICS 7, and what does and does not change from read to read."""
+"""One tile: its reads against the theory of and what does and does not change from read to read."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ MAPPINGS = {
     "ReferenceColumn": ReferenceColumn(),
 }
 SHARINGS = ("pair", "cell", "word_line")
-# Cell noise, and E c and Var c for a cell of g [S], PHYSICS 7.1, by hand.
+# Cell noise, and E c and Var c for a cell of g [S], by hand.
 CELLS = {
     "NoNoise": (NoNoise(), lambda g: (1.0, 0.0)),
     "GaussianNoise": (GaussianNoise(0.3), lambda g: (1.0, 0.09)),
@@ -51,7 +51,7 @@ def tile_of(w, *, rng=0, k=None, device=DEVICE, tile_shape=(2048, 128), **hardwa
 
 
 def theory(tile, w, z, gate, cell):
-    """Mean and variance of u of a programmed row, from the formulas of PHYSICS 6 and 7 alone."""
+    """Mean and variance of u of a programmed row, from the formulas of and 7 alone."""
     hardware = tile.hardware
     g = (hardware.device.g_min, hardware.device.g_max)
     pair = reference.conductances(np.atleast_2d(w), *g, tile.siemens_per_weight, type(hardware.mapping).__name__)
@@ -69,7 +69,7 @@ def test_single_outputs_fire_with_the_closed_form(cell, mapping, sharing, rng):
     hardware = {"gate": BlankOut(0.5), "gate_sharing": sharing, "mapping": MAPPINGS[mapping]}
     tile = tile_of(w, device=replace(DEVICE, read_noise=noise), **hardware)
     u = tile.read(np.tile(z, (READS, 1)), rng=1)[:, 0]
-    # PHYSICS 7.2: P = ½ (1 + erf(E/√(2 Var))), with the pedestal's part of Var. p = ½: CLT error < .0015 at 300.
+    # P = ½ (1 + erf(E/√(2 Var))), with the pedestal's part of Var. p = ½: CLT error < .0015 at 300.
     mean, variance = theory(tile, w, z, (0.5, 0.25), cell_moments)
     assert_frequency((u > 0).sum(), READS, reference.firing_probability(mean, variance))
     assert_mean(u, mean)
@@ -103,7 +103,7 @@ def test_moments_are_those_of_the_slow_twin(cell, mapping, sharing, rng):
     np.testing.assert_allclose(variance, slow[1], rtol=1e-12)
 
 
-# PHYSICS 7.2, Var Σ(G+² + G-²) / Var Σ(G+ − G-)² of normal weights cut at 3 σ, with one gate per cell.
+# Var Σ(G+² + G-²) / Var Σ(G+ − G-)² of normal weights cut at 3 σ, with one gate per cell.
 RATIOS = {
     2: (23.9, 41.2, 164),
     4.5: (3.85, 11.7, 45.7),
@@ -140,7 +140,7 @@ def test_end_to_end_firing_with_independent_cells_is_the_published_one(mapping, 
         w = row_with_margin(rng, z, 1.0)
         tile = tile_of(w, k=k, device=device, mapping=MAPPINGS[mapping], gate=BlankOut(0.5), gate_sharing="cell")
         probabilities.append(reference.firing_probability(*theory(tile, w, z, (0.5, 0.25), CELLS["NoNoise"][1])))
-    # PHYSICS 7.2, N = 300, p = ½, x = 1; the published row was one such draw, its mean here is of 20: 1 %.
+    # N = 300, p = ½, x = 1; the published row was one such draw, its mean here is of 20: 1 %.
     np.testing.assert_allclose(np.mean(probabilities), published, rtol=0.01)
     u = tile.read(np.tile(z, (reads, 1)), rng=1)
     assert_frequency((u > 0).sum(), reads, probabilities[-1])
@@ -162,7 +162,7 @@ def test_common_gain_moves_firing_to_phi_of_alpha_to_one_minus_gamma_x(gamma, al
     tile = tile_of(w, k=k, device=Device(g_min=0, g_max=1e-5, read_noise=noise))
     tile.scale_conductances(alpha)
     u = tile.read(np.tile(z, (reads, 1)), rng=1)
-    # PHYSICS 7.1: P → Φ(α^(1−γ) x); invariant only for γ = 1.
+    # P → Φ(α^(1−γ) x); invariant only for γ = 1.
     assert_frequency((u > 0).sum(), reads, reference.phi(alpha ** (1 - gamma) * 1.2))
     assert_mean(u[:, 0], alpha * w @ z)
 
@@ -265,7 +265,7 @@ def test_reads_are_independent_of_each_other(rng):
 
 def test_a_word_line_gate_is_shared_by_the_outputs_and_a_pair_gate_is_not(rng):
     w, z = rng.uniform(0.2, 1, (2, FAN_IN)), rng.choice([-1.0, 1.0], FAN_IN)
-    # PHYSICS 7.4: Cov(u_i, u_k) = Var ξ Σ w_i w_k for one gate per word line, 0 for one per pair or cell.
+    # Cov(u_i, u_k) = Var ξ Σ w_i w_k for one gate per word line, 0 for one per pair or cell.
     for sharing, expected in (("word_line", 0.25 * w[0] @ w[1]), ("pair", 0), ("cell", 0)):
         u = tile_of(w, gate=BlankOut(0.5), gate_sharing=sharing).read(np.tile(z, (READS, 1)), rng=1)
         assert_covariance(u[:, 0], u[:, 1], expected)
@@ -277,7 +277,7 @@ def test_the_noise_of_a_reference_column_is_common_to_the_outputs(noise, samplin
     w, z = rng.uniform(-1, 1, (2, FAN_IN)), rng.choice([-1.0, 1.0], FAN_IN)
     tile = tile_of(w, device=replace(DEVICE, read_noise=noise), mapping=ReferenceColumn())
     u = tile.read(np.tile(z, (READS, 1)), rng=1, sampling=sampling)
-    # PHYSICS 7.2: Cov = v Σ G_ref² / k², G_ref = 5.5 µS.
+    # Cov = v Σ G_ref² / k², G_ref = 5.5 µS.
     assert_covariance(u[:, 0], u[:, 1], 0.09 * FAN_IN * (5.5e-6 / tile.siemens_per_weight) ** 2)
     pair = tile_of(w, device=replace(DEVICE, read_noise=noise)).read(np.tile(z, (READS, 1)), rng=1, sampling=sampling)
     assert_covariance(pair[:, 0], pair[:, 1], 0)
@@ -301,7 +301,7 @@ def test_programming_error_is_static_across_reads_and_differs_across_chips(rng):
     rows = np.tile(w, (128, 1))
     chips = [tile_of(rows, device=device, rng=seed) for seed in range(160)]
     u = np.array([chip.read(np.vstack([z, z]), rng=1) for chip in chips])
-    # Across reads: nothing moves. Across 160 · 128 programmed rows: Σ σ²(G±)/k², σ = 0.1 µS + 0.02 G (PHYSICS 3.2).
+    # Across reads: nothing moves. Across 160 · 128 programmed rows: Σ σ²(G±)/k², σ = 0.1 µS + 0.02 G.
     np.testing.assert_array_equal(u[:, 0], u[:, 1])
     k = chips[0].siemens_per_weight
     g = np.concatenate(reference.conductances([w], 1e-6, 1e-5, k, "DifferentialPair"))

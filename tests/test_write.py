@@ -27,7 +27,7 @@ def test_sigma_is_the_polynomial_times_scale_floored_at_zero():
 
 
 def test_published_errors_of_wan_and_falcone_are_reproduced():
-    # PHYSICS 3.2: 0.72, 2.02, 1.17 µS at 1, 20, 39 µS (Wan, aihwkit); 0.0104, 0.095 µS at 9, 88 µS (Falcone); bound:
+    # 0.72, 2.02, 1.17 µS at 1, 20, 39 µS (Wan, aihwkit); 0.0104, 0.095 µS at 9, 88 µS (Falcone); bound:
     # half a unit of the last printed digit.
     wan = StateDependentError(coefficients=(3.48e-7, 1.603e-5, -4.3853e-5, 4.5393e-5, -1.6815e-5), g_ref=4e-5)
     falcone = StateDependentError(coefficients=(8.1107e-10, 0.00106879))

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from crossbar import parallel
 
 _PAUSE = 0.1  # [s]; OpenBLAS spins for about 30 ms, OpenMP for a few
+_AT_LEAST = 0.1  # [s] that a candidate is timed for in one go, after a call that wakes caches and cores
 
 
 @contextmanager
@@ -26,16 +27,19 @@ def threads(n: int) -> Iterator[None]:
 
 
 def medians(candidates: Mapping[str, Callable[[], object]], runs: int = 7) -> dict[str, float]:
-    """Return the median time [s] of each candidate over `runs` rounds, after one that does not count.
+    """Return the median time [s] of a call of each candidate over `runs` rounds.
 
-    Before each, a pause: threads that OpenMP and BLAS keep spinning for their next call would slow the next candidate.
+    Before each, a pause, since threads that OpenMP and BLAS keep spinning for their next call would slow the next candidate;
+    then a call that does not count, then calls for a tenth of a second.
     """
     times: dict[str, list[float]] = {name: [] for name in candidates}
-    for round_number in range(runs + 1):
+    for _ in range(runs):
         for name, work in candidates.items():
             time.sleep(_PAUSE)
+            calls, _ = 0, work()
             start = time.perf_counter()
-            work()
-            if round_number:
-                times[name].append(time.perf_counter() - start)
+            while not calls or time.perf_counter() - start < _AT_LEAST:
+                work()
+                calls += 1
+            times[name].append((time.perf_counter() - start) / calls)
     return {name: statistics.median(t) for name, t in times.items()}

@@ -8,7 +8,7 @@ from conftest import assert_covariance, assert_mean, assert_variance
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import Device
+from devices import Device, LogTimeDrift, NoDrift
 from devices.drift import RELAXATION_WAN2022, ClippedLog, PowerLawDrift, TabulatedRelaxation
 
 CELLS = 40_000
@@ -235,3 +235,26 @@ BAD = [
 def test_bad_retention_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# --- log time
+
+
+@pytest.mark.parametrize(("common", "spread"), [(1, 1), (0, 1), (1, 0), (2, 0.5)])
+def test_log_time_drift_has_a_common_part_and_a_spread_of_their_own(common, spread):
+    drift = LogTimeDrift(mean=-8e-8, std=4e-7, std_rate=4e-8, common_scale=common, spread_scale=spread)
+    g, log_time = np.full(CELLS, 5e-5), np.log(DAY)
+    now = aged(drift, g, DAY)
+    assert_mean(now, 5e-5 + common * -8e-8 * log_time)
+    assert_variance(now, (spread * (4e-7 + 4e-8 * log_time)) ** 2)
+    np.testing.assert_allclose(drift.common(g[:1], DAY), 1 + common * -8e-8 * log_time / 5e-5, rtol=1e-12)
+    np.testing.assert_allclose(drift.spread(g[:1], DAY), spread * (4e-7 + 4e-8 * log_time), rtol=1e-12)
+    assert drift.spread(g[:1], 0.0) == 0
+    for bad in ("common_scale", "spread_scale"):
+        with pytest.raises(ValueError, match=rf"LogTimeDrift\.{bad} = -1 is not allowed"):
+            replace(drift, **{bad: -1})
+
+
+def test_without_drift_nothing_is_common_or_spread():
+    assert NoDrift().common(np.ones(3), DAY).tolist() == [1, 1, 1]
+    assert NoDrift().spread(np.ones(3), DAY).tolist() == [0, 0, 0]

@@ -240,7 +240,7 @@ def test_bad_retention_is_refused(call, message):
 # --- log time
 
 
-@pytest.mark.parametrize(("common", "spread"), [(1, 1), (0, 1), (1, 0), (2, 0.5)])
+@pytest.mark.parametrize(("common", "spread"), [(1, 1), (0, 1), (1, 0.01), (2, 0.5)])
 def test_log_time_drift_has_a_common_part_and_a_spread_of_their_own(common, spread):
     drift = LogTimeDrift(mean=-8e-8, std=4e-7, std_rate=4e-8, common_scale=common, spread_scale=spread)
     g, log_time = np.full(CELLS, 5e-5), np.log(DAY)

@@ -10,8 +10,8 @@ import torch
 from scipy.special import erf
 from torch import nn
 
-from crossbar import Hardware
-from devices import BlankOut, preset
+from crossbar import Hardware, Wires
+from devices import BlankOut, gate, preset
 from nsm import NSMLinear, map_to_crossbar, plot_error_rate
 from nsm.demo import AXES, demo_hardware
 from nsm.paths import known_paths
@@ -88,7 +88,8 @@ def test_axes_are_labelled_with_units():
 def test_every_labelled_axis_exists():
     paths = [*CHIP_AXES, *known_paths(demo_hardware()), "adc.bits"]
     power_law = ["device.read_noise.coefficient", "device.read_noise.gamma"]
-    assert {*AXIS_LABELS} <= {*paths, *power_law, "wires.r_row", "wires.r_col"}
+    physical = Hardware(device=preset("rram_cmo_hfox"), gate=gate("selector_dutta2022"), wires=Wires(1.0, 1.0))
+    assert {*AXIS_LABELS} <= {*paths, *power_law, *known_paths(physical)}
     assert {axis.path for axis in AXES} <= {*AXIS_LABELS}
 
 

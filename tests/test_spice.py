@@ -63,6 +63,13 @@ def test_ngspice_finds_the_currents_of_a_large_array(rng, tmp_path):
     assert_same_currents((64, 48), Wires(**RESISTANCES), rng, tmp_path)
 
 
+@ngspice
+@pytest.mark.xfail(strict=True, reason="nothing tells ngspice to quit: it prints the currents, then exits with 1")
+def test_ngspice_exits_as_if_all_went_well(tmp_path):
+    (tmp_path / "crossbar.cir").write_text(to_spice([[1e-5]], [1.0], Wires(1, 1)), encoding="ascii")
+    subprocess.run(["ngspice", "-b", "crossbar.cir"], check=True, capture_output=True, cwd=tmp_path)
+
+
 def elements(g, v, wires):
     """{name: (node, node, value)} of all resistors, and of all sources."""
     lines = [line.split() for line in to_spice(g, v, wires).splitlines()]
@@ -135,7 +142,8 @@ def test_numbers_are_read_back_as_they_were(rng):
 def test_a_netlist_ends_with_what_to_print():
     lines = to_spice(np.ones((2, 3)), np.ones(2), Wires(1, 1)).splitlines()
     assert lines[0] == "* crossbar of 2 word lines and 3 bit lines; ngspice -b FILE"
-    assert lines[-5:] == ["print i(vs0)", "print i(vs1)", "print i(vs2)", ".endc", ".end"]
+    assert [line for line in lines if line.startswith("print")] == [f"print i(vs{j})" for j in range(3)]
+    assert lines[-1] == ".end"
 
 
 BAD = [

@@ -123,8 +123,9 @@ def solve(
     before = np.empty(n)
     _outputs(lb, out)
     rz, quiet, steps = _dot(r, p), 0, 0
+    least = 1e-30 * rz  # what is below is rounding, and steps along it go anywhere
     while quiet < 2 and steps < most:
-        if rz <= 0:
+        if rz <= least:
             quiet = 2
             break
         steps += 1
@@ -140,6 +141,9 @@ def solve(
                 q[i, j] = lp + g[i, j] * (p[i, j] - q[i, j])  # S p
                 row += p[i, j] * q[i, j]
             psp += row
+        if psp <= 0:  # nothing is left to correct
+            quiet = 2
+            break
         alpha = rz / psp
         before[:] = out
         for i in range(m):

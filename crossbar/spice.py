@@ -26,7 +26,7 @@ def to_spice(g: ArrayLike, v: ArrayLike, wires: Wires) -> str:
     head = f"* crossbar of {m} word lines and {n} bit lines; ngspice -b FILE"
     options = ".options reltol=1e-12 abstol=1e-24 vntol=1e-18 gmin=1e-30"
     prints = [f"print i(vs{j})" for j in range(n)]
-    control = [".control", "set numdgt=15", "op", *prints, ".endc", ".end"]
+    control = [".control", "set numdgt=15", "op", *prints, "quit", ".endc", ".end"]
     return "\n".join([head, *_elements(cells, drive, wires), options, *control]) + "\n"
 
 

@@ -123,7 +123,7 @@ class Wires:
         run_each(lambda i: np.copyto(drop[i], _drop(network.nodes(_unit(m, i)), cells, self)[i]), m)
         return np.stack([((drop * seen) ** 2 * spread).sum(axis=1) for seen in self._seen(cells)], axis=1)
 
-    def compensated(self, target: ArrayLike, g_min: float, g_max: float, *, steps: int = 10) -> Floats:
+    def compensated(self, target: ArrayLike, g_min: ArrayLike, g_max: ArrayLike, *, steps: int = 10) -> Floats:
         """Return cells (m, n) in [g_min, g_max] [S] whose effective conductance is `target`, as nearly as the range allows.
 
         Fixed-point iteration g ← g · target/W(g), which converges as fast as the loss is small.
@@ -157,16 +157,18 @@ class Wires:
 
     def _newton(self, cells: Floats, v: Floats, iv: CurrentVoltage) -> Nodes:
         """Solve with the cells' own current-voltage curve: linearise, solve, linearise there, until nothing moves."""
-        nodes = _Network(self, iv.slope(cells, np.zeros(cells.shape))).nodes(v)
+        slope, source = iv.slope(cells, np.zeros(cells.shape)), np.zeros(cells.shape)
+        nodes = _Network(self, slope).nodes(v)
         for _ in range(NEWTON_STEPS):
-            across = nodes.word - nodes.bit
+            # Across the cell itself: its line, I = slope V + source, in series with the access transistor.
+            across = (nodes.word - nodes.bit - self.r_access * source) / (1 + self.r_access * slope)
             slope = iv.slope(cells, across)
-            if not (slope > 0).all():
+            if not (slope >= 0).all():
                 raise ArithmeticError(
                     f"the cells' current falls with the voltage in an array of {cells.shape}: no one solution"
                 )
             source = iv.current(cells, across) - slope * across
-            before, nodes = nodes, _Network(self, slope, access=False).nodes(v, source)
+            before, nodes = nodes, _Network(self, slope).nodes(v, source / (1 + self.r_access * slope))
             scale = np.abs(nodes.currents).max(initial=1e-300)
             if np.abs(nodes.currents - before.currents).max() <= 10 * TOLERANCE * scale:
                 return nodes
@@ -205,8 +207,8 @@ def _drop(nodes: Nodes, cells: Floats, wires: Wires) -> Floats:
 class _Network:
     """Wires and cells, factorised once for any number of inputs."""
 
-    def __init__(self, wires: Wires, cells: Floats, *, access: bool = True):
-        self.g = np.ascontiguousarray(cells / (1 + cells * wires.r_access) if access else cells)
+    def __init__(self, wires: Wires, cells: Floats):
+        self.g = np.ascontiguousarray(cells / (1 + cells * wires.r_access))
         m, n = self.g.shape
         first, last = wires.r_source + wires.r_row, wires.r_col + wires.r_sense
         # Without resistance a second driver or sense changes nothing.

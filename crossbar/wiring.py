@@ -8,9 +8,12 @@ from devices._checks import Floats
 
 
 def _mean_factor(g: Floats, hardware: Hardware) -> Floats:
-    """Mean factor of a cell with its gate: currents, and with them the wires' losses, are those of the average read."""
+    """Mean factor of a cell with its gate: currents, and with them the wires' losses, are those of the average read.
+
+    A word line's gate sits at its driver: behind it cells conduct all the time, and only their input changes.
+    """
     gate_mean, _ = gate_moments(hardware)
-    return gate_mean * hardware.device.read_noise.moments(g)[0]
+    return (1.0 if hardware.gate_sharing == "word_line" else gate_mean) * hardware.device.read_noise.moments(g)[0]
 
 
 def _arrays(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> list[Floats]:
@@ -44,10 +47,9 @@ def compensated(targets: tuple[Floats, Floats], hardware: Hardware) -> tuple[Flo
     wires, device = hardware.wires, hardware.device
     if wires is None:
         return targets
-    gate_mean, _ = gate_moments(hardware)
-    arrays = [
-        wires.compensated(gate_mean * g, gate_mean * device.g_min, gate_mean * device.g_max) / gate_mean
-        for g in _arrays(*targets, hardware)
-    ]
-    g_pos, g_neg = _pair([np.clip(g, device.g_min, device.g_max) for g in arrays], hardware)
-    return g_pos, g_neg
+    arrays = []
+    for g in _arrays(*targets, hardware):
+        factor = _mean_factor(g, hardware)
+        programmed = wires.compensated(factor * g, factor * device.g_min, factor * device.g_max)
+        arrays.append(np.clip(programmed / factor, device.g_min, device.g_max))
+    return _pair(arrays, hardware)

@@ -64,7 +64,6 @@ def test_ngspice_finds_the_currents_of_a_large_array(rng, tmp_path):
 
 
 @ngspice
-@pytest.mark.xfail(strict=True, reason="nothing tells ngspice to quit: it prints the currents, then exits with 1")
 def test_ngspice_exits_as_if_all_went_well(tmp_path):
     (tmp_path / "crossbar.cir").write_text(to_spice([[1e-5]], [1.0], Wires(1, 1)), encoding="ascii")
     subprocess.run(["ngspice", "-b", "crossbar.cir"], check=True, capture_output=True, cwd=tmp_path)

@@ -98,7 +98,8 @@ def test_every_current_and_voltage_is_that_of_the_nodal_system(array, wires):
     (g, v), (voltages, currents) = array, nodal(*array, wires)
     nodes = wires.node_voltages(g, v)
     # Each current by itself, 1e-8 of the largest included; 100,000 such arrays: at most 2e-14, and 1.4e-15 V.
-    np.testing.assert_allclose(nodes.currents, currents, rtol=1e-12, atol=0)
+    # The twin leaves 1e-36 A where there are no cells.
+    np.testing.assert_allclose(nodes.currents, currents, rtol=1e-12, atol=1e-30)
     np.testing.assert_allclose([nodes.word, nodes.bit], voltages, rtol=0, atol=1e-13)
     np.testing.assert_array_equal(wires.currents(g, v), nodes.currents)
 
@@ -110,7 +111,6 @@ def test_any_resistance_may_be_zero(zero, end, rng):
     np.testing.assert_allclose(wires.currents(g, v), nodal(g, v, wires)[1], rtol=1e-12)
 
 
-@pytest.mark.xfail(strict=True, raises=ArithmeticError, reason="steps after the exact solution divide 0 by 0")
 @pytest.mark.parametrize(("g", "source", "sense"), [([[2, 1], [2, 2]], 6e4, 5e4), ([[3, 2], [8, 8]], 5e4, 5e4)])
 def test_lines_that_are_one_node_each_are_solved_at_once(g, source, sense):
     g, wires = 1e-5 * np.array(g), Wires(0.0, 0.0, source, sense)
@@ -172,10 +172,8 @@ def test_badcrossbar(name):
 
 
 def fibonacci(n):
-    a, b = 0, 1
-    for _ in range(n):
-        a, b = b, a + b
-    return float(a)
+    phi = (1 + 5**0.5) / 2
+    return round((phi**n - (-1 / phi) ** n) / 5**0.5)  # exact up to n = 70
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 30])
@@ -326,7 +324,7 @@ def test_curved_cells_obey_kirchhoff_at_every_node(v0, end, rng):
 
 @pytest.mark.parametrize(
     "r_access",
-    [0.0, pytest.param(1e4, marks=pytest.mark.xfail(strict=True, reason="r_access is left out where iv is given"))],
+    [0.0, 1e4],
 )
 def test_straight_curves_are_plain_conductances(r_access, rng):
     wires, g, v = replace(EVERY, r_access=r_access), random_array(rng, 6, 5), rng.uniform(-1, 1, (2, 6))
@@ -334,9 +332,6 @@ def test_straight_curves_are_plain_conductances(r_access, rng):
     np.testing.assert_allclose(wires.currents(g, v, iv=Ohm()), wires.currents(g, v), rtol=0, atol=scale)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ArithmeticError, reason="a cell of 0 S has no slope, and is taken for a falling one"
-)
 def test_curved_cells_may_be_missing(rng):
     g, v = random_array(rng, 3, 4), rng.uniform(0.1, 0.5, 3)
     g[1, 2] = 0

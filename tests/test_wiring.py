@@ -267,18 +267,12 @@ def test_compensation_undoes_the_wires_as_far_as_the_range_goes(gated, mapping, 
     assert plain[1] / undone[1] > 0.8 * GAINS[type(mapping).__name__][gated]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="compensation leaves out the mean of the cells' noise, which behind_wires counts"
-)
 def test_compensation_knows_the_mean_current_of_noisy_cells(rng):
     device = replace(DEVICE, read_noise=Product(BlankOut(0.5), GaussianNoise(0.1)))
     w = rng.uniform(-0.5, 0.5, (16, 32))
     assert seen_error(w, device=device, compensate_wires=True) < 1e-6
 
 
-@pytest.mark.xfail(
-    strict=True, reason="cells behind a driver's gate conduct all the time: nothing but their inputs changes"
-)
 def test_a_gate_at_the_driver_leaves_the_array_as_it_is(rng):
     w, x = rng.uniform(-1, 1, (6, 20)), rng.uniform(-1, 1, (3, 20))
     tile = programmed(w, gate=BlankOut(0.5), gate_sharing="word_line")

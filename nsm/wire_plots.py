@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from crossbar import Wires
+from devices._checks import choice
 from nsm.plot import COLOURS, MARKERS, figure, styled
 
 #: What of a tile can be mapped, and in which units.
@@ -18,14 +19,13 @@ def plot_tile_map(
     g: ArrayLike, v: ArrayLike, wires: Wires, *, quantity: str = "cell_voltage", ax: Axes | None = None
 ) -> Axes:
     """Draw the voltage across every cell, or its current, for cells g (m, n) [S] under word-line voltages v (m,) [V]."""
-    if quantity not in QUANTITIES:
-        raise ValueError(f"quantity = {quantity!r} is not known; give one of {', '.join(QUANTITIES)}")
+    choice("quantity", quantity, QUANTITIES)
     if ax is None:
         _, ax = figure()
     nodes = wires.node_voltages(g, v)
-    across = nodes.word - nodes.bit
     cells = np.asarray(g, dtype=float)
-    values = 1e3 * across if quantity == "cell_voltage" else 1e6 * across * cells / (1 + cells * wires.r_access)
+    across = (nodes.word - nodes.bit) / (1 + cells * wires.r_access)  # of the cell itself, without its transistor
+    values = 1e3 * across if quantity == "cell_voltage" else 1e6 * across * cells
     image = ax.imshow(values, cmap="viridis", aspect="auto", interpolation="nearest")
     ax.figure.colorbar(image, ax=ax, label=QUANTITIES[quantity])
     ax.set(xlabel="bit line, sensed below", ylabel="word line, driven from the left")

@@ -11,7 +11,7 @@ import torch
 import typer.main
 
 import nsm.cli
-from devices import GATES, PRESETS
+from devices import GATES, PRESETS, gate, preset
 from nsm import load, nsm_mlp, save
 from nsm.checkpoint import read_tensors
 from nsm.spec import SAMPLE
@@ -231,16 +231,67 @@ def test_sweep_prints_a_file_to_start_from(run):
     assert run("sweep --example") == (0, SAMPLE, "")
 
 
-def test_presets_lists_all_and_shows_one(run):
+def test_presets_lists_all_and_shows_one(run, folder):
     status, out, _ = run("presets")
     assert status == 0
     for name in (*PRESETS, *GATES):
         assert name in out
+    assert "nsm presets show NAME" in out
     status, out, _ = run("presets show fefet_jerry2017")
     assert status == 0
     entry = PRESETS["fefet_jerry2017"]
-    for text in (entry.citation, entry.status):
-        assert text in out.replace("\n", " ")
+    for text in (entry.citation, entry.status, entry.notes, "data sheet: fefet_jerry2017.png"):
+        assert text in " ".join(out.split())
+    assert Path("fefet_jerry2017.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")])
+def test_presets_show_writes_the_data_sheet_where_it_is_told(ending, start, run, folder):
+    status, out, _ = run(f"presets show nsm_bernoulli --out sheet.{ending}")
+    assert status == 0
+    assert f"data sheet: sheet.{ending}" in out
+    assert Path(f"sheet.{ending}").read_bytes().startswith(start)
+    assert not Path("nsm_bernoulli.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("show nsm_bernoulli --out no/a.png", "cannot write no/a.png: the folder no does not exist; create it first"),
+        ("show nsm_bernoulli --out a.bmp", "unknown figure format '.bmp'"),
+        ("show nsm_bernoulli --out a", "unknown figure format ''"),
+        ("export rram_wu2108", "unknown preset 'rram_wu2108'; did you mean 'rram_wu2018'?"),
+    ],
+)
+def test_presets_that_cannot_be_shown_end_in_one_line(line, message, run, folder):
+    status, _, err = run(f"presets {line}")
+    assert status == 2
+    assert err.startswith(f"nsm: {message}")
+    assert err.count("\n") == 1
+
+
+def test_exported_presets_are_the_presets(run, folder):
+    for name in (*PRESETS, *GATES):
+        status, out, _ = run(f"presets export {name}")
+        assert status == 0
+        Path("mine.toml").write_text(out)
+        assert (preset if name in PRESETS else gate)("mine.toml") == {**PRESETS, **GATES}[name].model
+
+
+def test_an_exported_preset_is_changed_and_used(run, folder):
+    _, out, _ = run("presets export rram_wu2018")
+    assert "levels = 128" in out
+    Path("mine.toml").write_text(out.replace("levels = 128", "levels = 3"))
+    Path("switch.toml").write_text('[gate]\nkind = "stochastic_selector"\nleak = 0.01\n')
+    options = "--images 20 --samples 2 --threads 1 --device mine.toml --gate switch.toml --out chip"
+    status, _, err = run(f"map small.safetensors {options}")
+    assert (status, err) == (0, "")
+    sweep = SWEEP.replace('"fefet_jerry2017"', '"mine.toml"\ngate = "switch.toml"').replace(
+        '"device.levels" = [4, 32]', 'device = ["mine.toml", "rram_wu2018"]'
+    )
+    Path("levels.toml").write_text(sweep)
+    assert run("sweep levels.toml --threads 1")[0] == 0
+    assert set(read_rows("levels.csv").device) == {"mine.toml", "rram_wu2018"}
 
 
 def test_demo_hands_its_options_on(run, monkeypatch, tmp_path):

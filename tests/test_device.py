@@ -4,7 +4,21 @@ import numpy as np
 import pytest
 from conftest import assert_frequency, assert_mean, assert_variance
 
-from devices import BlankOut, Device, Faults, LogTimeDrift, NoDrift, NoFaults, StateDependentError, StuckCells
+from devices import (
+    BlankOut,
+    Device,
+    Faults,
+    LogTimeDrift,
+    NoDrift,
+    NoFaults,
+    PowerLawNoise,
+    StateDependentError,
+    StuckCells,
+)
+from devices.pulses import NonlinearPulses
+from devices.step_pulses import ConstantPulses
+from devices.temperature import MetallicTemperature, NoTemperature
+from devices.wear import WearOut
 
 CELLS = 40_000
 
@@ -132,6 +146,49 @@ def test_drift_is_floored_at_zero_conductance():
     np.testing.assert_allclose(g, [0, 5e-6], rtol=1e-12)
 
 
+def test_an_empty_cell_may_conduct_nothing():
+    device = cell(g_min=0)
+    np.testing.assert_array_equal(device.program(np.array([0.0, 1e-5]), rng=0), [0, 1e-5])
+    assert cell(g_min=0, levels=3).step == 5e-6
+
+
+def test_a_plain_cell_does_not_mind_heat_and_says_nothing_of_pulses():
+    assert cell().temperature_law == NoTemperature()
+    assert cell().pulses is None
+    np.testing.assert_array_equal(cell().temperature_law.factor(np.array([1e-6, 5e-6]), 400.0), [1, 1])
+
+
+def test_programming_and_ageing_know_nothing_of_temperature_and_pulses():
+    target = np.full(1000, 4e-6)
+    options = {
+        "write": StateDependentError(coefficients=(1e-7,)),
+        "retention": LogTimeDrift(mean=0, std=1e-7, std_rate=0),
+    }
+    plain = cell(**options)
+    rich = cell(
+        **options,
+        temperature_law=MetallicTemperature(alpha=0.01, t_ref=100.0),
+        pulses=NonlinearPulses(g_min=1e-6, g_max=1e-5, pulses=32, c2c=0.1),
+    )
+    np.testing.assert_array_equal(rich.program(target, rng=1), plain.program(target, rng=1))
+    np.testing.assert_array_equal(rich.age(target, 1e4, rng=1), plain.age(target, 1e4, rng=1))
+
+
+def test_worn_cells_are_stuck_before_the_programming_error(rng):
+    worn = WearOut(cycles=1e6, scale=1e6, shape=1.0, p_lrs=1.0)
+    g = cell(faults=worn, write=StateDependentError(coefficients=(0, 0.01))).program(np.full(CELLS, 2e-6), rng=rng)
+    # 1 − 1/e have failed and sit at g_max with 1 % of error, far from 2 µS with its own 1 %.
+    assert_frequency((g > 5e-6).sum(), CELLS, 1 - np.exp(-1))
+    assert_variance(g[g > 5e-6], (1e-7) ** 2, 1e-5)
+    assert_variance(g[g < 5e-6], (2e-8) ** 2, 2e-6)
+
+
+def test_gamma_is_the_exponent_of_the_read_noise():
+    device = cell(read_noise=PowerLawNoise(0.1, 0.35, 1e-5))
+    np.testing.assert_allclose(device.gamma(np.array([1e-6, 1e-5])), 0.35, rtol=1e-6)
+    assert np.isnan(cell().gamma(np.array([5e-6]))).all()  # no noise, no exponent
+
+
 BAD = [
     (lambda: cell(g_min=-1e-6), r"Device\.g_min = -1e-06 is not allowed; give a finite number in \[0, inf\) S"),
     (lambda: cell(g_min=float("nan")), r"Device\.g_min = nan is not allowed"),
@@ -146,6 +203,15 @@ BAD = [
     (lambda: cell(read_noise=0.1), r"Device\.read_noise = 0\.1 is not a ReadNoise"),
     (lambda: cell(retention=None), r"Device\.retention = None is not a Retention"),
     (lambda: cell(faults=0.1), r"Device\.faults = 0\.1 is not a Faults"),
+    (lambda: cell(temperature_law=300.0), r"Device\.temperature_law = 300\.0 is not a TemperatureLaw"),
+    (lambda: cell(temperature_law=None), r"Device\.temperature_law = None is not a TemperatureLaw"),
+    (lambda: cell(pulses=32), r"Device\.pulses = 32 is not a PulseResponse or None"),
+    (lambda: cell(pulses=BlankOut()), r"Device\.pulses = BlankOut\(p=0\.5\) is not a PulseResponse or None"),
+    (
+        lambda: cell(write=ConstantPulses(g_min=1e-6, g_max=1e-5, step=0.1)),
+        r"Device\.write = ConstantPulses\(.*\) is not a WriteModel",
+    ),
+    (lambda: cell().gamma([np.nan]), r"g holds 1 values that are NaN or infinite"),
     (lambda: cell().program([1e-6, np.nan], rng=0), r"target holds 1 values that are NaN or infinite"),
     (lambda: cell().program(["a"], rng=0), r"target is not an array of real numbers \(got list\)"),
     (lambda: cell().program(np.array([1e-6 + 1j]), rng=0), r"target is not an array of real numbers \(got ndarray\)"),

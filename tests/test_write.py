@@ -6,6 +6,7 @@ from conftest import assert_mean, assert_variance
 from scipy.stats import norm
 
 from devices import IdealWrite, StateDependentError
+from devices.write import SaturatingError
 
 CELLS = 40_000
 
@@ -62,6 +63,50 @@ def test_scale_zero_is_ideal(rng):
 
 def test_coefficients_given_as_a_list_compare_equal_to_a_tuple():
     assert StateDependentError(coefficients=[1e-7, 0.1]) == StateDependentError(coefficients=(1e-7, 0.1))
+
+
+def test_a_saturating_error_rises_from_nothing_to_its_largest():
+    write = SaturatingError(largest=2e-7, g_ref=1e-6, scale=3.0)
+    # σ = scale · largest · (1 − e^(−g/g_ref)): at small g, g scale largest/g_ref, to half of g/g_ref.
+    np.testing.assert_allclose(write.sigma(np.array([0.0, 1e-6, 1e-4])), [0, 6e-7 * (1 - np.exp(-1)), 6e-7], rtol=1e-12)
+    np.testing.assert_allclose(write.sigma(np.array([1e-18])), 6e-7 * 1e-12, rtol=1e-11)
+    np.testing.assert_array_equal(SaturatingError(largest=2e-7, g_ref=1e-6, scale=0).sigma(np.ones(2)), 0)
+
+
+def test_published_error_of_sonos_is_reproduced():
+    # Agrawal et al. 2022 by way of CrossSim: σ_I = 19.88665 nA (1 − e^(−I/176.3115 nA)); conductances are for 0.1 V.
+    current = np.array([10e-9, 200e-9, 1.6e-6])
+    write = SaturatingError(largest=1.98866e-7, g_ref=1.76312e-6)
+    expected = 19.88665e-9 * (1 - np.exp(-current / 176.3115e-9))
+    np.testing.assert_allclose(write.sigma(current / 0.1) * 0.1, expected, rtol=1e-5)
+
+
+def test_a_saturating_error_is_normal_and_clipped_at_zero(rng):
+    write = SaturatingError(largest=1e-6, g_ref=1e-6)
+    target = np.array([0.0, 1e-6, 1e-5])
+    g = write.program(np.tile(target, (CELLS, 1)), rng=rng)
+    np.testing.assert_array_equal(g[:, 0], 0)  # an empty cell is met exactly
+    sigma = write.sigma(target)[1:]
+    h = target[1:] / sigma
+    mean = target[1:] * norm.cdf(h) + sigma * norm.pdf(h)
+    assert_mean(g[:, 1:], mean)
+    square = (target[1:] ** 2 + sigma**2) * norm.cdf(h) + target[1:] * sigma * norm.pdf(h)
+    assert_variance(g[:, 1:], square - mean**2, mean)
+    assert g.min() == 0
+
+
+BAD_SATURATING = [
+    ({"largest": -1e-7}, r"SaturatingError\.largest = -1e-07 is not allowed; give a finite number in \[0, inf\) S"),
+    ({"g_ref": 0}, r"SaturatingError\.g_ref = 0 is not allowed; give a finite number in \(0, inf\) S"),
+    ({"g_ref": "x"}, r"SaturatingError\.g_ref = 'x' is not a number"),
+    ({"scale": -1}, r"SaturatingError\.scale = -1 is not allowed; give a finite number in \[0, inf\)"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), BAD_SATURATING)
+def test_a_bad_saturating_error_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        SaturatingError(**({"largest": 1e-7, "g_ref": 1e-6} | changes))
 
 
 BAD = [

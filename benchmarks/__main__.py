@@ -3,7 +3,7 @@
 import platform
 from pathlib import Path
 
-from benchmarks import devices, networks, reads
+from benchmarks import devices, networks, reads, wires
 
 
 def _processor() -> str:
@@ -21,6 +21,7 @@ def main() -> None:
         "Convolutional network": networks.conv_table,
         "Peak memory": networks.peak_memory,
         "Devices": devices.table,
+        "Wires": wires.table,
     }
     try:
         sections["MNIST"] = networks.whole_test_set

@@ -72,7 +72,10 @@ class Cells:
         return self._matrices[gated]
 
     def covariance(self, lag: float) -> Floats:
-        """Return the covariance of two reads of ±1 inputs `lag` [s] apart, per bit line, in weight units squared."""
+        """Return the covariance of two reads of ±1 inputs `lag` [s] apart, of the average chip, per bit line.
+
+        In weight units squared; the variance at lag 0.
+        """
         m = moment_matrices(self.conductances, self.hardware, self._states, lag)
         return m.total(self.reference_of).sum(axis=0) / self.siemens_per_weight**2
 

@@ -120,17 +120,18 @@ class NeuronArray:
         """Return, per output, how many independent reads the mean of u over `samples` consecutive ones is worth; x = ±1.
 
         S_eff = S / (1 + 2 Σ_{k<S} (1 − k/S) ρ_k), ρ_k the correlation of reads k periods apart: a trap slower than all reads
-        together is no noise but a weight error, and S_eff is then 1. NaN where there is no noise.
+        together is no noise but a weight error, and S_eff is then 1. Of the average chip; NaN where there is no noise.
         """
         n, period = integer("samples", samples, at_least=1), self.hardware.read_period
-        _, variance = self.moments(np.ones((1, self.inputs)))
-        excess = np.zeros(self.outputs)
+        variance, excess = np.zeros(self.outputs), np.zeros(self.outputs)
         for part, gain in ((self.main, 1.0), (self.copy, self.a**2), (self.bias_lines, 1.0)):
-            for k in range(1, n if part is not None and part.has_memory else 1):
-                assert part is not None
+            if part is None:
+                continue
+            variance += gain * part.cells.covariance(0.0)
+            for k in range(1, n if part.has_memory else 1):
                 excess += 2 * (1 - k / n) * gain * part.cells.covariance(k * period)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(n / (1 + excess / variance[0]))
+            return np.asarray(n / (1 + excess / variance))
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass in every tile."""

@@ -74,8 +74,11 @@ def initial_states(g_pos: Floats, g_neg: Floats, hardware: Hardware, seed: np.ra
 
 
 def _spread(noise: ReadNoise, g: Floats, state: Any, lag: float | None) -> tuple[Floats, Floats]:
-    """Return mean of ξ, and its variance over the reads of these cells, or its covariance over a lag [s]."""
-    return noise.moments_given(g, state) if lag is None else (noise.moments(g)[0], noise.covariance(g, lag))
+    """Return mean of ξ and its variance over the reads of these cells, or, of the average chip, its covariance over a lag."""
+    if lag is None:
+        return noise.moments_given(g, state)
+    mean, variance = noise.moments(g)
+    return mean, noise.covariance(g, lag) if lag else variance
 
 
 def moment_matrices(
@@ -84,8 +87,8 @@ def moment_matrices(
     """Return the moments of a read of cells under the hardware's noises, as the chip's cells are.
 
     A gate shared by the pair or the word line: Var = E[g²](v⁺G⁺² + v⁻G⁻²) + Var g (m⁺G⁺ − m⁻G⁻)²;
-    one gate per cell: Var = Var(g c⁺) G⁺² + Var(g c⁻) G⁻². lag [s]: covariances of two reads that far apart instead of
-    variances, of the average chip. Gates that differ from pair to pair share a reference's noise by their average.
+    one gate per cell: Var = Var(g c⁺) G⁺² + Var(g c⁻) G⁻². lag [s]: of the average chip, covariances of two
+    reads that far apart instead of variances. Gates that differ from pair to pair share a reference's noise by their average.
     """
     gate, noise = hardware.gate, hardware.device.read_noise
     g_pos, g_neg, reference_of = cells.g_pos, cells.g_neg, cells.reference_of

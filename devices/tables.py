@@ -121,6 +121,10 @@ def _build(kind: type, options: dict[str, Any], where: str) -> Any:
     if missing:
         raise ValueError(f"{where} ({kind.__name__}) needs {', '.join(missing)}")
     if kind is Product:
+        if not isinstance(options["factors"], tuple):
+            raise ValueError(
+                f"{where}.factors = {options['factors']!r} is not a list of models; give [{{kind = …}}, …]"
+            )
         return Product(*options["factors"])
     try:
         return kind(**options)

@@ -238,7 +238,6 @@ def test_a_bad_table_is_refused(table, message):
         from_table(table, "m")
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="Product(*factors) unpacks what is not a list of models")
 @pytest.mark.parametrize("factors", [0.5, {"kind": "blank_out"}])
 def test_factors_that_are_no_list_are_refused(factors):
     with pytest.raises(ValueError, match=r"factors"):

@@ -316,7 +316,6 @@ def test_chips_of_one_neuron_agree_with_many_neurons_of_one_chip():
     assert_variance(means, variance / chips[0].effective_samples(10)[0], mean)
 
 
-@pytest.mark.xfail(strict=True, reason="the chip's own variances, but the average chip's covariances")
 @pytest.mark.parametrize(
     "options", [{"noise": TRAPS}, {"gate": devices.StochasticSelector(correlation=0.9, spread=2.0)}]
 )

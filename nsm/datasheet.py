@@ -143,7 +143,7 @@ def _spectrum(noise: ReadNoise, g: float, at: str, ax: Axes) -> None:
     ax.loglog(*points, ".", color=COLOURS[0], label=f"{CELLS} cells, a read every {PERIOD * 1e6:g} µs")
     ax.set(xlabel="frequency [Hz]", ylabel="spectrum of ξ [1/Hz]", title=f"noise spectrum{at}")
     low, high = expected.min(), expected.max()
-    ax.set_ylim(10 ** np.floor(np.log10(low / 1.5)), 10 ** np.ceil(np.log10(high * 6)))  # room for the legend
+    ax.set_ylim(10 ** np.floor(np.log10(low / 1.5)), 10 ** np.ceil(np.log10(high * 20)))  # room for the legend
     ax.legend(frameon=False, loc="upper left", fontsize=6)
 
 
@@ -226,7 +226,7 @@ def _factors(noise: ReadNoise, ax: Axes) -> None:
     xi, _ = noise.sample(cells, noise.init(cells, rng=rng), 50, rng=rng, period=PERIOD)
     low, high = np.quantile(xi, (0.0005, 0.9995))
     width = max((high - low) / 50, 0.02)
-    bins = np.arange(low - width / 2, high + width, width).tolist()
+    bins = (low + width * (np.arange(np.ceil((high - low) / width) + 2) - 0.5)).tolist()  # the ends amid bins
     ax.hist(xi.ravel(), bins=bins, weights=np.full(xi.size, 100 / xi.size), color=COLOURS[0])
     mean, variance = (float(m) for m in noise.moments(np.array(1e-6)))
     ax.set(xlabel="factor ξ of a read", ylabel="reads [%]", title=f"mean {mean:.3g}, variance {variance:.3g}")

@@ -216,6 +216,19 @@ def test_bars_count_stuck_cells():
     np.testing.assert_allclose(heights, [9.04, 1.75], atol=0.1)
 
 
+@pytest.mark.parametrize(
+    "gate", [*(entry.model for entry in GATES.values()), StochasticSelector(leak=0.05, spread=1.0)]
+)
+def test_the_law_of_a_gate_is_drawn_whole(gate):
+    bars = data_sheet(named(gate)).axes[0].patches
+    assert 99.8 < sum(bar.get_height() for bar in bars) < 100 + 1e-9  # a tenth of a percent lies beyond
+    if gate == BlankOut(0.5):
+        tall = [bar for bar in bars if bar.get_height() > 0]
+        np.testing.assert_allclose([bar.get_x() + bar.get_width() / 2 for bar in tall], [0, 1], atol=1e-9)
+        # 100,000 reads: a standard error of 0.16 %.
+        np.testing.assert_allclose([bar.get_height() for bar in tall], 50, atol=0.8)
+
+
 def test_pulses_are_those_of_the_device():
     for name in ("rram_wu2018", "rram_om_gong2022"):
         pulses = PRESETS[name].model.pulses

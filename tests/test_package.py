@@ -77,4 +77,4 @@ def test_an_installed_wheel_works_away_from_the_checkout(wheel, tmp_path):
     assert used["gates"] == sorted(GATES)
     assert used["shipped"] == sorted(f.stem for f in (ROOT / "nsm").glob("*.safetensors"))
     assert used["loaded"] == ["Sequential"] * len(used["shipped"])
-    assert "fefet_jerry2017" in call(home / "bin" / "nsm", "presets", "export", "fefet_jerry2017", cwd=tmp_path)
+    assert "HZO FeFET" in call(home / "bin" / "nsm", "presets", "export", "fefet_jerry2017", cwd=tmp_path)

@@ -1,8 +1,9 @@
-"""Netlists: what stands in them, and that ngspice finds the currents of `Wires`."""
+"""Netlists: what stands in them, and that ngspice finds the currents of `Wires`; and what badcrossbar found."""
 
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from crossbar import Wires, to_spice
 
 ENDS = [{"drivers": d, "senses": s} for d in ("left", "both") for s in ("bottom", "both")]
 RESISTANCES = {"r_row": 3.0, "r_col": 5.0, "r_source": 70.0, "r_sense": 40.0, "r_access": 2e3}
+STORED = np.load(Path(__file__).parent / "data" / "badcrossbar_1_1_0.npz")
 ends = pytest.mark.parametrize("end", ENDS, ids=lambda e: f"{e['drivers']}-{e['senses']}")
 ngspice = pytest.mark.skipif(
     shutil.which("ngspice") is None,
@@ -67,6 +69,16 @@ def test_ngspice_finds_the_currents_of_a_large_array(rng, tmp_path):
 def test_ngspice_exits_as_if_all_went_well(tmp_path):
     (tmp_path / "crossbar.cir").write_text(to_spice([[1e-5]], [1.0], Wires(1, 1)), encoding="ascii")
     subprocess.run(["ngspice", "-b", "crossbar.cir"], check=True, capture_output=True, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted({key.rsplit("_", 1)[0] for key in STORED}))
+def test_badcrossbar(name):
+    # Computed by badcrossbar 1.1.0 (MIT licence, PyPI; imported with a stand-in for cairo, which only its drawings need):
+    # compute(voltages (m, p), resistances (m, n), r_i_word_line=…, r_i_bit_line=…).currents.output (p, n), voltages within
+    # ± 0.5 V and resistances of 10 kΩ to 1 MΩ, 5 % of them infinite, from default_rng(0). Its segments are those of Wires: a
+    # full one before the first cell, and a full one after the last, to ground below.
+    r, v, segments, output = (STORED[f"{name}_{key}"] for key in ("resistances", "voltages", "segments", "output"))
+    np.testing.assert_allclose(Wires(*segments).currents(1 / r, v.T), output, rtol=1e-9)  # 2e-13
 
 
 def elements(g, v, wires):

@@ -31,6 +31,8 @@ from crossbar._vectors import (
     load,
     load_table,
     lookup,
+    minus_ones,
+    ones,
     pair_sum,
     right_4_of_shorts,
     right_11,
@@ -38,6 +40,7 @@ from crossbar._vectors import (
     splat,
     store,
     subtract_bytes,
+    zeros,
 )
 
 BLOCK = 64  # reads that share the lanes of a generator: two vectors of bytes
@@ -256,19 +259,26 @@ def _to_bits(flags, out):
 @njit(nogil=True, cache=True)
 def pack_signs(x, plus, active, whole, full, first, last):
     """Pack rows first … last − 1 of x: where +1, where ±1. whole: a row holds nothing but −1, 0, +1; full: no 0."""
-    n, octets = x.shape[1], plus.shape[1]
-    up, on = np.zeros(8 * octets, np.uint8), np.zeros(8 * octets, np.uint8)
+    n, flat = x.shape[1], x.reshape(-1)
+    eights = n // 8
     for row in range(first, last):
-        others = zeros = 0
-        for i in range(n):
-            value = x[row, i]
-            sign = (value == 1) | (value == -1)
-            up[i], on[i] = value == 1, sign
-            others += (value != 0) & (not sign)
-            zeros += not sign
-        whole[row], full[row] = others == 0, zeros == 0
-        _to_bits(up, plus[row])
-        _to_bits(on, active[row])
+        known = every = np.uint8(255)
+        for octet in range(eights):
+            at = row * n + octet * 8
+            up = ones(flat, at)
+            sign = up | minus_ones(flat, at)
+            plus[row, octet], active[row, octet] = up, sign
+            known &= sign | zeros(flat, at)
+            every &= sign
+        whole[row], full[row] = known == 255, every == 255
+        if 8 * eights < n:
+            plus[row, eights] = active[row, eights] = 0
+        for i in range(8 * eights, n):
+            up, sign, bit = x[row, i] == 1, (x[row, i] == 1) | (x[row, i] == -1), np.uint8(1 << (i % 8))
+            plus[row, eights] |= bit * up
+            active[row, eights] |= bit * sign
+            whole[row] &= sign | (x[row, i] == 0)
+            full[row] &= sign
 
 
 @njit(nogil=True, cache=True)

@@ -180,6 +180,29 @@ lookup, pair_sum = lookup_by(HAS_AVX2), pair_sum_by(HAS_AVX2)
 interleave_low, interleave_high = _interleave(0), _interleave(1)
 
 
+def _which_are(number):
+    """The operation which(array, index): bit i of the byte says whether array[index + i] is `number`."""
+
+    @intrinsic
+    def which(context, array, index):
+        def codegen(context, builder, signature, arguments):
+            real = isinstance(signature.args[0].dtype, types.Float)
+            kind = context.get_value_type(signature.args[0].dtype)
+            values = builder.load(
+                _address(context, builder, signature.args[0], *arguments, ir.VectorType(kind, 8)), align=1
+            )
+            wanted = ir.Constant(values.type, [float(number) if real else number] * 8)
+            compare = builder.fcmp_ordered if real else builder.icmp_signed
+            return builder.bitcast(compare("==", values, wanted), _BYTE)
+
+        return types.uint8(array, types.intp), codegen
+
+    return which
+
+
+ones, minus_ones, zeros = _which_are(1), _which_are(-1), _which_are(0)
+
+
 @intrinsic
 def add_to_ints(context, array, index, low, high):
     """Add to 32 int32 from array[index] on the shorts that pair_sum made of interleave_low and interleave_high."""

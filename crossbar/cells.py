@@ -133,6 +133,12 @@ class Cells:
             sums[~x.whole] = (others**2 if square else others) @ matrix
         return sums
 
+    @cached_property
+    def is_quiet(self) -> bool:
+        """Whether every read of an input is the same."""
+        m = self.matrices()
+        return not (m.own.any() or m.shared.any())
+
     def _means(self, x: Inputs, *, gated: bool = True) -> Floats:
         """Return x @ mean (rows, bit lines)."""
         gate_mean, _ = gate_moments(self.hardware) if gated else (1.0, 0.0)

@@ -45,7 +45,7 @@ class Inputs:
     def floats(self) -> Floats:
         """The inputs as float64."""
         v = self._values
-        return self.signs.astype(np.float64) if isinstance(v, Packed) or v.dtype == bool else v.astype(np.float64)
+        return (self.signs if isinstance(v, Packed) or v.dtype == bool else v).astype(np.float64, copy=False)
 
     @cached_property
     def all_signs(self) -> bool:

@@ -81,10 +81,13 @@ class NeuronArray:
         """Return u (reads, outputs) of some reads of a longer run; the same `seed` gives each read its own draws."""
         u = self.main.read_span(x, span, seed=child(seed, 0), sampling=sampling)
         if self.copy is not None:
-            u += self.a * self.copy.read_span(x, span, seed=child(seed, 1), sampling=sampling)
+            copy = self.copy.read_span(x, span, seed=child(seed, 1), sampling=sampling)
+            u += np.multiply(copy, self.a, out=copy)
         if self.bias_lines is not None:
             ones = Inputs(np.ones((1, self.bias_lines.inputs), dtype=bool))
             every = Span(span.first, span.last, repeats=max(span.last, 1))  # one row of ones for all reads
+            if self.bias_lines.cells.is_quiet:
+                every = Span(0, 1)
             u += self.bias_lines.read_span(ones, every, seed=child(seed, 2), sampling=sampling)
         if self.threshold.any():
             u += self.threshold

@@ -58,11 +58,13 @@ class Packed:
     @classmethod
     def of(cls, x: NDArray[np.float64] | NDArray[np.int8]) -> tuple["Packed", NDArray[np.bool_]]:
         """Return x (rows, inputs) packed, and for every row whether that says it all: no input but −1, 0 and +1."""
-        rows, n = x.shape
+        in_order, (rows, n) = np.ascontiguousarray(x), x.shape
         plus, active = np.empty((2, rows, -(-n // 8)), np.uint8)
         whole, full = np.empty((2, rows), dtype=bool)
         in_threads(
-            lambda part: pack_signs(x, plus, active, whole, full, part.first, part.last), Span(0, rows), 100 * x.size
+            lambda part: pack_signs(in_order, plus, active, whole, full, part.first, part.last),
+            Span(0, rows),
+            100 * x.size,
         )
         return cls(plus, EVERYWHERE if full.all() else active, n), whole
 

@@ -36,8 +36,13 @@ def threads(n: int) -> Iterator[None]:
 
 def run_each(work: Callable[[int], object], n: int) -> None:
     """Call work(0) … work(n − 1), several at once. `work` must not call this itself."""
-    if _threads == 1 or n == 1:
-        for i in range(n):
+    left = iter(range(n))  # shared: whoever is free takes the next
+
+    def take() -> None:
+        for i in left:
             work(i)
-    else:
-        list(_pool(_threads).map(work, range(n)))
+
+    others = [_pool(_threads - 1).submit(take) for _ in range(min(_threads, n) - 1)]
+    take()
+    for other in others:
+        other.result()

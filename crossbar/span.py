@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from crossbar.parallel import run_each
 from devices._checks import Floats
 from devices._rng import stream
 
@@ -49,7 +50,9 @@ class Span:
 
     def split(self, parts: int, multiple: int) -> list["Span"]:
         """Return the span cut into at most `parts` of about the same size, at multiples of `multiple`."""
-        edges = np.linspace(self.first, self.last, parts + 1)[1:-1]
+        if parts == 1:
+            return [self]
+        edges = (self.first + self.reads * i / parts for i in range(1, parts))
         inner = {round(e / multiple) * multiple for e in edges}
         cuts = [self.first, *sorted(c for c in inner if self.first < c < self.last), self.last]
         return [replace(self, first=a, last=b) for a, b in pairwise(cuts)]
@@ -66,7 +69,11 @@ def draws(
     span: Span, columns: int, seed: np.random.SeedSequence, law: Law = np.random.Generator.standard_normal
 ) -> Floats:
     """Return numbers (reads, columns) of a law, normal by default: each a function of seed, read and column alone."""
-    out = np.empty((span.reads, columns))
-    for group, here, inside in span.groups():
+    out, groups = np.empty((span.reads, columns)), list(span.groups())
+
+    def work(i: int) -> None:
+        group, here, inside = groups[i]
         out[here] = law(stream(seed, group), size=(inside.stop, columns))[inside]
+
+    run_each(work, len(groups))
     return out

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 from test_packed import CONTINUOUS, GRID, SEED, array_of
 
-from crossbar import Hardware
+from crossbar import Hardware, parallel
 from crossbar.inputs import Inputs
 from crossbar.packed import Packed
 from crossbar.parallel import threads
@@ -285,3 +285,22 @@ def test_the_passes_of_a_chip_do_not_depend_on_reads_at_once(device, sharing, rn
 
     for at_once in (31, 64, 100):
         np.testing.assert_array_equal(chip.sample(x, 30, rng=1, reads_at_once=at_once), whole)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_run_each_does_everything_once(n, workers):
+    done = []
+    with parallel.threads(workers):
+        parallel.run_each(done.append, n)
+    assert sorted(done) == list(range(n))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_run_each_passes_on_what_goes_wrong(workers):
+    def work(i):
+        if i == 1:
+            raise ValueError("one is wrong")
+
+    with parallel.threads(workers), pytest.raises(ValueError, match="one is wrong"):
+        parallel.run_each(work, 5)

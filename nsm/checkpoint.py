@@ -15,6 +15,18 @@ from torch import Tensor, nn
 from devices._checks import choice
 from nsm.baselines import SigmoidLinear
 from nsm.layers import Binarize, NeuralSampling, NSMConv2d, NSMLinear
+from nsm.rules import (
+    BinConcreteConv2d,
+    BinConcreteLinear,
+    NoiselessConv2d,
+    NoiselessLinear,
+    NoisyReLU,
+    RowNormConv2d,
+    RowNormLinear,
+    Sign,
+    StraightThroughConv2d,
+    StraightThroughLinear,
+)
 
 FORMAT = "nsm-crossbar 1"
 
@@ -35,14 +47,32 @@ def _weighted(m: Any, *names: str) -> dict[str, Any]:
     return {**_options(m, *names), "bias": m.bias is not None}
 
 
+def _sampling_linear(m: NSMLinear) -> dict[str, Any]:
+    return {**_weighted(m, "in_features", "out_features"), **_noise_options(m)}
+
+
+def _sampling_conv(m: NSMConv2d) -> dict[str, Any]:
+    own = {} if m.locations is None else {"locations": list(m.locations)}
+    return {**_weighted(m, *_CONV), **_noise_options(m), **own}
+
+
 #: What a file may hold: name -> (class, its constructor's arguments from an instance).
 _MODULES: dict[str, tuple[type[nn.Module], Any]] = {
-    "NSMLinear": (NSMLinear, lambda m: {**_weighted(m, "in_features", "out_features"), **_noise_options(m)}),
-    "NSMConv2d": (NSMConv2d, lambda m: {**_weighted(m, *_CONV), **_noise_options(m)}),
+    "NSMLinear": (NSMLinear, _sampling_linear),
+    "NSMConv2d": (NSMConv2d, _sampling_conv),
     "SigmoidLinear": (SigmoidLinear, lambda m: _options(m, "in_features", "out_features")),
     "Binarize": (Binarize, lambda m: _options(m, "threshold", "flip")),
     "Linear": (nn.Linear, lambda m: _weighted(m, "in_features", "out_features")),
     "Conv2d": (nn.Conv2d, lambda m: _weighted(m, *_CONV)),
+    "RowNormLinear": (RowNormLinear, lambda m: _weighted(m, "in_features", "out_features")),
+    "RowNormConv2d": (RowNormConv2d, lambda m: _weighted(m, *_CONV)),
+    "BatchNorm1d": (nn.BatchNorm1d, lambda m: _options(m, "num_features", "eps", "momentum", "affine")),
+    "BatchNorm2d": (nn.BatchNorm2d, lambda m: _options(m, "num_features", "eps", "momentum", "affine")),
+    "AvgPool2d": (nn.AvgPool2d, lambda m: _options(m, "kernel_size")),
+    **{c.__name__: (c, _sampling_linear) for c in (StraightThroughLinear, BinConcreteLinear, NoiselessLinear)},
+    **{c.__name__: (c, _sampling_conv) for c in (StraightThroughConv2d, BinConcreteConv2d, NoiselessConv2d)},
+    "Sign": (Sign, lambda m: {}),
+    "NoisyReLU": (NoisyReLU, lambda m: _options(m, "std")),
     "MaxPool2d": (nn.MaxPool2d, lambda m: _options(m, "kernel_size")),
     "ReLU": (nn.ReLU, lambda m: {}),
     "Dropout": (nn.Dropout, lambda m: _options(m, "p")),
@@ -51,8 +81,14 @@ _MODULES: dict[str, tuple[type[nn.Module], Any]] = {
 }
 
 
-def is_plain(layer: nn.Conv2d | nn.MaxPool2d) -> bool:
+def is_plain(layer: nn.Module) -> bool:
     """Return whether a torch layer does only what this package knows: no dilation, groups, odd padding or overlap."""
+    if isinstance(layer, nn.AvgPool2d):
+        return layer.stride == layer.kernel_size and layer.padding == 0 and layer.divisor_override is None
+    if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        return layer.track_running_stats
+    if not isinstance(layer, (nn.Conv2d, nn.MaxPool2d)):
+        return True
     if isinstance(layer, nn.MaxPool2d):
         flags = (layer.padding, layer.dilation, layer.return_indices, layer.ceil_mode)
         return layer.stride == layer.kernel_size and flags in ((0, 1, False, False), ((0, 0), (1, 1), False, False))
@@ -69,7 +105,7 @@ def describe(model: nn.Module) -> list[dict[str, Any]]:
         name = type(module).__name__
         if name not in _MODULES or type(module) is not _MODULES[name][0]:
             raise ValueError(f"cannot save layer {index}, a {name}; known layers: {', '.join(_MODULES)}")
-        if isinstance(module, (nn.Conv2d, nn.MaxPool2d)) and not is_plain(module):
+        if not is_plain(module):
             raise ValueError(f"cannot save layer {index}, {module}: only plain convolutions and pooling are known")
         layers.append({"layer": name, **_MODULES[name][1](module)})
     return layers
@@ -128,7 +164,9 @@ def save(model: nn.Module, path: str | Path, *, dtype: torch.dtype | None = None
     `note` is kept in the metadata: how the network was made. Raises ValueError for a layer it cannot save.
     """
     metadata = {"format": FORMAT, "architecture": json.dumps(describe(model)), "note": note}
-    tensors = {k: v if dtype is None else v.to(dtype) for k, v in model.state_dict().items()}
+    tensors = {
+        k: v if dtype is None or not v.is_floating_point() else v.to(dtype) for k, v in model.state_dict().items()
+    }
     write_tensors(tensors, path, metadata)
 
 

@@ -21,7 +21,7 @@ from nsm.data import load_data
 from nsm.hardware import map_to_crossbar
 from nsm.infer import error_rate
 from nsm.netlists import write_netlists
-from nsm.networks import nsm_mlp, relu_mlp, stnn_mlp
+from nsm.networks import bd_mlp, nsm_mlp, relu_mlp, stnn_mlp
 from nsm.spec import SAMPLE, build_hardware, read_sweep
 from nsm.sweep import collect, read_rows, worker_pool
 from nsm.train import fit, initialise
@@ -36,7 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_presets.app, name="presets")
 console = Console()
-NETWORKS = {"nsm": nsm_mlp, "relu": relu_mlp, "stnn": stnn_mlp}
+NETWORKS: dict[str, Any] = {"nsm": nsm_mlp, "relu": relu_mlp, "stnn": stnn_mlp, "bd": bd_mlp}
 
 Seed = Annotated[int, typer.Option(help="Seed of everything random: same seed, same result.", min=0)]
 Threads = Annotated[int, typer.Option(help="Threads of the numerical libraries.", min=1)]
@@ -77,7 +77,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Network file to write (safetensors).")],
     data: DataName = "digits",
     network: Annotated[
-        str, typer.Option(help="nsm, relu, or stnn (stochastic, without weight normalisation).")
+        str, typer.Option(help="nsm, relu, stnn (stochastic, without weight normalisation), or bd (deterministic signs).")
     ] = "nsm",
     hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "300,300,300",
     beta: Annotated[str, typer.Option(help="NSM: learned, or native (a = 0: no second path on the chip).")] = "learned",
@@ -85,7 +85,7 @@ def train(
     epochs: Annotated[int, typer.Option(help="Passes over the training images.", min=1)] = 30,
     lr: Annotated[float, typer.Option(help="Adam's rate at the start; it falls to 0 along a cosine.")] = 1e-3,
     label_smoothing: Annotated[float, typer.Option(help="Share of the target given to the other classes.")] = 0.0,
-    flip: Annotated[float, typer.Option(help="NSM: chance that an input changes sign in training.")] = 0.0,
+    flip: Annotated[float, typer.Option(help="All but relu: chance that an input changes sign in training.")] = 0.0,
     averaging: Annotated[float, typer.Option(help="Running mean of the weights over steps, e.g. 0.999.")] = 0.0,
     init: Annotated[bool, typer.Option("--init/--no-init", help="NSM: data-dependent initialisation (eq. 8).")] = False,
     half: Annotated[bool, typer.Option("--half/--full", help="Write weights as float16.")] = False,
@@ -108,7 +108,8 @@ def train(
     except ValueError:
         raise ValueError(f"--hidden {hidden!r} is not a list of widths; write e.g. --hidden 300,300,300") from None
     torch.manual_seed(seed)
-    model = build(widths, **({"beta": beta, "site": site, "flip": flip} if network == "nsm" else {}))
+    own = {"nsm": {"beta": beta, "site": site, "flip": flip}, "relu": {}}
+    model = build(widths, **own.get(network, {"flip": flip}))
     if init and network == "nsm":
         initialise(model, images.x_train[:1000], rng=seed)
     fit(

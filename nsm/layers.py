@@ -16,18 +16,23 @@ SITES = ("synapse", "neuron")
 BETAS = ("learned", "native")
 
 
-class _SignOfNoisySum(torch.autograd.Function):
+def signs(u: Tensor) -> Tensor:
+    """Return sgn(u) with sgn(0) = +1."""
+    return torch.copysign(torch.ones((), dtype=u.dtype, device=u.device), u + 0.0)  # −0 + 0 is +0
+
+
+class SignOfNoisySum(torch.autograd.Function):
     """Forward: sgn(u), sgn(0) = +1. Backward: d(2P − 1)/dv = (2/√π) exp(−v²), with 2P − 1 = erf(v)."""
 
     @staticmethod
     def forward(ctx: Any, v: Tensor, u: Tensor) -> Tensor:
         ctx.save_for_backward(v)
-        return torch.where(u >= 0, 1.0, -1.0).to(v.dtype)
+        return signs(u)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
         (v,) = ctx.saved_tensors
-        return grads[0] * (2 / math.sqrt(math.pi)) * torch.exp(-v * v), None
+        return torch.square(v).neg_().exp_().mul_(2 / math.sqrt(math.pi)).mul_(grads[0]), None
 
 
 class Stochastic(nn.Module):
@@ -64,7 +69,16 @@ class NeuralSampling(Stochastic):
     """
 
     def __init__(
-        self, shape: tuple[int, ...], *, bias: bool, noise: str, p: float, sigma: float, site: str, beta: str
+        self,
+        shape: tuple[int, ...],
+        *,
+        bias: bool,
+        noise: str,
+        p: float,
+        sigma: float,
+        site: str,
+        beta: str,
+        locations: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         outputs, name = shape[0], type(self).__name__
@@ -75,14 +89,14 @@ class NeuralSampling(Stochastic):
         self.sigma = number(f"{name}.sigma", sigma, above=0)
         self.weight = nn.Parameter(torch.empty(shape))
         self.bias = nn.Parameter(torch.empty(outputs)) if bias else None
-        start = torch.ones(outputs)
+        start = torch.ones(outputs, *locations)
         if self.beta_mode == "native":
             self.register_buffer("beta", start * self.mean / self.s)
         else:
             self.beta = nn.Parameter(start)
         self.reset_parameters()
 
-    def _sum(self, x: Tensor, weight: Tensor) -> Tensor:
+    def _sum(self, x: Tensor, weight: Tensor, shift: Tensor | None = None) -> Tensor:
         raise NotImplementedError
 
     def _beside(self, vector: Tensor) -> Tensor:
@@ -144,7 +158,18 @@ class NeuralSampling(Stochastic):
 
     def argument(self, x: Tensor) -> Tensor:
         """Return v of the output's shape with P(z = 1 | x) = ½ (1 + erf v)."""
-        return self._argument(*self._terms(x))
+        if not self._sees_signs(x):
+            return self._argument(*self._terms(x))
+        self._check(x)  # ‖w∘x‖ = ‖w‖: v is a sum too, of weights of its own
+        norm, outputs = self.weight.flatten(1).norm(dim=1), len(self.weight)
+        silent = norm == 0
+        size = torch.where(silent, 1, norm)
+        bias = torch.zeros_like(norm) if self.bias is None else self.bias
+        shift = torch.where(silent, torch.where(bias >= 0, math.inf, -math.inf).to(norm.dtype), bias / self.s / size)
+        if self.beta.ndim == 1:
+            return self._sum(x, self.weight * (self.beta / size).view(outputs, *(1,) * (self.weight.ndim - 1)), shift)
+        unit = self.weight / size.view(outputs, *(1,) * (self.weight.ndim - 1))
+        return torch.addcmul(self._beside(shift), self.beta, self._sum(x, unit))
 
     def _argument(self, product: Tensor, norm: Tensor, bias: Tensor) -> Tensor:
         # A neuron that sees only zeros is not noisy at all: v = ±∞ in value, and without gradient.
@@ -152,21 +177,32 @@ class NeuralSampling(Stochastic):
         v = (self._beside(self.beta) * product + bias / self.s) / torch.where(silent, torch.ones_like(norm), norm)
         return torch.where(silent, torch.where(bias >= 0, math.inf, -math.inf).to(v.dtype), v)
 
-    def forward(self, x: Tensor) -> Tensor:
-        product, norm, bias = self._terms(x)
-        v = self._argument(product, norm, bias)
+    def _mask(self, x: Tensor) -> Tensor:
+        """Return fresh factors ξ of x's shape: the noise of input lines."""
         generator = self.generator(x.device)
+        if self.noise == "bernoulli":
+            uniform = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+            return (uniform < self.p).to(x.dtype)
+        return 1 + self.sigma * torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+
+    def _normal(self, like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=self.generator(like.device), dtype=like.dtype, device=like.device)
+
+    def noisy_sum(self, x: Tensor) -> Tensor:
+        """Return u = Σ_j (ξ_ij + a_i) w_ij x_j + b_i under fresh noise, with a gradient for all that is in it."""
+        product, norm, bias = self._terms(x)
+        if self.site == "synapse":
+            spread = math.sqrt(self.variance) * norm * self._normal(product)
+            return self.s * self._beside(self.beta) * product + bias + spread
+        return self._sum(self._mask(x) * x, self.weight) + self._beside(self.a) * product + bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        v = self.argument(x)
         with torch.no_grad():
-            if self.site == "synapse":
-                normal = torch.randn(product.shape, generator=generator, dtype=x.dtype, device=x.device)
-                u = self.s * self._beside(self.beta) * product + bias + math.sqrt(self.variance) * norm * normal
-            else:
-                if self.noise == "bernoulli":
-                    xi = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) < self.p
-                else:
-                    xi = 1 + self.sigma * torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
-                u = self._sum(xi * x, self.weight) + self._beside(self.a) * product + bias
-        z: Tensor = _SignOfNoisySum.apply(v, u)
+            # By synapse, u has the sign of u/(√(2 Var ξ) ‖w∘x‖), which is v and a normal of variance ½.
+            by_synapse = self.site == "synapse"
+            u = torch.add(v, self._normal(v), alpha=math.sqrt(0.5)) if by_synapse else self.noisy_sum(x)
+        z: Tensor = SignOfNoisySum.apply(v, u)
         return z
 
 
@@ -200,8 +236,8 @@ class NSMLinear(NeuralSampling):
         super().__init__((outputs, inputs), bias=bias, noise=noise, p=p, sigma=sigma, site=site, beta=beta)
         self.in_features, self.out_features = inputs, outputs
 
-    def _sum(self, x: Tensor, weight: Tensor) -> Tensor:
-        return nn.functional.linear(x, weight)
+    def _sum(self, x: Tensor, weight: Tensor, shift: Tensor | None = None) -> Tensor:
+        return nn.functional.linear(x, weight, shift)
 
     def _beside(self, vector: Tensor) -> Tensor:
         return vector
@@ -228,9 +264,10 @@ class NSMConv2d(NeuralSampling):
 
     x: (batch, in_channels, height, width), any real values; z: (batch, out_channels, height', width') in {−1, +1}, with
     kernel_size, stride and padding as `torch.nn.Conv2d`. Padded inputs are zeros and carry no noise: at the border the
-    norm runs over the inputs that are there. β and bias belong to a channel, since a crossbar column that is reused over
-    positions has one a. With `site="neuron"` one mask per input is shared by channels and overlapping windows. The rest as
-    in `NSMLinear`.
+    norm runs over the inputs that are there. The bias belongs to a channel; β too, since a crossbar column that is reused
+    over positions has one a, unless `locations` (height', width' of z) gives every neuron its own, as the authors' networks
+    have it: inputs must then be of that one size. With `site="neuron"` one mask per input is shared by channels and
+    overlapping windows. The rest as in `NSMLinear`.
     """
 
     def __init__(
@@ -247,20 +284,30 @@ class NSMConv2d(NeuralSampling):
         sigma: float = 1.0,
         site: str = "synapse",
         beta: str = "learned",
+        locations: tuple[int, int] | None = None,
     ) -> None:
         inputs = integer("NSMConv2d.in_channels", in_channels, at_least=1)
         outputs = integer("NSMConv2d.out_channels", out_channels, at_least=1)
         kernel = _pair("NSMConv2d.kernel_size", kernel_size, at_least=1)
-        super().__init__((outputs, inputs, *kernel), bias=bias, noise=noise, p=p, sigma=sigma, site=site, beta=beta)
+        own_beta_at = () if locations is None else _pair("NSMConv2d.locations", locations, at_least=1)
+        shape = (outputs, inputs, *kernel)
+        super().__init__(shape, bias=bias, noise=noise, p=p, sigma=sigma, site=site, beta=beta, locations=own_beta_at)
+        self.locations = own_beta_at or None
         self.in_channels, self.out_channels, self.kernel_size = inputs, outputs, kernel
         self.stride = _pair("NSMConv2d.stride", stride, at_least=1)
         self.padding = _pair("NSMConv2d.padding", padding, at_least=0)
 
-    def _sum(self, x: Tensor, weight: Tensor) -> Tensor:
-        return nn.functional.conv2d(x, weight, stride=self.stride, padding=self.padding)
+    def _sum(self, x: Tensor, weight: Tensor, shift: Tensor | None = None) -> Tensor:
+        return nn.functional.conv2d(x, weight, shift, stride=self.stride, padding=self.padding)
 
     def _beside(self, vector: Tensor) -> Tensor:
-        return vector[:, None, None]
+        return vector[:, None, None] if vector.ndim == 1 else vector
+
+    def out_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of z for inputs of that size."""
+        sizes = zip((height, width), self.kernel_size, self.stride, self.padding, strict=True)
+        rows, columns = ((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
+        return rows, columns
 
     def _sees_signs(self, x: Tensor) -> bool:
         return self.padding == (0, 0) and super()._sees_signs(x)
@@ -269,6 +316,11 @@ class NSMConv2d(NeuralSampling):
         if x.ndim != 4 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f"NSMConv2d got inputs of shape {tuple(x.shape)}; give (batch, {self.in_channels}, height, width)"
+            )
+        if self.locations is not None and self.out_size(*x.shape[2:]) != self.locations:
+            raise ValueError(
+                f"NSMConv2d has a β for each of {self.locations} locations, but inputs of shape {tuple(x.shape)} give "
+                f"{self.out_size(*x.shape[2:])}; give inputs of the size it was made for, or leave locations out"
             )
 
     def extra_repr(self) -> str:

@@ -166,6 +166,8 @@ def fit(
                 total += float(loss.detach()) * len(rows)
                 bar.update(task, advance=1)
             torch.set_rng_state(torch_state)
+            for mean, last in zip(average.buffers(), model.buffers(), strict=True):
+                mean.copy_(last)  # statistics of batch normalisation, which are running means already
             row = {"epoch": epoch + 1, "loss": total / len(images)}
             if not np.isfinite(row["loss"]):
                 raise FloatingPointError(f"the loss became {row['loss']} in epoch {epoch + 1}; lower lr (it is {lr:g})")

@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,13 +110,15 @@ def fit(
     averaging: float = 0.0,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     validation_samples: int = 10,
+    measure: Callable[[nn.Module], Mapping[str, float]] | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Train `model` in place with Adam on the cross-entropy, the rate falling to 0 along a cosine; return the history.
 
     x: (n, inputs) finite; y: (n,) class numbers. One row per epoch: epoch, loss, and the error on `validation`
-    (images, labels) where given. Order of images and noise of epoch e are drawn from `rng` and e alone, so that a run
+    (images, labels) where given, and what `measure` finds in the network.
+    Order of images and noise of epoch e are drawn from `rng` and e alone, so that a run
     that was killed and resumes from `checkpoint` (written after every epoch) ends bit for bit where it would have.
     averaging: the trained weights are a running mean over steps, mean ← averaging · mean + (1 − averaging) · weights
     (0: the last weights). Raises ValueError for bad data or settings, or a checkpoint of another training.
@@ -173,6 +176,8 @@ def fit(
                 raise FloatingPointError(f"the loss became {row['loss']} in epoch {epoch + 1}; lower lr (it is {lr:g})")
             if validation is not None:
                 row["error"] = error_rate(average, *validation, validation_samples, rng=child(seed, epoch, 3))
+            if measure is not None:
+                row |= measure(model)
             history.append(row)
             if checkpoint:
                 state.save(Path(checkpoint), epoch + 1, recipe, history)

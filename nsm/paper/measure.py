@@ -1,0 +1,217 @@
+"""What the experiments measure: test errors, percentiles of sums over updates, angles between gradients."""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from devices._rng import child, seed_sequence
+from nsm import networks
+from nsm.baselines import SigmoidLinear
+from nsm.checkpoint import save
+from nsm.data import Data
+from nsm.infer import error_rate
+from nsm.layers import NeuralSampling, NSMLinear, reseed
+from nsm.paper.table import Experiment
+from nsm.rules import BinConcreteLinear, StraightThroughLinear
+from nsm.train import fit
+
+UPDATES = 200
+PERCENTILES = (15, 50, 85)
+DRAWS = 30  # of the noise, over which a gradient is averaged
+_BATCH = 100
+
+
+def _trained(
+    experiment: Experiment,
+    seed: int,
+    data: Data,
+    folder: Path,
+    measure: Callable[[nn.Sequential], Mapping[str, float]] = lambda model: {},
+) -> tuple[nn.Sequential, Any]:
+    """Return the trained network and its history; kept in `folder`, and taken up where it was left."""
+    last = [time.process_time()]
+
+    def timed(model: Any) -> Mapping[str, float]:
+        now, before = time.process_time(), last[0]
+        last[0] = now
+        return {"seconds": now - before, **measure(model)}
+
+    torch.manual_seed(seed)
+    model = experiment.build()
+    name = f"{experiment.name}_{seed}"
+    history = fit(
+        model,
+        data.x_train,
+        data.y_train,
+        epochs=experiment.epochs,
+        rng=seed,
+        progress=False,
+        checkpoint=folder / f"{name}.training",
+        **experiment.recipe,
+        measure=timed,
+    )
+    save(model, folder / f"{name}.safetensors", note=f"nsm.paper: {experiment.name}, seed {seed}")
+    return model, history
+
+
+def scaled(model: nn.Sequential, factor: float, *, biases: bool) -> nn.Sequential:
+    """Return a copy of the network with the weights, and the biases too or not, of every layer times a factor."""
+    out = copy.deepcopy(model)
+    with torch.no_grad():
+        for name, parameter in out.named_parameters():
+            if name.endswith("weight") or (biases and name.endswith("bias")):
+                parameter.mul_(factor)
+    return out
+
+
+def at_neurons(model: nn.Sequential) -> nn.Sequential:
+    """Return a copy of the network whose noise is one mask per input line."""
+    out = copy.deepcopy(model)
+    for layer in out:
+        if isinstance(layer, NeuralSampling):
+            layer.site = "neuron"
+    return out
+
+
+def _percent(model: nn.Module, data: Data, samples: int, seed: int) -> float:
+    return 100 * error_rate(model, data.x_test, data.y_test, samples, rng=child(seed_sequence(seed), 1))
+
+
+def _third(model: nn.Sequential) -> nn.Module:
+    """Return the last hidden layer."""
+    return [m for m in model if isinstance(m, (NeuralSampling, SigmoidLinear))][-1]
+
+
+def _weight(layer: nn.Module) -> Tensor:
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    return weight.detach()
+
+
+def error(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
+    """Train and test: error [%] over all test images."""
+    model, history = _trained(experiment, seed, data, folder)
+    history = {name: history[name].tolist() for name in ("loss", "seconds")}
+    return {"error": _percent(model, data, experiment.samples, seed), **history}
+
+
+def perceptron(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
+    """As `error`, and: weights times 0.1, with and without biases; one sample; noise by input line; drift of weights."""
+    torch.manual_seed(seed)
+    start = _weight(_third(experiment.build())).clone()
+
+    def drift(model: nn.Sequential) -> Mapping[str, float]:
+        weight = _weight(_third(model))
+        return {"variance_gained": float(weight.var() - start.var()), "mean_shift": float(weight.mean() - start.mean())}
+
+    model, history = _trained(experiment, seed, data, folder, measure=drift)
+    networks_ = {"error": (model, experiment.samples), "error_one_sample": (model, 1)}
+    for name, biases in (("error_weights_scaled", False), ("error_all_scaled", True)):
+        networks_[name] = (scaled(model, 0.1, biases=biases), experiment.samples)
+    if isinstance(_third(model), NeuralSampling):
+        lines = at_neurons(model)
+        networks_ |= {"error_by_line": (lines, experiment.samples), "error_by_line_one_sample": (lines, 1)}
+    found: dict[str, Any] = {name: _percent(net, data, samples, seed) for name, (net, samples) in networks_.items()}
+    return found | {name: history[name].tolist() for name in ("loss", "seconds", "variance_gained", "mean_shift")}
+
+
+def _sums(layer: nn.Module, z: Tensor) -> Tensor:
+    """Return what the neurons of a hidden layer compare with their threshold: noisy in an NSM, w·z in an StNN."""
+    if isinstance(layer, NeuralSampling):
+        return layer.noisy_sum(z)
+    return nn.functional.linear(z, _weight(layer))
+
+
+def percentiles(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
+    """Percentiles of the last hidden layer's sums on the training batch, before each of the first 200 updates (Figure 2).
+
+    Adam at 3.1e-4, batches of 100, default initialisation. "StNN, small" starts from a tenth of the default weights, where
+    the poster's curves start.
+    """
+
+    def small(model: nn.Sequential) -> nn.Sequential:
+        return scaled(model, 0.1, biases=False)
+
+    nets = {"NSM": networks.nsm_mlp, "StNN": networks.stnn_mlp, "StNN, small": lambda: small(networks.stnn_mlp())}
+    found = {}
+    for name, build in nets.items():
+        torch.manual_seed(seed)
+        model = build()
+        reseed(model, seed)
+        layer, optimiser = _third(model), torch.optim.Adam(model.parameters(), lr=3.1e-4)
+        curve: list[list[float]] = []
+
+        def watch(module: nn.Module, inputs: Any, curve: list[list[float]] = curve) -> None:
+            with torch.no_grad():
+                curve.append([float(q) for q in np.percentile(_sums(module, inputs[0]).numpy(), PERCENTILES)])
+
+        handle = layer.register_forward_pre_hook(watch)
+        order = np.random.default_rng(seed).permutation(len(data.x_train))
+        for step in range(UPDATES + 1):
+            rows = order[np.arange(step * _BATCH, (step + 1) * _BATCH) % len(order)]
+            loss = nn.functional.cross_entropy(
+                model(torch.as_tensor(data.x_train[rows])), torch.as_tensor(data.y_train[rows])
+            )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        handle.remove()
+        found[name] = curve
+    return found
+
+
+def _gradients(model: nn.Sequential, x: Tensor, y: Tensor, seed: int) -> list[Tensor]:
+    """Return the gradient of every hidden weight matrix, mean over the first and over the last half of the draws."""
+    halves = []
+    for half in range(2):
+        model.zero_grad()
+        for draw in range(DRAWS // 2):
+            reseed(model, child(seed_sequence(seed), half, draw))
+            (nn.functional.cross_entropy(model(x), y) / (DRAWS // 2)).backward()
+        halves.append([layer.weight.grad.clone() for layer in model if isinstance(layer, NSMLinear)])  # type: ignore[union-attr]
+    return [torch.stack(pair) for pair in zip(*halves, strict=True)]
+
+
+def angle(a: Tensor, b: Tensor) -> float:
+    """Return the angle [degrees] between two tensors taken as vectors."""
+    cosine = float((a * b).sum() / (a.norm() * b.norm()))
+    return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
+
+
+def angles(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
+    """Angles [degrees] of the NSM's mean gradient to other estimators', per layer, on one batch of 100.
+
+    Each is a mean over 30 draws of the noise. floor: between the halves of the NSM's own draws, 15 and 15, which no
+    estimator can be expected to beat by much. At the start, and after training.
+    """
+    torch.manual_seed(seed)
+    start = experiment.build()
+    after, _ = _trained(experiment, seed, data, folder)
+    x, y = torch.as_tensor(data.x_train[:_BATCH]), torch.as_tensor(data.y_train[:_BATCH])
+    found = {}
+    for moment, model in (("start", start), ("trained", after)):
+        own = _gradients(model, x, y, seed)
+        found[moment] = {"floor": [angle(g[0], g[1]) for g in own]}
+        for name, kind in (("BinConcrete", BinConcreteLinear), ("STE", StraightThroughLinear)):
+            other = copy.deepcopy(model)
+            for layer in other:
+                if isinstance(layer, NSMLinear):
+                    layer.__class__ = kind
+            theirs = _gradients(other, x, y, seed + 1)
+            found[moment][name] = [angle(a.mean(0), b.mean(0)) for a, b in zip(own, theirs, strict=True)]
+    return found
+
+
+KINDS: dict[str, Callable[[Experiment, int, Data, Path], dict[str, Any]]] = {
+    "error": error,
+    "perceptron": perceptron,
+    "percentiles": percentiles,
+    "angles": angles,
+}

@@ -1,0 +1,85 @@
+"""Run the table: every experiment that data and machine allow, one file per result, taken up where it was left."""
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import as_completed
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from devices._checks import choice
+from nsm.data import load_data
+from nsm.paper.measure import KINDS
+from nsm.paper.table import EXPERIMENTS, Experiment
+from nsm.sweep import worker_pool
+from nsm.train import progress_bar
+
+
+def by_name(names: Sequence[str] | None) -> list[Experiment]:
+    """Return the experiments of those names, or all that this machine can afford. Raises ValueError for an unknown name."""
+    known = {e.name: e for e in EXPERIMENTS}
+    if names is None:
+        return [e for e in EXPERIMENTS if not e.why_not]
+    return [known[choice("experiment", name, known)] for name in names]
+
+
+def result_file(folder: Path, experiment: Experiment, seed: int) -> Path:
+    """Return where the result of one seed stands."""
+    return folder / f"{experiment.name}_{seed}.json"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file in one step: whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w") as f:
+        json.dump(value, f, indent=1)
+        f.flush()
+        os.fsync(f.fileno())
+    os.replace(temporary, path)
+
+
+def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[str, Any]:
+    """Run one seed of an experiment on one thread, and write its result."""
+    torch.set_num_threads(1)
+    (experiment,) = by_name([name])
+    data = load_data(experiment.data, data_dir)
+    found = KINDS[experiment.kind](experiment, seed, data, folder)
+    result = {
+        "experiment": name,
+        "seed": seed,
+        "epochs": experiment.epochs,
+        "samples": experiment.samples,
+        "images": [len(data.y_train), len(data.y_test)],
+        **found,
+    }
+    write_json(result_file(folder, experiment, seed), result)
+    return result
+
+
+def run(
+    folder: Path, names: Sequence[str] | None = None, *, data_dir: Path | None = None, workers: int = 2
+) -> list[dict[str, Any]]:
+    """Run what has no result in `folder` yet, `workers` at once, and return all results. Resumes after a kill."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = by_name(names)
+    jobs = [(e.name, s) for e in chosen for s in e.seeds if not result_file(folder, e, s).exists()]
+    with progress_bar() as bar, worker_pool(workers) as pool:
+        task = bar.add_task("experiments", total=len(jobs), note="")
+        futures = {pool.submit(run_one, name, seed, folder, data_dir): (name, seed) for name, seed in jobs}
+        try:
+            for future in as_completed(futures):
+                future.result()
+                bar.update(task, advance=1, note="{} seed {}".format(*futures[future]))
+        finally:
+            for future in futures:
+                future.cancel()
+    return results(folder)
+
+
+def results(folder: Path) -> list[dict[str, Any]]:
+    """Return the results that stand in `folder`, in the table's order."""
+    files = [result_file(folder, e, s) for e in EXPERIMENTS for s in e.seeds]
+    return [json.loads(f.read_text()) for f in files if f.exists()]

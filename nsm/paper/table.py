@@ -1,0 +1,179 @@
+"""The experiments: network, data, recipe, epochs here and in the paper, seeds, and the paper's number."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from nsm import networks
+
+_PLAIN: dict[str, Any] = {"lr": 1e-3, "averaging": 0.999}
+_PERCEPTRON = {**_PLAIN, "label_smoothing": 0.1}
+CIFAR_HERE = "60,000 JPEG images: lossy, never to be compared with the paper's"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One row of the report. kind: what is measured, a name in `nsm.paper.measure.KINDS`.
+
+    paper: the published error [%], None where there is none. samples: noisy passes per test image. why_not: what a machine
+    without the data or the power is told instead of a result. images: at most so many training images (None: all).
+    """
+
+    name: str
+    section: str
+    label: str
+    build: Callable[[], nn.Sequential]
+    kind: str = "error"
+    data: str = "mnist"
+    epochs: int = 0
+    paper_epochs: int = 200
+    seeds: tuple[int, ...] = (0,)
+    recipe: Mapping[str, Any] = field(default_factory=lambda: _PLAIN)
+    samples: int = 100
+    paper: float | None = None
+    why_not: str = ""
+
+
+def _conv(rule: str, **options: Any) -> Callable[[], nn.Sequential]:
+    return partial(networks.conv_net, rule, **options)
+
+
+ONE = "Table 1. Permutation-invariant MNIST, 784-300-300-300-10"
+TOP = "Table 2, top. Convolutional networks"
+BOTTOM = "Table 2, bottom. Training rules, MNIST 32c5-p2-64c5-p2-512-10"
+_RULES = (
+    ("BN", 1.10, 1),
+    ("SN", 2.05, 1),
+    ("STE", 2.13, 100),
+    ("wBD", 2.72, 1),
+    ("BD", 3.11, 1),
+    ("BinConcrete", 0.78, 100),
+)
+_CONV_EPOCHS = 12
+_GPU = "no GPU was lent: a month on this machine"
+_THERE = "the data are not here"
+
+EXPERIMENTS: tuple[Experiment, ...] = (
+    Experiment(
+        name="mlp_nsm",
+        section=ONE,
+        label="NSM",
+        kind="perceptron",
+        build=partial(networks.nsm_mlp, flip=0.05),
+        epochs=100,
+        seeds=(0, 1),
+        recipe=_PERCEPTRON,
+        paper=1.36,
+    ),
+    Experiment(
+        name="mlp_stnn",
+        section=ONE,
+        label="StNN",
+        kind="perceptron",
+        build=partial(networks.stnn_mlp, flip=0.05),
+        epochs=100,
+        seeds=(0, 1),
+        recipe=_PERCEPTRON,
+        paper=1.47,
+    ),
+    *(
+        Experiment(
+            name=f"conv_{rule}",
+            section=TOP,
+            label=f"{rule}, MNIST",
+            build=_conv(rule),
+            epochs=_CONV_EPOCHS,
+            samples=samples,
+            paper=paper,
+        )
+        for rule, paper, samples in (("bNSM", 0.775, 100), ("gNSM", 0.805, 100), ("dCNN", 0.880, 1))
+    ),
+    *(
+        Experiment(
+            name=f"conv_{rule}",
+            section=BOTTOM,
+            label=rule,
+            build=_conv(rule),
+            epochs=_CONV_EPOCHS,
+            samples=samples,
+            paper=paper,
+        )
+        for rule, paper, samples in _RULES
+    ),
+    *(
+        Experiment(
+            name=f"nmnist_{rule}",
+            section=TOP,
+            label=f"{rule}, N-MNIST, 1,000 + 100 recordings",
+            data="nmnist-small",
+            build=_conv(rule, shape=(10, 34, 34), hidden=150),
+            epochs=20,
+            samples=samples,
+            paper=None,
+        )
+        for rule, samples in (("bNSM", 100), ("gNSM", 100), ("dCNN", 1))
+    ),
+    *(
+        Experiment(
+            name=f"emnist_{rule}",
+            section=TOP,
+            label=f"{rule}, EMNIST letters",
+            data="emnist",
+            build=_conv(rule, hidden=150, classes=26),
+            epochs=_CONV_EPOCHS,
+            samples=samples,
+            paper=paper,
+            why_not=_THERE,
+        )
+        for rule, paper, samples in (("bNSM", 6.185, 100), ("gNSM", 6.256, 100), ("dCNN", 6.938, 1))
+    ),
+    *(
+        Experiment(
+            name=f"{data}_{rule}",
+            section="Table 3. CIFAR, all-convolutional",
+            label=f"{rule}, {data}",
+            data=data,
+            build=partial(networks.all_conv_net, rule, classes),
+            epochs=200,
+            samples=samples,
+            paper=paper,
+            why_not=_GPU,
+        )
+        for data, classes, values in (("cifar10", 10, (9.98, 10.35, 10.47)), ("cifar100", 100, (34.85, 34.84, 34.37)))
+        for (rule, samples), paper in zip((("bNSM", 100), ("gNSM", 100), ("dCNN", 1)), values, strict=True)
+    ),
+    *(
+        Experiment(
+            name=f"dvs_{rule}",
+            section="Table 4. DVS128 Gesture",
+            label=rule,
+            data="dvs_gesture",
+            build=partial(networks.gesture_net, rule),
+            epochs=200,
+            samples=samples,
+            paper=paper,
+            why_not=_GPU,
+        )
+        for rule, paper, samples in (("bNSM", 8.56, 100), ("gNSM", 8.83, 100), ("dCNN", 9.16, 1))
+    ),
+    Experiment(
+        name="figure2",
+        section="Figure 2",
+        label="percentiles over 200 updates",
+        kind="percentiles",
+        build=networks.nsm_mlp,
+        seeds=(0, 1, 2),
+    ),
+    Experiment(
+        name="angles",
+        section="Gradients",
+        label="angle to other estimators",
+        kind="angles",
+        build=networks.nsm_mlp,
+        epochs=5,
+        seeds=(0, 1, 2),
+    ),
+)

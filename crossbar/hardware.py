@@ -13,6 +13,7 @@ from devices._checks import choice, integer, number
 SHARINGS = ("pair", "cell", "word_line")
 BIASES = ("word_line", "reference")
 COPIES = ("programmed", "ideal", "none")
+SCALES = ("layer", "row")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class Hardware:
     bias: "word_line" (ungated extra word lines, programmed like weights: follows a common gain) or "reference" (an
     exact comparator current: does not). copy: the ungated deterministic path with gain a_i: "programmed" (with the
     device's own error and noise), "ideal", or "none" (then every a_i must be 0).
+    weight_scale: siemens per weight from the largest |w| of a "layer", or of each "row" (output), so that every row uses
+    the whole range: comparators do not see the scale of a row, other read-outs divide by it.
     read_period [s] between reads. read_voltage [V]: an input of size one. temperature [K] of the cells when they are read, by
     the device's `temperature_law`.
     wires: resistance of the lines of every tile (None: none). compensate_wires: program conductances whose currents behind
@@ -47,6 +50,7 @@ class Hardware:
     adc: Adc | None = None
     bias: str = "word_line"
     copy: str = "programmed"
+    weight_scale: str = "layer"
     read_period: float = 1e-6
     read_voltage: float = 0.1
     temperature: float = 300.0
@@ -63,6 +67,7 @@ class Hardware:
         choice("gate_sharing", self.gate_sharing, SHARINGS)
         choice("bias", self.bias, BIASES)
         choice("copy", self.copy, COPIES)
+        choice("weight_scale", self.weight_scale, SCALES)
         try:
             rows, columns = self.tile_shape
         except (TypeError, ValueError):

@@ -17,7 +17,9 @@ class NeuronArray:
     """u_i = Σ_j (ξ_ij + a_i) w_ij x_j + b_i on tiles: a gated array, a copy without gate, and bias word lines.
 
     The copy is a second programming of the same weights whose current is multiplied by a_i; it is built only where an
-    a_i differs from 0. Bias word lines are ungated, driven with an input of one, as many as the largest |b_i| needs.
+    a_i differs from 0. Where a layer is read at several locations of an image, each may have gains of its own: a is then
+    (locations, outputs), and the read-out goes from one row to the next as reads do. Bias word lines are ungated, driven
+    with an input of one, as many as the largest |b_i| needs.
     """
 
     def __init__(
@@ -43,14 +45,15 @@ class NeuronArray:
         b: Floats | None = None,
         rng: RNG,
     ) -> "NeuronArray":
-        """Return tiles programmed with w (outputs, inputs), gains a and biases b (outputs,), in weight units.
+        """Return tiles programmed with w (outputs, inputs), biases b (outputs,), in weight units, and gains a.
 
-        Copy and bias are programmed independently of the main array, with the device's own error. Raises ValueError for
-        NaN, a wrong shape, weights outside the mapped range, or an a_i ≠ 0 where the hardware has no copy.
+        a: (outputs,), or (locations, outputs). Copy and bias are programmed independently of the main array, with the
+        device's own error. Raises ValueError for NaN, a wrong shape, weights outside the mapped range, or an a_i ≠ 0
+        where the hardware has no copy.
         """
         weights = array("w", w, ndim=2)
         n, k = len(weights), siemens_per_weight
-        gains = np.zeros(n) if a is None else array("a", a, shape=(n,))
+        gains = np.zeros(n) if a is None else array("a", a, shape=(*(None,) * (np.ndim(a) - 1), n))
         biases = np.zeros(n) if b is None else array("b", b, shape=(n,))
         if hardware.copy == "none" and gains.any():
             raise ValueError(
@@ -82,7 +85,7 @@ class NeuronArray:
         u = self.main.read_span(x, span, seed=child(seed, 0), sampling=sampling)
         if self.copy is not None:
             copy = self.copy.read_span(x, span, seed=child(seed, 1), sampling=sampling)
-            u += np.multiply(copy, self.a, out=copy)
+            u += np.multiply(copy, self._gains(span), out=copy)
         if self.bias_lines is not None:
             ones = Inputs(np.ones((1, self.bias_lines.inputs), dtype=bool))
             every = Span(span.first, span.last, repeats=max(span.last, 1))  # one row of ones for all reads
@@ -93,12 +96,32 @@ class NeuronArray:
             u += self.threshold
         return u
 
+    def _gains(self, span: Span) -> Floats:
+        """Return a of every read of the span: one row for all, or that of its location."""
+        if self.a.ndim == 1:
+            return self.a
+        if span.locations not in (1, len(self.a)):
+            raise ValueError(
+                f"the array has gains for {len(self.a)} locations but is read at {span.locations}; give inputs of the size "
+                "that the network was made for"
+            )
+        return self.a[np.arange(span.first, span.last) % len(self.a)]
+
+    @property
+    def _mean_square_gain(self) -> Floats:
+        """a² per output, the mean over locations."""
+        return self.a**2 if self.a.ndim == 1 else (self.a**2).mean(axis=0)
+
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs)."""
+        """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs).
+
+        With gains for several locations, reads go through these in turn.
+        """
         mean, variance = self.main.moments(x)
         if self.copy is not None:
             m, v = self.copy.moments(x)
-            mean, variance = mean + self.a * m, variance + self.a**2 * v
+            a = self._gains(Span(0, len(mean)))
+            mean, variance = mean + a * m, variance + a**2 * v
         if self.bias_lines is not None:
             m, v = self.bias_lines.moments(np.ones((1, self.bias_lines.inputs)))
             mean, variance = mean + m, variance + v
@@ -114,7 +137,7 @@ class NeuronArray:
         gate_mean, _ = gate_moments(self.hardware)
         static = gate_mean**2 * _programming_variance(self.main)
         if self.copy is not None:
-            static = static + self.a**2 * _programming_variance(self.copy)
+            static = static + self._mean_square_gain * _programming_variance(self.copy)
         _, noise = self.moments(np.ones((1, self.inputs)))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(static > 0, static / noise[0], 0.0)
@@ -127,7 +150,7 @@ class NeuronArray:
         """
         n, period = integer("samples", samples, at_least=1), self.hardware.read_period
         variance, excess = np.zeros(self.outputs), np.zeros(self.outputs)
-        for part, gain in ((self.main, 1.0), (self.copy, self.a**2), (self.bias_lines, 1.0)):
+        for part, gain in ((self.main, 1.0), (self.copy, self._mean_square_gain), (self.bias_lines, 1.0)):
             if part is None:
                 continue
             variance += gain * part.cells.covariance(0.0)

@@ -71,7 +71,9 @@ class _TorchLayer:
         arrays = ((neurons.main, None), (neurons.copy, on_device(neurons.a)), (neurons.bias_lines, None))
         self.parts = [(_TorchArray(a, on_device), gain) for a, gain in arrays if a is not None]
         self.bias_part = len(self.parts) - 1 if neurons.bias_lines is not None else -1
-        self.threshold = on_device(neurons.threshold + step.offsets / step.amperes_per_weight)
+        self.threshold = on_device(neurons.threshold)
+        self.offsets = on_device(step.offsets / step.amperes_per_weight)
+        self.row_gain = on_device(step.row_gain)
         self.noise = hardware.comparator.noise / step.amperes_per_weight
 
     def __call__(self, z: Tensor, sampling: str, generator: torch.Generator) -> Tensor:
@@ -82,6 +84,8 @@ class _TorchLayer:
         for index, (part, gain) in enumerate(self.parts):
             x = torch.ones((len(z), part.lines), dtype=z.dtype, device=z.device) if index == self.bias_part else z
             read = part.read(x, sampling, generator)
+            if gain is not None and gain.ndim == 2:  # a row for each location
+                gain = gain.repeat(len(read) // len(gain), 1)
             u += read if gain is None else gain * read
         u = self._read_out(u, generator)
         return u if patches is None else u.reshape(-1, *shape, u.shape[1]).movedim(3, 1)
@@ -91,11 +95,13 @@ class _TorchLayer:
         if step.kind == "linear":
             adc, scale = step.neurons.hardware.adc, step.amperes_per_weight
             if adc is None:
-                return u
-            return torch.as_tensor(adc.convert(u.cpu().double().numpy() * scale, step.full_scale) / scale).to(u)
+                return u / self.row_gain
+            converted = adc.convert(u.cpu().double().numpy() * scale, step.full_scale) / scale
+            return torch.as_tensor(converted).to(u) / self.row_gain
         if step.kind == "sigmoid":
             uniform = torch.rand(u.shape, generator=generator, dtype=u.dtype, device=u.device).clamp_min(1e-30)
-            u = u + torch.logit(uniform)
+            u = u / self.row_gain + torch.logit(uniform)
+        u = u + self.offsets
         if self.noise:
             u = u + self.noise * torch.randn(u.shape, generator=generator, dtype=u.dtype, device=u.device)
         return torch.where(u >= 0, 1.0, -1.0).to(u.dtype)

@@ -77,7 +77,8 @@ def train(
     out: Annotated[Path, typer.Option(help="Network file to write (safetensors).")],
     data: DataName = "digits",
     network: Annotated[
-        str, typer.Option(help="nsm, relu, stnn (stochastic, without weight normalisation), or bd (deterministic signs).")
+        str,
+        typer.Option(help="nsm, relu, stnn (stochastic, without weight normalisation), or bd (deterministic signs)."),
     ] = "nsm",
     hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "300,300,300",
     beta: Annotated[str, typer.Option(help="NSM: learned, or native (a = 0: no second path on the chip).")] = "learned",

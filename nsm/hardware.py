@@ -12,12 +12,18 @@ from devices._checks import Floats, number
 from devices._rng import RNG, child, seed_sequence, stream
 from nsm.baselines import SigmoidLinear
 from nsm.checkpoint import is_plain
+from nsm.folding import ChannelScale, ends_in_sign, folded
 from nsm.layers import Binarize, NeuralSampling, NSMConv2d, NSMLinear
 from nsm.mapped import MAP, ArrayStep, DigitalStep, MappedNetwork
-from nsm.patches import Patches, pool_max
+from nsm.patches import Patches, per_channel, pool_max, pool_mean
+from nsm.rules import Sign
 
 WEIGHTED = (NSMLinear, NSMConv2d, SigmoidLinear, nn.Linear, nn.Conv2d)
-MAPPABLE = (*(c.__name__ for c in WEIGHTED), "Binarize", "ReLU", "MaxPool2d", "Dropout", "Flatten", "Unflatten")
+_DIGITAL = (Binarize, Sign, ChannelScale, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten, nn.Unflatten, nn.Dropout)
+MAPPABLE = (
+    *(c.__name__ for c in WEIGHTED), "their kin in nsm.rules", "BatchNorm1d", "BatchNorm2d",
+    *(c.__name__ for c in _DIGITAL if c is not ChannelScale),
+)  # fmt: skip
 _PRECISE_COPY = 1.0  # static-to-noise ratio above which the copy's programming error outweighs the noise that computes
 
 
@@ -52,10 +58,14 @@ def _nsm_parameters(
             "such as devices.BlankOut(p=0.5), or the device a read_noise"
         )
     native = layer.beta_mode == "native"  # kept in float32 by the layer, but known exactly
-    beta = np.full(len(w), layer.mean / layer.s) if native else _numpy(layer.beta)
+    beta = _numpy(layer.beta)
+    if native:
+        beta = np.full(beta.shape, layer.mean / layer.s)
+    beta = np.moveaxis(beta.reshape(len(w), -1), 0, 1)  # (1, outputs), or a row for every location
     s_new = np.sqrt(2 * variance)
     a = beta * s_new - mean
     a[np.abs(a) <= 1e-12 * mean] = 0.0
+    a = a[0] if len(a) == 1 else a
     b = np.zeros(len(w)) if layer.bias is None else _numpy(layer.bias) * s_new / layer.s
     if hardware.copy == "none":
         if not native:
@@ -86,7 +96,7 @@ def _full_scale(neurons: NeuronArray, k: float) -> float:
 
 
 def _array_step(
-    name: str, layer: nn.Module, hardware: Hardware, scale: float, seed: np.random.SeedSequence
+    name: str, layer: nn.Module, hardware: Hardware, scale: float, seed: np.random.SeedSequence, *, signs: bool
 ) -> ArrayStep:
     w = _numpy(layer.weight.flatten(1))  # type: ignore[operator]
     if not np.isfinite(w).all():
@@ -95,16 +105,21 @@ def _array_step(
     if w_max == 0:
         raise ValueError(f"{name} has only zero weights; there is nothing to map")
     k = hardware.mapping.siemens_per_weight(w_max, hardware.device)  # fixed by the unscaled network
+    gain = np.ones(len(w))
+    if hardware.weight_scale == "row":
+        largest = np.abs(w).max(axis=1)
+        gain = np.where(largest > 0, w_max / np.where(largest > 0, largest, 1), 1)
+    w = w * gain[:, None]
     extra: dict[str, Any] = {}
-    kind, cells, a = "linear", hardware.ungated(), None
+    kind, cells, a = "sign" if signs else "linear", hardware.ungated(), None
     b = _numpy(layer.bias) if isinstance(getattr(layer, "bias", None), Tensor) else None  # type: ignore[arg-type]
     if isinstance(layer, NeuralSampling):
         kind, cells = "nsm", hardware
-        a, b, extra = _nsm_parameters(layer, w, hardware, k, name)
+        a, b, extra = _nsm_parameters(layer, w, hardware, k, name)  # keeps P whatever the scale of a row
     elif isinstance(layer, SigmoidLinear):
         kind = "sigmoid"
     wanted, clipped = scale * w, np.clip(scale * w, -w_max, w_max)
-    b = None if b is None else scale * b
+    b = None if b is None else scale * b * gain
     neurons = NeuronArray.program(clipped, cells, siemens_per_weight=k, a=a, b=b, rng=child(seed, 0))
     offsets = hardware.comparator.draw_offsets(len(w), rng=stream(seed, 1))
     error = neurons.main.weights - wanted
@@ -130,7 +145,7 @@ def _array_step(
             f"the copy must be more precise than the device can be programmed: its static error has {ratio:.2g} times the "
             "variance of the noise; use a stronger gate, or a device that is programmed better"
         )
-    return ArrayStep(name, kind, neurons, offsets, _full_scale(neurons, k), _patches(name, layer), report)
+    return ArrayStep(name, kind, neurons, offsets, _full_scale(neurons, k), _patches(name, layer), gain, report)
 
 
 def _patches(name: str, layer: nn.Module) -> Patches | None:
@@ -146,18 +161,24 @@ def _patches(name: str, layer: nn.Module) -> Patches | None:
 def _digital_step(name: str, layer: nn.Module) -> DigitalStep | None:
     if isinstance(layer, Binarize):
         return DigitalStep(name, lambda x: x if x.dtype == bool else x >= layer.threshold)
+    if isinstance(layer, Sign):
+        return DigitalStep(name, lambda x: x if x.dtype == bool else x >= 0)
+    if isinstance(layer, ChannelScale):
+        factor, shift = _numpy(layer.factor), _numpy(layer.shift)
+        return DigitalStep(name, lambda x: per_channel(x, factor, shift))
     if isinstance(layer, nn.ReLU):
         return DigitalStep(name, lambda x: np.maximum(x, 0))  # +1 and −1 become True and False: 1 and 0
     if isinstance(layer, nn.Flatten):
         return DigitalStep(name, lambda x: x.reshape(len(x), -1))
     if isinstance(layer, nn.Unflatten):
         return DigitalStep(name, lambda x: x.reshape(len(x), *layer.unflattened_size))
-    if isinstance(layer, nn.MaxPool2d):
+    if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
         if not is_plain(layer):
             raise ValueError(f"cannot map {name}: only windows side by side, without padding, are known")
         size = layer.kernel_size if isinstance(layer.kernel_size, int) else tuple(layer.kernel_size)
         kernel = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
-        return DigitalStep(name, lambda x: pool_max(x, kernel))
+        pool = pool_max if isinstance(layer, nn.MaxPool2d) else pool_mean
+        return DigitalStep(name, lambda x: pool(x, kernel))
     return None  # dropout: nothing at inference
 
 
@@ -180,8 +201,9 @@ def map_to_crossbar(
 
     Each layer's siemens per weight is fixed by its largest |w|. Stochastic layers get the hardware's gate and end in
     comparators; NSM layers keep β and c = b/(√(2 Var ξ) ‖w‖) under the hardware's noise (a' = β s' − E ξ', b' = b s'/s,
-    s = √(2 Var ξ)). Other layers are ungated and read through `adc`. `reprogrammed_scale` α writes α w and α b over the
-    same fixed range: it loses levels, meets g_min, and clips what no longer fits (see `MappedNetwork.report`).
+    s = √(2 Var ξ)). Other layers are ungated and read through `adc`, or by comparators where a `Sign` follows. Batch and
+    weight normalisation are folded into the weights (see `nsm.folding.folded`). `reprogrammed_scale` α writes α w and α b
+    over the same fixed range: it loses levels, meets g_min, and clips what no longer fits (see `MappedNetwork.report`).
     Raises ValueError naming a layer it cannot map, NaN weights, noise-free hardware for an NSM, or a copy that is missing.
     """
     if not isinstance(model, nn.Sequential):
@@ -191,11 +213,12 @@ def map_to_crossbar(
     number("reprogrammed_scale", reprogrammed_scale, above=0)
     seed = seed_sequence(rng)
     steps: list[DigitalStep | ArrayStep] = []
-    for index, layer in enumerate(model):
-        name = f"layer {index} ({type(layer).__name__})"
+    layers = folded(model)
+    for index, (name, layer) in enumerate(layers):
         if isinstance(layer, WEIGHTED):
-            steps.append(_array_step(name, layer, hardware, reprogrammed_scale, child(seed, MAP, index)))
-        elif isinstance(layer, (Binarize, nn.ReLU, nn.MaxPool2d, nn.Flatten, nn.Unflatten, nn.Dropout)):
+            own, signs = child(seed, MAP, index), ends_in_sign(layers, index)
+            steps.append(_array_step(name, layer, hardware, reprogrammed_scale, own, signs=signs))
+        elif isinstance(layer, _DIGITAL):
             step = _digital_step(name, layer)
             steps += [] if step is None else [step]
         else:

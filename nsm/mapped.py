@@ -33,10 +33,11 @@ class DigitalStep:
 
 @dataclass
 class ArrayStep:
-    """A layer on tiles with its read-out: "nsm" and "sigmoid" end in comparators, "linear" in a converter.
+    """A layer on tiles with its read-out: "nsm", "sign" and "sigmoid" end in comparators, "linear" in a converter.
 
     Comparators hand their states on packed, those of a convolution as truth values. offsets [A]: one per comparator, drawn
-    once per chip. full_scale [A]: of the converter. patches: how a convolution's inputs are cut up.
+    once per chip. full_scale [A]: of the converter. patches: how a convolution's inputs are cut up. row_gain: by which the
+    weights of each output were multiplied before they were programmed.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ArrayStep:
     offsets: Floats
     full_scale: float
     patches: Patches | None = None
+    row_gain: Floats = field(default_factory=lambda: np.ones(1))
     report: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -65,8 +67,10 @@ class ArrayStep:
     def _read_out(self, u: Floats, span: Span, seed: np.random.SeedSequence) -> States:
         hardware, scale = self.neurons.hardware, self.amperes_per_weight
         if self.kind == "linear":
-            return u if hardware.adc is None else hardware.adc.convert(u * scale, self.full_scale) / scale
-        if self.kind == "sigmoid":
+            values = u if hardware.adc is None else hardware.adc.convert(u * scale, self.full_scale) / scale
+            return values / self.row_gain
+        if self.kind == "sigmoid":  # noise of fixed size beside sums in the units of the network
+            u /= self.row_gain
             u += draws(span, u.shape[1], child(seed, 2), np.random.Generator.logistic)
         comparator = hardware.comparator
         normals = draws(span, u.shape[1], child(seed, 1)) if comparator.noise else None

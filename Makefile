@@ -28,6 +28,7 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks
 
 paper: .venv/installed
+	$(BIN)/python -m nsm.paper --out results/paper --report examples/paper
 	$(BIN)/python -m pytest -m slow
 
 format: .venv/installed

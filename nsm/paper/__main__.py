@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nsm.paper.report import write_report
 from nsm.paper.run import run
 
 
@@ -21,6 +22,7 @@ def main(
 ) -> None:
     """Run the paper's experiments, resuming what was begun, and write RESULTS.md."""
     run(out, only or None, data_dir=data_dir, workers=workers)
+    typer.echo(write_report(out, report))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import platform
 from pathlib import Path
 
-from benchmarks import devices, networks, reads, wires
+from benchmarks import devices, networks, reads, training, wires
 
 
 def _processor() -> str:
@@ -19,6 +19,7 @@ def main() -> None:
         "Scaling, one thread": reads.scaling,
         "Whole network": networks.table,
         "Convolutional network": networks.conv_table,
+        "Training": training.table,
         "Peak memory": networks.peak_memory,
         "Devices": devices.table,
         "Wires": wires.table,

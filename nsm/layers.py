@@ -35,6 +35,23 @@ class SignOfNoisySum(torch.autograd.Function):
         return torch.square(v).neg_().exp_().mul_(2 / math.sqrt(math.pi)).mul_(grads[0]), None
 
 
+class _RowNorm(torch.autograd.Function):
+    """‖w_i‖ of every output i; the gradient g_i w_i/‖w_i‖ in one pass, 0 where the norm is."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor) -> Tensor:
+        norm = weight.flatten(1).norm(dim=1)
+        ctx.save_for_backward(weight, norm)
+        return norm
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Tensor:
+        weight, norm = ctx.saved_tensors
+        factor = grads[0] / torch.where(norm > 0, norm, 1)
+        out: Tensor = weight * factor.view(-1, *(1,) * (weight.ndim - 1))
+        return out
+
+
 class Stochastic(nn.Module):
     """A layer that draws on every forward pass, from its own stream once `reseed` has given it one."""
 
@@ -146,30 +163,37 @@ class NeuralSampling(Stochastic):
         self._check(x)
         product = self._sum(x, self.weight)
         if self._sees_signs(x):  # the norm is that of the weights, whatever x
-            norm = self._beside(self.weight.flatten(1).norm(dim=1))
+            norm = self._beside(self._row_norm())
         else:
             square = self._sum(x * x, self.weight * self.weight)
             norm = torch.where(square > 0, square, 1).sqrt() * (square > 0)  # √ has no gradient at 0
         bias = torch.zeros((), dtype=x.dtype, device=x.device) if self.bias is None else self._beside(self.bias)
         return product, norm, bias
 
+    def _row_norm(self) -> Tensor:
+        norm: Tensor = _RowNorm.apply(self.weight)
+        return norm
+
     def _sees_signs(self, x: Tensor) -> bool:
-        return bool((x.detach().abs() == 1).all())
+        if not x.numel():
+            return True
+        least, most = torch.aminmax(x.detach().square())
+        return bool(least == 1) and bool(most == 1)
 
     def argument(self, x: Tensor) -> Tensor:
         """Return v of the output's shape with P(z = 1 | x) = ½ (1 + erf v)."""
         if not self._sees_signs(x):
             return self._argument(*self._terms(x))
         self._check(x)  # ‖w∘x‖ = ‖w‖: v is a sum too, of weights of its own
-        norm, outputs = self.weight.flatten(1).norm(dim=1), len(self.weight)
+        norm = self._row_norm()
         silent = norm == 0
         size = torch.where(silent, 1, norm)
         bias = torch.zeros_like(norm) if self.bias is None else self.bias
         shift = torch.where(silent, torch.where(bias >= 0, math.inf, -math.inf).to(norm.dtype), bias / self.s / size)
-        if self.beta.ndim == 1:
-            return self._sum(x, self.weight * (self.beta / size).view(outputs, *(1,) * (self.weight.ndim - 1)), shift)
-        unit = self.weight / size.view(outputs, *(1,) * (self.weight.ndim - 1))
-        return torch.addcmul(self._beside(shift), self.beta, self._sum(x, unit))
+        if self.beta.ndim == 1 and self.weight.numel() < x.numel():  # the scale goes where there is less to scale
+            return self._sum(x, self.weight * (self.beta / size).view(-1, *(1,) * (self.weight.ndim - 1)), shift)
+        scale = self.beta / size.view(-1, *(1,) * (self.beta.ndim - 1))
+        return torch.addcmul(self._beside(shift), self._beside(scale), self._sum(x, self.weight))
 
     def _argument(self, product: Tensor, norm: Tensor, bias: Tensor) -> Tensor:
         # A neuron that sees only zeros is not noisy at all: v = ±∞ in value, and without gradient.
@@ -340,7 +364,7 @@ class Binarize(Stochastic):
         self.flip = number("Binarize.flip", flip, at_least=0, below=0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        z = torch.where(x >= self.threshold, 1.0, -1.0).to(x.dtype)
+        z = signs(x.detach() - self.threshold)
         if self.training and self.flip:
             uniform = torch.rand(z.shape, generator=self.generator(x.device), dtype=x.dtype, device=x.device)
             z = torch.where(uniform < self.flip, -z, z)

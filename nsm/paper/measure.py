@@ -19,6 +19,7 @@ from nsm.data import Data
 from nsm.infer import error_rate
 from nsm.layers import NeuralSampling, NSMLinear, reseed
 from nsm.paper.table import Experiment
+from nsm.perturb import scaled
 from nsm.rules import BinConcreteLinear, StraightThroughLinear
 from nsm.train import fit
 
@@ -59,16 +60,6 @@ def _trained(
     )
     save(model, folder / f"{name}.safetensors", note=f"nsm.paper: {experiment.name}, seed {seed}")
     return model, history
-
-
-def scaled(model: nn.Sequential, factor: float, *, biases: bool) -> nn.Sequential:
-    """Return a copy of the network with the weights, and the biases too or not, of every layer times a factor."""
-    out = copy.deepcopy(model)
-    with torch.no_grad():
-        for name, parameter in out.named_parameters():
-            if name.endswith("weight") or (biases and name.endswith("bias")):
-                parameter.mul_(factor)
-    return out
 
 
 def at_neurons(model: nn.Sequential) -> nn.Sequential:

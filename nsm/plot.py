@@ -118,9 +118,17 @@ def _scale_x(ax: Axes, values: Floats) -> None:
 
 
 @styled
-def plot_error_rate(rows: pd.DataFrame, *, x: str, group: str | None = None, ax: Axes | None = None) -> Axes:
+def plot_error_rate(
+    rows: pd.DataFrame,
+    *,
+    x: str,
+    group: str | None = None,
+    order: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw test error [%] over the column `x`, one line per value of the column `group`; return the Axes.
 
+    order: the groups, each with a colour by its place here, whether it has rows or not; None: as the rows have them.
     Line: mean over the rows (chips) of one point. Band: ± one standard deviation over chips, the spread from chip to
     chip, drawn where there are at least two. Raises ValueError for no rows or an unknown column.
     """
@@ -135,9 +143,11 @@ def plot_error_rate(rows: pd.DataFrame, *, x: str, group: str | None = None, ax:
     data = rows.assign(percent=100 * rows["errors"] / rows["images"])
     numeric = _numeric(data[x])
     ticks = None if numeric else list(dict.fromkeys(data[x].astype(str)))
-    names = [None] if group is None else list(dict.fromkeys(data[group]))
+    names = [None] if group is None else list(dict.fromkeys(data[group]) if order is None else order)
     for index, name in enumerate(names):
         part = data if name is None else data[data[group] == name]
+        if part.empty:
+            continue
         points = part.groupby(x, sort=numeric)["percent"].agg(["mean", "std", "count"])
         at = points.index.to_numpy() if ticks is None else np.array([ticks.index(str(v)) for v in points.index])
         colour = COLOURS[index % len(COLOURS)]

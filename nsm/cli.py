@@ -161,7 +161,8 @@ def map_command(
     test = load_data(data, data_dir)
     x, y = test.x_test[:images], test.y_test[:images]
     with console.status(f"reading {len(x)} images, {samples} samples each"):
-        error = chip.error_rate(x, y, samples, rng=seed, sampling="moments")
+        sampling = "exact" if chip.has_memory else "moments"
+        error = chip.error_rate(x, y, samples, rng=seed, sampling=sampling)
     report = chip.report()
     table = Table(title=f"{network} on {device}")
     shown = ["layer", "tiles", "siemens_per_weight", "weight_error_rms", "clipped", "static_to_noise_ratio"]
@@ -253,6 +254,6 @@ def main() -> None:
     """Run the command; an expected problem ends in one clear line and exit status 2."""
     try:
         app()
-    except (ValueError, OSError, FloatingPointError) as problem:
+    except (ValueError, OSError, FloatingPointError, ImportError) as problem:
         Console(stderr=True).print(f"nsm: {problem}", style="bold red", highlight=False, soft_wrap=True, markup=False)
         raise SystemExit(2) from None

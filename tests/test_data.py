@@ -1,18 +1,19 @@
-"""Data: the digits that are always there, and MNIST's IDX files, whole or refused."""
+"""Data: the digits that are always there, and the IDX files of MNIST and EMNIST letters, whole or refused."""
 
 import gzip
 import hashlib
 import os
 import struct
+import zipfile
 
 import numpy as np
 import pytest
 
-import nsm.data
+import nsm.idx
 from nsm import load_data
-from nsm.data import load_digits, load_mnist, read_idx
+from nsm.data import LOADERS, class_count, image_shape, load_digits, load_emnist, load_mnist, read_idx
 
-NAMES = tuple(nsm.data._MNIST_MD5)
+NAMES = tuple(nsm.idx._MNIST_MD5)
 
 
 def idx_bytes(values):
@@ -27,7 +28,7 @@ def small_mnist(rng, monkeypatch):
     for name, n in zip(NAMES, (20, 20, 10, 10), strict=True):
         shape = (n, 28, 28) if "images" in name else n
         files[name] = idx_bytes(rng.integers(0, 10 if "labels" in name else 256, shape))
-    monkeypatch.setattr(nsm.data, "_MNIST_MD5", {n: hashlib.md5(b).hexdigest() for n, b in files.items()})
+    monkeypatch.setattr(nsm.idx, "_MNIST_MD5", {n: hashlib.md5(b).hexdigest() for n, b in files.items()})
     monkeypatch.delenv("NSM_DATA_DIR", raising=False)
     return files
 
@@ -114,7 +115,7 @@ def test_digits_are_1797_images_in_a_fixed_stratified_split():
 @pytest.mark.parametrize("by", ["argument", "environment"])
 def test_mnist_is_found_in_a_folder_zipped_or_not(zipped, below, by, small_mnist, tmp_path, monkeypatch):
     write(tmp_path / below, small_mnist, zipped=zipped)
-    monkeypatch.setattr(nsm.data, "_download", None)  # a download would fail
+    monkeypatch.setattr(nsm.idx, "fetch", None)  # a download would fail
     if by == "environment":
         monkeypatch.setenv("NSM_DATA_DIR", str(tmp_path))
     data = load_data("mnist", tmp_path if by == "argument" else None)
@@ -164,8 +165,121 @@ def test_mnist_is_downloaded_with_a_checksum_where_it_is_nowhere(small_mnist, tm
 
 
 def test_an_unknown_data_set_is_refused():
-    with pytest.raises(ValueError, match="unknown data set 'minst'; did you mean 'mnist'"):
-        load_data("minst")
+    for call in (load_data, image_shape, class_count):
+        with pytest.raises(ValueError, match="unknown data set 'minst'; did you mean 'mnist'"):
+            call("minst")
+
+
+def test_every_data_set_has_a_shape_and_classes():
+    known = {name: (image_shape(name), class_count(name)) for name in LOADERS}
+    assert known == {
+        "digits": ((1, 8, 8), 10),
+        "mnist": ((1, 28, 28), 10),
+        "emnist": ((1, 28, 28), 26),
+        "cifar10": ((3, 32, 32), 10),
+        "cifar10-jpeg": ((3, 32, 32), 10),
+        "cifar100": ((3, 32, 32), 100),
+        "nmnist": ((10, 34, 34), 10),
+        "nmnist-small": ((10, 34, 34), 10),
+        "dvs_gesture": ((6, 64, 64), 11),
+    }
+    digits = load_data("digits")
+    assert digits.x_train.shape[1:] == (np.prod(image_shape("digits")),)
+    assert set(digits.y_test) == set(range(class_count("digits")))
+
+
+@pytest.fixture
+def small_emnist(rng, monkeypatch):
+    """Images and labels of 52 + 26 letters, by file name, and those counts in the place of EMNIST's."""
+    monkeypatch.setattr(nsm.idx, "_EMNIST_IMAGES", {"train": 52, "test": 26})
+    monkeypatch.delenv("NSM_DATA_DIR", raising=False)
+    files = {}
+    for split, n in (("train", 52), ("test", 26)):
+        files[f"emnist-letters-{split}-images-idx3-ubyte"] = rng.integers(0, 256, (n, 28, 28))
+        files[f"emnist-letters-{split}-labels-idx1-ubyte"] = rng.permutation(np.arange(n) % 26 + 1)
+    return files
+
+
+def write_emnist(folder, files, kind):
+    """Write the files as NIST's archive holds them ("zip"), or unpacked, gzipped or not."""
+    content = {name: idx_bytes(values) for name, values in files.items()}
+    if kind != "zip":
+        return write(folder, content, zipped=kind == "gz")
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / "gzip.zip", "w") as archive:
+        archive.writestr("gzip/emnist-mnist-train-labels-idx1-ubyte.gz", b"of another split")
+        for name, raw in content.items():
+            archive.writestr(f"gzip/{name}.gz", gzip.compress(raw))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["", "gz", "zip"])
+@pytest.mark.parametrize("below", ["", "emnist"])
+def test_emnist_letters_stand_upright_and_count_from_0(kind, below, small_emnist, tmp_path):
+    write_emnist(tmp_path / below, small_emnist, kind)
+    data = load_data("emnist", tmp_path)
+    images, labels = list(small_emnist.values())[2:]
+    upright = data.x_test.reshape(-1, *image_shape("emnist"))[:, 0]
+    np.testing.assert_array_equal(upright, np.swapaxes(images, 1, 2).astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(data.y_test, labels - 1)
+    assert (data.x_train.shape, data.x_train.dtype, data.y_train.dtype) == ((52, 784), np.float32, np.int64)
+
+
+@pytest.mark.parametrize("kind", ["", "gz", "zip"])
+def test_emnist_with_a_label_outside_the_letters_is_refused(kind, small_emnist, tmp_path):
+    for wrong in (0, 27):
+        small_emnist["emnist-letters-test-labels-idx1-ubyte"][7] = wrong
+        write_emnist(tmp_path, small_emnist, kind)
+        with pytest.raises(
+            ValueError, match=f"label {wrong} of image 7 is not one of the 26 classes 1 to 26; fetch it"
+        ):
+            load_emnist(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("emnist-letters-train-images-idx3-ubyte", np.zeros((51, 28, 28)), r"images \(51, 28, 28\) and labels \(52,\)"),
+        ("emnist-letters-train-images-idx3-ubyte", np.zeros((52, 32, 32)), r"the published ones hold \(52, 28, 28\)"),
+        (
+            "emnist-letters-test-labels-idx1-ubyte",
+            np.ones(27),
+            r"test files of EMNIST .* labels \(27,\); the published",
+        ),
+        (
+            "emnist-letters-test-labels-idx1-ubyte",
+            np.ones((26, 1)),
+            r"labels \(26, 1\); .* and \(26,\): fetch them again",
+        ),
+    ],
+)
+def test_emnist_of_another_size_is_refused(name, values, message, small_emnist, tmp_path):
+    write_emnist(tmp_path, {**small_emnist, name: values}, "gz")
+    with pytest.raises(ValueError, match=message):
+        load_emnist(tmp_path)
+
+
+def test_a_truncated_archive_of_emnist_is_refused(small_emnist, tmp_path):
+    archive = write_emnist(tmp_path, small_emnist, "zip") / "gzip.zip"
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(
+        ValueError, match=r"gzip.zip is truncated or no archive \(File is not a zip file\); fetch it again"
+    ):
+        load_emnist(tmp_path)
+
+
+def test_missing_emnist_says_what_to_fetch_and_a_download_is_checked(small_emnist, tmp_path, monkeypatch):
+    for folder, where in ((tmp_path, tmp_path), (None, r"any folder \(set NSM_DATA_DIR or data_dir\)")):
+        with pytest.raises(
+            FileNotFoundError, match=rf"no emnist-.*\[.gz\] in {where}; put the four .* gzip.zip of NIST"
+        ):
+            load_emnist(folder, download=False)
+    asked = []
+    archive = write_emnist(tmp_path / "cache", small_emnist, "zip") / "gzip.zip"
+    monkeypatch.setattr("pooch.retrieve", lambda *given: asked.append(given) or str(archive))
+    assert load_emnist().x_train.shape == (52, 784)
+    assert [given[1] for given in asked] == ["md5:58c8d27c78d21e728a6bc7b3cc06412e"]
 
 
 @pytest.mark.skipif("NSM_DATA_DIR" not in os.environ, reason="NSM_DATA_DIR is not set: the real MNIST is not at hand")

@@ -5,7 +5,7 @@ import numpy as np
 from crossbar.cells import Cells
 from crossbar.hardware import Hardware
 from crossbar.inputs import Inputs
-from crossbar.sampling import Conductances, initial_states, per_output
+from crossbar.sampling import Conductances, initial_states, pass_time, per_output
 from crossbar.span import Span
 from crossbar.tile import Tile
 from devices._checks import Floats, array, integer, number
@@ -27,6 +27,7 @@ class TiledArray:
         self.column_edges = np.cumsum([0] + [t.g_pos.shape[1] for t in tiles[0]])
         self.inputs, self.outputs = int(self.row_edges[-1]), int(self.column_edges[-1])
         self._cells: Cells | None = None
+        self._seed, self._ages = seed, 0
         self._states = initial_states(*self._programmed(), self.hardware, child(seed, 1))
 
     @classmethod
@@ -77,10 +78,24 @@ class TiledArray:
         """The weights (outputs, inputs) that the conductances stand for now."""
         return self.hardware.mapping.weights(*self.conductances(), self.siemens_per_weight)
 
+    @property
+    def effective_weights(self) -> Floats:
+        """The weights (outputs, inputs) with which the array multiplies: those of the conductances behind the wires."""
+        c = self.cells.conductances
+        return self.hardware.mapping.weights(c.e_pos, per_output(c.e_neg, c.reference_of), self.siemens_per_weight)
+
     def conductances(self) -> tuple[Floats, Floats]:
         """Return g_pos and g_neg [S] of all tiles, (word lines, bit lines), a reference repeated for its outputs."""
         c = self.cells.conductances
         return c.g_pos, per_output(c.g_neg, c.reference_of)
+
+    def programming_variance(self) -> Floats:
+        """Return, for each output, the variance in weight units squared that programming puts on Σ_j w_j, gates open."""
+        sums = [[[v.sum(axis=0) for v in t.programming_variance()] for t in row] for row in self.tiles]
+        columns = [
+            np.sum([np.broadcast_to(p + n, p.shape) for p, n in block], axis=0) for block in zip(*sums, strict=True)
+        ]
+        return np.concatenate(columns) / self.siemens_per_weight**2
 
     @property
     def has_memory(self) -> bool:
@@ -106,11 +121,14 @@ class TiledArray:
         return self.cells.moments(x)
 
     def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass in every tile."""
+        """Let `seconds` [s] pass: retention and drift in every tile, and what reads remember. Ages add up."""
         number("seconds", seconds, at_least=0, unit="s")
         for tile in self._all_tiles():
-            tile.age(seconds)
+            tile.age_conductances(seconds)
         self._cells = None
+        if seconds > 0:
+            self._ages += 1
+            pass_time(self._states, *self._programmed(), self.hardware, seconds, child(self._seed, 2, self._ages))
 
     def scale_conductances(self, factor: float) -> None:
         """Multiply every conductance of every tile by one factor."""

@@ -21,6 +21,7 @@ from crossbar.sampling import (
     is_collapsed,
     moment_matrices,
     per_output,
+    warn_of_memory,
 )
 from crossbar.span import Span, draws
 from devices import NoNoise
@@ -78,6 +79,13 @@ class Cells:
         """
         m = moment_matrices(self.conductances, self.hardware, self._states, lag)
         return m.total(self.reference_of).sum(axis=0) / self.siemens_per_weight**2
+
+    def fixed_pattern(self) -> Floats:
+        """Return Σ_j (E[w_j | its devices] − E w_j)² per bit line, in weight units squared: what gates and cells unlike the
+        average ones put on the mean of a read of ±1 inputs.
+        """
+        average = moment_matrices(self.conductances, self.hardware, self._states, lag=0.0).mean / self.siemens_per_weight
+        return np.asarray(((self.matrices().mean - average) ** 2).sum(axis=0))
 
     def blank_out(self) -> list[Side[Floats]] | None:
         """Return the matrices of a read of ±1 inputs under a two-valued gate, or None where these do not say it all.
@@ -180,6 +188,8 @@ class Cells:
         if hardware.gates_word_lines:
             x, self._states[0] = gate_word_lines(x, hardware, self._states[0], span, child(seed, 0))
             hardware, span = hardware.ungated(), span.each()
+        if sampling == "moments":
+            warn_of_memory(hardware)
         if sampling == "moments" or is_collapsed(hardware):
             gated = hardware is self.hardware
             mean, variances = self._means(x, gated=gated), self._variances(x, gated=gated)

@@ -130,25 +130,40 @@ class NeuronArray:
     def static_to_noise_ratio(self) -> Floats:
         """Return, per output, the variance that programming puts on u over the variance of one read, x = ±1.
 
-        ((E ξ)² σ²_main + a_i² σ²_copy) / Var u_i, with σ² = Σ_j (σ²(G⁺) + σ²(G⁻) + level error) / k² of each array: the
-        copy cancels the main array's mean only as well as both are programmed. Above 1 the static error exceeds the noise
-        that computes. Infinite where there is an error and no noise.
+        ((E ξ)² σ²_main + a_i² σ²_copy) / Var u_i, with σ² = Σ_j (σ²(G⁺) + σ²(G⁻) + level error) / k² of each array, every
+        error as it is seen (`Tile.programming_variance`): the copy cancels the main array's mean only as well as both are
+        programmed. Above 1 the static error exceeds the noise that computes. Infinite where there is an error and no noise.
         """
         gate_mean, _ = gate_moments(self.hardware)
-        static = gate_mean**2 * _programming_variance(self.main)
+        static = gate_mean**2 * self.main.programming_variance()
         if self.copy is not None:
-            static = static + self._mean_square_gain * _programming_variance(self.copy)
+            static = static + self._mean_square_gain * self.copy.programming_variance()
         _, noise = self.moments(np.ones((1, self.inputs)))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(static > 0, static / noise[0], 0.0)
 
-    def effective_samples(self, samples: int) -> Floats:
+    def spread_to_noise_ratio(self) -> Floats:
+        """Return, per output, the variance over devices of what their noise passes on average, over that of one read, x = ±1.
+
+        Σ_j (E[ξ_ij | device] − E ξ)² w_ij² / Var u_i, the copy's cells too: gates whose thresholds differ are a fixed pattern
+        of weight errors, which no copy undoes. 0 where all devices are alike, ½ for selectors whose p is uniform on (0, 1).
+        """
+        pattern = self.main.cells.fixed_pattern()
+        if self.copy is not None:
+            pattern = pattern + self._mean_square_gain * self.copy.cells.fixed_pattern()
+        _, noise = self.moments(np.ones((1, self.inputs)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(pattern > 0, pattern / noise[0], 0.0)
+
+    def effective_samples(self, samples: int, *, locations: int = 1) -> Floats:
         """Return, per output, how many independent reads the mean of u over `samples` consecutive ones is worth; x = ±1.
 
-        S_eff = S / (1 + 2 Σ_{k<S} (1 − k/S) ρ_k), ρ_k the correlation of reads k periods apart: a trap slower than all reads
-        together is no noise but a weight error, and S_eff is then 1. Of the average chip; NaN where there is no noise.
+        S_eff = S / (1 + 2 Σ_{k<S} (1 − k/S) ρ_k), ρ_k the correlation of samples k apart, which are k · locations reads
+        where the array is read at several locations of an image in turn. A trap slower than all reads together is no noise
+        but a weight error, and S_eff is then 1. Of the average chip; NaN where there is no noise.
         """
-        n, period = integer("samples", samples, at_least=1), self.hardware.read_period
+        n = integer("samples", samples, at_least=1)
+        period = self.hardware.read_period * integer("locations", locations, at_least=1)
         variance, excess = np.zeros(self.outputs), np.zeros(self.outputs)
         for part, gain in ((self.main, 1.0), (self.copy, self._mean_square_gain), (self.bias_lines, 1.0)):
             if part is None:
@@ -171,10 +186,3 @@ class NeuronArray:
 
     def _parts(self) -> list[TiledArray]:
         return [part for part in (self.main, self.copy, self.bias_lines) if part is not None]
-
-
-def _programming_variance(part: TiledArray) -> Floats:
-    """Return the variance of each output's Σ_j w_j that programming leaves, in weight units squared."""
-    device, gain = part.hardware.device, part.tiles[0][0].gain
-    errors = sum(device.write.sigma(g / gain) ** 2 + device.step**2 / 12 for g in part.conductances())
-    return (gain / part.siemens_per_weight) ** 2 * np.sum(errors, axis=0)

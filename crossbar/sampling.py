@@ -3,6 +3,7 @@
 A read of the pair at (j, i) under a gate g_j and cell factors c± contributes x_j g (c⁺ G⁺ − c⁻ G⁻).
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,11 +67,23 @@ def gate_moments(hardware: Hardware) -> tuple[float, float]:
 
 def initial_states(g_pos: Floats, g_neg: Floats, hardware: Hardware, seed: np.random.SeedSequence) -> list[Any]:
     """Return what is drawn once per chip and what consecutive reads carry: of the gates, two per pair at most, and cells."""
+    return [source.init(g, rng=stream(seed, i)) for i, (source, g) in enumerate(_sources(g_pos, g_neg, hardware))]
+
+
+def pass_time(
+    states: list[Any], g_pos: Floats, g_neg: Floats, hardware: Hardware, seconds: float, seed: np.random.SeedSequence
+) -> None:
+    """Let `seconds` [s] pass without a read for what reads carry, in place: traps, 1/f processes, thresholds."""
+    sources = enumerate(zip(_sources(g_pos, g_neg, hardware), states, strict=True))
+    states[:] = [source.advance(g, state, seconds, rng=stream(seed, i)) for i, ((source, g), state) in sources]
+
+
+def _sources(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> list[tuple[ReadNoise, Floats]]:
+    """Return each source of a read's factors, with the cells that it sees."""
     gate, noise = hardware.gate, hardware.device.read_noise
     lines = np.full(len(g_pos), hardware.device.g_max)
     gated = lines if hardware.gate_sharing == "word_line" else g_pos
-    sources = [(gate, gated), (gate, g_neg), (noise, g_pos), (noise, g_neg)]
-    return [source.init(g, rng=stream(seed, i)) for i, (source, g) in enumerate(sources)]
+    return [(gate, gated), (gate, g_neg), (noise, g_pos), (noise, g_neg)]
 
 
 def _spread(noise: ReadNoise, g: Floats, state: Any, lag: float | None) -> tuple[Floats, Floats]:
@@ -242,6 +255,16 @@ def draw_cells(
             u[at] = np.matmul(inputs[at, None, :], pairs)[:, 0]
     states[:] = [states[i] if isinstance(n, NoNoise) else sources[i].after() for i, (n, _) in enumerate(kinds)]
     return u
+
+
+def warn_of_memory(hardware: Hardware) -> None:
+    """Warn that one normal per output, drawn afresh, leaves out what consecutive reads of this hardware share."""
+    if hardware.gate.has_memory or hardware.device.read_noise.has_memory:
+        warnings.warn(
+            'sampling="moments" draws every read afresh, but reads of this hardware remember each other (telegraph traps, '
+            '1/f noise, correlated selectors): a mean over samples comes out better than the chip\'s; use sampling="exact"',
+            stacklevel=3,  # one text at one line: Python shows it once
+        )
 
 
 def check_sampling(sampling: str) -> str:

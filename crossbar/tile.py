@@ -7,12 +7,14 @@ import numpy as np
 from crossbar.cells import Cells
 from crossbar.hardware import Hardware
 from crossbar.inputs import Inputs
-from crossbar.sampling import Conductances, initial_states
+from crossbar.sampling import Conductances, initial_states, pass_time
 from crossbar.span import Span
 from crossbar.wiring import behind_wires, compensated
 from devices import IdealWrite, NoDrift
 from devices._checks import Floats, array, number
 from devices._rng import RNG, child, seed_sequence, stream
+
+_SMALL = 1e-4  # of g_max: step of the derivative by the programmed conductance; its square is the error
 
 
 class Tile:
@@ -29,6 +31,7 @@ class Tile:
         self.siemens_per_weight = siemens_per_weight
         self.seconds = 0.0
         self.gain = 1.0
+        self._ages = 0  # so far: each draws anew
         self._seed = seed
         self._programmed = (g_pos, g_neg)
         self._refresh()
@@ -59,11 +62,15 @@ class Tile:
         g_neg = other.program(targets[1], rng=stream(seed, 0, 1))
         return cls(hardware, siemens_per_weight, g_pos, g_neg, seed)
 
-    def _refresh(self) -> None:
+    def _now(self, g: Floats, side: int) -> Floats:
+        """Return what has become of cells programmed to g [S]: aged, at the chip's temperature, behind their switch."""
         device = self.hardware.device
-        aged = [device.age(g, self.seconds, rng=stream(self._seed, 1, i)) for i, g in enumerate(self._programmed)]
-        warm = [g * device.temperature_law.factor(g, self.hardware.temperature) for g in aged]
-        self.g_pos, self.g_neg = (self.hardware.gate.in_series(self.gain * g) for g in warm)
+        aged = device.age(g, self.seconds, rng=stream(self._seed, 1, side))
+        warm = aged * device.temperature_law.factor(aged, self.hardware.temperature)
+        return self.hardware.gate.in_series(self.gain * warm)
+
+    def _refresh(self) -> None:
+        self.g_pos, self.g_neg = (self._now(g, side) for side, g in enumerate(self._programmed))
         self._conductances: Conductances | None = None
         self._cells: Cells | None = None
 
@@ -76,6 +83,23 @@ class Tile:
             seen = behind_wires(self.g_pos, self.g_neg, self.hardware)
             self._conductances = Conductances(self.g_pos, self.g_neg, *seen, references)
         return self._conductances
+
+    def programming_variance(self) -> tuple[Floats, Floats]:
+        """Return, for each cell, the variance [S²] that programming puts on what it conducts when read, gates open.
+
+        (d(m G)/dg)² (σ²(g) + step²/12): an error of g, as programmed, is seen as the cell is now, after ageing, at its
+        temperature and behind its switch, times the mean m of its read noise; the wires take of it what they take of G.
+        A reference column is trimmed, and has no error of levels.
+        """
+        device, c, seen = self.hardware.device, self.conductances, []
+        steps = (device.step, 0.0 if self.hardware.mapping.shares_reference else device.step)
+        ends, behind = zip(self._programmed, steps, strict=True), ((c.e_pos, c.g_pos), (c.e_neg, c.g_neg))
+        for side, ((g, step), (e, now)) in enumerate(zip(ends, behind, strict=True)):
+            low, high = np.maximum(g - _SMALL * device.g_max, 0), g + _SMALL * device.g_max
+            above, below = (x * device.read_noise.moments(x)[0] for x in (self._now(high, side), self._now(low, side)))
+            slope = (above - below) / (high - low) * np.divide(e, now, out=np.ones_like(e), where=now > 0)
+            seen.append(slope**2 * (device.write.sigma(g) ** 2 + step**2 / 12))
+        return seen[0], seen[1]
 
     @property
     def cells(self) -> Cells:
@@ -117,7 +141,15 @@ class Tile:
         return self.cells.moments(x)
 
     def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass: retention and drift since programming. Ages add up."""
+        """Let `seconds` [s] pass: retention and drift since programming, and what reads remember. Ages add up."""
+        self.age_conductances(seconds)
+        if seconds > 0:
+            self._ages += 1
+            seed = child(self._seed, 3, self._ages)
+            pass_time(self._states, self.g_pos, self.g_neg, self.hardware, seconds, seed)
+
+    def age_conductances(self, seconds: float) -> None:
+        """Let `seconds` [s] pass for the conductances alone: a tile of an array, which keeps what reads remember."""
         self.seconds += number("seconds", seconds, at_least=0, unit="s")
         self._refresh()
 

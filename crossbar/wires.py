@@ -11,7 +11,7 @@ from crossbar._wire_kernels import factorise, solve
 from crossbar.parallel import run_each
 from devices._checks import Floats, array, choice, number
 
-TOLERANCE = 1e-12  # relative, between two steps of the solver, of every output current
+TOLERANCE = 1e-13  # relative, of every output current: what the solver expects to be missing when it stops
 MOST_STEPS = 2000
 NEWTON_STEPS = 50
 DRIVERS, SENSES = ("left", "both"), ("bottom", "both")
@@ -27,11 +27,12 @@ class CurrentVoltage(Protocol):
 
 
 class Nodes(NamedTuple):
-    """Voltages [V] of word-line and bit-line nodes, (m, n) each, and the current [A] of every bit line (n,)."""
+    """Voltages [V] of word-line and bit-line nodes, (m, n) each, the current [A] of every bit line (n,), the solver's steps."""
 
     word: Floats
     bit: Floats
     currents: Floats
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ class Wires:
     def currents(self, g: ArrayLike, v: ArrayLike, *, iv: CurrentVoltage | None = None) -> Floats:
         """Return the bit-line currents (…, n) [A] of cells g (m, n) [S] under word-line voltages v (…, m) [V].
 
-        Kirchhoff's law at all 2 m n nodes, exact to 1e-10 of each current. iv: current of a cell in place of g v, by Newton's
-        iteration. Raises ValueError for NaN, a negative conductance, or shapes that do not fit; ArithmeticError, naming the
+        Kirchhoff's law at all 2 m n nodes, exact to 1e-10 of each current, however far below the largest (to 1e-12 of what the
+        line's cells carry, where they cancel). iv: current of a cell in place of g v, by Newton's iteration, exact to 1e-9 of
+        the largest. Raises ValueError for NaN, a negative conductance, or shapes that do not fit; ArithmeticError, naming the
         array, where the solver does not converge.
         """
         cells = _conductances(g)
@@ -73,7 +75,7 @@ class Wires:
         out = np.empty((len(rows), cells.shape[1]))
         if iv is None:
             network = _Network(self, cells)
-            run_each(lambda k: np.copyto(out[k], network.nodes(rows[k]).currents), len(rows))
+            run_each(lambda k: network.currents(rows[k], out[k]), len(rows))
         else:
             run_each(lambda k: np.copyto(out[k], self._newton(cells, rows[k], iv).currents), len(rows))
         return out.reshape(*drive.shape[:-1], cells.shape[1])
@@ -95,10 +97,11 @@ class Wires:
         w = np.empty((m, n))
         if m <= n:
             network = _Network(self, cells)
-            run_each(lambda i: np.copyto(w[i], network.nodes(_unit(m, i)).currents), m)
+            run_each(lambda i: network.currents(_unit(m, i), w[i]), m)
         else:
-            network = _Network(self._turned(), _turned(cells))
-            run_each(lambda j: np.copyto(w[::-1, n - 1 - j], network.nodes(_unit(n, j)).currents), n)
+            network, turned = _Network(self._turned(), _turned(cells)), np.empty((n, m))
+            run_each(lambda j: network.currents(_unit(n, j), turned[j]), n)
+            w[:] = turned[::-1, ::-1].T
         return w
 
     def noise_variance(self, g: ArrayLike, v: ArrayLike, variance: ArrayLike) -> Floats:
@@ -126,15 +129,22 @@ class Wires:
     def compensated(self, target: ArrayLike, g_min: ArrayLike, g_max: ArrayLike, *, steps: int = 10) -> Floats:
         """Return cells (m, n) in [g_min, g_max] [S] whose effective conductance is `target`, as nearly as the range allows.
 
-        Fixed-point iteration g ← g · target/W(g), which converges as fast as the loss is small.
+        Fixed-point iteration g ← g · target/W(g), kept in the range, which converges as fast as the loss is small. It ends, after
+        `steps` at most, with the least root mean square of W − target: where the range does not suffice, going on would raise
+        cell after cell to g_max, whose current others then lack. Never farther off than the target itself, clipped.
         """
         wanted = _conductances(target)
-        g = wanted.copy()
-        for _ in range(steps):
-            w = self.effective_conductance(g)
+        best = trial = np.clip(wanted, g_min, g_max)
+        least = np.inf
+        for _ in range(steps + 1):
+            w = self.effective_conductance(trial)
+            error = float(np.linalg.norm(w - wanted))
+            if error >= least:
+                break
+            best, least = trial, error
             ratio = np.divide(wanted, w, out=np.ones_like(w), where=w > 0)
-            g = np.clip(g * ratio, g_min, g_max)
-        return g
+            trial = np.clip(trial * ratio, g_min, g_max)
+        return best
 
     def _turned(self) -> "Wires":
         """The same wires with rows and columns, drivers and senses exchanged."""
@@ -169,8 +179,9 @@ class Wires:
                 )
             source = iv.current(cells, across) - slope * across
             before, nodes = nodes, _Network(self, slope).nodes(v, source / (1 + self.r_access * slope))
+            nodes = nodes._replace(steps=before.steps + nodes.steps)
             scale = np.abs(nodes.currents).max(initial=1e-300)
-            if np.abs(nodes.currents - before.currents).max() <= 10 * TOLERANCE * scale:
+            if np.abs(nodes.currents - before.currents).max() <= 1e-11 * scale:
                 return nodes
         raise ArithmeticError(
             f"Newton's iteration on an array of {cells.shape} did not converge in {NEWTON_STEPS} steps"
@@ -214,18 +225,31 @@ class _Network:
         # Without resistance a second driver or sense changes nothing.
         self.rows = (wires.r_row, first, wires.drivers == "both" and first > 0)
         self.columns = (wires.r_col, last, wires.senses == "both" and last > 0)
+        self._spare: list[Floats] = []  # memory to solve in: fresh pages cost as much as a step of the solver
         self.factors = (np.empty((m, n)), np.empty(m), np.empty((m, n)), np.empty((m, n)), np.empty(n))
         factorise(self.g, *self.rows, *self.columns, *self.factors)
 
     def nodes(self, v: Floats, source: Floats = _NO_SOURCE) -> Nodes:
         """Return the nodes' voltages and the currents for drivers v (m,) and cells' own current sources (m, n)."""
-        a, b, lb = np.empty(self.g.shape), np.zeros(self.g.shape), np.zeros(self.g.shape)
-        out = np.empty(self.g.shape[1])
+        out, work = np.empty(self.g.shape[1]), np.empty((6, *self.g.shape))
+        steps = self._solve(v, source, True, work, out)
+        return Nodes(work[0].copy(), work[1].copy(), out, steps)
+
+    def currents(self, v: Floats, out: Floats) -> None:
+        """Write into out (n,) the currents for drivers v (m,)."""
+        try:
+            work = self._spare.pop()
+        except IndexError:  # none made yet, or all in use by other threads
+            work = np.empty((6, *self.g.shape))
+        self._solve(v, _NO_SOURCE, False, work, out)
+        self._spare.append(work)
+
+    def _solve(self, v: Floats, source: Floats, voltages: bool, work: Floats, out: Floats) -> int:
         lines = (*self.factors, *self.rows, *self.columns[:2])
-        steps = solve(self.g, v, source, *lines, TOLERANCE, MOST_STEPS, a, b, lb, out)
+        steps: int = solve(self.g, v, source, *lines, TOLERANCE, MOST_STEPS, voltages, work, out)
         if steps < 0 or not np.isfinite(out).all():
             raise ArithmeticError(
                 f"the wires of an array of {self.g.shape} with conductances from {self.g.min():.3g} to {self.g.max():.3g} S, "
                 f"{self.rows[0]:g} and {self.columns[0]:g} ohm per segment, did not converge in {MOST_STEPS} steps"
             )
-        return Nodes(a, b, out)
+        return steps

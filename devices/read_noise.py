@@ -47,6 +47,10 @@ class ReadNoise(ABC):
         """Return the state that consecutive reads carry, drawn once per chip; None for memoryless noise."""
         return None
 
+    def advance(self, g: Floats, state: State, seconds: float, *, rng: np.random.Generator) -> State:
+        """Return the state after `seconds` [s] without a read: what a read that long after the last one leaves behind."""
+        return self.sample(g, state, 1, rng=rng, period=seconds)[1] if self.has_memory else state
+
     def covariance(self, g: Floats, lag: float) -> Floats:
         """Return Cov(ξ(t), ξ(t + lag)) of g's shape, for two reads of one cell `lag` > 0 [s] apart."""
         return np.zeros(np.shape(g))
@@ -207,8 +211,12 @@ class PowerLawNoise(_StateDependentNormal):
 class LogConductanceNoise(_StateDependentNormal):
     """Normal read noise with σ_G = coefficient · log10(g / g_unit) · √(ln((t + t_r)/(2 t_r))) [S], fresh on every read.
 
-    `coefficient` [S], `g_unit` [S] (no noise at or below it), `t` [s] since programming, `t_r` [s] read time: 1/f noise
-    seen from t_r to t, as published for CMO/HfOx RRAM (Falcone et al. 2025, arXiv:2502.04524).
+    `coefficient` [S], `g_unit` [S], `t` [s] since programming, `t_r` [s] read time: 1/f noise seen from t_r to t, as
+    published for CMO/HfOx RRAM of 9 to 88 µS with g_unit = 1 µS (Falcone et al. 2025, arXiv:2502.04524).
+
+    The logarithm falls to 0 at g_unit and has no meaning below. γ = 1/ln(g/g_unit) reaches 1 at e · g_unit, where
+    relative noise is largest; from there down σ_G/g is held at that value, γ = 1. This continuation is ours, not
+    published: it is the smooth one, and that of a filament so thin that a trap takes a fixed part of the current.
     """
 
     coefficient: float
@@ -223,7 +231,7 @@ class LogConductanceNoise(_StateDependentNormal):
         number("LogConductanceNoise.t", self.t, at_least=self.t_r, unit="s")
 
     def _relative(self, g: Floats) -> Floats:
-        ratio = np.maximum(np.asarray(g, dtype=np.float64) / self.g_unit, 1.0)
+        ratio = np.maximum(np.asarray(g, dtype=np.float64) / self.g_unit, np.e)
         window = np.sqrt(np.log((self.t + self.t_r) / (2 * self.t_r)))
         return self.coefficient * np.log10(ratio) * window / (ratio * self.g_unit)
 
@@ -264,6 +272,9 @@ class Product(ReadNoise):
 
     def init(self, g: Floats, *, rng: np.random.Generator) -> State:
         return tuple(f.init(g, rng=rng) for f in self.factors)
+
+    def advance(self, g: Floats, state: State, seconds: float, *, rng: np.random.Generator) -> State:
+        return tuple(f.advance(g, s, seconds, rng=rng) for f, s in zip(self.factors, state, strict=True))
 
     def covariance(self, g: Floats, lag: float) -> Floats:
         means = [f.moments(g)[0] for f in self.factors]

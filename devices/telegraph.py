@@ -88,6 +88,11 @@ class TelegraphNoise(ReadNoise):
     def init(self, g: Floats, *, rng: np.random.Generator) -> State:
         return rng.random((self.traps, *np.shape(g))) < self.occupancy
 
+    def advance(self, g: Floats, state: State, seconds: float, *, rng: np.random.Generator) -> State:
+        s = np.array(state)
+        refresh(s.reshape(-1), self.occupancy, -expm1(-self.rate * seconds), rng=rng)
+        return s
+
     def sample(
         self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
     ) -> tuple[Floats, State]:
@@ -324,6 +329,12 @@ class TrapEnsemble(ReadNoise):
         edges = [0, *(np.flatnonzero(np.diff(decades)) + 1).tolist(), cell.size]
         groups = tuple(slice(a, b) for a, b in pairwise(edges))
         return Traps(cell[order], spread[order], p1[order], rate[order], groups, captured[order])
+
+    def advance(self, g: Floats, state: State, seconds: float, *, rng: np.random.Generator) -> State:
+        s, q = state.captured.copy(), -np.expm1(-state.rate * seconds)
+        for group in state.groups:
+            refresh(s[group], state.p1[group], q[group], rng=rng)
+        return state._replace(captured=s)
 
     def sample(
         self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float

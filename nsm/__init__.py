@@ -1,3 +1,4 @@
+from nsm import uncertainty as uncertainty
 from nsm.baselines import SigmoidLinear as SigmoidLinear
 from nsm.checkpoint import load as load
 from nsm.checkpoint import save as save
@@ -9,9 +10,15 @@ from nsm.layers import Binarize as Binarize
 from nsm.layers import NSMConv2d as NSMConv2d
 from nsm.layers import NSMLinear as NSMLinear
 from nsm.mapped import MappedNetwork as MappedNetwork
+from nsm.networks import all_conv_net as all_conv_net
+from nsm.networks import bd_mlp as bd_mlp
+from nsm.networks import conv_net as conv_net
+from nsm.networks import gesture_net as gesture_net
 from nsm.networks import nsm_mlp as nsm_mlp
 from nsm.networks import relu_mlp as relu_mlp
 from nsm.networks import stnn_mlp as stnn_mlp
+from nsm.perturb import quantised as quantised
+from nsm.perturb import scaled as scaled
 from nsm.plot import plot_error_rate as plot_error_rate
 from nsm.sweep import Task as Task
 from nsm.sweep import collect as collect

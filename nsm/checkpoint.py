@@ -84,9 +84,10 @@ _MODULES: dict[str, tuple[type[nn.Module], Any]] = {
 def is_plain(layer: nn.Module) -> bool:
     """Return whether a torch layer does only what this package knows: no dilation, groups, odd padding or overlap."""
     if isinstance(layer, nn.AvgPool2d):
-        return layer.stride == layer.kernel_size and layer.padding == 0 and layer.divisor_override is None
+        whole = not layer.ceil_mode and layer.divisor_override is None
+        return whole and layer.stride == layer.kernel_size and layer.padding in (0, (0, 0))
     if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
-        return layer.track_running_stats
+        return layer.track_running_stats and (layer.bias is not None or not layer.affine)
     if not isinstance(layer, (nn.Conv2d, nn.MaxPool2d)):
         return True
     if isinstance(layer, nn.MaxPool2d):
@@ -106,7 +107,8 @@ def describe(model: nn.Module) -> list[dict[str, Any]]:
         if name not in _MODULES or type(module) is not _MODULES[name][0]:
             raise ValueError(f"cannot save layer {index}, a {name}; known layers: {', '.join(_MODULES)}")
         if not is_plain(module):
-            raise ValueError(f"cannot save layer {index}, {module}: only plain convolutions and pooling are known")
+            known = "plain convolutions, pooling side by side, and batch normalisation with running statistics"
+            raise ValueError(f"cannot save layer {index}, {module}: only {known} can be saved")
         layers.append({"layer": name, **_MODULES[name][1](module)})
     return layers
 
@@ -205,5 +207,5 @@ def load(path: str | Path) -> nn.Sequential:
         raise ValueError(f"{found} does not hold the tensors its architecture needs: see {', '.join(wrong)}")
     if any(not torch.isfinite(v).all() for v in tensors.values()):
         raise ValueError(f"{found} holds NaN or infinite weights; train again")
-    model.load_state_dict({k: v.float() for k, v in tensors.items()})
+    model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     return model.eval()

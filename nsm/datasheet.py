@@ -25,6 +25,34 @@ _AGES = np.geomspace(1, 3.2e7, 30)  # one second to a year
 _FEW = 8  # levels that are drawn one by one
 _UNITS = ((5e-7, 1e9, "nS"), (5e-4, 1e6, "µS"), (np.inf, 1e3, "mS"))  # below so many S: per S, and its name
 Panel = Callable[[Axes], None]
+WIDTH = 3.5  # inches: one column of a two-column page; no text on it is below 6 points, but for exponents
+_SMALL: Any = STYLE | {
+    "font.size": 6.5,
+    "axes.labelsize": 6.5,
+    "axes.titlesize": 7,
+    "legend.fontsize": 6,
+    "legend.frameon": False,
+    "legend.handlelength": 1.3,
+    "legend.handletextpad": 0.5,
+    "legend.labelspacing": 0.3,
+    "legend.borderaxespad": 0.2,
+    "xtick.labelsize": 6,
+    "ytick.labelsize": 6,
+    "axes.labelpad": 2,
+    "axes.titlepad": 4,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3,
+    "savefig.dpi": 300,
+}
 
 
 def _unit(device: Device) -> tuple[float, str]:
@@ -44,7 +72,7 @@ def _log_ticks(axis: Axis, *, at_least: float = 1.0) -> None:
     axis.set_view_interval(low, high, ignore=True)
     axis.set_minor_formatter(NullFormatter())
     if high / low < 300:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
@@ -65,10 +93,10 @@ def _levels(device: Device, ax: Axes) -> None:
                 k * target, k * low, k * high, color=COLOURS[0], alpha=0.25, linewidth=0, label="95 % of cells"
             )
     mark, label = (".", f"{device.levels} levels") if device.levels else ("-", "any level")
-    label += ", taken as met" if isinstance(device.write, IdealWrite) else ""
+    label += "\n(taken as met)" if isinstance(device.write, IdealWrite) else ""
     ax.plot(k * target, k * target, mark, color=COLOURS[0], label=label)
     ax.set(xlabel=f"target [{unit}]", ylabel=f"programmed [{unit}]", title="range and programming")
-    ax.legend(frameon=False, loc="upper left")
+    ax.legend(loc="upper left")
 
 
 def _sigmas(device: Device) -> list[tuple[Floats, Floats, str, int]]:
@@ -90,7 +118,7 @@ def _noise(device: Device, ax: Axes) -> None:
     ax.set(xlabel=f"conductance [{unit}]", ylabel=f"σ(G) [{unit}]", title="standard deviation of G")
     _log_ticks(ax.xaxis)
     _log_ticks(ax.yaxis, at_least=10)
-    ax.legend(frameon=False)
+    ax.legend()
 
 
 def _exponent(device: Device, ax: Axes) -> None:
@@ -102,7 +130,7 @@ def _exponent(device: Device, ax: Axes) -> None:
     low, high = float(np.nanmin(gamma, initial=0)), float(np.nanmax(gamma, initial=1))
     ax.set(xlabel=f"conductance [{unit}]", ylabel="exponent γ", title="σ(G) ∝ G$^γ$", ylim=(low - 0.15, high + 0.45))
     _log_ticks(ax.xaxis)
-    ax.legend(frameon=False, loc="upper left")
+    ax.legend(loc="upper left")
 
 
 def expected_spectrum(noise: ReadNoise, g: float) -> tuple[Floats, Floats]:
@@ -140,11 +168,11 @@ def _spectrum(noise: ReadNoise, g: float, at: str, ax: Axes) -> None:
     bins = [of_bin == b for b in np.unique(of_bin)]
     ax.loglog(frequency, expected, color=COLOURS[1], label="theory")
     points = ([frequency[b].mean() for b in bins], [sampled[b].mean() for b in bins])
-    ax.loglog(*points, ".", color=COLOURS[0], label=f"{CELLS} cells, a read every {PERIOD * 1e6:g} µs")
+    ax.loglog(*points, ".", color=COLOURS[0], label=f"reads {PERIOD * 1e6:g} µs apart")
     ax.set(xlabel="frequency [Hz]", ylabel="spectrum of ξ [1/Hz]", title=f"noise spectrum{at}")
     low, high = expected.min(), expected.max()
     ax.set_ylim(10 ** np.floor(np.log10(low / 1.5)), 10 ** np.ceil(np.log10(high * 20)))  # room for the legend
-    ax.legend(frameon=False, loc="upper left", fontsize=6)
+    ax.legend(loc="upper left")
 
 
 def _retention(device: Device, ax: Axes) -> None:
@@ -157,8 +185,8 @@ def _retention(device: Device, ax: Axes) -> None:
         style = ("-", "--", "-.")[colour]
         ax.semilogx(_AGES, centre, style, color=COLOURS[colour], label=f"{k * start:.3g} {unit}")
         ax.fill_between(_AGES, centre - spread, centre + spread, color=COLOURS[colour], alpha=0.2, linewidth=0)
-    ax.set(xlabel="time after programming [s]", ylabel="G / programmed G", title="retention, bands ±σ over cells")
-    ax.legend(frameon=False, loc="lower left")
+    ax.set(xlabel="time after programming [s]", ylabel="G / programmed G", title="retention, bands ±σ of cells")
+    ax.legend(loc="lower left")
 
 
 def _faults(device: Device, ax: Axes) -> None:
@@ -166,8 +194,8 @@ def _faults(device: Device, ax: Axes) -> None:
     low, high = device.g_min, device.g_max
     g = device.faults.apply(np.full(2_000_000, (low + high) / 2), low, high, rng=np.random.default_rng(0))
     shares = [100 * float((g == end).mean()) for end in (low, high)]
-    bars = ax.bar(["high resistance\n(at g_min)", "low resistance\n(at g_max)"], shares, 0.6, color=COLOURS[:2])
-    ax.bar_label(bars, fmt="%.1f %%", fontsize=7)
+    bars = ax.bar(["high R\n(at g_min)", "low R\n(at g_max)"], shares, 0.6, color=COLOURS[:2])
+    ax.bar_label(bars, fmt="%.1f %%", fontsize=6)
     ax.set(ylabel="cells [%]", title="stuck cells", ylim=(0, max(1.2 * max(shares), 0.1)))
 
 
@@ -178,7 +206,7 @@ def _temperature(device: Device, ax: Axes) -> None:
         factor = device.temperature_law.factor(np.full(kelvins.shape, g), kelvins)
         ax.plot(kelvins, factor, ("-", "--")[colour], color=COLOURS[colour], label=f"{k * g:.3g} {unit}")
     ax.set(xlabel="temperature [K]", ylabel="G(T) / G", title="temperature")
-    ax.legend(frameon=False)
+    ax.legend()
 
 
 def _enough(pulses: PulseResponse) -> int:
@@ -217,7 +245,7 @@ def _pulses(device: Device, ax: Axes) -> None:
     title = "pulses, bands: 80 % of cells" if random else "pulses"
     ax.set(xlabel="pulses", ylabel=f"conductance [{unit}]", title=title)
     ax.set_ylim(top=ax.get_ylim()[0] + 1.3 * np.ptp(ax.get_ylim()))
-    ax.legend(frameon=False, loc="upper left", ncols=2, columnspacing=0.8, handlelength=1.5, borderaxespad=0)
+    ax.legend(loc="upper left", ncols=2, columnspacing=0.5, handlelength=1.1)
 
 
 def _factors(noise: ReadNoise, ax: Axes) -> None:
@@ -245,8 +273,10 @@ def _switch(gate: ReadNoise, ax: Axes) -> None:
         )
         ax.fill_between(volts, low, high, color=COLOURS[0], alpha=0.25, linewidth=0, label="devices ±σ")
     ax.plot([gate.read_voltage], [gate.p], "s", color=COLOURS[1], label=f"read here: p = {gate.p:.3g}")
-    ax.set(xlabel="read voltage [V]", ylabel="P(conducts)", title="threshold switch", ylim=(-0.05, 1.7))
-    ax.legend(frameon=False, loc="upper left")
+    ax.set(
+        xlabel="read voltage [V]", ylabel="P(conducts)", title="threshold switch", ylim=(-0.05, 1.7), yticks=(0, 0.5, 1)
+    )
+    ax.legend(loc="upper left")
 
 
 def _panels(model: Device | ReadNoise) -> list[Panel]:
@@ -277,22 +307,22 @@ def _panels(model: Device | ReadNoise) -> list[Panel]:
 def data_sheet(preset: Preset) -> Figure:
     """Return one figure of what is known of a preset: range and programming, σ(G), γ(G), spectrum, pulses, retention, faults.
 
-    Only what the preset models is drawn; below stands where its numbers are from. At most 7 inches wide, a page of text.
+    Only what the preset models is drawn, two panels side by side and an odd last one across; below stands where its numbers
+    are from. As wide as one column of a two-column page.
     """
     panels = _panels(preset.model)
-    columns = len(panels) if len(panels) < 4 else 2 if len(panels) == 4 else 3
-    rows = -(-len(panels) // columns)
-    width = max(2.33 * columns, 3.4)
-    source = textwrap.wrap(f"{preset.citation}. Numbers: {preset.status}; {preset.verified}.", int(20 * width))
-    with mpl.rc_context(STYLE):
-        sheet = Figure(figsize=(width, 2.0 * rows + 0.35 + 0.12 * len(source)))
-        axes = sheet.subplots(rows, columns, squeeze=False)
-        for ax, panel in zip(axes.flat, panels, strict=False):
-            panel(ax)
-        for ax in axes.flat[len(panels) :]:
-            ax.set_axis_off()
-        title = textwrap.fill(f"{preset.name}: {preset.technology}", int(14 * width))
-        sheet.suptitle(title, fontsize=9, fontweight="bold")
+    rows = -(-len(panels) // 2)
+    source = textwrap.wrap(f"{preset.citation}. Numbers: {preset.status}; {preset.verified}.", 72)
+    title = [f"{preset.name}: {preset.technology}"]
+    if len(title[0]) > 48:
+        title = [f"{preset.name}:", *textwrap.wrap(preset.technology, 48)]
+    with mpl.rc_context(_SMALL):
+        sheet = Figure(figsize=(WIDTH, 1.5 * rows + 0.13 * len(title) + 0.1 * len(source) + 0.15))
+        grid = sheet.add_gridspec(rows, 2)
+        for index, panel in enumerate(panels):
+            alone = index % 2 == 0 and index + 1 == len(panels)
+            panel(sheet.add_subplot(grid[index // 2, :] if alone else grid[index // 2, index % 2]))
+        sheet.suptitle("\n".join(title), fontsize=8, fontweight="bold")
         sheet.supxlabel("\n".join(source), fontsize=6)
     return sheet
 
@@ -306,6 +336,6 @@ def save_data_sheet(preset: Preset, path: str | Path) -> Path:
     if not path.parent.is_dir():
         raise ValueError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
     choice("figure format", path.suffix, (".png", ".pdf", ".svg"))
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(_SMALL):
         data_sheet(preset).savefig(path)
     return path

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from crossbar import Hardware, NeuronArray
+from crossbar import Hardware, NeuronArray, TiledArray
 from crossbar.sampling import gate_moments
 from devices._checks import Floats, number
 from devices._rng import RNG, child, seed_sequence, stream
@@ -29,6 +29,10 @@ _PRECISE_COPY = 1.0  # static-to-noise ratio above which the copy's programming 
 
 def _numpy(t: Tensor) -> Floats:
     return np.asarray(t.detach().cpu().double().numpy())
+
+
+def _rms(x: Floats) -> float:
+    return float(np.sqrt((x**2).mean()))
 
 
 def noise_of_reads(w: Floats, hardware: Hardware, siemens_per_weight: float) -> tuple[Floats, Floats]:
@@ -79,10 +83,31 @@ def _nsm_parameters(
 
 
 def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
-    """Return the median β that the chip's neurons show: mean gain times ‖w‖ over √(2 Var u), pedestals included."""
-    mean, _ = noise_of_reads(w, neurons.hardware, neurons.siemens_per_weight)
+    """Return the median β that the chip's neurons show, with wires, errors and pedestals: E u along w over √(2 Var u)."""
+    direction = w / (np.linalg.norm(w, axis=1, keepdims=True) + np.finfo(float).tiny)
+
+    def along(part: TiledArray) -> Floats:
+        return np.asarray((part.cells.matrices().mean.T * direction).sum(axis=1))
+
+    signal = along(neurons.main) + (0.0 if neurons.copy is None else neurons.a * along(neurons.copy))
     _, variance = neurons.moments(np.ones((1, neurons.inputs)))
-    return float(np.median((mean + neurons.a) * np.linalg.norm(w, axis=1) / np.sqrt(2 * variance[0])))
+    return float(np.median(signal / np.sqrt(2 * variance[0])))
+
+
+def _warning(static: float, spread: float, a: Floats | None) -> str:
+    """Return what makes the copy a poor one: how it is programmed, or gates that differ from each other."""
+    found = []
+    if static > _PRECISE_COPY:
+        found.append(
+            f"the copy must be more precise than the device can be programmed: its static error has {static:.2g} times the "
+            "variance of the noise; use a stronger gate, or a device that is programmed better"
+        )
+    if spread > _PRECISE_COPY and a is not None and a.any():
+        found.append(
+            f"the copy keeps β as if all gates were the average one, but they differ: their fixed pattern has {spread:.2g} times "
+            'the variance of the noise; use gates of less spread, or a network of beta="native" with copy = "none"'
+        )
+    return "; ".join(found)
 
 
 def _full_scale(neurons: NeuronArray, k: float) -> float:
@@ -122,8 +147,8 @@ def _array_step(
     b = None if b is None else scale * b * gain
     neurons = NeuronArray.program(clipped, cells, siemens_per_weight=k, a=a, b=b, rng=child(seed, 0))
     offsets = hardware.comparator.draw_offsets(len(w), rng=stream(seed, 1))
-    error = neurons.main.weights - wanted
     ratio = float(np.median(neurons.static_to_noise_ratio())) if kind == "nsm" else math.nan
+    spread = float(np.median(neurons.spread_to_noise_ratio())) if kind == "nsm" else math.nan
     report = {
         "layer": name,
         "kind": kind,
@@ -134,17 +159,14 @@ def _array_step(
         "w_max": w_max,
         "read_path": neurons.main.cells.path(),
         "clipped": float((wanted != clipped).mean()),
-        "weight_error_rms": float(np.sqrt((error**2).mean())) / w_max,
+        "weight_error_rms": _rms(neurons.main.weights - wanted) / w_max,
+        "effective_error_rms": _rms(neurons.main.effective_weights - wanted) / w_max,
         **extra,
         "static_to_noise_ratio": ratio,
+        "spread_to_noise_ratio": spread,
         "beta_effective": _effective_beta(neurons, w) if kind == "nsm" else math.nan,
-        "warning": "",
+        "warning": _warning(ratio, spread, a),
     }
-    if ratio > _PRECISE_COPY:
-        report["warning"] = (
-            f"the copy must be more precise than the device can be programmed: its static error has {ratio:.2g} times the "
-            "variance of the noise; use a stronger gate, or a device that is programmed better"
-        )
     return ArrayStep(name, kind, neurons, offsets, _full_scale(neurons, k), _patches(name, layer), gain, report)
 
 

@@ -349,7 +349,8 @@ class NSMConv2d(NeuralSampling):
 
     def extra_repr(self) -> str:
         shape = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
-        return f"{shape}, stride={self.stride}, padding={self.padding}, {super().extra_repr()}"
+        own = "" if self.locations is None else f", locations={self.locations}"
+        return f"{shape}, stride={self.stride}, padding={self.padding}, {super().extra_repr()}{own}"
 
 
 class Binarize(Stochastic):

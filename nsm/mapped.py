@@ -37,7 +37,8 @@ class ArrayStep:
 
     Comparators hand their states on packed, those of a convolution as truth values. offsets [A]: one per comparator, drawn
     once per chip. full_scale [A]: of the converter. patches: how a convolution's inputs are cut up. row_gain: by which the
-    weights of each output were multiplied before they were programmed.
+    weights of each output were multiplied before they were programmed. locations: at how many the array was read for each
+    input when it was last read, 0 before: images of another size have other locations.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ArrayStep:
     patches: Patches | None = None
     row_gain: Floats = field(default_factory=lambda: np.ones(1))
     report: dict[str, object] = field(default_factory=dict)
+    locations: int = field(default=0, init=False)
 
     @property
     def amperes_per_weight(self) -> float:
@@ -60,6 +62,7 @@ class ArrayStep:
         if self.patches is not None:
             z, shape = self.patches.of(unpacked(z))
             span = span.at(shape[0] * shape[1])
+        self.locations = shape[0] * shape[1]
         u = self.neurons.read_span(Inputs(z), span, seed=child(seed, 0), sampling=sampling)
         out = self._read_out(u, span, seed)
         return out if self.patches is None else self.patches.arrange(unpacked(out), shape)
@@ -122,6 +125,11 @@ class MappedNetwork:
     def layers(self) -> list[ArrayStep]:
         """The layers that sit on tiles, in order."""
         return [s for s in self.steps if isinstance(s, ArrayStep)]
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether consecutive reads are correlated, which `sampling="moments"` leaves out."""
+        return any(layer.neurons.main.has_memory for layer in self.layers)
 
     def _check(self, x: ArrayLike) -> Floats:
         images = array("x", x, shape=None if self.in_shape is None else (None, *self.in_shape))
@@ -280,7 +288,7 @@ class MappedNetwork:
         return measured, stochastic[layer].firing_probability(z).reshape(len(z), -1)
 
     def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass: retention and drift in every cell. Ages add up."""
+        """Let `seconds` [s] pass: retention and drift in every cell, traps and other memory of reads. Ages add up."""
         number("seconds", seconds, at_least=0, unit="s")
         for layer in self.layers:
             layer.neurons.age(seconds)
@@ -292,17 +300,30 @@ class MappedNetwork:
             layer.neurons.scale_conductances(factor)
 
     def report(self) -> pd.DataFrame:
-        """Return one row per layer: shape, tiles, siemens per weight, clipped weights, β, a, programming, warnings."""
+        """Return one row per layer: shape, tiles, siemens per weight, clipped weights, β, a, programming, warnings; as mapped.
+
+        Errors are rms over the layer's largest |w|: weight_error_rms of the weights in the cells, as programmed;
+        effective_error_rms of those with which they multiply, behind wires (the smaller one with `compensate_wires`).
+        beta_effective: the median over neurons, as the chip's reads show it, with wires, errors and pedestals.
+        static_to_noise_ratio, spread_to_noise_ratio: medians of `NeuronArray`'s, of programming and of devices that differ.
+        """
         return pd.DataFrame([layer.report for layer in self.layers])
 
     def effective_samples(self, samples: int) -> pd.DataFrame:
         """Return, for each layer, how many independent reads `samples` consecutive ones are worth, over its outputs.
 
         See `NeuronArray.effective_samples`: reads of slow traps agree with each other, and a mean over them averages less.
+        Samples of a convolution are as many reads apart as it has locations; of how many, its last read says. Raises
+        ValueError where a convolution with memory has not been read.
         """
         rows = []
         for layer in self.layers:
-            s = layer.neurons.effective_samples(samples)
+            if layer.patches is not None and not layer.locations and layer.neurons.main.has_memory:
+                raise ValueError(
+                    f"{layer.name} is a convolution whose samples are as many reads apart as an image has locations, "
+                    "which no image has told yet; read the chip once, as chip.sample(x[:1], 1)"
+                )
+            s = layer.neurons.effective_samples(samples, locations=layer.locations or 1)
             known = s[np.isfinite(s)] if np.isfinite(s).any() else np.array([np.nan])
             rows.append({"layer": layer.name, "median": np.median(known), "min": known.min(), "max": known.max()})
         return pd.DataFrame(rows)

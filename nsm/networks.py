@@ -98,14 +98,15 @@ class _Stack:
         if options and not self.rule.sampled:
             raise ValueError(f"options {sorted(options)} are of sampling layers, and {rule} has none; leave them out")
         self.options, self.per_location = options, per_location and self.rule.sampled
+        if len(shape) != 3:
+            raise ValueError(f"shape = {shape!r} is not allowed; give (channels, height, width)")
         self.channels, self.height, self.width = (integer("shape", n, at_least=1) for n in shape)
         self.layers: list[nn.Module] = []
 
     def conv(self, outputs: int, kernel: int, padding: int = 0, **options: Any) -> None:
         """Add a convolution with stride 1 and its activation."""
-        self.height, self.width = (n + 2 * padding - kernel + 1 for n in (self.height, self.width))
-        if self.height < 1 or self.width < 1:
-            raise ValueError(f"inputs are too small: nothing is left for a {kernel} × {kernel} convolution")
+        less = kernel - 1 - 2 * padding
+        self._shrink(self.height - less, self.width - less, f"a {kernel} × {kernel} convolution")
         options = {**options, **self.options} if self.rule.sampled else {}
         if self.per_location:
             options["locations"] = (self.height, self.width)
@@ -115,7 +116,7 @@ class _Stack:
     def pool(self, size: int) -> None:
         """Add a maximum over windows side by side."""
         self.layers.append(nn.MaxPool2d(size))
-        self.height, self.width = self.height // size, self.width // size
+        self._shrink(self.height // size, self.width // size, f"a maximum over {size} × {size}")
 
     def dense(self, outputs: int, **options: Any) -> None:
         """Add a fully connected layer over all that is left."""
@@ -123,6 +124,11 @@ class _Stack:
         inputs = self.channels * self.height * self.width
         self._add(self.rule.linear(inputs, outputs, **({**options, **self.options} if self.rule.sampled else {})))
         self.channels, self.height, self.width = outputs, 1, 1
+
+    def _shrink(self, height: int, width: int, what: str) -> None:
+        if height < 1 or width < 1:
+            raise ValueError(f"inputs are too small: nothing is left for {what}")
+        self.height, self.width = height, width
 
     def _add(self, layer: nn.Module) -> None:
         self.layers += [layer, *([] if self.rule.activation is None else [self.rule.activation()])]

@@ -60,9 +60,9 @@ class NoisyReLU(Stochastic):
 
 
 def _row_normalised(weight: Tensor, gain: Tensor) -> Tensor:
-    """Return g_i w_i/‖w_i‖ of every output i (Salimans & Kingma 2016)."""
-    shape = (-1, *(1,) * (weight.ndim - 1))
-    return weight * (gain / weight.flatten(1).norm(dim=1)).view(shape)
+    """Return g_i w_i/‖w_i‖ of every output i (Salimans & Kingma 2016), 0 where w_i is."""
+    norm = weight.flatten(1).norm(dim=1)
+    return weight * (gain / torch.where(norm > 0, norm, 1)).view(-1, *(1,) * (weight.ndim - 1))
 
 
 class RowNormLinear(nn.Linear):

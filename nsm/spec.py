@@ -20,7 +20,7 @@ KEYS = ("network", "networks", "data", "samples", "chips", "seed", "images", "sa
 SAMPLE = """\
 # nsm sweep levels.toml --out levels.csv        (unknown keys are errors)
 network = "mnist_mlp"              # a shipped network or a file; or a table [networks] of NAME = "file"
-data = "mnist"                     # digits, mnist
+data = "mnist"                     # see nsm.data.LOADERS
 samples = 20                       # noisy passes per image
 chips = 3                          # seeded programmings per point
 seed = 0

@@ -4,11 +4,13 @@ w: weights (outputs, inputs). z: inputs (…, inputs), ±1 or real. mean, varian
 s = √(2 Var ξ). Results broadcast. Sources: Detorakis et al. 2019 (equation numbers), or derived and checked by sampling.
 """
 
+from math import expm1, inf, log
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erf, ndtr, ndtri
 
-from devices._checks import number
+from devices._checks import integer, number
 from nsm.infer import Floats
 
 
@@ -170,17 +172,28 @@ def common_factor_probability(u: ArrayLike, p: float) -> Floats:
 def mean_variance(samples: int, correlation: float) -> float:
     """Return the variance of a mean of `samples` reads, in units of one read's, for lag-k correlation ρ^k.
 
-    (1/S) [(1 + ρ)/(1 − ρ) − 2ρ (1 − ρ^S)/(S (1 − ρ)²)].
+    (1/S) [(1 + ρ)/(1 − ρ) − 2ρ (1 − ρ^S)/(S (1 − ρ)²)], which is (1/S²) Σ_ij ρ^|i−j|. For ρ > 0 the two terms cancel as
+    ρ → 1; there the sum is built up bit by bit of S instead, all of it positive. Raises ValueError for ρ outside [−1, 1].
     """
-    s, rho = samples, correlation
-    if rho == 1:
-        return 1.0
-    return ((1 + rho) / (1 - rho) - 2 * rho * (1 - rho**s) / (s * (1 - rho) ** 2)) / s
+    s, rho = integer("samples", samples, at_least=1), number("correlation", correlation, at_least=-1, at_most=1)
+    if rho < 0:
+        one_less_power = 1 - rho**s if s % 2 else -expm1(s * log(-rho))
+        return ((1 + rho) / (1 - rho) - 2 * rho * one_less_power / (s * (1 - rho) ** 2)) / s
+    total, row, power = 0.0, 0.0, 1.0  # of the first n reads: Σ_ij ρ^|i−j|, Σ_{k<n} ρ^k and ρ^n, from n = 0 on
+    for bit in f"{s:b}":
+        total, row, power = 2 * (total + rho * row**2), row * (1 + power), power**2
+        if bit == "1":
+            total, row, power = total + 1 + 2 * rho * row, 1 + rho * row, rho * power
+    return total / s**2
 
 
 def effective_samples(samples: int, correlation: float) -> float:
-    """Return S_eff: how many independent reads a mean of correlated ones is worth; S (1 − ρ)/(1 + ρ) for large S."""
-    return 1 / mean_variance(samples, correlation)
+    """Return S_eff: how many independent reads a mean of correlated ones is worth; S (1 − ρ)/(1 + ρ) for large S.
+
+    Infinite where the mean does not vary: an even number of reads with ρ = −1.
+    """
+    variance = mean_variance(samples, correlation)
+    return 1 / variance if variance else inf
 
 
 def static_to_noise_ratio(a: ArrayLike, programming_error: float, variance: float) -> Floats:

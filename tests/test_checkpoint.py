@@ -9,9 +9,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 import nsm.checkpoint
-from nsm import load, nsm_mlp, relu_mlp, save, stnn_mlp
-from nsm.checkpoint import FORMAT, build, describe, locate, read_tensors, shipped
+from nsm import NSMConv2d, load, nsm_mlp, relu_mlp, save, stnn_mlp
+from nsm.checkpoint import FORMAT, build, describe, is_plain, locate, read_tensors, shipped
 from nsm.infer import sample
+from nsm.networks import RULES, all_conv_net, bd_mlp, conv_net, gesture_net
+from nsm.rules import NoisyReLU, RowNormConv2d, RowNormLinear
 
 WIDTHS = (6, 5, 4, 3)
 NETWORKS = {
@@ -21,6 +23,11 @@ NETWORKS = {
     ),
     "relu": lambda: relu_mlp(WIDTHS, dropout=0.25),
     "stnn": lambda: stnn_mlp(WIDTHS),
+    "bd": lambda: bd_mlp(WIDTHS),
+    "row norm": lambda: nn.Sequential(RowNormLinear(6, 5, bias=False), NoisyReLU(0.7), RowNormLinear(5, 3)),
+    "batch norm": lambda: nn.Sequential(
+        nn.BatchNorm1d(6, eps=0.1, momentum=None), nn.BatchNorm1d(6, affine=False), nn.Linear(6, 3)
+    ),
     "flat": lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 3, bias=False)),
 }
 networks = pytest.mark.parametrize("kind", NETWORKS)
@@ -198,3 +205,97 @@ def test_every_shipped_network_loads_and_says_how_it_was_made():
     for name in shipped():
         assert isinstance(load(name)[0], nn.Module)
         assert read_tensors(locate(name))[1]["note"].startswith("nsm train"), name
+
+
+CONVOLUTIONS = {
+    **{rule: (lambda rule=rule: conv_net(rule, (2, 16, 16), 3, hidden=9), 512) for rule in RULES},
+    **{
+        f"{rule} by location": (lambda rule=rule: conv_net(rule, (2, 16, 16), 3, hidden=9, per_location=True), 512)
+        for rule in ("bNSM", "STE", "BinConcrete", "BN")
+    },
+    "native by location": (
+        lambda: nn.Sequential(
+            nn.Unflatten(1, (2, 5, 4)),
+            NSMConv2d(2, 3, (3, 2), stride=(2, 1), padding=(1, 0), beta="native", bias=False, locations=(3, 3)),
+            nn.Flatten(),
+            nn.Linear(27, 3),
+        ),
+        40,
+    ),
+    "row norm": (
+        lambda: nn.Sequential(
+            nn.Unflatten(1, (2, 5, 4)),
+            RowNormConv2d(2, 3, (3, 2), stride=(2, 1), padding=(1, 0), bias=False),
+            nn.BatchNorm2d(3, momentum=0.3),
+            nn.AvgPool2d((3, 1)),
+            nn.Flatten(),
+            nn.Linear(9, 3),
+        ),
+        40,
+    ),
+    "cifar": (lambda: all_conv_net("bNSM", 3), 3072),
+    "gestures": (lambda: gesture_net("BD"), 6 * 64 * 64),
+}
+
+
+@pytest.mark.parametrize("kind", CONVOLUTIONS)
+def test_a_convolutional_network_is_loaded_bit_for_bit(kind, tmp_path, rng):
+    build_one, pixels = CONVOLUTIONS[kind]
+    model, x = build_one(), torch.tensor(rng.random((2, pixels)), dtype=torch.float32)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(torch.tensor(rng.uniform(0.5, 1.5, parameter.shape)))
+        model(x)  # in train(): running statistics move
+    save(model, tmp_path / "m.safetensors")
+    loaded = load(tmp_path / "m.safetensors")
+    assert [type(m) for m in loaded] == [type(m) for m in model]
+    assert describe(loaded) == describe(model)
+    assert model.state_dict().keys() == loaded.state_dict().keys()
+    for (name, a), b in zip(model.state_dict().items(), loaded.state_dict().values(), strict=True):
+        assert a.dtype == b.dtype, name
+        assert torch.equal(a, b), name
+    assert (sample(model, x, 2, rng=0) == sample(loaded, x, 2, rng=0)).all()
+
+
+def test_a_count_of_steps_is_not_rounded(tmp_path):
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2))
+    model[0].num_batches_tracked.fill_(2**24 + 1)  # the first whole number that float32 has not
+    save(model, tmp_path / "m.safetensors")
+    assert load(tmp_path / "m.safetensors")[0].num_batches_tracked == 2**24 + 1
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.AvgPool2d(2, ceil_mode=True),
+        nn.AvgPool2d(2, stride=1),
+        nn.AvgPool2d(2, padding=1),
+        nn.AvgPool2d(2, divisor_override=3),
+        nn.MaxPool2d(2, ceil_mode=True),
+        nn.MaxPool2d(2, stride=1),
+        nn.Conv2d(2, 2, 3, dilation=2),
+        nn.Conv2d(2, 2, 3, groups=2),
+        nn.Conv2d(2, 2, 3, padding="same"),
+        RowNormConv2d(2, 2, 3, padding=1, padding_mode="circular"),
+        nn.BatchNorm1d(2, track_running_stats=False),
+        nn.BatchNorm2d(2, track_running_stats=False),
+    ],
+    ids=str,
+)
+def test_a_layer_that_does_more_than_its_description_says_is_refused(layer, tmp_path):
+    assert not is_plain(layer)
+    with pytest.raises(
+        ValueError, match=f"cannot save layer 1, {type(layer).__name__}.*: only plain convolutions, pooling side"
+    ):
+        save(nn.Sequential(nn.Flatten(0, 0), layer), tmp_path / "m.safetensors")
+    assert not (tmp_path / "m.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.AvgPool2d(2), nn.AvgPool2d((2, 3), padding=(0, 0)), nn.MaxPool2d((2, 3)), nn.Conv2d(2, 2, 3, padding=1)],
+)
+def test_plain_pooling_and_convolutions_are_saved_however_they_are_written(layer, tmp_path):
+    save(nn.Sequential(layer), tmp_path / "m.safetensors")
+    x = torch.randn(1, 2, 6, 6)
+    assert torch.equal(load(tmp_path / "m.safetensors")(x), layer(x))

@@ -201,6 +201,13 @@ def test_map_prints_the_warnings_of_the_report(run, folder):
     assert "warning, layer 1 (NSMLinear): the copy must be more precise" in out
 
 
+def test_map_of_cells_that_remember_draws_them_as_they_are(run, folder):
+    # One normal per output would leave the memory out, and warn: which is an error here.
+    status, out, _ = run("map small.safetensors --images 2 --samples 2 --threads 1 --device rtn_illustrative")
+    assert status == 0
+    assert "on 2 images, 2 samples" in out
+
+
 def test_sweep_resumes_and_plot_draws_its_rows(run, folder):
     status, out, _ = run("sweep levels.toml --threads 1")
     assert status == 0

@@ -9,6 +9,7 @@ import pytest
 from conftest import STANDARD_ERRORS, assert_mean
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from devices import (
     GATES,
@@ -128,7 +129,8 @@ def overlaps(boxes):
 @pytest.mark.parametrize("name", [*EVERYTHING, "mine"])
 def test_no_text_lies_on_another_or_leaves_the_page(name):
     sheet = sheet_of(name)
-    assert sheet.get_size_inches()[0] <= 7.0
+    assert sheet.get_size_inches()[0] == 3.5  # one column of a two-column page
+    assert min(text.get_fontsize() for text in sheet.findobj(Text) if text.get_text()) >= 6
     sheet.draw_without_rendering()
     for ax in panels(sheet).values():
         for axis, (low, high) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):

@@ -1,5 +1,6 @@
 """1/f noise: variance, spectrum and memory of the sum of processes, exact at any read times."""
 
+import tomllib
 from itertools import pairwise
 
 import numpy as np
@@ -11,8 +12,10 @@ from hypothesis.extra.numpy import array_shapes
 from scipy.integrate import quad
 from scipy.stats import kstest
 
+from devices import Device
 from devices.flicker import FlickerNoise
 from devices.published_noise import PcmFlicker, PcmReadNoise
+from devices.tables import as_toml, device_from
 
 CELLS = 40_000
 G = np.full(CELLS, 1e-5)
@@ -183,9 +186,21 @@ def test_cells_of_any_shape_over_any_band(shape, n, decades, per_decade):
     }
 
 
+def test_a_law_of_the_state_is_the_same_in_every_process():
+    # What a sweep's task is known by, and what a file holds.
+    noise = FlickerNoise(q=PcmFlicker(g_max=1e-5), f_low=1.0, f_high=1e3)
+    again = eval(repr(noise), {"FlickerNoise": FlickerNoise, "PcmFlicker": PcmFlicker})
+    assert again == noise
+    assert " at 0x" not in repr(noise)
+    device = Device(g_min=1e-6, g_max=1e-5, read_noise=noise)
+    assert device_from(tomllib.loads(as_toml(device, {})), "mine") == device
+
+
 BAD = [
     ({"q": -1}, r"FlickerNoise\.q = -1 is not allowed; give a finite number in \[0, inf\)"),
     ({"q": "much"}, r"FlickerNoise\.q = 'much' is not a number"),
+    ({"q": lambda g: 0.1}, r"FlickerNoise\.q = <function .* give a number, or an instance .* such as PcmFlicker\(\)"),
+    ({"q": PcmFlicker}, r"FlickerNoise\.q = <class .*PcmFlicker'> has no fields to be written"),
     ({"f_low": 0}, r"FlickerNoise\.f_low = 0 is not allowed; .* \(0, inf\) Hz"),
     ({"f_high": 1.0}, r"FlickerNoise\.f_high = 1\.0 is not allowed; .* \(1, inf\) Hz"),
     ({"per_decade": 0}, r"FlickerNoise\.per_decade = 0 is not allowed; give a whole number of at least 1"),

@@ -101,10 +101,17 @@ def test_log_conductance_noise_has_the_published_values():
     assert (np.abs(sigma * 1e6 - [0.096, 0.148, 0.179, 0.195]) <= 0.0005).all()
 
 
-def test_log_conductance_noise_samples_have_its_moments_and_vanish_at_the_unit(rng):
-    noise, g = LogConductanceNoise(coefficient=2e-6, t=10.0), np.array([1e-6, 5e-6, 8e-5])
-    xi, (mean, variance) = draw(noise, rng, g=g), noise.moments(np.array([1e-6, 5e-6, 8e-5]))
-    assert variance[0] == 0 < variance[1]
+def test_log_conductance_noise_keeps_its_relative_size_below_the_range_of_the_logarithm(rng):
+    noise, edge = LogConductanceNoise(coefficient=5e-7, t=10.0), np.e * 1e-6
+    g = np.array([0.0, 1e-9, 1e-6, 2e-6, edge, 5e-6, 8e-5])
+    xi, (mean, variance) = draw(noise, rng, g=g), noise.moments(g)
+    window = np.log((10 + 1e-6) / 2e-6)
+    # Up to e g_unit σ/g = c log10(e)/(e g_unit), the largest that the law has; above, c log10(g/g_unit)/g.
+    relative = np.append(np.full(5, np.log10(np.e) / edge), np.log10(g[5:] * 1e6) / g[5:])
+    np.testing.assert_allclose(variance, window * (5e-7 * relative) ** 2, rtol=1e-12)
+    assert (np.diff(variance[4:]) < 0).all()
+    np.testing.assert_allclose(noise.exponent(np.array([1e-7, 2e-6, 0.999 * edge])), 1, rtol=1e-6)
+    np.testing.assert_allclose(noise.exponent(np.array([1.001 * edge, 5e-6])), 1 / np.log([1.001 * np.e, 5]), rtol=1e-6)
     assert_mean(xi, mean)
     assert_variance(xi, variance, mean)
 

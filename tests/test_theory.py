@@ -1,6 +1,7 @@
 """Closed forms of nsm.theory against samples, autograd, or an independent formula, and published numbers."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -238,6 +239,46 @@ def test_variance_of_a_mean_is_the_double_sum_of_correlations(samples, rho):
     double_sum = (float(rho) ** np.abs(k[:, None] - k)).sum() / samples**2
     assert theory.mean_variance(samples, rho) == pytest.approx(double_sum, rel=1e-12)
     assert theory.effective_samples(samples, rho) == pytest.approx(1 / double_sum, rel=1e-12)
+
+
+def exact_variance_of_a_mean(samples, rho):
+    """(1/S²) Σ_ij ρ^|i−j| in whole numbers, by Horner's rule for ρ = m/d: every float is such a fraction."""
+    m, d = rho.as_integer_ratio()
+    total, scale = 0, 1
+    for k in reversed(range(samples)):
+        total, scale = total * m + (2 * (samples - k) if k else samples) * scale, scale * d
+    return float(Fraction(total * d, scale * samples**2))
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 16, 17, 1000])
+@pytest.mark.parametrize("rho", [0.0, 5e-324, 1e-9, 0.5, 0.999, 1 - 1e-6, 1 - 1e-10, 1 - 2**-53, 1.0])
+def test_variance_of_a_mean_keeps_its_digits_at_every_correlation(samples, rho):
+    for signed in {rho, -rho}:
+        exact = exact_variance_of_a_mean(samples, signed)
+        assert theory.mean_variance(samples, signed) == pytest.approx(exact, rel=1e-13)
+        expected = 1 / exact if exact else np.inf
+        assert theory.effective_samples(samples, signed) == pytest.approx(expected, rel=1e-13)
+
+
+def test_reads_that_hardly_forget_are_worth_one():
+    # S_eff → 1 + (1 − ρ)(S² − 1)/(3 S) for ρ → 1.
+    for samples in (16, 10**3, 10**6):
+        expected = 1 + 1e-10 * (samples**2 - 1) / (3 * samples)
+        assert theory.effective_samples(samples, 1 - 1e-10) == pytest.approx(expected, rel=1e-8)
+
+
+BAD_MEANS = [
+    ((0, 0.5), r"samples = 0 is not allowed; give a whole number of at least 1"),
+    ((2.5, 0.5), r"samples = 2\.5 is not allowed"),
+    ((3, 1.01), r"correlation = 1\.01 is not allowed; give a finite number in \[-1, 1\]"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_MEANS)
+def test_means_of_no_reads_or_impossible_correlations_are_refused(arguments, message):
+    for quantity in (theory.mean_variance, theory.effective_samples):
+        with pytest.raises(ValueError, match=message):
+            quantity(*arguments)
 
 
 def test_fifty_reads_at_correlation_08_are_worth_six():

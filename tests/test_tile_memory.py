@@ -148,10 +148,10 @@ def test_the_state_survives_ageing_and_a_common_gain():
         device=replace(DEVICE, retention=devices.LogTimeDrift(mean=0, std=0, std_rate=0)),
     )
     before = array.read(np.tile(X, (12, 1)), rng=1)[-1]  # long after the state that was drawn with the chip
-    array.age(1.0)
+    array.age(2 * PERIOD)  # and a period to the next read
     array.scale_conductances(0.5)
     after = array.read(X[None], rng=2)[0]
-    mean, expected = 0.5 * ROW @ X, covariance(ROW, X, "pair", 1, **of_case("gate", 1))
+    mean, expected = 0.5 * ROW @ X, covariance(ROW, X, "pair", 3, **of_case("gate", 3))
     assert_mean((before - mean) * (after - mean / 2), expected / 2)
 
 
@@ -328,11 +328,23 @@ def test_no_chip_is_worth_less_than_one_read_or_more_than_all(options):
     assert (known <= 20 + 1e-9).all()
 
 
-@pytest.mark.xfail(strict=True, reason="the samples of one location are as many reads apart as there are locations")
 def test_samples_of_a_convolution_are_as_far_apart_as_it_has_locations():
     torch.manual_seed(0)
     model = torch.nn.Sequential(NSMConv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.Linear(16, 2))
     chip = map_to_crossbar(model, Hardware(device=DEVICE, gate=SELECTOR, copy="ideal"), rng=0)
+    with pytest.raises(ValueError, match=r"is a convolution whose samples .* read the chip once, as chip\.sample"):
+        chip.effective_samples(20)
     assert chip.sample(np.ones((1, 1, 4, 4)), 3, rng=0).shape == (3, 1, 2)  # 2 × 2 locations
     expected = worth(20, lambda k: np.arcsin(0.9 ** (4 * k)) / (np.pi / 2))
     np.testing.assert_allclose(chip.effective_samples(20)["median"][0], expected, rtol=1e-6)
+
+
+def test_the_mean_over_one_location_varies_as_its_effective_samples_say():
+    n, samples, locations = 3000, 12, 4
+    neurons, x = neurons_of(np.tile(ROW, (n, 1)), gate=SELECTOR), np.ones((locations, 3))
+    u = neurons.read_span(
+        Inputs(x), Span(0, samples * locations, samples, locations), seed=np.random.SeedSequence(1), sampling="exact"
+    )
+    (mean, variance), s_eff = neurons.moments(x[:1]), neurons.effective_samples(samples, locations=locations)
+    assert s_eff[0] > 1.5 * neurons.effective_samples(samples)[0]
+    assert_variance(u[::locations].mean(axis=0), variance[0, 0] / s_eff[0], mean[0, 0])

@@ -270,3 +270,77 @@ def test_progress_bar_can_be_silenced(capsys):
             bar.update(bar.add_task("training", total=1, note="loss 1"), advance=1)
             assert bar.disable is not enabled
     assert capsys.readouterr().err == ""
+
+
+def normalised():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.BatchNorm1d(64), nn.Linear(64, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Linear(20, 10))
+
+
+def test_running_statistics_of_the_last_step_end_in_the_averaged_network(digits):
+    # The steps do not know of the mean of the weights: both runs see the same batches, and so the same statistics.
+    plain, averaged = normalised(), normalised()
+    trained(plain, digits)
+    trained(averaged, digits, averaging=0.9)
+    assert not torch.equal(plain[1].weight, averaged[1].weight)
+    for layer in (0, 2):
+        for name in ("running_mean", "running_var"):
+            assert torch.equal(getattr(averaged[layer], name), getattr(plain[layer], name))
+        assert averaged[layer].num_batches_tracked == 3 * 3  # epochs of 300 images in batches of 100
+    # Redone by hand for the first layer, whose inputs no weight moves: r ← 0.9 r + 0.1 mean of the batch.
+    batches = []
+    handle = nn.modules.module.register_module_forward_pre_hook(
+        lambda module, inputs: batches.append(inputs[0].mean(0)) if isinstance(module, nn.Sequential) else None
+    )
+    trained(normalised(), digits)
+    handle.remove()
+    mean = torch.zeros(64)
+    for batch in batches:
+        mean = 0.9 * mean + 0.1 * batch
+    torch.testing.assert_close(averaged[0].running_mean, mean, rtol=1e-5, atol=1e-7)  # float32
+
+
+def size_and_error(data):
+    """A measure that draws, in the network's own streams and in torch's."""
+
+    def measure(model):
+        torch.rand(7)
+        noisy = error_rate(model, data.x_test[:50], data.y_test[:50], 2, rng=0)
+        return {"size": float(model[-1].weight.detach().norm()), "noisy": noisy}
+
+    return measure
+
+
+def test_measures_are_columns_of_the_history_and_change_no_weight(digits):
+    plain, watched = fresh(), fresh()
+    losses = trained(plain, digits).loss
+    history = trained(watched, digits, measure=size_and_error(digits))
+    assert list(history.columns) == ["epoch", "loss", "size", "noisy"]
+    assert_same_weights(plain, watched)
+    assert history.loss.equals(losses)
+    # What is measured is the network at the end of its epoch.
+    assert history["size"].iloc[-1] == float(watched[-1].weight.detach().norm())
+    assert history.noisy.iloc[-1] == error_rate(watched, digits.x_test[:50], digits.y_test[:50], 2, rng=0)
+    assert history["size"].nunique() == 3
+
+
+@pytest.mark.parametrize("build", ["nsm", "normalised"])
+def test_a_resumed_run_has_measured_all_epochs_and_keeps_running_statistics(build, digits, tmp_path, monkeypatch):
+    start = normalised if build == "normalised" else fresh
+    whole, resumed, path = start(), start(), tmp_path / "run.safetensors"
+    options = {"averaging": 0.9, "measure": size_and_error(digits)}
+    expected = trained(whole, digits, **options)
+    write = nsm.train.write_tensors
+
+    def write_and_die(*arguments):
+        write(*arguments)
+        raise Killed
+
+    for _ in range(2):  # killed after every epoch but the last
+        monkeypatch.setattr(nsm.train, "write_tensors", write_and_die)
+        with pytest.raises(Killed):
+            trained(start(), digits, checkpoint=path, **options)
+        monkeypatch.undo()
+    history = trained(resumed, digits, checkpoint=path, **options)
+    assert history.equals(expected)
+    assert_same_weights(resumed, whole)

@@ -1,0 +1,549 @@
+"""The paper's experiments: the table, runs that survive a kill, and what is measured against closed forms."""
+
+import json
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import ndtr
+from torch import nn
+
+import nsm.paper.run as runner
+import nsm.train
+from nsm import networks
+from nsm.data import LOADERS, Data, class_count, image_shape, load_digits
+from nsm.layers import NSMLinear, reseed
+from nsm.paper import __main__ as command
+from nsm.paper import measure, report
+from nsm.paper.figures import poster
+from nsm.paper.measure import KINDS, PERCENTILES, UPDATES, angle, at_neurons, scaled, sums_over_updates
+from nsm.paper.run import by_name, result_file, results, run, run_one, write_json
+from nsm.paper.table import EXPERIMENTS, Experiment
+
+WIDTHS = (64, 14, 12, 11, 10)
+NSM = partial(networks.nsm_mlp, WIDTHS)
+TINY = (
+    Experiment(name="nsm", section="s", label="NSM", kind="perceptron", build=NSM, epochs=3, seeds=(0, 1), samples=3),
+    Experiment(
+        name="stnn", section="s", label="StNN", kind="perceptron", build=partial(networks.stnn_mlp, WIDTHS), epochs=1
+    ),
+    Experiment(name="relu", section="s", label="ReLU", build=partial(networks.relu_mlp, WIDTHS), epochs=2, samples=1),
+    Experiment(name="curve", section="f", label="c", kind="percentiles", build=NSM),
+    Experiment(name="angles", section="g", label="a", kind="angles", build=NSM, epochs=1),
+    Experiment(name="large", section="s", label="l", build=NSM, why_not="needs a GPU", seeds=(0, 1)),
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    x_train, y_train, x_test, y_test = load_digits()
+    return Data(x_train[:250], y_train[:250], x_test[:60], y_test[:60])
+
+
+@pytest.fixture
+def tiny(monkeypatch, data):
+    """The machinery of the table, on digits and small networks, in this process."""
+    threads = torch.get_num_threads()
+    for module in (runner, report):
+        monkeypatch.setattr(module, "EXPERIMENTS", TINY)
+    monkeypatch.setattr(runner, "load_data", lambda name, folder: data)
+    monkeypatch.setattr(runner, "worker_pool", ThreadPoolExecutor)
+    for name in ("nsm_mlp", "stnn_mlp"):  # "percentiles" builds its own
+        monkeypatch.setattr(measure.networks, name, partial(getattr(networks, name), WIDTHS))
+    yield
+    torch.set_num_threads(threads)
+
+
+def same(found):
+    """A result without the time it took."""
+    return [{k: v for k, v in r.items() if k != "seconds"} for r in found]
+
+
+# The table
+
+
+def test_every_experiment_has_a_name_of_its_own_a_known_kind_and_known_data():
+    names = [e.name for e in EXPERIMENTS]
+    assert len(names) == len(set(names))
+    for e in EXPERIMENTS:
+        assert e.kind in KINDS, e.name
+        assert e.data in LOADERS, e.name
+        assert e.seeds, e.name
+        assert len(e.seeds) == len(set(e.seeds)), e.name
+        assert e.samples >= 1
+        assert (e.epochs >= 1) == (e.kind != "percentiles"), e.name
+
+
+def test_the_papers_numbers_stand_in_the_table():
+    # Detorakis et al. 2019, Tables 1 to 4; BinConcrete in the supplement, 4.11.
+    published = {
+        "mlp_nsm": 1.36,
+        "mlp_stnn": 1.47,
+        **{"conv_bNSM": 0.775, "conv_gNSM": 0.805, "conv_dCNN": 0.880, "conv_BN": 1.10, "conv_SN": 2.05},
+        **{"conv_STE": 2.13, "conv_wBD": 2.72, "conv_BD": 3.11, "conv_BinConcrete": 0.78},
+        **{"emnist_bNSM": 6.185, "emnist_gNSM": 6.256, "emnist_dCNN": 6.938},
+        **{"cifar10_bNSM": 9.98, "cifar10_gNSM": 10.35, "cifar10_dCNN": 10.47},
+        **{"cifar100_bNSM": 34.85, "cifar100_gNSM": 34.84, "cifar100_dCNN": 34.37},
+        **{"dvs_bNSM": 8.56, "dvs_gNSM": 8.83, "dvs_dCNN": 9.16},
+    }
+    assert {e.name: e.paper for e in EXPERIMENTS if e.paper is not None} == published
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_every_network_takes_its_images_and_gives_its_classes(experiment):
+    torch.manual_seed(0)
+    model = experiment.build().eval()
+    with torch.no_grad():
+        out = model(torch.full((1, math.prod(image_shape(experiment.data))), 0.5))
+    assert out.shape == (1, class_count(experiment.data))
+    noisy = any(isinstance(m, nsm.layers.Stochastic) and not isinstance(m, nsm.Binarize) for m in model)
+    one_pass = not noisy or experiment.name == "conv_SN"  # the authors' SN is tested on one sample
+    if experiment.kind == "error" and not experiment.name.endswith("_BN"):
+        assert experiment.samples == (1 if one_pass else 100)
+
+
+def test_experiments_are_found_by_name_and_by_default_only_the_affordable():
+    assert [e.name for e in by_name(["figure2", "mlp_nsm"])] == ["figure2", "mlp_nsm"]
+    assert by_name(["dvs_bNSM"])[0].why_not  # named, it is run all the same
+    chosen = by_name(None)
+    assert chosen == [e for e in EXPERIMENTS if not e.why_not]
+    assert 0 < len(chosen) < len(EXPERIMENTS)
+    assert len(by_name(["mlp_nsm", "mlp_nsm"])) == 1  # twice at once would write one file
+    with pytest.raises(ValueError, match="unknown experiment 'conv_bNMS'; did you mean 'conv_bNSM'"):
+        by_name(["conv_bNMS"])
+
+
+# Running it
+
+
+def test_one_file_per_seed_and_nothing_for_what_is_not_afforded(tiny, tmp_path):
+    folder = tmp_path / "deep" / "results"
+    found = run(folder, workers=1)
+    names = [(e.name, s) for e in TINY if not e.why_not for s in e.seeds]
+    assert [(r["experiment"], r["seed"]) for r in found] == names
+    assert sorted(p.name for p in folder.glob("*.json")) == sorted(f"{name}_{seed}.json" for name, seed in names)
+    assert not list(folder.glob(".*"))
+    assert found == results(folder)
+    for result, experiment in zip(found, [TINY[0], *TINY[:-1]], strict=True):
+        assert (result["epochs"], result["samples"]) == (experiment.epochs, experiment.samples)
+        assert result["images"] == [250, 60]
+    assert found[0]["loss"] != found[1]["loss"]  # seeds 0 and 1
+    for result in found[:4]:
+        assert 0 < result["error"] < 100
+        assert len(result["loss"]) == len(result["seconds"]) == result["epochs"]
+        assert all(t >= 0 for t in result["seconds"])
+
+
+def test_a_perceptrons_variants_are_errors_of_its_own_network(tiny, data, tmp_path):
+    found = run_one("nsm", 1, tmp_path, None)
+    model = nsm.load(tmp_path / "nsm_1.safetensors")
+    rng = nsm.paper.measure.child(nsm.paper.measure.seed_sequence(1), 1)
+
+    def error(network, samples):
+        return 100 * nsm.error_rate(network, data.x_test, data.y_test, samples, rng=rng)
+
+    assert found["error"] == error(model, 3)
+    assert found["error_one_sample"] == error(model, 1)
+    assert found["error_weights_scaled"] == error(scaled(model, 0.1, biases=False), 3)
+    assert found["error_all_scaled"] == error(scaled(model, 0.1, biases=True), 3)
+    assert found["error_by_line"] == error(at_neurons(model), 3)
+    assert found["error_by_line_one_sample"] == error(at_neurons(model), 1)
+    # The recipe averages the weights; drift is of the last ones, whose variance starts at that of U(±1/√14), 1/42.
+    assert len(found["variance_gained"]) == len(found["mean_shift"]) == 3
+    torch.manual_seed(1)
+    start, kept = NSM()[3].weight.detach(), []
+    nsm.fit(
+        (torch.manual_seed(1), NSM())[1],
+        data.x_train,
+        data.y_train,
+        epochs=3,
+        rng=1,
+        progress=False,
+        measure=lambda m: kept.append(m[3].weight.detach().clone()) or {},
+        **TINY[0].recipe,
+    )
+    assert found["variance_gained"] == [float(w.var() - start.var()) for w in kept]
+    assert found["mean_shift"] == [float(w.mean() - start.mean()) for w in kept]
+    assert "error_by_line" not in run_one("stnn", 0, tmp_path, None)
+
+
+class Killed(BaseException):
+    """What a signal does to a run."""
+
+
+def die(*_):
+    raise Killed
+
+
+def after(function, calls):
+    """The function, with a kill after it has been called so often."""
+    done = []
+
+    def call(*arguments, **options):
+        out = function(*arguments, **options)
+        done.append(1)
+        if len(done) == calls:
+            raise Killed
+        return out
+
+    return call
+
+
+def half_a_dump(value, file, **options):
+    file.write(json.dumps(value)[:40])
+    file.flush()
+    raise Killed
+
+
+MOMENTS = {  # where a kill strikes -> what does it, and the epochs that are left to train
+    "before the first epoch is kept": ((nsm.train, "write_tensors", die), 3),
+    "after the first epoch": ((nsm.train, "write_tensors", after(nsm.train.write_tensors, 1)), 2),
+    "after the last epoch": ((nsm.train, "write_tensors", after(nsm.train.write_tensors, 3)), 0),
+    "while the network is saved": ((measure, "save", die), 0),
+    "while it is tested": ((measure, "error_rate", die), 0),
+    "in the middle of the result": (
+        (runner, "json", SimpleNamespace(**{**vars(json), "dump": half_a_dump})),
+        0,
+    ),
+    "before the result is in place": ((runner, "os", SimpleNamespace(**{**vars(os), "replace": die})), 0),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_killed_at_any_moment_ends_where_it_would_have(moment, tiny, tmp_path, monkeypatch):
+    whole = run(tmp_path / "whole", ["relu", "nsm"], workers=1)
+    folder = tmp_path / "killed"
+    run(folder, ["relu"], workers=1)
+    (target, name, replacement), left = MOMENTS[moment]
+    with monkeypatch.context() as patch:
+        patch.setattr(target, name, replacement)
+        with pytest.raises(Killed):
+            run(folder, ["relu", "nsm"], workers=1)
+    assert [p.name for p in folder.glob("*.json")] == ["relu_0.json"]
+    assert same(results(folder)) == same(whole)[2:]
+    epochs = []
+    write = nsm.train.write_tensors
+    monkeypatch.setattr(nsm.train, "write_tensors", lambda *a: (epochs.append(a[1].name), write(*a)))
+    assert same(run(folder, ["relu", "nsm"], workers=1)) == same(whole)
+    assert epochs.count("nsm_0.training") == left
+    assert epochs.count("nsm_1.training") == 3
+    assert "relu_0.training" not in epochs
+
+
+def test_what_is_done_is_not_run_again(tiny, tmp_path, monkeypatch):
+    first = run(tmp_path, ["relu", "curve"], workers=1)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+    monkeypatch.setattr(runner, "KINDS", dict.fromkeys(KINDS, die))
+    assert run(tmp_path, ["relu", "curve"], workers=1) == first
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == before
+    with pytest.raises(Killed):
+        run(tmp_path, ["relu", "stnn"], workers=1)
+
+
+def test_a_failure_is_told_and_keeps_what_was_done(tiny, tmp_path, monkeypatch):
+    def fail(*_):
+        raise FileNotFoundError("no mnist in /nowhere; put it there")
+
+    monkeypatch.setattr(runner, "KINDS", {**KINDS, "percentiles": fail})
+    with pytest.raises(FileNotFoundError, match="no mnist in /nowhere"):
+        run(tmp_path, ["relu", "curve"], workers=1)
+    assert [r["experiment"] for r in results(tmp_path)] == ["relu"]
+
+
+def test_a_result_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "r.json"
+    write_json(path, {"error": 1.25, "loss": [0.1, 1 / 3]})
+    assert json.loads(path.read_text()) == {"error": 1.25, "loss": [0.1, 1 / 3]}
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_json(path, {"error": 1.0, "folder": tmp_path})
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]  # and no litter
+    assert result_file(tmp_path, TINY[0], 7).name == "nsm_7.json"
+
+
+# What is measured
+
+
+def arguments(model, x, seed=0):
+    """The erf argument of every hidden layer, each on the same noisy states."""
+    reseed(model, seed)
+    out, z = [], x
+    with torch.no_grad():
+        for layer in model:
+            if isinstance(layer, NSMLinear):
+                out.append(layer.argument(z))
+            z = layer(z)
+    return out, z
+
+
+@given(factor=st.floats(0.01, 100))
+@settings(max_examples=20, deadline=None)
+def test_scaled_weights_leave_the_arguments_where_biases_go_along_and_else_move_them(factor):
+    torch.manual_seed(0)
+    model, x = NSM().double(), torch.rand(20, 64, dtype=torch.float64)
+    before, logits = arguments(model, x)
+    both, their_logits = arguments(scaled(model, factor, biases=True), x)
+    for one, other in zip(before, both, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(their_logits, factor * logits, rtol=1e-12, atol=1e-12)
+    first = model[1]
+    (moved, *_), _ = arguments(scaled(model, factor, biases=False), x)
+    shift = (1 / factor - 1) * first.bias / (first.s * first.weight.norm(dim=1))  # of b/(s ‖w‖)
+    torch.testing.assert_close(moved - before[0], shift.expand(20, -1), rtol=1e-10, atol=1e-10)
+
+
+def test_noise_at_neurons_is_one_mask_for_all_outputs_of_an_otherwise_equal_network():
+    torch.manual_seed(0)
+    model, x = NSM(), torch.rand(300, 64)
+    with torch.no_grad():
+        model[1].weight[1] = model[1].weight[0]  # two neurons that one mask cannot tell apart
+        model[1].bias[1] = model[1].bias[0]
+    lines = at_neurons(model)
+    assert [m.site for m in lines if isinstance(m, NSMLinear)] == ["neuron"] * 3
+    assert [m.site for m in model if isinstance(m, NSMLinear)] == ["synapse"] * 3
+    for (name, a), b in zip(model.state_dict().items(), lines.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    z = lines[:2](x)
+    assert torch.equal(z[:, 0], z[:, 1])
+    z = model[:2](x)
+    assert not torch.equal(z[:, 0], z[:, 1])
+
+
+@given(degrees=st.floats(0, 180), seed=st.integers(0, 99), sizes=st.tuples(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6)))
+@settings(max_examples=60, deadline=None)
+def test_angle_is_that_of_the_plane_two_tensors_span(degrees, seed, sizes):
+    basis, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((12, 2)))
+    a, b = basis[:, 0], math.cos(math.radians(degrees)) * basis[:, 0] + math.sin(math.radians(degrees)) * basis[:, 1]
+    a, b = (torch.tensor(size * v).view(3, 4) for size, v in zip(sizes, (a, b), strict=True))
+    # Rounding of each vector, 1e-16 of its length, turns it by about 1e-14 degrees, at small angles too.
+    assert abs(angle(a, b) - degrees) <= 1e-12 * 180
+    assert angle(b, a) == pytest.approx(angle(a, b), rel=1e-9, abs=1e-12)
+
+
+def test_angle_of_nothing_is_not_a_number():
+    assert math.isnan(angle(torch.zeros(3), torch.ones(3)))
+    assert angle(torch.ones(3), torch.ones(3)) == 0
+    assert angle(torch.ones(3), -torch.ones(3)) == 180
+
+
+def test_gradients_are_means_over_their_own_halves_of_the_draws(data):
+    torch.manual_seed(0)
+    model, x, y = NSM(), torch.as_tensor(data.x_train[:50]), torch.as_tensor(data.y_train[:50])
+    halves = measure._gradients(model, x, y, 5)
+    assert [tuple(g.shape) for g in halves] == [(2, 14, 64), (2, 12, 14), (2, 11, 12)]
+    seed = measure.seed_sequence(5)
+    for half in range(2):
+        total = torch.zeros(14, 64)
+        for draw in range(15):
+            reseed(model, measure.child(seed, half, draw))
+            (gradient,) = torch.autograd.grad(nn.functional.cross_entropy(model(x), y), model[1].weight)
+            total += gradient / 15
+        torch.testing.assert_close(halves[0][half], total, rtol=1e-4, atol=1e-7)  # float32
+    assert angle(halves[0][0], halves[0][1]) > 1  # other draws
+
+
+def test_angles_at_the_start_do_not_know_of_the_training(tiny, data, tmp_path):
+    found = {}
+    for epochs in (1, 2):
+        (tmp_path / str(epochs)).mkdir()
+        experiment = Experiment(name="a", section="g", label="a", kind="angles", build=NSM, epochs=epochs)
+        found[epochs] = measure.angles(experiment, 0, data, tmp_path / str(epochs))
+    assert found[1]["start"] == found[2]["start"]
+    assert found[1]["trained"] != found[2]["trained"]
+    for moment in ("start", "trained"):
+        assert set(found[1][moment]) == {"floor", "BinConcrete", "STE"}
+        for values in found[1][moment].values():
+            assert len(values) == 3
+            assert all(0 < v < 90 for v in values)  # all estimate one gradient
+
+
+def first_sums(model, data):
+    """Percentiles before the first update, and the states that the last hidden layer saw."""
+    seen = []
+    handle = model[-2].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].double().numpy()))
+    (row,) = sums_over_updates(model, data.x_train, data.y_train, updates=0, rng=0)
+    handle.remove()
+    return row, seen[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"noise": "gaussian", "sigma": 2.0}])
+def test_percentiles_of_an_nsm_are_those_of_its_closed_form(options, data):
+    torch.manual_seed(0)
+    model = networks.nsm_mlp((64, 50, 60, 300, 10), **options)
+    (*row,), z = first_sums(model, data)
+    w, b, beta = (p.detach().double().numpy() for p in (model[-2].weight, model[-2].bias, model[-2].beta))
+    variance = {False: 0.25, True: 4.0}[bool(options)]
+    # u = s β w·z + b + N(0, Var ξ ‖w‖²), s = √(2 Var ξ): 30,000 independent normals, of which q cuts off its share.
+    assert z.shape == (100, 60)
+    centre, spread = math.sqrt(2 * variance) * beta * (z @ w.T) + b, math.sqrt(variance) * np.linalg.norm(w, axis=1)
+    for q, percent in zip(row, PERCENTILES, strict=True):
+        share, p = ndtr((q - centre) / spread).mean(), percent / 100
+        assert abs(share - p) <= 5 * math.sqrt(p * (1 - p) / centre.size)
+
+
+def test_percentiles_of_an_stnn_are_those_of_its_plain_sums(data):
+    torch.manual_seed(0)
+    model = networks.stnn_mlp(WIDTHS)
+    row, z = first_sums(model, data)
+    np.testing.assert_allclose(row, np.percentile(z @ model[-2].weight.detach().numpy().T, PERCENTILES), rtol=1e-5)
+
+
+def test_sums_over_updates_are_of_the_network_before_each_of_them(data):
+    curves, models = {}, {}
+    for updates in (0, 1, 4):
+        torch.manual_seed(0)
+        models[updates] = NSM()
+        curves[updates] = sums_over_updates(
+            models[updates], data.x_train, data.y_train, updates=updates, lr=0.05, rng=3
+        )
+        assert len(curves[updates]) == updates + 1
+    assert curves[4][:2] == curves[1]
+    assert curves[1][:1] == curves[0]
+    torch.manual_seed(0)
+    start = NSM()
+    assert torch.equal(models[0][1].weight, start[1].weight)
+    # Adam's first step is lr for each weight that has a gradient at all.
+    step = (models[1][1].weight - start[1].weight).detach().abs()
+    assert step.max() == pytest.approx(0.05, rel=1e-4)
+    torch.manual_seed(0)
+    assert sums_over_updates(NSM(), data.x_train, data.y_train, updates=0, rng=4) != curves[0]
+
+
+def test_percentiles_has_a_curve_for_each_network(tiny, data, tmp_path):
+    found = measure.percentiles(TINY[3], 2, data, tmp_path)
+    assert list(found) == ["NSM", "StNN", "StNN, small"]
+    for curve in found.values():
+        assert np.shape(curve) == (UPDATES + 1, 3)
+        assert (np.diff(curve, axis=1) > 0).all()
+    again = measure.percentiles(TINY[3], 2, data, tmp_path)
+    assert again == found
+    spread = {name: curve[0][2] - curve[0][0] for name, curve in found.items()}
+    # Weights of a tenth; the states before them are ±1 either way.
+    assert 0.05 < spread["StNN, small"] / spread["StNN"] < 0.2
+
+
+# The report
+
+
+def test_standard_error_is_that_of_counting_or_between_seeds_if_larger():
+    assert report.standard_error([1.36], 10_000) == pytest.approx(100 * math.sqrt(0.0136 * 0.9864 / 10_000))
+    assert report.standard_error([1.36] * 4, 10_000) == pytest.approx(50 * math.sqrt(0.0136 * 0.9864 / 10_000))
+    assert report.standard_error([1.0, 3.0], 10_000) == pytest.approx(1.0)  # s.d. √2, of two
+    assert report.standard_error([0.0], 400) == pytest.approx(100 * math.sqrt(1 / 400 * (1 - 1 / 400) / 400))
+
+
+def test_growth_is_the_ratio_of_the_outer_percentiles():
+    assert report.spread_growth([[-1, 0, 1], [-9, 0, 9], [-2, 5, 4]]) == 3
+
+
+def result(name, seed=0, **found):
+    (experiment,) = by_name([name])
+    shared = {"experiment": name, "seed": seed, "epochs": 5, "samples": experiment.samples, "images": [60_000, 10_000]}
+    return shared | {"seconds": [60.0] * 5, "loss": [1.0] * 5} | found
+
+
+def perceptrons():
+    curve = {"variance_gained": [1e-3, 2e-3, 4e-3, 5e-3, 6e-3]}
+    nsm_ = {"error_all_scaled": 1.5, "error_weights_scaled": 2.5, "error_one_sample": 3.0}
+    return [
+        result("mlp_nsm", 0, error=1.4, **nsm_, **curve),
+        result("mlp_nsm", 1, error=1.3, **nsm_, **curve),
+        result("mlp_stnn", 0, error=1.1, **curve),
+    ]
+
+
+def grouped(found):
+    names = dict.fromkeys(r["experiment"] for r in found)
+    return {n: [r for r in found if r["experiment"] == n] for n in names}
+
+
+def test_claims_say_yes_or_no_of_what_was_run_and_nothing_of_the_rest():
+    told = dict(report.claims(grouped(perceptrons())))
+    assert told == {
+        "NSM perceptron at most 1.45 %": "yes (1.35)",
+        "StNN perceptron above NSM": "no (1.35, 1.10)",
+        "weights and biases × 0.1 within 2 s.e. of unscaled": "yes (1.35, 1.50)",
+    }
+    errors = {"bNSM": 0.8, "BN": 1.1, "SN": 2.0, "STE": 2.1, "wBD": 2.7, "BD": 3.1, "dCNN": 0.9}
+    order = "order bNSM < BN < {SN, STE} < wBD < BD"
+    for changed, expected in (({}, "yes"), ({"STE": 2.8}, "no"), ({"BN": 0.7}, "no"), ({"BD": 2.6}, "no")):
+        found = [result(f"conv_{rule}", error=e) for rule, e in (errors | changed).items()]
+        assert dict(report.claims(grouped(found)))[order].startswith(expected)
+    told = dict(
+        report.claims(
+            {
+                "figure2": [
+                    {
+                        "NSM": [[-1, 0, 1], [-1.5, 0, 1.5]],
+                        "StNN": [[-1, 0, 1], [-3, 0, 3]],
+                        "StNN, small": [[-0.1, 0, 0.1], [-3, 0, 3]],
+                    }
+                ]
+            }
+        )
+    )
+    assert list(told.values()) == ["yes (1.50)", "yes (30.00)", "no (3.00)"]
+    assert report.claims({}) == []
+    assert report.mean_error({}, "mlp_nsm") is None
+
+
+def test_report_holds_every_number_beside_the_papers_and_says_what_was_not_run(tmp_path):
+    percentiles = [[-0.5, 0.0, 0.5], [-0.6, 0.0, 0.7]]
+    per_layer = {"floor": [14.0, 26.0, 35.0], "STE": [38.0, 26.0, 27.0]}
+    found = [
+        *perceptrons(),
+        result("conv_bNSM", error=0.8),
+        result("figure2", **dict.fromkeys(("NSM", "StNN", "StNN, small"), percentiles)),
+        result("angles", start=per_layer, trained=per_layer),
+    ]
+    for r in found:
+        write_json(tmp_path / f"{r['experiment']}_{r['seed']}.json", r)
+    path = report.write_report(tmp_path, tmp_path / "out")
+    text = path.read_text()
+    lines = text.splitlines()
+    assert path == tmp_path / "out" / "RESULTS.md"
+    error = report.standard_error([1.4, 1.3], 10_000)
+    assert f"| NSM | 1.36 | 1.35 | {error:.2f} | 2 | 5 / 200 | 100 | 10 |" in lines
+    assert any(line.startswith("| NSM, one sample |  | 3.00 |") and "| 5 / 200 | 1 |" in line for line in lines)
+    assert sum(line.startswith("| bNSM, MNIST | 0.775 | 0.80 |") for line in lines) == 2  # in both parts of Table 2
+    assert "| BN | 1.1 | not run: not run yet |  | 0 | – / 200 |  |  |" in lines
+    assert sum("needs a GPU" in line for line in lines) == sum("needs a GPU" in e.why_not for e in EXPERIMENTS)
+    assert "| start | STE | 38 | 26 | 27 |" in lines  # one seed: nothing between seeds
+    for name in ("stability.png", "percentiles.png"):
+        assert f"({name})" in text
+        assert (tmp_path / "out" / name).stat().st_size > 1000
+
+
+def test_angles_of_several_seeds_have_a_spread():
+    found = [
+        {"start": {"STE": [30.0, 40.0, 50.0]}, "trained": {}},
+        {"start": {"STE": [34.0, 40.0, 52.0]}, "trained": {}},
+    ]
+    assert report._angles(found)[-1] == "| start | STE | 32 ± 3 | 40 ± 0 | 51 ± 1 |"
+
+
+def test_the_posters_curves_are_the_published_percentiles():
+    # Figure 2 as digitised: percentiles of 15 and 85 %, every 50 updates, before any of them to after 200.
+    curves = poster()
+    for name, growth in (("NSM", 1.53), ("StNN", 33)):
+        digitised = curves[name]
+        assert (digitised["updates"][0], digitised["updates"][-1]) == (0, 200)
+        spread = np.subtract(digitised["Q85"], digitised["Q15"])
+        assert spread[-1] / spread[0] == pytest.approx(growth, rel=0.02)
+        assert len(digitised["epochs"]) == len(digitised["variance_gained"])
+
+
+def test_the_command_runs_what_is_asked_for_and_reports_it(tiny, tmp_path, capsys):
+    command.main(tmp_path / "out", tmp_path / "report", ["relu"], None, 1)
+    assert capsys.readouterr().out.strip() == str(tmp_path / "report" / "RESULTS.md")
+    assert "| ReLU |" in (tmp_path / "report" / "RESULTS.md").read_text()
+    with pytest.raises(ValueError, match="unknown experiment 'rleu'; did you mean 'relu'"):
+        command.main(tmp_path / "out", tmp_path / "report", ["rleu"], None, 1)

@@ -20,7 +20,7 @@ from devices._checks import array, integer, number
 from devices._rng import RNG, child, seed_sequence, stream
 from nsm.checkpoint import FORMAT, describe, read_tensors, write_tensors
 from nsm.infer import check_labels, error_rate
-from nsm.layers import NSMLinear, reseed
+from nsm.layers import NeuralSampling, reseed
 
 
 def progress_bar(*, enabled: bool = True) -> Progress:
@@ -34,21 +34,24 @@ def initialise(model: nn.Sequential, x: ArrayLike, *, rng: RNG = None) -> None:
 
     With t = w·z/‖w‖ and its mean μ and standard deviation σ over the batch: β = 1/σ, b = −μ ‖w‖ √(2 Var ξ)/σ
     (Detorakis et al. 2019, eq. 8, here exact with the bias; for real-valued inputs ‖w∘x‖ stands for ‖w‖ in t and its
-    batch mean in b). Layers are set in order, each on the noisy states of those before. A layer with `beta="native"`
+    batch mean in b). In a convolution the batch of a channel is all its locations; with a β for every location, b keeps the
+    channel's mean at 0. Layers are set in order, each on the noisy states of those before. A layer with `beta="native"`
     keeps its β; one without bias keeps its mean.
     """
     reseed(model, rng)
     z = torch.as_tensor(array("x", x, ndim=2), dtype=next(model.parameters()).dtype)
     with torch.no_grad():
         for layer in model:
-            if isinstance(layer, NSMLinear):
+            if isinstance(layer, NeuralSampling):
                 product, norm, _ = layer._terms(z)
                 t = product / norm.clamp_min(torch.finfo(norm.dtype).tiny)
+                over = [0] if layer.beta.ndim > 1 else [d for d in range(t.ndim) if d != 1]
                 if layer.beta_mode == "learned":
-                    layer.beta.copy_(1 / t.std(dim=0, correction=0).clamp_min(1e-6))
-                if layer.bias is not None:
-                    size = norm if norm.ndim == 1 else norm.mean(dim=0)
-                    layer.bias.copy_(-t.mean(dim=0) * size * layer.s * layer.beta)
+                    layer.beta.copy_(1 / t.std(dim=over, correction=0).clamp_min(1e-6))
+                if layer.bias is not None:  # of a channel, whatever its β belongs to
+                    others = [d for d in range(t.ndim) if d != 1]
+                    wanted = -(t * layer._beside(layer.beta)).mean(dim=others) * layer.s
+                    layer.bias.copy_(wanted * norm.expand_as(t).mean(dim=others))
             z = layer(z)
 
 

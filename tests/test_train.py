@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import nsm.train
-from nsm import NSMLinear, error_rate, fit, initialise, nsm_mlp, relu_mlp, stnn_mlp
+from nsm import NSMConv2d, NSMLinear, error_rate, fit, initialise, nsm_mlp, relu_mlp, stnn_mlp
 from nsm.data import load_digits
 from nsm.train import progress_bar
 
@@ -344,3 +344,16 @@ def test_a_resumed_run_has_measured_all_epochs_and_keeps_running_statistics(buil
     history = trained(resumed, digits, checkpoint=path, **options)
     assert history.equals(expected)
     assert_same_weights(resumed, whole)
+
+
+@pytest.mark.parametrize("locations", [None, (6, 6)])
+def test_initialise_normalises_convolutions_by_channel_or_by_location(locations):
+    torch.manual_seed(0)
+    conv, dense = NSMConv2d(1, 4, 3, locations=locations), NSMLinear(144, 5)
+    model = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), conv, nn.Flatten(), dense)
+    x = torch.sign(torch.rand(500, 64) - 0.3)
+    nsm.initialise(model, x.numpy(), rng=0)
+    v = conv.argument(model[0](x)).detach()
+    np.testing.assert_allclose(v.mean(dim=(0, 2, 3)), 0, atol=1e-5)
+    spread = v.std(dim=(0, 2, 3), correction=0) if locations is None else v.std(dim=0, correction=0)
+    np.testing.assert_allclose(spread, 1, rtol=1e-4)

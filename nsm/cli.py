@@ -17,11 +17,13 @@ from nsm import cli_presets
 from nsm import demo as demonstration
 from nsm import plot as pictures
 from nsm.checkpoint import load, save
+from nsm.cli_networks import build_network
 from nsm.data import load_data
 from nsm.hardware import map_to_crossbar
 from nsm.infer import error_rate
+from nsm.layers import NeuralSampling
 from nsm.netlists import write_netlists
-from nsm.networks import bd_mlp, nsm_mlp, relu_mlp, stnn_mlp
+from nsm.networks import RULES
 from nsm.spec import SAMPLE, build_hardware, read_sweep
 from nsm.sweep import collect, read_rows, worker_pool
 from nsm.train import fit, initialise
@@ -36,7 +38,6 @@ app = typer.Typer(
 )
 app.add_typer(cli_presets.app, name="presets")
 console = Console()
-NETWORKS: dict[str, Any] = {"nsm": nsm_mlp, "relu": relu_mlp, "stnn": stnn_mlp, "bd": bd_mlp}
 
 Seed = Annotated[int, typer.Option(help="Seed of everything random: same seed, same result.", min=0)]
 Threads = Annotated[int, typer.Option(help="Threads of the numerical libraries.", min=1)]
@@ -78,15 +79,29 @@ def train(
     data: DataName = "digits",
     network: Annotated[
         str,
-        typer.Option(help="nsm, relu, stnn (stochastic, without weight normalisation), or bd (deterministic signs)."),
+        typer.Option(
+            help="Perceptrons: nsm, relu, stnn (stochastic, without weight normalisation), bd (deterministic signs). "
+            "The paper's convolutional networks: conv, all_conv (CIFAR), gesture (DVS)."
+        ),
     ] = "nsm",
-    hidden: Annotated[str, typer.Option(help="Widths of the hidden layers.")] = "300,300,300",
-    beta: Annotated[str, typer.Option(help="NSM: learned, or native (a = 0: no second path on the chip).")] = "learned",
-    site: Annotated[str, typer.Option(help="NSM: noise per synapse, or per neuron (input line).")] = "synapse",
+    rule: Annotated[
+        str | None, typer.Option(help=f"Convolutional networks: {', '.join(RULES)}; bNSM unless said otherwise.")
+    ] = None,
+    hidden: Annotated[
+        str | None, typer.Option(help="Widths of the hidden layers: 300,300,300 unless said otherwise; conv: 512.")
+    ] = None,
+    beta: Annotated[
+        str | None, typer.Option(help="NSM: learned (default), or native (a = 0: no second path on the chip).")
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="NSM: noise per synapse (default), or per neuron (input line).")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training images.", min=1)] = 30,
     lr: Annotated[float, typer.Option(help="Adam's rate at the start; it falls to 0 along a cosine.")] = 1e-3,
     label_smoothing: Annotated[float, typer.Option(help="Share of the target given to the other classes.")] = 0.0,
-    flip: Annotated[float, typer.Option(help="All but relu: chance that an input changes sign in training.")] = 0.0,
+    flip: Annotated[
+        float | None, typer.Option(help="Inputs coded ±1: chance that one changes sign in training.")
+    ] = None,
     averaging: Annotated[float, typer.Option(help="Running mean of the weights over steps, e.g. 0.999.")] = 0.0,
     init: Annotated[bool, typer.Option("--init/--no-init", help="NSM: data-dependent initialisation (eq. 8).")] = False,
     half: Annotated[bool, typer.Option("--half/--full", help="Write weights as float16.")] = False,
@@ -100,18 +115,18 @@ def train(
 ) -> None:
     """Train a network and write it to a file."""
     _use_threads(threads)
-    build = NETWORKS[choice("network", network, NETWORKS)]
+    own = {"rule": rule, "beta": beta, "site": site, "flip": flip}
+    given = {name: value for name, value in own.items() if value is not None}
+    torch.manual_seed(seed)
+    model = build_network(network, data, hidden, given)  # what is wrong with the options is said first
     if not out.parent.is_dir():
         raise ValueError(f"cannot write {out}: the folder {out.parent} does not exist; create it first")
     images = load_data(data, data_dir)
-    try:
-        widths = [images.x_train.shape[1], *(int(n) for n in hidden.split(",")), int(images.y_train.max()) + 1]
-    except ValueError:
-        raise ValueError(f"--hidden {hidden!r} is not a list of widths; write e.g. --hidden 300,300,300") from None
-    torch.manual_seed(seed)
-    own = {"nsm": {"beta": beta, "site": site, "flip": flip}, "relu": {}}
-    model = build(widths, **own.get(network, {"flip": flip}))
-    if init and network == "nsm":
+    if init:
+        if not any(isinstance(layer, NeuralSampling) for layer in model):
+            raise ValueError(
+                f"--init sets β and b of neural sampling layers, and --network {network} has none; leave it out"
+            )
         initialise(model, images.x_train[:1000], rng=seed)
     fit(
         model,

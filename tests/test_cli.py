@@ -14,6 +14,8 @@ import nsm.cli
 from devices import GATES, PRESETS, gate, preset
 from nsm import load, nsm_mlp, save
 from nsm.checkpoint import read_tensors
+from nsm.cli_networks import build_network
+from nsm.data import class_count
 from nsm.spec import SAMPLE
 from nsm.sweep import read_rows
 
@@ -313,3 +315,34 @@ def test_demo_hands_its_options_on(run, monkeypatch, tmp_path):
     assert status == 0
     assert asked == [(tmp_path, {"workers": 3, "seed": 9})]
     assert f"done: open {tmp_path / 'index.html'}" in out.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--network relu --flip 0.1", "--flip is no option of --network relu, which takes none of its own"),
+        ("--network stnn --beta native", "--beta is no option of --network stnn, which takes --flip"),
+        ("--network nsm --rule BD", "--rule is no option of --network nsm, which takes --beta, --site, --flip"),
+        ("--network conv --rule BDD", "unknown rule 'BDD'; did you mean 'BD'"),
+        ("--network conv --rule BD --beta native", "--beta is no option of --network conv"),
+        ("--network conv --hidden 20,20", "has one dense layer; give one width"),
+        ("--network all_conv", r"takes images of (3, 32, 32), but digits has (1, 8, 8)"),
+        ("--network gesture --hidden 5", "--hidden is no option of --network gesture"),
+        ("--network relu --init", "--init sets β and b of neural sampling layers, and --network relu has none"),
+    ],
+)
+def test_train_refuses_options_without_use(options, message, run, folder):
+    code, out, err = run(f"train --out a.safetensors {options}")
+    assert code != 0
+    assert message in " ".join((out + err).split())
+    assert not (folder / "a.safetensors").exists()
+
+
+def test_an_option_of_every_convolutional_network_builds_it():
+    for network, data, options in (
+        ("conv", "mnist", {"beta": "native", "flip": 0.1}),
+        ("conv", "emnist", {"rule": "SN"}),
+        ("all_conv", "cifar100", {"rule": "BD"}),
+        ("gesture", "dvs_gesture", {"rule": "gNSM"}),
+    ):
+        assert build_network(network, data, None, options)[-1].out_features == class_count(data)

@@ -12,6 +12,7 @@ from nsm.layers import reseed
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 _BLOCK = 1000  # images per pass: bounds memory
+_SMALL_BLOCK = 100  # of convolutional networks, whose states would leave the cache
 
 
 def check_labels(y: ArrayLike, n: int) -> Labels:
@@ -40,8 +41,10 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
     reseed(model, rng)
     training = model.training
     model.eval()
+    convolves = any(parameter.ndim == 4 for parameter in model.parameters())
     with torch.no_grad():
-        blocks = [torch.stack([model(b) for _ in range(samples)]) for b in images.split(_BLOCK)]
+        parts = images.split(_SMALL_BLOCK if convolves else _BLOCK)
+        blocks = [torch.stack([model(b) for _ in range(samples)]) for b in parts]
     model.train(training)
     return torch.cat(blocks, dim=1).double().numpy()
 

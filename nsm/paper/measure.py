@@ -181,9 +181,9 @@ def _gradients(model: nn.Sequential, x: Tensor, y: Tensor, seed: int) -> list[Te
 
 
 def angle(a: Tensor, b: Tensor) -> float:
-    """Return the angle [degrees] between two tensors taken as vectors."""
-    cosine = float((a * b).sum() / (a.norm() * b.norm()))
-    return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
+    """Return the angle [degrees] between two tensors taken as vectors; NaN where one is zero."""
+    one, other = (t.double() / t.double().norm() for t in (a, b))
+    return math.degrees(2 * math.atan2(float((one - other).norm()), float((one + other).norm())))  # exact near 0 too
 
 
 def angles(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:

@@ -118,7 +118,9 @@ def _angles(found: list[dict[str, Any]]) -> list[str]:
     for moment in ("start", "trained"):
         for name in found[0][moment]:
             values = np.array([r[moment][name] for r in found])
-            cells = [f"{m:.0f} ± {s:.0f}" for m, s in zip(values.mean(0), values.std(0, ddof=1), strict=True)]
+            cells = [f"{m:.0f}" for m in values.mean(0)]
+            if len(found) > 1:
+                cells = [f"{c} ± {s:.0f}" for c, s in zip(cells, values.std(0, ddof=1), strict=True)]
             rows.append([moment, "own halves (floor)" if name == "floor" else name, *cells])
     return _table(["network", "angle of the NSM's gradient to [°]", "layer 1", "layer 2", "layer 3"], rows)
 

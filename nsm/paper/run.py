@@ -23,7 +23,7 @@ def by_name(names: Sequence[str] | None) -> list[Experiment]:
     known = {e.name: e for e in EXPERIMENTS}
     if names is None:
         return [e for e in EXPERIMENTS if not e.why_not]
-    return [known[choice("experiment", name, known)] for name in names]
+    return [known[choice("experiment", name, known)] for name in dict.fromkeys(names)]
 
 
 def result_file(folder: Path, experiment: Experiment, seed: int) -> Path:
@@ -34,11 +34,16 @@ def result_file(folder: Path, experiment: Experiment, seed: int) -> Path:
 def write_json(path: Path, value: Any) -> None:
     """Write a file in one step: whole or not at all."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w") as f:
-        json.dump(value, f, indent=1)
-        f.flush()
-        os.fsync(f.fileno())
-    os.replace(temporary, path)
+    try:
+        with os.fdopen(handle, "w") as f:
+            json.dump(value, f, indent=1)
+            f.flush()
+            os.fsync(f.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
 
 
 def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[str, Any]:

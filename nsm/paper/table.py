@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from nsm import networks
+from nsm.layers import Binarize
 
 _PLAIN: dict[str, Any] = {"lr": 1e-3, "averaging": 0.999}
 _PERCEPTRON = {**_PLAIN, "label_smoothing": 0.1}
@@ -39,6 +40,11 @@ class Experiment:
 
 def _conv(rule: str, **options: Any) -> Callable[[], nn.Sequential]:
     return partial(networks.conv_net, rule, **options)
+
+
+def _dcnn_on_signs() -> nn.Sequential:
+    """Return the rectifier network with the NSM's input coding: what is left between the two is the rule."""
+    return nn.Sequential(Binarize(), *networks.conv_net("dCNN"))
 
 
 ONE = "Table 1. Permutation-invariant MNIST, 784-300-300-300-10"
@@ -89,6 +95,14 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             also="" if rule == "dCNN" else BOTTOM,
         )
         for rule, paper, samples in (("bNSM", 0.775, 100), ("gNSM", 0.805, 100), ("dCNN", 0.880, 1))
+    ),
+    Experiment(
+        name="conv_dCNN_signs",
+        section=TOP,
+        label="dCNN on inputs coded ±1, MNIST",
+        build=_dcnn_on_signs,
+        epochs=_CONV_EPOCHS,
+        samples=1,
     ),
     *(
         Experiment(

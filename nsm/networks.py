@@ -125,6 +125,16 @@ class _Stack:
         self._add(self.rule.linear(inputs, outputs, **({**options, **self.options} if self.rule.sampled else {})))
         self.channels, self.height, self.width = outputs, 1, 1
 
+    def all_convolutional(self, *widths: int, last: int) -> None:
+        """Add three 3 × 3 convolutions of each width and a pooling, then a 3 × 3 and two 1 × 1 of the last width."""
+        for width in widths:
+            for _ in range(3):
+                self.conv(width, 3, padding=1)
+            self.pool(2)
+        self.conv(last, 3, padding=1)
+        self.conv(last, 1)
+        self.conv(last, 1)
+
     def _shrink(self, height: int, width: int, what: str) -> None:
         if height < 1 or width < 1:
             raise ValueError(f"inputs are too small: nothing is left for {what}")
@@ -178,13 +188,7 @@ def all_conv_net(rule: str = "bNSM", classes: int = 10, *, per_location: bool = 
     stack.layers += [nn.BatchNorm2d(3), nn.Conv2d(3, 96, 3, padding=1), nn.BatchNorm2d(96)]
     stack.layers.append(rules.Sign() if stack.rule.binary else nn.ReLU())
     stack.channels = 96
-    for width in (96, 192):
-        for _ in range(3):
-            stack.conv(width, 3, padding=1)
-        stack.pool(2)
-    stack.conv(192, 3, padding=1)
-    stack.conv(192, 1)
-    stack.conv(192, 1)
+    stack.all_convolutional(96, 192, last=192)
     head = [nn.AvgPool2d(8), nn.Flatten(), nn.BatchNorm1d(192), nn.Linear(192, integer("classes", classes, at_least=1))]
     return nn.Sequential(nn.Unflatten(1, (3, 32, 32)), *stack.layers, *head)
 
@@ -192,12 +196,6 @@ def all_conv_net(rule: str = "bNSM", classes: int = 10, *, per_location: bool = 
 def gesture_net(rule: str = "bNSM", *, per_location: bool = False, **options: Any) -> nn.Sequential:
     """Return the paper's network for DVS128 Gesture, 11 classes, on flat stacks of 6 binary frames of 64 × 64."""
     stack = _Stack(rule, (6, 64, 64), options, per_location=per_location)
-    for width in (64, 96, 128):
-        for _ in range(3):
-            stack.conv(width, 3, padding=1)
-        stack.pool(2)
-    stack.conv(256, 3, padding=1)
-    stack.conv(256, 1)
-    stack.conv(256, 1)
+    stack.all_convolutional(64, 96, 128, last=256)
     head = [nn.AvgPool2d(8), nn.Flatten(), nn.Linear(256, 11)]
     return nn.Sequential(*_coded((6, 64, 64), stack.rule.binary, 0.0), *stack.layers, *head)

@@ -57,7 +57,7 @@ def _ladder(a, f, h, r_row, r_first, v, far):
 
 @njit(nogil=True)
 def _four_ladders(a, f, h, r_row, r_first, v, far):
-    """The same for a (4, n), side by side, since one alone waits for its own last result; in registers, or memory waits too."""
+    """The same for a (4, n), side by side: one alone waits for its own last result. Names for registers: memory waits too."""
     n = a.shape[1]
     a0, a1, a2, a3 = a[0], a[1], a[2], a[3]
     f0, f1, f2, f3 = f[0], f[1], f[2], f[3]

@@ -84,7 +84,9 @@ class Cells:
         """Return Σ_j (E[w_j | its devices] − E w_j)² per bit line, in weight units squared: what gates and cells unlike the
         average ones put on the mean of a read of ±1 inputs.
         """
-        average = moment_matrices(self.conductances, self.hardware, self._states, lag=0.0).mean / self.siemens_per_weight
+        average = (
+            moment_matrices(self.conductances, self.hardware, self._states, lag=0.0).mean / self.siemens_per_weight
+        )
         return np.asarray(((self.matrices().mean - average) ** 2).sum(axis=0))
 
     def blank_out(self) -> list[Side[Floats]] | None:

@@ -27,7 +27,7 @@ class CurrentVoltage(Protocol):
 
 
 class Nodes(NamedTuple):
-    """Voltages [V] of word-line and bit-line nodes, (m, n) each, the current [A] of every bit line (n,), the solver's steps."""
+    """Voltages [V] of word-line and bit-line nodes, (m, n) each, currents [A] of the bit lines (n,), the steps it took."""
 
     word: Floats
     bit: Floats
@@ -62,10 +62,10 @@ class Wires:
     def currents(self, g: ArrayLike, v: ArrayLike, *, iv: CurrentVoltage | None = None) -> Floats:
         """Return the bit-line currents (…, n) [A] of cells g (m, n) [S] under word-line voltages v (…, m) [V].
 
-        Kirchhoff's law at all 2 m n nodes, exact to 1e-10 of each current, however far below the largest (to 1e-12 of what the
-        line's cells carry, where they cancel). iv: current of a cell in place of g v, by Newton's iteration, exact to 1e-9 of
-        the largest. Raises ValueError for NaN, a negative conductance, or shapes that do not fit; ArithmeticError, naming the
-        array, where the solver does not converge.
+        Kirchhoff's law at all 2 m n nodes, exact to 1e-10 of each current, however far below the largest (to 1e-12 of what
+        the line's cells carry, where they cancel). iv: current of a cell in place of g v, by Newton's iteration, exact to
+        1e-9 of the largest. Raises ValueError for NaN, a negative conductance, or shapes that do not fit; ArithmeticError,
+        naming the array, where the solver does not converge.
         """
         cells = _conductances(g)
         drive = array("v", v)
@@ -129,9 +129,9 @@ class Wires:
     def compensated(self, target: ArrayLike, g_min: ArrayLike, g_max: ArrayLike, *, steps: int = 10) -> Floats:
         """Return cells (m, n) in [g_min, g_max] [S] whose effective conductance is `target`, as nearly as the range allows.
 
-        Fixed-point iteration g ← g · target/W(g), kept in the range, which converges as fast as the loss is small. It ends, after
-        `steps` at most, with the least root mean square of W − target: where the range does not suffice, going on would raise
-        cell after cell to g_max, whose current others then lack. Never farther off than the target itself, clipped.
+        Fixed-point iteration g ← g · target/W(g), kept in the range, which converges as fast as the loss is small. It ends,
+        after `steps` at most, with the least root mean square of W − target: where the range does not suffice, going on
+        would raise cell after cell to g_max, whose current others then lack. Never farther off than the clipped target.
         """
         wanted = _conductances(target)
         best = trial = np.clip(wanted, g_min, g_max)

@@ -104,8 +104,9 @@ def _warning(static: float, spread: float, a: Floats | None) -> str:
         )
     if spread > _PRECISE_COPY and a is not None and a.any():
         found.append(
-            f"the copy keeps β as if all gates were the average one, but they differ: their fixed pattern has {spread:.2g} times "
-            'the variance of the noise; use gates of less spread, or a network of beta="native" with copy = "none"'
+            "the copy keeps β as if all gates were the average one, but they differ: their fixed pattern has "
+            f'{spread:.2g} times the variance of the noise; use gates of less spread, or a network of beta="native" with '
+            'copy = "none"'
         )
     return "; ".join(found)
 

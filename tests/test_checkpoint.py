@@ -204,7 +204,7 @@ def test_a_shipped_network_is_found_by_its_name(saved, tmp_path, monkeypatch):
 def test_every_shipped_network_loads_and_says_how_it_was_made():
     for name in shipped():
         assert isinstance(load(name)[0], nn.Module)
-        assert read_tensors(locate(name))[1]["note"].startswith("nsm train"), name
+        assert read_tensors(locate(name))[1]["note"].startswith(("nsm train", "python -m nsm.paper")), name
 
 
 CONVOLUTIONS = {

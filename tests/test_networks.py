@@ -312,3 +312,10 @@ def test_bad_rules_and_options_are_refused(build):
 def test_bad_sizes_are_refused(rule, options, message):
     with pytest.raises(ValueError, match=message):
         conv_net(rule, **options)
+
+
+def test_what_a_rule_has_no_use_for_is_refused():
+    with pytest.raises(ValueError, match="per_location gives every neuron a β of its own, and BD has none"):
+        conv_net("BD", per_location=True)
+    with pytest.raises(ValueError, match=r"flip = 0.1 changes signs of inputs, which this rule takes as they are"):
+        conv_net("dCNN", flip=0.1)

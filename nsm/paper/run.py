@@ -70,6 +70,8 @@ def run(
     """Run what has no result in `folder` yet, `workers` at once, and return all results. Resumes after a kill."""
     folder.mkdir(parents=True, exist_ok=True)
     chosen = by_name(names)
+    for result in results(folder):
+        _check_same(result, folder)
     jobs = [(e.name, s) for e in chosen for s in e.seeds if not result_file(folder, e, s).exists()]
     with progress_bar() as bar, worker_pool(workers) as pool:
         task = bar.add_task("experiments", total=len(jobs), note="")
@@ -82,6 +84,16 @@ def run(
             for future in futures:
                 future.cancel()
     return results(folder)
+
+
+def _check_same(result: dict[str, Any], folder: Path) -> None:
+    (experiment,) = by_name([result["experiment"]])
+    for name in ("epochs", "samples"):
+        if result[name] != getattr(experiment, name):
+            raise ValueError(
+                f"{result_file(folder, experiment, result['seed'])} is of {result[name]} {name}, where the table says "
+                f"{getattr(experiment, name)}; name another folder, or delete it and the .training beside it"
+            )
 
 
 def results(folder: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,126 @@
+"""The largest tile that each wire resistance allows: the shipped MNIST network beside a rectifier network (ReLU).
+
+    python examples/tile_size.py [FOLDER]      (about 15 minutes on one core; resumes after a kill)
+
+Needs the MNIST files (NSM_DATA_DIR, or a download). Trains the rectifier network once, and keeps it.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+import crossbar
+import devices
+import nsm
+from nsm.plot import COLOURS, MARKERS, figure, save_figure, styled
+
+LINES = [24, 32, 48, 64, 96, 128]
+OHMS = [0.0, 1.0, 10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 300.0]  # 0: what the others are compared with
+LOST = 1.0  # percentage points
+IMAGES, CHIPS, SAMPLES = 3000, 3, 10
+#: r n² [Ω] of the tiles that are tried: at these cells less of it loses nothing, more far too much, since only r g n² counts
+#: (notebook 08). And the largest tile with 1 Ω.
+TRIED = {"NSM": (6e5, 5e6), "ReLU": (1.5e5, 1.3e6)}
+
+
+def hardware() -> crossbar.Hardware:
+    """Return 1 to 10 µS RRAM with its published programming error, and a blank-out gate per pair for the NSM."""
+    return crossbar.Hardware(
+        device=devices.preset("rram_wu2018"), gate=devices.BlankOut(0.5), wires=crossbar.Wires(0.0, 0.0)
+    )
+
+
+def is_tried(task: nsm.Task) -> bool:
+    """Whether a point of the grid belongs to the experiment: wires alike in both directions, near where the error rises."""
+    wires, n = task.hardware.wires, task.hardware.tile_shape[0]
+    least, most = TRIED[task.network]
+    return wires.r_row == wires.r_col and (least <= wires.r_row * n**2 <= most or (n == LINES[-1] and wires.r_row <= 1))
+
+
+def networks(folder: Path, data: "nsm.data.Data") -> dict[str, torch.nn.Sequential]:
+    """Return the shipped NSM, and a rectifier network of the same size, trained or loaded."""
+    path = folder / "ReLU.safetensors"
+    if not path.exists():
+        torch.manual_seed(0)
+        model = nsm.relu_mlp((784, 300, 300, 300, 10))
+        nsm.fit(model, data.x_train, data.y_train, epochs=30, rng=0, averaging=0.999)
+        nsm.save(model, path)
+    return {"NSM": nsm.load("mnist_mlp"), "ReLU": nsm.load(path)}
+
+
+def largest_tile(rises: pd.Series) -> float:
+    """Return where the rise of the error [points] over the lines of a tile first meets LOST, linear in log n.
+
+    inf: nowhere, up to the largest tile. NaN: the smallest tile loses more already.
+    """
+    lines, rise = np.log(rises.index.to_numpy(float)), rises.to_numpy()
+    above = np.flatnonzero(rise > LOST)
+    if not len(above):
+        return np.inf
+    k = above[0]
+    if k == 0:
+        return np.nan
+    return float(np.exp(np.interp(LOST, rise[k - 1 : k + 1], lines[k - 1 : k + 1])))
+
+
+def allowed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the largest tile of every network and resistance: of the mean over chips, and of the luckiest and unluckiest."""
+    rows = rows.assign(percent=100 * rows["errors"] / rows["images"])
+    rows["lines"] = rows["tile_shape"].str.extract(r"(\d+)", expand=False).astype(int)
+    base = rows[rows["wires.r_row"] == 0].set_index(["network", "chip"])["percent"]
+    own = pd.MultiIndex.from_frame(rows[["network", "chip"]])
+    rows["rise"] = rows["percent"] - base.reindex(own).to_numpy()
+    found = []
+    for (network, ohms), part in rows[rows["wires.r_row"] > 0].groupby(["network", "wires.r_row"]):
+        chips = [largest_tile(one.set_index("lines")["rise"].sort_index()) for _, one in part.groupby("chip")]
+        mean = largest_tile(part.groupby("lines")["rise"].mean())
+        found.append({"network": network, "ohms": ohms, "lines": mean, "least": min(chips), "most": max(chips)})
+    return pd.DataFrame(found)
+
+
+@styled
+def draw(rows: pd.DataFrame, path: Path) -> None:
+    """Draw the largest tile over the resistance, one line per network; open marks: the largest tile that was tried."""
+    _, ax = figure()
+    top = LINES[-1]
+    for index, (network, part) in enumerate(allowed(rows).groupby("network")):
+        style = {"color": COLOURS[index], "marker": MARKERS[index]}
+        ends, held = part.dropna(subset="lines"), part["lines"] == np.inf
+        ax.plot(ends["ohms"], ends["lines"].clip(upper=top), label=network, markevery=list(~held[ends.index]), **style)
+        ax.plot(part["ohms"][held], np.full(held.sum(), top), linestyle="", markerfacecolor="white", **style)
+        ax.fill_between(
+            ends["ohms"],
+            ends["least"].clip(upper=top),
+            ends["most"].clip(upper=top),
+            color=COLOURS[index],
+            alpha=0.2,
+            linewidth=0,
+        )
+    ax.set(xscale="log", yscale="log", xlabel="wire resistance [Ω per segment]")
+    ax.set_ylabel("largest tile, word lines = bit lines")
+    ax.set_xticks([1, 3, 10, 30, 100, 300], ["1", "3", "10", "30", "100", "300"])
+    ax.set_yticks(LINES, [str(n) for n in LINES])
+    ax.set_ylim(LINES[0] / 1.05, top * 1.15)
+    ax.minorticks_off()
+    ax.grid(alpha=0.25, linewidth=0.5)
+    title = f"{LOST:g} point of accuracy lost\nopen: at {top} lines still less\nband: {CHIPS} chips"
+    ax.legend(frameon=False, loc="lower left", title=title, title_fontsize=6, alignment="left")
+    save_figure(ax, path)
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    data = nsm.load_data("mnist")
+    axes = {"tile_shape": [(n, n) for n in LINES], "wires.r_row": OHMS, "wires.r_col": OHMS}
+    tasks = [t for t in nsm.grid(networks(folder, data), hardware(), axes) if is_tried(t)]
+    x, y = data.x_test[:IMAGES], data.y_test[:IMAGES]
+    rows = nsm.collect(tasks, x, y, chips=CHIPS, samples=SAMPLES, rng=0, save_to=folder / "tile_size.csv")
+    print(allowed(rows).round(1).to_string(index=False))
+    draw(rows, folder / "tile_size.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/tile_size"))

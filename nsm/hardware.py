@@ -83,7 +83,10 @@ def _nsm_parameters(
 
 
 def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
-    """Return the median β that the chip's neurons show, with wires, errors and pedestals: E u along w over √(2 Var u)."""
+    """Return the median β that the chip's neurons show, with wires, errors and pedestals: E u along w over √(2 Var u).
+
+    Of neurons that are noisy: a row whose cells all rest may have lost its noise.
+    """
     direction = w / (np.linalg.norm(w, axis=1, keepdims=True) + np.finfo(float).tiny)
 
     def along(part: TiledArray) -> Floats:
@@ -91,7 +94,12 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
 
     signal = along(neurons.main) + (0.0 if neurons.copy is None else neurons.a * along(neurons.copy))
     _, variance = neurons.moments(np.ones((1, neurons.inputs)))
-    return float(np.median(signal / np.sqrt(2 * variance[0])))
+    noisy = variance[0] > 0
+    return (
+        float(np.median((signal / np.sqrt(2 * np.where(noisy, variance[0], 1)))[..., noisy]))
+        if noisy.any()
+        else math.inf
+    )
 
 
 def _warning(static: float, spread: float, a: Floats | None) -> str:

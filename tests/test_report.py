@@ -110,3 +110,17 @@ def test_gates_that_differ_are_a_fixed_pattern_which_no_copy_undoes(spread, copi
     pattern = ((neurons.moments(z)[0] - average) ** 2).mean(axis=0)
     expected = np.median(pattern / neurons.moments(z[:1])[1][0])
     np.testing.assert_allclose(row.spread_to_noise_ratio, expected, rtol=0.05, atol=1e-12)
+
+
+def test_beta_is_that_of_the_neurons_that_are_left_with_noise():
+    torch.manual_seed(0)
+    model = nn.Sequential(NSMLinear(20, 3, bias=False))
+    with torch.no_grad():
+        model[0].weight[0] *= 0.1  # below the first of two levels: this row's cells all rest
+    hardware = Hardware(device=Device(g_min=1e-8, g_max=1e-6, levels=2), gate=BlankOut(0.5), copy="ideal")
+    beta = map_to_crossbar(model, hardware, rng=0).report()["beta_effective"][0]
+    assert 0 < beta < 10
+    with torch.no_grad():
+        model[0].weight[1:] *= 1e-3
+        model[0].weight[0, 0] = 10
+    assert np.isfinite(map_to_crossbar(model, hardware, rng=0).report()["beta_effective"][0])

@@ -1,6 +1,6 @@
 """The README's second figure: weight scale and quantisation on crossbars, NSM beside dCNN, BD and StNN, on MNIST.
 
-    python examples/robustness_of_all.py NETWORKS [FOLDER]      (about 40 minutes on two cores; resumes after a kill)
+    python examples/robustness_of_all.py NETWORKS [FOLDER]      (about 15 minutes on two cores; resumes after a kill)
 
 NETWORKS: the folder of `make paper`'s trained networks (results/paper). Clean cells, on/off ratio 100, blank-out with
 p = 1/2 in the stochastic layers: only scale and levels vary. Solid: on the crossbar; dashed: weights changed in software.
@@ -24,7 +24,7 @@ from nsm.sweep import worker_pool
 
 LEVELS = [2, 3, 4, 6, 8, 16, 32, 64, 256]
 SCALES = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
-HARDWARE = Hardware(device=Device(g_min=1e-8, g_max=1e-6), gate=BlankOut(0.5), copy="ideal", tile_shape=(1024, 512))
+HARDWARE = Hardware(device=Device(g_min=1e-8, g_max=1e-6), gate=BlankOut(0.5), tile_shape=(1024, 512))
 ORDER = ("NSM", "ReLU", "StNN", "BD")
 NOISY = ("NSM", "StNN")  # the others need one sample
 
@@ -78,7 +78,9 @@ def in_software(models: dict[str, nn.Sequential], kind: str, data: "nsm.data.Dat
     rows = []
     for name, model in models.items():
         changed = [("gain", s, "layer", nsm.scaled(model, s)) for s in SCALES]
-        changed += [("levels", n, s, nsm.quantised(model, n, scale=s)) for s in ("layer", "row") for n in LEVELS]
+        changed += [
+            ("levels", n, s, nsm.quantised(model, n, scale=s, biases=True)) for s in ("layer", "row") for n in LEVELS
+        ]
         for sweep, value, scale, net in changed:
             error = nsm.error_rate(net, x, y, 10 if name in NOISY else 1, rng=0)
             rows.append({"network": name, "sweep": sweep, "value": value, "weight_scale": scale, "error": 100 * error})
@@ -106,15 +108,15 @@ def main(trained: Path, folder: Path) -> None:
             chips, software = on_chips(models, kind, folder, data), in_software(models, kind, data)
             levels, by_scale = chips[chips["sweep"] == "levels"], software[software["sweep"] == "levels"]
             draw(axes[row, 0], chips[chips["sweep"] == "gain"], software[software["sweep"] == "gain"], "gain")
-            axes[row, 0].set(title=f"{kind} networks", xlabel="scale of all weights and biases")
+            axes[row, 0].set(title=f"{kind}: gain", xlabel="scale of all weights and biases")
             for column, scale in ((1, "layer"), (2, "row")):
                 pair = levels[(levels["weight_scale"] == scale) & (levels["mapping"] == "differential_pair")]
                 draw(axes[row, column], pair, by_scale[by_scale["weight_scale"] == scale], "device.levels")
-                axes[row, column].set_title(f"{kind}, pairs, scale per {scale}")
+                axes[row, column].set_title(f"{kind}: pairs, scale per {scale}")
                 if kind == "perceptron":
                     one = levels[(levels["weight_scale"] == scale) & (levels["mapping"] == "reference_column")]
                     draw(axes[2, column], one, None, "device.levels")
-                    axes[2, column].set_title(f"{kind}, reference column, per {scale}")
+                    axes[2, column].set_title(f"reference column, scale per {scale}")
         axes[2, 0].axis("off")
         for index, name in enumerate(("NSM", "ReLU (dCNN)", "StNN", "BD")):
             colour, marker = plot.COLOURS[index], plot.MARKERS[index]

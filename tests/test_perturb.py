@@ -85,3 +85,12 @@ def test_wrong_arguments_are_refused():
         nsm.quantised(network(), 1)
     with pytest.raises(ValueError, match="unknown scale 'rows'; did you mean 'row'"):
         nsm.quantised(network(), 4, scale="rows")
+
+
+@pytest.mark.parametrize("scale", ["layer", "row"])
+def test_biases_may_lie_on_the_steps_too(scale):
+    torch.manual_seed(0)
+    layer = nsm.quantised(nn.Sequential(nn.Linear(9, 5)), 5, scale=scale, biases=True)[0]
+    w, b = layer.weight.detach(), layer.bias.detach()
+    step = (w.abs().amax(dim=1) if scale == "row" else w.abs().max()) / 4
+    torch.testing.assert_close(b / step, (b / step).round(), atol=1e-4, rtol=0)

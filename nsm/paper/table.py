@@ -54,10 +54,10 @@ BOTTOM = "Table 2, bottom. Training rules, MNIST 32c5-p2-64c5-p2-512-10"
 _RULES = (
     ("BN", 1.10, 1),
     ("SN", 2.05, 1),
-    ("STE", 2.13, 100),
+    ("STE", 2.13, 20),
     ("wBD", 2.72, 1),
     ("BD", 3.11, 1),
-    ("BinConcrete", 0.78, 100),
+    ("BinConcrete", 0.78, 20),
 )
 _CONV_EPOCHS = 12
 _GPU = "needs a GPU: weeks on two cores"

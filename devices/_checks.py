@@ -94,5 +94,5 @@ def choice(what: str, value: Any, known: Iterable[str]) -> str:
     if value in names:
         return str(value)
     near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"unknown {what} {value!r}{hint} Known: {', '.join(names)}")

@@ -18,7 +18,7 @@ from nsm import demo as demonstration
 from nsm import plot as pictures
 from nsm.checkpoint import load, save
 from nsm.cli_networks import build_network
-from nsm.data import load_data
+from nsm.data import LOADERS, load_data
 from nsm.hardware import map_to_crossbar
 from nsm.infer import error_rate
 from nsm.layers import NeuralSampling
@@ -42,9 +42,9 @@ console = Console()
 Seed = Annotated[int, typer.Option(help="Seed of everything random: same seed, same result.", min=0)]
 Threads = Annotated[int, typer.Option(help="Threads of the numerical libraries.", min=1)]
 DataDir = Annotated[
-    Path | None, typer.Option(help="Folder of the MNIST IDX files (default: NSM_DATA_DIR, else download).")
+    Path | None, typer.Option(help="Folder of the data set's files (default: NSM_DATA_DIR, else download).")
 ]
-DataName = Annotated[str, typer.Option(help="Data set: digits, or mnist.")]
+DataName = Annotated[str, typer.Option(help=f"Data set: {', '.join(LOADERS)}.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="A field of the hardware, as PATH=VALUE, e.g. --set device.levels=16.")
 ]
@@ -174,6 +174,11 @@ def map_command(
     model, hardware = load(network), _hardware(device, gate, settings)
     chip = map_to_crossbar(model, hardware, rng=seed)
     test = load_data(data, data_dir)
+    wanted, pixels = chip.in_shape, test.x_test.shape[1]
+    if wanted is not None and len(wanted) == 1 and wanted[0] != pixels:
+        raise ValueError(
+            f"{network} takes images of {wanted[0]} values, but those of {data} have {pixels}; choose --data"
+        )
     x, y = test.x_test[:images], test.y_test[:images]
     with console.status(f"reading {len(x)} images, {samples} samples each"):
         sampling = "exact" if chip.has_memory else "moments"

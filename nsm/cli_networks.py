@@ -31,7 +31,8 @@ def _refuse(network: str, given: dict[str, Any], known: tuple[str, ...]) -> None
     unknown = sorted(set(given) - set(known))
     if unknown:
         takes = ", ".join(f"--{name}" for name in known) or "none of its own"
-        raise ValueError(f"--{unknown[0]} is no option of --network {network}, which takes {takes}")
+        others = f"; --rule is of {', '.join(CONVOLUTIONAL)}" if unknown[0] == "rule" else ""
+        raise ValueError(f"--{unknown[0]} is no option of --network {network}, which takes {takes}{others}")
 
 
 def build_network(network: str, data: str, hidden: str | None, options: dict[str, Any]) -> nn.Sequential:

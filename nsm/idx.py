@@ -66,7 +66,9 @@ def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> 
     for name, md5 in _MNIST_MD5.items():
         path = find(data_dir, ["mnist"], [name, f"{name}.gz"])
         if path is None and (not download or data_dir is not None):
-            raise missing(f"{name}[.gz]", data_dir, "put the four MNIST IDX files there, or allow download")
+            raise missing(
+                f"{name}[.gz]", data_dir, "put the four MNIST IDX files there, or name no folder to download them"
+            )
         path = path or fetch(Remote(_MNIST_URL.format(name), _MNIST_GZ_MD5[name], f"{name}.gz"))
         array = read_idx(path)
         header = struct.pack(">BBBB", 0, 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)

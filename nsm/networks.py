@@ -139,7 +139,7 @@ class _Stack:
 
     def _shrink(self, height: int, width: int, what: str) -> None:
         if height < 1 or width < 1:
-            raise ValueError(f"inputs are too small: nothing is left for {what}")
+            raise ValueError(f"inputs are too small: nothing is left for {what}; conv_net takes 16 × 16 pixels or more")
         self.height, self.width = height, width
 
     def _add(self, layer: nn.Module) -> None:

@@ -323,6 +323,11 @@ def test_demo_hands_its_options_on(run, monkeypatch, tmp_path):
         ("--network relu --flip 0.1", "--flip is no option of --network relu, which takes none of its own"),
         ("--network stnn --beta native", "--beta is no option of --network stnn, which takes --flip"),
         ("--network nsm --rule BD", "--rule is no option of --network nsm, which takes --beta, --site, --flip"),
+        ("--network bd --rule wBD", "which takes --flip; --rule is of conv, all_conv, gesture"),
+        (
+            "--network conv",
+            "inputs are too small: nothing is left for a 5 × 5 convolution; conv_net takes 16 × 16 pixels",
+        ),
         ("--network conv --rule BDD", "unknown rule 'BDD'; did you mean 'BD'"),
         ("--network conv --rule BD --beta native", "--beta is no option of --network conv"),
         ("--network conv --hidden 20,20", "has one dense layer; give one width"),
@@ -336,6 +341,14 @@ def test_train_refuses_options_without_use(options, message, run, folder):
     assert code != 0
     assert message in " ".join((out + err).split())
     assert not (folder / "a.safetensors").exists()
+
+
+def test_map_names_the_data_set_that_does_not_fit(run, folder):
+    code, out, err = run("map mnist_mlp")
+    assert code != 0
+    assert "mnist_mlp takes images of 784 values, but those of digits have 64; choose --data" in " ".join(
+        (out + err).split()
+    )
 
 
 def test_an_option_of_every_convolutional_network_builds_it():

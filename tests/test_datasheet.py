@@ -260,7 +260,7 @@ def test_a_sheet_is_the_same_every_time(tmp_path):
     [
         ("no/a.png", "cannot write .*no/a.png: the folder .*no does not exist; create it first"),
         ("a.bmp", "unknown figure format '.bmp'.* Known: .png, .pdf, .svg"),
-        ("a", "unknown figure format '' Known: .png, .pdf, .svg"),
+        ("a", "unknown figure format ''. Known: .png, .pdf, .svg"),
     ],
 )
 def test_a_sheet_that_cannot_be_written_is_refused(path, message, tmp_path):

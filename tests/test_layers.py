@@ -279,7 +279,7 @@ def test_repr_says_what_the_layer_is():
     ("options", "message"),
     [
         ({"noise": "bernouli"}, "unknown noise 'bernouli'; did you mean 'bernoulli'"),
-        ({"site": "layer"}, "unknown site 'layer' Known: synapse, neuron"),
+        ({"site": "layer"}, "unknown site 'layer'. Known: synapse, neuron"),
         ({"beta": "fixed"}, "unknown beta 'fixed'.*learned, native"),
         ({"p": 1.0}, r"NSMLinear.p = 1.0 is not allowed; give a finite number in \(0, 1\)"),
         ({"sigma": 0}, "NSMLinear.sigma = 0 is not allowed"),

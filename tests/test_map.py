@@ -367,7 +367,7 @@ def test_bad_input_to_a_chip_is_refused(rng):
         (lambda: chip.sample(bad, 1), "x holds 1 values that are NaN or infinite"),
         (lambda: chip.sample(x[:, :-1], 1), r"x has shape \(4, 299\); give \(any, 300\)"),
         (lambda: chip.sample(x, 0), "samples = 0 is not allowed"),
-        (lambda: chip.sample(x, 1, sampling="fast"), "unknown sampling 'fast' Known: exact, moments"),
+        (lambda: chip.sample(x, 1, sampling="fast"), "unknown sampling 'fast'. Known: exact, moments"),
         (lambda: chip.errors(x, [0, 1], 1), r"labels have shape \(2,\); 4 images need \(4,\)"),
         (lambda: chip.firing(x, 1, layer=1), "layer = 1: this chip has 1 neural sampling layers, counted from 0"),
         (lambda: chip.firing(bad, 1), "NaN or infinite"),

@@ -307,7 +307,7 @@ BAD = [
         lambda: devices.preset("rram_wu2108"),
         r"unknown device preset 'rram_wu2108'; did you mean 'rram_wu2018'\? Known: fefet_jerry",
     ),
-    (lambda: devices.preset("zzz"), r"unknown device preset 'zzz' Known: fefet_jerry2017, .*rram_cmo_hfox"),
+    (lambda: devices.preset("zzz"), r"unknown device preset 'zzz'. Known: fefet_jerry2017, .*rram_cmo_hfox"),
     (lambda: devices.preset(3), r"unknown device preset 3"),
     (
         lambda: devices.gate("nsm_bernouli"),

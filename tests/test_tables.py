@@ -213,7 +213,7 @@ BAD_MODELS = [
     ({"kind": 3}, "unknown kind of m 3"),
     ({"p": 0.5}, "m = {'p': 0.5} is not a model; give a table with its kind, as {kind = \"no_noise\"}"),
     (0.5, "m = 0.5 is not a model; give a table with its kind"),
-    ({"kind": "blank_out", "q": 0.5}, "unknown field of m 'q' Known: p"),
+    ({"kind": "blank_out", "q": 0.5}, "unknown field of m 'q'. Known: p"),
     ({"kind": "lognormal_noise", "sigme": 0.5}, "unknown field of m 'sigme'; did you mean 'sigma'? Known: sigma"),
     ({"kind": "telegraph_noise", "amplitude": 0.5}, "m (TelegraphNoise) needs tau_capture, tau_emission"),
     ({"kind": "product"}, "m (Product) needs factors"),
@@ -271,7 +271,7 @@ def test_a_bad_device_file_is_refused(text, message, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("g_min = 1e-6\n", "unknown key of mine.toml 'g_min' Known: gate, technology, citation"),
+        ("g_min = 1e-6\n", "unknown key of mine.toml 'g_min'. Known: gate, technology, citation"),
         ("", "mine.toml: gate = None is not a model"),
         ('[gate]\nkind = "no_drift"\n', "mine.toml: gate is a NoDrift, not a gate; see `nsm presets`"),
         ('[gate]\nkind = "blank"\n', "unknown kind of mine.toml: gate 'blank'; did you mean 'blank_out'?"),

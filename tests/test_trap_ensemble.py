@@ -270,7 +270,7 @@ BAD = [
     (lambda: ensemble(mean_traps=-1), r"TrapEnsemble\.mean_traps = -1 is not allowed"),
     (lambda: ensemble(mean_traps=1.5, count="fixed"), r"TrapEnsemble\.mean_traps = 1\.5 .* whole number of at least 0"),
     (lambda: ensemble(count="poison"), r"unknown TrapEnsemble\.count 'poison'; did you mean 'poisson'\?"),
-    (lambda: ensemble(combine="sum"), r"unknown TrapEnsemble\.combine 'sum' Known: product, additive"),
+    (lambda: ensemble(combine="sum"), r"unknown TrapEnsemble\.combine 'sum'. Known: product, additive"),
     (
         lambda: ensemble(tau_capture=1e-3),
         r"TrapEnsemble\.tau_capture = 0\.001 is not a TimeLaw; give one, as FixedTime",

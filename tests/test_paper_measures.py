@@ -271,7 +271,7 @@ def test_report_holds_every_number_beside_the_papers_and_says_what_was_not_run(t
     assert f"| NSM | 1.36 | 1.35 | {error:.2f} | 2 | 5 / 200 | 100 | 10 |" in lines
     assert any(line.startswith("| NSM, one sample |  | 3.00 |") and "| 5 / 200 | 1 |" in line for line in lines)
     assert sum(line.startswith("| bNSM, MNIST | 0.775 | 0.80 |") for line in lines) == 2  # in both parts of Table 2
-    assert "| BN | 1.1 | not run: not run yet |  | 0 | – / 200 |  |  |" in lines
+    assert "| BN | 1.1 | not run: not yet |  | 0 | – / 200 |  |  |" in lines
     assert sum("needs a GPU" in line for line in lines) == sum("needs a GPU" in e.why_not for e in EXPERIMENTS)
     assert "| start | STE | 38 | 26 | 27 |" in lines  # one seed: nothing between seeds
     for name in ("stability.png", "percentiles.png"):

@@ -57,7 +57,7 @@ def _rows(section: str, by_name: dict[str, list[dict[str, Any]]]) -> list[list[A
             continue
         found = by_name.get(e.name, [])
         if not found:
-            why = e.why_not or "not run yet"
+            why = e.why_not or "not yet"
             rows.append([e.label, e.paper, f"not run: {why}", "", 0, f"– / {e.paper_epochs}", "", ""])
             continue
         rows.append(_measured(e, found, "error", e.label, e.paper))

@@ -74,7 +74,7 @@ def test_every_network_takes_its_images_and_gives_its_classes(experiment):
     noisy = any(isinstance(m, nsm.layers.Stochastic) and not isinstance(m, nsm.Binarize) for m in model)
     one_pass = not noisy or experiment.name == "conv_SN"  # the authors' SN is tested on one sample
     if experiment.kind == "error" and not experiment.name.endswith("_BN"):
-        assert experiment.samples == (1 if one_pass else 100)
+        assert experiment.samples in ((1,) if one_pass else (20, 100))
 
 
 def test_experiments_are_found_by_name_and_by_default_only_the_affordable():

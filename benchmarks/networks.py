@@ -31,17 +31,14 @@ def five_bit_chip(beta: str) -> nsm.MappedNetwork:
 def conv_table() -> list[str]:
     """Return the rows of the table of the MNIST convolutional net (32c5-p2-64c5-p2-512-10), untrained, one thread."""
     torch.manual_seed(0)
-    layers: list[torch.nn.Module] = [nsm.Binarize(), torch.nn.Unflatten(1, (1, 28, 28))]
-    for inputs, outputs in ((1, 32), (32, 64)):
-        layers += [nsm.NSMConv2d(inputs, outputs, 5, beta="native"), torch.nn.MaxPool2d(2)]
-    layers += [torch.nn.Flatten(), nsm.NSMLinear(1024, 512, beta="native"), torch.nn.Linear(512, 10)]
+    model = nsm.conv_net("bNSM", beta="native", p=0.5)
     device = devices.Device(g_min=1e-8, g_max=1e-6, levels=32)
     hardware = crossbar.Hardware(device=device, gate=devices.BlankOut(0.5), mapping=crossbar.BalancedPair())
-    chip = nsm.map_to_crossbar(torch.nn.Sequential(*layers), hardware, rng=0)
+    chip = nsm.map_to_crossbar(model, hardware, rng=0)
     plain = torch.nn.Sequential(
         *[
             torch.nn.Conv2d(m.in_channels, m.out_channels, 5) if isinstance(m, nsm.NSMConv2d) else m
-            for m in layers[1:6]
+            for m in list(model)[1:6]
         ],
         torch.nn.Flatten(),
         torch.nn.Linear(1024, 512),

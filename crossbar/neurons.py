@@ -110,7 +110,13 @@ class NeuronArray:
     @property
     def _mean_square_gain(self) -> Floats:
         """a² per output, the mean over locations."""
-        return self.a**2 if self.a.ndim == 1 else (self.a**2).mean(axis=0)
+        return np.atleast_2d(self.a**2).mean(axis=0)
+
+    def _to_noise(self, variance: Floats) -> Floats:
+        """Return, per output, a variance over that of one read, x = ±1; infinite where there is no noise, 0 for 0."""
+        _, noise = self.moments(np.ones((1, self.inputs)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(variance > 0, variance / noise[0], 0.0)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs).
@@ -138,9 +144,7 @@ class NeuronArray:
         static = gate_mean**2 * self.main.programming_variance()
         if self.copy is not None:
             static = static + self._mean_square_gain * self.copy.programming_variance()
-        _, noise = self.moments(np.ones((1, self.inputs)))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(static > 0, static / noise[0], 0.0)
+        return self._to_noise(static)
 
     def spread_to_noise_ratio(self) -> Floats:
         """Return, per output, the variance over devices of what their noise passes on average, over that of one read, x = ±1.
@@ -151,9 +155,7 @@ class NeuronArray:
         pattern = self.main.cells.fixed_pattern()
         if self.copy is not None:
             pattern = pattern + self._mean_square_gain * self.copy.cells.fixed_pattern()
-        _, noise = self.moments(np.ones((1, self.inputs)))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(pattern > 0, pattern / noise[0], 0.0)
+        return self._to_noise(pattern)
 
     def effective_samples(self, samples: int, *, locations: int = 1) -> Floats:
         """Return, per output, how many independent reads the mean of u over `samples` consecutive ones is worth; x = ±1.

@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 import torch
 from matplotlib.figure import Figure
+from trained import trained
 
 import nsm
 from nsm import plot
@@ -31,13 +32,7 @@ def networks(folder: Path, data: "nsm.data.Data") -> dict[str, torch.nn.Sequenti
     """Return the shipped NSM, and the other two, trained or loaded."""
     found = {"NSM": nsm.load("mnist_mlp")}
     for name, build in (("ReLU", nsm.relu_mlp), ("StNN", nsm.stnn_mlp)):
-        path = folder / f"{name}.safetensors"
-        if not path.exists():
-            torch.manual_seed(0)
-            model = build((784, 300, 300, 300, 10))
-            nsm.fit(model, data.x_train, data.y_train, epochs=30, rng=0, averaging=0.999)
-            nsm.save(model, path)
-        found[name] = nsm.load(path)
+        found[name] = trained(folder / f"{name}.safetensors", build, data)
     return found
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
+from trained import trained
 
 import nsm
 from crossbar import Hardware
@@ -29,18 +29,11 @@ ORDER = ("NSM", "ReLU", "StNN", "BD")
 NOISY = ("NSM", "StNN")  # the others need one sample
 
 
-def networks(folder: Path) -> dict[str, dict[str, nn.Sequential]]:
+def networks(folder: Path, data: "nsm.data.Data") -> dict[str, dict[str, nn.Sequential]]:
     """Return the perceptrons and the convolutional networks, by name."""
     perceptrons = {"NSM": nsm.load("mnist_mlp"), "StNN": nsm.load(folder / "mlp_stnn_0.safetensors")}
     for name, build in (("ReLU", nsm.relu_mlp), ("BD", nsm.bd_mlp)):
-        path = folder / f"mlp_{name}.safetensors"
-        if not path.exists():
-            data = nsm.load_data("mnist")
-            torch.manual_seed(0)
-            model = build()
-            nsm.fit(model, data.x_train, data.y_train, epochs=30, rng=0, averaging=0.999)
-            nsm.save(model, path)
-        perceptrons[name] = nsm.load(path)
+        perceptrons[name] = trained(folder / f"mlp_{name}.safetensors", build, data)
     convs = {name: nsm.load(folder / f"conv_{rule}_0.safetensors") for name, rule in (("ReLU", "dCNN"), ("BD", "BD"))}
     return {
         "perceptron": {name: perceptrons[name] for name in ORDER},
@@ -98,13 +91,13 @@ def draw(ax: Axes, rows: pd.DataFrame, software: pd.DataFrame | None, x: str) ->
     ax.set(xscale="log", ylim=(0, 95))
 
 
-def main(trained: Path, folder: Path) -> None:
+def main(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     data = nsm.load_data("mnist")
     with mpl.rc_context(plot.STYLE):
         drawing = Figure(figsize=(7.2, 6.0))
         axes = drawing.subplots(3, 3)
-        for row, (kind, models) in enumerate(networks(trained).items()):
+        for row, (kind, models) in enumerate(networks(source, data).items()):
             chips, software = on_chips(models, kind, folder, data), in_software(models, kind, data)
             levels, by_scale = chips[chips["sweep"] == "levels"], software[software["sweep"] == "levels"]
             draw(axes[row, 0], chips[chips["sweep"] == "gain"], software[software["sweep"] == "gain"], "gain")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from trained import trained
 
 import crossbar
 import devices
@@ -42,13 +43,7 @@ def is_tried(task: nsm.Task) -> bool:
 
 def networks(folder: Path, data: "nsm.data.Data") -> dict[str, torch.nn.Sequential]:
     """Return the shipped NSM, and a rectifier network of the same size, trained or loaded."""
-    path = folder / "ReLU.safetensors"
-    if not path.exists():
-        torch.manual_seed(0)
-        model = nsm.relu_mlp((784, 300, 300, 300, 10))
-        nsm.fit(model, data.x_train, data.y_train, epochs=30, rng=0, averaging=0.999)
-        nsm.save(model, path)
-    return {"NSM": nsm.load("mnist_mlp"), "ReLU": nsm.load(path)}
+    return {"NSM": nsm.load("mnist_mlp"), "ReLU": trained(folder / "ReLU.safetensors", nsm.relu_mlp, data)}
 
 
 def largest_tile(rises: pd.Series) -> float:

@@ -1,8 +1,6 @@
 """Networks on disk: safetensors with the architecture in its metadata. No pickle; a write replaces or does nothing."""
 
 import json
-import os
-import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 
 from devices._checks import choice
 from nsm.baselines import SigmoidLinear
+from nsm.files import whole
 from nsm.layers import Binarize, NeuralSampling, NSMConv2d, NSMLinear
 from nsm.rules import (
     BinConcreteConv2d,
@@ -128,19 +127,11 @@ def write_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict[s
     path = Path(path)
     if not path.parent.is_dir():
         raise ValueError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
     try:
-        save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary, metadata)
-        with open(temporary, "rb") as f:
-            os.fsync(f.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with whole(path) as temporary:
+            save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary, metadata)
     except (OSError, SafetensorError) as problem:
         raise OSError(f"could not write {path} ({problem}); what stood there before is untouched") from problem
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -4,9 +4,11 @@ import gzip
 import io
 import os
 import tarfile
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +34,22 @@ class Remote(NamedTuple):
 
 
 _BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, tarfile.TarError)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[str]:
+    """Give a name to write to; when that is done, put it on disk as `path` in one step, or leave what stood there."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        yield temporary
+        with open(temporary, "rb") as f:
+            os.fsync(f.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
 
 
 def named_folder(data_dir: str | Path | None) -> Path | None:

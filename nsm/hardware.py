@@ -95,11 +95,9 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
     signal = along(neurons.main) + (0.0 if neurons.copy is None else neurons.a * along(neurons.copy))
     _, variance = neurons.moments(np.ones((1, neurons.inputs)))
     noisy = variance[0] > 0
-    return (
-        float(np.median((signal / np.sqrt(2 * np.where(noisy, variance[0], 1)))[..., noisy]))
-        if noisy.any()
-        else math.inf
-    )
+    if not noisy.any():
+        return math.inf
+    return float(np.median(signal[..., noisy] / np.sqrt(2 * variance[0, noisy])))
 
 
 def _warning(static: float, spread: float, a: Floats | None) -> str:

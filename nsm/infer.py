@@ -31,6 +31,15 @@ def softmax(logits: Floats) -> Floats:
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
+def passes(model: nn.Module, images: torch.Tensor, samples: int) -> Floats:
+    """Return logits (samples, batch, classes) of passes of `model` as it is, block after block of images."""
+    convolves = any(parameter.ndim == 4 for parameter in model.parameters())
+    with torch.no_grad():
+        parts = images.split(SMALL_BLOCK if convolves else BLOCK)
+        blocks = [torch.stack([model(b) for _ in range(samples)]) for b in parts]
+    return torch.cat(blocks, dim=1).double().numpy()
+
+
 def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
     """Return logits (samples, batch, classes) of independent noisy passes of `model` in software.
 
@@ -41,12 +50,9 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
     reseed(model, rng)
     training = model.training
     model.eval()
-    convolves = any(parameter.ndim == 4 for parameter in model.parameters())
-    with torch.no_grad():
-        parts = images.split(SMALL_BLOCK if convolves else BLOCK)
-        blocks = [torch.stack([model(b) for _ in range(samples)]) for b in parts]
+    logits = passes(model, images, samples)
     model.train(training)
-    return torch.cat(blocks, dim=1).double().numpy()
+    return logits
 
 
 def predict_proba(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from devices import BlankOut, GaussianNoise, ReadNoise
 from devices._checks import choice, integer, number
 from devices._rng import RNG, child, seed_number, seed_sequence
+from nsm.patches import out_size
 
 NOISES = ("bernoulli", "gaussian")
 SITES = ("synapse", "neuron")
@@ -329,9 +330,7 @@ class NSMConv2d(NeuralSampling):
 
     def out_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of z for inputs of that size."""
-        sizes = zip((height, width), self.kernel_size, self.stride, self.padding, strict=True)
-        rows, columns = ((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
-        return rows, columns
+        return out_size((height, width), self.kernel_size, self.stride, self.padding)
 
     def _sees_signs(self, x: Tensor) -> bool:
         return self.padding == (0, 0) and super()._sees_signs(x)

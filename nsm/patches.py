@@ -10,12 +10,19 @@ from numpy.typing import NDArray
 from crossbar.packed import Packed
 
 Values = NDArray[Any]  # floats, or truth values: True for +1, False for −1
+Sizes = tuple[int, int]
 States = Values | Packed  # the same, or ±1 packed
 
 
 def unpacked(z: States) -> Values:
     """Return states as an array: truth values where they were packed."""
     return z.signs() > 0 if isinstance(z, Packed) else z
+
+
+def out_size(size: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes) -> Sizes:
+    """Return the (rows, columns) of a convolution's output for inputs of that size; none fits where one is below 1."""
+    rows, columns = ((n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, padding, strict=True))
+    return rows, columns
 
 
 @dataclass(frozen=True)
@@ -29,8 +36,7 @@ class Patches:
 
     def out_shape(self, height: int, width: int) -> tuple[int, int]:
         """Return the output's height and width. Raises ValueError where the kernel does not fit."""
-        sizes = zip((height, width), self.kernel, self.stride, self.padding, strict=True)
-        rows, columns = ((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
+        rows, columns = out_size((height, width), self.kernel, self.stride, self.padding)
         if rows < 1 or columns < 1:
             raise ValueError(
                 f"a {self.kernel} kernel does not fit into inputs of {height} × {width}, {self.padding} padding"

@@ -45,11 +45,11 @@ def initialise(model: nn.Sequential, x: ArrayLike, *, rng: RNG = None) -> None:
             if isinstance(layer, NeuralSampling):
                 product, norm, _ = layer._terms(z)
                 t = product / norm.clamp_min(torch.finfo(norm.dtype).tiny)
-                over = [0] if layer.beta.ndim > 1 else [d for d in range(t.ndim) if d != 1]
+                others = [d for d in range(t.ndim) if d != 1]
+                over = [0] if layer.beta.ndim > 1 else others
                 if layer.beta_mode == "learned":
                     layer.beta.copy_(1 / t.std(dim=over, correction=0).clamp_min(1e-6))
                 if layer.bias is not None:  # of a channel, whatever its β belongs to
-                    others = [d for d in range(t.ndim) if d != 1]
                     wanted = -(t * layer._beside(layer.beta)).mean(dim=others) * layer.s
                     layer.bias.copy_(wanted * norm.expand_as(t).mean(dim=others))
             z = layer(z)

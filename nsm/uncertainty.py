@@ -18,7 +18,7 @@ from torch import nn
 
 from devices._checks import array, integer, number
 from devices._rng import RNG, child, generator, seed_number, seed_sequence
-from nsm.infer import BLOCK, Floats, Labels, check_labels, softmax
+from nsm.infer import Floats, Labels, check_labels, passes, softmax
 from nsm.layers import reseed
 
 BINS = 15  # as in Guo et al. 2017
@@ -198,13 +198,12 @@ def mc_dropout(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None)
         model.eval()
         for layer in dropouts:
             layer.train()
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_number(child(seed, 1)))  # nn.Dropout knows only torch's own stream
-            blocks = [torch.stack([model(b) for _ in range(samples)]) for b in images.split(BLOCK)]
+            return passes(model, images, samples)
     finally:
         for module, mode in modes.items():
             module.training = mode
-    return torch.cat(blocks, dim=1).double().numpy()
 
 
 def over_rotation(

@@ -180,7 +180,10 @@ MOMENTS = {  # where a kill strikes -> what does it, and the epochs that are lef
         (runner, "json", SimpleNamespace(**{**vars(json), "dump": half_a_dump})),
         0,
     ),
-    "before the result is in place": ((runner, "os", SimpleNamespace(**{**vars(os), "replace": die})), 0),
+    "before the result is in place": (
+        (nsm.files, "os", SimpleNamespace(**{**vars(os), "replace": after(os.replace, 4)})),  # 3 epochs and the network
+        0,
+    ),
 }
 
 

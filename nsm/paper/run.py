@@ -1,8 +1,6 @@
 """Run the table: every experiment that data and machine allow, one file per result, taken up where it was left."""
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
@@ -12,6 +10,7 @@ import torch
 
 from devices._checks import choice
 from nsm.data import load_data
+from nsm.files import whole
 from nsm.paper.measure import KINDS
 from nsm.paper.table import EXPERIMENTS, Experiment
 from nsm.sweep import worker_pool
@@ -33,17 +32,8 @@ def result_file(folder: Path, experiment: Experiment, seed: int) -> Path:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a file in one step: whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w") as f:
-            json.dump(value, f, indent=1)
-            f.flush()
-            os.fsync(f.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+    with whole(path) as temporary, open(temporary, "w") as f:
+        json.dump(value, f, indent=1)
 
 
 def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[str, Any]:

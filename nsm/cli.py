@@ -97,7 +97,10 @@ def train(
         str | None, typer.Option(help="NSM: noise per synapse (default), or per neuron (input line).")
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training images.", min=1)] = 30,
-    lr: Annotated[float, typer.Option(help="Adam's rate at the start; it falls to 0 along a cosine.")] = 1e-3,
+    lr: Annotated[float, typer.Option(help="Adam's rate at the start.")] = 1e-3,
+    schedule: Annotated[
+        str, typer.Option(help="How it falls: cosine (to 0), halving (after every quarter), constant.")
+    ] = "cosine",
     label_smoothing: Annotated[float, typer.Option(help="Share of the target given to the other classes.")] = 0.0,
     flip: Annotated[
         float | None, typer.Option(help="Inputs coded ±1: chance that one changes sign in training.")
@@ -134,6 +137,7 @@ def train(
         images.y_train,
         epochs=epochs,
         lr=lr,
+        schedule=schedule,
         label_smoothing=label_smoothing,
         averaging=averaging,
         checkpoint=checkpoint,

@@ -34,9 +34,10 @@ def softmax(logits: Floats) -> Floats:
 def passes(model: nn.Module, images: torch.Tensor, samples: int) -> Floats:
     """Return logits (samples, batch, classes) of passes of `model` as it is, block after block of images."""
     convolves = any(parameter.ndim == 4 for parameter in model.parameters())
+    device = next(model.parameters()).device
     with torch.no_grad():
         parts = images.split(SMALL_BLOCK if convolves else BLOCK)
-        blocks = [torch.stack([model(b) for _ in range(samples)]) for b in parts]
+        blocks = [torch.stack([model(b.to(device)) for _ in range(samples)]).cpu() for b in parts]
     return torch.cat(blocks, dim=1).double().numpy()
 
 

@@ -16,11 +16,18 @@ from numpy.typing import ArrayLike
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from devices._checks import array, integer, number
+from devices._checks import array, choice, integer, number
 from devices._rng import RNG, child, seed_sequence, stream
 from nsm.checkpoint import FORMAT, describe, read_tensors, write_tensors
 from nsm.infer import check_labels, error_rate
 from nsm.layers import NeuralSampling, reseed
+
+#: Adam's rate over its first value, by the part of the training that is done: 1 at 0.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+    "halving": lambda done: 0.5 ** int(4 * done),
+    "constant": lambda done: 1.0,
+}
 
 
 def progress_bar(*, enabled: bool = True) -> Progress:
@@ -39,7 +46,8 @@ def initialise(model: nn.Sequential, x: ArrayLike, *, rng: RNG = None) -> None:
     keeps its β; one without bias keeps its mean.
     """
     reseed(model, rng)
-    z = torch.as_tensor(array("x", x, ndim=2), dtype=next(model.parameters()).dtype)
+    some = next(model.parameters())
+    z = torch.as_tensor(array("x", x, ndim=2), dtype=some.dtype, device=some.device)
     with torch.no_grad():
         for layer in model:
             if isinstance(layer, NeuralSampling):
@@ -107,6 +115,7 @@ def fit(
     epochs: int,
     rng: RNG,
     lr: float = 1e-3,
+    schedule: str = "cosine",
     batch: int = 100,
     weight_decay: float = 0.0,
     label_smoothing: float = 0.0,
@@ -117,14 +126,16 @@ def fit(
     checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Train `model` in place with Adam on the cross-entropy, the rate falling to 0 along a cosine; return the history.
+    """Train `model` in place, on the device where it is, with Adam on the cross-entropy; return the history.
 
     x: (n, inputs) finite; y: (n,) class numbers. One row per epoch: epoch, loss, and the error on `validation`
-    (images, labels) where given, and what `measure` finds in the network.
+    (images, labels) where given, and what `measure` finds in the network. schedule: the rate falls to 0 along a cosine,
+    or is halved after every quarter ("halving"), or is "constant".
     Order of images and noise of epoch e are drawn from `rng` and e alone, so that a run
     that was killed and resumes from `checkpoint` (written after every epoch) ends bit for bit where it would have.
-    averaging: the trained weights are a running mean over steps, mean ← averaging · mean + (1 − averaging) · weights
-    (0: the last weights). Raises ValueError for bad data or settings, or a checkpoint of another training.
+    averaging: the trained weights are a running mean over steps, in which those of k steps before the last weigh
+    averagingᵏ (0: the last weights alone); the weights at the start are no part of it.
+    Raises ValueError for bad data or settings, or a checkpoint of another training.
     """
     integer("epochs", epochs, at_least=1)
     integer("batch", batch, at_least=1)
@@ -134,9 +145,19 @@ def fit(
     number("averaging", averaging, at_least=0, below=1)
     images = torch.as_tensor(array("x", x), dtype=torch.float32)
     labels = torch.as_tensor(check_labels(y, len(images)))
+    device = next(model.parameters()).device
     seed = seed_sequence(rng)
     identity = [int(k) for k in seed.generate_state(4)]
-    settings = {"epochs": epochs, "lr": lr, "batch": batch, "weight_decay": weight_decay, "averaging": averaging}
+    rate = SCHEDULES[choice("schedule", schedule, SCHEDULES)]
+    settings: dict[str, Any] = {
+        "epochs": epochs,
+        "lr": lr,
+        "batch": batch,
+        "weight_decay": weight_decay,
+        "averaging": averaging,
+    }
+    if schedule != "cosine":
+        settings["schedule"] = schedule
     recipe = (
         _recipe(model, images, labels, seed=identity, label_smoothing=label_smoothing, **settings)
         if checkpoint
@@ -160,15 +181,17 @@ def fit(
             model.train()
             total = 0.0
             for step in range(steps):
-                progress_made = (epoch * steps + step) / (epochs * steps)
-                optimiser.param_groups[0]["lr"] = lr * 0.5 * (1 + math.cos(math.pi * progress_made))
+                made = epoch * steps + step
+                optimiser.param_groups[0]["lr"] = lr * rate(made / (epochs * steps))
                 rows = order[step * batch : (step + 1) * batch]
-                loss = nn.functional.cross_entropy(model(images[rows]), labels[rows], label_smoothing=label_smoothing)
+                inputs, wanted = images[rows].to(device), labels[rows].to(device)
+                loss = nn.functional.cross_entropy(model(inputs), wanted, label_smoothing=label_smoothing)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
+                share = (1 - averaging) / (1 - averaging ** (made + 1))  # 1 in the first step
                 with torch.no_grad():
-                    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - averaging)
+                    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), share)
                 total += float(loss.detach()) * len(rows)
                 bar.update(task, advance=1)
             torch.set_rng_state(torch_state)

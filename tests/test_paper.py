@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,9 +13,9 @@ from tiny_paper import NSM, TINY, data, same, tiny  # noqa: F401 - fixtures
 import nsm.paper.run as runner
 import nsm.train
 from nsm.data import LOADERS, class_count, image_shape
-from nsm.paper import measure
+from nsm.paper import measure, report
 from nsm.paper.measure import KINDS, at_neurons, scaled
-from nsm.paper.run import by_name, result_file, results, run, run_one, write_json
+from nsm.paper.run import NO_DATA, NO_GPU, affordable, by_name, result_file, results, run, run_one, write_json
 from nsm.paper.table import EXPERIMENTS
 
 # The table
@@ -61,6 +62,8 @@ def test_the_papers_numbers_stand_in_the_table():
     }
     stated = {e.name: e.paper for e in EXPERIMENTS if e.paper is not None}
     assert stated.pop("conv_bNSM_longer") == published["conv_bNSM"]
+    for name in [n for n in stated if n.startswith("coded_")]:
+        assert stated.pop(name) == published[name.replace("coded", "conv")]
     assert stated == published
 
 
@@ -72,20 +75,71 @@ def test_every_network_takes_its_images_and_gives_its_classes(experiment):
         out = model(torch.full((1, math.prod(image_shape(experiment.data))), 0.5))
     assert out.shape == (1, class_count(experiment.data))
     noisy = any(isinstance(m, nsm.layers.Stochastic) and not isinstance(m, nsm.Binarize) for m in model)
-    one_pass = not noisy or experiment.name == "conv_SN"  # the authors' SN is tested on one sample
+    one_pass = not noisy or experiment.name.endswith("_SN")  # the authors' SN is tested on one sample
     if experiment.kind == "error" and not experiment.name.endswith("_BN"):
         assert experiment.samples in ((1,) if one_pass else (20, 100))
 
 
-def test_experiments_are_found_by_name_and_by_default_only_the_affordable():
+def test_experiments_are_found_by_name():
     assert [e.name for e in by_name(["figure2", "mlp_nsm"])] == ["figure2", "mlp_nsm"]
-    assert by_name(["dvs_bNSM"])[0].why_not  # named, it is run all the same
-    chosen = by_name(None)
-    assert chosen == [e for e in EXPERIMENTS if not e.why_not]
-    assert 0 < len(chosen) < len(EXPERIMENTS)
+    assert by_name(["dvs_bNSM"])[0].gpu  # named, it is run all the same
     assert len(by_name(["mlp_nsm", "mlp_nsm"])) == 1  # twice at once would write one file
     with pytest.raises(ValueError, match="unknown experiment 'conv_bNMS'; did you mean 'conv_bNSM'"):
         by_name(["conv_bNMS"])
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_what_data_and_machine_allow_is_run_by_default(gpu, monkeypatch):
+    def load(name, folder):
+        assert folder == "here"
+        if name in ("emnist", "cifar100"):
+            raise FileNotFoundError(f"no {name} in {folder}; put it there")
+
+    monkeypatch.setattr(runner, "load_data", load)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    chosen, absent, said = affordable("here")
+    for e in EXPERIMENTS:
+        reason = NO_GPU if e.gpu and not gpu else NO_DATA if e.data in ("emnist", "cifar100") else None
+        assert absent.get(e.name) == reason
+        assert (e in chosen) == (reason is None)
+    assert said == ["no emnist in here; put it there", *(["no cifar100 in here; put it there"] if gpu else [])]
+
+
+def test_without_any_data_the_loader_is_heard_and_a_wrong_file_stops_everything(monkeypatch, tmp_path):
+    def broken(kind):
+        def load(name, folder):
+            raise kind(f"{name} is not there")
+
+        return load
+
+    monkeypatch.setattr(runner, "load_data", broken(FileNotFoundError))
+    with pytest.raises(FileNotFoundError, match="mnist is not there"):
+        run(tmp_path)
+    monkeypatch.setattr(runner, "load_data", broken(ValueError))
+    with pytest.raises(ValueError, match="mnist is not there"):
+        run(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_that_are_not_there_are_named_and_the_rest_is_run(tiny, data, tmp_path, monkeypatch, capsys):
+    table = (TINY[2], replace(TINY[2], name="letters", data="emnist"))
+    for module in (runner, report):
+        monkeypatch.setattr(module, "EXPERIMENTS", table)
+
+    def load(name, folder):
+        if name == "emnist":
+            raise FileNotFoundError("no letters; put them there")
+        return data
+
+    monkeypatch.setattr(runner, "load_data", load)
+    assert [r["experiment"] for r in run(tmp_path, workers=1)] == ["relu"]
+    assert "left out: no letters; put them there" in capsys.readouterr().out
+    text = report.write_report(tmp_path, tmp_path / "report").read_text()
+    assert "| ReLU |  | not run: the data were not at hand |" in text
+    assert "no letters" not in text  # what a loader says holds the folders of this machine
+    monkeypatch.setattr(runner, "load_data", lambda name, folder: data)
+    assert [r["experiment"] for r in run(tmp_path, workers=1)] == ["relu", "letters"]
+    assert "not run" not in report.write_report(tmp_path, tmp_path / "report").read_text()
 
 
 # Running it
@@ -94,9 +148,10 @@ def test_experiments_are_found_by_name_and_by_default_only_the_affordable():
 def test_one_file_per_seed_and_nothing_for_what_is_not_afforded(tiny, tmp_path):
     folder = tmp_path / "deep" / "results"
     found = run(folder, workers=1)
-    names = [(e.name, s) for e in TINY if not e.why_not for s in e.seeds]
+    names = [(e.name, s) for e in TINY if not e.gpu for s in e.seeds]
     assert [(r["experiment"], r["seed"]) for r in found] == names
-    assert sorted(p.name for p in folder.glob("*.json")) == sorted(f"{name}_{seed}.json" for name, seed in names)
+    assert sorted(p.name for p in folder.glob("*_[01].json")) == sorted(f"{name}_{seed}.json" for name, seed in names)
+    assert json.loads((folder / "not_run.json").read_text()) == {"large": NO_GPU}
     assert not list(folder.glob(".*"))
     assert found == results(folder)
     for result, experiment in zip(found, [TINY[0], *TINY[:-1]], strict=True):

@@ -19,7 +19,7 @@ from nsm.paper import __main__ as command
 from nsm.paper import measure, report
 from nsm.paper.figures import poster
 from nsm.paper.measure import PERCENTILES, UPDATES, angle, at_neurons, scaled, sums_over_updates
-from nsm.paper.run import by_name, result_file, run, write_json
+from nsm.paper.run import NO_GPU, absence_file, by_name, result_file, run, write_json
 from nsm.paper.table import EXPERIMENTS, Experiment
 
 # What is measured
@@ -263,6 +263,7 @@ def test_report_holds_every_number_beside_the_papers_and_says_what_was_not_run(t
     ]
     for r in found:
         write_json(tmp_path / f"{r['experiment']}_{r['seed']}.json", r)
+    write_json(absence_file(tmp_path), {e.name: NO_GPU for e in EXPERIMENTS if e.gpu})
     path = report.write_report(tmp_path, tmp_path / "out")
     text = path.read_text()
     lines = text.splitlines()
@@ -272,7 +273,7 @@ def test_report_holds_every_number_beside_the_papers_and_says_what_was_not_run(t
     assert any(line.startswith("| NSM, one sample |  | 3.00 |") and "| 5 / 200 | 1 |" in line for line in lines)
     assert sum(line.startswith("| bNSM, MNIST | 0.775 | 0.80 |") for line in lines) == 2  # in both parts of Table 2
     assert "| BN | 1.1 | not run: not yet |  | 0 | – / 200 |  |  |" in lines
-    assert sum("needs a GPU" in line for line in lines) == sum("needs a GPU" in e.why_not for e in EXPERIMENTS)
+    assert sum("needs a GPU" in line for line in lines) == sum(e.gpu for e in EXPERIMENTS)
     assert "| start | STE | 38 | 26 | 27 |" in lines  # one seed: nothing between seeds
     for name in ("stability.png", "percentiles.png"):
         assert f"({name})" in text

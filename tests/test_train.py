@@ -1,5 +1,7 @@
 """Training: the loss falls, a killed run ends where it would have, and eq. 8 starts the layers."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -103,6 +105,7 @@ def test_a_finished_run_is_not_trained_again(digits, tmp_path, monkeypatch):
         ({"weight_decay": 0.1}, "weight_decay"),
         ({"label_smoothing": 0.1}, "label_smoothing"),
         ({"averaging": 0.5}, "averaging"),
+        ({"schedule": "halving"}, "schedule"),
         ({"n": 299}, "data"),
     ],
 )
@@ -144,8 +147,8 @@ def test_same_seed_same_weights_and_torchs_own_stream_is_left_alone(digits):
 
 def test_averaging_ends_with_the_running_mean_of_the_weights(digits):
     # One step per epoch: the weights after k steps are those of a run stopped there, so that the mean can be redone by
-    # hand: m_0 = w_0, m_k = 0.6 m_{k−1} + 0.4 w_k.
-    steps, kept = [fresh("relu")[0].weight.detach().clone()], []
+    # hand: the mean of w_1, ..., w_3 with weights 0.6², 0.6, 1, in which the start has no part.
+    kept = []
 
     class Watched(torch.optim.Adam):
         def step(self, closure=None):
@@ -156,12 +159,37 @@ def test_averaging_ends_with_the_running_mean_of_the_weights(digits):
         patch.setattr(torch.optim, "Adam", Watched)
         model = fresh("relu")
         trained(model, digits, n=40, batch=40, epochs=3, averaging=0.6)
-    mean = steps[0]
-    for weights in kept:
-        mean = 0.6 * mean + 0.4 * weights
     assert len(kept) == 3
+    mean = (0.36 * kept[0] + 0.6 * kept[1] + kept[2]) / 1.96
     assert (model[0].weight.detach() - mean).abs().max() <= 1e-6 * mean.abs().max()  # float32
     assert not torch.equal(model[0].weight, kept[-1])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "wanted"),
+    [
+        ("cosine", [(1 + math.cos(math.pi * k / 8)) / 2 for k in range(8)]),
+        ("halving", [1, 1, 1 / 2, 1 / 2, 1 / 4, 1 / 4, 1 / 8, 1 / 8]),
+        ("constant", [1] * 8),
+    ],
+)
+def test_the_rate_follows_its_schedule(schedule, wanted, digits, monkeypatch):
+    rates = []
+    step = torch.optim.Adam.step
+    monkeypatch.setattr(
+        torch.optim.Adam, "step", lambda self: (rates.append(self.param_groups[0]["lr"]), step(self))[1]
+    )
+    trained(fresh("relu"), digits, n=80, batch=40, epochs=4, lr=2e-3, schedule=schedule)
+    assert rates == pytest.approx([2e-3 * w for w in wanted])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_network_on_a_gpu_is_trained_and_tested_there(digits):
+    model = fresh().to("cuda")
+    history = trained(model, digits, epochs=3)
+    assert history.loss.iloc[-1] < history.loss.iloc[0]
+    assert next(model.parameters()).device.type == "cuda"
+    assert nsm.error_rate(model, digits.x_test, digits.y_test, 3, rng=0) < 0.5
 
 
 def test_validation_adds_a_column_and_changes_no_weight(digits):
@@ -192,6 +220,7 @@ def test_a_loss_that_diverges_is_an_error_that_names_the_rate(digits):
         ({"weight_decay": -1}, "weight_decay = -1 is not allowed"),
         ({"label_smoothing": 1}, r"label_smoothing = 1 is not allowed; give a finite number in \[0, 1\)"),
         ({"averaging": 1}, "averaging = 1 is not allowed"),
+        ({"schedule": "halved"}, "unknown schedule 'halved'; did you mean 'halving'"),
         ({"rng": -1}, "rng = -1 is not allowed"),
     ],
 )

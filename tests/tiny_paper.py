@@ -23,7 +23,7 @@ TINY = (
     Experiment(name="relu", section="s", label="ReLU", build=partial(networks.relu_mlp, WIDTHS), epochs=2, samples=1),
     Experiment(name="curve", section="f", label="c", kind="percentiles", build=NSM),
     Experiment(name="angles", section="g", label="a", kind="angles", build=NSM, epochs=1),
-    Experiment(name="large", section="s", label="l", build=NSM, why_not="needs a GPU", seeds=(0, 1)),
+    Experiment(name="large", section="s", label="l", build=NSM, gpu=True, seeds=(0, 1)),
 )
 
 
@@ -62,6 +62,7 @@ def tiny(monkeypatch, data):
         monkeypatch.setattr(module, "EXPERIMENTS", TINY)
     monkeypatch.setattr(runner, "load_data", lambda name, folder: data)
     monkeypatch.setattr(runner, "worker_pool", Inline)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for name in ("nsm_mlp", "stnn_mlp"):  # "percentiles" builds its own
         monkeypatch.setattr(measure.networks, name, partial(getattr(networks, name), WIDTHS))
     monkeypatch.setattr(measure, "sums_over_updates", partial(sums_over_updates, updates=4))

@@ -47,6 +47,8 @@ def _trained(
 
     torch.manual_seed(seed)
     model = experiment.build()
+    if experiment.gpu and torch.cuda.is_available():
+        model.to("cuda")
     name = f"{experiment.name}_{seed}"
     history = fit(
         model,

@@ -1,14 +1,15 @@
 """RESULTS.md: the paper's numbers and ours side by side, with seeds, standard errors and the budget that was spent."""
 
+import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nsm.paper.figures import plot_percentiles, plot_stability
-from nsm.paper.run import results
+from nsm.paper.run import absence_file, results
 from nsm.paper.table import EXPERIMENTS, ONE, TOP, Experiment
 from nsm.plot import save_figure
 
@@ -50,14 +51,14 @@ def _measured(
     return [label, paper, f"{np.mean(errors):.2f}", f"{standard_error(errors, images):.2f}", len(errors), *spent]
 
 
-def _rows(section: str, by_name: dict[str, list[dict[str, Any]]]) -> list[list[Any]]:
+def _rows(section: str, by_name: dict[str, list[dict[str, Any]]], absent: Mapping[str, str]) -> list[list[Any]]:
     rows: list[list[Any]] = []
     for e in EXPERIMENTS:
         if section not in (e.section, e.also):
             continue
         found = by_name.get(e.name, [])
         if not found:
-            why = e.why_not or "not yet"
+            why = absent.get(e.name, "not yet")
             rows.append([e.label, e.paper, f"not run: {why}", "", 0, f"– / {e.paper_epochs}", "", ""])
             continue
         rows.append(_measured(e, found, "error", e.label, e.paper))
@@ -131,6 +132,8 @@ def write_report(folder: Path, out: Path) -> Path:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for r in results(folder):
         by_name.setdefault(r["experiment"], []).append(r)
+    why = absence_file(folder)
+    absent = json.loads(why.read_text()) if why.exists() else {}
     lines = [
         "# The paper's experiments",
         "",
@@ -144,7 +147,7 @@ def write_report(folder: Path, out: Path) -> Path:
         *(_row(c) for c in claims(by_name)),
     ]
     for section in dict.fromkeys(e.section for e in EXPERIMENTS if e.kind in ("error", "perceptron")):
-        lines += ["", f"## {section}", "", *_table(_HEADER, _rows(section, by_name))]
+        lines += ["", f"## {section}", "", *_table(_HEADER, _rows(section, by_name, absent))]
         if section == TOP:
             lines += [
                 "",

@@ -16,18 +16,52 @@ from nsm.paper.table import EXPERIMENTS, Experiment
 from nsm.sweep import worker_pool
 from nsm.train import progress_bar
 
+NO_GPU = "needs a GPU: weeks on two cores"
+NO_DATA = "the data were not at hand"
 
-def by_name(names: Sequence[str] | None) -> list[Experiment]:
-    """Return the experiments of those names, or all that this machine can afford. Raises ValueError for an unknown name."""
+
+def by_name(names: Sequence[str]) -> list[Experiment]:
+    """Return the experiments of those names. Raises ValueError for an unknown name."""
     known = {e.name: e for e in EXPERIMENTS}
-    if names is None:
-        return [e for e in EXPERIMENTS if not e.why_not]
     return [known[choice("experiment", name, known)] for name in dict.fromkeys(names)]
+
+
+def affordable(data_dir: Path | None) -> tuple[list[Experiment], dict[str, str], list[str]]:
+    """Return the experiments that machine and data allow, why not the others by name, and what loaders said of their data.
+
+    Raises what the loader raised where no data are there at all, and ValueError where files are not what they should be.
+    """
+    chosen: list[Experiment] = []
+    absent: dict[str, str] = {}
+    problems: dict[str, OSError | None] = {}
+    for e in EXPERIMENTS:
+        if e.gpu and not torch.cuda.is_available():
+            absent[e.name] = NO_GPU
+            continue
+        if e.data not in problems:
+            try:
+                load_data(e.data, data_dir)
+                problems[e.data] = None
+            except OSError as problem:
+                problems[e.data] = problem
+        if problems[e.data] is None:
+            chosen.append(e)
+        else:
+            absent[e.name] = NO_DATA
+    found = [problem for problem in problems.values() if problem is not None]
+    if not chosen and found:
+        raise found[0]
+    return chosen, absent, [str(problem) for problem in found]
 
 
 def result_file(folder: Path, experiment: Experiment, seed: int) -> Path:
     """Return where the result of one seed stands."""
     return folder / f"{experiment.name}_{seed}.json"
+
+
+def absence_file(folder: Path) -> Path:
+    """Return where it stands why experiments were not run."""
+    return folder / "not_run.json"
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -37,7 +71,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[str, Any]:
-    """Run one seed of an experiment on one thread, and write its result."""
+    """Run one seed of an experiment, on one thread or on the GPU that it needs, and write its result."""
     torch.set_num_threads(1)
     (experiment,) = by_name([name])
     data = load_data(experiment.data, data_dir)
@@ -57,13 +91,23 @@ def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[s
 def run(
     folder: Path, names: Sequence[str] | None = None, *, data_dir: Path | None = None, workers: int = 2
 ) -> list[dict[str, Any]]:
-    """Run what has no result in `folder` yet, `workers` at once, and return all results. Resumes after a kill."""
+    """Run what has no result in `folder` yet, `workers` at once, and return all results. Resumes after a kill.
+
+    names: of experiments; None: all that are affordable, and the reasons why others are not are kept in `folder`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = by_name(names)
     for result in results(folder):
         _check_same(result, folder)
+    left_out: list[str] = []
+    if names is None:
+        chosen, absent, left_out = affordable(data_dir)
+        write_json(absence_file(folder), absent)
+    else:
+        chosen = by_name(names)
     jobs = [(e.name, s) for e in chosen for s in e.seeds if not result_file(folder, e, s).exists()]
     with progress_bar() as bar, worker_pool(workers) as pool:
+        for problem in left_out:
+            bar.console.print(f"left out: {problem}", soft_wrap=True, markup=False)
         task = bar.add_task("experiments", total=len(jobs), note="")
         futures = {pool.submit(run_one, name, seed, folder, data_dir): (name, seed) for name, seed in jobs}
         try:

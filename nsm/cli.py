@@ -16,9 +16,10 @@ from devices._checks import choice
 from nsm import cli_presets
 from nsm import demo as demonstration
 from nsm import plot as pictures
+from nsm.augment import ShiftAndMirror
 from nsm.checkpoint import load, save
 from nsm.cli_networks import build_network
-from nsm.data import LOADERS, load_data
+from nsm.data import LOADERS, image_shape, load_data
 from nsm.hardware import map_to_crossbar
 from nsm.infer import error_rate
 from nsm.layers import NeuralSampling
@@ -106,6 +107,8 @@ def train(
         float | None, typer.Option(help="Inputs coded ±1: chance that one changes sign in training.")
     ] = None,
     averaging: Annotated[float, typer.Option(help="Running mean of the weights over steps, e.g. 0.999.")] = 0.0,
+    shift: Annotated[int, typer.Option(help="Training images are shifted by up to so many pixels.", min=0)] = 0,
+    mirror: Annotated[bool, typer.Option("--mirror/--no-mirror", help="Half of the training images mirrored.")] = False,
     init: Annotated[bool, typer.Option("--init/--no-init", help="NSM: data-dependent initialisation (eq. 8).")] = False,
     half: Annotated[bool, typer.Option("--half/--full", help="Write weights as float16.")] = False,
     checkpoint: Annotated[
@@ -113,11 +116,14 @@ def train(
     ] = None,
     samples: Annotated[int, typer.Option(help="Noisy passes per test image.", min=1)] = 20,
     data_dir: DataDir = None,
+    torch_device: Annotated[str, typer.Option(help="Where to train and test: cpu, or cuda for a GPU.")] = "cpu",
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
     """Train a network and write it to a file."""
     _use_threads(threads)
+    if choice("torch device", torch_device, ("cpu", "cuda")) == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--torch-device cuda: torch finds no GPU here; leave it out to train on the processor")
     own = {"rule": rule, "beta": beta, "site": site, "flip": flip}
     given = {name: value for name, value in own.items() if value is not None}
     torch.manual_seed(seed)
@@ -125,6 +131,7 @@ def train(
     if not out.parent.is_dir():
         raise ValueError(f"cannot write {out}: the folder {out.parent} does not exist; create it first")
     images = load_data(data, data_dir)
+    model.to(torch_device)
     if init:
         if not any(isinstance(layer, NeuralSampling) for layer in model):
             raise ValueError(
@@ -140,13 +147,14 @@ def train(
         schedule=schedule,
         label_smoothing=label_smoothing,
         averaging=averaging,
+        augment=ShiftAndMirror(image_shape(data), shift, mirror) if shift or mirror else None,
         checkpoint=checkpoint,
         rng=seed,
     )
     command = " ".join(["nsm", *sys.argv[1:]])
     save(model, out, dtype=torch.float16 if half else None, note=command)
     with console.status(f"testing on {len(images.y_test)} images, {samples} samples each"):
-        error = error_rate(load(out), images.x_test, images.y_test, samples, rng=seed)
+        error = error_rate(load(out).to(torch_device), images.x_test, images.y_test, samples, rng=seed)
     console.print(f"{out}: test error {error:.2%} on {len(images.y_test)} images, {samples} samples, in software")
 
 

@@ -88,9 +88,9 @@ class _State:
     def load(self, path: Path, recipe: Any) -> tuple[int, list[Any]]:
         tensors, metadata = read_tensors(path)
         note = json.loads(metadata.get("training", "{}"))
-        if note.get("recipe") != json.loads(json.dumps(recipe)):
-            found = note.get("recipe") or {}
-            differ = sorted(k for k in recipe if found.get(k) != json.loads(json.dumps(recipe[k])))
+        wanted, found = json.loads(json.dumps(recipe)), note.get("recipe") or {}
+        if found != wanted:
+            differ = sorted(k for k in wanted.keys() | found.keys() if found.get(k) != wanted.get(k))
             raise ValueError(
                 f"checkpoint {path} is of another training (it differs in {', '.join(differ)}); "
                 "name another file, or delete this one to start anew"
@@ -120,6 +120,7 @@ def fit(
     weight_decay: float = 0.0,
     label_smoothing: float = 0.0,
     averaging: float = 0.0,
+    augment: Callable[[Tensor, np.random.Generator], Tensor] | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     validation_samples: int = 10,
     measure: Callable[[nn.Module], Mapping[str, float]] | None = None,
@@ -133,6 +134,7 @@ def fit(
     or is halved after every quarter ("halving"), or is "constant".
     Order of images and noise of epoch e are drawn from `rng` and e alone, so that a run
     that was killed and resumes from `checkpoint` (written after every epoch) ends bit for bit where it would have.
+    augment: changes each batch (images, generator) before it is seen, as `nsm.augment.ShiftAndMirror` does.
     averaging: the trained weights are a running mean over steps, in which those of k steps before the last weigh
     averagingᵏ (0: the last weights alone); the weights at the start are no part of it.
     Raises ValueError for bad data or settings, or a checkpoint of another training.
@@ -158,6 +160,8 @@ def fit(
     }
     if schedule != "cosine":
         settings["schedule"] = schedule
+    if augment is not None:
+        settings["augment"] = repr(augment)
     recipe = (
         _recipe(model, images, labels, seed=identity, label_smoothing=label_smoothing, **settings)
         if checkpoint
@@ -178,13 +182,15 @@ def fit(
             torch_state = torch.get_rng_state()
             torch.manual_seed(int(child(seed, epoch, 2).generate_state(1)[0]))  # nn.Dropout knows only this stream
             order = torch.from_numpy(stream(seed, epoch, 1).permutation(len(images)))
+            changes = stream(seed, epoch, 4)
             model.train()
             total = 0.0
             for step in range(steps):
                 made = epoch * steps + step
                 optimiser.param_groups[0]["lr"] = lr * rate(made / (epochs * steps))
                 rows = order[step * batch : (step + 1) * batch]
-                inputs, wanted = images[rows].to(device), labels[rows].to(device)
+                inputs = images[rows] if augment is None else augment(images[rows], changes)
+                inputs, wanted = inputs.to(device), labels[rows].to(device)
                 loss = nn.functional.cross_entropy(model(inputs), wanted, label_smoothing=label_smoothing)
                 optimiser.zero_grad()
                 loss.backward()

@@ -1,5 +1,6 @@
 """The command: help with examples, one line and status 2 for what goes wrong, and every chore on real input."""
 
+import json
 import shlex
 import subprocess
 import sys
@@ -168,6 +169,28 @@ def test_train_writes_a_network_and_says_how_good_it_is(run, folder):
 def test_train_builds_the_network_asked_for(options, layer, run, folder):
     assert run(f"train --out a.safetensors --hidden 9 --epochs 1 --samples 1 --threads 1 {options}")[0] == 0
     assert layer in repr(load("a.safetensors"))
+
+
+def test_train_takes_a_schedule_and_changes_images(run, folder):
+    line = "train --out a.safetensors --hidden 9 --epochs 1 --samples 1 --threads 1 --checkpoint run.safetensors"
+    assert run(f"{line} --schedule halving --shift 1 --mirror")[0] == 0
+    recipe = json.loads(read_tensors("run.safetensors")[1]["training"])["recipe"]
+    assert recipe["schedule"] == "halving"
+    assert recipe["augment"] == "ShiftAndMirror(shape=(1, 8, 8), shift=1, mirror=True)"
+    status, _, err = run(line)
+    assert status == 2
+    assert "is of another training (it differs in augment, schedule)" in err
+    status, _, err = run(f"{line} --schedule halved")
+    assert status == 2
+    assert "unknown schedule 'halved'; did you mean 'halving'" in err
+
+
+def test_train_says_where_it_can_run(run, folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name, message in (("cuda", "torch finds no GPU here; leave it out"), ("gpu", "unknown torch device 'gpu'")):
+        status, _, err = run(f"train --out a.safetensors --torch-device {name}")
+        assert status == 2
+        assert message in err
 
 
 def test_train_halves_and_resumes(run, folder):

@@ -10,6 +10,7 @@ from devices.presets import PRESETS as PRESETS
 from devices.presets import Preset as Preset
 from devices.presets import gate as gate
 from devices.presets import preset as preset
+from devices.presets import read_preset as read_preset
 from devices.pulses import PulseResponse as PulseResponse
 from devices.read_noise import BlankOut as BlankOut
 from devices.read_noise import GaussianNoise as GaussianNoise

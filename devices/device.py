@@ -13,6 +13,8 @@ from devices.retention import NoDrift, Retention
 from devices.temperature import NoTemperature, TemperatureLaw
 from devices.write import IdealWrite, WriteModel
 
+_MOST = 1.0  # [S]; whoever gives more means µS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
@@ -21,7 +23,7 @@ class Device:
     write: programming error, drawn once per chip. read_noise: ξ of every read. retention: drift after programming.
     faults: stuck cells, drawn once per chip. temperature_law: conductance over temperature. pulses: response to programming
     pulses, None where not known; `write` does not depend on it. reference: citation. Raises ValueError for g_min < 0,
-    g_min ≥ g_max, fewer than two levels, or a slot that holds the wrong kind of model.
+    g_min ≥ g_max, g_max above 1 S, fewer than two levels, or a slot that holds the wrong kind of model.
     """
 
     g_min: float
@@ -38,6 +40,10 @@ class Device:
     def __post_init__(self) -> None:
         number("Device.g_min", self.g_min, at_least=0, unit="S")
         number("Device.g_max", self.g_max, above=0, unit="S")
+        if self.g_max > _MOST:
+            raise ValueError(
+                f"Device.g_max = {self.g_max:g} S is no memory cell's; conductances are in siemens: write 50 µS as 50e-6"
+            )
         if self.g_min >= self.g_max:
             raise ValueError(f"Device.g_min = {self.g_min:g} S must be below g_max = {self.g_max:g} S")
         if self.levels is not None:

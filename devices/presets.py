@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -48,6 +49,16 @@ def _load(section: str) -> Mapping[str, Preset]:
 
 PRESETS: Mapping[str, Preset] = _load("devices")
 GATES: Mapping[str, Preset] = _load("gates")
+
+
+def read_preset(path: str | Path) -> Preset:
+    """Return the device or gate in a file that `Preset.toml` made and a user changed; what it does not say is "".
+
+    Raises FileNotFoundError, or ValueError for a file that describes neither.
+    """
+    table = read_table(path)
+    model = (gate_from if "gate" in table else device_from)(table, str(path))
+    return Preset(name=Path(path).stem, model=model, **{word: str(table.get(word, "")) for word in WORDS})
 
 
 def _changed(model: Any, changes: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from devices import GATES, PRESETS, Device, NoNoise, Preset
+from devices import GATES, PRESETS, Device, NoNoise, Preset, read_preset
 from devices._checks import choice
 from nsm.checkpoint import shipped
 from nsm.datasheet import save_data_sheet
@@ -19,10 +19,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 console = Console()
-Name = Annotated[str, typer.Argument(help="Name of a device or gate, see `nsm presets`.")]
+Name = Annotated[str, typer.Argument(help="Name of a device or gate, see `nsm presets`; or a file of your own.")]
 
 
 def _known(name: str) -> Preset:
+    if name.endswith(".toml"):
+        return read_preset(name)
     everything = {**PRESETS, **GATES}
     return everything[choice("preset", name, everything)]
 
@@ -71,7 +73,7 @@ def show(
     entry = _known(name)
     for key, value in vars(entry).items():
         console.print(f"{key}: {value}", highlight=False)
-    console.print(f"data sheet: {save_data_sheet(entry, out or Path(f'{name}.png'))}")
+    console.print(f"data sheet: {save_data_sheet(entry, out or Path(f'{entry.name}.png'))}")
 
 
 @app.command(epilog="Example: nsm presets export rram_wan2022 > mine.toml")

@@ -1,6 +1,6 @@
 """Dotted paths into a `Hardware`: how sweep axes and command-line options name one number of a nested description."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -35,6 +35,17 @@ def known_paths(thing: Any, prefix: str = "") -> list[str]:
     return [*paths, prefix + ON_OFF] if isinstance(thing, Device) else paths
 
 
+def check_path(what: str, path: str, thing: Hardware, others: Sequence[str] = ()) -> None:
+    """Raise ValueError unless `path` leads into `thing` or is one of `others`; it names the nearest, or the absent part."""
+    head = str(path).partition(".")[0]
+    if head != path and head in {f.name for f in fields(thing)} and getattr(thing, head) is None:
+        raise ValueError(
+            f"{what} {path!r}: this hardware has {head} = None, and so no such number; give it {head} first "
+            f"(Hardware({head}=...), or its fields in [hardware])"
+        )
+    choice(what, path, [*others, *known_paths(thing)])
+
+
 def replaced(thing: Any, path: str, value: Any) -> Any:
     """Return a copy of the frozen `thing` with the field at `path` set to `value`."""
     head, _, rest = path.partition(".")
@@ -55,5 +66,6 @@ def with_value(hardware: Hardware, path: str, value: Any) -> Hardware:
 
     Raises ValueError for an unknown path, suggesting the nearest one, or a value that the field refuses.
     """
-    changed: Hardware = replaced(hardware, choice("path into Hardware", path, known_paths(hardware)), value)
+    check_path("path into Hardware", path, hardware)
+    changed: Hardware = replaced(hardware, path, value)
     return changed

@@ -21,12 +21,12 @@ from torch import nn
 
 from crossbar import Hardware, parallel
 from crossbar.sampling import check_sampling
-from devices._checks import Floats, array, choice, integer, number
+from devices._checks import Floats, array, integer, number
 from devices._rng import RNG, child, seed_number, seed_sequence
 from nsm.checkpoint import describe
 from nsm.hardware import map_to_crossbar
 from nsm.infer import Labels, check_labels
-from nsm.paths import known_paths, with_value
+from nsm.paths import check_path, with_value
 from nsm.rows import RowFile
 from nsm.train import progress_bar
 
@@ -86,9 +86,8 @@ def grid(
     (age). Every combination is checked here. Raises ValueError for an unknown axis, suggesting the nearest, an empty
     axis, or a value that its field refuses.
     """
-    known = [*CHIP_AXES, *known_paths(hardware)]
     for name, values in axes.items():
-        choice("axis", name, known)
+        check_path("axis", name, hardware, tuple(CHIP_AXES))
         if isinstance(values, str) or not isinstance(values, Iterable) or not list(values):
             raise ValueError(f"axis {name!r} has no values ({values!r}); give a list of at least one")
     models = dict(model) if isinstance(model, Mapping) else {"network": model}

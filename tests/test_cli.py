@@ -310,6 +310,24 @@ def test_exported_presets_are_the_presets(run, folder):
         assert (preset if name in PRESETS else gate)("mine.toml") == {**PRESETS, **GATES}[name].model
 
 
+def test_a_file_of_ones_own_is_shown_as_a_preset_is(run, folder):
+    text = run("presets export rram_wan2022")[1]
+    Path("mine.toml").write_text(text.replace("g_max = 4e-05", "g_max = 3e-05"))
+    assert "g_max = 3e-05" in Path("mine.toml").read_text()
+    status, out, _ = run("presets show mine.toml")
+    assert status == 0
+    assert "data sheet: mine.png" in out
+    assert "g_max=3e-05" in out
+    assert Path("mine.png").stat().st_size > 10_000
+    Path("bare.toml").write_text('gate = {kind = "blank_out", p = 0.3}')
+    status, out, _ = run("presets show bare.toml")
+    assert status == 0
+    assert "BlankOut(p=0.3)" in out
+    status, _, err = run("presets show none.toml")
+    assert status == 2
+    assert "no device file none.toml" in err
+
+
 def test_an_exported_preset_is_changed_and_used(run, folder):
     _, out, _ = run("presets export rram_wu2018")
     assert "levels = 128" in out

@@ -192,6 +192,7 @@ def test_gamma_is_the_exponent_of_the_read_noise():
 BAD = [
     (lambda: cell(g_min=-1e-6), r"Device\.g_min = -1e-06 is not allowed; give a finite number in \[0, inf\) S"),
     (lambda: cell(g_min=float("nan")), r"Device\.g_min = nan is not allowed"),
+    (lambda: cell(g_max=50), r"Device\.g_max = 50 S is no memory cell's; .* write 50 µS as 50e-6"),
     (lambda: cell(g_max=0), r"Device\.g_max = 0 is not allowed; give a finite number in \(0, inf\) S"),
     (lambda: cell(g_max="high"), r"Device\.g_max = 'high' is not a number"),
     (lambda: cell(g_min=1e-5), r"Device\.g_min = 1e-05 S must be below g_max = 1e-05 S"),

@@ -189,7 +189,7 @@ def test_percentiles_has_a_curve_of_200_updates_for_each_network(tiny, data, tmp
 
 def test_standard_error_is_that_of_counting_or_between_seeds_if_larger():
     assert report.standard_error([1.36], 10_000) == pytest.approx(100 * math.sqrt(0.0136 * 0.9864 / 10_000))
-    assert report.standard_error([1.36] * 4, 10_000) == pytest.approx(50 * math.sqrt(0.0136 * 0.9864 / 10_000))
+    assert report.standard_error([1.36] * 4, 10_000) == pytest.approx(100 * math.sqrt(0.0136 * 0.9864 / 10_000))
     assert report.standard_error([1.0, 3.0], 10_000) == pytest.approx(1.0)  # s.d. √2, of two
     assert report.standard_error([0.0], 400) == pytest.approx(100 * math.sqrt(1 / 400 * (1 - 1 / 400) / 400))
 

@@ -246,7 +246,11 @@ def test_an_axis_value_may_be_absent(tmp_path):
     [
         ({"device.level": [2]}, "unknown axis 'device.level'; did you mean 'device.levels'"),
         ({"gian": [2]}, "unknown axis 'gian'; did you mean 'gain'"),
-        ({"adc.bits": [2]}, "unknown axis 'adc.bits'"),
+        (
+            {"adc.bits": [2]},
+            r"axis 'adc.bits': this hardware has adc = None, .* give it adc first \(Hardware\(adc=...\)",
+        ),
+        ({"wires.r_row": [2]}, "axis 'wires.r_row': this hardware has wires = None, and so no such number"),
         ({"gain": []}, r"axis 'gain' has no values \(\[\]\); give a list of at least one"),
         ({"gate_sharing": "pair"}, r"axis 'gate_sharing' has no values \('pair'\)"),
         ({"gain": 0.1}, r"axis 'gain' has no values \(0.1\)"),

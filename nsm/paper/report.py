@@ -25,9 +25,12 @@ _VARIANTS = (
 
 
 def standard_error(errors: Sequence[float], images: int) -> float:
-    """Return the standard error [%] of the mean error [%]: of counting on the test images, or between seeds if larger."""
+    """Return the standard error [%] of the mean error [%]: of counting on the test images, or between seeds if larger.
+
+    Seeds are tested on the same images, so counting gains nothing by their number.
+    """
     p = np.clip(np.mean(errors) / 100, 1 / images, 1)
-    counting = 100 * math.sqrt(p * (1 - p) / images / len(errors))
+    counting = 100 * math.sqrt(p * (1 - p) / images)
     between = float(np.std(errors, ddof=1)) / math.sqrt(len(errors)) if len(errors) > 1 else 0.0
     return max(counting, between)
 

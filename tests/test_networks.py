@@ -1,6 +1,7 @@
 """The ready networks: layer for layer what the paper's tables say, and as good on a chip as in software."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -320,3 +321,16 @@ def test_what_a_rule_has_no_use_for_is_refused():
         conv_net("BD", per_location=True)
     with pytest.raises(ValueError, match=r"flip = 0.1 changes signs of inputs, which this rule takes as they are"):
         conv_net("dCNN", flip=0.1)
+
+
+@pytest.mark.parametrize("pass_is_of_signs", [True, False])
+@pytest.mark.parametrize("rule", RULES)
+def test_no_network_leaves_its_device(rule, pass_is_of_signs, monkeypatch):
+    # "meta" has shapes and no values: a tensor made on the processor would meet one of another device, as on a GPU.
+    monkeypatch.setattr(torch.Tensor, "__bool__", lambda self: pass_is_of_signs)  # "are all of these ±1?" has no answer
+    options = {"site": "neuron", "per_location": True} if RULES[rule].sampled else {}
+    for build, pixels in ((partial(conv_net, rule, **options), 784), (partial(all_conv_net, rule), 3072)):
+        model = build().to("meta")
+        out = model(torch.empty(2, pixels, device="meta"))
+        out.sum().backward()
+        assert {p.grad.device.type for p in model.parameters() if p.grad is not None} == {out.device.type} == {"meta"}

@@ -229,8 +229,9 @@ def test_claims_say_yes_or_no_of_what_was_run_and_nothing_of_the_rest():
     errors = {"bNSM": 0.8, "BN": 1.1, "SN": 2.0, "STE": 2.1, "wBD": 2.7, "BD": 3.1, "dCNN": 0.9}
     order = "order bNSM < BN < {SN, STE} < wBD < BD"
     for changed, expected in (({}, "yes"), ({"STE": 2.8}, "no"), ({"BN": 0.7}, "no"), ({"BD": 2.6}, "no")):
-        found = [result(f"conv_{rule}", error=e) for rule, e in (errors | changed).items()]
-        assert dict(report.claims(grouped(found)))[order].startswith(expected)
+        for prefix, where in (("conv", ""), ("coded", ", with the authors' recipe")):
+            found = [result(f"{prefix}_{rule}", error=e) for rule, e in (errors | changed).items()]
+            assert dict(report.claims(grouped(found)))[order + where].startswith(expected)
     told = dict(
         report.claims(
             {

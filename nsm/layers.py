@@ -159,11 +159,11 @@ class NeuralSampling(Stochastic):
         strength = f"p={self.p}" if self.noise == "bernoulli" else f"sigma={self.sigma}"
         return f"bias={self.bias is not None}, noise={self.noise!r}, {strength}, site={self.site!r}, beta={self.beta_mode!r}"
 
-    def _terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return w·x, ‖w∘x‖ and b, the last two broadcasting against the first."""
+    def _terms(self, x: Tensor, *, of_signs: bool | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return w·x, ‖w∘x‖ and b, the last two broadcasting against the first. of_signs: x is ±1; None: to be found out."""
         self._check(x)
         product = self._sum(x, self.weight)
-        if self._sees_signs(x):  # the norm is that of the weights, whatever x
+        if self._sees_signs(x) if of_signs is None else of_signs:  # the norm is that of the weights, whatever x
             norm = self._beside(self._row_norm())
         else:
             square = self._sum(x * x, self.weight * self.weight)
@@ -183,18 +183,26 @@ class NeuralSampling(Stochastic):
 
     def argument(self, x: Tensor) -> Tensor:
         """Return v of the output's shape with P(z = 1 | x) = ½ (1 + erf v)."""
+        return self._argument_and_norm(x)[0]
+
+    def _argument_and_norm(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return v, and ‖w∘x‖ beside it, 1 where that is 0."""
         if not self._sees_signs(x):
-            return self._argument(*self._terms(x))
+            product, norm, bias = self._terms(x, of_signs=False)
+            return self._argument(product, norm, bias), torch.where(norm == 0, 1, norm)
         self._check(x)  # ‖w∘x‖ = ‖w‖: v is a sum too, of weights of its own
         norm = self._row_norm()
         silent = norm == 0
         size = torch.where(silent, 1, norm)
         bias = torch.zeros_like(norm) if self.bias is None else self.bias
         shift = torch.where(silent, torch.where(bias >= 0, math.inf, -math.inf).to(norm.dtype), bias / self.s / size)
+        beside = self._beside(size)
         if self.beta.ndim == 1 and self.weight.numel() < x.numel():  # the scale goes where there is less to scale
-            return self._sum(x, self.weight * (self.beta / size).view(-1, *(1,) * (self.weight.ndim - 1)), shift)
+            return self._sum(
+                x, self.weight * (self.beta / size).view(-1, *(1,) * (self.weight.ndim - 1)), shift
+            ), beside
         scale = self.beta / size.view(-1, *(1,) * (self.beta.ndim - 1))
-        return torch.addcmul(self._beside(shift), self._beside(scale), self._sum(x, self.weight))
+        return torch.addcmul(self._beside(shift), self._beside(scale), self._sum(x, self.weight)), beside
 
     def _argument(self, product: Tensor, norm: Tensor, bias: Tensor) -> Tensor:
         # A neuron that sees only zeros is not noisy at all: v = ±∞ in value, and without gradient.
@@ -222,11 +230,12 @@ class NeuralSampling(Stochastic):
         return self._sum(self._mask(x) * x, self.weight) + self._beside(self.a) * product + bias
 
     def forward(self, x: Tensor) -> Tensor:
-        v = self.argument(x)
-        with torch.no_grad():
-            # By synapse, u has the sign of u/(√(2 Var ξ) ‖w∘x‖), which is v and a normal of variance ½.
-            by_synapse = self.site == "synapse"
-            u = torch.add(v, self._normal(v), alpha=math.sqrt(0.5)) if by_synapse else self.noisy_sum(x)
+        v, norm = self._argument_and_norm(x)
+        with torch.no_grad():  # u/(√(2 Var ξ) ‖w∘x‖) has the sign of u: its mean is v, and by synapse its variance ½
+            if self.site == "synapse":
+                u = torch.add(v, self._normal(v), alpha=math.sqrt(0.5))
+            else:
+                u = v + self._sum((self._mask(x) - self.mean) * x, self.weight) / (self.s * norm)
         z: Tensor = SignOfNoisySum.apply(v, u)
         return z
 

@@ -127,6 +127,24 @@ def test_the_sign_of_the_noisy_sum_has_the_law_of_the_output(site, options, rng)
         assert_frequency(int(count), READS, p)
 
 
+@sites
+@kinds
+@pytest.mark.parametrize("signed", [True, False])
+@given(silent=st.booleans(), bias=st.booleans(), seed=st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_an_output_is_the_sign_of_its_noisy_sum(kind, signed, site, silent, bias, seed):
+    layer, shape = any_layer(kind, seed, 3, bias=bias, silent=silent)
+    layer.site = site
+    x = drawn_signs(40, *shape)
+    x = x if signed else x * torch.rand_like(x).round(decimals=1)
+    with torch.no_grad():
+        reseed(layer, 7)
+        z = layer(x)
+        reseed(layer, 7)
+        u = layer.noisy_sum(x)
+    assert torch.equal(z, signs(torch.where(u.abs() < 1e-12, z, u)))  # but for sums that are 0 up to rounding
+
+
 def test_noisy_sum_carries_the_gradient_of_weights_noise_and_gain(rng):
     layer = layer_of(rng, n=6, m=3, site="neuron", p=0.4)
     x = inputs("real", rng, (4, 6)).requires_grad_()

@@ -124,6 +124,14 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         epochs=_CONV_EPOCHS,
         samples=1,
     ),
+    Experiment(
+        name="conv_dCNN_narrow",
+        section=TOP,
+        label="dCNN with 150 hidden units, MNIST",
+        build=_conv("dCNN", **_THEIR_WIDTH),
+        epochs=_CONV_EPOCHS,
+        samples=1,
+    ),
     *(
         Experiment(
             name=f"conv_{rule}",

@@ -30,6 +30,10 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
+#: Changes a batch of images (n, pixels) with what the generator draws.
+Augmentation = Callable[[Tensor, np.random.Generator], Tensor]
+
+
 def progress_bar(*, enabled: bool = True) -> Progress:
     """Return the progress bar that everything over a second shows."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -63,10 +67,35 @@ def initialise(model: nn.Sequential, x: ArrayLike, *, rng: RNG = None) -> None:
             z = layer(z)
 
 
-def _recipe(model: nn.Module, x: Tensor, y: Tensor, **settings: Any) -> dict[str, Any]:
-    """Return what a checkpoint must share with the run that resumes it."""
-    data = hashlib.sha256(x.numpy().tobytes() + y.numpy().tobytes()).hexdigest()[:16]
-    return {"architecture": describe(model), "data": data, **settings}
+@dataclass(frozen=True, kw_only=True)
+class _Recipe:
+    """The settings of `fit`, checked."""
+
+    epochs: int
+    lr: float
+    schedule: str
+    batch: int
+    weight_decay: float
+    label_smoothing: float
+    averaging: float
+    augment: Augmentation | None
+
+    def __post_init__(self) -> None:
+        integer("epochs", self.epochs, at_least=1)
+        integer("batch", self.batch, at_least=1)
+        number("lr", self.lr, above=0)
+        choice("schedule", self.schedule, SCHEDULES)
+        number("weight_decay", self.weight_decay, at_least=0)
+        number("label_smoothing", self.label_smoothing, at_least=0, below=1)
+        number("averaging", self.averaging, at_least=0, below=1)
+
+    def note(self, model: nn.Module, x: Tensor, y: Tensor, seed: np.random.SeedSequence) -> dict[str, Any]:
+        """Return what a checkpoint must share with the run that resumes it, as JSON gives it back."""
+        data = hashlib.sha256(x.numpy().tobytes() + y.numpy().tobytes()).hexdigest()[:16]
+        identity = {"architecture": describe(model), "data": data, "seed": seed.generate_state(4).tolist()}
+        augment = None if self.augment is None else repr(self.augment)
+        note: dict[str, Any] = json.loads(json.dumps({**identity, **vars(self), "augment": augment}))
+        return note
 
 
 @dataclass
@@ -77,7 +106,19 @@ class _State:
     average: nn.Module
     optimiser: torch.optim.Adam
 
-    def save(self, path: Path, done: int, recipe: Any, history: Any) -> None:
+    def step(self, inputs: Tensor, labels: Tensor, recipe: _Recipe, made: int, total: int) -> float:
+        """Take the step number `made`, counted from 0, of `total`; return the mean loss before it."""
+        self.optimiser.param_groups[0]["lr"] = recipe.lr * SCHEDULES[recipe.schedule](made / total)
+        loss = nn.functional.cross_entropy(self.model(inputs), labels, label_smoothing=recipe.label_smoothing)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        share = (1 - recipe.averaging) / (1 - recipe.averaging ** (made + 1))  # 1 in the first step
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), share)
+        return float(loss.detach())
+
+    def save(self, path: Path, done: int, recipe: Mapping[str, Any], history: Any) -> None:
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         for index, moments in self.optimiser.state_dict()["state"].items():
@@ -85,12 +126,12 @@ class _State:
         note = {"recipe": recipe, "epochs_done": done, "history": history}
         write_tensors(tensors, path, {"format": FORMAT, "training": json.dumps(note)})
 
-    def load(self, path: Path, recipe: Any) -> tuple[int, list[Any]]:
+    def load(self, path: Path, recipe: Mapping[str, Any]) -> tuple[int, list[Any]]:
         tensors, metadata = read_tensors(path)
         note = json.loads(metadata.get("training", "{}"))
-        wanted, found = json.loads(json.dumps(recipe)), note.get("recipe") or {}
-        if found != wanted:
-            differ = sorted(k for k in wanted.keys() | found.keys() if found.get(k) != wanted.get(k))
+        found = note.get("recipe") or {}
+        if found != recipe:
+            differ = sorted(k for k in recipe.keys() | found.keys() if found.get(k) != recipe.get(k))
             raise ValueError(
                 f"checkpoint {path} is of another training (it differs in {', '.join(differ)}); "
                 "name another file, or delete this one to start anew"
@@ -107,6 +148,34 @@ class _State:
         return note["epochs_done"], note["history"]
 
 
+def _epoch(
+    state: _State,
+    images: Tensor,
+    labels: Tensor,
+    recipe: _Recipe,
+    seed: np.random.SeedSequence,
+    epoch: int,
+    after_step: Callable[[], None],
+) -> float:
+    """Train on all images once and return the mean loss; what is random is drawn from `seed` and `epoch` alone."""
+    reseed(state.model, child(seed, epoch, 0))
+    batches = torch.from_numpy(stream(seed, epoch, 1).permutation(len(images))).split(recipe.batch)
+    changes = stream(seed, epoch, 4)
+    device = next(state.model.parameters()).device
+    state.model.train()
+    total = 0.0
+    with torch.random.fork_rng():
+        torch.manual_seed(int(child(seed, epoch, 2).generate_state(1)[0]))  # nn.Dropout knows only this stream
+        for step, rows in enumerate(batches):
+            inputs = images[rows] if recipe.augment is None else recipe.augment(images[rows], changes)
+            made, whole = epoch * len(batches) + step, recipe.epochs * len(batches)
+            total += len(rows) * state.step(inputs.to(device), labels[rows].to(device), recipe, made, whole)
+            after_step()
+    for mean, last in zip(state.average.buffers(), state.model.buffers(), strict=True):
+        mean.copy_(last)  # statistics of batch normalisation, which are running means already
+    return total / len(images)
+
+
 def fit(
     model: nn.Module,
     x: ArrayLike,
@@ -120,7 +189,7 @@ def fit(
     weight_decay: float = 0.0,
     label_smoothing: float = 0.0,
     averaging: float = 0.0,
-    augment: Callable[[Tensor, np.random.Generator], Tensor] | None = None,
+    augment: Augmentation | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     validation_samples: int = 10,
     measure: Callable[[nn.Module], Mapping[str, float]] | None = None,
@@ -131,89 +200,50 @@ def fit(
 
     x: (n, inputs) finite; y: (n,) class numbers. One row per epoch: epoch, loss, and the error on `validation`
     (images, labels) where given, and what `measure` finds in the network. schedule: the rate falls to 0 along a cosine,
-    or is halved after every quarter ("halving"), or is "constant".
-    Order of images and noise of epoch e are drawn from `rng` and e alone, so that a run
-    that was killed and resumes from `checkpoint` (written after every epoch) ends bit for bit where it would have.
+    or is halved after every quarter ("halving"), or is "constant". Order of images, changes to them and noise of epoch e are
+    drawn from `rng` and e alone, so that a run that was killed and resumes from `checkpoint` (written after every epoch)
+    ends bit for bit where it would have.
     augment: changes each batch (images, generator) before it is seen, as `nsm.augment.ShiftAndMirror` does.
     averaging: the trained weights are a running mean over steps, in which those of k steps before the last weigh
     averagingᵏ (0: the last weights alone); the weights at the start are no part of it.
     Raises ValueError for bad data or settings, or a checkpoint of another training.
     """
-    integer("epochs", epochs, at_least=1)
-    integer("batch", batch, at_least=1)
-    number("lr", lr, above=0)
-    number("weight_decay", weight_decay, at_least=0)
-    number("label_smoothing", label_smoothing, at_least=0, below=1)
-    number("averaging", averaging, at_least=0, below=1)
+    recipe = _Recipe(
+        epochs=epochs,
+        lr=lr,
+        schedule=schedule,
+        batch=batch,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        averaging=averaging,
+        augment=augment,
+    )
     images = torch.as_tensor(array("x", x), dtype=torch.float32)
     labels = torch.as_tensor(check_labels(y, len(images)))
-    device = next(model.parameters()).device
     seed = seed_sequence(rng)
-    identity = [int(k) for k in seed.generate_state(4)]
-    rate = SCHEDULES[choice("schedule", schedule, SCHEDULES)]
-    settings: dict[str, Any] = {
-        "epochs": epochs,
-        "lr": lr,
-        "batch": batch,
-        "weight_decay": weight_decay,
-        "averaging": averaging,
-    }
-    if schedule != "cosine":
-        settings["schedule"] = schedule
-    if augment is not None:
-        settings["augment"] = repr(augment)
-    recipe = (
-        _recipe(model, images, labels, seed=identity, label_smoothing=label_smoothing, **settings)
-        if checkpoint
-        else None
-    )
+    note = recipe.note(model, images, labels, seed) if checkpoint else {}
     optimiser = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
-    steps = math.ceil(len(images) / batch)
-    average = copy.deepcopy(model)
-    state = _State(model, average, optimiser)
+    state = _State(model, copy.deepcopy(model), optimiser)
     done = 0
     history: list[dict[str, float]] = []
     if checkpoint and Path(checkpoint).exists():
-        done, history = state.load(Path(checkpoint), recipe)
+        done, history = state.load(Path(checkpoint), note)
+    steps = math.ceil(len(images) / batch)
     with progress_bar(enabled=progress) as bar:
         task = bar.add_task("training", total=epochs * steps, completed=done * steps, note="")
         for epoch in range(done, epochs):
-            reseed(model, child(seed, epoch, 0))
-            torch_state = torch.get_rng_state()
-            torch.manual_seed(int(child(seed, epoch, 2).generate_state(1)[0]))  # nn.Dropout knows only this stream
-            order = torch.from_numpy(stream(seed, epoch, 1).permutation(len(images)))
-            changes = stream(seed, epoch, 4)
-            model.train()
-            total = 0.0
-            for step in range(steps):
-                made = epoch * steps + step
-                optimiser.param_groups[0]["lr"] = lr * rate(made / (epochs * steps))
-                rows = order[step * batch : (step + 1) * batch]
-                inputs = images[rows] if augment is None else augment(images[rows], changes)
-                inputs, wanted = inputs.to(device), labels[rows].to(device)
-                loss = nn.functional.cross_entropy(model(inputs), wanted, label_smoothing=label_smoothing)
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                share = (1 - averaging) / (1 - averaging ** (made + 1))  # 1 in the first step
-                with torch.no_grad():
-                    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), share)
-                total += float(loss.detach()) * len(rows)
-                bar.update(task, advance=1)
-            torch.set_rng_state(torch_state)
-            for mean, last in zip(average.buffers(), model.buffers(), strict=True):
-                mean.copy_(last)  # statistics of batch normalisation, which are running means already
-            row = {"epoch": epoch + 1, "loss": total / len(images)}
-            if not np.isfinite(row["loss"]):
-                raise FloatingPointError(f"the loss became {row['loss']} in epoch {epoch + 1}; lower lr (it is {lr:g})")
+            loss = _epoch(state, images, labels, recipe, seed, epoch, lambda: bar.advance(task))
+            if not np.isfinite(loss):
+                raise FloatingPointError(f"the loss became {loss} in epoch {epoch + 1}; lower lr (it is {lr:g})")
+            row = {"epoch": epoch + 1, "loss": loss}
             if validation is not None:
-                row["error"] = error_rate(average, *validation, validation_samples, rng=child(seed, epoch, 3))
+                row["error"] = error_rate(state.average, *validation, validation_samples, rng=child(seed, epoch, 3))
             if measure is not None:
                 row |= measure(model)
             history.append(row)
             if checkpoint:
-                state.save(Path(checkpoint), epoch + 1, recipe, history)
+                state.save(Path(checkpoint), epoch + 1, note, history)
             bar.update(task, note=" ".join(f"{k} {v:.4g}" for k, v in row.items()))
-    model.load_state_dict(average.state_dict())
+    model.load_state_dict(state.average.state_dict())
     model.eval()
     return pd.DataFrame(history)

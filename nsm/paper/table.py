@@ -15,7 +15,7 @@ _PLAIN: dict[str, Any] = {"lr": 1e-3, "averaging": 0.999}
 _PERCEPTRON = {**_PLAIN, "label_smoothing": 0.1}
 _AUTHORS: dict[str, Any] = {"lr": 3e-4, "schedule": "halving"}  # theirs: every 50 of 200 epochs; the last weights
 _CIFAR = {**_PLAIN, "augment": ShiftAndMirror((3, 32, 32))}
-_FEW_STEPS = {**_PLAIN, "averaging": 0.9}  # ten steps an epoch: a longer mean would remember the start
+_FEW_STEPS = {**_PLAIN, "averaging": 0.9}  # ten steps an epoch: a mean over 1,000 would reach back to the start
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -163,13 +163,23 @@ class NeuralSampling(Stochastic):
         """Return w·x, ‖w∘x‖ and b, the last two broadcasting against the first. of_signs: x is ±1; None: to be found out."""
         self._check(x)
         product = self._sum(x, self.weight)
-        if self._sees_signs(x) if of_signs is None else of_signs:  # the norm is that of the weights, whatever x
-            norm = self._beside(self._row_norm())
-        else:
-            square = self._sum(x * x, self.weight * self.weight)
-            norm = torch.where(square > 0, square, 1).sqrt() * (square > 0)  # √ has no gradient at 0
+        signed = self._sees_signs(x) if of_signs is None else of_signs
+        norm = self._norm_of_signs(x) if signed else self._norm(x)
         bias = torch.zeros((), dtype=x.dtype, device=x.device) if self.bias is None else self._beside(self.bias)
         return product, norm, bias
+
+    def _norm(self, x: Tensor) -> Tensor:
+        """Return ‖w∘x‖ of every output."""
+        square = self._sum(x * x, self.weight * self.weight)
+        return torch.where(square > 0, square, 1).sqrt() * (square > 0)  # √ has no gradient at 0
+
+    def _norm_of_signs(self, x: Tensor) -> Tensor:
+        """Return ‖w∘x‖ beside the outputs for x = ±1: a constant of x."""
+        return self._beside(self._row_norm())
+
+    def _same_for_all_signs(self) -> bool:
+        """Whether an output's ‖w∘x‖ is ‖w‖ for x = ±1."""
+        return True
 
     def _row_norm(self) -> Tensor:
         norm: Tensor = _RowNorm.apply(self.weight)
@@ -187,8 +197,9 @@ class NeuralSampling(Stochastic):
 
     def _argument_and_norm(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return v, and ‖w∘x‖ beside it, 1 where that is 0."""
-        if not self._sees_signs(x):
-            product, norm, bias = self._terms(x, of_signs=False)
+        of_signs = self._sees_signs(x)
+        if not (of_signs and self._same_for_all_signs()):
+            product, norm, bias = self._terms(x, of_signs=of_signs)
             return self._argument(product, norm, bias), torch.where(norm == 0, 1, norm)
         self._check(x)  # ‖w∘x‖ = ‖w‖: v is a sum too, of weights of its own
         norm = self._row_norm()
@@ -250,7 +261,8 @@ class NSMLinear(NeuralSampling):
     β is the parameter and a = β √(2 Var ξ) − E ξ is derived. `beta="native"` freezes β = E ξ / √(2 Var ξ), i.e. a = 0:
     one read per neuron, no second path. The gradient is that of the firing probability
     P(z = 1) = ½ (1 + erf(v)), v = β w·x/‖w∘x‖ + b/(√(2 Var ξ) ‖w∘x‖) (Detorakis et al. 2019, eqs. 4–7, with the bias
-    and for real-valued x). Raises ValueError for an unknown option, p outside (0, 1), sigma ≤ 0, or a wrong width.
+    and for real-valued x; where all x are ±1, ‖w∘x‖ is a constant of x).
+    Raises ValueError for an unknown option, p outside (0, 1), sigma ≤ 0, or a wrong width.
     """
 
     def __init__(
@@ -341,8 +353,13 @@ class NSMConv2d(NeuralSampling):
         """Return height and width of z for inputs of that size."""
         return out_size((height, width), self.kernel_size, self.stride, self.padding)
 
-    def _sees_signs(self, x: Tensor) -> bool:
-        return self.padding == (0, 0) and super()._sees_signs(x)
+    def _same_for_all_signs(self) -> bool:
+        return self.padding == (0, 0)
+
+    def _norm_of_signs(
+        self, x: Tensor
+    ) -> Tensor:  # at the border, of the inputs that are there: one image does for all
+        return super()._norm_of_signs(x) if self._same_for_all_signs() else self._norm(torch.ones_like(x[:1]))
 
     def _check(self, x: Tensor) -> None:
         if x.ndim != 4 or x.shape[1] != self.in_channels:

@@ -18,7 +18,8 @@ from nsm.layers import reseed, signs
 def general(layer, x):
     """The argument by the path for any inputs: ‖w∘x‖ summed over squares, ±1 or not."""
     with mock.patch.object(type(layer), "_sees_signs", return_value=False):
-        return layer._argument(*layer._terms(x))
+        product, norm, bias = layer._terms(x)
+        return layer._argument(product, norm, bias)
 
 
 def any_layer(kind, seed, outputs, *, bias=True, silent=False):
@@ -28,6 +29,7 @@ def any_layer(kind, seed, outputs, *, bias=True, silent=False):
         "conv": lambda: NSMConv2d(2, outputs, 2, bias=bias, p=0.3),
         "strided": lambda: NSMConv2d(2, outputs, (2, 1), stride=(1, 2), bias=bias, p=0.3),
         "locations": lambda: NSMConv2d(2, outputs, 2, bias=bias, p=0.3, locations=(2, 3)),
+        "padded": lambda: NSMConv2d(2, outputs, 2, bias=bias, p=0.3, padding=1),
     }[kind]().double()
     torch.manual_seed(seed)
     with torch.no_grad():
@@ -42,7 +44,7 @@ def drawn_signs(*shape):
     return signs(torch.randn(shape, dtype=torch.float64))
 
 
-kinds = pytest.mark.parametrize("kind", ["linear", "conv", "strided", "locations"])
+kinds = pytest.mark.parametrize("kind", ["linear", "conv", "strided", "locations", "padded"])
 
 
 @kinds
@@ -67,6 +69,20 @@ def test_signs_take_a_shorter_path_to_the_same_argument_and_gradients(kind, batc
     wanted = torch.autograd.grad((torch.erf(slow) * outside).sum(), leaves)
     for one, other in zip(got, wanted, strict=True):
         assert (one - other).abs().max() <= 1e-12 * (1 + other.abs().max())
+
+
+@kinds
+@pytest.mark.parametrize("batch", [1, 30])
+def test_for_signs_the_norm_is_a_constant_of_the_inputs(kind, batch):
+    # v = β (w·x + c): its gradient by an input is that of the sum alone, with or without padding, few inputs or many.
+    layer, shape = any_layer(kind, 3, 4)
+    x = drawn_signs(batch, *shape).requires_grad_()
+    product, norm, _ = layer._terms(x.detach())
+    outside = torch.randn_like(product)
+    (got,) = torch.autograd.grad((layer.argument(x) * outside).sum(), x)
+    scale = layer._beside(layer.beta) / norm
+    (wanted,) = torch.autograd.grad((layer._sum(x, layer.weight) * scale.detach() * outside).sum(), x)
+    torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["signs", "real"])

@@ -1,7 +1,8 @@
 """The `nsm` command: train, map, sweep, plot, demo, presets."""
 
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -282,10 +283,17 @@ def demo(
     console.print(f"done: open {page}")
 
 
-def main() -> None:
-    """Run the command; an expected problem ends in one clear line and exit status 2."""
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """End an expected problem in one clear line and exit status 2."""
     try:
-        app()
+        yield
     except (ValueError, OSError, FloatingPointError, ImportError) as problem:
         Console(stderr=True).print(f"nsm: {problem}", style="bold red", highlight=False, soft_wrap=True, markup=False)
         raise SystemExit(2) from None
+
+
+def main() -> None:
+    """Run the command."""
+    with clear_errors():
+        app()

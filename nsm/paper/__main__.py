@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nsm.cli import clear_errors
 from nsm.paper.report import write_report
 from nsm.paper.run import run
 
@@ -26,4 +27,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with clear_errors():
+        typer.run(main)

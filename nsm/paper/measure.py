@@ -78,7 +78,7 @@ def _percent(model: nn.Module, data: Data, samples: int, seed: int) -> float:
     return 100 * error_rate(model, data.x_test, data.y_test, samples, rng=child(seed_sequence(seed), 1))
 
 
-def _third(model: nn.Sequential) -> nn.Module:
+def _last_hidden(model: nn.Sequential) -> nn.Module:
     """Return the last hidden layer."""
     return [m for m in model if isinstance(m, (NeuralSampling, SigmoidLinear))][-1]
 
@@ -99,20 +99,20 @@ def error(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[s
 def perceptron(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
     """As `error`, and: weights times 0.1, with and without biases; one sample; noise by input line; drift of weights."""
     torch.manual_seed(seed)
-    start = _weight(_third(experiment.build())).clone()
+    start = _weight(_last_hidden(experiment.build())).clone()
 
     def drift(model: nn.Sequential) -> Mapping[str, float]:
-        weight = _weight(_third(model))
+        weight = _weight(_last_hidden(model))
         return {"variance_gained": float(weight.var() - start.var()), "mean_shift": float(weight.mean() - start.mean())}
 
     model, history = _trained(experiment, seed, data, folder, measure=drift)
-    networks_ = {"error": (model, experiment.samples), "error_one_sample": (model, 1)}
+    variants = {"error": (model, experiment.samples), "error_one_sample": (model, 1)}
     for name, biases in (("error_weights_scaled", False), ("error_all_scaled", True)):
-        networks_[name] = (scaled(model, 0.1, biases=biases), experiment.samples)
-    if isinstance(_third(model), NeuralSampling):
+        variants[name] = (scaled(model, 0.1, biases=biases), experiment.samples)
+    if isinstance(_last_hidden(model), NeuralSampling):
         lines = at_neurons(model)
-        networks_ |= {"error_by_line": (lines, experiment.samples), "error_by_line_one_sample": (lines, 1)}
-    found: dict[str, Any] = {name: _percent(net, data, samples, seed) for name, (net, samples) in networks_.items()}
+        variants |= {"error_by_line": (lines, experiment.samples), "error_by_line_one_sample": (lines, 1)}
+    found: dict[str, Any] = {name: _percent(net, data, samples, seed) for name, (net, samples) in variants.items()}
     return found | {name: history[name].tolist() for name in ("loss", "seconds", "variance_gained", "mean_shift")}
 
 
@@ -140,7 +140,7 @@ def sums_over_updates(
         with torch.no_grad():
             curve.append([float(q) for q in np.percentile(_sums(module, inputs[0]).numpy(), PERCENTILES)])
 
-    handle = _third(model).register_forward_pre_hook(watch)
+    handle = _last_hidden(model).register_forward_pre_hook(watch)
     order = stream(seed, 1).permutation(len(images))
     for step in range(updates + 1):
         rows = order[np.arange(step * _BATCH, (step + 1) * _BATCH) % len(order)]
@@ -171,15 +171,12 @@ def percentiles(experiment: Experiment, seed: int, data: Data, folder: Path) -> 
 
 
 def _gradients(model: nn.Sequential, x: Tensor, y: Tensor, seed: int) -> list[Tensor]:
-    """Return the gradient of every hidden weight matrix, mean over the first and over the last half of the draws."""
-    halves = []
-    for half in range(2):
-        model.zero_grad()
-        for draw in range(DRAWS // 2):
-            reseed(model, child(seed_sequence(seed), half, draw))
-            (nn.functional.cross_entropy(model(x), y) / (DRAWS // 2)).backward()
-        halves.append([layer.weight.grad.clone() for layer in model if isinstance(layer, NSMLinear)])  # type: ignore[union-attr]
-    return [torch.stack(pair) for pair in zip(*halves, strict=True)]
+    """Return the gradient of every hidden weight matrix, mean over the draws of the noise."""
+    model.zero_grad()
+    for draw in range(DRAWS):
+        reseed(model, child(seed_sequence(seed), draw))
+        (nn.functional.cross_entropy(model(x), y) / DRAWS).backward()
+    return [layer.weight.grad.clone() for layer in model if isinstance(layer, NSMLinear)]  # type: ignore[union-attr]
 
 
 def angle(a: Tensor, b: Tensor) -> float:
@@ -191,24 +188,29 @@ def angle(a: Tensor, b: Tensor) -> float:
 def angles(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
     """Angles [degrees] of the NSM's mean gradient to other estimators', per layer, on one batch of 100.
 
-    Each is a mean over 30 draws of the noise. floor: between the halves of the NSM's own draws, 15 and 15, which no
-    estimator can be expected to beat by much. At the start, and after training.
+    Each is a mean over 30 draws of the noise. floor: to another such mean of the NSM itself, so what is left to noise
+    alone; only an estimator with less noise of its own can come nearer. At the start, and after training.
     """
     torch.manual_seed(seed)
     start = experiment.build()
     after, _ = _trained(experiment, seed, data, folder)
     x, y = torch.as_tensor(data.x_train[:_BATCH]), torch.as_tensor(data.y_train[:_BATCH])
-    found = {}
+    found: dict[str, dict[str, list[float]]] = {}
     for moment, model in (("start", start), ("trained", after)):
         own = _gradients(model, x, y, seed)
-        found[moment] = {"floor": [angle(g[0], g[1]) for g in own]}
-        for name, kind in (("BinConcrete", BinConcreteLinear), ("STE", StraightThroughLinear)):
+        estimators: dict[str, type[NSMLinear]] = {
+            "floor": NSMLinear,
+            "BinConcrete": BinConcreteLinear,
+            "STE": StraightThroughLinear,
+        }
+        found[moment] = {}
+        for number, (name, kind) in enumerate(estimators.items(), start=1):
             other = copy.deepcopy(model)
             for layer in other:
                 if isinstance(layer, NSMLinear):
                     layer.__class__ = kind
-            theirs = _gradients(other, x, y, seed + 1)
-            found[moment][name] = [angle(a.mean(0), b.mean(0)) for a, b in zip(own, theirs, strict=True)]
+            theirs = _gradients(other, x, y, seed + 1000 * number)
+            found[moment][name] = [angle(a, b) for a, b in zip(own, theirs, strict=True)]
     return found
 
 

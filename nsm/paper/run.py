@@ -1,5 +1,6 @@
 """Run the table: every experiment that data and machine allow, one file per result, taken up where it was left."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import as_completed
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from devices._checks import choice
+from nsm.checkpoint import describe
 from nsm.data import load_data
 from nsm.files import whole
 from nsm.paper.measure import KINDS
@@ -79,6 +81,7 @@ def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[s
     result = {
         "experiment": name,
         "seed": seed,
+        "identity": identity(experiment),
         "epochs": experiment.epochs,
         "samples": experiment.samples,
         "images": [len(data.y_train), len(data.y_test)],
@@ -120,17 +123,34 @@ def run(
     return results(folder)
 
 
+def identity(experiment: Experiment) -> str:
+    """Return a short hash of what a result shares with its row of the table: kind, data, recipe and network."""
+    recipe = sorted((name, repr(value)) for name, value in experiment.recipe.items())
+    parts = (experiment.kind, experiment.data, recipe, describe(experiment.build()))
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
 def _check_same(result: dict[str, Any], folder: Path) -> None:
     (experiment,) = by_name([result["experiment"]])
-    for name in ("epochs", "samples"):
-        if result[name] != getattr(experiment, name):
-            raise ValueError(
-                f"{result_file(folder, experiment, result['seed'])} is of {result[name]} {name}, where the table says "
-                f"{getattr(experiment, name)}; name another folder, or delete it and the .training beside it"
-            )
+    wanted = {"epochs": experiment.epochs, "samples": experiment.samples, "identity": identity(experiment)}
+    for name, value in wanted.items():
+        if result.get(name) != value:
+            what = f"{result.get(name)} {name}, where the table says {value}"
+            if name == "identity":
+                what = "another recipe, network, kind or data than the table's"
+            file = result_file(folder, experiment, result["seed"])
+            raise ValueError(f"{file} is of {what}; name another folder, or delete it and the .training beside it")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        result: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as problem:
+        raise ValueError(f"{path} is truncated or no result ({problem}); delete it to run it again") from None
+    return result
 
 
 def results(folder: Path) -> list[dict[str, Any]]:
-    """Return the results that stand in `folder`, in the table's order."""
+    """Return the results that stand in `folder`, in the table's order. Raises ValueError for a file that is none."""
     files = [result_file(folder, e, s) for e in EXPERIMENTS for s in e.seeds]
-    return [json.loads(f.read_text()) for f in files if f.exists()]
+    return [_read(f) for f in files if f.exists()]

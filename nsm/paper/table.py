@@ -23,7 +23,7 @@ class Experiment:
     """One row of the report. kind: what is measured, a name in `nsm.paper.measure.KINDS`.
 
     paper: the published error [%], None where there is none. samples: noisy passes per test image. gpu: weeks on a
-    processor, so only run where there is a GPU, and on it. also: another section that shows it.
+    processor, so run on a GPU where there is one, and else only by name. also: another section that shows it.
     """
 
     name: str

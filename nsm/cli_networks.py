@@ -46,7 +46,7 @@ def build_network(network: str, data: str, hidden: str | None, options: dict[str
         return build((pixels, *_widths(hidden or "300,300,300"), classes), **options)
     options = dict(options)
     rule = choice("rule", options.pop("rule", "bNSM"), RULES)
-    sampled = ("beta", "site") if RULES[rule].sampled else ()
+    sampled = tuple(name for name in ("beta", "site") if name in RULES[rule].options)
     own = ("hidden", "flip") if network == "conv" else ()
     given = {**options, **({} if hidden is None else {"hidden": hidden})}
     _refuse(network, given, (*own, *sampled))

@@ -62,13 +62,14 @@ def bd_mlp(widths: Sequence[int] = MLP, *, flip: float = 0.0) -> nn.Sequential:
 class Rule:
     """How the hidden layers of a network are made: two layers, and what follows each of them.
 
-    binary: inputs are coded ±1. sampled: layers take the options of `NSMConv2d`.
+    binary: inputs are coded ±1. options: those of `NSMConv2d` that mean something under the rule.
     """
 
     linear: Callable[..., nn.Module]
     conv: Callable[..., nn.Module]
     activation: Callable[[], nn.Module] | None = None
     binary: bool = True
+    options: tuple[str, ...] = ()
 
     @property
     def sampled(self) -> bool:
@@ -78,11 +79,21 @@ class Rule:
 
 #: Training rules by the paper's names; bNSM and gNSM are the NSM under blank-out and under Gaussian noise.
 RULES = {
-    "bNSM": Rule(NSMLinear, NSMConv2d),
-    "gNSM": Rule(partial(NSMLinear, noise="gaussian"), partial(NSMConv2d, noise="gaussian")),
-    "STE": Rule(rules.StraightThroughLinear, rules.StraightThroughConv2d),
-    "BinConcrete": Rule(rules.BinConcreteLinear, rules.BinConcreteConv2d),
-    "BN": Rule(rules.NoiselessLinear, rules.NoiselessConv2d),
+    "bNSM": Rule(NSMLinear, NSMConv2d, options=("p", "site", "beta", "bias")),
+    "gNSM": Rule(
+        partial(NSMLinear, noise="gaussian"),
+        partial(NSMConv2d, noise="gaussian"),
+        options=("sigma", "site", "beta", "bias"),
+    ),
+    "STE": Rule(
+        rules.StraightThroughLinear,
+        rules.StraightThroughConv2d,
+        options=("noise", "p", "sigma", "site", "beta", "bias"),
+    ),
+    "BinConcrete": Rule(
+        rules.BinConcreteLinear, rules.BinConcreteConv2d, options=("noise", "p", "sigma", "beta", "bias")
+    ),
+    "BN": Rule(rules.NoiselessLinear, rules.NoiselessConv2d, options=("noise", "p", "sigma", "beta", "bias")),
     "BD": Rule(nn.Linear, nn.Conv2d, rules.Sign),
     "wBD": Rule(rules.RowNormLinear, rules.RowNormConv2d, rules.Sign),
     "SN": Rule(rules.RowNormLinear, rules.RowNormConv2d, rules.NoisyReLU, binary=False),
@@ -99,6 +110,10 @@ class _Stack:
             raise ValueError(f"options {sorted(options)} are of sampling layers, and {rule} has none; leave them out")
         if per_location and not self.rule.sampled:
             raise ValueError(f"per_location gives every neuron a β of its own, and {rule} has none; leave it out")
+        for name in options:
+            if name not in self.rule.options:
+                known = ", ".join(self.rule.options)
+                raise ValueError(f"option {name!r} changes nothing under {rule}, or is no option; it takes {known}")
         self.options, self.per_location = options, per_location
         if len(shape) != 3:
             raise ValueError(f"shape = {shape!r} is not allowed; give (channels, height, width)")

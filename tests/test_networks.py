@@ -12,6 +12,7 @@ from crossbar import Hardware
 from devices import BlankOut, Device, StateDependentError
 from nsm import error_rate, fit, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
 from nsm.data import load_digits
+from nsm.layers import reseed
 from nsm.networks import RULES, all_conv_net, bd_mlp, conv_net, gesture_net
 
 KINDS = {
@@ -299,6 +300,42 @@ def test_bad_rules_and_options_are_refused(build):
 
 
 @pytest.mark.parametrize(
+    ("rule", "name", "value"),
+    [
+        ("BN", "site", "neuron"),
+        ("BinConcrete", "site", "neuron"),
+        ("gNSM", "p", 0.1),
+        ("gNSM", "noise", "bernoulli"),
+        ("bNSM", "sigma", 3.0),
+        ("bNSM", "stride", 2),
+    ],
+)
+@pytest.mark.parametrize("build", [conv_net, all_conv_net, gesture_net])
+def test_options_that_would_change_nothing_are_refused(build, rule, name, value):
+    with pytest.raises(ValueError, match=f"option '{name}' changes nothing under {rule}, or is no option; it takes"):
+        build(rule, **{name: value})
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES if RULES[r].sampled])
+def test_every_option_changes_what_a_network_does(rule):
+    x = torch.linspace(0, 1, 6 * 256).view(6, 256)
+    other = {"p": 0.9, "sigma": 3.0, "site": "neuron", "beta": "native", "bias": False, "noise": "gaussian"}
+
+    def run(**options):
+        torch.manual_seed(0)
+        model = conv_net(rule, (1, 16, 16), 3, hidden=9, **options)
+        reseed(model, 0)
+        out = model(x)
+        out.square().sum().backward()
+        return out, next(m for m in model if hasattr(m, "noise")).weight.grad
+
+    for name in RULES[rule].options:
+        base = {"noise": "gaussian"} if name == "sigma" and "noise" in RULES[rule].options else {}
+        before, after = run(**base), run(**base, **{name: other[name]})
+        assert not all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), name
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"shape": (1, 11, 28)}, "inputs are too small: nothing is left for a 5 × 5 convolution"),
@@ -328,7 +365,8 @@ def test_what_a_rule_has_no_use_for_is_refused():
 def test_no_network_leaves_its_device(rule, pass_is_of_signs, monkeypatch):
     # "meta" has shapes and no values: a tensor made on the processor would meet one of another device, as on a GPU.
     monkeypatch.setattr(torch.Tensor, "__bool__", lambda self: pass_is_of_signs)  # "are all of these ±1?" has no answer
-    options = {"site": "neuron", "per_location": True} if RULES[rule].sampled else {}
+    options = {"per_location": True} if RULES[rule].sampled else {}
+    options |= {"site": "neuron"} if "site" in RULES[rule].options else {}
     for build, pixels in ((partial(conv_net, rule, **options), 784), (partial(all_conv_net, rule), 3072)):
         model = build().to("meta")
         out = model(torch.empty(2, pixels, device="meta"))

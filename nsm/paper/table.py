@@ -155,7 +155,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             ("bNSM", 0.775, 100, _THEIR_LAYERS, 40),
             ("dCNN", 0.880, 1, _THEIR_WIDTH, _CONV_EPOCHS),
             ("dCNN", 0.880, 1, _THEIR_WIDTH, 40),
-            ("BN", 1.10, 1, _THEIR_LAYERS, _CONV_EPOCHS),
+            ("BN", 1.10, 1, {"per_location": True}, _CONV_EPOCHS),  # its one noise is in the gradient
             ("SN", 2.05, 1, _THEIR_WIDTH, _CONV_EPOCHS),
             ("STE", 2.13, 20, _THEIR_LAYERS, _CONV_EPOCHS),
             ("wBD", 2.72, 1, _THEIR_WIDTH, _CONV_EPOCHS),

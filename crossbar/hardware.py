@@ -59,7 +59,12 @@ class Hardware:
         kinds = {"device": Device, "gate": ReadNoise, "mapping": Mapping, "comparator": Comparator}
         for name, kind in kinds.items():
             if not isinstance(getattr(self, name), kind):
-                raise ValueError(f"Hardware.{name} = {getattr(self, name)!r} is not a {kind.__name__}")
+                by_name = {
+                    "device": "; devices.preset(name) gives a published one",
+                    "gate": "; devices.gate(name) gives one",
+                }
+                advice = by_name.get(name, "")
+                raise ValueError(f"Hardware.{name} = {getattr(self, name)!r} is not a {kind.__name__}{advice}")
         if self.adc is not None and not isinstance(self.adc, Adc):
             raise ValueError(f"Hardware.adc = {self.adc!r} is not an Adc or None")
         if self.wires is not None and not isinstance(self.wires, Wires):

@@ -13,7 +13,7 @@ from devices.retention import NoDrift, Retention
 from devices.temperature import NoTemperature, TemperatureLaw
 from devices.write import IdealWrite, WriteModel
 
-_MOST = 1.0  # [S]; whoever gives more means µS
+_MOST = 0.1  # [S]; whoever gives more means µS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Device:
     write: programming error, drawn once per chip. read_noise: ξ of every read. retention: drift after programming.
     faults: stuck cells, drawn once per chip. temperature_law: conductance over temperature. pulses: response to programming
     pulses, None where not known; `write` does not depend on it. reference: citation. Raises ValueError for g_min < 0,
-    g_min ≥ g_max, g_max above 1 S, fewer than two levels, or a slot that holds the wrong kind of model.
+    g_min ≥ g_max, g_max above 0.1 S, fewer than two levels, or a slot that holds the wrong kind of model.
     """
 
     g_min: float

@@ -1,6 +1,7 @@
 """Write models: what a cell's conductance becomes when it is programmed to a target. Drawn once per chip, static."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,11 @@ class StateDependentError(NormalError):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.coefficients, Iterable):
+            raise ValueError(
+                f"StateDependentError.coefficients = {self.coefficients!r} is no list of them; give (c_0, c_1, ...) [S]: "
+                "(0.0, 0.05) is 5 % of each conductance, (5e-7,) is 0.5 µS at any"
+            )
         object.__setattr__(self, "coefficients", tuple(self.coefficients))
         if not self.coefficients:
             raise ValueError("StateDependentError.coefficients is empty; give at least the constant term [S]")

@@ -1,5 +1,6 @@
 """The `nsm` command: train, map, sweep, plot, demo, presets."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -129,8 +130,10 @@ def train(
     given = {name: value for name, value in own.items() if value is not None}
     torch.manual_seed(seed)
     model = build_network(network, data, hidden, given)  # what is wrong with the options is said first
-    if not out.parent.is_dir():
-        raise ValueError(f"cannot write {out}: the folder {out.parent} does not exist; create it first")
+    for file in (out, *([] if checkpoint is None else [checkpoint])):
+        if file.is_dir() or not os.access(file.parent, os.W_OK):
+            what = "it is a folder" if file.is_dir() else f"the folder {file.parent} does not exist, or is not writable"
+            raise ValueError(f"cannot write {file}: {what}; name another file, or create the folder first")
     images = load_data(data, data_dir)
     model.to(torch_device)
     if init:

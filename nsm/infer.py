@@ -1,5 +1,8 @@
 """Monte-Carlo inference in software: mean softmax over samples, then the most probable class."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -15,13 +18,17 @@ BLOCK = 1000  # images per pass: bounds memory
 SMALL_BLOCK = 100  # of convolutional networks, whose states would leave the cache
 
 
-def check_labels(y: ArrayLike, n: int) -> Labels:
-    """Return y as int64 of shape (n,), or raise ValueError."""
+def check_labels(y: ArrayLike, n: int, classes: int | None = None) -> Labels:
+    """Return y as int64 of shape (n,), each in 0, …, classes − 1 where that is known, or raise ValueError."""
     labels = np.asarray(y)
     if labels.shape != (n,):
         raise ValueError(f"labels have shape {labels.shape}; {n} images need ({n},)")
     if labels.dtype.kind not in "iu":
         raise ValueError(f"labels have dtype {labels.dtype}; give class numbers as integers")
+    if classes is not None and n and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(
+            f"labels go from {labels.min()} to {labels.max()}; the network has {classes} classes, 0 to {classes - 1}"
+        )
     return labels.astype(np.int64)
 
 
@@ -41,6 +48,18 @@ def passes(model: nn.Module, images: torch.Tensor, samples: int) -> Floats:
     return torch.cat(blocks, dim=1).double().numpy()
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put the model into `eval()`, and every layer of it back into the mode it was in, whatever happens."""
+    modes = {m: m.training for m in model.modules()}
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
 def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
     """Return logits (samples, batch, classes) of independent noisy passes of `model` in software.
 
@@ -49,11 +68,8 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
     integer("samples", samples, at_least=1)
     images = torch.as_tensor(array("x", x), dtype=next(model.parameters()).dtype)
     reseed(model, rng)
-    training = model.training
-    model.eval()
-    logits = passes(model, images, samples)
-    model.train(training)
-    return logits
+    with evaluating(model):
+        return passes(model, images, samples)
 
 
 def predict_proba(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
@@ -64,4 +80,6 @@ def predict_proba(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = No
 def error_rate(model: nn.Module, x: ArrayLike, y: ArrayLike, samples: int, *, rng: RNG = None) -> float:
     """Return the fraction of images whose most probable class is wrong, in software."""
     p = predict_proba(model, x, samples, rng=rng)
-    return float((p.argmax(axis=1) != check_labels(y, len(p))).mean())
+    if not len(p):
+        raise ValueError("there are no images to err on; give at least one")
+    return float((p.argmax(axis=1) != check_labels(y, *p.shape)).mean())

@@ -100,9 +100,10 @@ def grid(
             for name, value in chosen.items():
                 if name not in CHIP_AXES:
                     changed = with_value(changed, name, value)
-            after = {name: number(name, chosen.get(name, default), at_least=0) for name, default in CHIP_AXES.items()}
-            number("gain", after["gain"], above=0)
-            number("reprogrammed_scale", after["reprogrammed_scale"], above=0)
+            after = {name: chosen.get(name, default) for name, default in CHIP_AXES.items()}
+            for name in ("gain", "reprogrammed_scale"):
+                number(name, after[name], above=0)
+            number("seconds", after["seconds"], at_least=0, unit="s")
             labels = {name: _label(value) for name, value in chosen.items()}
             tasks.append(Task(network=network, model=net, hardware=changed, base=hardware, parameters=labels, **after))
     return tasks

@@ -49,6 +49,10 @@ def initialise(model: nn.Sequential, x: ArrayLike, *, rng: RNG = None) -> None:
     channel's mean at 0. Layers are set in order, each on the noisy states of those before. A layer with `beta="native"`
     keeps its β; one without bias keeps its mean.
     """
+    if not any(isinstance(layer, NeuralSampling) for layer in model):
+        raise ValueError("initialise sets β and b of neural sampling layers, and the network has none of its own")
+    if len(np.asarray(x)) < 2:
+        raise ValueError(f"initialise takes means over images, and x has {len(np.asarray(x))}; give at least two")
     reseed(model, rng)
     some = next(model.parameters())
     z = torch.as_tensor(array("x", x, ndim=2), dtype=some.dtype, device=some.device)
@@ -219,7 +223,10 @@ def fit(
         augment=augment,
     )
     images = torch.as_tensor(array("x", x), dtype=torch.float32)
-    labels = torch.as_tensor(check_labels(y, len(images)))
+    last = [m for m in model.modules() if isinstance(m, nn.Linear)][-1:]
+    labels = torch.as_tensor(check_labels(y, len(images), last[0].out_features if last else None))
+    if not len(images):
+        raise ValueError("there are no images to train on; give at least one")
     seed = seed_sequence(rng)
     note = recipe.note(model, images, labels, seed) if checkpoint else {}
     optimiser = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)

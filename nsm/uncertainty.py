@@ -18,7 +18,7 @@ from torch import nn
 
 from devices._checks import array, integer, number
 from devices._rng import RNG, child, generator, seed_number, seed_sequence
-from nsm.infer import Floats, Labels, check_labels, passes, softmax
+from nsm.infer import Floats, Labels, check_labels, evaluating, passes, softmax
 from nsm.layers import reseed
 
 BINS = 15  # as in Guo et al. 2017
@@ -78,11 +78,7 @@ def brier_score(p: ArrayLike, y: ArrayLike) -> float:
 
 def _labelled(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Labels]:
     values = _probabilities("p", p, 2)
-    labels = check_labels(y, len(values))
-    if labels.min() < 0 or labels.max() >= values.shape[1]:
-        raise ValueError(
-            f"labels run from {labels.min()} to {labels.max()}; p has {values.shape[1]} classes, counted from 0"
-        )
+    labels = check_labels(y, *values.shape)
     return values, labels
 
 
@@ -193,17 +189,11 @@ def mc_dropout(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None)
         )
     seed = seed_sequence(rng)
     reseed(model, child(seed, 0))
-    modes = {m: m.training for m in model.modules()}
-    try:
-        model.eval()
+    with evaluating(model), torch.random.fork_rng():
         for layer in dropouts:
             layer.train()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed_number(child(seed, 1)))  # nn.Dropout knows only torch's own stream
-            return passes(model, images, samples)
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+        torch.manual_seed(seed_number(child(seed, 1)))  # nn.Dropout knows only torch's own stream
+        return passes(model, images, samples)
 
 
 def over_rotation(

@@ -185,6 +185,22 @@ def test_train_takes_a_schedule_and_changes_images(run, folder):
     assert "unknown schedule 'halved'; did you mean 'halving'" in err
 
 
+@pytest.mark.parametrize(
+    ("option", "file", "why"),
+    [
+        ("--out", "here", "it is a folder"),
+        ("--out", "nowhere/a.safetensors", "the folder nowhere does not exist, or is not writable"),
+        ("--out a.safetensors --checkpoint", "nowhere/c", "the folder nowhere does not exist"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told_before_any_training(option, file, why, run, folder, monkeypatch):
+    monkeypatch.setattr("nsm.cli.fit", lambda *_, **__: pytest.fail("it trains"))
+    Path("here").mkdir()
+    status, _, err = run(f"train --epochs 1 {option} {file}")
+    assert status == 2
+    assert f"cannot write {file}: {why}" in err
+
+
 def test_train_says_where_it_can_run(run, folder, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for name, message in (("cuda", "torch finds no GPU here; leave it out"), ("gpu", "unknown torch device 'gpu'")):

@@ -115,7 +115,7 @@ BAD = [
     (lambda: Adc(bits=0), r"Adc\.bits = 0 is not allowed; give a whole number of at least 1"),
     (lambda: Adc(bits=8.0), r"Adc\.bits = 8\.0 is not allowed"),
     (lambda: Adc(full_scale=0), r"Adc\.full_scale = 0 is not allowed; give a finite number in \(0, inf\) A"),
-    (lambda: hardware(device=1), r"Hardware\.device = 1 is not a Device"),
+    (lambda: hardware(device=1), r"Hardware\.device = 1 is not a Device; devices.preset\(name\) gives a published one"),
     (lambda: hardware(gate=0.5), r"Hardware\.gate = 0\.5 is not a ReadNoise"),
     (lambda: hardware(mapping="pair"), r"Hardware\.mapping = 'pair' is not a Mapping"),
     (lambda: hardware(mapping=DifferentialPair), r"Hardware\.mapping = <class .*> is not a Mapping"),

@@ -257,6 +257,7 @@ def test_an_axis_value_may_be_absent(tmp_path):
         ({"device.levels": [4, 1]}, "Device.levels = 1 is not allowed"),
         ({"gate.p": [0.5, 1.5]}, "BlankOut.p = 1.5 is not allowed"),
         ({"gate_sharing": ["pair", "pear"]}, "unknown gate_sharing 'pear'"),
+        ({"gain": [-1.0]}, r"gain = -1.0 is not allowed; give a finite number in \(0, inf\)"),
         ({"gain": [0.1, 0.0]}, r"gain = 0.0 is not allowed; give a finite number in \(0, inf\)"),
         ({"reprogrammed_scale": [0.0]}, "reprogrammed_scale = 0.0 is not allowed"),
         ({"seconds": [-1]}, "seconds = -1 is not allowed"),

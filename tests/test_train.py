@@ -229,6 +229,42 @@ def test_bad_settings_are_refused(options, message, digits):
         trained(fresh(), digits, **options)
 
 
+@pytest.mark.parametrize(
+    ("lowest", "message"), [(-100, "from -100 to"), (3, r"from \d+ to 12; the network has 10 classes")]
+)
+def test_labels_that_the_network_has_not_are_refused(lowest, message, digits):
+    y = digits.y_train[:300] + lowest
+    with pytest.raises(ValueError, match=f"labels go {message}"):
+        fit(fresh(), digits.x_train[:300], y, epochs=1, rng=0, progress=False)
+    with pytest.raises(ValueError, match=f"labels go {message}"):
+        nsm.error_rate(fresh(), digits.x_train[:300], y, 1, rng=0)
+
+
+def test_no_images_are_refused(digits):
+    x, y = digits.x_train[:0], digits.y_train[:0]
+    with pytest.raises(ValueError, match="there are no images to train on; give at least one"):
+        fit(fresh(), x, y, epochs=1, rng=0, progress=False)
+    with pytest.raises(ValueError, match="there are no images to err on; give at least one"):
+        nsm.error_rate(fresh(), x, y, 1, rng=0)
+
+
+def test_layers_are_left_in_the_mode_they_were_in(digits):
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(64), torch.nn.Linear(64, 10)).train()
+    model[0].eval()  # frozen
+    nsm.error_rate(model, digits.x_test, digits.y_test, 1, rng=0)
+    assert (model.training, model[0].training, model[1].training) == (True, False, True)
+    with pytest.raises(RuntimeError):
+        nsm.error_rate(model, digits.x_test[:, :60], digits.y_test, 1, rng=0)
+    assert (model.training, model[0].training, model[1].training) == (True, False, True)
+
+
+def test_initialise_needs_layers_and_images(digits):
+    with pytest.raises(ValueError, match="the network has none of its own"):
+        nsm.train.initialise(fresh("relu"), digits.x_train[:50], rng=0)
+    with pytest.raises(ValueError, match="x has 1; give at least two"):
+        nsm.train.initialise(fresh(), digits.x_train[:1], rng=0)
+
+
 def test_bad_data_are_refused(digits):
     x, y = digits.x_train[:5].copy(), digits.y_train[:5]
     for labels, message in (

@@ -202,9 +202,9 @@ def test_what_is_no_probability_is_refused():
 )
 def test_labels_must_be_classes_of_the_network(f):
     p = np.full((2, 3), 1 / 3)
-    with pytest.raises(ValueError, match=r"labels run from 0 to 3; p has 3 classes, counted from 0"):
+    with pytest.raises(ValueError, match=r"labels go from 0 to 3; the network has 3 classes, 0 to 2"):
         f(p, [0, 3])
-    with pytest.raises(ValueError, match=r"labels run from -1 to 0"):
+    with pytest.raises(ValueError, match=r"labels go from -1 to 0"):
         f(p, [0, -1])
     with pytest.raises(ValueError, match=r"labels have shape \(1,\); 2 images need \(2,\)"):
         f(p, [0])

@@ -110,6 +110,7 @@ def test_a_bad_saturating_error_is_refused(changes, message):
 
 
 BAD = [
+    ({"coefficients": 0.05}, r"coefficients = 0.05 is no list of them; give .* 5 % of each conductance"),
     ({"coefficients": ()}, r"StateDependentError\.coefficients is empty; give at least the constant term \[S\]"),
     ({"coefficients": (1e-7, float("nan"))}, r"StateDependentError\.coefficients = nan is not allowed"),
     ({"coefficients": ("a",)}, r"StateDependentError\.coefficients = 'a' is not a number"),

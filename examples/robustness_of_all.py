@@ -88,7 +88,11 @@ def draw(ax: Axes, rows: pd.DataFrame, software: pd.DataFrame | None, x: str) ->
         for index, name in enumerate(ORDER):
             part = software[software["network"] == name]
             ax.plot(part["value"], part["error"], "--", color=plot.COLOURS[index], linewidth=0.9)
-    ax.set(xscale="log", ylim=(0, 95))
+    ax.set(xscale="log", yscale="log", ylim=(0.3, 100))
+    ax.set_yticks([1, 10, 100], ["1", "10", "100"])
+    ticks = SCALES[::2] if x == "gain" else [2, 4, 8, 16, 64, 256]
+    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ax.minorticks_off()
 
 
 def main(source: Path, folder: Path) -> None:

@@ -14,6 +14,7 @@ import nsm.paper.run as runner
 import nsm.train
 from nsm.data import LOADERS, class_count, image_shape
 from nsm.paper import measure, report
+from nsm.paper.figures import plot_percentiles, plot_stability, poster
 from nsm.paper.measure import KINDS, at_neurons, scaled
 from nsm.paper.run import NO_DATA, NO_GPU, affordable, by_name, result_file, results, run, run_one, write_json
 from nsm.paper.table import EXPERIMENTS
@@ -293,3 +294,28 @@ def test_a_result_is_written_whole_or_not_at_all(tmp_path):
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]  # and no litter
     assert result_file(tmp_path, TINY[0], 7).name == "nsm_7.json"
+
+
+# The figures
+
+
+def test_percentiles_are_drawn_beside_the_posters_of_the_same_network():
+    curves = {name: [[-k - n, n, k + n] for k in range(4)] for n, name in enumerate(("NSM", "StNN", "StNN, small"), 1)}
+    ax = plot_percentiles([curves, curves])
+    for band, name, theirs, line in zip(ax.collections, ("NSM", "StNN, small"), ("NSM", "StNN"), (0, 3), strict=True):
+        corners = {(round(x), round(y)) for x, y in band.get_paths()[0].vertices}
+        assert {(k, row[q]) for k, row in enumerate(curves[name]) for q in (0, 2)} <= corners
+        assert list(ax.lines[line].get_ydata()) == [row[1] for row in curves[name]]
+        for dots, q in zip(ax.lines[line + 1 : line + 3], ("Q15", "Q85"), strict=True):
+            assert list(dots.get_ydata()) == poster()[theirs][q]
+            assert dots.get_color() == ax.lines[line].get_color()
+
+
+def test_variances_are_drawn_beside_the_posters_of_the_same_network():
+    ours = {"NSM": [1e-3, 2e-3], "StNN": [3e-3, 4e-3]}
+    ax = plot_stability(*([{"variance_gained": v}] for v in ours.values()))
+    for index, name in enumerate(ours):
+        line, dots = ax.lines[2 * index : 2 * index + 2]
+        assert list(line.get_ydata()) == ours[name]
+        assert line.get_label() == name
+        assert list(dots.get_ydata()) == poster()[name]["variance_gained"][1:]

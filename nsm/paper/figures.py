@@ -34,10 +34,9 @@ def plot_percentiles(results: Results, *, ax: Axes | None = None) -> Axes:
         ax.fill_between(updates, curve[:, 0], curve[:, 2], color=colour, alpha=0.3, linewidth=0, label=label)
         ax.plot(updates, curve[:, 1], color=colour)
         digitised = poster()[theirs]
-        for q in ("Q15", "Q85"):
-            marker = "o" if theirs == "NSM" else "s"
-            ax.plot(digitised["updates"], digitised[q], marker, color=colour, markersize=3.5)
-    ax.plot([], [], "k", marker="o", linestyle="", markersize=3.5, label="the poster's 15 % and 85 %")
+        marker = "o" if theirs == "NSM" else "s"
+        for q, label in (("Q15", f"{theirs}, poster"), ("Q85", None)):
+            ax.plot(digitised["updates"], digitised[q], marker, color=colour, markersize=3.5, label=label)
     ax.set(xlabel="updates of the weights", ylabel="sums of the last hidden layer\n(15 %, median, 85 %)")
     ax.legend(loc="upper left", frameon=False)
     ax.margins(x=0.01)

@@ -1,15 +1,17 @@
 """CIFAR-10 and CIFAR-100 in their binary versions, and CIFAR-10 as JPEG. No pickle is ever opened."""
 
+import hashlib
 import io
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nsm.files import Data, Remote, check_labels, fetch, find, flat, missing, read_files
+from nsm.files import Data, Remote, check_balance, check_labels, fetch, find, flat, missing, read_files
 
 _TRAIN, _TEST = 50_000, 10_000
 _PIXELS = 3 * 32 * 32  # a record ends with 1,024 bytes of red, of green, of blue, each row by row
@@ -41,14 +43,16 @@ _CIFAR100 = _Version(
 )
 
 
-def _check_balance(labels: NDArray[np.int64], classes: int, source: str | Path) -> None:
-    """Raise ValueError unless every class has as many images as any other, as both sets have by construction."""
-    counts = np.bincount(labels, minlength=classes)
-    if (counts != len(labels) / classes).any():
-        raise ValueError(
-            f"{source} is mislabelled, or a file stands for another: classes have {counts.min()} to {counts.max()} images, "
-            f"each must have {len(labels) / classes:g}; fetch it again"
-        )
+def _check_distinct(raws: Sequence[bytes], files: Sequence[str], place: Path) -> None:
+    """Raise ValueError where two files are one. Balance cannot tell: each batch of CIFAR-10 may be balanced by itself."""
+    seen: dict[bytes, str] = {}
+    for raw, file in zip(raws, files, strict=True):
+        first = seen.setdefault(hashlib.sha256(raw).digest(), file)
+        if first != file:
+            raise ValueError(
+                f"{first} and {file} in {place} hold the same bytes, no two published files do: one stands for another; "
+                "fetch it again"
+            )
 
 
 def _records(raw: bytes, n: int, classes: tuple[int, ...], source: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -78,10 +82,11 @@ def _load(version: _Version, data_dir: str | Path | None, below: str, download: 
     files = [*version.train, version.test]
     counts = [_TRAIN // len(version.train)] * len(version.train) + [_TEST]
     raws = read_files(place, [f"{version.folder}/{f}" for f in files] if archive else files)
+    _check_distinct(raws, files, place)
     parts = [_records(raw, n, version.labels, place / f) for raw, n, f in zip(raws, counts, files, strict=True)]
     labels = np.concatenate([y for _, y in parts[:-1]])
     for y in (labels, parts[-1][1]):
-        _check_balance(y, version.labels[-1], place)
+        check_balance(y, version.labels[-1], place)
     return Data(flat(np.concatenate([x for x, _ in parts[:-1]])), labels, flat(parts[-1][0]), parts[-1][1])
 
 
@@ -140,8 +145,8 @@ def load_cifar10_jpeg(data_dir: str | Path | None = None) -> Data:
     if offsets[0] != 0 or offsets[-1] != len(data) or (np.diff(offsets.astype(np.int64)) <= 0).any():
         raise ValueError(f"{path}: offsets do not rise from 0 to its {len(data)} bytes of data; make it again")
     y = check_labels(labels, 0, 10, path)
-    _check_balance(y[:_TRAIN], 10, path)
-    _check_balance(y[_TRAIN:], 10, path)
+    check_balance(y[:_TRAIN], 10, path)
+    check_balance(y[_TRAIN:], 10, path)
     jpegs, images = memoryview(data), np.empty((n, 3, 32, 32), np.uint8)
     for i in range(n):
         images[i] = _decode(bytes(jpegs[offsets[i] : offsets[i + 1]]), f"image {i} of {path}")

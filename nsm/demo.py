@@ -1,5 +1,6 @@
 """The demonstration: from nothing to a page of robustness curves, on data that is always there."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,23 +10,26 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike
-from torch import nn
+from torch import Tensor, nn
 
 from crossbar import Hardware
 from devices import BlankOut, GaussianNoise, preset
 from nsm import plot
 from nsm.checkpoint import save
 from nsm.data import Data, load_digits
-from nsm.hardware import WEIGHTED, map_to_crossbar
-from nsm.layers import NSMLinear
+from nsm.hardware import map_to_crossbar
+from nsm.layers import Binarize, NeuralSampling, Stochastic
 from nsm.mapped import MappedNetwork
 from nsm.networks import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.page import Section, write_page
+from nsm.rules import NoiselessConv2d, NoiselessLinear
 from nsm.sweep import collect, grid, worker_pool
 from nsm.train import fit, progress_bar
 
 WIDTHS = (64, 100, 100, 100, 10)
 CHIPS, SAMPLES = 3, 20
+IMAGES, POINTS = 50, 20_000  # images whose firing is measured, fewer where more neurons than so many would fire
+_STILL = (Binarize, NoiselessLinear, NoiselessConv2d)  # kin of stochastic layers that draw nothing in `eval()`
 
 
 @dataclass(frozen=True)
@@ -99,18 +103,32 @@ def demo_networks(data: Data, *, seed: int, epochs: int, progress: bool = True) 
     return networks
 
 
+def _arguments(model: nn.Sequential, x: ArrayLike) -> tuple[Tensor, Tensor] | None:
+    """Return images and the arguments v (images, neurons) of the first neural sampling layer that they are the cause of.
+
+    None where there is no such layer, or where another one draws before it: v is then another on every pass.
+    """
+    draws = ((i, m) for i, m in enumerate(model) if isinstance(m, Stochastic) and not isinstance(m, _STILL))
+    first, layer = next(draws, (0, None))
+    if not isinstance(layer, NeuralSampling):
+        return None
+    before = copy.deepcopy(model[:first]).eval()
+    images = torch.as_tensor(np.asarray(x)[:IMAGES], dtype=layer.weight.dtype)
+    with torch.no_grad():
+        neurons = layer.argument(before(images[:1])).numel()
+        images = images[: max(1, POINTS // neurons)]
+        return images, layer.argument(before(images)).flatten(1)
+
+
 def draw_chip(chip: MappedNetwork, model: nn.Sequential, x: ArrayLike, folder: Path) -> list[Path]:
-    """Draw a chip's conductances, weight errors and (for an NSM) firing probabilities into `folder`."""
-    weights = [m.weight.detach().flatten(1).numpy() for m in model if isinstance(m, WEIGHTED)]
-    drawings = {"conductances": plot.plot_conductance_map(chip), "weight_error": plot.plot_weight_error(chip, weights)}
-    first = next((i for i, m in enumerate(model) if isinstance(m, NSMLinear)), None)
-    if first is not None:
-        images = np.asarray(x)[:50]
-        layer = model[first]
-        assert isinstance(layer, NSMLinear)
-        with torch.no_grad():
-            argument = layer.argument(model[:first](torch.as_tensor(images, dtype=torch.float32))).numpy()
-        drawings["firing_probability"] = plot.plot_firing_probability(chip, images, argument)
+    """Draw a chip's conductances, weight errors and firing probabilities into `folder`; return the pictures' paths.
+
+    Firing: of the first neural sampling layer, where the network has one and nothing before it is stochastic.
+    """
+    drawings = {"conductances": plot.plot_conductance_map(chip), "weight_error": plot.plot_weight_error(chip)}
+    if (found := _arguments(model, x)) is not None:
+        images, argument = found
+        drawings["firing_probability"] = plot.plot_firing_probability(chip, images.numpy(), argument.numpy())
     paths = []
     for name, ax in drawings.items():
         paths.append(folder / f"chip_{name}.png")

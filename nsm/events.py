@@ -1,5 +1,6 @@
 """N-MNIST: digits seen by an event camera, as ten binary images of their ON events. Recordings are read with tonic."""
 
+import hashlib
 import io
 import re
 import zipfile
@@ -56,6 +57,20 @@ def read_recording(raw: bytes, source: str | Path) -> NDArray[Any]:
         raise ValueError(
             f"{source} is not an N-MNIST recording: it has {what}, pixels are 0 to {SENSOR - 1}; fetch it again"
         )
+    back = np.flatnonzero(np.diff(events["t"]) < 0)
+    if len(
+        back
+    ):  # 23 bits hold 8.4 s, a recording lasts 0.3 s; a longer one counts its overflows, which are added by now
+        before, after = events["t"][back[0] : back[0] + 2]
+        raise ValueError(
+            f"{source} is not an N-MNIST recording: its time runs back from {before} to {after} µs, events are in the order "
+            "of their time; fetch it again"
+        )
+    if not (events["p"] == 1).any():
+        raise ValueError(
+            f"{source} is not an N-MNIST recording: none of its {len(events)} events is ON, its image would be blank; fetch "
+            "it again"
+        )
     return events
 
 
@@ -100,10 +115,18 @@ def _load(train: Path, test: Path, counts: dict[str, int] | None) -> Data:
                 "part of it 'nmnist-small'"
             )
     arrays: list[NDArray[Any]] = []
+    seen: dict[bytes, tuple[PurePosixPath, str]] = {}  # digest -> split and class, and the first file that has it
     for place, names in lists.values():
         x = np.empty((len(names), BINS * SENSOR * SENSOR), np.float32)
         for row, name, raw in zip(x, names, _bytes(place, names), strict=True):
-            row[:] = time_bins(read_recording(raw, f"{place}/{name}")).ravel()
+            source = f"{place}/{name}"
+            row[:] = time_bins(read_recording(raw, source)).ravel()
+            where, first = seen.setdefault(hashlib.sha256(raw).digest(), (name.parent, source))
+            if where != name.parent:  # the camera's noise makes no two recordings alike
+                raise ValueError(
+                    f"{first} and {source} hold the same bytes; a recording is of one digit, in Train or in Test: fetch "
+                    "them again"
+                )
         arrays += [x, np.array([int(p.parent.name) for p in names], np.int64)]
     return Data(*arrays)
 

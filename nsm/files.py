@@ -142,3 +142,13 @@ def check_labels(labels: NDArray[np.uint8], first: int, classes: int, source: st
             f"{first} to {first + classes - 1}; fetch it again"
         )
     return labels.astype(np.int64) - first
+
+
+def check_balance(labels: NDArray[np.int64], classes: int, source: str | Path) -> None:
+    """Raise ValueError unless every class has as many images as any other, where a set has so by construction."""
+    counts = np.bincount(labels, minlength=classes)
+    if (counts != len(labels) / classes).any():
+        raise ValueError(
+            f"{source} is mislabelled, or a file stands for another: classes have {counts.min()} to {counts.max()} images, "
+            f"each must have {len(labels) / classes:g}; fetch it again"
+        )

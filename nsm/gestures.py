@@ -26,7 +26,8 @@ _ROW = re.compile(r"[0-9]{1,3},[0-9]{1,12},[0-9]{1,12}")
 def read_aedat31(path: Path) -> dict[str, NDArray[Any]]:
     """Return the polarity events of an AEDAT 3.1 file: x, y [pixels], on (bool), t [µs], each (events,).
 
-    The format is that of the archive's README; packets of other events are passed over. (tonic 1.7 does not tell packets of
+    The format is that of the archive's README and of AEDAT 3.1: an event's word has its valid bit, its polarity, 15 bits of
+    y and 15 of x. Packets of other events, and events that the camera's software marked as not valid, are passed over. (tonic 1.7 does not tell packets of
     different events apart, nor a file that was cut short, and its `read_dvs_ibm` fails.) Raises ValueError for a wrong file.
     """
     raw = path.read_bytes()
@@ -50,16 +51,18 @@ def read_aedat31(path: Path) -> dict[str, NDArray[Any]]:
             words.append(packet[:, 0])
             times.append(packet[:, 1].astype(np.int64) + (overflows << 31))
         at = end
-    if not words:
-        raise ValueError(f"{path} holds no polarity events; fetch it again")
-    word = np.concatenate(words)
-    x, y = word >> 17 & 0x1FFF, word >> 2 & 0x1FFF
+    word, t = np.concatenate(words or [np.empty(0, "<u4")]), np.concatenate(times or [np.empty(0, np.int64)])
+    valid = (word & 1).astype(bool)
+    word, t = word[valid], t[valid]
+    if not len(word):
+        raise ValueError(f"{path} holds no valid polarity events; fetch it again")
+    x, y = word >> 17 & 0x7FFF, word >> 2 & 0x7FFF
     if x.max() >= SENSOR or y.max() >= SENSOR:
         raise ValueError(
             f"{path} has events at x up to {x.max()} and y up to {y.max()}, the camera's pixels are 0 to {SENSOR - 1}; "
             "fetch it again"
         )
-    return {"x": x, "y": y, "on": (word >> 1 & 1).astype(bool), "t": np.concatenate(times)}
+    return {"x": x, "y": y, "on": (word >> 1 & 1).astype(bool), "t": t}
 
 
 def read_labels(path: Path) -> NDArray[np.int64]:
@@ -73,6 +76,14 @@ def read_labels(path: Path) -> NDArray[np.int64]:
             raise ValueError(f"{path} is mislabelled: class {kind} is not one of 1 to {GESTURES}; fetch it again")
         if start >= end:
             raise ValueError(f"{path} is mislabelled: a gesture from {start} to {end} µs has no length; fetch it again")
+    order = rows[rows[:, 1].argsort(kind="stable")]
+    clash = np.flatnonzero(order[1:, 1] < order[:-1, 2])
+    if len(clash):  # one user made one gesture after the other
+        (kind, start, end), (other, again, stop) = order[clash[0] : clash[0] + 2]
+        raise ValueError(
+            f"{path} is mislabelled: the gestures of class {kind} from {start} to {end} µs and of class {other} from {again} "
+            f"to {stop} µs overlap, they must follow each other; fetch it again"
+        )
     return rows
 
 
@@ -113,11 +124,15 @@ def _labels_of(path: Path) -> Path:
 def _samples(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Return the chunks (n, 24576) of one recording and their classes (n,), from 0."""
     events, rows = read_aedat31(path), read_labels(_labels_of(path))
-    late = rows[rows[:, 1] > events["t"].max()]
+    # A sample no event reaches would be blank, and a moving hand is never still for the 96 ms of one: what ends that much
+    # before the part of a gesture that is used was cut off. Less than that may be the camera's last packet.
+    used, last = np.minimum(rows[:, 2], rows[:, 1] + FRAMES * FRAME), events["t"].max()
+    late = np.flatnonzero((rows[:, 1] > last) | (used - last > CHUNK * FRAME))
     if len(late):
+        kind, start, _ = rows[late[0]]
         raise ValueError(
-            f"{path} is truncated, or its labels are another's: it ends at {events['t'].max()} µs, before the gesture of "
-            f"class {late[0, 0]} that starts at {late[0, 1]} µs; fetch it again"
+            f"{path} is truncated, or its labels are another's: it ends at {last} µs; of the gesture of class {kind} that "
+            f"starts at {start} µs, it must reach {used[late[0]]} µs to within {CHUNK * FRAME} µs; fetch it again"
         )
     x = np.concatenate([chunks(events, int(start), int(end)) for _, start, end in rows])
     return x.reshape(len(x), -1), np.repeat(rows[:, 0] - 1, FRAMES // CHUNK)
@@ -142,6 +157,12 @@ def load_dvs_gesture(data_dir: str | Path | None = None) -> Data:
     for user, paths in _trials(found.parent).items():
         splits[user >= _TEST_FROM] += [_samples(path) for path in paths]
     arrays: list[NDArray[Any]] = []
-    for parts in splits:
+    for split, parts in zip(("train", "test"), splits, strict=True):
+        absent = sorted(set(range(GESTURES)) - {int(k) for _, y in parts for k in np.unique(y)})
+        if absent:  # the published labels have every class in both
+            raise ValueError(
+                f"{found.parent} is mislabelled or not whole: its {split} users have no gesture of class "
+                f"{', '.join(str(k + 1) for k in absent)} of 1 to {GESTURES}; unpack it again"
+            )
         arrays += [np.concatenate([x for x, _ in parts]).astype(np.float32), np.concatenate([y for _, y in parts])]
     return Data(*arrays)

@@ -174,7 +174,7 @@ def _array_step(
         "beta_effective": _effective_beta(neurons, w) if kind == "nsm" else math.nan,
         "warning": _warning(ratio, spread, a),
     }
-    return ArrayStep(name, kind, neurons, offsets, _full_scale(neurons, k), _patches(name, layer), gain, report)
+    return ArrayStep(name, kind, neurons, offsets, _full_scale(neurons, k), wanted, _patches(name, layer), gain, report)
 
 
 def _patches(name: str, layer: nn.Module) -> Patches | None:

@@ -1,6 +1,7 @@
 """MNIST and EMNIST letters in their IDX files (a folder, the published archive, or downloaded)."""
 
 import hashlib
+import math
 import struct
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsm.files import Data, Remote, check_labels, fetch, find, flat, gunzip, missing, read_files
+from nsm.files import Data, Remote, check_balance, check_labels, fetch, find, flat, gunzip, missing, read_files
 
 # MD5 of the four uncompressed IDX files, as published by LeCun, Cortes and Burges; compression may differ.
 _MNIST_MD5 = {
@@ -42,12 +43,17 @@ def parse_idx(raw: bytes, source: str | Path) -> NDArray[np.uint8]:
     if len(raw) < 4 + 4 * ndim:
         raise ValueError(f"{source} is truncated: {len(raw)} bytes do not even hold its header; fetch it again")
     shape = struct.unpack(f">{ndim}I", raw[4 : 4 + 4 * ndim])
-    wanted = 4 + 4 * ndim + int(np.prod(shape))
+    wanted = 4 + 4 * ndim + math.prod(shape)  # of whole numbers without end: NumPy's would overflow
     if len(raw) != wanted:
         raise ValueError(
             f"{source} is truncated or too long: {len(raw)} bytes, its header promises {wanted}; fetch it again"
         )
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape)
+    try:
+        return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape)
+    except ValueError as problem:  # too many sizes, or a zero among sizes whose product no array can have
+        raise ValueError(
+            f"{source} has a header of {ndim} sizes that no array has ({problem}); fetch it again"
+        ) from None
 
 
 def read_idx(path: str | Path) -> NDArray[np.uint8]:
@@ -111,8 +117,8 @@ def load_emnist(data_dir: str | Path | None = None, *, download: bool = True) ->
                 f"the {split} files of EMNIST letters in {place} hold images {images.shape} and labels {labels.shape}; "
                 f"the published ones hold {(n, 28, 28)} and {(n,)}: fetch them again"
             )
-        parts += [
-            flat(images.transpose(0, 2, 1)),
-            check_labels(labels, 1, _LETTERS, f"EMNIST letters, {split}, in {place}"),
-        ]
+        source = f"EMNIST letters, {split}, in {place}"
+        y = check_labels(labels, 1, _LETTERS, source)
+        check_balance(y, _LETTERS, source)  # no checksum of the files themselves is published, only the archive's
+        parts += [flat(images.transpose(0, 2, 1)), y]
     return Data(*parts)

@@ -36,9 +36,10 @@ class ArrayStep:
     """A layer on tiles with its read-out: "nsm", "sign" and "sigmoid" end in comparators, "linear" in a converter.
 
     Comparators hand their states on packed, those of a convolution as truth values. offsets [A]: one per comparator, drawn
-    once per chip. full_scale [A]: of the converter. patches: how a convolution's inputs are cut up. row_gain: by which the
-    weights of each output were multiplied before they were programmed. locations: at how many the array was read for each
-    input when it was last read, 0 before: images of another size have other locations.
+    once per chip. full_scale [A]: of the converter. wanted: the weights (outputs, inputs) that the main array was to hold,
+    normalisation folded in and row gains included, before clipping. patches: how a convolution's inputs are cut up. row_gain:
+    by which the weights of each output were multiplied before they were programmed. locations: at how many the array was
+    read for each input when it was last read, 0 before: images of another size have other locations.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ArrayStep:
     neurons: NeuronArray
     offsets: Floats
     full_scale: float
+    wanted: Floats
     patches: Patches | None = None
     row_gain: Floats = field(default_factory=lambda: np.ones(1))
     report: dict[str, object] = field(default_factory=dict)

@@ -36,6 +36,8 @@ STYLE: Any = {
     "figure.constrained_layout.use": True,
 }
 COLUMN = (3.4, 2.5)  # inches: one column of a two-column page
+LINES = ("-", "--", ":", "-.")  # the next one when the colours are used up
+_ENTRIES, _ENTRY = 10, 0.15  # most lines of a legend, and the inches that one takes
 
 #: Axis titles, with units, of the parameters that are swept most.
 AXIS_LABELS = {
@@ -196,13 +198,19 @@ def plot_conductance_map(chip: MappedNetwork, *, layer: int = 0, ax: Axes | None
 
 
 @styled
-def plot_weight_error(chip: MappedNetwork, weights: Sequence[ArrayLike], *, ax: Axes | None = None) -> Axes:
+def plot_weight_error(
+    chip: MappedNetwork, weights: Sequence[ArrayLike] | None = None, *, ax: Axes | None = None
+) -> Axes:
     """Draw the histogram of programmed minus wanted weights, one line per layer, in % of the layer's largest weight.
 
-    weights: the matrices (outputs, inputs) that were mapped, in the order of the chip's layers.
+    weights: matrices (outputs, inputs) to compare with, in the order of the chip's layers; None: what was to be programmed,
+    normalisation folded in and rows scaled. The legend has ten lines at most: the last sums up the layers left out.
     """
+    if weights is None:
+        weights = [layer.wanted for layer in chip.layers]
+    entries = min(len(chip.layers), _ENTRIES)
     if ax is None:
-        _, ax = figure()
+        _, ax = figure((COLUMN[0], COLUMN[1] + _ENTRY * max(0, entries - 3)))
     if len(weights) != len(chip.layers):
         raise ValueError(f"{len(weights)} weight matrices were given; this chip has {len(chip.layers)} layers")
     errors = []
@@ -213,10 +221,16 @@ def plot_weight_error(chip: MappedNetwork, weights: Sequence[ArrayLike], *, ax: 
     bins = list(np.linspace(-width, width, 61))
     for index, (layer, error) in enumerate(zip(chip.layers, errors, strict=True)):
         label = f"{layer.name}: {error.std():.2f} % rms"
-        ax.hist(error, bins=bins, histtype="step", density=True, color=COLOURS[index], label=label)
+        if len(errors) > _ENTRIES and index >= _ENTRIES - 1:
+            rest = errors[_ENTRIES - 1 :]
+            label = "_" if index >= _ENTRIES else f"{len(rest)} more layers: ≤ {max(e.std() for e in rest):.2f} % rms"
+        colour, line = COLOURS[index % len(COLOURS)], LINES[index // len(COLOURS) % len(LINES)]
+        ax.hist(error, bins=bins, histtype="step", density=True, color=colour, linestyle=line, label=label)
     ax.set_xlabel("weight error [% of the layer's largest |w|]")
     ax.set_ylabel("probability density [1/%]")
-    ax.set_ylim(top=1.5 * ax.get_ylim()[1])
+    height = ax.get_position().height * ax.figure.get_figheight()  # type: ignore[union-attr]
+    share = min(0.8, _ENTRY * (entries + 0.5) / height)  # what the legend takes, above the lines
+    ax.set_ylim(top=max(1.5, 1 / (1 - share)) * ax.get_ylim()[1])
     ax.legend(frameon=False)
     return ax
 
@@ -234,8 +248,9 @@ def plot_firing_probability(
 ) -> Axes:
     """Draw measured firing probabilities of a neural sampling layer against eq. 4, ½ (1 + erf v).
 
-    argument: v of shape (batch, neurons) as trained, from `NSMLinear.argument` on the layer's input. Points: frequency
-    of z = +1 over `samples` reads, one per image and neuron. Band: two standard errors of such a frequency.
+    argument: v of shape (batch, neurons) as trained, from the layer's `argument` on its input; that of a convolution
+    flattened, (batch, channels · height · width). Points: frequency of z = +1 over `samples` reads, one per image and
+    neuron, of 800 at random. Band: two standard errors of such a frequency.
     """
     if ax is None:
         _, ax = figure()

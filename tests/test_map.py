@@ -243,8 +243,9 @@ def test_reprogrammed_scale_loses_levels_and_gain_does_not(rng):
 def test_reprogrammed_scale_above_one_clips_and_says_so(rng):
     model = one_layer(rng)
     w = model[0].weight.detach().double().numpy()
-    report = map_to_crossbar(model, IDEAL, rng=0, reprogrammed_scale=2.0).report()
-    assert report.clipped[0] == (np.abs(2 * w) > np.abs(w).max()).mean() > 0.1
+    chip = map_to_crossbar(model, IDEAL, rng=0, reprogrammed_scale=2.0)
+    np.testing.assert_array_equal(chip.layers[0].wanted, 2 * w)
+    assert chip.report().clipped[0] == (np.abs(2 * w) > np.abs(w).max()).mean() > 0.1
     assert map_to_crossbar(model, IDEAL, rng=0).report().clipped[0] == 0
 
 

@@ -17,6 +17,7 @@ from nsm.demo import AXES, demo_hardware
 from nsm.paths import known_paths
 from nsm.plot import (
     AXIS_LABELS,
+    COLOURS,
     STYLE,
     figure,
     plot_conductance_map,
@@ -176,6 +177,31 @@ def test_the_weight_error_histogram_states_each_layers_deviation(model):
     assert ax.get_xlabel().endswith("[% of the layer's largest |w|]")
     with pytest.raises(ValueError, match="1 weight matrices were given; this chip has 2 layers"):
         plot_weight_error(chip, weights[:1])
+
+
+@pytest.mark.parametrize(("count", "shown"), [(9, 9), (10, 10), (13, 10)])
+def test_many_layers_are_told_apart_and_have_a_short_legend(count, shown):
+    torch.manual_seed(0)
+    deep = nn.Sequential(*(NSMLinear(8, 8) for _ in range(count)))
+    chip = map_to_crossbar(deep, HARDWARE, rng=0)
+    ax = plot_weight_error(chip)
+    drawn = [(mpl.colors.to_hex(p.get_edgecolor()), p.get_linestyle()) for p in ax.patches]
+    assert len(set(drawn)) == count
+    assert drawn[0][0] == drawn[len(COLOURS)][0]
+    texts = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert len(texts) == shown
+    deviations = [100 * (s.neurons.main.weights - s.wanted).std() / np.abs(s.wanted).max() for s in chip.layers]
+    named = [f"layer {i} (NSMLinear): {e:.2f} % rms" for i, e in enumerate(deviations)]
+    if count == shown:
+        assert texts == named
+    else:
+        assert texts == [*named[:9], f"4 more layers: ≤ {max(deviations[9:]):.2f} % rms"]
+    ax.figure.draw_without_rendering()
+    legend, axes = ax.get_legend().get_window_extent(), ax.get_window_extent()
+    tops = [p.get_window_extent().y1 for p in ax.patches]
+    assert axes.x0 <= legend.x0
+    assert legend.x1 <= axes.x1
+    assert max(tops) <= legend.y0
 
 
 def test_an_ideal_chip_has_a_histogram_too(model):

@@ -27,8 +27,9 @@ def read_aedat31(path: Path) -> dict[str, NDArray[Any]]:
     """Return the polarity events of an AEDAT 3.1 file: x, y [pixels], on (bool), t [µs], each (events,).
 
     The format is that of the archive's README and of AEDAT 3.1: an event's word has its valid bit, its polarity, 15 bits of
-    y and 15 of x. Packets of other events, and events that the camera's software marked as not valid, are passed over. (tonic 1.7 does not tell packets of
-    different events apart, nor a file that was cut short, and its `read_dvs_ibm` fails.) Raises ValueError for a wrong file.
+    y and 15 of x. Packets of other events, and events marked as not valid, are passed over. (tonic 1.7 does not tell packets
+    of different events apart, nor a file that was cut short, and its `read_dvs_ibm` fails.) Raises ValueError for a wrong
+    file.
     """
     raw = path.read_bytes()
     if not raw.startswith(b"#!AER-DAT3.1"):

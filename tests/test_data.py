@@ -66,6 +66,30 @@ def test_a_truncated_idx_is_refused(cut, tmp_path):
         read_idx(path)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "promised"),
+    [
+        ((2**16,) * 4, 2**64 + 20),  # 0 in 64 bits: the file would seem to be as long as promised, or longer
+        ((2**32 - 1,) * 2, (2**32 - 1) ** 2 + 12),
+        ((2**32 - 1,) * 60, (2**32 - 1) ** 60 + 244),
+    ],
+)
+def test_a_header_whose_sizes_overflow_is_refused(sizes, promised, tmp_path):
+    head = struct.pack(f">4B{len(sizes)}I", 0, 0, 8, len(sizes), *sizes)
+    (tmp_path / "vast").write_bytes(head)
+    message = rf"vast is truncated or too long: {len(head)} bytes, its header promises {promised}; fetch it again"
+    with pytest.raises(ValueError, match=message):
+        read_idx(tmp_path / "vast")
+
+
+@pytest.mark.parametrize("sizes", [(0, *(2**32 - 1,) * 3), (1,) * 200])
+def test_a_header_no_array_has_is_refused(sizes, tmp_path):
+    head = struct.pack(f">4B{len(sizes)}I", 0, 0, 8, len(sizes), *sizes)
+    (tmp_path / "odd").write_bytes(head + bytes(np.prod(sizes, dtype=object)))
+    with pytest.raises(ValueError, match=rf"odd has a header of {len(sizes)} sizes that no array has \(.*\); fetch it"):
+        read_idx(tmp_path / "odd")
+
+
 @pytest.mark.parametrize("start", [b"", b"\x00\x00", b"\x89PNG", b"\x00\x00\x0d\x03"])
 def test_a_wrong_magic_number_is_refused(start, tmp_path):
     path = tmp_path / "odd"
@@ -234,6 +258,23 @@ def test_emnist_with_a_label_outside_the_letters_is_refused(kind, small_emnist, 
             ValueError, match=f"label {wrong} of image 7 is not one of the 26 classes 1 to 26; fetch it"
         ):
             load_emnist(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["", "gz", "zip"])
+def test_mislabelled_emnist_is_refused(kind, small_emnist, tmp_path):
+    train, test = (small_emnist[f"emnist-letters-{split}-labels-idx1-ubyte"] for split in ("train", "test"))
+    for labels, wrong, split, counts in (
+        (train, np.ones(52), "train", "0 to 52 images, each must have 2"),
+        (test, np.where(test == 3, 4, test), "test", "0 to 2 images, each must have 1"),
+    ):
+        right = labels.copy()
+        labels[:] = wrong
+        write_emnist(tmp_path, small_emnist, kind)
+        with pytest.raises(
+            ValueError, match=rf"{split}, in .* is mislabelled, .*: classes have {counts}; fetch it again"
+        ):
+            load_emnist(tmp_path)
+        labels[:] = right
 
 
 @pytest.mark.parametrize(

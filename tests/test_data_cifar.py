@@ -104,11 +104,39 @@ def test_labels_outside_the_classes_are_refused(rng, tmp_path):
 
 def test_a_batch_that_stands_twice_is_refused(rng, tmp_path):
     _, _, files = made("cifar10", rng)
-    write(tmp_path, {**files, "data_batch_2.bin": files["data_batch_1.bin"]})
-    with pytest.raises(
-        ValueError, match="a file stands for another: classes have .* images, each must have 20; fetch it"
-    ):
+    files = {**files, "data_batch_4.bin": files["data_batch_2.bin"]}
+    for place in (write(tmp_path / "f", files), pack(tmp_path / "cifar-10-binary.tar.gz", "cifar10", files).parent):
+        with pytest.raises(
+            ValueError, match=r"data_batch_2.bin and data_batch_4.bin in .* hold the same bytes, .*; fetch it again"
+        ):
+            load_cifar10(place)
+
+
+def test_one_balanced_file_in_place_of_all_is_refused(rng, tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar, "_TEST", 40)  # as long as a batch, as CIFAR-10's is
+    one = np.hstack([np.arange(40, dtype=np.uint8)[:, None] % 10, rng.integers(0, 256, (40, 3072), dtype=np.uint8)])
+    batches = {f"data_batch_{i}.bin": np.roll(one, i, 0) for i in range(1, 6)}
+    write(tmp_path, {**batches, "test_batch.bin": one})
+    assert load_cifar10(tmp_path).x_test.shape == (40, 3072)
+    write(tmp_path, {**batches, "test_batch.bin": batches["data_batch_5.bin"]})
+    with pytest.raises(ValueError, match="data_batch_5.bin and test_batch.bin in .* hold the same bytes, .*; fetch it"):
         load_cifar10(tmp_path)
+    write(tmp_path, dict.fromkeys([*batches, "test_batch.bin"], one))
+    with pytest.raises(ValueError, match="data_batch_1.bin and data_batch_2.bin in .* hold the same bytes"):
+        load_cifar10(tmp_path)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_classes_of_unequal_size_are_refused(name, rng, tmp_path):
+    _, _, files = made(name, rng)
+    records = list(files.values())[-1]
+    records[:2, -3073] = (records[0, -3073] + 1) % 100 if name == "cifar100" else (records[0, -3073] + 1) % 10
+    write(tmp_path, files)
+    each = 1 if name == "cifar100" else 10
+    with pytest.raises(
+        ValueError, match=f"or a file stands for another: classes have .* images, each must have {each}; fetch it"
+    ):
+        load_data(name, tmp_path)
 
 
 def test_what_is_missing_is_named(rng, tmp_path):

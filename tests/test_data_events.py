@@ -38,10 +38,19 @@ def image_by_hand(rows):
     return image
 
 
-ROWS = st.lists(
-    st.tuples(st.integers(0, 33), st.integers(0, 33), st.integers(0, 1), st.integers(0, 2**23 - 1)),
-    min_size=1,
-    max_size=60,
+def in_time(rows):
+    """The rows in the order of their time, as the camera writes them."""
+    return sorted(rows, key=lambda row: row[3])
+
+
+ROWS = (
+    st.lists(
+        st.tuples(st.integers(0, 33), st.integers(0, 33), st.integers(0, 1), st.integers(0, 2**23 - 1)),
+        min_size=1,
+        max_size=60,
+    )
+    .filter(lambda rows: any(p for _, _, p, _ in rows))
+    .map(in_time)
 )
 
 
@@ -63,9 +72,15 @@ def test_bins_have_equal_width_up_to_the_last_on_event():
         (5, 1, 0, 500),
         (6, 1, 0, 9000),
     ]
-    image = events.time_bins(events.read_recording(recording(rows), "a.bin"))
+    image = events.time_bins(events.read_recording(recording(in_time(rows)), "a.bin"))
     assert [tuple(map(int, i)) for i in np.argwhere(image)] == [(0, 1, 0), (0, 1, 1), (1, 1, 2), (9, 1, 3), (9, 1, 4)]
-    assert not events.time_bins(events.read_recording(recording([(5, 1, 0, 500)]), "a.bin")).any()
+    off = np.array([(5, 1, 500, 0)], events._EVENT)
+    assert not events.time_bins(off).any()
+
+
+def test_the_time_goes_on_after_an_overflow_of_the_clock():
+    rows = [(1, 2, 1, 8000), (0, 240, 0, 8191), (3, 4, 1, 5), (0, 240, 0, 8191), (5, 6, 0, 5)]
+    assert events.read_recording(recording(rows), "a.bin")["t"].tolist() == [8000, 8192 + 5, 2 * 8192 + 5]
 
 
 @pytest.mark.parametrize(
@@ -79,6 +94,14 @@ def test_bins_have_equal_width_up_to_the_last_on_event():
         ),
         (recording([(0, 200, 1, 5)]), r"it has an event at \(0, 200\), pixels are 0 to 33; fetch it again"),
         (recording([(0, 240, 1, 5)]), r"it has no event, pixels"),  # 240 marks an overflow of the clock
+        (
+            recording([(1, 1, 1, 5), (2, 2, 0, 5), (3, 3, 1, 4)]),
+            r"a.bin is not an N-MNIST recording: its time runs back from 5 to 4 µs, events are in .*; fetch it again",
+        ),
+        (
+            recording([(1, 1, 0, 5), (2, 2, 0, 6)]),
+            r"a.bin is not an N-MNIST recording: none of its 2 events is ON, its image would be blank; fetch it again",
+        ),
     ],
 )
 def test_what_is_no_recording_is_refused(raw, message):
@@ -89,8 +112,8 @@ def test_what_is_no_recording_is_refused(raw, message):
 SAMPLES = {
     "Train/7/00001.bin": ONE,
     "Train/0/00002.bin": [(33, 0, 1, 9)],
-    "Train/3/00003.bin": ONE,
-    "Test/3/00001.bin": ONE,
+    "Train/3/00003.bin": [(3, 4, 1, 1001)],
+    "Test/3/00001.bin": [(3, 4, 1, 1002)],
 }
 
 
@@ -144,11 +167,26 @@ def test_a_wrong_part_is_refused(place, tmp_path):
         load_nmnist_small(tmp_path)
 
 
+@pytest.mark.parametrize("place", ["", "nmnist_small.zip"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Train/7/00001.bin", "Train/5/00009.bin"),
+        ("Train/3/00003.bin", "Test/3/00009.bin"),
+        ("Test/3/00001.bin", "Test/4/00009.bin"),
+    ],
+)
+def test_a_recording_of_two_classes_or_of_both_parts_is_refused(place, first, second, tmp_path):
+    write(tmp_path / place, {**SAMPLES, second: SAMPLES[first]})
+    with pytest.raises(ValueError, match=rf"{first} and .*{second} hold the same bytes; .* in Train or in Test: fetch"):
+        load_nmnist_small(tmp_path)
+
+
 def test_a_damaged_zip_is_refused(tmp_path, rng):
     noise = [
         tuple(row) for row in np.column_stack([rng.integers(0, 34, (400, 2)), rng.integers(0, 2, (400, 2))]).tolist()
     ]
-    path = write(tmp_path / "nmnist_small.zip", {**SAMPLES, "Train/7/00001.bin": noise})
+    path = write(tmp_path / "nmnist_small.zip", {**SAMPLES, "Train/7/00001.bin": in_time(noise)})
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"nmnist_small.zip is truncated or no zip archive \(File is not a zip file\)"):

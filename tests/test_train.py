@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import nsm.train
-from nsm import NSMConv2d, NSMLinear, error_rate, fit, initialise, nsm_mlp, relu_mlp, stnn_mlp
+from nsm import error_rate, fit, nsm_mlp, relu_mlp, stnn_mlp
 from nsm.data import load_digits
 from nsm.train import progress_bar
 
@@ -258,13 +258,6 @@ def test_layers_are_left_in_the_mode_they_were_in(digits):
     assert (model.training, model[0].training, model[1].training) == (True, False, True)
 
 
-def test_initialise_needs_layers_and_images(digits):
-    with pytest.raises(ValueError, match="the network has none of its own"):
-        nsm.train.initialise(fresh("relu"), digits.x_train[:50], rng=0)
-    with pytest.raises(ValueError, match="x has 1; give at least two"):
-        nsm.train.initialise(fresh(), digits.x_train[:1], rng=0)
-
-
 def test_bad_data_are_refused(digits):
     x, y = digits.x_train[:5].copy(), digits.y_train[:5]
     for labels, message in (
@@ -276,57 +269,6 @@ def test_bad_data_are_refused(digits):
     x[2, 3] = np.nan
     with pytest.raises(ValueError, match="x holds 1 values that are NaN or infinite"):
         fit(fresh(), x, y, epochs=1, rng=0, progress=False)
-
-
-def arguments(layer, x):
-    with torch.no_grad():
-        return layer.argument(torch.tensor(x, dtype=torch.float32)).numpy()
-
-
-def test_initialise_gives_the_erf_argument_mean_0_and_deviation_1(rng):
-    layer, x = NSMLinear(50, 20), rng.choice([-1.0, 1.0], (500, 50))
-    initialise(nn.Sequential(layer), x, rng=0)
-    # Eq. 8 with the exact bias term; float32 sums of 500 values round to about 1e-6.
-    v = arguments(layer, x)
-    np.testing.assert_allclose(v.std(axis=0), 1, rtol=1e-5)
-    np.testing.assert_allclose(1 + v.mean(axis=0), 1, rtol=1e-5)
-
-
-def test_initialise_on_real_inputs_normalises_each_image_by_its_own_norm(rng):
-    layer, x = NSMLinear(50, 20), rng.uniform(0, 1, (500, 50))
-    initialise(nn.Sequential(layer), x, rng=0)
-    # v = β t + b/(s ‖w∘x‖) with t = w·x/‖w∘x‖: β t has deviation 1, and b = −E[t] E‖w∘x‖ s β.
-    w, beta, b = (p.detach().double().numpy() for p in (layer.weight, layer.beta, layer.bias))
-    size = np.sqrt(x**2 @ (w**2).T)
-    t = x @ w.T / size
-    np.testing.assert_allclose((beta * t).std(axis=0), 1, rtol=1e-5)
-    np.testing.assert_allclose(b, -t.mean(axis=0) * size.mean(axis=0) * layer.s * beta, rtol=1e-4)
-
-
-def test_initialise_sets_every_layer_on_the_noisy_states_of_those_before(rng):
-    model = nn.Sequential(NSMLinear(50, 40), NSMLinear(40, 10))
-    x = rng.choice([-1.0, 1.0], (500, 50))
-    initialise(model, x, rng=3)
-    nsm.layers.reseed(model, 3)
-    with torch.no_grad():
-        v = model[1].argument(model[0](torch.tensor(x, dtype=torch.float32)))
-    np.testing.assert_allclose(v.std(dim=0, correction=0).numpy(), 1, rtol=1e-5)
-    np.testing.assert_allclose(1 + v.mean(dim=0).numpy(), 1, rtol=1e-5)
-
-
-def test_initialise_keeps_a_native_beta_and_centres_by_the_bias_alone(rng):
-    layer = NSMLinear(50, 20, beta="native")
-    before, x = layer.beta.clone(), rng.choice([-1.0, 1.0], (500, 50))
-    initialise(nn.Sequential(layer), x, rng=0)
-    assert torch.equal(layer.beta, before)
-    np.testing.assert_allclose(1 + arguments(layer, x).mean(axis=0), 1, rtol=1e-5)
-
-
-def test_initialise_without_bias_scales_only(rng):
-    layer = NSMLinear(50, 20, bias=False)
-    x = rng.choice([-1.0, 1.0], (500, 50))
-    initialise(nn.Sequential(layer), x, rng=0)
-    np.testing.assert_allclose(arguments(layer, x).std(axis=0), 1, rtol=1e-5)
 
 
 def test_progress_bar_can_be_silenced(capsys):
@@ -409,16 +351,3 @@ def test_a_resumed_run_has_measured_all_epochs_and_keeps_running_statistics(buil
     history = trained(resumed, digits, checkpoint=path, **options)
     assert history.equals(expected)
     assert_same_weights(resumed, whole)
-
-
-@pytest.mark.parametrize("locations", [None, (6, 6)])
-def test_initialise_normalises_convolutions_by_channel_or_by_location(locations):
-    torch.manual_seed(0)
-    conv, dense = NSMConv2d(1, 4, 3, locations=locations), NSMLinear(144, 5)
-    model = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), conv, nn.Flatten(), dense)
-    x = torch.sign(torch.rand(500, 64) - 0.3)
-    nsm.initialise(model, x.numpy(), rng=0)
-    v = conv.argument(model[0](x)).detach()
-    np.testing.assert_allclose(v.mean(dim=(0, 2, 3)), 0, atol=1e-5)
-    spread = v.std(dim=(0, 2, 3), correction=0) if locations is None else v.std(dim=0, correction=0)
-    np.testing.assert_allclose(spread, 1, rtol=1e-4)

@@ -35,7 +35,7 @@ def plot_percentiles(results: Results, *, ax: Axes | None = None) -> Axes:
         ax.plot(updates, curve[:, 1], color=colour)
         digitised = poster()[theirs]
         marker = "o" if theirs == "NSM" else "s"
-        for q, label in (("Q15", f"{theirs}, poster"), ("Q85", None)):
+        for q, label in (("Q15", f"{theirs}, poster"), ("Q85", "_")):
             ax.plot(digitised["updates"], digitised[q], marker, color=colour, markersize=3.5, label=label)
     ax.set(xlabel="updates of the weights", ylabel="sums of the last hidden layer\n(15 %, median, 85 %)")
     ax.legend(loc="upper left", frameon=False)

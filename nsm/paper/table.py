@@ -86,7 +86,6 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         kind="perceptron",
         build=partial(networks.stnn_mlp, flip=0.05),
         epochs=100,
-        seeds=(0, 1),
         recipe=_PERCEPTRON,
         paper=1.47,
     ),

@@ -219,7 +219,14 @@ BAD_MODELS = [
     ({"kind": "product"}, "m (Product) needs factors"),
     ({"kind": "blank_out", "p": 2}, "BlankOut.p = 2 is not allowed"),
     ({"kind": "blank_out", "p": "half"}, "BlankOut.p = 'half' is not a number"),
-    ({"kind": "state_dependent_error", "coefficients": 1e-7}, "m (StateDependentError): "),
+    (
+        {"kind": "state_dependent_error", "coefficients": 1e-7},
+        "StateDependentError.coefficients = 1e-07 is no list of them",
+    ),
+    (
+        {"kind": "tabulated_relaxation", "coefficients": 3, "g_ref": 1e-6, "times": 1},
+        "m (TabulatedRelaxation): 'int' object",
+    ),
     ({"kind": "product", "factors": [{"kind": "no_drift"}]}, "Product: NoDrift() is not a ReadNoise"),
     (
         {"kind": "product", "factors": [{"kind": "blankout"}]},

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from devices._checks import choice
 from nsm.baselines import SigmoidLinear
-from nsm.files import whole
+from nsm.files import check_folder_of, whole
 from nsm.layers import Binarize, NeuralSampling, NSMConv2d, NSMLinear
 from nsm.rules import (
     BinConcreteConv2d,
@@ -125,8 +125,7 @@ def build(layers: list[dict[str, Any]]) -> nn.Sequential:
 def write_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict[str, str]) -> None:
     """Write a safetensors file in one step: the old file stays whole until the new one is complete on disk."""
     path = Path(path)
-    if not path.parent.is_dir():
-        raise ValueError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
+    check_folder_of(path)
     try:
         with whole(path) as temporary:
             save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary, metadata)

@@ -22,6 +22,7 @@ from nsm.augment import ShiftAndMirror
 from nsm.checkpoint import load, save
 from nsm.cli_networks import build_network
 from nsm.data import LOADERS, image_shape, load_data
+from nsm.files import check_folder_of
 from nsm.hardware import map_to_crossbar
 from nsm.infer import error_rate
 from nsm.layers import NeuralSampling
@@ -266,8 +267,7 @@ def plot(
     group: Annotated[str | None, typer.Option(help="Column that tells lines apart.")] = None,
 ) -> None:
     """Draw the robustness curves of a sweep's rows."""
-    if not out.parent.is_dir():
-        raise ValueError(f"cannot write {out}: the folder {out.parent} does not exist; create it first")
+    check_folder_of(out)
     choice("figure format", out.suffix, (".png", ".pdf", ".svg"))
     pictures.save_figure(pictures.plot_error_rate(read_rows(rows), x=x, group=group), out)
     console.print(f"drawn: {out}")

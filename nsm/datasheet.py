@@ -17,6 +17,7 @@ from scipy.interpolate import PchipInterpolator
 from devices import Device, IdealWrite, NoDrift, NoFaults, Preset, PulseResponse, ReadNoise, StochasticSelector
 from devices._checks import Floats, choice
 from devices.temperature import NoTemperature
+from nsm.files import check_folder_of
 from nsm.plot import COLOURS, STYLE
 
 PERIOD = 1e-6  # [s] between the reads whose spectrum is shown
@@ -333,8 +334,7 @@ def save_data_sheet(preset: Preset, path: str | Path) -> Path:
     Raises ValueError for another ending, or a folder that does not exist.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise ValueError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
+    check_folder_of(path)
     choice("figure format", path.suffix, (".png", ".pdf", ".svg"))
     with mpl.rc_context(_SMALL):
         data_sheet(preset).savefig(path)

@@ -58,9 +58,7 @@ def read_recording(raw: bytes, source: str | Path) -> NDArray[Any]:
             f"{source} is not an N-MNIST recording: it has {what}, pixels are 0 to {SENSOR - 1}; fetch it again"
         )
     back = np.flatnonzero(np.diff(events["t"]) < 0)
-    if len(
-        back
-    ):  # 23 bits hold 8.4 s, a recording lasts 0.3 s; a longer one counts its overflows, which are added by now
+    if len(back):  # 23 bits hold 8.4 s, a recording lasts 0.3 s; overflows of a longer one are added by now
         before, after = events["t"][back[0] : back[0] + 2]
         raise ValueError(
             f"{source} is not an N-MNIST recording: its time runs back from {before} to {after} µs, events are in the order "

@@ -52,6 +52,12 @@ def whole(path: Path) -> Iterator[str]:
             os.unlink(temporary)
 
 
+def check_folder_of(path: Path) -> None:
+    """Raise ValueError unless the folder that a file is to be written to is there."""
+    if not path.parent.is_dir():
+        raise ValueError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
+
+
 def named_folder(data_dir: str | Path | None) -> Path | None:
     """Return the folder the user named: `data_dir`, else the environment variable NSM_DATA_DIR, else None."""
     named = data_dir if data_dir is not None else os.environ.get("NSM_DATA_DIR")

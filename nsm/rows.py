@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
 
+from nsm.files import check_folder_of
+
 #: What the parts of an experiment's mark stand for.
 SHARED = ("the images or labels", "the hardware before the axes", "samples, seed or sampling")
 
@@ -31,8 +33,7 @@ class RowFile:
     ):
         self.path = Path(path)
         self.columns = list(columns)
-        if not self.path.parent.is_dir():
-            raise ValueError(f"cannot write {self.path}: the folder {self.path.parent} does not exist; create it first")
+        check_folder_of(self.path)
         if self.path.is_dir():
             raise ValueError(f"cannot write {self.path}: it is a folder; name a file, such as {self.path / 'rows.csv'}")
         self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by __exit__

@@ -8,7 +8,11 @@ from benchmarks import devices, networks, reads, training, wires
 
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    names = (
+        [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        if info.exists()
+        else []
+    )
     return names[0].partition(":")[2].strip() if names else platform.processor()
 
 
@@ -26,7 +30,9 @@ def main() -> None:
     }
     try:
         sections["MNIST"] = networks.whole_test_set
-        lines = [f"# Benchmarks\n\n`make bench`, medians of interleaved runs in one process, on {_processor()}.\n"]
+        lines = [
+            f"# Benchmarks\n\n`make bench`, medians of interleaved runs in one process, on {_processor()}.\n"
+        ]
         for title, section in sections.items():
             block = f"## {title}\n\n" + "\n".join(section()) + "\n"
             print(block, flush=True)

@@ -4,7 +4,7 @@ import numpy as np
 
 from benchmarks.timing import medians, threads
 from devices import StateDependentError
-from devices._kernels import refresh_dense, refresh_sparse
+from devices.read_noise._trap_kernels import refresh_dense, refresh_sparse
 
 CELLS, TRAPS, REFRESHED = 10**7, 10**6, 0.01
 
@@ -15,7 +15,9 @@ def table() -> list[str]:
     write, target = StateDependentError(coefficients=(1e-7, 0.02)), rng.uniform(1e-6, 1e-5, CELLS)
     captured = rng.random(TRAPS) < 0.5
     with threads(1):
-        programming = medians({"program": lambda: write.program(target, rng=rng)}, runs=3)["program"]
+        programming = medians({"program": lambda: write.program(target, rng=rng)}, runs=3)[
+            "program"
+        ]
         step = medians(
             {
                 "every trap": lambda: refresh_dense(captured, 0.5, REFRESHED, rng=rng),

@@ -24,7 +24,9 @@ def five_bit_chip(beta: str) -> nsm.MappedNetwork:
     """Return the MNIST perceptron (untrained) on 5-bit cells, blank-out p = ½ per pair."""
     torch.manual_seed(0)
     device = devices.Device(g_min=1e-8, g_max=1e-6, levels=32)
-    hardware = crossbar.Hardware(device=device, gate=devices.BlankOut(0.5), mapping=crossbar.BalancedPair())
+    hardware = crossbar.Hardware(
+        device=device, gate=devices.BlankOut(0.5), mapping=crossbar.BalancedPair()
+    )
     return nsm.map_to_crossbar(nsm.nsm_mlp(WIDTHS, beta=beta), hardware, rng=0)
 
 
@@ -33,7 +35,9 @@ def conv_table() -> list[str]:
     torch.manual_seed(0)
     model = nsm.conv_net("bNSM", beta="native", p=0.5)
     device = devices.Device(g_min=1e-8, g_max=1e-6, levels=32)
-    hardware = crossbar.Hardware(device=device, gate=devices.BlankOut(0.5), mapping=crossbar.BalancedPair())
+    hardware = crossbar.Hardware(
+        device=device, gate=devices.BlankOut(0.5), mapping=crossbar.BalancedPair()
+    )
     chip = nsm.map_to_crossbar(model, hardware, rng=0)
     plain = torch.nn.Sequential(
         *[
@@ -47,12 +51,17 @@ def conv_table() -> list[str]:
     x = np.random.default_rng(0).random((20, 784))
     batch = torch.as_tensor(x, dtype=torch.float32).repeat(10, 1)
     with threads(1), torch.no_grad():
-        times = medians({"torch": lambda: plain(batch), "exact": lambda: chip.sample(x, 10, rng=0)}, runs=3)
+        times = medians(
+            {"torch": lambda: plain(batch), "exact": lambda: chip.sample(x, 10, rng=0)}, runs=3
+        )
     rates = {name: 200 / t for name, t in times.items()}
     return [
         "| MNIST convolutional net | threads | sample-passes per second | of torch float32, no noise |",
         "|---|---|---|---|",
-        *(f"| {name} | 1 | {rate:,.0f} | {rate / rates['torch']:.2f} |" for name, rate in rates.items()),
+        *(
+            f"| {name} | 1 | {rate:,.0f} | {rate / rates['torch']:.2f} |"
+            for name, rate in rates.items()
+        ),
     ]
 
 
@@ -70,12 +79,20 @@ def table() -> list[str]:
         work: dict[str, Callable[[], object]] = {"torch float32, no noise": lambda: plain(batch)}
         for name, chip in chips.items():
             work[name] = lambda chip=chip: chip.sample(x, SAMPLES, rng=0)  # type: ignore[misc]
-        work["one normal per output"] = lambda: chips["exact, learned β"].sample(x, SAMPLES, rng=0, sampling="moments")
+        work["one normal per output"] = lambda: chips["exact, learned β"].sample(
+            x, SAMPLES, rng=0, sampling="moments"
+        )
         with threads(n), torch.no_grad():
             times = medians(work, runs=5)
-        passes = {name: (len(batch) if name.startswith("torch") else IMAGES * SAMPLES) / t for name, t in times.items()}
+        passes = {
+            name: (len(batch) if name.startswith("torch") else IMAGES * SAMPLES) / t
+            for name, t in times.items()
+        }
         reference = passes["torch float32, no noise"]
-        rows += [f"| {name} | {n} | {rate:,.0f} | {rate / reference:.2f} |" for name, rate in passes.items()]
+        rows += [
+            f"| {name} | {n} | {rate:,.0f} | {rate / reference:.2f} |"
+            for name, rate in passes.items()
+        ]
     return rows
 
 
@@ -97,8 +114,12 @@ def whole_test_set() -> list[str]:
 def peak_memory() -> list[str]:
     """Return one line: memory that a whole-network inference needs beyond the imports, in a process of its own."""
     code = "from benchmarks.networks import measure_memory; print(measure_memory())"
-    text = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    return [f"Peak memory of 1,000 images × 100 samples beyond imports and chip: {float(text):.0f} MiB."]
+    text = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+    return [
+        f"Peak memory of 1,000 images × 100 samples beyond imports and chip: {float(text):.0f} MiB."
+    ]
 
 
 def _kib(field: str) -> int:

@@ -16,7 +16,10 @@ def blank_out_array(inputs: int, outputs: int, bits: int) -> crossbar.TiledArray
     """Return an array of 2^bits weights per synapse, a blank-out gate with p = ½ on every pair."""
     device = devices.Device(g_min=1e-8, g_max=1e-6, levels=2**bits)
     hardware = crossbar.Hardware(
-        device=device, gate=devices.BlankOut(0.5), mapping=crossbar.BalancedPair(), tile_shape=(inputs, outputs)
+        device=device,
+        gate=devices.BlankOut(0.5),
+        mapping=crossbar.BalancedPair(),
+        tile_shape=(inputs, outputs),
     )
     w = np.random.default_rng(0).uniform(-1, 1, (outputs, inputs))
     k = hardware.mapping.siemens_per_weight(1.0, device)
@@ -28,11 +31,16 @@ def plain_masks(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     return torch.stack([((torch.rand(w.shape) < 0.5) * w) @ row for row in x])
 
 
-def read_rates(inputs: int, outputs: int, bits: int, batch: int, n: int, *, plain: bool = True) -> dict[str, float]:
+def read_rates(
+    inputs: int, outputs: int, bits: int, batch: int, n: int, *, plain: bool = True
+) -> dict[str, float]:
     """Return synapse reads (or multiply-adds) per second [1/s] on n threads."""
     array = blank_out_array(inputs, outputs, bits)
     x = np.where(np.random.default_rng(1).random((batch, inputs)) < 0.5, -1.0, 1.0)
-    xt, wt = torch.as_tensor(x, dtype=torch.float32), torch.as_tensor(array.weights, dtype=torch.float32)
+    xt, wt = (
+        torch.as_tensor(x, dtype=torch.float32),
+        torch.as_tensor(array.weights, dtype=torch.float32),
+    )
     work: dict[str, Callable[[], object]] = {
         "exact": lambda: array.read(x, rng=0),
         "matmul": lambda: torch.mm(xt, wt.T),
@@ -73,5 +81,7 @@ def scaling() -> list[str]:
     shapes += [(784, 300, 5, n) for n in (1, 16, 128, 4096)]
     for shape in shapes:
         r = read_rates(*shape, 1, plain=False)
-        rows.append(f"| {' | '.join(map(str, shape))} | {r['exact'] / 1e9:.1f} | {r['exact'] / r['matmul']:.2f} |")
+        rows.append(
+            f"| {' | '.join(map(str, shape))} | {r['exact'] / 1e9:.1f} | {r['exact'] / r['matmul']:.2f} |"
+        )
     return rows

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
-from crossbar import parallel
+import crossbar.threads
 
 _PAUSE = 0.1  # [s]; OpenBLAS spins for about 30 ms, OpenMP for a few
-_AT_LEAST = 0.1  # [s] that a candidate is timed for in one go, after a call that wakes caches and cores
+_AT_LEAST = (
+    0.1  # [s] that a candidate is timed for in one go, after a call that wakes caches and cores
+)
 
 
 @contextmanager
@@ -20,7 +22,7 @@ def threads(n: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(n)
     try:
-        with parallel.threads(n), threadpool_limits(n):
+        with crossbar.threads.threads(n), threadpool_limits(n):
             yield
     finally:
         torch.set_num_threads(before)

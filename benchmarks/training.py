@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 import nsm
 from benchmarks.timing import medians, threads
-from nsm.layers import SignOfNoisySum, signs
-from nsm.networks import bd_mlp
+from nsm.nn.architectures import bd_mlp
+from nsm.nn.surrogate_gradients import SignOfNoisySum, signs
 
 WIDTHS = (784, 300, 300, 300, 10)
 BATCH = 100
@@ -30,7 +30,9 @@ class ThreeProducts(nn.Module):
         x = signs(x.detach()) - x.detach() + x
         s = math.sqrt(2 * self.p * (1 - self.p))
         norm = self.weight.norm(dim=1, keepdim=True)
-        v = nn.functional.linear(x, self.weight / norm) * self.beta + self.bias / (s * norm.squeeze(1))
+        v = nn.functional.linear(x, self.weight / norm) * self.beta + self.bias / (
+            s * norm.squeeze(1)
+        )
         mask = torch.bernoulli(torch.full_like(x, self.p))
         noisy = nn.functional.linear(mask * x, self.weight)
         u = noisy + (self.beta * s - self.p) * nn.functional.linear(x, self.weight) + self.bias
@@ -44,14 +46,14 @@ def _three_products() -> nn.Sequential:
 
 
 def _step(model: nn.Module) -> object:
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     x, y = torch.rand(BATCH, WIDTHS[0]), torch.randint(0, WIDTHS[-1], (BATCH,))
 
     def step() -> None:
         loss = nn.functional.cross_entropy(model(x), y)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
 
     return step
 

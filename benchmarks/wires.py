@@ -14,7 +14,7 @@ from scipy.sparse.linalg import SuperLU, splu
 from benchmarks.networks import _kib
 from benchmarks.timing import medians, threads
 from crossbar import Wires
-from devices._checks import Floats
+from devices.validation import Floats
 
 WIRES = Wires(1.0, 1.0)
 SIZES, BESIDE_LU, VECTORS = (64, 128, 256, 512, 1024, 2048), 512, 16
@@ -39,7 +39,9 @@ def nodal_matrix(g: Floats, wires: Wires) -> csc_array:
     a, b = (np.concatenate([p[k].ravel() for p in pairs]) for k in (0, 1))
     c = np.concatenate([np.broadcast_to(p[2], p[0].shape).ravel() for p in pairs])
     ends = np.concatenate([nodes[0, :, 0], nodes[1, -1]])
-    to_ground = np.repeat([1 / (wires.r_source + wires.r_row), 1 / (wires.r_col + wires.r_sense)], [m, n])
+    to_ground = np.repeat(
+        [1 / (wires.r_source + wires.r_row), 1 / (wires.r_col + wires.r_sense)], [m, n]
+    )
     rows, columns = np.concatenate([a, b, a, b, ends]), np.concatenate([a, b, b, a, ends])
     return csc_array((np.concatenate([c, c, -c, -c, to_ground]), (rows, columns)))
 
@@ -77,7 +79,9 @@ def times(n: int) -> dict[str, float]:
     start = time.perf_counter()
     lu = factor(g)
     first = time.perf_counter() - start
-    np.testing.assert_allclose(WIRES.currents(g, v), solve_by_lu(lu, g, v), rtol=0, atol=1e-9 * np.abs(v @ g).max())
+    np.testing.assert_allclose(
+        WIRES.currents(g, v), solve_by_lu(lu, g, v), rtol=0, atol=1e-9 * np.abs(v @ g).max()
+    )
     beside: dict[str, Callable[[], object]] = {
         "solve": lambda: solve_by_lu(lu, g, v[:1]),
         "solve many": lambda: solve_by_lu(lu, g, v),
@@ -105,9 +109,15 @@ def table() -> list[str]:
     with threads(1):
         rows = [row(n) for n in SIZES]
         g, _ = random_array(128)
-        effective = medians({"effective": lambda: WIRES.effective_conductance(g)}, runs=3)["effective"]
+        effective = medians({"effective": lambda: WIRES.effective_conductance(g)}, runs=3)[
+            "effective"
+        ]
     code = "from benchmarks.wires import measure_memory; print(measure_memory(1024))"
-    memory = float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+    memory = float(
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout
+    )
     return [
         "| array | 1 vector [ms] | 16 vectors [ms] | LU: factor [ms] | LU: solve 1 [ms] | LU/ours, 1 vector | LU/ours, 16 | "
         "factors at hand, 16 |",

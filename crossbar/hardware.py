@@ -4,15 +4,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from crossbar.mapping import DifferentialPair, Mapping
+from crossbar.mapping import DifferentialPair, WeightMapping
 from crossbar.periphery import Adc, Comparator
-from crossbar.wires import Wires
+from crossbar.wires.solver import Wires
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
-from devices._checks import choice, integer, number
+from devices.validation import choice, integer, number
 
 SHARINGS = ("pair", "cell", "word_line")
 BIASES = ("word_line", "reference")
-COPIES = ("programmed", "ideal", "none")
+DETERMINISTIC_PATHS = ("programmed", "ideal", "none")
 SCALES = ("layer", "row")
 
 
@@ -28,7 +28,7 @@ class Hardware:
     pair sit at the same crossing of twin arrays. comparator: the threshold of stochastic layers. adc: read-out of all
     other layers (None: ideal).
     bias: "word_line" (ungated extra word lines, programmed like weights: follows a common gain) or "reference" (an
-    exact comparator current: does not). copy: the ungated deterministic path with gain a_i: "programmed" (with the
+    exact comparator current: does not). deterministic_path: the ungated second array with gain a_i: "programmed" (with the
     device's own error and noise), "ideal", or "none" (then every a_i must be 0).
     weight_scale: siemens per weight from the largest |w| of a "layer", or of each "row" (output), so that every row uses
     the whole range: comparators do not see the scale of a row, other read-outs divide by it.
@@ -42,21 +42,26 @@ class Hardware:
     device: Device
     gate: ReadNoise = field(default_factory=NoNoise)
     gate_sharing: str = "pair"
-    mapping: Mapping = field(default_factory=DifferentialPair)
+    mapping: WeightMapping = field(default_factory=DifferentialPair)
     tile_shape: tuple[int, int] = (128, 128)
     wires: Wires | None = None
     compensate_wires: bool = False
     comparator: Comparator = field(default_factory=Comparator)
     adc: Adc | None = None
     bias: str = "word_line"
-    copy: str = "programmed"
+    deterministic_path: str = "programmed"
     weight_scale: str = "layer"
     read_period: float = 1e-6
     read_voltage: float = 0.1
     temperature: float = 300.0
 
     def __post_init__(self) -> None:
-        kinds = {"device": Device, "gate": ReadNoise, "mapping": Mapping, "comparator": Comparator}
+        kinds = {
+            "device": Device,
+            "gate": ReadNoise,
+            "mapping": WeightMapping,
+            "comparator": Comparator,
+        }
         for name, kind in kinds.items():
             if not isinstance(getattr(self, name), kind):
                 by_name = {
@@ -64,21 +69,27 @@ class Hardware:
                     "gate": "; devices.gate(name) gives one",
                 }
                 advice = by_name.get(name, "")
-                raise ValueError(f"Hardware.{name} = {getattr(self, name)!r} is not a {kind.__name__}{advice}")
+                raise ValueError(
+                    f"Hardware.{name} = {getattr(self, name)!r} is not a {kind.__name__}{advice}"
+                )
         if self.adc is not None and not isinstance(self.adc, Adc):
             raise ValueError(f"Hardware.adc = {self.adc!r} is not an Adc or None")
         if self.wires is not None and not isinstance(self.wires, Wires):
             raise ValueError(f"Hardware.wires = {self.wires!r} is not a Wires or None")
         choice("gate_sharing", self.gate_sharing, SHARINGS)
         choice("bias", self.bias, BIASES)
-        choice("copy", self.copy, COPIES)
+        choice("deterministic_path", self.deterministic_path, DETERMINISTIC_PATHS)
         choice("weight_scale", self.weight_scale, SCALES)
         try:
             rows, columns = self.tile_shape
         except (TypeError, ValueError):
-            raise ValueError(f"Hardware.tile_shape = {self.tile_shape!r}; give (word lines, bit lines)") from None
+            raise ValueError(
+                f"Hardware.tile_shape = {self.tile_shape!r}; give (word lines, bit lines)"
+            ) from None
         object.__setattr__(
-            self, "tile_shape", (integer("word lines", rows, at_least=1), integer("bit lines", columns, at_least=1))
+            self,
+            "tile_shape",
+            (integer("word lines", rows, at_least=1), integer("bit lines", columns, at_least=1)),
         )
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")

@@ -10,17 +10,17 @@ from typing import ClassVar
 import numpy as np
 
 from devices import Device
-from devices._checks import Floats, array, number
+from devices.validation import Floats, array, number
 
 
-class Mapping(ABC):
+class WeightMapping(ABC):
     """How a signed weight becomes two positive conductances, w = (g_pos − g_neg) / siemens_per_weight."""
 
     #: g_neg is one column for all outputs of a tile, trimmed to its target rather than to the nearest level.
     shares_reference: ClassVar[bool] = False
 
     @abstractmethod
-    def span(self, device: Device) -> float:
+    def signal_range(self, device: Device) -> float:
         """Return the largest k |w| [S] that the device's range can hold, k the siemens per weight."""
 
     @abstractmethod
@@ -29,9 +29,11 @@ class Mapping(ABC):
 
     def siemens_per_weight(self, w_max: float, device: Device) -> float:
         """Return k [S] at which |w| = w_max just fills the device's range."""
-        return self.span(device) / number("w_max", w_max, above=0)
+        return self.signal_range(device) / number("w_max", w_max, above=0)
 
-    def conductances(self, w: Floats, device: Device, siemens_per_weight: float) -> tuple[Floats, Floats]:
+    def conductances(
+        self, w: Floats, device: Device, siemens_per_weight: float
+    ) -> tuple[Floats, Floats]:
         """Return target conductances g_pos, g_neg [S] of weights w (outputs, inputs).
 
         g_pos is (inputs, outputs) = (word lines, bit lines); g_neg too, or (inputs, 1) for a shared reference column.
@@ -39,7 +41,7 @@ class Mapping(ABC):
         """
         weights = array("w", w, ndim=2)
         k = number("siemens_per_weight", siemens_per_weight, above=0, unit="S")
-        w_max = self.span(device) / k
+        w_max = self.signal_range(device) / k
         largest = np.abs(weights).max(initial=0.0)
         if largest > w_max * (1 + 1e-9):
             raise ValueError(
@@ -50,14 +52,16 @@ class Mapping(ABC):
 
     def weights(self, g_pos: Floats, g_neg: Floats, siemens_per_weight: float) -> Floats:
         """Return the weights (outputs, inputs) that conductances (word lines, bit lines) [S] stand for."""
-        return np.ascontiguousarray(((np.asarray(g_pos) - np.asarray(g_neg)) / siemens_per_weight).T)
+        return np.ascontiguousarray(
+            ((np.asarray(g_pos) - np.asarray(g_neg)) / siemens_per_weight).T
+        )
 
 
 @dataclass(frozen=True)
-class DifferentialPair(Mapping):
+class DifferentialPair(WeightMapping):
     """One-sided pair: one cell carries |w| above g_min, the other rests at g_min. G± = g_min + k max(±w, 0)."""
 
-    def span(self, device: Device) -> float:
+    def signal_range(self, device: Device) -> float:
         return device.g_max - device.g_min
 
     def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
@@ -66,10 +70,10 @@ class DifferentialPair(Mapping):
 
 
 @dataclass(frozen=True)
-class BalancedPair(Mapping):
+class BalancedPair(WeightMapping):
     """Pair around the middle of the range: G± = (g_min + g_max)/2 ± k w/2."""
 
-    def span(self, device: Device) -> float:
+    def signal_range(self, device: Device) -> float:
         return device.g_max - device.g_min
 
     def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
@@ -79,7 +83,7 @@ class BalancedPair(Mapping):
 
 
 @dataclass(frozen=True)
-class ReferenceColumn(Mapping):
+class ReferenceColumn(WeightMapping):
     """One cell per weight around the middle, G = (g_min + g_max)/2 + k w, and one reference column at the middle.
 
     The reference is a dummy bit line beside the tile (not counted in `tile_shape`), shared by all its outputs: its
@@ -88,7 +92,7 @@ class ReferenceColumn(Mapping):
 
     shares_reference: ClassVar[bool] = True
 
-    def span(self, device: Device) -> float:
+    def signal_range(self, device: Device) -> float:
         return (device.g_max - device.g_min) / 2
 
     def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar._kernels import pack_firing
-from crossbar.packed import EVERYWHERE, Packed, in_threads
-from crossbar.span import Span
-from devices._checks import Floats, integer, number
+from crossbar.reads._kernels import pack_firing
+from crossbar.reads.packed import EVERYWHERE, Packed, in_threads
+from crossbar.reads.span import Span
+from devices.validation import Floats, integer, number
 
 _NO_NOISE = np.empty((0, 0))
 
@@ -37,16 +37,24 @@ class Comparator:
         """Return ±1 of current's shape (reads, comparators) [A]; normals: fresh standard normals, where there is noise."""
         return np.where(self.fires(current, offsets, normals), 1.0, -1.0)
 
-    def fires(self, current: Floats, offsets: Floats, normals: Floats | None = None) -> NDArray[np.bool_]:
+    def fires(
+        self, current: Floats, offsets: Floats, normals: Floats | None = None
+    ) -> NDArray[np.bool_]:
         """Return whether each comparator decides for +1; arguments as of `compare`."""
         threshold = offsets if normals is None else offsets + self.noise * normals
         return current + threshold >= 0
 
-    def fires_packed(self, u: Floats, scale: float, offsets: Floats, normals: Floats | None = None) -> Packed:
+    def fires_packed(
+        self, u: Floats, scale: float, offsets: Floats, normals: Floats | None = None
+    ) -> Packed:
         """Return `fires(u · scale, …)` as packed states, without the arrays between."""
         plus = np.empty((len(u), -(-u.shape[1] // 8)), np.uint8)
         noise = _NO_NOISE if normals is None else self.noise * normals
-        in_threads(lambda s: pack_firing(u, scale, offsets, noise, plus, s.first, s.last), Span(0, len(u)), 20 * u.size)
+        in_threads(
+            lambda s: pack_firing(u, scale, offsets, noise, plus, s.first, s.last),
+            Span(0, len(u)),
+            20 * u.size,
+        )
         return Packed(plus, EVERYWHERE, u.shape[1])
 
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from devices._checks import Floats, array, integer, number
-from devices._rng import RNG, generator
-from devices.faults import Faults, NoFaults
-from devices.pulses import PulseResponse
-from devices.read_noise import NoNoise, ReadNoise
-from devices.retention import NoDrift, Retention
+from devices.faults.stuck import Faults, NoFaults
+from devices.programming.error import IdealWrite, WriteModel
+from devices.pulses.base import PulseResponse
+from devices.read_noise.base import NoNoise, ReadNoise
+from devices.retention.base import NoDrift, Retention
+from devices.seeding import RNG, generator
 from devices.temperature import NoTemperature, TemperatureLaw
-from devices.write import IdealWrite, WriteModel
+from devices.validation import Floats, array, integer, number
 
 _MOST = 0.1  # [S]; whoever gives more means µS
 
@@ -45,13 +45,22 @@ class Device:
                 f"Device.g_max = {self.g_max:g} S is no memory cell's; conductances are in siemens: write 50 µS as 50e-6"
             )
         if self.g_min >= self.g_max:
-            raise ValueError(f"Device.g_min = {self.g_min:g} S must be below g_max = {self.g_max:g} S")
+            raise ValueError(
+                f"Device.g_min = {self.g_min:g} S must be below g_max = {self.g_max:g} S"
+            )
         if self.levels is not None:
             integer("Device.levels", self.levels, at_least=2)
-        slots = {"write": WriteModel, "read_noise": ReadNoise, "retention": Retention, "faults": Faults}
+        slots = {
+            "write": WriteModel,
+            "read_noise": ReadNoise,
+            "retention": Retention,
+            "faults": Faults,
+        }
         for slot, kind in (slots | {"temperature_law": TemperatureLaw}).items():
             if not isinstance(getattr(self, slot), kind):
-                raise ValueError(f"Device.{slot} = {getattr(self, slot)!r} is not a {kind.__name__}")
+                raise ValueError(
+                    f"Device.{slot} = {getattr(self, slot)!r} is not a {kind.__name__}"
+                )
         if self.pulses is not None and not isinstance(self.pulses, PulseResponse):
             raise ValueError(f"Device.pulses = {self.pulses!r} is not a PulseResponse or None")
 
@@ -69,7 +78,7 @@ class Device:
         """Return γ = d ln σ_G / d ln g of the read noise at conductances g [S]; see `ReadNoise.exponent`."""
         return self.read_noise.exponent(array("g", g))
 
-    def quantise(self, target: Floats) -> Floats:
+    def quantize(self, target: Floats) -> Floats:
         """Return the level nearest to each target [S]."""
         if self.levels is None:
             return np.array(target, dtype=np.float64)
@@ -89,7 +98,7 @@ class Device:
                 f"{self.g_min:g} to {self.g_max:g} S; map the weights with a smaller siemens_per_weight, or clip them"
             )
         random = generator(rng)
-        level = self.quantise(np.clip(g, self.g_min, self.g_max))
+        level = self.quantize(np.clip(g, self.g_min, self.g_max))
         held = self.faults.apply(level, self.g_min, self.g_max, rng=random)
         return self.write.program(held, rng=random)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devices._checks import Floats, array, number
+from devices.validation import Floats, array, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,9 @@ class CurrentVoltage:
     def slope(self, g: ArrayLike, v: ArrayLike) -> Floats:
         """Return dI/dV [S]; raises ValueError outside the fit."""
         twice = 2 * self.effective_conductance(g, v) - array("g", g)  # g + 2 n₂ V + 2 n₃ V²
-        return np.asarray(twice + np.polyval(self.cubic, np.log10(array("g", g))) * array("v", v) ** 2)
+        return np.asarray(
+            twice + np.polyval(self.cubic, np.log10(array("g", g))) * array("v", v) ** 2
+        )
 
     def effective_conductance(self, g: ArrayLike, v: ArrayLike) -> Floats:
         """Return I/V [S], and g itself at v = 0; raises ValueError outside the fit."""
@@ -55,7 +57,11 @@ class CurrentVoltage:
                 f"voltages reach {np.abs(volts).max():g} V; the current-voltage curve was fitted up to {self.v_max:g} V"
             )
         log_g = np.log10(cells)
-        return np.asarray(cells + np.polyval(self.square, log_g) * volts + np.polyval(self.cubic, log_g) * volts**2)
+        return np.asarray(
+            cells
+            + np.polyval(self.square, log_g) * volts
+            + np.polyval(self.cubic, log_g) * volts**2
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from devices._checks import choice
 from devices.device import Device
-from devices.read_noise import ReadNoise
+from devices.read_noise.base import ReadNoise
 from devices.tables import WORDS, as_toml, device_from, gate_from, read_table
+from devices.validation import choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,9 @@ def read_preset(path: str | Path) -> Preset:
     """
     table = read_table(path)
     model = (gate_from if "gate" in table else device_from)(table, str(path))
-    return Preset(name=Path(path).stem, model=model, **{word: str(table.get(word, "")) for word in WORDS})
+    return Preset(
+        name=Path(path).stem, model=model, **{word: str(table.get(word, "")) for word in WORDS}
+    )
 
 
 def _changed(model: Any, changes: dict[str, Any]) -> Any:
@@ -88,7 +90,9 @@ def gate(name: str, **changes: Any) -> ReadNoise:
     A name that ends in .toml is the path of a gate file. Raises as `preset`.
     """
     model = (
-        gate_from(read_table(name), name) if str(name).endswith(".toml") else GATES[choice("gate", name, GATES)].model
+        gate_from(read_table(name), name)
+        if str(name).endswith(".toml")
+        else GATES[choice("gate", name, GATES)].model
     )
     changed: ReadNoise = _changed(model, changes)
     return changed

@@ -13,29 +13,16 @@ from typing import Any
 
 import tomli_w
 
-from devices._checks import choice
-from devices.cycling import SetResetVariability
 from devices.device import Device
-from devices.domains import DomainSwitching, Gb2Activation, NormalActivation
-from devices.drift import ClippedLog, PowerLawDrift, TabulatedRelaxation
-from devices.faults import NoFaults, StuckCells
-from devices.fefet import DomainWrite, FeFet, ThresholdNoise
-from devices.flicker import FlickerNoise
-from devices.published_noise import PcmFlicker, PcmReadNoise, SonosReadNoise
-from devices.pulses import NonlinearPulses
-from devices.read_noise import (
-    BlankOut,
-    GaussianNoise,
-    LogConductanceNoise,
-    LognormalNoise,
-    NoNoise,
-    PowerLawNoise,
-    Product,
-    ReadNoise,
-)
-from devices.retention import LogTimeDrift, NoDrift
-from devices.selector import StochasticSelector
-from devices.step_pulses import (
+from devices.faults.stuck import NoFaults, StuckCells
+from devices.faults.wear import WearOut
+from devices.ferroelectric.domains import DomainSwitching, Gb2Activation, NormalActivation
+from devices.ferroelectric.fefet import DomainWrite, FeFet, ThresholdNoise
+from devices.programming.error import IdealWrite, SaturatingError, StateDependentError
+from devices.programming.set_reset import SetResetVariability
+from devices.programming.write_verify import WriteVerify
+from devices.pulses.base import NonlinearPulses
+from devices.pulses.step_pulses import (
     ConstantPulses,
     ExpStepPulses,
     LinearPulses,
@@ -43,14 +30,37 @@ from devices.step_pulses import (
     PowerPulses,
     SoftBoundsPulses,
 )
-from devices.telegraph import FixedTime, LognormalTime, LogUniformTime, TelegraphNoise, TrapEnsemble
-from devices.temperature import ActivatedTemperature, MetallicTemperature, MixedTemperature, NoTemperature
-from devices.thermal import ThermalShotNoise
-from devices.verify import WriteVerify
-from devices.wear import WearOut
-from devices.write import IdealWrite, SaturatingError, StateDependentError
+from devices.read_noise.base import NoNoise, ProductNoise, ReadNoise
+from devices.read_noise.flicker import FlickerNoise
+from devices.read_noise.memoryless import (
+    BlankOut,
+    GaussianNoise,
+    LogConductanceNoise,
+    LognormalNoise,
+    PowerLawNoise,
+)
+from devices.read_noise.published import PcmFlicker, PcmReadNoise, SonosReadNoise
+from devices.read_noise.selector import StochasticSelector
+from devices.read_noise.telegraph import TelegraphNoise, TrapEnsemble
+from devices.read_noise.thermal import ThermalShotNoise
+from devices.read_noise.time_laws import FixedTime, LognormalTime, LogUniformTime
+from devices.retention.base import LogTimeDrift, NoDrift
+from devices.retention.drift import ClippedLog, PowerLawDrift, TabulatedRelaxation
+from devices.temperature import (
+    ActivatedTemperature,
+    MetallicTemperature,
+    MixedTemperature,
+    NoTemperature,
+)
+from devices.validation import choice
 
-WORDS = ("technology", "citation", "verified", "status", "notes")  # what is said of a device's numbers
+WORDS = (
+    "technology",
+    "citation",
+    "verified",
+    "status",
+    "notes",
+)  # what is said of a device's numbers
 
 
 def kind_of(model: Any) -> str:
@@ -63,13 +73,60 @@ def kind_of(model: Any) -> str:
 KINDS: Mapping[str, type] = {
     kind_of(c): c
     for c in (
-        *(NoNoise, BlankOut, GaussianNoise, LognormalNoise, PowerLawNoise, LogConductanceNoise, Product),
-        *(TelegraphNoise, TrapEnsemble, LogUniformTime, LognormalTime, FixedTime, FlickerNoise, PcmFlicker),
-        *(ThermalShotNoise, PcmReadNoise, SonosReadNoise, ThresholdNoise, FeFet, StochasticSelector),
-        *(IdealWrite, StateDependentError, SaturatingError, SetResetVariability, WriteVerify, DomainWrite),
+        *(
+            NoNoise,
+            BlankOut,
+            GaussianNoise,
+            LognormalNoise,
+            PowerLawNoise,
+            LogConductanceNoise,
+            ProductNoise,
+        ),
+        *(
+            TelegraphNoise,
+            TrapEnsemble,
+            LogUniformTime,
+            LognormalTime,
+            FixedTime,
+            FlickerNoise,
+            PcmFlicker,
+        ),
+        *(
+            ThermalShotNoise,
+            PcmReadNoise,
+            SonosReadNoise,
+            ThresholdNoise,
+            FeFet,
+            StochasticSelector,
+        ),
+        *(
+            IdealWrite,
+            StateDependentError,
+            SaturatingError,
+            SetResetVariability,
+            WriteVerify,
+            DomainWrite,
+        ),
         *(DomainSwitching, NormalActivation, Gb2Activation),
-        *(NonlinearPulses, ConstantPulses, LinearPulses, SoftBoundsPulses, ExpStepPulses, PowerPulses, PiecewisePulses),
-        *(NoDrift, LogTimeDrift, PowerLawDrift, ClippedLog, TabulatedRelaxation, NoFaults, StuckCells, WearOut),
+        *(
+            NonlinearPulses,
+            ConstantPulses,
+            LinearPulses,
+            SoftBoundsPulses,
+            ExpStepPulses,
+            PowerPulses,
+            PiecewisePulses,
+        ),
+        *(
+            NoDrift,
+            LogTimeDrift,
+            PowerLawDrift,
+            ClippedLog,
+            TabulatedRelaxation,
+            NoFaults,
+            StuckCells,
+            WearOut,
+        ),
         *(NoTemperature, MetallicTemperature, ActivatedTemperature, MixedTemperature),
     )
 }
@@ -87,7 +144,11 @@ def to_table(model: Any) -> dict[str, Any]:
             return to_table(value)
         return [plain(v) for v in value] if isinstance(value, (tuple, list)) else value
 
-    changed = {f.name: getattr(model, f.name) for f in fields(model) if getattr(model, f.name) != _default(f)}
+    changed = {
+        f.name: getattr(model, f.name)
+        for f in fields(model)
+        if getattr(model, f.name) != _default(f)
+    }
     kind = {} if isinstance(model, Device) else {"kind": kind_of(model)}
     return kind | {name: plain(value) for name, value in changed.items() if value is not None}
 
@@ -99,7 +160,9 @@ def from_table(table: Any, where: str) -> Any:
     model refuses.
     """
     if not isinstance(table, dict) or "kind" not in table:
-        raise ValueError(f'{where} = {table!r} is not a model; give a table with its kind, as {{kind = "no_noise"}}')
+        raise ValueError(
+            f'{where} = {table!r} is not a model; give a table with its kind, as {{kind = "no_noise"}}'
+        )
     kind = KINDS[choice(f"kind of {where}", table["kind"], KINDS)]
     options = {name: _value(v, f"{where}.{name}") for name, v in table.items() if name != "kind"}
     return _build(kind, options, where)
@@ -120,12 +183,12 @@ def _build(kind: type, options: dict[str, Any], where: str) -> Any:
     missing = [f.name for f in fields(kind) if _default(f) is MISSING and f.name not in options]
     if missing:
         raise ValueError(f"{where} ({kind.__name__}) needs {', '.join(missing)}")
-    if kind is Product:
+    if kind is ProductNoise:
         if not isinstance(options["factors"], tuple):
             raise ValueError(
                 f"{where}.factors = {options['factors']!r} is not a list of models; give [{{kind = …}}, …]"
             )
-        return Product(*options["factors"])
+        return ProductNoise(*options["factors"])
     try:
         return kind(**options)
     except TypeError as problem:
@@ -134,7 +197,9 @@ def _build(kind: type, options: dict[str, Any], where: str) -> Any:
 
 def device_from(table: Mapping[str, Any], where: str) -> Device:
     """Return the device that a table describes, its citation as reference; see `from_table`."""
-    options = {name: _value(v, f"{where}: {name}") for name, v in table.items() if name not in WORDS}
+    options = {
+        name: _value(v, f"{where}: {name}") for name, v in table.items() if name not in WORDS
+    }
     if "citation" in table:
         options.setdefault("reference", table["citation"])
     device: Device = _build(Device, options, where)
@@ -147,7 +212,9 @@ def gate_from(table: Mapping[str, Any], where: str) -> ReadNoise:
         choice(f"key of {where}", name, ("gate", *WORDS))
     model = from_table(table.get("gate"), f"{where}: gate")
     if not isinstance(model, ReadNoise):
-        raise ValueError(f"{where}: gate is a {type(model).__name__}, not a gate; see `nsm presets`")
+        raise ValueError(
+            f"{where}: gate is a {type(model).__name__}, not a gate; see `nsm presets`"
+        )
     return model
 
 
@@ -155,7 +222,9 @@ def read_table(path: str | Path) -> dict[str, Any]:
     """Return the TOML file at `path`. Raises FileNotFoundError, or ValueError where it is not TOML."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no device file {path}; `nsm presets export NAME > mine.toml` makes one to start from")
+        raise FileNotFoundError(
+            f"no device file {path}; `nsm presets export NAME > mine.toml` makes one to start from"
+        )
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:

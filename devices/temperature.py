@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devices._checks import Floats, array, number
+from devices.validation import Floats, array, number
 
 BOLTZMANN_EV = 1.380649e-23 / 1.602176634e-19  # k/q [eV/K], exact in SI
 
@@ -73,12 +73,19 @@ class ActivatedTemperature(TemperatureLaw):
     t_ref: float = 300.0
 
     def __post_init__(self) -> None:
-        number("ActivatedTemperature.activation_energy_ev", self.activation_energy_ev, at_least=0, unit="eV")
+        number(
+            "ActivatedTemperature.activation_energy_ev",
+            self.activation_energy_ev,
+            at_least=0,
+            unit="eV",
+        )
         number("ActivatedTemperature.t_ref", self.t_ref, above=0, unit="K")
 
     def factor(self, g: Floats, temperature: ArrayLike) -> Floats:
         t = _kelvin(temperature, g)
-        return np.asarray(np.exp(-self.activation_energy_ev / BOLTZMANN_EV * (1 / t - 1 / self.t_ref)))
+        return np.asarray(
+            np.exp(-self.activation_energy_ev / BOLTZMANN_EV * (1 / t - 1 / self.t_ref))
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +105,9 @@ class MixedTemperature(TemperatureLaw):
     def __post_init__(self) -> None:
         for slot, kind in (("lrs", MetallicTemperature), ("hrs", ActivatedTemperature)):
             if not isinstance(getattr(self, slot), kind):
-                raise ValueError(f"MixedTemperature.{slot} = {getattr(self, slot)!r} is not a {kind.__name__}")
+                raise ValueError(
+                    f"MixedTemperature.{slot} = {getattr(self, slot)!r} is not a {kind.__name__}"
+                )
         if self.lrs.t_ref != self.hrs.t_ref:
             raise ValueError(
                 f"MixedTemperature: t_ref is {self.lrs.t_ref} K in lrs and {self.hrs.t_ref} K in hrs; give one"
@@ -109,4 +118,7 @@ class MixedTemperature(TemperatureLaw):
     def factor(self, g: Floats, temperature: ArrayLike) -> Floats:
         cut = np.clip(array("g", g), self.g_hrs, self.g_lrs)
         share = np.log(cut / self.g_hrs) / np.log(self.g_lrs / self.g_hrs)
-        return np.asarray(self.lrs.factor(g, temperature) ** share * self.hrs.factor(g, temperature) ** (1 - share))
+        return np.asarray(
+            self.lrs.factor(g, temperature) ** share
+            * self.hrs.factor(g, temperature) ** (1 - share)
+        )

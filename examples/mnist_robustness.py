@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from trained import trained
 
 import nsm
-from nsm import plot
-from nsm.demo import demo_hardware
-from nsm.sweep import worker_pool
+from nsm import plots
+from nsm.cli.demo import demo_hardware
+from nsm.sweeps.run import worker_pool
 
 AXES = {
     "gain": [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0],
@@ -28,7 +28,7 @@ AXES = {
 }
 
 
-def networks(folder: Path, data: "nsm.data.Data") -> dict[str, torch.nn.Sequential]:
+def networks(folder: Path, data: "nsm.datasets.registry.Data") -> dict[str, torch.nn.Sequential]:
     """Return the shipped NSM, and the other two, trained or loaded."""
     found = {"NSM": nsm.load("mnist_mlp")}
     for name, build in (("ReLU", nsm.relu_mlp), ("StNN", nsm.stnn_mlp)):
@@ -54,10 +54,10 @@ def main(folder: Path) -> None:
                 save_to=folder / f"{axis}.csv",
                 executor=pool,
             )
-    with mpl.rc_context(plot.STYLE):
+    with mpl.rc_context(plots.STYLE):
         drawing = Figure(figsize=(7.2, 4.4))
         for index, (ax, axis) in enumerate(zip(drawing.subplots(2, 3).flat, AXES, strict=True)):
-            plot.plot_error_rate(rows[axis], x=axis, group="network", ax=ax)
+            plots.plot_error_rate(rows[axis], x=axis, group="network", ax=ax)
             if index != 2:  # the one with room for it
                 ax.get_legend().remove()
         drawing.savefig(folder / "mnist_robustness.png")

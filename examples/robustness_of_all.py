@@ -19,32 +19,46 @@ from trained import trained
 import nsm
 from crossbar import Hardware
 from devices import BlankOut, Device
-from nsm import plot
-from nsm.sweep import worker_pool
+from nsm import plots
+from nsm.sweeps.run import worker_pool
 
 LEVELS = [2, 3, 4, 6, 8, 16, 32, 64, 256]
 SCALES = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
-HARDWARE = Hardware(device=Device(g_min=1e-8, g_max=1e-6), gate=BlankOut(0.5), tile_shape=(1024, 512))
+HARDWARE = Hardware(
+    device=Device(g_min=1e-8, g_max=1e-6), gate=BlankOut(0.5), tile_shape=(1024, 512)
+)
 ORDER = ("NSM", "ReLU", "StNN", "BD")
 NOISY = ("NSM", "StNN")  # the others need one sample
 
 
-def networks(folder: Path, data: "nsm.data.Data") -> dict[str, dict[str, nn.Sequential]]:
+def networks(
+    folder: Path, data: "nsm.datasets.registry.Data"
+) -> dict[str, dict[str, nn.Sequential]]:
     """Return the perceptrons and the convolutional networks, by name."""
-    perceptrons = {"NSM": nsm.load("mnist_mlp"), "StNN": nsm.load(folder / "mlp_stnn_0.safetensors")}
+    perceptrons = {
+        "NSM": nsm.load("mnist_mlp"),
+        "StNN": nsm.load(folder / "mlp_stnn_0.safetensors"),
+    }
     for name, build in (("ReLU", nsm.relu_mlp), ("BD", nsm.bd_mlp)):
         perceptrons[name] = trained(folder / f"mlp_{name}.safetensors", build, data)
-    convs = {name: nsm.load(folder / f"conv_{rule}_0.safetensors") for name, rule in (("ReLU", "dCNN"), ("BD", "BD"))}
+    convs = {
+        name: nsm.load(folder / f"conv_{rule}_0.safetensors")
+        for name, rule in (("ReLU", "dCNN"), ("BD", "BD"))
+    }
     return {
         "perceptron": {name: perceptrons[name] for name in ORDER},
         "convolutional": {"NSM": nsm.load("mnist_conv"), **convs},
     }
 
 
-def on_chips(models: dict[str, nn.Sequential], kind: str, folder: Path, data: "nsm.data.Data") -> pd.DataFrame:
+def on_chips(
+    models: dict[str, nn.Sequential], kind: str, folder: Path, data: "nsm.datasets.registry.Data"
+) -> pd.DataFrame:
     """Return the rows of every sweep of these networks."""
     images, chips = (1000, 3) if kind == "perceptron" else (500, 1)
-    mappings = ["differential_pair", "reference_column"] if kind == "perceptron" else ["differential_pair"]
+    mappings = (
+        ["differential_pair", "reference_column"] if kind == "perceptron" else ["differential_pair"]
+    )
     sweeps = {
         "gain": {"gain": SCALES},
         "levels": {"device.levels": LEVELS, "weight_scale": ["layer", "row"], "mapping": mappings},
@@ -64,30 +78,42 @@ def on_chips(models: dict[str, nn.Sequential], kind: str, folder: Path, data: "n
     return pd.concat(frames)
 
 
-def in_software(models: dict[str, nn.Sequential], kind: str, data: "nsm.data.Data") -> pd.DataFrame:
+def in_software(
+    models: dict[str, nn.Sequential], kind: str, data: "nsm.datasets.registry.Data"
+) -> pd.DataFrame:
     """Return the test errors [%] of the same changes made to the weights."""
     images = 1000 if kind == "perceptron" else 500
     x, y = data.x_test[:images], data.y_test[:images]
     rows = []
     for name, model in models.items():
-        changed = [("gain", s, "layer", nsm.scaled(model, s)) for s in SCALES]
+        changed = [("gain", s, "layer", nsm.scale_weights(model, s)) for s in SCALES]
         changed += [
-            ("levels", n, s, nsm.quantised(model, n, scale=s, biases=True)) for s in ("layer", "row") for n in LEVELS
+            ("levels", n, s, nsm.quantize_weights(model, n, scale=s, biases=True))
+            for s in ("layer", "row")
+            for n in LEVELS
         ]
         for sweep, value, scale, net in changed:
             error = nsm.error_rate(net, x, y, 10 if name in NOISY else 1, rng=0)
-            rows.append({"network": name, "sweep": sweep, "value": value, "weight_scale": scale, "error": 100 * error})
+            rows.append(
+                {
+                    "network": name,
+                    "sweep": sweep,
+                    "value": value,
+                    "weight_scale": scale,
+                    "error": 100 * error,
+                }
+            )
     return pd.DataFrame(rows)
 
 
 def draw(ax: Axes, rows: pd.DataFrame, software: pd.DataFrame | None, x: str) -> None:
     """Draw the chips' curves, and those of software, dashed."""
-    plot.plot_error_rate(rows, x=x, group="network", order=ORDER, ax=ax)
+    plots.plot_error_rate(rows, x=x, group="network", order=ORDER, ax=ax)
     ax.get_legend().remove()
     if software is not None:
         for index, name in enumerate(ORDER):
             part = software[software["network"] == name]
-            ax.plot(part["value"], part["error"], "--", color=plot.COLOURS[index], linewidth=0.9)
+            ax.plot(part["value"], part["error"], "--", color=plots.COLORS[index], linewidth=0.9)
     ax.set(xscale="log", yscale="log", ylim=(0.3, 100))
     ax.set_yticks([1, 10, 100], ["1", "10", "100"])
     ticks = SCALES[::2] if x == "gain" else [2, 4, 8, 16, 64, 256]
@@ -98,28 +124,48 @@ def draw(ax: Axes, rows: pd.DataFrame, software: pd.DataFrame | None, x: str) ->
 def main(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     data = nsm.load_data("mnist")
-    with mpl.rc_context(plot.STYLE):
+    with mpl.rc_context(plots.STYLE):
         drawing = Figure(figsize=(7.2, 6.0))
         axes = drawing.subplots(3, 3)
         for row, (kind, models) in enumerate(networks(source, data).items()):
             chips, software = on_chips(models, kind, folder, data), in_software(models, kind, data)
-            levels, by_scale = chips[chips["sweep"] == "levels"], software[software["sweep"] == "levels"]
-            draw(axes[row, 0], chips[chips["sweep"] == "gain"], software[software["sweep"] == "gain"], "gain")
+            levels, by_scale = (
+                chips[chips["sweep"] == "levels"],
+                software[software["sweep"] == "levels"],
+            )
+            draw(
+                axes[row, 0],
+                chips[chips["sweep"] == "gain"],
+                software[software["sweep"] == "gain"],
+                "gain",
+            )
             axes[row, 0].set(title=f"{kind}: gain", xlabel="scale of all weights and biases")
             for column, scale in ((1, "layer"), (2, "row")):
-                pair = levels[(levels["weight_scale"] == scale) & (levels["mapping"] == "differential_pair")]
-                draw(axes[row, column], pair, by_scale[by_scale["weight_scale"] == scale], "device.levels")
+                pair = levels[
+                    (levels["weight_scale"] == scale) & (levels["mapping"] == "differential_pair")
+                ]
+                draw(
+                    axes[row, column],
+                    pair,
+                    by_scale[by_scale["weight_scale"] == scale],
+                    "device.levels",
+                )
                 axes[row, column].set_title(f"{kind}: pairs, scale per {scale}")
                 if kind == "perceptron":
-                    one = levels[(levels["weight_scale"] == scale) & (levels["mapping"] == "reference_column")]
+                    one = levels[
+                        (levels["weight_scale"] == scale)
+                        & (levels["mapping"] == "reference_column")
+                    ]
                     draw(axes[2, column], one, None, "device.levels")
                     axes[2, column].set_title(f"reference column, scale per {scale}")
         axes[2, 0].axis("off")
         for index, name in enumerate(("NSM", "ReLU (dCNN)", "StNN", "BD")):
-            colour, marker = plot.COLOURS[index], plot.MARKERS[index]
-            axes[2, 0].plot([], [], marker=marker, color=colour, label=name)
+            color, marker = plots.COLORS[index], plots.MARKERS[index]
+            axes[2, 0].plot([], [], marker=marker, color=color, label=name)
         axes[2, 0].plot([], [], "--", color="0.4", label="weights changed in software")
-        axes[2, 0].legend(loc="center", frameon=False, title="band: ± 1 s.d. over 3 chips\n(perceptrons)")
+        axes[2, 0].legend(
+            loc="center", frameon=False, title="band: ± 1 s.d. over 3 chips\n(perceptrons)"
+        )
         drawing.savefig(folder / "robustness_of_all.png")
 
 

@@ -16,10 +16,20 @@ from trained import trained
 import crossbar
 import devices
 import nsm
-from nsm.plot import COLOURS, MARKERS, figure, save_figure, styled
+from nsm.plots.style import COLORS, MARKERS, figure, save_figure, styled
 
 LINES = [24, 32, 48, 64, 96, 128]
-OHMS = [0.0, 1.0, 10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 300.0]  # 0: what the others are compared with
+OHMS = [
+    0.0,
+    1.0,
+    10.0,
+    20.0,
+    30.0,
+    50.0,
+    100.0,
+    200.0,
+    300.0,
+]  # 0: what the others are compared with
 LOST = 1.0  # percentage points
 IMAGES, CHIPS, SAMPLES = 3000, 3, 10
 #: r n² [Ω] of the tiles that are tried: at these cells less of it loses nothing, more far too much, since only r g n² counts
@@ -30,7 +40,9 @@ TRIED = {"NSM": (6e5, 5e6), "ReLU": (1.5e5, 1.3e6)}
 def hardware() -> crossbar.Hardware:
     """Return 1 to 10 µS RRAM with its published programming error, and a blank-out gate per pair for the NSM."""
     return crossbar.Hardware(
-        device=devices.preset("rram_wu2018"), gate=devices.BlankOut(0.5), wires=crossbar.Wires(0.0, 0.0)
+        device=devices.preset("rram_wu2018"),
+        gate=devices.BlankOut(0.5),
+        wires=crossbar.Wires(0.0, 0.0),
     )
 
 
@@ -38,12 +50,17 @@ def is_tried(task: nsm.Task) -> bool:
     """Whether a point of the grid belongs to the experiment: wires alike in both directions, near where the error rises."""
     wires, n = task.hardware.wires, task.hardware.tile_shape[0]
     least, most = TRIED[task.network]
-    return wires.r_row == wires.r_col and (least <= wires.r_row * n**2 <= most or (n == LINES[-1] and wires.r_row <= 1))
+    return wires.r_row == wires.r_col and (
+        least <= wires.r_row * n**2 <= most or (n == LINES[-1] and wires.r_row <= 1)
+    )
 
 
-def networks(folder: Path, data: "nsm.data.Data") -> dict[str, torch.nn.Sequential]:
+def networks(folder: Path, data: "nsm.datasets.registry.Data") -> dict[str, torch.nn.Sequential]:
     """Return the shipped NSM, and a rectifier network of the same size, trained or loaded."""
-    return {"NSM": nsm.load("mnist_mlp"), "ReLU": trained(folder / "ReLU.safetensors", nsm.relu_mlp, data)}
+    return {
+        "NSM": nsm.load("mnist_mlp"),
+        "ReLU": trained(folder / "ReLU.safetensors", nsm.relu_mlp, data),
+    }
 
 
 def largest_tile(rises: pd.Series) -> float:
@@ -70,9 +87,20 @@ def allowed(rows: pd.DataFrame) -> pd.DataFrame:
     rows["rise"] = rows["percent"] - base.reindex(own).to_numpy()
     found = []
     for (network, ohms), part in rows[rows["wires.r_row"] > 0].groupby(["network", "wires.r_row"]):
-        chips = [largest_tile(one.set_index("lines")["rise"].sort_index()) for _, one in part.groupby("chip")]
+        chips = [
+            largest_tile(one.set_index("lines")["rise"].sort_index())
+            for _, one in part.groupby("chip")
+        ]
         mean = largest_tile(part.groupby("lines")["rise"].mean())
-        found.append({"network": network, "ohms": ohms, "lines": mean, "least": min(chips), "most": max(chips)})
+        found.append(
+            {
+                "network": network,
+                "ohms": ohms,
+                "lines": mean,
+                "least": min(chips),
+                "most": max(chips),
+            }
+        )
     return pd.DataFrame(found)
 
 
@@ -82,15 +110,27 @@ def draw(rows: pd.DataFrame, path: Path) -> None:
     _, ax = figure()
     top = LINES[-1]
     for index, (network, part) in enumerate(allowed(rows).groupby("network")):
-        style = {"color": COLOURS[index], "marker": MARKERS[index]}
+        style = {"color": COLORS[index], "marker": MARKERS[index]}
         ends, held = part.dropna(subset="lines"), part["lines"] == np.inf
-        ax.plot(ends["ohms"], ends["lines"].clip(upper=top), label=network, markevery=list(~held[ends.index]), **style)
-        ax.plot(part["ohms"][held], np.full(held.sum(), top), linestyle="", markerfacecolor="white", **style)
+        ax.plot(
+            ends["ohms"],
+            ends["lines"].clip(upper=top),
+            label=network,
+            markevery=list(~held[ends.index]),
+            **style,
+        )
+        ax.plot(
+            part["ohms"][held],
+            np.full(held.sum(), top),
+            linestyle="",
+            markerfacecolor="white",
+            **style,
+        )
         ax.fill_between(
             ends["ohms"],
             ends["least"].clip(upper=top),
             ends["most"].clip(upper=top),
-            color=COLOURS[index],
+            color=COLORS[index],
             alpha=0.2,
             linewidth=0,
         )
@@ -112,7 +152,9 @@ def main(folder: Path) -> None:
     axes = {"tile_shape": [(n, n) for n in LINES], "wires.r_row": OHMS, "wires.r_col": OHMS}
     tasks = [t for t in nsm.grid(networks(folder, data), hardware(), axes) if is_tried(t)]
     x, y = data.x_test[:IMAGES], data.y_test[:IMAGES]
-    rows = nsm.collect(tasks, x, y, chips=CHIPS, samples=SAMPLES, rng=0, save_to=folder / "tile_size.csv")
+    rows = nsm.collect(
+        tasks, x, y, chips=CHIPS, samples=SAMPLES, rng=0, save_to=folder / "tile_size.csv"
+    )
     print(allowed(rows).round(1).to_string(index=False))
     draw(rows, folder / "tile_size.png")
 

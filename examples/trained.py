@@ -9,11 +9,13 @@ from torch import nn
 import nsm
 
 
-def trained(path: Path, build: Callable[[], nn.Sequential], data: "nsm.data.Data") -> nn.Sequential:
+def trained(
+    path: Path, build: Callable[[], nn.Sequential], data: "nsm.datasets.registry.Data"
+) -> nn.Sequential:
     """Return the network in the file `path`; where there is none, that of `build`, trained and written there."""
     if not path.exists():
         torch.manual_seed(0)
         model = build()
-        nsm.fit(model, data.x_train, data.y_train, epochs=30, rng=0, averaging=0.999)
+        nsm.fit(model, data.x_train, data.y_train, epochs=30, rng=0, ema_decay=0.999)
         nsm.save(model, path)
     return nsm.load(path)

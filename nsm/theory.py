@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erf, ndtr, ndtri
 
-from devices._checks import integer, number
-from nsm.infer import Floats
+from devices.validation import integer, number
+from nsm.nn.inference import Floats
 
 
 def _f(x: ArrayLike) -> Floats:
@@ -52,10 +52,14 @@ def remapped(
     beta: ArrayLike, b: ArrayLike, *, variance: float, new_mean: float, new_variance: float
 ) -> tuple[Floats, Floats]:
     """Return a', b' that keep β and c = b/(s‖w‖) when the noise changes: a' = β s' − E ξ', b' = b s'/s."""
-    return gain_from_beta(beta, mean=new_mean, variance=new_variance), _f(b) * np.sqrt(new_variance / variance)
+    return gain_from_beta(beta, mean=new_mean, variance=new_variance), _f(b) * np.sqrt(
+        new_variance / variance
+    )
 
 
-def argument_gradients(w: ArrayLike, z: ArrayLike, beta: float, b: float, *, variance: float) -> dict[str, Floats]:
+def argument_gradients(
+    w: ArrayLike, z: ArrayLike, beta: float, b: float, *, variance: float
+) -> dict[str, Floats]:
     """Return the gradient of v = β w·z/‖w∘z‖ + b/(s ‖w∘z‖) of one neuron in w, β and b (eqs. 6 and 7, with the bias).
 
     ∂v/∂w_j = β z_j/n − (β w·z + b/s) w_j z_j²/n³ with n = ‖w∘z‖; ∂v/∂β = w·z/n; ∂v/∂b = 1/(s n). The firing
@@ -64,7 +68,11 @@ def argument_gradients(w: ArrayLike, z: ArrayLike, beta: float, b: float, *, var
     w, z, s = _f(w), _f(z), np.sqrt(2 * variance)
     norm, product = np.sqrt(np.sum((w * z) ** 2)), float(w @ z)
     along = (beta * product + b / s) / norm**3
-    return {"w": beta * z / norm - along * w * z**2, "beta": _f(product / norm), "b": _f(1 / (s * norm))}
+    return {
+        "w": beta * z / norm - along * w * z**2,
+        "beta": _f(product / norm),
+        "b": _f(1 / (s * norm)),
+    }
 
 
 def data_dependent_init(t: ArrayLike, norm: ArrayLike, *, variance: float) -> tuple[Floats, Floats]:
@@ -101,7 +109,9 @@ def pair_ratio(w: ArrayLike, on_off_ratio: float, mapping: str = "differential_p
     if mapping == "reference_column":
         middle = g_min + w_max / 2  # in units where the cell carries w/2
         return (n * middle**2 + ((middle + w / 2) ** 2).sum(axis=-1)) / (square / 4)
-    raise ValueError(f"unknown mapping {mapping!r} Known: differential_pair, balanced_pair, reference_column")
+    raise ValueError(
+        f"unknown mapping {mapping!r} Known: differential_pair, balanced_pair, reference_column"
+    )
 
 
 def pair_variance(
@@ -146,7 +156,9 @@ def telegraph_moments(amplitude: ArrayLike, occupancy: ArrayLike) -> tuple[Float
 def spread_gate_moments(w: ArrayLike, z: ArrayLike, p: ArrayLike) -> tuple[Floats, Floats]:
     """Return mean Σ p_ij w_ij z_j and variance Σ p_ij (1 − p_ij) w_ij² z_j² of u where every synapse has its own p_ij."""
     w, z, p = _f(w), _f(z), _f(p)
-    return np.einsum("...j,ij->...i", z, p * w), np.einsum("...j,ij->...i", z**2, p * (1 - p) * w**2)
+    return np.einsum("...j,ij->...i", z, p * w), np.einsum(
+        "...j,ij->...i", z**2, p * (1 - p) * w**2
+    )
 
 
 def word_line_covariance(w: ArrayLike, z: ArrayLike, *, variance: float) -> Floats:
@@ -155,13 +167,17 @@ def word_line_covariance(w: ArrayLike, z: ArrayLike, *, variance: float) -> Floa
     return variance * scaled @ scaled.T
 
 
-def equicorrelated_variance(w: ArrayLike, z: ArrayLike, *, variance: float, correlation: float) -> Floats:
+def equicorrelated_variance(
+    w: ArrayLike, z: ArrayLike, *, variance: float, correlation: float
+) -> Floats:
     """Return Var u = Var ξ [(1 − r) ‖w∘z‖² + r (w·z)²] for noise with correlation r along a bit line.
 
     The argument of eq. 4 then saturates at E ξ/√(2 Var ξ r): the neuron can never be surer than that.
     """
     w, z = _f(w), _f(z)
-    return np.asarray(variance * ((1 - correlation) * (z**2) @ (w**2).T + correlation * (z @ w.T) ** 2))
+    return np.asarray(
+        variance * ((1 - correlation) * (z**2) @ (w**2).T + correlation * (z @ w.T) ** 2)
+    )
 
 
 def common_factor_probability(u: ArrayLike, p: float) -> Floats:
@@ -175,11 +191,18 @@ def mean_variance(samples: int, correlation: float) -> float:
     (1/S) [(1 + ρ)/(1 − ρ) − 2ρ (1 − ρ^S)/(S (1 − ρ)²)], which is (1/S²) Σ_ij ρ^|i−j|. For ρ > 0 the two terms cancel as
     ρ → 1; there the sum is built up bit by bit of S instead, all of it positive. Raises ValueError for ρ outside [−1, 1].
     """
-    s, rho = integer("samples", samples, at_least=1), number("correlation", correlation, at_least=-1, at_most=1)
+    s, rho = (
+        integer("samples", samples, at_least=1),
+        number("correlation", correlation, at_least=-1, at_most=1),
+    )
     if rho < 0:
         one_less_power = 1 - rho**s if s % 2 else -expm1(s * log(-rho))
         return ((1 + rho) / (1 - rho) - 2 * rho * one_less_power / (s * (1 - rho) ** 2)) / s
-    total, row, power = 0.0, 0.0, 1.0  # of the first n reads: Σ_ij ρ^|i−j|, Σ_{k<n} ρ^k and ρ^n, from n = 0 on
+    total, row, power = (
+        0.0,
+        0.0,
+        1.0,
+    )  # of the first n reads: Σ_ij ρ^|i−j|, Σ_{k<n} ρ^k and ρ^n, from n = 0 on
     for bit in f"{s:b}":
         total, row, power = 2 * (total + rho * row**2), row * (1 + power), power**2
         if bit == "1":

@@ -1,7 +1,7 @@
 """What a network says about its own errors: entropies, calibration, scores, rotated images, and Monte-Carlo dropout.
 
 p: class probabilities (..., classes), each in [0, 1] with Σ p = 1. samples: such probabilities (samples, batch, classes) of
-noisy passes, from logits by `nsm.infer.softmax`. Entropies are in nats.
+noisy passes, from logits by `nsm.nn.inference.softmax`. Entropies are in nats.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,25 +16,34 @@ from scipy.ndimage import rotate
 from scipy.special import entr
 from torch import nn
 
-from devices._checks import array, integer, number
-from devices._rng import RNG, child, generator, seed_number, seed_sequence
-from nsm.infer import Floats, Labels, check_labels, evaluating, passes, softmax
-from nsm.layers import reseed
+from devices.seeding import RNG, child, generator, seed_number, seed_sequence
+from devices.validation import array, integer, number
+from nsm.nn.inference import Floats, Labels, check_labels, evaluating, passes, softmax
+from nsm.nn.stochastic import reseed
 
 BINS = 15  # as in Guo et al. 2017
 _ROUNDING = 1e-5  # of Σ p, for probabilities that were float32 once
-_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_DROPOUTS = (
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.FeatureAlphaDropout,
+)
 
 
 def _probabilities(name: str, p: ArrayLike, ndim: int | None = None) -> Floats:
     values = array(name, p, ndim=ndim)
     if values.ndim == 0 or values.size == 0:
-        raise ValueError(f"{name} has shape {values.shape}; give (..., classes), at least one number")
+        raise ValueError(
+            f"{name} has shape {values.shape}; give (..., classes), at least one number"
+        )
     low, high, off = values.min(), values.max(), np.abs(values.sum(axis=-1) - 1).max()
     if low < 0 or high > 1 + _ROUNDING or off > _ROUNDING:
         raise ValueError(
             f"{name} holds numbers from {low:g} to {high:g} whose sums over classes are off 1 by up to {off:g}; "
-            "give probabilities (nsm.infer.softmax makes them of logits)"
+            "give probabilities (nsm.nn.inference.softmax makes them of logits)"
         )
     return values
 
@@ -60,7 +69,9 @@ def mutual_information(samples: ArrayLike) -> Floats:
     BALD (Houlsby et al. 2011, arXiv 1112.5745, eq. 2). Few samples make it too low: to first order by at most
     (classes − 1)/(2 · samples).
     """
-    return np.maximum(predictive_entropy(samples) - expected_entropy(samples), 0)  # below 0 by rounding alone
+    return np.maximum(
+        predictive_entropy(samples) - expected_entropy(samples), 0
+    )  # below 0 by rounding alone
 
 
 def negative_log_likelihood(p: ArrayLike, y: ArrayLike) -> float:
@@ -114,9 +125,13 @@ def reliability_table(p: ArrayLike, y: ArrayLike, *, bins: int = BINS) -> pd.Dat
     b = _binned(p, y, bins)
     images = np.bincount(b.index, minlength=bins)
     used = np.flatnonzero(images)
-    confidence, accuracy = (np.bincount(b.index, v, bins)[used] / images[used] for v in (b.confidence, b.correct))
+    confidence, accuracy = (
+        np.bincount(b.index, v, bins)[used] / images[used] for v in (b.confidence, b.correct)
+    )
     columns = {"low": used / bins, "high": (used + 1) / bins, "images": images[used]}
-    return pd.DataFrame({**columns, "confidence": confidence, "accuracy": accuracy, "gap": accuracy - confidence})
+    return pd.DataFrame(
+        {**columns, "confidence": confidence, "accuracy": accuracy, "gap": accuracy - confidence}
+    )
 
 
 def expected_calibration_error(p: ArrayLike, y: ArrayLike, *, bins: int = BINS) -> float:
@@ -138,7 +153,9 @@ class Calibration(NamedTuple):
     p_value: float
 
 
-def calibration(p: ArrayLike, y: ArrayLike, *, bins: int = BINS, resamples: int = 1000, rng: RNG = None) -> Calibration:
+def calibration(
+    p: ArrayLike, y: ArrayLike, *, bins: int = BINS, resamples: int = 1000, rng: RNG = None
+) -> Calibration:
     """Return the ECE of p (batch, classes) on labels y (batch,) with its bootstrap standard error and its value by chance.
 
     Bootstrap: images drawn with replacement. By chance: image i is right with probability confidence_i (consistency
@@ -147,10 +164,17 @@ def calibration(p: ArrayLike, y: ArrayLike, *, bins: int = BINS, resamples: int 
     b = _binned(p, y, bins)
     n, draw = len(b.index), generator(rng)
     repeats = range(integer("resamples", resamples, at_least=2))
-    again = [b.error(np.bincount(draw.integers(n, size=n), minlength=n).astype(float), b.correct) for _ in repeats]
-    by_chance = np.array([b.error(1.0, (draw.random(n) < b.confidence).astype(float)) for _ in repeats])
+    again = [
+        b.error(np.bincount(draw.integers(n, size=n), minlength=n).astype(float), b.correct)
+        for _ in repeats
+    ]
+    by_chance = np.array(
+        [b.error(1.0, (draw.random(n) < b.confidence).astype(float)) for _ in repeats]
+    )
     ece = b.error(1.0, b.correct)
-    p_value = (1 + int((by_chance >= ece).sum())) / (1 + resamples)  # the observed one is one of them
+    p_value = (1 + int((by_chance >= ece).sum())) / (
+        1 + resamples
+    )  # the observed one is one of them
     return Calibration(ece, float(np.std(again, ddof=1)), float(by_chance.mean()), p_value)
 
 
@@ -166,7 +190,9 @@ def rotated(x: ArrayLike, degrees: float) -> Floats:
             f"x has {images.shape[1]} pixels an image, which is no square; give flat images of side × side"
         )
     if images.size and (images.min() < 0 or images.max() > 1):
-        raise ValueError(f"x holds pixels from {images.min():g} to {images.max():g}; scale them to [0, 1] first")
+        raise ValueError(
+            f"x holds pixels from {images.min():g} to {images.max():g}; scale them to [0, 1] first"
+        )
     angle = number("degrees", degrees, unit="degrees")
     turned = rotate(images.reshape(-1, side, side), angle, axes=(2, 1), reshape=False, order=1)
     return np.clip(turned, 0, 1).reshape(images.shape)
@@ -185,7 +211,7 @@ def mc_dropout(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None)
     if not dropouts:
         raise ValueError(
             "the model has no dropout layer with p > 0, so that every pass would be the same; give one, such as "
-            "nsm.relu_mlp(dropout=0.5), or sample a stochastic network by nsm.infer.sample"
+            "nsm.relu_mlp(dropout=0.5), or sample a stochastic network by nsm.nn.inference.sample"
         )
     seed = seed_sequence(rng)
     reseed(model, child(seed, 0))
@@ -210,8 +236,15 @@ def over_rotation(
         samples = softmax(draw(rotated(x, angle)))
         p, labels = _labelled(samples.mean(axis=0), y)
         n = len(labels)
-        row = {"degrees": float(angle), "images": n, "errors": int((p.argmax(axis=1) != labels).sum())}
-        entropies = {"entropy": predictive_entropy(samples), "mutual_information": mutual_information(samples)}
+        row = {
+            "degrees": float(angle),
+            "images": n,
+            "errors": int((p.argmax(axis=1) != labels).sum()),
+        }
+        entropies = {
+            "entropy": predictive_entropy(samples),
+            "mutual_information": mutual_information(samples),
+        }
         for name, values in entropies.items():
             error = float(values.std(ddof=1)) / n**0.5 if n > 1 else np.nan
             row |= {name: float(values.mean()), f"{name}_se": error}

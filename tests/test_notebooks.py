@@ -41,5 +41,9 @@ def test_notebook_runs(path, tmp_path, monkeypatch):
     assert time.monotonic() - start < LIMIT
     assert all(cell.execution_count for cell in code_cells(notebook))
     for cell in code_cells(notebook):
-        texts = [o.get("text", "") for o in cell.outputs if o.output_type == "stream" and o.name == "stderr"]
+        texts = [
+            o.get("text", "")
+            for o in cell.outputs
+            if o.output_type == "stream" and o.name == "stderr"
+        ]
         assert "Warning" not in "".join(texts), cell.source

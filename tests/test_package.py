@@ -16,8 +16,8 @@ from devices import GATES, PRESETS
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("devices", "crossbar", "nsm")
 USE = """
-import json, devices, crossbar, nsm, nsm.checkpoint
-names = nsm.checkpoint.shipped()
+import json, devices, crossbar, nsm, nsm.nn.checkpoint
+names = nsm.nn.checkpoint.shipped()
 print(json.dumps({
     "files": {p.__name__: p.__file__ for p in (devices, crossbar, nsm)},
     "presets": sorted(devices.PRESETS), "gates": sorted(devices.GATES),
@@ -28,8 +28,15 @@ print(json.dumps({
 
 def shipped_data():
     """Every file of the packages that is not code: what a wheel silently loses."""
-    files = (f for p in PACKAGES for f in (ROOT / p).rglob("*") if f.is_file() and "__pycache__" not in f.parts)
-    return {str(f.relative_to(ROOT)) for f in files if f.suffix in (".json", ".safetensors", ".typed")}
+    files = (
+        f
+        for p in PACKAGES
+        for f in (ROOT / p).rglob("*")
+        if f.is_file() and "__pycache__" not in f.parts
+    )
+    return {
+        str(f.relative_to(ROOT)) for f in files if f.suffix in (".json", ".safetensors", ".typed")
+    }
 
 
 def call(*command, cwd):
@@ -48,7 +55,16 @@ def wheel(tmp_path_factory):
     for name in PACKAGES:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     # Without isolation: building must need no network here.
-    call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "dist", cwd=source)
+    call(
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        folder / "dist",
+        cwd=source,
+    )
     (built,) = (folder / "dist").glob("nsm_crossbar-*.whl")
     return built
 
@@ -56,7 +72,11 @@ def wheel(tmp_path_factory):
 def test_the_wheel_holds_the_packages_and_their_data(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     data = shipped_data()
-    assert {"devices/presets.json", "devices/py.typed", "crossbar/py.typed", "nsm/py.typed"} <= data <= names
+    assert (
+        {"devices/presets.json", "devices/py.typed", "crossbar/py.typed", "nsm/py.typed"}
+        <= data
+        <= names
+    )
     code = {str(f.relative_to(ROOT)) for p in PACKAGES for f in (ROOT / p).rglob("*.py")}
     packaged = {n for n in names if ".dist-info/" not in n}
     assert packaged == code | data  # neither tests nor notebooks nor anything else
@@ -66,7 +86,18 @@ def test_an_installed_wheel_works_away_from_the_checkout(wheel, tmp_path):
     home = tmp_path / "fresh"
     venv.create(home, with_pip=False)
     python = home / "bin" / "python"
-    call(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel, cwd=tmp_path)
+    call(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--no-deps",
+        "--no-index",
+        wheel,
+        cwd=tmp_path,
+    )
     # The libraries come from this environment; the editable install of this checkout does not come with them, since
     # the .pth files of a folder named in a .pth file are not read.
     (site,) = home.glob("lib/python*/site-packages")
@@ -77,4 +108,6 @@ def test_an_installed_wheel_works_away_from_the_checkout(wheel, tmp_path):
     assert used["gates"] == sorted(GATES)
     assert used["shipped"] == sorted(f.stem for f in (ROOT / "nsm").glob("*.safetensors"))
     assert used["loaded"] == ["Sequential"] * len(used["shipped"])
-    assert "HZO FeFET" in call(home / "bin" / "nsm", "presets", "export", "fefet_jerry2017", cwd=tmp_path)
+    assert "HZO FeFET" in call(
+        home / "bin" / "nsm", "presets", "export", "fefet_jerry2017", cwd=tmp_path
+    )

@@ -5,20 +5,26 @@ from typing import Annotated
 
 import typer
 
-from nsm.cli import clear_errors
+from nsm.cli.main import clear_errors
 from nsm.paper.report import write_report
 from nsm.paper.run import run
 
 
 def main(
     out: Annotated[
-        Path, typer.Option(help="Folder of results and of trainings under way; the same one resumes.")
+        Path,
+        typer.Option(help="Folder of results and of trainings under way; the same one resumes."),
     ] = Path("results/paper"),
-    report: Annotated[Path, typer.Option(help="Folder for RESULTS.md and its figures.")] = Path("results/paper"),
+    report: Annotated[Path, typer.Option(help="Folder for RESULTS.md and its figures.")] = Path(
+        "results/paper"
+    ),
     only: Annotated[
-        list[str] | None, typer.Option(help="Names of experiments; default: all that are affordable.")
+        list[str] | None,
+        typer.Option(help="Names of experiments; default: all that are affordable."),
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of the data (default: NSM_DATA_DIR).")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the data (default: NSM_DATA_DIR).")
+    ] = None,
     workers: Annotated[int, typer.Option(help="Experiments at once, a thread each.", min=1)] = 2,
 ) -> None:
     """Run the paper's experiments, resuming what was begun, and write RESULTS.md."""

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from nsm.plot import COLOURS, figure, styled
+from nsm.plots.style import COLORS, figure, styled
 
 Results = Sequence[dict[str, Any]]
 
 
 def poster() -> dict[str, Any]:
     """Return the curves digitised from the authors' poster."""
-    found: dict[str, Any] = json.loads(resources.files("nsm.paper").joinpath("poster.json").read_text())
+    found: dict[str, Any] = json.loads(
+        resources.files("nsm.paper").joinpath("poster.json").read_text()
+    )
     return found
 
 
@@ -27,17 +29,24 @@ def plot_percentiles(results: Results, *, ax: Axes | None = None) -> Axes:
     """
     if ax is None:
         _, ax = figure((3.4, 2.8))
-    for name, colour, theirs in (("NSM", COLOURS[0], "NSM"), ("StNN, small", COLOURS[1], "StNN")):
+    for name, color, theirs in (("NSM", COLORS[0], "NSM"), ("StNN, small", COLORS[1], "StNN")):
         curve = np.mean([r[name] for r in results], axis=0)
         updates = np.arange(len(curve))
         label = "NSM" if theirs == "NSM" else "StNN, from small weights"
-        ax.fill_between(updates, curve[:, 0], curve[:, 2], color=colour, alpha=0.3, linewidth=0, label=label)
-        ax.plot(updates, curve[:, 1], color=colour)
+        ax.fill_between(
+            updates, curve[:, 0], curve[:, 2], color=color, alpha=0.3, linewidth=0, label=label
+        )
+        ax.plot(updates, curve[:, 1], color=color)
         digitised = poster()[theirs]
         marker = "o" if theirs == "NSM" else "s"
         for q, label in (("Q15", f"{theirs}, poster"), ("Q85", "_")):
-            ax.plot(digitised["updates"], digitised[q], marker, color=colour, markersize=3.5, label=label)
-    ax.set(xlabel="updates of the weights", ylabel="sums of the last hidden layer\n(15 %, median, 85 %)")
+            ax.plot(
+                digitised["updates"], digitised[q], marker, color=color, markersize=3.5, label=label
+            )
+    ax.set(
+        xlabel="updates of the weights",
+        ylabel="sums of the last hidden layer\n(15 %, median, 85 %)",
+    )
     ax.legend(loc="upper left", frameon=False)
     ax.margins(x=0.01)
     return ax
@@ -48,15 +57,25 @@ def plot_stability(nsm: Results, stnn: Results, *, ax: Axes | None = None) -> Ax
     """Draw the variance that the last hidden layer's weights gain over epochs (SI Figure 4); lines: here, dots: poster."""
     if ax is None:
         _, ax = figure((3.4, 2.6))
-    for results, name, colour, marker in ((nsm, "NSM", COLOURS[0], "o"), (stnn, "StNN", COLOURS[1], "s")):
+    for results, name, color, marker in (
+        (nsm, "NSM", COLORS[0], "o"),
+        (stnn, "StNN", COLORS[1], "s"),
+    ):
         curve = np.mean([r["variance_gained"] for r in results], axis=0)
-        ax.plot(np.arange(1, len(curve) + 1), curve, color=colour, label=name)
+        ax.plot(np.arange(1, len(curve) + 1), curve, color=color, label=name)
         digitised = poster()[name]
         ax.plot(
-            digitised["epochs"][1:], digitised["variance_gained"][1:], marker, color=colour, label=f"{name}, poster"
+            digitised["epochs"][1:],
+            digitised["variance_gained"][1:],
+            marker,
+            color=color,
+            label=f"{name}, poster",
         )
     ax.set(
-        xlabel="epoch", ylabel="variance gained by the weights\nof the last hidden layer", yscale="log", xscale="log"
+        xlabel="epoch",
+        ylabel="variance gained by the weights\nof the last hidden layer",
+        yscale="log",
+        xscale="log",
     )
     ax.legend(frameon=False)
     return ax

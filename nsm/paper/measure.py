@@ -12,17 +12,18 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from devices._rng import RNG, child, seed_sequence, stream
-from nsm import networks
-from nsm.baselines import SigmoidLinear
-from nsm.checkpoint import save
-from nsm.data import Data
-from nsm.infer import error_rate
-from nsm.layers import NeuralSampling, NSMLinear, reseed
+from devices.seeding import RNG, child, seed_sequence, stream
+from nsm.datasets.files import Data
+from nsm.nn import architectures as networks
+from nsm.nn.checkpoint import save
+from nsm.nn.inference import error_rate
+from nsm.nn.layers import NeuralSampling, NSMLinear
+from nsm.nn.rules import BinConcreteLinear, StraightThroughLinear
+from nsm.nn.sigmoid import SigmoidLinear
+from nsm.nn.stochastic import reseed
+from nsm.nn.transforms import scale_weights
 from nsm.paper.table import Experiment
-from nsm.perturb import scaled
-from nsm.rules import BinConcreteLinear, StraightThroughLinear
-from nsm.train import fit
+from nsm.training.fit import fit
 
 UPDATES = 200
 PERCENTILES = (15, 50, 85)
@@ -75,7 +76,9 @@ def at_neurons(model: nn.Sequential) -> nn.Sequential:
 
 
 def _percent(model: nn.Module, data: Data, samples: int, seed: int) -> float:
-    return 100 * error_rate(model, data.x_test, data.y_test, samples, rng=child(seed_sequence(seed), 1))
+    return 100 * error_rate(
+        model, data.x_test, data.y_test, samples, rng=child(seed_sequence(seed), 1)
+    )
 
 
 def _last_hidden(model: nn.Sequential) -> nn.Module:
@@ -103,17 +106,28 @@ def perceptron(experiment: Experiment, seed: int, data: Data, folder: Path) -> d
 
     def drift(model: nn.Sequential) -> Mapping[str, float]:
         weight = _weight(_last_hidden(model))
-        return {"variance_gained": float(weight.var() - start.var()), "mean_shift": float(weight.mean() - start.mean())}
+        return {
+            "variance_gained": float(weight.var() - start.var()),
+            "mean_shift": float(weight.mean() - start.mean()),
+        }
 
     model, history = _trained(experiment, seed, data, folder, measure=drift)
     variants = {"error": (model, experiment.samples), "error_one_sample": (model, 1)}
     for name, biases in (("error_weights_scaled", False), ("error_all_scaled", True)):
-        variants[name] = (scaled(model, 0.1, biases=biases), experiment.samples)
+        variants[name] = (scale_weights(model, 0.1, biases=biases), experiment.samples)
     if isinstance(_last_hidden(model), NeuralSampling):
         lines = at_neurons(model)
-        variants |= {"error_by_line": (lines, experiment.samples), "error_by_line_one_sample": (lines, 1)}
-    found: dict[str, Any] = {name: _percent(net, data, samples, seed) for name, (net, samples) in variants.items()}
-    return found | {name: history[name].tolist() for name in ("loss", "seconds", "variance_gained", "mean_shift")}
+        variants |= {
+            "error_by_line": (lines, experiment.samples),
+            "error_by_line_one_sample": (lines, 1),
+        }
+    found: dict[str, Any] = {
+        name: _percent(net, data, samples, seed) for name, (net, samples) in variants.items()
+    }
+    return found | {
+        name: history[name].tolist()
+        for name in ("loss", "seconds", "variance_gained", "mean_shift")
+    }
 
 
 def _sums(layer: nn.Module, z: Tensor) -> Tensor:
@@ -124,7 +138,13 @@ def _sums(layer: nn.Module, z: Tensor) -> Tensor:
 
 
 def sums_over_updates(
-    model: nn.Sequential, x: ArrayLike, y: ArrayLike, *, updates: int = UPDATES, lr: float = 3.1e-4, rng: RNG
+    model: nn.Sequential,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    updates: int = UPDATES,
+    lr: float = 3.1e-4,
+    rng: RNG,
 ) -> list[list[float]]:
     """Train `model` in place with Adam; return percentiles 15, 50, 85 of its last hidden layer's sums before every update.
 
@@ -134,21 +154,25 @@ def sums_over_updates(
     seed = seed_sequence(rng)
     reseed(model, child(seed, 0))
     images, labels = np.asarray(x, dtype=np.float32), np.asarray(y)
-    optimiser, curve = torch.optim.Adam(model.parameters(), lr=lr), []
+    optimizer, curve = torch.optim.Adam(model.parameters(), lr=lr), []
 
     def watch(module: nn.Module, inputs: Any) -> None:
         with torch.no_grad():
-            curve.append([float(q) for q in np.percentile(_sums(module, inputs[0]).numpy(), PERCENTILES)])
+            curve.append(
+                [float(q) for q in np.percentile(_sums(module, inputs[0]).numpy(), PERCENTILES)]
+            )
 
     handle = _last_hidden(model).register_forward_pre_hook(watch)
     order = stream(seed, 1).permutation(len(images))
     for step in range(updates + 1):
         rows = order[np.arange(step * _BATCH, (step + 1) * _BATCH) % len(order)]
-        loss = nn.functional.cross_entropy(model(torch.as_tensor(images[rows])), torch.as_tensor(labels[rows]))
+        loss = nn.functional.cross_entropy(
+            model(torch.as_tensor(images[rows])), torch.as_tensor(labels[rows])
+        )
         if step < updates:
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
     handle.remove()
     return curve
 
@@ -161,7 +185,7 @@ def percentiles(experiment: Experiment, seed: int, data: Data, folder: Path) -> 
     nets: dict[str, Callable[[], nn.Sequential]] = {
         "NSM": networks.nsm_mlp,
         "StNN": networks.stnn_mlp,
-        "StNN, small": lambda: scaled(networks.stnn_mlp(), 0.1),
+        "StNN, small": lambda: scale_weights(networks.stnn_mlp(), 0.1),
     }
     found = {}
     for name, build in nets.items():
@@ -182,7 +206,9 @@ def _gradients(model: nn.Sequential, x: Tensor, y: Tensor, seed: int) -> list[Te
 def angle(a: Tensor, b: Tensor) -> float:
     """Return the angle [degrees] between two tensors taken as vectors; NaN where one is zero."""
     one, other = (t.double() / t.double().norm() for t in (a, b))
-    return math.degrees(2 * math.atan2(float((one - other).norm()), float((one + other).norm())))  # exact near 0 too
+    return math.degrees(
+        2 * math.atan2(float((one - other).norm()), float((one + other).norm()))
+    )  # exact near 0 too
 
 
 def angles(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:

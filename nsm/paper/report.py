@@ -11,9 +11,18 @@ import numpy as np
 from nsm.paper.figures import plot_percentiles, plot_stability
 from nsm.paper.run import absence_file, results
 from nsm.paper.table import CODED, EXPERIMENTS, ONE, TOP, Experiment
-from nsm.plot import save_figure
+from nsm.plots.style import save_figure
 
-_HEADER = ["", "paper [%]", "here [%]", "s.e. [%]", "runs", "epochs here / paper", "samples", "training [CPU min]"]
+_HEADER = [
+    "",
+    "paper [%]",
+    "here [%]",
+    "s.e. [%]",
+    "runs",
+    "epochs here / paper",
+    "samples",
+    "training [CPU min]",
+]
 #: What is measured on a trained perceptron besides its error, and the paper's number [%] where it gives one.
 _VARIANTS = (
     ("error_all_scaled", "weights and biases × 0.1", 1.38),
@@ -54,13 +63,26 @@ def _measured(
 ) -> list[Any]:
     errors, images = [r[key] for r in found], found[0]["images"][1]
     minutes = sum(sum(r["seconds"]) for r in found) / 60
-    budget = (f"{found[0]['epochs']} / {experiment.paper_epochs}", found[0]["samples"], f"{minutes:.0f}")
+    budget = (
+        f"{found[0]['epochs']} / {experiment.paper_epochs}",
+        found[0]["samples"],
+        f"{minutes:.0f}",
+    )
     samples = 1 if "one_sample" in key else budget[1]
     spent = (budget[0], samples, budget[2] if key == "error" else "")
-    return [label, paper, f"{np.mean(errors):.2f}", f"{standard_error(errors, images):.2f}", len(errors), *spent]
+    return [
+        label,
+        paper,
+        f"{np.mean(errors):.2f}",
+        f"{standard_error(errors, images):.2f}",
+        len(errors),
+        *spent,
+    ]
 
 
-def _rows(section: str, by_name: dict[str, list[dict[str, Any]]], absent: Mapping[str, str]) -> list[list[Any]]:
+def _rows(
+    section: str, by_name: dict[str, list[dict[str, Any]]], absent: Mapping[str, str]
+) -> list[list[Any]]:
     rows: list[list[Any]] = []
     for e in EXPERIMENTS:
         if section not in (e.section, e.also):
@@ -68,16 +90,24 @@ def _rows(section: str, by_name: dict[str, list[dict[str, Any]]], absent: Mappin
         found = by_name.get(e.name, [])
         if not found:
             why = absent.get(e.name, "not yet")
-            rows.append([e.label, e.paper, f"not run: {why}", "", 0, f"– / {e.paper_epochs}", "", ""])
+            rows.append(
+                [e.label, e.paper, f"not run: {why}", "", 0, f"– / {e.paper_epochs}", "", ""]
+            )
             continue
         rows.append(_measured(e, found, "error", e.label, e.paper))
         for key, label, paper in _VARIANTS:
             if key in found[0]:
-                rows.append(_measured(e, found, key, f"{e.label}, {label}", paper if e.label == "NSM" else None))
+                rows.append(
+                    _measured(
+                        e, found, key, f"{e.label}, {label}", paper if e.label == "NSM" else None
+                    )
+                )
     return rows
 
 
-def mean_error(by_name: dict[str, list[dict[str, Any]]], name: str, key: str = "error") -> float | None:
+def mean_error(
+    by_name: dict[str, list[dict[str, Any]]], name: str, key: str = "error"
+) -> float | None:
     """Return the mean error [%] over seeds of an experiment, None where it has not been run."""
     found = [r[key] for r in by_name.get(name, []) if key in r]
     return float(np.mean(found)) if found else None
@@ -103,9 +133,22 @@ def claims(by_name: dict[str, list[dict[str, Any]]]) -> list[tuple[str, str]]:
         """Claim that one experiment errs less than another, by more than twice the standard error of the difference."""
         if low in e and high in e:
             difference = e[high] - e[low]
-            spread = math.hypot(*(standard_error([r["error"] for r in by_name[n]], images(n)) for n in (low, high)))
-            verdict = "not resolved" if abs(difference) <= 2 * spread else "yes" if difference > 0 else "no"
-            out.append((text, f"{verdict} ({e[low]:.2f}, {e[high]:.2f}; difference {difference:.2f} ± {spread:.2f})"))
+            spread = math.hypot(
+                *(standard_error([r["error"] for r in by_name[n]], images(n)) for n in (low, high))
+            )
+            verdict = (
+                "not resolved"
+                if abs(difference) <= 2 * spread
+                else "yes"
+                if difference > 0
+                else "no"
+            )
+            out.append(
+                (
+                    text,
+                    f"{verdict} ({e[low]:.2f}, {e[high]:.2f}; difference {difference:.2f} ± {spread:.2f})",
+                )
+            )
 
     def images(name: str) -> int:
         number: int = by_name[name][0]["images"][1]
@@ -132,7 +175,11 @@ def claims(by_name: dict[str, list[dict[str, Any]]]) -> list[tuple[str, str]]:
     for prefix, where in (("conv", ""), ("coded", ", with the authors' recipe")):
         below(f"convolutional bNSM below dCNN{where}", f"{prefix}_bNSM", f"{prefix}_dCNN")
         if prefix == "coded":
-            below(f"convolutional bNSM below dCNN{where}, longer", "coded_bNSM_longer", "coded_dCNN_longer")
+            below(
+                f"convolutional bNSM below dCNN{where}, longer",
+                "coded_bNSM_longer",
+                "coded_dCNN_longer",
+            )
         order = [e.get(f"{prefix}_{rule}") for rule in ("bNSM", "BN", "SN", "STE", "wBD", "BD")]
         claim(
             f"order bNSM < BN < {{SN, STE}} < wBD < BD{where}",
@@ -156,9 +203,13 @@ def _angles(found: list[dict[str, Any]]) -> list[str]:
             values = np.array([r[moment][name] for r in found])
             cells = [f"{m:.0f}" for m in values.mean(0)]
             if len(found) > 1:
-                cells = [f"{c} ± {s:.0f}" for c, s in zip(cells, values.std(0, ddof=1), strict=True)]
+                cells = [
+                    f"{c} ± {s:.0f}" for c, s in zip(cells, values.std(0, ddof=1), strict=True)
+                ]
             rows.append([moment, "itself, other draws" if name == "floor" else name, *cells])
-    return _table(["network", "angle of the NSM's gradient to [°]", "layer 1", "layer 2", "layer 3"], rows)
+    return _table(
+        ["network", "angle of the NSM's gradient to [°]", "layer 1", "layer 2", "layer 3"], rows
+    )
 
 
 def write_report(folder: Path, out: Path) -> Path:
@@ -181,17 +232,32 @@ def write_report(folder: Path, out: Path) -> Path:
         "|---|---|",
         *(_row(c) for c in claims(by_name)),
     ]
-    for section in dict.fromkeys(e.section for e in EXPERIMENTS if e.kind in ("error", "perceptron")):
+    for section in dict.fromkeys(
+        e.section for e in EXPERIMENTS if e.kind in ("error", "perceptron")
+    ):
         lines += ["", f"## {section}", "", *_table(_HEADER, _rows(section, by_name, absent))]
         lines += ["", _REMARKS[section]] if section in _REMARKS else []
         if section == ONE and "mlp_nsm" in by_name and "mlp_stnn" in by_name:
-            save_figure(plot_stability(by_name["mlp_nsm"], by_name["mlp_stnn"]), out / "stability.png")
+            save_figure(
+                plot_stability(by_name["mlp_nsm"], by_name["mlp_stnn"]), out / "stability.png"
+            )
             lines += ["", "![Variance gained by the weights](stability.png)"]
     if "figure2" in by_name:
         save_figure(plot_percentiles(by_name["figure2"]), out / "percentiles.png")
-        lines += ["", "## Figure 2. Sums of the last hidden layer over updates", "", "![Percentiles](percentiles.png)"]
+        lines += [
+            "",
+            "## Figure 2. Sums of the last hidden layer over updates",
+            "",
+            "![Percentiles](percentiles.png)",
+        ]
     if "angles" in by_name:
-        lines += ["", "## Gradients", "", "Means of 30 draws on one batch of 100; ± between seeds.", ""]
+        lines += [
+            "",
+            "## Gradients",
+            "",
+            "Means of 30 draws on one batch of 100; ± between seeds.",
+            "",
+        ]
         lines += _angles(by_name["angles"])
     path = out / "RESULTS.md"
     path.write_text("\n".join(lines) + "\n")

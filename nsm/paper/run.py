@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from devices._checks import choice
-from nsm.checkpoint import describe
-from nsm.data import load_data
-from nsm.files import whole
+from devices.validation import choice
+from nsm.datasets.registry import load_data
+from nsm.disk import whole
+from nsm.nn.checkpoint import describe
 from nsm.paper.measure import KINDS
 from nsm.paper.table import EXPERIMENTS, Experiment
-from nsm.sweep import worker_pool
-from nsm.train import progress_bar
+from nsm.progress import progress_bar
+from nsm.sweeps.run import worker_pool
 
 NO_GPU = "needs a GPU: weeks on two cores"
 NO_DATA = "the data were not at hand"
@@ -92,7 +92,11 @@ def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[s
 
 
 def run(
-    folder: Path, names: Sequence[str] | None = None, *, data_dir: Path | None = None, workers: int = 2
+    folder: Path,
+    names: Sequence[str] | None = None,
+    *,
+    data_dir: Path | None = None,
+    workers: int = 2,
 ) -> list[dict[str, Any]]:
     """Run what has no result in `folder` yet, `workers` at once, and return all results. Resumes after a kill.
 
@@ -112,7 +116,9 @@ def run(
         for problem in left_out:
             bar.console.print(f"left out: {problem}", soft_wrap=True, markup=False)
         task = bar.add_task("experiments", total=len(jobs), note="")
-        futures = {pool.submit(run_one, name, seed, folder, data_dir): (name, seed) for name, seed in jobs}
+        futures = {
+            pool.submit(run_one, name, seed, folder, data_dir): (name, seed) for name, seed in jobs
+        }
         try:
             for future in as_completed(futures):
                 future.result()
@@ -132,21 +138,29 @@ def identity(experiment: Experiment) -> str:
 
 def _check_same(result: dict[str, Any], folder: Path) -> None:
     (experiment,) = by_name([result["experiment"]])
-    wanted = {"epochs": experiment.epochs, "samples": experiment.samples, "identity": identity(experiment)}
+    wanted = {
+        "epochs": experiment.epochs,
+        "samples": experiment.samples,
+        "identity": identity(experiment),
+    }
     for name, value in wanted.items():
         if result.get(name) != value:
             what = f"{result.get(name)} {name}, where the table says {value}"
             if name == "identity":
                 what = "another recipe, network, kind or data than the table's"
             file = result_file(folder, experiment, result["seed"])
-            raise ValueError(f"{file} is of {what}; name another folder, or delete it and the .training beside it")
+            raise ValueError(
+                f"{file} is of {what}; name another folder, or delete it and the .training beside it"
+            )
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         result: dict[str, Any] = json.loads(path.read_text())
     except ValueError as problem:
-        raise ValueError(f"{path} is truncated or no result ({problem}); delete it to run it again") from None
+        raise ValueError(
+            f"{path} is truncated or no result ({problem}); delete it to run it again"
+        ) from None
     return result
 
 

@@ -7,15 +7,21 @@ from typing import Any
 
 from torch import nn
 
-from nsm import networks
-from nsm.augment import ShiftAndMirror
-from nsm.layers import Binarize
+from nsm.nn import architectures as networks
+from nsm.nn.layers import Binarize
+from nsm.training.augment import ShiftAndMirror
 
-_PLAIN: dict[str, Any] = {"lr": 1e-3, "averaging": 0.999}
+_PLAIN: dict[str, Any] = {"lr": 1e-3, "ema_decay": 0.999}
 _PERCEPTRON = {**_PLAIN, "label_smoothing": 0.1}
-_AUTHORS: dict[str, Any] = {"lr": 3e-4, "schedule": "halving"}  # theirs: every 50 of 200 epochs; the last weights
+_AUTHORS: dict[str, Any] = {
+    "lr": 3e-4,
+    "lr_schedule": "halving",
+}  # theirs: every 50 of 200 epochs; the last weights
 _CIFAR = {**_PLAIN, "augment": ShiftAndMirror((3, 32, 32))}
-_FEW_STEPS = {**_PLAIN, "averaging": 0.9}  # ten steps an epoch: a mean over 1,000 would reach back to the start
+_FEW_STEPS = {
+    **_PLAIN,
+    "ema_decay": 0.9,
+}  # ten steps an epoch: a mean over 1,000 would reach back to the start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +160,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             ("bNSM", 0.775, 100, _THEIR_LAYERS, 40),
             ("dCNN", 0.880, 1, _THEIR_WIDTH, _CONV_EPOCHS),
             ("dCNN", 0.880, 1, _THEIR_WIDTH, 40),
-            ("BN", 1.10, 1, {"per_location": True}, _CONV_EPOCHS),  # its one noise is in the gradient
+            (
+                "BN",
+                1.10,
+                1,
+                {"per_location": True},
+                _CONV_EPOCHS,
+            ),  # its one noise is in the gradient
             ("SN", 2.05, 1, _THEIR_WIDTH, _CONV_EPOCHS),
             ("STE", 2.13, 20, _THEIR_LAYERS, _CONV_EPOCHS),
             ("wBD", 2.72, 1, _THEIR_WIDTH, _CONV_EPOCHS),
@@ -201,8 +213,13 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             paper=paper,
             gpu=True,
         )
-        for data, classes, values in (("cifar10", 10, (9.98, 10.35, 10.47)), ("cifar100", 100, (34.85, 34.84, 34.37)))
-        for (rule, samples), paper in zip((("bNSM", 100), ("gNSM", 100), ("dCNN", 1)), values, strict=True)
+        for data, classes, values in (
+            ("cifar10", 10, (9.98, 10.35, 10.47)),
+            ("cifar100", 100, (34.85, 34.84, 34.37)),
+        )
+        for (rule, samples), paper in zip(
+            (("bNSM", 100), ("gNSM", 100), ("dCNN", 1)), values, strict=True
+        )
     ),
     *(
         Experiment(

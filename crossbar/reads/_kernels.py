@@ -1,0 +1,356 @@
+"""Compiled loops: arrays and scalars in, `out` written, no validation. Slow twins stand in tests/reference.py.
+
+Sums of four inputs are looked up, after the Four Russians (Arlazarov et al. 1970): a table holds, for every column and every
+four inputs, the 16 sums of their weights; four bits (which of them conduct, and have z = +1) choose one, and a vector
+instruction chooses for 32 reads at a time. Weights beyond a byte are split into digits with a table each.
+
+The blank-out kernel owns its random numbers, since there the drawing is the work. Generator: SFC64 (Doty-Humphrey,
+PractRand 0.94), eight lanes for every block of 64 consecutive reads. Lane l starts from the words (key0, key1, 8·block + l)
+and counter 1, and discards 18 rounds. Then, for each column, for each eight inputs, for each binary digit of p, one round:
+byte k of lane l's word belongs to read 64·block + 8·l + k, its bit i to the i-th of the eight inputs. A mask is therefore
+a function of (key, read, position in the matrix) alone: no result depends on threads, or on how reads are batched.
+"""
+
+# mypy: ignore-errors
+
+import numpy as np
+from numba import njit
+
+from crossbar.reads._vectors import (
+    add_bytes,
+    add_shorts,
+    add_to_ints,
+    add_words,
+    bit_and,
+    bit_or,
+    bit_xor,
+    interleave_high,
+    interleave_low,
+    left_3,
+    left_24,
+    load,
+    load_table,
+    lookup,
+    minus_ones,
+    ones,
+    pair_sum,
+    right_4_of_shorts,
+    right_11,
+    right_40,
+    splat,
+    store,
+    subtract_bytes,
+    zeros,
+)
+
+BLOCK = 64  # reads that share the lanes of a generator: two vectors of bytes
+WARM_UP = 18
+DIGIT_BASE = 63  # digits −31 … 31: four of them add up to less than 128, the most that a byte holds
+_AT_ONCE = 128  # octets whose sums a short holds: 128 · 8 · 31 < 2^15
+
+
+@njit(nogil=True, inline="always")
+def _buffer(size):
+    """Return `size` bytes that start with a cache line: vectors across two of them cost twice."""
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size]
+
+
+@njit(nogil=True, inline="always")
+def _round(a, b, c, counter):
+    """One round of SFC64 in four lanes: a, b, c after it, and its random words."""
+    word = add_words(a, add_words(b, counter))
+    return (
+        bit_xor(b, right_11(b)),
+        add_words(c, left_3(c)),
+        add_words(bit_or(left_24(c), right_40(c)), word),
+        word,
+    )
+
+
+@njit(nogil=True, inline="always")
+def _seed(state, key, block, counter):
+    """Put the eight lanes of a block into their first state, (3, 8) words."""
+    state[0], state[1] = key[0], key[1]
+    for lane in range(8):
+        state[2, lane] = np.uint64(8 * block + lane)
+    flat = state.reshape(-1)
+    a, b, c, d, e, f = (
+        load(flat, 0),
+        load(flat, 8),
+        load(flat, 16),
+        load(flat, 4),
+        load(flat, 12),
+        load(flat, 20),
+    )
+    count, one = splat(counter), splat(np.uint64(1))
+    for _ in range(WARM_UP):
+        a, b, c, _word = _round(a, b, c, count)
+        d, e, f, _word = _round(d, e, f, count)
+        count = add_words(count, one)
+    _keep(flat, a, b, c, d, e, f)
+
+
+@njit(nogil=True, inline="always")
+def _keep(flat, a, b, c, d, e, f):
+    (
+        store(flat, 0, a),
+        store(flat, 8, b),
+        store(flat, 16, c),
+        store(flat, 4, d),
+        store(flat, 12, e),
+        store(flat, 20, f),
+    )
+
+
+@njit(nogil=True, inline="always")
+def _draw(state, counter, p_bits, masks):
+    """Draw one column's masks, (octets, 64) bytes, P(bit) = Σ p_bits[i] 2^(i − len): from the lowest digit on, OR or AND."""
+    flat, out = state.reshape(-1), masks.reshape(-1)
+    a, b, c, d, e, f = (
+        load(flat, 0),
+        load(flat, 8),
+        load(flat, 16),
+        load(flat, 4),
+        load(flat, 12),
+        load(flat, 20),
+    )
+    count, one = splat(counter), splat(np.uint64(1))
+    for octet in range(len(masks)):
+        a, b, c, first = _round(a, b, c, count)
+        d, e, f, second = _round(d, e, f, count)
+        count = add_words(count, one)
+        for i in range(1, len(p_bits)):
+            a, b, c, word = _round(a, b, c, count)
+            d, e, f, other = _round(d, e, f, count)
+            count = add_words(count, one)
+            if p_bits[i]:
+                first, second = bit_or(first, word), bit_or(second, other)
+            else:
+                first, second = bit_and(first, word), bit_and(second, other)
+        store(out, octet * 64, first)
+        store(out, octet * 64 + 32, second)
+    _keep(flat, a, b, c, d, e, f)
+
+
+@njit(nogil=True, inline="always")
+def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting):
+    """Lay out the inputs of a block's 64 reads: where z = +1, four bits a byte (octets, 2, 64); where z ≠ 0 (octets, 64)."""
+    for r in range(BLOCK):
+        of_read[r] = rows[min(max(block * BLOCK + r, first), last - 1) - first]
+    flat, nibble = low_and_high.reshape(-1), splat(np.uint64(0x0F0F0F0F0F0F0F0F))
+    for octet in range(len(low_and_high)):
+        for r in range(BLOCK):
+            low_and_high[octet, 0, r] = plus[of_read[r], octet]
+        for at in range(octet * 2 * BLOCK, octet * 2 * BLOCK + BLOCK, 32):
+            bits = load(flat, at)
+            store(flat, at, bit_and(bits, nibble))
+            store(flat, at + BLOCK, bit_and(right_4_of_shorts(bits), nibble))
+    for octet in range(len(conducting)):
+        for r in range(BLOCK):
+            conducting[octet, r] = active[of_read[r], octet]
+
+
+@njit(nogil=True, inline="always")
+def _restrict(masks, conducting):
+    for i in range(0, len(masks), 32):
+        store(masks, i, bit_and(load(masks, i), load(conducting, i)))
+
+
+@njit(nogil=True, inline="always")
+def _signed(table, mask, plus):
+    """Sums of four inputs of 32 reads, in bytes: those of conducting cells with z = +1, less those with z = −1."""
+    positive = bit_and(mask, plus)
+    return subtract_bytes(lookup(table, positive), lookup(table, bit_xor(mask, positive)))
+
+
+@njit(nogil=True, inline="always")
+def _octet(tables, at, plus, z, masks, m):
+    """Sums over eight inputs of 64 reads, in bytes: two vectors of the low four inputs, two of the high."""
+    low, high, nibble = (
+        load_table(tables, at),
+        load_table(tables, at + 16),
+        splat(np.uint64(0x0F0F0F0F0F0F0F0F)),
+    )
+    first, second = load(masks, m), load(masks, m + 32)
+    a = _signed(low, bit_and(first, nibble), load(plus, z))
+    b = _signed(low, bit_and(second, nibble), load(plus, z + 32))
+    c = _signed(high, bit_and(right_4_of_shorts(first), nibble), load(plus, z + 64))
+    d = _signed(high, bit_and(right_4_of_shorts(second), nibble), load(plus, z + 96))
+    return a, b, c, d
+
+
+@njit(nogil=True, inline="always")
+def _sum(tables, start, octets, depth, plus, masks, total, at):
+    """Add one digit's sums over all octets to 64 int32: in bytes for `depth` octets, in shorts for 128, then in total."""
+    zero = splat(np.uint64(0))
+    for begin in range(0, octets, _AT_ONCE):
+        end = min(octets, begin + _AT_ONCE)
+        p = q = r = s = zero
+        if depth == 1:  # as below, without the sums in bytes
+            for octet in range(begin, end):
+                a, b, c, d = _octet(
+                    tables, start + octet * 32, plus, octet * 128, masks, octet * 64
+                )
+                p, q = (
+                    add_shorts(p, pair_sum(interleave_low(a, c))),
+                    add_shorts(q, pair_sum(interleave_high(a, c))),
+                )
+                r, s = (
+                    add_shorts(r, pair_sum(interleave_low(b, d))),
+                    add_shorts(s, pair_sum(interleave_high(b, d))),
+                )
+        else:
+            for few in range(begin, end, depth):
+                a = b = c = d = zero
+                for octet in range(few, min(few + depth, end)):
+                    e, f, g, h = _octet(
+                        tables, start + octet * 32, plus, octet * 128, masks, octet * 64
+                    )
+                    a, b, c, d = add_bytes(a, e), add_bytes(b, f), add_bytes(c, g), add_bytes(d, h)
+                p, q = (
+                    add_shorts(p, pair_sum(interleave_low(a, c))),
+                    add_shorts(q, pair_sum(interleave_high(a, c))),
+                )
+                r, s = (
+                    add_shorts(r, pair_sum(interleave_low(b, d))),
+                    add_shorts(s, pair_sum(interleave_high(b, d))),
+                )
+        add_to_ints(total, at, p, q)
+        add_to_ints(total, at + 32, r, s)
+
+
+@njit(nogil=True, cache=True)
+def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, first, last, out):
+    """Write out[r − first, j] = unit Σ_d factors[d] Σ_i m_rji z_ri digit_d(j, i) of reads r = first … last − 1.
+
+    tables: (columns, digits, octets, 2, 16) int8. plus, active: (rows, octets) uint8, bit set where z = +1, where z ≠ 0;
+    active (0, 0): nowhere is z = 0. Read first + i sees rows[i]. No p_bits: every mask is 1. depth: octets whose sums fit
+    into bytes.
+    """
+    columns, digits, octets = tables.shape[:3]
+    flat_tables, some = tables.reshape(-1), len(active) > 0
+    flat_plus, flat_masks, flat_active = (
+        _buffer(octets * 128),
+        _buffer(octets * 64),
+        _buffer(octets * 64 * some),
+    )
+    low_and_high, masks = flat_plus.reshape(octets, 2, BLOCK), flat_masks.reshape(octets, BLOCK)
+    conducting = flat_active.reshape(octets * some, BLOCK)
+    masks[:] = 255
+    total, line, state = (
+        np.empty(digits * BLOCK, np.int32),
+        np.empty(BLOCK),
+        np.empty((3, 8), np.uint64),
+    )
+    of_read = np.empty(BLOCK, np.uintp)
+    for block in range(first // BLOCK, (last - 1) // BLOCK + 1):
+        _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting)
+        counter = np.uint64(1)
+        if len(p_bits):
+            _seed(state, key, block, counter)
+            counter += np.uint64(WARM_UP)
+        elif some:
+            masks[:] = 255
+            _restrict(flat_masks, flat_active)
+        begin, end = max(first, block * BLOCK), min(last, block * BLOCK + BLOCK)
+        for j in range(columns):
+            if len(p_bits):
+                _draw(state, counter, p_bits, masks)
+                counter += np.uint64(octets * len(p_bits))
+                if some:
+                    _restrict(flat_masks, flat_active)
+            total[:] = 0
+            for d in range(digits):
+                start = (j * digits + d) * octets * 32
+                _sum(flat_tables, start, octets, depth, flat_plus, flat_masks, total, d * BLOCK)
+            for i in range(BLOCK):
+                line[i] = factors[0] * total[i]
+            for d in range(1, digits):
+                for i in range(BLOCK):
+                    line[i] += factors[d] * total[d * BLOCK + i]
+            for r in range(begin, end):
+                out[r - first, j] = unit * line[r - block * BLOCK]
+
+
+@njit(nogil=True, cache=True)
+def fill_tables(q, base, tables):
+    """Fill tables (columns, digits, octets, 2, 16) with the sums of four balanced digits of q (inputs, columns); return the
+    largest Σ |digit| of any four. Digits are taken to the base; the last one is what is left.
+    """
+    inputs, columns = q.shape
+    digits, octets = tables.shape[1:3]
+    half, most = base // 2, 1
+    four = np.zeros(4, np.int64)
+    for j in range(columns):
+        for part in range(2 * octets):
+            for i in range(4):
+                four[i] = q[4 * part + i, j] if 4 * part + i < inputs else 0
+            for d in range(digits):
+                size = 0
+                tables[j, d, part // 2, part % 2, 0] = 0
+                for i in range(4):
+                    digit = four[i]
+                    if d < digits - 1:
+                        digit = (four[i] + half) % base - half
+                        four[i] = (four[i] - digit) // base
+                    size += abs(digit)
+                    for t in range(1 << i):
+                        tables[j, d, part // 2, part % 2, t + (1 << i)] = (
+                            tables[j, d, part // 2, part % 2, t] + digit
+                        )
+                most = max(most, size)
+    return most
+
+
+@njit(nogil=True, inline="always")
+def _to_bits(flags, out):
+    """Pack truth values (8 · octets) of a byte each, the first into the lowest bit."""
+    words = flags.view(np.uint64)
+    for octet in range(len(out)):
+        out[octet] = np.uint8((words[octet] * np.uint64(0x0102040810204080)) >> np.uint64(56))
+
+
+@njit(nogil=True, cache=True)
+def pack_signs(x, plus, active, whole, full, first, last):
+    """Pack rows first … last − 1 of x: where +1, where ±1. whole: a row holds nothing but −1, 0, +1; full: no 0."""
+    n, flat = x.shape[1], x.reshape(-1)
+    eights = n // 8
+    for row in range(first, last):
+        known = every = np.uint8(255)
+        for octet in range(eights):
+            at = row * n + octet * 8
+            up = ones(flat, at)
+            sign = up | minus_ones(flat, at)
+            plus[row, octet], active[row, octet] = up, sign
+            known &= sign | zeros(flat, at)
+            every &= sign
+        whole[row], full[row] = known == 255, every == 255
+        if 8 * eights < n:
+            plus[row, eights] = active[row, eights] = 0
+        for i in range(8 * eights, n):
+            up, sign, bit = (
+                x[row, i] == 1,
+                (x[row, i] == 1) | (x[row, i] == -1),
+                np.uint8(1 << (i % 8)),
+            )
+            plus[row, eights] |= bit * up
+            active[row, eights] |= bit * sign
+            whole[row] &= sign | (x[row, i] == 0)
+            full[row] &= sign
+
+
+@njit(nogil=True, cache=True)
+def pack_firing(u, scale, threshold, noise, plus, first, last):
+    """Pack u · scale + threshold + noise ≥ 0 of rows first … last − 1. noise: (rows, outputs), or (0, 0) for none."""
+    n, octets = u.shape[1], plus.shape[1]
+    flags = np.zeros(8 * octets, np.uint8)
+    for row in range(first, last):
+        if len(noise):
+            for j in range(n):
+                flags[j] = u[row, j] * scale + (threshold[j] + noise[row, j]) >= 0
+        else:
+            for j in range(n):
+                flags[j] = u[row, j] * scale + threshold[j] >= 0
+        _to_bits(flags, plus[row])

@@ -1,0 +1,239 @@
+"""Vectors of 32 bytes for compiled loops: a numba type, and the few operations that packed reads are made of.
+
+Every operation is LLVM's own vector arithmetic, save two that AVX2 has an instruction for: `lookup` and `pair_sum`. Other
+processors get the same results from the plain forms. Memory is addressed in elements of a flat array, unchecked.
+"""
+
+# mypy: ignore-errors
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core.datamodel import models
+from numba.extending import intrinsic, register_model
+
+HAS_AVX2 = bool(llvm.get_host_cpu_features().get("avx2", False))
+
+_BYTE, _SHORT, _INT, _WORD = (ir.IntType(n) for n in (8, 16, 32, 64))
+_BYTES, _SHORTS, _WORDS = (
+    ir.VectorType(_BYTE, 32),
+    ir.VectorType(_SHORT, 16),
+    ir.VectorType(_WORD, 4),
+)
+_INTS = ir.VectorType(_INT, 32)
+
+
+class Vector(types.Type):
+    """256 bits: 32 bytes, 16 shorts or 4 words, as the operation takes them; lowest address first."""
+
+    def __init__(self):
+        super().__init__(name="crossbar.Vector")
+
+
+vector = Vector()
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, _BYTES)
+
+
+def _elementwise(kind, operation):
+    @intrinsic
+    def apply(context, a, b):
+        def codegen(context, builder, signature, arguments):
+            x, y = (builder.bitcast(value, kind) for value in arguments)
+            return builder.bitcast(getattr(builder, operation)(x, y), _BYTES)
+
+        return vector(vector, vector), codegen
+
+    return apply
+
+
+def _shift(kind, operation, n):
+    @intrinsic
+    def apply(context, a):
+        def codegen(context, builder, signature, arguments):
+            count = ir.Constant(kind, [n] * kind.count)
+            return builder.bitcast(
+                getattr(builder, operation)(builder.bitcast(arguments[0], kind), count), _BYTES
+            )
+
+        return vector(vector), codegen
+
+    return apply
+
+
+add_words, add_shorts = _elementwise(_WORDS, "add"), _elementwise(_SHORTS, "add")
+add_bytes, subtract_bytes = _elementwise(_BYTES, "add"), _elementwise(_BYTES, "sub")
+bit_and, bit_or, bit_xor = (_elementwise(_WORDS, name) for name in ("and_", "or_", "xor"))
+right_11, right_40 = _shift(_WORDS, "lshr", 11), _shift(_WORDS, "lshr", 40)
+left_3, left_24 = _shift(_WORDS, "shl", 3), _shift(_WORDS, "shl", 24)
+right_4_of_shorts = _shift(_SHORTS, "lshr", 4)
+
+
+@intrinsic
+def splat(context, word):
+    """Return a vector of four times the uint64 `word`."""
+
+    def codegen(context, builder, signature, arguments):
+        out = ir.Constant(_WORDS, ir.Undefined)
+        for i in range(4):
+            out = builder.insert_element(out, arguments[0], ir.Constant(_INT, i))
+        return builder.bitcast(out, _BYTES)
+
+    return vector(types.uint64), codegen
+
+
+def _address(context, builder, array_type, array, index, kind):
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
+
+
+@intrinsic
+def load(context, array, index):
+    """Return the 32 bytes from array[index] on."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.load(
+            _address(context, builder, signature.args[0], *arguments, _BYTES), align=1
+        )
+
+    return vector(array, types.intp), codegen
+
+
+@intrinsic
+def store(context, array, index, value):
+    """Write 32 bytes from array[index] on."""
+
+    def codegen(context, builder, signature, arguments):
+        to = _address(context, builder, signature.args[0], *arguments[:2], _BYTES)
+        builder.store(arguments[2], to, align=1)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, vector), codegen
+
+
+@intrinsic
+def load_table(context, array, index):
+    """Return the 16 bytes from array[index] on, twice."""
+
+    def codegen(context, builder, signature, arguments):
+        half = ir.VectorType(_BYTE, 16)
+        table = builder.load(
+            _address(context, builder, signature.args[0], *arguments, half), align=1
+        )
+        return builder.shuffle_vector(table, table, ir.Constant(_INTS, list(range(16)) * 2))
+
+    return vector(array, types.intp), codegen
+
+
+def lookup_by(avx2):
+    """Return the operation lookup(table, index): byte i of the result is table[index[i]], every index below 16."""
+
+    @intrinsic
+    def lookup(context, table, index):
+        def codegen(context, builder, signature, arguments):
+            if avx2:
+                kind = ir.FunctionType(_BYTES, [_BYTES, _BYTES])
+                return builder.call(
+                    builder.module.declare_intrinsic("llvm.x86.avx2.pshuf.b", (), kind), arguments
+                )
+            out, (table, index) = ir.Constant(_BYTES, ir.Undefined), arguments
+            for i in range(32):
+                at = builder.zext(builder.extract_element(index, ir.Constant(_INT, i)), _INT)
+                out = builder.insert_element(
+                    out, builder.extract_element(table, at), ir.Constant(_INT, i)
+                )
+            return out
+
+        return vector(vector, vector), codegen
+
+    return lookup
+
+
+def pair_sum_by(avx2):
+    """Return the operation pair_sum(a): 16 shorts, each the sum of two neighbouring signed bytes."""
+
+    @intrinsic
+    def pair_sum(context, a):
+        def codegen(context, builder, signature, arguments):
+            if avx2:
+                kind = ir.FunctionType(_SHORTS, [_BYTES, _BYTES])
+                multiply_add = builder.module.declare_intrinsic(
+                    "llvm.x86.avx2.pmadd.ub.sw", (), kind
+                )
+                return builder.bitcast(
+                    builder.call(multiply_add, [ir.Constant(_BYTES, [1] * 32), arguments[0]]),
+                    _BYTES,
+                )
+            both, eight = builder.bitcast(arguments[0], _SHORTS), ir.Constant(_SHORTS, [8] * 16)
+            low = builder.ashr(builder.shl(both, eight), eight)
+            return builder.bitcast(builder.add(low, builder.ashr(both, eight)), _BYTES)
+
+        return vector(vector), codegen
+
+    return pair_sum
+
+
+def _interleave(high):
+    """Bytes of a and b in turn, from the low or the high half of each 16: one instruction where lanes are 128 bits."""
+    order = [
+        i + 32 * other
+        for lane in (0, 16)
+        for i in range(lane + 8 * high, lane + 8 * high + 8)
+        for other in (0, 1)
+    ]
+
+    @intrinsic
+    def apply(context, a, b):
+        def codegen(context, builder, signature, arguments):
+            return builder.shuffle_vector(*arguments, ir.Constant(_INTS, order))
+
+        return vector(vector, vector), codegen
+
+    return apply
+
+
+lookup, pair_sum = lookup_by(HAS_AVX2), pair_sum_by(HAS_AVX2)
+interleave_low, interleave_high = _interleave(0), _interleave(1)
+
+
+def _which_are(number):
+    """The operation which(array, index): bit i of the byte says whether array[index + i] is `number`."""
+
+    @intrinsic
+    def which(context, array, index):
+        def codegen(context, builder, signature, arguments):
+            real = isinstance(signature.args[0].dtype, types.Float)
+            kind = context.get_value_type(signature.args[0].dtype)
+            values = builder.load(
+                _address(context, builder, signature.args[0], *arguments, ir.VectorType(kind, 8)),
+                align=1,
+            )
+            wanted = ir.Constant(values.type, [float(number) if real else number] * 8)
+            compare = builder.fcmp_ordered if real else builder.icmp_signed
+            return builder.bitcast(compare("==", values, wanted), _BYTE)
+
+        return types.uint8(array, types.intp), codegen
+
+    return which
+
+
+ones, minus_ones, zeros = _which_are(1), _which_are(-1), _which_are(0)
+
+
+@intrinsic
+def add_to_ints(context, array, index, low, high):
+    """Add to 32 int32 from array[index] on the shorts that pair_sum made of interleave_low and interleave_high."""
+    order = [i + 16 * half for lane in (0, 8) for half in (0, 1) for i in range(lane, lane + 8)]
+
+    def codegen(context, builder, signature, arguments):
+        to = _address(context, builder, signature.args[0], *arguments[:2], _INTS)
+        shorts = [builder.bitcast(value, _SHORTS) for value in arguments[2:]]
+        ints = builder.sext(builder.shuffle_vector(*shorts, ir.Constant(_INTS, order)), _INTS)
+        builder.store(builder.add(builder.load(to, align=4), ints), to, align=4)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, vector, vector), codegen

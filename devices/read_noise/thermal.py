@@ -1,0 +1,58 @@
+"""Thermal and shot noise of the read current."""
+
+from dataclasses import dataclass
+from math import tanh
+
+import numpy as np
+
+from devices.read_noise.memoryless import _StateDependentNormal
+from devices.validation import Floats, number
+
+BOLTZMANN = 1.380649e-23  # [J/K], exact in the SI
+ELEMENTARY_CHARGE = 1.602176634e-19  # [C], exact in the SI
+
+
+def current_noise_psd(
+    g: Floats, voltage: float, *, temperature: float = 300.0, shot: float = 0.0
+) -> Floats:
+    """Return S_I = 4 k T G (1 − F) + 2 q |I| F coth(q|V|/2kT) [A²/Hz], one-sided, of cells of g [S] at `voltage` [V].
+
+    F = `shot`: 0 for a diffusive or metallic filament, 1 for a tunnelling barrier. At V = 0 it is 4 k T G whatever F, and
+    2 q |I| at F = 1 and |V| ≫ 2kT/q: thermal and shot noise are limits of one thing and do not add.
+    """
+    x = ELEMENTARY_CHARGE * abs(voltage) / (2 * BOLTZMANN * temperature)
+    above_thermal = x / tanh(x) if x > 0 else 1.0  # 2 q |I| coth x = 4 k T G · x coth x
+    return np.asarray(
+        4 * BOLTZMANN * temperature * np.asarray(g, np.float64) * (1 - shot + shot * above_thermal)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThermalShotNoise(_StateDependentNormal):
+    """ξ ~ N(1, S_I B/(G V)²): thermal and shot noise of the read current, `current_noise_psd`, fresh on every read.
+
+    `temperature` T [K]; `bandwidth` B [Hz], 1/(2 T_int) for a read that integrates over T_int; `voltage` V [V] across the
+    cell; `shot` F in [0, 1]. Variances of currents add as conductances do, so that a column of cells is as noisy as one
+    cell of their sum: γ = ½. A cell with g = 0 is read without noise. Nothing is drawn once per chip.
+    Raises ValueError for parameters out of range.
+
+    Johnson 1928 (doi:10.1103/PhysRev.32.97), Nyquist 1928 (doi:10.1103/PhysRev.32.110); the crossover to shot noise: Blanter,
+    Büttiker 2000 (arXiv:cond-mat/9910158).
+    """
+
+    bandwidth: float
+    temperature: float = 300.0
+    voltage: float = 0.1
+    shot: float = 0.0
+
+    def __post_init__(self) -> None:
+        number("ThermalShotNoise.bandwidth", self.bandwidth, above=0, unit="Hz")
+        number("ThermalShotNoise.temperature", self.temperature, above=0, unit="K")
+        number("ThermalShotNoise.voltage", self.voltage, above=0, unit="V")
+        number("ThermalShotNoise.shot", self.shot, at_least=0, at_most=1)
+
+    def _relative(self, g: Floats) -> Floats:
+        g = np.asarray(g, dtype=np.float64)
+        current = np.where(g > 0, g, 1.0) * self.voltage
+        psd = current_noise_psd(g, self.voltage, temperature=self.temperature, shot=self.shot)
+        return np.asarray(np.sqrt(psd * self.bandwidth) / current)

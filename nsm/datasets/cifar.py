@@ -1,0 +1,197 @@
+"""CIFAR-10 and CIFAR-100 in their binary versions, and CIFAR-10 as JPEG. No pickle is ever opened."""
+
+import hashlib
+import io
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsm.datasets.files import (
+    Data,
+    Remote,
+    check_balance,
+    check_labels,
+    fetch,
+    find,
+    flat,
+    missing,
+    read_files,
+)
+
+_TRAIN, _TEST = 50_000, 10_000
+_PIXELS = 3 * 32 * 32  # a record ends with 1,024 bytes of red, of green, of blue, each row by row
+
+
+class _Version(NamedTuple):
+    folder: str
+    train: tuple[str, ...]
+    test: str
+    labels: tuple[
+        int, ...
+    ]  # classes of each label byte before the pixels; the last is the one used
+    remote: Remote
+
+
+# Formats and MD5s: A. Krizhevsky, "The CIFAR-10 dataset", the page of both sets.
+_URL = "https://www.cs.toronto.edu/~kriz/"
+_CIFAR10 = _Version(
+    "cifar-10-batches-bin",
+    tuple(f"data_batch_{i}.bin" for i in range(1, 6)),
+    "test_batch.bin",
+    (10,),
+    Remote(
+        f"{_URL}cifar-10-binary.tar.gz",
+        "c32a1d4ab5d03f1284b67883e8d87530",
+        "cifar-10-binary.tar.gz",
+    ),
+)
+_CIFAR100 = _Version(
+    "cifar-100-binary",
+    ("train.bin",),
+    "test.bin",
+    (20, 100),
+    Remote(
+        f"{_URL}cifar-100-binary.tar.gz",
+        "03b5dce01913d631647c71ecec9e9cb8",
+        "cifar-100-binary.tar.gz",
+    ),
+)
+
+
+def _check_distinct(raws: Sequence[bytes], files: Sequence[str], place: Path) -> None:
+    """Raise ValueError where two files are one. Balance cannot tell: each batch of CIFAR-10 may be balanced by itself."""
+    seen: dict[bytes, str] = {}
+    for raw, file in zip(raws, files, strict=True):
+        first = seen.setdefault(hashlib.sha256(raw).digest(), file)
+        if first != file:
+            raise ValueError(
+                f"{first} and {file} in {place} hold the same bytes, no two published files do: one stands for another; "
+                "fetch it again"
+            )
+
+
+def _records(
+    raw: bytes, n: int, classes: tuple[int, ...], source: Path
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return images (n, 3072) and labels (n,) of one binary file of `n` records of label bytes and pixels."""
+    size = len(classes) + _PIXELS
+    if len(raw) != n * size:
+        raise ValueError(
+            f"{source} has {len(raw)} bytes; the published file has {n} records of {size}, {n * size}: fetch it again"
+        )
+    table = np.frombuffer(raw, np.uint8).reshape(n, size)
+    labels = [check_labels(table[:, i], 0, k, source) for i, k in enumerate(classes)]
+    return table[:, len(classes) :], labels[-1]
+
+
+def _load(version: _Version, data_dir: str | Path | None, below: str, download: bool) -> Data:
+    folders = [version.folder, below, f"{below}/{version.folder}"]
+    found = find(data_dir, folders, [version.train[0], version.remote.name])
+    if found is None and (not download or data_dir is not None):
+        raise missing(
+            f"{version.folder}/{version.train[0]}",
+            data_dir,
+            f"put the binary version there, {version.remote.name} or its folder (python and matlab versions are not read)",
+        )
+    found = found or fetch(version.remote)
+    archive = found.name == version.remote.name
+    place = found if archive else found.parent
+    files = [*version.train, version.test]
+    counts = [_TRAIN // len(version.train)] * len(version.train) + [_TEST]
+    raws = read_files(place, [f"{version.folder}/{f}" for f in files] if archive else files)
+    _check_distinct(raws, files, place)
+    parts = [
+        _records(raw, n, version.labels, place / f)
+        for raw, n, f in zip(raws, counts, files, strict=True)
+    ]
+    labels = np.concatenate([y for _, y in parts[:-1]])
+    for y in (labels, parts[-1][1]):
+        check_balance(y, version.labels[-1], place)
+    return Data(
+        flat(np.concatenate([x for x, _ in parts[:-1]])), labels, flat(parts[-1][0]), parts[-1][1]
+    )
+
+
+def load_cifar10(data_dir: str | Path | None = None, *, download: bool = True) -> Data:
+    """Return CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 images (3, 32, 32), flat (n, 3072), 10 classes.
+
+    Reads the binary version: the folder cifar-10-batches-bin or the archive cifar-10-binary.tar.gz in `data_dir`, in
+    `NSM_DATA_DIR` or in their subfolder cifar10; else downloads it (162 MB). Raises as `load_mnist`.
+    """
+    return _load(_CIFAR10, data_dir, "cifar10", download)
+
+
+def load_cifar100(data_dir: str | Path | None = None, *, download: bool = True) -> Data:
+    """Return CIFAR-100 with its 100 fine labels, from cifar-100-binary; the rest as `load_cifar10`."""
+    return _load(_CIFAR100, data_dir, "cifar100", download)
+
+
+def _decode(jpeg: bytes, name: str) -> NDArray[np.uint8]:
+    """Return one JPEG of 32×32 pixels as (3, 32, 32)."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
+            if image.size != (32, 32) or image.mode != "RGB":
+                raise ValueError(f"it is {image.size[0]} × {image.size[1]}, {image.mode}")
+            return np.asarray(image).transpose(2, 0, 1)
+    except (OSError, ValueError) as problem:
+        reason = "it is not whole" if isinstance(problem, OSError) else problem
+        raise ValueError(
+            f"{name} is not a JPEG of 32 × 32 pixels in colour: {reason}; make the archive again"
+        ) from None
+
+
+def load_cifar10_jpeg(data_dir: str | Path | None = None) -> Data:
+    """Return CIFAR-10 from an archive of JPEGs, cifar10_jpeg.npz. LOSSY: compare no error with published ones.
+
+    The archive holds `data` (uint8, the JPEG files one after the other), `offsets` (60,001 whole numbers, where each begins
+    and the last ends) and `labels` (60,000, uint8): the training images, then the test images. Decoding takes some 10 s.
+    """
+    path = find(data_dir, ["cifar10", "cifar10-jpeg"], ["cifar10_jpeg.npz"])
+    if path is None:
+        raise missing(
+            "cifar10_jpeg.npz", data_dir, "no one publishes it; the lossless set is 'cifar10'"
+        )
+    n = _TRAIN + _TEST
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            data, offsets, labels = (archive[key] for key in ("data", "offsets", "labels"))
+    except (KeyError, TypeError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as problem:
+        raise ValueError(
+            f"{path} is truncated or no archive of JPEGs ({problem}); make it again"
+        ) from None
+    if (
+        data.dtype != np.uint8
+        or data.ndim != 1
+        or labels.dtype != np.uint8
+        or offsets.dtype.kind not in "iu"
+    ):
+        raise ValueError(
+            f"{path} holds data {data.dtype}{data.shape}, offsets {offsets.dtype} and labels {labels.dtype}; give bytes "
+            "(any,), whole numbers and bytes"
+        )
+    if labels.shape != (n,) or offsets.shape != (n + 1,):
+        raise ValueError(
+            f"{path} holds {labels.shape} labels and {offsets.shape} offsets; give ({n},) and ({n + 1},)"
+        )
+    if (
+        offsets[0] != 0
+        or offsets[-1] != len(data)
+        or (np.diff(offsets.astype(np.int64)) <= 0).any()
+    ):
+        raise ValueError(
+            f"{path}: offsets do not rise from 0 to its {len(data)} bytes of data; make it again"
+        )
+    y = check_labels(labels, 0, 10, path)
+    check_balance(y[:_TRAIN], 10, path)
+    check_balance(y[_TRAIN:], 10, path)
+    jpegs, images = memoryview(data), np.empty((n, 3, 32, 32), np.uint8)
+    for i in range(n):
+        images[i] = _decode(bytes(jpegs[offsets[i] : offsets[i + 1]]), f"image {i} of {path}")
+    return Data(flat(images[:_TRAIN]), y[:_TRAIN], flat(images[_TRAIN:]), y[_TRAIN:])

@@ -1,0 +1,159 @@
+"""MNIST and EMNIST letters in their IDX files (a folder, the published archive, or downloaded)."""
+
+import hashlib
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsm.datasets.files import (
+    Data,
+    Remote,
+    check_balance,
+    check_labels,
+    fetch,
+    find,
+    flat,
+    gunzip,
+    missing,
+    read_files,
+)
+
+# MD5 of the four uncompressed IDX files, as published by LeCun, Cortes and Burges; compression may differ.
+_MNIST_MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+_MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/{}.gz"
+_MNIST_GZ_MD5 = {  # MD5 of the compressed files at that address
+    "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
+}
+
+# The archive of all splits of EMNIST, 540 MB, as NIST publishes it; the MD5 is torchvision's.
+_EMNIST = Remote(
+    "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
+    "58c8d27c78d21e728a6bc7b3cc06412e",
+    "gzip.zip",
+)
+_EMNIST_FILES = tuple(
+    f"emnist-letters-{s}-{k}-ubyte"
+    for s in ("train", "test")
+    for k in ("images-idx3", "labels-idx1")
+)
+_EMNIST_IMAGES = {"train": 124_800, "test": 20_800}  # "145,600 characters, 26 balanced classes"
+_LETTERS = 26
+
+
+def parse_idx(raw: bytes, source: str | Path) -> NDArray[np.uint8]:
+    """Return the array in the bytes of an IDX file of unsigned bytes. Raises ValueError naming `source`."""
+    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
+        raise ValueError(
+            f"{source} is not an IDX file of unsigned bytes (it starts with {raw[:4].hex()!r})"
+        )
+    ndim = raw[3]
+    if len(raw) < 4 + 4 * ndim:
+        raise ValueError(
+            f"{source} is truncated: {len(raw)} bytes do not even hold its header; fetch it again"
+        )
+    shape = struct.unpack(f">{ndim}I", raw[4 : 4 + 4 * ndim])
+    wanted = 4 + 4 * ndim + math.prod(shape)  # of whole numbers without end: NumPy's would overflow
+    if len(raw) != wanted:
+        raise ValueError(
+            f"{source} is truncated or too long: {len(raw)} bytes, its header promises {wanted}; fetch it again"
+        )
+    try:
+        return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape)
+    except (
+        ValueError
+    ) as problem:  # too many sizes, or a zero among sizes whose product no array can have
+        raise ValueError(
+            f"{source} has a header of {ndim} sizes that no array has ({problem}); fetch it again"
+        ) from None
+
+
+def read_idx(path: str | Path) -> NDArray[np.uint8]:
+    """Read one IDX file of unsigned bytes, gzipped or not. Raises ValueError for a truncated or wrong file."""
+    raw = Path(path).read_bytes()
+    return parse_idx(gunzip(raw, path) if Path(path).suffix == ".gz" else raw, path)
+
+
+def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> Data:
+    """Return MNIST from the four IDX files in `data_dir` (or its subfolder mnist), `NSM_DATA_DIR`, or a download.
+
+    Pixels in [0, 1], flat (n, 784). Every file is checked against the published MD5 of its uncompressed bytes.
+    Raises FileNotFoundError where nothing is found and `download` is off, ValueError for a wrong file.
+    """
+    arrays = []
+    for name, md5 in _MNIST_MD5.items():
+        path = find(data_dir, ["mnist"], [name, f"{name}.gz"])
+        if path is None and (not download or data_dir is not None):
+            raise missing(
+                f"{name}[.gz]",
+                data_dir,
+                "put the four MNIST IDX files there, or name no folder to download them",
+            )
+        path = path or fetch(Remote(_MNIST_URL.format(name), _MNIST_GZ_MD5[name], f"{name}.gz"))
+        array = read_idx(path)
+        header = struct.pack(">BBBB", 0, 0, 8, array.ndim) + struct.pack(
+            f">{array.ndim}I", *array.shape
+        )
+        if hashlib.md5(header + array.tobytes()).hexdigest() != md5:
+            raise ValueError(f"{path} is not the published {name}: its MD5 differs; fetch it again")
+        arrays.append(array)
+    x_train, y_train, x_test, y_test = arrays
+    return Data(flat(x_train), y_train.astype("i8"), flat(x_test), y_test.astype("i8"))
+
+
+def _emnist_files(
+    data_dir: str | Path | None, download: bool
+) -> tuple[Path, list[NDArray[np.uint8]]]:
+    """Return where EMNIST letters was found, and its four arrays, from IDX files or from NIST's archive of them."""
+    first = _EMNIST_FILES[0]
+    found = find(data_dir, ["emnist", "gzip", "emnist/gzip"], [first, f"{first}.gz", _EMNIST.name])
+    if found is None and (not download or data_dir is not None):
+        raise missing(
+            f"{first}[.gz]",
+            data_dir,
+            f"put the four files of EMNIST letters, or {_EMNIST.name} of NIST, there",
+        )
+    found = found or fetch(_EMNIST)
+    archive = found.suffix == ".zip"
+    place, before, after = (found, "gzip/", ".gz") if archive else (found.parent, "", found.suffix)
+    names = [f"{before}{n}{after}" for n in _EMNIST_FILES]
+    sources = [place / n for n in names]
+    raw = read_files(place, names)
+    return place, [
+        parse_idx(gunzip(r, s) if after else r, s) for r, s in zip(raw, sources, strict=True)
+    ]
+
+
+def load_emnist(data_dir: str | Path | None = None, *, download: bool = True) -> Data:
+    """Return EMNIST letters (Cohen et al. 2017): 124,800 + 20,800 images of 28×28 pixels, 26 classes, a = 0.
+
+    Looks in `data_dir` or `NSM_DATA_DIR` and their subfolders emnist and gzip, else downloads NIST's archive (540 MB). The
+    published images are transposed; these stand upright as MNIST's do. Raises as `load_mnist`.
+    """
+    place, arrays = _emnist_files(data_dir, download)
+    parts: list[NDArray[Any]] = []
+    for split, images, labels in zip(_EMNIST_IMAGES, arrays[::2], arrays[1::2], strict=True):
+        n = _EMNIST_IMAGES[split]
+        if images.shape != (n, 28, 28) or labels.shape != (n,):
+            raise ValueError(
+                f"the {split} files of EMNIST letters in {place} hold images {images.shape} and labels {labels.shape}; "
+                f"the published ones hold {(n, 28, 28)} and {(n,)}: fetch them again"
+            )
+        source = f"EMNIST letters, {split}, in {place}"
+        y = check_labels(labels, 1, _LETTERS, source)
+        check_balance(
+            y, _LETTERS, source
+        )  # no checksum of the files themselves is published, only the archive's
+        parts += [flat(images.transpose(0, 2, 1)), y]
+    return Data(*parts)

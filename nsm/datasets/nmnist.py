@@ -1,0 +1,184 @@
+"""N-MNIST: digits seen by an event camera, as ten binary images of their ON events. Recordings are read with tonic."""
+
+import hashlib
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsm.datasets.files import Data, Remote, fetch, find, missing
+
+BINS, SENSOR = (
+    10,
+    34,
+)  # channels of a sample; pixels across and down of the moving ATIS sensor's cut-out
+_RECORDINGS = {"train": 60_000, "test": 10_000}
+_EVENT = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
+_BYTES = 5  # of one event: x, y, and one bit of polarity with 23 of time [µs]
+_CLASSES = tuple("0123456789")
+
+
+def _tonic() -> Any:
+    try:
+        from tonic import datasets, io
+    except ImportError:
+        raise ImportError(
+            'N-MNIST is read with tonic, which is not installed; pip install "nsm-crossbar[events]"'
+        ) from None
+    return datasets.NMNIST, io.read_mnist_file
+
+
+def time_bins(events: NDArray[Any]) -> NDArray[np.float32]:
+    """Return events (fields x, y, t [µs], p) of one recording as (10, 34, 34): 1 where a pixel had an ON event in a bin.
+
+    Ten bins of equal width from 0 to the last ON event, as the authors of the NSM made them; an event on the border of two
+    bins belongs to the later one, the last event to the last bin (they left both out).
+    """
+    on = events[events["p"] == 1]
+    image = np.zeros((BINS, SENSOR, SENSOR), np.float32)
+    if len(on):
+        bins = np.minimum(on["t"] * BINS // max(on["t"].max(), 1), BINS - 1)
+        image[bins, on["y"], on["x"]] = 1
+    return image
+
+
+def read_recording(raw: bytes, source: str | Path) -> NDArray[Any]:
+    """Return the events (fields x, y, t [µs], p) of one .bin file of N-MNIST (Orchard et al. 2015), checked."""
+    if not raw or len(raw) % _BYTES:
+        raise ValueError(
+            f"{source} has {len(raw)} bytes, not a whole number of events of {_BYTES}; fetch it again"
+        )
+    _, read = _tonic()
+    events: NDArray[Any] = read(io.BytesIO(raw), dtype=_EVENT, is_stream=True)
+    outside = events[(events["x"] >= SENSOR) | (events["y"] >= SENSOR)]
+    if len(outside) or not len(events):
+        what = f"an event at ({outside[0]['x']}, {outside[0]['y']})" if len(outside) else "no event"
+        raise ValueError(
+            f"{source} is not an N-MNIST recording: it has {what}, pixels are 0 to {SENSOR - 1}; fetch it again"
+        )
+    back = np.flatnonzero(np.diff(events["t"]) < 0)
+    if len(
+        back
+    ):  # 23 bits hold 8.4 s, a recording lasts 0.3 s; overflows of a longer one are added by now
+        before, after = events["t"][back[0] : back[0] + 2]
+        raise ValueError(
+            f"{source} is not an N-MNIST recording: its time runs back from {before} to {after} µs, events are in the order "
+            "of their time; fetch it again"
+        )
+    if not (events["p"] == 1).any():
+        raise ValueError(
+            f"{source} is not an N-MNIST recording: none of its {len(events)} events is ON, its image would be blank; fetch "
+            "it again"
+        )
+    return events
+
+
+def _list(place: Path, top: str) -> list[PurePosixPath]:
+    """Return the recordings below `top` (Train or Test) of a folder or zip archive, by number: MNIST's own order."""
+    if place.is_dir():
+        names = [p.relative_to(place).as_posix() for p in place.glob(f"{top}/*/*.bin")]
+    else:
+        try:
+            with zipfile.ZipFile(place) as archive:
+                names = [
+                    n for n in archive.namelist() if re.fullmatch(rf"{top}/[^/]+/[^/]+\.bin", n)
+                ]
+        except zipfile.BadZipFile as problem:
+            raise ValueError(
+                f"{place} is truncated or no zip archive ({problem}); fetch it again"
+            ) from None
+    found = sorted((PurePosixPath(n) for n in names), key=lambda p: (p.stem, p.parent.name))
+    for p in found:
+        if p.parent.name not in _CLASSES:
+            raise ValueError(
+                f"{place}/{p} is mislabelled: its folder must be a digit, 0 to 9; fetch it again"
+            )
+    return found
+
+
+def _bytes(place: Path, names: list[PurePosixPath]) -> Iterator[bytes]:
+    if place.is_dir():
+        yield from ((place / p).read_bytes() for p in names)
+        return
+    with zipfile.ZipFile(place) as archive:
+        for p in names:
+            try:
+                yield archive.read(str(p))
+            except (zipfile.BadZipFile, zlib.error, EOFError) as problem:
+                raise ValueError(f"{place}/{p} is damaged ({problem}); fetch it again") from None
+
+
+def _load(train: Path, test: Path, counts: dict[str, int] | None) -> Data:
+    """Return what stands below Train and Test in two places; all are listed and counted before one is read."""
+    lists = {"train": (train, _list(train, "Train")), "test": (test, _list(test, "Test"))}
+    for split, (place, names) in lists.items():
+        if counts is None and not names:
+            raise ValueError(
+                f"{place} holds no {split.title()}/<digit>/<number>.bin; fetch it again"
+            )
+        if counts is not None and len(names) != counts[split]:
+            raise ValueError(
+                f"{place} holds {len(names)} {split} recordings, N-MNIST has {counts[split]}; fetch it again, or call a "
+                "part of it 'nmnist-small'"
+            )
+    arrays: list[NDArray[Any]] = []
+    seen: dict[
+        bytes, tuple[PurePosixPath, str]
+    ] = {}  # digest -> split and class, and the first file that has it
+    for place, names in lists.values():
+        x = np.empty((len(names), BINS * SENSOR * SENSOR), np.float32)
+        for row, name, raw in zip(x, names, _bytes(place, names), strict=True):
+            source = f"{place}/{name}"
+            row[:] = time_bins(read_recording(raw, source)).ravel()
+            where, first = seen.setdefault(hashlib.sha256(raw).digest(), (name.parent, source))
+            if where != name.parent:  # the camera's noise makes no two recordings alike
+                raise ValueError(
+                    f"{first} and {source} hold the same bytes; a recording is of one digit, in Train or in Test: fetch "
+                    "them again"
+                )
+        arrays += [x, np.array([int(p.parent.name) for p in names], np.int64)]
+    return Data(*arrays)
+
+
+def load_nmnist(data_dir: str | Path | None = None, *, download: bool = True) -> Data:
+    """Return N-MNIST (Orchard et al. 2015): 60,000 + 10,000 recordings as (10, 34, 34), flat (n, 11560): 3.2 GB.
+
+    Looks for the folders Train and Test, or train.zip and test.zip, in `data_dir`, `NSM_DATA_DIR` or their subfolder nmnist,
+    else downloads them (1.2 GB) from where tonic knows them to be. Raises as `load_mnist`.
+    """
+    official, _ = _tonic()
+    below = ["nmnist", "NMNIST"]
+    folder = find(data_dir, below, ["Train"])
+    if folder is not None:
+        return _load(folder.parent, folder.parent, _RECORDINGS)
+    train, test = (
+        find(data_dir, below, [f"{split}.zip", f"nmnist-{split}.zip"]) for split in _RECORDINGS
+    )
+    if (train is None or test is None) and (not download or data_dir is not None):
+        raise missing(
+            "N-MNIST",
+            data_dir,
+            "put train.zip and test.zip of Orchard et al. 2015 (or Train and Test) there",
+        )
+    train = train or fetch(Remote(official.train_url, official.train_md5, "nmnist-train.zip"))
+    test = test or fetch(Remote(official.test_url, official.test_md5, "nmnist-test.zip"))
+    return _load(train, test, _RECORDINGS)
+
+
+def load_nmnist_small(data_dir: str | Path | None = None) -> Data:
+    """Return a part of N-MNIST, however many recordings it has: nmnist_small.zip, or the folders Train and Test."""
+    found = find(data_dir, ["nmnist-small"], ["nmnist_small.zip", "Train"])
+    if found is None:
+        raise missing(
+            "nmnist_small.zip",
+            data_dir,
+            "zip some recordings of N-MNIST, Train/<digit>/*.bin and Test/<digit>/*.bin",
+        )
+    place = found if found.suffix == ".zip" else found.parent
+    return _load(place, place, None)

@@ -1,0 +1,87 @@
+"""Monte-Carlo inference in software: mean softmax over samples, then the most probable class."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
+
+from devices.seeding import RNG
+from devices.validation import array, integer
+from nsm.nn.stochastic import reseed
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+BLOCK = 1000  # images per pass: bounds memory
+SMALL_BLOCK = 100  # of convolutional networks, whose states would leave the cache
+
+
+def check_labels(y: ArrayLike, n: int, classes: int | None = None) -> Labels:
+    """Return y as int64 of shape (n,), each in 0, …, classes − 1 where that is known, or raise ValueError."""
+    labels = np.asarray(y)
+    if labels.shape != (n,):
+        raise ValueError(f"labels have shape {labels.shape}; {n} images need ({n},)")
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"labels have dtype {labels.dtype}; give class numbers as integers")
+    if classes is not None and n and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(
+            f"labels go from {labels.min()} to {labels.max()}; the network has {classes} classes, 0 to {classes - 1}"
+        )
+    return labels.astype(np.int64)
+
+
+def softmax(logits: Floats) -> Floats:
+    """Return exp(l)/Σ exp(l) over the last axis."""
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+def passes(model: nn.Module, images: torch.Tensor, samples: int) -> Floats:
+    """Return logits (samples, batch, classes) of passes of `model` as it is, block after block of images."""
+    convolves = any(parameter.ndim == 4 for parameter in model.parameters())
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        parts = images.split(SMALL_BLOCK if convolves else BLOCK)
+        blocks = [torch.stack([model(b.to(device)) for _ in range(samples)]).cpu() for b in parts]
+    return torch.cat(blocks, dim=1).double().numpy()
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put the model into `eval()`, and every layer of it back into the mode it was in, whatever happens."""
+    modes = {m: m.training for m in model.modules()}
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
+    """Return logits (samples, batch, classes) of independent noisy passes of `model` in software.
+
+    x: (batch, inputs), finite. Every pass draws afresh in every stochastic layer; same `rng`, same draws.
+    """
+    integer("samples", samples, at_least=1)
+    images = torch.as_tensor(array("x", x), dtype=next(model.parameters()).dtype)
+    reseed(model, rng)
+    with evaluating(model):
+        return passes(model, images, samples)
+
+
+def predict_proba(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
+    """Return class probabilities (batch, classes): the mean softmax over `samples` noisy passes in software."""
+    return np.asarray(softmax(sample(model, x, samples, rng=rng)).mean(axis=0))
+
+
+def error_rate(
+    model: nn.Module, x: ArrayLike, y: ArrayLike, samples: int, *, rng: RNG = None
+) -> float:
+    """Return the fraction of images whose most probable class is wrong, in software."""
+    p = predict_proba(model, x, samples, rng=rng)
+    if not len(p):
+        raise ValueError("there are no images to err on; give at least one")
+    return float((p.argmax(axis=1) != check_labels(y, *p.shape)).mean())

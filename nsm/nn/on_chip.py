@@ -1,0 +1,69 @@
+"""What a layer asks of a chip: weights on tiles with a kind of neuron behind them, or a digital function.
+
+A layer answers `on_chip()` with one of these descriptions, with None where nothing is left to do at inference, or with
+a ValueError that says why it cannot be mapped. `nsm.chips` builds what is asked for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsm.nn.digital import Values
+from nsm.nn.geometry import Patches
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LinearOutputs:
+    """Weighted sums as they are: read by a converter, or by comparators where a `Sign` follows."""
+
+
+@dataclass(frozen=True)
+class LogisticNeurons:
+    """Binary neurons whose threshold has logistic noise of fixed size, P(+1) = 1/(1 + exp(-u))."""
+
+
+@dataclass(frozen=True, eq=False)
+class SampledNeurons:
+    """Binary neurons whose noise is that of the cells: neural sampling.
+
+    Attributes:
+        beta: Gain of the normalized weights, (1, outputs), or (locations, outputs) in a convolution with a beta for
+            every location.
+        native: True if beta is E xi / sqrt(2 Var xi) of the noise it was trained with (a = 0).
+        noise_scale: s = sqrt(2 Var xi) of the noise it was trained with; biases are in units of s |w|.
+    """
+
+    beta: Floats
+    native: bool
+    noise_scale: float
+
+
+Neurons = LinearOutputs | LogisticNeurons | SampledNeurons
+
+
+@dataclass(frozen=True, eq=False)
+class OnTiles:
+    """A layer with weights.
+
+    Attributes:
+        weight: Effective weights, (outputs, inputs), as the inputs meet them.
+        bias: (outputs,), or None.
+        neurons: What reads the sums.
+        patches: How a convolution cuts its inputs; None for fully connected layers.
+    """
+
+    weight: Floats
+    bias: Floats | None
+    neurons: Neurons = field(default_factory=LinearOutputs)
+    patches: Patches | None = None
+
+
+@dataclass(frozen=True)
+class Digital:
+    """A layer without devices: `function` takes and returns values (images, ...) in numpy."""
+
+    function: Callable[[Values], Values]

@@ -1,0 +1,47 @@
+"""Augmentation: images shifted and mirrored at random, which the labels of photographs survive."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from devices.validation import integer
+
+
+@dataclass(frozen=True)
+class ShiftAndMirror:
+    """Shift every image by up to `shift` pixels in each direction, zeros coming in; with `mirror`, reverse half of them.
+
+    shape: (channels, rows, columns) of an image. What the paper's training on CIFAR does (there a random crop of the image
+    padded by 4 pixels). Drawn anew for every image each time it is called.
+    """
+
+    shape: tuple[int, int, int]
+    shift: int = 4
+    mirror: bool = True
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 3:
+            raise ValueError(
+                f"shape = {self.shape!r} is not allowed; give (channels, rows, columns)"
+            )
+        for n in self.shape:
+            integer("shape", n, at_least=1)
+        integer("shift", self.shift, at_least=0)
+
+    def __call__(self, images: Tensor, rng: np.random.Generator) -> Tensor:
+        """Return the images (n, pixels), each changed by what `rng` draws for it. Raises ValueError for another size."""
+        n, (channels, height, width) = len(images), self.shape
+        if images.shape != (n, channels * height * width):
+            raise ValueError(
+                f"images have shape {tuple(images.shape)}; {self} takes (n, {channels * height * width})"
+            )
+        down, right = (torch.from_numpy(rng.integers(0, 2 * self.shift + 1, n)) for _ in range(2))
+        reverse = torch.from_numpy(rng.random(n) < (0.5 if self.mirror else 0.0))
+        rows = down[:, None] + torch.arange(height)
+        columns = right[:, None] + torch.arange(width)
+        columns = torch.where(reverse[:, None], columns.flip(1), columns)
+        padded = nn.functional.pad(images.view(n, *self.shape), (self.shift,) * 4)
+        image, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)[:, None, None]
+        return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]].flatten(1)

@@ -1,0 +1,180 @@
+"""What reads remember while no one reads: time passes for traps, 1/f noise and thresholds; and reads that ignore it warn."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from crossbar import Hardware, TiledArray
+from devices import (
+    BlankOut,
+    FlickerNoise,
+    GaussianNoise,
+    LognormalNoise,
+    ProductNoise,
+    StochasticSelector,
+    TelegraphNoise,
+)
+from nsm import map_to_crossbar, nsm_mlp
+from tests.helpers.noise_with_memory import (
+    DEVICE,
+    PERIOD,
+    ROW,
+    SELECTOR,
+    TRAP,
+    TRAPS,
+    X,
+    array_of,
+    both,
+    rows_of,
+    sharings,
+)
+from tests.helpers.statistics import assert_mean, assert_variance
+
+FLICKER = FlickerNoise(q=0.1, f_low=1e3, f_high=1e6)
+MEMORIES = {
+    "selector": {"gate": SELECTOR},
+    "selector per cell": {"gate": SELECTOR, "gate_sharing": "cell"},
+    "traps": {"noise": TRAP},
+    "traps averaged": {"noise": replace(TRAP, traps=2, window=5e-7)},
+    "ensemble": {"noise": TRAPS},
+    "ensemble averaged": {"noise": replace(TRAPS, window=5e-7)},
+    "flicker": {"noise": FLICKER},
+    "products": {
+        "noise": ProductNoise(TRAP, LognormalNoise(0.2)),
+        "gate": ProductNoise(BlankOut(0.5), SELECTOR),
+    },
+}
+memories = pytest.mark.parametrize("memory", MEMORIES)
+
+
+def covariance_over(ages, memory, kind, n=2500):
+    """Products of deviations of the last read before these ages [s] and of the first after, and what theory has for them."""
+    array = array_of(np.tile(ROW, (n, 1)), kind=kind, **MEMORIES[memory])
+    mean = array.moments(X[None])[0]
+    before = array.read(np.tile(X, (3, 1)), rng=1)[-1] - mean[0]
+    for seconds in ages:
+        array.age(seconds)
+    after = array.read(X[None], rng=2)[0] - mean[0]
+    return before * after, array.cells.covariance(sum(ages) + PERIOD).mean()
+
+
+@both
+@memories
+def test_reads_remember_over_an_age_as_over_a_read_period_that_long(memory, kind):
+    products, expected = covariance_over([3 * PERIOD], memory, kind)
+    assert expected > 0
+    assert_mean(products, expected)
+
+
+@memories
+def test_two_ages_are_one_of_their_sum(memory):
+    products, expected = covariance_over([PERIOD, 1e-7, 2 * PERIOD], memory, TiledArray)
+    assert_mean(products, expected)
+
+
+@both
+@memories
+def test_after_an_age_beyond_all_time_constants_nothing_is_remembered(memory, kind):
+    products, expected = covariance_over([1.0], memory, kind)
+    assert expected < 1e-12
+    assert_mean(products, 0)
+
+
+@memories
+def test_states_stay_those_of_the_stationary_law(memory):
+    array = array_of(np.tile(ROW, (2500, 1)), **MEMORIES[memory])
+    array.age(2e-5)
+    u, (mean, variance) = array.read(X[None], rng=1)[0], array.moments(X[None])
+    assert_mean(u - mean[0], 0)
+    assert_mean((u - mean[0]) ** 2, variance[0].mean())
+
+
+@sharings
+def test_a_word_lines_gates_advance_with_time(sharing):
+    w, x = rows_of(sharing, 400)
+    for seconds, remembered in ((0.0, True), (1.0, False)):
+        array = array_of(w, gate=replace(SELECTOR, correlation=1 - 1e-9), gate_sharing=sharing)
+        before = array.read(x[None], rng=1)
+        array.age(seconds)
+        assert np.array_equal(array.read(x[None], rng=2), before) == remembered
+
+
+@both
+def test_the_same_ages_make_the_same_chip(kind):
+    def aged(*ages):
+        array = array_of(np.tile(ROW, (50, 1)), noise=TRAP, gate=SELECTOR, kind=kind)
+        for seconds in ages:
+            array.age(seconds)
+        return array.read(X[None], rng=1)
+
+    np.testing.assert_array_equal(aged(1e-6, 2e-6), aged(1e-6, 2e-6))
+    np.testing.assert_array_equal(aged(0.0), aged())
+    assert not np.array_equal(aged(1e-6), aged())
+    once, twice = aged(1.0), aged(1.0, 1.0)
+    assert not np.array_equal(once, twice)  # no age repeats the draws of another
+
+
+@memories
+def test_advancing_leaves_the_state_given_alone(memory):
+    options, g = MEMORIES[memory], np.full((4, 3), 5e-6)
+    noise = options.get("noise", options.get("gate"))
+    state, same = (noise.init(g, rng=np.random.default_rng(1)) for _ in range(2))
+    noise.advance(g, state, 1e-3, rng=np.random.default_rng(2))
+    one, other = (
+        noise.sample(g, s, 2, rng=np.random.default_rng(3), period=1e-6)[0] for s in (state, same)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def test_an_age_too_short_for_a_read_is_no_mistake():
+    # A window bounds the time between reads, not how long nothing happens.
+    array = array_of(ROW[None], noise=TelegraphNoise(0.4, 4e-6, 6e-6, window=5e-7))
+    array.age(1e-8)
+    assert np.isfinite(array.read(X[None], rng=1)).all()
+
+
+FORGETS = r'sampling="moments" draws every read afresh, but reads of this hardware remember .* use sampling="exact"'
+
+
+@both
+@memories
+def test_moments_of_hardware_with_memory_warn(memory, kind):
+    array = array_of(ROW[None], kind=kind, **MEMORIES[memory])
+    with pytest.warns(UserWarning, match=FORGETS):
+        array.read(X[None], rng=1, sampling="moments")
+    array.read(X[None], rng=1)  # exact reads do not: a warning would be an error
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gate": BlankOut(0.5), "noise": GaussianNoise(0.1)},
+        {"gate": StochasticSelector(spread=1.0)},
+        {"gate": SELECTOR, "gate_sharing": "word_line"},  # these gates are drawn as they are
+    ],
+)
+def test_moments_of_hardware_that_forgets_do_not_warn(options):
+    array_of(ROW[None], **options).read(X[None], rng=1, sampling="moments")
+
+
+def test_a_whole_chip_warns_once():
+    torch.manual_seed(1)
+    hardware = Hardware(device=replace(DEVICE, read_noise=TRAP), gate=SELECTOR)
+    chip, x = map_to_crossbar(nsm_mlp((6, 5, 4, 3)), hardware, rng=0), np.ones((4, 6))
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")  # as Python starts
+        chip.sample(x, 5, rng=1, sampling="moments")
+        chip.sample(x, 5, rng=2, sampling="moments")
+    assert len(shown) == 1
+    assert shown[0].category is UserWarning
+
+
+def test_reads_by_moments_are_independent_as_the_warning_says():
+    array = array_of(np.tile(ROW, (2000, 1)), noise=TRAP)
+    with pytest.warns(UserWarning, match=FORGETS):
+        off = array.read(np.tile(X, (4, 1)), rng=1, sampling="moments") - array.moments(X[None])[0]
+    assert_mean(off[1] * off[2], 0)
+    assert_variance(off[1], array.moments(X[None])[1].mean(), 0)

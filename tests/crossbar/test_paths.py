@@ -1,0 +1,113 @@
+"""Dotted paths into a Hardware: every one is known, sets its one number, and refuses what the field refuses."""
+
+from dataclasses import replace
+
+import pytest
+
+from crossbar import Adc, BalancedPair, Comparator, Hardware
+from crossbar.paths import MAPPINGS, known_paths, with_value
+from devices import BlankOut, GaussianNoise, NoNoise, PowerLawNoise, preset
+
+HARDWARE = Hardware(
+    device=preset("fefet_jerry2017", read_noise=PowerLawNoise(0.1, 0.5, 1e-6)), gate=BlankOut(0.5)
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("device.levels", 16, replace(HARDWARE, device=replace(HARDWARE.device, levels=16))),
+        (
+            "device.read_noise",
+            NoNoise(),
+            replace(HARDWARE, device=replace(HARDWARE.device, read_noise=NoNoise())),
+        ),
+        ("gate.p", 0.25, replace(HARDWARE, gate=BlankOut(0.25))),
+        ("gate_sharing", "cell", replace(HARDWARE, gate_sharing="cell")),
+        ("gate", "nsm_gaussian", replace(HARDWARE, gate=GaussianNoise(1.0))),
+        ("mapping", "balanced_pair", replace(HARDWARE, mapping=BalancedPair())),
+        ("device", "rram_wu2018", replace(HARDWARE, device=preset("rram_wu2018"))),
+        ("tile_shape", [64, 32], replace(HARDWARE, tile_shape=(64, 32))),
+        ("comparator.noise", 1e-9, replace(HARDWARE, comparator=Comparator(noise=1e-9))),
+        ("adc", Adc(bits=4), replace(HARDWARE, adc=Adc(bits=4))),
+    ],
+)
+def test_a_path_sets_one_field_and_nothing_else(path, value, expected):
+    before = repr(HARDWARE)
+    assert with_value(HARDWARE, path, value) == expected
+    assert repr(HARDWARE) == before
+
+
+def test_a_path_three_deep_reaches_the_write_model():
+    changed = with_value(HARDWARE, "device.write.scale", 3.0)
+    assert changed.device.write == replace(HARDWARE.device.write, scale=3.0)
+    assert replace(changed.device, write=HARDWARE.device.write) == HARDWARE.device
+
+
+def test_on_off_ratio_moves_g_min_and_keeps_g_max():
+    changed = with_value(HARDWARE, "device.on_off_ratio", 10)
+    assert changed.device.g_max == HARDWARE.device.g_max
+    assert changed.device.on_off_ratio == pytest.approx(10, rel=1e-12)
+    # and it is the only thing that changed
+    assert replace(changed, device=replace(changed.device, g_min=HARDWARE.device.g_min)) == HARDWARE
+
+
+def test_every_known_path_can_be_set_to_what_it_holds():
+    paths = known_paths(HARDWARE)
+    assert {
+        "device.on_off_ratio",
+        "device.write.scale",
+        "gate.p",
+        "read_voltage",
+        "device.read_noise.gamma",
+    } <= {*paths}
+    assert len(paths) == len(set(paths))
+    for path in paths:
+        value = HARDWARE
+        for name in path.split("."):
+            value = getattr(value, name)
+        if path != "device.on_off_ratio":
+            assert with_value(HARDWARE, path, value) == HARDWARE, path
+
+
+def test_paths_of_an_absent_part_appear_with_it():
+    assert "adc.bits" not in known_paths(HARDWARE)
+    assert with_value(replace(HARDWARE, adc=Adc()), "adc.bits", 3).adc == Adc(bits=3)
+
+
+def test_every_mapping_has_a_name():
+    for name, kind in MAPPINGS.items():
+        assert type(with_value(HARDWARE, "mapping", name).mapping) is kind
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "device.level",
+            4,
+            "unknown path into Hardware 'device.level'; did you mean 'device.levels'",
+        ),
+        ("gate.q", 0.5, "unknown path into Hardware 'gate.q'; did you mean 'gate.p'"),
+        ("device.levels", 1, "Device.levels = 1 is not allowed"),
+        ("device.levels", 2.5, "Device.levels = 2.5 is not allowed"),
+        ("device.g_min", -1.0, "Device.g_min = -1.0 is not allowed"),
+        ("gate.p", 1.0, "BlankOut.p = 1.0 is not allowed"),
+        ("gate", 0.5, "Hardware.gate = 0.5 is not a ReadNoise"),
+        ("gate", "bernouli", "unknown gate 'bernouli'"),
+        ("device", "fefet", "unknown device preset 'fefet'"),
+        ("mapping", "balanced", "unknown mapping 'balanced'; did you mean 'balanced_pair'"),
+        ("gate_sharing", "pairs", "unknown gate_sharing 'pairs'; did you mean 'pair'"),
+        ("tile_shape", [64], r"Hardware.tile_shape = \(64,\); give \(word lines, bit lines\)"),
+        (
+            "device.on_off_ratio",
+            1,
+            r"on_off_ratio = 1 is not allowed; give a finite number in \(1, inf\)",
+        ),
+        ("device.on_off_ratio", 0, "on_off_ratio = 0"),
+        ("device.on_off_ratio", "ten", "on_off_ratio = 'ten'"),
+    ],
+)
+def test_what_a_field_refuses_is_refused_with_its_message(path, value, message):
+    with pytest.raises(ValueError, match=message):
+        with_value(HARDWARE, path, value)

@@ -1,0 +1,438 @@
+"""Nucleation-limited switching: Weibull statistics, pulse trains, quadrature over activation fields, finite domains."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.special import beta as beta_function
+from scipy.stats import kstest, norm
+
+from devices.ferroelectric.domains import (
+    FEFET_DENG2020,
+    MFM_ALESSANDRI,
+    MFM_NI,
+    DomainSwitching,
+    Gb2Activation,
+    NormalActivation,
+)
+from tests.helpers.statistics import (
+    assert_covariance,
+    assert_frequency,
+    assert_mean,
+    assert_variance,
+)
+
+MV_CM = 1e8  # V/m
+GB2 = MFM_ALESSANDRI.activation
+# All domains alike, E_a = 2 V: τ(1.5 V) = 20 ns · exp((4/3)³) = 214 ns.
+ALIKE = DomainSwitching(
+    n_domains=1,
+    activation=NormalActivation(mean=2.0, std=0.0),
+    tau0=20e-9,
+    alpha=3.0,
+    beta=2.0,
+    p_r=0.25,
+)
+TAU = 20e-9 * np.exp((4 / 3) ** 3)
+
+
+def gb2_density(e, a=12.1, b=1.79, p=0.691, q=0.633):
+    return (a / b) * (e / b) ** (a * p - 1) / (beta_function(p, q) * (1 + (e / b) ** a) ** (p + q))
+
+
+# --- one domain
+
+
+def test_switching_probability_is_weibull_with_slope_beta_and_scale_tau():
+    t = np.geomspace(TAU / 30, 2 * TAU, 9)
+    # ln(−ln(1 − p)) = β ln t − β ln τ: a straight line of slope β that is 0 at t = τ.
+    weibull = np.log(-np.log1p(-ALIKE.probability(1.5, t, 2.0)))
+    np.testing.assert_allclose(np.diff(weibull) / np.diff(np.log(t)), 2.0, rtol=1e-9)
+    np.testing.assert_allclose(weibull, 2 * np.log(t / TAU), rtol=1e-9, atol=1e-9)
+
+
+def test_switching_times_of_single_domains_are_weibull_also_given_survival(rng):
+    cells = 20_000
+    state = ALIKE.init((cells,), rng=rng)
+    counts = [0]
+    for _ in range(8):
+        state = ALIKE.pulse(state, 1.5, TAU / 4, rng=rng)
+        counts.append(int(state.up.sum()))
+    # Of those that had not switched at k τ/4, a part (p_{k+1} − p_k)/(1 − p_k) switches next; p_k = 1 − exp(−(k/4)²).
+    p = -np.expm1(-((np.arange(9) / 4) ** 2))
+    for k in range(8):
+        assert_frequency(
+            counts[k + 1] - counts[k], cells - counts[k], (p[k + 1] - p[k]) / (1 - p[k])
+        )
+
+
+def test_merz_law_is_alpha_one():
+    # α = 1: ln τ falls as E_a/F; p = 1 − 1/e at t = τ for any β.
+    merz = replace(ALIKE, alpha=1.0, beta=0.7)
+    f = np.array([0.5, 1.0, 4.0])
+    np.testing.assert_allclose(
+        merz.probability(f, 20e-9 * np.exp(2 / f), 2.0), 1 - np.exp(-1), rtol=1e-12
+    )
+
+
+def test_a_lone_domain_is_up_or_down_and_its_device_all_or_nothing(rng):
+    state = ALIKE.pulse(ALIKE.init((500,), rng=rng), 1.5, TAU, rng=rng)
+    assert set(np.unique(ALIKE.polarisation(state))) == {-0.25, 0.25}
+
+
+@given(st.floats(0.001, 0.999), st.floats(-7, 2), st.floats(0.1, 5))
+def test_the_field_for_a_probability_gives_that_probability(p, log_t, activation):
+    t = 10**log_t
+    f = ALIKE.field_for(p, t, activation)
+    np.testing.assert_allclose(ALIKE.probability(f, t, activation), p, rtol=1e-9)
+    np.testing.assert_allclose(ALIKE.probability(-f, t, activation), p, rtol=1e-9)
+
+
+def test_no_field_no_time_or_tiny_fields_switch_nothing_and_huge_times_everything():
+    assert ALIKE.probability(0.0, 1e3, 2.0) == 0
+    assert ALIKE.probability(1.0, 0.0, 2.0) == 0
+    assert ALIKE.probability(1e-200, 1e30, 2.0) == 0  # τ = e^(1e600): in logarithms no overflow
+    assert ALIKE.probability(10.0, 1e300, 2.0) == 1
+
+
+# --- pulse trains
+
+
+@given(st.integers(1, 12), st.integers(0, 2**32 - 1))
+def test_sub_pulses_are_one_pulse_to_the_bit(n, seed):
+    rng = np.random.default_rng(seed)
+    armed = FEFET_DENG2020.init((20,), rng=rng)
+    whole = FEFET_DENG2020.pulse(armed, 1.4, 1e-6, rng=rng)
+    parts = armed
+    for _ in range(n):
+        parts = FEFET_DENG2020.pulse(parts, 1.4, 1e-6 / n, rng=rng)
+    np.testing.assert_array_equal(parts.up, whole.up)
+    same = ~whole.up
+    np.testing.assert_array_equal(parts.threshold[same], whole.threshold[same])
+    np.testing.assert_allclose(parts.growth[same], whole.growth[same], rtol=1e-12)
+
+
+def test_accumulation_weak_pulses_switch_what_one_of_them_does_not(rng):
+    # Six pulses of τ/6 switch p(τ) = 1 − 1/e, not 1 − (1 − p(τ/6))⁶ = 1 − e^(−1/6): nuclei grow from pulse to pulse (β = 2).
+    cells, state = 20_000, ALIKE.init((20_000,), rng=rng)
+    for _ in range(6):
+        state = ALIKE.pulse(state, 1.5, TAU / 6, rng=rng)
+    assert_frequency(state.up.sum(), cells, 1 - np.exp(-1))
+
+
+def test_growth_falls_in_the_other_field_to_zero_at_least(rng):
+    # h = ½ − ¼ + ¼ on fields +, −, +; and −, of any length, leaves 0. Of the domains that never switched.
+    state = ALIKE.init((2000,), rng=rng)
+    waiting = np.ones(state.up.shape, dtype=bool)
+    for sign, fraction, expected in (
+        (1, 0.5, 0.5),
+        (-1, 0.25, 0.25),
+        (1, 0.25, 0.5),
+        (-1, 7.0, 0.0),
+    ):
+        state = ALIKE.pulse(state, sign * 1.5, fraction * TAU, rng=rng)
+        waiting &= ~state.up
+        np.testing.assert_allclose(state.growth[waiting], expected, rtol=1e-12)
+    assert waiting.sum() > 1000
+
+
+def test_relaxed_growth_switches_with_the_conditional_probability_of_its_step(rng):
+    # A step switches with 1 − exp(h_old^β − h_new^β): up to ½, down to ¼, up to ½ again (a threshold drawn once and kept
+    # would let none switch here), then down to 0 and afresh.
+    cells = 40_000
+    state = ALIKE.init((cells,), rng=rng)
+    h = 0.0
+    for sign, fraction in ((1, 0.5), (-1, 0.25), (1, 0.25), (-1, 3.0), (1, 0.5)):
+        new = max(h + sign * fraction, 0.0)
+        before = state.up[:, 0].copy()
+        state = ALIKE.pulse(state, sign * 1.5, fraction * TAU, rng=rng)
+        if sign > 0:
+            assert_frequency(
+                (state.up[:, 0] & ~before).sum(), (~before).sum(), -np.expm1(h**2 - new**2)
+            )
+        # Account for those that never switched.
+        keep = ~state.up[:, 0]
+        state = replace(
+            state,
+            **{
+                name: getattr(state, name)[keep]
+                for name in ("activation", "weight", "up", "growth", "threshold")
+            },
+        )
+        h = new
+
+
+def test_a_domain_switches_back_with_a_fresh_threshold(rng):
+    cells = 20_000
+    armed = ALIKE.init((cells,), rng=rng)
+    state = ALIKE.pulse(armed, 1.5, 100 * TAU, rng=rng)
+    assert state.up.all()
+    np.testing.assert_array_equal(state.growth, 0)
+    # Armed anew: exponential, and without memory of the threshold that it has crossed.
+    assert kstest(state.threshold[:, 0], "expon").pvalue > 1e-4
+    assert_covariance(state.threshold[:, 0], armed.threshold[:, 0], 0)
+    state = ALIKE.pulse(state, -1.5, 0.8 * TAU, rng=rng)
+    assert_frequency((~state.up).sum(), cells, -np.expm1(-(0.8**2)))
+
+
+def test_every_device_may_have_its_own_field(rng):
+    deng = FEFET_DENG2020
+    armed = deng.init((2, 3), rng=rng)
+    f = np.array([[0.0, 1.0, 9.0], [-9.0, 1.3, 9.0]])
+    state = deng.pulse(armed, f, 1e-6, rng=rng)
+    p = deng.polarisation(state)
+    assert p.shape == (2, 3)
+    np.testing.assert_array_equal(p[[0, 1, 0, 1], [0, 0, 2, 2]], [-0.25, -0.25, 0.25, 0.25])
+    alone = replace(
+        armed,
+        **{
+            k: getattr(armed, k)[1, 1]
+            for k in ("activation", "weight", "up", "growth", "threshold")
+        },
+    )
+    np.testing.assert_array_equal(deng.pulse(alone, 1.3, 1e-6, rng=rng).up, state.up[1, 1])
+
+
+def test_pulses_do_not_write_into_the_state_and_the_same_seed_gives_the_same(rng):
+    armed = FEFET_DENG2020.init((5,), rng=rng)
+    threshold, growth = armed.threshold.copy(), armed.growth.copy()
+    after = [FEFET_DENG2020.pulse(armed, 1.5, 1e-6, rng=np.random.default_rng(3)) for _ in range(2)]
+    np.testing.assert_array_equal(armed.threshold, threshold)
+    np.testing.assert_array_equal(armed.growth, growth)
+    assert not armed.up.any()
+    assert after[0].up.any()
+    np.testing.assert_array_equal(after[0].threshold, after[1].threshold)
+    other = FEFET_DENG2020.init((5,), rng=np.random.default_rng(4))
+    assert not np.array_equal(other.threshold, threshold)
+
+
+def test_erase_keeps_the_devices_and_arms_them_anew(rng):
+    state = FEFET_DENG2020.pulse(FEFET_DENG2020.init((50,), rng=rng), 2.0, 1e-6, rng=rng)
+    for up in (False, True):
+        erased = FEFET_DENG2020.erase(state, rng=rng, up=up)
+        assert (erased.up == up).all()
+        assert erased.activation is state.activation
+        assert not erased.growth.any()
+        assert not np.isin(erased.threshold, state.threshold).any()
+        np.testing.assert_array_equal(FEFET_DENG2020.polarisation(erased), 0.25 if up else -0.25)
+
+
+# --- laws of the activation field
+
+
+def test_activation_fields_follow_their_laws(rng):
+    e = GB2.sample((20_000,), rng=rng) / MV_CM
+    grid = np.array([1.0, 1.5, 1.8, 2.0, 2.5, 4.0])
+    cdf = np.array([quad(gb2_density, 0, x, points=[1.5] if x > 1.5 else None)[0] for x in grid])
+    for x, p in zip(grid, cdf, strict=True):
+        assert_frequency((e <= x).sum(), len(e), p)
+    e = FEFET_DENG2020.activation.sample((20_000,), rng=rng)
+    assert kstest(e, "norm", args=(2.3, 0.4)).pvalue > 1e-4
+    # Cut at 0, where a wide law would have negative fields.
+    assert_frequency(
+        (NormalActivation(mean=1.0, std=1.0).sample((20_000,), rng=rng) == 0).sum(),
+        20_000,
+        norm.cdf(-1),
+    )
+
+
+@pytest.mark.parametrize(
+    "law", [GB2, MFM_NI.activation, FEFET_DENG2020.activation], ids=["alessandri", "ni", "deng"]
+)
+def test_quadrature_has_the_moments_of_the_law(law):
+    e, w = law.quadrature()
+    np.testing.assert_allclose(w.sum(), 1, rtol=1e-12)
+    if isinstance(law, Gb2Activation):
+        # E Eᵏ = bᵏ B(p + k/a, q − k/a)/B(p, q).
+        expected = [
+            law.b**k
+            * beta_function(law.p + k / law.a, law.q - k / law.a)
+            / beta_function(law.p, law.q)
+            for k in (1, 2)
+        ]
+    else:
+        expected = [2.3, 2.3**2 + 0.4**2]  # but for the 5e-9 of its mass below 0
+    np.testing.assert_allclose([w @ e, w @ e**2], expected, rtol=1e-9)
+
+
+def test_mean_activation_field_of_the_alessandri_set():
+    e, w = GB2.quadrature()
+    assert abs(w @ e / MV_CM - 1.856) <= 0.0005
+
+
+# --- fractions
+
+
+@pytest.mark.parametrize(
+    ("field", "seconds", "published"),
+    [(1.5, 1e-6, 0.224), (2.0, 1e-6, 0.703), (2.5, 1e-6, 0.919), (1.5, 100e-6, 0.890)],
+)
+def test_switched_fraction_of_the_alessandri_set(field, seconds, published, rng):
+    got = MFM_ALESSANDRI.switched_fraction(field * MV_CM, seconds)
+
+    # An independent, adaptive quadrature over the density of E_a.
+    def switched(e):
+        return gb2_density(e) * -np.expm1(
+            -((seconds / (387e-9 * np.exp((e / field) ** 4.11))) ** 2.07)
+        )
+
+    exact, _ = quad(switched, 0, 6, points=[1, 1.5, 2, 2.5], limit=400)
+    np.testing.assert_allclose(got, exact, rtol=1e-8)
+    # Check values from elsewhere, one of them a Monte Carlo's: one unit of the last digit.
+    assert abs(got - published) <= 0.001
+    # Monte Carlo: 60 devices of 2,000 domains.
+    state = MFM_ALESSANDRI.pulse(
+        MFM_ALESSANDRI.init((60,), rng=rng), field * MV_CM, seconds, rng=rng
+    )
+    assert_frequency(state.up.sum(), state.up.size, got)
+
+
+def test_fractions_of_a_point_mass_are_probabilities():
+    np.testing.assert_allclose(
+        ALIKE.switched_fraction([1.2, 1.5], 1e-7), ALIKE.probability([1.2, 1.5], 1e-7, 2.0)
+    )
+    np.testing.assert_allclose(
+        ALIKE.field_for_fraction(0.3, 1e-6), ALIKE.field_for(0.3, 1e-6, 2.0), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    "model", [FEFET_DENG2020, MFM_ALESSANDRI, MFM_NI], ids=["deng", "alessandri", "ni"]
+)
+def test_the_field_for_a_fraction_gives_that_fraction(model):
+    wanted = np.array([[0.5, 0.02], [0.98, 0.5]])
+    f = model.field_for_fraction(wanted, 1e-4)
+    assert f.shape == (2, 2)
+    np.testing.assert_allclose(model.switched_fraction(f, 1e-4), wanted, rtol=1e-9)
+
+
+def test_fields_and_times_broadcast():
+    table = FEFET_DENG2020.switched_fraction(np.array([1.0, 1.5, 2.0]), np.array([[1e-7], [1e-6]]))
+    assert table.shape == (2, 3)
+    np.testing.assert_allclose(table[1, 2], FEFET_DENG2020.switched_fraction(2.0, 1e-6), rtol=1e-12)
+
+
+# --- finite domains
+
+
+@pytest.mark.parametrize("weight_std", [0.0, 0.27])
+def test_variance_splits_into_cycles_and_devices(weight_std, rng):
+    model = replace(FEFET_DENG2020, weight_std=weight_std)
+    field, seconds, devices = 1.3, 1e-6, 40_000
+    cycle, device = model.variance_split(field, seconds)
+    mean = model.switched_fraction(field, seconds)
+    armed = model.init((devices,), rng=rng)
+    share = armed.weight / armed.weight.sum(axis=1, keepdims=True)
+    p = model.probability(field, seconds, armed.activation)
+    # Given its domains, a device is Poisson-binomial: Var = Σ w² p(1 − p)/(Σ w)², averaged; its mean Σ w p/Σ w varies.
+    assert_mean(np.sum(share**2 * p * (1 - p), axis=1), cycle)
+    assert_variance(np.sum(share * p, axis=1), device, mean)
+    # And simulated, over devices and nucleation together.
+    fraction = (model.polarisation(model.pulse(armed, field, seconds, rng=rng)) / 0.25 + 1) / 2
+    assert_mean(fraction, mean)
+    assert_variance(fraction, cycle + device, mean)
+
+
+def test_total_variance_of_equal_domains_is_binomial():
+    cycle, device = FEFET_DENG2020.variance_split(1.4, 1e-6)
+    p = FEFET_DENG2020.switched_fraction(1.4, 1e-6)
+    np.testing.assert_allclose(cycle + device, p * (1 - p) / 20, rtol=1e-12)
+    # Domains that are all alike leave nothing to devices.
+    np.testing.assert_allclose(ALIKE.variance_split(1.4, 1e-6)[1], 0, atol=1e-15)
+
+
+def test_cycles_of_one_device_are_poisson_binomial(rng):
+    one = FEFET_DENG2020.init((), rng=rng)
+    p = FEFET_DENG2020.probability(1.4, 1e-6, one.activation)
+    cycles = 20_000
+    repeated = replace(
+        FEFET_DENG2020.init((cycles,), rng=rng),
+        activation=np.broadcast_to(one.activation, (cycles, 20)),
+    )
+    fraction = FEFET_DENG2020.pulse(repeated, 1.4, 1e-6, rng=rng).up.mean(axis=1)
+    assert_mean(fraction, p.mean())
+    assert_variance(fraction, np.sum(p * (1 - p)) / 20**2, p.mean())
+
+
+@pytest.mark.parametrize("n_domains", [1, 2, 5, 20])
+def test_unequal_areas_leave_fewer_effective_domains(n_domains, rng):
+    model = replace(FEFET_DENG2020, n_domains=n_domains, weight_std=0.5)
+    w = model.init((40_000,), rng=rng).weight
+    p = model.switched_fraction(1.4, 1e-6)
+    # Total variance p(1 − p) E[Σ w²/(Σ w)²]: 1 for a single domain, else above 1/N.
+    concentration = sum(model.variance_split(1.4, 1e-6)) / (p * (1 - p))
+    assert_mean(np.sum(w**2, axis=1) / np.sum(w, axis=1) ** 2, concentration)
+    assert concentration >= 1 / n_domains
+
+
+# --- refusals
+
+BAD = [
+    (
+        lambda: replace(ALIKE, n_domains=0),
+        r"DomainSwitching\.n_domains = 0 is not allowed; give a whole number",
+    ),
+    (
+        lambda: replace(ALIKE, activation=2.3),
+        r"DomainSwitching\.activation = 2\.3 is not an ActivationLaw",
+    ),
+    (
+        lambda: replace(ALIKE, tau0=0),
+        r"DomainSwitching\.tau0 = 0 is not allowed; give a finite number in \(0, inf\) s",
+    ),
+    (lambda: replace(ALIKE, alpha=-1), r"DomainSwitching\.alpha = -1 is not allowed"),
+    (lambda: replace(ALIKE, beta=0), r"DomainSwitching\.beta = 0 is not allowed"),
+    (lambda: replace(ALIKE, p_r=0), r"DomainSwitching\.p_r = 0 is not allowed"),
+    (
+        lambda: replace(ALIKE, weight_std=-0.1),
+        r"DomainSwitching\.weight_std = -0\.1 is not allowed",
+    ),
+    (lambda: NormalActivation(mean=0, std=1), r"NormalActivation\.mean = 0 is not allowed"),
+    (lambda: NormalActivation(mean=1, std=-1), r"NormalActivation\.std = -1 is not allowed"),
+    *(
+        (
+            lambda k=k: Gb2Activation(**({"a": 1, "b": 1, "p": 1, "q": 1} | {k: 0})),
+            rf"Gb2Activation\.{k} = 0 is not",
+        )
+        for k in "abpq"
+    ),
+    (
+        lambda: ALIKE.probability(1.0, -1e-9, 2.0),
+        r"seconds = -1e-09 is not allowed; give times of at least 0 s",
+    ),
+    (
+        lambda: ALIKE.field_for(1.0, 1e-6, 2.0),
+        r"p spans 1 to 1; a pulse of 1e-06 s reaches what is above 0 and below 1",
+    ),
+    (lambda: ALIKE.field_for(0.0, 1e-6, 2.0), r"p spans 0 to 0; a pulse of 1e-06 s reaches"),
+    (
+        lambda: ALIKE.field_for(0.5, 2e-9, 2.0),
+        r"p spans 0\.5 to 0\.5; a pulse of 2e-09 s .* below 0\.00995017",
+    ),
+    (
+        lambda: ALIKE.field_for(0.5, 0, 2.0),
+        r"seconds = 0 is not allowed; give a finite number in \(0, inf\) s",
+    ),
+    (
+        lambda: ALIKE.field_for_fraction([0.1, 2.0], 1e-6),
+        r"fraction spans 0\.1 to 2; a pulse of 1e-06 s",
+    ),
+    (
+        lambda: ALIKE.pulse(
+            ALIKE.init((3,), rng=np.random.default_rng(0)),
+            [1.0, 2.0],
+            1e-6,
+            rng=np.random.default_rng(0),
+        ),
+        r"field has shape \(2,\); give one number, or one for each device: \(3,\)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), BAD)
+def test_bad_models_fields_and_times_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,294 @@
+"""The cell: levels, the order of what happens to a target, stuck cells, drift."""
+
+import numpy as np
+import pytest
+
+from devices import (
+    BlankOut,
+    Device,
+    Faults,
+    LogTimeDrift,
+    NoDrift,
+    NoFaults,
+    PowerLawNoise,
+    StateDependentError,
+    StuckCells,
+)
+from devices.faults.wear import WearOut
+from devices.pulses.base import NonlinearPulses
+from devices.pulses.step_pulses import ConstantPulses
+from devices.temperature import MetallicTemperature, NoTemperature
+from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
+
+CELLS = 40_000
+
+
+def cell(**changes):
+    return Device(**({"g_min": 1e-6, "g_max": 1e-5} | changes))
+
+
+def test_levels_are_an_even_grid_and_targets_go_to_the_nearest():
+    device = cell(levels=10)
+    # Levels at 1, 2, ... 10 µS.
+    np.testing.assert_allclose(device.step, 1e-6, rtol=1e-12)
+    g = device.program(np.array([1e-6, 1.4e-6, 1.6e-6, 9.9e-6, 1e-5]), rng=0)
+    np.testing.assert_allclose(g, [1e-6, 1e-6, 2e-6, 1e-5, 1e-5], rtol=1e-12)
+
+
+@pytest.mark.parametrize("levels", [2, 5, 32])
+def test_quantisation_error_is_uniform_over_one_step(levels, rng):
+    device = cell(levels=levels)
+    target = rng.uniform(1e-6, 1e-5, CELLS)
+    g = device.program(target, rng=0)
+    assert len(np.unique(np.rint((g - 1e-6) / device.step))) == levels
+    # Error within half a step; mean square step²/12.
+    assert np.abs(g - target).max() <= device.step / 2 * (1 + 1e-9)
+    assert_mean((g - target) ** 2, device.step**2 / 12)
+
+
+def test_a_continuous_cell_has_no_step_and_keeps_its_target():
+    target = np.array([1e-6, 3.3e-6, 1e-5])
+    assert cell().step == 0
+    np.testing.assert_array_equal(cell().program(target, rng=0), target)
+
+
+def test_program_never_writes_into_its_input_nor_returns_it():
+    target = np.array([1e-6, 5e-6])
+    g = cell().program(target, rng=0)
+    assert not np.shares_memory(g, target)
+
+
+def test_on_off_ratio_is_the_quotient_of_the_ends():
+    np.testing.assert_allclose(cell().on_off_ratio, 10, rtol=1e-12)
+    assert cell(g_min=0).on_off_ratio == float("inf")
+
+
+def test_same_seed_same_cells_and_another_seed_others():
+    device, target = cell(write=StateDependentError(coefficients=(1e-7,))), np.full((3, 4), 5e-6)
+    np.testing.assert_array_equal(device.program(target, rng=1), device.program(target, rng=1))
+    assert not np.array_equal(device.program(target, rng=1), device.program(target, rng=2))
+
+
+def test_a_generator_gives_new_cells_on_every_call(rng):
+    device, target = cell(write=StateDependentError(coefficients=(1e-7,))), np.full(5, 5e-6)
+    assert not np.array_equal(device.program(target, rng=rng), device.program(target, rng=rng))
+
+
+def test_stuck_cells_are_binomial_counts_at_the_ends_of_the_range(rng):
+    target = np.full(CELLS, 4e-6)
+    g = cell(faults=StuckCells(p_stuck_lrs=0.1, p_stuck_hrs=0.03)).program(target, rng=rng)
+    # Low-resistance state = high conductance; counts are binomial.
+    assert_frequency((g == 1e-5).sum(), CELLS, 0.1)
+    assert_frequency((g == 1e-6).sum(), CELLS, 0.03)
+    assert_frequency((g == 4e-6).sum(), CELLS, 0.87)
+
+
+def test_stuck_cells_are_independent_between_neighbours(rng):
+    g = StuckCells(p_stuck_lrs=0.2).apply(np.zeros(CELLS), 0.0, 1.0, rng=rng)
+    # Both of a pair stuck: p².
+    assert_frequency((g[::2] * g[1::2]).sum(), CELLS // 2, 0.04)
+
+
+def test_a_stuck_cell_carries_the_programming_error_of_the_state_it_is_stuck_in(rng):
+    device = cell(
+        faults=StuckCells(p_stuck_lrs=1.0), write=StateDependentError(coefficients=(0, 0.01))
+    )
+    g = device.program(np.full(CELLS, 2e-6), rng=rng)
+    # Order: stuck first, then σ(g) = 1 % of g_max, not of the target.
+    assert_mean(g, 1e-5)
+    assert_variance(g, (1e-7) ** 2, 1e-5)
+
+
+def test_all_cells_may_be_faulty():
+    g = StuckCells(p_stuck_lrs=0.4, p_stuck_hrs=0.6).apply(
+        np.full(1000, 0.5), 0.0, 1.0, rng=np.random.default_rng(0)
+    )
+    assert set(np.unique(g)) == {0.0, 1.0}
+
+
+def test_no_faults_and_no_drift_leave_the_cell_alone(rng):
+    g = np.array([1e-6, 5e-6])
+    np.testing.assert_array_equal(NoFaults().apply(g, 1e-6, 1e-5, rng=rng), g)
+    np.testing.assert_array_equal(cell(retention=NoDrift()).age(g, 1e6, rng=0), g)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 60.0, 86_400.0])
+def test_drift_has_the_closed_form_in_log_time(seconds, rng):
+    device = cell(retention=LogTimeDrift(mean=-8e-8, std=4e-7, std_rate=4e-8))
+    g = np.full(CELLS, 5e-5)
+    moved = device.age(g, seconds, rng=rng) - g
+    # Mean · ln t and (std + std_rate ln t)², t in seconds.
+    assert_mean(moved, -8e-8 * np.log(seconds) if seconds > 1 else 0.0)
+    assert_variance(moved, (4e-7 + 4e-8 * np.log(seconds)) ** 2)
+
+
+def test_published_drift_after_one_day_is_reproduced():
+    drift = LogTimeDrift(mean=-8.90021e-8, std=4.11833e-7, std_rate=4.20114e-8)
+    # CMO/HfOx at one day: mean shift −1.01 µS, spread 0.89 µS, to the printed digits.
+    moved = drift.age(np.full(1_000_000, 5e-5), 86_400, rng=np.random.default_rng(3)) - 5e-5
+    assert abs(moved.mean() * 1e6 + 1.01) <= 0.005
+    assert abs(moved.std() * 1e6 - 0.89) <= 0.005
+
+
+def test_relaxation_counts_as_complete_before_one_second_but_not_at_zero():
+    drift, g = LogTimeDrift(mean=-1e-7, std=1e-7, std_rate=0), np.full(10, 5e-6)
+    early, late = (drift.age(g, t, rng=np.random.default_rng(4)) for t in (1e-3, 1.0))
+    np.testing.assert_array_equal(early, late)
+    assert not np.array_equal(early, g)
+    np.testing.assert_array_equal(drift.age(g, 0, rng=np.random.default_rng(4)), g)
+
+
+def test_one_cell_drifts_along_one_path():
+    drift, g = LogTimeDrift(mean=0, std=0, std_rate=1e-8), np.full(100, 5e-6)
+    ten, hundred = (drift.age(g, t, rng=np.random.default_rng(4)) - g for t in (10, 100))
+    # The same Z: the move is proportional to ln t. 1e-9 of the conductance is the rounding of the difference.
+    np.testing.assert_allclose(hundred, 2 * ten, rtol=1e-12, atol=1e-12 * 5e-6)
+
+
+def test_drift_is_floored_at_zero_conductance():
+    g = LogTimeDrift(mean=-1e-6, std=0, std_rate=0).age(
+        np.array([1e-6, 1e-5]), np.e**5, rng=np.random.default_rng(0)
+    )
+    np.testing.assert_allclose(g, [0, 5e-6], rtol=1e-12)
+
+
+def test_an_empty_cell_may_conduct_nothing():
+    device = cell(g_min=0)
+    np.testing.assert_array_equal(device.program(np.array([0.0, 1e-5]), rng=0), [0, 1e-5])
+    assert cell(g_min=0, levels=3).step == 5e-6
+
+
+def test_a_plain_cell_does_not_mind_heat_and_says_nothing_of_pulses():
+    assert cell().temperature_law == NoTemperature()
+    assert cell().pulses is None
+    np.testing.assert_array_equal(
+        cell().temperature_law.factor(np.array([1e-6, 5e-6]), 400.0), [1, 1]
+    )
+
+
+def test_programming_and_ageing_know_nothing_of_temperature_and_pulses():
+    target = np.full(1000, 4e-6)
+    options = {
+        "write": StateDependentError(coefficients=(1e-7,)),
+        "retention": LogTimeDrift(mean=0, std=1e-7, std_rate=0),
+    }
+    plain = cell(**options)
+    rich = cell(
+        **options,
+        temperature_law=MetallicTemperature(alpha=0.01, t_ref=100.0),
+        pulses=NonlinearPulses(g_min=1e-6, g_max=1e-5, pulses=32, c2c=0.1),
+    )
+    np.testing.assert_array_equal(rich.program(target, rng=1), plain.program(target, rng=1))
+    np.testing.assert_array_equal(rich.age(target, 1e4, rng=1), plain.age(target, 1e4, rng=1))
+
+
+def test_worn_cells_are_stuck_before_the_programming_error(rng):
+    worn = WearOut(cycles=1e6, scale=1e6, shape=1.0, p_lrs=1.0)
+    g = cell(faults=worn, write=StateDependentError(coefficients=(0, 0.01))).program(
+        np.full(CELLS, 2e-6), rng=rng
+    )
+    # 1 − 1/e have failed and sit at g_max with 1 % of error, far from 2 µS with its own 1 %.
+    assert_frequency((g > 5e-6).sum(), CELLS, 1 - np.exp(-1))
+    assert_variance(g[g > 5e-6], (1e-7) ** 2, 1e-5)
+    assert_variance(g[g < 5e-6], (2e-8) ** 2, 2e-6)
+
+
+def test_gamma_is_the_exponent_of_the_read_noise():
+    device = cell(read_noise=PowerLawNoise(0.1, 0.35, 1e-5))
+    np.testing.assert_allclose(device.gamma(np.array([1e-6, 1e-5])), 0.35, rtol=1e-6)
+    assert np.isnan(cell().gamma(np.array([5e-6]))).all()  # no noise, no exponent
+
+
+BAD = [
+    (
+        lambda: cell(g_min=-1e-6),
+        r"Device\.g_min = -1e-06 is not allowed; give a finite number in \[0, inf\) S",
+    ),
+    (lambda: cell(g_min=float("nan")), r"Device\.g_min = nan is not allowed"),
+    (lambda: cell(g_max=50), r"Device\.g_max = 50 S is no memory cell's; .* write 50 µS as 50e-6"),
+    (
+        lambda: cell(g_max=0),
+        r"Device\.g_max = 0 is not allowed; give a finite number in \(0, inf\) S",
+    ),
+    (lambda: cell(g_max="high"), r"Device\.g_max = 'high' is not a number"),
+    (lambda: cell(g_min=1e-5), r"Device\.g_min = 1e-05 S must be below g_max = 1e-05 S"),
+    (lambda: cell(g_min=2e-5), r"Device\.g_min = 2e-05 S must be below g_max = 1e-05 S"),
+    (
+        lambda: cell(levels=1),
+        r"Device\.levels = 1 is not allowed; give a whole number of at least 2",
+    ),
+    (lambda: cell(levels=2.5), r"Device\.levels = 2\.5 is not allowed"),
+    (lambda: cell(levels=True), r"Device\.levels = True is not allowed"),
+    (lambda: cell(write=BlankOut()), r"Device\.write = BlankOut\(p=0\.5\) is not a WriteModel"),
+    (lambda: cell(read_noise=0.1), r"Device\.read_noise = 0\.1 is not a ReadNoise"),
+    (lambda: cell(retention=None), r"Device\.retention = None is not a Retention"),
+    (lambda: cell(faults=0.1), r"Device\.faults = 0\.1 is not a Faults"),
+    (
+        lambda: cell(temperature_law=300.0),
+        r"Device\.temperature_law = 300\.0 is not a TemperatureLaw",
+    ),
+    (lambda: cell(temperature_law=None), r"Device\.temperature_law = None is not a TemperatureLaw"),
+    (lambda: cell(pulses=32), r"Device\.pulses = 32 is not a PulseResponse or None"),
+    (
+        lambda: cell(pulses=BlankOut()),
+        r"Device\.pulses = BlankOut\(p=0\.5\) is not a PulseResponse or None",
+    ),
+    (
+        lambda: cell(write=ConstantPulses(g_min=1e-6, g_max=1e-5, step=0.1)),
+        r"Device\.write = ConstantPulses\(.*\) is not a WriteModel",
+    ),
+    (lambda: cell().gamma([np.nan]), r"g holds 1 values that are NaN or infinite"),
+    (
+        lambda: cell().program([1e-6, np.nan], rng=0),
+        r"target holds 1 values that are NaN or infinite",
+    ),
+    (lambda: cell().program(["a"], rng=0), r"target is not an array of real numbers \(got list\)"),
+    (
+        lambda: cell().program(np.array([1e-6 + 1j]), rng=0),
+        r"target is not an array of real numbers \(got ndarray\)",
+    ),
+    (
+        lambda: cell().program([[1e-6], [1e-6, 2e-6]], rng=0),
+        r"target is not an array of real numbers",
+    ),
+    (
+        lambda: cell().program([5e-7, 5e-6], rng=0),
+        r"target conductances span 5e-07 to 5e-06 S, outside .* 1e-06 to 1e-05 S",
+    ),
+    (
+        lambda: cell().program([2e-5], rng=0),
+        r"map the weights with a smaller siemens_per_weight, or clip them",
+    ),
+    (lambda: cell().program([5e-6], rng=-1), r"rng = -1 is not allowed; give a seed"),
+    (lambda: cell().program([5e-6], rng="seed"), r"rng = 'seed' is not allowed; give a seed"),
+    (
+        lambda: cell().age([5e-6], -1, rng=0),
+        r"seconds = -1 is not allowed; give a finite number in \[0, inf\) s",
+    ),
+    (lambda: cell().age([5e-6], float("nan"), rng=0), r"seconds = nan is not allowed"),
+    (lambda: cell().age([np.inf], 1, rng=0), r"g holds 1 values that are NaN or infinite"),
+    (lambda: cell().age([5e-6], 1, rng=1.5), r"rng = 1\.5 is not allowed; give a seed"),
+    (
+        lambda: StuckCells(p_stuck_lrs=1.1),
+        r"StuckCells\.p_stuck_lrs = 1\.1 is not allowed; give a finite number in \[0, 1\]",
+    ),
+    (lambda: StuckCells(p_stuck_hrs=-0.1), r"StuckCells\.p_stuck_hrs = -0\.1"),
+    (
+        lambda: StuckCells(p_stuck_lrs=0.6, p_stuck_hrs=0.6),
+        r"StuckCells\.p_stuck_lrs \+ p_stuck_hrs = 1\.2",
+    ),
+    (lambda: LogTimeDrift(mean=np.nan, std=0, std_rate=0), r"LogTimeDrift\.mean = nan"),
+    (lambda: LogTimeDrift(mean=0, std=-1, std_rate=0), r"LogTimeDrift\.std = -1"),
+    (lambda: LogTimeDrift(mean=0, std=0, std_rate=-1), r"LogTimeDrift\.std_rate = -1"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), BAD)
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_abstract_models_cannot_be_built():
+    with pytest.raises(TypeError, match="abstract"):
+        Faults()

@@ -1,0 +1,398 @@
+"""One battery over every preset and every gate."""
+
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+import devices
+from crossbar import Hardware, Tile
+from devices.programming.error import NormalError
+from devices.retention.drift import RELAXATION_WAN2022
+from devices.tables import KINDS
+from nsm import map_to_crossbar, nsm_mlp
+from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
+
+READS, CELLS, PERIOD = 40_000, 4000, 1e-6
+STATUSES = {"published", "refit", "memory", "illustrative"}
+EVERYTHING = {**devices.PRESETS, **devices.GATES}
+NAMES = {c.__name__: c for c in (devices.Device, *KINDS.values())}
+WITH_PULSES = [n for n, preset in devices.PRESETS.items() if preset.model.pulses is not None]
+W = np.array(
+    [
+        [-1, 0.5, 0, 0.25],
+        [1, -0.75, 0.1, -0.2],
+        [0, 0, 0, 0],
+        [0.9, 0.9, -0.9, 0.9],
+        [-0.3, 0, 1, 0],
+        [1, 1, 1, 1.0],
+    ]
+)
+
+every_device = pytest.mark.parametrize("name", devices.PRESETS)
+every_gate = pytest.mark.parametrize("name", devices.GATES)
+every_one = pytest.mark.parametrize("name", EVERYTHING)
+sharings = pytest.mark.parametrize("sharing", ["pair", "cell", "word_line"])
+
+
+def read_noise_and_range(name):
+    if name in devices.GATES:
+        return devices.GATES[name].model, np.array([1e-6])
+    device = devices.PRESETS[name].model
+    return device.read_noise, np.linspace(device.g_min, device.g_max, 5)
+
+
+def tile_of(device, **hardware):
+    hardware = Hardware(device=device, **{"gate": devices.gate("nsm_bernoulli"), **hardware})
+    k = hardware.mapping.siemens_per_weight(1.0, device)
+    return Tile.program(W, hardware, siemens_per_weight=k, rng=0)
+
+
+def test_the_promised_presets_are_there():
+    promised = "fefet_jerry2017 rram_wu2018 rram_wan2022 rram_milo2021 rram_cmo_hfox pcm_nandakumar2019 rram_hennen2024"
+    assert set(devices.PRESETS) >= set(promised.split())
+    assert set(devices.GATES) >= {
+        "nsm_bernoulli",
+        "nsm_gaussian",
+        "nsm_lognormal",
+        "selector_dutta2022",
+    }
+
+
+@every_one
+def test_a_preset_carries_its_source_and_its_doubts(name):
+    preset = EVERYTHING[name]
+    assert preset.name == name
+    assert "doi:10." in preset.citation
+    assert preset.status in STATUSES
+    assert all(words.strip() for words in (preset.technology, preset.verified, preset.notes))
+
+
+@every_device
+def test_a_device_repeats_its_citation_and_has_a_sound_range(name):
+    device = devices.PRESETS[name].model
+    assert device.reference == devices.PRESETS[name].citation
+    assert 0 <= device.g_min < device.g_max < 1
+    assert device.levels is None or device.levels >= 2
+
+
+@pytest.mark.parametrize("name", WITH_PULSES)
+def test_pulses_move_over_the_range_of_the_device(name):
+    device = devices.PRESETS[name].model
+    assert (device.pulses.g_min, device.pulses.g_max) == (device.g_min, device.g_max)
+    up, down = device.pulses.curve(4000)
+    slack = 1e-9 * device.g_max
+    np.testing.assert_allclose([up[0], down[0]], [device.g_min, device.g_max], atol=slack)
+    for curve, sign in ((up, 1), (down, -1)):
+        assert (sign * np.diff(curve) >= -slack).all()
+        assert abs(curve[-1] - curve[0]) > 0.97 * (device.g_max - device.g_min)
+
+
+@pytest.mark.parametrize("name", [n for n in WITH_PULSES if devices.PRESETS[n].model.levels])
+def test_programming_error_of_neurosims_table_is_its_share_of_the_range(name):
+    device = devices.PRESETS[name].model
+    assert device.pulses.pulses == device.levels
+    expected = device.pulses.c2c * (device.g_max - device.g_min)
+    np.testing.assert_allclose(
+        device.write.sigma(np.array([device.g_min, device.g_max])), expected, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        (
+            "rram_hfo2_gong2022",
+            {"step": 0.4622, "c2c": 0.2174, "write_noise": 0.5841, "d2d_step": 0.7125},
+        ),
+        (
+            "rram_hfo2_gong2022",
+            {"d2d_w_max": 0.4295, "d2d_w_min": 0.5990, "additive": True, "lognormal": True},
+        ),
+        (
+            "rram_om_gong2022",
+            {"step": 0.0949, "c2c": 0.4158, "write_noise": 1.4113, "d2d_step": 0.7829},
+        ),
+        (
+            "rram_om_gong2022",
+            {"d2d_w_max": 0.3499, "d2d_w_min": 0.5695, "additive": True, "lognormal": True},
+        ),
+        (
+            "rram_gong2018",
+            {"step": 0.00135, "up_down": 0.259359, "a": -0.5, "b": -0.5, "a_up": -1.18445},
+        ),
+        (
+            "rram_gong2018",
+            {"a_down": -0.081404, "gamma_up": 5, "gamma_down": 5, "c2c": 5, "write_noise": 75},
+        ),
+        (
+            "rpu_gokmen2016",
+            {"step": 0.0016, "c2c": 0.3, "d2d_step": 0.3, "d2d_up_down": 0.01, "d2d_w_max": 0.3},
+        ),
+    ],
+)
+def test_pulses_have_the_numbers_of_aihwkit(name, source):
+    pulses = devices.PRESETS[name].model.pulses
+    assert {field: getattr(pulses, field) for field in source} == source
+
+
+@pytest.mark.parametrize(
+    ("name", "sigma"),
+    [
+        ("rram_milo2021", lambda g: 4.782321 - 0.009107 * g),  # CrossSim RRAM_Milo.py
+        (
+            "rram_cmo_hfox",
+            lambda g: 0.00081107 + 0.00106879 * g,
+        ),  # aihwkit reram.py, acceptance 0.2 %
+        (
+            "pcm_nandakumar2019",
+            lambda g: 0.26348 + 1.965 * g / 25 - 1.1731 * (g / 25) ** 2,
+        ),  # aihwkit pcm.py
+        (
+            "sonos_agrawal2022",
+            lambda g: 0.1988665 * (1 - np.exp(-g / 1.763115)),
+        ),  # CrossSim SONOS.py, at 0.1 V
+    ],
+)
+def test_programming_errors_are_those_of_their_source(name, sigma):
+    device = devices.PRESETS[name].model
+    microsiemens = np.linspace(device.g_min, device.g_max, 7) * 1e6
+    np.testing.assert_allclose(
+        device.write.sigma(microsiemens * 1e-6) * 1e6, sigma(microsiemens), rtol=1e-5
+    )
+
+
+def test_models_with_named_numbers_are_those_of_the_presets():
+    assert devices.preset("rram_wan2022").retention == RELAXATION_WAN2022
+    hennen = devices.preset("rram_hennen2024")
+    assert hennen.write == devices.SetResetVariability.hennen2024()
+    # Its two levels are the median states.
+    ends = [1 / hennen.write.r_hrs_median, 1 / hennen.write.r_lrs_median]
+    np.testing.assert_allclose([hennen.g_min, hennen.g_max], ends, rtol=1e-5)
+    pcm = devices.preset("pcm_nandakumar2019")
+    assert pcm.g_max == pcm.read_noise.g_max == pcm.retention.g_ref == pcm.write.g_ref
+
+
+@every_one
+def test_read_noise_has_its_moments_and_covariance_over_many_chips(name, rng):
+    noise, g = read_noise_and_range(name)
+    cells = np.tile(
+        g, (CELLS, 1)
+    )  # of each conductance many, with traps and thresholds of their own
+    state = noise.init(cells, rng=rng)
+    own_mean, own_variance = noise.moments_given(cells, state)
+    xi, _ = noise.sample(cells, state, 9, rng=rng, period=PERIOD)
+    mean, variance = noise.moments(g)
+    assert_mean(xi.mean(axis=0), mean)
+    assert_mean(own_mean, mean)
+    assert_mean(own_variance, variance)
+    off = xi - own_mean  # of every cell from its own mean: what differs from cell to cell is static
+    assert_mean(np.mean(off**2, axis=0), variance)
+    for lag in (1, 8):
+        assert_mean(np.mean(off[lag:] * off[:-lag], axis=0), noise.covariance(g, lag * PERIOD))
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in EVERYTHING if not read_noise_and_range(n)[0].has_memory]
+)
+def test_reads_of_noise_without_memory_are_independent(name, rng):
+    noise, g = read_noise_and_range(name)
+    mean, variance = noise.moments(g)
+    xi, state = noise.sample(g, noise.init(g, rng=rng), READS, rng=rng, period=PERIOD)
+    assert state is None
+    assert_mean(xi, mean)
+    assert_variance(xi, variance, mean)
+    assert_mean((xi[:-1] - mean) * (xi[1:] - mean), 0)
+    np.testing.assert_array_equal(noise.covariance(g, PERIOD), 0)
+
+
+def test_only_the_trap_ensemble_remembers():
+    assert [n for n in EVERYTHING if read_noise_and_range(n)[0].has_memory] == ["rtn_illustrative"]
+
+
+@every_device
+def test_programmed_cells_have_the_write_models_moments_and_stay_positive(name, rng):
+    device = replace(devices.PRESETS[name].model, faults=devices.NoFaults())
+    target = device.quantize(np.linspace(device.g_min, device.g_max, 5))
+    g = device.program(np.tile(target, (READS, 1)), rng=rng)
+    assert (g >= 0).all()
+    sigma = device.write.sigma(target)
+    if isinstance(device.write, NormalError):
+        # max(N(t, σ²), 0): with h = t/σ, mean t Φ(h) + σ φ(h), square (t² + σ²) Φ(h) + t σ φ(h).
+        with np.errstate(divide="ignore", invalid="ignore"):
+            h = np.where(sigma > 0, target / sigma, np.inf)
+        mean = target * norm.cdf(h) + sigma * norm.pdf(h)
+        assert_mean(g, mean)
+        assert_variance(
+            g, (target**2 + sigma**2) * norm.cdf(h) + target * sigma * norm.pdf(h) - mean**2, mean
+        )
+    elif isinstance(device.write, devices.IdealWrite):
+        np.testing.assert_array_equal(g, np.tile(target, (READS, 1)))
+    elif (
+        name == "fefet_deng2020"
+    ):  # the mean cell meets its target in triode, to 1e-4 of the window
+        assert_mean((g - target) ** 2, sigma**2)
+        np.testing.assert_allclose(g.mean(axis=0), target, atol=5 * sigma.max() / np.sqrt(READS))
+    else:
+        assert name == "rram_hennen2024"
+        assert_variance(g, sigma**2)
+        assert (np.median(g, axis=0) > 0.99 * target).all()
+        assert (np.median(g, axis=0) < 1.01 * target).all()
+
+
+def test_faulty_cells_of_the_preset_are_binomial_counts(rng):
+    device = devices.preset("rram_faults_chen2015")
+    g = device.program(np.full(READS, 5e-5), rng=rng)
+    # Chen et al. 2015 by way of the preset's notes: 1.75 % stuck at low resistance, 9.04 % at high.
+    assert_frequency((g == device.g_max).sum(), READS, 0.0175)
+    assert_frequency((g == device.g_min).sum(), READS, 0.0904)
+
+
+@every_device
+def test_programming_is_reproducible_by_its_seed(name):
+    device = devices.PRESETS[name].model
+    target = np.full((4, 50), (device.g_min + device.g_max) / 2)
+    one, same, other = (device.program(target, rng=seed) for seed in (7, 7, 8))
+    np.testing.assert_array_equal(one, same)
+    exact = isinstance(device.write, devices.IdealWrite) and isinstance(
+        device.faults, devices.NoFaults
+    )
+    assert np.array_equal(one, other) == exact
+
+
+@every_device
+def test_a_cell_stays_positive_for_ten_years(name, rng):
+    device = devices.PRESETS[name].model
+    for g in (device.g_min, device.g_max):
+        aged = device.age(np.full(READS, g), 3e8, rng=rng)
+        assert (aged >= 0).all()
+        still = isinstance(device.retention, devices.NoDrift) or (
+            g == 0 and isinstance(device.retention, devices.PowerLawDrift)
+        )
+        assert np.array_equal(aged, np.full(READS, g)) == still
+
+
+@every_one
+def test_repr_round_trips(name):
+    model = EVERYTHING[name].model
+    assert eval(repr(model), dict(NAMES)) == model
+
+
+@every_one
+def test_a_preset_survives_its_own_file(name, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(EVERYTHING[name].toml(), encoding="utf-8")
+    ask = devices.gate if name in devices.GATES else devices.preset
+    assert ask(str(path)) == EVERYTHING[name].model
+
+
+@every_one
+def test_asking_by_name_gives_the_preset(name):
+    ask = devices.gate if name in devices.GATES else devices.preset
+    assert ask(name) == EVERYTHING[name].model
+
+
+@every_device
+@sharings
+def test_every_device_maps_and_reads(name, sharing):
+    device = devices.PRESETS[name].model
+    for changed in {replace(device, levels=None), replace(device, levels=8), device}:
+        tile = tile_of(changed, gate_sharing=sharing)
+        x = np.tile([1.0, -1, 1, 1], (300, 1))
+        u, (mean, variance) = tile.read(x, rng=1), tile.moments(x[:1])
+        assert u.shape == (300, 6)
+        assert np.isfinite(u).all()
+        assert np.isfinite(mean).all()
+        assert (variance > 0).any()
+        # Six standard deviations of a mean; over reads that all agree it is that of one.
+        n = 1 if device.read_noise.has_memory else 300
+        assert (np.abs(u.mean(axis=0) - mean) <= 6 * np.sqrt(variance / n) + 1e-9).all()
+
+
+@every_device
+def test_a_network_lives_on_every_device(name):
+    torch.manual_seed(0)
+    hardware = Hardware(device=devices.PRESETS[name].model, gate=devices.gate("nsm_bernoulli"))
+    chip = map_to_crossbar(nsm_mlp((4, 6, 5, 3)), hardware, rng=0)
+    x = np.random.default_rng(0).random((3, 4))
+    logits = chip.sample(x, 5, rng=1)
+    assert logits.shape == (5, 3, 3)
+    assert np.isfinite(logits).all()
+    chip.age(86_400.0)
+    assert np.isfinite(chip.sample(x, 5, rng=1)).all()
+    worth = chip.effective_samples(5)["max"].dropna()  # not a number where a layer has no noise
+    assert len(worth) >= 2
+    assert worth.between(1 - 1e-9, 5 + 1e-9).all()
+
+
+@every_gate
+@sharings
+def test_every_gate_works_on_a_tile(name, sharing, rng):
+    tile = tile_of(
+        devices.preset("rram_wu2018"), gate=devices.GATES[name].model, gate_sharing=sharing
+    )
+    x = rng.choice([-1.0, 1.0], 4)
+    u, (mean, variance) = tile.read(np.tile(x, (READS, 1)), rng=1), tile.moments(x[None])
+    assert_mean(u, mean[0])
+    assert_variance(u, variance[0], mean[0])
+
+
+def test_repr_of_a_full_device_round_trips():
+    noise = devices.ProductNoise(
+        devices.BlankOut(0.3), devices.PowerLawNoise(0.1, 0.5, 1e-5), devices.LognormalNoise(0.2)
+    )
+    device = devices.preset(
+        "rram_cmo_hfox", read_noise=noise, faults=devices.StuckCells(p_stuck_lrs=0.1)
+    )
+    assert eval(repr(device), dict(NAMES)) == device
+
+
+def test_changes_leave_the_rest_and_the_preset_alone():
+    changed = devices.preset("rram_wu2018", levels=16)
+    assert changed.levels == 16
+    assert changed.g_max == devices.preset("rram_wu2018").g_max
+    assert devices.preset("rram_wu2018").levels == 128
+    assert devices.gate("nsm_bernoulli", p=0.25) == devices.BlankOut(0.25)
+
+
+def test_presets_cannot_be_changed_in_place():
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        devices.PRESETS["mine"] = None
+    with pytest.raises(FrozenInstanceError, match="cannot assign to field 'levels'"):
+        devices.PRESETS["rram_wu2018"].model.levels = 3
+
+
+BAD = [
+    (
+        lambda: devices.preset("rram_wu2108"),
+        r"unknown device preset 'rram_wu2108'; did you mean 'rram_wu2018'\? Known: fefet_jerry",
+    ),
+    (
+        lambda: devices.preset("zzz"),
+        r"unknown device preset 'zzz'. Known: fefet_jerry2017, .*rram_cmo_hfox",
+    ),
+    (lambda: devices.preset(3), r"unknown device preset 3"),
+    (
+        lambda: devices.gate("nsm_bernouli"),
+        r"unknown gate 'nsm_bernouli'; did you mean 'nsm_bernoulli'\? Known: nsm_bernoulli, nsm_gaussian",
+    ),
+    (
+        lambda: devices.preset("rram_wu2018", level=4),
+        r"unknown field of Device 'level'; did you mean 'levels'\? Known: g_min, g_max, levels",
+    ),
+    (lambda: devices.gate("nsm_bernoulli", q=0.1), r"unknown field of BlankOut 'q'.* Known: p"),
+    (
+        lambda: devices.gate("nsm_gaussian", is_gaussian=False),
+        r"unknown field of GaussianNoise 'is_gaussian'.* Known: sigma$",
+    ),
+    (lambda: devices.preset("rram_wu2018", levels=1), r"Device\.levels = 1 is not allowed"),
+    (lambda: devices.gate("nsm_bernoulli", p=2), r"BlankOut\.p = 2 is not allowed"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), BAD)
+def test_bad_name_or_field_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

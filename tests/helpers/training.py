@@ -1,0 +1,21 @@
+"""Small untrained networks for the tests of training."""
+
+import torch
+
+from nsm import nsm_mlp, relu_mlp, stnn_mlp
+
+WIDTHS = (64, 40, 30, 10)
+
+
+BUILDS = {
+    "nsm": nsm_mlp,
+    "neuron": lambda w: nsm_mlp(w, site="neuron", beta="native"),
+    "stnn": stnn_mlp,
+    "relu": lambda w: relu_mlp(w, dropout=0.2),
+    "flipped": lambda w: nsm_mlp(w, flip=0.1),
+}
+
+
+def fresh(build="nsm"):
+    torch.manual_seed(0)
+    return BUILDS[build](WIDTHS)

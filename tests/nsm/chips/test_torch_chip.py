@@ -1,0 +1,112 @@
+"""Reads in torch have the law of the chip's own reads, on the CPU and on a GPU where there is one."""
+
+import numpy as np
+import pytest
+import torch
+
+import nsm
+from crossbar import BalancedPair, Comparator, Hardware, ReferenceColumn
+from devices import BlankOut, Device, GaussianNoise, LognormalNoise, StateDependentError
+from nsm.chips.torch_chip import TorchChip
+
+N = 3000
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+    ),
+]
+NOISY = Device(
+    g_min=1e-7,
+    g_max=1e-6,
+    read_noise=GaussianNoise(0.2),
+    write=StateDependentError(coefficients=(1e-8,)),
+)
+HARDWARE = {
+    "pair": Hardware(device=Device(g_min=1e-8, g_max=1e-6), gate=BlankOut(0.5)),
+    "cell noise": Hardware(device=NOISY, gate=BlankOut(0.3)),
+    "cell": Hardware(device=NOISY, gate=BlankOut(0.5), gate_sharing="cell", mapping=BalancedPair()),
+    "reference": Hardware(
+        device=NOISY, gate=BlankOut(0.5), gate_sharing="cell", mapping=ReferenceColumn()
+    ),
+    "word line": Hardware(device=NOISY, gate=BlankOut(0.3), gate_sharing="word_line"),
+    "no gate": Hardware(
+        device=NOISY, comparator=Comparator(noise=1e-8, offset=1e-8), bias="reference"
+    ),
+}
+
+
+def networks():
+    torch.manual_seed(0)
+    mlp = nsm.nsm_mlp((20, 24, 16, 4))
+    stnn = nsm.stnn_mlp((20, 24, 16, 4))
+    conv = torch.nn.Sequential(
+        nsm.Binarize(),
+        torch.nn.Unflatten(1, (1, 4, 5)),
+        nsm.NSMConv2d(1, 5, 3, padding=1),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Flatten(),
+        torch.nn.Linear(20, 4),
+    )
+    return {"mlp": mlp, "conv": conv, "stnn": stnn}
+
+
+def assert_same_law(ours, theirs):
+    """Means within 5 standard errors, spreads within 5 of theirs (the fourth moment of bounded sums is below 3 σ⁴)."""
+    error = np.sqrt((ours.var(axis=0) + theirs.var(axis=0)) / N)
+    assert (np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) <= 5 * error).all()
+    np.testing.assert_allclose(ours.std(axis=0), theirs.std(axis=0), rtol=5 / np.sqrt(N))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("sampling", ["exact", "moments"])
+@pytest.mark.parametrize("name", HARDWARE)
+def test_torch_reads_have_the_law_of_the_chips(name, sampling, device):
+    chip = nsm.map_to_crossbar(networks()["mlp"], HARDWARE[name], rng=0)
+    x = np.random.default_rng(0).random((3, 20))
+    ours = TorchChip(chip, device).sample(x, N, rng=1, sampling=sampling)
+    assert_same_law(ours, chip.sample(x, N, rng=2, sampling=sampling))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", ["conv", "stnn"])
+def test_other_networks_too(name, device):
+    chip = nsm.map_to_crossbar(networks()[name], HARDWARE["pair"], rng=0)
+    x = np.random.default_rng(0).random((2, 20))
+    assert_same_law(TorchChip(chip, device).sample(x, N, rng=1), chip.sample(x, N, rng=2))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_same_seed_same_reads(device):
+    chip = TorchChip(nsm.map_to_crossbar(networks()["mlp"], HARDWARE["pair"], rng=0), device)
+    x = np.random.default_rng(0).random((3, 20))
+    np.testing.assert_array_equal(chip.sample(x, 5, rng=1), chip.sample(x, 5, rng=1))
+    assert not np.array_equal(chip.sample(x, 5, rng=1), chip.sample(x, 5, rng=2))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gate_sharing": "word_line", "gate": GaussianNoise(0.3)},
+        {"device": Device(g_min=1e-8, g_max=1e-6, read_noise=LognormalNoise(0.1))},
+    ],
+)
+def test_hardware_that_needs_more_is_refused(options):
+    chip = nsm.map_to_crossbar(
+        networks()["mlp"], Hardware(**{"device": NOISY, "gate": BlankOut(0.5), **options}), rng=0
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"torch reads need normal noise or a blank-out gate; this hardware has the gate .* per",
+    ):
+        TorchChip(chip)
+
+
+def test_bad_arguments_are_refused():
+    chip = TorchChip(nsm.map_to_crossbar(networks()["mlp"], HARDWARE["pair"], rng=0))
+    with pytest.raises(ValueError, match=r"x has shape \(2, 3\); give \(any, 20\)"):
+        chip.sample(np.zeros((2, 3)), 1)
+    with pytest.raises(ValueError, match="samples = 0 is not allowed"):
+        chip.sample(np.zeros((2, 20)), 0)
+    with pytest.raises(ValueError, match="unknown sampling 'exactly'; did you mean 'exact'"):
+        chip.sample(np.zeros((2, 20)), 1, sampling="exactly")

@@ -1,0 +1,225 @@
+"""The demonstration: from nothing to a page, here with two points per axis and one epoch."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.axes import Axes
+from scipy.special import erf
+from torch import nn
+from typer.testing import CliRunner
+
+from crossbar import Hardware
+from devices import BlankOut, Device
+from nsm import NSMConv2d, NSMLinear, load, map_to_crossbar, relu_mlp, save
+from nsm.cli import demo
+from nsm.cli import main as cli
+from nsm.cli.page import Section, write_page
+from nsm.datasets.registry import load_digits
+from nsm.nn.layers import Binarize
+from nsm.nn.rules import NoiselessLinear, RowNormLinear, Sign
+from nsm.nn.sigmoid import SigmoidLinear
+from nsm.plots import chips
+from nsm.plots import chips as plot
+from nsm.sweeps.run import grid, read_rows
+
+AXES = demo.AXES  # as shipped; the fixture `small` shortens them
+NETWORKS = ["NSM", "ReLU", "StNN"]
+IDEAL = Hardware(
+    device=Device(g_min=1e-9, g_max=1e-6), gate=BlankOut(0.5), deterministic_path="ideal"
+)
+
+
+@pytest.fixture(scope="module")
+def small():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "AXES", tuple(replace(a, values=list(a.values)[:2]) for a in demo.AXES))
+        patch.setattr(demo, "WIDTHS", (64, 12, 10, 10))
+        patch.setattr(demo, "CHIPS", 2)
+        patch.setattr(demo, "SAMPLES", 1)
+        patch.setattr(demo, "load_digits", lambda: load_digits(test_fraction=0.03))
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def results(small, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "results"
+    page = small.run(folder, workers=1, epochs=1, progress=False)
+    assert page == folder / "index.html"
+    return folder
+
+
+def test_every_axis_has_rows_and_a_figure_of_all_three_networks(small, results):
+    for axis in small.AXES:
+        rows = read_rows(results / f"{axis.stem}.csv")
+        assert sorted(rows.network.unique()) == NETWORKS
+        assert len(rows) == 3 * 2 * 2
+        assert sorted(rows[axis.path].unique()) == sorted(axis.values)
+        assert (results / f"{axis.stem}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_chip_is_drawn(results):
+    for name in ("conductances", "weight_error", "firing_probability"):
+        assert (results / f"chip_{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_networks_are_kept(results):
+    networks = [load(path) for path in sorted(results.glob("*.safetensors"))]
+    assert sorted(type(m[1]).__name__ for m in networks) == ["NSMLinear", "ReLU", "SigmoidLinear"]
+
+
+def test_the_page_stands_alone_and_says_what_was_run(small, results):
+    page = (results / "index.html").read_text(encoding="utf-8")
+    sources = re.findall(r'src="([^"]*)"', page)
+    assert len(sources) == len(small.AXES) + 3
+    assert all(s.startswith("data:image/png;base64,") for s in sources)
+    assert "http" not in page
+    for axis in small.AXES:
+        assert f"<h2>{axis.title}</h2>" in page
+        assert f'href="{axis.stem}.csv"' in page
+    for fact in (
+        "64-12-10-10",
+        "each trained for 1 epochs",
+        "Jerry",
+        "BlankOut(p=0.5)",
+        "<td>seed</td><td>0</td>",
+    ):
+        assert fact.lower() in page.lower()
+
+
+def test_the_same_call_resumes(small, results):
+    before = {p.name: p.read_bytes() for p in results.glob("*.csv")}
+    torn = results / f"{small.AXES[0].stem}.csv"
+    torn.write_bytes(before[torn.name][:-20])
+    small.run(results, workers=1, epochs=1, progress=False)
+    for name, content in before.items():
+        whole, again = pd.read_csv(results / name), (results / name).read_bytes()
+        if name == torn.name:
+            assert len(whole) == 12
+            assert again.startswith(content[: content[:-20].rfind(b"\n")])
+        else:
+            assert again == content
+
+
+def test_every_axis_of_the_demonstration_fits_its_hardware():
+    for axis in AXES:
+        tasks = grid(relu_mlp((64, 5, 10)), demo.demo_hardware(), {axis.path: axis.values})
+        assert len({t.id for t in tasks}) == len(axis.values) >= 5
+
+
+def conv_net(*before):
+    """A small convolutional network for digits; the images come in train mode, where they would lose pixels."""
+    torch.manual_seed(0)
+    first = [Binarize(flip=0.4), *before, nn.Unflatten(1, (1, 8, 8))]
+    convolution = [NSMConv2d(1, 4, 3, padding=1, stride=2), nn.MaxPool2d(2), nn.Flatten()]
+    return nn.Sequential(*first, *convolution, NSMLinear(16, 10), nn.Linear(10, 10))
+
+
+def test_map_draws_the_firing_of_a_convolution(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(conv_net(), "conv.safetensors")
+    line = "map conv.safetensors --images 5 --samples 1 --threads 1 --out chip"
+    done = CliRunner().invoke(cli.app, line.split(), catch_exceptions=False)
+    assert done.exit_code == 0
+    assert (tmp_path / "chip" / "chip_firing_probability.png").read_bytes().startswith(b"\x89PNG")
+
+
+def drawn_firing(model, tmp_path, monkeypatch):
+    """Return arguments and frequencies that the picture of a chip shows, or None where it is not drawn."""
+    found = []
+
+    def kept(*args, **options):
+        found.append(plot_firing(*args, **options))
+        return found[-1]
+
+    plot_firing = plot.plot_firing_probability
+    monkeypatch.setattr(plot, "plot_firing_probability", kept)
+    paths = demo.draw_chip(
+        map_to_crossbar(model, IDEAL, rng=0), model, load_digits().x_test, tmp_path
+    )
+    assert ("chip_firing_probability.png" in [p.name for p in paths]) == bool(found)
+    assert all(p.is_file() for p in paths)
+    return found[0].lines[0].get_data() if found else None
+
+
+@pytest.mark.parametrize("points", [20_000, 130, 1])
+def test_the_points_of_a_convolution_lie_on_equation_4(points, tmp_path, monkeypatch):
+    monkeypatch.setattr(chips, "POINTS", points)
+    v, frequency = drawn_firing(conv_net(), tmp_path, monkeypatch)
+    assert (
+        len(v) == {20_000: 800, 130: 128, 1: 64}[points]
+    )  # 64 neurons: 50 images of which 800 points, 2, and 1
+    # 9 inputs of ½ or 1 are hardly a normal sum: a gap of 0.1, where neurons that were mixed up are off by up to 1.
+    assert np.abs(frequency - 0.5 * (1 + erf(v))).max() < 0.25
+    assert np.corrcoef(frequency, erf(v))[0, 1] > 0.97
+
+
+def test_layers_without_noise_come_before_a_firing_that_is_drawn(tmp_path, monkeypatch):
+    v, frequency = drawn_firing(conv_net(NoiselessLinear(64, 64)), tmp_path, monkeypatch)
+    assert np.corrcoef(frequency, erf(v))[0, 1] > 0.97
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        [SigmoidLinear(64, 12), NSMLinear(12, 10)],  # the argument is another on every pass
+        [NoiselessLinear(64, 12), nn.Linear(12, 10)],  # no layer of the chip samples
+        [nn.Linear(64, 12), Sign(), nn.Linear(12, 10)],
+    ],
+)
+def test_no_firing_is_drawn_where_no_argument_is_fixed(hidden, tmp_path, monkeypatch):
+    assert drawn_firing(nn.Sequential(Binarize(), *hidden), tmp_path, monkeypatch) is None
+
+
+def row_normal():
+    layer = RowNormLinear(64, 10)
+    with torch.no_grad():
+        layer.weight.mul_(3)
+    return [layer]
+
+
+def batch_normal():
+    norm = nn.BatchNorm1d(10).eval()
+    with torch.no_grad():
+        for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+            values.uniform_(0.5, 3)
+    return [nn.Linear(64, 10), norm]
+
+
+@pytest.mark.parametrize(
+    ("build", "options"),
+    [
+        (lambda: [NSMLinear(64, 10)], {"weight_scale": "row"}),
+        (lambda: [NoiselessLinear(64, 10)], {}),
+        (row_normal, {}),
+        (batch_normal, {}),
+        (batch_normal, {"weight_scale": "row"}),
+    ],
+)
+def test_an_ideal_chip_is_drawn_without_weight_errors(build, options, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    model, errors = nn.Sequential(*build(), nn.Linear(10, 10)), []
+    draw = Axes.hist
+    monkeypatch.setattr(
+        Axes, "hist", lambda ax, x, **style: (errors.append(np.asarray(x)), draw(ax, x, **style))[1]
+    )
+    chip = map_to_crossbar(model, replace(IDEAL, **options), rng=0)
+    demo.draw_chip(chip, model, load_digits().x_test, tmp_path)
+    assert [e.size for e in errors] == [640, 100]
+    assert max(np.abs(e).max() for e in errors) < 100 * 1e-9  # they are drawn in %
+    assert chip.report().weight_error_rms.max() < 1e-9
+
+
+def test_what_a_page_shows_is_escaped(tmp_path):
+    picture = tmp_path / "a<b.png"
+    picture.write_bytes(b"\x89PNG")
+    page = write_page(
+        tmp_path / "p.html", [Section("x < y", "a & b", [picture], None)], {"k<": "<script>"}
+    ).read_text()
+    assert "<h2>x &lt; y</h2>" in page
+    assert "a &amp; b" in page
+    assert "<script>" not in page
+    assert "a<b" not in page

@@ -1,0 +1,368 @@
+"""The command: help with examples, one line and status 2 for what goes wrong, and every chore on real input."""
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import typer.main
+
+import nsm.cli.main
+from nsm import load
+from nsm.cli.networks import build_network
+from nsm.datasets.registry import class_count
+from nsm.nn.checkpoint import read_tensors
+from nsm.sweeps.run import read_rows
+from nsm.sweeps.sweep_file import SAMPLE
+
+GROUP = typer.main.get_command(nsm.cli.main.app)
+COMMANDS = ("train", "map", "sweep", "plot", "demo", "presets")
+
+
+def test_the_commands_are_those_of_the_readme():
+    assert sorted(GROUP.commands) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_explains_and_shows_an_example(command, run):
+    status, out, _ = run(f"{command} --help")
+    assert status == 0
+    assert f"Example: nsm {command}".rstrip() in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_explained(command):
+    silent = [
+        p.name
+        for p in GROUP.commands[command].params
+        if p.name != "help" and not getattr(p, "help", None)
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_use_options_that_exist(command):
+    known = {o for p in GROUP.commands[command].params for o in p.opts}
+    for example in GROUP.commands[command].epilog.removeprefix("Example: ").split(";"):
+        words = shlex.split(example.split(">")[0])
+        assert words[:2] == ["nsm", command]
+        assert {w for w in words if w.startswith("--")} <= known
+
+
+def test_no_command_shows_the_help(run):
+    _, out, err = run("")
+    assert "train" in out + err
+    assert "demo" in out + err
+
+
+def test_the_installed_command_ends_in_one_line_and_status_2(tmp_path):
+    done = subprocess.run(
+        [Path(sys.executable).parent / "nsm", "sweep", "none.toml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "nsm: no sweep file none.toml; `nsm sweep --example` prints one to start from\n"
+    )
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("train --out a.safetensors --network nms", "unknown network 'nms'; did you mean 'nsm'?"),
+        (
+            "train --out a.safetensors --data minst",
+            "unknown data set 'minst'; did you mean 'mnist'?",
+        ),
+        (
+            "train --out no/a.safetensors",
+            "cannot write no/a.safetensors: the folder no does not exist",
+        ),
+        (
+            "train --out a.safetensors --hidden 30,x",
+            "--hidden '30,x' is not a list of widths; write e.g. --hidden 300",
+        ),
+        ("train --out a.safetensors --hidden 0", "width = 0 is not allowed"),
+        ("train --out a.safetensors --lr 0", "lr = 0.0 is not allowed"),
+        ("train --out a.safetensors --beta fixed", "unknown beta 'fixed'"),
+        (
+            "map smal.safetensors",
+            "no network 'smal.safetensors': no such file, and the shipped ones are",
+        ),
+        (
+            "map small.safetensors --device fefet_jerry",
+            "unknown device preset 'fefet_jerry'; did you mean 'fefet_jerry2017'?",
+        ),
+        ("map small.safetensors --gate bernoulli", "unknown gate 'bernoulli'"),
+        (
+            "map small.safetensors --set device.level=3",
+            "unknown hardware key 'device.level'; did you mean 'device.levels'",
+        ),
+        (
+            "map small.safetensors --set device.levels",
+            "--set 'device.levels' has no value; write --set PATH=VALUE",
+        ),
+        (
+            "map small.safetensors --set deterministic_path=none",
+            'layer 1 (NSMLinear): deterministic_path = "none" needs a_i = 0',
+        ),
+        ("sweep", "which sweep? give a file; `nsm sweep --example` prints one to start from"),
+        ("plot none.csv --x gain --out a.png", "no file none.csv"),
+        ("plot levels.toml --x gain --out a.bmp", "unknown figure format '.bmp'"),
+        (
+            "plot levels.toml --x gain --out no/a.png",
+            "cannot write no/a.png: the folder no does not exist",
+        ),
+        ("plot levels.toml --x gain --out a.png", "levels.toml is not a CSV of sweep rows"),
+        (
+            "presets show fefet_jery2017",
+            "unknown preset 'fefet_jery2017'; did you mean 'fefet_jerry2017'?",
+        ),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_status_2(line, message, run, folder):
+    status, out, err = run(line)
+    assert (status, out) == (2, "")
+    assert err.startswith("nsm: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["train", "demo --workers 0", "sweep a.toml --seed -1", "train --out a --nonsense"]
+)
+def test_wrong_usage_is_status_2_too(line, run, folder):
+    assert run(line)[0] == 2
+
+
+def test_train_writes_a_network_and_says_how_good_it_is(run, folder):
+    line = "train --out {} --hidden 20,15 --epochs 1 --samples 2 --threads 1 --seed 3"
+    status, out, _ = run(line.format("one.safetensors"))
+    assert status == 0
+    assert "one.safetensors: test error " in out
+    assert "on 450 images, 2 samples, in software" in out
+    model = load("one.safetensors")
+    assert [tuple(m.weight.shape) for m in model[1:]] == [(20, 64), (15, 20), (10, 15)]
+    assert read_tensors("one.safetensors")[1]["note"] == "nsm " + line.format("one.safetensors")
+    run(line.format("two.safetensors"))
+    for a, b in zip(
+        model.state_dict().values(), load("two.safetensors").state_dict().values(), strict=True
+    ):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("options", "layer"),
+    [
+        ("--network relu", "Linear(in_features=64, out_features=9, bias=True)"),
+        ("--network stnn", "SigmoidLinear(64, 9)"),
+        (
+            "--beta native --site neuron --init --flip 0.1 --ema-decay 0.9",
+            "site='neuron', beta='native')",
+        ),
+    ],
+)
+def test_train_builds_the_network_asked_for(options, layer, run, folder):
+    assert (
+        run(f"train --out a.safetensors --hidden 9 --epochs 1 --samples 1 --threads 1 {options}")[0]
+        == 0
+    )
+    assert layer in repr(load("a.safetensors"))
+
+
+def test_train_takes_a_schedule_and_changes_images(run, folder):
+    line = "train --out a.safetensors --hidden 9 --epochs 1 --samples 1 --threads 1 --checkpoint run.safetensors"
+    assert run(f"{line} --lr-schedule halving --shift 1 --mirror")[0] == 0
+    recipe = json.loads(read_tensors("run.safetensors")[1]["training"])["recipe"]
+    assert recipe["lr_schedule"] == "halving"
+    assert recipe["augment"] == "ShiftAndMirror(shape=(1, 8, 8), shift=1, mirror=True)"
+    status, _, err = run(line)
+    assert status == 2
+    assert "is of another training (it differs in augment, lr_schedule)" in err
+    status, _, err = run(f"{line} --lr-schedule halved")
+    assert status == 2
+    assert "unknown lr_schedule 'halved'; did you mean 'halving'" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "file", "why"),
+    [
+        ("--out", "here", "it is a folder"),
+        ("--out", "nowhere/a.safetensors", "the folder nowhere does not exist, or is not writable"),
+        ("--out a.safetensors --checkpoint", "nowhere/c", "the folder nowhere does not exist"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told_before_any_training(
+    option, file, why, run, folder, monkeypatch
+):
+    monkeypatch.setattr("nsm.cli.main.fit", lambda *_, **__: pytest.fail("it trains"))
+    Path("here").mkdir()
+    status, _, err = run(f"train --epochs 1 {option} {file}")
+    assert status == 2
+    assert f"cannot write {file}: {why}" in err
+
+
+def test_train_says_where_it_can_run(run, folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name, message in (
+        ("cuda", "torch finds no GPU here; leave it out"),
+        ("gpu", "unknown torch device 'gpu'"),
+    ):
+        status, _, err = run(f"train --out a.safetensors --torch-device {name}")
+        assert status == 2
+        assert message in err
+
+
+def test_train_halves_and_resumes(run, folder):
+    line = "train --out a.safetensors --hidden 9 --epochs 2 --samples 1 --threads 1 --half --checkpoint run.safetensors"
+    assert run(line)[0] == 0
+    tensors, _ = read_tensors("a.safetensors")
+    assert {t.dtype for t in tensors.values()} == {torch.float16}
+    assert run(line)[0] == 0
+    status, _, err = run(line.replace("--epochs 2", "--epochs 3"))
+    assert status == 2
+    assert "is of another training (it differs in epochs)" in err
+
+
+def test_map_reports_a_chip_and_leaves_its_pictures(run, folder):
+    line = "map small.safetensors --images 30 --samples 2 --threads 1 --out chip --set device.levels=4 --set tile_shape=32,32"
+    status, out, _ = run(line)
+    assert status == 0
+    assert "test error" in out
+    assert "on 30 images, 2 samples; in software: " in out
+    report = pd.read_csv("chip/report.csv")
+    assert report.layer.tolist() == [
+        f"layer {i} ({k})" for i, k in ((1, "NSMLinear"), (2, "NSMLinear"), (3, "Linear"))
+    ]
+    assert report.tiles[0] == 2 + 2 + 1  # 64 inputs on 32 word lines, the copy, the bias
+    names = ("conductances", "weight_error", "firing_probability")
+    assert sorted(p.name for p in Path("chip").iterdir()) == sorted(
+        ["report.csv", "cost.csv", *(f"chip_{n}.png" for n in names)]
+    )
+
+
+def test_map_prints_the_warnings_of_the_report(run, folder):
+    settings = "--set gate.sigma=0.01 --set device.write.scale=10"
+    status, out, _ = run(
+        f"map small.safetensors --images 2 --samples 1 --threads 1 --gate nsm_gaussian {settings}"
+    )
+    assert status == 0
+    assert "warning, layer 1 (NSMLinear): the copy must be more precise" in out
+
+
+def test_map_of_cells_that_remember_draws_them_as_they_are(run, folder):
+    # One normal per output would leave the memory out, and warn: which is an error here.
+    status, out, _ = run(
+        "map small.safetensors --images 2 --samples 2 --threads 1 --device rtn_illustrative"
+    )
+    assert status == 0
+    assert "on 2 images, 2 samples" in out
+
+
+def test_sweep_resumes_and_plot_draws_its_rows(run, folder):
+    status, out, _ = run("sweep levels.toml --threads 1")
+    assert status == 0
+    assert "4 rows in levels.csv" in out
+    content = Path("levels.csv").read_bytes()
+    assert run("sweep levels.toml --threads 1")[0] == 0
+    assert Path("levels.csv").read_bytes() == content
+    status, out, _ = run("plot levels.csv --x device.levels --group gain --out levels.svg")
+    assert status == 0
+    assert "drawn: levels.svg" in out
+    assert b"<svg" in Path("levels.svg").read_bytes()
+    status, _, err = run("plot levels.csv --x device.level --out levels.svg")
+    assert status == 2
+    assert "unknown column 'device.level'; did you mean 'device.levels'?" in err
+
+
+def test_sweep_with_workers_and_another_seed_gives_its_own_rows(run, folder):
+    assert run("sweep levels.toml --threads 1 --out one.csv")[0] == 0
+    assert run("sweep levels.toml --threads 1 --out two.csv --workers 2")[0] == 0
+    one, two = (read_rows(f"{n}.csv").sort_values("task") for n in ("one", "two"))
+    assert one.errors.tolist() == two.errors.tolist()
+    status, _, err = run("sweep levels.toml --threads 1 --out one.csv --seed 7")
+    assert status == 2
+    assert "one.csv holds another experiment: samples, seed or sampling differ" in err
+
+
+def test_sweep_prints_a_file_to_start_from(run):
+    assert run("sweep --example") == (0, SAMPLE, "")
+
+
+def test_demo_hands_its_options_on(run, monkeypatch, tmp_path):
+    asked = []
+
+    def record(folder, **options):
+        asked.append((folder, options))
+        return folder / "index.html"
+
+    monkeypatch.setattr(nsm.cli.main.demonstration, "run", record)
+    status, out, _ = run(f"demo --out {tmp_path} --workers 3 --seed 9 --threads 1")
+    assert status == 0
+    assert asked == [(tmp_path, {"workers": 3, "seed": 9})]
+    assert f"done: open {tmp_path / 'index.html'}" in out.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            "--network relu --flip 0.1",
+            "--flip is no option of --network relu, which takes none of its own",
+        ),
+        (
+            "--network stnn --beta native",
+            "--beta is no option of --network stnn, which takes --flip",
+        ),
+        (
+            "--network nsm --rule BD",
+            "--rule is no option of --network nsm, which takes --beta, --site, --flip",
+        ),
+        ("--network bd --rule wBD", "which takes --flip; --rule is of conv, all_conv, gesture"),
+        (
+            "--network conv",
+            "inputs are too small: nothing is left for a 5 × 5 convolution; conv_net takes 16 × 16 pixels",
+        ),
+        ("--network conv --rule BDD", "unknown rule 'BDD'; did you mean 'BD'"),
+        ("--network conv --rule BD --beta native", "--beta is no option of --network conv"),
+        ("--network conv --hidden 20,20", "has one dense layer; give one width"),
+        ("--network all_conv", r"takes images of (3, 32, 32), but digits has (1, 8, 8)"),
+        ("--network gesture --hidden 5", "--hidden is no option of --network gesture"),
+        (
+            "--network relu --init",
+            "--init sets β and b of neural sampling layers, and --network relu has none",
+        ),
+    ],
+)
+def test_train_refuses_options_without_use(options, message, run, folder):
+    code, out, err = run(f"train --out a.safetensors {options}")
+    assert code != 0
+    assert message in " ".join((out + err).split())
+    assert not (folder / "a.safetensors").exists()
+
+
+def test_map_names_the_data_set_that_does_not_fit(run, folder):
+    code, out, err = run("map mnist_mlp")
+    assert code != 0
+    assert (
+        "mnist_mlp takes images of 784 values, but those of digits have 64; choose --data"
+        in " ".join((out + err).split())
+    )
+
+
+def test_an_option_of_every_convolutional_network_builds_it():
+    for network, data, options in (
+        ("conv", "mnist", {"beta": "native", "flip": 0.1}),
+        ("conv", "emnist", {"rule": "SN"}),
+        ("all_conv", "cifar100", {"rule": "BD"}),
+        ("gesture", "dvs_gesture", {"rule": "gNSM"}),
+    ):
+        assert build_network(network, data, None, options)[-1].out_features == class_count(data)

@@ -1,0 +1,157 @@
+"""Files of data sets: found, fetched, opened, or refused in one sentence."""
+
+import gzip
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pooch
+import pytest
+import requests
+
+from nsm.datasets import files
+from nsm.datasets.files import Remote, fetch, find, missing, read_files
+
+REMOTE = Remote("https://example.org/a.tar.gz", "0" * 32, "a.tar.gz")
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [
+        (
+            requests.ConnectionError(
+                "HTTPSConnectionPool(host='example.org', port=443): Max retries exceeded"
+            ),
+            "ConnectionError",
+        ),
+        (requests.Timeout("read timed out"), "Timeout"),
+        (requests.HTTPError("404 Client Error"), "HTTPError"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_a_failed_download_is_one_sentence(problem, reason, monkeypatch):
+    def retrieve(*_):
+        raise problem
+
+    monkeypatch.setattr("pooch.retrieve", retrieve)
+    with pytest.raises(OSError) as caught:
+        fetch(REMOTE)
+    assert str(caught.value) == (
+        f"cannot download a.tar.gz from https://example.org/a.tar.gz ({reason}); go online, or fetch a.tar.gz by hand and "
+        "give its folder as data_dir or NSM_DATA_DIR"
+    )
+    assert caught.value.__suppress_context__  # no traceback of what `requests` did
+
+
+def test_a_download_of_a_wrong_checksum_is_refused(monkeypatch, tmp_path):
+    def downloader(url, output_file, pooch):
+        Path(output_file).write_bytes(b"a page that asks for a login")
+
+    retrieve = pooch.retrieve
+    monkeypatch.setattr(
+        "pooch.retrieve",
+        lambda url, known, name, path: retrieve(url, known, name, tmp_path, downloader=downloader),
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"is not the published a.tar.gz: its MD5 is not 0{32}; fetch a.tar.gz by hand",
+    ):
+        fetch(REMOTE)
+    assert not (tmp_path / "a.tar.gz").exists()
+
+
+def test_the_named_folder_comes_first_and_data_dir_before_the_environment(tmp_path, monkeypatch):
+    for folder in ("one", "one/below", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a").touch()
+    monkeypatch.setenv("NSM_DATA_DIR", str(tmp_path / "two"))
+    assert find(None, [], ["a"]) == tmp_path / "two" / "a"
+    assert find(tmp_path / "one", ["below"], ["b", "a"]) == tmp_path / "one" / "a"
+    (tmp_path / "one" / "a").unlink()
+    assert find(str(tmp_path / "one"), ["below"], ["a"]) == tmp_path / "one" / "below" / "a"
+    assert find(tmp_path / "one", [], ["a"]) is None
+    assert str(missing("a", None, "do this")) == f"no a in {tmp_path / 'two'}; do this"
+    monkeypatch.delenv("NSM_DATA_DIR")
+    assert find(None, [], ["a"]) is None
+    assert (
+        str(missing("a", None, "do this"))
+        == "no a in any folder (set NSM_DATA_DIR or data_dir); do this"
+    )
+
+
+def store(kind, folder, content):
+    """Write files into a folder, a zip or a gzipped tar, and return it."""
+    path = folder / {"folder": "f", "zip": "f.zip", "tar": "f.tar.gz"}[kind]
+    if kind == "folder":
+        for name, raw in content.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(raw)
+    elif kind == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, raw in content.items():
+                archive.writestr(name, raw)
+    else:
+        with tarfile.open(path, "w:gz") as archive:
+            for name, raw in content.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(raw)
+                archive.addfile(member, io.BytesIO(raw))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_files_are_read_alike_from_folders_and_archives(kind, tmp_path):
+    content = {"d/a": b"first", "d/b": b"", "d/c": b"third"}
+    place = store(kind, tmp_path, content)
+    assert read_files(place, ["d/c", "d/a", "d/b"]) == [b"third", b"first", b""]
+    error = FileNotFoundError if kind == "folder" else ValueError
+    message = {"folder": r"no d/x in .*f; the data set is d/a, d/x: fetch it again"}.get(
+        kind, r"f\.(zip|tar\.gz) holds no d/x; it is not the official archive: fetch it again"
+    )
+    with pytest.raises(error, match=message):
+        read_files(place, ["d/a", "d/x"])
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_damaged_archive_is_refused_wherever_it_ends(kind, tmp_path, rng):
+    content = {"a": rng.bytes(2000), "b": rng.bytes(2000)}
+    place = store(kind, tmp_path, content)
+    whole = place.read_bytes()
+    refused = pytest.raises(
+        ValueError,
+        match=r"(truncated or (no archive|not gzip) \(.*\)|holds no [ab]; .*)[;:] fetch it again",
+    )
+    for cut in range(0, len(whole) - 60, 97):
+        place.write_bytes(whole[:cut])
+        with refused:
+            read_files(place, ["a", "b"])
+    for at in range(200, 1900, 97):  # within the compressed bytes of a
+        place.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        with refused:
+            read_files(place, ["a", "b"])
+    if kind == "tar":  # gzip, but no tar: what was saved may be a page
+        place.write_bytes(gzip.compress(b"<html>" * 1000))
+        with pytest.raises(
+            ValueError,
+            match=r"is truncated or no archive \(file could not be opened successfully\); fetch",
+        ):
+            read_files(place, ["a"])
+
+
+def test_a_link_in_an_archive_reads_nothing_else(tmp_path):
+    (tmp_path / "secret").write_bytes(b"secret")
+    with tarfile.open(tmp_path / "f.tar.gz", "w:gz") as archive:
+        link = tarfile.TarInfo("a")
+        link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path / "secret")
+        archive.addfile(link)
+    with pytest.raises(ValueError, match="f.tar.gz"):
+        read_files(tmp_path / "f.tar.gz", ["a"])
+
+
+def test_bytes_become_flat_numbers_from_0_to_1():
+    images = np.arange(256, dtype=np.uint8).reshape(2, 8, 16)
+    x = files.flat(images)
+    assert (x.shape, x.dtype, x.min(), x.max()) == ((2, 128), np.float32, 0, 1)
+    np.testing.assert_array_equal(np.rint(x * 255).astype(np.uint8), images.reshape(2, 128))

@@ -1,0 +1,463 @@
+"""The ready networks: layer for layer what the paper's tables say, and as good on a chip as in software."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from crossbar import Hardware
+from devices import BlankOut, Device, StateDependentError
+from nsm import error_rate, fit, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
+from nsm.datasets.registry import load_digits
+from nsm.nn.architectures import RULES, all_conv_net, bd_mlp, conv_net, gesture_net
+from nsm.nn.stochastic import reseed
+
+KINDS = {
+    nsm_mlp: ["Binarize", "NSMLinear", "NSMLinear", "NSMLinear", "Linear"],
+    relu_mlp: ["Linear", "ReLU", "Linear", "ReLU", "Linear", "ReLU", "Linear"],
+    stnn_mlp: ["Binarize", "SigmoidLinear", "SigmoidLinear", "SigmoidLinear", "Linear"],
+}
+IDEAL = Hardware(device=Device(g_min=0.0, g_max=1e-5), gate=BlankOut(0.5))
+REAL = Hardware(
+    device=Device(g_min=1e-6, g_max=1e-5, write=StateDependentError(coefficients=(1e-7,))),
+    gate=BlankOut(),
+)
+builds = pytest.mark.parametrize("build", KINDS)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """torch draws the starting weights from its own stream."""
+    torch.manual_seed(0)
+
+
+@builds
+def test_default_is_the_papers_perceptron(build):
+    model = build()
+    assert [type(m).__name__ for m in model] == KINDS[build]
+    # NSM 5: 784·300 + 300·300 + 300·300 + 300·10 = 418,200 multiplications per pass, in every one of them.
+    assert sum(m.weight.numel() for m in model if hasattr(m, "weight")) == 418_200
+
+
+@builds
+def test_widths_are_those_asked_for(build, rng):
+    model = build((6, 5, 4, 3))
+    x = torch.tensor(rng.random((7, 6)), dtype=torch.float32)
+    assert model(x).shape == (7, 3)
+    assert [tuple(m.weight.shape) for m in model if hasattr(m, "weight")] == [
+        (5, 6),
+        (4, 5),
+        (3, 4),
+    ]
+
+
+def test_options_reach_every_hidden_layer_of_an_nsm():
+    model = nsm_mlp((6, 5, 4, 3), p=0.25, bias=False, site="neuron", beta="native", flip=0.2)
+    assert model[0].flip == 0.2
+    for layer in model[1:3]:
+        assert (layer.p, layer.bias, layer.site, layer.beta_mode) == (
+            0.25,
+            None,
+            "neuron",
+            "native",
+        )
+    assert model[3].bias is not None
+
+
+def test_dropout_follows_every_rectifier_and_stops_in_eval():
+    model = relu_mlp((6, 50, 50, 3), dropout=0.5)
+    assert [type(m).__name__ for m in model] == ["Linear", "ReLU", "Dropout"] * 2 + ["Linear"]
+    x = torch.ones(1, 6)
+    assert not torch.equal(model(x), model(x))
+    model.eval()
+    assert torch.equal(model(x), model(x))
+
+
+@builds
+def test_bad_widths_are_refused(build):
+    with pytest.raises(
+        ValueError, match=r"widths = \[6, 3\]: give inputs, at least one hidden layer, and classes"
+    ):
+        build((6, 3))
+    with pytest.raises(
+        ValueError, match="width = 0 is not allowed; give a whole number of at least 1"
+    ):
+        build((6, 0, 3))
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits()
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    networks = {}
+    for name, build in (("nsm", nsm_mlp), ("relu", relu_mlp), ("stnn", stnn_mlp)):
+        torch.manual_seed(0)
+        networks[name] = build((64, 60, 50, 10))
+        fit(
+            networks[name],
+            digits.x_train,
+            digits.y_train,
+            epochs=12,
+            lr=5e-3,
+            batch_size=50,
+            rng=0,
+            progress=False,
+        )
+    return networks
+
+
+@pytest.mark.parametrize("sampling", ["exact", "moments"])
+def test_errors_on_ideal_hardware_are_those_in_software(sampling, trained, digits):
+    x, y, samples = digits.x_test, digits.y_test, 20
+    software = error_rate(trained["nsm"], x, y, samples, rng=0)
+    chip = map_to_crossbar(trained["nsm"], IDEAL, rng=0).error_rate(
+        x, y, samples, rng=0, sampling=sampling
+    )
+    # Two standard errors of a difference of counts of the same images.
+    assert 0 < software < 0.15
+    assert abs(chip - software) <= 2 * math.sqrt(2 * software * (1 - software) / len(y))
+
+
+@pytest.mark.parametrize("name", ["nsm", "relu"])
+def test_a_common_gain_harms_the_rectifier_network_and_not_the_nsm(name, trained, digits):
+    chip = map_to_crossbar(trained[name], REAL, rng=0)
+    x, y, n = digits.x_test, digits.y_test, len(digits.y_test)
+    before = chip.error_rate(x, y, 10, rng=0, sampling="moments")
+    chip.scale_conductances(0.01)
+    after = chip.error_rate(x, y, 10, rng=0, sampling="moments")
+    one_error = math.sqrt(2 * before * (1 - before) / n)
+    assert (after - before > 5 * one_error) == (name == "relu")
+
+
+def test_every_kind_of_network_runs_on_a_chip(trained, digits):
+    for name, model in trained.items():
+        chip = map_to_crossbar(model, REAL, rng=0)
+        p = chip.predict_proba(digits.x_test[:20], 3, rng=0)
+        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
+        labels = p.argmax(axis=1)
+        assert chip.errors(digits.x_test[:20], labels, 3, rng=0) == 0, name
+        assert chip.error_rate(digits.x_test[:20], (labels + 1) % 10, 3, rng=0) == 1, name
+
+
+def shapes(model, pixels):
+    """The layers' names, and the shape of what each gives for one image."""
+    z, out = torch.full((2, pixels), 0.7), []
+    with torch.no_grad():
+        for layer in model.eval():
+            z = layer(z)
+            out.append((type(layer).__name__, *z.shape[1:]))
+    return out
+
+
+def count(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+PAPERS = {  # shape, hidden, classes -> sides of the maps after each convolution and pooling
+    "mnist": ((1, 28, 28), 512, 10, (24, 12, 8, 4)),
+    "emnist": ((1, 28, 28), 150, 26, (24, 12, 8, 4)),
+    "nmnist": ((10, 34, 34), 150, 10, (30, 15, 11, 5)),
+}
+
+
+@pytest.mark.parametrize("data", PAPERS)
+@pytest.mark.parametrize(
+    ("rule", "coded", "linear", "conv", "activation"),
+    [
+        ("bNSM", True, "NSMLinear", "NSMConv2d", None),
+        ("gNSM", True, "NSMLinear", "NSMConv2d", None),
+        ("STE", True, "StraightThroughLinear", "StraightThroughConv2d", None),
+        ("BinConcrete", True, "BinConcreteLinear", "BinConcreteConv2d", None),
+        ("BN", True, "NoiselessLinear", "NoiselessConv2d", None),
+        ("BD", True, "Linear", "Conv2d", "Sign"),
+        ("wBD", True, "RowNormLinear", "RowNormConv2d", "Sign"),
+        ("SN", False, "RowNormLinear", "RowNormConv2d", "NoisyReLU"),
+        ("dCNN", False, "Linear", "Conv2d", "ReLU"),
+    ],
+)
+def test_convolutional_network_is_the_papers_under_every_rule(
+    data, rule, coded, linear, conv, activation
+):
+    shape, hidden, classes, (a, b, c, d) = PAPERS[data]
+    model = conv_net(rule, shape, classes, hidden=hidden)
+    pixels = math.prod(shape)
+    after = [] if activation is None else [activation]
+    expected = [
+        *([("Binarize", pixels)] if coded else []),
+        ("Unflatten", *shape),
+        *((name, 32, a, a) for name in (conv, *after)),
+        ("MaxPool2d", 32, b, b),
+        *((name, 64, c, c) for name in (conv, *after)),
+        ("MaxPool2d", 64, d, d),
+        ("Flatten", 64 * d * d),
+        *((name, hidden) for name in (linear, *after)),
+        ("Linear", classes),
+    ]
+    assert shapes(model, pixels) == expected
+    # Weights and biases; besides, a gain (β, or that of weight normalisation) for each channel and hidden neuron.
+    plain = (
+        32 * (25 * shape[0] + 1)
+        + 64 * (25 * 32 + 1)
+        + hidden * (64 * d * d + 1)
+        + classes * (hidden + 1)
+    )
+    assert count(model) == plain + (0 if rule in ("BD", "dCNN") else 32 + 64 + hidden)
+
+
+def test_beta_of_every_location_is_the_authors_count_on_mnist():
+    one, every = conv_net("bNSM"), conv_net("bNSM", per_location=True)
+    assert count(every) - count(one) == 18_432 + 4_096 - 96
+    assert [m.beta.shape for m in every if hasattr(m, "beta")] == [(32, 24, 24), (64, 8, 8), (512,)]
+
+
+def test_noise_is_the_rules_and_options_are_of_every_layer():
+    layers = [m for m in conv_net("bNSM") if hasattr(m, "noise")]
+    assert [(m.noise, m.p) for m in layers] == [
+        ("bernoulli", 0.25),
+        ("bernoulli", 0.25),
+        ("bernoulli", 0.5),
+    ]
+    assert [m.noise for m in conv_net("gNSM") if hasattr(m, "noise")] == ["gaussian"] * 3
+    model = conv_net("STE", p=0.4, bias=False, site="neuron", beta="native", flip=0.1)
+    assert model[0].flip == 0.1
+    for layer in (m for m in model if hasattr(m, "noise")):
+        assert (layer.p, layer.bias, layer.site, layer.beta_mode) == (0.4, None, "neuron", "native")
+    assert {m.p for m in all_conv_net() if hasattr(m, "noise")} == {0.5}
+    assert {m.bias is None for m in all_conv_net() if hasattr(m, "noise")} == {True}
+    assert {m.bias is None for m in all_conv_net(bias=True) if hasattr(m, "noise")} == {False}
+
+
+def blocks(names, *maps):
+    """Layer after layer: each of `names` at every (channels, side)."""
+    return [(name, width, side, side) for width, side in maps for name in names]
+
+
+@pytest.mark.parametrize(
+    ("rule", "activation"), [("bNSM", []), ("BD", ["Sign"]), ("dCNN", ["ReLU"])]
+)
+def test_all_convolutional_network_is_the_papers(rule, activation):
+    model = all_conv_net(rule, 100)
+    names = ["NSMConv2d" if rule == "bNSM" else "Conv2d", *activation]
+    assert shapes(model, 3072) == [
+        ("Unflatten", 3, 32, 32),
+        ("BatchNorm2d", 3, 32, 32),
+        ("Conv2d", 96, 32, 32),
+        ("BatchNorm2d", 96, 32, 32),
+        ("ReLU" if rule == "dCNN" else "Sign", 96, 32, 32),
+        *blocks(names, *[(96, 32)] * 3),
+        ("MaxPool2d", 96, 16, 16),
+        *blocks(names, *[(192, 16)] * 3),
+        ("MaxPool2d", 192, 8, 8),
+        *blocks(names, *[(192, 8)] * 3),
+        ("AvgPool2d", 192, 1, 1),
+        ("Flatten", 192),
+        ("BatchNorm1d", 192),
+        ("Linear", 100),
+    ]
+    weights = 96 * 9 * (3 + 96 * 3) + 192 * 9 * (96 + 192 * 3) + 192 * 192 * 2 + 192 * 100
+    assert (
+        sum(m.weight.numel() for m in model if hasattr(m, "weight") and m.weight.ndim > 1)
+        == weights
+    )
+    assert (
+        count(model) == weights + 2 * (3 + 96 + 192) + 96 + 100 + 3 * 96 + 6 * 192
+    )  # a β or a bias per channel
+
+
+@pytest.mark.parametrize(("rule", "activation"), [("gNSM", []), ("dCNN", ["ReLU"])])
+def test_gesture_network_is_the_papers(rule, activation):
+    model = gesture_net(rule)
+    names = ["NSMConv2d" if rule == "gNSM" else "Conv2d", *activation]
+    assert shapes(model, 6 * 64 * 64) == [
+        *([("Binarize", 6 * 64 * 64)] if rule == "gNSM" else []),
+        ("Unflatten", 6, 64, 64),
+        *blocks(names, *[(64, 64)] * 3),
+        ("MaxPool2d", 64, 32, 32),
+        *blocks(names, *[(96, 32)] * 3),
+        ("MaxPool2d", 96, 16, 16),
+        *blocks(names, *[(128, 16)] * 3),
+        ("MaxPool2d", 128, 8, 8),
+        *blocks(names, *[(256, 8)] * 3),
+        ("AvgPool2d", 256, 1, 1),
+        ("Flatten", 256),
+        ("Linear", 11),
+    ]
+    weights = (
+        9 * (64 * (6 + 2 * 64) + 96 * (64 + 2 * 96) + 128 * (96 + 2 * 128) + 256 * 128)
+        + 2 * 256**2
+        + 256 * 11
+    )
+    channels = 3 * (64 + 96 + 128 + 256)
+    assert count(model) == weights + channels * (2 if rule == "gNSM" else 1) + 11
+
+
+def test_beta_of_every_location_is_the_maps_size_in_the_deep_networks_too():
+    cifar, gesture = all_conv_net(per_location=True), gesture_net(per_location=True)
+    sides = [(96, 32)] * 3 + [(192, 16)] * 3 + [(192, 8)] * 3
+    assert [m.locations for m in cifar if hasattr(m, "locations")] == [(n, n) for _, n in sides]
+    assert count(cifar) - count(all_conv_net()) == sum(c * (n * n - 1) for c, n in sides)
+    sides = [(64, 64)] * 3 + [(96, 32)] * 3 + [(128, 16)] * 3 + [(256, 8)] * 3
+    assert count(gesture) - count(gesture_net()) == sum(c * (n * n - 1) for c, n in sides)
+
+
+def assert_learns(model, x, y):
+    nn.functional.cross_entropy(model(x), y).backward()
+    for name, parameter in model.named_parameters():
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize(
+    ("rule", "per_location"),
+    [(r, False) for r in RULES] + [(r, True) for r, rule in RULES.items() if rule.sampled],
+)
+def test_every_parameter_has_a_finite_gradient_under_every_rule(rule, per_location, rng):
+    model = conv_net(rule, (2, 16, 16), 3, hidden=20, per_location=per_location)
+    assert_learns(
+        model, torch.tensor(rng.random((16, 512)), dtype=torch.float32), torch.arange(16) % 3
+    )
+
+
+@pytest.mark.parametrize("rule", ["bNSM", "wBD", "SN"])
+def test_every_parameter_of_the_deep_network_has_a_finite_gradient(rule, rng):
+    assert_learns(
+        all_conv_net(rule),
+        torch.tensor(rng.random((4, 3072)), dtype=torch.float32),
+        torch.arange(4),
+    )
+
+
+def test_binary_perceptron_is_of_signs_with_the_straight_gradient(rng):
+    model = bd_mlp((6, 5, 4, 3), flip=0.1)
+    assert [type(m).__name__ for m in model] == [
+        "Binarize",
+        "Linear",
+        "Sign",
+        "Linear",
+        "Sign",
+        "Linear",
+    ]
+    assert model[0].flip == 0.1
+    x = torch.tensor(rng.random((7, 6)), dtype=torch.float32)
+    assert set(model[:5](x).unique().tolist()) == {-1.0, 1.0}
+    assert_learns(model, x, torch.arange(7) % 3)
+
+
+@pytest.mark.parametrize("build", [conv_net, all_conv_net, gesture_net])
+def test_bad_rules_and_options_are_refused(build):
+    with pytest.raises(ValueError, match="unknown rule 'bNMS'; did you mean 'bNSM'"):
+        build("bNMS")
+    with pytest.raises(ValueError, match="unknown rule 'bNMS'"):
+        build("bNMS", p=0.5)
+    for rule in ("BD", "wBD", "SN", "dCNN"):
+        with pytest.raises(
+            ValueError,
+            match=rf"options \['p', 'site'\] are of sampling layers, and {rule} has none; leave them out",
+        ):
+            build(rule, site="neuron", p=0.5)
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "value"),
+    [
+        ("BN", "site", "neuron"),
+        ("BinConcrete", "site", "neuron"),
+        ("gNSM", "p", 0.1),
+        ("gNSM", "noise", "bernoulli"),
+        ("bNSM", "sigma", 3.0),
+        ("bNSM", "stride", 2),
+    ],
+)
+@pytest.mark.parametrize("build", [conv_net, all_conv_net, gesture_net])
+def test_options_that_would_change_nothing_are_refused(build, rule, name, value):
+    with pytest.raises(
+        ValueError, match=f"option '{name}' changes nothing under {rule}, or is no option; it takes"
+    ):
+        build(rule, **{name: value})
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES if RULES[r].sampled])
+def test_every_option_changes_what_a_network_does(rule):
+    x = torch.linspace(0, 1, 6 * 256).view(6, 256)
+    other = {
+        "p": 0.9,
+        "sigma": 3.0,
+        "site": "neuron",
+        "beta": "native",
+        "bias": False,
+        "noise": "gaussian",
+    }
+
+    def run(**options):
+        torch.manual_seed(0)
+        model = conv_net(rule, (1, 16, 16), 3, hidden=9, **options)
+        reseed(model, 0)
+        out = model(x)
+        out.square().sum().backward()
+        return out, next(m for m in model if hasattr(m, "noise")).weight.grad
+
+    for name in RULES[rule].options:
+        base = {"noise": "gaussian"} if name == "sigma" and "noise" in RULES[rule].options else {}
+        before, after = run(**base), run(**base, **{name: other[name]})
+        assert not all(torch.equal(a, b) for a, b in zip(before, after, strict=True)), name
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shape": (1, 11, 28)}, "inputs are too small: nothing is left for a 5 × 5 convolution"),
+        ({"shape": (1, 28, 12)}, "inputs are too small: nothing is left for a 5 × 5 convolution"),
+        ({"shape": (1, 14, 28)}, "inputs are too small: nothing is left for a maximum over 2 × 2"),
+        (
+            {"shape": (28, 28)},
+            r"shape = \(28, 28\) is not allowed; give \(channels, height, width\)",
+        ),
+        ({"shape": (0, 28, 28)}, "shape = 0 is not allowed; give a whole number of at least 1"),
+        ({"hidden": 0}, "hidden = 0 is not allowed; give a whole number of at least 1"),
+        ({"classes": 2.5}, "classes = 2.5 is not allowed; give a whole number of at least 1"),
+    ],
+)
+@pytest.mark.parametrize("rule", ["bNSM", "dCNN"])
+def test_bad_sizes_are_refused(rule, options, message):
+    with pytest.raises(ValueError, match=message):
+        conv_net(rule, **options)
+
+
+def test_what_a_rule_has_no_use_for_is_refused():
+    with pytest.raises(
+        ValueError, match="per_location gives every neuron a β of its own, and BD has none"
+    ):
+        conv_net("BD", per_location=True)
+    with pytest.raises(
+        ValueError, match=r"flip = 0.1 changes signs of inputs, which this rule takes as they are"
+    ):
+        conv_net("dCNN", flip=0.1)
+
+
+@pytest.mark.parametrize("pass_is_of_signs", [True, False])
+@pytest.mark.parametrize("rule", RULES)
+def test_no_network_leaves_its_device(rule, pass_is_of_signs, monkeypatch):
+    # "meta" has shapes and no values: a tensor made on the processor would meet one of another device, as on a GPU.
+    monkeypatch.setattr(
+        torch.Tensor, "__bool__", lambda self: pass_is_of_signs
+    )  # "are all of these ±1?" has no answer
+    options = {"per_location": True} if RULES[rule].sampled else {}
+    options |= {"site": "neuron"} if "site" in RULES[rule].options else {}
+    for build, pixels in (
+        (partial(conv_net, rule, **options), 784),
+        (partial(all_conv_net, rule), 3072),
+    ):
+        model = build().to("meta")
+        out = model(torch.empty(2, pixels, device="meta"))
+        out.sum().backward()
+        assert (
+            {p.grad.device.type for p in model.parameters() if p.grad is not None}
+            == {out.device.type}
+            == {"meta"}
+        )

@@ -1,0 +1,352 @@
+"""Networks on disk: what is read is what was written, and a failed write leaves the old file."""
+
+import json
+
+import pytest
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import nn
+
+import nsm.nn.checkpoint
+from nsm import NSMConv2d, load, nsm_mlp, relu_mlp, save, stnn_mlp
+from nsm.nn.architectures import RULES, all_conv_net, bd_mlp, conv_net, gesture_net
+from nsm.nn.checkpoint import FORMAT, build, describe, is_plain, locate, read_tensors, shipped
+from nsm.nn.inference import sample
+from nsm.nn.rules import NoisyReLU, RowNormConv2d, RowNormLinear
+
+WIDTHS = (6, 5, 4, 3)
+NETWORKS = {
+    "nsm": lambda: nsm_mlp(WIDTHS),
+    "native neuron gaussian": lambda: nsm_mlp(
+        WIDTHS, noise="gaussian", sigma=0.3, site="neuron", beta="native", bias=False, flip=0.1
+    ),
+    "relu": lambda: relu_mlp(WIDTHS, dropout=0.25),
+    "stnn": lambda: stnn_mlp(WIDTHS),
+    "bd": lambda: bd_mlp(WIDTHS),
+    "row norm": lambda: nn.Sequential(
+        RowNormLinear(6, 5, bias=False), NoisyReLU(0.7), RowNormLinear(5, 3)
+    ),
+    "batch norm": lambda: nn.Sequential(
+        nn.BatchNorm1d(6, eps=0.1, momentum=None), nn.BatchNorm1d(6, affine=False), nn.Linear(6, 3)
+    ),
+    "flat": lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 3, bias=False)),
+}
+networks = pytest.mark.parametrize("kind", NETWORKS)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """torch draws the starting weights from its own stream."""
+    torch.manual_seed(0)
+
+
+def edited(path, source, **changes):
+    """A copy of the file at `source` with metadata changed and tensors replaced."""
+    tensors, metadata = read_tensors(source)
+    changed = {k: v for k, v in changes.items() if k in ("format", "architecture")}
+    others = {k.replace("__", "."): v for k, v in changes.items() if k not in changed}
+    save_file(
+        {k: v for k, v in {**tensors, **others}.items() if v is not None},
+        path,
+        {**metadata, **changed},
+    )
+    return path
+
+
+@pytest.fixture
+def saved(tmp_path):
+    torch.manual_seed(0)
+    save(nsm_mlp(WIDTHS), tmp_path / "saved.safetensors")
+    return tmp_path / "saved.safetensors"
+
+
+@networks
+def test_what_is_loaded_is_what_was_saved(kind, tmp_path, rng):
+    model = NETWORKS[kind]()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.tensor(rng.standard_normal(parameter.shape)))
+    save(model, tmp_path / "m.safetensors")
+    loaded = load(tmp_path / "m.safetensors")
+    assert repr(loaded) == repr(model)
+    for (name, a), b in zip(model.state_dict().items(), loaded.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    x = rng.random((5, 6))
+    assert (sample(model, x, 2, rng=0) == sample(loaded, x, 2, rng=0)).all()
+    assert not loaded.training
+
+
+@networks
+def test_an_architecture_is_built_as_it_was_described(kind):
+    model = NETWORKS[kind]()
+    assert describe(build(json.loads(json.dumps(describe(model))))) == describe(model)
+
+
+def test_float16_halves_the_file_and_rounds_the_weights(tmp_path):
+    model = nsm_mlp((60, 50, 50, 10))
+    save(model, tmp_path / "full.safetensors")
+    save(model, tmp_path / "half.safetensors", dtype=torch.float16)
+    header = 4000
+    full, half = ((tmp_path / f"{n}.safetensors").stat().st_size for n in ("full", "half"))
+    assert half < full / 2 + header
+    loaded = load(tmp_path / "half.safetensors")
+    for a, b in zip(model.state_dict().values(), loaded.state_dict().values(), strict=True):
+        assert b.dtype == torch.float32
+        assert torch.equal(b, a.half().float())
+    assert next(model.parameters()).dtype == torch.float32  # the network itself was not rounded
+
+
+def test_a_note_says_how_the_network_was_made(tmp_path):
+    save(nsm_mlp(WIDTHS), tmp_path / "m.safetensors", note="nsm train --epochs 1")
+    assert read_tensors(tmp_path / "m.safetensors")[1]["note"] == "nsm train --epochs 1"
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.02, 0.5, 0.999])
+def test_a_truncated_file_is_refused(keep, saved):
+    content = saved.read_bytes()
+    saved.write_bytes(content[: int(keep * len(content))])
+    with pytest.raises(
+        ValueError, match=r"saved.safetensors is truncated or not a safetensors file"
+    ):
+        load(saved)
+
+
+def test_a_foreign_file_is_refused(saved, tmp_path):
+    text = tmp_path / "text.safetensors"
+    text.write_text("this is not a network")
+    with pytest.raises(ValueError, match="text.safetensors is truncated or not a safetensors file"):
+        load(text)
+    other = edited(tmp_path / "other.safetensors", saved, format="pt")
+    with pytest.raises(
+        ValueError, match=rf"was not written by nsm.save \(its format is 'pt', not '{FORMAT}'\)"
+    ):
+        load(other)
+    save_file({"w": torch.ones(2)}, tmp_path / "bare.safetensors")
+    with pytest.raises(ValueError, match=r"was not written by nsm.save \(its format is None"):
+        load(tmp_path / "bare.safetensors")
+
+
+def test_a_training_checkpoint_is_not_taken_for_a_network(tmp_path, rng):
+    path = tmp_path / "run.safetensors"
+    model = relu_mlp(WIDTHS)
+    nsm.fit(
+        model, rng.random((5, 6)), [0, 1, 2, 0, 1], epochs=1, rng=0, checkpoint=path, progress=False
+    )
+    with pytest.raises(ValueError, match="run.safetensors"):
+        load(path)
+
+
+def test_an_unknown_layer_is_refused_on_both_ways(saved, tmp_path):
+    with pytest.raises(
+        ValueError,
+        match="cannot save layer 1, a Tanh; known layers: NSMLinear, NSMConv2d, SigmoidLinear",
+    ):
+        save(nn.Sequential(nn.Linear(2, 2), nn.Tanh()), tmp_path / "tanh.safetensors")
+    assert not (tmp_path / "tanh.safetensors").exists()
+    odd = edited(
+        tmp_path / "odd.safetensors", saved, architecture=json.dumps([{"layer": "Linaer"}])
+    )
+    with pytest.raises(
+        ValueError, match="unknown layer in the file 'Linaer'; did you mean 'Linear'"
+    ):
+        load(odd)
+
+
+def test_only_a_sequence_of_layers_is_saved(tmp_path):
+    class Bigger(nn.Linear):
+        """A subclass may compute anything: its name in a file would promise a plain layer."""
+
+    with pytest.raises(
+        ValueError, match="cannot save a Linear: give an nn.Sequential of NSMLinear"
+    ):
+        save(nn.Linear(2, 2), tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match="cannot save layer 0, a Bigger"):
+        save(nn.Sequential(Bigger(2, 2)), tmp_path / "m.safetensors")
+
+
+def test_tensors_that_do_not_fit_the_architecture_are_named(saved, tmp_path):
+    wrong = edited(tmp_path / "wrong.safetensors", saved, **{"1__weight": torch.zeros(5, 7)})
+    with pytest.raises(
+        ValueError, match=r"does not hold the tensors its architecture needs: see 1.weight"
+    ):
+        load(wrong)
+    missing = edited(tmp_path / "missing.safetensors", saved, **{"2__bias": None})
+    with pytest.raises(ValueError, match=r"see 2.bias"):
+        load(missing)
+
+
+def test_nan_weights_are_refused(saved, tmp_path):
+    bad = edited(tmp_path / "bad.safetensors", saved, **{"1__bias": torch.full((5,), torch.nan)})
+    with pytest.raises(
+        ValueError, match="bad.safetensors holds NaN or infinite weights; train again"
+    ):
+        load(bad)
+
+
+def test_a_missing_file_or_folder_is_named(tmp_path):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"no network '.*none.safetensors': no such file, and the shipped ones",
+    ):
+        load(tmp_path / "none.safetensors")
+    with pytest.raises(ValueError, match="the folder .*nowhere does not exist; create it first"):
+        save(nsm_mlp(WIDTHS), tmp_path / "nowhere" / "m.safetensors")
+    with pytest.raises(FileNotFoundError, match="no file .*none.safetensors"):
+        read_tensors(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize(
+    "problem", [OSError(28, "No space left on device"), SafetensorError("No space left on device")]
+)
+def test_a_full_disk_leaves_the_old_file_and_no_litter(problem, saved, monkeypatch):
+    before = saved.read_bytes()
+
+    def half_written(tensors, path, metadata):
+        with open(path, "wb") as f:
+            f.write(before[:100])
+        raise problem
+
+    monkeypatch.setattr(nsm.nn.checkpoint, "save_file", half_written)
+    with pytest.raises(
+        OSError,
+        match=r"could not write .*saved.safetensors \(.*No space left.*\); what stood there",
+    ):
+        save(nsm_mlp(WIDTHS), saved)
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_a_shipped_network_is_found_by_its_name(saved, tmp_path, monkeypatch):
+    (tmp_path / "package").mkdir(parents=True)
+    saved.rename(tmp_path / "package" / "small.safetensors")
+    monkeypatch.setattr(nsm.nn.checkpoint.resources, "files", lambda name: tmp_path / "package")
+    monkeypatch.chdir(tmp_path)
+    assert shipped() == ["small"]
+    for name in ("small", "small.safetensors"):
+        assert locate(name) == tmp_path / "package" / "small.safetensors"
+        assert describe(load(name)) == describe(nsm_mlp(WIDTHS))
+    with pytest.raises(
+        FileNotFoundError, match="no network 'smal': no such file, and the shipped ones are small"
+    ):
+        load("smal")
+
+
+def test_every_shipped_network_loads_and_says_how_it_was_made():
+    for name in shipped():
+        assert isinstance(load(name)[0], nn.Module)
+        assert read_tensors(locate(name))[1]["note"].startswith(
+            ("nsm train", "python -m nsm.paper")
+        ), name
+
+
+CONVOLUTIONS = {
+    **{rule: (lambda rule=rule: conv_net(rule, (2, 16, 16), 3, hidden=9), 512) for rule in RULES},
+    **{
+        f"{rule} by location": (
+            lambda rule=rule: conv_net(rule, (2, 16, 16), 3, hidden=9, per_location=True),
+            512,
+        )
+        for rule in ("bNSM", "STE", "BinConcrete", "BN")
+    },
+    "native by location": (
+        lambda: nn.Sequential(
+            nn.Unflatten(1, (2, 5, 4)),
+            NSMConv2d(
+                2,
+                3,
+                (3, 2),
+                stride=(2, 1),
+                padding=(1, 0),
+                beta="native",
+                bias=False,
+                locations=(3, 3),
+            ),
+            nn.Flatten(),
+            nn.Linear(27, 3),
+        ),
+        40,
+    ),
+    "row norm": (
+        lambda: nn.Sequential(
+            nn.Unflatten(1, (2, 5, 4)),
+            RowNormConv2d(2, 3, (3, 2), stride=(2, 1), padding=(1, 0), bias=False),
+            nn.BatchNorm2d(3, momentum=0.3),
+            nn.AvgPool2d((3, 1)),
+            nn.Flatten(),
+            nn.Linear(9, 3),
+        ),
+        40,
+    ),
+    "cifar": (lambda: all_conv_net("bNSM", 3), 3072),
+    "gestures": (lambda: gesture_net("BD"), 6 * 64 * 64),
+}
+
+
+@pytest.mark.parametrize("kind", CONVOLUTIONS)
+def test_a_convolutional_network_is_loaded_bit_for_bit(kind, tmp_path, rng):
+    build_one, pixels = CONVOLUTIONS[kind]
+    model, x = build_one(), torch.tensor(rng.random((2, pixels)), dtype=torch.float32)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(torch.tensor(rng.uniform(0.5, 1.5, parameter.shape)))
+        model(x)  # in train(): running statistics move
+    save(model, tmp_path / "m.safetensors")
+    loaded = load(tmp_path / "m.safetensors")
+    assert [type(m) for m in loaded] == [type(m) for m in model]
+    assert describe(loaded) == describe(model)
+    assert model.state_dict().keys() == loaded.state_dict().keys()
+    for (name, a), b in zip(model.state_dict().items(), loaded.state_dict().values(), strict=True):
+        assert a.dtype == b.dtype, name
+        assert torch.equal(a, b), name
+    assert (sample(model, x, 2, rng=0) == sample(loaded, x, 2, rng=0)).all()
+
+
+def test_a_count_of_steps_is_not_rounded(tmp_path):
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2))
+    model[0].num_batches_tracked.fill_(2**24 + 1)  # the first whole number that float32 has not
+    save(model, tmp_path / "m.safetensors")
+    assert load(tmp_path / "m.safetensors")[0].num_batches_tracked == 2**24 + 1
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.AvgPool2d(2, ceil_mode=True),
+        nn.AvgPool2d(2, stride=1),
+        nn.AvgPool2d(2, padding=1),
+        nn.AvgPool2d(2, divisor_override=3),
+        nn.MaxPool2d(2, ceil_mode=True),
+        nn.MaxPool2d(2, stride=1),
+        nn.Conv2d(2, 2, 3, dilation=2),
+        nn.Conv2d(2, 2, 3, groups=2),
+        nn.Conv2d(2, 2, 3, padding="same"),
+        RowNormConv2d(2, 2, 3, padding=1, padding_mode="circular"),
+        nn.BatchNorm1d(2, track_running_stats=False),
+        nn.BatchNorm2d(2, track_running_stats=False),
+    ],
+    ids=str,
+)
+def test_a_layer_that_does_more_than_its_description_says_is_refused(layer, tmp_path):
+    assert not is_plain(layer)
+    with pytest.raises(
+        ValueError,
+        match=f"cannot save layer 1, {type(layer).__name__}.*: only plain convolutions, pooling side",
+    ):
+        save(nn.Sequential(nn.Flatten(0, 0), layer), tmp_path / "m.safetensors")
+    assert not (tmp_path / "m.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.AvgPool2d(2),
+        nn.AvgPool2d((2, 3), padding=(0, 0)),
+        nn.MaxPool2d((2, 3)),
+        nn.Conv2d(2, 2, 3, padding=1),
+    ],
+)
+def test_plain_pooling_and_convolutions_are_saved_however_they_are_written(layer, tmp_path):
+    save(nn.Sequential(layer), tmp_path / "m.safetensors")
+    x = torch.randn(1, 2, 6, 6)
+    assert torch.equal(load(tmp_path / "m.safetensors")(x), layer(x))

@@ -1,5 +1,5 @@
 from crossbar.arrays.neurons import NeuronArray as NeuronArray
-from crossbar.arrays.tile import Tile as Tile
+from crossbar.arrays.tiled import Tile as Tile
 from crossbar.arrays.tiled import TiledArray as TiledArray
 from crossbar.hardware import Hardware as Hardware
 from crossbar.mapping import BalancedPair as BalancedPair

@@ -11,12 +11,14 @@ from crossbar.reads.moments import gate_moments
 from devices.seeding import RNG, child, seed_sequence, stream
 from devices.validation import Floats, number
 from nsm.chips.chip import MAP, ArrayStep, DigitalStep, MappedNetwork
-from nsm.nn.checkpoint import is_plain
+from nsm.nn import registry
+from nsm.nn.activations import Binarize, Sign
 from nsm.nn.digital import per_channel, pool_max, pool_mean
 from nsm.nn.folding import ChannelScale, ends_in_sign, folded
 from nsm.nn.geometry import Patches
-from nsm.nn.layers import Binarize, NeuralSampling, NSMConv2d, NSMLinear
-from nsm.nn.rules import Sign
+from nsm.nn.neural_sampling import NeuralSampling
+from nsm.nn.nsm_conv2d import NSMConv2d
+from nsm.nn.nsm_linear import NSMLinear
 from nsm.nn.sigmoid import SigmoidLinear
 
 WEIGHTED = (NSMLinear, NSMConv2d, SigmoidLinear, nn.Linear, nn.Conv2d)
@@ -212,6 +214,14 @@ def _array_step(
         gain,
         report,
     )
+
+
+def is_plain(layer: nn.Module) -> bool:
+    try:
+        registry.config_of(layer)
+    except ValueError:
+        return False
+    return True
 
 
 def _patches(name: str, layer: nn.Module) -> Patches | None:

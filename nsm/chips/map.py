@@ -17,7 +17,7 @@ from nsm.chips.noise_matching import MatchedNeurons, matched
 from nsm.chips.readouts import Comparators, Converter, LogisticThreshold, Readout
 from nsm.nn.folding import ends_in_sign, folded
 from nsm.nn.on_chip import Digital, LogisticNeurons, OnTiles, SampledNeurons
-from nsm.nn.registry import MAPPABLE, on_chip
+from nsm.nn.registry import on_chip
 
 
 class Stream(IntEnum):
@@ -50,7 +50,8 @@ def map_to_crossbar(
     """
     if not isinstance(model, nn.Sequential):
         raise ValueError(
-            f"cannot map a {type(model).__name__}: give an nn.Sequential of {', '.join(MAPPABLE)}"
+            f"cannot map a {type(model).__name__}: give an nn.Sequential of layers that "
+            "nsm.nn.registry.names() lists"
         )
     if not isinstance(hardware, Hardware):
         raise ValueError(f"hardware = {hardware!r} is not a crossbar.Hardware")

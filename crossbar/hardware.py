@@ -6,7 +6,7 @@ import numpy as np
 
 from crossbar.mapping import DifferentialPair, WeightMapping
 from crossbar.periphery import Adc, Comparator
-from crossbar.wires.solver import Wires
+from crossbar.wires.description import Wires
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
 from devices.validation import choice, integer, number
 

@@ -24,8 +24,14 @@ class WeightMapping(ABC):
         """Return the largest k |w| [S] that the device's range can hold, k the siemens per weight."""
 
     @abstractmethod
-    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
-        """Return g_pos, g_neg [S] for k·w of shape (word lines, bit lines)."""
+    def targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+        """Return the target conductances g_pos, g_neg [S] of scaled weights; a new mapping defines it.
+
+        Args:
+            kw: Siemens per weight times the weights, (word lines, bit lines) [S]; `conductances` has
+                checked that no |kw| exceeds `signal_range(device)` by more than rounding.
+            device: The cell, whose range [g_min, g_max] both targets must keep.
+        """
 
     def siemens_per_weight(self, w_max: float, device: Device) -> float:
         """Return k [S] at which |w| = w_max just fills the device's range."""
@@ -48,7 +54,7 @@ class WeightMapping(ABC):
                 f"weights up to |w| = {largest:.6g} do not fit: at {k:.4g} S per weight the device's range holds "
                 f"|w| <= {w_max:.6g}; lower siemens_per_weight, or clip the weights"
             )
-        return self._targets(k * weights.T, device)
+        return self.targets(k * weights.T, device)
 
     def weights(self, g_pos: Floats, g_neg: Floats, siemens_per_weight: float) -> Floats:
         """Return the weights (outputs, inputs) that conductances (word lines, bit lines) [S] stand for."""
@@ -64,7 +70,7 @@ class DifferentialPair(WeightMapping):
     def signal_range(self, device: Device) -> float:
         return device.g_max - device.g_min
 
-    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+    def targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
         g_pos, g_neg = device.g_min + np.maximum(kw, 0), device.g_min + np.maximum(-kw, 0)
         return np.minimum(g_pos, device.g_max), np.minimum(g_neg, device.g_max)
 
@@ -76,7 +82,7 @@ class BalancedPair(WeightMapping):
     def signal_range(self, device: Device) -> float:
         return device.g_max - device.g_min
 
-    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+    def targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
         middle = (device.g_min + device.g_max) / 2
         half = np.clip(kw / 2, device.g_min - middle, device.g_max - middle)
         return middle + half, middle - half
@@ -95,6 +101,6 @@ class ReferenceColumn(WeightMapping):
     def signal_range(self, device: Device) -> float:
         return (device.g_max - device.g_min) / 2
 
-    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+    def targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
         middle = (device.g_min + device.g_max) / 2
         return np.clip(middle + kw, device.g_min, device.g_max), np.full((len(kw), 1), middle)

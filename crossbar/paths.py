@@ -7,7 +7,7 @@ from typing import Any
 from crossbar.hardware import Hardware
 from crossbar.mapping import BalancedPair, DifferentialPair, ReferenceColumn, WeightMapping
 from crossbar.periphery import Adc, Comparator
-from crossbar.wires.solver import Wires
+from crossbar.wires.description import Wires
 from devices import Device, gate, preset
 from devices.validation import choice, number
 

@@ -5,12 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar.reads._kernels import pack_firing
-from crossbar.reads.packed import EVERYWHERE, Packed, in_threads
-from crossbar.reads.span import Span
 from devices.validation import Floats, integer, number
-
-_NO_NOISE = np.empty((0, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,19 +38,6 @@ class Comparator:
         """Return whether each comparator decides for +1; arguments as of `compare`."""
         threshold = offsets if normals is None else offsets + self.noise * normals
         return current + threshold >= 0
-
-    def fires_packed(
-        self, u: Floats, scale: float, offsets: Floats, normals: Floats | None = None
-    ) -> Packed:
-        """Return `fires(u · scale, …)` as packed states, without the arrays between."""
-        plus = np.empty((len(u), -(-u.shape[1] // 8)), np.uint8)
-        noise = _NO_NOISE if normals is None else self.noise * normals
-        in_threads(
-            lambda s: pack_firing(u, scale, offsets, noise, plus, s.first, s.last),
-            Span(0, len(u)),
-            20 * u.size,
-        )
-        return Packed(plus, EVERYWHERE, u.shape[1])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crossbar.wires.solver import Wires
+from crossbar.wires.description import Wires
 from devices.validation import Floats, array
 
 

@@ -10,6 +10,7 @@ from scipy.special import erf, ndtri
 
 from crossbar import NeuronArray
 from crossbar.arrays.cost import read_cost
+from crossbar.reads.firing import fires_packed
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span, draws
 from devices.seeding import RNG, child, seed_sequence
@@ -85,7 +86,7 @@ class ArrayStep:
             u += draws(span, u.shape[1], child(seed, 2), np.random.Generator.logistic)
         comparator = hardware.comparator
         normals = draws(span, u.shape[1], child(seed, 1)) if comparator.noise else None
-        return comparator.fires_packed(u, scale, self.offsets, normals)
+        return fires_packed(comparator, u, scale, self.offsets, normals)
 
     def firing_probability(self, z: States) -> Floats:
         """Return the closed-form probability of z = +1 for each input, of the output's shape: normal u, comparator noise."""

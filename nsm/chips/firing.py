@@ -1,6 +1,5 @@
 """Firing probabilities of a chip's neural sampling layers: measured, and in closed form."""
 
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -14,8 +13,6 @@ from nsm.chips.read_context import Reads, reading
 from nsm.chips.readouts import Comparators
 from nsm.chips.states import States, unpacked
 from nsm.nn.inference import Floats
-
-
 
 
 def firing(
@@ -53,8 +50,7 @@ def firing(
     target = sampling_layers[layer]
     repeats = integer("samples", samples, at_least=1)
     with reading(Reads(Span(0, len(z)), sampling, seed)):
-        for before in chip.network[: target.position]:
-            z = before(z)
+        z = chip.network[: target.position](z)  # type: ignore[operator]
     span = Span(0, len(z) * repeats, repeats)
     own = child(seed, len(chip.network))
     fired = unpacked(target.read(z, span, own, sampling=sampling))

@@ -142,9 +142,7 @@ class TileLayer(ChipLayer):
         out = self._read(Inputs(cut), span.at(self.locations), seed, sampling)
         return self.patches.arrange(unpacked(out), shape)
 
-    def _read(
-        self, x: Inputs, span: Span, seed: np.random.SeedSequence, sampling: str
-    ) -> States:
+    def _read(self, x: Inputs, span: Span, seed: np.random.SeedSequence, sampling: str) -> States:
         u = self.neurons.read_span(x, span, child(seed, Stream.ARRAYS), sampling=sampling)
         out: States = self.readout.apply(u, NumpyBackend(span, seed))
         return out

@@ -17,7 +17,7 @@ from nsm.chips.noise_matching import MatchedNeurons, matched
 from nsm.chips.readouts import Comparators, Converter, LogisticThreshold, Readout
 from nsm.nn.folding import ends_in_sign, folded
 from nsm.nn.on_chip import Digital, LogisticNeurons, OnTiles, SampledNeurons
-from nsm.nn.registry import on_chip
+from nsm.nn.registry import effective_weight, on_chip
 
 
 class Stream(IntEnum):
@@ -88,9 +88,7 @@ class _Programming:
         self.hardware = hardware
         self.scale = scale
 
-    def layer(
-        self, wanted: OnTiles, seed: np.random.SeedSequence, *, by_sign: bool
-    ) -> TileLayer:
+    def layer(self, wanted: OnTiles, seed: np.random.SeedSequence, *, by_sign: bool) -> TileLayer:
         """Return the programmed layer; `by_sign`: its sums are compared, since a `Sign` follows."""
         w_max = self._largest(wanted.weight)
         k = self.hardware.mapping.siemens_per_weight(w_max, self.hardware.device)
@@ -188,7 +186,7 @@ def _in_shape(model: nn.Sequential, first: TileLayer) -> tuple[int | None, ...] 
             return (math.prod(layer.unflattened_size),)
         if isinstance(layer, (nn.Flatten, nn.MaxPool2d)):
             return None
-        if hasattr(layer, "weight") and layer.weight is not None and layer.weight.ndim > 1:
+        if effective_weight(layer) is not None:
             break
     if first.patches is None:
         return (first.neurons.inputs,)

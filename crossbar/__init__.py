@@ -20,14 +20,14 @@ from crossbar.wires.spice import to_spice as to_spice
 
 if TYPE_CHECKING:
     from crossbar.arrays.neurons import NeuronArray as NeuronArray
-    from crossbar.arrays.tile import Tile as Tile
+    from crossbar.arrays.tiled import Tile as Tile
     from crossbar.arrays.tiled import TiledArray as TiledArray
 
 # Arrays load numba and compiled kernels, which takes longer than everything else here. They are
 # imported at their first use, so that a description of hardware, or a command's help, is quick.
 _ENGINES = {
     "NeuronArray": "crossbar.arrays.neurons",
-    "Tile": "crossbar.arrays.tile",
+    "Tile": "crossbar.arrays.tiled",
     "TiledArray": "crossbar.arrays.tiled",
 }
 

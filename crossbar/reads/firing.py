@@ -1,4 +1,4 @@
-"""Decisions of comparators, written as packed bits."""
+"""Decisions of comparators as packed bits: the compiled counterpart of `Comparator.fires`."""
 
 import numpy as np
 
@@ -18,12 +18,20 @@ def fires_packed(
     offsets: Floats,
     normals: Floats | None = None,
 ) -> Packed:
-    """Return `comparator.fires(u · amperes_per_weight, …)` as packed states, without the arrays between."""
+    """Return `comparator.fires(u · amperes_per_weight, offsets, normals)` packed, without arrays in between.
+
+    Args:
+        comparator: The comparators of a layer.
+        u: Sums, (reads, comparators), in weight units.
+        amperes_per_weight: Current [A] of one weight unit.
+        offsets: Offsets [A], (comparators,).
+        normals: Standard normals, (reads, comparators); None for comparators without noise.
+    """
     plus = np.empty((len(u), -(-u.shape[1] // 8)), np.uint8)
     noise = _NO_NOISE if normals is None else comparator.noise * normals
-    in_threads(
-        lambda s: pack_firing(u, amperes_per_weight, offsets, noise, plus, s.first, s.last),
-        Span(0, len(u)),
-        20 * u.size,
-    )
+
+    def work(part: Span) -> None:
+        pack_firing(u, amperes_per_weight, offsets, noise, plus, part.first, part.last)
+
+    in_threads(work, Span(0, len(u)), 20 * u.size)
     return Packed(plus, EVERYWHERE, u.shape[1])

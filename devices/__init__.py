@@ -1,12 +1,13 @@
-"""Models of one memory cell: its conductance range and everything that makes it deviate from its target.
+"""Models of one memory cell: its conductance range and its deviations from the target.
 
-A `Device` has one slot for each thing that happens to a cell: `write` (programming error), `read_noise`,
-`retention` (drift), `faults`, `temperature_law` and `pulses` (response to programming pulses). Every
-model that fits a slot is exported here, and so are the base classes from which new models derive.
-`preset` returns a published device, `gate` a published stochastic element in series with a cell.
+A `Device` has one slot for each thing that happens to a cell: `write` (programming error),
+`read_noise`, `retention` (drift), `faults`, `temperature_law` and `pulses` (response to programming
+pulses). Every model that fits a slot is exported here, and so are the base classes from which new
+models derive. `preset` returns a published device, `gate` a published stochastic element in series
+with a cell.
 
-Conductances are in siemens and all other quantities in SI units. The keyword `rng` is a seed, a numpy
-Generator, a SeedSequence or None everywhere.
+Conductances are in siemens and all other quantities in SI units. The keyword `rng` is a seed, a
+numpy Generator, a SeedSequence or None everywhere.
 """
 
 from devices.device import Device as Device

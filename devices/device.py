@@ -26,18 +26,20 @@ class Device:
     Attributes:
         g_min: Smallest conductance [S].
         g_max: Largest conductance [S].
-        levels: Number of conductance levels on an even grid, or None for a continuous cell; default None.
+        levels: Number of conductance levels on an even grid, or None for a continuous cell; default
+            None.
         write: Programming error, drawn once per chip; default `IdealWrite()`.
         read_noise: The factor ξ of every read; default `NoNoise()`.
         retention: Drift after programming; default `NoDrift()`.
         faults: Stuck cells, drawn once per chip; default `NoFaults()`.
         temperature_law: Dependence of conductance on temperature; default `NoTemperature()`.
-        pulses: Response to programming pulses, None if it is not known; `write` does not depend on it.
+        pulses: Response to programming pulses, None if it is not known; `write` does not depend on
+            it.
         reference: Citation; default "".
 
     Raises:
-        ValueError: If g_min < 0, g_min ≥ g_max, g_max is above 0.1 S, there are fewer than two levels, or
-            a slot holds a model of the wrong type.
+        ValueError: If g_min < 0, g_min ≥ g_max, g_max is above 0.1 S, there are fewer than two
+            levels, or a slot holds a model of the wrong type.
     """
 
     g_min: float
@@ -56,8 +58,8 @@ class Device:
         number("Device.g_max", self.g_max, above=0, unit="S")
         if self.g_max > _LARGEST_CONDUCTANCE:
             raise ValueError(
-                f"Device.g_max = {self.g_max:g} S is too large for a memory cell; conductances are in "
-                "siemens: write 50 µS as 50e-6"
+                f"Device.g_max = {self.g_max:g} S is too large for a memory cell; conductances "
+                "are in siemens: write 50 µS as 50e-6"
             )
         if self.g_min >= self.g_max:
             raise ValueError(
@@ -96,8 +98,8 @@ class Device:
     def program(self, target: Floats, *, rng: RNG) -> Floats:
         """Return the conductances of new cells after programming.
 
-        The nearest level is taken first, then faulty cells replace it, then the programming error is
-        drawn around the result: a stuck cell carries the error of the state it is stuck in.
+        The nearest level is taken first, then faulty cells replace it, then the programming error
+        is drawn around the result: a stuck cell carries the error of the state it is stuck in.
 
         Args:
             target: Wanted conductances [S].
@@ -113,8 +115,8 @@ class Device:
         slack = _ROUNDING * self.g_max
         if g.size and (g.min() < self.g_min - slack or g.max() > self.g_max + slack):
             raise ValueError(
-                f"target conductances range from {g.min():.6g} to {g.max():.6g} S, outside the device's "
-                f"{self.g_min:g} to {self.g_max:g} S; map the weights with a smaller "
+                f"target conductances range from {g.min():.6g} to {g.max():.6g} S, outside "
+                f"the device's {self.g_min:g} to {self.g_max:g} S; map the weights with a smaller "
                 "siemens_per_weight, or clip them"
             )
         random = generator(rng)

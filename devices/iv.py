@@ -1,4 +1,4 @@
-"""Nonlinear current-voltage curves: what a cell of small-signal conductance g conducts at larger voltages."""
+"""Nonlinear current-voltage curves of cells with small-signal conductance g."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from devices.validation import Floats, array, number
 class CurrentVoltage:
     """I = g V + n₂(g) V² + n₃(g) V³ [A], with n₂ [A/V²] and n₃ [A/V³] polynomials in log10(g/1 S).
 
-    The quadratic term makes the curve asymmetric: I(−V) ≠ −I(V). The polynomials were fitted in a range
-    of voltages and conductances; values outside it are refused.
+    The quadratic term makes the curve asymmetric: I(−V) ≠ −I(V). The polynomials were fitted in a
+    range of voltages and conductances; values outside it are refused.
 
     Attributes:
         square: Coefficients of n₂, highest power first.
@@ -64,13 +64,13 @@ class CurrentVoltage:
         volts = array("v", v)
         if cells.size and (cells.min() < self.g_low or cells.max() > self.g_high):
             raise ValueError(
-                f"conductances range from {cells.min():.6g} to {cells.max():.6g} S; the current-voltage "
-                f"curve was fitted from {self.g_low:g} to {self.g_high:g} S"
+                f"conductances range from {cells.min():.6g} to {cells.max():.6g} S; the "
+                f"current-voltage curve was fitted from {self.g_low:g} to {self.g_high:g} S"
             )
         if volts.size and np.abs(volts).max() > self.v_max:
             raise ValueError(
-                f"voltages reach {np.abs(volts).max():g} V; the current-voltage curve was fitted up to "
-                f"{self.v_max:g} V"
+                f"voltages reach {np.abs(volts).max():g} V; the current-voltage curve was fitted "
+                f"up to {self.v_max:g} V"
             )
         log_g = np.log10(cells)
         n2 = np.polyval(self.square, log_g)
@@ -103,10 +103,11 @@ class SinhCurve:
         return np.asarray(array("g", g) * np.cosh(array("v", v) / self.v_0))
 
 
-#: HfO2 RRAM (1T1R). Milo et al. IRPS 2021 Fig. 1, doi:10.1109/IRPS46558.2021.9405119 (DOI from memory). The
-#: polynomials were read in CrossSim 0a2eb1e, and could not be confirmed since. Use the curve with care,
-#: because its coefficients nearly cancel: an error of half a unit in their last digits changes the quadratic
-#: term by 1.5e-5 A/V², which is 63 % of it at 62.5 µS and more than all of it above 80 µS.
+#: HfO2 RRAM (1T1R). Milo et al. IRPS 2021 Fig. 1, doi:10.1109/IRPS46558.2021.9405119 (DOI from
+#: memory). The polynomials were read in CrossSim 0a2eb1e, and could not be confirmed since. Use the
+#: curve with care, because its coefficients nearly cancel: an error of half a unit in their last
+#: digits changes the quadratic term by 1.5e-5 A/V², which is 63 % of it at 62.5 µS and more than
+#: all of it above 80 µS.
 MILO2021 = CurrentVoltage(
     square=(0.0001388, 0.001541, 0.005711, 0.007063),
     cubic=(8.871e-05, 0.00067919, 0.0012968),

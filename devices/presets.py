@@ -27,8 +27,8 @@ class Preset:
         technology: What kind of cell it is.
         citation: The paper, with DOI.
         verified: Where the numbers were read, and which of them could not be verified.
-        status: "published" (read in the paper or in its authors' tables), "refit" (others' fit to published
-            figures), "memory" (partly from memory) or "illustrative".
+        status: "published" (read in the paper or in its authors' tables), "refit" (others' fit to
+            published figures), "memory" (partly from memory) or "illustrative".
         notes: What the model includes, assumes and leaves out.
         model: The device, or the read noise that acts as a gate.
     """
@@ -42,7 +42,7 @@ class Preset:
     model: Device | ReadNoise
 
     def toml(self) -> str:
-        """Return the text of a device file, which a user can change and use as `device = "mine.toml"`."""
+        """Return the text of a device file, to be changed and used as `device = "mine.toml"`."""
         return as_toml(self.model, {key: getattr(self, key) for key in PROVENANCE})
 
 
@@ -65,7 +65,7 @@ GATES: Mapping[str, Preset] = _load("gates")
 
 
 def read_preset(path: str | Path) -> Preset:
-    """Return the device or gate in a TOML file, such as one that `Preset.toml` made and a user changed.
+    """Return the device or gate in a TOML file, such as a changed copy of `Preset.toml`.
 
     Provenance that the file does not give is "".
 

@@ -1,12 +1,12 @@
 """Random numbers: the keyword `rng` that every function takes, and named streams below one seed.
 
-`rng` is a seed (a whole number), a numpy Generator, a SeedSequence or None, everywhere in this project.
-A function that draws turns it into a Generator once, with `generator(rng)`. The same seed gives the same
-draws; a Generator is used from where it stands, so that successive calls differ.
+`rng` is a seed (a whole number), a numpy Generator, a SeedSequence or None, everywhere in this
+project. A function that draws turns it into a Generator once, with `generator(rng)`. The same seed
+gives the same draws; a Generator is used from where it stands, so that successive calls differ.
 
-Work that may be split over threads, processes or batches must not depend on the order of its draws. It
-draws from streams that have a name instead. The names are words: a module lists its streams in an
-`IntEnum`, whose members are whole numbers and therefore valid keys.
+Work that may be split over threads, processes or batches must not depend on the order of its draws.
+It draws from streams that have a name instead. The names are words: a module lists its streams in
+an `IntEnum`, whose members are whole numbers and therefore valid keys.
 
     class Stream(IntEnum):
         PROGRAM = 0
@@ -14,7 +14,8 @@ draws from streams that have a name instead. The names are words: a module lists
 
     rng = stream(seed_sequence(7), Stream.PROGRAM, tile)  # tile: a whole number
 
-The value of a member decides which numbers are drawn: append new members and never renumber old ones.
+The value of a member decides which numbers are drawn: append new members and never renumber old
+ones.
 """
 
 import numpy as np
@@ -26,8 +27,8 @@ def seed_sequence(rng: RNG) -> np.random.SeedSequence:
     """Return the SeedSequence that `rng` stands for.
 
     Args:
-        rng: A seed or a SeedSequence gives the same sequence on every call. A Generator gives a new child
-            of its own sequence on every call, and None gives fresh entropy.
+        rng: A seed or a SeedSequence gives the same sequence on every call. A Generator gives a new
+            child of its own sequence on every call, and None gives fresh entropy.
 
     Returns:
         The root of named streams; see `child` and `stream`.
@@ -56,8 +57,8 @@ def generator(rng: RNG) -> np.random.Generator:
     """Return the Generator that `rng` stands for.
 
     Args:
-        rng: A Generator is returned as it is and continues from where it stands. Anything else starts a
-            new Generator on `seed_sequence(rng)`.
+        rng: A Generator is returned as it is and continues from where it stands. Anything else
+            starts a new Generator on `seed_sequence(rng)`.
 
     Returns:
         The Generator to draw from.
@@ -88,5 +89,5 @@ def stream(seed: np.random.SeedSequence, *key: int) -> np.random.Generator:
 
 
 def seed_number(seed: np.random.SeedSequence) -> int:
-    """Return a whole number of 63 bits derived from `seed`, for libraries that take only plain seeds."""
+    """Return a whole number of 63 bits made from `seed`, for libraries that take only numbers."""
     return int(seed.generate_state(1, np.uint64)[0] >> 1)

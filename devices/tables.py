@@ -1,8 +1,8 @@
-"""Devices as tables of names and numbers, which is how presets are stored and how users write TOML files.
+"""Devices as tables of names and numbers: the format of presets and of users' TOML files.
 
-A model is a table with the key `kind`, which is the name of its class in lower case with underscores, and
-the fields that differ from their defaults: `{kind = "gaussian_noise", sigma = 0.1}`. A device is a table of
-its numbers and of one model per slot.
+A model is a table with the key `kind`, which is the name of its class in lower case with
+underscores, and the fields that differ from their defaults: `{kind = "gaussian_noise", sigma =
+0.1}`. A device is a table of its numbers and of one model per slot.
 """
 
 import re
@@ -141,7 +141,7 @@ def _default(field: Field[Any]) -> Any:
 
 
 def to_table(model: Any) -> dict[str, Any]:
-    """Return a model or a device as a table: its kind, and the fields that differ from their defaults."""
+    """Return a model or device as a table: its kind and the fields that are not defaults."""
 
     def plain(value: Any) -> Any:
         if is_dataclass(value):
@@ -228,7 +228,7 @@ def device_from(table: Mapping[str, Any], where: str) -> Device:
 
 
 def gate_from(table: Mapping[str, Any], where: str) -> ReadNoise:
-    """Return the gate that a table describes under the key `gate`; arguments as for `device_from`."""
+    """Return the gate that a table describes under the key `gate`; see `device_from`."""
     for name in table:
         choice(f"key of {where}", name, ("gate", *PROVENANCE))
     model = from_table(table.get("gate"), f"{where}: gate")

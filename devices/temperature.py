@@ -23,8 +23,8 @@ class TemperatureLaw(ABC):
 
         Args:
             g: Conductances at the reference temperature [S].
-            temperature: One temperature [K], or an array that broadcasts with g, such as a gradient across
-                the chip.
+            temperature: One temperature [K], or an array that broadcasts with g, such as a gradient
+                across the chip.
 
         Returns:
             The factors, of g's shape.
@@ -79,9 +79,9 @@ class MetallicTemperature(TemperatureLaw):
 
 @dataclass(frozen=True, kw_only=True)
 class ActivatedTemperature(TemperatureLaw):
-    """Thermally activated conduction: G = g exp(−(E_A/k)(1/T − 1/t_ref)), the same factor for all cells.
+    """Thermally activated conduction: G = g exp(−(E_A/k)(1/T − 1/t_ref)).
 
-    It describes hopping and Poole-Frenkel conduction.
+    The factor is the same for all cells. It describes hopping and Poole-Frenkel conduction.
 
     Attributes:
         activation_energy_ev: Activation energy E_A [eV].
@@ -107,11 +107,11 @@ class ActivatedTemperature(TemperatureLaw):
 
 @dataclass(frozen=True, kw_only=True)
 class MixedTemperature(TemperatureLaw):
-    """Metallic at and above `g_lrs`, activated at and below `g_hrs`, and a geometric mean in between.
+    """Metallic conduction at large, activated conduction at small conductances.
 
-    factor = lrs^λ · hrs^(1 − λ) with λ = ln(g/g_hrs)/ln(g_lrs/g_hrs), clipped to [0, 1]. This crossover is
-    our choice and not published. It makes the temperature dependence depend on state, so that it is not a
-    common-mode gain.
+    In between the two factors are averaged geometrically: factor = lrs^λ · hrs^(1 − λ) with λ =
+    ln(g/g_hrs)/ln(g_lrs/g_hrs), clipped to [0, 1]. This crossover is our choice and not published.
+    It makes the temperature dependence depend on state, so that it is not a common-mode gain.
 
     Attributes:
         lrs: Law of the low-resistance state.
@@ -133,8 +133,8 @@ class MixedTemperature(TemperatureLaw):
         instance("MixedTemperature.hrs", self.hrs, ActivatedTemperature)
         if self.lrs.t_ref != self.hrs.t_ref:
             raise ValueError(
-                f"MixedTemperature: t_ref is {self.lrs.t_ref} K in lrs and {self.hrs.t_ref} K in hrs; "
-                "give the same for both"
+                f"MixedTemperature: t_ref is {self.lrs.t_ref} K in lrs and {self.hrs.t_ref} K in "
+                "hrs; give the same for both"
             )
         number("MixedTemperature.g_lrs", self.g_lrs, above=0, unit="S")
         number("MixedTemperature.g_hrs", self.g_hrs, above=0, below=self.g_lrs, unit="S")

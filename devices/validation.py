@@ -1,7 +1,7 @@
 """Checks of arguments, used by all packages.
 
-Each function returns the checked value or raises ValueError. The message says which argument it is, which
-value came and what is allowed.
+Each function returns the checked value or raises ValueError. The message says which argument it is,
+which value came and what is allowed.
 """
 
 import difflib
@@ -108,7 +108,7 @@ def real_array(
     ndim: int | None = None,
     shape: tuple[int | None, ...] | None = None,
 ) -> NDArray[Any]:
-    """Return `value` as an array of real numbers of the wanted shape; NaN and infinities are allowed.
+    """Return `value` as an array of real numbers of the wanted shape; NaN is allowed.
 
     Args:
         name: What the value is, for the message.
@@ -174,8 +174,8 @@ def choice(what: str, value: Any, known: Iterable[str]) -> str:
         known: The names that exist.
 
     Raises:
-        ValueError: If the name is unknown. The message suggests the most similar name, if there is one,
-            and lists the known names: all of them up to ten, else the three nearest.
+        ValueError: If the name is unknown. The message suggests the most similar name, if there is
+            one, and lists the known names: all of them up to ten, else the three nearest.
     """
     names = list(known)
     if value in names:

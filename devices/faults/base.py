@@ -8,7 +8,7 @@ from devices.validation import Floats
 
 
 class Faults(ABC):
-    """Which cells do not follow their target, and where they are stuck instead; drawn once per chip.
+    """Cells that do not follow their target, and where they are stuck; drawn once per chip.
 
     A new model defines `apply` and begins it with `generator(rng)`.
     """
@@ -21,7 +21,8 @@ class Faults(ABC):
             target: Conductances [S] that the cells are to have.
             g_min: Smallest conductance of the device [S].
             g_max: Largest conductance of the device [S].
-            rng: A seed, a Generator, a SeedSequence or None; the same seed gives the same faulty cells.
+            rng: A seed, a Generator, a SeedSequence or None; the same seed gives the same faulty
+                cells.
 
         Returns:
             Conductances [S] of target's shape.

@@ -13,12 +13,14 @@ from devices.validation import Floats, number
 class StuckCells(Faults):
     """Cells that are stuck in the low- or the high-resistance state, independently of each other.
 
-    The fields name the state, because "stuck at 0" means either one in the literature (Chen et al. 2015
-    and PytorX call the *high* conductance SA0).
+    The fields name the state, because "stuck at 0" means either one in the literature (Chen et al.
+    2015 and PytorX call the *high* conductance SA0).
 
     Attributes:
-        p_stuck_lrs: Probability that a cell is stuck in the low-resistance state, at g_max; default 0.
-        p_stuck_hrs: Probability that a cell is stuck in the high-resistance state, at g_min; default 0.
+        p_stuck_lrs: Probability that a cell is stuck in the low-resistance state, at g_max; default
+            0.
+        p_stuck_hrs: Probability that a cell is stuck in the high-resistance state, at g_min;
+            default 0.
 
     Raises:
         ValueError: If a probability lies outside [0, 1], or their sum is above 1.

@@ -13,16 +13,17 @@ from devices.validation import Floats, number
 class WearOut(Faults):
     """Cells whose lifetimes, in programming cycles, follow a Weibull distribution.
 
-    After `cycles` a cell has failed with probability 1 − exp(−(cycles/characteristic_life)^shape). A
-    failed cell is stuck at one end of the range. With the same `rng`, cells that have failed stay failed,
-    and stay stuck at the same end, as `cycles` grows.
+    After `cycles` a cell has failed with probability 1 − exp(−(cycles/characteristic_life)^shape).
+    A failed cell is stuck at one end of the range. With the same `rng`, cells that have failed stay
+    failed, and stay stuck at the same end, as `cycles` grows.
 
     Attributes:
         cycles: Programming cycles that the chip has seen.
         characteristic_life: Weibull scale: the cycles after which 63 % of the cells have failed.
-        shape: Weibull shape: above 1 for wear, 1 for a constant hazard, below 1 for infant mortality.
-        p_lrs: Probability that a failed cell is stuck in the low-resistance state, at g_max; otherwise it
-            is stuck in the high-resistance state, at g_min.
+        shape: Weibull shape: above 1 for wear, 1 for a constant hazard, below 1 for infant
+            mortality.
+        p_lrs: Probability that a failed cell is stuck in the low-resistance state, at g_max;
+            otherwise it is stuck in the high-resistance state, at g_min.
 
     Raises:
         ValueError: If a number lies outside its range.

@@ -18,13 +18,13 @@ _END_OF_RANGE = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class DomainWrite(WriteModel):
-    """A cell is erased and programmed by one pulse, chosen so that the *mean* cell meets its target.
+    """Erasure and one pulse, whose amplitude is chosen so that the *mean* cell meets its target.
 
-    Each of the N domains switches independently with the mean fraction q. This averages over E_a (drawn
-    once per chip) and the nucleation (drawn per write) together: the switched fraction is binomial(N, q)/N
-    and the conductance takes one of N + 1 values. Cells with few domains are therefore abrupt. Below
-    threshold G is not linear in P, so that the mean conductance misses the target too; `sigma` includes
-    this.
+    Each of the N domains switches independently with the mean fraction q. This averages over E_a
+    (drawn once per chip) and the nucleation (drawn per write) together: the switched fraction is
+    binomial(N, q)/N and the conductance takes one of N + 1 values. Cells with few domains are
+    therefore abrupt. Below threshold G is not linear in P, so that the mean conductance misses the
+    target too; `sigma` includes this.
 
     Attributes:
         transistor: The transistor that is programmed.
@@ -60,8 +60,8 @@ class DomainWrite(WriteModel):
             target: Wanted conductances [S].
 
         Raises:
-            ValueError: If a target is outside the range or at its ends, which no finite field reaches on
-                average.
+            ValueError: If a target is outside the range or at its ends, which no finite field
+                reaches on average.
         """
         fraction = self._fraction(array("target", target))
         return self.domains.field_for_fraction(fraction, self.pulse_width)
@@ -95,9 +95,9 @@ class DomainWrite(WriteModel):
         low, high = t.conductance_range(self.v_gate)
         if g.size and (g.min() < low * (1 - 1e-9) or g.max() > high * (1 + 1e-9)):
             raise ValueError(
-                f"target conductances range from {g.min():.6g} to {g.max():.6g} S; this transistor at "
-                f"a gate bias of {self.v_gate:g} V has {low:.6g} to {high:.6g} S: set the device's "
-                "g_min and g_max to these"
+                f"target conductances range from {g.min():.6g} to {g.max():.6g} S; this transistor "
+                f"at a gate bias of {self.v_gate:g} V has {low:.6g} to {high:.6g} S: set the "
+                "device's g_min and g_max to these"
             )
         fraction = 0.5 + (t.vth0 - self.v_gate + t.overdrive(g)) / t.window
         fraction = np.where(fraction > 1 - _END_OF_RANGE, 1.0, fraction)

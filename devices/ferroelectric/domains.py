@@ -1,4 +1,4 @@
-"""A ferroelectric made of finitely many domains that nucleate at random: the stochastic core of a FeFET."""
+"""A ferroelectric of finitely many domains that nucleate at random: the core of a FeFET."""
 
 from dataclasses import dataclass
 
@@ -32,13 +32,15 @@ class DomainState:
 
 @dataclass(frozen=True, kw_only=True)
 class DomainSwitching(SwitchingLaw):
-    """Nucleation-limited switching: an opposed domain switches within t with p = 1 − exp(−(t/τ)^beta).
+    """Nucleation-limited switching of the domains of a ferroelectric.
 
-    τ(F) = tau0 exp((E_a/|F|)^alpha) [s]. In a pulse train h grows by Δt/τ while the field opposes the
-    domain, and falls by Δt/τ, to 0 at least, while it does not. A step switches with the probability
-    1 − exp(h_old^beta − h_new^beta) (Alessandri et al. 2019, doi:10.1109/TED.2019.2922268; Deng et al.
-    2020, doi:10.1109/VLSITechnology18217.2020.9265014). It is simulated with one exponential number per
-    domain and arming, however many pulses there are. The polarization is P = p_r Σ w S / Σ w, S = ±1.
+    A domain that is opposed by the field F switches within t with p = 1 − exp(−(t/τ)^beta), where
+    τ(F) = tau0 exp((E_a/|F|)^alpha) [s]. In a pulse train h grows by Δt/τ while the field opposes
+    the domain, and falls by Δt/τ, to 0 at least, while it does not. A step switches with the
+    probability 1 − exp(h_old^beta − h_new^beta) (Alessandri et al. 2019,
+    doi:10.1109/TED.2019.2922268; Deng et al. 2020, doi:10.1109/VLSITechnology18217.2020.9265014).
+    It is simulated with one exponential number per domain and arming, however many pulses there
+    are. The polarization is P = p_r Σ w S / Σ w, S = ±1.
 
     Once per chip E_a and w of each domain are drawn (`init`).
 
@@ -114,8 +116,8 @@ class DomainSwitching(SwitchingLaw):
 
         Args:
             state: The devices before.
-            field: Constant field of the pulse, one per device or one for all; a positive field opposes
-                domains that are down.
+            field: Constant field of the pulse, one per device or one for all; a positive field
+                opposes domains that are down.
             seconds: Length of the pulse [s].
             rng: A seed, a Generator, a SeedSequence or None.
 
@@ -135,8 +137,9 @@ class DomainSwitching(SwitchingLaw):
         with np.errstate(over="ignore"):
             growth = np.where(opposes, state.growth + step, np.maximum(state.growth - step, 0))
             reached = growth**self.beta
-            # An exponential threshold has no memory: for a domain that has not switched, the distance
-            # from h_old^β to the threshold is Exp(1) again. When h falls, this distance is kept.
+            # An exponential threshold has no memory: for a domain that has not switched, the
+            # distance from h_old^β to the threshold is Exp(1) again. When h falls, this distance is
+            # kept.
             lowered = state.threshold + (reached - state.growth**self.beta)
             threshold = np.where(opposes, state.threshold, lowered)
         switched = opposes & (reached >= threshold)
@@ -155,8 +158,8 @@ class DomainSwitching(SwitchingLaw):
         return np.asarray(self.p_r * signed.sum(axis=-1) / state.weight.sum(axis=-1))
 
 
-#: HZO FeFET. The field is the voltage [V] across its ferroelectric of 8 nm, as in the authors' Verilog-A
-#: model (their README calls it a field). Deng et al. VLSI 2020,
+#: HZO FeFET. The field is the voltage [V] across its ferroelectric of 8 nm, as in the authors'
+#: Verilog-A model (their README calls it a field). Deng et al. VLSI 2020,
 #: doi:10.1109/VLSITechnology18217.2020.9265014; numbers read in the authors' repository
 #: boltma/Scalable-FeFET 2e42f88, which also has a variant with weight_std = 0.27.
 FEFET_DENG2020 = DomainSwitching(
@@ -168,9 +171,10 @@ FEFET_DENG2020 = DomainSwitching(
     p_r=0.25,
 )
 
-#: HZO capacitor, fields in V/m. Literature data refitted in boltma/Scalable-FeFET 2e42f88 (starting values
-#: of the fit). That these are the data of Alessandri et al. 2019, doi:10.1109/TED.2019.2922268, is from
-#: memory. The capacitor is large; the number of domains is our choice.
+#: HZO capacitor, fields in V/m. Literature data refitted in boltma/Scalable-FeFET 2e42f88 (starting
+#: values of the fit). That these are the data of Alessandri et al. 2019,
+#: doi:10.1109/TED.2019.2922268, is from memory. The capacitor is large; the number of domains is
+#: our choice.
 MFM_ALESSANDRI = DomainSwitching(
     n_domains=2000,
     activation=Gb2Activation(a=12.1, b=1.79e8, p=0.691, q=0.633),
@@ -181,7 +185,8 @@ MFM_ALESSANDRI = DomainSwitching(
 )
 
 #: HZO capacitor, fields in V/m: data of Ni's group, numbers read in boltma/Scalable-FeFET 2e42f88
-#: (repository of Deng et al. VLSI 2020). The capacitor is large; the number of domains is our choice.
+#: (repository of Deng et al. VLSI 2020). The capacitor is large; the number of domains is our
+#: choice.
 MFM_NI = DomainSwitching(
     n_domains=2000,
     activation=Gb2Activation(a=6.9307, b=1.6698e8, p=0.5724, q=0.7239),

@@ -15,10 +15,10 @@ from devices.validation import Floats, array, instance, number
 class FeFet:
     """A transistor whose threshold V_th = vth0 − window · P/(2 p_r) is set by the polarization P.
 
-    G = k ν ln(1 + exp((V_G − V_th)/ν)) with ν = swing/ln 10: one smooth expression, as in the EKV model,
-    with the limits k (V_G − V_th) in triode and k ν 10^((V_G − V_th)/swing) below threshold. The gate bias
-    V_G decides where on this curve a cell is read. Drain bias, body effect and mobility degradation are
-    not modeled.
+    G = k ν ln(1 + exp((V_G − V_th)/ν)) with ν = swing/ln 10: one smooth expression, as in the EKV
+    model, with the limits k (V_G − V_th) in triode and k ν 10^((V_G − V_th)/swing) below threshold.
+    The gate bias V_G decides where on this curve a cell is read. Drain bias, body effect and
+    mobility degradation are not modeled.
 
     Attributes:
         vth0: Threshold at P = 0 [V].
@@ -46,7 +46,7 @@ class FeFet:
 
     @property
     def smoothing(self) -> float:
-        """ν = swing/ln 10 [V]: the overdrive over which subthreshold turns into triode conduction."""
+        """ν = swing/ln 10 [V]: the overdrive over which subthreshold conduction turns into triode."""
         return self.swing / math.log(10)
 
     def threshold(self, polarization: ArrayLike) -> Floats:
@@ -82,14 +82,15 @@ class FeFet:
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdNoise(ReadNoise):
-    """The threshold fluctuates by δ ~ N(0, sigma_vth²) on every read, without memory: ξ = G(V_ov + δ)/g.
+    """Threshold noise: ξ = G(V_ov + δ)/g with δ ~ N(0, sigma_vth²), fresh on every read.
 
-    V_ov is the overdrive of a cell that conducts g. Below threshold ξ is lognormal with
-    s = ln 10 · sigma_vth/swing and E ξ = e^(s²/2): the noise is multiplicative, γ = 1. In triode
-    σ_G = k · sigma_vth for every g: it is additive, γ = 0. So one device behaves in either way, depending
-    on the gate bias; `FeFet.conductance_range(v_gate)` gives its g_min and g_max there.
+    V_ov is the overdrive of a cell that conducts g. Below threshold ξ is lognormal with s = ln 10 ·
+    sigma_vth/swing and E ξ = e^(s²/2): the noise is multiplicative, γ = 1. In triode σ_G = k ·
+    sigma_vth for every g: it is additive, γ = 0. So one device behaves in either way, depending on
+    the gate bias; `FeFet.conductance_range(v_gate)` gives its g_min and g_max there.
 
-    Moments come from Gauss-Hermite quadrature, with a relative error of 1e-6 for sigma_vth up to `swing`.
+    Moments come from Gauss-Hermite quadrature, with a relative error of 1e-6 for sigma_vth up to
+    `swing`.
 
     Attributes:
         sigma_vth: Standard deviation of the threshold [V].

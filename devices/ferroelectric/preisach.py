@@ -31,11 +31,11 @@ class Preisach:
     """Deterministic hysteresis with the saturated branches P_±(E) = p_s tanh((E ∓ e_c)/(2δ)).
 
     δ = e_c / ln((p_s + p_r)/(p_s − p_r)), so that P_±(0) = ∓p_r and P_±(±e_c) = 0. A minor loop is
-    m P_±(E) + b through the last two turning points. A field that reaches the older of the two erases both,
-    and the curve that they had interrupted continues (Jiang et al., VLSI 1997; US patent 5867405). With
-    branches of this form this is the classical Preisach model: loops between the same two fields are
-    congruent, whatever came before, with the height 2 p_s (x_B − x_A)/((x_B + c)(1 + c x_A)),
-    x = e^(E/δ), c = e^(e_c/δ).
+    m P_±(E) + b through the last two turning points. A field that reaches the older of the two
+    erases both, and the curve that they had interrupted continues (Jiang et al., VLSI 1997; US
+    patent 5867405). With branches of this form this is the classical Preisach model: loops between
+    the same two fields are congruent, whatever came before, with the height 2 p_s (x_B − x_A)/((x_B
+    + c)(1 + c x_A)), x = e^(E/δ), c = e^(e_c/δ).
 
     Nothing is drawn: this model is for programming weights and is no source of noise.
 
@@ -63,7 +63,7 @@ class Preisach:
         return self.e_c / math.log((self.p_s + self.p_r) / (self.p_s - self.p_r))
 
     def branch(self, field: ArrayLike, *, rising: bool) -> Floats:
-        """Return the polarization [C/m²] on the saturated branch of a rising or falling `field` [V/m]."""
+        """Return the polarization [C/m²] on the saturated branch of rising or falling field [V/m]."""
         coercive = self.e_c if rising else -self.e_c
         return self.p_s * np.tanh((array("field", field) - coercive) / (2 * self.delta))
 
@@ -80,7 +80,8 @@ class Preisach:
     ) -> tuple[Floats, PreisachState]:
         """Return the polarization of one capacitor along a sequence of fields.
 
-        A sweep may be split in two: the second part continues from the state that the first returns.
+        A sweep may be split in two: the second part continues from the state that the first
+        returns.
 
         Args:
             fields: Successive fields [V/m].

@@ -1,4 +1,4 @@
-"""Closed forms of nucleation-limited switching: probabilities of one domain, averages over domains."""
+"""Closed forms of nucleation-limited switching: of one domain, and averages over domains."""
 
 from functools import cached_property
 
@@ -57,7 +57,7 @@ class SwitchingLaw:
         return np.asarray(array("activation", activation) / room ** (1 / self.alpha))
 
     def switched_fraction(self, field: ArrayLike, seconds: ArrayLike) -> Floats:
-        """Return the mean fraction of armed domains that one opposing pulse of `seconds` [s] switches."""
+        """Return the mean fraction of armed domains that one opposing pulse switches."""
         return self._average(field, seconds)[0]
 
     def field_for_fraction(self, fraction: ArrayLike, seconds: float) -> Floats:
@@ -100,7 +100,7 @@ class SwitchingLaw:
         return self._concentration * (mean - second), self._concentration * (second - mean**2)
 
     def log_growth(self, field: Floats, seconds: ArrayLike, activation: Floats) -> Floats:
-        """Return ln(t/τ(F)), by logarithms because τ overflows at small fields; −∞ without field."""
+        """Return ln(t/τ(F)), in logarithms because τ overflows at small fields; −∞ at F = 0."""
         t = array("seconds", seconds)
         if (t < 0).any():
             raise ValueError(f"seconds = {t.min():g} is not allowed; give times of at least 0 s")
@@ -132,8 +132,8 @@ class SwitchingLaw:
     def _concentration(self) -> float:
         """E[Σ w²/(Σ w)²] for areas w = N(1, weight_std²)²; 1/N for equal areas.
 
-        It is N ∫ s E[w² e^(−sw)] E[e^(−sw)]^(N−1) ds, where E[e^(−sw)] is the Laplace transform of a
-        noncentral χ² variable.
+        It is N ∫ s E[w² e^(−sw)] E[e^(−sw)]^(N−1) ds, where E[e^(−sw)] is the Laplace transform of
+        a noncentral χ² variable.
         """
         if self.weight_std == 0:
             return 1 / self.n_domains

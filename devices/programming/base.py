@@ -12,9 +12,9 @@ from devices.validation import Floats
 class WriteModel(ABC):
     """How far a programmed conductance lands from its target.
 
-    The error is drawn once per chip, when cells are programmed, and stays the same for all reads. A new
-    model defines `sigma` and `program`, and begins `program` with `generator(rng)`. A model with a normal
-    error derives from `NormalError` and defines `sigma` only.
+    The error is drawn once per chip, when cells are programmed, and stays the same for all reads. A
+    new model defines `sigma` and `program`, and begins `program` with `generator(rng)`. A model
+    with a normal error derives from `NormalError` and defines `sigma` only.
     """
 
     @abstractmethod

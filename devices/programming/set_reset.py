@@ -1,4 +1,4 @@
-"""Set/reset variability: two resistance states that vary from device to device and cycle to cycle."""
+"""Set/reset variability: two resistance states that vary between devices and cycles."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -11,22 +11,23 @@ from devices.programming.base import WriteModel
 from devices.seeding import RNG, generator
 from devices.validation import Floats, integer, number
 
-# Quadrature for moments over a normal distribution that is clipped at about four standard deviations;
-# 64 nodes are exact to 1e-12.
+# Quadrature for moments over a normal distribution that is clipped at about four standard
+# deviations; 64 nodes are exact to 1e-12.
 _QUADRATURE_NODES, _QUADRATURE_WEIGHTS = leggauss(64)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetResetVariability(WriteModel):
-    """A binary cell: SET gives R = r_lrs_median + b + ε [Ω], RESET gives ln R = ln r_hrs_median + b + ε.
+    """A binary cell: SET gives R = r_lrs_median + b + ε, RESET ln R = ln r_hrs_median + b + ε.
 
-    b ~ N(0, d2d²) is drawn once per device and ε ~ N(0, c2c²) on every cycle, in Ω for the set state and
-    in ln R for the reset state (Hennen et al. 2022, doi:10.3389/fnins.2022.941753). The fraction `share`
-    of the variance of ε is an AR(1) process with correlation rho per cycle, so that
-    corr(ε_i, ε_{i+k}) = share · rho^k. The sum b + ε is clipped to its quantiles 1 − clip and clip.
+    b ~ N(0, d2d²) is drawn once per device and ε ~ N(0, c2c²) on every cycle, in Ω for the set
+    state and in ln R for the reset state (Hennen et al. 2022, doi:10.3389/fnins.2022.941753). The
+    fraction `share` of the variance of ε is an AR(1) process with correlation rho per cycle, so
+    that corr(ε_i, ε_{i+k}) = share · rho^k. The sum b + ε is clipped to its quantiles 1 − clip and
+    clip.
 
-    Targets at or above the geometric mean of the two states are SET, the others RESET. The two states of
-    a cell are independent of each other.
+    Targets at or above the geometric mean of the two states are SET, the others RESET. The two
+    states of a cell are independent of each other.
 
     Attributes:
         r_lrs_median: Median resistance of the set state [Ω].
@@ -42,7 +43,8 @@ class SetResetVariability(WriteModel):
         clip: Quantile at which the sum of both deviations is clipped; default 0.9999.
 
     Raises:
-        ValueError: If a number lies outside its range, or the clipped R of the set state is not positive.
+        ValueError: If a number lies outside its range, or the clipped R of the set state is not
+            positive.
     """
 
     r_lrs_median: float
@@ -81,10 +83,10 @@ class SetResetVariability(WriteModel):
     def hennen2024(cls) -> "SetResetVariability":
         """Return the 3,000 cells × 300 cycles of Hennen et al. 2024, from their generative model.
 
-        The source is doi:10.1109/TED.2024.3427616. share and rho are fitted to the autocorrelations at 1,
-        5, 20 and 40 cycles: 0.45, 0.36, 0.17, 0.03 in R of the set state and 0.12, 0.09, 0.01, −0.01 in
-        ln R of the reset state. No AR(1) process alone starts that low and decays that slowly. The
-        published tail of the reset state is heavier than lognormal.
+        The source is doi:10.1109/TED.2024.3427616. share and rho are fitted to the autocorrelations
+        at 1, 5, 20 and 40 cycles: 0.45, 0.36, 0.17, 0.03 in R of the set state and 0.12, 0.09,
+        0.01, −0.01 in ln R of the reset state. No AR(1) process alone starts that low and decays
+        that slowly. The published tail of the reset state is heavier than lognormal.
         """
         return cls(
             r_lrs_median=4523.6,
@@ -102,9 +104,9 @@ class SetResetVariability(WriteModel):
     def with_compliance(self, i_c: float, *, i_ref: float) -> "SetResetVariability":
         """Return the same cell, set at another compliance current.
 
-        R_LRS = V_c/i_c with V_c = i_ref · r_lrs_median (about 0.4 V), and σ_R/R ∝ i_c^(−1/2) for both
-        spreads: the Poisson spread of a filament whose number of defects is proportional to i_c. This is
-        a model, after Ambrogio et al. 2014, IEEE TED 61, 2912.
+        R_LRS = V_c/i_c with V_c = i_ref · r_lrs_median (about 0.4 V), and σ_R/R ∝ i_c^(−1/2) for
+        both spreads: the Poisson spread of a filament whose number of defects is proportional to
+        i_c. This is a model, after Ambrogio et al. 2014, IEEE TED 61, 2912.
 
         Args:
             i_c: New compliance current [A].
@@ -120,7 +122,7 @@ class SetResetVariability(WriteModel):
         )
 
     def sigma(self, target: Floats) -> Floats:
-        """Return the standard deviation [S] of 1/R over devices and cycles, in the state of each target."""
+        """Return the standard deviation [S] of 1/R over devices and cycles, for each target."""
         z = float(ndtri(self.clip))
         t = np.concatenate([z * _QUADRATURE_NODES, [-z, z]])
         density = np.exp(-((z * _QUADRATURE_NODES) ** 2) / 2)
@@ -157,7 +159,8 @@ class SetResetVariability(WriteModel):
         c2c = np.where(is_set, self.r_lrs_c2c, self.sigma_ln_hrs_c2c)
         d2d = np.where(is_set, self.r_lrs_d2d, self.sigma_ln_hrs_d2d)
         device = d2d * random.standard_normal(is_set.shape)
-        # The first cycle keeps its full draw, so that the AR(1) process is stationary from the start.
+        # The first cycle keeps its full draw, so that the AR(1) process is stationary from the
+        # start.
         ar1 = random.standard_normal((n_cycles, *is_set.shape))
         for k in range(1, n_cycles):
             ar1[k] = rho * ar1[k - 1] + np.sqrt(1 - rho**2) * ar1[k]
@@ -165,7 +168,8 @@ class SetResetVariability(WriteModel):
         deviation = device + c2c * (np.sqrt(share) * ar1 + np.sqrt(1 - share) * fresh)
         limit = ndtri(self.clip) * np.hypot(c2c, d2d)
         deviation = np.clip(deviation, -limit, limit)
-        # np.where evaluates both states: in the set state exp would overflow on a deviation in ohms.
+        # np.where evaluates both states: in the set state exp would overflow on a deviation in
+        # ohms.
         reset = self.r_hrs_median * np.exp(np.where(is_set, 0.0, deviation))
         return np.where(is_set, self.r_lrs_median + deviation, reset)
 

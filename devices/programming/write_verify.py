@@ -39,8 +39,8 @@ class _Start(NamedTuple):
     Attributes:
         g: Conductances [S] at the first read.
         pulses: Number of pulses before the first read.
-        pulse_again: Returns the conductances of the cells with the given indices after one more pulse,
-            from how far [S] their reads were below the target.
+        pulse_again: Returns the conductances of the cells with the given indices after one more
+            pulse, from how far [S] their reads were below the target.
     """
 
     g: Floats
@@ -52,18 +52,18 @@ class _Start(NamedTuple):
 class WriteVerify(WriteModel):
     """Cells are pulsed and read until |read − target| < tolerance, or until `max_pulses` are spent.
 
-    Every read has an error N(0, read_sigma²). Cells that do not converge stay where their last pulse left
-    them. Everything is drawn once per chip.
+    Every read has an error N(0, read_sigma²). Cells that do not converge stay where their last
+    pulse left them. Everything is drawn once per chip.
 
     If every pulse redraws the conductance with standard deviation s, let S² = s² + read_sigma² and
     u = tolerance/S. A pulse is accepted with probability P = 2Φ(u) − 1, so the number of pulses is
-    geometric. The accepted conductance has the variance
-    s⁴/S² (1 − 2uφ(u)/P) + s² read_sigma²/S². It does not vanish with the tolerance, because the read that
-    passed the test differs from the conductance by the read noise.
+    geometric. The accepted conductance has the variance s⁴/S² (1 − 2uφ(u)/P) + s² read_sigma²/S².
+    It does not vanish with the tolerance, because the read that passed the test differs from the
+    conductance by the read noise.
 
     Attributes:
-        pulse: A `WriteModel`, each of whose pulses redraws the conductance; or a `PulseResponse`, whose
-            pulses move it up or down by one step, beginning at g_min.
+        pulse: A `WriteModel`, each of whose pulses redraws the conductance; or a `PulseResponse`,
+            whose pulses move it up or down by one step, beginning at g_min.
         tolerance: Largest accepted distance between read and target [S].
         read_sigma: Standard deviation of a verifying read [S]; default 0.
         max_pulses: Largest number of pulses per cell; default 100.
@@ -87,11 +87,11 @@ class WriteVerify(WriteModel):
             )
 
     def sigma(self, target: Floats) -> Floats:
-        """Return the standard deviation [S] around the target, including cells that did not converge.
+        """Return the standard deviation [S] around the target, cells that failed included.
 
         For redrawing pulses this is a closed form, which assumes that their error is normal. For
-        incremental pulses it is the root mean square error of 500 cells, simulated with a fixed seed at
-        each of 33 targets and interpolated linearly; its standard error is 3 %.
+        incremental pulses it is the root mean square error of 500 cells, simulated with a fixed
+        seed at each of 33 targets and interpolated linearly; its standard error is 3 %.
         """
         if isinstance(self.pulse, PulseResponse):
             return np.interp(np.asarray(target, dtype=np.float64), *self._simulated)
@@ -105,8 +105,8 @@ class WriteVerify(WriteModel):
         kept = gammainc(1.5, u**2 / 2) / accepted
         within = s2 * (s2 * kept + r2) / total
         missed = (1 - accepted) ** (self.max_pulses - 1)
-        # The last pulse of a cell that runs out of pulses was drawn without a test, so its variance is
-        # s², a mixture of accepted and rejected pulses.
+        # The last pulse of a cell that runs out of pulses was drawn without a test, so its variance
+        # is s², a mixture of accepted and rejected pulses.
         return np.asarray(np.sqrt((1 - missed) * within + missed * s2))
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
@@ -144,7 +144,7 @@ class WriteVerify(WriteModel):
         return Verified(g.reshape(shape), pulses.reshape(shape), converged.reshape(shape))
 
     def _start_redrawn(self, aim: Floats, random: np.random.Generator) -> _Start:
-        """Return the start for pulses that redraw the conductance: one pulse before the first read."""
+        """Return the start for redrawing pulses: one pulse comes before the first read."""
         pulse = self.pulse
         assert isinstance(pulse, WriteModel)
         return _Start(
@@ -154,7 +154,7 @@ class WriteVerify(WriteModel):
         )
 
     def _start_moved(self, aim: Floats, random: np.random.Generator) -> _Start:
-        """Return the start for incremental pulses: new cells at g_min, read before the first pulse."""
+        """Return the start for incremental pulses: cells at g_min are read first."""
         pulse = self.pulse
         assert isinstance(pulse, PulseResponse)
         cells = pulse.init(aim.shape, rng=random)

@@ -17,15 +17,16 @@ UP = 1
 DOWN = -1
 
 
-# An abstract class with fields, against the rule of the house: its seven subclasses would repeat them.
+# An abstract class with fields, against the rule of the house: its seven subclasses would repeat
+# them.
 @dataclass(frozen=True, kw_only=True)
 class PulseResponse(ABC):
     """How the conductance of a cell answers potentiating (up) and depressing (down) pulses.
 
-    Conductances go in and come out in siemens; inside, a state is the fraction u of the way from g_min to
-    g_max. What differs between devices is drawn once per chip (`init`), cycle-to-cycle noise on every
-    pulse. A new model defines `init` and `pulsed`; where cells have bounds other than g_min and g_max
-    also `bounds`; where reads differ from the state also `with_write_noise`.
+    Conductances go in and come out in siemens; inside, a state is the fraction u of the way from
+    g_min to g_max. What differs between devices is drawn once per chip (`init`), cycle-to-cycle
+    noise on every pulse. A new model defines `init` and `pulsed`; where cells have bounds other
+    than g_min and g_max also `bounds`; where reads differ from the state also `with_write_noise`.
 
     Attributes:
         g_min: Smallest conductance [S].
@@ -101,7 +102,8 @@ class PulseResponse(ABC):
         counts = np.asarray(n)
         if counts.dtype.kind not in "iu":
             raise ValueError(
-                f"n has the type {counts.dtype}; give whole numbers of pulses, negative for depression"
+                f"n has the type {counts.dtype}; give whole numbers of pulses, "
+                "negative for depression"
             )
         flat = cells.ravel()
         counts = np.broadcast_to(counts.astype(np.intp), cells.shape).ravel()
@@ -136,7 +138,8 @@ class PulseResponse(ABC):
             n: Number of pulses, at least 0.
 
         Returns:
-            Conductances [S] after 0…n potentiating pulses from g_min, and after 0…n depressing pulses
+            Conductances [S] after 0…n potentiating pulses from g_min, and after 0…n depressing
+                pulses
             from g_max, n + 1 values each.
         """
         pulses = np.arange(integer("n", n, at_least=0) + 1)

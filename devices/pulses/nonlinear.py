@@ -14,8 +14,8 @@ from devices.validation import Floats, integer
 def label_to_a(label: ArrayLike) -> Floats:
     """Return NeuroSim's A of nonlinearity labels, in units of the number of pulses over the range.
 
-    The normalized curve (1 − e^(−P/A))/(1 − e^(−1/A)) has the largest perpendicular distance 0.07 |label|
-    from its chord: 1/D − A + A ln(A D) = 0.07 √2 |label| with D = 1 − e^(−1/A).
+    The normalized curve (1 − e^(−P/A))/(1 − e^(−1/A)) has the largest perpendicular distance 0.07
+    |label| from its chord: 1/D − A + A ln(A D) = 0.07 √2 |label| with D = 1 − e^(−1/A).
 
     Args:
         label: Nonlinearity labels in [−9, 9].
@@ -49,8 +49,8 @@ class NonlinearPulses(PulseResponse):
     """Exponential curves: G = g_min + B (1 − e^(−P/A)), B = (g_max − g_min)/(1 − e^(−P_max/A)).
 
     P counts pulses and A follows from the nonlinearity label (`label_to_a`; Chen, Peng, Yu 2018,
-    doi:10.1109/TCAD.2018.2789723). Cycle-to-cycle noise is added once per call: n pulses end with the
-    error N(0, n c2c² (g_max − g_min)²), clipped to the range.
+    doi:10.1109/TCAD.2018.2789723). Cycle-to-cycle noise is added once per call: n pulses end with
+    the error N(0, n c2c² (g_max − g_min)²), clipped to the range.
 
     Attributes:
         pulses: P_max, the number of pulses from g_min to g_max.
@@ -78,7 +78,8 @@ class NonlinearPulses(PulseResponse):
     def init(self, shape: tuple[int, ...], *, rng: RNG) -> PulsedCells:
         random = generator(rng)
         cells = np.empty(shape, [("up", float), ("down", float)])
-        # Seen from its own start, a depression curve is a potentiation curve with the opposite sign of A.
+        # Seen from its own start, a depression curve is a potentiation curve with the opposite sign
+        # of A.
         for name, label in (("up", self.nl_up), ("down", -self.nl_down)):
             drawn = np.clip(label + self.d2d_nl * random.standard_normal(shape), -9, 9)
             cells[name] = _curvature(drawn) if self.d2d_nl else float(_curvature(np.array(label)))

@@ -16,8 +16,8 @@ from devices.validation import Floats, array, integer
 class PiecewisePulses(StepPulses):
     """Steps y(w) interpolated linearly between values at evenly spaced w.
 
-    The values reach from the cell's own lower bound to its upper bound. `from_measurements` fits them to
-    two measured curves.
+    The values reach from the cell's own lower bound to its upper bound. `from_measurements` fits
+    them to two measured curves.
 
     Attributes:
         up: Values of y for potentiation, at least two, none negative.
@@ -38,7 +38,8 @@ class PiecewisePulses(StepPulses):
             values = tuple(float(v) for v in given)
             if len(values) < 2 or min(values) < 0:
                 raise ValueError(
-                    f"PiecewisePulses.{name} = {values}; give at least two steps, none of them negative"
+                    f"PiecewisePulses.{name} = {values}; give at least two steps, "
+                    "none of them negative"
                 )
             object.__setattr__(self, name, values)
 
@@ -60,14 +61,15 @@ class PiecewisePulses(StepPulses):
     ) -> Self:
         """Return the response that fits two measured curves best.
 
-        The steps at `nodes` values of w are chosen so that the noise-free curve comes nearest to the
-        measurement in the least squares. A node that no curve comes near keeps the mean step.
+        The steps at `nodes` values of w are chosen so that the noise-free curve comes nearest to
+        the measurement in the least squares. A node that no curve comes near keeps the mean step.
 
         Args:
             up: Conductances [S] read after 0, 1, 2, … potentiating pulses.
             down: Conductances [S] read after 0, 1, 2, … depressing pulses.
             nodes: Number of values of w; noisy curves need few; default 5.
-            g_min: Smallest conductance [S]; default is the smallest measured one, which noise lowers.
+            g_min: Smallest conductance [S]; default is the smallest measured one, which noise
+                lowers.
             g_max: Largest conductance [S]; default is the largest measured one, which noise raises.
             **fields: Other fields, such as noise and spreads, which two curves do not determine.
 
@@ -103,7 +105,7 @@ class PiecewisePulses(StepPulses):
 
 
 def _fitted_steps(w: Floats, nodes: int, direction: int) -> Floats:
-    """Return the steps at evenly spaced nodes on [−1, 1] whose curve comes nearest to the weights w.
+    """Return the steps at evenly spaced nodes on [−1, 1] that fit the weights w best.
 
     The start of the curve is fitted too.
     """

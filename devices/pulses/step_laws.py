@@ -11,7 +11,9 @@ from devices.validation import Floats
 
 @dataclass(frozen=True, kw_only=True)
 class ConstantPulses(AffinePulses):
-    """Steps of constant size, y = 1, up to the bounds (Gokmen & Vlasov 2016, doi:10.3389/fnins.2016.00333).
+    """Steps of constant size, y = 1, up to the bounds.
+
+    Gokmen & Vlasov 2016, doi:10.3389/fnins.2016.00333.
 
     Attributes: As in `StepPulses`.
     """
@@ -22,13 +24,15 @@ class ConstantPulses(AffinePulses):
 
 @dataclass(frozen=True, kw_only=True)
 class LinearPulses(AffinePulses):
-    """Steps that shrink linearly: y = 1 − decrease_up w/w_max up, y = 1 − decrease_down w/w_min down.
+    """Steps that shrink linearly towards the bounds.
 
-    The bounds in these laws are those of the typical device.
+    y = 1 − decrease_up w/w_max up and y = 1 − decrease_down w/w_min down. The bounds in these laws
+    are those of the typical device.
 
     Attributes:
         decrease_up: Fraction of the step that is lost at w_max; negative if steps grow; default 0.
-        decrease_down: Fraction of the step that is lost at w_min; negative if steps grow; default 0.
+        decrease_down: Fraction of the step that is lost at w_min; negative if steps grow; default
+            0.
         Others: As in `StepPulses`.
 
     Raises:
@@ -74,8 +78,9 @@ class SoftBoundsPulses(AffinePulses):
 
 @dataclass(frozen=True, kw_only=True)
 class ExpStepPulses(StepPulses):
-    """Exponential steps: y = max(1 − a_up e^(γ_up z), 0) up, y = max(1 − a_down e^(−γ_down z), 0) down.
+    """Steps that fall exponentially towards the bounds.
 
+    y = max(1 − a_up e^(gamma_up z), 0) up and y = max(1 − a_down e^(−gamma_down z), 0) down, with
     z = 2 a w/(w_max − w_min) + b with the cell's own bounds. The standard deviation of a step is
     c2c (|step| + c2c_base + c2c_slope |w|). Fitted to RRAM by Gong et al. 2018,
     doi:10.1038/s41467-018-04485-1.
@@ -125,7 +130,8 @@ class ExpStepPulses(StepPulses):
 class PowerPulses(StepPulses):
     """Steps by a power of the distance to the cell's own bounds.
 
-    y = ((w_max − w)/(w_max − w_min))^gamma_up up, y = ((w − w_min)/(w_max − w_min))^gamma_down down.
+    y = ((w_max − w)/(w_max − w_min))^gamma_up up, y = ((w − w_min)/(w_max − w_min))^gamma_down
+    down.
 
     Attributes:
         gamma_up: Exponent of potentiation; default 1.

@@ -1,9 +1,9 @@
 """The base classes of pulse responses that step a normalized weight.
 
 These are the families of aihwkit (Rasch et al. 2021, arXiv:2104.02184), in conductances. A weight w
-between its bounds w_min ≤ 0 < w_max stands for a conductance between g_min and g_max [S], linearly. Each
-pulse moves w by ±α y(w) plus noise and clips it to the cell's own bounds. α and the bounds are drawn once
-per chip. The step laws y(w) are in `step_laws` and `piecewise`.
+between its bounds w_min ≤ 0 < w_max stands for a conductance between g_min and g_max [S], linearly.
+Each pulse moves w by ±α y(w) plus noise and clips it to the cell's own bounds. α and the bounds are
+drawn once per chip. The step laws y(w) are in `step_laws` and `piecewise`.
 """
 
 from abc import abstractmethod
@@ -24,16 +24,17 @@ _LARGEST_LOG = 700  # e^700 is still a number; a state that grew so far has long
 class StepPulses(PulseResponse):
     """Pulses that move a normalized weight w by ±α y(w); a subclass defines y as `relative_step`.
 
-    Differences between devices: α = step |f ± r|, with f ~ N(1, d2d_step²), or ln f ~ N(0, d2d_step²) if
-    `lognormal`, and r ~ N(0, d2d_up_down²), which makes one direction stronger and the other weaker. The
-    bounds are multiplied by |N(1, d2d_w_max²)| and |N(1, d2d_w_min²)|; the lower bound never falls below
-    the weight of 0 S.
+    Differences between devices: α = step |f ± r|, with f ~ N(1, d2d_step²), or ln f ~ N(0,
+    d2d_step²) if `lognormal`, and r ~ N(0, d2d_up_down²), which makes one direction stronger and
+    the other weaker. The bounds are multiplied by |N(1, d2d_w_max²)| and |N(1, d2d_w_min²)|; the
+    lower bound never falls below the weight of 0 S.
 
     Attributes:
         step: α of the typical device.
         w_min: Weight at g_min; default −1.
         w_max: Weight at g_max; default 1.
-        up_down: Fraction of `step` by which depression (> 0) or potentiation (< 0) is weaker; default 0.
+        up_down: Fraction of `step` by which depression (> 0) or potentiation (< 0) is weaker;
+            default 0.
         additive: Whether c2c is relative to α instead of the mean step; default False.
         write_noise: Standard deviation, in units of `step`, of reads around w; default 0.
         d2d_step: Device-to-device spread of α; default 0.
@@ -81,14 +82,15 @@ class StepPulses(PulseResponse):
 
         Args:
             w: Weights, of shape (cells,).
-            cells: Records with the fields "up" and "down" (α of each direction), "w_min" and "w_max".
+            cells: Records with the fields "up" and "down" (α of each direction), "w_min" and
+                "w_max".
             direction: `UP` (1) or `DOWN` (−1).
         """
 
     def closed_form(
         self, w: Floats, n: Counts, cells: PulsedCells, direction: int
     ) -> Floats | None:
-        """Return w after n pulses without noise, before clipping; None if there is no closed form."""
+        """Return w after n noise-free pulses, before clipping; None without a closed form."""
         return None
 
     def step_deviation(self, w: Floats, mean_step: Floats, alpha: Floats) -> Floats:
@@ -161,9 +163,9 @@ class StepPulses(PulseResponse):
     def symmetry_point(self, cells: PulsedCells) -> Floats:
         """Return the conductances [S] to which alternating pulses lead.
 
-        There a step up is as large as a step down. The point is found by bisection, which requires that
-        the step up minus the step down falls with w, as in any saturating response. Where the difference
-        keeps its sign, the result is the bound to which alternating pulses drift.
+        There a step up is as large as a step down. The point is found by bisection, which requires
+        that the step up minus the step down falls with w, as in any saturating response. Where the
+        difference keeps its sign, the result is the bound to which alternating pulses drift.
         """
         low = cells["w_min"].copy()
         high = cells["w_max"].copy()
@@ -180,8 +182,8 @@ class StepPulses(PulseResponse):
 class AffinePulses(StepPulses):
     """Steps that depend linearly on the state, y(w) = 1 − slope · w; a subclass defines `slope`.
 
-    Without noise n pulses then have a closed form: the distance to w* = 1/slope shrinks by the factor
-    1 − decay on each pulse.
+    Without noise n pulses then have a closed form: the distance to w* = 1/slope shrinks by the
+    factor 1 − decay on each pulse.
     """
 
     @abstractmethod

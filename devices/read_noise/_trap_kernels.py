@@ -1,8 +1,8 @@
 """Kernels for telegraph traps as arrays: two-state Markov chains, sampled exactly over any time.
 
-Over a gap Δ each trap is refreshed with probability q = 1 − e^{−λΔ}: it is drawn anew from its stationary
-law, captured with probability p1. Otherwise it keeps its state. The states `s` are a flat array; p1 and q
-are one number for all traps, or one per trap.
+Over a gap Δ each trap is refreshed with probability q = 1 − e^{−λΔ}: it is drawn anew from its
+stationary law, captured with probability p1. Otherwise it keeps its state. The states `s` are a
+flat array; p1 and q are one number for all traps, or one per trap.
 """
 
 from math import log1p, sqrt
@@ -32,9 +32,10 @@ def boxcar_variance(a: Floats | float) -> Floats:
 
 
 def boxcar_covariance(a: Floats | float) -> Floats:
-    """Return ((1 − e^{−a})/a)², the factor on the covariance of two windows of `a` correlation times.
+    """Return ((1 − e^{−a})/a)², the factor on a covariance if both states are averaged.
 
-    It multiplies the covariance between the end of the one and the start of the other window.
+    Each window has `a` correlation times. The factor multiplies the covariance between the end of
+    the one and the start of the other window.
     """
     long = np.maximum(a, 1e-16)
     return np.asarray((-np.expm1(-long) / long) ** 2)
@@ -61,10 +62,11 @@ def refresh_dense(
 def refresh_sparse(
     s: Bools, p1: Floats | float, q: Floats | float, *, random: np.random.Generator
 ) -> None:
-    """Refresh traps in place, in a time proportional to the number of refreshed traps; requires q < 1.
+    """Refresh traps in place, in a time proportional to the number of refreshed traps.
 
-    The refreshed traps are found by geometric gaps, so their number is binomial and none occurs twice. If
-    q is an array, traps are proposed with the largest q and accepted with q over that.
+    It requires q < 1. The refreshed traps are found by geometric gaps, so their number is binomial
+    and none occurs twice. If q is an array, traps are proposed with the largest q and accepted with
+    q over that.
     """
     largest = float(np.max(q, initial=0))
     at = _successes(s.size, largest, random)
@@ -72,7 +74,8 @@ def refresh_sparse(
     if isinstance(q, float):
         s[at] = u < p1
     else:
-        # One uniform number decides both whether the proposal is accepted and, if so, the new state.
+        # One uniform number decides both whether the proposal is accepted and, if so, the new
+        # state.
         accepted = q[at] / largest
         s[at] = np.where(u < accepted, u < np.broadcast_to(p1, s.shape)[at] * accepted, s[at])
 
@@ -80,7 +83,8 @@ def refresh_sparse(
 def _successes(n: int, q: float, random: np.random.Generator) -> NDArray[np.intp]:
     """Return which of n independent trials of probability q succeed, in rising order.
 
-    Gaps between successes are geometric, drawn as rounded exponentials in blocks that usually suffice.
+    Gaps between successes are geometric, drawn as rounded exponentials in blocks that usually
+    suffice.
     """
     mean_gap = 1 / max(-log1p(-q), 1e-300)
     found = [np.empty(0)]
@@ -101,9 +105,9 @@ def captured_share(
     """Return the share of a window that traps spend captured, and their states at its end.
 
     This is exact for windows of any number `a` of correlation times. A window has N ~ Poisson(a)
-    refreshes, of which M ~ Binomial(N, p1) lead to the captured state. They cut it into N + 1 exchangeable
-    pieces, of which M + s are captured, so that the captured share is Beta(M + s, N + 1 − M − s). The last
-    piece begins with any of the N refreshes, equally likely.
+    refreshes, of which M ~ Binomial(N, p1) lead to the captured state. They cut it into N + 1
+    exchangeable pieces, of which M + s are captured, so that the captured share is Beta(M + s, N +
+    1 − M − s). The last piece begins with any of the N refreshes, equally likely.
     """
     n = random.poisson(a, s.size)
     m = random.binomial(n, p1)

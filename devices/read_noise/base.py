@@ -20,15 +20,15 @@ _RELATIVE_STEP = 1e-4  # of the numerical derivative in `exponent`
 class ReadNoise(ABC):
     """The factor ξ by which one read of a cell differs from its programmed conductance.
 
-    A new model defines `moments` (exact mean and variance) and `sample` (what is drawn on every read),
-    and begins `sample` with `generator(rng)`. Noise with memory, whose reads are correlated, also
-    defines `has_memory`, `init` and `covariance`. Noise that differs from cell to cell also defines
-    `moments_given`. A memoryless normal noise derives from `StateDependentNoise` and defines only its
-    relative size.
+    A new model defines `moments` (exact mean and variance) and `sample` (what is drawn on every
+    read), and begins `sample` with `generator(rng)`. Noise with memory, whose reads are correlated,
+    also defines `has_memory`, `init` and `covariance`. Noise that differs from cell to cell also
+    defines `moments_given`. A memoryless normal noise derives from `StateDependentNoise` and
+    defines only its relative size.
 
     Attributes:
-        is_gaussian: Whether ξ is normal and fresh on every read, so that a sum over independent cells is
-            exactly one normal number (class variable); default False.
+        is_gaussian: Whether ξ is normal and fresh on every read, so that a sum over independent
+            cells is exactly one normal number (class variable); default False.
     """
 
     is_gaussian: ClassVar[bool] = False
@@ -40,7 +40,7 @@ class ReadNoise(ABC):
 
     @property
     def bernoulli(self) -> tuple[float, float] | None:
-        """(p, low) if ξ is 1 with probability p and else `low`, fresh in every read and cell; else None."""
+        """(p, low) if ξ is 1 with probability p, else `low`, fresh in each read and cell; or None."""
         return None
 
     @abstractmethod
@@ -55,12 +55,12 @@ class ReadNoise(ABC):
 
         Args:
             g: Programmed conductances [S].
-            state: State of the cells before the first read, from `init` or from an earlier call; None
-                for memoryless noise.
+            state: State of the cells before the first read, from `init` or from an earlier call;
+                None for memoryless noise.
             n_reads: Number of reads of every cell.
             rng: A seed, a Generator, a SeedSequence or None.
-            period: Time from one read to the next [s]. Noise with memory needs it, and the first read is
-                one period after the state; memoryless noise ignores it. Default None.
+            period: Time from one read to the next [s]. Noise with memory needs it, and the first
+                read is one period after the state; memoryless noise ignores it. Default None.
 
         Returns:
             ξ of shape (n_reads, *g.shape), and the state after the last read.
@@ -94,7 +94,7 @@ class ReadNoise(ABC):
         return self.sample(g, state, 1, rng=random, period=seconds)[1]
 
     def covariance(self, g: Floats, lag: float) -> Floats:
-        """Return Cov(ξ(t), ξ(t + lag)) of g's shape, for two reads of one cell `lag` > 0 [s] apart."""
+        """Return Cov(ξ(t), ξ(t + lag)) of two reads of a cell `lag` > 0 [s] apart, of g's shape."""
         return np.zeros(np.shape(g))
 
     def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
@@ -105,17 +105,17 @@ class ReadNoise(ABC):
         return self.moments(g)
 
     def in_series(self, g: Floats) -> Floats:
-        """Return the conductance [S] of cells of g [S] behind this element, if it is used as a gate.
+        """Return the conductance [S] of cells of g [S] in series with this element.
 
-        The element conducts. An ideal one has no resistance and leaves g as it is.
+        The element, used as a gate, conducts. An ideal one has no resistance and leaves g as it is.
         """
         return g
 
     def exponent(self, g: Floats) -> Floats:
         """Return the local exponent γ = d ln σ_G / d ln g of the read noise σ_G = g √Var ξ.
 
-        At γ = 1 noise is multiplicative and a network of threshold units normalizes itself; γ = ½ is
-        thermal-like and γ = 0 additive.
+        At γ = 1 noise is multiplicative and a network of threshold units normalizes itself; γ = ½
+        is thermal-like and γ = 0 additive.
 
         Args:
             g: Conductances [S].

@@ -13,25 +13,26 @@ from devices.validation import Floats, integer, number
 
 @dataclass(frozen=True, kw_only=True)
 class FlickerNoise(ReadNoise):
-    """ξ = 1 + q(g) √(L/K) Σ_k x_k with the relative spectrum S_G/G² = q²/f between f_low and f_high.
+    """1/f noise with the relative spectrum S_G/G² = q²/f between f_low and f_high.
 
-    L = ln(f_high/f_low); the mean is 1 and the variance q² L. x_k are K independent normal processes of
-    variance 1 and covariance e^{−lag/τ_k}, with τ_k log-spaced within [1/(2π f_high), 1/(2π f_low)]. Below
-    f_low the spectrum is flat; above f_high it falls as 1/f². In the middle four of eight decades f S
-    varies by 12 % from peak to peak with one process per decade, and by 0.7 % with two; one decade from an
-    end 6 % of it are missing. Superposition of Lorentzians: van der Ziel, Physica 16, 359 (1950).
+    ξ = 1 + q(g) √(L/K) Σ_k x_k with L = ln(f_high/f_low); the mean is 1 and the variance q² L. x_k
+    are K independent normal processes of variance 1 and covariance e^{−lag/τ_k}, with τ_k
+    log-spaced within [1/(2π f_high), 1/(2π f_low)]. Below f_low the spectrum is flat; above f_high
+    it falls as 1/f². In the middle four of eight decades f S varies by 12 % from peak to peak with
+    one process per decade, and by 0.7 % with two; one decade from an end 6 % of it are missing.
+    Superposition of Lorentzians: van der Ziel, Physica 16, 359 (1950).
 
-    A read that averages over T sees noise up to f_high = 1/(2 T). Noise slower than all reads together
-    acts as a static error: over S reads, `period` apart, about q² ln(S · period/(2 T)) of the variance is
-    visible.
+    A read that averages over T sees noise up to f_high = 1/(2 T). Noise slower than all reads
+    together acts as a static error: over S reads, `period` apart, about q² ln(S · period/(2 T)) of
+    the variance is visible.
 
     Once per chip x_k is drawn from the stationary law (`init`). On every read
     x_k ← x_k e^{−Δ/τ_k} + √(1 − e^{−2Δ/τ_k}) N(0, 1).
 
     Attributes:
-        q: Size of the noise: a number, or an instance of a dataclass that is called with g [S], such as
-            `PcmFlicker()`. Unlike a function, an instance can be written to a file and compares equal in
-            another process.
+        q: Size of the noise: a number, or an instance of a dataclass that is called with g [S],
+            such as `PcmFlicker()`. Unlike a function, an instance can be written to a file and
+            compares equal in another process.
         f_low: Lowest frequency of the 1/f law [Hz].
         f_high: Highest frequency of the 1/f law [Hz].
         per_decade: Number of processes per decade of frequency; default 2.
@@ -51,8 +52,8 @@ class FlickerNoise(ReadNoise):
         elif not is_dataclass(self.q) or isinstance(self.q, type):
             raise ValueError(
                 f"FlickerNoise.q = {self.q!r} cannot be written to a file or compared in another "
-                "process; give a number, or an instance of a frozen dataclass with __call__(g), such "
-                "as PcmFlicker()"
+                "process; give a number, or an instance of a frozen dataclass with __call__(g), "
+                "such as PcmFlicker()"
             )
         number("FlickerNoise.f_low", self.f_low, above=0, unit="Hz")
         number("FlickerNoise.f_high", self.f_high, above=self.f_low, unit="Hz")

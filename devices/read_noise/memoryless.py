@@ -1,4 +1,4 @@
-"""Memoryless noise that does not depend on conductance: a fresh, independent factor on every read."""
+"""Memoryless noise that does not depend on conductance: a fresh factor on every read."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -47,8 +47,8 @@ class GaussianNoise(ReadNoise):
     """ξ ~ N(1, sigma²), drawn on every read.
 
     Negative conductances have the probability Φ(−1/sigma): 16 % at sigma = 1, the paper's setting.
-    `LognormalNoise` is a physical replacement with the same two moments; a neural sampling machine is
-    sensitive only to these two.
+    `LognormalNoise` is a physical replacement with the same two moments; a neural sampling machine
+    is sensitive only to these two.
 
     Attributes:
         sigma: Standard deviation of ξ, the relative read noise ΔG/G; default 1.

@@ -13,8 +13,8 @@ from devices.validation import Floats, instance
 class ProductNoise(ReadNoise):
     """ξ = Π ξ_k of independent factors: mean Π m_k, variance Π (m_k² + v_k) − Π m_k².
 
-    `ProductNoise(a, b)` takes the factors as positional arguments; a product among them is flattened. The
-    state is a tuple of the factors' states.
+    `ProductNoise(a, b)` takes the factors as positional arguments; a product among them is
+    flattened. The state is a tuple of the factors' states.
 
     Attributes:
         factors: The read noises that are multiplied.

@@ -10,11 +10,12 @@ from devices.validation import Floats, number
 
 @dataclass(frozen=True, kw_only=True)
 class PcmFlicker:
-    """Size of the 1/f noise of phase-change memory: S_G/G² = Q²/f with Q(g) = min(0.0088/(g/g_max)^0.65, 0.2).
+    """Size Q of the 1/f noise of phase-change memory, S_G/G² = Q²/f.
 
-    An instance is called with conductances [S] and returns Q. Give it to `FlickerNoise` as `q` for noise
-    whose reads are correlated. (g/g_max)^0.65 counts as 10⁻³ at least. Nandakumar et al., ICECS 2019, as
-    used by the IBM Analog Hardware Acceleration Kit.
+    Q(g) = min(0.0088/(g/g_max)^0.65, 0.2). An instance is called with conductances [S] and returns
+    Q. Give it to `FlickerNoise` as `q` for noise whose reads are correlated. (g/g_max)^0.65 counts
+    as 10⁻³ at least. Nandakumar et al., ICECS 2019, as used by the IBM Analog Hardware Acceleration
+    Kit.
 
     Attributes:
         g_max: Largest conductance of the device [S]; default 25 µS.
@@ -37,8 +38,8 @@ class PcmFlicker:
 class PcmReadNoise(StateDependentNoise):
     """Normal read noise of phase-change memory: σ_G = g Q(g) √(ln((t + t_r)/(2 t_r))) [S].
 
-    It is fresh on every read and stands for 1/f noise seen from t_r to t, with Q from `PcmFlicker`. σ_G
-    grows as g^0.35 above 0.008 g_max, and as g below. Nandakumar et al., ICECS 2019.
+    It is fresh on every read and stands for 1/f noise seen from t_r to t, with Q from `PcmFlicker`.
+    σ_G grows as g^0.35 above 0.008 g_max, and as g below. Nandakumar et al., ICECS 2019.
 
     Attributes:
         g_max: Largest conductance of the device [S]; default 25 µS.
@@ -67,9 +68,9 @@ class PcmReadNoise(StateDependentNoise):
 class SonosReadNoise(StateDependentNoise):
     """Normal read noise of charge-trap memory: σ_I = 12.58037 nA · (1 − exp(−I/215.36557 nA)).
 
-    I = g · read_voltage, measured up to 1.6 µA; the noise is fresh on every read. γ falls from 1 at small
-    currents to 0 at large ones. Charge-trap transistors of Agrawal et al., IEDM 2022, with the numbers
-    in CrossSim.
+    I = g · read_voltage, measured up to 1.6 µA; the noise is fresh on every read. γ falls from 1 at
+    small currents to 0 at large ones. Charge-trap transistors of Agrawal et al., IEDM 2022, with
+    the numbers in CrossSim.
 
     Attributes:
         read_voltage: Voltage that turns conductances into the measured currents [V].

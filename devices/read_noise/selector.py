@@ -29,24 +29,26 @@ class StochasticSelector(ReadNoise):
     """ξ = 1 if the read voltage V exceeds the threshold V_T, else `leak`.
 
     V_T ~ N(mean + spread·sigma·X, sigma²) is an Ornstein-Uhlenbeck process in time, and X ~ N(0, 1)
-    differs between devices. A device at the mean threshold conducts with p = Φ((V − mean)/sigma). Each
-    read is one cycle, after which the switch has relaxed.
+    differs between devices. A device at the mean threshold conducts with p = Φ((V − mean)/sigma).
+    Each read is one cycle, after which the switch has relaxed.
 
-    This is the process of the Ag/HfO2 switch of Dutta et al. 2022, doi:10.1038/s41467-022-30305-8. Their
-    numbers are not known here; the defaults are volts in units of sigma, to be swept.
+    This is the process of the Ag/HfO2 switch of Dutta et al. 2022, doi:10.1038/s41467-022-30305-8.
+    Their numbers are not known here; the defaults are volts in units of sigma, to be swept.
 
-    Once per chip X and the first threshold are drawn (`init`), and on every read the threshold's step.
+    Once per chip X and the first threshold are drawn (`init`), and on every read the threshold's
+    step.
 
     Attributes:
         read_voltage: V [V]; default 0.
         mean: Mean threshold of the typical device [V]; default 0.
         sigma: Cycle-to-cycle standard deviation of the threshold [V]; default 1.
-        correlation: Correlation of the thresholds of two cycles that are `period` apart, in [0, 1); over a
-            time Δt it is correlation^(Δt/period); default 0.
-        spread: Device-to-device standard deviation of the mean threshold, in units of sigma; default 0.
+        correlation: Correlation of the thresholds of two cycles that are `period` apart, in [0, 1);
+            over a time Δt it is correlation^(Δt/period); default 0.
+        spread: Device-to-device standard deviation of the mean threshold, in units of sigma;
+            default 0.
         leak: Conductance of the open switch over that of the closed one, in [0, 1); default 0.
-        on_conductance: Conductance of the closed switch [S], or None for an ideal switch; it affects
-            `in_series`, not ξ; default None.
+        on_conductance: Conductance of the closed switch [S], or None for an ideal switch; it
+            affects `in_series`, not ξ; default None.
         period: Time to which `correlation` refers [s]; default 1 µs.
 
     Raises:
@@ -90,7 +92,7 @@ class StochasticSelector(ReadNoise):
 
     @property
     def p(self) -> float:
-        """Probability to conduct at the mean threshold: Φ(z), z = (V − mean)/sigma; dp/dV = φ(z)/sigma."""
+        """Probability Φ((V − mean)/sigma) that a device at the mean threshold conducts."""
         return float(ndtr(self._z))
 
     @property
@@ -99,12 +101,12 @@ class StochasticSelector(ReadNoise):
         return (self.p, self.leak) if independent and 0 < self.p < 1 else None
 
     def voltage_for(self, p: float) -> float:
-        """Return the read voltage [V] at which a device at the mean threshold conducts with p in (0, 1)."""
+        """Return the read voltage [V] at which a device at the mean threshold conducts with p."""
         number("p", p, above=0, below=1)
         return float(self.mean + self.sigma * ndtri(p))
 
     def in_series(self, g: Floats) -> Floats:
-        """Return G/(1 + G/on_conductance), the conductance [S] of cells of g [S] behind a closed switch."""
+        """Return g/(1 + g/on_conductance): cells of g [S] in series with the closed switch."""
         g = np.asarray(g, dtype=np.float64)
         return g.copy() if self.on_conductance is None else g / (1 + g / self.on_conductance)
 
@@ -136,8 +138,8 @@ class StochasticSelector(ReadNoise):
     def autocovariance(self, cycles: ArrayLike) -> Floats:
         """Return the covariance of ξ within a device, averaged over devices.
 
-        (1 − leak)² (E Φ₂(z − bX, z − bX; ρ^cycles) − E Φ²(z − bX)) with b = spread; at p = ½ and b = 0 it
-        is arcsin(ρ^cycles)/2π times (1 − leak)².
+        (1 − leak)² (E Φ₂(z − bX, z − bX; ρ^cycles) − E Φ²(z − bX)) with b = spread; at p = ½ and b
+        = 0 it is arcsin(ρ^cycles)/2π times (1 − leak)².
 
         Args:
             cycles: Distance of the two reads in periods, any real number ≥ 0.
@@ -149,10 +151,10 @@ class StochasticSelector(ReadNoise):
         return np.full(np.shape(g), self.autocovariance(lag / self.period))
 
     def _covariance_within(self, rho: ArrayLike) -> Floats:
-        """Return the covariance within a device for thresholds of correlation ρ; 1 gives the variance.
+        """Return the covariance within a device for thresholds of correlation ρ.
 
-        Averaging over X leaves Φ₂(h, h; r) with h = z/√(1 + b²) and r = (ρ + b²)/(1 + b²). Owen's T (1956)
-        gives it as Φ(h) − 2 T(h, √((1 − r)/(1 + r))).
+        ρ = 1 gives the variance. Averaging over X leaves Φ₂(h, h; r) with h = z/√(1 + b²) and r =
+        (ρ + b²)/(1 + b²). Owen's T (1956) gives it as Φ(h) − 2 T(h, √((1 − r)/(1 + r))).
         """
         rho = np.asarray(rho, dtype=np.float64)
         twice_b2 = 2 * self.spread**2
@@ -176,8 +178,8 @@ class StochasticSelector(ReadNoise):
         shape = (n_reads, *np.shape(g))
         if state is None and (self.has_memory or self.spread > 0):
             raise ValueError(
-                "StochasticSelector with correlation or spread needs a state; give the one that init "
-                "returns"
+                "StochasticSelector with correlation or spread needs a state; give the one "
+                "that init returns"
             )
         z = self._z - (self.spread * state.offset if state is not None else 0.0)
         if not self.has_memory:

@@ -34,9 +34,9 @@ class StateDependentNoise(ReadNoise):
 class PowerLawNoise(StateDependentNoise):
     """Normal read noise with σ_G = coefficient · g_ref · (g/g_ref)^gamma [S], drawn on every read.
 
-    γ = 1 is purely multiplicative (the network normalizes itself), γ = ½ thermal-like, γ = 0 additive.
-    After a common-mode gain α a neural sampling machine fires with Φ(α^{1−γ} x). A cell with g = 0 is
-    read without noise.
+    γ = 1 is purely multiplicative (the network normalizes itself), γ = ½ thermal-like, γ = 0
+    additive. After a common-mode gain α a neural sampling machine fires with Φ(α^{1−γ} x). A cell
+    with g = 0 is read without noise.
 
     Attributes:
         coefficient: Relative read noise ΔG/G at g_ref.
@@ -66,13 +66,13 @@ class PowerLawNoise(StateDependentNoise):
 class LogConductanceNoise(StateDependentNoise):
     """Normal read noise with σ_G = coefficient · log10(g/g_unit) · √(ln((t + t_r)/(2 t_r))) [S].
 
-    It is fresh on every read. The square root is that of 1/f noise seen from t_r to t. Published for
-    CMO/HfOx RRAM of 9 to 88 µS with g_unit = 1 µS (Falcone et al. 2025, arXiv:2502.04524).
+    It is fresh on every read. The square root is that of 1/f noise seen from t_r to t. Published
+    for CMO/HfOx RRAM of 9 to 88 µS with g_unit = 1 µS (Falcone et al. 2025, arXiv:2502.04524).
 
-    The logarithm falls to 0 at g_unit and has no meaning below. γ = 1/ln(g/g_unit) reaches 1 at
-    e · g_unit, where the relative noise is largest; below, σ_G/g keeps that value, so that γ = 1. This
-    continuation is our choice and not published: it is smooth, and it describes a filament so thin that
-    one trap changes a fixed fraction of the current.
+    The logarithm falls to 0 at g_unit and has no meaning below. γ = 1/ln(g/g_unit) reaches 1 at e ·
+    g_unit, where the relative noise is largest; below, σ_G/g keeps that value, so that γ = 1. This
+    continuation is our choice and not published: it is smooth, and it describes a filament so thin
+    that one trap changes a fixed fraction of the current.
 
     Attributes:
         coefficient: Size of the noise [S].

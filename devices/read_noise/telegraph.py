@@ -47,18 +47,18 @@ def window_correlation(lag: float, rate: Floats | float, window: float) -> Float
 class TelegraphNoise(ReadNoise):
     """ξ = Π_k (1 − amplitude · s_k), where s_k is 1 while trap k holds a carrier and else 0.
 
-    All traps are alike and independent. A trap is captured for the share π₁ = τ_e/(τ_c + τ_e) of the time
-    and relaxes with the rate λ = 1/τ_c + 1/τ_e. With δ = amplitude and π₀ = 1 − π₁, one trap has mean
-    1 − δ π₁, variance δ² π₁ π₀, covariance variance · e^{−λ lag} and the one-sided spectrum
-    4 δ² π₁ π₀ τ/(1 + (2π f τ)²) with τ = 1/λ (Machlup 1954, doi:10.1063/1.1721637). With δ = 1 and reads
-    far apart it is blank-out with p = π₀.
+    All traps are alike and independent. A trap is captured for the share π₁ = τ_e/(τ_c + τ_e) of
+    the time and relaxes with the rate λ = 1/τ_c + 1/τ_e. With δ = amplitude and π₀ = 1 − π₁, one
+    trap has mean 1 − δ π₁, variance δ² π₁ π₀, covariance variance · e^{−λ lag} and the one-sided
+    spectrum 4 δ² π₁ π₀ τ/(1 + (2π f τ)²) with τ = 1/λ (Machlup 1954, doi:10.1063/1.1721637). With δ
+    = 1 and reads far apart it is blank-out with p = π₀.
 
-    With a `window`, each s_k is averaged over it and the factors are multiplied afterwards; for several
-    traps this differs slightly from the average of the product. The variance is multiplied by f(a),
-    a = λ · window (`boxcar_variance`).
+    With a `window`, each s_k is averaged over it and the factors are multiplied afterwards; for
+    several traps this differs slightly from the average of the product. The variance is multiplied
+    by f(a), a = λ · window (`boxcar_variance`).
 
-    Once per chip the traps' states are drawn, from the stationary law (`init`). On every read their exact
-    transition over the period is drawn.
+    Once per chip the traps' states are drawn, from the stationary law (`init`). On every read their
+    exact transition over the period is drawn.
 
     Attributes:
         amplitude: δ = ΔG/G of one trap, in (0, 1].
@@ -68,7 +68,8 @@ class TelegraphNoise(ReadNoise):
         window: Time over which a read averages [s]; default 0.
 
     Raises:
-        ValueError: If a number lies outside its range; in `sample` if reads are less than one window apart.
+        ValueError: If a number lies outside its range; in `sample` if reads are less than one
+            window apart.
     """
 
     amplitude: float
@@ -106,7 +107,7 @@ class TelegraphNoise(ReadNoise):
         return self._moments_of_product(g, correlation)[1]
 
     def _moments_of_product(self, g: Floats, correlation: float) -> tuple[Floats, Floats]:
-        """Return mean and covariance of ξ, if each averaged state has covariance correlation · π₁ π₀.
+        """Return mean and covariance of ξ, for traps with the covariance correlation · π₁ π₀.
 
         Logarithms keep the digits of a covariance that is small compared with the mean.
         """

@@ -17,14 +17,16 @@ def current_noise_psd(
 ) -> Floats:
     """Return the one-sided spectral density of a cell's current noise [A²/Hz].
 
-    S_I = 4 k T G (1 − F) + 2 q |I| F coth(q|V|/2kT) with F = `shot`. At V = 0 it is 4 k T G for every F, and
-    2 q |I| for F = 1 and |V| ≫ 2kT/q: thermal and shot noise are two limits of one formula and are not added.
+    S_I = 4 k T G (1 − F) + 2 q |I| F coth(q|V|/2kT) with F = `shot`. At V = 0 it is 4 k T G for
+    every F, and 2 q |I| for F = 1 and |V| ≫ 2kT/q: thermal and shot noise are two limits of one
+    formula and are not added.
 
     Args:
         g: Conductances [S].
         voltage: Voltage across the cell [V].
         temperature: Temperature T [K]; default 300 K.
-        shot: Fano factor F: 0 for a diffusive or metallic filament, 1 for a tunnel barrier; default 0.
+        shot: Fano factor F: 0 for a diffusive or metallic filament, 1 for a tunnel barrier; default
+            0.
     """
     x = ELEMENTARY_CHARGE * abs(voltage) / (2 * BOLTZMANN * temperature)
     above_thermal = x / tanh(x) if x > 0 else 1.0  # 2 q |I| coth x = 4 k T G · x coth x
@@ -37,12 +39,12 @@ def current_noise_psd(
 class ThermalShotNoise(StateDependentNoise):
     """ξ ~ N(1, S_I B/(G V)²): thermal and shot noise of the read current, fresh on every read.
 
-    S_I is `current_noise_psd`. Variances of currents add as conductances do, so that a column of cells is
-    as noisy as one cell with the sum of their conductances: γ = ½. A cell with g = 0 is read without
-    noise. Nothing is drawn once per chip.
+    S_I is `current_noise_psd`. Variances of currents add as conductances do, so that a column of
+    cells is as noisy as one cell with the sum of their conductances: γ = ½. A cell with g = 0 is
+    read without noise. Nothing is drawn once per chip.
 
-    Johnson 1928 (doi:10.1103/PhysRev.32.97), Nyquist 1928 (doi:10.1103/PhysRev.32.110); the crossover to shot
-    noise: Blanter, Büttiker 2000 (arXiv:cond-mat/9910158).
+    Johnson 1928 (doi:10.1103/PhysRev.32.97), Nyquist 1928 (doi:10.1103/PhysRev.32.110); the
+    crossover to shot noise: Blanter, Büttiker 2000 (arXiv:cond-mat/9910158).
 
     Attributes:
         bandwidth: Bandwidth B [Hz]; 1/(2 T_int) for a read that integrates over T_int.

@@ -23,9 +23,10 @@ class TimeLaw(ABC):
 
     @abstractmethod
     def nodes(self) -> tuple[Floats, Floats]:
-        """Return times [s] and weights of a quadrature: Σ weight · f(time) is the mean of f over the law.
+        """Return times [s] and weights of a quadrature over the law.
 
-        For the functions that traps need, such as e^{−t/τ}, the quadrature is good to 1e-10.
+        Σ weight · f(time) is the mean of f. For the functions that traps need, such as e^{−t/τ},
+        the quadrature is good to 1e-10.
         """
 
 

@@ -45,24 +45,24 @@ class Traps(NamedTuple):
 class TrapEnsemble(ReadNoise):
     """Telegraph noise whose traps are drawn once per chip; amplitudes grow with resistance.
 
-    The amplitude of a trap at R = 1/g is δ = delta_sat (R/r_c)^slope/(1 + (R/r_c)^slope) · exp(s_delta Z)
-    with Z ~ N(0, 1), at most 0.95. With slope 1 and R ≪ r_c, δ ∝ R: ΔG does not depend on G, the noise is
-    additive and γ = 0. At R ≫ r_c δ saturates and γ = 1. The resistance dependence follows Ielmini,
-    Nardi, Cagli, Appl. Phys. Lett. 96, 053503 (2010). The default numbers are illustrative and not
-    published; with them δ is 0.5 % at 1 kΩ.
+    The amplitude of a trap at R = 1/g is δ = delta_sat (R/r_c)^slope/(1 + (R/r_c)^slope) ·
+    exp(s_delta Z) with Z ~ N(0, 1), at most 0.95. With slope 1 and R ≪ r_c, δ ∝ R: ΔG does not
+    depend on G, the noise is additive and γ = 0. At R ≫ r_c δ saturates and γ = 1. The resistance
+    dependence follows Ielmini, Nardi, Cagli, Appl. Phys. Lett. 96, 053503 (2010). The default
+    numbers are illustrative and not published; with them δ is 0.5 % at 1 kΩ.
 
-    Once per chip the traps are drawn (`init`); on every read their exact transition over the period.
-    `moments` and `covariance` are averages over chips: of a cell's mean, and of the variance and covariance
-    between reads of one cell. Differences between cells are static and not included. `moments_given` and
-    `covariance_given` hold for the traps at hand.
+    Once per chip the traps are drawn (`init`); on every read their exact transition over the
+    period. `moments` and `covariance` are averages over chips: of a cell's mean, and of the
+    variance and covariance between reads of one cell. Differences between cells are static and not
+    included. `moments_given` and `covariance_given` hold for the traps at hand.
 
     Attributes:
         mean_traps: Mean number of traps per cell.
         tau_capture: Law of the mean capture times τ_c, drawn independently of τ_e.
         tau_emission: Law of the mean emission times τ_e.
         count: "poisson" for a random number of traps per cell, or "fixed"; default "poisson".
-        combine: "product" for ξ = Π (1 − δ s), or "additive" for ξ = 1 − Σ δ s, which falls below 0 if
-            amplitudes add up to more than 1; default "product".
+        combine: "product" for ξ = Π (1 − δ s), or "additive" for ξ = 1 − Σ δ s, which falls below 0
+            if amplitudes add up to more than 1; default "product".
         delta_sat: Median amplitude at R ≫ r_c, in (0, 1]; default 0.5.
         r_c: Resistance at which the median amplitude is half of delta_sat [Ω]; default 100 kΩ.
         slope: Exponent of the growth with resistance; default 1.
@@ -70,7 +70,8 @@ class TrapEnsemble(ReadNoise):
         window: Time over which a read averages each s [s], as in `TelegraphNoise`; default 0.
 
     Raises:
-        ValueError: If a number lies outside its range; in `sample` if reads are less than one window apart.
+        ValueError: If a number lies outside its range; in `sample` if reads are less than one
+            window apart.
     """
 
     mean_traps: float
@@ -130,11 +131,11 @@ class TrapEnsemble(ReadNoise):
         return _of_these_traps(self, g, state, self._covariance_kept(lag))[1]
 
     def _variance_kept(self, rate: Floats) -> Floats:
-        """Return which fraction of π₁ π₀ is the variance of a state that is averaged over the window."""
+        """Return the variance of a state averaged over the window, as a fraction of π₁ π₀."""
         return boxcar_variance(rate * self.window)
 
     def _covariance_kept(self, lag: float) -> Callable[[Floats], Floats]:
-        """Return the like function for the covariance of two reads `lag` apart."""
+        """Return a function of λ: the covariance of two averaged states, in the same unit."""
         return lambda rate: window_correlation(lag, rate, self.window)
 
     def init(self, g: Floats, *, rng: RNG) -> State:
@@ -212,8 +213,8 @@ def _chip_average(
 ) -> tuple[Floats, Floats]:
     """Return mean and covariance of ξ, averaged over chips.
 
-    The traps of a cell are independent, so the mean of a product over N of them is μ^N, and e^{m (μ − 1)}
-    for N ~ Poisson(m).
+    The traps of a cell are independent, so the mean of a product over N of them is μ^N, and e^{m (μ
+    − 1)} for N ~ Poisson(m).
 
     Args:
         noise: The ensemble.

@@ -12,11 +12,11 @@ from devices.validation import Floats
 class Retention(ABC):
     """How conductances change between programming and a read.
 
-    Each cell draws its own path once per chip: the same `rng` gives the same path at every time. A new
-    model defines `age`, `common` and `spread`, and begins `age` with `generator(rng)`.
+    Each cell draws its own path once per chip: the same `rng` gives the same path at every time. A
+    new model defines `age`, `common` and `spread`, and begins `age` with `generator(rng)`.
 
-    The two parts matter differently: a factor common to all cells is a common-mode gain, which a neural
-    sampling machine ignores; a spread between cells is a weight error.
+    The two parts matter differently: a factor common to all cells is a common-mode gain, which a
+    neural sampling machine ignores; a spread between cells is a weight error.
     """
 
     @abstractmethod

@@ -13,9 +13,10 @@ from devices.validation import Floats, number
 class LogTimeDrift(Retention):
     """G(t) = g + mean · ln t + (std + std_rate · ln t) Z, with t in seconds, floored at 0 S.
 
-    Z ~ N(0, 1) is drawn once per cell. At t = 0 nothing has changed; from then on the relaxation `std`
-    counts as complete, also before 1 s, which is the reference time of the fit. `common` and `spread`
-    ignore the floor. This is the published form of CMO/HfOx RRAM (Falcone et al. 2025, arXiv:2502.04524).
+    Z ~ N(0, 1) is drawn once per cell. At t = 0 nothing has changed; from then on the relaxation
+    `std` counts as complete, also before 1 s, which is the reference time of the fit. `common` and
+    `spread` ignore the floor. This is the published form of CMO/HfOx RRAM (Falcone et al. 2025,
+    arXiv:2502.04524).
 
     Attributes:
         mean: Mean change per unit of ln t [S].

@@ -39,7 +39,7 @@ class ClippedLog:
         number("ClippedLog.high", self.high, at_least=self.low)
 
     def at(self, ratio: ArrayLike) -> Floats:
-        """Return the coefficient at the conductance ratios g/g_ref; g = 0 gives the limiting value."""
+        """Return the coefficient at the ratios g/g_ref; at g = 0 it is the limiting value."""
         log_ratio = np.log(np.maximum(array("g/g_ref", ratio), _TINY))
         return np.clip(self.slope * log_ratio + self.intercept, self.low, self.high)
 
@@ -48,13 +48,15 @@ class ClippedLog:
 class PowerLawDrift(Retention):
     """G(t) = g (t/t_0)^(−ν) for t > t_0: structural relaxation of phase-change cells.
 
-    The published exponent is ν = |N(nu_mean, nu_std²)|, drawn per cell and once per chip. The exponent
-    used is common_factor · E ν + spread_factor · (ν − E ν), so that its common part and its spread can be
-    swept apart. With spread_factor = 0 all cells above a third of g_ref, where the published E ν does not
-    depend on g, keep their ratios: their drift is a pure common-mode gain.
+    The published exponent is ν = |N(nu_mean, nu_std²)|, drawn per cell and once per chip. The
+    exponent used is common_factor · E ν + spread_factor · (ν − E ν), so that its common part and
+    its spread can be swept apart. With spread_factor = 0 all cells above a third of g_ref, where
+    the published E ν does not depend on g, keep their ratios: their drift is a pure common-mode
+    gain.
 
-    The default laws are published: Nandakumar et al. ICECS 2019, doi:10.1109/ICECS46596.2019.8964852;
-    Joshi et al. 2020, doi:10.1038/s41467-020-16108-9; numbers read in aihwkit 4545f11, pcm.py.
+    The default laws are published: Nandakumar et al. ICECS 2019,
+    doi:10.1109/ICECS46596.2019.8964852; Joshi et al. 2020, doi:10.1038/s41467-020-16108-9; numbers
+    read in aihwkit 4545f11, pcm.py.
 
     Attributes:
         nu_mean: Mean of the normal law of exponents: a number, or a law of g/g_ref.
@@ -89,7 +91,7 @@ class PowerLawDrift(Retention):
         number("PowerLawDrift.spread_factor", self.spread_factor, at_least=0)
 
     def exponents(self, g: Floats) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation of the normal law whose absolute value is ν, at g [S]."""
+        """Return mean and standard deviation of the normal law behind ν, at g [S]."""
         ratio = np.asarray(g, dtype=np.float64) / self.g_ref
         mean, std = (
             law.at(ratio) if isinstance(law, ClippedLog) else np.full(ratio.shape, float(law))

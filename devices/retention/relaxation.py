@@ -13,13 +13,13 @@ from devices.validation import Floats, number
 class TabulatedRelaxation(Retention):
     """G(t) = max(g + extra(g, t) Z, 0), where `extra` comes from a table of spreads at a few times.
 
-    The spread at times[k] is σ_k(g) = Σ_i coefficients[k][i] (g/g_ref)^i [S], floored at 0, with g limited
-    to [0, g_ref]. The spread at the first time belongs to programming; what relaxation adds by times[k]
-    is extra² = σ_k² − σ_0², floored at 0. Between the times extra² is interpolated linearly in ln t,
-    which is our choice and not published; after the last time it is constant.
+    The spread at times[k] is σ_k(g) = Σ_i coefficients[k][i] (g/g_ref)^i [S], floored at 0, with g
+    limited to [0, g_ref]. The spread at the first time belongs to programming; what relaxation adds
+    by times[k] is extra² = σ_k² − σ_0², floored at 0. Between the times extra² is interpolated
+    linearly in ln t, which is our choice and not published; after the last time it is constant.
 
-    Z ~ N(0, 1) is drawn once per cell: the published spreads do not tell how one cell moves from time to
-    time. The mean conductance does not change.
+    Z ~ N(0, 1) is drawn once per cell: the published spreads do not tell how one cell moves from
+    time to time. The mean conductance does not change.
 
     Attributes:
         times: Times after programming [s], two or more, rising.
@@ -49,8 +49,8 @@ class TabulatedRelaxation(Retention):
         if len(self.coefficients) != len(self.times) or not all(self.coefficients):
             raise ValueError(
                 f"TabulatedRelaxation.coefficients has {len(self.coefficients)} rows for "
-                f"{len(self.times)} times; give one polynomial for each, with at least its constant "
-                "term [S]"
+                f"{len(self.times)} times; give one polynomial for each, with at least its "
+                "constant term [S]"
             )
         for c in (c for row in self.coefficients for c in row):
             number("TabulatedRelaxation.coefficients", c, unit="S")
@@ -80,9 +80,10 @@ class TabulatedRelaxation(Retention):
         return np.maximum(g + self.spread(g, seconds) * generator(rng).standard_normal(g.shape), 0)
 
 
-#: TaOx/HfOx RRAM with conductances up to 40 µS, at 1 s, 1 day and 2 days after write-verify. Wan et al.
-#: Nature 608, 504 (2022) Ext. Data Fig. 3, doi:10.1038/s41586-022-04992-8, as digitized in aihwkit 4545f11
-#: (reram.py). Another digitization of the figure differs by 17 % at 20 µS and by 77 % at 1 µS already at 1 s.
+#: TaOx/HfOx RRAM with conductances up to 40 µS, at 1 s, 1 day and 2 days after write-verify. Wan et
+#: al. Nature 608, 504 (2022) Ext. Data Fig. 3, doi:10.1038/s41586-022-04992-8, as digitized in
+#: aihwkit 4545f11 (reram.py). Another digitization of the figure differs by 17 % at 20 µS and by 77
+#: % at 1 µS already at 1 s.
 RELAXATION_WAN2022 = TabulatedRelaxation(
     times=(1.0, 86400.0, 172800.0),
     coefficients=(

@@ -46,7 +46,7 @@ class FeFet:
 
     @property
     def smoothing(self) -> float:
-        """ν = swing/ln 10 [V]: the overdrive over which subthreshold conduction turns into triode."""
+        """ν = swing/ln 10 [V]: overdrive over which subthreshold conduction turns into triode."""
         return self.swing / math.log(10)
 
     def threshold(self, polarization: ArrayLike) -> Floats:

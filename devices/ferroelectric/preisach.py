@@ -63,7 +63,7 @@ class Preisach:
         return self.e_c / math.log((self.p_s + self.p_r) / (self.p_s - self.p_r))
 
     def branch(self, field: ArrayLike, *, rising: bool) -> Floats:
-        """Return the polarization [C/m²] on the saturated branch of rising or falling field [V/m]."""
+        """Return the polarization [C/m²] on the saturated branch of one direction of the field."""
         coercive = self.e_c if rising else -self.e_c
         return self.p_s * np.tanh((array("field", field) - coercive) / (2 * self.delta))
 

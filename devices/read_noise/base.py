@@ -40,7 +40,7 @@ class ReadNoise(ABC):
 
     @property
     def bernoulli(self) -> tuple[float, float] | None:
-        """(p, low) if ξ is 1 with probability p, else `low`, fresh in each read and cell; or None."""
+        """(p, low) if ξ is 1 with probability p and else `low`, independently; otherwise None."""
         return None
 
     @abstractmethod

@@ -92,7 +92,10 @@ class StochasticSelector(ReadNoise):
 
     @property
     def p(self) -> float:
-        """Probability Φ((V − mean)/sigma) that a device at the mean threshold conducts."""
+        """Probability Φ((V − mean)/sigma) that a device at the mean threshold conducts.
+
+        Its derivative dp/dV is φ((V − mean)/sigma)/sigma.
+        """
         return float(ndtr(self._z))
 
     @property

@@ -5,19 +5,20 @@ import pytest
 
 from devices import (
     BlankOut,
+    ConstantPulses,
     Device,
     Faults,
     LogTimeDrift,
+    MetallicTemperature,
     NoDrift,
     NoFaults,
+    NonlinearPulses,
+    NoTemperature,
     PowerLawNoise,
     StateDependentError,
     StuckCells,
+    WearOut,
 )
-from devices.faults.wear import WearOut
-from devices.pulses.base import NonlinearPulses
-from devices.pulses.step_pulses import ConstantPulses
-from devices.temperature import MetallicTemperature, NoTemperature
 from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
 
 CELLS = 40_000
@@ -183,7 +184,7 @@ def test_programming_and_ageing_know_nothing_of_temperature_and_pulses():
 
 
 def test_worn_cells_are_stuck_before_the_programming_error(rng):
-    worn = WearOut(cycles=1e6, scale=1e6, shape=1.0, p_lrs=1.0)
+    worn = WearOut(cycles=1e6, characteristic_life=1e6, shape=1.0, p_lrs=1.0)
     g = cell(faults=worn, write=StateDependentError(coefficients=(0, 0.01))).program(
         np.full(CELLS, 2e-6), rng=rng
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.iv import MILO2021, CurrentVoltage, SinhCurve
+from devices import MILO2021, CurrentVoltage, SinhCurve
 
 cells, volts = st.floats(62.5e-6, 110e-6), st.floats(-0.5, 0.5)
 

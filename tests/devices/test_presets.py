@@ -9,16 +9,15 @@ from scipy.stats import norm
 
 import devices
 from crossbar import Hardware, Tile
-from devices.programming.error import NormalError
-from devices.retention.drift import RELAXATION_WAN2022
-from devices.tables import KINDS
+from devices import RELAXATION_WAN2022, NormalError
+from devices.tables import MODELS
 from nsm import map_to_crossbar, nsm_mlp
 from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
 
 READS, CELLS, PERIOD = 40_000, 4000, 1e-6
 STATUSES = {"published", "refit", "memory", "illustrative"}
 EVERYTHING = {**devices.PRESETS, **devices.GATES}
-NAMES = {c.__name__: c for c in (devices.Device, *KINDS.values())}
+NAMES = {c.__name__: c for c in (devices.Device, *MODELS.values())}
 WITH_PULSES = [n for n, preset in devices.PRESETS.items() if preset.model.pulses is not None]
 W = np.array(
     [

@@ -14,6 +14,7 @@ import torch
 
 from crossbar.paths import build_hardware
 from devices import (
+    RELAXATION_WAN2022,
     BlankOut,
     Device,
     LognormalNoise,
@@ -23,21 +24,20 @@ from devices import (
     gate,
     preset,
 )
-from devices.retention.drift import RELAXATION_WAN2022
 from devices.tables import (
-    KINDS,
+    MODELS,
     as_toml,
     device_from,
     from_table,
     gate_from,
-    kind_of,
+    model_name,
     read_table,
     to_table,
 )
 from nsm import nsm_mlp, save
 from nsm.sweeps.sweep_file import parse, read_sweep
 
-M = SimpleNamespace(**{c.__name__: c for c in KINDS.values()})
+M = SimpleNamespace(**{c.__name__: c for c in MODELS.values()})
 RANGE = {"g_min": 1e-6, "g_max": 1e-5}
 STEP = {**RANGE, "step": 0.01}
 TRANSISTOR = M.FeFet(vth0=0.1, window=1.2, p_r=0.2, transconductance=1e-6, swing=0.08)
@@ -86,7 +86,7 @@ EXAMPLES = [
         leak=0.01,
         on_conductance=1e-4,
     ),
-    *(M.IdealWrite(), StateDependentError(coefficients=(1e-7, 0.1), scale=2.0)),
+    *(M.IdealWrite(), StateDependentError(coefficients=(1e-7, 0.1), error_factor=2.0)),
     *(M.SaturatingError(largest=1e-7, g_ref=1e-6), M.SetResetVariability.hennen2024()),
     M.WriteVerify(
         pulse=StateDependentError(coefficients=(1e-7,)),
@@ -124,7 +124,7 @@ EXAMPLES = [
     *(
         M.NoFaults(),
         M.StuckCells(p_stuck_lrs=0.1),
-        M.WearOut(cycles=1e5, scale=1e6, shape=0.7, p_lrs=0.3),
+        M.WearOut(cycles=1e5, characteristic_life=1e6, shape=0.7, p_lrs=0.3),
     ),
     *(
         M.NoTemperature(),
@@ -139,7 +139,7 @@ FULL = Device(
     write=M.WriteVerify(pulse=StateDependentError(coefficients=(1e-7, 2e-3)), tolerance=1e-8),
     read_noise=ProductNoise(BlankOut(0.3), M.FlickerNoise(q=M.PcmFlicker(), f_low=1.0, f_high=1e6)),
     retention=M.PowerLawDrift(nu_mean=0.05),
-    faults=M.WearOut(cycles=1e5, scale=1e6, shape=0.7, p_lrs=0.3),
+    faults=M.WearOut(cycles=1e5, characteristic_life=1e6, shape=0.7, p_lrs=0.3),
     temperature_law=M.MixedTemperature(lrs=METALLIC, hrs=ACTIVATED, g_lrs=1e-5, g_hrs=1e-6),
     pulses=M.PiecewisePulses(**STEP, up=(1.0, 0.5), down=(0.5, 1.0)),
     reference="A paper, doi:10.1000/1",
@@ -158,25 +158,25 @@ sigma = 0.05
 
 
 def names(model):
-    return kind_of(model)
+    return model_name(model)
 
 
 def test_there_is_an_example_of_every_kind():
-    assert {kind_of(e) for e in EXAMPLES} == set(KINDS)
+    assert {model_name(e) for e in EXAMPLES} == set(MODELS)
 
 
 def test_kinds_are_the_names_of_classes_in_lower_case():
-    assert kind_of(M.NoNoise) == kind_of(M.NoNoise()) == "no_noise"
-    assert KINDS["gb2_activation"] is M.Gb2Activation
-    assert KINDS["log_conductance_noise"] is M.LogConductanceNoise
-    assert all(name == name.lower() and " " not in name for name in KINDS)
+    assert model_name(M.NoNoise) == model_name(M.NoNoise()) == "no_noise"
+    assert MODELS["gb2_activation"] is M.Gb2Activation
+    assert MODELS["log_conductance_noise"] is M.LogConductanceNoise
+    assert all(name == name.lower() and " " not in name for name in MODELS)
 
 
 def test_every_model_of_the_package_is_a_kind():
     def below(base):
         return {base} | {c for sub in base.__subclasses__() for c in below(sub)}
 
-    slots = [kind.__mro__[:-1] for kind in KINDS.values()]
+    slots = [kind.__mro__[:-1] for kind in MODELS.values()]
     bases = {c for classes in slots for c in classes if isabstract(c)}
     models = {
         c
@@ -187,13 +187,13 @@ def test_every_model_of_the_package_is_a_kind():
     assert (
         len(bases) > 6
     )  # write, read noise, retention, faults, temperature, pulses, laws of times
-    assert models <= set(KINDS.values())
+    assert models <= set(MODELS.values())
 
 
 @pytest.mark.parametrize("model", EXAMPLES, ids=names)
 def test_a_model_survives_its_table_and_its_toml(model):
     table = to_table(model)
-    assert table["kind"] == kind_of(model)
+    assert table["kind"] == model_name(model)
     assert from_table(table, "m") == model
     assert from_table(tomllib.loads(tomli_w.dumps(table)), "m") == model
 

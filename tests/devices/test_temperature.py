@@ -5,12 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.temperature import (
-    ActivatedTemperature,
-    MetallicTemperature,
-    MixedTemperature,
-    NoTemperature,
-)
+from devices import ActivatedTemperature, MetallicTemperature, MixedTemperature, NoTemperature
 
 G = np.array([[1e-7, 1e-6], [1e-5, 1e-4]])
 METAL, HOPPING = MetallicTemperature(alpha=3.92e-3), ActivatedTemperature(activation_energy_ev=0.1)

@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.special import beta as beta_function
 from scipy.stats import kstest, norm
 
-from devices.ferroelectric.domains import (
+from devices import (
     FEFET_DENG2020,
     MFM_ALESSANDRI,
     MFM_NI,
@@ -80,7 +80,7 @@ def test_merz_law_is_alpha_one():
 
 def test_a_lone_domain_is_up_or_down_and_its_device_all_or_nothing(rng):
     state = ALIKE.pulse(ALIKE.init((500,), rng=rng), 1.5, TAU, rng=rng)
-    assert set(np.unique(ALIKE.polarisation(state))) == {-0.25, 0.25}
+    assert set(np.unique(ALIKE.polarization(state))) == {-0.25, 0.25}
 
 
 @given(st.floats(0.001, 0.999), st.floats(-7, 2), st.floats(0.1, 5))
@@ -183,7 +183,7 @@ def test_every_device_may_have_its_own_field(rng):
     armed = deng.init((2, 3), rng=rng)
     f = np.array([[0.0, 1.0, 9.0], [-9.0, 1.3, 9.0]])
     state = deng.pulse(armed, f, 1e-6, rng=rng)
-    p = deng.polarisation(state)
+    p = deng.polarization(state)
     assert p.shape == (2, 3)
     np.testing.assert_array_equal(p[[0, 1, 0, 1], [0, 0, 2, 2]], [-0.25, -0.25, 0.25, 0.25])
     alone = replace(
@@ -217,7 +217,7 @@ def test_erase_keeps_the_devices_and_arms_them_anew(rng):
         assert erased.activation is state.activation
         assert not erased.growth.any()
         assert not np.isin(erased.threshold, state.threshold).any()
-        np.testing.assert_array_equal(FEFET_DENG2020.polarisation(erased), 0.25 if up else -0.25)
+        np.testing.assert_array_equal(FEFET_DENG2020.polarization(erased), 0.25 if up else -0.25)
 
 
 # --- laws of the activation field
@@ -331,7 +331,7 @@ def test_variance_splits_into_cycles_and_devices(weight_std, rng):
     assert_mean(np.sum(share**2 * p * (1 - p), axis=1), cycle)
     assert_variance(np.sum(share * p, axis=1), device, mean)
     # And simulated, over devices and nucleation together.
-    fraction = (model.polarisation(model.pulse(armed, field, seconds, rng=rng)) / 0.25 + 1) / 2
+    fraction = (model.polarization(model.pulse(armed, field, seconds, rng=rng)) / 0.25 + 1) / 2
     assert_mean(fraction, mean)
     assert_variance(fraction, cycle + device, mean)
 

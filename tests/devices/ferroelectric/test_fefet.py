@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import kstest, norm
 
-from devices import Device
-from devices.ferroelectric.domains import FEFET_DENG2020
-from devices.ferroelectric.fefet import DomainWrite, FeFet, ThresholdNoise
+from devices import FEFET_DENG2020, Device, DomainWrite, FeFet, ThresholdNoise
 from tests.helpers.statistics import (
     assert_covariance,
     assert_frequency,
@@ -36,7 +34,7 @@ def sample(noise, g, rng, n=READS):
 # --- the transistor
 
 
-def test_polarisation_moves_the_threshold_by_half_the_window_each_way():
+def test_polarization_moves_the_threshold_by_half_the_window_each_way():
     np.testing.assert_allclose(CELL.threshold([-P_R, 0, P_R]), [1.4, 0.8, 0.2], rtol=1e-12)
 
 
@@ -226,7 +224,7 @@ def test_programming_is_what_erasing_and_one_pulse_of_the_amplitude_does(v_gate,
     for target in (0.9 * low + 0.1 * high, (low + high) / 2):
         f = write.amplitude(target)
         state = FEFET_DENG2020.pulse(FEFET_DENG2020.init((10_000,), rng=rng), f, 1e-6, rng=rng)
-        g = CELL.conductance(v_gate, FEFET_DENG2020.polarisation(state))
+        g = CELL.conductance(v_gate, FEFET_DENG2020.polarization(state))
         assert_mean((g - target) ** 2, write.sigma(np.array([target]))[0] ** 2)
         np.testing.assert_allclose(
             np.abs(g[:, None] - states(write)).min(axis=1), 0, atol=1e-9 * high

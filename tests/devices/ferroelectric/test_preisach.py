@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.ferroelectric.preisach import Preisach
+from devices import Preisach
 
 P_S, P_R, E_C = 0.412, 0.239, 1.1048e8
 FILM = Preisach(p_s=P_S, p_r=P_R, e_c=E_C)
@@ -15,7 +15,7 @@ fields = st.lists(st.floats(-4 * E_C, 4 * E_C), min_size=1, max_size=30)
 
 
 def last(path, state=None):
-    """The polarisation at the end of a path of fields, in units of the coercive field."""
+    """The polarization at the end of a path of fields, in units of the coercive field."""
     return FILM.sweep(np.array(path) * E_C, state)[0][-1]
 
 
@@ -82,7 +82,7 @@ def test_a_sweep_may_be_split_anywhere(first, second):
 
 
 @given(fields)
-def test_polarisation_moves_with_the_field_and_stays_between_the_saturated_branches(path):
+def test_polarization_moves_with_the_field_and_stays_between_the_saturated_branches(path):
     p, _ = FILM.sweep(path, DOWN)
     steps = np.diff(p) * np.sign(np.diff(path))
     assert (steps >= -1e-12 * P_S).all()
@@ -91,7 +91,7 @@ def test_polarisation_moves_with_the_field_and_stays_between_the_saturated_branc
 
 
 @given(fields)
-def test_inverted_fields_give_inverted_polarisation(path):
+def test_inverted_fields_give_inverted_polarization(path):
     np.testing.assert_allclose(
         FILM.sweep(path, DOWN)[0], -FILM.sweep(-np.array(path), UP)[0], rtol=0, atol=1e-15
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import kstest, norm
 
-from devices.programming.set_reset import SetResetVariability
+from devices import SetResetVariability
 from tests.helpers.statistics import (
     assert_covariance,
     assert_frequency,

@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, norm, truncnorm
 
-from devices import IdealWrite, StateDependentError
-from devices.programming.error import WriteModel
-from devices.programming.write_verify import WriteVerify
-from devices.pulses.base import NonlinearPulses
-from devices.pulses.step_pulses import SoftBoundsPulses
+from devices import (
+    IdealWrite,
+    NonlinearPulses,
+    SoftBoundsPulses,
+    StateDependentError,
+    WriteModel,
+    WriteVerify,
+)
 from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
 
 CELLS = 100_000

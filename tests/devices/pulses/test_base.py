@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.pulses.base import NonlinearPulses, label_to_a
+from devices import NonlinearPulses
+from devices.pulses.nonlinear import label_to_a
 from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
 
 CELLS = 100_000
@@ -155,7 +156,7 @@ def test_unsigned_numbers_of_pulses_potentiate(rng):
 
 def test_what_is_seen_is_the_conductance_itself(rng):
     g = np.array([1e-6, 2e-6])
-    seen = FEFET.apparent(g, rng=rng)
+    seen = FEFET.with_write_noise(g, rng=rng)
     np.testing.assert_array_equal(seen, g)
     assert not np.shares_memory(seen, g)
 

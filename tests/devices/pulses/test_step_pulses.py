@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.pulses.step_pulses import (
+from devices import (
     ConstantPulses,
     ExpStepPulses,
     LinearPulses,
@@ -297,7 +297,7 @@ def test_no_cell_conducts_less_than_nothing(rng):
     g = pulses.respond(5e-6, -50, cells, rng=rng)
     assert g.min() >= 0
     assert (g < 1e-9).mean() > 0.1
-    seen = pulses.apparent(g, rng=rng)
+    seen = pulses.with_write_noise(g, rng=rng)
     assert seen.min() == 0
     # A cell handed over from outside its own range is put on its bound, even by no pulse.
     still = pulses.respond(1e-3, 0, cells, rng=rng)
@@ -307,12 +307,12 @@ def test_no_cell_conducts_less_than_nothing(rng):
 def test_write_noise_is_seen_and_not_kept(rng):
     pulses = SoftBoundsPulses(**RANGE, step=0.02, write_noise=1.5)
     g = np.full(CELLS, 5e-6)
-    seen = pulses.apparent(g, rng=rng)
+    seen = pulses.with_write_noise(g, rng=rng)
     # 1.5 steps of 0.02 · 4 µS.
     assert_mean(seen * 1e6, 5)
     assert_variance(seen * 1e6, 0.12**2, 5)
     np.testing.assert_array_equal(g, 5e-6)
-    same = replace(pulses, write_noise=0.0).apparent(g, rng=rng)
+    same = replace(pulses, write_noise=0.0).with_write_noise(g, rng=rng)
     np.testing.assert_array_equal(same, g)
     assert not np.shares_memory(same, g)
 

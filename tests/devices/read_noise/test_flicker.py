@@ -11,9 +11,7 @@ from hypothesis.extra.numpy import array_shapes
 from scipy.integrate import quad
 from scipy.stats import kstest
 
-from devices import Device
-from devices.read_noise.flicker import FlickerNoise
-from devices.read_noise.published import PcmFlicker, PcmReadNoise
+from devices import Device, FlickerNoise, PcmFlicker, PcmReadNoise
 from devices.tables import as_toml, device_from
 from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
 

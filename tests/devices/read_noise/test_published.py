@@ -7,9 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from scipy.stats import norm
 
-from devices import BlankOut, LogConductanceNoise, LognormalNoise, PowerLawNoise
-from devices.read_noise.published import PcmFlicker, PcmReadNoise, SonosReadNoise
-from devices.read_noise.thermal import ThermalShotNoise
+from devices import (
+    BlankOut,
+    LogConductanceNoise,
+    LognormalNoise,
+    PcmFlicker,
+    PcmReadNoise,
+    PowerLawNoise,
+    SonosReadNoise,
+    ThermalShotNoise,
+)
 from tests.helpers.statistics import assert_mean, assert_variance
 
 READS = 40_000

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, multivariate_normal, norm
 
-from devices import BlankOut
-from devices.read_noise.selector import StochasticSelector
+from devices import BlankOut, StochasticSelector
 from tests.helpers.statistics import (
     assert_covariance,
     assert_frequency,

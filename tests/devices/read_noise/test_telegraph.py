@@ -5,14 +5,13 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import chisquare, ks_2samp
 
-from devices import BlankOut
+from devices import BlankOut, TelegraphNoise
 from devices.read_noise._trap_kernels import (
     boxcar_variance,
     captured_share,
     refresh_dense,
     refresh_sparse,
 )
-from devices.read_noise.telegraph import TelegraphNoise
 from tests.helpers.statistics import (
     assert_covariance,
     assert_frequency,

@@ -7,12 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from scipy.stats import kstest, norm
 
-from devices.read_noise.thermal import (
-    BOLTZMANN,
-    ELEMENTARY_CHARGE,
-    ThermalShotNoise,
-    current_noise_psd,
-)
+from devices import ThermalShotNoise
+from devices.read_noise.thermal import BOLTZMANN, ELEMENTARY_CHARGE, current_noise_psd
 from tests.helpers.statistics import assert_mean, assert_variance
 
 READS = 40_000

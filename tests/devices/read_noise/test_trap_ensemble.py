@@ -8,8 +8,7 @@ from hypothesis.extra.numpy import array_shapes
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from devices.read_noise.telegraph import TelegraphNoise, TrapEnsemble
-from devices.read_noise.time_laws import FixedTime, LognormalTime, LogUniformTime
+from devices import FixedTime, LognormalTime, LogUniformTime, TelegraphNoise, TrapEnsemble
 from tests.helpers.statistics import assert_mean, assert_variance
 
 CELLS = 40_000

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import Device, LogTimeDrift, NoDrift
-from devices.retention.drift import (
+from devices import (
     RELAXATION_WAN2022,
     ClippedLog,
+    Device,
+    LogTimeDrift,
+    NoDrift,
     PowerLawDrift,
     TabulatedRelaxation,
 )
@@ -77,7 +79,7 @@ def test_relative_spread_after_a_day_is_that_of_a_lognormal():
 def test_common_and_spread_are_the_moments_of_what_ages(scales):
     # A fold that matters: |N(0.05, 0.1²)|.
     common, spread = scales
-    model = PowerLawDrift(nu_mean=0.05, nu_std=0.1, common_scale=common, spread_scale=spread)
+    model = PowerLawDrift(nu_mean=0.05, nu_std=0.1, common_factor=common, spread_factor=spread)
     g = np.full((CELLS, 2), [5e-6, UNIT])
     got = aged(model, g, DAY)
     mean, std = model.common(g[0], DAY) * g[0], model.spread(g[0], DAY)
@@ -91,13 +93,13 @@ def test_common_drift_above_a_third_of_the_range_is_a_pure_gain():
     # Only the spread is a static error: without it cells keep their ratios, whatever the size of the common part.
     g = UNIT * np.linspace(0.34, 1, 7)
     for scale in (1.0, 3.0):
-        pure = replace(PCM, common_scale=scale, spread_scale=0.0)
+        pure = replace(PCM, common_factor=scale, spread_factor=0.0)
         np.testing.assert_allclose(
             aged(pure, g, DAY) / g, (DAY / 20) ** (-0.049 * scale), rtol=1e-8
         )
         np.testing.assert_allclose(pure.spread(g, DAY), 0, atol=1e-7 * UNIT)
     # Below it the published mean exponent depends on g, and ratios are lost even so.
-    low = aged(replace(PCM, spread_scale=0.0), UNIT * np.array([0.05, 1]), DAY)
+    low = aged(replace(PCM, spread_factor=0.0), UNIT * np.array([0.05, 1]), DAY)
     assert low[0] / low[1] < 0.05 * 0.9
 
 
@@ -105,7 +107,7 @@ def test_the_two_parts_are_scaled_apart():
     g = np.full(200, UNIT / 10)
     nu = {
         scales: -np.log(
-            aged(replace(PCM, common_scale=scales[0], spread_scale=scales[1]), g, DAY) / g
+            aged(replace(PCM, common_factor=scales[0], spread_factor=scales[1]), g, DAY) / g
         )
         for scales in ((1, 1), (0, 1), (1, 0), (3, 1), (1, 3))
     }
@@ -183,13 +185,13 @@ def test_one_direction_per_cell_at_all_times():
     assert not np.array_equal(aged(WAN, g, DAY, seed=1), aged(WAN, g, DAY, seed=2))
 
 
-def test_spread_scale_multiplies_and_conductances_do_not_go_below_zero():
+def test_spread_factor_multiplies_and_conductances_do_not_go_below_zero():
     g = np.full(2000, 1e-6)
-    wide = replace(WAN, spread_scale=3.0)
+    wide = replace(WAN, spread_factor=3.0)
     np.testing.assert_allclose(wide.spread(g, DAY), 3 * WAN.spread(g, DAY), rtol=1e-12)
     got = aged(wide, g, DAY)
     assert got.min() == 0
-    np.testing.assert_array_equal(aged(replace(WAN, spread_scale=0.0), g, DAY), g)
+    np.testing.assert_array_equal(aged(replace(WAN, spread_factor=0.0), g, DAY), g)
 
 
 def test_conductances_beyond_the_fit_take_the_spread_at_its_end():
@@ -234,8 +236,8 @@ BAD = [
         r"PowerLawDrift\.t_0 = 0 is not allowed; give a finite number in \(0, inf\) s",
     ),
     (lambda: PowerLawDrift(g_ref=0), r"PowerLawDrift\.g_ref = 0 is not allowed"),
-    (lambda: PowerLawDrift(common_scale=-1), r"PowerLawDrift\.common_scale = -1 is not allowed"),
-    (lambda: PowerLawDrift(spread_scale=-1), r"PowerLawDrift\.spread_scale = -1 is not allowed"),
+    (lambda: PowerLawDrift(common_factor=-1), r"PowerLawDrift\.common_factor = -1 is not allowed"),
+    (lambda: PowerLawDrift(spread_factor=-1), r"PowerLawDrift\.spread_factor = -1 is not allowed"),
     (
         lambda: ClippedLog(slope=None, intercept=0, low=0, high=1),
         r"ClippedLog\.slope = None is not a number",
@@ -278,8 +280,8 @@ BAD = [
     ),
     (lambda: replace(WAN, g_ref=0), r"TabulatedRelaxation\.g_ref = 0 is not allowed"),
     (
-        lambda: replace(WAN, spread_scale=-1),
-        r"TabulatedRelaxation\.spread_scale = -1 is not allowed",
+        lambda: replace(WAN, spread_factor=-1),
+        r"TabulatedRelaxation\.spread_factor = -1 is not allowed",
     ),
 ]
 
@@ -296,7 +298,7 @@ def test_bad_retention_is_refused(call, message):
 @pytest.mark.parametrize(("common", "spread"), [(1, 1), (0, 1), (1, 0.01), (2, 0.5)])
 def test_log_time_drift_has_a_common_part_and_a_spread_of_their_own(common, spread):
     drift = LogTimeDrift(
-        mean=-8e-8, std=4e-7, std_rate=4e-8, common_scale=common, spread_scale=spread
+        mean=-8e-8, std=4e-7, std_rate=4e-8, common_factor=common, spread_factor=spread
     )
     g, log_time = np.full(CELLS, 5e-5), np.log(DAY)
     now = aged(drift, g, DAY)
@@ -309,7 +311,7 @@ def test_log_time_drift_has_a_common_part_and_a_spread_of_their_own(common, spre
         drift.spread(g[:1], DAY), spread * (4e-7 + 4e-8 * log_time), rtol=1e-12
     )
     assert drift.spread(g[:1], 0.0) == 0
-    for bad in ("common_scale", "spread_scale"):
+    for bad in ("common_factor", "spread_factor"):
         with pytest.raises(ValueError, match=rf"LogTimeDrift\.{bad} = -1 is not allowed"):
             replace(drift, **{bad: -1})
 

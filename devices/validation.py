@@ -97,8 +97,9 @@ def instance(name: str, value: Any, cls: type, *, advice: str = "") -> None:
         ValueError: If it is not.
     """
     if not isinstance(value, cls):
+        article = "an" if cls.__name__[0] in "AEIOU" else "a"
         hint = f"; {advice}" if advice else ""
-        raise ValueError(f"{name} = {value!r} is not a {cls.__name__}{hint}")
+        raise ValueError(f"{name} = {value!r} is not {article} {cls.__name__}{hint}")
 
 
 def real_array(

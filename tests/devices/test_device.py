@@ -206,7 +206,7 @@ BAD = [
         r"Device\.g_min = -1e-06 is not allowed; give a finite number in \[0, inf\) S",
     ),
     (lambda: cell(g_min=float("nan")), r"Device\.g_min = nan is not allowed"),
-    (lambda: cell(g_max=50), r"Device\.g_max = 50 S is no memory cell's; .* write 50 µS as 50e-6"),
+    (lambda: cell(g_max=50), r"Device\.g_max = 50 S is too large .* write 50 µS as 50e-6"),
     (
         lambda: cell(g_max=0),
         r"Device\.g_max = 0 is not allowed; give a finite number in \(0, inf\) S",
@@ -254,7 +254,7 @@ BAD = [
     ),
     (
         lambda: cell().program([5e-7, 5e-6], rng=0),
-        r"target conductances span 5e-07 to 5e-06 S, outside .* 1e-06 to 1e-05 S",
+        r"target conductances range from 5e-07 to 5e-06 S, outside .* 1e-06 to 1e-05 S",
     ),
     (
         lambda: cell().program([2e-5], rng=0),

@@ -82,11 +82,11 @@ def test_a_sinh_curve_is_odd_ohmic_at_first_and_exponential_at_last():
 BAD = [
     (
         lambda: MILO2021.current(50e-6, 0.1),
-        r"conductances span 5e-05 to 5e-05 S; .* fitted from 6\.25e-05 to 0\.00011 S",
+        r"conductances range from 5e-05 to 5e-05 S; .* fitted from 6\.25e-05 to 0\.00011 S",
     ),
     (
         lambda: MILO2021.current([1e-4, 2.25e-4], 0.1),
-        r"conductances span 0\.0001 to 0\.000225 S; .* was fitted from",
+        r"conductances range from 0\.0001 to 0\.000225 S; .* was fitted from",
     ),
     (
         lambda: MILO2021.effective_conductance(1e-4, [0.1, -0.6]),

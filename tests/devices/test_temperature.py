@@ -113,7 +113,7 @@ BAD = [
         lambda: MixedTemperature(
             lrs=MetallicTemperature(alpha=0, t_ref=293), hrs=HOPPING, g_lrs=2, g_hrs=1
         ),
-        r"MixedTemperature: t_ref is 293 K in lrs and 300\.0 K in hrs; give one",
+        r"MixedTemperature: t_ref is 293 K in lrs and 300\.0 K in hrs",
     ),
 ]
 

@@ -288,9 +288,9 @@ BAD = [
     ),
     (
         lambda: WRITE.program(np.array([1e-6, 1e-4]), rng=np.random.default_rng(0)),
-        r"target conductances span 1e-06 to 0\.0001 S; this transistor at a gate bias of 2\.5 V has 0\.00011 to 0\.00023 S",
+        r"target conductances range from 1e-06 to 0\.0001 S; this transistor at a gate bias of 2\.5 V has 0\.00011 to 0\.00023 S",
     ),
-    (lambda: WRITE.amplitude(HIGH), r"fraction spans 1 to 1; a pulse of 1e-06 s reaches"),
+    (lambda: WRITE.amplitude(HIGH), r"fraction ranges from 1 to 1; a pulse of 1e-06 s"),
 ]
 
 

@@ -132,7 +132,7 @@ def test_a_bad_saturating_error_is_refused(changes, message):
 BAD = [
     (
         {"coefficients": 0.05},
-        r"coefficients = 0.05 is no list of them; give .* 5 % of each conductance",
+        r"coefficients = 0.05 is not a list; give .* 5 % of each conductance",
     ),
     (
         {"coefficients": ()},
@@ -144,7 +144,10 @@ BAD = [
     ),
     ({"coefficients": ("a",)}, r"StateDependentError\.coefficients = 'a' is not a number"),
     ({"coefficients": (1e-7,), "g_ref": 0}, r"StateDependentError\.g_ref = 0 is not allowed"),
-    ({"coefficients": (1e-7,), "error_factor": -1}, r"StateDependentError\.error_factor = -1 is not allowed"),
+    (
+        {"coefficients": (1e-7,), "error_factor": -1},
+        r"StateDependentError\.error_factor = -1 is not allowed",
+    ),
 ]
 
 

@@ -216,7 +216,7 @@ BAD = [
     ),
     (
         {"clip": 0.9, "r_lrs_c2c": 4e3},
-        r"at clip = 0\.9 the resistance of the set state falls to -129\.\d+ Ω; lower clip, or the spreads",
+        r"at clip = 0\.9 the resistance of the set state falls to -129\.\d+ Ω",
     ),
 ]
 

@@ -227,7 +227,7 @@ BAD = [
         {"q": lambda g: 0.1},
         r"FlickerNoise\.q = <function .* give a number, or an instance .* such as PcmFlicker\(\)",
     ),
-    ({"q": PcmFlicker}, r"FlickerNoise\.q = <class .*PcmFlicker'> has no fields to be written"),
+    ({"q": PcmFlicker}, r"FlickerNoise\.q = <class .*PcmFlicker'> cannot be written"),
     ({"f_low": 0}, r"FlickerNoise\.f_low = 0 is not allowed; .* \(0, inf\) Hz"),
     ({"f_high": 1.0}, r"FlickerNoise\.f_high = 1\.0 is not allowed; .* \(1, inf\) Hz"),
     (

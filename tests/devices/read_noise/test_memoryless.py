@@ -161,7 +161,7 @@ BAD = [
     ),
     (
         lambda: ProductNoise(BlankOut(), 0.5),
-        r"ProductNoise: 0\.5 is not a ReadNoise; give read-noise objects",
+        r"ProductNoise .* 0\.5 is not a ReadNoise",
     ),
 ]
 

@@ -332,6 +332,6 @@ def test_bad_probabilities_and_missing_states_are_refused(rng):
     for fields in ({"correlation": 0.5}, {"spread": 0.5}):
         with pytest.raises(
             ValueError,
-            match=r"with correlation or spread reads on from a state; give the one of init",
+            match=r"StochasticSelector with correlation or spread needs a state",
         ):
             StochasticSelector(**fields).sample(G, None, 1, rng=rng, period=1e-6)

@@ -202,7 +202,7 @@ def dwell_by_dwell(s, a, p1, rng):
 @pytest.mark.parametrize("start", [False, True])
 def test_window_and_end_state_have_the_law_of_a_walk_through_the_dwells(a, start, rng):
     p1, n = 0.3, 100_000
-    share, end = captured_share(np.full(n, start), p1, a, rng=rng)
+    share, end = captured_share(np.full(n, start), p1, a, random=rng)
     walked = np.array([dwell_by_dwell(start, a, p1, rng) for _ in range(20_000)])
     assert_frequency(end.sum(), n, p1 + (start - p1) * np.exp(-a))
     assert_mean(share, p1 + (start - p1) * (1 - np.exp(-a)) / a)
@@ -216,7 +216,7 @@ def test_window_and_end_state_have_the_law_of_a_walk_through_the_dwells(a, start
 
 
 def test_windows_of_a_million_correlation_times_are_no_effort(rng):
-    share, end = captured_share(np.zeros(CELLS, bool), P1, 1e6, rng=rng)
+    share, end = captured_share(np.zeros(CELLS, bool), P1, 1e6, random=rng)
     assert_variance(share, 2 * P1 * (1 - P1) / 1e6, P1)  # f(a) → 2/a
     assert_frequency(end.sum(), CELLS, P1)
 
@@ -226,12 +226,12 @@ def test_reads_closer_than_the_window_are_refused(rng):
     state = noise.init(np.ones(2), rng=rng)
     with pytest.raises(
         ValueError,
-        match=r"period = 0\.0005 is not allowed; give .* \[0\.001, inf\) s, the read's window",
+        match=r"period = 0\.0005 is not allowed; give .* \[0\.001, inf\) s .*the read's window",
     ):
         noise.sample(np.ones(2), state, 1, rng=rng, period=5e-4)
     with pytest.raises(
         ValueError,
-        match=r"lag = 0\.0005 is not allowed; give .* \[0\.001, inf\) s, the read's window",
+        match=r"lag = 0\.0005 is not allowed; give .* \[0\.001, inf\) s .*the read's window",
     ):
         noise.covariance(np.ones(2), 5e-4)
     with pytest.raises(ValueError, match=r"period = -1 is not allowed"):
@@ -248,7 +248,7 @@ WAYS = pytest.mark.parametrize("way", [refresh_dense, refresh_sparse])
 def test_refreshed_traps_follow_the_transition_law(way, q, rng):
     start = rng.random(CELLS) < 0.5
     s = start.copy()
-    way(s, 0.3, q, rng=rng)
+    way(s, 0.3, q, random=rng)
     for state in (False, True):
         n = np.sum(start == state)
         assert_frequency(s[start == state].sum(), n, 0.3 + (state - 0.3) * (1 - q))
@@ -260,7 +260,7 @@ def test_traps_with_rates_and_occupancies_of_their_own_follow_theirs(way, rng):
     kind = rng.integers(len(kinds), size=20 * CELLS)
     for state in (False, True):
         s = np.full(kind.size, state)
-        way(s, kinds[kind, 0], kinds[kind, 1], rng=rng)
+        way(s, kinds[kind, 0], kinds[kind, 1], random=rng)
         p = kinds[:, 0] + (state - kinds[:, 0]) * (1 - kinds[:, 1])
         for k, expected in enumerate(p):
             assert_frequency(s[kind == k].sum(), np.sum(kind == k), expected)
@@ -275,7 +275,7 @@ def test_number_of_refreshed_traps_is_binomial_and_their_places_are_even_and_ind
     chances = np.full(n, q) if each else q
     hits = np.zeros((runs, n), bool)
     for row in hits:
-        way(row, 1.0, chances, rng=rng)  # captured is refreshed, since all refreshed are captured
+        way(row, 1.0, chances, random=rng)  # p1 = 1: every refreshed trap is captured
     counts = hits.sum(axis=1)
     assert_mean(counts, n * q)
     assert_variance(
@@ -307,9 +307,9 @@ def test_nothing_happens_in_no_time_and_almost_nothing_in_almost_none(way, rng):
     s = rng.random(1000) < 0.5
     before = s.copy()
     for q in (0.0, 1e-300, 1e-18, np.zeros(1000)):
-        way(s, 0.5, q, rng=rng)
+        way(s, 0.5, q, random=rng)
     np.testing.assert_array_equal(s, before)
-    way(np.empty(0, bool), np.empty(0), np.empty(0), rng=rng)
+    way(np.empty(0, bool), np.empty(0), np.empty(0), random=rng)
 
 
 def test_slow_traps_switch_as_rarely_as_they_should(rng):

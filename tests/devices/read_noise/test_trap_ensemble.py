@@ -9,6 +9,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from devices import FixedTime, LognormalTime, LogUniformTime, TelegraphNoise, TrapEnsemble
+from devices.read_noise.trap_ensemble import amplitude_moments
 from tests.helpers.statistics import assert_mean, assert_variance
 
 CELLS = 40_000
@@ -160,7 +161,7 @@ def test_amplitudes_have_the_moments_of_a_bounded_lognormal(delta_sat, s_delta, 
         delta_sat=delta_sat,
         s_delta=s_delta,
     )
-    found = [float(m) for m in noise._amplitude_moments(np.array(1e-6))]
+    found = [float(m) for m in amplitude_moments(noise, np.array(1e-6))]
     median = delta_sat / 1.1  # g r_c = 0.1
     expected = [
         quad(

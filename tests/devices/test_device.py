@@ -37,7 +37,7 @@ def test_levels_are_an_even_grid_and_targets_go_to_the_nearest():
 
 
 @pytest.mark.parametrize("levels", [2, 5, 32])
-def test_quantisation_error_is_uniform_over_one_step(levels, rng):
+def test_quantization_error_is_uniform_over_one_step(levels, rng):
     device = cell(levels=levels)
     target = rng.uniform(1e-6, 1e-5, CELLS)
     g = device.program(target, rng=0)
@@ -84,7 +84,7 @@ def test_stuck_cells_are_binomial_counts_at_the_ends_of_the_range(rng):
     assert_frequency((g == 4e-6).sum(), CELLS, 0.87)
 
 
-def test_stuck_cells_are_independent_between_neighbours(rng):
+def test_stuck_cells_are_independent_between_neighboring_cells(rng):
     g = StuckCells(p_stuck_lrs=0.2).apply(np.zeros(CELLS), 0.0, 1.0, rng=rng)
     # Both of a pair stuck: p².
     assert_frequency((g[::2] * g[1::2]).sum(), CELLS // 2, 0.04)
@@ -142,7 +142,8 @@ def test_relaxation_counts_as_complete_before_one_second_but_not_at_zero():
 def test_one_cell_drifts_along_one_path():
     drift, g = LogTimeDrift(mean=0, std=0, std_rate=1e-8), np.full(100, 5e-6)
     ten, hundred = (drift.age(g, t, rng=np.random.default_rng(4)) - g for t in (10, 100))
-    # The same Z: the move is proportional to ln t. 1e-9 of the conductance is the rounding of the difference.
+    # The same Z: the move is proportional to ln t. 1e-9 of the conductance is the rounding of the
+    # difference.
     np.testing.assert_allclose(hundred, 2 * ten, rtol=1e-12, atol=1e-12 * 5e-6)
 
 
@@ -159,7 +160,7 @@ def test_an_empty_cell_may_conduct_nothing():
     assert cell(g_min=0, levels=3).step == 5e-6
 
 
-def test_a_plain_cell_does_not_mind_heat_and_says_nothing_of_pulses():
+def test_by_default_a_cell_has_no_temperature_law_and_no_pulses():
     assert cell().temperature_law == NoTemperature()
     assert cell().pulses is None
     np.testing.assert_array_equal(
@@ -167,7 +168,7 @@ def test_a_plain_cell_does_not_mind_heat_and_says_nothing_of_pulses():
     )
 
 
-def test_programming_and_ageing_know_nothing_of_temperature_and_pulses():
+def test_programming_and_aging_do_not_depend_on_temperature_law_and_pulses():
     target = np.full(1000, 4e-6)
     options = {
         "write": StateDependentError(coefficients=(1e-7,)),

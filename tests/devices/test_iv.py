@@ -1,4 +1,4 @@
-"""Current-voltage curves: the cubic law, its small-signal limit, the published fit and its range."""
+"""Current-voltage curves: the cubic law, its small-signal limit, the published fit."""
 
 from dataclasses import replace
 
@@ -13,8 +13,8 @@ cells, volts = st.floats(62.5e-6, 110e-6), st.floats(-0.5, 0.5)
 
 
 def test_published_polynomials_at_a_round_conductance():
-    # At 100 µS, log10 G = −4: NL2 = −64·1.388e-4 + 16·1.541e-3 − 4·5.711e-3 + 7.063e-3 = −8.2e-6 A/V²,
-    # NL3 = 16·8.871e-5 − 4·6.7919e-4 + 1.2968e-3 = −6e-7 A/V³.
+    # At 100 µS, log10 G = −4: NL2 = −64·1.388e-4 + 16·1.541e-3 − 4·5.711e-3 + 7.063e-3 = −8.2e-6
+    # A/V², NL3 = 16·8.871e-5 − 4·6.7919e-4 + 1.2968e-3 = −6e-7 A/V³.
     i = MILO2021.current(1e-4, [0.1, 0.5, -0.5])
     v = np.array([0.1, 0.5, -0.5])
     np.testing.assert_allclose(i, 1e-4 * v - 8.2e-6 * v**2 - 6e-7 * v**3, rtol=1e-9)

@@ -1,4 +1,4 @@
-"""Devices as tables: every kind there and back, files beside a sweep, and an answer to every mistake."""
+"""Devices as tables: round trips of every model, files beside a sweep, and messages."""
 
 import re
 import tomllib
@@ -71,14 +71,14 @@ def test_there_is_an_example_of_every_model():
     assert {model_name(e) for e in ALL_MODELS} == set(MODELS)
 
 
-def test_kinds_are_the_names_of_classes_in_lower_case():
+def test_models_are_named_by_their_class_in_lower_case():
     assert model_name(devices.NoNoise) == model_name(devices.NoNoise()) == "no_noise"
     assert MODELS["gb2_activation"] is devices.Gb2Activation
     assert MODELS["log_conductance_noise"] is devices.LogConductanceNoise
     assert all(name == name.lower() and " " not in name for name in MODELS)
 
 
-def test_every_model_of_the_package_is_a_kind():
+def test_tables_know_every_model_of_the_package():
     def below(base):
         return {base} | {c for sub in base.__subclasses__() for c in below(sub)}
 
@@ -107,7 +107,7 @@ def test_a_model_survives_its_table_and_its_toml(model):
 def test_defaults_and_nones_are_left_out():
     assert to_table(BlankOut()) == {"kind": "blank_out"}
     assert to_table(StochasticSelector(leak=0.1)) == {"kind": "stochastic_selector", "leak": 0.1}
-    # TOML has no word for None.
+    # TOML has no value for None.
     assert to_table(Device(**RANGE)) == RANGE
     assert to_table(replace(FULL, levels=None, pulses=None)).keys() == to_table(FULL).keys() - {
         "levels",
@@ -117,7 +117,7 @@ def test_defaults_and_nones_are_left_out():
 
 def test_a_full_device_survives_its_file():
     table = tomllib.loads(as_toml(FULL, {"technology": "all of it", "citation": FULL.reference}))
-    assert "reference" not in table  # said once, as the citation
+    assert "reference" not in table  # the citation has it
     assert device_from(table, "mine") == FULL
     assert all(f.name in table for f in fields(Device) if f.name != "reference")
 
@@ -251,7 +251,7 @@ def test_a_bad_table_is_refused(table, message):
 
 
 @pytest.mark.parametrize("factors", [0.5, {"kind": "blank_out"}])
-def test_factors_that_are_no_list_are_refused(factors):
+def test_factors_that_are_not_a_list_are_refused(factors):
     with pytest.raises(ValueError, match=r"factors"):
         from_table({"kind": "product_noise", "factors": factors}, "m")
 

@@ -39,7 +39,7 @@ def test_a_uniform_change_is_one_gain_for_all_cells(law):
     assert np.ptp(law.factor(G, 330.0)) == 0
 
 
-def test_mixed_conduction_goes_over_from_one_to_the_other_in_the_logarithm():
+def test_mixed_conduction_crosses_over_in_the_logarithm_of_conductance():
     g = np.array([1e-8, 1e-6, 1e-5, 1e-4, 1e-3])
     hot, cold = METAL.factor(np.array(1.0), 350.0), HOPPING.factor(np.array(1.0), 350.0)
     np.testing.assert_allclose(
@@ -65,7 +65,7 @@ def test_a_gradient_across_the_chip_broadcasts(law):
     np.testing.assert_allclose(got[1], law.factor(G[1], 340.0), rtol=1e-14)
 
 
-def test_a_cell_without_conductance_has_a_factor():
+def test_a_cell_of_0_siemens_has_a_finite_factor():
     assert np.isfinite(MIXED.factor(np.array([0.0]), 350.0)).all()
 
 

@@ -37,7 +37,7 @@ def test_counts_of_failed_cells_are_binomial():
     assert_frequency((g == TARGET).sum(), CELLS, 1 - p)
 
 
-def test_neighbours_fail_independently():
+def test_neighboring_cells_fail_independently():
     failed = apply(WORN) != TARGET
     assert_frequency((failed[:-1:2] & failed[1::2]).sum(), CELLS // 2, WORN.p_fail**2)
 
@@ -56,7 +56,7 @@ def test_dead_arrays_are_stuck_on_one_side(p_lrs, stuck):
 
 
 @given(st.floats(1e2, 1e7), st.floats(1, 1e3), st.integers(0, 100))
-def test_what_has_failed_stays_failed_where_it_is(cycles, more, seed):
+def test_failed_cells_stay_failed_at_the_same_end(cycles, more, seed):
     early, late = (apply(replace(WORN, cycles=n), seed, cells=300) for n in (cycles, cycles * more))
     failed = early != TARGET
     np.testing.assert_array_equal(late[failed], early[failed])

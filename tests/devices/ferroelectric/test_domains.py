@@ -1,4 +1,4 @@
-"""Nucleation-limited switching: Weibull statistics, pulse trains, quadrature over activation fields, finite domains."""
+"""Nucleation-limited switching: Weibull statistics, pulse trains, averages, finite domains."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def gb2_density(e, a=12.1, b=1.79, p=0.691, q=0.633):
 # --- one domain
 
 
-def test_switching_probability_is_weibull_with_slope_beta_and_scale_tau():
+def test_switching_probability_is_weibull_with_shape_beta_and_time_tau():
     t = np.geomspace(TAU / 30, 2 * TAU, 9)
     # ln(−ln(1 − p)) = β ln t − β ln τ: a straight line of slope β that is 0 at t = τ.
     weibull = np.log(-np.log1p(-ALIKE.probability(1.5, t, 2.0)))
@@ -61,7 +61,8 @@ def test_switching_times_of_single_domains_are_weibull_also_given_survival(rng):
     for _ in range(8):
         state = ALIKE.pulse(state, 1.5, TAU / 4, rng=rng)
         counts.append(int(state.up.sum()))
-    # Of those that had not switched at k τ/4, a part (p_{k+1} − p_k)/(1 − p_k) switches next; p_k = 1 − exp(−(k/4)²).
+    # Of those that had not switched at k τ/4, a part (p_{k+1} − p_k)/(1 − p_k) switches next; p_k =
+    # 1 − exp(−(k/4)²).
     p = -np.expm1(-((np.arange(9) / 4) ** 2))
     for k in range(8):
         assert_frequency(
@@ -78,7 +79,7 @@ def test_merz_law_is_alpha_one():
     )
 
 
-def test_a_lone_domain_is_up_or_down_and_its_device_all_or_nothing(rng):
+def test_a_device_of_one_domain_is_fully_up_or_fully_down(rng):
     state = ALIKE.pulse(ALIKE.init((500,), rng=rng), 1.5, TAU, rng=rng)
     assert set(np.unique(ALIKE.polarization(state))) == {-0.25, 0.25}
 
@@ -115,16 +116,18 @@ def test_sub_pulses_are_one_pulse_to_the_bit(n, seed):
     np.testing.assert_allclose(parts.growth[same], whole.growth[same], rtol=1e-12)
 
 
-def test_accumulation_weak_pulses_switch_what_one_of_them_does_not(rng):
-    # Six pulses of τ/6 switch p(τ) = 1 − 1/e, not 1 − (1 − p(τ/6))⁶ = 1 − e^(−1/6): nuclei grow from pulse to pulse (β = 2).
+def test_weak_pulses_accumulate(rng):
+    # Six pulses of τ/6 switch p(τ) = 1 − 1/e, not 1 − (1 − p(τ/6))⁶ = 1 − e^(−1/6): nuclei grow
+    # from pulse to pulse (β = 2).
     cells, state = 20_000, ALIKE.init((20_000,), rng=rng)
     for _ in range(6):
         state = ALIKE.pulse(state, 1.5, TAU / 6, rng=rng)
     assert_frequency(state.up.sum(), cells, 1 - np.exp(-1))
 
 
-def test_growth_falls_in_the_other_field_to_zero_at_least(rng):
-    # h = ½ − ¼ + ¼ on fields +, −, +; and −, of any length, leaves 0. Of the domains that never switched.
+def test_growth_falls_in_the_opposite_field_but_not_below_zero(rng):
+    # h = ½ − ¼ + ¼ on fields +, −, +; and −, of any length, leaves 0. Of the domains that never
+    # switched.
     state = ALIKE.init((2000,), rng=rng)
     waiting = np.ones(state.up.shape, dtype=bool)
     for sign, fraction, expected in (
@@ -140,8 +143,8 @@ def test_growth_falls_in_the_other_field_to_zero_at_least(rng):
 
 
 def test_relaxed_growth_switches_with_the_conditional_probability_of_its_step(rng):
-    # A step switches with 1 − exp(h_old^β − h_new^β): up to ½, down to ¼, up to ½ again (a threshold drawn once and kept
-    # would let none switch here), then down to 0 and afresh.
+    # A step switches with 1 − exp(h_old^β − h_new^β): up to ½, down to ¼, up to ½ again (a
+    # threshold drawn once and kept would let none switch here), then down to 0 and afresh.
     cells = 40_000
     state = ALIKE.init((cells,), rng=rng)
     h = 0.0
@@ -231,7 +234,7 @@ def test_activation_fields_follow_their_laws(rng):
         assert_frequency((e <= x).sum(), len(e), p)
     e = FEFET_DENG2020.activation.sample((20_000,), rng=rng)
     assert kstest(e, "norm", args=(2.3, 0.4)).pvalue > 1e-4
-    # Cut at 0, where a wide law would have negative fields.
+    # A wide normal law is clipped at 0, where it would have negative fields.
     assert_frequency(
         (NormalActivation(mean=1.0, std=1.0).sample((20_000,), rng=rng) == 0).sum(),
         20_000,
@@ -281,7 +284,7 @@ def test_switched_fraction_of_the_alessandri_set(field, seconds, published, rng)
 
     exact, _ = quad(switched, 0, 6, points=[1, 1.5, 2, 2.5], limit=400)
     np.testing.assert_allclose(got, exact, rtol=1e-8)
-    # Check values from elsewhere, one of them a Monte Carlo's: one unit of the last digit.
+    # Values computed independently, to one unit of the last digit; one is from a Monte Carlo run.
     assert abs(got - published) <= 0.001
     # Monte Carlo: 60 devices of 2,000 domains.
     state = MFM_ALESSANDRI.pulse(
@@ -327,10 +330,11 @@ def test_variance_splits_into_cycles_and_devices(weight_std, rng):
     armed = model.init((devices,), rng=rng)
     share = armed.weight / armed.weight.sum(axis=1, keepdims=True)
     p = model.probability(field, seconds, armed.activation)
-    # Given its domains, a device is Poisson-binomial: Var = Σ w² p(1 − p)/(Σ w)², averaged; its mean Σ w p/Σ w varies.
+    # Given its domains, a device is Poisson-binomial: Var = Σ w² p(1 − p)/(Σ w)², averaged; its
+    # mean Σ w p/Σ w varies.
     assert_mean(np.sum(share**2 * p * (1 - p), axis=1), cycle)
     assert_variance(np.sum(share * p, axis=1), device, mean)
-    # And simulated, over devices and nucleation together.
+    # The same by simulation, over devices and nucleation together.
     fraction = (model.polarization(model.pulse(armed, field, seconds, rng=rng)) / 0.25 + 1) / 2
     assert_mean(fraction, mean)
     assert_variance(fraction, cycle + device, mean)
@@ -340,7 +344,7 @@ def test_total_variance_of_equal_domains_is_binomial():
     cycle, device = FEFET_DENG2020.variance_split(1.4, 1e-6)
     p = FEFET_DENG2020.switched_fraction(1.4, 1e-6)
     np.testing.assert_allclose(cycle + device, p * (1 - p) / 20, rtol=1e-12)
-    # Domains that are all alike leave nothing to devices.
+    # Without differences between domains there is no device-to-device variance.
     np.testing.assert_allclose(ALIKE.variance_split(1.4, 1e-6)[1], 0, atol=1e-15)
 
 
@@ -368,7 +372,7 @@ def test_unequal_areas_leave_fewer_effective_domains(n_domains, rng):
     assert concentration >= 1 / n_domains
 
 
-# --- refusals
+# --- bad arguments
 
 BAD = [
     (

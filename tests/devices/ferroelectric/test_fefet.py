@@ -1,4 +1,4 @@
-"""Ferroelectric transistor: conduction below and above threshold, threshold noise with γ = 1 and 0, writing by one pulse."""
+"""Ferroelectric transistor: conduction, threshold noise with γ = 1 and 0, one-pulse writing."""
 
 from dataclasses import replace
 
@@ -71,7 +71,8 @@ def test_overdrive_inverts_conductance(v):
 
 def test_the_gate_bias_sets_the_range_of_conductances():
     low, high = CELL.conductance_range(SUBTHRESHOLD)
-    # The window in decades: 1.2 V / 90 mV, less what the upper end has left the exponential; and a linear one in triode.
+    # The window in decades: 1.2 V / 90 mV, less what the upper end has left the exponential; and a
+    # linear one in triode.
     assert abs(np.log10(high / low) - WINDOW / SWING) < 1e-5
     low, high = CELL.conductance_range(TRIODE)
     np.testing.assert_allclose([low, high], [K * 1.1, K * 2.3], rtol=1e-9)
@@ -81,7 +82,8 @@ def test_the_gate_bias_sets_the_range_of_conductances():
 
 
 def test_noise_below_threshold_is_lognormal_and_multiplicative(rng):
-    # 30 mV at 90 mV per decade: s = ln10 · σ/SS = 0.77, CV √(e^(s²) − 1) = 0.90 about a mean of e^(s²/2).
+    # 30 mV at 90 mV per decade: s = ln10 · σ/SS = 0.77, CV √(e^(s²) − 1) = 0.90 about a mean of
+    # e^(s²/2).
     noise = ThresholdNoise(sigma_vth=0.03, transistor=CELL)
     s = np.log(10) * 0.03 / SWING
     assert abs(s - 0.77) < 0.005
@@ -115,7 +117,8 @@ def test_one_device_has_either_exponent_by_its_gate_bias():
         low, high = CELL.conductance_range(v_gate)
         device = Device(g_min=low, g_max=high, read_noise=noise)
         np.testing.assert_allclose(device.gamma(np.array([low, high])), gamma, atol=1e-3)
-    # Between, for weak noise: σ_G = k L(x) σ with L = 1/(1 + e^−x), so γ = d ln L/d ln g = (1 − L) ln(1 + e^x)/L.
+    # Between, for weak noise: σ_G = k L(x) σ with L = 1/(1 + e^−x), so γ = d ln L/d ln g = (1 − L)
+    # ln(1 + e^x)/L.
     weak = ThresholdNoise(sigma_vth=1e-6, transistor=CELL)
     x = np.array([-2.0, 0.0, 2.0])
     logistic, u = 1 / (1 + np.exp(-x)), np.logaddexp(0, x)
@@ -184,7 +187,8 @@ def states(write):
 
 
 def test_programmed_cells_are_binomial_in_their_domains(rng):
-    # In triode G is linear in P: q = (G − G_min)/(G_max − G_min) of the domains, n ~ binomial(20, q).
+    # In triode G is linear in P: q = (G − G_min)/(G_max − G_min) of the domains, n ~ binomial(20,
+    # q).
     target = np.tile(LOW + (HIGH - LOW) * np.array([0.1, 0.5, 0.9]), (READS, 1))
     g = WRITE.program(target, rng=rng)
     n = (g - LOW) / (HIGH - LOW) * 20
@@ -217,8 +221,9 @@ def test_below_threshold_the_error_counts_the_bias_of_the_mean_cell(rng):
 
 
 @pytest.mark.parametrize("v_gate", [0.3, TRIODE])
-def test_programming_is_what_erasing_and_one_pulse_of_the_amplitude_does(v_gate, rng):
-    # The domains themselves, nucleating under the pulse, against the binomial law: same mean square error, same states.
+def test_programming_equals_erasing_and_pulsing_the_domains(v_gate, rng):
+    # The domains themselves, nucleating under the pulse, against the binomial law: same mean square
+    # error, same states.
     write = replace(WRITE, v_gate=v_gate)
     low, high = write.transistor.conductance_range(v_gate)
     for target in (0.9 * low + 0.1 * high, (low + high) / 2):
@@ -255,7 +260,7 @@ def test_a_device_is_programmed_by_its_domains():
     assert len(np.unique(g)) > 1
 
 
-# --- refusals
+# --- bad arguments
 
 BAD = [
     (lambda: replace(CELL, vth0=float("nan")), r"FeFet\.vth0 = nan is not allowed"),
@@ -288,7 +293,8 @@ BAD = [
     ),
     (
         lambda: WRITE.program(np.array([1e-6, 1e-4]), rng=np.random.default_rng(0)),
-        r"target conductances range from 1e-06 to 0\.0001 S; this transistor at a gate bias of 2\.5 V has 0\.00011 to 0\.00023 S",
+        r"target conductances range from 1e-06 to 0\.0001 S; this transistor at a gate bias "
+        r"of 2\.5 V has 0\.00011 to 0\.00023 S",
     ),
     (lambda: WRITE.amplitude(HIGH), r"fraction ranges from 1 to 1; a pulse of 1e-06 s"),
 ]

@@ -1,4 +1,4 @@
-"""Preisach hysteresis: remanence, coercivity, closed loops, and history that larger fields wipe out."""
+"""Preisach hysteresis: remanence, coercivity, closed loops, and erasure of history."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,8 @@ def test_a_sweep_from_saturation_follows_the_saturated_branch():
 
 
 def test_the_first_minor_loop_is_the_affine_image_of_a_branch_through_its_turning_points():
-    # From (E1, P1) on the rising branch down to saturation: P = m P_−(E) + b with P(E1) = P1, P(−∞) = −P_s.
+    # From (E1, P1) on the rising branch down to saturation: P = m P_−(E) + b with P(E1) = P1, P(−∞)
+    # = −P_s.
     e1, e = 0.8 * E_C, np.array([0.5, 0.0, -0.7, -2.0]) * E_C
     p1 = FILM.branch(e1, rising=True)
     m = (p1 + P_S) / (FILM.branch(e1, rising=False) + P_S)
@@ -99,8 +100,8 @@ def test_inverted_fields_give_inverted_polarization(path):
 
 @given(fields, st.floats(-2, 1.5), st.floats(0.01, 2))
 def test_loops_between_the_same_fields_are_congruent_whatever_came_before(path, low, width):
-    # Height of every loop between A and B: 2 P_s (x_B − x_A)/((x_B + c)(1 + c x_A)), x = e^(E/δ), c = e^(E_c/δ): the Everett
-    # function of these branches, which depends on A and B only.
+    # Height of every loop between A and B: 2 P_s (x_B − x_A)/((x_B + c)(1 + c x_A)), x = e^(E/δ), c
+    # = e^(E_c/δ): the Everett function of these branches, which depends on A and B only.
     a, b = low * E_C, (low + width) * E_C
     _, state = FILM.sweep([*path, a, b], DOWN)
     inside = np.linspace(a, b, 9)

@@ -27,8 +27,8 @@ def test_sigma_is_the_polynomial_times_the_error_factor_floored_at_zero():
 
 
 def test_published_errors_of_wan_and_falcone_are_reproduced():
-    # 0.72, 2.02, 1.17 µS at 1, 20, 39 µS (Wan, aihwkit); 0.0104, 0.095 µS at 9, 88 µS (Falcone); bound:
-    # half a unit of the last printed digit.
+    # 0.72, 2.02, 1.17 µS at 1, 20, 39 µS (Wan, aihwkit); 0.0104, 0.095 µS at 9, 88 µS (Falcone);
+    # bound: half a unit of the last printed digit.
     wan = StateDependentError(
         coefficients=(3.48e-7, 1.603e-5, -4.3853e-5, 4.5393e-5, -1.6815e-5), g_ref=4e-5
     )
@@ -74,7 +74,8 @@ def test_coefficients_given_as_a_list_compare_equal_to_a_tuple():
 
 def test_a_saturating_error_rises_from_nothing_to_its_largest():
     write = SaturatingError(largest=2e-7, g_ref=1e-6, error_factor=3.0)
-    # σ = error_factor · largest · (1 − e^(−g/g_ref)): at small g, g error_factor largest/g_ref, to half of g/g_ref.
+    # σ = error_factor · largest · (1 − e^(−g/g_ref)): at small g, g error_factor largest/g_ref, to
+    # half of g/g_ref.
     np.testing.assert_allclose(
         write.sigma(np.array([0.0, 1e-6, 1e-4])), [0, 6e-7 * (1 - np.exp(-1)), 6e-7], rtol=1e-12
     )
@@ -85,7 +86,8 @@ def test_a_saturating_error_rises_from_nothing_to_its_largest():
 
 
 def test_published_error_of_sonos_is_reproduced():
-    # Agrawal et al. 2022 by way of CrossSim: σ_I = 19.88665 nA (1 − e^(−I/176.3115 nA)); conductances are for 0.1 V.
+    # Agrawal et al. 2022 by way of CrossSim: σ_I = 19.88665 nA (1 − e^(−I/176.3115 nA));
+    # conductances are for 0.1 V.
     current = np.array([10e-9, 200e-9, 1.6e-6])
     write = SaturatingError(largest=1.98866e-7, g_ref=1.76312e-6)
     expected = 19.88665e-9 * (1 - np.exp(-current / 176.3115e-9))

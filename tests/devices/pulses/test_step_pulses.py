@@ -1,4 +1,4 @@
-"""Pulses that step a weight: closed forms, noise by its moments, devices by their spreads, and one slow twin of all."""
+"""Pulses that step a weight: closed forms, moments of noise, spreads, and a slow twin."""
 
 import math
 from dataclasses import replace
@@ -87,7 +87,7 @@ def relative_step(p, w, up):
 
 
 def twin(p, w, n):
-    """Pulse by pulse, no noise; up_down weakens one direction."""
+    """Weights after each of n noise-free pulses, in a plain loop; up_down weakens one direction."""
     alpha = p.step * (1 + min(p.up_down, 0)) if n > 0 else p.step * (1 - max(p.up_down, 0))
     for _ in range(abs(n)):
         w += math.copysign(alpha, n) * relative_step(p, w, n > 0)
@@ -155,7 +155,8 @@ def test_the_symmetry_point_of_soft_bounds_is_the_published_one(rng):
     np.testing.assert_allclose(
         weight(pulses, point), (up - down) / (up / high - down / low), rtol=1e-9, atol=1e-12
     )
-    # Pairs of pulses, up and down, lead there from anywhere, but for a residue of the order of a step.
+    # Pairs of pulses, up and down, lead there from anywhere, but for a residue of the order of a
+    # step.
     g = np.full(1000, 1e-6)
     for _ in range(300):
         g = pulses.respond(pulses.respond(g, 1, cells, rng=rng), -1, cells, rng=rng)
@@ -260,7 +261,8 @@ def test_devices_differ_in_step_asymmetry_and_bounds(rng):
         d2d_w_min=0.1,
     )
     cells = pulses.init((CELLS,), rng=rng)
-    # α₊ = α (g + r), α₋ = α (g − up_down − r): variances α²(0.1² + 0.05²), covariance α²(0.1² − 0.05²).
+    # α₊ = α (g + r), α₋ = α (g − up_down − r): variances α²(0.1² + 0.05²), covariance α²(0.1² −
+    # 0.05²).
     assert_mean(cells["up"] / 0.05, 1)
     assert_mean(cells["down"] / 0.05, 0.8)
     for name, mean in (("up", 1), ("down", 0.8)):
@@ -287,10 +289,12 @@ def test_lognormal_steps_and_positive_up_down_weaken_as_published(rng):
     np.testing.assert_allclose(cells["up"], np.abs(cells["down"] - 0.3 * 0.0949), rtol=1e-12)
 
 
-def test_no_cell_conducts_less_than_nothing(rng):
-    # As wide as the arrays of Gong 2022: bounds ±1 with spreads of 0.43 and 0.6, one pulse nearly half of the range.
+def test_no_cell_conducts_less_than_0_siemens(rng):
+    # As wide as the arrays of Gong 2022: bounds ±1 with spreads of 0.43 and 0.6, one pulse nearly
+    # half of the range.
     pulses = SoftBoundsPulses(
-        **RANGE, step=0.4622, c2c=0.2174, additive=True, d2d_step=0.7125, lognormal=True, d2d_w_max=0.4295, d2d_w_min=0.599,
+        **RANGE, step=0.4622, c2c=0.2174, additive=True, d2d_step=0.7125, lognormal=True,
+        d2d_w_max=0.4295, d2d_w_min=0.599,
         write_noise=0.5841,
     )  # fmt: skip
     cells = pulses.init((20_000,), rng=rng)
@@ -299,12 +303,12 @@ def test_no_cell_conducts_less_than_nothing(rng):
     assert (g < 1e-9).mean() > 0.1
     seen = pulses.with_write_noise(g, rng=rng)
     assert seen.min() == 0
-    # A cell handed over from outside its own range is put on its bound, even by no pulse.
+    # A cell that starts outside its own range is moved to its bound, even without a pulse.
     still = pulses.respond(1e-3, 0, cells, rng=rng)
     np.testing.assert_allclose(still, conductance(pulses, cells["w_max"]), rtol=1e-12)
 
 
-def test_write_noise_is_seen_and_not_kept(rng):
+def test_write_noise_affects_reads_but_not_the_state(rng):
     pulses = SoftBoundsPulses(**RANGE, step=0.02, write_noise=1.5)
     g = np.full(CELLS, 5e-6)
     seen = pulses.with_write_noise(g, rng=rng)
@@ -340,8 +344,9 @@ def test_noisy_measurements_give_the_curve_beneath(rng):
     up, down = made.curve(400)
     noisy = [g + 3e-7 * rng.standard_normal(g.shape) for g in (up, down)]
     fitted = PiecewisePulses.from_measurements(*noisy, nodes=4, g_min=1e-6, g_max=9e-6)
-    # 400 reads with 0.3 µS of noise, 4 % of the range, and 5 numbers fitted: the curve is good to about 0.3 √(5/400) =
-    # 0.03 µS on average, and 5 times that at its worst point. The reads themselves err by 0.9 µS and more.
+    # 400 reads with 0.3 µS of noise, 4 % of the range, and 5 numbers fitted: the curve is good to
+    # about 0.3 √(5/400) = 0.03 µS on average, and 5 times that at its worst point. The reads
+    # themselves err by 0.9 µS and more.
     for measured, curve in zip(fitted.curve(400), (up, down), strict=True):
         assert np.abs(measured - curve).max() < 1.7e-7
     # By default the range is that of the reads.

@@ -1,4 +1,4 @@
-"""Read noise: what is sampled has the moments that are promised, and the moments are those of theory."""
+"""Memoryless read noise: samples have the moments of `moments`, and these are those of theory."""
 
 import numpy as np
 import pytest
@@ -119,7 +119,8 @@ def test_log_conductance_noise_keeps_its_relative_size_below_the_range_of_the_lo
     g = np.array([0.0, 1e-9, 1e-6, 2e-6, edge, 5e-6, 8e-5])
     xi, (mean, variance) = draw(noise, rng, g=g), noise.moments(g)
     window = np.log((10 + 1e-6) / 2e-6)
-    # Up to e g_unit σ/g = c log10(e)/(e g_unit), the largest that the law has; above, c log10(g/g_unit)/g.
+    # Up to e g_unit σ/g = c log10(e)/(e g_unit), the largest that the law has; above, c
+    # log10(g/g_unit)/g.
     relative = np.append(np.full(5, np.log10(np.e) / edge), np.log10(g[5:] * 1e6) / g[5:])
     np.testing.assert_allclose(variance, window * (5e-7 * relative) ** 2, rtol=1e-12)
     assert (np.diff(variance[4:]) < 0).all()

@@ -1,4 +1,4 @@
-"""Read noise as published, and what its exponent does to a network's invariance under a common gain."""
+"""Published read noise, and how its exponent limits the invariance under a common-mode gain."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,8 @@ def sigma(noise, g):
 
 def test_phase_change_noise_has_the_published_values():
     g = np.array([1e-6, 5e-6, 12.5e-6, 25e-6])
-    # σ_G [µS] and σ_G/G [%], 20 s after programming, reads of 250 ns; half a unit of the last digit.
+    # σ_G [µS] and σ_G/G [%], 20 s after programming, reads of 250 ns; half a unit of the last
+    # digit.
     assert (np.abs(sigma(PCM, g) * 1e6 - [0.298, 0.524, 0.722, 0.920]) <= 0.0005).all()
     assert (np.abs(sigma(PCM, g) / g * 100 - [29.8, 10.5, 5.8, 3.7]) <= 0.05).all()
 
@@ -57,7 +58,7 @@ def test_sonos_noise_has_the_published_law():
     nanoamperes = np.array([10.0, 215.36557, 1600.0])
     found = sigma(SONOS, nanoamperes * 1e-9 / 0.05) * 0.05 * 1e9
     np.testing.assert_allclose(found, 12.58037 * (1 - np.exp(-nanoamperes / 215.36557)), rtol=1e-12)
-    # Only the current counts.
+    # The noise depends on g and read_voltage only through the current.
     np.testing.assert_allclose(
         SonosReadNoise(read_voltage=0.5).moments(G / 10), SONOS.moments(G), rtol=1e-12
     )

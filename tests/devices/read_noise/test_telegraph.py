@@ -31,7 +31,7 @@ def read(noise, rng, n, period, g=G):
     return noise.sample(g, noise.init(g, rng=rng), n, rng=rng, period=period)[0]
 
 
-# One kind of trap
+# Moments and reads of identical traps
 
 
 def test_moments_of_one_trap_are_those_of_the_two_state_process():
@@ -105,8 +105,9 @@ def test_dwell_times_are_exponential_with_the_two_means(rng):
     dwells, captured = np.concatenate(dwells), np.concatenate(captured)
     for tau, own in ((TAU_E, dwells[captured]), (TAU_C, dwells[~captured])):
         assert len(own) > 2000
-        # Seen every 10 µs a dwell is rounded to that, and 1 % of a mean dwell of 1 ms hides a short absence: that is why
-        # chances per step, exact, stand for e^{−t/τ}: the state is left with π₀ (1 − ρ) or π₁ (1 − ρ).
+        # Reads every 10 µs, 1 % of a mean dwell, round the dwells and miss short ones. Therefore
+        # the exact probability to leave the state per step replaces e^{−t/τ}: π₀ (1 − ρ) or
+        # π₁ (1 − ρ).
         leave = (1 - np.exp(-RATE * period)) * (TAU_C if tau == TAU_E else TAU_E) / (TAU_C + TAU_E)
         assert leave == pytest.approx(period / tau, rel=0.01)
         for t in (0.5 * tau, tau, 2 * tau):
@@ -124,8 +125,8 @@ def test_spectrum_is_a_lorentzian_with_its_corner_at_one_over_two_pi_tau(rng):
     for low, high in ((0.05, 0.2), (0.9, 1.1), (2, 3)):
         band = (f > low * corner) & (f < high * corner)
         lorentzian = 4 * 0.16 * P1 * (1 - P1) * tau / (1 + (f[band] / corner) ** 2)
-        # Periodogram over spectrum, one mean per cell: cells are independent. Aliases and leakage, 0.3 %, are well
-        # within the standard error, 1 to 3 %.
+        # Periodogram over spectrum, one mean per cell: cells are independent. Aliases and leakage,
+        # 0.3 %, are well within the standard error, 1 to 3 %.
         assert_mean((periodogram[band] / lorentzian[:, None]).mean(axis=0), 1)
 
 
@@ -187,7 +188,10 @@ def test_windowed_reads_have_the_promised_mean_variance_and_covariance(a, traps,
 
 
 def dwell_by_dwell(s, a, p1, rng):
-    """Share captured and end state of one window of a correlation times, dwell after dwell: τ_e = 1/(1 − p1), τ_c = 1/p1."""
+    """Captured share and end state of a window, drawn dwell by dwell.
+
+    The window has `a` correlation times; τ_e = 1/(1 − p1) and τ_c = 1/p1.
+    """
     left, captured = a, 0.0
     while True:
         dwell = rng.exponential(1 / (1 - p1) if s else 1 / p1)
@@ -215,7 +219,7 @@ def test_window_and_end_state_have_the_law_of_a_walk_through_the_dwells(a, start
         assert ks_2samp(share[end == state], walked[walked[:, 1] == state, 0]).pvalue > 1e-4
 
 
-def test_windows_of_a_million_correlation_times_are_no_effort(rng):
+def test_windows_of_a_million_correlation_times_are_sampled_at_once(rng):
     share, end = captured_share(np.zeros(CELLS, bool), P1, 1e6, random=rng)
     assert_variance(share, 2 * P1 * (1 - P1) / 1e6, P1)  # f(a) → 2/a
     assert_frequency(end.sum(), CELLS, P1)
@@ -255,7 +259,7 @@ def test_refreshed_traps_follow_the_transition_law(way, q, rng):
 
 
 @WAYS
-def test_traps_with_rates_and_occupancies_of_their_own_follow_theirs(way, rng):
+def test_traps_follow_their_individual_rates_and_occupancies(way, rng):
     kinds = np.array([(p1, q) for p1 in (0.1, 0.7) for q in (0.002, 0.05, 0.19)])
     kind = rng.integers(len(kinds), size=20 * CELLS)
     for state in (False, True):
@@ -285,8 +289,8 @@ def test_number_of_refreshed_traps_is_binomial_and_their_places_are_even_and_ind
     assert_frequency(np.sum(hits[:, 1:] & hits[:, :-1]), runs * (n - 1), q * q)
 
 
-class Stingy:
-    """A generator that returns a few numbers at a time, so that the gaps never reach the last trap at once."""
+class FewAtATime:
+    """A generator that returns few numbers per call, so that the gaps need several calls."""
 
     def __init__(self, rng):
         self.rng, self.random = rng, rng.random
@@ -297,7 +301,7 @@ class Stingy:
 
 def test_gaps_are_drawn_until_they_reach_the_last_trap(rng):
     s = np.zeros(10 * CELLS, bool)
-    refresh_sparse(s, 1.0, 0.1, rng=Stingy(rng))
+    refresh_sparse(s, 1.0, 0.1, rng=FewAtATime(rng))
     for part in np.split(s, 10):
         assert_frequency(part.sum(), CELLS, 0.1)
 
@@ -313,7 +317,8 @@ def test_nothing_happens_in_no_time_and_almost_nothing_in_almost_none(way, rng):
 
 
 def test_slow_traps_switch_as_rarely_as_they_should(rng):
-    # 1 − e^{−λΔ} for λΔ = 1e-4: subtracted it would have lost four digits; 20 reads of 200,000 traps switch 150 times.
+    # λΔ = 1e-4: 1 − e^{−λΔ}, computed as a difference, would lose four digits. 20 reads of
+    # 200,000 traps switch 150 times.
     noise, n = TelegraphNoise(0.4, 3 * TAU_C, 3 * TAU_E), 200_000
     xi = read(noise, rng, 20, 1e-4 * 3 / RATE, g=np.full(n, 1e-5))
     assert_frequency(np.sum(xi[1:] != xi[:-1]), 19 * n, 2 * P1 * (1 - P1) * 1e-4)

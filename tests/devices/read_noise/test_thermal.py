@@ -1,4 +1,4 @@
-"""Thermal and shot noise: its limits, that it adds up over a column, and what it does to an invariance under gain."""
+"""Thermal and shot noise: limits, sums over a column, and the effect of a common-mode gain."""
 
 import numpy as np
 import pytest
@@ -115,8 +115,8 @@ def test_a_cell_without_conductance_is_read_without_noise(rng):
 
 @pytest.mark.parametrize("alpha", [0.1, 1.0])
 def test_a_gain_of_alpha_changes_a_neurons_argument_by_its_root(alpha, rng):
-    # u = Σ ξ g z under a common gain α: P(u > 0) = Φ(α^{1−γ} x), γ = ½. Signals of ±1 leave a mean of x = −1 standard
-    # deviations: Φ(−√0.1) = .3759 at α = 0.1.
+    # u = Σ ξ g z under a common gain α: P(u > 0) = Φ(α^{1−γ} x), γ = ½. Signals of ±1 leave a mean
+    # of x = −1 standard deviations: Φ(−√0.1) = .3759 at α = 0.1.
     n = 300
     g = rng.uniform(1e-6, 1e-5, n)
     spread = np.sqrt(np.sum(NOISE.moments(g)[1] * g**2))

@@ -1,4 +1,4 @@
-"""Cells with traps of their own: ensemble averages, what these very traps do, and both against samples."""
+"""Trap ensembles: averages over chips, moments given the traps, and both against samples."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_reads_of_given_traps_have_the_moments_given(noise, period, rng):
         assert_mean(read_off**2 - variance, 0)
     for k in (1, 2):
         assert_mean(off[0] * off[k] - noise.covariance_given(MIXED, traps, k * period), 0)
-    # What is static stays, and the covariance tends to the variance.
+    # At short lags the covariance tends to the variance.
     np.testing.assert_array_equal(noise.moments_given(MIXED, after), (mean, variance))
     if not noise.window:
         np.testing.assert_allclose(noise.covariance_given(MIXED, traps, 1e-12), variance, rtol=1e-6)
@@ -128,7 +128,8 @@ def test_log_uniform_times_give_the_variance_in_closed_form():
         mean_traps=1.5, tau_capture=DECADES, tau_emission=DECADES, s_delta=0, delta_sat=0.2
     )
     mean, variance = (float(m) for m in noise.moments(np.array(0.0)))
-    # x = ln τ_e/τ_c is triangular on ±L, π₁ its logistic function: E π₁ = ½, E π₁π₀ = (2/L)((ln(1 + e^L) − ln 2)/L − ½).
+    # x = ln τ_e/τ_c is triangular on ±L, π₁ its logistic function: E π₁ = ½, E π₁π₀ = (2/L)((ln(1 +
+    # e^L) − ln 2)/L − ½).
     length = np.log(1e4)
     swing = 2 / length * ((np.log1p(np.exp(length)) - np.log(2)) / length - 0.5)
     static = -2 * 0.2 * 0.5 + 0.04 * (0.5 - swing)  # E (1 − δ π₁)² − 1
@@ -177,7 +178,8 @@ def test_amplitudes_have_the_moments_of_a_bounded_lognormal(delta_sat, s_delta, 
 
 def test_amplitude_grows_with_resistance_and_saturates():
     noise = ENSEMBLES["poisson product"]
-    # Half at r_c; 0.5 % at 1 kΩ, within what metallic filaments show (0.01 to 1 %); δ ∝ R below, constant above.
+    # Half at r_c; 0.5 % at 1 kΩ, within what metallic filaments show (0.01 to 1 %); δ ∝ R below,
+    # constant above.
     np.testing.assert_allclose(
         noise.amplitude(np.array([1e-5, 1e-3])), [0.25, 0.5 / 101], rtol=1e-12
     )
@@ -224,7 +226,7 @@ def test_numbers_of_traps_are_poisson_and_cells_without_cost_nothing(rng):
     assert (xi[:, counts > 0] < 1).any()
 
 
-def test_cells_without_traps_are_silent(rng):
+def test_cells_without_traps_are_read_without_noise(rng):
     noise = TrapEnsemble(mean_traps=0, tau_capture=DECADES, tau_emission=DECADES)
     np.testing.assert_array_equal(noise.moments(G[:3]), [[1, 1, 1], [0, 0, 0]])
     assert (read(noise, rng, 2, 1e-3, g=G[:3]) == 1).all()
@@ -240,7 +242,7 @@ def test_traps_are_grouped_by_decade_of_their_rate(rng):
     )
 
 
-# What every telegraph noise has to do
+# Properties of every telegraph noise
 
 ALL = {
     "sparse": (TRAP, 1e-5),

@@ -14,6 +14,24 @@ from devices.validation import Floats, integer, number
 # Quadrature for moments over a normal distribution that is clipped at about four standard
 # deviations; 64 nodes are exact to 1e-12.
 _QUADRATURE_NODES, _QUADRATURE_WEIGHTS = leggauss(64)
+# Allowed intervals of the fields below; all others must be at least 0.
+_LIMITS = {
+    "r_lrs_median": {"above": 0.0},
+    "rho_lrs": {"at_least": 0.0, "below": 1.0},
+    "rho_hrs": {"at_least": 0.0, "below": 1.0},
+    "share_lrs": {"at_least": 0.0, "at_most": 1.0},
+    "share_hrs": {"at_least": 0.0, "at_most": 1.0},
+    "clip": {"above": 0.5, "below": 1.0},
+}
+
+
+def _clipped_normal_rule(clip: float) -> tuple[Floats, Floats]:
+    """Return nodes and weights for moments of a normal variable that is clipped to its quantiles."""
+    z = float(ndtri(clip))
+    density = np.exp(-((z * _QUADRATURE_NODES) ** 2) / 2)
+    inside = z * _QUADRATURE_WEIGHTS * density / np.sqrt(2 * np.pi)
+    nodes = np.concatenate([z * _QUADRATURE_NODES, [-z, z]])
+    return nodes, np.concatenate([inside, [1 - clip] * 2])  # clipping adds weight at both ends
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +78,11 @@ class SetResetVariability(WriteModel):
     clip: float = 0.9999
 
     def __post_init__(self) -> None:
-        limits = {"r_lrs_median": {"above": 0.0}, "r_hrs_median": {"above": self.r_lrs_median}}
-        limits |= {name: {"at_least": 0.0, "below": 1.0} for name in ("rho_lrs", "rho_hrs")}
-        limits |= {name: {"at_least": 0.0, "at_most": 1.0} for name in ("share_lrs", "share_hrs")}
-        limits |= {"clip": {"above": 0.5, "below": 1.0}}
+        limits = _LIMITS | {"r_hrs_median": {"above": self.r_lrs_median}}
         for name in (f.name for f in fields(self)):
-            number(
-                f"SetResetVariability.{name}",
-                getattr(self, name),
-                unit="Ω" if name.startswith("r_") else "",
-                **limits.get(name, {"at_least": 0.0}),
-            )
+            unit = "Ω" if name.startswith("r_") else ""
+            allowed = limits.get(name, {"at_least": 0.0})
+            number(f"SetResetVariability.{name}", getattr(self, name), unit=unit, **allowed)
         spread = float(np.hypot(self.r_lrs_c2c, self.r_lrs_d2d))
         lowest = self.r_lrs_median - float(ndtri(self.clip)) * spread
         if lowest <= 0:
@@ -123,13 +135,7 @@ class SetResetVariability(WriteModel):
 
     def sigma(self, target: Floats) -> Floats:
         """Return the standard deviation [S] of 1/R over devices and cycles, for each target."""
-        z = float(ndtri(self.clip))
-        t = np.concatenate([z * _QUADRATURE_NODES, [-z, z]])
-        density = np.exp(-((z * _QUADRATURE_NODES) ** 2) / 2)
-        inside = z * _QUADRATURE_WEIGHTS * density / np.sqrt(2 * np.pi)
-        weight = np.concatenate(
-            [inside, [1 - self.clip] * 2]
-        )  # clipping collects mass at both ends
+        t, weight = _clipped_normal_rule(self.clip)
         lrs_spread = np.hypot(self.r_lrs_c2c, self.r_lrs_d2d)
         hrs_spread = np.hypot(self.sigma_ln_hrs_c2c, self.sigma_ln_hrs_d2d)
         lrs = 1 / (self.r_lrs_median + lrs_spread * t)

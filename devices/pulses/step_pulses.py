@@ -17,6 +17,7 @@ from devices.pulses.base import DOWN, UP, Counts, PulsedCells, PulseResponse
 from devices.seeding import RNG, generator
 from devices.validation import Floats
 
+_RANDOM_FIELDS = ("c2c", "write_noise", "d2d_step", "d2d_up_down", "d2d_w_min", "d2d_w_max")
 _LARGEST_LOG = 700  # e^700 is still a number; a state that grew so far has long met its bound
 
 
@@ -60,14 +61,7 @@ class StepPulses(PulseResponse):
     d2d_up_down: float = 0.0
     d2d_w_min: float = 0.0
     d2d_w_max: float = 0.0
-    random_fields: ClassVar[tuple[str, ...]] = (
-        "c2c",
-        "write_noise",
-        "d2d_step",
-        "d2d_up_down",
-        "d2d_w_min",
-        "d2d_w_max",
-    )
+    random_fields: ClassVar[tuple[str, ...]] = _RANDOM_FIELDS
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -24,6 +24,25 @@ class SelectorState(NamedTuple):
     threshold: Floats
 
 
+def crossing_covariance(z: float, spread: float, rho: ArrayLike) -> Floats:
+    """Return the covariance of two threshold crossings of a device, averaged over devices.
+
+    Averaging over X leaves Φ₂(h, h; r) with h = z/√(1 + b²) and r = (ρ + b²)/(1 + b²), b = spread.
+    Owen's T (1956) gives it as Φ(h) − 2 T(h, √((1 − r)/(1 + r))).
+
+    Args:
+        z: How far the voltage lies above the typical mean threshold, in units of sigma.
+        spread: Device-to-device standard deviation of the mean threshold, in units of sigma.
+        rho: Correlation ρ of the two thresholds; 1 gives the variance of one crossing.
+    """
+    rho = np.asarray(rho, dtype=np.float64)
+    twice_b2 = 2 * spread**2
+    h = z / np.hypot(1, spread)
+    independent = owens_t(h, np.sqrt(1 / (1 + twice_b2)))
+    correlated = owens_t(h, np.sqrt((1 - rho) / (1 + rho + twice_b2)))
+    return np.asarray(2 * (independent - correlated))
+
+
 @dataclass(frozen=True, kw_only=True)
 class StochasticSelector(ReadNoise):
     """ξ = 1 if the read voltage V exceeds the threshold V_T, else `leak`.
@@ -154,17 +173,8 @@ class StochasticSelector(ReadNoise):
         return np.full(np.shape(g), self.autocovariance(lag / self.period))
 
     def _covariance_within(self, rho: ArrayLike) -> Floats:
-        """Return the covariance within a device for thresholds of correlation ρ.
-
-        ρ = 1 gives the variance. Averaging over X leaves Φ₂(h, h; r) with h = z/√(1 + b²) and r =
-        (ρ + b²)/(1 + b²). Owen's T (1956) gives it as Φ(h) − 2 T(h, √((1 − r)/(1 + r))).
-        """
-        rho = np.asarray(rho, dtype=np.float64)
-        twice_b2 = 2 * self.spread**2
-        h = self._z / np.hypot(1, self.spread)
-        independent = owens_t(h, np.sqrt(1 / (1 + twice_b2)))
-        correlated = owens_t(h, np.sqrt((1 - rho) / (1 + rho + twice_b2)))
-        return np.asarray(2 * (independent - correlated) * (1 - self.leak) ** 2)
+        """Return the covariance of ξ within a device for thresholds of correlation ρ."""
+        return np.asarray(crossing_covariance(self._z, self.spread, rho) * (1 - self.leak) ** 2)
 
     def init(self, g: Floats, *, rng: RNG) -> State:
         """Return a `SelectorState`, or None if there is neither correlation nor spread."""

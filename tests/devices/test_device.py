@@ -65,13 +65,15 @@ def test_on_off_ratio_is_the_quotient_of_the_ends():
 
 
 def test_same_seed_same_cells_and_another_seed_others():
-    device, target = cell(write=StateDependentError(coefficients=(1e-7,))), np.full((3, 4), 5e-6)
+    device = cell(write=StateDependentError(coefficients=(1e-7,)))
+    target = np.full((3, 4), 5e-6)
     np.testing.assert_array_equal(device.program(target, rng=1), device.program(target, rng=1))
     assert not np.array_equal(device.program(target, rng=1), device.program(target, rng=2))
 
 
 def test_a_generator_gives_new_cells_on_every_call(rng):
-    device, target = cell(write=StateDependentError(coefficients=(1e-7,))), np.full(5, 5e-6)
+    device = cell(write=StateDependentError(coefficients=(1e-7,)))
+    target = np.full(5, 5e-6)
     assert not np.array_equal(device.program(target, rng=rng), device.program(target, rng=rng))
 
 
@@ -132,7 +134,8 @@ def test_published_drift_after_one_day_is_reproduced():
 
 
 def test_relaxation_counts_as_complete_before_one_second_but_not_at_zero():
-    drift, g = LogTimeDrift(mean=-1e-7, std=1e-7, std_rate=0), np.full(10, 5e-6)
+    drift = LogTimeDrift(mean=-1e-7, std=1e-7, std_rate=0)
+    g = np.full(10, 5e-6)
     early, late = (drift.age(g, t, rng=np.random.default_rng(4)) for t in (1e-3, 1.0))
     np.testing.assert_array_equal(early, late)
     assert not np.array_equal(early, g)
@@ -140,7 +143,8 @@ def test_relaxation_counts_as_complete_before_one_second_but_not_at_zero():
 
 
 def test_one_cell_drifts_along_one_path():
-    drift, g = LogTimeDrift(mean=0, std=0, std_rate=1e-8), np.full(100, 5e-6)
+    drift = LogTimeDrift(mean=0, std=0, std_rate=1e-8)
+    g = np.full(100, 5e-6)
     ten, hundred = (drift.age(g, t, rng=np.random.default_rng(4)) - g for t in (10, 100))
     # The same Z: the move is proportional to ln t. 1e-9 of the conductance is the rounding of the
     # difference.

@@ -34,7 +34,8 @@ def classes_of(annotation):
 
 def slots_below(cls):
     """Return the classes that fields of `cls` may hold, of the models that fit these, and so on."""
-    found, new = set(), {cls}
+    found = set()
+    new = {cls}
     while new:
         found |= new
         fitting = {c for c in PUBLIC_CLASSES if issubclass(c, tuple(found))}

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from devices import MILO2021, CurrentVoltage, SinhCurve
 
-cells, volts = st.floats(62.5e-6, 110e-6), st.floats(-0.5, 0.5)
+cells = st.floats(62.5e-6, 110e-6)
+volts = st.floats(-0.5, 0.5)
 
 
 def test_published_polynomials_at_a_round_conductance():
@@ -49,7 +50,8 @@ def test_without_coefficients_the_curve_is_straight():
 
 
 def test_cells_and_voltages_broadcast_as_in_an_array():
-    g, v = np.full((3, 4), 8e-5), np.array([[0.1], [0.2], [0.3]])
+    g = np.full((3, 4), 8e-5)
+    v = np.array([[0.1], [0.2], [0.3]])
     i = MILO2021.current(g, v)
     assert i.shape == (3, 4)
     np.testing.assert_allclose(i[2], MILO2021.current(8e-5, 0.3), rtol=1e-12)
@@ -68,7 +70,8 @@ def test_slopes_are_the_derivatives_of_the_currents(g, v):
 
 
 def test_a_sinh_curve_is_odd_ohmic_at_first_and_exponential_at_last():
-    curve, v = SinhCurve(v_0=0.1), np.array([1e-5, 0.05, 0.4])
+    curve = SinhCurve(v_0=0.1)
+    v = np.array([1e-5, 0.05, 0.4])
     i = curve.current(2e-5, v)
     np.testing.assert_array_equal(curve.current(2e-5, -v), -i)
     np.testing.assert_allclose(i[0], 2e-5 * 1e-5, rtol=1e-8)  # next term V²/(6 V_0²)

@@ -14,7 +14,9 @@ from devices.tables import MODELS
 from nsm import map_to_crossbar, nsm_mlp
 from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
 
-READS, CELLS, PERIOD = 40_000, 4000, 1e-6
+READS = 40_000
+CELLS = 4000
+PERIOD = 1e-6
 STATUSES = {"published", "refit", "memory", "illustrative"}
 EVERYTHING = {**devices.PRESETS, **devices.GATES}
 NAMES = {c.__name__: c for c in (devices.Device, *MODELS.values())}
@@ -303,7 +305,8 @@ def test_every_device_maps_and_reads(name, sharing):
     for changed in {replace(device, levels=None), replace(device, levels=8), device}:
         tile = tile_of(changed, gate_sharing=sharing)
         x = np.tile([1.0, -1, 1, 1], (300, 1))
-        u, (mean, variance) = tile.read(x, rng=1), tile.moments(x[:1])
+        u = tile.read(x, rng=1)
+        (mean, variance) = tile.moments(x[:1])
         assert u.shape == (300, 6)
         assert np.isfinite(u).all()
         assert np.isfinite(mean).all()
@@ -336,7 +339,8 @@ def test_every_gate_works_on_a_tile(name, sharing, rng):
         devices.preset("rram_wu2018"), gate=devices.GATES[name].model, gate_sharing=sharing
     )
     x = rng.choice([-1.0, 1.0], 4)
-    u, (mean, variance) = tile.read(np.tile(x, (READS, 1)), rng=1), tile.moments(x[None])
+    u = tile.read(np.tile(x, (READS, 1)), rng=1)
+    (mean, variance) = tile.moments(x[None])
     assert_mean(u, mean[0])
     assert_variance(u, variance[0], mean[0])
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from devices import ActivatedTemperature, MetallicTemperature, MixedTemperature, NoTemperature
 
 G = np.array([[1e-7, 1e-6], [1e-5, 1e-4]])
-METAL, HOPPING = MetallicTemperature(alpha=3.92e-3), ActivatedTemperature(activation_energy_ev=0.1)
+METAL = MetallicTemperature(alpha=3.92e-3)
+HOPPING = ActivatedTemperature(activation_energy_ev=0.1)
 MIXED = MixedTemperature(lrs=METAL, hrs=HOPPING, g_lrs=1e-4, g_hrs=1e-6)
 LAWS = {"none": NoTemperature(), "metallic": METAL, "activated": HOPPING, "mixed": MIXED}
 laws = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)

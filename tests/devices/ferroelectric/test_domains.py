@@ -119,7 +119,8 @@ def test_sub_pulses_are_one_pulse_to_the_bit(n, seed):
 def test_weak_pulses_accumulate(rng):
     # Six pulses of τ/6 switch p(τ) = 1 − 1/e, not 1 − (1 − p(τ/6))⁶ = 1 − e^(−1/6): nuclei grow
     # from pulse to pulse (β = 2).
-    cells, state = 20_000, ALIKE.init((20_000,), rng=rng)
+    cells = 20_000
+    state = ALIKE.init((20_000,), rng=rng)
     for _ in range(6):
         state = ALIKE.pulse(state, 1.5, TAU / 6, rng=rng)
     assert_frequency(state.up.sum(), cells, 1 - np.exp(-1))
@@ -201,7 +202,8 @@ def test_every_device_may_have_its_own_field(rng):
 
 def test_pulses_do_not_write_into_the_state_and_the_same_seed_gives_the_same(rng):
     armed = FEFET_DENG2020.init((5,), rng=rng)
-    threshold, growth = armed.threshold.copy(), armed.growth.copy()
+    threshold = armed.threshold.copy()
+    growth = armed.growth.copy()
     after = [FEFET_DENG2020.pulse(armed, 1.5, 1e-6, rng=np.random.default_rng(3)) for _ in range(2)]
     np.testing.assert_array_equal(armed.threshold, threshold)
     np.testing.assert_array_equal(armed.growth, growth)
@@ -324,7 +326,9 @@ def test_fields_and_times_broadcast():
 @pytest.mark.parametrize("weight_std", [0.0, 0.27])
 def test_variance_splits_into_cycles_and_devices(weight_std, rng):
     model = replace(FEFET_DENG2020, weight_std=weight_std)
-    field, seconds, devices = 1.3, 1e-6, 40_000
+    field = 1.3
+    seconds = 1e-6
+    devices = 40_000
     cycle, device = model.variance_split(field, seconds)
     mean = model.switched_fraction(field, seconds)
     armed = model.init((devices,), rng=rng)

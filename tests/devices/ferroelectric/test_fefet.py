@@ -18,7 +18,10 @@ from tests.helpers.statistics import (
 )
 
 READS = 40_000
-K, SWING, WINDOW, P_R = 1e-4, 0.09, 1.2, 0.25
+K = 1e-4
+SWING = 0.09
+WINDOW = 1.2
+P_R = 0.25
 CELL = FeFet(vth0=0.8, window=WINDOW, p_r=P_R, transconductance=K, swing=SWING)
 NU = SWING / np.log(10)
 SUBTHRESHOLD, TRIODE = (
@@ -121,7 +124,8 @@ def test_one_device_has_either_exponent_by_its_gate_bias():
     # ln(1 + e^x)/L.
     weak = ThresholdNoise(sigma_vth=1e-6, transistor=CELL)
     x = np.array([-2.0, 0.0, 2.0])
-    logistic, u = 1 / (1 + np.exp(-x)), np.logaddexp(0, x)
+    logistic = 1 / (1 + np.exp(-x))
+    u = np.logaddexp(0, x)
     np.testing.assert_allclose(weak.exponent(K * NU * u), (1 - logistic) * u / logistic, rtol=1e-5)
 
 
@@ -166,7 +170,8 @@ def test_no_noise_reads_the_cell_and_an_empty_cell_has_the_subthreshold_factor(r
 
 
 def test_same_seed_same_reads_and_no_memory():
-    noise, g = ThresholdNoise(sigma_vth=0.03, transistor=CELL), np.full(3, 1e-7)
+    noise = ThresholdNoise(sigma_vth=0.03, transistor=CELL)
+    g = np.full(3, 1e-7)
     first, again, other = (sample(noise, g, np.random.default_rng(seed), n=5) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from devices import Preisach
 
-P_S, P_R, E_C = 0.412, 0.239, 1.1048e8
+P_S = 0.412
+P_R = 0.239
+E_C = 1.1048e8
 FILM = Preisach(p_s=P_S, p_r=P_R, e_c=E_C)
 DOWN, UP = FILM.saturated(up=False), FILM.saturated(up=True)
 

@@ -52,7 +52,8 @@ def test_error_is_normal_with_the_states_sigma_and_independent_between_cells(rng
 
 
 def test_a_draw_below_zero_is_clipped_to_zero(rng):
-    target, sigma = 1e-6, 1e-6
+    target = 1e-6
+    sigma = 1e-6
     g = StateDependentError(coefficients=(sigma,)).program(np.full(CELLS, target), rng=rng)
     # max(N(g, σ²), 0) at g = σ: P(0) = Φ(−1), mean g Φ(1) + σ φ(1).
     assert g.min() == 0

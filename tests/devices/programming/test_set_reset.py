@@ -103,7 +103,9 @@ def test_programming_is_one_cycle_of_new_cells(rng):
 
 @pytest.mark.parametrize("clip", [0.8, 0.9999, FREE])
 def test_sigma_is_that_of_the_clipped_conductances(clip, rng):
-    cell, z, s = replace(CELL, clip=clip), norm.ppf(clip), 0.5
+    cell = replace(CELL, clip=clip)
+    z = norm.ppf(clip)
+    s = 0.5
     target = np.array([RESET, SET])
 
     def moment(k):  # E e^{k s Z} with Z held within ±z: the normal part, and an atom at either end

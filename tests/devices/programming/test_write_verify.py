@@ -131,7 +131,8 @@ def test_a_pulse_without_error_is_accepted_at_once(rng):
 
 
 def test_incremental_pulses_stop_where_the_curve_enters_the_window(rng):
-    target, tolerance = np.linspace(1e-6, 9e-6, 30), 2.5e-7
+    target = np.linspace(1e-6, 9e-6, 30)
+    tolerance = 2.5e-7
     g, pulses, converged = WriteVerify(pulse=SOFT, tolerance=tolerance).program_counted(
         target, rng=rng
     )

@@ -19,7 +19,8 @@ FEFET = NonlinearPulses(g_min=39.7e-9, g_max=1.788e-6, pulses=32, nl_up=1.75, nl
 
 def test_labels_give_neurosims_a():
     # NeuroSim's table, to its six printed digits.
-    labels, table = np.array([1.75, 2.4, 4.88, 9.0]), [0.702081, 0.499181, 0.200303, 0.022810]
+    labels = np.array([1.75, 2.4, 4.88, 9.0])
+    table = [0.702081, 0.499181, 0.200303, 0.022810]
     assert (np.abs(label_to_a(labels) - table) <= 5e-7).all()
     np.testing.assert_array_equal(label_to_a(-labels), -label_to_a(labels))
     assert label_to_a(0.0) == np.inf

@@ -183,7 +183,11 @@ def test_constant_steps_walk_at_random(direction, rng):
 @pytest.mark.parametrize("direction", [1, -1])
 @pytest.mark.parametrize("additive", [False, True])
 def test_soft_bounds_have_the_mean_and_variance_of_theory(additive, direction, rng):
-    b, alpha, s, n, w0 = 0.8 if direction > 0 else 0.6, 0.04, 0.6, 25, -0.3
+    b = 0.8 if direction > 0 else 0.6
+    alpha = 0.04
+    s = 0.6
+    n = 25
+    w0 = -0.3
     pulses = SoftBoundsPulses(**RANGE, w_max=0.8, w_min=-0.6, step=alpha, c2c=s, additive=additive)
     w = direction * after(pulses, direction * w0, direction * n, rng)
     q = 1 - alpha / b
@@ -199,7 +203,11 @@ def test_soft_bounds_have_the_mean_and_variance_of_theory(additive, direction, r
 
 @pytest.mark.parametrize("additive", [False, True])
 def test_linear_steps_have_the_mean_and_variance_of_theory(additive, rng):
-    alpha, s, n, w0, decrease = 0.02, 0.6, 20, -0.5, 0.5
+    alpha = 0.02
+    s = 0.6
+    n = 20
+    w0 = -0.5
+    decrease = 0.5
     pulses = LinearPulses(**RANGE, step=alpha, c2c=s, additive=additive, decrease_up=decrease)
     w = after(pulses, w0, n, rng)
     # Soft bounds whose bound b = w_max/decrease = 2 lies outside the range.
@@ -218,7 +226,8 @@ def test_linear_steps_have_the_mean_and_variance_of_theory(additive, rng):
 @pytest.mark.parametrize("name", ["exponential", "power", "piecewise"])
 @pytest.mark.parametrize("direction", [1, -1])
 def test_one_pulse_has_the_familys_step_and_its_noise(name, direction, rng):
-    pulses, w0 = replace(STEPPED[name], c2c=0.7), 0.1
+    pulses = replace(STEPPED[name], c2c=0.7)
+    w0 = 0.1
     w = after(pulses, w0, direction, rng)
     mean = twin(STEPPED[name], w0, direction)
     assert_mean(w, mean)

@@ -69,7 +69,8 @@ def test_factors_are_normal(rng):
 def test_one_long_gap_is_two_short_ones(rng):
     # From all x_k = 1: mean Σ e^{−t/τ_k}, variance Σ (1 − e^{−2 t/τ_k}), in units of q √(L/K),
     # whatever the steps.
-    start, taus = np.ones((NOISE.taus.size, CELLS)), NOISE.taus
+    start = np.ones((NOISE.taus.size, CELLS))
+    taus = NOISE.taus
     unit = 0.02 * np.sqrt(np.log(1e4) / taus.size)
     for n in (1, 2, 5):
         xi, _ = NOISE.sample(G, start, n, rng=rng, period=1e-3 / n)
@@ -121,7 +122,10 @@ def test_ripple_far_from_the_ends_is_that_of_equidistant_lorentzians():
 
 
 def test_periodogram_falls_as_one_over_f(rng):
-    noise, period, n, cells = FlickerNoise(q=0.02, f_low=1.0, f_high=1e4), 2e-5, 1 << 16, 48
+    noise = FlickerNoise(q=0.02, f_low=1.0, f_high=1e4)
+    period = 2e-5
+    n = 1 << 16
+    cells = 48
     xi = read(noise, rng, n, period, g=np.full(cells, 1e-5))
     f = np.fft.rfftfreq(n, period)[1:]
     # A Hann window: without one, leakage of the slow processes would lift the fall.
@@ -147,7 +151,8 @@ def test_slow_processes_are_a_static_error_to_a_few_reads(rng):
     # What S reads see is v less the variance of their mean: about q² ln(S Δ/(2 T)), T = 1/(2
     # f_high); for ideal 1/f noise ∫ (1 − sinc²(f S Δ)) df/f adds γ_E + ln 2π − 3/2 = 0.915 to the
     # logarithm.
-    reads, period = 64, 1e-3
+    reads = 64
+    period = 1e-3
     xi = read(NOISE, rng, reads, period, g=G[:10_000])
     covariance = [
         0.02**2 * np.log(1e4),
@@ -203,7 +208,8 @@ def test_reads_do_not_depend_on_how_they_are_split_and_leave_the_state_given_alo
 )
 def test_cells_of_any_shape_over_any_band(shape, n, decades, per_decade):
     noise = FlickerNoise(q=0.1, f_low=1e-3, f_high=1e-3 * 10**decades, per_decade=per_decade)
-    rng, g = np.random.default_rng(0), np.full(shape, 1e-5)
+    rng = np.random.default_rng(0)
+    g = np.full(shape, 1e-5)
     state = noise.init(g, rng=rng)
     xi, after = noise.sample(g, state, n, rng=rng, period=1e-2)
     assert xi.shape == (n, *shape)

@@ -93,8 +93,10 @@ def test_sonos_exponent_is_that_of_a_saturating_exponential():
 @pytest.mark.parametrize(("gamma", "expected"), [(1.0, 0.1587), (0.5, 0.3759), (0.0, 0.4602)])
 def test_firing_after_a_gain_depends_on_the_exponent(gamma, expected, rng):
     # A neuron at x = −1 fires with Φ(α^{1−γ} x) after a gain α: .1587, .3759, .4602 at α = 0.1.
-    n, alpha = 100, 0.1
-    g, z = rng.uniform(1e-6, 2e-6, n), np.where(np.arange(n) % 2, 1.0, -1.0)
+    n = 100
+    alpha = 0.1
+    g = rng.uniform(1e-6, 2e-6, n)
+    z = np.where(np.arange(n) % 2, 1.0, -1.0)
     noise = PowerLawNoise(0.05, gamma, 1e-6)
     g[1] += -np.sqrt(np.sum(noise.moments(g)[1] * g**2)) - z @ g
     assert g.min() > 0

@@ -47,7 +47,8 @@ def test_voltage_and_probability_are_inverse(p, mean, sigma, fields):
 
 def test_probability_is_that_of_the_normal_distribution_and_its_slope_its_density():
     for z in (-2.0, 0.0, 0.7):
-        v, step = 0.3 + 0.05 * z, 1e-6
+        v = 0.3 + 0.05 * z
+        step = 1e-6
         selector, above, below = (
             StochasticSelector(read_voltage=x, mean=0.3, sigma=0.05)
             for x in (v, v + step, v - step)
@@ -81,7 +82,8 @@ def test_without_correlation_reads_and_cells_are_independent(rng):
 
 
 def test_at_one_half_the_autocorrelation_is_the_arcsine_law(rng):
-    selector, rho = StochasticSelector(correlation=0.8), 0.8
+    selector = StochasticSelector(correlation=0.8)
+    rho = 0.8
     lags = np.array([1, 2, 5, 10])
     # Corr = (2/π) arcsin ρ^k, Var = 1/4.
     theory = np.arcsin(rho**lags) / (2 * np.pi)
@@ -202,7 +204,8 @@ def test_thresholds_are_an_ornstein_uhlenbeck_process(rng):
 
 
 def test_variance_of_a_mean_over_reads_follows_from_the_autocovariance(rng):
-    selector, reads = StochasticSelector(read_voltage=0.5, correlation=0.8), 20
+    selector = StochasticSelector(read_voltage=0.5, correlation=0.8)
+    reads = 20
     averages = draw(selector, rng, reads).mean(axis=0)
     lags = np.arange(1, reads)
     c = selector.autocovariance(np.arange(reads))
@@ -242,11 +245,9 @@ def test_reads_continue_from_the_state_of_the_last_ones(selector):
     spread=st.sampled_from([0.0, 1.0]),
 )
 def test_any_shape_of_cells_and_number_of_reads(shape, n, correlation, spread):
-    selector, g, rng = (
-        StochasticSelector(correlation=correlation, spread=spread),
-        np.ones(shape),
-        np.random.default_rng(0),
-    )
+    selector = StochasticSelector(correlation=correlation, spread=spread)
+    g = np.ones(shape)
+    rng = np.random.default_rng(0)
     xi, _ = selector.sample(g, selector.init(g, rng=rng), n, rng=rng, period=1e-6)
     assert xi.shape == (n, *shape)
     assert ((xi == 0) | (xi == 1)).all()

@@ -23,7 +23,10 @@ CELLS = 40_000
 G = np.full(CELLS, 2e-5)
 
 # τ_c = 3 ms, τ_e = 1 ms: π₁ = 1/4, λ = 4000/3 per second.
-TAU_C, TAU_E, P1, RATE = 3e-3, 1e-3, 0.25, 4000 / 3
+TAU_C = 3e-3
+TAU_E = 1e-3
+P1 = 0.25
+RATE = 4000 / 3
 TRAP = TelegraphNoise(0.4, TAU_C, TAU_E)
 
 
@@ -95,14 +98,16 @@ def test_one_long_gap_is_two_short_ones(rng):
 
 def test_dwell_times_are_exponential_with_the_two_means(rng):
     period = 1e-5
-    dwells, captured = [], []
+    dwells = []
+    captured = []
     for s in (
         read(TRAP, rng, 62_500, period, g=np.full(16, 1e-5)) < 1
     ).T:  # each 200 times the pair of means
         edges = np.flatnonzero(np.diff(s)) + 1
         dwells.append(np.diff(edges) * period)
         captured.append(s[edges[:-1]])
-    dwells, captured = np.concatenate(dwells), np.concatenate(captured)
+    dwells = np.concatenate(dwells)
+    captured = np.concatenate(captured)
     for tau, own in ((TAU_E, dwells[captured]), (TAU_C, dwells[~captured])):
         assert len(own) > 2000
         # Reads every 10 µs, 1 % of a mean dwell, round the dwells and miss short ones. Therefore
@@ -116,7 +121,9 @@ def test_dwell_times_are_exponential_with_the_two_means(rng):
 
 
 def test_spectrum_is_a_lorentzian_with_its_corner_at_one_over_two_pi_tau(rng):
-    tau, cells, n = 1 / RATE, 64, 1 << 15
+    tau = 1 / RATE
+    cells = 64
+    n = 1 << 15
     period = tau / 40
     xi = read(TRAP, rng, n, period, g=np.full(cells, 1e-5))
     f = np.fft.rfftfreq(n, period)[1:]
@@ -141,7 +148,8 @@ def test_a_full_amplitude_read_far_apart_is_blank_out(rng):
 
 
 def test_a_mean_over_correlated_reads_counts_fewer(rng):
-    s, rho = 50, 0.8
+    s = 50
+    rho = 0.8
     xi = read(TRAP, rng, s, -np.log(rho) / RATE, g=G[:10_000])
     # Var of the mean = v/S [(1+ρ)/(1−ρ) − 2ρ(1−ρ^S)/(S(1−ρ)²)]: 50 reads at ρ = 0.8 count as 6.1.
     counted = s / ((1 + rho) / (1 - rho) - 2 * rho * (1 - rho**s) / (s * (1 - rho) ** 2))
@@ -192,7 +200,8 @@ def dwell_by_dwell(s, a, p1, rng):
 
     The window has `a` correlation times; τ_e = 1/(1 − p1) and τ_c = 1/p1.
     """
-    left, captured = a, 0.0
+    left = a
+    captured = 0.0
     while True:
         dwell = rng.exponential(1 / (1 - p1) if s else 1 / p1)
         captured += s * min(dwell, left)
@@ -205,7 +214,8 @@ def dwell_by_dwell(s, a, p1, rng):
 @pytest.mark.parametrize("a", [0.5, 4.0])
 @pytest.mark.parametrize("start", [False, True])
 def test_window_and_end_state_have_the_law_of_a_walk_through_the_dwells(a, start, rng):
-    p1, n = 0.3, 100_000
+    p1 = 0.3
+    n = 100_000
     share, end = captured_share(np.full(n, start), p1, a, random=rng)
     walked = np.array([dwell_by_dwell(start, a, p1, rng) for _ in range(20_000)])
     assert_frequency(end.sum(), n, p1 + (start - p1) * np.exp(-a))
@@ -275,7 +285,9 @@ def test_traps_follow_their_individual_rates_and_occupancies(way, rng):
 def test_number_of_refreshed_traps_is_binomial_and_their_places_are_even_and_independent(
     way, each, rng
 ):
-    n, q, runs = 200, 0.1, 5000
+    n = 200
+    q = 0.1
+    runs = 5000
     chances = np.full(n, q) if each else q
     hits = np.zeros((runs, n), bool)
     for row in hits:
@@ -293,7 +305,8 @@ class FewAtATime:
     """A generator that returns few numbers per call, so that the gaps need several calls."""
 
     def __init__(self, rng):
-        self.rng, self.random = rng, rng.random
+        self.rng = rng
+        self.random = rng.random
 
     def standard_exponential(self, size):
         return self.rng.standard_exponential(max(size // 10, 1))
@@ -319,6 +332,7 @@ def test_nothing_happens_in_no_time_and_almost_nothing_in_almost_none(way, rng):
 def test_slow_traps_switch_as_rarely_as_they_should(rng):
     # λΔ = 1e-4: 1 − e^{−λΔ}, computed as a difference, would lose four digits. 20 reads of
     # 200,000 traps switch 150 times.
-    noise, n = TelegraphNoise(0.4, 3 * TAU_C, 3 * TAU_E), 200_000
+    noise = TelegraphNoise(0.4, 3 * TAU_C, 3 * TAU_E)
+    n = 200_000
     xi = read(noise, rng, 20, 1e-4 * 3 / RATE, g=np.full(n, 1e-5))
     assert_frequency(np.sum(xi[1:] != xi[:-1]), 19 * n, 2 * P1 * (1 - P1) * 1e-4)

@@ -40,7 +40,9 @@ def test_far_above_the_thermal_voltage_a_barrier_gives_poisson_shot_noise():
 
 
 def test_spectrum_is_the_sum_of_its_thermal_and_its_shot_part():
-    t, v, f = 350.0, 0.08, 0.3
+    t = 350.0
+    v = 0.08
+    f = 0.3
     coth = 1 / np.tanh(1.602176634e-19 * v / (2 * 1.380649e-23 * t))
     expected = 4 * 1.380649e-23 * t * G * (1 - f) + 2 * 1.602176634e-19 * G * v * f * coth
     np.testing.assert_allclose(current_noise_psd(G, v, temperature=t, shot=f), expected, rtol=1e-12)

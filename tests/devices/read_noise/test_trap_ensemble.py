@@ -16,7 +16,10 @@ CELLS = 40_000
 G = np.full(CELLS, 2e-5)
 
 # τ_c = 3 ms, τ_e = 1 ms: π₁ = 1/4, λ = 4000/3 per second.
-TAU_C, TAU_E, P1, RATE = 3e-3, 1e-3, 0.25, 4000 / 3
+TAU_C = 3e-3
+TAU_E = 1e-3
+P1 = 0.25
+RATE = 4000 / 3
 TRAP = TelegraphNoise(0.4, TAU_C, TAU_E)
 
 
@@ -88,7 +91,9 @@ def test_moments_of_one_cell_follow_from_its_traps_one_by_one(rng):
     noise = ENSEMBLES["poisson product"]
     g = np.array([[1e-5, 1e-7, 1e-3, 3e-5]])
     traps = noise.init(g, rng=rng)
-    mean, second, after_lag = np.ones(4), np.ones(4), np.ones(4)
+    mean = np.ones(4)
+    second = np.ones(4)
+    after_lag = np.ones(4)
     for cell, spread, p1, rate in zip(traps.cell, traps.spread, traps.p1, traps.rate, strict=True):
         delta = min(0.5 / (1 + g[0, cell] * 1e5) * spread, 0.95)
         mean[cell] *= 1 - delta * p1
@@ -282,7 +287,8 @@ def test_reads_do_not_depend_on_how_they_are_split_and_leave_the_state_given_alo
     seed=st.integers(0, 99),
 )
 def test_cells_of_any_shape_are_read_within_bounds(noise, period, shape, n, seed):
-    rng, g = np.random.default_rng(seed), np.full(shape, 1e-5)
+    rng = np.random.default_rng(seed)
+    g = np.full(shape, 1e-5)
     state = noise.init(g, rng=rng)
     xi, after = noise.sample(g, state, n, rng=rng, period=period)
     assert xi.shape == (n, *shape)

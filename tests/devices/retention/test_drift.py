@@ -20,7 +20,8 @@ from tests.helpers.statistics import assert_covariance, assert_mean, assert_vari
 
 CELLS = 40_000
 DAY = 86400.0
-PCM, WAN = PowerLawDrift(), RELAXATION_WAN2022
+PCM = PowerLawDrift()
+WAN = RELAXATION_WAN2022
 UNIT = 25e-6  # largest PCM conductance [S]
 
 
@@ -302,7 +303,8 @@ def test_log_time_drift_has_a_common_part_and_a_spread_of_their_own(common, spre
     drift = LogTimeDrift(
         mean=-8e-8, std=4e-7, std_rate=4e-8, common_factor=common, spread_factor=spread
     )
-    g, log_time = np.full(CELLS, 5e-5), np.log(DAY)
+    g = np.full(CELLS, 5e-5)
+    log_time = np.log(DAY)
     now = aged(drift, g, DAY)
     assert_mean(now, 5e-5 + common * -8e-8 * log_time)
     assert_variance(now, (spread * (4e-7 + 4e-8 * log_time)) ** 2)

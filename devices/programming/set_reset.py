@@ -26,7 +26,7 @@ _LIMITS = {
 
 
 def _clipped_normal_rule(clip: float) -> tuple[Floats, Floats]:
-    """Return nodes and weights for moments of a normal variable that is clipped to its quantiles."""
+    """Return nodes and weights for moments of a normal variable clipped to its quantiles."""
     z = float(ndtri(clip))
     density = np.exp(-((z * _QUADRATURE_NODES) ** 2) / 2)
     inside = z * _QUADRATURE_WEIGHTS * density / np.sqrt(2 * np.pi)

@@ -43,19 +43,29 @@ def crossing_covariance(z: float, spread: float, rho: ArrayLike) -> Floats:
     return np.asarray(2 * (independent - correlated))
 
 
+def _next_thresholds(
+    last: Floats, rho: float, shape: tuple[int, ...], random: np.random.Generator
+) -> Floats:
+    """Return successive steps of an AR(1) process with correlation rho, which follow `last`."""
+    thresholds = np.sqrt(1 - rho**2) * random.standard_normal(shape)
+    for k in range(shape[0]):
+        thresholds[k] += rho * last
+        last = thresholds[k]
+    return thresholds
+
+
 @dataclass(frozen=True, kw_only=True)
 class StochasticSelector(ReadNoise):
     """ξ = 1 if the read voltage V exceeds the threshold V_T, else `leak`.
 
     V_T ~ N(mean + spread·sigma·X, sigma²) is an Ornstein-Uhlenbeck process in time, and X ~ N(0, 1)
-    differs between devices. A device at the mean threshold conducts with p = Φ((V − mean)/sigma).
-    Each read is one cycle, after which the switch has relaxed.
+    differs between devices. A device at the mean threshold conducts with p = Φ(z), where
+    z = (V − mean)/sigma, and dp/dV = φ(z)/sigma. Each read is one cycle, after which the switch has
+    relaxed. Once per chip X and the first threshold are drawn (`init`), on every read a step of the
+    threshold.
 
     This is the process of the Ag/HfO2 switch of Dutta et al. 2022, doi:10.1038/s41467-022-30305-8.
     Their numbers are not known here; the defaults are volts in units of sigma, to be swept.
-
-    Once per chip X and the first threshold are drawn (`init`), and on every read the threshold's
-    step.
 
     Attributes:
         read_voltage: V [V]; default 0.
@@ -63,11 +73,10 @@ class StochasticSelector(ReadNoise):
         sigma: Cycle-to-cycle standard deviation of the threshold [V]; default 1.
         correlation: Correlation of the thresholds of two cycles that are `period` apart, in [0, 1);
             over a time Δt it is correlation^(Δt/period); default 0.
-        spread: Device-to-device standard deviation of the mean threshold, in units of sigma;
-            default 0.
+        spread: Device-to-device standard deviation of the mean threshold [sigma]; default 0.
         leak: Conductance of the open switch over that of the closed one, in [0, 1); default 0.
-        on_conductance: Conductance of the closed switch [S], or None for an ideal switch; it
-            affects `in_series`, not ξ; default None.
+        on_conductance: Conductance of the closed switch [S], which affects `in_series` but not ξ;
+            default None, an ideal switch.
         period: Time to which `correlation` refers [s]; default 1 µs.
 
     Raises:
@@ -96,12 +105,7 @@ class StochasticSelector(ReadNoise):
 
     @classmethod
     def with_p(cls, p: float, **fields: Any) -> "StochasticSelector":
-        """Return a selector that is read at the voltage where it conducts with probability p.
-
-        Args:
-            p: Probability at the mean threshold, in (0, 1).
-            **fields: Other fields, without read_voltage.
-        """
+        """Return a selector with other `fields`, read at the voltage where it conducts with p."""
         if "read_voltage" in fields:
             raise ValueError(
                 "StochasticSelector.with_p sets read_voltage from p; give only one of the two"
@@ -111,10 +115,7 @@ class StochasticSelector(ReadNoise):
 
     @property
     def p(self) -> float:
-        """Probability Φ((V − mean)/sigma) that a device at the mean threshold conducts.
-
-        Its derivative dp/dV is φ((V − mean)/sigma)/sigma.
-        """
+        """Probability that a device at the mean threshold conducts."""
         return float(ndtr(self._z))
 
     @property
@@ -191,8 +192,7 @@ class StochasticSelector(ReadNoise):
         shape = (n_reads, *np.shape(g))
         if state is None and (self.has_memory or self.spread > 0):
             raise ValueError(
-                "StochasticSelector with correlation or spread needs a state; give the one "
-                "that init returns"
+                "StochasticSelector with correlation or spread needs a state, which init returns"
             )
         z = self._z - (self.spread * state.offset if state is not None else 0.0)
         if not self.has_memory:
@@ -201,11 +201,9 @@ class StochasticSelector(ReadNoise):
         else:
             gap = number("period", period, at_least=0, unit="s")
             rho = self.correlation ** (gap / self.period)
-            last = state.threshold
-            thresholds = np.sqrt(1 - rho**2) * random.standard_normal(shape)
-            for k in range(n_reads):
-                thresholds[k] += rho * last
-                last = thresholds[k]
+            thresholds = _next_thresholds(state.threshold, rho, shape, random)
             conducts = thresholds < z
-            state = state._replace(threshold=np.array(last))
+            state = state._replace(
+                threshold=np.array(thresholds[-1] if n_reads else state.threshold)
+            )
         return np.where(conducts, 1.0, self.leak), state

@@ -329,7 +329,7 @@ def test_bad_probabilities_and_missing_states_are_refused(rng):
         ValueError, match=r"p = 1\.0 is not allowed; give a finite number in \(0, 1\)"
     ):
         StochasticSelector.with_p(1.0)
-    with pytest.raises(ValueError, match=r"with_p sets read_voltage from p; give one of the two"):
+    with pytest.raises(ValueError, match=r"with_p sets read_voltage from p; give only one of the two"):
         StochasticSelector.with_p(0.5, read_voltage=0.1)
     for fields in ({"correlation": 0.5}, {"spread": 0.5}):
         with pytest.raises(

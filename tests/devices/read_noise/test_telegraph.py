@@ -314,7 +314,7 @@ class FewAtATime:
 
 def test_gaps_are_drawn_until_they_reach_the_last_trap(rng):
     s = np.zeros(10 * CELLS, bool)
-    refresh_sparse(s, 1.0, 0.1, rng=FewAtATime(rng))
+    refresh_sparse(s, 1.0, 0.1, random=FewAtATime(rng))
     for part in np.split(s, 10):
         assert_frequency(part.sum(), CELLS, 0.1)
 

@@ -151,7 +151,7 @@ BAD = [
         lambda: hardware(bias="wordline"),
         r"unknown bias 'wordline'; did you mean 'word_line'\? Known: word_line, reference",
     ),
-    (lambda: hardware(copy=None), r"unknown copy None.* Known: programmed, ideal, none"),
+    (lambda: hardware(deterministic_path=None), r"unknown deterministic_path None"),
     (
         lambda: hardware(tile_shape=128),
         r"Hardware\.tile_shape = 128; give \(word lines, bit lines\)",
@@ -172,7 +172,7 @@ BAD = [
     ),
     (
         lambda: hardware(gate=PowerLawNoise(0.1, 0.5, 1e-6)),
-        r"Hardware\.gate = PowerLawNoise\(.*\) depends on the cell's conductance; .* read_noise",
+        r"Hardware\.gate = PowerLawNoise\(.*\) depends on the cell's conductance",
     ),
 ]
 

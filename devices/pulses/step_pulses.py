@@ -127,9 +127,8 @@ class StepPulses(PulseResponse):
         if exact is not None:
             w = np.clip(exact, low, high)
         else:
-            for m in np.searchsorted(
-                -n, -np.arange(n[0])
-            ):  # m: how many cells have a pulse to come
+            cells_left = np.searchsorted(-n, -np.arange(n[0]))  # how many have a pulse to come
+            for m in cells_left:
                 step = alpha[:m] * self.relative_step(w[:m], cells[:m], direction)
                 change = direction * step
                 if self.c2c:

@@ -38,13 +38,13 @@ def firing_probability(
     return np.asarray(0.5 * (1 + erf(u / spread)))
 
 
-def beta_from_gain(a: ArrayLike, *, mean: float, variance: float) -> Floats:
+def beta_from_a(a: ArrayLike, *, mean: float, variance: float) -> Floats:
     """Return β = (E ξ + a)/√(2 Var ξ) (eq. 5: Gaussian (1 + a)/√(2σ²), Bernoulli (p + a)/√(2p(1 − p)))."""
     return (mean + _f(a)) / np.sqrt(2 * variance)
 
 
-def gain_from_beta(beta: ArrayLike, *, mean: float, variance: float) -> Floats:
-    """Return a = β √(2 Var ξ) − E ξ, the inverse of `beta_from_gain`; 0 at the native β."""
+def a_from_beta(beta: ArrayLike, *, mean: float, variance: float) -> Floats:
+    """Return a = β √(2 Var ξ) − E ξ, the inverse of `beta_from_a`; 0 at the native β."""
     return _f(beta) * np.sqrt(2 * variance) - mean
 
 
@@ -52,7 +52,7 @@ def remapped(
     beta: ArrayLike, b: ArrayLike, *, variance: float, new_mean: float, new_variance: float
 ) -> tuple[Floats, Floats]:
     """Return a', b' that keep β and c = b/(s‖w‖) when the noise changes: a' = β s' − E ξ', b' = b s'/s."""
-    return gain_from_beta(beta, mean=new_mean, variance=new_variance), _f(b) * np.sqrt(
+    return a_from_beta(beta, mean=new_mean, variance=new_variance), _f(b) * np.sqrt(
         new_variance / variance
     )
 

@@ -87,11 +87,11 @@ def test_firing_probability_broadcasts_over_inputs_and_outputs(rng):
         (1, 1.0, 0.2**2, -0.717),
     ],
 )
-def test_gain_from_beta_gives_the_published_gains(beta, mean, variance, a):
-    got = theory.gain_from_beta(beta, mean=mean, variance=variance)
+def test_a_from_beta_gives_the_published_gains(beta, mean, variance, a):
+    got = theory.a_from_beta(beta, mean=mean, variance=variance)
     assert round(float(got), len(str(abs(a))) - 2) == a
     np.testing.assert_allclose(
-        theory.beta_from_gain(got, mean=mean, variance=variance), beta, rtol=1e-12
+        theory.beta_from_a(got, mean=mean, variance=variance), beta, rtol=1e-12
     )
 
 
@@ -102,7 +102,7 @@ def test_remapping_to_another_noise_leaves_every_firing_probability(rng):
         rng.standard_normal(4),
         1.3,
     )
-    a = theory.gain_from_beta(beta, mean=0.5, variance=0.25)
+    a = theory.a_from_beta(beta, mean=0.5, variance=0.25)
     new_a, new_b = theory.remapped(beta, b, variance=0.25, new_mean=1.0, new_variance=0.04)
     before = theory.firing_probability(w, z, mean=0.5, variance=0.25, a=a, b=b)
     after = theory.firing_probability(w, z, mean=1.0, variance=0.04, a=new_a, b=new_b)
@@ -328,7 +328,7 @@ def test_variance_of_a_mean_is_that_of_an_autoregressive_process(rng):
 
 def test_static_to_noise_ratio_is_24_for_five_percent_error_and_one_percent_noise(rng):
     # And by sampling: u_static = a Σ w z ε, ε ~ N(0, σ_p²), over Var ξ ‖w‖².
-    a = theory.gain_from_beta(1.0, mean=1.0, variance=1e-4)
+    a = theory.a_from_beta(1.0, mean=1.0, variance=1e-4)
     ratio = theory.static_to_noise_ratio(a, 0.05, 1e-4)
     assert round(float(ratio)) == 24
     w = rng.standard_normal(FAN_IN)

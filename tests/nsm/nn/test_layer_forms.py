@@ -264,7 +264,7 @@ def test_a_location_fires_with_equation_4_at_its_own_beta(site, kind, padding, s
                 seen[place],
                 mean=1.0,
                 variance=0.64,
-                a=theory.gain_from_beta(float(beta), mean=1.0, variance=0.64),
+                a=theory.a_from_beta(float(beta), mean=1.0, variance=0.64),
                 b=float(layer.bias[channel].detach()),
             )
             assert_frequency(count, reads, float(p[0]))

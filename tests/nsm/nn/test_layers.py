@@ -102,7 +102,7 @@ def test_native_beta_means_no_second_path(options, rng):
 def test_a_is_derived_from_beta_by_equation_5(rng):
     for options in ({"p": 0.25}, {"noise": "gaussian", "sigma": 0.5}):
         layer = layer_of(rng, **options)
-        expected = theory.gain_from_beta(
+        expected = theory.a_from_beta(
             layer.beta.detach().numpy(), mean=layer.mean, variance=layer.variance
         )
         np.testing.assert_allclose(layer.a.detach().numpy(), expected, rtol=1e-12)

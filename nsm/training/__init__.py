@@ -1,0 +1,1 @@
+"""Training of networks in software: the loop, its recipe and checkpoints, data-dependent initialization, augmentation."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-import nsm.training.fit
+import nsm.training.state
 from nsm import error_rate, fit
 from nsm.progress import progress_bar
 from tests.helpers.training import BUILDS, WIDTHS, fresh
@@ -49,7 +49,7 @@ def test_a_run_that_was_killed_ends_bit_for_bit_where_it_would_have(
 ):
     whole, path = fresh(build), tmp_path / "run.safetensors"
     expected = trained(whole, digits, ema_decay=ema_decay)
-    write, written = nsm.training.fit.write_tensors, []
+    write, written = nsm.training.state.write_tensors, []
 
     def write_and_die(*arguments):
         write(*arguments)
@@ -57,7 +57,7 @@ def test_a_run_that_was_killed_ends_bit_for_bit_where_it_would_have(
         if len(written) == 2:
             raise Killed
 
-    monkeypatch.setattr(nsm.training.fit, "write_tensors", write_and_die)
+    monkeypatch.setattr(nsm.training.state, "write_tensors", write_and_die)
     with pytest.raises(Killed):
         trained(fresh(build), digits, checkpoint=path, ema_decay=ema_decay)
     monkeypatch.undo()
@@ -341,14 +341,14 @@ def test_a_resumed_run_has_measured_all_epochs_and_keeps_running_statistics(
     whole, resumed, path = start(), start(), tmp_path / "run.safetensors"
     options = {"ema_decay": 0.9, "measure": size_and_error(digits)}
     expected = trained(whole, digits, **options)
-    write = nsm.training.fit.write_tensors
+    write = nsm.training.state.write_tensors
 
     def write_and_die(*arguments):
         write(*arguments)
         raise Killed
 
     for _ in range(2):  # killed after every epoch but the last
-        monkeypatch.setattr(nsm.training.fit, "write_tensors", write_and_die)
+        monkeypatch.setattr(nsm.training.state, "write_tensors", write_and_die)
         with pytest.raises(Killed):
             trained(start(), digits, checkpoint=path, **options)
         monkeypatch.undo()

@@ -30,8 +30,8 @@ def _widths(widths: Sequence[int]) -> list[int]:
 def nsm_mlp(widths: Sequence[int] = MLP, *, flip: float = 0.0, **options: Any) -> nn.Sequential:
     """Return the NSM perceptron: inputs coded ±1, NSMLinear hidden layers (`options` as theirs), a plain Linear last.
 
-    The default is the paper's network for permutation-invariant MNIST (Detorakis et al. 2019, Table 1). flip: see
-    `Binarize`.
+    The default is the paper's network for permutation-invariant MNIST (Detorakis et al. 2019, Table
+    1). flip: see `Binarize`.
     """
     *sizes, classes = _widths(widths)
     hidden = [NSMLinear(n, m, **options) for n, m in pairwise(sizes)]
@@ -206,9 +206,11 @@ def conv_net(
 ) -> nn.Sequential:
     """Return the paper's convolutional network 32c5-p2-64c5-p2-`hidden` under a rule of `RULES`, on flat images.
 
-    MNIST: as it stands; EMNIST letters: hidden=150, classes=26; N-MNIST: shape=(10, 34, 34), hidden=150. Blank-out with
-    p = ¼ in the convolutions and ½ in the dense layer. per_location: β for every output location (18,432 + 4,096
-    parameters more on MNIST), as in the authors' network. `options`: of the sampling layers.
+    MNIST: as it stands; EMNIST letters: hidden=150, classes=26; N-MNIST: shape=(10, 34, 34),
+        hidden=150. Blank-out with
+    p = ¼ in the convolutions and ½ in the dense layer. per_location: β for every output location
+    (18,432 + 4,096 parameters more on MNIST), as in the authors' network. `options`: of the
+    sampling layers.
     """
     stack = _Stack(rule, shape, options, per_location=per_location)
     for width in (32, 64):
@@ -224,8 +226,9 @@ def all_conv_net(
 ) -> nn.Sequential:
     """Return the paper's all-convolutional network for CIFAR-10 and CIFAR-100, on flat colour images in [0, 1].
 
-    The first convolution takes the real-valued image; signs follow under a binary rule. Batch normalisation on the image,
-    after the first convolution and before the classifier, all of which a chip takes over exactly in `eval()`.
+    The first convolution takes the real-valued image; signs follow under a binary rule. Batch
+    normalisation on the image, after the first convolution and before the classifier, all of which
+    a chip takes over exactly in `eval()`.
     """
     stack = _Stack(
         rule,

@@ -78,7 +78,8 @@ def save(
 ) -> None:
     """Write `model` (an `nn.Sequential`) to a safetensors file, its weights as `dtype` (None: as they are).
 
-    `note` is kept in the metadata: how the network was made. Raises ValueError for a layer it cannot save.
+    `note` is kept in the metadata: how the network was made. Raises ValueError for a layer it
+    cannot save.
     """
     metadata = {"format": FORMAT, "architecture": json.dumps(describe(model)), "note": note}
     tensors = {
@@ -113,7 +114,8 @@ def locate(path: str | Path) -> Path:
 def load(path: str | Path) -> nn.Sequential:
     """Return the network in a safetensors file written by `save`, or the shipped one of that name, in float32.
 
-    Raises FileNotFoundError naming the shipped networks, ValueError for a truncated or foreign file.
+    Raises FileNotFoundError naming the shipped networks, ValueError for a truncated or foreign
+    file.
     """
     found = locate(path)
     tensors, metadata = read_tensors(found)

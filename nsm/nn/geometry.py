@@ -38,7 +38,8 @@ class Patches:
     def of(self, z: Values) -> tuple[Values, tuple[int, int]]:
         """Return the patches (images · locations, channels · kernel) of z (images, channels, height, width), and h', w'.
 
-        Padded inputs are 0: truth values then become int8 in {−1, 0, +1}. Locations run row by row, as torch's output.
+        Padded inputs are 0: truth values then become int8 in {−1, 0, +1}. Locations run row by row,
+        as torch's output.
         """
         if z.ndim != 4 or z.shape[1] != self.channels:
             raise ValueError(

@@ -63,7 +63,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
     """Return logits (samples, batch, classes) of independent noisy passes of `model` in software.
 
-    x: (batch, inputs), finite. Every pass draws afresh in every stochastic layer; same `rng`, same draws.
+    x: (batch, inputs), finite. Every pass draws afresh in every stochastic layer; same `rng`, same
+        draws.
     """
     integer("samples", samples, at_least=1)
     images = torch.as_tensor(array("x", x), dtype=next(model.parameters()).dtype)

@@ -19,7 +19,8 @@ Network = TypeVar("Network", bound=nn.Module)
 def _as_held(model: Network) -> Network:
     """Return a copy whose weights are those that a chip would hold: batch normalisation folded in.
 
-    One that comes before all weights stays as it is: no array holds it. Precision and mode of the network stay.
+    One that comes before all weights stays as it is: no array holds it. Precision and mode of the
+    network stay.
     """
     if not any(isinstance(m, _BatchNorm) for m in model.modules()):
         return copy.deepcopy(model)
@@ -67,10 +68,11 @@ def _weighted(model: nn.Module) -> Iterator[tuple[Described, Tensor, Tensor | No
 def scale_weights(model: Network, factor: float, *, biases: bool = True) -> Network:
     """Return a copy of the network with the weights of every layer, and the biases too or not, times `factor`.
 
-    An NSM's firing probabilities depend on w/‖w‖, β and b/‖w‖ alone: they stay where the biases go along. Under weight
-    normalisation (`RowNormLinear`, `RowNormConv2d`) the gains carry the factor. Batch normalisation of an `nn.Sequential` is
-    folded into weights and biases first, as in `eval()` (see `nsm.nn.folding.folded`); one that comes before all weights stays.
-    Raises ValueError for a factor ≤ 0, or batch normalisation that cannot be folded.
+    An NSM's firing probabilities depend on w/‖w‖, β and b/‖w‖ alone: they stay where the biases go
+    along. Under weight normalisation (`RowNormLinear`, `RowNormConv2d`) the gains carry the factor.
+    Batch normalisation of an `nn.Sequential` is folded into weights and biases first, as in
+    `eval()` (see `nsm.nn.folding.folded`); one that comes before all weights stays. Raises
+    ValueError for a factor ≤ 0, or batch normalisation that cannot be folded.
     """
     number("factor", factor, above=0)
     out = _as_held(model)
@@ -87,10 +89,11 @@ def quantize_weights(
 ) -> Network:
     """Return a copy of the network whose |w| lie on `levels` even steps from 0 to the largest of a "layer" or "row".
 
-    The weights of a differential pair of ideal cells with so many levels, g_min = 0: 2 levels leave −w_max, 0 and +w_max.
-    Under weight normalisation these are the weights that inputs meet, `normalized()`; batch normalisation is folded as in
-    `scaled`. biases: they too lie on the steps of their layer or row, as bias word lines have them (as many steps as they
-    need); otherwise they stay. Raises ValueError for fewer than 2 levels, an unknown scale, or batch normalisation that
+    The weights of a differential pair of ideal cells with so many levels, g_min = 0: 2 levels leave
+    −w_max, 0 and +w_max. Under weight normalisation these are the weights that inputs meet,
+    `normalized()`; batch normalisation is folded as in `scaled`. biases: they too lie on the steps
+    of their layer or row, as bias word lines have them (as many steps as they need); otherwise they
+    stay. Raises ValueError for fewer than 2 levels, an unknown scale, or batch normalisation that
     cannot be folded.
     """
     steps = integer("levels", levels, at_least=2) - 1

@@ -320,7 +320,7 @@ def effective_samples(samples: int, correlation: float) -> float:
 
 
 def static_to_noise_ratio(a: ArrayLike, programming_error: float, variance: float) -> Floats:
-    """Return a² σ_p²/Var ξ, the variance from the deterministic path's programming over the noise's.
+    """Return a² σ_p²/Var ξ, the static error of the deterministic path over the noise.
 
     Args:
         a: Factor of the deterministic path.

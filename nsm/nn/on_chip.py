@@ -19,12 +19,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LinearOutputs:
-    """Weighted sums as they are: read by a converter, or by comparators where a `Sign` follows."""
+    """Weighted sums, read by a converter, or by comparators if a `Sign` follows."""
 
 
 @dataclass(frozen=True)
 class LogisticNeurons:
-    """Binary neurons whose threshold has logistic noise of fixed size, P(+1) = 1/(1 + exp(-u))."""
+    """Binary neurons with logistic threshold noise of fixed size, P(+1) = 1/(1 + exp(−u))."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,11 @@ class OnTiles:
 
 @dataclass(frozen=True)
 class Digital:
-    """A layer without devices: `function` takes and returns values (images, ...) in numpy."""
+    """A layer without devices.
+
+    Attributes:
+        function: Takes and returns values (images, ...) in numpy: numbers, or truth values for
+            states. It can be pickled: a function of a module, or a `functools.partial` of one.
+    """
 
     function: Callable[[Values], Values]

@@ -1,1 +1,1 @@
-"""Training of networks in software: the loop, its recipe and checkpoints, data-dependent initialization, augmentation."""
+"""Training of networks in software, and the data-dependent initialization before it."""

@@ -232,7 +232,7 @@ def test_quantised_are_the_weights_that_inputs_meet(build, shape, scale):
     [
         (
             lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, track_running_stats=False)),
-            r"as a chip holds them, with batch normalisation folded in, but cannot map layer 1 \(BatchNorm1d\): it keeps no",
+            r"as a chip holds them, with batch normalization folded in, but cannot map layer 1 \(BatchNorm1d\): it keeps no",
         ),
         (
             lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), NoisyReLU(), nn.Linear(2, 2)),
@@ -240,7 +240,7 @@ def test_quantised_are_the_weights_that_inputs_meet(build, shape, scale):
         ),
         (
             lambda: nn.Sequential(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))),
-            "folded in, but BatchNorm1d is left over; give a flat nn.Sequential whose normalisation is BatchNorm1d or",
+            "folded in, but BatchNorm1d is left over; give a flat nn.Sequential whose normalization is BatchNorm1d or",
         ),
         (
             lambda: nn.ModuleList([nn.Linear(3, 2), nn.BatchNorm1d(2)]),

@@ -94,10 +94,16 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def save(
     model: nn.Module, path: str | Path, *, dtype: torch.dtype | None = None, note: str = ""
 ) -> None:
-    """Write `model` (an `nn.Sequential`) to a safetensors file, its weights as `dtype` (None: as they are).
+    """Write a network to a safetensors file.
 
-    `note` is kept in the metadata: how the network was made. Raises ValueError for a layer it
-    cannot save.
+    Args:
+        model: An `nn.Sequential` of the layers in `nsm.nn.registry.names()`.
+        path: The file; an old one is replaced in one step.
+        dtype: Precision of the stored weights; None (the default) keeps theirs.
+        note: Kept in the metadata: how the network was made.
+
+    Raises:
+        ValueError: Naming a layer that cannot be saved, or the missing folder.
     """
     metadata = {"format": FORMAT, "architecture": json.dumps(describe(model)), "note": note}
     tensors = {
@@ -134,17 +140,22 @@ def locate(path: str | Path) -> Path:
 
 
 def load(path: str | Path) -> nn.Sequential:
-    """Return the network in a safetensors file written by `save`, or the shipped one of that name, in float32.
+    """Return the network in a file written by `save`, in float32 and in `eval()`.
 
-    Raises FileNotFoundError naming the shipped networks, ValueError for a truncated or foreign
-    file.
+    Args:
+        path: The file, or the name of a shipped network.
+
+    Raises:
+        FileNotFoundError: Naming the shipped networks, if there is no such file.
+        ValueError: If the file is truncated, was written by another program, or holds other tensors
+            than its architecture needs, or NaN.
     """
     found = locate(path)
     tensors, metadata = read_tensors(found)
     if "architecture" not in metadata:
         raise ValueError(
-            f"{found} is a checkpoint of a training, not a network; `fit` resumes it, `save` writes "
-            "networks"
+            f"{found} is a checkpoint of a training, not a network; "
+            "`fit` resumes it, `save` writes networks"
         )
     model = build(json.loads(metadata["architecture"]))
     wanted = {k: tuple(v.shape) for k, v in model.state_dict().items()}

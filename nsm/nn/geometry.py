@@ -47,10 +47,15 @@ class Patches:
         return rows, columns
 
     def of(self, z: Values) -> tuple[Values, tuple[int, int]]:
-        """Return the patches (images · locations, channels · kernel) of z (images, channels, height, width), and h', w'.
+        """Return the windows of images, one per row, and the output's height and width.
 
-        Padded inputs are 0: truth values then become int8 in {−1, 0, +1}. Locations run row by row,
-        as torch's output.
+        Args:
+            z: (images, channels, height, width), numbers or states.
+
+        Returns:
+            Windows (images · locations, channels · kernel rows · kernel columns), and (h', w').
+            Locations run row by row, as in torch's output. Padded inputs are 0: states (truth
+            values) then become int8 in {−1, 0, +1}.
         """
         if z.ndim != 4 or z.shape[1] != self.channels:
             raise ValueError(

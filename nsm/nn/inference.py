@@ -74,10 +74,16 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
-    """Return logits (samples, batch, classes) of independent noisy passes of `model` in software.
+    """Return the logits of independent noisy passes of a network in software.
 
-    x: (batch, inputs), finite. Every pass draws afresh in every stochastic layer; same `rng`, same
-        draws.
+    Args:
+        model: The network. Every pass draws fresh noise in every stochastic layer.
+        x: (batch, inputs), finite.
+        samples: Number of passes.
+        rng: A seed, a Generator or None; the same seed gives the same draws.
+
+    Returns:
+        (samples, batch, classes).
     """
     integer("samples", samples, at_least=1)
     images = torch.as_tensor(array("x", x), dtype=next(model.parameters()).dtype)

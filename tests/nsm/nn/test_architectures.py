@@ -377,7 +377,7 @@ def test_bad_rules_and_options_are_refused(build):
 @pytest.mark.parametrize("build", [conv_net, all_conv_net, gesture_net])
 def test_options_that_would_change_nothing_are_refused(build, rule, name, value):
     with pytest.raises(
-        ValueError, match=f"option '{name}' changes nothing under {rule}, or is no option; it takes"
+        ValueError, match=f"option '{name}' .* under {rule}"
     ):
         build(rule, **{name: value})
 
@@ -431,11 +431,11 @@ def test_bad_sizes_are_refused(rule, options, message):
 
 def test_what_a_rule_has_no_use_for_is_refused():
     with pytest.raises(
-        ValueError, match="per_location gives every neuron a β of its own, and BD has none"
+        ValueError, match="per_location .* BD has none"
     ):
         conv_net("BD", per_location=True)
     with pytest.raises(
-        ValueError, match=r"flip = 0.1 changes signs of inputs, which this rule takes as they are"
+        ValueError, match=r"flip = 0.1 changes signs of inputs"
     ):
         conv_net("dCNN", flip=0.1)
 

@@ -1,4 +1,4 @@
-"""Every known layer answers for itself: how it is stored, how it maps, whether it draws in `eval()`."""
+"""Every known layer says how it is stored, how it maps, and whether it draws in `eval()`."""
 
 import pickle
 

@@ -29,7 +29,7 @@ sites = pytest.mark.parametrize("site", ["synapse", "neuron"])
 
 
 def layer_of(kind, rng, **options):
-    """A float64 layer with random weights, biases and magnitudes, and the shape of its input without the batch."""
+    """A float64 layer with random parameters, and the shape of one of its inputs."""
     conv = issubclass(kind, nn.Conv2d) or kind.__name__.endswith("Conv2d")
     layer = (kind(2, 3, 3, padding=1, **options) if conv else kind(7, 3, **options)).double()
     with torch.no_grad():

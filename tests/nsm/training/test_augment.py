@@ -44,7 +44,7 @@ def test_images_are_those_of_the_slow_twin(shape, n, shift, mirror, seed):
 
 
 def test_all_shifts_and_both_sides_are_as_likely():
-    # A lone pixel in the middle of 5 × 5 goes to each of 3 × 3 places; one beside it tells the side.
+    # A pixel in the middle of 5 × 5 goes to each of 3 × 3 places; one beside it tells the side.
     n, image = 9000, torch.zeros(1, 5, 5)
     image[0, 2, 2], image[0, 2, 3] = 1.0, 0.5
     found = ShiftAndMirror((1, 5, 5), shift=1)(

@@ -47,7 +47,8 @@ def relu_mlp(widths: Sequence[int] = MLP, *, dropout: float = 0.0) -> nn.Sequent
 
     Args:
         widths: Inputs, hidden layers, classes.
-        dropout: Probability of dropout after every hidden layer; 0 (the default) for none.
+        dropout: Probability of dropout after every hidden layer; 0 (the default) adds no such
+            layer.
     """
     *sizes, classes = _checked_widths(widths)
     layers: list[nn.Module] = []

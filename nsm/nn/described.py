@@ -44,8 +44,8 @@ class Described:
     moves_values_only: bool = False
 
     @property
-    def layer(self) -> Any:
-        """The layer that is described: this object itself, unless it is an adapter."""
+    def described(self) -> Any:
+        """The layer that is described: this object, unless it is an adapter."""
         return self
 
     def config(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Described:
         Raises:
             ValueError: With the reason, if the layer has options that a file does not keep.
         """
-        raise ValueError(f"{type(self.layer).__name__} does not say how it is stored (config)")
+        raise ValueError(f"{type(self.described).__name__} does not say how it is stored (config)")
 
     def on_chip(self) -> OnTiles | Digital | None:
         """Return what the layer needs on a chip, or None if nothing is left to do at inference.
@@ -62,7 +62,7 @@ class Described:
         Raises:
             ValueError: With the reason, if the layer cannot be mapped.
         """
-        raise ValueError(f"{type(self.layer).__name__} does not say how it maps (on_chip)")
+        raise ValueError(f"{type(self.described).__name__} does not say how it maps (on_chip)")
 
     def plain_layers(self) -> list[nn.Module]:
         """Return layers that compute the same in `eval()`, without weight normalization.
@@ -70,7 +70,7 @@ class Described:
         Most layers return themselves. Raises ValueError with the reason where no chip can compute
         the same.
         """
-        return [self.layer]
+        return [self.described]
 
     def effective_weight(self) -> Tensor | None:
         """Return the weights as the inputs meet them, or None for a layer without weights."""

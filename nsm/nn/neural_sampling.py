@@ -181,7 +181,7 @@ class NeuralSampling(SamplingParameters):
 
         Args:
             x: Inputs.
-            of_signs: Whether all of x is ±1; None (the default) to look.
+            of_signs: Whether all of x is ±1; None (the default) if that is to be checked.
         """
         self.check_inputs(x)
         product = self.weighted_sum(x, self.weight)

@@ -18,7 +18,7 @@ def _rows_and_columns(name: str, value: int | tuple[int, int], *, at_least: int)
     both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
     if len(both) != 2:
         raise ValueError(
-            f"{name} = {value!r} is not allowed; give one whole number, or one for each direction"
+            f"{name} = {value!r} is not allowed; give one integer, or one for each direction"
         )
     return integer(name, both[0], at_least=at_least), integer(name, both[1], at_least=at_least)
 

@@ -84,7 +84,8 @@ def is_known(layer: nn.Module) -> bool:
 def description(layer: nn.Module) -> Described:
     """Return what answers for a layer: itself, or an adapter of its class or of a base class.
 
-    An unknown layer gets answers too: it neither draws nor maps nor can be stored, and it is plain.
+    For an unknown layer the answers are cautious: it does not draw, and it can neither be mapped nor
+    stored.
     """
     if isinstance(layer, Described):
         return layer
@@ -106,8 +107,8 @@ def check_storable(layer: nn.Module, name: str) -> None:
     """Raise ValueError if files cannot hold a layer.
 
     Args:
-        layer: A layer of a network. Its class must stand in the table: a subclass may compute
-            anything.
+        layer: A layer of a network. Its class must be in the table itself, because a
+            subclass may compute anything.
         name: What the message calls it, such as "layer 1".
     """
     if type(layer) not in LAYERS:
@@ -148,7 +149,7 @@ def on_chip(layer: nn.Module, name: str) -> OnTiles | Digital | None:
 def plain_layers(layer: nn.Module, name: str) -> list[nn.Module]:
     """Return the layers that compute the same in `eval()`: itself, or plain weights and a sign.
 
-    Raises ValueError with layer, reason and remedy where there are none.
+    Raises ValueError with layer, reason and remedy if there are no such layers.
     """
     try:
         return description(layer).plain_layers()

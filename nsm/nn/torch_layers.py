@@ -58,12 +58,12 @@ class TorchLayer(Described):
     """Answers for a layer of torch, and cautious ones for an unknown layer."""
 
     def __init__(self, layer: Any) -> None:
-        self._layer = layer
+        self.layer = layer
 
     @property
-    def layer(self) -> Any:
-        """The layer that is described."""
-        return self._layer
+    def described(self) -> Any:
+        """The layer of torch."""
+        return self.layer
 
     def effective_weight(self) -> Tensor | None:
         """Return the matrix or the kernels; None for vectors, such as those of normalization."""
@@ -141,10 +141,12 @@ class BatchNormAdapter(TorchLayer):
 
     def config(self) -> dict[str, Any]:
         """Return num_features, eps, momentum, affine."""
-        n = self.layer
-        if not n.track_running_stats or (n.affine and n.bias is None):
-            raise ValueError("only batch normalization with running statistics is known")
-        return as_options(n, "num_features", "eps", "momentum", "affine")
+        norm = self.layer
+        if not norm.track_running_stats or (norm.affine and norm.bias is None):
+            raise ValueError(
+                "only batch normalization with running statistics, and with shifts, is known"
+            )
+        return as_options(norm, "num_features", "eps", "momentum", "affine")
 
     def on_chip(self) -> OnTiles:
         """Refuse: `nsm.nn.folding.folded` removes the layer first."""

@@ -38,7 +38,7 @@ class RowNorm(Described):
 
     def plain_layers(self) -> list[nn.Module]:
         """Return one layer of torch with the effective weights."""
-        return [with_weights(self.layer, self.effective_weight(), self.layer.bias)]
+        return [with_weights(self.described, self.effective_weight(), self.described.bias)]
 
 
 class RowNormLinear(RowNorm, nn.Linear):

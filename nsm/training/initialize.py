@@ -32,7 +32,7 @@ def initialize(model: nn.Sequential, x: ArrayLike, *, rng: RNG = None) -> None:
     """
     if not any(isinstance(layer, NeuralSampling) for layer in model):
         raise ValueError(
-            "initialize sets β and b of neural sampling layers, and the network has none of its own"
+            "initialize sets β and b of neural sampling layers, but the network has none"
         )
     if len(np.asarray(x)) < 2:
         raise ValueError(

@@ -49,7 +49,7 @@ class Recipe:
         weight_decay: Adam's L2 penalty.
         label_smoothing: In [0, 1).
         ema_decay: Decay of the weight averaging per step, in [0, 1); 0 keeps the last weights.
-        augment: Changes every batch; None for none.
+        augment: Changes every batch, or None.
     """
 
     epochs: int

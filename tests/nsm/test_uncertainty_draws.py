@@ -113,9 +113,9 @@ def test_the_draws_are_those_of_inverted_dropout(images):
     for i, x in enumerate((images[0], images[0], images[1])):
         assert_mean(z[:, i], x.sum())
         assert_variance(z[:, i], p / (1 - p) * (x**2).sum(), mean=x.sum())
-    centred = z - z.mean(axis=0)
-    assert_mean(centred[:, 0] * centred[:, 1], 0)
-    assert_mean(centred[1:] * centred[:-1], 0)
+    centered = z - z.mean(axis=0)
+    assert_mean(centered[:, 0] * centered[:, 1], 0)
+    assert_mean(centered[1:] * centered[:-1], 0)
 
 
 def test_more_images_than_a_block_keep_their_order():
@@ -283,7 +283,7 @@ def test_curves_over_the_angle_show_the_rows(quantity, values, band):
         )
 
 
-def test_categories_keep_their_colours_where_some_are_left_out():
+def test_categories_keep_their_colors_where_some_are_left_out():
     both = pd.concat([rows(network="NSM"), rows(network="ReLU")]).astype({"network": "category"})
     all_lines = plot_over_rotation(both, group="network").lines
     (alone,) = plot_over_rotation(both[both["network"] == "ReLU"], group="network").lines

@@ -352,7 +352,7 @@ def test_a_layer_with_betas_by_location_takes_one_size_of_image():
         ),
         (
             {"locations": (1, 2, 3)},
-            r"NSMConv2d.locations = \(1, 2, 3\) is not allowed; give one whole number, or one",
+            r"NSMConv2d.locations = \(1, 2, 3\) is not allowed",
         ),
         ({"stride": 0}, "NSMConv2d.stride = 0 is not allowed"),
         (

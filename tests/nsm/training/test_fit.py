@@ -47,8 +47,8 @@ class Killed(BaseException):
 def test_a_run_that_was_killed_ends_bit_for_bit_where_it_would_have(
     build, ema_decay, digits, tmp_path, monkeypatch
 ):
-    whole, path = fresh(build), tmp_path / "run.safetensors"
-    expected = trained(whole, digits, ema_decay=ema_decay)
+    unbroken, path = fresh(build), tmp_path / "run.safetensors"
+    expected = trained(unbroken, digits, ema_decay=ema_decay)
     write, written = nsm.training.state.write_tensors, []
 
     def write_and_die(*arguments):
@@ -66,7 +66,7 @@ def test_a_run_that_was_killed_ends_bit_for_bit_where_it_would_have(
     )  # neither torch's stream nor the fresh weights of the second start may matter
     resumed = BUILDS[build](WIDTHS)
     history = trained(resumed, digits, checkpoint=path, ema_decay=ema_decay)
-    assert_same_weights(resumed, whole)
+    assert_same_weights(resumed, unbroken)
     assert history.equals(expected)
 
 
@@ -338,9 +338,9 @@ def test_a_resumed_run_has_measured_all_epochs_and_keeps_running_statistics(
     build, digits, tmp_path, monkeypatch
 ):
     start = normalized if build == "normalized" else fresh
-    whole, resumed, path = start(), start(), tmp_path / "run.safetensors"
+    unbroken, resumed, path = start(), start(), tmp_path / "run.safetensors"
     options = {"ema_decay": 0.9, "measure": size_and_error(digits)}
-    expected = trained(whole, digits, **options)
+    expected = trained(unbroken, digits, **options)
     write = nsm.training.state.write_tensors
 
     def write_and_die(*arguments):
@@ -354,4 +354,4 @@ def test_a_resumed_run_has_measured_all_epochs_and_keeps_running_statistics(
         monkeypatch.undo()
     history = trained(resumed, digits, checkpoint=path, **options)
     assert history.equals(expected)
-    assert_same_weights(resumed, whole)
+    assert_same_weights(resumed, unbroken)

@@ -24,4 +24,4 @@ from nsm.sweeps.run import Task as Task
 from nsm.sweeps.run import collect as collect
 from nsm.sweeps.run import grid as grid
 from nsm.training.fit import fit as fit
-from nsm.training.fit import initialize as initialize
+from nsm.training.initialize import initialize as initialize

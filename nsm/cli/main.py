@@ -33,7 +33,8 @@ from nsm.plots.sweeps import plot_error_rate
 from nsm.sweeps.run import collect, read_rows, worker_pool
 from nsm.sweeps.sweep_file import SAMPLE, read_sweep
 from nsm.training.augment import ShiftAndMirror
-from nsm.training.fit import fit, initialize
+from nsm.training.fit import fit
+from nsm.training.initialize import initialize
 
 app = typer.Typer(
     help="Can my noisy memory device compute? Train, map to crossbars, sweep non-idealities, plot robustness curves.",

@@ -18,7 +18,7 @@ noises = pytest.mark.parametrize(
 
 
 def layer_of(rng, n=FAN_IN, m=3, **options):
-    """A float64 layer with random weights, gains and biases."""
+    """A float64 layer with random weights, β and biases."""
     layer = NSMLinear(n, m, **options).double()
     reseed(layer, 0)
     with torch.no_grad():
@@ -40,12 +40,12 @@ def inputs(kind, rng, shape):
 
 
 def probability(layer, x):
-    """Eq. 4 with bias, from numpy alone."""
+    """Firing probability by eq. 4 with bias, from numpy alone."""
     numbers = {
         k: v.detach().numpy()
         for k, v in {**dict(layer.named_parameters()), "beta": layer.beta}.items()
     }
-    a = theory.gain_from_beta(numbers["beta"], mean=layer.mean, variance=layer.variance)
+    a = theory.a_from_beta(numbers["beta"], mean=layer.mean, variance=layer.variance)
     return theory.firing_probability(
         numbers["weight"],
         x.numpy(),

@@ -59,7 +59,7 @@ def equation_4(model, x, *, inflation=1.0, **options):
     layer = model[0]
     w, beta = layer.weight.detach().double().numpy(), layer.beta.detach().double().numpy()
     b = 0.0 if layer.bias is None else layer.bias.detach().double().numpy()
-    a = theory.gain_from_beta(beta, mean=layer.mean, variance=layer.variance)
+    a = theory.a_from_beta(beta, mean=layer.mean, variance=layer.variance)
     v = {"mean": layer.mean, "variance": layer.variance * inflation}
     return theory.firing_probability(w, x, **v, a=a, b=b, **options)
 

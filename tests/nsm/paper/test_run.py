@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import nsm.paper.run as runner
-import nsm.training.fit
+import nsm.training.state
 from nsm.datasets.registry import LOADERS, class_count, image_shape
 from nsm.nn.transforms import scale_weights
 from nsm.paper import measure, report
@@ -256,13 +256,13 @@ def half_a_dump(value, file, **options):
 
 
 MOMENTS = {  # where a kill strikes -> what does it, and the epochs that are left to train
-    "before the first epoch is kept": ((nsm.training.fit, "write_tensors", die), 3),
+    "before the first epoch is kept": ((nsm.training.state, "write_tensors", die), 3),
     "after the first epoch": (
-        (nsm.training.fit, "write_tensors", after(nsm.training.fit.write_tensors, 1)),
+        (nsm.training.state, "write_tensors", after(nsm.training.state.write_tensors, 1)),
         2,
     ),
     "after the last epoch": (
-        (nsm.training.fit, "write_tensors", after(nsm.training.fit.write_tensors, 3)),
+        (nsm.training.state, "write_tensors", after(nsm.training.state.write_tensors, 3)),
         0,
     ),
     "while the network is saved": ((measure, "save", die), 0),
@@ -295,9 +295,9 @@ def test_a_run_killed_at_any_moment_ends_where_it_would_have(moment, tiny, tmp_p
     assert [p.name for p in folder.glob("*.json")] == ["relu_0.json"]
     assert same(results(folder)) == same(whole)[2:]
     epochs = []
-    write = nsm.training.fit.write_tensors
+    write = nsm.training.state.write_tensors
     monkeypatch.setattr(
-        nsm.training.fit, "write_tensors", lambda *a: (epochs.append(a[1].name), write(*a))
+        nsm.training.state, "write_tensors", lambda *a: (epochs.append(a[1].name), write(*a))
     )
     assert same(run(folder, ["relu", "nsm"], workers=1)) == same(whole)
     assert epochs.count("nsm_0.training") == left

@@ -14,13 +14,12 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.moments import ReadMoments
 from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.packed_bits import PackedBits
+from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from crossbar.reads.word_line_gates import gate_word_lines
 from devices import NoNoise
 from devices.seeding import child
-from devices.validation import Floats, choice
-
-SAMPLINGS = ("exact", "moments")
+from devices.validation import Floats
 
 
 class Stream(IntEnum):
@@ -44,19 +43,11 @@ class Strategy(Protocol):
         ...
 
 
-def check_sampling(sampling: str) -> str:
-    """Return `sampling` if it is "exact" or "moments".
-
-    Raises:
-        ValueError: It is another text.
-    """
-    return choice("sampling", sampling, SAMPLINGS)
-
-
 class Reader:
     """Reads of an array in its present state, each drawn by the fastest strategy that is exact.
 
-    A reader is made anew when conductances change. `state` belongs to the array and is advanced by reads.
+    A reader is made anew when conductances change. `state` belongs to the array and is advanced by
+    reads.
 
     Args:
         cells: The array as it is now.
@@ -87,9 +78,11 @@ class Reader:
             return self._gaussian_sums
         return self._packed_bits or self._cell_by_cell
 
-    def describe(self) -> str:
-        """Return how exact reads of ternary inputs are drawn, in the words of `chip.report()`."""
+    def describe(self, sampling: str = "exact") -> str:
+        """Return how reads of ternary inputs are drawn, in the words of `chip.report()`."""
         hardware = self.cells.hardware
+        if check_sampling(sampling) == "moments":
+            return self._gaussian_sums.describe()
         if not hardware.gates_word_lines:
             return self._of_ternary_inputs.describe()
         quiet = isinstance(hardware.device.read_noise, NoNoise)
@@ -127,7 +120,10 @@ class Reader:
         return self._read_gated(x, span, seed)
 
     def _read_gated(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
-        """Return u of reads whose sums are not Gaussian: ternary rows packed, other rows cell by cell."""
+        """Return u of reads whose sums are not Gaussian.
+
+        Ternary rows are read packed, other rows cell by cell.
+        """
         one_by_one = child(seed, Stream.CELL_BY_CELL)
         ternary = x.is_ternary
         if self._packed_bits is None or not ternary.any():
@@ -144,7 +140,7 @@ def _warn_of_memory(cells: CellArray) -> None:
     if cells.hardware.gate.has_memory or cells.hardware.device.read_noise.has_memory:
         warnings.warn(
             'sampling="moments" draws every read independently, but consecutive reads of this '
-            "hardware are correlated (telegraph traps, 1/f noise, correlated selectors): a mean over "
-            'samples comes out better than on the chip; use sampling="exact"',
+            "hardware are correlated (telegraph traps, 1/f noise, correlated selectors): a mean "
+            'over samples comes out better than on the chip; use sampling="exact"',
             stacklevel=3,  # always the same line, so that Python shows the warning once
         )

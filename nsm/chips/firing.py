@@ -1,6 +1,5 @@
 """Firing probabilities of a chip's neural sampling layers: measured, and in closed form."""
 
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -16,8 +15,6 @@ from nsm.chips.states import States, unpacked
 from nsm.nn.inference import Floats
 
 
-
-
 def firing(
     chip: MappedNetwork,
     x: ArrayLike,
@@ -27,9 +24,11 @@ def firing(
     rng: RNG = None,
     sampling: str = "exact",
 ) -> tuple[Floats, Floats]:
-    """Return measured and closed-form firing probabilities of one neural sampling layer, (batch, neurons) each.
+    """Return measured and closed-form firing probabilities of one neural sampling layer, (batch,
+    neurons) each.
 
-    The layers before it are read once for each image; the layer itself is read `samples` times on those states.
+    The layers before it are read once for each image; the layer itself is read `samples` times on
+    those states.
 
     Args:
         chip: The chip.
@@ -53,8 +52,7 @@ def firing(
     target = sampling_layers[layer]
     repeats = integer("samples", samples, at_least=1)
     with reading(Reads(Span(0, len(z)), sampling, seed)):
-        for before in chip.network[: target.position]:
-            z = before(z)
+        z = chip.network[: target.position](z)  # type: ignore[operator]
     span = Span(0, len(z) * repeats, repeats)
     own = child(seed, len(chip.network))
     fired = unpacked(target.read(z, span, own, sampling=sampling))

@@ -58,7 +58,7 @@ def covariance_over(ages, memory, kind, n=2500):
     for seconds in ages:
         array.age(seconds)
     after = array.read(X[None], rng=2)[0] - mean[0]
-    return before * after, array.cells.covariance(sum(ages) + PERIOD).mean()
+    return before * after, array.reader.moments.covariance(sum(ages) + PERIOD).mean()
 
 
 @both
@@ -136,7 +136,7 @@ def test_an_age_too_short_for_a_read_is_no_mistake():
     assert np.isfinite(array.read(X[None], rng=1)).all()
 
 
-FORGETS = r'sampling="moments" draws every read afresh, but reads of this hardware remember .* use sampling="exact"'
+FORGETS = r'sampling="moments" draws every read independently, but consecutive reads .* are correlated'
 
 
 @both

@@ -31,8 +31,8 @@ def threads(n: int) -> Iterator[None]:
 def medians(candidates: Mapping[str, Callable[[], object]], runs: int = 7) -> dict[str, float]:
     """Return the median time [s] of a call of each candidate over `runs` rounds.
 
-    Before each, a pause, since threads that OpenMP and BLAS keep spinning for their next call would slow the next candidate;
-    then a call that does not count, then calls for a tenth of a second.
+    Before each, a pause, since threads that OpenMP and BLAS keep spinning for their next call would
+    slow the next candidate; then a call that does not count, then calls for a tenth of a second.
     """
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(runs):

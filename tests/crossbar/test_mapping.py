@@ -101,7 +101,8 @@ def test_quantised_weights_are_right_on_average(mapping, levels):
         rng=0,
     )
     error = tile.weights - w
-    # A symmetric grid of weights has no mean quantisation error; the bound is 1 % of the step in weight units.
+    # A symmetric grid of weights has no mean quantisation error; the bound is 1 % of the step in
+    # weight units.
     assert abs(error.mean()) <= 0.01 * device.step / k
 
 

@@ -77,10 +77,11 @@ def test_ngspice_exits_as_if_all_went_well(tmp_path):
 
 @pytest.mark.parametrize("name", sorted({key.rsplit("_", 1)[0] for key in STORED}))
 def test_badcrossbar(name):
-    # Computed by badcrossbar 1.1.0 (MIT licence, PyPI; imported with a stand-in for cairo, which only its drawings need):
-    # compute(voltages (m, p), resistances (m, n), r_i_word_line=…, r_i_bit_line=…).currents.output (p, n), voltages within
-    # ± 0.5 V and resistances of 10 kΩ to 1 MΩ, 5 % of them infinite, from default_rng(0). Its segments are those of Wires: a
-    # full one before the first cell, and a full one after the last, to ground below.
+    # Computed by badcrossbar 1.1.0 (MIT licence, PyPI; imported with a stand-in for cairo, which
+    # only its drawings need): compute(voltages (m, p), resistances (m, n), r_i_word_line=…,
+    # r_i_bit_line=…).currents.output (p, n), voltages within ± 0.5 V and resistances of 10 kΩ to 1
+    # MΩ, 5 % of them infinite, from default_rng(0). Its segments are those of Wires: a full one
+    # before the first cell, and a full one after the last, to ground below.
     r, v, segments, output = (
         STORED[f"{name}_{key}"] for key in ("resistances", "voltages", "segments", "output")
     )

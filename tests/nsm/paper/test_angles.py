@@ -33,7 +33,8 @@ def test_angle_is_that_of_the_plane_two_tensors_span(degrees, seed, sizes):
         + math.sin(math.radians(degrees)) * basis[:, 1],
     )
     a, b = (torch.tensor(size * v).view(3, 4) for size, v in zip(sizes, (a, b), strict=True))
-    # Rounding of each vector, 1e-16 of its length, turns it by about 1e-14 degrees, at small angles too.
+    # Rounding of each vector, 1e-16 of its length, turns it by about 1e-14 degrees, at small angles
+    # too.
     assert abs(angle(a, b) - degrees) <= 1e-12 * 180
     assert angle(b, a) == pytest.approx(angle(a, b), rel=1e-9, abs=1e-12)
 

@@ -73,7 +73,8 @@ def test_a_perceptrons_variants_are_errors_of_its_own_network(tiny, data, tmp_pa
     assert found["error_all_scaled"] == error(scale_weights(model, 0.1, biases=True), 3)
     assert found["error_neuron_noise"] == error(with_neuron_noise(model), 3)
     assert found["error_neuron_noise_one_sample"] == error(with_neuron_noise(model), 1)
-    # The recipe averages the weights; drift is of the last ones, whose variance starts at that of U(±1/√14), 1/42.
+    # The recipe averages the weights; drift is of the last ones, whose variance starts at that of
+    # U(±1/√14), 1/42.
     assert len(found["variance_gained"]) == len(found["mean_shift"]) == 3
     torch.manual_seed(1)
     start, kept = NSM()[3].weight.detach(), []

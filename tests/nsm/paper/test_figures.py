@@ -7,7 +7,8 @@ from nsm.paper.figures import plot_percentiles, plot_stability, poster
 
 
 def test_the_posters_curves_are_the_published_percentiles():
-    # Figure 2 as digitised: percentiles of 15 and 85 %, every 50 updates, before any of them to after 200.
+    # Figure 2 as digitised: percentiles of 15 and 85 %, every 50 updates, before any of them to
+    # after 200.
     curves = poster()
     for name, growth in (("NSM", 1.53), ("StNN", 33)):
         digitised = curves[name]

@@ -33,7 +33,8 @@ def test_percentiles_of_an_nsm_are_those_of_its_closed_form(options, data):
         p.detach().double().numpy() for p in (model[-2].weight, model[-2].bias, model[-2].beta)
     )
     variance = {False: 0.25, True: 4.0}[bool(options)]
-    # u = s β w·z + b + N(0, Var ξ ‖w‖²), s = √(2 Var ξ): 30,000 independent normals, of which q cuts off its share.
+    # u = s β w·z + b + N(0, Var ξ ‖w‖²), s = √(2 Var ξ): 30,000 independent normals, of which q
+    # cuts off its share.
     assert z.shape == (100, 60)
     centre, spread = (
         math.sqrt(2 * variance) * beta * (z @ w.T) + b,

@@ -1,4 +1,4 @@
-"""Dotted paths into a Hardware: every one is known, sets its one number, and refuses what the field refuses."""
+"""Dotted paths into a Hardware: each sets one field and refuses what the field refuses."""
 
 from dataclasses import replace
 

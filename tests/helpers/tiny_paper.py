@@ -42,7 +42,7 @@ TINY = (
 
 
 class Inline:
-    """Pool without workers: it runs a job when it is submitted, so that a kill of the job kills the run."""
+    """Pool without workers: it runs each job on submission, so a kill of the job kills the run."""
 
     def __init__(self, workers):
         self.workers = workers

@@ -1,4 +1,4 @@
-"""Line resistance: a slow twin solves all nodes, ladders are solved by hand, charge is conserved."""
+"""Line resistance: against a slow twin, ladders solved by hand, and conservation laws."""
 
 from dataclasses import replace
 from fractions import Fraction

@@ -22,7 +22,7 @@ def data():
 
 @pytest.fixture
 def tiny(monkeypatch, data):
-    """Run the tiny table instead of the real one: on digits, with small networks, in this process."""
+    """Replace the table by a tiny one on digits, and run it in this process."""
     threads = torch.get_num_threads()
     for module in (runner, report):
         monkeypatch.setattr(module, "EXPERIMENTS", TINY)

@@ -1,4 +1,4 @@
-"""Angles between gradients: of the plane, of the estimators, and their noise."""
+"""Angles between vectors, and between the gradients of estimators."""
 
 import copy
 import math
@@ -39,7 +39,7 @@ def test_angle_is_that_of_the_plane_two_tensors_span(degrees, seed, sizes):
     assert angle(b, a) == pytest.approx(angle(a, b), rel=1e-9, abs=1e-12)
 
 
-def test_angle_of_nothing_is_not_a_number():
+def test_the_angle_to_a_zero_vector_is_nan():
     assert math.isnan(angle(torch.zeros(3), torch.ones(3)))
     assert angle(torch.ones(3), torch.ones(3)) == 0
     assert angle(torch.ones(3), -torch.ones(3)) == 180
@@ -56,7 +56,7 @@ def test_gradients_are_means_over_draws(data):
         (gradient,) = torch.autograd.grad(nn.functional.cross_entropy(model(x), y), model[1].weight)
         total += gradient / 30
     torch.testing.assert_close(found[0], total, rtol=1e-4, atol=1e-7)  # float32
-    assert angle(found[0], mean_gradients(model, x, y, 6)[0]) > 1  # other draws
+    assert angle(found[0], mean_gradients(model, x, y, 6)[0]) > 1  # with other draws of the noise
 
 
 def test_angles_are_between_the_estimators_they_are_named_after(tiny, data, tmp_path):
@@ -67,20 +67,20 @@ def test_angles_are_between_the_estimators_they_are_named_after(tiny, data, tmp_
     torch.manual_seed(0)
     model, x, y = NSM(), torch.as_tensor(data.x_train[:100]), torch.as_tensor(data.y_train[:100])
     own = mean_gradients(model, x, y, 0)
-    kinds = {
+    layer_classes = {
         "floor": NSMLinear,
         "BinConcrete": rules.BinConcreteLinear,
         "STE": rules.StraightThroughLinear,
     }
-    for number, (name, kind) in enumerate(kinds.items(), start=1):
+    for number, (name, layer_class) in enumerate(layer_classes.items(), start=1):
         other = copy.deepcopy(model)
         for layer in other[1:4]:
-            layer.__class__ = kind
-        theirs = mean_gradients(other, x, y, 1000 * number)  # noise of its own
+            layer.__class__ = layer_class
+        theirs = mean_gradients(other, x, y, 1000 * number)  # independent noise
         assert found[name] == pytest.approx([angle(a, b) for a, b in zip(own, theirs, strict=True)])
 
 
-def test_angles_at_the_start_do_not_know_of_the_training(tiny, data, tmp_path):
+def test_angles_at_the_start_do_not_depend_on_the_training(tiny, data, tmp_path):
     found = {}
     for epochs in (1, 2):
         (tmp_path / str(epochs)).mkdir()

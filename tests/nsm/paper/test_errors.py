@@ -15,7 +15,7 @@ from tests.helpers.tiny_paper import NSM, TINY
 
 
 def arguments(model, x, seed=0):
-    """The erf argument of every hidden layer, each on the same noisy states."""
+    """Return the erf argument of every hidden layer on the same noisy states, and the logits."""
     reseed(model, seed)
     out, z = [], x
     with torch.no_grad():
@@ -28,7 +28,7 @@ def arguments(model, x, seed=0):
 
 @given(factor=st.floats(0.01, 100))
 @settings(max_examples=20, deadline=None)
-def test_scaled_weights_leave_the_arguments_where_biases_go_along_and_else_move_them(factor):
+def test_scaling_keeps_the_erf_arguments_if_biases_are_scaled_too(factor):
     torch.manual_seed(0)
     model, x = NSM().double(), torch.rand(20, 64, dtype=torch.float64)
     before, logits = arguments(model, x)
@@ -42,18 +42,19 @@ def test_scaled_weights_leave_the_arguments_where_biases_go_along_and_else_move_
     torch.testing.assert_close(moved - before[0], shift.expand(20, -1), rtol=1e-10, atol=1e-10)
 
 
-def test_noise_at_neurons_is_one_mask_for_all_outputs_of_an_otherwise_equal_network():
+def test_neuron_noise_is_one_mask_for_all_outputs_of_an_otherwise_equal_network():
     torch.manual_seed(0)
     model, x = NSM(), torch.rand(300, 64)
     with torch.no_grad():
-        model[1].weight[1] = model[1].weight[0]  # two neurons that one mask cannot tell apart
+        # Two equal neurons: a mask that all outputs share keeps their outputs equal.
+        model[1].weight[1] = model[1].weight[0]
         model[1].bias[1] = model[1].bias[0]
-    lines = with_neuron_noise(model)
-    assert [m.site for m in lines if isinstance(m, NSMLinear)] == ["neuron"] * 3
+    shared = with_neuron_noise(model)
+    assert [m.site for m in shared if isinstance(m, NSMLinear)] == ["neuron"] * 3
     assert [m.site for m in model if isinstance(m, NSMLinear)] == ["synapse"] * 3
-    for (name, a), b in zip(model.state_dict().items(), lines.state_dict().values(), strict=True):
+    for (name, a), b in zip(model.state_dict().items(), shared.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
-    z = lines[:2](x)
+    z = shared[:2](x)
     assert torch.equal(z[:, 0], z[:, 1])
     z = model[:2](x)
     assert not torch.equal(z[:, 0], z[:, 1])

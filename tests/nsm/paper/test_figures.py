@@ -6,16 +6,16 @@ import pytest
 from nsm.paper.figures import plot_percentiles, plot_stability, poster
 
 
-def test_the_posters_curves_are_the_published_percentiles():
-    # Figure 2 as digitised: percentiles of 15 and 85 %, every 50 updates, before any of them to
+def test_the_posters_curves_grow_as_published():
+    # Figure 2 as digitized: percentiles of 15 and 85 %, every 50 updates, before any of them to
     # after 200.
     curves = poster()
     for name, growth in (("NSM", 1.53), ("StNN", 33)):
-        digitised = curves[name]
-        assert (digitised["updates"][0], digitised["updates"][-1]) == (0, 200)
-        spread = np.subtract(digitised["Q85"], digitised["Q15"])
+        digitized = curves[name]
+        assert (digitized["updates"][0], digitized["updates"][-1]) == (0, 200)
+        spread = np.subtract(digitized["Q85"], digitized["Q15"])
         assert spread[-1] / spread[0] == pytest.approx(growth, rel=0.02)
-        assert len(digitised["epochs"]) == len(digitised["variance_gained"])
+        assert len(digitized["epochs"]) == len(digitized["variance_gained"])
 
 
 def test_percentiles_are_drawn_beside_the_posters_of_the_same_network():

@@ -14,7 +14,7 @@ from tests.helpers.tiny_paper import NSM, TINY, WIDTHS
 
 
 def first_sums(model, data):
-    """Percentiles before the first update, and the states that the last hidden layer saw."""
+    """Return percentiles before the first update, and the last hidden layer's inputs."""
     seen = []
     handle = model[-2].register_forward_pre_hook(
         lambda module, inputs: seen.append(inputs[0].detach().double().numpy())
@@ -54,7 +54,7 @@ def test_percentiles_of_an_stnn_are_those_of_its_plain_sums(data):
     )
 
 
-def test_sums_over_updates_are_of_the_network_before_each_of_them(data):
+def test_sums_are_taken_before_each_update_and_after_the_last(data):
     curves, models = {}, {}
     for updates in (0, 1, 4):
         torch.manual_seed(0)
@@ -75,7 +75,7 @@ def test_sums_over_updates_are_of_the_network_before_each_of_them(data):
     assert sums_over_updates(NSM(), data.x_train, data.y_train, updates=0, rng=4) != curves[0]
 
 
-def test_percentiles_has_a_curve_of_200_updates_for_each_network(tiny, data, tmp_path, monkeypatch):
+def test_there_is_a_curve_of_200_updates_for_each_network(tiny, data, tmp_path, monkeypatch):
     monkeypatch.setattr(percentiles, "sums_over_updates", sums_over_updates)
     found = percentiles.percentiles(TINY[3], 2, data, tmp_path)
     assert list(found) == ["NSM", "StNN", "StNN, small"]
@@ -83,5 +83,5 @@ def test_percentiles_has_a_curve_of_200_updates_for_each_network(tiny, data, tmp
         assert np.shape(curve) == (UPDATES + 1, 3) == (201, 3)
         assert (np.diff(curve, axis=1) > 0).all()
     spread = {name: curve[0][2] - curve[0][0] for name, curve in found.items()}
-    # Weights of a tenth; the states before them are ±1 either way.
+    # The weights are a tenth, and the layer's inputs are ±1 in both networks.
     assert 0.05 < spread["StNN, small"] / spread["StNN"] < 0.2

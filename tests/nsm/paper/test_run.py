@@ -21,7 +21,7 @@ from tests.helpers.tiny_paper import TINY, same
 
 
 @pytest.mark.parametrize("gpu", [False, True])
-def test_what_data_and_machine_allow_is_run_by_default(gpu, monkeypatch):
+def test_all_that_data_and_machine_allow_is_run_by_default(gpu, monkeypatch):
     def load(name, folder):
         assert folder == "here"
         if name in ("emnist", "cifar100"):
@@ -42,7 +42,7 @@ def test_what_data_and_machine_allow_is_run_by_default(gpu, monkeypatch):
     ]
 
 
-def test_without_any_data_the_loader_is_heard_and_a_wrong_file_stops_everything(
+def test_errors_of_loaders_are_raised_if_there_are_no_data_or_a_file_is_wrong(
     monkeypatch, tmp_path
 ):
     def broken(kind):
@@ -60,7 +60,7 @@ def test_without_any_data_the_loader_is_heard_and_a_wrong_file_stops_everything(
     assert not list(tmp_path.iterdir())
 
 
-def test_data_that_are_not_there_are_named_and_the_rest_is_run(
+def test_missing_data_are_named_and_all_other_experiments_are_run(
     tiny, data, tmp_path, monkeypatch, capsys
 ):
     table = (TINY[2], replace(TINY[2], name="letters", data="emnist"))
@@ -77,7 +77,7 @@ def test_data_that_are_not_there_are_named_and_the_rest_is_run(
     assert "left out: no letters; put them there" in capsys.readouterr().out
     text = report.write_report(tmp_path, tmp_path / "report").read_text()
     assert "| ReLU |  | not run: the data were not at hand |" in text
-    assert "no letters" not in text  # what a loader says holds the folders of this machine
+    assert "no letters" not in text  # a loader's message names folders of this machine
     monkeypatch.setattr(runner, "load_data", lambda name, folder: data)
     assert [r["experiment"] for r in run(tmp_path, workers=1)] == ["relu", "letters"]
     assert "not run" not in report.write_report(tmp_path, tmp_path / "report").read_text()
@@ -86,7 +86,7 @@ def test_data_that_are_not_there_are_named_and_the_rest_is_run(
 # Running it
 
 
-def test_one_file_per_seed_and_nothing_for_what_is_not_afforded(tiny, tmp_path):
+def test_there_is_one_file_per_seed_and_none_for_skipped_experiments(tiny, tmp_path):
     folder = tmp_path / "deep" / "results"
     found = run(folder, workers=1)
     names = [(e.name, s) for e in TINY if not e.gpu for s in e.seeds]
@@ -108,7 +108,7 @@ def test_one_file_per_seed_and_nothing_for_what_is_not_afforded(tiny, tmp_path):
 
 
 class Killed(BaseException):
-    """What a signal does to a run."""
+    """Stands for a signal that ends the run."""
 
 
 def die(*_, **__):
@@ -116,7 +116,7 @@ def die(*_, **__):
 
 
 def after(function, calls):
-    """The function, with a kill after it has been called so often."""
+    """Return a function that raises `Killed` after the given number of calls."""
     done = []
 
     def call(*arguments, **options):
@@ -135,7 +135,8 @@ def half_a_dump(value, file, **options):
     raise Killed
 
 
-MOMENTS = {  # where a kill strikes -> what does it, and the epochs that are left to train
+# For each moment of a kill: what to patch, and how many epochs are left to train.
+MOMENTS = {
     "before the first epoch is kept": ((nsm.training.fit, "write_tensors", die), 3),
     "after the first epoch": (
         (nsm.training.fit, "write_tensors", after(nsm.training.fit.write_tensors, 1)),
@@ -163,8 +164,8 @@ MOMENTS = {  # where a kill strikes -> what does it, and the epochs that are lef
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_run_killed_at_any_moment_ends_where_it_would_have(moment, tiny, tmp_path, monkeypatch):
-    whole = run(tmp_path / "whole", ["relu", "nsm"], workers=1)
+def test_a_run_killed_at_any_moment_gives_the_same_results(moment, tiny, tmp_path, monkeypatch):
+    complete = run(tmp_path / "complete", ["relu", "nsm"], workers=1)
     folder = tmp_path / "killed"
     run(folder, ["relu"], workers=1)
     (target, name, replacement), left = MOMENTS[moment]
@@ -173,19 +174,19 @@ def test_a_run_killed_at_any_moment_ends_where_it_would_have(moment, tiny, tmp_p
         with pytest.raises(Killed):
             run(folder, ["relu", "nsm"], workers=1)
     assert [p.name for p in folder.glob("*.json")] == ["relu_0.json"]
-    assert same(results(folder)) == same(whole)[2:]
+    assert same(results(folder)) == same(complete)[2:]
     epochs = []
     write = nsm.training.fit.write_tensors
     monkeypatch.setattr(
         nsm.training.fit, "write_tensors", lambda *a: (epochs.append(a[1].name), write(*a))
     )
-    assert same(run(folder, ["relu", "nsm"], workers=1)) == same(whole)
+    assert same(run(folder, ["relu", "nsm"], workers=1)) == same(complete)
     assert epochs.count("nsm_0.training") == left
     assert epochs.count("nsm_1.training") == 3
     assert "relu_0.training" not in epochs
 
 
-def test_what_is_done_is_not_run_again(tiny, tmp_path, monkeypatch):
+def test_finished_experiments_are_not_run_again(tiny, tmp_path, monkeypatch):
     first = run(tmp_path, ["relu", "curve"], workers=1)
     before = {p: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
     monkeypatch.setattr(runner, "MEASUREMENTS", dict.fromkeys(MEASUREMENTS, die))
@@ -195,7 +196,7 @@ def test_what_is_done_is_not_run_again(tiny, tmp_path, monkeypatch):
         run(tmp_path, ["relu", "stnn"], workers=1)
 
 
-def test_a_failure_is_told_and_keeps_what_was_done(tiny, tmp_path, monkeypatch):
+def test_a_failure_is_raised_and_finished_results_are_kept(tiny, tmp_path, monkeypatch):
     def fail(*_):
         raise FileNotFoundError("no mnist in /nowhere; put it there")
 
@@ -205,7 +206,7 @@ def test_a_failure_is_told_and_keeps_what_was_done(tiny, tmp_path, monkeypatch):
     assert [r["experiment"] for r in results(tmp_path)] == ["relu"]
 
 
-def test_a_result_is_written_whole_or_not_at_all(tmp_path):
+def test_a_result_is_written_completely_or_not_at_all(tmp_path):
     path = tmp_path / "r.json"
     write_json(path, {"error": 1.25, "loss": [0.1, 1 / 3]})
     assert json.loads(path.read_text()) == {"error": 1.25, "loss": [0.1, 1 / 3]}
@@ -213,5 +214,5 @@ def test_a_result_is_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(TypeError, match="not JSON serializable"):
         write_json(path, {"error": 1.0, "folder": tmp_path})
     assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]  # and no litter
+    assert list(tmp_path.iterdir()) == [path]  # no temporary file is left
     assert result_file(tmp_path, TINY[0], 7).name == "nsm_7.json"

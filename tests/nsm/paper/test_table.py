@@ -1,4 +1,4 @@
-"""The table of experiments: known names, published numbers, recipes, and networks that fit their data."""
+"""The table of experiments: names, published numbers, recipes, and shapes of networks."""
 
 import math
 
@@ -12,7 +12,7 @@ from nsm.paper.run import by_name
 from nsm.paper.table import EXPERIMENTS
 
 
-def test_every_experiment_has_a_name_of_its_own_a_known_kind_and_known_data():
+def test_every_experiment_has_a_unique_name_a_known_measurement_and_known_data():
     names = [e.name for e in EXPERIMENTS]
     assert len(names) == len(set(names))
     for e in EXPERIMENTS:
@@ -24,7 +24,7 @@ def test_every_experiment_has_a_name_of_its_own_a_known_kind_and_known_data():
         assert (e.epochs >= 1) == (e.measures != "percentiles"), e.name
 
 
-def test_the_papers_numbers_stand_in_the_table():
+def test_the_table_holds_the_published_errors():
     # Detorakis et al. 2019, Tables 1 to 4; BinConcrete in the supplement, 4.11.
     published = {
         "mlp_nsm": 1.36,
@@ -59,7 +59,7 @@ def test_the_papers_numbers_stand_in_the_table():
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
-def test_every_network_takes_its_images_and_gives_its_classes(experiment):
+def test_every_network_maps_its_images_to_its_classes(experiment):
     torch.manual_seed(0)
     model = experiment.build().eval()
     with torch.no_grad():
@@ -78,15 +78,16 @@ def test_every_network_takes_its_images_and_gives_its_classes(experiment):
 
 def test_experiments_are_found_by_name():
     assert [e.name for e in by_name(["figure2", "mlp_nsm"])] == ["figure2", "mlp_nsm"]
-    assert by_name(["dvs_bNSM"])[0].gpu  # named, it is run all the same
-    assert len(by_name(["mlp_nsm", "mlp_nsm"])) == 1  # twice at once would write one file
+    assert by_name(["dvs_bNSM"])[0].gpu  # an experiment that is named is run even without a GPU
+    # Two runs of one name would write the same file.
+    assert len(by_name(["mlp_nsm", "mlp_nsm"])) == 1
     with pytest.raises(
         ValueError, match="unknown experiment 'conv_bNMS'; did you mean 'conv_bNSM'"
     ):
         by_name(["conv_bNMS"])
 
 
-def test_recipes_are_those_that_the_report_tells():
+def test_recipes_are_those_that_the_report_describes():
     plain = {"lr": 1e-3, "ema_decay": 0.999}
     for e in EXPERIMENTS:
         if e.measures == "perceptron":

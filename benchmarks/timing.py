@@ -32,8 +32,8 @@ def threads(n: int) -> Iterator[None]:
 def medians(candidates: Mapping[str, Callable[[], object]], runs: int = 7) -> dict[str, float]:
     """Return the median time [s] of a call of each candidate.
 
-    In each round a candidate is called once without being timed, which fills the caches, and then for a
-    tenth of a second.
+    In each round a candidate is called once without being timed, which fills the caches, and then
+    for a tenth of a second.
 
     Args:
         candidates: Functions to call, by name.

@@ -1,4 +1,6 @@
-"""Compiled line solves and conjugate gradients behind `Wires`. They write into arrays and check nothing.
+"""Compiled line solves and conjugate gradients behind `Wires`.
+
+Kernels write into arrays that they are given, and check nothing.
 
 Unknowns are the voltages a of the word lines and b of the bit lines, (m, n) each, joined by cells
 g. Word lines are eliminated exactly: T a = g b + sources is one ladder per row. What is left, S b =

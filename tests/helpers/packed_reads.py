@@ -37,7 +37,7 @@ def largest(digits):
 
 
 def mask_bytes(seed, span, inputs, columns, p):
-    """Return the masks that the kernel draws, one byte per octet of inputs, (reads, octets, columns).
+    """Return the masks that the kernel draws, a byte per octet of inputs, (reads, octets, columns).
 
     They are read off as sums: weights are 2^i for the inputs of one octet and 0 for all others.
     """

@@ -101,11 +101,9 @@ def test_currents_far_below_the_largest_are_as_exact():
     "zero", [*([name] for name in RESISTANCES), RESISTANCES[:2], RESISTANCES[2:], RESISTANCES]
 )
 def test_any_resistance_may_be_zero(zero, end, rng):
-    wires, g, v = (
-        replace(EVERY, **dict.fromkeys(zero, 0.0), **end),
-        random_array(rng, 7, 5),
-        rng.uniform(0.1, 1, 7),
-    )
+    wires = replace(EVERY, **dict.fromkeys(zero, 0.0), **end)
+    g = random_array(rng, 7, 5)
+    v = rng.uniform(0.1, 1, 7)
     np.testing.assert_allclose(wires.currents(g, v), nodal(g, v, wires)[1], rtol=1e-12)
 
 
@@ -152,11 +150,9 @@ def test_a_word_line_without_cells_changes_nothing_but_the_length_of_the_bit_lin
 def test_cells_that_conduct_better_than_the_wires(siemens, end, rng):
     # Beyond the first few bit lines hardly any current is left: 1e-31 of the largest at 1e3 S. The
     # error is then that of rounding the largest current; see `Wires.currents`.
-    g, v, wires = (
-        siemens * rng.uniform(0.5, 1, (9, 11)),
-        rng.uniform(0.1, 1, 9),
-        Wires(1.0, 1.0, **end),
-    )
+    g = siemens * rng.uniform(0.5, 1, (9, 11))
+    v = rng.uniform(0.1, 1, 9)
+    wires = Wires(1.0, 1.0, **end)
     currents = nodal(g, v, wires)[1]
     np.testing.assert_allclose(
         wires.currents(g, v), currents, rtol=1e-10, atol=1e-14 * currents.max()
@@ -164,7 +160,9 @@ def test_cells_that_conduct_better_than_the_wires(siemens, end, rng):
 
 
 def test_long_lines_that_lose_most_of_the_current(rng):
-    g, v, wires = random_array(rng, 60, 80), rng.uniform(0.1, 1, 60), Wires(500.0, 800.0, 2000.0)
+    g = random_array(rng, 60, 80)
+    v = rng.uniform(0.1, 1, 60)
+    wires = Wires(500.0, 800.0, 2000.0)
     assert wires.currents(g, v).sum() < 0.15 * (v @ g).sum()
     np.testing.assert_allclose(wires.currents(g, v), nodal(g, v, wires)[1], rtol=1e-10)
 
@@ -327,11 +325,9 @@ class Falling(Ohm):
 @ends
 @pytest.mark.parametrize("v0", [0.1, 0.5])
 def test_curved_cells_obey_kirchhoff_at_every_node(v0, end, rng):
-    wires, g, v = (
-        replace(EVERY, r_access=0.0, **end),
-        random_array(rng, 3, 4),
-        rng.uniform(-0.5, 0.5, 3),
-    )
+    wires = replace(EVERY, r_access=0.0, **end)
+    g = random_array(rng, 3, 4)
+    v = rng.uniform(-0.5, 0.5, 3)
     linear = list(branches(np.zeros((3, 4)), v, wires))
 
     def residual(voltages):
@@ -360,11 +356,9 @@ def test_curved_cells_obey_kirchhoff_at_every_node(v0, end, rng):
 
 @pytest.mark.parametrize("r_access", [0.0, 1e4])
 def test_a_straight_curve_gives_the_currents_of_ohmic_cells(r_access, rng):
-    wires, g, v = (
-        replace(EVERY, r_access=r_access),
-        random_array(rng, 6, 5),
-        rng.uniform(-1, 1, (2, 6)),
-    )
+    wires = replace(EVERY, r_access=r_access)
+    g = random_array(rng, 6, 5)
+    v = rng.uniform(-1, 1, (2, 6))
     scale = 1e-11 * np.abs(wires.currents(g, v)).max()
     np.testing.assert_allclose(
         wires.currents(g, v, iv=Ohm()), wires.currents(g, v), rtol=0, atol=scale

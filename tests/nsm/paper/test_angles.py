@@ -27,11 +27,9 @@ from tests.helpers.tiny_paper import NSM
 @settings(max_examples=60, deadline=None)
 def test_angle_is_that_of_the_plane_two_tensors_span(degrees, seed, sizes):
     basis, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((12, 2)))
-    a, b = (
-        basis[:, 0],
-        math.cos(math.radians(degrees)) * basis[:, 0]
-        + math.sin(math.radians(degrees)) * basis[:, 1],
-    )
+    a = basis[:, 0]
+    turn = math.radians(degrees)
+    b = math.cos(turn) * basis[:, 0] + math.sin(turn) * basis[:, 1]
     a, b = (torch.tensor(size * v).view(3, 4) for size, v in zip(sizes, (a, b), strict=True))
     # Rounding of each vector, 1e-16 of its length, turns it by about 1e-14 degrees, at small angles
     # too.
@@ -47,7 +45,9 @@ def test_the_angle_to_a_zero_vector_is_nan():
 
 def test_gradients_are_means_over_draws(data):
     torch.manual_seed(0)
-    model, x, y = NSM(), torch.as_tensor(data.x_train[:50]), torch.as_tensor(data.y_train[:50])
+    model = NSM()
+    x = torch.as_tensor(data.x_train[:50])
+    y = torch.as_tensor(data.y_train[:50])
     found = mean_gradients(model, x, y, 5)
     assert [tuple(g.shape) for g in found] == [(14, 64), (12, 14), (11, 12)]
     total = torch.zeros(14, 64)
@@ -65,7 +65,9 @@ def test_angles_are_between_the_estimators_they_are_named_after(tiny, data, tmp_
     )
     found = angles(experiment, 0, data, tmp_path)["start"]
     torch.manual_seed(0)
-    model, x, y = NSM(), torch.as_tensor(data.x_train[:100]), torch.as_tensor(data.y_train[:100])
+    model = NSM()
+    x = torch.as_tensor(data.x_train[:100])
+    y = torch.as_tensor(data.y_train[:100])
     own = mean_gradients(model, x, y, 0)
     layer_classes = {
         "floor": NSMLinear,

@@ -165,7 +165,7 @@ def test_the_command_runs_the_named_experiments_and_writes_the_report(tiny, tmp_
     [
         (
             {"epochs": 3},
-            "relu_0.json is of 2 epochs, where the table says 3; name another folder, or delete it",
+            "relu_0.json is of 2 epochs, where the table says 3",
         ),
         ({"samples": 9}, "relu_0.json is of 1 samples, where the table says 9"),
         (

@@ -29,8 +29,8 @@ def assert_variance(sample, expected, mean=None):
     It is tested as the mean of (x − mean)², which holds for any distribution of x.
     """
     sample = np.asarray(sample, dtype=float)
-    centre = sample.mean(axis=0) if mean is None else mean
-    assert_mean((sample - centre) ** 2, expected)
+    center = sample.mean(axis=0) if mean is None else mean
+    assert_mean((sample - center) ** 2, expected)
 
 
 def assert_covariance(a, b, expected):

@@ -286,9 +286,8 @@ def test_more_resistance_never_raises_the_current(array, wires, name, more):
     # rise with any resistance.
     g, v = array[0], np.ones(len(array[0]))
     less = wires.currents(g, v).sum()
-    assert replace(wires, **{name: getattr(wires, name) + more}).currents(g, v).sum() <= less * (
-        1 + 1e-12
-    )
+    higher = replace(wires, **{name: getattr(wires, name) + more})
+    assert higher.currents(g, v).sum() <= less * (1 + 1e-12)
     assert less <= g.sum() * (1 + 1e-12)
 
 

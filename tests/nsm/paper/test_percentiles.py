@@ -36,11 +36,11 @@ def test_percentiles_of_an_nsm_are_those_of_its_closed_form(options, data):
     # u = s β w·z + b + N(0, Var ξ ‖w‖²), s = √(2 Var ξ): 30,000 independent normals, of which q
     # cuts off its share.
     assert z.shape == (100, 60)
-    centre = math.sqrt(2 * variance) * beta * (z @ w.T) + b
+    center = math.sqrt(2 * variance) * beta * (z @ w.T) + b
     spread = math.sqrt(variance) * np.linalg.norm(w, axis=1)
     for q, percent in zip(row, PERCENTILES, strict=True):
-        share, p = ndtr((q - centre) / spread).mean(), percent / 100
-        assert abs(share - p) <= 5 * math.sqrt(p * (1 - p) / centre.size)
+        share, p = ndtr((q - center) / spread).mean(), percent / 100
+        assert abs(share - p) <= 5 * math.sqrt(p * (1 - p) / center.size)
 
 
 def test_percentiles_of_an_stnn_are_those_of_its_plain_sums(data):

@@ -45,9 +45,9 @@ def test_all_that_data_and_machine_allow_is_run_by_default(gpu, monkeypatch):
 def test_errors_of_loaders_are_raised_if_there_are_no_data_or_a_file_is_wrong(
     monkeypatch, tmp_path
 ):
-    def broken(kind):
+    def broken(error):
         def load(name, folder):
-            raise kind(f"{name} is not there")
+            raise error(f"{name} is not there")
 
         return load
 
@@ -153,11 +153,8 @@ MOMENTS = {
         0,
     ),
     "before the result is in place": (
-        (
-            nsm.disk,
-            "os",
-            SimpleNamespace(**{**vars(os), "replace": after(os.replace, 4)}),
-        ),  # 3 epochs and the network
+        # Files are put in place for three epochs, for the network and then for the result.
+        (nsm.disk, "os", SimpleNamespace(**{**vars(os), "replace": after(os.replace, 4)})),
         0,
     ),
 }

@@ -16,8 +16,8 @@ from devices import GATES, PRESETS
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("devices", "crossbar", "nsm")
 USE = """
-import json, devices, crossbar, nsm, nsm.nn.checkpoint
-names = nsm.nn.checkpoint.shipped()
+import json, devices, crossbar, nsm, nsm.shipped
+names = nsm.shipped.shipped()
 print(json.dumps({
     "files": {p.__name__: p.__file__ for p in (devices, crossbar, nsm)},
     "presets": sorted(devices.PRESETS), "gates": sorted(devices.GATES),

@@ -21,7 +21,7 @@ from nsm.chips.netlists import write_netlists
 from nsm.cli import demo as demonstration
 from nsm.cli import presets as cli_presets
 from nsm.cli.networks import build_network
-from nsm.datasets.registry import LOADERS, image_shape, load_data
+from nsm.datasets import LOADERS, image_shape, load_data
 from nsm.disk import check_folder_of
 from nsm.nn.architectures import RULES
 from nsm.nn.checkpoint import load, save
@@ -30,7 +30,7 @@ from nsm.nn.layers import NeuralSampling
 from nsm.plots.chips import draw_chip
 from nsm.plots.style import save_figure
 from nsm.plots.sweeps import plot_error_rate
-from nsm.sweeps.run import collect, read_rows, worker_pool
+from nsm.sweeps import collect, read_rows, worker_pool
 from nsm.sweeps.sweep_file import SAMPLE, read_sweep
 from nsm.training.augment import ShiftAndMirror
 from nsm.training.fit import fit, initialize

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from devices.validation import choice
-from nsm.datasets.registry import class_count, image_shape
+from nsm.datasets import class_count, image_shape
 from nsm.nn.architectures import (
     RULES,
     all_conv_net,

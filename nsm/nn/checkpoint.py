@@ -1,7 +1,6 @@
 """Networks on disk: safetensors with the architecture in its metadata. No pickle; a write replaces or does nothing."""
 
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from devices.validation import choice
-from nsm.disk import check_folder_of, whole
+from nsm.disk import atomic_write, check_folder_of
 from nsm.nn.layers import Binarize, NeuralSampling, NSMConv2d, NSMLinear
 from nsm.nn.rules import (
     BinConcreteConv2d,
@@ -26,6 +25,7 @@ from nsm.nn.rules import (
     StraightThroughLinear,
 )
 from nsm.nn.sigmoid import SigmoidLinear
+from nsm.shipped import locate
 
 FORMAT = "nsm-crossbar 1"
 
@@ -149,7 +149,7 @@ def write_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict[s
     path = Path(path)
     check_folder_of(path)
     try:
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary, metadata)
     except (OSError, SafetensorError) as problem:
         raise OSError(
@@ -187,28 +187,6 @@ def save(
         for k, v in model.state_dict().items()
     }
     write_tensors(tensors, path, metadata)
-
-
-def shipped() -> list[str]:
-    """Return the names of the trained networks that come with the package."""
-    folder = resources.files("nsm")
-    return sorted(
-        f.name.removesuffix(".safetensors")
-        for f in folder.iterdir()
-        if f.name.endswith(".safetensors")
-    )
-
-
-def locate(path: str | Path) -> Path:
-    """Return the file that `path` names: itself, or a shipped network of that name."""
-    if Path(path).is_file():
-        return Path(path)
-    name = str(path).removesuffix(".safetensors")
-    if name in shipped():
-        return Path(str(resources.files("nsm") / f"{name}.safetensors"))
-    raise FileNotFoundError(
-        f"no network {str(path)!r}: no such file, and the shipped ones are {', '.join(shipped())}"
-    )
 
 
 def load(path: str | Path) -> nn.Sequential:

@@ -14,9 +14,9 @@ import typer.main
 import nsm.cli.main
 from nsm import load
 from nsm.cli.networks import build_network
-from nsm.datasets.registry import class_count
+from nsm.datasets import class_count
 from nsm.nn.checkpoint import read_tensors
-from nsm.sweeps.run import read_rows
+from nsm.sweeps import read_rows
 from nsm.sweeps.sweep_file import SAMPLE
 
 GROUP = typer.main.get_command(nsm.cli.main.app)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from devices import GATES, PRESETS, gate, preset
-from nsm.sweeps.run import read_rows
+from nsm.sweeps import read_rows
 from tests.helpers.command import SWEEP
 
 

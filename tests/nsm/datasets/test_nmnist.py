@@ -14,7 +14,7 @@ from nsm import load_data
 from nsm.datasets import nmnist as events
 from nsm.datasets.mnist import load_mnist
 from nsm.datasets.nmnist import load_nmnist, load_nmnist_small
-from nsm.datasets.registry import image_shape
+from nsm.datasets import image_shape
 
 pytest.importorskip("tonic", reason="the extra `events` is not installed")
 ROOT = Path(os.environ.get("NSM_DATA_DIR", "nowhere"))

@@ -12,7 +12,7 @@ import pytest
 import nsm.datasets.mnist
 from nsm import load_data
 from nsm.datasets.mnist import load_emnist, load_mnist, read_idx
-from nsm.datasets.registry import LOADERS, class_count, image_shape, load_digits
+from nsm.datasets import LOADERS, class_count, image_shape, load_digits
 
 NAMES = tuple(nsm.datasets.mnist._MNIST_MD5)
 

@@ -7,7 +7,7 @@ import torch
 
 import nsm.paper.run as runner
 from nsm.datasets.files import Data
-from nsm.datasets.registry import load_digits
+from nsm.datasets import load_digits
 from nsm.nn import architectures as networks
 from nsm.paper import measure, report
 from nsm.paper.measure import sums_over_updates

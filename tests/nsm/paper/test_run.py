@@ -11,7 +11,7 @@ import torch
 
 import nsm.paper.run as runner
 import nsm.training.fit
-from nsm.datasets.registry import LOADERS, class_count, image_shape
+from nsm.datasets import LOADERS, class_count, image_shape
 from nsm.nn.transforms import scale_weights
 from nsm.paper import measure, report
 from nsm.paper.figures import plot_percentiles, plot_stability, poster

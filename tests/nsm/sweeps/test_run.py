@@ -19,7 +19,9 @@ from crossbar import Adc, Comparator, Hardware
 from devices import BlankOut, Device, GaussianNoise, LogTimeDrift, StateDependentError
 from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
 from nsm.sweeps.row_file import RowFile
-from nsm.sweeps.run import Task, fingerprint, read_rows, run_task
+from nsm.sweeps import Task, read_rows
+from nsm.sweeps.run import run_task
+from nsm.sweeps.tasks import CHIP_AXES, fingerprint
 
 DEVICE = Device(
     g_min=1e-6,
@@ -117,7 +119,7 @@ def test_every_axis_reaches_the_chip():
         chips[name] = task
         assert (task.hardware, task.base) == (HARDWARE, HARDWARE)
         assert (task.gain, task.reprogrammed_scale, task.seconds) == tuple(
-            value if name == n else default for n, default in nsm.sweeps.run.CHIP_AXES.items()
+            value if name == n else default for n, default in CHIP_AXES.items()
         )
     assert len({t.id for t in chips.values()}) == 4
 

@@ -13,11 +13,15 @@ import typer.main
 
 import nsm.cli.main
 from nsm import load
-from nsm.cli.networks import build_network
+from nsm.cli.networks import OPTION_VALUES, RULE_OPTIONS, NetworkChoice
+from nsm.cli.training import LR_SCHEDULES
 from nsm.datasets import class_count
+from nsm.nn.architectures import RULES
 from nsm.nn.checkpoint import read_tensors
+from nsm.nn.layers import BETAS, SITES
 from nsm.sweeps import read_rows
 from nsm.sweeps.sweep_file import SAMPLE
+from nsm.training.fit import SCHEDULES
 
 GROUP = typer.main.get_command(nsm.cli.main.app)
 COMMANDS = ("train", "map", "sweep", "plot", "demo", "presets")
@@ -203,7 +207,7 @@ def test_train_takes_a_schedule_and_changes_images(run, folder):
 def test_a_file_that_cannot_be_written_is_told_before_any_training(
     option, file, why, run, folder, monkeypatch
 ):
-    monkeypatch.setattr("nsm.cli.main.fit", lambda *_, **__: pytest.fail("it trains"))
+    monkeypatch.setattr("nsm.training.fit.fit", lambda *_, **__: pytest.fail("it trains"))
     Path("here").mkdir()
     status, _, err = run(f"train --epochs 1 {option} {file}")
     assert status == 2
@@ -304,7 +308,7 @@ def test_demo_hands_its_options_on(run, monkeypatch, tmp_path):
         asked.append((folder, options))
         return folder / "index.html"
 
-    monkeypatch.setattr(nsm.cli.main.demonstration, "run", record)
+    monkeypatch.setattr("nsm.cli.demo.run", record)
     status, out, _ = run(f"demo --out {tmp_path} --workers 3 --seed 9 --threads 1")
     assert status == 0
     assert asked == [(tmp_path, {"workers": 3, "seed": 9})]
@@ -359,10 +363,22 @@ def test_map_names_the_data_set_that_does_not_fit(run, folder):
 
 
 def test_an_option_of_every_convolutional_network_builds_it():
-    for network, data, options in (
+    for name, data, options in (
         ("conv", "mnist", {"beta": "native", "flip": 0.1}),
         ("conv", "emnist", {"rule": "SN"}),
         ("all_conv", "cifar100", {"rule": "BD"}),
         ("gesture", "dvs_gesture", {"rule": "gNSM"}),
     ):
-        assert build_network(network, data, None, options)[-1].out_features == class_count(data)
+        network = NetworkChoice(name=name, data=data, hidden=None, options=options).build()
+        assert network[-1].out_features == class_count(data)
+
+
+def test_the_names_of_the_command_are_those_of_the_library():
+    # The command repeats them so that it can refuse a wrong one without importing torch.
+    of_rules = {
+        name: tuple(o for o in ("beta", "site") if o in rule.options)
+        for name, rule in RULES.items()
+    }
+    assert of_rules == RULE_OPTIONS
+    assert {"beta": BETAS, "site": SITES} == OPTION_VALUES
+    assert tuple(SCHEDULES) == LR_SCHEDULES

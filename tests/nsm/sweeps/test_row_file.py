@@ -97,7 +97,7 @@ def test_a_torn_last_line_is_cut_and_whole_ones_are_kept(tmp_path_factory, data)
         (HEADER + b"a,0,1,t\r\n", "it has rows of a wrong length"),
         (HEADER + b"a,0,1,t,e,6\r\n", "it has rows of a wrong length"),
         (HEADER + b"a,0,1,t,other\r\n", "the images or labels differ"),
-        (HEADER + b"a,0,1,t,e-f-g\r\n", "its rows carry no mark of an experiment"),
+        (HEADER + b"a,0,1,t,e-f-g\r\n", "its rows carry no hash of an experiment"),
     ],
 )
 def test_a_file_of_another_experiment_is_refused_and_untouched(content, message, tmp_path):

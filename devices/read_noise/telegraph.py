@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from devices.read_noise._trap_kernels import (
     Bools,
@@ -19,6 +18,7 @@ from devices.read_noise._trap_kernels import (
 )
 from devices.read_noise.base import ReadNoise, State
 from devices.read_noise.time_laws import TimeLaw
+from devices.special import ndtr
 from devices.validation import Floats, choice, integer, number
 
 AMPLITUDE_MAX = (

@@ -31,9 +31,7 @@ ORDER = ("NSM", "ReLU", "StNN", "BD")
 NOISY = ("NSM", "StNN")  # the others need one sample
 
 
-def networks(
-    folder: Path, data: "nsm.datasets.Data"
-) -> dict[str, dict[str, nn.Sequential]]:
+def networks(folder: Path, data: "nsm.datasets.Data") -> dict[str, dict[str, nn.Sequential]]:
     """Return the perceptrons and the convolutional networks, by name."""
     perceptrons = {
         "NSM": nsm.load("mnist_mlp"),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.chips.chip import MappedNetwork as MappedNetwork
     from nsm.chips.map import map_to_crossbar as map_to_crossbar
     from nsm.datasets.registry import load_data as load_data
+    from nsm.nn.activations import Binarize as Binarize
     from nsm.nn.architectures import all_conv_net as all_conv_net
     from nsm.nn.architectures import bd_mlp as bd_mlp
     from nsm.nn.architectures import conv_net as conv_net
@@ -43,9 +44,8 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.nn.checkpoint import save as save
     from nsm.nn.inference import error_rate as error_rate
     from nsm.nn.inference import predict_proba as predict_proba
-    from nsm.nn.layers import Binarize as Binarize
-    from nsm.nn.layers import NSMConv2d as NSMConv2d
-    from nsm.nn.layers import NSMLinear as NSMLinear
+    from nsm.nn.nsm_conv2d import NSMConv2d as NSMConv2d
+    from nsm.nn.nsm_linear import NSMLinear as NSMLinear
     from nsm.nn.sigmoid import SigmoidLinear as SigmoidLinear
     from nsm.nn.transforms import quantize_weights as quantize_weights
     from nsm.nn.transforms import scale_weights as scale_weights
@@ -79,9 +79,9 @@ _EXPORTS = {
     "save": "nsm.nn.checkpoint",
     "error_rate": "nsm.nn.inference",
     "predict_proba": "nsm.nn.inference",
-    "Binarize": "nsm.nn.layers",
-    "NSMConv2d": "nsm.nn.layers",
-    "NSMLinear": "nsm.nn.layers",
+    "Binarize": "nsm.nn.activations",
+    "NSMConv2d": "nsm.nn.nsm_conv2d",
+    "NSMLinear": "nsm.nn.nsm_linear",
     "SigmoidLinear": "nsm.nn.sigmoid",
     "quantize_weights": "nsm.nn.transforms",
     "scale_weights": "nsm.nn.transforms",

@@ -13,8 +13,8 @@ from crossbar import Hardware
 from devices import BlankOut, GaussianNoise, preset
 from nsm.chips.map import map_to_crossbar
 from nsm.cli.page import Section, write_page
-from nsm.datasets.files import Data
 from nsm.datasets import load_digits
+from nsm.datasets.files import Data
 from nsm.nn.architectures import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.nn.checkpoint import save
 from nsm.plots.chips import draw_chip

@@ -96,8 +96,7 @@ def map_network(
     _show(report, f"{network} on {device}")
     software = error_rate(model, x, y, samples, rng=seed)
     console().print(
-        f"test error {error:.2%} on {len(x)} images, {samples} samples; "
-        f"in software: {software:.2%}"
+        f"test error {error:.2%} on {len(x)} images, {samples} samples; in software: {software:.2%}"
     )
     if out is not None:
         _write(chip, model, report, x, out)

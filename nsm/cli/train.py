@@ -73,9 +73,7 @@ Half = Annotated[bool, typer.Option("--half/--full", help="Write weights as floa
 Checkpoint = Annotated[
     Path | None, typer.Option(help="Written after every epoch; the same command resumes it.")
 ]
-TorchDevice = Annotated[
-    str, typer.Option(help="Where to train and test: cpu, or cuda for a GPU.")
-]
+TorchDevice = Annotated[str, typer.Option(help="Where to train and test: cpu, or cuda for a GPU.")]
 
 
 def train(
@@ -126,7 +124,9 @@ def train(
         check_writable(file)
     use_threads(threads)
     note = " ".join(["nsm", *sys.argv[1:]])
-    test = train_network(chosen, recipe, data_dir=data_dir, seed=seed, out=out, half=half, note=note)
+    test = train_network(
+        chosen, recipe, data_dir=data_dir, seed=seed, out=out, half=half, note=note
+    )
     with console().status(f"testing on {len(test.labels)} images, {samples} samples each"):
         error = test.error_rate(samples, seed)
     console().print(

@@ -1,7 +1,7 @@
 """Data sets by name: images and labels, checked, for training and for test.
 
-    from nsm.datasets import LOADERS, load_data
-    data = load_data("digits")  # x_train, y_train, x_test, y_test
+from nsm.datasets import LOADERS, load_data
+data = load_data("digits")  # x_train, y_train, x_test, y_test
 """
 
 from typing import TYPE_CHECKING

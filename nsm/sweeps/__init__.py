@@ -1,7 +1,7 @@
 """Sweeps: a grid of hardware settings, run on several chips each, one row per point and chip.
 
-    tasks = grid(model, hardware, {"device.levels": [2, 4, 8]})
-    rows = collect(tasks, images, labels, chips=3, samples=20, rng=0, save_to="levels.csv")
+tasks = grid(model, hardware, {"device.levels": [2, 4, 8]})
+rows = collect(tasks, images, labels, chips=3, samples=20, rng=0, save_to="levels.csv")
 """
 
 from typing import TYPE_CHECKING

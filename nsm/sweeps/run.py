@@ -254,7 +254,5 @@ def _collect(
                 file.append(row)
             error = row["errors"] / row["images"]
             bar.update(item, advance=1, note=f"{row['network']} error {error:.2%}")
-    frame = (
-        pd.DataFrame(finished, columns=rows.columns) if save_to is None else read_rows(save_to)
-    )
+    frame = pd.DataFrame(finished, columns=rows.columns) if save_to is None else read_rows(save_to)
     return _sorted(frame, list(by_id), settings.chips)

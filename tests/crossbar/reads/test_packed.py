@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from crossbar import Comparator, Hardware, ReferenceColumn
 from crossbar.reads.digits import digit_tables
+from crossbar.reads.firing import fires_packed
 from crossbar.reads.packed import Packed, drawn_p, gate_bits, gated_sums
 from crossbar.reads.span import Span
 from crossbar.threads import threads
@@ -161,7 +162,7 @@ def test_comparators_hand_on_packed_what_they_decide(reads, outputs, noise, draw
         rng.integers(-2, 3, outputs) * 0.3,
     )
     for normals in (None, rng.standard_normal((reads, outputs))):
-        packed = comparator.fires_packed(u, 0.3, offsets, normals)  # many ties
+        packed = fires_packed(comparator, u, 0.3, offsets, normals)  # many ties
         assert (packed.inputs, len(packed), packed.has_zeros) == (outputs, reads, False)
         np.testing.assert_array_equal(
             packed.signs() == 1, comparator.fires(u * 0.3, offsets, normals)

@@ -18,7 +18,7 @@ from nsm.cli.training import LR_SCHEDULES
 from nsm.datasets import class_count
 from nsm.nn.architectures import RULES
 from nsm.nn.checkpoint import read_tensors
-from nsm.nn.layers import BETAS, SITES
+from nsm.nn.neural_sampling import BETAS, SITES
 from nsm.sweeps import read_rows
 from nsm.sweeps.sweep_file import SAMPLE
 from nsm.training.fit import SCHEDULES

@@ -10,9 +10,8 @@ import pytest
 from PIL import Image
 
 from nsm import load_data
-from nsm.datasets import cifar
+from nsm.datasets import cifar, class_count, image_shape
 from nsm.datasets.cifar import load_cifar10, load_cifar10_jpeg, load_cifar100
-from nsm.datasets import class_count, image_shape
 
 FOLDERS = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}
 REAL = Path(os.environ.get("NSM_DATA_DIR", "nowhere")) / "cifar10" / "cifar10_jpeg.npz"

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsm import load_data
-from nsm.datasets.dvs_gesture import chunks, load_dvs_gesture, read_aedat31, read_labels
 from nsm.datasets import image_shape
+from nsm.datasets.dvs_gesture import chunks, load_dvs_gesture, read_aedat31, read_labels
 
 HEADER = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 0: DVS128\r\n#Start-Time: 2016-12-08 16:24:23\r\n#!END-HEADER\r\n"
 TABLE = "class,startTime_usec,endTime_usec\n"

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsm import load_data
+from nsm.datasets import image_shape
 from nsm.datasets import nmnist as events
 from nsm.datasets.mnist import load_mnist
 from nsm.datasets.nmnist import load_nmnist, load_nmnist_small
-from nsm.datasets import image_shape
 
 pytest.importorskip("tonic", reason="the extra `events` is not installed")
 ROOT = Path(os.environ.get("NSM_DATA_DIR", "nowhere"))

@@ -11,8 +11,8 @@ import pytest
 
 import nsm.datasets.mnist
 from nsm import load_data
-from nsm.datasets.mnist import load_emnist, load_mnist, read_idx
 from nsm.datasets import LOADERS, class_count, image_shape, load_digits
+from nsm.datasets.mnist import load_emnist, load_mnist, read_idx
 
 NAMES = tuple(nsm.datasets.mnist._MNIST_MD5)
 

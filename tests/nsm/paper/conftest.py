@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import nsm.paper.run as runner
-from nsm.datasets.files import Data
 from nsm.datasets import load_digits
+from nsm.datasets.files import Data
 from nsm.nn import architectures as networks
 from nsm.paper import measure, report
 from nsm.paper.measure import sums_over_updates

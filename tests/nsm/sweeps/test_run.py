@@ -18,8 +18,8 @@ import nsm.sweeps.run
 from crossbar import Adc, Comparator, Hardware
 from devices import BlankOut, Device, GaussianNoise, LogTimeDrift, StateDependentError
 from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
-from nsm.sweeps.row_file import RowFile
 from nsm.sweeps import Task, read_rows
+from nsm.sweeps.row_file import RowFile
 from nsm.sweeps.run import run_task
 from nsm.sweeps.tasks import CHIP_AXES, fingerprint
 

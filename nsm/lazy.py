@@ -1,7 +1,8 @@
 """Lazy packages: public names that are imported on first use.
 
-torch takes a second to import, pandas, numba and matplotlib about half a second each. A package that
-names its exports in a table instead of importing them lets `nsm --help` answer at once.
+torch takes a second to import; pandas, numba and matplotlib take about half a second each. A
+package that names its exports in a table, instead of importing them, lets `nsm --help` answer at
+once.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""`nsm presets`: list the published devices and gates, show one, or export it as a file to change."""
+"""`nsm presets`: list the published devices and gates, show one, or export it as a file."""
 
 from __future__ import annotations
 

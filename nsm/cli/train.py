@@ -130,5 +130,6 @@ def train(
     with console().status(f"testing on {len(test.labels)} images, {samples} samples each"):
         error = test.error_rate(samples, seed)
     console().print(
-        f"{out}: test error {error:.2%} on {len(test.labels)} images, {samples} samples, in software"
+        f"{out}: test error {error:.2%} on {len(test.labels)} images, {samples} samples, "
+        "in software"
     )

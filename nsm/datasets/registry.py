@@ -100,7 +100,7 @@ def class_count(name: str) -> int:
 
 
 def load_data(name: str, data_dir: str | Path | None = None) -> Data:
-    """Return a data set by name: flat images (n, pixels) in [0, 1] and labels, for training and test.
+    """Return a data set by name: flat images (n, pixels) in [0, 1] and labels.
 
     Args:
         name: one of `LOADERS`.

@@ -144,7 +144,7 @@ class RowFile:
     def _check_same(
         self, row: Mapping[str, str], experiment: str, models: Mapping[str, str]
     ) -> None:
-        """Raise ValueError if a row is of another experiment, or of a network with other weights."""
+        """Raise ValueError if a row is of another experiment or of other weights."""
         found = row["experiment"].split("-")
         wanted = experiment.split("-")
         if len(found) != len(wanted):

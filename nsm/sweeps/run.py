@@ -1,4 +1,4 @@
-"""Running the tasks of a sweep: one row per task and chip, resumable, in any number of processes."""
+"""Running the tasks of a sweep: one row per task and chip, resumable, in many processes."""
 
 import hashlib
 import multiprocessing
@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
-from crossbar.reads.moments import check_sampling
+from crossbar.reads.reader import check_sampling
 from crossbar.threads import threads as threads_of_loops
 from devices.seeding import RNG, child, seed_number, seed_sequence
 from devices.validation import Floats, array, integer
@@ -235,7 +235,7 @@ def _collect(
     executor: Executor | None,
     progress: bool,
 ) -> pd.DataFrame:
-    """Run what a file does not hold yet, and return its rows; the arguments are those of `collect`."""
+    """Run the jobs that the file lacks, and return the rows; the arguments are those of `collect`."""
     by_id = {t.id: t for t in tasks}
     experiment = settings.experiment(tasks)
     shared = {"images": len(settings.x), "samples": settings.samples, "experiment": experiment}

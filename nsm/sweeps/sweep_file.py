@@ -35,7 +35,7 @@ KEYS = (
 )
 SAMPLE = """\
 # nsm sweep levels.toml --out levels.csv        (unknown keys are errors)
-network = "mnist_mlp"              # a shipped network or a file; or a table [networks] of NAME = "file"
+network = "mnist_mlp"              # shipped, or a file; or a table [networks] of NAME = "file"
 data = "mnist"                     # one of nsm.datasets.LOADERS
 samples = 20                       # noisy passes per image
 chips = 3                          # seeded programmings per point
@@ -44,7 +44,7 @@ images = 1000                      # the first 1000 test images (leave out: all)
 sampling = "moments"               # or "exact": every cell is drawn
 
 [hardware]
-device = "fefet_jerry2017"         # see: nsm presets; or a file: nsm presets export NAME > mine.toml
+device = "fefet_jerry2017"         # see nsm presets; or a file, see nsm presets export --help
 gate = "nsm_bernoulli"
 gate_sharing = "pair"              # pair, cell, word_line
 mapping = "differential_pair"      # differential_pair, balanced_pair, reference_column
@@ -123,7 +123,7 @@ def _table(text: str, name: str) -> dict[str, Any]:
 
 
 def _network_files(table: dict[str, Any], folder: Path) -> dict[str, Path]:
-    """Return the file of each network by its name; names are looked up beside the sweep file first."""
+    """Return the file of each network by its name; `folder` is searched first."""
     if "networks" in table:
         files = {key: str(value) for key, value in table["networks"].items()}
     else:

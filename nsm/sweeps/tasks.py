@@ -79,7 +79,7 @@ class Task:
 
 
 def _label(value: Any) -> Any:
-    """Return an axis value as it is written to a row: numbers and texts unchanged, others as text."""
+    """Return an axis value as rows hold it: numbers and texts unchanged, others as text."""
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
@@ -98,7 +98,7 @@ def _point(hardware: Hardware, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def points(hardware: Hardware, axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Return every combination of the axes' values, as arguments of `Task`; the last varies fastest.
+    """Return the arguments of `Task` for every combination of values; the last axis varies fastest.
 
     Args:
         hardware: the hardware before the axes change it.

@@ -100,7 +100,7 @@ def test_labels_outside_the_classes_are_refused(rng, tmp_path):
         _, _, files = made(name, rng)
         next(iter(files.values()))[3, column] = classes
         write(tmp_path / name, files)
-        message = f"mislabelled: label {classes} of image 3 is not one of the {classes} classes 0 to {classes - 1}; fetch it"
+        message = f"mislabeled: label {classes} of image 3 is not one of the {classes} classes 0 to {classes - 1}; fetch it"
         with pytest.raises(ValueError, match=message):
             load_data(name, tmp_path)
 
@@ -208,7 +208,7 @@ def jpeg(image, **options):
 def archive(rng):
     """Arrays of an archive of 300 plain JPEGs, and their colours."""
     colours = rng.integers(0, 256, (300, 1, 1, 3), dtype=np.uint8)
-    files = [jpeg(np.tile(c, (32, 32, 1))) for c in colours]
+    files = [jpeg(np.tile(c, (32, 32, 1))) for c in colors]
     labels = np.concatenate([rng.permutation(np.arange(n) % 10) for n in (200, 100)]).astype(
         np.uint8
     )
@@ -260,16 +260,16 @@ def broken(name, archive):
         message = r"is truncated or no archive of JPEGs \(Object arrays cannot be loaded .*\); make it again"
     elif name == "png":
         files[5] = jpeg(np.zeros((32, 32, 3), np.uint8), format="PNG")
-        message = r"image 5 of .* is not a JPEG of 32 × 32 pixels in colour: it is not whole; make the archive again"
+        message = r"image 5 of .* is not a JPEG of 32 × 32 pixels in color: it is truncated; make the archive again"
     elif name == "cut":
         files[5] = files[5][:-100]
-        message = r"image 5 of .* in colour: it is not whole"
+        message = r"image 5 of .* in color: it is truncated"
     elif name == "grey":
         files[5] = jpeg(np.zeros((32, 32), np.uint8))
-        message = r"image 5 of .* in colour: it is 32 × 32, L; make"
+        message = r"image 5 of .* in color: it is 32 × 32, L; make"
     else:
         files[5] = jpeg(np.zeros((32, 40, 3), np.uint8))
-        message = r"image 5 of .* in colour: it is 40 × 32, RGB; make"
+        message = r"image 5 of .* in color: it is 40 × 32, RGB; make"
     return files, labels, other, message
 
 

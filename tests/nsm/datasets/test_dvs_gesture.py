@@ -148,16 +148,16 @@ def test_a_wrong_recording_is_refused(raw, message, tmp_path):
         (TABLE + "1,2,99999999999999999999\n", r"is not a table of whole numbers"),
         (
             TABLE + "11,2,3\n12,4,5\n",
-            r"is mislabelled: class 12 is not one of 1 to 11; fetch it again",
+            r"is mislabeled: class 12 is not one of 1 to 11; fetch it again",
         ),
-        (TABLE + "0,2,3\n", r"is mislabelled: class 0 is not one of 1 to 11"),
+        (TABLE + "0,2,3\n", r"is mislabeled: class 0 is not one of 1 to 11"),
         (
             TABLE + "1,3,3\n",
-            r"is mislabelled: a gesture from 3 to 3 µs has no length; fetch it again",
+            r"is mislabeled: a gesture from 3 to 3 µs has no length; fetch it again",
         ),
         (
             TABLE + "4,30,40\n2,10,31\n1,5,8\n",
-            r"mislabelled: the gestures of class 2 from 10 to 31 µs and of class 4 from 30 to 40 µs overlap, .*; fetch it",
+            r"mislabeled: the gestures of class 2 from 10 to 31 µs and of class 4 from 30 to 40 µs overlap, .*; fetch it",
         ),
         (
             TABLE + "1,10,90\n2,20,30\n",
@@ -314,7 +314,7 @@ def test_a_gesture_after_the_end_of_a_recording_is_refused(archive):
         (
             7,
             "8,900000,2500000\n",
-            r"DvsGesture is mislabelled .*: its train users have no gesture of class 7 of 1 to",
+            r"DvsGesture is mislabeled .*: its train users have no gesture of class 7 of 1 to",
         ),
     ],
 )

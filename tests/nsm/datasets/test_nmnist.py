@@ -193,7 +193,7 @@ def test_a_wrong_part_is_refused(place, tmp_path):
     write(where, {**SAMPLES, "Train/10/00004.bin": ONE})
     with pytest.raises(
         ValueError,
-        match=r"Train/10/00004.bin is mislabelled: its folder must be a digit, 0 to 9; fetch it",
+        match=r"Train/10/00004.bin is mislabeled: its folder must be a digit, 0 to 9; fetch it",
     ):
         load_nmnist_small(tmp_path)
 

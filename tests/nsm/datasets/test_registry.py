@@ -300,7 +300,7 @@ def test_emnist_with_a_label_outside_the_letters_is_refused(kind, small_emnist, 
 
 
 @pytest.mark.parametrize("kind", ["", "gz", "zip"])
-def test_mislabelled_emnist_is_refused(kind, small_emnist, tmp_path):
+def test_mislabeled_emnist_is_refused(kind, small_emnist, tmp_path):
     train, test = (
         small_emnist[f"emnist-letters-{split}-labels-idx1-ubyte"] for split in ("train", "test")
     )
@@ -313,7 +313,7 @@ def test_mislabelled_emnist_is_refused(kind, small_emnist, tmp_path):
         write_emnist(tmp_path, small_emnist, kind)
         with pytest.raises(
             ValueError,
-            match=rf"{split}, in .* is mislabelled, .*: classes have {counts}; fetch it again",
+            match=rf"{split}, in .* is mislabeled, .*: classes have {counts}; fetch it again",
         ):
             load_emnist(tmp_path)
         labels[:] = right

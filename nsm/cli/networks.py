@@ -138,7 +138,9 @@ class NetworkChoice:
             )
 
     def _check_widths(self) -> None:
-        if self.name in CONVOLUTIONAL and len(self.widths) != 1:
+        """Raise ValueError for widths that are no numbers, or too many of them."""
+        widths = self.widths
+        if self.name in CONVOLUTIONAL and len(widths) != 1:
             raise ValueError(
                 f"--hidden {self.hidden!r}: the convolutional network has one dense layer; "
                 "give one width"

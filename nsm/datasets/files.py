@@ -80,7 +80,7 @@ def missing(what: str, data_dir: str | Path | None, advice: str) -> FileNotFound
 
 
 def fetch(remote: Remote) -> Path:
-    """Return the path of a file in the user's cache, downloaded if it is not there, its MD5 checked.
+    """Return the path of a file in the user's cache, after a download if necessary; check its MD5.
 
     Raises:
         OSError: the download failed.

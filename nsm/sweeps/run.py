@@ -235,7 +235,7 @@ def _collect(
     executor: Executor | None,
     progress: bool,
 ) -> pd.DataFrame:
-    """Run the jobs that the file lacks, and return the rows; the arguments are those of `collect`."""
+    """Run the jobs that the file lacks and return the rows; arguments as of `collect`."""
     by_id = {t.id: t for t in tasks}
     experiment = settings.experiment(tasks)
     shared = {"images": len(settings.x), "samples": settings.samples, "experiment": experiment}

@@ -100,7 +100,7 @@ def test_labels_outside_the_classes_are_refused(rng, tmp_path):
         _, _, files = made(name, rng)
         next(iter(files.values()))[3, column] = classes
         write(tmp_path / name, files)
-        message = f"mislabeled: label {classes} of image 3 is not one of the {classes} classes 0 to {classes - 1}; fetch it"
+        message = f"mislabeled: label {classes} of image 3 is not one of the {classes} classes 0 to {classes - 1}"
         with pytest.raises(ValueError, match=message):
             load_data(name, tmp_path)
 
@@ -114,7 +114,7 @@ def test_a_batch_that_stands_twice_is_refused(rng, tmp_path):
     ):
         with pytest.raises(
             ValueError,
-            match=r"data_batch_2.bin and data_batch_4.bin in .* hold the same bytes, .*; fetch it again",
+            match=r"data_batch_2.bin and data_batch_4.bin in .* hold the same bytes, .*",
         ):
             load_cifar10(place)
 
@@ -133,7 +133,7 @@ def test_one_balanced_file_in_place_of_all_is_refused(rng, tmp_path, monkeypatch
     write(tmp_path, {**batches, "test_batch.bin": batches["data_batch_5.bin"]})
     with pytest.raises(
         ValueError,
-        match="data_batch_5.bin and test_batch.bin in .* hold the same bytes, .*; fetch it",
+        match="data_batch_5.bin and test_batch.bin in .* hold the same bytes, .*",
     ):
         load_cifar10(tmp_path)
     write(tmp_path, dict.fromkeys([*batches, "test_batch.bin"], one))
@@ -154,7 +154,7 @@ def test_classes_of_unequal_size_are_refused(name, rng, tmp_path):
     each = 1 if name == "cifar100" else 10
     with pytest.raises(
         ValueError,
-        match=f"or a file stands for another: classes have .* images, each must have {each}; fetch it",
+        match=f"another file under this name: classes have .* images, each must have {each}",
     ):
         load_data(name, tmp_path)
 
@@ -206,13 +206,13 @@ def jpeg(image, **options):
 
 @pytest.fixture
 def archive(rng):
-    """Arrays of an archive of 300 plain JPEGs, and their colours."""
-    colours = rng.integers(0, 256, (300, 1, 1, 3), dtype=np.uint8)
+    """Arrays of an archive of 300 plain JPEGs, and their colors."""
+    colors = rng.integers(0, 256, (300, 1, 1, 3), dtype=np.uint8)
     files = [jpeg(np.tile(c, (32, 32, 1))) for c in colors]
     labels = np.concatenate([rng.permutation(np.arange(n) % 10) for n in (200, 100)]).astype(
         np.uint8
     )
-    return {"files": files, "labels": labels, "colours": colours}
+    return {"files": files, "labels": labels, "colors": colors}
 
 
 def save(folder, files, labels, other=None):
@@ -232,9 +232,9 @@ def test_jpegs_are_decoded_in_their_order(below, archive, tmp_path):
     data = load_data("cifar10-jpeg", tmp_path)
     assert (data.x_train.shape, data.x_test.shape) == ((200, 3072), (100, 3072))
     np.testing.assert_array_equal(data.y_test, archive["labels"][200:])
-    # One colour in the whole image: JPEG keeps it to rounding in its own colour space, 3 grey levels.
-    colours = archive["colours"][200:].transpose(0, 3, 1, 2) / 255
-    assert np.abs(data.x_test.reshape(-1, 3, 32, 32) - colours).max() < 3.5 / 255
+    # One color in the whole image: JPEG keeps it to rounding in its own color space, 3 gray levels.
+    colors = archive["colors"][200:].transpose(0, 3, 1, 2) / 255
+    assert np.abs(data.x_test.reshape(-1, 3, 32, 32) - colors).max() < 3.5 / 255
 
 
 def broken(name, archive):
@@ -251,25 +251,25 @@ def broken(name, archive):
         message = r"holds \(299,\) labels and \(301,\) offsets; give \(300,\) and \(301,\)"
     elif name == "offsets":
         other["offsets"] = np.arange(301)
-        message = r"offsets do not rise from 0 to its \d+ bytes of data; make it again"
+        message = r"offsets do not rise from 0 to its \d+ bytes of data"
     elif name == "types":
         other["labels"] = labels.astype(float)
         message = r"holds data uint8\(\d+,\), offsets int64 and labels float64; give bytes"
     elif name == "pickle":
         other["labels"] = np.array([{}], dtype=object)
-        message = r"is truncated or no archive of JPEGs \(Object arrays cannot be loaded .*\); make it again"
+        message = r"is truncated or no archive of JPEGs \(Object arrays cannot be loaded .*\)"
     elif name == "png":
         files[5] = jpeg(np.zeros((32, 32, 3), np.uint8), format="PNG")
-        message = r"image 5 of .* is not a JPEG of 32 × 32 pixels in color: it is truncated; make the archive again"
+        message = r"image 5 of .* is not a JPEG of 32 × 32 pixels in color: it is truncated"
     elif name == "cut":
         files[5] = files[5][:-100]
         message = r"image 5 of .* in color: it is truncated"
     elif name == "grey":
         files[5] = jpeg(np.zeros((32, 32), np.uint8))
-        message = r"image 5 of .* in color: it is 32 × 32, L; make"
+        message = r"image 5 of .* in color: it is 32 × 32, L"
     else:
         files[5] = jpeg(np.zeros((32, 40, 3), np.uint8))
-        message = r"image 5 of .* in color: it is 40 × 32, RGB; make"
+        message = r"image 5 of .* in color: it is 40 × 32, RGB"
     return files, labels, other, message
 
 
@@ -297,13 +297,13 @@ def test_no_archive_or_half_of_one_is_refused(archive, tmp_path):
     for content in (path.read_bytes()[:-50], b"", b"not one at all", one_array.getvalue()):
         path.write_bytes(content)
         with pytest.raises(
-            ValueError, match=r"is truncated or no archive of JPEGs \(.*\); make it again"
+            ValueError, match=r"is truncated or no archive of JPEGs \(.*\)"
         ):
             load_cifar10_jpeg(tmp_path)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="NSM_DATA_DIR has no CIFAR-10 as JPEG")
-def test_the_real_jpegs_have_the_colours_of_cifar10(monkeypatch):
+def test_the_real_jpegs_have_the_colors_of_cifar10(monkeypatch):
     monkeypatch.setattr(cifar, "_TRAIN", 50_000)
     monkeypatch.setattr(cifar, "_TEST", 10_000)
     data = load_data("cifar10-jpeg", REAL.parent)

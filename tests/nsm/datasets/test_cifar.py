@@ -296,9 +296,7 @@ def test_no_archive_or_half_of_one_is_refused(archive, tmp_path):
     np.save(one_array, archive["labels"])
     for content in (path.read_bytes()[:-50], b"", b"not one at all", one_array.getvalue()):
         path.write_bytes(content)
-        with pytest.raises(
-            ValueError, match=r"is truncated or no archive of JPEGs \(.*\)"
-        ):
+        with pytest.raises(ValueError, match=r"is truncated or no archive of JPEGs \(.*\)"):
             load_cifar10_jpeg(tmp_path)
 
 

@@ -186,9 +186,7 @@ def test_a_wrong_part_is_refused(place, tmp_path):
     with pytest.raises(ValueError, match=r"holds no Test/<digit>/<number>.bin"):
         load_nmnist_small(tmp_path)
     write(where, {**SAMPLES, "Test/8/00002.bin": recording(ONE)[:-1]})
-    with pytest.raises(
-        ValueError, match=r"Test/8/00002.bin has 4 bytes"
-    ):
+    with pytest.raises(ValueError, match=r"Test/8/00002.bin has 4 bytes"):
         load_nmnist_small(tmp_path)
     write(where, {**SAMPLES, "Train/10/00004.bin": ONE})
     with pytest.raises(

@@ -120,9 +120,7 @@ def test_a_truncated_or_false_gzip_is_refused(tmp_path):
     for content in (whole[:-9], b"not gzip at all", whole[:-8] + bytes(8)):
         path = tmp_path / "a.gz"
         path.write_bytes(content)
-        with pytest.raises(
-            ValueError, match=r"a.gz is truncated or not gzip \(.*\)"
-        ):
+        with pytest.raises(ValueError, match=r"a.gz is truncated or not gzip \(.*\)"):
             read_idx(path)
 
 
@@ -178,9 +176,7 @@ def test_mnist_of_a_wrong_checksum_is_refused(small_mnist, tmp_path):
     changed = bytearray(small_mnist[NAMES[2]])
     changed[-1] ^= 1
     write(tmp_path, {**small_mnist, NAMES[2]: bytes(changed)})
-    with pytest.raises(
-        ValueError, match=rf"is not the published {NAMES[2]}: its MD5 differs"
-    ):
+    with pytest.raises(ValueError, match=rf"is not the published {NAMES[2]}: its MD5 differs"):
         load_mnist(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""N-MNIST: recordings in its own format become ten binary images of their ON events, or are refused."""
+"""N-MNIST: recordings become ten binary images of their ON events, or are refused."""
 
 import os
 import sys
@@ -117,15 +117,15 @@ def test_the_time_goes_on_after_an_overflow_of_the_clock():
         ),  # 240 marks an overflow of the clock
         (
             recording([(1, 1, 1, 5), (2, 2, 0, 5), (3, 3, 1, 4)]),
-            r"a.bin is not an N-MNIST recording: its time runs back from 5 to 4 µs, events are in .*",
+            r"a.bin is not an N-MNIST recording: its time runs back from 5 to 4 µs",
         ),
         (
             recording([(1, 1, 0, 5), (2, 2, 0, 6)]),
-            r"a.bin is not an N-MNIST recording: none of its 2 events is ON, its image would be blank",
+            r"a.bin is not an N-MNIST recording: none of its 2 events is ON",
         ),
     ],
 )
-def test_what_is_no_recording_is_refused(raw, message):
+def test_a_wrong_recording_is_refused(raw, message):
     with pytest.raises(ValueError, match=message):
         events.read_recording(raw, "a.bin")
 
@@ -222,22 +222,22 @@ def test_a_damaged_zip_is_refused(tmp_path, rng):
         ).tolist()
     ]
     path = write(tmp_path / "nmnist_small.zip", {**SAMPLES, "Train/7/00001.bin": in_time(noise)})
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
+    complete = path.read_bytes()
+    path.write_bytes(complete[: len(complete) // 2])
     with pytest.raises(
         ValueError,
         match=r"nmnist_small.zip is truncated or no zip archive \(File is not a zip file\)",
     ):
         load_nmnist_small(tmp_path)
-    at = whole.index(b"Train/7/00001.bin", whole.index(b"._00001.bin") + 20) + 200
-    path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+    at = complete.index(b"Train/7/00001.bin", complete.index(b"._00001.bin") + 20) + 200
+    path.write_bytes(complete[:at] + bytes([complete[at] ^ 0xFF]) + complete[at + 1 :])
     with pytest.raises(ValueError, match=r"Train/7/00001.bin is damaged \(.*\)"):
         load_nmnist_small(tmp_path)
 
 
 @pytest.mark.parametrize("below", ["", "nmnist"])
 @pytest.mark.parametrize("zipped", [False, True])
-def test_the_whole_set_has_as_many_recordings_as_published(zipped, below, tmp_path, monkeypatch):
+def test_the_full_set_has_as_many_recordings_as_published(zipped, below, tmp_path, monkeypatch):
     for split in ("Train", "Test"):
         part = {n: s for n, s in SAMPLES.items() if split in n}
         write(tmp_path / below / f"{split.lower()}.zip" if zipped else tmp_path / below, part)
@@ -253,7 +253,7 @@ def test_the_whole_set_has_as_many_recordings_as_published(zipped, below, tmp_pa
     assert load_data("nmnist", tmp_path).y_train.tolist() == [7, 0, 3]
 
 
-def test_the_whole_set_is_downloaded_with_the_checksums_tonic_knows(tmp_path, monkeypatch):
+def test_the_full_set_is_downloaded_with_the_checksums_tonic_knows(tmp_path, monkeypatch):
     for folder, where in ((tmp_path, tmp_path), (None, "any folder")):
         with pytest.raises(
             FileNotFoundError,

@@ -8,7 +8,7 @@ from crossbar.arrays.tile import ProgrammedTile
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import CellArray, Conductances, per_output
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.noise_state import NoiseHistory
+from crossbar.reads.noise_state import NoiseHistory, NoiseState
 from crossbar.reads.reader import Reader
 from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
@@ -121,6 +121,11 @@ class TiledArray:
             cells = CellArray(conductances, self.hardware, self.siemens_per_weight, spacing)
             self._reader = Reader(cells, self._noise.state)
         return self._reader
+
+    @property
+    def noise_state(self) -> NoiseState:
+        """What the noises of the array remember; reads and ageing advance it."""
+        return self._noise.state
 
     @property
     def has_memory(self) -> bool:

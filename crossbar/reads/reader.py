@@ -14,13 +14,12 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.moments import ReadMoments
 from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.packed_bits import PackedBits
+from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from crossbar.reads.word_line_gates import gate_word_lines
 from devices import NoNoise
 from devices.seeding import child
-from devices.validation import Floats, choice
-
-SAMPLINGS = ("exact", "moments")
+from devices.validation import Floats
 
 
 class Stream(IntEnum):
@@ -42,15 +41,6 @@ class Strategy(Protocol):
     def describe(self) -> str:
         """Return what a report says of this strategy."""
         ...
-
-
-def check_sampling(sampling: str) -> str:
-    """Return `sampling` if it is "exact" or "moments".
-
-    Raises:
-        ValueError: It is another text.
-    """
-    return choice("sampling", sampling, SAMPLINGS)
 
 
 class Reader:
@@ -87,9 +77,11 @@ class Reader:
             return self._gaussian_sums
         return self._packed_bits or self._cell_by_cell
 
-    def describe(self) -> str:
-        """Return how exact reads of ternary inputs are drawn, in the words of `chip.report()`."""
+    def describe(self, sampling: str = "exact") -> str:
+        """Return how reads of ternary inputs are drawn, in the words of `chip.report()`."""
         hardware = self.cells.hardware
+        if check_sampling(sampling) == "moments":
+            return self._gaussian_sums.describe()
         if not hardware.gates_word_lines:
             return self._of_ternary_inputs.describe()
         quiet = isinstance(hardware.device.read_noise, NoNoise)

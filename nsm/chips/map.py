@@ -17,7 +17,7 @@ from nsm.chips.noise_matching import MatchedNeurons, matched
 from nsm.chips.readouts import Comparators, Converter, LogisticThreshold, Readout
 from nsm.nn.folding import ends_in_sign, folded
 from nsm.nn.on_chip import Digital, LogisticNeurons, OnTiles, SampledNeurons
-from nsm.nn.registry import on_chip
+from nsm.nn.registry import effective_weight, on_chip
 
 
 class Stream(IntEnum):
@@ -186,7 +186,7 @@ def _in_shape(model: nn.Sequential, first: TileLayer) -> tuple[int | None, ...] 
             return (math.prod(layer.unflattened_size),)
         if isinstance(layer, (nn.Flatten, nn.MaxPool2d)):
             return None
-        if hasattr(layer, "weight") and layer.weight is not None and layer.weight.ndim > 1:
+        if effective_weight(layer) is not None:
             break
     if first.patches is None:
         return (first.neurons.inputs,)

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
-from crossbar.reads.reader import check_sampling
+from crossbar.reads.sampling import check_sampling
 from crossbar.threads import threads as threads_of_loops
 from devices.seeding import RNG, child, seed_number, seed_sequence
 from devices.validation import Floats, array, integer

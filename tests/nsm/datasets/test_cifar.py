@@ -242,7 +242,7 @@ def test_jpegs_are_decoded_in_their_order(below, archive, tmp_path):
 
 
 def broken(name, archive):
-    """Return the arrays of an archive that is wrong in the way `name`, and the message of the error."""
+    """Return the arrays of an archive that is wrong in the way `name`, and the error's message."""
     files, labels, other = list(archive["files"]), archive["labels"].copy(), {}
     if name == "label":
         labels[8] = 10
@@ -310,8 +310,8 @@ def test_the_real_jpegs_have_the_colors_of_cifar10(monkeypatch):
     monkeypatch.setattr(cifar, "_TEST", 10_000)
     data = load_data("cifar10-jpeg", REAL.parent)
     assert data.x_train.shape == (50_000, 3072)
-    # The means of the channels by which every tutorial normalizes CIFAR-10; JPEG compression changes
-    # them by less than a thousandth.
+    # The means of the channels by which every tutorial normalizes CIFAR-10; JPEG compression
+    # changes them by less than a thousandth.
     means = data.x_train.reshape(-1, 3, 1024).mean((0, 2), dtype=np.float64)
     np.testing.assert_allclose(means, (0.4914, 0.4822, 0.4465), atol=1e-3)
     assert (np.bincount(data.y_test) == 1000).all()

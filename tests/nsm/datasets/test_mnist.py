@@ -206,7 +206,7 @@ def test_mnist_is_downloaded_with_a_checksum_where_it_is_nowhere(
 
 @pytest.fixture
 def small_emnist(rng, monkeypatch):
-    """Images and labels of 52 + 26 letters by file name; EMNIST's own counts are replaced by these."""
+    """Images and labels of 52 + 26 letters by file name, and EMNIST's counts set to these."""
     monkeypatch.setattr(nsm.datasets.mnist, "_EMNIST_IMAGES", {"train": 52, "test": 26})
     monkeypatch.delenv("NSM_DATA_DIR", raising=False)
     files = {}

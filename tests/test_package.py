@@ -35,7 +35,7 @@ def shipped_data():
         if f.is_file() and "__pycache__" not in f.parts
     )
     return {
-        str(f.relative_to(ROOT)) for f in files if f.suffix in (".json", ".safetensors", ".typed")
+        str(f.relative_to(ROOT)) for f in files if f.suffix in (".json", ".safetensors", ".typed", ".md")
     }
 
 

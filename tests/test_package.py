@@ -34,9 +34,8 @@ def shipped_data():
         for f in (ROOT / p).rglob("*")
         if f.is_file() and "__pycache__" not in f.parts
     )
-    return {
-        str(f.relative_to(ROOT)) for f in files if f.suffix in (".json", ".safetensors", ".typed", ".md")
-    }
+    data = (".json", ".safetensors", ".typed", ".md")
+    return {str(f.relative_to(ROOT)) for f in files if f.suffix in data}
 
 
 def call(*command, cwd):

@@ -131,7 +131,7 @@ class NetworkChoice:
             known = (*of_network, *RULE_OPTIONS[self.rule])
         unknown = sorted(set(given) - set(known))
         if unknown:
-            takes = ", ".join(f"--{name}" for name in known) or "none of its own"
+            takes = ", ".join(f"--{name}" for name in known) or "none"
             others = f"; --rule is of {', '.join(CONVOLUTIONAL)}" if unknown[0] == "rule" else ""
             raise ValueError(
                 f"--{unknown[0]} is no option of --network {self.name}, which takes {takes}{others}"

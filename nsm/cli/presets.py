@@ -31,10 +31,10 @@ _PROPER_NAMES = {"Gaussian": "Gaussian", "Pcm": "PCM", "Sonos": "SONOS"}
 
 #: What the status of a preset says about its numbers, best verified first.
 VERIFIED = {
-    "published": "numbers read in the publication or in its authors' table",
+    "published": "numbers read in the publication or its authors' table",
     "refit": "numbers fitted to published figures by others",
     "memory": "numbers partly from memory",
-    "illustrative": "form as published, numbers illustrative",
+    "illustrative": "a published form with illustrative numbers",
 }
 
 
@@ -115,7 +115,7 @@ def presets(context: typer.Context) -> None:
     for number, (status, meaning) in enumerate(VERIFIED.items()):
         if number:
             out.print()
-        out.print(f"{status}: {meaning}", style="bold", highlight=False)
+        out.print(f"verified: {status} ({meaning})", style="bold", highlight=False)
         out.print(_table([e for e in entries if e.status == status]))
     out.print("\nγ: σ(G) ∝ G^γ of the read noise, at both ends of the range", highlight=False)
     out.print("source and data sheet: nsm presets show NAME", highlight=False)

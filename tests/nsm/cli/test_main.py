@@ -332,7 +332,7 @@ def test_demo_passes_its_options_on(run, monkeypatch, tmp_path):
     [
         (
             "--network relu --flip 0.1",
-            "--flip is no option of --network relu, which takes none of its own",
+            "--flip is no option of --network relu, which takes none",
         ),
         (
             "--network stnn --beta native",

@@ -32,7 +32,8 @@ def main() -> None:
     try:
         sections["MNIST"] = networks.whole_test_set
         lines = [
-            f"# Benchmarks\n\n`make bench`, medians of interleaved runs in one process, on {_processor()}.\n"
+            "# Benchmarks\n\n`make bench`, medians of interleaved runs in one process, "
+            f"on {_processor()}.\n"
         ]
         for title, section in sections.items():
             block = f"## {title}\n\n" + "\n".join(section()) + "\n"

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 
 from devices.validation import Floats, array, integer, number
 
@@ -155,8 +156,6 @@ class DomainSwitching:
 
         Raises ValueError for a fraction that no field reaches in that time.
         """
-        from scipy.optimize import brentq  # takes almost a second to import, and few need it
-
         wanted = self._reachable("fraction", array("fraction", fraction), seconds)
         nodes, _ = self.activation.quadrature()
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import gammaln, xlog1py, xlogy
 
 from devices.ferroelectric.domains import DomainSwitching
 from devices.programming.error import WriteModel
 from devices.read_noise.base import ReadNoise, State
-from devices.special import gammaln, xlog1py, xlogy
 from devices.validation import Floats, array, number
 
 

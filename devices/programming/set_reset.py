@@ -1,14 +1,13 @@
 """Set/reset variability: two resistance states that differ from device to device and from cycle to cycle."""
 
 from dataclasses import dataclass, fields, replace
-from statistics import NormalDist
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from devices.programming.error import WriteModel
-from devices.special import ndtri
 from devices.validation import Floats, integer, number
 
 _NODES, _WEIGHTS = leggauss(64)  # of moments over a normal cut at four deviations: exact to 1e-12
@@ -50,8 +49,7 @@ class SetResetVariability(WriteModel):
                 unit=unit,
                 **limits.get(name, {"at_least": 0.0}),
             )
-        # The standard library's quantile: presets are built on import, which must not import scipy.
-        lowest = self.r_lrs_median - NormalDist().inv_cdf(self.clip) * float(
+        lowest = self.r_lrs_median - float(ndtri(self.clip)) * float(
             np.hypot(self.r_lrs_c2c, self.r_lrs_d2d)
         )
         if lowest <= 0:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erf, gammainc
 
 from devices.programming.error import WriteModel
 from devices.pulses.base import PulseResponse
-from devices.special import erf, gammainc
 from devices.validation import Floats, integer, number
 
 # First conductances, what another pulse makes of cells that are off by so much, and the pulses that the first ones took.

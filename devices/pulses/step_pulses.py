@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import least_squares
 
 from devices.pulses.base import DOWN, UP, Cells, Counts, PulseResponse
 from devices.validation import Floats, array, integer
@@ -338,7 +339,6 @@ class PiecewisePulses(_StepPulses):
 
 def _fitted(w: Floats, nodes: int, direction: int) -> Floats:
     """Return the steps at evenly spaced nodes on [−1, 1] whose curve, from a fitted start, comes nearest to w."""
-    from scipy.optimize import least_squares  # takes almost a second to import, and few need it
 
     def residuals(parameters: Floats) -> Floats:
         at, *steps = parameters.tolist()

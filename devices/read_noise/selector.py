@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import ndtr, ndtri, owens_t
 
 from devices.read_noise.base import ReadNoise, State
-from devices.special import ndtr, ndtri, owens_t
 from devices.validation import Floats, number
 
 

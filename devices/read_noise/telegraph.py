@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from devices.read_noise._trap_kernels import (
     Bools,
@@ -18,7 +19,6 @@ from devices.read_noise._trap_kernels import (
 )
 from devices.read_noise.base import ReadNoise, State
 from devices.read_noise.time_laws import TimeLaw
-from devices.special import ndtr
 from devices.validation import Floats, choice, integer, number
 
 AMPLITUDE_MAX = (

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import erf, ndtr
 
 from devices.retention.base import Retention
-from devices.special import erf, ndtr
 from devices.validation import Floats, array, number
 
 

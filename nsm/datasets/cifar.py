@@ -123,16 +123,14 @@ def _load(version: _Version, data_dir: str | Path | None, below: str, download: 
     counts = [_TRAIN // len(version.train)] * len(version.train) + [_TEST]
     raws = read_files(place, [f"{version.folder}/{f}" for f in files] if archive else files)
     _check_distinct(raws, files, place)
-    parts = [
+    *train, (x_test, y_test) = (
         _records(raw, n, version.labels, place / f)
         for raw, n, f in zip(raws, counts, files, strict=True)
-    ]
-    labels = np.concatenate([y for _, y in parts[:-1]])
-    for y in (labels, parts[-1][1]):
-        check_balance(y, version.labels[-1], place)
-    return Data(
-        flat(np.concatenate([x for x, _ in parts[:-1]])), labels, flat(parts[-1][0]), parts[-1][1]
     )
+    y_train = np.concatenate([y for _, y in train])
+    for y in (y_train, y_test):
+        check_balance(y, version.labels[-1], place)
+    return Data(flat(np.concatenate([x for x, _ in train])), y_train, flat(x_test), y_test)
 
 
 def load_cifar10(data_dir: str | Path | None = None, *, download: bool = True) -> Data:

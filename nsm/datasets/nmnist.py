@@ -80,7 +80,8 @@ def read_recording(raw: bytes, source: str | Path) -> NDArray[Any]:
             "fetch it again"
         )
     back = np.flatnonzero(np.diff(events["t"]) < 0)
-    # The time has 23 bits, which is 8.4 s, and a recording lasts 0.3 s: it never overflows.
+    # Times can only rise: 23 bits hold 8.4 s, a recording lasts 0.3 s, and tonic has already added
+    # the overflows of a longer one.
     if len(back):
         before, after = events["t"][back[0] : back[0] + 2]
         raise ValueError(

@@ -3,7 +3,7 @@
 import platform
 from pathlib import Path
 
-from benchmarks import devices, networks, reads, training, wires
+from benchmarks import devices, networks, reads, start, training, wires
 
 
 def _processor() -> str:
@@ -19,6 +19,7 @@ def _processor() -> str:
 def main() -> None:
     """Print and write every table."""
     sections = {
+        "Start": start.table,
         "Reads of one array, 784 × 300, batch 1000": reads.table,
         "Scaling, one thread": reads.scaling,
         "Perceptron": networks.table,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nsm.cli.main import clear_errors
+from nsm.cli.errors import clear_errors
 from nsm.paper.report import write_report
 from nsm.paper.run import run
 

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 
 from devices.validation import choice
-from nsm.datasets.registry import load_data
-from nsm.disk import whole
+from nsm.datasets import load_data
+from nsm.disk import atomic_write
 from nsm.nn.checkpoint import describe
 from nsm.paper.measure import MEASUREMENTS
 from nsm.paper.table import EXPERIMENTS, Experiment
 from nsm.progress import progress_bar
-from nsm.sweeps.run import worker_pool
+from nsm.sweeps import worker_pool
 
 #: Reasons why experiments are not run, as the report tells them.
 NO_GPU = "needs a GPU: weeks on two cores"
@@ -78,7 +78,7 @@ def absence_file(folder: Path) -> Path:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file in one step: a kill leaves the old file or the new one."""
-    with whole(path) as temporary, open(temporary, "w") as f:
+    with atomic_write(path) as temporary, open(temporary, "w") as f:
         json.dump(value, f, indent=1)
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import nsm.paper.run as runner
+from nsm.datasets import load_digits
 from nsm.datasets.files import Data
-from nsm.datasets.registry import load_digits
 from nsm.nn import architectures as networks
 from nsm.paper import percentiles, report
 from nsm.paper.percentiles import sums_over_updates

@@ -22,7 +22,9 @@ def table() -> list[str]:
         step = medians(
             {
                 "every trap": lambda: refresh_dense(captured, 0.5, REFRESHED, random=rng),
-                "refreshed traps only": lambda: refresh_sparse(captured, 0.5, REFRESHED, random=rng),
+                "refreshed traps only": lambda: refresh_sparse(
+                    captured, 0.5, REFRESHED, random=rng
+                ),
             }
         )
     slowest = max(step.values())

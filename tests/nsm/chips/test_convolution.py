@@ -1,4 +1,7 @@
-"""Convolutions: the layer against its closed form, patches against torch, and a network on a chip against software."""
+"""Convolutions.
+
+The layer against its closed form, patches against torch, and a network on a chip against software.
+"""
 
 import numpy as np
 import pytest
@@ -45,7 +48,8 @@ def test_locations_fire_with_the_closed_form_also_at_the_border(stride, padding,
     with torch.no_grad():
         fired = sum((layer(x) > 0).double() for _ in range(n))
         p = (1 + closed_form(layer, x)) / 2
-    # Fan-in of 108 and more even in the corners: eq. 4 holds to .003; 5 standard errors of the count.
+    # Fan-in of 108 and more even in the corners: eq. 4 holds to .003; 5 standard errors of the
+    # count.
     bound = 5 * (p * (1 - p) / n).sqrt() + 0.003
     assert ((fired / n - p).abs() <= bound).all()
 

@@ -59,7 +59,8 @@ def test_beta_effective_is_that_of_reads(kind, beta, rng):
     found = np.linalg.lstsq(z, u.mean(axis=1), rcond=None)[0].T
     gain = (found * w).sum(axis=1) / np.linalg.norm(w, axis=1)
     measured = np.median(gain / np.sqrt(((u[:, 0] - u[:, 1]) ** 2).mean(axis=0)))
-    # The standard error of one neuron is 0.5/√20,000 in the mean, 0.7 % of β, and 0.5 % in the deviation.
+    # The standard error of one neuron is 0.5/√20,000 in the mean, 0.7 % of β, and 0.5 % in the
+    # deviation.
     np.testing.assert_allclose(row.beta_effective, measured, rtol=0.025)
     if kind == "ideal":
         np.testing.assert_allclose(row.beta_effective, np.median(model[0].beta.detach()), rtol=1e-6)

@@ -171,7 +171,7 @@ class ProgrammedTile:
 def _programming_variance(
     tile: ProgrammedTile, g: Floats, side: int, step: float, effective: Floats, now: Floats
 ) -> Floats:
-    """Return the variance [S²] of cells of one side, programmed to g and now read as `effective`."""
+    """Return the variance [S²] of cells of one side, programmed to g and read as `effective`."""
     device = tile.hardware.device
 
     def mean_read(programmed: Floats) -> Floats:

@@ -8,9 +8,9 @@ from devices.validation import Floats
 
 
 class TileGrid:
-    """A matrix (outputs, inputs) on a grid of tiles: row blocks of word lines, column blocks of bit lines.
+    """A matrix (outputs, inputs) on a grid of tiles.
 
-    Nothing here is drawn on reads; `TiledArray` reads a grid.
+    Rows of tiles divide the word lines, columns of tiles the bit lines. Nothing here is drawn on reads; `TiledArray` reads a grid.
 
     Attributes:
         tiles: Rows of tiles.
@@ -60,7 +60,7 @@ class TileGrid:
         return c.g_pos, per_output(c.g_neg, c.reference_of)
 
     def effective_conductances(self) -> tuple[Floats, Floats]:
-        """Return the conductances after IR drop [S], positive and negative, (word lines, bit lines)."""
+        """Return positive and negative conductances after IR drop [S], (word lines, bit lines)."""
         c = self.joined()
         return c.effective_pos, per_output(c.effective_neg, c.reference_of)
 

@@ -30,8 +30,8 @@ class Stream(IntEnum):
 class TiledArray(TileGrid):
     """A weight matrix on tiles that is read: a grid of tiles, a noise state, and a reader.
 
-    A word-line gate sits at the line's driver, before the tiles: the tiles of one word line share its
-    draws. Every column block has a reference column, if the mapping uses them. Attributes as of
+    A word-line gate sits at the line's driver, before the tiles: the tiles of one word line share
+    its draws. Every column block has a reference column, if the mapping uses them. Attributes as of
     `TileGrid`.
     """
 

@@ -53,7 +53,7 @@ def firing(
     target = sampling_layers[layer]
     repeats = integer("samples", samples, at_least=1)
     with reading(Reads(Span(0, len(z)), sampling, seed)):
-        z = chip.network[: target.position](z)  # type: ignore[operator]
+        z = chip.network[: target.position](z)
     span = Span(0, len(z) * repeats, repeats)
     own = child(seed, len(chip.network))
     fired = unpacked(target.read(z, span, own, sampling=sampling))

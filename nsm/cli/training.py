@@ -136,7 +136,8 @@ def train_network(
 
     from nsm.nn.checkpoint import load, save
     from nsm.training.augment import ShiftAndMirror
-    from nsm.training.fit import fit, initialize
+    from nsm.training.fit import fit
+    from nsm.training.initialize import initialize
 
     if recipe.torch_device == "cuda" and not torch.cuda.is_available():
         raise ValueError(

@@ -13,15 +13,15 @@ from crossbar import Hardware
 from devices import BlankOut, GaussianNoise, preset
 from nsm.chips.map import map_to_crossbar
 from nsm.cli.page import Section, write_page
+from nsm.datasets import load_digits
 from nsm.datasets.files import Data
-from nsm.datasets.registry import load_digits
 from nsm.nn.architectures import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.nn.checkpoint import save
 from nsm.plots.chips import draw_chip
 from nsm.plots.style import save_figure
 from nsm.plots.sweeps import plot_error_rate
 from nsm.progress import progress_bar
-from nsm.sweeps.run import collect, grid, worker_pool
+from nsm.sweeps import collect, grid, worker_pool
 from nsm.training.fit import fit
 
 WIDTHS = (64, 100, 100, 100, 10)
@@ -66,7 +66,7 @@ AXES = (
         "keeps the pedestal's noise out of the sum.",
     ),
     Axis(
-        "device.write.scale",
+        "device.write.error_factor",
         [0.0, 1.0, 3.0, 10.0, 30.0, 60.0],
         "Programming error",
         "The published programming error of the device (normal, 0.5 % of the range) is multiplied. It is drawn once per "

@@ -1,7 +1,6 @@
 """Networks on disk: safetensors files with the architecture in the metadata, without pickle."""
 
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from nsm.disk import check_folder_of, whole
+from nsm.disk import atomic_write, check_folder_of
 from nsm.nn import registry
+from nsm.shipped import locate
 
 FORMAT = "nsm-crossbar 1"
 
@@ -60,7 +60,7 @@ def write_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict[s
     path = Path(path)
     check_folder_of(path)
     try:
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary, metadata)
     except (OSError, SafetensorError) as problem:
         raise OSError(
@@ -111,32 +111,6 @@ def save(
         for k, v in model.state_dict().items()
     }
     write_tensors(tensors, path, metadata)
-
-
-def shipped() -> list[str]:
-    """Return the names of the trained networks that come with the package."""
-    folder = resources.files("nsm")
-    return sorted(
-        f.name.removesuffix(".safetensors")
-        for f in folder.iterdir()
-        if f.name.endswith(".safetensors")
-    )
-
-
-def locate(path: str | Path) -> Path:
-    """Return the file that `path` names: itself, or a shipped network of that name.
-
-    Raises:
-        FileNotFoundError: Naming the shipped networks, if it is neither.
-    """
-    if Path(path).is_file():
-        return Path(path)
-    name = str(path).removesuffix(".safetensors")
-    if name in shipped():
-        return Path(str(resources.files("nsm") / f"{name}.safetensors"))
-    raise FileNotFoundError(
-        f"no network {str(path)!r}: no such file, and the shipped ones are {', '.join(shipped())}"
-    )
 
 
 def load(path: str | Path) -> nn.Sequential:

@@ -11,7 +11,7 @@ from torch import nn
 from crossbar import Hardware
 from devices import BlankOut, Device, StateDependentError
 from nsm import error_rate, fit, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
-from nsm.datasets.registry import load_digits
+from nsm.datasets import load_digits
 from nsm.nn.architectures import RULES, all_conv_net, bd_mlp, conv_net, gesture_net
 from nsm.nn.stochastic import reseed
 

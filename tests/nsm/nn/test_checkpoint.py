@@ -9,12 +9,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 import nsm.nn.checkpoint
+import nsm.shipped
 from nsm import NSMConv2d, load, nsm_mlp, relu_mlp, save, stnn_mlp
 from nsm.nn.activations import NoisyReLU
 from nsm.nn.architectures import RULES, all_conv_net, bd_mlp, conv_net, gesture_net
-from nsm.nn.checkpoint import FORMAT, build, describe, locate, read_tensors, shipped
+from nsm.nn.checkpoint import FORMAT, build, describe, read_tensors
 from nsm.nn.inference import sample
 from nsm.nn.weight_norm import RowNormConv2d, RowNormLinear
+from nsm.shipped import locate, shipped
 
 WIDTHS = (6, 5, 4, 3)
 NETWORKS = {
@@ -217,7 +219,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_litter(problem, saved, monkeypat
 def test_a_shipped_network_is_found_by_its_name(saved, tmp_path, monkeypatch):
     (tmp_path / "package").mkdir(parents=True)
     saved.rename(tmp_path / "package" / "small.safetensors")
-    monkeypatch.setattr(nsm.nn.checkpoint.resources, "files", lambda name: tmp_path / "package")
+    monkeypatch.setattr(nsm.shipped.resources, "files", lambda name: tmp_path / "package")
     monkeypatch.chdir(tmp_path)
     assert shipped() == ["small"]
     for name in ("small", "small.safetensors"):

@@ -10,7 +10,7 @@ from torch import nn
 import nsm
 from crossbar import Hardware
 from devices import Device
-from nsm.datasets.registry import load_digits
+from nsm.datasets import load_digits
 from nsm.nn.activations import NoisyReLU, Sign
 from nsm.nn.rules import NoiselessLinear
 from nsm.nn.weight_norm import RowNormConv2d, RowNormLinear

@@ -21,7 +21,7 @@ from nsm.nn.checkpoint import read_tensors
 from nsm.nn.neural_sampling import BETAS, SITES
 from nsm.sweeps import read_rows
 from nsm.sweeps.sweep_file import SAMPLE
-from nsm.training.fit import SCHEDULES
+from nsm.training.recipe import SCHEDULES
 
 GROUP = typer.main.get_command(nsm.cli.main.app)
 COMMANDS = ("train", "map", "sweep", "plot", "demo", "presets")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from nsm.cli.networks import NetworkChoice
 
-#: Names of `nsm.training.fit.SCHEDULES`, the default first; a copy that needs no torch.
+#: Names of `nsm.training.recipe.SCHEDULES`, the default first; a copy that needs no torch.
 LR_SCHEDULES = ("cosine", "halving", "constant")
 
 #: Images that `--init` takes its means over.

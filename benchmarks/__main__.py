@@ -7,13 +7,13 @@ from benchmarks import devices, networks, reads, start, training, wires
 
 
 def _processor() -> str:
+    """Return the name of the processor."""
     info = Path("/proc/cpuinfo")
-    names = (
-        [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        if info.exists()
-        else []
-    )
-    return names[0].partition(":")[2].strip() if names else platform.processor()
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         "Start": start.table,
         "Reads of one array, 784 × 300, batch 1000": reads.table,
         "Scaling, one thread": reads.scaling,
-        "Whole network": networks.table,
+        "Perceptron": networks.table,
         "Convolutional network": networks.conv_table,
         "Training": training.table,
         "Peak memory": networks.peak_memory,
@@ -30,7 +30,7 @@ def main() -> None:
         "Wires": wires.table,
     }
     try:
-        sections["MNIST"] = networks.whole_test_set
+        sections["MNIST"] = networks.mnist_test_set
         lines = [
             "# Benchmarks\n\n`make bench`, medians of interleaved runs in one process, "
             f"on {_processor()}.\n"

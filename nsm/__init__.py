@@ -54,7 +54,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.sweeps.tasks import Task as Task
     from nsm.sweeps.tasks import grid as grid
     from nsm.training.fit import fit as fit
-    from nsm.training.fit import initialize as initialize
+    from nsm.training.initialize import initialize as initialize
 
 _EXPORTS = {
     "chips": "nsm.chips",
@@ -90,7 +90,7 @@ _EXPORTS = {
     "Task": "nsm.sweeps.tasks",
     "grid": "nsm.sweeps.tasks",
     "fit": "nsm.training.fit",
-    "initialize": "nsm.training.fit",
+    "initialize": "nsm.training.initialize",
 }
 __all__ = list(_EXPORTS)
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

@@ -81,7 +81,8 @@ def matched(
     if (variance <= 0).any():
         raise ValueError(
             f"{name}: the hardware's reads are free of noise, so no firing probability can be "
-            "kept; give Hardware a gate, such as devices.BlankOut(p=0.5), or the device a read_noise"
+            "kept; give Hardware a gate, such as devices.BlankOut(p=0.5), or the device a "
+            "read_noise"
         )
     s_new = np.sqrt(2 * variance)
     a = neurons.beta * s_new - mean

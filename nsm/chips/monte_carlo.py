@@ -7,10 +7,10 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import array, integer
+from devices.validation import integer
 from nsm.chips import early_stopping
 from nsm.chips.layers import ChipLayer, TileLayer
-from nsm.chips.runs import READS_AT_ONCE, runs
+from nsm.chips.runs import READS_AT_ONCE, checked_images, runs
 from nsm.chips.streams import Stream
 from nsm.nn.inference import Floats, Labels, check_labels, softmax
 
@@ -41,16 +41,8 @@ class MonteCarlo(nn.Module):
         return self.layers[-1].neurons.outputs
 
     def check_images(self, x: ArrayLike) -> Floats:
-        """Return images as float64.
-
-        Raises:
-            ValueError: x is a single image, has a wrong shape, or holds NaN.
-        """
-        shape = None if self.in_shape is None else (None, *self.in_shape)
-        images = array("x", x, shape=shape)
-        if images.ndim < 2:
-            raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
-        return images
+        """Return images as float64, checked; see `runs.checked_images`."""
+        return checked_images(x, self.in_shape)
 
     def sample(
         self,

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import ArrayLike
 from torch import nn
 
 from crossbar.reads.span import Span
-from devices.validation import integer
+from devices.validation import array, integer
 from nsm.chips.layers import ChipLayer
 from nsm.chips.read_context import Reads, reading
 from nsm.chips.states import States, unpacked
@@ -60,3 +61,19 @@ def _reads_per_pass(network: nn.Sequential, images: Floats) -> int:
         z, reads = layer.reads_per_input(z)
         most = max(most, reads)
     return most
+
+
+def checked_images(x: ArrayLike, in_shape: tuple[int | None, ...] | None) -> Floats:
+    """Return images as float64.
+
+    Args:
+        x: Images, (batch, ...).
+        in_shape: Shape of one image; None for any.
+
+    Raises:
+        ValueError: x is a single image, has a wrong shape, or holds NaN.
+    """
+    images = array("x", x, shape=None if in_shape is None else (None, *in_shape))
+    if images.ndim < 2:
+        raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
+    return images

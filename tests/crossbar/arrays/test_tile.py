@@ -420,7 +420,7 @@ BAD = [
     (lambda: tile_of(W, k=1e-5), r"weights up to \|w\| = 1 do not fit"),
     (
         lambda: tile_of(W, rng=-1),
-        r"rng = -1 is not allowed; give a seed \(a whole number >= 0\), a numpy Generator, or None",
+        r"rng = -1 is not allowed; give a seed \(a whole number >= 0\), a numpy Generator",
     ),
     (lambda: tile_of(W, rng="seed"), r"rng = 'seed' is not allowed"),
     (lambda: tile_of(W, rng=True), r"rng = True is not allowed"),

@@ -61,7 +61,7 @@ class StochasticSelector(ReadNoise):
     V_T ~ N(mean + spread·sigma·X, sigma²) is an Ornstein-Uhlenbeck process in time, and X ~ N(0, 1)
     differs between devices. A device at the mean threshold conducts with p = Φ(z), where
     z = (V − mean)/sigma, and dp/dV = φ(z)/sigma. Each read is one cycle, after which the switch has
-    relaxed. X and the first threshold are drawn once per chip, a step of the threshold on every read.
+    relaxed. X and the first threshold are drawn once per chip, a step of it on every read.
 
     This is the process of the Ag/HfO2 switch of Dutta et al. 2022, doi:10.1038/s41467-022-30305-8.
     Their numbers are not known here; the defaults are volts in units of sigma, to be swept.
@@ -74,8 +74,7 @@ class StochasticSelector(ReadNoise):
             over a time Δt it is correlation^(Δt/period); default 0.
         spread: Device-to-device standard deviation of the mean threshold [sigma]; default 0.
         leak: Conductance of the open switch over that of the closed one, in [0, 1); default 0.
-        on_conductance: Conductance of the closed switch [S], which affects `in_series` but not ξ;
-            default None, an ideal switch.
+        on_conductance: Conductance of the closed switch [S], for `in_series`; None: ideal.
         period: Time to which `correlation` refers [s]; default 1 µs.
 
     Raises:

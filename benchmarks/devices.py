@@ -22,15 +22,8 @@ def table() -> list[str]:
         options = (captured, 0.5, REFRESHED)
         step = medians(
             {
-<<<<<<< HEAD
-                "every trap": lambda: refresh_dense(captured, 0.5, REFRESHED, random=rng),
-                "refreshed traps only": lambda: refresh_sparse(
-                    captured, 0.5, REFRESHED, random=rng
-                ),
-=======
                 "every trap": lambda: refresh_dense(*options, random=rng),
                 "refreshed traps only": lambda: refresh_sparse(*options, random=rng),
->>>>>>> wir
             }
         )
     slowest = max(step.values())

@@ -181,8 +181,7 @@ class StochasticSelector(ReadNoise):
         random = generator(rng)
         if self.correlation == self.spread == 0:
             return None
-        offset = random.standard_normal(np.shape(g))
-        return SelectorState(offset, random.standard_normal(np.shape(g)))
+        return SelectorState(*random.standard_normal((2, *np.shape(g))))
 
     def sample(
         self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None

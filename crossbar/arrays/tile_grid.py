@@ -10,7 +10,8 @@ from devices.validation import Floats
 class TileGrid:
     """A matrix (outputs, inputs) on a grid of tiles.
 
-    Rows of tiles divide the word lines, columns of tiles the bit lines. Nothing here is drawn on reads; `TiledArray` reads a grid.
+    Rows of tiles divide the word lines, columns of tiles the bit lines. Nothing here is drawn on
+    reads; `TiledArray` reads a grid.
 
     Attributes:
         tiles: Rows of tiles.

@@ -270,7 +270,7 @@ W = np.array([[0.5, -0.5, 1.0]])
 BAD = [
     (
         lambda: neurons_of(W, a=[0.5], deterministic_path="none"),
-        r'deterministic_path = "none" needs every a_i = 0, but they range from 0\.5 to 0\.5; train with beta="native"',
+        r'deterministic_path = "none" needs every a_i = 0, but they range from 0\.5 to 0\.5',
     ),
     (lambda: neurons_of(W, a=[0.5, 0.5]), r"a has shape \(2,\); give \(1\)"),
     (lambda: neurons_of(W, a=[np.nan]), r"a holds 1 values that are NaN or infinite"),

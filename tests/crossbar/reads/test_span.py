@@ -200,8 +200,11 @@ def test_no_read_depends_on_how_the_batch_is_split(kind):
 @pytest.mark.parametrize("kind", [*KINDS, *ROUNDED])
 def test_no_read_depends_on_the_split_by_more_than_rounding(kind, others):
     array, x = many(kind, np.random.default_rng(0))
-    if others:  # one row, and half of the next: floats, whose products add in an order that depends on their rows
-        x[40], x[41, :75] = 0.5 * x[40], np.sqrt(2)
+    if others:
+        # One row and half of the next are floats, whose products add in an order that depends on
+        # their rows.
+        x[40] *= 0.5
+        x[41, :75] = np.sqrt(2)
     size = np.abs(array.weights).sum()
     check_splits(
         array, x, lambda u, whole: np.testing.assert_allclose(u, whole, rtol=0, atol=1e-14 * size)

@@ -145,8 +145,8 @@ class StochasticSelector(ReadNoise):
 
         The mean is E p + (1 − E p) leak and the variance E[p (1 − p)] (1 − leak)².
         """
-        conducting = ndtr(self._z / np.hypot(1, self.spread))  # E p over devices
-        mean = conducting + (1 - conducting) * self.leak
+        p = ndtr(self._z / np.hypot(1, self.spread))  # E p over devices
+        mean = p + (1 - p) * self.leak
         return np.full(np.shape(g), mean), np.full(np.shape(g), self._covariance_within(1.0))
 
     def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
@@ -159,14 +159,13 @@ class StochasticSelector(ReadNoise):
     def autocovariance(self, cycles: ArrayLike) -> Floats:
         """Return the covariance of ξ within a device, averaged over devices.
 
-        (1 − leak)² (E Φ₂(z − bX, z − bX; ρ^cycles) − E Φ²(z − bX)) with b = spread; for p = ½
+        It is (1 − leak)² (E Φ₂(z − bX, z − bX; ρ^cycles) − E Φ²(z − bX)) with b = spread; for p = ½
         and b = 0 it is (1 − leak)² arcsin(ρ^cycles)/2π.
 
         Args:
             cycles: Distance of the two reads in periods, any real number ≥ 0.
         """
-        rho = np.float64(self.correlation) ** np.asarray(cycles, dtype=np.float64)
-        return self._covariance_within(rho)
+        return self._covariance_within(np.float64(self.correlation) ** np.asarray(cycles, float))
 
     def covariance(self, g: Floats, lag: float) -> Floats:
         return np.full(np.shape(g), self.autocovariance(lag / self.period))
@@ -180,8 +179,7 @@ class StochasticSelector(ReadNoise):
         random = generator(rng)
         if self.correlation == self.spread == 0:
             return None
-        offset = random.standard_normal(np.shape(g))
-        return SelectorState(offset, random.standard_normal(np.shape(g)))
+        return SelectorState(*random.standard_normal((2, *np.shape(g))))
 
     def sample(
         self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None

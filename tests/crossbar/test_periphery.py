@@ -172,7 +172,7 @@ BAD = [
     ),
     (
         lambda: hardware(gate=PowerLawNoise(0.1, 0.5, 1e-6)),
-        r"Hardware\.gate = PowerLawNoise\(.*\) depends on the cell's conductance; .* read_noise",
+        r"Hardware\.gate = PowerLawNoise\(.*\) depends on the cell's conductance",
     ),
 ]
 

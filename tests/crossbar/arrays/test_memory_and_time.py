@@ -136,7 +136,7 @@ def test_an_age_too_short_for_a_read_is_no_mistake():
     assert np.isfinite(array.read(X[None], rng=1)).all()
 
 
-FORGETS = r'sampling="moments" draws every read afresh, but reads of this hardware remember .* use sampling="exact"'
+FORGETS = r'sampling="moments" draws every read independently, but consecutive reads .* are correlated'
 
 
 @both

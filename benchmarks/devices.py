@@ -20,8 +20,8 @@ def table() -> list[str]:
         ]
         step = medians(
             {
-                "every trap": lambda: refresh_dense(captured, 0.5, REFRESHED, rng=rng),
-                "refreshed traps only": lambda: refresh_sparse(captured, 0.5, REFRESHED, rng=rng),
+                "every trap": lambda: refresh_dense(captured, 0.5, REFRESHED, random=rng),
+                "refreshed traps only": lambda: refresh_sparse(captured, 0.5, REFRESHED, random=rng),
             }
         )
     slowest = max(step.values())

@@ -66,7 +66,7 @@ AXES = (
         "keeps the pedestal's noise out of the sum.",
     ),
     Axis(
-        "device.write.scale",
+        "device.write.error_factor",
         [0.0, 1.0, 3.0, 10.0, 30.0, 60.0],
         "Programming error",
         "The published programming error of the device (normal, 0.5 % of the range) is multiplied. It is drawn once per "

@@ -19,12 +19,12 @@ from devices import (
     IdealWrite,
     NoDrift,
     NoFaults,
+    NoTemperature,
     Preset,
     PulseResponse,
     ReadNoise,
     StochasticSelector,
 )
-from devices.temperature import NoTemperature
 from devices.validation import Floats, choice
 from nsm.disk import check_folder_of
 from nsm.plots.style import COLORS, STYLE
@@ -275,7 +275,7 @@ def _pulses(device: Device, ax: Axes) -> None:
     assert device.pulses is not None
     (k, unit), pulses = _unit(device), device.pulses
     n = getattr(pulses, "pulses", None) or _enough(pulses)
-    random = any(getattr(pulses, name) for name in pulses.random)
+    random = any(getattr(pulses, name) for name in pulses.random_fields)
     edges = np.unique(np.linspace(0, n, 41).astype(int))
     for color, (name, curve, sign) in enumerate(
         zip(("potentiation", "depression"), pulses.curve(n), (1, -1), strict=True)
@@ -291,10 +291,10 @@ def _pulses(device: Device, ax: Axes) -> None:
             rng = np.random.default_rng(0)
             cells = pulses.init((300,), rng=rng)
             g = pulses.respond(curve[0], 0, cells, rng=rng)
-            seen = [pulses.apparent(g, rng=rng)]
+            seen = [pulses.with_write_noise(g, rng=rng)]
             for step in np.diff(edges):
                 g = pulses.respond(g, sign * int(step), cells, rng=rng)
-                seen.append(pulses.apparent(g, rng=rng))
+                seen.append(pulses.with_write_noise(g, rng=rng))
             band = k * np.quantile(seen, (0.1, 0.9), axis=1)
             ax.fill_between(color * n + edges, *band, color=COLORS[color], alpha=0.2, linewidth=0)
     title = "pulses, bands: 80 % of cells" if random else "pulses"

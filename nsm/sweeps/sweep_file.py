@@ -44,7 +44,7 @@ gate_sharing = "pair"              # pair, cell, word_line
 mapping = "differential_pair"      # differential_pair, balanced_pair, reference_column
 weight_scale = "layer"             # or "row": every row uses all levels
 tile_shape = [128, 128]            # word lines, bit lines
-"device.write.scale" = 1.0         # any dotted path into Hardware
+"device.write.error_factor" = 1.0  # any dotted path into Hardware
 
 [axes]
 "device.levels" = [2, 4, 8, 16, 32]

@@ -7,7 +7,7 @@ import pytest
 
 import devices
 from crossbar import DifferentialPair, Hardware, NeuronArray, Tile, TiledArray
-from devices.read_noise.time_laws import LogUniformTime
+from devices import LogUniformTime
 
 DEVICE = devices.Device(g_min=1e-6, g_max=1e-5)
 

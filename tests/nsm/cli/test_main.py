@@ -250,7 +250,7 @@ def test_map_reports_a_chip_and_leaves_its_pictures(run, folder):
 
 
 def test_map_prints_the_warnings_of_the_report(run, folder):
-    settings = "--set gate.sigma=0.01 --set device.write.scale=10"
+    settings = "--set gate.sigma=0.01 --set device.write.error_factor=10"
     status, out, _ = run(
         f"map small.safetensors --images 2 --samples 1 --threads 1 --gate nsm_gaussian {settings}"
     )

@@ -63,11 +63,11 @@ def test_a_file_is_read_from_beside_itself(folder, tmp_path_factory, monkeypatch
 
 
 def test_tables_and_quoted_keys_are_the_same_paths(folder):
-    quoted = BASE + '"device.write.scale" = 2.0\n[axes]\n"device.levels" = [2, 4]\n'
+    quoted = BASE + '"device.write.error_factor" = 2.0\n[axes]\n"device.levels" = [2, 4]\n'
     assert flattened({"a": {"b": {"c": 1}}, "d.e": 2}) == {"a.b.c": 1, "d.e": 2}
     with_tables = BASE.replace("[hardware]", "[axes.device]\nlevels = [2, 4]\n[hardware]")
     one = parse(quoted, folder=folder)
-    other = parse(with_tables + '"device.write.scale" = 2.0\n', folder=folder)
+    other = parse(with_tables + '"device.write.error_factor" = 2.0\n', folder=folder)
     assert (one.hardware, one.axes) == (other.hardware, other.axes)
 
 

@@ -5,6 +5,7 @@ import time
 
 import nbformat
 import pytest
+
 from notebooks.execute import NOTEBOOKS, execute, save
 
 LIMIT = 120  # [s] what a reader waits for

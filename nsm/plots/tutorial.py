@@ -30,8 +30,8 @@ def subplots(
 ) -> tuple[Figure, Any]:
     """Return a figure and its axes, as `matplotlib.pyplot.subplots` does.
 
-    A notebook shows a figure of pyplot at the end of the cell that made it. This one is shown where it
-    is the value of a cell, so that several short cells can draw into it.
+    A notebook shows a figure of pyplot at the end of the cell that made it. This one is shown where
+    it is the value of a cell, so that several short cells can draw into it.
 
     Args:
         rows: Number of rows of axes; default 1.

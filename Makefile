@@ -58,4 +58,4 @@ format: .venv/test
 	$(BIN)/nbstripout notebooks/*.ipynb
 
 clean:
-	rm -rf .venv build dist site docs/tutorials *.egg-info results
+	rm -rf .venv .cache build dist site docs/tutorials *.egg-info results

@@ -108,4 +108,4 @@ def standard_errors(a: Any, b: Any, images: int) -> Any:
 def within(a: Any, b: Any, errors: float, images: int) -> Any:
     """Return whether two error rates [%] agree within a number of standard errors."""
     p = (a + b) / 200
-    return abs(a - b) < errors * 100 * np.sqrt(2 * p * (1 - p) / images)
+    return abs(a - b) <= errors * 100 * np.sqrt(2 * p * (1 - p) / images)

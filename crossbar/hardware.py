@@ -48,7 +48,7 @@ class Hardware:
         deterministic_path: Second, ungated array that realizes a_i w_ij: "programmed" (default;
             with the device's own error and noise), "ideal", or "none" (then every a_i must be 0).
         weight_scale: The largest |w| of a "layer" (default) or of each "row" (output) fills the
-            device's range. Per row, every row uses the whole range: a comparator does not see the
+            device's range. Per row, every row uses the full range: a comparator does not see the
             scale of its row, and other read-outs divide by it.
         read_period: Time between two reads [s]; default 1e-6.
         read_voltage: Voltage of an input of size one [V]; default 0.1.

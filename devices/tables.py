@@ -1,8 +1,9 @@
 """Devices as tables of names and numbers: the format of presets and of users' TOML files.
 
 A model is a table with the key `kind`, which is the name of its class in lower case with
-underscores, and the fields that differ from their defaults: `{kind = "gaussian_noise", sigma =
-0.1}`. A device is a table of its numbers and of one model per slot.
+underscores, and with the fields that differ from their defaults. An example is
+`{kind = "gaussian_noise", sigma = 0.1}`. A device is a table of its numbers and of one model per
+slot.
 """
 
 import re

@@ -109,9 +109,10 @@ class ActivatedTemperature(TemperatureLaw):
 class MixedTemperature(TemperatureLaw):
     """Metallic conduction at large, activated conduction at small conductances.
 
-    In between the two factors are averaged geometrically: factor = lrs^λ · hrs^(1 − λ) with λ =
-    ln(g/g_hrs)/ln(g_lrs/g_hrs), clipped to [0, 1]. This crossover is our choice and not published.
-    It makes the temperature dependence depend on state, so that it is not a common-mode gain.
+    In between the two factors are averaged geometrically: factor = lrs^λ · hrs^(1 − λ) with
+    λ = ln(g/g_hrs)/ln(g_lrs/g_hrs), clipped to [0, 1]. This crossover is our choice and not
+    published. With it a change of temperature acts differently on different states, so that it is
+    not a common-mode gain.
 
     Attributes:
         lrs: Law of the low-resistance state.

@@ -16,7 +16,7 @@ from trained import trained
 import nsm
 from nsm import plots
 from nsm.cli.demo import demo_hardware
-from nsm.sweeps.run import worker_pool
+from nsm.sweeps import worker_pool
 
 AXES = {
     "gain": [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0],
@@ -28,7 +28,7 @@ AXES = {
 }
 
 
-def networks(folder: Path, data: "nsm.datasets.registry.Data") -> dict[str, torch.nn.Sequential]:
+def networks(folder: Path, data: "nsm.datasets.Data") -> dict[str, torch.nn.Sequential]:
     """Return the shipped NSM, and the other two, trained or loaded."""
     found = {"NSM": nsm.load("mnist_mlp")}
     for name, build in (("ReLU", nsm.relu_mlp), ("StNN", nsm.stnn_mlp)):

@@ -1,10 +1,19 @@
-"""Compiled line solves and conjugate gradients behind `Wires`. They write into arrays and check nothing.
+"""Compiled line solves and conjugate gradients behind `Wires`.
 
-Unknowns are the voltages a of the word lines and b of the bit lines, (m, n) each, joined by cells
-g. Word lines are eliminated exactly: T a = g b + sources is one ladder per row. What is left, S b =
-L b + g (b − a(b)) = e with L the bit lines' Laplacian, is solved by conjugate gradients. The
-preconditioner M = L + D is one ladder per column, where D is the diagonal of g − g T⁻¹ g: a cell in
-series with the admittance of its word line.
+Kernels write into arrays that they are given, and check nothing.
+
+The unknowns are the voltages a of the word lines and b of the bit lines, (m, n) each, joined by
+cells g. Word lines are eliminated exactly, because each is a ladder, T a = g b + sources. What is
+left is
+
+    S b = L b + g (b − a(b)) = e
+
+with L the Laplacian of the bit lines. It is solved by conjugate gradients. The preconditioner
+
+    M = L + D
+
+is one ladder per column; D is the diagonal of g − g T⁻¹ g, which is a cell in series with the
+admittance of its word line.
 
 Ladders are solved with resistances alone, so that any resistance may be zero. For the same reason L
 is never multiplied by: L p = M p − D p, and M p follows from the recursion of p.

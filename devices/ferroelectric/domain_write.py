@@ -18,7 +18,7 @@ _END_OF_RANGE = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class DomainWrite(WriteModel):
-    """Erasure and one pulse, whose amplitude is chosen so that the *mean* cell meets its target.
+    """Programming by erasing a cell and one pulse that brings the *mean* cell to its target.
 
     Each of the N domains switches independently with the mean fraction q. This averages over E_a
     (drawn once per chip) and the nucleation (drawn per write) together: the switched fraction is

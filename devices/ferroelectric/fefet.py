@@ -84,10 +84,10 @@ class FeFet:
 class ThresholdNoise(ReadNoise):
     """Threshold noise: ξ = G(V_ov + δ)/g with δ ~ N(0, sigma_vth²), fresh on every read.
 
-    V_ov is the overdrive of a cell that conducts g. Below threshold ξ is lognormal with s = ln 10 ·
-    sigma_vth/swing and E ξ = e^(s²/2): the noise is multiplicative, γ = 1. In triode σ_G = k ·
-    sigma_vth for every g: it is additive, γ = 0. So one device behaves in either way, depending on
-    the gate bias; `FeFet.conductance_range(v_gate)` gives its g_min and g_max there.
+    V_ov is the overdrive of a cell that conducts g. Below threshold ξ is lognormal with
+    s = ln 10 · sigma_vth/swing and E ξ = e^(s²/2): the noise is multiplicative, γ = 1. In triode
+    σ_G = k · sigma_vth for every g: it is additive, γ = 0. So one device behaves in either way,
+    depending on the gate bias; `FeFet.conductance_range(v_gate)` gives its g_min and g_max there.
 
     Moments come from Gauss-Hermite quadrature, with a relative error of 1e-6 for sigma_vth up to
     `swing`.

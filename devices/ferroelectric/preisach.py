@@ -34,8 +34,8 @@ class Preisach:
     m P_±(E) + b through the last two turning points. A field that reaches the older of the two
     erases both, and the curve that they had interrupted continues (Jiang et al., VLSI 1997; US
     patent 5867405). With branches of this form this is the classical Preisach model: loops between
-    the same two fields are congruent, whatever came before, with the height 2 p_s (x_B − x_A)/((x_B
-    + c)(1 + c x_A)), x = e^(E/δ), c = e^(e_c/δ).
+    the same two fields A and B are congruent, whatever came before, with the height
+    2 p_s (x_B − x_A)/((x_B + c)(1 + c x_A)), x = e^(E/δ), c = e^(e_c/δ).
 
     Nothing is drawn: this model is for programming weights and is no source of noise.
 

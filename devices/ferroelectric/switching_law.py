@@ -15,8 +15,8 @@ _LARGEST_LOG = 700  # e^700 is still a number; switching is certain long before
 class SwitchingLaw:
     """A domain that is opposed by the field F switches within t with p = 1 − exp(−(t/τ)^beta).
 
-    τ(F) = tau0 exp((E_a/|F|)^alpha) [s]. This class holds what can be computed without drawing;
-    `DomainSwitching` derives from it and defines the parameters.
+    τ(F) = tau0 exp((E_a/|F|)^alpha) [s]. This class holds what can be computed without drawing.
+    `DomainSwitching` derives from it and documents the parameters, which it defines as its fields.
     """
 
     n_domains: int

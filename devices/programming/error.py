@@ -16,8 +16,8 @@ class StateDependentError(NormalError):
     This is the form of the published fits of Wan 2022, Milo 2021 and Falcone 2025.
 
     Attributes:
-        coefficients: c_k [S] in ascending powers: (0.0, 0.05) is 5 % of each conductance at g_ref =
-            1 S.
+        coefficients: c_k [S] in ascending powers; with g_ref = 1 S, (0.0, 0.05) is 5 % of each
+            conductance.
         g_ref: Reference conductance of the fit [S]; default 1 S.
         error_factor: Factor on the published error, as an axis of sweeps; default 1.
 

@@ -144,9 +144,8 @@ class PulseResponse(ABC):
         """
         pulses = np.arange(integer("n", n, at_least=0) + 1)
         typical = self.typical()
-        random = np.random.default_rng(
-            0
-        )  # models draw from it, but without spread nothing depends on it
+        # Models draw from it, but without spread nothing depends on it.
+        random = np.random.default_rng(0)
         cells = typical.init(pulses.shape, rng=random)
         down = typical.respond(self.g_max, DOWN * pulses, cells, rng=random)
         return typical.respond(self.g_min, UP * pulses, cells, rng=random), down

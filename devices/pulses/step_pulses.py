@@ -25,10 +25,10 @@ _LARGEST_LOG = 700  # e^700 is still a number; a state that grew so far has long
 class StepPulses(PulseResponse):
     """Pulses that move a normalized weight w by ±α y(w); a subclass defines y as `relative_step`.
 
-    Differences between devices: α = step |f ± r|, with f ~ N(1, d2d_step²), or ln f ~ N(0,
-    d2d_step²) if `lognormal`, and r ~ N(0, d2d_up_down²), which makes one direction stronger and
-    the other weaker. The bounds are multiplied by |N(1, d2d_w_max²)| and |N(1, d2d_w_min²)|; the
-    lower bound never falls below the weight of 0 S.
+    Devices differ in α = step |f ± r|. The factor f is N(1, d2d_step²), or its logarithm is N(0,
+    d2d_step²) if `lognormal`; r ~ N(0, d2d_up_down²) makes one direction stronger and the other
+    weaker. The bounds are multiplied by |N(1, d2d_w_max²)| and |N(1, d2d_w_min²)|; the lower bound
+    never falls below the weight of 0 S.
 
     Attributes:
         step: α of the typical device.
@@ -127,9 +127,8 @@ class StepPulses(PulseResponse):
         if exact is not None:
             w = np.clip(exact, low, high)
         else:
-            for m in np.searchsorted(
-                -n, -np.arange(n[0])
-            ):  # m: how many cells have a pulse to come
+            cells_left = np.searchsorted(-n, -np.arange(n[0]))  # how many have a pulse to come
+            for m in cells_left:
                 step = alpha[:m] * self.relative_step(w[:m], cells[:m], direction)
                 change = direction * step
                 if self.c2c:

@@ -106,8 +106,8 @@ def captured_share(
 
     This is exact for windows of any number `a` of correlation times. A window has N ~ Poisson(a)
     refreshes, of which M ~ Binomial(N, p1) lead to the captured state. They cut it into N + 1
-    exchangeable pieces, of which M + s are captured, so that the captured share is Beta(M + s, N +
-    1 − M − s). The last piece begins with any of the N refreshes, equally likely.
+    exchangeable pieces, of which M + s are captured, so that the captured share is
+    Beta(M + s, N + 1 − M − s). The last piece begins with any of the N refreshes, equally likely.
     """
     n = random.poisson(a, s.size)
     m = random.binomial(n, p1)

@@ -26,6 +26,9 @@ class ReadNoise(ABC):
     defines `moments_given`. A memoryless normal noise derives from `StateDependentNoise` and
     defines only its relative size.
 
+    A gate that drops voltage while it conducts also defines `in_series`; a gate that is Bernoulli
+    defines `bernoulli`, which selects faster reads.
+
     Attributes:
         is_gaussian: Whether ξ is normal and fresh on every read, so that a sum over independent
             cells is exactly one normal number (class variable); default False.

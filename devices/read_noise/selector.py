@@ -161,8 +161,8 @@ class StochasticSelector(ReadNoise):
     def autocovariance(self, cycles: ArrayLike) -> Floats:
         """Return the covariance of ξ within a device, averaged over devices.
 
-        (1 − leak)² (E Φ₂(z − bX, z − bX; ρ^cycles) − E Φ²(z − bX)) with b = spread; at p = ½ and b
-        = 0 it is arcsin(ρ^cycles)/2π times (1 − leak)².
+        (1 − leak)² (E Φ₂(z − bX, z − bX; ρ^cycles) − E Φ²(z − bX)) with b = spread; for p = ½
+        and b = 0 it is (1 − leak)² arcsin(ρ^cycles)/2π.
 
         Args:
             cycles: Distance of the two reads in periods, any real number ≥ 0.

@@ -69,10 +69,10 @@ class LogConductanceNoise(StateDependentNoise):
     It is fresh on every read. The square root is that of 1/f noise seen from t_r to t. Published
     for CMO/HfOx RRAM of 9 to 88 µS with g_unit = 1 µS (Falcone et al. 2025, arXiv:2502.04524).
 
-    The logarithm falls to 0 at g_unit and has no meaning below. γ = 1/ln(g/g_unit) reaches 1 at e ·
-    g_unit, where the relative noise is largest; below, σ_G/g keeps that value, so that γ = 1. This
-    continuation is our choice and not published: it is smooth, and it describes a filament so thin
-    that one trap changes a fixed fraction of the current.
+    The logarithm falls to 0 at g_unit and has no meaning below. γ = 1/ln(g/g_unit) reaches 1 at
+    e · g_unit, where the relative noise is largest; below, σ_G/g keeps that value, so that γ = 1.
+    This continuation is our choice and not published: it is smooth, and it describes a filament so
+    thin that one trap changes a fixed fraction of the current.
 
     Attributes:
         coefficient: Size of the noise [S].

@@ -50,8 +50,8 @@ class TelegraphNoise(ReadNoise):
     All traps are alike and independent. A trap is captured for the share π₁ = τ_e/(τ_c + τ_e) of
     the time and relaxes with the rate λ = 1/τ_c + 1/τ_e. With δ = amplitude and π₀ = 1 − π₁, one
     trap has mean 1 − δ π₁, variance δ² π₁ π₀, covariance variance · e^{−λ lag} and the one-sided
-    spectrum 4 δ² π₁ π₀ τ/(1 + (2π f τ)²) with τ = 1/λ (Machlup 1954, doi:10.1063/1.1721637). With δ
-    = 1 and reads far apart it is blank-out with p = π₀.
+    spectrum 4 δ² π₁ π₀ τ/(1 + (2π f τ)²) with τ = 1/λ (Machlup 1954, doi:10.1063/1.1721637). If
+    δ = 1 and reads are far apart, it is blank-out with p = π₀.
 
     With a `window`, each s_k is averaged over it and the factors are multiplied afterwards; for
     several traps this differs slightly from the average of the product. The variance is multiplied

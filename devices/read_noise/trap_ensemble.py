@@ -45,8 +45,9 @@ class Traps(NamedTuple):
 class TrapEnsemble(ReadNoise):
     """Telegraph noise whose traps are drawn once per chip; amplitudes grow with resistance.
 
-    The amplitude of a trap at R = 1/g is δ = delta_sat (R/r_c)^slope/(1 + (R/r_c)^slope) ·
-    exp(s_delta Z) with Z ~ N(0, 1), at most 0.95. With slope 1 and R ≪ r_c, δ ∝ R: ΔG does not
+    The amplitude of a trap at R = 1/g is
+    δ = delta_sat (R/r_c)^slope/(1 + (R/r_c)^slope) · exp(s_delta Z) with Z ~ N(0, 1), at most 0.95.
+    With slope 1 and R ≪ r_c, δ ∝ R: ΔG does not
     depend on G, the noise is additive and γ = 0. At R ≫ r_c δ saturates and γ = 1. The resistance
     dependence follows Ielmini, Nardi, Cagli, Appl. Phys. Lett. 96, 053503 (2010). The default
     numbers are illustrative and not published; with them δ is 0.5 % at 1 kΩ.

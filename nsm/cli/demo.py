@@ -13,15 +13,15 @@ from crossbar import Hardware
 from devices import BlankOut, GaussianNoise, preset
 from nsm.chips.map import map_to_crossbar
 from nsm.cli.page import Section, write_page
+from nsm.datasets import load_digits
 from nsm.datasets.files import Data
-from nsm.datasets.registry import load_digits
 from nsm.nn.architectures import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.nn.checkpoint import save
 from nsm.plots.chips import draw_chip
 from nsm.plots.style import save_figure
 from nsm.plots.sweeps import plot_error_rate
 from nsm.progress import progress_bar
-from nsm.sweeps.run import collect, grid, worker_pool
+from nsm.sweeps import collect, grid, worker_pool
 from nsm.training.fit import fit
 
 WIDTHS = (64, 100, 100, 100, 10)

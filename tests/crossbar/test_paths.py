@@ -1,4 +1,4 @@
-"""Dotted paths into a Hardware: every one is known, sets its one number, and refuses what the field refuses."""
+"""Dotted paths into a Hardware: each sets one field and refuses what the field refuses."""
 
 from dataclasses import replace
 
@@ -76,8 +76,8 @@ def test_paths_of_an_absent_part_appear_with_it():
 
 
 def test_every_mapping_has_a_name():
-    for name, kind in MAPPINGS.items():
-        assert type(with_value(HARDWARE, "mapping", name).mapping) is kind
+    for name, mapping_class in MAPPINGS.items():
+        assert type(with_value(HARDWARE, "mapping", name).mapping) is mapping_class
 
 
 @pytest.mark.parametrize(

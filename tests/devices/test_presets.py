@@ -182,9 +182,8 @@ def test_models_with_named_numbers_are_those_of_the_presets():
 @every_one
 def test_read_noise_has_its_moments_and_covariance_over_many_chips(name, rng):
     noise, g = read_noise_and_range(name)
-    cells = np.tile(
-        g, (CELLS, 1)
-    )  # many cells of each conductance, with different traps and thresholds
+    # Many cells of each conductance, with different traps and thresholds.
+    cells = np.tile(g, (CELLS, 1))
     state = noise.init(cells, rng=rng)
     own_mean, own_variance = noise.moments_given(cells, state)
     xi, _ = noise.sample(cells, state, 9, rng=rng, period=PERIOD)
@@ -234,9 +233,8 @@ def test_programmed_cells_have_the_write_models_moments_and_stay_positive(name, 
         )
     elif isinstance(device.write, devices.IdealWrite):
         np.testing.assert_array_equal(g, np.tile(target, (READS, 1)))
-    elif (
-        name == "fefet_deng2020"
-    ):  # the mean cell meets its target in triode, to 1e-4 of the window
+    # The mean cell meets its target in triode, to 1e-4 of the window.
+    elif name == "fefet_deng2020":
         assert_mean((g - target) ** 2, sigma**2)
         np.testing.assert_allclose(g.mean(axis=0), target, atol=5 * sigma.max() / np.sqrt(READS))
     else:

@@ -90,9 +90,8 @@ def test_tables_know_every_model_of_the_package():
         for c in below(base)
         if not isabstract(c) and c.__module__.startswith("devices.")
     }
-    assert (
-        len(bases) > 6
-    )  # write, read noise, retention, faults, temperature, pulses, laws of times
+    # Write, read noise, retention, faults, temperature, pulses, laws of times.
+    assert len(bases) > 6
     assert models <= set(MODELS.values())
 
 

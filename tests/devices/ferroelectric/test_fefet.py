@@ -24,10 +24,11 @@ WINDOW = 1.2
 P_R = 0.25
 CELL = FeFet(vth0=0.8, window=WINDOW, p_r=P_R, transconductance=K, swing=SWING)
 NU = SWING / np.log(10)
+# Gate biases [V]: 0.5 V below the lowest threshold, 1.1 V above the highest.
 SUBTHRESHOLD, TRIODE = (
     -0.3,
     2.5,
-)  # gate biases [V]: 0.5 V below the lowest threshold, 1.1 V above the highest
+)
 
 
 def sample(noise, g, rng, n=READS):
@@ -146,9 +147,8 @@ def test_moments_are_those_of_the_integral_and_of_the_samples(sigma, rng):
         np.testing.assert_allclose(mean[i], exact, rtol=1e-8)
         spread = quad(power, -12, 12, args=(2, exact), epsabs=1e-16, epsrel=1e-12, limit=200)[0]
         np.testing.assert_allclose(variance[i], spread, rtol=1e-7)
-    if (
-        sigma < SWING
-    ):  # the sample variance of a lognormal with s = ln 10 has no useful standard error
+    # The sample variance of a lognormal with s = ln 10 has no useful standard error.
+    if sigma < SWING:
         xi = sample(noise, g, rng)
         assert xi.shape == (READS, 4)
         assert_mean(xi, mean)

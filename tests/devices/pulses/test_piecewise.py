@@ -22,9 +22,8 @@ def test_measured_curves_give_back_the_response_that_made_them():
     np.testing.assert_allclose(
         np.array(fitted.down) * fitted.step, 0.03 * np.array(made.down), rtol=1e-6
     )
-    assert math.isclose(
-        np.mean(fitted.up + fitted.down), 1, rel_tol=1e-12
-    )  # step is the mean of all nodes
+    # `step` is the mean of all nodes.
+    assert math.isclose(np.mean(fitted.up + fitted.down), 1, rel_tol=1e-12)
     assert fitted.c2c == 0.3
 
 

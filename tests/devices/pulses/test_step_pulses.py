@@ -21,6 +21,7 @@ from tests.helpers.statistics import assert_covariance, assert_mean, assert_vari
 CELLS = 100_000
 RANGE = {"g_min": 1e-6, "g_max": 9e-6}  # 4 µS per unit of w, from −1 to 1
 UNIT = 4e-6
+# Gong 2018.
 EXP = {
     "a": -0.5,
     "b": -0.5,
@@ -28,7 +29,7 @@ EXP = {
     "a_down": -0.081404,
     "gamma_up": 5.0,
     "gamma_down": 5.0,
-}  # Gong 2018
+}
 NODES = {"up": (1.5, 1.0, 0.6, 0.2), "down": (0.1, 0.8, 1.6)}
 STEPPED = {
     "constant": ConstantPulses(**RANGE, step=0.04),

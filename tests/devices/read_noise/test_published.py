@@ -104,9 +104,8 @@ def test_firing_after_a_gain_depends_on_the_exponent(gamma, expected, rng):
     xi, _ = noise.sample(alpha * g, None, 2 * READS, rng=rng, period=1e-6)
     fires = norm.cdf(alpha ** (1 - gamma) * x)
     assert_mean((xi @ (g * z) > 0).astype(float), fires)
-    assert fires == pytest.approx(
-        expected, abs=0.01
-    )  # x is −1 to 4 %: cell 1 has changed its own noise
+    # The argument x is −1 within 4 %, because cell 1 has changed its own noise.
+    assert fires == pytest.approx(expected, abs=0.01)
 
 
 G = np.array([[1e-7, 1e-6], [5e-6, 2e-5]])

@@ -38,9 +38,8 @@ def bivariate(h, k, rho):
 )
 def test_voltage_and_probability_are_inverse(p, mean, sigma, fields):
     selector = StochasticSelector.with_p(p, mean=mean, sigma=sigma, **fields)
-    assert math.isclose(
-        selector.p, p, rel_tol=1e-7
-    )  # V is rounded at |mean|/sigma ≤ 2000 times 1e-16
+    # V is rounded at |mean|/sigma ≤ 2000 times 1e-16.
+    assert math.isclose(selector.p, p, rel_tol=1e-7)
     assert selector.read_voltage == selector.voltage_for(p)
     assert selector.leak == fields.get("leak", 0.0)
 
@@ -164,9 +163,8 @@ def test_devices_differ_as_their_state_says(correlation, rng):
     xi, after = selector.sample(g, state, 20_000, rng=rng, period=2e-4)
     assert_mean(xi, mean)
     assert_variance(xi, variance, mean)
-    np.testing.assert_array_equal(
-        selector.moments_given(g, after)[0], mean
-    )  # a device's offset does not change
+    # A device's offset does not change.
+    np.testing.assert_array_equal(selector.moments_given(g, after)[0], mean)
 
 
 def test_leak_gives_two_levels_and_their_moments(rng):
@@ -329,7 +327,9 @@ def test_bad_probabilities_and_missing_states_are_refused(rng):
         ValueError, match=r"p = 1\.0 is not allowed; give a finite number in \(0, 1\)"
     ):
         StochasticSelector.with_p(1.0)
-    with pytest.raises(ValueError, match=r"with_p sets read_voltage from p; give only one of the two"):
+    with pytest.raises(
+        ValueError, match=r"with_p sets read_voltage from p; give only one of the two"
+    ):
         StochasticSelector.with_p(0.5, read_voltage=0.1)
     for fields in ({"correlation": 0.5}, {"spread": 0.5}):
         with pytest.raises(

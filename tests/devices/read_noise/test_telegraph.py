@@ -222,10 +222,11 @@ def test_window_and_end_state_have_the_law_of_a_walk_through_the_dwells(a, start
     assert_mean(share, p1 + (start - p1) * (1 - np.exp(-a)) / a)
     # Never left: the exponential law of the first dwell.
     assert_frequency(np.sum(share == start), n, np.exp(-a * (1 - p1 if start else p1)))
+    # The law of the share given the end state, three tests in each case, p > 1e-4.
     for state in (
         False,
         True,
-    ):  # the law of the share given the end state, three tests in each case, p > 1e-4
+    ):
         assert ks_2samp(share[end == state], walked[walked[:, 1] == state, 0]).pvalue > 1e-4
 
 
@@ -294,9 +295,8 @@ def test_number_of_refreshed_traps_is_binomial_and_their_places_are_even_and_ind
         way(row, 1.0, chances, random=rng)  # p1 = 1: every refreshed trap is captured
     counts = hits.sum(axis=1)
     assert_mean(counts, n * q)
-    assert_variance(
-        counts, n * q * (1 - q), n * q
-    )  # with replacement it would be less than binomial
+    # With replacement it would be less than binomial.
+    assert_variance(counts, n * q * (1 - q), n * q)
     assert chisquare(hits.sum(axis=0)).pvalue > 1e-4
     assert_frequency(np.sum(hits[:, 1:] & hits[:, :-1]), runs * (n - 1), q * q)
 

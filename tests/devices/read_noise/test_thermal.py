@@ -123,9 +123,8 @@ def test_a_gain_of_alpha_changes_a_neurons_argument_by_its_root(alpha, rng):
     g = rng.uniform(1e-6, 1e-5, n)
     spread = np.sqrt(np.sum(NOISE.moments(g)[1] * g**2))
     z = np.where(np.arange(n) % 2, 1.0, -1.0)
-    g[1] += (
-        -spread - z @ g
-    )  # of the order of one cell: sets the mean to one standard deviation below threshold
+    # Of the order of one cell: sets the mean to one standard deviation below threshold.
+    g[1] += -spread - z @ g
     assert g.min() > 0
     x = z @ g / np.sqrt(np.sum(NOISE.moments(g)[1] * g**2))
     xi, _ = NOISE.sample(alpha * g, None, READS, rng=rng, period=1e-6)

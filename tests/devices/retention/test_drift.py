@@ -209,9 +209,8 @@ def test_a_spread_below_the_first_one_adds_nothing():
     )
     np.testing.assert_array_equal(model.spread(np.array([1e-6]), 10.0), 0)
     np.testing.assert_allclose(model.spread(np.array([0.0]), 100.0), np.sqrt(5) * 1e-6, rtol=1e-12)
-    np.testing.assert_array_equal(
-        model.spread(np.array([1e-5]), 100.0), 0
-    )  # its polynomial is floored at 0 there
+    # Its polynomial is floored at 0 there.
+    np.testing.assert_array_equal(model.spread(np.array([1e-5]), 100.0), 0)
 
 
 @pytest.mark.parametrize("model", [PCM, WAN], ids=["power law", "tabulated"])

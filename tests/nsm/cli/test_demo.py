@@ -18,14 +18,14 @@ from nsm import NSMConv2d, NSMLinear, load, map_to_crossbar, relu_mlp, save
 from nsm.cli import demo
 from nsm.cli import main as cli
 from nsm.cli.page import Section, write_page
-from nsm.datasets.registry import load_digits
+from nsm.datasets import load_digits
 from nsm.nn.activations import Binarize, Sign
 from nsm.nn.rules import NoiselessLinear
 from nsm.nn.sigmoid import SigmoidLinear
 from nsm.nn.weight_norm import RowNormLinear
 from nsm.plots import chips
 from nsm.plots import chips as plot
-from nsm.sweeps.run import grid, read_rows
+from nsm.sweeps import grid, read_rows
 
 AXES = demo.AXES  # as shipped; the fixture `small` shortens them
 NETWORKS = ["NSM", "ReLU", "StNN"]

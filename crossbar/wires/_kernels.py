@@ -240,32 +240,17 @@ def _sum_cells(g, a, source, out):
 
 
 @njit(nogil=True, cache=True)
-def solve(
-    g,
-    v,
-    source,
-    f,
-    h,
-    d,
-    f_col,
-    h_col,
-    r_row,
-    r_first,
-    two_drivers,
-    r_col,
-    r_last,
-    tolerance,
-    most,
-    voltages,
-    work,
-    out,
-):
+def solve(g, v, source, factors, resistances, goal, work, out):
     """Solve for one vector of drivers: fill out (n,) [A]; return the number of steps, or −1.
 
     Stops when every output is exact to `tolerance` of itself, or of 1e-2 of the currents that its
-    cells carry where these cancel; −1 says that `most` steps were not enough. work: (6, m, n); if
-    `voltages`, a is left in work[0] and b in work[1].
+    cells carry where these cancel; −1 says that `most` steps were not enough. factors: (f, h, d, f_col,
+    h_col) of `factorize`. resistances: (r_row, r_first, two_drivers, r_col, r_last). goal: (tolerance,
+    most, voltages). work: (6, m, n); if `voltages`, a is left in work[0] and b in work[1].
     """
+    f, h, d, f_col, h_col = factors
+    r_row, r_first, two_drivers, r_col, r_last = resistances
+    tolerance, most, voltages = goal
     m, n = g.shape
     none, far = np.zeros(m), np.zeros(m)
     if two_drivers:

@@ -159,8 +159,10 @@ class Network:
         self._spare.append(work)
 
     def _solve(self, v: Floats, source: Floats, voltages: bool, work: Floats, out: Floats) -> int:
-        lines = (*self.factors, *self.rows, *self.columns[:2])
-        steps: int = solve(self.g, v, source, *lines, TOLERANCE, MOST_STEPS, voltages, work, out)
+        resistances = (*self.rows, *self.columns[:2])
+        goal = (TOLERANCE, MOST_STEPS, voltages)
+        factors = tuple(self.factors)
+        steps: int = solve(self.g, v, source, factors, resistances, goal, work, out)
         if steps < 0 or not np.isfinite(out).all():
             raise ArithmeticError(
                 f"the wires of an array of {self.g.shape} with conductances from "

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri, owens_t
 
 from devices.read_noise.base import ReadNoise, State
 from devices.seeding import RNG, generator
+from devices.special import ndtr, ndtri, owens_t
 from devices.validation import Floats, number
 
 
@@ -61,8 +61,7 @@ class StochasticSelector(ReadNoise):
     V_T ~ N(mean + spread·sigma·X, sigma²) is an Ornstein-Uhlenbeck process in time, and X ~ N(0, 1)
     differs between devices. A device at the mean threshold conducts with p = Φ(z), where
     z = (V − mean)/sigma, and dp/dV = φ(z)/sigma. Each read is one cycle, after which the switch has
-    relaxed. Once per chip X and the first threshold are drawn (`init`), on every read a step of the
-    threshold.
+    relaxed. X and the first threshold are drawn once per chip, a step of the threshold on every read.
 
     This is the process of the Ag/HfO2 switch of Dutta et al. 2022, doi:10.1038/s41467-022-30305-8.
     Their numbers are not known here; the defaults are volts in units of sigma, to be swept.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from devices.seeding import RNG
 from nsm.chips.chip import MappedNetwork
+from nsm.chips.firing import firing
 from nsm.nn.inference import Floats
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.registry import draws_in_eval
@@ -115,7 +116,7 @@ def plot_firing_probability(
     """
     if ax is None:
         _, ax = figure()
-    measured, _ = chip.firing(x, samples, layer=layer, rng=rng)
+    measured, _ = firing(chip, x, samples, layer=layer, rng=rng)
     v = np.asarray(argument, dtype=float)
     if v.shape != measured.shape:
         raise ValueError(

@@ -33,7 +33,7 @@ OHMS = [
 LOST = 1.0  # percentage points
 IMAGES, CHIPS, SAMPLES = 3000, 3, 10
 #: r n² [Ω] of the tiles that are tried: at these cells less of it loses nothing, more far too much, since only r g n² counts
-#: (notebook 08). And the largest tile with 1 Ω.
+#: (notebook 09). And the largest tile with 1 Ω.
 TRIED = {"NSM": (6e5, 5e6), "ReLU": (1.5e5, 1.3e6)}
 
 

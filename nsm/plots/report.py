@@ -69,6 +69,7 @@ class Report:
         summary: the table of results.
         drawing: SVG element, trusted as it is.
         drawing_text: paragraphs beside the drawing.
+        panels_text: paragraph above the panels.
         panels: sections shown side by side on a wide screen.
         details: sections shown below the panels.
         facts: parameters by name, in named groups.
@@ -81,6 +82,7 @@ class Report:
     summary: Summary
     drawing: str = ""
     drawing_text: Sequence[str] = ()
+    panels_text: str = ""
     panels: Sequence[Section] = ()
     details: Sequence[Section] = ()
     facts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -100,9 +102,7 @@ def _picture(picture: Picture, title: str) -> str:
     """Return a figure whose dark version is shown where the reader prefers a dark page."""
     dark = ""
     if picture.dark is not None:
-        dark = (
-            f'<source media="(prefers-color-scheme: dark)" srcset="{_data_url(picture.dark)}">'
-        )
+        dark = f'<source media="(prefers-color-scheme: dark)" srcset="{_data_url(picture.dark)}">'
     name = html.escape(f"{title}: {picture.caption or picture.light.stem}")
     caption = ""
     if picture.caption:
@@ -122,7 +122,8 @@ def _card(section: Section, *, wide: bool = False) -> str:
     kind = "card wide" if wide else "card"
     return (
         f'<section class="{kind}">\n<h3>{title}</h3>\n'
-        f'<div class="pictures">{pictures}</div>\n<p>{text}</p>{rows}</section>'
+        f'<div class="body"><div class="pictures">{pictures}</div>\n'
+        f"<div><p>{text}</p>{rows}</div></div></section>"
     )
 
 
@@ -135,7 +136,9 @@ def _summary(summary: Summary) -> str:
     lines = []
     for label, cells in summary.rows:
         values = "".join(
-            f"<td>{html.escape(text)}" + (f" <small>{html.escape(more)}</small>" if more else "") + "</td>"
+            f"<td>{html.escape(text)}"
+            + (f" <small>{html.escape(more)}</small>" if more else "")
+            + "</td>"
             for text, more in cells
         )
         lines.append(f'<tr><th scope="row">{html.escape(label)}</th>{values}</tr>')
@@ -183,7 +186,8 @@ def write_report(path: Path, report: Report) -> Path:
         )
     if report.panels:
         cards = "\n".join(_card(section) for section in report.panels)
-        parts.append(f'<h2>Robustness curves</h2>\n<div class="grid">\n{cards}\n</div>')
+        text = _paragraphs([report.panels_text])
+        parts.append(f'<h2>Robustness curves</h2>\n{text}\n<div class="grid">\n{cards}\n</div>')
     parts += [_card(section, wide=True) for section in report.details]
     if report.facts:
         parts.append(f"<h2>Parameters</h2>\n{_facts(report.facts)}")

@@ -26,7 +26,7 @@ small { color: var(--quiet); font-size: .8em; white-space: nowrap; }
 .card .rows { font-size: .82rem; color: var(--quiet); }
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); }
 .wide { margin-top: 1rem; }
-.pictures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); }
+.pictures { display: grid; gap: 1rem; align-items: end; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); }
 figure { margin: 0; }
 figcaption { font-size: .85rem; color: var(--quiet); }
 img { display: block; width: 100%; max-width: 30rem; height: auto; margin: 0 auto; }
@@ -49,6 +49,12 @@ summary { cursor: pointer; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; background: var(--card);
   border: 1px solid var(--line); border-radius: 10px; padding: 1rem; }
 footer { margin-top: 2rem; color: var(--quiet); font-size: .85rem; }
+@media (min-width: 48rem) {
+  /* With five panels, a first one of double width fills two rows of three, or three rows of two. */
+  .grid > .card:first-child:nth-last-child(5) { grid-column: span 2; }
+  .grid > .card:first-child:nth-last-child(5) .body { display: grid; gap: 1.5rem; align-items: center;
+    grid-template-columns: minmax(0, 1.2fr) minmax(0, 1fr); }
+}
 @media (min-width: 56rem) { .drawing { grid-template-columns: minmax(22rem, 30rem) 1fr; } }
 @media (max-width: 36rem) {
   main { padding: .75rem .75rem 2rem; }

@@ -136,3 +136,28 @@ def save_figure(ax: Axes, path: str | Path) -> None:
     assert drawing is not None
     with mpl.rc_context(STYLE):
         drawing.savefig(path)
+
+
+def legend_above(ax: Axes) -> None:
+    """Move the legend of `ax` into one row above the axes, where no line can lie below it.
+
+    Args:
+        ax: Axes of a figure with constrained layout, such as those of `figure`.
+    """
+    old = ax.get_legend()
+    assert old is not None
+    title = old.get_title().get_text()
+    with mpl.rc_context(STYLE):
+        ax.legend(
+            handles=old.legend_handles,
+            labels=[text.get_text() for text in old.get_texts()],
+            ncols=len(old.get_texts()),
+            title=title or None,
+            title_fontsize=6,
+            frameon=False,
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            borderaxespad=0.2,
+            columnspacing=1.0,
+            handlelength=1.6,
+        )

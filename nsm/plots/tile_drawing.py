@@ -4,11 +4,11 @@ Colors are `currentColor` and three CSS variables (--wire, --cell, --gate) with 
 the page around the drawing decides between light and dark.
 """
 
-_WORD_LINES = (76, 146, 216)  # y of the word lines
+_WORD_LINES = (88, 158, 228)  # y of the word lines
 _PAIRS = (120, 225, 330)  # x of the bit lines of the positive cells
 _APART = 44  # between the two bit lines of a pair
-_BOTTOM = 262  # y at which bit lines end
-_WIDTH, _HEIGHT = 430, 420
+_BOTTOM = 274  # y at which bit lines end
+_WIDTH, _HEIGHT = 430, 434
 
 _STYLE = """<style>
 .tile text { font: 13px system-ui, sans-serif; fill: currentColor; }
@@ -78,45 +78,40 @@ def _word_line(y: int, index: int) -> str:
     """Draw one word line with the input that drives it."""
     end = _PAIRS[-1] + _APART + 16
     return (
-        _text(30, y + 4, f"z<tspan dy='3' font-size='10'>{index}</tspan>", anchor="middle")
+        _text(30, y + 4, f"x<tspan dy='3' font-size='10'>{index}</tspan>", anchor="middle")
         + _line(f"44,{y} {end},{y}")
         + f'<polygon class="dot" points="44,{y - 5} 54,{y} 44,{y + 5}"/>'
+    )
+
+
+def _labels() -> str:
+    """Return the texts around the drawing, and the frame around one labeled pair."""
+    x = _PAIRS[2]
+    y = _WORD_LINES[1]
+    center = (_PAIRS[0] + _PAIRS[-1] + _APART) / 2
+    return (
+        f'<rect class="frame" x="{x - 8}" y="{y - 8}" width="{_APART + 16}" height="70" rx="6"/>'
+        + _text(x + 12, y + 20, "ξ", anchor="middle")
+        + _text(x - 12, y + 44, "G⁺", anchor="end")
+        + _text(x + _APART + 12, y + 44, "G⁻")
+        + _text(4, 18, "word lines: one input each,")
+        + _text(4, 35, "applied as a voltage")
+        + _text(_WIDTH - 4, 18, "bit lines: currents add up,", anchor="end")
+        + _text(_WIDTH - 4, 35, "two lines per output", anchor="end")
+        + _text(4, _BOTTOM + 54, "comparators:")
+        + _text(4, _BOTTOM + 71, "z = sgn(u)")
+        + _text(center, _HEIGHT - 26, "u ∝ I⁺ − I⁻ ∝ Σ ξ (G⁺ − G⁻) x", anchor="middle")
+        + _text(
+            center, _HEIGHT - 6, "ξ: one gate per pair, open or closed", anchor="middle", small=True
+        )
     )
 
 
 def tile_drawing() -> str:
     """Return the drawing of a tile of three word lines and three outputs as an SVG element.
 
-    One crossing is framed and labeled: the gate ξ, which the cells G+ and G− of a pair share.
+    One crossing is framed and labeled: the gate ξ, which the cells G⁺ and G⁻ of a pair share.
     """
-    y = _WORD_LINES[1]
-    x = _PAIRS[2]
-    frame = (
-        f'<rect class="frame" x="{x - 8}" y="{y - 8}" width="{_APART + 16}" height="70" rx="6"/>'
-        + _text(x + 3, y + 19, "ξ", anchor="middle")
-        + _text(x + _APART + 14, y + 44, "G<tspan dy='-4' font-size='10'>−</tspan>")
-        + _text(x - 12, y + 44, "G<tspan dy='-4' font-size='10'>+</tspan>", anchor="end")
-    )
-    labels = (
-        _text(4, 20, "word lines: one input each,")
-        + _text(4, 37, "read as a voltage ±V")
-        + _text(_WIDTH - 4, 20, "bit lines: currents add up,", anchor="end")
-        + _text(_WIDTH - 4, 37, "two lines per output", anchor="end")
-        + _text(4, _BOTTOM + 52, "comparators:")
-        + _text(4, _BOTTOM + 69, "z = sgn(u)")
-        + _text(
-            _WIDTH / 2,
-            _HEIGHT - 24,
-            "u ∝ I<tspan dy='-4' font-size='10'>+</tspan><tspan dy='4'> − I</tspan>"
-            "<tspan dy='-4' font-size='10'>−</tspan>"
-            "<tspan dy='4'> = Σ V ξ (G</tspan><tspan dy='-4' font-size='10'>+</tspan>"
-            "<tspan dy='4'> − G</tspan><tspan dy='-4' font-size='10'>−</tspan><tspan dy='4'>)</tspan>",
-            anchor="middle",
-        )
-        + _text(
-            _WIDTH / 2, _HEIGHT - 5, "ξ: one gate per pair, open or closed", anchor="middle", small=True
-        )
-    )
     body = "".join(_word_line(y, i + 1) for i, y in enumerate(_WORD_LINES))
     body += "".join(_pair(x, y) for y in _WORD_LINES for x in _PAIRS)
     body += "".join(_column(x, i + 1) for i, x in enumerate(_PAIRS))
@@ -126,5 +121,5 @@ def tile_drawing() -> str:
     )
     return (
         f'<svg class="tile" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}">'
-        f"{_STYLE}{body}{frame}{labels}</svg>"
+        f"{_STYLE}{body}{_labels()}</svg>"
     )

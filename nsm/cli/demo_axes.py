@@ -56,8 +56,9 @@ AXES = (
         "All conductances of the programmed chip change by one factor, those of the bias cells "
         "included, as they would with temperature, supply voltage or uniform drift. The noise of "
         "the NSM's gates changes with its weights, so that every firing probability stays the "
-        "same. In the ReLU network the signal shrinks once more in every layer, and the biases "
-        "take over. The noise of the StNN has a fixed size and drowns a smaller signal.",
+        "same. In the ReLU network every layer multiplies its signal by this factor once more, but "
+        "not its biases, which take over at a small one. The noise of the StNN has a fixed size, "
+        "and a smaller signal drowns in it.",
         (
             Limit("Common-mode gain, smallest", rising=False),
             Limit("Common-mode gain, largest", rising=True),
@@ -76,9 +77,9 @@ AXES = (
         [1.5, 2.0, 4.0, 10.0, 45.0, 100.0],
         45.0,
         "On/off ratio",
-        "g_min is raised while g_max stays. The levels share the range that is left, and the "
-        "programming error, which is the same in siemens, counts for more. The cells of a pair "
-        "share one gate, which keeps the noise of g_min out of their difference.",
+        "g_min changes while g_max stays. At a small ratio the levels share a smaller range, and "
+        "the programming error, which stays the same in siemens, counts for more. The cells of a "
+        "pair share one gate, which keeps the noise of g_min out of their difference.",
         (Limit("On/off ratio, smallest", rising=False),),
     ),
     Axis(

@@ -1,42 +1,60 @@
-"""The frozen description of a chip that a user writes."""
+"""The frozen description of a chip: everything a user can choose about its hardware."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from crossbar.mapping import DifferentialPair, WeightMapping
 from crossbar.periphery import Adc, Comparator
-from crossbar.wires.solver import Wires
+from crossbar.wires.description import Wires
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
 from devices.validation import choice, integer, number
 
-SHARINGS = ("pair", "cell", "word_line")
+#: Which cells share one draw of a gate.
+GATE_SHARINGS = ("pair", "cell", "word_line")
+#: What adds the biases.
 BIASES = ("word_line", "reference")
+#: What realizes the term a_i w_ij.
 DETERMINISTIC_PATHS = ("programmed", "ideal", "none")
-SCALES = ("layer", "row")
+#: Which weights share one factor of siemens per weight.
+WEIGHT_SCALES = ("layer", "row")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """A chip before it is programmed.
+    """Description of a chip before weights are programmed into it.
 
-    device: the cell; its read noise is independent in every cell and read. gate: a series element (stochastic
-    selector, blank-out) on the cells of stochastic layers, drawn on every read and shared by a "pair", a "cell" each,
-    or a whole "word_line" (gate_sharing). With `ReferenceColumn`, "pair" gates each cell together with its own mirror
-    of the reference, "cell" the cell and the one reference cell apart.
-    mapping: weights to conductances. tile_shape: (word lines, bit lines) of one physical array; the two cells of a
-    pair sit at the same crossing of twin arrays. comparator: the threshold of stochastic layers. adc: read-out of all
-    other layers (None: ideal).
-    bias: "word_line" (ungated extra word lines, programmed like weights: follows a common gain) or "reference" (an
-    exact comparator current: does not). deterministic_path: the ungated second array with gain a_i: "programmed" (with the
-    device's own error and noise), "ideal", or "none" (then every a_i must be 0).
-    weight_scale: siemens per weight from the largest |w| of a "layer", or of each "row" (output), so that every row uses
-    the whole range: comparators do not see the scale of a row, other read-outs divide by it.
-    read_period [s] between reads. read_voltage [V]: an input of size one. temperature [K] of the cells when they are read, by
-    the device's `temperature_law`.
-    wires: resistance of the lines of every tile (None: none). compensate_wires: program conductances whose currents behind
-    the wires are the wanted ones, as far as the range goes.
-    Raises ValueError for a wrong kind, name, or number.
+    Attributes:
+        device: The cell. Its read noise is independent in every cell and read.
+        gate: Series element (stochastic selector, blank-out) on the cells of stochastic layers, drawn on
+            every read; default `NoNoise()`. Its noise must not depend on the cell's conductance.
+        gate_sharing: Which cells share one draw of the gate: "pair" (default; the two cells of a
+            weight), "cell" (none), or "word_line" (all cells of an input: neuron noise,
+            dropout-style). With `ReferenceColumn`, "pair" gates each cell together with its own mirror
+            of the reference, and "cell" gates the cell and the one reference cell separately.
+        mapping: How weights become conductances; default `DifferentialPair()`.
+        tile_shape: Size of one physical array, (word lines, bit lines); default (128, 128). The two
+            cells of a pair sit at the same crossing of twin arrays.
+        wires: Resistance of the lines of every tile; None (default) for ideal lines.
+        compensate_wires: Whether conductances are programmed so that the effective ones, behind the
+            wires, are the wanted ones as far as the range allows; default False.
+        comparator: Threshold read-out of stochastic layers; default exact.
+        adc: Converter of all other layers; None (default) reads their currents exactly.
+        bias: "word_line" (default; ungated extra word lines, programmed like weights, which follow a
+            common-mode gain) or "reference" (an exact current at the comparator, which does not).
+        deterministic_path: Second, ungated array that realizes a_i w_ij: "programmed" (default; with
+            the device's own error and noise), "ideal", or "none" (then every a_i must be 0).
+        weight_scale: The largest |w| of a "layer" (default) or of each "row" (output) fills the
+            device's range. Per row, every row uses the whole range: a comparator does not see the scale
+            of its row, and other read-outs divide by it.
+        read_period: Time between two reads [s]; default 1e-6.
+        read_voltage: Voltage of an input of size one [V]; default 0.1.
+        temperature: Temperature of the cells when they are read [K], which acts through the device's
+            `temperature_law`; default 300.
+
+    Raises:
+        ValueError: a part is of the wrong class, a name is unknown, or a number is not allowed.
     """
 
     device: Device
@@ -56,62 +74,57 @@ class Hardware:
     temperature: float = 300.0
 
     def __post_init__(self) -> None:
-        kinds = {
-            "device": Device,
-            "gate": ReadNoise,
-            "mapping": WeightMapping,
-            "comparator": Comparator,
-        }
-        for name, kind in kinds.items():
-            if not isinstance(getattr(self, name), kind):
-                by_name = {
-                    "device": "; devices.preset(name) gives a published one",
-                    "gate": "; devices.gate(name) gives one",
-                }
-                advice = by_name.get(name, "")
-                raise ValueError(
-                    f"Hardware.{name} = {getattr(self, name)!r} is not a {kind.__name__}{advice}"
-                )
-        if self.adc is not None and not isinstance(self.adc, Adc):
-            raise ValueError(f"Hardware.adc = {self.adc!r} is not an Adc or None")
-        if self.wires is not None and not isinstance(self.wires, Wires):
-            raise ValueError(f"Hardware.wires = {self.wires!r} is not a Wires or None")
-        choice("gate_sharing", self.gate_sharing, SHARINGS)
+        self._check_part("device", Device, "; devices.preset(name) gives a published one")
+        self._check_part("gate", ReadNoise, "; devices.gate(name) gives one")
+        self._check_part("mapping", WeightMapping)
+        self._check_part("comparator", Comparator)
+        if self.adc is not None:
+            self._check_part("adc", Adc, " or None")
+        if self.wires is not None:
+            self._check_part("wires", Wires, " or None")
+        choice("gate_sharing", self.gate_sharing, GATE_SHARINGS)
         choice("bias", self.bias, BIASES)
         choice("deterministic_path", self.deterministic_path, DETERMINISTIC_PATHS)
-        choice("weight_scale", self.weight_scale, SCALES)
-        try:
-            rows, columns = self.tile_shape
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"Hardware.tile_shape = {self.tile_shape!r}; give (word lines, bit lines)"
-            ) from None
-        object.__setattr__(
-            self,
-            "tile_shape",
-            (integer("word lines", rows, at_least=1), integer("bit lines", columns, at_least=1)),
-        )
+        choice("weight_scale", self.weight_scale, WEIGHT_SCALES)
+        object.__setattr__(self, "tile_shape", _checked_shape(self.tile_shape))
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")
         number("Hardware.temperature", self.temperature, above=0, unit="K")
+        # The gate is a separate element: one law of its factor must hold for every cell of the range.
         ends = np.array([self.device.g_min, self.device.g_max])
         if any(np.ptp(moment) > 1e-12 for moment in self.gate.moments(ends)):
             raise ValueError(
-                f"Hardware.gate = {self.gate!r} depends on the cell's conductance; a gate does not see it: "
-                "give such noise to the device as read_noise"
+                f"Hardware.gate = {self.gate!r} depends on the cell's conductance, which a gate does "
+                "not see; give such noise to the device as read_noise"
+            )
+
+    def _check_part(self, name: str, expected: type, advice: str = "") -> None:
+        """Raise ValueError unless the part `name` is an instance of `expected`."""
+        part = getattr(self, name)
+        if not isinstance(part, expected):
+            article = "an" if expected is Adc else "a"
+            raise ValueError(
+                f"Hardware.{name} = {part!r} is not {article} {expected.__name__}{advice}"
             )
 
     @property
     def gates_word_lines(self) -> bool:
-        """Whether a gate is drawn per word line and read, before the cells are."""
+        """Whether one gate per word line is drawn on every read, before the cells are read."""
         return self.gate_sharing == "word_line" and not isinstance(self.gate, NoNoise)
 
     def ungated(self) -> "Hardware":
-        """The same chip without the gate: what the copy, the bias and deterministic layers are made of."""
+        """Return the same hardware without its gate.
+
+        The deterministic path, the bias word lines and the layers without noise are built of it.
+        """
         return replace(self, gate=NoNoise())
 
     def exact(self) -> "Hardware":
-        """The same chip, ungated, with cells free of error, noise, faults, drift and levels: the ideal copy."""
+        """Return the same hardware without gate, whose cells hold any target exactly.
+
+        The cells have no programming error, read noise, faults, drift or levels, but keep their range.
+        The deterministic path "ideal" is built of it.
+        """
         cell = replace(
             self.device,
             levels=None,
@@ -121,3 +134,17 @@ class Hardware:
             faults=NoFaults(),
         )
         return replace(self.ungated(), device=cell)
+
+
+def _checked_shape(tile_shape: Any) -> tuple[int, int]:
+    """Return (word lines, bit lines) as integers, or raise ValueError."""
+    try:
+        word_lines, bit_lines = tile_shape
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Hardware.tile_shape = {tile_shape!r}; give (word lines, bit lines)"
+        ) from None
+    return (
+        integer("word lines", word_lines, at_least=1),
+        integer("bit lines", bit_lines, at_least=1),
+    )

@@ -1,6 +1,6 @@
-"""Weights to conductances and back, at a fixed siemens per weight. The one place where the transpose happens.
+"""Weights to conductances and back. The transpose happens here and nowhere else.
 
-Weights are (outputs, inputs) as in the paper and torch; conductance arrays are (word lines, bit lines).
+Weights are (outputs, inputs), as in the paper and torch; conductance arrays are (word lines, bit lines).
 """
 
 from abc import ABC, abstractmethod
@@ -14,30 +14,53 @@ from devices.validation import Floats, array, number
 
 
 class WeightMapping(ABC):
-    """How a signed weight becomes two positive conductances, w = (g_pos − g_neg) / siemens_per_weight."""
+    """How a signed weight becomes two positive conductances: w = (g_pos − g_neg) / siemens_per_weight.
 
-    #: g_neg is one column for all outputs of a tile, trimmed to its target rather than to the nearest level.
+    To add a mapping, subclass this as a frozen dataclass and define `signal_range` and `targets`; checks,
+    the transpose and the way back to weights are inherited. Export it from `crossbar`, and give it a name
+    in `crossbar.paths.MAPPINGS` so that sweep files can choose it.
+
+    Attributes:
+        shares_reference: Whether g_neg is one column (word lines, 1) for all outputs of a tile. Such a
+            column is trimmed to its exact target instead of the nearest level. Default False.
+    """
+
     shares_reference: ClassVar[bool] = False
 
     @abstractmethod
     def signal_range(self, device: Device) -> float:
-        """Return the largest k |w| [S] that the device's range can hold, k the siemens per weight."""
+        """Return the largest siemens_per_weight · |w| [S] that the device's range can represent."""
 
     @abstractmethod
-    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
-        """Return g_pos, g_neg [S] for k·w of shape (word lines, bit lines)."""
+    def targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+        """Return the target conductances g_pos, g_neg [S] of scaled weights.
+
+        Args:
+            kw: Siemens per weight times the weights, (word lines, bit lines) [S]. `conductances` has
+                checked that no |kw| exceeds `signal_range(device)` by more than rounding.
+            device: The cell; both targets must lie in its range [g_min, g_max].
+        """
 
     def siemens_per_weight(self, w_max: float, device: Device) -> float:
-        """Return k [S] at which |w| = w_max just fills the device's range."""
+        """Return the siemens per weight [S] at which |w| = w_max just fills the device's range."""
         return self.signal_range(device) / number("w_max", w_max, above=0)
 
     def conductances(
         self, w: Floats, device: Device, siemens_per_weight: float
     ) -> tuple[Floats, Floats]:
-        """Return target conductances g_pos, g_neg [S] of weights w (outputs, inputs).
+        """Return the target conductances g_pos, g_neg [S] of a weight matrix.
 
-        g_pos is (inputs, outputs) = (word lines, bit lines); g_neg too, or (inputs, 1) for a shared reference column.
-        Raises ValueError for NaN, a wrong shape, or weights outside the mapped range.
+        Args:
+            w: Weights, (outputs, inputs).
+            device: The cell, whose range the conductances keep.
+            siemens_per_weight: Conductance difference of a weight of one [S].
+
+        Returns:
+            g_pos, (inputs, outputs) = (word lines, bit lines); and g_neg of the same shape, or (inputs, 1)
+            if the mapping shares a reference column.
+
+        Raises:
+            ValueError: `w` holds NaN, has a wrong shape, or holds weights outside the mapped range.
         """
         weights = array("w", w, ndim=2)
         k = number("siemens_per_weight", siemens_per_weight, above=0, unit="S")
@@ -45,27 +68,30 @@ class WeightMapping(ABC):
         largest = np.abs(weights).max(initial=0.0)
         if largest > w_max * (1 + 1e-9):
             raise ValueError(
-                f"weights up to |w| = {largest:.6g} do not fit: at {k:.4g} S per weight the device's range holds "
-                f"|w| <= {w_max:.6g}; lower siemens_per_weight, or clip the weights"
+                f"weights up to |w| = {largest:.6g} do not fit: at {k:.4g} S per weight the device's "
+                f"range holds |w| <= {w_max:.6g}; lower siemens_per_weight, or clip the weights"
             )
-        return self._targets(k * weights.T, device)
+        return self.targets(k * weights.T, device)
 
     def weights(self, g_pos: Floats, g_neg: Floats, siemens_per_weight: float) -> Floats:
-        """Return the weights (outputs, inputs) that conductances (word lines, bit lines) [S] stand for."""
-        return np.ascontiguousarray(
-            ((np.asarray(g_pos) - np.asarray(g_neg)) / siemens_per_weight).T
-        )
+        """Return the weights (outputs, inputs) that conductances (word lines, bit lines) [S] represent."""
+        difference = np.asarray(g_pos) - np.asarray(g_neg)
+        return np.ascontiguousarray((difference / siemens_per_weight).T)
 
 
 @dataclass(frozen=True)
 class DifferentialPair(WeightMapping):
-    """One-sided pair: one cell carries |w| above g_min, the other rests at g_min. G± = g_min + k max(±w, 0)."""
+    """One-sided pair: one cell carries |w| above g_min, the other rests at g_min.
+
+    G± = g_min + k max(±w, 0), with k the siemens per weight.
+    """
 
     def signal_range(self, device: Device) -> float:
         return device.g_max - device.g_min
 
-    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
-        g_pos, g_neg = device.g_min + np.maximum(kw, 0), device.g_min + np.maximum(-kw, 0)
+    def targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+        g_pos = device.g_min + np.maximum(kw, 0)
+        g_neg = device.g_min + np.maximum(-kw, 0)
         return np.minimum(g_pos, device.g_max), np.minimum(g_neg, device.g_max)
 
 
@@ -76,7 +102,7 @@ class BalancedPair(WeightMapping):
     def signal_range(self, device: Device) -> float:
         return device.g_max - device.g_min
 
-    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+    def targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
         middle = (device.g_min + device.g_max) / 2
         half = np.clip(kw / 2, device.g_min - middle, device.g_max - middle)
         return middle + half, middle - half
@@ -84,10 +110,11 @@ class BalancedPair(WeightMapping):
 
 @dataclass(frozen=True)
 class ReferenceColumn(WeightMapping):
-    """One cell per weight around the middle, G = (g_min + g_max)/2 + k w, and one reference column at the middle.
+    """One cell per weight around the middle, G = (g_min + g_max)/2 + k w, and one column at the middle.
 
-    The reference is a dummy bit line beside the tile (not counted in `tile_shape`), shared by all its outputs: its
-    read noise is common to them. It is trimmed to the middle, which is a level only where their number is odd.
+    The reference column is a dummy bit line beside the tile, not counted in `tile_shape`. All outputs of
+    the tile share it, so its read noise is common to them. Its cells are trimmed to the middle of the
+    range, which is a level of the device only if the number of levels is odd.
     """
 
     shares_reference: ClassVar[bool] = True
@@ -95,6 +122,7 @@ class ReferenceColumn(WeightMapping):
     def signal_range(self, device: Device) -> float:
         return (device.g_max - device.g_min) / 2
 
-    def _targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
+    def targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
         middle = (device.g_min + device.g_max) / 2
-        return np.clip(middle + kw, device.g_min, device.g_max), np.full((len(kw), 1), middle)
+        g_pos = np.clip(middle + kw, device.g_min, device.g_max)
+        return g_pos, np.full((len(kw), 1), middle)

@@ -1,25 +1,25 @@
-"""What stands around a tile: threshold comparators, and converters for outputs that are not thresholded."""
+"""The read-out circuits beside a tile: comparators for stochastic layers, converters for all others."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar.reads._kernels import pack_firing
-from crossbar.reads.packed import EVERYWHERE, Packed, in_threads
-from crossbar.reads.span import Span
 from devices.validation import Floats, integer, number
-
-_NO_NOISE = np.empty((0, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparator:
-    """Threshold of a bit-line current at zero: z = +1 where i + offset + noise ≥ 0, else −1.
+    """Threshold of a bit-line current at zero: z = +1 if current + offset + noise ≥ 0, else −1.
 
-    offset [A]: standard deviation over comparators, each drawn once per chip. noise [A]: standard deviation, drawn on
-    every comparison. Both are currents of fixed size: unlike the cells' noise they do not follow the conductances, so a
-    common gain that makes the signal as small as they are ends the self-normalisation.
+    Offset and noise are currents of fixed size. Unlike the cells' noise they do not scale with the
+    conductances, so the invariance to a common-mode gain holds only while the signal is large compared
+    with them.
+
+    Attributes:
+        offset: Standard deviation over comparators [A], default 0. Each comparator's offset is drawn
+            once per chip.
+        noise: Standard deviation of the noise [A], default 0. It is drawn on every comparison.
     """
 
     offset: float = 0.0
@@ -30,40 +30,39 @@ class Comparator:
         number("Comparator.noise", self.noise, at_least=0, unit="A")
 
     def draw_offsets(self, n: int, *, rng: np.random.Generator) -> Floats:
-        """Return the offsets [A] of n comparators of one chip."""
+        """Return the offsets (n,) [A] of the comparators of one chip."""
         return self.offset * rng.standard_normal(n)
 
     def compare(self, current: Floats, offsets: Floats, normals: Floats | None = None) -> Floats:
-        """Return ±1 of current's shape (reads, comparators) [A]; normals: fresh standard normals, where there is noise."""
+        """Return the decisions ±1, of the shape of `current`.
+
+        Args:
+            current: Bit-line currents, (reads, comparators) [A].
+            offsets: The chip's offsets, (comparators,) [A].
+            normals: Fresh standard normals of the shape of `current`; None (default) leaves out the
+                noise.
+        """
         return np.where(self.fires(current, offsets, normals), 1.0, -1.0)
 
     def fires(
         self, current: Floats, offsets: Floats, normals: Floats | None = None
     ) -> NDArray[np.bool_]:
-        """Return whether each comparator decides for +1; arguments as of `compare`."""
+        """Return whether each comparator decides for +1; arguments as for `compare`."""
         threshold = offsets if normals is None else offsets + self.noise * normals
         return current + threshold >= 0
-
-    def fires_packed(
-        self, u: Floats, scale: float, offsets: Floats, normals: Floats | None = None
-    ) -> Packed:
-        """Return `fires(u · scale, …)` as packed states, without the arrays between."""
-        plus = np.empty((len(u), -(-u.shape[1] // 8)), np.uint8)
-        noise = _NO_NOISE if normals is None else self.noise * normals
-        in_threads(
-            lambda s: pack_firing(u, scale, offsets, noise, plus, s.first, s.last),
-            Span(0, len(u)),
-            20 * u.size,
-        )
-        return Packed(plus, EVERYWHERE, u.shape[1])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adc:
-    """Converter of bit-line currents to 2^bits even steps in [−full_scale, +full_scale], clipping beyond. Noise-free.
+    """Noise-free converter of bit-line currents to 2^bits even steps in [−full_scale, +full_scale].
 
-    full_scale [A]; None: fixed when the chip is mapped, at the largest current that a bit line can carry for inputs of
-    size one (never clips then; a smaller one resolves more).
+    Currents beyond the full scale are clipped.
+
+    Attributes:
+        bits: Resolution, default 8.
+        full_scale: Largest current [A]. None (default): it is set when the chip is mapped, to the largest
+            current that a bit line can carry for inputs of size one. The converter then never clips; a
+            smaller full scale resolves more.
     """
 
     bits: int = 8
@@ -76,6 +75,7 @@ class Adc:
 
     def convert(self, current: Floats, full_scale: float) -> Floats:
         """Return the converted currents [A]; |error| ≤ full_scale/(2^bits − 1) unless clipped."""
+        # 2^bits codes include both ends, so there are 2^bits − 1 steps between them.
         step = 2 * full_scale / (2**self.bits - 1)
         code = np.rint((np.clip(current, -full_scale, full_scale) + full_scale) / step)
         return code * step - full_scale

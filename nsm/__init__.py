@@ -2,6 +2,7 @@ from nsm import uncertainty as uncertainty
 from nsm.chips.chip import MappedNetwork as MappedNetwork
 from nsm.chips.map import map_to_crossbar as map_to_crossbar
 from nsm.datasets.registry import load_data as load_data
+from nsm.nn.activations import Binarize as Binarize
 from nsm.nn.architectures import all_conv_net as all_conv_net
 from nsm.nn.architectures import bd_mlp as bd_mlp
 from nsm.nn.architectures import conv_net as conv_net
@@ -13,9 +14,8 @@ from nsm.nn.checkpoint import load as load
 from nsm.nn.checkpoint import save as save
 from nsm.nn.inference import error_rate as error_rate
 from nsm.nn.inference import predict_proba as predict_proba
-from nsm.nn.layers import Binarize as Binarize
-from nsm.nn.layers import NSMConv2d as NSMConv2d
-from nsm.nn.layers import NSMLinear as NSMLinear
+from nsm.nn.nsm_conv2d import NSMConv2d as NSMConv2d
+from nsm.nn.nsm_linear import NSMLinear as NSMLinear
 from nsm.nn.sigmoid import SigmoidLinear as SigmoidLinear
 from nsm.nn.transforms import quantize_weights as quantize_weights
 from nsm.nn.transforms import scale_weights as scale_weights

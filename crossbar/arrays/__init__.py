@@ -1,0 +1,1 @@
+"""Arrays of cells: programmed tiles, tiles joined to matrices, and layers of neurons on them."""

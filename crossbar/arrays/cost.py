@@ -1,39 +1,51 @@
-"""Energy and latency of reads, from cited figures: array, read-out and passes together, never read-out alone."""
+"""Energy and latency of a read, from published figures. They include the array, not the read-out alone."""
 
 from dataclasses import dataclass
 
-from crossbar.arrays.neurons import NeuronArray
+from crossbar.arrays.neurons import NeuronArray, Part
+from crossbar.hardware import Hardware
 from crossbar.reads.moments import gate_moments
 
 #: One decision of a 65 nm comparator, worst case: 67 fJ (10.1007/s00034-023-02375-6).
 COMPARATOR_ENERGY = 67e-15
-#: One 8-bit conversion of ISAAC's ADC, 2 mW at 1.28 GS/s: 1.56 pJ (Shafiee et al., ISCA 2016). Other widths as 2^bits.
+#: One 8-bit conversion of ISAAC's ADC, 2 mW at 1.28 GS/s: 1.56 pJ (Shafiee et al., ISCA 2016).
 ADC_8BIT_ENERGY = 1.56e-12
 
 
 @dataclass(frozen=True)
 class ReadCost:
-    """Energy [J] and latency [s] of one read of a layer: Σ E[g] G V² t in the cells, and the read-out of its outputs."""
+    """Cost of one read of a layer.
+
+    Attributes:
+        array_energy: Energy in the cells, Σ E[ξ] G V² t [J].
+        readout_energy: Energy of the read-out of all outputs [J].
+        latency: Duration [s].
+    """
 
     array_energy: float
     readout_energy: float
     latency: float
 
 
-def read_cost(neurons: NeuronArray, *, compared: bool) -> ReadCost:
-    """Return the cost of one read with inputs of size one (every cell sees the read voltage for one read period).
+def conversion_energy(hardware: Hardware) -> float:
+    """Return the energy of one conversion [J]: that of 8 bits scaled as 2^bits; 8 bits without a converter."""
+    bits = 8 if hardware.adc is None else hardware.adc.bits
+    return ADC_8BIT_ENERGY * 2.0 ** (bits - 8)
 
-    Outputs that are not `compared` pass an ADC: the hardware's, or 8 bits where it has none. Drivers are not counted.
+
+def read_cost(neurons: NeuronArray, *, energy_per_output: float) -> ReadCost:
+    """Return the cost of one read with inputs of size one: every cell sees the read voltage for one read period.
+
+    Args:
+        neurons: The layer; its drivers are not counted.
+        energy_per_output: Energy of the read-out of one output [J], see `COMPARATOR_ENERGY`, `conversion_energy`.
     """
     hardware = neurons.hardware
-    duty = {True: gate_moments(hardware)[0], False: 1.0}
-    parts = [(neurons.main, True), (neurons.deterministic, False), (neurons.bias_lines, False)]
-    siemens = sum(
-        duty[gated] * sum(float(t.g_pos.sum() + t.g_neg.sum()) for row in part.tiles for t in row)
-        for part, gated in parts
-        if part is not None
-    )
-    bits = 8 if hardware.adc is None else hardware.adc.bits
-    each = COMPARATOR_ENERGY if compared else ADC_8BIT_ENERGY * 2.0 ** (bits - 8)
+    gate_mean, _ = gate_moments(hardware)
+    siemens = 0.0
+    for part, tiles, _ in neurons.parts():
+        duty = gate_mean if part is Part.MAIN else 1.0
+        cells = tiles.all_tiles()
+        siemens += duty * sum(float(t.g_pos.sum() + t.g_neg.sum()) for t in cells)
     array_energy = siemens * hardware.read_voltage**2 * hardware.read_period
-    return ReadCost(array_energy, each * neurons.outputs, hardware.read_period)
+    return ReadCost(array_energy, energy_per_output * neurons.outputs, hardware.read_period)

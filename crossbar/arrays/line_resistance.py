@@ -1,4 +1,4 @@
-"""What the wires of a tile make of its cells: solved once for each state of the tile, for the array in its mean state."""
+"""Effective conductances of a tile with line resistance, solved for the mean state of its cells."""
 
 import numpy as np
 
@@ -8,54 +8,55 @@ from devices.validation import Floats
 
 
 def _mean_factor(g: Floats, hardware: Hardware) -> Floats:
-    """Mean factor of a cell with its gate: currents, and with them the wires' losses, are those of the average read.
+    """Return the mean factor of a cell and its gate: IR drop is that of the average current.
 
-    A word line's gate sits at its driver: behind it cells conduct all the time, and only their input changes.
+    A word line's gate sits at the line's driver. The cells behind it always conduct; only their input changes.
     """
     gate_mean, _ = gate_moments(hardware)
-    return (
-        1.0 if hardware.gate_sharing == "word_line" else gate_mean
-    ) * hardware.device.read_noise.moments(g)[0]
+    of_gate = 1.0 if hardware.gate_sharing == "word_line" else gate_mean
+    return of_gate * hardware.device.read_noise.moments(g)[0]
 
 
-def _arrays(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> list[Floats]:
-    """The physical arrays: twins, or one whose last bit line is the reference."""
-    return [np.hstack([g_pos, g_neg])] if hardware.mapping.shares_reference else [g_pos, g_neg]
+def _physical_arrays(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> list[Floats]:
+    """Return the physical arrays: twins, or one whose last bit line is the reference column."""
+    if hardware.mapping.shares_reference:
+        return [np.hstack([g_pos, g_neg])]
+    return [g_pos, g_neg]
 
 
-def _pair(arrays: list[Floats], hardware: Hardware) -> tuple[Floats, Floats]:
-    return (
-        (arrays[0][:, :-1], arrays[0][:, -1:])
-        if hardware.mapping.shares_reference
-        else (arrays[0], arrays[1])
-    )
+def _positive_and_negative(arrays: list[Floats], hardware: Hardware) -> tuple[Floats, Floats]:
+    """Return the cells of physical arrays as positive and negative cells."""
+    if hardware.mapping.shares_reference:
+        return arrays[0][:, :-1], arrays[0][:, -1:]
+    return arrays[0], arrays[1]
 
 
 def behind_wires(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> tuple[Floats, Floats]:
-    """Return the conductances [S] with which the cells g_pos, g_neg multiply: the effective ones, as noisy as the cells.
+    """Return the effective conductances [S] of cells g_pos, g_neg [S] after IR drop.
 
-    W of the cells in their mean state, divided by their mean factor: a read's factors then multiply W. First order: what a
-    cell's noise does to the voltages of others is left out (`Wires.noise_variance` has it).
+    The array is solved with every cell at its mean conductance, and the result is divided by the mean factor again, so
+    that a read multiplies the effective conductance by its random factor. This is a first order: it leaves out how the
+    noise of one cell changes the voltages of others (`Wires.noise_variance` includes it).
     """
     wires = hardware.wires
     if wires is None:
         return g_pos, g_neg
-    seen = []
-    for g in _arrays(g_pos, g_neg, hardware):
+    arrays = []
+    for g in _physical_arrays(g_pos, g_neg, hardware):
         factor = _mean_factor(g, hardware)
         effective = wires.effective_conductance(factor * g)
-        seen.append(np.divide(effective, factor, out=effective, where=factor > 0))
-    return _pair(seen, hardware)
+        arrays.append(np.divide(effective, factor, out=effective, where=factor > 0))
+    return _positive_and_negative(arrays, hardware)
 
 
 def compensated(targets: tuple[Floats, Floats], hardware: Hardware) -> tuple[Floats, Floats]:
-    """Return the conductances [S] to program so that the wires leave the targets of them, as far as the range goes."""
+    """Return conductances [S] whose effective values, after IR drop, are `targets` as far as the range allows."""
     wires, device = hardware.wires, hardware.device
     if wires is None:
         return targets
     arrays = []
-    for g in _arrays(*targets, hardware):
+    for g in _physical_arrays(*targets, hardware):
         factor = _mean_factor(g, hardware)
         programmed = wires.compensated(factor * g, factor * device.g_min, factor * device.g_max)
         arrays.append(np.clip(programmed / factor, device.g_min, device.g_max))
-    return _pair(arrays, hardware)
+    return _positive_and_negative(arrays, hardware)

@@ -1,29 +1,41 @@
-"""One programmed physical array: the only thing in the package that changes with time."""
+"""The conductances of one physical array, and what changes them. Nothing here is drawn on reads."""
 
 from dataclasses import replace
+from enum import IntEnum
 
 import numpy as np
 
 from crossbar.arrays.line_resistance import behind_wires, compensated
 from crossbar.hardware import Hardware
-from crossbar.reads.inputs import Inputs
-from crossbar.reads.moments import Conductances, initial_states, pass_time
-from crossbar.reads.reader import Cells
-from crossbar.reads.span import Span
+from crossbar.reads.conductances import Conductances
 from devices import IdealWrite, NoDrift
-from devices.seeding import RNG, child, seed_sequence, stream
+from devices.seeding import stream
 from devices.validation import Floats, array, number
 
-_SMALL = (
-    1e-4  # of g_max: step of the derivative by the programmed conductance; its square is the error
-)
+#: Step, relative to g_max, of the derivative by the programmed conductance; the error of the derivative is its square.
+_DERIVATIVE_STEP = 1e-4
 
 
-class Tile:
+class Stream(IntEnum):
+    """Random streams of a tile, by what is drawn from them."""
+
+    PROGRAMMING = 0
+    DRIFT = 1
+
+
+class ProgrammedTile:
     """One programmed array (word lines, bit lines) with its twin or its reference column.
 
-    Drawn once, by `program`: programming error and stuck cells (and the initial state of noises with memory). Drawn on
-    every read: gates and the cells' read noise. Changed by `age` and `scale_conductances`: the conductances.
+    Programming errors and stuck cells are drawn once, by `program`. Drift, gain, temperature and wires act on the
+    programmed conductances.
+
+    Attributes:
+        hardware: Description of the chip.
+        siemens_per_weight: Conductance [S] of a weight of one.
+        g_pos: Conductances of the positive cells now [S], (word lines, bit lines).
+        g_neg: Conductances of the negative cells now [S], of the same shape, or (word lines, 1) for a reference.
+        seconds: Age since programming [s].
+        gain: Common-mode factor of all conductances.
     """
 
     def __init__(
@@ -38,27 +50,30 @@ class Tile:
         self.siemens_per_weight = siemens_per_weight
         self.seconds = 0.0
         self.gain = 1.0
-        self._ages = 0  # so far: each draws anew
         self._seed = seed
         self._programmed = (g_pos, g_neg)
         self._refresh()
-        self._states = initial_states(self.g_pos, self.g_neg, hardware, child(seed, 2))
 
     @classmethod
     def program(
-        cls, w: Floats, hardware: Hardware, *, siemens_per_weight: float, rng: RNG
-    ) -> "Tile":
-        """Return a tile programmed with w (outputs, inputs) at `siemens_per_weight` [S]; same `rng`, same tile.
+        cls,
+        w: Floats,
+        hardware: Hardware,
+        siemens_per_weight: float,
+        seed: np.random.SeedSequence,
+    ) -> "ProgrammedTile":
+        """Return a tile programmed with w (outputs, inputs) at `siemens_per_weight` [S]; same seed, same tile.
 
-        Raises ValueError for NaN, a wrong shape, weights outside the mapped range, or a w larger than `tile_shape`.
+        Raises:
+            ValueError: w holds NaN, is empty, needs more lines than a tile has, or exceeds the mapped range.
         """
         weights = array("w", w, ndim=2)
         outputs, inputs = weights.shape
         lines, columns = hardware.tile_shape
         if inputs > lines or outputs > columns:
             raise ValueError(
-                f"w needs {inputs} word lines and {outputs} bit lines, the tile has {lines} and {columns}; "
-                "use TiledArray.program, which spreads a matrix over tiles"
+                f"w needs {inputs} word lines and {outputs} bit lines, the tile has {lines} and "
+                f"{columns}; use TiledArray.program, which spreads a matrix over tiles"
             )
         if weights.size == 0:
             raise ValueError(
@@ -67,118 +82,87 @@ class Tile:
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         if hardware.compensate_wires:
             targets = compensated(targets, hardware)
-        seed = seed_sequence(rng)
-        other = (
-            replace(hardware.device, levels=None)
-            if hardware.mapping.shares_reference
-            else hardware.device
-        )
-        g_pos = hardware.device.program(targets[0], rng=stream(seed, 0, 0))
-        g_neg = other.program(targets[1], rng=stream(seed, 0, 1))
+        device = hardware.device
+        # A reference column is trimmed to its target; it does not stop at the nearest level.
+        shared = hardware.mapping.shares_reference
+        negative = replace(device, levels=None) if shared else device
+        g_pos = device.program(targets[0], rng=stream(seed, Stream.PROGRAMMING, 0))
+        g_neg = negative.program(targets[1], rng=stream(seed, Stream.PROGRAMMING, 1))
         return cls(hardware, siemens_per_weight, g_pos, g_neg, seed)
 
     def _now(self, g: Floats, side: int) -> Floats:
-        """Return what has become of cells programmed to g [S]: aged, at the chip's temperature, behind their switch."""
+        """Return what cells programmed to g [S] are now: aged, scaled, warm, and in series with their gate."""
         device = self.hardware.device
-        aged = device.age(g, self.seconds, rng=stream(self._seed, 1, side))
+        aged = device.age(g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side))
         warm = aged * device.temperature_law.factor(aged, self.hardware.temperature)
         return self.hardware.gate.in_series(self.gain * warm)
 
     def _refresh(self) -> None:
-        self.g_pos, self.g_neg = (self._now(g, side) for side, g in enumerate(self._programmed))
+        g_pos, g_neg = self._programmed
+        self.g_pos = self._now(g_pos, 0)
+        self.g_neg = self._now(g_neg, 1)
         self._conductances: Conductances | None = None
-        self._cells: Cells | None = None
 
     @property
     def conductances(self) -> Conductances:
-        """The cells as they are now [S], and with what they multiply behind the wires, solved once for each state."""
+        """The cells now [S], and their effective conductances after IR drop, solved once for each state."""
         if self._conductances is None:
             shared = self.hardware.mapping.shares_reference
             references = np.zeros(self.g_pos.shape[1], dtype=np.intp) if shared else None
-            seen = behind_wires(self.g_pos, self.g_neg, self.hardware)
-            self._conductances = Conductances(self.g_pos, self.g_neg, *seen, references)
+            effective = behind_wires(self.g_pos, self.g_neg, self.hardware)
+            self._conductances = Conductances(self.g_pos, self.g_neg, *effective, references)
         return self._conductances
 
-    def programming_variance(self) -> tuple[Floats, Floats]:
-        """Return, for each cell, the variance [S²] that programming puts on what it conducts when read, gates open.
+    @property
+    def level_spacing(self) -> float:
+        """Spacing of the level grid on which all cells lie now [S]; 0 for continuous cells.
 
-        (d(m G)/dg)² (σ²(g) + step²/12): an error of g, as programmed, is seen as the cell is now, after ageing, at its
-        temperature and behind its switch, times the mean m of its read noise; the wires take of it what they take of G.
-        A reference column is trimmed, and has no error of levels.
+        Cells leave the grid through write error, drift, a temperature law, gates in series, and wires.
         """
-        device, c, seen = self.hardware.device, self.conductances, []
-        steps = (device.step, 0.0 if self.hardware.mapping.shares_reference else device.step)
-        ends, behind = (
-            zip(self._programmed, steps, strict=True),
-            ((c.e_pos, c.g_pos), (c.e_neg, c.g_neg)),
-        )
-        for side, ((g, step), (e, now)) in enumerate(zip(ends, behind, strict=True)):
-            low, high = np.maximum(g - _SMALL * device.g_max, 0), g + _SMALL * device.g_max
-            above, below = (
-                x * device.read_noise.moments(x)[0]
-                for x in (self._now(high, side), self._now(low, side))
-            )
-            slope = (
-                (above - below)
-                / (high - low)
-                * np.divide(e, now, out=np.ones_like(e), where=now > 0)
-            )
-            seen.append(slope**2 * (device.write.sigma(g) ** 2 + step**2 / 12))
-        return seen[0], seen[1]
-
-    @property
-    def cells(self) -> Cells:
-        """The cells as they are read now."""
-        if self._cells is None:
-            self._cells = Cells(
-                self.conductances, self.hardware, self.siemens_per_weight, self.step, self._states
-            )
-        return self._cells
-
-    @property
-    def step(self) -> float:
-        """Spacing [S] of the grid on which cells lie, 0 for none: levels, without error of writing, drift or wires."""
         device = self.hardware.device
         if self.hardware.wires is not None:
             return 0.0
         ends = np.array([device.g_min, device.g_max])
-        seen = self.hardware.gate.in_series(
-            ends * device.temperature_law.factor(ends, self.hardware.temperature)
-        )
-        still = isinstance(device.retention, NoDrift) and np.array_equal(seen, ends)
-        on_grid = isinstance(device.write, IdealWrite) and still
+        warm = ends * device.temperature_law.factor(ends, self.hardware.temperature)
+        unchanged = np.array_equal(self.hardware.gate.in_series(warm), ends)
+        stable = isinstance(device.retention, NoDrift) and unchanged
+        on_grid = isinstance(device.write, IdealWrite) and stable
         return self.gain * device.step if on_grid else 0.0
 
-    @property
-    def weights(self) -> Floats:
-        """The weights (outputs, inputs) that the conductances stand for now."""
-        return self.hardware.mapping.weights(self.g_pos, self.g_neg, self.siemens_per_weight)
+    def programming_variance(self) -> tuple[Floats, Floats]:
+        """Return, for each cell, the variance that programming puts on its conductance when read [S²], gates open.
 
-    def read(self, x: Floats, *, rng: RNG, sampling: str = "exact") -> Floats:
-        """Return u (reads, outputs) in weight units for inputs x (reads, inputs), each row one fresh read.
-
-        u_i = Σ_j x_j g_ij (c⁺_ij G⁺_ij − c⁻_ij G⁻_ij)/k, before any comparator. sampling: "exact" draws every gate and
-        cell (or one normal per output where all is normal, the same law), "moments" one normal per output with the
-        exact mean and variance. Raises ValueError for NaN or a wrong shape.
+        (d(m G)/dg)² (σ²(g) + step²/12): an error of g, as programmed, appears as the cell is now, after drift, at its
+        temperature and behind its gate, times the mean m of its read noise; IR drop attenuates it like G. A reference
+        column is trimmed and has no error of levels.
         """
-        seed = seed_sequence(rng)
-        rows = Inputs.checked("x", x, len(self.g_pos))
-        return self.cells.read(rows, Span(0, len(rows)), sampling=sampling, seed=seed)
+        step = self.hardware.device.step
+        shared = self.hardware.mapping.shares_reference
+        c = self.conductances
+        g_pos, g_neg = self._programmed
+        positive = self._programming_variance(g_pos, 0, step, c.effective_pos, c.g_pos)
+        step_neg = 0.0 if shared else step
+        negative = self._programming_variance(g_neg, 1, step_neg, c.effective_neg, c.g_neg)
+        return positive, negative
 
-    def moments(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs)."""
-        return self.cells.moments(x)
+    def _programming_variance(
+        self, g: Floats, side: int, step: float, effective: Floats, now: Floats
+    ) -> Floats:
+        device = self.hardware.device
+
+        def mean_read(programmed: Floats) -> Floats:
+            seen = self._now(programmed, side)
+            return seen * device.read_noise.moments(seen)[0]
+
+        low = np.maximum(g - _DERIVATIVE_STEP * device.g_max, 0)
+        high = g + _DERIVATIVE_STEP * device.g_max
+        attenuation = np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
+        slope = (mean_read(high) - mean_read(low)) / (high - low) * attenuation
+        variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + step**2 / 12)
+        return variance
 
     def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass: retention and drift since programming, and what reads remember. Ages add up."""
-        self.age_conductances(seconds)
-        if seconds > 0:
-            self._ages += 1
-            seed = child(self._seed, 3, self._ages)
-            pass_time(self._states, self.g_pos, self.g_neg, self.hardware, seconds, seed)
-
-    def age_conductances(self, seconds: float) -> None:
-        """Let `seconds` [s] pass for the conductances alone: a tile of an array, which keeps what reads remember."""
+        """Let `seconds` [s] pass: retention and drift. Ages add up."""
         self.seconds += number("seconds", seconds, at_least=0, unit="s")
         self._refresh()
 

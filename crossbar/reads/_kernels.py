@@ -43,7 +43,7 @@ from crossbar.reads._vectors import (
     zeros,
 )
 
-BLOCK = 64  # reads that share the lanes of a generator: two vectors of bytes
+READS_PER_BLOCK = 64  # reads that share the lanes of a generator: two vectors of bytes
 WARM_UP = 18
 DIGIT_BASE = 63  # digits −31 … 31: four of them add up to less than 128, the most that a byte holds
 _AT_ONCE = 128  # octets whose sums a short holds: 128 · 8 · 31 < 2^15
@@ -137,18 +137,20 @@ def _draw(state, counter, p_bits, masks):
 @njit(nogil=True, inline="always")
 def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting):
     """Lay out the inputs of a block's 64 reads: where z = +1, four bits a byte (octets, 2, 64); where z ≠ 0 (octets, 64)."""
-    for r in range(BLOCK):
-        of_read[r] = rows[min(max(block * BLOCK + r, first), last - 1) - first]
+    for r in range(READS_PER_BLOCK):
+        of_read[r] = rows[min(max(block * READS_PER_BLOCK + r, first), last - 1) - first]
     flat, nibble = low_and_high.reshape(-1), splat(np.uint64(0x0F0F0F0F0F0F0F0F))
     for octet in range(len(low_and_high)):
-        for r in range(BLOCK):
+        for r in range(READS_PER_BLOCK):
             low_and_high[octet, 0, r] = plus[of_read[r], octet]
-        for at in range(octet * 2 * BLOCK, octet * 2 * BLOCK + BLOCK, 32):
+        for at in range(
+            octet * 2 * READS_PER_BLOCK, octet * 2 * READS_PER_BLOCK + READS_PER_BLOCK, 32
+        ):
             bits = load(flat, at)
             store(flat, at, bit_and(bits, nibble))
-            store(flat, at + BLOCK, bit_and(right_4_of_shorts(bits), nibble))
+            store(flat, at + READS_PER_BLOCK, bit_and(right_4_of_shorts(bits), nibble))
     for octet in range(len(conducting)):
-        for r in range(BLOCK):
+        for r in range(READS_PER_BLOCK):
             conducting[octet, r] = active[of_read[r], octet]
 
 
@@ -236,16 +238,19 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
         _buffer(octets * 64),
         _buffer(octets * 64 * some),
     )
-    low_and_high, masks = flat_plus.reshape(octets, 2, BLOCK), flat_masks.reshape(octets, BLOCK)
-    conducting = flat_active.reshape(octets * some, BLOCK)
+    low_and_high, masks = (
+        flat_plus.reshape(octets, 2, READS_PER_BLOCK),
+        flat_masks.reshape(octets, READS_PER_BLOCK),
+    )
+    conducting = flat_active.reshape(octets * some, READS_PER_BLOCK)
     masks[:] = 255
     total, line, state = (
-        np.empty(digits * BLOCK, np.int32),
-        np.empty(BLOCK),
+        np.empty(digits * READS_PER_BLOCK, np.int32),
+        np.empty(READS_PER_BLOCK),
         np.empty((3, 8), np.uint64),
     )
-    of_read = np.empty(BLOCK, np.uintp)
-    for block in range(first // BLOCK, (last - 1) // BLOCK + 1):
+    of_read = np.empty(READS_PER_BLOCK, np.uintp)
+    for block in range(first // READS_PER_BLOCK, (last - 1) // READS_PER_BLOCK + 1):
         _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting)
         counter = np.uint64(1)
         if len(p_bits):
@@ -254,7 +259,10 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
         elif some:
             masks[:] = 255
             _restrict(flat_masks, flat_active)
-        begin, end = max(first, block * BLOCK), min(last, block * BLOCK + BLOCK)
+        begin, end = (
+            max(first, block * READS_PER_BLOCK),
+            min(last, block * READS_PER_BLOCK + READS_PER_BLOCK),
+        )
         for j in range(columns):
             if len(p_bits):
                 _draw(state, counter, p_bits, masks)
@@ -264,14 +272,23 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
             total[:] = 0
             for d in range(digits):
                 start = (j * digits + d) * octets * 32
-                _sum(flat_tables, start, octets, depth, flat_plus, flat_masks, total, d * BLOCK)
-            for i in range(BLOCK):
+                _sum(
+                    flat_tables,
+                    start,
+                    octets,
+                    depth,
+                    flat_plus,
+                    flat_masks,
+                    total,
+                    d * READS_PER_BLOCK,
+                )
+            for i in range(READS_PER_BLOCK):
                 line[i] = factors[0] * total[i]
             for d in range(1, digits):
-                for i in range(BLOCK):
-                    line[i] += factors[d] * total[d * BLOCK + i]
+                for i in range(READS_PER_BLOCK):
+                    line[i] += factors[d] * total[d * READS_PER_BLOCK + i]
             for r in range(begin, end):
-                out[r - first, j] = unit * line[r - block * BLOCK]
+                out[r - first, j] = unit * line[r - block * READS_PER_BLOCK]
 
 
 @njit(nogil=True, cache=True)

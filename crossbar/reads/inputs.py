@@ -1,4 +1,4 @@
-"""Inputs of a read as they come: real values, or states in {−1, 0, +1}, packed until somebody needs them otherwise."""
+"""Inputs of a read in the form in which they come: real values, truth values, signs, or packed bits."""
 
 from functools import cached_property
 
@@ -10,19 +10,26 @@ from devices.validation import Floats, finite, real_array
 
 
 class Inputs:
-    """Rows of inputs (rows, word lines): packed states, truth values (True for +1, False for −1), int8 signs, or floats."""
+    """Rows of inputs (rows, word lines), converted to another form when a strategy first asks for it.
+
+    Args:
+        values: Packed ternary inputs, truth values (True for +1, False for −1), int8 signs, or floats.
+    """
 
     def __init__(self, values: "Packed | NDArray[np.bool_] | NDArray[np.int8] | Floats"):
         self._values = values
 
     @classmethod
     def checked(cls, name: str, x: ArrayLike, word_lines: int) -> "Inputs":
-        """Return x (rows, word lines) as inputs, or raise ValueError: no array of numbers, a wrong shape, NaN."""
+        """Return x (rows, word lines) as inputs.
+
+        Raises:
+            ValueError: x is not an array of numbers, has a wrong shape, or holds NaN.
+        """
         values = real_array(name, x, shape=(None, word_lines))
-        inputs = cls(
-            values.astype(np.int8) if values.dtype == bool else values
-        )  # a user's True is 1, False 0
-        if not inputs.whole.all():
+        # Truth values that a user gives are 1 and 0; only states of comparators stand for +1 and −1.
+        inputs = cls(values.astype(np.int8) if values.dtype == bool else values)
+        if not inputs.is_ternary.all():
             finite(name, inputs.floats)
         return inputs
 
@@ -37,7 +44,7 @@ class Inputs:
 
     @cached_property
     def signs(self) -> NDArray[np.int8]:
-        """The inputs as int8, where all of them are −1, 0 or +1."""
+        """The inputs as int8; valid only if all of them are −1, 0 or +1."""
         v = self._values
         if isinstance(v, Packed):
             return v.signs()
@@ -47,14 +54,13 @@ class Inputs:
     def floats(self) -> Floats:
         """The inputs as float64."""
         v = self._values
-        return (self.signs if isinstance(v, Packed) or v.dtype == bool else v).astype(
-            np.float64, copy=False
-        )
+        values = self.signs if isinstance(v, Packed) or v.dtype == bool else v
+        return values.astype(np.float64, copy=False)
 
     @cached_property
     def all_signs(self) -> bool:
         """Whether every input is −1 or +1."""
-        return bool(self.whole.all()) and not self.packed.has_zeros
+        return bool(self.is_ternary.all()) and not self.packed.has_zeros
 
     @cached_property
     def _packed(self) -> tuple[Packed, NDArray[np.bool_]]:
@@ -68,10 +74,10 @@ class Inputs:
 
     @property
     def packed(self) -> Packed:
-        """The inputs packed; what is none of −1, 0, +1 is left out."""
+        """The inputs packed; valid only for rows that are ternary."""
         return self._packed[0]
 
     @property
-    def whole(self) -> NDArray[np.bool_]:
-        """For every row, whether its packed form says it all."""
+    def is_ternary(self) -> NDArray[np.bool_]:
+        """For every row, whether all its inputs are −1, 0 or +1."""
         return self._packed[1]

@@ -1,64 +1,45 @@
-"""How noisy reads are drawn: one normal per output where that is exact or asked for, packed bits, or cell by cell.
+"""Mean and variance of a read: exact for any noise, without drawing anything.
 
-A read of the pair at (j, i) under a gate g_j and cell factors c± contributes x_j g (c⁺ G⁺ − c⁻ G⁻).
+A read of the pair at (j, i) under a gate ξ_j and cell factors c± contributes x_j ξ (c⁺ G⁺ − c⁻ G⁻).
 """
 
-import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from crossbar.hardware import Hardware
+from crossbar.reads.conductances import CellArray, ReferenceColumns, per_output
+from crossbar.reads.digits import SUMMED_DIGITS, DigitTables, digit_tables
+from crossbar.reads.gated_sums import gated_sums
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.span import GROUP, Span, draws
-from devices import BlankOut, NoNoise, ProductNoise, ReadNoise
-from devices.seeding import child, stream
-from devices.validation import Floats, choice
-
-SAMPLINGS = ("exact", "moments")
-_CELLS_PER_BLOCK = 1 << 21  # cells drawn at once: bounds memory, and no result depends on it
-Columns = (
-    NDArray[np.intp] | None
-)  # for every output, the column of its reference; None: every output has its own
-
-
-@dataclass(frozen=True)
-class Conductances:
-    """Cells of an array [S]: g, which their noise depends on, and e, with which they multiply (less, behind wires).
-
-    g_pos, e_pos: (word lines, bit lines). g_neg, e_neg: the same, or one column per reference; reference_of then says, for
-    every bit line, which. Without wires e is g.
-    """
-
-    g_pos: Floats
-    g_neg: Floats
-    e_pos: Floats
-    e_neg: Floats
-    reference_of: Columns
+from crossbar.reads.noise_state import NoiseState, SeenBy, Source, noise_sources
+from crossbar.reads.span import Span
+from devices.validation import Floats
 
 
 @dataclass(frozen=True)
 class MomentMatrices:
-    """Mean and variance of one read of each pair, (word lines, bit lines) [S, S²].
+    """Mean and variance of one read of each pair.
 
-    own: variance that outputs do not share. shared: variance of the reference columns, common to the outputs of a tile;
-    (word lines, references), or (word lines, 0) for pairs.
+    Attributes:
+        mean: (word lines, bit lines) [S, or weight units].
+        own: Variance that outputs do not share, (word lines, bit lines), in the same units squared.
+        shared: Variance of the reference columns, common to the outputs of a tile, (word lines, references);
+            (word lines, 0) for pairs.
     """
 
     mean: Floats
     own: Floats
     shared: Floats
 
-    def total(self, reference_of: Columns) -> Floats:
-        """Variance of one read of each pair, whoever shares it."""
+    def total(self, reference_of: ReferenceColumns) -> Floats:
+        """Return the variance of one read of each pair, shared or not."""
         return self.own if reference_of is None else self.own + self.shared[:, reference_of]
 
-
-def per_output(g_neg: Floats, reference_of: Columns) -> Floats:
-    """Return what stands against each output: its own cell, or its tile's reference."""
-    return g_neg if reference_of is None else g_neg[..., reference_of]
+    def per_weight(self, siemens_per_weight: float) -> "MomentMatrices":
+        """Return the same moments in weight units."""
+        k = siemens_per_weight
+        return MomentMatrices(self.mean / k, self.own / k**2, self.shared / k**2)
 
 
 def gate_moments(hardware: Hardware) -> tuple[float, float]:
@@ -67,248 +48,156 @@ def gate_moments(hardware: Hardware) -> tuple[float, float]:
     return float(mean), float(variance)
 
 
-def initial_states(
-    g_pos: Floats, g_neg: Floats, hardware: Hardware, seed: np.random.SeedSequence
-) -> list[Any]:
-    """Return what is drawn once per chip and what consecutive reads carry: of the gates, two per pair at most, and cells."""
-    return [
-        source.init(g, rng=stream(seed, i))
-        for i, (source, g) in enumerate(_sources(g_pos, g_neg, hardware))
-    ]
+def moment_matrices(
+    cells: CellArray, state: NoiseState, lag: float | None = None
+) -> MomentMatrices:
+    """Return the moments [S, S²] of a read of the cells.
+
+    With one gate per pair or word line, Var = E[ξ²](v⁺G⁺² + v⁻G⁻²) + Var ξ (m⁺G⁺ − m⁻G⁻)². With one gate per cell,
+    Var = Var(ξ c⁺) G⁺² + Var(ξ c⁻) G⁻².
+
+    Args:
+        cells: The array.
+        state: States of its noises: the moments are those of this chip's devices.
+        lag: None for moments given the state. A number [s]: of the average chip, the covariance of two reads that
+            far apart in place of the variance; 0 gives the variance.
+    """
+    hardware, c = cells.hardware, cells.conductances
+    sources = noise_sources(c.g_pos, c.g_neg, hardware)
+
+    def spread(source: Source) -> tuple[Floats, Floats]:
+        return _spread(sources[source], state, source, lag)
+
+    mean_pos, variance_pos = spread(Source.POSITIVE_CELLS)
+    mean_neg, variance_neg = spread(Source.NEGATIVE_CELLS)
+    mean, variance = spread(Source.GATE)
+    if hardware.gate_sharing == "word_line":
+        mean, variance = mean[:, None], variance[:, None]
+    pos, neg = mean_pos * c.effective_pos, mean_neg * c.effective_neg
+    noise_pos, noise_neg = variance_pos * c.effective_pos**2, variance_neg * c.effective_neg**2
+    no_reference = np.empty((len(c.g_pos), 0))
+    if hardware.gate_sharing == "cell":
+        gate_mean, gate_variance = spread(Source.NEGATIVE_GATE)
+        expected = mean * pos - per_output(gate_mean * neg, c.reference_of)
+        own = (variance + mean**2) * noise_pos + variance * pos**2
+        other = (gate_variance + gate_mean**2) * noise_neg + gate_variance * neg**2
+        if c.reference_of is None:
+            return MomentMatrices(expected, own + other, no_reference)
+        return MomentMatrices(expected, own, other)
+    signal = pos - per_output(neg, c.reference_of)
+    own = (variance + mean**2) * (noise_pos + per_output(noise_neg, c.reference_of))
+    own = own + variance * signal**2
+    if c.reference_of is None:
+        return MomentMatrices(mean * signal, own, no_reference)
+    # Outputs share the noise of their reference, each through its own gate. Where gates differ from device to
+    # device, their covariance uses the mean gate factor of the word line (an approximation).
+    common = np.mean(mean, axis=1, keepdims=True) ** 2 * noise_neg
+    return MomentMatrices(mean * signal, own - per_output(common, c.reference_of), common)
 
 
-def pass_time(
-    states: list[Any],
-    g_pos: Floats,
-    g_neg: Floats,
-    hardware: Hardware,
-    seconds: float,
-    seed: np.random.SeedSequence,
-) -> None:
-    """Let `seconds` [s] pass without a read for what reads carry, in place: traps, 1/f processes, thresholds."""
-    sources = enumerate(zip(_sources(g_pos, g_neg, hardware), states, strict=True))
-    states[:] = [
-        source.advance(g, state, seconds, rng=stream(seed, i))
-        for i, ((source, g), state) in sources
-    ]
-
-
-def _sources(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> list[tuple[ReadNoise, Floats]]:
-    """Return each source of a read's factors, with the cells that it sees."""
-    gate, noise = hardware.gate, hardware.device.read_noise
-    lines = np.full(len(g_pos), hardware.device.g_max)
-    gated = lines if hardware.gate_sharing == "word_line" else g_pos
-    return [(gate, gated), (gate, g_neg), (noise, g_pos), (noise, g_neg)]
-
-
-def _spread(noise: ReadNoise, g: Floats, state: Any, lag: float | None) -> tuple[Floats, Floats]:
-    """Return mean of ξ and its variance over the reads of these cells, or, of the average chip, its covariance over a lag."""
+def _spread(
+    seen: SeenBy, state: NoiseState, source: Source, lag: float | None
+) -> tuple[Floats, Floats]:
+    """Return mean and variance of the factors given the state, or the average chip's mean and covariance."""
+    noise, g = seen
     if lag is None:
-        return noise.moments_given(g, state)
+        return noise.moments_given(g, state[source])
     mean, variance = noise.moments(g)
     return mean, noise.covariance(g, lag) if lag else variance
 
 
-def moment_matrices(
-    cells: Conductances, hardware: Hardware, states: list[Any], lag: float | None = None
-) -> MomentMatrices:
-    """Return the moments of a read of cells under the hardware's noises, as the chip's cells are.
+class ReadMoments:
+    """Mean and variance of reads of one array in weight units.
 
-    A gate shared by the pair or the word line: Var = E[g²](v⁺G⁺² + v⁻G⁻²) + Var g (m⁺G⁺ − m⁻G⁻)²;
-    one gate per cell: Var = Var(g c⁺) G⁺² + Var(g c⁻) G⁻². lag [s]: of the average chip, covariances of two
-    reads that far apart instead of variances. Gates that differ from pair to pair share a reference's noise by their average.
-    """
-    gate, noise = hardware.gate, hardware.device.read_noise
-    g_pos, g_neg, reference_of = cells.g_pos, cells.g_neg, cells.reference_of
-    (m_pos, v_pos), (m_neg, v_neg) = (
-        _spread(noise, g_pos, states[2], lag),
-        _spread(noise, g_neg, states[3], lag),
-    )
-    by_line = hardware.gate_sharing == "word_line"
-    lines = np.full(len(g_pos), hardware.device.g_max)
-    mean, variance = _spread(gate, lines if by_line else g_pos, states[0], lag)
-    if by_line:
-        mean, variance = mean[:, None], variance[:, None]
-    pos, neg = m_pos * cells.e_pos, m_neg * cells.e_neg
-    var_pos, var_neg = v_pos * cells.e_pos**2, v_neg * cells.e_neg**2
-    if hardware.gate_sharing == "cell":
-        mean_neg, variance_neg = _spread(gate, g_neg, states[1], lag)
-        expected = mean * pos - per_output(mean_neg * neg, reference_of)
-        own = (variance + mean**2) * var_pos + variance * pos**2
-        other = (variance_neg + mean_neg**2) * var_neg + variance_neg * neg**2
-        if reference_of is None:
-            return MomentMatrices(expected, own + other, np.empty((len(g_pos), 0)))
-        return MomentMatrices(expected, own, other)
-    second, signal = variance + mean**2, pos - per_output(neg, reference_of)
-    own = second * (var_pos + per_output(var_neg, reference_of)) + variance * signal**2
-    if reference_of is None:
-        return MomentMatrices(mean * signal, own, np.empty((len(g_pos), 0)))
-    common = np.mean(mean, axis=1, keepdims=True) ** 2 * var_neg
-    return MomentMatrices(mean * signal, own - per_output(common, reference_of), common)
-
-
-def is_exactly_gaussian(hardware: Hardware) -> bool:
-    """Return whether one normal per output is exact: normal, independent, memoryless factors, not two multiplied."""
-    gate, cells = hardware.gate, hardware.device.read_noise
-    if isinstance(gate, NoNoise) or hardware.gate_sharing == "word_line":
-        return cells.is_gaussian  # word-line gates are drawn as they are, then the cells collapse
-    return gate.is_gaussian and isinstance(cells, NoNoise)
-
-
-def gate_word_lines(
-    x: Inputs, hardware: Hardware, state: Any, span: Span, seed: np.random.SeedSequence
-) -> tuple[Inputs, Any]:
-    """Return the span's inputs, one row per read, each times its own gate draws, and the gates' state after them."""
-    lines = np.full(x.shape[1], hardware.device.g_max)
-    packs = isinstance(hardware.gate, BlankOut) and bool(x.whole.all())  # −1, 0, +1 times 0 or 1
-    gated = (x.signs if packs else x.floats)[span.rows]
-    source = _Source(hardware.gate, lines, state, seed, hardware.read_period)
-    for group, here, inside in span.groups():
-        source.start(group)
-        xi = source.draw(0, inside.stop, inside.start)
-        gated[here] *= np.broadcast_to(xi, (inside.stop, len(lines)))[inside].astype(
-            gated.dtype, copy=False
-        )
-    return Inputs(gated), source.after()
-
-
-def draw_gaussian_sums(
-    mean: Floats,
-    own: Floats,
-    shared: Floats,
-    reference_of: Columns,
-    span: Span,
-    seed: np.random.SeedSequence,
-) -> Floats:
-    """Return one normal per output for every read of the span, (reads, outputs).
-
-    mean: of each row of inputs. own, shared: variances, of each row or (1, columns) for all, of outputs and of references.
-    """
-    u = mean if span.repeats == span.locations == 1 else mean[span.rows]
-    if own.any():
-        u += _of_reads(np.sqrt(own), span) * draws(span, u.shape[1], child(seed, 0))
-    if reference_of is not None and shared.any():
-        spread = _of_reads(np.sqrt(shared), span)
-        u += (spread * draws(span, spread.shape[1], child(seed, 1)))[:, reference_of]
-    return u
-
-
-def _of_reads(rows: Floats, span: Span) -> Floats:
-    """Return what belongs to each read; one row stands for all."""
-    return rows if len(rows) == 1 else rows[span.rows]
-
-
-class _Source:
-    """One source of a read's factors, ξ = Π of its kinds, drawn group by group with a stream for each kind.
-
-    A kind with memory has a stream for every read: its state goes on from read to read, whatever the groups.
+    Args:
+        cells: The array. Its moments are computed once, when they are first needed.
+        state: States of its noises.
     """
 
-    def __init__(
-        self, noise: ReadNoise, g: Floats, state: Any, seed: np.random.SeedSequence, period: float
-    ):
-        self.kinds = noise.factors if isinstance(noise, ProductNoise) else (noise,)
-        self.state = list(state) if isinstance(noise, ProductNoise) else [state]
-        self.product = isinstance(noise, ProductNoise)
-        self.g, self.seed, self.period = g, seed, period
+    def __init__(self, cells: CellArray, state: NoiseState):
+        self.cells = cells
+        self._state = state
+        self._matrices: MomentMatrices | None = None
+        self._tables: dict[str, DigitTables] = {}
 
-    def start(self, group: int) -> None:
-        self.group = group
-        self.streams = [stream(self.seed, group, index) for index in range(len(self.kinds))]
+    @property
+    def matrices(self) -> MomentMatrices:
+        """Moments of a read of each pair, given the differences between this chip's devices."""
+        if self._matrices is None:
+            of_siemens = moment_matrices(self.cells, self._state)
+            self._matrices = of_siemens.per_weight(self.cells.siemens_per_weight)
+        return self._matrices
 
-    def draw(self, start: int, stop: int, first: int) -> Floats:
-        """Return the factors of reads start … stop − 1 of the group; those before `first` are not the span's own."""
-        xi = np.ones((1,) * (1 + self.g.ndim))
-        for i, (kind, rng) in enumerate(zip(self.kinds, self.streams, strict=True)):
-            if kind.has_memory:
-                xi = xi * self._go_on(i, kind, start, stop, first)
-            elif not isinstance(kind, NoNoise):
-                factor, _ = kind.sample(
-                    self.g, self.state[i], stop - start, rng=rng, period=self.period
-                )
-                xi = xi * factor
-        return xi
+    @property
+    def is_noiseless(self) -> bool:
+        """Whether every read of the same input gives the same sums."""
+        return not (self.matrices.own.any() or self.matrices.shared.any())
 
-    def _go_on(self, index: int, kind: ReadNoise, start: int, stop: int, first: int) -> Floats:
-        xi = np.ones((stop - start, *self.g.shape))
-        for read in range(max(start, first), stop):
-            rng = stream(self.seed, 0, index, self.group * GROUP + read)
-            xi[read - start], self.state[index] = kind.sample(
-                self.g, self.state[index], 1, rng=rng, period=self.period
-            )
-        return xi
+    def covariance(self, lag: float) -> Floats:
+        """Return the covariance of two reads of ±1 inputs `lag` [s] apart, of the average chip, per bit line.
 
-    def after(self) -> Any:
-        return tuple(self.state) if self.product else self.state[0]
+        In weight units squared; the variance at lag 0.
+        """
+        m = moment_matrices(self.cells, self._state, lag)
+        return m.total(self.cells.reference_of).sum(axis=0) / self.cells.siemens_per_weight**2
 
+    def fixed_pattern(self) -> Floats:
+        """Return Σ_j (E[w_j | its devices] − E w_j)² per bit line, in weight units squared.
 
-def draw_cells(
-    x: Inputs,
-    cells: Conductances,
-    hardware: Hardware,
-    states: list[Any],
-    span: Span,
-    seed: np.random.SeedSequence,
-) -> Floats:
-    """Return currents per volt [S], (reads, bit lines), every gate and every cell drawn on its own for every read.
+        This is the static pattern that differences between devices put on the mean of a read of ±1 inputs.
+        """
+        average = moment_matrices(self.cells, self._state, lag=0.0).mean
+        difference = self.matrices.mean - average / self.cells.siemens_per_weight
+        return np.asarray((difference**2).sum(axis=0))
 
-    states: of gate(s) and cells, advanced in place. Each factor of each source has its own streams, so that no result
-    depends on the size of the blocks.
-    """
-    gate, noise, period = hardware.gate, hardware.device.read_noise, hardware.read_period
-    g_pos, g_neg, reference_of = cells.g_pos, cells.g_neg, cells.reference_of
-    per_cell = hardware.gate_sharing == "cell"
-    kinds = [
-        (gate, g_pos),
-        (gate if per_cell else NoNoise(), g_neg),
-        (noise, g_pos),
-        (noise, g_neg),
-    ]
-    sources = [_Source(n, g, states[i], child(seed, i), period) for i, (n, g) in enumerate(kinds)]
-    inputs, u = x.floats[span.rows], np.empty((span.reads, g_pos.shape[1]))
-    block = max(1, _CELLS_PER_BLOCK // g_pos.size)
-    for group, here, inside in span.groups():
-        for source in sources:
-            source.start(group)
-        for start in range(0, inside.stop, block):
-            stop = min(start + block, inside.stop)
-            gate_pos, gate_neg, cell_pos, cell_neg = (
-                source.draw(start, stop, inside.start) for source in sources
-            )
-            skipped = max(
-                inside.start - start, 0
-            )  # drawn for reads before the span, which are not its own
-            if skipped >= stop - start:
-                continue
-            if per_cell:
-                pairs = gate_pos * (cell_pos * cells.e_pos) - per_output(
-                    gate_neg * (cell_neg * cells.e_neg), reference_of
-                )
-            else:
-                pairs = gate_pos * (
-                    cell_pos * cells.e_pos - per_output(cell_neg * cells.e_neg, reference_of)
-                )
-            pairs = np.broadcast_to(pairs, (stop - start, *g_pos.shape))[skipped:]
-            offset = here.start - inside.start
-            at = slice(offset + start + skipped, offset + stop)
-            u[at] = np.matmul(inputs[at, None, :], pairs)[:, 0]
-    states[:] = [
-        states[i] if isinstance(n, NoNoise) else sources[i].after()
-        for i, (n, _) in enumerate(kinds)
-    ]
-    return u
+    def mean(self, x: Inputs) -> Floats:
+        """Return the mean of u, (rows, bit lines)."""
+        gate_mean, _ = gate_moments(self.cells.hardware)
+        # Levels and the middles between them lie on a grid of half the spacing; the gate's mean scales it.
+        half_spacing = self.cells.level_spacing / 2 / self.cells.siemens_per_weight
+        return self._product(x, "mean", self.matrices.mean, half_spacing * gate_mean)
 
+    def variances(self, x: Inputs) -> tuple[Floats, Floats]:
+        """Return own and shared variance of u; one row for all reads where every input is ±1."""
+        rows = Inputs(np.ones((1, x.shape[1]), dtype=bool)) if x.all_signs else x
 
-def warn_of_memory(hardware: Hardware) -> None:
-    """Warn that one normal per output, drawn afresh, leaves out what consecutive reads of this hardware share."""
-    if hardware.gate.has_memory or hardware.device.read_noise.has_memory:
-        warnings.warn(
-            'sampling="moments" draws every read afresh, but reads of this hardware remember each other (telegraph traps, '
-            '1/f noise, correlated selectors): a mean over samples comes out better than the chip\'s; use sampling="exact"',
-            stacklevel=3,  # one text at one line: Python shows it once
-        )
+        def of(name: str, matrix: Floats) -> Floats:
+            if not matrix.any():
+                return np.zeros((1, matrix.shape[1]))
+            return np.maximum(self._product(rows, name, matrix, square=True), 0)
 
+        return of("own", self.matrices.own), of("shared", self.matrices.shared)
 
-def check_sampling(sampling: str) -> str:
-    """Return `sampling` if it is a known way to draw a read, or raise ValueError."""
-    return choice("sampling", sampling, SAMPLINGS)
+    def of(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return mean and variance of u, each (rows, bit lines) in weight units, for x (rows, word lines).
+
+        Raises:
+            ValueError: x has a wrong shape or holds NaN.
+        """
+        rows = Inputs.checked("x", x, self.cells.lines)
+        mean = self.mean(rows)
+        own, shared = self.variances(rows)
+        reference_of = self.cells.reference_of
+        variance = own if reference_of is None else own + shared[:, reference_of]
+        return mean, np.repeat(variance, len(mean), axis=0) if len(variance) < len(
+            mean
+        ) else variance
+
+    def _product(
+        self, x: Inputs, name: str, matrix: Floats, spacing: float = 0.0, *, square: bool = False
+    ) -> Floats:
+        """Return x @ matrix, or x² @ matrix, (rows, columns).
+
+        Ternary rows are summed in whole numbers, so that a row's sums do not depend on the batch it is in.
+        """
+        ternary = x.is_ternary
+        if not ternary.any():
+            return (x.floats**2 if square else x.floats) @ matrix
+        if name not in self._tables:
+            self._tables[name] = digit_tables([matrix], spacing, SUMMED_DIGITS)[0]
+        packed = x.packed.absolute() if square else x.packed
+        sums = gated_sums(self._tables[name], packed, Span(0, len(x)))
+        if not ternary.all():
+            others = x.floats[~ternary]
+            sums[~ternary] = (others**2 if square else others) @ matrix
+        return sums

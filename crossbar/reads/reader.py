@@ -1,290 +1,142 @@
-"""The conductances of an array at one moment, and how reads of them are drawn: the fastest way that is exact."""
+"""The one door of a read: which strategy draws it, and the sums that come out."""
 
+import warnings
+from enum import IntEnum
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Protocol
 
 import numpy as np
 
-from crossbar.hardware import Hardware
-from crossbar.reads.digits import DRAWN_DIGITS, SUMMED_DIGITS, DigitTables, digit_tables
+from crossbar.reads.cell_by_cell import CellByCell
+from crossbar.reads.conductances import CellArray
+from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.moments import (
-    Columns,
-    Conductances,
-    MomentMatrices,
-    check_sampling,
-    draw_cells,
-    draw_gaussian_sums,
-    gate_moments,
-    gate_word_lines,
-    is_exactly_gaussian,
-    moment_matrices,
-    per_output,
-    warn_of_memory,
-)
-from crossbar.reads.packed import Packed, drawn_p, gate_bits, gated_sums
-from crossbar.reads.span import Span, draws
+from crossbar.reads.moments import ReadMoments
+from crossbar.reads.noise_state import NoiseState
+from crossbar.reads.packed_bits import PackedBits
+from crossbar.reads.sampling import check_sampling
+from crossbar.reads.span import Span
+from crossbar.reads.word_line_gates import gate_word_lines
 from devices import NoNoise
 from devices.seeding import child
 from devices.validation import Floats
 
-Matrix = TypeVar("Matrix")
+
+class Stream(IntEnum):
+    """Random streams of a read, by what is drawn from them."""
+
+    WORD_LINE_GATES = 0
+    GAUSSIAN_SUMS = 1
+    CELL_BY_CELL = 2
+    PACKED_BITS = 3
 
 
-class Side(NamedTuple, Generic[Matrix]):
-    """One matrix of a read under blank-out: its sign in the sum, signal, variance of the cells' noise, output → column."""
+class Strategy(Protocol):
+    """A way to draw reads of an array."""
 
-    sign: float
-    signal: Matrix
-    variance: Matrix | None
-    columns: Columns
+    def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
+        """Return u (reads, bit lines) in weight units."""
+        ...
+
+    def describe(self) -> str:
+        """Return what a report says of this strategy."""
+        ...
 
 
-class Cells:
-    """The conductances of an array, immutable, and how reads of them are drawn.
+class Reader:
+    """Reads of an array in its present state, each drawn by the fastest strategy that is exact.
 
-    What their noise remembers lies in `states`, a list that its owner keeps and that reads advance.
+    A reader is made anew when conductances change. `state` belongs to the array and is advanced by reads.
+
+    Args:
+        cells: The array as it is now.
+        state: States of the noises with memory (traps, 1/f, correlated selectors).
     """
 
-    def __init__(
-        self,
-        conductances: Conductances,
-        hardware: Hardware,
-        siemens_per_weight: float,
-        step: float,
-        states: list[Any],
-    ):
-        self.conductances = conductances
-        self.lines, self.columns = conductances.g_pos.shape
-        self.reference_of = conductances.reference_of
-        self.hardware = hardware
-        self.siemens_per_weight = siemens_per_weight
-        self._step = step  # of the grid on which conductances may lie, 0 for none
-        self._states = (
-            states  # of gates and cells, carried from read to read and from one Cells to the next
-        )
-        self._matrices: dict[bool, MomentMatrices] = {}
-        self._tables: dict[
-            str, DigitTables
-        ] = {}  # of the matrices of moments, made when first needed
-
-    def matrices(self, *, gated: bool = True) -> MomentMatrices:
-        """Return mean and variances of a read of each pair in weight units, with the gates or as if all were open."""
-        if gated not in self._matrices:
-            k, hardware = (
-                self.siemens_per_weight,
-                self.hardware if gated else self.hardware.ungated(),
-            )
-            m = moment_matrices(self.conductances, hardware, self._states)
-            self._matrices[gated] = MomentMatrices(m.mean / k, m.own / k**2, m.shared / k**2)
-        return self._matrices[gated]
-
-    def covariance(self, lag: float) -> Floats:
-        """Return the covariance of two reads of ±1 inputs `lag` [s] apart, of the average chip, per bit line.
-
-        In weight units squared; the variance at lag 0.
-        """
-        m = moment_matrices(self.conductances, self.hardware, self._states, lag)
-        return m.total(self.reference_of).sum(axis=0) / self.siemens_per_weight**2
-
-    def fixed_pattern(self) -> Floats:
-        """Return Σ_j (E[w_j | its devices] − E w_j)² per bit line, in weight units squared: what gates and cells unlike the
-        average ones put on the mean of a read of ±1 inputs.
-        """
-        average = (
-            moment_matrices(self.conductances, self.hardware, self._states, lag=0.0).mean
-            / self.siemens_per_weight
-        )
-        return np.asarray(((self.matrices().mean - average) ** 2).sum(axis=0))
-
-    def blank_out(self) -> list[Side[Floats]] | None:
-        """Return the matrices of a read of ±1 inputs under a two-valued gate, or None where these do not say it all.
-
-        Given the gates, the cells' normal noises add up to one normal per output.
-        """
-        hardware, noise = self.hardware, self.hardware.device.read_noise
-        paired, quiet = self.reference_of is None, isinstance(noise, NoNoise)
-        if (
-            hardware.gate.bernoulli is None
-            or hardware.gate_sharing == "word_line"
-            or not noise.is_gaussian
-        ):
-            return None
-        if hardware.gate_sharing == "pair" and not paired and not quiet:
-            return None  # a reference's noise seen through many gates is not independent given the gates
-        k, c = self.siemens_per_weight, self.conductances
-        (m_pos, v_pos), (m_neg, v_neg) = noise.moments(c.g_pos), noise.moments(c.g_neg)
-        var_pos, var_neg = v_pos * (c.e_pos / k) ** 2, v_neg * (c.e_neg / k) ** 2
-        pos, neg = m_pos * c.e_pos / k, m_neg * c.e_neg / k
-        if hardware.gate_sharing == "pair":
-            variance = None if quiet else var_pos + var_neg
-            return [Side(1.0, pos - per_output(neg, self.reference_of), variance, None)]
-        return [
-            Side(1.0, pos, None if quiet else var_pos, None),
-            Side(-1.0, neg, None if quiet else var_neg, self.reference_of),
-        ]
+    def __init__(self, cells: CellArray, state: NoiseState):
+        self.cells = cells
+        self.moments = ReadMoments(cells, state)
+        self._state = state
+        # Gates of word lines act on the inputs; what is left to read is an array without gates.
+        self._behind_gates = cells.ungated() if cells.hardware.gates_word_lines else cells
+        self._cell_by_cell = CellByCell(self._behind_gates, state)
 
     @cached_property
-    def _sides(self) -> list[Side[DigitTables]] | None:
-        """The matrices of a packed read, or None where packed bits cannot draw this hardware."""
-        sides, law = self.blank_out(), self.hardware.gate.bernoulli
-        if sides is None or law is None or gate_bits(law[0]) is None:
-            return None
-        signals = digit_tables([s.signal for s in sides], self._half_step, DRAWN_DIGITS)
-        variances = [s.variance for s in sides]
-        spreads: list[DigitTables | None] = [
-            None if v is None else digit_tables([v], 0.0, DRAWN_DIGITS)[0] for v in variances
-        ]
-        return [
-            Side(s.sign, a, v, s.columns) for s, a, v in zip(sides, signals, spreads, strict=True)
-        ]
+    def _gaussian_sums(self) -> GaussianSums:
+        same = self._behind_gates is self.cells
+        return GaussianSums(self.moments if same else ReadMoments(self._behind_gates, self._state))
+
+    @cached_property
+    def _packed_bits(self) -> PackedBits | None:
+        return PackedBits.of(self._behind_gates)
 
     @property
-    def _half_step(self) -> float:
-        """Spacing in weight units of the grid on which conductances and the middles between them lie, 0 for none."""
-        return self._step / 2 / self.siemens_per_weight
+    def _of_ternary_inputs(self) -> Strategy:
+        """The strategy of exact reads where all inputs are −1, 0 or +1."""
+        if is_exactly_gaussian(self._behind_gates.hardware):
+            return self._gaussian_sums
+        return self._packed_bits or self._cell_by_cell
 
-    def _product(
-        self, x: Inputs, name: str, matrix: Floats, step: float = 0.0, *, square: bool = False
-    ) -> Floats:
-        """Return x @ matrix (rows, columns), or x² @ matrix; the same for a row of −1, 0, +1 whatever the batch it is in."""
-        if not x.whole.any():
-            return (x.floats**2 if square else x.floats) @ matrix
-        if name not in self._tables:
-            self._tables[name] = digit_tables([matrix], step, SUMMED_DIGITS)[0]
-        packed = x.packed.absolute() if square else x.packed
-        sums = gated_sums(self._tables[name], packed, Span(0, len(x)))
-        if not x.whole.all():
-            others = x.floats[~x.whole]
-            sums[~x.whole] = (others**2 if square else others) @ matrix
-        return sums
-
-    @cached_property
-    def is_quiet(self) -> bool:
-        """Whether every read of an input is the same."""
-        m = self.matrices()
-        return not (m.own.any() or m.shared.any())
-
-    def _means(self, x: Inputs, *, gated: bool = True) -> Floats:
-        """Return x @ mean (rows, bit lines)."""
-        gate_mean, _ = gate_moments(self.hardware) if gated else (1.0, 0.0)
-        return self._product(
-            x, f"mean {gated}", self.matrices(gated=gated).mean, self._half_step * gate_mean
-        )
-
-    def _variances(self, x: Inputs, *, gated: bool = True) -> tuple[Floats, Floats]:
-        """Return x² @ own and x² @ shared, one row of each for all where every input is ±1."""
-        m, rows = (
-            self.matrices(gated=gated),
-            Inputs(np.ones((1, x.shape[1]), dtype=bool)) if x.all_signs else x,
-        )
-        own, shared = (
-            self._product(rows, f"{name} {gated}", v, square=True)
-            if v.any()
-            else np.zeros((1, v.shape[1]))
-            for name, v in (("own", m.own), ("shared", m.shared))
-        )
-        return np.maximum(own, 0), np.maximum(shared, 0)
-
-    def path(self, sampling: str = "exact") -> str:
-        """Return how reads of inputs −1, 0, +1 are drawn: one normal per output, packed bits, or cell by cell."""
-        gate = self.hardware.gate
+    def describe(self, sampling: str = "exact") -> str:
+        """Return how reads of ternary inputs are drawn, in the words of `chip.report()`."""
+        hardware = self.cells.hardware
         if check_sampling(sampling) == "moments":
-            return "one normal per output"
-        if is_exactly_gaussian(self.hardware):
-            by_line = (
-                ", gates drawn word line by word line" if self.hardware.gates_word_lines else ""
-            )
-            quiet = self.hardware.device.read_noise
-            return (
-                "no noise in the cells"
-                if isinstance(quiet, NoNoise) and by_line
-                else "one normal per output"
-            ) + by_line
-        if self._sides is None:
-            return "cell by cell"
-        digits, exact = (
-            max(s.signal.digits for s in self._sides),
-            all(s.signal.exact for s in self._sides),
-        )
-        p, _ = gate.bernoulli or (0.0, 0.0)
-        rounded = "" if drawn_p(p) == p else f", p drawn as {drawn_p(p):.7f}"
-        return (
-            f"packed bits, {digits} digit{'s'[: digits > 1]}"
-            + ("" if exact else ", off grid")
-            + rounded
-        )
+            return self._gaussian_sums.describe()
+        if not hardware.gates_word_lines:
+            return self._of_ternary_inputs.describe()
+        quiet = isinstance(hardware.device.read_noise, NoNoise)
+        if not is_exactly_gaussian(hardware):
+            return self._of_ternary_inputs.describe()
+        cells = "no noise in the cells" if quiet else self._of_ternary_inputs.describe()
+        return f"{cells}, gates drawn word line by word line"
 
-    def read(self, x: Inputs, span: Span, *, sampling: str, seed: np.random.SeedSequence) -> Floats:
-        """Return u (reads, bit lines) in weight units of the span's reads; see `Tile.read`. Noise with memory goes on."""
+    def read(
+        self, x: Inputs, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
+    ) -> Floats:
+        """Return u (reads, bit lines) in weight units of the span's reads.
+
+        Args:
+            x: Rows of inputs, from the first that the span needs.
+            span: The reads of a run that are drawn.
+            seed: Seed of the run: it and the number of a read decide what the read draws.
+            sampling: "exact", or "moments" for one normal per output whatever the noise.
+
+        Raises:
+            ValueError: x has a wrong width, or `sampling` is unknown.
+        """
         check_sampling(sampling)
-        if x.shape[1] != self.lines:
-            raise ValueError(f"x has shape {x.shape}; give (any, {self.lines})")
-        hardware = self.hardware
+        if x.shape[1] != self.cells.lines:
+            raise ValueError(f"x has shape {x.shape}; give (any, {self.cells.lines})")
+        hardware = self.cells.hardware
         if hardware.gates_word_lines:
-            x, self._states[0] = gate_word_lines(x, hardware, self._states[0], span, child(seed, 0))
-            hardware, span = hardware.ungated(), span.each()
+            gates = child(seed, Stream.WORD_LINE_GATES)
+            x = gate_word_lines(x, hardware, self._state, span, gates)
+            span = span.each()
         if sampling == "moments":
-            warn_of_memory(hardware)
-        if sampling == "moments" or is_exactly_gaussian(hardware):
-            gated = hardware is self.hardware
-            mean, variances = self._means(x, gated=gated), self._variances(x, gated=gated)
-            return draw_gaussian_sums(mean, *variances, self.reference_of, span, child(seed, 1))
-        if self._sides is None or not x.whole.any():
-            return self._read_cells(x, span, hardware, child(seed, 2))
-        u = self._read_packed(x.packed, span, child(seed, 3))
-        if not x.whole.all():  # each row as it would be read alone
-            others = ~x.whole[span.rows]
-            u[others] = self._read_cells(x, span, hardware, child(seed, 2))[others]
+            _warn_of_memory(self._behind_gates)
+        if sampling == "moments" or is_exactly_gaussian(self._behind_gates.hardware):
+            return self._gaussian_sums.read(x, span, child(seed, Stream.GAUSSIAN_SUMS))
+        return self._read_gated(x, span, seed)
+
+    def _read_gated(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
+        """Return u of reads whose sums are not Gaussian: ternary rows packed, other rows cell by cell."""
+        one_by_one = child(seed, Stream.CELL_BY_CELL)
+        ternary = x.is_ternary
+        if self._packed_bits is None or not ternary.any():
+            return self._cell_by_cell.read(x, span, one_by_one)
+        u = self._packed_bits.read(x, span, child(seed, Stream.PACKED_BITS))
+        if not ternary.all():  # each row is read as it would be in a batch of its kind
+            others = ~ternary[span.rows]
+            u[others] = self._cell_by_cell.read(x, span, one_by_one)[others]
         return u
 
-    def _read_cells(
-        self, x: Inputs, span: Span, hardware: Hardware, seed: np.random.SeedSequence
-    ) -> Floats:
-        return (
-            draw_cells(x, self.conductances, hardware, self._states, span, seed)
-            / self.siemens_per_weight
+
+def _warn_of_memory(cells: CellArray) -> None:
+    """Warn if consecutive reads are correlated, which one fresh normal per output leaves out."""
+    if cells.hardware.gate.has_memory or cells.hardware.device.read_noise.has_memory:
+        warnings.warn(
+            'sampling="moments" draws every read independently, but consecutive reads of this '
+            "hardware are correlated (telegraph traps, 1/f noise, correlated selectors): a mean over "
+            'samples comes out better than on the chip; use sampling="exact"',
+            stacklevel=3,  # always the same line, so that Python shows the warning once
         )
-
-    def _read_packed(self, inputs: Packed, span: Span, seed: np.random.SeedSequence) -> Floats:
-        """Given the gates, normal cell noises add up to one normal per output; the gates are drawn one by one.
-
-        A gate that leaks, ξ = low + (1 − low) m, adds to the sums under its masks m those of all cells.
-        """
-        law, sides = self.hardware.gate.bernoulli, self._sides
-        assert law is not None
-        assert sides is not None
-        p, low = law
-        alone, parts = len(sides) == 1, []
-
-        def sums(
-            matrix: DigitTables,
-            x: Packed,
-            masks: np.random.SeedSequence,
-            leak: float,
-            *,
-            scaled: bool,
-        ) -> Floats:
-            u = gated_sums(matrix, x, span, masks, p, scaled=scaled)
-            return (1 - leak) * u + leak * gated_sums(matrix, x, span, scaled=scaled) if leak else u
-
-        for index, side in enumerate(sides):
-            masks = child(seed, index)
-            part = sums(side.signal, inputs, masks, low, scaled=alone)
-            if side.variance is not None:
-                spread = sums(side.variance, inputs.absolute(), masks, low**2, scaled=True)
-                normals = draws(span, part.shape[1], child(seed, index, 0))
-                part += (
-                    np.sqrt(np.maximum(spread, 0)) / (1 if alone else side.signal.unit) * normals
-                )
-            parts.append(part if side.columns is None else part[:, side.columns])
-        return parts[0] if alone else (parts[0] - parts[1]) * sides[0].signal.unit
-
-    def moments(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of u, each (reads, bit lines) in weight units, for x (reads, word lines)."""
-        rows = Inputs.checked("x", x, self.lines)
-        mean, (own, shared) = self._means(rows), self._variances(rows)
-        variance = own if self.reference_of is None else own + shared[:, self.reference_of]
-        return mean, np.repeat(variance, len(mean), axis=0) if len(variance) < len(
-            mean
-        ) else variance

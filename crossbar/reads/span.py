@@ -1,4 +1,4 @@
-"""Which reads are drawn: their numbers decide what they draw, so that no result depends on how they are batched."""
+"""Which reads of a run are drawn. A read's number decides what it draws, so that batching changes no result."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,15 +13,22 @@ from devices.validation import Floats
 
 #: A way to draw an array of independent numbers: an unbound method of Generator.
 Law = Callable[..., Floats]
-GROUP = 256  # consecutive reads that share one numpy stream
+#: Consecutive reads that share one numpy stream: starting a stream costs as much as drawing some hundred numbers.
+READS_PER_STREAM = 256
 
 
 @dataclass(frozen=True)
 class Span:
-    """Reads number first … last − 1 of a run in which every input is read `repeats` times, its reads adjacent.
+    """Reads number first … last − 1 of a run.
 
-    An input may have several `locations` (patches of an image), each of which is a read of its own: read r sees location
-    r % locations of input r // (locations · repeats). Rows of inputs are handed over from the first input needed.
+    Read r of the run sees location r % locations of input r // (locations · repeats). Rows of inputs are handed over
+    from the first input that the span needs.
+
+    Attributes:
+        first: Number of the first read.
+        last: Number after the last read.
+        repeats: How often every input is read; the reads of one input are adjacent.
+        locations: Patches of one input, each of which is a read (convolutions).
     """
 
     first: int
@@ -37,19 +44,21 @@ class Span:
     @property
     def rows(self) -> NDArray[np.intp]:
         """The row of inputs that each read sees."""
-        reads, each = np.arange(self.first, self.last), self.repeats * self.locations
-        return (reads // each - self.first // each) * self.locations + reads % self.locations
+        reads = np.arange(self.first, self.last)
+        per_input = self.repeats * self.locations
+        input_of = reads // per_input - self.first // per_input
+        return input_of * self.locations + reads % self.locations
 
     def each(self) -> "Span":
-        """The same reads, of rows that stand there once for each."""
+        """Return the same reads for inputs that have one row per read."""
         return replace(self, repeats=1, locations=1)
 
     def at(self, locations: int) -> "Span":
-        """The reads of an array that is read at that many locations for each read of this span."""
+        """Return the reads of an array that is read at that many locations for each read of this span."""
         return Span(self.first * locations, self.last * locations, self.repeats, locations)
 
     def split(self, parts: int, multiple: int) -> list["Span"]:
-        """Return the span cut into at most `parts` of about the same size, at multiples of `multiple`."""
+        """Return the span cut into at most `parts` of similar size, at multiples of `multiple`."""
         if parts == 1:
             return [self]
         edges = (self.first + self.reads * i / parts for i in range(1, parts))
@@ -58,11 +67,18 @@ class Span:
         return [replace(self, first=a, last=b) for a, b in pairwise(cuts)]
 
     def groups(self) -> Iterator[tuple[int, slice, slice]]:
-        """Yield (group, where its reads lie in this span, which of its GROUP reads those are)."""
-        for group in range(self.first // GROUP, -(-self.last // GROUP)):
-            start, stop = max(group * GROUP, self.first), min((group + 1) * GROUP, self.last)
-            here = slice(start - self.first, stop - self.first)
-            yield group, here, slice(start - group * GROUP, stop - group * GROUP)
+        """Yield the groups of reads that share a stream.
+
+        Each is (number of the group, where its reads lie in this span, which of the group's reads those are).
+        """
+        for group in range(self.first // READS_PER_STREAM, -(-self.last // READS_PER_STREAM)):
+            begin = group * READS_PER_STREAM
+            start, stop = max(begin, self.first), min(begin + READS_PER_STREAM, self.last)
+            yield (
+                group,
+                slice(start - self.first, stop - self.first),
+                slice(start - begin, stop - begin),
+            )
 
 
 def draws(
@@ -71,8 +87,16 @@ def draws(
     seed: np.random.SeedSequence,
     law: Law = np.random.Generator.standard_normal,
 ) -> Floats:
-    """Return numbers (reads, columns) of a law, normal by default: each a function of seed, read and column alone."""
-    out, groups = np.empty((span.reads, columns)), list(span.groups())
+    """Return independent numbers (reads, columns), each a function of seed, read and column alone.
+
+    Args:
+        span: The reads.
+        columns: Numbers per read.
+        seed: Seed of the run.
+        law: Distribution; the standard normal by default.
+    """
+    out = np.empty((span.reads, columns))
+    groups = list(span.groups())
 
     def work(i: int) -> None:
         group, here, inside = groups[i]

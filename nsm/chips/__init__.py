@@ -1,0 +1,1 @@
+"""Chips: trained networks mapped to crossbars, their reads, and what they report."""

@@ -9,36 +9,38 @@ from nsm.chips.chip import MappedNetwork
 
 
 def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:
-    """Write a netlist of every physical array of the chip's tiles to `folder`, all word lines at the read voltage.
+    """Write a netlist of every physical array of a chip, with all word lines at the read voltage.
 
-    Names: layer, array (main, deterministic_path, bias), tile row and column, and pos, neg or ref for which cells. Noise-free and ungated,
-    with the hardware's wires (none: ideal ones). Return the paths.
+    Noise-free and ungated, with the hardware's wires (ideal ones if it has none).
+
+    Args:
+        chip: The chip.
+        folder: Folder to write to; it is created. A file is named by layer, array (main, deterministic_path, bias), tile
+            row and column, and its cells (pos, neg, or ref).
+
+    Returns:
+        The paths.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for index, layer in enumerate(chip.layers):
-        neurons = layer.neurons
-        for part, array in (
-            ("main", neurons.main),
-            ("deterministic_path", neurons.deterministic),
-            ("bias", neurons.bias_lines),
-        ):
-            if array is not None:
-                paths += _array(array, folder, f"layer{index}_{part}")
+        for part in layer.neurons.parts():
+            name = f"layer{index}_{part.part.name.lower()}"
+            paths += _write_array(part.array, folder, name)
     return paths
 
 
-def _array(array: TiledArray, folder: Path, name: str) -> list[Path]:
-    hardware, paths = array.hardware, []
+def _write_array(array: TiledArray, folder: Path, name: str) -> list[Path]:
+    hardware = array.hardware
     wires = hardware.wires or Wires(0.0, 0.0)
     other = "ref" if hardware.mapping.shares_reference else "neg"
+    paths = []
     for i, row in enumerate(array.tiles):
         for j, tile in enumerate(row):
-            for which, g in (("pos", tile.g_pos), (other, tile.g_neg)):
-                path = folder / f"{name}_tile{i}_{j}_{which}.cir"
-                path.write_text(
-                    to_spice(g, np.full(len(g), hardware.read_voltage), wires), encoding="ascii"
-                )
+            for cells, g in (("pos", tile.g_pos), (other, tile.g_neg)):
+                path = folder / f"{name}_tile{i}_{j}_{cells}.cir"
+                netlist = to_spice(g, np.full(len(g), hardware.read_voltage), wires)
+                path.write_text(netlist, encoding="ascii")
                 paths.append(path)
     return paths

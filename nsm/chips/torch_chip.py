@@ -1,28 +1,40 @@
-"""A chip's reads in torch, on whatever device: one normal per output, or blank-out with a mask for every synapse."""
+"""A chip's reads in torch, on any device: the same law as `MappedNetwork`'s, drawn with torch's random numbers."""
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from crossbar import TiledArray
-from crossbar.reads.moments import check_sampling, is_exactly_gaussian
-from crossbar.reads.reader import Side
+from crossbar.arrays.neurons import Part
+from crossbar.reads.gaussian_sums import is_exactly_gaussian
+from crossbar.reads.law import bernoulli_sums, gaussian_sums
+from crossbar.reads.moments import ReadMoments
+from crossbar.reads.polarities import Polarity, bernoulli_polarities
+from crossbar.reads.sampling import check_sampling
 from devices.seeding import RNG, seed_number, seed_sequence
 from devices.validation import Floats, integer
-from nsm.chips.chip import ArrayStep, DigitalStep, MappedNetwork
+from nsm.chips.chip import MappedNetwork
+from nsm.chips.layers import ChipLayer, TileLayer
+from nsm.chips.readouts import Comparators
+from nsm.chips.states import as_numbers
 from nsm.nn.geometry import Patches
 
-CELLS_AT_ONCE = 1 << 26  # masks drawn at once: bounds the device's memory
+#: Masks drawn at a time: it bounds the memory of the device.
+CELLS_AT_ONCE = 1 << 26
 
 
 class TorchChip:
-    """A mapped network as it stands now, read by torch on `device`; later ageing or gain of the chip does not reach it.
+    """A mapped network as it stands now, read by torch. Later ageing or gain of the chip does not reach it.
 
-    The same law as the chip's own reads, other random numbers: torch's generator on the device, seeded by `rng`. Raises
-    ValueError where the hardware needs more than one normal per output or per-synapse blank-out masks.
+    Args:
+        chip: The chip.
+        device: Device of torch.
+        dtype: Precision of sums.
+
+    Raises:
+        ValueError: The hardware needs more than one normal per output, or a random mask per synapse.
     """
 
     def __init__(
@@ -32,11 +44,16 @@ class TorchChip:
         *,
         dtype: torch.dtype = torch.float32,
     ):
-        self.chip, self.device, self.dtype = chip, torch.device(device), dtype
-        self._steps = [
-            s if isinstance(s, DigitalStep) else _TorchLayer(s, self.device, dtype)
-            for s in chip.steps
-        ]
+        self.chip = chip
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self._layers = [self._on_device(layer) for layer in chip.network]
+
+    def _on_device(self, layer: nn.Module) -> "_TorchLayer | _DigitalOnHost":
+        assert isinstance(layer, ChipLayer)
+        if isinstance(layer, TileLayer):
+            return _TorchLayer(layer, self.device, self.dtype)
+        return _DigitalOnHost(layer, self.device, self.dtype)
 
     def sample(
         self,
@@ -50,8 +67,9 @@ class TorchChip:
         """Return logits (samples, batch, classes); arguments as of `MappedNetwork.sample`."""
         check_sampling(sampling)
         integer("samples", samples, at_least=1)
-        images = torch.as_tensor(self.chip._check(x), dtype=self.dtype)
-        generator = torch.Generator(self.device).manual_seed(seed_number(seed_sequence(rng)))
+        images = torch.as_tensor(self.chip.check_images(x), dtype=self.dtype)
+        generator = torch.Generator(self.device)
+        generator.manual_seed(seed_number(seed_sequence(rng)))
         rows = max(1, reads_at_once // samples)
         parts = [self._pass(b, samples, sampling, generator) for b in images.split(rows)]
         return torch.cat(parts).transpose(0, 1).double().cpu().numpy()
@@ -60,85 +78,113 @@ class TorchChip:
         self, images: Tensor, samples: int, sampling: str, generator: torch.Generator
     ) -> Tensor:
         z = images.to(self.device)
-        first = True
-        for step in self._steps:
-            if isinstance(step, DigitalStep):
-                z = torch.as_tensor(
-                    _as_values(step.apply(z.cpu().double().numpy())), dtype=self.dtype
-                ).to(self.device)
-                continue
-            if first:
-                z, first = z.repeat_interleave(samples, dim=0), False
-            z = step(z, sampling, generator)
+        for layer in self._layers:
+            # Layers before the first on tiles are computed once per image.
+            if layer.reads_tiles and len(z) == len(images):
+                z = z.repeat_interleave(samples, dim=0)
+            z = layer(z, sampling, generator)
         return z.reshape(len(images), samples, -1)
 
 
-def _as_values(z: Floats) -> Floats:
-    return np.where(z, 1.0, -1.0) if z.dtype == bool else z
+class _DigitalOnHost:
+    """A layer without devices, computed in numpy."""
+
+    reads_tiles = False
+
+    def __init__(self, layer: ChipLayer, device: torch.device, dtype: torch.dtype):
+        self._layer = layer
+        self._device = device
+        self._dtype = dtype
+
+    def __call__(self, z: Tensor, sampling: str, generator: torch.Generator) -> Tensor:
+        values = as_numbers(self._layer(z.cpu().double().numpy()))
+        return torch.as_tensor(values, dtype=self._dtype).to(self._device)
+
+
+class _TorchBackend:
+    """Read-out of sums in torch, with the generator of a run.
+
+    Args:
+        like: Sums whose device, precision and number of reads count.
+        generator: Random numbers.
+    """
+
+    def __init__(self, like: Tensor, generator: torch.Generator):
+        self._like = like
+        self._generator = generator
+
+    def vector(self, values: Floats) -> Tensor:
+        return torch.as_tensor(values, dtype=self._like.dtype, device=self._like.device)
+
+    def to_numpy(self, u: Tensor) -> Floats:
+        out: Floats = u.cpu().double().numpy()
+        return out
+
+    def from_numpy(self, values: Floats) -> Tensor:
+        return torch.as_tensor(values).to(self._like)
+
+    def logistic(self, columns: int) -> Tensor:
+        shape = (len(self._like), columns)
+        uniform = torch.rand(
+            shape, generator=self._generator, dtype=self._like.dtype, device=self._like.device
+        )
+        return torch.logit(uniform.clamp_min(1e-30))
+
+    def compare(self, u: Tensor, comparators: Comparators) -> Tensor:
+        scale = comparators.amperes_per_weight
+        u = u + self.vector(comparators.offsets / scale)
+        noise = comparators.comparator.noise / scale
+        if noise:
+            u = u + noise * _standard_normal(u.shape, u, self._generator)
+        return torch.where(u >= 0, 1.0, -1.0).to(u.dtype)
+
+
+def _standard_normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
 
 
 class _TorchLayer:
     """One layer on tiles: its arrays, and its read-out."""
 
-    def __init__(self, step: ArrayStep, device: torch.device, dtype: torch.dtype):
-        neurons, hardware = step.neurons, step.neurons.hardware
-        self.step = step
+    reads_tiles = True
+
+    def __init__(self, layer: TileLayer, device: torch.device, dtype: torch.dtype):
+        self._layer = layer
 
         def on_device(a: Floats) -> Tensor:
             return torch.as_tensor(a, dtype=dtype, device=device)
 
-        arrays = (
-            (neurons.main, None),
-            (neurons.deterministic, on_device(neurons.a)),
-            (neurons.bias_lines, None),
-        )
-        self.parts = [(_TorchArray(a, on_device), gain) for a, gain in arrays if a is not None]
-        self.bias_part = len(self.parts) - 1 if neurons.bias_lines is not None else -1
-        self.threshold = on_device(neurons.threshold)
-        self.offsets = on_device(step.offsets / step.amperes_per_weight)
-        self.row_gain = on_device(step.row_gain)
-        self.noise = hardware.comparator.noise / step.amperes_per_weight
+        neurons = layer.neurons
+        self._parts = [(p.part, _TorchArray(p.array, on_device)) for p in neurons.parts()]
+        self._a = on_device(neurons.a)
+        self._threshold = on_device(neurons.threshold)
 
     def __call__(self, z: Tensor, sampling: str, generator: torch.Generator) -> Tensor:
-        shape, patches = (1, 1), self.step.patches
+        shape = (1, 1)
+        patches = self._layer.patches
         if patches is not None:
-            shape, z = patches.out_shape(*z.shape[2:]), _unfold(z, patches)
-        u = self.threshold.expand(len(z), -1).clone()
-        for index, (part, gain) in enumerate(self.parts):
-            x = (
-                torch.ones((len(z), part.lines), dtype=z.dtype, device=z.device)
-                if index == self.bias_part
-                else z
-            )
-            read = part.read(x, sampling, generator)
-            if gain is not None and gain.ndim == 2:  # a row for each location
-                gain = gain.repeat(len(read) // len(gain), 1)
-            u += read if gain is None else gain * read
-        u = self._read_out(u, generator)
-        return u if patches is None else u.reshape(-1, *shape, u.shape[1]).movedim(3, 1)
+            shape = patches.out_shape(*z.shape[2:])
+            z = _unfold(z, patches)
+        u = self._threshold.expand(len(z), -1).clone()
+        for part, array in self._parts:
+            if part is Part.BIAS:
+                x = torch.ones((len(z), array.lines), dtype=z.dtype, device=z.device)
+                u += array.read(x, sampling, generator)
+            elif part is Part.DETERMINISTIC_PATH:
+                read = array.read(z, sampling, generator)
+                u += self._a_of_reads(len(read)) * read
+            else:
+                u += array.read(z, sampling, generator)
+        out: Tensor = self._layer.readout.apply(u, _TorchBackend(u, generator))
+        return out if patches is None else out.reshape(-1, *shape, out.shape[1]).movedim(3, 1)
 
-    def _read_out(self, u: Tensor, generator: torch.Generator) -> Tensor:
-        step = self.step
-        if step.kind == "linear":
-            adc, scale = step.neurons.hardware.adc, step.amperes_per_weight
-            if adc is None:
-                return u / self.row_gain
-            converted = adc.convert(u.cpu().double().numpy() * scale, step.full_scale) / scale
-            return torch.as_tensor(converted).to(u) / self.row_gain
-        if step.kind == "sigmoid":
-            uniform = torch.rand(
-                u.shape, generator=generator, dtype=u.dtype, device=u.device
-            ).clamp_min(1e-30)
-            u = u / self.row_gain + torch.logit(uniform)
-        u = u + self.offsets
-        if self.noise:
-            u = u + self.noise * torch.randn(
-                u.shape, generator=generator, dtype=u.dtype, device=u.device
-            )
-        return torch.where(u >= 0, 1.0, -1.0).to(u.dtype)
+    def _a_of_reads(self, reads: int) -> Tensor:
+        """Return a for every read: one row for all, or the rows of the locations in turn."""
+        return self._a if self._a.ndim == 1 else self._a.repeat(reads // len(self._a), 1)
 
 
 def _unfold(z: Tensor, patches: Patches) -> Tensor:
+    """Return the patches of images, (images · locations, channels · kernel)."""
     windows = nn.functional.unfold(
         z, patches.kernel, stride=patches.stride, padding=patches.padding
     )
@@ -146,80 +192,77 @@ def _unfold(z: Tensor, patches: Patches) -> Tensor:
 
 
 class _TorchArray:
-    """One array's moment matrices and, under a blank-out gate, the matrices that masks choose from."""
+    """The matrices of one array's read: its moments, and under a Bernoulli gate its polarities."""
 
-    def __init__(self, tiled: TiledArray, on_device: Callable[[Floats], Tensor]):
-        cells, self.hardware, self.lines = tiled.cells, tiled.hardware, tiled.inputs
-        self.by_word_line = (
-            self.hardware.gates_word_lines and self.hardware.gate.bernoulli is not None
-        )
-        matrices = cells.matrices(gated=not self.by_word_line)
-        self.mean, self.own = on_device(matrices.mean), on_device(matrices.own)
-        self.shared = on_device(matrices.shared)
-        self.reference_of = (
-            None if cells.reference_of is None else torch.as_tensor(cells.reference_of)
-        )
-        sides = None if is_exactly_gaussian(self.hardware) else cells.blank_out()
-        unknown_gate = self.hardware.gates_word_lines and not self.by_word_line
-        if unknown_gate or (sides is None and not is_exactly_gaussian(self.hardware)):
+    def __init__(self, tiles: TiledArray, on_device: Callable[[Floats], Tensor]):
+        self.lines = tiles.inputs
+        hardware = tiles.hardware
+        cells = tiles.reader.cells
+        gate = hardware.gate.bernoulli
+        self._gates_word_lines = hardware.gates_word_lines and gate is not None
+        moments = tiles.reader.moments
+        if self._gates_word_lines:
+            moments = ReadMoments(cells.ungated(), tiles.noise_state)
+        m = moments.matrices
+        self._mean = on_device(m.mean)
+        self._own = on_device(m.own) if m.own.any() else None
+        self._shared = on_device(m.shared) if m.shared.any() else None
+        reference_of = cells.reference_of
+        self._reference_of = None if reference_of is None else torch.as_tensor(reference_of)
+        gaussian = is_exactly_gaussian(hardware)
+        polarities = None if gaussian else bernoulli_polarities(cells)
+        needs_more = hardware.gates_word_lines and gate is None
+        if needs_more or (polarities is None and not gaussian):
             raise ValueError(
-                f"torch reads need normal noise or a blank-out gate; this hardware has the gate "
-                f"{self.hardware.gate!r} per {self.hardware.gate_sharing} and cells with "
-                f"{self.hardware.device.read_noise!r}: read the chip itself"
+                "torch reads need Gaussian noise or a blank-out gate; this hardware has the gate "
+                f"{hardware.gate!r} per {hardware.gate_sharing} and cells with "
+                f"{hardware.device.read_noise!r}: read the chip itself"
             )
-        self.sides = [
-            Side(
-                s.sign,
-                on_device(s.signal),
-                None if s.variance is None else on_device(s.variance),
-                s.columns,
+        self._polarities = [
+            Polarity(
+                on_device(p.signal),
+                None if p.variance is None else on_device(p.variance),
+                None if p.columns is None else torch.as_tensor(p.columns),  # type: ignore[arg-type]
             )
-            for s in sides or []
+            for p in polarities or []
         ]
-        self.p, self.low = self.hardware.gate.bernoulli or (1.0, 0.0)
+        self._p, self._low = gate or (1.0, 0.0)
 
     def read(self, x: Tensor, sampling: str, generator: torch.Generator) -> Tensor:
-        if self.by_word_line:
-            x = x * self._xi(x.shape, x, generator)
-        if sampling == "moments" or not self.sides:
-            return self._one_normal(x, generator)
-        rows = max(1, CELLS_AT_ONCE // self.mean.numel())
-        return torch.cat([self._masked(part, generator) for part in x.split(rows)])
+        """Return u (reads, bit lines) in weight units, one read for every row of x."""
+        if self._gates_word_lines:
+            x = x * self._gate(x.shape, x, generator)
+        if sampling == "moments" or not self._polarities:
+            return self._gaussian(x, generator)
+        rows = max(1, CELLS_AT_ONCE // self._mean.numel())
+        return torch.cat([self._gated(part, generator) for part in x.split(rows)])
 
-    def _xi(self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-        """Return factors of the gate: 1 with probability p, else `low`."""
-        conducts = (
-            torch.rand(shape, generator=generator, dtype=like.dtype, device=like.device) < self.p
-        )
-        return self.low + (1 - self.low) * conducts.to(like.dtype)
+    def _gate(self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+        """Return factors of the gate: 1 with probability p, otherwise `low`."""
+        uniform = torch.rand(shape, generator=generator, dtype=like.dtype, device=like.device)
+        return self._low + (1 - self._low) * (uniform < self._p).to(like.dtype)
 
-    def _one_normal(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        def normal(variance: Tensor) -> Tensor:
-            spread = ((x * x) @ variance).clamp_min(0).sqrt()
-            return spread * torch.randn(
-                spread.shape, generator=generator, dtype=x.dtype, device=x.device
-            )
+    def _gaussian(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        def std(variance: Tensor | None) -> Tensor | None:
+            return None if variance is None else ((x * x) @ variance).clamp_min(0).sqrt()
 
-        u = x @ self.mean
-        if bool(self.own.any()):
-            u = u + normal(self.own)
-        if self.reference_of is not None and bool(self.shared.any()):
-            u = u + normal(self.shared)[:, self.reference_of.to(u.device)]
+        def normals(which: str, columns: int) -> Tensor:
+            return _standard_normal((len(x), columns), x, generator)
+
+        references = None if self._reference_of is None else self._reference_of.to(x.device)
+        shared = None if references is None else std(self._shared)
+        u: Tensor = gaussian_sums(x @ self._mean, std(self._own), shared, references, normals)
         return u
 
-    def _masked(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        u: Tensor | float = 0.0
-        for side in self.sides:
-            shape = (len(x), *side.signal.shape)
-            xi = self._xi(shape, x, generator)
-            part = torch.einsum("rm,rmn->rn", x, xi * side.signal)
-            if side.variance is not None:
-                spread = torch.einsum("rm,rmn->rn", x * x, xi * xi * side.variance).sqrt()
-                part = part + spread * torch.randn(
-                    part.shape, generator=generator, dtype=x.dtype, device=x.device
-                )
-            u = u + side.sign * (
-                part if side.columns is None else part[:, torch.as_tensor(side.columns)]
-            )
-        assert isinstance(u, Tensor)
+    def _gated(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        def draw(index: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+            polarity = self._polarities[index]
+            xi = self._gate((len(x), *polarity.signal.shape), x, generator)
+            signal = torch.einsum("rm,rmn->rn", x, xi * polarity.signal)
+            if polarity.variance is None:
+                return signal, None, None
+            variance = torch.einsum("rm,rmn->rn", x * x, xi * xi * polarity.variance)
+            return signal, variance, _standard_normal(signal.shape, x, generator)
+
+        u: Tensor = bernoulli_sums([p.columns for p in self._polarities], draw)
         return u

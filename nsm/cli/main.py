@@ -26,7 +26,7 @@ from nsm.disk import check_folder_of
 from nsm.nn.architectures import RULES
 from nsm.nn.checkpoint import load, save
 from nsm.nn.inference import error_rate
-from nsm.nn.layers import NeuralSampling
+from nsm.nn.neural_sampling import NeuralSampling
 from nsm.plots.chips import draw_chip
 from nsm.plots.style import save_figure
 from nsm.plots.sweeps import plot_error_rate

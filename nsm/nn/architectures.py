@@ -10,8 +10,11 @@ from torch import nn
 
 from devices.validation import choice, integer
 from nsm.nn import rules
-from nsm.nn.layers import Binarize, NSMConv2d, NSMLinear
+from nsm.nn.activations import Binarize, NoisyReLU, Sign
+from nsm.nn.nsm_conv2d import NSMConv2d
+from nsm.nn.nsm_linear import NSMLinear
 from nsm.nn.sigmoid import SigmoidLinear
+from nsm.nn.weight_norm import RowNormConv2d, RowNormLinear
 
 MLP = (784, 300, 300, 300, 10)
 
@@ -56,7 +59,7 @@ def stnn_mlp(widths: Sequence[int] = MLP, *, flip: float = 0.0) -> nn.Sequential
 def bd_mlp(widths: Sequence[int] = MLP, *, flip: float = 0.0) -> nn.Sequential:
     """Return the deterministic binary network of the same widths (BD): signs, gradient straight through, inputs ±1."""
     *sizes, classes = _widths(widths)
-    hidden = [layer for n, m in pairwise(sizes) for layer in (nn.Linear(n, m), rules.Sign())]
+    hidden = [layer for n, m in pairwise(sizes) for layer in (nn.Linear(n, m), Sign())]
     return nn.Sequential(Binarize(flip=flip), *hidden, nn.Linear(sizes[-1], classes))
 
 
@@ -102,9 +105,9 @@ RULES = {
         rules.NoiselessConv2d,
         options=("noise", "p", "sigma", "beta", "bias"),
     ),
-    "BD": Rule(nn.Linear, nn.Conv2d, rules.Sign),
-    "wBD": Rule(rules.RowNormLinear, rules.RowNormConv2d, rules.Sign),
-    "SN": Rule(rules.RowNormLinear, rules.RowNormConv2d, rules.NoisyReLU, binary=False),
+    "BD": Rule(nn.Linear, nn.Conv2d, Sign),
+    "wBD": Rule(RowNormLinear, RowNormConv2d, Sign),
+    "SN": Rule(RowNormLinear, RowNormConv2d, NoisyReLU, binary=False),
     "dCNN": Rule(nn.Linear, nn.Conv2d, nn.ReLU, binary=False),
 }
 
@@ -231,7 +234,7 @@ def all_conv_net(
         per_location=per_location,
     )
     stack.layers += [nn.BatchNorm2d(3), nn.Conv2d(3, 96, 3, padding=1), nn.BatchNorm2d(96)]
-    stack.layers.append(rules.Sign() if stack.rule.binary else nn.ReLU())
+    stack.layers.append(Sign() if stack.rule.binary else nn.ReLU())
     stack.channels = 96
     stack.all_convolutional(96, 192, last=192)
     head = [

@@ -10,127 +10,27 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from devices.validation import choice
 from nsm.disk import check_folder_of, whole
-from nsm.nn.layers import Binarize, NeuralSampling, NSMConv2d, NSMLinear
-from nsm.nn.rules import (
-    BinConcreteConv2d,
-    BinConcreteLinear,
-    NoiselessConv2d,
-    NoiselessLinear,
-    NoisyReLU,
-    RowNormConv2d,
-    RowNormLinear,
-    Sign,
-    StraightThroughConv2d,
-    StraightThroughLinear,
-)
-from nsm.nn.sigmoid import SigmoidLinear
+from nsm.nn import registry
 
 FORMAT = "nsm-crossbar 1"
 
 
-_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding")
-
-
-def _noise_options(m: NeuralSampling) -> dict[str, Any]:
-    return {"noise": m.noise, "p": m.p, "sigma": m.sigma, "site": m.site, "beta": m.beta_mode}
-
-
-def _options(m: Any, *names: str) -> dict[str, Any]:
-    found = {name: getattr(m, name) for name in names}
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in found.items()}
-
-
-def _weighted(m: Any, *names: str) -> dict[str, Any]:
-    return {**_options(m, *names), "bias": m.bias is not None}
-
-
-def _sampling_linear(m: NSMLinear) -> dict[str, Any]:
-    return {**_weighted(m, "in_features", "out_features"), **_noise_options(m)}
-
-
-def _sampling_conv(m: NSMConv2d) -> dict[str, Any]:
-    own = {} if m.locations is None else {"locations": list(m.locations)}
-    return {**_weighted(m, *_CONV), **_noise_options(m), **own}
-
-
-#: What a file may hold: name -> (class, its constructor's arguments from an instance).
-_MODULES: dict[str, tuple[type[nn.Module], Any]] = {
-    "NSMLinear": (NSMLinear, _sampling_linear),
-    "NSMConv2d": (NSMConv2d, _sampling_conv),
-    "SigmoidLinear": (SigmoidLinear, lambda m: _options(m, "in_features", "out_features")),
-    "Binarize": (Binarize, lambda m: _options(m, "threshold", "flip")),
-    "Linear": (nn.Linear, lambda m: _weighted(m, "in_features", "out_features")),
-    "Conv2d": (nn.Conv2d, lambda m: _weighted(m, *_CONV)),
-    "RowNormLinear": (RowNormLinear, lambda m: _weighted(m, "in_features", "out_features")),
-    "RowNormConv2d": (RowNormConv2d, lambda m: _weighted(m, *_CONV)),
-    "BatchNorm1d": (
-        nn.BatchNorm1d,
-        lambda m: _options(m, "num_features", "eps", "momentum", "affine"),
-    ),
-    "BatchNorm2d": (
-        nn.BatchNorm2d,
-        lambda m: _options(m, "num_features", "eps", "momentum", "affine"),
-    ),
-    "AvgPool2d": (nn.AvgPool2d, lambda m: _options(m, "kernel_size")),
-    **{
-        c.__name__: (c, _sampling_linear)
-        for c in (StraightThroughLinear, BinConcreteLinear, NoiselessLinear)
-    },
-    **{
-        c.__name__: (c, _sampling_conv)
-        for c in (StraightThroughConv2d, BinConcreteConv2d, NoiselessConv2d)
-    },
-    "Sign": (Sign, lambda m: {}),
-    "NoisyReLU": (NoisyReLU, lambda m: _options(m, "std")),
-    "MaxPool2d": (nn.MaxPool2d, lambda m: _options(m, "kernel_size")),
-    "ReLU": (nn.ReLU, lambda m: {}),
-    "Dropout": (nn.Dropout, lambda m: _options(m, "p")),
-    "Flatten": (nn.Flatten, lambda m: _options(m, "start_dim", "end_dim")),
-    "Unflatten": (
-        nn.Unflatten,
-        lambda m: {"dim": m.dim, "unflattened_size": list(m.unflattened_size)},
-    ),
-}
-
-
-def is_plain(layer: nn.Module) -> bool:
-    """Return whether a torch layer does only what this package knows: no dilation, groups, odd padding or overlap."""
-    if isinstance(layer, nn.AvgPool2d):
-        whole = not layer.ceil_mode and layer.divisor_override is None
-        return whole and layer.stride == layer.kernel_size and layer.padding in (0, (0, 0))
-    if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
-        return layer.track_running_stats and (layer.bias is not None or not layer.affine)
-    if not isinstance(layer, (nn.Conv2d, nn.MaxPool2d)):
-        return True
-    if isinstance(layer, nn.MaxPool2d):
-        flags = (layer.padding, layer.dilation, layer.return_indices, layer.ceil_mode)
-        return layer.stride == layer.kernel_size and flags in (
-            (0, 1, False, False),
-            ((0, 0), (1, 1), False, False),
-        )
-    known = layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
-    return known and not isinstance(layer.padding, str)
-
-
 def describe(model: nn.Module) -> list[dict[str, Any]]:
-    """Return the architecture of an `nn.Sequential` as plain data. Raises ValueError naming a layer it cannot save."""
+    """Return the architecture of an `nn.Sequential` as plain data: a name and arguments for every layer.
+
+    Raises:
+        ValueError: Naming the layer that a file cannot hold, and why.
+    """
     if not isinstance(model, nn.Sequential):
         raise ValueError(
-            f"cannot save a {type(model).__name__}: give an nn.Sequential of {', '.join(_MODULES)}"
+            f"cannot save a {type(model).__name__}: give an nn.Sequential of layers that "
+            "nsm.nn.registry.names() lists"
         )
     layers = []
-    for index, module in enumerate(model):
-        name = type(module).__name__
-        if name not in _MODULES or type(module) is not _MODULES[name][0]:
-            raise ValueError(
-                f"cannot save layer {index}, a {name}; known layers: {', '.join(_MODULES)}"
-            )
-        if not is_plain(module):
-            known = "plain convolutions, pooling side by side, and batch normalisation with running statistics"
-            raise ValueError(f"cannot save layer {index}, {module}: only {known} can be saved")
-        layers.append({"layer": name, **_MODULES[name][1](module)})
+    for index, layer in enumerate(model):
+        registry.check_storable(layer, f"layer {index}")
+        layers.append({"layer": type(layer).__name__, **registry.config_of(layer)})
     return layers
 
 
@@ -139,8 +39,7 @@ def build(layers: list[dict[str, Any]]) -> nn.Sequential:
     modules = []
     for layer in layers:
         options = dict(layer)
-        name = choice("layer in the file", options.pop("layer"), _MODULES)
-        modules.append(_MODULES[name][0](**options))
+        modules.append(registry.class_of(options.pop("layer"))(**options))
     return nn.Sequential(*modules)
 
 

@@ -1,4 +1,8 @@
-"""Layers that a chip computes digitally, in numpy: pooling and scaling of values or of states."""
+"""What a chip computes digitally between its arrays, in numpy: thresholds, shapes, pooling, scaling.
+
+All functions take values (images, ...): numbers, or truth values that stand for states (True is +1, False is −1).
+They are functions of a module, so that a chip that holds one (in a `functools.partial`) can be pickled.
+"""
 
 from functools import reduce
 from typing import Any
@@ -9,30 +13,54 @@ from numpy.typing import NDArray
 Values = NDArray[Any]  # floats, or truth values: True for +1, False for −1
 
 
+def _as_numbers(z: Values) -> Values:
+    """Return states as numbers, −1 and +1; leave numbers as they are."""
+    return np.where(z, 1.0, -1.0) if z.dtype == bool else z
+
+
+def binarize(z: Values, threshold: float) -> Values:
+    """Return the states z ≥ threshold as truth values; states come back unchanged."""
+    return z if z.dtype == bool else np.asarray(z >= threshold)
+
+
+def rectify(z: Values) -> Values:
+    """Return max(z, 0). States −1 and +1 become 0 and 1, which are the numbers of False and True."""
+    return np.asarray(np.maximum(z, 0))
+
+
+def flatten(z: Values) -> Values:
+    """Return one row of values for every image."""
+    return z.reshape(len(z), -1)
+
+
+def unflatten(z: Values, size: tuple[int, ...]) -> Values:
+    """Return the values of every image in the shape `size`."""
+    return z.reshape(len(z), *size)
+
+
 def pool_max(z: Values, kernel: tuple[int, int]) -> Values:
-    """Return the maximum over windows of that size, side by side; what does not fill a window is left out, as in torch."""
+    """Return the maximum over adjacent windows of (rows, columns) values; an incomplete window is left out, as in torch."""
     rows, columns = kernel
-    height, width = z.shape[2] // rows * rows, z.shape[3] // columns * columns
+    height = z.shape[2] // rows * rows
+    width = z.shape[3] // columns * columns
+    # One strided view for every position inside a window: faster than a reduction over two short axes.
     of_window = (
         z[:, :, i:height:rows, j:width:columns] for i in range(rows) for j in range(columns)
     )
     return np.asarray(reduce(np.maximum, of_window))
 
 
-def _numbers(z: Values) -> Values:
-    """Return states as numbers: −1 and +1 where they were truth values."""
-    return np.where(z, 1.0, -1.0) if z.dtype == bool else z
-
-
 def pool_mean(z: Values, kernel: tuple[int, int]) -> Values:
-    """Return the mean over windows of that size, side by side; what does not fill a window is left out, as in torch."""
+    """Return the mean over adjacent windows of (rows, columns) values; an incomplete window is left out, as in torch."""
     rows, columns = kernel
-    height, width = z.shape[2] // rows, z.shape[3] // columns
-    whole = _numbers(z)[:, :, : height * rows, : width * columns]
-    return np.asarray(whole.reshape(*z.shape[:2], height, rows, width, columns).mean(axis=(3, 5)))
+    height = z.shape[2] // rows
+    width = z.shape[3] // columns
+    complete = _as_numbers(z)[:, :, : height * rows, : width * columns]
+    windows = complete.reshape(*z.shape[:2], height, rows, width, columns)
+    return np.asarray(windows.mean(axis=(3, 5)))
 
 
 def per_channel(z: Values, factor: Values, shift: Values) -> Values:
-    """Return factor z + shift, both of them per channel, the second axis."""
+    """Return factor z + shift, with one factor and one shift per channel (the second axis)."""
     shape = (-1, *(1,) * (z.ndim - 2))
-    return np.asarray(_numbers(z) * factor.reshape(shape) + shift.reshape(shape))
+    return np.asarray(_as_numbers(z) * factor.reshape(shape) + shift.reshape(shape))

@@ -1,32 +1,31 @@
-"""A trained network as its chip has it: normalisation folded into weights, deterministic layers as plain ones."""
+"""A trained network as its chip has it: normalization folded into weights, deterministic layers as plain ones."""
 
+from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from nsm.nn.rules import (
-    NoiselessConv2d,
-    NoiselessLinear,
-    NoisyReLU,
-    RowNormConv2d,
-    RowNormLinear,
-    Sign,
-)
-
-Plain = nn.Linear | nn.Conv2d
-Norm = nn.BatchNorm1d | nn.BatchNorm2d
-_RESHAPING = (nn.Flatten, nn.Dropout)
+from nsm.nn import registry
+from nsm.nn.described import Described, as_float64
+from nsm.nn.digital import per_channel
+from nsm.nn.on_chip import Digital
 
 
 class Named(NamedTuple):
-    """A layer and what messages and reports call it."""
+    """A layer, and what messages and reports call it."""
 
     name: str
     layer: nn.Module
 
 
-class ChannelScale(nn.Module):
-    """y = factor x + shift per channel of the input, done digitally: batch normalisation of what comes in."""
+class ChannelScale(Described, nn.Module):
+    """y = factor x + shift per channel, computed digitally: batch normalization of the network's inputs.
+
+    Attributes:
+        factor: (channels,), float64.
+        shift: (channels,), float64.
+    """
 
     factor: Tensor
     shift: Tensor
@@ -36,124 +35,85 @@ class ChannelScale(nn.Module):
         self.register_buffer("factor", factor)
         self.register_buffer("shift", shift)
 
-
-def affine(norm: Norm) -> tuple[Tensor, Tensor]:
-    """Return factor and shift per channel of batch normalisation in `eval()`: γ/√(σ² + ε) and β − μ γ/√(σ² + ε)."""
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    factor = (norm.running_var.double() + norm.eps).rsqrt()
-    if norm.affine:
-        factor = factor * norm.weight.detach().double()
-    shift = -norm.running_mean.double() * factor
-    return factor, shift + norm.bias.detach().double() if norm.affine else shift
+    def on_chip(self) -> Digital:
+        """Return the same, in numpy."""
+        factor, shift = as_float64(self.factor), as_float64(self.shift)
+        return Digital(partial(per_channel, factor=factor, shift=shift))
 
 
-def _made_of(layer: Plain, weight: Tensor, bias: Tensor | None) -> Plain:
-    """Return a layer as this one, with other weights and biases, in float64."""
-    shape = (layer.in_features, layer.out_features) if isinstance(layer, nn.Linear) else None
-    if shape is not None:
-        out: nn.Module = nn.Linear(*shape, bias=bias is not None)
-    else:
-        assert isinstance(layer, nn.Conv2d)
-        out = nn.Conv2d(
-            layer.in_channels,
-            layer.out_channels,
-            layer.kernel_size,  # type: ignore[arg-type]
-            layer.stride,  # type: ignore[arg-type]
-            layer.padding,  # type: ignore[arg-type]
-            layer.dilation,  # type: ignore[arg-type]
-            layer.groups,
-            bias is not None,
-            layer.padding_mode,
-        )
-    assert isinstance(out, (nn.Linear, nn.Conv2d))
-    out.weight = nn.Parameter(weight.detach().double())
-    if bias is not None:
-        out.bias = nn.Parameter(bias.detach().double())
-    return out
+class _Waiting(NamedTuple):
+    """Batch normalization that the next layer with weights has to take in."""
+
+    name: str
+    factor: Tensor
+    shift: Tensor
 
 
-def _plain(layer: nn.Module) -> list[nn.Module]:
-    """Return what a layer is made of on a chip: itself, or plain layers that do the same."""
-    if isinstance(layer, (RowNormLinear, RowNormConv2d)):
-        return [_made_of(layer, layer.normalized(), layer.bias)]
-    if isinstance(layer, NoiselessLinear):
-        plain: Plain = nn.Linear(layer.in_features, layer.out_features)
-    elif isinstance(layer, NoiselessConv2d):
-        plain = nn.Conv2d(
-            layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding
-        )
-    else:
-        return [layer]
-    return [_made_of(plain, 2 * layer.weight, layer.bias), Sign()]
-
-
-def _after(layer: Plain, norm: Norm) -> Plain:
-    """Return the layer followed by the normalisation."""
-    factor, shift = affine(norm)
-    w = layer.weight.detach().double()
-    bias = shift if layer.bias is None else shift + factor * layer.bias.detach().double()
-    return _made_of(layer, w * factor.view(-1, *(1,) * (w.ndim - 1)), bias)
-
-
-def _before(norm: Norm, layer: nn.Linear) -> Plain:
-    """Return the layer preceded by the normalisation; a channel may be several neighbouring inputs (`Flatten`)."""
-    factor, shift = (
-        v.repeat_interleave(layer.in_features // norm.num_features) for v in affine(norm)
-    )
-    w = layer.weight.detach().double()
-    bias = w @ shift if layer.bias is None else w @ shift + layer.bias.detach().double()
-    return _made_of(layer, w * factor, bias)
+def _plain_layers(model: nn.Sequential) -> Iterator[Named]:
+    """Yield the layers of a network without weight normalization, under the names of those they come from."""
+    for index, layer in enumerate(model):
+        name = f"layer {index} ({type(layer).__name__})"
+        for part in registry.plain_layers(layer, name):
+            yield Named(name, part)
 
 
 def folded(model: nn.Sequential) -> list[Named]:
-    """Return the layers of the same network in `eval()` without batch or weight normalisation.
+    """Return the layers of the same network in `eval()` without batch or weight normalization.
 
-    Batch normalisation is folded into the plain layer right before it, or into the fully connected one after it
-    (flattening between them or not); where it comes before every layer with weights it is a digital step of its own.
-    Raises ValueError naming one that is none of these, or keeps no running statistics, and for noise that is no device's.
+    Batch normalization is folded into the `Linear` or `Conv2d` right before it, or into the `Linear` after it, also
+    with flattening or dropout between them. If it comes before all layers with weights, it becomes a `ChannelScale`,
+    which is computed digitally.
+
+    Raises:
+        ValueError: Naming a batch normalization in another place or without running statistics, or a layer whose noise
+            comes from no device.
     """
-    layers = [
-        Named(f"layer {i} ({type(layer).__name__})", part)
-        for i, layer in enumerate(model)
-        for part in _plain(layer)
-    ]
     out: list[Named] = []
-    waiting: tuple[str, Norm] | None = None
-    for name, layer in layers:
-        if isinstance(layer, NoisyReLU):
-            raise ValueError(
-                f"cannot map {name}: its noise is added by software and comes from no device; put nn.ReLU() in its place"
-            )
-        if waiting is not None and not isinstance(layer, _RESHAPING):
-            if not isinstance(layer, nn.Linear):
-                raise _cannot_fold(waiting[0], f"{name} comes next")
-            out.append(Named(name, _before(waiting[1], layer)))
+    waiting: _Waiting | None = None
+    for name, layer in _plain_layers(model):
+        said = registry.description(layer)
+        if waiting is not None and not said.moves_values_only:
+            absorbed = said.with_scaled_inputs(waiting.factor, waiting.shift)
+            if absorbed is None:
+                raise _unfoldable(waiting.name, f"{name} comes next")
+            out.append(Named(name, absorbed))
             waiting = None
-        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            if layer.running_mean is None:
-                raise _cannot_fold(name, "it keeps no running statistics")
-            if out and isinstance(out[-1].layer, (nn.Linear, nn.Conv2d)):
-                out[-1] = Named(out[-1].name, _after(out[-1].layer, layer))
-            elif not any(hasattr(done.layer, "weight") for done in out):
-                out.append(Named(name, ChannelScale(*affine(layer))))
-            else:
-                waiting = name, layer
-        else:
+            continue
+        affine = _normalization(name, said)
+        if affine is None:
             out.append(Named(name, layer))
+            continue
+        absorbed = registry.description(out[-1].layer).with_scaled_outputs(*affine) if out else None
+        if absorbed is not None:
+            out[-1] = Named(out[-1].name, absorbed)
+        elif not any(hasattr(done.layer, "weight") for done in out):
+            out.append(Named(name, ChannelScale(*affine)))
+        else:
+            waiting = _Waiting(name, *affine)
     if waiting is not None:
-        raise _cannot_fold(waiting[0], "nothing comes after it")
+        raise _unfoldable(waiting.name, "nothing comes after it")
     return out
 
 
-def _cannot_fold(name: str, why: str) -> ValueError:
+def _normalization(name: str, said: Described) -> tuple[Tensor, Tensor] | None:
+    """Return factor and shift of batch normalization, None for another layer, or raise ValueError."""
+    try:
+        return said.normalization()
+    except ValueError as reason:
+        raise _unfoldable(name, str(reason)) from None
+
+
+def _unfoldable(name: str, why: str) -> ValueError:
+    """Return the error about batch normalization that no weights can take in."""
     return ValueError(
-        f"cannot map {name}: {why}; a chip takes batch normalisation with running statistics right after a Linear or "
-        "Conv2d, right before a Linear, or before all layers with weights"
+        f"cannot map {name}: {why}; a chip takes batch normalization with running statistics right "
+        "after a Linear or Conv2d, right before a Linear, or before all layers with weights"
     )
 
 
 def ends_in_sign(layers: list[Named], index: int) -> bool:
-    """Return whether the plain layer at `index` hands its sums to a `Sign`, and so to comparators."""
-    follows = index + 1 < len(layers) and isinstance(layers[index + 1].layer, Sign)
-    return follows and isinstance(layers[index].layer, (nn.Linear, nn.Conv2d))
+    """Return whether the layer at `index` hands plain weighted sums to a `Sign`, and so to comparators."""
+    if index + 1 >= len(layers):
+        return False
+    this, following = (registry.description(layers[i].layer) for i in (index, index + 1))
+    return this.has_linear_outputs and following.is_sign

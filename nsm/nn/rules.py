@@ -1,135 +1,93 @@
-"""Training rules the NSM is compared with, each a layer or an activation of its own (Detorakis et al. 2019, Table 2)."""
-
-from typing import Any
+"""Training rules that the NSM is compared with, each as variants of its two layers (Detorakis et al. 2019, Table 2)."""
 
 import torch
 from torch import Tensor, nn
 
-from devices.validation import number
-from nsm.nn.layers import NeuralSampling, NSMConv2d, NSMLinear
-from nsm.nn.stochastic import Stochastic
-from nsm.nn.surrogate_gradients import SignOfNoisySum, SignThrough, _NoisyRectified
+from nsm.nn.activations import Sign
+from nsm.nn.neural_sampling import NeuralSampling
+from nsm.nn.nsm_conv2d import NSMConv2d
+from nsm.nn.nsm_linear import NSMLinear
+from nsm.nn.on_chip import OnTiles
+from nsm.nn.surrogate_gradients import SignOfNoisySum, SignThrough
+from nsm.nn.torch_layers import with_weights
 
 
-class Sign(nn.Module):
-    """Deterministic binary neuron, z = sgn(u): the gradient passes straight through (BD; after a `RowNorm…`, wBD)."""
+class StraightThrough(NeuralSampling):
+    """z = sgn(u) of the noisy sum as in an NSM; the gradient takes the sign for the identity (STE).
 
-    def forward(self, u: Tensor) -> Tensor:
-        z: Tensor = SignThrough.apply(u)
-        return z
-
-
-class NoisyReLU(Stochastic):
-    """Rectifier of a noisy sum, z = max(0, u + N(0, std²)), drawn on every pass; gradient straight through (SN)."""
-
-    def __init__(self, std: float = 0.1) -> None:
-        super().__init__()
-        self.std = number("NoisyReLU.std", std, at_least=0)
-
-    def extra_repr(self) -> str:
-        return f"std={self.std}"
-
-    def forward(self, u: Tensor) -> Tensor:
-        normal = torch.randn(
-            u.shape, generator=self.generator(u.device), dtype=u.dtype, device=u.device
-        )
-        z: Tensor = _NoisyRectified.apply(u + self.std * normal)
-        return z
-
-
-def _row_normalised(weight: Tensor, gain: Tensor) -> Tensor:
-    """Return g_i w_i/‖w_i‖ of every output i (Salimans & Kingma 2016), 0 where w_i is."""
-    norm = weight.flatten(1).norm(dim=1)
-    return weight * (gain / torch.where(norm > 0, norm, 1)).view(-1, *(1,) * (weight.ndim - 1))
-
-
-class RowNormLinear(nn.Linear):
-    """Linear layer with weight normalisation per output, y = g_i w_i·x/‖w_i‖ + b_i."""
-
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        super().__init__(in_features, out_features, bias)
-        self.gain = nn.Parameter(self.weight.detach().norm(dim=1))
-
-    def normalized(self) -> Tensor:
-        """Return the weights that inputs meet."""
-        return _row_normalised(self.weight, self.gain)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.linear(x, self.normalized(), self.bias)
-
-
-class RowNormConv2d(nn.Conv2d):
-    """Convolution with weight normalisation per output channel."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.gain = nn.Parameter(self.weight.detach().flatten(1).norm(dim=1))
-
-    def normalized(self) -> Tensor:
-        """Return the weights that inputs meet."""
-        return _row_normalised(self.weight, self.gain)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, self.normalized(), self.bias)
-
-
-class _StraightThrough(NeuralSampling):
-    """z = sgn(u) of the noisy sum as in an NSM; the gradient passes through the sign, u, its noise, a and β alike (STE)."""
+    It reaches everything in u: weights, bias, β and, through the noise, the inputs.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         z: Tensor = SignThrough.apply(self.noisy_sum(x))
         return z
 
 
-class StraightThroughLinear(_StraightThrough, NSMLinear):
-    """`NSMLinear` trained straight through its sign: what the gradient of the probability is worth (STE)."""
+class StraightThroughLinear(StraightThrough, NSMLinear):
+    """`NSMLinear` trained with the straight-through estimator (ablation of the NSM's gradient)."""
 
 
-class StraightThroughConv2d(_StraightThrough, NSMConv2d):
-    """`NSMConv2d` trained straight through its sign (STE)."""
+class StraightThroughConv2d(StraightThrough, NSMConv2d):
+    """`NSMConv2d` trained with the straight-through estimator (ablation of the NSM's gradient)."""
 
 
-class _BinConcrete(NeuralSampling):
-    """z = 2 sigmoid(ln(P/(1 − P)) + Λ) − 1, Λ standard logistic: the relaxed sample at temperature 1, gradient exact.
+class BinConcrete(NeuralSampling):
+    """Relaxed sample at temperature 1, z = 2 sigmoid(ln(P/(1 − P)) + Λ) − 1, with Λ standard logistic.
 
-    P is the firing probability of an NSM neuron, and z > 0 with probability P (Maddison et al. 2017; the odds, where the
-    authors' code has P itself). Inputs are brought to ±1 first, straight through. On a chip the states are the signs.
+    P is the firing probability of an NSM neuron, and z > 0 with probability P (Maddison et al. 2017, arXiv 1611.00712;
+    here with the odds P/(1 − P), where the authors' code has P). The gradient is that of the relaxed sample. Inputs are
+    first brought to ±1, with the straight-through estimator. On a chip the states are the signs of z.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         v = self.argument(SignThrough.apply(x))
-        uniform = torch.rand(
-            v.shape, generator=self.generator(v.device), dtype=v.dtype, device=v.device
-        )
-        certain = v.clamp(-8, 8)  # beyond, erfc leaves float32
+        uniform = self.uniform(v)
+        certain = v.clamp(-8, 8)  # beyond ±8, erfc underflows in float32
         odds = torch.erfc(-certain).log() - torch.erfc(certain).log()
-        tiny = torch.finfo(v.dtype).tiny
+        tiny = torch.finfo(v.dtype).tiny  # keeps the logarithm finite where the draw is 0 or 1
         logistic = (uniform.clamp_min(tiny) / (1 - uniform).clamp_min(tiny)).log()
         return torch.tanh((odds + logistic) / 2)
 
 
-class BinConcreteLinear(_BinConcrete, NSMLinear):
-    """`NSMLinear` with relaxed samples (BinConcrete)."""
+class BinConcreteLinear(BinConcrete, NSMLinear):
+    """`NSMLinear` trained with relaxed samples (BinConcrete)."""
 
 
-class BinConcreteConv2d(_BinConcrete, NSMConv2d):
-    """`NSMConv2d` with relaxed samples (BinConcrete)."""
+class BinConcreteConv2d(BinConcrete, NSMConv2d):
+    """`NSMConv2d` trained with relaxed samples (BinConcrete)."""
 
 
-class _Noiseless(NeuralSampling):
-    """z = sgn(2 w·x + b): the NSM's gradient, ξ = a = 1 in the forward pass and so no noise at all (BN)."""
+class Noiseless(NeuralSampling):
+    """z = sgn(2 w·x + b): the NSM's gradient, with ξ = a = 1 in the forward pass and so without noise (BN)."""
+
+    draws_in_eval = False
 
     def forward(self, x: Tensor) -> Tensor:
-        product, norm, bias = self._terms(x)
-        z: Tensor = SignOfNoisySum.apply(
-            self._argument(product, norm, bias), (2 * product + bias).detach()
-        )
+        product, norm, bias = self.terms(x)
+        v = self.quotient(product, norm, bias)
+        z: Tensor = SignOfNoisySum.apply(v, (2 * product + bias).detach())
         return z
 
+    def on_chip(self) -> OnTiles:
+        """Refuse: a chip needs the two layers that `plain_layers` returns."""
+        raise ValueError("it is split into plain weights and a sign first (nsm.nn.folding.folded)")
 
-class NoiselessLinear(_Noiseless, NSMLinear):
+
+class NoiselessLinear(Noiseless, NSMLinear):
     """`NSMLinear` without its noise (BN)."""
 
+    def plain_layers(self) -> list[nn.Module]:
+        """Return a `Linear` of weights 2 w, and the sign."""
+        plain = nn.Linear(self.in_features, self.out_features)
+        return [with_weights(plain, 2 * self.weight, self.bias), Sign()]
 
-class NoiselessConv2d(_Noiseless, NSMConv2d):
+
+class NoiselessConv2d(Noiseless, NSMConv2d):
     """`NSMConv2d` without its noise (BN)."""
+
+    def plain_layers(self) -> list[nn.Module]:
+        """Return a `Conv2d` of kernels 2 w, and the sign."""
+        plain = nn.Conv2d(
+            self.in_channels, self.out_channels, self.kernel_size, self.stride, self.padding
+        )
+        return [with_weights(plain, 2 * self.weight, self.bias), Sign()]

@@ -1,34 +1,28 @@
-"""The networks an NSM is compared with: a rectifier network, and a stochastic network without weight normalisation."""
+"""The stochastic layer without weight normalization that an NSM is compared with (StNN)."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from devices.validation import integer
+from nsm.nn.described import as_float64, as_options
+from nsm.nn.on_chip import LogisticNeurons, OnTiles
 from nsm.nn.stochastic import Stochastic
-
-
-class _SignOfSigmoid(torch.autograd.Function):
-    """Forward: ±1 with P(+1) = sigmoid(u). Backward: the gradient of 2P − 1 = tanh(u/2)."""
-
-    @staticmethod
-    def forward(ctx, u: Tensor, uniform: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(u)
-        return torch.where(uniform < torch.sigmoid(u), 1.0, -1.0).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx, *grads: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
-        (u,) = ctx.saved_tensors
-        return grads[0] * (1 - torch.tanh(u / 2) ** 2) / 2, None
+from nsm.nn.surrogate_gradients import SignOfSigmoid
 
 
 class SigmoidLinear(Stochastic):
-    """Stochastic binary layer of an StNN: z = ±1 with P(z = +1) = 1/(1 + exp(−w·x)), no bias, drawn on every pass.
+    """Stochastic binary layer of an StNN: z = ±1 with P(z = +1) = 1/(1 + exp(−w·x)), drawn on every pass, without bias.
 
-    x: (..., in_features), z: (..., out_features). The noise is additive (logistic, of fixed size), so that the weights'
-    scale matters: this is what weight normalisation takes away (the StNN of Detorakis et al. 2019, Table 1, after
-    Lee et al. 2015).
+    Inputs x are (..., in_features), outputs z (..., out_features). The noise is additive (logistic, of fixed size), so
+    that the size of the weights matters; weight normalization removes this dependence in an NSM (the StNN of Detorakis
+    et al. 2019, Table 1, after Lee et al. 2015).
+
+    Args:
+        in_features: Number of inputs.
+        out_features: Number of neurons.
     """
 
     def __init__(self, in_features: int, out_features: int) -> None:
@@ -38,16 +32,28 @@ class SigmoidLinear(Stochastic):
         bound = 1 / math.sqrt(in_features)
         self.weight = nn.Parameter(torch.empty(out_features, in_features).uniform_(-bound, bound))
 
-    def extra_repr(self) -> str:
-        return f"{self.in_features}, {self.out_features}"
-
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[-1] != self.in_features:
             raise ValueError(
-                f"SigmoidLinear got inputs of shape {tuple(x.shape)}; the last axis must be {self.in_features}"
+                f"SigmoidLinear got inputs of shape {tuple(x.shape)}; "
+                f"the last axis must be {self.in_features}"
             )
         u = nn.functional.linear(x, self.weight)
-        generator = self.generator(x.device)
-        uniform = torch.rand(u.shape, generator=generator, dtype=u.dtype, device=u.device)
-        z: Tensor = _SignOfSigmoid.apply(u, uniform)
+        z: Tensor = SignOfSigmoid.apply(u, self.uniform(u))
         return z
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as files store them."""
+        return as_options(self, "in_features", "out_features")
+
+    def effective_weight(self) -> Tensor:
+        """Return the weights."""
+        return self.weight
+
+    def on_chip(self) -> OnTiles:
+        """Return the weights, read by thresholds with logistic noise."""
+        weight = as_float64(self.weight.flatten(1))
+        return OnTiles(weight=weight, bias=None, neurons=LogisticNeurons())
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, {self.out_features}"

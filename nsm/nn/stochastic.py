@@ -3,13 +3,19 @@
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from devices.seeding import RNG, child, seed_number, seed_sequence
+from nsm.nn.described import Described
 
 
-class Stochastic(nn.Module):
-    """A layer that draws on every forward pass, from its own stream once `reseed` has given it one."""
+class Stochastic(Described, nn.Module):
+    """A layer that draws on every forward pass.
+
+    It draws from torch's own stream until `reseed` has given it a separate one.
+    """
+
+    draws_in_eval = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,12 +28,28 @@ class Stochastic(nn.Module):
             self._generator = torch.Generator(device).manual_seed(self._seed)
         return self._generator
 
+    def uniform(self, like: Tensor) -> Tensor:
+        """Return numbers uniform in [0, 1) of the shape, precision and device of `like`."""
+        generator = self.generator(like.device)
+        return torch.rand(like.shape, generator=generator, dtype=like.dtype, device=like.device)
+
+    def normal(self, like: Tensor) -> Tensor:
+        """Return standard normal numbers of the shape, precision and device of `like`."""
+        generator = self.generator(like.device)
+        return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
+
     def __getstate__(self) -> dict[str, Any]:
+        # torch.Generator cannot be pickled. A copy starts its stream anew from the seed.
         return {**self.__dict__, "_generator": None}
 
 
 def reseed(model: nn.Module, rng: RNG) -> None:
-    """Give every stochastic layer of `model` a stream of its own: same `rng`, same draws from here on."""
+    """Give every stochastic layer of `model` an independent stream.
+
+    Args:
+        model: The network; its layers are changed in place.
+        rng: A seed, a numpy Generator or None (a fresh seed). The same seed gives the same draws from here on.
+    """
     seed = seed_sequence(rng)
     for index, layer in enumerate(m for m in model.modules() if isinstance(m, Stochastic)):
         layer._seed = seed_number(child(seed, index))

@@ -1,4 +1,4 @@
-"""Sign functions with the gradients that training uses in their place."""
+"""Sign functions and rectifiers with the gradients that training uses in their place."""
 
 import math
 from typing import Any
@@ -26,8 +26,22 @@ class SignOfNoisySum(torch.autograd.Function):
         return torch.square(v).neg_().exp_().mul_(2 / math.sqrt(math.pi)).mul_(grads[0]), None
 
 
-class _RowNorm(torch.autograd.Function):
-    """‖w_i‖ of every output i; the gradient g_i w_i/‖w_i‖ in one pass, 0 where the norm is."""
+class SignOfSigmoid(torch.autograd.Function):
+    """Forward: ±1 with P(+1) = sigmoid(u). Backward: the gradient of 2P − 1 = tanh(u/2)."""
+
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, uniform: Tensor) -> Tensor:
+        ctx.save_for_backward(u)
+        return torch.where(uniform < torch.sigmoid(u), 1.0, -1.0).to(u.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
+        (u,) = ctx.saved_tensors
+        return grads[0] * (1 - torch.tanh(u / 2) ** 2) / 2, None
+
+
+class NormOfRows(torch.autograd.Function):
+    """Forward: ‖w_i‖ of every output i. Backward: g_i w_i/‖w_i‖ in one pass, and 0 where the norm is 0."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor) -> Tensor:
@@ -44,7 +58,7 @@ class _RowNorm(torch.autograd.Function):
 
 
 class SignThrough(torch.autograd.Function):
-    """Forward: sgn(u), sgn(0) = +1. Backward: the identity (straight-through)."""
+    """Forward: sgn(u), sgn(0) = +1. Backward: the identity (straight-through estimator)."""
 
     @staticmethod
     def forward(ctx: Any, u: Tensor) -> Tensor:
@@ -56,8 +70,8 @@ class SignThrough(torch.autograd.Function):
         return gradient
 
 
-class _NoisyRectified(torch.autograd.Function):
-    """Forward: max(0, u). Backward: the identity, below zero too."""
+class NoisyRectified(torch.autograd.Function):
+    """Forward: max(0, u). Backward: the identity, also below zero."""
 
     @staticmethod
     def forward(ctx: Any, u: Tensor) -> Tensor:

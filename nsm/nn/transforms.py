@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from devices.validation import choice, integer, number
+from nsm.nn import registry
+from nsm.nn.described import Described
 from nsm.nn.folding import ChannelScale, folded
-from nsm.nn.rules import RowNormConv2d, RowNormLinear
 
 Network = TypeVar("Network", bound=nn.Module)
-_ROW_NORM = (RowNormLinear, RowNormConv2d)
 
 
 def _as_held(model: Network) -> Network:
@@ -54,12 +54,14 @@ def _cannot_fold(why: str) -> ValueError:
     )
 
 
-def _weighted(model: nn.Module) -> Iterator[tuple[nn.Module, Tensor, Tensor | None]]:
-    """Yield the layers with a matrix or kernels of weights, these, and their biases: no normalisation, no slopes."""
+def _weighted(model: nn.Module) -> Iterator[tuple[Described, Tensor, Tensor | None]]:
+    """Yield the layers with a matrix or kernels: what answers for them, effective weights, biases."""
     for layer in model.modules():
-        weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
-        if isinstance(weight, Tensor) and weight.ndim > 1:
-            yield layer, weight, bias if isinstance(bias, Tensor) else None
+        said = registry.description(layer)
+        weight = said.effective_weight()
+        bias = getattr(layer, "bias", None)
+        if weight is not None:
+            yield said, weight, bias if isinstance(bias, Tensor) else None
 
 
 def scale_weights(model: Network, factor: float, *, biases: bool = True) -> Network:
@@ -73,8 +75,8 @@ def scale_weights(model: Network, factor: float, *, biases: bool = True) -> Netw
     number("factor", factor, above=0)
     out = _as_held(model)
     with torch.no_grad():
-        for layer, weight, bias in _weighted(out):
-            (layer.gain if isinstance(layer, _ROW_NORM) else weight).mul_(factor)
+        for layer, _, bias in _weighted(out):
+            layer.scale_effective_weight(factor)
             if biases and bias is not None:
                 bias.mul_(factor)
     return out
@@ -96,17 +98,12 @@ def quantize_weights(
     out = _as_held(model)
     with torch.no_grad():
         for layer, weight, bias in _weighted(out):
-            met = layer.normalized() if isinstance(layer, _ROW_NORM) else weight
-            size = met.abs().flatten(1).amax(dim=1)
-            step = (size if by_row else size.max().expand_as(size)).clamp_min(
-                torch.finfo(met.dtype).tiny
-            ) / steps
-            of_weights = step.reshape(-1, *(1,) * (met.ndim - 1))
-            weight.copy_((met / of_weights).round() * of_weights)
-            if isinstance(layer, _ROW_NORM):
-                layer.gain.copy_(
-                    weight.flatten(1).norm(dim=1)
-                )  # the weights are then their own normalised ones
+            largest = weight.abs().flatten(1).amax(dim=1)
+            if not by_row:
+                largest = largest.max().expand_as(largest)
+            step = largest.clamp_min(torch.finfo(weight.dtype).tiny) / steps
+            of_weights = step.reshape(-1, *(1,) * (weight.ndim - 1))
+            layer.set_effective_weight((weight / of_weights).round() * of_weights)
             if biases and bias is not None:
                 bias.copy_((bias / step).round() * step)
     return out

@@ -17,7 +17,8 @@ from nsm.datasets.files import Data
 from nsm.nn import architectures as networks
 from nsm.nn.checkpoint import save
 from nsm.nn.inference import error_rate
-from nsm.nn.layers import NeuralSampling, NSMLinear
+from nsm.nn.neural_sampling import NeuralSampling
+from nsm.nn.nsm_linear import NSMLinear
 from nsm.nn.rules import BinConcreteLinear, StraightThroughLinear
 from nsm.nn.sigmoid import SigmoidLinear
 from nsm.nn.stochastic import reseed

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from nsm.nn import architectures as networks
-from nsm.nn.layers import Binarize
+from nsm.nn.activations import Binarize
 from nsm.training.augment import ShiftAndMirror
 
 _PLAIN: dict[str, Any] = {"lr": 1e-3, "ema_decay": 0.999}

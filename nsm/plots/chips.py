@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from devices.seeding import RNG
 from nsm.chips.chip import MappedNetwork
 from nsm.nn.inference import Floats
-from nsm.nn.layers import Binarize, NeuralSampling
-from nsm.nn.rules import NoiselessConv2d, NoiselessLinear
-from nsm.nn.stochastic import Stochastic
+from nsm.nn.neural_sampling import NeuralSampling
+from nsm.nn.registry import draws_in_eval
 from nsm.plots.style import COLORS, COLUMN, LINES, figure, save_figure, styled
 
 _ENTRIES, _ENTRY = 10, 0.15  # most lines of a legend, and the inches that one takes
@@ -161,23 +160,12 @@ IMAGES, POINTS = (
 )  # images whose firing is measured, fewer where more neurons than so many would fire
 
 
-_STILL = (
-    Binarize,
-    NoiselessLinear,
-    NoiselessConv2d,
-)  # kin of stochastic layers that draw nothing in `eval()`
-
-
 def _arguments(model: nn.Sequential, x: ArrayLike) -> tuple[Tensor, Tensor] | None:
     """Return images and the arguments v (images, neurons) of the first neural sampling layer that they are the cause of.
 
     None where there is no such layer, or where another one draws before it: v is then another on every pass.
     """
-    draws = (
-        (i, m)
-        for i, m in enumerate(model)
-        if isinstance(m, Stochastic) and not isinstance(m, _STILL)
-    )
+    draws = ((i, m) for i, m in enumerate(model) if draws_in_eval(m))
     first, layer = next(draws, (0, None))
     if not isinstance(layer, NeuralSampling):
         return None

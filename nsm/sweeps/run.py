@@ -21,7 +21,7 @@ from torch import nn
 
 from crossbar import Hardware
 from crossbar.paths import check_path, with_value
-from crossbar.reads.moments import check_sampling
+from crossbar.reads.sampling import check_sampling
 from crossbar.threads import threads as threads_of_loops
 from devices.seeding import RNG, child, seed_number, seed_sequence
 from devices.validation import Floats, array, integer, number

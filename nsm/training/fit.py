@@ -19,7 +19,7 @@ from devices.seeding import RNG, child, seed_sequence, stream
 from devices.validation import array, choice, integer, number
 from nsm.nn.checkpoint import FORMAT, describe, read_tensors, write_tensors
 from nsm.nn.inference import check_labels, error_rate
-from nsm.nn.layers import NeuralSampling
+from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.stochastic import reseed
 from nsm.progress import progress_bar
 
@@ -58,14 +58,14 @@ def initialize(model: nn.Sequential, x: ArrayLike, *, rng: RNG = None) -> None:
     with torch.no_grad():
         for layer in model:
             if isinstance(layer, NeuralSampling):
-                product, norm, _ = layer._terms(z)
+                product, norm, _ = layer.terms(z)
                 t = product / norm.clamp_min(torch.finfo(norm.dtype).tiny)
                 others = [d for d in range(t.ndim) if d != 1]
                 over = [0] if layer.beta.ndim > 1 else others
                 if layer.beta_mode == "learned":
                     layer.beta.copy_(1 / t.std(dim=over, correction=0).clamp_min(1e-6))
                 if layer.bias is not None:  # of a channel, whatever its β belongs to
-                    wanted = -(t * layer._beside(layer.beta)).mean(dim=others) * layer.s
+                    wanted = -(t * layer.broadcast_outputs(layer.beta)).mean(dim=others) * layer.s
                     layer.bias.copy_(wanted * norm.expand_as(t).mean(dim=others))
             z = layer(z)
 

@@ -151,7 +151,7 @@ BAD = [
         lambda: hardware(bias="wordline"),
         r"unknown bias 'wordline'; did you mean 'word_line'\? Known: word_line, reference",
     ),
-    (lambda: hardware(copy=None), r"unknown copy None.* Known: programmed, ideal, none"),
+    (lambda: hardware(deterministic_path=None), r"unknown deterministic_path None"),
     (
         lambda: hardware(tile_shape=128),
         r"Hardware\.tile_shape = 128; give \(word lines, bit lines\)",

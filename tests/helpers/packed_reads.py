@@ -7,7 +7,8 @@ import pytest
 
 from crossbar import BalancedPair, DifferentialPair, Hardware, ReferenceColumn, TiledArray
 from crossbar.reads.digits import digit_tables
-from crossbar.reads.packed import Packed, gated_sums
+from crossbar.reads.gated_sums import gated_sums
+from crossbar.reads.packed import Packed
 from devices import BlankOut, Device
 
 SEED = np.random.SeedSequence(20240607)

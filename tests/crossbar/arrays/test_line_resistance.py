@@ -264,7 +264,9 @@ def test_frozen_and_first_order_reads_are_near_arrays_solved_anew(
     pos, neg = (noise.sample(tile.g_pos, None, reads, rng=rng, period=1)[0] for _ in range(2))
     neg = pos if gated else neg  # one gate for the pair
     exact = np.array([solved(tile, z, wires, *factors) for factors in zip(pos, neg, strict=True)])
-    u = (z @ (pos * tile.conductances.e_pos) - z @ (neg * tile.conductances.e_neg)) / k
+    u = (
+        z @ (pos * tile.effective_conductances()[0]) - z @ (neg * tile.effective_conductances()[1])
+    ) / k
     slopes = [adjoint(wires, m * g, z) for g in (tile.g_pos, tile.g_neg)]
     moved = [(f - m) * g for f, g in zip((pos, neg), (tile.g_pos, tile.g_neg), strict=True)]
     changes = [np.tensordot(change, slope, 2) for change, slope in zip(moved, slopes, strict=True)]

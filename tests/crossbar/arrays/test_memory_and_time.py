@@ -58,7 +58,7 @@ def covariance_over(ages, memory, kind, n=2500):
     for seconds in ages:
         array.age(seconds)
     after = array.read(X[None], rng=2)[0] - mean[0]
-    return before * after, array.cells.covariance(sum(ages) + PERIOD).mean()
+    return before * after, array.reader.moments.covariance(sum(ages) + PERIOD).mean()
 
 
 @both

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from crossbar import BalancedPair, DifferentialPair, Hardware, NeuronArray, ReferenceColumn
+from crossbar.arrays import precision
 from devices import (
     BlankOut,
     Device,
@@ -98,7 +99,7 @@ def test_the_programmed_copys_own_read_noise_is_a_squared_and_the_ideals_is_none
 def test_the_copy_is_programmed_independently_of_the_main_array(rng):
     w = rng.uniform(-1, 1, (128, FAN_IN))
     neurons = neurons_of(w, a=np.ones(128), device=replace(DEVICE, write=ERROR))
-    main, copy = (part.weights - w for part in (neurons.main, neurons.deterministic))
+    main, copy = (part.weights - w for part in (neurons.main, neurons.deterministic_path))
     # Two draws of the same error: same size, no covariance.
     assert_variance(copy.ravel(), (main**2).mean(), 0)
     assert_covariance(main.ravel(), copy.ravel(), 0)
@@ -112,14 +113,16 @@ def test_an_ideal_copy_has_no_error_no_faults_no_levels_and_no_drift(rng):
     )
     neurons = neurons_of(w, a=np.ones(3), device=device, deterministic_path="ideal")
     neurons.age(1e4)
-    np.testing.assert_allclose(neurons.deterministic.weights, w, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(neurons.deterministic_path.weights, w, rtol=1e-12, atol=1e-12)
     assert not np.allclose(neurons.main.weights, w, rtol=0.01)
 
 
 def test_a_copy_is_built_only_where_an_a_differs_from_zero():
-    assert neurons_of(np.ones((2, 3)), a=[0, 0]).deterministic is None
-    assert neurons_of(np.ones((2, 3)), a=[0, 0.1]).deterministic is not None
-    assert neurons_of(np.ones((2, 3)), a=[0, 0], deterministic_path="none").deterministic is None
+    assert neurons_of(np.ones((2, 3)), a=[0, 0]).deterministic_path is None
+    assert neurons_of(np.ones((2, 3)), a=[0, 0.1]).deterministic_path is not None
+    assert (
+        neurons_of(np.ones((2, 3)), a=[0, 0], deterministic_path="none").deterministic_path is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,7 +190,7 @@ def test_static_to_noise_ratio_is_that_of_its_formula(levels, rng):
     # here ¼ Σ w² of the programmed weights, with E ξ = ½.
     static = (0.25 + a**2 * (a != 0)) * FAN_IN * 2 * ((2e-7) ** 2 + step**2 / 12) / k**2
     expected = static / (0.25 * (neurons.main.weights**2).sum(axis=1))
-    np.testing.assert_allclose(neurons.static_to_noise_ratio(), expected, rtol=1e-12)
+    np.testing.assert_allclose(precision.static_to_noise_ratio(neurons), expected, rtol=1e-12)
 
 
 def test_static_to_noise_ratio_is_the_variance_over_chips_by_the_variance_over_reads(rng):
@@ -200,22 +203,22 @@ def test_static_to_noise_ratio_is_the_variance_over_chips_by_the_variance_over_r
     shift = np.ravel([chip.moments(z[None])[0] for chip in chips])
     noise = neurons.moments(z[None])[1].mean()
     # σ(G) is taken at the programmed G, not at the target: 1 % of the error of the error, far below 5 SE of 7,680 rows.
-    assert_variance(shift, neurons.static_to_noise_ratio().mean() * noise)
+    assert_variance(shift, precision.static_to_noise_ratio(neurons).mean() * noise)
 
 
 def test_static_to_noise_ratio_is_zero_without_error_and_infinite_without_noise(rng):
     w = rng.uniform(-1, 1, (2, FAN_IN))
     noisy = replace(DEVICE, write=ERROR)
-    np.testing.assert_array_equal(neurons_of(w, a=[1, 1]).static_to_noise_ratio(), [0, 0])
+    np.testing.assert_array_equal(precision.static_to_noise_ratio(neurons_of(w, a=[1, 1])), [0, 0])
     ideal = neurons_of(
         w, a=[1, 1], device=noisy, deterministic_path="ideal"
     ).static_to_noise_ratio()
     np.testing.assert_array_equal(
-        ideal, neurons_of(w, device=noisy).static_to_noise_ratio()
+        ideal, precision.static_to_noise_ratio(neurons_of(w, device=noisy))
     )  # the main array's stays
     silent = Hardware(device=noisy)
     neurons = NeuronArray.program(w, silent, siemens_per_weight=1e-6, a=[1, 0], rng=0)
-    np.testing.assert_array_equal(neurons.static_to_noise_ratio(), [np.inf, np.inf])
+    np.testing.assert_array_equal(precision.static_to_noise_ratio(neurons), [np.inf, np.inf])
 
 
 @pytest.mark.parametrize("levels", [None, 16])
@@ -223,9 +226,9 @@ def test_static_to_noise_ratio_ignores_a_common_gain(levels, rng):
     # The gain scales the programmed error and the gate's noise alike.
     device = replace(DEVICE, write=StateDependentError(coefficients=(2e-7,)), levels=levels)
     neurons = neurons_of(rng.uniform(-1, 1, (2, FAN_IN)), a=[0.5, -0.9], device=device)
-    before = neurons.static_to_noise_ratio()
+    before = precision.static_to_noise_ratio(neurons)
     neurons.scale_conductances(0.25)
-    np.testing.assert_allclose(neurons.static_to_noise_ratio(), before, rtol=1e-12)
+    np.testing.assert_allclose(precision.static_to_noise_ratio(neurons), before, rtol=1e-12)
 
 
 def test_same_seed_same_neurons_and_same_reads(rng):
@@ -247,13 +250,15 @@ def test_main_and_copy_draw_their_read_noise_independently(rng):
     u = neurons.read(np.ones((READS, FAN_IN)), rng=1)[:, 0]
     # A shared draw would double the cross term: Var = Var main + a² Var copy only if independent.
     x = np.ones((1, FAN_IN))
-    assert_variance(u, (neurons.main.moments(x)[1] + neurons.deterministic.moments(x)[1])[0, 0])
+    assert_variance(
+        u, (neurons.main.moments(x)[1] + neurons.deterministic_path.moments(x)[1])[0, 0]
+    )
 
 
 def test_age_reaches_main_copy_and_bias(rng):
     device = replace(DEVICE, retention=LogTimeDrift(mean=0, std=1e-7, std_rate=0))
     neurons = neurons_of(rng.uniform(-1, 1, (2, 20)), a=[1, 1], b=[0.5, 0.5], device=device)
-    parts = (neurons.main, neurons.deterministic, neurons.bias_lines)
+    parts = (neurons.main, neurons.deterministic_path, neurons.bias_lines)
     before = [part.weights for part in parts]
     neurons.age(10.0)
     assert all((part.weights != old).all() for part, old in zip(parts, before, strict=True))

@@ -273,7 +273,7 @@ def test_reads_do_not_depend_on_the_size_of_the_blocks(cell, sharing, rng, monke
     )
     whole = tile.read(x, rng=1)
     for cells_per_block in (1, 7 * w.size):
-        monkeypatch.setattr("crossbar.reads.moments._CELLS_PER_BLOCK", cells_per_block)
+        monkeypatch.setattr("crossbar.reads.cell_by_cell._CELLS_AT_ONCE", cells_per_block)
         np.testing.assert_array_equal(tile.read(x, rng=1), whole)
 
 

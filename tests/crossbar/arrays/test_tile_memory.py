@@ -8,8 +8,9 @@ import torch
 
 import devices
 from crossbar import Hardware, ReferenceColumn
+from crossbar.arrays import precision
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.span import GROUP, Span
+from crossbar.reads.span import READS_PER_STREAM, Span
 from nsm import NSMConv2d, map_to_crossbar, nsm_mlp, theory
 from tests.helpers.noise_with_memory import (
     DEVICE,
@@ -94,7 +95,7 @@ def test_consecutive_reads_have_the_autocovariance_of_theory(case, sharing, kind
     assert_mean((off**2).mean(axis=0), variance[0])
     for k in LAGS:
         expected = covariance(w[0], x, sharing, k, **of_case(case, k))
-        np.testing.assert_allclose(array.cells.covariance(k * PERIOD), expected, rtol=1e-9)
+        np.testing.assert_allclose(array.reader.moments.covariance(k * PERIOD), expected, rtol=1e-9)
         assert_mean((off[k:] * off[:-k]).mean(axis=0), expected)
 
 
@@ -112,7 +113,7 @@ def test_autocovariance_with_a_reference_column(sharing):
     off = array.read(np.tile(X, (20, 1)), rng=1) - array.moments(X[None])[0]
     for k in LAGS:
         expected = covariance(ROW, X, sharing, k, mapping="column", **of_case("both", k))
-        np.testing.assert_allclose(array.cells.covariance(k * PERIOD), expected, rtol=1e-9)
+        np.testing.assert_allclose(array.reader.moments.covariance(k * PERIOD), expected, rtol=1e-9)
         assert_mean((off[k:] * off[:-k]).mean(axis=0), expected)
 
 
@@ -203,15 +204,21 @@ def some(memory, rng=0):
 
 def span_of(array, x, span, seed):
     rows = x[span.first // span.repeats : (span.last - 1) // span.repeats + 1]
-    return array.read_span(Inputs(rows), span, seed=seed, sampling="exact")
+    return array.read_span(Inputs(rows), span, seed, sampling="exact")
 
 
 @memories
 @pytest.mark.parametrize(
-    "cuts", [[1, 2, 3], [50], [GROUP - 1, GROUP], [GROUP, GROUP + 7, 2 * GROUP]]
+    "cuts",
+    [
+        [1, 2, 3],
+        [50],
+        [READS_PER_STREAM - 1, READS_PER_STREAM],
+        [READS_PER_STREAM, READS_PER_STREAM + 7, 2 * READS_PER_STREAM],
+    ],
 )
 def test_no_read_depends_on_how_a_run_is_split_over_calls(memory, cuts):
-    reads, repeats, seed = 2 * GROUP + 20, 4, np.random.SeedSequence(7)
+    reads, repeats, seed = 2 * READS_PER_STREAM + 20, 4, np.random.SeedSequence(7)
     x = np.random.default_rng(1).choice([-1.0, 0.0, 1.0], (reads // repeats, 9))
     x[10] *= (
         0.5 if "word line" not in memory else 1
@@ -228,7 +235,7 @@ def test_no_read_depends_on_how_a_run_is_split_over_calls(memory, cuts):
 def test_no_read_depends_on_how_many_cells_are_drawn_at_once(memory, monkeypatch):
     x = np.random.default_rng(1).choice([-1.0, 1.0], (300, 9))
     whole, blocks = some(memory).read(x, rng=1), some(memory)
-    monkeypatch.setattr("crossbar.reads.moments._CELLS_PER_BLOCK", 36 * 7)
+    monkeypatch.setattr("crossbar.reads.cell_by_cell._CELLS_AT_ONCE", 36 * 7)
     np.testing.assert_array_equal(blocks.read(x, rng=1), whole)
 
 
@@ -282,7 +289,7 @@ def test_effective_samples_of_one_geometric_correlation(samples, copy):
     rho = np.exp(-PERIOD * TRAP.rate)
     expected = theory.effective_samples(samples, rho)
     np.testing.assert_allclose(worth(samples, lambda k: rho**k), expected, rtol=1e-12)
-    np.testing.assert_allclose(neurons.effective_samples(samples), expected, rtol=1e-9)
+    np.testing.assert_allclose(precision.effective_samples(neurons, samples), expected, rtol=1e-9)
 
 
 @sharings
@@ -292,21 +299,21 @@ def test_effective_samples_of_a_selector(sharing):
         w, gate=SELECTOR, gate_sharing=sharing, a=np.full(20, -0.3)
     )  # the copy has no gate, and no noise
     expected = worth(30, lambda k: np.arcsin(0.9**k) / (np.pi / 2))
-    np.testing.assert_allclose(neurons.effective_samples(30), expected, rtol=1e-9)
+    np.testing.assert_allclose(precision.effective_samples(neurons, 30), expected, rtol=1e-9)
 
 
 def test_reads_without_memory_are_worth_themselves_and_without_noise_not_known():
     w = np.tile(ROW, (2, 1))
     np.testing.assert_array_equal(
-        neurons_of(w, gate=devices.BlankOut(0.5)).effective_samples(30), [30, 30]
+        precision.effective_samples(neurons_of(w, gate=devices.BlankOut(0.5)), 30), [30, 30]
     )
-    assert np.isnan(neurons_of(w).effective_samples(30)).all()
+    assert np.isnan(precision.effective_samples(neurons_of(w), 30)).all()
 
 
 def test_reads_of_frozen_traps_are_worth_one():
     frozen = devices.TelegraphNoise(0.4, 1e3, 1e3)
     np.testing.assert_allclose(
-        neurons_of(ROW[None], noise=frozen).effective_samples(100), 1, rtol=1e-6
+        precision.effective_samples(neurons_of(ROW[None], noise=frozen), 100), 1, rtol=1e-6
     )
 
 
@@ -328,7 +335,10 @@ def test_a_mean_of_many_reads_varies_as_effective_samples_say(options):
     means = neurons.read(x[None], rng=1, reads_per_input=samples).mean(
         axis=0
     )  # of outputs with noises of their own
-    (mean, variance), s_eff = neurons.moments(x[None]), neurons.effective_samples(samples)
+    (mean, variance), s_eff = (
+        neurons.moments(x[None]),
+        precision.effective_samples(neurons, samples),
+    )
     assert (s_eff < 0.95 * samples).all()
     assert_mean(means, mean[0, 0])
     assert_variance(means, variance[0, 0] / s_eff[0], mean[0, 0])
@@ -342,7 +352,7 @@ def test_chips_of_one_neuron_agree_with_many_neurons_of_one_chip():
     )
     mean, variance = (float(m[0, 0]) for m in chips[0].moments(X[None]))
     assert_mean(means, mean)
-    assert_variance(means, variance / chips[0].effective_samples(10)[0], mean)
+    assert_variance(means, variance / precision.effective_samples(chips[0], 10)[0], mean)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +395,7 @@ def test_the_mean_over_one_location_varies_as_its_effective_samples_say():
     )
     (mean, variance), s_eff = (
         neurons.moments(x[:1]),
-        neurons.effective_samples(samples, locations=locations),
+        precision.effective_samples(neurons, samples, locations=locations),
     )
-    assert s_eff[0] > 1.5 * neurons.effective_samples(samples)[0]
+    assert s_eff[0] > 1.5 * precision.effective_samples(neurons, samples)[0]
     assert_variance(u[::locations].mean(axis=0), variance[0, 0] / s_eff[0], mean[0, 0])

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from crossbar import ReferenceColumn, Wires
+from crossbar.arrays import precision
 from devices import (
     BlankOut,
     GaussianNoise,
@@ -81,7 +82,7 @@ FIVE = np.array([1.0, -0.61, 0.27, 0.13, -0.42])  # all sums of some of them dif
 def test_reads_of_a_leaky_selector_have_their_exact_law(sort, leak):
     gate = sort.with_p(0.375, leak=leak)
     chip = array_of(FIVE[None], gate=gate)
-    assert chip.cells.path() == (
+    assert chip.reader.describe() == (
         "cell by cell" if sort is CellByCell else "packed bits, 3 digits, off grid"
     )
     u = chip.read(np.ones((READS, 5)), rng=1)[:, 0]
@@ -104,8 +105,8 @@ def test_packed_reads_of_a_leaky_selector_equal_those_cell_by_cell(noise, sharin
         array_of(FIVE[None], gate=s(read_voltage=0.3, leak=0.2), **options)
         for s in (StochasticSelector, CellByCell)
     )
-    assert fast.cells.path().startswith("packed bits")
-    assert slow.cells.path() == "cell by cell"
+    assert fast.reader.describe().startswith("packed bits")
+    assert slow.reader.describe() == "cell by cell"
     np.testing.assert_allclose(fast.moments(x[None]), slow.moments(x[None]), rtol=1e-12)
     mean, variance = (m[0] for m in fast.moments(x[None]))
     reads = [chip.read(np.tile(x, (READS, 1)), rng=1) for chip in (fast, slow)]
@@ -121,7 +122,7 @@ def test_a_plain_selector_is_a_blank_out_bit_for_bit():
         array_of(FIVE[None], gate=gate)
         for gate in (StochasticSelector.with_p(0.375), BlankOut(0.375))
     )
-    assert one.cells.path() == other.cells.path()
+    assert one.reader.describe() == other.reader.describe()
     np.testing.assert_array_equal(one.read(x, rng=1), other.read(x, rng=1))
 
 
@@ -133,8 +134,8 @@ def test_a_closed_switch_takes_part_of_the_conductance():
     # 1/G' = 1/G + 1/G_on, in the gated array; the copy has no switch.
     weights = (1 / (1 / pos + 1 / 2e-5) - 1 / (1 / neg + 1 / 2e-5)) / k
     np.testing.assert_allclose(main.weights[0], weights, rtol=1e-9)
-    np.testing.assert_allclose(neurons.deterministic.weights[0], FIVE, rtol=1e-9)
-    assert main.cells.path().startswith("packed bits")
+    np.testing.assert_allclose(neurons.deterministic_path.weights[0], FIVE, rtol=1e-9)
+    assert main.reader.describe().startswith("packed bits")
     u = neurons.read(np.ones((1, 5)), rng=1, reads_per_input=READS)
     # E ξ = ½ + ½ leak, Var ξ = ¼ (1 − leak)².
     assert_mean(u, 0.6 * weights.sum() + 0.5 * FIVE.sum())
@@ -168,4 +169,6 @@ def test_static_to_noise_ratio_counts_the_error_as_it_is_seen(case):
     off = (u - u.mean(axis=0)) * np.sqrt(20 / 19)  # behind wires, outputs differ
     # The ratio is the variance over chips by that over reads; to first order in what wires take: 1 % here.
     noise = chips[0].moments(ones)[1][0]
-    assert_variance(off.ravel(), (chips[0].static_to_noise_ratio() * noise).mean(), mean=0.0)
+    assert_variance(
+        off.ravel(), (precision.static_to_noise_ratio(chips[0]) * noise).mean(), mean=0.0
+    )

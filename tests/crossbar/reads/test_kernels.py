@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, chi2, norm, poisson
 
-from crossbar.reads.packed import drawn_p
+from crossbar.reads.gated_sums import drawn_p
 from crossbar.reads.span import Span
 from tests.helpers.packed_reads import mask_bytes
 

@@ -89,8 +89,8 @@ cases = pytest.mark.parametrize(("fan_in", "p"), [(n, p) for p in (0.5, 0.25) fo
 def test_exact_reads_follow_the_exact_law(fan_in, p):
     k = aligned(fan_in, p)
     u, tile = reads(k, p)
-    assert tile.cells.path().startswith("packed bits")
-    assert "off grid" not in tile.cells.path()
+    assert tile.reader.describe().startswith("packed bits")
+    assert "off grid" not in tile.reader.describe()
     support, f = law(k, p)
     whole = np.rint(u).astype(np.int64)
     measured = np.bincount(whole - support[0], minlength=len(f)) / READS
@@ -188,7 +188,7 @@ NORMAL = {
 def test_normal_noise_is_normal_at_any_fan_in(kind, fan_in):
     exact, tile = reads(whole_weights(fan_in), 0.5, repeats=300, **NORMAL[kind])
     by_cell = kind == "drawn cell by cell"
-    assert tile.cells.path() == ("cell by cell" if by_cell else "one normal per output")
+    assert tile.reader.describe() == ("cell by cell" if by_cell else "one normal per output")
     mean, variance = (m[0, 0] for m in tile.moments(np.ones((1, fan_in))))
     assert kstest((exact - mean) / np.sqrt(variance), "norm").pvalue > 1e-3
     moments, _ = reads(whole_weights(fan_in), 0.5, "moments", repeats=300, **NORMAL[kind])

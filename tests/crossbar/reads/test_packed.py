@@ -10,7 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 from crossbar import Comparator, Hardware, ReferenceColumn
 from crossbar.reads.digits import digit_tables
-from crossbar.reads.packed import Packed, drawn_p, gate_bits, gated_sums
+from crossbar.reads.firing import fires_packed
+from crossbar.reads.gated_sums import drawn_p, gate_bits, gated_sums
+from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span
 from crossbar.threads import threads
 from devices import BlankOut, GaussianNoise, LognormalNoise, LogTimeDrift, NoNoise, PowerLawNoise
@@ -131,7 +133,7 @@ def test_p_too_small_for_its_digits_is_drawn_cell_by_cell(rng):
     assert gate_bits(2**-17) is None  # half a step: rounds to 0
     assert gate_bits(1.01 * 2**-17).tolist() == [1, *[0] * 15]
     array = array_of(rng.uniform(-1, 1, (2, 30)), gate=BlankOut(2**-18))
-    assert array.cells.path() == "cell by cell"
+    assert array.reader.describe() == "cell by cell"
     assert array.read(np.ones((1, 30)), rng=0, reads_per_input=3).shape == (3, 2)
 
 
@@ -161,7 +163,7 @@ def test_comparators_hand_on_packed_what_they_decide(reads, outputs, noise, draw
         rng.integers(-2, 3, outputs) * 0.3,
     )
     for normals in (None, rng.standard_normal((reads, outputs))):
-        packed = comparator.fires_packed(u, 0.3, offsets, normals)  # many ties
+        packed = fires_packed(comparator, u, 0.3, offsets, normals)  # many ties
         assert (packed.inputs, len(packed), packed.has_zeros) == (outputs, reads, False)
         np.testing.assert_array_equal(
             packed.signs() == 1, comparator.fires(u * 0.3, offsets, normals)
@@ -218,7 +220,7 @@ def test_opposite_values_of_a_grid_cancel_exactly(lowest, factor, step):
 def test_single_cells_above_a_pedestal_lie_on_a_grid(mapping, levels, rng):
     options = {"mapping": MAPPINGS[mapping], "gate_sharing": "cell"}
     array = array_of(rng.uniform(-1, 1, (4, 90)), replace(GRID, levels=levels), **options)
-    assert "off grid" not in array.cells.path()
+    assert "off grid" not in array.reader.describe()
 
 
 @pytest.mark.parametrize("inputs", [31, 32, 1023, 1025, 4097, 5001])
@@ -346,10 +348,10 @@ OTHERS = [
 @pytest.mark.parametrize(("path", "options"), [*PATHS.items(), *OTHERS])
 def test_the_path_of_a_read_is_visible(path, options, rng):
     array = array_of(np.append(rng.uniform(-1, 1, (2, 99)), [[1], [-1]], axis=1), **options)
-    assert array.cells.path() == path
-    assert array.cells.path("moments") == "one normal per output"
+    assert array.reader.describe() == path
+    assert array.reader.describe("moments") == "one normal per output"
     with pytest.raises(ValueError, match="unknown sampling 'both'"):
-        array.cells.path("both")
+        array.reader.describe("both")
 
 
 @pytest.mark.parametrize(("path", "options"), PATHS.items())

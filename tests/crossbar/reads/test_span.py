@@ -13,7 +13,7 @@ from scipy.stats import kstest
 from crossbar import Hardware
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.packed import Packed
-from crossbar.reads.span import GROUP, Span, draws
+from crossbar.reads.span import READS_PER_STREAM, Span, draws
 from crossbar.threads import run_each, threads
 from devices import BlankOut, GaussianNoise, LognormalNoise, NoNoise
 from nsm import map_to_crossbar, nsm_mlp
@@ -30,7 +30,7 @@ spans = st.builds(
 
 def read_rows(array, x, span, seed, sampling="exact"):
     """The reads of a span from the rows of x that it needs."""
-    return array.read_span(Inputs(x), span, seed=seed, sampling=sampling)
+    return array.read_span(Inputs(x), span, seed, sampling=sampling)
 
 
 @given(spans, st.integers(1, 20))
@@ -83,10 +83,10 @@ def test_groups_cover_every_read_once(span):
     seen = []
     for group, here, inside in span.groups():
         np.testing.assert_array_equal(
-            numbers[here], group * GROUP + np.arange(inside.start, inside.stop)
+            numbers[here], group * READS_PER_STREAM + np.arange(inside.start, inside.stop)
         )
         seen += numbers[here].tolist()
-        assert 0 <= inside.start < inside.stop <= GROUP
+        assert 0 <= inside.start < inside.stop <= READS_PER_STREAM
     assert seen == numbers.tolist()
 
 
@@ -118,7 +118,11 @@ def test_draws_are_independent_normals():
     # From read to read, from column to column, and from the last of a group to the first of the next.
     assert_covariance(n[1:], n[:-1], 0.0)
     assert_covariance(n[:, 0], n[:, 1], 0.0)
-    assert_covariance(n[GROUP - 1 :: GROUP][:390], n[GROUP::GROUP][:390], 0.0)
+    assert_covariance(
+        n[READS_PER_STREAM - 1 :: READS_PER_STREAM][:390],
+        n[READS_PER_STREAM::READS_PER_STREAM][:390],
+        0.0,
+    )
     assert kstest(n.ravel(), "norm").pvalue > 1e-3
 
 
@@ -242,7 +246,7 @@ def test_inputs_of_every_form_say_the_same(rng):
         for form in (x, x.astype(np.int8), Packed.of(x)[0], *([] if has_zeros else [x > 0])):
             inputs = Inputs(form)
             assert (inputs.shape, len(inputs), inputs.all_signs) == ((5, 13), 5, not has_zeros)
-            assert (inputs.whole.all(), inputs.signs.dtype, inputs.floats.dtype) == (
+            assert (inputs.is_ternary.all(), inputs.signs.dtype, inputs.floats.dtype) == (
                 True,
                 np.int8,
                 np.float64,
@@ -252,7 +256,7 @@ def test_inputs_of_every_form_say_the_same(rng):
         x[3, 4] = 0.0
     x[2, 2] = 0.5
     inputs = Inputs(x)
-    assert inputs.whole.tolist() == [True, True, False, True, True]
+    assert inputs.is_ternary.tolist() == [True, True, False, True, True]
     assert not inputs.all_signs
     np.testing.assert_array_equal(inputs.floats, x)
 

@@ -13,7 +13,8 @@ from numba import njit
 from crossbar.reads import _kernels
 from crossbar.reads import _vectors as v
 from crossbar.reads.digits import digit_tables
-from crossbar.reads.packed import Packed, gated_sums
+from crossbar.reads.gated_sums import gated_sums
+from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span
 from tests.helpers.packed_reads import GRID, MAPPINGS, SEED, array_of, largest, mappings
 
@@ -243,7 +244,7 @@ def test_pairs_of_quantised_cells_lie_on_a_grid(levels, mapping, rng):
     array = array_of(
         rng.uniform(-1, 1, (4, 90)), replace(GRID, levels=levels), mapping=MAPPINGS[mapping]
     )
-    tables = array.cells._sides[0].signal
+    tables = array.reader._packed_bits._polarities[0].signal
     assert tables.exact
     # L levels: weights −(L − 1) … L − 1 of a one-sided pair; of the others −(L − 1)/2 … (L − 1)/2, in halves where L is even.
     assert tables.digits == (1 if levels - 1 <= 31 else 2)

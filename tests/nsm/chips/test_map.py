@@ -20,6 +20,7 @@ from devices import (
     StateDependentError,
 )
 from nsm import NSMLinear, map_to_crossbar, relu_mlp, theory
+from nsm.chips.firing import firing
 from tests.helpers.statistics import assert_frequency, assert_mean
 
 FAN_IN, NEURONS, READS = 300, 6, 4000
@@ -64,7 +65,7 @@ def equation_4(model, x, *, inflation=1.0, **options):
 
 
 def assert_fires_with(chip, x, expected, *, sampling="exact"):
-    measured, closed = chip.firing(x, READS, rng=1, sampling=sampling)
+    measured, closed = firing(chip, x, READS, rng=1, sampling=sampling)
     np.testing.assert_allclose(closed, expected, rtol=1e-5)  # float32 weights
     for frequency, p in zip(measured.ravel(), expected.ravel(), strict=True):
         if 1e-3 < p < 1 - 1e-3:
@@ -142,7 +143,7 @@ def test_a_pedestal_of_independent_cells_shrinks_beta_by_the_pair_ratio(rng):
         gate_sharing="cell",
         deterministic_path="ideal",
     )
-    p = map_to_crossbar(model, hardware, rng=0).firing(x, 1)[1]
+    p = firing(map_to_crossbar(model, hardware, rng=0), x, 1)[1]
     w = model[0].weight.detach().double().numpy()
     beta = model[0].beta.detach().double().numpy()
     ratio = theory.pair_ratio(w, 10)  # β_eff = β/√R
@@ -166,7 +167,7 @@ def test_comparator_offsets_are_static_and_differ_from_chip_to_chip(rng):
         map_to_crossbar(model, replace(IDEAL, comparator=Comparator(offset=4 * scale)), rng=c)
         for c in (0, 1, 0)
     ]
-    offsets = [chip.layers[0].offsets / scale for chip in chips]
+    offsets = [chip.layers[0].readout.offsets / scale for chip in chips]
     np.testing.assert_array_equal(offsets[0], offsets[2])
     assert (offsets[0] != offsets[1]).all()
     w, b = model[0].weight.detach().double().numpy(), model[0].bias.detach().double().numpy()
@@ -180,9 +181,9 @@ def test_a_common_gain_leaves_an_nsm_and_its_bias_lines_where_they_were(gain, rn
     model, x = one_layer(rng), signs(rng)
     hardware = replace(REAL, device=replace(REAL.device, read_noise=GaussianNoise(0.1)))
     chip = map_to_crossbar(model, hardware, rng=0)
-    before = chip.firing(x, 1)[1]
+    before = firing(chip, x, 1)[1]
     chip.scale_conductances(gain)
-    np.testing.assert_allclose(chip.firing(x, 1)[1], before, rtol=1e-9)
+    np.testing.assert_allclose(firing(chip, x, 1)[1], before, rtol=1e-9)
 
 
 def test_a_common_gain_does_not_reach_a_reference_current(rng):
@@ -197,12 +198,12 @@ def test_a_common_gain_does_not_reach_a_reference_current(rng):
 def test_native_networks_need_no_copy(rng):
     model, x = one_layer(rng, beta="native"), signs(rng)
     chip = map_to_crossbar(model, replace(IDEAL, deterministic_path="none"), rng=0)
-    assert chip.layers[0].neurons.deterministic is None
+    assert chip.layers[0].neurons.deterministic_path is None
     assert_fires_with(chip, x, equation_4(model, x))
     default = map_to_crossbar(
         model, IDEAL, rng=0
     )  # nor do they get one: a_i = 0 under the noise trained with
-    assert default.layers[0].neurons.deterministic is None
+    assert default.layers[0].neurons.deterministic_path is None
     assert default.report().tiles[0] == chip.report().tiles[0]
 
 
@@ -340,7 +341,7 @@ def test_an_adc_rounds_the_logits_to_its_steps(bits, rng):
     z = rng.choice([-1.0, 1.0], (20, 6))
     exact, rounded = plain.sample(z, 1, rng=0)[0], converted.sample(z, 1, rng=0)[0]
     layer = converted.layers[0]
-    largest = layer.full_scale / layer.amperes_per_weight
+    largest = layer.readout.full_scale / layer.amperes_per_weight
     w, b = (p.detach().double().numpy() for p in (model[-1].weight, model[-1].bias))
     np.testing.assert_allclose(largest, (np.abs(w).sum(axis=1) + np.abs(b)).max(), rtol=1e-9)
     assert np.abs(rounded - exact).max() <= largest / (2**bits - 1) * (1 + 1e-9)
@@ -369,7 +370,7 @@ def test_tiles_share_a_layer_and_are_counted(rng):
         float(model[0].bias.detach().abs().max() / model[0].weight.detach().abs().max())
     )
     assert report.tiles[0] == 6 + 6 + 2 * math.ceil(lines / 128)
-    assert (report.inputs[0], report.outputs[0], report.kind.tolist()) == (
+    assert (report.inputs[0], report.outputs[0], report.readout.tolist()) == (
         300,
         6,
         ["nsm", "linear"],
@@ -437,10 +438,10 @@ def test_bad_input_to_a_chip_is_refused(rng):
         ),
         (lambda: chip.errors(x, [0, 1], 1), r"labels have shape \(2,\); 4 images need \(4,\)"),
         (
-            lambda: chip.firing(x, 1, layer=1),
+            lambda: firing(chip, x, 1, layer=1),
             "layer = 1: this chip has 1 neural sampling layers, counted from 0",
         ),
-        (lambda: chip.firing(bad, 1), "NaN or infinite"),
+        (lambda: firing(chip, bad, 1), "NaN or infinite"),
         (lambda: chip.age(-1), "seconds = -1 is not allowed"),
         (lambda: chip.scale_conductances(0), "factor = 0 is not allowed"),
     ]
@@ -451,8 +452,8 @@ def test_bad_input_to_a_chip_is_refused(rng):
 
 def test_firing_of_a_deeper_layer_is_read_on_the_states_before_it(rng):
     model = nn.Sequential(NSMLinear(FAN_IN, 300, bias=False), NSMLinear(300, 4), nn.Linear(4, 3))
-    measured, closed = map_to_crossbar(model, IDEAL, rng=0).firing(
-        signs(rng, 2), READS, layer=1, rng=3
+    measured, closed = firing(
+        map_to_crossbar(model, IDEAL, rng=0), signs(rng, 2), READS, layer=1, rng=3
     )
     assert measured.shape == closed.shape == (2, 4)
     for frequency, p in zip(measured.ravel(), closed.ravel(), strict=True):

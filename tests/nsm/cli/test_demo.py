@@ -19,9 +19,10 @@ from nsm.cli import demo
 from nsm.cli import main as cli
 from nsm.cli.demo_page import hardware_facts, summary
 from nsm.datasets.registry import load_digits
-from nsm.nn.layers import Binarize
-from nsm.nn.rules import NoiselessLinear, RowNormLinear, Sign
+from nsm.nn.activations import Binarize, Sign
+from nsm.nn.rules import NoiselessLinear
 from nsm.nn.sigmoid import SigmoidLinear
+from nsm.nn.weight_norm import RowNormLinear
 from nsm.plots import chips
 from nsm.sweeps.run import grid, read_rows
 

@@ -8,8 +8,9 @@ from torch import nn
 import nsm
 from crossbar import Hardware
 from devices import BlankOut, Device
+from nsm.chips.firing import firing
+from nsm.nn import activations, rules, weight_norm
 from nsm.nn import architectures as networks
-from nsm.nn import rules
 
 IDEAL = Hardware(
     device=Device(g_min=1e-9, g_max=1e-6), gate=BlankOut(0.5), deterministic_path="ideal"
@@ -65,7 +66,7 @@ def assert_same(model, x):
             id="bare",
         ),
         pytest.param(
-            lambda: [rules.RowNormLinear(8, 6), rules.Sign(), nn.Linear(6, 3)],
+            lambda: [weight_norm.RowNormLinear(8, 6), activations.Sign(), nn.Linear(6, 3)],
             id="weight normalisation",
         ),
         pytest.param(
@@ -88,7 +89,7 @@ def test_fully_connected_networks_are_the_same_on_an_ideal_chip(layers):
                 nn.BatchNorm2d(2),
                 nn.Conv2d(2, 4, 3, padding=1),
                 nn.BatchNorm2d(4),
-                rules.Sign(),
+                activations.Sign(),
                 nn.AvgPool2d(2),
             ],
             id="colour image",
@@ -98,7 +99,11 @@ def test_fully_connected_networks_are_the_same_on_an_ideal_chip(layers):
             id="mean of real values",
         ),
         pytest.param(
-            lambda: [rules.RowNormConv2d(2, 4, 3, padding=1), nn.MaxPool2d(2), rules.Sign()],
+            lambda: [
+                weight_norm.RowNormConv2d(2, 4, 3, padding=1),
+                nn.MaxPool2d(2),
+                activations.Sign(),
+            ],
             id="sign of a maximum",
         ),
         pytest.param(lambda: [rules.NoiselessConv2d(2, 4, 3, padding=1), nn.MaxPool2d(2)], id="BN"),
@@ -125,7 +130,7 @@ def test_a_channel_of_several_inputs_is_normalised_as_one():
     [
         (
             [nn.Linear(4, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)],
-            r"cannot map layer 2 \(BatchNorm1d\): layer 3 \(ReLU\) comes next; a chip takes batch normalisation with",
+            r"cannot map layer 2 \(BatchNorm1d\): layer 3 \(ReLU\) comes next; a chip takes batch normalization with",
         ),
         (
             [nn.Linear(4, 4), nn.ReLU(), nn.BatchNorm1d(4)],
@@ -136,7 +141,7 @@ def test_a_channel_of_several_inputs_is_normalised_as_one():
             "it keeps no running statistics",
         ),
         (
-            [nn.Linear(4, 4), rules.NoisyReLU(), nn.Linear(4, 2)],
+            [nn.Linear(4, 4), activations.NoisyReLU(), nn.Linear(4, 2)],
             r"layer 1 \(NoisyReLU\): its noise is added by software",
         ),
     ],
@@ -183,7 +188,7 @@ def test_beta_of_every_location_is_kept(padding):
     model = nn.Sequential(conv, nn.Flatten(), nn.Linear(3 * size**2, 2))
     chip = nsm.map_to_crossbar(model, IDEAL, rng=0)
     x = np.where(np.random.default_rng(2).random((5, 1, 4, 4)) < 0.5, -1.0, 1.0)
-    measured, expected = chip.firing(x, 4000, rng=0)
+    measured, expected = firing(chip, x, 4000, rng=0)
     with torch.no_grad():
         p = (
             0.5
@@ -194,7 +199,7 @@ def test_beta_of_every_location_is_kept(padding):
     np.testing.assert_allclose(
         expected, p, atol=2e-3
     )  # the pedestal of cells at rest adds a little noise
-    moments, _ = chip.firing(x, 4000, rng=0, sampling="moments")
+    moments, _ = firing(chip, x, 4000, rng=0, sampling="moments")
     assert (np.abs(moments - expected) < 5 * np.sqrt(0.25 / 4000)).all()
     assert np.abs(measured - expected).max() < 0.2  # nine inputs are far from normal
 

@@ -23,9 +23,9 @@ from tests.helpers.statistics import (
 
 def general(layer, x):
     """The argument by the path for any inputs: ‖w∘x‖ summed over squares, ±1 or not."""
-    with mock.patch.object(type(layer), "_sees_signs", return_value=False):
-        product, norm, bias = layer._terms(x)
-        return layer._argument(product, norm, bias)
+    with mock.patch("nsm.nn.neural_sampling.all_signs", return_value=False):
+        product, norm, bias = layer.terms(x)
+        return layer.quotient(product, norm, bias)
 
 
 def any_layer(kind, seed, outputs, *, bias=True, silent=False):
@@ -70,7 +70,7 @@ def test_signs_take_a_shorter_path_to_the_same_argument_and_gradients(
     fast, slow = layer.argument(x), general(layer, x)
     assert torch.isinf(fast).any() == silent
     torch.testing.assert_close(fast, slow, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(layer._argument(*layer._terms(x)), slow, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(layer.quotient(*layer.terms(x)), slow, rtol=1e-12, atol=1e-12)
     # Through erf, whose slope is 0 where v is infinite: a silent row learns nothing on either path.
     outside, leaves = torch.randn_like(fast), list(layer.parameters())
     got = torch.autograd.grad((torch.erf(fast) * outside).sum(), leaves)
@@ -85,12 +85,12 @@ def test_for_signs_the_norm_is_a_constant_of_the_inputs(kind, batch):
     # v = β (w·x + c): its gradient by an input is that of the sum alone, with or without padding, few inputs or many.
     layer, shape = any_layer(kind, 3, 4)
     x = drawn_signs(batch, *shape).requires_grad_()
-    product, norm, _ = layer._terms(x.detach())
+    product, norm, _ = layer.terms(x.detach())
     outside = torch.randn_like(product)
     (got,) = torch.autograd.grad((layer.argument(x) * outside).sum(), x)
-    scale = layer._beside(layer.beta) / norm
+    scale = layer.broadcast_outputs(layer.beta) / norm
     (wanted,) = torch.autograd.grad(
-        (layer._sum(x, layer.weight) * scale.detach() * outside).sum(), x
+        (layer.weighted_sum(x, layer.weight) * scale.detach() * outside).sum(), x
     )
     torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
 
@@ -184,7 +184,7 @@ def test_noisy_sum_carries_the_gradient_of_weights_noise_and_gain(rng):
     u = layer.noisy_sum(x)
     layer.zero_grad()
     reseed(layer, 5)
-    xi = layer._mask(x)
+    xi = layer._factors(x)
     # u_i = Σ_j (ξ_j + a_i) w_ij x_j + b_i, a_i = β_i s − E ξ, written out for the same mask.
     written = torch.stack(
         [

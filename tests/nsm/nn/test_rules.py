@@ -11,19 +11,17 @@ from scipy.special import log_ndtr
 from scipy.stats import norm
 from torch import nn
 
+from nsm.nn.activations import NoisyReLU, Sign
 from nsm.nn.rules import (
     BinConcreteConv2d,
     BinConcreteLinear,
     NoiselessConv2d,
     NoiselessLinear,
-    NoisyReLU,
-    RowNormConv2d,
-    RowNormLinear,
-    Sign,
     StraightThroughConv2d,
     StraightThroughLinear,
 )
 from nsm.nn.stochastic import reseed
+from nsm.nn.weight_norm import RowNormConv2d, RowNormLinear
 from tests.helpers.statistics import assert_frequency, assert_mean
 
 READS = 20_000
@@ -31,14 +29,14 @@ sites = pytest.mark.parametrize("site", ["synapse", "neuron"])
 
 
 def layer_of(kind, rng, **options):
-    """A float64 layer with weights, biases and gains of its own, and the shape of its input without the batch."""
+    """A float64 layer with random weights, biases and magnitudes, and the shape of its input without the batch."""
     conv = issubclass(kind, nn.Conv2d) or kind.__name__.endswith("Conv2d")
     layer = (kind(2, 3, 3, padding=1, **options) if conv else kind(7, 3, **options)).double()
     with torch.no_grad():
         for name, parameter in layer.named_parameters():
             drawn = (
                 rng.uniform(0.4, 1.6, parameter.shape)
-                if name in ("beta", "gain")
+                if name in ("beta", "magnitude")
                 else rng.normal(size=parameter.shape)
             )
             parameter.copy_(torch.tensor(drawn))
@@ -110,10 +108,10 @@ row_norms = pytest.mark.parametrize("kind", [RowNormLinear, RowNormConv2d])
 
 
 @row_norms
-def test_every_row_has_the_norm_of_its_gain_and_the_direction_of_its_weights(kind, rng):
+def test_every_row_has_the_norm_of_its_magnitude_and_the_direction_of_its_weights(kind, rng):
     layer, shape = layer_of(kind, rng)
-    rows, w = (t.detach().flatten(1) for t in (layer.normalized(), layer.weight))
-    torch.testing.assert_close(rows.norm(dim=1), layer.gain.detach(), rtol=1e-12, atol=0)
+    rows, w = (t.detach().flatten(1) for t in (layer.effective_weight(), layer.weight))
+    torch.testing.assert_close(rows.norm(dim=1), layer.magnitude.detach(), rtol=1e-12, atol=0)
     cosine = (rows * w).sum(1) / rows.norm(dim=1) / w.norm(dim=1)
     torch.testing.assert_close(cosine, torch.ones(3).double(), rtol=1e-12, atol=0)
     x = reals(rng, 5, *shape)
@@ -123,15 +121,15 @@ def test_every_row_has_the_norm_of_its_gain_and_the_direction_of_its_weights(kin
         else lambda *a: nn.functional.conv2d(*a, padding=1)
     )
     torch.testing.assert_close(
-        layer(x), plain(x, layer.normalized(), layer.bias), rtol=1e-12, atol=1e-12
+        layer(x), plain(x, layer.effective_weight(), layer.bias), rtol=1e-12, atol=1e-12
     )
 
 
 @row_norms
 def test_it_starts_as_the_plain_layer_of_the_same_weights(kind, rng):
     layer = kind(4, 3) if kind is RowNormLinear else kind(4, 3, 2)
-    torch.testing.assert_close(layer.normalized(), layer.weight, rtol=1e-6, atol=0)  # float32
-    assert set(dict(layer.named_parameters())) == {"weight", "bias", "gain"}
+    torch.testing.assert_close(layer.effective_weight(), layer.weight, rtol=1e-6, atol=0)  # float32
+    assert set(dict(layer.named_parameters())) == {"weight", "bias", "magnitude"}
 
 
 @row_norms
@@ -158,14 +156,17 @@ def test_gradients_are_those_of_torchs_weight_normalisation(kind, rng):
     x = reals(rng, 5, *shape).requires_grad_()
     twin = nn.Linear(7, 3) if kind is RowNormLinear else nn.Conv2d(2, 3, 3, padding=1)
     twin = nn.utils.parametrizations.weight_norm(twin.double())
-    direction, gain = twin.parametrizations.weight.original1, twin.parametrizations.weight.original0
+    direction, magnitude = (
+        twin.parametrizations.weight.original1,
+        twin.parametrizations.weight.original0,
+    )
     with torch.no_grad():
         direction.copy_(layer.weight)
-        gain.copy_(layer.gain.view_as(gain))
+        magnitude.copy_(layer.magnitude.view_as(magnitude))
         twin.bias.copy_(layer.bias)
     outside = reals(rng, *layer(x).shape)
-    got = gradients(layer(x), outside, [x, layer.weight, layer.bias, layer.gain])
-    wanted = gradients(twin(x), outside, [x, direction, twin.bias, gain])
+    got = gradients(layer(x), outside, [x, layer.weight, layer.bias, layer.magnitude])
+    wanted = gradients(twin(x), outside, [x, direction, twin.bias, magnitude])
     assert_close(got, [*wanted[:3], wanted[3].flatten()])
 
 
@@ -212,7 +213,7 @@ def test_straight_through_reaches_beta_and_bias_as_the_sum_is_linear_in_them(kin
     z = layer(x)
     outside = reals(rng, *z.shape)
     # u = s β w·x + b + noise in which neither is: ∂u/∂β = s w·x, ∂u/∂b = 1.
-    product = layer._sum(x, layer.weight)
+    product = layer.weighted_sum(x, layer.weight)
     axes = [0, *range(2, z.ndim)]
     wanted = [(layer.s * product * outside).sum(axes), outside.sum(axes)]
     assert_close(gradients(z, outside, [layer.beta, layer.bias]), wanted)

@@ -11,7 +11,9 @@ import nsm
 from crossbar import Hardware
 from devices import Device
 from nsm.datasets.registry import load_digits
-from nsm.nn.rules import NoiselessLinear, NoisyReLU, RowNormConv2d, RowNormLinear, Sign
+from nsm.nn.activations import NoisyReLU, Sign
+from nsm.nn.rules import NoiselessLinear
+from nsm.nn.weight_norm import RowNormConv2d, RowNormLinear
 
 
 def network():
@@ -175,8 +177,8 @@ def row_normalised(layer):
     """Return the layer with a direction whose length says nothing, and gains of its own, one of them negative."""
     with torch.no_grad():
         layer.weight.mul_(7)
-        layer.gain.uniform_(0.5, 2)
-        layer.gain[0] = -1
+        layer.magnitude.uniform_(0.5, 2)
+        layer.magnitude[0] = -1
         layer.weight[1] = 0
     return layer
 
@@ -196,8 +198,8 @@ def test_the_weights_of_a_row_normalised_layer_are_scaled_by_its_gain(build, sha
         nsm.scale_weights(model, 0.25, biases=False),
         model,
     )
-    assert torch.equal(both.normalized(), 0.25 * layer.normalized())
-    assert torch.equal(alone.normalized(), both.normalized())
+    assert torch.equal(both.effective_weight(), 0.25 * layer.effective_weight())
+    assert torch.equal(alone.effective_weight(), both.effective_weight())
     assert torch.equal(both.bias, 0.25 * layer.bias)
     assert torch.equal(alone.bias, layer.bias)
     x = torch.randn(shape)
@@ -211,14 +213,14 @@ def test_quantised_are_the_weights_that_inputs_meet(build, shape, scale):
     layer = row_normalised(build())
     plain = build()
     with torch.no_grad():
-        plain.weight.copy_(layer.normalized())
+        plain.weight.copy_(layer.effective_weight())
     reference = nn.Module()  # any layer with weights is quantised as it stands
     reference.weight, reference.bias = plain.weight, layer.bias
     (found,) = nsm.quantize_weights(nn.Sequential(layer), 4, scale=scale, biases=True)
     expected = nsm.quantize_weights(reference, 4, scale=scale, biases=True)
-    assert torch.equal(found.normalized(), expected.weight)
+    assert torch.equal(found.effective_weight(), expected.weight)
     assert torch.equal(found.bias, expected.bias)
-    assert (found.normalized()[1] == 0).all()
+    assert (found.effective_weight()[1] == 0).all()
     assert found(torch.randn(shape)).isfinite().all()
 
 

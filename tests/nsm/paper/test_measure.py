@@ -17,7 +17,7 @@ from torch import nn
 import nsm.paper.run as runner
 from nsm.nn import architectures as networks
 from nsm.nn import rules
-from nsm.nn.layers import NSMLinear
+from nsm.nn.nsm_linear import NSMLinear
 from nsm.nn.stochastic import reseed
 from nsm.nn.transforms import scale_weights
 from nsm.paper import __main__ as command

@@ -87,7 +87,8 @@ def test_every_network_takes_its_images_and_gives_its_classes(experiment):
         out = model(torch.full((1, math.prod(image_shape(experiment.data))), 0.5))
     assert out.shape == (1, class_count(experiment.data))
     noisy = any(
-        isinstance(m, nsm.nn.layers.Stochastic) and not isinstance(m, nsm.Binarize) for m in model
+        isinstance(m, nsm.nn.stochastic.Stochastic) and not isinstance(m, nsm.Binarize)
+        for m in model
     )
     one_pass = not noisy or experiment.name.endswith(
         "_SN"

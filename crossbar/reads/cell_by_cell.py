@@ -1,0 +1,88 @@
+"""Reads drawn cell by cell: any noise, any gate. The slowest strategy, and the definition of the others."""
+
+import numpy as np
+
+from crossbar.reads.conductances import CellArray, per_output
+from crossbar.reads.factors import FactorSource
+from crossbar.reads.inputs import Inputs
+from crossbar.reads.noise_state import NoiseState, Source
+from crossbar.reads.span import Span
+from devices import NoNoise, ReadNoise
+from devices.seeding import child
+from devices.validation import Floats
+
+#: Cells drawn at a time. It bounds memory; no result depends on it.
+_CELLS_AT_ONCE = 1 << 21
+
+
+class CellByCell:
+    """Strategy: the factor of every gate and every cell is drawn for every read.
+
+    Args:
+        cells: The array; a word-line gate has been applied to the inputs before.
+        state: States of its noises, advanced in place by every read.
+    """
+
+    def __init__(self, cells: CellArray, state: NoiseState):
+        self._cells = cells
+        self._state = state
+
+    def describe(self) -> str:
+        """Return what a report says of this strategy."""
+        return "cell by cell"
+
+    def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
+        """Return u (reads, bit lines) in weight units."""
+        noises = self._noises()
+        sources = {
+            name: FactorSource(
+                noise, g, self._state[name], child(seed, name), self._cells.hardware.read_period
+            )
+            for name, (noise, g) in noises.items()
+        }
+        shape = self._cells.conductances.g_pos.shape
+        inputs = x.floats[span.rows]
+        u = np.empty((span.reads, shape[1]))
+        at_once = max(1, _CELLS_AT_ONCE // (shape[0] * shape[1]))
+        for group, here, inside in span.groups():
+            for source in sources.values():
+                source.start(group)
+            for start in range(0, inside.stop, at_once):
+                stop = min(start + at_once, inside.stop)
+                pairs = self._pairs(
+                    {name: s.draw(start, stop, inside.start) for name, s in sources.items()}
+                )
+                # Reads before the span share its random stream: they are drawn, but they are not its own.
+                skipped = max(inside.start - start, 0)
+                if skipped >= stop - start:
+                    continue
+                pairs = np.broadcast_to(pairs, (stop - start, *shape))[skipped:]
+                offset = here.start - inside.start
+                at = slice(offset + start + skipped, offset + stop)
+                u[at] = np.matmul(inputs[at, None, :], pairs)[:, 0]
+        for name, source in sources.items():
+            if not isinstance(noises[name][0], NoNoise):
+                self._state[name] = source.state
+        return u / self._cells.siemens_per_weight
+
+    def _noises(self) -> dict[Source, tuple[ReadNoise, Floats]]:
+        """Return the noise of each source, and the conductances that it multiplies."""
+        c, hardware = self._cells.conductances, self._cells.hardware
+        noise = hardware.device.read_noise
+        negative_gate = hardware.gate if hardware.gate_sharing == "cell" else NoNoise()
+        return {
+            Source.GATE: (hardware.gate, c.g_pos),
+            Source.NEGATIVE_GATE: (negative_gate, c.g_neg),
+            Source.POSITIVE_CELLS: (noise, c.g_pos),
+            Source.NEGATIVE_CELLS: (noise, c.g_neg),
+        }
+
+    def _pairs(self, xi: dict[Source, Floats]) -> Floats:
+        """Return the conductance [S] that each pair shows in each read, (reads, word lines, bit lines)."""
+        c = self._cells.conductances
+        pos = xi[Source.POSITIVE_CELLS] * c.effective_pos
+        neg = xi[Source.NEGATIVE_CELLS] * c.effective_neg
+        if self._cells.hardware.gate_sharing == "cell":
+            gated_neg = xi[Source.NEGATIVE_GATE] * neg
+            return xi[Source.GATE] * pos - per_output(gated_neg, c.reference_of)
+        return xi[Source.GATE] * (pos - per_output(neg, c.reference_of))

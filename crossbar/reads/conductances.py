@@ -1,0 +1,73 @@
+"""The cells of an array as they are now: what a read multiplies its inputs with."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossbar.hardware import Hardware
+from devices.validation import Floats
+
+#: For every output, the column of its reference; None where every output has a negative cell.
+ReferenceColumns = NDArray[np.intp] | None
+
+
+@dataclass(frozen=True)
+class Conductances:
+    """Cells of an array [S], as programmed and as they act behind wires.
+
+    Attributes:
+        g_pos: Conductances of the positive cells, (word lines, bit lines). Noise depends on these.
+        g_neg: Conductances of the negative cells, of the same shape, or (word lines, references).
+        effective_pos: Effective conductances of the positive cells after IR drop: a read multiplies with
+            these. Equal to `g_pos` without wires.
+        effective_neg: The same for the negative cells.
+        reference_of: Column of `g_neg` that serves each bit line; None for pairs.
+    """
+
+    g_pos: Floats
+    g_neg: Floats
+    effective_pos: Floats
+    effective_neg: Floats
+    reference_of: ReferenceColumns
+
+
+@dataclass(frozen=True)
+class CellArray:
+    """An array as its reads see it: conductances, the hardware's noises, and the units of its sums.
+
+    Attributes:
+        conductances: The cells as they are now.
+        hardware: Gates, read noise, and the period of reads.
+        siemens_per_weight: Conductance [S] of a weight of one.
+        level_spacing: Spacing [S] of the level grid on which all cells lie; 0 for continuous cells.
+    """
+
+    conductances: Conductances
+    hardware: Hardware
+    siemens_per_weight: float
+    level_spacing: float
+
+    @property
+    def lines(self) -> int:
+        """Number of word lines."""
+        return len(self.conductances.g_pos)
+
+    @property
+    def outputs(self) -> int:
+        """Number of bit lines."""
+        return self.conductances.g_pos.shape[1]
+
+    @property
+    def reference_of(self) -> ReferenceColumns:
+        """Column of the references that serves each bit line; None for pairs."""
+        return self.conductances.reference_of
+
+    def ungated(self) -> "CellArray":
+        """Return the same cells without gates."""
+        return replace(self, hardware=self.hardware.ungated())
+
+
+def per_output(negative: Floats, reference_of: ReferenceColumns) -> Floats:
+    """Return the negative conductance of each output: its own cell's, or its reference column's."""
+    return negative if reference_of is None else negative[..., reference_of]

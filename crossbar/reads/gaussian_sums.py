@@ -1,0 +1,68 @@
+"""Reads drawn as one normal number per output: exact where the sum over a bit line is Gaussian."""
+
+from enum import IntEnum
+
+import numpy as np
+
+from crossbar.hardware import Hardware
+from crossbar.reads.inputs import Inputs
+from crossbar.reads.law import gaussian_sums
+from crossbar.reads.moments import ReadMoments
+from crossbar.reads.span import Span, draws
+from devices import NoNoise
+from devices.seeding import child
+from devices.validation import Floats
+
+
+class Stream(IntEnum):
+    """Random streams of this strategy, by what is drawn."""
+
+    OWN = 0
+    SHARED = 1
+
+
+def is_exactly_gaussian(hardware: Hardware) -> bool:
+    """Return whether the sum over a bit line is exactly Gaussian.
+
+    True if all factors are Gaussian and memoryless and no gate multiplies a noisy cell. Gates of word lines are
+    drawn before the cells are, so only the cells count.
+    """
+    gate, cells = hardware.gate, hardware.device.read_noise
+    if isinstance(gate, NoNoise) or hardware.gate_sharing == "word_line":
+        return cells.is_gaussian
+    return gate.is_gaussian and isinstance(cells, NoNoise)
+
+
+class GaussianSums:
+    """Strategy: one normal number for every output and read, with the exact mean and variance of the sum.
+
+    Args:
+        moments: Moments of the array that is read.
+    """
+
+    def __init__(self, moments: ReadMoments):
+        self._moments = moments
+
+    def describe(self) -> str:
+        """Return what a report says of this strategy."""
+        return "one normal per output"
+
+    def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
+        """Return u (reads, bit lines) in weight units."""
+        rows = self._moments.mean(x)
+        mean = rows if span.repeats == span.locations == 1 else rows[span.rows]
+        own, shared = self._moments.variances(x)
+
+        def normals(which: str, columns: int) -> Floats:
+            return draws(span, columns, child(seed, Stream[which.upper()]))
+
+        def std(variance: Floats) -> Floats | None:
+            if not variance.any():
+                return None
+            each = np.sqrt(variance)
+            return each if len(each) == 1 else each[span.rows]  # one row stands for all reads
+
+        reference_of = self._moments.cells.reference_of
+        shared_std = None if reference_of is None else std(shared)
+        u: Floats = gaussian_sums(mean, std(own), shared_std, reference_of, normals)
+        return u

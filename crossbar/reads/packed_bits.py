@@ -1,0 +1,102 @@
+"""Reads under a Bernoulli gate: inputs and gates are bits, and sums are looked up in tables."""
+
+from enum import IntEnum
+
+import numpy as np
+
+from crossbar.reads.conductances import CellArray
+from crossbar.reads.digits import DRAWN_DIGITS, DigitTables, digit_tables
+from crossbar.reads.gated_sums import drawn_p, gate_bits, gated_sums
+from crossbar.reads.inputs import Inputs
+from crossbar.reads.law import bernoulli_sums
+from crossbar.reads.packed import Packed
+from crossbar.reads.polarities import Polarity, bernoulli_polarities
+from crossbar.reads.span import Span, draws
+from devices.seeding import child
+from devices.validation import Floats
+
+
+class Stream(IntEnum):
+    """Streams inside that of a polarity; its masks are drawn from the polarity's own stream."""
+
+    CELLS = 0
+
+
+class PackedBits:
+    """Strategy: every gate of every read is one random bit. Exact for ternary inputs and Gaussian cells.
+
+    Args:
+        polarities: Matrices of the read, as tables of digits.
+        p: Probability that a gate conducts.
+        low: Factor of a gate that does not conduct: ξ = low + (1 − low) m under the mask m.
+    """
+
+    def __init__(self, polarities: list[Polarity[DigitTables]], p: float, low: float):
+        self._polarities = polarities
+        self._p = p
+        self._low = low
+
+    @classmethod
+    def of(cls, cells: CellArray) -> "PackedBits | None":
+        """Return the strategy for these cells, or None where packed bits cannot draw their reads."""
+        polarities = bernoulli_polarities(cells)
+        law = cells.hardware.gate.bernoulli
+        if polarities is None or law is None or gate_bits(law[0]) is None:
+            return None
+        spacing = cells.level_spacing / 2 / cells.siemens_per_weight
+        signals = digit_tables([p.signal for p in polarities], spacing, DRAWN_DIGITS)
+        tables = []
+        for polarity, signal in zip(polarities, signals, strict=True):
+            variance = None
+            if polarity.variance is not None:
+                variance = digit_tables([polarity.variance], 0.0, DRAWN_DIGITS)[0]
+            tables.append(Polarity(signal, variance, polarity.columns))
+        return cls(tables, *law)
+
+    def describe(self) -> str:
+        """Return what a report says of this strategy: digits per weight, and what is rounded."""
+        digits = max(p.signal.digits for p in self._polarities)
+        exact = all(p.signal.exact for p in self._polarities)
+        drawn = drawn_p(self._p)
+        return (
+            f"packed bits, {digits} digit{'s'[: digits > 1]}"
+            + ("" if exact else ", off grid")
+            + ("" if drawn == self._p else f", p drawn as {drawn:.7f}")
+        )
+
+    def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
+        """Return u (reads, bit lines) in weight units; valid only for reads of ternary rows."""
+        inputs = x.packed
+        paired = len(self._polarities) == 1
+        unit = self._polarities[0].signal.unit
+
+        def draw(index: int) -> tuple[Floats, Floats | None, Floats | None]:
+            polarity, masks = self._polarities[index], child(seed, index)
+            signal = self._sums(polarity.signal, inputs, span, masks, self._low, scaled=paired)
+            if polarity.variance is None:
+                return signal, None, None
+            squares = inputs.absolute()
+            variance = self._sums(
+                polarity.variance, squares, span, masks, self._low**2, scaled=True
+            )
+            return signal, variance, draws(span, signal.shape[1], child(masks, Stream.CELLS))
+
+        columns = [p.columns for p in self._polarities]
+        u: Floats = bernoulli_sums(columns, draw, 1.0 if paired else unit)
+        return u
+
+    def _sums(
+        self,
+        matrix: DigitTables,
+        inputs: Packed,
+        span: Span,
+        masks: np.random.SeedSequence,
+        low: float,
+        *,
+        scaled: bool,
+    ) -> Floats:
+        """Return the sums under gates that pass 1 or `low`: a mixture of the masked and the full sum."""
+        u = gated_sums(matrix, inputs, span, masks, self._p, scaled=scaled)
+        if not low:
+            return u
+        return (1 - low) * u + low * gated_sums(matrix, inputs, span, scaled=scaled)

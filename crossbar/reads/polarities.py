@@ -1,0 +1,50 @@
+"""The matrices of a read under a Bernoulli gate: pairs as one, or positive and negative cells apart."""
+
+from typing import Generic, NamedTuple, TypeVar
+
+from crossbar.reads.conductances import CellArray, ReferenceColumns, per_output
+from devices import NoNoise
+from devices.validation import Floats
+
+Matrix = TypeVar("Matrix")
+
+
+class Polarity(NamedTuple, Generic[Matrix]):
+    """One polarity of a read with a Bernoulli gate.
+
+    Attributes:
+        signal: Effective weights, (word lines, columns).
+        variance: Variance of the cells' noise in weight units squared; None without noise.
+        columns: Reference column of each output; None where every output has a column.
+    """
+
+    signal: Matrix
+    variance: Matrix | None
+    columns: ReferenceColumns
+
+
+def bernoulli_polarities(cells: CellArray) -> list[Polarity[Floats]] | None:
+    """Return the polarities of a read of ±1 inputs, or None where the gates alone do not determine its law.
+
+    Given the gates, Gaussian noises of cells add up to one normal per output. One polarity: gates are shared by
+    pairs, and its matrix is that of the pairs. Two: the second is subtracted from the first.
+    """
+    hardware, c, k = cells.hardware, cells.conductances, cells.siemens_per_weight
+    noise = hardware.device.read_noise
+    noiseless = isinstance(noise, NoNoise)
+    by_word_line = hardware.gate_sharing == "word_line"
+    if hardware.gate.bernoulli is None or by_word_line or not noise.is_gaussian:
+        return None
+    if hardware.gate_sharing == "pair" and c.reference_of is not None and not noiseless:
+        # The noise of a reference cell reaches all outputs, each through its own gate: not independent given the gates.
+        return None
+    mean_pos, variance_pos = noise.moments(c.g_pos)
+    mean_neg, variance_neg = noise.moments(c.g_neg)
+    pos = mean_pos * c.effective_pos / k
+    neg = mean_neg * c.effective_neg / k
+    noise_pos = None if noiseless else variance_pos * (c.effective_pos / k) ** 2
+    noise_neg = None if noiseless else variance_neg * (c.effective_neg / k) ** 2
+    if hardware.gate_sharing == "pair":
+        both = None if noise_pos is None or noise_neg is None else noise_pos + noise_neg
+        return [Polarity(pos - per_output(neg, c.reference_of), both, None)]
+    return [Polarity(pos, noise_pos, None), Polarity(neg, noise_neg, c.reference_of)]

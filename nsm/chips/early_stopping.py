@@ -1,0 +1,109 @@
+"""Classification that stops reading an image once its class is certain."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from devices.seeding import RNG, child, seed_sequence
+from devices.validation import integer, number
+from nsm.nn.inference import Floats, Labels, softmax
+
+if TYPE_CHECKING:
+    from nsm.chips.chip import MappedNetwork
+
+#: Samples before an image can be certain: fewer give no estimate of the variance.
+FIRST_ROUND = 16
+#: First name of the streams of a seed, as `chip.Stream.EARLY_STOPPING`.
+_STREAM = 3
+
+
+def classify(
+    chip: "MappedNetwork",
+    x: ArrayLike,
+    samples: int,
+    *,
+    confidence: float,
+    rng: RNG = None,
+    sampling: str = "exact",
+) -> tuple[Labels, Labels]:
+    """Return the most probable class of every image and the samples taken, (batch,) each.
+
+    Images that are still open are read in rounds of doubling size. An image is closed when the mean difference between
+    the probabilities of its two best classes exceeds z standard errors, with z two-sided at 1 − confidence divided by
+    the number of rounds. About 1 − confidence of the images, at most, end in another class than all samples would give.
+
+    Args:
+        chip: The chip.
+        x: Images.
+        samples: Most samples of an image.
+        confidence: Confidence of a decision, in (0, 1).
+        rng: Seed, Generator or None.
+        sampling: "exact" or "moments".
+    """
+    images = chip.check_images(x)
+    integer("samples", samples, at_least=1)
+    number("confidence", confidence, above=0, below=1)
+    seed = child(seed_sequence(rng), _STREAM)
+    ends = _ends_of_rounds(samples)
+    z = _standard_errors(confidence, len(ends))
+    classes = chip.outputs
+    total = np.zeros((len(images), classes))
+    square = np.zeros((len(images), classes, classes))
+    taken = np.zeros(len(images), dtype=np.int64)
+    still_open = np.arange(len(images))
+    start = 0
+    for round_number, end in enumerate(ends):
+        if not len(still_open):
+            break
+        runs = chip.runs(
+            images[still_open], end - start, child(seed, round_number), sampling=sampling
+        )
+        logits = np.concatenate([part for _, part in runs])
+        p = softmax(logits).reshape(len(still_open), end - start, classes)
+        total[still_open] += p.sum(axis=1)
+        square[still_open] += np.einsum("isa,isb->iab", p, p)
+        taken[still_open] = end
+        certain = _is_certain(total[still_open], square[still_open], end, z)
+        still_open = still_open[~certain]
+        start = end
+    return total.argmax(axis=1), taken
+
+
+def _ends_of_rounds(samples: int) -> list[int]:
+    """Return the number of samples after each round: doubling from `FIRST_ROUND`, ending with `samples`."""
+    ends = []
+    n = FIRST_ROUND
+    while n < samples:
+        ends.append(n)
+        n *= 2
+    return [*ends, samples]
+
+
+def _standard_errors(confidence: float, rounds: int) -> float:
+    """Return z of a two-sided test at 1 − confidence, shared between the rounds (Bonferroni)."""
+    from scipy.special import ndtri
+
+    return float(ndtri(1 - (1 - confidence) / (2 * rounds)))
+
+
+def _is_certain(total: Floats, square: Floats, n: int, z: float) -> NDArray[np.bool_]:
+    """Return for which images the two best classes differ by more than z standard errors after n samples.
+
+    Args:
+        total: Σ p over the samples, (images, classes).
+        square: Σ p pᵀ over the samples, (images, classes, classes).
+        n: Number of samples.
+        z: Standard errors.
+    """
+    if total.shape[1] < 2:
+        return np.ones(len(total), dtype=bool)
+    rows = np.arange(len(total))
+    best, second = np.argsort(total, axis=1)[:, :-3:-1].T
+    mean = (total[rows, best] - total[rows, second]) / n
+    moment = square[rows, best, best] + square[rows, second, second]
+    moment = moment - 2 * square[rows, best, second]
+    # The variance about zero, since the question is whether there is a difference; at least 1/n, since a few samples
+    # may all agree.
+    variance = np.maximum(moment / n, 1 / n)
+    return np.asarray(mean > z * np.sqrt(variance / n))

@@ -1,0 +1,156 @@
+"""The layers of a chip as torch modules: on tiles, or digital. All take and return states, inside a read context."""
+
+from collections.abc import Callable
+from enum import IntEnum
+
+import numpy as np
+from torch import nn
+
+from crossbar import NeuronArray
+from crossbar.reads.inputs import Inputs
+from crossbar.reads.span import Span
+from devices.seeding import child
+from devices.validation import Floats
+from nsm.chips.read_context import current_reads
+from nsm.chips.readouts import NumpyBackend, Readout
+from nsm.chips.states import States, unpacked
+from nsm.nn.digital import Values
+from nsm.nn.geometry import Patches
+
+
+class Stream(IntEnum):
+    """Random streams of a layer in one run; its read-out uses those of `readouts.Stream`."""
+
+    ARRAYS = 0
+
+
+class ChipLayer(nn.Module):
+    """A layer of a chip.
+
+    Attributes:
+        name: What messages and reports call it.
+        position: Place in the network; it names the layer's random streams.
+    """
+
+    def __init__(self, name: str):
+        super().__init__()
+        self.name = name
+        self.position = 0
+
+    def forward(self, z: States) -> States:
+        """Return the layer's output for the reads of the current context."""
+        raise NotImplementedError
+
+    def reads_per_input(self, z: Values) -> tuple[Values, int]:
+        """Return values of the output's shape without reading, and how often an input is read in one pass."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        return self.name
+
+
+class DigitalLayer(ChipLayer):
+    """A layer without devices: coding of inputs, rectifier, pooling, reshaping.
+
+    Args:
+        name: What messages and reports call it.
+        function: Takes and returns values (images, ...).
+    """
+
+    def __init__(self, name: str, function: Callable[[Values], Values]):
+        super().__init__(name)
+        self.function = function
+
+    def forward(self, z: States) -> Values:
+        """Return the function of the values."""
+        return self.function(unpacked(z))
+
+    def reads_per_input(self, z: Values) -> tuple[Values, int]:
+        """Return the function of the values, and 1."""
+        return self.function(z), 1
+
+
+class TileLayer(ChipLayer):
+    """A layer on tiles with its read-out.
+
+    Attributes:
+        neurons: The arrays.
+        readout: What stands at the bit lines.
+        samples_noise: True for neural sampling layers, whose neurons compute with the noise of their cells.
+        wanted: Weights (outputs, inputs) that the main array was to hold before clipping, normalization folded in and
+            row factors included.
+        patches: How a convolution cuts its inputs; None for fully connected layers.
+        row_factors: Factors by which the weights of each output were multiplied before programming, (outputs,).
+        report: Row of `MappedNetwork.report`.
+        locations: At how many locations the layer was read for each input when it was last read; 0 before.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        neurons: NeuronArray,
+        readout: Readout,
+        *,
+        wanted: Floats,
+        row_factors: Floats,
+        samples_noise: bool = False,
+        patches: Patches | None = None,
+        report: dict[str, object] | None = None,
+    ):
+        super().__init__(name)
+        self.neurons = neurons
+        self.readout = readout
+        self.samples_noise = samples_noise
+        self.wanted = wanted
+        self.patches = patches
+        self.row_factors = row_factors
+        self.report = report or {}
+        self.locations = 0
+
+    @property
+    def amperes_per_weight(self) -> float:
+        """Bit-line current [A] of a weight of one driven by an input of one."""
+        return self.neurons.siemens_per_weight * self.neurons.hardware.read_voltage
+
+    @property
+    def weight_error(self) -> Floats:
+        """Programmed minus wanted weights (outputs, inputs), in the units of the array."""
+        return self.neurons.main.weights - self.wanted
+
+    def forward(self, z: States) -> States:
+        """Return the states or values of the reads of the current context."""
+        reads = current_reads()
+        seed = child(reads.seed, self.position)
+        return self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
+
+    def read(
+        self, z: States, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
+    ) -> States:
+        """Return what leaves the read-out: states of comparators (packed, or truth values of a convolution), or values.
+
+        Args:
+            z: Inputs, from the first that the span needs.
+            span: Reads of the layer; a convolution makes each at all its locations.
+            seed: Seed of the layer in this run.
+            sampling: "exact" or "moments".
+        """
+        if self.patches is None:
+            self.locations = 1
+            return self._read(Inputs(z), span, seed, sampling)
+        cut, shape = self.patches.of(unpacked(z))
+        self.locations = shape[0] * shape[1]
+        out = self._read(Inputs(cut), span.at(self.locations), seed, sampling)
+        return self.patches.arrange(unpacked(out), shape)
+
+    def _read(self, x: Inputs, span: Span, seed: np.random.SeedSequence, sampling: str) -> States:
+        u = self.neurons.read_span(x, span, child(seed, Stream.ARRAYS), sampling=sampling)
+        out: States = self.readout.apply(u, NumpyBackend(span, seed))
+        return out
+
+    def reads_per_input(self, z: Values) -> tuple[Values, int]:
+        """Return an output of the right shape without reading, and the locations of an input."""
+        if self.patches is None:
+            return np.zeros((len(z), self.neurons.outputs), dtype=bool), 1
+        rows, columns = self.patches.out_shape(*z.shape[2:])
+        shape = (len(z), self.neurons.outputs, rows, columns)
+        return np.zeros(shape, dtype=bool), rows * columns

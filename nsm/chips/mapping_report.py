@@ -1,0 +1,168 @@
+"""What a chip reports of itself: how its layers were mapped, what its reads are worth, what they cost."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crossbar import NeuronArray, TiledArray
+from crossbar.arrays import precision
+from crossbar.arrays.cost import COMPARATOR_ENERGY, conversion_energy, read_cost
+from devices.validation import Floats
+from nsm.chips.layers import TileLayer
+from nsm.chips.noise_matching import MatchedNeurons
+from nsm.chips.readouts import Converter
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Static-to-noise ratio above which the programming error of the deterministic path outweighs the noise that computes.
+_PRECISE_PATH = 1.0
+
+
+def report(layers: Sequence[TileLayer]) -> "pd.DataFrame":
+    """Return one row per layer: shape, tiles, siemens per weight, clipped weights, β, a, programming, warnings.
+
+    Values are those at mapping. Errors are rms, divided by the layer's largest |w|: `weight_error_rms` of the
+    programmed weights, `effective_error_rms` of the effective weights, after IR drop (the smaller one with
+    `compensate_wires`). `beta_effective` is the median over neurons of the β that the chip's reads show, with wires,
+    errors and pedestals. `static_to_noise_ratio` and `spread_to_noise_ratio` are medians of
+    `crossbar.arrays.precision`'s.
+    """
+    import pandas as pd
+
+    return pd.DataFrame([layer.report for layer in layers])
+
+
+def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFrame":
+    """Return, for each layer, how many independent reads `samples` consecutive ones are worth, over its outputs.
+
+    Reads of slow traps agree with each other, and a mean over them averages less. Samples of a convolution are as many
+    reads apart as an image has locations, a number that its last read tells.
+
+    Raises:
+        ValueError: A convolution with memory has not been read yet.
+    """
+    import pandas as pd
+
+    rows = []
+    for layer in layers:
+        if layer.patches is not None and not layer.locations and layer.neurons.main.has_memory:
+            raise ValueError(
+                f"{layer.name} is a convolution whose samples are as many reads apart as an image has "
+                "locations, and it has seen no image yet; read the chip once, as chip.sample(x[:1], 1)"
+            )
+        s = precision.effective_samples(layer.neurons, samples, locations=layer.locations or 1)
+        known = s[np.isfinite(s)] if np.isfinite(s).any() else np.array([np.nan])
+        rows.append(
+            {
+                "layer": layer.name,
+                "median": np.median(known),
+                "min": known.min(),
+                "max": known.max(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def cost(layers: Sequence[TileLayer]) -> "pd.DataFrame":
+    """Return energy [J] and latency [s] of one pass, a row per layer; multiply by the number of samples."""
+    import pandas as pd
+
+    rows = []
+    for layer in layers:
+        converts = isinstance(layer.readout, Converter)
+        each = conversion_energy(layer.neurons.hardware) if converts else COMPARATOR_ENERGY
+        c = read_cost(layer.neurons, energy_per_output=each)
+        energy = c.array_energy + c.readout_energy
+        rows.append({"layer": layer.name, **vars(c), "energy": energy})
+    return pd.DataFrame(rows)
+
+
+def row_of(
+    layer: TileLayer, *, w: Floats, w_max: float, clipped: float, matched: MatchedNeurons | None
+) -> dict[str, object]:
+    """Return the report's row of a layer that was just programmed.
+
+    Args:
+        layer: The layer.
+        w: Trained weights with row factors, (outputs, inputs).
+        w_max: Largest |w|.
+        clipped: Share of weights that were clipped.
+        matched: Parameters of a neural sampling layer; None for other layers.
+    """
+    neurons = layer.neurons
+    static = spread = beta = math.nan
+    of_neurons: dict[str, object] = {}
+    if matched is not None:
+        of_neurons = {
+            "beta_min": matched.beta.min(),
+            "beta_max": matched.beta.max(),
+            "a_min": matched.a.min(),
+            "a_max": matched.a.max(),
+            "beta_of_device": matched.beta_of_device,
+        }
+        static = float(np.median(precision.static_to_noise_ratio(neurons)))
+        spread = float(np.median(precision.spread_to_noise_ratio(neurons)))
+        beta = _effective_beta(neurons, w)
+    return {
+        "layer": layer.name,
+        "readout": layer.readout.name,
+        "inputs": w.shape[1],
+        "outputs": w.shape[0],
+        "tiles": sum(len(part.array.all_tiles()) for part in neurons.parts()),
+        "siemens_per_weight": neurons.siemens_per_weight,
+        "w_max": w_max,
+        "read_path": neurons.main.reader.describe(),
+        "clipped": clipped,
+        "weight_error_rms": _rms(layer.weight_error) / w_max,
+        "effective_error_rms": _rms(neurons.main.effective_weights - layer.wanted) / w_max,
+        **of_neurons,
+        "static_to_noise_ratio": static,
+        "spread_to_noise_ratio": spread,
+        "beta_effective": beta,
+        "warning": _warning(static, spread, None if matched is None else matched.a),
+    }
+
+
+def _rms(x: Floats) -> float:
+    return float(np.sqrt((x**2).mean()))
+
+
+def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
+    """Return the median β of the noisy neurons, as the chip's reads show it: E u along w, over √(2 Var u).
+
+    A row whose cells are all at g_min may have lost its noise; it is left out.
+    """
+    direction = w / (np.linalg.norm(w, axis=1, keepdims=True) + np.finfo(float).tiny)
+
+    def along(tiles: TiledArray) -> Floats:
+        return np.asarray((tiles.reader.moments.matrices.mean.T * direction).sum(axis=1))
+
+    signal = along(neurons.main)
+    if neurons.deterministic_path is not None:
+        signal = signal + neurons.a * along(neurons.deterministic_path)
+    _, variance = neurons.moments(np.ones((1, neurons.inputs)))
+    noisy = variance[0] > 0
+    if not noisy.any():
+        return math.inf
+    return float(np.median(signal[..., noisy] / np.sqrt(2 * variance[0, noisy])))
+
+
+def _warning(static: float, spread: float, a: Floats | None) -> str:
+    """Return why the deterministic path is a poor one: its programming, or gates that differ from each other."""
+    found = []
+    if static > _PRECISE_PATH:
+        found.append(
+            "the deterministic path must be more precise than the device can be programmed: its static "
+            f"error has {static:.2g} times the variance of the noise; use a stronger gate, or a device "
+            "that is programmed better"
+        )
+    if spread > _PRECISE_PATH and a is not None and a.any():
+        found.append(
+            "the deterministic path keeps β as if all gates were the average one, but they differ: their "
+            f"fixed pattern has {spread:.2g} times the variance of the noise; use gates of less spread, "
+            'or a network of beta="native" with deterministic_path = "none"'
+        )
+    return "; ".join(found)

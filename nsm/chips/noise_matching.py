@@ -1,0 +1,96 @@
+"""How the parameters of a neural sampling layer are chosen for the noise of a chip's reads."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from crossbar import Hardware
+from crossbar.reads.moments import gate_moments
+from devices.validation import Floats
+from nsm.nn.on_chip import SampledNeurons
+
+
+class MatchedNeurons(NamedTuple):
+    """Parameters under which a chip's neurons fire as the trained ones.
+
+    Attributes:
+        a: Factors of the deterministic path, (outputs,) or (locations, outputs).
+        b: Biases, (outputs,).
+        beta: β of the trained layer, (1 or locations, outputs).
+        beta_of_device: Mean over outputs of β that the device gives without a deterministic path.
+    """
+
+    a: Floats
+    b: Floats
+    beta: Floats
+    beta_of_device: float
+
+
+def noise_of_reads(
+    w: Floats, hardware: Hardware, siemens_per_weight: float
+) -> tuple[Floats, Floats]:
+    """Return mean and variance of the factor ξ' by which each row of w is read, (outputs,) each.
+
+    ξ' is the gate's factor times that of the cell that carries the weight. Where the noise of cells depends on the
+    conductance, the mean is weighted with |w| and the variance with w². The pedestal at g_min is not part of ξ'.
+
+    Args:
+        w: Weights, (outputs, inputs).
+        hardware: Description of the chip.
+        siemens_per_weight: Conductance [S] of a weight of one.
+    """
+    targets = hardware.mapping.conductances(w, hardware.device, siemens_per_weight)
+    carrying = np.maximum(*targets).T
+    cell_mean, cell_variance = hardware.device.read_noise.moments(carrying)
+    gate_mean, gate_variance = gate_moments(hardware)
+    mean = gate_mean * cell_mean
+    variance = (gate_variance + gate_mean**2) * (cell_variance + cell_mean**2) - mean**2
+    size = np.abs(w) + np.finfo(float).tiny  # a row of zeros gets the plain average
+    mean_of_rows = np.average(mean, weights=size, axis=1)
+    squares = size**2 + np.finfo(float).tiny
+    return mean_of_rows, np.average(variance, weights=squares, axis=1)
+
+
+def matched(
+    neurons: SampledNeurons,
+    w: Floats,
+    bias: Floats | None,
+    hardware: Hardware,
+    siemens_per_weight: float,
+    name: str,
+) -> MatchedNeurons:
+    """Return a', b' that keep β and c = b/(√(2 Var ξ) ‖w‖) under the chip's noise: a' = β s' − E ξ', b' = b s'/s.
+
+    s = √(2 Var ξ) of the noise that the layer was trained with, s' that of the chip's reads.
+
+    Args:
+        neurons: Parameters of the trained layer.
+        w: Weights, (outputs, inputs).
+        bias: Trained biases, (outputs,), or None.
+        hardware: Description of the chip.
+        siemens_per_weight: Conductance [S] of a weight of one.
+        name: What messages call the layer.
+
+    Raises:
+        ValueError: The chip's reads are free of noise, or a ≠ 0 is needed and there is no deterministic path.
+    """
+    mean, variance = noise_of_reads(w, hardware, siemens_per_weight)
+    if (variance <= 0).any():
+        raise ValueError(
+            f"{name}: the hardware's reads are free of noise, so no firing probability can be kept; "
+            "give Hardware a gate, such as devices.BlankOut(p=0.5), or the device a read_noise"
+        )
+    s_new = np.sqrt(2 * variance)
+    a = neurons.beta * s_new - mean
+    a[np.abs(a) <= 1e-12 * mean] = 0.0
+    a = a[0] if len(a) == 1 else a
+    b = np.zeros(len(w)) if bias is None else bias * s_new / neurons.noise_scale
+    if hardware.deterministic_path == "none":
+        if not neurons.native:
+            raise ValueError(
+                f'{name}: deterministic_path = "none" needs a_i = 0, but this network learned a_i from '
+                f'{a.min():.4g} to {a.max():.4g}; train with beta="native", or choose '
+                'deterministic_path = "programmed" or "ideal"'
+            )
+        a = np.zeros_like(a)
+    return MatchedNeurons(a, b, neurons.beta, float((mean / s_new).mean()))

@@ -1,0 +1,173 @@
+"""What stands at the bit lines of a layer: comparators, a converter, or a threshold with logistic noise.
+
+A read-out turns sums u (reads, outputs) in weight units into what the next layer sees. The same read-outs serve reads in numpy
+and in torch: a `Backend` says where the numbers live and draws what the read-out needs.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from crossbar import Adc, Comparator
+from crossbar.reads.firing import fires_packed
+from crossbar.reads.packed import Packed
+from crossbar.reads.span import Span, draws
+from devices.seeding import child
+from devices.validation import Floats
+
+#: A numpy array or a torch tensor.
+Array = Any
+
+
+class Backend(Protocol):
+    """Where the sums of a read live, and the random numbers of its read-out."""
+
+    def vector(self, values: Floats) -> Array:
+        """Return a vector over outputs where the sums live."""
+        ...
+
+    def to_numpy(self, u: Array) -> Floats:
+        """Return the sums as float64 in numpy."""
+        ...
+
+    def from_numpy(self, values: Floats) -> Array:
+        """Return values of numpy where the sums live."""
+        ...
+
+    def logistic(self, columns: int) -> Array:
+        """Return standard logistic numbers, (reads, columns)."""
+        ...
+
+    def compare(self, u: Array, comparators: "Comparators") -> Any:
+        """Return the states that comparators decide for, with fresh noise of theirs."""
+        ...
+
+
+class Readout(Protocol):
+    """What turns the sums of a layer into the inputs of the next."""
+
+    name: ClassVar[str]
+
+    def apply(self, u: Array, backend: Backend) -> Any:
+        """Return what leaves the read-out for sums u (reads, outputs) in weight units."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Comparators:
+    """One comparator per output: z = +1 where u + offset + noise ≥ 0, otherwise −1.
+
+    Attributes:
+        comparator: Noise and offsets of a comparator [A].
+        offsets: Offsets [A], (outputs,), drawn once per chip.
+        amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
+    """
+
+    name: ClassVar[str] = "comparators"
+    comparator: Comparator
+    offsets: Floats
+    amperes_per_weight: float
+
+    def apply(self, u: Array, backend: Backend) -> Any:
+        """Return states ±1: packed in numpy, numbers in torch."""
+        return backend.compare(u, self)
+
+
+@dataclass(frozen=True, eq=False)
+class LogisticThreshold:
+    """Comparators with logistic noise of fixed size: P(z = +1) = 1/(1 + exp(−u)).
+
+    Attributes:
+        comparators: The comparators that decide.
+        row_factors: Factors by which the weights of each output were multiplied, (outputs,).
+    """
+
+    name: ClassVar[str] = "logistic threshold"
+    comparators: Comparators
+    row_factors: Floats
+
+    def apply(self, u: Array, backend: Backend) -> Any:
+        """Return states ±1. The noise has the size of one weight unit of the network."""
+        in_network_units = u / backend.vector(self.row_factors)
+        noisy = in_network_units + backend.logistic(u.shape[1])
+        return self.comparators.apply(noisy, backend)
+
+
+@dataclass(frozen=True, eq=False)
+class Converter:
+    """An analog-to-digital converter per output, or an ideal read-out.
+
+    Attributes:
+        adc: The converter; None for an ideal one.
+        full_scale: Largest current that it resolves [A].
+        amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
+        row_factors: Factors by which the weights of each output were multiplied, (outputs,).
+    """
+
+    name: ClassVar[str] = "converter"
+    adc: Adc | None
+    full_scale: float
+    amperes_per_weight: float
+    row_factors: Floats
+
+    def apply(self, u: Array, backend: Backend) -> Array:
+        """Return the sums in the network's units, converted if there is a converter."""
+        values = u
+        if self.adc is not None:
+            current = backend.to_numpy(u) * self.amperes_per_weight
+            converted = self.adc.convert(current, self.full_scale) / self.amperes_per_weight
+            values = backend.from_numpy(converted)
+        return values / backend.vector(self.row_factors)
+
+
+class Stream(IntEnum):
+    """Random streams of a layer's read-out; stream 0 belongs to its arrays."""
+
+    COMPARATOR_NOISE = 1
+    LOGISTIC = 2
+
+
+@dataclass(frozen=True)
+class NumpyBackend:
+    """Read-out of reads in numpy, whose draws depend on their numbers alone.
+
+    Attributes:
+        span: The reads.
+        seed: Seed of the layer in this run.
+    """
+
+    span: Span
+    seed: np.random.SeedSequence
+
+    def vector(self, values: Floats) -> Floats:
+        """Return `values`."""
+        return values
+
+    def to_numpy(self, u: Floats) -> Floats:
+        """Return `u`."""
+        return u
+
+    def from_numpy(self, values: Floats) -> Floats:
+        """Return `values`."""
+        return values
+
+    def logistic(self, columns: int) -> Floats:
+        """Return standard logistic numbers, (reads, columns)."""
+        law = np.random.Generator.logistic
+        return draws(self.span, columns, child(self.seed, Stream.LOGISTIC), law)
+
+    def compare(self, u: Floats, comparators: Comparators) -> Packed:
+        """Return packed states of comparators."""
+        normals = None
+        if comparators.comparator.noise:
+            noise = child(self.seed, Stream.COMPARATOR_NOISE)
+            normals = draws(self.span, u.shape[1], noise)
+        return fires_packed(
+            comparators.comparator,
+            u,
+            comparators.amperes_per_weight,
+            comparators.offsets,
+            normals,
+        )

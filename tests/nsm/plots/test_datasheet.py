@@ -32,15 +32,8 @@ from devices.programming.error import SaturatingError
 from devices.pulses.base import NonlinearPulses
 from devices.read_noise.published import PcmFlicker
 from devices.temperature import MetallicTemperature, NoTemperature
-from nsm.plots.datasheet import (
-    CELLS,
-    PERIOD,
-    READS,
-    data_sheet,
-    expected_spectrum,
-    sampled_spectrum,
-    save_data_sheet,
-)
+from nsm.plots.datasheet import data_sheet, save_data_sheet
+from nsm.plots.spectrum import CELLS, PERIOD, READS, expected_spectrum, sampled_spectrum
 from nsm.plots.style import COLORS
 from tests.helpers.statistics import STANDARD_ERRORS, assert_mean
 

@@ -28,8 +28,8 @@ INTRODUCTION = (
 )
 
 DRAWING_TEXT = (
-    "A weight is the difference of two conductances G⁺\u00a0−\u00a0G⁻, a differential pair. Inputs drive the "
-    "word lines as voltages, each bit line adds up the currents of its cells, and a comparator "
+    "A weight is the difference of two conductances G⁺\u00a0−\u00a0G⁻, a differential pair. "
+    "Inputs drive the word lines as voltages, each bit line adds up the currents of its cells, and a comparator "
     "turns the difference of two bit lines into a state z = ±1.",
     "In the layers of the NSM, a gate ξ in series with each pair (a stochastic switch) is open or "
     "closed at random on every read. The noise of a bit line is therefore proportional to its "
@@ -54,7 +54,7 @@ def _number(value: float) -> str:
 
 
 def _limit_text(value: float, limit: Limit, end: float) -> str:
-    """Return a tolerated value as it stands in the summary; `end` is the last value of the sweep."""
+    """Return a tolerated value as shown in the summary; `end` is the last value of the sweep."""
     if math.isinf(value):
         return f"{'>' if limit.rising else '<'} {end:g}"
     if limit.integer:
@@ -162,7 +162,7 @@ def hardware_facts(hardware: Hardware, preset: str) -> dict[str, dict[str, objec
     share = 100 * sigma / (device.g_max - device.g_min)
     rows, columns = hardware.tile_shape
     comparator = hardware.comparator
-    cell = {
+    cell: dict[str, object] = {
         "preset": f"{preset}, {source.technology}",
         "source": f"{source.citation} (numbers: {source.status}; {source.verified})",
         "conductance range": f"{_siemens(device.g_min)} to {_siemens(device.g_max)}, "
@@ -173,8 +173,9 @@ def hardware_facts(hardware: Hardware, preset: str) -> dict[str, dict[str, objec
         "drift": _words(device.retention),
         "stuck cells": _words(device.faults),
     }
-    circuit = {
-        "gate of the stochastic layers": f"{_words(hardware.gate)}, one per {hardware.gate_sharing}",
+    gate = f"{_words(hardware.gate)}, one per {hardware.gate_sharing}"
+    circuit: dict[str, object] = {
+        "gate of the stochastic layers": gate,
         "weights": _words(hardware.mapping),
         "weight scale": f"one per {hardware.weight_scale}",
         "tile": f"{rows} word lines × {columns} bit lines",

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -183,7 +184,7 @@ def plot_firing_probability(
     p = 0.5 * (1 + erf(line))
     margin = 2 * np.sqrt(p * (1 - p) / samples)
     shown = np.random.default_rng(0).permutation(v.size)[:DRAWN_POINTS]
-    points = {"color": COLORS[1], "markersize": 2}
+    points: dict[str, Any] = {"color": COLORS[1], "markersize": 2}
     ax.plot(v.ravel()[shown], measured.ravel()[shown], ".", alpha=0.6, rasterized=True, **points)
     # The points are small and pale; the legend shows one that can be seen.
     ax.plot([], [], "o", linestyle="", label=f"measured, {samples} reads", **points)
@@ -222,7 +223,7 @@ def _first_arguments(model: nn.Sequential, x: ArrayLike) -> tuple[Tensor, Tensor
 
 
 def draw_chip(chip: MappedNetwork, model: nn.Sequential, x: ArrayLike, folder: Path) -> list[Path]:
-    """Draw a chip into `folder`: conductances, weight errors and, if possible, firing probabilities.
+    """Draw a chip into `folder`: conductances, weight errors and, if it can, firing probabilities.
 
     Firing is drawn of the first neural sampling layer, if no layer before it draws random numbers.
 

@@ -10,7 +10,10 @@ from nsm.plots.style import COLORS
 
 
 def _pulses_of_a_sweep(pulses: PulseResponse) -> int:
-    """Return how many pulses take the typical device over 97 % of its range, or as far as it gets."""
+    """Return how many pulses take the typical device over 97 % of its range, or as far as it can.
+
+    At most 4096 pulses are tried; a tenth more than needed are returned.
+    """
     n = 16
     while n < 4096:
         up, down = (abs(curve[-1] - curve[0]) for curve in pulses.curve(n))

@@ -21,17 +21,21 @@ h3 { font-size: 1rem; margin: 0 0 .5rem; }
 p { max-width: 48rem; margin: 0 0 .8rem; }
 a { color: var(--link); }
 small { color: var(--quiet); font-size: .8em; white-space: nowrap; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
+  padding: 1rem; }
 .card p { font-size: .92rem; margin: .7rem 0 0; }
 .card .rows { font-size: .82rem; color: var(--quiet); }
-.grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); }
+.grid, .facts { display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); }
 .wide { margin-top: 1rem; }
-.pictures { display: grid; gap: 1rem; align-items: end; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); }
+.pictures { display: grid; gap: 1rem; align-items: end;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); }
 figure { margin: 0; }
 figcaption { font-size: .85rem; color: var(--quiet); }
 img { display: block; width: 100%; max-width: 30rem; height: auto; margin: 0 auto; }
 .summary { border-collapse: separate; border-spacing: 0; width: 100%; background: var(--card);
-  border: 1px solid var(--line); border-radius: 10px; overflow: hidden; font-variant-numeric: tabular-nums; }
+  border: 1px solid var(--line); border-radius: 10px; overflow: hidden;
+  font-variant-numeric: tabular-nums; }
 .summary th, .summary td { padding: .45rem .9rem; text-align: right; vertical-align: baseline;
   border-top: 1px solid var(--line); }
 .summary thead th, .summary thead td { border-top: 0; }
@@ -40,7 +44,6 @@ img { display: block; width: 100%; max-width: 30rem; height: auto; margin: 0 aut
 .note { font-size: .85rem; color: var(--quiet); margin-top: .6rem; max-width: 60rem; }
 .drawing { display: grid; gap: 1rem 2rem; align-items: center; }
 .drawing svg { width: 100%; max-width: 30rem; height: auto; margin: 0 auto; }
-.facts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); }
 dl { margin: 0; font-size: .92rem; }
 dt { color: var(--quiet); font-size: .85rem; }
 dd { margin: 0 0 .5rem; overflow-wrap: anywhere; }
@@ -52,7 +55,8 @@ footer { margin-top: 2rem; color: var(--quiet); font-size: .85rem; }
 @media (min-width: 48rem) {
   /* With five panels, a first one of double width fills two rows of three, or three rows of two. */
   .grid > .card:first-child:nth-last-child(5) { grid-column: span 2; }
-  .grid > .card:first-child:nth-last-child(5) .body { display: grid; gap: 1.5rem; align-items: center;
+  .grid > .card:first-child:nth-last-child(5) .body { display: grid; gap: 1.5rem;
+    align-items: center;
     grid-template-columns: minmax(0, 1.2fr) minmax(0, 1fr); }
 }
 @media (min-width: 56rem) { .drawing { grid-template-columns: minmax(22rem, 30rem) 1fr; } }

@@ -76,9 +76,9 @@ def _draw_group(
 def _draw_software(
     ax: Axes, software: Mapping[str, float], names: Sequence[str | None], places: Sequence[int]
 ) -> None:
-    """Draw the error of every group in software [fraction] as a dashed level, and one legend entry."""
+    """Draw the error of every group in software [fraction] as a dashed level."""
     for name, place in zip(names, places, strict=True):
-        if name in software:
+        if name is not None and name in software:
             ax.axhline(
                 100 * software[name],
                 color=COLORS[place % len(COLORS)],
@@ -160,7 +160,7 @@ def plot_error_rate(
 
 
 def _explain(ax: Axes, data: pd.DataFrame, *, x: str, group: str | None, numeric: bool) -> None:
-    """Add the legend: what the groups are, what the band is, and over how many chips it is taken."""
+    """Add the legend: names of groups, and what the band is over how many chips."""
     chips = int(data.groupby([x, *([group] if group else [])])["chip"].nunique().max())
     lines = []
     if group not in (None, "network"):

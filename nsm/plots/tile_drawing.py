@@ -18,7 +18,7 @@ _STYLE = """<style>
 .tile .minus { fill: none; stroke: var(--cell, #0072B2); stroke-width: 1.8; }
 .tile .gate { stroke: var(--gate, #D55E00); stroke-width: 1.8; fill: none; }
 .tile .dot { fill: var(--wire, #57606a); }
-.tile .frame { stroke: currentColor; stroke-width: 1; stroke-dasharray: 3 3; fill: none; opacity: .7; }
+.tile .frame { stroke: currentColor; stroke-dasharray: 3 3; fill: none; opacity: .7; }
 </style>"""
 
 

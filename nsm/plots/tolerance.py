@@ -36,7 +36,7 @@ def crossing(values: list[float], rises: list[float], allowed: float, *, scale: 
 def tolerance(
     rows: pd.DataFrame, x: str, *, nominal: float, rising: bool, allowed: float = 1.0
 ) -> float:
-    """Return how far `x` may go from its nominal value before the error rises by more than `allowed`.
+    """Return how far `x` may go from its nominal value before the error rises too much.
 
     The error is the mean over the chips in `rows`; its rise is measured from the nominal value.
 

@@ -29,8 +29,8 @@ INTRODUCTION = (
 
 DRAWING_TEXT = (
     "A weight is the difference of two conductances G⁺\u00a0−\u00a0G⁻, a differential pair. "
-    "Inputs drive the word lines as voltages, each bit line adds up the currents of its cells, and a comparator "
-    "turns the difference of two bit lines into a state z = ±1.",
+    "Inputs drive the word lines as voltages, each bit line adds up the currents of its cells, "
+    "and a comparator turns the difference of two bit lines into a state z = ±1.",
     "In the layers of the NSM, a gate ξ in series with each pair (a stochastic switch) is open or "
     "closed at random on every read. The noise of a bit line is therefore proportional to its "
     "weights, and a common factor of all conductances cancels in the sign of the sum.",

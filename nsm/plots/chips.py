@@ -139,6 +139,16 @@ def plot_weight_error(
     return ax
 
 
+def _draw_equation_4(ax: Axes, samples: int) -> None:
+    """Draw P(z = +1) over v, with a band of ± two standard errors of a frequency of `samples`."""
+    v = np.linspace(-3, 3, 241)
+    p = 0.5 * (1 + erf(v))
+    margin = 2 * np.sqrt(p * (1 - p) / samples)
+    ax.plot(v, p, color=COLORS[0], label="eq. 4")
+    style: dict[str, Any] = {"color": COLORS[0], "alpha": 0.2, "linewidth": 0}
+    ax.fill_between(v, p - margin, p + margin, label="± 2 s.e. of the count", **style)
+
+
 @styled
 def plot_firing_probability(
     chip: MappedNetwork,
@@ -180,24 +190,12 @@ def plot_firing_probability(
         raise ValueError(
             f"argument has shape {v.shape}; the layer fires with shape {measured.shape}"
         )
-    line = np.linspace(-3, 3, 241)
-    p = 0.5 * (1 + erf(line))
-    margin = 2 * np.sqrt(p * (1 - p) / samples)
     shown = np.random.default_rng(0).permutation(v.size)[:DRAWN_POINTS]
     points: dict[str, Any] = {"color": COLORS[1], "markersize": 2}
     ax.plot(v.ravel()[shown], measured.ravel()[shown], ".", alpha=0.6, rasterized=True, **points)
     # The points are small and pale; the legend shows one that can be seen.
     ax.plot([], [], "o", linestyle="", label=f"measured, {samples} reads", **points)
-    ax.plot(line, p, color=COLORS[0], label="eq. 4")
-    ax.fill_between(
-        line,
-        p - margin,
-        p + margin,
-        color=COLORS[0],
-        alpha=0.2,
-        linewidth=0,
-        label="± 2 s.e. of the count",
-    )
+    _draw_equation_4(ax, samples)
     ax.set(xlim=(-3, 3), ylabel="P(z = +1)")
     ax.set_xlabel("argument $v = β\\,ŵ·z + b/(\\sqrt{2\\,Var\\,ξ}\\,‖w‖)$")
     ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.02, 0.02))

@@ -46,17 +46,23 @@ def _scale_axis(ax: Axes, values: Floats) -> None:
 
 
 def _draw_group(
-    ax: Axes, at: Floats, points: pd.DataFrame, place: int, label: str, *, numeric: bool
+    ax: Axes, data: pd.DataFrame, x: str, ticks: list[str], place: int, label: str
 ) -> None:
     """Draw the mean of one group, and its spread over chips where there are at least two.
 
     Args:
-        at: positions on the x axis.
-        points: columns mean, std, count [%], one row per position.
+        data: rows of the group, with their error [%] in the column "percent".
+        x: column along the axis.
+        ticks: categories along the axis, which have separate marks with bars; empty for numbers,
+            which have a line with a band.
         place: place in COLORS and MARKERS.
         label: entry of the legend.
-        numeric: True for a line with a band, False for separate marks with bars.
     """
+    numeric = not ticks
+    points = data.groupby(x, sort=numeric)["percent"].agg(["mean", "std", "count"])
+    at = points.index.to_numpy()
+    if not numeric:
+        at = np.array([ticks.index(str(value)) for value in at])
     color = COLORS[place % len(COLORS)]
     marker = MARKERS[place % len(MARKERS)]
     # Categories have no order, so that a line between them would mean nothing.
@@ -138,14 +144,9 @@ def plot_error_rate(
     places = places_of(names, networks=group == "network")
     for name, place in zip(names, places, strict=True):
         part = data if name is None else data[data[group] == name]
-        if part.empty:
-            continue
-        points = part.groupby(x, sort=numeric)["percent"].agg(["mean", "std", "count"])
-        at = points.index.to_numpy()
-        if not numeric:
-            at = np.array([ticks.index(str(value)) for value in at])
-        label = "mean" if name is None else str(name)
-        _draw_group(ax, at, points, place, label, numeric=numeric)
+        if not part.empty:
+            label = "mean" if name is None else str(name)
+            _draw_group(ax, part, x, ticks, place, label)
     if software is not None:
         _draw_software(ax, software, names, places)
     if numeric:

@@ -3,25 +3,26 @@
 import platform
 from pathlib import Path
 
-from benchmarks import devices, networks, reads, training, wires
+from benchmarks import devices, networks, reads, start, training, wires
 
 
 def _processor() -> str:
+    """Return the name of the processor."""
     info = Path("/proc/cpuinfo")
-    names = (
-        [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        if info.exists()
-        else []
-    )
-    return names[0].partition(":")[2].strip() if names else platform.processor()
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
 
 
 def main() -> None:
     """Print and write every table."""
     sections = {
+        "Start": start.table,
         "Reads of one array, 784 × 300, batch 1000": reads.table,
         "Scaling, one thread": reads.scaling,
-        "Whole network": networks.table,
+        "Perceptron": networks.table,
         "Convolutional network": networks.conv_table,
         "Training": training.table,
         "Peak memory": networks.peak_memory,
@@ -29,9 +30,10 @@ def main() -> None:
         "Wires": wires.table,
     }
     try:
-        sections["MNIST"] = networks.whole_test_set
+        sections["MNIST"] = networks.mnist_test_set
         lines = [
-            f"# Benchmarks\n\n`make bench`, medians of interleaved runs in one process, on {_processor()}.\n"
+            "# Benchmarks\n\n`make bench`, medians of interleaved runs in one process, "
+            f"on {_processor()}.\n"
         ]
         for title, section in sections.items():
             block = f"## {title}\n\n" + "\n".join(section()) + "\n"

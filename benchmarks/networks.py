@@ -1,4 +1,4 @@
-"""Sample-passes per second of whole networks on a chip, beside torch's noise-free float32 forward pass."""
+"""Samples per second of networks on a chip, compared with torch's noise-free float32 pass."""
 
 import gc
 import itertools
@@ -17,7 +17,8 @@ import nsm
 from benchmarks.timing import medians, threads
 
 WIDTHS = (784, 300, 300, 300, 10)
-IMAGES, SAMPLES = 100, 20
+IMAGES = 100
+SAMPLES = 20
 
 
 def five_bit_chip(beta: str) -> nsm.MappedNetwork:
@@ -31,7 +32,10 @@ def five_bit_chip(beta: str) -> nsm.MappedNetwork:
 
 
 def conv_table() -> list[str]:
-    """Return the rows of the table of the MNIST convolutional net (32c5-p2-64c5-p2-512-10), untrained, one thread."""
+    """Return the rows of the table of the MNIST convolutional network, on one thread.
+
+    The network is 32c5-p2-64c5-p2-512-10, untrained.
+    """
     torch.manual_seed(0)
     model = nsm.conv_net("bNSM", beta="native", p=0.5)
     device = devices.Device(g_min=1e-8, g_max=1e-6, levels=32)
@@ -56,7 +60,8 @@ def conv_table() -> list[str]:
         )
     rates = {name: 200 / t for name, t in times.items()}
     return [
-        "| MNIST convolutional net | threads | sample-passes per second | of torch float32, no noise |",
+        "| MNIST convolutional net | threads | sample-passes per second "
+        "| of torch float32, no noise |",
         "|---|---|---|---|",
         *(
             f"| {name} | 1 | {rate:,.0f} | {rate / rates['torch']:.2f} |"
@@ -96,7 +101,7 @@ def table() -> list[str]:
     return rows
 
 
-def whole_test_set() -> list[str]:
+def mnist_test_set() -> list[str]:
     """Return one line: all 10,000 MNIST test images × 100 samples on the shipped network."""
     data = nsm.load_data("mnist")
     device = devices.Device(g_min=1e-10, g_max=1e-6)
@@ -107,12 +112,13 @@ def whole_test_set() -> list[str]:
     error = chip.error_rate(data.x_test, data.y_test, 100, rng=0)
     seconds = time.perf_counter() - start
     return [
-        f"All 10,000 MNIST test images × 100 samples, every synapse drawn: {seconds:.0f} s, test error {error:.2%}."
+        f"All 10,000 MNIST test images × 100 samples, every synapse drawn: {seconds:.0f} s, "
+        f"test error {error:.2%}."
     ]
 
 
 def peak_memory() -> list[str]:
-    """Return one line: memory that a whole-network inference needs beyond the imports, in a process of its own."""
+    """Return one line: the memory of an inference beyond imports and chip, in a fresh process."""
     code = "from benchmarks.networks import measure_memory; print(measure_memory())"
     text = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
@@ -122,19 +128,22 @@ def peak_memory() -> list[str]:
     ]
 
 
-def _kib(field: str) -> int:
+def resident_kib(field: str) -> int:
     """Return a field of this process's memory account [KiB]."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def measure_memory() -> float:
-    """Return by how much this process's resident size peaks above where it stood before an inference [MiB]; Linux only."""
+    """Return how far the resident size of this process rises during an inference [MiB].
+
+    Linux only.
+    """
     chip = five_bit_chip("learned")
     x = np.random.default_rng(0).random((1000, WIDTHS[0]))
     chip.sample(x[:10], 1, rng=0)
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
-    before = _kib("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # resets the recorded peak
+    before = resident_kib("VmRSS")
     chip.sample(x, 100, rng=0)
-    return (_kib("VmHWM") - before) / 1024
+    return (resident_kib("VmHWM") - before) / 1024

@@ -1,4 +1,7 @@
-"""Medians of interleaved runs: candidates take turns, so that a busy machine slows all of them alike."""
+"""Medians of interleaved runs.
+
+Candidates take turns, so that a busy machine slows all of them equally.
+"""
 
 import statistics
 import time
@@ -11,14 +14,12 @@ from threadpoolctl import threadpool_limits
 import crossbar.threads
 
 _PAUSE = 0.1  # [s]; OpenBLAS spins for about 30 ms, OpenMP for a few
-_AT_LEAST = (
-    0.1  # [s] that a candidate is timed for in one go, after a call that wakes caches and cores
-)
+_AT_LEAST = 0.1  # [s] for which a candidate is called in one round
 
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """Use n threads everywhere: packed reads, BLAS, torch."""
+    """Use n threads everywhere inside a `with` block: packed reads, BLAS, torch."""
     before = torch.get_num_threads()
     torch.set_num_threads(n)
     try:
@@ -29,16 +30,23 @@ def threads(n: int) -> Iterator[None]:
 
 
 def medians(candidates: Mapping[str, Callable[[], object]], runs: int = 7) -> dict[str, float]:
-    """Return the median time [s] of a call of each candidate over `runs` rounds.
+    """Return the median time [s] of a call of each candidate.
 
-    Before each, a pause, since threads that OpenMP and BLAS keep spinning for their next call would slow the next candidate;
-    then a call that does not count, then calls for a tenth of a second.
+    In each round a candidate is called once without being timed, which fills the caches, and then
+    for a tenth of a second.
+
+    Args:
+        candidates: Functions to call, by name.
+        runs: Number of rounds, default 7.
     """
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(runs):
         for name, work in candidates.items():
+            # Threads of OpenMP and BLAS keep spinning for a while after a call. Without the pause
+            # they would slow the next candidate.
             time.sleep(_PAUSE)
-            calls, _ = 0, work()
+            work()
+            calls = 0
             start = time.perf_counter()
             while not calls or time.perf_counter() - start < _AT_LEAST:
                 work()

@@ -1,4 +1,4 @@
-"""Training steps of the MNIST perceptron: beside plain layers with signs, and beside layers that take three products."""
+"""Training steps of the MNIST perceptron, compared with plain layers and sign activations."""
 
 import itertools
 import math
@@ -16,7 +16,11 @@ BATCH = 100
 
 
 class ThreeProducts(nn.Module):
-    """A neural sampling layer written as the equations stand: products for the noisy path, for a and for P, and masks."""
+    """A neural sampling layer written literally: masks, and a product each for noise, a and P.
+
+    u = Σ_j (ξ_j + a_i) w_ij x_j + b_i with neuron noise ξ; P is the firing probability of eq. 4,
+    whose gradient is used.
+    """
 
     def __init__(self, inputs: int, outputs: int, p: float = 0.5):
         super().__init__()
@@ -41,13 +45,16 @@ class ThreeProducts(nn.Module):
 
 
 def _three_products() -> nn.Sequential:
+    """Return the perceptron of `ThreeProducts` layers."""
     layers = [ThreeProducts(a, b) for a, b in itertools.pairwise(WIDTHS[:-1])]
     return nn.Sequential(nsm.Binarize(), *layers, nn.Linear(*WIDTHS[-2:]))
 
 
 def _step(model: nn.Module) -> object:
+    """Return a function that trains the model for one step."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    x, y = torch.rand(BATCH, WIDTHS[0]), torch.randint(0, WIDTHS[-1], (BATCH,))
+    x = torch.rand(BATCH, WIDTHS[0])
+    y = torch.randint(0, WIDTHS[-1], (BATCH,))
 
     def step() -> None:
         loss = nn.functional.cross_entropy(model(x), y)
@@ -62,10 +69,10 @@ def table() -> list[str]:
     """Return the rows of the table of training steps, batch 100."""
     torch.manual_seed(0)
     nets = {
-        "Linear and sign, straight through": bd_mlp(WIDTHS),
-        "NSM, noise by synapse": nsm.nsm_mlp(WIDTHS),
-        "NSM, noise by input line": nsm.nsm_mlp(WIDTHS, site="neuron"),
-        "three products, noise by input line": _three_products(),
+        "Linear and sign, straight-through estimator": bd_mlp(WIDTHS),
+        "NSM, synaptic noise": nsm.nsm_mlp(WIDTHS),
+        "NSM, neuron noise": nsm.nsm_mlp(WIDTHS, site="neuron"),
+        "three products, neuron noise": _three_products(),
     }
     rows = [
         "| MNIST perceptron, training | threads | epoch of 600 steps [s] | of Linear and sign |",
@@ -74,6 +81,6 @@ def table() -> list[str]:
     for n in (1, 2):
         with threads(n):
             times = medians({name: _step(net) for name, net in nets.items()})  # type: ignore[misc]
-        plain = times["Linear and sign, straight through"]
+        plain = times["Linear and sign, straight-through estimator"]
         rows += [f"| {name} | {n} | {600 * t:.2f} | {t / plain:.2f} |" for name, t in times.items()]
     return rows

@@ -1,4 +1,4 @@
-"""Seconds to solve an array with resistive wires, beside a sparse LU of all its nodes, and the memory that it takes."""
+"""Times and memory to solve an array with resistive wires, compared with a sparse LU."""
 
 import gc
 import subprocess
@@ -11,14 +11,16 @@ import numpy as np
 from scipy.sparse import csc_array
 from scipy.sparse.linalg import SuperLU, splu
 
-from benchmarks.networks import _kib
+from benchmarks.networks import resident_kib
 from benchmarks.timing import medians, threads
 from crossbar import Wires
 from devices.validation import Floats
 
 WIRES = Wires(1.0, 1.0)
-SIZES, BESIDE_LU, VECTORS = (64, 128, 256, 512, 1024, 2048), 512, 16
-ONCE = 512  # from here on every call is timed once: the LU takes ten seconds and more
+SIZES = (64, 128, 256, 512, 1024, 2048)
+VECTORS = 16
+BESIDE_LU = 512  # largest array that the LU is measured on
+ONCE = 512  # arrays of this size or more are timed once, because the LU takes over ten seconds
 
 
 def random_array(n: int) -> tuple[Floats, Floats]:
@@ -47,13 +49,16 @@ def nodal_matrix(g: Floats, wires: Wires) -> csc_array:
 
 
 def factor(g: Floats) -> SuperLU:
-    """Return the sparse LU of an array, in the ordering and mode for symmetric matrices, the fastest of SuperLU's."""
+    """Return the sparse LU of an array.
+
+    Ordering and mode are those for symmetric matrices, the fastest ones of SuperLU here.
+    """
     symmetric = {"SymmetricMode": True, "DiagPivotThresh": 0.0}
     return splu(nodal_matrix(g, WIRES), permc_spec="MMD_AT_PLUS_A", options=symmetric)
 
 
 def solve_by_lu(lu: SuperLU, g: Floats, v: Floats) -> Floats:
-    """Return the currents (…, n) [A] of factorised arrays."""
+    """Return the currents (…, n) [A] of factorized arrays."""
     m, n = g.shape
     into = np.zeros((2 * m * n, len(v)))
     into[np.arange(m) * n] = v.T / (WIRES.r_source + WIRES.r_row)
@@ -68,7 +73,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def times(n: int) -> dict[str, float]:
-    """Return the times [s] of one and of 16 vectors, and beside them those of the LU, its factors made anew or reused."""
+    """Return the times [s] of one and of 16 vectors, and of factorizing and solving by LU."""
     g, v = random_array(n)
     work: dict[str, Callable[[], object]] = {
         "one": lambda: WIRES.currents(g, v[0]),
@@ -97,21 +102,24 @@ def row(n: int) -> str:
     ours = f"| {n}² | {t['one'] * 1e3:.3g} | {t['many'] * 1e3:.3g} "
     if "factor" not in t:
         return ours + "| | | | | |"
-    once, reused = t["factor"] + t["solve"], t["factor"] + t["solve many"]
+    once = t["factor"] + t["solve"]
+    reused = t["factor"] + t["solve many"]
     return (
-        f"{ours}| {t['factor'] * 1e3:,.0f} | {t['solve'] * 1e3:.3g} | {once / t['one']:,.0f} | {reused / t['many']:,.0f} "
+        f"{ours}| {t['factor'] * 1e3:,.0f} | {t['solve'] * 1e3:.3g} "
+        f"| {once / t['one']:,.0f} | {reused / t['many']:,.0f} "
         f"| {t['solve many'] / t['many']:.2f} |"
     )
 
 
 def table() -> list[str]:
-    """Return the rows of the table of wires: R ~ U(10 kΩ, 1 MΩ), 1 Ω per segment, one thread; and two lines below it."""
+    """Return the rows of the table of wires, and a line on effective conductance and memory.
+
+    Cells have 10 kΩ to 1 MΩ, wires 1 Ω per segment; one thread.
+    """
     with threads(1):
         rows = [row(n) for n in SIZES]
         g, _ = random_array(128)
-        effective = medians({"effective": lambda: WIRES.effective_conductance(g)}, runs=3)[
-            "effective"
-        ]
+        effective = medians({"matrix": lambda: WIRES.effective_conductance(g)}, runs=3)["matrix"]
     code = "from benchmarks.wires import measure_memory; print(measure_memory(1024))"
     memory = float(
         subprocess.run(
@@ -119,23 +127,26 @@ def table() -> list[str]:
         ).stdout
     )
     return [
-        "| array | 1 vector [ms] | 16 vectors [ms] | LU: factor [ms] | LU: solve 1 [ms] | LU/ours, 1 vector | LU/ours, 16 | "
-        "factors at hand, 16 |",
+        "| array | 1 vector [ms] | 16 vectors [ms] | LU: factor [ms] | LU: solve 1 [ms] "
+        "| LU/ours, 1 vector | LU/ours, 16 | LU factors reused / ours, 16 |",
         "|---|---|---|---|---|---|---|---|",
         *rows,
         "",
-        f"Effective conductance of 128²: {effective * 1e3:.0f} ms. Peak memory of one vector on 1024², "
-        f"beyond the cells: {memory:.0f} bytes per cell.",
+        f"Effective conductance of 128²: {effective * 1e3:.0f} ms. "
+        f"Peak memory of one vector on 1024², beyond the cells: {memory:.0f} bytes per cell.",
     ]
 
 
 def measure_memory(n: int) -> float:
-    """Return by how much this process's resident size peaks during one solve of n × n cells [bytes per cell]; Linux only."""
+    """Return how far the resident size rises during one solve of n × n cells [bytes per cell].
+
+    Linux only.
+    """
     g, v = random_array(n)
     with threads(1):
         WIRES.currents(g[:8, :8], v[0, :8])
         gc.collect()
-        Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
-        before = _kib("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # resets the recorded peak
+        before = resident_kib("VmRSS")
         WIRES.currents(g, v[0])
-    return (_kib("VmHWM") - before) * 1024 / n**2
+    return (resident_kib("VmHWM") - before) * 1024 / n**2

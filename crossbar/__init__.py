@@ -1,8 +1,8 @@
 """Crossbar arrays of memristive cells: what a chip is made of, and what its arrays compute.
 
-`Hardware` describes a chip: its cells, gates, weight mapping, wires, comparators and converters. `Tile`
-is one programmed array, `TiledArray` a matrix on as many tiles as it needs, and `NeuronArray` a layer of
-stochastic neurons. `to_spice` writes an array as a netlist.
+`Hardware` describes a chip: its cells, gates, weight mapping, wires, comparators and converters.
+`Tile` is one programmed array, `TiledArray` a matrix on as many tiles as it needs, and
+`NeuronArray` a layer of stochastic neurons. `to_spice` writes an array as a netlist.
 """
 
 from importlib import import_module

@@ -27,12 +27,14 @@ class Hardware:
 
     Attributes:
         device: The cell. Its read noise is independent in every cell and read.
-        gate: Series element (stochastic selector, blank-out) on the cells of stochastic layers, drawn on
-            every read; default `NoNoise()`. Its noise must not depend on the cell's conductance.
+        gate: Series element (stochastic selector, blank-out) on the cells of stochastic layers,
+            drawn on every read; default `NoNoise()`. Its noise must not depend on the cell's
+            conductance.
         gate_sharing: Which cells share one draw of the gate: "pair" (default; the two cells of a
             weight), "cell" (none), or "word_line" (all cells of an input: neuron noise,
-            dropout-style). With `ReferenceColumn`, "pair" gates each cell together with its own mirror
-            of the reference, and "cell" gates the cell and the one reference cell separately.
+            dropout-style). With `ReferenceColumn`, "pair" gates each cell together with its own
+            mirror of the reference, and "cell" gates the cell and the one reference cell
+            separately.
         mapping: How weights become conductances; default `DifferentialPair()`.
         tile_shape: Size of one physical array, (word lines, bit lines); default (128, 128). The two
             cells of a pair sit at the same crossing of twin arrays.
@@ -41,17 +43,17 @@ class Hardware:
             wires, are the wanted ones as far as the range allows; default False.
         comparator: Threshold read-out of stochastic layers; default exact.
         adc: Converter of all other layers; None (default) reads their currents exactly.
-        bias: "word_line" (default; ungated extra word lines, programmed like weights, which follow a
-            common-mode gain) or "reference" (an exact current at the comparator, which does not).
-        deterministic_path: Second, ungated array that realizes a_i w_ij: "programmed" (default; with
-            the device's own error and noise), "ideal", or "none" (then every a_i must be 0).
+        bias: "word_line" (default; ungated extra word lines, programmed like weights, which follow
+            a common-mode gain) or "reference" (an exact current at the comparator, which does not).
+        deterministic_path: Second, ungated array that realizes a_i w_ij: "programmed" (default;
+            with the device's own error and noise), "ideal", or "none" (then every a_i must be 0).
         weight_scale: The largest |w| of a "layer" (default) or of each "row" (output) fills the
-            device's range. Per row, every row uses the whole range: a comparator does not see the scale
-            of its row, and other read-outs divide by it.
+            device's range. Per row, every row uses the full range: a comparator does not see the
+            scale of its row, and other read-outs divide by it.
         read_period: Time between two reads [s]; default 1e-6.
         read_voltage: Voltage of an input of size one [V]; default 0.1.
-        temperature: Temperature of the cells when they are read [K], which acts through the device's
-            `temperature_law`; default 300.
+        temperature: Temperature of the cells when they are read [K], default 300. It acts through
+            the device's `temperature_law`.
 
     Raises:
         ValueError: a part is of the wrong class, a name is unknown, or a number is not allowed.
@@ -90,12 +92,12 @@ class Hardware:
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")
         number("Hardware.temperature", self.temperature, above=0, unit="K")
-        # The gate is a separate element: one law of its factor must hold for every cell of the range.
+        # A gate is a separate element, so its factor must have one law for all cells.
         ends = np.array([self.device.g_min, self.device.g_max])
         if any(np.ptp(moment) > 1e-12 for moment in self.gate.moments(ends)):
             raise ValueError(
-                f"Hardware.gate = {self.gate!r} depends on the cell's conductance, which a gate does "
-                "not see; give such noise to the device as read_noise"
+                f"Hardware.gate = {self.gate!r} depends on the cell's conductance, which a gate "
+                "does not see; give such noise to the device as read_noise"
             )
 
     def _check_part(self, name: str, expected: type, advice: str = "") -> None:
@@ -122,8 +124,8 @@ class Hardware:
     def exact(self) -> "Hardware":
         """Return the same hardware without gate, whose cells hold any target exactly.
 
-        The cells have no programming error, read noise, faults, drift or levels, but keep their range.
-        The deterministic path "ideal" is built of it.
+        The cells have no programming error, read noise, faults, drift or levels, but keep their
+        range. The deterministic path "ideal" is built of it.
         """
         cell = replace(
             self.device,

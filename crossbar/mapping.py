@@ -1,6 +1,7 @@
 """Weights to conductances and back. The transpose happens here and nowhere else.
 
-Weights are (outputs, inputs), as in the paper and torch; conductance arrays are (word lines, bit lines).
+Weights are (outputs, inputs), as in the paper and torch. Conductance arrays are (word lines, bit
+lines).
 """
 
 from abc import ABC, abstractmethod
@@ -14,15 +15,18 @@ from devices.validation import Floats, array, number
 
 
 class WeightMapping(ABC):
-    """How a signed weight becomes two positive conductances: w = (g_pos − g_neg) / siemens_per_weight.
+    """How a signed weight becomes two positive conductances.
 
-    To add a mapping, subclass this as a frozen dataclass and define `signal_range` and `targets`; checks,
-    the transpose and the way back to weights are inherited. Export it from `crossbar`, and give it a name
-    in `crossbar.paths.MAPPINGS` so that sweep files can choose it.
+    w = (g_pos − g_neg) / siemens_per_weight.
+
+    To add a mapping, subclass this as a frozen dataclass and define `signal_range` and `targets`;
+    checks, the transpose and the way back to weights are inherited. Export it from `crossbar`, and
+    give it a name in `crossbar.paths.MAPPINGS` so that sweep files can choose it.
 
     Attributes:
-        shares_reference: Whether g_neg is one column (word lines, 1) for all outputs of a tile. Such a
-            column is trimmed to its exact target instead of the nearest level. Default False.
+        shares_reference: Whether g_neg is one column (word lines, 1) for all outputs of a tile.
+            Such a column is trimmed to its exact target instead of the nearest level. Default
+            False.
     """
 
     shares_reference: ClassVar[bool] = False
@@ -36,8 +40,8 @@ class WeightMapping(ABC):
         """Return the target conductances g_pos, g_neg [S] of scaled weights.
 
         Args:
-            kw: Siemens per weight times the weights, (word lines, bit lines) [S]. `conductances` has
-                checked that no |kw| exceeds `signal_range(device)` by more than rounding.
+            kw: Siemens per weight times the weights, (word lines, bit lines) [S]. `conductances`
+                has checked that no |kw| exceeds `signal_range(device)` by more than rounding.
             device: The cell; both targets must lie in its range [g_min, g_max].
         """
 
@@ -56,8 +60,8 @@ class WeightMapping(ABC):
             siemens_per_weight: Conductance difference of a weight of one [S].
 
         Returns:
-            g_pos, (inputs, outputs) = (word lines, bit lines); and g_neg of the same shape, or (inputs, 1)
-            if the mapping shares a reference column.
+            g_pos, (inputs, outputs) = (word lines, bit lines); and g_neg of the same shape, or
+            (inputs, 1) if the mapping shares a reference column.
 
         Raises:
             ValueError: `w` holds NaN, has a wrong shape, or holds weights outside the mapped range.
@@ -68,13 +72,14 @@ class WeightMapping(ABC):
         largest = np.abs(weights).max(initial=0.0)
         if largest > w_max * (1 + 1e-9):
             raise ValueError(
-                f"weights up to |w| = {largest:.6g} do not fit: at {k:.4g} S per weight the device's "
-                f"range holds |w| <= {w_max:.6g}; lower siemens_per_weight, or clip the weights"
+                f"weights up to |w| = {largest:.6g} do not fit: at {k:.4g} S per weight the "
+                f"device's range holds |w| <= {w_max:.6g}; lower siemens_per_weight, or clip the "
+                "weights"
             )
         return self.targets(k * weights.T, device)
 
     def weights(self, g_pos: Floats, g_neg: Floats, siemens_per_weight: float) -> Floats:
-        """Return the weights (outputs, inputs) that conductances (word lines, bit lines) [S] represent."""
+        """Return the weights (outputs, inputs) of conductances (word lines, bit lines) [S]."""
         difference = np.asarray(g_pos) - np.asarray(g_neg)
         return np.ascontiguousarray((difference / siemens_per_weight).T)
 
@@ -110,11 +115,11 @@ class BalancedPair(WeightMapping):
 
 @dataclass(frozen=True)
 class ReferenceColumn(WeightMapping):
-    """One cell per weight around the middle, G = (g_min + g_max)/2 + k w, and one column at the middle.
+    """One cell per weight, G = (g_min + g_max)/2 + k w, and one reference column at the middle.
 
-    The reference column is a dummy bit line beside the tile, not counted in `tile_shape`. All outputs of
-    the tile share it, so its read noise is common to them. Its cells are trimmed to the middle of the
-    range, which is a level of the device only if the number of levels is odd.
+    The reference column is a dummy bit line beside the tile, not counted in `tile_shape`. All
+    outputs of the tile share it, so its read noise is common to them. Its cells are trimmed to the
+    middle of the range, which is a level of the device only if the number of levels is odd.
     """
 
     shares_reference: ClassVar[bool] = True

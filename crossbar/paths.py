@@ -1,4 +1,4 @@
-"""Dotted paths into a `Hardware`, by which sweep axes and command-line options name one of its fields.
+"""Dotted paths into a `Hardware`: how sweep axes and command-line options name its fields.
 
 "device.levels" is the field `levels` of the field `device`.
 """
@@ -56,8 +56,8 @@ def check_path(what: str, path: str, hardware: Hardware, others: Sequence[str] =
         others: Further names that are allowed.
 
     Raises:
-        ValueError: the path is unknown (the message suggests the nearest one), or leads into a part that
-            this hardware lacks (the message says which).
+        ValueError: the path is unknown (the message suggests the nearest one), or leads into a part
+            that this hardware lacks (the message says which).
     """
     head = str(path).partition(".")[0]
     names = {f.name for f in fields(hardware)}
@@ -93,8 +93,8 @@ def with_value(hardware: Hardware, path: str, value: Any) -> Hardware:
         value: The new value. Devices, gates and mappings may be given by name.
 
     Raises:
-        ValueError: the path is unknown (the message suggests the nearest one), or its field refuses the
-            value.
+        ValueError: the path is unknown (the message suggests the nearest one), or its field refuses
+            the value.
     """
     check_path("path into Hardware", path, hardware)
     changed: Hardware = replaced(hardware, path, value)
@@ -116,12 +116,12 @@ def build_hardware(options: Mapping[str, Any]) -> Hardware:
     """Return the hardware that dotted paths and their values describe.
 
     Args:
-        options: Value of each path. "device" is required and names a preset; "gate" is "nsm_bernoulli"
-            unless given; everything else keeps the default of `Hardware`.
+        options: Value of each path. "device" is required and names a preset; "gate" is
+            "nsm_bernoulli" unless given; everything else keeps the default of `Hardware`.
 
     Raises:
-        ValueError: a path is unknown (the message suggests the nearest one), a part lacks one of its
-            fields, or a field refuses its value.
+        ValueError: a path is unknown (the message suggests the nearest one), a part lacks one of
+            its fields, or a field refuses its value.
     """
     remaining = dict(options)
     if "device" not in remaining:

@@ -1,4 +1,4 @@
-"""The read-out circuits beside a tile: comparators for stochastic layers, converters for all others."""
+"""Read-out circuits of a tile: comparators for stochastic layers, converters for all others."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ class Comparator:
     """Threshold of a bit-line current at zero: z = +1 if current + offset + noise ≥ 0, else −1.
 
     Offset and noise are currents of fixed size. Unlike the cells' noise they do not scale with the
-    conductances, so the invariance to a common-mode gain holds only while the signal is large compared
-    with them.
+    conductances, so the invariance to a common-mode gain holds only while the signal is large
+    compared with them.
 
     Attributes:
-        offset: Standard deviation over comparators [A], default 0. Each comparator's offset is drawn
-            once per chip.
+        offset: Standard deviation over comparators [A], default 0. Each comparator's offset is
+            drawn once per chip.
         noise: Standard deviation of the noise [A], default 0. It is drawn on every comparison.
     """
 
@@ -60,9 +60,9 @@ class Adc:
 
     Attributes:
         bits: Resolution, default 8.
-        full_scale: Largest current [A]. None (default): it is set when the chip is mapped, to the largest
-            current that a bit line can carry for inputs of size one. The converter then never clips; a
-            smaller full scale resolves more.
+        full_scale: Largest current [A]. None (default): it is set when the chip is mapped, to the
+            largest current that a bit line can carry for inputs of size one. The converter then
+            never clips; a smaller full scale resolves more.
     """
 
     bits: int = 8

@@ -40,7 +40,7 @@ def threads(n: int) -> Iterator[None]:
 
 
 def run_each(work: Callable[[int], object], n: int) -> None:
-    """Call work(0) … work(n − 1), several of them at once. `work` must not call `run_each` itself."""
+    """Call work(0) … work(n − 1), several at once. `work` must not call `run_each` itself."""
     # One iterator for all threads, so that a thread takes the next index as soon as it is free.
     remaining = iter(range(n))
 

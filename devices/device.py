@@ -4,26 +4,42 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from devices.faults.stuck import Faults, NoFaults
-from devices.programming.error import IdealWrite, WriteModel
+from devices.faults.base import Faults, NoFaults
+from devices.programming.base import IdealWrite, WriteModel
 from devices.pulses.base import PulseResponse
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.retention.base import NoDrift, Retention
 from devices.seeding import RNG, generator
 from devices.temperature import NoTemperature, TemperatureLaw
-from devices.validation import Floats, array, integer, number
+from devices.validation import Floats, array, instance, integer, number
 
-_MOST = 0.1  # [S]; whoever gives more means µS
+# No memory cell conducts more than this [S]; larger numbers were meant in µS.
+_LARGEST_CONDUCTANCE = 0.1
+# Targets may exceed the range by this fraction of g_max, which allows for rounding in the mapping.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """A cell with conductances in [g_min, g_max] [S], `levels` of them on an even grid (None: any), and its models.
+    """A memory cell with a conductance range and one model in each slot.
 
-    write: programming error, drawn once per chip. read_noise: ξ of every read. retention: drift after programming.
-    faults: stuck cells, drawn once per chip. temperature_law: conductance over temperature. pulses: response to programming
-    pulses, None where not known; `write` does not depend on it. reference: citation. Raises ValueError for g_min < 0,
-    g_min ≥ g_max, g_max above 0.1 S, fewer than two levels, or a slot that holds the wrong kind of model.
+    Attributes:
+        g_min: Smallest conductance [S].
+        g_max: Largest conductance [S].
+        levels: Number of conductance levels on an even grid, or None for a continuous cell; default
+            None.
+        write: Programming error, drawn once per chip; default `IdealWrite()`.
+        read_noise: The factor ξ of every read; default `NoNoise()`.
+        retention: Drift after programming; default `NoDrift()`.
+        faults: Stuck cells, drawn once per chip; default `NoFaults()`.
+        temperature_law: Dependence of conductance on temperature; default `NoTemperature()`.
+        pulses: Response to programming pulses, None if it is not known; `write` does not depend on
+            it.
+        reference: Citation; default "".
+
+    Raises:
+        ValueError: If g_min < 0, g_min ≥ g_max, g_max is above 0.1 S, there are fewer than two
+            levels, or a slot holds a model of the wrong type.
     """
 
     g_min: float
@@ -40,9 +56,10 @@ class Device:
     def __post_init__(self) -> None:
         number("Device.g_min", self.g_min, at_least=0, unit="S")
         number("Device.g_max", self.g_max, above=0, unit="S")
-        if self.g_max > _MOST:
+        if self.g_max > _LARGEST_CONDUCTANCE:
             raise ValueError(
-                f"Device.g_max = {self.g_max:g} S is no memory cell's; conductances are in siemens: write 50 µS as 50e-6"
+                f"Device.g_max = {self.g_max:g} S is too large for a memory cell; conductances "
+                "are in siemens: write 50 µS as 50e-6"
             )
         if self.g_min >= self.g_max:
             raise ValueError(
@@ -50,59 +67,73 @@ class Device:
             )
         if self.levels is not None:
             integer("Device.levels", self.levels, at_least=2)
-        slots = {
-            "write": WriteModel,
-            "read_noise": ReadNoise,
-            "retention": Retention,
-            "faults": Faults,
-        }
-        for slot, kind in (slots | {"temperature_law": TemperatureLaw}).items():
-            if not isinstance(getattr(self, slot), kind):
-                raise ValueError(
-                    f"Device.{slot} = {getattr(self, slot)!r} is not a {kind.__name__}"
-                )
+        instance("Device.write", self.write, WriteModel)
+        instance("Device.read_noise", self.read_noise, ReadNoise)
+        instance("Device.retention", self.retention, Retention)
+        instance("Device.faults", self.faults, Faults)
+        instance("Device.temperature_law", self.temperature_law, TemperatureLaw)
         if self.pulses is not None and not isinstance(self.pulses, PulseResponse):
             raise ValueError(f"Device.pulses = {self.pulses!r} is not a PulseResponse or None")
 
     @property
     def on_off_ratio(self) -> float:
-        """g_max / g_min."""
+        """On/off ratio g_max/g_min; infinite if g_min is 0."""
         return float("inf") if self.g_min == 0 else self.g_max / self.g_min
 
     @property
     def step(self) -> float:
-        """Distance between neighbouring levels [S]; 0 for a continuous cell."""
+        """Distance between neighboring levels [S]; 0 for a continuous cell."""
         return 0.0 if self.levels is None else (self.g_max - self.g_min) / (self.levels - 1)
 
     def gamma(self, g: Floats) -> Floats:
-        """Return γ = d ln σ_G / d ln g of the read noise at conductances g [S]; see `ReadNoise.exponent`."""
+        """Return γ = d ln σ_G / d ln g of the read noise at g [S]; see `ReadNoise.exponent`."""
         return self.read_noise.exponent(array("g", g))
 
     def quantize(self, target: Floats) -> Floats:
-        """Return the level nearest to each target [S]."""
+        """Return the level nearest to each target [S]; a continuous cell returns a copy."""
         if self.levels is None:
             return np.array(target, dtype=np.float64)
         return self.g_min + np.rint((np.asarray(target) - self.g_min) / self.step) * self.step
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
-        """Return conductances [S] of a new cell each, programmed to `target` [S]; same `rng`, same cells.
+        """Return the conductances of new cells after programming.
 
-        In order: nearest level, stuck cells, programming error. Raises ValueError for NaN, or targets outside
-        [g_min, g_max].
+        The nearest level is taken first, then faulty cells replace it, then the programming error
+        is drawn around the result: a stuck cell carries the error of the state it is stuck in.
+
+        Args:
+            target: Wanted conductances [S].
+            rng: A seed, a Generator, a SeedSequence or None; the same seed gives the same cells.
+
+        Returns:
+            Conductances [S] of target's shape.
+
+        Raises:
+            ValueError: If a target is NaN or lies outside [g_min, g_max].
         """
         g = array("target", target)
-        slack = 1e-9 * self.g_max
+        slack = _ROUNDING * self.g_max
         if g.size and (g.min() < self.g_min - slack or g.max() > self.g_max + slack):
             raise ValueError(
-                f"target conductances span {g.min():.6g} to {g.max():.6g} S, outside the device's "
-                f"{self.g_min:g} to {self.g_max:g} S; map the weights with a smaller siemens_per_weight, or clip them"
+                f"target conductances range from {g.min():.6g} to {g.max():.6g} S, outside "
+                f"the device's {self.g_min:g} to {self.g_max:g} S; map the weights with a smaller "
+                "siemens_per_weight, or clip them"
             )
         random = generator(rng)
         level = self.quantize(np.clip(g, self.g_min, self.g_max))
-        held = self.faults.apply(level, self.g_min, self.g_max, rng=random)
-        return self.write.program(held, rng=random)
+        with_faults = self.faults.apply(level, self.g_min, self.g_max, rng=random)
+        return self.write.program(with_faults, rng=random)
 
     def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
-        """Return conductances [S], `seconds` [s] after the programming that gave `g` [S]."""
+        """Return the conductances some time after programming.
+
+        Args:
+            g: Conductances just after programming [S].
+            seconds: Time since programming [s].
+            rng: A seed, a Generator, a SeedSequence or None; the same seed gives the same paths.
+
+        Returns:
+            Conductances [S] of g's shape.
+        """
         number("seconds", seconds, at_least=0, unit="s")
         return self.retention.age(array("g", g), seconds, rng=generator(rng))

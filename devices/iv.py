@@ -1,4 +1,4 @@
-"""Current-voltage curves that are not straight: what a cell of small-signal conductance g carries at larger voltages."""
+"""Nonlinear current-voltage curves of cells with small-signal conductance g."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,18 @@ from devices.validation import Floats, array, number
 class CurrentVoltage:
     """I = g V + n₂(g) V² + n₃(g) V³ [A], with n₂ [A/V²] and n₃ [A/V³] polynomials in log10(g/1 S).
 
-    `square` and `cubic`: their coefficients, highest power first; fitted for |V| ≤ `v_max` [V] and g in [g_low, g_high] [S],
-    and refused outside. The square term makes the curve asymmetric: I(−V) ≠ −I(V).
+    The quadratic term makes the curve asymmetric: I(−V) ≠ −I(V). The polynomials were fitted in a
+    range of voltages and conductances; values outside it are refused.
+
+    Attributes:
+        square: Coefficients of n₂, highest power first.
+        cubic: Coefficients of n₃, highest power first.
+        v_max: Largest |V| of the fit [V].
+        g_low: Smallest conductance of the fit [S].
+        g_high: Largest conductance of the fit [S].
+
+    Raises:
+        ValueError: If a polynomial has no coefficient, or a number lies outside its range.
     """
 
     square: tuple[float, ...]
@@ -34,39 +44,50 @@ class CurrentVoltage:
         number("CurrentVoltage.g_high", self.g_high, above=self.g_low, unit="S")
 
     def current(self, g: ArrayLike, v: ArrayLike) -> Floats:
-        """Return I [A] at voltages v [V] of cells that conduct g [S] at small voltages; raises ValueError outside the fit."""
+        """Return I [A] at voltages v [V] of cells with small-signal conductance g [S].
+
+        Raises:
+            ValueError: If a value lies outside the fit; so do the two methods below.
+        """
         return self.effective_conductance(g, v) * array("v", v)
 
     def slope(self, g: ArrayLike, v: ArrayLike) -> Floats:
-        """Return dI/dV [S]; raises ValueError outside the fit."""
-        twice = 2 * self.effective_conductance(g, v) - array("g", g)  # g + 2 n₂ V + 2 n₃ V²
-        return np.asarray(
-            twice + np.polyval(self.cubic, np.log10(array("g", g))) * array("v", v) ** 2
-        )
+        """Return the differential conductance dI/dV [S]."""
+        # dI/dV = g + 2 n₂ V + 3 n₃ V²; the first two terms and 2 n₃ V² are 2 I/V − g.
+        twice = 2 * self.effective_conductance(g, v) - array("g", g)
+        n3 = np.polyval(self.cubic, np.log10(array("g", g)))
+        return np.asarray(twice + n3 * array("v", v) ** 2)
 
     def effective_conductance(self, g: ArrayLike, v: ArrayLike) -> Floats:
-        """Return I/V [S], and g itself at v = 0; raises ValueError outside the fit."""
-        cells, volts = array("g", g), array("v", v)
+        """Return I/V [S], which is g at v = 0."""
+        cells = array("g", g)
+        volts = array("v", v)
         if cells.size and (cells.min() < self.g_low or cells.max() > self.g_high):
             raise ValueError(
-                f"conductances span {cells.min():.6g} to {cells.max():.6g} S; the current-voltage curve was fitted from "
-                f"{self.g_low:g} to {self.g_high:g} S"
+                f"conductances range from {cells.min():.6g} to {cells.max():.6g} S; the "
+                f"current-voltage curve was fitted from {self.g_low:g} to {self.g_high:g} S"
             )
         if volts.size and np.abs(volts).max() > self.v_max:
             raise ValueError(
-                f"voltages reach {np.abs(volts).max():g} V; the current-voltage curve was fitted up to {self.v_max:g} V"
+                f"voltages reach {np.abs(volts).max():g} V; the current-voltage curve was fitted "
+                f"up to {self.v_max:g} V"
             )
         log_g = np.log10(cells)
-        return np.asarray(
-            cells
-            + np.polyval(self.square, log_g) * volts
-            + np.polyval(self.cubic, log_g) * volts**2
-        )
+        n2 = np.polyval(self.square, log_g)
+        n3 = np.polyval(self.cubic, log_g)
+        return np.asarray(cells + n2 * volts + n3 * volts**2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SinhCurve:
-    """I = g V_0 sinh(V/V_0) [A]: hopping or trap-assisted conduction, ohmic for |V| ≪ `v_0` [V]."""
+    """I = g V_0 sinh(V/V_0) [A]: hopping or trap-assisted conduction, ohmic for |V| ≪ V_0.
+
+    Attributes:
+        v_0: Voltage V_0 at which the curve becomes nonlinear [V].
+
+    Raises:
+        ValueError: If v_0 is not positive.
+    """
 
     v_0: float
 
@@ -74,17 +95,19 @@ class SinhCurve:
         number("SinhCurve.v_0", self.v_0, above=0, unit="V")
 
     def current(self, g: ArrayLike, v: ArrayLike) -> Floats:
-        """Return I [A] at voltages v [V] of cells that conduct g [S] at small voltages."""
+        """Return I [A] at voltages v [V] of cells with small-signal conductance g [S]."""
         return np.asarray(array("g", g) * self.v_0 * np.sinh(array("v", v) / self.v_0))
 
     def slope(self, g: ArrayLike, v: ArrayLike) -> Floats:
-        """Return dI/dV [S]."""
+        """Return the differential conductance dI/dV [S]."""
         return np.asarray(array("g", g) * np.cosh(array("v", v) / self.v_0))
 
 
-#: HfO2 RRAM (1T1R). Milo et al. IRPS 2021 Fig. 1, doi:10.1109/IRPS46558.2021.9405119 (DOI from memory); polynomials read in
-#: CrossSim 0a2eb1e, which could not be confirmed since. The coefficients cancel: half a unit of their last digits moves the
-#: square term by 1.5e-5 A/V², 63 % of it at 62.5 µS and more than all of it above 80 µS: use the curve with care.
+#: HfO2 RRAM (1T1R). Milo et al. IRPS 2021 Fig. 1, doi:10.1109/IRPS46558.2021.9405119 (DOI from
+#: memory). The polynomials were read in CrossSim 0a2eb1e, and could not be confirmed since. Use the
+#: curve with care, because its coefficients nearly cancel: an error of half a unit in their last
+#: digits changes the quadratic term by 1.5e-5 A/V², which is 63 % of it at 62.5 µS and more than
+#: all of it above 80 µS.
 MILO2021 = CurrentVoltage(
     square=(0.0001388, 0.001541, 0.005711, 0.007063),
     cubic=(8.871e-05, 0.00067919, 0.0012968),

@@ -1,4 +1,22 @@
-"""One keyword `rng`: a seed, a numpy Generator, a SeedSequence or None; child streams are named by integers."""
+"""Random numbers: the keyword `rng` that every function takes, and named streams below one seed.
+
+`rng` is a seed (a whole number), a numpy Generator, a SeedSequence or None, everywhere in this
+project. A function that draws turns it into a Generator once, with `generator(rng)`. The same seed
+gives the same draws; a Generator is used from where it stands, so that successive calls differ.
+
+Work that may be split over threads, processes or batches must not depend on the order of its draws.
+It draws from streams that have a name instead. The names are words: a module lists its streams in
+an `IntEnum`, whose members are whole numbers and therefore valid keys.
+
+    class Stream(IntEnum):
+        PROGRAM = 0
+        AGE = 1
+
+    rng = stream(seed_sequence(7), Stream.PROGRAM, tile)  # tile: a whole number
+
+The value of a member decides which numbers are drawn: append new members and never renumber old
+ones.
+"""
 
 import numpy as np
 
@@ -6,7 +24,18 @@ RNG = int | np.random.Generator | np.random.SeedSequence | None
 
 
 def seed_sequence(rng: RNG) -> np.random.SeedSequence:
-    """Return the SeedSequence behind `rng`; a Generator gives a fresh child on every call, None gives entropy."""
+    """Return the SeedSequence that `rng` stands for.
+
+    Args:
+        rng: A seed or a SeedSequence gives the same sequence on every call. A Generator gives a new
+            child of its own sequence on every call, and None gives fresh entropy.
+
+    Returns:
+        The root of named streams; see `child` and `stream`.
+
+    Raises:
+        ValueError: If rng is something else, such as a negative number, a float or a bool.
+    """
     if isinstance(rng, np.random.SeedSequence):
         return rng
     if isinstance(rng, np.random.Generator):
@@ -15,30 +44,50 @@ def seed_sequence(rng: RNG) -> np.random.SeedSequence:
         return parent.spawn(1)[0]
     if rng is None:
         return np.random.SeedSequence()
+    # bool is a subclass of int: without the first test True would silently be the seed 1.
     if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0:
         raise ValueError(
-            f"rng = {rng!r} is not allowed; give a seed (a whole number >= 0), a numpy Generator, or None"
+            f"rng = {rng!r} is not allowed; give a seed (a whole number >= 0), a numpy Generator, "
+            "a SeedSequence or None"
         )
     return np.random.SeedSequence(int(rng))
 
 
 def generator(rng: RNG) -> np.random.Generator:
-    """Return a numpy Generator for `rng`: a Generator as it is, drawn from where it stands."""
-    return (
-        rng if isinstance(rng, np.random.Generator) else np.random.default_rng(seed_sequence(rng))
-    )
+    """Return the Generator that `rng` stands for.
+
+    Args:
+        rng: A Generator is returned as it is and continues from where it stands. Anything else
+            starts a new Generator on `seed_sequence(rng)`.
+
+    Returns:
+        The Generator to draw from.
+
+    Raises:
+        ValueError: If rng is not a seed, Generator, SeedSequence or None.
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng
+    return np.random.default_rng(seed_sequence(rng))
 
 
 def child(seed: np.random.SeedSequence, *key: int) -> np.random.SeedSequence:
-    """Return the child of `seed` named by `key`: the same name is the same stream, in any order, in any process."""
+    """Return the child of `seed` that is named by `key`.
+
+    The same key names the same child, in any order of calls and in any process.
+
+    Args:
+        seed: The parent.
+        key: Whole numbers or members of an IntEnum; several of them name a child of a child.
+    """
     return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key))
 
 
 def stream(seed: np.random.SeedSequence, *key: int) -> np.random.Generator:
-    """Return a generator on the child of `seed` named by `key`."""
+    """Return a new Generator on the child of `seed` that is named by `key`; see `child`."""
     return np.random.default_rng(child(seed, *key))
 
 
 def seed_number(seed: np.random.SeedSequence) -> int:
-    """Return a whole number of 63 bits that stands for `seed`, where a plain seed is needed."""
+    """Return a whole number of 63 bits made from `seed`, for libraries that take only numbers."""
     return int(seed.generate_state(1, np.uint64)[0] >> 1)

@@ -1,7 +1,9 @@
-"""Devices as tables of names and numbers: how presets are stored, and how a user writes a device of their own as TOML.
+"""Devices as tables of names and numbers: the format of presets and of users' TOML files.
 
-A model is a table with its `kind`, the class's name in lower case with underscores, and the fields that differ from their
-defaults: `{kind = "gaussian_noise", sigma = 0.1}`. A device is a table of its numbers and of one model per slot.
+A model is a table with the key `kind`, which is the name of its class in lower case with
+underscores, and with the fields that differ from their defaults. An example is
+`{kind = "gaussian_noise", sigma = 0.1}`. A device is a table of its numbers and of one model per
+slot.
 """
 
 import re
@@ -14,38 +16,41 @@ from typing import Any
 import tomli_w
 
 from devices.device import Device
-from devices.faults.stuck import NoFaults, StuckCells
+from devices.faults.base import NoFaults
+from devices.faults.stuck import StuckCells
 from devices.faults.wear import WearOut
-from devices.ferroelectric.domains import DomainSwitching, Gb2Activation, NormalActivation
-from devices.ferroelectric.fefet import DomainWrite, FeFet, ThresholdNoise
-from devices.programming.error import IdealWrite, SaturatingError, StateDependentError
+from devices.ferroelectric.activation import Gb2Activation, NormalActivation
+from devices.ferroelectric.domain_write import DomainWrite
+from devices.ferroelectric.domains import DomainSwitching
+from devices.ferroelectric.fefet import FeFet, ThresholdNoise
+from devices.programming.base import IdealWrite
+from devices.programming.error import SaturatingError, StateDependentError
 from devices.programming.set_reset import SetResetVariability
 from devices.programming.write_verify import WriteVerify
-from devices.pulses.base import NonlinearPulses
-from devices.pulses.step_pulses import (
+from devices.pulses.nonlinear import NonlinearPulses
+from devices.pulses.piecewise import PiecewisePulses
+from devices.pulses.step_laws import (
     ConstantPulses,
     ExpStepPulses,
     LinearPulses,
-    PiecewisePulses,
     PowerPulses,
     SoftBoundsPulses,
 )
-from devices.read_noise.base import NoNoise, ProductNoise, ReadNoise
+from devices.read_noise.base import NoNoise, ReadNoise
 from devices.read_noise.flicker import FlickerNoise
-from devices.read_noise.memoryless import (
-    BlankOut,
-    GaussianNoise,
-    LogConductanceNoise,
-    LognormalNoise,
-    PowerLawNoise,
-)
+from devices.read_noise.memoryless import BlankOut, GaussianNoise, LognormalNoise
+from devices.read_noise.product import ProductNoise
 from devices.read_noise.published import PcmFlicker, PcmReadNoise, SonosReadNoise
 from devices.read_noise.selector import StochasticSelector
-from devices.read_noise.telegraph import TelegraphNoise, TrapEnsemble
+from devices.read_noise.state_dependent import LogConductanceNoise, PowerLawNoise
+from devices.read_noise.telegraph import TelegraphNoise
 from devices.read_noise.thermal import ThermalShotNoise
 from devices.read_noise.time_laws import FixedTime, LognormalTime, LogUniformTime
-from devices.retention.base import LogTimeDrift, NoDrift
-from devices.retention.drift import ClippedLog, PowerLawDrift, TabulatedRelaxation
+from devices.read_noise.trap_ensemble import TrapEnsemble
+from devices.retention.base import NoDrift
+from devices.retention.log_time import LogTimeDrift
+from devices.retention.power_law import ClippedLog, PowerLawDrift
+from devices.retention.relaxation import TabulatedRelaxation
 from devices.temperature import (
     ActivatedTemperature,
     MetallicTemperature,
@@ -54,90 +59,90 @@ from devices.temperature import (
 )
 from devices.validation import choice
 
-WORDS = (
-    "technology",
-    "citation",
-    "verified",
-    "status",
-    "notes",
-)  # what is said of a device's numbers
+#: Keys that say where the numbers of a device or gate come from; texts, not fields of a model.
+PROVENANCE = ("technology", "citation", "verified", "status", "notes")
+
+_READ_NOISES = (
+    NoNoise,
+    BlankOut,
+    GaussianNoise,
+    LognormalNoise,
+    PowerLawNoise,
+    LogConductanceNoise,
+    ProductNoise,
+    TelegraphNoise,
+    TrapEnsemble,
+    LogUniformTime,
+    LognormalTime,
+    FixedTime,
+    FlickerNoise,
+    PcmFlicker,
+    ThermalShotNoise,
+    PcmReadNoise,
+    SonosReadNoise,
+    StochasticSelector,
+)
+_WRITE_MODELS = (
+    IdealWrite,
+    StateDependentError,
+    SaturatingError,
+    SetResetVariability,
+    WriteVerify,
+)
+_FERROELECTRICS = (
+    FeFet,
+    ThresholdNoise,
+    DomainWrite,
+    DomainSwitching,
+    NormalActivation,
+    Gb2Activation,
+)
+_PULSE_RESPONSES = (
+    NonlinearPulses,
+    ConstantPulses,
+    LinearPulses,
+    SoftBoundsPulses,
+    ExpStepPulses,
+    PowerPulses,
+    PiecewisePulses,
+)
+_RETENTIONS = (NoDrift, LogTimeDrift, PowerLawDrift, ClippedLog, TabulatedRelaxation)
+_FAULTS = (NoFaults, StuckCells, WearOut)
+_TEMPERATURE_LAWS = (NoTemperature, MetallicTemperature, ActivatedTemperature, MixedTemperature)
 
 
-def kind_of(model: Any) -> str:
-    """Return the name of a model's class as tables write it."""
+def model_name(model: Any) -> str:
+    """Return the name by which tables call a model: `GaussianNoise` is "gaussian_noise".
+
+    Args:
+        model: A model, or its class.
+    """
     name = model.__name__ if isinstance(model, type) else type(model).__name__
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-#: Every model that a table may name.
-KINDS: Mapping[str, type] = {
-    kind_of(c): c
-    for c in (
-        *(
-            NoNoise,
-            BlankOut,
-            GaussianNoise,
-            LognormalNoise,
-            PowerLawNoise,
-            LogConductanceNoise,
-            ProductNoise,
-        ),
-        *(
-            TelegraphNoise,
-            TrapEnsemble,
-            LogUniformTime,
-            LognormalTime,
-            FixedTime,
-            FlickerNoise,
-            PcmFlicker,
-        ),
-        *(
-            ThermalShotNoise,
-            PcmReadNoise,
-            SonosReadNoise,
-            ThresholdNoise,
-            FeFet,
-            StochasticSelector,
-        ),
-        *(
-            IdealWrite,
-            StateDependentError,
-            SaturatingError,
-            SetResetVariability,
-            WriteVerify,
-            DomainWrite,
-        ),
-        *(DomainSwitching, NormalActivation, Gb2Activation),
-        *(
-            NonlinearPulses,
-            ConstantPulses,
-            LinearPulses,
-            SoftBoundsPulses,
-            ExpStepPulses,
-            PowerPulses,
-            PiecewisePulses,
-        ),
-        *(
-            NoDrift,
-            LogTimeDrift,
-            PowerLawDrift,
-            ClippedLog,
-            TabulatedRelaxation,
-            NoFaults,
-            StuckCells,
-            WearOut,
-        ),
-        *(NoTemperature, MetallicTemperature, ActivatedTemperature, MixedTemperature),
+#: The class of every model that a table may name as its `kind`.
+MODELS: Mapping[str, type] = {
+    model_name(cls): cls
+    for cls in (
+        *_READ_NOISES,
+        *_WRITE_MODELS,
+        *_FERROELECTRICS,
+        *_PULSE_RESPONSES,
+        *_RETENTIONS,
+        *_FAULTS,
+        *_TEMPERATURE_LAWS,
     )
 }
 
 
 def _default(field: Field[Any]) -> Any:
+    """Return a field's default; MISSING if it has none."""
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def to_table(model: Any) -> dict[str, Any]:
-    """Return a model as a table: its kind, and the fields that differ from their defaults."""
+    """Return a model or device as a table: its kind and the fields that are not defaults."""
 
     def plain(value: Any) -> Any:
         if is_dataclass(value):
@@ -149,26 +154,32 @@ def to_table(model: Any) -> dict[str, Any]:
         for f in fields(model)
         if getattr(model, f.name) != _default(f)
     }
-    kind = {} if isinstance(model, Device) else {"kind": kind_of(model)}
+    kind = {} if isinstance(model, Device) else {"kind": model_name(model)}
     return kind | {name: plain(value) for name, value in changed.items() if value is not None}
 
 
 def from_table(table: Any, where: str) -> Any:
-    """Return the model that a table describes; where: what it is, for messages.
+    """Return the model that a table describes.
 
-    Raises ValueError for an unknown kind or field, suggesting the nearest, a field that is missing, or a value that the
-    model refuses.
+    Args:
+        table: A mapping with the key `kind` and fields of that model.
+        where: What the table is, for messages.
+
+    Raises:
+        ValueError: If a kind or field is unknown or missing, or the model refuses a value.
     """
     if not isinstance(table, dict) or "kind" not in table:
         raise ValueError(
-            f'{where} = {table!r} is not a model; give a table with its kind, as {{kind = "no_noise"}}'
+            f"{where} = {table!r} is not a model; give a table with its kind, such as "
+            '{kind = "no_noise"}'
         )
-    kind = KINDS[choice(f"kind of {where}", table["kind"], KINDS)]
+    model_class = MODELS[choice(f"kind of {where}", table["kind"], MODELS)]
     options = {name: _value(v, f"{where}.{name}") for name, v in table.items() if name != "kind"}
-    return _build(kind, options, where)
+    return _build(model_class, options, where)
 
 
 def _value(value: Any, where: str) -> Any:
+    """Return a value of a table, with tables in it as models and lists as tuples."""
     if isinstance(value, dict):
         return from_table(value, where)
     if isinstance(value, list):
@@ -176,29 +187,40 @@ def _value(value: Any, where: str) -> Any:
     return value
 
 
-def _build(kind: type, options: dict[str, Any], where: str) -> Any:
-    known = [f.name for f in fields(kind)]
+def _build(model_class: type, options: dict[str, Any], where: str) -> Any:
+    """Return an instance of the class, after checking the names of its fields."""
+    known = [f.name for f in fields(model_class)]
     for name in options:
         choice(f"field of {where}", name, known)
-    missing = [f.name for f in fields(kind) if _default(f) is MISSING and f.name not in options]
+    required = [f.name for f in fields(model_class) if _default(f) is MISSING]
+    missing = [name for name in required if name not in options]
     if missing:
-        raise ValueError(f"{where} ({kind.__name__}) needs {', '.join(missing)}")
-    if kind is ProductNoise:
+        raise ValueError(f"{where} ({model_class.__name__}) needs {', '.join(missing)}")
+    if model_class is ProductNoise:  # its factors are positional arguments
         if not isinstance(options["factors"], tuple):
             raise ValueError(
-                f"{where}.factors = {options['factors']!r} is not a list of models; give [{{kind = …}}, …]"
+                f"{where}.factors = {options['factors']!r} is not a list of models; give "
+                "[{kind = …}, …]"
             )
         return ProductNoise(*options["factors"])
     try:
-        return kind(**options)
+        return model_class(**options)
     except TypeError as problem:
-        raise ValueError(f"{where} ({kind.__name__}): {problem}") from None
+        raise ValueError(f"{where} ({model_class.__name__}): {problem}") from None
 
 
 def device_from(table: Mapping[str, Any], where: str) -> Device:
-    """Return the device that a table describes, its citation as reference; see `from_table`."""
+    """Return the device that a table describes, with its citation as reference.
+
+    Args:
+        table: The device's fields and its provenance.
+        where: What the table is, for messages.
+
+    Raises:
+        ValueError: As `from_table`.
+    """
     options = {
-        name: _value(v, f"{where}: {name}") for name, v in table.items() if name not in WORDS
+        name: _value(v, f"{where}: {name}") for name, v in table.items() if name not in PROVENANCE
     }
     if "citation" in table:
         options.setdefault("reference", table["citation"])
@@ -207,19 +229,24 @@ def device_from(table: Mapping[str, Any], where: str) -> Device:
 
 
 def gate_from(table: Mapping[str, Any], where: str) -> ReadNoise:
-    """Return the gate that a table describes under the key `gate`."""
+    """Return the gate that a table describes under the key `gate`; see `device_from`."""
     for name in table:
-        choice(f"key of {where}", name, ("gate", *WORDS))
+        choice(f"key of {where}", name, ("gate", *PROVENANCE))
     model = from_table(table.get("gate"), f"{where}: gate")
     if not isinstance(model, ReadNoise):
         raise ValueError(
-            f"{where}: gate is a {type(model).__name__}, not a gate; see `nsm presets`"
+            f"{where}: gate is a {type(model).__name__}, which is not a gate; see `nsm presets`"
         )
     return model
 
 
 def read_table(path: str | Path) -> dict[str, Any]:
-    """Return the TOML file at `path`. Raises FileNotFoundError, or ValueError where it is not TOML."""
+    """Return the content of the TOML file at `path`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not TOML.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
@@ -231,8 +258,13 @@ def read_table(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not TOML: {problem}") from None
 
 
-def as_toml(model: Device | ReadNoise, words: Mapping[str, str]) -> str:
-    """Return a device or a gate as the text of a TOML file; words: technology, citation, …"""
+def as_toml(model: Device | ReadNoise, provenance: Mapping[str, str]) -> str:
+    """Return a device or a gate as the text of a TOML file.
+
+    Args:
+        model: The device, or the read noise that is used as a gate.
+        provenance: Texts for the keys of `PROVENANCE`, which come first in the file.
+    """
     table = to_table(model) if isinstance(model, Device) else {"gate": to_table(model)}
-    table.pop("reference", None)
-    return tomli_w.dumps({**words, **table})
+    table.pop("reference", None)  # the provenance has it as the citation
+    return tomli_w.dumps({**provenance, **table})

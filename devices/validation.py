@@ -1,4 +1,8 @@
-"""Checks of what comes in: every message says what came, what is allowed, what to do."""
+"""Checks of arguments, used by all packages.
+
+Each function returns the checked value or raises ValueError. The message says which argument it is,
+which value came and what is allowed.
+"""
 
 import difflib
 from collections.abc import Iterable
@@ -8,6 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+
+# A longer list of known names hides the one that was meant; then only the nearest are shown.
+MAX_LISTED_NAMES = 10
 
 
 def number(
@@ -20,12 +27,27 @@ def number(
     at_most: float | None = None,
     unit: str = "",
 ) -> float:
-    """Return `value` as a float, or raise ValueError naming `name`, the value and the allowed interval."""
+    """Return `value` as a float, if it is a finite number in the allowed interval.
+
+    Args:
+        name: What the value is, for the message, such as "Device.g_min".
+        value: The value to check. Booleans and strings are refused.
+        above: Exclusive lower limit, or None.
+        at_least: Inclusive lower limit, or None.
+        below: Exclusive upper limit, or None.
+        at_most: Inclusive upper limit, or None.
+        unit: Unit of the limits, for the message.
+
+    Raises:
+        ValueError: If the value is no number, is not finite or lies outside the interval.
+    """
     low = "(" if at_least is None else "["
     high = ")" if at_most is None else "]"
     left = at_least if above is None else above
     right = at_most if below is None else below
-    allowed = f"{low}{-np.inf if left is None else left:g}, {np.inf if right is None else right:g}{high} {unit}".rstrip()
+    left_text = f"{-np.inf if left is None else left:g}"
+    right_text = f"{np.inf if right is None else right:g}"
+    allowed = f"{low}{left_text}, {right_text}{high} {unit}".rstrip()
     try:
         if isinstance(value, (bool, str)):
             raise TypeError
@@ -45,12 +67,39 @@ def number(
 
 
 def integer(name: str, value: Any, *, at_least: int) -> int:
-    """Return `value` as an int, or raise ValueError."""
+    """Return `value` as an int, if it is a whole number of at least `at_least`.
+
+    Args:
+        name: What the value is, for the message.
+        value: The value to check. Booleans and floats are refused.
+        at_least: Inclusive lower limit.
+
+    Raises:
+        ValueError: If the value is not such a number.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < at_least:
         raise ValueError(
             f"{name} = {value!r} is not allowed; give a whole number of at least {at_least}"
         )
     return int(value)
+
+
+def instance(name: str, value: Any, cls: type, *, advice: str = "") -> None:
+    """Check that `value` is an instance of `cls`.
+
+    Args:
+        name: What the value is, for the message.
+        value: The value to check.
+        cls: The class it must belong to.
+        advice: What to give instead, appended to the message.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not isinstance(value, cls):
+        article = "an" if cls.__name__[0] in "AEIOU" else "a"
+        hint = f"; {advice}" if advice else ""
+        raise ValueError(f"{name} = {value!r} is not {article} {cls.__name__}{hint}")
 
 
 def real_array(
@@ -60,10 +109,20 @@ def real_array(
     ndim: int | None = None,
     shape: tuple[int | None, ...] | None = None,
 ) -> NDArray[Any]:
-    """Return `value` as an array of real numbers of the wanted shape (None: any length), or raise ValueError."""
+    """Return `value` as an array of real numbers of the wanted shape; NaN is allowed.
+
+    Args:
+        name: What the value is, for the message.
+        value: Anything that numpy can turn into an array.
+        ndim: Wanted number of dimensions, or None for any.
+        shape: Wanted shape, in which None stands for any length; None for any shape.
+
+    Raises:
+        ValueError: If the values are not real numbers, or the shape is another.
+    """
     try:
         a = np.asarray(value)
-        if a.dtype.kind not in "fiub":
+        if a.dtype.kind not in "fiub":  # floats, integers and booleans
             raise TypeError
     except (TypeError, ValueError):
         raise ValueError(
@@ -81,11 +140,16 @@ def real_array(
 
 
 def finite(name: str, a: Floats) -> Floats:
-    """Return `a`, or raise ValueError where it holds NaN or infinite values."""
+    """Return the array `a`, if all its values are finite.
+
+    Raises:
+        ValueError: If it holds NaN or infinite values; the message counts them.
+    """
     bad = a.size - int(np.isfinite(a).sum())
     if bad:
         raise ValueError(
-            f"{name} holds {bad} values that are NaN or infinite; remove them before they reach the chip"
+            f"{name} holds {bad} values that are NaN or infinite; "
+            "remove them before they reach the chip"
         )
     return a
 
@@ -97,17 +161,31 @@ def array(
     ndim: int | None = None,
     shape: tuple[int | None, ...] | None = None,
 ) -> Floats:
-    """Return `value` as a finite float64 array of the wanted shape (None: any length), or raise ValueError."""
-    return finite(
-        name, real_array(name, value, ndim=ndim, shape=shape).astype(np.float64, copy=False)
-    )
+    """Return `value` as a float64 array of finite numbers of the wanted shape; see `real_array`."""
+    real = real_array(name, value, ndim=ndim, shape=shape)
+    return finite(name, real.astype(np.float64, copy=False))
 
 
 def choice(what: str, value: Any, known: Iterable[str]) -> str:
-    """Return `value` if it is one of `known`, or raise ValueError that lists them and suggests the nearest."""
+    """Return `value`, if it is one of the known names.
+
+    Args:
+        what: What the name stands for, for the message, such as "device preset".
+        value: The name to check.
+        known: The names that exist.
+
+    Raises:
+        ValueError: If the name is unknown. The message suggests the most similar name, if there is
+            one, and lists the known names: all of them up to ten, else the three nearest.
+    """
     names = list(known)
     if value in names:
         return str(value)
-    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    raise ValueError(f"unknown {what} {value!r}{hint} Known: {', '.join(names)}")
+    similar = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {similar[0]!r}?" if similar else "."
+    if len(names) > MAX_LISTED_NAMES:
+        nearest = difflib.get_close_matches(str(value), names, n=3, cutoff=0.0)
+        listed = f"Nearest of {len(names)} known: {', '.join(nearest)}"
+    else:
+        listed = f"Known: {', '.join(names)}"
+    raise ValueError(f"unknown {what} {value!r}{hint} {listed}")

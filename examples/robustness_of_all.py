@@ -20,7 +20,7 @@ import nsm
 from crossbar import Hardware
 from devices import BlankOut, Device
 from nsm import plots
-from nsm.sweeps.run import worker_pool
+from nsm.sweeps import worker_pool
 
 LEVELS = [2, 3, 4, 6, 8, 16, 32, 64, 256]
 SCALES = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
@@ -31,9 +31,7 @@ ORDER = ("NSM", "ReLU", "StNN", "BD")
 NOISY = ("NSM", "StNN")  # the others need one sample
 
 
-def networks(
-    folder: Path, data: "nsm.datasets.registry.Data"
-) -> dict[str, dict[str, nn.Sequential]]:
+def networks(folder: Path, data: "nsm.datasets.Data") -> dict[str, dict[str, nn.Sequential]]:
     """Return the perceptrons and the convolutional networks, by name."""
     perceptrons = {
         "NSM": nsm.load("mnist_mlp"),
@@ -52,7 +50,7 @@ def networks(
 
 
 def on_chips(
-    models: dict[str, nn.Sequential], kind: str, folder: Path, data: "nsm.datasets.registry.Data"
+    models: dict[str, nn.Sequential], kind: str, folder: Path, data: "nsm.datasets.Data"
 ) -> pd.DataFrame:
     """Return the rows of every sweep of these networks."""
     images, chips = (1000, 3) if kind == "perceptron" else (500, 1)
@@ -79,7 +77,7 @@ def on_chips(
 
 
 def in_software(
-    models: dict[str, nn.Sequential], kind: str, data: "nsm.datasets.registry.Data"
+    models: dict[str, nn.Sequential], kind: str, data: "nsm.datasets.Data"
 ) -> pd.DataFrame:
     """Return the test errors [%] of the same changes made to the weights."""
     images = 1000 if kind == "perceptron" else 500

@@ -55,7 +55,7 @@ def is_tried(task: nsm.Task) -> bool:
     )
 
 
-def networks(folder: Path, data: "nsm.datasets.registry.Data") -> dict[str, torch.nn.Sequential]:
+def networks(folder: Path, data: "nsm.datasets.Data") -> dict[str, torch.nn.Sequential]:
     """Return the shipped NSM, and a rectifier network of the same size, trained or loaded."""
     return {
         "NSM": nsm.load("mnist_mlp"),

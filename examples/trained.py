@@ -10,7 +10,7 @@ import nsm
 
 
 def trained(
-    path: Path, build: Callable[[], nn.Sequential], data: "nsm.datasets.registry.Data"
+    path: Path, build: Callable[[], nn.Sequential], data: "nsm.datasets.Data"
 ) -> nn.Sequential:
     """Return the network in the file `path`; where there is none, that of `build`, trained and written there."""
     if not path.exists():

@@ -1,27 +1,96 @@
-from nsm import uncertainty as uncertainty
-from nsm.chips.chip import MappedNetwork as MappedNetwork
-from nsm.chips.map import map_to_crossbar as map_to_crossbar
-from nsm.datasets.registry import load_data as load_data
-from nsm.nn.activations import Binarize as Binarize
-from nsm.nn.architectures import all_conv_net as all_conv_net
-from nsm.nn.architectures import bd_mlp as bd_mlp
-from nsm.nn.architectures import conv_net as conv_net
-from nsm.nn.architectures import gesture_net as gesture_net
-from nsm.nn.architectures import nsm_mlp as nsm_mlp
-from nsm.nn.architectures import relu_mlp as relu_mlp
-from nsm.nn.architectures import stnn_mlp as stnn_mlp
-from nsm.nn.checkpoint import load as load
-from nsm.nn.checkpoint import save as save
-from nsm.nn.inference import error_rate as error_rate
-from nsm.nn.inference import predict_proba as predict_proba
-from nsm.nn.nsm_conv2d import NSMConv2d as NSMConv2d
-from nsm.nn.nsm_linear import NSMLinear as NSMLinear
-from nsm.nn.sigmoid import SigmoidLinear as SigmoidLinear
-from nsm.nn.transforms import quantize_weights as quantize_weights
-from nsm.nn.transforms import scale_weights as scale_weights
-from nsm.plots.sweeps import plot_error_rate as plot_error_rate
-from nsm.sweeps.run import Task as Task
-from nsm.sweeps.run import collect as collect
-from nsm.sweeps.run import grid as grid
-from nsm.training.fit import fit as fit
-from nsm.training.fit import initialize as initialize
+"""Neural sampling machines and other torch networks on crossbars of noisy memory devices.
+
+The public names below are imported on first use, so that `import nsm` itself takes no time.
+
+    import crossbar, devices, nsm
+
+    fefet = devices.preset("fefet_jerry2017")
+    hardware = crossbar.Hardware(device=fefet, gate=devices.BlankOut(p=0.5), gate_sharing="pair")
+    model, data = nsm.load("mnist_mlp"), nsm.load_data("mnist")
+    chip = nsm.map_to_crossbar(model, hardware, rng=0)  # one seeded programming of every tile
+    chip.error_rate(data.x_test, data.y_test, samples=20, rng=0)
+
+    axes = {"device.levels": [2, 4, 8], "gain": [0.1, 1.0]}
+    tasks = nsm.grid(model, hardware, axes)
+    rows = nsm.collect(tasks, data.x_test, data.y_test, chips=3, samples=20, rng=0)
+    axis = nsm.plot_error_rate(rows, x="device.levels", group="gain")
+"""
+
+from typing import TYPE_CHECKING
+
+from nsm.lazy import lazy_exports
+
+if TYPE_CHECKING:  # for type checkers and editors; at run time the table below serves them
+    from nsm import chips as chips
+    from nsm import datasets as datasets
+    from nsm import nn as nn
+    from nsm import plots as plots
+    from nsm import sweeps as sweeps
+    from nsm import theory as theory
+    from nsm import training as training
+    from nsm import uncertainty as uncertainty
+    from nsm.chips.chip import MappedNetwork as MappedNetwork
+    from nsm.chips.map import map_to_crossbar as map_to_crossbar
+    from nsm.datasets.registry import load_data as load_data
+    from nsm.nn.activations import Binarize as Binarize
+    from nsm.nn.architectures import all_conv_net as all_conv_net
+    from nsm.nn.architectures import bd_mlp as bd_mlp
+    from nsm.nn.architectures import conv_net as conv_net
+    from nsm.nn.architectures import gesture_net as gesture_net
+    from nsm.nn.architectures import nsm_mlp as nsm_mlp
+    from nsm.nn.architectures import relu_mlp as relu_mlp
+    from nsm.nn.architectures import stnn_mlp as stnn_mlp
+    from nsm.nn.checkpoint import load as load
+    from nsm.nn.checkpoint import save as save
+    from nsm.nn.inference import error_rate as error_rate
+    from nsm.nn.inference import predict_proba as predict_proba
+    from nsm.nn.nsm_conv2d import NSMConv2d as NSMConv2d
+    from nsm.nn.nsm_linear import NSMLinear as NSMLinear
+    from nsm.nn.sigmoid import SigmoidLinear as SigmoidLinear
+    from nsm.nn.transforms import quantize_weights as quantize_weights
+    from nsm.nn.transforms import scale_weights as scale_weights
+    from nsm.plots.sweeps import plot_error_rate as plot_error_rate
+    from nsm.sweeps.run import collect as collect
+    from nsm.sweeps.tasks import Task as Task
+    from nsm.sweeps.tasks import grid as grid
+    from nsm.training.fit import fit as fit
+    from nsm.training.initialize import initialize as initialize
+
+_EXPORTS = {
+    "chips": "nsm.chips",
+    "datasets": "nsm.datasets",
+    "nn": "nsm.nn",
+    "plots": "nsm.plots",
+    "sweeps": "nsm.sweeps",
+    "theory": "nsm.theory",
+    "training": "nsm.training",
+    "uncertainty": "nsm.uncertainty",
+    "MappedNetwork": "nsm.chips.chip",
+    "map_to_crossbar": "nsm.chips.map",
+    "load_data": "nsm.datasets.registry",
+    "all_conv_net": "nsm.nn.architectures",
+    "bd_mlp": "nsm.nn.architectures",
+    "conv_net": "nsm.nn.architectures",
+    "gesture_net": "nsm.nn.architectures",
+    "nsm_mlp": "nsm.nn.architectures",
+    "relu_mlp": "nsm.nn.architectures",
+    "stnn_mlp": "nsm.nn.architectures",
+    "load": "nsm.nn.checkpoint",
+    "save": "nsm.nn.checkpoint",
+    "error_rate": "nsm.nn.inference",
+    "predict_proba": "nsm.nn.inference",
+    "Binarize": "nsm.nn.activations",
+    "NSMConv2d": "nsm.nn.nsm_conv2d",
+    "NSMLinear": "nsm.nn.nsm_linear",
+    "SigmoidLinear": "nsm.nn.sigmoid",
+    "quantize_weights": "nsm.nn.transforms",
+    "scale_weights": "nsm.nn.transforms",
+    "plot_error_rate": "nsm.plots.sweeps",
+    "collect": "nsm.sweeps.run",
+    "Task": "nsm.sweeps.tasks",
+    "grid": "nsm.sweeps.tasks",
+    "fit": "nsm.training.fit",
+    "initialize": "nsm.training.initialize",
+}
+__all__ = list(_EXPORTS)
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

@@ -1,4 +1,4 @@
-"""Writing files in one step: a killed run leaves the old file or the new one, never half of one."""
+"""Atomic writes: a run that is killed leaves the old file or the new one, never half of one."""
 
 import os
 import tempfile
@@ -8,15 +8,19 @@ from pathlib import Path
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[str]:
-    """Give a name to write to; when that is done, put it on disk as `path` in one step, or leave what stood there."""
+def atomic_write(path: Path) -> Iterator[str]:
+    """Yield a temporary path that replaces `path` atomically on success.
+
+    If the `with` block raises, `path` stays as it was and the temporary file is removed.
+    """
+    # In the same folder, since os.replace is atomic only within one file system.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
         yield temporary
         with open(temporary, "rb") as f:
-            os.fsync(f.fileno())
-        os.chmod(temporary, 0o644)
+            os.fsync(f.fileno())  # else a power cut could leave the new name on an empty file
+        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
         os.replace(temporary, path)
     finally:
         if os.path.exists(temporary):
@@ -24,7 +28,7 @@ def whole(path: Path) -> Iterator[str]:
 
 
 def check_folder_of(path: Path) -> None:
-    """Raise ValueError unless the folder that a file is to be written to is there."""
+    """Raise ValueError unless the folder that `path` is to be written to exists."""
     if not path.parent.is_dir():
         raise ValueError(
             f"cannot write {path}: the folder {path.parent} does not exist; create it first"

@@ -1,19 +1,18 @@
-"""What a network says about its own errors: entropies, calibration, scores, rotated images, and Monte-Carlo dropout.
+"""How well a network knows its own errors: entropies, calibration, scores, Monte-Carlo dropout.
 
-p: class probabilities (..., classes), each in [0, 1] with Σ p = 1. samples: such probabilities (samples, batch, classes) of
-noisy passes, from logits by `nsm.nn.inference.softmax`. Entropies are in nats.
+Arguments that several functions share: `p`, class probabilities (..., classes), each in [0, 1] with
+Σ p = 1; `samples`, such probabilities (samples, batch, classes) of noisy passes, made from logits
+by `nsm.nn.inference.softmax`; `y`, class numbers (batch,). Entropies are in nats.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import rotate
-from scipy.special import entr
 from torch import nn
 
 from devices.seeding import RNG, child, generator, seed_number, seed_sequence
@@ -21,8 +20,12 @@ from devices.validation import array, integer, number
 from nsm.nn.inference import Floats, Labels, check_labels, evaluating, passes, softmax
 from nsm.nn.stochastic import reseed
 
-BINS = 15  # as in Guo et al. 2017
-_ROUNDING = 1e-5  # of Σ p, for probabilities that were float32 once
+# pandas and scipy are imported in the functions that use them: `import nsm` stays fast.
+if TYPE_CHECKING:
+    import pandas as pd
+
+CALIBRATION_BINS = 15  # as in Guo et al. 2017
+_ROUNDING = 1e-5  # largest error of Σ p, for probabilities that were computed in float32
 _DROPOUTS = (
     nn.Dropout,
     nn.Dropout1d,
@@ -33,61 +36,85 @@ _DROPOUTS = (
 )
 
 
+class Stream(IntEnum):
+    """The random streams of Monte-Carlo dropout."""
+
+    NOISE = 0
+    DROPOUT = 1
+
+
 def _probabilities(name: str, p: ArrayLike, ndim: int | None = None) -> Floats:
+    """Return probabilities as an array, or raise ValueError."""
     values = array(name, p, ndim=ndim)
     if values.ndim == 0 or values.size == 0:
         raise ValueError(
             f"{name} has shape {values.shape}; give (..., classes), at least one number"
         )
-    low, high, off = values.min(), values.max(), np.abs(values.sum(axis=-1) - 1).max()
+    low = values.min()
+    high = values.max()
+    off = np.abs(values.sum(axis=-1) - 1).max()
     if low < 0 or high > 1 + _ROUNDING or off > _ROUNDING:
         raise ValueError(
-            f"{name} holds numbers from {low:g} to {high:g} whose sums over classes are off 1 by up to {off:g}; "
-            "give probabilities (nsm.nn.inference.softmax makes them of logits)"
+            f"{name} holds numbers from {low:g} to {high:g} whose sums over classes are off 1 by "
+            f"up to {off:g}; give probabilities (nsm.nn.inference.softmax makes them of logits)"
         )
     return values
 
 
 def entropy(p: ArrayLike) -> Floats:
-    """Return H = −Σ_c p_c ln p_c [nat] over the last axis, (...): 0 for a certain class, ln n for n equal ones."""
+    """Return H = −Σ_c p_c ln p_c [nat] over the last axis.
+
+    It is 0 for a certain class, and ln n for n equally probable ones.
+    """
+    from scipy.special import entr
+
     return np.asarray(entr(np.minimum(_probabilities("p", p), 1)).sum(axis=-1))
 
 
 def predictive_entropy(samples: ArrayLike) -> Floats:
-    """Return the entropy [nat] of the mean over samples, (batch,): all the uncertainty, of data and of the network."""
+    """Return the entropy [nat] of the mean over samples, (batch,).
+
+    It is the total uncertainty: that of the data and that of the network.
+    """
     return entropy(_probabilities("samples", samples, 3).mean(axis=0))
 
 
 def expected_entropy(samples: ArrayLike) -> Floats:
-    """Return the mean over samples of each sample's entropy [nat], (batch,): what every single pass is unsure of."""
+    """Return the mean over samples of each sample's entropy [nat], (batch,).
+
+    It is the uncertainty within a single pass.
+    """
     return np.asarray(entropy(_probabilities("samples", samples, 3)).mean(axis=0))
 
 
 def mutual_information(samples: ArrayLike) -> Floats:
-    """Return I = H[mean p] − mean H[p] ≥ 0 [nat], (batch,): how far the passes contradict each other.
+    """Return I = H[mean p] − mean H[p] ≥ 0 [nat], (batch,): the disagreement between passes.
 
-    BALD (Houlsby et al. 2011, arXiv 1112.5745, eq. 2). Few samples make it too low: to first order by at most
-    (classes − 1)/(2 · samples).
+    It is known as BALD (Houlsby et al. 2011, arXiv 1112.5745, eq. 2). Few samples make it too low,
+    to first order by at most (classes − 1)/(2 · samples).
     """
-    return np.maximum(
-        predictive_entropy(samples) - expected_entropy(samples), 0
-    )  # below 0 by rounding alone
+    difference = predictive_entropy(samples) - expected_entropy(samples)
+    return np.maximum(difference, 0)  # only rounding makes it negative
 
 
 def negative_log_likelihood(p: ArrayLike, y: ArrayLike) -> float:
-    """Return the mean of −ln p_y [nat] over the images; infinite where a label was given no probability at all."""
+    """Return the mean of −ln p_y [nat] over the images; infinite if a label has probability 0."""
     values, labels = _labelled(p, y)
     with np.errstate(divide="ignore"):
         return float(-np.log(values[np.arange(len(values)), labels]).mean())
 
 
 def brier_score(p: ArrayLike, y: ArrayLike) -> float:
-    """Return the mean of Σ_c (p_c − [c = y])² over the images, in [0, 2] (Brier 1950, Mon. Weather Rev. 78, 1)."""
+    """Return the mean of Σ_c (p_c − [c = y])² over the images, in [0, 2].
+
+    Brier 1950, Mon. Weather Rev. 78, 1.
+    """
     values, labels = _labelled(p, y)
     return float(((values - np.eye(values.shape[1])[labels]) ** 2).sum(axis=1).mean())
 
 
 def _labelled(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Labels]:
+    """Return probabilities (batch, classes) and their labels, or raise ValueError."""
     values = _probabilities("p", p, 2)
     labels = check_labels(y, *values.shape)
     return values, labels
@@ -95,7 +122,14 @@ def _labelled(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Labels]:
 
 @dataclass(frozen=True)
 class _Binned:
-    """The bin, confidence and correctness (0 or 1) of every image, (n,) each."""
+    """Images sorted into bins of confidence.
+
+    Attributes:
+        index: Bin of every image, (n,).
+        confidence: Probability of its most probable class, (n,).
+        correct: 1 where this class is right, else 0, (n,).
+        bins: Number of bins.
+    """
 
     index: NDArray[np.intp]
     confidence: Floats
@@ -103,48 +137,75 @@ class _Binned:
     bins: int
 
     def error(self, weight: Floats | float, correct: Floats) -> float:
-        """Return Σ_m |Σ_{i in m} weight_i (correct_i − confidence_i)|/n: the ECE for a weight of 1."""
+        """Return Σ_m |Σ_{i in m} weight_i (correct_i − confidence_i)|/n: the ECE if all are 1."""
         gaps = np.bincount(self.index, weight * (correct - self.confidence), self.bins)
         return float(np.abs(gaps).sum() / len(self.index))
 
 
 def _binned(p: ArrayLike, y: ArrayLike, bins: int) -> _Binned:
+    """Sort images into bins (low, high] of equal width."""
     values, labels = _labelled(p, y)
     edges = np.linspace(0, 1, integer("bins", bins, at_least=1) + 1)
     confidence = np.minimum(values.max(axis=1), 1)
-    index = np.searchsorted(edges, confidence) - 1  # the first bin whose upper edge is not below
-    return _Binned(index, confidence, (values.argmax(axis=1) == labels).astype(float), bins)
+    index = np.searchsorted(edges, confidence) - 1  # first bin whose upper edge is not below
+    correct = (values.argmax(axis=1) == labels).astype(float)
+    return _Binned(index, confidence, correct, bins)
 
 
-def reliability_table(p: ArrayLike, y: ArrayLike, *, bins: int = BINS) -> pd.DataFrame:
-    """Return a row for every bin (low, high] of equal width that holds an image: images, confidence, accuracy, gap.
+def reliability_table(
+    p: ArrayLike, y: ArrayLike, *, bins: int = CALIBRATION_BINS
+) -> "pd.DataFrame":
+    """Return the reliability diagram as a table (Guo et al. 2017, arXiv 1706.04599).
 
-    p: (batch, classes); y: (batch,) class numbers. confidence: mean of max_c p_c; accuracy: fraction of right classes;
-    gap: accuracy − confidence, negative where the network is too sure of itself (Guo et al. 2017, arXiv 1706.04599).
+    Args:
+        p: (batch, classes).
+        y: Class numbers, (batch,).
+        bins: Number of bins (low, high] of equal width.
+
+    Returns:
+        A row for every bin that holds an image. Columns: low and high, the edges; images;
+        confidence, the mean of max_c p_c; accuracy, the fraction of right classes; gap, accuracy −
+        confidence, which is negative where the network is overconfident.
     """
+    import pandas as pd
+
     b = _binned(p, y, bins)
     images = np.bincount(b.index, minlength=bins)
     used = np.flatnonzero(images)
-    confidence, accuracy = (
-        np.bincount(b.index, v, bins)[used] / images[used] for v in (b.confidence, b.correct)
-    )
-    columns = {"low": used / bins, "high": (used + 1) / bins, "images": images[used]}
+    confidence = np.bincount(b.index, b.confidence, bins)[used] / images[used]
+    accuracy = np.bincount(b.index, b.correct, bins)[used] / images[used]
     return pd.DataFrame(
-        {**columns, "confidence": confidence, "accuracy": accuracy, "gap": accuracy - confidence}
+        {
+            "low": used / bins,
+            "high": (used + 1) / bins,
+            "images": images[used],
+            "confidence": confidence,
+            "accuracy": accuracy,
+            "gap": accuracy - confidence,
+        }
     )
 
 
-def expected_calibration_error(p: ArrayLike, y: ArrayLike, *, bins: int = BINS) -> float:
-    """Return ECE = Σ_m n_m/n |accuracy_m − confidence_m| (Guo et al. 2017, eq. 3), in [0, 1]; see `calibration`."""
+def expected_calibration_error(
+    p: ArrayLike, y: ArrayLike, *, bins: int = CALIBRATION_BINS
+) -> float:
+    """Return ECE = Σ_m n_m/n |accuracy_m − confidence_m|, in [0, 1] (Guo et al. 2017, eq. 3).
+
+    `calibration` adds its standard error and the value that a calibrated network would have.
+    """
     b = _binned(p, y, bins)
     return b.error(1.0, b.correct)
 
 
 class Calibration(NamedTuple):
-    """An expected calibration error, and what it would be by chance. All in [0, 1].
+    """An expected calibration error beside the one that a calibrated network would show by chance.
 
-    standard_error: by bootstrap over images. if_calibrated: the mean ECE of calibrated networks with these confidences on as
-    many images, which is not 0, as every bin is off by its own counting error. p_value: how many of those err as much.
+    Attributes:
+        ece: Expected calibration error, in [0, 1].
+        standard_error: Its standard error, by bootstrap over images.
+        if_calibrated: Mean ECE of calibrated networks with these confidences on as many images. It
+            is not 0, because every bin has a counting error.
+        p_value: Fraction of such calibrated networks with at least this ECE.
     """
 
     ece: float
@@ -154,15 +215,29 @@ class Calibration(NamedTuple):
 
 
 def calibration(
-    p: ArrayLike, y: ArrayLike, *, bins: int = BINS, resamples: int = 1000, rng: RNG = None
+    p: ArrayLike,
+    y: ArrayLike,
+    *,
+    bins: int = CALIBRATION_BINS,
+    resamples: int = 1000,
+    rng: RNG = None,
 ) -> Calibration:
-    """Return the ECE of p (batch, classes) on labels y (batch,) with its bootstrap standard error and its value by chance.
+    """Return the expected calibration error with its standard error and its value by chance.
 
-    Bootstrap: images drawn with replacement. By chance: image i is right with probability confidence_i (consistency
-    resampling, Bröcker and Smith 2007, doi:10.1175/WAF993.1). An ECE near `if_calibrated` says nothing against a network.
+    The bootstrap draws images with replacement. By chance, image i is right with probability
+    confidence_i (consistency resampling, Bröcker and Smith 2007, doi:10.1175/WAF993.1). An ECE near
+    `if_calibrated` is compatible with a calibrated network.
+
+    Args:
+        p: (batch, classes).
+        y: Class numbers, (batch,).
+        bins: Number of bins of equal width.
+        resamples: Resamples for either estimate, at least 2.
+        rng: A seed, a Generator or None.
     """
     b = _binned(p, y, bins)
-    n, draw = len(b.index), generator(rng)
+    n = len(b.index)
+    draw = generator(rng)
     repeats = range(integer("resamples", resamples, at_least=2))
     again = [
         b.error(np.bincount(draw.integers(n, size=n), minlength=n).astype(float), b.correct)
@@ -172,22 +247,31 @@ def calibration(
         [b.error(1.0, (draw.random(n) < b.confidence).astype(float)) for _ in repeats]
     )
     ece = b.error(1.0, b.correct)
-    p_value = (1 + int((by_chance >= ece).sum())) / (
-        1 + resamples
-    )  # the observed one is one of them
+    # The observed value counts as one of them, so that the p-value is never 0.
+    p_value = (1 + int((by_chance >= ece).sum())) / (1 + resamples)
     return Calibration(ece, float(np.std(again, ddof=1)), float(by_chance.mean()), p_value)
 
 
 def rotated(x: ArrayLike, degrees: float) -> Floats:
-    """Return flat square images x (batch, side²), pixels in [0, 1], turned anticlockwise about their centre.
+    """Return square images turned anticlockwise about their center, with linear interpolation.
 
-    Linear interpolation; what comes in from outside is 0, what leaves is lost. Same shape, in [0, 1].
+    Pixels from outside the image are 0; pixels that leave it are lost.
+
+    Args:
+        x: Flat images (batch, side²), pixels in [0, 1].
+        degrees: Angle [degrees].
+
+    Returns:
+        The same shape, in [0, 1].
     """
+    from scipy.ndimage import rotate
+
     images = array("x", x, ndim=2)
     side = round(images.shape[1] ** 0.5)
     if side == 0 or side**2 != images.shape[1]:
         raise ValueError(
-            f"x has {images.shape[1]} pixels an image, which is no square; give flat images of side × side"
+            f"x has {images.shape[1]} pixels an image, which is no square; "
+            "give flat images of side × side"
         )
     if images.size and (images.min() < 0 or images.max() > 1):
         raise ValueError(
@@ -199,38 +283,62 @@ def rotated(x: ArrayLike, degrees: float) -> Floats:
 
 
 def mc_dropout(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
-    """Return logits (samples, batch, classes) of passes with dropout on and every other layer in `eval()`.
+    """Return logits of passes with dropout on and every other layer in `eval()`.
 
-    The mean softmax over such passes is the prediction of a network taken as approximately Bayesian (Gal and Ghahramani 2016,
-    arXiv 1506.02142, eq. 6). x: (batch, inputs), finite. Every pass and image has masks of its own; same `rng`, same draws;
-    torch's own stream and the mode of every layer are left as they were. Raises ValueError without dropout.
+    The mean softmax over such passes is the prediction of an approximately Bayesian network (Gal
+    and Ghahramani 2016, arXiv 1506.02142, eq. 6). Every pass draws a fresh mask for every image.
+    Torch's own stream and the mode of every layer are left as they were.
+
+    Args:
+        model: A network with dropout.
+        x: (batch, inputs), finite.
+        samples: Number of passes.
+        rng: A seed, a Generator or None; the same seed gives the same draws.
+
+    Returns:
+        (samples, batch, classes).
+
+    Raises:
+        ValueError: If no layer has dropout with p > 0.
     """
     integer("samples", samples, at_least=1)
     images = torch.as_tensor(array("x", x), dtype=next(model.parameters()).dtype)
     dropouts = [m for m in model.modules() if isinstance(m, _DROPOUTS) and m.p > 0]
     if not dropouts:
         raise ValueError(
-            "the model has no dropout layer with p > 0, so that every pass would be the same; give one, such as "
-            "nsm.relu_mlp(dropout=0.5), or sample a stochastic network by nsm.nn.inference.sample"
+            "the model has no dropout layer with p > 0, so that every pass would be the same; give "
+            "one, such as nsm.relu_mlp(dropout=0.5), or sample a stochastic network by "
+            "nsm.nn.inference.sample"
         )
     seed = seed_sequence(rng)
-    reseed(model, child(seed, 0))
+    reseed(model, child(seed, Stream.NOISE))
     with evaluating(model), torch.random.fork_rng():
         for layer in dropouts:
             layer.train()
-        torch.manual_seed(seed_number(child(seed, 1)))  # nn.Dropout knows only torch's own stream
+        # nn.Dropout draws from torch's own stream only.
+        torch.manual_seed(seed_number(child(seed, Stream.DROPOUT)))
         return passes(model, images, samples)
 
 
 def over_rotation(
     draw: Callable[[Floats], Floats], x: ArrayLike, y: ArrayLike, degrees: Iterable[float]
-) -> pd.DataFrame:
-    """Return a row for every angle by which the images x (batch, side²) are turned.
+) -> "pd.DataFrame":
+    """Return uncertainty and errors on images that are turned by several angles.
 
-    draw: images → logits (samples, batch, classes), such as `lambda x: chip.sample(x, 50, rng=0)`. Columns: degrees, images,
-    errors; means over images [nat] and their standard errors: entropy (predictive), entropy_se, mutual_information,
-    mutual_information_se; ece, the expected calibration error.
+    Args:
+        draw: Takes images and returns logits (samples, batch, classes), such as
+            `lambda x: chip.sample(x, 50, rng=0)`.
+        x: Flat square images (batch, side²), pixels in [0, 1].
+        y: Class numbers, (batch,).
+        degrees: Angles [degrees].
+
+    Returns:
+        A row for every angle. Columns: degrees; images; errors; means over images [nat] with their
+        standard errors: entropy (the predictive one), entropy_se, mutual_information,
+        mutual_information_se; ece, the expected calibration error.
     """
+    import pandas as pd
+
     rows = []
     for angle in degrees:
         samples = softmax(draw(rotated(x, angle)))

@@ -1,4 +1,4 @@
-"""The seed of every test, and z-tests: how far a sample may be from theory, in standard errors."""
+"""The random generator of every test."""
 
 import numpy as np
 import pytest
@@ -6,5 +6,5 @@ import pytest
 
 @pytest.fixture
 def rng():
-    """A generator with a fixed seed, new for every test."""
+    """Return a generator with a fixed seed, new for every test."""
     return np.random.default_rng(20240607)

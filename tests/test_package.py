@@ -1,4 +1,4 @@
-"""The wheel: built here, installed into a fresh environment, used from there with the data it ships."""
+"""The wheel: built, installed into a fresh environment, and used there with the data it ships."""
 
 import json
 import shutil
@@ -16,8 +16,8 @@ from devices import GATES, PRESETS
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("devices", "crossbar", "nsm")
 USE = """
-import json, devices, crossbar, nsm, nsm.nn.checkpoint
-names = nsm.nn.checkpoint.shipped()
+import json, devices, crossbar, nsm, nsm.shipped
+names = nsm.shipped.shipped()
 print(json.dumps({
     "files": {p.__name__: p.__file__ for p in (devices, crossbar, nsm)},
     "presets": sorted(devices.PRESETS), "gates": sorted(devices.GATES),
@@ -27,16 +27,15 @@ print(json.dumps({
 
 
 def shipped_data():
-    """Every file of the packages that is not code: what a wheel silently loses."""
+    """Return the data files of the packages, which a wheel can silently lose."""
     files = (
         f
         for p in PACKAGES
         for f in (ROOT / p).rglob("*")
         if f.is_file() and "__pycache__" not in f.parts
     )
-    return {
-        str(f.relative_to(ROOT)) for f in files if f.suffix in (".json", ".safetensors", ".typed")
-    }
+    data = (".json", ".safetensors", ".typed", ".md")
+    return {str(f.relative_to(ROOT)) for f in files if f.suffix in data}
 
 
 def call(*command, cwd):
@@ -98,8 +97,8 @@ def test_an_installed_wheel_works_away_from_the_checkout(wheel, tmp_path):
         wheel,
         cwd=tmp_path,
     )
-    # The libraries come from this environment; the editable install of this checkout does not come with them, since
-    # the .pth files of a folder named in a .pth file are not read.
+    # The libraries come from this environment. Its editable install of this checkout does not come
+    # with them: Python does not read the .pth files of a folder that a .pth file names.
     (site,) = home.glob("lib/python*/site-packages")
     (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
     used = json.loads(call(python, "-I", "-c", USE, cwd=tmp_path))

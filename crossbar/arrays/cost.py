@@ -1,4 +1,7 @@
-"""Energy and latency of a read, from published figures. They include the array, not the read-out alone."""
+"""Energy and latency of a read, from published figures.
+
+They include the array, not the read-out alone.
+"""
 
 from dataclasses import dataclass
 
@@ -28,17 +31,23 @@ class ReadCost:
 
 
 def conversion_energy(hardware: Hardware) -> float:
-    """Return the energy of one conversion [J]: that of 8 bits scaled as 2^bits; 8 bits without a converter."""
+    """Return the energy of one conversion [J]: that of 8 bits scaled as 2^bits.
+
+    Without a converter, 8 bits are assumed.
+    """
     bits = 8 if hardware.adc is None else hardware.adc.bits
     return ADC_8BIT_ENERGY * 2.0 ** (bits - 8)
 
 
 def read_cost(neurons: NeuronArray, *, energy_per_output: float) -> ReadCost:
-    """Return the cost of one read with inputs of size one: every cell sees the read voltage for one read period.
+    """Return the cost of one read with inputs of size one.
+
+    Every cell sees the read voltage for one read period.
 
     Args:
         neurons: The layer; its drivers are not counted.
-        energy_per_output: Energy of the read-out of one output [J], see `COMPARATOR_ENERGY`, `conversion_energy`.
+        energy_per_output: Energy of the read-out of one output [J], see `COMPARATOR_ENERGY`,
+            `conversion_energy`.
     """
     hardware = neurons.hardware
     gate_mean, _ = gate_moments(hardware)

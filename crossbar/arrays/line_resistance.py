@@ -10,7 +10,8 @@ from devices.validation import Floats
 def _mean_factor(g: Floats, hardware: Hardware) -> Floats:
     """Return the mean factor of a cell and its gate: IR drop is that of the average current.
 
-    A word line's gate sits at the line's driver. The cells behind it always conduct; only their input changes.
+    A word line's gate sits at the line's driver. The cells behind it always conduct; only their
+    input changes.
     """
     gate_mean, _ = gate_moments(hardware)
     of_gate = 1.0 if hardware.gate_sharing == "word_line" else gate_mean
@@ -34,9 +35,10 @@ def _positive_and_negative(arrays: list[Floats], hardware: Hardware) -> tuple[Fl
 def behind_wires(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> tuple[Floats, Floats]:
     """Return the effective conductances [S] of cells g_pos, g_neg [S] after IR drop.
 
-    The array is solved with every cell at its mean conductance, and the result is divided by the mean factor again, so
-    that a read multiplies the effective conductance by its random factor. This is a first order: it leaves out how the
-    noise of one cell changes the voltages of others (`Wires.noise_variance` includes it).
+    The array is solved with every cell at its mean conductance, and the result is divided by the
+    mean factor again, so that a read multiplies the effective conductance by its random factor.
+    This is a first order: it leaves out how the noise of one cell changes the voltages of others
+    (`Wires.noise_variance` includes it).
     """
     wires = hardware.wires
     if wires is None:
@@ -50,7 +52,9 @@ def behind_wires(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> tuple[Floa
 
 
 def compensated(targets: tuple[Floats, Floats], hardware: Hardware) -> tuple[Floats, Floats]:
-    """Return conductances [S] whose effective values, after IR drop, are `targets` as far as the range allows."""
+    """Return conductances [S] whose effective values, after IR drop, are `targets` as far as the
+    range allows.
+    """
     wires, device = hardware.wires, hardware.device
     if wires is None:
         return targets

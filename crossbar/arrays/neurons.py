@@ -1,4 +1,7 @@
-"""A layer of neurons on tiles: the gated array, the deterministic path with factors a_i, and the bias."""
+"""A layer of neurons on tiles.
+
+A layer has a gated array, a deterministic path with factors a_i, and a bias.
+"""
 
 import math
 from enum import IntEnum
@@ -15,7 +18,10 @@ from devices.validation import Floats, array, integer
 
 
 class Part(IntEnum):
-    """The arrays of a layer. A part's number names its random streams, for programming and for reads."""
+    """The arrays of a layer.
+
+    A part's number names its random streams, for programming and for reads.
+    """
 
     MAIN = 0
     DETERMINISTIC_PATH = 1
@@ -23,7 +29,9 @@ class Part(IntEnum):
 
 
 class WeightedPart(NamedTuple):
-    """An array of a layer, and the mean square of the factor with which its current counts, (outputs,) or a number."""
+    """An array of a layer, and the mean square of the factor with which its current counts,
+    (outputs,) or a number.
+    """
 
     part: Part
     array: TiledArray
@@ -33,16 +41,17 @@ class WeightedPart(NamedTuple):
 class NeuronArray:
     """Pre-activations u_i = Σ_j (ξ_ij + a_i) w_ij x_j + b_i on tiles.
 
-    The deterministic path is a second array without gates that holds the same weights; its current is multiplied by
-    a_i. It is built only if some a_i differs from 0. Biases are weights of extra, ungated word lines with an input of
-    one, as many lines as the largest |b_i| needs, or exact currents at the comparators.
+    The deterministic path is a second array without gates that holds the same weights; its current
+    is multiplied by a_i. It is built only if some a_i differs from 0. Biases are weights of extra,
+    ungated word lines with an input of one, as many lines as the largest |b_i| needs, or exact
+    currents at the comparators.
 
     Attributes:
         main: The array with gates.
         deterministic_path: The array without gates; None if every a_i is 0.
         bias_lines: The bias word lines; None if there are none.
-        a: Factors of the deterministic path, (outputs,), or (locations, outputs) where a layer that is read at several
-            locations of an image has its own for each.
+        a: Factors of the deterministic path, (outputs,), or (locations, outputs) where a layer that
+            is read at several locations of an image has its own for each.
         threshold: Biases that comparators add exactly, (outputs,), in weight units.
     """
 
@@ -75,7 +84,9 @@ class NeuronArray:
         b: Floats | None = None,
         rng: RNG,
     ) -> "NeuronArray":
-        """Return a programmed layer; same `rng`, same tiles. Each of its arrays is programmed independently.
+        """Return a programmed layer; same `rng`, same tiles.
+
+        Each of its arrays is programmed independently.
 
         Args:
             w: Weights, (outputs, inputs).
@@ -86,8 +97,8 @@ class NeuronArray:
             rng: Seed, Generator or None.
 
         Raises:
-            ValueError: An input holds NaN or has a wrong shape, weights exceed the mapped range, or some a_i ≠ 0 and
-                the hardware has no deterministic path.
+            ValueError: An input holds NaN or has a wrong shape, weights exceed the mapped range, or
+                some a_i ≠ 0 and the hardware has no deterministic path.
         """
         weights = array("w", w, ndim=2)
         n, k = len(weights), siemens_per_weight
@@ -95,9 +106,9 @@ class NeuronArray:
         biases = np.zeros(n) if b is None else array("b", b, shape=(n,))
         if hardware.deterministic_path == "none" and a.any():
             raise ValueError(
-                f'deterministic_path = "none" needs every a_i = 0, but they range from {a.min():.4g} to '
-                f'{a.max():.4g}; train with beta="native", or choose deterministic_path = "programmed" '
-                'or "ideal"'
+                f'deterministic_path = "none" needs every a_i = 0, but they range from '
+                f'{a.min():.4g} to {a.max():.4g}; train with beta="native", or choose '
+                'deterministic_path = "programmed" or "ideal"'
             )
         seed = seed_sequence(rng)
 
@@ -131,7 +142,10 @@ class NeuronArray:
     def read(
         self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1
     ) -> Floats:
-        """Return u (rows · reads_per_input, outputs) in weight units, before the comparator; see `TiledArray.read`."""
+        """Return u (rows · reads_per_input, outputs) in weight units, before the comparator.
+
+        See `TiledArray.read`.
+        """
         rows = Inputs.checked("x", x, self.inputs)
         repeats = integer("reads_per_input", reads_per_input, at_least=1)
         span = Span(0, len(rows) * repeats, repeats)
@@ -140,7 +154,10 @@ class NeuronArray:
     def read_span(
         self, x: Inputs, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
     ) -> Floats:
-        """Return u (reads, outputs) of some reads of a longer run; a read's draws depend on its number alone."""
+        """Return u (reads, outputs) of some reads of a longer run.
+
+        A read's draws depend on its number alone.
+        """
         u = self.main.read_span(x, span, child(seed, Part.MAIN), sampling=sampling)
         if self.deterministic_path is not None:
             of_path = child(seed, Part.DETERMINISTIC_PATH)
@@ -155,7 +172,10 @@ class NeuronArray:
     def _bias(
         self, lines: TiledArray, span: Span, seed: np.random.SeedSequence, sampling: str
     ) -> Floats:
-        """Return the bias currents of every read; one row for all reads if they are free of noise."""
+        """Return the bias currents of every read.
+
+        There is one row for all reads if they are free of noise.
+        """
         ones = Inputs(np.ones((1, lines.inputs), dtype=bool))
         one_input = Span(span.first, span.last, repeats=max(span.last, 1))
         reads = Span(0, 1) if lines.reader.moments.is_noiseless else one_input
@@ -177,7 +197,8 @@ class NeuronArray:
         return self.a[np.arange(span.first, span.last) % len(self.a)]
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads, inputs).
+        """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads,
+        inputs).
 
         If a has a row for every location, reads go through the locations in turn.
         """
@@ -197,6 +218,9 @@ class NeuronArray:
             part.array.age(seconds)
 
     def scale_conductances(self, factor: float) -> None:
-        """Multiply every conductance, deterministic path and bias lines included, by one factor: a common-mode gain."""
+        """Multiply every conductance, deterministic path and bias lines included, by one factor.
+
+        This is a common-mode gain.
+        """
         for part in self.parts():
             part.array.scale_conductances(factor)

@@ -12,7 +12,8 @@ from devices import IdealWrite, NoDrift
 from devices.seeding import stream
 from devices.validation import Floats, array, number
 
-#: Step, relative to g_max, of the derivative by the programmed conductance; the error of the derivative is its square.
+#: Step, relative to g_max, of the derivative by the programmed conductance; the error of the
+#: derivative is its square.
 _DERIVATIVE_STEP = 1e-4
 
 
@@ -26,14 +27,15 @@ class Stream(IntEnum):
 class ProgrammedTile:
     """One programmed array (word lines, bit lines) with its twin or its reference column.
 
-    Programming errors and stuck cells are drawn once, by `program`. Drift, gain, temperature and wires act on the
-    programmed conductances.
+    Programming errors and stuck cells are drawn once, by `program`. Drift, gain, temperature and
+    wires act on the programmed conductances.
 
     Attributes:
         hardware: Description of the chip.
         siemens_per_weight: Conductance [S] of a weight of one.
         g_pos: Conductances of the positive cells now [S], (word lines, bit lines).
-        g_neg: Conductances of the negative cells now [S], of the same shape, or (word lines, 1) for a reference.
+        g_neg: Conductances of the negative cells now [S], of the same shape, or (word lines, 1) for
+            a reference.
         seconds: Age since programming [s].
         gain: Common-mode factor of all conductances.
     """
@@ -62,10 +64,13 @@ class ProgrammedTile:
         siemens_per_weight: float,
         seed: np.random.SeedSequence,
     ) -> "ProgrammedTile":
-        """Return a tile programmed with w (outputs, inputs) at `siemens_per_weight` [S]; same seed, same tile.
+        """Return a tile programmed with w (outputs, inputs) at `siemens_per_weight` [S].
+
+        The same seed gives the same tile.
 
         Raises:
-            ValueError: w holds NaN, is empty, needs more lines than a tile has, or exceeds the mapped range.
+            ValueError: w holds NaN, is empty, needs more lines than a tile has, or exceeds the
+                mapped range.
         """
         weights = array("w", w, ndim=2)
         outputs, inputs = weights.shape
@@ -91,7 +96,10 @@ class ProgrammedTile:
         return cls(hardware, siemens_per_weight, g_pos, g_neg, seed)
 
     def _now(self, g: Floats, side: int) -> Floats:
-        """Return what cells programmed to g [S] are now: aged, scaled, warm, and in series with their gate."""
+        """Return what cells programmed to g [S] are now.
+
+        They are aged, scaled, at the chip's temperature, and in series with their gate.
+        """
         device = self.hardware.device
         aged = device.age(g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side))
         warm = aged * device.temperature_law.factor(aged, self.hardware.temperature)
@@ -105,7 +113,9 @@ class ProgrammedTile:
 
     @property
     def conductances(self) -> Conductances:
-        """The cells now [S], and their effective conductances after IR drop, solved once for each state."""
+        """The cells now [S], and their effective conductances after IR drop, solved once for
+        each state.
+        """
         if self._conductances is None:
             shared = self.hardware.mapping.shares_reference
             references = np.zeros(self.g_pos.shape[1], dtype=np.intp) if shared else None
@@ -117,7 +127,8 @@ class ProgrammedTile:
     def level_spacing(self) -> float:
         """Spacing of the level grid on which all cells lie now [S]; 0 for continuous cells.
 
-        Cells leave the grid through write error, drift, a temperature law, gates in series, and wires.
+        Cells leave the grid through write error, drift, a temperature law, gates in series, and
+        wires.
         """
         device = self.hardware.device
         if self.hardware.wires is not None:
@@ -130,11 +141,12 @@ class ProgrammedTile:
         return self.gain * device.step if on_grid else 0.0
 
     def programming_variance(self) -> tuple[Floats, Floats]:
-        """Return, for each cell, the variance that programming puts on its conductance when read [S²], gates open.
+        """Return, for each cell, the variance that programming puts on its conductance when read
+        [S²], gates open.
 
-        (d(m G)/dg)² (σ²(g) + step²/12): an error of g, as programmed, appears as the cell is now, after drift, at its
-        temperature and behind its gate, times the mean m of its read noise; IR drop attenuates it like G. A reference
-        column is trimmed and has no error of levels.
+        (d(m G)/dg)² (σ²(g) + step²/12): an error of g, as programmed, appears as the cell is now,
+        after drift, at its temperature and behind its gate, times the mean m of its read noise; IR
+        drop attenuates it like G. A reference column is trimmed and has no error of levels.
         """
         step = self.hardware.device.step
         shared = self.hardware.mapping.shares_reference

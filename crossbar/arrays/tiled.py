@@ -1,4 +1,7 @@
-"""A weight matrix over many tiles: currents of all tiles that share an output are added before it is compared."""
+"""A weight matrix over many tiles.
+
+Currents of all tiles that share an output are added before it is compared.
+"""
 
 from enum import IntEnum
 
@@ -24,11 +27,13 @@ class Stream(IntEnum):
 
 
 class TiledArray:
-    """A matrix (outputs, inputs) over a grid of tiles: row blocks of word lines, column blocks of bit lines.
+    """A matrix (outputs, inputs) over a grid of tiles: row blocks of word lines, column blocks
+    of bit lines.
 
-    The tiles hold conductances, the noise state what reads remember, and the reader draws reads of all tiles together.
-    A word-line gate sits at the line's driver, before the tiles: the tiles of one word line share its draws. Every
-    column block has a reference column, if the mapping uses them.
+    The tiles hold conductances, the noise state what reads remember, and the reader draws reads of
+    all tiles together. A word-line gate sits at the line's driver, before the tiles: the tiles of
+    one word line share its draws. Every column block has a reference column, if the mapping uses
+    them.
 
     Attributes:
         tiles: Rows of tiles.
@@ -77,7 +82,8 @@ class TiledArray:
         weights = array("w", w, ndim=2)
         if weights.size == 0:
             raise ValueError(
-                f"w has shape {weights.shape}: an array needs at least one word line and one bit line"
+                f"w has shape {weights.shape}: an array needs at least one word line and "
+                "one bit line"
             )
         seed = seed_sequence(rng)
         lines, columns = hardware.tile_shape
@@ -139,22 +145,30 @@ class TiledArray:
 
     @property
     def effective_weights(self) -> Floats:
-        """Weights (outputs, inputs) with which the array multiplies: those of the effective conductances."""
+        """Weights (outputs, inputs) with which the array multiplies: those of the effective
+        conductances.
+        """
         effective = self.effective_conductances()
         return self.hardware.mapping.weights(*effective, self.siemens_per_weight)
 
     def conductances(self) -> tuple[Floats, Floats]:
-        """Return g_pos and g_neg [S], (word lines, bit lines), a reference repeated for each of its outputs."""
+        """Return g_pos and g_neg [S], (word lines, bit lines), a reference repeated for each of
+        its outputs.
+        """
         c = self.reader.cells.conductances
         return c.g_pos, per_output(c.g_neg, c.reference_of)
 
     def effective_conductances(self) -> tuple[Floats, Floats]:
-        """Return the positive and negative conductances after IR drop [S], (word lines, bit lines)."""
+        """Return the positive and negative conductances after IR drop [S], (word lines, bit
+        lines).
+        """
         c = self.reader.cells.conductances
         return c.effective_pos, per_output(c.effective_neg, c.reference_of)
 
     def programming_variance(self) -> Floats:
-        """Return, for each output, the variance that programming puts on Σ_j w_j, gates open, in weight units squared."""
+        """Return, for each output, the variance that programming puts on Σ_j w_j, gates open, in
+        weight units squared.
+        """
         columns = []
         for block in zip(*self.tiles, strict=True):
             variance: Floats = np.zeros(1)
@@ -172,8 +186,9 @@ class TiledArray:
         Args:
             x: Inputs, (rows, word lines).
             rng: Seed, Generator or None; same `rng`, same reads.
-            sampling: "exact" draws every gate and cell (or one normal per output where that is the same law).
-                "moments" draws one normal per output with the exact mean and variance, independently for every read.
+            sampling: "exact" draws every gate and cell (or one normal per output where that is the
+                same law). "moments" draws one normal per output with the exact mean and variance,
+                independently for every read.
             reads_per_input: Reads of each row; they are adjacent.
 
         Returns:
@@ -190,15 +205,23 @@ class TiledArray:
     def read_span(
         self, x: Inputs, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
     ) -> Floats:
-        """Return u (reads, outputs) of some reads of a longer run; a read's draws depend on its number alone."""
+        """Return u (reads, outputs) of some reads of a longer run.
+
+        A read's draws depend on its number alone.
+        """
         return self.reader.read(x, span, seed, sampling=sampling)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of u, each (rows, outputs) in weight units, for x (rows, word lines)."""
+        """Return mean and variance of u, each (rows, outputs) in weight units, for x (rows, word
+        lines).
+        """
         return self.reader.moments.of(x)
 
     def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass: retention and drift in every tile, and what reads remember. Ages add up."""
+        """Let `seconds` [s] pass: retention and drift in every tile, and what reads remember.
+
+        Ages add up.
+        """
         number("seconds", seconds, at_least=0, unit="s")
         for tile in self.all_tiles():
             tile.age(seconds)

@@ -1,14 +1,20 @@
-"""Compiled loops: arrays and scalars in, `out` written, no validation. Slow twins stand in tests/reference.py.
+"""Compiled loops of packed reads. They take arrays and scalars, write `out`, and check nothing.
 
-Sums of four inputs are looked up, after the Four Russians (Arlazarov et al. 1970): a table holds, for every column and every
-four inputs, the 16 sums of their weights; four bits (which of them conduct, and have z = +1) choose one, and a vector
-instruction chooses for 32 reads at a time. Weights beyond a byte are split into digits with a table each.
+Their slow twins, in plain Python, are in tests/helpers/reference.py.
 
-The blank-out kernel owns its random numbers, since there the drawing is the work. Generator: SFC64 (Doty-Humphrey,
-PractRand 0.94), eight lanes for every block of 64 consecutive reads. Lane l starts from the words (key0, key1, 8·block + l)
-and counter 1, and discards 18 rounds. Then, for each column, for each eight inputs, for each binary digit of p, one round:
-byte k of lane l's word belongs to read 64·block + 8·l + k, its bit i to the i-th of the eight inputs. A mask is therefore
-a function of (key, read, position in the matrix) alone: no result depends on threads, or on how reads are batched.
+Sums of four inputs are looked up in tables, after the method of the Four Russians (Arlazarov et al.
+1970). A table holds, for every column and every four inputs, the 16 sums of their weights. Four
+bits (which inputs conduct, and which of those are +1) select one sum, and one vector instruction
+selects for 32 reads at a time. Weights that need more than a byte are split into digits with a
+table each.
+
+The blank-out kernel draws its own random numbers, because drawing them is most of the work. The
+generator is SFC64 (Doty-Humphrey, PractRand 0.94) with eight lanes for every block of 64
+consecutive reads. Lane l starts from the words (key0, key1, 8·block + l) and counter 1, and
+discards 18 rounds. Then there is one round for each column, each eight inputs, and each binary
+digit of p: byte k of lane l's word belongs to read 64·block + 8·l + k, and its bit i to the i-th of
+the eight inputs. A mask is therefore a function of (key, read, position in the matrix) alone, and
+no result depends on threads or on how reads are batched.
 """
 
 # mypy: ignore-errors
@@ -43,15 +49,22 @@ from crossbar.reads._vectors import (
     zeros,
 )
 
-READS_PER_BLOCK = 64  # reads that share the lanes of a generator: two vectors of bytes
+#: Reads that share the lanes of a generator: two vectors of 32 bytes.
+READS_PER_BLOCK = 64
+#: Rounds that SFC64 discards after seeding, as its author recommends.
 WARM_UP = 18
-DIGIT_BASE = 63  # digits −31 … 31: four of them add up to less than 128, the most that a byte holds
-_AT_ONCE = 128  # octets whose sums a short holds: 128 · 8 · 31 < 2^15
+#: Base of the digits, which are −31 … 31: the sum of four of them fits into a signed byte.
+DIGIT_BASE = 63
+#: Octets of inputs whose sums a signed short holds: 128 · 8 · 31 < 2^15.
+_OCTETS_PER_SHORT = 128
 
 
 @njit(nogil=True, inline="always")
 def _buffer(size):
-    """Return `size` bytes that start with a cache line: vectors across two of them cost twice."""
+    """Return `size` bytes aligned to a cache line.
+
+    A vector that crosses two lines takes twice as long.
+    """
     memory = np.empty(size + 64, np.uint8)
     start = -memory.ctypes.data % 64
     return memory[start : start + size]
@@ -71,20 +84,17 @@ def _round(a, b, c, counter):
 
 @njit(nogil=True, inline="always")
 def _seed(state, key, block, counter):
-    """Put the eight lanes of a block into their first state, (3, 8) words."""
-    state[0], state[1] = key[0], key[1]
+    """Bring the eight lanes of a block into their first state, (3, 8) words."""
+    state[0] = key[0]
+    state[1] = key[1]
     for lane in range(8):
         state[2, lane] = np.uint64(8 * block + lane)
     flat = state.reshape(-1)
-    a, b, c, d, e, f = (
-        load(flat, 0),
-        load(flat, 8),
-        load(flat, 16),
-        load(flat, 4),
-        load(flat, 12),
-        load(flat, 20),
-    )
-    count, one = splat(counter), splat(np.uint64(1))
+    # Lanes 0 to 3 of the three words, then lanes 4 to 7.
+    a, b, c = load(flat, 0), load(flat, 8), load(flat, 16)
+    d, e, f = load(flat, 4), load(flat, 12), load(flat, 20)
+    count = splat(counter)
+    one = splat(np.uint64(1))
     for _ in range(WARM_UP):
         a, b, c, _word = _round(a, b, c, count)
         d, e, f, _word = _round(d, e, f, count)
@@ -94,29 +104,29 @@ def _seed(state, key, block, counter):
 
 @njit(nogil=True, inline="always")
 def _keep(flat, a, b, c, d, e, f):
-    (
-        store(flat, 0, a),
-        store(flat, 8, b),
-        store(flat, 16, c),
-        store(flat, 4, d),
-        store(flat, 12, e),
-        store(flat, 20, f),
-    )
+    """Store the state of the eight lanes."""
+    store(flat, 0, a)
+    store(flat, 8, b)
+    store(flat, 16, c)
+    store(flat, 4, d)
+    store(flat, 12, e)
+    store(flat, 20, f)
 
 
 @njit(nogil=True, inline="always")
 def _draw(state, counter, p_bits, masks):
-    """Draw one column's masks, (octets, 64) bytes, P(bit) = Σ p_bits[i] 2^(i − len): from the lowest digit on, OR or AND."""
-    flat, out = state.reshape(-1), masks.reshape(-1)
-    a, b, c, d, e, f = (
-        load(flat, 0),
-        load(flat, 8),
-        load(flat, 16),
-        load(flat, 4),
-        load(flat, 12),
-        load(flat, 20),
-    )
-    count, one = splat(counter), splat(np.uint64(1))
+    """Draw one column's masks, (octets, 64) bytes, with P(bit) = Σ p_bits[i] 2^(i − len).
+
+    From the lowest digit of p on, a random word is combined with OR where the digit is 1 and with
+    AND where it is 0; each step halves the probability and adds the digit.
+    """
+    flat = state.reshape(-1)
+    out = masks.reshape(-1)
+    # Lanes 0 to 3 of the three words, then lanes 4 to 7.
+    a, b, c = load(flat, 0), load(flat, 8), load(flat, 16)
+    d, e, f = load(flat, 4), load(flat, 12), load(flat, 20)
+    count = splat(counter)
+    one = splat(np.uint64(1))
     for octet in range(len(masks)):
         a, b, c, first = _round(a, b, c, count)
         d, e, f, second = _round(d, e, f, count)
@@ -136,10 +146,16 @@ def _draw(state, counter, p_bits, masks):
 
 @njit(nogil=True, inline="always")
 def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting):
-    """Lay out the inputs of a block's 64 reads: where z = +1, four bits a byte (octets, 2, 64); where z ≠ 0 (octets, 64)."""
+    """Lay out the inputs of the 64 reads of a block.
+
+    low_and_high: (octets, 2, 64), bits where z = +1, four inputs in a byte. conducting: (octets,
+    64), bits where z ≠ 0. Reads outside first … last − 1 repeat the nearest read; their sums are
+    not written.
+    """
     for r in range(READS_PER_BLOCK):
         of_read[r] = rows[min(max(block * READS_PER_BLOCK + r, first), last - 1) - first]
-    flat, nibble = low_and_high.reshape(-1), splat(np.uint64(0x0F0F0F0F0F0F0F0F))
+    flat = low_and_high.reshape(-1)
+    nibble = splat(np.uint64(0x0F0F0F0F0F0F0F0F))
     for octet in range(len(low_and_high)):
         for r in range(READS_PER_BLOCK):
             low_and_high[octet, 0, r] = plus[of_read[r], octet]
@@ -156,26 +172,32 @@ def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, 
 
 @njit(nogil=True, inline="always")
 def _restrict(masks, conducting):
+    """Clear the masks of inputs that are 0."""
     for i in range(0, len(masks), 32):
         store(masks, i, bit_and(load(masks, i), load(conducting, i)))
 
 
 @njit(nogil=True, inline="always")
 def _signed(table, mask, plus):
-    """Sums of four inputs of 32 reads, in bytes: those of conducting cells with z = +1, less those with z = −1."""
+    """Return sums of four inputs of 32 reads, in bytes.
+
+    Conducting cells with z = +1 minus those with z = −1.
+    """
     positive = bit_and(mask, plus)
     return subtract_bytes(lookup(table, positive), lookup(table, bit_xor(mask, positive)))
 
 
 @njit(nogil=True, inline="always")
 def _octet(tables, at, plus, z, masks, m):
-    """Sums over eight inputs of 64 reads, in bytes: two vectors of the low four inputs, two of the high."""
-    low, high, nibble = (
-        load_table(tables, at),
-        load_table(tables, at + 16),
-        splat(np.uint64(0x0F0F0F0F0F0F0F0F)),
-    )
-    first, second = load(masks, m), load(masks, m + 32)
+    """Return sums of eight inputs of 64 reads, in bytes.
+
+    Two vectors of the low four inputs, two of the high.
+    """
+    low = load_table(tables, at)
+    high = load_table(tables, at + 16)
+    nibble = splat(np.uint64(0x0F0F0F0F0F0F0F0F))
+    first = load(masks, m)
+    second = load(masks, m + 32)
     a = _signed(low, bit_and(first, nibble), load(plus, z))
     b = _signed(low, bit_and(second, nibble), load(plus, z + 32))
     c = _signed(high, bit_and(right_4_of_shorts(first), nibble), load(plus, z + 64))
@@ -185,24 +207,23 @@ def _octet(tables, at, plus, z, masks, m):
 
 @njit(nogil=True, inline="always")
 def _sum(tables, start, octets, depth, plus, masks, total, at):
-    """Add one digit's sums over all octets to 64 int32: in bytes for `depth` octets, in shorts for 128, then in total."""
+    """Add one digit's sums over all octets to 64 int32.
+
+    Sums are kept in bytes for `depth` octets, in shorts for 128 octets, and then added to `total`.
+    """
     zero = splat(np.uint64(0))
-    for begin in range(0, octets, _AT_ONCE):
-        end = min(octets, begin + _AT_ONCE)
+    for begin in range(0, octets, _OCTETS_PER_SHORT):
+        end = min(octets, begin + _OCTETS_PER_SHORT)
         p = q = r = s = zero
-        if depth == 1:  # as below, without the sums in bytes
+        if depth == 1:  # one octet fills a byte: add shorts at once
             for octet in range(begin, end):
                 a, b, c, d = _octet(
                     tables, start + octet * 32, plus, octet * 128, masks, octet * 64
                 )
-                p, q = (
-                    add_shorts(p, pair_sum(interleave_low(a, c))),
-                    add_shorts(q, pair_sum(interleave_high(a, c))),
-                )
-                r, s = (
-                    add_shorts(r, pair_sum(interleave_low(b, d))),
-                    add_shorts(s, pair_sum(interleave_high(b, d))),
-                )
+                p = add_shorts(p, pair_sum(interleave_low(a, c)))
+                q = add_shorts(q, pair_sum(interleave_high(a, c)))
+                r = add_shorts(r, pair_sum(interleave_low(b, d)))
+                s = add_shorts(s, pair_sum(interleave_high(b, d)))
         else:
             for few in range(begin, end, depth):
                 a = b = c = d = zero
@@ -210,45 +231,53 @@ def _sum(tables, start, octets, depth, plus, masks, total, at):
                     e, f, g, h = _octet(
                         tables, start + octet * 32, plus, octet * 128, masks, octet * 64
                     )
-                    a, b, c, d = add_bytes(a, e), add_bytes(b, f), add_bytes(c, g), add_bytes(d, h)
-                p, q = (
-                    add_shorts(p, pair_sum(interleave_low(a, c))),
-                    add_shorts(q, pair_sum(interleave_high(a, c))),
-                )
-                r, s = (
-                    add_shorts(r, pair_sum(interleave_low(b, d))),
-                    add_shorts(s, pair_sum(interleave_high(b, d))),
-                )
+                    a = add_bytes(a, e)
+                    b = add_bytes(b, f)
+                    c = add_bytes(c, g)
+                    d = add_bytes(d, h)
+                p = add_shorts(p, pair_sum(interleave_low(a, c)))
+                q = add_shorts(q, pair_sum(interleave_high(a, c)))
+                r = add_shorts(r, pair_sum(interleave_low(b, d)))
+                s = add_shorts(s, pair_sum(interleave_high(b, d)))
         add_to_ints(total, at, p, q)
         add_to_ints(total, at + 32, r, s)
 
 
+@njit(nogil=True, inline="always")
+def _write(total, factors, unit, begin, end, block, first, j, line, out):
+    """Write one column of reads begin … end − 1: unit Σ_d factors[d] total[d]."""
+    for i in range(READS_PER_BLOCK):
+        line[i] = factors[0] * total[i]
+    for d in range(1, len(factors)):
+        for i in range(READS_PER_BLOCK):
+            line[i] += factors[d] * total[d * READS_PER_BLOCK + i]
+    for r in range(begin, end):
+        out[r - first, j] = unit * line[r - block * READS_PER_BLOCK]
+
+
 @njit(nogil=True, cache=True)
 def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, first, last, out):
-    """Write out[r − first, j] = unit Σ_d factors[d] Σ_i m_rji z_ri digit_d(j, i) of reads r = first … last − 1.
+    """Write out[r − first, j] = unit Σ_d factors[d] Σ_i m_rji z_ri digit_d(j, i) of reads first
+    … last − 1.
 
-    tables: (columns, digits, octets, 2, 16) int8. plus, active: (rows, octets) uint8, bit set where z = +1, where z ≠ 0;
-    active (0, 0): nowhere is z = 0. Read first + i sees rows[i]. No p_bits: every mask is 1. depth: octets whose sums fit
-    into bytes.
+    tables: (columns, digits, octets, 2, 16) int8. plus, active: (rows, octets) uint8, bit set where
+    z = +1 and where z ≠ 0; active of shape (0, 0) means that no z is 0. rows: read first + i sees
+    rows[i]. p_bits: binary digits of the masks' probability; empty for masks of 1. depth: octets
+    whose sums fit into bytes.
     """
     columns, digits, octets = tables.shape[:3]
-    flat_tables, some = tables.reshape(-1), len(active) > 0
-    flat_plus, flat_masks, flat_active = (
-        _buffer(octets * 128),
-        _buffer(octets * 64),
-        _buffer(octets * 64 * some),
-    )
-    low_and_high, masks = (
-        flat_plus.reshape(octets, 2, READS_PER_BLOCK),
-        flat_masks.reshape(octets, READS_PER_BLOCK),
-    )
-    conducting = flat_active.reshape(octets * some, READS_PER_BLOCK)
+    flat_tables = tables.reshape(-1)
+    has_zeros = len(active) > 0
+    flat_plus = _buffer(octets * 128)
+    flat_masks = _buffer(octets * 64)
+    flat_active = _buffer(octets * 64 * has_zeros)
+    low_and_high = flat_plus.reshape(octets, 2, READS_PER_BLOCK)
+    masks = flat_masks.reshape(octets, READS_PER_BLOCK)
+    conducting = flat_active.reshape(octets * has_zeros, READS_PER_BLOCK)
     masks[:] = 255
-    total, line, state = (
-        np.empty(digits * READS_PER_BLOCK, np.int32),
-        np.empty(READS_PER_BLOCK),
-        np.empty((3, 8), np.uint64),
-    )
+    total = np.empty(digits * READS_PER_BLOCK, np.int32)
+    line = np.empty(READS_PER_BLOCK)
+    state = np.empty((3, 8), np.uint64)
     of_read = np.empty(READS_PER_BLOCK, np.uintp)
     for block in range(first // READS_PER_BLOCK, (last - 1) // READS_PER_BLOCK + 1):
         _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting)
@@ -256,49 +285,36 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
         if len(p_bits):
             _seed(state, key, block, counter)
             counter += np.uint64(WARM_UP)
-        elif some:
+        elif has_zeros:
             masks[:] = 255
             _restrict(flat_masks, flat_active)
-        begin, end = (
-            max(first, block * READS_PER_BLOCK),
-            min(last, block * READS_PER_BLOCK + READS_PER_BLOCK),
-        )
+        begin = max(first, block * READS_PER_BLOCK)
+        end = min(last, (block + 1) * READS_PER_BLOCK)
         for j in range(columns):
             if len(p_bits):
                 _draw(state, counter, p_bits, masks)
                 counter += np.uint64(octets * len(p_bits))
-                if some:
+                if has_zeros:
                     _restrict(flat_masks, flat_active)
             total[:] = 0
             for d in range(digits):
                 start = (j * digits + d) * octets * 32
-                _sum(
-                    flat_tables,
-                    start,
-                    octets,
-                    depth,
-                    flat_plus,
-                    flat_masks,
-                    total,
-                    d * READS_PER_BLOCK,
-                )
-            for i in range(READS_PER_BLOCK):
-                line[i] = factors[0] * total[i]
-            for d in range(1, digits):
-                for i in range(READS_PER_BLOCK):
-                    line[i] += factors[d] * total[d * READS_PER_BLOCK + i]
-            for r in range(begin, end):
-                out[r - first, j] = unit * line[r - block * READS_PER_BLOCK]
+                at = d * READS_PER_BLOCK
+                _sum(flat_tables, start, octets, depth, flat_plus, flat_masks, total, at)
+            _write(total, factors, unit, begin, end, block, first, j, line, out)
 
 
 @njit(nogil=True, cache=True)
 def fill_tables(q, base, tables):
-    """Fill tables (columns, digits, octets, 2, 16) with the sums of four balanced digits of q (inputs, columns); return the
-    largest Σ |digit| of any four. Digits are taken to the base; the last one is what is left.
+    """Fill tables (columns, digits, octets, 2, 16) with the sums of four balanced digits of q
+    (inputs, columns).
+
+    The last digit is what the others leave. Return the largest Σ |digit| of any four inputs.
     """
     inputs, columns = q.shape
     digits, octets = tables.shape[1:3]
-    half, most = base // 2, 1
+    half = base // 2
+    most = 1
     four = np.zeros(4, np.int64)
     for j in range(columns):
         for part in range(2 * octets):
@@ -323,16 +339,23 @@ def fill_tables(q, base, tables):
 
 @njit(nogil=True, inline="always")
 def _to_bits(flags, out):
-    """Pack truth values (8 · octets) of a byte each, the first into the lowest bit."""
+    """Pack 8 · octets truth values, a byte each, into bits.
+
+    One multiplication gathers eight of them.
+    """
     words = flags.view(np.uint64)
     for octet in range(len(out)):
         out[octet] = np.uint8((words[octet] * np.uint64(0x0102040810204080)) >> np.uint64(56))
 
 
 @njit(nogil=True, cache=True)
-def pack_signs(x, plus, active, whole, full, first, last):
-    """Pack rows first … last − 1 of x: where +1, where ±1. whole: a row holds nothing but −1, 0, +1; full: no 0."""
-    n, flat = x.shape[1], x.reshape(-1)
+def pack_signs(x, plus, active, ternary, binary, first, last):
+    """Pack rows first … last − 1 of x: bit set where x = +1 (plus) and where x = ±1 (active).
+
+    ternary: whether a row holds only −1, 0 and +1. binary: whether it holds only −1 and +1.
+    """
+    n = x.shape[1]
+    flat = x.reshape(-1)
     eights = n // 8
     for row in range(first, last):
         known = every = np.uint8(255)
@@ -340,34 +363,38 @@ def pack_signs(x, plus, active, whole, full, first, last):
             at = row * n + octet * 8
             up = ones(flat, at)
             sign = up | minus_ones(flat, at)
-            plus[row, octet], active[row, octet] = up, sign
+            plus[row, octet] = up
+            active[row, octet] = sign
             known &= sign | zeros(flat, at)
             every &= sign
-        whole[row], full[row] = known == 255, every == 255
+        ternary[row] = known == 255
+        binary[row] = every == 255
         if 8 * eights < n:
             plus[row, eights] = active[row, eights] = 0
         for i in range(8 * eights, n):
-            up, sign, bit = (
-                x[row, i] == 1,
-                (x[row, i] == 1) | (x[row, i] == -1),
-                np.uint8(1 << (i % 8)),
-            )
+            up = x[row, i] == 1
+            sign = up | (x[row, i] == -1)
+            bit = np.uint8(1 << (i % 8))
             plus[row, eights] |= bit * up
             active[row, eights] |= bit * sign
-            whole[row] &= sign | (x[row, i] == 0)
-            full[row] &= sign
+            ternary[row] &= sign | (x[row, i] == 0)
+            binary[row] &= sign
 
 
 @njit(nogil=True, cache=True)
-def pack_firing(u, scale, threshold, noise, plus, first, last):
-    """Pack u · scale + threshold + noise ≥ 0 of rows first … last − 1. noise: (rows, outputs), or (0, 0) for none."""
-    n, octets = u.shape[1], plus.shape[1]
-    flags = np.zeros(8 * octets, np.uint8)
+def pack_firing(u, amperes_per_weight, threshold, noise, plus, first, last):
+    """Pack u · amperes_per_weight + threshold + noise ≥ 0 of rows first … last − 1.
+
+    noise: (rows, outputs), or (0, 0) for comparators without noise.
+    """
+    n = u.shape[1]
+    flags = np.zeros(8 * plus.shape[1], np.uint8)
     for row in range(first, last):
         if len(noise):
             for j in range(n):
-                flags[j] = u[row, j] * scale + (threshold[j] + noise[row, j]) >= 0
+                current = u[row, j] * amperes_per_weight
+                flags[j] = current + (threshold[j] + noise[row, j]) >= 0
         else:
             for j in range(n):
-                flags[j] = u[row, j] * scale + threshold[j] >= 0
+                flags[j] = u[row, j] * amperes_per_weight + threshold[j] >= 0
         _to_bits(flags, plus[row])

@@ -1,7 +1,8 @@
-"""Vectors of 32 bytes for compiled loops: a numba type, and the few operations that packed reads are made of.
+"""Vectors of 32 bytes for compiled loops: a numba type, and the operations that packed reads need.
 
-Every operation is LLVM's own vector arithmetic, save two that AVX2 has an instruction for: `lookup` and `pair_sum`. Other
-processors get the same results from the plain forms. Memory is addressed in elements of a flat array, unchecked.
+Every operation is vector arithmetic of LLVM, except `lookup` and `pair_sum`, for which AVX2 has an
+instruction each. Other processors compute the same results in plain vector code. Memory is
+addressed by elements of a flat array, without bounds checks.
 """
 
 # mypy: ignore-errors
@@ -15,16 +16,17 @@ from numba.extending import intrinsic, register_model
 HAS_AVX2 = bool(llvm.get_host_cpu_features().get("avx2", False))
 
 _BYTE, _SHORT, _INT, _WORD = (ir.IntType(n) for n in (8, 16, 32, 64))
-_BYTES, _SHORTS, _WORDS = (
-    ir.VectorType(_BYTE, 32),
-    ir.VectorType(_SHORT, 16),
-    ir.VectorType(_WORD, 4),
-)
+_BYTES = ir.VectorType(_BYTE, 32)
+_SHORTS = ir.VectorType(_SHORT, 16)
+_WORDS = ir.VectorType(_WORD, 4)
 _INTS = ir.VectorType(_INT, 32)
 
 
 class Vector(types.Type):
-    """256 bits: 32 bytes, 16 shorts or 4 words, as the operation takes them; lowest address first."""
+    """256 bits, which an operation treats as 32 bytes, 16 shorts or 4 words.
+
+    Lowest address first.
+    """
 
     def __init__(self):
         super().__init__(name="crossbar.Vector")
@@ -35,15 +37,17 @@ vector = Vector()
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
-    def __init__(self, manager, kind):
-        super().__init__(manager, kind, _BYTES)
+    def __init__(self, manager, numba_type):
+        super().__init__(manager, numba_type, _BYTES)
 
 
-def _elementwise(kind, operation):
+def _elementwise(vector_type, operation):
+    """Return the intrinsic of a binary operation of LLVM on vectors of that type."""
+
     @intrinsic
     def apply(context, a, b):
         def codegen(context, builder, signature, arguments):
-            x, y = (builder.bitcast(value, kind) for value in arguments)
+            x, y = (builder.bitcast(value, vector_type) for value in arguments)
             return builder.bitcast(getattr(builder, operation)(x, y), _BYTES)
 
         return vector(vector, vector), codegen
@@ -51,13 +55,16 @@ def _elementwise(kind, operation):
     return apply
 
 
-def _shift(kind, operation, n):
+def _shift(vector_type, operation, n):
+    """Return the intrinsic that shifts every element by n bits."""
+
     @intrinsic
     def apply(context, a):
         def codegen(context, builder, signature, arguments):
-            count = ir.Constant(kind, [n] * kind.count)
+            count = ir.Constant(vector_type, [n] * vector_type.count)
             return builder.bitcast(
-                getattr(builder, operation)(builder.bitcast(arguments[0], kind), count), _BYTES
+                getattr(builder, operation)(builder.bitcast(arguments[0], vector_type), count),
+                _BYTES,
             )
 
         return vector(vector), codegen
@@ -65,11 +72,18 @@ def _shift(kind, operation, n):
     return apply
 
 
-add_words, add_shorts = _elementwise(_WORDS, "add"), _elementwise(_SHORTS, "add")
-add_bytes, subtract_bytes = _elementwise(_BYTES, "add"), _elementwise(_BYTES, "sub")
-bit_and, bit_or, bit_xor = (_elementwise(_WORDS, name) for name in ("and_", "or_", "xor"))
-right_11, right_40 = _shift(_WORDS, "lshr", 11), _shift(_WORDS, "lshr", 40)
-left_3, left_24 = _shift(_WORDS, "shl", 3), _shift(_WORDS, "shl", 24)
+add_words = _elementwise(_WORDS, "add")
+add_shorts = _elementwise(_SHORTS, "add")
+add_bytes = _elementwise(_BYTES, "add")
+subtract_bytes = _elementwise(_BYTES, "sub")
+bit_and = _elementwise(_WORDS, "and_")
+bit_or = _elementwise(_WORDS, "or_")
+bit_xor = _elementwise(_WORDS, "xor")
+# The shifts of SFC64, and the one that brings the upper four bits of a byte down.
+right_11 = _shift(_WORDS, "lshr", 11)
+right_40 = _shift(_WORDS, "lshr", 40)
+left_3 = _shift(_WORDS, "shl", 3)
+left_24 = _shift(_WORDS, "shl", 24)
 right_4_of_shorts = _shift(_SHORTS, "lshr", 4)
 
 
@@ -86,9 +100,10 @@ def splat(context, word):
     return vector(types.uint64), codegen
 
 
-def _address(context, builder, array_type, array, index, kind):
+def _address(context, builder, array_type, array, index, element):
+    """Return the address of array[index] as a pointer to `element`."""
     data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
+    return builder.bitcast(builder.gep(data, [index]), element.as_pointer())
 
 
 @intrinsic
@@ -130,17 +145,23 @@ def load_table(context, array, index):
 
 
 def lookup_by(avx2):
-    """Return the operation lookup(table, index): byte i of the result is table[index[i]], every index below 16."""
+    """Return the operation lookup(table, index): byte i of the result is table[index[i]], every
+    index below 16.
+    """
 
     @intrinsic
     def lookup(context, table, index):
         def codegen(context, builder, signature, arguments):
             if avx2:
-                kind = ir.FunctionType(_BYTES, [_BYTES, _BYTES])
+                signature_of_llvm = ir.FunctionType(_BYTES, [_BYTES, _BYTES])
                 return builder.call(
-                    builder.module.declare_intrinsic("llvm.x86.avx2.pshuf.b", (), kind), arguments
+                    builder.module.declare_intrinsic(
+                        "llvm.x86.avx2.pshuf.b", (), signature_of_llvm
+                    ),
+                    arguments,
                 )
-            out, (table, index) = ir.Constant(_BYTES, ir.Undefined), arguments
+            out = ir.Constant(_BYTES, ir.Undefined)
+            table, index = arguments
             for i in range(32):
                 at = builder.zext(builder.extract_element(index, ir.Constant(_INT, i)), _INT)
                 out = builder.insert_element(
@@ -154,21 +175,24 @@ def lookup_by(avx2):
 
 
 def pair_sum_by(avx2):
-    """Return the operation pair_sum(a): 16 shorts, each the sum of two neighbouring signed bytes."""
+    """Return the operation pair_sum(a): 16 shorts, each the sum of two neighbouring signed
+    bytes.
+    """
 
     @intrinsic
     def pair_sum(context, a):
         def codegen(context, builder, signature, arguments):
             if avx2:
-                kind = ir.FunctionType(_SHORTS, [_BYTES, _BYTES])
+                signature_of_llvm = ir.FunctionType(_SHORTS, [_BYTES, _BYTES])
                 multiply_add = builder.module.declare_intrinsic(
-                    "llvm.x86.avx2.pmadd.ub.sw", (), kind
+                    "llvm.x86.avx2.pmadd.ub.sw", (), signature_of_llvm
                 )
                 return builder.bitcast(
                     builder.call(multiply_add, [ir.Constant(_BYTES, [1] * 32), arguments[0]]),
                     _BYTES,
                 )
-            both, eight = builder.bitcast(arguments[0], _SHORTS), ir.Constant(_SHORTS, [8] * 16)
+            both = builder.bitcast(arguments[0], _SHORTS)
+            eight = ir.Constant(_SHORTS, [8] * 16)
             low = builder.ashr(builder.shl(both, eight), eight)
             return builder.bitcast(builder.add(low, builder.ashr(both, eight)), _BYTES)
 
@@ -178,7 +202,11 @@ def pair_sum_by(avx2):
 
 
 def _interleave(high):
-    """Bytes of a and b in turn, from the low or the high half of each 16: one instruction where lanes are 128 bits."""
+    """Return the operation that takes bytes of a and b in turn, from the low or high half of
+    each 16 bytes.
+
+    Within 128-bit lanes this is one instruction of AVX2.
+    """
     order = [
         i + 32 * other
         for lane in (0, 16)
@@ -196,20 +224,26 @@ def _interleave(high):
     return apply
 
 
-lookup, pair_sum = lookup_by(HAS_AVX2), pair_sum_by(HAS_AVX2)
-interleave_low, interleave_high = _interleave(0), _interleave(1)
+lookup = lookup_by(HAS_AVX2)
+pair_sum = pair_sum_by(HAS_AVX2)
+interleave_low = _interleave(0)
+interleave_high = _interleave(1)
 
 
 def _which_are(number):
-    """The operation which(array, index): bit i of the byte says whether array[index + i] is `number`."""
+    """Return the operation which(array, index): bit i of the byte says whether array[index + i]
+    == number.
+    """
 
     @intrinsic
     def which(context, array, index):
         def codegen(context, builder, signature, arguments):
             real = isinstance(signature.args[0].dtype, types.Float)
-            kind = context.get_value_type(signature.args[0].dtype)
+            element = context.get_value_type(signature.args[0].dtype)
             values = builder.load(
-                _address(context, builder, signature.args[0], *arguments, ir.VectorType(kind, 8)),
+                _address(
+                    context, builder, signature.args[0], *arguments, ir.VectorType(element, 8)
+                ),
                 align=1,
             )
             wanted = ir.Constant(values.type, [float(number) if real else number] * 8)
@@ -221,12 +255,17 @@ def _which_are(number):
     return which
 
 
-ones, minus_ones, zeros = _which_are(1), _which_are(-1), _which_are(0)
+ones = _which_are(1)
+minus_ones = _which_are(-1)
+zeros = _which_are(0)
 
 
 @intrinsic
 def add_to_ints(context, array, index, low, high):
-    """Add to 32 int32 from array[index] on the shorts that pair_sum made of interleave_low and interleave_high."""
+    """Add two vectors of shorts to 32 int32 from array[index] on, in the order of the reads.
+
+    The shorts are pair sums of `interleave_low` (low) and `interleave_high` (high).
+    """
     order = [i + 16 * half for lane in (0, 8) for half in (0, 1) for i in range(lane, lane + 8)]
 
     def codegen(context, builder, signature, arguments):

@@ -1,4 +1,7 @@
-"""Reads drawn cell by cell: any noise, any gate. The slowest strategy, and the definition of the others."""
+"""Reads drawn cell by cell: any noise, any gate.
+
+This is the slowest strategy, and it defines what the others must reproduce.
+"""
 
 import numpy as np
 
@@ -52,7 +55,8 @@ class CellByCell:
                 pairs = self._pairs(
                     {name: s.draw(start, stop, inside.start) for name, s in sources.items()}
                 )
-                # Reads before the span share its random stream: they are drawn, but they are not its own.
+                # Reads before the span share its random stream: they are drawn, but they are not
+                # its own.
                 skipped = max(inside.start - start, 0)
                 if skipped >= stop - start:
                     continue
@@ -78,7 +82,9 @@ class CellByCell:
         }
 
     def _pairs(self, xi: dict[Source, Floats]) -> Floats:
-        """Return the conductance [S] that each pair shows in each read, (reads, word lines, bit lines)."""
+        """Return the conductance [S] that each pair shows in each read, (reads, word lines, bit
+        lines).
+        """
         c = self._cells.conductances
         pos = xi[Source.POSITIVE_CELLS] * c.effective_pos
         neg = xi[Source.NEGATIVE_CELLS] * c.effective_neg

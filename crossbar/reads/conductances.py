@@ -19,8 +19,8 @@ class Conductances:
     Attributes:
         g_pos: Conductances of the positive cells, (word lines, bit lines). Noise depends on these.
         g_neg: Conductances of the negative cells, of the same shape, or (word lines, references).
-        effective_pos: Effective conductances of the positive cells after IR drop: a read multiplies with
-            these. Equal to `g_pos` without wires.
+        effective_pos: Effective conductances of the positive cells after IR drop: a read multiplies
+            with these. Equal to `g_pos` without wires.
         effective_neg: The same for the negative cells.
         reference_of: Column of `g_neg` that serves each bit line; None for pairs.
     """

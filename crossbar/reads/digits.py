@@ -1,7 +1,8 @@
 """Conductances as whole numbers in digits: the tables in which packed reads look their sums up.
 
-A matrix is written as unit · (q + k0) with whole numbers q in balanced digits to the base 63: q = Σ_d 63^d q_d with |q_d| ≤ 31,
-so that the sums of four weights fit into bytes. A pedestal k0 that is not a whole number becomes an extra digit.
+A matrix is written as unit · (q + k0) with whole numbers q in balanced digits to the base 63: q =
+Σ_d 63^d q_d with |q_d| ≤ 31, so that the sums of four weights fit into bytes. A pedestal k0 that is
+not a whole number becomes an extra digit.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from devices.validation import Floats
 
 Whole = NDArray[np.int64]
 
-#: Digits of weights that lie on no grid. Three give an error below 4e-6 of the largest weight, enough where gates are
-#: drawn; eight give 5e-15, for sums that must equal a float64 product.
+#: Digits of weights that lie on no grid. Three give an error below 4e-6 of the largest weight,
+#: enough where gates are drawn; eight give 5e-15, for sums that must equal a float64 product.
 DRAWN_DIGITS = 3
 SUMMED_DIGITS = 8
 #: Most digits of weights on a grid; a finer grid is treated as continuous.
@@ -32,11 +33,13 @@ class DigitTables:
     """A matrix (word lines, columns) as lookup tables: value = unit Σ_d factors[d] digit_d.
 
     Attributes:
-        tables: (columns, digits, octets, 2, 16). Entry t is the sum of those of four weights whose bit is set in t.
+        tables: (columns, digits, octets, 2, 16). Entry t is the sum of those of four weights whose
+            bit is set in t.
         factors: Value of each digit in units.
         unit: Value of one.
         depth: Octets whose sums fit into bytes.
-        exact: True if the values lie on the grid to rounding; otherwise each is off by at most unit/2.
+        exact: True if the values lie on the grid to rounding; otherwise each is off by at most
+            unit/2.
     """
 
     tables: NDArray[np.int8]
@@ -57,11 +60,13 @@ class DigitTables:
 
 
 def digit_tables(matrices: Sequence[Floats], spacing: float, digits: int) -> list[DigitTables]:
-    """Return the tables of matrices (word lines, columns) in one common unit, so that their sums may cancel exactly.
+    """Return the tables of matrices (word lines, columns) in one common unit, so that their sums
+    may cancel exactly.
 
     Args:
         matrices: The matrices.
-        spacing: Spacing of a grid on which their values may lie, starting anywhere; 0 for continuous values.
+        spacing: Spacing of a grid on which their values may lie, starting anywhere; 0 for
+            continuous values.
         digits: Digits of the largest value where the values lie on no grid.
     """
     values = np.concatenate([m.ravel() for m in matrices])
@@ -95,7 +100,10 @@ def _whole_numbers(values: Floats, unit: float, largest: float) -> Whole | None:
 
 
 def _on_grid(values: Floats, spacing: float, largest: float) -> tuple[Whole, float, float] | None:
-    """Return (q, k0, unit) of values on a grid that may start anywhere; None if they lie on no grid of this spacing."""
+    """Return (q, k0, unit) of values on a grid that may start anywhere.
+
+    The result is None if they lie on no grid of this spacing.
+    """
     low, high = float(values.min()), float(values.max())
     if high - low <= 1e-12 * largest:
         return np.ones(values.shape, np.int64), 0.0, (low + high) / 2
@@ -114,7 +122,9 @@ def _on_grid(values: Floats, spacing: float, largest: float) -> tuple[Whole, flo
 
 
 def _tables(q: NDArray[np.int64], k0: float, unit: float, exact: bool) -> DigitTables:
-    """Return the tables of whole numbers q (word lines, columns) with a pedestal k0, both in units."""
+    """Return the tables of whole numbers q (word lines, columns) with a pedestal k0, both in
+    units.
+    """
     inputs, columns = q.shape
     largest = int(np.abs(q).max(initial=0))
     digits = 1

@@ -1,4 +1,6 @@
-"""Random factors of a read, drawn source by source so that no result depends on how reads are batched."""
+"""Random factors of a read, drawn source by source so that no result depends on how reads are
+batched.
+"""
 
 from typing import Any
 
@@ -13,8 +15,9 @@ from devices.validation import Floats
 class FactorSource:
     """One source of a read's factors ξ = Π ξ_k, with a random stream for each factor k.
 
-    Reads are drawn group by group (`Span.groups`). A memoryless factor has one stream per group. A factor with
-    memory has one stream per read, so that its state goes on from read to read whatever the groups are.
+    Reads are drawn group by group (`Span.groups`). A memoryless factor has one stream per group. A
+    factor with memory has one stream per read, so that its state goes on from read to read whatever
+    the groups are.
 
     Args:
         noise: The noise; a product is split into its factors.
@@ -52,8 +55,8 @@ class FactorSource:
     def draw(self, start: int, stop: int, first: int) -> Floats:
         """Return the factors of reads start … stop − 1 of the group.
 
-        Reads before `first` are not part of the span: memoryless factors are drawn for them to keep the stream in
-        step, factors with memory are left at 1.
+        Reads before `first` are not part of the span: memoryless factors are drawn for them to keep
+        the stream in step, factors with memory are left at 1.
         """
         xi = np.ones((1,) * (1 + self._g.ndim))
         for index, (factor, rng) in enumerate(zip(self._factors, self._streams, strict=True)):

@@ -1,4 +1,6 @@
-"""Sums of packed inputs over the cells whose gate conducts, every gate drawn on its own as one bit."""
+"""Sums of packed inputs over the cells whose gate conducts, every gate drawn on its own as one
+bit.
+"""
 
 import math
 from fractions import Fraction
@@ -17,9 +19,12 @@ _UNGATED = np.empty(0, dtype=np.uint8)
 
 
 def gate_bits(p: float) -> Bits | None:
-    """Return the binary digits by which masks of probability p are drawn, lowest first; None if p rounds to 0 or 1.
+    """Return the binary digits by which masks of probability p are drawn, lowest first.
 
-    Exact for p = k/2^m with m ≤ 16. Any other p is rounded to the nearest multiple of 2^-16 (see `drawn_p`).
+    The result is None if p rounds to 0 or 1.
+
+    Exact for p = k/2^m with m ≤ 16. Any other p is rounded to the nearest multiple of 2^-16 (see
+    `drawn_p`).
     """
     k = round(p * 2**P_BITS)
     if not 0 < k < 2**P_BITS:
@@ -29,7 +34,10 @@ def gate_bits(p: float) -> Bits | None:
 
 
 def drawn_p(p: float) -> float:
-    """Return the probability with which packed masks conduct: the multiple of 2^-16 nearest to p."""
+    """Return the probability with which packed masks conduct.
+
+    It is the multiple of 2^-16 nearest to p.
+    """
     return float(Fraction(round(p * 2**P_BITS), 2**P_BITS))
 
 
@@ -48,7 +56,8 @@ def gated_sums(
         matrix: The weights, (word lines, columns).
         inputs: Rows of ternary inputs, from the first that the span needs.
         span: The reads.
-        seed: Seed of the masks m: the same seed gives the same masks in any matrix. None: every m is 1.
+        seed: Seed of the masks m: the same seed gives the same masks in any matrix. None: every m
+            is 1.
         p: Probability that a mask bit is 1.
         scaled: True for sums in the matrix's units, False for sums in units of `matrix.unit`.
     """

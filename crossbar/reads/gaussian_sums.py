@@ -24,8 +24,8 @@ class Stream(IntEnum):
 def is_exactly_gaussian(hardware: Hardware) -> bool:
     """Return whether the sum over a bit line is exactly Gaussian.
 
-    True if all factors are Gaussian and memoryless and no gate multiplies a noisy cell. Gates of word lines are
-    drawn before the cells are, so only the cells count.
+    True if all factors are Gaussian and memoryless and no gate multiplies a noisy cell. Gates of
+    word lines are drawn before the cells are, so only the cells count.
     """
     gate, cells = hardware.gate, hardware.device.read_noise
     if isinstance(gate, NoNoise) or hardware.gate_sharing == "word_line":
@@ -34,7 +34,7 @@ def is_exactly_gaussian(hardware: Hardware) -> bool:
 
 
 class GaussianSums:
-    """Strategy: one normal number for every output and read, with the exact mean and variance of the sum.
+    """Strategy: one normal number per output and read, with the exact mean and variance.
 
     Args:
         moments: Moments of the array that is read.

@@ -1,4 +1,7 @@
-"""Inputs of a read in the form in which they come: real values, truth values, signs, or packed bits."""
+"""Inputs of a read in the form in which they come.
+
+They are real values, truth values, signs, or packed bits.
+"""
 
 from functools import cached_property
 
@@ -10,10 +13,12 @@ from devices.validation import Floats, finite, real_array
 
 
 class Inputs:
-    """Rows of inputs (rows, word lines), converted to another form when a strategy first asks for it.
+    """Rows of inputs (rows, word lines), converted to another form when a strategy first asks
+    for it.
 
     Args:
-        values: Packed ternary inputs, truth values (True for +1, False for −1), int8 signs, or floats.
+        values: Packed ternary inputs, truth values (True for +1, False for −1), int8 signs, or
+            floats.
     """
 
     def __init__(self, values: "Packed | NDArray[np.bool_] | NDArray[np.int8] | Floats"):
@@ -27,7 +32,8 @@ class Inputs:
             ValueError: x is not an array of numbers, has a wrong shape, or holds NaN.
         """
         values = real_array(name, x, shape=(None, word_lines))
-        # Truth values that a user gives are 1 and 0; only states of comparators stand for +1 and −1.
+        # Truth values that a user gives are 1 and 0; only states of comparators stand for +1 and
+        # −1.
         inputs = cls(values.astype(np.int8) if values.dtype == bool else values)
         if not inputs.is_ternary.all():
             finite(name, inputs.floats)

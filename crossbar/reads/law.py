@@ -1,10 +1,12 @@
 """The law of a read, written once for numpy arrays and torch tensors.
 
-A read of the pair at word line j and bit line i with inputs x, gate factor ξ_j and cell factors c± adds
-x_j ξ_j (c⁺ G⁺ − c⁻ G⁻) to the sum of output i. Two laws need no factor of a single cell:
+A read of the pair at word line j and bit line i with inputs x, gate factor ξ_j and cell factors c±
+adds x_j ξ_j (c⁺ G⁺ − c⁻ G⁻) to the sum of output i. Two laws need no factor of a single cell:
 
-- All factors are Gaussian, independent and fresh: u is Gaussian, with the mean and variance of its sum.
-- Gates are Bernoulli and the cells Gaussian: given the gates, u is Gaussian around the sum of the cells that conduct.
+- All factors are Gaussian, independent and fresh: u is Gaussian, with the mean and variance of its
+sum.
+- Gates are Bernoulli and the cells Gaussian: given the gates, u is Gaussian around the sum of the
+cells that conduct.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,8 +29,10 @@ def gaussian_sums(
 
     Args:
         mean: Mean of every read, (reads, outputs). It is overwritten.
-        own_std: Standard deviation that outputs do not share, (reads or 1, outputs); None for no noise.
-        shared_std: Standard deviation of the reference columns, (reads or 1, references); None for no noise.
+        own_std: Standard deviation that outputs do not share, (reads or 1, outputs); None for no
+            noise.
+        shared_std: Standard deviation of the reference columns, (reads or 1, references); None for
+            no noise.
         reference_of: Column of the references that serves each output.
         normals: normals("own" or "shared", columns) returns standard normals (reads, columns).
     """
@@ -45,14 +49,15 @@ def bernoulli_sums(
     draw: Callable[[int], tuple[Array, Array | None, Array | None]],
     unit: float = 1.0,
 ) -> Array:
-    """Return u = unit · Σ ± (signal + √variance n / unit) over one or two polarities, (reads, outputs).
+    """Return u = unit · Σ ± (signal + √variance n / unit) over one or two polarities, (reads,
+    outputs).
 
     Args:
-        columns: For each polarity, the column that serves each output; None for one column per output. One
-            entry for pairs, two for positive and negative cells.
-        draw: draw(index) returns, for one polarity under the gates of these reads, the sum of its signals in
-            units of `unit`, the variance of its cells, and standard normals. The last two are None for cells
-            without noise.
+        columns: For each polarity, the column that serves each output; None for one column per
+            output. One entry for pairs, two for positive and negative cells.
+        draw: draw(index) returns, for one polarity under the gates of these reads, the sum of its
+            signals in units of `unit`, the variance of its cells, and standard normals. The last
+            two are None for cells without noise.
         unit: Common unit of the signals of two polarities; whole numbers of it cancel exactly.
     """
     parts = []

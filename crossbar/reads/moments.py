@@ -24,8 +24,8 @@ class MomentMatrices:
     Attributes:
         mean: (word lines, bit lines) [S, or weight units].
         own: Variance that outputs do not share, (word lines, bit lines), in the same units squared.
-        shared: Variance of the reference columns, common to the outputs of a tile, (word lines, references);
-            (word lines, 0) for pairs.
+        shared: Variance of the reference columns, common to the outputs of a tile, (word lines,
+            references); (word lines, 0) for pairs.
     """
 
     mean: Floats
@@ -43,7 +43,10 @@ class MomentMatrices:
 
 
 def gate_moments(hardware: Hardware) -> tuple[float, float]:
-    """Return mean and variance of the gate's factor over gates and reads; no gate depends on the conductance."""
+    """Return mean and variance of the gate's factor over gates and reads.
+
+    No gate depends on the conductance.
+    """
     mean, variance = hardware.gate.moments(np.array(hardware.device.g_max))
     return float(mean), float(variance)
 
@@ -53,14 +56,14 @@ def moment_matrices(
 ) -> MomentMatrices:
     """Return the moments [S, S²] of a read of the cells.
 
-    With one gate per pair or word line, Var = E[ξ²](v⁺G⁺² + v⁻G⁻²) + Var ξ (m⁺G⁺ − m⁻G⁻)². With one gate per cell,
-    Var = Var(ξ c⁺) G⁺² + Var(ξ c⁻) G⁻².
+    With one gate per pair or word line, Var = E[ξ²](v⁺G⁺² + v⁻G⁻²) + Var ξ (m⁺G⁺ − m⁻G⁻)². With one
+    gate per cell, Var = Var(ξ c⁺) G⁺² + Var(ξ c⁻) G⁻².
 
     Args:
         cells: The array.
         state: States of its noises: the moments are those of this chip's devices.
-        lag: None for moments given the state. A number [s]: of the average chip, the covariance of two reads that
-            far apart in place of the variance; 0 gives the variance.
+        lag: None for moments given the state. A number [s]: of the average chip, the covariance of
+            two reads that far apart in place of the variance; 0 gives the variance.
     """
     hardware, c = cells.hardware, cells.conductances
     sources = noise_sources(c.g_pos, c.g_neg, hardware)
@@ -89,8 +92,9 @@ def moment_matrices(
     own = own + variance * signal**2
     if c.reference_of is None:
         return MomentMatrices(mean * signal, own, no_reference)
-    # Outputs share the noise of their reference, each through its own gate. Where gates differ from device to
-    # device, their covariance uses the mean gate factor of the word line (an approximation).
+    # Outputs share the noise of their reference, each through its own gate. Where gates differ from
+    # device to device, their covariance uses the mean gate factor of the word line (an
+    # approximation).
     common = np.mean(mean, axis=1, keepdims=True) ** 2 * noise_neg
     return MomentMatrices(mean * signal, own - per_output(common, c.reference_of), common)
 
@@ -98,7 +102,9 @@ def moment_matrices(
 def _spread(
     seen: SeenBy, state: NoiseState, source: Source, lag: float | None
 ) -> tuple[Floats, Floats]:
-    """Return mean and variance of the factors given the state, or the average chip's mean and covariance."""
+    """Return mean and variance of the factors given the state, or the average chip's mean and
+    covariance.
+    """
     noise, g = seen
     if lag is None:
         return noise.moments_given(g, state[source])
@@ -134,7 +140,8 @@ class ReadMoments:
         return not (self.matrices.own.any() or self.matrices.shared.any())
 
     def covariance(self, lag: float) -> Floats:
-        """Return the covariance of two reads of ±1 inputs `lag` [s] apart, of the average chip, per bit line.
+        """Return the covariance of two reads of ±1 inputs `lag` [s] apart, of the average chip,
+        per bit line.
 
         In weight units squared; the variance at lag 0.
         """
@@ -144,7 +151,8 @@ class ReadMoments:
     def fixed_pattern(self) -> Floats:
         """Return Σ_j (E[w_j | its devices] − E w_j)² per bit line, in weight units squared.
 
-        This is the static pattern that differences between devices put on the mean of a read of ±1 inputs.
+        This is the static pattern that differences between devices put on the mean of a read of ±1
+        inputs.
         """
         average = moment_matrices(self.cells, self._state, lag=0.0).mean
         difference = self.matrices.mean - average / self.cells.siemens_per_weight
@@ -153,7 +161,8 @@ class ReadMoments:
     def mean(self, x: Inputs) -> Floats:
         """Return the mean of u, (rows, bit lines)."""
         gate_mean, _ = gate_moments(self.cells.hardware)
-        # Levels and the middles between them lie on a grid of half the spacing; the gate's mean scales it.
+        # Levels and the middles between them lie on a grid of half the spacing; the gate's mean
+        # scales it.
         half_spacing = self.cells.level_spacing / 2 / self.cells.siemens_per_weight
         return self._product(x, "mean", self.matrices.mean, half_spacing * gate_mean)
 
@@ -169,7 +178,8 @@ class ReadMoments:
         return of("own", self.matrices.own), of("shared", self.matrices.shared)
 
     def of(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of u, each (rows, bit lines) in weight units, for x (rows, word lines).
+        """Return mean and variance of u, each (rows, bit lines) in weight units, for x (rows,
+        word lines).
 
         Raises:
             ValueError: x has a wrong shape or holds NaN.
@@ -188,7 +198,8 @@ class ReadMoments:
     ) -> Floats:
         """Return x @ matrix, or x² @ matrix, (rows, columns).
 
-        Ternary rows are summed in whole numbers, so that a row's sums do not depend on the batch it is in.
+        Ternary rows are summed in whole numbers, so that a row's sums do not depend on the batch it
+        is in.
         """
         ternary = x.is_ternary
         if not ternary.any():

@@ -1,4 +1,7 @@
-"""What consecutive reads of an array remember: traps, 1/f processes, and thresholds of its noises."""
+"""What consecutive reads of an array remember.
+
+Its noises have states: of traps, of 1/f processes, of thresholds.
+"""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -31,7 +34,8 @@ class SeenBy(NamedTuple):
 def noise_sources(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> dict[Source, SeenBy]:
     """Return the noise of every source, with the cells it depends on.
 
-    A gate per word line has one state per line. Gates of negative cells are used with one gate per cell only.
+    A gate per word line has one state per line. Gates of negative cells are used with one gate per
+    cell only.
     """
     gate = hardware.gate
     cells = hardware.device.read_noise
@@ -64,7 +68,10 @@ class NoiseState:
     def initial(
         cls, g_pos: Floats, g_neg: Floats, hardware: Hardware, seed: np.random.SeedSequence
     ) -> "NoiseState":
-        """Return the states of a new chip, drawn once: differences between devices, traps, thresholds."""
+        """Return the states of a new chip, drawn once.
+
+        They hold the differences between devices, and where traps and thresholds start.
+        """
         sources = noise_sources(g_pos, g_neg, hardware)
         return cls(*(s.noise.init(s.g, rng=stream(seed, name)) for name, s in sources.items()))
 
@@ -90,7 +97,8 @@ class NoiseState:
 class NoiseHistory:
     """The noise state of one array from its programming on, with the seed of every waiting time.
 
-    The states are drawn from `initial_seed`; the n-th waiting time draws from child n of `waiting_seed`.
+    The states are drawn from `initial_seed`; the n-th waiting time draws from child n of
+    `waiting_seed`.
     """
 
     def __init__(

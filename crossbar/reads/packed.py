@@ -11,7 +11,8 @@ from crossbar.reads.span import Span
 from crossbar.threads import run_each, threads_now
 
 Bits = NDArray[np.uint8]
-#: Synapse reads below which starting a second thread costs more than it saves (measured on two cores).
+#: Synapse reads below which starting a second thread costs more than it saves (measured on two
+#: cores).
 _WORTH_A_THREAD = 1 << 21
 #: `Packed.active` of inputs among which there is no 0.
 EVERYWHERE: Bits = np.empty((0, 0), dtype=np.uint8)
@@ -45,7 +46,9 @@ class Packed:
 
     @classmethod
     def of(cls, x: NDArray[np.float64] | NDArray[np.int8]) -> tuple["Packed", NDArray[np.bool_]]:
-        """Return x (rows, inputs) packed, and for every row whether it is ternary: all inputs in {−1, 0, +1}."""
+        """Return x (rows, inputs) packed, and for every row whether it is ternary: all inputs in
+        {−1, 0, +1}.
+        """
         in_order = np.ascontiguousarray(x)
         rows, n = x.shape
         plus, active = np.empty((2, rows, -(-n // 8)), np.uint8)

@@ -23,7 +23,9 @@ class Stream(IntEnum):
 
 
 class PackedBits:
-    """Strategy: every gate of every read is one random bit. Exact for ternary inputs and Gaussian cells.
+    """Strategy: every gate of every read is one random bit.
+
+    Exact for ternary inputs and Gaussian cells.
 
     Args:
         polarities: Matrices of the read, as tables of digits.
@@ -38,7 +40,9 @@ class PackedBits:
 
     @classmethod
     def of(cls, cells: CellArray) -> "PackedBits | None":
-        """Return the strategy for these cells, or None where packed bits cannot draw their reads."""
+        """Return the strategy for these cells, or None where packed bits cannot draw their
+        reads.
+        """
         polarities = bernoulli_polarities(cells)
         law = cells.hardware.gate.bernoulli
         if polarities is None or law is None or gate_bits(law[0]) is None:
@@ -95,7 +99,10 @@ class PackedBits:
         *,
         scaled: bool,
     ) -> Floats:
-        """Return the sums under gates that pass 1 or `low`: a mixture of the masked and the full sum."""
+        """Return the sums under gates that pass 1 or `low`.
+
+        This is a mixture of the masked and the full sum.
+        """
         u = gated_sums(matrix, inputs, span, masks, self._p, scaled=scaled)
         if not low:
             return u

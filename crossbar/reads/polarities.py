@@ -1,4 +1,7 @@
-"""The matrices of a read under a Bernoulli gate: pairs as one, or positive and negative cells apart."""
+"""The matrices of a read under a Bernoulli gate.
+
+Gates of pairs need one matrix, gates of single cells one for each polarity.
+"""
 
 from typing import Generic, NamedTuple, TypeVar
 
@@ -24,10 +27,12 @@ class Polarity(NamedTuple, Generic[Matrix]):
 
 
 def bernoulli_polarities(cells: CellArray) -> list[Polarity[Floats]] | None:
-    """Return the polarities of a read of ±1 inputs, or None where the gates alone do not determine its law.
+    """Return the polarities of a read of ±1 inputs, or None where the gates alone do not
+    determine its law.
 
-    Given the gates, Gaussian noises of cells add up to one normal per output. One polarity: gates are shared by
-    pairs, and its matrix is that of the pairs. Two: the second is subtracted from the first.
+    Given the gates, Gaussian noises of cells add up to one normal per output. One polarity: gates
+    are shared by pairs, and its matrix is that of the pairs. Two: the second is subtracted from the
+    first.
     """
     hardware, c, k = cells.hardware, cells.conductances, cells.siemens_per_weight
     noise = hardware.device.read_noise
@@ -36,7 +41,8 @@ def bernoulli_polarities(cells: CellArray) -> list[Polarity[Floats]] | None:
     if hardware.gate.bernoulli is None or by_word_line or not noise.is_gaussian:
         return None
     if hardware.gate_sharing == "pair" and c.reference_of is not None and not noiseless:
-        # The noise of a reference cell reaches all outputs, each through its own gate: not independent given the gates.
+        # The noise of a reference cell reaches all outputs, each through its own gate: not
+        # independent given the gates.
         return None
     mean_pos, variance_pos = noise.moments(c.g_pos)
     mean_neg, variance_neg = noise.moments(c.g_neg)

@@ -46,7 +46,8 @@ class Strategy(Protocol):
 class Reader:
     """Reads of an array in its present state, each drawn by the fastest strategy that is exact.
 
-    A reader is made anew when conductances change. `state` belongs to the array and is advanced by reads.
+    A reader is made anew when conductances change. `state` belongs to the array and is advanced by
+    reads.
 
     Args:
         cells: The array as it is now.
@@ -119,7 +120,10 @@ class Reader:
         return self._read_gated(x, span, seed)
 
     def _read_gated(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
-        """Return u of reads whose sums are not Gaussian: ternary rows packed, other rows cell by cell."""
+        """Return u of reads whose sums are not Gaussian.
+
+        Ternary rows are read packed, other rows cell by cell.
+        """
         one_by_one = child(seed, Stream.CELL_BY_CELL)
         ternary = x.is_ternary
         if self._packed_bits is None or not ternary.any():
@@ -136,7 +140,7 @@ def _warn_of_memory(cells: CellArray) -> None:
     if cells.hardware.gate.has_memory or cells.hardware.device.read_noise.has_memory:
         warnings.warn(
             'sampling="moments" draws every read independently, but consecutive reads of this '
-            "hardware are correlated (telegraph traps, 1/f noise, correlated selectors): a mean over "
-            'samples comes out better than on the chip; use sampling="exact"',
+            "hardware are correlated (telegraph traps, 1/f noise, correlated selectors): a mean "
+            'over samples comes out better than on the chip; use sampling="exact"',
             stacklevel=3,  # always the same line, so that Python shows the warning once
         )

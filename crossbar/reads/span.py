@@ -1,4 +1,7 @@
-"""Which reads of a run are drawn. A read's number decides what it draws, so that batching changes no result."""
+"""Which reads of a run are drawn.
+
+A read's number decides what it draws, so that batching changes no result.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +16,8 @@ from devices.validation import Floats
 
 #: A way to draw an array of independent numbers: an unbound method of Generator.
 Law = Callable[..., Floats]
-#: Consecutive reads that share one numpy stream: starting a stream costs as much as drawing some hundred numbers.
+#: Consecutive reads that share one numpy stream: starting a stream costs as much as drawing some
+#: hundred numbers.
 READS_PER_STREAM = 256
 
 
@@ -21,8 +25,8 @@ READS_PER_STREAM = 256
 class Span:
     """Reads number first … last − 1 of a run.
 
-    Read r of the run sees location r % locations of input r // (locations · repeats). Rows of inputs are handed over
-    from the first input that the span needs.
+    Read r of the run sees location r % locations of input r // (locations · repeats). Rows of
+    inputs are handed over from the first input that the span needs.
 
     Attributes:
         first: Number of the first read.
@@ -54,7 +58,9 @@ class Span:
         return replace(self, repeats=1, locations=1)
 
     def at(self, locations: int) -> "Span":
-        """Return the reads of an array that is read at that many locations for each read of this span."""
+        """Return the reads of an array that is read at that many locations for each read of this
+        span.
+        """
         return Span(self.first * locations, self.last * locations, self.repeats, locations)
 
     def split(self, parts: int, multiple: int) -> list["Span"]:
@@ -69,7 +75,8 @@ class Span:
     def groups(self) -> Iterator[tuple[int, slice, slice]]:
         """Yield the groups of reads that share a stream.
 
-        Each is (number of the group, where its reads lie in this span, which of the group's reads those are).
+        Each is (number of the group, where its reads lie in this span, which of the group's reads
+        those are).
         """
         for group in range(self.first // READS_PER_STREAM, -(-self.last // READS_PER_STREAM)):
             begin = group * READS_PER_STREAM

@@ -1,3 +1,3 @@
-"""Wires with resistance: their description, the solver of their circuit, and netlists of the same circuit."""
+"""Wires with resistance: their description, the solver of their circuit, and netlists."""
 
 from crossbar.wires.description import Wires as Wires

@@ -1,10 +1,33 @@
-"""Compiled line solves and conjugate gradients behind `Wires`: arrays in, arrays written, no validation.
+"""Compiled line solves and conjugate gradients behind `Wires`.
 
-Nodes: a (word lines), b (bit lines), (m, n) each; cells g between them. Word lines are eliminated exactly: T a = g b +
-sources is one ladder per row. What is left, S b = L b + g (b − a(b)) = e with L the bit lines' Laplacian, is solved by
-conjugate gradients, preconditioned by M = L + D, one ladder per column, where D is the diagonal of g − g T⁻¹ g: a cell in
-series with what its word line offers. Ladders are solved with resistances alone, so that any of them may be zero; for that,
-L is never multiplied by: L p = M p − D p, and M p follows from the recursion of p.
+Kernels write into arrays that they are given, and check nothing.
+
+The unknowns are the voltages a of the word lines and b of the bit lines, (m, n) each, joined by
+cells g. Word lines are eliminated exactly, because each is a ladder, T a = g b + sources. What is
+left is
+
+    S b = L b + g (b − a(b)) = e
+
+with L the Laplacian of the bit lines. It is solved by conjugate gradients. The preconditioner
+
+    M = L + D
+
+is one ladder per column; D is the diagonal of g − g T⁻¹ g, which is a cell in series with the
+admittance of its word line.
+
+Ladders are solved with resistances alone, so that any resistance may be zero. For the same reason L
+is never multiplied by: L p = M p − D p, and M p follows from the recursion of p.
+
+Arguments that occur throughout:
+    g: Conductances of the cells, (m, n) [S].
+    r_row, r_first: Resistance of a word-line segment and of a driver with its first segment [Ω].
+    r_col, r_last: Resistance of a bit-line segment and of the last segment with its sense [Ω].
+    f, h: Factors of the word lines' ladders, (m, n) and (m,).
+    d: The diagonal D, (m, n) [S].
+    f_col, h_col: Factors of the preconditioner's ladders, (m, n) and (n,).
+    v: Voltages of the drivers, (m,) [V].
+    far: Currents of the second drivers, (m,) [A]; zeros without them.
+    source: Currents that cells push from word to bit line besides g (a − b), (m, n) [A], or (0, 0).
 """
 
 # mypy: ignore-errors
@@ -12,12 +35,12 @@ L is never multiplied by: L p = M p − D p, and M p follows from the recursion 
 import numpy as np
 from numba import njit
 
-_ROWS = 4  # of `_four_ladders`
+_ROWS = 4  # word lines that `_four_ladders` solves side by side
 
 
 @njit(nogil=True, cache=True)
-def factorise(g, r_row, r_first, two_drivers, r_col, r_last, two_senses, f, h, d, f_col, h_col):
-    """Fill f (m, n), h (m) of the rows, d (m, n) the diagonal D, f_col (m, n), h_col (n) of the columns."""
+def factorize(g, r_row, r_first, two_drivers, r_col, r_last, two_senses, f, h, d, f_col, h_col):
+    """Fill the factors f, h of the word lines, d, and the factors f_col, h_col of the bit lines."""
     m, n = g.shape
     y = np.empty(n)
     for i in range(m):
@@ -29,7 +52,7 @@ def factorise(g, r_row, r_first, two_drivers, r_col, r_last, two_senses, f, h, d
             f[i, j] = 1 / (1 + r_row * y[j + 1])
             y[j] = g[i, j] + y[j + 1] * f[i, j]
         h[i] = 1 / (1 + r_first * y[0])
-        left = r_first  # resistance of what lies to the left of a node
+        left = r_first  # resistance of everything to the left of a node
         for j in range(n):
             d[i, j] = g[i, j] * (1 + left * (y[j] - g[i, j])) / (1 + left * y[j])
             left = r_row + left / (1 + left * g[i, j])
@@ -45,7 +68,7 @@ def factorise(g, r_row, r_first, two_drivers, r_col, r_last, two_senses, f, h, d
 
 @njit(nogil=True)
 def _ladder(a, f, h, r_row, r_first, v, far):
-    """Replace the currents a (n,) that flow into one word line by the line's voltages; sources v, far at its ends."""
+    """Replace the currents a (n,) that flow into one word line by the line's voltages."""
     n = a.shape[0]
     a[n - 1] += far
     for j in range(n - 2, -1, -1):
@@ -57,7 +80,12 @@ def _ladder(a, f, h, r_row, r_first, v, far):
 
 @njit(nogil=True)
 def _four_ladders(a, f, h, r_row, r_first, v, far):
-    """The same for a (4, n), side by side: one alone waits for its own last result. Names for registers: memory waits too."""
+    """Do the work of `_ladder` on a (4, n).
+
+    Every step of a ladder needs the result of the step before, so one ladder alone leaves the
+    processor waiting; four side by side do not. Results of the last step are kept in variables,
+    which are registers, because memory would make the next step wait too.
+    """
     n = a.shape[1]
     a0, a1, a2, a3 = a[0], a[1], a[2], a[3]
     f0, f1, f2, f3 = f[0], f[1], f[2], f[3]
@@ -88,7 +116,7 @@ def _four_ladders(a, f, h, r_row, r_first, v, far):
 
 @njit(nogil=True)
 def _ladders(a, f, h, r_row, r_first, v, far, first, last):
-    """Replace the currents a that flow into word lines first … last − 1 by the lines' voltages."""
+    """Replace the currents a into word lines first … last − 1 by these lines' voltages."""
     if last - first == _ROWS:
         rows = slice(first, last)
         _four_ladders(a[rows], f[rows], h[rows], r_row, r_first, v[rows], far[rows])
@@ -112,9 +140,11 @@ def _word_lines(g, b, source, f, h, r_row, r_first, v, far, a):
 
 @njit(nogil=True)
 def _search(g, d, f, h, r_row, r_first, none, beta, r, mp, p, q, lp, into, along):
-    """Turn p and mp = M p by beta into the next direction, q = M⁻¹ r into S p; return p·S p. into: (n,) Σ L p.
+    """Turn p and mp = M p into the next direction, and q = M⁻¹ r into S p; return p·S p.
 
-    Rows by fours, all that is done to them at once, and no loop with more arrays than the compiler can tell apart.
+    Fills into (n,) with Σ L p over each bit line: what the currents change by along p. Rows are
+    taken by fours and all work on them is done at once. No loop touches more arrays than the
+    compiler can tell apart; with more it would not vectorize.
     """
     m, n = g.shape
     into[:] = 0
@@ -167,6 +197,48 @@ def _step(f_col, h_col, r_col, r_last, alpha, r, p, q, b, along):
     return along.sum()
 
 
+@njit(nogil=True)
+def _cell_currents(g, a, source, r):
+    """Fill r (m, n) with the currents of the cells into bit lines at 0 V: the first residual."""
+    m, n = g.shape
+    some = source.shape[0] > 0
+    for i in range(m):
+        for j in range(n):
+            r[i, j] = g[i, j] * a[i, j] + (source[i, j] if some else 0.0)
+
+
+@njit(nogil=True)
+def _add_carried(g, a, b, source, least):
+    """Add to least (n,) 1 % of the summed sizes of the currents of each bit line's cells."""
+    m, n = g.shape
+    some = source.shape[0] > 0
+    for i in range(m):
+        for j in range(n):
+            least[j] += 1e-2 * abs(g[i, j] * (a[i, j] - b[i, j]) + (source[i, j] if some else 0.0))
+
+
+@njit(nogil=True)
+def _advance(alpha, into, least, out):
+    """Change the currents out (n,) by alpha · into; return the largest relative change."""
+    moved = 0.0
+    for j in range(out.shape[0]):
+        out[j] += alpha * into[j]
+        moved = max(moved, abs(alpha * into[j]) / (abs(out[j]) + least[j] + 1e-300))
+    return moved
+
+
+@njit(nogil=True)
+def _sum_cells(g, a, source, out):
+    """Fill out (n,) with the sums of the cells' currents into grounded bit lines."""
+    m, n = g.shape
+    some = source.shape[0] > 0
+    for j in range(n):
+        out[j] = 0
+    for i in range(m):
+        for j in range(n):
+            out[j] += g[i, j] * a[i, j] + (source[i, j] if some else 0.0)
+
+
 @njit(nogil=True, cache=True)
 def solve(
     g,
@@ -188,17 +260,16 @@ def solve(
     work,
     out,
 ):
-    """Solve for one vector v (m,) of drivers; fill out (n,) and, where voltages are wanted, a = work[0] and b = work[1] of
-    work (6, m, n). Return the steps, or −1.
+    """Solve for one vector of drivers: fill out (n,) [A]; return the number of steps, or −1.
 
-    source: (m, n) currents that cells push from word to bit line besides g (a − b), or (0, 0) for none. Stops when every
-    output is as near as `tolerance` of itself, or of 1e-2 of what its cells carry where that cancels.
+    Stops when every output is exact to `tolerance` of itself, or of 1e-2 of the currents that its
+    cells carry where these cancel; −1 says that `most` steps were not enough. work: (6, m, n); if
+    `voltages`, a is left in work[0] and b in work[1].
     """
     m, n = g.shape
     none, far = np.zeros(m), np.zeros(m)
     if two_drivers:
         far[:] = v / r_first
-    some = source.shape[0] > 0
     a, b, r, mp, p, q = work[0], work[1], work[2], work[3], work[4], work[5]
     lp, into, along, least = np.empty(n), np.empty(n), np.empty(n), np.zeros(n)
     b[:] = 0
@@ -207,13 +278,12 @@ def solve(
     p[:] = 0
     q[:] = 0
     _word_lines(g, b, source, f, h, r_row, r_first, v, far, a)
-    for i in range(m):
-        for j in range(n):
-            r[i, j] = g[i, j] * a[i, j] + (source[i, j] if some else 0.0)
+    _cell_currents(g, a, source, r)
     first = rz = _step(f_col, h_col, r_col, r_last, 0.0, r, p, q, b, along)
     beta, moved, rate, steps, done, known = 0.0, np.inf, 1.0, 0, False, False
     while not done and steps < most:
-        # Far below the rounding of the largest currents a small one may still gain, but p·S p may be nothing but rounding.
+        # Far below the rounding of the largest currents, further steps can still improve a small
+        # one. But p·S p may then be nothing except rounding.
         if rz <= 1e-60 * first:
             done = True
             break
@@ -223,30 +293,22 @@ def solve(
             break
         steps += 1
         alpha = rz / psp
+        # The voltages are good enough now to tell which currents cancel.
         if rz <= 1e-26 * first and not known:
             known = True
             _word_lines(g, b, source, f, h, r_row, r_first, v, far, a)
-            for i in range(m):
-                for j in range(n):
-                    least[j] += 1e-2 * abs(
-                        g[i, j] * (a[i, j] - b[i, j]) + (source[i, j] if some else 0.0)
-                    )
-        last_moved, last_rate, moved = moved, rate, 0.0
-        for j in range(n):
-            out[j] += alpha * into[j]
-            moved = max(moved, abs(alpha * into[j]) / (abs(out[j]) + least[j] + 1e-300))
+            _add_carried(g, a, b, source, least)
+        last_moved, last_rate = moved, rate
+        moved = _advance(alpha, into, least, out)
         rate = min(moved / (last_moved + 1e-300), 1.0)
-        # What is still to come is about the next movement; its like for all nodes, r·z, says that this is no accident.
+        # The remaining error is about the next movement. That r·z, its equivalent for all nodes, is
+        # small too excludes that the outputs stood still by accident.
         done = moved * max(rate, last_rate) <= tolerance and rz <= 1e-14 * first
         if voltages or not done:
             old, rz = rz, _step(f_col, h_col, r_col, r_last, alpha, r, p, q, b, along)
             beta = rz / old
     if voltages or r_last == 0:
         _word_lines(g, b, source, f, h, r_row, r_first, v, far, a)
-    if r_last == 0:  # grounded bit lines: what their cells pass, since L b is not defined
-        for j in range(n):
-            out[j] = 0
-        for i in range(m):
-            for j in range(n):
-                out[j] += g[i, j] * a[i, j] + (source[i, j] if some else 0.0)
+    if r_last == 0:  # bit lines at ground, where L b is not defined
+        _sum_cells(g, a, source, out)
     return steps if done else -1

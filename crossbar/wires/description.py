@@ -12,7 +12,7 @@ SENSES = ("bottom", "both")
 
 
 class IVCurve(Protocol):
-    """Current-voltage curve of a cell: two functions of its conductance g [S] and its voltage v [V]."""
+    """Current-voltage curve of a cell, as functions of its conductance and its voltage."""
 
     def current(self, g: Floats, v: Floats) -> Floats:
         """Return the current [A] of cells at g [S] under v [V]."""
@@ -43,9 +43,9 @@ class Nodes(NamedTuple):
 class Wires:
     """Resistance [Ω] of the wires of an array with m word lines (rows) and n bit lines (columns).
 
-    A word line is driven at its left end, through `r_source` and one full `r_row` before the first cell.
-    A bit line ends in a virtual ground below the last cell, behind one full `r_col` and `r_sense`.
-    The other ends float, unless `drivers` or `senses` connects them.
+    A word line is driven at its left end, through `r_source` and one full `r_row` before the first
+    cell. A bit line ends in a virtual ground below the last cell, behind one full `r_col` and
+    `r_sense`. The other ends float, unless `drivers` or `senses` connects them.
 
     Attributes:
         r_row: Resistance of one word-line segment, from one crossing to the next [Ω].
@@ -80,8 +80,8 @@ class Wires:
     def currents(self, g: ArrayLike, v: ArrayLike, *, iv: IVCurve | None = None) -> Floats:
         """Return the bit-line currents (…, n) [A] by Kirchhoff's law at all 2 m n nodes.
 
-        Each current is exact to 1e-10 of itself, however far it lies below the largest one; where the
-        currents of a line's cells cancel, to 1e-12 of what these cells carry.
+        Each current is exact to 1e-10 of itself, however far it lies below the largest one; where
+        the currents of a line's cells cancel, to 1e-12 of what these cells carry.
 
         Args:
             g: Conductances of the cells, (m, n) [S].
@@ -106,7 +106,8 @@ class Wires:
             iv: Current-voltage curve of the cells; None (default) for ohmic cells.
 
         Raises:
-            ValueError, ArithmeticError: as `currents`.
+            ValueError: as for `currents`.
+            ArithmeticError: as for `currents`.
         """
         from crossbar.wires import solver
 
@@ -115,9 +116,9 @@ class Wires:
     def effective_conductance(self, g: ArrayLike) -> Floats:
         """Return the matrix W (m, n) [S] by which the array multiplies: currents = v @ W for any v.
 
-        The circuit is solved once for every line of the shorter side: W_ij is the current of bit line j
-        for one volt on word line i and, by reciprocity, the current of word line i for one volt on bit
-        line j.
+        The circuit is solved once for every line of the shorter side: W_ij is the current of bit
+        line j for one volt on word line i and, by reciprocity, the current of word line i for one
+        volt on bit line j.
 
         Args:
             g: Conductances of the cells, (m, n) [S].
@@ -127,11 +128,11 @@ class Wires:
         return solver.effective_conductance(self, g)
 
     def noise_variance(self, g: ArrayLike, v: ArrayLike, variance: ArrayLike) -> Floats:
-        """Return the variance (n,) [A²] of every bit-line current, to first order in the cells' noise.
+        """Return the variance (n,) [A²] of each bit-line current, to first order in the noise.
 
-        dI_j/dg_ik = (a − b)_ik (a' − b')_ik, where a and b are the voltages of word and bit lines under
-        v, and a' and b' those under one volt on bit line j alone (adjoint network; Director and Rohrer
-        1969).
+        dI_j/dg_ik = (a − b)_ik (a' − b')_ik, where a and b are the voltages of word and bit lines
+        under v, and a' and b' those under one volt on bit line j alone (adjoint network; Director
+        and Rohrer 1969).
 
         Args:
             g: Conductances of the cells, (m, n) [S].
@@ -160,11 +161,11 @@ class Wires:
     def compensated(
         self, target: ArrayLike, g_min: ArrayLike, g_max: ArrayLike, *, steps: int = 10
     ) -> Floats:
-        """Return conductances (m, n) [S] whose effective values approach `target` as far as the range allows.
+        """Return conductances (m, n) [S] whose effective values, after IR drop, approach `target`.
 
-        Fixed-point iteration g ← g · target / W(g), clipped to the range; the smaller the IR drop, the
-        faster it converges. The result is the iterate with the smallest root mean square of W − target,
-        so it is never farther from the target than the clipped target itself.
+        Fixed-point iteration g ← g · target / W(g), clipped to the range; the smaller the IR drop,
+        the faster it converges. The result is the iterate with the smallest root mean square of W −
+        target, so it is never farther from the target than the clipped target itself.
 
         Args:
             target: Wanted effective conductances, (m, n) [S].

@@ -1,4 +1,7 @@
-"""Solution of the circuit of an array with line resistance; `Wires` documents each function as a method."""
+"""Solver of the circuit of an array with line resistance.
+
+The public functions are methods of `Wires`, which documents their arguments.
+"""
 
 from collections.abc import Iterator
 
@@ -6,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossbar.threads import run_each
-from crossbar.wires._kernels import factorise, solve
+from crossbar.wires._kernels import factorize, solve
 from crossbar.wires.description import IVCurve, Nodes, Wires
 from devices.validation import Floats, array
 
@@ -137,10 +140,10 @@ class Network:
             np.empty((m, n)),
             np.empty(n),
         )
-        factorise(self.g, *self.rows, *self.columns, *self.factors)
+        factorize(self.g, *self.rows, *self.columns, *self.factors)
 
     def nodes(self, v: Floats, source: Floats = _NO_SOURCE) -> Nodes:
-        """Return voltages and currents for drivers v (m,) [V] and current sources of cells (m, n) [A]."""
+        """Return the solution for drivers v (m,) [V] and current sources of cells (m, n) [A]."""
         out = np.empty(self.g.shape[1])
         work = np.empty((6, *self.g.shape))
         steps = self._solve(v, source, True, work, out)
@@ -168,12 +171,13 @@ class Network:
 
 
 def _newton(wires: Wires, cells: Floats, v: Floats, iv: IVCurve) -> Nodes:
-    """Solve for cells with a current-voltage curve by repeated linearization around the last solution."""
+    """Solve for cells with a current-voltage curve, linearized around the last solution."""
     slope = iv.slope(cells, np.zeros(cells.shape))
     source = np.zeros(cells.shape)
     nodes = Network(wires, slope).nodes(v)
     for _ in range(NEWTON_STEPS):
-        # Voltage of the cell itself: its tangent I = slope V + source in series with the transistor.
+        # Voltage of the cell itself: its tangent I = slope V + source in series with the
+        # transistor.
         in_series = 1 + wires.r_access * slope
         across = (nodes.word - nodes.bit - wires.r_access * source) / in_series
         slope = iv.slope(cells, across)
@@ -195,7 +199,7 @@ def _newton(wires: Wires, cells: Floats, v: Floats, iv: IVCurve) -> Nodes:
 
 
 def _conductances(g: ArrayLike) -> Floats:
-    """Return g as an array in C order, or raise ValueError if it is empty or holds negative values."""
+    """Return g as an array in C order; raise ValueError if it is empty or a value is negative."""
     cells = np.ascontiguousarray(array("g", g, ndim=2))
     if cells.size == 0:
         raise ValueError(
@@ -230,7 +234,7 @@ def _swap_roles(wires: Wires) -> Wires:
 
 
 def _swap_lines(cells: Floats) -> Floats:
-    """Exchange word and bit lines so that the drivers' ends become the senses' ends and vice versa."""
+    """Exchange word and bit lines, so that the drivers' ends and the senses' ends swap."""
     return np.ascontiguousarray(cells[::-1, ::-1].T)
 
 

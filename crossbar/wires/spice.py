@@ -10,10 +10,10 @@ from devices.validation import Floats, array
 
 
 def to_spice(g: ArrayLike, v: ArrayLike, wires: Wires) -> str:
-    """Return a netlist that `ngspice -b` runs, printing the current of each bit line: i(vs0), i(vs1), …
+    """Return a netlist for `ngspice -b`, which prints each bit line's current i(vs0), i(vs1), …
 
-    Nodes wI_J and bI_J are the crossings of word line I and bit line J; a line without resistance is one
-    node. Numbers carry 17 digits, so that they are read back exactly.
+    Nodes wI_J and bI_J are the crossings of word line I and bit line J; a line without resistance
+    is one node. Numbers carry 17 digits, so that they are read back exactly.
 
     Args:
         g: Conductances of the cells, (m, n) [S]; 0 for a missing cell.

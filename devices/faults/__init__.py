@@ -1,0 +1,1 @@
+"""Faults: cells that cannot be programmed to their target."""

@@ -1,39 +1,29 @@
-"""Faults: cells that cannot be programmed. Drawn once per chip."""
+"""Cells that are stuck at one end of the conductance range."""
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 
+from devices.faults.base import Faults
+from devices.seeding import RNG, generator
 from devices.validation import Floats, number
-
-
-class Faults(ABC):
-    """Which cells do not follow their target, and where they sit instead."""
-
-    @abstractmethod
-    def apply(
-        self, target: Floats, g_min: float, g_max: float, *, rng: np.random.Generator
-    ) -> Floats:
-        """Return targets [S] with the faulty cells moved to where they are stuck."""
-
-
-@dataclass(frozen=True)
-class NoFaults(Faults):
-    """Every cell follows its target."""
-
-    def apply(
-        self, target: Floats, g_min: float, g_max: float, *, rng: np.random.Generator
-    ) -> Floats:
-        return target
 
 
 @dataclass(frozen=True, kw_only=True)
 class StuckCells(Faults):
-    """Cells stuck in the low-resistance state (at g_max) or the high-resistance state (at g_min), independently.
+    """Cells that are stuck in the low- or the high-resistance state, independently of each other.
 
-    The names say the state, since the literature's "stuck at 0" means either (Chen et al. 2015 and PytorX
-    call the *high* conductance SA0). Raises ValueError for probabilities outside [0, 1] or with a sum above 1.
+    The fields name the state, because "stuck at 0" means either one in the literature (Chen et al.
+    2015 and PytorX call the *high* conductance SA0).
+
+    Attributes:
+        p_stuck_lrs: Probability that a cell is stuck in the low-resistance state, at g_max; default
+            0.
+        p_stuck_hrs: Probability that a cell is stuck in the high-resistance state, at g_min;
+            default 0.
+
+    Raises:
+        ValueError: If a probability lies outside [0, 1], or their sum is above 1.
     """
 
     p_stuck_lrs: float = 0.0
@@ -49,9 +39,9 @@ class StuckCells(Faults):
             at_most=1,
         )
 
-    def apply(
-        self, target: Floats, g_min: float, g_max: float, *, rng: np.random.Generator
-    ) -> Floats:
-        u = rng.random(np.shape(target))
-        stuck_low = (u >= self.p_stuck_lrs) & (u < self.p_stuck_lrs + self.p_stuck_hrs)
-        return np.where(u < self.p_stuck_lrs, g_max, np.where(stuck_low, g_min, target))
+    def apply(self, target: Floats, g_min: float, g_max: float, *, rng: RNG) -> Floats:
+        # One uniform number decides between the three fates of a cell, so they exclude each other.
+        u = generator(rng).random(np.shape(target))
+        at_g_max = u < self.p_stuck_lrs
+        at_g_min = (u >= self.p_stuck_lrs) & (u < self.p_stuck_lrs + self.p_stuck_hrs)
+        return np.where(at_g_max, g_max, np.where(at_g_min, g_min, target))

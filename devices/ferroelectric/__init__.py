@@ -1,0 +1,1 @@
+"""Ferroelectric memories: hysteresis, switching domains, and the transistors they control."""

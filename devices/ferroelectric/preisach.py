@@ -1,4 +1,4 @@
-"""Quasi-static hysteresis of a ferroelectric capacitor: saturated branches, and minor loops through its turning points."""
+"""Quasi-static hysteresis of a ferroelectric capacitor: saturated branches and minor loops."""
 
 import math
 from dataclasses import dataclass
@@ -13,9 +13,13 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class PreisachState:
-    """The last field [V/m] and the turning points (field [V/m], polarisation [C/m²]) that are remembered, oldest first.
+    """Where a capacitor stands on its hysteresis curve, and the turning points that it remembers.
 
-    The curve now followed leads from the last turning point towards the last but one.
+    The curve that is now followed leads from the last turning point towards the last but one.
+
+    Attributes:
+        field: Last field [V/m].
+        turning_points: Pairs of field [V/m] and polarization [C/m²], oldest first.
     """
 
     field: float
@@ -24,14 +28,24 @@ class PreisachState:
 
 @dataclass(frozen=True, kw_only=True)
 class Preisach:
-    """Deterministic hysteresis with P_±(E) = p_s tanh((E ∓ e_c)/(2δ)), δ = e_c / ln((p_s + p_r)/(p_s − p_r)).
+    """Deterministic hysteresis with the saturated branches P_±(E) = p_s tanh((E ∓ e_c)/(2δ)).
 
-    `p_s` saturation and `p_r` remanent polarisation [C/m²], `e_c` coercive field [V/m]: P_±(0) = ∓p_r, P_±(±e_c) = 0.
-    A minor loop is m P_±(E) + b through the last two turning points; the field that reaches the older of the two erases
-    both, and the curve they had interrupted goes on (Jiang et al., VLSI 1997; US patent 5867405). With branches of this
-    form that is the classical Preisach model: loops between the same two fields are congruent, whatever came before, of
-    height 2 p_s (x_B − x_A)/((x_B + c)(1 + c x_A)), x = e^(E/δ), c = e^(e_c/δ). Nothing is drawn: for programming
-    weights, no source of noise. Raises ValueError unless 0 < p_r < p_s and e_c > 0.
+    δ = e_c / ln((p_s + p_r)/(p_s − p_r)), so that P_±(0) = ∓p_r and P_±(±e_c) = 0. A minor loop is
+    m P_±(E) + b through the last two turning points. A field that reaches the older of the two
+    erases both, and the curve that they had interrupted continues (Jiang et al., VLSI 1997; US
+    patent 5867405). With branches of this form this is the classical Preisach model: loops between
+    the same two fields A and B are congruent, whatever came before, with the height
+    2 p_s (x_B − x_A)/((x_B + c)(1 + c x_A)), x = e^(E/δ), c = e^(e_c/δ).
+
+    Nothing is drawn: this model is for programming weights and is no source of noise.
+
+    Attributes:
+        p_s: Saturation polarization [C/m²].
+        p_r: Remanent polarization [C/m²].
+        e_c: Coercive field [V/m].
+
+    Raises:
+        ValueError: Unless 0 < p_r < p_s and e_c > 0.
     """
 
     p_s: float
@@ -49,13 +63,14 @@ class Preisach:
         return self.e_c / math.log((self.p_s + self.p_r) / (self.p_s - self.p_r))
 
     def branch(self, field: ArrayLike, *, rising: bool) -> Floats:
-        """Return the polarisation [C/m²] on the saturated branch of rising or falling `field` [V/m]."""
+        """Return the polarization [C/m²] on the saturated branch of one direction of the field."""
         coercive = self.e_c if rising else -self.e_c
         return self.p_s * np.tanh((array("field", field) - coercive) / (2 * self.delta))
 
     def saturated(self, *, up: bool) -> PreisachState:
-        """Return the state after an infinite field, up or down, has wiped out all history."""
-        low, high = (-math.inf, -self.p_s), (math.inf, self.p_s)
+        """Return the state after an infinite field, up or down, which has erased all history."""
+        low = (-math.inf, -self.p_s)
+        high = (math.inf, self.p_s)
         return PreisachState(
             field=high[0] if up else low[0], turning_points=(low, high) if up else (high, low)
         )
@@ -63,34 +78,42 @@ class Preisach:
     def sweep(
         self, fields: ArrayLike, state: PreisachState | None = None
     ) -> tuple[Floats, PreisachState]:
-        """Return the polarisation [C/m²] of one capacitor at every one of the successive `fields` [V/m], and its state.
+        """Return the polarization of one capacitor along a sequence of fields.
 
-        `state` is where it stood before: by default saturated downwards. Splitting a sweep in two, the second from the
-        first's state, gives the same.
+        A sweep may be split in two: the second part continues from the state that the first
+        returns.
+
+        Args:
+            fields: Successive fields [V/m].
+            state: Where the capacitor stood before; by default saturated downwards.
+
+        Returns:
+            The polarization [C/m²] at every field, and the state after the last one.
         """
         now = self.saturated(up=False) if state is None else state
-        field, points = now.field, list(now.turning_points)
-        polarisation = np.empty_like(array("fields", fields, ndim=1))
-        for i, new in enumerate(array("fields", fields, ndim=1).tolist()):
+        field = now.field
+        points = list(now.turning_points)
+        successive = array("fields", fields, ndim=1)
+        polarization = np.empty_like(successive)
+        for i, new in enumerate(successive.tolist()):
             rising = points[-2][0] > points[-1][0]
             if new < field if rising else new > field:
                 points.append((field, self._between(points[-1], points[-2], field)))
                 rising = not rising
-            while (
-                new >= points[-2][0] if rising else new <= points[-2][0]
-            ):  # the outermost two are infinite, and stay
+            # The two outermost points lie at infinite fields and are therefore never erased.
+            while new >= points[-2][0] if rising else new <= points[-2][0]:
                 del points[-2:]
-            polarisation[i] = self._between(points[-1], points[-2], new)
+            polarization[i] = self._between(points[-1], points[-2], new)
             field = new
-        return polarisation, PreisachState(field=field, turning_points=tuple(points))
+        return polarization, PreisachState(field=field, turning_points=tuple(points))
 
     def _between(self, start: Point, end: Point, field: float) -> float:
-        """Return the polarisation at `field` on the curve that leads from one turning point to another."""
+        """Return the polarization at `field` on the curve from one turning point to another."""
         coercive = self.e_c if end[0] > start[0] else -self.e_c
         a, b, x = (
             self.p_s * math.tanh((e - coercive) / (2 * self.delta))
             for e in (start[0], end[0], field)
         )
-        if a == b:  # both so far in saturation that the branch is flat
+        if a == b:  # both lie so far in saturation that the branch is flat
             return start[1]
         return start[1] + (x - a) / (b - a) * (end[1] - start[1])

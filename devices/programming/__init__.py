@@ -1,0 +1,1 @@
+"""Programming: how far a cell's conductance lands from the target it was programmed to."""

@@ -1,4 +1,4 @@
-"""Write-verify: a cell is pulsed and read until the read lies within a tolerance of its target, or pulses run out."""
+"""Write-verify: a cell is pulsed and read until the read is close enough to the target."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,37 +9,67 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, gammainc
 
-from devices.programming.error import WriteModel
+from devices.programming.base import WriteModel
 from devices.pulses.base import PulseResponse
+from devices.seeding import RNG, generator
 from devices.validation import Floats, integer, number
 
-# First conductances, what another pulse makes of cells that are off by so much, and the pulses that the first ones took.
-_Start = tuple[Floats, Callable[[NDArray[np.intp], Floats], Floats], int]
-_TABLE = (
-    500,
-    33,
-)  # cells and targets behind `sigma` of incremental pulses: its standard error is 3 %
+# Size of the simulation behind `sigma` of incremental pulses; its standard error is 3 %.
+_SIMULATED_CELLS = 500
+_SIMULATED_TARGETS = 33
 
 
 class Verified(NamedTuple):
-    """Conductances [S], the pulses each cell took, and whether its last read lay within the tolerance."""
+    """The result of write-verify, each field of the targets' shape.
+
+    Attributes:
+        g: Conductances [S].
+        pulses: Number of pulses that each cell took.
+        converged: Whether the last read of the cell lay within the tolerance.
+    """
 
     g: Floats
     pulses: NDArray[np.int64]
     converged: NDArray[np.bool_]
 
 
+class _Start(NamedTuple):
+    """How a write-verify cycle begins and continues.
+
+    Attributes:
+        g: Conductances [S] at the first read.
+        pulses: Number of pulses before the first read.
+        pulse_again: Returns the conductances of the cells with the given indices after one more
+            pulse, from how far [S] their reads were below the target.
+    """
+
+    g: Floats
+    pulses: int
+    pulse_again: Callable[[NDArray[np.intp], Floats], Floats]
+
+
 @dataclass(frozen=True, kw_only=True)
 class WriteVerify(WriteModel):
-    """Pulse, read, stop where |read − target| < tolerance [S], or after `max_pulses`; a read errs by N(0, read_sigma²) [S].
+    """Cells are pulsed and read until |read − target| < tolerance, or until `max_pulses` are spent.
 
-    pulse: a WriteModel, whose every pulse redraws the conductance; or a PulseResponse, whose pulses move it up or down by
-    one, from g_min of a new cell on. Cells that do not converge stay where their last pulse left them.
+    Every read has an error N(0, read_sigma²). Cells that do not converge stay where their last
+    pulse left them. Everything is drawn once per chip.
 
-    Redrawn with deviation s, S² = s² + read_sigma², u = tolerance/S: a pulse is accepted with probability P = 2Φ(u) − 1, so
-    pulses are geometric, and the accepted g keeps Var = s⁴/S² (1 − 2uφ(u)/P) + s² read_sigma²/S²: the floor set by the read
-    noise, since the read that passed is not the conductance. Drawn once per chip: all of it. Raises ValueError for a
-    tolerance ≤ 0, a negative read_sigma, max_pulses < 1, or a pulse that is of neither kind.
+    If every pulse redraws the conductance with standard deviation s, let S² = s² + read_sigma² and
+    u = tolerance/S. A pulse is accepted with probability P = 2Φ(u) − 1, so the number of pulses is
+    geometric. The accepted conductance has the variance s⁴/S² (1 − 2uφ(u)/P) + s² read_sigma²/S².
+    It does not vanish with the tolerance, because the read that passed the test differs from the
+    conductance by the read noise.
+
+    Attributes:
+        pulse: A `WriteModel`, each of whose pulses redraws the conductance; or a `PulseResponse`,
+            whose pulses move it up or down by one step, beginning at g_min.
+        tolerance: Largest accepted distance between read and target [S].
+        read_sigma: Standard deviation of a verifying read [S]; default 0.
+        max_pulses: Largest number of pulses per cell; default 100.
+
+    Raises:
+        ValueError: If tolerance ≤ 0, read_sigma < 0, max_pulses < 1, or pulse is of another type.
     """
 
     pulse: WriteModel | PulseResponse
@@ -57,74 +87,91 @@ class WriteVerify(WriteModel):
             )
 
     def sigma(self, target: Floats) -> Floats:
-        """Return the standard deviation [S] around the target, cells that did not converge included.
+        """Return the standard deviation [S] around the target, cells that failed included.
 
-        Redrawn: in closed form, for normal pulses. Incremental: root mean square of 500 cells simulated with a fixed seed
-        at each of 33 targets, linear between (3 %).
+        For redrawing pulses this is a closed form, which assumes that their error is normal. For
+        incremental pulses it is the root mean square error of 500 cells, simulated with a fixed
+        seed at each of 33 targets and interpolated linearly; its standard error is 3 %.
         """
         if isinstance(self.pulse, PulseResponse):
             return np.interp(np.asarray(target, dtype=np.float64), *self._simulated)
-        s2, r2 = self.pulse.sigma(target) ** 2, self.read_sigma**2
-        total = np.maximum(
-            s2 + r2, 1e-300
-        )  # a pulse without error, read without noise, is accepted at once
+        s2 = self.pulse.sigma(target) ** 2
+        r2 = self.read_sigma**2
+        # The floor is for a pulse without error that is read without noise: it is accepted at once.
+        total = np.maximum(s2 + r2, 1e-300)
         u = self.tolerance / np.sqrt(total)
         accepted = erf(u / np.sqrt(2))
-        cut = (
-            gammainc(1.5, u**2 / 2) / accepted
-        )  # 1 − 2uφ(u)/P, without its cancellation at a small u
-        within = s2 * (s2 * cut + r2) / total
+        # 1 − 2uφ(u)/P as an incomplete gamma function, which does not cancel at small u.
+        kept = gammainc(1.5, u**2 / 2) / accepted
+        within = s2 * (s2 * kept + r2) / total
         missed = (1 - accepted) ** (self.max_pulses - 1)
-        # The last pulse of a cell that runs out of them is one that was not accepted: s² = P within + (1 − P) without.
+        # The last pulse of a cell that runs out of pulses was drawn without a test, so its variance
+        # is s², a mixture of accepted and rejected pulses.
         return np.asarray(np.sqrt((1 - missed) * within + missed * s2))
 
-    def program(self, target: Floats, *, rng: np.random.Generator) -> Floats:
+    def program(self, target: Floats, *, rng: RNG) -> Floats:
         return self.program_counted(target, rng=rng).g
 
-    def program_counted(self, target: Floats, *, rng: np.random.Generator) -> Verified:
-        """Return conductances [S] of new cells programmed to `target` [S], the pulses each took, and whether it converged."""
+    def program_counted(self, target: Floats, *, rng: RNG) -> Verified:
+        """Program new cells and count their pulses.
+
+        Args:
+            target: Wanted conductances [S].
+            rng: A seed, a Generator, a SeedSequence or None.
+
+        Returns:
+            Conductances [S], pulses and convergence of each cell.
+        """
+        random = generator(rng)
         target = np.asarray(target, dtype=np.float64)
         aim = target.ravel()
-        g, again, first = (
-            self._redrawn(aim, rng) if isinstance(self.pulse, WriteModel) else self._moved(aim, rng)
-        )
-        pulses, still = np.full(aim.shape, first), np.arange(aim.size)
-        for spent in range(first, self.max_pulses + 1):
-            off = aim[still] - g[still] - self.read_sigma * rng.standard_normal(still.size)
+        redrawn = isinstance(self.pulse, WriteModel)
+        start = self._start_redrawn(aim, random) if redrawn else self._start_moved(aim, random)
+        g = start.g
+        pulses = np.full(aim.shape, start.pulses)
+        still = np.arange(aim.size)  # cells that have not converged yet
+        for spent in range(start.pulses, self.max_pulses + 1):
+            off = aim[still] - g[still] - self.read_sigma * random.standard_normal(still.size)
             missed = np.abs(off) >= self.tolerance
             still, off = still[missed], off[missed]
             if not still.size or spent == self.max_pulses:
                 break
-            g[still] = again(still, off)
+            g[still] = start.pulse_again(still, off)
             pulses[still] += 1
         converged = np.ones(aim.shape, dtype=np.bool_)
         converged[still] = False
         shape = target.shape
         return Verified(g.reshape(shape), pulses.reshape(shape), converged.reshape(shape))
 
-    def _redrawn(self, aim: Floats, rng: np.random.Generator) -> _Start:
-        assert isinstance(self.pulse, WriteModel)
+    def _start_redrawn(self, aim: Floats, random: np.random.Generator) -> _Start:
+        """Return the start for redrawing pulses: one pulse comes before the first read."""
         pulse = self.pulse
-        return pulse.program(aim, rng=rng), lambda cells, off: pulse.program(aim[cells], rng=rng), 1
+        assert isinstance(pulse, WriteModel)
+        return _Start(
+            g=pulse.program(aim, rng=random),
+            pulses=1,
+            pulse_again=lambda cells, off: pulse.program(aim[cells], rng=random),
+        )
 
-    def _moved(self, aim: Floats, rng: np.random.Generator) -> _Start:
-        assert isinstance(self.pulse, PulseResponse)
-        pulse, own = self.pulse, self.pulse.init(aim.shape, rng=rng)
-        g = pulse.respond(
-            pulse.g_min, 0, own, rng=rng
-        )  # a cell whose range begins higher starts there
+    def _start_moved(self, aim: Floats, random: np.random.Generator) -> _Start:
+        """Return the start for incremental pulses: cells at g_min are read first."""
+        pulse = self.pulse
+        assert isinstance(pulse, PulseResponse)
+        cells = pulse.init(aim.shape, rng=random)
+        # Zero pulses move nothing, but a cell whose own range begins above g_min starts there.
+        g = pulse.respond(pulse.g_min, 0, cells, rng=random)
 
-        def again(cells: NDArray[np.intp], off: Floats) -> Floats:
+        def pulse_again(still: NDArray[np.intp], off: Floats) -> Floats:
             direction = np.where(off > 0, 1, -1)
-            g[cells] = pulse.respond(g[cells], direction, own[cells], rng=rng)
-            return pulse.apparent(g[cells], rng=rng)
+            g[still] = pulse.respond(g[still], direction, cells[still], rng=random)
+            return pulse.with_write_noise(g[still], rng=random)
 
-        return pulse.apparent(g, rng=rng), again, 0
+        return _Start(pulse.with_write_noise(g, rng=random), 0, pulse_again)
 
     @cached_property
     def _simulated(self) -> tuple[Floats, Floats]:
+        """Targets [S] and the root mean square error [S] of cells simulated at each of them."""
         assert isinstance(self.pulse, PulseResponse)
-        cells, targets = _TABLE
-        grid = np.linspace(self.pulse.g_min, self.pulse.g_max, targets)
-        g = self.program(np.tile(grid, (cells, 1)), rng=np.random.default_rng(0))
+        grid = np.linspace(self.pulse.g_min, self.pulse.g_max, _SIMULATED_TARGETS)
+        g = self.program(np.tile(grid, (_SIMULATED_CELLS, 1)), rng=0)
         return grid, np.sqrt(np.mean((g - grid) ** 2, axis=0))

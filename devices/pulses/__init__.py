@@ -1,0 +1,1 @@
+"""Pulse responses: how programming pulses move the conductance of a cell."""

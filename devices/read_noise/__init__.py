@@ -1,0 +1,1 @@
+"""Read noise: the random factor between a cell's programmed conductance and what one read sees."""

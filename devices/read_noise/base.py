@@ -1,4 +1,7 @@
-"""Multiplicative noise of a read: a cell programmed to g [S] is read as ξ g. Memoryless models and their products."""
+"""The base class of read noise, and the model without noise.
+
+Read noise is multiplicative: a cell programmed to g [S] is read as ξ g.
+"""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -6,31 +9,41 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from devices.seeding import RNG, generator
 from devices.validation import Floats
 
+#: What consecutive reads carry on: whatever the model's `init` returns; None for memoryless noise.
 State = Any
-_STEP = 1e-4  # relative, of the numerical derivative
+_RELATIVE_STEP = 1e-4  # of the numerical derivative in `exponent`
 
 
 class ReadNoise(ABC):
     """The factor ξ by which one read of a cell differs from its programmed conductance.
 
-    A subclass says what is drawn on every read (`sample`) and gives the exact mean and variance (`moments`). One whose reads
-    remember each other also says how (`has_memory`, `init`, `covariance`); one whose cells differ, what they do as they are
-    (`moments_given`).
+    A new model defines `moments` (exact mean and variance) and `sample` (what is drawn on every
+    read), and begins `sample` with `generator(rng)`. Noise with memory, whose reads are correlated,
+    also defines `has_memory`, `init` and `covariance`. Noise that differs from cell to cell also
+    defines `moments_given`. A memoryless normal noise derives from `StateDependentNoise` and
+    defines only its relative size.
+
+    A gate that drops voltage while it conducts also defines `in_series`; a gate that is Bernoulli
+    defines `bernoulli`, which selects faster reads.
+
+    Attributes:
+        is_gaussian: Whether ξ is normal and fresh on every read, so that a sum over independent
+            cells is exactly one normal number (class variable); default False.
     """
 
-    #: ξ is normal and fresh on every read: a sum over independent cells is one normal, exactly.
     is_gaussian: ClassVar[bool] = False
 
     @property
     def has_memory(self) -> bool:
-        """Whether consecutive reads of a cell are correlated: reads then go on from the state of the last one."""
+        """Whether consecutive reads of a cell are correlated; reads then continue from a state."""
         return False
 
     @property
     def bernoulli(self) -> tuple[float, float] | None:
-        """(p, low) where ξ is 1 with probability p and else `low`, fresh on every read and in every cell; else None."""
+        """(p, low) if ξ is 1 with probability p and else `low`, independently; otherwise None."""
         return None
 
     @abstractmethod
@@ -39,47 +52,89 @@ class ReadNoise(ABC):
 
     @abstractmethod
     def sample(
-        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+        self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
     ) -> tuple[Floats, State]:
-        """Return ξ of shape (n_reads, *g.shape) for reads `period` [s] apart, and the state after them."""
+        """Return the factors ξ of consecutive reads.
 
-    def init(self, g: Floats, *, rng: np.random.Generator) -> State:
-        """Return the state that consecutive reads carry, drawn once per chip; None for memoryless noise."""
+        Args:
+            g: Programmed conductances [S].
+            state: State of the cells before the first read, from `init` or from an earlier call;
+                None for memoryless noise.
+            n_reads: Number of reads of every cell.
+            rng: A seed, a Generator, a SeedSequence or None.
+            period: Time from one read to the next [s]. Noise with memory needs it, and the first
+                read is one period after the state; memoryless noise ignores it. Default None.
+
+        Returns:
+            ξ of shape (n_reads, *g.shape), and the state after the last read.
+        """
+
+    def init(self, g: Floats, *, rng: RNG) -> State:
+        """Return the state that consecutive reads carry on, drawn once per chip.
+
+        Args:
+            g: Programmed conductances [S].
+            rng: A seed, a Generator, a SeedSequence or None.
+
+        Returns:
+            The state in the form that the model's `sample` takes; None for memoryless noise.
+        """
+        generator(rng)  # nothing is drawn, but a wrong rng is refused as by every model
         return None
 
-    def advance(
-        self, g: Floats, state: State, seconds: float, *, rng: np.random.Generator
-    ) -> State:
-        """Return the state after `seconds` [s] without a read: what a read that long after the last one leaves behind."""
-        return self.sample(g, state, 1, rng=rng, period=seconds)[1] if self.has_memory else state
+    def advance(self, g: Floats, state: State, seconds: float, *, rng: RNG) -> State:
+        """Return the state after some time without a read.
+
+        Args:
+            g: Programmed conductances [S].
+            state: State of the cells before.
+            seconds: Time that passes [s].
+            rng: A seed, a Generator, a SeedSequence or None.
+        """
+        random = generator(rng)
+        if not self.has_memory:
+            return state
+        return self.sample(g, state, 1, rng=random, period=seconds)[1]
 
     def covariance(self, g: Floats, lag: float) -> Floats:
-        """Return Cov(ξ(t), ξ(t + lag)) of g's shape, for two reads of one cell `lag` > 0 [s] apart."""
+        """Return Cov(ξ(t), ξ(t + lag)) of two reads of a cell `lag` > 0 [s] apart, of g's shape."""
         return np.zeros(np.shape(g))
 
     def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
-        """Return mean and variance of ξ over the reads of these very cells, whose differences stand in `state`."""
+        """Return mean and variance of ξ over the reads of the very cells that `state` describes.
+
+        They differ from `moments` if the model has device-to-device variation.
+        """
         return self.moments(g)
 
     def in_series(self, g: Floats) -> Floats:
-        """Return the conductance [S] of cells g [S] with this element, conducting, in series; an ideal one takes nothing."""
+        """Return the conductance [S] of cells of g [S] in series with this element.
+
+        The element, used as a gate, conducts. An ideal one has no resistance and leaves g as it is.
+        """
         return g
 
     def exponent(self, g: Floats) -> Floats:
-        """Return the local exponent γ = d ln σ_G / d ln g of the read noise σ_G = g √Var ξ at g [S], of g's shape.
+        """Return the local exponent γ = d ln σ_G / d ln g of the read noise σ_G = g √Var ξ.
 
-        At γ = 1 noise is multiplicative and a network of threshold units normalises itself; γ = ½ is thermal-like, γ = 0
-        additive. NaN where there is no noise.
+        At γ = 1 noise is multiplicative and a network of threshold units normalizes itself; γ = ½
+        is thermal-like and γ = 0 additive.
+
+        Args:
+            g: Conductances [S].
+
+        Returns:
+            γ of g's shape, by a central difference; NaN where there is no noise.
         """
         g = np.asarray(g, dtype=np.float64)
+        factors = (1 - _RELATIVE_STEP, 1 + _RELATIVE_STEP)
         with np.errstate(divide="ignore", invalid="ignore"):
-            low, high = (
-                0.5 * np.log(self.moments(g * f)[1] * (g * f) ** 2) for f in (1 - _STEP, 1 + _STEP)
-            )
-            return np.asarray((high - low) / np.log((1 + _STEP) / (1 - _STEP)))
+            low, high = (0.5 * np.log(self.moments(g * f)[1] * (g * f) ** 2) for f in factors)
+            return np.asarray((high - low) / np.log(factors[1] / factors[0]))
 
 
-def _like(g: Floats, mean: float, variance: float) -> tuple[Floats, Floats]:
+def constant_moments(g: Floats, mean: float, variance: float) -> tuple[Floats, Floats]:
+    """Return the moments of a noise that does not depend on conductance, each of g's shape."""
     g = np.asarray(g, dtype=np.float64)
     return np.full(g.shape, mean), np.full(g.shape, variance)
 
@@ -91,77 +146,10 @@ class NoNoise(ReadNoise):
     is_gaussian: ClassVar[bool] = True
 
     def moments(self, g: Floats) -> tuple[Floats, Floats]:
-        return _like(g, 1.0, 0.0)
+        return constant_moments(g, 1.0, 0.0)
 
     def sample(
-        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+        self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
     ) -> tuple[Floats, State]:
+        generator(rng)  # nothing is drawn, but a wrong rng is refused as by every model
         return np.ones((n_reads, *np.shape(g))), state
-
-
-@dataclass(frozen=True)
-class ProductNoise(ReadNoise):
-    """ξ = Π ξ_k of independent factors: mean Π m_k, variance Π (m_k² + v_k) − Π m_k²."""
-
-    factors: tuple[ReadNoise, ...]
-
-    def __init__(self, *factors: ReadNoise):
-        for f in factors:
-            if not isinstance(f, ReadNoise):
-                raise ValueError(
-                    f"ProductNoise: {f!r} is not a ReadNoise; give read-noise objects, as ProductNoise(a, b)"
-                )
-        flat = [g for f in factors for g in (f.factors if isinstance(f, ProductNoise) else (f,))]
-        object.__setattr__(self, "factors", tuple(flat))
-
-    def __repr__(self) -> str:
-        return f"ProductNoise({', '.join(map(repr, self.factors))})"
-
-    def moments(self, g: Floats) -> tuple[Floats, Floats]:
-        return self._multiplied(g, [f.moments(g) for f in self.factors])
-
-    def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
-        states = state or (None,) * len(self.factors)
-        return self._multiplied(
-            g, [f.moments_given(g, s) for f, s in zip(self.factors, states, strict=True)]
-        )
-
-    @staticmethod
-    def _multiplied(g: Floats, moments: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-        mean, second = np.ones(np.shape(g)), np.ones(np.shape(g))
-        for m, v in moments:
-            mean, second = mean * m, second * (v + m**2)
-        return mean, second - mean**2
-
-    @property
-    def has_memory(self) -> bool:
-        return any(f.has_memory for f in self.factors)
-
-    def init(self, g: Floats, *, rng: np.random.Generator) -> State:
-        return tuple(f.init(g, rng=rng) for f in self.factors)
-
-    def advance(
-        self, g: Floats, state: State, seconds: float, *, rng: np.random.Generator
-    ) -> State:
-        return tuple(
-            f.advance(g, s, seconds, rng=rng) for f, s in zip(self.factors, state, strict=True)
-        )
-
-    def covariance(self, g: Floats, lag: float) -> Floats:
-        means = [f.moments(g)[0] for f in self.factors]
-        pairs = zip(self.factors, means, strict=True)
-        return np.asarray(
-            np.prod([m**2 + f.covariance(g, lag) for f, m in pairs], axis=0)
-            - np.prod(means, axis=0) ** 2
-        )
-
-    def sample(
-        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
-    ) -> tuple[Floats, State]:
-        xi = np.ones((n_reads, *np.shape(g)))
-        after = []
-        for f, s in zip(self.factors, state or (None,) * len(self.factors), strict=True):
-            factor, s = f.sample(g, s, n_reads, rng=rng, period=period)
-            xi *= factor
-            after.append(s)
-        return xi, tuple(after)

@@ -1,19 +1,27 @@
-"""Read noise of phase-change and charge-trap memories as published: normal, of a size that depends on the state."""
+"""Published read noise of phase-change and charge-trap memories, normal and state-dependent."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from devices.read_noise.memoryless import _StateDependentNormal
+from devices.read_noise.state_dependent import StateDependentNoise
 from devices.validation import Floats, number
 
 
 @dataclass(frozen=True, kw_only=True)
 class PcmFlicker:
-    """Q(g) = min(0.0088/(g/g_max)^0.65, 0.2): root of the relative 1/f spectrum S_G/G² = Q²/f of phase-change memory.
+    """Size Q of the 1/f noise of phase-change memory, S_G/G² = Q²/f.
 
-    `g_max` [S]. (g/g_max)^0.65 counts as 10⁻³ at least. Nandakumar et al., ICECS 2019, as used by the IBM Analog Hardware
-    Acceleration Kit. Give it as `q` to `FlickerNoise` for reads that remember each other.
+    Q(g) = min(0.0088/(g/g_max)^0.65, 0.2). An instance is called with conductances [S] and returns
+    Q. Give it to `FlickerNoise` as `q` for noise whose reads are correlated. (g/g_max)^0.65 counts
+    as 10⁻³ at least. Nandakumar et al., ICECS 2019, as used by the IBM Analog Hardware Acceleration
+    Kit.
+
+    Attributes:
+        g_max: Largest conductance of the device [S]; default 25 µS.
+
+    Raises:
+        ValueError: If g_max is not positive.
     """
 
     g_max: float = 25e-6
@@ -27,12 +35,19 @@ class PcmFlicker:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PcmReadNoise(_StateDependentNormal):
-    """Normal read noise with σ_G = g Q(g) √(ln((t + t_r)/(2 t_r))) [S], fresh on every read; Q: `PcmFlicker`.
+class PcmReadNoise(StateDependentNoise):
+    """Normal read noise of phase-change memory: σ_G = g Q(g) √(ln((t + t_r)/(2 t_r))) [S].
 
-    1/f noise of phase-change memory seen from t_r to t: `t` [s] since programming, 20 s where the published measurements
-    start; `t_r` [s] read time; `g_max` [S]. σ_G goes as g^0.35 above 0.008 g_max, as g below.
-    Nandakumar et al., ICECS 2019. Raises ValueError for parameters out of range.
+    It is fresh on every read and stands for 1/f noise seen from t_r to t, with Q from `PcmFlicker`.
+    σ_G grows as g^0.35 above 0.008 g_max, and as g below. Nandakumar et al., ICECS 2019.
+
+    Attributes:
+        g_max: Largest conductance of the device [S]; default 25 µS.
+        t: Time since programming [s]; default 20 s, at which the published measurements begin.
+        t_r: Read time [s]; default 250 ns.
+
+    Raises:
+        ValueError: If a number lies outside its range.
     """
 
     g_max: float = 25e-6
@@ -44,18 +59,24 @@ class PcmReadNoise(_StateDependentNormal):
         number("PcmReadNoise.t_r", self.t_r, above=0, unit="s")
         number("PcmReadNoise.t", self.t, at_least=self.t_r, unit="s")
 
-    def _relative(self, g: Floats) -> Floats:
+    def relative_sigma(self, g: Floats) -> Floats:
         window = np.sqrt(np.log((self.t + self.t_r) / (2 * self.t_r)))
         return np.asarray(PcmFlicker(g_max=self.g_max)(g) * window)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SonosReadNoise(_StateDependentNormal):
-    """Normal read noise with σ_I = 12.58037 nA · (1 − exp(−I/215.36557 nA)), I = g · read_voltage, fresh on every read.
+class SonosReadNoise(StateDependentNoise):
+    """Normal read noise of charge-trap memory: σ_I = 12.58037 nA · (1 − exp(−I/215.36557 nA)).
 
-    `read_voltage` [V] turns conductances into the currents that were measured, up to 1.6 µA. Charge-trap transistors of
-    Agrawal et al., IEDM 2022, with the numbers in CrossSim. γ falls from 1 at small currents to 0 at large ones.
-    Raises ValueError for a read_voltage that is not above 0.
+    I = g · read_voltage, measured up to 1.6 µA; the noise is fresh on every read. γ falls from 1 at
+    small currents to 0 at large ones. Charge-trap transistors of Agrawal et al., IEDM 2022, with
+    the numbers in CrossSim.
+
+    Attributes:
+        read_voltage: Voltage that turns conductances into the measured currents [V].
+
+    Raises:
+        ValueError: If read_voltage is not positive.
     """
 
     read_voltage: float
@@ -63,7 +84,7 @@ class SonosReadNoise(_StateDependentNormal):
     def __post_init__(self) -> None:
         number("SonosReadNoise.read_voltage", self.read_voltage, above=0, unit="V")
 
-    def _relative(self, g: Floats) -> Floats:
-        ratio = np.asarray(g, dtype=np.float64) * (self.read_voltage / 215.36557e-9)
-        some = np.maximum(ratio, 1e-16)
+    def relative_sigma(self, g: Floats) -> Floats:
+        current = np.asarray(g, dtype=np.float64) * (self.read_voltage / 215.36557e-9)
+        some = np.maximum(current, 1e-16)  # (1 − e^(−x))/x has the limit 1 at 0
         return 12.58037 / 215.36557 * (-np.expm1(-some) / some)

@@ -1,4 +1,4 @@
-"""A volatile threshold switch in series with the cell: it conducts where the read voltage exceeds its threshold."""
+"""A volatile threshold switch in series with a cell, which conducts above its random threshold."""
 
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -8,29 +8,79 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri, owens_t
 
 from devices.read_noise.base import ReadNoise, State
+from devices.seeding import RNG, generator
 from devices.validation import Floats, number
 
 
 class SelectorState(NamedTuple):
-    """In units of sigma: how far each mean threshold lies from the typical one, and each last threshold from its mean."""
+    """Thresholds of the switches in units of sigma, each of the cells' shape.
+
+    Attributes:
+        offset: X, how far a device's mean threshold lies from the typical one, in units of spread.
+        threshold: How far the last threshold lay from the device's mean.
+    """
 
     offset: Floats
     threshold: Floats
 
 
+def crossing_covariance(z: float, spread: float, rho: ArrayLike) -> Floats:
+    """Return the covariance of two threshold crossings of a device, averaged over devices.
+
+    Averaging over X leaves Φ₂(h, h; r) with h = z/√(1 + b²) and r = (ρ + b²)/(1 + b²), b = spread.
+    Owen's T (1956) gives it as Φ(h) − 2 T(h, √((1 − r)/(1 + r))).
+
+    Args:
+        z: How far the voltage lies above the typical mean threshold, in units of sigma.
+        spread: Device-to-device standard deviation of the mean threshold, in units of sigma.
+        rho: Correlation ρ of the two thresholds; 1 gives the variance of one crossing.
+    """
+    rho = np.asarray(rho, dtype=np.float64)
+    twice_b2 = 2 * spread**2
+    h = z / np.hypot(1, spread)
+    independent = owens_t(h, np.sqrt(1 / (1 + twice_b2)))
+    correlated = owens_t(h, np.sqrt((1 - rho) / (1 + rho + twice_b2)))
+    return np.asarray(2 * (independent - correlated))
+
+
+def _next_thresholds(
+    last: Floats, rho: float, shape: tuple[int, ...], random: np.random.Generator
+) -> Floats:
+    """Return successive steps of an AR(1) process with correlation rho, which follow `last`."""
+    thresholds = np.sqrt(1 - rho**2) * random.standard_normal(shape)
+    for k in range(shape[0]):
+        thresholds[k] += rho * last
+        last = thresholds[k]
+    return thresholds
+
+
 @dataclass(frozen=True, kw_only=True)
 class StochasticSelector(ReadNoise):
-    """ξ = 1 where V > V_T, else `leak`; V_T ~ N(mean + spread·sigma·X, sigma²), an Ornstein-Uhlenbeck process in time.
+    """ξ = 1 if the read voltage V exceeds the threshold V_T, else `leak`.
 
-    read_voltage V, mean and sigma (cycle to cycle) of the threshold [V]: as they stand, volts in units of sigma. spread:
-    device-to-device deviation of the mean threshold in units of sigma, X ~ N(0, 1). correlation: of the thresholds of two
-    cycles `period` [s] apart, ρ(Δt) = correlation^(Δt/period). leak: conductance off / on, in [0, 1). on_conductance [S]: of
-    the closed switch, None for an ideal one; it enters `in_series`, not ξ. A device at the mean threshold conducts with
-    p = Φ((V − mean)/sigma).
+    V_T ~ N(mean + spread·sigma·X, sigma²) is an Ornstein-Uhlenbeck process in time, and X ~ N(0, 1)
+    differs between devices. A device at the mean threshold conducts with p = Φ(z), where
+    z = (V − mean)/sigma, and dp/dV = φ(z)/sigma. Each read is one cycle, after which the switch has
+    relaxed. Once per chip X and the first threshold are drawn (`init`), on every read a step of the
+    threshold.
 
-    Each read is one cycle, after which the switch has relaxed. The process is that of the Ag/HfO2 switch of Dutta et al.
-    2022, doi:10.1038/s41467-022-30305-8; their numbers are not known here, and are there to be swept. Drawn once per chip:
-    X and the first threshold. On every read: the threshold's step. Raises ValueError outside the ranges.
+    This is the process of the Ag/HfO2 switch of Dutta et al. 2022, doi:10.1038/s41467-022-30305-8.
+    Their numbers are not known here; the defaults are volts in units of sigma, to be swept.
+
+    Attributes:
+        read_voltage: V [V]; default 0.
+        mean: Mean threshold of the typical device [V]; default 0.
+        sigma: Cycle-to-cycle standard deviation of the threshold [V]; default 1.
+        correlation: Correlation of the thresholds of two cycles that are `period` apart, in [0, 1);
+            over a time Δt it is correlation^(Δt/period); default 0.
+        spread: Device-to-device standard deviation of the mean threshold [sigma]; default 0.
+        leak: Conductance of the open switch over that of the closed one, in [0, 1); default 0.
+        on_conductance: Conductance of the closed switch [S], which affects `in_series` but not ξ;
+            default None, an ideal switch.
+        period: Time to which `correlation` refers [s]; default 1 µs.
+
+    Raises:
+        ValueError: If a number lies outside its range.
     """
 
     read_voltage: float = 0.0
@@ -55,36 +105,37 @@ class StochasticSelector(ReadNoise):
 
     @classmethod
     def with_p(cls, p: float, **fields: Any) -> "StochasticSelector":
-        """Return the selector of these fields, read at the voltage where it conducts with probability p in (0, 1)."""
+        """Return a selector with other `fields`, read at the voltage where it conducts with p."""
         if "read_voltage" in fields:
             raise ValueError(
-                "StochasticSelector.with_p sets read_voltage from p; give one of the two"
+                "StochasticSelector.with_p sets read_voltage from p; give only one of the two"
             )
         selector = cls(**fields)
         return replace(selector, read_voltage=selector.voltage_for(p))
 
     @property
     def p(self) -> float:
-        """Probability to conduct at the mean threshold, Φ((V − mean)/sigma); dp/dV = φ((V − mean)/sigma)/sigma."""
+        """Probability that a device at the mean threshold conducts."""
         return float(ndtr(self._z))
 
     @property
     def bernoulli(self) -> tuple[float, float] | None:
-        plain = self.correlation == self.spread == 0
-        return (self.p, self.leak) if plain and 0 < self.p < 1 else None
+        independent = self.correlation == self.spread == 0
+        return (self.p, self.leak) if independent and 0 < self.p < 1 else None
 
     def voltage_for(self, p: float) -> float:
-        """Return the read voltage [V] at which a device at the mean threshold conducts with probability p in (0, 1)."""
+        """Return the read voltage [V] at which a device at the mean threshold conducts with p."""
         number("p", p, above=0, below=1)
         return float(self.mean + self.sigma * ndtri(p))
 
     def in_series(self, g: Floats) -> Floats:
-        """Return G/(1 + G/on_conductance), the conductance [S] of cells g [S] behind a closed switch."""
+        """Return g/(1 + g/on_conductance): cells of g [S] in series with the closed switch."""
         g = np.asarray(g, dtype=np.float64)
         return g.copy() if self.on_conductance is None else g / (1 + g / self.on_conductance)
 
     @property
     def _z(self) -> float:
+        """How far the read voltage lies above the mean threshold, in units of sigma."""
         return (self.read_voltage - self.mean) / self.sigma
 
     @property
@@ -92,63 +143,67 @@ class StochasticSelector(ReadNoise):
         return self.correlation > 0
 
     def moments(self, g: Floats) -> tuple[Floats, Floats]:
-        """Mean of ξ over reads and devices, E p + (1 − E p) leak; variance within a device, E[p (1 − p)] (1 − leak)²."""
+        """Return the mean of ξ over reads and devices, and its variance within a device.
+
+        The mean is E p + (1 − E p) leak and the variance E[p (1 − p)] (1 − leak)².
+        """
         conducting = ndtr(self._z / np.hypot(1, self.spread))  # E p over devices
         mean = conducting + (1 - conducting) * self.leak
-        return np.full(np.shape(g), mean), np.full(np.shape(g), self._within(1.0))
+        return np.full(np.shape(g), mean), np.full(np.shape(g), self._covariance_within(1.0))
 
     def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
         if state is None:
             return self.moments(g)
-        p = ndtr(self._z - self.spread * state.offset)
-        return p + (1 - p) * self.leak, p * ndtr(self.spread * state.offset - self._z) * (
-            1 - self.leak
-        ) ** 2
+        z = self._z - self.spread * state.offset
+        p = ndtr(z)
+        return p + (1 - p) * self.leak, p * ndtr(-z) * (1 - self.leak) ** 2
 
     def autocovariance(self, cycles: ArrayLike) -> Floats:
-        """Return the covariance of ξ within a device, averaged over devices, for reads `cycles` periods apart (any real ≥ 0).
+        """Return the covariance of ξ within a device, averaged over devices.
 
-        (1 − leak)² (E Φ₂(z − bX, z − bX; ρ^cycles) − E Φ²(z − bX)), b = spread; at p = ½ and b = 0, arcsin(ρ^cycles)/2π.
+        (1 − leak)² (E Φ₂(z − bX, z − bX; ρ^cycles) − E Φ²(z − bX)) with b = spread; for p = ½
+        and b = 0 it is (1 − leak)² arcsin(ρ^cycles)/2π.
+
+        Args:
+            cycles: Distance of the two reads in periods, any real number ≥ 0.
         """
-        return self._within(np.float64(self.correlation) ** np.asarray(cycles, dtype=np.float64))
+        rho = np.float64(self.correlation) ** np.asarray(cycles, dtype=np.float64)
+        return self._covariance_within(rho)
 
     def covariance(self, g: Floats, lag: float) -> Floats:
         return np.full(np.shape(g), self.autocovariance(lag / self.period))
 
-    def _within(self, rho: ArrayLike) -> Floats:
-        """Covariance within a device for thresholds of correlation ρ: 1 gives the variance.
+    def _covariance_within(self, rho: ArrayLike) -> Floats:
+        """Return the covariance of ξ within a device for thresholds of correlation ρ."""
+        return np.asarray(crossing_covariance(self._z, self.spread, rho) * (1 - self.leak) ** 2)
 
-        Averaging over X leaves Φ₂(h, h; r) with h = z/√(1 + b²), r = (ρ + b²)/(1 + b²); Owen's T (1956) gives it as
-        Φ(h) − 2 T(h, √((1 − r)/(1 + r))).
-        """
-        rho, twice = np.asarray(rho, dtype=np.float64), 2 * self.spread**2
-        h = self._z / np.hypot(1, self.spread)
-        apart = owens_t(h, np.sqrt(1 / (1 + twice))) - owens_t(
-            h, np.sqrt((1 - rho) / (1 + rho + twice))
-        )
-        return np.asarray(2 * apart * (1 - self.leak) ** 2)
-
-    def init(self, g: Floats, *, rng: np.random.Generator) -> State:
+    def init(self, g: Floats, *, rng: RNG) -> State:
+        """Return a `SelectorState`, or None if there is neither correlation nor spread."""
+        random = generator(rng)
         if self.correlation == self.spread == 0:
             return None
-        return SelectorState(rng.standard_normal(np.shape(g)), rng.standard_normal(np.shape(g)))
+        offset = random.standard_normal(np.shape(g))
+        return SelectorState(offset, random.standard_normal(np.shape(g)))
 
     def sample(
-        self, g: Floats, state: State, n_reads: int, *, rng: np.random.Generator, period: float
+        self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
     ) -> tuple[Floats, State]:
+        random = generator(rng)
         shape = (n_reads, *np.shape(g))
         if state is None and (self.has_memory or self.spread > 0):
             raise ValueError(
-                "StochasticSelector with correlation or spread reads on from a state; give the one of init"
+                "StochasticSelector with correlation or spread needs a state, which init returns"
             )
         z = self._z - (self.spread * state.offset if state is not None else 0.0)
-        if not self.has_memory:  # a uniform per read costs less than a normal, and has the same law
-            conducts = rng.random(shape) < ndtr(z)
+        if not self.has_memory:
+            # A uniform number per read costs less than a normal one and gives the same law.
+            conducts = random.random(shape) < ndtr(z)
         else:
-            rho, last = self.correlation ** (period / self.period), state.threshold
-            thresholds = np.sqrt(1 - rho**2) * rng.standard_normal(shape)
-            for k in range(n_reads):
-                thresholds[k] += rho * last
-                last = thresholds[k]
-            conducts, state = thresholds < z, state._replace(threshold=np.array(last))
+            gap = number("period", period, at_least=0, unit="s")
+            rho = self.correlation ** (gap / self.period)
+            thresholds = _next_thresholds(state.threshold, rho, shape, random)
+            conducts = thresholds < z
+            state = state._replace(
+                threshold=np.array(thresholds[-1] if n_reads else state.threshold)
+            )
         return np.where(conducts, 1.0, self.leak), state

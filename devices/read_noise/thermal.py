@@ -5,7 +5,7 @@ from math import tanh
 
 import numpy as np
 
-from devices.read_noise.memoryless import _StateDependentNormal
+from devices.read_noise.state_dependent import StateDependentNoise
 from devices.validation import Floats, number
 
 BOLTZMANN = 1.380649e-23  # [J/K], exact in the SI
@@ -15,10 +15,18 @@ ELEMENTARY_CHARGE = 1.602176634e-19  # [C], exact in the SI
 def current_noise_psd(
     g: Floats, voltage: float, *, temperature: float = 300.0, shot: float = 0.0
 ) -> Floats:
-    """Return S_I = 4 k T G (1 − F) + 2 q |I| F coth(q|V|/2kT) [A²/Hz], one-sided, of cells of g [S] at `voltage` [V].
+    """Return the one-sided spectral density of a cell's current noise [A²/Hz].
 
-    F = `shot`: 0 for a diffusive or metallic filament, 1 for a tunnelling barrier. At V = 0 it is 4 k T G whatever F, and
-    2 q |I| at F = 1 and |V| ≫ 2kT/q: thermal and shot noise are limits of one thing and do not add.
+    S_I = 4 k T G (1 − F) + 2 q |I| F coth(q|V|/2kT) with F = `shot`. At V = 0 it is 4 k T G for
+    every F, and 2 q |I| for F = 1 and |V| ≫ 2kT/q: thermal and shot noise are two limits of one
+    formula and are not added.
+
+    Args:
+        g: Conductances [S].
+        voltage: Voltage across the cell [V].
+        temperature: Temperature T [K]; default 300 K.
+        shot: Fano factor F: 0 for a diffusive or metallic filament, 1 for a tunnel barrier; default
+            0.
     """
     x = ELEMENTARY_CHARGE * abs(voltage) / (2 * BOLTZMANN * temperature)
     above_thermal = x / tanh(x) if x > 0 else 1.0  # 2 q |I| coth x = 4 k T G · x coth x
@@ -28,16 +36,24 @@ def current_noise_psd(
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThermalShotNoise(_StateDependentNormal):
-    """ξ ~ N(1, S_I B/(G V)²): thermal and shot noise of the read current, `current_noise_psd`, fresh on every read.
+class ThermalShotNoise(StateDependentNoise):
+    """ξ ~ N(1, S_I B/(G V)²): thermal and shot noise of the read current, fresh on every read.
 
-    `temperature` T [K]; `bandwidth` B [Hz], 1/(2 T_int) for a read that integrates over T_int; `voltage` V [V] across the
-    cell; `shot` F in [0, 1]. Variances of currents add as conductances do, so that a column of cells is as noisy as one
-    cell of their sum: γ = ½. A cell with g = 0 is read without noise. Nothing is drawn once per chip.
-    Raises ValueError for parameters out of range.
+    S_I is `current_noise_psd`. Variances of currents add as conductances do, so that a column of
+    cells is as noisy as one cell with the sum of their conductances: γ = ½. A cell with g = 0 is
+    read without noise. Nothing is drawn once per chip.
 
-    Johnson 1928 (doi:10.1103/PhysRev.32.97), Nyquist 1928 (doi:10.1103/PhysRev.32.110); the crossover to shot noise: Blanter,
-    Büttiker 2000 (arXiv:cond-mat/9910158).
+    Johnson 1928 (doi:10.1103/PhysRev.32.97), Nyquist 1928 (doi:10.1103/PhysRev.32.110); the
+    crossover to shot noise: Blanter, Büttiker 2000 (arXiv:cond-mat/9910158).
+
+    Attributes:
+        bandwidth: Bandwidth B [Hz]; 1/(2 T_int) for a read that integrates over T_int.
+        temperature: Temperature T [K]; default 300 K.
+        voltage: Voltage V across the cell [V]; default 0.1 V.
+        shot: Fano factor F in [0, 1]; default 0.
+
+    Raises:
+        ValueError: If a number lies outside its range.
     """
 
     bandwidth: float
@@ -51,7 +67,7 @@ class ThermalShotNoise(_StateDependentNormal):
         number("ThermalShotNoise.voltage", self.voltage, above=0, unit="V")
         number("ThermalShotNoise.shot", self.shot, at_least=0, at_most=1)
 
-    def _relative(self, g: Floats) -> Floats:
+    def relative_sigma(self, g: Floats) -> Floats:
         g = np.asarray(g, dtype=np.float64)
         current = np.where(g > 0, g, 1.0) * self.voltage
         psd = current_noise_psd(g, self.voltage, temperature=self.temperature, shot=self.shot)

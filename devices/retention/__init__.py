@@ -1,0 +1,1 @@
+"""Retention: how programmed conductances change with time."""

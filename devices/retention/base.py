@@ -1,34 +1,52 @@
-"""Retention: how programmed conductances move with time. The direction of each cell is drawn once per chip."""
+"""The base class of retention, and the model without drift."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 
-from devices.validation import Floats, number
+from devices.seeding import RNG, generator
+from devices.validation import Floats
 
 
 class Retention(ABC):
-    """What time does to programmed conductances."""
+    """How conductances change between programming and a read.
+
+    Each cell draws its own path once per chip: the same `rng` gives the same path at every time. A
+    new model defines `age`, `common` and `spread`, and begins `age` with `generator(rng)`.
+
+    The two parts matter differently: a factor common to all cells is a common-mode gain, which a
+    neural sampling machine ignores; a spread between cells is a weight error.
+    """
 
     @abstractmethod
-    def age(self, g: Floats, seconds: float, *, rng: np.random.Generator) -> Floats:
-        """Return conductances [S], `seconds` after the programming that gave `g` [S]; the same `rng`, the same path."""
+    def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
+        """Return the conductances after some time.
+
+        Args:
+            g: Conductances [S] just after programming.
+            seconds: Time since programming [s].
+            rng: A seed, a Generator, a SeedSequence or None; the same seed gives the same paths.
+
+        Returns:
+            Conductances [S] of g's shape.
+        """
 
     @abstractmethod
     def common(self, g: Floats, seconds: float) -> Floats:
-        """Return the mean factor E[G(t)]/g, `seconds` [s] after programming: a common one is a gain."""
+        """Return the mean factor E[G(t)]/g of cells of g [S], `seconds` [s] after programming."""
 
     @abstractmethod
     def spread(self, g: Floats, seconds: float) -> Floats:
-        """Return the standard deviation of G(t) [S] over cells programmed to g [S]: a weight error."""
+        """Return the standard deviation of G(t) [S] over cells that were programmed to g [S]."""
 
 
 @dataclass(frozen=True)
 class NoDrift(Retention):
-    """Conductances stay."""
+    """Conductances do not change with time."""
 
-    def age(self, g: Floats, seconds: float, *, rng: np.random.Generator) -> Floats:
+    def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
+        generator(rng)  # nothing is drawn, but a wrong rng is refused as by every model
         return np.array(g, dtype=np.float64)
 
     def common(self, g: Floats, seconds: float) -> Floats:
@@ -36,48 +54,3 @@ class NoDrift(Retention):
 
     def spread(self, g: Floats, seconds: float) -> Floats:
         return np.zeros(np.shape(g))
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogTimeDrift(Retention):
-    """Drift with the logarithm of time: g(t) = g + mean · ln t + (std + std_rate · ln t) Z, t in seconds, floored at 0 S.
-
-    `mean`, `std`, `std_rate` [S]; Z ~ N(0, 1) per cell, once. Before 1 s (t_0 of the fit) the relaxation `std` counts
-    as complete; at t = 0 nothing has moved. common_scale multiplies the mean, spread_scale the spread, both to be swept.
-    `common` and `spread` leave the floor out. The published form of CMO/HfOx RRAM (Falcone et al. 2025, arXiv:2502.04524).
-    """
-
-    mean: float
-    std: float
-    std_rate: float
-    common_scale: float = 1.0
-    spread_scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        number("LogTimeDrift.mean", self.mean, unit="S")
-        number("LogTimeDrift.std", self.std, at_least=0, unit="S")
-        number("LogTimeDrift.std_rate", self.std_rate, at_least=0, unit="S")
-        number("LogTimeDrift.common_scale", self.common_scale, at_least=0)
-        number("LogTimeDrift.spread_scale", self.spread_scale, at_least=0)
-
-    def _log_time(self, seconds: float) -> float:
-        return float(np.log(max(seconds, 1.0)))
-
-    def common(self, g: Floats, seconds: float) -> Floats:
-        moved = self.common_scale * self.mean * self._log_time(seconds)
-        return np.asarray(1 + moved / np.asarray(g, dtype=np.float64))
-
-    def spread(self, g: Floats, seconds: float) -> Floats:
-        moved = (
-            self.spread_scale * (self.std + self.std_rate * self._log_time(seconds))
-            if seconds
-            else 0.0
-        )
-        return np.full(np.shape(g), moved)
-
-    def age(self, g: Floats, seconds: float, *, rng: np.random.Generator) -> Floats:
-        g = np.asarray(g, dtype=np.float64)
-        if seconds == 0:
-            return g.copy()
-        mean = self.common_scale * self.mean * self._log_time(seconds)
-        return np.maximum(g + mean + self.spread(g, seconds) * rng.standard_normal(g.shape), 0)

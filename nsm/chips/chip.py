@@ -1,4 +1,7 @@
-"""A network on a chip: a torch module whose layers with weights are read from tiles, with fresh noise on every read."""
+"""A network on a chip.
+
+It is a torch module whose layers with weights read tiles, with fresh noise on every read.
+"""
 
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
@@ -26,7 +29,10 @@ READS_AT_ONCE = 1 << 14
 
 
 class Stream(IntEnum):
-    """First names of the streams of a seed: a chip mapped and read with the same seed shares no draw between the two."""
+    """First names of the streams of a seed.
+
+    A chip mapped and read with the same seed shares no draw between the two.
+    """
 
     MAP = 0
     SAMPLE = 1
@@ -35,10 +41,13 @@ class Stream(IntEnum):
 
 
 class MappedNetwork(nn.Module):
-    """One chip: a network programmed once into tiles. Calling it makes one noisy pass, tensors in and tensors out.
+    """One chip: a network programmed once into tiles.
 
-    Drawn once, when it was mapped: programming errors, stuck cells, comparator offsets. Drawn on every read: gates,
-    read noise, comparator noise. Changed by `age` and `scale_conductances`, both of which add up.
+    Calling it makes one noisy pass, tensors in and tensors out.
+
+    Drawn once, when it was mapped: programming errors, stuck cells, comparator offsets. Drawn on
+    every read: gates, read noise, comparator noise. Changed by `age` and `scale_conductances`, both
+    of which add up.
 
     Attributes:
         network: The layers in order, on tiles or digital.
@@ -68,16 +77,21 @@ class MappedNetwork(nn.Module):
         return any(layer.neurons.main.has_memory for layer in self.layers)
 
     def weights(self, layer: int) -> Floats:
-        """Return the weights (outputs, inputs) that layer number `layer` on tiles holds now, in the network's units."""
+        """Return the weights (outputs, inputs) that layer number `layer` on tiles holds now, in
+        the network's units.
+        """
         on_tiles = self.layers[layer]
         return on_tiles.neurons.main.weights / on_tiles.row_factors[:, None]
 
     def conductances(self, layer: int) -> tuple[Floats, Floats]:
-        """Return g_pos and g_neg [S] of layer number `layer` on tiles now, (word lines, bit lines)."""
+        """Return g_pos and g_neg [S] of layer number `layer` on tiles now, (word lines, bit
+        lines).
+        """
         return self.layers[layer].neurons.main.conductances()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of one noisy pass, (batch, classes), on the device and in the precision of x.
+        """Return the logits of one noisy pass, (batch, classes), on the device and in the
+        precision of x.
 
         Every call draws fresh noise; `sample` takes a seed. The chip has no gradient.
         """
@@ -127,7 +141,10 @@ class MappedNetwork(nn.Module):
             yield span, unpacked(out)
 
     def _reads_per_pass(self, images: Floats) -> int:
-        """Return how often the busiest array is read in one pass: once, or at every location of a convolution."""
+        """Return how often the busiest array is read in one pass.
+
+        That is once, or at every location of a convolution.
+        """
         most = 1
         z = images
         for layer in self.network:
@@ -150,8 +167,10 @@ class MappedNetwork(nn.Module):
         Args:
             x: Images, (batch, inputs) or (batch, channels, height, width).
             samples: Passes of each image; they are adjacent reads.
-            rng: Seed, Generator or None. Same `rng`, same reads, whatever the threads and `reads_at_once`.
-            sampling: "exact" draws every gate and cell, "moments" one normal per output (see `TiledArray.read`).
+            rng: Seed, Generator or None. Same `rng`, same reads, whatever the threads and
+                `reads_at_once`.
+            sampling: "exact" draws every gate and cell, "moments" one normal per output (see
+                `TiledArray.read`).
             reads_at_once: Rough number of reads in memory: it bounds the memory of a pass.
 
         Raises:
@@ -174,7 +193,10 @@ class MappedNetwork(nn.Module):
         sampling: str = "exact",
         reads_at_once: int = READS_AT_ONCE,
     ) -> Floats:
-        """Return class probabilities (batch, classes): the mean softmax over `samples` passes; see `sample`."""
+        """Return class probabilities (batch, classes): the mean softmax over `samples` passes.
+
+        See `sample`.
+        """
         images = self.check_images(x)
         integer("samples", samples, at_least=1)
         seed = child(seed_sequence(rng), Stream.SAMPLE)
@@ -204,7 +226,8 @@ class MappedNetwork(nn.Module):
     ) -> tuple[Labels, Labels]:
         """Return the most probable class of every image and the samples taken, (batch,) each.
 
-        With a `confidence`, an image is read no further once its class is certain; see `early_stopping.classify`.
+        With a `confidence`, an image is read no further once its class is certain; see
+        `early_stopping.classify`.
         """
         if confidence is None:
             labels = self.predict(x, samples, rng=rng, sampling=sampling)
@@ -222,7 +245,10 @@ class MappedNetwork(nn.Module):
         rng: RNG = None,
         sampling: str = "exact",
     ) -> int:
-        """Return the number of images whose most probable class is wrong; y: class numbers, (batch,)."""
+        """Return the number of images whose most probable class is wrong.
+
+        Y: class numbers, (batch,).
+        """
         labels = check_labels(y, len(np.asarray(x)))
         return int((self.predict(x, samples, rng=rng, sampling=sampling) != labels).sum())
 
@@ -235,17 +261,25 @@ class MappedNetwork(nn.Module):
         rng: RNG = None,
         sampling: str = "exact",
     ) -> float:
-        """Return the fraction of images whose most probable class is wrong; y: class numbers, (batch,)."""
+        """Return the fraction of images whose most probable class is wrong.
+
+        Y: class numbers, (batch,).
+        """
         return self.errors(x, y, samples, rng=rng, sampling=sampling) / len(np.asarray(x))
 
     def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass: drift in every cell, traps and other states of noises. Ages add up."""
+        """Let `seconds` [s] pass: drift in every cell, traps and other states of noises.
+
+        Ages add up.
+        """
         number("seconds", seconds, at_least=0, unit="s")
         for layer in self.layers:
             layer.neurons.age(seconds)
 
     def scale_conductances(self, factor: float) -> None:
-        """Multiply every conductance by one factor, pedestals, deterministic paths and bias word lines included."""
+        """Multiply every conductance by one factor, pedestals, deterministic paths and bias word
+        lines included.
+        """
         number("factor", factor, above=0)
         for layer in self.layers:
             layer.neurons.scale_conductances(factor)
@@ -255,9 +289,15 @@ class MappedNetwork(nn.Module):
         return mapping_report.report(self.layers)
 
     def effective_samples(self, samples: int) -> "pd.DataFrame":
-        """Return how many independent reads `samples` consecutive ones are worth; see `mapping_report`."""
+        """Return how many independent reads `samples` consecutive ones are worth.
+
+        See `mapping_report`.
+        """
         return mapping_report.effective_samples(self.layers, samples)
 
     def cost(self) -> "pd.DataFrame":
-        """Return energy [J] and latency [s] of one pass, a row per layer on tiles; see `mapping_report.cost`."""
+        """Return energy [J] and latency [s] of one pass, a row per layer on tiles.
+
+        See `mapping_report.cost`.
+        """
         return mapping_report.cost(self.layers)

@@ -29,9 +29,10 @@ def classify(
 ) -> tuple[Labels, Labels]:
     """Return the most probable class of every image and the samples taken, (batch,) each.
 
-    Images that are still open are read in rounds of doubling size. An image is closed when the mean difference between
-    the probabilities of its two best classes exceeds z standard errors, with z two-sided at 1 − confidence divided by
-    the number of rounds. About 1 − confidence of the images, at most, end in another class than all samples would give.
+    Images that are still open are read in rounds of doubling size. An image is closed when the mean
+    difference between the probabilities of its two best classes exceeds z standard errors, with z
+    two-sided at 1 − confidence divided by the number of rounds. About 1 − confidence of the images,
+    at most, end in another class than all samples would give.
 
     Args:
         chip: The chip.
@@ -71,7 +72,10 @@ def classify(
 
 
 def _ends_of_rounds(samples: int) -> list[int]:
-    """Return the number of samples after each round: doubling from `FIRST_ROUND`, ending with `samples`."""
+    """Return the number of samples after each round.
+
+    Doubling from `FIRST_ROUND`, ending with `samples`.
+    """
     ends = []
     n = FIRST_ROUND
     while n < samples:
@@ -88,7 +92,8 @@ def _standard_errors(confidence: float, rounds: int) -> float:
 
 
 def _is_certain(total: Floats, square: Floats, n: int, z: float) -> NDArray[np.bool_]:
-    """Return for which images the two best classes differ by more than z standard errors after n samples.
+    """Return for which images the two best classes differ by more than z standard errors after n
+    samples.
 
     Args:
         total: Σ p over the samples, (images, classes).
@@ -103,7 +108,7 @@ def _is_certain(total: Floats, square: Floats, n: int, z: float) -> NDArray[np.b
     mean = (total[rows, best] - total[rows, second]) / n
     moment = square[rows, best, best] + square[rows, second, second]
     moment = moment - 2 * square[rows, best, second]
-    # The variance about zero, since the question is whether there is a difference; at least 1/n, since a few samples
-    # may all agree.
+    # The variance about zero, since the question is whether there is a difference; at least 1/n,
+    # since a few samples may all agree.
     variance = np.maximum(moment / n, 1 / n)
     return np.asarray(mean > z * np.sqrt(variance / n))

@@ -24,9 +24,11 @@ def firing(
     rng: RNG = None,
     sampling: str = "exact",
 ) -> tuple[Floats, Floats]:
-    """Return measured and closed-form firing probabilities of one neural sampling layer, (batch, neurons) each.
+    """Return measured and closed-form firing probabilities of one neural sampling layer, (batch,
+    neurons) each.
 
-    The layers before it are read once for each image; the layer itself is read `samples` times on those states.
+    The layers before it are read once for each image; the layer itself is read `samples` times on
+    those states.
 
     Args:
         chip: The chip.

@@ -1,4 +1,7 @@
-"""The layers of a chip as torch modules: on tiles, or digital. All take and return states, inside a read context."""
+"""The layers of a chip as torch modules: on tiles, or digital.
+
+All take and return states, inside a read context.
+"""
 
 from collections.abc import Callable
 from enum import IntEnum
@@ -42,7 +45,9 @@ class ChipLayer(nn.Module):
         raise NotImplementedError
 
     def reads_per_input(self, z: Values) -> tuple[Values, int]:
-        """Return values of the output's shape without reading, and how often an input is read in one pass."""
+        """Return values of the output's shape without reading, and how often an input is read in
+        one pass.
+        """
         raise NotImplementedError
 
     def extra_repr(self) -> str:
@@ -76,13 +81,16 @@ class TileLayer(ChipLayer):
     Attributes:
         neurons: The arrays.
         readout: What stands at the bit lines.
-        samples_noise: True for neural sampling layers, whose neurons compute with the noise of their cells.
-        wanted: Weights (outputs, inputs) that the main array was to hold before clipping, normalization folded in and
-            row factors included.
+        samples_noise: True for neural sampling layers, whose neurons compute with the noise of
+            their cells.
+        wanted: Weights (outputs, inputs) that the main array was to hold before clipping,
+            normalization folded in and row factors included.
         patches: How a convolution cuts its inputs; None for fully connected layers.
-        row_factors: Factors by which the weights of each output were multiplied before programming, (outputs,).
+        row_factors: Factors by which the weights of each output were multiplied before programming,
+            (outputs,).
         report: Row of `MappedNetwork.report`.
-        locations: At how many locations the layer was read for each input when it was last read; 0 before.
+        locations: At how many locations the layer was read for each input when it was last read; 0
+            before.
     """
 
     def __init__(
@@ -126,7 +134,9 @@ class TileLayer(ChipLayer):
     def read(
         self, z: States, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
     ) -> States:
-        """Return what leaves the read-out: states of comparators (packed, or truth values of a convolution), or values.
+        """Return what leaves the read-out.
+
+        States of comparators (packed, or truth values of a convolution), or values.
 
         Args:
             z: Inputs, from the first that the span needs.

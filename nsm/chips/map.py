@@ -32,21 +32,22 @@ def map_to_crossbar(
 ) -> MappedNetwork:
     """Program a network into the tiles of one chip; same `rng`, same chip.
 
-    The siemens per weight of each layer are fixed by its largest |w|. Stochastic layers get the hardware's gate and end
-    in comparators. NSM layers keep β and c = b/(√(2 Var ξ) ‖w‖) under the hardware's noise (a' = β s' − E ξ',
-    b' = b s'/s, s = √(2 Var ξ)). Other layers are ungated and read by a converter, or by comparators if a `Sign`
-    follows. Batch and weight normalization are folded into the weights (see `nsm.nn.folding.folded`).
+    The siemens per weight of each layer are fixed by its largest |w|. Stochastic layers get the
+    hardware's gate and end in comparators. NSM layers keep β and c = b/(√(2 Var ξ) ‖w‖) under the
+    hardware's noise (a' = β s' − E ξ', b' = b s'/s, s = √(2 Var ξ)). Other layers are ungated and
+    read by a converter, or by comparators if a `Sign` follows. Batch and weight normalization are
+    folded into the weights (see `nsm.nn.folding.folded`).
 
     Args:
         model: An `nn.Sequential`.
         hardware: Description of the chip.
         rng: Seed, Generator or None.
-        reprogrammed_scale: Factor α: α w and α b are written over the same fixed range. This loses levels, meets
-            g_min, and clips what does not fit (see `MappedNetwork.report`).
+        reprogrammed_scale: Factor α: α w and α b are written over the same fixed range. This loses
+            levels, meets g_min, and clips what does not fit (see `MappedNetwork.report`).
 
     Raises:
-        ValueError: A layer cannot be mapped (it is named), weights are NaN, the hardware is free of noise and the
-            network needs it, or the deterministic path is missing.
+        ValueError: A layer cannot be mapped (it is named), weights are NaN, the hardware is free of
+            noise and the network needs it, or the deterministic path is missing.
     """
     if not isinstance(model, nn.Sequential):
         raise ValueError(
@@ -131,7 +132,9 @@ class _Programming:
         return w_max
 
     def _row_factors(self, weight: Floats, w_max: float) -> Floats:
-        """Return the factor of each output by which its largest |w| becomes that of the layer; 1 for a weight scale
+        """Return the factor of each output by which its largest |w| becomes that of the layer.
+
+        1 for a weight scale
         per layer, and for rows of zeros.
         """
         if self.hardware.weight_scale != "row":
@@ -140,7 +143,10 @@ class _Programming:
         return np.where(largest > 0, w_max / np.where(largest > 0, largest, 1), 1)
 
     def _matched(self, wanted: OnTiles, w: Floats, k: float) -> MatchedNeurons | None:
-        """Return the parameters of a neural sampling layer under the chip's noise; None for other layers."""
+        """Return the parameters of a neural sampling layer under the chip's noise.
+
+        None for other layers.
+        """
         if not isinstance(wanted.neurons, SampledNeurons):
             return None
         return matched(wanted.neurons, w, wanted.bias, self.hardware, k, self.name)
@@ -168,7 +174,10 @@ class _Programming:
 
 
 def _full_scale(neurons: NeuronArray) -> float:
-    """Return the converter's range [A]: the hardware's, or the largest current that inputs of size one can cause."""
+    """Return the converter's range [A].
+
+    The hardware's, or the largest current that inputs of size one can cause.
+    """
     adc = neurons.hardware.adc
     if adc is not None and adc.full_scale is not None:
         return adc.full_scale
@@ -180,7 +189,10 @@ def _full_scale(neurons: NeuronArray) -> float:
 
 
 def _in_shape(model: nn.Sequential, first: TileLayer) -> tuple[int | None, ...] | None:
-    """Return the shape of one image as far as the network tells it; None if the first layer takes any."""
+    """Return the shape of one image as far as the network tells it.
+
+    None if the first layer takes any.
+    """
     for layer in model:
         if isinstance(layer, nn.Unflatten):
             return (math.prod(layer.unflattened_size),)

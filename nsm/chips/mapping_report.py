@@ -1,4 +1,7 @@
-"""What a chip reports of itself: how its layers were mapped, what its reads are worth, what they cost."""
+"""What a chip reports of itself.
+
+How its layers were mapped, what its reads are worth, what they cost.
+"""
 
 import math
 from collections.abc import Sequence
@@ -17,17 +20,21 @@ from nsm.chips.readouts import Converter
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Static-to-noise ratio above which the programming error of the deterministic path outweighs the noise that computes.
+#: Static-to-noise ratio above which the programming error of the deterministic path outweighs the
+#: noise that computes.
 _PRECISE_PATH = 1.0
 
 
 def report(layers: Sequence[TileLayer]) -> "pd.DataFrame":
-    """Return one row per layer: shape, tiles, siemens per weight, clipped weights, β, a, programming, warnings.
+    """Return one row per layer.
 
-    Values are those at mapping. Errors are rms, divided by the layer's largest |w|: `weight_error_rms` of the
-    programmed weights, `effective_error_rms` of the effective weights, after IR drop (the smaller one with
-    `compensate_wires`). `beta_effective` is the median over neurons of the β that the chip's reads show, with wires,
-    errors and pedestals. `static_to_noise_ratio` and `spread_to_noise_ratio` are medians of
+    Shape, tiles, siemens per weight, clipped weights, β, a, programming, warnings.
+
+    Values are those at mapping. Errors are rms, divided by the layer's largest |w|:
+    `weight_error_rms` of the programmed weights, `effective_error_rms` of the effective weights,
+    after IR drop (the smaller one with `compensate_wires`). `beta_effective` is the median over
+    neurons of the β that the chip's reads show, with wires, errors and pedestals.
+    `static_to_noise_ratio` and `spread_to_noise_ratio` are medians of
     `crossbar.arrays.precision`'s.
     """
     import pandas as pd
@@ -36,10 +43,12 @@ def report(layers: Sequence[TileLayer]) -> "pd.DataFrame":
 
 
 def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFrame":
-    """Return, for each layer, how many independent reads `samples` consecutive ones are worth, over its outputs.
+    """Return, for each layer, how many independent reads `samples` consecutive ones are worth,
+    over its outputs.
 
-    Reads of slow traps agree with each other, and a mean over them averages less. Samples of a convolution are as many
-    reads apart as an image has locations, a number that its last read tells.
+    Reads of slow traps agree with each other, and a mean over them averages less. Samples of a
+    convolution are as many reads apart as an image has locations, a number that its last read
+    tells.
 
     Raises:
         ValueError: A convolution with memory has not been read yet.
@@ -50,8 +59,9 @@ def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFram
     for layer in layers:
         if layer.patches is not None and not layer.locations and layer.neurons.main.has_memory:
             raise ValueError(
-                f"{layer.name} is a convolution whose samples are as many reads apart as an image has "
-                "locations, and it has seen no image yet; read the chip once, as chip.sample(x[:1], 1)"
+                f"{layer.name} is a convolution whose samples are as many reads apart as an "
+                "image has locations, and it has seen no image yet; read the chip once, as "
+                "chip.sample(x[:1], 1)"
             )
         s = precision.effective_samples(layer.neurons, samples, locations=layer.locations or 1)
         known = s[np.isfinite(s)] if np.isfinite(s).any() else np.array([np.nan])
@@ -67,7 +77,10 @@ def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFram
 
 
 def cost(layers: Sequence[TileLayer]) -> "pd.DataFrame":
-    """Return energy [J] and latency [s] of one pass, a row per layer; multiply by the number of samples."""
+    """Return energy [J] and latency [s] of one pass, a row per layer.
+
+    Multiply by the number of samples.
+    """
     import pandas as pd
 
     rows = []
@@ -131,7 +144,9 @@ def _rms(x: Floats) -> float:
 
 
 def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
-    """Return the median β of the noisy neurons, as the chip's reads show it: E u along w, over √(2 Var u).
+    """Return the median β of the noisy neurons, as the chip's reads show it.
+
+    E u along w, over √(2 Var u).
 
     A row whose cells are all at g_min may have lost its noise; it is left out.
     """
@@ -151,18 +166,21 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
 
 
 def _warning(static: float, spread: float, a: Floats | None) -> str:
-    """Return why the deterministic path is a poor one: its programming, or gates that differ from each other."""
+    """Return why the deterministic path is a poor one.
+
+    Its programming, or gates that differ from each other.
+    """
     found = []
     if static > _PRECISE_PATH:
         found.append(
-            "the deterministic path must be more precise than the device can be programmed: its static "
-            f"error has {static:.2g} times the variance of the noise; use a stronger gate, or a device "
-            "that is programmed better"
+            "the deterministic path must be more precise than the device can be programmed: its "
+            f"static error has {static:.2g} times the variance of the noise; use a stronger gate, "
+            "or a device that is programmed better"
         )
     if spread > _PRECISE_PATH and a is not None and a.any():
         found.append(
-            "the deterministic path keeps β as if all gates were the average one, but they differ: their "
-            f"fixed pattern has {spread:.2g} times the variance of the noise; use gates of less spread, "
-            'or a network of beta="native" with deterministic_path = "none"'
+            "the deterministic path keeps β as if all gates were the average one, but they differ: "
+            f"their fixed pattern has {spread:.2g} times the variance of the noise; use gates of "
+            'less spread, or a network of beta="native" with deterministic_path = "none"'
         )
     return "; ".join(found)

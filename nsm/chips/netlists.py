@@ -15,8 +15,8 @@ def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:
 
     Args:
         chip: The chip.
-        folder: Folder to write to; it is created. A file is named by layer, array (main, deterministic_path, bias), tile
-            row and column, and its cells (pos, neg, or ref).
+        folder: Folder to write to; it is created. A file is named by layer, array (main,
+            deterministic_path, bias), tile row and column, and its cells (pos, neg, or ref).
 
     Returns:
         The paths.

@@ -31,8 +31,9 @@ def noise_of_reads(
 ) -> tuple[Floats, Floats]:
     """Return mean and variance of the factor ξ' by which each row of w is read, (outputs,) each.
 
-    ξ' is the gate's factor times that of the cell that carries the weight. Where the noise of cells depends on the
-    conductance, the mean is weighted with |w| and the variance with w². The pedestal at g_min is not part of ξ'.
+    ξ' is the gate's factor times that of the cell that carries the weight. Where the noise of cells
+    depends on the conductance, the mean is weighted with |w| and the variance with w². The pedestal
+    at g_min is not part of ξ'.
 
     Args:
         w: Weights, (outputs, inputs).
@@ -59,7 +60,8 @@ def matched(
     siemens_per_weight: float,
     name: str,
 ) -> MatchedNeurons:
-    """Return a', b' that keep β and c = b/(√(2 Var ξ) ‖w‖) under the chip's noise: a' = β s' − E ξ', b' = b s'/s.
+    """Return a', b' that keep β and c = b/(√(2 Var ξ) ‖w‖) under the chip's noise: a' = β s' − E
+    ξ', b' = b s'/s.
 
     s = √(2 Var ξ) of the noise that the layer was trained with, s' that of the chip's reads.
 
@@ -72,13 +74,15 @@ def matched(
         name: What messages call the layer.
 
     Raises:
-        ValueError: The chip's reads are free of noise, or a ≠ 0 is needed and there is no deterministic path.
+        ValueError: The chip's reads are free of noise, or a ≠ 0 is needed and there is no
+            deterministic path.
     """
     mean, variance = noise_of_reads(w, hardware, siemens_per_weight)
     if (variance <= 0).any():
         raise ValueError(
-            f"{name}: the hardware's reads are free of noise, so no firing probability can be kept; "
-            "give Hardware a gate, such as devices.BlankOut(p=0.5), or the device a read_noise"
+            f"{name}: the hardware's reads are free of noise, so no firing probability can be "
+            "kept; give Hardware a gate, such as devices.BlankOut(p=0.5), or the device a "
+            "read_noise"
         )
     s_new = np.sqrt(2 * variance)
     a = neurons.beta * s_new - mean
@@ -88,8 +92,8 @@ def matched(
     if hardware.deterministic_path == "none":
         if not neurons.native:
             raise ValueError(
-                f'{name}: deterministic_path = "none" needs a_i = 0, but this network learned a_i from '
-                f'{a.min():.4g} to {a.max():.4g}; train with beta="native", or choose '
+                f'{name}: deterministic_path = "none" needs a_i = 0, but this network learned a_i '
+                f'from {a.min():.4g} to {a.max():.4g}; train with beta="native", or choose '
                 'deterministic_path = "programmed" or "ideal"'
             )
         a = np.zeros_like(a)

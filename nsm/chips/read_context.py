@@ -17,7 +17,8 @@ class Reads:
     Attributes:
         span: The reads; images are handed over from the first that the span needs.
         sampling: "exact" or "moments", see `TiledArray.read`.
-        seed: Seed of the run. Every layer draws from the child that its position in the network names.
+        seed: Seed of the run. Every layer draws from the child that its position in the network
+            names.
     """
 
     span: Span
@@ -25,7 +26,10 @@ class Reads:
     seed: np.random.SeedSequence
 
     def span_for(self, rows: int) -> Span:
-        """Return the reads of a layer whose input has that many rows: one for each read, or one for each image."""
+        """Return the reads of a layer whose input has that many rows.
+
+        One for each read, or one for each image.
+        """
         return self.span.each() if rows == self.span.reads else self.span
 
 

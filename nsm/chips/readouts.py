@@ -1,7 +1,10 @@
-"""What stands at the bit lines of a layer: comparators, a converter, or a threshold with logistic noise.
+"""What stands at the bit lines of a layer.
 
-A read-out turns sums u (reads, outputs) in weight units into what the next layer sees. The same read-outs serve reads in numpy
-and in torch: a `Backend` says where the numbers live and draws what the read-out needs.
+Comparators, a converter, or a threshold with logistic noise.
+
+A read-out turns sums u (reads, outputs) in weight units into what the next layer sees. The same
+read-outs serve reads in numpy and in torch: a `Backend` says where the numbers live and draws what
+the read-out needs.
 """
 
 from dataclasses import dataclass

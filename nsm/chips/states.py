@@ -1,4 +1,7 @@
-"""What passes from layer to layer of a chip: values, truth values of binary neurons, or packed states."""
+"""What passes from layer to layer of a chip.
+
+Values, truth values of binary neurons, or packed states.
+"""
 
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""A chip's reads in torch, on any device: the same law as `MappedNetwork`'s, drawn with torch's random numbers."""
+"""A chip's reads in torch, on any device.
+
+The same law as `MappedNetwork`'s, drawn with torch's random numbers.
+"""
 
 from collections.abc import Callable
 
@@ -26,7 +29,9 @@ CELLS_AT_ONCE = 1 << 26
 
 
 class TorchChip:
-    """A mapped network as it stands now, read by torch. Later ageing or gain of the chip does not reach it.
+    """A mapped network as it stands now, read by torch.
+
+    Later ageing or gain of the chip does not reach it.
 
     Args:
         chip: The chip.
@@ -34,7 +39,8 @@ class TorchChip:
         dtype: Precision of sums.
 
     Raises:
-        ValueError: The hardware needs more than one normal per output, or a random mask per synapse.
+        ValueError: The hardware needs more than one normal per output, or a random mask per
+            synapse.
     """
 
     def __init__(

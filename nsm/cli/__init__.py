@@ -1,0 +1,1 @@
+"""The `nsm` command: train, map, sweep, plot, demo, presets."""

@@ -20,8 +20,8 @@ from nsm.cli.demo_page import (
     hardware_facts,
     summary,
 )
+from nsm.datasets import load_digits
 from nsm.datasets.files import Data
-from nsm.datasets.registry import load_digits
 from nsm.nn.architectures import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.nn.checkpoint import save
 from nsm.nn.inference import error_rate
@@ -31,7 +31,7 @@ from nsm.plots.style import dark_theme, legend_above, save_figure
 from nsm.plots.sweeps import plot_error_rate
 from nsm.plots.tile_drawing import tile_drawing
 from nsm.progress import progress_bar
-from nsm.sweeps.run import collect, grid, worker_pool
+from nsm.sweeps import collect, grid, worker_pool
 from nsm.training.fit import fit
 
 DEVICE = "fefet_jerry2017"

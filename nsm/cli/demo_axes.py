@@ -83,7 +83,7 @@ AXES = (
         (Limit("On/off ratio, smallest", rising=False),),
     ),
     Axis(
-        "device.write.scale",
+        "device.write.error_factor",
         [0.0, 1.0, 3.0, 10.0, 30.0, 60.0],
         1.0,
         "Programming error",

@@ -11,7 +11,7 @@ from devices import PRESETS, BlankOut, GaussianNoise, NoDrift, NoFaults, NoNoise
 from nsm.cli.demo_axes import Axis, Limit
 from nsm.plots.report import Summary
 from nsm.plots.style import COLORS, places_of
-from nsm.plots.tolerance import tolerance
+from nsm.plots.tolerance import tolerated
 
 #: Largest tolerated rise of the error in the summary [percentage points].
 ALLOWED = 1.0
@@ -67,7 +67,7 @@ def _limit_cell(rows: pd.DataFrame, axis: Axis, limit: Limit) -> tuple[str, str]
     end = max(axis.values) if limit.rising else min(axis.values)
 
     def text(part: pd.DataFrame) -> tuple[float, str]:
-        value = tolerance(
+        value = tolerated(
             part, axis.path, nominal=axis.nominal, rising=limit.rising, allowed=ALLOWED
         )
         return value, _limit_text(value, limit, end)

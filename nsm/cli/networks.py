@@ -1,84 +1,171 @@
-"""Networks by the names and options of the command line; an option that a network has no use for is an error."""
+"""The networks of the command line: names, options, and what may be combined.
 
-from collections.abc import Callable
-from typing import Any
+The tables repeat names of `nsm.nn`, so that a wrong option is refused without importing torch;
+a test compares them.
+"""
 
-from torch import nn
+from __future__ import annotations
 
-from devices.validation import choice
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
 from nsm.datasets.registry import class_count, image_shape
-from nsm.nn.architectures import (
-    RULES,
-    all_conv_net,
-    bd_mlp,
-    conv_net,
-    gesture_net,
-    nsm_mlp,
-    relu_mlp,
-    stnn_mlp,
-)
 
-#: Perceptrons, and the options each of them takes.
-PERCEPTRONS: dict[str, tuple[Callable[..., nn.Sequential], tuple[str, ...]]] = {
-    "nsm": (nsm_mlp, ("beta", "site", "flip")),
-    "relu": (relu_mlp, ()),
-    "stnn": (stnn_mlp, ("flip",)),
-    "bd": (bd_mlp, ("flip",)),
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Perceptrons, the functions of `nsm.nn.architectures` that make them, and the options of each.
+PERCEPTRONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "nsm": ("nsm_mlp", ("beta", "site", "flip")),
+    "relu": ("relu_mlp", ()),
+    "stnn": ("stnn_mlp", ("flip",)),
+    "bd": ("bd_mlp", ("flip",)),
 }
 CONVOLUTIONAL = ("conv", "all_conv", "gesture")
 NETWORKS = (*PERCEPTRONS, *CONVOLUTIONAL)
 
+#: Training rules of the convolutional networks, and the options of their sampling layers.
+RULE_OPTIONS: dict[str, tuple[str, ...]] = {
+    "bNSM": ("beta", "site"),
+    "gNSM": ("beta", "site"),
+    "STE": ("beta", "site"),
+    "BinConcrete": ("beta",),
+    "BN": ("beta",),
+    "BD": (),
+    "wBD": (),
+    "SN": (),
+    "dCNN": (),
+}
+
+#: Values of the options that are names.
+OPTION_VALUES = {"beta": ("learned", "native"), "site": ("synapse", "neuron")}
+
+#: Image shapes that two of the networks are made for.
+_SHAPES = {"all_conv": (3, 32, 32), "gesture": (6, 64, 64)}
+
 
 def _widths(hidden: str) -> list[int]:
+    """Return the widths in a text such as "300,300"."""
+    from devices.validation import integer
+
     try:
-        return [int(n) for n in hidden.split(",")]
+        widths = [int(n) for n in hidden.split(",")]
     except ValueError:
         raise ValueError(
             f"--hidden {hidden!r} is not a list of widths; write e.g. --hidden 300,300,300"
         ) from None
+    return [integer("width", w, at_least=1) for w in widths]
 
 
-def _refuse(network: str, given: dict[str, Any], known: tuple[str, ...]) -> None:
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        takes = ", ".join(f"--{name}" for name in known) or "none of its own"
-        others = f"; --rule is of {', '.join(CONVOLUTIONAL)}" if unknown[0] == "rule" else ""
-        raise ValueError(
-            f"--{unknown[0]} is no option of --network {network}, which takes {takes}{others}"
-        )
+@dataclass(frozen=True, kw_only=True)
+class NetworkChoice:
+    """An untrained network as the options of the command line describe it.
 
+    Attributes:
+        name: one of `NETWORKS`.
+        data: name of the data set, which decides inputs and classes.
+        hidden: widths of the hidden layers as a text, such as "300,300"; None: the default.
+        options: the other options that were given, by name: rule, beta, site, flip.
 
-def build_network(
-    network: str, data: str, hidden: str | None, options: dict[str, Any]
-) -> nn.Sequential:
-    """Return an untrained network for a data set. options: those that were given, by name; see `PERCEPTRONS`."""
-    choice("network", network, NETWORKS)
-    shape, classes = image_shape(data), class_count(data)
-    pixels = shape[0] * shape[1] * shape[2]
-    if network in PERCEPTRONS:
-        build, known = PERCEPTRONS[network]
-        _refuse(network, options, known)
-        return build((pixels, *_widths(hidden or "300,300,300"), classes), **options)
-    options = dict(options)
-    rule = choice("rule", options.pop("rule", "bNSM"), RULES)
-    sampled = tuple(name for name in ("beta", "site") if name in RULES[rule].options)
-    own = ("hidden", "flip") if network == "conv" else ()
-    given = {**options, **({} if hidden is None else {"hidden": hidden})}
-    _refuse(network, given, (*own, *sampled))
-    if network == "conv":
-        widths = _widths(hidden or "512")
-        if len(widths) != 1:
+    Raises:
+        ValueError: an unknown name, an option that the network does not have, or a value that is
+            not allowed.
+    """
+
+    name: str
+    data: str
+    hidden: str | None
+    options: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        from devices.validation import choice
+
+        choice("network", self.name, NETWORKS)
+        image_shape(self.data)
+        if self.name in CONVOLUTIONAL:
+            choice("rule", self.rule, RULE_OPTIONS)
+        self._check_options()
+        for name, values in OPTION_VALUES.items():
+            if name in self.options:
+                choice(name, self.options[name], values)
+        self._check_widths()
+        wanted = _SHAPES.get(self.name, image_shape(self.data))
+        if image_shape(self.data) != wanted:
             raise ValueError(
-                f"--hidden {hidden!r}: the convolutional network has one dense layer; give one width"
+                f"--network {self.name} takes images of {wanted}, but {self.data} has "
+                f"{image_shape(self.data)}; use --network conv"
             )
-        return conv_net(rule, shape, classes, hidden=widths[0], **options)
-    wanted = (3, 32, 32) if network == "all_conv" else (6, 64, 64)
-    if shape != wanted:
-        raise ValueError(
-            f"--network {network} takes images of {wanted}, but {data} has {shape}; use --network conv"
-        )
-    return (
-        all_conv_net(rule, classes, **options)
-        if network == "all_conv"
-        else gesture_net(rule, **options)
-    )
+
+    @property
+    def rule(self) -> str:
+        """Training rule of a convolutional network."""
+        return str(self.options.get("rule", "bNSM"))
+
+    @property
+    def layer_options(self) -> dict[str, Any]:
+        """The options without the rule."""
+        return {name: value for name, value in self.options.items() if name != "rule"}
+
+    @property
+    def can_initialize(self) -> bool:
+        """Whether the network has neural sampling layers, whose β and b can be initialized."""
+        if self.name in PERCEPTRONS:
+            return "beta" in PERCEPTRONS[self.name][1]
+        return "beta" in RULE_OPTIONS[self.rule]
+
+    @cached_property
+    def widths(self) -> list[int]:
+        """Widths of the hidden layers; of convolutional networks, the one dense layer's."""
+        return _widths(self.hidden or ("300,300,300" if self.name in PERCEPTRONS else "512"))
+
+    def _check_options(self) -> None:
+        """Raise ValueError for an option that the network does not have."""
+        if self.name in PERCEPTRONS:
+            given = dict(self.options)
+            known = PERCEPTRONS[self.name][1]
+        else:
+            given = {**self.layer_options, **({} if self.hidden is None else {"hidden": None})}
+            of_network = ("hidden", "flip") if self.name == "conv" else ()
+            known = (*of_network, *RULE_OPTIONS[self.rule])
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            takes = ", ".join(f"--{name}" for name in known) or "none"
+            others = f"; --rule is of {', '.join(CONVOLUTIONAL)}" if unknown[0] == "rule" else ""
+            raise ValueError(
+                f"--{unknown[0]} is no option of --network {self.name}, which takes {takes}{others}"
+            )
+
+    def _check_widths(self) -> None:
+        """Raise ValueError for widths that are no numbers, or too many of them."""
+        widths = self.widths
+        if self.name in CONVOLUTIONAL and len(widths) != 1:
+            raise ValueError(
+                f"--hidden {self.hidden!r}: the convolutional network has one dense layer; "
+                "give one width"
+            )
+
+    def build(self) -> nn.Sequential:
+        """Return the untrained network; torch's global generator draws its weights.
+
+        Raises:
+            ValueError: the images of the data set are too small.
+        """
+        from nsm.nn import architectures
+
+        shape = image_shape(self.data)
+        classes = class_count(self.data)
+        options = self.layer_options
+        if self.name in PERCEPTRONS:
+            make: Any = getattr(architectures, PERCEPTRONS[self.name][0])
+            perceptron: nn.Sequential = make(
+                (shape[0] * shape[1] * shape[2], *self.widths, classes), **options
+            )
+            return perceptron
+        if self.name == "conv":
+            (hidden,) = self.widths
+            return architectures.conv_net(self.rule, shape, classes, hidden=hidden, **options)
+        if self.name == "all_conv":
+            return architectures.all_conv_net(self.rule, classes, **options)
+        return architectures.gesture_net(self.rule, **options)

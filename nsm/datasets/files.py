@@ -1,4 +1,4 @@
-"""Data files: where they stand, how they are fetched and opened, and what is refused before anything is made of them."""
+"""Files of data sets: how they are found, downloaded, opened and checked."""
 
 import gzip
 import io
@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 
 class Data(NamedTuple):
-    """Images (n, pixels) float32 in [0, 1] and labels (n,) int64, for training and for test."""
+    """A data set, split into images for training and for test.
+
+    Attributes:
+        x_train: images (n, pixels), float32 in [0, 1].
+        y_train: labels (n,), int64 from 0.
+        x_test: images (m, pixels), float32 in [0, 1].
+        y_test: labels (m,), int64 from 0.
+    """
 
     x_train: NDArray[np.float32]
     y_train: NDArray[np.int64]
@@ -24,37 +31,61 @@ class Data(NamedTuple):
 
 
 class Remote(NamedTuple):
-    """A published file: its address, the MD5 its publisher (or a library that checks it) states, and its name."""
+    """A file on the web.
+
+    Attributes:
+        url: its address.
+        md5: its MD5, as its publisher or a library that checks it states it.
+        name: its name in the cache.
+    """
 
     url: str
     md5: str
     name: str
 
 
+#: What the standard library raises for a truncated or damaged archive.
 _BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 
 
 def named_folder(data_dir: str | Path | None) -> Path | None:
-    """Return the folder the user named: `data_dir`, else the environment variable NSM_DATA_DIR, else None."""
+    """Return the folder the user named: `data_dir`, else the variable NSM_DATA_DIR, else None."""
     named = data_dir if data_dir is not None else os.environ.get("NSM_DATA_DIR")
     return None if named is None else Path(named)
 
 
 def find(data_dir: str | Path | None, below: Sequence[str], names: Sequence[str]) -> Path | None:
-    """Return the first of `names` in the named folder, then in each of its subfolders `below`; None where none is."""
+    """Return the first existing file or folder of a data set, or None.
+
+    Args:
+        data_dir: the folder to look in; None: NSM_DATA_DIR, see `named_folder`.
+        below: its subfolders to look in afterwards.
+        names: names to look for in each folder, in this order.
+    """
     root = named_folder(data_dir)
     folders = () if root is None else (root, *(root / b for b in below))
     return next((f / n for f in folders for n in names if (f / n).exists()), None)
 
 
 def missing(what: str, data_dir: str | Path | None, advice: str) -> FileNotFoundError:
-    """Return the error of a data set that is nowhere: what was looked for, where, and what to do."""
+    """Return the error of a data set that was not found.
+
+    Args:
+        what: the file that was looked for.
+        data_dir: the folder it was looked for in, as the user gave it.
+        advice: what to do.
+    """
     where = named_folder(data_dir) or "any folder (set NSM_DATA_DIR or data_dir)"
     return FileNotFoundError(f"no {what} in {where}; {advice}")
 
 
 def fetch(remote: Remote) -> Path:
-    """Download a published file, once, into the user's cache, check its MD5, and return where it is."""
+    """Return the path of a file in the user's cache, after a download if necessary; check its MD5.
+
+    Raises:
+        OSError: the download failed.
+        ValueError: the MD5 differs.
+    """
     import pooch
 
     instead = f"fetch {remote.name} by hand and give its folder as data_dir or NSM_DATA_DIR"
@@ -62,22 +93,29 @@ def fetch(remote: Remote) -> Path:
         path = pooch.retrieve(
             remote.url, f"md5:{remote.md5}", remote.name, pooch.os_cache("nsm-crossbar")
         )
-    except (
-        OSError
-    ) as problem:  # what `requests` raises is an OSError too; its own text is pages long
+    except OSError as problem:  # errors of `requests` are OSErrors too, with pages of text
         reason = problem.strerror or type(problem).__name__
         raise OSError(
             f"cannot download {remote.name} from {remote.url} ({reason}); go online, or {instead}"
         ) from None
-    except ValueError:  # pooch's, where the checksum differs; it has removed what it fetched
+    except ValueError:  # from pooch, which has removed the file with the wrong checksum
         raise ValueError(
-            f"{remote.url} is not the published {remote.name}: its MD5 is not {remote.md5}; {instead}"
+            f"{remote.url} is not the published {remote.name}: its MD5 is not {remote.md5}; "
+            f"{instead}"
         ) from None
     return Path(path)
 
 
 def gunzip(raw: bytes, source: str | Path) -> bytes:
-    """Return what a gzip stream holds. Raises ValueError, naming `source`, for a truncated or damaged one."""
+    """Return the content of a gzip stream.
+
+    Args:
+        raw: the stream.
+        source: its name in messages.
+
+    Raises:
+        ValueError: the stream is truncated or damaged.
+    """
     try:
         return gzip.decompress(raw)
     except _BROKEN as problem:
@@ -85,9 +123,15 @@ def gunzip(raw: bytes, source: str | Path) -> bytes:
 
 
 def read_files(place: Path, names: Sequence[str]) -> list[bytes]:
-    """Return the bytes of each of `names` in `place`: a folder, a zip or a gzipped tar archive.
+    """Return the content of several files, without unpacking anything to disk.
 
-    Nothing is unpacked to disk. Raises FileNotFoundError or ValueError for what is missing, truncated or no archive.
+    Args:
+        place: a folder, a zip archive, or a gzipped tar archive.
+        names: the files in it.
+
+    Raises:
+        FileNotFoundError: a file is missing in the folder.
+        ValueError: the archive is truncated, is none, or lacks a file.
     """
     if place.is_dir():
         absent = [n for n in names if not (place / n).is_file()]
@@ -96,25 +140,10 @@ def read_files(place: Path, names: Sequence[str]) -> list[bytes]:
                 f"no {absent[0]} in {place}; the data set is {', '.join(names)}: fetch it again"
             )
         return [(place / n).read_bytes() for n in names]
-    found = {}
     try:
-        if place.suffix == ".zip":
-            with zipfile.ZipFile(place) as archive:
-                found = {n: archive.read(n) for n in names if n in archive.namelist()}
-        else:  # unzipped to its end, where the checksum is: tarfile alone would stop before it
-            with tarfile.open(fileobj=io.BytesIO(gunzip(place.read_bytes(), place))) as archive:
-                for member in archive:
-                    stream = (
-                        archive.extractfile(member)
-                        if member.isfile() and member.name in names
-                        else None
-                    )
-                    if stream is not None:
-                        found[member.name] = stream.read()
+        found = (_from_zip if place.suffix == ".zip" else _from_tar)(place, names)
     except _BROKEN as problem:
-        reason = str(problem).partition(":\n")[
-            0
-        ]  # tarfile goes on with one line for each compression it tried
+        reason = str(problem).partition(":\n")[0]  # tarfile adds a line per compression it tried
         raise ValueError(f"{place} is truncated or no archive ({reason}); fetch it again") from None
     absent = [n for n in names if n not in found]
     if absent:
@@ -124,31 +153,68 @@ def read_files(place: Path, names: Sequence[str]) -> list[bytes]:
     return [found[n] for n in names]
 
 
+def _from_zip(place: Path, names: Sequence[str]) -> dict[str, bytes]:
+    with zipfile.ZipFile(place) as archive:
+        return {n: archive.read(n) for n in names if n in archive.namelist()}
+
+
+def _from_tar(place: Path, names: Sequence[str]) -> dict[str, bytes]:
+    found = {}
+    # Decompressed to the end first, where gzip's checksum is: tarfile alone would stop before it.
+    with tarfile.open(fileobj=io.BytesIO(gunzip(place.read_bytes(), place))) as archive:
+        for member in archive:
+            wanted = member.isfile() and member.name in names
+            stream = archive.extractfile(member) if wanted else None
+            if stream is not None:
+                found[member.name] = stream.read()
+    return found
+
+
 def flat(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return images (n, ...) of bytes as (n, pixels) float32 in [0, 1]."""
+    """Return images (n, ...) of bytes as (n, pixels), float32 in [0, 1]."""
     x = images.reshape(len(images), -1).astype(np.float32)
-    x /= np.float32(255)  # in place: a large set is not held twice
+    x /= np.float32(255)  # in place, so that a large set is not held twice
     return x
 
 
-def check_labels(
+def labels_from_zero(
     labels: NDArray[np.uint8], first: int, classes: int, source: str | Path
 ) -> NDArray[np.int64]:
-    """Return labels `first`, ..., `first` + `classes` - 1 as int64 counted from 0. Raises ValueError for any other."""
+    """Return labels first, ..., first + classes − 1 as int64 labels that count from 0.
+
+    Args:
+        labels: (n,), as the file holds them.
+        first: smallest label in the file.
+        classes: number of classes.
+        source: name of the file in messages.
+
+    Raises:
+        ValueError: a label is outside the classes.
+    """
     wrong = np.flatnonzero((labels < first) | (labels >= first + classes))
     if len(wrong):
         raise ValueError(
-            f"{source} is mislabelled: label {labels[wrong[0]]} of image {wrong[0]} is not one of the {classes} classes "
-            f"{first} to {first + classes - 1}; fetch it again"
+            f"{source} is mislabeled: label {labels[wrong[0]]} of image {wrong[0]} is not one of "
+            f"the {classes} classes {first} to {first + classes - 1}; fetch it again"
         )
     return labels.astype(np.int64) - first
 
 
 def check_balance(labels: NDArray[np.int64], classes: int, source: str | Path) -> None:
-    """Raise ValueError unless every class has as many images as any other, where a set has so by construction."""
+    """Raise ValueError unless every class has the same number of images.
+
+    For data sets that are balanced by construction: of many files that were swapped or cut, this
+    is the only trace.
+
+    Args:
+        labels: (n,), from 0.
+        classes: number of classes.
+        source: name of the file in messages.
+    """
     counts = np.bincount(labels, minlength=classes)
     if (counts != len(labels) / classes).any():
         raise ValueError(
-            f"{source} is mislabelled, or a file stands for another: classes have {counts.min()} to {counts.max()} images, "
-            f"each must have {len(labels) / classes:g}; fetch it again"
+            f"{source} is mislabeled, or is another file under this name: classes have "
+            f"{counts.min()} to {counts.max()} images, each must have {len(labels) / classes:g}; "
+            "fetch it again"
         )

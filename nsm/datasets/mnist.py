@@ -1,4 +1,4 @@
-"""MNIST and EMNIST letters in their IDX files (a folder, the published archive, or downloaded)."""
+"""MNIST and EMNIST letters, read from their IDX files."""
 
 import hashlib
 import math
@@ -13,16 +13,17 @@ from nsm.datasets.files import (
     Data,
     Remote,
     check_balance,
-    check_labels,
     fetch,
     find,
     flat,
     gunzip,
+    labels_from_zero,
     missing,
     read_files,
 )
 
-# MD5 of the four uncompressed IDX files, as published by LeCun, Cortes and Burges; compression may differ.
+# MD5 of the four IDX files as published by LeCun, Cortes and Burges, uncompressed: the MD5 of a
+# gzipped file depends on who compressed it.
 _MNIST_MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -37,7 +38,8 @@ _MNIST_GZ_MD5 = {  # MD5 of the compressed files at that address
     "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
 }
 
-# The archive of all splits of EMNIST, 540 MB, as NIST publishes it; the MD5 is torchvision's.
+# The archive of all splits of EMNIST, 540 MB, as NIST publishes it. The MD5 is the one that
+# torchvision checks.
 _EMNIST = Remote(
     "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
     "58c8d27c78d21e728a6bc7b3cc06412e",
@@ -48,12 +50,20 @@ _EMNIST_FILES = tuple(
     for s in ("train", "test")
     for k in ("images-idx3", "labels-idx1")
 )
-_EMNIST_IMAGES = {"train": 124_800, "test": 20_800}  # "145,600 characters, 26 balanced classes"
+_EMNIST_IMAGES = {"train": 124_800, "test": 20_800}  # NIST: 145,600 characters, balanced
 _LETTERS = 26
 
 
 def parse_idx(raw: bytes, source: str | Path) -> NDArray[np.uint8]:
-    """Return the array in the bytes of an IDX file of unsigned bytes. Raises ValueError naming `source`."""
+    """Return the array in an IDX file of unsigned bytes.
+
+    Args:
+        raw: the content of the file.
+        source: its name in messages.
+
+    Raises:
+        ValueError: the content is truncated, too long, or no such file.
+    """
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
         raise ValueError(
             f"{source} is not an IDX file of unsigned bytes (it starts with {raw[:4].hex()!r})"
@@ -64,32 +74,43 @@ def parse_idx(raw: bytes, source: str | Path) -> NDArray[np.uint8]:
             f"{source} is truncated: {len(raw)} bytes do not even hold its header; fetch it again"
         )
     shape = struct.unpack(f">{ndim}I", raw[4 : 4 + 4 * ndim])
-    wanted = 4 + 4 * ndim + math.prod(shape)  # of whole numbers without end: NumPy's would overflow
+    wanted = 4 + 4 * ndim + math.prod(shape)  # of Python's integers: those of numpy overflow
     if len(raw) != wanted:
         raise ValueError(
-            f"{source} is truncated or too long: {len(raw)} bytes, its header promises {wanted}; fetch it again"
+            f"{source} is truncated or too long: {len(raw)} bytes, its header promises {wanted}; "
+            "fetch it again"
         )
     try:
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape)
-    except (
-        ValueError
-    ) as problem:  # too many sizes, or a zero among sizes whose product no array can have
+    except ValueError as problem:  # too many sizes, or a zero beside sizes of a vast product
         raise ValueError(
             f"{source} has a header of {ndim} sizes that no array has ({problem}); fetch it again"
         ) from None
 
 
 def read_idx(path: str | Path) -> NDArray[np.uint8]:
-    """Read one IDX file of unsigned bytes, gzipped or not. Raises ValueError for a truncated or wrong file."""
+    """Return the array in an IDX file of unsigned bytes, gzipped (.gz) or not.
+
+    Raises:
+        ValueError: the file is truncated or no such file.
+    """
     raw = Path(path).read_bytes()
     return parse_idx(gunzip(raw, path) if Path(path).suffix == ".gz" else raw, path)
 
 
 def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> Data:
-    """Return MNIST from the four IDX files in `data_dir` (or its subfolder mnist), `NSM_DATA_DIR`, or a download.
+    """Return MNIST: 60,000 + 10,000 images of 28×28 pixels, flat (n, 784), 10 classes.
 
-    Pixels in [0, 1], flat (n, 784). Every file is checked against the published MD5 of its uncompressed bytes.
-    Raises FileNotFoundError where nothing is found and `download` is off, ValueError for a wrong file.
+    Reads the four IDX files, gzipped or not. The uncompressed content of every file is checked
+    against its published MD5.
+
+    Args:
+        data_dir: folder of the files, or the folder above their folder mnist; None: NSM_DATA_DIR.
+        download: whether the files are downloaded if no folder is named.
+
+    Raises:
+        FileNotFoundError: the files are not found and may not be downloaded.
+        ValueError: a file is not the published one.
     """
     arrays = []
     for name, md5 in _MNIST_MD5.items():
@@ -115,7 +136,7 @@ def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> 
 def _emnist_files(
     data_dir: str | Path | None, download: bool
 ) -> tuple[Path, list[NDArray[np.uint8]]]:
-    """Return where EMNIST letters was found, and its four arrays, from IDX files or from NIST's archive of them."""
+    """Return where EMNIST letters was found, and its four arrays."""
     first = _EMNIST_FILES[0]
     found = find(data_dir, ["emnist", "gzip", "emnist/gzip"], [first, f"{first}.gz", _EMNIST.name])
     if found is None and (not download or data_dir is not None):
@@ -136,10 +157,19 @@ def _emnist_files(
 
 
 def load_emnist(data_dir: str | Path | None = None, *, download: bool = True) -> Data:
-    """Return EMNIST letters (Cohen et al. 2017): 124,800 + 20,800 images of 28×28 pixels, 26 classes, a = 0.
+    """Return EMNIST letters: 124,800 + 20,800 images of 28×28 pixels, 26 classes from a = 0.
 
-    Looks in `data_dir` or `NSM_DATA_DIR` and their subfolders emnist and gzip, else downloads NIST's archive (540 MB). The
-    published images are transposed; these stand upright as MNIST's do. Raises as `load_mnist`.
+    Cohen et al. 2017, arXiv:1702.05373. The published images are transposed; these are upright, as
+    those of MNIST.
+
+    Args:
+        data_dir: folder of the four IDX files or of NIST's archive gzip.zip, or the folder above
+            their folder emnist or gzip; None: NSM_DATA_DIR.
+        download: whether the archive (540 MB) is downloaded if no folder is named.
+
+    Raises:
+        FileNotFoundError: the files are not found and may not be downloaded.
+        ValueError: a file is not the published one.
     """
     place, arrays = _emnist_files(data_dir, download)
     parts: list[NDArray[Any]] = []
@@ -147,13 +177,13 @@ def load_emnist(data_dir: str | Path | None = None, *, download: bool = True) ->
         n = _EMNIST_IMAGES[split]
         if images.shape != (n, 28, 28) or labels.shape != (n,):
             raise ValueError(
-                f"the {split} files of EMNIST letters in {place} hold images {images.shape} and labels {labels.shape}; "
-                f"the published ones hold {(n, 28, 28)} and {(n,)}: fetch them again"
+                f"the {split} files of EMNIST letters in {place} hold images {images.shape} and "
+                f"labels {labels.shape}; the published ones hold {(n, 28, 28)} and {(n,)}: "
+                "fetch them again"
             )
         source = f"EMNIST letters, {split}, in {place}"
-        y = check_labels(labels, 1, _LETTERS, source)
-        check_balance(
-            y, _LETTERS, source
-        )  # no checksum of the files themselves is published, only the archive's
+        y = labels_from_zero(labels, 1, _LETTERS, source)
+        # Only the archive has a published checksum; the balance is what tells its files apart.
+        check_balance(y, _LETTERS, source)
         parts += [flat(images.transpose(0, 2, 1)), y]
     return Data(*parts)

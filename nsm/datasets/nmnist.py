@@ -1,4 +1,4 @@
-"""N-MNIST: digits seen by an event camera, as ten binary images of their ON events. Recordings are read with tonic."""
+"""N-MNIST: digits seen by an event camera, as ten binary images of their ON events."""
 
 import hashlib
 import io
@@ -14,17 +14,16 @@ from numpy.typing import NDArray
 
 from nsm.datasets.files import Data, Remote, fetch, find, missing
 
-BINS, SENSOR = (
-    10,
-    34,
-)  # channels of a sample; pixels across and down of the moving ATIS sensor's cut-out
+BINS = 10  # time bins: the channels of a sample
+SENSOR = 34  # pixels across and down, of a window of the moving ATIS sensor
 _RECORDINGS = {"train": 60_000, "test": 10_000}
 _EVENT = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
-_BYTES = 5  # of one event: x, y, and one bit of polarity with 23 of time [µs]
+_BYTES = 5  # of one event: x, y, and one bit of polarity with 23 bits of time [µs]
 _CLASSES = tuple("0123456789")
 
 
 def _tonic() -> Any:
+    """Return tonic's description of the data set and its reader of recordings."""
     try:
         from tonic import datasets, io
     except ImportError:
@@ -35,10 +34,14 @@ def _tonic() -> Any:
 
 
 def time_bins(events: NDArray[Any]) -> NDArray[np.float32]:
-    """Return events (fields x, y, t [µs], p) of one recording as (10, 34, 34): 1 where a pixel had an ON event in a bin.
+    """Return one recording as (10, 34, 34): 1 where a pixel had an ON event in a time bin.
 
-    Ten bins of equal width from 0 to the last ON event, as the authors of the NSM made them; an event on the border of two
-    bins belongs to the later one, the last event to the last bin (they left both out).
+    The ten bins have equal width, from 0 to the last ON event, as the authors of the NSM made them.
+    An event on the border of two bins belongs to the later one, and the last event to the last bin;
+    the authors left both out.
+
+    Args:
+        events: records with the fields x, y [pixels], t [µs] and p (1: ON).
     """
     on = events[events["p"] == 1]
     image = np.zeros((BINS, SENSOR, SENSOR), np.float32)
@@ -49,10 +52,23 @@ def time_bins(events: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def read_recording(raw: bytes, source: str | Path) -> NDArray[Any]:
-    """Return the events (fields x, y, t [µs], p) of one .bin file of N-MNIST (Orchard et al. 2015), checked."""
+    """Return the events of one .bin file of N-MNIST (Orchard et al. 2015), read with tonic.
+
+    Args:
+        raw: the content of the file.
+        source: its name in messages.
+
+    Returns:
+        Records with the fields x, y [pixels], t [µs] and p (1: ON).
+
+    Raises:
+        ValueError: the file is truncated or not a recording of N-MNIST.
+        ImportError: tonic is not installed.
+    """
     if not raw or len(raw) % _BYTES:
         raise ValueError(
-            f"{source} has {len(raw)} bytes, not a whole number of events of {_BYTES}; fetch it again"
+            f"{source} has {len(raw)} bytes, not a multiple of the {_BYTES} of an event; "
+            "fetch it again"
         )
     _, read = _tonic()
     events: NDArray[Any] = read(io.BytesIO(raw), dtype=_EVENT, is_stream=True)
@@ -60,27 +76,31 @@ def read_recording(raw: bytes, source: str | Path) -> NDArray[Any]:
     if len(outside) or not len(events):
         what = f"an event at ({outside[0]['x']}, {outside[0]['y']})" if len(outside) else "no event"
         raise ValueError(
-            f"{source} is not an N-MNIST recording: it has {what}, pixels are 0 to {SENSOR - 1}; fetch it again"
+            f"{source} is not an N-MNIST recording: it has {what}, pixels are 0 to {SENSOR - 1}; "
+            "fetch it again"
         )
     back = np.flatnonzero(np.diff(events["t"]) < 0)
-    if len(
-        back
-    ):  # 23 bits hold 8.4 s, a recording lasts 0.3 s; overflows of a longer one are added by now
+    # Times can only rise: 23 bits hold 8.4 s, a recording lasts 0.3 s, and tonic has already added
+    # the overflows of a longer one.
+    if len(back):
         before, after = events["t"][back[0] : back[0] + 2]
         raise ValueError(
-            f"{source} is not an N-MNIST recording: its time runs back from {before} to {after} µs, events are in the order "
-            "of their time; fetch it again"
+            f"{source} is not an N-MNIST recording: its time runs back from {before} to {after} "
+            "µs, events are in the order of their time; fetch it again"
         )
     if not (events["p"] == 1).any():
         raise ValueError(
-            f"{source} is not an N-MNIST recording: none of its {len(events)} events is ON, its image would be blank; fetch "
-            "it again"
+            f"{source} is not an N-MNIST recording: none of its {len(events)} events is ON, its "
+            "image would be blank; fetch it again"
         )
     return events
 
 
 def _list(place: Path, top: str) -> list[PurePosixPath]:
-    """Return the recordings below `top` (Train or Test) of a folder or zip archive, by number: MNIST's own order."""
+    """Return the recordings below `top` (Train or Test) of a folder or zip archive.
+
+    They are sorted by their numbers, which is the order of MNIST.
+    """
     if place.is_dir():
         names = [p.relative_to(place).as_posix() for p in place.glob(f"{top}/*/*.bin")]
     else:
@@ -97,12 +117,13 @@ def _list(place: Path, top: str) -> list[PurePosixPath]:
     for p in found:
         if p.parent.name not in _CLASSES:
             raise ValueError(
-                f"{place}/{p} is mislabelled: its folder must be a digit, 0 to 9; fetch it again"
+                f"{place}/{p} is mislabeled: its folder must be a digit, 0 to 9; fetch it again"
             )
     return found
 
 
-def _bytes(place: Path, names: list[PurePosixPath]) -> Iterator[bytes]:
+def _contents(place: Path, names: list[PurePosixPath]) -> Iterator[bytes]:
+    """Yield the content of each recording."""
     if place.is_dir():
         yield from ((place / p).read_bytes() for p in names)
         return
@@ -115,7 +136,11 @@ def _bytes(place: Path, names: list[PurePosixPath]) -> Iterator[bytes]:
 
 
 def _load(train: Path, test: Path, counts: dict[str, int] | None) -> Data:
-    """Return what stands below Train and Test in two places; all are listed and counted before one is read."""
+    """Return the recordings below Train and Test, which may lie in two archives.
+
+    All recordings are listed and counted before the first one is read. counts: how many each split
+    must have; None: any number.
+    """
     lists = {"train": (train, _list(train, "Train")), "test": (test, _list(test, "Test"))}
     for split, (place, names) in lists.items():
         if counts is None and not names:
@@ -124,33 +149,42 @@ def _load(train: Path, test: Path, counts: dict[str, int] | None) -> Data:
             )
         if counts is not None and len(names) != counts[split]:
             raise ValueError(
-                f"{place} holds {len(names)} {split} recordings, N-MNIST has {counts[split]}; fetch it again, or call a "
-                "part of it 'nmnist-small'"
+                f"{place} holds {len(names)} {split} recordings, N-MNIST has {counts[split]}; "
+                "fetch it again, or load a part of it as 'nmnist-small'"
             )
     arrays: list[NDArray[Any]] = []
-    seen: dict[
-        bytes, tuple[PurePosixPath, str]
-    ] = {}  # digest -> split and class, and the first file that has it
+    # Digest of a recording -> its split and class, and the first file that has it.
+    seen: dict[bytes, tuple[PurePosixPath, str]] = {}
     for place, names in lists.values():
         x = np.empty((len(names), BINS * SENSOR * SENSOR), np.float32)
-        for row, name, raw in zip(x, names, _bytes(place, names), strict=True):
+        for row, name, raw in zip(x, names, _contents(place, names), strict=True):
             source = f"{place}/{name}"
             row[:] = time_bins(read_recording(raw, source)).ravel()
             where, first = seen.setdefault(hashlib.sha256(raw).digest(), (name.parent, source))
-            if where != name.parent:  # the camera's noise makes no two recordings alike
+            if where != name.parent:  # the noise of the camera makes all recordings different
                 raise ValueError(
-                    f"{first} and {source} hold the same bytes; a recording is of one digit, in Train or in Test: fetch "
-                    "them again"
+                    f"{first} and {source} hold the same bytes; a recording is of one digit, in "
+                    "Train or in Test: fetch them again"
                 )
         arrays += [x, np.array([int(p.parent.name) for p in names], np.int64)]
     return Data(*arrays)
 
 
 def load_nmnist(data_dir: str | Path | None = None, *, download: bool = True) -> Data:
-    """Return N-MNIST (Orchard et al. 2015): 60,000 + 10,000 recordings as (10, 34, 34), flat (n, 11560): 3.2 GB.
+    """Return N-MNIST (Orchard et al. 2015): 60,000 + 10,000 recordings, 10 classes.
 
-    Looks for the folders Train and Test, or train.zip and test.zip, in `data_dir`, `NSM_DATA_DIR` or their subfolder nmnist,
-    else downloads them (1.2 GB) from where tonic knows them to be. Raises as `load_mnist`.
+    A recording is (10, 34, 34), flat (n, 11560); the arrays take 3.2 GB.
+
+    Args:
+        data_dir: folder of Train and Test, or of train.zip and test.zip, or the folder above their
+            folder nmnist; None: NSM_DATA_DIR.
+        download: whether the archives (1.2 GB) are downloaded, from the address that tonic has, if
+            no folder is named.
+
+    Raises:
+        FileNotFoundError: the recordings are not found and may not be downloaded.
+        ValueError: a recording is wrong, or their number is.
+        ImportError: tonic is not installed.
     """
     official, _ = _tonic()
     below = ["nmnist", "NMNIST"]
@@ -172,7 +206,17 @@ def load_nmnist(data_dir: str | Path | None = None, *, download: bool = True) ->
 
 
 def load_nmnist_small(data_dir: str | Path | None = None) -> Data:
-    """Return a part of N-MNIST, however many recordings it has: nmnist_small.zip, or the folders Train and Test."""
+    """Return a part of N-MNIST, with any number of recordings (10, 34, 34), flat (n, 11560).
+
+    Args:
+        data_dir: folder of nmnist_small.zip, or of Train and Test, or the folder above their folder
+            nmnist-small; None: NSM_DATA_DIR.
+
+    Raises:
+        FileNotFoundError: the recordings are not found.
+        ValueError: a recording is wrong, or Train or Test has none.
+        ImportError: tonic is not installed.
+    """
     found = find(data_dir, ["nmnist-small"], ["nmnist_small.zip", "Train"])
     if found is None:
         raise missing(

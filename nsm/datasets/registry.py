@@ -1,29 +1,31 @@
-"""Data: every data set of the paper by name, and scikit-learn's handwritten digits, which are always there."""
+"""Every data set by name, with the shape of its images and its number of classes.
+
+This file imports no array library, so that the command line can refuse a wrong name at once.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from devices.validation import choice
-from nsm.datasets.cifar import load_cifar10 as load_cifar10
-from nsm.datasets.cifar import load_cifar10_jpeg as load_cifar10_jpeg
-from nsm.datasets.cifar import load_cifar100 as load_cifar100
-from nsm.datasets.dvs_gesture import load_dvs_gesture as load_dvs_gesture
-from nsm.datasets.files import Data as Data
-from nsm.datasets.mnist import load_emnist as load_emnist
-from nsm.datasets.mnist import load_mnist as load_mnist
-from nsm.datasets.mnist import read_idx as read_idx
-from nsm.datasets.nmnist import load_nmnist as load_nmnist
-from nsm.datasets.nmnist import load_nmnist_small as load_nmnist_small
+if TYPE_CHECKING:
+    from nsm.datasets.files import Data
 
 
 def load_digits(*, test_fraction: float = 0.25) -> Data:
-    """Return scikit-learn's 1,797 handwritten digits, 8×8 pixels in [0, 1]; every fourth-or-so one is for test.
+    """Return the 1,797 handwritten digits that come with scikit-learn, 8×8 pixels in [0, 1].
 
-    The split is stratified and fixed, so that results on it can be compared.
+    The split is stratified and always the same, so that results can be compared.
+
+    Args:
+        test_fraction: share of the images that is kept for test, in (0, 1).
     """
     from sklearn.datasets import load_digits as bundled
     from sklearn.model_selection import train_test_split
+
+    from nsm.datasets.files import Data
 
     x, y = bundled(return_X_y=True)
     parts = train_test_split(x / 16, y, test_size=test_fraction, stratify=y, random_state=0)
@@ -33,44 +35,81 @@ def load_digits(*, test_fraction: float = 0.25) -> Data:
     )
 
 
-class _Set(NamedTuple):
-    load: Callable[[str | Path | None], Data]
+Loader = Callable[["str | Path | None"], "Data"]
+
+
+def _imported(module: str, name: str) -> Loader:
+    """Return the loader `name` of a module of this package, which is imported on the first call."""
+
+    def load(data_dir: str | Path | None) -> Data:
+        data: Data = getattr(import_module(f"nsm.datasets.{module}"), name)(data_dir)
+        return data
+
+    return load
+
+
+class _DataSet(NamedTuple):
+    load: Loader  # takes the folder of the files
     shape: tuple[int, int, int]  # channels, rows, columns
     classes: int
 
 
-_SETS = {
-    "digits": _Set(lambda _: load_digits(), (1, 8, 8), 10),
-    "mnist": _Set(load_mnist, (1, 28, 28), 10),
-    "emnist": _Set(load_emnist, (1, 28, 28), 26),
-    "cifar10": _Set(load_cifar10, (3, 32, 32), 10),
-    "cifar10-jpeg": _Set(load_cifar10_jpeg, (3, 32, 32), 10),
-    "cifar100": _Set(load_cifar100, (3, 32, 32), 100),
-    "nmnist": _Set(load_nmnist, (10, 34, 34), 10),
-    "nmnist-small": _Set(load_nmnist_small, (10, 34, 34), 10),
-    "dvs_gesture": _Set(load_dvs_gesture, (6, 64, 64), 11),
+_DATA_SETS = {
+    "digits": _DataSet(lambda _: load_digits(), (1, 8, 8), 10),
+    "mnist": _DataSet(_imported("mnist", "load_mnist"), (1, 28, 28), 10),
+    "emnist": _DataSet(_imported("mnist", "load_emnist"), (1, 28, 28), 26),
+    "cifar10": _DataSet(_imported("cifar", "load_cifar10"), (3, 32, 32), 10),
+    "cifar10-jpeg": _DataSet(_imported("cifar", "load_cifar10_jpeg"), (3, 32, 32), 10),
+    "cifar100": _DataSet(_imported("cifar", "load_cifar100"), (3, 32, 32), 100),
+    "nmnist": _DataSet(_imported("nmnist", "load_nmnist"), (10, 34, 34), 10),
+    "nmnist-small": _DataSet(_imported("nmnist", "load_nmnist_small"), (10, 34, 34), 10),
+    "dvs_gesture": _DataSet(_imported("dvs_gesture", "load_dvs_gesture"), (6, 64, 64), 11),
 }
-LOADERS = tuple(_SETS)
+
+#: The names of all data sets.
+LOADERS = tuple(_DATA_SETS)
+
+
+def _known(name: str) -> _DataSet:
+    from devices.validation import choice
+
+    return _DATA_SETS[choice("data set", name, LOADERS)]
 
 
 def image_shape(name: str) -> tuple[int, int, int]:
-    """Return the shape (channels, rows, columns) of an image of a data set, whose rows in `Data` are flat.
+    """Return the shape (channels, rows, columns) of one image of the data set `name`.
+
+    The rows of `Data` are flat; reshape them to (n, *image_shape(name)).
 
     >>> image_shape("cifar10")
     (3, 32, 32)
+
+    Raises:
+        ValueError: unknown data set.
     """
-    return _SETS[choice("data set", name, LOADERS)].shape
+    return _known(name).shape
 
 
 def class_count(name: str) -> int:
-    """Return how many classes a data set has; its labels are 0, ..., classes - 1."""
-    return _SETS[choice("data set", name, LOADERS)].classes
+    """Return how many classes a data set has; its labels are 0, ..., classes − 1.
+
+    Raises:
+        ValueError: unknown data set.
+    """
+    return _known(name).classes
 
 
 def load_data(name: str, data_dir: str | Path | None = None) -> Data:
-    """Return the data set called `name`, one of `LOADERS`: flat images (n, pixels) in [0, 1] and labels.
+    """Return a data set by name: flat images (n, pixels) in [0, 1] and labels.
 
-    Files are looked for in `data_dir`, else in the folder of the environment variable NSM_DATA_DIR, else downloaded where
-    that is possible; each loader says which files it takes. Wrong, truncated and mislabelled files are refused.
+    Args:
+        name: one of `LOADERS`.
+        data_dir: folder of the data set's files; None: the folder in the environment variable
+            NSM_DATA_DIR, else a download where the publisher allows one. Each loader lists the
+            files that it reads.
+
+    Raises:
+        ValueError: unknown data set, or a wrong, truncated or mislabeled file.
+        FileNotFoundError: the files are not in the folder, or there is no download.
     """
-    return _SETS[choice("data set", name, LOADERS)].load(data_dir)
+    return _known(name).load(data_dir)

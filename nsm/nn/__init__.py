@@ -1,0 +1,1 @@
+"""Networks in software: layers, training rules, architectures, files, inference."""

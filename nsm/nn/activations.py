@@ -1,4 +1,4 @@
-"""Activations beside torch's own: the coding of inputs as ±1, the deterministic sign, the noisy rectifier."""
+"""Activations beside torch's own: inputs coded as ±1, deterministic sign, noisy rectifier."""
 
 from functools import partial
 from typing import Any
@@ -19,8 +19,8 @@ class Binarize(Stochastic):
 
     Args:
         threshold: In units of x; 0.5 by default.
-        flip: Probability in [0, 0.5) that an input changes its sign in `train()`, drawn on every pass; a regularizer
-            like dropout. Nothing is drawn in `eval()`.
+        flip: Probability in [0, 0.5) that an input changes its sign in `train()`, drawn on every
+            pass; a regularizer like dropout. Nothing is drawn in `eval()`.
     """
 
     draws_in_eval = False
@@ -51,7 +51,8 @@ class Binarize(Stochastic):
 class Sign(Described, nn.Module):
     """Deterministic binary neuron, z = sgn(u), trained with the straight-through estimator.
 
-    It follows a `Linear` or `Conv2d` in the paper's BD networks, and a `RowNormLinear` or `RowNormConv2d` in wBD.
+    It follows a `Linear` or `Conv2d` in the paper's BD networks, and a `RowNormLinear` or
+    `RowNormConv2d` in wBD.
     """
 
     is_sign = True

@@ -1,7 +1,6 @@
-"""Networks on disk: safetensors with the architecture in its metadata. No pickle; a write replaces or does nothing."""
+"""Networks on disk: safetensors files with the architecture in the metadata, without pickle."""
 
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from nsm.disk import check_folder_of, whole
+from nsm.disk import atomic_write, check_folder_of
 from nsm.nn import registry
+from nsm.shipped import locate
 
 FORMAT = "nsm-crossbar 1"
 
 
 def describe(model: nn.Module) -> list[dict[str, Any]]:
-    """Return the architecture of an `nn.Sequential` as plain data: a name and arguments for every layer.
+    """Return the architecture of an `nn.Sequential`: a name and arguments for every layer.
 
     Raises:
         ValueError: Naming the layer that a file cannot hold, and why.
@@ -44,11 +44,23 @@ def build(layers: list[dict[str, Any]]) -> nn.Sequential:
 
 
 def write_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict[str, str]) -> None:
-    """Write a safetensors file in one step: the old file stays whole until the new one is complete on disk."""
+    """Write a safetensors file in one step.
+
+    The old file stays until the new one is complete on disk.
+
+    Args:
+        tensors: By name.
+        path: The file.
+        metadata: Text by name.
+
+    Raises:
+        ValueError: If the folder does not exist.
+        OSError: If writing fails; the old file is then untouched.
+    """
     path = Path(path)
     check_folder_of(path)
     try:
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary, metadata)
     except (OSError, SafetensorError) as problem:
         raise OSError(
@@ -57,7 +69,12 @@ def write_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict[s
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read a safetensors file of ours whole. Raises FileNotFoundError, or ValueError for a truncated or foreign file."""
+    """Return tensors and metadata of a file written by `write_tensors`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is truncated or was written by another program.
+    """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
@@ -68,7 +85,8 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise ValueError(f"{path} is truncated or not a safetensors file ({problem})") from None
     if metadata.get("format") != FORMAT:
         raise ValueError(
-            f"{path} was not written by nsm.save (its format is {metadata.get('format')!r}, not {FORMAT!r})"
+            f"{path} was not written by nsm.save "
+            f"(its format is {metadata.get('format')!r}, not {FORMAT!r})"
         )
     return tensors, metadata
 
@@ -76,9 +94,16 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def save(
     model: nn.Module, path: str | Path, *, dtype: torch.dtype | None = None, note: str = ""
 ) -> None:
-    """Write `model` (an `nn.Sequential`) to a safetensors file, its weights as `dtype` (None: as they are).
+    """Write a network to a safetensors file.
 
-    `note` is kept in the metadata: how the network was made. Raises ValueError for a layer it cannot save.
+    Args:
+        model: An `nn.Sequential` of the layers in `nsm.nn.registry.names()`.
+        path: The file; an old one is replaced in one step.
+        dtype: Precision of the stored weights; None (the default) keeps theirs.
+        note: Kept in the metadata: how the network was made.
+
+    Raises:
+        ValueError: Naming a layer that cannot be saved, or the missing folder.
     """
     metadata = {"format": FORMAT, "architecture": json.dumps(describe(model)), "note": note}
     tensors = {
@@ -88,38 +113,23 @@ def save(
     write_tensors(tensors, path, metadata)
 
 
-def shipped() -> list[str]:
-    """Return the names of the trained networks that come with the package."""
-    folder = resources.files("nsm")
-    return sorted(
-        f.name.removesuffix(".safetensors")
-        for f in folder.iterdir()
-        if f.name.endswith(".safetensors")
-    )
-
-
-def locate(path: str | Path) -> Path:
-    """Return the file that `path` names: itself, or a shipped network of that name."""
-    if Path(path).is_file():
-        return Path(path)
-    name = str(path).removesuffix(".safetensors")
-    if name in shipped():
-        return Path(str(resources.files("nsm") / f"{name}.safetensors"))
-    raise FileNotFoundError(
-        f"no network {str(path)!r}: no such file, and the shipped ones are {', '.join(shipped())}"
-    )
-
-
 def load(path: str | Path) -> nn.Sequential:
-    """Return the network in a safetensors file written by `save`, or the shipped one of that name, in float32.
+    """Return the network in a file written by `save`, in float32 and in `eval()`.
 
-    Raises FileNotFoundError naming the shipped networks, ValueError for a truncated or foreign file.
+    Args:
+        path: The file, or the name of a shipped network.
+
+    Raises:
+        FileNotFoundError: Naming the shipped networks, if there is no such file.
+        ValueError: If the file is truncated, was written by another program, or holds other tensors
+            than its architecture needs, or NaN.
     """
     found = locate(path)
     tensors, metadata = read_tensors(found)
     if "architecture" not in metadata:
         raise ValueError(
-            f"{found} is a checkpoint of a training, not a network; `fit` resumes it, `save` writes networks"
+            f"{found} is a checkpoint of a training, not a network; "
+            "`fit` resumes it, `save` writes networks"
         )
     model = build(json.loads(metadata["architecture"]))
     wanted = {k: tuple(v.shape) for k, v in model.state_dict().items()}

@@ -1,4 +1,4 @@
-"""What a layer says about itself: how it is stored, how it maps to a chip, whether it draws in `eval()`."""
+"""What a layer says about itself: how it is stored and mapped, whether it draws in `eval()`."""
 
 from typing import Any
 
@@ -23,16 +23,19 @@ def as_options(layer: Any, *names: str) -> dict[str, Any]:
 
 
 class Described:
-    """The questions that storing, mapping, folding and plotting ask of a layer, with cautious answers.
+    """The questions that storing, mapping, folding and plotting ask, with cautious answers.
 
-    The layers of this package inherit from it beside `nn.Module` and answer for themselves. For torch's layers the
-    adapters in `nsm.nn.torch_layers` answer. `nsm.nn.registry.description` finds either.
+    The layers of this package inherit from it beside `nn.Module` and answer for themselves. For
+    torch's layers the adapters in `nsm.nn.torch_layers` answer. `nsm.nn.registry.description` finds
+    either.
 
     Attributes:
         draws_in_eval: True if the layer draws random numbers in `eval()` too; False by default.
-        is_sign: True if the layer is the deterministic sign of its input, which comparators can take over.
+        is_sign: True if the layer is the deterministic sign of its input, which comparators can
+            take over.
         has_linear_outputs: True if the layer returns plain weighted sums, w x + b.
-        moves_values_only: True if the layer changes at most the shape in `eval()`, so that normalization passes by it.
+        moves_values_only: True if the layer changes at most the shape in `eval()`, so that
+            normalization passes by it.
     """
 
     draws_in_eval: bool = False
@@ -41,8 +44,8 @@ class Described:
     moves_values_only: bool = False
 
     @property
-    def layer(self) -> Any:
-        """The layer that is described: this object itself, unless it is an adapter."""
+    def described(self) -> Any:
+        """The layer that is described: this object, unless it is an adapter."""
         return self
 
     def config(self) -> dict[str, Any]:
@@ -51,7 +54,7 @@ class Described:
         Raises:
             ValueError: With the reason, if the layer has options that a file does not keep.
         """
-        raise ValueError(f"{type(self.layer).__name__} does not say how it is stored (config)")
+        raise ValueError(f"{type(self.described).__name__} does not say how it is stored (config)")
 
     def on_chip(self) -> OnTiles | Digital | None:
         """Return what the layer needs on a chip, or None if nothing is left to do at inference.
@@ -59,14 +62,15 @@ class Described:
         Raises:
             ValueError: With the reason, if the layer cannot be mapped.
         """
-        raise ValueError(f"{type(self.layer).__name__} does not say how it maps (on_chip)")
+        raise ValueError(f"{type(self.described).__name__} does not say how it maps (on_chip)")
 
     def plain_layers(self) -> list[nn.Module]:
-        """Return layers that compute the same in `eval()` without weight normalization or unused noise.
+        """Return layers that compute the same in `eval()`, without weight normalization.
 
-        Most layers return themselves. Raises ValueError with the reason where no chip can compute the same.
+        Most layers return themselves. Raises ValueError with the reason where no chip can compute
+        the same.
         """
-        return [self.layer]
+        return [self.described]
 
     def effective_weight(self) -> Tensor | None:
         """Return the weights as the inputs meet them, or None for a layer without weights."""
@@ -85,7 +89,9 @@ class Described:
             weight.copy_(value)
 
     def normalization(self) -> tuple[Tensor, Tensor] | None:
-        """Return factor and shift per channel of batch normalization in `eval()`; None for other layers.
+        """Return factor and shift per channel of batch normalization in `eval()`.
+
+        Other layers return None.
 
         Raises:
             ValueError: If the normalization keeps no running statistics.
@@ -93,12 +99,16 @@ class Described:
         return None
 
     def with_scaled_outputs(self, factor: Tensor, shift: Tensor) -> nn.Module | None:
-        """Return the layer followed by `factor` y + `shift` per output channel; None if it cannot take this in."""
+        """Return the layer followed by `factor` y + `shift` per output channel.
+
+        None if no layer of its class computes this.
+        """
         return None
 
     def with_scaled_inputs(self, factor: Tensor, shift: Tensor) -> nn.Module | None:
-        """Return the layer preceded by `factor` x + `shift` per channel; None if it cannot take this in.
+        """Return the layer preceded by `factor` x + `shift` per channel.
 
+        None if no layer of its class computes this.
         A channel may be several neighboring inputs (after `Flatten`).
         """
         return None

@@ -1,7 +1,8 @@
-"""What a chip computes digitally between its arrays, in numpy: thresholds, shapes, pooling, scaling.
+"""What a chip computes digitally between its arrays, in numpy.
 
-All functions take values (images, ...): numbers, or truth values that stand for states (True is +1, False is −1).
-They are functions of a module, so that a chip that holds one (in a `functools.partial`) can be pickled.
+All functions take values (images, ...): numbers, or truth values that stand for states (True is +1,
+False is −1). They are functions of a module, so that a chip that holds one (in a
+`functools.partial`) can be pickled.
 """
 
 from functools import reduce
@@ -24,7 +25,7 @@ def binarize(z: Values, threshold: float) -> Values:
 
 
 def rectify(z: Values) -> Values:
-    """Return max(z, 0). States −1 and +1 become 0 and 1, which are the numbers of False and True."""
+    """Return max(z, 0); states −1 and +1 become 0 and 1."""
     return np.asarray(np.maximum(z, 0))
 
 
@@ -39,11 +40,14 @@ def unflatten(z: Values, size: tuple[int, ...]) -> Values:
 
 
 def pool_max(z: Values, kernel: tuple[int, int]) -> Values:
-    """Return the maximum over adjacent windows of (rows, columns) values; an incomplete window is left out, as in torch."""
+    """Return the maximum over adjacent windows of (rows, columns) values.
+
+    An incomplete window at the edge is left out, as in torch.
+    """
     rows, columns = kernel
     height = z.shape[2] // rows * rows
     width = z.shape[3] // columns * columns
-    # One strided view for every position inside a window: faster than a reduction over two short axes.
+    # One strided view per position in a window is faster than a reduction over two short axes.
     of_window = (
         z[:, :, i:height:rows, j:width:columns] for i in range(rows) for j in range(columns)
     )
@@ -51,7 +55,10 @@ def pool_max(z: Values, kernel: tuple[int, int]) -> Values:
 
 
 def pool_mean(z: Values, kernel: tuple[int, int]) -> Values:
-    """Return the mean over adjacent windows of (rows, columns) values; an incomplete window is left out, as in torch."""
+    """Return the mean over adjacent windows of (rows, columns) values.
+
+    An incomplete window at the edge is left out, as in torch.
+    """
     rows, columns = kernel
     height = z.shape[2] // rows
     width = z.shape[3] // columns

@@ -1,4 +1,4 @@
-"""A trained network as its chip has it: normalization folded into weights, deterministic layers as plain ones."""
+"""A trained network as its chip has it, with normalization folded into the weights."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -20,7 +20,9 @@ class Named(NamedTuple):
 
 
 class ChannelScale(Described, nn.Module):
-    """y = factor x + shift per channel, computed digitally: batch normalization of the network's inputs.
+    """y = factor x + shift per channel, computed digitally.
+
+    It stands for batch normalization of the network's inputs.
 
     Attributes:
         factor: (channels,), float64.
@@ -50,7 +52,7 @@ class _Waiting(NamedTuple):
 
 
 def _plain_layers(model: nn.Sequential) -> Iterator[Named]:
-    """Yield the layers of a network without weight normalization, under the names of those they come from."""
+    """Yield the layers of a network without weight normalization, under their old names."""
     for index, layer in enumerate(model):
         name = f"layer {index} ({type(layer).__name__})"
         for part in registry.plain_layers(layer, name):
@@ -60,13 +62,13 @@ def _plain_layers(model: nn.Sequential) -> Iterator[Named]:
 def folded(model: nn.Sequential) -> list[Named]:
     """Return the layers of the same network in `eval()` without batch or weight normalization.
 
-    Batch normalization is folded into the `Linear` or `Conv2d` right before it, or into the `Linear` after it, also
-    with flattening or dropout between them. If it comes before all layers with weights, it becomes a `ChannelScale`,
-    which is computed digitally.
+    Batch normalization is folded into the `Linear` or `Conv2d` right before it, or into the
+    `Linear` after it, also with flattening or dropout between them. If it comes before all layers
+    with weights, it becomes a `ChannelScale`, which is computed digitally.
 
     Raises:
-        ValueError: Naming a batch normalization in another place or without running statistics, or a layer whose noise
-            comes from no device.
+        ValueError: Naming a batch normalization in another place or without running statistics, or
+            a layer whose noise comes from no device.
     """
     out: list[Named] = []
     waiting: _Waiting | None = None
@@ -96,7 +98,7 @@ def folded(model: nn.Sequential) -> list[Named]:
 
 
 def _normalization(name: str, said: Described) -> tuple[Tensor, Tensor] | None:
-    """Return factor and shift of batch normalization, None for another layer, or raise ValueError."""
+    """Return factor and shift of batch normalization, None for another layer."""
     try:
         return said.normalization()
     except ValueError as reason:
@@ -112,7 +114,7 @@ def _unfoldable(name: str, why: str) -> ValueError:
 
 
 def ends_in_sign(layers: list[Named], index: int) -> bool:
-    """Return whether the layer at `index` hands plain weighted sums to a `Sign`, and so to comparators."""
+    """Return whether weighted sums of the layer at `index` go to a `Sign`: to comparators."""
     if index + 1 >= len(layers):
         return False
     this, following = (registry.description(layers[i].layer) for i in (index, index + 1))

@@ -1,4 +1,4 @@
-"""Sizes of convolutions."""
+"""Sizes and windows of convolutions."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,10 @@ Sizes = tuple[int, int]
 
 
 def out_size(size: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes) -> Sizes:
-    """Return the (rows, columns) of a convolution's output for inputs of that size; none fits where one is below 1."""
+    """Return the (rows, columns) of a convolution's output.
+
+    A number below 1 says that the kernel does not fit. All sizes are (rows, columns).
+    """
     rows, columns = (
         (n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, padding, strict=True)
     )
@@ -19,7 +22,14 @@ def out_size(size: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes) -> Sizes
 
 @dataclass(frozen=True)
 class Patches:
-    """The windows of a convolution, as `torch.nn.Conv2d` places them; sizes are (rows, columns)."""
+    """The windows of a convolution, placed as by `torch.nn.Conv2d`.
+
+    Attributes:
+        channels: Channels of the input.
+        kernel: Size of a window, (rows, columns); likewise stride and padding.
+        stride: Step between neighboring windows.
+        padding: Zeros added on each side.
+    """
 
     channels: int
     kernel: tuple[int, int]
@@ -27,27 +37,35 @@ class Patches:
     padding: tuple[int, int]
 
     def out_shape(self, height: int, width: int) -> tuple[int, int]:
-        """Return the output's height and width. Raises ValueError where the kernel does not fit."""
+        """Return the output's height and width. Raises ValueError if the kernel does not fit."""
         rows, columns = out_size((height, width), self.kernel, self.stride, self.padding)
         if rows < 1 or columns < 1:
             raise ValueError(
-                f"a {self.kernel} kernel does not fit into inputs of {height} × {width}, {self.padding} padding"
+                f"a {self.kernel} kernel does not fit into inputs of {height} × {width}, "
+                f"{self.padding} padding"
             )
         return rows, columns
 
     def of(self, z: Values) -> tuple[Values, tuple[int, int]]:
-        """Return the patches (images · locations, channels · kernel) of z (images, channels, height, width), and h', w'.
+        """Return the windows of images, one per row, and the output's height and width.
 
-        Padded inputs are 0: truth values then become int8 in {−1, 0, +1}. Locations run row by row, as torch's output.
+        Args:
+            z: (images, channels, height, width), numbers or states.
+
+        Returns:
+            Windows (images · locations, channels · kernel rows · kernel columns), and (h', w').
+            Locations run row by row, as in torch's output. Padded inputs are 0: states (truth
+            values) then become int8 in {−1, 0, +1}.
         """
         if z.ndim != 4 or z.shape[1] != self.channels:
             raise ValueError(
-                f"a convolution got inputs of shape {z.shape}; give (batch, {self.channels}, height, width)"
+                f"a convolution got inputs of shape {z.shape}; "
+                f"give (batch, {self.channels}, height, width)"
             )
         shape = self.out_shape(*z.shape[2:])
         if self.padding != (0, 0):
             values = np.where(z, 1, -1).astype(np.int8) if z.dtype == bool else z
-            (top, left) = self.padding
+            top, left = self.padding
             z = np.pad(values, ((0, 0), (0, 0), (top, top), (left, left)))
         windows = np.lib.stride_tricks.sliding_window_view(z, self.kernel, axis=(2, 3))
         windows = windows[:, :, :: self.stride[0], :: self.stride[1]]

@@ -1,4 +1,4 @@
-"""What fully connected and convolutional neural sampling layers share: parameters, noise, forward pass, gradient."""
+"""What the two neural sampling layers share: parameters, noise, forward pass, gradient."""
 
 import math
 from typing import Any
@@ -29,14 +29,16 @@ def all_signs(x: Tensor) -> bool:
 
 
 class SamplingParameters(Stochastic):
-    """The parameters of a neural sampling layer, the law of its noise, and how it is stored and mapped.
+    """Parameters of a neural sampling layer, the law of its noise, how it is stored and mapped.
 
     Attributes:
         weight: (outputs, inputs) or (outputs, channels, rows, columns) of a convolution.
         bias: (outputs,), or None.
-        beta: Factor β of the normalized weights, (outputs,) or (outputs, height, width) with one for every location.
+        beta: Factor β of the normalized weights, (outputs,) or (outputs, height, width) with one
+            for every location.
         law: The law of ξ.
-        site: "synapse" (independent noise per synapse) or "neuron" (one factor per input, shared by all outputs).
+        site: "synapse" (independent noise per synapse) or "neuron" (one factor per input, shared by
+            all outputs).
         beta_mode: "learned", or "native" where β is fixed to E ξ / √(2 Var ξ), so that a = 0.
     """
 
@@ -108,7 +110,7 @@ class SamplingParameters(Stochastic):
         return f"bias={bias}, noise={self.noise!r}, {self.law}, {options}"
 
     def noise_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments that all neural sampling layers share, as files store them."""
+        """Return the arguments that all neural sampling layers share, as files store them."""
         return {
             "bias": self.bias is not None,
             "noise": self.noise,
@@ -142,15 +144,17 @@ class SamplingParameters(Stochastic):
 
 
 class NeuralSampling(SamplingParameters):
-    """Base of the neural sampling layers: sign of a noisy sum, with the gradient of its firing probability.
+    """Base of the neural sampling layers: sign of a noisy sum.
 
-    A subclass defines `weighted_sum`, `broadcast_outputs` and `check_inputs`; `config`, so that it can be stored; and,
-    if it has padding, `norm_of_signs` and `same_norm_for_all_signs`. A training rule overrides `forward`, which can use
-    `argument`, `noisy_sum`, `terms` and `quotient`.
+    The gradient is that of the firing probability.
+
+    A subclass defines `weighted_sum`, `broadcast_outputs` and `check_inputs`; `config`, so that it
+    can be stored; and, if it has padding, `norm_of_signs` and `same_norm_for_all_signs`. A training
+    rule overrides `forward`, which can use `argument`, `noisy_sum`, `terms` and `quotient`.
     """
 
     def weighted_sum(self, x: Tensor, weight: Tensor, shift: Tensor | None = None) -> Tensor:
-        """Return Σ_j weight_ij x_j, plus `shift` per output where given: a matrix product or a convolution."""
+        """Return Σ_j weight_ij x_j, plus `shift` per output where given."""
         raise NotImplementedError
 
     def broadcast_outputs(self, vector: Tensor) -> Tensor:
@@ -166,7 +170,10 @@ class NeuralSampling(SamplingParameters):
         return self.broadcast_outputs(self._row_norm())
 
     def same_norm_for_all_signs(self) -> bool:
-        """Return whether ‖w∘x‖ is ‖w‖ for every output and every x = ±1: not so under padding with zeros."""
+        """Return whether ‖w∘x‖ is ‖w‖ for every output and every x = ±1.
+
+        Padding with zeros makes it smaller at the border.
+        """
         return True
 
     def terms(self, x: Tensor, *, of_signs: bool | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -174,7 +181,7 @@ class NeuralSampling(SamplingParameters):
 
         Args:
             x: Inputs.
-            of_signs: Whether all of x is ±1; None (the default) to look.
+            of_signs: Whether all of x is ±1; None (the default) if that is to be checked.
         """
         self.check_inputs(x)
         product = self.weighted_sum(x, self.weight)
@@ -187,7 +194,8 @@ class NeuralSampling(SamplingParameters):
     def norm_of_values(self, x: Tensor) -> Tensor:
         """Return ‖w∘x‖ of every output, for any x."""
         square = self.weighted_sum(x * x, self.weight * self.weight)
-        # The square root has an infinite slope at 0, and the product with False then stops the gradient.
+        # The square root has an infinite slope at 0. Where the sum is 0, the root of 1 is taken
+        # instead, and the product with False stops the gradient.
         return torch.where(square > 0, square, 1).sqrt() * (square > 0)
 
     def _row_norm(self) -> Tensor:
@@ -205,7 +213,7 @@ class NeuralSampling(SamplingParameters):
             product, norm, bias = self.terms(x, of_signs=of_signs)
             return self.quotient(product, norm, bias), torch.where(norm == 0, 1, norm)
         self.check_inputs(x)
-        # ‖w∘x‖ = ‖w‖ does not depend on x: v is the weighted sum of rescaled weights, which is faster.
+        # ‖w∘x‖ = ‖w‖ does not depend on x: v is a weighted sum of rescaled weights (faster).
         norm = self._row_norm()
         size = torch.where(norm == 0, 1, norm)
         shift = self._normalized_bias(norm, size)
@@ -245,7 +253,7 @@ class NeuralSampling(SamplingParameters):
         return self.law.sample(x.shape, generator=generator, dtype=x.dtype, device=x.device)
 
     def noisy_sum(self, x: Tensor) -> Tensor:
-        """Return u = Σ_j (ξ_ij + a_i) w_ij x_j + b_i under fresh noise, with its gradient in all parameters."""
+        """Return u = Σ_j (ξ_ij + a_i) w_ij x_j + b_i under fresh noise, with gradients."""
         product, norm, bias = self.terms(x)
         if self.site == "synapse":
             deviation = math.sqrt(self.variance) * norm * self.normal(product)
@@ -256,7 +264,8 @@ class NeuralSampling(SamplingParameters):
     def forward(self, x: Tensor) -> Tensor:
         v, norm = self._argument_and_norm(x)
         with torch.no_grad():
-            # u/(√(2 Var ξ) ‖w∘x‖) has the sign of u and the mean v. Independent synapses give it the variance ½.
+            # u/(√(2 Var ξ) ‖w∘x‖) has the sign of u and the mean v. With independent synapses its
+            # variance is ½.
             if self.site == "synapse":
                 u = torch.add(v, self.normal(v), alpha=math.sqrt(0.5))
             else:

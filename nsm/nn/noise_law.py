@@ -140,5 +140,5 @@ def noise_law(noise: str, *, p: float, sigma: float) -> NoiseLaw:
     Raises:
         ValueError: If `noise` is neither of the two.
     """
-    laws = {"bernoulli": BernoulliLaw(p), "gaussian": GaussianLaw(sigma)}
+    laws: dict[str, NoiseLaw] = {"bernoulli": BernoulliLaw(p), "gaussian": GaussianLaw(sigma)}
     return laws[choice("noise", noise, laws)]

@@ -18,33 +18,39 @@ def _rows_and_columns(name: str, value: int | tuple[int, int], *, at_least: int)
     both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
     if len(both) != 2:
         raise ValueError(
-            f"{name} = {value!r} is not allowed; give one whole number, or one for each direction"
+            f"{name} = {value!r} is not allowed; give one integer, or one for each direction"
         )
     return integer(name, both[0], at_least=at_least), integer(name, both[1], at_least=at_least)
 
 
 class NSMConv2d(NeuralSampling):
-    """Convolutional neural sampling layer: every output location is a neuron, with fresh noise for each of its synapses.
+    """Convolutional neural sampling layer: every output location is a neuron.
 
-    Inputs x (batch, in_channels, height, width) are any real values; outputs z (batch, out_channels, height', width')
-    are −1 or +1. Padded inputs are zeros and carry no noise: at the border, the norm ‖w∘x‖ runs over the inputs inside
-    the image. The bias belongs to a channel. β does too, because a crossbar column that is reused at all locations has
-    one a, unless `locations` gives every neuron its own. Noise and gradient are as in `NSMLinear`.
+    Each neuron has fresh noise in each of its synapses.
+
+    Inputs x (batch, in_channels, height, width) are any real values; outputs z (batch,
+    out_channels, height', width') are −1 or +1. Padded inputs are zeros and carry no noise: at the
+    border, the norm ‖w∘x‖ runs over the inputs inside the image. The bias belongs to a channel. β
+    does too, because a crossbar column that is reused at all locations has one a, unless
+    `locations` gives every neuron its own. Noise and gradient are as in `NSMLinear`.
 
     Args:
         in_channels: Number of input channels.
         out_channels: Number of output channels.
-        kernel_size: As in `torch.nn.Conv2d`, one number or (rows, columns); likewise stride and padding.
+        kernel_size: As in `torch.nn.Conv2d`, one number or (rows, columns); likewise stride and
+            padding.
         stride: Step between neighboring windows.
         padding: Zeros added on each side.
         bias: Whether channels have biases.
         noise: As in `NSMLinear`, like p, sigma and beta.
         p: See `NSMLinear`.
         sigma: See `NSMLinear`.
-        site: "synapse", or "neuron": one factor per input, shared by all channels and overlapping windows.
+        site: "synapse", or "neuron": one factor per input, shared by all channels and overlapping
+            windows.
         beta: See `NSMLinear`.
-        locations: (height', width') of z, for a separate β of every neuron, as in the authors' networks; inputs must
-            then have the one size that gives these outputs. None (the default): one β per channel.
+        locations: (height', width') of z, for a separate β of every neuron, as in the authors'
+            networks; inputs must then have the one size that gives these outputs. None (the
+            default): one β per channel.
 
     Raises:
         ValueError: For an unknown option, p or sigma out of range, or inputs of the wrong shape.
@@ -107,7 +113,7 @@ class NSMConv2d(NeuralSampling):
     def norm_of_signs(self, x: Tensor) -> Tensor:
         if self.same_norm_for_all_signs():
             return super().norm_of_signs(x)
-        # At the border the norm runs over fewer inputs, but it is the same for every image of signs.
+        # At the border the norm runs over fewer inputs, but alike for every image of signs.
         return self.norm_of_values(torch.ones_like(x[:1]))
 
     def check_inputs(self, x: Tensor) -> None:

@@ -11,11 +11,12 @@ from nsm.nn.neural_sampling import NeuralSampling
 class NSMLinear(NeuralSampling):
     """Fully connected neural sampling layer: z = sgn(Σ_j (ξ_ij + a_i) w_ij x_j + b_i).
 
-    Inputs x (..., in_features) are any real values; outputs z (..., out_features) are −1 or +1. The noise is drawn on
-    every forward pass, in `train()` and `eval()` alike. The trained parameter is β; a = β √(2 Var ξ) − E ξ follows.
+    Inputs x (..., in_features) are any real values; outputs z (..., out_features) are −1 or +1. The
+    noise is drawn on every forward pass, in `train()` and `eval()` alike. The trained parameter is
+    β; a = β √(2 Var ξ) − E ξ follows.
 
-    The gradient is that of the firing probability P(z = 1) = ½ (1 + erf v) with
-    v = β w·x/‖w∘x‖ + b/(√(2 Var ξ) ‖w∘x‖) (Detorakis et al. 2019, eqs. 4–7, here with the bias and for real-valued x;
+    The gradient is that of the firing probability P(z = 1) = ½ (1 + erf v) with v = β w·x/‖w∘x‖ +
+    b/(√(2 Var ξ) ‖w∘x‖) (Detorakis et al. 2019, eqs. 4–7, here with the bias and for real-valued x;
     if all x are ±1, ‖w∘x‖ does not depend on x).
 
     Args:
@@ -25,10 +26,10 @@ class NSMLinear(NeuralSampling):
         noise: Law of ξ: "bernoulli" (blank-out) or "gaussian", N(1, sigma²).
         p: Probability that blank-out noise transmits, in (0, 1).
         sigma: Standard deviation of Gaussian noise, above 0.
-        site: "synapse": independent noise per synapse (drawn as one normal per output with the exact mean and variance);
-            "neuron": one factor per input, shared by all outputs.
-        beta: "learned"; or "native", which fixes β = E ξ/√(2 Var ξ), so that a = 0: one read per neuron without a
-            deterministic path.
+        site: "synapse": independent noise per synapse (drawn as one normal per output with the
+            exact mean and variance); "neuron": one factor per input, shared by all outputs.
+        beta: "learned"; or "native", which fixes β = E ξ/√(2 Var ξ), so that a = 0: one read per
+            neuron without a deterministic path.
 
     Raises:
         ValueError: For an unknown option, p or sigma out of range, or inputs of another width.

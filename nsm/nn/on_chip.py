@@ -1,7 +1,7 @@
-"""What a layer asks of a chip: weights on tiles with a kind of neuron behind them, or a digital function.
+"""What a layer asks of a chip: weights on tiles with neurons behind them, or a digital function.
 
-A layer answers `on_chip()` with one of these descriptions, with None where nothing is left to do at inference, or with
-a ValueError that says why it cannot be mapped. `nsm.chips` builds what is asked for.
+A layer answers `on_chip()` with one of these descriptions, with None if nothing is left to do at
+inference, or with a ValueError that says why it cannot be mapped. `nsm.chips` builds what is asked.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LinearOutputs:
-    """Weighted sums as they are: read by a converter, or by comparators where a `Sign` follows."""
+    """Weighted sums, read by a converter, or by comparators if a `Sign` follows."""
 
 
 @dataclass(frozen=True)
 class LogisticNeurons:
-    """Binary neurons whose threshold has logistic noise of fixed size, P(+1) = 1/(1 + exp(-u))."""
+    """Binary neurons with logistic threshold noise of fixed size, P(+1) = 1/(1 + exp(−u))."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +31,10 @@ class SampledNeurons:
     """Binary neurons whose noise is that of the cells: neural sampling.
 
     Attributes:
-        beta: Gain of the normalized weights, (1, outputs), or (locations, outputs) in a convolution with a beta for
-            every location.
-        native: True if beta is E xi / sqrt(2 Var xi) of the noise it was trained with (a = 0).
-        noise_scale: s = sqrt(2 Var xi) of the noise it was trained with; biases are in units of s |w|.
+        beta: Factor β of the normalized weights, (1, outputs), or (locations, outputs) in a
+            convolution with a β for every location.
+        native: True if β is E ξ/√(2 Var ξ) of the noise that it was trained with, so that a = 0.
+        noise_scale: s = √(2 Var ξ) of this noise. A bias b acts through b/(s ‖w‖).
     """
 
     beta: Floats
@@ -64,6 +64,11 @@ class OnTiles:
 
 @dataclass(frozen=True)
 class Digital:
-    """A layer without devices: `function` takes and returns values (images, ...) in numpy."""
+    """A layer without devices.
+
+    Attributes:
+        function: Takes and returns values (images, ...) in numpy: numbers, or truth values for
+            states. It can be pickled: a function of a module, or a `functools.partial` of one.
+    """
 
     function: Callable[[Values], Values]

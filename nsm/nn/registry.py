@@ -1,8 +1,8 @@
-"""The one table of the layers that this package knows; storing, mapping, folding and plotting ask it.
+"""The one table of known layers, for storing, mapping, folding and plotting.
 
-A class of this package answers for itself (`nsm.nn.described`), a class of torch through its adapter
-(`nsm.nn.torch_layers`). A layer of yours needs no entry to be trained and mapped: inherit from `Described` and define
-`on_chip`. An entry makes its name known to files.
+A class of this package answers for itself (`nsm.nn.described`), a class of torch through its
+adapter (`nsm.nn.torch_layers`). A layer of yours needs no entry to be trained and mapped: inherit
+from `Described` and define `on_chip`. An entry makes its name known to files.
 """
 
 import difflib
@@ -77,14 +77,15 @@ def class_of(name: str) -> type[nn.Module]:
 
 
 def is_known(layer: nn.Module) -> bool:
-    """Return whether the layer answers for itself or, like its base classes, stands in the table."""
+    """Return whether the layer answers for itself, or a base class is in the table."""
     return isinstance(layer, Described) or any(c in LAYERS for c in type(layer).__mro__)
 
 
 def description(layer: nn.Module) -> Described:
     """Return what answers for a layer: itself, or an adapter of its class or of a base class.
 
-    An unknown layer gets answers too: it neither draws nor maps nor can be stored, and it is plain.
+    For an unknown layer the answers are cautious: it does not draw, and it can neither be mapped nor
+    stored.
     """
     if isinstance(layer, Described):
         return layer
@@ -95,7 +96,7 @@ def description(layer: nn.Module) -> Described:
 
 
 def unknown(layer: nn.Module) -> str:
-    """Return what a message says of a layer that is not known: its class, and the nearest three names."""
+    """Return what a message says of an unknown layer: its class, the nearest three names."""
     name = type(layer).__name__
     near = difflib.get_close_matches(name, names(), n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "nsm.nn.registry.names() lists them all"
@@ -106,7 +107,8 @@ def check_storable(layer: nn.Module, name: str) -> None:
     """Raise ValueError if files cannot hold a layer.
 
     Args:
-        layer: A layer of a network. Its class must stand in the table: a subclass may compute anything.
+        layer: A layer of a network. Its class must be in the table itself, because a
+            subclass may compute anything.
         name: What the message calls it, such as "layer 1".
     """
     if type(layer) not in LAYERS:
@@ -129,7 +131,8 @@ def on_chip(layer: nn.Module, name: str) -> OnTiles | Digital | None:
     """Return what a layer needs on a chip; None if nothing is left to do at inference.
 
     Args:
-        layer: A layer without batch or weight normalization, as `nsm.nn.folding.folded` returns them.
+        layer: A layer without batch or weight normalization, as `nsm.nn.folding.folded` returns
+            them.
         name: What the message calls it, such as "layer 1 (Linear)".
 
     Raises:
@@ -144,9 +147,9 @@ def on_chip(layer: nn.Module, name: str) -> OnTiles | Digital | None:
 
 
 def plain_layers(layer: nn.Module, name: str) -> list[nn.Module]:
-    """Return the layers that do the same in `eval()` on a chip: itself, or plain weights and a sign.
+    """Return the layers that compute the same in `eval()`: itself, or plain weights and a sign.
 
-    Raises ValueError with layer, reason and remedy where there are none.
+    Raises ValueError with layer, reason and remedy if there are no such layers.
     """
     try:
         return description(layer).plain_layers()
@@ -160,5 +163,5 @@ def draws_in_eval(layer: nn.Module) -> bool:
 
 
 def effective_weight(layer: nn.Module) -> Tensor | None:
-    """Return the weights as the inputs meet them, or None for a layer without a matrix or kernels."""
+    """Return the weights as the inputs meet them, or None for a layer without weights."""
     return description(layer).effective_weight()

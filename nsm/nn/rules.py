@@ -1,4 +1,4 @@
-"""Training rules that the NSM is compared with, each as variants of its two layers (Detorakis et al. 2019, Table 2)."""
+"""Training rules that the NSM is compared with (Detorakis et al. 2019, Table 2)."""
 
 import torch
 from torch import Tensor, nn
@@ -32,11 +32,12 @@ class StraightThroughConv2d(StraightThrough, NSMConv2d):
 
 
 class BinConcrete(NeuralSampling):
-    """Relaxed sample at temperature 1, z = 2 sigmoid(ln(P/(1 − P)) + Λ) − 1, with Λ standard logistic.
+    """Relaxed sample at temperature 1: z = 2 sigmoid(ln(P/(1 − P)) + Λ) − 1, Λ logistic.
 
-    P is the firing probability of an NSM neuron, and z > 0 with probability P (Maddison et al. 2017, arXiv 1611.00712;
-    here with the odds P/(1 − P), where the authors' code has P). The gradient is that of the relaxed sample. Inputs are
-    first brought to ±1, with the straight-through estimator. On a chip the states are the signs of z.
+    P is the firing probability of an NSM neuron, and z > 0 with probability P (Maddison et al.
+    2017, arXiv 1611.00712; here with the odds P/(1 − P), where the authors' code has P). The
+    gradient is that of the relaxed sample. Inputs are first brought to ±1, with the
+    straight-through estimator. On a chip the states are the signs of z.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,7 +59,10 @@ class BinConcreteConv2d(BinConcrete, NSMConv2d):
 
 
 class Noiseless(NeuralSampling):
-    """z = sgn(2 w·x + b): the NSM's gradient, with ξ = a = 1 in the forward pass and so without noise (BN)."""
+    """z = sgn(2 w·x + b): ξ = a = 1 in the forward pass, without noise (BN).
+
+    The gradient is that of the NSM.
+    """
 
     draws_in_eval = False
 

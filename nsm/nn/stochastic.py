@@ -48,7 +48,8 @@ def reseed(model: nn.Module, rng: RNG) -> None:
 
     Args:
         model: The network; its layers are changed in place.
-        rng: A seed, a numpy Generator or None (a fresh seed). The same seed gives the same draws from here on.
+        rng: A seed, a numpy Generator or None (a fresh seed). The same seed gives the same draws
+            from here on.
     """
     seed = seed_sequence(rng)
     for index, layer in enumerate(m for m in model.modules() if isinstance(m, Stochastic)):

@@ -13,7 +13,10 @@ def signs(u: Tensor) -> Tensor:
 
 
 class SignOfNoisySum(torch.autograd.Function):
-    """Forward: sgn(u), sgn(0) = +1. Backward: d(2P − 1)/dv = (2/√π) exp(−v²), with 2P − 1 = erf(v)."""
+    """Forward: sgn(u), sgn(0) = +1. Backward: d(2P − 1)/dv = (2/√π) exp(−v²).
+
+    P is the firing probability, with 2P − 1 = erf(v).
+    """
 
     @staticmethod
     def forward(ctx: Any, v: Tensor, u: Tensor) -> Tensor:
@@ -41,7 +44,7 @@ class SignOfSigmoid(torch.autograd.Function):
 
 
 class NormOfRows(torch.autograd.Function):
-    """Forward: ‖w_i‖ of every output i. Backward: g_i w_i/‖w_i‖ in one pass, and 0 where the norm is 0."""
+    """Forward: ‖w_i‖ of every output i. Backward: g_i w_i/‖w_i‖, 0 where the norm is 0."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Torch's own layers in the terms of `nsm.nn.described`: one adapter for each class that this package knows."""
+"""Torch's own layers in the terms of `nsm.nn.described`: an adapter for each known class."""
 
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ CONV_OPTIONS = ("in_channels", "out_channels", "kernel_size", "stride", "padding
 def with_weights(
     layer: nn.Linear | nn.Conv2d, weight: Tensor, bias: Tensor | None
 ) -> nn.Linear | nn.Conv2d:
-    """Return a plain layer of the same shape and options with other weights and biases, in float64."""
+    """Return a layer of the same shape and options with other weights and biases, in float64."""
     out: nn.Linear | nn.Conv2d
     if isinstance(layer, nn.Linear):
         out = nn.Linear(layer.in_features, layer.out_features, bias=bias is not None)
@@ -55,18 +55,18 @@ def patches_of(layer: Any) -> Patches:
 
 
 class TorchLayer(Described):
-    """A layer of torch seen through the questions of `Described`; also what stands for an unknown layer."""
+    """Answers for a layer of torch, and cautious ones for an unknown layer."""
 
     def __init__(self, layer: Any) -> None:
-        self._layer = layer
+        self.layer = layer
 
     @property
-    def layer(self) -> Any:
-        """The layer that is described."""
-        return self._layer
+    def described(self) -> Any:
+        """The layer of torch."""
+        return self.layer
 
     def effective_weight(self) -> Tensor | None:
-        """Return the matrix or the kernels of the layer; vectors, as of normalization, are no weights of inputs."""
+        """Return the matrix or the kernels; None for vectors, such as those of normalization."""
         weight = getattr(self.layer, "weight", None)
         return weight if isinstance(weight, Tensor) and weight.ndim > 1 else None
 
@@ -118,7 +118,7 @@ class LinearAdapter(_Weighted):
 
 
 class Conv2dAdapter(_Weighted):
-    """`nn.Conv2d` with dilation 1, one group and zero padding: an array that is reused at every location."""
+    """`nn.Conv2d` with dilation 1, one group and zero padding: an array reused at all locations."""
 
     def config(self) -> dict[str, Any]:
         """Return channels, kernel_size, stride, padding, bias."""
@@ -137,14 +137,16 @@ class Conv2dAdapter(_Weighted):
 
 
 class BatchNormAdapter(TorchLayer):
-    """`nn.BatchNorm1d` and `nn.BatchNorm2d`: folded into neighboring weights before a chip is programmed."""
+    """`nn.BatchNorm1d` and `nn.BatchNorm2d`: folded into weights before a chip is programmed."""
 
     def config(self) -> dict[str, Any]:
         """Return num_features, eps, momentum, affine."""
-        n = self.layer
-        if not n.track_running_stats or (n.affine and n.bias is None):
-            raise ValueError("only batch normalization with running statistics is known")
-        return as_options(n, "num_features", "eps", "momentum", "affine")
+        norm = self.layer
+        if not norm.track_running_stats or (norm.affine and norm.bias is None):
+            raise ValueError(
+                "only batch normalization with running statistics, and with shifts, is known"
+            )
+        return as_options(norm, "num_features", "eps", "momentum", "affine")
 
     def on_chip(self) -> OnTiles:
         """Refuse: `nsm.nn.folding.folded` removes the layer first."""

@@ -1,4 +1,4 @@
-"""What happens to weights, done in software: a common scale, a grid of levels. The curves to hold a chip's against."""
+"""Scaling and quantization of weights in software: the reference for the curves of a chip."""
 
 import copy
 from collections.abc import Iterator
@@ -17,45 +17,49 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def _as_held(model: Network) -> Network:
-    """Return a copy whose weights are those that a chip would hold: batch normalisation folded in.
+    """Return a copy with the weights that a chip would hold: batch normalization folded in.
 
-    One that comes before all weights stays as it is: no array holds it. Precision and mode of the network stay.
+    A normalization before all weights stays, because no array holds it. Precision and mode of the
+    network stay.
     """
     if not any(isinstance(m, _BatchNorm) for m in model.modules()):
         return copy.deepcopy(model)
     if not isinstance(model, nn.Sequential):
-        raise _cannot_fold(
+        raise _not_held(
             f"a {type(model).__name__} does not say what comes after what; give an nn.Sequential"
         )
     try:
         parts = [part for _, part in folded(model)]
     except ValueError as problem:
-        raise _cannot_fold(str(problem)) from None
-    first = (m for m in model if isinstance(m, _BatchNorm))  # a digital step each, in this order
-    layers = [next(first) if isinstance(part, ChannelScale) else part for part in parts]
+        raise _not_held(str(problem)) from None
+    # Every ChannelScale stands for a normalization of the model, in the same order: put that back.
+    normalizations = (m for m in model if isinstance(m, _BatchNorm))
+    layers = [next(normalizations) if isinstance(p, ChannelScale) else p for p in parts]
     kept = set(model)
     out = nn.Sequential(
         *(copy.deepcopy(m) if m in kept else m.train(model.training) for m in layers)
     )
     out = out.to(next(model.parameters()).dtype)
-    out.training = model.training  # layers that were kept have modes of their own
+    out.training = model.training  # not `train()`: the layers that were kept have their own modes
     digital = sum(isinstance(part, ChannelScale) for part in parts)
     left = [type(m).__name__ for m in out.modules() if isinstance(m, _BatchNorm)]
     if len(left) > digital:
-        raise _cannot_fold(
-            f"{left[-1]} is left over; give a flat nn.Sequential whose normalisation is BatchNorm1d or BatchNorm2d"
+        raise _not_held(
+            f"{left[-1]} is left over; give a flat nn.Sequential whose normalization is "
+            "BatchNorm1d or BatchNorm2d"
         )
     return out  # type: ignore[return-value]
 
 
-def _cannot_fold(why: str) -> ValueError:
+def _not_held(why: str) -> ValueError:
+    """Return the error about a network whose weights on a chip are not known."""
     return ValueError(
-        f"weights are changed as a chip holds them, with batch normalisation folded in, but {why}"
+        "weights are changed as a chip holds them, with batch normalization folded in, but " + why
     )
 
 
 def _weighted(model: nn.Module) -> Iterator[tuple[Described, Tensor, Tensor | None]]:
-    """Yield the layers with a matrix or kernels: what answers for them, effective weights, biases."""
+    """Yield the layers with a matrix or kernels: what answers for them, weights, biases."""
     for layer in model.modules():
         said = registry.description(layer)
         weight = said.effective_weight()
@@ -65,12 +69,20 @@ def _weighted(model: nn.Module) -> Iterator[tuple[Described, Tensor, Tensor | No
 
 
 def scale_weights(model: Network, factor: float, *, biases: bool = True) -> Network:
-    """Return a copy of the network with the weights of every layer, and the biases too or not, times `factor`.
+    """Return a copy of the network with all weights times one factor.
 
-    An NSM's firing probabilities depend on w/‖w‖, β and b/‖w‖ alone: they stay where the biases go along. Under weight
-    normalisation (`RowNormLinear`, `RowNormConv2d`) the gains carry the factor. Batch normalisation of an `nn.Sequential` is
-    folded into weights and biases first, as in `eval()` (see `nsm.nn.folding.folded`); one that comes before all weights stays.
-    Raises ValueError for a factor ≤ 0, or batch normalisation that cannot be folded.
+    The firing probabilities of an NSM depend on w/‖w‖, β and b/‖w‖ only: they stay the same if the
+    biases are scaled too. Under weight normalization (`RowNormLinear`, `RowNormConv2d`) the
+    magnitudes carry the factor. Batch normalization of an `nn.Sequential` is first folded into
+    weights and biases, as in `eval()` (see `nsm.nn.folding.folded`); one before all weights stays.
+
+    Args:
+        model: The network, which stays as it is.
+        factor: Above 0.
+        biases: Whether biases are scaled too; True by default.
+
+    Raises:
+        ValueError: For a factor ≤ 0, or batch normalization that cannot be folded.
     """
     number("factor", factor, above=0)
     out = _as_held(model)
@@ -85,13 +97,22 @@ def scale_weights(model: Network, factor: float, *, biases: bool = True) -> Netw
 def quantize_weights(
     model: Network, levels: int, *, scale: str = "layer", biases: bool = False
 ) -> Network:
-    """Return a copy of the network whose |w| lie on `levels` even steps from 0 to the largest of a "layer" or "row".
+    """Return a copy of the network whose |w| lie on a grid of equal steps from 0.
 
-    The weights of a differential pair of ideal cells with so many levels, g_min = 0: 2 levels leave −w_max, 0 and +w_max.
-    Under weight normalisation these are the weights that inputs meet, `normalized()`; batch normalisation is folded as in
-    `scaled`. biases: they too lie on the steps of their layer or row, as bias word lines have them (as many steps as they
-    need); otherwise they stay. Raises ValueError for fewer than 2 levels, an unknown scale, or batch normalisation that
-    cannot be folded.
+    These are the weights of a differential pair of ideal cells with so many levels and g_min = 0:
+    two levels leave −w_max, 0 and +w_max. Under weight normalization, the effective weights are
+    rounded. Batch normalization is folded as in `scale_weights`.
+
+    Args:
+        model: The network, which stays as it is.
+        levels: Number of levels from 0 to the largest |w|, at least 2.
+        scale: Largest |w| of what: "layer" (the default) or output "row".
+        biases: Whether biases are rounded to the same steps, as bias word lines have them, in as
+            many steps as they need; otherwise (the default) they stay.
+
+    Raises:
+        ValueError: For fewer than 2 levels, an unknown scale, or batch normalization that cannot be
+            folded.
     """
     steps = integer("levels", levels, at_least=2) - 1
     by_row = choice("scale", scale, ("layer", "row")) == "row"
@@ -101,7 +122,7 @@ def quantize_weights(
             largest = weight.abs().flatten(1).amax(dim=1)
             if not by_row:
                 largest = largest.max().expand_as(largest)
-            step = largest.clamp_min(torch.finfo(weight.dtype).tiny) / steps
+            step = largest.clamp_min(torch.finfo(weight.dtype).tiny) / steps  # a row of zeros stays
             of_weights = step.reshape(-1, *(1,) * (weight.ndim - 1))
             layer.set_effective_weight((weight / of_weights).round() * of_weights)
             if biases and bias is not None:

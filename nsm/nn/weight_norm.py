@@ -21,7 +21,6 @@ class RowNorm(Described):
     """What the two layers with weight normalization share: effective weights g_i w_i/‖w_i‖."""
 
     weight: Tensor
-    bias: Tensor | None
     magnitude: Tensor
 
     def effective_weight(self) -> Tensor:
@@ -39,7 +38,7 @@ class RowNorm(Described):
 
     def plain_layers(self) -> list[nn.Module]:
         """Return one layer of torch with the effective weights."""
-        return [with_weights(self.layer, self.effective_weight(), self.bias)]
+        return [with_weights(self.described, self.effective_weight(), self.described.bias)]
 
 
 class RowNormLinear(RowNorm, nn.Linear):

@@ -5,29 +5,34 @@ from typing import Annotated
 
 import typer
 
-from nsm.cli.main import clear_errors
+from nsm.cli.errors import clear_errors
 from nsm.paper.report import write_report
 from nsm.paper.run import run
 
+OutOption = Annotated[
+    Path, typer.Option(help="Folder of results and unfinished trainings; the same one resumes.")
+]
+ReportOption = Annotated[Path, typer.Option(help="Folder for RESULTS.md and its figures.")]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Names of experiments; default: all that are affordable."),
+]
+DataOption = Annotated[
+    Path | None, typer.Option(help="Folder of the data (default: NSM_DATA_DIR).")
+]
+WorkersOption = Annotated[
+    int, typer.Option(help="Experiments at the same time, one thread each.", min=1)
+]
+
 
 def main(
-    out: Annotated[
-        Path,
-        typer.Option(help="Folder of results and of trainings under way; the same one resumes."),
-    ] = Path("results/paper"),
-    report: Annotated[Path, typer.Option(help="Folder for RESULTS.md and its figures.")] = Path(
-        "results/paper"
-    ),
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help="Names of experiments; default: all that are affordable."),
-    ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the data (default: NSM_DATA_DIR).")
-    ] = None,
-    workers: Annotated[int, typer.Option(help="Experiments at once, a thread each.", min=1)] = 2,
+    out: OutOption = Path("results/paper"),
+    report: ReportOption = Path("results/paper"),
+    only: OnlyOption = None,
+    data_dir: DataOption = None,
+    workers: WorkersOption = 2,
 ) -> None:
-    """Run the paper's experiments, resuming what was begun, and write RESULTS.md."""
+    """Run the paper's experiments, resume unfinished ones, and write RESULTS.md."""
     run(out, only or None, data_dir=data_dir, workers=workers)
     typer.echo(write_report(out, report))
 

@@ -1,4 +1,4 @@
-"""Pictures of the paper's curves, ours beside the poster's digitised ones."""
+"""Figures of the paper's curves: ours, and those digitized from the authors' poster."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Results = Sequence[dict[str, Any]]
 
 
 def poster() -> dict[str, Any]:
-    """Return the curves digitised from the authors' poster."""
+    """Return the curves digitized from the authors' poster, by network."""
     found: dict[str, Any] = json.loads(
         resources.files("nsm.paper").joinpath("poster.json").read_text()
     )
@@ -23,9 +23,14 @@ def poster() -> dict[str, Any]:
 
 @styled
 def plot_percentiles(results: Results, *, ax: Axes | None = None) -> Axes:
-    """Draw the 15th to 85th percentile of the last hidden layer's sums over updates (Figure 2); mean over seeds.
+    """Plot percentiles of the last hidden layer's pre-activations over updates (Figure 2).
 
-    Bands and lines: here. Dots: the poster, 15th and 85th percentile.
+    Bands and lines are our 15th to 85th percentile and median, averaged over seeds; dots are the
+    poster's 15th and 85th percentile.
+
+    Args:
+        results: Results of the measurement "percentiles", one per seed.
+        ax: Axes to draw on; None (default) for a new figure.
     """
     if ax is None:
         _, ax = figure((3.4, 2.8))
@@ -37,11 +42,11 @@ def plot_percentiles(results: Results, *, ax: Axes | None = None) -> Axes:
             updates, curve[:, 0], curve[:, 2], color=color, alpha=0.3, linewidth=0, label=label
         )
         ax.plot(updates, curve[:, 1], color=color)
-        digitised = poster()[theirs]
+        digitized = poster()[theirs]
         marker = "o" if theirs == "NSM" else "s"
         for q, label in (("Q15", f"{theirs}, poster"), ("Q85", "_")):
             ax.plot(
-                digitised["updates"], digitised[q], marker, color=color, markersize=3.5, label=label
+                digitized["updates"], digitized[q], marker, color=color, markersize=3.5, label=label
             )
     ax.set(
         xlabel="updates of the weights",
@@ -54,7 +59,15 @@ def plot_percentiles(results: Results, *, ax: Axes | None = None) -> Axes:
 
 @styled
 def plot_stability(nsm: Results, stnn: Results, *, ax: Axes | None = None) -> Axes:
-    """Draw the variance that the last hidden layer's weights gain over epochs (SI Figure 4); lines: here, dots: poster."""
+    """Plot the variance that the last hidden layer's weights gain over epochs (SI Figure 4).
+
+    Lines are ours, averaged over seeds; dots are the poster's.
+
+    Args:
+        nsm: Results of the measurement "perceptron" for the NSM, one per seed.
+        stnn: The same for the StNN.
+        ax: Axes to draw on; None (default) for a new figure.
+    """
     if ax is None:
         _, ax = figure((3.4, 2.6))
     for results, name, color, marker in (
@@ -63,10 +76,10 @@ def plot_stability(nsm: Results, stnn: Results, *, ax: Axes | None = None) -> Ax
     ):
         curve = np.mean([r["variance_gained"] for r in results], axis=0)
         ax.plot(np.arange(1, len(curve) + 1), curve, color=color, label=name)
-        digitised = poster()[name]
+        digitized = poster()[name]
         ax.plot(
-            digitised["epochs"][1:],
-            digitised["variance_gained"][1:],
+            digitized["epochs"][1:],
+            digitized["variance_gained"][1:],
             marker,
             color=color,
             label=f"{name}, poster",

@@ -1,4 +1,4 @@
-"""Run the table: every experiment that data and machine allow, one file per result, taken up where it was left."""
+"""Run the table of experiments: one result file per seed, resumed after a kill."""
 
 import hashlib
 import json
@@ -10,28 +10,38 @@ from typing import Any
 import torch
 
 from devices.validation import choice
-from nsm.datasets.registry import load_data
-from nsm.disk import whole
+from nsm.datasets import load_data
+from nsm.disk import atomic_write
 from nsm.nn.checkpoint import describe
-from nsm.paper.measure import KINDS
+from nsm.paper.measure import MEASUREMENTS
 from nsm.paper.table import EXPERIMENTS, Experiment
 from nsm.progress import progress_bar
-from nsm.sweeps.run import worker_pool
+from nsm.sweeps import worker_pool
 
+#: Reasons why experiments are not run, as the report tells them.
 NO_GPU = "needs a GPU: weeks on two cores"
 NO_DATA = "the data were not at hand"
 
 
 def by_name(names: Sequence[str]) -> list[Experiment]:
-    """Return the experiments of those names. Raises ValueError for an unknown name."""
+    """Return the experiments with these names, each once; raise ValueError for an unknown name."""
     known = {e.name: e for e in EXPERIMENTS}
     return [known[choice("experiment", name, known)] for name in dict.fromkeys(names)]
 
 
 def affordable(data_dir: Path | None) -> tuple[list[Experiment], dict[str, str], list[str]]:
-    """Return the experiments that machine and data allow, why not the others by name, and what loaders said of their data.
+    """Return which experiments this machine and its data allow.
 
-    Raises what the loader raised where no data are there at all, and ValueError where files are not what they should be.
+    Args:
+        data_dir: Folder of the data; None for the default of `load_data`.
+
+    Returns:
+        The experiments; the reason why each of the others is not run, by name; and the loaders'
+        messages about missing data.
+
+    Raises:
+        OSError: no data are there at all; it is what the first loader raised.
+        ValueError: a file of the data is not what it should be.
     """
     chosen: list[Experiment] = []
     absent: dict[str, str] = {}
@@ -57,27 +67,27 @@ def affordable(data_dir: Path | None) -> tuple[list[Experiment], dict[str, str],
 
 
 def result_file(folder: Path, experiment: Experiment, seed: int) -> Path:
-    """Return where the result of one seed stands."""
+    """Return the file of the result of one seed."""
     return folder / f"{experiment.name}_{seed}.json"
 
 
 def absence_file(folder: Path) -> Path:
-    """Return where it stands why experiments were not run."""
+    """Return the file that lists skipped experiments and why."""
     return folder / "not_run.json"
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a file in one step: whole or not at all."""
-    with whole(path) as temporary, open(temporary, "w") as f:
+    """Write a JSON file in one step: a kill leaves the old file or the new one."""
+    with atomic_write(path) as temporary, open(temporary, "w") as f:
         json.dump(value, f, indent=1)
 
 
 def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[str, Any]:
-    """Run one seed of an experiment, on one thread or on the GPU that it needs, and write its result."""
+    """Run one seed of an experiment, on one thread or on a GPU, and write its result."""
     torch.set_num_threads(1)
     (experiment,) = by_name([name])
     data = load_data(experiment.data, data_dir)
-    found = KINDS[experiment.kind](experiment, seed, data, folder)
+    found = MEASUREMENTS[experiment.measures](experiment, seed, data, folder)
     result = {
         "experiment": name,
         "seed": seed,
@@ -98,9 +108,19 @@ def run(
     data_dir: Path | None = None,
     workers: int = 2,
 ) -> list[dict[str, Any]]:
-    """Run what has no result in `folder` yet, `workers` at once, and return all results. Resumes after a kill.
+    """Run all experiments that have no result yet, and return all results.
 
-    names: of experiments; None: all that are affordable, and the reasons why others are not are kept in `folder`.
+    A run that was killed resumes where it was: finished results and epochs are not computed again.
+
+    Args:
+        folder: Folder of results and unfinished trainings; it is created if it is missing.
+        names: Names of experiments. None (default): all that machine and data allow; the reasons
+            why the others are skipped are kept in `folder`.
+        data_dir: Folder of the data; None (default) for that of `load_data`.
+        workers: Experiments at the same time, one thread each; default 2.
+
+    Raises:
+        ValueError: an unknown name, or a result in `folder` that comes from another table.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for result in results(folder):
@@ -130,13 +150,17 @@ def run(
 
 
 def identity(experiment: Experiment) -> str:
-    """Return a short hash of what a result shares with its row of the table: kind, data, recipe and network."""
+    """Return a short hash of an experiment's measurement, data, recipe and network.
+
+    A result keeps it, so that one from another version of the table is not taken for done.
+    """
     recipe = sorted((name, repr(value)) for name, value in experiment.recipe.items())
-    parts = (experiment.kind, experiment.data, recipe, describe(experiment.build()))
+    parts = (experiment.measures, experiment.data, recipe, describe(experiment.build()))
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
 def _check_same(result: dict[str, Any], folder: Path) -> None:
+    """Raise ValueError if a result does not belong to its row of the table."""
     (experiment,) = by_name([result["experiment"]])
     wanted = {
         "epochs": experiment.epochs,
@@ -147,14 +171,16 @@ def _check_same(result: dict[str, Any], folder: Path) -> None:
         if result.get(name) != value:
             what = f"{result.get(name)} {name}, where the table says {value}"
             if name == "identity":
-                what = "another recipe, network, kind or data than the table's"
+                what = "another recipe, network, measurement or data than the table's"
             file = result_file(folder, experiment, result["seed"])
             raise ValueError(
-                f"{file} is of {what}; name another folder, or delete it and the .training beside it"
+                f"{file} is of {what}; name another folder, or delete this file and the .training "
+                "file with its name"
             )
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Return a result, or raise ValueError if the file is not one."""
     try:
         result: dict[str, Any] = json.loads(path.read_text())
     except ValueError as problem:
@@ -165,6 +191,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def results(folder: Path) -> list[dict[str, Any]]:
-    """Return the results that stand in `folder`, in the table's order. Raises ValueError for a file that is none."""
+    """Return all results in `folder`, in the table's order.
+
+    Raises:
+        ValueError: a file is truncated or not a result.
+    """
     files = [result_file(folder, e, s) for e in EXPERIMENTS for s in e.seeds]
     return [_read(f) for f in files if f.exists()]

@@ -1,4 +1,4 @@
-"""The experiments: network, data, recipe, epochs here and in the paper, seeds, and the paper's number."""
+"""The table of experiments: network, data, recipe, epochs, seeds, and the published error."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,30 +13,42 @@ from nsm.training.augment import ShiftAndMirror
 
 _PLAIN: dict[str, Any] = {"lr": 1e-3, "ema_decay": 0.999}
 _PERCEPTRON = {**_PLAIN, "label_smoothing": 0.1}
-_AUTHORS: dict[str, Any] = {
-    "lr": 3e-4,
-    "lr_schedule": "halving",
-}  # theirs: every 50 of 200 epochs; the last weights
+# The recipe of the authors' code, which halves the rate every 50 of 200 epochs and keeps the final
+# weights instead of an average.
+_AUTHORS: dict[str, Any] = {"lr": 3e-4, "lr_schedule": "halving"}
 _CIFAR = {**_PLAIN, "augment": ShiftAndMirror((3, 32, 32))}
-_FEW_STEPS = {
-    **_PLAIN,
-    "ema_decay": 0.9,
-}  # ten steps an epoch: a mean over 1,000 would reach back to the start
+# An epoch has ten steps here, so an average over 1,000 steps would reach back to the initial
+# weights.
+_FEW_STEPS = {**_PLAIN, "ema_decay": 0.9}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """One row of the report. kind: what is measured, a name in `nsm.paper.measure.KINDS`.
+    """One row of the table and of the report.
 
-    paper: the published error [%], None where there is none. samples: noisy passes per test image. gpu: weeks on a
-    processor, so run on a GPU where there is one, and else only by name. also: another section that shows it.
+    Attributes:
+        name: Short name, unique in the table; results and trainings are filed under it.
+        section: Heading of the report under which it is shown.
+        label: What the row of the report is called.
+        build: Returns the untrained network.
+        measures: What is measured: a name in `nsm.paper.measure.MEASUREMENTS`; default "error".
+        data: Name of the data set; default "mnist".
+        epochs: Epochs of training here; default 0.
+        paper_epochs: Epochs of training in the paper; default 200.
+        seeds: Seeds to run, one result each; default (0,).
+        recipe: Options of `nsm.fit`; default Adam at 10⁻³ with weight averaging.
+        samples: Samples of the noise for each test image; default 100.
+        paper: Published error [%]; None (default) if there is none.
+        gpu: Whether it takes weeks on a processor. It is then run if there is a GPU, or if it is
+            asked for by name; default False.
+        also: Another section that shows it; default "".
     """
 
     name: str
     section: str
     label: str
     build: Callable[[], nn.Sequential]
-    kind: str = "error"
+    measures: str = "error"
     data: str = "mnist"
     epochs: int = 0
     paper_epochs: int = 200
@@ -53,7 +65,7 @@ def _conv(rule: str, **options: Any) -> Callable[[], nn.Sequential]:
 
 
 def _dcnn_on_signs() -> nn.Sequential:
-    """Return the rectifier network with the NSM's input coding: what is left between the two is the rule."""
+    """Return the ReLU network with the NSM's input coding: the two differ only in their neurons."""
     return nn.Sequential(Binarize(), *networks.conv_net("dCNN"))
 
 
@@ -70,7 +82,9 @@ _RULES = (
     ("BinConcrete", 0.78, 20),
 )
 _CONV_EPOCHS = 12
-_THEIR_WIDTH: dict[str, Any] = {"hidden": 150}  # of their deterministic networks
+#: Options of the layers in the authors' code: their deterministic networks are narrower, and their
+#: stochastic layers draw neuron noise and train one β per location.
+_THEIR_WIDTH: dict[str, Any] = {"hidden": 150}
 _THEIR_LAYERS: dict[str, Any] = {"site": "neuron", "per_location": True}
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -78,7 +92,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         name="mlp_nsm",
         section=ONE,
         label="NSM",
-        kind="perceptron",
+        measures="perceptron",
         build=partial(networks.nsm_mlp, flip=0.05),
         epochs=100,
         seeds=(0, 1),
@@ -89,7 +103,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         name="mlp_stnn",
         section=ONE,
         label="StNN",
-        kind="perceptron",
+        measures="perceptron",
         build=partial(networks.stnn_mlp, flip=0.05),
         epochs=100,
         recipe=_PERCEPTRON,
@@ -160,13 +174,8 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             ("bNSM", 0.775, 100, _THEIR_LAYERS, 40),
             ("dCNN", 0.880, 1, _THEIR_WIDTH, _CONV_EPOCHS),
             ("dCNN", 0.880, 1, _THEIR_WIDTH, 40),
-            (
-                "BN",
-                1.10,
-                1,
-                {"per_location": True},
-                _CONV_EPOCHS,
-            ),  # its one noise is in the gradient
+            # BN has no noise site: its only noise is in the gradient.
+            ("BN", 1.10, 1, {"per_location": True}, _CONV_EPOCHS),
             ("SN", 2.05, 1, _THEIR_WIDTH, _CONV_EPOCHS),
             ("STE", 2.13, 20, _THEIR_LAYERS, _CONV_EPOCHS),
             ("wBD", 2.72, 1, _THEIR_WIDTH, _CONV_EPOCHS),
@@ -239,7 +248,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         name="figure2",
         section="Figure 2",
         label="percentiles over 200 updates",
-        kind="percentiles",
+        measures="percentiles",
         build=networks.nsm_mlp,
         seeds=(0, 1, 2),
     ),
@@ -247,7 +256,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         name="angles",
         section="Gradients",
         label="angle to other estimators",
-        kind="angles",
+        measures="angles",
         build=networks.nsm_mlp,
         epochs=5,
         seeds=(0, 1, 2),

@@ -11,8 +11,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from devices import Device, NoDrift, NoFaults, Preset, ReadNoise, StochasticSelector
-from devices.temperature import NoTemperature
+from devices import (
+    Device,
+    NoDrift,
+    NoFaults,
+    NoTemperature,
+    Preset,
+    ReadNoise,
+    StochasticSelector,
+)
 from devices.validation import choice
 from nsm.disk import check_folder_of
 from nsm.plots.device_panels import (

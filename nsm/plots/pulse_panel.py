@@ -32,10 +32,10 @@ def _cells(pulses: PulseResponse, start: float, sign: int, edges: Floats) -> Flo
     rng = np.random.default_rng(0)
     cells = pulses.init((300,), rng=rng)
     g = pulses.respond(start, 0, cells, rng=rng)
-    seen = [pulses.apparent(g, rng=rng)]
+    seen = [pulses.with_write_noise(g, rng=rng)]
     for step in np.diff(edges):
         g = pulses.respond(g, sign * int(step), cells, rng=rng)
-        seen.append(pulses.apparent(g, rng=rng))
+        seen.append(pulses.with_write_noise(g, rng=rng))
     return np.array(seen)
 
 
@@ -48,7 +48,7 @@ def draw_pulses(device: Device, ax: Axes) -> None:
     assert pulses is not None
     k, unit = conductance_unit(device)
     n = getattr(pulses, "pulses", None) or _pulses_of_a_sweep(pulses)
-    random = any(getattr(pulses, name) for name in pulses.random)
+    random = any(getattr(pulses, name) for name in pulses.random_fields)
     edges = np.unique(np.linspace(0, n, 41).astype(int))
     names = ("potentiation", "depression")
     for place, (name, curve, sign) in enumerate(zip(names, pulses.curve(n), (1, -1), strict=True)):

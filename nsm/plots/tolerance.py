@@ -33,7 +33,7 @@ def crossing(values: list[float], rises: list[float], allowed: float, *, scale: 
     return math.inf
 
 
-def tolerance(
+def tolerated(
     rows: pd.DataFrame, x: str, *, nominal: float, rising: bool, allowed: float = 1.0
 ) -> float:
     """Return how far `x` may go from its nominal value before the error rises too much.

@@ -1,0 +1,26 @@
+"""Sweeps: a grid of hardware settings, run on several chips each, one row per point and chip.
+
+tasks = grid(model, hardware, {"device.levels": [2, 4, 8]})
+rows = collect(tasks, images, labels, chips=3, samples=20, rng=0, save_to="levels.csv")
+"""
+
+from typing import TYPE_CHECKING
+
+from nsm.lazy import lazy_exports
+
+if TYPE_CHECKING:  # for type checkers and editors; at run time the table below serves them
+    from nsm.sweeps.row_file import read_rows as read_rows
+    from nsm.sweeps.run import collect as collect
+    from nsm.sweeps.run import worker_pool as worker_pool
+    from nsm.sweeps.tasks import Task as Task
+    from nsm.sweeps.tasks import grid as grid
+
+_EXPORTS = {
+    "Task": "nsm.sweeps.tasks",
+    "collect": "nsm.sweeps.run",
+    "grid": "nsm.sweeps.tasks",
+    "read_rows": "nsm.sweeps.row_file",
+    "worker_pool": "nsm.sweeps.run",
+}
+__all__ = list(_EXPORTS)
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

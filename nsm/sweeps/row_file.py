@@ -1,4 +1,6 @@
-"""Rows of a sweep on disk: a CSV that grows as they finish, survives a kill, and knows which experiment it is of."""
+"""The rows of a sweep on disk: a CSV that grows row by row, survives a kill, and can be resumed."""
+
+from __future__ import annotations
 
 import csv
 import fcntl
@@ -7,21 +9,69 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nsm.disk import check_folder_of
+from nsm.sweeps.tasks import CHIP_AXES
 
-#: What the parts of an experiment's mark stand for.
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What each part of an experiment's hash covers, in the words of the message that refuses a file.
 SHARED = ("the images or labels", "the hardware before the axes", "samples, seed or sampling")
+
+#: The last columns of every row, after the network, the parameters and `CHIP_AXES`.
+RESULTS = ("chip", "errors", "images", "samples", "seed", "elapsed", "model", "task", "experiment")
+
+
+def row_columns(path: str | Path) -> list[str]:
+    """Return the column names of a sweep's CSV, read without pandas, which takes long to import.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a CSV of sweep rows.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            columns = next(csv.reader(file), [])
+    except (ValueError, OSError, csv.Error) as problem:
+        raise ValueError(f"{path} is not a CSV of sweep rows ({problem})") from None
+    missing = [c for c in ("network", *CHIP_AXES, *RESULTS) if c not in columns]
+    if missing:
+        raise ValueError(
+            f"{path} is not a CSV of sweep rows: it lacks the columns {', '.join(missing)}"
+        )
+    return columns
+
+
+def read_rows(path: str | Path) -> pd.DataFrame:
+    """Return the rows of a sweep's CSV, one per task and chip, in the order they were written.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a CSV of sweep rows.
+    """
+    row_columns(path)
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, dtype=dict.fromkeys(("model", "task", "experiment"), "str"))
+    except (ValueError, OSError) as problem:
+        raise ValueError(f"{path} is not a CSV of sweep rows ({str(problem).strip()})") from None
 
 
 class RowFile:
-    """An append-only CSV of one experiment, locked while it is open.
+    """An append-only CSV of the rows of one experiment, locked while it is open.
 
-    experiment: hashes joined by "-", one for each of `SHARED`; models: hash of every named network.
+    A torn last line, which a killed run leaves, is cut off when the file is opened; its row is
+    computed again.
 
-    Opening recovers a torn last line (its row is computed again). Raises ValueError for a file of another experiment,
-    one that another sweep is writing, or a folder that does not exist; OSError naming the file where the disk is full.
+    Attributes:
+        path: the file.
+        columns: names of the columns.
+        done: (task, chip) of the rows that the file held when it was opened.
     """
 
     def __init__(
@@ -31,12 +81,26 @@ class RowFile:
         experiment: str,
         models: Mapping[str, str] = MappingProxyType({}),
     ):
+        """Open the file, or create it.
+
+        Args:
+            path: the CSV.
+            columns: names of the columns.
+            experiment: hashes joined by "-", one for each of `SHARED`.
+            models: hash of every network, by its name.
+
+        Raises:
+            ValueError: the file is of another experiment, is being written by another sweep, is a
+                folder, or its folder does not exist.
+            OSError: the header cannot be written, for example because the disk is full.
+        """
         self.path = Path(path)
         self.columns = list(columns)
         check_folder_of(self.path)
         if self.path.is_dir():
+            example = self.path / "rows.csv"
             raise ValueError(
-                f"cannot write {self.path}: it is a folder; name a file, such as {self.path / 'rows.csv'}"
+                f"cannot write {self.path}: it is a folder; name a file, such as {example}"
             )
         self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by __exit__
         try:
@@ -55,34 +119,36 @@ class RowFile:
             ) from None
 
     def _recover(self, experiment: str, models: Mapping[str, str]) -> set[tuple[str, int]]:
-        """Return (task, chip) of the rows that stand in the file, after cutting a torn last line."""
+        """Return (task, chip) of the rows in the file, after cutting off a torn last line."""
         self._file.seek(0)
         content = self._file.read()
-        whole = content[: content.rfind(b"\n") + 1]
+        complete = content[: content.rfind(b"\n") + 1]  # the lines that end in a line break
         header = ",".join(self.columns)
-        if not whole and not f"{header}\r\n".startswith(content.decode(errors="replace")):
+        if not complete and not f"{header}\r\n".startswith(content.decode(errors="replace")):
             raise self._foreign("it does not start with a header of this sweep")
-        rows = list(csv.DictReader(io.StringIO(whole.decode(errors="replace"))))
-        if whole:
-            found = whole.split(b"\n", 1)[0].decode(errors="replace").strip()
+        rows = list(csv.DictReader(io.StringIO(complete.decode(errors="replace"))))
+        if complete:
+            found = complete.split(b"\n", 1)[0].decode(errors="replace").strip()
             if found != header:
                 raise self._foreign(f"its columns are {found}, this sweep's are {header}")
             if any(None in row or None in row.values() for row in rows):
                 raise self._foreign("it has rows of a wrong length")
             for row in rows:
                 self._check_same(row, experiment, models)
-        if len(whole) < len(content):
-            self._file.truncate(len(whole))
-        if not whole:
-            self._write(header.split(","))
+        if len(complete) < len(content):
+            self._file.truncate(len(complete))
+        if not complete:
+            self._write(self.columns)
         return {(row["task"], int(row["chip"])) for row in rows}
 
     def _check_same(
         self, row: Mapping[str, str], experiment: str, models: Mapping[str, str]
     ) -> None:
-        found, wanted = row["experiment"].split("-"), experiment.split("-")
+        """Raise ValueError if a row is of another experiment or of other weights."""
+        found = row["experiment"].split("-")
+        wanted = experiment.split("-")
         if len(found) != len(wanted):
-            raise self._foreign("its rows carry no mark of an experiment")
+            raise self._foreign("its rows carry no hash of an experiment")
         differ = [name for name, a, b in zip(SHARED, found, wanted, strict=False) if a != b]
         if differ:
             raise self._foreign(f"{' and '.join(differ)} differ")
@@ -96,7 +162,7 @@ class RowFile:
         )
 
     def append(self, row: dict[str, Any]) -> None:
-        """Write one row and see it onto the disk."""
+        """Write one row and wait until it is on the disk."""
         self._write([row[c] for c in self.columns])
 
     def _write(self, values: list[Any]) -> None:
@@ -104,21 +170,21 @@ class RowFile:
         csv.writer(line).writerow(["" if v is None else v for v in values])
         try:
             left = memoryview(line.getvalue().encode())
-            while left:  # unbuffered: a write may take less than it was given
+            while left:  # the file is unbuffered: one call may write only a part
                 left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError as problem:
             raise OSError(
-                f"could not write to {self.path} ({problem.strerror}); the rows before are safe: make room and run the same "
-                "command again, it goes on from there"
+                f"could not write to {self.path} ({problem.strerror}); the rows before are safe: "
+                "make room and run the same command again, it goes on from there"
             ) from problem
 
-    def __enter__(self) -> "RowFile":
+    def __enter__(self) -> RowFile:
         return self
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        exception: type[BaseException] | None,
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:

@@ -1,19 +1,25 @@
-"""Sweep files: a TOML text that says which networks, hardware and axes, checked whole before any work is done."""
+"""Sweep files: a TOML text that names networks, hardware and axes, fully checked before any work.
+
+Everything but the network files is checked without torch, so that a mistake is answered at once.
+"""
+
+from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
-from crossbar import Hardware
+from crossbar.hardware import Hardware
 from crossbar.paths import build_hardware, flattened
 from devices.validation import choice, integer
 from nsm.datasets.registry import LOADERS
-from nsm.nn.checkpoint import load
-from nsm.sweeps.run import Task, grid
+from nsm.shipped import locate
+from nsm.sweeps.tasks import Task, grid, points
+
+if TYPE_CHECKING:
+    from torch import nn
 
 KEYS = (
     "network",
@@ -29,22 +35,22 @@ KEYS = (
 )
 SAMPLE = """\
 # nsm sweep levels.toml --out levels.csv        (unknown keys are errors)
-network = "mnist_mlp"              # a shipped network or a file; or a table [networks] of NAME = "file"
-data = "mnist"                     # see nsm.datasets.registry.LOADERS
+network = "mnist_mlp"              # shipped, or a file; or a table [networks] of NAME = "file"
+data = "mnist"                     # one of nsm.datasets.LOADERS
 samples = 20                       # noisy passes per image
 chips = 3                          # seeded programmings per point
 seed = 0
-images = 1000                      # of the test set, from its start (leave out: all)
-sampling = "moments"               # or "exact": every cell drawn on its own
+images = 1000                      # the first 1000 test images (leave out: all)
+sampling = "moments"               # or "exact": every cell is drawn
 
 [hardware]
-device = "fefet_jerry2017"         # see: nsm presets; or a file: nsm presets export NAME > mine.toml
+device = "fefet_jerry2017"         # see nsm presets; or a file, see nsm presets export --help
 gate = "nsm_bernoulli"
 gate_sharing = "pair"              # pair, cell, word_line
 mapping = "differential_pair"      # differential_pair, balanced_pair, reference_column
 weight_scale = "layer"             # or "row": every row uses all levels
 tile_shape = [128, 128]            # word lines, bit lines
-"device.write.scale" = 1.0         # any dotted path into Hardware
+"device.write.error_factor" = 1.0  # any dotted path into Hardware
 
 [axes]
 "device.levels" = [2, 4, 8, 16, 32]
@@ -54,7 +60,19 @@ gain = [0.1, 1.0]                  # also reprogrammed_scale, seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """A checked sweep file."""
+    """A checked sweep file.
+
+    Attributes:
+        networks: the loaded networks by name.
+        hardware: the hardware before the axes change it.
+        axes: name -> values, see `nsm.sweeps.grid`.
+        data: name of the data set, one of `nsm.datasets.LOADERS`.
+        samples: noisy passes per image.
+        chips: chips per point.
+        seed: seed of the sweep.
+        images: how many test images are read, from the first; None: all.
+        sampling: "exact" or "moments".
+    """
 
     networks: Mapping[str, nn.Module]
     hardware: Hardware
@@ -72,7 +90,7 @@ class Sweep:
 
 
 def _located(options: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return the options with the names of device and gate files that lie in `folder` as paths."""
+    """Return the options, with device and gate files that exist in `folder` as paths to them."""
 
     def located(value: Any) -> Any:
         if isinstance(value, list):
@@ -86,12 +104,8 @@ def _located(options: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
-    """Return the sweep that a TOML text describes; network files are looked for beside it, in `folder`.
-
-    Raises ValueError naming what is wrong: a syntax error and its line, an unknown key and the nearest known one, a
-    missing network, an axis without values.
-    """
+def _table(text: str, name: str) -> dict[str, Any]:
+    """Return the TOML table of a sweep file, its keys and sections checked."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
@@ -105,31 +119,62 @@ def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
     for section in ("networks", "hardware", "axes"):
         if not isinstance(table.get(section, {}), dict):
             raise ValueError(f"{section} in {name} must be a table: [{section}]")
-    files = (
-        table["networks"]
-        if "networks" in table
-        else {Path(str(table["network"])).stem: table["network"]}
-    )
-    found = {
-        key: folder / str(f) if (folder / str(f)).is_file() else Path(str(f))
-        for key, f in files.items()
+    return table
+
+
+def _network_files(table: dict[str, Any], folder: Path) -> dict[str, Path]:
+    """Return the file of each network by its name; `folder` is searched first."""
+    if "networks" in table:
+        files = {key: str(value) for key, value in table["networks"].items()}
+    else:
+        files = {Path(str(table["network"])).stem: str(table["network"])}
+    return {
+        key: folder / file if (folder / file).is_file() else locate(file)
+        for key, file in files.items()
     }
+
+
+def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
+    """Return the sweep that a TOML text describes.
+
+    Args:
+        text: the content of the sweep file.
+        folder: where network, device and gate files are looked for first.
+        name: how messages call the file.
+
+    Raises:
+        ValueError: a syntax error, an unknown key (the message suggests the nearest), a missing
+            network or device, a wrong value, or an axis without values.
+        FileNotFoundError: a network file that does not exist.
+    """
+    table = _table(text, name)
     images = table.get("images")
-    return Sweep(
-        networks={key: load(path) for key, path in found.items()},
-        hardware=build_hardware(_located(flattened(table.get("hardware", {})), folder)),
-        axes=_located(flattened(table.get("axes", {})), folder),
-        data=choice(f"data in {name}", table.get("data", "digits"), LOADERS),
-        samples=integer("samples", table.get("samples", 20), at_least=1),
-        chips=integer("chips", table.get("chips", 3), at_least=1),
-        seed=integer("seed", table.get("seed", 0), at_least=0),
-        images=None if images is None else integer("images", images, at_least=1),
-        sampling=choice("sampling", table.get("sampling", "exact"), ("exact", "moments")),
-    )
+    settings: dict[str, Any] = {
+        "data": choice(f"data in {name}", table.get("data", "digits"), LOADERS),
+        "samples": integer("samples", table.get("samples", 20), at_least=1),
+        "chips": integer("chips", table.get("chips", 3), at_least=1),
+        "seed": integer("seed", table.get("seed", 0), at_least=0),
+        "images": None if images is None else integer("images", images, at_least=1),
+        "sampling": choice("sampling", table.get("sampling", "exact"), ("exact", "moments")),
+    }
+    hardware = build_hardware(_located(flattened(table.get("hardware", {})), folder))
+    axes = _located(flattened(table.get("axes", {})), folder)
+    points(hardware, axes)
+    files = _network_files(table, folder)
+
+    from nsm.nn.checkpoint import load
+
+    networks = {key: load(path) for key, path in files.items()}
+    return Sweep(networks=networks, hardware=hardware, axes=axes, **settings)
 
 
 def read_sweep(path: str | Path) -> Sweep:
-    """Return the sweep in a TOML file. Raises FileNotFoundError, or ValueError as `parse`."""
+    """Return the sweep in a TOML file.
+
+    Raises:
+        FileNotFoundError: there is no such file, or no network file that it names.
+        ValueError: as `parse`.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(

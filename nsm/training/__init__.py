@@ -1,0 +1,1 @@
+"""Training of networks in software, and the data-dependent initialization before it."""

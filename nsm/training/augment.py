@@ -1,4 +1,4 @@
-"""Augmentation: images shifted and mirrored at random, which the labels of photographs survive."""
+"""Augmentation: images shifted and mirrored at random, which keeps the labels of photographs."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,15 @@ from devices.validation import integer
 
 @dataclass(frozen=True)
 class ShiftAndMirror:
-    """Shift every image by up to `shift` pixels in each direction, zeros coming in; with `mirror`, reverse half of them.
+    """Shift every image at random, with zeros coming in, and mirror half of the images.
 
-    shape: (channels, rows, columns) of an image. What the paper's training on CIFAR does (there a random crop of the image
-    padded by 4 pixels). Drawn anew for every image each time it is called.
+    The paper's training on CIFAR does the same (there it is called a random crop of the image
+    padded by 4 pixels). Every call draws anew for every image.
+
+    Attributes:
+        shape: (channels, rows, columns) of an image.
+        shift: Largest shift in each direction [pixels]; 4 by default.
+        mirror: Whether each image is mirrored left to right with probability ½.
     """
 
     shape: tuple[int, int, int]
@@ -31,11 +36,17 @@ class ShiftAndMirror:
         integer("shift", self.shift, at_least=0)
 
     def __call__(self, images: Tensor, rng: np.random.Generator) -> Tensor:
-        """Return the images (n, pixels), each changed by what `rng` draws for it. Raises ValueError for another size."""
-        n, (channels, height, width) = len(images), self.shape
+        """Return the images (n, pixels), each changed by what `rng` draws for it.
+
+        Raises:
+            ValueError: If the images do not have the size of `shape`.
+        """
+        n = len(images)
+        channels, height, width = self.shape
         if images.shape != (n, channels * height * width):
             raise ValueError(
-                f"images have shape {tuple(images.shape)}; {self} takes (n, {channels * height * width})"
+                f"images have shape {tuple(images.shape)}; "
+                f"{self} takes (n, {channels * height * width})"
             )
         down, right = (torch.from_numpy(rng.integers(0, 2 * self.shift + 1, n)) for _ in range(2))
         reverse = torch.from_numpy(rng.random(n) < (0.5 if self.mirror else 0.0))
@@ -43,5 +54,6 @@ class ShiftAndMirror:
         columns = right[:, None] + torch.arange(width)
         columns = torch.where(reverse[:, None], columns.flip(1), columns)
         padded = nn.functional.pad(images.view(n, *self.shape), (self.shift,) * 4)
-        image, channel = torch.arange(n)[:, None, None, None], torch.arange(channels)[:, None, None]
+        image = torch.arange(n)[:, None, None, None]
+        channel = torch.arange(channels)[:, None, None]
         return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]].flatten(1)

@@ -58,7 +58,7 @@ def test_a_reference_column_is_one_column_at_the_middle():
 def test_u_is_w_x_in_weight_units_with_reads_along_the_rows(maker, mapping):
     x = np.array([[1.0, 1, 1], [1, -1, 1], [0.5, 0, -2], [0, 0, 0]])
     u = programmed(maker, mapping).read(x, rng=0)
-    # No noise, no error: u = x Wᵀ, (reads, outputs), without siemens or volts.
+    # Without noise and error u = x Wᵀ, (reads, outputs), and has no unit.
     np.testing.assert_allclose(u, x @ W.T, rtol=1e-12, atol=1e-12)
 
 

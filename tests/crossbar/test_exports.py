@@ -1,4 +1,4 @@
-"""Every model that a user can put into a `Hardware` is exported; engines are loaded at first use."""
+"""Every model of a `Hardware` is exported, and engines are loaded at first use."""
 
 import pkgutil
 import subprocess

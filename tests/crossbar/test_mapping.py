@@ -26,7 +26,7 @@ def test_weights_survive_the_round_trip(mapping, unit_weights, ratio, w_max):
     device, w = Device(g_min=1e-4 / ratio, g_max=1e-4), unit_weights * w_max
     k = mapping.siemens_per_weight(w_max, device)
     g_pos, g_neg = mapping.conductances(w, device, k)
-    # Rounding of G is 1e-16 of g_max ≤ 2 (g_max − g_min): 1e-12 of the largest weight.
+    # G is rounded to 1e-16 of g_max ≤ 2 (g_max − g_min), well below 1e-12 of the largest weight.
     np.testing.assert_allclose(mapping.weights(g_pos, g_neg, k), w, rtol=0, atol=1e-12 * w_max)
 
 
@@ -36,13 +36,13 @@ def test_conductances_stay_in_the_devices_range(mapping, unit_weights, ratio, w_
     device = Device(g_min=1e-4 / ratio, g_max=1e-4)
     k = mapping.siemens_per_weight(w_max, device)
     for g in mapping.conductances(unit_weights * w_max, device, k):
-        # Up to rounding: 1e-12.
+        # 1e-12 allows for rounding.
         assert device.g_min * (1 - 1e-12) <= g.min()
         assert g.max() <= device.g_max * (1 + 1e-12)
 
 
 @mappings
-def test_conductances_are_those_of_theory(mapping, rng):
+def test_conductances_equal_those_of_the_slow_twin(mapping, rng):
     w = rng.uniform(-1, 1, (3, 5))
     k = mapping.siemens_per_weight(1.0, DEVICE)
     g_pos, g_neg = mapping.conductances(w, DEVICE, k)
@@ -90,7 +90,7 @@ def test_a_one_sided_pair_of_l_levels_has_2l_minus_1_weights(levels):
 
 @mappings
 @pytest.mark.parametrize("levels", [2, 4, 17, 32])
-def test_quantised_weights_are_right_on_average(mapping, levels):
+def test_quantized_weights_are_right_on_average(mapping, levels):
     device = Device(g_min=1e-6, g_max=1e-5, levels=levels)
     k = mapping.siemens_per_weight(1.0, device)
     w = np.linspace(-1, 1, 100_001)[None]
@@ -101,7 +101,8 @@ def test_quantised_weights_are_right_on_average(mapping, levels):
         rng=0,
     )
     error = tile.weights - w
-    # A symmetric grid of weights has no mean quantisation error; the bound is 1 % of the step in weight units.
+    # A symmetric grid of weights has no mean quantization error; the bound is 1 % of the step in
+    # weight units.
     assert abs(error.mean()) <= 0.01 * device.step / k
 
 
@@ -109,7 +110,7 @@ BAD = [
     (
         [[0.5, 1.2]],
         1,
-        r"weights up to \|w\| = 1\.2 do not fit: at .* S per weight the device's range holds \|w\| <= 1;",
+        r"weights up to \|w\| = 1\.2 do not fit: .* \|w\| <= 1;",
     ),
     ([[0.5, -1.2]], 1, r"lower siemens_per_weight, or clip the weights"),
     ([[0.5, np.nan]], 1, r"w holds 1 values that are NaN or infinite; remove them"),

@@ -1,4 +1,4 @@
-"""Dotted paths into a Hardware: every one is known, sets its one number, and refuses what the field refuses."""
+"""Dotted paths into a Hardware: each sets one field and refuses what the field refuses."""
 
 from dataclasses import replace
 
@@ -39,8 +39,8 @@ def test_a_path_sets_one_field_and_nothing_else(path, value, expected):
 
 
 def test_a_path_three_deep_reaches_the_write_model():
-    changed = with_value(HARDWARE, "device.write.scale", 3.0)
-    assert changed.device.write == replace(HARDWARE.device.write, scale=3.0)
+    changed = with_value(HARDWARE, "device.write.error_factor", 3.0)
+    assert changed.device.write == replace(HARDWARE.device.write, error_factor=3.0)
     assert replace(changed.device, write=HARDWARE.device.write) == HARDWARE.device
 
 
@@ -56,7 +56,7 @@ def test_every_known_path_can_be_set_to_what_it_holds():
     paths = known_paths(HARDWARE)
     assert {
         "device.on_off_ratio",
-        "device.write.scale",
+        "device.write.error_factor",
         "gate.p",
         "read_voltage",
         "device.read_noise.gamma",
@@ -76,8 +76,8 @@ def test_paths_of_an_absent_part_appear_with_it():
 
 
 def test_every_mapping_has_a_name():
-    for name, kind in MAPPINGS.items():
-        assert type(with_value(HARDWARE, "mapping", name).mapping) is kind
+    for name, mapping_class in MAPPINGS.items():
+        assert type(with_value(HARDWARE, "mapping", name).mapping) is mapping_class
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,20 @@ import pytest
 
 from devices import (
     BlankOut,
+    ConstantPulses,
     Device,
     Faults,
     LogTimeDrift,
+    MetallicTemperature,
     NoDrift,
     NoFaults,
+    NonlinearPulses,
+    NoTemperature,
     PowerLawNoise,
     StateDependentError,
     StuckCells,
+    WearOut,
 )
-from devices.faults.wear import WearOut
-from devices.pulses.base import NonlinearPulses
-from devices.pulses.step_pulses import ConstantPulses
-from devices.temperature import MetallicTemperature, NoTemperature
 from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
 
 CELLS = 40_000
@@ -36,7 +37,7 @@ def test_levels_are_an_even_grid_and_targets_go_to_the_nearest():
 
 
 @pytest.mark.parametrize("levels", [2, 5, 32])
-def test_quantisation_error_is_uniform_over_one_step(levels, rng):
+def test_quantization_error_is_uniform_over_one_step(levels, rng):
     device = cell(levels=levels)
     target = rng.uniform(1e-6, 1e-5, CELLS)
     g = device.program(target, rng=0)
@@ -64,13 +65,15 @@ def test_on_off_ratio_is_the_quotient_of_the_ends():
 
 
 def test_same_seed_same_cells_and_another_seed_others():
-    device, target = cell(write=StateDependentError(coefficients=(1e-7,))), np.full((3, 4), 5e-6)
+    device = cell(write=StateDependentError(coefficients=(1e-7,)))
+    target = np.full((3, 4), 5e-6)
     np.testing.assert_array_equal(device.program(target, rng=1), device.program(target, rng=1))
     assert not np.array_equal(device.program(target, rng=1), device.program(target, rng=2))
 
 
 def test_a_generator_gives_new_cells_on_every_call(rng):
-    device, target = cell(write=StateDependentError(coefficients=(1e-7,))), np.full(5, 5e-6)
+    device = cell(write=StateDependentError(coefficients=(1e-7,)))
+    target = np.full(5, 5e-6)
     assert not np.array_equal(device.program(target, rng=rng), device.program(target, rng=rng))
 
 
@@ -83,7 +86,7 @@ def test_stuck_cells_are_binomial_counts_at_the_ends_of_the_range(rng):
     assert_frequency((g == 4e-6).sum(), CELLS, 0.87)
 
 
-def test_stuck_cells_are_independent_between_neighbours(rng):
+def test_stuck_cells_are_independent_between_neighboring_cells(rng):
     g = StuckCells(p_stuck_lrs=0.2).apply(np.zeros(CELLS), 0.0, 1.0, rng=rng)
     # Both of a pair stuck: p².
     assert_frequency((g[::2] * g[1::2]).sum(), CELLS // 2, 0.04)
@@ -131,7 +134,8 @@ def test_published_drift_after_one_day_is_reproduced():
 
 
 def test_relaxation_counts_as_complete_before_one_second_but_not_at_zero():
-    drift, g = LogTimeDrift(mean=-1e-7, std=1e-7, std_rate=0), np.full(10, 5e-6)
+    drift = LogTimeDrift(mean=-1e-7, std=1e-7, std_rate=0)
+    g = np.full(10, 5e-6)
     early, late = (drift.age(g, t, rng=np.random.default_rng(4)) for t in (1e-3, 1.0))
     np.testing.assert_array_equal(early, late)
     assert not np.array_equal(early, g)
@@ -139,9 +143,11 @@ def test_relaxation_counts_as_complete_before_one_second_but_not_at_zero():
 
 
 def test_one_cell_drifts_along_one_path():
-    drift, g = LogTimeDrift(mean=0, std=0, std_rate=1e-8), np.full(100, 5e-6)
+    drift = LogTimeDrift(mean=0, std=0, std_rate=1e-8)
+    g = np.full(100, 5e-6)
     ten, hundred = (drift.age(g, t, rng=np.random.default_rng(4)) - g for t in (10, 100))
-    # The same Z: the move is proportional to ln t. 1e-9 of the conductance is the rounding of the difference.
+    # The same Z: the move is proportional to ln t. 1e-9 of the conductance is the rounding of the
+    # difference.
     np.testing.assert_allclose(hundred, 2 * ten, rtol=1e-12, atol=1e-12 * 5e-6)
 
 
@@ -158,7 +164,7 @@ def test_an_empty_cell_may_conduct_nothing():
     assert cell(g_min=0, levels=3).step == 5e-6
 
 
-def test_a_plain_cell_does_not_mind_heat_and_says_nothing_of_pulses():
+def test_by_default_a_cell_has_no_temperature_law_and_no_pulses():
     assert cell().temperature_law == NoTemperature()
     assert cell().pulses is None
     np.testing.assert_array_equal(
@@ -166,7 +172,7 @@ def test_a_plain_cell_does_not_mind_heat_and_says_nothing_of_pulses():
     )
 
 
-def test_programming_and_ageing_know_nothing_of_temperature_and_pulses():
+def test_programming_and_aging_do_not_depend_on_temperature_law_and_pulses():
     target = np.full(1000, 4e-6)
     options = {
         "write": StateDependentError(coefficients=(1e-7,)),
@@ -183,7 +189,7 @@ def test_programming_and_ageing_know_nothing_of_temperature_and_pulses():
 
 
 def test_worn_cells_are_stuck_before_the_programming_error(rng):
-    worn = WearOut(cycles=1e6, scale=1e6, shape=1.0, p_lrs=1.0)
+    worn = WearOut(cycles=1e6, characteristic_life=1e6, shape=1.0, p_lrs=1.0)
     g = cell(faults=worn, write=StateDependentError(coefficients=(0, 0.01))).program(
         np.full(CELLS, 2e-6), rng=rng
     )
@@ -205,7 +211,7 @@ BAD = [
         r"Device\.g_min = -1e-06 is not allowed; give a finite number in \[0, inf\) S",
     ),
     (lambda: cell(g_min=float("nan")), r"Device\.g_min = nan is not allowed"),
-    (lambda: cell(g_max=50), r"Device\.g_max = 50 S is no memory cell's; .* write 50 µS as 50e-6"),
+    (lambda: cell(g_max=50), r"Device\.g_max = 50 S is too large .* write 50 µS as 50e-6"),
     (
         lambda: cell(g_max=0),
         r"Device\.g_max = 0 is not allowed; give a finite number in \(0, inf\) S",
@@ -253,7 +259,7 @@ BAD = [
     ),
     (
         lambda: cell().program([5e-7, 5e-6], rng=0),
-        r"target conductances span 5e-07 to 5e-06 S, outside .* 1e-06 to 1e-05 S",
+        r"target conductances range from 5e-07 to 5e-06 S, outside .* 1e-06 to 1e-05 S",
     ),
     (
         lambda: cell().program([2e-5], rng=0),

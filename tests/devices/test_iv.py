@@ -1,4 +1,4 @@
-"""Current-voltage curves: the cubic law, its small-signal limit, the published fit and its range."""
+"""Current-voltage curves: the cubic law, its small-signal limit, the published fit."""
 
 from dataclasses import replace
 
@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.iv import MILO2021, CurrentVoltage, SinhCurve
+from devices import MILO2021, CurrentVoltage, SinhCurve
 
-cells, volts = st.floats(62.5e-6, 110e-6), st.floats(-0.5, 0.5)
+cells = st.floats(62.5e-6, 110e-6)
+volts = st.floats(-0.5, 0.5)
 
 
 def test_published_polynomials_at_a_round_conductance():
-    # At 100 µS, log10 G = −4: NL2 = −64·1.388e-4 + 16·1.541e-3 − 4·5.711e-3 + 7.063e-3 = −8.2e-6 A/V²,
-    # NL3 = 16·8.871e-5 − 4·6.7919e-4 + 1.2968e-3 = −6e-7 A/V³.
+    # At 100 µS, log10 G = −4: NL2 = −64·1.388e-4 + 16·1.541e-3 − 4·5.711e-3 + 7.063e-3 = −8.2e-6
+    # A/V², NL3 = 16·8.871e-5 − 4·6.7919e-4 + 1.2968e-3 = −6e-7 A/V³.
     i = MILO2021.current(1e-4, [0.1, 0.5, -0.5])
     v = np.array([0.1, 0.5, -0.5])
     np.testing.assert_allclose(i, 1e-4 * v - 8.2e-6 * v**2 - 6e-7 * v**3, rtol=1e-9)
@@ -49,7 +50,8 @@ def test_without_coefficients_the_curve_is_straight():
 
 
 def test_cells_and_voltages_broadcast_as_in_an_array():
-    g, v = np.full((3, 4), 8e-5), np.array([[0.1], [0.2], [0.3]])
+    g = np.full((3, 4), 8e-5)
+    v = np.array([[0.1], [0.2], [0.3]])
     i = MILO2021.current(g, v)
     assert i.shape == (3, 4)
     np.testing.assert_allclose(i[2], MILO2021.current(8e-5, 0.3), rtol=1e-12)
@@ -68,7 +70,8 @@ def test_slopes_are_the_derivatives_of_the_currents(g, v):
 
 
 def test_a_sinh_curve_is_odd_ohmic_at_first_and_exponential_at_last():
-    curve, v = SinhCurve(v_0=0.1), np.array([1e-5, 0.05, 0.4])
+    curve = SinhCurve(v_0=0.1)
+    v = np.array([1e-5, 0.05, 0.4])
     i = curve.current(2e-5, v)
     np.testing.assert_array_equal(curve.current(2e-5, -v), -i)
     np.testing.assert_allclose(i[0], 2e-5 * 1e-5, rtol=1e-8)  # next term V²/(6 V_0²)
@@ -82,11 +85,11 @@ def test_a_sinh_curve_is_odd_ohmic_at_first_and_exponential_at_last():
 BAD = [
     (
         lambda: MILO2021.current(50e-6, 0.1),
-        r"conductances span 5e-05 to 5e-05 S; .* fitted from 6\.25e-05 to 0\.00011 S",
+        r"conductances range from 5e-05 to 5e-05 S; .* fitted from 6\.25e-05 to 0\.00011 S",
     ),
     (
         lambda: MILO2021.current([1e-4, 2.25e-4], 0.1),
-        r"conductances span 0\.0001 to 0\.000225 S; .* was fitted from",
+        r"conductances range from 0\.0001 to 0\.000225 S; .* was fitted from",
     ),
     (
         lambda: MILO2021.effective_conductance(1e-4, [0.1, -0.6]),

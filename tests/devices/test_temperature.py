@@ -5,15 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.temperature import (
-    ActivatedTemperature,
-    MetallicTemperature,
-    MixedTemperature,
-    NoTemperature,
-)
+from devices import ActivatedTemperature, MetallicTemperature, MixedTemperature, NoTemperature
 
 G = np.array([[1e-7, 1e-6], [1e-5, 1e-4]])
-METAL, HOPPING = MetallicTemperature(alpha=3.92e-3), ActivatedTemperature(activation_energy_ev=0.1)
+METAL = MetallicTemperature(alpha=3.92e-3)
+HOPPING = ActivatedTemperature(activation_energy_ev=0.1)
 MIXED = MixedTemperature(lrs=METAL, hrs=HOPPING, g_lrs=1e-4, g_hrs=1e-6)
 LAWS = {"none": NoTemperature(), "metallic": METAL, "activated": HOPPING, "mixed": MIXED}
 laws = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
@@ -44,7 +40,7 @@ def test_a_uniform_change_is_one_gain_for_all_cells(law):
     assert np.ptp(law.factor(G, 330.0)) == 0
 
 
-def test_mixed_conduction_goes_over_from_one_to_the_other_in_the_logarithm():
+def test_mixed_conduction_crosses_over_in_the_logarithm_of_conductance():
     g = np.array([1e-8, 1e-6, 1e-5, 1e-4, 1e-3])
     hot, cold = METAL.factor(np.array(1.0), 350.0), HOPPING.factor(np.array(1.0), 350.0)
     np.testing.assert_allclose(
@@ -70,7 +66,7 @@ def test_a_gradient_across_the_chip_broadcasts(law):
     np.testing.assert_allclose(got[1], law.factor(G[1], 340.0), rtol=1e-14)
 
 
-def test_a_cell_without_conductance_has_a_factor():
+def test_a_cell_of_0_siemens_has_a_finite_factor():
     assert np.isfinite(MIXED.factor(np.array([0.0]), 350.0)).all()
 
 
@@ -118,7 +114,7 @@ BAD = [
         lambda: MixedTemperature(
             lrs=MetallicTemperature(alpha=0, t_ref=293), hrs=HOPPING, g_lrs=2, g_hrs=1
         ),
-        r"MixedTemperature: t_ref is 293 K in lrs and 300\.0 K in hrs; give one",
+        r"MixedTemperature: t_ref is 293 K in lrs and 300\.0 K in hrs",
     ),
 ]
 

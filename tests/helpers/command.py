@@ -1,4 +1,4 @@
-"""The command in this process, and a folder to work in: what tests of `nsm …` share."""
+"""The sweep file of tests of the `nsm` command."""
 
 SWEEP = """\
 network = "small.safetensors"

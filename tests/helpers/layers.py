@@ -1,4 +1,4 @@
-"""Neural sampling layers and their firing probability from numpy alone."""
+"""Neural sampling layers with random parameters, and their firing probability by numpy alone."""
 
 import pytest
 import torch
@@ -8,9 +8,7 @@ from nsm.nn.stochastic import reseed
 
 FAN_IN, READS = 300, 20_000
 
-
 sites = pytest.mark.parametrize("site", ["synapse", "neuron"])
-
 
 noises = pytest.mark.parametrize(
     "options", [{"noise": "bernoulli", "p": 0.4}, {"noise": "gaussian", "sigma": 0.7}]
@@ -18,7 +16,7 @@ noises = pytest.mark.parametrize(
 
 
 def layer_of(rng, n=FAN_IN, m=3, **options):
-    """A float64 layer with random weights, gains and biases."""
+    """Return a float64 layer with random weights, β and biases."""
     layer = NSMLinear(n, m, **options).double()
     reseed(layer, 0)
     with torch.no_grad():
@@ -31,6 +29,7 @@ def layer_of(rng, n=FAN_IN, m=3, **options):
 
 
 def inputs(kind, rng, shape):
+    """Return random inputs: "signs", "bits" or "real"."""
     drawn = {
         "signs": lambda: rng.choice([-1.0, 1.0], shape),
         "bits": lambda: rng.choice([0.0, 1.0], shape),
@@ -40,7 +39,7 @@ def inputs(kind, rng, shape):
 
 
 def probability(layer, x):
-    """Eq. 4 with bias, from numpy alone."""
+    """Return the firing probability of a layer by eq. 4 with bias, in numpy."""
     numbers = {
         k: v.detach().numpy()
         for k, v in {**dict(layer.named_parameters()), "beta": layer.beta}.items()

@@ -1,4 +1,4 @@
-"""Arrays whose noise remembers earlier reads: what the tests of tiles with memory share."""
+"""Arrays whose read noise has memory, for the tests of tiles."""
 
 from dataclasses import replace
 
@@ -7,38 +7,31 @@ import pytest
 
 import devices
 from crossbar import DifferentialPair, Hardware, NeuronArray, Tile, TiledArray
-from devices.read_noise.time_laws import LogUniformTime
+from devices import LogUniformTime
 
 DEVICE = devices.Device(g_min=1e-6, g_max=1e-5)
-
 
 PERIOD = 1e-6
 
 
-TRAP = devices.TelegraphNoise(
-    0.4, 4e-6, 6e-6
-)  # occupancy 0.6, rate 0.4167/µs: consecutive reads have correlation 0.66
-
+# Occupancy 0.6 and rate 0.4167/µs: consecutive reads have correlation 0.66.
+TRAP = devices.TelegraphNoise(0.4, 4e-6, 6e-6)
 
 SELECTOR = devices.StochasticSelector(correlation=0.9)
 
-
 ROW = np.array([1.0, -0.6, 0.25])
-
 
 X = np.array([1.0, 1.0, -1.0])
 
-
 LAGS = (1, 3, 8)
 
-
 sharings = pytest.mark.parametrize("sharing", ["pair", "cell", "word_line"])
-
 
 both = pytest.mark.parametrize("kind", [Tile, TiledArray])
 
 
 def array_of(w, *, noise=None, rng=0, kind=TiledArray, device=DEVICE, **hardware):
+    """Return a tile or an array programmed with w whose cells have the given read noise."""
     device = device if noise is None else replace(device, read_noise=noise)
     hardware = Hardware(
         device=device, **({"tile_shape": (512, 4096), "read_period": PERIOD} | hardware)
@@ -48,7 +41,10 @@ def array_of(w, *, noise=None, rng=0, kind=TiledArray, device=DEVICE, **hardware
 
 
 def rows_of(sharing, n):
-    """Weights of n outputs alike, whose gates are their own, and the inputs: word lines apart where these share a gate."""
+    """Return weights of n equal outputs with independent gates, and their inputs.
+
+    Where all cells of a word line share a gate, each output has a word line to itself.
+    """
     return (np.eye(n), np.ones(n)) if sharing == "word_line" else (np.tile(ROW, (n, 1)), X)
 
 
@@ -60,6 +56,7 @@ TRAPS = devices.TrapEnsemble(
 
 
 def neurons_of(w, *, noise=None, rng=0, a=None, b=None, device=DEVICE, **hardware):
+    """Return a layer of neurons programmed with w whose cells have the given read noise."""
     device = device if noise is None else replace(device, read_noise=noise)
     hardware = Hardware(
         device=device, **({"tile_shape": (512, 4096), "read_period": PERIOD} | hardware)

@@ -1,4 +1,4 @@
-"""Arrays read on packed bits: what the tests of reads share."""
+"""Arrays that are read on packed bits, for the tests of reads."""
 
 from dataclasses import replace
 
@@ -13,35 +13,36 @@ from devices import BlankOut, Device
 
 SEED = np.random.SeedSequence(20240607)
 
-
 MAPPINGS = {m.__name__: m() for m in (DifferentialPair, BalancedPair, ReferenceColumn)}
 
 
-GRID = Device(
-    g_min=1e-6, g_max=1e-5, levels=10
-)  # a step of 1 µS: pedestal and levels lie on one grid
-
+# Levels are 1 µS apart, and g_min is one step: all conductances are multiples of the step.
+GRID = Device(g_min=1e-6, g_max=1e-5, levels=10)
 
 CONTINUOUS = replace(GRID, levels=None)
-
 
 mappings = pytest.mark.parametrize("mapping", MAPPINGS)
 
 
 def array_of(w, device=GRID, k=None, **options):
+    """Return an array programmed with w, with a blank-out gate unless the options give another."""
     hardware = Hardware(device=device, tile_shape=(2048, 512), **{"gate": BlankOut(0.5), **options})
     k = k or hardware.mapping.siemens_per_weight(np.abs(w).max(), device)
     return TiledArray.program(w, hardware, siemens_per_weight=k, rng=0)
 
 
 def largest(digits):
-    """The largest whole number of that many balanced digits to the base 63."""
+    """Return the largest integer with that many balanced digits to the base 63."""
     return (63**digits - 1) // 2
 
 
 def mask_bytes(seed, span, inputs, columns, p):
-    """The masks that the kernel draws, (reads, octets, columns): the sums of weights 2^i of one octet, all others 0."""
-    ones, always = Packed.of(np.ones((1, inputs)))[0], replace(span, repeats=span.last)
+    """Return the masks that the kernel draws, a byte per octet of inputs, (reads, octets, columns).
+
+    They are read off as sums: weights are 2^i for the inputs of one octet and 0 for all others.
+    """
+    ones = Packed.of(np.ones((1, inputs)))[0]
+    always = replace(span, repeats=span.last)
     masks = np.empty((span.reads, -(-inputs // 8), columns), dtype=np.uint8)
     for octet in range(masks.shape[1]):
         w = np.zeros((inputs, columns))

@@ -1,5 +1,7 @@
-"""Slow, obvious twins in plain Python loops, to be checked by eye against the equations. Nothing here is imported
-from the packages."""
+"""Slow twins in plain Python loops, which can be checked against the equations by eye.
+
+Nothing here imports the packages under test.
+"""
 
 import math
 from fractions import Fraction
@@ -11,26 +13,36 @@ from scipy.sparse.linalg import splu
 
 
 def conductances(w, g_min, g_max, k, mapping):
-    """G± of weights w (outputs, inputs), both (word lines, bit lines); references repeated."""
+    """Return G± of weights w (outputs, inputs), both (word lines, bit lines).
+
+    The reference column of a `ReferenceColumn` is repeated for every output.
+    """
     outputs, inputs = len(w), len(w[0])
     middle = (g_min + g_max) / 2
-    g_pos, g_neg = np.empty((inputs, outputs)), np.empty((inputs, outputs))
+    g_pos = np.empty((inputs, outputs))
+    g_neg = np.empty((inputs, outputs))
     for i in range(outputs):
         for j in range(inputs):
             kw = k * w[i][j]
             if mapping == "DifferentialPair":
-                g_pos[j, i], g_neg[j, i] = g_min + max(kw, 0.0), g_min + max(-kw, 0.0)
+                g_pos[j, i] = g_min + max(kw, 0.0)
+                g_neg[j, i] = g_min + max(-kw, 0.0)
             elif mapping == "BalancedPair":
-                g_pos[j, i], g_neg[j, i] = middle + kw / 2, middle - kw / 2
+                g_pos[j, i] = middle + kw / 2
+                g_neg[j, i] = middle - kw / 2
             elif mapping == "ReferenceColumn":
-                g_pos[j, i], g_neg[j, i] = middle + kw, middle
+                g_pos[j, i] = middle + kw
+                g_neg[j, i] = middle
             else:
                 raise KeyError(mapping)
     return g_pos, g_neg
 
 
 def tile_read(x, g_pos, g_neg, gate_pos, gate_neg, cell_pos, cell_neg, k):
-    """u = Σ_j x_j (g⁺c⁺G⁺ − g⁻c⁻G⁻)/k with every factor given, each (reads, word lines, bit lines)."""
+    """Return u = Σ_j x_j (g⁺c⁺G⁺ − g⁻c⁻G⁻)/k for given factors of gates g and cells c.
+
+    Factors are (reads, word lines, bit lines); u is (reads, outputs).
+    """
     reads, (inputs, outputs) = len(x), g_pos.shape
     u = np.zeros((reads, outputs))
     for r in range(reads):
@@ -43,7 +55,11 @@ def tile_read(x, g_pos, g_neg, gate_pos, gate_neg, cell_pos, cell_neg, k):
 
 
 def pair_variance(g_pos, g_neg, gate, cell, sharing):
-    """Variance [S²] of one read of one pair; gate = (mean, variance), cell = g -> (mean, variance)."""
+    """Return the variance [S²] of one read of one pair.
+
+    gate: (mean, variance) of its factor. cell: function of g that returns the same of the cell's
+    factor.
+    """
     m_gate, v_gate = gate
     square = v_gate + m_gate**2
     (m_p, v_p), (m_n, v_n) = cell(g_pos), cell(g_neg)
@@ -55,29 +71,27 @@ def pair_variance(g_pos, g_neg, gate, cell, sharing):
 
 
 def moments(x, g_pos, g_neg, k, gate, cell, sharing):
-    """Mean and variance of u, each (reads, outputs)."""
+    """Return mean and variance of u, each (reads, outputs); gate and cell as of `pair_variance`."""
     reads, (inputs, outputs) = len(x), g_pos.shape
-    mean, variance = np.zeros((reads, outputs)), np.zeros((reads, outputs))
+    mean = np.zeros((reads, outputs))
+    variance = np.zeros((reads, outputs))
     for r in range(reads):
         for i in range(outputs):
             for j in range(inputs):
                 m_p, m_n = cell(g_pos[j, i])[0], cell(g_neg[j, i])[0]
                 mean[r, i] += x[r][j] * gate[0] * (m_p * g_pos[j, i] - m_n * g_neg[j, i]) / k
-                variance[r, i] += (
-                    x[r][j] ** 2
-                    * pair_variance(g_pos[j, i], g_neg[j, i], gate, cell, sharing)
-                    / k**2
-                )
+                pair = pair_variance(g_pos[j, i], g_neg[j, i], gate, cell, sharing)
+                variance[r, i] += x[r][j] ** 2 * pair / k**2
     return mean, variance
 
 
 def firing_probability(mean, variance):
-    """P(u > 0) = ½ (1 + erf(E / √(2 Var)))."""
+    """Return P(u > 0) = ½ (1 + erf(E / √(2 Var))) of a normal u."""
     return 0.5 * (1 + math.erf(mean / math.sqrt(2 * variance)))
 
 
 def phi(x):
-    """The standard normal distribution function Φ."""
+    """Return the standard normal distribution function Φ."""
     return 0.5 * (1 + math.erf(x / math.sqrt(2)))
 
 
@@ -85,7 +99,10 @@ _WORD = (1 << 64) - 1
 
 
 def sfc64(a, b, c, warm_up=18):
-    """Words of SFC64 (Doty-Humphrey, PractRand 0.94) in whole numbers: counter from 1, `warm_up` rounds discarded."""
+    """Yield the words of SFC64 (Doty-Humphrey, PractRand 0.94), computed with Python's integers.
+
+    The counter starts at 1, and the words of the first `warm_up` rounds are discarded.
+    """
     for counter in count(1):
         word = (a + b + counter) & _WORD
         a = b ^ (b >> 11)
@@ -96,24 +113,31 @@ def sfc64(a, b, c, warm_up=18):
 
 
 def gate_digits(p):
-    """The binary digits of the multiple of 2^-16 nearest to p, lowest first, without trailing zeros."""
+    """Return the binary digits of the multiple of 2^-16 nearest to p.
+
+    The lowest digit comes first; zeros below the lowest 1 are left out.
+    """
     nearest = Fraction(round(Fraction(p) * 2**16), 2**16)
     length = nearest.denominator.bit_length() - 1
     return [nearest.numerator >> i & 1 for i in range(length)]
 
 
 def blank_out_masks(key, first, last, inputs, columns, digits):
-    """Gates of reads first … last − 1, (reads, inputs, columns): lane 8 · block + l draws for reads 64 · block + 8 l + 0 … 7,
-    a byte each; column by column, eight inputs at a time, a word for each binary digit of p."""
+    """Return the gates of reads first … last − 1, (reads, inputs, columns).
+
+    Lane 8 · block + l draws for reads 64 · block + 8 l + 0 … 7, one byte of each word for each of
+    them. It goes column by column and takes eight inputs at a time, with one word for each binary
+    digit of p.
+    """
     masks = np.zeros((last - first, inputs, columns), dtype=bool)
     for block in range(first // 64, (last - 1) // 64 + 1):
         for lane in range(8):
             words = sfc64(int(key[0]), int(key[1]), 8 * block + lane)
             for column in range(columns):
                 for start in range(0, inputs, 8):
-                    mask = next(
-                        words
-                    )  # P(bit) = ½; then ½ (1 + P) for a digit 1, ½ P for a digit 0
+                    # A fresh word has P(bit) = ½. Each further digit turns P into ½ (1 + P) if it
+                    # is 1 and into ½ P if it is 0.
+                    mask = next(words)
                     for digit in digits[1:]:
                         mask = mask | next(words) if digit else mask & next(words)
                     for byte in range(8):
@@ -125,7 +149,10 @@ def blank_out_masks(key, first, last, inputs, columns, digits):
 
 
 def blank_out_sums(masks, x, w):
-    """u = Σ_j m_j x_j w_ij, (reads, columns), for x (reads, inputs), w (inputs, columns), in w's own kind of number."""
+    """Return u = Σ_j m_j x_j w_ji, (reads, columns), in the type of number that w has.
+
+    x: (reads, inputs). w: (inputs, columns).
+    """
     reads, inputs, columns = masks.shape
     u = np.zeros((reads, columns), dtype=w.dtype)
     for r in range(reads):
@@ -137,10 +164,15 @@ def blank_out_sums(masks, x, w):
 
 
 def branches(g, v, wires):
-    """Every branch as (from, to, y, z, source [V]), with y (V + source) = z I; None stands for ground."""
+    """Yield every branch of the circuit as (from, to, y, z, source), with y (V + source) = z I.
+
+    from, to: numbers of nodes, None for ground. y, z: one of them can be 0, for a missing cell or a
+    line without resistance. source [V]: in series with the branch.
+    """
     m, n = g.shape
     word, bit = np.arange(2 * m * n).reshape(2, m, n)
-    first, last = wires.r_source + wires.r_row, wires.r_col + wires.r_sense
+    first = wires.r_source + wires.r_row
+    last = wires.r_col + wires.r_sense
     for i in range(m):
         for j in (0, n - 1)[: 2 if wires.drivers == "both" and first else 1]:
             yield None, word[i, j], 1.0, first, v[i]
@@ -159,13 +191,17 @@ def branches(g, v, wires):
 
 
 def nodal(g, v, wires):
-    """Voltages (2, m, n) and bit-line currents by sparse LU of all nodes and branches, so that any resistance may be 0.
+    """Return the nodes' voltages (2, m, n) and the bit-line currents (n,), by sparse LU.
 
-    Refined with residuals of higher precision: against 60 digits the currents are within 3e-16.
+    Unknowns are all nodes and all branches, so that any resistance may be 0. The solution is
+    refined with residuals of higher precision; compared with 60 digits, its currents are exact to
+    3e-16.
     """
     m, n = g.shape
-    nodes, out = 2 * m * n, [[] for _ in range(n)]
-    entries, rhs = [], [0.0] * nodes
+    nodes = 2 * m * n
+    out = [[] for _ in range(n)]  # the branches that leave each bit line
+    entries = []
+    rhs = [0.0] * nodes
     for k, (a, b, admittance, resistance, volts) in enumerate(branches(g, v, wires)):
         for node, sign in ((a, 1.0), (b, -1.0)):
             if node is not None:
@@ -175,7 +211,8 @@ def nodal(g, v, wires):
         if b is None:
             out[(a - m * n) % n].append(nodes + k)
     rows, columns, values = map(np.array, zip(*entries, strict=True))
-    lu, rhs = splu(csc_array((values, (rows, columns)))), np.array(rhs)
+    lu = splu(csc_array((values, (rows, columns))))
+    rhs = np.array(rhs)
     x = lu.solve(rhs)
     for _ in range(3):
         residual = rhs.astype(np.longdouble)

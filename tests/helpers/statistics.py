@@ -1,12 +1,16 @@
-"""z-tests: how far a sample may be from theory, in standard errors."""
+"""Bounds in standard errors: how far a sample may be from theory."""
 
 import numpy as np
 
-STANDARD_ERRORS = 5.0  # P(|Z| > 5) = 6e-7: a thousand such bounds fail by chance once in 1,700 choices of the seed
+# P(|Z| > 5) = 6e-7, so of a thousand such bounds one fails by chance in one of 1,700 seeds.
+STANDARD_ERRORS = 5.0
 
 
 def assert_mean(sample, expected):
-    """Mean over axis 0 within 5 standard errors of theory; a sample that does not vary must equal it to 1e-12."""
+    """Assert that the mean over axis 0 is within 5 standard errors of theory.
+
+    A sample that does not vary must equal theory to 1e-12.
+    """
     sample = np.asarray(sample, dtype=float)
     spread = sample.std(axis=0)
     fixed = spread <= 1e-12 * np.abs(sample).max(initial=0)
@@ -20,19 +24,22 @@ def assert_mean(sample, expected):
 
 
 def assert_variance(sample, expected, mean=None):
-    """Variance over axis 0 within 5 standard errors of theory: the mean of (x - mean)^2, whatever the law of x."""
+    """Assert that the variance over axis 0 is within 5 standard errors of theory.
+
+    It is tested as the mean of (x − mean)², which holds for any distribution of x.
+    """
     sample = np.asarray(sample, dtype=float)
-    centre = sample.mean(axis=0) if mean is None else mean
-    assert_mean((sample - centre) ** 2, expected)
+    center = sample.mean(axis=0) if mean is None else mean
+    assert_mean((sample - center) ** 2, expected)
 
 
 def assert_covariance(a, b, expected):
-    """Covariance of two samples within 5 standard errors of theory."""
+    """Assert that the covariance of two samples is within 5 standard errors of theory."""
     assert_mean((a - a.mean(axis=0)) * (b - b.mean(axis=0)), expected)
 
 
 def assert_frequency(hits, n, p):
-    """A count of `hits` in `n` independent trials within 5 standard errors of n p."""
+    """Assert that `hits` in `n` independent trials are within 5 standard errors of n p."""
     assert 0 < p < 1
     z = (np.asarray(hits) - n * p) / np.sqrt(n * p * (1 - p))
     assert (np.abs(z) <= STANDARD_ERRORS).all(), (
@@ -41,7 +48,11 @@ def assert_frequency(hits, n, p):
 
 
 def row_with_margin(rng, z, margin):
-    """A normal row of weights w, cut at 3, with w·z/‖w‖ = margin: eq. 4 gives it the argument margin · β."""
+    """Return a random row of weights w with w·z/‖w‖ = margin.
+
+    The argument of the error function in eq. 4 is then margin · β. Weights are normal, clipped at ±
+    2.5 so that they fit into a range of about ± 3.
+    """
     n = len(z)
     w = np.clip(rng.standard_normal(n), -2.5, 2.5)
     w -= (w @ z) / n * z

@@ -1,4 +1,4 @@
-"""A tiny table of experiments on digits, run in this process: what tests of `nsm.paper` share."""
+"""A tiny table of experiments on digits, for the tests of `nsm.paper`."""
 
 from concurrent.futures import Future
 from functools import partial
@@ -13,7 +13,7 @@ TINY = (
         name="nsm",
         section="s",
         label="NSM",
-        kind="perceptron",
+        measures="perceptron",
         build=NSM,
         epochs=3,
         seeds=(0, 1),
@@ -23,7 +23,7 @@ TINY = (
         name="stnn",
         section="s",
         label="StNN",
-        kind="perceptron",
+        measures="perceptron",
         build=partial(networks.stnn_mlp, WIDTHS),
         epochs=1,
     ),
@@ -35,14 +35,14 @@ TINY = (
         epochs=2,
         samples=1,
     ),
-    Experiment(name="curve", section="f", label="c", kind="percentiles", build=NSM),
-    Experiment(name="angles", section="g", label="a", kind="angles", build=NSM, epochs=1),
+    Experiment(name="curve", section="f", label="c", measures="percentiles", build=NSM),
+    Experiment(name="angles", section="g", label="a", measures="angles", build=NSM, epochs=1),
     Experiment(name="large", section="s", label="l", build=NSM, gpu=True, seeds=(0, 1)),
 )
 
 
 class Inline:
-    """A pool of no worker: a job is done when it is submitted, and what kills it kills the run."""
+    """Pool without workers: it runs each job on submission, so a kill of the job kills the run."""
 
     def __init__(self, workers):
         self.workers = workers
@@ -63,5 +63,5 @@ class Inline:
 
 
 def same(found):
-    """A result without the time it took."""
+    """Return results without the times they took."""
     return [{k: v for k, v in r.items() if k != "seconds"} for r in found]

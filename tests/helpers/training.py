@@ -6,7 +6,6 @@ from nsm import nsm_mlp, relu_mlp, stnn_mlp
 
 WIDTHS = (64, 40, 30, 10)
 
-
 BUILDS = {
     "nsm": nsm_mlp,
     "neuron": lambda w: nsm_mlp(w, site="neuron", beta="native"),
@@ -17,5 +16,6 @@ BUILDS = {
 
 
 def fresh(build="nsm"):
+    """Return an untrained network, the same one on every call."""
     torch.manual_seed(0)
     return BUILDS[build](WIDTHS)

@@ -1,4 +1,4 @@
-"""What networks say about their own errors: closed forms, decompositions, and what chance alone would do."""
+"""How networks know their errors: closed forms, decompositions, and values by chance."""
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ def certain(classes, n):
 
 
 def calibrated(rng, n, classes=4):
-    """Probabilities (n, classes) and labels drawn from them: a network that knows exactly how often it is wrong."""
+    """Probabilities (n, classes) and labels drawn from them: a perfectly calibrated network."""
     p = rng.dirichlet(np.full(classes, 0.5), n)
     y = (p.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1).clip(max=classes - 1)
     return p, y
@@ -95,7 +95,8 @@ def test_few_samples_make_mutual_information_too_low_to_first_order(rng):
     classes, passes, images = 4, 50, 20_000  # certain passes, every class as likely: I = ln 4
     samples = certain(rng.integers(classes, size=(passes, images)), classes)
     bias = mutual_information(samples) - np.log(classes)
-    # The second order, O(1/S²), is 1 % of this bias; the mean over 20,000 images has a standard error of 0.6 %.
+    # The second order, O(1/S²), is 1 % of this bias; the mean over 20,000 images has a standard
+    # error of 0.6 %.
     assert bias.mean() == pytest.approx(-(classes - 1) / (2 * passes), rel=0.04)
 
 
@@ -107,8 +108,8 @@ def test_the_calibration_error_of_a_calibrated_network_is_its_counting_error(rng
     p, y = calibrated(rng, n)
     confidence = p.max(axis=1)
     index = np.ceil(confidence * bins).astype(int) - 1
-    # The gap of a bin times n is a sum of independent errors: normal with variance s² = Σ c (1 − c). Its size has the
-    # mean √(2/π) s and the variance (1 − 2/π) s².
+    # The gap of a bin times n is a sum of independent errors: normal with variance
+    # s² = Σ c (1 − c). Its size has the mean √(2/π) s and the variance (1 − 2/π) s².
     s = np.sqrt(np.bincount(index, confidence * (1 - confidence), bins))
     mean, spread = np.sqrt(2 / np.pi) * s.sum() / n, np.sqrt((1 - 2 / np.pi) * (s**2).sum()) / n
     assert abs(expected_calibration_error(p, y, bins=bins) - mean) < STANDARD_ERRORS * spread

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from crossbar import Adc, DifferentialPair, Hardware, NeuronArray, ReferenceColumn
-from crossbar.arrays.cost import read_cost
+from crossbar.arrays.cost import COMPARATOR_ENERGY, conversion_energy, read_cost
 from devices import BlankOut, Device
 
 DEVICE = Device(g_min=1e-6, g_max=1e-5)
@@ -18,7 +18,8 @@ def cost(*, a=None, b=None, compared=True, **hardware):
     hardware = Hardware(**({"device": DEVICE, "read_period": 1e-7, "read_voltage": 0.2} | hardware))
     k = hardware.mapping.siemens_per_weight(1.0, DEVICE)
     neurons = NeuronArray.program(W, hardware, siemens_per_weight=k, a=a, b=b, rng=0)
-    return read_cost(neurons, compared=compared)
+    each = COMPARATOR_ENERGY if compared else conversion_energy(hardware)
+    return read_cost(neurons, energy_per_output=each)
 
 
 # 12 cells at 1 µS, and 9 µS per unit of Σ|w| = 3.5.
@@ -32,7 +33,7 @@ def test_the_array_dissipates_g_v_squared_t():
 
 
 def test_a_blank_out_gate_saves_its_share_of_the_main_array_only():
-    # The gated cells conduct with p = 0.3, the copy always: (0.3 + 1) Σ G V² t.
+    # The gated cells conduct with p = 0.3, those of the deterministic path always: (0.3 + 1) Σ G V² t.
     gated = cost(gate=BlankOut(0.3), a=[1.0, 1.0])
     np.testing.assert_allclose(gated.array_energy, 1.3 * PAIRS * 0.2**2 * 1e-7, rtol=1e-12)
 

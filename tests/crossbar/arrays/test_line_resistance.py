@@ -381,8 +381,8 @@ def test_a_gate_at_the_driver_leaves_the_array_as_it_is(rng):
 
 def test_wires_take_the_grid_of_the_levels(rng):
     device, w = replace(DEVICE, levels=4), rng.uniform(-1, 1, (5, 30))
-    assert programmed(w, device=device, wires=None).step == pytest.approx(3.3e-5)
-    assert programmed(w, device=device).step == 0
+    assert programmed(w, device=device, wires=None).cells.level_spacing == pytest.approx(3.3e-5)
+    assert programmed(w, device=device).cells.level_spacing == 0
 
 
 @pytest.mark.parametrize("wires", [1.0, "none", (1.0, 1.0), Wires])

@@ -210,11 +210,9 @@ def test_static_to_noise_ratio_is_zero_without_error_and_infinite_without_noise(
     w = rng.uniform(-1, 1, (2, FAN_IN))
     noisy = replace(DEVICE, write=ERROR)
     np.testing.assert_array_equal(precision.static_to_noise_ratio(neurons_of(w, a=[1, 1])), [0, 0])
-    ideal = neurons_of(
-        w, a=[1, 1], device=noisy, deterministic_path="ideal"
-    ).static_to_noise_ratio()
+    ideal = neurons_of(w, a=[1, 1], device=noisy, deterministic_path="ideal")
     np.testing.assert_array_equal(
-        ideal, precision.static_to_noise_ratio(neurons_of(w, device=noisy))
+        precision.static_to_noise_ratio(ideal), precision.static_to_noise_ratio(neurons_of(w, device=noisy))
     )  # the main array's stays
     silent = Hardware(device=noisy)
     neurons = NeuronArray.program(w, silent, siemens_per_weight=1e-6, a=[1, 0], rng=0)
@@ -268,7 +266,7 @@ W = np.array([[0.5, -0.5, 1.0]])
 BAD = [
     (
         lambda: neurons_of(W, a=[0.5], deterministic_path="none"),
-        r'deterministic_path = "none" needs every a_i = 0, but they span 0\.5 to 0\.5; train with beta="native"',
+        r'deterministic_path = "none" needs every a_i = 0, but they range from 0\.5 to 0\.5; train with beta="native"',
     ),
     (lambda: neurons_of(W, a=[0.5, 0.5]), r"a has shape \(2,\); give \(1\)"),
     (lambda: neurons_of(W, a=[np.nan]), r"a holds 1 values that are NaN or infinite"),

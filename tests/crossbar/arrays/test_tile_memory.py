@@ -360,9 +360,8 @@ def test_chips_of_one_neuron_agree_with_many_neurons_of_one_chip():
 )
 def test_no_chip_is_worth_less_than_one_read_or_more_than_all(options):
     # Traps, or thresholds, of its own in every cell: some outputs have little noise, some have none.
-    s_eff = neurons_of(
-        np.random.default_rng(3).uniform(-1, 1, (200, 2)), **options
-    ).effective_samples(20)
+    w = np.random.default_rng(3).uniform(-1, 1, (200, 2))
+    s_eff = precision.effective_samples(neurons_of(w, **options), 20)
     known = s_eff[~np.isnan(s_eff)]
     assert len(known) > 100
     assert (known >= 1 - 1e-9).all()

@@ -11,13 +11,13 @@ from crossbar.arrays import precision
 from devices import (
     BlankOut,
     GaussianNoise,
+    MetallicTemperature,
     NoNoise,
+    PowerLawDrift,
     StateDependentError,
     StochasticSelector,
     TelegraphNoise,
 )
-from devices.retention.drift import PowerLawDrift
-from devices.temperature import MetallicTemperature
 from tests.helpers.noise_with_memory import DEVICE, ROW, TRAPS, X, array_of, neurons_of
 from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
 

@@ -304,7 +304,7 @@ def test_no_rows_give_no_reads(kind):
 
 @pytest.mark.parametrize("kind", ["packed", "packed, off grid"])
 def test_no_read_depends_on_the_number_of_threads(kind, rng, monkeypatch):
-    monkeypatch.setattr("crossbar.reads.packed._SMALL", 0)
+    monkeypatch.setattr("crossbar.reads.packed._WORTH_A_THREAD", 0)
     array, x = many(kind, rng)
     with threads(1):
         one = array.read(x, rng=1, reads_per_input=7)

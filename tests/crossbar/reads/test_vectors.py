@@ -312,7 +312,7 @@ def test_sums_off_grid_in_eight_digits_are_those_of_floats(rng):
 @pytest.mark.skipif(not v.HAS_AVX2, reason="this processor has no AVX2")
 def test_the_innermost_loop_looks_up_32_reads_at_a_time(monkeypatch, rng):
     fresh = njit(nogil=True)(_kernels.masked_sums.py_func)  # one from the cache shows no assembler
-    monkeypatch.setattr("crossbar.reads.packed.masked_sums", fresh)
+    monkeypatch.setattr("crossbar.reads.gated_sums.masked_sums", fresh)
     [tables] = digit_tables([rng.integers(-31, 32, (70, 2)).astype(float)], 1.0, 3)
     gated_sums(tables, Packed.of(rng.choice([-1.0, 1.0], (9, 70)))[0], Span(0, 9), SEED, 0.5)
     blocks = next(iter(fresh.inspect_asm().values())).split("\n.L")

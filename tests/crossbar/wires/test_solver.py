@@ -1,4 +1,4 @@
-"""Line resistance: Kirchhoff's law of every node in a slow twin, ladders by hand, laws of conservation."""
+"""Line resistance: against a slow twin, ladders solved by hand, and conservation laws."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -16,13 +16,13 @@ from tests.helpers.reference import branches, nodal
 RESISTANCES = ("r_row", "r_col", "r_source", "r_sense", "r_access")
 EVERY = Wires(30.0, 20.0, 100.0, 50.0, 1e3)
 ENDS = [{"drivers": d, "senses": s} for d in ("left", "both") for s in ("bottom", "both")]
-unhurried = settings(deadline=None)  # the first call compiles
+no_deadline = settings(deadline=None)  # the first call compiles
 ends = pytest.mark.parametrize("end", ENDS, ids=lambda e: f"{e['drivers']}-{e['senses']}")
 
 
 @st.composite
 def wirings(draw, zeros=True):
-    """Wires of any kind; segments up to 1 kΩ, ends and access transistors up to 10 kΩ."""
+    """Draw wires: segments up to 1 kΩ, ends and access transistors up to 10 kΩ, any of them 0."""
 
     def resistance(decades):
         return 0.0 if zeros and draw(st.integers(0, 3)) == 0 else 10 ** draw(st.floats(-3, decades))
@@ -32,7 +32,10 @@ def wirings(draw, zeros=True):
 
 @st.composite
 def arrays(draw, zeros=True):
-    """Cells (m, n) from 1 nS to 1 mS, some of them 0, and positive inputs: no output is a difference of larger ones."""
+    """Draw cells (m, n) from 1 nS to 1 mS, some of them 0, and inputs (m,).
+
+    Inputs are positive, so that no output is a small difference of large currents.
+    """
     shape = draw(
         st.sampled_from([(1, 1), (1, 12), (12, 1)])
         | st.tuples(st.integers(1, 12), st.integers(1, 12))
@@ -44,7 +47,7 @@ def arrays(draw, zeros=True):
 
 
 def random_array(rng, m, n):
-    """Cells of 10 kΩ to 1 MΩ."""
+    """Return cells (m, n) of 10 kΩ to 1 MΩ."""
     return 1 / rng.uniform(1e4, 1e6, (m, n))
 
 
@@ -53,8 +56,8 @@ def random_array(rng, m, n):
 def test_every_current_and_voltage_is_that_of_the_nodal_system(array, wires):
     (g, v), (voltages, currents) = array, nodal(*array, wires)
     nodes = wires.node_voltages(g, v)
-    # Each current by itself, 1e-7 of the largest included; 15,000 such arrays: at most 4e-13.
-    # The twin leaves 1e-36 A where there are no cells.
+    # Relative to each current itself, also if it is 1e-7 of the largest. The largest error in
+    # 15,000 such arrays was 4e-13. The twin returns 1e-36 A for a line without cells.
     np.testing.assert_allclose(nodes.currents, currents, rtol=1e-10, atol=1e-30)
     np.testing.assert_allclose([nodes.word, nodes.bit], voltages, rtol=0, atol=1e-13)
     np.testing.assert_array_equal(wires.currents(g, v), nodes.currents)
@@ -62,7 +65,10 @@ def test_every_current_and_voltage_is_that_of_the_nodal_system(array, wires):
 
 @st.composite
 def leaking(draw):
-    """Sparse cells from 10 pS to 10 mS and one driver: what other bit lines get comes through cells of other word lines."""
+    """Draw sparse cells from 10 pS to 10 mS, and an input on one word line alone.
+
+    Bit lines without a cell on that word line get their current through cells of other word lines.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = tuple(rng.integers(2, 25, 2))
     g = np.where(
@@ -75,8 +81,9 @@ def leaking(draw):
 
 @given(leaking(), wirings())
 @settings(max_examples=200, deadline=None)
-def test_a_current_that_leaks_through_other_word_lines_is_as_exact(array, wires):
-    # 3,000 such arrays: at most 9e-12. Below 1e-15 of the largest it is the twin that rounds.
+def test_currents_that_leak_through_other_word_lines_are_as_exact(array, wires):
+    # The largest error in 3,000 such arrays was 9e-12. Currents below 1e-15 of the largest are
+    # excluded, because there the twin itself is inexact.
     currents = nodal(*array, wires)[1]
     known = currents > max(1e-15 * currents.max(), 1e-30)
     np.testing.assert_allclose(wires.currents(*array)[known], currents[known], rtol=1e-10)
@@ -94,11 +101,9 @@ def test_currents_far_below_the_largest_are_as_exact():
     "zero", [*([name] for name in RESISTANCES), RESISTANCES[:2], RESISTANCES[2:], RESISTANCES]
 )
 def test_any_resistance_may_be_zero(zero, end, rng):
-    wires, g, v = (
-        replace(EVERY, **dict.fromkeys(zero, 0.0), **end),
-        random_array(rng, 7, 5),
-        rng.uniform(0.1, 1, 7),
-    )
+    wires = replace(EVERY, **dict.fromkeys(zero, 0.0), **end)
+    g = random_array(rng, 7, 5)
+    v = rng.uniform(0.1, 1, 7)
     np.testing.assert_allclose(wires.currents(g, v), nodal(g, v, wires)[1], rtol=1e-12)
 
 
@@ -111,7 +116,7 @@ def test_lines_that_are_one_node_each_are_solved_at_once(g, source, sense):
 
 
 @given(arrays(), st.sampled_from(ENDS))
-@unhurried
+@no_deadline
 def test_wires_without_resistance_are_the_ideal_product(array, end):
     (g, v), nodes = array, Wires(0, 0, **end).node_voltages(*array)
     np.testing.assert_allclose(nodes.currents, v @ g, rtol=1e-12, atol=0)
@@ -131,9 +136,9 @@ def test_a_bit_line_without_cells_carries_exactly_nothing(r_col, rng):
 
 def test_a_word_line_without_cells_changes_nothing_but_the_length_of_the_bit_lines(rng):
     g, v = random_array(rng, 6, 5), rng.uniform(0.1, 1, 6)
-    g[0] = 0  # the far end, which floats
+    g[0] = 0  # at the far end, which floats
     np.testing.assert_allclose(EVERY.currents(g, v), EVERY.currents(g[1:], v[1:]), rtol=1e-12)
-    # At the near end a segment of wire is left in the way.
+    # At the near end, a segment of wire remains between the last cell and the sense.
     longer = replace(EVERY, r_sense=EVERY.r_sense + EVERY.r_col)
     np.testing.assert_allclose(
         EVERY.currents(g[::-1], v), longer.currents(g[:0:-1], v[:-1]), rtol=1e-12
@@ -143,13 +148,11 @@ def test_a_word_line_without_cells_changes_nothing_but_the_length_of_the_bit_lin
 @ends
 @pytest.mark.parametrize("siemens", [1.0, 1e3])
 def test_cells_that_conduct_better_than_the_wires(siemens, end, rng):
-    # Beyond the first few bit lines hardly anything is left: 1e-31 of the largest current at 1e3 S. Rounding is that of the
-    # largest current; see `Wires.currents`.
-    g, v, wires = (
-        siemens * rng.uniform(0.5, 1, (9, 11)),
-        rng.uniform(0.1, 1, 9),
-        Wires(1.0, 1.0, **end),
-    )
+    # Beyond the first few bit lines hardly any current is left: 1e-31 of the largest at 1e3 S. The
+    # error is then that of rounding the largest current; see `Wires.currents`.
+    g = siemens * rng.uniform(0.5, 1, (9, 11))
+    v = rng.uniform(0.1, 1, 9)
+    wires = Wires(1.0, 1.0, **end)
     currents = nodal(g, v, wires)[1]
     np.testing.assert_allclose(
         wires.currents(g, v), currents, rtol=1e-10, atol=1e-14 * currents.max()
@@ -157,22 +160,25 @@ def test_cells_that_conduct_better_than_the_wires(siemens, end, rng):
 
 
 def test_long_lines_that_lose_most_of_the_current(rng):
-    g, v, wires = random_array(rng, 60, 80), rng.uniform(0.1, 1, 60), Wires(500.0, 800.0, 2000.0)
+    g = random_array(rng, 60, 80)
+    v = rng.uniform(0.1, 1, 60)
+    wires = Wires(500.0, 800.0, 2000.0)
     assert wires.currents(g, v).sum() < 0.15 * (v @ g).sum()
     np.testing.assert_allclose(wires.currents(g, v), nodal(g, v, wires)[1], rtol=1e-10)
 
 
 def fibonacci(n):
     phi = (1 + 5**0.5) / 2
-    return round((phi**n - (-1 / phi) ** n) / 5**0.5)  # exact up to n = 70
+    return round((phi**n - (-1 / phi) ** n) / 5**0.5)  # Binet's formula, exact up to n = 70
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 30])
 def test_a_ladder_of_unit_resistors_divides_by_fibonacci_numbers(n):
     expected = np.array([fibonacci(2 * (n - j) - 1) for j in range(n)]) / fibonacci(2 * n + 1)
     np.testing.assert_allclose(Wires(1, 0).currents(np.ones((1, n)), [1.0]), expected, rtol=1e-12)
-    # A bit line is the same ladder, read from its grounded end: the last word line is the nearest.
-    # (With the others at 0 V, most of the current comes back through them: rounding is that of what passes the cell.)
+    # A bit line is the same ladder, seen from its grounded end: the last word line is the nearest.
+    # With the other word lines at 0 V most of the current returns through them, so the error is
+    # relative to the current through the cell.
     currents = Wires(0, 1).currents(np.ones((n, 1)), np.eye(n))[::-1, 0]
     np.testing.assert_allclose(currents, expected, rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(
@@ -181,14 +187,12 @@ def test_a_ladder_of_unit_resistors_divides_by_fibonacci_numbers(n):
 
 
 @given(arrays(), wirings(zeros=False))
-@unhurried
+@no_deadline
 def test_one_line_is_a_continued_fraction(array, wires):
     g, row = array[0][:1], replace(wires, r_col=0.0, r_sense=0.0, drivers="left")
     cells = [1 / (1 / Fraction(x) + Fraction(wires.r_access)) if x else Fraction(0) for x in g[0]]
-    seen, ratios = (
-        Fraction(0),
-        [],
-    )  # admittance of a node and all behind it; voltage of the node before, per volt
+    seen = Fraction(0)  # admittance of a node and everything behind it
+    ratios = []  # voltage of each node, relative to the node before it
     for k, cell in enumerate(reversed(cells)):
         series = Fraction(wires.r_row) + (Fraction(wires.r_source) if k == len(cells) - 1 else 0)
         seen = cell + seen
@@ -214,52 +218,52 @@ def test_many_inputs_are_single_ones_bit_for_bit_whatever_the_threads(rng):
 
 
 @given(arrays(), wirings())
-@unhurried
+@no_deadline
 def test_currents_are_linear_in_the_voltages_and_in_their_matrix(array, wires):
     g, v = array
     other = np.random.default_rng(0).uniform(-1, 1, len(v))
     w = wires.effective_conductance(g)
-    scale = np.abs(other) @ w + v @ w  # of the terms: an output may be a small difference
-    scale += 1e-3 * scale.max(initial=0)  # and small beside others
+    # The bound is relative to the terms, of which an output may be a small difference, and to the
+    # largest output.
+    terms = np.abs(other) @ w + v @ w
+    terms += 1e-3 * terms.max(initial=0)
     both = wires.currents(g, 3 * v - 2 * other)
     assert (
-        np.abs(both - (3 * wires.currents(g, v) - 2 * wires.currents(g, other))) <= 1e-12 * scale
+        np.abs(both - (3 * wires.currents(g, v) - 2 * wires.currents(g, other))) <= 1e-12 * terms
     ).all()
-    assert (np.abs(both - (3 * v - 2 * other) @ w) <= 1e-12 * scale).all()
+    assert (np.abs(both - (3 * v - 2 * other) @ w) <= 1e-12 * terms).all()
+    # `effective_conductance` solves for the shorter side, so both of its branches are compared
+    # here.
     np.testing.assert_allclose(
         w, wires.currents(g, np.eye(len(g))), rtol=1e-11, atol=1e-14 * w.max()
-    )  # either branch
+    )
 
 
 @given(arrays(), wirings())
-@unhurried
-def test_reciprocity_driver_and_sense_may_change_places(array, wires):
+@no_deadline
+def test_reciprocity_exchanging_drivers_and_senses_transposes_the_currents(array, wires):
     g, _ = array
-    drivers, senses = (
-        ("left", "both")[wires.senses == "both"],
-        ("bottom", "both")[wires.drivers == "both"],
-    )
+    drivers = "both" if wires.senses == "both" else "left"
+    senses = "both" if wires.drivers == "both" else "bottom"
     other = Wires(
         wires.r_col, wires.r_row, wires.r_sense, wires.r_source, wires.r_access, drivers, senses
     )
-    there, back = (
-        wires.currents(g, np.eye(len(g))),
-        other.currents(g[::-1, ::-1].T, np.eye(g.shape[1])),
-    )
+    there = wires.currents(g, np.eye(len(g)))
+    back = other.currents(g[::-1, ::-1].T, np.eye(g.shape[1]))
     np.testing.assert_allclose(back[::-1, ::-1].T, there, rtol=1e-11, atol=1e-14 * there.max())
 
 
 @given(arrays(), wirings(zeros=False))
-@unhurried
+@no_deadline
 def test_charge_and_power_are_conserved(array, wires):
-    (g, v), nodes = array, wires.node_voltages(*array)
-    voltages, into, supplied, burnt = (
-        np.ravel([nodes.word, nodes.bit]),
-        np.zeros(2 * g.size),
-        0.0,
-        0.0,
-    )
-    drawn, rounding = 0.0, 0.0
+    g, v = array
+    nodes = wires.node_voltages(g, v)
+    voltages = np.ravel([nodes.word, nodes.bit])
+    into = np.zeros(2 * g.size)  # current into each node
+    supplied = 0.0  # power of the sources
+    dissipated = 0.0
+    drawn = 0.0  # current of the sources
+    rounding = 0.0
     for a, b, admittance, resistance, volts in branches(g, v, wires):
         across = (0.0 if a is None else voltages[a]) - (0.0 if b is None else voltages[b]) + volts
         current = across * admittance / resistance
@@ -267,27 +271,28 @@ def test_charge_and_power_are_conserved(array, wires):
         for node, sign in ((a, -1), (b, 1)):
             if node is not None:
                 into[node] += sign * current
-        supplied, burnt = supplied + volts * current, burnt + across * current
+        supplied += volts * current
+        dissipated += across * current
         drawn += current if a is None else 0.0
     assert np.abs(into).max() <= rounding
     assert abs(drawn - nodes.currents.sum()) <= 2 * len(g) * rounding
-    assert abs(supplied - burnt) <= len(g) * rounding
+    assert abs(supplied - dissipated) <= len(g) * rounding
 
 
 @given(arrays(zeros=False), wirings(), st.sampled_from(RESISTANCES), st.floats(0.1, 1e4))
-@unhurried
-def test_more_resistance_takes_more_of_the_current(array, wires, name, more):
-    # Rayleigh: between all drivers at one voltage and ground, conductance falls with every resistance.
+@no_deadline
+def test_more_resistance_never_raises_the_current(array, wires, name, more):
+    # Rayleigh's monotonicity law: with all drivers at one voltage, the conductance to ground cannot
+    # rise with any resistance.
     g, v = array[0], np.ones(len(array[0]))
     less = wires.currents(g, v).sum()
-    assert replace(wires, **{name: getattr(wires, name) + more}).currents(g, v).sum() <= less * (
-        1 + 1e-12
-    )
+    higher = replace(wires, **{name: getattr(wires, name) + more})
+    assert higher.currents(g, v).sum() <= less * (1 + 1e-12)
     assert less <= g.sum() * (1 + 1e-12)
 
 
 class Sinh:
-    """I = g v₀ sinh(V/v₀)."""
+    """Curve I = g v₀ sinh(V/v₀)."""
 
     def __init__(self, v0):
         self.v0 = v0
@@ -300,7 +305,7 @@ class Sinh:
 
 
 class Ohm:
-    """I = g V."""
+    """Curve I = g V."""
 
     def current(self, g, v):
         return g * v
@@ -310,7 +315,7 @@ class Ohm:
 
 
 class Falling(Ohm):
-    """I = g (V − V³)."""
+    """Curve I = g (V − V³), whose slope becomes negative."""
 
     def slope(self, g, v):
         return g * (1 - 3 * v**2)
@@ -319,11 +324,9 @@ class Falling(Ohm):
 @ends
 @pytest.mark.parametrize("v0", [0.1, 0.5])
 def test_curved_cells_obey_kirchhoff_at_every_node(v0, end, rng):
-    wires, g, v = (
-        replace(EVERY, r_access=0.0, **end),
-        random_array(rng, 3, 4),
-        rng.uniform(-0.5, 0.5, 3),
-    )
+    wires = replace(EVERY, r_access=0.0, **end)
+    g = random_array(rng, 3, 4)
+    v = rng.uniform(-0.5, 0.5, 3)
     linear = list(branches(np.zeros((3, 4)), v, wires))
 
     def residual(voltages):
@@ -347,16 +350,14 @@ def test_curved_cells_obey_kirchhoff_at_every_node(v0, end, rng):
     np.testing.assert_allclose(
         wires.currents(g, v, iv=Sinh(v0)), expected, rtol=0, atol=1e-9 * np.abs(expected).max()
     )
-    assert np.abs(expected / wires.currents(g, v) - 1).min() > 1e-3  # the curve matters
+    assert np.abs(expected / wires.currents(g, v) - 1).min() > 1e-3  # it differs from ohmic cells
 
 
 @pytest.mark.parametrize("r_access", [0.0, 1e4])
-def test_straight_curves_are_plain_conductances(r_access, rng):
-    wires, g, v = (
-        replace(EVERY, r_access=r_access),
-        random_array(rng, 6, 5),
-        rng.uniform(-1, 1, (2, 6)),
-    )
+def test_a_straight_curve_gives_the_currents_of_ohmic_cells(r_access, rng):
+    wires = replace(EVERY, r_access=r_access)
+    g = random_array(rng, 6, 5)
+    v = rng.uniform(-1, 1, (2, 6))
     scale = 1e-11 * np.abs(wires.currents(g, v)).max()
     np.testing.assert_allclose(
         wires.currents(g, v, iv=Ohm()), wires.currents(g, v), rtol=0, atol=scale
@@ -366,9 +367,8 @@ def test_straight_curves_are_plain_conductances(r_access, rng):
 def test_curved_cells_divide_the_voltage_with_their_transistors(rng):
     g, v = random_array(rng, 6, 5), rng.uniform(-1, 1, 6)
     nodes = Wires(20.0, 30.0, r_access=1e4).node_voltages(g, v, iv=Sinh(0.1))
-    cells = np.diff(
-        -np.diff(nodes.bit, axis=0, append=0) / 30, axis=0, prepend=0
-    )  # what joins each bit line
+    # Currents of the cells: the changes of the bit lines' currents from one segment to the next.
+    cells = np.diff(-np.diff(nodes.bit, axis=0, append=0) / 30, axis=0, prepend=0)
     across = 1e4 * cells + 0.1 * np.arcsinh(cells / (0.1 * g))
     np.testing.assert_allclose(nodes.word - nodes.bit, across, rtol=0, atol=1e-11)
 
@@ -381,7 +381,7 @@ def test_curved_cells_may_be_missing(rng):
     )
 
 
-def test_curves_without_one_solution_are_refused(monkeypatch):
+def test_curves_without_a_unique_solution_are_refused(monkeypatch):
     with pytest.raises(
         ArithmeticError,
         match=r"current falls with the voltage in an array of \(2, 3\)",
@@ -396,23 +396,23 @@ def test_curves_without_one_solution_are_refused(monkeypatch):
 
 @pytest.mark.parametrize("end", ENDS[:2], ids=["left", "both"])
 def test_few_steps_are_enough_for_512_word_and_bit_lines(end, rng):
-    assert (
-        2
-        <= Wires(1.0, 1.0, **end).node_voltages(random_array(rng, 512, 512), np.ones(512)).steps
-        <= 15
-    )  # 7
+    nodes = Wires(1.0, 1.0, **end).node_voltages(random_array(rng, 512, 512), np.ones(512))
+    assert 2 <= nodes.steps <= 15  # it takes 7
 
 
 def test_steps_are_counted_over_all_of_newtons_solves(rng):
     g, v = random_array(rng, 6, 5), rng.uniform(-1, 1, 6)
     straight, curved = EVERY.node_voltages(g, v).steps, EVERY.node_voltages(g, v, iv=Ohm()).steps
     assert straight >= 2
-    assert curved == 2 * straight  # the second finds nothing to correct
+    assert curved == 2 * straight  # Newton's second solve finds nothing to correct
 
 
-def test_wires_that_do_not_converge_say_which(monkeypatch):
+def test_an_array_that_does_not_converge_is_named(monkeypatch):
     monkeypatch.setattr("crossbar.wires.solver.MOST_STEPS", 1)
-    message = r"an array of \(2, 3\) with conductances from 1 to 1 S, 1 and 1 ohm per segment, did not converge in 1 steps"
+    message = (
+        r"an array of \(2, 3\) with conductances from 1 to 1 S, 1 and 1 ohm per segment, "
+        "did not converge in 1 steps"
+    )
     with pytest.raises(ArithmeticError, match=message):
         Wires(1, 1).currents(np.ones((2, 3)), np.ones(2))
 

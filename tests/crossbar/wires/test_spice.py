@@ -1,4 +1,4 @@
-"""Netlists: what stands in them, and that ngspice finds the currents of `Wires`; and what badcrossbar found."""
+"""Netlists: their elements, and the currents that ngspice and badcrossbar find."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ ngspice = pytest.mark.skipif(
 
 
 def simulated(g, v, wires, folder):
-    """The currents of all bit lines (n,) that ngspice prints."""
+    """Return the currents of all bit lines (n,) that ngspice prints."""
     netlist = folder / "crossbar.cir"
     netlist.write_text(to_spice(g, v, wires), encoding="ascii")
     done = subprocess.run(
@@ -33,9 +33,10 @@ def simulated(g, v, wires, folder):
 
 
 def assert_same_currents(shape, wires, rng, folder, *, signed=False):
-    """Each current by itself to 1e-10; of inputs of either sign, relative to the sum of the terms' sizes, which may cancel.
+    """Compare a random array with ngspice, to 1e-10 of each current.
 
-    At most 7e-12 in 700 random arrays.
+    With signed inputs, to 1e-10 of the summed sizes of the cells' currents, which may cancel. The
+    largest difference in 700 random arrays was 7e-12.
     """
     g, v = 1 / rng.uniform(1e4, 1e6, shape), rng.uniform(0.1, 1, shape[0])
     g[rng.random(shape) < 0.1] = 0
@@ -70,31 +71,33 @@ def test_ngspice_finds_the_currents_of_a_large_array(rng, tmp_path):
 
 
 @ngspice
-def test_ngspice_exits_as_if_all_went_well(tmp_path):
+def test_ngspice_exits_without_an_error(tmp_path):
     (tmp_path / "crossbar.cir").write_text(to_spice([[1e-5]], [1.0], Wires(1, 1)), encoding="ascii")
     subprocess.run(["ngspice", "-b", "crossbar.cir"], check=True, capture_output=True, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("name", sorted({key.rsplit("_", 1)[0] for key in STORED}))
-def test_badcrossbar(name):
-    # Computed by badcrossbar 1.1.0 (MIT licence, PyPI; imported with a stand-in for cairo, which only its drawings need):
-    # compute(voltages (m, p), resistances (m, n), r_i_word_line=…, r_i_bit_line=…).currents.output (p, n), voltages within
-    # ± 0.5 V and resistances of 10 kΩ to 1 MΩ, 5 % of them infinite, from default_rng(0). Its segments are those of Wires: a
-    # full one before the first cell, and a full one after the last, to ground below.
+def test_badcrossbar_finds_the_same_currents(name):
+    # Computed by badcrossbar 1.1.0 (MIT licence, PyPI; imported with a stand-in for cairo, which
+    # only its drawings need): compute(voltages (m, p), resistances (m, n), r_i_word_line=…,
+    # r_i_bit_line=…).currents.output (p, n), voltages within ± 0.5 V and resistances of 10 kΩ to 1
+    # MΩ, 5 % of them infinite, from default_rng(0). Its segments are those of Wires: a full one
+    # before the first cell, and a full one after the last, to ground below.
     r, v, segments, output = (
         STORED[f"{name}_{key}"] for key in ("resistances", "voltages", "segments", "output")
     )
-    np.testing.assert_allclose(Wires(*segments).currents(1 / r, v.T), output, rtol=1e-9)  # 2e-13
+    # The difference is 2e-13.
+    np.testing.assert_allclose(Wires(*segments).currents(1 / r, v.T), output, rtol=1e-9)
 
 
 def elements(g, v, wires):
-    """{name: (node, node, value)} of all resistors, and of all sources."""
+    """Return {name: (node, node, value)} of all resistors, and of all sources."""
     lines = [line.split() for line in to_spice(g, v, wires).splitlines()]
     resistors = {e[0]: (e[1], e[2], float(e[3])) for e in lines if e[0].startswith("R")}
     return resistors, {e[0]: (e[1], e[2], float(e[4])) for e in lines if e[0].startswith("V")}
 
 
-def test_crossings_have_the_numbers_of_their_lines():
+def test_nodes_are_numbered_by_word_line_and_bit_line():
     g = np.array([[1e-3, 2e-3, 4e-3], [5e-3, 8e-3, 1e-2]])
     resistors, sources = elements(g, [0.25, -0.5], Wires(3.0, 5.0, 70.0, 40.0, 2e3, "both", "both"))
     assert sources == {
@@ -155,7 +158,7 @@ def test_lines_without_resistance_are_one_node(wires, word, bit, others):
     assert all(ohms > 0 for _, _, ohms in resistors.values())
 
 
-def test_cells_of_nothing_leave_no_resistor():
+def test_cells_of_zero_conductance_have_no_resistor():
     resistors, _ = elements([[1e-5, 0.0], [0.0, 0.0]], [1, 1], Wires(1, 1, r_access=1e3))
     assert [name for name in resistors if name[1] == "g"] == ["Rg0_0"]
 
@@ -168,7 +171,7 @@ def test_numbers_are_read_back_as_they_were(rng):
     assert resistors["Rw0_1"][2] == 1 / 3
 
 
-def test_a_netlist_ends_with_what_to_print():
+def test_a_netlist_prints_every_bit_line_and_ends():
     lines = to_spice(np.ones((2, 3)), np.ones(2), Wires(1, 1)).splitlines()
     assert lines[0] == "* crossbar of 2 word lines and 3 bit lines; ngspice -b FILE"
     assert [line for line in lines if line.startswith("print")] == [

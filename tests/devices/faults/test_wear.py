@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import Device
-from devices.faults.wear import WearOut
+from devices import Device, WearOut
 from tests.helpers.statistics import assert_frequency
 
 CELLS = 40_000
 LOW, HIGH, TARGET = 1e-6, 1e-5, 5e-6
-WORN = WearOut(cycles=1e5, scale=1e6, shape=0.7, p_lrs=0.3)
+WORN = WearOut(cycles=1e5, characteristic_life=1e6, shape=0.7, p_lrs=0.3)
 
 
 def apply(faults, seed=0, cells=CELLS):
@@ -21,7 +20,7 @@ def apply(faults, seed=0, cells=CELLS):
 
 
 def test_failure_probability_is_weibull():
-    # ln(−ln(1 − p)) = shape · ln(cycles/scale); 63.2 % at the scale.
+    # ln(−ln(1 − p)) = shape · ln(cycles/characteristic_life); 63.2 % at the characteristic life.
     n = np.geomspace(1e3, 1e7, 9)
     p = np.array([replace(WORN, cycles=x).p_fail for x in n])
     np.testing.assert_allclose(np.log(-np.log1p(-p)), 0.7 * np.log(n / 1e6), rtol=1e-9, atol=1e-12)
@@ -38,7 +37,7 @@ def test_counts_of_failed_cells_are_binomial():
     assert_frequency((g == TARGET).sum(), CELLS, 1 - p)
 
 
-def test_neighbours_fail_independently():
+def test_neighboring_cells_fail_independently():
     failed = apply(WORN) != TARGET
     assert_frequency((failed[:-1:2] & failed[1::2]).sum(), CELLS // 2, WORN.p_fail**2)
 
@@ -52,12 +51,12 @@ def test_new_cells_follow_their_targets_and_do_not_share_them():
 
 @pytest.mark.parametrize(("p_lrs", "stuck"), [(0.0, LOW), (1.0, HIGH)])
 def test_dead_arrays_are_stuck_on_one_side(p_lrs, stuck):
-    g = apply(WearOut(cycles=1e12, scale=1.0, shape=2.0, p_lrs=p_lrs), cells=100)
+    g = apply(WearOut(cycles=1e12, characteristic_life=1.0, shape=2.0, p_lrs=p_lrs), cells=100)
     np.testing.assert_array_equal(g, stuck)
 
 
 @given(st.floats(1e2, 1e7), st.floats(1, 1e3), st.integers(0, 100))
-def test_what_has_failed_stays_failed_where_it_is(cycles, more, seed):
+def test_failed_cells_stay_failed_at_the_same_end(cycles, more, seed):
     early, late = (apply(replace(WORN, cycles=n), seed, cells=300) for n in (cycles, cycles * more))
     failed = early != TARGET
     np.testing.assert_array_equal(late[failed], early[failed])
@@ -72,7 +71,7 @@ def test_a_device_may_wear_out():
 
 BAD = [
     ({"cycles": -1}, r"WearOut\.cycles = -1 is not allowed; give a finite number in \[0, inf\)"),
-    ({"scale": 0}, r"WearOut\.scale = 0 is not allowed"),
+    ({"characteristic_life": 0}, r"WearOut\.characteristic_life = 0 is not allowed"),
     ({"shape": 0}, r"WearOut\.shape = 0 is not allowed"),
     ({"p_lrs": 1.1}, r"WearOut\.p_lrs = 1\.1 is not allowed; give a finite number in \[0, 1\]"),
 ]

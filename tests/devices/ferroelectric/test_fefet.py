@@ -1,4 +1,4 @@
-"""Ferroelectric transistor: conduction below and above threshold, threshold noise with γ = 1 and 0, writing by one pulse."""
+"""Ferroelectric transistor: conduction, threshold noise with γ = 1 and 0, one-pulse writing."""
 
 from dataclasses import replace
 
@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import kstest, norm
 
-from devices import Device
-from devices.ferroelectric.domains import FEFET_DENG2020
-from devices.ferroelectric.fefet import DomainWrite, FeFet, ThresholdNoise
+from devices import FEFET_DENG2020, Device, DomainWrite, FeFet, ThresholdNoise
 from tests.helpers.statistics import (
     assert_covariance,
     assert_frequency,
@@ -20,13 +18,17 @@ from tests.helpers.statistics import (
 )
 
 READS = 40_000
-K, SWING, WINDOW, P_R = 1e-4, 0.09, 1.2, 0.25
+K = 1e-4
+SWING = 0.09
+WINDOW = 1.2
+P_R = 0.25
 CELL = FeFet(vth0=0.8, window=WINDOW, p_r=P_R, transconductance=K, swing=SWING)
 NU = SWING / np.log(10)
+# Gate biases [V]: 0.5 V below the lowest threshold, 1.1 V above the highest.
 SUBTHRESHOLD, TRIODE = (
     -0.3,
     2.5,
-)  # gate biases [V]: 0.5 V below the lowest threshold, 1.1 V above the highest
+)
 
 
 def sample(noise, g, rng, n=READS):
@@ -36,7 +38,7 @@ def sample(noise, g, rng, n=READS):
 # --- the transistor
 
 
-def test_polarisation_moves_the_threshold_by_half_the_window_each_way():
+def test_polarization_moves_the_threshold_by_half_the_window_each_way():
     np.testing.assert_allclose(CELL.threshold([-P_R, 0, P_R]), [1.4, 0.8, 0.2], rtol=1e-12)
 
 
@@ -73,7 +75,8 @@ def test_overdrive_inverts_conductance(v):
 
 def test_the_gate_bias_sets_the_range_of_conductances():
     low, high = CELL.conductance_range(SUBTHRESHOLD)
-    # The window in decades: 1.2 V / 90 mV, less what the upper end has left the exponential; and a linear one in triode.
+    # The window in decades: 1.2 V / 90 mV, less what the upper end has left the exponential; and a
+    # linear one in triode.
     assert abs(np.log10(high / low) - WINDOW / SWING) < 1e-5
     low, high = CELL.conductance_range(TRIODE)
     np.testing.assert_allclose([low, high], [K * 1.1, K * 2.3], rtol=1e-9)
@@ -83,7 +86,8 @@ def test_the_gate_bias_sets_the_range_of_conductances():
 
 
 def test_noise_below_threshold_is_lognormal_and_multiplicative(rng):
-    # 30 mV at 90 mV per decade: s = ln10 · σ/SS = 0.77, CV √(e^(s²) − 1) = 0.90 about a mean of e^(s²/2).
+    # 30 mV at 90 mV per decade: s = ln10 · σ/SS = 0.77, CV √(e^(s²) − 1) = 0.90 about a mean of
+    # e^(s²/2).
     noise = ThresholdNoise(sigma_vth=0.03, transistor=CELL)
     s = np.log(10) * 0.03 / SWING
     assert abs(s - 0.77) < 0.005
@@ -117,10 +121,12 @@ def test_one_device_has_either_exponent_by_its_gate_bias():
         low, high = CELL.conductance_range(v_gate)
         device = Device(g_min=low, g_max=high, read_noise=noise)
         np.testing.assert_allclose(device.gamma(np.array([low, high])), gamma, atol=1e-3)
-    # Between, for weak noise: σ_G = k L(x) σ with L = 1/(1 + e^−x), so γ = d ln L/d ln g = (1 − L) ln(1 + e^x)/L.
+    # Between, for weak noise: σ_G = k L(x) σ with L = 1/(1 + e^−x), so γ = d ln L/d ln g = (1 − L)
+    # ln(1 + e^x)/L.
     weak = ThresholdNoise(sigma_vth=1e-6, transistor=CELL)
     x = np.array([-2.0, 0.0, 2.0])
-    logistic, u = 1 / (1 + np.exp(-x)), np.logaddexp(0, x)
+    logistic = 1 / (1 + np.exp(-x))
+    u = np.logaddexp(0, x)
     np.testing.assert_allclose(weak.exponent(K * NU * u), (1 - logistic) * u / logistic, rtol=1e-5)
 
 
@@ -141,9 +147,8 @@ def test_moments_are_those_of_the_integral_and_of_the_samples(sigma, rng):
         np.testing.assert_allclose(mean[i], exact, rtol=1e-8)
         spread = quad(power, -12, 12, args=(2, exact), epsabs=1e-16, epsrel=1e-12, limit=200)[0]
         np.testing.assert_allclose(variance[i], spread, rtol=1e-7)
-    if (
-        sigma < SWING
-    ):  # the sample variance of a lognormal with s = ln 10 has no useful standard error
+    # The sample variance of a lognormal with s = ln 10 has no useful standard error.
+    if sigma < SWING:
         xi = sample(noise, g, rng)
         assert xi.shape == (READS, 4)
         assert_mean(xi, mean)
@@ -165,7 +170,8 @@ def test_no_noise_reads_the_cell_and_an_empty_cell_has_the_subthreshold_factor(r
 
 
 def test_same_seed_same_reads_and_no_memory():
-    noise, g = ThresholdNoise(sigma_vth=0.03, transistor=CELL), np.full(3, 1e-7)
+    noise = ThresholdNoise(sigma_vth=0.03, transistor=CELL)
+    g = np.full(3, 1e-7)
     first, again, other = (sample(noise, g, np.random.default_rng(seed), n=5) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -186,7 +192,8 @@ def states(write):
 
 
 def test_programmed_cells_are_binomial_in_their_domains(rng):
-    # In triode G is linear in P: q = (G − G_min)/(G_max − G_min) of the domains, n ~ binomial(20, q).
+    # In triode G is linear in P: q = (G − G_min)/(G_max − G_min) of the domains, n ~ binomial(20,
+    # q).
     target = np.tile(LOW + (HIGH - LOW) * np.array([0.1, 0.5, 0.9]), (READS, 1))
     g = WRITE.program(target, rng=rng)
     n = (g - LOW) / (HIGH - LOW) * 20
@@ -219,14 +226,15 @@ def test_below_threshold_the_error_counts_the_bias_of_the_mean_cell(rng):
 
 
 @pytest.mark.parametrize("v_gate", [0.3, TRIODE])
-def test_programming_is_what_erasing_and_one_pulse_of_the_amplitude_does(v_gate, rng):
-    # The domains themselves, nucleating under the pulse, against the binomial law: same mean square error, same states.
+def test_programming_equals_erasing_and_pulsing_the_domains(v_gate, rng):
+    # The domains themselves, nucleating under the pulse, against the binomial law: same mean square
+    # error, same states.
     write = replace(WRITE, v_gate=v_gate)
     low, high = write.transistor.conductance_range(v_gate)
     for target in (0.9 * low + 0.1 * high, (low + high) / 2):
         f = write.amplitude(target)
         state = FEFET_DENG2020.pulse(FEFET_DENG2020.init((10_000,), rng=rng), f, 1e-6, rng=rng)
-        g = CELL.conductance(v_gate, FEFET_DENG2020.polarisation(state))
+        g = CELL.conductance(v_gate, FEFET_DENG2020.polarization(state))
         assert_mean((g - target) ** 2, write.sigma(np.array([target]))[0] ** 2)
         np.testing.assert_allclose(
             np.abs(g[:, None] - states(write)).min(axis=1), 0, atol=1e-9 * high
@@ -257,7 +265,7 @@ def test_a_device_is_programmed_by_its_domains():
     assert len(np.unique(g)) > 1
 
 
-# --- refusals
+# --- bad arguments
 
 BAD = [
     (lambda: replace(CELL, vth0=float("nan")), r"FeFet\.vth0 = nan is not allowed"),
@@ -290,9 +298,10 @@ BAD = [
     ),
     (
         lambda: WRITE.program(np.array([1e-6, 1e-4]), rng=np.random.default_rng(0)),
-        r"target conductances span 1e-06 to 0\.0001 S; this transistor at a gate bias of 2\.5 V has 0\.00011 to 0\.00023 S",
+        r"target conductances range from 1e-06 to 0\.0001 S; this transistor at a gate bias "
+        r"of 2\.5 V has 0\.00011 to 0\.00023 S",
     ),
-    (lambda: WRITE.amplitude(HIGH), r"fraction spans 1 to 1; a pulse of 1e-06 s reaches"),
+    (lambda: WRITE.amplitude(HIGH), r"fraction ranges from 1 to 1; a pulse of 1e-06 s"),
 ]
 
 

@@ -1,13 +1,15 @@
-"""Preisach hysteresis: remanence, coercivity, closed loops, and history that larger fields wipe out."""
+"""Preisach hysteresis: remanence, coercivity, closed loops, and erasure of history."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.ferroelectric.preisach import Preisach
+from devices import Preisach
 
-P_S, P_R, E_C = 0.412, 0.239, 1.1048e8
+P_S = 0.412
+P_R = 0.239
+E_C = 1.1048e8
 FILM = Preisach(p_s=P_S, p_r=P_R, e_c=E_C)
 DOWN, UP = FILM.saturated(up=False), FILM.saturated(up=True)
 
@@ -15,7 +17,7 @@ fields = st.lists(st.floats(-4 * E_C, 4 * E_C), min_size=1, max_size=30)
 
 
 def last(path, state=None):
-    """The polarisation at the end of a path of fields, in units of the coercive field."""
+    """The polarization at the end of a path of fields, in units of the coercive field."""
     return FILM.sweep(np.array(path) * E_C, state)[0][-1]
 
 
@@ -40,7 +42,8 @@ def test_a_sweep_from_saturation_follows_the_saturated_branch():
 
 
 def test_the_first_minor_loop_is_the_affine_image_of_a_branch_through_its_turning_points():
-    # From (E1, P1) on the rising branch down to saturation: P = m P_−(E) + b with P(E1) = P1, P(−∞) = −P_s.
+    # From (E1, P1) on the rising branch down to saturation: P = m P_−(E) + b with P(E1) = P1, P(−∞)
+    # = −P_s.
     e1, e = 0.8 * E_C, np.array([0.5, 0.0, -0.7, -2.0]) * E_C
     p1 = FILM.branch(e1, rising=True)
     m = (p1 + P_S) / (FILM.branch(e1, rising=False) + P_S)
@@ -82,7 +85,7 @@ def test_a_sweep_may_be_split_anywhere(first, second):
 
 
 @given(fields)
-def test_polarisation_moves_with_the_field_and_stays_between_the_saturated_branches(path):
+def test_polarization_moves_with_the_field_and_stays_between_the_saturated_branches(path):
     p, _ = FILM.sweep(path, DOWN)
     steps = np.diff(p) * np.sign(np.diff(path))
     assert (steps >= -1e-12 * P_S).all()
@@ -91,7 +94,7 @@ def test_polarisation_moves_with_the_field_and_stays_between_the_saturated_branc
 
 
 @given(fields)
-def test_inverted_fields_give_inverted_polarisation(path):
+def test_inverted_fields_give_inverted_polarization(path):
     np.testing.assert_allclose(
         FILM.sweep(path, DOWN)[0], -FILM.sweep(-np.array(path), UP)[0], rtol=0, atol=1e-15
     )
@@ -99,8 +102,8 @@ def test_inverted_fields_give_inverted_polarisation(path):
 
 @given(fields, st.floats(-2, 1.5), st.floats(0.01, 2))
 def test_loops_between_the_same_fields_are_congruent_whatever_came_before(path, low, width):
-    # Height of every loop between A and B: 2 P_s (x_B − x_A)/((x_B + c)(1 + c x_A)), x = e^(E/δ), c = e^(E_c/δ): the Everett
-    # function of these branches, which depends on A and B only.
+    # Height of every loop between A and B: 2 P_s (x_B − x_A)/((x_B + c)(1 + c x_A)), x = e^(E/δ), c
+    # = e^(E_c/δ): the Everett function of these branches, which depends on A and B only.
     a, b = low * E_C, (low + width) * E_C
     _, state = FILM.sweep([*path, a, b], DOWN)
     inside = np.linspace(a, b, 9)

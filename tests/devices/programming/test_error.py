@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from devices import IdealWrite, StateDependentError
-from devices.programming.error import SaturatingError
+from devices import IdealWrite, SaturatingError, StateDependentError
 from tests.helpers.statistics import assert_mean, assert_variance
 
 CELLS = 40_000
@@ -19,17 +18,17 @@ def test_ideal_write_lands_on_the_target_without_touching_its_input(rng):
     np.testing.assert_array_equal(IdealWrite().sigma(target), [0, 0])
 
 
-def test_sigma_is_the_polynomial_times_scale_floored_at_zero():
-    write = StateDependentError(coefficients=(1e-7, -3e-7, 2e-8), g_ref=1e-5, scale=2.0)
+def test_sigma_is_the_polynomial_times_the_error_factor_floored_at_zero():
+    write = StateDependentError(coefficients=(1e-7, -3e-7, 2e-8), g_ref=1e-5, error_factor=2.0)
     g = np.array([0.0, 2e-6, 1e-5])
-    # σ = scale · max(c0 + c1 r + c2 r², 0), r = g/g_ref = 0, 0.2, 1.
+    # σ = error_factor · max(c0 + c1 r + c2 r², 0), r = g/g_ref = 0, 0.2, 1.
     expected = [2e-7, 2 * (1e-7 - 0.6e-7 + 2e-8 * 0.04), 0.0]
     np.testing.assert_allclose(write.sigma(g), expected, rtol=1e-12)
 
 
 def test_published_errors_of_wan_and_falcone_are_reproduced():
-    # 0.72, 2.02, 1.17 µS at 1, 20, 39 µS (Wan, aihwkit); 0.0104, 0.095 µS at 9, 88 µS (Falcone); bound:
-    # half a unit of the last printed digit.
+    # 0.72, 2.02, 1.17 µS at 1, 20, 39 µS (Wan, aihwkit); 0.0104, 0.095 µS at 9, 88 µS (Falcone);
+    # bound: half a unit of the last printed digit.
     wan = StateDependentError(
         coefficients=(3.48e-7, 1.603e-5, -4.3853e-5, 4.5393e-5, -1.6815e-5), g_ref=4e-5
     )
@@ -53,7 +52,8 @@ def test_error_is_normal_with_the_states_sigma_and_independent_between_cells(rng
 
 
 def test_a_draw_below_zero_is_clipped_to_zero(rng):
-    target, sigma = 1e-6, 1e-6
+    target = 1e-6
+    sigma = 1e-6
     g = StateDependentError(coefficients=(sigma,)).program(np.full(CELLS, target), rng=rng)
     # max(N(g, σ²), 0) at g = σ: P(0) = Φ(−1), mean g Φ(1) + σ φ(1).
     assert g.min() == 0
@@ -61,9 +61,9 @@ def test_a_draw_below_zero_is_clipped_to_zero(rng):
     assert_mean(g, target * norm.cdf(1) + sigma * norm.pdf(1))
 
 
-def test_scale_zero_is_ideal(rng):
+def test_an_error_factor_of_zero_is_ideal(rng):
     target = np.linspace(1e-6, 1e-5, 10)
-    g = StateDependentError(coefficients=(1e-7,), scale=0).program(target, rng=rng)
+    g = StateDependentError(coefficients=(1e-7,), error_factor=0).program(target, rng=rng)
     np.testing.assert_array_equal(g, target)
 
 
@@ -74,19 +74,21 @@ def test_coefficients_given_as_a_list_compare_equal_to_a_tuple():
 
 
 def test_a_saturating_error_rises_from_nothing_to_its_largest():
-    write = SaturatingError(largest=2e-7, g_ref=1e-6, scale=3.0)
-    # σ = scale · largest · (1 − e^(−g/g_ref)): at small g, g scale largest/g_ref, to half of g/g_ref.
+    write = SaturatingError(largest=2e-7, g_ref=1e-6, error_factor=3.0)
+    # σ = error_factor · largest · (1 − e^(−g/g_ref)): at small g, g error_factor largest/g_ref, to
+    # half of g/g_ref.
     np.testing.assert_allclose(
         write.sigma(np.array([0.0, 1e-6, 1e-4])), [0, 6e-7 * (1 - np.exp(-1)), 6e-7], rtol=1e-12
     )
     np.testing.assert_allclose(write.sigma(np.array([1e-18])), 6e-7 * 1e-12, rtol=1e-11)
     np.testing.assert_array_equal(
-        SaturatingError(largest=2e-7, g_ref=1e-6, scale=0).sigma(np.ones(2)), 0
+        SaturatingError(largest=2e-7, g_ref=1e-6, error_factor=0).sigma(np.ones(2)), 0
     )
 
 
 def test_published_error_of_sonos_is_reproduced():
-    # Agrawal et al. 2022 by way of CrossSim: σ_I = 19.88665 nA (1 − e^(−I/176.3115 nA)); conductances are for 0.1 V.
+    # Agrawal et al. 2022 by way of CrossSim: σ_I = 19.88665 nA (1 − e^(−I/176.3115 nA));
+    # conductances are for 0.1 V.
     current = np.array([10e-9, 200e-9, 1.6e-6])
     write = SaturatingError(largest=1.98866e-7, g_ref=1.76312e-6)
     expected = 19.88665e-9 * (1 - np.exp(-current / 176.3115e-9))
@@ -118,8 +120,8 @@ BAD_SATURATING = [
     ),
     ({"g_ref": "x"}, r"SaturatingError\.g_ref = 'x' is not a number"),
     (
-        {"scale": -1},
-        r"SaturatingError\.scale = -1 is not allowed; give a finite number in \[0, inf\)",
+        {"error_factor": -1},
+        r"SaturatingError\.error_factor = -1 is not allowed; give a finite number in \[0, inf\)",
     ),
 ]
 
@@ -133,7 +135,7 @@ def test_a_bad_saturating_error_is_refused(changes, message):
 BAD = [
     (
         {"coefficients": 0.05},
-        r"coefficients = 0.05 is no list of them; give .* 5 % of each conductance",
+        r"coefficients = 0.05 is not a list; give .* 5 % of each conductance",
     ),
     (
         {"coefficients": ()},
@@ -145,7 +147,10 @@ BAD = [
     ),
     ({"coefficients": ("a",)}, r"StateDependentError\.coefficients = 'a' is not a number"),
     ({"coefficients": (1e-7,), "g_ref": 0}, r"StateDependentError\.g_ref = 0 is not allowed"),
-    ({"coefficients": (1e-7,), "scale": -1}, r"StateDependentError\.scale = -1 is not allowed"),
+    (
+        {"coefficients": (1e-7,), "error_factor": -1},
+        r"StateDependentError\.error_factor = -1 is not allowed",
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Write-verify: geometric numbers of pulses, a truncated residual with the floor of the read noise, and convergence."""
+"""Write-verify: geometric numbers of pulses, the residual error, and convergence."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, norm, truncnorm
 
-from devices import IdealWrite, StateDependentError
-from devices.programming.error import WriteModel
-from devices.programming.write_verify import WriteVerify
-from devices.pulses.base import NonlinearPulses
-from devices.pulses.step_pulses import SoftBoundsPulses
+from devices import (
+    IdealWrite,
+    NonlinearPulses,
+    SoftBoundsPulses,
+    StateDependentError,
+    WriteModel,
+    WriteVerify,
+)
 from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
 
 CELLS = 100_000
@@ -27,7 +30,7 @@ NOISY = replace(SOFT, c2c=0.5, d2d_step=0.2, d2d_w_max=0.1, d2d_w_min=0.1)
 
 @dataclass(frozen=True)
 class Recorded(WriteModel):
-    """The pulses of a write model, and how many cells each met."""
+    """A write model that records how many cells each of its pulses programs."""
 
     sizes: list = field(default_factory=list)
 
@@ -53,7 +56,7 @@ def test_numbers_of_pulses_are_geometric(rng):
 
 
 @pytest.mark.parametrize("u", [0.1, 1.0, 3.0])
-def test_what_remains_is_a_normal_cut_at_the_tolerance(u, rng):
+def test_the_residual_error_is_normal_and_truncated_at_the_tolerance(u, rng):
     verify = WriteVerify(pulse=PULSE, tolerance=u * S, max_pulses=1000)
     g = verify.program(np.full(20_000, AIM), rng=rng)
     assert kstest((g - AIM) / S, truncnorm(-u, u).cdf).pvalue > 1e-4
@@ -68,7 +71,8 @@ def test_what_remains_is_a_normal_cut_at_the_tolerance(u, rng):
 def test_read_noise_sets_a_floor(u, r, rng):
     verify = WriteVerify(pulse=PULSE, tolerance=u * S, read_sigma=r * S, max_pulses=1000)
     g, pulses, _ = verify.program_counted(TARGET, rng=rng)
-    # The read is N(0, s² + r²) and accepted within the tolerance; given the read, g keeps s² r²/(s² + r²).
+    # The read is N(0, s² + r²) and accepted within the tolerance; given the read, g keeps s² r²/(s²
+    # + r²).
     total = math.hypot(1, r)
     v = u / total
     accepted = 2 * norm.cdf(v) - 1
@@ -127,12 +131,14 @@ def test_a_pulse_without_error_is_accepted_at_once(rng):
 
 
 def test_incremental_pulses_stop_where_the_curve_enters_the_window(rng):
-    target, tolerance = np.linspace(1e-6, 9e-6, 30), 2.5e-7
+    target = np.linspace(1e-6, 9e-6, 30)
+    tolerance = 2.5e-7
     g, pulses, converged = WriteVerify(pulse=SOFT, tolerance=tolerance).program_counted(
         target, rng=rng
     )
-    # Without noise, w_n = 1 − 2 (1 − α)^n from w = −1, α = 0.05: the first n with |g_n − target| < tolerance. A step is at
-    # most 0.1 · 4.5 µS = 0.45 µS, less than the window of 0.5 µS, so that none is jumped over.
+    # Without noise, w_n = 1 − 2 (1 − α)^n from w = −1, α = 0.05: the first n with |g_n − target| <
+    # tolerance. A step is at most 0.1 · 4.5 µS = 0.45 µS, less than the window of 0.5 µS, so that
+    # none is jumped over.
     n = np.arange(101)
     curve = 1e-6 + 9e-6 * (1 - 0.95**n)
     first = np.array([np.flatnonzero(np.abs(curve - t) < tolerance)[0] for t in target])
@@ -158,7 +164,8 @@ def test_incremental_pulses_come_nearer_one_by_one(rng):
     assert (np.diff(off, axis=0) <= 0).all()
     assert (off[0] > 5e-6).all()
     assert (off[-1] < 2e-7).all()
-    # With noise the same seed pulses the same cells: who has converged stays so, and ever more have.
+    # With noise the same seed pulses the same cells: who has converged stays so, and ever more
+    # have.
     shares = []
     before = np.zeros(200, dtype=bool)
     for m in (5, 10, 20, 40, 80):
@@ -172,7 +179,7 @@ def test_incremental_pulses_come_nearer_one_by_one(rng):
     assert shares[0] < 0.5 < 0.99 < shares[-1]
 
 
-def test_every_cell_answers_with_its_own_response_to_the_end():
+def test_every_cell_is_pulsed_with_its_own_response():
     pulse = replace(SOFT, d2d_step=0.2, d2d_w_max=0.1)
     target = np.linspace(2e-6, 7e-6, 50)  # none is passed: no step is wider than the window
     g, pulses, _ = WriteVerify(pulse=pulse, tolerance=5e-7).program_counted(
@@ -186,8 +193,8 @@ def test_every_cell_answers_with_its_own_response_to_the_end():
 
 
 def test_incremental_pulses_turn_back_when_they_overshoot(rng):
-    # From g_min the first step of 2/3 of the range passes the target of 1/2: w = −1 + 2 · 2/3 = 1/3, then down by
-    # α (1 + w) = 8/9.
+    # From g_min the first step of 2/3 of the range passes the target of 1/2: w = −1 + 2 · 2/3 =
+    # 1/3, then down by α (1 + w) = 8/9.
     coarse = replace(SOFT, step=2 / 3)
     g, pulses, _ = WriteVerify(pulse=coarse, tolerance=1e-6, max_pulses=2).program_counted(
         np.array([5.5e-6]), rng=rng
@@ -212,14 +219,15 @@ def test_sigma_of_incremental_pulses_is_the_error_they_leave(rng):
     np.testing.assert_array_equal(verify.sigma(target), replace(verify).sigma(target))
 
 
-def test_what_is_read_and_kept_has_the_write_noise_of_the_last_pulse(rng):
-    # 0.5 steps of 0.05 · 4.5 µS are 0.1125 µS around the state, which is on a grid without other noise.
+def test_verified_conductances_have_the_write_noise_of_the_last_pulse(rng):
+    # 0.5 steps of 0.05 · 4.5 µS are 0.1125 µS around the state, which is on a grid without other
+    # noise.
     verify = WriteVerify(pulse=replace(SOFT, write_noise=0.5), tolerance=1e-5)
     g, pulses, _ = verify.program_counted(np.full(CELLS, 5e-6), rng=rng)
     assert (pulses == 0).all()
     assert_mean(g * 1e6, 1)
     assert_variance(g * 1e6, 0.1125**2, 1)
-    for n in (1, 2):  # the state moves on from where it was, not from what was seen
+    for n in (1, 2):  # the next pulse starts from the state, not from the noisy read
         g = replace(verify, tolerance=1e-9, max_pulses=n).program(np.full(CELLS, 9e-6), rng=rng)
         assert_mean(g * 1e6, 1 + 9 * (1 - 0.95**n))
         assert_variance(g * 1e6, 0.1125**2, 1 + 9 * (1 - 0.95**n))

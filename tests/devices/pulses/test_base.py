@@ -1,4 +1,4 @@
-"""Nonlinear pulses: NeuroSim's labels and curves, noise by its moments, and what every pulse response is asked."""
+"""Nonlinear pulses: NeuroSim's labels and curves, moments of noise; rules of all responses."""
 
 import math
 from dataclasses import replace
@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.pulses.base import NonlinearPulses, label_to_a
+from devices import NonlinearPulses
+from devices.pulses.nonlinear import label_to_a
 from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
 
 CELLS = 100_000
@@ -17,8 +18,9 @@ FEFET = NonlinearPulses(g_min=39.7e-9, g_max=1.788e-6, pulses=32, nl_up=1.75, nl
 
 
 def test_labels_give_neurosims_a():
-    # Its table, to the six digits printed.
-    labels, table = np.array([1.75, 2.4, 4.88, 9.0]), [0.702081, 0.499181, 0.200303, 0.022810]
+    # NeuroSim's table, to its six printed digits.
+    labels = np.array([1.75, 2.4, 4.88, 9.0])
+    table = [0.702081, 0.499181, 0.200303, 0.022810]
     assert (np.abs(label_to_a(labels) - table) <= 5e-7).all()
     np.testing.assert_array_equal(label_to_a(-labels), -label_to_a(labels))
     assert label_to_a(0.0) == np.inf
@@ -28,8 +30,9 @@ def test_labels_give_neurosims_a():
 def test_a_label_is_the_distance_from_the_straight_line(label):
     a = float(label_to_a(label))
     d = -math.expm1(-1 / a)
-    # The curve f(t) = (1 − e^{−t/A})/D is farthest from its chord where f' = 1, t = −A ln(A D): there f − t = 0.07 √2 label.
-    # For nearly straight curves the difference itself is only good to 1e-16/deviation².
+    # The curve f(t) = (1 − e^{−t/A})/D is farthest from its chord where f' = 1, t = −A ln(A D):
+    # there f − t = 0.07 √2 label. For nearly straight curves the difference itself is only good to
+    # 1e-16/deviation².
     t = -a * math.log(a * d)
     off = -math.expm1(-t / a) / d - t
     assert math.isclose(off, 0.07 * math.sqrt(2) * label, rel_tol=1e-8)
@@ -42,25 +45,25 @@ def test_labels_are_smooth_where_the_series_takes_over():
     np.testing.assert_allclose(np.diff(x), 4e-8, rtol=1e-3)
 
 
-def test_fefet_curves_end_where_they_must():
+def test_fefet_curves_end_at_g_min_and_g_max():
     up, down = FEFET.curve(32)
     # G(0) = g_min, G(P_max) = g_max, and back.
     np.testing.assert_allclose(up[[0, -1]], [39.7e-9, 1.788e-6], rtol=1e-12)
     np.testing.assert_allclose(down[[0, -1]], [1.788e-6, 39.7e-9], rtol=1e-12)
     p = np.arange(33)
     a_up, a_down = 32 * label_to_a([1.75, 1.46])
-    span = 1.788e-6 - 39.7e-9
+    width = 1.788e-6 - 39.7e-9
     # Both curves by the formula, depression walked back from P_max: G = B (1 − e^{−P/A}) + g_min.
     np.testing.assert_allclose(
-        up, 39.7e-9 + span * np.expm1(-p / a_up) / np.expm1(-32 / a_up), rtol=1e-12
+        up, 39.7e-9 + width * np.expm1(-p / a_up) / np.expm1(-32 / a_up), rtol=1e-12
     )
     np.testing.assert_allclose(
-        down, (39.7e-9 + span * np.expm1(-p / a_down) / np.expm1(-32 / a_down))[::-1], rtol=1e-10
+        down, (39.7e-9 + width * np.expm1(-p / a_down) / np.expm1(-32 / a_down))[::-1], rtol=1e-10
     )
     # A positive label makes depression slow at first, a negative one fast.
-    assert down[0] - down[1] < span / 32 < up[1] - up[0]
+    assert down[0] - down[1] < width / 32 < up[1] - up[0]
     _, silver = replace(FEFET, nl_down=-4.88).curve(32)
-    assert silver[0] - silver[1] > span / 32
+    assert silver[0] - silver[1] > width / 32
     # Past the range the cell stays.
     assert FEFET.curve(40)[0][-1] == pytest.approx(1.788e-6, rel=1e-12)
 
@@ -153,9 +156,9 @@ def test_unsigned_numbers_of_pulses_potentiate(rng):
     )
 
 
-def test_what_is_seen_is_the_conductance_itself(rng):
+def test_without_write_noise_the_conductance_itself_is_read(rng):
     g = np.array([1e-6, 2e-6])
-    seen = FEFET.apparent(g, rng=rng)
+    seen = FEFET.with_write_noise(g, rng=rng)
     np.testing.assert_array_equal(seen, g)
     assert not np.shares_memory(seen, g)
 

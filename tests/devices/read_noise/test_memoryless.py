@@ -1,4 +1,4 @@
-"""Read noise: what is sampled has the moments that are promised, and the moments are those of theory."""
+"""Memoryless read noise: samples have the moments of `moments`, and these are those of theory."""
 
 import numpy as np
 import pytest
@@ -100,7 +100,8 @@ def test_power_law_exponent_is_the_slope_of_ln_sigma_g(gamma):
 
 @pytest.mark.parametrize("gamma", [0.0, 1.0])
 def test_power_law_cell_without_conductance_is_read_without_noise(gamma, rng):
-    noise, g = PowerLawNoise(0.2, gamma, 1e-5), np.array([0.0, 1e-6])
+    noise = PowerLawNoise(0.2, gamma, 1e-5)
+    g = np.array([0.0, 1e-6])
     xi = draw(noise, rng, n=100, g=g)
     assert noise.moments(g)[1][0] == 0 < noise.moments(g)[1][1]
     assert np.ptp(xi[:, 0]) == 0 < np.ptp(xi[:, 1])
@@ -115,11 +116,14 @@ def test_log_conductance_noise_has_the_published_values():
 
 
 def test_log_conductance_noise_keeps_its_relative_size_below_the_range_of_the_logarithm(rng):
-    noise, edge = LogConductanceNoise(coefficient=5e-7, t=10.0), np.e * 1e-6
+    noise = LogConductanceNoise(coefficient=5e-7, t=10.0)
+    edge = np.e * 1e-6
     g = np.array([0.0, 1e-9, 1e-6, 2e-6, edge, 5e-6, 8e-5])
-    xi, (mean, variance) = draw(noise, rng, g=g), noise.moments(g)
+    xi = draw(noise, rng, g=g)
+    (mean, variance) = noise.moments(g)
     window = np.log((10 + 1e-6) / 2e-6)
-    # Up to e g_unit σ/g = c log10(e)/(e g_unit), the largest that the law has; above, c log10(g/g_unit)/g.
+    # Up to e g_unit σ/g = c log10(e)/(e g_unit), the largest that the law has; above, c
+    # log10(g/g_unit)/g.
     relative = np.append(np.full(5, np.log10(np.e) / edge), np.log10(g[5:] * 1e6) / g[5:])
     np.testing.assert_allclose(variance, window * (5e-7 * relative) ** 2, rtol=1e-12)
     assert (np.diff(variance[4:]) < 0).all()
@@ -161,7 +165,7 @@ BAD = [
     ),
     (
         lambda: ProductNoise(BlankOut(), 0.5),
-        r"ProductNoise: 0\.5 is not a ReadNoise; give read-noise objects",
+        r"ProductNoise .* 0\.5 is not a ReadNoise",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Read noise as published, and what its exponent does to a network's invariance under a common gain."""
+"""Published read noise, and how its exponent limits the invariance under a common-mode gain."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from scipy.stats import norm
 
-from devices import BlankOut, LogConductanceNoise, LognormalNoise, PowerLawNoise
-from devices.read_noise.published import PcmFlicker, PcmReadNoise, SonosReadNoise
-from devices.read_noise.thermal import ThermalShotNoise
+from devices import (
+    BlankOut,
+    LogConductanceNoise,
+    LognormalNoise,
+    PcmFlicker,
+    PcmReadNoise,
+    PowerLawNoise,
+    SonosReadNoise,
+    ThermalShotNoise,
+)
 from tests.helpers.statistics import assert_mean, assert_variance
 
 READS = 40_000
@@ -24,7 +31,8 @@ def sigma(noise, g):
 
 def test_phase_change_noise_has_the_published_values():
     g = np.array([1e-6, 5e-6, 12.5e-6, 25e-6])
-    # σ_G [µS] and σ_G/G [%], 20 s after programming, reads of 250 ns; half a unit of the last digit.
+    # σ_G [µS] and σ_G/G [%], 20 s after programming, reads of 250 ns; half a unit of the last
+    # digit.
     assert (np.abs(sigma(PCM, g) * 1e6 - [0.298, 0.524, 0.722, 0.920]) <= 0.0005).all()
     assert (np.abs(sigma(PCM, g) / g * 100 - [29.8, 10.5, 5.8, 3.7]) <= 0.05).all()
 
@@ -50,7 +58,7 @@ def test_sonos_noise_has_the_published_law():
     nanoamperes = np.array([10.0, 215.36557, 1600.0])
     found = sigma(SONOS, nanoamperes * 1e-9 / 0.05) * 0.05 * 1e9
     np.testing.assert_allclose(found, 12.58037 * (1 - np.exp(-nanoamperes / 215.36557)), rtol=1e-12)
-    # Only the current counts.
+    # The noise depends on g and read_voltage only through the current.
     np.testing.assert_allclose(
         SonosReadNoise(read_voltage=0.5).moments(G / 10), SONOS.moments(G), rtol=1e-12
     )
@@ -85,8 +93,10 @@ def test_sonos_exponent_is_that_of_a_saturating_exponential():
 @pytest.mark.parametrize(("gamma", "expected"), [(1.0, 0.1587), (0.5, 0.3759), (0.0, 0.4602)])
 def test_firing_after_a_gain_depends_on_the_exponent(gamma, expected, rng):
     # A neuron at x = −1 fires with Φ(α^{1−γ} x) after a gain α: .1587, .3759, .4602 at α = 0.1.
-    n, alpha = 100, 0.1
-    g, z = rng.uniform(1e-6, 2e-6, n), np.where(np.arange(n) % 2, 1.0, -1.0)
+    n = 100
+    alpha = 0.1
+    g = rng.uniform(1e-6, 2e-6, n)
+    z = np.where(np.arange(n) % 2, 1.0, -1.0)
     noise = PowerLawNoise(0.05, gamma, 1e-6)
     g[1] += -np.sqrt(np.sum(noise.moments(g)[1] * g**2)) - z @ g
     assert g.min() > 0
@@ -94,9 +104,8 @@ def test_firing_after_a_gain_depends_on_the_exponent(gamma, expected, rng):
     xi, _ = noise.sample(alpha * g, None, 2 * READS, rng=rng, period=1e-6)
     fires = norm.cdf(alpha ** (1 - gamma) * x)
     assert_mean((xi @ (g * z) > 0).astype(float), fires)
-    assert fires == pytest.approx(
-        expected, abs=0.01
-    )  # x is −1 to 4 %: cell 1 has changed its own noise
+    # The argument x is −1 within 4 %, because cell 1 has changed its own noise.
+    assert fires == pytest.approx(expected, abs=0.01)
 
 
 G = np.array([[1e-7, 1e-6], [5e-6, 2e-5]])

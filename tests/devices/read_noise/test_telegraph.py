@@ -5,14 +5,13 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import chisquare, ks_2samp
 
-from devices import BlankOut
+from devices import BlankOut, TelegraphNoise
 from devices.read_noise._trap_kernels import (
     boxcar_variance,
     captured_share,
     refresh_dense,
     refresh_sparse,
 )
-from devices.read_noise.telegraph import TelegraphNoise
 from tests.helpers.statistics import (
     assert_covariance,
     assert_frequency,
@@ -24,7 +23,10 @@ CELLS = 40_000
 G = np.full(CELLS, 2e-5)
 
 # τ_c = 3 ms, τ_e = 1 ms: π₁ = 1/4, λ = 4000/3 per second.
-TAU_C, TAU_E, P1, RATE = 3e-3, 1e-3, 0.25, 4000 / 3
+TAU_C = 3e-3
+TAU_E = 1e-3
+P1 = 0.25
+RATE = 4000 / 3
 TRAP = TelegraphNoise(0.4, TAU_C, TAU_E)
 
 
@@ -32,7 +34,7 @@ def read(noise, rng, n, period, g=G):
     return noise.sample(g, noise.init(g, rng=rng), n, rng=rng, period=period)[0]
 
 
-# One kind of trap
+# Moments and reads of identical traps
 
 
 def test_moments_of_one_trap_are_those_of_the_two_state_process():
@@ -96,18 +98,21 @@ def test_one_long_gap_is_two_short_ones(rng):
 
 def test_dwell_times_are_exponential_with_the_two_means(rng):
     period = 1e-5
-    dwells, captured = [], []
+    dwells = []
+    captured = []
     for s in (
         read(TRAP, rng, 62_500, period, g=np.full(16, 1e-5)) < 1
     ).T:  # each 200 times the pair of means
         edges = np.flatnonzero(np.diff(s)) + 1
         dwells.append(np.diff(edges) * period)
         captured.append(s[edges[:-1]])
-    dwells, captured = np.concatenate(dwells), np.concatenate(captured)
+    dwells = np.concatenate(dwells)
+    captured = np.concatenate(captured)
     for tau, own in ((TAU_E, dwells[captured]), (TAU_C, dwells[~captured])):
         assert len(own) > 2000
-        # Seen every 10 µs a dwell is rounded to that, and 1 % of a mean dwell of 1 ms hides a short absence: that is why
-        # chances per step, exact, stand for e^{−t/τ}: the state is left with π₀ (1 − ρ) or π₁ (1 − ρ).
+        # Reads every 10 µs, 1 % of a mean dwell, round the dwells and miss short ones. Therefore
+        # the exact probability to leave the state per step replaces e^{−t/τ}: π₀ (1 − ρ) or
+        # π₁ (1 − ρ).
         leave = (1 - np.exp(-RATE * period)) * (TAU_C if tau == TAU_E else TAU_E) / (TAU_C + TAU_E)
         assert leave == pytest.approx(period / tau, rel=0.01)
         for t in (0.5 * tau, tau, 2 * tau):
@@ -116,7 +121,9 @@ def test_dwell_times_are_exponential_with_the_two_means(rng):
 
 
 def test_spectrum_is_a_lorentzian_with_its_corner_at_one_over_two_pi_tau(rng):
-    tau, cells, n = 1 / RATE, 64, 1 << 15
+    tau = 1 / RATE
+    cells = 64
+    n = 1 << 15
     period = tau / 40
     xi = read(TRAP, rng, n, period, g=np.full(cells, 1e-5))
     f = np.fft.rfftfreq(n, period)[1:]
@@ -125,8 +132,8 @@ def test_spectrum_is_a_lorentzian_with_its_corner_at_one_over_two_pi_tau(rng):
     for low, high in ((0.05, 0.2), (0.9, 1.1), (2, 3)):
         band = (f > low * corner) & (f < high * corner)
         lorentzian = 4 * 0.16 * P1 * (1 - P1) * tau / (1 + (f[band] / corner) ** 2)
-        # Periodogram over spectrum, one mean per cell: cells are independent. Aliases and leakage, 0.3 %, are well
-        # within the standard error, 1 to 3 %.
+        # Periodogram over spectrum, one mean per cell: cells are independent. Aliases and leakage,
+        # 0.3 %, are well within the standard error, 1 to 3 %.
         assert_mean((periodogram[band] / lorentzian[:, None]).mean(axis=0), 1)
 
 
@@ -141,7 +148,8 @@ def test_a_full_amplitude_read_far_apart_is_blank_out(rng):
 
 
 def test_a_mean_over_correlated_reads_counts_fewer(rng):
-    s, rho = 50, 0.8
+    s = 50
+    rho = 0.8
     xi = read(TRAP, rng, s, -np.log(rho) / RATE, g=G[:10_000])
     # Var of the mean = v/S [(1+ρ)/(1−ρ) − 2ρ(1−ρ^S)/(S(1−ρ)²)]: 50 reads at ρ = 0.8 count as 6.1.
     counted = s / ((1 + rho) / (1 - rho) - 2 * rho * (1 - rho**s) / (s * (1 - rho) ** 2))
@@ -188,8 +196,12 @@ def test_windowed_reads_have_the_promised_mean_variance_and_covariance(a, traps,
 
 
 def dwell_by_dwell(s, a, p1, rng):
-    """Share captured and end state of one window of a correlation times, dwell after dwell: τ_e = 1/(1 − p1), τ_c = 1/p1."""
-    left, captured = a, 0.0
+    """Captured share and end state of a window, drawn dwell by dwell.
+
+    The window has `a` correlation times; τ_e = 1/(1 − p1) and τ_c = 1/p1.
+    """
+    left = a
+    captured = 0.0
     while True:
         dwell = rng.exponential(1 / (1 - p1) if s else 1 / p1)
         captured += s * min(dwell, left)
@@ -202,22 +214,24 @@ def dwell_by_dwell(s, a, p1, rng):
 @pytest.mark.parametrize("a", [0.5, 4.0])
 @pytest.mark.parametrize("start", [False, True])
 def test_window_and_end_state_have_the_law_of_a_walk_through_the_dwells(a, start, rng):
-    p1, n = 0.3, 100_000
-    share, end = captured_share(np.full(n, start), p1, a, rng=rng)
+    p1 = 0.3
+    n = 100_000
+    share, end = captured_share(np.full(n, start), p1, a, random=rng)
     walked = np.array([dwell_by_dwell(start, a, p1, rng) for _ in range(20_000)])
     assert_frequency(end.sum(), n, p1 + (start - p1) * np.exp(-a))
     assert_mean(share, p1 + (start - p1) * (1 - np.exp(-a)) / a)
     # Never left: the exponential law of the first dwell.
     assert_frequency(np.sum(share == start), n, np.exp(-a * (1 - p1 if start else p1)))
+    # The law of the share given the end state, three tests in each case, p > 1e-4.
     for state in (
         False,
         True,
-    ):  # the law of the share given the end state, three tests in each case, p > 1e-4
+    ):
         assert ks_2samp(share[end == state], walked[walked[:, 1] == state, 0]).pvalue > 1e-4
 
 
-def test_windows_of_a_million_correlation_times_are_no_effort(rng):
-    share, end = captured_share(np.zeros(CELLS, bool), P1, 1e6, rng=rng)
+def test_windows_of_a_million_correlation_times_are_sampled_at_once(rng):
+    share, end = captured_share(np.zeros(CELLS, bool), P1, 1e6, random=rng)
     assert_variance(share, 2 * P1 * (1 - P1) / 1e6, P1)  # f(a) → 2/a
     assert_frequency(end.sum(), CELLS, P1)
 
@@ -227,12 +241,12 @@ def test_reads_closer_than_the_window_are_refused(rng):
     state = noise.init(np.ones(2), rng=rng)
     with pytest.raises(
         ValueError,
-        match=r"period = 0\.0005 is not allowed; give .* \[0\.001, inf\) s, the read's window",
+        match=r"period = 0\.0005 is not allowed; give .* \[0\.001, inf\) s .*the read's window",
     ):
         noise.sample(np.ones(2), state, 1, rng=rng, period=5e-4)
     with pytest.raises(
         ValueError,
-        match=r"lag = 0\.0005 is not allowed; give .* \[0\.001, inf\) s, the read's window",
+        match=r"lag = 0\.0005 is not allowed; give .* \[0\.001, inf\) s .*the read's window",
     ):
         noise.covariance(np.ones(2), 5e-4)
     with pytest.raises(ValueError, match=r"period = -1 is not allowed"):
@@ -249,19 +263,19 @@ WAYS = pytest.mark.parametrize("way", [refresh_dense, refresh_sparse])
 def test_refreshed_traps_follow_the_transition_law(way, q, rng):
     start = rng.random(CELLS) < 0.5
     s = start.copy()
-    way(s, 0.3, q, rng=rng)
+    way(s, 0.3, q, random=rng)
     for state in (False, True):
         n = np.sum(start == state)
         assert_frequency(s[start == state].sum(), n, 0.3 + (state - 0.3) * (1 - q))
 
 
 @WAYS
-def test_traps_with_rates_and_occupancies_of_their_own_follow_theirs(way, rng):
+def test_traps_follow_their_individual_rates_and_occupancies(way, rng):
     kinds = np.array([(p1, q) for p1 in (0.1, 0.7) for q in (0.002, 0.05, 0.19)])
     kind = rng.integers(len(kinds), size=20 * CELLS)
     for state in (False, True):
         s = np.full(kind.size, state)
-        way(s, kinds[kind, 0], kinds[kind, 1], rng=rng)
+        way(s, kinds[kind, 0], kinds[kind, 1], random=rng)
         p = kinds[:, 0] + (state - kinds[:, 0]) * (1 - kinds[:, 1])
         for k, expected in enumerate(p):
             assert_frequency(s[kind == k].sum(), np.sum(kind == k), expected)
@@ -272,25 +286,27 @@ def test_traps_with_rates_and_occupancies_of_their_own_follow_theirs(way, rng):
 def test_number_of_refreshed_traps_is_binomial_and_their_places_are_even_and_independent(
     way, each, rng
 ):
-    n, q, runs = 200, 0.1, 5000
+    n = 200
+    q = 0.1
+    runs = 5000
     chances = np.full(n, q) if each else q
     hits = np.zeros((runs, n), bool)
     for row in hits:
-        way(row, 1.0, chances, rng=rng)  # captured is refreshed, since all refreshed are captured
+        way(row, 1.0, chances, random=rng)  # p1 = 1: every refreshed trap is captured
     counts = hits.sum(axis=1)
     assert_mean(counts, n * q)
-    assert_variance(
-        counts, n * q * (1 - q), n * q
-    )  # with replacement it would be less than binomial
+    # With replacement it would be less than binomial.
+    assert_variance(counts, n * q * (1 - q), n * q)
     assert chisquare(hits.sum(axis=0)).pvalue > 1e-4
     assert_frequency(np.sum(hits[:, 1:] & hits[:, :-1]), runs * (n - 1), q * q)
 
 
-class Stingy:
-    """A generator that returns a few numbers at a time, so that the gaps never reach the last trap at once."""
+class FewAtATime:
+    """A generator that returns few numbers per call, so that the gaps need several calls."""
 
     def __init__(self, rng):
-        self.rng, self.random = rng, rng.random
+        self.rng = rng
+        self.random = rng.random
 
     def standard_exponential(self, size):
         return self.rng.standard_exponential(max(size // 10, 1))
@@ -298,7 +314,7 @@ class Stingy:
 
 def test_gaps_are_drawn_until_they_reach_the_last_trap(rng):
     s = np.zeros(10 * CELLS, bool)
-    refresh_sparse(s, 1.0, 0.1, rng=Stingy(rng))
+    refresh_sparse(s, 1.0, 0.1, random=FewAtATime(rng))
     for part in np.split(s, 10):
         assert_frequency(part.sum(), CELLS, 0.1)
 
@@ -308,13 +324,15 @@ def test_nothing_happens_in_no_time_and_almost_nothing_in_almost_none(way, rng):
     s = rng.random(1000) < 0.5
     before = s.copy()
     for q in (0.0, 1e-300, 1e-18, np.zeros(1000)):
-        way(s, 0.5, q, rng=rng)
+        way(s, 0.5, q, random=rng)
     np.testing.assert_array_equal(s, before)
-    way(np.empty(0, bool), np.empty(0), np.empty(0), rng=rng)
+    way(np.empty(0, bool), np.empty(0), np.empty(0), random=rng)
 
 
 def test_slow_traps_switch_as_rarely_as_they_should(rng):
-    # 1 − e^{−λΔ} for λΔ = 1e-4: subtracted it would have lost four digits; 20 reads of 200,000 traps switch 150 times.
-    noise, n = TelegraphNoise(0.4, 3 * TAU_C, 3 * TAU_E), 200_000
+    # λΔ = 1e-4: 1 − e^{−λΔ}, computed as a difference, would lose four digits. 20 reads of
+    # 200,000 traps switch 150 times.
+    noise = TelegraphNoise(0.4, 3 * TAU_C, 3 * TAU_E)
+    n = 200_000
     xi = read(noise, rng, 20, 1e-4 * 3 / RATE, g=np.full(n, 1e-5))
     assert_frequency(np.sum(xi[1:] != xi[:-1]), 19 * n, 2 * P1 * (1 - P1) * 1e-4)

@@ -1,4 +1,4 @@
-"""Thermal and shot noise: its limits, that it adds up over a column, and what it does to an invariance under gain."""
+"""Thermal and shot noise: limits, sums over a column, and the effect of a common-mode gain."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from scipy.stats import kstest, norm
 
-from devices.read_noise.thermal import (
-    BOLTZMANN,
-    ELEMENTARY_CHARGE,
-    ThermalShotNoise,
-    current_noise_psd,
-)
+from devices import ThermalShotNoise
+from devices.read_noise.thermal import BOLTZMANN, ELEMENTARY_CHARGE, current_noise_psd
 from tests.helpers.statistics import assert_mean, assert_variance
 
 READS = 40_000
@@ -44,7 +40,9 @@ def test_far_above_the_thermal_voltage_a_barrier_gives_poisson_shot_noise():
 
 
 def test_spectrum_is_the_sum_of_its_thermal_and_its_shot_part():
-    t, v, f = 350.0, 0.08, 0.3
+    t = 350.0
+    v = 0.08
+    f = 0.3
     coth = 1 / np.tanh(1.602176634e-19 * v / (2 * 1.380649e-23 * t))
     expected = 4 * 1.380649e-23 * t * G * (1 - f) + 2 * 1.602176634e-19 * G * v * f * coth
     np.testing.assert_allclose(current_noise_psd(G, v, temperature=t, shot=f), expected, rtol=1e-12)
@@ -119,15 +117,14 @@ def test_a_cell_without_conductance_is_read_without_noise(rng):
 
 @pytest.mark.parametrize("alpha", [0.1, 1.0])
 def test_a_gain_of_alpha_changes_a_neurons_argument_by_its_root(alpha, rng):
-    # u = Σ ξ g z under a common gain α: P(u > 0) = Φ(α^{1−γ} x), γ = ½. Signals of ±1 leave a mean of x = −1 standard
-    # deviations: Φ(−√0.1) = .3759 at α = 0.1.
+    # u = Σ ξ g z under a common gain α: P(u > 0) = Φ(α^{1−γ} x), γ = ½. Signals of ±1 leave a mean
+    # of x = −1 standard deviations: Φ(−√0.1) = .3759 at α = 0.1.
     n = 300
     g = rng.uniform(1e-6, 1e-5, n)
     spread = np.sqrt(np.sum(NOISE.moments(g)[1] * g**2))
     z = np.where(np.arange(n) % 2, 1.0, -1.0)
-    g[1] += (
-        -spread - z @ g
-    )  # of the order of one cell: sets the mean to one standard deviation below threshold
+    # Of the order of one cell: sets the mean to one standard deviation below threshold.
+    g[1] += -spread - z @ g
     assert g.min() > 0
     x = z @ g / np.sqrt(np.sum(NOISE.moments(g)[1] * g**2))
     xi, _ = NOISE.sample(alpha * g, None, READS, rng=rng, period=1e-6)

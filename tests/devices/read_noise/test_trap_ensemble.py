@@ -1,4 +1,4 @@
-"""Cells with traps of their own: ensemble averages, what these very traps do, and both against samples."""
+"""Trap ensembles: averages over chips, moments given the traps, and both against samples."""
 
 import numpy as np
 import pytest
@@ -8,15 +8,18 @@ from hypothesis.extra.numpy import array_shapes
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from devices.read_noise.telegraph import TelegraphNoise, TrapEnsemble
-from devices.read_noise.time_laws import FixedTime, LognormalTime, LogUniformTime
+from devices import FixedTime, LognormalTime, LogUniformTime, TelegraphNoise, TrapEnsemble
+from devices.read_noise.trap_ensemble import amplitude_moments
 from tests.helpers.statistics import assert_mean, assert_variance
 
 CELLS = 40_000
 G = np.full(CELLS, 2e-5)
 
 # τ_c = 3 ms, τ_e = 1 ms: π₁ = 1/4, λ = 4000/3 per second.
-TAU_C, TAU_E, P1, RATE = 3e-3, 1e-3, 0.25, 4000 / 3
+TAU_C = 3e-3
+TAU_E = 1e-3
+P1 = 0.25
+RATE = 4000 / 3
 TRAP = TelegraphNoise(0.4, TAU_C, TAU_E)
 
 
@@ -78,7 +81,7 @@ def test_reads_of_given_traps_have_the_moments_given(noise, period, rng):
         assert_mean(read_off**2 - variance, 0)
     for k in (1, 2):
         assert_mean(off[0] * off[k] - noise.covariance_given(MIXED, traps, k * period), 0)
-    # What is static stays, and the covariance tends to the variance.
+    # At short lags the covariance tends to the variance.
     np.testing.assert_array_equal(noise.moments_given(MIXED, after), (mean, variance))
     if not noise.window:
         np.testing.assert_allclose(noise.covariance_given(MIXED, traps, 1e-12), variance, rtol=1e-6)
@@ -88,7 +91,9 @@ def test_moments_of_one_cell_follow_from_its_traps_one_by_one(rng):
     noise = ENSEMBLES["poisson product"]
     g = np.array([[1e-5, 1e-7, 1e-3, 3e-5]])
     traps = noise.init(g, rng=rng)
-    mean, second, after_lag = np.ones(4), np.ones(4), np.ones(4)
+    mean = np.ones(4)
+    second = np.ones(4)
+    after_lag = np.ones(4)
     for cell, spread, p1, rate in zip(traps.cell, traps.spread, traps.p1, traps.rate, strict=True):
         delta = min(0.5 / (1 + g[0, cell] * 1e5) * spread, 0.95)
         mean[cell] *= 1 - delta * p1
@@ -128,7 +133,8 @@ def test_log_uniform_times_give_the_variance_in_closed_form():
         mean_traps=1.5, tau_capture=DECADES, tau_emission=DECADES, s_delta=0, delta_sat=0.2
     )
     mean, variance = (float(m) for m in noise.moments(np.array(0.0)))
-    # x = ln τ_e/τ_c is triangular on ±L, π₁ its logistic function: E π₁ = ½, E π₁π₀ = (2/L)((ln(1 + e^L) − ln 2)/L − ½).
+    # x = ln τ_e/τ_c is triangular on ±L, π₁ its logistic function: E π₁ = ½, E π₁π₀ = (2/L)((ln(1 +
+    # e^L) − ln 2)/L − ½).
     length = np.log(1e4)
     swing = 2 / length * ((np.log1p(np.exp(length)) - np.log(2)) / length - 0.5)
     static = -2 * 0.2 * 0.5 + 0.04 * (0.5 - swing)  # E (1 − δ π₁)² − 1
@@ -161,7 +167,7 @@ def test_amplitudes_have_the_moments_of_a_bounded_lognormal(delta_sat, s_delta, 
         delta_sat=delta_sat,
         s_delta=s_delta,
     )
-    found = [float(m) for m in noise._amplitude_moments(np.array(1e-6))]
+    found = [float(m) for m in amplitude_moments(noise, np.array(1e-6))]
     median = delta_sat / 1.1  # g r_c = 0.1
     expected = [
         quad(
@@ -177,7 +183,8 @@ def test_amplitudes_have_the_moments_of_a_bounded_lognormal(delta_sat, s_delta, 
 
 def test_amplitude_grows_with_resistance_and_saturates():
     noise = ENSEMBLES["poisson product"]
-    # Half at r_c; 0.5 % at 1 kΩ, within what metallic filaments show (0.01 to 1 %); δ ∝ R below, constant above.
+    # Half at r_c; 0.5 % at 1 kΩ, within what metallic filaments show (0.01 to 1 %); δ ∝ R below,
+    # constant above.
     np.testing.assert_allclose(
         noise.amplitude(np.array([1e-5, 1e-3])), [0.25, 0.5 / 101], rtol=1e-12
     )
@@ -224,7 +231,7 @@ def test_numbers_of_traps_are_poisson_and_cells_without_cost_nothing(rng):
     assert (xi[:, counts > 0] < 1).any()
 
 
-def test_cells_without_traps_are_silent(rng):
+def test_cells_without_traps_are_read_without_noise(rng):
     noise = TrapEnsemble(mean_traps=0, tau_capture=DECADES, tau_emission=DECADES)
     np.testing.assert_array_equal(noise.moments(G[:3]), [[1, 1, 1], [0, 0, 0]])
     assert (read(noise, rng, 2, 1e-3, g=G[:3]) == 1).all()
@@ -240,7 +247,7 @@ def test_traps_are_grouped_by_decade_of_their_rate(rng):
     )
 
 
-# What every telegraph noise has to do
+# Properties of every telegraph noise
 
 ALL = {
     "sparse": (TRAP, 1e-5),
@@ -280,7 +287,8 @@ def test_reads_do_not_depend_on_how_they_are_split_and_leave_the_state_given_alo
     seed=st.integers(0, 99),
 )
 def test_cells_of_any_shape_are_read_within_bounds(noise, period, shape, n, seed):
-    rng, g = np.random.default_rng(seed), np.full(shape, 1e-5)
+    rng = np.random.default_rng(seed)
+    g = np.full(shape, 1e-5)
     state = noise.init(g, rng=rng)
     xi, after = noise.sample(g, state, n, rng=rng, period=period)
     assert xi.shape == (n, *shape)

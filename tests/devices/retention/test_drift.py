@@ -1,4 +1,4 @@
-"""Drift and relaxation: published exponents and spreads, one path per cell, a common part that is a pure gain."""
+"""Drift and relaxation: published numbers, one path per cell, common part and spread."""
 
 from dataclasses import replace
 
@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import Device, LogTimeDrift, NoDrift
-from devices.retention.drift import (
+from devices import (
     RELAXATION_WAN2022,
     ClippedLog,
+    Device,
+    LogTimeDrift,
+    NoDrift,
     PowerLawDrift,
     TabulatedRelaxation,
 )
@@ -18,7 +20,8 @@ from tests.helpers.statistics import assert_covariance, assert_mean, assert_vari
 
 CELLS = 40_000
 DAY = 86400.0
-PCM, WAN = PowerLawDrift(), RELAXATION_WAN2022
+PCM = PowerLawDrift()
+WAN = RELAXATION_WAN2022
 UNIT = 25e-6  # largest PCM conductance [S]
 
 
@@ -34,7 +37,7 @@ def test_published_exponents_by_conductance():
     # Half a unit of the last printed digit.
     assert (np.abs(mean - [0.049, 0.0601, 0.0743]) <= [1e-12, 5e-5, 5e-5]).all()
     assert (np.abs(std - [0.008, 0.0229, 0.0343]) <= [1e-12, 5e-5, 5e-5]).all()
-    # Cut at the ends, where ln g has none.
+    # The coefficients are clipped, although ln g has no bounds.
     np.testing.assert_allclose(
         PCM.exponents(np.array([0.0, 10 * UNIT])), [[0.1, 0.049], [0.045, 0.008]], rtol=1e-12
     )
@@ -64,7 +67,8 @@ def test_relative_spread_after_a_day_is_that_of_a_lognormal():
     g = np.array([UNIT])
     s = 0.008 * np.log(DAY / 20)
     assert abs(s - 0.067) < 0.0005  # 6.7 %
-    # exp(−ν L) with ν normal (its fold at 6 standard deviations matters at 1e-9): mean e^(−μL + s²/2), CV √(e^(s²) − 1).
+    # exp(−ν L) with ν normal (its fold at 6 standard deviations matters at 1e-9): mean e^(−μL +
+    # s²/2), CV √(e^(s²) − 1).
     np.testing.assert_allclose(
         PCM.common(g, DAY), np.exp(-0.049 * np.log(DAY / 20) + s**2 / 2), rtol=1e-8
     )
@@ -73,11 +77,11 @@ def test_relative_spread_after_a_day_is_that_of_a_lognormal():
     )
 
 
-@pytest.mark.parametrize("scales", [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (2.0, 0.5)])
-def test_common_and_spread_are_the_moments_of_what_ages(scales):
+@pytest.mark.parametrize("factors", [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (2.0, 0.5)])
+def test_common_and_spread_are_the_moments_of_aged_cells(factors):
     # A fold that matters: |N(0.05, 0.1²)|.
-    common, spread = scales
-    model = PowerLawDrift(nu_mean=0.05, nu_std=0.1, common_scale=common, spread_scale=spread)
+    common, spread = factors
+    model = PowerLawDrift(nu_mean=0.05, nu_std=0.1, common_factor=common, spread_factor=spread)
     g = np.full((CELLS, 2), [5e-6, UNIT])
     got = aged(model, g, DAY)
     mean, std = model.common(g[0], DAY) * g[0], model.spread(g[0], DAY)
@@ -88,26 +92,27 @@ def test_common_and_spread_are_the_moments_of_what_ages(scales):
 
 
 def test_common_drift_above_a_third_of_the_range_is_a_pure_gain():
-    # Only the spread is a static error: without it cells keep their ratios, whatever the size of the common part.
+    # Only the spread is a static error: without it cells keep their ratios, whatever the size of
+    # the common part.
     g = UNIT * np.linspace(0.34, 1, 7)
-    for scale in (1.0, 3.0):
-        pure = replace(PCM, common_scale=scale, spread_scale=0.0)
+    for factor in (1.0, 3.0):
+        pure = replace(PCM, common_factor=factor, spread_factor=0.0)
         np.testing.assert_allclose(
-            aged(pure, g, DAY) / g, (DAY / 20) ** (-0.049 * scale), rtol=1e-8
+            aged(pure, g, DAY) / g, (DAY / 20) ** (-0.049 * factor), rtol=1e-8
         )
         np.testing.assert_allclose(pure.spread(g, DAY), 0, atol=1e-7 * UNIT)
     # Below it the published mean exponent depends on g, and ratios are lost even so.
-    low = aged(replace(PCM, spread_scale=0.0), UNIT * np.array([0.05, 1]), DAY)
+    low = aged(replace(PCM, spread_factor=0.0), UNIT * np.array([0.05, 1]), DAY)
     assert low[0] / low[1] < 0.05 * 0.9
 
 
-def test_the_two_parts_are_scaled_apart():
+def test_the_two_factors_act_on_their_own_part_only():
     g = np.full(200, UNIT / 10)
     nu = {
-        scales: -np.log(
-            aged(replace(PCM, common_scale=scales[0], spread_scale=scales[1]), g, DAY) / g
+        factors: -np.log(
+            aged(replace(PCM, common_factor=factors[0], spread_factor=factors[1]), g, DAY) / g
         )
-        for scales in ((1, 1), (0, 1), (1, 0), (3, 1), (1, 3))
+        for factors in ((1, 1), (0, 1), (1, 0), (3, 1), (1, 3))
     }
     np.testing.assert_allclose(nu[0, 1] + nu[1, 0], nu[1, 1], rtol=1e-9)
     np.testing.assert_allclose(nu[3, 1] - nu[0, 1], 3 * nu[1, 0], rtol=1e-9)
@@ -166,7 +171,7 @@ def test_relaxed_cells_have_that_spread_about_where_they_were():
     assert_variance(got, WAN.spread(g[0], DAY) ** 2, g[0])
     assert_covariance(got[:, 0], got[:, 1], 0)
     np.testing.assert_array_equal(WAN.common(g, DAY), 1)
-    # With the programming error of 1 s beside it, the whole is the fit at one day.
+    # Together with the programming error at 1 s the total is the fit at one day.
     first, day = (np.polynomial.polynomial.polyval(0.5, row) for row in WAN.coefficients[:2])
     programmed = first * np.random.default_rng(5).standard_normal(CELLS)
     total = aged(WAN, np.full(CELLS, 2e-5), DAY, seed=6) - 2e-5 + programmed
@@ -183,13 +188,13 @@ def test_one_direction_per_cell_at_all_times():
     assert not np.array_equal(aged(WAN, g, DAY, seed=1), aged(WAN, g, DAY, seed=2))
 
 
-def test_spread_scale_multiplies_and_conductances_do_not_go_below_zero():
+def test_spread_factor_multiplies_and_conductances_do_not_go_below_zero():
     g = np.full(2000, 1e-6)
-    wide = replace(WAN, spread_scale=3.0)
+    wide = replace(WAN, spread_factor=3.0)
     np.testing.assert_allclose(wide.spread(g, DAY), 3 * WAN.spread(g, DAY), rtol=1e-12)
     got = aged(wide, g, DAY)
     assert got.min() == 0
-    np.testing.assert_array_equal(aged(replace(WAN, spread_scale=0.0), g, DAY), g)
+    np.testing.assert_array_equal(aged(replace(WAN, spread_factor=0.0), g, DAY), g)
 
 
 def test_conductances_beyond_the_fit_take_the_spread_at_its_end():
@@ -198,15 +203,14 @@ def test_conductances_beyond_the_fit_take_the_spread_at_its_end():
     )
 
 
-def test_a_spread_that_falls_below_the_first_counts_as_none():
+def test_a_spread_below_the_first_one_adds_nothing():
     model = TabulatedRelaxation(
         times=(1.0, 10.0, 100.0), coefficients=((2e-6,), (1e-6,), (3e-6, -9e-6)), g_ref=1e-5
     )
     np.testing.assert_array_equal(model.spread(np.array([1e-6]), 10.0), 0)
     np.testing.assert_allclose(model.spread(np.array([0.0]), 100.0), np.sqrt(5) * 1e-6, rtol=1e-12)
-    np.testing.assert_array_equal(
-        model.spread(np.array([1e-5]), 100.0), 0
-    )  # its polynomial is floored at 0 there
+    # Its polynomial is floored at 0 there.
+    np.testing.assert_array_equal(model.spread(np.array([1e-5]), 100.0), 0)
 
 
 @pytest.mark.parametrize("model", [PCM, WAN], ids=["power law", "tabulated"])
@@ -234,8 +238,8 @@ BAD = [
         r"PowerLawDrift\.t_0 = 0 is not allowed; give a finite number in \(0, inf\) s",
     ),
     (lambda: PowerLawDrift(g_ref=0), r"PowerLawDrift\.g_ref = 0 is not allowed"),
-    (lambda: PowerLawDrift(common_scale=-1), r"PowerLawDrift\.common_scale = -1 is not allowed"),
-    (lambda: PowerLawDrift(spread_scale=-1), r"PowerLawDrift\.spread_scale = -1 is not allowed"),
+    (lambda: PowerLawDrift(common_factor=-1), r"PowerLawDrift\.common_factor = -1 is not allowed"),
+    (lambda: PowerLawDrift(spread_factor=-1), r"PowerLawDrift\.spread_factor = -1 is not allowed"),
     (
         lambda: ClippedLog(slope=None, intercept=0, low=0, high=1),
         r"ClippedLog\.slope = None is not a number",
@@ -278,8 +282,8 @@ BAD = [
     ),
     (lambda: replace(WAN, g_ref=0), r"TabulatedRelaxation\.g_ref = 0 is not allowed"),
     (
-        lambda: replace(WAN, spread_scale=-1),
-        r"TabulatedRelaxation\.spread_scale = -1 is not allowed",
+        lambda: replace(WAN, spread_factor=-1),
+        r"TabulatedRelaxation\.spread_factor = -1 is not allowed",
     ),
 ]
 
@@ -296,9 +300,10 @@ def test_bad_retention_is_refused(call, message):
 @pytest.mark.parametrize(("common", "spread"), [(1, 1), (0, 1), (1, 0.01), (2, 0.5)])
 def test_log_time_drift_has_a_common_part_and_a_spread_of_their_own(common, spread):
     drift = LogTimeDrift(
-        mean=-8e-8, std=4e-7, std_rate=4e-8, common_scale=common, spread_scale=spread
+        mean=-8e-8, std=4e-7, std_rate=4e-8, common_factor=common, spread_factor=spread
     )
-    g, log_time = np.full(CELLS, 5e-5), np.log(DAY)
+    g = np.full(CELLS, 5e-5)
+    log_time = np.log(DAY)
     now = aged(drift, g, DAY)
     assert_mean(now, 5e-5 + common * -8e-8 * log_time)
     assert_variance(now, (spread * (4e-7 + 4e-8 * log_time)) ** 2)
@@ -309,7 +314,7 @@ def test_log_time_drift_has_a_common_part_and_a_spread_of_their_own(common, spre
         drift.spread(g[:1], DAY), spread * (4e-7 + 4e-8 * log_time), rtol=1e-12
     )
     assert drift.spread(g[:1], 0.0) == 0
-    for bad in ("common_scale", "spread_scale"):
+    for bad in ("common_factor", "spread_factor"):
         with pytest.raises(ValueError, match=rf"LogTimeDrift\.{bad} = -1 is not allowed"):
             replace(drift, **{bad: -1})
 

@@ -59,7 +59,7 @@ def equation_4(model, x, *, inflation=1.0, **options):
     layer = model[0]
     w, beta = layer.weight.detach().double().numpy(), layer.beta.detach().double().numpy()
     b = 0.0 if layer.bias is None else layer.bias.detach().double().numpy()
-    a = theory.gain_from_beta(beta, mean=layer.mean, variance=layer.variance)
+    a = theory.a_from_beta(beta, mean=layer.mean, variance=layer.variance)
     v = {"mean": layer.mean, "variance": layer.variance * inflation}
     return theory.firing_probability(w, x, **v, a=a, b=b, **options)
 
@@ -243,7 +243,7 @@ def test_a_copy_more_precise_than_the_device_is_warned_of_where_noise_is_small(g
         # The 1 % noise is far below a 5 % programming error.
         assert row.static_to_noise_ratio > 10
         assert row.warning.startswith(
-            "the copy must be more precise than the device can be programmed"
+            "the deterministic path must be more precise than the device can be programmed"
         )
         assert "use a stronger gate, or a device that is programmed better" in row.warning
 
@@ -373,7 +373,7 @@ def test_tiles_share_a_layer_and_are_counted(rng):
     assert (report.inputs[0], report.outputs[0], report.readout.tolist()) == (
         300,
         6,
-        ["nsm", "linear"],
+        ["comparators", "converter"],
     )
 
 
@@ -396,9 +396,9 @@ def with_bad(rng, index, value):
     [
         (
             lambda rng: nn.Sequential(nn.Linear(3, 3), nn.Tanh()),
-            r"cannot map layer 1 \(Tanh\); known layers: NSMLinear",
+            r"cannot map layer 1 \(Tanh\); Tanh is not among the .* known layers",
         ),
-        (lambda rng: nn.Linear(3, 3), "cannot map a Linear: give an nn.Sequential of NSMLinear"),
+        (lambda rng: nn.Linear(3, 3), "cannot map a Linear: give an nn.Sequential"),
         (
             lambda rng: nn.Sequential(nn.ReLU()),
             "the network has no layer with weights; there is nothing to map",

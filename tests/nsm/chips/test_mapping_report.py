@@ -113,7 +113,7 @@ def test_gates_that_differ_are_a_fixed_pattern_which_no_copy_undoes(spread, copi
     if spread == 4 and copied:
         assert row.spread_to_noise_ratio > 3
         assert row.warning.startswith(
-            "the copy keeps β as if all gates were the average one, but they differ: their fixed"
+            "the deterministic path keeps β as if all gates were the average one, but they differ: their fixed"
         )
         assert (
             'use gates of less spread, or a network of beta="native" with deterministic_path = "none"'

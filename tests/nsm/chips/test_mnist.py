@@ -8,7 +8,7 @@ import pytest
 import crossbar
 import devices
 import nsm
-from nsm.nn.checkpoint import locate
+from nsm.shipped import locate
 
 pytestmark = pytest.mark.skipif(
     "NSM_DATA_DIR" not in os.environ, reason="NSM_DATA_DIR is not set: MNIST is not at hand"

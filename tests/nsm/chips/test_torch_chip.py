@@ -97,7 +97,7 @@ def test_hardware_that_needs_more_is_refused(options):
     )
     with pytest.raises(
         ValueError,
-        match=r"torch reads need normal noise or a blank-out gate; this hardware has the gate .* per",
+        match=r"torch reads need Gaussian noise or a blank-out gate; this hardware has the gate .* per",
     ):
         TorchChip(chip)
 

@@ -1,4 +1,4 @@
-"""The command in this process, and a folder to work in."""
+"""Fixtures: the command in this process, and a folder to work in."""
 
 import shlex
 import sys
@@ -14,7 +14,7 @@ from tests.helpers.command import SWEEP
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Run `nsm …` in this process; return its exit status, output and errors."""
+    """A function that runs `nsm ...` in this process; returns exit status, output and errors."""
     monkeypatch.setenv("COLUMNS", "200")
 
     def command(line):

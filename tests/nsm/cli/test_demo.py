@@ -18,13 +18,13 @@ from nsm import NSMConv2d, NSMLinear, error_rate, load, map_to_crossbar, relu_ml
 from nsm.cli import demo
 from nsm.cli import main as cli
 from nsm.cli.demo_page import hardware_facts, summary
-from nsm.datasets.registry import load_digits
+from nsm.datasets import load_digits
 from nsm.nn.activations import Binarize, Sign
 from nsm.nn.rules import NoiselessLinear
 from nsm.nn.sigmoid import SigmoidLinear
 from nsm.nn.weight_norm import RowNormLinear
 from nsm.plots import chips
-from nsm.sweeps.run import grid, read_rows
+from nsm.sweeps import grid, read_rows
 
 AXES = demo.AXES  # as shipped; the fixture `small` shortens them
 NETWORKS = ["NSM", "ReLU", "StNN"]

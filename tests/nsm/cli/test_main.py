@@ -1,4 +1,4 @@
-"""The command: help with examples, one line and status 2 for what goes wrong, and every chore on real input."""
+"""The commands: their help, their errors in one line with status 2, and their work."""
 
 import json
 import shlex
@@ -13,11 +13,15 @@ import typer.main
 
 import nsm.cli.main
 from nsm import load
-from nsm.cli.networks import build_network
-from nsm.datasets.registry import class_count
+from nsm.cli.networks import OPTION_VALUES, RULE_OPTIONS, NetworkChoice
+from nsm.cli.training import LR_SCHEDULES
+from nsm.datasets import class_count
+from nsm.nn.architectures import RULES
 from nsm.nn.checkpoint import read_tensors
-from nsm.sweeps.run import read_rows
+from nsm.nn.neural_sampling import BETAS, SITES
+from nsm.sweeps import read_rows
 from nsm.sweeps.sweep_file import SAMPLE
+from nsm.training.fit import SCHEDULES
 
 GROUP = typer.main.get_command(nsm.cli.main.app)
 COMMANDS = ("train", "map", "sweep", "plot", "demo", "presets")
@@ -178,15 +182,19 @@ def test_train_builds_the_network_asked_for(options, layer, run, folder):
     assert layer in repr(load("a.safetensors"))
 
 
-def test_train_takes_a_schedule_and_changes_images(run, folder):
-    line = "train --out a.safetensors --hidden 9 --epochs 1 --samples 1 --threads 1 --checkpoint run.safetensors"
-    assert run(f"{line} --lr-schedule halving --shift 1 --mirror")[0] == 0
+def test_train_takes_a_schedule_a_batch_size_and_changes_of_images(run, folder):
+    line = (
+        "train --out a.safetensors --hidden 9 --epochs 1 --samples 1 --threads 1 "
+        "--checkpoint run.safetensors"
+    )
+    assert run(f"{line} --lr-schedule halving --batch-size 200 --shift 1 --mirror")[0] == 0
     recipe = json.loads(read_tensors("run.safetensors")[1]["training"])["recipe"]
     assert recipe["lr_schedule"] == "halving"
+    assert recipe["batch_size"] == 200
     assert recipe["augment"] == "ShiftAndMirror(shape=(1, 8, 8), shift=1, mirror=True)"
     status, _, err = run(line)
     assert status == 2
-    assert "is of another training (it differs in augment, lr_schedule)" in err
+    assert "is of another training (it differs in augment, batch_size, lr_schedule)" in err
     status, _, err = run(f"{line} --lr-schedule halved")
     assert status == 2
     assert "unknown lr_schedule 'halved'; did you mean 'halving'" in err
@@ -203,7 +211,7 @@ def test_train_takes_a_schedule_and_changes_images(run, folder):
 def test_a_file_that_cannot_be_written_is_told_before_any_training(
     option, file, why, run, folder, monkeypatch
 ):
-    monkeypatch.setattr("nsm.cli.main.fit", lambda *_, **__: pytest.fail("it trains"))
+    monkeypatch.setattr("nsm.training.fit.fit", lambda *_, **__: pytest.fail("it trains"))
     Path("here").mkdir()
     status, _, err = run(f"train --epochs 1 {option} {file}")
     assert status == 2
@@ -222,7 +230,10 @@ def test_train_says_where_it_can_run(run, folder, monkeypatch):
 
 
 def test_train_halves_and_resumes(run, folder):
-    line = "train --out a.safetensors --hidden 9 --epochs 2 --samples 1 --threads 1 --half --checkpoint run.safetensors"
+    line = (
+        "train --out a.safetensors --hidden 9 --epochs 2 --samples 1 --threads 1 --half "
+        "--checkpoint run.safetensors"
+    )
     assert run(line)[0] == 0
     tensors, _ = read_tensors("a.safetensors")
     assert {t.dtype for t in tensors.values()} == {torch.float16}
@@ -233,7 +244,10 @@ def test_train_halves_and_resumes(run, folder):
 
 
 def test_map_reports_a_chip_and_leaves_its_pictures(run, folder):
-    line = "map small.safetensors --images 30 --samples 2 --threads 1 --out chip --set device.levels=4 --set tile_shape=32,32"
+    line = (
+        "map small.safetensors --images 30 --samples 2 --threads 1 --out chip "
+        "--set device.levels=4 --set tile_shape=32,32"
+    )
     status, out, _ = run(line)
     assert status == 0
     assert "test error" in out
@@ -242,7 +256,9 @@ def test_map_reports_a_chip_and_leaves_its_pictures(run, folder):
     assert report.layer.tolist() == [
         f"layer {i} ({k})" for i, k in ((1, "NSMLinear"), (2, "NSMLinear"), (3, "Linear"))
     ]
-    assert report.tiles[0] == 2 + 2 + 1  # 64 inputs on 32 word lines, the copy, the bias
+    assert (
+        report.tiles[0] == 2 + 2 + 1
+    )  # 64 inputs on 32 word lines, the deterministic path, the bias
     names = ("conductances", "weight_error", "firing_probability")
     assert sorted(p.name for p in Path("chip").iterdir()) == sorted(
         ["report.csv", "cost.csv", *(f"chip_{n}.png" for n in names)]
@@ -250,7 +266,7 @@ def test_map_reports_a_chip_and_leaves_its_pictures(run, folder):
 
 
 def test_map_prints_the_warnings_of_the_report(run, folder):
-    settings = "--set gate.sigma=0.01 --set device.write.scale=10"
+    settings = "--set gate.sigma=0.01 --set device.write.error_factor=10"
     status, out, _ = run(
         f"map small.safetensors --images 2 --samples 1 --threads 1 --gate nsm_gaussian {settings}"
     )
@@ -258,8 +274,8 @@ def test_map_prints_the_warnings_of_the_report(run, folder):
     assert "warning, layer 1 (NSMLinear): the copy must be more precise" in out
 
 
-def test_map_of_cells_that_remember_draws_them_as_they_are(run, folder):
-    # One normal per output would leave the memory out, and warn: which is an error here.
+def test_map_reads_cells_with_memory_exactly(run, folder):
+    # Sampling by moments would ignore the memory and warn, and a warning fails a test.
     status, out, _ = run(
         "map small.safetensors --images 2 --samples 2 --threads 1 --device rtn_illustrative"
     )
@@ -297,14 +313,14 @@ def test_sweep_prints_a_file_to_start_from(run):
     assert run("sweep --example") == (0, SAMPLE, "")
 
 
-def test_demo_hands_its_options_on(run, monkeypatch, tmp_path):
+def test_demo_passes_its_options_on(run, monkeypatch, tmp_path):
     asked = []
 
     def record(folder, **options):
         asked.append((folder, options))
         return folder / "index.html"
 
-    monkeypatch.setattr(nsm.cli.main.demonstration, "run", record)
+    monkeypatch.setattr("nsm.cli.demo.run", record)
     status, out, _ = run(f"demo --out {tmp_path} --workers 3 --seed 9 --threads 1")
     assert status == 0
     assert asked == [(tmp_path, {"workers": 3, "seed": 9})]
@@ -316,7 +332,7 @@ def test_demo_hands_its_options_on(run, monkeypatch, tmp_path):
     [
         (
             "--network relu --flip 0.1",
-            "--flip is no option of --network relu, which takes none of its own",
+            "--flip is no option of --network relu, which takes none",
         ),
         (
             "--network stnn --beta native",
@@ -329,7 +345,7 @@ def test_demo_hands_its_options_on(run, monkeypatch, tmp_path):
         ("--network bd --rule wBD", "which takes --flip; --rule is of conv, all_conv, gesture"),
         (
             "--network conv",
-            "inputs are too small: nothing is left for a 5 × 5 convolution; conv_net takes 16 × 16 pixels",
+            "inputs are too small: nothing is left for a 5 × 5 convolution",
         ),
         ("--network conv --rule BDD", "unknown rule 'BDD'; did you mean 'BD'"),
         ("--network conv --rule BD --beta native", "--beta is no option of --network conv"),
@@ -359,10 +375,22 @@ def test_map_names_the_data_set_that_does_not_fit(run, folder):
 
 
 def test_an_option_of_every_convolutional_network_builds_it():
-    for network, data, options in (
+    for name, data, options in (
         ("conv", "mnist", {"beta": "native", "flip": 0.1}),
         ("conv", "emnist", {"rule": "SN"}),
         ("all_conv", "cifar100", {"rule": "BD"}),
         ("gesture", "dvs_gesture", {"rule": "gNSM"}),
     ):
-        assert build_network(network, data, None, options)[-1].out_features == class_count(data)
+        network = NetworkChoice(name=name, data=data, hidden=None, options=options).build()
+        assert network[-1].out_features == class_count(data)
+
+
+def test_the_names_of_the_command_are_those_of_the_library():
+    # The command repeats them so that it can refuse a wrong one without importing torch.
+    of_rules = {
+        name: tuple(o for o in ("beta", "site") if o in rule.options)
+        for name, rule in RULES.items()
+    }
+    assert of_rules == RULE_OPTIONS
+    assert {"beta": BETAS, "site": SITES} == OPTION_VALUES
+    assert tuple(SCHEDULES) == LR_SCHEDULES

@@ -1,11 +1,11 @@
-"""`nsm presets`: what is known, as a list, as a sheet, as a file to change."""
+"""`nsm presets`: the list, the data sheet of one preset, and the file to change."""
 
 from pathlib import Path
 
 import pytest
 
 from devices import GATES, PRESETS, gate, preset
-from nsm.sweeps.run import read_rows
+from nsm.sweeps import read_rows
 from tests.helpers.command import SWEEP
 
 
@@ -21,6 +21,20 @@ def test_presets_lists_all_and_shows_one(run, folder):
     for text in (entry.citation, entry.status, entry.notes, "data sheet: fefet_jerry2017.png"):
         assert text in " ".join(out.split())
     assert Path("fefet_jerry2017.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_list_fits_80_columns_and_breaks_no_word(run, folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, _ = run("presets")
+    assert status == 0
+    assert max(len(line) for line in out.splitlines()) <= 80
+    words = out.split()
+    for entry in (*PRESETS.values(), *GATES.values()):
+        assert entry.name in words
+        for word in (*entry.technology.split(), "verified:", entry.status):
+            assert word in words
+    for heading in ("name", "technology", "range", "levels", "noise", "γ"):
+        assert heading in words
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Files of data sets: found, fetched, opened, or refused in one sentence."""
+"""Files of data sets: how they are found, downloaded, opened, and refused."""
 
 import gzip
 import io
@@ -39,7 +39,8 @@ def test_a_failed_download_is_one_sentence(problem, reason, monkeypatch):
     with pytest.raises(OSError) as caught:
         fetch(REMOTE)
     assert str(caught.value) == (
-        f"cannot download a.tar.gz from https://example.org/a.tar.gz ({reason}); go online, or fetch a.tar.gz by hand and "
+        f"cannot download a.tar.gz from https://example.org/a.tar.gz ({reason}); "
+        "go online, or fetch a.tar.gz by hand and "
         "give its folder as data_dir or NSM_DATA_DIR"
     )
     assert caught.value.__suppress_context__  # no traceback of what `requests` did
@@ -81,14 +82,14 @@ def test_the_named_folder_comes_first_and_data_dir_before_the_environment(tmp_pa
     )
 
 
-def store(kind, folder, content):
+def store(storage, folder, content):
     """Write files into a folder, a zip or a gzipped tar, and return it."""
-    path = folder / {"folder": "f", "zip": "f.zip", "tar": "f.tar.gz"}[kind]
-    if kind == "folder":
+    path = folder / {"folder": "f", "zip": "f.zip", "tar": "f.tar.gz"}[storage]
+    if storage == "folder":
         for name, raw in content.items():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (path / name).write_bytes(raw)
-    elif kind == "zip":
+    elif storage == "zip":
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, raw in content.items():
                 archive.writestr(name, raw)
@@ -101,37 +102,37 @@ def store(kind, folder, content):
     return path
 
 
-@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
-def test_files_are_read_alike_from_folders_and_archives(kind, tmp_path):
+@pytest.mark.parametrize("storage", ["folder", "zip", "tar"])
+def test_files_are_read_alike_from_folders_and_archives(storage, tmp_path):
     content = {"d/a": b"first", "d/b": b"", "d/c": b"third"}
-    place = store(kind, tmp_path, content)
+    place = store(storage, tmp_path, content)
     assert read_files(place, ["d/c", "d/a", "d/b"]) == [b"third", b"first", b""]
-    error = FileNotFoundError if kind == "folder" else ValueError
+    error = FileNotFoundError if storage == "folder" else ValueError
     message = {"folder": r"no d/x in .*f; the data set is d/a, d/x: fetch it again"}.get(
-        kind, r"f\.(zip|tar\.gz) holds no d/x; it is not the official archive: fetch it again"
+        storage, r"f\.(zip|tar\.gz) holds no d/x; it is not the official archive: fetch it again"
     )
     with pytest.raises(error, match=message):
         read_files(place, ["d/a", "d/x"])
 
 
-@pytest.mark.parametrize("kind", ["zip", "tar"])
-def test_a_damaged_archive_is_refused_wherever_it_ends(kind, tmp_path, rng):
+@pytest.mark.parametrize("storage", ["zip", "tar"])
+def test_a_damaged_archive_is_refused_wherever_it_ends(storage, tmp_path, rng):
     content = {"a": rng.bytes(2000), "b": rng.bytes(2000)}
-    place = store(kind, tmp_path, content)
-    whole = place.read_bytes()
+    place = store(storage, tmp_path, content)
+    complete = place.read_bytes()
     refused = pytest.raises(
         ValueError,
         match=r"(truncated or (no archive|not gzip) \(.*\)|holds no [ab]; .*)[;:] fetch it again",
     )
-    for cut in range(0, len(whole) - 60, 97):
-        place.write_bytes(whole[:cut])
+    for cut in range(0, len(complete) - 60, 97):
+        place.write_bytes(complete[:cut])
         with refused:
             read_files(place, ["a", "b"])
     for at in range(200, 1900, 97):  # within the compressed bytes of a
-        place.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        place.write_bytes(complete[:at] + bytes([complete[at] ^ 0x55]) + complete[at + 1 :])
         with refused:
             read_files(place, ["a", "b"])
-    if kind == "tar":  # gzip, but no tar: what was saved may be a page
+    if storage == "tar":  # gzip, but no tar: such as a web page that was saved
         place.write_bytes(gzip.compress(b"<html>" * 1000))
         with pytest.raises(
             ValueError,

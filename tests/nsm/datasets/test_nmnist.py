@@ -1,4 +1,4 @@
-"""N-MNIST: recordings in its own format become ten binary images of their ON events, or are refused."""
+"""N-MNIST: recordings become ten binary images of their ON events, or are refused."""
 
 import os
 import sys
@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsm import load_data
+from nsm.datasets import image_shape
 from nsm.datasets import nmnist as events
 from nsm.datasets.mnist import load_mnist
 from nsm.datasets.nmnist import load_nmnist, load_nmnist_small
-from nsm.datasets.registry import image_shape
 
 pytest.importorskip("tonic", reason="the extra `events` is not installed")
 ROOT = Path(os.environ.get("NSM_DATA_DIR", "nowhere"))
@@ -101,15 +101,15 @@ def test_the_time_goes_on_after_an_overflow_of_the_clock():
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b"", r"a.bin has 0 bytes, not a whole number of events of 5; fetch it again"),
-        (recording(ONE * 3)[:-2], r"a.bin has 13 bytes, not a whole number of events of 5"),
+        (b"", r"a.bin has 0 bytes"),
+        (recording(ONE * 3)[:-2], r"a.bin has 13 bytes"),
         (
             recording([*ONE, (34, 0, 1, 5)]),
             r"not an N-MNIST recording: it has an event at \(34, 0\), pixels are 0 to 33",
         ),
         (
             recording([(0, 200, 1, 5)]),
-            r"it has an event at \(0, 200\), pixels are 0 to 33; fetch it again",
+            r"it has an event at \(0, 200\), pixels are 0 to 33",
         ),
         (
             recording([(0, 240, 1, 5)]),
@@ -117,15 +117,15 @@ def test_the_time_goes_on_after_an_overflow_of_the_clock():
         ),  # 240 marks an overflow of the clock
         (
             recording([(1, 1, 1, 5), (2, 2, 0, 5), (3, 3, 1, 4)]),
-            r"a.bin is not an N-MNIST recording: its time runs back from 5 to 4 µs, events are in .*; fetch it again",
+            r"a.bin is not an N-MNIST recording: its time runs back from 5 to 4 µs",
         ),
         (
             recording([(1, 1, 0, 5), (2, 2, 0, 6)]),
-            r"a.bin is not an N-MNIST recording: none of its 2 events is ON, its image would be blank; fetch it again",
+            r"a.bin is not an N-MNIST recording: none of its 2 events is ON",
         ),
     ],
 )
-def test_what_is_no_recording_is_refused(raw, message):
+def test_a_wrong_recording_is_refused(raw, message):
     with pytest.raises(ValueError, match=message):
         events.read_recording(raw, "a.bin")
 
@@ -183,17 +183,15 @@ def test_a_wrong_part_is_refused(place, tmp_path):
     ):
         load_nmnist_small(tmp_path)
     write(where, {n: s for n, s in SAMPLES.items() if "Train" in n})
-    with pytest.raises(ValueError, match=r"holds no Test/<digit>/<number>.bin; fetch it again"):
+    with pytest.raises(ValueError, match=r"holds no Test/<digit>/<number>.bin"):
         load_nmnist_small(tmp_path)
     write(where, {**SAMPLES, "Test/8/00002.bin": recording(ONE)[:-1]})
-    with pytest.raises(
-        ValueError, match=r"Test/8/00002.bin has 4 bytes, not a whole number of events"
-    ):
+    with pytest.raises(ValueError, match=r"Test/8/00002.bin has 4 bytes"):
         load_nmnist_small(tmp_path)
     write(where, {**SAMPLES, "Train/10/00004.bin": ONE})
     with pytest.raises(
         ValueError,
-        match=r"Train/10/00004.bin is mislabelled: its folder must be a digit, 0 to 9; fetch it",
+        match=r"Train/10/00004.bin is mislabeled: its folder must be a digit, 0 to 9",
     ):
         load_nmnist_small(tmp_path)
 
@@ -224,38 +222,38 @@ def test_a_damaged_zip_is_refused(tmp_path, rng):
         ).tolist()
     ]
     path = write(tmp_path / "nmnist_small.zip", {**SAMPLES, "Train/7/00001.bin": in_time(noise)})
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
+    complete = path.read_bytes()
+    path.write_bytes(complete[: len(complete) // 2])
     with pytest.raises(
         ValueError,
         match=r"nmnist_small.zip is truncated or no zip archive \(File is not a zip file\)",
     ):
         load_nmnist_small(tmp_path)
-    at = whole.index(b"Train/7/00001.bin", whole.index(b"._00001.bin") + 20) + 200
-    path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
-    with pytest.raises(ValueError, match=r"Train/7/00001.bin is damaged \(.*\); fetch it again"):
+    at = complete.index(b"Train/7/00001.bin", complete.index(b"._00001.bin") + 20) + 200
+    path.write_bytes(complete[:at] + bytes([complete[at] ^ 0xFF]) + complete[at + 1 :])
+    with pytest.raises(ValueError, match=r"Train/7/00001.bin is damaged \(.*\)"):
         load_nmnist_small(tmp_path)
 
 
 @pytest.mark.parametrize("below", ["", "nmnist"])
 @pytest.mark.parametrize("zipped", [False, True])
-def test_the_whole_set_has_as_many_recordings_as_published(zipped, below, tmp_path, monkeypatch):
+def test_the_full_set_has_as_many_recordings_as_published(zipped, below, tmp_path, monkeypatch):
     for split in ("Train", "Test"):
         part = {n: s for n, s in SAMPLES.items() if split in n}
         write(tmp_path / below / f"{split.lower()}.zip" if zipped else tmp_path / below, part)
     with pytest.raises(
         ValueError,
-        match=r"holds 3 train recordings, N-MNIST has 60000; .* call a part of it 'nmnist-small'",
+        match=r"holds 3 train recordings, N-MNIST has 60000; .* as 'nmnist-small'",
     ):
         load_nmnist(tmp_path)
     monkeypatch.setattr(events, "_RECORDINGS", {"train": 3, "test": 2})
-    with pytest.raises(ValueError, match=r"holds 1 test recordings, N-MNIST has 2; fetch it again"):
+    with pytest.raises(ValueError, match=r"holds 1 test recordings, N-MNIST has 2"):
         load_nmnist(tmp_path)
     monkeypatch.setattr(events, "_RECORDINGS", {"train": 3, "test": 1})
     assert load_data("nmnist", tmp_path).y_train.tolist() == [7, 0, 3]
 
 
-def test_the_whole_set_is_downloaded_with_the_checksums_tonic_knows(tmp_path, monkeypatch):
+def test_the_full_set_is_downloaded_with_the_checksums_tonic_knows(tmp_path, monkeypatch):
     for folder, where in ((tmp_path, tmp_path), (None, "any folder")):
         with pytest.raises(
             FileNotFoundError,

@@ -1,4 +1,4 @@
-"""The ready networks: layer for layer what the paper's tables say, and as good on a chip as in software."""
+"""The ready networks: layers and sizes of the paper's tables, and the same results on a chip."""
 
 import math
 from functools import partial
@@ -11,7 +11,7 @@ from torch import nn
 from crossbar import Hardware
 from devices import BlankOut, Device, StateDependentError
 from nsm import error_rate, fit, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
-from nsm.datasets.registry import load_digits
+from nsm.datasets import load_digits
 from nsm.nn.architectures import RULES, all_conv_net, bd_mlp, conv_net, gesture_net
 from nsm.nn.stochastic import reseed
 
@@ -38,7 +38,7 @@ def seeded():
 def test_default_is_the_papers_perceptron(build):
     model = build()
     assert [type(m).__name__ for m in model] == KINDS[build]
-    # NSM 5: 784·300 + 300·300 + 300·300 + 300·10 = 418,200 multiplications per pass, in every one of them.
+    # 784·300 + 300·300 + 300·300 + 300·10 = 418,200 multiplications per pass, in each of them.
     assert sum(m.weight.numel() for m in model if hasattr(m, "weight")) == 418_200
 
 
@@ -200,7 +200,8 @@ def test_convolutional_network_is_the_papers_under_every_rule(
         ("Linear", classes),
     ]
     assert shapes(model, pixels) == expected
-    # Weights and biases; besides, a gain (β, or that of weight normalisation) for each channel and hidden neuron.
+    # Weights and biases; besides, one β or one magnitude of weight normalization for each
+    # channel and hidden neuron.
     plain = (
         32 * (25 * shape[0] + 1)
         + 64 * (25 * 32 + 1)
@@ -358,7 +359,7 @@ def test_bad_rules_and_options_are_refused(build):
     for rule in ("BD", "wBD", "SN", "dCNN"):
         with pytest.raises(
             ValueError,
-            match=rf"options \['p', 'site'\] are of sampling layers, and {rule} has none; leave them out",
+            match=rf"options \['p', 'site'\] are of sampling layers, and {rule} has none",
         ):
             build(rule, site="neuron", p=0.5)
 
@@ -376,9 +377,7 @@ def test_bad_rules_and_options_are_refused(build):
 )
 @pytest.mark.parametrize("build", [conv_net, all_conv_net, gesture_net])
 def test_options_that_would_change_nothing_are_refused(build, rule, name, value):
-    with pytest.raises(
-        ValueError, match=f"option '{name}' changes nothing under {rule}, or is no option; it takes"
-    ):
+    with pytest.raises(ValueError, match=f"option '{name}' .* under {rule}"):
         build(rule, **{name: value})
 
 
@@ -430,20 +429,17 @@ def test_bad_sizes_are_refused(rule, options, message):
 
 
 def test_what_a_rule_has_no_use_for_is_refused():
-    with pytest.raises(
-        ValueError, match="per_location gives every neuron a β of its own, and BD has none"
-    ):
+    with pytest.raises(ValueError, match="per_location .* BD has none"):
         conv_net("BD", per_location=True)
-    with pytest.raises(
-        ValueError, match=r"flip = 0.1 changes signs of inputs, which this rule takes as they are"
-    ):
+    with pytest.raises(ValueError, match=r"flip = 0.1 changes signs of inputs"):
         conv_net("dCNN", flip=0.1)
 
 
 @pytest.mark.parametrize("pass_is_of_signs", [True, False])
 @pytest.mark.parametrize("rule", RULES)
 def test_no_network_leaves_its_device(rule, pass_is_of_signs, monkeypatch):
-    # "meta" has shapes and no values: a tensor made on the processor would meet one of another device, as on a GPU.
+    # Tensors on "meta" have shapes and no values. A tensor made on the CPU would then meet one of
+    # another device, as it would on a GPU.
     monkeypatch.setattr(
         torch.Tensor, "__bool__", lambda self: pass_is_of_signs
     )  # "are all of these ±1?" has no answer

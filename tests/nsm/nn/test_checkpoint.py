@@ -9,12 +9,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 import nsm.nn.checkpoint
+import nsm.shipped
 from nsm import NSMConv2d, load, nsm_mlp, relu_mlp, save, stnn_mlp
 from nsm.nn.activations import NoisyReLU
 from nsm.nn.architectures import RULES, all_conv_net, bd_mlp, conv_net, gesture_net
-from nsm.nn.checkpoint import FORMAT, build, describe, locate, read_tensors, shipped
+from nsm.nn.checkpoint import FORMAT, build, describe, read_tensors
 from nsm.nn.inference import sample
 from nsm.nn.weight_norm import RowNormConv2d, RowNormLinear
+from nsm.shipped import locate, shipped
 
 WIDTHS = (6, 5, 4, 3)
 NETWORKS = {
@@ -219,7 +221,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_litter(problem, saved, monkeypat
 def test_a_shipped_network_is_found_by_its_name(saved, tmp_path, monkeypatch):
     (tmp_path / "package").mkdir(parents=True)
     saved.rename(tmp_path / "package" / "small.safetensors")
-    monkeypatch.setattr(nsm.nn.checkpoint.resources, "files", lambda name: tmp_path / "package")
+    monkeypatch.setattr(nsm.shipped.resources, "files", lambda name: tmp_path / "package")
     monkeypatch.chdir(tmp_path)
     assert shipped() == ["small"]
     for name in ("small", "small.safetensors"):
@@ -303,7 +305,7 @@ def test_a_convolutional_network_is_loaded_bit_for_bit(kind, tmp_path, rng):
 
 def test_a_count_of_steps_is_not_rounded(tmp_path):
     model = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2))
-    model[0].num_batches_tracked.fill_(2**24 + 1)  # the first whole number that float32 has not
+    model[0].num_batches_tracked.fill_(2**24 + 1)  # the first integer that float32 cannot hold
     save(model, tmp_path / "m.safetensors")
     assert load(tmp_path / "m.safetensors")[0].num_batches_tracked == 2**24 + 1
 

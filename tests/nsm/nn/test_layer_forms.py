@@ -1,4 +1,4 @@
-"""The sampling layers' forms: the short path for signs, equations 6 and 7, noisy sums; and β by location."""
+"""The sampling layers: the short path for signs, eqs. 6 and 7, noisy sums, β by location."""
 
 from unittest import mock
 
@@ -22,14 +22,14 @@ from tests.helpers.statistics import (
 
 
 def general(layer, x):
-    """The argument by the path for any inputs: ‖w∘x‖ summed over squares, ±1 or not."""
+    """The argument by the path for any inputs, which sums the squares in ‖w∘x‖."""
     with mock.patch("nsm.nn.neural_sampling.all_signs", return_value=False):
         product, norm, bias = layer.terms(x)
         return layer.quotient(product, norm, bias)
 
 
 def any_layer(kind, seed, outputs, *, bias=True, silent=False):
-    """A float64 layer of a kind, its inputs' shape but for the batch; every weight, bias and β its own."""
+    """A float64 layer with random weights, biases and β, and the shape of one of its inputs."""
     layer = {
         "linear": lambda: NSMLinear(5, outputs, bias=bias, p=0.3),
         "conv": lambda: NSMConv2d(2, outputs, 2, bias=bias, p=0.3),
@@ -82,7 +82,8 @@ def test_signs_take_a_shorter_path_to_the_same_argument_and_gradients(
 @kinds
 @pytest.mark.parametrize("batch", [1, 30])
 def test_for_signs_the_norm_is_a_constant_of_the_inputs(kind, batch):
-    # v = β (w·x + c): its gradient by an input is that of the sum alone, with or without padding, few inputs or many.
+    # v = β (w·x + c): its gradient in an input is that of the sum alone, with and without padding,
+    # for few inputs and for many.
     layer, shape = any_layer(kind, 3, 4)
     x = drawn_signs(batch, *shape).requires_grad_()
     product, norm, _ = layer.terms(x.detach())
@@ -96,9 +97,8 @@ def test_for_signs_the_norm_is_a_constant_of_the_inputs(kind, batch):
 
 
 @pytest.mark.parametrize("kind", ["signs", "real"])
-@pytest.mark.parametrize(
-    "batch", [1, 50]
-)  # fewer and more inputs than weights: β/‖w‖ goes to the sums or to the weights
+# Fewer and more inputs than weights: β/‖w‖ multiplies the sums or the weights.
+@pytest.mark.parametrize("batch", [1, 50])
 def test_gradient_of_the_argument_is_that_of_equations_6_and_7_with_the_bias(kind, batch, rng):
     layer = layer_of(rng, n=9, m=4, p=0.3)
     x = inputs(kind, rng, (batch, 9))
@@ -172,12 +172,11 @@ def test_an_output_is_the_sign_of_its_noisy_sum(kind, signed, site, silent, bias
         z = layer(x)
         reseed(layer, 7)
         u = layer.noisy_sum(x)
-    assert torch.equal(
-        z, signs(torch.where(u.abs() < 1e-12, z, u))
-    )  # but for sums that are 0 up to rounding
+    # Sums that are 0 up to rounding may have either sign.
+    assert torch.equal(z, signs(torch.where(u.abs() < 1e-12, z, u)))
 
 
-def test_noisy_sum_carries_the_gradient_of_weights_noise_and_gain(rng):
+def test_noisy_sum_carries_the_gradient_of_weights_noise_and_beta(rng):
     layer = layer_of(rng, n=6, m=3, site="neuron", p=0.4)
     x = inputs("real", rng, (4, 6)).requires_grad_()
     reseed(layer, 5)
@@ -185,7 +184,7 @@ def test_noisy_sum_carries_the_gradient_of_weights_noise_and_gain(rng):
     layer.zero_grad()
     reseed(layer, 5)
     xi = layer._factors(x)
-    # u_i = Σ_j (ξ_j + a_i) w_ij x_j + b_i, a_i = β_i s − E ξ, written out for the same mask.
+    # u_i = Σ_j (ξ_j + a_i) w_ij x_j + b_i, a_i = β_i s − E ξ, written out for the same factors.
     written = torch.stack(
         [
             ((xi + layer.beta[i] * layer.s - 0.4) * layer.weight[i] * x).sum(1) + layer.bias[i]
@@ -204,7 +203,7 @@ def test_noisy_sum_carries_the_gradient_of_weights_noise_and_gain(rng):
 
 
 def windows(layer, x):
-    """The inputs of every location, (locations, fan-in), and where there are any; by loops, zeros outside the image."""
+    """The inputs of every location, (locations, fan-in), by loops; zeros outside the image."""
     channels, height, width = x.shape
     (p, q), (r, c), (rows, columns) = layer.padding, layer.stride, layer.out_size(height, width)
     big = np.zeros((channels, height + 2 * p, width + 2 * q))
@@ -234,7 +233,7 @@ def convolution(rng, padding, stride=1, size=4, channels=2, **options):
 
 
 @pytest.mark.parametrize("beta", ["learned", "native"])
-def test_every_location_may_have_a_beta_of_its_own(beta):
+def test_every_location_may_have_a_separate_beta(beta):
     layer = NSMConv2d(3, 4, (3, 2), stride=(2, 1), padding=(1, 0), beta=beta, locations=(3, 5))
     assert layer.beta.shape == layer.a.shape == (4, 3, 5)
     assert layer.bias.shape == (4,)
@@ -264,7 +263,7 @@ def test_a_location_fires_with_equation_4_at_its_own_beta(site, kind, padding, s
                 seen[place],
                 mean=1.0,
                 variance=0.64,
-                a=theory.gain_from_beta(float(beta), mean=1.0, variance=0.64),
+                a=theory.a_from_beta(float(beta), mean=1.0, variance=0.64),
                 b=float(layer.bias[channel].detach()),
             )
             assert_frequency(count, reads, float(p[0]))
@@ -272,17 +271,17 @@ def test_a_location_fires_with_equation_4_at_its_own_beta(site, kind, padding, s
 
 @pytest.mark.parametrize("noise", ["bernoulli", "gaussian"])
 def test_at_the_border_only_the_inputs_that_are_there_are_noisy(noise, rng):
-    # Explicit masks, one factor for each synapse of each neuron. 24 channels: corners see 96 inputs of 216.
+    # Explicit factors, one for each synapse of each neuron. With 24 channels, corners see 96 of
+    # 216 inputs.
     layer, x = convolution(rng, padding=1, channels=24, size=3, noise=noise, sigma=1.0, p=0.5)
     with torch.no_grad():
         v = layer.argument(x[None])[0].flatten(1).numpy()
         full = np.sqrt((layer.weight.numpy() ** 2).sum(axis=(1, 2, 3)))
-        w, a, b = (
-            layer.weight.numpy().reshape(2, -1),
-            layer.a.flatten(1).numpy(),
-            layer.bias.numpy(),
-        )
-    reads, told_apart = 20_000, 0
+        w = layer.weight.numpy().reshape(2, -1)
+        a = layer.a.flatten(1).numpy()
+        b = layer.bias.numpy()
+    reads = 20_000
+    told_apart = 0
     for place, seen in enumerate(windows(layer, x.numpy())):
         there = seen != 0
         shape = (reads, int(there.sum()))
@@ -290,15 +289,12 @@ def test_at_the_border_only_the_inputs_that_are_there_are_noisy(noise, rng):
         for i in range(2):
             terms = (w[i] * seen)[there]
             fired = (xi @ terms + a[i, place] * terms.sum() + b[i] >= 0).mean()
-            p, error = (
-                (1 + erf(v[i, place])) / 2,
-                0.003 * (noise == "bernoulli"),
-            )  # eq. 4 at a fan-in of 96
+            p = (1 + erf(v[i, place])) / 2
+            error = 0.003 * (noise == "bernoulli")  # of the normal law in eq. 4, at a fan-in of 96
             bound = 5 * np.sqrt(p * (1 - p) / reads) + error
             assert abs(fired - p) <= bound
-            wrong = (
-                1 + erf(v[i, place] * np.linalg.norm(terms) / full[i])
-            ) / 2  # were padded inputs noisy too
+            # What it would be if padded inputs were noisy too:
+            wrong = (1 + erf(v[i, place] * np.linalg.norm(terms) / full[i])) / 2
             told_apart += abs(fired - wrong) > bound
     assert told_apart >= 8  # of 16 neurons at the border
 
@@ -340,8 +336,7 @@ def test_a_layer_with_betas_by_location_takes_one_size_of_image():
     layer = NSMConv2d(1, 2, 3, padding=1, locations=(4, 5))
     with pytest.raises(
         ValueError,
-        match=r"NSMConv2d has a β for each of \(4, 5\) locations, but inputs of shape \(2, 1, 5, 4\) give \(5, 4\); "
-        "give inputs of the size it was made for, or leave locations out",
+        match=r"a β for each of \(4, 5\) locations, but .* shape \(2, 1, 5, 4\) give \(5, 4\)",
     ):
         layer(torch.ones(2, 1, 5, 4))
     with pytest.raises(ValueError, match="NSMConv2d has a β for each"):
@@ -357,7 +352,7 @@ def test_a_layer_with_betas_by_location_takes_one_size_of_image():
         ),
         (
             {"locations": (1, 2, 3)},
-            r"NSMConv2d.locations = \(1, 2, 3\) is not allowed; give one whole number, or one",
+            r"NSMConv2d.locations = \(1, 2, 3\) is not allowed",
         ),
         ({"stride": 0}, "NSMConv2d.stride = 0 is not allowed"),
         (

@@ -1,4 +1,4 @@
-"""The neural sampling layer: its draws against eq. 4, its gradient against autograd of the closed form."""
+"""The neural sampling layer: draws against eq. 4, gradients against those of the closed form."""
 
 import copy
 import math
@@ -48,7 +48,8 @@ def test_gradient_is_that_of_the_closed_form(site, bias, kind, rng):
     weight_of_outputs = torch.tensor(rng.standard_normal((6, 4)))
     leaves = [x, *layer.parameters()]
     got = torch.autograd.grad((layer(x) * weight_of_outputs).sum(), leaves)
-    # 2P − 1 = erf((β w·x + b/s)/n): n = ‖w∘x‖ for real x; for ±1 states n = ‖w‖, which x does not move (eq. 4).
+    # 2P − 1 = erf((β w·x + b/s)/n) with n = ‖w∘x‖ for real x; for states ±1, n = ‖w‖ does not
+    # depend on x (eq. 4).
     w, b = layer.weight, layer.bias if bias else 0.0
     size = w.norm(dim=1) if kind == "signs" else ((x**2) @ (w**2).T).sqrt()
     closed = torch.erf((layer.beta * (x @ w.T) + b / math.sqrt(2 * 0.3 * 0.7)) / size)
@@ -61,9 +62,7 @@ def test_gradient_is_that_of_the_closed_form(site, bias, kind, rng):
 def test_synapse_noise_is_independent_between_outputs(options, rng):
     layer = layer_of(rng, m=2, bias=False, site="synapse", **options)
     with torch.no_grad():
-        layer.weight[1] = layer.weight[
-            0
-        ]  # the same row twice: shared noise would make them fire together
+        layer.weight[1] = layer.weight[0]  # with shared noise, the two would fire together
         z = layer(inputs("signs", rng, FAN_IN).expand(READS, FAN_IN))
     p = (z > 0).double().mean(dim=0)
     both = (z > 0).all(dim=1).sum()
@@ -88,7 +87,7 @@ def test_neuron_noise_correlates_outputs_by_their_weights(overlap, options, rng)
 
 
 @noises
-def test_native_beta_means_no_second_path(options, rng):
+def test_native_beta_needs_no_deterministic_path(options, rng):
     layer = NSMLinear(FAN_IN, 3, beta="native", **options)
     # a = β s − E ξ; float32 rounds β to 6e-8 of itself.
     assert (layer.a.abs() <= 1e-7 * layer.mean).all()
@@ -102,7 +101,7 @@ def test_native_beta_means_no_second_path(options, rng):
 def test_a_is_derived_from_beta_by_equation_5(rng):
     for options in ({"p": 0.25}, {"noise": "gaussian", "sigma": 0.5}):
         layer = layer_of(rng, **options)
-        expected = theory.gain_from_beta(
+        expected = theory.a_from_beta(
             layer.beta.detach().numpy(), mean=layer.mean, variance=layer.variance
         )
         np.testing.assert_allclose(layer.a.detach().numpy(), expected, rtol=1e-12)
@@ -205,7 +204,7 @@ def test_scaled_weights_alone_are_not_invariant(rng):
     before = layer.argument(x)
     with torch.no_grad():
         layer.weight *= 0.1
-    # NSM 0.7: c = b/(s ‖w‖) grows tenfold when only w is scaled.
+    # c = b/(s ‖w‖) grows tenfold when only w is scaled.
     shift = 9 * layer.bias / (layer.s * 10 * layer.weight.norm(dim=1))
     torch.testing.assert_close(layer.argument(x) - before, shift.expand(20, 3), rtol=1e-10, atol=0)
 

@@ -1,4 +1,4 @@
-"""Every known layer answers for itself: how it is stored, how it maps, whether it draws in `eval()`."""
+"""Every known layer says how it is stored, how it maps, and whether it draws in `eval()`."""
 
 import pickle
 
@@ -54,7 +54,7 @@ def test_the_examples_here_are_all_layers_of_the_table():
 def test_a_layer_is_built_again_from_its_configuration(layer):
     registry.check_storable(layer, "layer 0")
     again = registry.class_of(type(layer).__name__)(**registry.config_of(layer))
-    assert repr(again) == repr(layer)
+    assert registry.config_of(again) == registry.config_of(layer)
 
 
 @each

@@ -29,7 +29,7 @@ sites = pytest.mark.parametrize("site", ["synapse", "neuron"])
 
 
 def layer_of(kind, rng, **options):
-    """A float64 layer with random weights, biases and magnitudes, and the shape of its input without the batch."""
+    """A float64 layer with random parameters, and the shape of one of its inputs."""
     conv = issubclass(kind, nn.Conv2d) or kind.__name__.endswith("Conv2d")
     layer = (kind(2, 3, 3, padding=1, **options) if conv else kind(7, 3, **options)).double()
     with torch.no_grad():
@@ -151,7 +151,7 @@ def test_output_does_not_know_the_scale_of_the_weights_nor_its_gradient_their_di
 
 
 @row_norms
-def test_gradients_are_those_of_torchs_weight_normalisation(kind, rng):
+def test_gradients_are_those_of_torchs_weight_normalization(kind, rng):
     layer, shape = layer_of(kind, rng)
     x = reals(rng, 5, *shape).requires_grad_()
     twin = nn.Linear(7, 3) if kind is RowNormLinear else nn.Conv2d(2, 3, 3, padding=1)

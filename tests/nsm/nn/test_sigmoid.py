@@ -1,4 +1,4 @@
-"""The stochastic layer without weight normalisation that an NSM is compared with."""
+"""The stochastic layer without weight normalization that an NSM is compared with."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Scaled and quantised networks: what a copy changes, and what an NSM does not see."""
+"""Scaled and quantized networks, in software and on ideal chips."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from torch import nn
 import nsm
 from crossbar import Hardware
 from devices import Device
-from nsm.datasets.registry import load_digits
+from nsm.datasets import load_digits
 from nsm.nn.activations import NoisyReLU, Sign
 from nsm.nn.rules import NoiselessLinear
 from nsm.nn.weight_norm import RowNormConv2d, RowNormLinear
@@ -34,7 +34,7 @@ def test_a_scaled_network_is_a_copy():
 
 @given(factor=st.floats(1e-3, 1e3))
 @settings(max_examples=20, deadline=None)
-def test_an_nsm_does_not_see_a_common_scale(factor):
+def test_an_nsm_is_invariant_to_a_common_factor(factor):
     layer = nn.Sequential(nsm.NSMLinear(20, 15)).double()
     x = torch.sign(torch.randn(5, 20, dtype=torch.float64))
     torch.testing.assert_close(
@@ -42,7 +42,7 @@ def test_an_nsm_does_not_see_a_common_scale(factor):
     )
 
 
-def test_without_its_biases_it_does():
+def test_an_nsm_is_not_invariant_without_its_biases():
     layer = nn.Sequential(nsm.NSMLinear(20, 15))
     x = torch.sign(torch.randn(5, 20))
     changed = (
@@ -55,7 +55,7 @@ def test_without_its_biases_it_does():
 
 @given(levels=st.integers(2, 40), scale=st.sampled_from(["layer", "row"]))
 @settings(max_examples=30, deadline=None)
-def test_quantised_weights_lie_on_their_levels_within_half_a_step(levels, scale):
+def test_quantized_weights_lie_on_their_levels_within_half_a_step(levels, scale):
     model = nn.Sequential(nn.Linear(9, 5), nn.Conv2d(1, 3, 2))
     found = nsm.quantize_weights(model, levels, scale=scale)
     for old, new in ((model[0], found[0]), (model[1], found[1])):
@@ -69,7 +69,7 @@ def test_quantised_weights_lie_on_their_levels_within_half_a_step(levels, scale)
 
 @pytest.mark.parametrize("scale", ["layer", "row"])
 @pytest.mark.parametrize("levels", [2, 3, 8])
-def test_an_ideal_pair_of_cells_holds_the_quantised_weights(levels, scale):
+def test_an_ideal_pair_of_cells_holds_the_quantized_weights(levels, scale):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(9, 5))
     device = Device(g_min=1e-15, g_max=1e-6, levels=levels)
@@ -107,14 +107,14 @@ def test_biases_may_lie_on_the_steps_too(scale):
 
 
 def with_statistics(norm):
-    """Return normalisation with running statistics and parameters far from 0 and 1, in `eval()`."""
+    """Return normalization with running statistics and parameters far from 0 and 1, in `eval()`."""
     with torch.no_grad():
         for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
             values.uniform_(0.5, 3)
     return norm.eval()
 
 
-def normalised_by_batch():
+def normalized_by_batch():
     torch.manual_seed(0)
     return nn.Sequential(
         with_statistics(nn.BatchNorm1d(64)),
@@ -128,9 +128,9 @@ def normalised_by_batch():
 
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("factor", [0.1, 3.0])
-def test_a_scaled_network_with_batch_normalisation_is_the_chip_at_that_gain(factor, first):
+def test_a_scaled_network_with_batch_normalization_is_the_chip_at_that_gain(factor, first):
     x = load_digits().x_test[:100]
-    model = normalised_by_batch()[first:]
+    model = normalized_by_batch()[first:]
     before = {k: v.clone() for k, v in model.state_dict().items()}
     chip = nsm.map_to_crossbar(model, Hardware(device=Device(g_min=1e-9, g_max=1e-6)), rng=0)
     chip.scale_conductances(factor)
@@ -142,9 +142,9 @@ def test_a_scaled_network_with_batch_normalisation_is_the_chip_at_that_gain(fact
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
 
-def test_biases_of_folded_normalisation_stay_if_asked():
+def test_biases_of_folded_normalization_stay_if_asked():
     x = torch.tensor(load_digits().x_test[:20], dtype=torch.float32)
-    model = normalised_by_batch()[1:3]
+    model = normalized_by_batch()[1:3]
     with torch.no_grad():
         origin = model(torch.zeros(1, 64))
         found = nsm.scale_weights(model, 0.1, biases=False)(x)
@@ -152,7 +152,7 @@ def test_biases_of_folded_normalisation_stay_if_asked():
 
 
 def test_the_copy_keeps_mode_and_precision():
-    model = normalised_by_batch()
+    model = normalized_by_batch()
     for change in (lambda m: nsm.scale_weights(m, 0.1), lambda m: nsm.quantize_weights(m, 4)):
         assert {p.dtype for p in change(model).parameters()} == {torch.float32}
         assert not any(m.training for m in change(model).modules())
@@ -163,7 +163,7 @@ def test_the_copy_keeps_mode_and_precision():
 
 
 @pytest.mark.parametrize("levels", [2, 8])
-def test_an_ideal_pair_of_cells_holds_the_quantised_folded_weights(levels):
+def test_an_ideal_pair_of_cells_holds_the_quantized_folded_weights(levels):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(9, 5), with_statistics(nn.BatchNorm1d(5))).eval()
     device = Device(g_min=1e-15, g_max=1e-6, levels=levels)
@@ -173,8 +173,8 @@ def test_an_ideal_pair_of_cells_holds_the_quantised_folded_weights(levels):
     np.testing.assert_allclose(chip.sample(np.eye(9), 1, rng=0)[0], expected, atol=1e-6)
 
 
-def row_normalised(layer):
-    """Return the layer with a direction whose length says nothing, and gains of its own, one of them negative."""
+def row_normalized(layer):
+    """Return the layer with weights of another length than its magnitudes, one of them negative."""
     with torch.no_grad():
         layer.weight.mul_(7)
         layer.magnitude.uniform_(0.5, 2)
@@ -183,21 +183,19 @@ def row_normalised(layer):
     return layer
 
 
-ROW_NORMALISED = [
+ROW_NORMALIZED = [
     (lambda: RowNormLinear(9, 5), (4, 9)),
     (lambda: RowNormConv2d(1, 3, 2), (4, 1, 3, 3)),
 ]
 
 
-@pytest.mark.parametrize(("build", "shape"), ROW_NORMALISED)
-def test_the_weights_of_a_row_normalised_layer_are_scaled_by_its_gain(build, shape):
+@pytest.mark.parametrize(("build", "shape"), ROW_NORMALIZED)
+def test_the_weights_of_a_row_normalized_layer_are_scaled_by_its_magnitudes(build, shape):
     torch.manual_seed(0)
-    model = nn.Sequential(row_normalised(build()))
-    (both,), (alone,), (layer,) = (
-        nsm.scale_weights(model, 0.25),
-        nsm.scale_weights(model, 0.25, biases=False),
-        model,
-    )
+    model = nn.Sequential(row_normalized(build()))
+    (layer,) = model
+    (both,) = nsm.scale_weights(model, 0.25)
+    (alone,) = nsm.scale_weights(model, 0.25, biases=False)
     assert torch.equal(both.effective_weight(), 0.25 * layer.effective_weight())
     assert torch.equal(alone.effective_weight(), both.effective_weight())
     assert torch.equal(both.bias, 0.25 * layer.bias)
@@ -207,14 +205,14 @@ def test_the_weights_of_a_row_normalised_layer_are_scaled_by_its_gain(build, sha
 
 
 @pytest.mark.parametrize("scale", ["layer", "row"])
-@pytest.mark.parametrize(("build", "shape"), ROW_NORMALISED)
-def test_quantised_are_the_weights_that_inputs_meet(build, shape, scale):
+@pytest.mark.parametrize(("build", "shape"), ROW_NORMALIZED)
+def test_quantized_are_the_weights_that_the_inputs_meet(build, shape, scale):
     torch.manual_seed(0)
-    layer = row_normalised(build())
+    layer = row_normalized(build())
     plain = build()
     with torch.no_grad():
         plain.weight.copy_(layer.effective_weight())
-    reference = nn.Module()  # any layer with weights is quantised as it stands
+    reference = nn.Module()  # any layer with weights is quantized as it stands
     reference.weight, reference.bias = plain.weight, layer.bias
     (found,) = nsm.quantize_weights(nn.Sequential(layer), 4, scale=scale, biases=True)
     expected = nsm.quantize_weights(reference, 4, scale=scale, biases=True)
@@ -232,7 +230,7 @@ def test_quantised_are_the_weights_that_inputs_meet(build, shape, scale):
     [
         (
             lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, track_running_stats=False)),
-            r"as a chip holds them, with batch normalisation folded in, but cannot map layer 1 \(BatchNorm1d\): it keeps no",
+            r"folded in, but cannot map layer 1 \(BatchNorm1d\)",
         ),
         (
             lambda: nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), NoisyReLU(), nn.Linear(2, 2)),
@@ -240,7 +238,7 @@ def test_quantised_are_the_weights_that_inputs_meet(build, shape, scale):
         ),
         (
             lambda: nn.Sequential(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))),
-            "folded in, but BatchNorm1d is left over; give a flat nn.Sequential whose normalisation is BatchNorm1d or",
+            "folded in, but BatchNorm1d is left over",
         ),
         (
             lambda: nn.ModuleList([nn.Linear(3, 2), nn.BatchNorm1d(2)]),
@@ -248,7 +246,7 @@ def test_quantised_are_the_weights_that_inputs_meet(build, shape, scale):
         ),
     ],
 )
-def test_batch_normalisation_that_cannot_be_folded_is_refused(build, message, change):
+def test_batch_normalization_that_cannot_be_folded_is_refused(build, message, change):
     with pytest.raises(ValueError, match=message):
         change(build())
 

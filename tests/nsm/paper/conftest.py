@@ -6,11 +6,11 @@ import pytest
 import torch
 
 import nsm.paper.run as runner
+from nsm.datasets import load_digits
 from nsm.datasets.files import Data
-from nsm.datasets.registry import load_digits
 from nsm.nn import architectures as networks
-from nsm.paper import measure, report
-from nsm.paper.measure import sums_over_updates
+from nsm.paper import percentiles, report
+from nsm.paper.percentiles import sums_over_updates
 from tests.helpers.tiny_paper import TINY, WIDTHS, Inline
 
 
@@ -22,15 +22,16 @@ def data():
 
 @pytest.fixture
 def tiny(monkeypatch, data):
-    """The machinery of the table, on digits and small networks, in this process."""
+    """Replace the table by a tiny one on digits, and run it in this process."""
     threads = torch.get_num_threads()
     for module in (runner, report):
         monkeypatch.setattr(module, "EXPERIMENTS", TINY)
     monkeypatch.setattr(runner, "load_data", lambda name, folder: data)
     monkeypatch.setattr(runner, "worker_pool", Inline)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for name in ("nsm_mlp", "stnn_mlp"):  # "percentiles" builds its own
-        monkeypatch.setattr(measure.networks, name, partial(getattr(networks, name), WIDTHS))
-    monkeypatch.setattr(measure, "sums_over_updates", partial(sums_over_updates, updates=4))
+    # The measurement "percentiles" builds its networks itself.
+    for name in ("nsm_mlp", "stnn_mlp"):
+        monkeypatch.setattr(percentiles.networks, name, partial(getattr(networks, name), WIDTHS))
+    monkeypatch.setattr(percentiles, "sums_over_updates", partial(sums_over_updates, updates=4))
     yield
     torch.set_num_threads(threads)

@@ -18,20 +18,21 @@ from devices import (
     FlickerNoise,
     GaussianNoise,
     LogTimeDrift,
+    MetallicTemperature,
     NoDrift,
     NoFaults,
+    NonlinearPulses,
     NoNoise,
+    NoTemperature,
+    PcmFlicker,
     Preset,
     ProductNoise,
+    SaturatingError,
     StochasticSelector,
     StuckCells,
     TelegraphNoise,
     preset,
 )
-from devices.programming.error import SaturatingError
-from devices.pulses.base import NonlinearPulses
-from devices.read_noise.published import PcmFlicker
-from devices.temperature import MetallicTemperature, NoTemperature
 from nsm.plots.datasheet import data_sheet, save_data_sheet
 from nsm.plots.spectrum import CELLS, PERIOD, READS, expected_spectrum, sampled_spectrum
 from nsm.plots.style import COLORS

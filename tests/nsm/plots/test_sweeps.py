@@ -18,7 +18,7 @@ from nsm.cli.demo import AXES, demo_hardware
 from nsm.plots.chips import plot_conductance_map, plot_firing_probability, plot_weight_error
 from nsm.plots.style import COLORS, STYLE, figure, save_figure
 from nsm.plots.sweeps import AXIS_LABELS
-from nsm.sweeps.run import CHIP_AXES
+from nsm.sweeps.tasks import CHIP_AXES
 
 HARDWARE = Hardware(device=preset("fefet_jerry2017"), gate=BlankOut(0.5), tile_shape=(16, 8))
 

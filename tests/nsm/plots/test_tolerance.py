@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from nsm.plots.tolerance import crossing, tolerance
+from nsm.plots.tolerance import crossing, tolerated
 
 
 def rows(values, errors):
@@ -39,17 +39,17 @@ def test_a_rise_of_exactly_the_limit_is_tolerated():
 def test_each_side_of_the_nominal_value_has_its_tolerance():
     data = rows([1.0, 2.0, 3.0, 4.0, 5.0], [70, 50, 50, 55, 65])
     # One point above 5 %: half-way from 4 to 5, and half-way from 2 down to 1.
-    assert tolerance(data, "x", nominal=3.0, rising=True) == pytest.approx(4.5)
-    assert tolerance(data, "x", nominal=3.0, rising=False) == pytest.approx(1.5)
-    assert tolerance(data, "x", nominal=3.0, rising=True, allowed=2) == math.inf
+    assert tolerated(data, "x", nominal=3.0, rising=True) == pytest.approx(4.5)
+    assert tolerated(data, "x", nominal=3.0, rising=False) == pytest.approx(1.5)
+    assert tolerated(data, "x", nominal=3.0, rising=True, allowed=2) == math.inf
 
 
 def test_the_mean_over_chips_decides():
     chips = [rows([1.0, 2.0], [50, 50]), rows([1.0, 2.0], [50, 90]).assign(chip=1)]
     # The mean rises by 2 points over the step, a single chip by 0 or 4.
-    assert tolerance(pd.concat(chips), "x", nominal=1.0, rising=True) == pytest.approx(1.5)
+    assert tolerated(pd.concat(chips), "x", nominal=1.0, rising=True) == pytest.approx(1.5)
 
 
 def test_a_sweep_without_the_nominal_value_is_refused():
     with pytest.raises(ValueError, match=r"x = 7"):
-        tolerance(rows([1.0, 2.0], [50, 50]), "x", nominal=7, rising=True)
+        tolerated(rows([1.0, 2.0], [50, 50]), "x", nominal=7, rising=True)

@@ -1,4 +1,4 @@
-"""Rows on disk: one line each, whole or recovered, of one experiment, with one writer."""
+"""Rows on disk: complete lines, of one experiment, with one writer at a time."""
 
 import csv
 import os
@@ -73,7 +73,7 @@ def test_every_row_is_on_disk_before_the_next(tmp_path, monkeypatch):
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_a_torn_last_line_is_cut_and_whole_ones_are_kept(tmp_path_factory, data):
+def test_a_torn_last_line_is_cut_off_and_complete_lines_are_kept(tmp_path_factory, data):
     path = written(tmp_path_factory.mktemp("torn") / "rows.csv")
     whole = path.read_bytes()
     cut = data.draw(st.integers(0, len(whole)))
@@ -97,7 +97,7 @@ def test_a_torn_last_line_is_cut_and_whole_ones_are_kept(tmp_path_factory, data)
         (HEADER + b"a,0,1,t\r\n", "it has rows of a wrong length"),
         (HEADER + b"a,0,1,t,e,6\r\n", "it has rows of a wrong length"),
         (HEADER + b"a,0,1,t,other\r\n", "the images or labels differ"),
-        (HEADER + b"a,0,1,t,e-f-g\r\n", "its rows carry no mark of an experiment"),
+        (HEADER + b"a,0,1,t,e-f-g\r\n", "its rows carry no hash of an experiment"),
     ],
 )
 def test_a_file_of_another_experiment_is_refused_and_untouched(content, message, tmp_path):
@@ -155,7 +155,7 @@ def test_a_failing_sync_names_the_file_and_what_to_do(tmp_path, monkeypatch):
 def test_a_full_disk_keeps_the_rows_before_and_says_so(tmp_path):
     path = written(tmp_path / "rows.csv")
     whole = path.read_bytes()
-    message = r"could not write to .*rows.csv \(File too large\); the rows before are safe: make room and run the same"
+    message = r"could not write to .*rows.csv \(File too large\); the rows before are safe"
     # The message must survive the closing of the file, which tries to write once more.
     with (
         disk_of(len(whole) + 5),

@@ -1,4 +1,4 @@
-"""Sweep files: a small language whose every mistake has an answer."""
+"""Sweep files: what they describe, and the message for every mistake in them."""
 
 import tomllib
 from dataclasses import replace
@@ -23,7 +23,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_the_sample_says_what_it_says(folder):
+def test_the_sample_file_is_read_as_its_comments_say(folder):
     sweep = parse(SAMPLE.replace('"mnist_mlp"', '"small.safetensors"'), folder=folder)
     assert (sweep.data, sweep.samples, sweep.chips, sweep.seed, sweep.images) == (
         "mnist",
@@ -38,7 +38,7 @@ def test_the_sample_says_what_it_says(folder):
     assert len(sweep.tasks()) == 10
 
 
-def test_the_sample_shows_every_key_but_the_alternative_one():
+def test_the_sample_shows_every_key_except_networks():
     assert {*tomllib.loads(SAMPLE)} == {*KEYS} - {"networks"}
 
 
@@ -50,7 +50,10 @@ def test_defaults_are_the_documented_ones(folder):
 
 
 def test_several_networks_have_names(folder):
-    text = '[networks]\nNSM = "small.safetensors"\nReLU = "relu.safetensors"\n[hardware]\ndevice = "rram_wu2018"\n'
+    text = (
+        '[networks]\nNSM = "small.safetensors"\nReLU = "relu.safetensors"\n'
+        '[hardware]\ndevice = "rram_wu2018"\n'
+    )
     sweep = parse(text + "[axes]\ngain = [1, 2]\n", folder=folder)
     assert [t.network for t in sweep.tasks()] == ["NSM", "NSM", "ReLU", "ReLU"]
     assert type(sweep.networks["ReLU"][0]).__name__ == "Linear"
@@ -63,11 +66,11 @@ def test_a_file_is_read_from_beside_itself(folder, tmp_path_factory, monkeypatch
 
 
 def test_tables_and_quoted_keys_are_the_same_paths(folder):
-    quoted = BASE + '"device.write.scale" = 2.0\n[axes]\n"device.levels" = [2, 4]\n'
+    quoted = BASE + '"device.write.error_factor" = 2.0\n[axes]\n"device.levels" = [2, 4]\n'
     assert flattened({"a": {"b": {"c": 1}}, "d.e": 2}) == {"a.b.c": 1, "d.e": 2}
     with_tables = BASE.replace("[hardware]", "[axes.device]\nlevels = [2, 4]\n[hardware]")
     one = parse(quoted, folder=folder)
-    other = parse(with_tables + '"device.write.scale" = 2.0\n', folder=folder)
+    other = parse(with_tables + '"device.write.error_factor" = 2.0\n', folder=folder)
     assert (one.hardware, one.axes) == (other.hardware, other.axes)
 
 

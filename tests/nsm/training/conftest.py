@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nsm.datasets.registry import load_digits
+from nsm.datasets import load_digits
 
 
 @pytest.fixture(autouse=True)

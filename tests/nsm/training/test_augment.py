@@ -44,7 +44,7 @@ def test_images_are_those_of_the_slow_twin(shape, n, shift, mirror, seed):
 
 
 def test_all_shifts_and_both_sides_are_as_likely():
-    # A lone pixel in the middle of 5 × 5 goes to each of 3 × 3 places; one beside it tells the side.
+    # A pixel in the middle of 5 × 5 goes to each of 3 × 3 places; one beside it tells the side.
     n, image = 9000, torch.zeros(1, 5, 5)
     image[0, 2, 2], image[0, 2, 3] = 1.0, 0.5
     found = ShiftAndMirror((1, 5, 5), shift=1)(
@@ -115,7 +115,7 @@ def test_training_sees_changed_images_anew_in_every_epoch_and_resumes(tmp_path):
         nsm.fit(model, x, y, **(settings | options))
         return model[0].weight.detach()
 
-    whole = train()
+    unbroken = train()
     first = seen[:]
     assert len(first) == 3
     for images in first:
@@ -124,6 +124,6 @@ def test_training_sees_changed_images_anew_in_every_epoch_and_resumes(tmp_path):
     seen.clear()
     with pytest.raises(KeyboardInterrupt):
         train(epochs_to_die=2, checkpoint=tmp_path / "run")
-    assert torch.equal(train(checkpoint=tmp_path / "run"), whole)
+    assert torch.equal(train(checkpoint=tmp_path / "run"), unbroken)
     with pytest.raises(ValueError, match=r"another training \(it differs in augment\)"):
         train(augment=None, checkpoint=tmp_path / "run")

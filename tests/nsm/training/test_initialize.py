@@ -1,20 +1,20 @@
-"""Equation 8 at the start of a training: the erf argument of every layer has mean 0 and deviation 1."""
+"""Data-dependent initialization (eq. 8): erf arguments of mean 0 and deviation 1."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-import nsm.training.fit
 from nsm import NSMConv2d, NSMLinear, initialize
+from nsm.nn.stochastic import reseed
 from tests.helpers.training import fresh
 
 
 def test_initialize_needs_layers_and_images(digits):
-    with pytest.raises(ValueError, match="the network has none of its own"):
-        nsm.training.fit.initialize(fresh("relu"), digits.x_train[:50], rng=0)
+    with pytest.raises(ValueError, match="the network has none"):
+        initialize(fresh("relu"), digits.x_train[:50], rng=0)
     with pytest.raises(ValueError, match="x has 1; give at least two"):
-        nsm.training.fit.initialize(fresh(), digits.x_train[:1], rng=0)
+        initialize(fresh(), digits.x_train[:1], rng=0)
 
 
 def arguments(layer, x):
@@ -31,7 +31,7 @@ def test_initialize_gives_the_erf_argument_mean_0_and_deviation_1(rng):
     np.testing.assert_allclose(1 + v.mean(axis=0), 1, rtol=1e-5)
 
 
-def test_initialize_on_real_inputs_normalises_each_image_by_its_own_norm(rng):
+def test_initialize_on_real_inputs_normalizes_each_image_by_its_own_norm(rng):
     layer, x = NSMLinear(50, 20), rng.uniform(0, 1, (500, 50))
     initialize(nn.Sequential(layer), x, rng=0)
     # v = β t + b/(s ‖w∘x‖) with t = w·x/‖w∘x‖: β t has deviation 1, and b = −E[t] E‖w∘x‖ s β.
@@ -46,14 +46,14 @@ def test_initialize_sets_every_layer_on_the_noisy_states_of_those_before(rng):
     model = nn.Sequential(NSMLinear(50, 40), NSMLinear(40, 10))
     x = rng.choice([-1.0, 1.0], (500, 50))
     initialize(model, x, rng=3)
-    nsm.nn.stochastic.reseed(model, 3)
+    reseed(model, 3)
     with torch.no_grad():
         v = model[1].argument(model[0](torch.tensor(x, dtype=torch.float32)))
     np.testing.assert_allclose(v.std(dim=0, correction=0).numpy(), 1, rtol=1e-5)
     np.testing.assert_allclose(1 + v.mean(dim=0).numpy(), 1, rtol=1e-5)
 
 
-def test_initialize_keeps_a_native_beta_and_centres_by_the_bias_alone(rng):
+def test_initialize_keeps_a_native_beta_and_centers_by_the_bias_alone(rng):
     layer = NSMLinear(50, 20, beta="native")
     before, x = layer.beta.clone(), rng.choice([-1.0, 1.0], (500, 50))
     initialize(nn.Sequential(layer), x, rng=0)
@@ -69,12 +69,12 @@ def test_initialize_without_bias_scales_only(rng):
 
 
 @pytest.mark.parametrize("locations", [None, (6, 6)])
-def test_initialize_normalises_convolutions_by_channel_or_by_location(locations):
+def test_initialize_normalizes_convolutions_by_channel_or_by_location(locations):
     torch.manual_seed(0)
     conv, dense = NSMConv2d(1, 4, 3, locations=locations), NSMLinear(144, 5)
     model = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), conv, nn.Flatten(), dense)
     x = torch.sign(torch.rand(500, 64) - 0.3)
-    nsm.initialize(model, x.numpy(), rng=0)
+    initialize(model, x.numpy(), rng=0)
     v = conv.argument(model[0](x)).detach()
     np.testing.assert_allclose(v.mean(dim=(0, 2, 3)), 0, atol=1e-5)
     spread = v.std(dim=(0, 2, 3), correction=0) if locations is None else v.std(dim=0, correction=0)

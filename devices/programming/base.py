@@ -1,0 +1,57 @@
+"""The base classes of programming errors, and ideal programming."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from devices.seeding import RNG, generator
+from devices.validation import Floats
+
+
+class WriteModel(ABC):
+    """How far a programmed conductance lands from its target.
+
+    The error is drawn once per chip, when cells are programmed, and stays the same for all reads. A
+    new model defines `sigma` and `program`, and begins `program` with `generator(rng)`. A model
+    with a normal error derives from `NormalError` and defines `sigma` only.
+    """
+
+    @abstractmethod
+    def sigma(self, target: Floats) -> Floats:
+        """Return the standard deviation of the programmed conductance [S] around `target` [S]."""
+
+    @abstractmethod
+    def program(self, target: Floats, *, rng: RNG) -> Floats:
+        """Return the conductances of new cells after programming; every cell draws its own error.
+
+        Args:
+            target: Wanted conductances [S].
+            rng: A seed, a Generator, a SeedSequence or None; the same seed gives the same errors.
+
+        Returns:
+            Conductances [S] of target's shape, never negative.
+        """
+
+
+@dataclass(frozen=True)
+class IdealWrite(WriteModel):
+    """Programming without error: every cell lands on its target."""
+
+    def sigma(self, target: Floats) -> Floats:
+        return np.zeros(np.shape(target))
+
+    def program(self, target: Floats, *, rng: RNG) -> Floats:
+        generator(rng)  # nothing is drawn, but a wrong rng is refused as by every model
+        return np.array(target, dtype=np.float64)
+
+
+class NormalError(WriteModel):
+    """A normal programming error of standard deviation `sigma`, which subclasses define.
+
+    A conductance that is drawn below zero is set to 0 S.
+    """
+
+    def program(self, target: Floats, *, rng: RNG) -> Floats:
+        g = np.asarray(target, dtype=np.float64)
+        return np.maximum(g + self.sigma(g) * generator(rng).standard_normal(g.shape), 0)

@@ -1,0 +1,104 @@
+"""Exponential pulse curves with the nonlinearity labels of NeuroSim."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from devices.pulses.base import UP, Counts, PulsedCells, PulseResponse
+from devices.seeding import RNG, generator
+from devices.validation import Floats, integer
+
+
+def label_to_a(label: ArrayLike) -> Floats:
+    """Return NeuroSim's A of nonlinearity labels, in units of the number of pulses over the range.
+
+    The normalized curve (1 − e^(−P/A))/(1 − e^(−1/A)) has the largest perpendicular distance 0.07
+    |label| from its chord: 1/D − A + A ln(A D) = 0.07 √2 |label| with D = 1 − e^(−1/A).
+
+    Args:
+        label: Nonlinearity labels in [−9, 9].
+
+    Returns:
+        A, with the sign of the label; ∞ for the label 0.
+    """
+    label = np.asarray(label, dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        return np.asarray(1 / _curvature(label))
+
+
+def _curvature(label: Floats) -> Floats:
+    """Return 1/A of nonlinearity labels, by bisection."""
+    deviation = 0.07 * np.sqrt(2) * np.abs(label)
+    y = 8 * deviation
+    low = np.zeros_like(y)
+    high = np.full_like(y, 64.0)
+    for _ in range(60):
+        x = (low + high) / 2
+        d = -np.expm1(-x)
+        bent = 1 / d + (np.log(d / x) - 1) / x > deviation
+        low, high = np.where(bent, low, x), np.where(bent, x, high)
+    # The difference above cancels for nearly straight curves; for these the inverted series
+    # deviation = x/8 − x³/576 + … is used.
+    return np.asarray(np.copysign(np.where(y < 0.02, y + y**3 / 72, (low + high) / 2), label))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NonlinearPulses(PulseResponse):
+    """Exponential curves: G = g_min + B (1 − e^(−P/A)), B = (g_max − g_min)/(1 − e^(−P_max/A)).
+
+    P counts pulses and A follows from the nonlinearity label (`label_to_a`; Chen, Peng, Yu 2018,
+    doi:10.1109/TCAD.2018.2789723). Cycle-to-cycle noise is added once per call: n pulses end with
+    the error N(0, n c2c² (g_max − g_min)²), clipped to the range.
+
+    Attributes:
+        pulses: P_max, the number of pulses from g_min to g_max.
+        nl_up: Label of potentiation in [−9, 9], fast at first for positive labels; default 0.
+        nl_down: Label of depression in [−9, 9], fast at first for negative labels; default 0.
+        d2d_nl: Standard deviation of both labels between devices; default 0.
+        g_min, g_max, c2c: As in `PulseResponse`; c2c is relative to the range g_max − g_min.
+
+    Raises:
+        ValueError: If a number lies outside its range.
+    """
+
+    pulses: int
+    nl_up: float = 0.0
+    nl_down: float = 0.0
+    d2d_nl: float = 0.0
+    random_fields: ClassVar[tuple[str, ...]] = ("c2c", "d2d_nl")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        integer("NonlinearPulses.pulses", self.pulses, at_least=1)
+        for name in ("nl_up", "nl_down"):
+            self._check(name, at_least=-9, at_most=9)
+
+    def init(self, shape: tuple[int, ...], *, rng: RNG) -> PulsedCells:
+        random = generator(rng)
+        cells = np.empty(shape, [("up", float), ("down", float)])
+        # Seen from its own start, a depression curve is a potentiation curve with the opposite sign
+        # of A.
+        for name, label in (("up", self.nl_up), ("down", -self.nl_down)):
+            drawn = np.clip(label + self.d2d_nl * random.standard_normal(shape), -9, 9)
+            cells[name] = _curvature(drawn) if self.d2d_nl else float(_curvature(np.array(label)))
+        return cells
+
+    def pulsed(
+        self,
+        u: Floats,
+        n: Counts,
+        cells: PulsedCells,
+        direction: int,
+        random: np.random.Generator,
+    ) -> Floats:
+        x = cells["up" if direction == UP else "down"]
+        # The distance from the start of this direction's curve, before and after n pulses.
+        gone = u if direction == UP else 1 - u
+        straight = n / self.pulses
+        with np.errstate(invalid="ignore", over="ignore"):
+            bent = gone * np.exp(-x * straight) + np.expm1(-x * straight) / np.expm1(-x)
+        gone = np.where(x == 0, gone + straight, bent)
+        u = gone if direction == UP else 1 - gone
+        return np.clip(u + self.c2c * np.sqrt(n) * random.standard_normal(u.shape), 0, 1)

@@ -1,0 +1,95 @@
+"""Relaxation that is known by the spread of conductances at a few times after programming."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from devices.retention.base import Retention
+from devices.seeding import RNG, generator
+from devices.validation import Floats, number
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabulatedRelaxation(Retention):
+    """G(t) = max(g + extra(g, t) Z, 0), where `extra` comes from a table of spreads at a few times.
+
+    The spread at times[k] is σ_k(g) = Σ_i coefficients[k][i] (g/g_ref)^i [S], floored at 0, with g
+    limited to [0, g_ref]. The spread at the first time belongs to programming; what relaxation adds
+    by times[k] is extra² = σ_k² − σ_0², floored at 0. Between the times extra² is interpolated
+    linearly in ln t, which is our choice and not published; after the last time it is constant.
+
+    Z ~ N(0, 1) is drawn once per cell: the published spreads do not tell how one cell moves from
+    time to time. The mean conductance does not change.
+
+    Attributes:
+        times: Times after programming [s], two or more, rising.
+        coefficients: For each time the coefficients of σ [S], in ascending powers of g/g_ref.
+        g_ref: Reference conductance of the fit [S].
+        spread_factor: Factor on `extra`, as an axis of sweeps; default 1.
+
+    Raises:
+        ValueError: If the times do not rise, or there is not one polynomial for each of them.
+    """
+
+    times: tuple[float, ...]
+    coefficients: tuple[tuple[float, ...], ...]
+    g_ref: float
+    spread_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "times", tuple(self.times))
+        object.__setattr__(self, "coefficients", tuple(tuple(row) for row in self.coefficients))
+        for t in self.times:
+            number("TabulatedRelaxation.times", t, above=0, unit="s")
+        rising = all(a < b for a, b in zip(self.times, self.times[1:], strict=False))
+        if len(self.times) < 2 or not rising:
+            raise ValueError(
+                f"TabulatedRelaxation.times = {self.times} must be two or more, rising [s]"
+            )
+        if len(self.coefficients) != len(self.times) or not all(self.coefficients):
+            raise ValueError(
+                f"TabulatedRelaxation.coefficients has {len(self.coefficients)} rows for "
+                f"{len(self.times)} times; give one polynomial for each, with at least its "
+                "constant term [S]"
+            )
+        for c in (c for row in self.coefficients for c in row):
+            number("TabulatedRelaxation.coefficients", c, unit="S")
+        number("TabulatedRelaxation.g_ref", self.g_ref, above=0, unit="S")
+        number("TabulatedRelaxation.spread_factor", self.spread_factor, at_least=0)
+
+    def common(self, g: Floats, seconds: float) -> Floats:
+        """Return the mean factor E[G(t)]/g before the floor at 0 S, which is 1."""
+        return np.ones(np.shape(g))
+
+    def spread(self, g: Floats, seconds: float) -> Floats:
+        """Return extra(g, t) [S], the standard deviation of G(t) before the floor at 0 S."""
+        ratio = np.clip(np.asarray(g, dtype=np.float64) / self.g_ref, 0, 1)
+        sigma = [
+            np.maximum(np.polynomial.polynomial.polyval(ratio, row), 0) for row in self.coefficients
+        ]
+        extra = [np.maximum(s**2 - sigma[0] ** 2, 0) for s in sigma]
+        log_time = np.log(max(seconds, self.times[0]))
+        position = np.interp(log_time, np.log(self.times), np.arange(len(self.times)))
+        k = min(int(position), len(self.times) - 2)
+        share = position - k
+        variance = (1 - share) * extra[k] + share * extra[k + 1]
+        return np.asarray(self.spread_factor * np.sqrt(variance))
+
+    def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
+        g = np.asarray(g, dtype=np.float64)
+        return np.maximum(g + self.spread(g, seconds) * generator(rng).standard_normal(g.shape), 0)
+
+
+#: TaOx/HfOx RRAM with conductances up to 40 µS, at 1 s, 1 day and 2 days after write-verify. Wan et
+#: al. Nature 608, 504 (2022) Ext. Data Fig. 3, doi:10.1038/s41586-022-04992-8, as digitized in
+#: aihwkit 4545f11 (reram.py). Another digitization of the figure differs by 17 % at 20 µS and by 77
+#: % at 1 µS already at 1 s.
+RELAXATION_WAN2022 = TabulatedRelaxation(
+    times=(1.0, 86400.0, 172800.0),
+    coefficients=(
+        (0.348e-6, 16.030e-6, -43.853e-6, 45.393e-6, -16.815e-6),
+        (0.701e-6, 22.086e-6, -50.773e-6, 47.095e-6, -16.458e-6),
+        (0.782e-6, 20.274e-6, -43.507e-6, 37.062e-6, -11.934e-6),
+    ),
+    g_ref=40e-6,
+)

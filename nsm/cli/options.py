@@ -1,0 +1,80 @@
+"""What several commands share: their options, the output, threads, and the hardware of `--set`.
+
+Like all modules of commands, this file imports typer alone; everything else is imported where it is
+used, so that `nsm --help` and wrong options are answered at once.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nsm.datasets.registry import LOADERS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from crossbar import Hardware
+
+Seed = Annotated[
+    int, typer.Option(help="Seed of everything random: same seed, same result.", min=0)
+]
+Threads = Annotated[int, typer.Option(help="Threads of the numerical libraries.", min=1)]
+Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
+Samples = Annotated[int, typer.Option(help="Noisy passes per test image.", min=1)]
+DataName = Annotated[str, typer.Option(help=f"Data set: {', '.join(LOADERS)}.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the data set's files (default: NSM_DATA_DIR, else download)."),
+]
+
+
+@cache
+def console() -> Console:
+    """Return the console on stdout that all commands print to."""
+    from rich.console import Console
+
+    return Console()
+
+
+def use_threads(threads: int) -> None:
+    """Let torch, BLAS and the compiled loops use so many threads."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    from crossbar.threads import set_threads
+
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+    set_threads(threads)
+
+
+def _value(text: str) -> Any:
+    """Return the number, list or text that the VALUE of a `--set` option means."""
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return [_value(t) for t in text.split(",")] if "," in text else text
+
+
+def hardware_from(device: str, gate: str, settings: list[str] | None) -> Hardware:
+    """Return the hardware of a device, a gate, and the PATH=VALUE texts of `--set`.
+
+    Raises:
+        ValueError: a text without "=", an unknown name or path, or a value that its field refuses.
+    """
+    from crossbar.paths import build_hardware
+
+    pairs = [s.partition("=") for s in settings or []]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise ValueError(
+                f"--set {name!r} has no value; write --set PATH=VALUE, e.g. --set device.levels=16"
+            )
+    values = {name: _value(text) for name, _, text in pairs}
+    return build_hardware({"device": device, "gate": gate, **values})

@@ -1,0 +1,54 @@
+"""`nsm sweep`: the sweep that a file describes."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nsm.cli.options import DataDir, Threads, Workers, console, use_threads
+
+
+def sweep(
+    spec: Annotated[Path | None, typer.Argument(help="Sweep file (TOML).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV of the rows; the same command resumes it.")
+    ] = None,
+    workers: Workers = 1,
+    example: Annotated[
+        bool, typer.Option("--example", help="Print a sweep file to start from.")
+    ] = False,
+    data_dir: DataDir = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the file's seed.", min=0)] = None,
+    threads: Threads = 2,
+) -> None:
+    """Run the sweep of a file: one row per point and chip, written as soon as it is finished."""
+    from nsm.sweeps.sweep_file import SAMPLE, read_sweep
+
+    if example:
+        typer.echo(SAMPLE, nl=False)
+        return
+    if spec is None:
+        raise ValueError("which sweep? give a file; `nsm sweep --example` prints one to start from")
+    described = read_sweep(spec)
+
+    from nsm.datasets import load_data
+    from nsm.sweeps import collect, worker_pool
+
+    use_threads(threads)
+    tasks = described.tasks()
+    data = load_data(described.data, data_dir)
+    save_to = out or spec.with_suffix(".csv")
+    with nullcontext() if workers == 1 else worker_pool(workers) as pool:
+        rows = collect(
+            tasks,
+            data.x_test[: described.images],
+            data.y_test[: described.images],
+            chips=described.chips,
+            samples=described.samples,
+            rng=described.seed if seed is None else seed,
+            save_to=save_to,
+            executor=pool,
+            sampling=described.sampling,
+        )
+    console().print(f"{len(rows)} rows in {save_to}")

@@ -1,0 +1,135 @@
+"""`nsm train`: a network, trained on a data set and written to a file."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nsm.cli.networks import CONVOLUTIONAL, RULE_OPTIONS, NetworkChoice
+from nsm.cli.options import DataDir, DataName, Samples, Seed, Threads, console, use_threads
+from nsm.cli.training import LR_SCHEDULES, Recipe, check_writable, train_network
+
+Out = Annotated[Path, typer.Option(help="Network file to write (safetensors).")]
+NetworkName = Annotated[
+    str,
+    typer.Option(
+        help="Perceptrons: nsm, relu, stnn (stochastic, without weight normalization), bd "
+        "(deterministic signs). The paper's convolutional networks: conv, all_conv (CIFAR), "
+        "gesture (DVS)."
+    ),
+]
+Rule = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Training rule of {', '.join(CONVOLUTIONAL)}: {', '.join(RULE_OPTIONS)} "
+        "(default: bNSM)."
+    ),
+]
+Hidden = Annotated[
+    str | None,
+    typer.Option(help="Widths of the hidden layers (default: 300,300,300; of conv: 512)."),
+]
+Beta = Annotated[
+    str | None,
+    typer.Option(help="NSM: learned (default), or native (a = 0: no deterministic path)."),
+]
+Site = Annotated[
+    str | None,
+    typer.Option(
+        help="NSM: synapse (default; DropConnect-style noise), or neuron (one factor per input, "
+        "shared by all outputs; dropout-style)."
+    ),
+]
+Epochs = Annotated[int, typer.Option(help="Passes over the training images.", min=1)]
+Lr = Annotated[float, typer.Option(help="Learning rate of Adam at the start.")]
+LrSchedule = Annotated[
+    str,
+    typer.Option(
+        help="How the learning rate falls: cosine (to 0), halving (after every quarter), constant."
+    ),
+]
+BatchSize = Annotated[int, typer.Option(help="Images per step.", min=1)]
+LabelSmoothing = Annotated[
+    float, typer.Option(help="Share of the target given to the other classes.")
+]
+Flip = Annotated[
+    float | None, typer.Option(help="Inputs coded ±1: chance that one changes sign in training.")
+]
+EmaDecay = Annotated[
+    float,
+    typer.Option(help="Weight averaging (EMA) over steps: decay, e.g. 0.999; 0: last weights."),
+]
+Shift = Annotated[
+    int, typer.Option(help="Training images are shifted by up to so many pixels.", min=0)
+]
+Mirror = Annotated[
+    bool, typer.Option("--mirror/--no-mirror", help="Mirror half of the training images.")
+]
+Init = Annotated[
+    bool, typer.Option("--init/--no-init", help="NSM: data-dependent initialization (eq. 8).")
+]
+Half = Annotated[bool, typer.Option("--half/--full", help="Write weights as float16.")]
+Checkpoint = Annotated[
+    Path | None, typer.Option(help="Written after every epoch; the same command resumes it.")
+]
+TorchDevice = Annotated[str, typer.Option(help="Where to train and test: cpu, or cuda for a GPU.")]
+
+
+def train(
+    out: Out,
+    data: DataName = "digits",
+    network: NetworkName = "nsm",
+    rule: Rule = None,
+    hidden: Hidden = None,
+    beta: Beta = None,
+    site: Site = None,
+    epochs: Epochs = 30,
+    lr: Lr = 1e-3,
+    lr_schedule: LrSchedule = LR_SCHEDULES[0],
+    batch_size: BatchSize = 100,
+    label_smoothing: LabelSmoothing = 0.0,
+    flip: Flip = None,
+    ema_decay: EmaDecay = 0.0,
+    shift: Shift = 0,
+    mirror: Mirror = False,
+    init: Init = False,
+    half: Half = False,
+    checkpoint: Checkpoint = None,
+    samples: Samples = 20,
+    data_dir: DataDir = None,
+    torch_device: TorchDevice = "cpu",
+    seed: Seed = 0,
+    threads: Threads = 2,
+) -> None:
+    """Train a network and write it to a file."""
+    options = {"rule": rule, "beta": beta, "site": site, "flip": flip}
+    given = {name: value for name, value in options.items() if value is not None}
+    chosen = NetworkChoice(name=network, data=data, hidden=hidden, options=given)
+    recipe = Recipe(
+        epochs=epochs,
+        lr=lr,
+        lr_schedule=lr_schedule,
+        batch_size=batch_size,
+        label_smoothing=label_smoothing,
+        ema_decay=ema_decay,
+        shift=shift,
+        mirror=mirror,
+        init=init,
+        checkpoint=checkpoint,
+        torch_device=torch_device,
+    )
+    recipe.check_fits(chosen)
+    for file in (out, checkpoint):
+        check_writable(file)
+    use_threads(threads)
+    note = " ".join(["nsm", *sys.argv[1:]])
+    test = train_network(
+        chosen, recipe, data_dir=data_dir, seed=seed, out=out, half=half, note=note
+    )
+    with console().status(f"testing on {len(test.labels)} images, {samples} samples each"):
+        error = test.error_rate(samples, seed)
+    console().print(
+        f"{out}: test error {error:.2%} on {len(test.labels)} images, {samples} samples, "
+        "in software"
+    )

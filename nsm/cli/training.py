@@ -1,0 +1,168 @@
+"""The work of `nsm train`: options that are checked before torch is imported, then the training."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nsm.datasets.registry import image_shape, load_data
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nsm.cli.networks import NetworkChoice
+
+#: Names of `nsm.training.fit.SCHEDULES`, the default first; a copy that needs no torch.
+LR_SCHEDULES = ("cosine", "halving", "constant")
+
+#: Images that `--init` takes its means over.
+_INIT_IMAGES = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained: the options of `nsm train` with the meaning they have in `nsm.fit`.
+
+    Attributes:
+        epochs: passes over the training images.
+        lr: learning rate of Adam at the start.
+        lr_schedule: one of `LR_SCHEDULES`.
+        batch_size: images per step.
+        label_smoothing: share of the target given to the other classes.
+        ema_decay: decay of the weight averaging (EMA).
+        shift: most pixels by which training images are shifted.
+        mirror: whether half of the training images are mirrored.
+        init: whether β and b are initialized from the first training images.
+        checkpoint: file that is written after every epoch; None: no file.
+        torch_device: "cpu" or "cuda".
+
+    Raises:
+        ValueError: a value that is not allowed.
+    """
+
+    epochs: int
+    lr: float
+    lr_schedule: str
+    batch_size: int
+    label_smoothing: float
+    ema_decay: float
+    shift: int
+    mirror: bool
+    init: bool
+    checkpoint: Path | None
+    torch_device: str
+
+    def __post_init__(self) -> None:
+        from devices.validation import choice, number
+
+        number("lr", self.lr, above=0)
+        choice("lr_schedule", self.lr_schedule, LR_SCHEDULES)
+        number("label_smoothing", self.label_smoothing, at_least=0, below=1)
+        number("ema_decay", self.ema_decay, at_least=0, below=1)
+        choice("torch device", self.torch_device, ("cpu", "cuda"))
+
+    def check_fits(self, network: NetworkChoice) -> None:
+        """Raise ValueError if the network cannot be trained with these options."""
+        if self.init and not network.can_initialize:
+            raise ValueError(
+                f"--init sets β and b of neural sampling layers, and --network {network.name} "
+                "has none; leave it out"
+            )
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """A trained network as it was written, with the images to test it on.
+
+    Attributes:
+        model: the network, read back from its file.
+        images: (n, pixels).
+        labels: (n,).
+    """
+
+    __test__ = False  # no test class of pytest
+
+    model: nn.Module
+    images: Any
+    labels: Any
+
+    def error_rate(self, samples: int, seed: int) -> float:
+        """Return the error on the test images, with so many noisy passes per image."""
+        from nsm.nn.inference import error_rate
+
+        return error_rate(self.model, self.images, self.labels, samples, rng=seed)
+
+
+def check_writable(file: Path | None) -> None:
+    """Raise ValueError if a file cannot be written: better now than after hours of training."""
+    if file is None:
+        return
+    if file.is_dir():
+        what = "it is a folder"
+    elif not os.access(file.parent, os.W_OK):
+        what = f"the folder {file.parent} does not exist, or is not writable"
+    else:
+        return
+    raise ValueError(f"cannot write {file}: {what}; name another file, or create the folder first")
+
+
+def train_network(
+    network: NetworkChoice,
+    recipe: Recipe,
+    *,
+    data_dir: Path | None,
+    seed: int,
+    out: Path,
+    half: bool,
+    note: str,
+) -> TestSet:
+    """Train a network, write it, and return it as it was written, with its test images.
+
+    Args:
+        network: the network and the data set.
+        recipe: how it is trained.
+        data_dir: folder of the data set's files.
+        seed: seed of the weights, the noise, and the order of images.
+        out: file to write.
+        half: whether the weights are written as float16.
+        note: text for the metadata of the file: the command that made it.
+
+    Raises:
+        ValueError: no GPU where one is asked for, or images that are too small for the network.
+    """
+    import torch
+
+    from nsm.nn.checkpoint import load, save
+    from nsm.training.augment import ShiftAndMirror
+    from nsm.training.fit import fit, initialize
+
+    if recipe.torch_device == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            "--torch-device cuda: torch finds no GPU here; leave it out to train on the processor"
+        )
+    torch.manual_seed(seed)
+    model = network.build()
+    data = load_data(network.data, data_dir)
+    model.to(recipe.torch_device)
+    if recipe.init:
+        initialize(model, data.x_train[:_INIT_IMAGES], rng=seed)
+    changes = recipe.shift or recipe.mirror
+    shape = image_shape(network.data)
+    fit(
+        model,
+        data.x_train,
+        data.y_train,
+        epochs=recipe.epochs,
+        lr=recipe.lr,
+        lr_schedule=recipe.lr_schedule,
+        batch_size=recipe.batch_size,
+        label_smoothing=recipe.label_smoothing,
+        ema_decay=recipe.ema_decay,
+        augment=ShiftAndMirror(shape, recipe.shift, recipe.mirror) if changes else None,
+        checkpoint=recipe.checkpoint,
+        rng=seed,
+    )
+    save(model, out, dtype=torch.float16 if half else None, note=note)
+    return TestSet(load(out).to(recipe.torch_device), data.x_test, data.y_test)

@@ -1,0 +1,30 @@
+"""The trained networks that come with the package, and how a network is found by name or path.
+
+This file imports no torch, so that the command line can refuse a wrong name at once.
+"""
+
+from importlib import resources
+from pathlib import Path
+
+
+def shipped() -> list[str]:
+    """Return the names of the trained networks that come with the package."""
+    files = resources.files("nsm").iterdir()
+    names = [f.name for f in files if f.name.endswith(".safetensors")]
+    return sorted(name.removesuffix(".safetensors") for name in names)
+
+
+def locate(path: str | Path) -> Path:
+    """Return the file that `path` names: an existing file, else the shipped network of that name.
+
+    Raises:
+        FileNotFoundError: neither exists; the message lists the shipped networks.
+    """
+    if Path(path).is_file():
+        return Path(path)
+    name = str(path).removesuffix(".safetensors")
+    if name in shipped():
+        return Path(str(resources.files("nsm") / f"{name}.safetensors"))
+    raise FileNotFoundError(
+        f"no network {str(path)!r}: no such file, and the shipped ones are {', '.join(shipped())}"
+    )

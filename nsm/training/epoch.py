@@ -1,0 +1,68 @@
+"""One pass over all images, drawn from the run's seed and the number of the epoch alone."""
+
+from collections.abc import Callable
+from enum import IntEnum
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from devices.seeding import child, stream
+from nsm.nn.stochastic import reseed
+from nsm.training.state import TrainingState
+
+
+class Stream(IntEnum):
+    """The random streams of an epoch."""
+
+    NOISE = 0
+    ORDER = 1
+    DROPOUT = 2
+    VALIDATION = 3
+    AUGMENTATION = 4
+
+
+def train_epoch(
+    state: TrainingState,
+    images: Tensor,
+    labels: Tensor,
+    seed: np.random.SeedSequence,
+    epoch: int,
+    after_step: Callable[[], None],
+) -> float:
+    """Train on all images once.
+
+    Args:
+        state: The network in training, changed in place.
+        images: (n, inputs), on the CPU.
+        labels: (n,).
+        seed: The seed of the run. The streams of an epoch depend on it and on `epoch` alone, so
+            that a resumed run draws what it would have drawn.
+        epoch: Number of the epoch, from 0.
+        after_step: Called after every step, for the progress bar.
+
+    Returns:
+        The mean loss over the images, each before its step.
+    """
+    recipe = state.recipe
+    reseed(state.model, child(seed, epoch, Stream.NOISE))
+    order = stream(seed, epoch, Stream.ORDER).permutation(len(images))
+    batches = torch.from_numpy(order).split(recipe.batch_size)
+    changes = stream(seed, epoch, Stream.AUGMENTATION)
+    dropout_seed = int(child(seed, epoch, Stream.DROPOUT).generate_state(1)[0])
+    device = next(state.model.parameters()).device
+    steps = recipe.epochs * len(batches)
+    state.model.train()
+    total = 0.0
+    with torch.random.fork_rng():
+        torch.manual_seed(dropout_seed)  # nn.Dropout draws from torch's own stream only
+        for index, rows in enumerate(batches):
+            inputs = images[rows]
+            if recipe.augment is not None:
+                inputs = recipe.augment(inputs, changes)
+            step = epoch * len(batches) + index
+            loss = state.take_step(inputs.to(device), labels[rows].to(device), step, steps)
+            total += len(rows) * loss
+            after_step()
+    state.keep_statistics()
+    return total / len(images)

@@ -1,0 +1,101 @@
+"""The settings of a training run, checked, and the identity by which a checkpoint knows its run."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from devices.validation import choice, integer, number
+from nsm.nn.checkpoint import describe
+
+#: Changes a batch of images (n, pixels) with what the generator draws.
+Augmentation = Callable[[Tensor, np.random.Generator], Tensor]
+
+
+def _cosine(done: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _halving(done: float) -> float:
+    return 0.5 ** int(4 * done)
+
+
+def _constant(done: float) -> float:
+    return 1.0
+
+
+#: Learning-rate schedules: Adam's rate over its first value, by the part of training that is done.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": _cosine,
+    "halving": _halving,
+    "constant": _constant,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The settings of `nsm.fit`; its arguments describe them.
+
+    Attributes:
+        epochs: Passes over the images.
+        lr: Adam's first rate.
+        lr_schedule: A name in `SCHEDULES`.
+        batch_size: Images per step.
+        weight_decay: Adam's L2 penalty.
+        label_smoothing: In [0, 1).
+        ema_decay: Decay of the weight averaging per step, in [0, 1); 0 keeps the last weights.
+        augment: Changes every batch, or None.
+    """
+
+    epochs: int
+    lr: float
+    lr_schedule: str
+    batch_size: int
+    weight_decay: float
+    label_smoothing: float
+    ema_decay: float
+    augment: Augmentation | None
+
+    def __post_init__(self) -> None:
+        integer("epochs", self.epochs, at_least=1)
+        integer("batch_size", self.batch_size, at_least=1)
+        number("lr", self.lr, above=0)
+        choice("lr_schedule", self.lr_schedule, SCHEDULES)
+        number("weight_decay", self.weight_decay, at_least=0)
+        number("label_smoothing", self.label_smoothing, at_least=0, below=1)
+        number("ema_decay", self.ema_decay, at_least=0, below=1)
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of step number `step`, counted from 0, of `steps`."""
+        return self.lr * SCHEDULES[self.lr_schedule](step / steps)
+
+    def averaging_share(self, step: int) -> float:
+        """Return the share of the weights after step number `step` in their running mean.
+
+        The weights before the first step have no part in the mean: the share is then 1.
+        """
+        return (1 - self.ema_decay) / (1 - self.ema_decay ** (step + 1))
+
+    def identity(
+        self, model: nn.Module, x: Tensor, y: Tensor, seed: np.random.SeedSequence
+    ) -> dict[str, Any]:
+        """Return what a checkpoint must share with the run that resumes it, as JSON gives it back.
+
+        Architecture, data, seed and all settings: with these the same, so is every later step.
+        """
+        data = hashlib.sha256(x.numpy().tobytes() + y.numpy().tobytes()).hexdigest()[:16]
+        run = {
+            "architecture": describe(model),
+            "data": data,
+            "seed": seed.generate_state(4).tolist(),
+        }
+        augment = None if self.augment is None else repr(self.augment)
+        as_read_back: dict[str, Any] = json.loads(
+            json.dumps({**run, **vars(self), "augment": augment})
+        )
+        return as_read_back

@@ -1,0 +1,93 @@
+"""What training changes (network, averaged weights, Adam's moments), and its checkpoints."""
+
+import copy
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nsm.nn.checkpoint import FORMAT, read_tensors, write_tensors
+from nsm.training.recipe import Recipe
+
+
+class TrainingState:
+    """A network in training.
+
+    Attributes:
+        model: The network, with the weights of the last step.
+        average: The same network with the weights averaged over steps.
+        optimizer: Adam, with its moments.
+        recipe: The settings of the run.
+    """
+
+    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+        self.model = model
+        self.average = copy.deepcopy(model)
+        self.optimizer = torch.optim.Adam(
+            model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
+        )
+        self.recipe = recipe
+
+    def take_step(self, inputs: Tensor, labels: Tensor, step: int, steps: int) -> float:
+        """Take step number `step`, counted from 0, of `steps`; return the mean loss before it."""
+        self.optimizer.param_groups[0]["lr"] = self.recipe.rate(step, steps)
+        loss = nn.functional.cross_entropy(
+            self.model(inputs), labels, label_smoothing=self.recipe.label_smoothing
+        )
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.average.parameters()),
+                list(self.model.parameters()),
+                self.recipe.averaging_share(step),
+            )
+        return float(loss.detach())
+
+    def keep_statistics(self) -> None:
+        """Copy the statistics of batch normalization, which are running means already."""
+        for mean, last in zip(self.average.buffers(), self.model.buffers(), strict=True):
+            mean.copy_(last)
+
+    def save(self, path: Path, epochs_done: int, identity: Mapping[str, Any], history: Any) -> None:
+        """Write a checkpoint in one step; the one before stays until this one is complete."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+        note = {"recipe": identity, "epochs_done": epochs_done, "history": history}
+        write_tensors(tensors, path, {"format": FORMAT, "training": json.dumps(note)})
+
+    def load(self, path: Path, identity: Mapping[str, Any]) -> tuple[int, list[Any]]:
+        """Take over a checkpoint; return the epochs done and their history.
+
+        Raises:
+            ValueError: If the checkpoint is of another training, naming what differs.
+        """
+        tensors, metadata = read_tensors(path)
+        note = json.loads(metadata.get("training", "{}"))
+        found = note.get("recipe") or {}
+        if found != identity:
+            differ = sorted(
+                k for k in identity.keys() | found.keys() if found.get(k) != identity.get(k)
+            )
+            raise ValueError(
+                f"checkpoint {path} is of another training (it differs in {', '.join(differ)}); "
+                "name another file, or delete this one to start anew"
+            )
+        for prefix, target in (("model.", self.model), ("average.", self.average)):
+            target.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            )
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("adam."):
+                _, index, name = key.split(".")
+                moments.setdefault(int(index), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        return note["epochs_done"], note["history"]

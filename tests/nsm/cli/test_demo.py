@@ -26,7 +26,7 @@ from nsm.nn.weight_norm import RowNormLinear
 from nsm.plots import chips
 from nsm.sweeps import grid, read_rows
 
-AXES = demo.AXES  # as shipped; the fixture `small` shortens them
+AXES = demo.AXES  # those of the command; the fixture `small` replaces them
 NETWORKS = ["NSM", "ReLU", "StNN"]
 IDEAL = Hardware(
     device=Device(g_min=1e-9, g_max=1e-6), gate=BlankOut(0.5), deterministic_path="ideal"
@@ -141,7 +141,7 @@ def test_every_axis_of_the_demonstration_fits_its_hardware():
 
 
 def conv_net(*before):
-    """A small convolutional network for digits; the images come in train mode, where they would lose pixels."""
+    """A small convolutional network for digits, in train mode, where inputs would be flipped."""
     torch.manual_seed(0)
     first = [Binarize(flip=0.4), *before, nn.Unflatten(1, (1, 8, 8))]
     convolution = [NSMConv2d(1, 4, 3, padding=1, stride=2), nn.MaxPool2d(2), nn.Flatten()]
@@ -158,7 +158,7 @@ def test_map_draws_the_firing_of_a_convolution(tmp_path, monkeypatch):
 
 
 def drawn_firing(model, tmp_path, monkeypatch):
-    """Return arguments and frequencies that the picture of a chip shows, or None where it is not drawn."""
+    """Return the arguments and frequencies in the figure of a chip; None if it is not drawn."""
     found = []
 
     def kept(*args, **options):
@@ -179,10 +179,10 @@ def drawn_firing(model, tmp_path, monkeypatch):
 def test_the_points_of_a_convolution_lie_on_equation_4(points, tmp_path, monkeypatch):
     monkeypatch.setattr(chips, "POINTS", points)
     v, frequency = drawn_firing(conv_net(), tmp_path, monkeypatch)
-    assert (
-        len(v) == {20_000: 800, 130: 128, 1: 64}[points]
-    )  # 64 neurons: 50 images of which 800 points, 2, and 1
-    # 9 inputs of ½ or 1 are hardly a normal sum: a gap of 0.1, where neurons that were mixed up are off by up to 1.
+    # The layer has 64 neurons. The limits are met by 50 images (800 points are drawn), 2 and 1.
+    assert len(v) == {20_000: 800, 130: 128, 1: 64}[points]
+    # A sum of 9 inputs is only roughly normal: it is off by 0.1. A mistaken order of neurons would
+    # be off by up to 1.
     assert np.abs(frequency - 0.5 * (1 + erf(v))).max() < 0.25
     assert np.corrcoef(frequency, erf(v))[0, 1] > 0.97
 
@@ -195,16 +195,19 @@ def test_layers_without_noise_come_before_a_firing_that_is_drawn(tmp_path, monke
 @pytest.mark.parametrize(
     "hidden",
     [
-        [SigmoidLinear(64, 12), NSMLinear(12, 10)],  # the argument is another on every pass
-        [NoiselessLinear(64, 12), nn.Linear(12, 10)],  # no layer of the chip samples
+        [SigmoidLinear(64, 12), NSMLinear(12, 10)],  # its inputs change from pass to pass
+        [NoiselessLinear(64, 12), nn.Linear(12, 10)],  # no layer of the chip is stochastic
         [nn.Linear(64, 12), Sign(), nn.Linear(12, 10)],
     ],
 )
-def test_no_firing_is_drawn_where_no_argument_is_fixed(hidden, tmp_path, monkeypatch):
+def test_no_firing_is_drawn_where_images_do_not_determine_the_argument(
+    hidden, tmp_path, monkeypatch
+):
     assert drawn_firing(nn.Sequential(Binarize(), *hidden), tmp_path, monkeypatch) is None
 
 
 def row_normal():
+    """A layer with weights normalized by row, which are far from norm 1."""
     layer = RowNormLinear(64, 10)
     with torch.no_grad():
         layer.weight.mul_(3)
@@ -212,6 +215,7 @@ def row_normal():
 
 
 def batch_normal():
+    """A layer whose batch norm must be folded into its weights."""
     norm = nn.BatchNorm1d(10).eval()
     with torch.no_grad():
         for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):

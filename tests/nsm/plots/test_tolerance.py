@@ -27,7 +27,7 @@ def test_a_symmetric_logarithmic_axis_is_linear_below_its_smallest_positive_valu
 
 
 def test_the_first_crossing_counts():
-    # The error falls below the limit again at 4: what a user may rely on ends at the first crossing.
+    # The error is below the limit again at 4, but a user can rely on values up to 1.5 only.
     found = crossing([1.0, 2.0, 3.0, 4.0], [0.0, 2.0, 2.0, 0.0], 1.0, scale="linear")
     assert found == pytest.approx(1.5)
 

@@ -1,4 +1,4 @@
-"""Robustness curves and figures of chips: what is drawn equals the rows and the chip."""
+"""Robustness curves: what is drawn equals the rows."""
 
 import matplotlib as mpl
 import numpy as np
@@ -7,14 +7,12 @@ import pytest
 
 from crossbar import Hardware, Wires
 from crossbar.paths import known_paths
-from devices import BlankOut, gate, preset
+from devices import gate, preset
 from nsm import plot_error_rate
 from nsm.cli.demo import AXES, demo_hardware
 from nsm.plots.style import STYLE, figure, save_figure
 from nsm.sweeps.axis_labels import AXIS_LABELS
 from nsm.sweeps.tasks import CHIP_AXES
-
-HARDWARE = Hardware(device=preset("fefet_jerry2017"), gate=BlankOut(0.5), tile_shape=(16, 8))
 
 
 def rows(x="device.levels", values=(2, 4, 8), *, networks=("NSM", "ReLU"), chips=3):

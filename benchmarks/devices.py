@@ -19,10 +19,11 @@ def table() -> list[str]:
     captured = rng.random(TRAPS) < 0.5
     with threads(1):
         programmed = medians({"program": lambda: write.program(target, rng=rng)}, runs=3)
+        options = (captured, 0.5, REFRESHED)
         step = medians(
             {
-                "every trap": lambda: refresh_dense(captured, 0.5, REFRESHED, random=rng),
-                "refreshed traps only": lambda: refresh_sparse(captured, 0.5, REFRESHED, random=rng),
+                "every trap": lambda: refresh_dense(*options, random=rng),
+                "refreshed traps only": lambda: refresh_sparse(*options, random=rng),
             }
         )
     slowest = max(step.values())

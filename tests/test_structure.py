@@ -83,9 +83,10 @@ def test_the_exceptions_are_needed():
 def silent_about(folder):
     """Return what a folder of a package lacks: a README of 5 to 15 lines, a docstring."""
     readme = ROOT / folder / "README.md"
-    lines = len(readme.read_text(encoding="utf-8").splitlines()) if readme.is_file() else 0
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    lines = sum(bool(line.strip()) for line in text.splitlines())
     if not 5 <= lines <= 15:
-        yield f"{folder}/README.md has {lines} lines"
+        yield f"{folder}/README.md has {lines} lines that are not blank"
     if not ast.get_docstring(tree(folder / "__init__.py")):
         yield f"{folder}/__init__.py has no docstring"
 

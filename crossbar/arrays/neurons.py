@@ -110,24 +110,7 @@ class NeuronArray:
                 f'{a.min():.4g} to {a.max():.4g}; train with beta="native", or choose '
                 'deterministic_path = "programmed" or "ideal"'
             )
-        seed = seed_sequence(rng)
-
-        def programmed(part: Part, values: Floats, of: Hardware) -> TiledArray:
-            return TiledArray.program(values, of, siemens_per_weight=k, rng=child(seed, part))
-
-        main = programmed(Part.MAIN, weights, hardware)
-        path = bias_lines = None
-        if a.any():
-            real = hardware.deterministic_path == "programmed"
-            cells = hardware.ungated() if real else hardware.exact()
-            path = programmed(Part.DETERMINISTIC_PATH, weights, cells)
-        if hardware.bias == "word_line" and biases.any():
-            w_max = hardware.mapping.signal_range(hardware.device) / k
-            lines = math.ceil(np.abs(biases).max() / w_max * (1 - 1e-12))
-            on_each = np.repeat(biases[:, None] / lines, lines, axis=1)
-            bias_lines = programmed(Part.BIAS, on_each, hardware.ungated())
-        threshold = biases if hardware.bias == "reference" else np.zeros(n)
-        return cls(main, path, bias_lines, a, threshold)
+        return cls(*_programmed(weights, hardware, k, a, biases, seed_sequence(rng)))
 
     def parts(self) -> list[WeightedPart]:
         """Return the arrays of the layer that exist."""
@@ -164,22 +147,10 @@ class NeuronArray:
             path = self.deterministic_path.read_span(x, span, of_path, sampling=sampling)
             u += np.multiply(path, self.a_of_reads(span), out=path)
         if self.bias_lines is not None:
-            u += self._bias(self.bias_lines, span, child(seed, Part.BIAS), sampling)
+            u += _bias(self.bias_lines, span, child(seed, Part.BIAS), sampling)
         if self.threshold.any():
             u += self.threshold
         return u
-
-    def _bias(
-        self, lines: TiledArray, span: Span, seed: np.random.SeedSequence, sampling: str
-    ) -> Floats:
-        """Return the bias currents of every read.
-
-        There is one row for all reads if they are free of noise.
-        """
-        ones = Inputs(np.ones((1, lines.inputs), dtype=bool))
-        one_input = Span(span.first, span.last, repeats=max(span.last, 1))
-        reads = Span(0, 1) if lines.reader.moments.is_noiseless else one_input
-        return lines.read_span(ones, reads, seed, sampling=sampling)
 
     def a_of_reads(self, span: Span) -> Floats:
         """Return a for every read of the span: one row for all, or the row of its location.
@@ -224,3 +195,41 @@ class NeuronArray:
         """
         for part in self.parts():
             part.array.scale_conductances(factor)
+
+
+def _programmed(
+    w: Floats,
+    hardware: Hardware,
+    siemens_per_weight: float,
+    a: Floats,
+    b: Floats,
+    seed: np.random.SeedSequence,
+) -> tuple[TiledArray, TiledArray | None, TiledArray | None, Floats, Floats]:
+    """Return the parts of a layer: main array, deterministic path, bias lines, a, and threshold."""
+
+    def programmed(part: Part, values: Floats, of: Hardware) -> TiledArray:
+        k = siemens_per_weight
+        return TiledArray.program(values, of, siemens_per_weight=k, rng=child(seed, part))
+
+    main = programmed(Part.MAIN, w, hardware)
+    path = bias_lines = None
+    if a.any():
+        real = hardware.deterministic_path == "programmed"
+        cells = hardware.ungated() if real else hardware.exact()
+        path = programmed(Part.DETERMINISTIC_PATH, w, cells)
+    if hardware.bias == "word_line" and b.any():
+        w_max = hardware.mapping.signal_range(hardware.device) / siemens_per_weight
+        # Rounding must not add a line to biases that fill their lines exactly.
+        lines = math.ceil(np.abs(b).max() / w_max * (1 - 1e-12))
+        on_each = np.repeat(b[:, None] / lines, lines, axis=1)
+        bias_lines = programmed(Part.BIAS, on_each, hardware.ungated())
+    threshold = b if hardware.bias == "reference" else np.zeros(len(w))
+    return main, path, bias_lines, a, threshold
+
+
+def _bias(lines: TiledArray, span: Span, seed: np.random.SeedSequence, sampling: str) -> Floats:
+    """Return the bias currents of every read; one row for all reads if they are free of noise."""
+    ones = Inputs(np.ones((1, lines.inputs), dtype=bool))
+    one_input = Span(span.first, span.last, repeats=max(span.last, 1))
+    reads = Span(0, 1) if lines.reader.moments.is_noiseless else one_input
+    return lines.read_span(ones, reads, seed, sampling=sampling)

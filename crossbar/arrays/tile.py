@@ -95,7 +95,7 @@ class ProgrammedTile:
         g_neg = negative.program(targets[1], rng=stream(seed, Stream.PROGRAMMING, 1))
         return cls(hardware, siemens_per_weight, g_pos, g_neg, seed)
 
-    def _now(self, g: Floats, side: int) -> Floats:
+    def now(self, g: Floats, side: int) -> Floats:
         """Return what cells programmed to g [S] are now.
 
         They are aged, scaled, at the chip's temperature, and in series with their gate.
@@ -107,8 +107,8 @@ class ProgrammedTile:
 
     def _refresh(self) -> None:
         g_pos, g_neg = self._programmed
-        self.g_pos = self._now(g_pos, 0)
-        self.g_neg = self._now(g_neg, 1)
+        self.g_pos = self.now(g_pos, 0)
+        self.g_neg = self.now(g_neg, 1)
         self._conductances: Conductances | None = None
 
     @property
@@ -152,26 +152,10 @@ class ProgrammedTile:
         shared = self.hardware.mapping.shares_reference
         c = self.conductances
         g_pos, g_neg = self._programmed
-        positive = self._programming_variance(g_pos, 0, step, c.effective_pos, c.g_pos)
+        positive = _programming_variance(self, g_pos, 0, step, c.effective_pos, c.g_pos)
         step_neg = 0.0 if shared else step
-        negative = self._programming_variance(g_neg, 1, step_neg, c.effective_neg, c.g_neg)
+        negative = _programming_variance(self, g_neg, 1, step_neg, c.effective_neg, c.g_neg)
         return positive, negative
-
-    def _programming_variance(
-        self, g: Floats, side: int, step: float, effective: Floats, now: Floats
-    ) -> Floats:
-        device = self.hardware.device
-
-        def mean_read(programmed: Floats) -> Floats:
-            seen = self._now(programmed, side)
-            return seen * device.read_noise.moments(seen)[0]
-
-        low = np.maximum(g - _DERIVATIVE_STEP * device.g_max, 0)
-        high = g + _DERIVATIVE_STEP * device.g_max
-        attenuation = np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
-        slope = (mean_read(high) - mean_read(low)) / (high - low) * attenuation
-        variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + step**2 / 12)
-        return variance
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass: retention and drift. Ages add up."""
@@ -182,3 +166,21 @@ class ProgrammedTile:
         """Multiply every conductance, pedestal included, by one factor: a common-mode gain."""
         self.gain *= number("factor", factor, above=0)
         self._refresh()
+
+
+def _programming_variance(
+    tile: ProgrammedTile, g: Floats, side: int, step: float, effective: Floats, now: Floats
+) -> Floats:
+    """Return the variance [S²] of cells of one side, programmed to g and read as `effective`."""
+    device = tile.hardware.device
+
+    def mean_read(programmed: Floats) -> Floats:
+        seen = tile.now(programmed, side)
+        return seen * device.read_noise.moments(seen)[0]
+
+    low = np.maximum(g - _DERIVATIVE_STEP * device.g_max, 0)
+    high = g + _DERIVATIVE_STEP * device.g_max
+    attenuation = np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
+    slope = (mean_read(high) - mean_read(low)) / (high - low) * attenuation
+    variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + step**2 / 12)
+    return variance

@@ -8,8 +8,9 @@ from enum import IntEnum
 import numpy as np
 
 from crossbar.arrays.tile import ProgrammedTile
+from crossbar.arrays.tile_grid import TileGrid
 from crossbar.hardware import Hardware
-from crossbar.reads.conductances import CellArray, Conductances, per_output
+from crossbar.reads.conductances import CellArray
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseHistory, NoiseState
 from crossbar.reads.reader import Reader
@@ -26,23 +27,12 @@ class Stream(IntEnum):
     WAITING = 2
 
 
-class TiledArray:
-    """A matrix (outputs, inputs) over a grid of tiles: row blocks of word lines, column blocks
-    of bit lines.
+class TiledArray(TileGrid):
+    """A weight matrix on tiles that is read: a grid of tiles, a noise state, and a reader.
 
-    The tiles hold conductances, the noise state what reads remember, and the reader draws reads of
-    all tiles together. A word-line gate sits at the line's driver, before the tiles: the tiles of
-    one word line share its draws. Every column block has a reference column, if the mapping uses
-    them.
-
-    Attributes:
-        tiles: Rows of tiles.
-        inputs: Number of word lines.
-        outputs: Number of bit lines.
-        row_edges: Word lines at which tiles begin, and the number of word lines.
-        column_edges: Bit lines at which tiles begin, and the number of bit lines.
-        hardware: Description of the chip.
-        siemens_per_weight: Conductance [S] of a weight of one.
+    A word-line gate sits at the line's driver, before the tiles: the tiles of one word line share
+    its draws. Every column block has a reference column, if the mapping uses them. Attributes as of
+    `TileGrid`.
     """
 
     def __init__(
@@ -52,16 +42,10 @@ class TiledArray:
         state_seed: np.random.SeedSequence,
         waiting_seed: np.random.SeedSequence,
     ):
-        self.tiles = tiles
-        self.hardware = tiles[0][0].hardware
-        self.siemens_per_weight = tiles[0][0].siemens_per_weight
-        self.row_edges = np.cumsum([0] + [len(row[0].g_pos) for row in tiles])
-        self.column_edges = np.cumsum([0] + [t.g_pos.shape[1] for t in tiles[0]])
-        self.inputs = int(self.row_edges[-1])
-        self.outputs = int(self.column_edges[-1])
+        super().__init__(tiles)
         self._reader: Reader | None = None
         self._noise = NoiseHistory(
-            *self._cells_now(), self.hardware, initial_seed=state_seed, waiting_seed=waiting_seed
+            *self.cells(), self.hardware, initial_seed=state_seed, waiting_seed=waiting_seed
         )
 
     @classmethod
@@ -105,26 +89,16 @@ class TiledArray:
             waiting_seed=child(seed, Stream.WAITING),
         )
 
-    def _cells_now(self) -> tuple[Floats, Floats]:
-        """Return g_pos and g_neg of all tiles [S], references not repeated."""
-        g_pos = np.block([[t.g_pos for t in row] for row in self.tiles])
-        return g_pos, np.block([[t.g_neg for t in row] for row in self.tiles])
-
     @property
     def reader(self) -> Reader:
         """Reads of the cells of all tiles in their present state."""
         if self._reader is None:
-            blocks = np.repeat(np.arange(len(self.tiles[0])), np.diff(self.column_edges))
-            references = blocks if self.hardware.mapping.shares_reference else None
-            tiles = [[t.conductances for t in row] for row in self.tiles]
-            conductances = Conductances(
-                *self._cells_now(),
-                np.block([[c.effective_pos for c in row] for row in tiles]),
-                np.block([[c.effective_neg for c in row] for row in tiles]),
-                references,
+            cells = CellArray(
+                self.joined(),
+                self.hardware,
+                self.siemens_per_weight,
+                self.tiles[0][0].level_spacing,
             )
-            spacing = self.tiles[0][0].level_spacing
-            cells = CellArray(conductances, self.hardware, self.siemens_per_weight, spacing)
             self._reader = Reader(cells, self._noise.state)
         return self._reader
 
@@ -137,46 +111,6 @@ class TiledArray:
     def has_memory(self) -> bool:
         """Whether consecutive reads are correlated."""
         return self.hardware.gate.has_memory or self.hardware.device.read_noise.has_memory
-
-    @property
-    def weights(self) -> Floats:
-        """Weights (outputs, inputs) that the conductances represent now."""
-        return self.hardware.mapping.weights(*self.conductances(), self.siemens_per_weight)
-
-    @property
-    def effective_weights(self) -> Floats:
-        """Weights (outputs, inputs) with which the array multiplies: those of the effective
-        conductances.
-        """
-        effective = self.effective_conductances()
-        return self.hardware.mapping.weights(*effective, self.siemens_per_weight)
-
-    def conductances(self) -> tuple[Floats, Floats]:
-        """Return g_pos and g_neg [S], (word lines, bit lines), a reference repeated for each of
-        its outputs.
-        """
-        c = self.reader.cells.conductances
-        return c.g_pos, per_output(c.g_neg, c.reference_of)
-
-    def effective_conductances(self) -> tuple[Floats, Floats]:
-        """Return the positive and negative conductances after IR drop [S], (word lines, bit
-        lines).
-        """
-        c = self.reader.cells.conductances
-        return c.effective_pos, per_output(c.effective_neg, c.reference_of)
-
-    def programming_variance(self) -> Floats:
-        """Return, for each output, the variance that programming puts on Σ_j w_j, gates open, in
-        weight units squared.
-        """
-        columns = []
-        for block in zip(*self.tiles, strict=True):
-            variance: Floats = np.zeros(1)
-            for tile in block:
-                positive, negative = tile.programming_variance()
-                variance = variance + (positive.sum(axis=0) + negative.sum(axis=0))
-            columns.append(variance)
-        return np.concatenate(columns) / self.siemens_per_weight**2
 
     def read(
         self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1
@@ -226,7 +160,7 @@ class TiledArray:
         for tile in self.all_tiles():
             tile.age(seconds)
         self._reader = None
-        self._noise.pass_time(*self._cells_now(), seconds)
+        self._noise.pass_time(*self.cells(), seconds)
 
     def scale_conductances(self, factor: float) -> None:
         """Multiply every conductance of every tile by one factor: a common-mode gain."""
@@ -234,10 +168,6 @@ class TiledArray:
         for tile in self.all_tiles():
             tile.scale_conductances(factor)
         self._reader = None
-
-    def all_tiles(self) -> list[ProgrammedTile]:
-        """Return the tiles, row after row."""
-        return [tile for row in self.tiles for tile in row]
 
 
 class TileStream(IntEnum):
@@ -268,16 +198,16 @@ class Tile(TiledArray):
         )
 
     @property
-    def cells(self) -> ProgrammedTile:
+    def programmed(self) -> ProgrammedTile:
         """The programmed cells."""
         return self.tiles[0][0]
 
     @property
     def g_pos(self) -> Floats:
         """Conductances of the positive cells now [S], (word lines, bit lines)."""
-        return self.cells.g_pos
+        return self.programmed.g_pos
 
     @property
     def g_neg(self) -> Floats:
         """Conductances of the negative cells now [S], or (word lines, 1) for a reference column."""
-        return self.cells.g_neg
+        return self.programmed.g_neg

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln, xlog1py, xlogy
 
 from devices.ferroelectric.domains import DomainSwitching
 from devices.ferroelectric.fefet import FeFet
 from devices.programming.base import WriteModel
 from devices.seeding import RNG, generator
+from devices.special import gammaln, xlog1py, xlogy
 from devices.validation import Floats, array, instance, number
 
 # Fractions this close to 0 or 1 are rounding errors of the ends of the range.

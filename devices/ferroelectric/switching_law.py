@@ -4,7 +4,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 
 from devices.ferroelectric.activation import ActivationLaw
 from devices.validation import Floats, array, number
@@ -70,6 +69,8 @@ class SwitchingLaw:
         Raises:
             ValueError: If no finite field reaches a fraction in that time.
         """
+        from scipy.optimize import brentq  # takes almost a second to import, and few need it
+
         wanted = self._reachable("fraction", array("fraction", fraction), seconds)
         nodes, _ = self.activation.quadrature()
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, gammainc
 
 from devices.programming.base import WriteModel
 from devices.pulses.base import PulseResponse
 from devices.seeding import RNG, generator
+from devices.special import erf, gammainc
 from devices.validation import Floats, integer, number
 
 # Size of the simulation behind `sigma` of incremental pulses; its standard error is 3 %.

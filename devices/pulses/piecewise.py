@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import least_squares
 
 from devices.pulses.base import DOWN, UP, PulsedCells
 from devices.pulses.step_pulses import StepPulses
@@ -109,6 +108,8 @@ def _fitted_steps(w: Floats, nodes: int, direction: int) -> Floats:
 
     The start of the curve is fitted too.
     """
+
+    from scipy.optimize import least_squares  # takes almost a second to import, and few need it
 
     def residuals(parameters: Floats) -> Floats:
         at, *steps = parameters.tolist()

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri, owens_t
 
 from devices.read_noise.base import ReadNoise, State
 from devices.seeding import RNG, generator
+from devices.special import ndtr, ndtri, owens_t
 from devices.validation import Floats, number
 
 

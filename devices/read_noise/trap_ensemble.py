@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from devices.read_noise._trap_kernels import Bools, boxcar_variance, captured_share, refresh
 from devices.read_noise.base import ReadNoise, State
 from devices.read_noise.telegraph import gap_between_windows, window_correlation
 from devices.read_noise.time_laws import TimeLaw
 from devices.seeding import RNG, generator
+from devices.special import ndtr
 from devices.validation import Floats, choice, instance, integer, number
 
 # A lognormal amplitude has no bound, but a trap cannot block the whole current.

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import erf, ndtr
 
 from devices.retention.base import Retention
 from devices.seeding import RNG, generator
+from devices.special import erf, ndtr
 from devices.validation import Floats, array, number
 
 _TINY = 1e-300  # replaces 0 in divisions and logarithms

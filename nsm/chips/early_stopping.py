@@ -7,19 +7,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer, number
+from nsm.chips.runs import runs
+from nsm.chips.streams import Stream
 from nsm.nn.inference import Floats, Labels, softmax
 
 if TYPE_CHECKING:
-    from nsm.chips.chip import MappedNetwork
+    from nsm.chips.monte_carlo import MonteCarlo
 
 #: Samples before an image can be certain: fewer give no estimate of the variance.
 FIRST_ROUND = 16
-#: First name of the streams of a seed, as `chip.Stream.EARLY_STOPPING`.
-_STREAM = 3
 
 
 def classify(
-    chip: "MappedNetwork",
+    chip: "MonteCarlo",
     x: ArrayLike,
     samples: int,
     *,
@@ -45,7 +45,7 @@ def classify(
     images = chip.check_images(x)
     integer("samples", samples, at_least=1)
     number("confidence", confidence, above=0, below=1)
-    seed = child(seed_sequence(rng), _STREAM)
+    seed = child(seed_sequence(rng), Stream.EARLY_STOPPING)
     ends = _ends_of_rounds(samples)
     z = _standard_errors(confidence, len(ends))
     classes = chip.outputs
@@ -57,10 +57,14 @@ def classify(
     for round_number, end in enumerate(ends):
         if not len(still_open):
             break
-        runs = chip.runs(
-            images[still_open], end - start, child(seed, round_number), sampling=sampling
+        spans = runs(
+            chip.network,
+            images[still_open],
+            end - start,
+            child(seed, round_number),
+            sampling=sampling,
         )
-        logits = np.concatenate([part for _, part in runs])
+        logits = np.concatenate([part for _, part in spans])
         p = softmax(logits).reshape(len(still_open), end - start, classes)
         total[still_open] += p.sum(axis=1)
         square[still_open] += np.einsum("isa,isb->iab", p, p)

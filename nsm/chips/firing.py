@@ -7,11 +7,12 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer
-from nsm.chips.chip import MappedNetwork, Stream
+from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers import TileLayer
 from nsm.chips.read_context import Reads, reading
 from nsm.chips.readouts import Comparators
 from nsm.chips.states import States, unpacked
+from nsm.chips.streams import Stream
 from nsm.nn.inference import Floats
 
 
@@ -52,7 +53,7 @@ def firing(
     target = sampling_layers[layer]
     repeats = integer("samples", samples, at_least=1)
     with reading(Reads(Span(0, len(z)), sampling, seed)):
-        z = chip.network[: target.position](z)  # type: ignore[operator]
+        z = chip.network[: target.position](z)
     span = Span(0, len(z) * repeats, repeats)
     own = child(seed, len(chip.network))
     fired = unpacked(target.read(z, span, own, sampling=sampling))

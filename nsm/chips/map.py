@@ -10,11 +10,11 @@ from crossbar import Hardware, NeuronArray
 from devices.seeding import RNG, child, seed_sequence, stream
 from devices.validation import Floats, number
 from nsm.chips.chip import MappedNetwork
-from nsm.chips.chip import Stream as ChipStream
 from nsm.chips.layers import ChipLayer, DigitalLayer, TileLayer
 from nsm.chips.mapping_report import row_of
 from nsm.chips.noise_matching import MatchedNeurons, matched
 from nsm.chips.readouts import Comparators, Converter, LogisticThreshold, Readout
+from nsm.chips.streams import Stream as ChipStream
 from nsm.nn.folding import ends_in_sign, folded
 from nsm.nn.on_chip import Digital, LogisticNeurons, OnTiles, SampledNeurons
 from nsm.nn.registry import effective_weight, on_chip

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from nsm.cli.networks import NetworkChoice
 
-#: Names of `nsm.training.fit.SCHEDULES`, the default first; a copy that needs no torch.
+#: Names of `nsm.training.recipe.SCHEDULES`, the default first; a copy that needs no torch.
 LR_SCHEDULES = ("cosine", "halving", "constant")
 
 #: Images that `--init` takes its means over.
@@ -136,7 +136,8 @@ def train_network(
 
     from nsm.nn.checkpoint import load, save
     from nsm.training.augment import ShiftAndMirror
-    from nsm.training.fit import fit, initialize
+    from nsm.training.fit import fit
+    from nsm.training.initialize import initialize
 
     if recipe.torch_device == "cuda" and not torch.cuda.is_available():
         raise ValueError(

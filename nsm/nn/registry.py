@@ -84,8 +84,8 @@ def is_known(layer: nn.Module) -> bool:
 def description(layer: nn.Module) -> Described:
     """Return what answers for a layer: itself, or an adapter of its class or of a base class.
 
-    For an unknown layer the answers are cautious: it does not draw, and it can neither be mapped nor
-    stored.
+    For an unknown layer the answers are cautious: it does not draw, and it can neither be mapped
+    nor stored.
     """
     if isinstance(layer, Described):
         return layer

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,24 @@ from nsm.training.state import TrainingState
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class _Measures:
+    """What is measured after every epoch."""
+
+    validation: tuple[ArrayLike, ArrayLike] | None
+    samples: int
+    measure: Callable[[nn.Module], Mapping[str, float]] | None
+
+    def of(self, state: TrainingState, seed: np.random.SeedSequence) -> dict[str, float]:
+        """Return the numbers of one epoch, by column."""
+        found: dict[str, float] = {}
+        if self.validation is not None:
+            found["error"] = error_rate(state.average, *self.validation, self.samples, rng=seed)
+        if self.measure is not None:
+            found |= self.measure(state.model)
+        return found
 
 
 def fit(
@@ -42,29 +61,16 @@ def fit(
     checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> "pd.DataFrame":
-    """Train a network in place, on the device where it is, with Adam on the cross-entropy.
+    """Train a network in place with Adam on the cross-entropy; a killed run can resume.
 
-    The order of the images, their augmentation and the noise of epoch e are drawn from `rng` and e
-    alone. A run that was killed and resumes from its checkpoint therefore ends bit for bit where it
-    would have ended.
+    What is random in epoch e is drawn from `rng` and e alone, so that a resumed run ends bit for
+    bit the same. `nsm.training.recipe.Recipe` describes epochs, lr and the settings up to augment.
 
     Args:
-        model: The network; it ends in `eval()` with the trained weights.
+        model: The network, on any device; it ends in `eval()` with the trained weights.
         x: (n, inputs), finite.
         y: (n,) class numbers.
-        epochs: Passes over the images.
         rng: A seed, a Generator or None.
-        lr: Adam's first rate.
-        lr_schedule: "cosine" (the rate falls to 0 along a cosine), "halving" (it is halved after
-            every quarter of the steps) or "constant".
-        batch_size: Images per step.
-        weight_decay: Adam's L2 penalty.
-        label_smoothing: In [0, 1).
-        ema_decay: Weight averaging: the trained weights are a running mean over steps, in which
-            those of k steps before the last weigh ema_decayᵏ. 0 gives the last weights. The weights
-            at the start have no part in the mean.
-        augment: Changes each batch (images, generator) before it is used, as
-            `nsm.training.augment.ShiftAndMirror` does.
         validation: Images and labels on which the error is measured after every epoch.
         validation_samples: Noisy passes for this error.
         measure: Called with the network after every epoch; its numbers become columns.
@@ -72,11 +78,10 @@ def fit(
         progress: Whether to show a progress bar.
 
     Returns:
-        A row for every epoch: epoch, loss, error (with `validation`), and the columns of `measure`.
+        A row for every epoch: epoch, loss, error (with `validation`), and those of `measure`.
 
     Raises:
         ValueError: For bad data or settings, or a checkpoint of another training.
-        FloatingPointError: If the loss is no longer finite.
     """
     recipe = Recipe(
         epochs=epochs,
@@ -88,24 +93,10 @@ def fit(
         ema_decay=ema_decay,
         augment=augment,
     )
-    images, labels = _checked(model, x, y)
-    seed = seed_sequence(rng)
-
-    def after_epoch(state: TrainingState, epoch: int) -> dict[str, float]:
-        found: dict[str, float] = {}
-        if validation is not None:
-            of_epoch = child(seed, epoch, Stream.VALIDATION)
-            found["error"] = error_rate(
-                state.average, *validation, validation_samples, rng=of_epoch
-            )
-        return found | dict(measure(state.model) if measure is not None else {})
-
-    state = TrainingState(model, recipe)
-    path = None if checkpoint is None or checkpoint == "" else Path(checkpoint)
-    history = _train(state, images, labels, seed, after_epoch, path, progress=progress)
-    model.load_state_dict(state.average.state_dict())
-    model.eval()
-    return _table(history)
+    data = _checked(model, x, y)
+    measures = _Measures(validation, validation_samples, measure)
+    path = Path(checkpoint) if checkpoint else None
+    return _table(_train(model, *data, recipe, seed_sequence(rng), measures, path, progress))
 
 
 def _table(history: list[dict[str, float]]) -> "pd.DataFrame":
@@ -125,20 +116,24 @@ def _checked(model: nn.Module, x: ArrayLike, y: ArrayLike) -> tuple[Tensor, Tens
 
 
 def _train(
-    state: TrainingState,
+    model: nn.Module,
     images: Tensor,
     labels: Tensor,
+    recipe: Recipe,
     seed: np.random.SeedSequence,
-    after_epoch: Callable[[TrainingState, int], dict[str, float]],
+    measures: _Measures,
     checkpoint: Path | None,
-    *,
     progress: bool,
 ) -> list[dict[str, float]]:
-    """Train the epochs that a checkpoint does not hold yet; return the history of all epochs."""
-    recipe = state.recipe
+    """Train the epochs that a checkpoint does not hold yet; return the history of all epochs.
+
+    Raises:
+        FloatingPointError: If the loss is no longer finite.
+    """
+    state = TrainingState(model, recipe)
     done = 0
     history: list[dict[str, float]] = []
-    identity = recipe.identity(state.model, images, labels, seed) if checkpoint else {}
+    identity = recipe.identity(model, images, labels, seed) if checkpoint else {}
     if checkpoint and checkpoint.exists():
         done, history = state.load(checkpoint, identity)
     steps = math.ceil(len(images) / recipe.batch_size)
@@ -152,9 +147,12 @@ def _train(
                 raise FloatingPointError(
                     f"the loss became {loss} in epoch {epoch + 1}; lower lr (it is {recipe.lr:g})"
                 )
-            row = {"epoch": epoch + 1, "loss": loss} | after_epoch(state, epoch)
+            found = measures.of(state, child(seed, epoch, Stream.VALIDATION))
+            row = {"epoch": epoch + 1, "loss": loss, **found}
             history.append(row)
             if checkpoint:
                 state.save(checkpoint, epoch + 1, identity, history)
             bar.update(task, note=" ".join(f"{k} {v:.4g}" for k, v in row.items()))
+    model.load_state_dict(state.average.state_dict())
+    model.eval()
     return history

@@ -39,17 +39,21 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The settings of `nsm.fit`; its arguments describe them.
+    """The settings of `nsm.fit` that decide what is trained.
 
     Attributes:
         epochs: Passes over the images.
         lr: Adam's first rate.
-        lr_schedule: A name in `SCHEDULES`.
+        lr_schedule: "cosine" (the rate falls to 0 along a cosine), "halving" (it is halved after
+            every quarter of the steps) or "constant".
         batch_size: Images per step.
         weight_decay: Adam's L2 penalty.
         label_smoothing: In [0, 1).
-        ema_decay: Decay of the weight averaging per step, in [0, 1); 0 keeps the last weights.
-        augment: Changes every batch, or None.
+        ema_decay: Weight averaging, in [0, 1): the trained weights are a running mean over steps,
+            in which those of k steps before the last weigh ema_decayᵏ. 0 gives the last weights.
+            The weights at the start have no part in the mean.
+        augment: Changes each batch (images, generator) before it is used, as
+            `nsm.training.augment.ShiftAndMirror` does; None leaves the images as they are.
     """
 
     epochs: int

@@ -44,7 +44,7 @@ def probability(layer, x):
         k: v.detach().numpy()
         for k, v in {**dict(layer.named_parameters()), "beta": layer.beta}.items()
     }
-    a = theory.gain_from_beta(numbers["beta"], mean=layer.mean, variance=layer.variance)
+    a = theory.a_from_beta(numbers["beta"], mean=layer.mean, variance=layer.variance)
     return theory.firing_probability(
         numbers["weight"],
         x.numpy(),

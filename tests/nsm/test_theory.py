@@ -171,9 +171,7 @@ def test_pair_ratio_goes_to_one_for_a_large_on_off_ratio():
 
 
 def test_pair_ratio_refuses_what_it_does_not_know():
-    with pytest.raises(
-        ValueError, match=r"on_off_ratio = 1 is not allowed; give a finite number in \(1, inf\)"
-    ):
+    with pytest.raises(ValueError, match=r"on_off_ratio = 1 is not allowed.*\(1, inf\)"):
         theory.pair_ratio([[1.0]], 1)
     with pytest.raises(
         ValueError,
@@ -296,9 +294,9 @@ def test_reads_that_hardly_forget_are_worth_one():
 
 
 BAD_MEANS = [
-    ((0, 0.5), r"samples = 0 is not allowed; give a whole number of at least 1"),
+    ((0, 0.5), r"samples = 0 is not allowed"),
     ((2.5, 0.5), r"samples = 2\.5 is not allowed"),
-    ((3, 1.01), r"correlation = 1\.01 is not allowed; give a finite number in \[-1, 1\]"),
+    ((3, 1.01), r"correlation = 1\.01 is not allowed.*\[-1, 1\]"),
 ]
 
 

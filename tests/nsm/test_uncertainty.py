@@ -209,16 +209,12 @@ def test_what_is_no_probability_is_refused():
         entropy([[-1.0, 2.0]])
     with pytest.raises(
         ValueError,
-        match=r"off 1 by up to 1; give probabilities \(nsm.nn.inference.softmax makes them",
+        match=r"off 1 by up to 1",
     ):
         entropy([[1.0, 1.0]])
-    with pytest.raises(
-        ValueError, match=r"p has shape \(\); give \(..., classes\), at least one number"
-    ):
+    with pytest.raises(ValueError, match=r"p has shape \(\)"):
         entropy(1.0)
-    with pytest.raises(
-        ValueError, match=r"p has shape \(0, 3\); give \(..., classes\), at least one number"
-    ):
+    with pytest.raises(ValueError, match=r"p has shape \(0, 3\)"):
         expected_calibration_error(np.empty((0, 3)), np.empty(0, dtype=int))
     with pytest.raises(ValueError, match="p holds 1 values that are NaN or infinite"):
         entropy([[np.nan, 1.0]])
@@ -254,11 +250,7 @@ def test_labels_must_be_classes_of_the_network(f):
 
 def test_bins_and_resamples_are_counts():
     p = np.full((2, 2), 0.5)
-    with pytest.raises(
-        ValueError, match="bins = 0 is not allowed; give a whole number of at least 1"
-    ):
+    with pytest.raises(ValueError, match="bins = 0 is not allowed"):
         reliability_table(p, [0, 1], bins=0)
-    with pytest.raises(
-        ValueError, match="resamples = 1 is not allowed; give a whole number of at least 2"
-    ):
+    with pytest.raises(ValueError, match="resamples = 1 is not allowed"):
         calibration(p, [0, 1], resamples=1)

@@ -55,21 +55,15 @@ def test_rotated_images_are_images(n, side, degrees, seed):
 
 
 def test_images_that_cannot_be_rotated_are_refused():
-    with pytest.raises(
-        ValueError, match="x has 10 pixels an image, which is no square; give flat images of side"
-    ):
+    with pytest.raises(ValueError, match="x has 10 pixels an image, which is no square"):
         rotated(np.zeros((2, 10)), 10)
     with pytest.raises(ValueError, match="x has 0 pixels an image"):
         rotated(np.zeros((2, 0)), 10)
     with pytest.raises(ValueError, match=r"x has shape \(2, 4, 4\); give 2 dimensions"):
         rotated(np.zeros((2, 4, 4)), 10)
-    with pytest.raises(
-        ValueError, match=r"x holds pixels from -1 to 0; scale them to \[0, 1\] first"
-    ):
+    with pytest.raises(ValueError, match=r"x holds pixels from -1 to 0"):
         rotated([[-1.0, 0.0, 0.0, 0.0]], 10)
-    with pytest.raises(
-        ValueError, match=r"degrees = inf is not allowed; give a finite number in .* degrees"
-    ):
+    with pytest.raises(ValueError, match=r"degrees = inf is not allowed.* degrees"):
         rotated(np.zeros((1, 4)), np.inf)
 
 
@@ -171,9 +165,7 @@ def test_a_network_without_dropout_is_refused(network, images):
     for model in (nsm.relu_mlp((8, 5, 3)), nn.Sequential(nn.Linear(8, 3), nn.Dropout(0.0))):
         with pytest.raises(ValueError, match=message):
             mc_dropout(model, images, 2)
-    with pytest.raises(
-        ValueError, match="samples = 0 is not allowed; give a whole number of at least 1"
-    ):
+    with pytest.raises(ValueError, match="samples = 0 is not allowed"):
         mc_dropout(network, images, 0)
     with pytest.raises(ValueError, match="rng = -1 is not allowed"):
         mc_dropout(network, images, 1, rng=-1)
@@ -300,12 +292,10 @@ def test_pictures_are_drawn_into_the_axes_that_are_given():
 def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(
         ValueError,
-        match="there are no rows to plot; give those of nsm.uncertainty.reliability_table",
+        match="there are no rows to plot",
     ):
         plot_reliability(table().iloc[:0])
-    with pytest.raises(
-        ValueError, match="there are no rows to plot; give those of nsm.uncertainty.over_rotation"
-    ):
+    with pytest.raises(ValueError, match="there are no rows to plot"):
         plot_over_rotation(rows().iloc[:0])
     with pytest.raises(ValueError, match="unknown column 'net'; did you mean 'network'"):
         plot_reliability(table(network="NSM"), group="net")

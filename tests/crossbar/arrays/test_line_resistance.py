@@ -1,4 +1,7 @@
-"""What wires make of noise, of wanted conductances, and of tiles: against cells drawn and solved anew on every read."""
+"""What wires make of noise, of wanted conductances, and of tiles.
+
+Against cells drawn and solved anew on every read.
+"""
 
 from dataclasses import replace
 
@@ -68,8 +71,9 @@ def test_small_noise_of_arrays_solved_anew_has_the_variance(rng):
 
 @pytest.mark.parametrize("r", [0.5, 2.0, 8.0])
 def test_noise_transfer_is_near_noise_variance(r, rng):
-    # The wires take 0.6, 1.2 and 3.7 %. In units of that: ± 1 V leave at most 1.0 (over inputs: spread 0.2, mean 0.002), 1 V
-    # everywhere 0.2 to 1.5. Second order only on the average over signs.
+    # The wires take 0.6, 1.2 and 3.7 %. In units of that: ± 1 V leave at most 1.0 (over inputs:
+    # spread 0.2, mean 0.002), 1 V everywhere 0.2 to 1.5. Second order only on the average over
+    # signs.
     g, wires = random_array(rng, 32, 32), Wires(r, r, 20.0)
     variance, loss = (0.1 * g) ** 2, 1 - wires.effective_conductance(g).sum() / g.sum()
     transfer = wires.noise_transfer(g, variance)
@@ -155,7 +159,10 @@ def programmed(w, maker=Tile, *, device=DEVICE, wires=TILE, tile_shape=(128, 128
 
 
 def solved(tile, x, wires=TILE, pos=1.0, neg=1.0):
-    """u of the physical arrays node by node, every cell times a factor: twins, or the reference as the last bit line."""
+    """u of the physical arrays node by node, every cell times a factor.
+
+    Twins, or the reference as the last bit line.
+    """
     g_pos, g_neg = pos * tile.g_pos, neg * tile.g_neg
     if tile.hardware.mapping.shares_reference:
         currents = wires.currents(np.hstack([g_pos, g_neg]), x)
@@ -226,7 +233,9 @@ def test_reads_behind_wires_have_the_moments(noise, mapping, rng):
 
 
 def adjoint(wires, g, v):
-    """dI_j/dg_ik, (m, n, n): voltage across the cell, times that under one volt on bit line j (Director and Rohrer 1969)."""
+    """dI_j/dg_ik, (m, n, n): voltage across the cell, times that under one volt on bit line j
+    (Director and Rohrer 1969).
+    """
     n = g.shape[1]
     other = Wires(wires.r_col, wires.r_row, wires.r_sense, wires.r_source)
     here = wires.node_voltages(g, v)
@@ -234,9 +243,10 @@ def adjoint(wires, g, v):
     return np.stack([(here.word - here.bit) * (s.word - s.bit).T[::-1, ::-1] for s in seen], axis=2)
 
 
-# Distances from exact reads, root mean square, in units of an output's standard deviation, as measured with this seed: of
-# frozen reads, of reads to first order (adjoint); then of the frozen reads' mean, and of a mean that knows no wires.
-# The wires take 3 % and 11 %. A bound is twice what was measured.
+# Distances from exact reads, root mean square, in units of an output's standard deviation, as
+# measured with this seed: of frozen reads, of reads to first order (adjoint); then of the frozen
+# reads' mean, and of a mean that knows no wires. The wires take 3 % and 11 %. A bound is twice what
+# was measured.
 DISTANCES = [
     (GaussianNoise(0.1), 2.0, 0.012, 0.0013, 0.0015, 0.58),
     (GaussianNoise(0.1), 8.0, 0.043, 0.0047, 0.0053, 2.3),
@@ -348,7 +358,8 @@ def seen_error(w, **hardware):
     return np.sqrt(((tile.moments(np.eye(w.shape[1]))[0].T / (gate * cell) - w) ** 2).mean())
 
 
-# How much smaller the error of the weights becomes where they fill the whole range, as measured: open, under blank-out.
+# How much smaller the error of the weights becomes where they fill the whole range, as measured:
+# open, under blank-out.
 GAINS = {"DifferentialPair": (4.0, 6.0), "BalancedPair": (2.1, 3.1), "ReferenceColumn": (1.6, 2.7)}
 
 
@@ -381,8 +392,10 @@ def test_a_gate_at_the_driver_leaves_the_array_as_it_is(rng):
 
 def test_wires_take_the_grid_of_the_levels(rng):
     device, w = replace(DEVICE, levels=4), rng.uniform(-1, 1, (5, 30))
-    assert programmed(w, device=device, wires=None).cells.level_spacing == pytest.approx(3.3e-5)
-    assert programmed(w, device=device).cells.level_spacing == 0
+    assert programmed(w, device=device, wires=None).programmed.level_spacing == pytest.approx(
+        3.3e-5
+    )
+    assert programmed(w, device=device).programmed.level_spacing == 0
 
 
 @pytest.mark.parametrize("wires", [1.0, "none", (1.0, 1.0), Wires])

@@ -1,4 +1,7 @@
-"""What reads remember while no one reads: time passes for traps, 1/f noise and thresholds; and reads that ignore it warn."""
+"""What reads remember while no one reads: time passes for traps, 1/f noise and thresholds.
+
+And reads that ignore it warn.
+"""
 
 import warnings
 from dataclasses import replace
@@ -51,7 +54,9 @@ memories = pytest.mark.parametrize("memory", MEMORIES)
 
 
 def covariance_over(ages, memory, kind, n=2500):
-    """Products of deviations of the last read before these ages [s] and of the first after, and what theory has for them."""
+    """Products of deviations of the last read before these ages [s] and of the first after, and
+    what theory has for them.
+    """
     array = array_of(np.tile(ROW, (n, 1)), kind=kind, **MEMORIES[memory])
     mean = array.moments(X[None])[0]
     before = array.read(np.tile(X, (3, 1)), rng=1)[-1] - mean[0]
@@ -136,7 +141,9 @@ def test_an_age_too_short_for_a_read_is_no_mistake():
     assert np.isfinite(array.read(X[None], rng=1)).all()
 
 
-FORGETS = r'sampling="moments" draws every read independently, but consecutive reads .* are correlated'
+FORGETS = (
+    r'sampling="moments" draws every read independently, but consecutive reads .* are correlated'
+)
 
 
 @both

@@ -1,4 +1,6 @@
-"""u_i = Σ_j (ξ_ij + a_i) w_ij x_j + b_i: the copy that carries a, the bias, and what programming them costs."""
+"""u_i = Σ_j (ξ_ij + a_i) w_ij x_j + b_i: the copy that carries a, the bias, and what programming
+them costs.
+"""
 
 from dataclasses import replace
 
@@ -186,8 +188,8 @@ def test_static_to_noise_ratio_is_that_of_its_formula(levels, rng):
         w, a=a, device=replace(DEVICE, write=write, levels=levels), deterministic_path="programmed"
     )
     k, step = neurons.siemens_per_weight, 0 if levels is None else 9e-6 / 15
-    # And the main array's own share: ((E ξ)² + a²) Σ(σ²(G+) + σ²(G-) + 2 step²/12)/k² over Var u at x = ±1,
-    # here ¼ Σ w² of the programmed weights, with E ξ = ½.
+    # And the main array's own share: ((E ξ)² + a²) Σ(σ²(G+) + σ²(G-) + 2 step²/12)/k² over Var u at
+    # x = ±1, here ¼ Σ w² of the programmed weights, with E ξ = ½.
     static = (0.25 + a**2 * (a != 0)) * FAN_IN * 2 * ((2e-7) ** 2 + step**2 / 12) / k**2
     expected = static / (0.25 * (neurons.main.weights**2).sum(axis=1))
     np.testing.assert_allclose(precision.static_to_noise_ratio(neurons), expected, rtol=1e-12)
@@ -202,7 +204,8 @@ def test_static_to_noise_ratio_is_the_variance_over_chips_by_the_variance_over_r
     ]
     shift = np.ravel([chip.moments(z[None])[0] for chip in chips])
     noise = neurons.moments(z[None])[1].mean()
-    # σ(G) is taken at the programmed G, not at the target: 1 % of the error of the error, far below 5 SE of 7,680 rows.
+    # σ(G) is taken at the programmed G, not at the target: 1 % of the error of the error, far below
+    # 5 SE of 7,680 rows.
     assert_variance(shift, precision.static_to_noise_ratio(neurons).mean() * noise)
 
 
@@ -212,7 +215,8 @@ def test_static_to_noise_ratio_is_zero_without_error_and_infinite_without_noise(
     np.testing.assert_array_equal(precision.static_to_noise_ratio(neurons_of(w, a=[1, 1])), [0, 0])
     ideal = neurons_of(w, a=[1, 1], device=noisy, deterministic_path="ideal")
     np.testing.assert_array_equal(
-        precision.static_to_noise_ratio(ideal), precision.static_to_noise_ratio(neurons_of(w, device=noisy))
+        precision.static_to_noise_ratio(ideal),
+        precision.static_to_noise_ratio(neurons_of(w, device=noisy)),
     )  # the main array's stays
     silent = Hardware(device=noisy)
     neurons = NeuronArray.program(w, silent, siemens_per_weight=1e-6, a=[1, 0], rng=0)
@@ -266,7 +270,7 @@ W = np.array([[0.5, -0.5, 1.0]])
 BAD = [
     (
         lambda: neurons_of(W, a=[0.5], deterministic_path="none"),
-        r'deterministic_path = "none" needs every a_i = 0, but they range from 0\.5 to 0\.5; train with beta="native"',
+        r'deterministic_path = "none" needs every a_i = 0, but they range from 0\.5 to 0\.5',
     ),
     (lambda: neurons_of(W, a=[0.5, 0.5]), r"a has shape \(2,\); give \(1\)"),
     (lambda: neurons_of(W, a=[np.nan]), r"a holds 1 values that are NaN or infinite"),

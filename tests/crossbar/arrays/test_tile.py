@@ -345,7 +345,8 @@ def test_gates_on_a_reference_column_share_what_the_hardware_says(sharing, squar
             w, device=device, mapping=ReferenceColumn(), gate=BlankOut(0.5), gate_sharing=sharing
         )
         u = tile.read(np.ones((READS, FAN_IN)), rng=1, sampling=sampling)
-        # Common part: mirrored reference E[g]² v G²; one gated reference cell (E[g²](v + 1) − E[g]²) G².
+        # Common part: mirrored reference E[g]² v G²; one gated reference cell (E[g²](v + 1) −
+        # E[g]²) G².
         per_cell = square * 0.09 if sharing == "pair" else square * 1.09 - 0.25
         assert_covariance(
             u[:, 0], u[:, 1], per_cell * FAN_IN * (5.5e-6 / tile.siemens_per_weight) ** 2
@@ -358,7 +359,8 @@ def test_programming_error_is_static_across_reads_and_differs_across_chips(rng):
     rows = np.tile(w, (128, 1))
     chips = [tile_of(rows, device=device, rng=seed) for seed in range(160)]
     u = np.array([chip.read(np.vstack([z, z]), rng=1) for chip in chips])
-    # Across reads: nothing moves. Across 160 · 128 programmed rows: Σ σ²(G±)/k², σ = 0.1 µS + 0.02 G.
+    # Across reads: nothing moves. Across 160 · 128 programmed rows: Σ σ²(G±)/k², σ = 0.1 µS + 0.02
+    # G.
     np.testing.assert_array_equal(u[:, 0], u[:, 1])
     k = chips[0].siemens_per_weight
     g = np.concatenate(reference.conductances([w], 1e-6, 1e-5, k, "DifferentialPair"))

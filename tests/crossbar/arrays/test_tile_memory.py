@@ -1,4 +1,7 @@
-"""Noise that remembers, in arrays: autocovariance of reads, states that go on, what consecutive reads are worth."""
+"""Noise that remembers, in arrays.
+
+Autocovariance of reads, states that go on, what consecutive reads are worth.
+"""
 
 from dataclasses import replace
 
@@ -41,7 +44,10 @@ def trap_covariance(k):
 
 
 def covariance(w, x, sharing, k, *, gate=None, noise=None, on_off=10, mapping="pair"):
-    """Autocovariance at lag k of one output with weights w, in weight units squared; gate, noise: (mean, covariance) at k."""
+    """Autocovariance at lag k of one output with weights w, in weight units squared.
+
+    Gate, noise: (mean, covariance) at k.
+    """
     (m_gate, c_gate), (m, c) = gate or (1.0, 0.0), noise or (1.0, 0.0)
     g_min = 1 / (on_off - 1)  # in units of the largest weight
     pos, neg = (
@@ -359,7 +365,8 @@ def test_chips_of_one_neuron_agree_with_many_neurons_of_one_chip():
     "options", [{"noise": TRAPS}, {"gate": devices.StochasticSelector(correlation=0.9, spread=2.0)}]
 )
 def test_no_chip_is_worth_less_than_one_read_or_more_than_all(options):
-    # Traps, or thresholds, of its own in every cell: some outputs have little noise, some have none.
+    # Traps, or thresholds, of its own in every cell: some outputs have little noise, some have
+    # none.
     w = np.random.default_rng(3).uniform(-1, 1, (200, 2))
     s_eff = precision.effective_samples(neurons_of(w, **options), 20)
     known = s_eff[~np.isnan(s_eff)]

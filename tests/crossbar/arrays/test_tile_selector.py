@@ -1,4 +1,7 @@
-"""Stochastic selectors in arrays: devices that differ, leaks, switches in series, and the fast way of reading them."""
+"""Stochastic selectors in arrays.
+
+Devices that differ, leaks, switches in series, and the fast way of reading them.
+"""
 
 from dataclasses import replace
 
@@ -86,7 +89,8 @@ def test_reads_of_a_leaky_selector_have_their_exact_law(sort, leak):
         "cell by cell" if sort is CellByCell else "packed bits, 3 digits, off grid"
     )
     u = chip.read(np.ones((READS, 5)), rng=1)[:, 0]
-    # ξ = leak + (1 − leak) m: each set of closed switches has its own sum, and probability p^n (1 − p)^(5 − n).
+    # ξ = leak + (1 − leak) m: each set of closed switches has its own sum, and probability p^n (1 −
+    # p)^(5 − n).
     masks = np.array(np.meshgrid(*[[0, 1]] * 5)).reshape(5, -1)
     sums = FIVE @ (leak + (1 - leak) * masks)
     p = 0.375 ** masks.sum(axis=0) * 0.625 ** (5 - masks.sum(axis=0))
@@ -167,7 +171,8 @@ def test_static_to_noise_ratio_counts_the_error_as_it_is_seen(case):
         chip.age(1e5)
     u = np.array([chip.moments(ones)[0][0] for chip in chips])
     off = (u - u.mean(axis=0)) * np.sqrt(20 / 19)  # behind wires, outputs differ
-    # The ratio is the variance over chips by that over reads; to first order in what wires take: 1 % here.
+    # The ratio is the variance over chips by that over reads; to first order in what wires take: 1
+    # % here.
     noise = chips[0].moments(ones)[1][0]
     assert_variance(
         off.ravel(), (precision.static_to_noise_ratio(chips[0]) * noise).mean(), mean=0.0

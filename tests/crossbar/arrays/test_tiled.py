@@ -84,7 +84,8 @@ def test_a_word_line_gate_is_shared_across_column_tiles(tile_shape, sampling, rn
         array_of(w, tile_shape=tile_shape, gate=BlankOut(0.5), gate_sharing=s)
         for s in ("word_line", "pair")
     )
-    # Cov(u_i, u_k) = Var ξ Σ w_i w_k; the outputs 0 and 129 sit in different tiles, save in one array.
+    # Cov(u_i, u_k) = Var ξ Σ w_i w_k; the outputs 0 and 129 sit in different tiles, save in one
+    # array.
     u = shared.read(np.ones((1, FAN_IN)), rng=1, reads_per_input=READS, sampling=sampling)
     assert_covariance(u[:, 0], u[:, 129], 0.25 * w[0] @ w[129])
     u = own.read(np.ones((1, FAN_IN)), rng=1, reads_per_input=1000, sampling=sampling)
@@ -120,7 +121,8 @@ def test_gates_and_cells_of_one_read_draw_from_their_own_streams(maker):
     hardware = Hardware(device=device, gate=GaussianNoise(0.5), gate_sharing="word_line")
     one = maker.program(np.ones((1, 1)), hardware, siemens_per_weight=1e-5, rng=0)
     u = one.read(np.ones((READS, 1)), rng=1)[:, 0]
-    # One cell at w = 1: u = g c, Var = (1 + .5²)(1 + .3²) − 1. A shared stream would give g = 1 + .5 Z, c = 1 + .3 Z.
+    # One cell at w = 1: u = g c, Var = (1 + .5²)(1 + .3²) − 1. A shared stream would give g = 1 +
+    # .5 Z, c = 1 + .3 Z.
     assert_variance(u, 1.25 * 1.09 - 1)
 
 
@@ -185,7 +187,8 @@ def test_the_reads_of_one_input_are_fresh_and_independent(sharing, cells, rng):
         w, device=replace(DEVICE, read_noise=cells), gate=BlankOut(0.5), gate_sharing=sharing
     )
     u = array.read(np.ones((1, FAN_IN)), rng=1, reads_per_input=READS)[:, 0]
-    # One read repeated would have no variance; a read handed out twice would have a covariance at lag 1.
+    # One read repeated would have no variance; a read handed out twice would have a covariance at
+    # lag 1.
     assert_variance(u, array.moments(np.ones((1, FAN_IN)))[1][0, 0])
     assert_covariance(u[:-1], u[1:], 0)
 

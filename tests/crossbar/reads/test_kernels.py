@@ -1,7 +1,9 @@
-"""The kernel's random bits: a battery in the spirit of PractRand at small scale, and defects that it must find.
+"""The kernel's random bits.
 
-Every test of the battery gives p-values that are uniform for ideal bits. The smallest of them all, times their number
-(Bonferroni), must exceed ALPHA; for a generator broken on purpose it must not.
+A battery in the spirit of PractRand at small scale, and defects that it must find.
+
+Every test of the battery gives p-values that are uniform for ideal bits. The smallest of them all,
+times their number (Bonferroni), must exceed ALPHA; for a generator broken on purpose it must not.
 """
 
 from itertools import product
@@ -26,7 +28,10 @@ KEY = np.random.SeedSequence(0)
 
 
 def lanes(key, *, warm_up=18, lane=lambda block, lane: 8 * block + lane, counting=True):
-    """The slow twin's SFC64 in all lanes at once: words (blocks, draws, lanes). The defaults are the kernel's."""
+    """The slow twin's SFC64 in all lanes at once: words (blocks, draws, lanes).
+
+    The defaults are the kernel's.
+    """
     number = np.array(
         [[lane(block, i) for i in range(LANES)] for block in range(BLOCKS)], dtype=np.uint64
     )
@@ -41,13 +46,17 @@ def lanes(key, *, warm_up=18, lane=lambda block, lane: 8 * block + lane, countin
 
 
 def in_drawing_order(masks):
-    """Bytes of masks (reads, octets, columns) as words (blocks, columns, octets, lanes): byte k of a lane's k-th read."""
+    """Bytes of masks (reads, octets, columns) as words (blocks, columns, octets, lanes): byte k
+    of a lane's k-th read.
+    """
     by_lane = masks.reshape(-1, LANES, 8, *masks.shape[1:])
     return np.ascontiguousarray(by_lane.transpose(0, 4, 3, 1, 2)).view("<u8")[..., 0]
 
 
 def kernel(seed):
-    """The words behind the masks of p = ½ in the order in which each lane draws them, (blocks, draws, lanes)."""
+    """The words behind the masks of p = ½ in the order in which each lane draws them, (blocks,
+    draws, lanes).
+    """
     masks = mask_bytes(seed, Span(0, 64 * BLOCKS), 8 * OCTETS, COLUMNS, 0.5)
     return in_drawing_order(masks).reshape(BLOCKS, DRAWS, LANES)
 
@@ -90,13 +99,18 @@ def ones(words):
 
 
 def within_a_word(words):
-    """Correlation of every two bits of a word, 2,016 pairs: of eight reads, a byte each, and eight inputs, a bit each."""
+    """Correlation of every two bits of a word, 2,016 pairs.
+
+    Of eight reads, a byte each, and eight inputs, a bit each.
+    """
     b = bits(words)
     return sum_of_squares((b.T @ b)[np.triu_indices(64, 1)] / np.sqrt(len(b)))
 
 
 def between(a, b):
-    """Correlation of every bit of a with every bit of b, and the law of how many bits the two words share."""
+    """Correlation of every bit of a with every bit of b, and the law of how many bits the two
+    words share.
+    """
     z = bits(a).T @ bits(b) / np.sqrt(a.size)
     shared = np.bincount(np.clip(np.bitwise_count(a ^ b).ravel(), 18, 46) - 18, minlength=29)
     law = binom.pmf(np.arange(65), 64, 0.5)
@@ -105,7 +119,10 @@ def between(a, b):
 
 
 def neighbours(words):
-    """Correlation with the next column, octet, lane and block; and of the very first words after seeding."""
+    """Correlation with the next column, octet, lane and block.
+
+    And of the very first words after seeding.
+    """
     masks = words.reshape(BLOCKS, COLUMNS, OCTETS, LANES)
     pairs = [
         (masks[:, :-1], masks[:, 1:]),  # columns
@@ -153,7 +170,10 @@ def gaps(words):
 
 
 def hamming_weights(words):
-    """As PractRand's BCFN: classes of the weights of four consecutive words of a lane, against independence."""
+    """As PractRand's BCFN.
+
+    Classes of the weights of four consecutive words of a lane, against independence.
+    """
     classes = np.digitize(np.bitwise_count(words), [30, 33, 35])
     law = np.diff(binom.cdf([-1, 29, 32, 34, 64], 64, 0.5))
     four = classes.reshape(BLOCKS, -1, 4, LANES)
@@ -163,7 +183,9 @@ def hamming_weights(words):
 
 
 def birthday_spacings(words):
-    """Coinciding spacings of 4,096 sorted values of 32 bits are Poisson with mean m³/4n = 4 (Marsaglia)."""
+    """Coinciding spacings of 4,096 sorted values of 32 bits are Poisson with mean m³/4n = 4
+    (Marsaglia).
+    """
     result = []
     for values in (
         words >> np.uint64(32),
@@ -196,7 +218,10 @@ def ranks(matrices):
 
 
 def binary_ranks(words):
-    """64 consecutive words of a lane, and masks of 64 reads and 64 inputs, as matrices: full rank .2888, one less .5776."""
+    """64 consecutive words of a lane, and masks of 64 reads and 64 inputs, as matrices.
+
+    Full rank .2888, one less .5776.
+    """
     reads = (
         words.reshape(BLOCKS, COLUMNS, OCTETS // 8, 8, LANES)
         .view("u1")
@@ -248,7 +273,10 @@ def test_the_kernels_bits_pass_the_battery(seed):
 
 
 def shared(words, others):
-    """The smallest p-value, times their number, of what two seeds share: in place, a lane or a block on, at first."""
+    """The smallest p-value, times their number, of what two seeds share.
+
+    In place, a lane or a block on, at first.
+    """
     pairs = [
         (words, others),
         (words[:, :, 1:], others[:, :, :-1]),
@@ -269,7 +297,8 @@ FLIPS = {
 
 @pytest.mark.parametrize("flip", FLIPS)
 def test_neighbouring_seeds_share_nothing(flip):
-    # Seeds 0 and 1; and keys that differ in one bit alone, which no SeedSequence hands out on purpose.
+    # Seeds 0 and 1; and keys that differ in one bit alone, which no SeedSequence hands out on
+    # purpose.
     key, one = (np.random.SeedSequence(seed).generate_state(2, np.uint64) for seed in (0, 1))
     other = one if FLIPS[flip] is None else key ^ np.array(FLIPS[flip], dtype=np.uint64)
     assert shared(lanes(key), lanes(other)) > ALPHA / len(FLIPS)
@@ -340,7 +369,10 @@ def test_the_battery_finds_a_broken_seeding(defect):
 
 
 def xorshift(words):
-    """Marsaglia's xorshift64 in every lane: linear over GF(2), the classic failure of a rank test of wide matrices."""
+    """Marsaglia's xorshift64 in every lane.
+
+    Linear over GF(2), the classic failure of a rank test of wide matrices.
+    """
     state, out = words[:, 0].copy(), np.empty_like(words)
     for draw in range(words.shape[1]):
         for shift in (13, -7, 17):

@@ -1,4 +1,7 @@
-"""How far `sampling="moments"` is from `"exact"`: exact laws on whole numbers, Kolmogorov-Smirnov, tails, firing."""
+"""How far `sampling="moments"` is from `"exact"`.
+
+Exact laws on whole numbers, Kolmogorov-Smirnov, tails, firing.
+"""
 
 from dataclasses import replace
 
@@ -35,7 +38,9 @@ def whole_weights(fan_in):
 
 
 def law(k, p):
-    """The exact law of Σ m_j k_j, m_j ~ Bernoulli(p): support and probabilities, one gate at a time."""
+    """The exact law of Σ m_j k_j, m_j ~ Bernoulli(p): support and probabilities, one gate at a
+    time.
+    """
     low, high = int(np.minimum(k, 0).sum()), int(np.maximum(k, 0).sum())
     f = np.zeros(high - low + 1)
     f[-low] = 1.0
@@ -45,7 +50,9 @@ def law(k, p):
 
 
 def distance(support, f, p, k):
-    """Kolmogorov-Smirnov distance of that law, taken halfway between the steps of its lattice, from the normal one."""
+    """Kolmogorov-Smirnov distance of that law, taken halfway between the steps of its lattice,
+    from the normal one.
+    """
     mean, sd = p * k.sum(), np.sqrt(p * (1 - p) * (k @ k))
     return np.abs(np.cumsum(f) - norm.cdf((support + 0.5 - mean) / sd)).max()
 
@@ -63,13 +70,19 @@ def reads(k, p, sampling="exact", repeats=REPEATS, **options):
 
 
 def aligned(fan_in, p):
-    """Inputs as Gaussian weights meet them at p = ½; at p = ¼ all aligned with them, where the skewness is largest."""
+    """Inputs as Gaussian weights meet them at p = ½.
+
+    At p = ¼ all aligned with them, where the skewness is largest.
+    """
     k = whole_weights(fan_in)
     return k if p == 0.5 else np.abs(k)
 
 
 def edgeworth(k, p):
-    """Leading distance: skewness/6 · max |He₂ φ| + |excess kurtosis|/24 · max |He₃ φ|, with .3989 and .5506."""
+    """Leading distance.
+
+    Skewness/6 · max |He₂ φ| + |excess kurtosis|/24 · max |He₃ φ|, with .3989 and .5506.
+    """
     w, z = k.astype(float)[None], np.ones(len(k))
     skewness = theory.blank_out_skewness(w, z, p)[0]
     kurtosis = (1 - 6 * p * (1 - p)) / (p * (1 - p)) * (w**4).sum() / (w**2).sum() ** 2
@@ -77,7 +90,9 @@ def edgeworth(k, p):
 
 
 def berry_esseen(k, p):
-    """Shevtsova (2010): sup |F − Φ| ≤ 0.56 Σ E|X_j|³/(Σ Var X_j)^{3/2} for sums of unequal terms."""
+    """Shevtsova (2010): sup |F − Φ| ≤ 0.56 Σ E|X_j|³/(Σ Var X_j)^{3/2} for sums of unequal
+    terms.
+    """
     third = p * (1 - p) * ((1 - p) ** 2 + p**2) * (np.abs(k.astype(float)) ** 3).sum()
     return 0.56 * third / (p * (1 - p) * (k @ k)) ** 1.5
 
@@ -106,7 +121,8 @@ def test_the_distance_from_one_normal_shrinks_with_fan_in_as_edgeworth_says(p):
     leading = np.array([edgeworth(k, p) for k in weights])
     assert (np.diff(d) < 0).all()
     assert (d <= [berry_esseen(k, p) for k in weights]).all()
-    # The two terms peak in different places, so that their sum bounds; what is left out is of the next order in 1/N.
+    # The two terms peak in different places, so that their sum bounds; what is left out is of the
+    # next order in 1/N.
     assert (d <= leading * (1 + 8 / np.array(FAN_INS))).all()
     assert (d >= leading / 2).all()
     # p = ½ has no skewness: 1/N (here .0086 at 16, .014 at worst); else 1/√N.
@@ -203,7 +219,8 @@ def test_lognormal_cells_come_to_the_normal_law_as_their_skewness_says():
         u, tile = reads(k, 0.5, repeats=100, gate=NoNoise(), device=device)
         mean, variance = (m[0, 0] for m in tile.moments(np.ones((1, fan_in))))
         far.append(kstest((u - mean) / np.sqrt(variance), "norm").statistic)
-        # Skewness of ξ: (e^{s²} + 2) √(e^{s²} − 1) = (σ² + 3) σ = 1.625 at σ = ½. A quarter for the higher orders.
+        # Skewness of ξ: (e^{s²} + 2) √(e^{s²} − 1) = (σ² + 3) σ = 1.625 at σ = ½. A quarter for the
+        # higher orders.
         leading = 0.3989 / 6 * 1.625 * (k**3).sum() / (k @ k) ** 1.5
         assert abs(far[-1] - leading) <= leading / 4 + 2.9 / np.sqrt(len(u))
     assert far[1] < far[0]

@@ -1,4 +1,7 @@
-"""Blank-out on packed bits: bit for bit the slow twin, whatever the numbers; tables of digits; and its law."""
+"""Blank-out on packed bits: bit for bit the slow twin, whatever the numbers; tables of digits.
+
+And its law.
+"""
 
 from dataclasses import replace
 
@@ -185,7 +188,8 @@ def test_a_row_with_other_values_is_not_whole(value):
     draw=st.integers(0, 2**32 - 1),
 )
 def test_opposite_sums_of_matrices_in_one_unit_cancel_exactly(kind, shape, draw):
-    # The same weights on other lines: their sums are 0.0 apart, not 1e-22. The largest of all sets the unit.
+    # The same weights on other lines: their sums are 0.0 apart, not 1e-22. The largest of all sets
+    # the unit.
     rng, step = np.random.default_rng(draw), 1e-6 / 3
     w = step * {"grid": 0, "pedestal": 0.3, "off grid": rng.uniform(0, 1, shape)}[
         kind
@@ -209,7 +213,8 @@ def test_opposite_sums_of_matrices_in_one_unit_cancel_exactly(kind, shape, draw)
     step=st.sampled_from([1e-6 / 3, 7e-7]),
 )
 def test_opposite_values_of_a_grid_cancel_exactly(lowest, factor, step):
-    # l + (f − l) − f = 0 on one grid, whatever the common divisor of their differences: 0.0, not 1e-22.
+    # l + (f − l) − f = 0 on one grid, whatever the common divisor of their differences: 0.0, not
+    # 1e-22.
     [tied] = digit_tables([np.array([[lowest], [factor - lowest], [-factor]]) * step], step, 3)
     sums = gated_sums(tied, Packed.of(np.ones((1, 3)))[0], Span(0, 64, 64), SEED, 1 - 2**-16)
     np.testing.assert_array_equal(sums[np.abs(sums) < step / 2], 0.0)
@@ -226,7 +231,8 @@ def test_single_cells_above_a_pedestal_lie_on_a_grid(mapping, levels, rng):
 @pytest.mark.parametrize("inputs", [31, 32, 1023, 1025, 4097, 5001])
 @pytest.mark.parametrize("weight", [1, 3, 5, 7, 10, 15, 21, 31, largest(2), 63 * 31, largest(3)])
 def test_extreme_weights_that_all_agree_add_up_exactly(weight, inputs):
-    # Digits of 31 fill a byte with four inputs, 128 octets of them a short; and whatever is less fills it later.
+    # Digits of 31 fill a byte with four inputs, 128 octets of them a short; and whatever is less
+    # fills it later.
     w = np.full((inputs, 2), weight)
     w[-1], w[:, 1] = weight - 1, -w[:, 1]
     [tables] = digit_tables([w.astype(float)], 1.0, 3)
@@ -254,7 +260,9 @@ def test_gated_sums_of_extreme_weights_are_those_of_their_masks(inputs):
 
 
 def tied_reads(mapping, sharing, rng):
-    """Reads of whole-numbered weights, and the sums they must have, in units of half a level's weight."""
+    """Reads of whole-numbered weights, and the sums they must have, in units of half a level's
+    weight.
+    """
     w = rng.integers(-9, 10, (4, 20)).astype(float)
     w[0, 0] = 9
     array = array_of(w, mapping=MAPPINGS[mapping], gate_sharing=sharing)

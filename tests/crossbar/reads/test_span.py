@@ -1,4 +1,7 @@
-"""Numbered reads: which inputs they see and in which form, how a run of them is cut, and that this changes no draw."""
+"""Numbered reads.
+
+Which inputs they see and in which form, how a run of them is cut, and that this changes no draw.
+"""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -43,7 +46,8 @@ def test_every_location_of_an_input_is_a_read_of_its_own(span, locations):
 
 
 def test_rows_count_from_the_first_input_needed():
-    # Three reads of each input: reads 4 … 10 are the last two of input 1, all of input 2, the first two of input 3.
+    # Three reads of each input: reads 4 … 10 are the last two of input 1, all of input 2, the first
+    # two of input 3.
     assert Span(4, 11, 3).rows.tolist() == [0, 0, 1, 1, 1, 2, 2]
     assert Span(4, 11, 3).reads == 7
     assert Span(4, 7).rows.tolist() == [0, 1, 2]
@@ -115,7 +119,8 @@ def test_draws_are_independent_normals():
     n = draws(Span(0, 100_000), 3, SEED)
     assert_mean(n, 0.0)
     assert_variance(n, 1.0)
-    # From read to read, from column to column, and from the last of a group to the first of the next.
+    # From read to read, from column to column, and from the last of a group to the first of the
+    # next.
     assert_covariance(n[1:], n[:-1], 0.0)
     assert_covariance(n[:, 0], n[:, 1], 0.0)
     assert_covariance(
@@ -195,8 +200,11 @@ def test_no_read_depends_on_how_the_batch_is_split(kind):
 @pytest.mark.parametrize("kind", [*KINDS, *ROUNDED])
 def test_no_read_depends_on_the_split_by_more_than_rounding(kind, others):
     array, x = many(kind, np.random.default_rng(0))
-    if others:  # one row, and half of the next: floats, whose products add in an order that depends on their rows
-        x[40], x[41, :75] = 0.5 * x[40], np.sqrt(2)
+    if others:
+        # One row and half of the next are floats, whose products add in an order that depends on
+        # their rows.
+        x[40] *= 0.5
+        x[41, :75] = np.sqrt(2)
     size = np.abs(array.weights).sum()
     check_splits(
         array, x, lambda u, whole: np.testing.assert_allclose(u, whole, rtol=0, atol=1e-14 * size)

@@ -1,4 +1,7 @@
-"""Vectors of 32 bytes against numpy, with AVX2 and without; and the tables of digits that they look up."""
+"""Vectors of 32 bytes against numpy, with AVX2 and without.
+
+And the tables of digits that they look up.
+"""
 
 import math
 from dataclasses import replace
@@ -181,7 +184,9 @@ def test_two_bytes_of_every_read_are_added_to_its_own_integer(avx2, rng):
 
 
 def values(tables, inputs):
-    """The matrix that tables stand for, unit Σ_d factors[d] digit_d, from the entries that select one weight alone."""
+    """The matrix that tables stand for, unit Σ_d factors[d] digit_d, from the entries that
+    select one weight alone.
+    """
     digits = tables.tables[..., 1 << np.arange(4)].reshape(tables.columns, tables.digits, -1)[
         ..., :inputs
     ]
@@ -192,7 +197,8 @@ shapes = st.tuples(st.integers(1, 70), st.integers(1, 3))
 
 
 def assert_tables(tables, matrix, atol):
-    """The tables' weights are those of the matrix, every entry is the sum of its weights, and the sums of `depth` octets
+    """The tables' weights are those of the matrix, every entry is the sum of its weights, and
+    the sums of `depth` octets
     fit into a signed byte whatever the signs."""
     np.testing.assert_allclose(values(tables, len(matrix)), matrix, rtol=0, atol=atol)
     entries = tables.tables.astype(int)
@@ -246,7 +252,8 @@ def test_pairs_of_quantised_cells_lie_on_a_grid(levels, mapping, rng):
     )
     tables = array.reader._packed_bits._polarities[0].signal
     assert tables.exact
-    # L levels: weights −(L − 1) … L − 1 of a one-sided pair; of the others −(L − 1)/2 … (L − 1)/2, in halves where L is even.
+    # L levels: weights −(L − 1) … L − 1 of a one-sided pair; of the others −(L − 1)/2 … (L − 1)/2,
+    # in halves where L is even.
     assert tables.digits == (1 if levels - 1 <= 31 else 2)
     assert_tables(tables, array.weights.T, 1e-12 * np.abs(array.weights).max())
 
@@ -316,7 +323,8 @@ def test_the_innermost_loop_looks_up_32_reads_at_a_time(monkeypatch, rng):
     [tables] = digit_tables([rng.integers(-31, 32, (70, 2)).astype(float)], 1.0, 3)
     gated_sums(tables, Packed.of(rng.choice([-1.0, 1.0], (9, 70)))[0], Span(0, 9), SEED, 0.5)
     blocks = next(iter(fresh.inspect_asm().values())).split("\n.L")
-    # Eight lookups, two for each of four inputs with either sign, in both vectors, and their sums of neighbouring bytes.
+    # Eight lookups, two for each of four inputs with either sign, in both vectors, and their sums
+    # of neighbouring bytes.
     looking = [b for b in blocks if b.count("vpshufb") == 8 and b.count("vpmaddubsw") == 4]
     assert looking
     lines = (

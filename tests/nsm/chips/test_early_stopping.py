@@ -1,4 +1,6 @@
-"""`MappedNetwork.classify(confidence=...)`: fewer samples where the decision is plain, and what that costs."""
+"""`MappedNetwork.classify(confidence=...)`: fewer samples where the decision is plain, and what
+that costs.
+"""
 
 import numpy as np
 import pytest
@@ -72,7 +74,8 @@ def test_images_closed_early_agree_with_all_samples(confidence, early, in_full):
     classes, taken = early[confidence]
     closed = taken < SAMPLES
     others = int((classes != in_full[0])[closed].sum())
-    # Each closed image differs with probability 1 − confidence at most; both sides are random: 1e-6 of the tail.
+    # Each closed image differs with probability 1 − confidence at most; both sides are random: 1e-6
+    # of the tail.
     assert others <= binom.isf(1e-6, int(closed.sum()), 1 - confidence)
 
 
@@ -93,7 +96,10 @@ def test_the_error_rate_is_that_of_all_samples(confidence, digits, early, in_ful
 
 
 def tossing(logit):
-    """A chip of two classes whose logits are ± logit z, z a fair coin for inputs 1, −1, 1, …: w comes in equal pairs."""
+    """A chip of two classes whose logits are ± logit z, z a fair coin for inputs 1, −1, 1, ….
+
+    W comes in equal pairs.
+    """
     model = nn.Sequential(NSMLinear(64, 1, bias=False), nn.Linear(1, 2, bias=False))
     with torch.no_grad():
         model[0].weight.copy_(torch.linspace(0.5, 1.5, 32).repeat_interleave(2))
@@ -105,7 +111,8 @@ def tossing(logit):
 def test_a_coin_is_seldom_called_certain(confidence):
     chip, n = tossing(4.0), 2000
     _, taken = chip.classify(np.tile([1.0, -1.0], (n, 32)), SAMPLES, rng=0, confidence=confidence)
-    # No class is the right one: closing is always wrong, with probability 1 − confidence over all rounds together.
+    # No class is the right one: closing is always wrong, with probability 1 − confidence over all
+    # rounds together.
     assert (taken < SAMPLES).sum() <= binom.isf(1e-6, n, 1 - confidence)
 
 

@@ -210,7 +210,7 @@ def test_native_networks_need_no_copy(rng):
 def test_learned_networks_without_a_copy_are_refused(rng):
     with pytest.raises(
         ValueError,
-        match=r'layer 0 \(NSMLinear\): deterministic_path = "none" needs a_i = 0, but this network learned',
+        match=r'layer 0 \(NSMLinear\): deterministic_path = "none" needs a_i = 0, but',
     ):
         map_to_crossbar(one_layer(rng), replace(IDEAL, deterministic_path="none"), rng=0)
 
@@ -297,7 +297,8 @@ def test_programming_is_static_across_reads_and_differs_from_chip_to_chip(rng):
     np.testing.assert_array_equal(same.sample(x, 5, rng=1), first)
     assert (first != again).any()
     np.testing.assert_array_equal(chip.layers[0].neurons.main.weights, weights[0])
-    # σ = 0.1 µS at both cells of a pair, k = 9 µS/w_max; a cell of the pair at g_min = 10 σ is never clipped.
+    # σ = 0.1 µS at both cells of a pair, k = 9 µS/w_max; a cell of the pair at g_min = 10 σ is
+    # never clipped.
     layer = chip.layers[0]
     error = (
         weights[0] - model[0].weight.detach().double().numpy()
@@ -365,7 +366,8 @@ def test_an_adc_of_its_own_full_scale_clips(rng):
 def test_tiles_share_a_layer_and_are_counted(rng):
     model = one_layer(rng)
     report = map_to_crossbar(model, replace(IDEAL, tile_shape=(128, 4)), rng=0).report()
-    # 300 inputs over 3 blocks, 6 outputs over 2: 6 tiles, as many again for the copy; bias lines of 2 column blocks.
+    # 300 inputs over 3 blocks, 6 outputs over 2: 6 tiles, as many again for the copy; bias lines of
+    # 2 column blocks.
     lines = math.ceil(
         float(model[0].bias.detach().abs().max() / model[0].weight.detach().abs().max())
     )
@@ -396,7 +398,7 @@ def with_bad(rng, index, value):
     [
         (
             lambda rng: nn.Sequential(nn.Linear(3, 3), nn.Tanh()),
-            r"cannot map layer 1 \(Tanh\); Tanh is not among the .* known layers",
+            r"cannot map layer 1 \(Tanh\)",
         ),
         (lambda rng: nn.Linear(3, 3), "cannot map a Linear: give an nn.Sequential"),
         (

@@ -59,7 +59,8 @@ def test_beta_effective_is_that_of_reads(kind, beta, rng):
     found = np.linalg.lstsq(z, u.mean(axis=1), rcond=None)[0].T
     gain = (found * w).sum(axis=1) / np.linalg.norm(w, axis=1)
     measured = np.median(gain / np.sqrt(((u[:, 0] - u[:, 1]) ** 2).mean(axis=0)))
-    # The standard error of one neuron is 0.5/√20,000 in the mean, 0.7 % of β, and 0.5 % in the deviation.
+    # The standard error of one neuron is 0.5/√20,000 in the mean, 0.7 % of β, and 0.5 % in the
+    # deviation.
     np.testing.assert_allclose(row.beta_effective, measured, rtol=0.025)
     if kind == "ideal":
         np.testing.assert_allclose(row.beta_effective, np.median(model[0].beta.detach()), rtol=1e-6)
@@ -106,19 +107,16 @@ def test_gates_that_differ_are_a_fixed_pattern_which_no_copy_undoes(spread, copi
     chip, row = reported(network(rng, neurons=40, beta="native"), hardware)
     if spread == 0:
         assert row.spread_to_noise_ratio == 0
-    if (
-        spread == 1
-    ):  # p_ij uniform on (0, 1): Var p / E[p (1 − p)] = (1/12)/(1/6); 5 SE of a median of 40 over 64 devices
+    if spread == 1:
+        # p_ij is uniform on (0, 1): Var p / E[p (1 − p)] = (1/12)/(1/6). The bound is 5 SE of a
+        # median of 40 over 64 devices.
         assert row.spread_to_noise_ratio == pytest.approx(0.5, rel=0.15)
     if spread == 4 and copied:
         assert row.spread_to_noise_ratio > 3
         assert row.warning.startswith(
-            "the deterministic path keeps β as if all gates were the average one, but they differ: their fixed"
+            "the deterministic path keeps β as if all gates were the average one, but they differ"
         )
-        assert (
-            'use gates of less spread, or a network of beta="native" with deterministic_path = "none"'
-            in row.warning
-        )
+        assert 'a network of beta="native" with deterministic_path = "none"' in row.warning
     else:
         assert row.warning == ""
     neurons = chip.layers[0].neurons

@@ -1,4 +1,7 @@
-"""The shipped networks on the real MNIST test set: in software and on an ideal crossbar, every synapse drawn."""
+"""The shipped networks on the real MNIST test set.
+
+In software and on an ideal crossbar, every synapse drawn.
+"""
 
 import os
 
@@ -33,7 +36,8 @@ def test_the_shipped_files_are_small(name):
 
 
 def test_it_errs_on_at_most_two_percent_in_software(software):
-    # Detorakis et al. 2019, Table 1: 1.36 % with 100 samples. Standard error of 10,000 images at 1.4 %: 0.12 points.
+    # Detorakis et al. 2019, Table 1: 1.36 % with 100 samples. Standard error of 10,000 images at
+    # 1.4 %: 0.12 points.
     assert software <= 0.020
 
 

@@ -21,7 +21,7 @@ from nsm.nn.checkpoint import read_tensors
 from nsm.nn.neural_sampling import BETAS, SITES
 from nsm.sweeps import read_rows
 from nsm.sweeps.sweep_file import SAMPLE
-from nsm.training.fit import SCHEDULES
+from nsm.training.recipe import SCHEDULES
 
 GROUP = typer.main.get_command(nsm.cli.main.app)
 COMMANDS = ("train", "map", "sweep", "plot", "demo", "presets")
@@ -271,7 +271,7 @@ def test_map_prints_the_warnings_of_the_report(run, folder):
         f"map small.safetensors --images 2 --samples 1 --threads 1 --gate nsm_gaussian {settings}"
     )
     assert status == 0
-    assert "warning, layer 1 (NSMLinear): the copy must be more precise" in out
+    assert "warning, layer 1 (NSMLinear): the deterministic path" in out
 
 
 def test_map_reads_cells_with_memory_exactly(run, folder):

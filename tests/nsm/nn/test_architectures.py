@@ -82,9 +82,7 @@ def test_bad_widths_are_refused(build):
         ValueError, match=r"widths = \[6, 3\]: give inputs, at least one hidden layer, and classes"
     ):
         build((6, 3))
-    with pytest.raises(
-        ValueError, match="width = 0 is not allowed; give a whole number of at least 1"
-    ):
+    with pytest.raises(ValueError, match="width = 0 is not allowed"):
         build((6, 0, 3))
 
 
@@ -415,11 +413,11 @@ def test_every_option_changes_what_a_network_does(rule):
         ({"shape": (1, 14, 28)}, "inputs are too small: nothing is left for a maximum over 2 × 2"),
         (
             {"shape": (28, 28)},
-            r"shape = \(28, 28\) is not allowed; give \(channels, height, width\)",
+            r"shape = \(28, 28\) is not allowed",
         ),
-        ({"shape": (0, 28, 28)}, "shape = 0 is not allowed; give a whole number of at least 1"),
-        ({"hidden": 0}, "hidden = 0 is not allowed; give a whole number of at least 1"),
-        ({"classes": 2.5}, "classes = 2.5 is not allowed; give a whole number of at least 1"),
+        ({"shape": (0, 28, 28)}, "shape = 0 is not allowed"),
+        ({"hidden": 0}, "hidden = 0 is not allowed"),
+        ({"classes": 2.5}, "classes = 2.5 is not allowed"),
     ],
 )
 @pytest.mark.parametrize("rule", ["bNSM", "dCNN"])

@@ -179,9 +179,7 @@ def test_tensors_that_do_not_fit_the_architecture_are_named(saved, tmp_path):
 
 def test_nan_weights_are_refused(saved, tmp_path):
     bad = edited(tmp_path / "bad.safetensors", saved, **{"1__bias": torch.full((5,), torch.nan)})
-    with pytest.raises(
-        ValueError, match="bad.safetensors holds NaN or infinite weights; train again"
-    ):
+    with pytest.raises(ValueError, match="bad.safetensors holds NaN or infinite weights"):
         load(bad)
 
 
@@ -191,7 +189,7 @@ def test_a_missing_file_or_folder_is_named(tmp_path):
         match=r"no network '.*none.safetensors': no such file, and the shipped ones",
     ):
         load(tmp_path / "none.safetensors")
-    with pytest.raises(ValueError, match="the folder .*nowhere does not exist; create it first"):
+    with pytest.raises(ValueError, match="the folder .*nowhere does not exist"):
         save(nsm_mlp(WIDTHS), tmp_path / "nowhere" / "m.safetensors")
     with pytest.raises(FileNotFoundError, match="no file .*none.safetensors"):
         read_tensors(tmp_path / "none.safetensors")

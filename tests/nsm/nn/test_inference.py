@@ -91,9 +91,7 @@ def test_dropout_is_off_in_inference(images):
 
 
 def test_bad_input_is_refused(network, images):
-    with pytest.raises(
-        ValueError, match="samples = 0 is not allowed; give a whole number of at least 1"
-    ):
+    with pytest.raises(ValueError, match="samples = 0 is not allowed"):
         predict_proba(network, images, 0)
     images[0, 0] = np.inf
     with pytest.raises(ValueError, match="x holds 1 values that are NaN or infinite"):
@@ -106,7 +104,5 @@ def test_labels_are_class_numbers_one_per_image():
     assert check_labels(np.array([1, 2], dtype=np.uint8), 2).dtype == np.int64
     with pytest.raises(ValueError, match=r"labels have shape \(2, 1\); 2 images need \(2,\)"):
         check_labels([[1], [2]], 2)
-    with pytest.raises(
-        ValueError, match="labels have dtype float64; give class numbers as integers"
-    ):
+    with pytest.raises(ValueError, match="labels have dtype float64"):
         check_labels([1.0, 2.0], 2)

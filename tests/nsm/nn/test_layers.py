@@ -256,11 +256,11 @@ def test_repr_says_what_the_layer_is():
         ({"noise": "bernouli"}, "unknown noise 'bernouli'; did you mean 'bernoulli'"),
         ({"site": "layer"}, "unknown site 'layer'. Known: synapse, neuron"),
         ({"beta": "fixed"}, "unknown beta 'fixed'.*learned, native"),
-        ({"p": 1.0}, r"NSMLinear.p = 1.0 is not allowed; give a finite number in \(0, 1\)"),
+        ({"p": 1.0}, r"NSMLinear.p = 1.0 is not allowed.*\(0, 1\)"),
         ({"sigma": 0}, "NSMLinear.sigma = 0 is not allowed"),
         (
             {"in_features": 0},
-            "NSMLinear.in_features = 0 is not allowed; give a whole number of at least 1",
+            "NSMLinear.in_features = 0 is not allowed",
         ),
         ({"out_features": 2.5}, "NSMLinear.out_features = 2.5 is not allowed"),
     ],
@@ -273,9 +273,7 @@ def test_bad_options_are_refused(options, message):
 def test_bad_codings_are_refused():
     with pytest.raises(ValueError, match="Binarize.threshold = 'half' is not a number"):
         Binarize("half")
-    with pytest.raises(
-        ValueError, match=r"Binarize.flip = 0.5 is not allowed; give a finite number in \[0, 0.5\)"
-    ):
+    with pytest.raises(ValueError, match=r"Binarize.flip = 0.5 is not allowed.*\[0, 0.5\)"):
         Binarize(flip=0.5)
 
 

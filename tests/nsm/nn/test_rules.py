@@ -97,9 +97,7 @@ def test_noisy_rectifier_draws_from_its_own_stream_in_eval_too():
 
 
 def test_a_bad_strength_of_noise_is_refused():
-    with pytest.raises(
-        ValueError, match=r"NoisyReLU.std = -1 is not allowed; give a finite number in \[0, inf\)"
-    ):
+    with pytest.raises(ValueError, match=r"NoisyReLU.std = -1 is not allowed.*\[0, inf\)"):
         NoisyReLU(-1)
     assert repr(NoisyReLU(0.3)) == "NoisyReLU(std=0.3)"
 

@@ -280,7 +280,7 @@ def test_an_axis_value_may_be_absent(tmp_path):
         ),
         (
             {"wires.r_row": [2]},
-            "axis 'wires.r_row': this hardware has wires = None, and so no such number",
+            "axis 'wires.r_row': this hardware has wires = None",
         ),
         ({"gain": []}, r"axis 'gain' has no values \(\[\]\); give a list of at least one"),
         ({"gate_sharing": "pair"}, r"axis 'gate_sharing' has no values \('pair'\)"),
@@ -309,7 +309,7 @@ def test_an_axis_of_an_optional_part_needs_that_part():
 
 
 def test_networks_that_cannot_be_described_are_refused():
-    with pytest.raises(ValueError, match="cannot save layer 1, a Tanh"):
+    with pytest.raises(ValueError, match="cannot save layer 1.*Tanh"):
         grid(nn.Sequential(nn.Linear(8, 3), nn.Tanh()), HARDWARE, {})
 
 

@@ -71,7 +71,7 @@ def test_no_shift_and_no_mirror_change_nothing():
     [
         (
             {"shape": (28, 28)},
-            r"shape = \(28, 28\) is not allowed; give \(channels, rows, columns\)",
+            r"shape = \(28, 28\) is not allowed",
         ),
         ({"shape": (1, 0, 3)}, "shape = 0 is not allowed"),
         ({"shape": (1, 3, 3), "shift": -1}, "shift = -1 is not allowed"),

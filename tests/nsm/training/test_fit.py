@@ -193,22 +193,20 @@ def test_a_loss_that_diverges_is_an_error_that_names_the_rate(digits):
     with torch.no_grad():
         model[0].weight.fill_(1e30)
         model[3].weight.fill_(1e30)
-    with pytest.raises(
-        FloatingPointError, match=r"the loss became (nan|inf) in epoch 1; lower lr \(it is 0.001\)"
-    ):
+    with pytest.raises(FloatingPointError, match=r"the loss became (nan|inf) in epoch 1.*0.001"):
         trained(model, digits, epochs=1)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0}, "epochs = 0 is not allowed; give a whole number of at least 1"),
+        ({"epochs": 0}, "epochs = 0 is not allowed"),
         ({"batch_size": 0}, "batch_size = 0 is not allowed"),
-        ({"lr": 0}, r"lr = 0 is not allowed; give a finite number in \(0, inf\)"),
+        ({"lr": 0}, r"lr = 0 is not allowed.*\(0, inf\)"),
         ({"weight_decay": -1}, "weight_decay = -1 is not allowed"),
         (
             {"label_smoothing": 1},
-            r"label_smoothing = 1 is not allowed; give a finite number in \[0, 1\)",
+            r"label_smoothing = 1 is not allowed.*\[0, 1\)",
         ),
         ({"ema_decay": 1}, "ema_decay = 1 is not allowed"),
         ({"lr_schedule": "halved"}, "unknown lr_schedule 'halved'; did you mean 'halving'"),
@@ -234,9 +232,9 @@ def test_labels_that_the_network_has_not_are_refused(lowest, message, digits):
 
 def test_no_images_are_refused(digits):
     x, y = digits.x_train[:0], digits.y_train[:0]
-    with pytest.raises(ValueError, match="there are no images to train on; give at least one"):
+    with pytest.raises(ValueError, match="there are no images to train on"):
         fit(fresh(), x, y, epochs=1, rng=0, progress=False)
-    with pytest.raises(ValueError, match="there are no images to err on; give at least one"):
+    with pytest.raises(ValueError, match="there are no images to err on"):
         nsm.error_rate(fresh(), x, y, 1, rng=0)
 
 
@@ -254,7 +252,7 @@ def test_bad_data_are_refused(digits):
     x, y = digits.x_train[:5].copy(), digits.y_train[:5]
     for labels, message in (
         (y[:4], r"labels have shape \(4,\); 5 images need \(5,\)"),
-        (y * 1.0, "labels have dtype float64; give class numbers as integers"),
+        (y * 1.0, "labels have dtype float64"),
     ):
         with pytest.raises(ValueError, match=message):
             fit(fresh(), x, labels, epochs=1, rng=0, progress=False)

@@ -13,7 +13,7 @@ from tests.helpers.training import fresh
 def test_initialize_needs_layers_and_images(digits):
     with pytest.raises(ValueError, match="the network has none"):
         initialize(fresh("relu"), digits.x_train[:50], rng=0)
-    with pytest.raises(ValueError, match="x has 1; give at least two"):
+    with pytest.raises(ValueError, match="x has 1"):
         initialize(fresh(), digits.x_train[:1], rng=0)
 
 

@@ -1,0 +1,91 @@
+"""Tiles side by side: the conductances of a matrix that is too large for one tile."""
+
+import numpy as np
+
+from crossbar.arrays.tile import ProgrammedTile
+from crossbar.reads.conductances import Conductances, per_output
+from devices.validation import Floats
+
+
+class TileGrid:
+    """A matrix (outputs, inputs) on a grid of tiles.
+
+    Rows of tiles divide the word lines, columns of tiles the bit lines. Nothing here is drawn on
+    reads; `TiledArray` reads a grid.
+
+    Attributes:
+        tiles: Rows of tiles.
+        inputs: Number of word lines.
+        outputs: Number of bit lines.
+        row_edges: Word lines at which tiles begin, and the number of word lines.
+        column_edges: Bit lines at which tiles begin, and the number of bit lines.
+        hardware: Description of the chip.
+        siemens_per_weight: Conductance [S] of a weight of one.
+    """
+
+    def __init__(self, tiles: list[list[ProgrammedTile]]):
+        self.tiles = tiles
+        self.hardware = tiles[0][0].hardware
+        self.siemens_per_weight = tiles[0][0].siemens_per_weight
+        self.row_edges = np.cumsum([0] + [len(row[0].g_pos) for row in tiles])
+        self.column_edges = np.cumsum([0] + [t.g_pos.shape[1] for t in tiles[0]])
+        self.inputs = int(self.row_edges[-1])
+        self.outputs = int(self.column_edges[-1])
+
+    def all_tiles(self) -> list[ProgrammedTile]:
+        """Return the tiles, row after row."""
+        return [tile for row in self.tiles for tile in row]
+
+    def cells(self) -> tuple[Floats, Floats]:
+        """Return g_pos and g_neg [S] of all tiles now; a reference column is not repeated."""
+        g_pos = np.block([[t.g_pos for t in row] for row in self.tiles])
+        return g_pos, np.block([[t.g_neg for t in row] for row in self.tiles])
+
+    def joined(self) -> Conductances:
+        """Return the cells of all tiles now, and their effective conductances."""
+        blocks = np.repeat(np.arange(len(self.tiles[0])), np.diff(self.column_edges))
+        tiles = [[t.conductances for t in row] for row in self.tiles]
+        return Conductances(
+            *self.cells(),
+            np.block([[c.effective_pos for c in row] for row in tiles]),
+            np.block([[c.effective_neg for c in row] for row in tiles]),
+            blocks if self.hardware.mapping.shares_reference else None,
+        )
+
+    def conductances(self) -> tuple[Floats, Floats]:
+        """Return g_pos and g_neg [S], (word lines, bit lines).
+
+        A reference column is repeated for each of its outputs.
+        """
+        c = self.joined()
+        return c.g_pos, per_output(c.g_neg, c.reference_of)
+
+    def effective_conductances(self) -> tuple[Floats, Floats]:
+        """Return positive and negative conductances after IR drop [S], (word lines, bit lines)."""
+        c = self.joined()
+        return c.effective_pos, per_output(c.effective_neg, c.reference_of)
+
+    @property
+    def weights(self) -> Floats:
+        """Weights (outputs, inputs) that the conductances represent now."""
+        return self.hardware.mapping.weights(*self.conductances(), self.siemens_per_weight)
+
+    @property
+    def effective_weights(self) -> Floats:
+        """Weights (outputs, inputs) that the effective conductances represent."""
+        effective = self.effective_conductances()
+        return self.hardware.mapping.weights(*effective, self.siemens_per_weight)
+
+    def programming_variance(self) -> Floats:
+        """Return, for each output, the variance that programming puts on Σ_j w_j with open gates.
+
+        It is in weight units squared.
+        """
+        columns = []
+        for block in zip(*self.tiles, strict=True):
+            variance: Floats = np.zeros(1)
+            for tile in block:
+                positive, negative = tile.programming_variance()
+                variance = variance + (positive.sum(axis=0) + negative.sum(axis=0))
+            columns.append(variance)
+        return np.concatenate(columns) / self.siemens_per_weight**2

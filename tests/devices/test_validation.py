@@ -1,0 +1,65 @@
+"""Checks of arguments: values pass through, and messages name what came and what is allowed."""
+
+import numpy as np
+import pytest
+
+from devices import IdealWrite, NoNoise, ReadNoise
+from devices.validation import array, choice, finite, instance, integer, number, real_array
+
+FRUITS = ["apple", "apricot", "banana", "cherry", "date", "elder", "fig", "grape", "kiwi", "lemon"]
+
+
+def test_good_values_are_returned():
+    assert number("x", 1, above=0, at_most=1) == 1.0
+    assert isinstance(number("x", np.float32(2)), float)
+    assert integer("n", np.int64(3), at_least=3) == 3
+    assert choice("fruit", "fig", FRUITS) == "fig"
+    np.testing.assert_array_equal(array("g", [[1, 2]], shape=(None, 2)), [[1.0, 2.0]])
+    assert array("g", [1, 2]).dtype == np.float64
+    assert np.isnan(real_array("g", [np.nan], ndim=1)).all()
+    instance("noise", NoNoise(), ReadNoise)
+
+
+def test_up_to_ten_known_names_are_all_listed():
+    with pytest.raises(ValueError, match=r"unknown fruit 'aple'; did you mean 'apple'\?") as caught:
+        choice("fruit", "aple", FRUITS)
+    assert str(caught.value).endswith("Known: " + ", ".join(FRUITS))
+
+
+def test_of_more_known_names_the_three_nearest_are_listed():
+    with pytest.raises(ValueError, match=r"unknown fruit 'aple'; did you mean 'apple'\?") as caught:
+        choice("fruit", "aple", [*FRUITS, "mango"])
+    listed = str(caught.value).split("Nearest of 11 known: ")[1].split(", ")
+    assert len(listed) == 3
+    assert listed[0] == "apple"
+
+
+def test_a_name_like_none_of_the_known_ones_gets_no_suggestion():
+    with pytest.raises(ValueError, match=r"^unknown fruit 'xyz'\. Known: apple, "):
+        choice("fruit", "xyz", FRUITS)
+    with pytest.raises(ValueError, match=r"^unknown fruit 'xyz'\. Nearest of 11 known: "):
+        choice("fruit", "xyz", [*FRUITS, "mango"])
+
+
+BAD = [
+    (lambda: number("x", 0, above=0, unit="S"), r"x = 0 is not allowed; .* \(0, inf\) S"),
+    (lambda: number("x", 2, at_least=0, below=2), r"x = 2 is not allowed; .* \[0, 2\)"),
+    (lambda: number("x", float("nan")), r"x = nan is not allowed; .* \(-inf, inf\)"),
+    (lambda: number("x", "1"), r"x = '1' is not a number"),
+    (lambda: number("x", True), r"x = True is not a number"),
+    (lambda: integer("n", 2, at_least=3), r"n = 2 is not allowed; .* at least 3"),
+    (lambda: integer("n", 3.0, at_least=3), r"n = 3\.0 is not allowed"),
+    (lambda: real_array("g", ["a"]), r"g is not an array of real numbers \(got list\)"),
+    (lambda: real_array("g", [1], ndim=2), r"g has shape \(1,\); give 2 dimensions"),
+    (lambda: real_array("g", [[1]], shape=(None, 2)), r"g has shape \(1, 1\); give \(any, 2\)"),
+    (lambda: finite("g", np.array([1, np.inf, np.nan])), r"g holds 2 values that are NaN or inf"),
+    (lambda: array("g", [np.nan]), r"g holds 1 values that are NaN"),
+    (lambda: instance("noise", IdealWrite(), ReadNoise), r"noise = IdealWrite\(\) is not a Read"),
+    (lambda: instance("w", 1, IdealWrite, advice="give one"), r"w = 1 is not an IdealW.*; give"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), BAD)
+def test_bad_values_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

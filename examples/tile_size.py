@@ -33,7 +33,7 @@ IMAGES = 3000
 CHIPS = 3
 SAMPLES = 10
 
-#: Range of r n² [Ω] of the tiles that are tried. The loss depends on r g n² only (notebook 08), so
+#: Range of r n² [Ω] of the tiles that are tried. The loss depends on r g n² only (notebook 09), so
 #: that smaller tiles than these lose nothing and larger ones far too much.
 TRIED = {"NSM": (6e5, 5e6), "ReLU": (1.5e5, 1.3e6)}
 

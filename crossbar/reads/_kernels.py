@@ -181,7 +181,7 @@ def _restrict(masks, conducting):
 def _signed(table, mask, plus):
     """Return sums of four inputs of 32 reads, in bytes.
 
-    Conducting cells with z = +1 minus those with z = −1.
+    The sum over conducting cells with z = −1 is subtracted from that over those with z = +1.
     """
     positive = bit_and(mask, plus)
     return subtract_bytes(lookup(table, positive), lookup(table, bit_xor(mask, positive)))
@@ -191,7 +191,7 @@ def _signed(table, mask, plus):
 def _octet(tables, at, plus, z, masks, m):
     """Return sums of eight inputs of 64 reads, in bytes.
 
-    Two vectors of the low four inputs, two of the high.
+    The first two vectors are sums of the low four inputs, the last two of the high four.
     """
     low = load_table(tables, at)
     high = load_table(tables, at + 16)
@@ -309,7 +309,7 @@ def fill_tables(q, base, tables):
     """Fill tables (columns, digits, octets, 2, 16) with the sums of four balanced digits of q
     (inputs, columns).
 
-    The last digit is what the others leave. Return the largest Σ |digit| of any four inputs.
+    The last digit is the remainder. Return the largest Σ |digit| of any four inputs.
     """
     inputs, columns = q.shape
     digits, octets = tables.shape[1:3]

@@ -25,7 +25,7 @@ _INTS = ir.VectorType(_INT, 32)
 class Vector(types.Type):
     """256 bits, which an operation treats as 32 bytes, 16 shorts or 4 words.
 
-    Lowest address first.
+    Elements are counted from the lowest address.
     """
 
     def __init__(self):
@@ -175,7 +175,7 @@ def lookup_by(avx2):
 
 
 def pair_sum_by(avx2):
-    """Return the operation pair_sum(a): 16 shorts, each the sum of two neighbouring signed
+    """Return the operation pair_sum(a): 16 shorts, each the sum of two neighboring signed
     bytes.
     """
 

@@ -55,8 +55,8 @@ class CellByCell:
                 pairs = self._pairs(
                     {name: s.draw(start, stop, inside.start) for name, s in sources.items()}
                 )
-                # Reads before the span share its random stream: they are drawn, but they are not
-                # its own.
+                # Reads of the group before the span are drawn to keep the stream in step, and
+                # left out.
                 skipped = max(inside.start - start, 0)
                 if skipped >= stop - start:
                     continue
@@ -70,7 +70,7 @@ class CellByCell:
         return u / self._cells.siemens_per_weight
 
     def _noises(self) -> dict[Source, tuple[ReadNoise, Floats]]:
-        """Return the noise of each source, and the conductances that it multiplies."""
+        """Return the noise of each source, and the conductances [S] that it may depend on."""
         c, hardware = self._cells.conductances, self._cells.hardware
         noise = hardware.device.read_noise
         negative_gate = hardware.gate if hardware.gate_sharing == "cell" else NoNoise()

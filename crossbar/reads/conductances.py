@@ -14,10 +14,11 @@ ReferenceColumns = NDArray[np.intp] | None
 
 @dataclass(frozen=True)
 class Conductances:
-    """Cells of an array [S], as programmed and as they act behind wires.
+    """Cells of an array [S] as they are now, and their effective conductances behind the wires.
 
     Attributes:
-        g_pos: Conductances of the positive cells, (word lines, bit lines). Noise depends on these.
+        g_pos: Conductances of the positive cells, (word lines, bit lines); aged, scaled and in
+            series with a conducting gate. Noise depends on these.
         g_neg: Conductances of the negative cells, of the same shape, or (word lines, references).
         effective_pos: Effective conductances of the positive cells after IR drop: a read multiplies
             with these. Equal to `g_pos` without wires.
@@ -34,7 +35,7 @@ class Conductances:
 
 @dataclass(frozen=True)
 class CellArray:
-    """An array as its reads see it: conductances, the hardware's noises, and the units of its sums.
+    """What a read needs to know of an array: conductances, noise, and the units of its sums.
 
     Attributes:
         conductances: The cells as they are now.

@@ -33,10 +33,10 @@ class DigitTables:
     """A matrix (word lines, columns) as lookup tables: value = unit Σ_d factors[d] digit_d.
 
     Attributes:
-        tables: (columns, digits, octets, 2, 16). Entry t is the sum of those of four weights whose
-            bit is set in t.
-        factors: Value of each digit in units.
-        unit: Value of one.
+        tables: Sums of four weights, (columns, digits, octets, 2, 16). Entry t adds up those of the
+            four whose bit is set in t.
+        factors: Value of each digit in units, (digits,).
+        unit: Value of the whole number 1.
         depth: Octets whose sums fit into bytes.
         exact: True if the values lie on the grid to rounding; otherwise each is off by at most
             unit/2.
@@ -60,11 +60,10 @@ class DigitTables:
 
 
 def digit_tables(matrices: Sequence[Floats], spacing: float, digits: int) -> list[DigitTables]:
-    """Return the tables of matrices (word lines, columns) in one common unit, so that their sums
-    may cancel exactly.
+    """Return the tables of matrices in one common unit, so that their sums may cancel exactly.
 
     Args:
-        matrices: The matrices.
+        matrices: The matrices, each (word lines, columns).
         spacing: Spacing of a grid on which their values may lie, starting anywhere; 0 for
             continuous values.
         digits: Digits of the largest value where the values lie on no grid.

@@ -18,8 +18,9 @@ def fires_packed(
     offsets: Floats,
     normals: Floats | None = None,
 ) -> Packed:
-    """Return `comparator.fires(u · amperes_per_weight, offsets, normals)` packed, without arrays
-    in between.
+    """Return `comparator.fires(u · amperes_per_weight, offsets, normals)`, packed into bits.
+
+    The kernel makes no array of currents in between.
 
     Args:
         comparator: The comparators of a layer.

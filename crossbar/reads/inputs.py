@@ -1,7 +1,4 @@
-"""Inputs of a read in the form in which they come.
-
-They are real values, truth values, signs, or packed bits.
-"""
+"""Inputs of a read, in whichever form they come: real values, truth values, signs, packed bits."""
 
 from functools import cached_property
 
@@ -26,14 +23,18 @@ class Inputs:
 
     @classmethod
     def checked(cls, name: str, x: ArrayLike, word_lines: int) -> "Inputs":
-        """Return x (rows, word lines) as inputs.
+        """Return the inputs of a user, checked.
+
+        Args:
+            name: What messages call them.
+            x: Inputs, (rows, word lines).
+            word_lines: Number of word lines of the array.
 
         Raises:
             ValueError: x is not an array of numbers, has a wrong shape, or holds NaN.
         """
         values = real_array(name, x, shape=(None, word_lines))
-        # Truth values that a user gives are 1 and 0; only states of comparators stand for +1 and
-        # −1.
+        # Truth values of a user mean 1 and 0. Inside a chip they are states and mean +1 and −1.
         inputs = cls(values.astype(np.int8) if values.dtype == bool else values)
         if not inputs.is_ternary.all():
             finite(name, inputs.floats)

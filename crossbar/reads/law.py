@@ -1,12 +1,13 @@
 """The law of a read, written once for numpy arrays and torch tensors.
 
-A read of the pair at word line j and bit line i with inputs x, gate factor ξ_j and cell factors c±
-adds x_j ξ_j (c⁺ G⁺ − c⁻ G⁻) to the sum of output i. Two laws need no factor of a single cell:
+A read of the pair at word line j and bit line i, with input x_j, gate factor ξ_ij and cell factors
+c±, adds x_j ξ_ij (c⁺ G⁺ − c⁻ G⁻) to the sum u_i. In two cases u can be drawn without a factor for
+every cell:
 
-- All factors are Gaussian, independent and fresh: u is Gaussian, with the mean and variance of its
-sum.
-- Gates are Bernoulli and the cells Gaussian: given the gates, u is Gaussian around the sum of the
-cells that conduct.
+- `gaussian_sums`: all factors are Gaussian and fresh on every read, and no gate multiplies a noisy
+cell. Then u is Gaussian.
+- `bernoulli_sums`: gates are Bernoulli, and the noise of the cells is Gaussian. Given the gates, u
+is then Gaussian around the gated sum of the signals.
 """
 
 from collections.abc import Callable, Sequence
@@ -58,7 +59,8 @@ def bernoulli_sums(
         draw: draw(index) returns, for one polarity under the gates of these reads, the sum of its
             signals in units of `unit`, the variance of its cells, and standard normals. The last
             two are None for cells without noise.
-        unit: Common unit of the signals of two polarities; whole numbers of it cancel exactly.
+        unit: Common unit of the signals of two polarities; whole numbers of it cancel exactly. It
+            stays 1 where there is one polarity.
     """
     parts = []
     for index, of_outputs in enumerate(columns):

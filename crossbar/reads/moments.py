@@ -1,6 +1,7 @@
 """Mean and variance of a read: exact for any noise, without drawing anything.
 
-A read of the pair at (j, i) under a gate ξ_j and cell factors c± contributes x_j ξ (c⁺ G⁺ − c⁻ G⁻).
+A read of the pair at word line j and bit line i, under the gate ξ_ij and the cell factors c±,
+contributes x_j ξ_ij (c⁺ G⁺ − c⁻ G⁻).
 """
 
 from dataclasses import dataclass
@@ -43,9 +44,9 @@ class MomentMatrices:
 
 
 def gate_moments(hardware: Hardware) -> tuple[float, float]:
-    """Return mean and variance of the gate's factor over gates and reads.
+    """Return mean and variance of the gate's factor, as `ReadNoise.moments` defines them.
 
-    No gate depends on the conductance.
+    A gate does not depend on the conductance, so one pair of numbers holds for all cells.
     """
     mean, variance = hardware.gate.moments(np.array(hardware.device.g_max))
     return float(mean), float(variance)
@@ -140,10 +141,12 @@ class ReadMoments:
         return not (self.matrices.own.any() or self.matrices.shared.any())
 
     def covariance(self, lag: float) -> Floats:
-        """Return the covariance of two reads of ±1 inputs `lag` [s] apart, of the average chip,
-        per bit line.
+        """Return the covariance of two reads of the same ±1 inputs, for each bit line.
 
-        In weight units squared; the variance at lag 0.
+        It is that of the average chip, in weight units squared.
+
+        Args:
+            lag: Time between the two reads [s]; 0 gives the variance.
         """
         m = moment_matrices(self.cells, self._state, lag)
         return m.total(self.cells.reference_of).sum(axis=0) / self.cells.siemens_per_weight**2
@@ -151,8 +154,8 @@ class ReadMoments:
     def fixed_pattern(self) -> Floats:
         """Return Σ_j (E[w_j | its devices] − E w_j)² per bit line, in weight units squared.
 
-        This is the static pattern that differences between devices put on the mean of a read of ±1
-        inputs.
+        This is the fixed pattern: how far differences between devices move the mean of a read of
+        ±1 inputs.
         """
         average = moment_matrices(self.cells, self._state, lag=0.0).mean
         difference = self.matrices.mean - average / self.cells.siemens_per_weight
@@ -178,8 +181,10 @@ class ReadMoments:
         return of("own", self.matrices.own), of("shared", self.matrices.shared)
 
     def of(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of u, each (rows, bit lines) in weight units, for x (rows,
-        word lines).
+        """Return mean and variance of u, each (rows, bit lines), in weight units.
+
+        Args:
+            x: Inputs, (rows, word lines).
 
         Raises:
             ValueError: x has a wrong shape or holds NaN.

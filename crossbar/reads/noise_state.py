@@ -1,7 +1,4 @@
-"""What consecutive reads of an array remember.
-
-Its noises have states: of traps, of 1/f processes, of thresholds.
-"""
+"""The states that consecutive reads of an array carry on: traps, 1/f processes, thresholds."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -25,17 +22,28 @@ class Source(IntEnum):
 
 
 class SeenBy(NamedTuple):
-    """A source of noise and the conductances [S] that it depends on."""
+    """A source of noise, and the cells that it acts on.
+
+    Attributes:
+        noise: The noise.
+        g: Conductances [S] that it may depend on.
+    """
 
     noise: ReadNoise
     g: Floats
 
 
 def noise_sources(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> dict[Source, SeenBy]:
-    """Return the noise of every source, with the cells it depends on.
+    """Return the noise of every source, and the cells that it acts on.
 
-    A gate per word line has one state per line. Gates of negative cells are used with one gate per
-    cell only.
+    A gate per word line has one state per line. Negative cells have gates of their own only if
+    every cell has one.
+
+    Args:
+        g_pos: Conductances of the positive cells [S], (word lines, bit lines).
+        g_neg: Conductances of the negative cells [S], of the same shape, or (word lines,
+            references).
+        hardware: Gate, gate sharing and read noise.
     """
     gate = hardware.gate
     cells = hardware.device.read_noise
@@ -71,6 +79,12 @@ class NoiseState:
         """Return the states of a new chip, drawn once.
 
         They hold the differences between devices, and where traps and thresholds start.
+
+        Args:
+            g_pos: Conductances of the positive cells [S].
+            g_neg: Conductances of the negative cells [S].
+            hardware: Gate, gate sharing and read noise.
+            seed: Seed of the states.
         """
         sources = noise_sources(g_pos, g_neg, hardware)
         return cls(*(s.noise.init(s.g, rng=stream(seed, name)) for name, s in sources.items()))
@@ -97,8 +111,12 @@ class NoiseState:
 class NoiseHistory:
     """The noise state of one array from its programming on, with the seed of every waiting time.
 
-    The states are drawn from `initial_seed`; the n-th waiting time draws from child n of
-    `waiting_seed`.
+    Args:
+        g_pos: Conductances of the positive cells [S] just after programming.
+        g_neg: Conductances of the negative cells [S] just after programming.
+        hardware: Gate, gate sharing and read noise.
+        initial_seed: Seed from which the states of the new chip are drawn.
+        waiting_seed: Seed of the times without reads: the n-th draws from child n.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ def in_threads(work: Callable[[Span], object], span: Span, cost: float) -> None:
     Args:
         work: Function of a part.
         span: The reads to divide.
-        cost: Rough size of the whole work in synapse reads; small work stays in one thread.
+        cost: Rough size of all the work in synapse reads; small work stays in one thread.
     """
     parts = span.split(threads_now() if cost > _WORTH_A_THREAD else 1, READS_PER_BLOCK)
     run_each(lambda i: work(parts[i]), len(parts))

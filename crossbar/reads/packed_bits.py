@@ -17,7 +17,7 @@ from devices.validation import Floats
 
 
 class Stream(IntEnum):
-    """Streams inside that of a polarity; its masks are drawn from the polarity's own stream."""
+    """Random streams below that of a polarity, from which its masks are drawn."""
 
     CELLS = 0
 
@@ -25,7 +25,7 @@ class Stream(IntEnum):
 class PackedBits:
     """Strategy: every gate of every read is one random bit.
 
-    Exact for ternary inputs and Gaussian cells.
+    It is exact for ternary inputs, and for cells without noise or with Gaussian noise.
 
     Args:
         polarities: Matrices of the read, as tables of digits.
@@ -99,9 +99,9 @@ class PackedBits:
         *,
         scaled: bool,
     ) -> Floats:
-        """Return the sums under gates that pass 1 or `low`.
+        """Return the sums under gates whose factor is 1 or `low`.
 
-        This is a mixture of the masked and the full sum.
+        They are (1 − low) times the masked sums plus low times the sums without masks.
         """
         u = gated_sums(matrix, inputs, span, masks, self._p, scaled=scaled)
         if not low:

@@ -27,12 +27,13 @@ class Polarity(NamedTuple, Generic[Matrix]):
 
 
 def bernoulli_polarities(cells: CellArray) -> list[Polarity[Floats]] | None:
-    """Return the polarities of a read of ±1 inputs, or None where the gates alone do not
-    determine its law.
+    """Return the polarities of a read, or None if outputs given the gates are not independent
+    Gaussian numbers.
 
-    Given the gates, Gaussian noises of cells add up to one normal per output. One polarity: gates
-    are shared by pairs, and its matrix is that of the pairs. Two: the second is subtracted from the
-    first.
+    They are if gates are Bernoulli, one per pair or cell, and the cells have Gaussian noise or
+    none: the noise of a bit line's cells then adds up to one normal number. Gates that pairs share
+    give one polarity, the matrix of the pairs. Gates of single cells give two; the second is
+    subtracted from the first.
     """
     hardware, c, k = cells.hardware, cells.conductances, cells.siemens_per_weight
     noise = hardware.device.read_noise

@@ -1,4 +1,4 @@
-"""The one door of a read: which strategy draws it, and the sums that come out."""
+"""Where every read of an array enters: the choice of the strategy that draws its sums."""
 
 import warnings
 from enum import IntEnum
@@ -46,8 +46,8 @@ class Strategy(Protocol):
 class Reader:
     """Reads of an array in its present state, each drawn by the fastest strategy that is exact.
 
-    A reader is made anew when conductances change. `state` belongs to the array and is advanced by
-    reads.
+    The array makes a new reader when its conductances change. `state` belongs to the array; reads
+    advance it in place.
 
     Args:
         cells: The array as it is now.
@@ -58,7 +58,7 @@ class Reader:
         self.cells = cells
         self.moments = ReadMoments(cells, state)
         self._state = state
-        # Gates of word lines act on the inputs; what is left to read is an array without gates.
+        # Gates of word lines multiply the inputs; the array behind them is read without gates.
         self._behind_gates = cells.ungated() if cells.hardware.gates_word_lines else cells
         self._cell_by_cell = CellByCell(self._behind_gates, state)
 
@@ -79,16 +79,16 @@ class Reader:
         return self._packed_bits or self._cell_by_cell
 
     def describe(self, sampling: str = "exact") -> str:
-        """Return how reads of ternary inputs are drawn, in the words of `chip.report()`."""
+        """Return how reads of ternary inputs are drawn, as `chip.report()` prints it."""
         hardware = self.cells.hardware
         if check_sampling(sampling) == "moments":
             return self._gaussian_sums.describe()
         if not hardware.gates_word_lines:
             return self._of_ternary_inputs.describe()
-        quiet = isinstance(hardware.device.read_noise, NoNoise)
+        noiseless = isinstance(hardware.device.read_noise, NoNoise)
         if not is_exactly_gaussian(hardware):
             return self._of_ternary_inputs.describe()
-        cells = "no noise in the cells" if quiet else self._of_ternary_inputs.describe()
+        cells = "no noise in the cells" if noiseless else self._of_ternary_inputs.describe()
         return f"{cells}, gates drawn word line by word line"
 
     def read(
@@ -100,7 +100,8 @@ class Reader:
             x: Rows of inputs, from the first that the span needs.
             span: The reads of a run that are drawn.
             seed: Seed of the run: it and the number of a read decide what the read draws.
-            sampling: "exact", or "moments" for one normal per output whatever the noise.
+            sampling: "exact", or "moments" for one normal per output whatever the noise. Gates of
+                word lines are drawn in both, because all outputs share them.
 
         Raises:
             ValueError: x has a wrong width, or `sampling` is unknown.
@@ -129,7 +130,7 @@ class Reader:
         if self._packed_bits is None or not ternary.any():
             return self._cell_by_cell.read(x, span, one_by_one)
         u = self._packed_bits.read(x, span, child(seed, Stream.PACKED_BITS))
-        if not ternary.all():  # each row is read as it would be in a batch of its kind
+        if not ternary.all():  # how a row is read must not depend on the other rows of the batch
             others = ~ternary[span.rows]
             u[others] = self._cell_by_cell.read(x, span, one_by_one)[others]
         return u

@@ -10,6 +10,6 @@ def check_sampling(sampling: str) -> str:
     """Return `sampling` if it is known.
 
     Raises:
-        ValueError: It is none of `SAMPLINGS`.
+        ValueError: `SAMPLINGS` does not contain it.
     """
     return choice("sampling", sampling, SAMPLINGS)

@@ -1,6 +1,6 @@
-"""Which reads of a run are drawn.
+"""Spans: the reads of a run that are drawn in one call, and their random numbers.
 
-A read's number decides what it draws, so that batching changes no result.
+The number of a read decides what it draws, so that batching changes no result.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,14 +25,14 @@ READS_PER_STREAM = 256
 class Span:
     """Reads number first … last − 1 of a run.
 
-    Read r of the run sees location r % locations of input r // (locations · repeats). Rows of
-    inputs are handed over from the first input that the span needs.
+    Read r of the run sees location r % locations of input r // (locations · repeats). The rows of
+    inputs that come with a span begin at the first input that the span needs.
 
     Attributes:
         first: Number of the first read.
         last: Number after the last read.
         repeats: How often every input is read; the reads of one input are adjacent.
-        locations: Patches of one input, each of which is a read (convolutions).
+        locations: Number of patches of one input; a convolution reads each of them.
     """
 
     first: int
@@ -58,9 +58,7 @@ class Span:
         return replace(self, repeats=1, locations=1)
 
     def at(self, locations: int) -> "Span":
-        """Return the reads of an array that is read at that many locations for each read of this
-        span.
-        """
+        """Return the reads of a convolution that makes each read of this span at every location."""
         return Span(self.first * locations, self.last * locations, self.repeats, locations)
 
     def split(self, parts: int, multiple: int) -> list["Span"]:
@@ -75,8 +73,9 @@ class Span:
     def groups(self) -> Iterator[tuple[int, slice, slice]]:
         """Yield the groups of reads that share a stream.
 
-        Each is (number of the group, where its reads lie in this span, which of the group's reads
-        those are).
+        Yields:
+            The number of the group; the slice of this span's reads that it has; and the slice of
+            the group's reads that these are.
         """
         for group in range(self.first // READS_PER_STREAM, -(-self.last // READS_PER_STREAM)):
             begin = group * READS_PER_STREAM

@@ -18,9 +18,14 @@ def gate_word_lines(
     span: Span,
     seed: np.random.SeedSequence,
 ) -> Inputs:
-    """Return the span's inputs, one row per read, each multiplied by its own draw of the gates.
+    """Return the span's inputs, one row per read, each multiplied by a fresh draw of the gates.
 
-    `state.gate` is advanced in place.
+    Args:
+        x: Rows of inputs, from the first that the span needs.
+        hardware: The gate, and the period of reads.
+        state: States of the array's noises; `state.gate` is advanced in place.
+        span: The reads.
+        seed: Seed of the gates in this run.
     """
     lines = np.full(x.shape[1], hardware.device.g_max)
     # Ternary inputs times 0 or 1 stay ternary, and small.

@@ -1,7 +1,4 @@
-"""Energy and latency of a read, from published figures.
-
-They include the array, not the read-out alone.
-"""
+"""Energy and latency of a read: those of the cells, and those of the read-out as published."""
 
 from dataclasses import dataclass
 
@@ -20,7 +17,7 @@ class ReadCost:
     """Cost of one read of a layer.
 
     Attributes:
-        array_energy: Energy in the cells, Σ E[ξ] G V² t [J].
+        array_energy: Energy in the cells, Σ E[ξ] G V² t [J], with ξ the factor of the gate.
         readout_energy: Energy of the read-out of all outputs [J].
         latency: Duration [s].
     """
@@ -31,9 +28,9 @@ class ReadCost:
 
 
 def conversion_energy(hardware: Hardware) -> float:
-    """Return the energy of one conversion [J]: that of 8 bits scaled as 2^bits.
+    """Return the energy of one conversion [J], the published one of 8 bits scaled as 2^bits.
 
-    Without a converter, 8 bits are assumed.
+    Hardware without a converter is charged for 8 bits.
     """
     bits = 8 if hardware.adc is None else hardware.adc.bits
     return ADC_8BIT_ENERGY * 2.0 ** (bits - 8)

@@ -8,10 +8,10 @@ from devices.validation import Floats
 
 
 def _mean_factor(g: Floats, hardware: Hardware) -> Floats:
-    """Return the mean factor of a cell and its gate: IR drop is that of the average current.
+    """Return the mean factor of cells of g [S] and their gates; IR drop is that of mean currents.
 
-    A word line's gate sits at the line's driver. The cells behind it always conduct; only their
-    input changes.
+    A gate of a word line sits at the line's driver. The cells behind it always conduct; the gate
+    changes only their input.
     """
     gate_mean, _ = gate_moments(hardware)
     of_gate = 1.0 if hardware.gate_sharing == "word_line" else gate_mean
@@ -19,7 +19,9 @@ def _mean_factor(g: Floats, hardware: Hardware) -> Floats:
 
 
 def _physical_arrays(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> list[Floats]:
-    """Return the physical arrays: twins, or one whose last bit line is the reference column."""
+    """Return the physical arrays: those of the positive and of the negative cells, or a single one
+    whose last bit line is the reference column.
+    """
     if hardware.mapping.shares_reference:
         return [np.hstack([g_pos, g_neg])]
     return [g_pos, g_neg]
@@ -33,12 +35,18 @@ def _positive_and_negative(arrays: list[Floats], hardware: Hardware) -> tuple[Fl
 
 
 def behind_wires(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> tuple[Floats, Floats]:
-    """Return the effective conductances [S] of cells g_pos, g_neg [S] after IR drop.
+    """Return the effective conductances [S] of a tile's cells after IR drop.
 
-    The array is solved with every cell at its mean conductance, and the result is divided by the
-    mean factor again, so that a read multiplies the effective conductance by its random factor.
-    This is a first order: it leaves out how the noise of one cell changes the voltages of others
-    (`Wires.noise_variance` includes it).
+    Here IR drop enters: reads, moments and effective weights use the result. The array is solved
+    with every cell at its mean conductance, and the result is divided by the mean factor again, so
+    that a read multiplies the effective conductance by its random factor. This is a first order: it
+    leaves out how the noise of one cell changes the voltages of others (`Wires.noise_variance`
+    includes it).
+
+    Args:
+        g_pos: Conductances of the positive cells [S], (word lines, bit lines).
+        g_neg: Conductances of the negative cells [S], of the same shape, or (word lines, 1).
+        hardware: Wires (None leaves the conductances as they are), mapping, gate and read noise.
     """
     wires = hardware.wires
     if wires is None:
@@ -52,8 +60,13 @@ def behind_wires(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> tuple[Floa
 
 
 def compensated(targets: tuple[Floats, Floats], hardware: Hardware) -> tuple[Floats, Floats]:
-    """Return conductances [S] whose effective values, after IR drop, are `targets` as far as the
-    range allows.
+    """Return conductances [S] whose effective values, after IR drop, are wanted ones.
+
+    Where the range of the device does not reach far enough, they come as near as it allows.
+
+    Args:
+        targets: Wanted effective conductances of the positive and the negative cells [S].
+        hardware: Wires, device, mapping, gate and read noise.
     """
     wires, device = hardware.wires, hardware.device
     if wires is None:

@@ -1,7 +1,4 @@
-"""A layer of neurons on tiles.
-
-A layer has a gated array, a deterministic path with factors a_i, and a bias.
-"""
+"""A layer of neurons on tiles: a gated array, a deterministic path with factors a_i, and a bias."""
 
 import math
 from enum import IntEnum
@@ -29,8 +26,13 @@ class Part(IntEnum):
 
 
 class WeightedPart(NamedTuple):
-    """An array of a layer, and the mean square of the factor with which its current counts,
-    (outputs,) or a number.
+    """An array of a layer, and how much its variance counts.
+
+    Attributes:
+        part: Which array of the layer it is.
+        array: The array.
+        mean_square: Mean square, over locations, of the factor on its current: a_i² of the
+            deterministic path, (outputs,); 1 of the others.
     """
 
     part: Part
@@ -53,6 +55,10 @@ class NeuronArray:
         a: Factors of the deterministic path, (outputs,), or (locations, outputs) where a layer that
             is read at several locations of an image has its own for each.
         threshold: Biases that comparators add exactly, (outputs,), in weight units.
+        hardware: Description of the chip.
+        inputs: Number of inputs.
+        outputs: Number of neurons.
+        siemens_per_weight: Conductance [S] of a weight of one.
     """
 
     def __init__(
@@ -125,9 +131,13 @@ class NeuronArray:
     def read(
         self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1
     ) -> Floats:
-        """Return u (rows · reads_per_input, outputs) in weight units, before the comparator.
+        """Return u (rows · reads_per_input, outputs) in weight units, before any comparator.
 
-        See `TiledArray.read`.
+        Args:
+            x: Inputs, (rows, inputs).
+            rng: Seed, Generator or None; same `rng`, same reads.
+            sampling: "exact" or "moments", see `TiledArray.read`.
+            reads_per_input: Reads of each row; they are adjacent.
         """
         rows = Inputs.checked("x", x, self.inputs)
         repeats = integer("reads_per_input", reads_per_input, at_least=1)
@@ -139,7 +149,13 @@ class NeuronArray:
     ) -> Floats:
         """Return u (reads, outputs) of some reads of a longer run.
 
-        A read's draws depend on its number alone.
+        What a read draws depends on the seed and on its number alone.
+
+        Args:
+            x: Rows of inputs, from the first that the span needs.
+            span: The reads.
+            seed: Seed of the run.
+            sampling: "exact" or "moments", see `TiledArray.read`.
         """
         u = self.main.read_span(x, span, child(seed, Part.MAIN), sampling=sampling)
         if self.deterministic_path is not None:
@@ -153,10 +169,11 @@ class NeuronArray:
         return u
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of u, each (reads, outputs) in weight units, for x (reads,
-        inputs).
+        """Return mean and variance of u, each (reads, outputs), in weight units.
 
-        If a has a row for every location, reads go through the locations in turn.
+        Args:
+            x: Inputs, (reads, inputs). If `a` has a row for every location, the reads go through
+                the locations in turn.
         """
         mean, variance = self.main.moments(x)
         if self.deterministic_path is not None:
@@ -169,7 +186,7 @@ class NeuronArray:
         return mean + self.threshold, variance
 
     def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass in every tile."""
+        """Let `seconds` [s] pass in every tile; ages add up."""
         for part in self.parts():
             part.array.age(seconds)
 
@@ -213,7 +230,9 @@ def _programmed(
 
 
 def _bias(lines: TiledArray, span: Span, seed: np.random.SeedSequence, sampling: str) -> Floats:
-    """Return the bias currents of every read; one row for all reads if they are free of noise."""
+    """Return the biases of every read, in weight units; one row for all reads if they are free of
+    noise.
+    """
     ones = Inputs(np.ones((1, lines.inputs), dtype=bool))
     one_input = Span(span.first, span.last, repeats=max(span.last, 1))
     reads = Span(0, 1) if lines.reader.moments.is_noiseless else one_input

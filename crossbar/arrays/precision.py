@@ -58,8 +58,8 @@ def effective_samples(neurons: NeuronArray, samples: int, *, locations: int = 1)
     worth, for x = ±1.
 
     S_eff = S / (1 + 2 Σ_{k<S} (1 − k/S) ρ_k), with ρ_k the correlation of samples k apart. A trap
-    slower than all reads together acts as a static weight error, and S_eff is then 1. Of the
-    average chip; NaN where there is no noise.
+    slower than all reads together acts as a static weight error, and S_eff is then 1. The
+    correlations are those of the average chip. S_eff is NaN where there is no noise.
 
     Args:
         neurons: The layer.

@@ -1,4 +1,4 @@
-"""The conductances of one physical array, and what changes them. Nothing here is drawn on reads."""
+"""The conductances of one tile, and what changes them. Nothing here is drawn on reads."""
 
 from dataclasses import replace
 from enum import IntEnum
@@ -25,10 +25,11 @@ class Stream(IntEnum):
 
 
 class ProgrammedTile:
-    """One programmed array (word lines, bit lines) with its twin or its reference column.
+    """One programmed array (word lines, bit lines), with the negative cells or a reference column.
 
-    Programming errors and stuck cells are drawn once, by `program`. Drift, gain, temperature and
-    wires act on the programmed conductances.
+    Programming errors and stuck cells are drawn once, by `program`; the seed also fixes the path
+    along which each cell drifts. Drift, temperature, common-mode gain and wires act on the
+    programmed conductances.
 
     Attributes:
         hardware: Description of the chip.
@@ -64,9 +65,13 @@ class ProgrammedTile:
         siemens_per_weight: float,
         seed: np.random.SeedSequence,
     ) -> "ProgrammedTile":
-        """Return a tile programmed with w (outputs, inputs) at `siemens_per_weight` [S].
+        """Return a tile programmed with a weight matrix; the same seed gives the same tile.
 
-        The same seed gives the same tile.
+        Args:
+            w: Weights, (outputs, inputs).
+            hardware: Description of the chip.
+            siemens_per_weight: Conductance [S] of a weight of one.
+            seed: Seed of programming and drift.
 
         Raises:
             ValueError: w holds NaN, is empty, needs more lines than a tile has, or exceeds the
@@ -96,9 +101,14 @@ class ProgrammedTile:
         return cls(hardware, siemens_per_weight, g_pos, g_neg, seed)
 
     def now(self, g: Floats, side: int) -> Floats:
-        """Return what cells programmed to g [S] are now.
+        """Return the conductances [S] that programmed cells have now.
 
-        They are aged, scaled, at the chip's temperature, and in series with their gate.
+        They have aged, are at the chip's temperature, scaled by the common-mode gain, and in series
+        with a conducting gate.
+
+        Args:
+            g: Conductances after programming [S].
+            side: 0 for the positive cells, 1 for the negative ones; it names the stream of drift.
         """
         device = self.hardware.device
         aged = device.age(g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side))
@@ -141,8 +151,8 @@ class ProgrammedTile:
         return self.gain * device.step if on_grid else 0.0
 
     def programming_variance(self) -> tuple[Floats, Floats]:
-        """Return, for each cell, the variance that programming puts on its conductance when read
-        [S²], gates open.
+        """Return the variance [S²] that programming puts on each cell as a read sees it, while its
+        gate conducts; positive and negative cells.
 
         (d(m G)/dg)² (σ²(g) + step²/12): an error of g, as programmed, appears as the cell is now,
         after drift, at its temperature and behind its gate, times the mean m of its read noise; IR

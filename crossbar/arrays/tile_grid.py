@@ -77,9 +77,8 @@ class TileGrid:
         return self.hardware.mapping.weights(*effective, self.siemens_per_weight)
 
     def programming_variance(self) -> Floats:
-        """Return, for each output, the variance that programming puts on Σ_j w_j with open gates.
-
-        It is in weight units squared.
+        """Return the variance that programming puts on Σ_j w_j of each output while all gates
+        conduct, in weight units squared.
         """
         columns = []
         for block in zip(*self.tiles, strict=True):

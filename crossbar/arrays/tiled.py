@@ -1,6 +1,6 @@
-"""A weight matrix over many tiles.
+"""A weight matrix over many tiles, and its reads.
 
-Currents of all tiles that share an output are added before it is compared.
+The currents of all tiles that share an output are added before the output is compared.
 """
 
 from enum import IntEnum
@@ -28,11 +28,16 @@ class Stream(IntEnum):
 
 
 class TiledArray(TileGrid):
-    """A weight matrix on tiles that is read: a grid of tiles, a noise state, and a reader.
+    """A weight matrix on tiles that can be read: a grid of tiles, a noise state, and a reader.
 
-    A word-line gate sits at the line's driver, before the tiles: the tiles of one word line share
-    its draws. Every column block has a reference column, if the mapping uses them. Attributes as of
-    `TileGrid`.
+    A gate of a word line sits at the line's driver, so that all tiles of the line share its draws.
+    If the mapping uses reference columns, every tile has one, and the tiles above and below each
+    other add theirs up. `TileGrid` lists the attributes.
+
+    Args:
+        tiles: Rows of programmed tiles.
+        state_seed: Seed of the noise state, which is drawn once.
+        waiting_seed: Seed of what `age` draws for noise with memory.
     """
 
     def __init__(
@@ -104,7 +109,7 @@ class TiledArray(TileGrid):
 
     @property
     def noise_state(self) -> NoiseState:
-        """What the noises of the array remember; reads and ageing advance it."""
+        """States of the array's noises with memory; reads and `age` advance them."""
         return self._noise.state
 
     @property
@@ -122,7 +127,7 @@ class TiledArray(TileGrid):
             rng: Seed, Generator or None; same `rng`, same reads.
             sampling: "exact" draws every gate and cell (or one normal per output where that is the
                 same law). "moments" draws one normal per output with the exact mean and variance,
-                independently for every read.
+                independently for every read; gates of word lines are drawn even then.
             reads_per_input: Reads of each row; they are adjacent.
 
         Returns:
@@ -141,21 +146,26 @@ class TiledArray(TileGrid):
     ) -> Floats:
         """Return u (reads, outputs) of some reads of a longer run.
 
-        A read's draws depend on its number alone.
+        What a read draws depends on the seed and on its number alone.
+
+        Args:
+            x: Rows of inputs, from the first that the span needs.
+            span: The reads.
+            seed: Seed of the run.
+            sampling: "exact" or "moments", see `read`.
         """
         return self.reader.read(x, span, seed, sampling=sampling)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of u, each (rows, outputs) in weight units, for x (rows, word
-        lines).
+        """Return mean and variance of u, each (rows, outputs), in weight units.
+
+        Args:
+            x: Inputs, (rows, word lines).
         """
         return self.reader.moments.of(x)
 
     def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass: retention and drift in every tile, and what reads remember.
-
-        Ages add up.
-        """
+        """Let `seconds` [s] pass: conductances drift, and states of noises advance. Ages add up."""
         number("seconds", seconds, at_least=0, unit="s")
         for tile in self.all_tiles():
             tile.age(seconds)
@@ -171,7 +181,7 @@ class TiledArray(TileGrid):
 
 
 class TileStream(IntEnum):
-    """Random streams of a tile that stands alone; its cells use those of `ProgrammedTile`."""
+    """Random streams of a single tile; `ProgrammedTile` uses 0 and 1 of the same seed."""
 
     NOISE_STATE = 2
     WAITING = 3
@@ -184,10 +194,10 @@ class Tile(TiledArray):
     def program(
         cls, w: Floats, hardware: Hardware, *, siemens_per_weight: float, rng: RNG
     ) -> "Tile":
-        """Return one tile programmed with w (outputs, inputs); see `TiledArray.program`.
+        """Return one programmed tile; arguments as of `TiledArray.program`.
 
         Raises:
-            ValueError: Also if w needs more lines than `hardware.tile_shape` has.
+            ValueError: As there, and if w needs more lines than `hardware.tile_shape` has.
         """
         seed = seed_sequence(rng)
         tile = ProgrammedTile.program(w, hardware, siemens_per_weight, seed)

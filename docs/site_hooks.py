@@ -105,9 +105,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, name, content=text))
     for room, modules in _rooms().items():
-        files.append(
-            File.generated(config, _page_of(room), content=_reference_page(room, modules))
-        )
+        files.append(File.generated(config, _page_of(room), content=_reference_page(room, modules)))
     for pattern in IMAGES:
         for path in sorted(ROOT.glob(pattern)):
             name = path.relative_to(ROOT).as_posix()

@@ -244,9 +244,9 @@ def solve(g, v, source, factors, resistances, goal, work, out):
     """Solve for one vector of drivers: fill out (n,) [A]; return the number of steps, or −1.
 
     Stops when every output is exact to `tolerance` of itself, or of 1e-2 of the currents that its
-    cells carry where these cancel; −1 says that `most` steps were not enough. factors: (f, h, d, f_col,
-    h_col) of `factorize`. resistances: (r_row, r_first, two_drivers, r_col, r_last). goal: (tolerance,
-    most, voltages). work: (6, m, n); if `voltages`, a is left in work[0] and b in work[1].
+    cells carry where these cancel; −1 says that `most` steps were not enough. factors: (f, h, d,
+    f_col, h_col) of `factorize`. resistances: (r_row, r_first, two_drivers, r_col, r_last). goal:
+    (tolerance, most, voltages). work: (6, m, n); if `voltages`, a is left in work[0], b in work[1].
     """
     f, h, d, f_col, h_col = factors
     r_row, r_first, two_drivers, r_col, r_last = resistances

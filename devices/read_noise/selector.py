@@ -61,7 +61,7 @@ class StochasticSelector(ReadNoise):
     V_T ~ N(mean + spread·sigma·X, sigma²) is an Ornstein-Uhlenbeck process in time, and X ~ N(0, 1)
     differs between devices. A device at the mean threshold conducts with p = Φ(z), where
     z = (V − mean)/sigma, and dp/dV = φ(z)/sigma. Each read is one cycle, after which the switch has
-    relaxed. X and the first threshold are drawn once per chip, a step of the threshold on every read.
+    relaxed. X and the first threshold are drawn once per chip, a step of it on every read.
 
     This is the process of the Ag/HfO2 switch of Dutta et al. 2022, doi:10.1038/s41467-022-30305-8.
     Their numbers are not known here; the defaults are volts in units of sigma, to be swept.
@@ -74,8 +74,7 @@ class StochasticSelector(ReadNoise):
             over a time Δt it is correlation^(Δt/period); default 0.
         spread: Device-to-device standard deviation of the mean threshold [sigma]; default 0.
         leak: Conductance of the open switch over that of the closed one, in [0, 1); default 0.
-        on_conductance: Conductance of the closed switch [S], which affects `in_series` but not ξ;
-            default None, an ideal switch.
+        on_conductance: Conductance of the closed switch [S], for `in_series`; None: ideal.
         period: Time to which `correlation` refers [s]; default 1 µs.
 
     Raises:
@@ -146,8 +145,8 @@ class StochasticSelector(ReadNoise):
 
         The mean is E p + (1 − E p) leak and the variance E[p (1 − p)] (1 − leak)².
         """
-        conducting = ndtr(self._z / np.hypot(1, self.spread))  # E p over devices
-        mean = conducting + (1 - conducting) * self.leak
+        p = ndtr(self._z / np.hypot(1, self.spread))  # E p over devices
+        mean = p + (1 - p) * self.leak
         return np.full(np.shape(g), mean), np.full(np.shape(g), self._covariance_within(1.0))
 
     def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
@@ -160,14 +159,13 @@ class StochasticSelector(ReadNoise):
     def autocovariance(self, cycles: ArrayLike) -> Floats:
         """Return the covariance of ξ within a device, averaged over devices.
 
-        (1 − leak)² (E Φ₂(z − bX, z − bX; ρ^cycles) − E Φ²(z − bX)) with b = spread; for p = ½
+        It is (1 − leak)² (E Φ₂(z − bX, z − bX; ρ^cycles) − E Φ²(z − bX)) with b = spread; for p = ½
         and b = 0 it is (1 − leak)² arcsin(ρ^cycles)/2π.
 
         Args:
             cycles: Distance of the two reads in periods, any real number ≥ 0.
         """
-        rho = np.float64(self.correlation) ** np.asarray(cycles, dtype=np.float64)
-        return self._covariance_within(rho)
+        return self._covariance_within(np.float64(self.correlation) ** np.asarray(cycles, float))
 
     def covariance(self, g: Floats, lag: float) -> Floats:
         return np.full(np.shape(g), self.autocovariance(lag / self.period))
@@ -181,8 +179,7 @@ class StochasticSelector(ReadNoise):
         random = generator(rng)
         if self.correlation == self.spread == 0:
             return None
-        offset = random.standard_normal(np.shape(g))
-        return SelectorState(offset, random.standard_normal(np.shape(g)))
+        return SelectorState(*random.standard_normal((2, *np.shape(g))))
 
     def sample(
         self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None

@@ -127,12 +127,7 @@ def plot_error_rate(
     Raises:
         ValueError: there are no rows, or a column is unknown.
     """
-    columns = [c for c in rows.columns if c not in ("task", "experiment")]
-    choice("column", x, columns)
-    if group is not None:
-        choice("column", group, columns)
-    if rows.empty:
-        raise ValueError("there are no rows to plot; run the sweep first")
+    _check_rows(rows, x, group)
     if ax is None:
         _, ax = figure()
     data = rows.assign(percent=100 * rows["errors"] / rows["images"])
@@ -158,6 +153,16 @@ def plot_error_rate(
     ax.grid(alpha=0.25, linewidth=0.5)
     _explain(ax, data, x=x, group=group, numeric=numeric)
     return ax
+
+
+def _check_rows(rows: pd.DataFrame, x: str, group: str | None) -> None:
+    """Raise ValueError if there are no rows, or a column is unknown."""
+    columns = [c for c in rows.columns if c not in ("task", "experiment")]
+    choice("column", x, columns)
+    if group is not None:
+        choice("column", group, columns)
+    if rows.empty:
+        raise ValueError("there are no rows to plot; run the sweep first")
 
 
 def _explain(ax: Axes, data: pd.DataFrame, *, x: str, group: str | None, numeric: bool) -> None:

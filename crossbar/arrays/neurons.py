@@ -131,14 +131,7 @@ class NeuronArray:
     def read(
         self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1
     ) -> Floats:
-        """Return u (rows · reads_per_input, outputs) in weight units, before any comparator.
-
-        Args:
-            x: Inputs, (rows, inputs).
-            rng: Seed, Generator or None; same `rng`, same reads.
-            sampling: "exact" or "moments", see `TiledArray.read`.
-            reads_per_input: Reads of each row; they are adjacent.
-        """
+        """Return u in weight units before any comparator; arguments as of `TiledArray.read`."""
         rows = Inputs.checked("x", x, self.inputs)
         repeats = integer("reads_per_input", reads_per_input, at_least=1)
         span = Span(0, len(rows) * repeats, repeats)
@@ -191,10 +184,7 @@ class NeuronArray:
             part.array.age(seconds)
 
     def scale_conductances(self, factor: float) -> None:
-        """Multiply every conductance, deterministic path and bias lines included, by one factor.
-
-        This is a common-mode gain.
-        """
+        """Multiply every conductance of all arrays by one factor: a common-mode gain."""
         for part in self.parts():
             part.array.scale_conductances(factor)
 

@@ -101,10 +101,7 @@ class ProgrammedTile:
         return cls(hardware, siemens_per_weight, g_pos, g_neg, seed)
 
     def now(self, g: Floats, side: int) -> Floats:
-        """Return the conductances [S] that programmed cells have now.
-
-        They have aged, are at the chip's temperature, scaled by the common-mode gain, and in series
-        with a conducting gate.
+        """Return the conductances [S] now: aged, warm, scaled, in series with a conducting gate.
 
         Args:
             g: Conductances after programming [S].

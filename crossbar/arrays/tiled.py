@@ -28,11 +28,10 @@ class Stream(IntEnum):
 
 
 class TiledArray(TileGrid):
-    """A weight matrix on tiles that can be read: a grid of tiles, a noise state, and a reader.
+    """A weight matrix on tiles that can be read; `TileGrid` lists its attributes.
 
     A gate of a word line sits at the line's driver, so that all tiles of the line share its draws.
-    If the mapping uses reference columns, every tile has one, and the tiles above and below each
-    other add theirs up. `TileGrid` lists the attributes.
+    If the mapping uses reference columns, every tile has one.
 
     Args:
         tiles: Rows of programmed tiles.

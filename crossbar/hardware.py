@@ -11,13 +11,13 @@ from crossbar.wires.description import Wires
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
 from devices.validation import choice, integer, number
 
-#: Which cells share one draw of a gate.
+#: Which cells share one draw of a gate: those of a pair, none, or all of a word line.
 GATE_SHARINGS = ("pair", "cell", "word_line")
-#: What adds the biases.
+#: What adds the biases: extra word lines, or reference currents at the comparators.
 BIASES = ("word_line", "reference")
 #: What realizes the term a_i w_ij.
 DETERMINISTIC_PATHS = ("programmed", "ideal", "none")
-#: Which weights share one factor of siemens per weight.
+#: Which weights share one weight scale: all of a layer, or those of one output.
 WEIGHT_SCALES = ("layer", "row")
 
 
@@ -117,7 +117,7 @@ class Hardware:
     def ungated(self) -> "Hardware":
         """Return the same hardware without its gate.
 
-        The deterministic path, the bias word lines and the layers without noise are built of it.
+        The programmed deterministic path, bias word lines and deterministic layers are built of it.
         """
         return replace(self, gate=NoNoise())
 

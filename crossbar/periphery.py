@@ -60,9 +60,10 @@ class Adc:
 
     Attributes:
         bits: Resolution, default 8.
-        full_scale: Largest current [A]. None (default): it is set when the chip is mapped, to the
-            largest current that a bit line can carry for inputs of size one. The converter then
-            never clips; a smaller full scale resolves more.
+        full_scale: Largest current [A]. None (default): mapping sets it to the largest current that
+            the programmed weights can cause with inputs of size one. Read noise, a common-mode gain
+            above 1 and larger inputs may exceed it and are clipped; a smaller full scale resolves
+            more.
     """
 
     bits: int = 8
@@ -74,7 +75,12 @@ class Adc:
             number("Adc.full_scale", self.full_scale, above=0, unit="A")
 
     def convert(self, current: Floats, full_scale: float) -> Floats:
-        """Return the converted currents [A]; |error| ≤ full_scale/(2^bits − 1) unless clipped."""
+        """Return the converted currents [A]; |error| ≤ full_scale/(2^bits − 1) unless clipped.
+
+        Args:
+            current: Bit-line currents [A].
+            full_scale: Largest current [A]; that of the mapped layer, which replaces None.
+        """
         # 2^bits codes include both ends, so there are 2^bits − 1 steps between them.
         step = 2 * full_scale / (2**self.bits - 1)
         code = np.rint((np.clip(current, -full_scale, full_scale) + full_scale) / step)

@@ -1,7 +1,4 @@
-"""A network on a chip.
-
-It is a torch module whose layers with weights read tiles, with fresh noise on every read.
-"""
+"""A network on a chip: a torch module whose layers with weights read tiles."""
 
 from typing import TYPE_CHECKING
 
@@ -22,9 +19,10 @@ class MappedNetwork(MonteCarlo):
 
     Calling it makes one noisy pass, tensors in and tensors out.
 
-    Drawn once, when it was mapped: programming errors, stuck cells, comparator offsets. Drawn on
-    every read: gates, read noise, comparator noise. Changed by `age` and `scale_conductances`, both
-    of which add up.
+    When a network is mapped, programming errors, stuck cells, comparator offsets, the path along
+    which each cell drifts, and the first states of noise with memory are drawn once. On every read,
+    gates, read noise and comparator noise are drawn. `age` and `scale_conductances` change the
+    chip: ages add up, gains multiply.
 
     Attributes:
         network: The layers in order, on tiles or digital.
@@ -37,15 +35,20 @@ class MappedNetwork(MonteCarlo):
         return any(layer.neurons.main.has_memory for layer in self.layers)
 
     def weights(self, layer: int) -> Floats:
-        """Return the weights (outputs, inputs) that layer number `layer` on tiles holds now, in
-        the network's units.
+        """Return the weights (outputs, inputs) that a layer's cells represent now, in the network's
+        units and without IR drop.
+
+        Args:
+            layer: Number of the layer among those on tiles, from 0.
         """
         on_tiles = self.layers[layer]
         return on_tiles.neurons.main.weights / on_tiles.row_factors[:, None]
 
     def conductances(self, layer: int) -> tuple[Floats, Floats]:
-        """Return g_pos and g_neg [S] of layer number `layer` on tiles now, (word lines, bit
-        lines).
+        """Return the conductances g_pos and g_neg [S] of a layer now, (word lines, bit lines).
+
+        Args:
+            layer: Number of the layer among those on tiles, from 0.
         """
         return self.layers[layer].neurons.main.conductances()
 
@@ -59,10 +62,7 @@ class MappedNetwork(MonteCarlo):
         return torch.as_tensor(logits).to(x)
 
     def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass: drift in every cell, traps and other states of noises.
-
-        Ages add up.
-        """
+        """Let `seconds` [s] pass: cells drift, and states of noises advance. Ages add up."""
         number("seconds", seconds, at_least=0, unit="s")
         for layer in self.layers:
             layer.neurons.age(seconds)
@@ -80,9 +80,9 @@ class MappedNetwork(MonteCarlo):
         return mapping_report.report(self.layers)
 
     def effective_samples(self, samples: int) -> "pd.DataFrame":
-        """Return how many independent reads `samples` consecutive ones are worth.
+        """Return how many independent reads `samples` consecutive ones are worth, a row per layer.
 
-        See `mapping_report`.
+        See `mapping_report.effective_samples`.
         """
         return mapping_report.effective_samples(self.layers, samples)
 

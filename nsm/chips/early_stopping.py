@@ -36,8 +36,8 @@ def classify(
 
     Args:
         chip: The chip.
-        x: Images.
-        samples: Most samples of an image.
+        x: Images, (batch, ...).
+        samples: Largest number of samples of an image.
         confidence: Confidence of a decision, in (0, 1).
         rng: Seed, Generator or None.
         sampling: "exact" or "moments".
@@ -76,10 +76,7 @@ def classify(
 
 
 def _ends_of_rounds(samples: int) -> list[int]:
-    """Return the number of samples after each round.
-
-    Doubling from `FIRST_ROUND`, ending with `samples`.
-    """
+    """Return the number of samples after each round: it doubles from `FIRST_ROUND` to `samples`."""
     ends = []
     n = FIRST_ROUND
     while n < samples:

@@ -33,8 +33,8 @@ def firing(
 
     Args:
         chip: The chip.
-        x: Images.
-        samples: Reads of the layer.
+        x: Images, (batch, ...).
+        samples: Reads of the layer for each image.
         layer: Number of the layer among the chip's neural sampling layers, from 0.
         rng: Seed, Generator or None.
         sampling: "exact" or "moments".
@@ -62,12 +62,17 @@ def firing(
 
 
 def firing_probability(layer: TileLayer, z: States) -> Floats:
-    """Return P(z = +1) of a layer with comparators for each input, of the output's shape.
+    """Return P(z = +1) of a layer that ends in comparators, of the output's shape.
 
-    ½ (1 + erf(E[u + offset] / √(2 Var))), for a Gaussian sum u with the noise of its comparator.
+    It is ½ (1 + erf(E[u + offset] / √(2 Var))) for a Gaussian sum u, where Var includes the noise
+    of the comparator. Where Var is 0 it is 0 or 1.
+
+    Args:
+        layer: The layer.
+        z: Its inputs, as states or values.
 
     Raises:
-        ValueError: The layer ends in something else than comparators.
+        ValueError: The layer ends in another read-out.
     """
     from scipy.special import erf
 

@@ -1,6 +1,6 @@
 """The layers of a chip as torch modules: on tiles, or digital.
 
-All take and return states, inside a read context.
+They take and return states, and are called inside the context `read_context.reading`.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from nsm.nn.geometry import Patches
 
 
 class Stream(IntEnum):
-    """Random streams of a layer in one run; its read-out uses those of `readouts.Stream`."""
+    """Random streams of a layer in one run; `readouts.Stream` has those of its read-out."""
 
     ARRAYS = 0
 
@@ -45,9 +45,7 @@ class ChipLayer(nn.Module):
         raise NotImplementedError
 
     def reads_per_input(self, z: Values) -> tuple[Values, int]:
-        """Return values of the output's shape without reading, and how often an input is read in
-        one pass.
-        """
+        """Return values of the output's shape, without a read, and the reads per input and pass."""
         raise NotImplementedError
 
     @property
@@ -85,7 +83,7 @@ class TileLayer(ChipLayer):
 
     Attributes:
         neurons: The arrays.
-        readout: What stands at the bit lines.
+        readout: What turns the sums of the bit lines into outputs.
         samples_noise: True for neural sampling layers, whose neurons compute with the noise of
             their cells.
         wanted: Weights (outputs, inputs) that the main array was to hold before clipping,
@@ -144,9 +142,9 @@ class TileLayer(ChipLayer):
     def read(
         self, z: States, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
     ) -> States:
-        """Return what leaves the read-out.
+        """Return what leaves the read-out: states, or values.
 
-        States of comparators (packed, or truth values of a convolution), or values.
+        States of comparators are packed; those of a convolution are truth values.
 
         Args:
             z: Inputs, from the first that the span needs.
@@ -168,7 +166,7 @@ class TileLayer(ChipLayer):
         return out
 
     def reads_per_input(self, z: Values) -> tuple[Values, int]:
-        """Return an output of the right shape without reading, and the locations of an input."""
+        """Return an output of the right shape, without a read, and the locations of an input."""
         if self.patches is None:
             return np.zeros((len(z), self.neurons.outputs), dtype=bool), 1
         rows, columns = self.patches.out_shape(*z.shape[2:])

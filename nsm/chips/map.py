@@ -42,8 +42,9 @@ def map_to_crossbar(
         model: An `nn.Sequential`.
         hardware: Description of the chip.
         rng: Seed, Generator or None.
-        reprogrammed_scale: Factor α: α w and α b are written over the same fixed range. This loses
-            levels, meets g_min, and clips what does not fit (see `MappedNetwork.report`).
+        reprogrammed_scale: Factor α: α w and α b are programmed over the range that is fixed for w.
+            A small α uses few levels, and a large one clips the weights that do not fit (see
+            `MappedNetwork.report`).
 
     Raises:
         ValueError: A layer cannot be mapped (it is named), weights are NaN, the hardware is free of
@@ -134,8 +135,7 @@ class _Programming:
     def _row_factors(self, weight: Floats, w_max: float) -> Floats:
         """Return the factor of each output by which its largest |w| becomes that of the layer.
 
-        1 for a weight scale
-        per layer, and for rows of zeros.
+        It is 1 for one weight scale per layer, and for outputs whose weights are all 0.
         """
         if self.hardware.weight_scale != "row":
             return np.ones(len(weight))
@@ -143,10 +143,7 @@ class _Programming:
         return np.where(largest > 0, w_max / np.where(largest > 0, largest, 1), 1)
 
     def _matched(self, wanted: OnTiles, w: Floats, k: float) -> MatchedNeurons | None:
-        """Return the parameters of a neural sampling layer under the chip's noise.
-
-        None for other layers.
-        """
+        """Return the parameters of a neural sampling layer under the chip's noise, else None."""
         if not isinstance(wanted.neurons, SampledNeurons):
             return None
         return matched(wanted.neurons, w, wanted.bias, self.hardware, k, self.name)
@@ -174,9 +171,10 @@ class _Programming:
 
 
 def _full_scale(neurons: NeuronArray) -> float:
-    """Return the converter's range [A].
+    """Return the full scale of a layer's converters [A].
 
-    The hardware's, or the largest current that inputs of size one can cause.
+    It is that of the hardware. If the hardware leaves it open, it is the largest current that the
+    programmed weights and biases can cause with inputs of size one.
     """
     adc = neurons.hardware.adc
     if adc is not None and adc.full_scale is not None:
@@ -189,10 +187,7 @@ def _full_scale(neurons: NeuronArray) -> float:
 
 
 def _in_shape(model: nn.Sequential, first: TileLayer) -> tuple[int | None, ...] | None:
-    """Return the shape of one image as far as the network tells it.
-
-    None if the first layer takes any.
-    """
+    """Return the shape of one image as far as the network tells it; None for any shape."""
     for layer in model:
         if isinstance(layer, nn.Unflatten):
             return (math.prod(layer.unflattened_size),)

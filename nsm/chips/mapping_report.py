@@ -1,7 +1,4 @@
-"""What a chip reports of itself.
-
-How its layers were mapped, what its reads are worth, what they cost.
-"""
+"""Reports of a chip: how its layers were mapped, what its reads are worth, what they cost."""
 
 import math
 from collections.abc import Sequence
@@ -25,11 +22,10 @@ _PRECISE_PATH = 1.0
 
 
 def report(layers: Sequence[TileLayer]) -> "pd.DataFrame":
-    """Return one row per layer.
+    """Return one row per layer, with the values at the time of mapping.
 
-    Shape, tiles, siemens per weight, clipped weights, β, a, programming, warnings.
-
-    Values are those at mapping. Errors are rms, divided by the layer's largest |w|:
+    A row tells the shape, tiles, siemens per weight, share of clipped weights, β, a, how well the
+    layer was programmed, and warnings. Errors are rms, divided by the layer's largest |w|:
     `weight_error_rms` of the programmed weights, `effective_error_rms` of the effective weights,
     after IR drop (the smaller one with `compensate_wires`). `beta_effective` is the median over
     neurons of the β that the chip's reads show, with wires, errors and pedestals.
@@ -42,12 +38,15 @@ def report(layers: Sequence[TileLayer]) -> "pd.DataFrame":
 
 
 def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFrame":
-    """Return, for each layer, how many independent reads `samples` consecutive ones are worth,
-    over its outputs.
+    """Return how many independent reads `samples` consecutive ones are worth, a row per layer.
 
-    Reads of slow traps agree with each other, and a mean over them averages less. Samples of a
-    convolution are as many reads apart as an image has locations, a number that its last read
-    tells.
+    A row has the median, smallest and largest number over outputs. Reads of slow traps agree with
+    each other, so that their mean averages out less noise. Samples of a convolution are as many
+    reads apart as an image has locations, a number that is known once an image has been read.
+
+    Args:
+        layers: The layers on tiles.
+        samples: Number of consecutive samples.
 
     Raises:
         ValueError: A convolution with memory has not been read yet.
@@ -78,7 +77,7 @@ def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFram
 def cost(layers: Sequence[TileLayer]) -> "pd.DataFrame":
     """Return energy [J] and latency [s] of one pass, a row per layer.
 
-    Multiply by the number of samples.
+    An answer from several samples costs as many passes.
     """
     import pandas as pd
 
@@ -142,11 +141,10 @@ def _rms(x: Floats) -> float:
 
 
 def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
-    """Return the median β of the noisy neurons, as the chip's reads show it.
+    """Return the median over noisy neurons of β as the chip's reads show it.
 
-    E u along w, over √(2 Var u).
-
-    A row whose cells are all at g_min may have lost its noise; it is left out.
+    β is the mean of u along w, divided by √(2 Var u). A neuron whose cells are all at g_min may
+    have lost its noise; it is left out.
     """
     direction = w / (np.linalg.norm(w, axis=1, keepdims=True) + np.finfo(float).tiny)
 
@@ -164,9 +162,9 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
 
 
 def _warning(static: float, spread: float, a: Floats | None) -> str:
-    """Return why the deterministic path is a poor one.
+    """Return why the deterministic path cannot cancel the mean, or "" if it can.
 
-    Its programming, or gates that differ from each other.
+    Either its programming is not precise enough, or gates differ from each other.
     """
     found = []
     if static > _PRECISE_PATH:

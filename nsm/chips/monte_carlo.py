@@ -88,7 +88,7 @@ class MonteCarlo(nn.Module):
     ) -> Floats:
         """Return class probabilities (batch, classes): the mean softmax over `samples` passes.
 
-        See `sample`.
+        Arguments and errors are those of `sample`.
         """
         images = self.check_images(x)
         integer("samples", samples, at_least=1)
@@ -121,7 +121,9 @@ class MonteCarlo(nn.Module):
     ) -> int:
         """Return the number of images whose most probable class is wrong.
 
-        Y: class numbers, (batch,).
+        Args:
+            x: Images, as for `sample`; so are `samples`, `rng` and `sampling`.
+            y: Class numbers, (batch,).
         """
         labels = check_labels(y, len(np.asarray(x)))
         return int((self.predict(x, samples, rng=rng, sampling=sampling) != labels).sum())
@@ -135,10 +137,7 @@ class MonteCarlo(nn.Module):
         rng: RNG = None,
         sampling: str = "exact",
     ) -> float:
-        """Return the fraction of images whose most probable class is wrong.
-
-        Y: class numbers, (batch,).
-        """
+        """Return the fraction of images whose most probable class is wrong; see `errors`."""
         return self.errors(x, y, samples, rng=rng, sampling=sampling) / len(np.asarray(x))
 
     def classify(
@@ -152,8 +151,11 @@ class MonteCarlo(nn.Module):
     ) -> tuple[Labels, Labels]:
         """Return the most probable class of every image and the samples taken, (batch,) each.
 
-        With a `confidence`, an image is read no further once its class is certain; see
-        `early_stopping.classify`.
+        Args:
+            x: Images, as for `sample`; so are `rng` and `sampling`.
+            samples: Samples of each image, or the largest number of them with a `confidence`.
+            confidence: None reads every image `samples` times. A number in (0, 1) stops reading an
+                image once its class is certain, see `early_stopping.classify`.
         """
         if confidence is None:
             labels = self.predict(x, samples, rng=rng, sampling=sampling)

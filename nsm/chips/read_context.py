@@ -15,7 +15,7 @@ class Reads:
     """Some reads of a run. Their numbers and the seed decide what they draw.
 
     Attributes:
-        span: The reads; images are handed over from the first that the span needs.
+        span: The reads. The images that come with it begin at the first that the span needs.
         sampling: "exact" or "moments", see `TiledArray.read`.
         seed: Seed of the run. Every layer draws from the child that its position in the network
             names.
@@ -38,7 +38,7 @@ _CURRENT: ContextVar[Reads | None] = ContextVar("reads", default=None)
 
 @contextmanager
 def reading(reads: Reads) -> Iterator[None]:
-    """Make the reads that layers on tiles draw when they are called inside the `with`."""
+    """Set the reads that layers on tiles make when they are called inside the `with` block."""
     token = _CURRENT.set(reads)
     try:
         yield
@@ -50,7 +50,7 @@ def current_reads() -> Reads:
     """Return the reads of the innermost `reading`.
 
     Raises:
-        RuntimeError: There is none: a layer was called by itself.
+        RuntimeError: A layer was called by itself, outside `reading`.
     """
     reads = _CURRENT.get()
     if reads is None:

@@ -45,7 +45,7 @@ class Backend(Protocol):
         ...
 
     def compare(self, u: Array, comparators: "Comparators") -> Any:
-        """Return the states that comparators decide for, with fresh noise of theirs."""
+        """Return the states that comparators decide for, under fresh comparator noise."""
         ...
 
 

@@ -38,7 +38,7 @@ def runs(
     """
     integer("reads_at_once", reads_at_once, at_least=1)
     at_once = max(1, reads_at_once // _reads_per_pass(network, images[:1]))
-    # Spans of complete images, where some fit.
+    # A span holds complete images if at least one image fits.
     step = at_once if samples > at_once else at_once - at_once % samples
     total = len(images) * samples
     for first in range(0, total, step):
@@ -50,10 +50,7 @@ def runs(
 
 
 def _reads_per_pass(network: nn.Sequential, images: Floats) -> int:
-    """Return how often the busiest array is read in one pass.
-
-    That is once, or at every location of a convolution.
-    """
+    """Return how often the busiest array is read in one pass: once, or once per location."""
     most = 1
     z = images
     for layer in network:

@@ -1,7 +1,4 @@
-"""What passes from layer to layer of a chip.
-
-Values, truth values of binary neurons, or packed states.
-"""
+"""What passes from layer to layer of a chip: values, truth values of neurons, or packed states."""
 
 import numpy as np
 

@@ -4,9 +4,9 @@ from enum import IntEnum
 
 
 class Stream(IntEnum):
-    """First names of the streams of a seed.
+    """What the streams of a seed are for; the first key of each.
 
-    A chip mapped and read with the same seed shares no draw between the two.
+    Mapping and reading a chip with the same seed therefore share no random number.
     """
 
     MAP = 0

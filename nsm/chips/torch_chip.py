@@ -1,6 +1,6 @@
 """A chip's reads in torch, on any device.
 
-The same law as `MappedNetwork`'s, drawn with torch's random numbers.
+They have the distribution of `MappedNetwork`'s reads, but torch draws the random numbers.
 """
 
 from collections.abc import Callable
@@ -29,9 +29,10 @@ CELLS_AT_ONCE = 1 << 26
 
 
 class TorchChip:
-    """A mapped network as it stands now, read by torch.
+    """The reads of a mapped network in torch.
 
-    Later ageing or gain of the chip does not reach it.
+    The conductances are those at construction: later calls of `chip.age` and
+    `chip.scale_conductances` do not change them.
 
     Args:
         chip: The chip.
@@ -39,8 +40,8 @@ class TorchChip:
         dtype: Precision of sums.
 
     Raises:
-        ValueError: The hardware needs more than one normal per output, or a random mask per
-            synapse.
+        ValueError: Reads of this hardware can be drawn neither as one normal per output nor with
+            one random mask bit per gate.
     """
 
     def __init__(
@@ -70,7 +71,10 @@ class TorchChip:
         sampling: str = "exact",
         reads_at_once: int = 1 << 16,
     ) -> Floats:
-        """Return logits (samples, batch, classes); arguments as of `MappedNetwork.sample`."""
+        """Return logits (samples, batch, classes); arguments as of `MappedNetwork.sample`.
+
+        Reads depend on `rng`, and also on `reads_at_once` and on torch's device.
+        """
         check_sampling(sampling)
         integer("samples", samples, at_least=1)
         images = torch.as_tensor(self.chip.check_images(x), dtype=self.dtype)

@@ -90,7 +90,7 @@ class Device:
         return self.read_noise.exponent(array("g", g))
 
     def quantize(self, target: Floats) -> Floats:
-        """Return the level nearest to each target [S]; a continuous cell returns a copy."""
+        """Return the level nearest to each target [S]; a continuous cell keeps the targets."""
         if self.levels is None:
             return np.array(target, dtype=np.float64)
         return self.g_min + np.rint((np.asarray(target) - self.g_min) / self.step) * self.step

@@ -84,7 +84,7 @@ def child(seed: np.random.SeedSequence, *key: int) -> np.random.SeedSequence:
 
 
 def stream(seed: np.random.SeedSequence, *key: int) -> np.random.Generator:
-    """Return a new Generator on the child of `seed` that is named by `key`; see `child`."""
+    """Return a new Generator on the child of `seed` that `key` names; arguments as of `child`."""
     return np.random.default_rng(child(seed, *key))
 
 

@@ -12,9 +12,11 @@ import numpy as np
 from devices.seeding import RNG, generator
 from devices.validation import Floats
 
-#: What consecutive reads carry on: whatever the model's `init` returns; None for memoryless noise.
+#: State that consecutive reads carry on, in the form that the model's `init` returns; None for
+#: memoryless noise.
 State = Any
-_RELATIVE_STEP = 1e-4  # of the numerical derivative in `exponent`
+# Relative step of the numerical derivative in `exponent`.
+_RELATIVE_STEP = 1e-4
 
 
 class ReadNoise(ABC):
@@ -48,7 +50,11 @@ class ReadNoise(ABC):
 
     @abstractmethod
     def moments(self, g: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of ξ for cells of conductance g [S], each of g's shape."""
+        """Return mean and variance of ξ for cells of conductance g [S], each of g's shape.
+
+        The mean is over reads and devices; the variance is that within a device, averaged over
+        devices. The two differ from those of one chip if devices differ, see `moments_given`.
+        """
 
     @abstractmethod
     def sample(
@@ -97,13 +103,22 @@ class ReadNoise(ABC):
         return self.sample(g, state, 1, rng=random, period=seconds)[1]
 
     def covariance(self, g: Floats, lag: float) -> Floats:
-        """Return Cov(ξ(t), ξ(t + lag)) of two reads of a cell `lag` > 0 [s] apart, of g's shape."""
+        """Return Cov(ξ(t), ξ(t + lag)) of two reads of the same cell, of g's shape.
+
+        Args:
+            g: Conductances [S].
+            lag: Time between the two reads [s], above 0.
+        """
         return np.zeros(np.shape(g))
 
     def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
-        """Return mean and variance of ξ over the reads of the very cells that `state` describes.
+        """Return mean and variance of ξ over the reads of one chip's cells.
 
         They differ from `moments` if the model has device-to-device variation.
+
+        Args:
+            g: Conductances [S].
+            state: State of these cells, from `init`.
         """
         return self.moments(g)
 

@@ -13,11 +13,11 @@ from devices.validation import Floats, number
 
 
 class SelectorState(NamedTuple):
-    """Thresholds of the switches in units of sigma, each of the cells' shape.
+    """Thresholds of the switches, each field of the cells' shape.
 
     Attributes:
         offset: X, how far a device's mean threshold lies from the typical one, in units of spread.
-        threshold: How far the last threshold lay from the device's mean.
+        threshold: How far the last threshold lay from the device's mean, in units of sigma.
     """
 
     offset: Floats

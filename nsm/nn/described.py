@@ -67,13 +67,15 @@ class Described:
     def plain_layers(self) -> list[nn.Module]:
         """Return layers that compute the same in `eval()`, without weight normalization.
 
-        Most layers return themselves. Raises ValueError with the reason where no chip can compute
-        the same.
+        Most layers return themselves.
+
+        Raises:
+            ValueError: With the reason, if no chip can compute the same.
         """
         return [self.described]
 
     def effective_weight(self) -> Tensor | None:
-        """Return the weights as the inputs meet them, or None for a layer without weights."""
+        """Return the effective weights, with weight normalization; None if there are no weights."""
         return None
 
     def scale_effective_weight(self, factor: float) -> None:
@@ -99,16 +101,23 @@ class Described:
         return None
 
     def with_scaled_outputs(self, factor: Tensor, shift: Tensor) -> nn.Module | None:
-        """Return the layer followed by `factor` y + `shift` per output channel.
+        """Return one layer that computes `factor` y + `shift` of this layer's outputs y.
 
-        None if no layer of its class computes this.
+        The result is None if no layer of the class can.
+
+        Args:
+            factor: (output channels,).
+            shift: (output channels,).
         """
         return None
 
     def with_scaled_inputs(self, factor: Tensor, shift: Tensor) -> nn.Module | None:
-        """Return the layer preceded by `factor` x + `shift` per channel.
+        """Return one layer that computes what this layer computes of `factor` x + `shift`.
 
-        None if no layer of its class computes this.
-        A channel may be several neighboring inputs (after `Flatten`).
+        The result is None if no layer of the class can.
+
+        Args:
+            factor: (channels,). After `Flatten` a channel is several neighboring inputs.
+            shift: (channels,).
         """
         return None

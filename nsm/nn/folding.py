@@ -1,4 +1,4 @@
-"""A trained network as its chip has it, with normalization folded into the weights."""
+"""A trained network as it is mapped: batch and weight normalization folded into the weights."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +13,12 @@ from nsm.nn.on_chip import Digital
 
 
 class Named(NamedTuple):
-    """A layer, and what messages and reports call it."""
+    """A layer with its name.
+
+    Attributes:
+        name: What messages and reports call it.
+        layer: The layer.
+    """
 
     name: str
     layer: nn.Module
@@ -44,7 +49,7 @@ class ChannelScale(Described, nn.Module):
 
 
 class _Waiting(NamedTuple):
-    """Batch normalization that the next layer with weights has to take in."""
+    """Batch normalization that is still to be folded into the next layer with weights."""
 
     name: str
     factor: Tensor
@@ -106,7 +111,7 @@ def _normalization(name: str, said: Described) -> tuple[Tensor, Tensor] | None:
 
 
 def _unfoldable(name: str, why: str) -> ValueError:
-    """Return the error about batch normalization that no weights can take in."""
+    """Return the error about batch normalization that cannot be folded into any weights."""
     return ValueError(
         f"cannot map {name}: {why}; a chip takes batch normalization with running statistics right "
         "after a Linear or Conv2d, right before a Linear, or before all layers with weights"
@@ -114,7 +119,7 @@ def _unfoldable(name: str, why: str) -> ValueError:
 
 
 def ends_in_sign(layers: list[Named], index: int) -> bool:
-    """Return whether weighted sums of the layer at `index` go to a `Sign`: to comparators."""
+    """Return whether a `Sign` follows the layer at `index`, so that comparators read its sums."""
     if index + 1 >= len(layers):
         return False
     this, following = (registry.description(layers[i].layer) for i in (index, index + 1))

@@ -10,9 +10,13 @@ Sizes = tuple[int, int]
 
 
 def out_size(size: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes) -> Sizes:
-    """Return the (rows, columns) of a convolution's output.
+    """Return the (rows, columns) of a convolution's output; below 1 if the kernel does not fit.
 
-    A number below 1 says that the kernel does not fit. All sizes are (rows, columns).
+    Args:
+        size: (rows, columns) of the input.
+        kernel: (rows, columns) of a window.
+        stride: Step between windows along (rows, columns).
+        padding: Zeros added on each side along (rows, columns).
     """
     rows, columns = (
         (n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, padding, strict=True)

@@ -144,7 +144,7 @@ class SamplingParameters(Stochastic):
 
 
 class NeuralSampling(SamplingParameters):
-    """Base of the neural sampling layers: sign of a noisy sum.
+    """Base class of the neural sampling layers, z = sgn(u) of a noisy sum u.
 
     The gradient is that of the firing probability.
 
@@ -240,6 +240,11 @@ class NeuralSampling(SamplingParameters):
         """Return v = (β w·x + b/s)/‖w∘x‖ from the three `terms`.
 
         A neuron that sees only zeros has no noise: v is ±∞, without gradient.
+
+        Args:
+            product: w·x.
+            norm: ‖w∘x‖, broadcasting against the product.
+            bias: b, broadcasting against the product.
         """
         silent = norm == 0
         size = torch.where(silent, torch.ones_like(norm), norm)

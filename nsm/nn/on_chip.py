@@ -47,10 +47,10 @@ Neurons = LinearOutputs | LogisticNeurons | SampledNeurons
 
 @dataclass(frozen=True, eq=False)
 class OnTiles:
-    """A layer with weights.
+    """What a layer with weights asks of a chip.
 
     Attributes:
-        weight: Effective weights, (outputs, inputs), as the inputs meet them.
+        weight: Effective weights, (outputs, inputs), after batch and weight normalization.
         bias: (outputs,), or None.
         neurons: What reads the sums.
         patches: How a convolution cuts its inputs; None for fully connected layers.
@@ -64,7 +64,7 @@ class OnTiles:
 
 @dataclass(frozen=True)
 class Digital:
-    """A layer without devices.
+    """What a layer without weights asks of a chip: a function that is computed digitally.
 
     Attributes:
         function: Takes and returns values (images, ...) in numpy: numbers, or truth values for

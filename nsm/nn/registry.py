@@ -71,7 +71,11 @@ def names() -> list[str]:
 
 
 def class_of(name: str) -> type[nn.Module]:
-    """Return the class of that name. Raises ValueError with the nearest name for an unknown one."""
+    """Return the class of that name.
+
+    Raises:
+        ValueError: The name is unknown; the message suggests the nearest.
+    """
     known = {layer_class.__name__: layer_class for layer_class in LAYERS}
     return known[choice("layer in the file", name, known)]
 
@@ -122,7 +126,8 @@ def check_storable(layer: nn.Module, name: str) -> None:
 def config_of(layer: nn.Module) -> dict[str, Any]:
     """Return the arguments that build a layer like this one, as plain data in the order of files.
 
-    Raises ValueError with the reason if it has options that files do not keep.
+    Raises:
+        ValueError: With the reason, if the layer has options that files do not keep.
     """
     return description(layer).config()
 
@@ -149,7 +154,12 @@ def on_chip(layer: nn.Module, name: str) -> OnTiles | Digital | None:
 def plain_layers(layer: nn.Module, name: str) -> list[nn.Module]:
     """Return the layers that compute the same in `eval()`: itself, or plain weights and a sign.
 
-    Raises ValueError with layer, reason and remedy if there are no such layers.
+    Args:
+        layer: A layer of a network.
+        name: What the message calls it.
+
+    Raises:
+        ValueError: With layer, reason and remedy, if there are no such layers.
     """
     try:
         return description(layer).plain_layers()
@@ -163,5 +173,5 @@ def draws_in_eval(layer: nn.Module) -> bool:
 
 
 def effective_weight(layer: nn.Module) -> Tensor | None:
-    """Return the weights as the inputs meet them, or None for a layer without weights."""
+    """Return the effective weights, with weight normalization; None if there are no weights."""
     return description(layer).effective_weight()

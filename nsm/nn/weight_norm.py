@@ -24,7 +24,7 @@ class RowNorm(Described):
     magnitude: Tensor
 
     def effective_weight(self) -> Tensor:
-        """Return g_i w_i/‖w_i‖, the weights as the inputs meet them."""
+        """Return the effective weights g_i w_i/‖w_i‖."""
         return normalized_rows(self.weight, self.magnitude)
 
     def scale_effective_weight(self, factor: float) -> None:

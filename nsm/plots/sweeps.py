@@ -112,7 +112,7 @@ def plot_error_rate(
     values cover a factor of 10 or more are logarithmic, see `axis_scale`.
 
     Args:
-        rows: rows of `nsm.collect`, or of `nsm.sweeps.run.read_rows`.
+        rows: rows of `nsm.collect`, or of `nsm.sweeps.read_rows`.
         x: column along the axis.
         group: column that tells lines apart; None for a single line.
         order: groups in the order of their colors, whether they have rows or not; None for the

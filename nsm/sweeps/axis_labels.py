@@ -1,4 +1,4 @@
-"""Titles, with units, of the axes that are swept most."""
+"""Titles, with units, of the axes that are swept most often."""
 
 #: Title of an axis by its name: a dotted path into `Hardware`, or one of
 #: `nsm.sweeps.tasks.CHIP_AXES`. Mathematics stands between dollar signs, as in matplotlib.

@@ -48,7 +48,7 @@ def run_task(
     sampling: str,
     threads: int | None,
 ) -> dict[str, Any]:
-    """Return the results of one chip of one task: task, chip, errors, seed, elapsed [s].
+    """Return the result of one chip of one task: task, chip, errors, seed, elapsed [s].
 
     The chip is `map_to_crossbar(..., rng=seed)`, aged, changed by the common-mode gain, and
     read by `errors(..., rng=seed)`.
@@ -117,7 +117,7 @@ class _Settings:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Makes complete rows of the results of single jobs."""
+    """Completes the results of `run_task` to rows, whose columns it fixes."""
 
     tasks: Mapping[str, Task]  # by id
     shared: Mapping[str, Any]  # columns that are the same in every row

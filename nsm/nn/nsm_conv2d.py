@@ -42,7 +42,7 @@ class NSMConv2d(NeuralSampling):
         stride: Step between neighboring windows.
         padding: Zeros added on each side.
         bias: Whether channels have biases.
-        noise: As in `NSMLinear`, like p, sigma and beta.
+        noise: See `NSMLinear`.
         p: See `NSMLinear`.
         sigma: See `NSMLinear`.
         site: "synapse", or "neuron": one factor per input, shared by all channels and overlapping

@@ -16,10 +16,10 @@ from nsm.nn.surrogate_gradients import SignOfSigmoid
 class SigmoidLinear(Stochastic):
     """Stochastic binary layer of an StNN: z = ±1 with P(z = +1) = 1/(1 + exp(−w·x)).
 
-    It draws on every pass and has no bias.
-    Inputs x are (..., in_features), outputs z (..., out_features). The noise is additive (logistic,
-    of fixed size), so that the size of the weights matters; weight normalization removes this
-    dependence in an NSM (the StNN of Detorakis et al. 2019, Table 1, after Lee et al. 2015).
+    It draws on every pass and has no bias. Inputs x are (..., in_features), outputs z
+    (..., out_features). The noise is logistic, additive and of fixed size, so that the size of the
+    weights matters; an NSM does not depend on it. This is the StNN of Detorakis et al. 2019,
+    Table 1, after Lee et al. 2015.
 
     Args:
         in_features: Number of inputs.

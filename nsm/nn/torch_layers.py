@@ -55,7 +55,7 @@ def patches_of(layer: Any) -> Patches:
 
 
 class TorchLayer(Described):
-    """Answers for a layer of torch, and cautious ones for an unknown layer."""
+    """Base class of the adapters. By its own answers a layer can be neither mapped nor stored."""
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer

@@ -99,7 +99,7 @@ def quantize_weights(
 ) -> Network:
     """Return a copy of the network whose |w| lie on a grid of equal steps from 0.
 
-    These are the weights of a differential pair of ideal cells with so many levels and g_min = 0:
+    These are the weights of a differential pair of ideal cells with that many levels and g_min = 0:
     two levels leave −w_max, 0 and +w_max. Under weight normalization, the effective weights are
     rounded. Batch normalization is folded as in `scale_weights`.
 

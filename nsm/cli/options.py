@@ -41,7 +41,7 @@ def console() -> Console:
 
 
 def use_threads(threads: int) -> None:
-    """Let torch, BLAS and the compiled loops use so many threads."""
+    """Set the number of threads that torch, BLAS and the compiled loops use."""
     import torch
     from threadpoolctl import threadpool_limits
 
@@ -63,7 +63,12 @@ def _value(text: str) -> Any:
 
 
 def hardware_from(device: str, gate: str, settings: list[str] | None) -> Hardware:
-    """Return the hardware of a device, a gate, and the PATH=VALUE texts of `--set`.
+    """Return the hardware that the options of a command describe.
+
+    Args:
+        device: name of a device preset, or a device file.
+        gate: name of a gate preset, or a gate file.
+        settings: texts PATH=VALUE of `--set`; None for none.
 
     Raises:
         ValueError: a text without "=", an unknown name or path, or a value that its field refuses.

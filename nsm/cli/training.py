@@ -89,7 +89,7 @@ class TestSet:
     labels: Any
 
     def error_rate(self, samples: int, seed: int) -> float:
-        """Return the error on the test images, with so many noisy passes per image."""
+        """Return the error on the test images, with `samples` noisy passes per image."""
         from nsm.nn.inference import error_rate
 
         return error_rate(self.model, self.images, self.labels, samples, rng=seed)

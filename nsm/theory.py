@@ -240,9 +240,14 @@ def telegraph_moments(amplitude: ArrayLike, occupancy: ArrayLike) -> tuple[Float
 
 
 def spread_gate_moments(w: ArrayLike, z: ArrayLike, p: ArrayLike) -> tuple[Floats, Floats]:
-    """Return mean and variance of u if every synapse has another probability p_ij, like w in shape.
+    """Return mean and variance of u under blank-out if synapses conduct with different p_ij.
 
-    Mean Σ p_ij w_ij z_j, variance Σ p_ij (1 − p_ij) w_ij² z_j².
+    The mean is Σ p_ij w_ij z_j and the variance Σ p_ij (1 − p_ij) w_ij² z_j².
+
+    Args:
+        w: Weights.
+        z: Inputs.
+        p: Probability p_ij of every synapse, (outputs, inputs).
     """
     w = _floats(w)
     z = _floats(z)
@@ -265,8 +270,14 @@ def equicorrelated_variance(
 ) -> Floats:
     """Return Var u = Var ξ [(1 − r) ‖w∘z‖² + r (w·z)²] for noise with correlation r on a bit line.
 
-    The argument of eq. 4 then stays below E ξ/√(2 Var ξ r), however long the row: the neuron never
-    becomes surer than that.
+    The argument of eq. 4 then stays below E ξ/√(2 Var ξ r) for any number of inputs: more inputs do
+    not make the neuron more certain than that.
+
+    Args:
+        w: Weights.
+        z: Inputs.
+        variance: Var ξ.
+        correlation: Correlation r of the factors of two synapses of one output.
     """
     w = _floats(w)
     z = _floats(z)
@@ -279,6 +290,10 @@ def common_factor_probability(u: ArrayLike, p: float) -> Floats:
     """Return P(z = +1) = p·1[u ≥ 0] + 1 − p if one blank-out factor multiplies the total sum u.
 
     A blanked sum is 0, and sgn(0) = +1.
+
+    Args:
+        u: Sums without the factor.
+        p: Probability that the factor is 1.
     """
     return np.asarray(p * (_floats(u) >= 0) + (1 - p))
 
@@ -333,7 +348,12 @@ def static_to_noise_ratio(a: ArrayLike, programming_error: float, variance: floa
 def blank_out_skewness(w: ArrayLike, z: ArrayLike, p: float) -> Floats:
     """Return the skewness of u under blank-out, p (1 − p)(1 − 2p) Σ(w z)³/(Var u)^{3/2}.
 
-    It is the leading error of the normal law in eq. 4, and 0 at p = ½.
+    It is the leading error of the normal approximation in eq. 4, and 0 at p = ½.
+
+    Args:
+        w: Weights.
+        z: Inputs.
+        p: Probability that a synapse conducts.
     """
     w = _floats(w)
     z = _floats(z)

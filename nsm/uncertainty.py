@@ -192,6 +192,11 @@ def expected_calibration_error(
     """Return ECE = Σ_m n_m/n |accuracy_m − confidence_m|, in [0, 1] (Guo et al. 2017, eq. 3).
 
     `calibration` adds its standard error and the value that a calibrated network would have.
+
+    Args:
+        p: Class probabilities, (batch, classes).
+        y: Class numbers, (batch,).
+        bins: Number of bins m of the confidence; default 15.
     """
     b = _binned(p, y, bins)
     return b.error(1.0, b.correct)

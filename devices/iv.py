@@ -44,10 +44,14 @@ class CurrentVoltage:
         number("CurrentVoltage.g_high", self.g_high, above=self.g_low, unit="S")
 
     def current(self, g: ArrayLike, v: ArrayLike) -> Floats:
-        """Return I [A] at voltages v [V] of cells with small-signal conductance g [S].
+        """Return the current I [A] of cells.
+
+        Args:
+            g: Small-signal conductances [S].
+            v: Voltages [V].
 
         Raises:
-            ValueError: If a value lies outside the fit; so do the two methods below.
+            ValueError: If a value lies outside the fit, as for `slope` and `effective_conductance`.
         """
         return self.effective_conductance(g, v) * array("v", v)
 

@@ -55,7 +55,12 @@ class FeFet:
         return np.asarray(self.vth0 - self.window * p / (2 * self.p_r))
 
     def conductance(self, v_gate: ArrayLike, polarization: ArrayLike) -> Floats:
-        """Return G [S] at the gate bias `v_gate` [V] and a polarization [C/m²]."""
+        """Return the conductance G [S] of the transistor.
+
+        Args:
+            v_gate: Gate bias [V].
+            polarization: Polarization of the ferroelectric [C/m²].
+        """
         x = (array("v_gate", v_gate) - self.threshold(polarization)) / self.smoothing
         return np.asarray(self.transconductance * self.smoothing * np.logaddexp(0, x))
 

@@ -63,7 +63,12 @@ class Preisach:
         return self.e_c / math.log((self.p_s + self.p_r) / (self.p_s - self.p_r))
 
     def branch(self, field: ArrayLike, *, rising: bool) -> Floats:
-        """Return the polarization [C/m²] on the saturated branch of one direction of the field."""
+        """Return the polarization [C/m²] on one saturated branch.
+
+        Args:
+            field: Fields [V/m].
+            rising: True for the branch on which the field rises, False for that on which it falls.
+        """
         coercive = self.e_c if rising else -self.e_c
         return self.p_s * np.tanh((array("field", field) - coercive) / (2 * self.delta))
 

@@ -56,7 +56,12 @@ class SwitchingLaw:
         return np.asarray(array("activation", activation) / room ** (1 / self.alpha))
 
     def switched_fraction(self, field: ArrayLike, seconds: ArrayLike) -> Floats:
-        """Return the mean fraction of armed domains that one opposing pulse switches."""
+        """Return the mean fraction of armed domains that one opposing pulse switches.
+
+        Args:
+            field: Field of the pulse, in the unit of the activation field.
+            seconds: Length of the pulse [s].
+        """
         return self._average(field, seconds)[0]
 
     def field_for_fraction(self, fraction: ArrayLike, seconds: float) -> Floats:

@@ -1,14 +1,9 @@
-"""What wires make of noise, of wanted conductances, and of tiles.
-
-Against cells drawn and solved anew on every read.
-"""
+"""Reads of tiles with line resistance, against the currents of arrays solved node by node."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from crossbar import (
     BalancedPair,
@@ -30,125 +25,11 @@ from devices import (
 )
 from tests.helpers.statistics import assert_mean, assert_variance
 
-EVERY = Wires(30.0, 20.0, 100.0, 50.0, 1e3)
 TILE = Wires(2.0, 3.0, 20.0, 10.0)  # takes 3 to 6 % of the currents of tiles below
 DEVICE = Device(g_min=1e-6, g_max=1e-4)
-ENDS = [{"drivers": d, "senses": s} for d in ("left", "both") for s in ("bottom", "both")]
 MAPPINGS = [DifferentialPair(), BalancedPair(), ReferenceColumn()]
 READS = 20_000
-ends = pytest.mark.parametrize("end", ENDS, ids=lambda e: f"{e['drivers']}-{e['senses']}")
 mappings = pytest.mark.parametrize("mapping", MAPPINGS, ids=lambda m: type(m).__name__)
-
-
-def random_array(rng, m, n):
-    """Cells of 10 kΩ to 1 MΩ."""
-    return 1 / rng.uniform(1e4, 1e6, (m, n))
-
-
-@ends
-@pytest.mark.parametrize("shape", [(4, 5), (5, 3), (1, 4), (4, 1)])
-def test_noise_variance_is_that_of_finite_differences(shape, end, rng):
-    wires, g, v = replace(EVERY, **end), random_array(rng, *shape), rng.uniform(-1, 1, shape[0])
-    variance, expected = (0.1 * g) ** 2 * rng.random(shape), 0.0
-    for k in np.ndindex(shape):
-        step = np.zeros(shape)
-        step[k] = 1e-3 * g[k]
-        slope = (wires.currents(g + step, v) - wires.currents(g - step, v)) / (2 * step[k])
-        expected = expected + slope**2 * variance[k]
-    np.testing.assert_allclose(wires.noise_variance(g, v, variance), expected, rtol=1e-6)
-
-
-def test_small_noise_of_arrays_solved_anew_has_the_variance(rng):
-    wires, g, v = EVERY, 50 * random_array(rng, 6, 4), rng.uniform(-1, 1, 6)
-    draws = g * (1 + 0.01 * rng.standard_normal((5000, 6, 4)))
-    currents = np.array([wires.currents(one, v) for one in draws])
-    variance = wires.noise_variance(g, v, (0.01 * g) ** 2)
-    assert_variance(currents, variance, wires.currents(g, v))
-    assert_mean(currents, wires.currents(g, v))
-    # Without wires it is twice as large and more.
-    assert (variance < 0.5 * v**2 @ (0.01 * g) ** 2).all()
-
-
-@pytest.mark.parametrize("r", [0.5, 2.0, 8.0])
-def test_noise_transfer_is_near_noise_variance(r, rng):
-    # The wires take 0.6, 1.2 and 3.7 %. In units of that: ± 1 V leave at most 1.0 (over inputs:
-    # spread 0.2, mean 0.002), 1 V everywhere 0.2 to 1.5. Second order only on the average over
-    # signs.
-    g, wires = random_array(rng, 32, 32), Wires(r, r, 20.0)
-    variance, loss = (0.1 * g) ** 2, 1 - wires.effective_conductance(g).sum() / g.sum()
-    transfer = wires.noise_transfer(g, variance)
-    signs = rng.choice([-1.0, 1.0], (40, 32))
-    ratio = (
-        signs**2 @ transfer / np.array([wires.noise_variance(g, v, variance) for v in signs]) - 1
-    )
-    assert np.abs(ratio).max() < 1.2 * loss
-    assert abs(ratio.mean()) < 0.1 * loss
-    positive = np.ones(32) @ transfer / wires.noise_variance(g, np.ones(32), variance) - 1
-    assert (positive > 0).all()
-    assert positive.max() < 2 * loss
-
-
-def test_noise_transfer_is_exact_for_one_word_line(rng):
-    g, v = random_array(rng, 1, 6), rng.uniform(-1, 1, 1)
-    transfer, exact = (
-        EVERY.noise_transfer(g, (0.1 * g) ** 2),
-        EVERY.noise_variance(g, v, (0.1 * g) ** 2),
-    )
-    np.testing.assert_allclose(v**2 @ transfer, exact, rtol=1e-10)
-
-
-@ends
-def test_compensated_cells_multiply_with_the_target_as_far_as_the_range_goes(end, rng):
-    wires, target = Wires(5.0, 5.0, 50.0, 20.0, **end), random_array(rng, 20, 30)
-    free = wires.compensated(target, 0.0, 1.0)
-    np.testing.assert_allclose(wires.effective_conductance(free), target, rtol=1e-6)
-    assert (free > target).all()
-    g_max = 0.5 * target.max()
-    bound = wires.compensated(target, 2e-6, g_max)
-    assert bound.min() == 2e-6
-    assert bound.max() == g_max
-    assert missed(wires, bound, target) < missed(wires, np.clip(target, 2e-6, g_max), target)
-
-
-def missed(wires, g, target):
-    """Relative root mean square of what cells g multiply with, less the target."""
-    return np.linalg.norm(wires.effective_conductance(g) - target) / np.linalg.norm(target)
-
-
-@pytest.mark.parametrize(
-    ("ohms", "plain", "best", "end"), [(3, 0.297, 0.224, 0.229), (10, 0.580, 0.562, 0.572)]
-)
-def test_compensation_stops_before_cells_at_the_end_of_the_range_starve_the_others(
-    ohms, plain, best, end, rng
-):
-    wires, ends = Wires(ohms, ohms), (9e-6, 88e-6)
-    target = g = rng.uniform(*ends, (64, 64))
-    errors = [missed(wires, g, target)]
-    for _ in range(10):  # going on, into the range each time
-        g = np.clip(g * target / wires.effective_conductance(g), *ends)
-        errors.append(missed(wires, g, target))
-    found = missed(wires, wires.compensated(target, *ends), target)
-    assert found == min(errors)
-    np.testing.assert_allclose([errors[0], found, errors[-1]], [plain, best, end], rtol=0.02)
-
-
-@pytest.mark.parametrize("steps", [0, 1, 10])
-def test_compensation_beyond_reach_leaves_the_cells_as_they_are(steps, rng):
-    target = rng.uniform(9e-6, 88e-6, (64, 64))
-    np.testing.assert_array_equal(
-        Wires(30.0, 30.0).compensated(target, 9e-6, 88e-6, steps=steps), target
-    )
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12))
-@settings(deadline=None)
-def test_compensation_never_makes_it_worse(seed, m, n):
-    rng = np.random.default_rng(seed)
-    wires, target = Wires(*10 ** rng.uniform(-1, 4, 5)), 10 ** rng.uniform(-7, -3, (m, n))
-    g_min, g_max = np.sort(10 ** rng.uniform(-7, -3, 2))
-    g = wires.compensated(target, g_min, g_max)
-    assert g_min <= g.min() <= g.max() <= g_max
-    assert missed(wires, g, target) <= missed(wires, np.clip(target, g_min, g_max), target)
 
 
 def programmed(w, maker=Tile, *, device=DEVICE, wires=TILE, tile_shape=(128, 128), **hardware):

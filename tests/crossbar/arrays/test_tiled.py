@@ -13,6 +13,7 @@ from devices import (
     LognormalNoise,
     LogTimeDrift,
     NoNoise,
+    ReadNoise,
     StateDependentError,
 )
 from tests.helpers import reference
@@ -215,6 +216,40 @@ def test_age_and_gain_reach_every_tile(rng):
     array.age(100.0)
     assert (array.weights != before).all()
     assert not np.array_equal(array.moments(x)[0], 0.5 * mean)
+
+
+class Counted(ReadNoise):
+    """Noise that notes how often a state was drawn, and for how many cells."""
+
+    def __init__(self):
+        self.drawn = []
+
+    def moments(self, g):
+        return np.ones(np.shape(g)), np.zeros(np.shape(g))
+
+    def sample(self, g, state, n_reads, *, rng, period):
+        return np.ones((n_reads, *np.shape(g))), state
+
+    def init(self, g, *, rng):
+        self.drawn.append(np.size(g))
+        return super().init(g, rng=rng)
+
+
+@shapes
+def test_noise_states_are_drawn_once_per_array_and_not_for_its_tiles(tile_shape):
+    gate, cells = Counted(), Counted()
+    array = array_of(
+        np.ones((150, FAN_IN)),
+        device=replace(DEVICE, read_noise=cells),
+        gate=gate,
+        tile_shape=tile_shape,
+    )
+    # One state for each of the four sources: gates and cells, positive and negative.
+    assert gate.drawn == cells.drawn == [150 * FAN_IN] * 2
+    array.read(np.ones((1, FAN_IN)), rng=0)
+    array.age(10.0)
+    array.read(np.ones((1, FAN_IN)), rng=0)
+    assert len(gate.drawn) == len(cells.drawn) == 2
 
 
 W = np.array([[0.5, -0.5, 1.0]])

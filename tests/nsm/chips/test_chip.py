@@ -1,18 +1,18 @@
 """A mapped network: what is drawn once per chip and what on every read, ageing, gain, calls."""
 
+import copy
 import math
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from devices import (
-    Device,
-    GaussianNoise,
-    LogTimeDrift,
-)
-from nsm import map_to_crossbar
+from crossbar import DifferentialPair, ReferenceColumn
+from devices import Device, GaussianNoise, LogTimeDrift, TelegraphNoise
+from nsm import Binarize, NSMConv2d, map_to_crossbar, relu_mlp, stnn_mlp
 from nsm.chips.firing import firing
 from tests.helpers.mapped_layers import (
     IDEAL,
@@ -89,6 +89,125 @@ def test_cost_is_positive_and_adds_array_and_read_out(rng):
     assert cost.layer.tolist() == ["layer 0 (NSMLinear)", "layer 1 (Linear)"]
     np.testing.assert_allclose(cost.energy, cost.array_energy + cost.readout_energy, rtol=1e-12)
     assert (cost[["array_energy", "readout_energy", "latency"]] > 0).all(axis=None)
+
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+    ),
+]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_chip_takes_and_returns_tensors_of_one_precision_on_one_device(dtype, device, rng):
+    chip = map_to_crossbar(one_layer(rng), REAL, rng=0)
+    x = torch.tensor(signs(rng)).to(device, dtype)
+    logits = chip(x)
+    assert logits.dtype == dtype
+    assert logits.device == x.device
+    assert logits.shape == (4, 3)
+    assert not logits.requires_grad
+
+
+def test_every_call_of_a_chip_draws_fresh_noise(rng):
+    chip = map_to_crossbar(one_layer(rng), REAL, rng=0)
+    x = torch.tensor(signs(rng, 50))
+    assert not torch.equal(chip(x), chip(x))
+
+
+def test_calls_of_a_chip_have_the_mean_of_its_samples(rng):
+    chip = map_to_crossbar(one_layer(rng), REAL, rng=0)
+    x = signs(rng, 1)
+    many = torch.tensor(np.repeat(x, 4000, axis=0))
+    calls, samples = chip(many).numpy(), chip.sample(x, 4000, rng=1)[:, 0]
+    error = np.sqrt((calls.var(axis=0) + samples.var(axis=0)) / 4000)
+    assert (np.abs(calls.mean(axis=0) - samples.mean(axis=0)) <= 5 * error).all()
+
+
+def test_a_chip_can_be_called_without_and_with_gradients_of_its_input(rng):
+    chip = map_to_crossbar(one_layer(rng), REAL, rng=0)
+    x = torch.tensor(signs(rng), requires_grad=True)
+    with torch.no_grad():
+        assert chip(x).shape == (4, 3)
+    assert not chip(x).requires_grad
+
+
+def pickled(chip):
+    return pickle.loads(pickle.dumps(chip))
+
+
+def networks(rng):
+    """Networks that use every kind of layer on a chip, and images for them."""
+    convolution = nn.Sequential(
+        Binarize(),
+        nn.Unflatten(1, (1, 6, 6)),
+        NSMConv2d(1, 4, 3),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16, 3),
+    )
+    return [
+        (one_layer(rng), signs(rng)),
+        (convolution, rng.random((4, 36))),
+        (stnn_mlp((8, 7, 6, 3)), rng.random((4, 8))),
+        (relu_mlp((8, 7, 6, 3), dropout=0.5), rng.random((4, 8))),
+    ]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
+def test_a_copied_chip_reads_the_same_with_the_same_seed(copied, rng):
+    for model, x in networks(rng):
+        chip = map_to_crossbar(model, REAL, rng=0)
+        twin = copied(chip)
+        np.testing.assert_array_equal(twin.sample(x, 5, rng=1), chip.sample(x, 5, rng=1))
+        np.testing.assert_array_equal(twin.weights(0), chip.weights(0))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
+def test_a_copied_chip_shares_neither_noise_states_nor_age_with_the_chip(copied, rng):
+    device = replace(
+        REAL.device,
+        read_noise=TelegraphNoise(0.4, 4e-6, 6e-6),
+        retention=LogTimeDrift(mean=-1e-8, std=0.0, std_rate=0.0),
+    )
+    x = signs(rng)
+    chip = map_to_crossbar(one_layer(rng), replace(REAL, device=device), rng=0)
+    chip.sample(x, 5, rng=1)
+    twin, untouched = copied(chip), copied(chip)
+    chip.sample(x, 5, rng=2)
+    chip.age(100.0)
+    np.testing.assert_array_equal(twin.sample(x, 5, rng=3), untouched.sample(x, 5, rng=3))
+    assert not np.array_equal(twin.weights(0), chip.weights(0))
+
+
+@pytest.mark.parametrize("weight_scale", ["layer", "row"])
+def test_weights_are_in_the_units_of_the_network_whatever_the_weight_scale(weight_scale, rng):
+    model = one_layer(rng)
+    with torch.no_grad():
+        model[0].weight[1] *= 0.1
+    chip = map_to_crossbar(model, replace(IDEAL, weight_scale=weight_scale), rng=0)
+    for index, layer in enumerate(model):
+        w = layer.weight.detach().double().numpy()
+        np.testing.assert_allclose(chip.weights(index), w, rtol=1e-9, atol=1e-12)
+    # On the tiles, a weight scale per row stretches every row to the largest weight.
+    largest = np.abs(chip.layers[0].neurons.main.weights).max(axis=1)
+    assert (np.ptp(largest) < 1e-9 * largest.max()) == (weight_scale == "row")
+
+
+@pytest.mark.parametrize("mapping", [DifferentialPair(), ReferenceColumn()])
+def test_conductances_are_those_of_a_layers_word_lines_and_bit_lines(mapping, rng):
+    model = one_layer(rng)
+    hardware = replace(REAL, mapping=mapping, tile_shape=(128, 4))
+    chip = map_to_crossbar(model, hardware, rng=0)
+    for index, layer in enumerate(model):
+        g_pos, g_neg = chip.conductances(index)
+        assert g_pos.shape == g_neg.shape == tuple(layer.weight.T.shape)
+        w = mapping.weights(g_pos, g_neg, chip.layers[index].neurons.siemens_per_weight)
+        np.testing.assert_array_equal(w, chip.weights(index))
+    chip.scale_conductances(0.5)
+    np.testing.assert_allclose(chip.conductances(1)[0], 0.5 * g_pos, rtol=1e-12)
 
 
 def test_bad_input_to_a_chip_is_refused(rng):

@@ -44,7 +44,8 @@ def test_on_one_chip_an_offset_is_the_same_at_every_read():
 
 
 def test_noise_is_drawn_at_every_read_and_fires_with_erf_around_the_offset(rng):
-    offsets, current = np.array([1e-9, 0.0, -2e-9]), 0.5e-9
+    offsets = np.array([1e-9, 0.0, -2e-9])
+    current = 0.5e-9
     z = Comparator(noise=2e-9).compare(
         np.full((N, 3), current), offsets, rng.standard_normal((N, 3))
     )

@@ -10,60 +10,62 @@ import numpy as np
 from scipy.stats import binom, chi2, norm, poisson
 
 ALPHA = 1e-3  # once for each of the few batteries run; a defect shows at 1e-9 and below
-BLOCKS, LANES, OCTETS, COLUMNS = (
-    48,
-    8,
-    32,
-    32,
-)  # 48 · 64 reads of 256 inputs and 32 columns: 25 million bits
+BLOCKS = 48
+LANES = 8
+OCTETS = 32
+COLUMNS = 32  # 48 · 64 reads of 256 inputs and 32 columns: 25 million bits
 DRAWS = COLUMNS * OCTETS  # of each lane: for each column, for each octet of inputs
 KEY = np.random.SeedSequence(0)
 
 
 def lanes(key, *, warm_up=18, lane=lambda block, lane: 8 * block + lane, counting=True):
-    """The slow twin's SFC64 in all lanes at once: words (blocks, draws, lanes).
+    """Return the words (blocks, draws, lanes) of SFC64 generators, one for each lane of each block.
 
-    The defaults are the kernel's.
+    The defaults are those of the kernel; other values make defects on purpose.
     """
     number = np.array(
         [[lane(block, i) for i in range(LANES)] for block in range(BLOCKS)], dtype=np.uint64
     )
-    a, b, c = np.full_like(number, key[0]), np.full_like(number, key[1]), number
+    a = np.full_like(number, key[0])
+    b = np.full_like(number, key[1])
+    c = number
     words = np.empty((BLOCKS, DRAWS, LANES), dtype=np.uint64)
     for draw in range(-warm_up, DRAWS):
         word = a + b + np.uint64(draw + warm_up + 1 if counting else 1)
-        a, b, c = b ^ (b >> 11), c + (c << 3), (c << 24 | c >> 40) + word
+        a = b ^ (b >> 11)
+        b = c + (c << 3)
+        c = (c << 24 | c >> 40) + word
         if draw >= 0:
             words[:, draw] = word
     return words
 
 
 def bits(words):
-    """±1 of every bit, (words, 64) float32."""
+    """Return ±1 for every bit, (words, 64) float32."""
     little = np.ascontiguousarray(words).reshape(-1, 1).astype("<u8").view("u1")
     return 1 - 2 * np.unpackbits(little, axis=1, bitorder="little").astype(np.float32)
 
 
 def two_sided(tail):
-    """p-value of a statistic that may be too large or too small, from its upper tail."""
+    """Return the two-sided p-value of a statistic from its upper tail."""
     return min(1.0, 2 * min(tail, 1 - tail))
 
 
 def sum_of_squares(z):
-    """p-values of independent standard normals: of their sum of squares, and of the largest."""
+    """Return p-values of standard normals: of their sum of squares, and of the largest."""
     z = np.asarray(z, dtype=float).ravel()
     return [two_sided(chi2.sf(z @ z, z.size)), min(1.0, z.size * 2 * norm.sf(np.abs(z).max()))]
 
 
 def goodness(counts, expected):
-    """p-value of Pearson's χ² for cells of known probability."""
+    """Return the p-value of Pearson's χ² for counts with known expectations."""
     return two_sided(
         chi2.sf(((counts - expected) ** 2 / expected).sum(), len(np.ravel(counts)) - 1)
     )
 
 
 def ones(words):
-    """Frequency of ones: overall, per bit position, per draw since seeding, per lane."""
+    """Test the frequency of ones: overall, per bit position, per draw since seeding, per lane."""
     weight = np.bitwise_count(words).astype(float) - 32
     by_position = bits(words).sum(axis=0, dtype=float) / np.sqrt(words.size)
     by_draw = weight.sum(axis=(0, 2)) / np.sqrt(16 * BLOCKS * LANES)
@@ -76,17 +78,17 @@ def ones(words):
 
 
 def within_a_word(words):
-    """Correlation of every two bits of a word, 2,016 pairs.
+    """Test the correlation of every two bits of a word, 2,016 pairs.
 
-    Of eight reads, a byte each, and eight inputs, a bit each.
+    A word holds a byte for each of eight reads, and a byte a bit for each of eight inputs.
     """
     b = bits(words)
     return sum_of_squares((b.T @ b)[np.triu_indices(64, 1)] / np.sqrt(len(b)))
 
 
 def between(a, b):
-    """Correlation of every bit of a with every bit of b, and the law of how many bits the two
-    words share.
+    """Test the correlation of every bit of a with every bit of b, and the number of equal bits of
+    two words.
     """
     z = bits(a).T @ bits(b) / np.sqrt(a.size)
     shared = np.bincount(np.clip(np.bitwise_count(a ^ b).ravel(), 18, 46) - 18, minlength=29)
@@ -95,10 +97,9 @@ def between(a, b):
     return [*sum_of_squares(z), goodness(shared, law * a.size)]
 
 
-def neighbours(words):
-    """Correlation with the next column, octet, lane and block.
-
-    And of the very first words after seeding.
+def neighbors(words):
+    """Test the correlation with the next column, octet, lane and block, and between the first words
+    after seeding.
     """
     masks = words.reshape(BLOCKS, COLUMNS, OCTETS, LANES)
     pairs = [
@@ -120,7 +121,7 @@ def neighbours(words):
 
 
 def runs_test(words):
-    """Number of changes from bit to bit along a lane, within words and from word to word."""
+    """Test the number of changes from bit to bit along a lane, within and between words."""
     shifted = words >> np.uint64(1)
     inner = np.bitwise_count((words ^ shifted) & np.uint64(2**63 - 1)).sum(dtype=np.int64)
     outer = ((words[:, :-1] >> np.uint64(63)) ^ (words[:, 1:] & np.uint64(1))).sum(dtype=np.int64)
@@ -131,14 +132,14 @@ def runs_test(words):
 
 
 def gaps(words):
-    """Gaps between words whose lowest (and highest) five bits are 0, along each lane: geometric."""
-    p, result = 1 / 32, []
+    """Test that gaps between words whose lowest, or highest, five bits are 0 are geometric."""
+    p = 1 / 32
+    result = []
     for digits in (words & np.uint64(31), words >> np.uint64(59)):
         block, number, draw = np.nonzero(digits.swapaxes(1, 2) == 0)
         lane = block * LANES + number
-        start = (
-            draw[:-1] < DRAWS - 96
-        )  # gaps up to 95 fit into the lane: those that count are not cut short
+        # Only gaps that start early enough for 95 draws to follow in the lane are counted.
+        start = draw[:-1] < DRAWS - 96
         gap = np.where(lane[1:] == lane[:-1], np.diff(draw), 96)[start]
         counts = np.bincount(np.minimum(gap, 96), minlength=97)[1:]
         law = p * (1 - p) ** np.arange(95)
@@ -147,9 +148,9 @@ def gaps(words):
 
 
 def hamming_weights(words):
-    """As PractRand's BCFN.
+    """Test that the numbers of ones in four consecutive words of a lane are independent.
 
-    Classes of the weights of four consecutive words of a lane, against independence.
+    The numbers are put into four classes, as in BCFN of PractRand.
     """
     classes = np.digitize(np.bitwise_count(words), [30, 33, 35])
     law = np.diff(binom.cdf([-1, 29, 32, 34, 64], 64, 0.5))
@@ -160,8 +161,9 @@ def hamming_weights(words):
 
 
 def birthday_spacings(words):
-    """Coinciding spacings of 4,096 sorted values of 32 bits are Poisson with mean m³/4n = 4
-    (Marsaglia).
+    """Test that equal spacings of 4,096 sorted values of 32 bits are Poisson (Marsaglia).
+
+    The mean number is m³/4n = 4 for m values out of n.
     """
     result = []
     for values in (
@@ -177,14 +179,18 @@ def birthday_spacings(words):
 
 
 def ranks(matrices):
-    """Ranks over GF(2) of 64×64 matrices given as (n, 64) words: elimination in all at once."""
-    rows, rank = matrices.copy(), np.zeros(len(matrices), dtype=int)
+    """Return the ranks over GF(2) of 64×64 matrices given as (n, 64) words, by elimination."""
+    rows = matrices.copy()
+    rank = np.zeros(len(matrices), dtype=int)
     order = np.arange(len(rows))
     for bit in range(64):
         has = (rows >> np.uint64(bit) & np.uint64(1)).astype(bool)
         found = has & (np.arange(64) >= rank[:, None])
-        some, pivot = found.any(axis=1), found.argmax(axis=1)
-        n, top, at = order[some], rank[some], pivot[some]
+        some = found.any(axis=1)
+        pivot = found.argmax(axis=1)
+        n = order[some]
+        top = rank[some]
+        at = pivot[some]
         rows[n, top], rows[n, at] = rows[n, at], rows[n, top]
         has = (rows[n] >> np.uint64(bit) & np.uint64(1)).astype(bool) & (
             np.arange(64) > top[:, None]
@@ -195,10 +201,7 @@ def ranks(matrices):
 
 
 def binary_ranks(words):
-    """64 consecutive words of a lane, and masks of 64 reads and 64 inputs, as matrices.
-
-    Full rank .2888, one less .5776.
-    """
+    """Test the ranks of matrices of 64 words of a lane, and of masks of 64 reads and 64 inputs."""
     reads = (
         words.reshape(BLOCKS, COLUMNS, OCTETS // 8, 8, LANES)
         .view("u1")
@@ -208,9 +211,8 @@ def binary_ranks(words):
     result = []
     for matrices in (words[:, :256].swapaxes(1, 2), of_reads[:, ::2]):
         rank = ranks(matrices.reshape(-1, 64))
-        law = np.array(
-            [0.2887880951, 0.5775761902, 0.1283502645]
-        )  # ranks 64, 63, 62 of large matrices
+        # Probabilities of the ranks 64, 63 and 62, in the limit of large matrices.
+        law = np.array([0.2887880951, 0.5775761902, 0.1283502645])
         counts = np.array([(rank == r).sum() for r in (64, 63, 62)])
         full = np.append(law, 1 - law.sum()) * len(rank)
         result.append(goodness(np.append(counts, len(rank) - counts.sum()), full))
@@ -220,7 +222,7 @@ def binary_ranks(words):
 TESTS = (
     ones,
     within_a_word,
-    neighbours,
+    neighbors,
     runs_test,
     gaps,
     hamming_weights,
@@ -230,16 +232,16 @@ TESTS = (
 
 
 def smallest(words, tests=TESTS):
-    """The smallest p-value of the battery times their number."""
+    """Return the smallest p-value of the battery times their number, and its test's name."""
     p = {f"{t.__name__}[{i}]": value for t in tests for i, value in enumerate(t(words))}
     name = min(p, key=p.get)
     return len(p) * p[name], name
 
 
 def shared(words, others):
-    """The smallest p-value, times their number, of what two seeds share.
+    """Return the smallest p-value, times their number, of correlations between two seeds.
 
-    In place, a lane or a block on, at first.
+    Words are compared in place, with the next lane, with the next block, and right after seeding.
     """
     pairs = [
         (words, others),

@@ -2,11 +2,7 @@
 
 import numpy as np
 
-from devices import (
-    MFM_ALESSANDRI,
-    DomainSwitching,
-    NormalActivation,
-)
+from devices import MFM_ALESSANDRI, DomainSwitching, NormalActivation
 
 MV_CM = 1e8  # V/m
 GB2 = MFM_ALESSANDRI.activation

@@ -5,17 +5,15 @@ import torch
 from torch import nn
 
 from crossbar import Hardware
-from devices import (
-    BlankOut,
-    Device,
-    StateDependentError,
-)
+from devices import BlankOut, Device, StateDependentError
 from nsm import NSMLinear, theory
 from nsm.chips.firing import firing
 from tests.helpers.statistics import assert_frequency
 
-FAN_IN, NEURONS, READS = 300, 6, 4000
-CELL = Device(g_min=0.0, g_max=1e-5)  # an endless on/off ratio: no pedestal
+FAN_IN = 300
+NEURONS = 6
+READS = 4000
+CELL = Device(g_min=0.0, g_max=1e-5)  # infinite on/off ratio, so no pedestal
 IDEAL = Hardware(device=CELL, gate=BlankOut(0.5))
 REAL = Hardware(
     device=Device(g_min=1e-6, g_max=1e-5, write=StateDependentError(coefficients=(1e-7,))),
@@ -24,7 +22,7 @@ REAL = Hardware(
 
 
 def one_layer(rng, **options):
-    """An NSM layer of random weights, gains and biases, read out by a linear layer."""
+    """Return an NSM layer with random weights, β and biases, followed by a linear layer."""
     layer = NSMLinear(FAN_IN, NEURONS, **options)
     with torch.no_grad():
         layer.weight.copy_(torch.tensor(np.clip(rng.standard_normal((NEURONS, FAN_IN)), -3, 3)))
@@ -36,13 +34,15 @@ def one_layer(rng, **options):
 
 
 def signs(rng, n=4):
+    """Return n rows of inputs ±1."""
     return rng.choice([-1.0, 1.0], (n, FAN_IN))
 
 
 def equation_4(model, x, *, inflation=1.0, **options):
-    """The layer's own firing probability, β divided by √inflation."""
+    """Return the firing probability of the layer with its noise variance times `inflation`."""
     layer = model[0]
-    w, beta = layer.weight.detach().double().numpy(), layer.beta.detach().double().numpy()
+    w = layer.weight.detach().double().numpy()
+    beta = layer.beta.detach().double().numpy()
     b = 0.0 if layer.bias is None else layer.bias.detach().double().numpy()
     a = theory.a_from_beta(beta, mean=layer.mean, variance=layer.variance)
     v = {"mean": layer.mean, "variance": layer.variance * inflation}
@@ -50,6 +50,7 @@ def equation_4(model, x, *, inflation=1.0, **options):
 
 
 def assert_fires_with(chip, x, expected, *, sampling="exact"):
+    """Compare measured and closed-form firing probabilities of a chip with the expected ones."""
     measured, closed = firing(chip, x, READS, rng=1, sampling=sampling)
     np.testing.assert_allclose(closed, expected, rtol=1e-5)  # float32 weights
     for frequency, p in zip(measured.ravel(), expected.ravel(), strict=True):

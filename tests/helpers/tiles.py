@@ -1,4 +1,4 @@
-"""Single tiles, and the mean and variance of their reads by hand."""
+"""Single tiles, and the mean and variance of their reads from the slow twin."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,8 @@ from devices import (
 )
 from tests.helpers import reference
 
-FAN_IN, READS = 300, 20_000
+FAN_IN = 300
+READS = 20_000
 DEVICE = Device(g_min=1e-6, g_max=1e-5)
 MAPPINGS = {
     "DifferentialPair": DifferentialPair(),
@@ -23,7 +24,7 @@ MAPPINGS = {
     "ReferenceColumn": ReferenceColumn(),
 }
 SHARINGS = ("pair", "cell", "word_line")
-# Cell noise, and E c and Var c for a cell of g [S], by hand.
+# Noise of the cells, and (E c, Var c) of a cell of g [S], worked out by hand.
 CELLS = {
     "NoNoise": (NoNoise(), lambda g: (1.0, 0.0)),
     "GaussianNoise": (GaussianNoise(0.3), lambda g: (1.0, 0.09)),
@@ -40,6 +41,7 @@ cells = pytest.mark.parametrize("cell", CELLS)
 
 
 def tile_of(w, *, rng=0, k=None, device=DEVICE, tile_shape=(2048, 128), **hardware):
+    """Return a tile programmed with w; `k` [S] is siemens per weight, None to fill the range."""
     hardware = Hardware(device=device, tile_shape=tile_shape, **hardware)
     w = np.atleast_2d(w)
     k = k or hardware.mapping.siemens_per_weight(np.abs(w).max(), device)
@@ -47,7 +49,7 @@ def tile_of(w, *, rng=0, k=None, device=DEVICE, tile_shape=(2048, 128), **hardwa
 
 
 def theory(tile, w, z, gate, cell):
-    """Mean and variance of u of a programmed row, from the formulas of and 7 alone."""
+    """Return mean and variance of u of one programmed row, computed by the slow twin alone."""
     hardware = tile.hardware
     g = (hardware.device.g_min, hardware.device.g_max)
     pair = reference.conductances(

@@ -1,4 +1,4 @@
-"""Energy and latency of one read, from the cited figures and sums over cells written out.
+"""Energy and latency of one read, from cited figures and sums over cells written out by hand.
 
 Energies are 1e-14 J: `pytest.approx` with its absolute tolerance of 1e-12 would accept anything.
 """

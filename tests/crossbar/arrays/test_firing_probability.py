@@ -1,4 +1,4 @@
-"""The sign of a tile's sums against the closed form: gates, cell noise, pedestals, common gain."""
+"""Firing probabilities of a tile's outputs: gates, cell noise, pedestals, common-mode gain."""
 
 from dataclasses import replace
 
@@ -45,7 +45,8 @@ def test_single_outputs_fire_with_the_closed_form(cell, mapping, sharing, rng):
     hardware = {"gate": BlankOut(0.5), "gate_sharing": sharing, "mapping": MAPPINGS[mapping]}
     tile = tile_of(w, device=replace(DEVICE, read_noise=noise), **hardware)
     u = tile.read(np.tile(z, (READS, 1)), rng=1)[:, 0]
-    # P = ½ (1 + erf(E/√(2 Var))), with the pedestal's part of Var. p = ½: CLT error < .0015 at 300.
+    # P = ½ (1 + erf(E/√(2 Var))), where Var includes the pedestal. At p = ½ and a fan-in
+    # of 300, the sum's distance from a normal law changes P by less than 0.0015.
     mean, variance = theory(tile, w, z, (0.5, 0.25), cell_moments)
     assert_frequency((u > 0).sum(), READS, reference.firing_probability(mean, variance))
     assert_mean(u, mean)
@@ -64,7 +65,8 @@ def test_other_gates_fire_with_the_closed_form(gate, sharing, rng):
     assert_variance(u, variance, mean)
 
 
-# Var Σ(G+² + G-²) / Var Σ(G+ − G-)² of normal weights cut at 3 σ, with one gate per cell.
+# Variance with one gate per cell over that with one gate per pair, of normal weights cut at 3 σ:
+# Σ(G+² + G-²)/Σ(G+ − G-)². By on/off ratio, for the three mappings.
 RATIOS = {
     2: (23.9, 41.2, 164),
     4.5: (3.85, 11.7, 45.7),
@@ -78,8 +80,10 @@ RATIOS = {
 @pytest.mark.parametrize("index", range(3), ids=MAPPINGS)
 def test_pedestal_inflates_the_variance_by_the_published_ratio(on_off, index):
     w = np.clip(norm.ppf((np.arange(2000) + 0.5) / 2000), -3, 3)
-    mapping, device = list(MAPPINGS.values())[index], Device(g_min=1e-5 / on_off, g_max=1e-5)
-    k, x = mapping.siemens_per_weight(3.0, device), np.ones((1, len(w)))
+    mapping = list(MAPPINGS.values())[index]
+    device = Device(g_min=1e-5 / on_off, g_max=1e-5)
+    k = mapping.siemens_per_weight(3.0, device)
+    x = np.ones((1, len(w)))
     gated = {
         s: tile_of(w, k=k, device=device, mapping=mapping, gate=BlankOut(0.5), gate_sharing=s)
         for s in SHARINGS
@@ -87,7 +91,7 @@ def test_pedestal_inflates_the_variance_by_the_published_ratio(on_off, index):
     ratio = gated["cell"].moments(x)[1][0, 0] / (0.25 * w @ w)
     # The table was made by Monte Carlo and printed to 3 or 4 digits: 1 %.
     np.testing.assert_allclose(ratio, RATIOS[on_off][index], rtol=0.01)
-    # One gate per pair restores the ideal, exactly.
+    # With one gate per pair the pedestal cancels exactly.
     np.testing.assert_allclose(gated["pair"].moments(x)[1][0, 0], 0.25 * w @ w, rtol=1e-12)
 
 
@@ -102,7 +106,8 @@ def test_pedestal_inflates_the_variance_by_the_published_ratio(on_off, index):
 def test_end_to_end_firing_with_independent_cells_is_the_published_one(
     mapping, on_off, published, rng
 ):
-    reads, device = 50_000, Device(g_min=1e-5 / on_off, g_max=1e-5)
+    reads = 50_000
+    device = Device(g_min=1e-5 / on_off, g_max=1e-5)
     k = MAPPINGS[mapping].siemens_per_weight(3.0, device)
     z = rng.choice([-1.0, 1.0], FAN_IN)
     probabilities = []
@@ -119,11 +124,12 @@ def test_end_to_end_firing_with_independent_cells_is_the_published_one(
         probabilities.append(
             reference.firing_probability(*theory(tile, w, z, (0.5, 0.25), CELLS["NoNoise"][1]))
         )
-    # N = 300, p = ½, x = 1; the published row was one such draw, its mean here is of 20: 1 %.
+    # Fan-in 300, p = ½, E u/√Var u = 1. The published value is of one random row, ours the mean
+    # of 20 rows; rows differ by less than 1 %.
     np.testing.assert_allclose(np.mean(probabilities), published, rtol=0.01)
     u = tile.read(np.tile(z, (reads, 1)), rng=1)
     assert_frequency((u > 0).sum(), reads, probabilities[-1])
-    # Without the pedestal eq. 4 predicts Φ(1) = .8413; the gate of a pair gets it.
+    # Without a pedestal eq. 4 predicts Φ(1) = .8413, which one gate per pair restores.
     assert abs(probabilities[-1] - 0.8413) > 0.01
     paired = tile_of(
         w, k=k, device=device, mapping=MAPPINGS[mapping], gate=BlankOut(0.5), gate_sharing="pair"
@@ -135,9 +141,12 @@ def test_end_to_end_firing_with_independent_cells_is_the_published_one(
 
 @pytest.mark.parametrize("alpha", [0.1, 0.5, 2.0])
 @pytest.mark.parametrize("gamma", [1.0, 0.5, 0.0])
-def test_common_gain_moves_firing_to_phi_of_alpha_to_one_minus_gamma_x(gamma, alpha, rng):
+def test_a_common_gain_alpha_moves_firing_to_phi_of_alpha_to_the_one_minus_gamma_x(
+    gamma, alpha, rng
+):
     z = rng.choice([-1.0, 1.0], FAN_IN)
-    w, reads = row_with_margin(rng, z, 1.0), 100_000
+    w = row_with_margin(rng, z, 1.0)
+    reads = 100_000
     k = 1e-5 / np.abs(w).max()
     # Σ σ_G² / k² at coefficient 1; the coefficient that makes x = E/√Var = 1.2 before the gain.
     unit = sum((1e-5 * (k * abs(w_j) / 1e-5) ** gamma / k) ** 2 for w_j in w)
@@ -151,10 +160,12 @@ def test_common_gain_moves_firing_to_phi_of_alpha_to_one_minus_gamma_x(gamma, al
 
 
 @mappings
-def test_firing_under_a_gate_ignores_a_common_gain_pedestal_and_all(mapping, rng):
-    w, x = rng.uniform(-1, 1, (4, FAN_IN)), rng.choice([-1.0, 1.0], (50, FAN_IN))
+def test_firing_under_a_gate_ignores_a_common_gain_also_with_a_pedestal(mapping, rng):
+    w = rng.uniform(-1, 1, (4, FAN_IN))
+    x = rng.choice([-1.0, 1.0], (50, FAN_IN))
     tile = tile_of(w, mapping=MAPPINGS[mapping], gate=BlankOut(0.5), gate_sharing="cell")
     before = tile.read(x, rng=1)
     tile.scale_conductances(0.25)
-    # The same draws: u scales, its sign stays. Powers of two scale without rounding.
+    # The same seed gives the same draws, so u is multiplied by 0.25 and its sign stays. Powers of
+    # two multiply without rounding.
     np.testing.assert_array_equal(tile.read(x, rng=1), 0.25 * before)

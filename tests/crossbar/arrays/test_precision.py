@@ -1,4 +1,4 @@
-"""How many independent reads consecutive reads with memory are worth."""
+"""The number of independent reads that consecutive, correlated reads are worth."""
 
 import numpy as np
 import pytest
@@ -26,17 +26,16 @@ from tests.helpers.statistics import assert_mean, assert_variance
 
 
 def worth(samples, correlations):
-    """S_eff = S/(1 + 2 Σ_{k<S} (1 − k/S) ρ_k), summed as it stands."""
+    """Return S_eff = S/(1 + 2 Σ_{k<S} (1 − k/S) ρ_k), summed term by term."""
     return samples / (1 + 2 * sum((1 - k / samples) * correlations(k) for k in range(1, samples)))
 
 
 @pytest.mark.parametrize("samples", [1, 2, 7, 50])
-@pytest.mark.parametrize("copy", [False, True])
-def test_effective_samples_of_one_geometric_correlation(samples, copy):
+@pytest.mark.parametrize("has_path", [False, True])
+def test_effective_samples_of_one_geometric_correlation(samples, has_path):
     n = 3
-    a, b = (
-        (np.full(n, 0.7), np.full(n, 0.4)) if copy else (None, None)
-    )  # copy and bias have traps of the same rate
+    # The deterministic path and the bias lines have traps of the same rate.
+    a, b = (np.full(n, 0.7), np.full(n, 0.4)) if has_path else (None, None)
     neurons = neurons_of(np.tile(ROW, (n, 1)), noise=TRAP, a=a, b=b)
     rho = np.exp(-PERIOD * TRAP.rate)
     expected = theory.effective_samples(samples, rho)
@@ -47,14 +46,13 @@ def test_effective_samples_of_one_geometric_correlation(samples, copy):
 @sharings
 def test_effective_samples_of_a_selector(sharing):
     w, _ = rows_of(sharing, 20)
-    neurons = neurons_of(
-        w, gate=SELECTOR, gate_sharing=sharing, a=np.full(20, -0.3)
-    )  # the copy has no gate, and no noise
+    # The deterministic path has no gate and no noise.
+    neurons = neurons_of(w, gate=SELECTOR, gate_sharing=sharing, a=np.full(20, -0.3))
     expected = worth(30, lambda k: np.arcsin(0.9**k) / (np.pi / 2))
     np.testing.assert_allclose(precision.effective_samples(neurons, 30), expected, rtol=1e-9)
 
 
-def test_reads_without_memory_are_worth_themselves_and_without_noise_not_known():
+def test_reads_without_memory_are_independent_and_reads_without_noise_give_nan():
     w = np.tile(ROW, (2, 1))
     np.testing.assert_array_equal(
         precision.effective_samples(neurons_of(w, gate=devices.BlankOut(0.5)), 30), [30, 30]
@@ -62,7 +60,7 @@ def test_reads_without_memory_are_worth_themselves_and_without_noise_not_known()
     assert np.isnan(precision.effective_samples(neurons_of(w), 30)).all()
 
 
-def test_reads_of_frozen_traps_are_worth_one():
+def test_reads_of_frozen_traps_are_worth_one_read():
     frozen = devices.TelegraphNoise(0.4, 1e3, 1e3)
     np.testing.assert_allclose(
         precision.effective_samples(neurons_of(ROW[None], noise=frozen), 100), 1, rtol=1e-6
@@ -80,24 +78,22 @@ def test_reads_of_frozen_traps_are_worth_one():
     ],
 )
 def test_a_mean_of_many_reads_varies_as_effective_samples_say(options):
-    n, samples = 3000, 12
+    n = 3000
+    samples = 12
     spread = {key: np.full(n, options[key]) for key in ("a", "b") if key in options}
     neurons = neurons_of(np.tile(ROW, (n, 1)), **(options | spread))
     x = np.ones(3)
-    means = neurons.read(x[None], rng=1, reads_per_input=samples).mean(
-        axis=0
-    )  # of outputs with noises of their own
-    (mean, variance), s_eff = (
-        neurons.moments(x[None]),
-        precision.effective_samples(neurons, samples),
-    )
+    # Outputs have independent noise.
+    means = neurons.read(x[None], rng=1, reads_per_input=samples).mean(axis=0)
+    mean, variance = neurons.moments(x[None])
+    s_eff = precision.effective_samples(neurons, samples)
     assert (s_eff < 0.95 * samples).all()
     assert_mean(means, mean[0, 0])
     assert_variance(means, variance[0, 0] / s_eff[0], mean[0, 0])
 
 
 def test_chips_of_one_neuron_agree_with_many_neurons_of_one_chip():
-    # The same on 400 chips of their own: nothing hangs on the outputs of one array.
+    # The same on 400 chips of one output each: the result does not depend on sharing an array.
     chips = [neurons_of(ROW[None], gate=SELECTOR, noise=TRAP, rng=seed) for seed in range(400)]
     means = np.array(
         [chip.read(X[None], rng=seed, reads_per_input=10).mean() for seed, chip in enumerate(chips)]
@@ -111,8 +107,8 @@ def test_chips_of_one_neuron_agree_with_many_neurons_of_one_chip():
     "options", [{"noise": TRAPS}, {"gate": devices.StochasticSelector(correlation=0.9, spread=2.0)}]
 )
 def test_no_chip_is_worth_less_than_one_read_or_more_than_all(options):
-    # Traps, or thresholds, of its own in every cell: some outputs have little noise, some have
-    # none.
+    # Traps and thresholds differ from cell to cell: some outputs have little noise, some have no
+    # noise at all.
     w = np.random.default_rng(3).uniform(-1, 1, (200, 2))
     s_eff = precision.effective_samples(neurons_of(w, **options), 20)
     known = s_eff[~np.isnan(s_eff)]
@@ -137,17 +133,18 @@ def test_samples_of_a_convolution_are_as_far_apart_as_it_has_locations():
 
 
 def test_the_mean_over_one_location_varies_as_its_effective_samples_say():
-    n, samples, locations = 3000, 12, 4
-    neurons, x = neurons_of(np.tile(ROW, (n, 1)), gate=SELECTOR), np.ones((locations, 3))
+    n = 3000
+    samples = 12
+    locations = 4
+    neurons = neurons_of(np.tile(ROW, (n, 1)), gate=SELECTOR)
+    x = np.ones((locations, 3))
     u = neurons.read_span(
         Inputs(x),
         Span(0, samples * locations, samples, locations),
         seed=np.random.SeedSequence(1),
         sampling="exact",
     )
-    (mean, variance), s_eff = (
-        neurons.moments(x[:1]),
-        precision.effective_samples(neurons, samples, locations=locations),
-    )
+    mean, variance = neurons.moments(x[:1])
+    s_eff = precision.effective_samples(neurons, samples, locations=locations)
     assert s_eff[0] > 1.5 * precision.effective_samples(neurons, samples)[0]
     assert_variance(u[::locations].mean(axis=0), variance[0, 0] / s_eff[0], mean[0, 0])

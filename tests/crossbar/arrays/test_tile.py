@@ -1,4 +1,4 @@
-"""One tile: its reads against the theory of and what does and does not change from read to read."""
+"""One tile: moments and shared noise of its reads, its programming, its ageing."""
 
 from dataclasses import replace
 
@@ -39,7 +39,8 @@ from tests.helpers.tiles import (
 @sharings
 def test_moments_are_those_of_the_slow_twin(cell, mapping, sharing, rng):
     noise, cell_moments = CELLS[cell]
-    w, x = rng.uniform(-1, 1, (3, 7)), np.vstack([rng.standard_normal((2, 7)), np.ones(7)])
+    w = rng.uniform(-1, 1, (3, 7))
+    x = np.vstack([rng.standard_normal((2, 7)), np.ones(7)])
     hardware = {"gate": BlankOut(0.3), "gate_sharing": sharing, "mapping": MAPPINGS[mapping]}
     tile = tile_of(w, device=replace(DEVICE, read_noise=noise), **hardware)
     pair = reference.conductances(w, 1e-6, 1e-5, tile.siemens_per_weight, mapping)
@@ -49,18 +50,20 @@ def test_moments_are_those_of_the_slow_twin(cell, mapping, sharing, rng):
     np.testing.assert_allclose(variance, slow[1], rtol=1e-12)
 
 
-def test_a_reprogrammed_scale_loses_levels_and_a_gain_does_not():
-    w, device = np.linspace(-1, 1, 201), replace(DEVICE, levels=16)
+def test_reprogramming_smaller_weights_loses_levels_and_a_common_gain_does_not():
+    w = np.linspace(-1, 1, 201)
+    device = replace(DEVICE, levels=16)
     k = DifferentialPair().siemens_per_weight(1.0, device)
     gained, reprogrammed = tile_of(w, k=k, device=device), tile_of(0.2 * w, k=k, device=device)
     gained.scale_conductances(0.2)
-    # 2 L − 1 = 31 weights; within a fifth of the range ±3 of the 15 steps stay.
+    # 16 levels give 31 signed weights. A fifth of the range holds 3 of the 15 steps on each side,
+    # hence 7 weights.
     assert len(np.unique(np.rint(gained.weights / 0.2 * 15))) == 31
     assert len(np.unique(np.rint(reprogrammed.weights * 15))) == 7
 
 
 class Replay(ReadNoise):
-    """Hands out given factors, one array per call; its moments are never asked for their value."""
+    """Noise that returns given factors, one array per call; its moments are never used."""
 
     def __init__(self, *arrays):
         self.queue = list(arrays)
@@ -77,9 +80,13 @@ class Replay(ReadNoise):
 @mappings
 @sharings
 def test_a_read_equals_the_slow_twin_given_the_same_factors(mapping, sharing, rng):
-    reads, inputs, outputs = 4, 6, 3
-    w, x = rng.uniform(-1, 1, (outputs, inputs)), rng.standard_normal((reads, inputs))
-    pos, lines = (reads, inputs, outputs), (reads, inputs)
+    reads = 4
+    inputs = 6
+    outputs = 3
+    w = rng.uniform(-1, 1, (outputs, inputs))
+    x = rng.standard_normal((reads, inputs))
+    pos = (reads, inputs, outputs)
+    lines = (reads, inputs)
     neg = (reads, inputs, 1) if mapping == "ReferenceColumn" else pos
     gate_shapes = {"pair": [pos], "cell": [pos, neg], "word_line": [lines]}[sharing]
     gates, factors = [
@@ -100,24 +107,26 @@ def test_a_read_equals_the_slow_twin_given_the_same_factors(mapping, sharing, rn
 
 @cells
 @sharings
-def test_reads_do_not_depend_on_the_size_of_the_blocks(cell, sharing, rng, monkeypatch):
-    w, x = rng.uniform(-1, 1, (3, 20)), rng.choice([-1.0, 1.0], (10, 20))
+def test_reads_do_not_depend_on_how_many_cells_are_drawn_at_once(cell, sharing, rng, monkeypatch):
+    w = rng.uniform(-1, 1, (3, 20))
+    x = rng.choice([-1.0, 1.0], (10, 20))
     tile = tile_of(
         w,
         device=replace(DEVICE, read_noise=CELLS[cell][0]),
         gate=BlankOut(0.5),
         gate_sharing=sharing,
     )
-    whole = tile.read(x, rng=1)
+    expected = tile.read(x, rng=1)
     for cells_per_block in (1, 7 * w.size):
         monkeypatch.setattr("crossbar.reads.cell_by_cell._CELLS_AT_ONCE", cells_per_block)
-        np.testing.assert_array_equal(tile.read(x, rng=1), whole)
+        np.testing.assert_array_equal(tile.read(x, rng=1), expected)
 
 
 @mappings
 @sharings
 def test_one_normal_per_output_has_the_moments_of_exact_reads(mapping, sharing, rng):
-    w, z = rng.uniform(-1, 1, (1, FAN_IN)), rng.choice([-1.0, 1.0], FAN_IN)
+    w = rng.uniform(-1, 1, (1, FAN_IN))
+    z = rng.choice([-1.0, 1.0], FAN_IN)
     device = replace(DEVICE, read_noise=LognormalNoise(0.3))
     tile = tile_of(
         w, device=device, mapping=MAPPINGS[mapping], gate=BlankOut(0.5), gate_sharing=sharing
@@ -129,11 +138,12 @@ def test_one_normal_per_output_has_the_moments_of_exact_reads(mapping, sharing, 
         assert_variance(u, variance[0], mean[0])
 
 
-def test_real_inputs_weigh_the_variance_by_their_square(rng):
-    w, x = rng.uniform(-1, 1, FAN_IN), rng.uniform(0, 1, FAN_IN)
+def test_the_variance_grows_with_the_square_of_real_inputs(rng):
+    w = rng.uniform(-1, 1, FAN_IN)
+    x = rng.uniform(0, 1, FAN_IN)
     tile = tile_of(w, gate=BlankOut(0.5))
     u = tile.read(np.tile(x, (READS, 1)), rng=1)[:, 0]
-    # First layer: E u = ½ Σ w x, Var u = ¼ Σ w² x².
+    # E u = ½ Σ w x, Var u = ¼ Σ w² x².
     assert_mean(u, 0.5 * w @ x)
     assert_variance(u, 0.25 * (w * x) @ (w * x))
 
@@ -152,7 +162,8 @@ def test_reads_are_independent_of_each_other(rng):
 
 
 def test_a_word_line_gate_is_shared_by_the_outputs_and_a_pair_gate_is_not(rng):
-    w, z = rng.uniform(0.2, 1, (2, FAN_IN)), rng.choice([-1.0, 1.0], FAN_IN)
+    w = rng.uniform(0.2, 1, (2, FAN_IN))
+    z = rng.choice([-1.0, 1.0], FAN_IN)
     # Cov(u_i, u_k) = Var ξ Σ w_i w_k for one gate per word line, 0 for one per pair or cell.
     for sharing, expected in (("word_line", 0.25 * w[0] @ w[1]), ("pair", 0), ("cell", 0)):
         u = tile_of(w, gate=BlankOut(0.5), gate_sharing=sharing).read(np.tile(z, (READS, 1)), rng=1)
@@ -161,8 +172,9 @@ def test_a_word_line_gate_is_shared_by_the_outputs_and_a_pair_gate_is_not(rng):
 
 @pytest.mark.parametrize("noise", [GaussianNoise(0.3), LognormalNoise(0.3)])
 @pytest.mark.parametrize("sampling", ["exact", "moments"])
-def test_the_noise_of_a_reference_column_is_common_to_the_outputs(noise, sampling, rng):
-    w, z = rng.uniform(-1, 1, (2, FAN_IN)), rng.choice([-1.0, 1.0], FAN_IN)
+def test_outputs_share_the_noise_of_a_reference_column(noise, sampling, rng):
+    w = rng.uniform(-1, 1, (2, FAN_IN))
+    z = rng.choice([-1.0, 1.0], FAN_IN)
     tile = tile_of(w, device=replace(DEVICE, read_noise=noise), mapping=ReferenceColumn())
     u = tile.read(np.tile(z, (READS, 1)), rng=1, sampling=sampling)
     # Cov = v Σ G_ref² / k², G_ref = 5.5 µS.
@@ -174,7 +186,7 @@ def test_the_noise_of_a_reference_column_is_common_to_the_outputs(noise, samplin
 
 
 @pytest.mark.parametrize(("sharing", "square"), [("pair", 0.25), ("cell", 0.5)])
-def test_gates_on_a_reference_column_share_what_the_hardware_says(sharing, square, rng):
+def test_gate_sharing_decides_what_outputs_share_on_a_reference_column(sharing, square, rng):
     w = rng.uniform(-1, 1, (2, FAN_IN))
     device = replace(DEVICE, read_noise=GaussianNoise(0.3))
     for sampling in ("exact", "moments"):
@@ -191,13 +203,14 @@ def test_gates_on_a_reference_column_share_what_the_hardware_says(sharing, squar
 
 
 def test_programming_error_is_static_across_reads_and_differs_across_chips(rng):
-    w, z = rng.uniform(-1, 1, FAN_IN), rng.choice([-1.0, 1.0], FAN_IN)
+    w = rng.uniform(-1, 1, FAN_IN)
+    z = rng.choice([-1.0, 1.0], FAN_IN)
     device = replace(DEVICE, write=StateDependentError(coefficients=(1e-7, 0.02)))
     rows = np.tile(w, (128, 1))
     chips = [tile_of(rows, device=device, rng=seed) for seed in range(160)]
     u = np.array([chip.read(np.vstack([z, z]), rng=1) for chip in chips])
-    # Across reads: nothing moves. Across 160 · 128 programmed rows: Σ σ²(G±)/k², σ = 0.1 µS + 0.02
-    # G.
+    # The error is the same on every read. Over 160 · 128 programmed rows its variance is
+    # Σ σ²(G±)/k² with σ = 0.1 µS + 0.02 G.
     np.testing.assert_array_equal(u[:, 0], u[:, 1])
     k = chips[0].siemens_per_weight
     g = np.concatenate(reference.conductances([w], 1e-6, 1e-5, k, "DifferentialPair"))
@@ -206,7 +219,8 @@ def test_programming_error_is_static_across_reads_and_differs_across_chips(rng):
 
 
 def test_same_seed_same_tile_and_same_reads(rng):
-    w, x = rng.uniform(-1, 1, (3, 20)), rng.choice([-1.0, 1.0], (10, 20))
+    w = rng.uniform(-1, 1, (3, 20))
+    x = rng.choice([-1.0, 1.0], (10, 20))
     device = replace(
         DEVICE, write=StateDependentError(coefficients=(1e-7,)), read_noise=LognormalNoise(0.2)
     )
@@ -226,7 +240,7 @@ def test_positive_and_negative_cells_draw_their_own_errors():
     assert_covariance(tile.g_pos.ravel() * 1e6, tile.g_neg.ravel() * 1e6, 0)
 
 
-def test_ages_add_up_along_one_path_and_gain_follows_them(rng):
+def test_ages_add_up_and_a_common_gain_multiplies_what_they_leave(rng):
     w = rng.uniform(-1, 1, (3, 20))
     device = replace(DEVICE, retention=LogTimeDrift(mean=-5e-8, std=1e-8, std_rate=1e-8))
     once, twice = tile_of(w, device=device), tile_of(w, device=device)

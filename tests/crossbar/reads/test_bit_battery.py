@@ -1,4 +1,4 @@
-"""The battery of tests of random bits finds every defect that it must find."""
+"""The battery of tests of random bits finds generators that were broken on purpose."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tests.helpers.bit_battery import (
     gaps,
     hamming_weights,
     lanes,
-    neighbours,
+    neighbors,
     ones,
     runs_test,
     shared,
@@ -34,17 +34,17 @@ SEEDINGS = {
 
 
 @pytest.mark.parametrize("seeding", SEEDINGS)
-def test_seeds_that_share_something_are_found(seeding):
+def test_correlated_seeds_are_found(seeding):
     assert shared(SEEDINGS[seeding](0), SEEDINGS[seeding](1)) < 1e-9
 
 
 def anew(words, draws):
-    """Lanes that start again after so many draws."""
+    """Return lanes that start again after so many draws."""
     return np.tile(words[:, :draws], (1, DRAWS // draws, 1))
 
 
 def copied(words, to, source):
-    """Words some of which stand again elsewhere."""
+    """Return words some of which are repeated elsewhere."""
     out = words.copy()
     out[to] = words[source]
     return out
@@ -80,20 +80,21 @@ DEFECTS = {
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_the_battery_finds_a_broken_seeding(defect):
     words = DEFECTS[defect](KEY.generate_state(2, np.uint64))
-    p, _ = smallest(words, (ones, within_a_word, neighbours))
+    p, _ = smallest(words, (ones, within_a_word, neighbors))
     assert p < 1e-9
 
 
 def xorshift(words):
-    """Marsaglia's xorshift64 in every lane.
+    """Return Marsaglia's xorshift64 in every lane, with the two lowest bits stuck at 0.
 
-    Linear over GF(2), the classic failure of a rank test of wide matrices.
+    The generator is linear over GF(2), which tests of ranks detect.
     """
-    state, out = words[:, 0].copy(), np.empty_like(words)
+    state = words[:, 0].copy()
+    out = np.empty_like(words)
     for draw in range(words.shape[1]):
         for shift in (13, -7, 17):
             state ^= state << np.uint64(shift) if shift > 0 else state >> np.uint64(-shift)
-        out[:, draw] = state & ~np.uint64(3)  # and its two lowest bits stuck
+        out[:, draw] = state & ~np.uint64(3)
     return out
 
 
@@ -107,7 +108,7 @@ WRONGS = {
         lambda w, r: w & ~np.uint64(128) | (w >> np.uint64(34)) & np.uint64(128),
     ),
     "a word sometimes comes again": (
-        neighbours,
+        neighbors,
         lambda w, r: np.where(r.random(w.shape) < 0.01, np.roll(w, 1, axis=1), w),
     ),
     "neighbouring bits tend to agree": (

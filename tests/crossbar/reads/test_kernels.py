@@ -23,22 +23,21 @@ from tests.helpers.packed_reads import mask_bytes
 
 
 def in_drawing_order(masks):
-    """Bytes of masks (reads, octets, columns) as words (blocks, columns, octets, lanes): byte k
-    of a lane's k-th read.
+    """Return masks (reads, octets, columns) of bytes as words (blocks, columns, octets, lanes).
+
+    Byte k of a word belongs to the k-th read of its lane.
     """
     by_lane = masks.reshape(-1, LANES, 8, *masks.shape[1:])
     return np.ascontiguousarray(by_lane.transpose(0, 4, 3, 1, 2)).view("<u8")[..., 0]
 
 
 def kernel(seed):
-    """The words behind the masks of p = ½ in the order in which each lane draws them, (blocks,
-    draws, lanes).
-    """
+    """Return the words of the masks of p = ½ as each lane draws them, (blocks, draws, lanes)."""
     masks = mask_bytes(seed, Span(0, 64 * BLOCKS), 8 * OCTETS, COLUMNS, 0.5)
     return in_drawing_order(masks).reshape(BLOCKS, DRAWS, LANES)
 
 
-def test_the_kernel_draws_the_lanes_of_this_file():
+def test_the_kernel_draws_the_words_of_the_battery():
     key = KEY.generate_state(2, np.uint64)
     np.testing.assert_array_equal(kernel(KEY), lanes(key))
     for other in ({"warm_up": 17}, {"counting": False}):
@@ -60,9 +59,9 @@ FLIPS = {
 
 
 @pytest.mark.parametrize("flip", FLIPS)
-def test_neighbouring_seeds_share_nothing(flip):
-    # Seeds 0 and 1; and keys that differ in one bit alone, which no SeedSequence hands out on
-    # purpose.
+def test_neighboring_seeds_are_uncorrelated(flip):
+    # Seeds 0 and 1, and keys that differ in one bit. SeedSequence alone would hide a weak seeding,
+    # because it gives neighboring seeds unrelated keys.
     key, one = (np.random.SeedSequence(seed).generate_state(2, np.uint64) for seed in (0, 1))
     other = one if FLIPS[flip] is None else key ^ np.array(FLIPS[flip], dtype=np.uint64)
     assert shared(lanes(key), lanes(other)) > ALPHA / len(FLIPS)
@@ -70,14 +69,12 @@ def test_neighbouring_seeds_share_nothing(flip):
 
 @pytest.mark.parametrize("p", [0.25, 5 / 16, 0.3])
 def test_masks_of_any_p_are_uncorrelated(p):
-    masks = in_drawing_order(
-        mask_bytes(KEY, Span(0, 2048), 128, 32, p)
-    )  # 32 blocks, 32 columns, 16 octets, 8 lanes
+    # 32 blocks, 32 columns, 16 octets, 8 lanes.
+    masks = in_drawing_order(mask_bytes(KEY, Span(0, 2048), 128, 32, p))
     z = (0.5 - 0.5 * bits(masks) - drawn_p(p)).reshape(*masks.shape, 64) / np.sqrt(p * (1 - p))
     pairs = [(z, z), *((np.delete(z, 0, axis), np.delete(z, -1, axis)) for axis in range(4))]
     products = [a.reshape(-1, 64).T @ b.reshape(-1, 64) / np.sqrt(a.size / 64) for a, b in pairs]
-    products[0] = products[0][
-        np.triu_indices(64, 1)
-    ]  # reads and inputs of a word; then blocks, columns, octets, lanes
+    # First pairs of bits in a word, then pairs of neighboring blocks, columns, octets and lanes.
+    products[0] = products[0][np.triu_indices(64, 1)]
     values = [value for product_ in products for value in sum_of_squares(product_)]
     assert len(values) * min(values) > ALPHA

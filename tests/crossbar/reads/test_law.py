@@ -9,7 +9,9 @@ import torch
 
 from crossbar.reads.law import bernoulli_sums, gaussian_sums
 
-READS, OUTPUTS, REFERENCES = 50, 6, 2
+READS = 50
+OUTPUTS = 6
+REFERENCES = 2
 REFERENCE_OF = np.array([0, 0, 0, 1, 1, 1])
 LIBRARIES = {"numpy": np.array, "torch": torch.tensor}
 

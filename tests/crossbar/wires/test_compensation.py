@@ -12,8 +12,9 @@ from tests.helpers.wires import ends, random_array
 
 
 @ends
-def test_compensated_cells_multiply_with_the_target_as_far_as_the_range_goes(end, rng):
-    wires, target = Wires(5.0, 5.0, 50.0, 20.0, **end), random_array(rng, 20, 30)
+def test_compensated_cells_have_the_wanted_effective_values_as_far_as_the_range_allows(end, rng):
+    wires = Wires(5.0, 5.0, 50.0, 20.0, **end)
+    target = random_array(rng, 20, 30)
     free = wires.compensated(target, 0.0, 1.0)
     np.testing.assert_allclose(wires.effective_conductance(free), target, rtol=1e-6)
     assert (free > target).all()
@@ -25,20 +26,19 @@ def test_compensated_cells_multiply_with_the_target_as_far_as_the_range_goes(end
 
 
 def missed(wires, g, target):
-    """Relative root mean square of what cells g multiply with, less the target."""
+    """Return the relative root-mean-square error of the effective conductances of cells g."""
     return np.linalg.norm(wires.effective_conductance(g) - target) / np.linalg.norm(target)
 
 
 @pytest.mark.parametrize(
     ("ohms", "plain", "best", "end"), [(3, 0.297, 0.224, 0.229), (10, 0.580, 0.562, 0.572)]
 )
-def test_compensation_stops_before_cells_at_the_end_of_the_range_starve_the_others(
-    ohms, plain, best, end, rng
-):
-    wires, ends = Wires(ohms, ohms), (9e-6, 88e-6)
+def test_compensation_stops_at_the_smallest_error_of_all_steps(ohms, plain, best, end, rng):
+    wires = Wires(ohms, ohms)
+    ends = (9e-6, 88e-6)
     target = g = rng.uniform(*ends, (64, 64))
     errors = [missed(wires, g, target)]
-    for _ in range(10):  # going on, into the range each time
+    for _ in range(10):  # iterations without that stop
         g = np.clip(g * target / wires.effective_conductance(g), *ends)
         errors.append(missed(wires, g, target))
     found = missed(wires, wires.compensated(target, *ends), target)
@@ -47,7 +47,7 @@ def test_compensation_stops_before_cells_at_the_end_of_the_range_starve_the_othe
 
 
 @pytest.mark.parametrize("steps", [0, 1, 10])
-def test_compensation_beyond_reach_leaves_the_cells_as_they_are(steps, rng):
+def test_compensation_that_cannot_help_leaves_the_cells_as_they_are(steps, rng):
     target = rng.uniform(9e-6, 88e-6, (64, 64))
     np.testing.assert_array_equal(
         Wires(30.0, 30.0).compensated(target, 9e-6, 88e-6, steps=steps), target
@@ -56,9 +56,10 @@ def test_compensation_beyond_reach_leaves_the_cells_as_they_are(steps, rng):
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12))
 @settings(deadline=None)
-def test_compensation_never_makes_it_worse(seed, m, n):
+def test_compensation_never_raises_the_error(seed, m, n):
     rng = np.random.default_rng(seed)
-    wires, target = Wires(*10 ** rng.uniform(-1, 4, 5)), 10 ** rng.uniform(-7, -3, (m, n))
+    wires = Wires(*10 ** rng.uniform(-1, 4, 5))
+    target = 10 ** rng.uniform(-7, -3, (m, n))
     g_min, g_max = np.sort(10 ** rng.uniform(-7, -3, 2))
     g = wires.compensated(target, g_min, g_max)
     assert g_min <= g.min() <= g.max() <= g_max

@@ -78,23 +78,25 @@ def test_a_straight_curve_gives_the_currents_of_ohmic_cells(r_access, rng):
     wires = replace(EVERY, r_access=r_access)
     g = random_array(rng, 6, 5)
     v = rng.uniform(-1, 1, (2, 6))
-    scale = 1e-11 * np.abs(wires.currents(g, v)).max()
+    bound = 1e-11 * np.abs(wires.currents(g, v)).max()
     np.testing.assert_allclose(
-        wires.currents(g, v, iv=Ohm()), wires.currents(g, v), rtol=0, atol=scale
+        wires.currents(g, v, iv=Ohm()), wires.currents(g, v), rtol=0, atol=bound
     )
 
 
 def test_curved_cells_divide_the_voltage_with_their_transistors(rng):
-    g, v = random_array(rng, 6, 5), rng.uniform(-1, 1, 6)
+    g = random_array(rng, 6, 5)
+    v = rng.uniform(-1, 1, 6)
     nodes = Wires(20.0, 30.0, r_access=1e4).node_voltages(g, v, iv=Sinh(0.1))
-    # Currents of the cells: the changes of the bit lines' currents from one segment to the next.
+    # The current of a cell is the change of the bit lines' currents from one segment to the next.
     cells = np.diff(-np.diff(nodes.bit, axis=0, append=0) / 30, axis=0, prepend=0)
     across = 1e4 * cells + 0.1 * np.arcsinh(cells / (0.1 * g))
     np.testing.assert_allclose(nodes.word - nodes.bit, across, rtol=0, atol=1e-11)
 
 
 def test_curved_cells_may_be_missing(rng):
-    g, v = random_array(rng, 3, 4), rng.uniform(0.1, 0.5, 3)
+    g = random_array(rng, 3, 4)
+    v = rng.uniform(0.1, 0.5, 3)
     g[1, 2] = 0
     np.testing.assert_allclose(
         Wires(3, 3).currents(g, v, iv=Ohm()), Wires(3, 3).currents(g, v), rtol=1e-10
@@ -114,8 +116,9 @@ def test_curves_without_a_unique_solution_are_refused(monkeypatch):
         EVERY.currents(np.full((2, 3), 1e-5), np.ones(2), iv=Sinh(0.1))
 
 
-def test_steps_are_counted_over_all_of_newtons_solves(rng):
-    g, v = random_array(rng, 6, 5), rng.uniform(-1, 1, 6)
+def test_steps_are_counted_over_all_linear_solves_of_newtons_method(rng):
+    g = random_array(rng, 6, 5)
+    v = rng.uniform(-1, 1, 6)
     straight, curved = EVERY.node_voltages(g, v).steps, EVERY.node_voltages(g, v, iv=Ohm()).steps
     assert straight >= 2
-    assert curved == 2 * straight  # Newton's second solve finds nothing to correct
+    assert curved == 2 * straight  # the second solve of Newton's method finds nothing to correct

@@ -1,4 +1,4 @@
-"""Line resistance: against a slow twin, ladders solved by hand, and conservation laws."""
+"""Currents of arrays with line resistance: slow twin, ladders solved by hand, conservation laws."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -14,7 +14,9 @@ from tests.helpers.reference import branches, nodal
 from tests.helpers.wires import ENDS, EVERY, ends, random_array
 
 RESISTANCES = ("r_row", "r_col", "r_source", "r_sense", "r_access")
-no_deadline = settings(deadline=None)  # the first call compiles
+no_deadline = settings(
+    deadline=None
+)  # compiling at the first call takes longer than hypothesis allows
 
 
 @st.composite
@@ -46,7 +48,8 @@ def arrays(draw, zeros=True):
 @given(arrays(), wirings())
 @settings(max_examples=200, deadline=None)
 def test_every_current_and_voltage_is_that_of_the_nodal_system(array, wires):
-    (g, v), (voltages, currents) = array, nodal(*array, wires)
+    g, v = array
+    voltages, currents = nodal(*array, wires)
     nodes = wires.node_voltages(g, v)
     # Relative to each current itself, also if it is 1e-7 of the largest. The largest error in
     # 15,000 such arrays was 4e-13. The twin returns 1e-36 A for a line without cells.
@@ -73,7 +76,7 @@ def leaking(draw):
 
 @given(leaking(), wirings())
 @settings(max_examples=200, deadline=None)
-def test_currents_that_leak_through_other_word_lines_are_as_exact(array, wires):
+def test_currents_that_leak_through_other_word_lines_are_exact(array, wires):
     # The largest error in 3,000 such arrays was 9e-12. Currents below 1e-15 of the largest are
     # excluded, because there the twin itself is inexact.
     currents = nodal(*array, wires)[1]
@@ -81,10 +84,12 @@ def test_currents_that_leak_through_other_word_lines_are_as_exact(array, wires):
     np.testing.assert_allclose(wires.currents(*array)[known], currents[known], rtol=1e-10)
 
 
-def test_currents_far_below_the_largest_are_as_exact():
-    rng, wires = np.random.default_rng(1481), Wires(300.0, 0.0, 100.0, 300.0)
+def test_currents_far_below_the_largest_are_exact():
+    rng = np.random.default_rng(1481)
+    wires = Wires(300.0, 0.0, 100.0, 300.0)
     g = 10 ** rng.uniform(-9, -3, (12, 10))
-    g, v = np.where(rng.random(g.shape) < 0.7, 0, g), rng.uniform(0.1, 1, 12)
+    g = np.where(rng.random(g.shape) < 0.7, 0, g)
+    v = rng.uniform(0.1, 1, 12)
     np.testing.assert_allclose(wires.currents(g, v), nodal(g, v, wires)[1], rtol=1e-12, atol=1e-30)
 
 
@@ -103,14 +108,16 @@ def test_any_resistance_may_be_zero(zero, end, rng):
     ("g", "source", "sense"), [([[2, 1], [2, 2]], 6e4, 5e4), ([[3, 2], [8, 8]], 5e4, 5e4)]
 )
 def test_lines_that_are_one_node_each_are_solved_at_once(g, source, sense):
-    g, wires = 1e-5 * np.array(g), Wires(0.0, 0.0, source, sense)
+    g = 1e-5 * np.array(g)
+    wires = Wires(0.0, 0.0, source, sense)
     np.testing.assert_allclose(wires.currents(g, [1, 1]), nodal(g, [1, 1], wires)[1], rtol=1e-12)
 
 
 @given(arrays(), st.sampled_from(ENDS))
 @no_deadline
 def test_wires_without_resistance_are_the_ideal_product(array, end):
-    (g, v), nodes = array, Wires(0, 0, **end).node_voltages(*array)
+    g, v = array
+    nodes = Wires(0, 0, **end).node_voltages(*array)
     np.testing.assert_allclose(nodes.currents, v @ g, rtol=1e-12, atol=0)
     np.testing.assert_array_equal(nodes.word, np.broadcast_to(v[:, None], g.shape))
     assert not nodes.bit.any()
@@ -118,7 +125,8 @@ def test_wires_without_resistance_are_the_ideal_product(array, end):
 
 @pytest.mark.parametrize("r_col", [0.0, 20.0])
 def test_a_bit_line_without_cells_carries_exactly_nothing(r_col, rng):
-    g, v = random_array(rng, 6, 5), rng.uniform(-1, 1, 6)
+    g = random_array(rng, 6, 5)
+    v = rng.uniform(-1, 1, 6)
     g[:, [1, 4]] = 0
     currents = replace(EVERY, r_col=r_col).currents(g, v)
     np.testing.assert_array_equal(currents[[1, 4]], 0)
@@ -127,7 +135,8 @@ def test_a_bit_line_without_cells_carries_exactly_nothing(r_col, rng):
 
 
 def test_a_word_line_without_cells_changes_nothing_but_the_length_of_the_bit_lines(rng):
-    g, v = random_array(rng, 6, 5), rng.uniform(0.1, 1, 6)
+    g = random_array(rng, 6, 5)
+    v = rng.uniform(0.1, 1, 6)
     g[0] = 0  # at the far end, which floats
     np.testing.assert_allclose(EVERY.currents(g, v), EVERY.currents(g[1:], v[1:]), rtol=1e-12)
     # At the near end, a segment of wire remains between the last cell and the sense.
@@ -160,8 +169,9 @@ def test_long_lines_that_lose_most_of_the_current(rng):
 
 
 def fibonacci(n):
+    """Return the n-th Fibonacci number by Binet's formula, which is exact up to n = 70."""
     phi = (1 + 5**0.5) / 2
-    return round((phi**n - (-1 / phi) ** n) / 5**0.5)  # Binet's formula, exact up to n = 70
+    return round((phi**n - (-1 / phi) ** n) / 5**0.5)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 30])
@@ -181,7 +191,8 @@ def test_a_ladder_of_unit_resistors_divides_by_fibonacci_numbers(n):
 @given(arrays(), wirings(zeros=False))
 @no_deadline
 def test_one_line_is_a_continued_fraction(array, wires):
-    g, row = array[0][:1], replace(wires, r_col=0.0, r_sense=0.0, drivers="left")
+    g = array[0][:1]
+    row = replace(wires, r_col=0.0, r_sense=0.0, drivers="left")
     cells = [1 / (1 / Fraction(x) + Fraction(wires.r_access)) if x else Fraction(0) for x in g[0]]
     seen = Fraction(0)  # admittance of a node and everything behind it
     ratios = []  # voltage of each node, relative to the node before it
@@ -200,8 +211,9 @@ def test_one_line_is_a_continued_fraction(array, wires):
     )
 
 
-def test_many_inputs_are_single_ones_bit_for_bit_whatever_the_threads(rng):
-    g, v = random_array(rng, 30, 20), rng.uniform(-1, 1, (5, 4, 30))
+def test_currents_of_many_inputs_equal_those_of_single_inputs_whatever_the_threads(rng):
+    g = random_array(rng, 30, 20)
+    v = rng.uniform(-1, 1, (5, 4, 30))
     single = np.array([[EVERY.currents(g, one) for one in some] for some in v])
     for n in (1, 2, 3):
         with threads(n):
@@ -276,7 +288,8 @@ def test_charge_and_power_are_conserved(array, wires):
 def test_more_resistance_never_raises_the_current(array, wires, name, more):
     # Rayleigh's monotonicity law: with all drivers at one voltage, the conductance to ground cannot
     # rise with any resistance.
-    g, v = array[0], np.ones(len(array[0]))
+    g = array[0]
+    v = np.ones(len(array[0]))
     less = wires.currents(g, v).sum()
     higher = replace(wires, **{name: getattr(wires, name) + more})
     assert higher.currents(g, v).sum() <= less * (1 + 1e-12)

@@ -9,22 +9,13 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import beta as beta_function
 
-from devices import (
-    FEFET_DENG2020,
-    MFM_ALESSANDRI,
-    MFM_NI,
-)
+from devices import FEFET_DENG2020, MFM_ALESSANDRI, MFM_NI
 from tests.helpers.ferroelectrics import ALIKE, MV_CM, TAU
-from tests.helpers.statistics import (
-    assert_frequency,
-)
+from tests.helpers.statistics import assert_frequency
 
 
 def gb2_density(e, a=12.1, b=1.79, p=0.691, q=0.633):
     return (a / b) * (e / b) ** (a * p - 1) / (beta_function(p, q) * (1 + (e / b) ** a) ** (p + q))
-
-
-# --- one domain
 
 
 def test_switching_probability_is_weibull_with_shape_beta_and_time_tau():
@@ -57,9 +48,6 @@ def test_no_field_no_time_or_tiny_fields_switch_nothing_and_huge_times_everythin
     assert ALIKE.probability(1.0, 0.0, 2.0) == 0
     assert ALIKE.probability(1e-200, 1e30, 2.0) == 0  # τ = e^(1e600): in logarithms no overflow
     assert ALIKE.probability(10.0, 1e300, 2.0) == 1
-
-
-# --- fractions
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A mapped network: what is drawn once per chip and what on every read, ageing, gain, calls."""
+"""A mapped network: random draws per chip and per read, ageing, common-mode gain, calls, copies."""
 
 import copy
 import math
@@ -32,8 +32,9 @@ def seeded():
 
 
 @pytest.mark.parametrize("gain", [0.01, 100.0])
-def test_a_common_gain_leaves_an_nsm_and_its_bias_lines_where_they_were(gain, rng):
-    model, x = one_layer(rng), signs(rng)
+def test_firing_probabilities_with_bias_lines_ignore_a_common_gain(gain, rng):
+    model = one_layer(rng)
+    x = signs(rng)
     hardware = replace(REAL, device=replace(REAL.device, read_noise=GaussianNoise(0.1)))
     chip = map_to_crossbar(model, hardware, rng=0)
     before = firing(chip, x, 1)[1]
@@ -42,16 +43,18 @@ def test_a_common_gain_leaves_an_nsm_and_its_bias_lines_where_they_were(gain, rn
 
 
 def test_a_common_gain_does_not_reach_a_reference_current(rng):
-    model, x = one_layer(rng), signs(rng)
+    model = one_layer(rng)
+    x = signs(rng)
     chip = map_to_crossbar(model, replace(IDEAL, bias="reference"), rng=0)
     chip.scale_conductances(0.5)
     with torch.no_grad():
-        model[0].bias *= 2  # b stays while w halves: as w with 2 b
+        model[0].bias *= 2  # b stays while w is halved, which acts like w with 2 b
     assert_fires_with(chip, x, equation_4(model, x))
 
 
 def test_programming_is_static_across_reads_and_differs_from_chip_to_chip(rng):
-    model, x = one_layer(rng), signs(rng)
+    model = one_layer(rng)
+    x = signs(rng)
     chip, same, other = (map_to_crossbar(model, REAL, rng=c) for c in (5, 5, 6))
     weights = [c.layers[0].neurons.main.weights for c in (chip, same, other)]
     np.testing.assert_array_equal(weights[0], weights[1])
@@ -60,8 +63,8 @@ def test_programming_is_static_across_reads_and_differs_from_chip_to_chip(rng):
     np.testing.assert_array_equal(same.sample(x, 5, rng=1), first)
     assert (first != again).any()
     np.testing.assert_array_equal(chip.layers[0].neurons.main.weights, weights[0])
-    # σ = 0.1 µS at both cells of a pair, k = 9 µS/w_max; a cell of the pair at g_min = 10 σ is
-    # never clipped.
+    # σ = 0.1 µS at both cells of a pair, k = 9 µS/w_max; a cell at g_min = 10 σ is never
+    # clipped.
     layer = chip.layers[0]
     error = (
         weights[0] - model[0].weight.detach().double().numpy()
@@ -211,7 +214,8 @@ def test_conductances_are_those_of_a_layers_word_lines_and_bit_lines(mapping, rn
 
 
 def test_bad_input_to_a_chip_is_refused(rng):
-    chip, x = map_to_crossbar(one_layer(rng), IDEAL, rng=0), signs(rng)
+    chip = map_to_crossbar(one_layer(rng), IDEAL, rng=0)
+    x = signs(rng)
     bad = x.copy()
     bad[1, 2] = np.nan
     cases = [

@@ -31,13 +31,15 @@ def seeded():
     "options", [{}, {"p": 0.3, "bias": False}, {"noise": "gaussian", "sigma": 0.6}]
 )
 def test_an_ideal_chip_fires_with_the_layers_probability(options, sampling, rng):
-    model, x = one_layer(rng, **options), signs(rng)
+    model = one_layer(rng, **options)
+    x = signs(rng)
     chip = map_to_crossbar(model, replace(IDEAL, gate=model[0].read_noise), rng=0)
     assert_fires_with(chip, x, equation_4(model, x), sampling=sampling)
 
 
 def test_real_valued_inputs_keep_their_probability(rng):
-    model, x = one_layer(rng), rng.uniform(0, 1, (4, FAN_IN))
+    model = one_layer(rng)
+    x = rng.uniform(0, 1, (4, FAN_IN))
     assert_fires_with(map_to_crossbar(model, IDEAL, rng=0), x, equation_4(model, x))
 
 

@@ -28,17 +28,18 @@ def seeded():
 
 
 def distinct(chip):
+    """Return the number of different conductances of the first layer's positive cells."""
     return len(np.unique(chip.layers[0].neurons.main.conductances()[0].round(15)))
 
 
-def test_reprogrammed_scale_loses_levels_and_gain_does_not(rng):
+def test_a_reprogrammed_scale_loses_levels_and_a_common_gain_does_not(rng):
     model = one_layer(rng)
     hardware = replace(IDEAL, device=Device(g_min=1e-6, g_max=1e-5, levels=32))
     full, scaled, gained = (
         map_to_crossbar(model, hardware, rng=0, reprogrammed_scale=s) for s in (1, 0.1, 1)
     )
     gained.scale_conductances(0.1)
-    # α w over the same range of 32 levels reaches only the first 0.1 · 31 steps above g_min.
+    # At the same siemens per weight, 0.1 w reaches only the first 0.1 · 31 steps above g_min.
     assert distinct(full) == 32
     assert distinct(scaled) == 1 + round(0.1 * 31)
     assert distinct(gained) == 32
@@ -47,12 +48,12 @@ def test_reprogrammed_scale_loses_levels_and_gain_does_not(rng):
         gained.layers[0].neurons.main.weights, 0.1 * full.layers[0].neurons.main.weights, rtol=1e-9
     )
     for chip, target in ((full, wanted), (scaled, 0.1 * wanted)):
-        # Every weight is within half a step of what was asked, whatever the scale.
+        # Every weight is within half a step of its target, with and without the factor.
         step = np.abs(wanted).max() / 31
         assert np.abs(chip.layers[0].neurons.main.weights - target).max() <= step / 2 * (1 + 1e-6)
 
 
-def test_reprogrammed_scale_above_one_clips_and_says_so(rng):
+def test_a_reprogrammed_scale_above_one_clips_and_reports_it(rng):
     model = one_layer(rng)
     w = model[0].weight.detach().double().numpy()
     chip = map_to_crossbar(model, IDEAL, rng=0, reprogrammed_scale=2.0)
@@ -72,11 +73,11 @@ def test_flatten_and_dropout_need_no_devices(rng):
     np.testing.assert_allclose(chip.sample(x, 1, rng=0)[0], exact, rtol=1e-9)
 
 
-def test_tiles_share_a_layer_and_are_counted(rng):
+def test_a_layer_is_divided_into_tiles_that_the_report_counts(rng):
     model = one_layer(rng)
     report = map_to_crossbar(model, replace(IDEAL, tile_shape=(128, 4)), rng=0).report()
-    # 300 inputs over 3 blocks, 6 outputs over 2: 6 tiles, as many again for the copy; bias lines of
-    # 2 column blocks.
+    # 300 inputs over 3 blocks, 6 outputs over 2: 6 tiles, and as many for the deterministic path.
+    # Bias lines have 2 column blocks.
     lines = math.ceil(
         float(model[0].bias.detach().abs().max() / model[0].weight.detach().abs().max())
     )
@@ -89,6 +90,7 @@ def test_tiles_share_a_layer_and_are_counted(rng):
 
 
 def with_bad(rng, index, value):
+    """Return a network whose layer `index` has this value for every weight."""
     model = one_layer(rng)
     with torch.no_grad():
         model[index].weight[:] = value
@@ -123,7 +125,7 @@ def test_networks_that_cannot_be_mapped_are_refused(build, message, rng):
 
 
 @pytest.mark.parametrize("scale", [0, -1.0, float("nan")])
-def test_a_bad_scale_is_refused(scale, rng):
+def test_a_bad_reprogrammed_scale_is_refused(scale, rng):
     with pytest.raises(ValueError, match="reprogrammed_scale = .* is not allowed"):
         map_to_crossbar(one_layer(rng), IDEAL, rng=0, reprogrammed_scale=scale)
 

@@ -1,4 +1,4 @@
-"""A chip with other noise than the network was trained with keeps the firing probabilities."""
+"""Chips whose noise differs from that of training keep the firing probabilities."""
 
 import math
 from dataclasses import replace
@@ -38,8 +38,11 @@ def seeded():
 REMAPPED = {
     "another gate": {"gate": BlankOut(0.3)},
     "a normal gate": {"gate": GaussianNoise(0.5)},
-    "cells alone": {"gate": NoNoise(), "device": replace(CELL, read_noise=GaussianNoise(0.3))},
-    "gate and cells": {
+    "noise of the cells": {
+        "gate": NoNoise(),
+        "device": replace(CELL, read_noise=GaussianNoise(0.3)),
+    },
+    "gate and noise of the cells": {
         "gate": BlankOut(0.6),
         "device": replace(CELL, read_noise=GaussianNoise(0.4)),
     },
@@ -50,16 +53,18 @@ REMAPPED = {
 }
 
 
-@pytest.mark.parametrize("kind", REMAPPED)
-def test_another_noise_than_trained_with_keeps_every_firing_probability(kind, rng):
-    model, x = one_layer(rng), signs(rng)
-    # a' = β s' − E ξ', b' = b s'/s. The ideal copy and an exact bias add no noise of their own.
-    hardware = replace(IDEAL, deterministic_path="ideal", bias="reference", **REMAPPED[kind])
+@pytest.mark.parametrize("noise", REMAPPED)
+def test_firing_probabilities_are_kept_under_another_noise_than_in_training(noise, rng):
+    model = one_layer(rng)
+    x = signs(rng)
+    # a' = β s' − E ξ', b' = b s'/s. An ideal deterministic path and an exact bias add no noise.
+    hardware = replace(IDEAL, deterministic_path="ideal", bias="reference", **REMAPPED[noise])
     assert_fires_with(map_to_crossbar(model, hardware, rng=0), x, equation_4(model, x))
 
 
-def test_another_gate_than_trained_with_rescales_the_bias_lines(rng):
-    model, x = one_layer(rng), signs(rng)
+def test_another_gate_than_in_training_rescales_the_bias_lines(rng):
+    model = one_layer(rng)
+    x = signs(rng)
     chip = map_to_crossbar(model, replace(IDEAL, gate=BlankOut(0.3)), rng=0)
     lines = chip.layers[0].neurons.bias_lines.weights.sum(axis=1)
     # b' = b s'/s = b √(0.21/0.25)
@@ -67,29 +72,32 @@ def test_another_gate_than_trained_with_rescales_the_bias_lines(rng):
     assert_fires_with(chip, x, equation_4(model, x))
 
 
-def test_the_report_holds_the_remapped_gains(rng):
+def test_the_report_holds_the_factors_of_the_deterministic_path(rng):
     model = one_layer(rng)
     row = map_to_crossbar(model, replace(IDEAL, gate=BlankOut(0.3)), rng=0).report().iloc[0]
-    beta, b = model[0].beta.detach().numpy(), model[0].bias.detach().numpy()
+    beta = model[0].beta.detach().numpy()
+    b = model[0].bias.detach().numpy()
     a, _ = theory.remapped(beta, b, variance=0.25, new_mean=0.3, new_variance=0.21)
     np.testing.assert_allclose((row.a_min, row.a_max), (a.min(), a.max()), rtol=1e-6)
     np.testing.assert_allclose((row.beta_min, row.beta_max), (beta.min(), beta.max()), rtol=1e-6)
     np.testing.assert_allclose(row.beta_of_device, 0.3 / math.sqrt(2 * 0.21), rtol=1e-12)
 
 
-def test_a_programmed_copys_read_noise_makes_neurons_less_sure(rng):
-    model, x = one_layer(rng, noise="gaussian", sigma=0.3, bias=False), signs(rng)
+def test_read_noise_of_a_programmed_deterministic_path_lowers_beta(rng):
+    model = one_layer(rng, noise="gaussian", sigma=0.3, bias=False)
+    x = signs(rng)
     with torch.no_grad():
         model[0].beta.fill_(1.0)
     device = replace(CELL, read_noise=GaussianNoise(0.3))
     chip = map_to_crossbar(model, replace(IDEAL, gate=NoNoise(), device=device), rng=0)
-    # The copy adds a² v to v, so that Var u = v (1 + a²) ‖w‖², here with a = √2 · 0.3 − 1.
+    # The deterministic path adds a² v to v, so that Var u = v (1 + a²) ‖w‖², here with a = √2 · 0.3 − 1.
     a = math.sqrt(2) * 0.3 - 1
     assert_fires_with(chip, x, equation_4(model, x, inflation=1 + a**2))
 
 
 def test_a_pedestal_of_independent_cells_shrinks_beta_by_the_pair_ratio(rng):
-    model, x = one_layer(rng, bias=False), signs(rng)
+    model = one_layer(rng, bias=False)
+    x = signs(rng)
     hardware = Hardware(
         device=Device(g_min=1e-6, g_max=1e-5),
         gate=BlankOut(0.5),
@@ -104,42 +112,42 @@ def test_a_pedestal_of_independent_cells_shrinks_beta_by_the_pair_ratio(rng):
     np.testing.assert_allclose(p, 0.5 * (1 + erf(v)), rtol=1e-5)
 
 
-def test_native_networks_need_no_copy(rng):
-    model, x = one_layer(rng, beta="native"), signs(rng)
+def test_native_networks_need_no_deterministic_path(rng):
+    model = one_layer(rng, beta="native")
+    x = signs(rng)
     chip = map_to_crossbar(model, replace(IDEAL, deterministic_path="none"), rng=0)
     assert chip.layers[0].neurons.deterministic_path is None
     assert_fires_with(chip, x, equation_4(model, x))
-    default = map_to_crossbar(
-        model, IDEAL, rng=0
-    )  # nor do they get one: a_i = 0 under the noise trained with
+    # By default they get none, because a_i = 0 under the noise of training.
+    default = map_to_crossbar(model, IDEAL, rng=0)
     assert default.layers[0].neurons.deterministic_path is None
     assert default.report().tiles[0] == chip.report().tiles[0]
 
 
-def test_learned_networks_without_a_copy_are_refused(rng):
+def test_learned_networks_without_a_deterministic_path_are_refused(rng):
     with pytest.raises(
         ValueError,
-        match=r'layer 0 \(NSMLinear\): deterministic_path = "none" needs a_i = 0, but',
+        match=r'layer 0 \(NSMLinear\): deterministic_path = "none"',
     ):
         map_to_crossbar(one_layer(rng), replace(IDEAL, deterministic_path="none"), rng=0)
 
 
-def test_noise_free_hardware_is_refused_for_an_nsm_and_fine_for_a_rectifier(rng):
-    silent = replace(IDEAL, gate=NoNoise())
+def test_noise_free_hardware_is_refused_for_an_nsm_and_allowed_for_a_relu_network(rng):
+    noiseless = replace(IDEAL, gate=NoNoise())
     with pytest.raises(
         ValueError,
-        match=r"layer 0 \(NSMLinear\): the hardware's reads are free of noise.*give Hardware a",
+        match=r"layer 0 \(NSMLinear\): .* free of noise",
     ):
-        map_to_crossbar(one_layer(rng), silent, rng=0)
+        map_to_crossbar(one_layer(rng), noiseless, rng=0)
     x = rng.random((5, 8))
     model = relu_mlp((8, 7, 6, 3)).double()
-    logits = map_to_crossbar(model, silent, rng=0).sample(x, 2, rng=0)
+    logits = map_to_crossbar(model, noiseless, rng=0).sample(x, 2, rng=0)
     exact = model(torch.tensor(x)).detach().numpy()
     np.testing.assert_allclose(logits, np.stack([exact, exact]), rtol=1e-9)
 
 
 @pytest.mark.parametrize("gated", [True, False])
-def test_a_copy_more_precise_than_the_device_is_warned_of_where_noise_is_small(gated, rng):
+def test_a_deterministic_path_that_needs_more_precision_than_the_device_has_is_reported(gated, rng):
     cell = replace(
         CELL, write=StateDependentError(coefficients=(5e-7,)), read_noise=GaussianNoise(0.01)
     )

@@ -23,6 +23,7 @@ makers = pytest.mark.parametrize("maker", [Tile, TiledArray, NeuronArray])
 
 
 def programmed(maker, mapping, **hardware):
+    """Return an array of that class programmed with W."""
     hardware = Hardware(device=DEVICE, mapping=mapping, **hardware)
     return maker.program(
         W, hardware, siemens_per_weight=mapping.siemens_per_weight(1.0, DEVICE), rng=0

@@ -115,6 +115,7 @@ def test_exact_hardware_is_ungated_and_keeps_range_and_mapping():
 
 
 def hardware(**changes):
+    """Return a hardware with these fields."""
     return Hardware(**({"device": DEVICE} | changes))
 
 

@@ -114,8 +114,8 @@ def neighbors(words):
         (words[:-1, :, -1], words[1:, :, 0]),  # the last lane of a block and the first of the next
         (words[:-1, :, 1:], words[1:, :, :-1]),  # a block and a lane apart
         (words[:-1, -8:], words[1:, :8]),  # across a block's end
-        (words[:-1, :4], words[1:, :4]),  # the first words of neighbouring blocks
-        (words[:, :4, :-1], words[:, :4, 1:]),  # the first words of neighbouring lanes
+        (words[:-1, :4], words[1:, :4]),  # the first words of neighboring blocks
+        (words[:, :4, :-1], words[:, :4, 1:]),  # the first words of neighboring lanes
     ]
     return [p for a, b in pairs for p in between(a, b)]
 

@@ -15,6 +15,7 @@ W = np.array([[0.5, -0.25, 1.0], [0.0, -1.0, 0.75]])
 
 
 def cost(*, a=None, b=None, compared=True, **hardware):
+    """Return the cost of a read of W; `compared` outputs have comparators, others a converter."""
     hardware = Hardware(**({"device": DEVICE, "read_period": 1e-7, "read_voltage": 0.2} | hardware))
     k = hardware.mapping.siemens_per_weight(1.0, DEVICE)
     neurons = NeuronArray.program(W, hardware, siemens_per_weight=k, a=a, b=b, rng=0)

@@ -148,7 +148,8 @@ def test_a_common_gain_alpha_moves_firing_to_phi_of_alpha_to_the_one_minus_gamma
     w = row_with_margin(rng, z, 1.0)
     reads = 100_000
     k = 1e-5 / np.abs(w).max()
-    # Σ σ_G² / k² at coefficient 1; the coefficient that makes x = E/√Var = 1.2 before the gain.
+    # Σ σ_G² / k² at coefficient 1; the coefficient that makes x = E/√Var = 1.2 before
+    # scaling.
     unit = sum((1e-5 * (k * abs(w_j) / 1e-5) ** gamma / k) ** 2 for w_j in w)
     noise = PowerLawNoise(w @ z / 1.2 / np.sqrt(unit), gamma, 1e-5)
     tile = tile_of(w, k=k, device=Device(g_min=0, g_max=1e-5, read_noise=noise))

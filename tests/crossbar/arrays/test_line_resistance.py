@@ -33,6 +33,7 @@ mappings = pytest.mark.parametrize("mapping", MAPPINGS, ids=lambda m: type(m).__
 
 
 def programmed(w, maker=Tile, *, device=DEVICE, wires=TILE, tile_shape=(128, 128), **hardware):
+    """Return an array with wires, programmed with w; a weight of one fills the range."""
     hardware = Hardware(device=device, wires=wires, tile_shape=tile_shape, **hardware)
     return maker.program(
         w, hardware, siemens_per_weight=hardware.mapping.siemens_per_weight(1.0, device), rng=0

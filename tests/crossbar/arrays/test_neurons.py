@@ -35,6 +35,7 @@ samplings = pytest.mark.parametrize("sampling", ["exact", "moments"])
 
 
 def neurons_of(w, *, a=None, b=None, rng=0, k=None, device=DEVICE, **hardware):
+    """Return a programmed layer; `k` [S] is siemens per weight, None to fill the range."""
     hardware = Hardware(**({"device": device, "gate": BlankOut(0.5)} | hardware))
     w = np.atleast_2d(w)
     k = k or hardware.mapping.siemens_per_weight(np.abs(w).max(), device)

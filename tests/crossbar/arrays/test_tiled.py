@@ -40,6 +40,7 @@ shapes = pytest.mark.parametrize("tile_shape", SHAPES, ids=str)
 
 
 def array_of(w, *, rng=0, k=None, device=DEVICE, **hardware):
+    """Return an array programmed with w; `k` [S] is siemens per weight, None to fill the range."""
     hardware = Hardware(device=device, **hardware)
     w = np.atleast_2d(w)
     k = k or hardware.mapping.siemens_per_weight(np.abs(w).max(), device)

@@ -38,7 +38,7 @@ def test_correlated_seeds_are_found(seeding):
     assert shared(SEEDINGS[seeding](0), SEEDINGS[seeding](1)) < 1e-9
 
 
-def anew(words, draws):
+def restarted(words, draws):
     """Return lanes that start again after so many draws."""
     return np.tile(words[:, :draws], (1, DRAWS // draws, 1))
 
@@ -61,8 +61,8 @@ DEFECTS = {
         key, lane=lambda block, lane: 7 * block + lane
     ),
     "lanes and blocks overlap": lambda key: lanes(key, lane=lambda block, lane: block + lane),
-    "lanes start anew for every column": lambda key: anew(lanes(key), OCTETS),
-    "lanes start anew for every octet": lambda key: anew(lanes(key), 1),
+    "lanes restart for every column": lambda key: restarted(lanes(key), OCTETS),
+    "lanes restart for every octet": lambda key: restarted(lanes(key), 1),
     "a column ends as the next begins": lambda key: copied(
         lanes(key), np.s_[:, OCTETS::OCTETS], np.s_[:, OCTETS - 1 : -1 : OCTETS]
     ),
@@ -111,7 +111,7 @@ WRONGS = {
         neighbors,
         lambda w, r: np.where(r.random(w.shape) < 0.01, np.roll(w, 1, axis=1), w),
     ),
-    "neighbouring bits tend to agree": (
+    "neighboring bits tend to agree": (
         runs_test,
         lambda w, r: w | (w << np.uint64(1)) & np.uint64(2),
     ),

@@ -25,12 +25,13 @@ def both(call):
 
 
 def made(make, values):
+    """Return an array of the values, or None for None."""
     return None if values is None else make(values)
 
 
 @pytest.fixture
 def numbers(rng):
-    """Means, standard deviations and normals of `gaussian_sums`."""
+    """Return means, standard deviations and normals of `gaussian_sums`."""
     return {
         "mean": rng.standard_normal((READS, OUTPUTS)),
         "own_std": rng.random((READS, OUTPUTS)),

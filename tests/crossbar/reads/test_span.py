@@ -208,7 +208,7 @@ def test_no_read_depends_on_the_split_by_more_than_rounding(path, others):
 
 
 @pytest.mark.parametrize("path", ["packed", "packed, off grid", "cell by cell"])
-def test_no_read_depends_on_the_inputs_of_its_neighbours(path, rng):
+def test_no_read_depends_on_the_inputs_of_its_neighbors(path, rng):
     array, x = many(path, rng)
     plain = read_rows(array, x, Span(0, 360, 4), SEED)
     x[40] *= 0.5  # cannot be packed

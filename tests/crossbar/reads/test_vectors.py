@@ -141,7 +141,7 @@ def test_every_byte_is_looked_up_in_the_table(avx2, rng):
 
 
 @pytest.mark.parametrize("avx2", FORMS)
-def test_a_pair_sum_adds_neighbouring_signed_bytes(avx2, rng):
+def test_a_pair_sum_adds_neighboring_signed_bytes(avx2, rng):
     a = random_bytes(rng, 500)
     # The extreme sums 254 and −256 fit into a short.
     a[1] = 127
@@ -330,7 +330,7 @@ def test_the_innermost_loop_looks_up_32_reads_at_a_time(monkeypatch, rng):
     gated_sums(tables, Packed.of(rng.choice([-1.0, 1.0], (9, 70)))[0], Span(0, 9), SEED, 0.5)
     blocks = next(iter(fresh.inspect_asm().values())).split("\n.L")
     # Eight lookups, two for each of four inputs with either sign, in both vectors, and their sums
-    # of neighbouring bytes.
+    # of neighboring bytes.
     looking = [b for b in blocks if b.count("vpshufb") == 8 and b.count("vpmaddubsw") == 4]
     assert looking
     lines = (

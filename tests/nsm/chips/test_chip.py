@@ -25,12 +25,6 @@ from tests.helpers.mapped_layers import (
 from tests.helpers.statistics import assert_mean
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    """torch draws the starting weights from its own stream."""
-    torch.manual_seed(0)
-
-
 @pytest.mark.parametrize("gain", [0.01, 100.0])
 def test_firing_probabilities_with_bias_lines_ignore_a_common_gain(gain, rng):
     model = one_layer(rng)
@@ -138,11 +132,12 @@ def test_a_chip_can_be_called_without_and_with_gradients_of_its_input(rng):
 
 
 def pickled(chip):
+    """Return a chip that was pickled and loaded again."""
     return pickle.loads(pickle.dumps(chip))
 
 
 def networks(rng):
-    """Networks that use every kind of layer on a chip, and images for them."""
+    """Return networks with every sort of layer that maps to a chip, and images for them."""
     convolution = nn.Sequential(
         Binarize(),
         nn.Unflatten(1, (1, 6, 6)),

@@ -30,6 +30,7 @@ def closed_form(layer, x):
 
 
 def signs(*shape, seed=0):
+    """Return random ±1 of that shape."""
     return torch.where(
         torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) < 0.5, -1.0, 1.0
     ).double()
@@ -89,6 +90,7 @@ def test_pooling_is_torchs_for_states_and_for_values(kernel):
 
 
 def network(**options):
+    """Return a network of two convolutions and two fully connected layers, with a fixed seed."""
     torch.manual_seed(0)
     return nn.Sequential(
         nsm.Binarize(),

@@ -18,12 +18,14 @@ ROUNDS = [16, 32, 64, 128, 256, 400]
 
 @pytest.fixture(scope="module")
 def digits():
+    """Return the test images and their labels."""
     data = load_data("digits")
     return data.x_test, data.y_test
 
 
 @pytest.fixture(scope="module")
 def chip():
+    """Return a trained network on a chip."""
     torch.manual_seed(0)
     data = load_data("digits")
     model = nsm_mlp((64, 60, 60, 10))
@@ -39,6 +41,7 @@ def in_full(chip, digits):
 
 @pytest.fixture(scope="module")
 def early(chip, digits):
+    """Return classes and samples taken for every confidence."""
     return {c: chip.classify(digits[0], SAMPLES, rng=1, confidence=c) for c in CONFIDENCES}
 
 

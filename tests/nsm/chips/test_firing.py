@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-import torch
 from torch import nn
 
 from nsm import NSMLinear, map_to_crossbar
@@ -18,12 +17,6 @@ from tests.helpers.mapped_layers import (
     signs,
 )
 from tests.helpers.statistics import assert_frequency
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    """torch draws the starting weights from its own stream."""
-    torch.manual_seed(0)
 
 
 @pytest.mark.parametrize("sampling", ["exact", "moments"])

@@ -21,12 +21,6 @@ from tests.helpers.mapped_layers import (
 )
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    """torch draws the starting weights from its own stream."""
-    torch.manual_seed(0)
-
-
 def distinct(chip):
     """Return the number of different conductances of the first layer's positive cells."""
     return len(np.unique(chip.layers[0].neurons.main.conductances()[0].round(15)))

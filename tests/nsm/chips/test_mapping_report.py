@@ -19,7 +19,7 @@ HARDWARE = Hardware(device=CELL, gate=BlankOut(0.5), tile_shape=(64, 64))
 
 
 def network(rng, neurons=NEURONS, **options):
-    """An NSM layer of random weights without biases, read out by a linear layer."""
+    """Return an NSM layer with random weights and no biases, followed by a linear layer."""
     torch.manual_seed(0)
     layer = NSMLinear(FAN_IN, neurons, bias=False, **options)
     with torch.no_grad():
@@ -58,7 +58,8 @@ def test_beta_effective_is_that_of_reads(case, beta, rng):
     w = model[0].weight.detach().double().numpy()
     z = rng.choice([-1.0, 1.0], (INPUTS, FAN_IN))
     u = chip.layers[0].neurons.read(z, rng=1, reads_per_input=2).reshape(INPUTS, 2, -1)
-    # E u = m·z, β = m·w/(‖w‖ √(2 Var u)); Var u is measured as half the mean square difference of two reads of one input.
+    # E u = m·z, β = m·w/(‖w‖ √(2 Var u)). Var u is measured as half the mean square difference
+    # of two reads of one input.
     found = np.linalg.lstsq(z, u.mean(axis=1), rcond=None)[0].T
     projected = (found * w).sum(axis=1) / np.linalg.norm(w, axis=1)
     measured = np.median(projected / np.sqrt(((u[:, 0] - u[:, 1]) ** 2).mean(axis=0)))

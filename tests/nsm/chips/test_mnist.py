@@ -18,12 +18,14 @@ SAMPLES = 100
 
 @pytest.fixture(scope="module")
 def test_set():
+    """Return the test images and their labels."""
     data = nsm.load_data("mnist")
     return data.x_test, data.y_test
 
 
 @pytest.fixture(scope="module")
 def software(test_set):
+    """Return the error rate of the perceptron in software."""
     return nsm.error_rate(nsm.load("mnist_mlp"), *test_set, SAMPLES, rng=0)
 
 

@@ -28,13 +28,6 @@ from tests.helpers.mapped_layers import (
     signs,
 )
 
-
-@pytest.fixture(autouse=True)
-def seeded():
-    """torch draws the starting weights from its own stream."""
-    torch.manual_seed(0)
-
-
 REMAPPED = {
     "another gate": {"gate": BlankOut(0.3)},
     "a normal gate": {"gate": GaussianNoise(0.5)},
@@ -90,7 +83,8 @@ def test_read_noise_of_a_programmed_deterministic_path_lowers_beta(rng):
         model[0].beta.fill_(1.0)
     device = replace(CELL, read_noise=GaussianNoise(0.3))
     chip = map_to_crossbar(model, replace(IDEAL, gate=NoNoise(), device=device), rng=0)
-    # The deterministic path adds a² v to v, so that Var u = v (1 + a²) ‖w‖², here with a = √2 · 0.3 − 1.
+    # The deterministic path adds a² v to v, so that Var u = v (1 + a²) ‖w‖². Here
+    # a = √2 · 0.3 − 1.
     a = math.sqrt(2) * 0.3 - 1
     assert_fires_with(chip, x, equation_4(model, x, inflation=1 + a**2))
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from crossbar.reads.span import Span
 from nsm import map_to_crossbar
@@ -13,11 +12,11 @@ SEED = np.random.SeedSequence(0)
 
 
 def reads(first=0, last=6, repeats=3):
+    """Return reads number first … last − 1 of images that are read `repeats` times."""
     return Reads(Span(first, last, repeats), "exact", SEED)
 
 
 def test_a_layer_called_outside_its_chip_says_to_call_the_chip(rng):
-    torch.manual_seed(0)
     chip = map_to_crossbar(one_layer(rng), IDEAL, rng=0)
     with pytest.raises(RuntimeError, match=r"outside a read of its chip.*chip\(x\).*chip\.sample"):
         chip.network[0](signs(rng))

@@ -4,18 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from crossbar import Adc, Comparator
 from nsm import map_to_crossbar, relu_mlp, theory
 from tests.helpers.mapped_layers import IDEAL, assert_fires_with, equation_4, one_layer, signs
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    """torch draws the starting weights from its own stream."""
-    torch.manual_seed(0)
 
 
 def test_comparator_noise_adds_its_variance(rng):

@@ -37,6 +37,7 @@ HARDWARE = {
 
 
 def networks():
+    """Return networks with inputs of 20 pixels by name, with a fixed seed."""
     torch.manual_seed(0)
     mlp = nsm.nsm_mlp((20, 24, 16, 4))
     stnn = nsm.stnn_mlp((20, 24, 16, 4))

@@ -13,7 +13,7 @@ from tests.helpers.training import assert_learns
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """torch draws the starting weights from its own stream."""
+    """Fix the seed of torch, which draws the initial weights of networks."""
     torch.manual_seed(0)
 
 

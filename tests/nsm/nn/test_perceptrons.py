@@ -13,7 +13,7 @@ from nsm.datasets import load_digits
 from nsm.nn.architectures import bd_mlp
 from tests.helpers.training import assert_learns
 
-KINDS = {
+LAYERS = {
     nsm_mlp: ["Binarize", "NSMLinear", "NSMLinear", "NSMLinear", "Linear"],
     relu_mlp: ["Linear", "ReLU", "Linear", "ReLU", "Linear", "ReLU", "Linear"],
     stnn_mlp: ["Binarize", "SigmoidLinear", "SigmoidLinear", "SigmoidLinear", "Linear"],
@@ -23,19 +23,19 @@ REAL = Hardware(
     device=Device(g_min=1e-6, g_max=1e-5, write=StateDependentError(coefficients=(1e-7,))),
     gate=BlankOut(),
 )
-builds = pytest.mark.parametrize("build", KINDS)
+builds = pytest.mark.parametrize("build", LAYERS)
 
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """torch draws the starting weights from its own stream."""
+    """Fix the seed of torch, which draws the initial weights of networks."""
     torch.manual_seed(0)
 
 
 @builds
 def test_default_is_the_papers_perceptron(build):
     model = build()
-    assert [type(m).__name__ for m in model] == KINDS[build]
+    assert [type(m).__name__ for m in model] == LAYERS[build]
     # 784·300 + 300·300 + 300·300 + 300·10 = 418,200 multiplications per pass, in each of them.
     assert sum(m.weight.numel() for m in model if hasattr(m, "weight")) == 418_200
 
@@ -121,7 +121,7 @@ def test_errors_on_ideal_hardware_are_those_in_software(sampling, trained, digit
 
 
 @pytest.mark.parametrize("name", ["nsm", "relu"])
-def test_a_common_gain_harms_the_rectifier_network_and_not_the_nsm(name, trained, digits):
+def test_a_common_gain_harms_the_relu_network_and_not_the_nsm(name, trained, digits):
     chip = map_to_crossbar(trained[name], REAL, rng=0)
     x, y, n = digits.x_test, digits.y_test, len(digits.y_test)
     before = chip.error_rate(x, y, 10, rng=0, sampling="moments")
@@ -131,7 +131,7 @@ def test_a_common_gain_harms_the_rectifier_network_and_not_the_nsm(name, trained
     assert (after - before > 5 * one_error) == (name == "relu")
 
 
-def test_every_kind_of_network_runs_on_a_chip(trained, digits):
+def test_every_perceptron_runs_on_a_chip(trained, digits):
     for name, model in trained.items():
         chip = map_to_crossbar(model, REAL, rng=0)
         p = chip.predict_proba(digits.x_test[:20], 3, rng=0)
@@ -141,7 +141,9 @@ def test_every_kind_of_network_runs_on_a_chip(trained, digits):
         assert chip.error_rate(digits.x_test[:20], (labels + 1) % 10, 3, rng=0) == 1, name
 
 
-def test_binary_perceptron_is_of_signs_with_the_straight_gradient(rng):
+def test_the_binary_perceptron_has_sign_activations_and_learns_with_the_straight_through_estimator(
+    rng,
+):
     model = bd_mlp((6, 5, 4, 3), flip=0.1)
     assert [type(m).__name__ for m in model] == [
         "Binarize",

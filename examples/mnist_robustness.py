@@ -1,8 +1,10 @@
-"""The README's figure: MNIST on a FeFET crossbar, NSM beside a rectifier network and a stochastic network (StNN).
+"""Robustness of three networks on MNIST: six non-idealities of a FeFET crossbar.
 
-    python examples/mnist_robustness.py [FOLDER]      (about 25 minutes on two cores; resumes after a kill)
+    python examples/mnist_robustness.py [FOLDER]      (about 25 minutes on two cores)
 
-Needs the MNIST files (NSM_DATA_DIR, or a download). Trains the two networks it compares with once, and keeps them.
+The NSM is shipped; the ReLU network and the StNN are trained once and kept in FOLDER (default:
+results/mnist). Needs the MNIST files, from NSM_DATA_DIR or a download. The same command resumes
+after a kill. Writes mnist_robustness.png.
 """
 
 import sys
@@ -27,9 +29,12 @@ AXES = {
     "comparator.offset": [0.0, 1e-8, 3e-8, 1e-7, 3e-7, 1e-6],
 }
 
+#: Number of the panel that has room for the legend.
+LEGEND_PANEL = 2
+
 
 def networks(folder: Path, data: "nsm.datasets.Data") -> dict[str, torch.nn.Sequential]:
-    """Return the shipped NSM, and the other two, trained or loaded."""
+    """Return the shipped NSM and the other two networks, which are trained or loaded."""
     found = {"NSM": nsm.load("mnist_mlp")}
     for name, build in (("ReLU", nsm.relu_mlp), ("StNN", nsm.stnn_mlp)):
         found[name] = trained(folder / f"{name}.safetensors", build, data)
@@ -37,6 +42,7 @@ def networks(folder: Path, data: "nsm.datasets.Data") -> dict[str, torch.nn.Sequ
 
 
 def main(folder: Path) -> None:
+    """Run the six sweeps and draw them into one figure."""
     folder.mkdir(parents=True, exist_ok=True)
     data = nsm.load_data("mnist")
     models = networks(folder, data)
@@ -58,7 +64,7 @@ def main(folder: Path) -> None:
         drawing = Figure(figsize=(7.2, 4.4))
         for index, (ax, axis) in enumerate(zip(drawing.subplots(2, 3).flat, AXES, strict=True)):
             plots.plot_error_rate(rows[axis], x=axis, group="network", ax=ax)
-            if index != 2:  # the one with room for it
+            if index != LEGEND_PANEL:
                 ax.get_legend().remove()
         drawing.savefig(folder / "mnist_robustness.png")
 

@@ -1,9 +1,12 @@
-"""The README's second figure: weight scale and quantisation on crossbars, NSM beside dCNN, BD and StNN, on MNIST.
+"""Weight scale and quantization on crossbars, for NSM, ReLU (dCNN), StNN and BD on MNIST.
 
-    python examples/robustness_of_all.py NETWORKS [FOLDER]      (about 15 minutes on two cores; resumes after a kill)
+    python examples/robustness_of_all.py NETWORKS [FOLDER]      (about 15 minutes on two cores)
 
-NETWORKS: the folder of `make paper`'s trained networks (results/paper). Clean cells, on/off ratio 100, blank-out with
-p = 1/2 in the stochastic layers: only scale and levels vary. Solid: on the crossbar; dashed: weights changed in software.
+NETWORKS is the folder of networks that `make paper` trained (results/paper). FOLDER (default:
+results/robustness) holds the rows; the same command resumes after a kill. The cells are free of
+errors and have an on/off ratio of 100; stochastic layers have a blank-out gate with p = 1/2. Only
+the scale and the number of levels vary. Solid lines: on the crossbar. Dashed lines: the same change
+made to the weights in software. Writes robustness_of_all.png.
 """
 
 import sys
@@ -28,7 +31,10 @@ HARDWARE = Hardware(
     device=Device(g_min=1e-8, g_max=1e-6), gate=BlankOut(0.5), tile_shape=(1024, 512)
 )
 ORDER = ("NSM", "ReLU", "StNN", "BD")
-NOISY = ("NSM", "StNN")  # the others need one sample
+
+#: Stochastic networks. The others give the same answer on every read of a chip without noise, so
+#: that one sample is enough.
+NOISY = ("NSM", "StNN")
 
 
 def networks(folder: Path, data: "nsm.datasets.Data") -> dict[str, dict[str, nn.Sequential]]:
@@ -50,13 +56,23 @@ def networks(folder: Path, data: "nsm.datasets.Data") -> dict[str, dict[str, nn.
 
 
 def on_chips(
-    models: dict[str, nn.Sequential], kind: str, folder: Path, data: "nsm.datasets.Data"
+    models: dict[str, nn.Sequential], architecture: str, folder: Path, data: "nsm.datasets.Data"
 ) -> pd.DataFrame:
-    """Return the rows of every sweep of these networks."""
-    images, chips = (1000, 3) if kind == "perceptron" else (500, 1)
-    mappings = (
-        ["differential_pair", "reference_column"] if kind == "perceptron" else ["differential_pair"]
-    )
+    """Return the rows of both sweeps of these networks, with the column "sweep".
+
+    Args:
+        models: networks by name.
+        architecture: "perceptron" or "convolutional", whose reads take longer.
+        folder: where the rows are kept.
+        data: MNIST.
+    """
+    images = 1000
+    chips = 3
+    mappings = ["differential_pair", "reference_column"]
+    if architecture == "convolutional":
+        images = 500
+        chips = 1
+        mappings = ["differential_pair"]
     sweeps = {
         "gain": {"gain": SCALES},
         "levels": {"device.levels": LEVELS, "weight_scale": ["layer", "row"], "mapping": mappings},
@@ -67,21 +83,28 @@ def on_chips(
             for noisy in (True, False):
                 chosen = {n: m for n, m in models.items() if (n in NOISY) == noisy}
                 tasks = nsm.grid(chosen, HARDWARE, axes)
-                path = folder / f"{kind}_{name}_{'noisy' if noisy else 'still'}.csv"
+                path = folder / f"{architecture}_{name}_{'noisy' if noisy else 'still'}.csv"
                 rows = nsm.collect(
-                    tasks, data.x_test[:images], data.y_test[:images], chips=chips, samples=10 if noisy else 1, rng=0,
-                    save_to=path, executor=pool,
-                )  # fmt: skip
+                    tasks,
+                    data.x_test[:images],
+                    data.y_test[:images],
+                    chips=chips,
+                    samples=10 if noisy else 1,
+                    rng=0,
+                    save_to=path,
+                    executor=pool,
+                )
                 frames.append(rows.assign(sweep=name))
     return pd.concat(frames)
 
 
 def in_software(
-    models: dict[str, nn.Sequential], kind: str, data: "nsm.datasets.Data"
+    models: dict[str, nn.Sequential], architecture: str, data: "nsm.datasets.Data"
 ) -> pd.DataFrame:
-    """Return the test errors [%] of the same changes made to the weights."""
-    images = 1000 if kind == "perceptron" else 500
-    x, y = data.x_test[:images], data.y_test[:images]
+    """Return the test errors [%] of the same changes made to the weights in software."""
+    images = 1000 if architecture == "perceptron" else 500
+    x = data.x_test[:images]
+    y = data.y_test[:images]
     rows = []
     for name, model in models.items():
         changed = [("gain", s, "layer", nsm.scale_weights(model, s)) for s in SCALES]
@@ -105,7 +128,7 @@ def in_software(
 
 
 def draw(ax: Axes, rows: pd.DataFrame, software: pd.DataFrame | None, x: str) -> None:
-    """Draw the chips' curves, and those of software, dashed."""
+    """Draw the curves of chips, solid, and those in software (None: not drawn), dashed."""
     plots.plot_error_rate(rows, x=x, group="network", order=ORDER, ax=ax)
     ax.get_legend().remove()
     if software is not None:
@@ -119,47 +142,40 @@ def draw(ax: Axes, rows: pd.DataFrame, software: pd.DataFrame | None, x: str) ->
     ax.minorticks_off()
 
 
+def select(rows: pd.DataFrame, **values: str) -> pd.DataFrame:
+    """Return the rows that have these values in these columns."""
+    for column, value in values.items():
+        rows = rows[rows[column] == value]
+    return rows
+
+
 def main(source: Path, folder: Path) -> None:
+    """Run all sweeps with the networks in `source`, and draw one figure into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     data = nsm.load_data("mnist")
     with mpl.rc_context(plots.STYLE):
         drawing = Figure(figsize=(7.2, 6.0))
         axes = drawing.subplots(3, 3)
-        for row, (kind, models) in enumerate(networks(source, data).items()):
-            chips, software = on_chips(models, kind, folder, data), in_software(models, kind, data)
-            levels, by_scale = (
-                chips[chips["sweep"] == "levels"],
-                software[software["sweep"] == "levels"],
-            )
-            draw(
-                axes[row, 0],
-                chips[chips["sweep"] == "gain"],
-                software[software["sweep"] == "gain"],
-                "gain",
-            )
-            axes[row, 0].set(title=f"{kind}: gain", xlabel="scale of all weights and biases")
+        for row, (architecture, models) in enumerate(networks(source, data).items()):
+            chips = on_chips(models, architecture, folder, data)
+            software = in_software(models, architecture, data)
+            first = axes[row, 0]
+            draw(first, select(chips, sweep="gain"), select(software, sweep="gain"), "gain")
+            first.set(title=f"{architecture}: gain", xlabel="scale of all weights and biases")
             for column, scale in ((1, "layer"), (2, "row")):
-                pair = levels[
-                    (levels["weight_scale"] == scale) & (levels["mapping"] == "differential_pair")
-                ]
-                draw(
-                    axes[row, column],
-                    pair,
-                    by_scale[by_scale["weight_scale"] == scale],
-                    "device.levels",
-                )
-                axes[row, column].set_title(f"{kind}: pairs, scale per {scale}")
-                if kind == "perceptron":
-                    one = levels[
-                        (levels["weight_scale"] == scale)
-                        & (levels["mapping"] == "reference_column")
-                    ]
-                    draw(axes[2, column], one, None, "device.levels")
+                levels = select(chips, sweep="levels", weight_scale=scale)
+                changed = select(software, sweep="levels", weight_scale=scale)
+                pairs = select(levels, mapping="differential_pair")
+                draw(axes[row, column], pairs, changed, "device.levels")
+                axes[row, column].set_title(f"{architecture}: pairs, scale per {scale}")
+                if architecture == "perceptron":
+                    references = select(levels, mapping="reference_column")
+                    draw(axes[2, column], references, None, "device.levels")
                     axes[2, column].set_title(f"reference column, scale per {scale}")
         axes[2, 0].axis("off")
         for index, name in enumerate(("NSM", "ReLU (dCNN)", "StNN", "BD")):
-            color, marker = plots.COLORS[index], plots.MARKERS[index]
-            axes[2, 0].plot([], [], marker=marker, color=color, label=name)
+            style = {"color": plots.COLORS[index], "marker": plots.MARKERS[index]}
+            axes[2, 0].plot([], [], label=name, **style)
         axes[2, 0].plot([], [], "--", color="0.4", label="weights changed in software")
         axes[2, 0].legend(
             loc="center", frameon=False, title="band: ± 1 s.d. over 3 chips\n(perceptrons)"

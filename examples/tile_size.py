@@ -1,8 +1,10 @@
-"""The largest tile that each wire resistance allows: the shipped MNIST network beside a rectifier network (ReLU).
+"""The largest tile that each wire resistance allows: NSM and ReLU network on MNIST.
 
-    python examples/tile_size.py [FOLDER]      (about 15 minutes on one core; resumes after a kill)
+    python examples/tile_size.py [FOLDER]      (about 15 minutes on one core)
 
-Needs the MNIST files (NSM_DATA_DIR, or a download). Trains the rectifier network once, and keeps it.
+The NSM is shipped; the ReLU network is trained once and kept in FOLDER (default:
+results/tile_size). Needs the MNIST files, from NSM_DATA_DIR or a download. The same command resumes
+after a kill. Writes tile_size.csv and tile_size.png.
 """
 
 import sys
@@ -18,27 +20,26 @@ import devices
 import nsm
 from nsm.plots.style import COLORS, MARKERS, figure, save_figure, styled
 
+#: Word lines of a tile, as many as its bit lines.
 LINES = [24, 32, 48, 64, 96, 128]
-OHMS = [
-    0.0,
-    1.0,
-    10.0,
-    20.0,
-    30.0,
-    50.0,
-    100.0,
-    200.0,
-    300.0,
-]  # 0: what the others are compared with
-LOST = 1.0  # percentage points
-IMAGES, CHIPS, SAMPLES = 3000, 3, 10
-#: r n² [Ω] of the tiles that are tried: at these cells less of it loses nothing, more far too much, since only r g n² counts
-#: (notebook 08). And the largest tile with 1 Ω.
+
+#: Wire resistance [Ω per segment]. The others are compared with 0.
+OHMS = [0.0, 1.0, 10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 300.0]
+
+#: Tolerated rise of the error [percentage points].
+LOST = 1.0
+
+IMAGES = 3000
+CHIPS = 3
+SAMPLES = 10
+
+#: Range of r n² [Ω] of the tiles that are tried. The loss depends on r g n² only (notebook 09), so
+#: that smaller tiles than these lose nothing and larger ones far too much.
 TRIED = {"NSM": (6e5, 5e6), "ReLU": (1.5e5, 1.3e6)}
 
 
 def hardware() -> crossbar.Hardware:
-    """Return 1 to 10 µS RRAM with its published programming error, and a blank-out gate per pair for the NSM."""
+    """Return RRAM of 1 to 10 µS with its published programming error, and one gate per pair."""
     return crossbar.Hardware(
         device=devices.preset("rram_wu2018"),
         gate=devices.BlankOut(0.5),
@@ -47,8 +48,13 @@ def hardware() -> crossbar.Hardware:
 
 
 def is_tried(task: nsm.Task) -> bool:
-    """Whether a point of the grid belongs to the experiment: wires alike in both directions, near where the error rises."""
-    wires, n = task.hardware.wires, task.hardware.tile_shape[0]
+    """Return whether a point of the grid belongs to the experiment.
+
+    Word lines and bit lines have the same resistance, and the tile is near the size at which the
+    error rises. The largest tile with at most 1 Ω is tried in any case.
+    """
+    wires = task.hardware.wires
+    n = task.hardware.tile_shape[0]
     least, most = TRIED[task.network]
     return wires.r_row == wires.r_col and (
         least <= wires.r_row * n**2 <= most or (n == LINES[-1] and wires.r_row <= 1)
@@ -56,7 +62,7 @@ def is_tried(task: nsm.Task) -> bool:
 
 
 def networks(folder: Path, data: "nsm.datasets.Data") -> dict[str, torch.nn.Sequential]:
-    """Return the shipped NSM, and a rectifier network of the same size, trained or loaded."""
+    """Return the shipped NSM, and a ReLU network of the same size, trained or loaded."""
     return {
         "NSM": nsm.load("mnist_mlp"),
         "ReLU": trained(folder / "ReLU.safetensors", nsm.relu_mlp, data),
@@ -64,11 +70,17 @@ def networks(folder: Path, data: "nsm.datasets.Data") -> dict[str, torch.nn.Sequ
 
 
 def largest_tile(rises: pd.Series) -> float:
-    """Return where the rise of the error [points] over the lines of a tile first meets LOST, linear in log n.
+    """Return the number of lines at which the error has risen by LOST.
 
-    inf: nowhere, up to the largest tile. NaN: the smallest tile loses more already.
+    Args:
+        rises: rise of the error [percentage points] by the number of lines.
+
+    Returns:
+        The first crossing, interpolated over the logarithm of the lines. Infinity if the largest
+        tile loses less; NaN if the smallest one loses more.
     """
-    lines, rise = np.log(rises.index.to_numpy(float)), rises.to_numpy()
+    lines = np.log(rises.index.to_numpy(float))
+    rise = rises.to_numpy()
     above = np.flatnonzero(rise > LOST)
     if not len(above):
         return np.inf
@@ -79,7 +91,10 @@ def largest_tile(rises: pd.Series) -> float:
 
 
 def allowed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the largest tile of every network and resistance: of the mean over chips, and of the luckiest and unluckiest."""
+    """Return the largest tile of every network and resistance.
+
+    Columns: network, ohms, lines (from the mean error over chips), least and most (over chips).
+    """
     rows = rows.assign(percent=100 * rows["errors"] / rows["images"])
     rows["lines"] = rows["tile_shape"].str.extract(r"(\d+)", expand=False).astype(int)
     base = rows[rows["wires.r_row"] == 0].set_index(["network", "chip"])["percent"]
@@ -106,12 +121,13 @@ def allowed(rows: pd.DataFrame) -> pd.DataFrame:
 
 @styled
 def draw(rows: pd.DataFrame, path: Path) -> None:
-    """Draw the largest tile over the resistance, one line per network; open marks: the largest tile that was tried."""
+    """Draw the largest tile over the resistance; at open marks the largest one tried loses less."""
     _, ax = figure()
     top = LINES[-1]
     for index, (network, part) in enumerate(allowed(rows).groupby("network")):
         style = {"color": COLORS[index], "marker": MARKERS[index]}
-        ends, held = part.dropna(subset="lines"), part["lines"] == np.inf
+        ends = part.dropna(subset="lines")
+        held = part["lines"] == np.inf
         ax.plot(
             ends["ohms"],
             ends["lines"].clip(upper=top),
@@ -147,11 +163,13 @@ def draw(rows: pd.DataFrame, path: Path) -> None:
 
 
 def main(folder: Path) -> None:
+    """Run the sweep, print the table, draw the figure."""
     folder.mkdir(parents=True, exist_ok=True)
     data = nsm.load_data("mnist")
     axes = {"tile_shape": [(n, n) for n in LINES], "wires.r_row": OHMS, "wires.r_col": OHMS}
     tasks = [t for t in nsm.grid(networks(folder, data), hardware(), axes) if is_tried(t)]
-    x, y = data.x_test[:IMAGES], data.y_test[:IMAGES]
+    x = data.x_test[:IMAGES]
+    y = data.y_test[:IMAGES]
     rows = nsm.collect(
         tasks, x, y, chips=CHIPS, samples=SAMPLES, rng=0, save_to=folder / "tile_size.csv"
     )

@@ -1,4 +1,4 @@
-"""Networks that the examples compare with: trained once on MNIST, kept, and loaded ever after."""
+"""Networks that the examples compare with: trained once on MNIST, kept in a file, then loaded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,13 @@ import nsm
 def trained(
     path: Path, build: Callable[[], nn.Sequential], data: "nsm.datasets.Data"
 ) -> nn.Sequential:
-    """Return the network in the file `path`; where there is none, that of `build`, trained and written there."""
+    """Return the network in a file; if there is none, train a new one and write it there.
+
+    Args:
+        path: file (.safetensors).
+        build: makes an untrained network.
+        data: MNIST.
+    """
     if not path.exists():
         torch.manual_seed(0)
         model = build()

@@ -50,6 +50,11 @@ class ChipLayer(nn.Module):
         """
         raise NotImplementedError
 
+    @property
+    def on_tiles(self) -> list["TileLayer"]:
+        """The layer in a list if it is on tiles; otherwise an empty list."""
+        return []
+
     def extra_repr(self) -> str:
         return self.name
 
@@ -114,6 +119,11 @@ class TileLayer(ChipLayer):
         self.row_factors = row_factors
         self.report = report or {}
         self.locations = 0
+
+    @property
+    def on_tiles(self) -> list["TileLayer"]:
+        """The layer in a list."""
+        return [self]
 
     @property
     def amperes_per_weight(self) -> float:

@@ -69,7 +69,7 @@ def map_to_crossbar(
             layers.append(programming.layer(wanted, own_seed, by_sign=by_sign))
         elif isinstance(wanted, Digital):
             layers.append(DigitalLayer(name, wanted.function))
-    on_tiles = [layer for layer in layers if isinstance(layer, TileLayer)]
+    on_tiles = [tiles for layer in layers for tiles in layer.on_tiles]
     if not on_tiles:
         raise ValueError("the network has no layer with weights; there is nothing to map")
     return MappedNetwork(layers, _in_shape(model, on_tiles[0]))

@@ -11,11 +11,10 @@ import numpy as np
 
 from crossbar import NeuronArray, TiledArray
 from crossbar.arrays import precision
-from crossbar.arrays.cost import COMPARATOR_ENERGY, conversion_energy, read_cost
+from crossbar.arrays.cost import read_cost
 from devices.validation import Floats
 from nsm.chips.layers import TileLayer
 from nsm.chips.noise_matching import MatchedNeurons
-from nsm.chips.readouts import Converter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,8 +84,7 @@ def cost(layers: Sequence[TileLayer]) -> "pd.DataFrame":
 
     rows = []
     for layer in layers:
-        converts = isinstance(layer.readout, Converter)
-        each = conversion_energy(layer.neurons.hardware) if converts else COMPARATOR_ENERGY
+        each = layer.readout.energy(layer.neurons.hardware)
         c = read_cost(layer.neurons, energy_per_output=each)
         energy = c.array_energy + c.readout_energy
         rows.append({"layer": layer.name, **vars(c), "energy": energy})

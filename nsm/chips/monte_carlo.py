@@ -33,7 +33,7 @@ class MonteCarlo(nn.Module):
     @property
     def layers(self) -> list[TileLayer]:
         """The layers on tiles, in order."""
-        return [layer for layer in self.network if isinstance(layer, TileLayer)]
+        return [tiles for layer in self.network for tiles in layer.on_tiles]  # type: ignore[union-attr]
 
     @property
     def outputs(self) -> int:

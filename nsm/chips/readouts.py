@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from crossbar import Adc, Comparator
+from crossbar import Adc, Comparator, Hardware
+from crossbar.arrays.cost import COMPARATOR_ENERGY, conversion_energy
 from crossbar.reads.firing import fires_packed
 from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span, draws
@@ -57,6 +58,10 @@ class Readout(Protocol):
         """Return what leaves the read-out for sums u (reads, outputs) in weight units."""
         ...
 
+    def energy(self, hardware: Hardware) -> float:
+        """Return the energy of the read-out of one output [J]."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Comparators:
@@ -77,6 +82,10 @@ class Comparators:
         """Return states ±1: packed in numpy, numbers in torch."""
         return backend.compare(u, self)
 
+    def energy(self, hardware: Hardware) -> float:
+        """Return the energy of one decision [J]."""
+        return COMPARATOR_ENERGY
+
 
 @dataclass(frozen=True, eq=False)
 class LogisticThreshold:
@@ -96,6 +105,10 @@ class LogisticThreshold:
         in_network_units = u / backend.vector(self.row_factors)
         noisy = in_network_units + backend.logistic(u.shape[1])
         return self.comparators.apply(noisy, backend)
+
+    def energy(self, hardware: Hardware) -> float:
+        """Return the energy of one decision [J]; the source of the noise is not counted."""
+        return self.comparators.energy(hardware)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +136,10 @@ class Converter:
             converted = self.adc.convert(current, self.full_scale) / self.amperes_per_weight
             values = backend.from_numpy(converted)
         return values / backend.vector(self.row_factors)
+
+    def energy(self, hardware: Hardware) -> float:
+        """Return the energy of one conversion [J]; 8 bits are assumed without a converter."""
+        return conversion_energy(hardware)
 
 
 class Stream(IntEnum):

@@ -1,9 +1,8 @@
-"""The demonstration: from nothing to a page of robustness curves, on data that is always there."""
+"""The demonstration: train, map, sweep, show robustness curves. Its data needs no download."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -12,86 +11,66 @@ from torch import nn
 from crossbar import Hardware
 from devices import BlankOut, GaussianNoise, preset
 from nsm.chips.map import map_to_crossbar
-from nsm.cli.page import Section, write_page
+from nsm.cli.demo_axes import AXES, Axis
+from nsm.cli.demo_page import (
+    DRAWING_TEXT,
+    INTRODUCTION,
+    PANELS_TEXT,
+    TITLE,
+    hardware_facts,
+    summary,
+)
 from nsm.datasets import load_digits
 from nsm.datasets.files import Data
 from nsm.nn.architectures import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.nn.checkpoint import save
+from nsm.nn.inference import error_rate
 from nsm.plots.chips import draw_chip
-from nsm.plots.style import save_figure
+from nsm.plots.report import Picture, Report, Section, write_report
+from nsm.plots.style import dark_theme, legend_above, save_figure
 from nsm.plots.sweeps import plot_error_rate
+from nsm.plots.tile_drawing import tile_drawing
 from nsm.progress import progress_bar
 from nsm.sweeps import collect, grid, worker_pool
 from nsm.training.fit import fit
 
+DEVICE = "fefet_jerry2017"
 WIDTHS = (64, 100, 100, 100, 10)
-CHIPS, SAMPLES = 3, 20
+CHIPS = 3
+SAMPLES = 20
 
-
-@dataclass(frozen=True)
-class Axis:
-    """One sweep of the demonstration: the path, its values, and what its figure shows."""
-
-    path: str
-    values: Sequence[Any]
-    title: str
-    text: str
-
-    @property
-    def stem(self) -> str:
-        """Name of its files."""
-        return self.path.replace(".", "_")
-
-
-AXES = (
-    Axis(
-        "gain",
-        [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0],
-        "Common-mode gain",
-        "All conductances of the programmed chip, pedestals and bias cells included, change by one factor, as with "
-        "temperature, supply or uniform drift. The NSM's noise follows its weights, so that every firing probability "
-        "stays; the rectifier network's biases and the StNN's fixed noise do not follow its signals.",
-    ),
-    Axis(
-        "device.levels",
-        [2, 3, 4, 6, 8, 16, 32],
-        "Conductance levels",
-        "Each cell can be programmed to an even grid of levels between g_min and g_max.",
-    ),
-    Axis(
-        "device.on_off_ratio",
-        [1.5, 2.0, 4.0, 10.0, 45.0, 100.0],
-        "On/off ratio",
-        "g_min rises towards g_max. Programming error and levels spread over what is left of the range; one gate per pair "
-        "keeps the pedestal's noise out of the sum.",
-    ),
-    Axis(
-        "device.write.error_factor",
-        [0.0, 1.0, 3.0, 10.0, 30.0, 60.0],
-        "Programming error",
-        "The published programming error of the device (normal, 0.5 % of the range) is multiplied. It is drawn once per "
-        "chip and stays.",
-    ),
-    Axis(
-        "device.read_noise.sigma",
-        [0.0, 0.03, 0.1, 0.3, 0.6, 1.0],
-        "Read noise",
-        "Every cell is read with a relative Gaussian noise of its own, fresh on every read, beside the gate. The mapping "
-        "knows this noise and keeps the NSM's β, but for the noise that the copy itself adds.",
-    ),
-)
+#: Captions of the pictures of one chip, by the file's name.
+_CHIP_CAPTIONS = {
+    "chip_conductances": "Conductances of the positive cells of the first layer.",
+    "chip_weight_error": "What programming did to the weights of each layer.",
+    "chip_firing_probability": "How often the neurons of the first layer fire, against theory.",
+}
 
 
 def demo_hardware(tile_shape: tuple[int, int] = (64, 64)) -> Hardware:
-    """Return the demonstration's chip: the FeFET of Jerry 2017, a blank-out gate with p = ½ shared by each pair."""
-    device = preset("fefet_jerry2017", read_noise=GaussianNoise(0.0))
+    """Return the demonstration's chip: the FeFET of Jerry 2017 with one gate per differential pair.
+
+    The gate is a blank-out with p = 1/2. The device has a read noise of 0, so that a sweep can
+    raise it.
+
+    Args:
+        tile_shape: word lines and bit lines of a tile.
+    """
+    device = preset(DEVICE, read_noise=GaussianNoise(0.0))
     return Hardware(device=device, gate=BlankOut(0.5), gate_sharing="pair", tile_shape=tile_shape)
 
 
 def demo_networks(
     data: Data, *, seed: int, epochs: int, progress: bool = True
 ) -> dict[str, nn.Sequential]:
-    """Return the three networks, trained alike on `data`."""
+    """Return the three networks by name, all trained in the same way.
+
+    Args:
+        data: training images and labels.
+        seed: of the first weights, and of the order of the images.
+        epochs: passes over the training images.
+        progress: whether to show a progress bar.
+    """
     networks = {}
     for name, build in (("NSM", nsm_mlp), ("ReLU", relu_mlp), ("StNN", stnn_mlp)):
         torch.manual_seed(seed)
@@ -109,28 +88,17 @@ def demo_networks(
     return networks
 
 
-def _sections(folder: Path, rows: Mapping[str, pd.DataFrame]) -> list[Section]:
-    sections = []
-    for axis in AXES:
-        ax = plot_error_rate(rows[axis.path], x=axis.path, group="network")
-        picture = folder / f"{axis.stem}.png"
-        save_figure(ax, picture)
-        sections.append(Section(axis.title, axis.text, [picture], f"{axis.stem}.csv"))
-    return sections
-
-
-def run(
-    folder: Path, *, workers: int = 2, seed: int = 0, epochs: int = 60, progress: bool = True
-) -> Path:
-    """Train, map, sweep and draw into `folder`; return its index.html. The same call resumes after a kill.
-
-    Writes the networks (safetensors), one CSV and one figure per axis, the chip's pictures, and a page that shows them.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    data, hardware = load_digits(), demo_hardware()
-    networks = demo_networks(data, seed=seed, epochs=epochs, progress=progress)
-    for name, network in networks.items():
-        save(network, folder / f"{name}.safetensors")
+def _sweep(
+    folder: Path,
+    networks: Mapping[str, nn.Sequential],
+    hardware: Hardware,
+    data: Data,
+    *,
+    workers: int,
+    seed: int,
+    progress: bool,
+) -> dict[str, pd.DataFrame]:
+    """Return the rows of every axis by its path; each axis has its CSV file in `folder`."""
     rows = {}
     with worker_pool(workers) as pool, progress_bar(enabled=progress) as bar:
         item = bar.add_task("sweeps", total=len(AXES), note="")
@@ -148,18 +116,111 @@ def run(
                 progress=False,
             )
             bar.update(item, advance=1)
-    sections = _sections(folder, rows)
-    chip = map_to_crossbar(networks["NSM"], hardware, rng=seed)
-    text = "Conductances of the first layer, what programming did to the weights, and how often neurons fire."
-    sections.append(
-        Section("One chip", text, draw_chip(chip, networks["NSM"], data.x_test, folder), None)
+    return rows
+
+
+def _draw_axis(path: Path, axis: Axis, rows: pd.DataFrame, software: Mapping[str, float]) -> None:
+    ax = plot_error_rate(rows, x=axis.path, group="network", software=software)
+    legend_above(ax)
+    save_figure(ax, path)
+
+
+def _panels(
+    folder: Path, rows: Mapping[str, pd.DataFrame], software: Mapping[str, float]
+) -> list[Section]:
+    """Draw the curves of every axis, light into `folder` and dark into its subfolder."""
+    sections = []
+    for axis in AXES:
+        light = folder / f"{axis.stem}.png"
+        dark = folder / "dark" / light.name
+        _draw_axis(light, axis, rows[axis.path], software)
+        with dark_theme():
+            _draw_axis(dark, axis, rows[axis.path], software)
+        sections.append(Section(axis.title, axis.text, [Picture(light, dark)], f"{axis.stem}.csv"))
+    return sections
+
+
+def _chip_section(
+    folder: Path, model: nn.Sequential, hardware: Hardware, data: Data, *, seed: int
+) -> Section:
+    """Draw one chip, light into `folder` and dark into its subfolder."""
+    chip = map_to_crossbar(model, hardware, rng=seed)
+    light = draw_chip(chip, model, data.x_test, folder)
+    with dark_theme():
+        dark = draw_chip(chip, model, data.x_test, folder / "dark")
+    pictures = [
+        Picture(one, other, _CHIP_CAPTIONS[one.stem])
+        for one, other in zip(light, dark, strict=True)
+    ]
+    text = f"Programmed with the seed {seed}, without any of the changes of the sweeps."
+    return Section("One chip of the NSM", text, pictures)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def _foot(start: float, trained: float, swept: float, workers: int) -> str:
+    """Return how long the run took until now, from readings of `time.perf_counter`."""
+    end = time.perf_counter()
+    return (
+        f"Written by nsm demo in {_duration(end - start)}: training {_duration(trained - start)}, "
+        f"sweeps {_duration(swept - trained)} in {workers} processes, figures "
+        f"{_duration(end - swept)}. Rows that were already in the folder are not computed again."
     )
-    facts = {
-        "data": f"scikit-learn digits, {len(data.y_train)} training and {len(data.y_test)} test images",
+
+
+def run(
+    folder: Path, *, workers: int = 2, seed: int = 0, epochs: int = 60, progress: bool = True
+) -> Path:
+    """Train, map, sweep and draw; the same call resumes after a kill.
+
+    Args:
+        folder: where everything is written: the networks (safetensors), one CSV file and one figure
+            per axis, the pictures of one chip, and a page that shows them.
+        workers: processes of the sweeps.
+        seed: of everything random.
+        epochs: passes over the training images.
+        progress: whether to show progress bars.
+
+    Returns:
+        The path of the page, index.html.
+    """
+    start = time.perf_counter()
+    (folder / "dark").mkdir(parents=True, exist_ok=True)
+    data = load_digits()
+    hardware = demo_hardware()
+    networks = demo_networks(data, seed=seed, epochs=epochs, progress=progress)
+    for name, network in networks.items():
+        save(network, folder / f"{name}.safetensors")
+    trained = time.perf_counter()
+    rows = _sweep(folder, networks, hardware, data, workers=workers, seed=seed, progress=progress)
+    swept = time.perf_counter()
+    software = {
+        name: error_rate(network, data.x_test, data.y_test, SAMPLES, rng=seed)
+        for name, network in networks.items()
+    }
+    panels = _panels(folder, rows, software)
+    details = [_chip_section(folder, networks["NSM"], hardware, data, seed=seed)]
+    sizes = f"{len(data.y_train)} training and {len(data.y_test)} test images"
+    experiment = {
+        "data": f"scikit-learn digits (8 × 8 pixels), {sizes}",
         "networks": f"{'-'.join(map(str, WIDTHS))}, each trained for {epochs} epochs",
         "chips per point": CHIPS,
         "samples per image": SAMPLES,
         "seed": seed,
-        "hardware": repr(hardware),
     }
-    return write_page(folder / "index.html", sections, facts)
+    report = Report(
+        title=TITLE,
+        introduction=INTRODUCTION,
+        summary=summary(rows, software, AXES),
+        drawing=tile_drawing(),
+        drawing_text=DRAWING_TEXT,
+        panels_text=PANELS_TEXT,
+        panels=panels,
+        details=details,
+        facts={"Experiment": experiment, **hardware_facts(hardware, DEVICE)},
+        code=repr(hardware),
+        foot=_foot(start, trained, swept, workers),
+    )
+    return write_report(folder / "index.html", report)

@@ -34,7 +34,7 @@ def plot_percentiles(results: Results, *, ax: Axes | None = None) -> Axes:
     """
     if ax is None:
         _, ax = figure((3.4, 2.8))
-    for name, color, theirs in (("NSM", COLORS[0], "NSM"), ("StNN, small", COLORS[1], "StNN")):
+    for name, color, theirs in (("NSM", COLORS[0], "NSM"), ("StNN, small", COLORS[2], "StNN")):
         curve = np.mean([r[name] for r in results], axis=0)
         updates = np.arange(len(curve))
         label = "NSM" if theirs == "NSM" else "StNN, from small weights"
@@ -72,7 +72,7 @@ def plot_stability(nsm: Results, stnn: Results, *, ax: Axes | None = None) -> Ax
         _, ax = figure((3.4, 2.6))
     for results, name, color, marker in (
         (nsm, "NSM", COLORS[0], "o"),
-        (stnn, "StNN", COLORS[1], "s"),
+        (stnn, "StNN", COLORS[2], "s"),
     ):
         curve = np.mean([r["variance_gained"] for r in results], axis=0)
         ax.plot(np.arange(1, len(curve) + 1), curve, color=color, label=name)

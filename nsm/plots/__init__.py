@@ -1,15 +1,65 @@
-"""Figures: robustness curves, chips, devices, wires, uncertainty. All take and return matplotlib Axes."""
+"""Figures: robustness curves, chips, devices, data sheets, wires, uncertainty, and the HTML page.
 
-from nsm.plots.chips import draw_chip as draw_chip
-from nsm.plots.chips import plot_conductance_map as plot_conductance_map
-from nsm.plots.chips import plot_firing_probability as plot_firing_probability
-from nsm.plots.chips import plot_weight_error as plot_weight_error
-from nsm.plots.style import COLORS as COLORS
-from nsm.plots.style import COLUMN as COLUMN
-from nsm.plots.style import LINES as LINES
-from nsm.plots.style import MARKERS as MARKERS
-from nsm.plots.style import STYLE as STYLE
-from nsm.plots.style import figure as figure
-from nsm.plots.style import save_figure as save_figure
-from nsm.plots.sweeps import AXIS_LABELS as AXIS_LABELS
-from nsm.plots.sweeps import plot_error_rate as plot_error_rate
+Plotting functions take matplotlib Axes (`ax=`), or make a new figure, and return the Axes.
+"""
+
+from typing import TYPE_CHECKING
+
+from nsm.lazy import lazy_exports
+
+if TYPE_CHECKING:  # for type checkers and editors; at run time the table below serves them
+    from nsm.plots.chips import draw_chip as draw_chip
+    from nsm.plots.chips import plot_conductance_map as plot_conductance_map
+    from nsm.plots.chips import plot_firing_probability as plot_firing_probability
+    from nsm.plots.chips import plot_weight_error as plot_weight_error
+    from nsm.plots.datasheet import data_sheet as data_sheet
+    from nsm.plots.datasheet import save_data_sheet as save_data_sheet
+    from nsm.plots.devices import plot_gamma as plot_gamma
+    from nsm.plots.style import COLORS as COLORS
+    from nsm.plots.style import COLUMN as COLUMN
+    from nsm.plots.style import LINES as LINES
+    from nsm.plots.style import MARKERS as MARKERS
+    from nsm.plots.style import NETWORK_PLACES as NETWORK_PLACES
+    from nsm.plots.style import STYLE as STYLE
+    from nsm.plots.style import dark_theme as dark_theme
+    from nsm.plots.style import figure as figure
+    from nsm.plots.style import legend_above as legend_above
+    from nsm.plots.style import save_figure as save_figure
+    from nsm.plots.style import styled as styled
+    from nsm.plots.sweeps import plot_error_rate as plot_error_rate
+    from nsm.plots.tolerance import tolerated as tolerated
+    from nsm.plots.uncertainty import plot_over_rotation as plot_over_rotation
+    from nsm.plots.uncertainty import plot_reliability as plot_reliability
+    from nsm.plots.wires import plot_tile_map as plot_tile_map
+    from nsm.plots.wires import plot_wire_loss as plot_wire_loss
+    from nsm.sweeps.axis_labels import AXIS_LABELS as AXIS_LABELS
+
+_EXPORTS = {
+    "draw_chip": "nsm.plots.chips",
+    "plot_conductance_map": "nsm.plots.chips",
+    "plot_firing_probability": "nsm.plots.chips",
+    "plot_weight_error": "nsm.plots.chips",
+    "data_sheet": "nsm.plots.datasheet",
+    "save_data_sheet": "nsm.plots.datasheet",
+    "plot_gamma": "nsm.plots.devices",
+    "COLORS": "nsm.plots.style",
+    "COLUMN": "nsm.plots.style",
+    "LINES": "nsm.plots.style",
+    "MARKERS": "nsm.plots.style",
+    "NETWORK_PLACES": "nsm.plots.style",
+    "STYLE": "nsm.plots.style",
+    "dark_theme": "nsm.plots.style",
+    "figure": "nsm.plots.style",
+    "legend_above": "nsm.plots.style",
+    "save_figure": "nsm.plots.style",
+    "styled": "nsm.plots.style",
+    "plot_error_rate": "nsm.plots.sweeps",
+    "tolerated": "nsm.plots.tolerance",
+    "plot_over_rotation": "nsm.plots.uncertainty",
+    "plot_reliability": "nsm.plots.uncertainty",
+    "plot_tile_map": "nsm.plots.wires",
+    "plot_wire_loss": "nsm.plots.wires",
+    "AXIS_LABELS": "nsm.sweeps.axis_labels",
+}
+__all__ = list(_EXPORTS)
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

@@ -1,8 +1,9 @@
-"""Pictures: robustness curves from rows, and one chip's conductances, errors and firing. All take and return Axes."""
+"""Figures of one chip: its conductances, its weight errors, and how often its neurons fire."""
 
 import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,46 +20,54 @@ from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.registry import draws_in_eval
 from nsm.plots.style import COLORS, COLUMN, LINES, figure, save_figure, styled
 
-_ENTRIES, _ENTRY = 10, 0.15  # most lines of a legend, and the inches that one takes
+#: Most lines of the legend of weight errors; a chip may have more layers than a legend can hold.
+LEGEND_LINES = 10
+
+#: Height of one line of a legend [inch].
+LEGEND_LINE_HEIGHT = 0.15
+
+#: Points drawn in a figure of firing probabilities; more would hide the curve behind them.
+DRAWN_POINTS = 800
+
+#: Images whose firing `draw_chip` measures at most.
+IMAGES = 50
+
+#: Firing probabilities that `draw_chip` measures at most: a convolution has thousands per image.
+POINTS = 20_000
 
 
 @styled
 def plot_conductance_map(chip: MappedNetwork, *, layer: int = 0, ax: Axes | None = None) -> Axes:
-    """Draw the conductances of the positive cells of one mapped layer [µS], word lines down, bit lines across."""
+    """Draw the conductances G⁺ [µS] of one layer's positive cells, with white lines between tiles.
+
+    Args:
+        chip: the chip.
+        layer: number of the layer among those on tiles, from 0.
+        ax: Axes to draw into; None for a new figure.
+
+    Returns:
+        The Axes: bit lines (outputs) across, word lines (inputs) down.
+    """
     if ax is None:
         _, ax = figure()
-    array = chip.layers[layer].neurons.main
-    g_pos, _ = array.conductances()
+    on_tiles = chip.layers[layer]
+    g_pos, _ = chip.conductances(layer)
     image = ax.imshow(g_pos * 1e6, cmap="viridis", aspect="auto", interpolation="nearest")
-    for edges, line in (
-        (array.row_edges[1:-1], ax.axhline),
-        (array.column_edges[1:-1], ax.axvline),
-    ):
-        for edge in edges:
-            line(edge - 0.5, color="white", linewidth=0.6)
+    array = on_tiles.neurons.main
+    for edge in array.row_edges[1:-1]:
+        ax.axhline(edge - 0.5, color="white", linewidth=0.6)
+    for edge in array.column_edges[1:-1]:
+        ax.axvline(edge - 0.5, color="white", linewidth=0.6)
     ax.figure.colorbar(image, ax=ax, label="$G^+$ [µS]")
-    ax.set_xlabel("bit line (output)")
-    ax.set_ylabel("word line (input)")
-    ax.set_title(
-        chip.layers[layer].name + (", white: tile borders" if len(array.tiles) > 1 else "")
-    )
+    borders = ", white: tile borders" if len(array.tiles) > 1 else ""
+    ax.set(xlabel="bit line (output)", ylabel="word line (input)", title=on_tiles.name + borders)
     return ax
 
 
-@styled
-def plot_weight_error(
-    chip: MappedNetwork, weights: Sequence[ArrayLike] | None = None, *, ax: Axes | None = None
-) -> Axes:
-    """Draw the histogram of programmed minus wanted weights, one line per layer, in % of the layer's largest weight.
-
-    weights: matrices (outputs, inputs) to compare with, in the order of the chip's layers; None: what was to be programmed,
-    normalisation folded in and rows scaled. The legend has ten lines at most: the last sums up the layers left out.
-    """
+def _weight_errors(chip: MappedNetwork, weights: Sequence[ArrayLike] | None) -> list[Floats]:
+    """Return programmed minus wanted weights of every layer, in % of its largest wanted weight."""
     if weights is None:
         weights = [layer.wanted for layer in chip.layers]
-    entries = min(len(chip.layers), _ENTRIES)
-    if ax is None:
-        _, ax = figure((COLUMN[0], COLUMN[1] + _ENTRY * max(0, entries - 3)))
     if len(weights) != len(chip.layers):
         raise ValueError(
             f"{len(weights)} weight matrices were given; this chip has {len(chip.layers)} layers"
@@ -67,34 +76,77 @@ def plot_weight_error(
     for layer, wanted in zip(chip.layers, weights, strict=True):
         w = np.asarray(wanted, dtype=float)
         errors.append(100 * (layer.neurons.main.weights - w).ravel() / np.abs(w).max())
+    return errors
+
+
+def _weight_error_labels(names: Sequence[str], errors: Sequence[Floats]) -> list[str]:
+    """Return one legend entry per layer; with too many layers, the last entry sums up the rest."""
+    labels = [f"{name}: {e.std():.2f} % rms" for name, e in zip(names, errors, strict=True)]
+    if len(errors) <= LEGEND_LINES:
+        return labels
+    rest = errors[LEGEND_LINES - 1 :]
+    largest = max(e.std() for e in rest)
+    labels = [*labels[: LEGEND_LINES - 1], f"{len(rest)} more layers: ≤ {largest:.2f} % rms"]
+    # matplotlib leaves out labels that begin with an underscore.
+    return labels + ["_"] * (len(errors) - len(labels))
+
+
+@styled
+def plot_weight_error(
+    chip: MappedNetwork, weights: Sequence[ArrayLike] | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Draw the histogram of programmed minus wanted weights, in % of the layer's largest weight.
+
+    There is one line per layer. The legend has at most LEGEND_LINES entries.
+
+    Args:
+        chip: the chip.
+        weights: wanted matrices (outputs, inputs), in the order of the layers on tiles; None for
+            those that were to be programmed, with normalization folded in and rows scaled.
+        ax: Axes to draw into; None for a new figure.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        ValueError: the number of matrices is not the number of layers.
+    """
+    entries = min(len(chip.layers), LEGEND_LINES)
+    if ax is None:
+        _, ax = figure((COLUMN[0], COLUMN[1] + LEGEND_LINE_HEIGHT * max(0, entries - 3)))
+    errors = _weight_errors(chip, weights)
+    labels = _weight_error_labels([layer.name for layer in chip.layers], errors)
+    # A few outliers, such as stuck cells, would squeeze everything else into one bin.
     width = max(float(np.quantile(np.abs(e), 0.999)) for e in errors) or 1.0
     bins = list(np.linspace(-width, width, 61))
-    for index, (layer, error) in enumerate(zip(chip.layers, errors, strict=True)):
-        label = f"{layer.name}: {error.std():.2f} % rms"
-        if len(errors) > _ENTRIES and index >= _ENTRIES - 1:
-            rest = errors[_ENTRIES - 1 :]
-            label = (
-                "_"
-                if index >= _ENTRIES
-                else f"{len(rest)} more layers: ≤ {max(e.std() for e in rest):.2f} % rms"
-            )
-        color, line = COLORS[index % len(COLORS)], LINES[index // len(COLORS) % len(LINES)]
+    for index, (error, label) in enumerate(zip(errors, labels, strict=True)):
         ax.hist(
             error,
             bins=bins,
             histtype="step",
             density=True,
-            color=color,
-            linestyle=line,
+            color=COLORS[index % len(COLORS)],
+            linestyle=LINES[index // len(COLORS) % len(LINES)],
             label=label,
         )
-    ax.set_xlabel("weight error [% of the layer's largest |w|]")
+    ax.set(xlabel="weight error [% of the layer's largest |w|]")
     ax.set_ylabel("probability density [1/%]")
+    # The legend stands above the lines: the axis is made longer by the share that it takes.
     height = ax.get_position().height * ax.figure.get_figheight()  # type: ignore[union-attr]
-    share = min(0.8, _ENTRY * (entries + 0.5) / height)  # what the legend takes, above the lines
+    share = min(0.8, LEGEND_LINE_HEIGHT * (entries + 0.5) / height)
     ax.set_ylim(top=max(1.5, 1 / (1 - share)) * ax.get_ylim()[1])
     ax.legend(frameon=False)
     return ax
+
+
+def _draw_equation_4(ax: Axes, samples: int) -> None:
+    """Draw P(z = +1) over v, with a band of ± two standard errors of a frequency of `samples`."""
+    v = np.linspace(-3, 3, 241)
+    p = 0.5 * (1 + erf(v))
+    margin = 2 * np.sqrt(p * (1 - p) / samples)
+    ax.plot(v, p, color=COLORS[0], label="eq. 4")
+    style: dict[str, Any] = {"color": COLORS[0], "alpha": 0.2, "linewidth": 0}
+    ax.fill_between(v, p - margin, p + margin, label="± 2 s.e. of the count", **style)
 
 
 @styled
@@ -108,11 +160,27 @@ def plot_firing_probability(
     rng: RNG = 0,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw measured firing probabilities of a neural sampling layer against eq. 4, ½ (1 + erf v).
+    """Draw measured firing probabilities of a neural sampling layer against theory.
 
-    argument: v of shape (batch, neurons) as trained, from the layer's `argument` on its input; that of a convolution
-    flattened, (batch, channels · height · width). Points: frequency of z = +1 over `samples` reads, one per image and
-    neuron, of 800 at random. Band: two standard errors of such a frequency.
+    Theory is P(z = +1) = ½ (1 + erf v), eq. 4 of Detorakis et al. (2019). Each point is the
+    frequency of z = +1 of one neuron and one image; at most DRAWN_POINTS are drawn, chosen at
+    random. The band is ± two standard errors of such a frequency.
+
+    Args:
+        chip: the chip.
+        x: images.
+        argument: v of shape (batch, neurons), as trained: the layer's `argument` of its input.
+            That of a convolution is flattened, (batch, channels · height · width).
+        samples: reads of every image.
+        layer: number of the layer among the chip's neural sampling layers, from 0.
+        rng: of the reads.
+        ax: Axes to draw into; None for a new figure.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        ValueError: argument has another shape than the layer's output.
     """
     if ax is None:
         _, ax = figure()
@@ -122,75 +190,59 @@ def plot_firing_probability(
         raise ValueError(
             f"argument has shape {v.shape}; the layer fires with shape {measured.shape}"
         )
-    line = np.linspace(-3, 3, 241)
-    p = 0.5 * (1 + erf(line))
-    margin = 2 * np.sqrt(p * (1 - p) / samples)
-    shown = np.random.default_rng(0).permutation(v.size)[:800]
-    ax.plot(
-        v.ravel()[shown],
-        measured.ravel()[shown],
-        ".",
-        color=COLORS[1],
-        markersize=2,
-        alpha=0.6,
-        rasterized=True,
-    )
-    ax.plot(
-        [], [], "o", color=COLORS[1], markersize=2, linestyle="", label=f"measured, {samples} reads"
-    )
-    ax.plot(line, p, color=COLORS[0], label="eq. 4")
-    ax.fill_between(
-        line,
-        p - margin,
-        p + margin,
-        color=COLORS[0],
-        alpha=0.2,
-        linewidth=0,
-        label="± 2 s.e. of the count",
-    )
-    ax.set_xlim(-3, 3)
+    shown = np.random.default_rng(0).permutation(v.size)[:DRAWN_POINTS]
+    points: dict[str, Any] = {"color": COLORS[1], "markersize": 2}
+    ax.plot(v.ravel()[shown], measured.ravel()[shown], ".", alpha=0.6, rasterized=True, **points)
+    # The points are small and pale; the legend shows one that can be seen.
+    ax.plot([], [], "o", linestyle="", label=f"measured, {samples} reads", **points)
+    _draw_equation_4(ax, samples)
+    ax.set(xlim=(-3, 3), ylabel="P(z = +1)")
     ax.set_xlabel("argument $v = β\\,ŵ·z + b/(\\sqrt{2\\,Var\\,ξ}\\,‖w‖)$")
-    ax.set_ylabel("P(z = +1)")
     ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.02, 0.02))
     return ax
 
 
-IMAGES, POINTS = (
-    50,
-    20_000,
-)  # images whose firing is measured, fewer where more neurons than so many would fire
+def _first_arguments(model: nn.Sequential, x: ArrayLike) -> tuple[Tensor, Tensor] | None:
+    """Return images, and the arguments v (images, neurons) of the first neural sampling layer.
 
-
-def _arguments(model: nn.Sequential, x: ArrayLike) -> tuple[Tensor, Tensor] | None:
-    """Return images and the arguments v (images, neurons) of the first neural sampling layer that they are the cause of.
-
-    None where there is no such layer, or where another one draws before it: v is then another on every pass.
+    None if the network has no such layer, or if another layer draws random numbers before it: the
+    images do not determine v then.
     """
-    draws = ((i, m) for i, m in enumerate(model) if draws_in_eval(m))
-    first, layer = next(draws, (0, None))
-    if not isinstance(layer, NeuralSampling):
+    drawing = ((i, layer) for i, layer in enumerate(model) if draws_in_eval(layer))
+    position, first = next(drawing, (0, None))
+    if not isinstance(first, NeuralSampling):
         return None
-    before = copy.deepcopy(model[:first]).eval()
-    images = torch.as_tensor(np.asarray(x)[:IMAGES], dtype=layer.weight.dtype)
+    before = copy.deepcopy(model[:position]).eval()
+    images = torch.as_tensor(np.asarray(x)[:IMAGES], dtype=first.weight.dtype)
     with torch.no_grad():
-        neurons = layer.argument(before(images[:1])).numel()
+        neurons = first.argument(before(images[:1])).numel()
         images = images[: max(1, POINTS // neurons)]
-        return images, layer.argument(before(images)).flatten(1)
+        return images, first.argument(before(images)).flatten(1)
 
 
 def draw_chip(chip: MappedNetwork, model: nn.Sequential, x: ArrayLike, folder: Path) -> list[Path]:
-    """Draw a chip's conductances, weight errors and firing probabilities into `folder`; return the pictures' paths.
+    """Draw a chip into `folder`: conductances, weight errors and, if it can, firing probabilities.
 
-    Firing: of the first neural sampling layer, where the network has one and nothing before it is stochastic.
+    Firing is drawn of the first neural sampling layer, if no layer before it draws random numbers.
+
+    Args:
+        chip: the chip.
+        model: the network that was mapped to it.
+        x: images; the first IMAGES of them are read.
+        folder: where the PNG files are written.
+
+    Returns:
+        The paths of the files.
     """
     drawings = {"conductances": plot_conductance_map(chip), "weight_error": plot_weight_error(chip)}
-    if (found := _arguments(model, x)) is not None:
+    if (found := _first_arguments(model, x)) is not None:
         images, argument = found
         drawings["firing_probability"] = plot_firing_probability(
             chip, images.numpy(), argument.numpy()
         )
     paths = []
     for name, ax in drawings.items():
-        paths.append(folder / f"chip_{name}.png")
-        save_figure(ax, paths[-1])
+        path = folder / f"chip_{name}.png"
+        save_figure(ax, path)
+        paths.append(path)
     return paths

@@ -1,4 +1,4 @@
-"""Pictures that compare devices."""
+"""Figures that compare devices."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,21 @@ from nsm.plots.style import COLORS, MARKERS, figure, styled
 
 @styled
 def plot_gamma(devices: Mapping[str, Device], *, ax: Axes | None = None) -> Axes:
-    """Draw γ(G), the local exponent of read noise σ ∝ G^γ, of devices over their ranges [µS]; return the Axes.
+    """Draw the local exponent γ of read noise, σ(G) ∝ G^γ, over the ranges of devices.
 
-    At the dotted line, γ = 1, noise is multiplicative and a network normalises itself; below, a gain α of all conductances
-    turns Φ(x) into Φ(α^(1−γ) x). Devices without read noise are left out; raises ValueError where none is left.
+    At γ = 1 (dotted) noise is multiplicative, and a network that computes with it is invariant to
+    a common-mode gain. Below, a gain α of all conductances turns a firing probability Φ(x) into
+    Φ(α^(1−γ) x).
+
+    Args:
+        devices: devices by the name that the legend shows. Those without read noise are left out.
+        ax: Axes to draw into; None for a new figure.
+
+    Returns:
+        The Axes: conductance [µS] across, over at most three decades of each device.
+
+    Raises:
+        ValueError: none of the devices has read noise.
     """
     noisy = {name: d for name, d in devices.items() if not isinstance(d.read_noise, NoNoise)}
     if not noisy:
@@ -23,12 +34,9 @@ def plot_gamma(devices: Mapping[str, Device], *, ax: Axes | None = None) -> Axes
         _, ax = figure()
     for index, (name, device) in enumerate(noisy.items()):
         g = np.geomspace(max(device.g_min, device.g_max / 1e3), device.g_max, 200)
-        style = {
-            "marker": MARKERS[index % len(MARKERS)],
-            "color": COLORS[index % len(COLORS)],
-            "markevery": 40,
-        }
-        ax.semilogx(1e6 * g, device.gamma(g), label=name, **style)
+        marker = MARKERS[index % len(MARKERS)]
+        color = COLORS[index % len(COLORS)]
+        ax.semilogx(1e6 * g, device.gamma(g), label=name, marker=marker, color=color, markevery=40)
     ax.axhline(1, color="black", linewidth=0.6, linestyle=":")
     ax.set(xlabel="conductance G [µS]", ylabel="exponent γ of read noise")
     ax.grid(alpha=0.25, linewidth=0.5)

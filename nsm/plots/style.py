@@ -1,7 +1,8 @@
-"""The house style of every figure: colors, sizes, fonts."""
+"""The style that all figures share: colors, markers, sizes, fonts, and the colors of networks."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,13 +10,33 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-#: Okabe and Ito's colours: told apart with any colour vision. The NSM is always the first.
+#: The colors of Okabe and Ito, which every kind of color vision can tell apart.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
-
+#: One marker per color, so that lines can also be told apart in gray.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
+#: Line styles. The next one is taken when all colors are in use.
+LINES = ("-", "--", ":", "-.")
 
+#: Place of each network in COLORS and MARKERS, so that a network looks the same in every figure.
+#: bNSM is the NSM with blank-out noise, and dCNN is the convolutional ReLU network.
+NETWORK_PLACES = {
+    "NSM": 0,
+    "bNSM": 0,
+    "ReLU": 1,
+    "dCNN": 1,
+    "StNN": 2,
+    "BD": 3,
+    "STE": 4,
+    "gNSM": 5,
+    "wBD": 6,
+}
+
+#: Size of a figure in inches: one column of a two-column page.
+COLUMN = (3.4, 2.5)
+
+#: Settings of matplotlib that all figures share.
 STYLE: Any = {
     "font.size": 8,
     "axes.labelsize": 8,
@@ -31,18 +52,26 @@ STYLE: Any = {
     "figure.constrained_layout.use": True,
 }
 
-
-COLUMN = (3.4, 2.5)  # inches: one column of a two-column page
-
-
-LINES = ("-", "--", ":", "-.")  # the next one when the colours are used up
-
+#: Background and foreground of figures on a dark page, in addition to STYLE.
+#: Against this background the darkest network color still has a contrast of 3.3 : 1.
+DARK_BACKGROUND = "#1c2026"
+_DARK_TEXT = "#dfe3e8"
+DARK_STYLE: Any = {
+    "figure.facecolor": DARK_BACKGROUND,
+    "axes.facecolor": DARK_BACKGROUND,
+    "text.color": _DARK_TEXT,
+    "axes.labelcolor": _DARK_TEXT,
+    "axes.edgecolor": _DARK_TEXT,
+    "xtick.color": _DARK_TEXT,
+    "ytick.color": _DARK_TEXT,
+    "grid.color": "#8b949e",
+}
 
 Draw = TypeVar("Draw", bound=Callable[..., Axes])
 
 
 def styled(draw: Draw) -> Draw:
-    """Run a drawing function in the house style, whatever the user's own settings."""
+    """Decorate a drawing function so that it draws in STYLE, whatever the user's own settings."""
 
     @functools.wraps(draw)
     def in_style(*args: Any, **options: Any) -> Axes:
@@ -52,16 +81,83 @@ def styled(draw: Draw) -> Draw:
     return in_style  # type: ignore[return-value]
 
 
+@contextmanager
+def dark_theme() -> Iterator[None]:
+    """Draw and save light text on a dark background inside this context.
+
+    STYLE sets no color, so that these colors also hold inside functions that are `styled`.
+    """
+    with mpl.rc_context(DARK_STYLE):
+        yield
+
+
+def places_of(names: Sequence[Any], *, networks: bool = False) -> list[int]:
+    """Return the place of every name in COLORS and MARKERS.
+
+    Args:
+        names: groups in the order in which they are drawn.
+        networks: True if the names are those of networks. Names in NETWORK_PLACES then have
+            their fixed place, and the others take the free places in order.
+
+    Returns:
+        One place per name. Places repeat only when there are more names than colors.
+    """
+    fixed: dict[Any, int] = {}
+    if networks:
+        for name in names:
+            place = NETWORK_PLACES.get(str(name))
+            if place is not None and place not in fixed.values():
+                fixed[name] = place
+    free = [place for place in range(len(COLORS)) if place not in fixed.values()]
+    free = free or list(range(len(COLORS)))
+    others = iter(free * len(names))
+    return [fixed[name] if name in fixed else next(others) for name in names]
+
+
 def figure(size: tuple[float, float] = COLUMN) -> tuple[Figure, Axes]:
-    """Return a figure of the house style with one Axes; needs no display."""
+    """Return a figure in STYLE and its single Axes. No display is needed.
+
+    Args:
+        size: width and height [inch].
+    """
     with mpl.rc_context(STYLE):
         drawing = Figure(figsize=size)
         return drawing, drawing.add_subplot()
 
 
 def save_figure(ax: Axes, path: str | Path) -> None:
-    """Write the figure that `ax` stands in, in the house style (PNG, PDF or SVG, by the ending)."""
+    """Write the figure that holds `ax`, in STYLE.
+
+    Args:
+        ax: Axes of the figure.
+        path: file to write. Its ending (.png, .pdf, .svg) decides the format.
+    """
     drawing = ax.get_figure(root=True)
     assert drawing is not None
     with mpl.rc_context(STYLE):
         drawing.savefig(path)
+
+
+def legend_above(ax: Axes) -> None:
+    """Move the legend of `ax` into one row above the axes, where no line can lie below it.
+
+    Args:
+        ax: Axes of a figure with constrained layout, such as those of `figure`.
+    """
+    old = ax.get_legend()
+    assert old is not None
+    title = old.get_title().get_text()
+    with mpl.rc_context(STYLE):
+        ax.legend(
+            handles=old.legend_handles,
+            labels=[text.get_text() for text in old.get_texts()],
+            ncols=len(old.get_texts()),
+            title=title or None,
+            title_fontsize=6,
+            frameon=False,
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            borderaxespad=0.2,
+            columnspacing=1.0,
+            handlelength=1.6,
+        )

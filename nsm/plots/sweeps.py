@@ -1,6 +1,6 @@
-"""Robustness curves: error over one axis of a sweep."""
+"""Robustness curves: test error over one axis of a sweep."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,59 +8,91 @@ from matplotlib.axes import Axes
 
 from devices.validation import choice
 from nsm.nn.inference import Floats
-from nsm.plots.style import COLORS, MARKERS, figure, styled
-
-#: Axis titles, with units, of the parameters that are swept most.
-AXIS_LABELS = {
-    "gain": "common-mode gain of all conductances",
-    "reprogrammed_scale": "weight scale, reprogrammed over the same range",
-    "seconds": "age after programming [s]",
-    "device.levels": "conductance levels per cell",
-    "device.g_min": "$g_{min}$ [S]",
-    "device.g_max": "$g_{max}$ [S]",
-    "device.on_off_ratio": "on/off ratio $g_{max}/g_{min}$",
-    "device.write.error_factor": "programming error [× published]",
-    "device.read_noise.sigma": "relative read noise σ(G)/G",
-    "device.read_noise.coefficient": "relative read noise σ(G)/G at $g_{ref}$",
-    "device.read_noise.gamma": "exponent γ of read noise, σ(G) ∝ G$^γ$",
-    "comparator.offset": "comparator offset, s.d. [A]",
-    "comparator.noise": "comparator noise, s.d. [A]",
-    "gate.p": "probability p that a gate conducts",
-    "adc.bits": "converter bits of the last layer",
-    "gate_sharing": "one gate per",
-    "gate.read_voltage": "read voltage of the selectors [V]",
-    "gate.spread": "spread of thresholds between devices [σ of a cycle]",
-    "gate.correlation": "correlation of consecutive thresholds",
-    "gate.leak": "conductance of a closed gate, off/on",
-    "temperature": "temperature [K]",
-    "device.retention.common_factor": "common part of drift [× published]",
-    "device.retention.spread_factor": "spread of drift between cells [× published]",
-    "wires.r_row": "word-line resistance [Ω per segment]",
-    "wires.r_col": "bit-line resistance [Ω per segment]",
-    "tile_shape": "tile (word lines, bit lines)",
-}
+from nsm.plots.style import COLORS, MARKERS, figure, places_of, styled
+from nsm.sweeps.axis_labels import AXIS_LABELS
 
 
-def _numeric(values: pd.Series) -> bool:
+def _is_numeric(values: pd.Series) -> bool:
+    """Return whether a column holds numbers; truth values are categories."""
     return bool(pd.api.types.is_numeric_dtype(values)) and not pd.api.types.is_bool_dtype(values)
 
 
-def _scale_x(ax: Axes, values: Floats) -> None:
-    """Choose a logarithmic axis where the values span a factor of 10 or more (symmetric-log where they hold a 0)."""
+def axis_scale(values: Floats) -> str:
+    """Return the scale of an axis that holds `values`: "linear", "log" or "symlog".
+
+    Values are spread logarithmically when at least three positive ones cover a factor of 10 or
+    more. With a 0 among them the axis is symmetric-logarithmic: linear from 0 to the smallest
+    positive value, logarithmic from there on.
+    """
     positive = np.unique(values[values > 0])
-    if len(positive) < 3 or positive.max() / positive.min() < 10:
-        return
-    if (values < 0).any():
-        return
-    if (values == 0).any():
+    few = len(positive) < 3 or positive.max() / positive.min() < 10
+    if few or (values < 0).any():
+        return "linear"
+    return "symlog" if (values == 0).any() else "log"
+
+
+def _scale_axis(ax: Axes, values: Floats) -> None:
+    """Scale the x axis of `ax` as `axis_scale` says, and label its ticks."""
+    scale = axis_scale(values)
+    positive = np.unique(values[values > 0])
+    if scale == "symlog":
         ax.set_xscale("symlog", linthresh=float(positive.min()))
-    else:
+    elif scale == "log":
         ax.set_xscale("log")
-        if (
-            positive.max() / positive.min() < 100 and len(positive) <= 8
-        ):  # powers of ten would hardly mark it
+        # Below a factor of 100, powers of ten would label one or two points of the axis.
+        if positive.max() / positive.min() < 100 and len(positive) <= 8:
             ax.set_xticks(positive, [f"{v:g}" for v in positive])
             ax.minorticks_off()
+
+
+def _draw_group(
+    ax: Axes, data: pd.DataFrame, x: str, ticks: list[str], place: int, label: str
+) -> None:
+    """Draw the mean of one group, and its spread over chips where there are at least two.
+
+    Args:
+        data: rows of the group, with their error [%] in the column "percent".
+        x: column along the axis.
+        ticks: categories along the axis, which have separate marks with bars; empty for numbers,
+            which have a line with a band.
+        place: place in COLORS and MARKERS.
+        label: entry of the legend.
+    """
+    numeric = not ticks
+    points = data.groupby(x, sort=numeric)["percent"].agg(["mean", "std", "count"])
+    at = points.index.to_numpy()
+    if not numeric:
+        at = np.array([ticks.index(str(value)) for value in at])
+    color = COLORS[place % len(COLORS)]
+    marker = MARKERS[place % len(MARKERS)]
+    # Categories have no order, so that a line between them would mean nothing.
+    line = "-" if numeric else ""
+    ax.plot(at, points["mean"], line, marker=marker, color=color, label=label)
+    if not (points["count"] > 1).any():
+        return
+    spread = points["std"].fillna(0)
+    if numeric:
+        low = (points["mean"] - spread).clip(lower=0)
+        high = points["mean"] + spread
+        ax.fill_between(at, low, high, color=color, alpha=0.2, linewidth=0)
+    else:
+        ax.errorbar(at, points["mean"], spread, fmt="none", color=color, capsize=2)
+
+
+def _draw_software(
+    ax: Axes, software: Mapping[str, float], names: Sequence[str | None], places: Sequence[int]
+) -> None:
+    """Draw the error of every group in software [fraction] as a dashed level."""
+    for name, place in zip(names, places, strict=True):
+        if name is not None and name in software:
+            ax.axhline(
+                100 * software[name],
+                color=COLORS[place % len(COLORS)],
+                linestyle="--",
+                linewidth=0.8,
+                zorder=1,
+            )
+    ax.plot([], [], "--", color="0.5", linewidth=0.8, label="in software")
 
 
 @styled
@@ -70,73 +102,76 @@ def plot_error_rate(
     x: str,
     group: str | None = None,
     order: Sequence[str] | None = None,
+    software: Mapping[str, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw test error [%] over the column `x`, one line per value of the column `group`; return the Axes.
+    """Draw the test error [%] over one column of a sweep's rows, one line per group.
 
-    order: the groups, each with a colour by its place here, whether it has rows or not; None: as the rows have them.
-    Line: mean over the rows (chips) of one point. Band: ± one standard deviation over chips, the spread from chip to
-    chip, drawn where there are at least two. Raises ValueError for no rows or an unknown column.
+    The line is the mean over the chips of a point. The band (bars, for categories) is ± one
+    standard deviation from chip to chip, drawn where there are at least two chips. Axes whose
+    values cover a factor of 10 or more are logarithmic, see `axis_scale`.
+
+    Args:
+        rows: rows of `nsm.collect`, or of `nsm.sweeps.run.read_rows`.
+        x: column along the axis.
+        group: column that tells lines apart; None for a single line.
+        order: groups in the order of their colors, whether they have rows or not; None for the
+            order of the rows. Networks in `nsm.plots.style.NETWORK_PLACES` keep their own color.
+        software: error in software [fraction] of each group, drawn as a dashed level; None for
+            no such level.
+        ax: Axes to draw into; None for a new figure.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        ValueError: there are no rows, or a column is unknown.
     """
+    _check_rows(rows, x, group)
+    if ax is None:
+        _, ax = figure()
+    data = rows.assign(percent=100 * rows["errors"] / rows["images"])
+    numeric = _is_numeric(data[x])
+    ticks = [] if numeric else list(dict.fromkeys(data[x].astype(str)))
+    names: list[str | None] = [None]
+    if group is not None:
+        names = list(dict.fromkeys(data[group]) if order is None else order)
+    places = places_of(names, networks=group == "network")
+    for name, place in zip(names, places, strict=True):
+        part = data if name is None else data[data[group] == name]
+        if not part.empty:
+            label = "mean" if name is None else str(name)
+            _draw_group(ax, part, x, ticks, place, label)
+    if software is not None:
+        _draw_software(ax, software, names, places)
+    if numeric:
+        _scale_axis(ax, data[x].to_numpy(float))
+    else:
+        ax.set_xticks(range(len(ticks)), ticks)
+    ax.set(xlabel=AXIS_LABELS.get(x, x), ylabel="test error [%]")
+    ax.set_ylim(bottom=0)
+    ax.grid(alpha=0.25, linewidth=0.5)
+    _explain(ax, data, x=x, group=group, numeric=numeric)
+    return ax
+
+
+def _check_rows(rows: pd.DataFrame, x: str, group: str | None) -> None:
+    """Raise ValueError if there are no rows, or a column is unknown."""
     columns = [c for c in rows.columns if c not in ("task", "experiment")]
     choice("column", x, columns)
     if group is not None:
         choice("column", group, columns)
     if rows.empty:
         raise ValueError("there are no rows to plot; run the sweep first")
-    if ax is None:
-        _, ax = figure()
-    data = rows.assign(percent=100 * rows["errors"] / rows["images"])
-    numeric = _numeric(data[x])
-    ticks = None if numeric else list(dict.fromkeys(data[x].astype(str)))
-    names = (
-        [None] if group is None else list(dict.fromkeys(data[group]) if order is None else order)
-    )
-    for index, name in enumerate(names):
-        part = data if name is None else data[data[group] == name]
-        if part.empty:
-            continue
-        points = part.groupby(x, sort=numeric)["percent"].agg(["mean", "std", "count"])
-        at = (
-            points.index.to_numpy()
-            if ticks is None
-            else np.array([ticks.index(str(v)) for v in points.index])
-        )
-        color = COLORS[index % len(COLORS)]
-        label = "mean" if name is None else str(name)
-        style = "-" if numeric else ""  # there is nothing between two categories
-        ax.plot(
-            at,
-            points["mean"],
-            style,
-            marker=MARKERS[index % len(MARKERS)],
-            color=color,
-            label=label,
-        )
-        if (points["count"] > 1).any():
-            spread = points["std"].fillna(0)
-            if numeric:
-                low = (points["mean"] - spread).clip(lower=0)
-                ax.fill_between(
-                    at, low, points["mean"] + spread, color=color, alpha=0.2, linewidth=0
-                )
-            else:
-                ax.errorbar(at, points["mean"], spread, fmt="none", color=color, capsize=2)
-    if ticks is None:
-        _scale_x(ax, data[x].to_numpy(float))
-    else:
-        ax.set_xticks(range(len(ticks)), ticks)
-    ax.set_xlabel(AXIS_LABELS.get(x, x))
-    ax.set_ylabel("test error [%]")
-    ax.set_ylim(bottom=0)
-    ax.grid(alpha=0.25, linewidth=0.5)
+
+
+def _explain(ax: Axes, data: pd.DataFrame, *, x: str, group: str | None, numeric: bool) -> None:
+    """Add the legend: names of groups, and what the band is over how many chips."""
     chips = int(data.groupby([x, *([group] if group else [])])["chip"].nunique().max())
-    note = f"{'band' if numeric else 'bar'}: ± 1 s.d. over {chips} chips" if chips > 1 else None
-    title = "\n".join(
-        t
-        for t in (None if group in (None, "network") else AXIS_LABELS.get(group, group), note)
-        if t
-    )
-    if group is not None or note:
-        ax.legend(frameon=False, title=title or None, title_fontsize=6)
-    return ax
+    lines = []
+    if group not in (None, "network"):
+        lines.append(AXIS_LABELS.get(group, group))
+    if chips > 1:
+        lines.append(f"{'band' if numeric else 'bar'}: ± 1 s.d. over {chips} chips")
+    if group is not None or lines:
+        ax.legend(frameon=False, title="\n".join(lines) or None, title_fontsize=6)

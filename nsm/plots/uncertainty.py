@@ -1,4 +1,6 @@
-"""Pictures of what a network says about its errors: a reliability diagram, and curves over the angle of rotation."""
+"""Figures of predictive uncertainty: reliability diagrams and curves over rotated images."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -7,9 +9,9 @@ from matplotlib.ticker import MultipleLocator
 
 from devices.validation import choice
 from nsm.nn.inference import Floats
-from nsm.plots.style import COLORS, MARKERS, figure, styled
+from nsm.plots.style import COLORS, MARKERS, figure, places_of, styled
 
-#: What can be drawn over the angle, and in which units.
+#: Quantities that `plot_over_rotation` can show, with their units.
 QUANTITIES = {
     "entropy": "predictive entropy [nat]",
     "mutual_information": "mutual information [nat]",
@@ -19,54 +21,83 @@ QUANTITIES = {
 }
 
 
-def _groups(
-    rows: pd.DataFrame, group: str | None, what: str
-) -> list[tuple[int, str | None, pd.DataFrame]]:
-    """Return place, name and rows of each value of the column `group`, in the order in which they come.
+@dataclass(frozen=True)
+class _Group:
+    """The rows of one line of a figure, and how it looks."""
 
-    Places choose colours. In a categorical column they are those of its categories, so that figures of different parts of
-    one table agree.
+    name: str | None
+    rows: pd.DataFrame
+    color: str
+    marker: str
+
+
+def _groups(rows: pd.DataFrame, column: str | None, source: str) -> list[_Group]:
+    """Return the groups of rows by the values of a column, in the order in which they come.
+
+    Colors go by network where the column is "network", else by place. In a categorical column the
+    place is that of the category, so that figures of different parts of one table agree.
+
+    Args:
+        rows: the table.
+        column: name of the column; None for a single group.
+        source: function of `nsm.uncertainty` that makes such rows, for the message.
     """
     if rows.empty:
-        raise ValueError(f"there are no rows to plot; give those of nsm.uncertainty.{what}")
-    if group is None:
-        return [(0, None, rows)]
-    choice("column", group, rows.columns)
-    column = rows[group]
-    names = (
-        column.cat.categories
-        if isinstance(column.dtype, pd.CategoricalDtype)
-        else dict.fromkeys(column)
-    )
-    parts = ((index, str(name), rows[column == name]) for index, name in enumerate(names))
-    return [part for part in parts if len(part[2])]
+        raise ValueError(f"there are no rows to plot; give those of nsm.uncertainty.{source}")
+    if column is None:
+        return [_Group(None, rows, COLORS[0], MARKERS[0])]
+    choice("column", column, rows.columns)
+    values = rows[column]
+    is_categorical = isinstance(values.dtype, pd.CategoricalDtype)
+    names = list(values.cat.categories if is_categorical else dict.fromkeys(values))
+    groups = []
+    for name, place in zip(names, places_of(names, networks=column == "network"), strict=True):
+        part = rows[values == name]
+        if len(part):
+            color = COLORS[place % len(COLORS)]
+            groups.append(_Group(str(name), part, color, MARKERS[place % len(MARKERS)]))
+    return groups
 
 
 @styled
 def plot_reliability(
     table: pd.DataFrame, *, group: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw accuracy over confidence [%] from rows of `reliability_table`, one colour per value of the column `group`.
+    """Draw accuracy over confidence, with one color per group.
 
-    Areas go with the number of images in a bin. Bars: ± one standard error √(c (1 − c)/n) of the accuracy that n images
-    would show were the confidence c right, so a third of the bars of a calibrated network miss the diagonal.
+    The area of a mark grows with the number of images in its bin. Bars are ± one standard error
+    √(c (1 − c)/n) of the accuracy that n images would show if the confidence c were right. About a
+    third of the bars of a calibrated network therefore miss the diagonal.
+
+    Args:
+        table: rows of `nsm.uncertainty.reliability_table`.
+        group: column that tells groups apart; None for a single group.
+        ax: Axes to draw into; None for a new figure.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        ValueError: there are no rows, or the column is unknown.
     """
     if ax is None:
         _, ax = figure()
     ax.plot([0, 100], [0, 100], color="0.5", linewidth=0.8, zorder=1)
-    parts = _groups(table, group, "reliability_table")
+    groups = _groups(table, group, "reliability_table")
     most = float(table["images"].max())
-    for index, name, part in parts:
-        c, n = part["confidence"].to_numpy(float), part["images"].to_numpy(float)
-        x, y, color = 100 * c, 100 * part["accuracy"].to_numpy(float), COLORS[index % len(COLORS)]
-        ax.errorbar(
-            x, y, 100 * np.sqrt(c * (1 - c) / n), fmt="none", color=color, linewidth=0.7, zorder=2
-        )
-        marker = MARKERS[index % len(MARKERS)]
+    for one in groups:
+        c = one.rows["confidence"].to_numpy(float)
+        n = one.rows["images"].to_numpy(float)
+        x = 100 * c
+        y = 100 * one.rows["accuracy"].to_numpy(float)
+        bars = 100 * np.sqrt(c * (1 - c) / n)
+        ax.errorbar(x, y, bars, fmt="none", color=one.color, linewidth=0.7, zorder=2)
+        area = 6 + 60 * n / most
         ax.scatter(
-            x, y, s=6 + 60 * n / most, marker=marker, color=color, alpha=0.8, linewidth=0, zorder=3
+            x, y, s=area, marker=one.marker, color=one.color, alpha=0.8, linewidth=0, zorder=3
         )
-        ax.plot([], [], marker, color=color, label=name)  # in the legend all of one size
+        # An empty line gives all groups the same size of mark in the legend.
+        ax.plot([], [], one.marker, color=one.color, label=one.name)
     ax.set(xlabel="confidence [%]", ylabel="accuracy [%]", xlim=(0, 104), ylim=(-4, 104))
     ax.grid(alpha=0.25, linewidth=0.5)
     if group is not None:
@@ -76,16 +107,19 @@ def plot_reliability(
 
 
 def _mean_and_error(rows: pd.DataFrame, quantity: str) -> tuple[Floats, Floats]:
-    """Return the quantity and its standard error over images (NaN: unknown), in the units of its axis."""
+    """Return a quantity and its standard error over images, in the units of its axis.
+
+    Errors and accuracies are counts, with a standard error of √(p (1 − p)/n). The standard error of
+    the other quantities stands in the rows; it is NaN where it does not.
+    """
     if quantity in ("error", "accuracy"):
-        fraction = (rows["errors"] / rows["images"]).to_numpy(float)
-        spread = 100 * np.sqrt(fraction * (1 - fraction) / rows["images"].to_numpy(float))
-        return 100 * (fraction if quantity == "error" else 1 - fraction), spread
-    known = f"{quantity}_se" in rows
-    unknown = np.full(len(rows), np.nan)
-    return rows[quantity].to_numpy(float), rows[f"{quantity}_se"].to_numpy(
-        float
-    ) if known else unknown
+        images = rows["images"].to_numpy(float)
+        p = rows["errors"].to_numpy(float) / images
+        error = 100 * np.sqrt(p * (1 - p) / images)
+        return 100 * (p if quantity == "error" else 1 - p), error
+    mean = rows[quantity].to_numpy(float)
+    name = f"{quantity}_se"
+    return mean, rows[name].to_numpy(float) if name in rows else np.full(len(rows), np.nan)
 
 
 @styled
@@ -96,25 +130,39 @@ def plot_over_rotation(
     group: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a quantity over the angle of rotation from rows of `over_rotation`, one line per value of the column `group`.
+    """Draw a quantity over the angle by which test images are rotated, with one line per group.
 
-    quantity: one of `QUANTITIES`. Band: ± one standard error over images, where it is known.
+    The band is ± one standard error over images, where it is known.
+
+    Args:
+        rows: rows of `nsm.uncertainty.over_rotation`.
+        quantity: one of QUANTITIES.
+        group: column that tells lines apart; None for a single line.
+        ax: Axes to draw into; None for a new figure.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        ValueError: there are no rows, or the quantity or the column is unknown.
     """
     choice("quantity", quantity, QUANTITIES)
     if ax is None:
         _, ax = figure()
-    for index, name, part in _groups(rows, group, "over_rotation"):
-        ordered = part.sort_values("degrees")
+    for one in _groups(rows, group, "over_rotation"):
+        ordered = one.rows.sort_values("degrees")
         x = ordered["degrees"].to_numpy(float)
         mean, error = _mean_and_error(ordered, quantity)
-        color = COLORS[index % len(COLORS)]
-        ax.plot(x, mean, marker=MARKERS[index % len(MARKERS)], color=color, label=name)
+        ax.plot(x, mean, marker=one.marker, color=one.color, label=one.name)
         if np.isfinite(error).all():
-            ax.fill_between(x, mean - error, mean + error, color=color, alpha=0.2, linewidth=0)
+            low = mean - error
+            high = mean + error
+            ax.fill_between(x, low, high, color=one.color, alpha=0.2, linewidth=0)
     ax.set(xlabel="angle of rotation [°]", ylabel=QUANTITIES[quantity])
-    span = np.ptp(rows["degrees"].to_numpy(float))
-    if span >= 45:  # the decimal steps of matplotlib suit no angle
-        ax.xaxis.set_major_locator(MultipleLocator(15 if span <= 90 else 45))
+    largest = np.ptp(rows["degrees"].to_numpy(float))
+    # The decimal steps that matplotlib chooses do not suit angles.
+    if largest >= 45:
+        ax.xaxis.set_major_locator(MultipleLocator(15 if largest <= 90 else 45))
     ax.set_ylim(bottom=0)
     ax.grid(alpha=0.25, linewidth=0.5)
     if group is not None:

@@ -1,4 +1,4 @@
-"""Pictures of line resistance: where in a tile the voltage goes, and how much of the current arrives."""
+"""Figures of line resistance: voltages and currents in a tile, and current lost in its wires."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from crossbar import Wires
 from devices.validation import choice
 from nsm.plots.style import COLORS, MARKERS, figure, styled
 
-#: What of a tile can be mapped, and in which units.
+#: Quantities that `plot_tile_map` can show, with their units.
 QUANTITIES = {"cell_voltage": "voltage across the cell [mV]", "cell_current": "cell current [µA]"}
 
 
@@ -23,15 +23,28 @@ def plot_tile_map(
     quantity: str = "cell_voltage",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the voltage across every cell, or its current, for cells g (m, n) [S] under word-line voltages v (m,) [V]."""
+    """Draw a map of the voltage across every cell of a tile, or of its current.
+
+    Args:
+        g: conductances of the cells [S], (word lines, bit lines).
+        v: voltages of the word-line drivers [V], (word lines,).
+        wires: line resistances.
+        quantity: one of QUANTITIES.
+        ax: Axes to draw into; None for a new figure.
+
+    Returns:
+        The Axes. Word lines are driven from the left, bit lines are sensed below.
+
+    Raises:
+        ValueError: the quantity is unknown, or g and v do not fit each other.
+    """
     choice("quantity", quantity, QUANTITIES)
     if ax is None:
         _, ax = figure()
     nodes = wires.node_voltages(g, v)
     cells = np.asarray(g, dtype=float)
-    across = (nodes.word - nodes.bit) / (
-        1 + cells * wires.r_access
-    )  # of the cell itself, without its transistor
+    # The nodes also hold the access transistor between them: only this share falls on the cell.
+    across = (nodes.word - nodes.bit) / (1 + cells * wires.r_access)
     values = 1e3 * across if quantity == "cell_voltage" else 1e6 * across * cells
     image = ax.imshow(values, cmap="viridis", aspect="auto", interpolation="nearest")
     ax.figure.colorbar(image, ax=ax, label=QUANTITIES[quantity])
@@ -47,9 +60,18 @@ def plot_wire_loss(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the share of the current that wires take from square arrays of equal cells [S], all lines driven.
+    """Draw the percentage of current that is lost in the wires of square tiles of equal cells.
 
-    One line per resistance [Ω per segment], the same for rows and columns, over the `sizes`.
+    All word lines are driven with the same voltage. There is one line per resistance.
+
+    Args:
+        sizes: word lines of a tile, as many as its bit lines.
+        resistances: resistance of word lines and bit lines alike [Ω per segment].
+        conductance: of every cell [S].
+        ax: Axes to draw into; None for a new figure.
+
+    Returns:
+        The Axes.
     """
     if ax is None:
         _, ax = figure()
@@ -58,8 +80,9 @@ def plot_wire_loss(
         for n in sizes:
             g = np.full((n, n), conductance)
             loss.append(1 - Wires(ohms, ohms).currents(g, np.ones(n)).sum() / g.sum())
-        style = {"marker": MARKERS[index % len(MARKERS)], "color": COLORS[index % len(COLORS)]}
-        ax.loglog(sizes, 100 * np.array(loss), label=f"{ohms:g} Ω", **style)
+        marker = MARKERS[index % len(MARKERS)]
+        color = COLORS[index % len(COLORS)]
+        ax.loglog(sizes, 100 * np.array(loss), label=f"{ohms:g} Ω", marker=marker, color=color)
     ax.set_xticks(list(sizes), [str(n) for n in sizes])
     ax.minorticks_off()
     ax.set(xlabel="word lines = bit lines", ylabel="current lost in the wires [%]")

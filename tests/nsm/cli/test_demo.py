@@ -1,4 +1,4 @@
-"""The demonstration: from nothing to a page, here with two points per axis and one epoch."""
+"""The demonstration, here with two values per axis and one epoch of training."""
 
 import re
 from dataclasses import replace
@@ -14,30 +14,36 @@ from typer.testing import CliRunner
 
 from crossbar import Hardware
 from devices import BlankOut, Device
-from nsm import NSMConv2d, NSMLinear, load, map_to_crossbar, relu_mlp, save
+from nsm import NSMConv2d, NSMLinear, error_rate, load, map_to_crossbar, relu_mlp, save
 from nsm.cli import demo
 from nsm.cli import main as cli
-from nsm.cli.page import Section, write_page
+from nsm.cli.demo_page import hardware_facts, summary
 from nsm.datasets import load_digits
 from nsm.nn.activations import Binarize, Sign
 from nsm.nn.rules import NoiselessLinear
 from nsm.nn.sigmoid import SigmoidLinear
 from nsm.nn.weight_norm import RowNormLinear
 from nsm.plots import chips
-from nsm.plots import chips as plot
 from nsm.sweeps import grid, read_rows
 
-AXES = demo.AXES  # as shipped; the fixture `small` shortens them
+AXES = demo.AXES  # those of the command; the fixture `small` replaces them
 NETWORKS = ["NSM", "ReLU", "StNN"]
 IDEAL = Hardware(
     device=Device(g_min=1e-9, g_max=1e-6), gate=BlankOut(0.5), deterministic_path="ideal"
 )
 
 
+def two_values(axis):
+    """The same sweep with its nominal value and one other."""
+    other = next(value for value in axis.values if value != axis.nominal)
+    return replace(axis, values=[axis.nominal, other])
+
+
 @pytest.fixture(scope="module")
 def small():
+    """The demonstration, shortened to seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "AXES", tuple(replace(a, values=list(a.values)[:2]) for a in demo.AXES))
+        patch.setattr(demo, "AXES", tuple(two_values(axis) for axis in AXES))
         patch.setattr(demo, "WIDTHS", (64, 12, 10, 10))
         patch.setattr(demo, "CHIPS", 2)
         patch.setattr(demo, "SAMPLES", 1)
@@ -72,23 +78,36 @@ def test_the_networks_are_kept(results):
     assert sorted(type(m[1]).__name__ for m in networks) == ["NSMLinear", "ReLU", "SigmoidLinear"]
 
 
-def test_the_page_stands_alone_and_says_what_was_run(small, results):
+def test_the_page_needs_no_other_file_and_names_what_was_run(small, results):
     page = (results / "index.html").read_text(encoding="utf-8")
-    sources = re.findall(r'src="([^"]*)"', page)
-    assert len(sources) == len(small.AXES) + 3
-    assert all(s.startswith("data:image/png;base64,") for s in sources)
+    light = re.findall(r' src="([^"]*)"', page)
+    dark = re.findall(r' srcset="([^"]*)"', page)
+    assert len(light) == len(dark) == len(small.AXES) + 3
+    assert all(s.startswith("data:image/png;base64,") for s in light + dark)
+    assert not set(light) & set(dark)
     assert "http" not in page
     for axis in small.AXES:
-        assert f"<h2>{axis.title}</h2>" in page
+        assert f"<h3>{axis.title}</h3>" in page
         assert f'href="{axis.stem}.csv"' in page
     for fact in (
         "64-12-10-10",
         "each trained for 1 epochs",
         "Jerry",
         "BlankOut(p=0.5)",
-        "<td>seed</td><td>0</td>",
+        "<dt>seed</dt><dd>0</dd>",
     ):
         assert fact.lower() in page.lower()
+    assert re.search(r"<footer>Written by nsm demo in \d+ s: training \d+ s", page)
+
+
+def test_every_panel_shows_the_error_in_software_of_all_networks(small, results):
+    page = (results / "index.html").read_text(encoding="utf-8")
+    (cells,) = re.findall(r"Test error in software \[%\]</th>(.*)</tr>", page)
+    shown = [float(v) for v in re.findall(r"<td>([\d.]+) <small>", cells)]
+    data = load_digits(test_fraction=0.03)
+    for name, error in zip(NETWORKS, shown, strict=True):
+        model = load(results / f"{name}.safetensors")
+        assert error == round(100 * error_rate(model, data.x_test, data.y_test, 1, rng=0), 1)
 
 
 def test_the_same_call_resumes(small, results):
@@ -107,12 +126,22 @@ def test_the_same_call_resumes(small, results):
 
 def test_every_axis_of_the_demonstration_fits_its_hardware():
     for axis in AXES:
+        assert axis.nominal in axis.values
+        if axis.path != "gain":
+            nominal, unchanged = (
+                grid(relu_mlp((64, 5, 10)), demo.demo_hardware(), {axis.path: [axis.nominal]})[
+                    0
+                ].hardware,
+                demo.demo_hardware(),
+            )
+            np.testing.assert_allclose(nominal.device.g_min, unchanged.device.g_min, rtol=1e-4)
+            assert replace(nominal.device, g_min=unchanged.device.g_min) == unchanged.device
         tasks = grid(relu_mlp((64, 5, 10)), demo.demo_hardware(), {axis.path: axis.values})
         assert len({t.id for t in tasks}) == len(axis.values) >= 5
 
 
 def conv_net(*before):
-    """A small convolutional network for digits; the images come in train mode, where they would lose pixels."""
+    """A small convolutional network for digits, in train mode, where inputs would be flipped."""
     torch.manual_seed(0)
     first = [Binarize(flip=0.4), *before, nn.Unflatten(1, (1, 8, 8))]
     convolution = [NSMConv2d(1, 4, 3, padding=1, stride=2), nn.MaxPool2d(2), nn.Flatten()]
@@ -129,15 +158,15 @@ def test_map_draws_the_firing_of_a_convolution(tmp_path, monkeypatch):
 
 
 def drawn_firing(model, tmp_path, monkeypatch):
-    """Return arguments and frequencies that the picture of a chip shows, or None where it is not drawn."""
+    """Return the arguments and frequencies in the figure of a chip; None if it is not drawn."""
     found = []
 
     def kept(*args, **options):
         found.append(plot_firing(*args, **options))
         return found[-1]
 
-    plot_firing = plot.plot_firing_probability
-    monkeypatch.setattr(plot, "plot_firing_probability", kept)
+    plot_firing = chips.plot_firing_probability
+    monkeypatch.setattr(chips, "plot_firing_probability", kept)
     paths = demo.draw_chip(
         map_to_crossbar(model, IDEAL, rng=0), model, load_digits().x_test, tmp_path
     )
@@ -150,10 +179,10 @@ def drawn_firing(model, tmp_path, monkeypatch):
 def test_the_points_of_a_convolution_lie_on_equation_4(points, tmp_path, monkeypatch):
     monkeypatch.setattr(chips, "POINTS", points)
     v, frequency = drawn_firing(conv_net(), tmp_path, monkeypatch)
-    assert (
-        len(v) == {20_000: 800, 130: 128, 1: 64}[points]
-    )  # 64 neurons: 50 images of which 800 points, 2, and 1
-    # 9 inputs of ½ or 1 are hardly a normal sum: a gap of 0.1, where neurons that were mixed up are off by up to 1.
+    # The layer has 64 neurons. The limits are met by 50 images (800 points are drawn), 2 and 1.
+    assert len(v) == {20_000: 800, 130: 128, 1: 64}[points]
+    # A sum of 9 inputs is only roughly normal: it is off by 0.1. A mistaken order of neurons would
+    # be off by up to 1.
     assert np.abs(frequency - 0.5 * (1 + erf(v))).max() < 0.25
     assert np.corrcoef(frequency, erf(v))[0, 1] > 0.97
 
@@ -166,16 +195,19 @@ def test_layers_without_noise_come_before_a_firing_that_is_drawn(tmp_path, monke
 @pytest.mark.parametrize(
     "hidden",
     [
-        [SigmoidLinear(64, 12), NSMLinear(12, 10)],  # the argument is another on every pass
-        [NoiselessLinear(64, 12), nn.Linear(12, 10)],  # no layer of the chip samples
+        [SigmoidLinear(64, 12), NSMLinear(12, 10)],  # its inputs change from pass to pass
+        [NoiselessLinear(64, 12), nn.Linear(12, 10)],  # no layer of the chip is stochastic
         [nn.Linear(64, 12), Sign(), nn.Linear(12, 10)],
     ],
 )
-def test_no_firing_is_drawn_where_no_argument_is_fixed(hidden, tmp_path, monkeypatch):
+def test_no_firing_is_drawn_where_images_do_not_determine_the_argument(
+    hidden, tmp_path, monkeypatch
+):
     assert drawn_firing(nn.Sequential(Binarize(), *hidden), tmp_path, monkeypatch) is None
 
 
 def row_normal():
+    """A layer with weights normalized by row, which are far from norm 1."""
     layer = RowNormLinear(64, 10)
     with torch.no_grad():
         layer.weight.mul_(3)
@@ -183,6 +215,7 @@ def row_normal():
 
 
 def batch_normal():
+    """A layer whose batch norm must be folded into its weights."""
     norm = nn.BatchNorm1d(10).eval()
     with torch.no_grad():
         for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
@@ -214,13 +247,64 @@ def test_an_ideal_chip_is_drawn_without_weight_errors(build, options, tmp_path, 
     assert chip.report().weight_error_rms.max() < 1e-9
 
 
-def test_what_a_page_shows_is_escaped(tmp_path):
-    picture = tmp_path / "a<b.png"
-    picture.write_bytes(b"\x89PNG")
-    page = write_page(
-        tmp_path / "p.html", [Section("x < y", "a & b", [picture], None)], {"k<": "<script>"}
-    ).read_text()
-    assert "<h2>x &lt; y</h2>" in page
-    assert "a &amp; b" in page
-    assert "<script>" not in page
-    assert "a<b" not in page
+def summary_rows(errors):
+    """Rows of two networks over the gain 1, 0.1, 0.01: errors of 1000 images, one list per chip."""
+    axis = AXES[0]
+    frame = pd.DataFrame(
+        [
+            {
+                "network": name,
+                "gain": gain,
+                "chip": chip,
+                "errors": count,
+                "images": 1000,
+                "samples": 20,
+            }
+            for name, chips in errors.items()
+            for chip, counts in enumerate(chips)
+            for gain, count in zip((1.0, 0.1, 0.01), counts, strict=True)
+        ]
+    )
+    return {"gain": frame}, replace(axis, values=[0.01, 0.1, 1.0])
+
+
+def test_the_summary_interpolates_along_the_logarithmic_axis():
+    rows, axis = summary_rows(
+        {
+            "NSM": [[50, 50, 50], [50, 52, 58]],  # never more than one point, which is 10 images
+            "ReLU": [[30, 30, 50], [30, 50, 90]],
+        }
+    )
+    table = summary(rows, {"NSM": 0.05, "ReLU": 0.031}, [axis])
+    assert list(table.columns) == ["NSM", "ReLU"]
+    lines = dict(table.rows)
+    assert [text for text, _ in lines["Test error in software [%]"]] == ["5.0", "3.1"]
+    assert [text for text, _ in lines["Test error on the clean chip [%]"]] == ["5.0", "3.0"]
+    # √(0.05 · 0.95/1000) = 0.69 %.
+    assert lines["Test error on the clean chip [%]"][0][1] == "± 0.7"
+    smallest = lines["Common-mode gain, smallest"]
+    assert smallest[0] == ("< 0.01", "")
+    # The mean rises by 1 point exactly at 0.1, and is above it beyond. Chip 0 alone meets one
+    # point half-way between 0.1 and 0.01 in the logarithm, chip 1 half-way between 1 and 0.1.
+    assert smallest[1] == ("0.10", "(0.032 to 0.32)")
+    assert lines["Common-mode gain, largest"][1] == ("> 1", "")
+    assert "1000 test images with 20 samples each" in table.note
+    assert "1 percentage point (10 images)" in table.note
+
+
+def test_a_chip_that_tolerates_everything_ends_the_range():
+    rows, axis = summary_rows({"NSM": [[50, 50, 50], [50, 70, 90]]})
+    ((text, chips),) = summary(rows, {"NSM": 0.05}, [axis]).rows[2][1]
+    assert text == "0.10"
+    assert chips == "(< 0.01 to 0.32)"
+
+
+def test_parameters_are_listed_in_words():
+    facts = hardware_facts(demo.demo_hardware(), demo.DEVICE)
+    assert facts["Device"]["conductance range"] == "39.7 nS to 1.79 µS, on/off ratio 45"
+    assert facts["Device"]["programming error"] == "normal, σ = 8.74 nS (0.5 % of the range)"
+    assert facts["Device"]["read noise"] == "none"
+    assert facts["Circuit"]["gate of the stochastic layers"] == (
+        "blank-out, conducts with probability 0.5, one per pair"
+    )
+    assert facts["Circuit"]["tile"] == "64 word lines × 64 bit lines"

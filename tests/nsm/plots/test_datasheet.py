@@ -1,4 +1,4 @@
-"""Data sheets: one panel for everything known of a device, labels with units, spectra against theory, files."""
+"""Data sheets: one panel per property, labels with units, spectra against theory, and files."""
 
 import re
 from dataclasses import replace
@@ -33,21 +33,14 @@ from devices import (
     TelegraphNoise,
     preset,
 )
-from nsm.plots.datasheet import (
-    CELLS,
-    PERIOD,
-    READS,
-    data_sheet,
-    expected_spectrum,
-    sampled_spectrum,
-    save_data_sheet,
-)
+from nsm.plots.datasheet import data_sheet, save_data_sheet
+from nsm.plots.spectrum import CELLS, PERIOD, READS, expected_spectrum, sampled_spectrum
 from nsm.plots.style import COLORS
 from tests.helpers.statistics import STANDARD_ERRORS, assert_mean
 
 EVERYTHING = {**PRESETS, **GATES}
 every_one = pytest.mark.parametrize("name", EVERYTHING)
-SILENT = ("technology", "citation", "verified", "status", "notes")
+TEXTS = ("technology", "citation", "verified", "status", "notes")
 PLAIN = Device(g_min=1e-6, g_max=1e-5)
 RICH = Device(
     g_min=1e-4,
@@ -63,7 +56,8 @@ RICH = Device(
 
 
 def named(model, **words):
-    return Preset(name="mine", model=model, **(dict.fromkeys(SILENT, "word") | words))
+    """A preset of the model, whose texts are a single word unless they are given."""
+    return Preset(name="mine", model=model, **(dict.fromkeys(TEXTS, "word") | words))
 
 
 @cache
@@ -72,12 +66,12 @@ def sheet_of(name):
 
 
 def panels(sheet):
-    """The axes that are drawn, by what their title begins with."""
+    """The axes of a sheet by the first words of their title."""
     return {re.split(r"[,$]| at ", ax.get_title())[0].strip(): ax for ax in sheet.axes if ax.axison}
 
 
 def titles(device):
-    """What a sheet should show, from the slots of the device."""
+    """Titles of the panels that a sheet should have, from the fields of the device."""
     noisy = not isinstance(device.read_noise, NoNoise)
     wanted = {
         "range and programming": True,
@@ -93,7 +87,7 @@ def titles(device):
 
 
 @every_one
-def test_one_panel_for_everything_that_is_known(name):
+def test_there_is_one_panel_for_each_property_that_a_preset_models(name):
     sheet = sheet_of(name)
     if name in PRESETS:
         assert list(panels(sheet)) == titles(PRESETS[name].model)
@@ -111,11 +105,11 @@ def test_one_panel_for_everything_that_is_known(name):
         assert words.replace(" ", "") in source.replace(" ", "")
 
 
-def test_a_rich_device_has_all_panels_and_a_plain_one_its_range_alone():
+def test_a_full_device_has_all_panels_and_a_plain_one_only_its_range():
     assert list(panels(sheet_of("mine"))) == titles(RICH)
     assert len(titles(RICH)) == 8
     assert list(panels(data_sheet(named(PLAIN)))) == ["range and programming"]
-    # No noise at all is no noise, whatever the model's name.
+    # A noise of size 0 has no panel, whatever its class.
     assert list(panels(data_sheet(named(replace(PLAIN, read_noise=GaussianNoise(0.0)))))) == [
         "range and programming"
     ]
@@ -139,7 +133,7 @@ def test_labels_carry_units_and_bands_are_explained(name):
                 label,
             )
         shown = [text.get_text() for text in ax.get_legend().get_texts()] if ax.get_legend() else []
-        if ax.collections:  # bands, and bars of levels
+        if ax.collections:  # bands, or bars of single levels
             assert "band" in ax.get_title() or any(
                 "% of cells" in text or "±" in text for text in shown
             ), title
@@ -148,6 +142,7 @@ def test_labels_carry_units_and_bands_are_explained(name):
 
 
 def overlaps(boxes):
+    """Pairs of boxes that overlap by more than a pixel."""
     boxes = sorted(boxes, key=lambda box: (box.x0, box.y0))
     return [
         (a, b)
@@ -193,7 +188,7 @@ def test_no_text_lies_on_another_or_leaves_the_page(name):
 
 
 @every_one
-def test_only_colours_that_everybody_tells_apart(name):
+def test_all_colors_are_from_the_palette(name):
     for ax in panels(sheet_of(name)).values():
         drawn = [to_hex(line.get_color()) for line in ax.lines] + [
             to_hex(p.get_facecolor()) for p in ax.patches
@@ -214,14 +209,16 @@ NOISES = [
 @pytest.mark.parametrize("noise", NOISES, ids=lambda noise: type(noise).__name__)
 def test_the_spectrum_drawn_is_that_of_the_covariance(noise, rng):
     frequency, expected = expected_spectrum(noise, 5e-6)
-    # A periodogram of N reads Δ apart expects 2Δ Σ_k (1 − |k|/N) C(kΔ) cos 2πfkΔ: here summed lag by lag.
-    lags, at = np.arange(1, READS), [0, 3, 40, len(frequency) // 2, len(frequency) - 1]
+    # The mean periodogram of N reads that are Δ apart is 2Δ Σ_k (1 − |k|/N) C(kΔ) cos 2πfkΔ. Here
+    # it is summed lag by lag.
+    lags = np.arange(1, READS)
+    at = [0, 3, 40, len(frequency) // 2, len(frequency) - 1]
     variance = float(noise.moments(np.array(5e-6))[1])
     covariance = np.array([float(noise.covariance(np.array(5e-6), k * PERIOD)) for k in lags])
     kept = (
         (1 - lags / READS) * covariance * np.cos(2 * np.pi * np.outer(frequency[at], lags) * PERIOD)
     )
-    # Interpolated from lag 64 on: good to 1 %, less than a line is wide.
+    # The covariance is interpolated from lag 64 on: good to 1 %, less than the width of a line.
     np.testing.assert_allclose(
         expected[at], 2 * PERIOD * (variance + 2 * kept.sum(axis=1)), rtol=0.01
     )
@@ -229,7 +226,7 @@ def test_the_spectrum_drawn_is_that_of_the_covariance(noise, rng):
     xi, _ = noise.sample(cells, noise.init(cells, rng=rng), READS, rng=rng, period=PERIOD)
     power = np.abs(np.fft.rfft(xi[:, :, 0], axis=0)[1:]) ** 2 * 2 * PERIOD / READS
     assert_mean(power[at].T / expected[at], 1)
-    # The one drawn is the same average, of other draws.
+    # The figure shows the same average with another seed.
     spread = STANDARD_ERRORS * power.std(axis=1) * np.sqrt(2 / CELLS)
     assert (np.abs(sampled_spectrum(noise, 5e-6) - power.mean(axis=1)) <= 1.2 * spread).all()
 
@@ -258,7 +255,8 @@ def test_the_programming_band_holds_95_of_100_cells():
     (band,) = ax.collections
     edges = band.get_paths()[0].vertices
     middle = edges[np.abs(edges[:, 0] - 5.5) < 0.05, 1]
-    # ±1.96 σ with σ = 0.333 µS, each end the quantile of 1,000 cells: standard error √(p (1 − p)/n)/φ(1.96) = 0.084 σ.
+    # The band is ±1.96 σ with σ = 0.333 µS. Each end is a quantile of 1,000 cells, with a standard
+    # error of √(p (1 − p)/n)/φ(1.96) = 0.084 σ.
     np.testing.assert_allclose(
         np.ptp(middle), 2 * 1.96 * 0.333, atol=5 * np.sqrt(2) * 0.084 * 0.333 + 0.1
     )
@@ -267,24 +265,23 @@ def test_the_programming_band_holds_95_of_100_cells():
 def test_bars_count_stuck_cells():
     ax = panels(sheet_of("rram_faults_chen2015"))["stuck cells"]
     heights = [bar.get_height() for bar in ax.patches]
-    # 9.04 % and 1.75 % of two million: standard errors of 0.020 and 0.009 %.
+    # 9.04 % and 1.75 % of two million cells have standard errors of 0.020 and 0.009 %.
     np.testing.assert_allclose(heights, [9.04, 1.75], atol=0.1)
 
 
 @pytest.mark.parametrize(
     "gate", [*(entry.model for entry in GATES.values()), StochasticSelector(leak=0.05, spread=1.0)]
 )
-def test_the_law_of_a_gate_is_drawn_whole(gate):
+def test_the_histogram_of_a_gate_holds_nearly_all_reads(gate):
     bars = data_sheet(named(gate)).axes[0].patches
-    assert (
-        99.8 < sum(bar.get_height() for bar in bars) < 100 + 1e-9
-    )  # a tenth of a percent lies beyond
+    # A tenth of a percent of the reads lies beyond the ends of the axis.
+    assert 99.8 < sum(bar.get_height() for bar in bars) < 100 + 1e-9
     if gate == BlankOut(0.5):
         tall = [bar for bar in bars if bar.get_height() > 0]
         np.testing.assert_allclose(
             [bar.get_x() + bar.get_width() / 2 for bar in tall], [0, 1], atol=1e-9
         )
-        # 100,000 reads: a standard error of 0.16 %.
+        # The frequency of 100,000 reads has a standard error of 0.16 %.
         np.testing.assert_allclose([bar.get_height() for bar in tall], 50, atol=0.8)
 
 
@@ -296,7 +293,8 @@ def test_pulses_are_those_of_the_device():
         np.testing.assert_allclose([up * 1e-6, down * 1e-6], pulses.curve(len(up) - 1), rtol=1e-12)
         assert np.ptp(up) > 0.9e6 * (pulses.g_max - pulses.g_min)
         assert len(ax.collections) == 2
-    assert not panels(sheet_of("mine"))["pulses"].collections  # no spread, no band
+    # Cells without spread have no band.
+    assert not panels(sheet_of("mine"))["pulses"].collections
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Pictures that compare devices show what the devices say."""
+"""Figures that compare devices."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,8 @@ def test_gamma_is_drawn_for_every_noisy_device_over_its_range():
     line, one = ax.get_lines()
     assert line.get_label() == "power law"
     np.testing.assert_allclose(line.get_xdata()[[0, -1]], [1, 10])
-    np.testing.assert_allclose(line.get_ydata(), 0.3, atol=1e-6)  # of a numerical derivative
+    # The exponent is a numerical derivative.
+    np.testing.assert_allclose(line.get_ydata(), 0.3, atol=1e-6)
     assert set(one.get_ydata()) == {1}
     assert ax.get_xlabel() == "conductance G [µS]"
 

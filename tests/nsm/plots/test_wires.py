@@ -1,4 +1,4 @@
-"""Pictures of line resistance: what is drawn is what Kirchhoff's law says."""
+"""Figures of line resistance against Kirchhoff's laws."""
 
 import matplotlib as mpl
 import numpy as np
@@ -12,12 +12,14 @@ WIRES = Wires(3.0, 5.0, r_source=7.0, r_sense=11.0, r_access=2000.0)
 
 
 def drawn(ax):
+    """The values of a map."""
     (image,) = ax.images
     return np.asarray(image.get_array())
 
 
 def test_one_cell_is_a_chain_of_resistors():
-    g, v = 1e-4, 0.2
+    g = 1e-4
+    v = 0.2
     amperes = v / (7 + 3 + 2000 + 1 / g + 5 + 11)
     np.testing.assert_allclose(
         drawn(plot_tile_map([[g]], [v], WIRES)), [[1e3 * amperes / g]], rtol=1e-10
@@ -27,11 +29,12 @@ def test_one_cell_is_a_chain_of_resistors():
 
 
 def test_cell_currents_add_up_to_those_of_the_bit_lines(rng):
-    g, v = rng.uniform(1e-6, 1e-4, (6, 4)), rng.uniform(-0.2, 0.2, 6)
+    g = rng.uniform(1e-6, 1e-4, (6, 4))
+    v = rng.uniform(-0.2, 0.2, 6)
     microamperes = drawn(plot_tile_map(g, v, WIRES, quantity="cell_current"))
     assert microamperes.shape == (6, 4)
     np.testing.assert_allclose(microamperes.sum(axis=0), 1e6 * WIRES.currents(g, v), rtol=1e-9)
-    # Ohm's law in every cell: 1 mV on 1 S is 1 mA, or 1000 µA
+    # Ohm's law holds in every cell: 1 mV on 1 S is 1 mA, or 1000 µA.
     np.testing.assert_allclose(
         microamperes, 1e3 * g * drawn(plot_tile_map(g, v, WIRES)), rtol=1e-12
     )
@@ -51,11 +54,11 @@ def test_the_driver_is_on_the_left_and_the_ground_below():
     assert (np.diff(voltage, axis=1) < 0).all()
     assert (np.diff(voltage, axis=0) > 0).all()
     image = plot_tile_map(np.full((5, 5), 1e-4), np.full(5, 0.1), Wires(10.0, 10.0)).images[0]
-    assert image.origin == "upper"  # row 0 on top
+    assert image.origin == "upper"  # word line 0 is at the top
 
 
 @pytest.mark.parametrize(("quantity", "unit"), [("cell_voltage", "[mV]"), ("cell_current", "[µA]")])
-def test_the_map_says_what_it_shows(quantity, unit):
+def test_the_map_labels_its_axes_and_its_quantity(quantity, unit):
     ax = plot_tile_map(np.full((3, 2), 1e-5), np.full(3, 0.1), WIRES, quantity=quantity)
     assert (ax.get_xlabel(), ax.get_ylabel()) == (
         "bit line, sensed below",
@@ -81,29 +84,31 @@ def test_impossible_arrays_are_refused():
 
 
 def test_the_loss_of_every_size_and_resistance_is_drawn():
-    sizes, ohms, g = [1, 4, 16], [1.0, 20.0], 2e-5
+    sizes = [1, 4, 16]
+    ohms = [1.0, 20.0]
+    g = 2e-5
     ax = plot_wire_loss(sizes, ohms, g)
     assert [line.get_label() for line in ax.lines] == ["1 Ω", "20 Ω"]
     assert [line.get_color() for line in ax.lines] == list(COLORS[:2])
     for line, r in zip(ax.lines, ohms, strict=True):
         np.testing.assert_array_equal(line.get_xdata(), sizes)
         percent = line.get_ydata()
-        # one cell: two segments in series with it
+        # A tile of one cell has two segments in series with it.
         np.testing.assert_allclose(percent[0], 100 * 2 * r * g / (1 + 2 * r * g), rtol=1e-9)
         cells = np.full((16, 16), g)
-        ideal = 16 * g  # of a bit line at one volt
+        ideal = 16 * g  # current of a bit line at one volt
         np.testing.assert_allclose(
             percent[2],
             100 * (1 - Wires(r, r).currents(cells, np.ones(16)).mean() / ideal),
             rtol=1e-9,
         )
-        # first order in r g: r g (n + 1)(2 n + 1)/3, an upper bound
+        # To first order in r g the loss is r g (n + 1)(2 n + 1)/3, which is an upper bound.
         first = 100 * r * g * np.array([(n + 1) * (2 * n + 1) / 3 for n in sizes])
         assert (percent < first).all()
         np.testing.assert_allclose(percent, first, rtol=1.5 * first.max() / 100)
 
 
-def test_the_loss_says_what_it_shows():
+def test_the_loss_labels_its_axes_and_lines():
     ax = plot_wire_loss([2, 8], [0.5], 1e-5)
     assert (ax.get_xlabel(), ax.get_ylabel()) == (
         "word lines = bit lines",
@@ -122,7 +127,7 @@ def test_the_loss_says_what_it_shows():
         lambda **ax: plot_wire_loss([2, 4], [1.0], 1e-5, **ax),
     ],
 )
-def test_pictures_go_where_they_are_told_and_leave_the_users_style(draw):
+def test_figures_go_into_the_given_axes_and_leave_the_users_style(draw):
     before = dict(mpl.rcParams)
     _, ax = figure()
     assert draw(ax=ax) is ax

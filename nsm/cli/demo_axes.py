@@ -1,0 +1,105 @@
+"""The sweeps of the demonstration: which values, and what their panels say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One row of the summary: how far an axis may go in one direction.
+
+    Attributes:
+        label: text in the table.
+        rising: True for values above the nominal one, False for those below.
+        integer: True where only whole numbers exist; the tolerated value is then rounded towards
+            the nominal one.
+    """
+
+    label: str
+    rising: bool
+    integer: bool = False
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One sweep of the demonstration.
+
+    Attributes:
+        path: the axis, as in `nsm.grid`.
+        values: its values, the nominal one among them.
+        nominal: its value on the chip that has no such non-ideality.
+        title: heading of its panel.
+        text: paragraph of its panel.
+        limits: its rows in the summary.
+    """
+
+    path: str
+    values: Sequence[Any]
+    nominal: float
+    title: str
+    text: str
+    limits: Sequence[Limit] = field(default_factory=tuple)
+
+    @property
+    def stem(self) -> str:
+        """Name of its files, without ending."""
+        return self.path.replace(".", "_")
+
+
+AXES = (
+    Axis(
+        "gain",
+        [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0],
+        1.0,
+        "Common-mode gain",
+        "All conductances of the programmed chip change by one factor, those of the bias cells "
+        "included, as they would with temperature, supply voltage or uniform drift. The noise of "
+        "the NSM's gates changes with its weights, so that every firing probability stays the "
+        "same. In the ReLU network every layer multiplies its signal by this factor once more, but "
+        "not its biases, which take over at a small one. The noise of the StNN has a fixed size, "
+        "and a smaller signal drowns in it.",
+        (
+            Limit("Common-mode gain, smallest", rising=False),
+            Limit("Common-mode gain, largest", rising=True),
+        ),
+    ),
+    Axis(
+        "device.levels",
+        [2, 3, 4, 6, 8, 16, 32],
+        32,
+        "Conductance levels",
+        "Each cell can only be programmed to evenly spaced levels between g_min and g_max.",
+        (Limit("Conductance levels per cell, fewest", rising=False, integer=True),),
+    ),
+    Axis(
+        "device.on_off_ratio",
+        [1.5, 2.0, 4.0, 10.0, 45.0, 100.0],
+        45.0,
+        "On/off ratio",
+        "g_min changes while g_max stays. At a small ratio the levels share a smaller range, and "
+        "the programming error, which stays the same in siemens, counts for more. The cells of a "
+        "pair share one gate, which keeps the noise of g_min out of their difference.",
+        (Limit("On/off ratio, smallest", rising=False),),
+    ),
+    Axis(
+        "device.write.error_factor",
+        [0.0, 1.0, 3.0, 10.0, 30.0, 60.0],
+        1.0,
+        "Programming error",
+        "The published programming error of the device (normal, standard deviation 0.5 % of the "
+        "conductance range) is multiplied by this factor. Each cell draws its error once, when the "
+        "chip is programmed.",
+        (Limit("Programming error, largest [× published]", rising=True),),
+    ),
+    Axis(
+        "device.read_noise.sigma",
+        [0.0, 0.03, 0.1, 0.3, 0.6, 1.0],
+        0.0,
+        "Read noise",
+        "Every cell has its own relative Gaussian noise, drawn on every read, in addition to the "
+        "gate. The mapping takes this noise into account and keeps the β of the NSM as it was "
+        "trained, except for the noise that the cells of the deterministic path add.",
+        (Limit("Read noise σ(G)/G, largest", rising=True),),
+    ),
+)

@@ -1,0 +1,66 @@
+"""The examples: the first one runs and shows its point, the long ones can be imported."""
+
+import ast
+import importlib
+import math
+from pathlib import Path
+
+import matplotlib.image
+import pytest
+import torch
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+LONG = ("mnist_robustness", "robustness_of_all", "tile_size", "trained")
+
+
+@pytest.fixture
+def load_example(monkeypatch):
+    """Import a file of examples/ by its name."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module
+
+
+@pytest.fixture
+def threads():
+    """Give torch back the number of threads that the example changes."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_the_first_example_shows_that_only_the_nsm_tolerates_a_gain(
+    load_example, threads, tmp_path, capsys
+):
+    rows = load_example("first").main(str(tmp_path / "first.png"))
+    assert "NSM on one chip: " in capsys.readouterr().out
+    fraction = (rows["errors"] / rows["images"]).groupby([rows["network"], rows["gain"]]).mean()
+    images = int(rows["images"].iloc[0])
+
+    def standard_errors_apart(network):
+        """How many standard errors over test images the error at gain 0.1 is from that at 1."""
+        at_one = fraction[network, 1.0]
+        at_tenth = fraction[network, 0.1]
+        variance = at_one * (1 - at_one) + at_tenth * (1 - at_tenth)
+        return (at_tenth - at_one) / math.sqrt(variance / images)
+
+    # Both networks have learned: chance is an error of 0.9.
+    assert fraction["NSM", 1.0] < 0.12
+    assert fraction["ReLU", 1.0] < 0.12
+    # The images are the same at both gains, so that the difference varies less than this.
+    assert abs(standard_errors_apart("NSM")) < 3
+    assert standard_errors_apart("ReLU") > 5
+    assert matplotlib.image.imread(tmp_path / "first.png").shape[:2] == (500, 680)
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_the_long_examples_can_be_imported(name, load_example):
+    assert load_example(name).__doc__
+
+
+def test_every_example_has_a_test_and_a_docstring_of_its_command():
+    found = {path.stem: path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py")}
+    assert set(found) == {"first", *LONG}
+    for name, text in found.items():
+        words = ast.get_docstring(ast.parse(text))
+        assert words
+        assert name == "trained" or f"python examples/{name}.py" in words

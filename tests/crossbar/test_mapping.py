@@ -112,16 +112,16 @@ BAD = [
     (
         [[0.5, 1.2]],
         1,
-        r"weights up to \|w\| = 1\.2 do not fit: .* \|w\| <= 1;",
+        r"weights up to \|w\| = 1\.2 do not fit",
     ),
-    ([[0.5, -1.2]], 1, r"lower siemens_per_weight, or clip the weights"),
-    ([[0.5, np.nan]], 1, r"w holds 1 values that are NaN or infinite; remove them"),
+    ([[0.5, -1.2]], 1, r"weights up to \|w\| = 1\.2 do not fit"),
+    ([[0.5, np.nan]], 1, r"w holds 1 values that are NaN or infinite"),
     ([[np.inf, -np.inf]], 1, r"w holds 2 values that are NaN or infinite"),
     ([0.5, 0.1], 1, r"w has shape \(2,\); give 2 dimensions"),
     ([["a", "b"]], 1, r"w is not an array of real numbers \(got list\)"),
     (np.array([[1j]]), 1, r"w is not an array of real numbers \(got ndarray\)"),
     (None, 1, r"w is not an array of real numbers \(got NoneType\)"),
-    ([[0.5]], 0, r"siemens_per_weight = 0\.0 is not allowed; give a finite number in \(0, inf\) S"),
+    ([[0.5]], 0, r"siemens_per_weight = 0\.0 is not allowed"),
     ([[0.5]], np.nan, r"siemens_per_weight = nan is not allowed"),
 ]
 

@@ -102,7 +102,7 @@ def test_every_mapping_has_a_name():
         (
             "device.on_off_ratio",
             1,
-            r"on_off_ratio = 1 is not allowed; give a finite number in \(1, inf\)",
+            r"on_off_ratio = 1 is not allowed",
         ),
         ("device.on_off_ratio", 0, "on_off_ratio = 0"),
         ("device.on_off_ratio", "ten", "on_off_ratio = 'ten'"),

@@ -122,15 +122,15 @@ def hardware(**changes):
 BAD = [
     (
         lambda: Comparator(offset=-1e-9),
-        r"Comparator\.offset = -1e-09 is not allowed; give a finite number in \[0, inf\) A",
+        r"Comparator\.offset = -1e-09 is not allowed",
     ),
     (lambda: Comparator(noise=float("nan")), r"Comparator\.noise = nan is not allowed"),
     (lambda: Comparator(noise="loud"), r"Comparator\.noise = 'loud' is not a number"),
-    (lambda: Adc(bits=0), r"Adc\.bits = 0 is not allowed; give a whole number of at least 1"),
+    (lambda: Adc(bits=0), r"Adc\.bits = 0 is not allowed"),
     (lambda: Adc(bits=8.0), r"Adc\.bits = 8\.0 is not allowed"),
     (
         lambda: Adc(full_scale=0),
-        r"Adc\.full_scale = 0 is not allowed; give a finite number in \(0, inf\) A",
+        r"Adc\.full_scale = 0 is not allowed",
     ),
     (
         lambda: hardware(device=1),
@@ -161,16 +161,16 @@ BAD = [
     (lambda: hardware(tile_shape=(1, 2, 3)), r"Hardware\.tile_shape = \(1, 2, 3\); give"),
     (
         lambda: hardware(tile_shape=(0, 128)),
-        r"word lines = 0 is not allowed; give a whole number of at least 1",
+        r"word lines = 0 is not allowed",
     ),
     (lambda: hardware(tile_shape=(128, 1.5)), r"bit lines = 1\.5 is not allowed"),
     (
         lambda: hardware(read_period=0),
-        r"Hardware\.read_period = 0 is not allowed; give a finite number in \(0, inf\) s",
+        r"Hardware\.read_period = 0 is not allowed",
     ),
     (
         lambda: hardware(read_voltage=-0.1),
-        r"Hardware\.read_voltage = -0\.1 is not allowed; give a finite number in \(0, inf\) V",
+        r"Hardware\.read_voltage = -0\.1 is not allowed",
     ),
     (
         lambda: hardware(gate=PowerLawNoise(0.1, 0.5, 1e-6)),

@@ -6,20 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from devices import (
-    BlankOut,
-    Device,
-    GaussianNoise,
-    LognormalNoise,
-    PowerLawNoise,
-)
+from devices import BlankOut, Device, GaussianNoise, LognormalNoise, PowerLawNoise
 from tests.helpers import reference
-from tests.helpers.statistics import (
-    assert_frequency,
-    assert_mean,
-    assert_variance,
-    row_with_margin,
-)
+from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance, row_with_margin
 from tests.helpers.tiles import (
     CELLS,
     DEVICE,

@@ -15,11 +15,7 @@ from devices import (
     StateDependentError,
 )
 from tests.helpers import reference
-from tests.helpers.statistics import (
-    assert_covariance,
-    assert_mean,
-    assert_variance,
-)
+from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
 from tests.helpers.tiles import (
     CELLS,
     DEVICE,
@@ -260,18 +256,18 @@ W = np.array([[0.5, -0.5, 1.0]])
 BAD = [
     (
         lambda: tile_of(np.ones((1, 4)), tile_shape=(3, 2)),
-        r"w needs 4 word lines and 1 bit lines, the tile has 3 and 2; use TiledArray",
+        r"w needs 4 word lines and 1 bit lines, the tile has 3 and 2",
     ),
     (
         lambda: tile_of(np.ones((4, 1)), tile_shape=(3, 2)),
-        r"use TiledArray\.program, which spreads a matrix over tiles",
+        r"w needs 1 word lines and 4 bit lines, the tile has 3 and 2",
     ),
     (lambda: tile_of([[np.nan, 1]], k=1e-6), r"w holds 1 values that are NaN or infinite"),
     (lambda: tile_of(np.ones((1, 1, 1))), r"w has shape \(1, 1, 1\); give 2 dimensions"),
     (lambda: tile_of(W, k=1e-5), r"weights up to \|w\| = 1 do not fit"),
     (
         lambda: tile_of(W, rng=-1),
-        r"rng = -1 is not allowed; give a seed \(a whole number >= 0\), a numpy Generator",
+        r"rng = -1 is not allowed",
     ),
     (lambda: tile_of(W, rng="seed"), r"rng = 'seed' is not allowed"),
     (lambda: tile_of(W, rng=True), r"rng = True is not allowed"),
@@ -291,7 +287,7 @@ BAD = [
     (lambda: tile_of(W).age(-1), r"seconds = -1 is not allowed"),
     (
         lambda: tile_of(W).scale_conductances(0),
-        r"factor = 0 is not allowed; give a finite number in \(0, inf\)",
+        r"factor = 0 is not allowed",
     ),
     (lambda: tile_of(W).scale_conductances(np.nan), r"factor = nan is not allowed"),
     (lambda: tile_of(np.empty((0, 3)), k=1e-6), r"w has shape \(0, 3\)"),

@@ -5,9 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossbar import (
-    Wires,
-)
+from crossbar import Wires
 from tests.helpers.wires import ends, random_array
 
 

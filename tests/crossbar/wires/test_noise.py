@@ -5,9 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crossbar import (
-    Wires,
-)
+from crossbar import Wires
 from tests.helpers.statistics import assert_mean, assert_variance
 from tests.helpers.wires import EVERY, ends, random_array
 

@@ -8,11 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from devices import (
-    FEFET_DENG2020,
-    Gb2Activation,
-    NormalActivation,
-)
+from devices import FEFET_DENG2020, Gb2Activation, NormalActivation
 from tests.helpers.ferroelectrics import ALIKE, TAU
 from tests.helpers.statistics import (
     assert_covariance,

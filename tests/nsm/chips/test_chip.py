@@ -14,14 +14,7 @@ from crossbar import DifferentialPair, ReferenceColumn
 from devices import Device, GaussianNoise, LogTimeDrift, TelegraphNoise
 from nsm import Binarize, NSMConv2d, map_to_crossbar, relu_mlp, stnn_mlp
 from nsm.chips.firing import firing
-from tests.helpers.mapped_layers import (
-    IDEAL,
-    REAL,
-    assert_fires_with,
-    equation_4,
-    one_layer,
-    signs,
-)
+from tests.helpers.mapped_layers import IDEAL, REAL, assert_fires_with, equation_4, one_layer, signs
 from tests.helpers.statistics import assert_mean
 
 

@@ -150,7 +150,7 @@ def test_same_seed_same_decisions(sampling, chip, digits):
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, -0.1, 1.5])
 def test_a_confidence_lies_between_zero_and_one(confidence, chip, digits):
-    message = rf"confidence = {confidence!r} is not allowed; give a finite number in \(0, 1\)"
+    message = rf"confidence = {confidence!r} is not allowed"
     with pytest.raises(ValueError, match=message):
         chip.classify(digits[0][:2], 10, rng=0, confidence=confidence)
     with pytest.raises(ValueError, match="confidence = 'high' is not a number"):

@@ -9,16 +9,9 @@ import torch
 from torch import nn
 
 from crossbar import DifferentialPair
-from devices import (
-    Device,
-    NoNoise,
-)
+from devices import Device, NoNoise
 from nsm import map_to_crossbar
-from tests.helpers.mapped_layers import (
-    IDEAL,
-    REAL,
-    one_layer,
-)
+from tests.helpers.mapped_layers import IDEAL, REAL, one_layer
 
 
 def distinct(chip):

@@ -9,24 +9,10 @@ import torch
 from scipy.special import erf
 
 from crossbar import Hardware
-from devices import (
-    BlankOut,
-    Device,
-    GaussianNoise,
-    NoNoise,
-    PowerLawNoise,
-    StateDependentError,
-)
+from devices import BlankOut, Device, GaussianNoise, NoNoise, PowerLawNoise, StateDependentError
 from nsm import map_to_crossbar, relu_mlp, theory
 from nsm.chips.firing import firing
-from tests.helpers.mapped_layers import (
-    CELL,
-    IDEAL,
-    assert_fires_with,
-    equation_4,
-    one_layer,
-    signs,
-)
+from tests.helpers.mapped_layers import CELL, IDEAL, assert_fires_with, equation_4, one_layer, signs
 
 REMAPPED = {
     "another gate": {"gate": BlankOut(0.3)},

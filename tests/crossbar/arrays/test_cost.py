@@ -34,8 +34,8 @@ def test_the_array_dissipates_g_v_squared_t():
 
 
 def test_a_blank_out_gate_saves_its_share_of_the_main_array_only():
-    # The gated cells conduct with p = 0.3, those of the deterministic path always: (0.3 + 1) Σ G V²
-    # t.
+    # The gated cells conduct with p = 0.3, those of the deterministic path always:
+    # (0.3 + 1) Σ G V² t.
     gated = cost(gate=BlankOut(0.3), a=[1.0, 1.0])
     np.testing.assert_allclose(gated.array_energy, 1.3 * PAIRS * 0.2**2 * 1e-7, rtol=1e-12)
 

@@ -113,8 +113,8 @@ def test_end_to_end_firing_with_independent_cells_is_the_published_one(
         probabilities.append(
             reference.firing_probability(*theory(tile, w, z, (0.5, 0.25), CELLS["NoNoise"][1]))
         )
-    # Fan-in 300, p = ½, E u/√Var u = 1. The published value is of one random row, ours the mean
-    # of 20 rows; rows differ by less than 1 %.
+    # Fan-in 300, p = ½, E u/√Var u = 1. The published value is of one random row and ours the
+    # mean of 20, hence the tolerance of 1 %.
     np.testing.assert_allclose(np.mean(probabilities), published, rtol=0.01)
     u = tile.read(np.tile(z, (reads, 1)), rng=1)
     assert_frequency((u > 0).sum(), reads, probabilities[-1])

@@ -60,7 +60,7 @@ def test_chips_with_spread_have_the_moments_of_the_selector_on_average():
 
 def test_moments_of_noise_with_memory_are_those_of_reads_far_apart():
     gate = StochasticSelector(correlation=0.5, spread=1.0)
-    # Much longer than any trap's time constant.
+    # A read period much longer than any time constant makes reads independent.
     chip = array_of(np.tile(ROW, (3, 1)), noise=TRAPS, gate=gate, read_period=1.0)
     u = chip.read(np.tile(X, (4000, 1)), rng=1)
     mean, variance = chip.moments(X[None])
@@ -77,17 +77,17 @@ class CellByCell(StochasticSelector):
 FIVE = np.array([1.0, -0.61, 0.27, 0.13, -0.42])  # all sums of some of them differ
 
 
-@pytest.mark.parametrize("sort", [StochasticSelector, CellByCell])
+@pytest.mark.parametrize("selector", [StochasticSelector, CellByCell])
 @pytest.mark.parametrize("leak", [0.0, 0.2])
-def test_reads_of_a_leaky_selector_have_their_exact_law(sort, leak):
-    gate = sort.with_p(0.375, leak=leak)
+def test_reads_of_a_leaky_selector_have_their_exact_law(selector, leak):
+    gate = selector.with_p(0.375, leak=leak)
     chip = array_of(FIVE[None], gate=gate)
     assert chip.reader.describe() == (
-        "cell by cell" if sort is CellByCell else "packed bits, 3 digits, off grid"
+        "cell by cell" if selector is CellByCell else "packed bits, 3 digits, off grid"
     )
     u = chip.read(np.ones((READS, 5)), rng=1)[:, 0]
-    # ξ = leak + (1 − leak) m: each set of closed switches has its own sum, and probability p^n (1 −
-    # p)^(5 − n).
+    # ξ = leak + (1 − leak) m: each set of n closed switches has its own sum, with
+    # probability p^n (1 − p)^(5 − n).
     masks = np.array(np.meshgrid(*[[0, 1]] * 5)).reshape(5, -1)
     sums = FIVE @ (leak + (1 - leak) * masks)
     p = 0.375 ** masks.sum(axis=0) * 0.625 ** (5 - masks.sum(axis=0))
@@ -117,7 +117,7 @@ def test_packed_reads_of_a_leaky_selector_equal_those_cell_by_cell(noise, sharin
     assert ks_2samp(*(u[:, 0].round(6) for u in reads)).pvalue > 1e-3
 
 
-def test_a_plain_selector_is_a_blank_out_bit_for_bit():
+def test_a_selector_without_spread_or_leak_reads_bit_for_bit_like_blank_out():
     x = np.random.default_rng(2).choice([-1.0, 1.0], (50, 5))
     one, other = (
         array_of(FIVE[None], gate=gate)

@@ -120,7 +120,8 @@ def test_the_distance_from_one_normal_shrinks_with_fan_in_as_edgeworth_says(p):
     # next order in 1/N.
     assert (d <= leading * (1 + 8 / np.array(FAN_INS))).all()
     assert (d >= leading / 2).all()
-    # p = ½ has no skewness: 1/N (here .0086 at 16, .014 at worst); else 1/√N.
+    # At p = ½ there is no skewness and the distance falls as 1/N (0.0086 at 16 inputs, at worst
+    # 0.014); otherwise it falls as 1/√N.
     slope = np.polyfit(np.log(FAN_INS[1:]), np.log(d[1:]), 1)[0]
     expected = -1.0 if p == 0.5 else -0.5
     assert abs(slope - expected) < 0.15

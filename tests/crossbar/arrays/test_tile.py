@@ -190,8 +190,8 @@ def test_gate_sharing_decides_what_outputs_share_on_a_reference_column(sharing, 
             w, device=device, mapping=ReferenceColumn(), gate=BlankOut(0.5), gate_sharing=sharing
         )
         u = tile.read(np.ones((READS, FAN_IN)), rng=1, sampling=sampling)
-        # Common part: mirrored reference E[g]² v G²; one gated reference cell (E[g²](v + 1) −
-        # E[g]²) G².
+        # Covariance per reference cell: E[g²] v G² if it is gated with its pair, and
+        # (E[g²](v + 1) − E[g]²) G² if it has a gate of its own; g is the gate factor.
         per_cell = square * 0.09 if sharing == "pair" else square * 1.09 - 0.25
         assert_covariance(
             u[:, 0], u[:, 1], per_cell * FAN_IN * (5.5e-6 / tile.siemens_per_weight) ** 2

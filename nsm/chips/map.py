@@ -134,8 +134,7 @@ class _Programming:
     def _row_factors(self, weight: Floats, w_max: float) -> Floats:
         """Return the factor of each output by which its largest |w| becomes that of the layer.
 
-        1 for a weight scale
-        per layer, and for rows of zeros.
+        It is 1 with one weight scale per layer, and for rows of zeros.
         """
         if self.hardware.weight_scale != "row":
             return np.ones(len(weight))

@@ -164,9 +164,9 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
 
 
 def _warning(static: float, spread: float, a: Floats | None) -> str:
-    """Return why the deterministic path is a poor one.
+    """Return why the deterministic path is a poor one, or an empty text.
 
-    Its programming, or gates that differ from each other.
+    Its programming may be too coarse, and gates may differ from each other.
     """
     found = []
     if static > _PRECISE_PATH:

@@ -1,0 +1,5 @@
+"""`python -m nsm`: the command without its installed script."""
+
+from nsm.cli.main import main
+
+main()

@@ -156,7 +156,12 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
 
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn $formulas$ into MathML, which browsers draw without a script from the network."""
+    """Turn $formulas$ into MathML, which browsers draw without a script from the network.
+
+    Links from notebook to notebook become links to their pages: mkdocs-jupyter leaves them alone.
+    """
+    if page.file.src_uri.startswith("tutorials/"):
+        html = re.sub(r'(href="\d\d_\w+)\.ipynb(?=["#])', r"\1.html", html)
 
     def formula(match: re.Match[str]) -> str:
         if match["code"]:

@@ -135,7 +135,7 @@ class _Programming:
     def _row_factors(self, weight: Floats, w_max: float) -> Floats:
         """Return the factor of each output by which its largest |w| becomes that of the layer.
 
-        It is 1 for one weight scale per layer, and for outputs whose weights are all 0.
+        It is 1 with one weight scale per layer, and for outputs whose weights are all 0.
         """
         if self.hardware.weight_scale != "row":
             return np.ones(len(weight))

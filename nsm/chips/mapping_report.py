@@ -162,9 +162,9 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
 
 
 def _warning(static: float, spread: float, a: Floats | None) -> str:
-    """Return why the deterministic path cannot cancel the mean, or "" if it can.
+    """Return why the deterministic path cannot cancel the mean, or an empty text.
 
-    Either its programming is not precise enough, or gates differ from each other.
+    Its programming may be too coarse, and gates may differ from each other.
     """
     found = []
     if static > _PRECISE_PATH:

@@ -11,7 +11,7 @@ from nsm.nn.on_chip import SampledNeurons
 
 
 class MatchedNeurons(NamedTuple):
-    """Parameters under which a chip's neurons fire as the trained ones.
+    """Parameters with which a chip's neurons fire with the probabilities of the trained network.
 
     Attributes:
         a: Factors of the deterministic path, (outputs,) or (locations, outputs).

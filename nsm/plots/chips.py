@@ -59,7 +59,7 @@ def plot_conductance_map(chip: MappedNetwork, *, layer: int = 0, ax: Axes | None
     for edge in array.column_edges[1:-1]:
         ax.axvline(edge - 0.5, color="white", linewidth=0.6)
     ax.figure.colorbar(image, ax=ax, label="$G^+$ [µS]")
-    borders = ", white: tile borders" if len(array.tiles) > 1 else ""
+    borders = ", white: tile borders" if len(array.all_tiles()) > 1 else ""
     ax.set(xlabel="bit line (output)", ylabel="word line (input)", title=on_tiles.name + borders)
     return ax
 

@@ -1,4 +1,4 @@
-"""Conventions that a silent change would break: transpose, sign, which cell is which, unit of u."""
+"""Conventions on which everything relies: transpose, signs, order of cells, unit of u."""
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ makers = pytest.mark.parametrize("maker", [Tile, TiledArray, NeuronArray])
 
 
 def programmed(maker, mapping, **hardware):
+    """Return an array of that class programmed with W."""
     hardware = Hardware(device=DEVICE, mapping=mapping, **hardware)
     return maker.program(
         W, hardware, siemens_per_weight=mapping.siemens_per_weight(1.0, DEVICE), rng=0
@@ -67,7 +68,7 @@ def test_rows_of_u_are_inputs_times_outputs(maker):
     assert programmed(maker, DifferentialPair()).read(np.ones((7, 3)), rng=0).shape == (7, 2)
 
 
-def test_siemens_per_weight_sets_the_current_and_not_u():
+def test_siemens_per_weight_changes_the_current_and_not_u():
     k = 3e-6
     tile = Tile.program(W, Hardware(device=DEVICE), siemens_per_weight=k, rng=0)
     x = np.array([[1.0, -1.0, 1.0]])

@@ -26,7 +26,7 @@ def models():
         for thing in vars(import_module(name)).values():
             if isinstance(thing, type) and thing.__module__ == name:
                 found[thing.__name__] = thing
-    # The two types in which `Wires` speaks are not part of a hardware.
+    # IVCurve and Nodes are arguments and results of `Wires`, not parts of a hardware.
     return {name: thing for name, thing in found.items() if name not in ("IVCurve", "Nodes")}
 
 

@@ -1,4 +1,4 @@
-"""Weights → conductances → weights, for the three mappings."""
+"""The three mappings: weights to conductances and back, ranges, levels, what does not fit."""
 
 import numpy as np
 import pytest
@@ -17,13 +17,14 @@ DEVICE = Device(g_min=1e-6, g_max=1e-5)
 unit = st.floats(-1, 1)
 matrices = arrays(float, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=unit)
 ratios = st.floats(2, 1e4)
-sizes = st.floats(1e-3, 1e3)
+largest_weights = st.floats(1e-3, 1e3)
 
 
 @mappings
-@given(unit_weights=matrices, ratio=ratios, w_max=sizes)
+@given(unit_weights=matrices, ratio=ratios, w_max=largest_weights)
 def test_weights_survive_the_round_trip(mapping, unit_weights, ratio, w_max):
-    device, w = Device(g_min=1e-4 / ratio, g_max=1e-4), unit_weights * w_max
+    device = Device(g_min=1e-4 / ratio, g_max=1e-4)
+    w = unit_weights * w_max
     k = mapping.siemens_per_weight(w_max, device)
     g_pos, g_neg = mapping.conductances(w, device, k)
     # G is rounded to 1e-16 of g_max ≤ 2 (g_max − g_min), well below 1e-12 of the largest weight.
@@ -31,7 +32,7 @@ def test_weights_survive_the_round_trip(mapping, unit_weights, ratio, w_max):
 
 
 @mappings
-@given(unit_weights=matrices, ratio=ratios, w_max=sizes)
+@given(unit_weights=matrices, ratio=ratios, w_max=largest_weights)
 def test_conductances_stay_in_the_devices_range(mapping, unit_weights, ratio, w_max):
     device = Device(g_min=1e-4 / ratio, g_max=1e-4)
     k = mapping.siemens_per_weight(w_max, device)
@@ -68,7 +69,8 @@ def test_a_weight_beyond_the_edge_by_rounding_is_put_on_the_edge(mapping):
 
 @mappings
 def test_a_fixed_siemens_per_weight_makes_conductance_proportional_to_weight(mapping, rng):
-    w, k = rng.uniform(-1, 1, (3, 5)), mapping.siemens_per_weight(1.0, DEVICE)
+    w = rng.uniform(-1, 1, (3, 5))
+    k = mapping.siemens_per_weight(1.0, DEVICE)
     difference = np.subtract(*mapping.conductances(w, DEVICE, k))
     halved = np.subtract(*mapping.conductances(w / 2, DEVICE, k))
     # A scaled matrix at the same k is not stretched to the range again.
@@ -110,16 +112,16 @@ BAD = [
     (
         [[0.5, 1.2]],
         1,
-        r"weights up to \|w\| = 1\.2 do not fit: .* \|w\| <= 1;",
+        r"weights up to \|w\| = 1\.2 do not fit",
     ),
-    ([[0.5, -1.2]], 1, r"lower siemens_per_weight, or clip the weights"),
-    ([[0.5, np.nan]], 1, r"w holds 1 values that are NaN or infinite; remove them"),
+    ([[0.5, -1.2]], 1, r"weights up to \|w\| = 1\.2 do not fit"),
+    ([[0.5, np.nan]], 1, r"w holds 1 values that are NaN or infinite"),
     ([[np.inf, -np.inf]], 1, r"w holds 2 values that are NaN or infinite"),
     ([0.5, 0.1], 1, r"w has shape \(2,\); give 2 dimensions"),
     ([["a", "b"]], 1, r"w is not an array of real numbers \(got list\)"),
     (np.array([[1j]]), 1, r"w is not an array of real numbers \(got ndarray\)"),
     (None, 1, r"w is not an array of real numbers \(got NoneType\)"),
-    ([[0.5]], 0, r"siemens_per_weight = 0\.0 is not allowed; give a finite number in \(0, inf\) S"),
+    ([[0.5]], 0, r"siemens_per_weight = 0\.0 is not allowed"),
     ([[0.5]], np.nan, r"siemens_per_weight = nan is not allowed"),
 ]
 

@@ -48,7 +48,7 @@ def test_on_off_ratio_moves_g_min_and_keeps_g_max():
     changed = with_value(HARDWARE, "device.on_off_ratio", 10)
     assert changed.device.g_max == HARDWARE.device.g_max
     assert changed.device.on_off_ratio == pytest.approx(10, rel=1e-12)
-    # and it is the only thing that changed
+    # Nothing else has changed.
     assert replace(changed, device=replace(changed.device, g_min=HARDWARE.device.g_min)) == HARDWARE
 
 
@@ -102,7 +102,7 @@ def test_every_mapping_has_a_name():
         (
             "device.on_off_ratio",
             1,
-            r"on_off_ratio = 1 is not allowed; give a finite number in \(1, inf\)",
+            r"on_off_ratio = 1 is not allowed",
         ),
         ("device.on_off_ratio", 0, "on_off_ratio = 0"),
         ("device.on_off_ratio", "ten", "on_off_ratio = 'ten'"),

@@ -44,7 +44,8 @@ def test_on_one_chip_an_offset_is_the_same_at_every_read():
 
 
 def test_noise_is_drawn_at_every_read_and_fires_with_erf_around_the_offset(rng):
-    offsets, current = np.array([1e-9, 0.0, -2e-9]), 0.5e-9
+    offsets = np.array([1e-9, 0.0, -2e-9])
+    current = 0.5e-9
     z = Comparator(noise=2e-9).compare(
         np.full((N, 3), current), offsets, rng.standard_normal((N, 3))
     )
@@ -114,21 +115,22 @@ def test_exact_hardware_is_ungated_and_keeps_range_and_mapping():
 
 
 def hardware(**changes):
+    """Return a hardware with these fields."""
     return Hardware(**({"device": DEVICE} | changes))
 
 
 BAD = [
     (
         lambda: Comparator(offset=-1e-9),
-        r"Comparator\.offset = -1e-09 is not allowed; give a finite number in \[0, inf\) A",
+        r"Comparator\.offset = -1e-09 is not allowed",
     ),
     (lambda: Comparator(noise=float("nan")), r"Comparator\.noise = nan is not allowed"),
     (lambda: Comparator(noise="loud"), r"Comparator\.noise = 'loud' is not a number"),
-    (lambda: Adc(bits=0), r"Adc\.bits = 0 is not allowed; give a whole number of at least 1"),
+    (lambda: Adc(bits=0), r"Adc\.bits = 0 is not allowed"),
     (lambda: Adc(bits=8.0), r"Adc\.bits = 8\.0 is not allowed"),
     (
         lambda: Adc(full_scale=0),
-        r"Adc\.full_scale = 0 is not allowed; give a finite number in \(0, inf\) A",
+        r"Adc\.full_scale = 0 is not allowed",
     ),
     (
         lambda: hardware(device=1),
@@ -159,16 +161,16 @@ BAD = [
     (lambda: hardware(tile_shape=(1, 2, 3)), r"Hardware\.tile_shape = \(1, 2, 3\); give"),
     (
         lambda: hardware(tile_shape=(0, 128)),
-        r"word lines = 0 is not allowed; give a whole number of at least 1",
+        r"word lines = 0 is not allowed",
     ),
     (lambda: hardware(tile_shape=(128, 1.5)), r"bit lines = 1\.5 is not allowed"),
     (
         lambda: hardware(read_period=0),
-        r"Hardware\.read_period = 0 is not allowed; give a finite number in \(0, inf\) s",
+        r"Hardware\.read_period = 0 is not allowed",
     ),
     (
         lambda: hardware(read_voltage=-0.1),
-        r"Hardware\.read_voltage = -0\.1 is not allowed; give a finite number in \(0, inf\) V",
+        r"Hardware\.read_voltage = -0\.1 is not allowed",
     ),
     (
         lambda: hardware(gate=PowerLawNoise(0.1, 0.5, 1e-6)),

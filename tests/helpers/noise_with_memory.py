@@ -27,17 +27,17 @@ LAGS = (1, 3, 8)
 
 sharings = pytest.mark.parametrize("sharing", ["pair", "cell", "word_line"])
 
-both = pytest.mark.parametrize("kind", [Tile, TiledArray])
+both = pytest.mark.parametrize("maker", [Tile, TiledArray])
 
 
-def array_of(w, *, noise=None, rng=0, kind=TiledArray, device=DEVICE, **hardware):
+def array_of(w, *, noise=None, rng=0, maker=TiledArray, device=DEVICE, **hardware):
     """Return a tile or an array programmed with w whose cells have the given read noise."""
     device = device if noise is None else replace(device, read_noise=noise)
     hardware = Hardware(
         device=device, **({"tile_shape": (512, 4096), "read_period": PERIOD} | hardware)
     )
     k = hardware.mapping.siemens_per_weight(1.0, device)
-    return kind.program(w, hardware, siemens_per_weight=k, rng=rng)
+    return maker.program(w, hardware, siemens_per_weight=k, rng=rng)
 
 
 def rows_of(sharing, n):

@@ -1,6 +1,7 @@
-"""Small untrained networks for the tests of training."""
+"""Small untrained networks for the tests of training, and a check of their gradients."""
 
 import torch
+from torch import nn
 
 from nsm import nsm_mlp, relu_mlp, stnn_mlp
 
@@ -19,3 +20,11 @@ def fresh(build="nsm"):
     """Return an untrained network, the same one on every call."""
     torch.manual_seed(0)
     return BUILDS[build](WIDTHS)
+
+
+def assert_learns(model, x, y):
+    """Check that every parameter gets a finite gradient that is not all zeros."""
+    nn.functional.cross_entropy(model(x), y).backward()
+    for name, parameter in model.named_parameters():
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().max() > 0, name

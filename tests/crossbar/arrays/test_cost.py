@@ -1,4 +1,4 @@
-"""Energy and latency of one read, from the cited figures and sums over cells written out.
+"""Energy and latency of one read, from cited figures and sums over cells written out by hand.
 
 Energies are 1e-14 J: `pytest.approx` with its absolute tolerance of 1e-12 would accept anything.
 """
@@ -15,6 +15,7 @@ W = np.array([[0.5, -0.25, 1.0], [0.0, -1.0, 0.75]])
 
 
 def cost(*, a=None, b=None, compared=True, **hardware):
+    """Return the cost of a read of W; `compared` outputs have comparators, others a converter."""
     hardware = Hardware(**({"device": DEVICE, "read_period": 1e-7, "read_voltage": 0.2} | hardware))
     k = hardware.mapping.siemens_per_weight(1.0, DEVICE)
     neurons = NeuronArray.program(W, hardware, siemens_per_weight=k, a=a, b=b, rng=0)
@@ -33,8 +34,8 @@ def test_the_array_dissipates_g_v_squared_t():
 
 
 def test_a_blank_out_gate_saves_its_share_of_the_main_array_only():
-    # The gated cells conduct with p = 0.3, those of the deterministic path always: (0.3 + 1) Σ G V²
-    # t.
+    # The gated cells conduct with p = 0.3, those of the deterministic path always:
+    # (0.3 + 1) Σ G V² t.
     gated = cost(gate=BlankOut(0.3), a=[1.0, 1.0])
     np.testing.assert_allclose(gated.array_energy, 1.3 * PAIRS * 0.2**2 * 1e-7, rtol=1e-12)
 

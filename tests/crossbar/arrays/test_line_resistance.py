@@ -1,14 +1,9 @@
-"""What wires make of noise, of wanted conductances, and of tiles.
-
-Against cells drawn and solved anew on every read.
-"""
+"""Reads of tiles with line resistance, against the currents of arrays solved node by node."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from crossbar import (
     BalancedPair,
@@ -30,128 +25,15 @@ from devices import (
 )
 from tests.helpers.statistics import assert_mean, assert_variance
 
-EVERY = Wires(30.0, 20.0, 100.0, 50.0, 1e3)
-TILE = Wires(2.0, 3.0, 20.0, 10.0)  # takes 3 to 6 % of the currents of tiles below
+TILE = Wires(2.0, 3.0, 20.0, 10.0)  # lowers the currents of the tiles below by 3 to 6 %
 DEVICE = Device(g_min=1e-6, g_max=1e-4)
-ENDS = [{"drivers": d, "senses": s} for d in ("left", "both") for s in ("bottom", "both")]
 MAPPINGS = [DifferentialPair(), BalancedPair(), ReferenceColumn()]
 READS = 20_000
-ends = pytest.mark.parametrize("end", ENDS, ids=lambda e: f"{e['drivers']}-{e['senses']}")
 mappings = pytest.mark.parametrize("mapping", MAPPINGS, ids=lambda m: type(m).__name__)
 
 
-def random_array(rng, m, n):
-    """Cells of 10 kΩ to 1 MΩ."""
-    return 1 / rng.uniform(1e4, 1e6, (m, n))
-
-
-@ends
-@pytest.mark.parametrize("shape", [(4, 5), (5, 3), (1, 4), (4, 1)])
-def test_noise_variance_is_that_of_finite_differences(shape, end, rng):
-    wires, g, v = replace(EVERY, **end), random_array(rng, *shape), rng.uniform(-1, 1, shape[0])
-    variance, expected = (0.1 * g) ** 2 * rng.random(shape), 0.0
-    for k in np.ndindex(shape):
-        step = np.zeros(shape)
-        step[k] = 1e-3 * g[k]
-        slope = (wires.currents(g + step, v) - wires.currents(g - step, v)) / (2 * step[k])
-        expected = expected + slope**2 * variance[k]
-    np.testing.assert_allclose(wires.noise_variance(g, v, variance), expected, rtol=1e-6)
-
-
-def test_small_noise_of_arrays_solved_anew_has_the_variance(rng):
-    wires, g, v = EVERY, 50 * random_array(rng, 6, 4), rng.uniform(-1, 1, 6)
-    draws = g * (1 + 0.01 * rng.standard_normal((5000, 6, 4)))
-    currents = np.array([wires.currents(one, v) for one in draws])
-    variance = wires.noise_variance(g, v, (0.01 * g) ** 2)
-    assert_variance(currents, variance, wires.currents(g, v))
-    assert_mean(currents, wires.currents(g, v))
-    # Without wires it is twice as large and more.
-    assert (variance < 0.5 * v**2 @ (0.01 * g) ** 2).all()
-
-
-@pytest.mark.parametrize("r", [0.5, 2.0, 8.0])
-def test_noise_transfer_is_near_noise_variance(r, rng):
-    # The wires take 0.6, 1.2 and 3.7 %. In units of that: ± 1 V leave at most 1.0 (over inputs:
-    # spread 0.2, mean 0.002), 1 V everywhere 0.2 to 1.5. Second order only on the average over
-    # signs.
-    g, wires = random_array(rng, 32, 32), Wires(r, r, 20.0)
-    variance, loss = (0.1 * g) ** 2, 1 - wires.effective_conductance(g).sum() / g.sum()
-    transfer = wires.noise_transfer(g, variance)
-    signs = rng.choice([-1.0, 1.0], (40, 32))
-    ratio = (
-        signs**2 @ transfer / np.array([wires.noise_variance(g, v, variance) for v in signs]) - 1
-    )
-    assert np.abs(ratio).max() < 1.2 * loss
-    assert abs(ratio.mean()) < 0.1 * loss
-    positive = np.ones(32) @ transfer / wires.noise_variance(g, np.ones(32), variance) - 1
-    assert (positive > 0).all()
-    assert positive.max() < 2 * loss
-
-
-def test_noise_transfer_is_exact_for_one_word_line(rng):
-    g, v = random_array(rng, 1, 6), rng.uniform(-1, 1, 1)
-    transfer, exact = (
-        EVERY.noise_transfer(g, (0.1 * g) ** 2),
-        EVERY.noise_variance(g, v, (0.1 * g) ** 2),
-    )
-    np.testing.assert_allclose(v**2 @ transfer, exact, rtol=1e-10)
-
-
-@ends
-def test_compensated_cells_multiply_with_the_target_as_far_as_the_range_goes(end, rng):
-    wires, target = Wires(5.0, 5.0, 50.0, 20.0, **end), random_array(rng, 20, 30)
-    free = wires.compensated(target, 0.0, 1.0)
-    np.testing.assert_allclose(wires.effective_conductance(free), target, rtol=1e-6)
-    assert (free > target).all()
-    g_max = 0.5 * target.max()
-    bound = wires.compensated(target, 2e-6, g_max)
-    assert bound.min() == 2e-6
-    assert bound.max() == g_max
-    assert missed(wires, bound, target) < missed(wires, np.clip(target, 2e-6, g_max), target)
-
-
-def missed(wires, g, target):
-    """Relative root mean square of what cells g multiply with, less the target."""
-    return np.linalg.norm(wires.effective_conductance(g) - target) / np.linalg.norm(target)
-
-
-@pytest.mark.parametrize(
-    ("ohms", "plain", "best", "end"), [(3, 0.297, 0.224, 0.229), (10, 0.580, 0.562, 0.572)]
-)
-def test_compensation_stops_before_cells_at_the_end_of_the_range_starve_the_others(
-    ohms, plain, best, end, rng
-):
-    wires, ends = Wires(ohms, ohms), (9e-6, 88e-6)
-    target = g = rng.uniform(*ends, (64, 64))
-    errors = [missed(wires, g, target)]
-    for _ in range(10):  # going on, into the range each time
-        g = np.clip(g * target / wires.effective_conductance(g), *ends)
-        errors.append(missed(wires, g, target))
-    found = missed(wires, wires.compensated(target, *ends), target)
-    assert found == min(errors)
-    np.testing.assert_allclose([errors[0], found, errors[-1]], [plain, best, end], rtol=0.02)
-
-
-@pytest.mark.parametrize("steps", [0, 1, 10])
-def test_compensation_beyond_reach_leaves_the_cells_as_they_are(steps, rng):
-    target = rng.uniform(9e-6, 88e-6, (64, 64))
-    np.testing.assert_array_equal(
-        Wires(30.0, 30.0).compensated(target, 9e-6, 88e-6, steps=steps), target
-    )
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12))
-@settings(deadline=None)
-def test_compensation_never_makes_it_worse(seed, m, n):
-    rng = np.random.default_rng(seed)
-    wires, target = Wires(*10 ** rng.uniform(-1, 4, 5)), 10 ** rng.uniform(-7, -3, (m, n))
-    g_min, g_max = np.sort(10 ** rng.uniform(-7, -3, 2))
-    g = wires.compensated(target, g_min, g_max)
-    assert g_min <= g.min() <= g.max() <= g_max
-    assert missed(wires, g, target) <= missed(wires, np.clip(target, g_min, g_max), target)
-
-
 def programmed(w, maker=Tile, *, device=DEVICE, wires=TILE, tile_shape=(128, 128), **hardware):
+    """Return an array with wires, programmed with w; a weight of one fills the range."""
     hardware = Hardware(device=device, wires=wires, tile_shape=tile_shape, **hardware)
     return maker.program(
         w, hardware, siemens_per_weight=hardware.mapping.siemens_per_weight(1.0, device), rng=0
@@ -159,9 +41,9 @@ def programmed(w, maker=Tile, *, device=DEVICE, wires=TILE, tile_shape=(128, 128
 
 
 def solved(tile, x, wires=TILE, pos=1.0, neg=1.0):
-    """u of the physical arrays node by node, every cell times a factor.
+    """Return u of the physical arrays solved node by node, with every cell times a factor.
 
-    Twins, or the reference as the last bit line.
+    A pair mapping has two arrays; a reference column is the last bit line of one array.
     """
     g_pos, g_neg = pos * tile.g_pos, neg * tile.g_neg
     if tile.hardware.mapping.shares_reference:
@@ -172,33 +54,35 @@ def solved(tile, x, wires=TILE, pos=1.0, neg=1.0):
 
 @mappings
 def test_ideal_reads_are_the_currents_of_the_physical_arrays(mapping, rng):
-    w, x = rng.uniform(-1, 1, (10, 14)), rng.uniform(-1, 1, (3, 14))
+    w = rng.uniform(-1, 1, (10, 14))
+    x = rng.uniform(-1, 1, (3, 14))
     tile = programmed(w, mapping=mapping)
     np.testing.assert_allclose(tile.read(x, rng=0), solved(tile, x), rtol=0, atol=1e-11)
-    assert np.abs(tile.read(x, rng=0) - x @ w.T).max() > 0.03  # not what there is without wires
-    np.testing.assert_allclose(
-        tile.weights, w, rtol=1e-12, atol=1e-12
-    )  # the cells themselves are as programmed
+    assert np.abs(tile.read(x, rng=0) - x @ w.T).max() > 0.03  # IR drop is visible
+    # The programmed conductances are not changed by wires.
+    np.testing.assert_allclose(tile.weights, w, rtol=1e-12, atol=1e-12)
     variance = tile.moments(x)[1]
     np.testing.assert_array_equal(variance, 0)
 
 
 @mappings
-def test_tiles_have_wires_of_their_own_and_their_currents_add_up(mapping, rng):
-    w, x = rng.uniform(-1, 1, (11, 25)), rng.uniform(-1, 1, (3, 25))
+def test_every_tile_has_its_own_wires_and_currents_of_tiles_add_up(mapping, rng):
+    w = rng.uniform(-1, 1, (11, 25))
+    x = rng.uniform(-1, 1, (3, 25))
     array = programmed(w, TiledArray, mapping=mapping, tile_shape=(10, 6))
     rows = np.split(x, [10, 20], axis=1)
     sums = [sum(solved(array.tiles[i][j], rows[i]) for i in range(3)) for j in range(2)]
     np.testing.assert_allclose(array.read(x, rng=0), np.hstack(sums), rtol=0, atol=1e-11)
-    whole = programmed(w, TiledArray, mapping=mapping)
-    lost = [np.abs(a.read(x, rng=0) - x @ w.T).mean() for a in (array, whole)]
-    assert lost[0] < lost[1]  # shorter lines
+    one_tile = programmed(w, TiledArray, mapping=mapping)
+    lost = [np.abs(a.read(x, rng=0) - x @ w.T).mean() for a in (array, one_tile)]
+    assert lost[0] < lost[1]  # smaller tiles have shorter lines
 
 
 @mappings
 @pytest.mark.parametrize("sharing", ["pair", "cell"])
 def test_wires_carry_the_currents_of_the_cells_in_their_mean_state(mapping, sharing, rng):
-    w, x = rng.uniform(-1, 1, (6, 20)), rng.uniform(-1, 1, (3, 20))
+    w = rng.uniform(-1, 1, (6, 20))
+    x = rng.uniform(-1, 1, (3, 20))
     device = replace(DEVICE, read_noise=ProductNoise(BlankOut(0.8), GaussianNoise(0.1)))
     tile = programmed(w, device=device, mapping=mapping, gate=BlankOut(0.5), gate_sharing=sharing)
     np.testing.assert_allclose(
@@ -222,7 +106,8 @@ NOISES = {
 @mappings
 @pytest.mark.parametrize("noise", NOISES)
 def test_reads_behind_wires_have_the_moments(noise, mapping, rng):
-    w, z = rng.uniform(-1, 1, (3, 40)), rng.choice([-1.0, 1.0], 40)
+    w = rng.uniform(-1, 1, (3, 40))
+    z = rng.choice([-1.0, 1.0], 40)
     tile = programmed(w, mapping=mapping, **NOISES[noise])
     mean, variance = tile.moments(z[None])
     assert (variance > 0).all()
@@ -233,8 +118,9 @@ def test_reads_behind_wires_have_the_moments(noise, mapping, rng):
 
 
 def adjoint(wires, g, v):
-    """dI_j/dg_ik, (m, n, n): voltage across the cell, times that under one volt on bit line j
-    (Director and Rohrer 1969).
+    """Return dI_j/dg_ik, (m, n, n), by the adjoint network of Director and Rohrer (1969).
+
+    It is the voltage across the cell times that across it with one volt on bit line j.
     """
     n = g.shape[1]
     other = Wires(wires.r_col, wires.r_row, wires.r_sense, wires.r_source)
@@ -243,10 +129,10 @@ def adjoint(wires, g, v):
     return np.stack([(here.word - here.bit) * (s.word - s.bit).T[::-1, ::-1] for s in seen], axis=2)
 
 
-# Distances from exact reads, root mean square, in units of an output's standard deviation, as
-# measured with this seed: of frozen reads, of reads to first order (adjoint); then of the frozen
-# reads' mean, and of a mean that knows no wires. The wires take 3 % and 11 %. A bound is twice what
-# was measured.
+# Root-mean-square distances from exact reads in units of an output's standard deviation, measured
+# with this seed: of reads with frozen effective conductances, of reads to first order (adjoint), of
+# the mean of frozen reads, of a mean without wires. IR drop takes 3 % and 11 % of the currents. A
+# bound is twice the measured distance.
 DISTANCES = [
     (GaussianNoise(0.1), 2.0, 0.012, 0.0013, 0.0015, 0.58),
     (GaussianNoise(0.1), 8.0, 0.043, 0.0047, 0.0053, 2.3),
@@ -258,19 +144,18 @@ DISTANCES = [
 
 
 @pytest.mark.parametrize(("noise", "r", "frozen", "first_order", "mean", "ideal"), DISTANCES)
-def test_frozen_and_first_order_reads_are_near_arrays_solved_anew(
+def test_frozen_and_first_order_reads_are_near_arrays_solved_for_every_read(
     noise, r, frozen, first_order, mean, ideal, rng
 ):
-    w, z, reads, wires = (
-        rng.uniform(-1, 1, (8, 32)),
-        rng.choice([-1.0, 1.0], 32),
-        400,
-        Wires(r, r, 10 * r),
-    )
+    w = rng.uniform(-1, 1, (8, 32))
+    z = rng.choice([-1.0, 1.0], 32)
+    reads = 400
+    wires = Wires(r, r, 10 * r)
     gated = isinstance(noise, BlankOut)
     device = replace(DEVICE, read_noise=NoNoise() if gated else noise)
     tile = programmed(w, device=device, gate=noise if gated else NoNoise(), wires=wires)
-    k, m = tile.siemens_per_weight, 0.5 if gated else 1.0
+    k = tile.siemens_per_weight
+    m = 0.5 if gated else 1.0
     pos, neg = (noise.sample(tile.g_pos, None, reads, rng=rng, period=1)[0] for _ in range(2))
     neg = pos if gated else neg  # one gate for the pair
     exact = np.array([solved(tile, z, wires, *factors) for factors in zip(pos, neg, strict=True)])
@@ -294,17 +179,16 @@ def test_frozen_and_first_order_reads_are_near_arrays_solved_anew(
 
 
 @mappings
-def test_ageing_and_a_common_gain_make_the_wires_anew(mapping, rng):
-    w, x = rng.uniform(-1, 1, (8, 12)), rng.uniform(-1, 1, (2, 12))
+def test_wires_are_solved_again_after_ageing_and_a_common_gain(mapping, rng):
+    w = rng.uniform(-1, 1, (8, 12))
+    x = rng.uniform(-1, 1, (2, 12))
     device = replace(DEVICE, retention=LogTimeDrift(mean=-5e-7, std=1e-7, std_rate=1e-7))
-    tile, fresh = (
-        programmed(w, device=device, mapping=mapping),
-        programmed(w, mapping=mapping).read(x, rng=0),
-    )
+    tile = programmed(w, device=device, mapping=mapping)
+    fresh = programmed(w, mapping=mapping).read(x, rng=0)
     array = programmed(w, TiledArray, device=device, mapping=mapping, tile_shape=(7, 5))
     for change in (lambda t: t.age(1e3), lambda t: t.scale_conductances(3.0), lambda t: t.age(1e5)):
         for one in (tile, array):
-            one.read(x, rng=0)  # with what was solved before
+            one.read(x, rng=0)  # solves the wires for the state before the change
             change(one)
         np.testing.assert_allclose(tile.read(x, rng=0), solved(tile, x), rtol=0, atol=1e-11)
         parts = [
@@ -314,7 +198,8 @@ def test_ageing_and_a_common_gain_make_the_wires_anew(mapping, rng):
         np.testing.assert_allclose(
             array.read(x, rng=0), np.sum([np.hstack(p) for p in parts], axis=0), rtol=0, atol=1e-11
         )
-    # Thrice the conductance loses more than thrice: no common gain any more.
+    # Three times the conductance loses more than three times the current, so that with wires a
+    # factor of all conductances is not a common-mode gain of the currents.
     aged = programmed(w, mapping=mapping)
     aged.scale_conductances(3.0)
     assert np.abs(aged.read(x, rng=0) / 3 - fresh).max() > 0.01
@@ -322,8 +207,9 @@ def test_ageing_and_a_common_gain_make_the_wires_anew(mapping, rng):
 
 @mappings
 @pytest.mark.parametrize("noise", NOISES)
-def test_wires_of_a_nano_ohm_are_none(noise, mapping, rng):
-    w, z = rng.uniform(-1, 1, (5, 30)), rng.choice([-1.0, 1.0], (50, 30))
+def test_wires_of_a_nano_ohm_change_nothing(noise, mapping, rng):
+    w = rng.uniform(-1, 1, (5, 30))
+    z = rng.choice([-1.0, 1.0], (50, 30))
     wired, ideal = (
         programmed(w, mapping=mapping, wires=wires, **NOISES[noise])
         for wires in (Wires(1e-9, 1e-9), None)
@@ -334,8 +220,9 @@ def test_wires_of_a_nano_ohm_are_none(noise, mapping, rng):
 
 @mappings
 @pytest.mark.parametrize("compensate", [False, True])
-def test_wires_without_resistance_are_none(compensate, mapping, rng):
-    w, z = rng.uniform(-1, 1, (5, 30)), rng.choice([-1.0, 1.0], (50, 30))
+def test_wires_without_resistance_change_nothing(compensate, mapping, rng):
+    w = rng.uniform(-1, 1, (5, 30))
+    z = rng.choice([-1.0, 1.0], (50, 30))
     device = replace(DEVICE, levels=8, read_noise=LognormalNoise(0.3))
     hardware = {
         "device": device,
@@ -350,7 +237,7 @@ def test_wires_without_resistance_are_none(compensate, mapping, rng):
 
 
 def seen_error(w, **hardware):
-    """Root mean square of the weights that the mean of reads shows, less the wanted ones."""
+    """Return the root-mean-square difference between the weights that mean reads show and w."""
     tile = programmed(w, **hardware)
     (gate, _), (cell, _) = (
         n.moments(np.array(1e-5)) for n in (tile.hardware.gate, tile.hardware.device.read_noise)
@@ -358,40 +245,44 @@ def seen_error(w, **hardware):
     return np.sqrt(((tile.moments(np.eye(w.shape[1]))[0].T / (gate * cell) - w) ** 2).mean())
 
 
-# How much smaller the error of the weights becomes where they fill the whole range, as measured:
-# open, under blank-out.
-GAINS = {"DifferentialPair": (4.0, 6.0), "BalancedPair": (2.1, 3.1), "ReferenceColumn": (1.6, 2.7)}
+# Measured factors by which compensation lowers the weight error if the weights fill the range:
+# without a gate, and under blank-out.
+IMPROVEMENTS = {
+    "DifferentialPair": (4.0, 6.0),
+    "BalancedPair": (2.1, 3.1),
+    "ReferenceColumn": (1.6, 2.7),
+}
 
 
 @mappings
 @pytest.mark.parametrize("gated", [False, True], ids=["open", "gated"])
-def test_compensation_undoes_the_wires_as_far_as_the_range_goes(gated, mapping, rng):
-    w, hardware = (
-        rng.uniform(-1, 1, (16, 32)),
-        {"mapping": mapping, "gate": BlankOut(0.5) if gated else NoNoise()},
-    )
+def test_compensation_cancels_ir_drop_as_far_as_the_range_allows(gated, mapping, rng):
+    w = rng.uniform(-1, 1, (16, 32))
+    hardware = {"mapping": mapping, "gate": BlankOut(0.5) if gated else NoNoise()}
     plain, undone = (
         [seen_error(s * w, compensate_wires=c, **hardware) for s in (0.5, 1)] for c in (False, True)
     )
     assert min(plain) > 1e-3
-    assert undone[0] < 1e-9  # half of the range is left to go to: 1e-15 to 1e-11
-    assert plain[1] / undone[1] > 0.8 * GAINS[type(mapping).__name__][gated]
+    assert undone[0] < 1e-9  # weights leave half of the range unused; measured 1e-15 to 1e-11
+    assert plain[1] / undone[1] > 0.8 * IMPROVEMENTS[type(mapping).__name__][gated]
 
 
-def test_compensation_knows_the_mean_current_of_noisy_cells(rng):
+def test_compensation_takes_the_mean_factor_of_noise_into_account(rng):
     device = replace(DEVICE, read_noise=ProductNoise(BlankOut(0.5), GaussianNoise(0.1)))
     w = rng.uniform(-0.5, 0.5, (16, 32))
     assert seen_error(w, device=device, compensate_wires=True) < 1e-6
 
 
-def test_a_gate_at_the_driver_leaves_the_array_as_it_is(rng):
-    w, x = rng.uniform(-1, 1, (6, 20)), rng.uniform(-1, 1, (3, 20))
+def test_a_word_line_gate_does_not_change_the_currents_in_the_array(rng):
+    w = rng.uniform(-1, 1, (6, 20))
+    x = rng.uniform(-1, 1, (3, 20))
     tile = programmed(w, gate=BlankOut(0.5), gate_sharing="word_line")
     np.testing.assert_allclose(tile.moments(x)[0], 0.5 * solved(tile, x), rtol=0, atol=1e-11)
 
 
-def test_wires_take_the_grid_of_the_levels(rng):
-    device, w = replace(DEVICE, levels=4), rng.uniform(-1, 1, (5, 30))
+def test_effective_conductances_behind_wires_lie_on_no_level_grid(rng):
+    device = replace(DEVICE, levels=4)
+    w = rng.uniform(-1, 1, (5, 30))
     assert programmed(w, device=device, wires=None).programmed.level_spacing == pytest.approx(
         3.3e-5
     )
@@ -399,6 +290,6 @@ def test_wires_take_the_grid_of_the_levels(rng):
 
 
 @pytest.mark.parametrize("wires", [1.0, "none", (1.0, 1.0), Wires])
-def test_hardware_refuses_what_is_no_wires(wires):
+def test_hardware_refuses_anything_but_wires_or_none(wires):
     with pytest.raises(ValueError, match=r"^Hardware\.wires = .* is not a Wires or None$"):
         Hardware(device=DEVICE, wires=wires)

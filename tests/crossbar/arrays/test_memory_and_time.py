@@ -1,6 +1,6 @@
-"""What reads remember while no one reads: time passes for traps, 1/f noise and thresholds.
+"""Noise states during waiting times: traps, 1/f noise and thresholds advance without reads.
 
-And reads that ignore it warn.
+Reads with `sampling="moments"`, which ignore the states, warn.
 """
 
 import warnings
@@ -53,11 +53,11 @@ MEMORIES = {
 memories = pytest.mark.parametrize("memory", MEMORIES)
 
 
-def covariance_over(ages, memory, kind, n=2500):
-    """Products of deviations of the last read before these ages [s] and of the first after, and
-    what theory has for them.
+def covariance_over(ages, memory, maker, n=2500):
+    """Return products of deviations of the last read before these ages [s] and of the first read
+    after them, and their expected mean.
     """
-    array = array_of(np.tile(ROW, (n, 1)), kind=kind, **MEMORIES[memory])
+    array = array_of(np.tile(ROW, (n, 1)), maker=maker, **MEMORIES[memory])
     mean = array.moments(X[None])[0]
     before = array.read(np.tile(X, (3, 1)), rng=1)[-1] - mean[0]
     for seconds in ages:
@@ -68,31 +68,32 @@ def covariance_over(ages, memory, kind, n=2500):
 
 @both
 @memories
-def test_reads_remember_over_an_age_as_over_a_read_period_that_long(memory, kind):
-    products, expected = covariance_over([3 * PERIOD], memory, kind)
+def test_reads_before_and_after_an_age_are_correlated_as_reads_that_far_apart(memory, maker):
+    products, expected = covariance_over([3 * PERIOD], memory, maker)
     assert expected > 0
     assert_mean(products, expected)
 
 
 @memories
-def test_two_ages_are_one_of_their_sum(memory):
+def test_several_ages_act_as_one_age_of_their_sum(memory):
     products, expected = covariance_over([PERIOD, 1e-7, 2 * PERIOD], memory, TiledArray)
     assert_mean(products, expected)
 
 
 @both
 @memories
-def test_after_an_age_beyond_all_time_constants_nothing_is_remembered(memory, kind):
-    products, expected = covariance_over([1.0], memory, kind)
+def test_reads_are_independent_across_an_age_beyond_all_time_constants(memory, maker):
+    products, expected = covariance_over([1.0], memory, maker)
     assert expected < 1e-12
     assert_mean(products, 0)
 
 
 @memories
-def test_states_stay_those_of_the_stationary_law(memory):
+def test_reads_after_an_age_follow_the_stationary_law(memory):
     array = array_of(np.tile(ROW, (2500, 1)), **MEMORIES[memory])
     array.age(2e-5)
-    u, (mean, variance) = array.read(X[None], rng=1)[0], array.moments(X[None])
+    u = array.read(X[None], rng=1)[0]
+    mean, variance = array.moments(X[None])
     assert_mean(u - mean[0], 0)
     assert_mean((u - mean[0]) ** 2, variance[0].mean())
 
@@ -108,9 +109,9 @@ def test_a_word_lines_gates_advance_with_time(sharing):
 
 
 @both
-def test_the_same_ages_make_the_same_chip(kind):
+def test_the_same_ages_give_the_same_reads(maker):
     def aged(*ages):
-        array = array_of(np.tile(ROW, (50, 1)), noise=TRAP, gate=SELECTOR, kind=kind)
+        array = array_of(np.tile(ROW, (50, 1)), noise=TRAP, gate=SELECTOR, maker=maker)
         for seconds in ages:
             array.age(seconds)
         return array.read(X[None], rng=1)
@@ -119,12 +120,13 @@ def test_the_same_ages_make_the_same_chip(kind):
     np.testing.assert_array_equal(aged(0.0), aged())
     assert not np.array_equal(aged(1e-6), aged())
     once, twice = aged(1.0), aged(1.0, 1.0)
-    assert not np.array_equal(once, twice)  # no age repeats the draws of another
+    assert not np.array_equal(once, twice)  # every age has its own draws
 
 
 @memories
-def test_advancing_leaves_the_state_given_alone(memory):
-    options, g = MEMORIES[memory], np.full((4, 3), 5e-6)
+def test_advancing_does_not_change_the_given_state(memory):
+    options = MEMORIES[memory]
+    g = np.full((4, 3), 5e-6)
     noise = options.get("noise", options.get("gate"))
     state, same = (noise.init(g, rng=np.random.default_rng(1)) for _ in range(2))
     noise.advance(g, state, 1e-3, rng=np.random.default_rng(2))
@@ -134,23 +136,23 @@ def test_advancing_leaves_the_state_given_alone(memory):
     np.testing.assert_array_equal(one, other)
 
 
-def test_an_age_too_short_for_a_read_is_no_mistake():
-    # A window bounds the time between reads, not how long nothing happens.
+def test_an_age_may_be_shorter_than_a_read():
+    # The averaging window is a lower bound of the read period, not of waiting times.
     array = array_of(ROW[None], noise=TelegraphNoise(0.4, 4e-6, 6e-6, window=5e-7))
     array.age(1e-8)
     assert np.isfinite(array.read(X[None], rng=1)).all()
 
 
-FORGETS = (
+WARNING = (
     r'sampling="moments" draws every read independently, but consecutive reads .* are correlated'
 )
 
 
 @both
 @memories
-def test_moments_of_hardware_with_memory_warn(memory, kind):
-    array = array_of(ROW[None], kind=kind, **MEMORIES[memory])
-    with pytest.warns(UserWarning, match=FORGETS):
+def test_moments_of_hardware_with_memory_warn(memory, maker):
+    array = array_of(ROW[None], maker=maker, **MEMORIES[memory])
+    with pytest.warns(UserWarning, match=WARNING):
         array.read(X[None], rng=1, sampling="moments")
     array.read(X[None], rng=1)  # exact reads do not: a warning would be an error
 
@@ -163,14 +165,15 @@ def test_moments_of_hardware_with_memory_warn(memory, kind):
         {"gate": SELECTOR, "gate_sharing": "word_line"},  # these gates are drawn as they are
     ],
 )
-def test_moments_of_hardware_that_forgets_do_not_warn(options):
+def test_moments_of_hardware_without_memory_do_not_warn(options):
     array_of(ROW[None], **options).read(X[None], rng=1, sampling="moments")
 
 
-def test_a_whole_chip_warns_once():
+def test_a_chip_of_several_layers_warns_once():
     torch.manual_seed(1)
     hardware = Hardware(device=replace(DEVICE, read_noise=TRAP), gate=SELECTOR)
-    chip, x = map_to_crossbar(nsm_mlp((6, 5, 4, 3)), hardware, rng=0), np.ones((4, 6))
+    chip = map_to_crossbar(nsm_mlp((6, 5, 4, 3)), hardware, rng=0)
+    x = np.ones((4, 6))
     with warnings.catch_warnings():  # compiling the loops resets what Python has shown
         warnings.simplefilter("ignore")
         chip.sample(x, 5, rng=0, sampling="moments")
@@ -182,9 +185,9 @@ def test_a_whole_chip_warns_once():
     assert shown[0].category is UserWarning
 
 
-def test_reads_by_moments_are_independent_as_the_warning_says():
+def test_reads_by_moments_are_independent():
     array = array_of(np.tile(ROW, (2000, 1)), noise=TRAP)
-    with pytest.warns(UserWarning, match=FORGETS):
+    with pytest.warns(UserWarning, match=WARNING):
         off = array.read(np.tile(X, (4, 1)), rng=1, sampling="moments") - array.moments(X[None])[0]
     assert_mean(off[1] * off[2], 0)
     assert_variance(off[1], array.moments(X[None])[1].mean(), 0)

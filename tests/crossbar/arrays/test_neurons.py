@@ -1,6 +1,4 @@
-"""u_i = Σ_j (ξ_ij + a_i) w_ij x_j + b_i: the copy that carries a, the bias, and what programming
-them costs.
-"""
+"""Layers u_i = Σ_j (ξ_ij + a_i) w_ij x_j + b_i: deterministic path, bias, programming error."""
 
 from dataclasses import replace
 
@@ -27,15 +25,17 @@ from tests.helpers.statistics import (
     row_with_margin,
 )
 
-FAN_IN, READS = 300, 20_000
+FAN_IN = 300
+READS = 20_000
 DEVICE = Device(g_min=1e-6, g_max=1e-5)
 ERROR = StateDependentError(coefficients=(1e-7, 0.01))
 sharings = pytest.mark.parametrize("sharing", ["pair", "cell", "word_line"])
-copies = pytest.mark.parametrize("copy", ["programmed", "ideal"])
+paths = pytest.mark.parametrize("path", ["programmed", "ideal"])
 samplings = pytest.mark.parametrize("sampling", ["exact", "moments"])
 
 
 def neurons_of(w, *, a=None, b=None, rng=0, k=None, device=DEVICE, **hardware):
+    """Return a programmed layer; `k` [S] is siemens per weight, None to fill the range."""
     hardware = Hardware(**({"device": device, "gate": BlankOut(0.5)} | hardware))
     w = np.atleast_2d(w)
     k = k or hardware.mapping.siemens_per_weight(np.abs(w).max(), device)
@@ -43,18 +43,18 @@ def neurons_of(w, *, a=None, b=None, rng=0, k=None, device=DEVICE, **hardware):
 
 
 @sharings
-@copies
-def test_the_copy_shifts_the_mean_by_a_w_x_and_is_not_gated(sharing, copy, rng):
-    w, x, a = (
-        rng.uniform(-1, 1, (2, FAN_IN)),
-        rng.choice([-1.0, 1.0], FAN_IN),
-        np.array([0.7, -0.4]),
-    )
+@paths
+def test_the_deterministic_path_shifts_the_mean_by_a_w_x_and_is_not_gated(sharing, path, rng):
+    w = rng.uniform(-1, 1, (2, FAN_IN))
+    x = rng.choice([-1.0, 1.0], FAN_IN)
+    a = np.array([0.7, -0.4])
     plain, shifted = (
-        neurons_of(w, a=gains, gate_sharing=sharing, deterministic_path=copy) for gains in (None, a)
+        neurons_of(w, a=factors, gate_sharing=sharing, deterministic_path=path)
+        for factors in (None, a)
     )
-    (mean, variance), (m, v) = plain.moments(x[None]), shifted.moments(x[None])
-    # E u = (p + a) w·x; the ungated, noise-free copy adds no variance.
+    mean, variance = plain.moments(x[None])
+    m, v = shifted.moments(x[None])
+    # E u = (p + a) w·x; the ungated deterministic path, free of noise here, adds no variance.
     np.testing.assert_allclose(mean[0], 0.5 * w @ x, rtol=1e-9)
     np.testing.assert_allclose(m[0], (0.5 + a) * (w @ x), rtol=1e-9)
     np.testing.assert_allclose(v, variance, rtol=1e-12)
@@ -64,9 +64,11 @@ def test_the_copy_shifts_the_mean_by_a_w_x_and_is_not_gated(sharing, copy, rng):
 
 
 @samplings
-def test_neurons_with_copy_and_bias_fire_with_equation_4(sampling, rng):
+def test_neurons_with_deterministic_path_and_bias_fire_with_equation_4(sampling, rng):
     z = rng.choice([-1.0, 1.0], FAN_IN)
-    w, a, b = row_with_margin(rng, z, 1.0), 0.3, -1.5
+    w = row_with_margin(rng, z, 1.0)
+    a = 0.3
+    b = -1.5
     neurons = neurons_of(w, a=[a], b=[b])
     u = neurons.read(z[None], rng=1, sampling=sampling, reads_per_input=READS)
     # Eq. 4 with b: ½ (1 + erf([(p + a) w·z + b]/(√(2 p (1 − p)) ‖w‖))), one gate per pair.
@@ -76,38 +78,38 @@ def test_neurons_with_copy_and_bias_fire_with_equation_4(sampling, rng):
 
 @pytest.mark.parametrize("noise", [GaussianNoise(0.3), LognormalNoise(0.3)])
 @samplings
-def test_the_programmed_copys_own_read_noise_is_a_squared_and_the_ideals_is_none(
-    noise, sampling, rng
-):
-    w, x, a = rng.uniform(-1, 1, FAN_IN), rng.choice([-1.0, 1.0], FAN_IN), -0.8
+def test_only_a_programmed_deterministic_path_adds_read_noise_by_a_squared(noise, sampling, rng):
+    w = rng.uniform(-1, 1, FAN_IN)
+    x = rng.choice([-1.0, 1.0], FAN_IN)
+    a = -0.8
     device = replace(DEVICE, read_noise=noise)
-    extra = {}
-    for copy in ("none", "ideal", "programmed"):
+    variances = {}
+    for path in ("none", "ideal", "programmed"):
         neurons = neurons_of(
-            w, a=None if copy == "none" else [a], device=device, deterministic_path=copy
+            w, a=None if path == "none" else [a], device=device, deterministic_path=path
         )
         u = neurons.read(np.tile(x, (READS, 1)), rng=1, sampling=sampling)
-        extra[copy] = neurons.moments(x[None])[1][0, 0]
-        assert_variance(u[:, 0], extra[copy])
+        variances[path] = neurons.moments(x[None])[1][0, 0]
+        assert_variance(u[:, 0], variances[path])
     k = neurons.siemens_per_weight
     g = np.concatenate(reference.conductances([w], 1e-6, 1e-5, k, "DifferentialPair"))
-    # A copy leaves a² v Σ(G+² + G-²)/k².
-    np.testing.assert_allclose(extra["ideal"], extra["none"], rtol=1e-12)
+    # A programmed path adds a² v Σ(G+² + G-²)/k².
+    np.testing.assert_allclose(variances["ideal"], variances["none"], rtol=1e-12)
     np.testing.assert_allclose(
-        extra["programmed"] - extra["none"], a**2 * 0.09 * (g**2).sum() / k**2, rtol=1e-9
+        variances["programmed"] - variances["none"], a**2 * 0.09 * (g**2).sum() / k**2, rtol=1e-9
     )
 
 
-def test_the_copy_is_programmed_independently_of_the_main_array(rng):
+def test_the_deterministic_path_is_programmed_independently_of_the_main_array(rng):
     w = rng.uniform(-1, 1, (128, FAN_IN))
     neurons = neurons_of(w, a=np.ones(128), device=replace(DEVICE, write=ERROR))
-    main, copy = (part.weights - w for part in (neurons.main, neurons.deterministic_path))
+    main, path = (part.weights - w for part in (neurons.main, neurons.deterministic_path))
     # Two draws of the same error: same size, no covariance.
-    assert_variance(copy.ravel(), (main**2).mean(), 0)
-    assert_covariance(main.ravel(), copy.ravel(), 0)
+    assert_variance(path.ravel(), (main**2).mean(), 0)
+    assert_covariance(main.ravel(), path.ravel(), 0)
 
 
-def test_an_ideal_copy_has_no_error_no_faults_no_levels_and_no_drift(rng):
+def test_an_ideal_deterministic_path_has_no_error_faults_levels_or_drift(rng):
     w = rng.uniform(-1, 1, (3, FAN_IN))
     drift = LogTimeDrift(mean=-1e-8, std=1e-7, std_rate=0)
     device = replace(
@@ -119,7 +121,7 @@ def test_an_ideal_copy_has_no_error_no_faults_no_levels_and_no_drift(rng):
     assert not np.allclose(neurons.main.weights, w, rtol=0.01)
 
 
-def test_a_copy_is_built_only_where_an_a_differs_from_zero():
+def test_a_deterministic_path_is_built_only_if_some_a_differs_from_zero():
     assert neurons_of(np.ones((2, 3)), a=[0, 0]).deterministic_path is None
     assert neurons_of(np.ones((2, 3)), a=[0, 0.1]).deterministic_path is not None
     assert (
@@ -143,7 +145,8 @@ def test_bias_lines_are_as_many_as_the_largest_bias_needs(mapping):
 
 @samplings
 def test_bias_word_lines_follow_a_common_gain_and_the_reference_bias_does_not(sampling, rng):
-    w, b = rng.uniform(-1, 1, (2, FAN_IN)), np.array([0.8, -2.5])
+    w = rng.uniform(-1, 1, (2, FAN_IN))
+    b = np.array([0.8, -2.5])
     for bias, kept in (("word_line", 0.25), ("reference", 1.0)):
         neurons = neurons_of(w, b=b, bias=bias)
         neurons.scale_conductances(0.25)
@@ -182,25 +185,33 @@ def test_bias_lines_are_programmed_with_the_devices_error():
 
 @pytest.mark.parametrize("levels", [None, 16])
 def test_static_to_noise_ratio_is_that_of_its_formula(levels, rng):
-    w, a = rng.uniform(-1, 1, (3, FAN_IN)), np.array([0.0, 0.5, -0.986])
+    w = rng.uniform(-1, 1, (3, FAN_IN))
+    a = np.array([0.0, 0.5, -0.986])
     write = StateDependentError(coefficients=(2e-7,))
     neurons = neurons_of(
         w, a=a, device=replace(DEVICE, write=write, levels=levels), deterministic_path="programmed"
     )
-    k, step = neurons.siemens_per_weight, 0 if levels is None else 9e-6 / 15
-    # And the main array's own share: ((E ξ)² + a²) Σ(σ²(G+) + σ²(G-) + 2 step²/12)/k² over Var u at
-    # x = ±1, here ¼ Σ w² of the programmed weights, with E ξ = ½.
+    k = neurons.siemens_per_weight
+    step = 0 if levels is None else 9e-6 / 15
+    # Main array and deterministic path: ((E ξ)² + a²) Σ(σ²(G+) + σ²(G-) + 2 step²/12)/k² over
+    # Var u at x = ±1, here ¼ Σ w² of the programmed weights, with E ξ = ½.
     static = (0.25 + a**2 * (a != 0)) * FAN_IN * 2 * ((2e-7) ** 2 + step**2 / 12) / k**2
     expected = static / (0.25 * (neurons.main.weights**2).sum(axis=1))
     np.testing.assert_allclose(precision.static_to_noise_ratio(neurons), expected, rtol=1e-12)
 
 
 def test_static_to_noise_ratio_is_the_variance_over_chips_by_the_variance_over_reads(rng):
-    w, a, z = rng.uniform(-1, 1, FAN_IN), -0.7, rng.choice([-1.0, 1.0], FAN_IN)
-    rows, gains = np.tile(w, (128, 1)), np.full(128, a)
-    neurons = neurons_of(rows, a=gains, device=replace(DEVICE, write=ERROR), tile_shape=(512, 128))
+    w = rng.uniform(-1, 1, FAN_IN)
+    a = -0.7
+    z = rng.choice([-1.0, 1.0], FAN_IN)
+    rows = np.tile(w, (128, 1))
+    factors = np.full(128, a)
+    neurons = neurons_of(
+        rows, a=factors, device=replace(DEVICE, write=ERROR), tile_shape=(512, 128)
+    )
     chips = [neurons] + [
-        neurons_of(rows, a=gains, device=replace(DEVICE, write=ERROR), rng=r) for r in range(1, 60)
+        neurons_of(rows, a=factors, device=replace(DEVICE, write=ERROR), rng=r)
+        for r in range(1, 60)
     ]
     shift = np.ravel([chip.moments(z[None])[0] for chip in chips])
     noise = neurons.moments(z[None])[1].mean()
@@ -214,10 +225,11 @@ def test_static_to_noise_ratio_is_zero_without_error_and_infinite_without_noise(
     noisy = replace(DEVICE, write=ERROR)
     np.testing.assert_array_equal(precision.static_to_noise_ratio(neurons_of(w, a=[1, 1])), [0, 0])
     ideal = neurons_of(w, a=[1, 1], device=noisy, deterministic_path="ideal")
+    # An ideal path leaves the error of the main array alone.
     np.testing.assert_array_equal(
         precision.static_to_noise_ratio(ideal),
         precision.static_to_noise_ratio(neurons_of(w, device=noisy)),
-    )  # the main array's stays
+    )
     silent = Hardware(device=noisy)
     neurons = NeuronArray.program(w, silent, siemens_per_weight=1e-6, a=[1, 0], rng=0)
     np.testing.assert_array_equal(precision.static_to_noise_ratio(neurons), [np.inf, np.inf])
@@ -225,7 +237,7 @@ def test_static_to_noise_ratio_is_zero_without_error_and_infinite_without_noise(
 
 @pytest.mark.parametrize("levels", [None, 16])
 def test_static_to_noise_ratio_ignores_a_common_gain(levels, rng):
-    # The gain scales the programmed error and the gate's noise alike.
+    # A common gain multiplies the programming error and the noise of the gate alike.
     device = replace(DEVICE, write=StateDependentError(coefficients=(2e-7,)), levels=levels)
     neurons = neurons_of(rng.uniform(-1, 1, (2, FAN_IN)), a=[0.5, -0.9], device=device)
     before = precision.static_to_noise_ratio(neurons)
@@ -234,7 +246,8 @@ def test_static_to_noise_ratio_ignores_a_common_gain(levels, rng):
 
 
 def test_same_seed_same_neurons_and_same_reads(rng):
-    w, x = rng.uniform(-1, 1, (2, 20)), rng.choice([-1.0, 1.0], (5, 20))
+    w = rng.uniform(-1, 1, (2, 20))
+    x = rng.choice([-1.0, 1.0], (5, 20))
     options = {
         "a": [0.5, -0.5],
         "b": [0.3, 0.1],
@@ -246,18 +259,19 @@ def test_same_seed_same_neurons_and_same_reads(rng):
     assert not np.array_equal(one.read(x, rng=3), one.read(x, rng=4))
 
 
-def test_main_and_copy_draw_their_read_noise_independently(rng):
+def test_main_array_and_deterministic_path_draw_their_read_noise_independently(rng):
     w = rng.uniform(-1, 1, (1, FAN_IN))
     neurons = neurons_of(w, a=[1.0], device=replace(DEVICE, read_noise=GaussianNoise(0.3)))
     u = neurons.read(np.ones((READS, FAN_IN)), rng=1)[:, 0]
-    # A shared draw would double the cross term: Var = Var main + a² Var copy only if independent.
+    # A shared draw would double the cross term: Var u = Var main + a² Var path
+    # holds only for independent draws.
     x = np.ones((1, FAN_IN))
     assert_variance(
         u, (neurons.main.moments(x)[1] + neurons.deterministic_path.moments(x)[1])[0, 0]
     )
 
 
-def test_age_reaches_main_copy_and_bias(rng):
+def test_age_reaches_main_array_deterministic_path_and_bias_lines(rng):
     device = replace(DEVICE, retention=LogTimeDrift(mean=0, std=1e-7, std_rate=0))
     neurons = neurons_of(rng.uniform(-1, 1, (2, 20)), a=[1, 1], b=[0.5, 0.5], device=device)
     parts = (neurons.main, neurons.deterministic_path, neurons.bias_lines)

@@ -1,7 +1,4 @@
-"""Noise that remembers, in arrays.
-
-Autocovariance of reads, states that go on, what consecutive reads are worth.
-"""
+"""Arrays whose noise has memory: the autocovariance of reads, and states carried between calls."""
 
 from dataclasses import replace
 
@@ -11,10 +8,9 @@ import torch
 
 import devices
 from crossbar import Hardware, ReferenceColumn
-from crossbar.arrays import precision
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import READS_PER_STREAM, Span
-from nsm import NSMConv2d, map_to_crossbar, nsm_mlp, theory
+from nsm import map_to_crossbar, nsm_mlp
 from tests.helpers.noise_with_memory import (
     DEVICE,
     LAGS,
@@ -26,29 +22,29 @@ from tests.helpers.noise_with_memory import (
     X,
     array_of,
     both,
-    neurons_of,
     rows_of,
     sharings,
 )
-from tests.helpers.statistics import assert_mean, assert_variance
+from tests.helpers.statistics import assert_mean
 
 
 def selector_covariance(k):
-    """Of two reads k cycles apart at p = ½: P(both conduct) − ¼ = arcsin(ρ^k)/2π."""
+    """Return the covariance of two reads k cycles apart: P(both conduct) − ¼ = arcsin(ρ^k)/2π."""
     return np.arcsin(0.9**k) / (2 * np.pi)
 
 
 def trap_covariance(k):
-    """δ² π₁ π₀ e^{−λ k T} of one trap."""
+    """Return the covariance of one trap k reads apart: δ² π₁ π₀ e^{−λ k T}."""
     return 0.4**2 * 0.6 * 0.4 * np.exp(-k * PERIOD * (1 / 4e-6 + 1 / 6e-6))
 
 
 def covariance(w, x, sharing, k, *, gate=None, noise=None, on_off=10, mapping="pair"):
-    """Autocovariance at lag k of one output with weights w, in weight units squared.
+    """Return the autocovariance at lag k of one output with weights w, in weight units squared.
 
-    Gate, noise: (mean, covariance) at k.
+    `gate` and `noise` are (mean, covariance at lag k) of the gate and of the cells' noise.
     """
-    (m_gate, c_gate), (m, c) = gate or (1.0, 0.0), noise or (1.0, 0.0)
+    m_gate, c_gate = gate or (1.0, 0.0)
+    m, c = noise or (1.0, 0.0)
     g_min = 1 / (on_off - 1)  # in units of the largest weight
     pos, neg = (
         (g_min + np.maximum(w, 0), g_min + np.maximum(-w, 0)) if mapping == "pair" else (0, 0)
@@ -61,39 +57,49 @@ def covariance(w, x, sharing, k, *, gate=None, noise=None, on_off=10, mapping="p
     return ((second * c * (pos**2 + neg**2) + c_gate * (m * (pos - neg)) ** 2) * x**2).sum()
 
 
-GATE, CELLS = (lambda k: (0.5, selector_covariance(k))), (lambda k: (0.76, trap_covariance(k)))
-#: Gate and cells' noise, and (mean, covariance) of each at lag k.
+def of_gate(k):
+    """Return mean and covariance at lag k of the selector."""
+    return 0.5, selector_covariance(k)
+
+
+def of_cells(k):
+    """Return mean and covariance at lag k of the trap."""
+    return 0.76, trap_covariance(k)
+
+
+#: Gate, noise of the cells, and functions of k for (mean, covariance) of each; None without memory.
 CASES = {
-    "gate": (SELECTOR, None, GATE, lambda k: None),
-    "cells": (devices.NoNoise(), TRAP, lambda k: None, CELLS),
-    "both": (SELECTOR, TRAP, GATE, CELLS),
+    "gate": (SELECTOR, None, of_gate, lambda k: None),
+    "cells": (devices.NoNoise(), TRAP, lambda k: None, of_cells),
+    "both": (SELECTOR, TRAP, of_gate, of_cells),
     "gate with memory, cells without": (
         SELECTOR,
         devices.LognormalNoise(0.5),
-        GATE,
+        of_gate,
         lambda k: None,
     ),
     "products": (
         devices.ProductNoise(SELECTOR, devices.BlankOut(0.5)),
         devices.ProductNoise(TRAP, devices.GaussianNoise(0.2)),
         lambda k: (0.25, 0.25 * selector_covariance(k)),
-        CELLS,
+        of_cells,
     ),
 }
 
 
 def of_case(case, k):
+    """Return the arguments of `covariance` for a case."""
     return {"gate": CASES[case][2](k), "noise": CASES[case][3](k)}
 
 
 @both
 @sharings
 @pytest.mark.parametrize("case", CASES)
-def test_consecutive_reads_have_the_autocovariance_of_theory(case, sharing, kind):
+def test_consecutive_reads_have_the_autocovariance_of_theory(case, sharing, maker):
     gate, noise, *_ = CASES[case]
     n = 400 if sharing == "word_line" else 1500
     w, x = rows_of(sharing, n)
-    array = array_of(w, noise=noise, gate=gate, gate_sharing=sharing, kind=kind)
+    array = array_of(w, noise=noise, gate=gate, gate_sharing=sharing, maker=maker)
     u = array.read(np.tile(x, (20, 1)), rng=1)
     mean, variance = (m[0] for m in array.moments(x[None]))
     off = u - mean
@@ -113,9 +119,8 @@ def test_autocovariance_with_a_reference_column(sharing):
         "gate_sharing": sharing,
         "tile_shape": (8, 1),
     }
-    array = array_of(
-        np.tile(ROW, (300, 1)), noise=TRAP, **hardware
-    )  # a tile, and a reference, for every output
+    # Every output has its own tile, and so its own reference column.
+    array = array_of(np.tile(ROW, (300, 1)), noise=TRAP, **hardware)
     off = array.read(np.tile(X, (20, 1)), rng=1) - array.moments(X[None])[0]
     for k in LAGS:
         expected = covariance(ROW, X, sharing, k, mapping="column", **of_case("both", k))
@@ -123,7 +128,7 @@ def test_autocovariance_with_a_reference_column(sharing):
         assert_mean((off[k:] * off[:-k]).mean(axis=0), expected)
 
 
-def test_reads_further_apart_remember_less():
+def test_reads_further_apart_are_less_correlated():
     # Twice the period is two cycles of the selector, and e^{−2λT} of the trap.
     array = array_of(np.tile(ROW, (1500, 1)), noise=TRAP, gate=SELECTOR, read_period=2 * PERIOD)
     off = array.read(np.tile(X, (20, 1)), rng=1) - array.moments(X[None])[0]
@@ -132,8 +137,8 @@ def test_reads_further_apart_remember_less():
     )
 
 
-def test_rows_with_other_inputs_remember_each_others_noise():
-    # Cov(u(x), u'(y)) = Σ x_j y_j Cov_j: of inputs without a line in common, none.
+def test_consecutive_reads_of_different_inputs_share_the_noise_of_common_word_lines():
+    # Cov(u(x), u'(y)) = Σ x_j y_j Cov_j, which is 0 for inputs without a common word line.
     array = array_of(np.tile(ROW, (3000, 1)), gate=SELECTOR)
     x, y, z = np.array([1.0, 0.5, 0]), np.array([-1.0, 1, 0]), np.array([0, 0, 1.0])
     rows = np.stack([x, y, z])
@@ -146,9 +151,9 @@ def test_rows_with_other_inputs_remember_each_others_noise():
 
 @both
 @sharings
-def test_the_state_goes_on_from_one_call_to_the_next(kind, sharing):
+def test_the_noise_state_is_carried_from_one_call_to_the_next(maker, sharing):
     w, x = rows_of(sharing, 400 if sharing == "word_line" else 1500)
-    array = array_of(w, noise=TRAP, gate=SELECTOR, gate_sharing=sharing, kind=kind)
+    array = array_of(w, noise=TRAP, gate=SELECTOR, gate_sharing=sharing, maker=maker)
     first, second = (array.read(np.tile(x, (3, 1)), rng=seed) for seed in (1, 2))
     mean = array.moments(x[None])[0]
     for k in (1, 3):
@@ -162,13 +167,13 @@ def test_the_state_survives_ageing_and_a_common_gain():
         gate=SELECTOR,
         device=replace(DEVICE, retention=devices.LogTimeDrift(mean=0, std=0, std_rate=0)),
     )
-    before = array.read(np.tile(X, (12, 1)), rng=1)[
-        -1
-    ]  # long after the state that was drawn with the chip
+    # The last of 12 reads, long after the state that was drawn with the chip.
+    before = array.read(np.tile(X, (12, 1)), rng=1)[-1]
     array.age(2 * PERIOD)  # and a period to the next read
     array.scale_conductances(0.5)
     after = array.read(X[None], rng=2)[0]
-    mean, expected = 0.5 * ROW @ X, covariance(ROW, X, "pair", 3, **of_case("gate", 3))
+    mean = 0.5 * ROW @ X
+    expected = covariance(ROW, X, "pair", 3, **of_case("gate", 3))
     assert_mean((before - mean) * (after - mean / 2), expected / 2)
 
 
@@ -204,11 +209,13 @@ memories = pytest.mark.parametrize("memory", MEMORIES)
 
 
 def some(memory, rng=0):
+    """Return an array of four tiles with that noise."""
     w = np.random.default_rng(5).uniform(-0.5, 0.5, (4, 9))
     return array_of(w, rng=rng, tile_shape=(5, 3), **MEMORIES[memory])
 
 
 def span_of(array, x, span, seed):
+    """Return the reads of a span from the rows of x that it needs."""
     rows = x[span.first // span.repeats : (span.last - 1) // span.repeats + 1]
     return array.read_span(Inputs(rows), span, seed, sampling="exact")
 
@@ -224,25 +231,28 @@ def span_of(array, x, span, seed):
     ],
 )
 def test_no_read_depends_on_how_a_run_is_split_over_calls(memory, cuts):
-    reads, repeats, seed = 2 * READS_PER_STREAM + 20, 4, np.random.SeedSequence(7)
+    reads = 2 * READS_PER_STREAM + 20
+    repeats = 4
+    seed = np.random.SeedSequence(7)
     x = np.random.default_rng(1).choice([-1.0, 0.0, 1.0], (reads // repeats, 9))
-    x[10] *= (
-        0.5 if "word line" not in memory else 1
-    )  # sums of floats are rounded by the batch that they stand in
-    whole, parts = some(memory), some(memory)
-    u = span_of(whole, x, Span(0, reads, repeats), seed)
+    # One row with values other than −1, 0 and 1. Word-line gates would multiply it as floats, whose
+    # rounding depends on the batch.
+    x[10] *= 0.5 if "word line" not in memory else 1
+    undivided, parts = some(memory), some(memory)
+    u = span_of(undivided, x, Span(0, reads, repeats), seed)
     spans = [Span(a, b, repeats) for a, b in zip([0, *cuts], [*cuts, reads], strict=True)]
     np.testing.assert_array_equal(np.concatenate([span_of(parts, x, s, seed) for s in spans]), u)
-    # And both remember the same: the next run is the same too.
-    np.testing.assert_array_equal(parts.read(x[:5], rng=3), whole.read(x[:5], rng=3))
+    # Both end in the same noise state, so the next run is the same too.
+    np.testing.assert_array_equal(parts.read(x[:5], rng=3), undivided.read(x[:5], rng=3))
 
 
 @memories
 def test_no_read_depends_on_how_many_cells_are_drawn_at_once(memory, monkeypatch):
     x = np.random.default_rng(1).choice([-1.0, 1.0], (300, 9))
-    whole, blocks = some(memory).read(x, rng=1), some(memory)
+    expected = some(memory).read(x, rng=1)
+    blocks = some(memory)
     monkeypatch.setattr("crossbar.reads.cell_by_cell._CELLS_AT_ONCE", 36 * 7)
-    np.testing.assert_array_equal(blocks.read(x, rng=1), whole)
+    np.testing.assert_array_equal(blocks.read(x, rng=1), expected)
 
 
 @memories
@@ -265,143 +275,16 @@ def test_the_passes_of_a_chip_do_not_depend_on_reads_at_once(memory):
     device = replace(DEVICE, read_noise=options.pop("noise", devices.NoNoise()))
     hardware = Hardware(device=device, **({"gate": devices.BlankOut(0.5)} | options))
     torch.manual_seed(1)
-    model, x = nsm_mlp((6, 5, 4, 3)), np.random.default_rng(2).random((4, 6))
+    model = nsm_mlp((6, 5, 4, 3))
+    x = np.random.default_rng(2).random((4, 6))
 
     def chip():
         return map_to_crossbar(model, hardware, rng=0)
 
-    whole = chip().sample(x, 40, rng=1)
+    expected = chip().sample(x, 40, rng=1)
     for at_once in (7, 41, 90):
-        np.testing.assert_array_equal(chip().sample(x, 40, rng=1, reads_at_once=at_once), whole)
+        np.testing.assert_array_equal(chip().sample(x, 40, rng=1, reads_at_once=at_once), expected)
     probabilities = chip().predict_proba(x, 40, rng=1)
     np.testing.assert_allclose(
         chip().predict_proba(x, 40, rng=1, reads_at_once=50), probabilities, rtol=1e-12
     )
-
-
-def worth(samples, correlations):
-    """S_eff = S/(1 + 2 Σ_{k<S} (1 − k/S) ρ_k), summed as it stands."""
-    return samples / (1 + 2 * sum((1 - k / samples) * correlations(k) for k in range(1, samples)))
-
-
-@pytest.mark.parametrize("samples", [1, 2, 7, 50])
-@pytest.mark.parametrize("copy", [False, True])
-def test_effective_samples_of_one_geometric_correlation(samples, copy):
-    n = 3
-    a, b = (
-        (np.full(n, 0.7), np.full(n, 0.4)) if copy else (None, None)
-    )  # copy and bias have traps of the same rate
-    neurons = neurons_of(np.tile(ROW, (n, 1)), noise=TRAP, a=a, b=b)
-    rho = np.exp(-PERIOD * TRAP.rate)
-    expected = theory.effective_samples(samples, rho)
-    np.testing.assert_allclose(worth(samples, lambda k: rho**k), expected, rtol=1e-12)
-    np.testing.assert_allclose(precision.effective_samples(neurons, samples), expected, rtol=1e-9)
-
-
-@sharings
-def test_effective_samples_of_a_selector(sharing):
-    w, _ = rows_of(sharing, 20)
-    neurons = neurons_of(
-        w, gate=SELECTOR, gate_sharing=sharing, a=np.full(20, -0.3)
-    )  # the copy has no gate, and no noise
-    expected = worth(30, lambda k: np.arcsin(0.9**k) / (np.pi / 2))
-    np.testing.assert_allclose(precision.effective_samples(neurons, 30), expected, rtol=1e-9)
-
-
-def test_reads_without_memory_are_worth_themselves_and_without_noise_not_known():
-    w = np.tile(ROW, (2, 1))
-    np.testing.assert_array_equal(
-        precision.effective_samples(neurons_of(w, gate=devices.BlankOut(0.5)), 30), [30, 30]
-    )
-    assert np.isnan(precision.effective_samples(neurons_of(w), 30)).all()
-
-
-def test_reads_of_frozen_traps_are_worth_one():
-    frozen = devices.TelegraphNoise(0.4, 1e3, 1e3)
-    np.testing.assert_allclose(
-        precision.effective_samples(neurons_of(ROW[None], noise=frozen), 100), 1, rtol=1e-6
-    )
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"noise": TRAP},
-        {"gate": SELECTOR},
-        {"gate": SELECTOR, "noise": TRAP, "gate_sharing": "cell"},
-        {"gate": devices.BlankOut(0.5), "noise": TRAP},
-        {"gate": SELECTOR, "noise": TRAP, "a": 0.5, "b": 0.3},
-    ],
-)
-def test_a_mean_of_many_reads_varies_as_effective_samples_say(options):
-    n, samples = 3000, 12
-    spread = {key: np.full(n, options[key]) for key in ("a", "b") if key in options}
-    neurons = neurons_of(np.tile(ROW, (n, 1)), **(options | spread))
-    x = np.ones(3)
-    means = neurons.read(x[None], rng=1, reads_per_input=samples).mean(
-        axis=0
-    )  # of outputs with noises of their own
-    (mean, variance), s_eff = (
-        neurons.moments(x[None]),
-        precision.effective_samples(neurons, samples),
-    )
-    assert (s_eff < 0.95 * samples).all()
-    assert_mean(means, mean[0, 0])
-    assert_variance(means, variance[0, 0] / s_eff[0], mean[0, 0])
-
-
-def test_chips_of_one_neuron_agree_with_many_neurons_of_one_chip():
-    # The same on 400 chips of their own: nothing hangs on the outputs of one array.
-    chips = [neurons_of(ROW[None], gate=SELECTOR, noise=TRAP, rng=seed) for seed in range(400)]
-    means = np.array(
-        [chip.read(X[None], rng=seed, reads_per_input=10).mean() for seed, chip in enumerate(chips)]
-    )
-    mean, variance = (float(m[0, 0]) for m in chips[0].moments(X[None]))
-    assert_mean(means, mean)
-    assert_variance(means, variance / precision.effective_samples(chips[0], 10)[0], mean)
-
-
-@pytest.mark.parametrize(
-    "options", [{"noise": TRAPS}, {"gate": devices.StochasticSelector(correlation=0.9, spread=2.0)}]
-)
-def test_no_chip_is_worth_less_than_one_read_or_more_than_all(options):
-    # Traps, or thresholds, of its own in every cell: some outputs have little noise, some have
-    # none.
-    w = np.random.default_rng(3).uniform(-1, 1, (200, 2))
-    s_eff = precision.effective_samples(neurons_of(w, **options), 20)
-    known = s_eff[~np.isnan(s_eff)]
-    assert len(known) > 100
-    assert (known >= 1 - 1e-9).all()
-    assert (known <= 20 + 1e-9).all()
-
-
-def test_samples_of_a_convolution_are_as_far_apart_as_it_has_locations():
-    torch.manual_seed(0)
-    model = torch.nn.Sequential(NSMConv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.Linear(16, 2))
-    chip = map_to_crossbar(
-        model, Hardware(device=DEVICE, gate=SELECTOR, deterministic_path="ideal"), rng=0
-    )
-    with pytest.raises(
-        ValueError, match=r"is a convolution whose samples .* read the chip once, as chip\.sample"
-    ):
-        chip.effective_samples(20)
-    assert chip.sample(np.ones((1, 1, 4, 4)), 3, rng=0).shape == (3, 1, 2)  # 2 × 2 locations
-    expected = worth(20, lambda k: np.arcsin(0.9 ** (4 * k)) / (np.pi / 2))
-    np.testing.assert_allclose(chip.effective_samples(20)["median"][0], expected, rtol=1e-6)
-
-
-def test_the_mean_over_one_location_varies_as_its_effective_samples_say():
-    n, samples, locations = 3000, 12, 4
-    neurons, x = neurons_of(np.tile(ROW, (n, 1)), gate=SELECTOR), np.ones((locations, 3))
-    u = neurons.read_span(
-        Inputs(x),
-        Span(0, samples * locations, samples, locations),
-        seed=np.random.SeedSequence(1),
-        sampling="exact",
-    )
-    (mean, variance), s_eff = (
-        neurons.moments(x[:1]),
-        precision.effective_samples(neurons, samples, locations=locations),
-    )
-    assert s_eff[0] > 1.5 * precision.effective_samples(neurons, samples)[0]
-    assert_variance(u[::locations].mean(axis=0), variance[0, 0] / s_eff[0], mean[0, 0])

@@ -1,7 +1,4 @@
-"""Stochastic selectors in arrays.
-
-Devices that differ, leaks, switches in series, and the fast way of reading them.
-"""
+"""Stochastic selectors in arrays: spread, leaks, switches in series, fast reads."""
 
 from dataclasses import replace
 
@@ -34,10 +31,11 @@ SPREAD = {
 
 
 @sharings
-@pytest.mark.parametrize("kind", SPREAD)
-def test_moments_are_those_of_this_very_chip(kind, sharing):
-    w, x = np.array([[1.0, -0.6, 0.25, 0.8], [-0.3, 0.9, 0.0, 0.5]]), np.array([1.0, -1, 1, 1])
-    options = SPREAD[kind] | {
+@pytest.mark.parametrize("case", SPREAD)
+def test_moments_are_those_of_the_chip_with_its_own_thresholds(case, sharing):
+    w = np.array([[1.0, -0.6, 0.25, 0.8], [-0.3, 0.9, 0.0, 0.5]])
+    x = np.array([1.0, -1, 1, 1])
+    options = SPREAD[case] | {
         "gate": StochasticSelector(spread=1.0, leak=0.1),
         "gate_sharing": sharing,
     }
@@ -60,11 +58,10 @@ def test_chips_with_spread_have_the_moments_of_the_selector_on_average():
     assert_mean(variance[0], v * (ROW**2).sum())
 
 
-def test_moments_of_chips_that_remember_are_those_of_reads_far_apart():
+def test_moments_of_noise_with_memory_are_those_of_reads_far_apart():
     gate = StochasticSelector(correlation=0.5, spread=1.0)
-    chip = array_of(
-        np.tile(ROW, (3, 1)), noise=TRAPS, gate=gate, read_period=1.0
-    )  # every trap starts anew
+    # A read period much longer than any time constant makes reads independent.
+    chip = array_of(np.tile(ROW, (3, 1)), noise=TRAPS, gate=gate, read_period=1.0)
     u = chip.read(np.tile(X, (4000, 1)), rng=1)
     mean, variance = chip.moments(X[None])
     assert_mean(u, mean[0])
@@ -72,7 +69,7 @@ def test_moments_of_chips_that_remember_are_those_of_reads_far_apart():
 
 
 class CellByCell(StochasticSelector):
-    """The same switch, that does not say it is a coin."""
+    """The same switch without `bernoulli`, so that it is read cell by cell."""
 
     bernoulli = None
 
@@ -80,17 +77,17 @@ class CellByCell(StochasticSelector):
 FIVE = np.array([1.0, -0.61, 0.27, 0.13, -0.42])  # all sums of some of them differ
 
 
-@pytest.mark.parametrize("sort", [StochasticSelector, CellByCell])
+@pytest.mark.parametrize("selector", [StochasticSelector, CellByCell])
 @pytest.mark.parametrize("leak", [0.0, 0.2])
-def test_reads_of_a_leaky_selector_have_their_exact_law(sort, leak):
-    gate = sort.with_p(0.375, leak=leak)
+def test_reads_of_a_leaky_selector_have_their_exact_law(selector, leak):
+    gate = selector.with_p(0.375, leak=leak)
     chip = array_of(FIVE[None], gate=gate)
     assert chip.reader.describe() == (
-        "cell by cell" if sort is CellByCell else "packed bits, 3 digits, off grid"
+        "cell by cell" if selector is CellByCell else "packed bits, 3 digits, off grid"
     )
     u = chip.read(np.ones((READS, 5)), rng=1)[:, 0]
-    # ξ = leak + (1 − leak) m: each set of closed switches has its own sum, and probability p^n (1 −
-    # p)^(5 − n).
+    # ξ = leak + (1 − leak) m: each set of n closed switches has its own sum, with
+    # probability p^n (1 − p)^(5 − n).
     masks = np.array(np.meshgrid(*[[0, 1]] * 5)).reshape(5, -1)
     sums = FIVE @ (leak + (1 - leak) * masks)
     p = 0.375 ** masks.sum(axis=0) * 0.625 ** (5 - masks.sum(axis=0))
@@ -120,7 +117,7 @@ def test_packed_reads_of_a_leaky_selector_equal_those_cell_by_cell(noise, sharin
     assert ks_2samp(*(u[:, 0].round(6) for u in reads)).pvalue > 1e-3
 
 
-def test_a_plain_selector_is_a_blank_out_bit_for_bit():
+def test_a_selector_without_spread_or_leak_reads_bit_for_bit_like_blank_out():
     x = np.random.default_rng(2).choice([-1.0, 1.0], (50, 5))
     one, other = (
         array_of(FIVE[None], gate=gate)
@@ -130,12 +127,13 @@ def test_a_plain_selector_is_a_blank_out_bit_for_bit():
     np.testing.assert_array_equal(one.read(x, rng=1), other.read(x, rng=1))
 
 
-def test_a_closed_switch_takes_part_of_the_conductance():
+def test_a_closed_switch_in_series_lowers_the_conductance():
     gate = StochasticSelector(leak=0.2, on_conductance=2e-5)
     neurons = neurons_of(FIVE[None], gate=gate, a=np.array([0.5]))
-    main, k = neurons.main, neurons.siemens_per_weight
+    main = neurons.main
+    k = neurons.siemens_per_weight
     pos, neg = 1e-6 + k * np.maximum(FIVE, 0), 1e-6 + k * np.maximum(-FIVE, 0)
-    # 1/G' = 1/G + 1/G_on, in the gated array; the copy has no switch.
+    # 1/G' = 1/G + 1/G_on, in the gated array; the deterministic path has no switch.
     weights = (1 / (1 / pos + 1 / 2e-5) - 1 / (1 / neg + 1 / 2e-5)) / k
     np.testing.assert_allclose(main.weights[0], weights, rtol=1e-9)
     np.testing.assert_allclose(neurons.deterministic_path.weights[0], FIVE, rtol=1e-9)
@@ -158,12 +156,14 @@ SEEN = {
 
 
 @pytest.mark.parametrize("case", SEEN)
-def test_static_to_noise_ratio_counts_the_error_as_it_is_seen(case):
-    error, law = StateDependentError(coefficients=(2e-7,)), MetallicTemperature(alpha=0.01)
+def test_static_to_noise_ratio_counts_the_programming_error_as_reads_see_it(case):
+    error = StateDependentError(coefficients=(2e-7,))
+    law = MetallicTemperature(alpha=0.01)
     slots = {"write": error, "temperature_law": law}
     slots |= {k: v for k, v in SEEN[case].items() if k in ("retention", "read_noise", "levels")}
     options = {"gate": BlankOut(0.5)} | {k: v for k, v in SEEN[case].items() if k not in slots}
-    w, ones = np.tile(np.tile(0.45 * FIVE, 10), (200, 1)), np.ones((1, 50))
+    w = np.tile(np.tile(0.45 * FIVE, 10), (200, 1))
+    ones = np.ones((1, 50))
     chips = [
         neurons_of(w, rng=seed, device=replace(DEVICE, **slots), **options) for seed in range(20)
     ]
@@ -171,8 +171,8 @@ def test_static_to_noise_ratio_counts_the_error_as_it_is_seen(case):
         chip.age(1e5)
     u = np.array([chip.moments(ones)[0][0] for chip in chips])
     off = (u - u.mean(axis=0)) * np.sqrt(20 / 19)  # behind wires, outputs differ
-    # The ratio is the variance over chips by that over reads; to first order in what wires take: 1
-    # % here.
+    # The ratio is the variance over chips by that over reads; to first order in the IR
+    # drop, which is 1 % here.
     noise = chips[0].moments(ones)[1][0]
     assert_variance(
         off.ravel(), (precision.static_to_noise_ratio(chips[0]) * noise).mean(), mean=0.0

@@ -1,4 +1,4 @@
-"""One matrix over many tiles is one matrix: currents are summed before the comparator."""
+"""A matrix over many tiles reads like one array: currents of tiles are added before comparators."""
 
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from devices import (
     LognormalNoise,
     LogTimeDrift,
     NoNoise,
+    ReadNoise,
     StateDependentError,
 )
 from tests.helpers import reference
@@ -24,7 +25,8 @@ from tests.helpers.statistics import (
     row_with_margin,
 )
 
-FAN_IN, READS = 300, 20_000
+FAN_IN = 300
+READS = 20_000
 DEVICE = Device(g_min=1e-6, g_max=1e-5)
 NOISY = replace(DEVICE, read_noise=LognormalNoise(0.3))
 SHAPES = [(64, 64), (128, 128), (512, 512)]
@@ -38,6 +40,7 @@ shapes = pytest.mark.parametrize("tile_shape", SHAPES, ids=str)
 
 
 def array_of(w, *, rng=0, k=None, device=DEVICE, **hardware):
+    """Return an array programmed with w; `k` [S] is siemens per weight, None to fill the range."""
     hardware = Hardware(device=device, **hardware)
     w = np.atleast_2d(w)
     k = k or hardware.mapping.siemens_per_weight(np.abs(w).max(), device)
@@ -47,7 +50,8 @@ def array_of(w, *, rng=0, k=None, device=DEVICE, **hardware):
 @mappings
 @sharings
 def test_moments_do_not_depend_on_the_tiling(mapping, sharing, rng):
-    w, x = rng.uniform(-1, 1, (150, FAN_IN)), rng.standard_normal((4, FAN_IN))
+    w = rng.uniform(-1, 1, (150, FAN_IN))
+    x = rng.standard_normal((4, FAN_IN))
     hardware = {"device": NOISY, "mapping": mapping, "gate": BlankOut(0.5), "gate_sharing": sharing}
     arrays = [array_of(w, tile_shape=shape, **hardware) for shape in SHAPES]
     assert [(len(a.tiles), len(a.tiles[0])) for a in arrays] == [(5, 3), (3, 2), (1, 1)]
@@ -70,7 +74,7 @@ def test_outputs_over_many_tiles_fire_with_the_closed_form(tile_shape, sharing, 
     k = array.siemens_per_weight
     pair = reference.conductances(w[None], 1e-6, 1e-5, k, "DifferentialPair")
     mean, variance = reference.moments(z[None], *pair, k, (0.5, 0.25), lambda g: (1, 0.09), sharing)
-    # Of the whole row: P = ½ (1 + erf(E/√(2 Var))).
+    # Moments are those of the complete row: P = ½ (1 + erf(E/√(2 Var))).
     assert_frequency((u > 0).sum(), READS, reference.firing_probability(mean[0, 0], variance[0, 0]))
     assert_mean(u, mean[0, 0])
     assert_variance(u, variance[0, 0], mean[0, 0])
@@ -84,8 +88,8 @@ def test_a_word_line_gate_is_shared_across_column_tiles(tile_shape, sampling, rn
         array_of(w, tile_shape=tile_shape, gate=BlankOut(0.5), gate_sharing=s)
         for s in ("word_line", "pair")
     )
-    # Cov(u_i, u_k) = Var ξ Σ w_i w_k; the outputs 0 and 129 sit in different tiles, save in one
-    # array.
+    # Cov(u_i, u_k) = Var ξ Σ w_i w_k; outputs 0 and 129 are in different tiles, except
+    # in the largest shape.
     u = shared.read(np.ones((1, FAN_IN)), rng=1, reads_per_input=READS, sampling=sampling)
     assert_covariance(u[:, 0], u[:, 129], 0.25 * w[0] @ w[129])
     u = own.read(np.ones((1, FAN_IN)), rng=1, reads_per_input=1000, sampling=sampling)
@@ -94,7 +98,9 @@ def test_a_word_line_gate_is_shared_across_column_tiles(tile_shape, sampling, rn
 
 @pytest.mark.parametrize("noise", [GaussianNoise(0.3), LognormalNoise(0.3)])
 @pytest.mark.parametrize("sampling", ["exact", "moments"])
-def test_a_reference_is_common_within_a_tile_and_not_between_tiles(noise, sampling, rng):
+def test_outputs_share_the_noise_of_a_reference_within_a_tile_and_not_between_tiles(
+    noise, sampling, rng
+):
     w = rng.uniform(-1, 1, (4, FAN_IN))
     array = array_of(
         w, device=replace(DEVICE, read_noise=noise), mapping=ReferenceColumn(), tile_shape=(128, 2)
@@ -107,11 +113,12 @@ def test_a_reference_is_common_within_a_tile_and_not_between_tiles(noise, sampli
 
 @pytest.mark.parametrize("sampling", ["exact", "moments"])
 def test_the_noise_of_a_reference_follows_the_square_of_real_inputs(sampling, rng):
-    w, x = rng.uniform(-1, 1, (2, FAN_IN)), rng.uniform(0, 1, FAN_IN)
+    w = rng.uniform(-1, 1, (2, FAN_IN))
+    x = rng.uniform(0, 1, FAN_IN)
     device = replace(DEVICE, read_noise=GaussianNoise(0.3))
     array = array_of(w, device=device, mapping=ReferenceColumn(), tile_shape=(128, 2))
     u = array.read(x[None], rng=1, reads_per_input=READS, sampling=sampling)
-    # Inputs x: Cov = v G_ref² Σ x²/k².
+    # Cov = v G_ref² Σ x²/k².
     assert_covariance(u[:, 0], u[:, 1], 0.09 * (x @ x) * (5.5e-6 / array.siemens_per_weight) ** 2)
 
 
@@ -128,7 +135,8 @@ def test_gates_and_cells_of_one_read_draw_from_their_own_streams(maker):
 
 @pytest.mark.parametrize("sampling", ["exact", "moments"])
 def test_a_last_tile_of_one_output_has_a_reference_like_the_others(sampling, rng):
-    w, x = rng.uniform(-1, 1, (3, FAN_IN)), np.ones((1, FAN_IN))
+    w = rng.uniform(-1, 1, (3, FAN_IN))
+    x = np.ones((1, FAN_IN))
     device = replace(DEVICE, read_noise=GaussianNoise(0.3))
     array, one = (
         array_of(w, device=device, mapping=ReferenceColumn(), tile_shape=s)
@@ -142,7 +150,7 @@ def test_a_last_tile_of_one_output_has_a_reference_like_the_others(sampling, rng
 
 
 @mappings
-def test_every_tile_is_programmed_on_its_own_and_weights_are_put_back_in_place(mapping, rng):
+def test_tiles_are_programmed_independently_and_joined_in_order(mapping, rng):
     w = rng.uniform(-1, 1, (5, 7))
     array = array_of(w, mapping=mapping, tile_shape=(3, 2))
     np.testing.assert_allclose(array.weights, w, rtol=1e-12, atol=1e-12)
@@ -169,7 +177,8 @@ def test_programming_errors_of_different_tiles_are_independent():
 
 
 def test_same_seed_same_chip_and_same_reads(rng):
-    w, x = rng.uniform(-1, 1, (5, 7)), rng.choice([-1.0, 1.0], (4, 7))
+    w = rng.uniform(-1, 1, (5, 7))
+    x = rng.choice([-1.0, 1.0], (4, 7))
     device = replace(NOISY, write=StateDependentError(coefficients=(1e-7,)))
     options = {"device": device, "tile_shape": (3, 2), "gate": BlankOut(0.5)}
     one, same, other = (array_of(w, rng=seed, **options) for seed in (1, 1, 2))
@@ -196,15 +205,17 @@ def test_the_reads_of_one_input_are_fresh_and_independent(sharing, cells, rng):
 @pytest.mark.parametrize("sampling", ["exact", "moments"])
 @sharings
 def test_each_input_gets_its_own_reads_in_order(sampling, sharing, rng):
-    w, x = rng.uniform(-1, 1, (3, FAN_IN)), rng.choice([-1.0, 1.0], (4, FAN_IN))
+    w = rng.uniform(-1, 1, (3, FAN_IN))
+    x = rng.choice([-1.0, 1.0], (4, FAN_IN))
     array = array_of(w, device=NOISY, gate=BlankOut(0.5), gate_sharing=sharing, tile_shape=(128, 2))
     u = array.read(x, rng=1, sampling=sampling, reads_per_input=2000).reshape(4, 2000, 3)
     for input_reads, mean in zip(u, 0.5 * x @ w.T, strict=True):
         assert_mean(input_reads, mean)
 
 
-def test_age_and_gain_reach_every_tile(rng):
-    w, x = rng.uniform(-1, 1, (5, 7)), np.ones((1, 7))
+def test_age_and_common_gain_reach_every_tile(rng):
+    w = rng.uniform(-1, 1, (5, 7))
+    x = np.ones((1, 7))
     device = replace(DEVICE, retention=LogTimeDrift(mean=-1e-8, std=1e-8, std_rate=0))
     array = array_of(w, device=device, tile_shape=(3, 2), gate=BlankOut(0.5))
     mean, variance = array.moments(x)
@@ -215,6 +226,40 @@ def test_age_and_gain_reach_every_tile(rng):
     array.age(100.0)
     assert (array.weights != before).all()
     assert not np.array_equal(array.moments(x)[0], 0.5 * mean)
+
+
+class Counted(ReadNoise):
+    """Noise that notes how often a state was drawn, and for how many cells."""
+
+    def __init__(self):
+        self.drawn = []
+
+    def moments(self, g):
+        return np.ones(np.shape(g)), np.zeros(np.shape(g))
+
+    def sample(self, g, state, n_reads, *, rng, period):
+        return np.ones((n_reads, *np.shape(g))), state
+
+    def init(self, g, *, rng):
+        self.drawn.append(np.size(g))
+        return super().init(g, rng=rng)
+
+
+@shapes
+def test_noise_states_are_drawn_once_per_array_and_not_for_its_tiles(tile_shape):
+    gate, cells = Counted(), Counted()
+    array = array_of(
+        np.ones((150, FAN_IN)),
+        device=replace(DEVICE, read_noise=cells),
+        gate=gate,
+        tile_shape=tile_shape,
+    )
+    # One state for each of the four sources: gates and cells, positive and negative.
+    assert gate.drawn == cells.drawn == [150 * FAN_IN] * 2
+    array.read(np.ones((1, FAN_IN)), rng=0)
+    array.age(10.0)
+    array.read(np.ones((1, FAN_IN)), rng=0)
+    assert len(gate.drawn) == len(cells.drawn) == 2
 
 
 W = np.array([[0.5, -0.5, 1.0]])

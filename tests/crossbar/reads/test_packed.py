@@ -1,7 +1,4 @@
-"""Blank-out on packed bits: bit for bit the slow twin, whatever the numbers; tables of digits.
-
-And its law.
-"""
+"""Blank-out on packed bits: masks and sums equal to the slow twin's, exact ties, moments, paths."""
 
 from dataclasses import replace
 
@@ -41,6 +38,7 @@ CELLS = {
 }
 
 
+# Probabilities of one to four binary digits, and one that is rounded.
 PS = [0.5, 0.25, 0.375, 0.3125, 0.3]
 
 
@@ -55,7 +53,8 @@ def test_masks_are_those_of_the_slow_twin_bit_for_bit(p, inputs):
 
 
 def test_masks_of_reads_with_large_numbers_are_those_of_the_slow_twin():
-    key, first = SEED.generate_state(2, np.uint64), 2**40 - 3
+    key = SEED.generate_state(2, np.uint64)
+    first = 2**40 - 3
     twin = reference.blank_out_masks(key, first, first + 5, 20, 2, [1])
     masks = mask_bytes(SEED, Span(first, first + 5), 20, 2, 0.5)
     np.testing.assert_array_equal(masks, np.packbits(twin, axis=1, bitorder="little"))
@@ -77,14 +76,16 @@ def test_sums_equal_the_slow_twin_exactly_on_a_grid(
     inputs, columns, p, first, reads, repeats, digits, states, draw
 ):
     rng = np.random.default_rng(draw)
-    span, last = Span(first, first + reads, repeats), first + reads
+    span = Span(first, first + reads, repeats)
+    last = first + reads
     w = rng.integers(-largest(digits), largest(digits) + 1, (inputs, columns))
     x = rng.choice(states, ((last - 1) // repeats - first // repeats + 1, inputs))
     rows = np.array([x[r // repeats - first // repeats] for r in range(first, last)])
     masks = reference.blank_out_masks(
         SEED.generate_state(2, np.uint64), first, last, inputs, columns, reference.gate_digits(p)
     )
-    tables, packed = digit_tables([w.astype(float)], 1.0, 3)[0], Packed.of(x.astype(float))[0]
+    tables = digit_tables([w.astype(float)], 1.0, 3)[0]
+    packed = Packed.of(x.astype(float))[0]
     assert tables.exact
     signed, absolute = (gated_sums(tables, x, span, SEED, p) for x in (packed, packed.absolute()))
     np.testing.assert_array_equal(signed, reference.blank_out_sums(masks, rows, w))
@@ -92,14 +93,15 @@ def test_sums_equal_the_slow_twin_exactly_on_a_grid(
     np.testing.assert_array_equal(
         gated_sums(tables, packed, span, SEED, p, scaled=False) * tables.unit, signed
     )
-    np.testing.assert_array_equal(
-        gated_sums(tables, packed, span), rows @ w
-    )  # no seed: every mask is 1
+    # Without a seed every mask is 1.
+    np.testing.assert_array_equal(gated_sums(tables, packed, span), rows @ w)
 
 
 def test_the_slow_twin_is_the_published_generator():
     # numpy's own SFC64, put into the same state: (a, b, c, counter).
-    key, c, theirs = SEED.generate_state(2, np.uint64), 8 * 5 + 7, np.random.SFC64(0)
+    key = SEED.generate_state(2, np.uint64)
+    c = 8 * 5 + 7
+    theirs = np.random.SFC64(0)
     state = theirs.state
     state["state"]["state"] = np.array([*key, c, 1], dtype=np.uint64)
     theirs.state = state
@@ -144,27 +146,25 @@ def test_p_too_small_for_its_digits_is_drawn_cell_by_cell(rng):
 @given(
     arrays(np.int8, st.tuples(st.integers(1, 5), st.integers(1, 140)), elements=st.integers(-1, 1))
 )
-def test_packed_inputs_come_back(x):
+def test_packed_inputs_are_unpacked_to_what_they_were(x):
     for given_ in (x, x.astype(float)):
-        packed, whole = Packed.of(given_)
-        assert whole.all()
+        packed, is_ternary = Packed.of(given_)
+        assert is_ternary.all()
         assert packed.plus.shape == (len(x), -(-x.shape[1] // 8))
         assert packed.has_zeros == (x == 0).any()
         np.testing.assert_array_equal(packed.signs(), x)
         np.testing.assert_array_equal(packed.absolute().signs(), np.abs(x))
-        np.testing.assert_array_equal(
-            packed.plus[:, 0] & 1, x[:, 0] == 1
-        )  # the first input is the lowest bit
+        # The first input is the lowest bit.
+        np.testing.assert_array_equal(packed.plus[:, 0] & 1, x[:, 0] == 1)
 
 
 @settings(deadline=None)
 @given(st.integers(0, 70), st.integers(1, 140), st.floats(0, 3), st.integers(0, 2**32 - 1))
-def test_comparators_hand_on_packed_what_they_decide(reads, outputs, noise, draw):
-    rng, comparator = np.random.default_rng(draw), Comparator(noise=noise)
-    u, offsets = (
-        rng.integers(-2, 3, (reads, outputs)).astype(float),
-        rng.integers(-2, 3, outputs) * 0.3,
-    )
+def test_comparators_pack_their_decisions(reads, outputs, noise, draw):
+    rng = np.random.default_rng(draw)
+    comparator = Comparator(noise=noise)
+    u = rng.integers(-2, 3, (reads, outputs)).astype(float)
+    offsets = rng.integers(-2, 3, outputs) * 0.3
     for normals in (None, rng.standard_normal((reads, outputs))):
         packed = fires_packed(comparator, u, 0.3, offsets, normals)  # many ties
         assert (packed.inputs, len(packed), packed.has_zeros) == (outputs, reads, False)
@@ -174,36 +174,37 @@ def test_comparators_hand_on_packed_what_they_decide(reads, outputs, noise, draw
 
 
 @pytest.mark.parametrize("value", [0.5, 2.0, -1 - 1e-15, np.nan, np.inf, 1e-300])
-def test_a_row_with_other_values_is_not_whole(value):
+def test_a_row_with_other_values_is_not_ternary(value):
     x = np.array([[1.0, -1.0], [1.0, value], [0.0, -0.0]])
-    packed, whole = Packed.of(x)
-    assert whole.tolist() == [True, False, True]
-    np.testing.assert_array_equal(packed.signs()[whole], x[whole])
+    packed, is_ternary = Packed.of(x)
+    assert is_ternary.tolist() == [True, False, True]
+    np.testing.assert_array_equal(packed.signs()[is_ternary], x[is_ternary])
 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    kind=st.sampled_from(["grid", "pedestal", "off grid"]),
+    values=st.sampled_from(["grid", "pedestal", "off grid"]),
     shape=st.tuples(st.integers(2, 70), st.integers(1, 3)),
     draw=st.integers(0, 2**32 - 1),
 )
-def test_opposite_sums_of_matrices_in_one_unit_cancel_exactly(kind, shape, draw):
-    # The same weights on other lines: their sums are 0.0 apart, not 1e-22. The largest of all sets
-    # the unit.
-    rng, step = np.random.default_rng(draw), 1e-6 / 3
+def test_opposite_sums_of_matrices_in_one_unit_cancel_exactly(values, shape, draw):
+    # The same weights on other word lines have exactly the same sum, without a rest of 1e-22. The
+    # largest weight of all matrices sets the common unit.
+    rng = np.random.default_rng(draw)
+    step = 1e-6 / 3
     w = step * {"grid": 0, "pedestal": 0.3, "off grid": rng.uniform(0, 1, shape)}[
-        kind
+        values
     ] + step * rng.integers(0, 20, shape)
     other = rng.permuted(w, axis=0)
     third = w + 99 * step
-    a, b, _ = digit_tables([w, other, third], 0.0 if kind == "off grid" else step, 3)
+    a, b, _ = digit_tables([w, other, third], 0.0 if values == "off grid" else step, 3)
     assert a.unit == b.unit
     ones = Packed.of(np.ones((1, shape[0])))[0]
     sums = [gated_sums(t, ones, Span(0, 3, 3), scaled=False) for t in (a, b)]
     np.testing.assert_array_equal(sums[0] - sums[1], 0.0)
     error = (1e-12 * w if a.exact else np.full(shape, a.unit / 2)).sum(axis=0)
     assert (np.abs(a.unit * sums[0] - w.sum(axis=0)) <= error).all()
-    assert a.exact == (kind != "off grid")
+    assert a.exact == (values != "off grid")
 
 
 @settings(max_examples=25, deadline=None)
@@ -213,8 +214,7 @@ def test_opposite_sums_of_matrices_in_one_unit_cancel_exactly(kind, shape, draw)
     step=st.sampled_from([1e-6 / 3, 7e-7]),
 )
 def test_opposite_values_of_a_grid_cancel_exactly(lowest, factor, step):
-    # l + (f − l) − f = 0 on one grid, whatever the common divisor of their differences: 0.0, not
-    # 1e-22.
+    # l + (f − l) − f = 0 is exact on one grid, whatever the common divisor of the differences.
     [tied] = digit_tables([np.array([[lowest], [factor - lowest], [-factor]]) * step], step, 3)
     sums = gated_sums(tied, Packed.of(np.ones((1, 3)))[0], Span(0, 64, 64), SEED, 1 - 2**-16)
     np.testing.assert_array_equal(sums[np.abs(sums) < step / 2], 0.0)
@@ -230,14 +230,15 @@ def test_single_cells_above_a_pedestal_lie_on_a_grid(mapping, levels, rng):
 
 @pytest.mark.parametrize("inputs", [31, 32, 1023, 1025, 4097, 5001])
 @pytest.mark.parametrize("weight", [1, 3, 5, 7, 10, 15, 21, 31, largest(2), 63 * 31, largest(3)])
-def test_extreme_weights_that_all_agree_add_up_exactly(weight, inputs):
-    # Digits of 31 fill a byte with four inputs, 128 octets of them a short; and whatever is less
-    # fills it later.
+def test_many_equal_weights_add_up_exactly(weight, inputs):
+    # Four inputs of digit 31 fill a signed byte, and 128 octets of such inputs fill a short.
+    # Smaller digits fill them later.
     w = np.full((inputs, 2), weight)
     w[-1], w[:, 1] = weight - 1, -w[:, 1]
     [tables] = digit_tables([w.astype(float)], 1.0, 3)
     x = np.ones((3, inputs), dtype=np.int8)
-    x[1], x[2, ::5] = -1, -1
+    x[1] = -1
+    x[2, ::5] = -1
     for rows in (x, x * (np.arange(inputs) % 7 != 3)):
         packed = Packed.of(rows.astype(np.int8))[0]
         np.testing.assert_array_equal(gated_sums(tables, packed, Span(0, 3)), rows @ w)
@@ -260,9 +261,7 @@ def test_gated_sums_of_extreme_weights_are_those_of_their_masks(inputs):
 
 
 def tied_reads(mapping, sharing, rng):
-    """Reads of whole-numbered weights, and the sums they must have, in units of half a level's
-    weight.
-    """
+    """Return reads of integer weights, and half the weight of a level, which divides them."""
     w = rng.integers(-9, 10, (4, 20)).astype(float)
     w[0, 0] = 9
     array = array_of(w, mapping=MAPPINGS[mapping], gate_sharing=sharing)
@@ -274,12 +273,10 @@ def tied_reads(mapping, sharing, rng):
 @mappings
 def test_a_sum_of_exactly_zero_comes_out_as_zero(mapping, sharing, rng):
     u, half_step = tied_reads(mapping, sharing, rng)
-    whole = np.rint(u / half_step)
-    np.testing.assert_allclose(u, whole * half_step, rtol=1e-12, atol=1e-12 * half_step)
-    assert (
-        whole == 0
-    ).sum() > 30  # the comparator decides a tie for +1, sgn(0) = +1: no rounding may tilt it
-    np.testing.assert_array_equal(u[whole == 0], 0.0)
+    steps = np.rint(u / half_step)
+    np.testing.assert_allclose(u, steps * half_step, rtol=1e-12, atol=1e-12 * half_step)
+    assert (steps == 0).sum() > 30  # sgn(0) = +1: a rounding error of a tie would decide it
+    np.testing.assert_array_equal(u[steps == 0], 0.0)
 
 
 @mappings
@@ -289,10 +286,12 @@ def test_a_sum_of_exactly_zero_comes_out_as_zero(mapping, sharing, rng):
 @pytest.mark.parametrize("p", [0.5, 0.3])
 def test_packed_reads_have_the_moments_of_theory(device, cell, sharing, mapping, p, rng):
     noise, cell_moments = CELLS[cell]
-    w, x = rng.uniform(-1, 1, (2, 100)), rng.choice([-1.0, 0.0, 1.0], (2, 100), p=[0.4, 0.2, 0.4])
+    w = rng.uniform(-1, 1, (2, 100))
+    x = rng.choice([-1.0, 0.0, 1.0], (2, 100), p=[0.4, 0.2, 0.4])
     options = {"gate": BlankOut(p), "gate_sharing": sharing, "mapping": MAPPINGS[mapping]}
     array = array_of(w, replace(device, read_noise=noise), **options)
-    k, pair = array.siemens_per_weight, array.conductances()
+    k = array.siemens_per_weight
+    pair = array.conductances()
     u = array.read(x, rng=1, reads_per_input=4000).reshape(2, 4000, 2).swapaxes(0, 1)
     mean, variance = reference.moments(x, *pair, k, (p, p * (1 - p)), cell_moments, sharing)
     closed = array.moments(x)
@@ -302,12 +301,12 @@ def test_packed_reads_have_the_moments_of_theory(device, cell, sharing, mapping,
     assert_variance(u, variance, mean)
 
 
-def test_a_number_of_threads_is_a_whole_number():
+def test_a_number_of_threads_is_a_positive_integer():
     for n in (0, 1.5, "two"):
         with (
             pytest.raises(
                 ValueError,
-                match=f"threads = {n!r} is not allowed; give a whole number of at least 1",
+                match=f"threads = {n!r} is not allowed",
             ),
             threads(n),
         ):
@@ -327,16 +326,14 @@ PATHS = {
     "no noise in the cells, gates drawn word line by word line": {"gate_sharing": "word_line"},
     "cell by cell": {"device": replace(GRID, read_noise=LognormalNoise(0.3))},
 }
-NOISY, DRIFT = (
-    replace(GRID, read_noise=GaussianNoise(0.3)),
-    LogTimeDrift(mean=-1e-8, std=0, std_rate=0),
-)
+NOISY = replace(GRID, read_noise=GaussianNoise(0.3))
+DRIFT = LogTimeDrift(mean=-1e-8, std=0, std_rate=0)
 OTHERS = [
     ("packed bits, 1 digit", {"gate_sharing": "cell"}),
     (
         "packed bits, 2 digits",
         {"gate_sharing": "cell", "device": replace(GRID, levels=16)},
-    ),  # one for the pedestal
+    ),  # one digit is for the pedestal
     (
         "one normal per output, gates drawn word line by word line",
         {"gate_sharing": "word_line", "device": NOISY},

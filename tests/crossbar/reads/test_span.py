@@ -1,7 +1,4 @@
-"""Numbered reads.
-
-Which inputs they see and in which form, how a run of them is cut, and that this changes no draw.
-"""
+"""Numbered reads: their inputs, and that no read depends on how a run is split."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -32,17 +29,17 @@ spans = st.builds(
 
 
 def read_rows(array, x, span, seed, sampling="exact"):
-    """The reads of a span from the rows of x that it needs."""
+    """Return the reads of a span from the rows of x that it needs."""
     return array.read_span(Inputs(x), span, seed, sampling=sampling)
 
 
 @given(spans, st.integers(1, 20))
-def test_every_location_of_an_input_is_a_read_of_its_own(span, locations):
+def test_every_location_of_an_input_is_a_separate_read(span, locations):
     # Read r is location r % L of the input that read r // L of the undivided span sees.
-    whole = span.at(locations)
-    assert whole.reads == span.reads * locations
+    at_all = span.at(locations)
+    assert at_all.reads == span.reads * locations
     expected = [row * locations + at for row in span.rows for at in range(locations)]
-    assert whole.rows.tolist() == expected
+    assert at_all.rows.tolist() == expected
 
 
 def test_rows_count_from_the_first_input_needed():
@@ -103,9 +100,9 @@ def test_groups_cover_every_read_once(span):
 )
 def test_draws_do_not_depend_on_the_split(span, parts, multiple, name):
     law = getattr(np.random.Generator, name)
-    whole = draws(span, 3, SEED, law)
+    expected = draws(span, 3, SEED, law)
     np.testing.assert_array_equal(
-        np.concatenate([draws(s, 3, SEED, law) for s in span.split(parts, multiple)]), whole
+        np.concatenate([draws(s, 3, SEED, law) for s in span.split(parts, multiple)]), expected
     )
 
 
@@ -119,8 +116,7 @@ def test_draws_are_independent_normals():
     n = draws(Span(0, 100_000), 3, SEED)
     assert_mean(n, 0.0)
     assert_variance(n, 1.0)
-    # From read to read, from column to column, and from the last of a group to the first of the
-    # next.
+    # Consecutive reads, columns, and the ends of groups of reads that share a stream.
     assert_covariance(n[1:], n[:-1], 0.0)
     assert_covariance(n[:, 0], n[:, 1], 0.0)
     assert_covariance(
@@ -142,8 +138,8 @@ def test_another_seed_gives_other_draws():
     assert_covariance(a, b, 0.0)
 
 
-def many(kind, rng):
-    """An array of one read path, 150 inputs, and 90 rows for it."""
+def many(path, rng):
+    """Return an array whose reads take one path, with 150 inputs, and 90 rows for it."""
     noisy = replace(GRID, read_noise=GaussianNoise(0.3))
     options = {
         "packed": {"device": GRID},
@@ -151,22 +147,22 @@ def many(kind, rng):
             "device": replace(CONTINUOUS, read_noise=GaussianNoise(0.3)),
             "gate_sharing": "cell",
         },
-        "collapsed": {"device": noisy, "gate": NoNoise()},
-        "collapsed, no zeros": {"device": noisy, "gate": NoNoise()},
+        "Gaussian": {"device": noisy, "gate": NoNoise()},
+        "Gaussian, no zeros": {"device": noisy, "gate": NoNoise()},
         "no noise": {"device": CONTINUOUS, "gate": NoNoise()},
         "word lines": {"device": GRID, "gate_sharing": "word_line"},
         "word lines, noisy cells": {"device": noisy, "gate_sharing": "word_line"},
         "cell by cell": {"device": replace(GRID, read_noise=LognormalNoise(0.3))},
-    }[kind]
-    states = [-1.0, 1.0] if kind == "collapsed, no zeros" else [-1.0, 0.0, 1.0]
+    }[path]
+    states = [-1.0, 1.0] if path == "Gaussian, no zeros" else [-1.0, 0.0, 1.0]
     return array_of(rng.uniform(-1, 1, (5, 150)), **options), rng.choice(states, (90, 150))
 
 
-ROUNDED = ["collapsed", "word lines, noisy cells"]
-KINDS = [
+ROUNDED = ["Gaussian", "word lines, noisy cells"]
+PATHS = [
     "packed",
     "packed, off grid",
-    "collapsed, no zeros",
+    "Gaussian, no zeros",
     "no noise",
     "word lines",
     "cell by cell",
@@ -175,7 +171,7 @@ KINDS = [
 
 def check_splits(array, x, compare):
     """Compare reads of a batch with the same reads of its parts, wherever it is cut."""
-    whole = {n: read_rows(array, x, Span(0, 90 * n, n), SEED) for n in (1, 4)}
+    undivided = {n: read_rows(array, x, Span(0, 90 * n, n), SEED) for n in (1, 4)}
 
     @settings(max_examples=12, deadline=None)
     @given(repeats=st.sampled_from([1, 4]), cuts=st.sets(st.integers(1, 359), max_size=5))
@@ -186,20 +182,20 @@ def check_splits(array, x, compare):
             read_rows(array, x[s.first // repeats : (s.last - 1) // repeats + 1], s, SEED)
             for s in spans
         ]
-        compare(np.concatenate(parts), whole[repeats])
+        compare(np.concatenate(parts), undivided[repeats])
 
     check()
 
 
-@pytest.mark.parametrize("kind", [*KINDS, *ROUNDED])
-def test_no_read_depends_on_how_the_batch_is_split(kind):
-    check_splits(*many(kind, np.random.default_rng(0)), np.testing.assert_array_equal)
+@pytest.mark.parametrize("path", [*PATHS, *ROUNDED])
+def test_no_read_depends_on_how_the_batch_is_split(path):
+    check_splits(*many(path, np.random.default_rng(0)), np.testing.assert_array_equal)
 
 
 @pytest.mark.parametrize("others", [False, True])
-@pytest.mark.parametrize("kind", [*KINDS, *ROUNDED])
-def test_no_read_depends_on_the_split_by_more_than_rounding(kind, others):
-    array, x = many(kind, np.random.default_rng(0))
+@pytest.mark.parametrize("path", [*PATHS, *ROUNDED])
+def test_no_read_depends_on_the_split_by_more_than_rounding(path, others):
+    array, x = many(path, np.random.default_rng(0))
     if others:
         # One row and half of the next are floats, whose products add in an order that depends on
         # their rows.
@@ -207,28 +203,28 @@ def test_no_read_depends_on_the_split_by_more_than_rounding(kind, others):
         x[41, :75] = np.sqrt(2)
     size = np.abs(array.weights).sum()
     check_splits(
-        array, x, lambda u, whole: np.testing.assert_allclose(u, whole, rtol=0, atol=1e-14 * size)
+        array, x, lambda u, other: np.testing.assert_allclose(u, other, rtol=0, atol=1e-14 * size)
     )
 
 
-@pytest.mark.parametrize("kind", ["packed", "packed, off grid", "cell by cell"])
-def test_no_read_depends_on_the_inputs_of_its_neighbours(kind, rng):
-    array, x = many(kind, rng)
+@pytest.mark.parametrize("path", ["packed", "packed, off grid", "cell by cell"])
+def test_no_read_depends_on_the_inputs_of_its_neighbors(path, rng):
+    array, x = many(path, rng)
     plain = read_rows(array, x, Span(0, 360, 4), SEED)
     x[40] *= 0.5  # cannot be packed
-    whole = read_rows(array, x, Span(0, 360, 4), SEED)
+    changed = read_rows(array, x, Span(0, 360, 4), SEED)
     others = np.arange(360) // 4 != 40
-    np.testing.assert_array_equal(whole[others], plain[others])
+    np.testing.assert_array_equal(changed[others], plain[others])
     np.testing.assert_array_equal(
-        whole[~others], read_rows(array, x[40:41], Span(160, 164, 4), SEED)
+        changed[~others], read_rows(array, x[40:41], Span(160, 164, 4), SEED)
     )
-    assert (whole[~others] != plain[~others]).any()
+    assert (changed[~others] != plain[~others]).any()
 
 
 @pytest.mark.parametrize("zeros", [False, True])
-@pytest.mark.parametrize("kind", [*KINDS, *ROUNDED])
-def test_no_read_depends_on_the_form_of_its_inputs(kind, zeros):
-    array, x = many(kind, np.random.default_rng(0))
+@pytest.mark.parametrize("path", [*PATHS, *ROUNDED])
+def test_no_read_depends_on_the_form_of_its_inputs(path, zeros):
+    array, x = many(path, np.random.default_rng(0))
     if not zeros:
         x[x == 0] = 1.0
     span = Span(0, 270, 3)
@@ -248,7 +244,7 @@ def test_no_read_depends_on_the_form_of_its_inputs(kind, zeros):
         np.testing.assert_array_equal(array.read(form, rng=SEED, reads_per_input=3), u)
 
 
-def test_inputs_of_every_form_say_the_same(rng):
+def test_inputs_of_every_form_have_the_same_values(rng):
     x = rng.choice([-1.0, 1.0], (5, 13))
     for has_zeros in (False, True):
         for form in (x, x.astype(np.int8), Packed.of(x)[0], *([] if has_zeros else [x > 0])):
@@ -274,7 +270,7 @@ def test_inputs_of_every_form_say_the_same(rng):
     [
         (
             [[1.0, np.nan, 1.0]],
-            "x holds 1 values that are NaN or infinite; remove them before they reach the chip",
+            "x holds 1 values that are NaN or infinite",
         ),
         ([[1, 1, -1], [np.inf, -np.inf, 0]], "x holds 2 values that are NaN or infinite"),
         (np.array([[1, np.inf, 1]], np.float32), "x holds 1 values that are NaN or infinite"),
@@ -303,17 +299,17 @@ def test_inputs_of_another_width_than_the_cells_are_refused():
             read_rows(array, form, Span(0, 90), SEED)
 
 
-@pytest.mark.parametrize("kind", [*KINDS, *ROUNDED])
-def test_no_rows_give_no_reads(kind):
-    array, x = many(kind, np.random.default_rng(0))
+@pytest.mark.parametrize("path", [*PATHS, *ROUNDED])
+def test_no_rows_give_no_reads(path):
+    array, x = many(path, np.random.default_rng(0))
     for empty in (x[:0], x[:0].astype(np.int8), x[:0] > 0):
         assert array.read(empty, rng=0, reads_per_input=3).shape == (0, 5)
 
 
-@pytest.mark.parametrize("kind", ["packed", "packed, off grid"])
-def test_no_read_depends_on_the_number_of_threads(kind, rng, monkeypatch):
+@pytest.mark.parametrize("path", ["packed", "packed, off grid"])
+def test_no_read_depends_on_the_number_of_threads(path, rng, monkeypatch):
     monkeypatch.setattr("crossbar.reads.packed._WORTH_A_THREAD", 0)
-    array, x = many(kind, rng)
+    array, x = many(path, rng)
     with threads(1):
         one = array.read(x, rng=1, reads_per_input=7)
     for n in (2, 3, 64):
@@ -336,10 +332,9 @@ def test_the_passes_of_a_chip_do_not_depend_on_reads_at_once(device, sharing, rn
     hardware = Hardware(device=device, gate=BlankOut(0.5), gate_sharing=sharing)
     chip = map_to_crossbar(nsm_mlp((70, 60, 40, 3)), hardware, rng=0)
     x = rng.random((9, 70))
-    whole = chip.sample(x, 30, rng=1)
-
+    expected = chip.sample(x, 30, rng=1)
     for at_once in (31, 64, 100):
-        np.testing.assert_array_equal(chip.sample(x, 30, rng=1, reads_at_once=at_once), whole)
+        np.testing.assert_array_equal(chip.sample(x, 30, rng=1, reads_at_once=at_once), expected)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])
@@ -352,10 +347,10 @@ def test_run_each_does_everything_once(n, workers):
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_run_each_passes_on_what_goes_wrong(workers):
+def test_run_each_raises_the_error_of_a_worker(workers):
     def work(i):
         if i == 1:
-            raise ValueError("one is wrong")
+            raise ValueError("failed at 1")
 
-    with threads(workers), pytest.raises(ValueError, match="one is wrong"):
+    with threads(workers), pytest.raises(ValueError, match="failed at 1"):
         run_each(work, 5)

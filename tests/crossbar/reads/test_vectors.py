@@ -1,7 +1,4 @@
-"""Vectors of 32 bytes against numpy, with AVX2 and without.
-
-And the tables of digits that they look up.
-"""
+"""Vectors of 32 bytes against numpy, with AVX2 and without, and the tables of digits they read."""
 
 import math
 from dataclasses import replace
@@ -33,14 +30,14 @@ FORMS = [
 
 
 def random_bytes(rng, *shape):
-    """Random vectors, the first of each run made of nothing but the ends of the range."""
+    """Return random vectors; the first holds only extreme values."""
     out = rng.integers(0, 256, (*shape, 32), dtype=np.uint8)
     out[0] = rng.choice(EXTREMES, out[0].shape)
     return out
 
 
 def results(operation, *operands):
-    """What an operation makes of each of the vectors (n, 32)."""
+    """Return the result of an operation on each of the vectors (n, 32)."""
 
     @njit
     def one(a, out):
@@ -70,10 +67,10 @@ ELEMENTWISE = {
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_elementwise_operations_are_those_of_numpy_and_wrap_round(name, rng):
-    kind, expected = ELEMENTWISE[name]
+    dtype, expected = ELEMENTWISE[name]
     a, b = random_bytes(rng, 50), random_bytes(rng, 50)
     np.testing.assert_array_equal(
-        results(getattr(v, name), a, b).view(kind), expected(a.view(kind), b.view(kind))
+        results(getattr(v, name), a, b).view(dtype), expected(a.view(dtype), b.view(dtype))
     )
 
 
@@ -88,10 +85,10 @@ SHIFTS = {
 
 @pytest.mark.parametrize("name", SHIFTS)
 def test_shifts_are_those_of_numpy_and_fill_with_zeros(name, rng):
-    kind, shift, n = SHIFTS[name]
+    dtype, shift, n = SHIFTS[name]
     a = random_bytes(rng, 50)
     np.testing.assert_array_equal(
-        results(getattr(v, name), a).view(kind), shift(a.view(kind), np.array(n, kind))
+        results(getattr(v, name), a).view(dtype), shift(a.view(dtype), np.array(n, dtype))
     )
 
 
@@ -105,9 +102,8 @@ def test_vectors_are_loaded_and_stored_at_any_address(rng):
         out = np.full(100, 9, np.uint8)
         move(a, i, out, j)
         np.testing.assert_array_equal(out, [*[9] * j, *a[i : i + 32], *[9] * (68 - j)])
-    words = rng.integers(
-        0, 2**63, 12, dtype=np.uint64
-    )  # the index counts elements: words of eight bytes here
+    # The index counts elements: words of eight bytes here.
+    words = rng.integers(0, 2**63, 12, dtype=np.uint64)
     out = np.zeros(12, np.uint64)
     move(words, 3, out, 5)
     np.testing.assert_array_equal(out, [*[0] * 5, *words[3:7], *[0] * 3])
@@ -128,7 +124,8 @@ def test_a_table_is_loaded_twice(rng):
     def twice(a, i, out):
         v.store(out, 0, v.load_table(a, i))
 
-    a, out = rng.integers(-128, 128, 50, dtype=np.int8), np.zeros(32, np.int8)
+    a = rng.integers(-128, 128, 50, dtype=np.int8)
+    out = np.zeros(32, np.int8)
     for i in (0, 1, 16, 34):
         twice(a, i, out)
         np.testing.assert_array_equal(out, np.tile(a[i : i + 16], 2))
@@ -144,16 +141,20 @@ def test_every_byte_is_looked_up_in_the_table(avx2, rng):
 
 
 @pytest.mark.parametrize("avx2", FORMS)
-def test_a_pair_sum_adds_neighbouring_signed_bytes(avx2, rng):
+def test_a_pair_sum_adds_neighboring_signed_bytes(avx2, rng):
     a = random_bytes(rng, 500)
-    a[1], a[2] = 127, 128  # 254 and −256 fit into a short
+    # The extreme sums 254 and −256 fit into a short.
+    a[1] = 127
+    a[2] = 128
     pairs = a.view(np.int8).reshape(500, 16, 2).sum(axis=2, dtype=np.int16)
     np.testing.assert_array_equal(results(v.pair_sum_by(avx2), a).view("<i2"), pairs)
 
 
 def test_interleaving_takes_bytes_in_turn_from_a_half_of_each_sixteen(rng):
     a, b = random_bytes(rng, 50), random_bytes(rng, 50)
-    turns = np.stack([a, b], axis=2).reshape(50, 2, 2, 16)  # by 16 bytes of a, by their half
+    turns = np.stack([a, b], axis=2).reshape(
+        50, 2, 2, 16
+    )  # axes: vector, 16 bytes, half of the turns, byte
     np.testing.assert_array_equal(results(v.interleave_low, a, b), turns[:, :, 0].reshape(50, 32))
     np.testing.assert_array_equal(results(v.interleave_high, a, b), turns[:, :, 1].reshape(50, 32))
 
@@ -184,8 +185,9 @@ def test_two_bytes_of_every_read_are_added_to_its_own_integer(avx2, rng):
 
 
 def values(tables, inputs):
-    """The matrix that tables stand for, unit Σ_d factors[d] digit_d, from the entries that
-    select one weight alone.
+    """Return the matrix that tables stand for, unit Σ_d factors[d] digit_d.
+
+    It is read off the entries that select one weight alone.
     """
     digits = tables.tables[..., 1 << np.arange(4)].reshape(tables.columns, tables.digits, -1)[
         ..., :inputs
@@ -197,12 +199,15 @@ shapes = st.tuples(st.integers(1, 70), st.integers(1, 3))
 
 
 def assert_tables(tables, matrix, atol):
-    """The tables' weights are those of the matrix, every entry is the sum of its weights, and
-    the sums of `depth` octets
-    fit into a signed byte whatever the signs."""
+    """Check tables against their matrix.
+
+    Their weights are those of the matrix, every entry is the sum of its weights, and sums of
+    `depth` octets fit into a signed byte whatever the signs.
+    """
     np.testing.assert_allclose(values(tables, len(matrix)), matrix, rtol=0, atol=atol)
     entries = tables.tables.astype(int)
-    alone, chosen = entries[..., 1 << np.arange(4)], np.arange(16)[:, None] >> np.arange(4) & 1
+    alone = entries[..., 1 << np.arange(4)]
+    chosen = np.arange(16)[:, None] >> np.arange(4) & 1
     np.testing.assert_array_equal(entries, alone @ chosen.T)
     assert not alone.reshape(*entries.shape[:2], -1)[..., len(matrix) :].any()
     assert np.abs(alone).sum(axis=-1).max() * tables.depth <= 127
@@ -219,7 +224,7 @@ def test_a_grid_gets_its_exact_values_in_as_few_digits_as_its_range_needs(lowest
     index = lowest + factor * k
     [tables] = digit_tables([index * step], step, 1)
     assert tables.exact
-    # 1e-12 of the largest: step · whole number, rounded once or twice.
+    # 1e-12 of the largest allows for rounding step · integer once or twice.
     assert_tables(tables, index * step, 1e-12 * np.abs(index * step).max())
     most = np.abs(index).max() // max(np.gcd.reduce(index, axis=None), 1)
     assert tables.digits == next(n for n in range(1, 6) if most <= largest(n))
@@ -233,27 +238,27 @@ def test_a_grid_gets_its_exact_values_in_as_few_digits_as_its_range_needs(lowest
     factor=st.sampled_from([1, 2, 3]),
     step=st.sampled_from([1.0, 1e-6 / 3]),
 )
-def test_a_pedestal_off_the_grid_takes_a_digit_of_its_own(pedestal, k, factor, step):
+def test_a_pedestal_off_the_grid_takes_one_more_digit(pedestal, k, factor, step):
     matrix = (pedestal + factor * k) * step
     [tables] = digit_tables([matrix], step, 1)
     assert tables.exact
     assert_tables(tables, matrix, 1e-12 * np.abs(matrix).max())
     if np.ptp(k):
         assert tables.factors[-1] % 1 != 0
-        half = -(-factor * np.ptp(k) // 2)  # the whole numbers lie around 0
+        half = -(-factor * np.ptp(k) // 2)  # integers are centered around 0
         assert 2 <= tables.digits <= 1 + next(n for n in range(1, 6) if half <= largest(n))
 
 
 @mappings
 @pytest.mark.parametrize("levels", [2, 3, 4, 5, 16, 17, 64, 100, 255, 256])
-def test_pairs_of_quantised_cells_lie_on_a_grid(levels, mapping, rng):
+def test_pairs_of_quantized_cells_lie_on_a_grid(levels, mapping, rng):
     array = array_of(
         rng.uniform(-1, 1, (4, 90)), replace(GRID, levels=levels), mapping=MAPPINGS[mapping]
     )
     tables = array.reader._packed_bits._polarities[0].signal
     assert tables.exact
-    # L levels: weights −(L − 1) … L − 1 of a one-sided pair; of the others −(L − 1)/2 … (L − 1)/2,
-    # in halves where L is even.
+    # With L levels a one-sided pair holds −(L − 1) … L − 1. The other mappings hold
+    # −(L − 1)/2 … (L − 1)/2, in halves if L is even.
     assert tables.digits == (1 if levels - 1 <= 31 else 2)
     assert_tables(tables, array.weights.T, 1e-12 * np.abs(array.weights).max())
 
@@ -271,9 +276,10 @@ def test_pairs_of_quantised_cells_lie_on_a_grid(levels, mapping, rng):
 )
 def test_values_off_grid_are_within_half_a_unit(matrix, digits):
     [tables] = digit_tables([matrix], 0.0, digits)
-    size, rounding = np.abs(matrix).max(), 4 * np.finfo(float).eps * np.abs(matrix).max()
+    size = np.abs(matrix).max()
+    rounding = 4 * np.finfo(float).eps * np.abs(matrix).max()
     assert_tables(tables, matrix, tables.unit / 2 + rounding)
-    if not tables.exact:  # by chance constant
+    if not tables.exact:  # else the random matrix is constant
         assert tables.unit == pytest.approx(size / ((63**digits - 1) / 2), rel=1e-12)
         assert tables.digits == digits
     assert np.abs(values(tables, len(matrix)) - matrix).max() <= {3: 4e-6, 8: 5e-15}[digits] * size
@@ -302,29 +308,29 @@ def test_a_matrix_of_zeros_beside_another_gives_sums_of_zero(rng):
     np.testing.assert_array_equal(sums, 0.0)
 
 
-def test_a_grid_too_fine_for_four_digits_says_that_it_is_off():
+def test_a_grid_too_fine_for_four_digits_is_not_exact():
     assert digit_tables([np.array([[0.0], [largest(4)], [1.0]])], 1.0, 3)[0].exact
     assert not digit_tables([np.array([[0.0], [largest(4) + 1.0], [1.0]])], 1.0, 3)[0].exact
 
 
 def test_sums_off_grid_in_eight_digits_are_those_of_floats(rng):
-    w, x = rng.uniform(-1, 1, (200, 3)), rng.choice([-1.0, 0.0, 1.0], (20, 200))
+    w = rng.uniform(-1, 1, (200, 3))
+    x = rng.choice([-1.0, 0.0, 1.0], (20, 200))
     u = gated_sums(digit_tables([w], 0.0, 8)[0], Packed.of(x)[0], Span(0, 20))
     exact = [[math.fsum(row * column) for column in w.T] for row in x]
-    np.testing.assert_allclose(
-        u, exact, rtol=0, atol=5e-15 * np.sqrt(200)
-    )  # of each weight; a random walk at most
+    # 5e-15 for each weight; errors of 200 weights add up like a random walk.
+    np.testing.assert_allclose(u, exact, rtol=0, atol=5e-15 * np.sqrt(200))
 
 
 @pytest.mark.skipif(not v.HAS_AVX2, reason="this processor has no AVX2")
 def test_the_innermost_loop_looks_up_32_reads_at_a_time(monkeypatch, rng):
-    fresh = njit(nogil=True)(_kernels.masked_sums.py_func)  # one from the cache shows no assembler
+    fresh = njit(nogil=True)(_kernels.masked_sums.py_func)  # a cached kernel shows no assembler
     monkeypatch.setattr("crossbar.reads.gated_sums.masked_sums", fresh)
     [tables] = digit_tables([rng.integers(-31, 32, (70, 2)).astype(float)], 1.0, 3)
     gated_sums(tables, Packed.of(rng.choice([-1.0, 1.0], (9, 70)))[0], Span(0, 9), SEED, 0.5)
     blocks = next(iter(fresh.inspect_asm().values())).split("\n.L")
     # Eight lookups, two for each of four inputs with either sign, in both vectors, and their sums
-    # of neighbouring bytes.
+    # of neighboring bytes.
     looking = [b for b in blocks if b.count("vpshufb") == 8 and b.count("vpmaddubsw") == 4]
     assert looking
     lines = (

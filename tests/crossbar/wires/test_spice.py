@@ -38,7 +38,8 @@ def assert_same_currents(shape, wires, rng, folder, *, signed=False):
     With signed inputs, to 1e-10 of the summed sizes of the cells' currents, which may cancel. The
     largest difference in 700 random arrays was 7e-12.
     """
-    g, v = 1 / rng.uniform(1e4, 1e6, shape), rng.uniform(0.1, 1, shape[0])
+    g = 1 / rng.uniform(1e4, 1e6, shape)
+    v = rng.uniform(0.1, 1, shape[0])
     g[rng.random(shape) < 0.1] = 0
     size = wires.currents(g, v)
     if signed:
@@ -164,7 +165,8 @@ def test_cells_of_zero_conductance_have_no_resistor():
 
 
 def test_numbers_are_read_back_as_they_were(rng):
-    g, v = 10 ** rng.uniform(-9, 0, (4, 3)), rng.uniform(-1, 1, 4)
+    g = 10 ** rng.uniform(-9, 0, (4, 3))
+    v = rng.uniform(-1, 1, 4)
     resistors, sources = elements(g, v, Wires(1 / 3, 1e-3 / 7))
     assert [resistors[f"Rg{i}_{j}"][2] for i, j in np.ndindex(4, 3)] == (1 / g).ravel().tolist()
     assert [sources[f"Vd{i}"][2] for i in range(4)] == v.tolist()

@@ -1,7 +1,4 @@
-"""Convolutions.
-
-The layer against its closed form, patches against torch, and a network on a chip against software.
-"""
+"""Convolutions: layer against closed form, patches against torch, chip against software."""
 
 import numpy as np
 import pytest
@@ -24,7 +21,7 @@ IDEAL = crossbar.Hardware(
 
 
 def closed_form(layer, x):
-    """P(z = 1) written plainly: the norm runs over the inputs that are there."""
+    """Return 2 P(z = 1) − 1; at a border the norm runs over the inputs inside the image."""
     options = {"stride": layer.stride, "padding": layer.padding}
     mean = nn.functional.conv2d(x, layer.weight, **options)
     norm = nn.functional.conv2d(x**2, layer.weight**2, **options).sqrt()
@@ -33,6 +30,7 @@ def closed_form(layer, x):
 
 
 def signs(*shape, seed=0):
+    """Return random ±1 of that shape."""
     return torch.where(
         torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) < 0.5, -1.0, 1.0
     ).double()
@@ -43,13 +41,14 @@ def signs(*shape, seed=0):
 def test_locations_fire_with_the_closed_form_also_at_the_border(stride, padding, site):
     torch.manual_seed(0)
     layer = nsm.NSMConv2d(12, 3, 5, stride=stride, padding=padding, site=site).double()
-    x, n = signs(1, 12, 7, 8), 4000
+    x = signs(1, 12, 7, 8)
+    n = 4000
     nsm.nn.stochastic.reseed(layer, 1)
     with torch.no_grad():
         fired = sum((layer(x) > 0).double() for _ in range(n))
         p = (1 + closed_form(layer, x)) / 2
-    # Fan-in of 108 and more even in the corners: eq. 4 holds to .003; 5 standard errors of the
-    # count.
+    # Even in the corners the fan-in is at least 108, where eq. 4 holds to .003. The rest of the
+    # bound is 5 standard errors of the count.
     bound = 5 * (p * (1 - p) / n).sqrt() + 0.003
     assert ((fired / n - p).abs() <= bound).all()
 
@@ -91,6 +90,7 @@ def test_pooling_is_torchs_for_states_and_for_values(kernel):
 
 
 def network(**options):
+    """Return a network of two convolutions and two fully connected layers, with a fixed seed."""
     torch.manual_seed(0)
     return nn.Sequential(
         nsm.Binarize(),
@@ -106,7 +106,8 @@ def network(**options):
 
 @pytest.mark.parametrize("sampling", ["exact", "moments"])
 def test_a_chip_agrees_with_the_software_in_law(sampling):
-    model, n = network(), 1500
+    model = network()
+    n = 1500
     x = np.random.default_rng(0).random((3, 4 * 81))
     chip = nsm.map_to_crossbar(model, IDEAL, rng=0)
     ours, theirs = chip.sample(x, n, rng=1, sampling=sampling), sample(model, x, n, rng=2)
@@ -127,10 +128,10 @@ def test_packed_convolutions_fire_with_their_moments_at_every_location():
 def test_reads_do_not_depend_on_how_many_are_in_memory():
     chip = nsm.map_to_crossbar(network(), IDEAL, rng=0)
     x = np.random.default_rng(0).random((3, 4 * 81))
-    whole = chip.sample(x, 7, rng=1)
-    for at_once in (1, 200, 500):  # sums of the same draws, in blocks of another shape
+    expected = chip.sample(x, 7, rng=1)
+    for at_once in (1, 200, 500):  # the same draws, added in blocks of another shape
         np.testing.assert_allclose(
-            chip.sample(x, 7, rng=1, reads_at_once=at_once), whole, rtol=1e-12, atol=1e-12
+            chip.sample(x, 7, rng=1, reads_at_once=at_once), expected, rtol=1e-12, atol=1e-12
         )
 
 
@@ -153,7 +154,7 @@ def test_a_convolutional_network_survives_being_saved(tmp_path):
         (nn.LPPool2d(2, 2), r"cannot map layer 1 \(LPPool2d\)"),
     ],
 )
-def test_what_is_not_known_is_named(layer, message):
+def test_unknown_layers_are_named(layer, message):
     model = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), layer, nn.Conv2d(1, 1, 1))
     with pytest.raises(ValueError, match=message):
         nsm.map_to_crossbar(model, IDEAL, rng=0)

@@ -1,7 +1,4 @@
-"""The shipped networks on the real MNIST test set.
-
-In software and on an ideal crossbar, every synapse drawn.
-"""
+"""The shipped networks on the MNIST test set, in software and on an ideal crossbar."""
 
 import os
 
@@ -14,19 +11,21 @@ import nsm
 from nsm.shipped import locate
 
 pytestmark = pytest.mark.skipif(
-    "NSM_DATA_DIR" not in os.environ, reason="NSM_DATA_DIR is not set: MNIST is not at hand"
+    "NSM_DATA_DIR" not in os.environ, reason="NSM_DATA_DIR is not set, so MNIST is missing"
 )
 SAMPLES = 100
 
 
 @pytest.fixture(scope="module")
 def test_set():
+    """Return the test images and their labels."""
     data = nsm.load_data("mnist")
     return data.x_test, data.y_test
 
 
 @pytest.fixture(scope="module")
 def software(test_set):
+    """Return the error rate of the perceptron in software."""
     return nsm.error_rate(nsm.load("mnist_mlp"), *test_set, SAMPLES, rng=0)
 
 
@@ -35,13 +34,13 @@ def test_the_shipped_files_are_small(name):
     assert locate(name).stat().st_size < 1.5e6
 
 
-def test_it_errs_on_at_most_two_percent_in_software(software):
+def test_the_error_in_software_is_at_most_two_percent(software):
     # Detorakis et al. 2019, Table 1: 1.36 % with 100 samples. Standard error of 10,000 images at
     # 1.4 %: 0.12 points.
     assert software <= 0.020
 
 
-def test_an_ideal_crossbar_errs_as_the_software_does(software, test_set):
+def test_the_error_on_an_ideal_crossbar_is_that_of_the_software(software, test_set):
     device = devices.Device(g_min=1e-12, g_max=1e-6)
     hardware = crossbar.Hardware(device=device, gate=devices.BlankOut(0.5), gate_sharing="pair")
     chip = nsm.map_to_crossbar(nsm.load("mnist_mlp"), hardware, rng=0)
@@ -51,7 +50,9 @@ def test_an_ideal_crossbar_errs_as_the_software_does(software, test_set):
     assert abs(error - software) <= 2 * np.sqrt(software * (1 - software) / len(test_set[1]))
 
 
-def test_the_convolutional_network_errs_alike_in_software_and_on_an_ideal_crossbar(test_set):
+def test_the_convolutional_network_has_the_same_error_in_software_and_on_an_ideal_crossbar(
+    test_set,
+):
     # 0.79 % on all 10,000 images with 100 samples (the paper: 0.775 %); 1.0 % on the first 1,000.
     x, y = (part[:1000] for part in test_set)
     model = nsm.load("mnist_conv")

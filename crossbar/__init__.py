@@ -31,6 +31,21 @@ _ENGINES = {
     "TiledArray": "crossbar.arrays.tiled",
 }
 
+__all__ = [
+    "Adc",
+    "BalancedPair",
+    "Comparator",
+    "DifferentialPair",
+    "Hardware",
+    "NeuronArray",
+    "ReferenceColumn",
+    "Tile",
+    "TiledArray",
+    "WeightMapping",
+    "Wires",
+    "to_spice",
+]
+
 
 def __getattr__(name: str) -> Any:
     if name in _ENGINES:
@@ -39,4 +54,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ENGINES})
+    return sorted(__all__)

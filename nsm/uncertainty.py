@@ -99,7 +99,7 @@ def mutual_information(samples: ArrayLike) -> Floats:
 
 def negative_log_likelihood(p: ArrayLike, y: ArrayLike) -> float:
     """Return the mean of −ln p_y [nat] over the images; infinite if a label has probability 0."""
-    values, labels = _labelled(p, y)
+    values, labels = _with_labels(p, y)
     with np.errstate(divide="ignore"):
         return float(-np.log(values[np.arange(len(values)), labels]).mean())
 
@@ -109,11 +109,11 @@ def brier_score(p: ArrayLike, y: ArrayLike) -> float:
 
     Brier 1950, Mon. Weather Rev. 78, 1.
     """
-    values, labels = _labelled(p, y)
+    values, labels = _with_labels(p, y)
     return float(((values - np.eye(values.shape[1])[labels]) ** 2).sum(axis=1).mean())
 
 
-def _labelled(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Labels]:
+def _with_labels(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Labels]:
     """Return probabilities (batch, classes) and their labels, or raise ValueError."""
     values = _probabilities("p", p, 2)
     labels = check_labels(y, *values.shape)
@@ -144,7 +144,7 @@ class _Binned:
 
 def _binned(p: ArrayLike, y: ArrayLike, bins: int) -> _Binned:
     """Sort images into bins (low, high] of equal width."""
-    values, labels = _labelled(p, y)
+    values, labels = _with_labels(p, y)
     edges = np.linspace(0, 1, integer("bins", bins, at_least=1) + 1)
     confidence = np.minimum(values.max(axis=1), 1)
     index = np.searchsorted(edges, confidence) - 1  # first bin whose upper edge is not below
@@ -347,7 +347,7 @@ def over_rotation(
     rows = []
     for angle in degrees:
         samples = softmax(draw(rotated(x, angle)))
-        p, labels = _labelled(samples.mean(axis=0), y)
+        p, labels = _with_labels(samples.mean(axis=0), y)
         n = len(labels)
         row = {
             "degrees": float(angle),

@@ -212,6 +212,16 @@ class Tile(TiledArray):
         return self.tiles[0][0]
 
     @property
+    def gain(self) -> float:
+        """Common-mode factor of all conductances."""
+        return self.programmed.gain
+
+    @property
+    def seconds(self) -> float:
+        """Age since programming [s]."""
+        return self.programmed.seconds
+
+    @property
     def g_pos(self) -> Floats:
         """Conductances of the positive cells now [S], (word lines, bit lines)."""
         return self.programmed.g_pos

@@ -83,11 +83,9 @@ class Reader:
         hardware = self.cells.hardware
         if check_sampling(sampling) == "moments":
             return self._gaussian_sums.describe()
-        if not hardware.gates_word_lines:
+        if not (hardware.gates_word_lines and is_exactly_gaussian(hardware)):
             return self._of_ternary_inputs.describe()
         noiseless = isinstance(hardware.device.read_noise, NoNoise)
-        if not is_exactly_gaussian(hardware):
-            return self._of_ternary_inputs.describe()
         cells = "no noise in the cells" if noiseless else self._of_ternary_inputs.describe()
         return f"{cells}, gates drawn word line by word line"
 

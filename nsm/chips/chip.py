@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from devices.validation import number
+from devices.validation import integer, number
 from nsm.chips import mapping_report
+from nsm.chips.layers import TileLayer
 from nsm.chips.monte_carlo import MonteCarlo
 from nsm.nn.inference import Floats
 
@@ -41,7 +42,7 @@ class MappedNetwork(MonteCarlo):
         Args:
             layer: Number of the layer among those on tiles, from 0.
         """
-        on_tiles = self.layers[layer]
+        on_tiles = self._layer(layer)
         return on_tiles.neurons.main.weights / on_tiles.row_factors[:, None]
 
     def conductances(self, layer: int) -> tuple[Floats, Floats]:
@@ -50,16 +51,37 @@ class MappedNetwork(MonteCarlo):
         Args:
             layer: Number of the layer among those on tiles, from 0.
         """
-        return self.layers[layer].neurons.main.conductances()
+        return self._layer(layer).neurons.main.conductances()
+
+    def _layer(self, number: int) -> TileLayer:
+        """Return a layer on tiles by its number; raise ValueError if there is none."""
+        layers = self.layers
+        if integer("layer", number, at_least=0) >= len(layers):
+            raise ValueError(
+                f"layer = {number}: this chip has {len(layers)} layers on tiles, counted from 0"
+            )
+        return layers[number]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of one noisy pass, (batch, classes), on the device and in the
-        precision of x.
+        """Return the logits of one noisy pass, (batch, classes), on the device of x.
 
         Every call draws fresh noise; `sample` takes a seed. The chip has no gradient.
+
+        Args:
+            x: Images, as a tensor. Logits have its precision, or torch's default precision if it
+                holds integers or truth values, which count as 1 and 0.
+
+        Raises:
+            ValueError: x is not a tensor, has a wrong shape, or holds NaN.
         """
+        if not isinstance(x, Tensor):
+            raise ValueError(
+                f"a chip was called with a {type(x).__name__}; give a torch.Tensor, or call "
+                "chip.sample(x, samples), which takes arrays"
+            )
         logits = self.sample(x.detach().double().cpu().numpy(), 1)[0]
-        return torch.as_tensor(logits).to(x)
+        dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
+        return torch.as_tensor(logits).to(device=x.device, dtype=dtype)
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass: cells drift, and states of noises advance. Ages add up."""

@@ -75,7 +75,7 @@ class MonteCarlo(nn.Module):
         )
         parts = [logits for _, logits in spans]
         logits = np.concatenate(parts) if parts else np.empty((0, self.outputs))
-        return logits.reshape(len(images), samples, -1).transpose(1, 0, 2)
+        return logits.reshape(len(images), samples, *logits.shape[1:]).swapaxes(0, 1)
 
     def predict_proba(
         self,

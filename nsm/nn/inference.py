@@ -86,6 +86,11 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
         (samples, batch, classes).
     """
     integer("samples", samples, at_least=1)
+    if next(model.parameters(), None) is None:
+        raise ValueError(
+            f"a {type(model).__name__} has no parameters to read in software; a chip reads itself, "
+            "as chip.sample(x, samples)"
+        )
     images = torch.as_tensor(array("x", x), dtype=next(model.parameters()).dtype)
     reseed(model, rng)
     with evaluating(model):

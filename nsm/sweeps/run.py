@@ -93,6 +93,8 @@ class _Settings:
         integer("chips", self.chips, at_least=1)
         integer("samples", self.samples, at_least=1)
         check_sampling(self.sampling)
+        if not len(self.x):
+            raise ValueError("x holds no images; give at least one")
 
     def experiment(self, tasks: Sequence[Task]) -> str:
         """Return short hashes of what all rows of one file share, see `row_file.SHARED`."""

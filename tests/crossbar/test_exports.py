@@ -61,3 +61,10 @@ def test_a_description_does_not_load_the_compiler():
         "assert 'numba' not in sys.modules and 'crossbar.reads' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_a_star_import_brings_the_arrays_too(name):
+    namespace = {}
+    exec("from crossbar import *", namespace)
+    assert namespace[name] is getattr(crossbar, name)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+import nsm
 from crossbar import DifferentialPair, ReferenceColumn
 from devices import Device, GaussianNoise, LogTimeDrift, TelegraphNoise
 from nsm import Binarize, NSMConv2d, map_to_crossbar, relu_mlp, stnn_mlp
@@ -226,3 +227,32 @@ def test_bad_input_to_a_chip_is_refused(rng):
     for call, message in cases:
         with pytest.raises(ValueError, match=message):
             call()
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool])
+def test_a_chip_called_with_whole_numbers_returns_floats(dtype, rng):
+    chip = map_to_crossbar(one_layer(rng), IDEAL, rng=0)
+    x = torch.as_tensor(rng.integers(0, 2, (4, chip.in_shape[0]))).to(dtype)
+    logits = chip(x)
+    assert logits.dtype == torch.get_default_dtype()
+    assert (logits != logits.round()).any()
+
+
+def test_no_images_give_no_logits(rng):
+    chip = map_to_crossbar(one_layer(rng), IDEAL, rng=0)
+    x = torch.empty(0, chip.in_shape[0])
+    assert chip(x).shape == (0, chip.outputs)
+    assert chip.sample(x, 3, rng=0).shape == (3, 0, chip.outputs)
+
+
+def test_what_a_chip_cannot_be_asked_is_refused_by_name(rng):
+    chip = map_to_crossbar(one_layer(rng), IDEAL, rng=0)
+    with pytest.raises(ValueError, match="called with a ndarray"):
+        chip(signs(rng))
+    for ask in (chip.weights, chip.conductances):
+        with pytest.raises(ValueError, match="layer = 5: this chip has"):
+            ask(5)
+        with pytest.raises(ValueError, match="layer = -1 is not allowed"):
+            ask(-1)
+    with pytest.raises(ValueError, match="MappedNetwork has no parameters"):
+        nsm.predict_proba(chip, signs(rng), 3)

@@ -326,6 +326,7 @@ def test_networks_that_cannot_be_described_are_refused():
             "rows saved to a file need a seed to be resumed by; give rng a whole number",
         ),
         ({"data": (np.full((2, 8), np.nan), [0, 1])}, "x holds 16 values that are NaN or infinite"),
+        ({"data": (np.ones((0, 8)), np.empty(0, int))}, "x holds no images"),
         ({"data": (np.ones(8), [0])}, r"x has shape \(8,\); give 2 dimensions"),
         ({"data": (np.ones((2, 8)), [0])}, r"labels have shape \(1,\); 2 images need \(2,\)"),
     ],

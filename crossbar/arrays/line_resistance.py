@@ -68,9 +68,10 @@ def compensated(targets: tuple[Floats, Floats], hardware: Hardware) -> tuple[Flo
         targets: Wanted effective conductances of the positive and the negative cells [S].
         hardware: Wires, device, mapping, gate and read noise.
     """
-    wires, device = hardware.wires, hardware.device
+    wires = hardware.wires
     if wires is None:
         return targets
+    device = hardware.device
     arrays = []
     for g in _physical_arrays(*targets, hardware):
         factor = _mean_factor(g, hardware)

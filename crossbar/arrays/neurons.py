@@ -107,7 +107,7 @@ class NeuronArray:
                 some a_i ≠ 0 and the hardware has no deterministic path.
         """
         weights = array("w", w, ndim=2)
-        n, k = len(weights), siemens_per_weight
+        n = len(weights)
         a = np.zeros(n) if a is None else array("a", a, shape=(*(None,) * (np.ndim(a) - 1), n))
         biases = np.zeros(n) if b is None else array("b", b, shape=(n,))
         if hardware.deterministic_path == "none" and a.any():
@@ -116,7 +116,9 @@ class NeuronArray:
                 f'{a.min():.4g} to {a.max():.4g}; train with beta="native", or choose '
                 'deterministic_path = "programmed" or "ideal"'
             )
-        return cls(*_programmed(weights, hardware, k, a, biases, seed_sequence(rng)))
+        return cls(
+            *_programmed(weights, hardware, siemens_per_weight, a, biases, seed_sequence(rng))
+        )
 
     def parts(self) -> list[WeightedPart]:
         """Return the arrays of the layer that exist."""

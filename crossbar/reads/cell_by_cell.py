@@ -71,7 +71,8 @@ class CellByCell:
 
     def _noises(self) -> dict[Source, tuple[ReadNoise, Floats]]:
         """Return the noise of each source, and the conductances [S] that it may depend on."""
-        c, hardware = self._cells.conductances, self._cells.hardware
+        c = self._cells.conductances
+        hardware = self._cells.hardware
         noise = hardware.device.read_noise
         negative_gate = hardware.gate if hardware.gate_sharing == "cell" else NoNoise()
         return {

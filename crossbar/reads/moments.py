@@ -66,7 +66,8 @@ def moment_matrices(
         lag: None for moments given the state. A number [s]: of the average chip, the covariance of
             two reads that far apart in place of the variance; 0 gives the variance.
     """
-    hardware, c = cells.hardware, cells.conductances
+    hardware = cells.hardware
+    c = cells.conductances
     sources = noise_sources(c.g_pos, c.g_neg, hardware)
 
     def spread(source: Source) -> tuple[Floats, Floats]:

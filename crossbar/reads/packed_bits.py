@@ -75,7 +75,8 @@ class PackedBits:
         unit = self._polarities[0].signal.unit
 
         def draw(index: int) -> tuple[Floats, Floats | None, Floats | None]:
-            polarity, masks = self._polarities[index], child(seed, index)
+            polarity = self._polarities[index]
+            masks = child(seed, index)
             signal = self._sums(polarity.signal, inputs, span, masks, self._low, scaled=paired)
             if polarity.variance is None:
                 return signal, None, None

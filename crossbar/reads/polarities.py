@@ -35,7 +35,9 @@ def bernoulli_polarities(cells: CellArray) -> list[Polarity[Floats]] | None:
     give one polarity, the matrix of the pairs. Gates of single cells give two; the second is
     subtracted from the first.
     """
-    hardware, c, k = cells.hardware, cells.conductances, cells.siemens_per_weight
+    hardware = cells.hardware
+    c = cells.conductances
+    k = cells.siemens_per_weight
     noise = hardware.device.read_noise
     noiseless = isinstance(noise, NoNoise)
     by_word_line = hardware.gate_sharing == "word_line"

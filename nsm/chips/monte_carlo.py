@@ -33,7 +33,11 @@ class MonteCarlo(nn.Module):
     @property
     def layers(self) -> list[TileLayer]:
         """The layers on tiles, in order."""
-        return [tiles for layer in self.network for tiles in layer.on_tiles]  # type: ignore[union-attr]
+        found: list[TileLayer] = []
+        for layer in self.network:
+            assert isinstance(layer, ChipLayer)  # for type checkers: torch says nn.Module
+            found += layer.on_tiles
+        return found
 
     @property
     def outputs(self) -> int:

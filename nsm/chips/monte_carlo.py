@@ -1,6 +1,7 @@
 """Monte-Carlo reads of a network of chip layers: samples, class probabilities, errors."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,11 +34,8 @@ class MonteCarlo(nn.Module):
     @property
     def layers(self) -> list[TileLayer]:
         """The layers on tiles, in order."""
-        found: list[TileLayer] = []
-        for layer in self.network:
-            assert isinstance(layer, ChipLayer)  # for type checkers: torch says nn.Module
-            found += layer.on_tiles
-        return found
+        layers: Any = self.network  # torch does not tell type checkers what it iterates over
+        return [tiles for layer in layers for tiles in layer.on_tiles]
 
     @property
     def outputs(self) -> int:

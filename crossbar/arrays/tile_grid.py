@@ -31,6 +31,7 @@ class TileGrid:
         self.column_edges = np.cumsum([0] + [t.g_pos.shape[1] for t in tiles[0]])
         self.inputs = int(self.row_edges[-1])
         self.outputs = int(self.column_edges[-1])
+        self._joined: Conductances | None = None
 
     def all_tiles(self) -> list[ProgrammedTile]:
         """Return the tiles, row after row."""
@@ -42,15 +43,24 @@ class TileGrid:
         return g_pos, np.block([[t.g_neg for t in row] for row in self.tiles])
 
     def joined(self) -> Conductances:
-        """Return the cells of all tiles now, and their effective conductances."""
-        blocks = np.repeat(np.arange(len(self.tiles[0])), np.diff(self.column_edges))
-        tiles = [[t.conductances for t in row] for row in self.tiles]
-        return Conductances(
-            *self.cells(),
-            np.block([[c.effective_pos for c in row] for row in tiles]),
-            np.block([[c.effective_neg for c in row] for row in tiles]),
-            blocks if self.hardware.mapping.shares_reference else None,
-        )
+        """Return the cells of all tiles now, and their effective conductances.
+
+        They are put together once for each state of the tiles.
+        """
+        if self._joined is None:
+            blocks = np.repeat(np.arange(len(self.tiles[0])), np.diff(self.column_edges))
+            tiles = [[t.conductances for t in row] for row in self.tiles]
+            self._joined = Conductances(
+                *self.cells(),
+                np.block([[c.effective_pos for c in row] for row in tiles]),
+                np.block([[c.effective_neg for c in row] for row in tiles]),
+                blocks if self.hardware.mapping.shares_reference else None,
+            )
+        return self._joined
+
+    def forget(self) -> None:
+        """Forget what was put together: the tiles have changed."""
+        self._joined = None
 
     def conductances(self) -> tuple[Floats, Floats]:
         """Return g_pos and g_neg [S], (word lines, bit lines).

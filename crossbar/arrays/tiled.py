@@ -96,13 +96,10 @@ class TiledArray(TileGrid):
     @property
     def reader(self) -> Reader:
         """Reads of the cells of all tiles in their present state."""
-        if self._reader is None:
-            cells = CellArray(
-                self.joined(),
-                self.hardware,
-                self.siemens_per_weight,
-                self.tiles[0][0].level_spacing,
-            )
+        now = self.joined()
+        if self._reader is None or self._reader.cells.conductances is not now:
+            spacing = self.tiles[0][0].level_spacing
+            cells = CellArray(now, self.hardware, self.siemens_per_weight, spacing)
             self._reader = Reader(cells, self._noise.state)
         return self._reader
 
@@ -168,7 +165,7 @@ class TiledArray(TileGrid):
         number("seconds", seconds, at_least=0, unit="s")
         for tile in self.all_tiles():
             tile.age(seconds)
-        self._reader = None
+        self.forget()
         self._noise.pass_time(*self.cells(), seconds)
 
     def scale_conductances(self, factor: float) -> None:
@@ -176,7 +173,7 @@ class TiledArray(TileGrid):
         number("factor", factor, above=0)
         for tile in self.all_tiles():
             tile.scale_conductances(factor)
-        self._reader = None
+        self.forget()
 
 
 class TileStream(IntEnum):

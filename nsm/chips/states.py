@@ -1,7 +1,5 @@
 """What passes from layer to layer of a chip: values, truth values of neurons, or packed states."""
 
-import numpy as np
-
 from crossbar.reads.packed import Packed
 from nsm.nn.digital import Values
 
@@ -12,8 +10,3 @@ States = Values | Packed
 def unpacked(z: States) -> Values:
     """Return states as an array: truth values if they were packed."""
     return z.signs() > 0 if isinstance(z, Packed) else z
-
-
-def as_numbers(z: Values) -> Values:
-    """Return values as numbers: −1 and +1 if they were truth values."""
-    return np.where(z, 1.0, -1.0) if z.dtype == bool else z

@@ -21,7 +21,7 @@ from devices.validation import Floats, integer
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers import ChipLayer, TileLayer
 from nsm.chips.readouts import Comparators
-from nsm.chips.states import as_numbers
+from nsm.nn.digital import as_numbers
 from nsm.nn.geometry import Patches
 
 #: Masks drawn at a time: it bounds the memory of the device.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Values = NDArray[Any]  # floats, or truth values: True for +1, False for −1
 
 
-def _as_numbers(z: Values) -> Values:
+def as_numbers(z: Values) -> Values:
     """Return states as numbers, −1 and +1; leave numbers as they are."""
     return np.where(z, 1.0, -1.0) if z.dtype == bool else z
 
@@ -62,7 +62,7 @@ def pool_mean(z: Values, kernel: tuple[int, int]) -> Values:
     rows, columns = kernel
     height = z.shape[2] // rows
     width = z.shape[3] // columns
-    complete = _as_numbers(z)[:, :, : height * rows, : width * columns]
+    complete = as_numbers(z)[:, :, : height * rows, : width * columns]
     windows = complete.reshape(*z.shape[:2], height, rows, width, columns)
     return np.asarray(windows.mean(axis=(3, 5)))
 
@@ -70,4 +70,4 @@ def pool_mean(z: Values, kernel: tuple[int, int]) -> Values:
 def per_channel(z: Values, factor: Values, shift: Values) -> Values:
     """Return factor z + shift, with one factor and one shift per channel (the second axis)."""
     shape = (-1, *(1,) * (z.ndim - 2))
-    return np.asarray(_as_numbers(z) * factor.reshape(shape) + shift.reshape(shape))
+    return np.asarray(as_numbers(z) * factor.reshape(shape) + shift.reshape(shape))

@@ -207,8 +207,13 @@ def _programmed(
     """Return the parts of a layer: main array, deterministic path, bias lines, a, and threshold."""
 
     def programmed(part: Part, values: Floats, of: Hardware) -> TiledArray:
-        k = siemens_per_weight
-        return TiledArray.program(values, of, siemens_per_weight=k, rng=child(seed, part))
+        return TiledArray.program(
+            values,
+            of,
+            siemens_per_weight=siemens_per_weight,
+            rng=child(seed, part),
+            array_name=part.name.lower(),
+        )
 
     main = programmed(Part.MAIN, w, hardware)
     path = bias_lines = None

@@ -40,7 +40,9 @@ class Hardware:
         mapping: How weights become conductances; default `DifferentialPair()`.
         tile_shape: Size of one physical array, (word lines, bit lines); default (128, 128). The two
             cells of a pair sit at the same crossing of twin arrays.
-        wires: Resistance of the lines of every tile; None (default) for ideal lines.
+        wires: Resistance of the lines of every tile; None (default) for ideal lines. Resistances of
+            single segments fit `tile_shape`, with one more bit line for a reference column; a
+            matrix smaller than the tile lies in the corner of drive and sense.
         compensate_wires: Whether conductances are programmed so that the effective ones, behind the
             wires, are the wanted ones as far as the range allows; default False.
         comparator: Threshold read-out of stochastic layers; default exact.
@@ -97,6 +99,10 @@ class Hardware:
         _check_weight_scale(self.weight_scale)
         _check_weight_range(self.weight_range)
         object.__setattr__(self, "tile_shape", _checked_shape(self.tile_shape))
+        if self.wires is not None:
+            # A reference column is one more bit line beside the tile.
+            lines, columns = self.tile_shape
+            self.wires.check_fits((lines, columns + self.mapping.shares_reference))
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")
         number("Hardware.temperature", self.temperature, above=0, unit="K")

@@ -131,6 +131,10 @@ def build_hardware(options: Mapping[str, Any]) -> Hardware:
     hardware = Hardware(
         device=preset(remaining.pop("device")), gate=gate(remaining.pop("gate", "nsm_bernoulli"))
     )
+    # Tile and mapping decide which wires fit, so plain fields come before parts.
+    for path in [p for p in remaining if "." not in p and p not in _PARTS]:
+        choice("hardware key", path, known_paths(hardware))
+        hardware = with_value(hardware, path, remaining.pop(path))
     # A part that is None by default has no fields to replace: build it from its own fields first.
     for name, part in _PARTS.items():
         prefix = f"{name}."

@@ -6,7 +6,20 @@ from crossbar import Wires
 
 # Wires with every resistance different from zero.
 EVERY = Wires(30.0, 20.0, 100.0, 50.0, 1e3)
-ENDS = [{"drivers": d, "senses": s} for d in ("left", "both") for s in ("bottom", "both")]
+ENDS = [
+    {"drivers": d, "senses": s}
+    for d, s in [
+        ("left", "bottom"),
+        ("both", "bottom"),
+        ("left", "both"),
+        ("both", "both"),
+        ("right", "bottom"),
+        ("left", "top"),
+        ("right", "top"),
+        ("both", "top"),
+        ("right", "both"),
+    ]
+]
 ends = pytest.mark.parametrize("end", ENDS, ids=lambda e: f"{e['drivers']}-{e['senses']}")
 
 

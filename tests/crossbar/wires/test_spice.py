@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from crossbar import Wires, to_spice
+from tests.helpers.wires import ends
 
-ENDS = [{"drivers": d, "senses": s} for d in ("left", "both") for s in ("bottom", "both")]
 RESISTANCES = {"r_row": 3.0, "r_col": 5.0, "r_source": 70.0, "r_sense": 40.0, "r_access": 2e3}
 STORED = np.load(Path(__file__).parents[2] / "helpers" / "data" / "badcrossbar_1_1_0.npz")
-ends = pytest.mark.parametrize("end", ENDS, ids=lambda e: f"{e['drivers']}-{e['senses']}")
 ngspice = pytest.mark.skipif(
     shutil.which("ngspice") is None,
     reason="ngspice is not installed: apt-get install ngspice, or your system's package",

@@ -8,6 +8,7 @@ import numpy as np
 from crossbar.mapping import DifferentialPair, WeightMapping
 from crossbar.periphery import Adc, Comparator
 from crossbar.wires.description import Wires
+from crossbar.wires.segments import every_segment
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
 from devices.validation import choice, integer, number
 
@@ -102,7 +103,7 @@ class Hardware:
         if self.wires is not None:
             # A reference column is one more bit line beside the tile.
             lines, columns = self.tile_shape
-            self.wires.check_fits((lines, columns + self.mapping.shares_reference))
+            every_segment(self.wires, (lines, columns + self.mapping.shares_reference))
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")
         number("Hardware.temperature", self.temperature, above=0, unit="K")

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crossbar.wires.segments import Resistance, checked, full, part
+from crossbar.wires.segments import Resistance, checked
 from devices.validation import Floats, choice, number
 
 DRIVERS = ("left", "right", "both")
@@ -89,26 +89,6 @@ class Wires:
                 number(f"Wires.{name}", value, at_least=0, unit="ohm")
         choice("Wires.drivers", self.drivers, DRIVERS)
         choice("Wires.senses", self.senses, SENSES)
-
-    def check_fits(self, shape: tuple[int, int]) -> None:
-        """Raise ValueError unless r_row and r_col have an entry for every segment of (m, n) cells.
-
-        Args:
-            shape: Numbers m of word lines and n of bit lines.
-        """
-        full(self, shape)
-
-    def part(self, shape: tuple[int, int]) -> "Wires":
-        """Return the wires of m word lines and n bit lines in the corner of drive and sense.
-
-        This is where a matrix lies that is smaller than its tile. Without segments of their own
-        resistance these are the same wires. With two drivers or two senses the far ends keep their
-        segments.
-
-        Args:
-            shape: m and n.
-        """
-        return part(self, shape)
 
     def currents(self, g: ArrayLike, v: ArrayLike, *, iv: IVCurve | None = None) -> Floats:
         """Return the bit-line currents (…, n) [A] by Kirchhoff's law at all 2 m n nodes.

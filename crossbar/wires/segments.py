@@ -70,7 +70,7 @@ def uniform(value: Resistance) -> float | None:
     return float(table[0, 0]) if (table == table[0, 0]).all() else None
 
 
-def full(wires: "Wires", shape: tuple[int, int]) -> tuple[Floats, Floats]:
+def every_segment(wires: "Wires", shape: tuple[int, int]) -> tuple[Floats, Floats]:
     """Return r_row and r_col of an array (m, n) with an entry for every segment.
 
     They are (m, n) and (m, n); with two drivers or two senses there is one segment more in a line.
@@ -98,8 +98,8 @@ def full(wires: "Wires", shape: tuple[int, int]) -> tuple[Floats, Floats]:
 
 
 def segments(wires: "Wires", shape: tuple[int, int]) -> Segments:
-    """Return the segments of an array (m, n); see `full` for what is refused."""
-    row, column = full(wires, shape)
+    """Return the segments of an array (m, n); see `every_segment` for what is refused."""
+    row, column = every_segment(wires, shape)
     left, right, between = _ends(row.T, wires.r_source, wires.drivers, ("left", "right"))
     top, bottom, column = _ends(column, wires.r_sense, wires.senses, ("top", "bottom"))
     return Segments(between.T, left, right, column, top, bottom)
@@ -127,7 +127,7 @@ def _ends(
     return first, np.where(idle, np.inf, last), table[1:-1]
 
 
-def part(wires: "Wires", shape: tuple[int, int]) -> "Wires":
+def part_of(wires: "Wires", shape: tuple[int, int]) -> "Wires":
     """Return the wires of a part (m, n) of an array, in its corner of drive and sense.
 
     The part keeps the segments next to the drivers and the senses: those of the lines beyond it are

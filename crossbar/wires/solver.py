@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from crossbar.threads import run_each
 from crossbar.wires._kernels import factorize, solve
 from crossbar.wires.description import IVCurve, Nodes, Wires
-from crossbar.wires.segments import full, segments, uniform
+from crossbar.wires.segments import every_segment, segments, uniform
 from devices.validation import Floats, array
 
 #: Error of every output current, relative to it, that the solver expects when it stops.
@@ -243,8 +243,9 @@ def _resistances(
     """Return the resistances of word lines and of bit lines of an array that has been turned."""
     row = uniform(wires.r_row)
     column = uniform(wires.r_col)
-    differing = segments(wires, shape)  # it refuses shapes that do not fit
     lines, columns = turned
+    if isinstance(wires.r_row, tuple) or isinstance(wires.r_col, tuple):
+        differing = segments(wires, shape)  # it refuses shapes that do not fit
     if row is None:
         near, far = differing.left, differing.right
         if wires.drivers == "right":
@@ -293,7 +294,7 @@ def _swap_roles(wires: Wires, shape: tuple[int, int]) -> Wires:
     """Return the wires of the array (m, n) in which word lines became bit lines; see
     `_swap_lines`.
     """
-    row, column = full(wires, shape)
+    row, column = every_segment(wires, shape)
     r_row: Any = _swap_lines(column) if isinstance(wires.r_col, tuple) else wires.r_col
     r_col: Any = _swap_lines(row) if isinstance(wires.r_row, tuple) else wires.r_row
     return Wires(

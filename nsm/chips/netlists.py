@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from crossbar import TiledArray, Wires, to_spice
+from crossbar.wires.segments import part_of
 from nsm.chips.chip import MappedNetwork
 
 
@@ -16,7 +17,8 @@ def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:
     Args:
         chip: The chip.
         folder: Folder to write to; it is created. A file is named by layer, array (main,
-            deterministic_path, bias), tile row and column, and its cells (pos, neg, or ref).
+            deterministic_path, bias), tile row and column, and its cells (pos, neg, ref, or pos_ref
+            where word lines have segments of their own and end in a reference column).
 
     Returns:
         The paths.
@@ -38,9 +40,14 @@ def _write_array(array: TiledArray, folder: Path, name: str) -> list[Path]:
     paths = []
     for i, row in enumerate(array.tiles):
         for j, tile in enumerate(row):
-            for cells, g in (("pos", tile.g_pos), (other, tile.g_neg)):
+            arrays = [("pos", tile.g_pos), (other, tile.g_neg)]
+            if other == "ref" and isinstance(wires.r_row, tuple):
+                # Segments of the word lines tell where the reference column is.
+                arrays = [("pos_ref", np.hstack([tile.g_pos, tile.g_neg]))]
+            for cells, g in arrays:
                 path = folder / f"{name}_tile{i}_{j}_{cells}.cir"
-                netlist = to_spice(g, np.full(len(g), hardware.read_voltage), wires)
+                volts = np.full(len(g), hardware.read_voltage)
+                netlist = to_spice(g, volts, part_of(wires, g.shape))
                 path.write_text(netlist, encoding="ascii")
                 paths.append(path)
     return paths

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from crossbar import Hardware, ReferenceColumn, Tile, Wires
 from crossbar.paths import build_hardware, with_value
+from crossbar.wires.segments import part_of
 from devices import Device
-from tests.crossbar.wires.test_spice import ngspice, simulated
 from tests.helpers.reference import nodal
-from tests.helpers.wires import ENDS, ends, random_array
+from tests.helpers.wires import ENDS, ends, ngspice, random_array, simulated
 
 CELL = Device(g_min=1e-6, g_max=1e-4)
 
@@ -165,7 +165,7 @@ def test_tables_compare_hash_and_come_from_lists(rng):
 def test_a_part_lies_in_the_corner_of_drive_and_sense(end, rng):
     r_row, r_col = tables(rng, (6, 5), end)
     wires = Wires(r_row, r_col, 3.0, 4.0, **end)
-    here = wires.part((4, 3))
+    here = part_of(wires, (4, 3))
     lines = slice(4) if end["senses"] == "top" else slice(-4, None)
     columns = slice(-3, None) if end["drivers"] == "right" else slice(3)
     if end["drivers"] == "both":  # the far segment is the last
@@ -178,9 +178,9 @@ def test_a_part_lies_in_the_corner_of_drive_and_sense(end, rng):
         expected_col = r_col[lines, columns]
     np.testing.assert_array_equal(here.r_row, expected_row)
     np.testing.assert_array_equal(here.r_col, expected_col)
-    assert wires.part((6, 5)) == wires
-    assert Wires(1.0, 2.0, **end).part((4, 3)) == Wires(1.0, 2.0, **end)
-    lines_only = Wires(r_row[:, :1], r_col[:1], **end).part((4, 3))
+    assert part_of(wires, (6, 5)) == wires
+    assert part_of(Wires(1.0, 2.0, **end), (4, 3)) == Wires(1.0, 2.0, **end)
+    lines_only = part_of(Wires(r_row[:, :1], r_col[:1], **end), (4, 3))
     np.testing.assert_array_equal(lines_only.r_row, r_row[lines, :1])
     np.testing.assert_array_equal(lines_only.r_col, r_col[:1, columns])
 

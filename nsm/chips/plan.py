@@ -5,7 +5,7 @@ torch what the tiles are to compute. It is checked against the network (`nsm.chi
 then every planned layer is programmed (`nsm.chips.programming`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +15,6 @@ from torch import Tensor, nn
 from nsm.chips.states import States, tensor_of
 from nsm.nn.geometry import Patches
 from nsm.nn.on_chip import LinearOutputs, LogisticNeurons, OnTiles, SampledNeurons
-
-#: What replays the outputs of one call of a layer that draws; see `PlannedLayer.replay`.
-Replay = Iterator[Tensor]
 
 CONVOLUTIONS = {1: nn.functional.conv1d, 2: nn.functional.conv2d, 3: nn.functional.conv3d}
 
@@ -29,11 +26,12 @@ class PlannedLayer(nn.Module):
         path: Where the layer stands in the network, such as "blocks.0.conv1".
         name: What messages and reports call it, such as "layer blocks.0.conv1 (Conv2d)".
         wanted: Weights, biases, and what reads the sums.
-        position: Number among the layers of the chip; it names the layer's random streams.
+        number: Number that names the random streams of the layer's programming.
+        position: Number that names the random streams of its reads.
         by_sign: Whether comparators read the sums, since a `Sign` follows.
         gives_states: Whether every layer that takes the outputs takes packed states.
-        replay: Outputs to be returned by a layer that draws, one for each call; None to compute.
-        multiply_adds: Multiply-adds of the calls since it was last set to 0.
+        folded: Whether normalization was folded into the weights.
+        replay: Outputs that a layer that draws is to return, one for each call; None to compute.
         locations: Locations at which an input was read in the last call.
     """
 
@@ -42,11 +40,12 @@ class PlannedLayer(nn.Module):
         self.path = path
         self.name = name_of(path, kind)
         self.wanted = wanted
-        self.position = -1
+        self.number = 0
+        self.position = 0
         self.by_sign = False
         self.gives_states = False
-        self.replay: Replay | None = None
-        self.multiply_adds = 0
+        self.folded = False
+        self.replay: list[Tensor] | None = None
         self.locations = 1
 
     @property
@@ -62,17 +61,17 @@ class PlannedLayer(nn.Module):
     def fold(self, factor: np.ndarray, shift: np.ndarray) -> None:
         """Multiply every output by `factor` and add `shift`, both (outputs,)."""
         bias = shift if self.wanted.bias is None else shift + factor * self.wanted.bias
+        self.folded = True
         self.wanted = replace(self.wanted, weight=self.wanted.weight * factor[:, None], bias=bias)
 
     def forward(self, z: States | Tensor) -> Tensor:
         """Return the outputs of ideal tiles, or what is replayed."""
         x = tensor_of(z)
         u = exact_sums(x, self.wanted)
-        per_image = u[0].numel() if u.ndim > 1 else u.numel()
-        self.multiply_adds += u.numel() * self.wanted.weight.shape[1]
-        self.locations = max(1, per_image // len(self.wanted.weight))
+        per_input = u[0].numel() if u.ndim > 1 else u.numel()
+        self.locations = max(1, per_input // len(self.wanted.weight))
         if self.replay is not None:
-            return next(self.replay).to(u)
+            return self.replay.pop(0).to(u)
         return torch.where(u >= 0, 1.0, -1.0).to(u.dtype) if self.by_sign else u
 
     def extra_repr(self) -> str:

@@ -161,9 +161,7 @@ def _product(node: fx.Node, constants: _Constants) -> tuple[fx.Node, OnTiles] | 
     return None
 
 
-def _bound(
-    node: fx.Node, names: tuple[str, ...], constants: _Constants
-) -> dict[str, Any] | None:
+def _bound(node: fx.Node, names: tuple[str, ...], constants: _Constants) -> dict[str, Any] | None:
     """Return the arguments of a call by name, with all but the first as constants.
 
     None if the first is constant, the second is no constant tensor, or an argument is not constant.
@@ -174,9 +172,7 @@ def _bound(
     if not isinstance(x, fx.Node) or constants.value(x) is not _UNKNOWN:
         return None
     values = {name: constants.value(given[name]) for name in others if name in given}
-    if any(v is _UNKNOWN for v in values.values()) or not isinstance(
-        values.get(others[0]), Tensor
-    ):
+    if any(v is _UNKNOWN for v in values.values()) or not isinstance(values.get(others[0]), Tensor):
         return None
     return {first: x, "bias": None, **values}
 
@@ -195,7 +191,7 @@ def _convolution(node: fx.Node, found: dict[str, Any]) -> tuple[fx.Node, OnTiles
 
 
 def fold_normalization(graph: fx.GraphModule, path: str) -> dict[str, str]:
-    """Fold batch normalization into the weights right before it; return path → layer.
+    """Fold batch normalization into the weights right before it; return what became of each path.
 
     The layer before must give plain sums to the normalization alone, and be called once.
     """
@@ -217,7 +213,7 @@ def fold_normalization(graph: fx.GraphModule, path: str) -> dict[str, str]:
         ):
             part.fold(factor, shift)
         place = ".".join(p for p in (path, str(node.target)) if p)
-        folded[place] = parts[0].path
+        folded[place] = f"folded into {parts[0].name.partition(' (')[0]}"
         node.replace_all_uses_with(before)
         graph.graph.erase_node(node)
     graph.delete_all_unused_submodules()

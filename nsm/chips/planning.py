@@ -1,4 +1,4 @@
-"""From a network to the plan of a chip: every weighted layer in its place, everything else as is."""
+"""From a network to the plan of a chip: weighted layers replaced, everything else as it is."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -7,20 +7,22 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.utils import prune, spectral_norm, weight_norm
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from nsm.chips.attention import Attention
 from nsm.chips.plan import Grouped, MakeLinear, PlannedLayer, name_of, planned
 from nsm.chips.plan_graph import fold_normalization, plan_functions, put_signs_into_comparators
 from nsm.chips.recurrent import recurrent_of
-from nsm.chips.tracing import base_class, has_hooks, is_unit, move_hooks, traced
+from nsm.chips.tracing import base_class, is_unit, move_hooks, traced
 from nsm.nn import registry
 from nsm.nn.described import as_float64
 from nsm.nn.on_chip import OnTiles
 
 _RECURRENT = (nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell)
 #: Hooks of torch that compute weights before every pass, and nothing else.
-_WEIGHT_HOOKS = (weight_norm.WeightNorm, spectral_norm.SpectralNorm, prune.BasePruningMethod)
+_WEIGHT_HOOKS = (WeightNorm, SpectralNorm, BasePruningMethod)
 #: Layers of torch that no crossbar computes, and why.
 _REFUSED: Mapping[type[nn.Module], str] = MappingProxyType(
     {
@@ -81,12 +83,9 @@ class Planner:
         if any(isinstance(p, nn.parameter.UninitializedParameter) for p in parameters):
             raise ValueError(f"cannot map {name}: it has no weights before its first pass")
         if kind in _RECURRENT or kind is nn.MultiheadAttention:
-            if not self._on_tiles(path):
-                return self._digital(module, path)
             make = self._maker(path, kind.__name__)
-            return Attention(module, make) if kind is nn.MultiheadAttention else recurrent_of(
-                module, make
-            )
+            attends = isinstance(module, nn.MultiheadAttention)
+            return Attention(module, make) if attends else recurrent_of(module, make)
         first, *signs = registry.plain_layers(module, name)
         wanted = registry.weights_on_tiles(first, name)
         if wanted is None:
@@ -110,14 +109,16 @@ class Planner:
 
     def _maker(self, path: str, kind: str) -> MakeLinear:
         def make(name: str, weight: Tensor, bias: Tensor | None) -> nn.Module:
+            own = _join(path, name)
+            if not self._on_tiles(own):
+                self.reasons[own] = "its hardware is None"
+                return _linear(weight, bias)
             wanted = OnTiles(as_float64(weight), None if bias is None else as_float64(bias))
-            return planned(f"{path}.{name}" if path else name, kind, wanted)
+            return planned(own, kind, wanted)
 
         return make
 
-    def _entered(
-        self, module: nn.Module, path: str, example: tuple[Any, ...] | None
-    ) -> nn.Module:
+    def _entered(self, module: nn.Module, path: str, example: tuple[Any, ...] | None) -> nn.Module:
         """Return a module whose layers are replaced: as a graph, or child by child."""
         graph = traced(module, example) if self._trace else None
         if graph is not None:
@@ -147,7 +148,14 @@ def evaluating_copy(model: nn.Module) -> nn.Module:
     into `train()` stay there, such as dropout that is kept on to draw samples. Weights that hooks
     of torch compute before every pass (`weight_norm`, `spectral_norm`, pruning) are computed once.
     """
-    network = copy.deepcopy(model).requires_grad_(False)
+    # torch cannot copy results of computations, such as the weights of an old `weight_norm`.
+    computed = {
+        id(value): value.detach().clone()
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    network = copy.deepcopy(model, computed).requires_grad_(False)
     if network.training:
         network.eval()
     with torch.no_grad():
@@ -159,9 +167,14 @@ def evaluating_copy(model: nn.Module) -> nn.Module:
     return network
 
 
-def uses_hooks(model: nn.Module) -> bool:
-    """Return whether a module of a network has a forward hook of a user."""
-    return any(has_hooks(module) for module in model.modules())
+def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """Return the linear layer with these weights."""
+    layer = nn.Linear(1, 1, bias=bias is not None)
+    layer.out_features, layer.in_features = weight.shape
+    layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return layer
 
 
 def _join(path: str, name: str) -> str:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from devices.validation import choice
 from nsm.nn import torch_layers as of_torch
-from nsm.nn.convolutions import CONVOLUTIONS
 from nsm.nn.activations import Binarize, NoisyReLU, Sign
+from nsm.nn.convolutions import CONVOLUTIONS
 from nsm.nn.described import Described
 from nsm.nn.nsm_conv2d import NSMConv2d
 from nsm.nn.nsm_linear import NSMLinear

@@ -261,6 +261,8 @@ class FlattenAdapter(TorchLayer):
 
     def on_chip(self) -> Digital:
         """Return one row per image."""
+        if (self.layer.start_dim, self.layer.end_dim) != (1, -1):
+            raise ValueError("only flattening of all axes of an image is known")
         return Digital(flatten)
 
 
@@ -273,4 +275,6 @@ class UnflattenAdapter(TorchLayer):
 
     def on_chip(self) -> Digital:
         """Return the values of every image in the layer's shape."""
+        if self.layer.dim != 1 or not isinstance(self.layer.unflattened_size, (tuple, list)):
+            raise ValueError("only the first axis of an image can be divided, without names")
         return Digital(partial(unflatten, size=tuple(self.layer.unflattened_size)))

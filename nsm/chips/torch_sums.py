@@ -83,7 +83,7 @@ class TorchSums:
         patches: How a convolution cuts its inputs; None for fully connected layers.
 
     Raises:
-        ValueError: The arrays do not fit, or a fully connected layer has several groups.
+        ValueError: The arrays do not fit, or their number is not that of the groups.
     """
 
     def __init__(self, neurons: Sequence[NeuronArray], patches: Patches | None = None):
@@ -97,10 +97,11 @@ class TorchSums:
                 f"{self.neurons[0].hardware.gate_sharing} and cells with "
                 f"{self.neurons[0].hardware.device.read_noise!r}: read it with NeuronArray.read"
             )
-        if patches is None and len(self.neurons) != 1:
+        groups = 1 if patches is None else patches.groups
+        if len(self.neurons) != groups:
             raise ValueError(
-                f"a fully connected layer got {len(self.neurons)} arrays; only convolutions have "
-                "groups, so give one"
+                f"the layer got {len(self.neurons)} arrays; give one for each of its groups of "
+                f"channels, {groups}"
             )
 
     @staticmethod
@@ -151,6 +152,7 @@ class TorchSums:
         """Return x as the convolution takes it: of two axes at least, with its channels last."""
         if self.patches is None:
             return x
+        x = x if self._pads_zeros else self.patches.pad(x)
         x = x.unsqueeze(2) if len(self.patches.kernel) == 1 else x
         return x.contiguous(memory_format=_CHANNELS_LAST[x.ndim - 2])
 
@@ -164,10 +166,19 @@ class TorchSums:
             of.weight,
             of.constant,
             stride=_of_axes(p.stride, 1),
-            padding=_of_axes(p.padding, 0),
+            padding=_of_axes(p.padding, 0) if self._pads_zeros else 0,
+            dilation=_of_axes(p.dilation, 1),
             groups=len(self.neurons),
         )
         return out.movedim(1, -1).contiguous()
+
+    @property
+    def _pads_zeros(self) -> bool:
+        """Whether the padding is one that torch's convolutions do without a copy of the inputs."""
+        p = self.patches
+        if p is None or p.padding_mode != "zeros" or max(p.spread or (1,)) > 1:
+            return False
+        return p.padding == p.padding_end and min(p.padding) >= 0
 
     def _back(self, u: Tensor) -> Tensor:
         """Return u with the axes of a layer's output."""

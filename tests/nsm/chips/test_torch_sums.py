@@ -1,6 +1,7 @@
 """Reads in torch of Gaussian sums follow the law of the arrays, and draw the numbers of a seed."""
 
 import copy
+import math
 import pickle
 
 import numpy as np
@@ -39,6 +40,9 @@ HARDWARE = {
 PATCHES = {
     "all": Patches(3, (3, 3), (1, 1), (0, 0)),
     "padded": Patches(3, (3, 2), (2, 1), (1, 1)),
+    "circular": Patches(3, (2, 2), (1, 2), (1, 1), dilation=(2, 1), padding_mode="circular"),
+    "one side": Patches(3, (2, 1), (2, 2), (1, 0), padding_end=(0, -1)),
+    "transposed": Patches(3, (2, 2), (1, 1), (1, 0), spread=(2, 1)),
 }
 
 
@@ -81,7 +85,7 @@ def test_mean_variance_and_covariance_are_those_of_the_arrays(name, rng):
 @pytest.mark.parametrize("name", NOISY_HARDWARE)
 def test_a_convolution_reads_every_window_like_a_row_of_inputs(name, patches, rng):
     patches = PATCHES[patches]
-    inputs = 3 * patches.kernel[0] * patches.kernel[1]
+    inputs = 3 * math.prod(patches.kernel)
     neurons = neurons_of(HARDWARE[name], rng, inputs=inputs)
     x, n = tensor(rng, 1, 3, 6, 5), 4000
     windows, shape = patches.of(x.numpy())
@@ -161,7 +165,7 @@ def test_groups_and_dimensions_are_those_of_torch(dims, name, rng):
         )
         for w, b in zip(conv.weight.chunk(2), conv.bias.chunk(2), strict=True)
     ]
-    patches = Patches(4, (2,) * dims, (2,) * dims, (1,) * dims)
+    patches = Patches(4, (2,) * dims, (2,) * dims, (1,) * dims, groups=2)
     x = tensor(rng, 3, 4, *(5, 4, 3)[:dims])
     expected = conv(x).detach()
     sums = TorchSums(groups, patches)
@@ -251,7 +255,9 @@ def test_inputs_that_do_not_fit_are_refused(rng):
         sums.read(tensor(rng, 2, 27), Span(0, 3), SEED)
     with pytest.raises(ValueError, match=r"torch\.int64.*floats"):
         sums.read(torch.ones(3, 27, dtype=torch.int64), Span(0, 3), SEED)
-    with pytest.raises(ValueError, match="got 2 arrays"):
+    with pytest.raises(
+        ValueError, match="got 2 arrays; give one for each of its groups of channels, 1"
+    ):
         TorchSums([neurons, neurons])
 
 

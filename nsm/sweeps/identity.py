@@ -125,7 +125,7 @@ def _simple(value: Any) -> bytes | None:
         return _framed("bytes", bytes(value))
     if isinstance(value, ModuleType):
         return _framed("module", value.__name__.encode())
-    if isinstance(value, type) or inspect.isroutine(value) and not _is_bound(value):
+    if isinstance(value, type) or (inspect.isroutine(value) and not _is_bound(value)):
         return _framed("named", import_path(value).encode())
     return None
 

@@ -31,9 +31,9 @@ def read_npz(path: Path) -> Found:
         ValueError: the file is truncated, no NPZ, or holds objects or other names.
     """
     try:
+        if not zipfile.is_zipfile(path):
+            raise zipfile.BadZipFile("it is no zip archive")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            if not isinstance(archive, Mapping):
-                raise ValueError("it holds one array without a name")
             arrays = {name: archive[name] for name in archive if _is_read(name)}
             others = [name for name in archive if not _is_read(name)]
     except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as problem:

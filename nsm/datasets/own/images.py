@@ -16,8 +16,22 @@ _CHANNELS_LAST = (1, 3, 4)
 _AT_ONCE = 1000
 
 
+def as_array(value: Any) -> Any:
+    """Return a torch tensor as numpy, from whatever device it is on; other values as they are."""
+    return value.detach().cpu().numpy() if is_tensor(value) else value
+
+
+def is_tensor(value: Any) -> bool:
+    """Return whether a value is a torch tensor; torch is not imported for that."""
+    return hasattr(value, "detach")
+
+
 def checked_images(
-    name: str, images: ArrayLike, image_shape: Sequence[int] | None = None
+    name: str,
+    images: ArrayLike,
+    image_shape: Sequence[int] | None = None,
+    *,
+    channels_first: bool = False,
 ) -> tuple[NDArray[Any], Shape]:
     """Return images as rows (n, pixels), channels first, and the shape of one.
 
@@ -27,6 +41,8 @@ def checked_images(
             (n, rows, columns, channels) with 1, 3 or 4 channels.
         image_shape: (channels, rows, columns) of images that come as (n, pixels); None: (1, 1,
             pixels).
+        channels_first: True if channels are known to come first, as in torch tensors; otherwise the
+            shape tells.
 
     Raises:
         ValueError: they are not real numbers, none, of another or an ambiguous shape, or NaN.
@@ -50,7 +66,7 @@ def checked_images(
         )
     if a.ndim == 3:
         a = a[:, None]
-    elif _channels_come_last(name, a.shape):
+    elif not channels_first and _channels_come_last(name, a.shape):
         a = np.moveaxis(a, -1, 1)
     _, channels, rows, columns = a.shape
     return a.reshape(len(a), -1), (channels, rows, columns)

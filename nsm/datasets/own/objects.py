@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsm.datasets.own.arrays import from_names, from_order, name_of
+from nsm.datasets.own.images import as_array, is_tensor
 from nsm.datasets.own.parts import Found, Part
 
 _CALLABLE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -72,7 +73,7 @@ def from_object(value: Any, source: str) -> Found:
         ValueError: it is something else.
     """
     if isinstance(value, Mapping):
-        return from_names({str(k): _as_array(v) for k, v in value.items()}, source)
+        return from_names({str(k): v for k, v in value.items()}, source)
     if isinstance(value, (tuple, list)):
         if len(value) == 2 and all(_is_dataset(v) for v in value):
             train, test = value
@@ -80,17 +81,11 @@ def from_object(value: Any, source: str) -> Found:
             return Found(
                 _read(train, name_of(source, "train")), _read(test, name_of(source, "test")), names
             )
-        pairs = [tuple(map(_as_array, v)) if isinstance(v, tuple) else _as_array(v) for v in value]
-        return from_order(pairs, source)
+        return from_order(value, source)
     if _is_dataset(value):
         part = _read(value, name_of(source, "all"))
         return Found(part, None, getattr(value, "classes", None))
     raise ValueError(f"{source} is a {type(value).__name__}; give {_TAKEN}")
-
-
-def _as_array(value: Any) -> Any:
-    """Return a torch tensor on the host, without its gradient; other values as they are."""
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
 
 
 def _is_dataset(value: Any) -> bool:
@@ -108,7 +103,7 @@ def _read(dataset: Any, name: str) -> Part:
             raise ValueError(
                 f"item {i} of {name} is a {type(item).__name__}; give pairs (image, label)"
             )
-        image, label = (np.asarray(_as_array(value)) for value in item)
+        image, label = (np.asarray(as_array(value)) for value in item)
         if images and image.shape != images[0].shape:
             raise ValueError(
                 f"image {i} of {name} has shape {image.shape}, but image 0 has {images[0].shape}; "
@@ -118,4 +113,5 @@ def _read(dataset: Any, name: str) -> Part:
         labels.append(label.item() if label.size == 1 else label)
     if not images:
         raise ValueError(f"{name}: the data set is empty; give at least two images per class")
-    return Part(np.stack(images), labels, name)
+    # An image of a torch Dataset is a tensor, or what Pillow read: then channels come last.
+    return Part(np.stack(images), labels, name, channels_first=is_tensor(item[0]))

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nsm.datasets.files import Data
-from nsm.datasets.own.images import Shape, checked_images, scaled, white_of
+from nsm.datasets.own.images import Shape, as_array, checked_images, is_tensor, scaled, white_of
 from nsm.datasets.own.labels import Labels, checked_labels, class_names_of, numbered
 from nsm.datasets.own.options import SPLIT_SEED, TEST_FRACTION, Options
 from nsm.datasets.own.split import stratified
@@ -22,11 +22,13 @@ class Part:
         images: see `nsm.datasets.own.images.checked_images`.
         labels: see `nsm.datasets.own.labels.checked_labels`.
         name: what messages call them, such as "the training images of faces.npz".
+        channels_first: True if channels are known to come before rows and columns.
     """
 
     images: Any
     labels: Any
     name: str
+    channels_first: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +89,13 @@ def assemble(found: Found, options: Options) -> Data:
 
 
 def _checked(part: Part, options: Options) -> _Checked:
-    images, shape = checked_images(part.name, part.images, options.image_shape)
-    labels = checked_labels(f"the labels of {part.name}", part.labels, len(images))
+    images, shape = checked_images(
+        part.name,
+        as_array(part.images),
+        options.image_shape,
+        channels_first=part.channels_first or is_tensor(part.images),
+    )
+    labels = checked_labels(f"the labels of {part.name}", as_array(part.labels), len(images))
     return _Checked(images, labels, shape, part.name)
 
 

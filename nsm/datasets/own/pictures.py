@@ -99,7 +99,7 @@ def _read(folder: Path, names: list[str], name: str) -> Part:
                 )
             images.append(pixels)
             labels.append(class_name)
-    return Part(np.stack(images), np.array(labels), name)
+    return Part(np.stack(images), np.array(labels), name, channels_first=True)
 
 
 def _text(pixels: NDArray[Any]) -> str:

@@ -15,6 +15,7 @@ from nsm.chips.mapping_report import row_of
 from nsm.chips.noise_matching import MatchedNeurons, matched
 from nsm.chips.readouts import Comparators, Converter, LogisticThreshold, Readout
 from nsm.chips.streams import Stream as ChipStream
+from nsm.nn.coding import Thermometer
 from nsm.nn.folding import ends_in_sign, folded
 from nsm.nn.on_chip import Digital, LogisticNeurons, OnTiles, SampledNeurons
 from nsm.nn.registry import effective_weight, on_chip
@@ -191,7 +192,7 @@ def _in_shape(model: nn.Sequential, first: TileLayer) -> tuple[int | None, ...] 
     for layer in model:
         if isinstance(layer, nn.Unflatten):
             return (math.prod(layer.unflattened_size),)
-        if isinstance(layer, (nn.Flatten, nn.MaxPool2d)):
+        if isinstance(layer, (nn.Flatten, nn.MaxPool2d, Thermometer)):
             return None
         if effective_weight(layer) is not None:
             break

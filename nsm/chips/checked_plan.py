@@ -16,6 +16,7 @@ from nsm.chips.images import InputForm, form_of_inputs
 from nsm.chips.plan import PlannedLayer, planned_layers
 from nsm.chips.plan_check import Checked, PlanMismatch, check_plan
 from nsm.chips.planning import Planner, evaluating_copy
+from nsm.nn.coding import Thermometer
 from nsm.nn.folding import layers_of
 from nsm.nn.on_chip import SampledNeurons
 
@@ -132,7 +133,7 @@ def _chain_shape(model: nn.Module, first: PlannedLayer) -> tuple[int | None, ...
     for path, layer in layers_of(model):
         if isinstance(layer, nn.Unflatten):
             return (math.prod(layer.unflattened_size),)
-        if isinstance(layer, (nn.Flatten, nn.MaxPool2d)):
+        if isinstance(layer, (nn.Flatten, nn.MaxPool2d, Thermometer)):
             return None
         if path == first.path:
             break

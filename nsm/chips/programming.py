@@ -5,6 +5,7 @@ from enum import IntEnum
 import numpy as np
 
 from crossbar import Hardware, NeuronArray
+from crossbar.weight_range import largest_weight, row_factors
 from devices.seeding import child, stream
 from devices.validation import Floats
 from nsm.chips.layers import TileLayer
@@ -50,9 +51,9 @@ class _Programming:
     def layer(self, seed: np.random.SeedSequence) -> TileLayer:
         wanted = self.wanted
         # A layer of zeros, such as a residual branch at the start of training, has any scale.
-        w_max = float(np.abs(wanted.weight).max()) or 1.0
+        w_max = largest_weight(wanted.weight, self.hardware) if wanted.weight.any() else 1.0
         k = self.hardware.mapping.siemens_per_weight(w_max, self.hardware.device)
-        factors = self._row_factors(wanted.weight, w_max)
+        factors = row_factors(wanted.weight, w_max, self.hardware, bias=wanted.bias)
         w = wanted.weight * factors[:, None]
         parameters = self._matched(wanted, w, k)
         cells = self.hardware.ungated() if parameters is None else self.hardware
@@ -83,16 +84,6 @@ class _Programming:
         share = float((target != clipped).mean())
         layer.report = row_of(layer, w=w, w_max=w_max, clipped=share, matched=parameters)
         return layer
-
-    def _row_factors(self, weight: Floats, w_max: float) -> Floats:
-        """Return the factor of each output by which its largest |w| becomes that of the layer.
-
-        It is 1 with one weight scale per layer, and for outputs whose weights are all 0.
-        """
-        if self.hardware.weight_scale != "row":
-            return np.ones(len(weight))
-        largest = np.abs(weight).max(axis=1)
-        return np.where(largest > 0, w_max / np.where(largest > 0, largest, 1), 1)
 
     def _matched(self, wanted: OnTiles, w: Floats, k: float) -> MatchedNeurons | None:
         """Return the parameters of a neural sampling layer under the chip's noise, else None."""

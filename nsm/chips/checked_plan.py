@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nsm.chips.chain import chain_plan, is_chain
+from nsm.chips.dropout import KeptDropout
 from nsm.chips.examples import drawn_example
 from nsm.chips.hardware_table import HardwareTable
 from nsm.chips.images import InputForm, form_of_inputs
@@ -97,8 +98,12 @@ def _plans(
         planner = Planner(on_tiles, trace=trace)
         network = planner.plan(model, given)
         table.check(asked)
-        for number, layer in enumerate(planned_layers(network)):
+        layers = planned_layers(network)
+        for number, layer in enumerate(layers):
             layer.number = layer.position = number
+        kept = [m for m in network.modules() if isinstance(m, KeptDropout)]
+        for number, dropout in enumerate(kept, start=len(layers)):
+            dropout.position = number
         yield network, planner.reasons
 
 

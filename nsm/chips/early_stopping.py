@@ -53,7 +53,7 @@ def classify(
     seed = child(seed_sequence(rng), Stream.EARLY_STOPPING)
     ends = _ends_of_rounds(samples)
     z = _standard_errors(confidence, len(ends))
-    classes = chip.outputs
+    classes = chip.classes
     batch = chip.inputs.batch(images)
     total = np.zeros((batch, classes))
     square = np.zeros((batch, classes, classes))

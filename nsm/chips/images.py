@@ -43,7 +43,8 @@ class InputForm:
                 numbers of arguments.
         """
         if self.dtypes is None:
-            images = array("x", x, shape=None if self.shape is None else (None, *self.shape))
+            values = x.detach().cpu().double().numpy() if isinstance(x, Tensor) else x
+            images = array("x", values, shape=None if self.shape is None else (None, *self.shape))
             if images.ndim < 2:
                 raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
             return images

@@ -103,7 +103,7 @@ class MonteCarlo(nn.Module):
         seed = child(seed_sequence(rng), Stream.SAMPLE)
         batch = self.inputs.batch(images)
         if not batch:
-            return np.empty((samples, 0, self.outputs))
+            return np.empty((samples, 0, self.classes))
         spans = self.runs(images, samples, seed, sampling=sampling, reads_at_once=reads_at_once)
 
         def joined(parts: list[Tensor]) -> Floats:
@@ -132,7 +132,7 @@ class MonteCarlo(nn.Module):
         integer("samples", samples, at_least=1)
         seed = child(seed_sequence(rng), Stream.SAMPLE)
         batch = self.inputs.batch(images)
-        mean = np.zeros((batch, self.outputs)) if not batch else None
+        mean = np.zeros((batch, self.classes)) if not batch else None
         spans = self.runs(images, samples, seed, sampling=sampling, reads_at_once=reads_at_once)
         for span, outputs in spans:
             p = softmax(class_scores(outputs), axis=1)
@@ -146,7 +146,7 @@ class MonteCarlo(nn.Module):
         return mean / samples
 
     @property
-    def outputs(self) -> int:
+    def classes(self) -> int:
         """Number of classes: the length of the axis after the batch of the network's output."""
         return self.inputs.classes
 
@@ -183,13 +183,13 @@ class MonteCarlo(nn.Module):
         labels = np.asarray(y)
         pixels = self.inputs.pixels
         if not pixels:
-            return check_labels(labels, batch, self.outputs or None)
+            return check_labels(labels, batch, self.classes or None)
         if labels.ndim != 1 + len(pixels) or len(labels) != batch:
             raise ValueError(
                 f"labels have shape {labels.shape}; {batch} images of this network need ({batch}, "
                 f"{', '.join('n' for _ in pixels)}), a class for every pixel"
             )
-        return check_labels(labels.ravel(), labels.size, self.outputs).reshape(labels.shape)
+        return check_labels(labels.ravel(), labels.size, self.classes).reshape(labels.shape)
 
     def error_rate(
         self,

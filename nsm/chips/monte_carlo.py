@@ -170,26 +170,30 @@ class MonteCarlo(nn.Module):
             y: Class numbers, (batch,), or (batch, height, width) of segmentation, whose pixels are
                 counted.
         """
-        labels = self.check_labels(y, self.inputs.batch(self.check_images(x)))
-        predicted = self.predict(x, samples, rng=rng, sampling=sampling)
+        images = self.check_images(x)
+        batch = self.inputs.batch(images)
+        self.check_labels(y, batch, self.inputs.classes_of(images))
+        p = self.predict_proba(x, samples, rng=rng, sampling=sampling)
+        labels = self.check_labels(y, batch, p.shape[1] if batch else None)
+        predicted = p.argmax(axis=1)
         if predicted.shape != labels.shape:
             raise ValueError(
                 f"labels have shape {labels.shape}; the network gives {predicted.shape}"
             )
         return int((predicted != labels).sum())
 
-    def check_labels(self, y: ArrayLike, batch: int) -> Labels:
+    def check_labels(self, y: ArrayLike, batch: int, classes: int | None) -> Labels:
         """Return labels as int64; raise ValueError unless they are classes of this many images."""
         labels = np.asarray(y)
         pixels = self.inputs.pixels
         if not pixels:
-            return check_labels(labels, batch, self.classes or None)
+            return check_labels(labels, batch, classes)
         if labels.ndim != 1 + len(pixels) or len(labels) != batch:
             raise ValueError(
                 f"labels have shape {labels.shape}; {batch} images of this network need ({batch}, "
                 f"{', '.join('n' for _ in pixels)}), a class for every pixel"
             )
-        return check_labels(labels.ravel(), labels.size, self.classes).reshape(labels.shape)
+        return check_labels(labels.ravel(), labels.size, classes).reshape(labels.shape)
 
     def error_rate(
         self,

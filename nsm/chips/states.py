@@ -9,4 +9,4 @@ States = Values | Packed
 
 def unpacked(z: States) -> Values:
     """Return states as an array: truth values if they were packed."""
-    return z.signs() > 0 if isinstance(z, Packed) else z
+    return z.positive() if isinstance(z, Packed) else z

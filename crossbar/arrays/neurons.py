@@ -13,6 +13,10 @@ from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import Floats, array, integer
 
+#: Bias word lines that a layer may have, or as many as it has inputs if that is more. A bias that
+#: needs more outweighs all inputs of size one together.
+MOST_BIAS_LINES = 1024
+
 
 class Part(IntEnum):
     """The arrays of a layer.
@@ -45,8 +49,8 @@ class NeuronArray:
 
     The deterministic path is a second array without gates that holds the same weights; its current
     is multiplied by a_i. It is built only if some a_i differs from 0. Biases are weights of extra,
-    ungated word lines with an input of one, as many lines as the largest |b_i| needs, or exact
-    currents at the comparators.
+    ungated word lines with an input of one, as many lines as the largest |b_i| needs (at most 1024,
+    or the number of inputs), or exact currents at the comparators.
 
     Attributes:
         main: The array with gates.
@@ -103,8 +107,9 @@ class NeuronArray:
             rng: Seed, Generator or None.
 
         Raises:
-            ValueError: An input holds NaN or has a wrong shape, weights exceed the mapped range, or
-                some a_i ≠ 0 and the hardware has no deterministic path.
+            ValueError: An input holds NaN or has a wrong shape, weights exceed the mapped range,
+                some a_i ≠ 0 and the hardware has no deterministic path, or a bias needs too many
+                word lines.
         """
         weights = array("w", w, ndim=2)
         n = len(weights)
@@ -213,12 +218,31 @@ def _programmed(
         path = programmed(Part.DETERMINISTIC_PATH, w, cells)
     if hardware.bias == "word_line" and b.any():
         w_max = hardware.mapping.signal_range(hardware.device) / siemens_per_weight
-        # Rounding must not add a line to biases that fill their lines exactly.
-        lines = math.ceil(np.abs(b).max() / w_max * (1 - 1e-12))
+        lines = _number_of_lines(b, w_max, inputs=w.shape[1])
         on_each = np.repeat(b[:, None] / lines, lines, axis=1)
         bias_lines = programmed(Part.BIAS, on_each, hardware.ungated())
     threshold = b if hardware.bias == "reference" else np.zeros(len(w))
     return main, path, bias_lines, a, threshold
+
+
+def _number_of_lines(b: Floats, w_max: float, *, inputs: int) -> int:
+    """Return the number of word lines that the largest bias needs, at |w| <= w_max on each.
+
+    Raises:
+        ValueError: It is larger than `MOST_BIAS_LINES` and than the number of inputs.
+    """
+    row = int(np.abs(b).argmax())
+    # Rounding must not add a line to biases that fill their lines exactly.
+    needed = abs(float(b[row])) / w_max * (1 - 1e-12)
+    most = max(MOST_BIAS_LINES, inputs)
+    if needed > most:
+        raise ValueError(
+            f"the bias of row {row}, {b[row]:.6g}, needs {needed:.4g} word lines of weights up to "
+            f"{w_max:.6g}, and at most {most} are built: it decides the output for all inputs of "
+            'size one; choose bias = "reference", which adds biases at the comparators, or train '
+            "the network with a smaller bias"
+        )
+    return math.ceil(needed)
 
 
 def _bias(lines: TiledArray, span: Span, seed: np.random.SeedSequence, sampling: str) -> Floats:

@@ -21,6 +21,7 @@ from nsm.chips.readouts import NumpyBackend, Readout
 from nsm.chips.states import States, unpacked, values_of
 from nsm.chips.tensor_reads import read_tensor
 from nsm.chips.torch_sums import TorchSums
+from nsm.chips.windows import windows_of
 from nsm.nn.digital import Values
 from nsm.nn.geometry import Patches
 
@@ -178,9 +179,9 @@ class TileLayer(ChipLayer):
         if self.patches is None:
             self.locations = 1
             return self._read(Inputs(z), span, seed, sampling)
-        cut, shape = self.patches.of(unpacked(z))
+        cut, shape = windows_of(self.patches, unpacked(z))
         self.locations = math.prod(shape)
-        out = self._read(Inputs(cut), span.at(self.locations), seed, sampling)
+        out = self._read(cut, span.at(self.locations), seed, sampling)
         return self.patches.arrange(unpacked(out), shape)
 
     def _read(self, x: Inputs, span: Span, seed: np.random.SeedSequence, sampling: str) -> States:

@@ -49,6 +49,8 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.nn.sigmoid import SigmoidLinear as SigmoidLinear
     from nsm.nn.transforms import quantize_weights as quantize_weights
     from nsm.nn.transforms import scale_weights as scale_weights
+    from nsm.nn.weights import load_weights as load_weights
+    from nsm.nn.weights import save_weights as save_weights
     from nsm.plots.sweeps import plot_error_rate as plot_error_rate
     from nsm.sweeps.run import collect as collect
     from nsm.sweeps.tasks import Task as Task
@@ -85,6 +87,8 @@ _EXPORTS = {
     "SigmoidLinear": "nsm.nn.sigmoid",
     "quantize_weights": "nsm.nn.transforms",
     "scale_weights": "nsm.nn.transforms",
+    "load_weights": "nsm.nn.weights",
+    "save_weights": "nsm.nn.weights",
     "plot_error_rate": "nsm.plots.sweeps",
     "collect": "nsm.sweeps.run",
     "Task": "nsm.sweeps.tasks",

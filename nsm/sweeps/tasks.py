@@ -27,7 +27,7 @@ CHIP_AXES = {"gain": 1.0, "reprogrammed_scale": 1.0, "seconds": 0.0}
 
 def fingerprint(model: nn.Module) -> str:
     """Return a short hash of a network's architecture and weights."""
-    from nsm.nn.checkpoint import describe
+    from nsm.nn.blueprint import describe
 
     digest = hashlib.sha256(json.dumps(describe(model)).encode())
     for name, tensor in model.state_dict().items():
@@ -136,7 +136,7 @@ def grid(
         ValueError: a network that cannot be saved, an unknown axis (the message suggests the
             nearest), an axis without values, or a value that its field refuses.
     """
-    from nsm.nn.checkpoint import describe
+    from nsm.nn.blueprint import describe
 
     models = dict(model) if isinstance(model, Mapping) else {"network": model}
     for net in models.values():

@@ -170,7 +170,7 @@ class _TorchLayer:
         self._threshold = on_device(neurons.threshold)
 
     def __call__(self, z: Tensor, sampling: str, generator: torch.Generator) -> Tensor:
-        shape = (1, 1)
+        shape: tuple[int, ...] = (1, 1)
         patches = self._layer.patches
         if patches is not None:
             shape = patches.out_shape(*z.shape[2:])
@@ -196,7 +196,7 @@ class _TorchLayer:
 def _unfold(z: Tensor, patches: Patches) -> Tensor:
     """Return the patches of images, (images · locations, channels · kernel)."""
     windows = nn.functional.unfold(
-        z, patches.kernel, stride=patches.stride, padding=patches.padding
+        patches.pad(z), patches.kernel, stride=patches.stride, dilation=patches.dilation
     )
     return windows.transpose(1, 2).reshape(-1, windows.shape[1])
 

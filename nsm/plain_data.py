@@ -162,8 +162,10 @@ def encode(
         number = value.item() if isinstance(value, np.generic) else float(value)
         return {"float": repr(number)} if not math.isfinite(number) else number
     if isinstance(value, np.ndarray) and arrays is not None and value.dtype != object:
-        arrays[where] = value
-        return {"array": where}
+        # Sums over an array depend in the last bit on its order in memory, which is kept.
+        columns = value.flags.f_contiguous and not value.flags.c_contiguous
+        arrays[where] = value.T if columns else value
+        return {"array": where, "transposed": columns}
     if type(value) is list:
         return [inner(v, i) for i, v in enumerate(value)]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -221,7 +223,8 @@ def decode(
     if key == "slice":
         return slice(*value)
     if key == "array" and arrays is not None:
-        return arrays[choice("array in the file", value, arrays)]
+        found = np.asarray(arrays[choice("array in the file", value, arrays)])
+        return found.T if plain["transposed"] else found
     if key == "member":
         return catalog.require(value)[plain["name"]]
     if key == "named":

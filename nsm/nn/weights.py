@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nsm.nn.stored import Stored, compute_weights
 from nsm.nn.tensor_file import (
     FORMAT_WEIGHTS,
     check_shaped,
@@ -18,7 +19,6 @@ from nsm.nn.tensor_file import (
     is_pickled,
     read_safetensors,
     rounded,
-    state_of,
     write_tensors,
 )
 
@@ -43,9 +43,9 @@ def save_weights(
         ValueError: If the state holds something else than tensors, NaN or infinity, or the folder
             does not exist.
     """
-    tensors, tied = state_of(model, dtype)
-    ties = {"tied": json.dumps(tied)} if tied else {}
-    write_tensors(tensors, path, {"format": FORMAT_WEIGHTS, "note": note, **ties})
+    network = Stored.of(model, dtype, weights_alone=True)
+    extras = {"extras": json.dumps(network.extras)} if network.extras else {}
+    write_tensors(network.tensors, path, {"format": FORMAT_WEIGHTS, "note": note, **extras})
 
 
 def load_weights(model: nn.Module, path: str | Path, *, prefix: str = "") -> None:
@@ -66,18 +66,33 @@ def load_weights(model: nn.Module, path: str | Path, *, prefix: str = "") -> Non
         ValueError: If the file is truncated or holds other things, names or shapes differ (the
             first few are listed), or weights are NaN or infinite.
     """
-    check_shaped(model)
     stored = {name.removeprefix(prefix): value for name, value in read_weights(path).items()}
+    put_weights(model, stored, str(path))
+
+
+def put_weights(model: nn.Module, stored: Mapping[str, Tensor], what: str) -> None:
+    """Put weights into a network; the network is untouched if they do not fit.
+
+    Args:
+        model: The network.
+        stored: Its state by name.
+        what: What messages call the source of the weights.
+
+    Raises:
+        ValueError: Names or shapes differ, or weights are NaN or infinite.
+    """
+    check_shaped(model)
     # Without copies: the state's tensors are those of the network.
     state = model.state_dict(keep_vars=True)
     wanted = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     stored = _with_ties(stored, wanted)
     problem = _mismatch(wanted, stored)
     if problem:
-        raise ValueError(f"{path} does not fit the network: {problem}")
-    check_values(stored, str(path))
+        raise ValueError(f"{what} does not fit the network: {problem}")
+    check_values(stored, what)
     ready = {name: rounded(name, stored[name], wanted[name].dtype) for name in wanted}
     model.load_state_dict(ready)
+    compute_weights(model)
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -89,8 +104,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     tensors, metadata = read_safetensors(path)
     if "training" in metadata:
         raise ValueError(f"{path} is a checkpoint of a training; nsm.fit resumes it")
-    tied = json.loads(metadata.get("tied", "{}"))
-    return {**tensors, **{name: tensors[first] for name, first in tied.items()}}
+    return Stored(None, tensors, json.loads(metadata.get("extras", "{}"))).state()
 
 
 def _read_pickled(path: str | Path) -> dict[str, Tensor]:
@@ -124,7 +138,7 @@ def _read_pickled(path: str | Path) -> dict[str, Tensor]:
     return {str(name): value for name, value in content.items()}
 
 
-def _with_ties(stored: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _with_ties(stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return stored tensors, with those that a file holds under one of several names of a tensor.
 
     Programs that store shared tensors once leave out the other names.

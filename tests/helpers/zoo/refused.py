@@ -1,9 +1,8 @@
 """Models that no chip can hold, each with what its refusal must say."""
 
-import torch
 from torch import Tensor, nn
 
-from tests.helpers.zoo.common import BATCH, Example, Zoo, uniform
+from tests.helpers.zoo.common import Zoo
 
 REFUSED = Zoo()
 

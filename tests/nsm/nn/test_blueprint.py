@@ -198,7 +198,7 @@ def test_a_shared_layer_stays_one_and_tied_weights_stay_tied(path):
     assert loaded[0] is loaded[2]
     tensors, metadata = read_tensors(path, ("nsm-crossbar 2",))
     assert list(tensors) == ["0.bias", "0.weight"]
-    assert json.loads(metadata["tied"]) == {"2.weight": "0.weight", "2.bias": "0.bias"}
+    assert json.loads(metadata["extras"])["tied"] == {"2.weight": "0.weight", "2.bias": "0.bias"}
     nsm.save(NETWORKS["tied"][0](), path)
     loaded = nsm.load(path)
     assert loaded[0].weight is loaded[2].weight

@@ -235,9 +235,9 @@ def _encoded(value: Any, where: str, arrays: dict[str, Any]) -> Plain:
             arrays[name] = part
             return {"tensor": name}
         if isinstance(part, np.random.SeedSequence):
-            entropy, key = part.entropy, [int(k) for k in part.spawn_key]
-            numbers = [int(e) for e in entropy] if not isinstance(entropy, int) else entropy
-            return {"seed": numbers, "spawn_key": key}
+            entropy: Any = part.entropy
+            numbers = [int(e) for e in entropy] if np.ndim(entropy) else int(entropy)
+            return {"seed": numbers, "spawn_key": [int(k) for k in part.spawn_key]}
         raise CannotStore(
             f"cannot save {name}: {part!r} has no plain form in a file; make it a frozen dataclass "
             "of numbers, texts, arrays and other dataclasses"

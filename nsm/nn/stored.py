@@ -1,4 +1,4 @@
-"""A network as a file holds it: blueprint, tensors, and what is said beside them; and built anew."""
+"""A network as a file holds it: blueprint, tensors, and what is said beside them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -49,11 +49,24 @@ def write_tensors(
             raise ValueError(f"cannot save {name}: it is {tensor.layout}; call .to_dense() first")
     try:
         with atomic_write(path) as temporary:
-            save_file({k: v.detach().contiguous() for k, v in tensors.items()}, temporary, metadata)
+            save_file(_separate(tensors), temporary, metadata)
     except (OSError, SafetensorError) as problem:
         raise OSError(
             f"could not write {path} ({problem}); what stood there before is untouched"
         ) from problem
+
+
+def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return contiguous tensors of which no two share memory, as files need them."""
+    out: dict[str, Tensor] = {}
+    seen = set()
+    for name, tensor in tensors.items():
+        alone = tensor.detach().contiguous()
+        if alone.untyped_storage().data_ptr() in seen:
+            alone = alone.clone()
+        seen.add(alone.untyped_storage().data_ptr())
+        out[name] = alone
+    return out
 
 
 def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -156,8 +169,7 @@ def state_of(
             tied[name] = first[where]
             continue
         first[where] = name
-        # A copy, because a file cannot hold tensors that overlap in memory.
-        tensors[name] = rounded(name, value.detach(), dtype).clone()
+        tensors[name] = rounded(name, value.detach(), dtype)
     check_values(tensors, "the network")
     return tensors, tied
 

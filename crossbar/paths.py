@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Any
 
+from crossbar.converters import Adc, Dac
 from crossbar.hardware import Hardware
 from crossbar.mapping import BalancedPair, DifferentialPair, ReferenceColumn, WeightMapping
-from crossbar.periphery import Adc, Comparator
+from crossbar.periphery import Comparator
 from crossbar.wires.description import Wires
 from devices import Device, gate, preset
 from devices.validation import choice, number
@@ -32,7 +33,12 @@ def _mapping(name: str) -> WeightMapping:
 #: Fields whose value may be given by name, and the function that finds it.
 _BY_NAME: dict[str, Callable[[str], Any]] = {"device": preset, "gate": gate, "mapping": _mapping}
 #: Parts of the hardware that dotted keys can build from their own fields.
-_PARTS: dict[str, Any] = {"adc": Adc, "comparator": Comparator, "wires": Wires}
+_PARTS: dict[str, Any] = {
+    "adc": Adc,
+    "comparator": Comparator,
+    "dac": Dac,
+    "wires": Wires,
+}
 
 
 def known_paths(description: Any, prefix: str = "") -> list[str]:

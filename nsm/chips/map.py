@@ -16,7 +16,7 @@ from nsm.chips.noise_matching import MatchedNeurons, matched
 from nsm.chips.readouts import Comparators, Converter, LogisticThreshold, Readout
 from nsm.chips.streams import Stream as ChipStream
 from nsm.nn.folding import ends_in_sign, folded
-from nsm.nn.on_chip import Digital, LogisticNeurons, OnTiles, SampledNeurons
+from nsm.nn.on_chip import Digital, LinearOutputs, LogisticNeurons, OnTiles, SampledNeurons
 from nsm.nn.registry import effective_weight, on_chip
 
 
@@ -101,12 +101,15 @@ class _Programming:
         bias = wanted.bias if parameters is None else parameters.b
         target = self.scale * w
         clipped = np.clip(target, -w_max, w_max)
+        compared = by_sign or not isinstance(wanted.neurons, LinearOutputs)
         neurons = NeuronArray.program(
             clipped,
             cells,
             siemens_per_weight=k,
             a=None if parameters is None else parameters.a,
             b=None if bias is None else self.scale * bias * factors,
+            converted=not compared,
+            name=self.name,
             rng=child(seed, Stream.ARRAYS),
         )
         layer = TileLayer(
@@ -167,23 +170,7 @@ class _Programming:
             return LogisticThreshold(comparators, factors)
         if by_sign or isinstance(wanted.neurons, SampledNeurons):
             return comparators
-        return Converter(hardware.adc, _full_scale(neurons), amperes, factors)
-
-
-def _full_scale(neurons: NeuronArray) -> float:
-    """Return the full scale of a layer's converters [A].
-
-    It is that of the hardware. If the hardware leaves it open, it is the largest current that the
-    programmed weights and biases can cause with inputs of size one.
-    """
-    adc = neurons.hardware.adc
-    if adc is not None and adc.full_scale is not None:
-        return adc.full_scale
-    largest = np.abs(neurons.main.weights).sum(axis=1)
-    if neurons.bias_lines is not None:
-        largest = largest + np.abs(neurons.bias_lines.weights.sum(axis=1))
-    in_weights = float((largest + np.abs(neurons.threshold)).max())
-    return in_weights * neurons.siemens_per_weight * neurons.hardware.read_voltage
+        return Converter(neurons.converters, factors)
 
 
 def _in_shape(model: nn.Sequential, first: TileLayer) -> tuple[int | None, ...] | None:

@@ -129,8 +129,8 @@ BAD = [
     (lambda: Adc(bits=0), r"Adc\.bits = 0 is not allowed"),
     (lambda: Adc(bits=8.0), r"Adc\.bits = 8\.0 is not allowed"),
     (
-        lambda: Adc(full_scale=0),
-        r"Adc\.full_scale = 0 is not allowed",
+        lambda: Adc(range=0),
+        r"Adc\.range = 0 is not allowed",
     ),
     (
         lambda: hardware(device=1),

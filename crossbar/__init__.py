@@ -16,6 +16,8 @@ from crossbar.mapping import DifferentialPair as DifferentialPair
 from crossbar.mapping import ReferenceColumn as ReferenceColumn
 from crossbar.mapping import WeightMapping as WeightMapping
 from crossbar.periphery import Comparator as Comparator
+from crossbar.weight_range import largest_weight as largest_weight
+from crossbar.weight_range import row_factors as row_factors
 from crossbar.wires.description import Wires as Wires
 from crossbar.wires.spice import to_spice as to_spice
 
@@ -45,6 +47,8 @@ __all__ = [
     "TiledArray",
     "WeightMapping",
     "Wires",
+    "largest_weight",
+    "row_factors",
     "to_spice",
 ]
 

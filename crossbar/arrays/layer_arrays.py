@@ -14,6 +14,10 @@ from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
 
+#: Bias word lines that a layer may have, or as many as it has inputs if that is more. A bias that
+#: needs more outweighs all inputs of size one together.
+MOST_BIAS_LINES = 1024
+
 
 class Part(IntEnum):
     """The arrays of a layer.
@@ -155,6 +159,9 @@ def programmed_arrays(
         b: Biases in weight units, (outputs,).
         seed: Seed of programming.
         by_tile: Whether rows of tiles are read separately.
+
+    Raises:
+        ValueError: A bias needs too many word lines.
     """
 
     def array_of(part: Part, values: Floats, of: Hardware) -> Matrix:
@@ -168,12 +175,31 @@ def programmed_arrays(
         path = array_of(Part.DETERMINISTIC_PATH, w, cells)
     if hardware.bias == "word_line" and b.any():
         w_max = hardware.mapping.signal_range(hardware.device) / siemens_per_weight
-        # Rounding must not add a line to biases that fill their lines exactly.
-        lines = math.ceil(np.abs(b).max() / w_max * (1 - 1e-12))
+        lines = _number_of_lines(b, w_max, inputs=w.shape[1])
         on_each = np.repeat(b[:, None] / lines, lines, axis=1)
         bias_lines = array_of(Part.BIAS, on_each, hardware.ungated())
     threshold = b if hardware.bias == "reference" else np.zeros(len(w))
     return LayerArrays(main, path, bias_lines, a, threshold)
+
+
+def _number_of_lines(b: Floats, w_max: float, *, inputs: int) -> int:
+    """Return the number of word lines that the largest bias needs, at |w| <= w_max on each.
+
+    Raises:
+        ValueError: It is larger than `MOST_BIAS_LINES` and than the number of inputs.
+    """
+    row = int(np.abs(b).argmax())
+    # Rounding must not add a line to biases that fill their lines exactly.
+    needed = abs(float(b[row])) / w_max * (1 - 1e-12)
+    most = max(MOST_BIAS_LINES, inputs)
+    if needed > most:
+        raise ValueError(
+            f"the bias of row {row}, {b[row]:.6g}, needs {needed:.4g} word lines of weights up to "
+            f"{w_max:.6g}, and at most {most} are built: it decides the output for all inputs of "
+            'size one; choose bias = "reference", which adds biases at the comparators, or train '
+            "the network with a smaller bias"
+        )
+    return math.ceil(needed)
 
 
 def a_of_reads(a: Floats, span: Span) -> Floats:

@@ -26,8 +26,8 @@ class NeuronArray(LayerArrays):
 
     The deterministic path is a second array without gates that holds the same weights; its current
     is multiplied by a_i. It is built only if some a_i differs from 0. Biases are weights of extra,
-    ungated word lines with an input of one, as many lines as the largest |b_i| needs, or exact
-    currents at the comparators.
+    ungated word lines with an input of one, as many lines as the largest |b_i| needs (at most 1024,
+    or the number of inputs), or exact currents at the comparators.
 
     Inputs pass the hardware's DAC. The sums of a layer that is `converted` pass its ADC: the sum of
     each output, or what is read of it (the current of a tile, of a bit plane), which is then added
@@ -75,8 +75,9 @@ class NeuronArray(LayerArrays):
             rng: Seed, Generator or None.
 
         Raises:
-            ValueError: An input holds NaN or has a wrong shape, weights exceed the mapped range, or
-                some a_i ≠ 0 and the hardware has no deterministic path.
+            ValueError: An input holds NaN or has a wrong shape, weights exceed the mapped range,
+                some a_i ≠ 0 and the hardware has no deterministic path, or a bias needs too many
+                word lines.
         """
         weights = array("w", w, ndim=2)
         n = len(weights)

@@ -12,6 +12,20 @@ from devices.validation import Floats, array
 Matrix = TiledArray | SummedArray
 
 
+def read_as_one(matrix: Matrix) -> TiledArray:
+    """Return the array of a matrix whose currents are added before anything is done with them.
+
+    Raises:
+        ValueError: The matrix is read in parts.
+    """
+    if not isinstance(matrix, TiledArray):
+        raise ValueError(
+            f"the array is read in {len(matrix.terms)} parts (rows of tiles with converters, or "
+            "slices of weights), and this needs an array that is read as one"
+        )
+    return matrix
+
+
 def programmed(
     w: Floats,
     hardware: Hardware,

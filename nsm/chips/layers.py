@@ -3,20 +3,22 @@
 They take and return states, and are called inside the context `read_context.reading`.
 """
 
+import math
 from collections.abc import Callable
 from enum import IntEnum
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from crossbar import NeuronArray
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
-from nsm.chips.read_context import current_reads
+from nsm.chips.read_context import Reads, current_reads
 from nsm.chips.readouts import NumpyBackend, Readout
-from nsm.chips.states import States, unpacked
+from nsm.chips.states import States, tensor_of, unpacked, values_of
 from nsm.nn.digital import Values
 from nsm.nn.geometry import Patches
 
@@ -40,7 +42,7 @@ class ChipLayer(nn.Module):
         self.name = name
         self.position = 0
 
-    def forward(self, z: States) -> States:
+    def forward(self, z: States | Tensor) -> States | Tensor:
         """Return the layer's output for the reads of the current context."""
         raise NotImplementedError
 
@@ -69,9 +71,9 @@ class DigitalLayer(ChipLayer):
         super().__init__(name)
         self.function = function
 
-    def forward(self, z: States) -> Values:
+    def forward(self, z: States | Tensor) -> Values:
         """Return the function of the values."""
-        return self.function(unpacked(z))
+        return self.function(unpacked(values_of(z)))
 
     def reads_per_input(self, z: Values) -> tuple[Values, int]:
         """Return the function of the values, and 1."""
@@ -92,8 +94,11 @@ class TileLayer(ChipLayer):
         row_factors: Factors by which the weights of each output were multiplied before programming,
             (outputs,).
         report: Row of `MappedNetwork.report`.
-        locations: At how many locations the layer was read for each input when it was last read; 0
-            before.
+        path: Where the layer stands in the network, such as "blocks.0.conv1".
+        gives_states: Whether every layer that takes the outputs takes packed states. Otherwise a
+            tensor comes out when a tensor goes in.
+        locations: At how many locations the layer was read for each input when it was last read, or
+            when the mapping was checked.
     """
 
     def __init__(
@@ -116,6 +121,8 @@ class TileLayer(ChipLayer):
         self.patches = patches
         self.row_factors = row_factors
         self.report = report or {}
+        self.path = ""
+        self.gives_states = True
         self.locations = 0
 
     @property
@@ -133,10 +140,12 @@ class TileLayer(ChipLayer):
         """Programmed minus wanted weights (outputs, inputs), in the units of the array."""
         return self.neurons.main.weights - self.wanted
 
-    def forward(self, z: States) -> States:
+    def forward(self, z: States | Tensor) -> States | Tensor:
         """Return the states or values of the reads of the current context."""
         reads = current_reads()
-        seed = child(reads.seed, self.position)
+        seed = reads.seed_of(self.position)
+        if isinstance(z, Tensor):
+            return read_tensor(self, z, reads, seed)
         return self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
 
     def read(
@@ -156,7 +165,7 @@ class TileLayer(ChipLayer):
             self.locations = 1
             return self._read(Inputs(z), span, seed, sampling)
         cut, shape = self.patches.of(unpacked(z))
-        self.locations = shape[0] * shape[1]
+        self.locations = math.prod(shape)
         out = self._read(Inputs(cut), span.at(self.locations), seed, sampling)
         return self.patches.arrange(unpacked(out), shape)
 
@@ -169,6 +178,35 @@ class TileLayer(ChipLayer):
         """Return an output of the right shape, without a read, and the locations of an input."""
         if self.patches is None:
             return np.zeros((len(z), self.neurons.outputs), dtype=bool), 1
-        rows, columns = self.patches.out_shape(*z.shape[2:])
-        shape = (len(z), self.neurons.outputs, rows, columns)
-        return np.zeros(shape, dtype=bool), rows * columns
+        sizes = self.patches.out_shape(*z.shape[2:])
+        return np.zeros((len(z), self.neurons.outputs, *sizes), dtype=bool), math.prod(sizes)
+
+
+def read_tensor(
+    layer: TileLayer, x: Tensor, reads: Reads, seed: np.random.SeedSequence
+) -> States | Tensor:
+    """Return the outputs of a layer for a tensor: states where the next layers take them.
+
+    Args:
+        layer: The layer.
+        x: Inputs as the layer of torch would take them: (..., inputs), or (batch, channels, *sizes)
+            of a convolution, with or without the batch.
+        reads: The reads that are made.
+        seed: Seed of this call.
+    """
+    if layer.patches is None:
+        rows, unbatched = x.reshape(-1, x.shape[-1]), False
+    else:
+        unbatched = x.ndim == len(layer.patches.kernel) + 1
+        rows = x[None] if unbatched else x
+    span = reads.span_for(len(rows))
+    out = layer.read(values_of(rows), span, seed, sampling=reads.sampling)
+    if layer.gives_states and x.ndim == rows.ndim:
+        return out
+    values = tensor_of(out)
+    if layer.patches is None:
+        values = values.reshape(*x.shape[:-1], layer.neurons.outputs)
+    elif unbatched:
+        values = values[0]
+    dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
+    return values.to(device=x.device, dtype=dtype)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from crossbar import TiledArray
 from crossbar.arrays.layer_arrays import Part
-from crossbar.arrays.programmed import Matrix
+from crossbar.arrays.programmed import read_as_one
 from crossbar.reads.gaussian_sums import is_exactly_gaussian
 from crossbar.reads.law import bernoulli_sums, gaussian_sums
 from crossbar.reads.moments import ReadMoments
@@ -164,12 +164,14 @@ class _TorchLayer:
                 f"{layer.name}: torch reads need inputs without a DAC and arrays that are read as "
                 "one (no converters per tile, no bit slices); read the chip itself"
             )
-        self._parts = [(p.part, _TorchArray(p.array, on_device)) for p in neurons.parts()]
+        self._parts = [
+            (p.part, _TorchArray(read_as_one(p.array), on_device)) for p in neurons.parts()
+        ]
         self._a = on_device(neurons.a)
         self._threshold = on_device(neurons.threshold)
 
     def __call__(self, z: Tensor, sampling: str, generator: torch.Generator) -> Tensor:
-        shape = (1, 1)
+        shape: tuple[int, ...] = (1, 1)
         patches = self._layer.patches
         if patches is not None:
             shape = patches.out_shape(*z.shape[2:])
@@ -201,7 +203,7 @@ class _TorchLayer:
 def _unfold(z: Tensor, patches: Patches) -> Tensor:
     """Return the patches of images, (images · locations, channels · kernel)."""
     windows = nn.functional.unfold(
-        z, patches.kernel, stride=patches.stride, padding=patches.padding
+        patches.pad(z), patches.kernel, stride=patches.stride, dilation=patches.dilation
     )
     return windows.transpose(1, 2).reshape(-1, windows.shape[1])
 
@@ -209,8 +211,7 @@ def _unfold(z: Tensor, patches: Patches) -> Tensor:
 class _TorchArray:
     """The matrices of one array's read: its moments, and under a Bernoulli gate its polarities."""
 
-    def __init__(self, tiles: Matrix, on_device: Callable[[Floats], Tensor]):
-        assert isinstance(tiles, TiledArray)
+    def __init__(self, tiles: TiledArray, on_device: Callable[[Floats], Tensor]):
         self.lines = tiles.inputs
         hardware = tiles.hardware
         cells = tiles.reader.cells

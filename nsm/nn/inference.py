@@ -39,10 +39,10 @@ def check_labels(y: ArrayLike, n: int, classes: int | None = None) -> Labels:
     return labels.astype(np.int64)
 
 
-def softmax(logits: Floats) -> Floats:
-    """Return exp(l)/Σ exp(l) over the last axis."""
-    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+def softmax(logits: Floats, axis: int = -1) -> Floats:
+    """Return exp(l)/Σ exp(l) over one axis, the last by default."""
+    e = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    return np.asarray(e / e.sum(axis=axis, keepdims=True))
 
 
 def passes(model: nn.Module, images: torch.Tensor, samples: int) -> Floats:

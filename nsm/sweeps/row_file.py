@@ -17,7 +17,10 @@ from nsm.sweeps.tasks import CHIP_AXES
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What each part of an experiment's hash covers, in the words of the message that refuses a file.
+#: The first part of an experiment's hash: how rows are identified. Earlier versions of the program
+#: hashed what Python printed of a value, so that their rows cannot be told apart safely.
+IDENTITY = "canonical"
+#: What each further part covers, in the words of the message that refuses a file.
 SHARED = ("the images or labels", "the hardware before the axes", "samples, seed or sampling")
 
 #: The last columns of every row, after the network, the parameters and `CHIP_AXES`.
@@ -86,7 +89,7 @@ class RowFile:
         Args:
             path: the CSV.
             columns: names of the columns.
-            experiment: hashes joined by "-", one for each of `SHARED`.
+            experiment: `IDENTITY` and one hash for each of `SHARED`, joined by "-".
             models: hash of every network, by its name.
 
         Raises:
@@ -145,11 +148,11 @@ class RowFile:
         self, row: Mapping[str, str], experiment: str, models: Mapping[str, str]
     ) -> None:
         """Raise ValueError if a row is of another experiment or of other weights."""
-        found = row["experiment"].split("-")
-        wanted = experiment.split("-")
-        if len(found) != len(wanted):
-            raise self._foreign("its rows carry no hash of an experiment")
-        differ = [name for name, a, b in zip(SHARED, found, wanted, strict=False) if a != b]
+        way, *found = row["experiment"].split("-")
+        if way != IDENTITY or len(found) != len(SHARED):
+            raise self._foreign("its rows are identified in another way, as by an earlier version")
+        wanted = experiment.split("-")[1:]
+        differ = [name for name, a, b in zip(SHARED, found, wanted, strict=True) if a != b]
         if differ:
             raise self._foreign(f"{' and '.join(differ)} differ")
         network = row.get("network", "")

@@ -23,7 +23,8 @@ from devices.validation import Floats, array, integer
 from nsm.chips.map import map_to_crossbar
 from nsm.nn.inference import Labels, check_labels
 from nsm.progress import progress_bar
-from nsm.sweeps.row_file import RESULTS, RowFile, read_rows
+from nsm.sweeps.identity import canonical, short_hash
+from nsm.sweeps.row_file import IDENTITY, RESULTS, RowFile, read_rows
 from nsm.sweeps.tasks import CHIP_AXES, Task
 
 #: The arguments of `run_task` except `threads`.
@@ -98,13 +99,15 @@ class _Settings:
 
     def experiment(self, tasks: Sequence[Task]) -> str:
         """Return short hashes of what all rows of one file share, see `row_file.SHARED`."""
-        bases = sorted({repr(t.base) for t in tasks})
+        bases = sorted({canonical(t.base) for t in tasks})
+        images = hashlib.sha256(np.ascontiguousarray(self.x)).digest()
         parts = (
-            repr(self.x.shape).encode() + self.x.tobytes() + self.y.tobytes(),
-            repr(bases).encode(),
-            repr((self.samples, self.seed, self.sampling)).encode(),
+            IDENTITY,
+            short_hash((self.x.shape, images, self.y), 8),
+            short_hash(bases, 8),
+            short_hash((self.samples, self.sampling, self.seed.entropy, self.seed.spawn_key), 8),
         )
-        return "-".join(hashlib.sha256(part).hexdigest()[:8] for part in parts)
+        return "-".join(parts)
 
     def jobs(self, tasks: Sequence[Task], done: Collection[tuple[str, int]]) -> list[Job]:
         """Return one job per task and chip that is not done; chip c has one seed in all tasks."""

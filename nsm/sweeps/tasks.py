@@ -5,9 +5,7 @@ This file imports torch only inside functions, so that a mistake in a sweep file
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from crossbar.hardware import Hardware
 from crossbar.paths import check_path, with_value
 from devices.validation import number
+from nsm.sweeps.identity import short_hash
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,16 +22,6 @@ if TYPE_CHECKING:
 #: Axes that are not fields of `Hardware`, and their defaults. gain: common-mode gain of the
 #: programmed chip; reprogrammed_scale: factor on the weights before programming; seconds: age [s].
 CHIP_AXES = {"gain": 1.0, "reprogrammed_scale": 1.0, "seconds": 0.0}
-
-
-def fingerprint(model: nn.Module) -> str:
-    """Return a short hash of a network's architecture and weights."""
-    from nsm.nn.checkpoint import describe
-
-    digest = hashlib.sha256(json.dumps(describe(model)).encode())
-    for name, tensor in model.state_dict().items():
-        digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,7 +50,9 @@ class Task:
 
     @cached_property
     def model_id(self) -> str:
-        """Short hash of the network."""
+        """Short hash of the network, see `fingerprint`."""
+        from nsm.sweeps.fingerprint import fingerprint
+
         return fingerprint(self.model)
 
     @cached_property
@@ -75,7 +66,7 @@ class Task:
             self.reprogrammed_scale,
             self.seconds,
         )
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+        return short_hash(parts)
 
 
 def _label(value: Any) -> Any:

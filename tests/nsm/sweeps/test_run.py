@@ -21,7 +21,7 @@ from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
 from nsm.sweeps import Task, read_rows
 from nsm.sweeps.row_file import RowFile
 from nsm.sweeps.run import run_task
-from nsm.sweeps.tasks import CHIP_AXES, fingerprint
+from nsm.sweeps.tasks import CHIP_AXES
 
 DEVICE = Device(
     g_min=1e-6,
@@ -341,16 +341,6 @@ def test_without_a_seed_every_sweep_is_another():
     tasks = grid(network(), HARDWARE, {"gain": [1.0]})
     one, other = sweep(tasks, rng=None), sweep(tasks, rng=None)
     assert (one.seed != other.seed).all()
-
-
-def test_the_fingerprint_tells_networks_apart():
-    assert fingerprint(network()) == fingerprint(network())
-    assert (
-        len(
-            {fingerprint(m) for m in (network(), perturbed(), network(stnn_mlp), network(relu_mlp))}
-        )
-        == 4
-    )
 
 
 def test_tasks_differ_by_everything_that_decides_their_result():

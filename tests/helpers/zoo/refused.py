@@ -4,10 +4,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from tests.helpers.zoo.common import BATCH, Example, Zoo, uniform
+from tests.helpers.zoo.common import Zoo
 
 REFUSED = Zoo()
 #: Pattern of the message by the name of a model.

@@ -144,7 +144,8 @@ def _form(
         shape = _chain_shape(model, planned_layers(network)[0])
         return InputForm(shape, None, tried, classes, pixels)
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels)
+    by_row = checked.by_row is not False
+    return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels, by_row)
 
 
 def _chain_shape(model: nn.Module, first: PlannedLayer) -> tuple[int | None, ...] | None:

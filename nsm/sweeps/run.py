@@ -70,8 +70,9 @@ def run_task(
         if threads is not None:
             limits.enter_context(threadpool_limits(threads))
             limits.enter_context(threads_of_loops(threads))
+        hardware: Any = task.hardware
         mapped = map_to_crossbar(
-            task.model, task.hardware, rng=seed, reprogrammed_scale=task.reprogrammed_scale
+            task.model, hardware, rng=seed, reprogrammed_scale=task.reprogrammed_scale
         )
         mapped.age(task.seconds)
         mapped.scale_conductances(task.gain)

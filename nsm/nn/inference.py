@@ -148,7 +148,9 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
             f"a {type(model).__name__} has no parameters to read in software; a chip reads itself, "
             "as chip.sample(x, samples)"
         )
-    images = torch.as_tensor(array("x", x), dtype=next(model.parameters()).dtype)
+    values = x.detach().cpu().double().numpy() if isinstance(x, torch.Tensor) else x
+    images = torch.as_tensor(np.ascontiguousarray(array("x", values)))
+    images = images.to(next(model.parameters()).dtype)
     reseed(model, rng)
     with evaluating(model):
         return passes(model, images, samples)
@@ -157,7 +159,7 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
 def predict_proba(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
     """Return class probabilities (batch, classes, ...): the mean softmax over noisy passes.
 
-    Arguments as of `sample`.
+    The classes are the axis after the batch, also of segmentation. Arguments as of `sample`.
     """
     return np.asarray(softmax(sample(model, x, samples, rng=rng), axis=2).mean(axis=0))
 

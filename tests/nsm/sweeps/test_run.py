@@ -377,7 +377,9 @@ def test_images_of_any_shape_are_swept():
     rows = sweep(tasks, (x, y), chips=1)
     chip = map_to_crossbar(net, HARDWARE, rng=int(rows.seed[0]))
     assert rows.errors[0] == chip.errors(x, y, 2, rng=int(rows.seed[0]))
-    with pytest.raises(ValueError, match=r"a Sequential cannot take images of shape \(16,\)"):
+    with pytest.raises(
+        ValueError, match=r"'network': the network cannot run on inputs of shape \(2, 16\)"
+    ):
         sweep(tasks, (x.reshape(5, 16), y))
 
 
@@ -442,7 +444,7 @@ def test_what_is_no_network_is_refused():
         ({"data": (np.ones(8), [0])}, r"x has shape \(8,\); give \(batch, …\), one image or more"),
         (
             {"data": (np.ones((2, 9)), [0, 1])},
-            r"network 'network': a Sequential cannot take images of shape \(9,\): .*the last axis must be 8",
+            "network 'network': the network cannot run on inputs .*the last axis must be 8",
         ),
         (
             {"data": (np.ones((2, 8)), [0, 3])},

@@ -189,13 +189,16 @@ def _full_scale(neurons: NeuronArray) -> float:
 
 def _in_shape(model: nn.Sequential, first: TileLayer) -> tuple[int | None, ...] | None:
     """Return the shape of one image as far as the network tells it; None for any shape."""
+    levels = 1  # states per value of an image
     for layer in model:
+        if isinstance(layer, Thermometer):
+            levels *= layer.levels
         if isinstance(layer, nn.Unflatten):
-            return (math.prod(layer.unflattened_size),)
-        if isinstance(layer, (nn.Flatten, nn.MaxPool2d, Thermometer)):
+            return (math.prod(layer.unflattened_size) // levels,)
+        if isinstance(layer, (nn.Flatten, nn.MaxPool2d)):
             return None
         if effective_weight(layer) is not None:
             break
     if first.patches is None:
-        return (first.neurons.inputs,)
-    return (first.patches.channels, None, None)
+        return (first.neurons.inputs // levels,)
+    return (first.patches.channels // levels, None, None)

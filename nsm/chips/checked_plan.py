@@ -157,13 +157,16 @@ def _form(
 def _chain_shape(model: nn.Module, first: PlannedLayer) -> tuple[int | None, ...] | None:
     """Return the shape of one image as far as a chain tells it; None for any shape."""
     assert isinstance(model, nn.Sequential)
+    levels = 1  # states per value of an image
     for path, layer in layers_of(model):
+        if isinstance(layer, Thermometer):
+            levels *= layer.levels
         if isinstance(layer, nn.Unflatten):
-            return (math.prod(layer.unflattened_size),)
-        if isinstance(layer, (nn.Flatten, nn.MaxPool2d, Thermometer)):
+            return (math.prod(layer.unflattened_size) // levels,)
+        if isinstance(layer, (nn.Flatten, nn.MaxPool2d)):
             return None
         if path == first.path:
             break
     if first.wanted.patches is None:
-        return (first.wanted.weight.shape[1],)
-    return (first.wanted.patches.channels, None, None)
+        return (first.wanted.weight.shape[1] // levels,)
+    return (first.wanted.patches.channels // levels, None, None)

@@ -1,5 +1,6 @@
 """All that an array of tiles remembers, taken out of it and put back: files of chips hold these."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,11 +52,11 @@ class ArraySnapshot:
 
 
 def snapshot(array: TiledArray) -> ArraySnapshot:
-    """Return what an array remembers. Its arrays are those of the array, not copies."""
+    """Return what an array remembers now; later reads do not change it."""
     noise = array._noise
     return ArraySnapshot(
         tiles=[[_of_tile(tile) for tile in row] for row in array.tiles],
-        noise=noise.state,
+        noise=copy.deepcopy(noise.state),
         waiting_seed=noise._waiting_seed,
         waits=noise._waits,
     )
@@ -92,7 +93,7 @@ def restore(array: TiledArray, remembered: ArraySnapshot) -> None:
             tile._refresh()
     array.siemens_per_weight = remembered.tiles[0][0].siemens_per_weight
     noise = array._noise
-    noise.state = remembered.noise
+    noise.state = copy.deepcopy(remembered.noise)
     noise._waiting_seed = remembered.waiting_seed
     noise._waits = remembered.waits
     array.forget()

@@ -20,7 +20,7 @@ from devices.validation import Floats
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers import TileLayer
 from nsm.chips.map import map_to_crossbar
-from nsm.chips.planning import evaluating_copy
+from nsm.chips.planning import exact_copy
 from nsm.chips.readouts import Readout
 from nsm.nn.stored import Stored
 from nsm.nn.tensor_file import read_tensors, write_tensors
@@ -194,7 +194,7 @@ def _network(
     state = {k.removeprefix(_NETWORK): v for k, v in tensors.items() if k.startswith(_NETWORK)}
     network = Stored(content["network"], state, content["extras"])
     if model is not None:
-        copy = evaluating_copy(model)
+        copy = exact_copy(model)
         put_weights(copy, network.state(), str(path))
         return copy
     if network.architecture is None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from crossbar.converters import Adc, Dac
 from crossbar.mapping import DifferentialPair, WeightMapping
-from crossbar.periphery import Adc, Comparator
+from crossbar.periphery import Comparator
 from crossbar.wires.description import Wires
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
 from devices.validation import choice, integer, number
@@ -19,6 +20,8 @@ BIASES = ("word_line", "reference")
 DETERMINISTIC_PATHS = ("programmed", "ideal", "none")
 #: Which weights share one weight scale: all of a layer, or those of one output.
 WEIGHT_SCALES = ("layer", "row")
+#: Named rules for the |w| that fills the device's range; a number is a percentile.
+WEIGHT_RANGES = ("max", "least_squares")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +46,19 @@ class Hardware:
             wires, are the wanted ones as far as the range allows; default False.
         comparator: Threshold read-out of stochastic layers; default exact.
         adc: Converter of all other layers; None (default) reads their currents exactly.
+        dac: Converter of the inputs of all layers; None (default) drives word lines with exact
+            voltages, one for every value.
         bias: "word_line" (default; ungated extra word lines, programmed like weights, which follow
             a common-mode gain) or "reference" (an exact current at the comparator, which does not).
         deterministic_path: Second, ungated array that realizes a_i w_ij: "programmed" (default;
             with the device's own error and noise), "ideal", or "none" (then every a_i must be 0).
-        weight_scale: The largest |w| of a "layer" (default) or of each "row" (output) fills the
-            device's range. Per row, every row uses the full range: a comparator does not see the
-            scale of its row, and other read-outs divide by it.
+        weight_scale: The weights of a "layer" (default) or of each "row" (output) fill the device's
+            range. Per row, every row uses the full range: a comparator does not see the scale of
+            its row, and other read-outs divide by it.
+        weight_range: Which |w| fills the device's range: the "max" (default), a percentile of the
+            |w| that are not 0, as a number above 0 up to 100, or the "least_squares" choice, which
+            minimizes the error of clipping, levels and programming. Larger weights are clipped;
+            see `crossbar.weight_range`.
         read_period: Time between two reads [s]; default 1e-6.
         read_voltage: Voltage of an input of size one [V]; default 0.1.
         temperature: Temperature of the cells when they are read [K], default 300. It acts through
@@ -68,9 +77,11 @@ class Hardware:
     compensate_wires: bool = False
     comparator: Comparator = field(default_factory=Comparator)
     adc: Adc | None = None
+    dac: Dac | None = None
     bias: str = "word_line"
     deterministic_path: str = "programmed"
     weight_scale: str = "layer"
+    weight_range: str | float = "max"
     read_period: float = 1e-6
     read_voltage: float = 0.1
     temperature: float = 300.0
@@ -82,12 +93,15 @@ class Hardware:
         self._check_part("comparator", Comparator)
         if self.adc is not None:
             self._check_part("adc", Adc, " or None")
+        if self.dac is not None:
+            self._check_part("dac", Dac, " or None")
         if self.wires is not None:
             self._check_part("wires", Wires, " or None")
         choice("gate_sharing", self.gate_sharing, GATE_SHARINGS)
         choice("bias", self.bias, BIASES)
         choice("deterministic_path", self.deterministic_path, DETERMINISTIC_PATHS)
-        choice("weight_scale", self.weight_scale, WEIGHT_SCALES)
+        _check_weight_scale(self.weight_scale)
+        _check_weight_range(self.weight_range)
         object.__setattr__(self, "tile_shape", _checked_shape(self.tile_shape))
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")
@@ -136,6 +150,29 @@ class Hardware:
             faults=NoFaults(),
         )
         return replace(self.ungated(), device=cell)
+
+
+def _check_weight_scale(scale: Any) -> None:
+    """Raise ValueError unless `scale` names weights that can share one scale."""
+    if scale == "tile":
+        raise ValueError(
+            "weight_scale = 'tile' is not possible: currents of the tiles that share an output are "
+            "added before they are read, so that these tiles need one scale; choose one per "
+            "'layer' or 'row'"
+        )
+    choice("weight_scale", scale, WEIGHT_SCALES)
+
+
+def _check_weight_range(rule: Any) -> None:
+    """Raise ValueError unless `rule` is the name of a rule or a percentile."""
+    if isinstance(rule, str):
+        advice = "; or give a percentile of |w| as a number, such as 99.9"
+        try:
+            choice("weight_range", rule, WEIGHT_RANGES)
+        except ValueError as problem:
+            raise ValueError(f"{problem}{advice}") from None
+    else:
+        number("Hardware.weight_range", rule, above=0, at_most=100, unit="%")
 
 
 def _checked_shape(tile_shape: Any) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from devices.faults.base import Faults, NoFaults
+from devices.levels import checked_levels, common_spacing, nearest, rounding_variance
 from devices.programming.base import IdealWrite, WriteModel
 from devices.pulses.base import PulseResponse
 from devices.read_noise.base import NoNoise, ReadNoise
@@ -26,8 +27,9 @@ class Device:
     Attributes:
         g_min: Smallest conductance [S].
         g_max: Largest conductance [S].
-        levels: Number of conductance levels on an even grid, or None for a continuous cell; default
-            None.
+        levels: Number of conductance levels on an even grid from g_min to g_max; or a list of
+            conductances [S] that were measured, rising and within that range; or None (default) for
+            a continuous cell.
         write: Programming error, drawn once per chip; default `IdealWrite()`.
         read_noise: The factor ξ of every read; default `NoNoise()`.
         retention: Drift after programming; default `NoDrift()`.
@@ -39,12 +41,13 @@ class Device:
 
     Raises:
         ValueError: If g_min < 0, g_min ≥ g_max, g_max is above 0.1 S, there are fewer than two
-            levels, or a slot holds a model of the wrong type.
+            levels, a list of levels does not rise or leaves the range, or a slot holds a model of
+            the wrong type.
     """
 
     g_min: float
     g_max: float
-    levels: int | None = None
+    levels: int | tuple[float, ...] | None = None
     write: WriteModel = field(default_factory=IdealWrite)
     read_noise: ReadNoise = field(default_factory=NoNoise)
     retention: Retention = field(default_factory=NoDrift)
@@ -65,7 +68,10 @@ class Device:
             raise ValueError(
                 f"Device.g_min = {self.g_min:g} S must be below g_max = {self.g_max:g} S"
             )
-        if self.levels is not None:
+        if isinstance(self.levels, (tuple, list, np.ndarray)):
+            listed = checked_levels("Device.levels", self.levels, self.g_min, self.g_max)
+            object.__setattr__(self, "levels", listed)
+        elif self.levels is not None:
             integer("Device.levels", self.levels, at_least=2)
         instance("Device.write", self.write, WriteModel)
         instance("Device.read_noise", self.read_noise, ReadNoise)
@@ -81,18 +87,50 @@ class Device:
         return float("inf") if self.g_min == 0 else self.g_max / self.g_min
 
     @property
+    def level_conductances(self) -> Floats | None:
+        """Conductances of the levels [S], rising; None for a continuous cell."""
+        if self.levels is None:
+            return None
+        if isinstance(self.levels, tuple):
+            return np.array(self.levels)
+        return np.linspace(self.g_min, self.g_max, self.levels)
+
+    @property
     def step(self) -> float:
-        """Distance between neighboring levels [S]; 0 for a continuous cell."""
-        return 0.0 if self.levels is None else (self.g_max - self.g_min) / (self.levels - 1)
+        """Spacing of the even grid on which the levels lie [S].
+
+        It is the distance between neighbors if `levels` is a number. For a list it is the greatest
+        common divisor of their distances, 0 if there is none. 0 for a continuous cell.
+        """
+        if self.levels is None:
+            return 0.0
+        if isinstance(self.levels, tuple):
+            return common_spacing(np.array(self.levels))
+        return (self.g_max - self.g_min) / (self.levels - 1)
+
+    def rounding_variance(self, g: Floats) -> Floats:
+        """Return the mean square distance [S²] of targets from the level at or nearest to each g.
+
+        Targets are uniform over all that are rounded to the level; step²/12 on an even grid, 0 for
+        a continuous cell.
+        """
+        if isinstance(self.levels, tuple):
+            return rounding_variance(np.array(self.levels), g, self.g_min, self.g_max)
+        return np.full(np.shape(g), self.step**2 / 12)
 
     def gamma(self, g: Floats) -> Floats:
         """Return γ = d ln σ_G / d ln g of the read noise at g [S]; see `ReadNoise.exponent`."""
         return self.read_noise.exponent(array("g", g))
 
     def quantize(self, target: Floats) -> Floats:
-        """Return the level nearest to each target [S]; a continuous cell keeps the targets."""
+        """Return the level nearest to each target [S]; a continuous cell keeps the targets.
+
+        Halfway between two levels of a list it is the lower one.
+        """
         if self.levels is None:
             return np.array(target, dtype=np.float64)
+        if isinstance(self.levels, tuple):
+            return nearest(np.array(self.levels), np.asarray(target))
         return self.g_min + np.rint((np.asarray(target) - self.g_min) / self.step) * self.step
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.nn.architectures import stnn_mlp as stnn_mlp
     from nsm.nn.checkpoint import load as load
     from nsm.nn.checkpoint import save as save
+    from nsm.nn.coding import BinarizePerPixel as BinarizePerPixel
+    from nsm.nn.coding import Thermometer as Thermometer
     from nsm.nn.inference import error_rate as error_rate
     from nsm.nn.inference import predict_proba as predict_proba
     from nsm.nn.nsm_conv2d import NSMConv2d as NSMConv2d
@@ -84,6 +86,8 @@ _EXPORTS = {
     "error_rate": "nsm.nn.inference",
     "predict_proba": "nsm.nn.inference",
     "Binarize": "nsm.nn.activations",
+    "BinarizePerPixel": "nsm.nn.coding",
+    "Thermometer": "nsm.nn.coding",
     "NSMConv2d": "nsm.nn.nsm_conv2d",
     "NSMLinear": "nsm.nn.nsm_linear",
     "SigmoidLinear": "nsm.nn.sigmoid",

@@ -132,7 +132,7 @@ class ProgrammedTile:
 
     @property
     def level_spacing(self) -> float:
-        """Spacing of the level grid on which all cells lie now [S]; 0 for continuous cells.
+        """Spacing of the even grid on which all cells lie now [S]; 0 for continuous cells.
 
         Cells leave the grid through write error, drift, a temperature law, gates in series, and
         wires.
@@ -151,17 +151,19 @@ class ProgrammedTile:
         """Return the variance [S²] that programming puts on each cell as a read sees it, while its
         gate conducts; positive and negative cells.
 
-        (d(m G)/dg)² (σ²(g) + step²/12): an error of g, as programmed, appears as the cell is now,
+        (d(m G)/dg)² (σ²(g) + r²(g)), with r² the mean square error of rounding to levels (step²/12
+        on an even grid): an error of g, as programmed, appears as the cell is now,
         after drift, at its temperature and behind its gate, times the mean m of its read noise; IR
         drop attenuates it like G. A reference column is trimmed and has no error of levels.
         """
-        step = self.hardware.device.step
+        rounding = self.hardware.device.rounding_variance
         shared = self.hardware.mapping.shares_reference
         c = self.conductances
         g_pos, g_neg = self._programmed
-        positive = _programming_variance(self, g_pos, 0, step, c.effective_pos, c.g_pos)
-        step_neg = 0.0 if shared else step
-        negative = _programming_variance(self, g_neg, 1, step_neg, c.effective_neg, c.g_neg)
+        of_pos = rounding(g_pos)
+        of_neg = np.zeros(g_neg.shape) if shared else rounding(g_neg)
+        positive = _programming_variance(self, g_pos, 0, of_pos, c.effective_pos, c.g_pos)
+        negative = _programming_variance(self, g_neg, 1, of_neg, c.effective_neg, c.g_neg)
         return positive, negative
 
     def age(self, seconds: float) -> None:
@@ -176,9 +178,12 @@ class ProgrammedTile:
 
 
 def _programming_variance(
-    tile: ProgrammedTile, g: Floats, side: int, step: float, effective: Floats, now: Floats
+    tile: ProgrammedTile, g: Floats, side: int, rounding: Floats, effective: Floats, now: Floats
 ) -> Floats:
-    """Return the variance [S²] of cells of one side, programmed to g and read as `effective`."""
+    """Return the variance [S²] of cells of one side, programmed to g and read as `effective`.
+
+    `rounding` is the variance [S²] of rounding to levels.
+    """
     device = tile.hardware.device
 
     def mean_read(programmed: Floats) -> Floats:
@@ -189,5 +194,5 @@ def _programming_variance(
     high = g + _DERIVATIVE_STEP * device.g_max
     attenuation = np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
     slope = (mean_read(high) - mean_read(low)) / (high - low) * attenuation
-    variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + step**2 / 12)
+    variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + rounding)
     return variance

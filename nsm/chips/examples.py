@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nsm.chips.planning import evaluating_copy
 from nsm.chips.structures import leaves
+from nsm.nn.coding import BinarizePerPixel
 from nsm.nn.convolutions import CONVOLUTIONS
 from nsm.nn.nsm_conv2d import NSMConv2d
 
@@ -101,6 +102,8 @@ def _shapes(layer: nn.Module, size: int) -> list[tuple[int, ...]]:
     """Return the shapes of one input that a layer suggests, for images of a size."""
     if isinstance(layer, nn.Unflatten) and layer.dim == 1:
         return [(math.prod(layer.unflattened_size),)]
+    if isinstance(layer, BinarizePerPixel):
+        return [layer.shape]
     if isinstance(layer, (*CONVOLUTIONS, NSMConv2d)):
         axes = len(layer.kernel_size)
         return [(layer.in_channels, *(size,) * axes)] if axes < 3 or size <= 16 else []

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
-from crossbar import NeuronArray, TiledArray
+from crossbar import NeuronArray
 from crossbar.arrays import precision
 from crossbar.arrays.cost import read_cost
+from crossbar.arrays.programmed import Matrix
 from devices.validation import Floats
 from nsm.chips.layers import TileLayer
 from nsm.chips.noise_matching import MatchedNeurons
@@ -62,6 +63,10 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
         rows.append(_digital("the network's own forward", counts[""] / total, "no layer does it"))
     frame = pd.DataFrame(rows)
     frame["difference"] = plan.checked.difference
+    for column in ("readout", "read_path", "warning"):
+        frame[column] = frame[column].fillna("")
+    for column in ("inputs", "outputs", "tiles"):
+        frame[column] = frame[column].astype("Int64")
     return frame
 
 
@@ -189,13 +194,13 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
     """
     direction = w / (np.linalg.norm(w, axis=1, keepdims=True) + np.finfo(float).tiny)
 
-    def along(tiles: TiledArray) -> Floats:
-        return np.asarray((tiles.reader.moments.matrices.mean.T * direction).sum(axis=1))
+    def along(tiles: Matrix) -> Floats:
+        return np.asarray((tiles.reader.moments.mean_matrix.T * direction).sum(axis=1))
 
     signal = along(neurons.main)
     if neurons.deterministic_path is not None:
         signal = signal + neurons.a * along(neurons.deterministic_path)
-    _, variance = neurons.moments(np.ones((1, neurons.inputs)))
+    _, variance = neurons.line_moments(np.ones((1, neurons.inputs)))
     noisy = variance[0] > 0
     if not noisy.any():
         return math.inf

@@ -5,6 +5,7 @@ from enum import IntEnum
 import numpy as np
 
 from crossbar import Hardware, NeuronArray
+from crossbar.weight_range import largest_weight, row_factors
 from devices.seeding import child, stream
 from devices.validation import Floats
 from nsm.chips.layers import TileLayer
@@ -12,7 +13,7 @@ from nsm.chips.mapping_report import row_of
 from nsm.chips.noise_matching import MatchedNeurons, matched
 from nsm.chips.plan import PlannedLayer
 from nsm.chips.readouts import Comparators, Converter, LogisticThreshold, Readout
-from nsm.nn.on_chip import LogisticNeurons, OnTiles, SampledNeurons
+from nsm.nn.on_chip import LinearOutputs, LogisticNeurons, OnTiles, SampledNeurons
 
 
 class Stream(IntEnum):
@@ -50,9 +51,9 @@ class _Programming:
     def layer(self, seed: np.random.SeedSequence) -> TileLayer:
         wanted = self.wanted
         # A layer of zeros, such as a residual branch at the start of training, has any scale.
-        w_max = float(np.abs(wanted.weight).max()) or 1.0
+        w_max = largest_weight(wanted.weight, self.hardware) if wanted.weight.any() else 1.0
         k = self.hardware.mapping.siemens_per_weight(w_max, self.hardware.device)
-        factors = self._row_factors(wanted.weight, w_max)
+        factors = row_factors(wanted.weight, w_max, self.hardware, bias=wanted.bias)
         w = wanted.weight * factors[:, None]
         parameters = self._matched(wanted, w, k)
         cells = self.hardware.ungated() if parameters is None else self.hardware
@@ -65,6 +66,8 @@ class _Programming:
             siemens_per_weight=k,
             a=None if parameters is None else parameters.a,
             b=None if bias is None else self.scale * bias * factors,
+            converted=not self._is_compared,
+            name=self.name,
             rng=child(seed, Stream.ARRAYS),
         )
         layer = TileLayer(
@@ -84,15 +87,10 @@ class _Programming:
         layer.report = row_of(layer, w=w, w_max=w_max, clipped=share, matched=parameters)
         return layer
 
-    def _row_factors(self, weight: Floats, w_max: float) -> Floats:
-        """Return the factor of each output by which its largest |w| becomes that of the layer.
-
-        It is 1 with one weight scale per layer, and for outputs whose weights are all 0.
-        """
-        if self.hardware.weight_scale != "row":
-            return np.ones(len(weight))
-        largest = np.abs(weight).max(axis=1)
-        return np.where(largest > 0, w_max / np.where(largest > 0, largest, 1), 1)
+    @property
+    def _is_compared(self) -> bool:
+        """Whether comparators see the sums, and no converter."""
+        return self.planned.by_sign or not isinstance(self.wanted.neurons, LinearOutputs)
 
     def _matched(self, wanted: OnTiles, w: Floats, k: float) -> MatchedNeurons | None:
         """Return the parameters of a neural sampling layer under the chip's noise, else None."""
@@ -111,22 +109,6 @@ class _Programming:
         comparators = Comparators(hardware.comparator, offsets, amperes)
         if isinstance(self.wanted.neurons, LogisticNeurons):
             return LogisticThreshold(comparators, factors)
-        if self.planned.by_sign or isinstance(self.wanted.neurons, SampledNeurons):
+        if self._is_compared:
             return comparators
-        return Converter(hardware.adc, _full_scale(neurons), amperes, factors)
-
-
-def _full_scale(neurons: NeuronArray) -> float:
-    """Return the full scale of a layer's converters [A].
-
-    It is that of the hardware. If the hardware leaves it open, it is the largest current that the
-    programmed weights and biases can cause with inputs of size one.
-    """
-    adc = neurons.hardware.adc
-    if adc is not None and adc.full_scale is not None:
-        return adc.full_scale
-    largest = np.abs(neurons.main.weights).sum(axis=1)
-    if neurons.bias_lines is not None:
-        largest = largest + np.abs(neurons.bias_lines.weights.sum(axis=1))
-    in_weights = float((largest + np.abs(neurons.threshold)).max())
-    return in_weights * neurons.siemens_per_weight * neurons.hardware.read_voltage
+        return Converter(neurons.converters, factors)

@@ -157,6 +157,7 @@ def hardware_facts(hardware: Hardware, preset: str) -> dict[str, dict[str, objec
         preset: name of the device in `devices.PRESETS`.
     """
     device = hardware.device
+    levels = device.level_conductances
     source = PRESETS[preset]
     sigma = float(device.write.sigma(np.array([device.g_max]))[0])
     share = 100 * sigma / (device.g_max - device.g_min)
@@ -167,7 +168,7 @@ def hardware_facts(hardware: Hardware, preset: str) -> dict[str, dict[str, objec
         "source": f"{source.citation} (numbers: {source.status}; {source.verified})",
         "conductance range": f"{_siemens(device.g_min)} to {_siemens(device.g_max)}, "
         f"on/off ratio {device.g_max / device.g_min:.3g}",
-        "levels": device.levels or "continuous",
+        "levels": "continuous" if levels is None else len(levels),
         "programming error": f"normal, σ = {_siemens(sigma)} ({share:.2g} % of the range)",
         "read noise": _words(device.read_noise),
         "drift": _words(device.retention),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -52,16 +52,6 @@ def use_threads(threads: int) -> None:
     set_threads(threads)
 
 
-def _value(text: str) -> Any:
-    """Return the number, list or text that the VALUE of a `--set` option means."""
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return [_value(t) for t in text.split(",")] if "," in text else text
-
-
 def hardware_from(device: str, gate: str, settings: list[str] | None) -> Hardware:
     """Return the hardware that the options of a command describe.
 
@@ -73,6 +63,7 @@ def hardware_from(device: str, gate: str, settings: list[str] | None) -> Hardwar
     Raises:
         ValueError: a text without "=", an unknown name or path, or a value that its field refuses.
     """
+    from crossbar.field_values import value_of_text
     from crossbar.paths import build_hardware
 
     pairs = [s.partition("=") for s in settings or []]
@@ -81,5 +72,5 @@ def hardware_from(device: str, gate: str, settings: list[str] | None) -> Hardwar
             raise ValueError(
                 f"--set {name!r} has no value; write --set PATH=VALUE, e.g. --set device.levels=16"
             )
-    values = {name: _value(text) for name, _, text in pairs}
+    values = {name: value_of_text(text) for name, _, text in pairs}
     return build_hardware({"device": device, "gate": gate, **values})

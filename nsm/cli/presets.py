@@ -81,7 +81,8 @@ def _row(entry: Preset) -> tuple[str, ...]:
     if not isinstance(model, Device):
         return entry.name, entry.technology, "gate", "", _words(model), "1.0"
     limits = f"{_siemens(model.g_min)}–{_siemens(model.g_max)}"
-    levels = str(model.levels or "any")
+    conductances = model.level_conductances
+    levels = "any" if conductances is None else str(len(conductances))
     noise = _words(model.read_noise)
     return entry.name, entry.technology, limits, levels, noise, _gamma(model)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from devices.validation import choice
 from nsm.nn import torch_layers as of_torch
 from nsm.nn.activations import Binarize, NoisyReLU, Sign
+from nsm.nn.coding import BinarizePerPixel, Thermometer
 from nsm.nn.convolutions import CONVOLUTIONS
 from nsm.nn.described import Described
 from nsm.nn.nsm_conv2d import NSMConv2d
@@ -43,6 +44,8 @@ LAYERS: dict[type[nn.Module], Callable[[Any], Described]] = {
     NSMConv2d: _itself,
     SigmoidLinear: _itself,
     Binarize: _itself,
+    BinarizePerPixel: _itself,
+    Thermometer: _itself,
     nn.Linear: of_torch.LinearAdapter,
     nn.Conv2d: of_torch.Conv2dAdapter,
     RowNormLinear: _itself,
@@ -89,7 +92,8 @@ def class_of(name: str) -> type[nn.Module]:
 
 def is_known(layer: nn.Module) -> bool:
     """Return whether the layer answers for itself, or a base class is in the table."""
-    return isinstance(layer, Described) or any(c in LAYERS for c in type(layer).__mro__)
+    adapters = {**_WEIGHTED, **LAYERS}
+    return isinstance(layer, Described) or any(c in adapters for c in type(layer).__mro__)
 
 
 def description(layer: nn.Module) -> Described:

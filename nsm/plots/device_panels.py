@@ -56,8 +56,9 @@ def _label_log_axis(axis: Axis, *, at_least: float = 1.0) -> None:
 def draw_levels(device: Device, ax: Axes) -> None:
     """Draw programmed conductances over their targets; bars or a band hold 95 % of the cells."""
     k, unit = conductance_unit(device)
-    few = device.levels is not None and device.levels <= FEW_LEVELS
-    target = np.linspace(device.g_min, device.g_max, device.levels or 60)
+    levels = device.level_conductances
+    few = levels is not None and len(levels) <= FEW_LEVELS
+    target = np.linspace(device.g_min, device.g_max, 60) if levels is None else levels
     if not isinstance(device.write, IdealWrite):
         cells = [
             device.write.program(np.full(1000, g), rng=np.random.default_rng(0)) for g in target
@@ -69,8 +70,8 @@ def draw_levels(device: Device, ax: Axes) -> None:
             ax.errorbar(k * target, k * target, k * bars, fmt="none", capsize=2, **style)
         else:
             ax.fill_between(k * target, k * low, k * high, alpha=0.25, linewidth=0, **style)
-    mark = "." if device.levels else "-"
-    label = f"{device.levels} levels" if device.levels else "any level"
+    mark = "-" if levels is None else "."
+    label = "any level" if levels is None else f"{len(levels)} levels"
     if isinstance(device.write, IdealWrite):
         label += "\n(taken as met)"
     ax.plot(k * target, k * target, mark, color=COLORS[0], label=label)
@@ -85,9 +86,9 @@ def standard_deviations(device: Device) -> list[tuple[Floats, Floats, str, int]]
         Conductances [S], σ(G) there [S], name ("programming" or "one read"), and place in COLORS.
     """
     g = conductance_range(device)
-    levels = np.linspace(device.g_min, device.g_max, device.levels or 2)
-    few = device.levels and device.levels <= FEW_LEVELS
-    written = levels[levels > 0] if few else g
+    levels = device.level_conductances
+    few = levels is not None and len(levels) <= FEW_LEVELS
+    written = levels[levels > 0] if levels is not None and few else g
     read = g * np.sqrt(device.read_noise.moments(g)[1])
     both = (
         (written, device.write.sigma(written), "programming", 0),

@@ -262,6 +262,14 @@ def test_the_programming_band_holds_95_of_100_cells():
     )
 
 
+def test_measured_levels_are_drawn_as_points_where_they_are():
+    device = replace(RICH, levels=(1e-4, 3e-4, 2e-3))
+    figure = data_sheet(named(device))
+    line = figure.axes[0].lines[-1]
+    assert line.get_label() == "3 levels"
+    np.testing.assert_allclose(line.get_xdata(), [0.1, 0.3, 2.0])  # [mS]
+
+
 def test_bars_count_stuck_cells():
     ax = panels(sheet_of("rram_faults_chen2015"))["stuck cells"]
     heights = [bar.get_height() for bar in ax.patches]

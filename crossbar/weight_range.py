@@ -1,0 +1,187 @@
+"""The weight that fills the device's range: of a layer, and of each of its rows.
+
+A weight range r fixes the siemens per weight k = `signal_range` / r: weights of |w| = r just fill
+the device's range, and larger ones are clipped to it. A small range clips the few largest weights
+and resolves all others better. `Hardware.weight_range` names the rule by which r is found,
+`Hardware.weight_scale` the weights that share one range.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from crossbar.hardware import Hardware
+from devices.validation import Floats, array
+
+#: Bias word lines that the factor of a row may ask for. Trained networks need one to three; a row
+#: that asks for more has a bias far above its weights and hardly listens to its inputs.
+MOST_LINES_OF_A_ROW = 16
+#: Largest factor of a row. Weights that are smaller by this factor than the layer's largest are
+#: rounding errors of float64.
+LARGEST_FACTOR = 1 / float(np.finfo(np.float64).eps)
+
+#: Ranges that are tried, as shares of the largest |w|: a coarse search over three decades, and a
+#: fine one around its best.
+_COARSE = np.geomspace(1e-3, 1, 81)
+_FINE = np.linspace(_COARSE[-2], 1 / _COARSE[-2], 41)
+#: Weights of a layer, and of one of its rows, that a search looks at; more are thinned to as many
+#: quantiles. Rows are shorter and many.
+_MOST_OF_A_LAYER = 1 << 16
+_MOST_OF_A_ROW = 1 << 10
+#: Weights whose error is computed at once.
+_AT_ONCE = 1 << 20
+#: Conductances at which the programming error of a continuous cell is tabulated.
+_TABULATED = 65
+
+
+def largest_weight(w: Floats, hardware: Hardware) -> float:
+    """Return the |w| that fills the device's range, if all weights of a layer share one scale.
+
+    "max" takes the largest |w|; a number q takes the q-th percentile of all |w| that are not 0.
+    "least_squares" minimizes the error that clipping, the device's levels and its programming error
+    put on the weights,
+
+        Σ (w − Q_r(w))² + (σ²(G⁺) + σ²(G⁻)) / k²,    k = signal_range / r,
+
+    where Q_r(w) are the weights of the nearest levels of G± after clipping to ±r (for levels alone,
+    the optimal uniform quantizer of Max 1960). The search tries ranges down to 1e-3 of the largest
+    |w|, and looks at 65,536 quantiles of a larger layer, 1,024 of a longer row. A device without
+    levels and error keeps the largest |w|.
+
+    Args:
+        w: Weights, (outputs, inputs), not all 0.
+        hardware: Description of the chip.
+
+    Returns:
+        The range r, in (0, max |w|].
+
+    Raises:
+        ValueError: Weights are NaN or infinite, or all of them are 0.
+    """
+    weights = array("weights", w, ndim=2)
+    if not weights.any():
+        raise ValueError(
+            f"all weights of shape {weights.shape} are 0: no weight fills the range of the device"
+        )
+    return float(_ranges(weights.reshape(1, -1), hardware, _MOST_OF_A_LAYER)[0])
+
+
+def row_factors(
+    w: Floats, w_max: float, hardware: Hardware, *, bias: Floats | None = None
+) -> Floats:
+    """Return the factor (outputs,) of each row, by which its range becomes that of the layer.
+
+    All factors are 1 if `hardware.weight_scale` is "layer". With "row" a factor is w_max / r_i,
+    with r_i the range of row i by the rule of `largest_weight`, and at most
+
+        max(1, 16 w_max / |b_i|)  and  1/ε = 4.5e15.
+
+    By the first bound a row asks for no more than 16 bias word lines because of its factor; a dead
+    neuron, whose weights are far below its bias, gets a smaller factor, and its weights become
+    small, or 0, on the chip. Biases at the comparators (bias="reference") cost no lines and set no
+    bound. The second bound is reached by weights that are rounding errors beside those of the
+    layer. Rows whose weights are all 0 have a factor of 1.
+
+    Args:
+        w: Weights, (outputs, inputs).
+        w_max: The layer's range, see `largest_weight`.
+        hardware: Description of the chip.
+        bias: Biases in weight units, (outputs,); None for none.
+
+    Raises:
+        ValueError: Weights or biases are NaN or infinite, or have a wrong shape.
+    """
+    weights = array("weights", w, ndim=2)
+    factors = np.ones(len(weights))
+    if hardware.weight_scale == "layer":
+        return factors
+    alive = weights.any(axis=1)
+    ranges = _ranges(weights[alive], hardware, _MOST_OF_A_ROW)
+    factors[alive] = w_max / np.maximum(ranges, w_max / LARGEST_FACTOR)
+    if bias is None or hardware.bias == "reference":
+        return factors
+    sizes = np.abs(array("biases", bias, shape=(len(weights),)))
+    most = MOST_LINES_OF_A_ROW * w_max / np.maximum(sizes, w_max / LARGEST_FACTOR)
+    return np.minimum(factors, np.maximum(most, 1))
+
+
+def _ranges(rows: Floats, hardware: Hardware, most: int) -> Floats:
+    """Return the range of each row of weights (rows, weights); every row has a weight that is not
+    0. Least squares look at most at `most` of them.
+    """
+    sizes = np.abs(rows)
+    largest = sizes.max(axis=1)
+    rule = hardware.weight_range
+    if rule == "max":
+        return np.asarray(largest)
+    if rule == "least_squares":
+        return _least_squares(_quantiles(rows, most), largest, hardware)
+    sizes[sizes == 0] = np.nan  # pruned weights need no range
+    return np.asarray(np.nanpercentile(sizes, float(rule), axis=1))
+
+
+def _quantiles(rows: Floats, most: int) -> Floats:
+    """Return `most` quantiles of each row, or the row itself if it is not longer."""
+    n = rows.shape[1]
+    if n <= most:
+        return rows
+    middles = ((np.arange(most) + 0.5) * n / most).astype(np.intp)
+    return np.sort(rows, axis=1)[:, middles]
+
+
+def _least_squares(rows: Floats, largest: Floats, hardware: Hardware) -> Floats:
+    """Return the range of each row that minimizes its squared error; see `largest_weight`."""
+    cells = _Cells(hardware)
+    ranges = np.empty(len(rows))
+    together = max(_AT_ONCE // rows.shape[1], 1)
+    for first in range(0, len(rows), together):
+        part = slice(first, first + together)
+        relative = rows[part] / largest[part, None]
+        coarse = cells.best(relative, np.repeat(_COARSE[:, None], len(relative), axis=1))
+        fine = np.minimum(_FINE[:, None] * coarse, 1.0)
+        ranges[part] = cells.best(relative, fine) * largest[part]
+    return ranges
+
+
+class _Cells:
+    """What levels and programming of a chip's cells do to weights of a given range."""
+
+    def __init__(self, hardware: Hardware):
+        device = hardware.device
+        self.device = device
+        self.mapping = hardware.mapping
+        # A reference column is trimmed to its target; it does not stop at the nearest level.
+        shared = hardware.mapping.shares_reference
+        self.negative = replace(device, levels=None) if shared else device
+        self.table = np.linspace(device.g_min, device.g_max, _TABULATED)
+        self.variance = device.write.sigma(self.table) ** 2
+
+    def best(self, rows: Floats, candidates: Floats) -> Floats:
+        """Return for each row the candidate with the least error; of equal ones the last.
+
+        Args:
+            rows: Weights, (rows, weights).
+            candidates: Ranges, (tries, rows).
+        """
+        best = np.empty(len(rows))
+        least = np.full(len(rows), np.inf)
+        for ranges in candidates:
+            error = self.squared_error(rows, ranges)
+            better = error <= least
+            best[better] = ranges[better]
+            least[better] = error[better]
+        return best
+
+    def squared_error(self, rows: Floats, ranges: Floats) -> Floats:
+        """Return the squared error, summed over each row of weights, (rows,)."""
+        k = self.mapping.signal_range(self.device) / ranges
+        clipped = np.clip(rows, -ranges[:, None], ranges[:, None])
+        positive, negative = self.mapping.targets((k[:, None] * clipped).T, self.device)
+        g_pos = self.device.quantize(positive)
+        g_neg = self.negative.quantize(negative)
+        error = (g_pos - g_neg) / k - rows.T
+        variance: Floats = np.zeros(1)
+        if self.variance.any():
+            of_pos, of_neg = (np.interp(g, self.table, self.variance) for g in (g_pos, g_neg))
+            variance = (of_pos + of_neg) / k**2
+        return np.asarray((error**2 + variance).sum(axis=0))

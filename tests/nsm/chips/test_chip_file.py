@@ -17,6 +17,9 @@ from nsm.chips.chip_file import FORMAT
 from nsm.nn.tensor_file import read_tensors
 from tests.helpers.user_networks import Forgetful, Net, Residual
 
+#: Noise makes currents larger than the range that mapping chose; that is not what is tested here.
+pytestmark = pytest.mark.filterwarnings("ignore:the ADC of .* clips:UserWarning")
+
 WIDTHS = (6, 5, 3)
 TRAPS = devices.Device(
     g_min=1e-6,
@@ -118,6 +121,27 @@ def test_hardware_by_layer_is_kept(path, rng):
     loaded = nsm.load_chip(path)
     assert loaded.origin.hardware == table
     assert same_life(chip, loaded, images(rng))
+
+
+@pytest.mark.parametrize("per", ["output", "tile"])
+def test_ranges_of_converters_and_their_counts_are_kept(per, path, rng):
+    hardware = replace(
+        HARDWARE,
+        dac=crossbar.Dac(bits=4, serial=True),
+        adc=crossbar.Adc(bits=5, noise=1e-7, offset=1e-7, per=per),
+    )
+    chip = nsm.map_to_crossbar(nsm.relu_mlp(WIDTHS), hardware, rng=2)
+    for layer in chip.layers:
+        layer.neurons.drivers.calibrate(2.5)
+        layer.neurons.converters.calibrate(0.8 * layer.neurons.converters.limits)
+    x = images(rng)
+    chip.sample(x, 2, rng=0)
+    chip.save(path)
+    loaded = nsm.load_chip(path)
+    shares = [layer.readout.clipped for layer in chip.layers]
+    assert [layer.readout.clipped for layer in loaded.layers] == shares
+    assert all(share > 0 for share in shares)
+    assert same_life(chip, loaded, x)
 
 
 def test_a_file_outlives_its_chip(path, rng):

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from crossbar.converters import Adc, Dac
 from crossbar.mapping import DifferentialPair, WeightMapping
-from crossbar.periphery import Adc, Comparator
+from crossbar.periphery import Comparator
 from crossbar.wires.description import Wires
 from crossbar.wires.segments import every_segment
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
@@ -48,6 +49,8 @@ class Hardware:
             wires, are the wanted ones as far as the range allows; default False.
         comparator: Threshold read-out of stochastic layers; default exact.
         adc: Converter of all other layers; None (default) reads their currents exactly.
+        dac: Converter of the inputs of all layers; None (default) drives word lines with exact
+            voltages, one for every value.
         bias: "word_line" (default; ungated extra word lines, programmed like weights, which follow
             a common-mode gain) or "reference" (an exact current at the comparator, which does not).
         deterministic_path: Second, ungated array that realizes a_i w_ij: "programmed" (default;
@@ -77,6 +80,7 @@ class Hardware:
     compensate_wires: bool = False
     comparator: Comparator = field(default_factory=Comparator)
     adc: Adc | None = None
+    dac: Dac | None = None
     bias: str = "word_line"
     deterministic_path: str = "programmed"
     weight_scale: str = "layer"
@@ -92,6 +96,8 @@ class Hardware:
         self._check_part("comparator", Comparator)
         if self.adc is not None:
             self._check_part("adc", Adc, " or None")
+        if self.dac is not None:
+            self._check_part("dac", Dac, " or None")
         if self.wires is not None:
             self._check_part("wires", Wires, " or None")
         choice("gate_sharing", self.gate_sharing, GATE_SHARINGS)

@@ -3,36 +3,35 @@
 "device.levels" is the field `levels` of the field `device`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass, replace
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from crossbar.field_values import MAPPINGS as MAPPINGS
+from crossbar.field_values import build_part, parsed, types_of
 from crossbar.hardware import Hardware
-from crossbar.mapping import BalancedPair, DifferentialPair, ReferenceColumn, WeightMapping
-from crossbar.periphery import Adc, Comparator
-from crossbar.wires.description import Wires
-from devices import Device, gate, preset
+from devices import Device
+from devices.tables import device_from
 from devices.validation import choice, number
 
-#: Names of weight mappings in sweep files.
-MAPPINGS: dict[str, type[WeightMapping]] = {
-    "differential_pair": DifferentialPair,
-    "balanced_pair": BalancedPair,
-    "reference_column": ReferenceColumn,
-}
 #: Extra path into a device that is not a field: it moves g_min and keeps g_max.
 ON_OFF = "on_off_ratio"
 
 
-def _mapping(name: str) -> WeightMapping:
-    """Return the weight mapping called `name`."""
-    return MAPPINGS[choice("mapping", name, MAPPINGS)]()
+#: Keys that tell a table which is one value, such as `{kind = "gaussian", sigma = 0.1}`, from a
+#: table of further paths.
+VALUE_KEYS = ("kind", "preset")
 
 
-#: Fields whose value may be given by name, and the function that finds it.
-_BY_NAME: dict[str, Callable[[str], Any]] = {"device": preset, "gate": gate, "mapping": _mapping}
-#: Parts of the hardware that dotted keys can build from their own fields.
-_PARTS: dict[str, Any] = {"adc": Adc, "comparator": Comparator, "wires": Wires}
+def _parts() -> dict[str, Any]:
+    """Return the parts of the hardware that dotted keys can build from their own fields."""
+    return {
+        f.name: kind
+        for f in fields(Hardware)
+        for kind in types_of(Hardware, f.name)
+        if is_dataclass(kind) and kind is not Device and not inspect.isabstract(kind)
+    }
 
 
 def known_paths(description: Any, prefix: str = "") -> list[str]:
@@ -69,18 +68,35 @@ def check_path(what: str, path: str, hardware: Hardware, others: Sequence[str] =
     choice(what, path, [*others, *known_paths(hardware)])
 
 
-def replaced(description: Any, path: str, value: Any) -> Any:
+def _owner(description: Any, path: str) -> Any:
+    """Return the part of a description that has the last field of a path."""
+    for name in path.split(".")[:-1]:
+        description = getattr(description, name)
+    return description
+
+
+def value_at(hardware: Hardware, path: str, value: Any) -> Any:
+    """Return a value as the field at a dotted path takes it, see `field_values.parsed`.
+
+    Args:
+        hardware: The description.
+        path: Dotted path that leads into it, see `check_path`.
+        value: The value, which may be a text, a list or a table as TOML writes them.
+
+    Raises:
+        ValueError: As `field_values.parsed`.
+    """
+    return parsed(type(_owner(hardware, path)), path.rpartition(".")[2], value, path)
+
+
+def _replaced(description: Any, path: str, value: Any) -> Any:
     """Return a copy of a frozen description in which the field at `path` is `value`."""
     head, _, rest = path.partition(".")
     if rest:
-        return replace(description, **{head: replaced(getattr(description, head), rest, value)})
+        return replace(description, **{head: _replaced(getattr(description, head), rest, value)})
     if isinstance(description, Device) and head == ON_OFF:
         number(ON_OFF, value, above=1)
         return replace(description, g_min=description.g_max / value)
-    if isinstance(value, str) and isinstance(description, Hardware) and head in _BY_NAME:
-        value = _BY_NAME[head](value)
-    if isinstance(value, list):  # TOML has no tuples
-        value = tuple(value)
     return replace(description, **{head: value})
 
 
@@ -90,22 +106,26 @@ def with_value(hardware: Hardware, path: str, value: Any) -> Hardware:
     Args:
         hardware: The description, which stays as it is.
         path: Dotted path such as "device.levels".
-        value: The new value. Devices, gates and mappings may be given by name.
+        value: The new value. Devices, gates and mappings may be given by name, models as tables
+            of their kind and fields; see `field_values.parsed`.
 
     Raises:
         ValueError: the path is unknown (the message suggests the nearest one), or its field refuses
             the value.
     """
     check_path("path into Hardware", path, hardware)
-    changed: Hardware = replaced(hardware, path, value)
+    changed: Hardware = _replaced(hardware, path, value_at(hardware, path, value))
     return changed
 
 
 def flattened(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a TOML table whose sub-tables became dotted keys, each with `prefix` in front."""
+    """Return a TOML table whose sub-tables became dotted keys, each with `prefix` in front.
+
+    Tables with a kind or a preset are values and stay tables.
+    """
     flat: dict[str, Any] = {}
     for key, value in table.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not any(k in value for k in VALUE_KEYS):
             flat |= flattened(value, f"{prefix}{key}.")
         else:
             flat[prefix + key] = value
@@ -116,44 +136,63 @@ def build_hardware(options: Mapping[str, Any]) -> Hardware:
     """Return the hardware that dotted paths and their values describe.
 
     Args:
-        options: Value of each path. "device" is required and names a preset; "gate" is
-            "nsm_bernoulli" unless given; everything else keeps the default of `Hardware`.
+        options: Value of each path, as for `with_value`. "device" is required: a preset, a table,
+            or at least "device.g_min" and "device.g_max". "gate" is "nsm_bernoulli" unless given;
+            everything else keeps the default of `Hardware`.
 
     Raises:
         ValueError: a path is unknown (the message suggests the nearest one), a part lacks one of
             its fields, or a field refuses its value.
     """
     remaining = dict(options)
-    if "device" not in remaining:
+    if "device" in remaining:
+        device = parsed(Hardware, "device", remaining.pop("device"), "device")
+    else:
+        device = _device_of_fields(remaining)
+    gate = parsed(Hardware, "gate", remaining.pop("gate", "nsm_bernoulli"), "gate")
+    return with_options(Hardware(device=device, gate=gate), remaining)
+
+
+def _device_of_fields(options: dict[str, Any]) -> Device:
+    """Return the device of the paths "device.g_min", ..., which are taken out of the options."""
+    names = [f.name for f in fields(Device) if f"device.{f.name}" in options]
+    if not {"g_min", "g_max"} <= {*names}:
         raise ValueError(
             'the hardware needs a device: device = "fefet_jerry2017", or another of `nsm presets`'
         )
-    hardware = Hardware(
-        device=preset(remaining.pop("device")), gate=gate(remaining.pop("gate", "nsm_bernoulli"))
-    )
+    own = {name: options.pop(f"device.{name}") for name in names}
+    table = {name: parsed(Device, name, own[name], f"device.{name}") for name in names}
+    return device_from(table, "device")
+
+
+def with_options(
+    hardware: Hardware, options: Mapping[str, Any], what: str = "hardware key"
+) -> Hardware:
+    """Return `hardware` with the fields at several dotted paths changed.
+
+    Args:
+        hardware: The description, which stays as it is.
+        options: Value of each path, as for `with_value`. Fields of a part that is None, such as
+            "adc.bits", make that part.
+        what: What messages call a path.
+
+    Raises:
+        ValueError: as `build_hardware`.
+    """
+    remaining = dict(options)
     # Tile and mapping decide which wires fit, so plain fields come before parts.
-    for path in [p for p in remaining if "." not in p and p not in _PARTS]:
-        choice("hardware key", path, known_paths(hardware))
+    for path in [p for p in remaining if "." not in p and p not in _parts()]:
+        check_path(what, path, hardware)
         hardware = with_value(hardware, path, remaining.pop(path))
     # A part that is None by default has no fields to replace: build it from its own fields first.
-    for name, part in _PARTS.items():
+    for name, part in _parts().items():
         prefix = f"{name}."
         given = [path for path in remaining if path.startswith(prefix)]
-        if given:
+        if given and getattr(hardware, name) is None and name not in remaining:
             chosen = {path.removeprefix(prefix): remaining.pop(path) for path in given}
-            hardware = with_value(hardware, name, _build_part(part, name, chosen))
+            hardware = with_value(hardware, name, build_part(part, name, chosen))
     # A path comes before the paths below it: "device.read_noise" before "device.read_noise.sigma".
     for path in sorted(remaining, key=lambda p: p.count(".")):
-        choice("hardware key", path, known_paths(hardware))
+        check_path(what, path, hardware)
         hardware = with_value(hardware, path, remaining[path])
     return hardware
-
-
-def _build_part(part: Any, name: str, chosen: dict[str, Any]) -> Any:
-    """Return the part of the hardware called `name`, an instance of the dataclass `part`."""
-    for field_name in chosen:
-        choice(f"field of {part.__name__}", field_name, part.__dataclass_fields__)
-    missing = [f.name for f in fields(part) if f.default is MISSING and f.name not in chosen]
-    if missing:
-        raise ValueError(f"{name} needs {' and '.join(f'{name}.{m}' for m in missing)} too")
-    return part(**chosen)

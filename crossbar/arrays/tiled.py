@@ -3,6 +3,7 @@
 The currents of all tiles that share an output are added before the output is compared.
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
 
 import numpy as np
@@ -26,6 +27,33 @@ class Stream(IntEnum):
     TILES = 0
     NOISE_STATE = 1
     WAITING = 2
+
+
+def programmed_tiles(
+    w: Floats,
+    hardware: Hardware,
+    siemens_per_weight: float,
+    seed: np.random.SeedSequence,
+    array_name: str = "main",
+) -> list[list[ProgrammedTile]]:
+    """Return rows of tiles programmed with a weight matrix (outputs, inputs); arguments as of
+    `TiledArray.program`.
+    """
+    lines, columns = hardware.tile_shape
+    grid = (-(-w.shape[1] // lines), -(-w.shape[0] // columns))
+    return [
+        [
+            ProgrammedTile.program(
+                w[c : c + columns, r : r + lines],
+                hardware,
+                siemens_per_weight,
+                child(seed, Stream.TILES, i, j),
+                Place(array_name, (i, j), grid),
+            )
+            for j, c in enumerate(range(0, w.shape[0], columns))
+        ]
+        for i, r in enumerate(range(0, w.shape[1], lines))
+    ]
 
 
 class TiledArray(TileGrid):
@@ -84,7 +112,7 @@ class TiledArray(TileGrid):
                 "one bit line"
             )
         seed = seed_sequence(rng)
-        tiles = _programmed(weights, hardware, siemens_per_weight, seed, array_name)
+        tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed, array_name)
         return cls(
             tiles,
             state_seed=child(seed, Stream.NOISE_STATE),
@@ -150,6 +178,19 @@ class TiledArray(TileGrid):
         """
         return self.reader.read(x, span, seed, sampling=sampling)
 
+    def read_terms(
+        self, x: Inputs, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
+    ) -> Iterator[tuple[float, Floats]]:
+        """Yield 1 and the sums of `read_span`: this array is read as one.
+
+        A `SummedArray` yields each of its arrays with its significance.
+        """
+        yield 1.0, self.read_span(x, span, seed, sampling=sampling)
+
+    def weights_of_terms(self) -> list[Floats]:
+        """Return the weights (outputs, inputs) in a list: this array is read as one."""
+        return [self.weights]
+
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (rows, outputs), in weight units.
 
@@ -172,31 +213,6 @@ class TiledArray(TileGrid):
         for tile in self.all_tiles():
             tile.scale_conductances(factor)
         self.forget()
-
-
-def _programmed(
-    weights: Floats,
-    hardware: Hardware,
-    siemens_per_weight: float,
-    seed: np.random.SeedSequence,
-    array_name: str,
-) -> list[list[ProgrammedTile]]:
-    """Return rows of programmed tiles; arguments as of `TiledArray.program`."""
-    lines, columns = hardware.tile_shape
-    grid = (-(-weights.shape[1] // lines), -(-weights.shape[0] // columns))
-    return [
-        [
-            ProgrammedTile.program(
-                weights[c : c + columns, r : r + lines],
-                hardware,
-                siemens_per_weight,
-                child(seed, Stream.TILES, i, j),
-                Place(array_name, (i, j), grid),
-            )
-            for j, c in enumerate(range(0, weights.shape[0], columns))
-        ]
-        for i, r in enumerate(range(0, weights.shape[1], lines))
-    ]
 
 
 class TileStream(IntEnum):

@@ -8,13 +8,11 @@ bits (which inputs conduct, and which of those are +1) select one sum, and one v
 selects for 32 reads at a time. Weights that need more than a byte are split into digits with a
 table each.
 
-The blank-out kernel draws its own random numbers, because drawing them is most of the work. The
-generator is SFC64 (Doty-Humphrey, PractRand 0.94) with eight lanes for every block of 64
-consecutive reads. Lane l starts from the words (key0, key1, 8·block + l) and counter 1, and
-discards 18 rounds. Then there is one round for each column, each eight inputs, and each binary
-digit of p: byte k of lane l's word belongs to read 64·block + 8·l + k, and its bit i to the i-th of
-the eight inputs. A mask is therefore a function of (key, read, position in the matrix) alone, and
-no result depends on threads or on how reads are batched.
+The blank-out kernel draws its own random numbers, because drawing them is most of the work. Every
+block of 64 consecutive reads has a generator of `_sfc64`, with one round for each column, each
+eight inputs, and each binary digit of p: byte k of lane l's word belongs to read 64·block + 8·l +
+k, and its bit i to the i-th of the eight inputs. A mask is therefore a function of (key, read,
+position in the matrix) alone, and no result depends on threads or on how reads are batched.
 """
 
 # mypy: ignore-errors
@@ -22,6 +20,7 @@ no result depends on threads or on how reads are batched.
 import numpy as np
 from numba import njit
 
+from crossbar.reads._sfc64 import WARM_UP, sfc64_keep, sfc64_round, sfc64_seed
 from crossbar.reads._vectors import (
     add_bytes,
     add_shorts,
@@ -32,8 +31,6 @@ from crossbar.reads._vectors import (
     bit_xor,
     interleave_high,
     interleave_low,
-    left_3,
-    left_24,
     load,
     load_table,
     lookup,
@@ -41,8 +38,6 @@ from crossbar.reads._vectors import (
     ones,
     pair_sum,
     right_4_of_shorts,
-    right_11,
-    right_40,
     splat,
     store,
     subtract_bytes,
@@ -51,8 +46,6 @@ from crossbar.reads._vectors import (
 
 #: Reads that share the lanes of a generator: two vectors of 32 bytes.
 READS_PER_BLOCK = 64
-#: Rounds that SFC64 discards after seeding, as its author recommends.
-WARM_UP = 18
 #: Base of the digits, which are −31 … 31: the sum of four of them fits into a signed byte.
 DIGIT_BASE = 63
 #: Octets of inputs whose sums a signed short holds: 128 · 8 · 31 < 2^15.
@@ -71,49 +64,6 @@ def _buffer(size):
 
 
 @njit(nogil=True, inline="always")
-def _round(a, b, c, counter):
-    """One round of SFC64 in four lanes: a, b, c after it, and its random words."""
-    word = add_words(a, add_words(b, counter))
-    return (
-        bit_xor(b, right_11(b)),
-        add_words(c, left_3(c)),
-        add_words(bit_or(left_24(c), right_40(c)), word),
-        word,
-    )
-
-
-@njit(nogil=True, inline="always")
-def _seed(state, key, block, counter):
-    """Bring the eight lanes of a block into their first state, (3, 8) words."""
-    state[0] = key[0]
-    state[1] = key[1]
-    for lane in range(8):
-        state[2, lane] = np.uint64(8 * block + lane)
-    flat = state.reshape(-1)
-    # Lanes 0 to 3 of the three words, then lanes 4 to 7.
-    a, b, c = load(flat, 0), load(flat, 8), load(flat, 16)
-    d, e, f = load(flat, 4), load(flat, 12), load(flat, 20)
-    count = splat(counter)
-    one = splat(np.uint64(1))
-    for _ in range(WARM_UP):
-        a, b, c, _word = _round(a, b, c, count)
-        d, e, f, _word = _round(d, e, f, count)
-        count = add_words(count, one)
-    _keep(flat, a, b, c, d, e, f)
-
-
-@njit(nogil=True, inline="always")
-def _keep(flat, a, b, c, d, e, f):
-    """Store the state of the eight lanes."""
-    store(flat, 0, a)
-    store(flat, 8, b)
-    store(flat, 16, c)
-    store(flat, 4, d)
-    store(flat, 12, e)
-    store(flat, 20, f)
-
-
-@njit(nogil=True, inline="always")
 def _draw(state, counter, p_bits, masks):
     """Draw one column's masks, (octets, 64) bytes, with P(bit) = Σ p_bits[i] 2^(i − len).
 
@@ -128,12 +78,12 @@ def _draw(state, counter, p_bits, masks):
     count = splat(counter)
     one = splat(np.uint64(1))
     for octet in range(len(masks)):
-        a, b, c, first = _round(a, b, c, count)
-        d, e, f, second = _round(d, e, f, count)
+        a, b, c, first = sfc64_round(a, b, c, count)
+        d, e, f, second = sfc64_round(d, e, f, count)
         count = add_words(count, one)
         for i in range(1, len(p_bits)):
-            a, b, c, word = _round(a, b, c, count)
-            d, e, f, other = _round(d, e, f, count)
+            a, b, c, word = sfc64_round(a, b, c, count)
+            d, e, f, other = sfc64_round(d, e, f, count)
             count = add_words(count, one)
             if p_bits[i]:
                 first, second = bit_or(first, word), bit_or(second, other)
@@ -141,7 +91,7 @@ def _draw(state, counter, p_bits, masks):
                 first, second = bit_and(first, word), bit_and(second, other)
         store(out, octet * 64, first)
         store(out, octet * 64 + 32, second)
-    _keep(flat, a, b, c, d, e, f)
+    sfc64_keep(flat, a, b, c, d, e, f)
 
 
 @njit(nogil=True, inline="always")
@@ -150,7 +100,7 @@ def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, 
 
     low_and_high: (octets, 2, 64), bits where z = +1, four inputs in a byte. conducting: (octets,
     64), bits where z ≠ 0. Reads outside first … last − 1 repeat the nearest read; their sums are
-    not written.
+    not written. Rows of `active` repeat if there are fewer of them.
     """
     for r in range(READS_PER_BLOCK):
         of_read[r] = rows[min(max(block * READS_PER_BLOCK + r, first), last - 1) - first]
@@ -165,6 +115,9 @@ def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, 
             bits = load(flat, at)
             store(flat, at, bit_and(bits, nibble))
             store(flat, at + READS_PER_BLOCK, bit_and(right_4_of_shorts(bits), nibble))
+    if len(conducting) and len(active) < len(plus):
+        for r in range(READS_PER_BLOCK):
+            of_read[r] %= np.uintp(len(active))
     for octet in range(len(conducting)):
         for r in range(READS_PER_BLOCK):
             conducting[octet, r] = active[of_read[r], octet]
@@ -261,9 +214,9 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
     … last − 1.
 
     tables: (columns, digits, octets, 2, 16) int8. plus, active: (rows, octets) uint8, bit set where
-    z = +1 and where z ≠ 0; active of shape (0, 0) means that no z is 0. rows: read first + i sees
-    rows[i]. p_bits: binary digits of the masks' probability; empty for masks of 1. depth: octets
-    whose sums fit into bytes.
+    z = +1 and where z ≠ 0; active of shape (0, 0) means that no z is 0, and its rows repeat if they
+    are fewer. rows: read first + i sees rows[i]. p_bits: binary digits of the masks' probability;
+    empty for masks of 1. depth: octets whose sums fit into bytes.
     """
     columns, digits, octets = tables.shape[:3]
     flat_tables = tables.reshape(-1)
@@ -283,7 +236,7 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
         _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting)
         counter = np.uint64(1)
         if len(p_bits):
-            _seed(state, key, block, counter)
+            sfc64_seed(state, key, block, counter)
             counter += np.uint64(WARM_UP)
         elif has_zeros:
             masks[:] = 255

@@ -137,6 +137,11 @@ class ReadMoments:
         return self._matrices
 
     @property
+    def mean_matrix(self) -> Floats:
+        """Mean of a read of each weight, (word lines, bit lines), in weight units."""
+        return self.matrices.mean
+
+    @property
     def is_noiseless(self) -> bool:
         """Whether every read of the same input gives the same sums."""
         return not (self.matrices.own.any() or self.matrices.shared.any())

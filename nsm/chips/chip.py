@@ -1,18 +1,50 @@
 """A network on a chip: a torch module whose layers with weights read tiles."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from devices.validation import integer, number
+from crossbar import Hardware
+from crossbar.reads.span import Span
+from devices.seeding import child
+from devices.validation import choice, integer, number
 from nsm.chips import mapping_report
+from nsm.chips.chain import is_chain
+from nsm.chips.checked_plan import CheckedPlan
 from nsm.chips.layers import TileLayer
 from nsm.chips.monte_carlo import MonteCarlo
+from nsm.chips.read_context import Reads
+from nsm.chips.runs import read_once
+from nsm.chips.streams import Stream
+from nsm.chips.structures import leaves, rows_of
 from nsm.nn.inference import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a chip was made from: the arguments of `map_to_crossbar`.
+
+    Attributes:
+        model: The network, a copy in `eval()`.
+        hardware: Description of the chip, or by layer.
+        seed: Seed of all that was drawn when the chip was programmed.
+        reprogrammed_scale: Factor of the weights.
+        example: Inputs with which the mapping was checked.
+    """
+
+    model: nn.Module
+    hardware: Hardware | Mapping[str, Hardware | None]
+    seed: np.random.SeedSequence
+    reprogrammed_scale: float
+    example: tuple[Any, ...]
 
 
 class MappedNetwork(MonteCarlo):
@@ -25,61 +57,91 @@ class MappedNetwork(MonteCarlo):
     gates, read noise and comparator noise are drawn. `age` and `scale_conductances` change the
     chip: ages add up, gains multiply.
 
+    It is a torch module: `copy.deepcopy`, `pickle`, hooks, `chip.to(device)` (of what is digital)
+    and evaluation loops of others work with it.
+
     Attributes:
-        network: The layers in order, on tiles or digital.
-        in_shape: Shape of one image, with None for an axis of any length; None: any shape.
+        network: A copy of the user's network in which every weighted layer reads tiles, as a graph
+            where it could be traced; or a chain of chip layers.
+        inputs: What the network takes.
+        origin: What the chip was made from.
     """
+
+    def __init__(self, network: nn.Module, plan: CheckedPlan, origin: Origin):
+        super().__init__(network, plan.form)
+        self.origin = origin
+        self._plan = replace(plan, network=nn.Identity())
+        self.eval()
+
+    @property
+    def model(self) -> nn.Module:
+        """The network that was mapped, a copy."""
+        return self.origin.model
 
     @property
     def has_memory(self) -> bool:
         """Whether consecutive reads are correlated, which `sampling="moments"` leaves out."""
         return any(layer.neurons.main.has_memory for layer in self.layers)
 
-    def weights(self, layer: int) -> Floats:
+    def weights(self, layer: int | str) -> Floats:
         """Return the weights (outputs, inputs) that a layer's cells represent now, in the network's
         units and without IR drop.
 
         Args:
-            layer: Number of the layer among those on tiles, from 0.
+            layer: Number of the layer among those on tiles, from 0, or its name, such as
+                "blocks.0.conv1".
         """
         on_tiles = self._layer(layer)
         return on_tiles.neurons.main.weights / on_tiles.row_factors[:, None]
 
-    def conductances(self, layer: int) -> tuple[Floats, Floats]:
+    def conductances(self, layer: int | str) -> tuple[Floats, Floats]:
         """Return the conductances g_pos and g_neg [S] of a layer now, (word lines, bit lines).
 
         Args:
-            layer: Number of the layer among those on tiles, from 0.
+            layer: Number of the layer among those on tiles, from 0, or its name, such as
+                "blocks.0.conv1".
         """
         return self._layer(layer).neurons.main.conductances()
 
-    def _layer(self, number: int) -> TileLayer:
-        """Return a layer on tiles by its number; raise ValueError if there is none."""
+    def _layer(self, layer: int | str) -> TileLayer:
+        """Return a layer on tiles by number or name; raise ValueError if there is none."""
         layers = self.layers
-        if integer("layer", number, at_least=0) >= len(layers):
+        if isinstance(layer, str):
+            by_name = {tiles.path: tiles for tiles in layers}
+            return by_name[choice("layer on tiles", layer, by_name)]
+        if integer("layer", layer, at_least=0) >= len(layers):
             raise ValueError(
-                f"layer = {number}: this chip has {len(layers)} layers on tiles, counted from 0"
+                f"layer = {layer}: this chip has {len(layers)} layers on tiles, counted from 0"
             )
-        return layers[number]
+        return layers[layer]
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of one noisy pass, (batch, classes), on the device of x.
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """Return the network's outputs of one noisy pass, on the device of its inputs.
 
-        Every call draws fresh noise; `sample` takes a seed. The chip has no gradient.
+        Every call draws fresh noise, from a seed that torch's generator gives (so that
+        `torch.manual_seed` makes it reproducible); `sample` takes a seed. The chip has no gradient.
 
         Args:
-            x: Images, as a tensor. Logits have its precision, or torch's default precision if it
-                holds integers or truth values, which count as 1 and 0.
+            inputs: The network's arguments, tensors. Outputs have their precision, or torch's
+                default precision if they hold integers or truth values, which count as 1 and 0.
+            options: Further arguments, as the network takes them.
 
         Raises:
-            ValueError: x is not a tensor, has a wrong shape, or holds NaN.
+            ValueError: There is no tensor among the inputs, or an input has a wrong shape or holds
+                NaN.
         """
-        if not isinstance(x, Tensor):
+        tensors = [t for t in leaves((inputs, options)) if isinstance(t, Tensor)]
+        if not tensors or len(tensors) < len(leaves(inputs)):
             raise ValueError(
-                f"a chip was called with a {type(x).__name__}; give a torch.Tensor, or call "
-                "chip.sample(x, samples), which takes arrays"
+                f"a chip was called with a {type(inputs[0] if inputs else None).__name__}; give a "
+                "torch.Tensor, or call chip.sample(x, samples), which takes arrays"
             )
-        logits = self.sample(x.detach().double().cpu().numpy(), 1)[0]
+        seed = np.random.SeedSequence(int(torch.randint(2**62, ()).item()))
+        if not is_chain(self.network):
+            reads = Reads(Span(0, rows_of(tensors)), "exact", child(seed, Stream.SAMPLE))
+            return read_once(self.network, reads, inputs, options)
+        x = tensors[0]
+        logits = self.sample(x.detach().double().cpu().numpy(), 1, rng=seed)[0]
         dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
         return torch.as_tensor(logits).to(device=x.device, dtype=dtype)
 
@@ -97,9 +159,26 @@ class MappedNetwork(MonteCarlo):
         for layer in self.layers:
             layer.neurons.scale_conductances(factor)
 
+    def save(self, path: str | Path, *, note: str = "") -> None:
+        """Write the chip to a safetensors file, without pickle; `nsm.load_chip` reads it.
+
+        The file holds the network, the hardware, all seeds, the conductances of every cell, ages,
+        gains, offsets, and the states of noises with memory: reads are the same after loading.
+
+        Args:
+            path: The file; an old one is replaced in one step.
+            note: Kept in the metadata: how the chip was made.
+
+        Raises:
+            ValueError: Naming a part of the hardware that no file holds, or the missing folder.
+        """
+        from nsm.chips.chip_file import save_chip  # it maps networks, which makes chips
+
+        save_chip(self, path, note=note)
+
     def report(self) -> "pd.DataFrame":
-        """Return one row per layer on tiles, as mapped; see `mapping_report.report`."""
-        return mapping_report.report(self.layers)
+        """Return one row per layer, on tiles or digital; see `mapping_report.report`."""
+        return mapping_report.report(self.network, self._plan)
 
     def effective_samples(self, samples: int) -> "pd.DataFrame":
         """Return how many independent reads `samples` consecutive ones are worth, a row per layer.

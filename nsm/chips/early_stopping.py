@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer, number
-from nsm.chips.runs import runs
+from nsm.chips.class_scores import class_scores
 from nsm.chips.streams import Stream
 from nsm.nn.inference import Floats, Labels, softmax
 
@@ -43,28 +43,30 @@ def classify(
         sampling: "exact" or "moments".
     """
     images = chip.check_images(x)
+    if chip.inputs.pixels:
+        raise ValueError(
+            "confidence stops reading images whose one class is certain, but this network gives a "
+            "class for every pixel; leave confidence out"
+        )
     integer("samples", samples, at_least=1)
     number("confidence", confidence, above=0, below=1)
     seed = child(seed_sequence(rng), Stream.EARLY_STOPPING)
     ends = _ends_of_rounds(samples)
     z = _standard_errors(confidence, len(ends))
-    classes = chip.outputs
-    total = np.zeros((len(images), classes))
-    square = np.zeros((len(images), classes, classes))
-    taken = np.zeros(len(images), dtype=np.int64)
-    still_open = np.arange(len(images))
+    batch = chip.inputs.batch(images)
+    total, square = np.zeros((batch, 0)), np.zeros((batch, 0, 0))
+    taken = np.zeros(batch, dtype=np.int64)
+    still_open = np.arange(batch)
     start = 0
     for round_number, end in enumerate(ends):
         if not len(still_open):
             break
-        spans = runs(
-            chip.network,
-            images[still_open],
-            end - start,
-            child(seed, round_number),
-            sampling=sampling,
-        )
-        logits = np.concatenate([part for _, part in spans])
+        some = chip.inputs.chosen(images, still_open)
+        spans = chip.runs(some, end - start, child(seed, round_number), sampling=sampling)
+        logits = np.concatenate([class_scores(part) for _, part in spans])
+        classes = logits.shape[1]
+        if not start:
+            total, square = np.zeros((batch, classes)), np.zeros((batch, classes, classes))
         p = softmax(logits).reshape(len(still_open), end - start, classes)
         total[still_open] += p.sum(axis=1)
         square[still_open] += np.einsum("isa,isb->iab", p, p)

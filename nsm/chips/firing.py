@@ -78,7 +78,7 @@ def firing_probability(layer: TileLayer, z: States) -> Floats:
 
     if not isinstance(layer.readout, Comparators):
         raise ValueError(f"{layer.name} does not fire: its outputs end in a {layer.readout.name}")
-    shape = (1, 1)
+    shape: tuple[int, ...] = (1, 1)
     if layer.patches is not None:
         z, shape = layer.patches.of(unpacked(z))
     mean, variance = layer.neurons.moments(Inputs(z).floats)

@@ -3,11 +3,14 @@
 They take and return states, and are called inside the context `read_context.reading`.
 """
 
+import math
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from crossbar import NeuronArray
 from crossbar.reads.inputs import Inputs
@@ -16,7 +19,10 @@ from devices.seeding import child
 from devices.validation import Floats
 from nsm.chips.read_context import current_reads
 from nsm.chips.readouts import NumpyBackend, Readout
-from nsm.chips.states import States, unpacked
+from nsm.chips.states import States, tensor_of, unpacked, values_of
+from nsm.chips.tensor_reads import read_tensor
+from nsm.chips.torch_sums import TorchSums
+from nsm.chips.windows import windows_of
 from nsm.nn.digital import Values
 from nsm.nn.geometry import Patches
 
@@ -40,7 +46,7 @@ class ChipLayer(nn.Module):
         self.name = name
         self.position = 0
 
-    def forward(self, z: States) -> States:
+    def forward(self, z: States | Tensor) -> States | Tensor:
         """Return the layer's output for the reads of the current context."""
         raise NotImplementedError
 
@@ -69,9 +75,9 @@ class DigitalLayer(ChipLayer):
         super().__init__(name)
         self.function = function
 
-    def forward(self, z: States) -> Values:
+    def forward(self, z: States | Tensor) -> Values:
         """Return the function of the values."""
-        return self.function(unpacked(z))
+        return self.function(unpacked(values_of(z)))
 
     def reads_per_input(self, z: Values) -> tuple[Values, int]:
         """Return the function of the values, and 1."""
@@ -92,8 +98,12 @@ class TileLayer(ChipLayer):
         row_factors: Factors by which the weights of each output were multiplied before programming,
             (outputs,).
         report: Row of `MappedNetwork.report`.
-        locations: At how many locations the layer was read for each input when it was last read; 0
-            before.
+        path: Where the layer stands in the network, such as "blocks.0.conv1".
+        gives_states: Whether every layer that takes the outputs takes packed states. Otherwise a
+            tensor comes out when a tensor goes in.
+        dtype: Precision of the tensors that states become.
+        locations: At how many locations the layer was read for each input when it was last read, or
+            when the mapping was checked.
     """
 
     def __init__(
@@ -116,12 +126,27 @@ class TileLayer(ChipLayer):
         self.patches = patches
         self.row_factors = row_factors
         self.report = report or {}
+        self.path = ""
+        self.gives_states = True
+        self.dtype = torch.float64
         self.locations = 0
+        self._torch_sums: TorchSums | None = None
 
     @property
     def on_tiles(self) -> list["TileLayer"]:
         """The layer in a list."""
         return [self]
+
+    @property
+    def torch_sums(self) -> TorchSums | None:
+        """Reads of real numbers in torch; None if the sums of this layer are not Gaussian."""
+        if self._torch_sums is None and TorchSums.fits([self.neurons]):
+            self._torch_sums = TorchSums([self.neurons], self.patches)
+        return self._torch_sums
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies and files of a chip make the laws of its sums anew.
+        return {**self.__dict__, "_torch_sums": None}
 
     @property
     def amperes_per_weight(self) -> float:
@@ -133,11 +158,14 @@ class TileLayer(ChipLayer):
         """Programmed minus wanted weights (outputs, inputs), in the units of the array."""
         return self.neurons.main.weights - self.wanted
 
-    def forward(self, z: States) -> States:
+    def forward(self, z: States | Tensor) -> States | Tensor:
         """Return the states or values of the reads of the current context."""
         reads = current_reads()
-        seed = child(reads.seed, self.position)
-        return self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
+        seed = reads.seed_of(self.position)
+        if isinstance(z, Tensor):
+            return read_tensor(self, z, reads, seed)
+        out = self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
+        return out if self.gives_states else tensor_of(out).to(self.dtype)
 
     def read(
         self, z: States, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
@@ -155,9 +183,9 @@ class TileLayer(ChipLayer):
         if self.patches is None:
             self.locations = 1
             return self._read(Inputs(z), span, seed, sampling)
-        cut, shape = self.patches.of(unpacked(z))
-        self.locations = shape[0] * shape[1]
-        out = self._read(Inputs(cut), span.at(self.locations), seed, sampling)
+        cut, shape = windows_of(self.patches, unpacked(z))
+        self.locations = math.prod(shape)
+        out = self._read(cut, span.at(self.locations), seed, sampling)
         return self.patches.arrange(unpacked(out), shape)
 
     def _read(self, x: Inputs, span: Span, seed: np.random.SeedSequence, sampling: str) -> States:
@@ -169,6 +197,5 @@ class TileLayer(ChipLayer):
         """Return an output of the right shape, without a read, and the locations of an input."""
         if self.patches is None:
             return np.zeros((len(z), self.neurons.outputs), dtype=bool), 1
-        rows, columns = self.patches.out_shape(*z.shape[2:])
-        shape = (len(z), self.neurons.outputs, rows, columns)
-        return np.zeros(shape, dtype=bool), rows * columns
+        sizes = self.patches.out_shape(*z.shape[2:])
+        return np.zeros((len(z), self.neurons.outputs, *sizes), dtype=bool), math.prod(sizes)

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from torch import nn
 
-from crossbar import NeuronArray, TiledArray
+from crossbar import NeuronArray
 from crossbar.arrays import precision
 from crossbar.arrays.cost import read_cost
+from crossbar.arrays.programmed import Matrix
 from devices.validation import Floats
 from nsm.chips.layers import TileLayer
 from nsm.chips.noise_matching import MatchedNeurons
@@ -16,25 +18,69 @@ from nsm.chips.noise_matching import MatchedNeurons
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nsm.chips.checked_plan import CheckedPlan
+
 #: Static-to-noise ratio above which the programming error of the deterministic path outweighs the
 #: noise that computes.
 _PRECISE_PATH = 1.0
 
 
-def report(layers: Sequence[TileLayer]) -> "pd.DataFrame":
-    """Return one row per layer, with the values at the time of mapping.
+def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
+    """Return one row per layer of a network, with the values at the time of mapping.
 
-    A row tells the shape, tiles, siemens per weight, share of clipped weights, β, a, how well the
-    layer was programmed, and warnings. Errors are rms, divided by the layer's largest |w|:
-    `weight_error_rms` of the programmed weights, `effective_error_rms` of the effective weights,
-    after IR drop (the smaller one with `compensate_wires`). `beta_effective` is the median over
-    neurons of the β that the chip's reads show, with wires, errors and pedestals.
-    `static_to_noise_ratio` and `spread_to_noise_ratio` are medians of
-    `crossbar.arrays.precision`'s.
+    `where` is "tiles" or "digital", `why` the reason for the latter, and `multiply_adds` the share
+    of the network's multiply-adds. A row of a layer on tiles tells the shape, tiles, siemens per
+    weight, share of clipped weights, β, a, how well the layer was programmed, and warnings. Errors
+    are rms, divided by the layer's largest |w|: `weight_error_rms` of the programmed weights,
+    `effective_error_rms` of the effective weights, after IR drop (the smaller one with
+    `compensate_wires`). `beta_effective` is the median over neurons of the β that the chip's reads
+    show, with wires, errors and pedestals. `static_to_noise_ratio` and `spread_to_noise_ratio` are
+    medians of `crossbar.arrays.precision`'s. `difference` is that of the outputs with ideal tiles
+    from those of the network, relative to the largest, which was measured when it was mapped.
+
+    Args:
+        network: The network of the chip.
+        plan: The plan that it was made from.
     """
     import pandas as pd
 
-    return pd.DataFrame([layer.report for layer in layers])
+    counts = plan.checked.multiply_adds
+    total = max(sum(counts.values()), 1)
+    rows = []
+    for path, module in network.named_modules():
+        if isinstance(module, TileLayer):
+            share = counts.get(module.path, 0) / total
+            rows.append({**module.report, "where": "tiles", "multiply_adds": share, "why": ""})
+        elif not any(True for _ in module.children()) or path in plan.reasons:
+            name = getattr(module, "name", f"layer {path} ({type(module).__name__})")
+            share = counts.get(path, 0) / total
+            rows.append(_digital(name, share, plan.reasons.get(path) or _why(module)))
+    gone = {
+        path: why for path, why in plan.reasons.items() if path not in dict(network.named_modules())
+    }
+    rows += [_digital(f"layer {path}", 0.0, why) for path, why in gone.items()]
+    if counts.get(""):
+        rows.append(_digital("the network's own forward", counts[""] / total, "no layer does it"))
+    frame = pd.DataFrame(rows)
+    frame["difference"] = plan.checked.difference
+    for column in ("readout", "read_path", "warning"):
+        frame[column] = frame[column].fillna("")
+    for column in ("inputs", "outputs", "tiles"):
+        frame[column] = frame[column].astype("Int64")
+    return frame
+
+
+def _digital(name: str, share: float, why: str) -> dict[str, object]:
+    return {"layer": name, "where": "digital", "multiply_adds": share, "why": why, "tiles": 0}
+
+
+def _why(module: nn.Module) -> str:
+    """Return why a module is not on tiles."""
+    if isinstance(module, nn.Embedding):
+        return "it looks rows up and multiplies nothing"
+    if any(True for _ in module.parameters()) or any(True for _ in module.buffers()):
+        return "its parameters scale and shift values one by one"
+    return "it has no weights"
 
 
 def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFrame":
@@ -148,13 +194,13 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
     """
     direction = w / (np.linalg.norm(w, axis=1, keepdims=True) + np.finfo(float).tiny)
 
-    def along(tiles: TiledArray) -> Floats:
-        return np.asarray((tiles.reader.moments.matrices.mean.T * direction).sum(axis=1))
+    def along(tiles: Matrix) -> Floats:
+        return np.asarray((tiles.reader.moments.mean_matrix.T * direction).sum(axis=1))
 
     signal = along(neurons.main)
     if neurons.deterministic_path is not None:
         signal = signal + neurons.a * along(neurons.deterministic_path)
-    _, variance = neurons.moments(np.ones((1, neurons.inputs)))
+    _, variance = neurons.line_moments(np.ones((1, neurons.inputs)))
     noisy = variance[0] > 0
     if not noisy.any():
         return math.inf

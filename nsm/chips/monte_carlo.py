@@ -1,87 +1,26 @@
-"""Monte-Carlo reads of a network of chip layers: samples, class probabilities, errors."""
+"""Decisions of a chip from many reads: class probabilities, errors."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from torch import nn
 
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer
 from nsm.chips import early_stopping
-from nsm.chips.layers import ChipLayer, TileLayer
-from nsm.chips.runs import READS_AT_ONCE, checked_images, runs
+from nsm.chips.class_scores import class_scores
+from nsm.chips.runs import READS_AT_ONCE
+from nsm.chips.sampler import Sampler
 from nsm.chips.streams import Stream
 from nsm.nn.inference import Floats, Labels, check_labels, softmax
 
 
-class MonteCarlo(nn.Module):
-    """A network of chip layers, read many times.
-
-    Attributes:
-        network: The layers in order, on tiles or digital.
-        in_shape: Shape of one image, with None for an axis of any length; None: any shape.
-    """
-
-    def __init__(self, layers: Sequence[ChipLayer], in_shape: tuple[int | None, ...] | None):
-        super().__init__()
-        for position, layer in enumerate(layers):
-            layer.position = position
-        self.network = nn.Sequential(*layers)
-        self.in_shape = in_shape
-
-    @property
-    def layers(self) -> list[TileLayer]:
-        """The layers on tiles, in order."""
-        layers: Any = self.network  # torch does not tell type checkers what it iterates over
-        return [tiles for layer in layers for tiles in layer.on_tiles]
-
-    @property
-    def outputs(self) -> int:
-        """Number of classes: outputs of the last layer on tiles."""
-        return self.layers[-1].neurons.outputs
-
-    def check_images(self, x: ArrayLike) -> Floats:
-        """Return images as float64, checked; see `runs.checked_images`."""
-        return checked_images(x, self.in_shape)
-
-    def sample(
-        self,
-        x: ArrayLike,
-        samples: int,
-        *,
-        rng: RNG = None,
-        sampling: str = "exact",
-        reads_at_once: int = READS_AT_ONCE,
-    ) -> Floats:
-        """Return the logits of independent noisy passes of every image, (samples, batch, classes).
-
-        Args:
-            x: Images, (batch, inputs) or (batch, channels, height, width).
-            samples: Passes of each image; they are adjacent reads.
-            rng: Seed, Generator or None. Same `rng`, same reads, whatever the threads and
-                `reads_at_once`.
-            sampling: "exact" draws every gate and cell, "moments" one normal per output (see
-                `TiledArray.read`).
-            reads_at_once: Rough number of reads in memory: it bounds the memory of a pass.
-
-        Raises:
-            ValueError: x holds NaN or has a wrong shape, samples < 1, or the sampling is unknown.
-        """
-        images = self.check_images(x)
-        integer("samples", samples, at_least=1)
-        seed = child(seed_sequence(rng), Stream.SAMPLE)
-        spans = runs(
-            self.network, images, samples, seed, sampling=sampling, reads_at_once=reads_at_once
-        )
-        parts = [logits for _, logits in spans]
-        logits = np.concatenate(parts) if parts else np.empty((0, self.outputs))
-        return logits.reshape(len(images), samples, *logits.shape[1:]).swapaxes(0, 1)
+class MonteCarlo(Sampler):
+    """A network on tiles that classifies: probabilities, errors, decisions from many reads."""
 
     def predict_proba(
         self,
-        x: ArrayLike,
+        x: Any,
         samples: int,
         *,
         rng: RNG = None,
@@ -90,31 +29,33 @@ class MonteCarlo(nn.Module):
     ) -> Floats:
         """Return class probabilities (batch, classes): the mean softmax over `samples` passes.
 
-        Arguments and errors are those of `sample`.
+        Outputs of more axes, such as those of segmentation, have their classes on the axis after
+        the batch: (batch, classes, height, width). Arguments and errors are those of `sample`.
         """
         images = self.check_images(x)
         integer("samples", samples, at_least=1)
         seed = child(seed_sequence(rng), Stream.SAMPLE)
-        mean = np.zeros((len(images), self.outputs))
-        spans = runs(
-            self.network, images, samples, seed, sampling=sampling, reads_at_once=reads_at_once
-        )
-        for span, logits in spans:
+        batch = self.inputs.batch(images)
+        mean = np.zeros((batch, self.classes)) if not batch else None
+        spans = self.runs(images, samples, seed, sampling=sampling, reads_at_once=reads_at_once)
+        for span, outputs in spans:
+            p = softmax(class_scores(outputs), axis=1)
+            if mean is None:
+                mean = np.zeros((batch, *p.shape[1:]))
             start = span.first // samples
             edges = np.flatnonzero(np.diff(span.rows, prepend=-1))
-            sums = np.add.reduceat(softmax(logits), edges, axis=0)
+            sums = np.add.reduceat(p, edges, axis=0)
             mean[start : start + len(sums)] += sums
+        assert mean is not None
         return mean / samples
 
-    def predict(
-        self, x: ArrayLike, samples: int, *, rng: RNG = None, sampling: str = "exact"
-    ) -> Labels:
+    def predict(self, x: Any, samples: int, *, rng: RNG = None, sampling: str = "exact") -> Labels:
         """Return the most probable class of every image, (batch,); see `predict_proba`."""
         return self.predict_proba(x, samples, rng=rng, sampling=sampling).argmax(axis=1)
 
     def errors(
         self,
-        x: ArrayLike,
+        x: Any,
         y: ArrayLike,
         samples: int,
         *,
@@ -125,26 +66,52 @@ class MonteCarlo(nn.Module):
 
         Args:
             x: Images, as for `sample`; so are `samples`, `rng` and `sampling`.
-            y: Class numbers, (batch,).
+            y: Class numbers, (batch,), or (batch, height, width) of segmentation, whose pixels are
+                counted.
         """
-        labels = check_labels(y, len(np.asarray(x)))
-        return int((self.predict(x, samples, rng=rng, sampling=sampling) != labels).sum())
+        images = self.check_images(x)
+        batch = self.inputs.batch(images)
+        self.check_labels(y, batch, self.inputs.classes_of(images))
+        p = self.predict_proba(x, samples, rng=rng, sampling=sampling)
+        labels = self.check_labels(y, batch, p.shape[1] if batch else None)
+        predicted = p.argmax(axis=1)
+        if predicted.shape != labels.shape:
+            raise ValueError(
+                f"labels have shape {labels.shape}; the network gives {predicted.shape}"
+            )
+        return int((predicted != labels).sum())
+
+    def check_labels(self, y: ArrayLike, batch: int, classes: int | None) -> Labels:
+        """Return labels as int64; raise ValueError unless they are classes of this many images."""
+        labels = np.asarray(y)
+        pixels = self.inputs.pixels
+        if not pixels:
+            return check_labels(labels, batch, classes)
+        if labels.ndim != 1 + len(pixels) or len(labels) != batch:
+            raise ValueError(
+                f"labels have shape {labels.shape}; {batch} images of this network need ({batch}, "
+                f"{', '.join('n' for _ in pixels)}), a class for every pixel"
+            )
+        return check_labels(labels.ravel(), labels.size, classes).reshape(labels.shape)
 
     def error_rate(
         self,
-        x: ArrayLike,
+        x: Any,
         y: ArrayLike,
         samples: int,
         *,
         rng: RNG = None,
         sampling: str = "exact",
     ) -> float:
-        """Return the fraction of images whose most probable class is wrong; see `errors`."""
-        return self.errors(x, y, samples, rng=rng, sampling=sampling) / len(np.asarray(x))
+        """Return the fraction of images (of pixels) whose most probable class is wrong.
+
+        Arguments are those of `errors`.
+        """
+        return self.errors(x, y, samples, rng=rng, sampling=sampling) / np.asarray(y).size
 
     def classify(
         self,
-        x: ArrayLike,
+        x: Any,
         samples: int,
         *,
         rng: RNG = None,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from crossbar import TiledArray, Wires, to_spice
+from crossbar import Wires, to_spice
+from crossbar.arrays.programmed import Matrix
 from crossbar.wires.segments import part_of
 from nsm.chips.chip import MappedNetwork
 
@@ -33,7 +34,7 @@ def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:
     return paths
 
 
-def _write_array(array: TiledArray, folder: Path, name: str) -> list[Path]:
+def _write_array(array: Matrix, folder: Path, name: str) -> list[Path]:
     hardware = array.hardware
     wires = hardware.wires or Wires(0.0, 0.0)
     other = "ref" if hardware.mapping.shares_reference else "neg"

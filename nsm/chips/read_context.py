@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from crossbar.reads.span import Span
+from devices.seeding import child
+
+#: Key below a layer's seed of the calls after the first; the read-out has the keys before it.
+LATER_CALLS = 3
 
 
 @dataclass(frozen=True)
@@ -19,18 +23,42 @@ class Reads:
         sampling: "exact" or "moments", see `TiledArray.read`.
         seed: Seed of the run. Every layer draws from the child that its position in the network
             names.
+        calls: How often each layer was called so far, by its position. A layer that is called
+            several times in one pass draws anew each time.
     """
 
     span: Span
     sampling: str
     seed: np.random.SeedSequence
+    calls: dict[int, int] = field(default_factory=dict)
+
+    def seed_of(self, position: int) -> np.random.SeedSequence:
+        """Return the seed of the next call of the layer at a position."""
+        call = self.calls.get(position, 0)
+        self.calls[position] = call + 1
+        own = child(self.seed, position)
+        return own if call == 0 else child(own, LATER_CALLS, call)
 
     def span_for(self, rows: int) -> Span:
         """Return the reads of a layer whose input has that many rows.
 
-        One for each read, or one for each image.
+        There is one row for each read, or for each image, or several for each read (time steps,
+        the positions of a sequence), those of one read side by side. Other numbers of rows, such
+        as those of inputs that are the same for the whole batch, are read once for the span.
         """
-        return self.span.each() if rows == self.span.reads else self.span
+        if rows == self.span.reads:
+            return self.span.each()
+        if rows == self._images:
+            return self.span
+        if rows % self.span.reads == 0:
+            return self.span.each().at(rows // self.span.reads)
+        return Span(0, rows)
+
+    @property
+    def _images(self) -> int:
+        """Number of images that the span needs."""
+        span = self.span
+        return (span.last - 1) // span.repeats - span.first // span.repeats + 1
 
 
 _CURRENT: ContextVar[Reads | None] = ContextVar("reads", default=None)
@@ -44,6 +72,11 @@ def reading(reads: Reads) -> Iterator[None]:
         yield
     finally:
         _CURRENT.reset(token)
+
+
+def reads_now() -> Reads | None:
+    """Return the reads of the innermost `reading`; None outside."""
+    return _CURRENT.get()
 
 
 def current_reads() -> Reads:

@@ -1,76 +1,120 @@
 """Runs of a chip: all reads of some images, in spans that fit into memory."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+import torch
 from torch import nn
 
 from crossbar.reads.span import Span
-from devices.validation import array, integer
+from devices.seeding import child, seed_number
+from devices.validation import integer
+from nsm.chips.chain import is_chain
 from nsm.chips.layers import ChipLayer
+from nsm.chips.plan_check import without_fast_path
 from nsm.chips.read_context import Reads, reading
-from nsm.chips.states import States, unpacked
+from nsm.chips.states import States, tensor_of
+from nsm.chips.structures import mapped, rows_of
 from nsm.nn.inference import Floats
 
+#: Key below a run's seed of what torch draws; positions of layers are below.
+_OF_TORCH = 1 << 30
 #: Reads of one array in memory at a time, unless the caller says otherwise.
 READS_AT_ONCE = 1 << 14
 
 
 def runs(
-    network: nn.Sequential,
-    images: Floats,
+    network: nn.Module,
+    images: Any,
     samples: int,
     seed: np.random.SeedSequence,
     *,
     sampling: str = "exact",
     reads_at_once: int = READS_AT_ONCE,
-) -> Iterator[tuple[Span, Floats]]:
-    """Yield the reads of a run in spans, with their logits (reads, classes).
+    locations: int = 1,
+) -> Iterator[tuple[Span, Any]]:
+    """Yield the reads of a run in spans, with their outputs: tensors whose first axis is the reads.
 
     Args:
-        network: The layers of a chip.
-        images: Checked images; the samples of one image are adjacent reads.
+        network: The network of a chip. A chain of chip layers takes one array of images, every
+            other network its arguments.
+        images: Checked images, (batch, ...), or a tuple of tensors, the arguments of the network;
+            the samples of one image are adjacent reads.
         samples: Passes of each image.
         seed: Seed of the run. A read's draws depend on it and on the read's number.
         sampling: "exact" or "moments".
         reads_at_once: Rough number of reads of the busiest array in memory.
+        locations: Reads of the busiest array in one pass, of a network that is no chain.
     """
     integer("reads_at_once", reads_at_once, at_least=1)
-    at_once = max(1, reads_at_once // _reads_per_pass(network, images[:1]))
-    # A span holds complete images if at least one image fits.
+    if is_chain(network):
+        return _runs_of_chain(network, images, samples, seed, sampling, reads_at_once)
+    return _runs_of_network(network, images, samples, seed, sampling, reads_at_once // locations)
+
+
+def _spans(total: int, samples: int, at_once: int) -> Iterator[Span]:
+    """Yield spans of about that many reads; they hold complete images if one image fits."""
+    at_once = max(1, at_once)
     step = at_once if samples > at_once else at_once - at_once % samples
-    total = len(images) * samples
     for first in range(0, total, step):
-        span = Span(first, min(first + step, total), samples)
+        yield Span(first, min(first + step, total), samples)
+
+
+def _runs_of_chain(
+    network: nn.Module,
+    images: Floats,
+    samples: int,
+    seed: np.random.SeedSequence,
+    sampling: str,
+    reads_at_once: int,
+) -> Iterator[tuple[Span, torch.Tensor]]:
+    at_once = reads_at_once // _reads_per_pass(network, images[:1])
+    for span in _spans(len(images) * samples, samples, at_once):
         needed = images[span.first // samples : (span.last - 1) // samples + 1]
         with reading(Reads(span, sampling, seed)):
             out: States = network(needed)
-        yield span, unpacked(out)
+        yield span, tensor_of(out)
 
 
-def _reads_per_pass(network: nn.Sequential, images: Floats) -> int:
+def _runs_of_network(
+    network: nn.Module,
+    inputs: tuple[Any, ...],
+    samples: int,
+    seed: np.random.SeedSequence,
+    sampling: str,
+    at_once: int,
+) -> Iterator[tuple[Span, Any]]:
+    for span in _spans(rows_of(inputs) * samples, samples, at_once):
+        image = torch.as_tensor(np.arange(span.first, span.last) // samples)
+        needed = mapped(lambda t, image=image: t[image.to(t.device)], inputs)
+        yield span, read_once(network, Reads(span.each(), sampling, seed), needed)
+
+
+def read_once(
+    network: nn.Module, reads: Reads, arguments: tuple[Any, ...], options: Any = None
+) -> Any:
+    """Return the outputs of one pass of a network that takes and returns tensors.
+
+    What the network itself draws from torch (functional dropout) depends on the seed and the first
+    read, so that it changes when a run is cut into other batches.
+    """
+    with (
+        reading(reads),
+        torch.no_grad(),
+        without_fast_path(),
+        torch.random.fork_rng(devices=[]),
+    ):
+        torch.manual_seed(seed_number(child(reads.seed, _OF_TORCH, reads.span.first)))
+        return mapped(tensor_of, network(*arguments, **(options or {})))
+
+
+def _reads_per_pass(network: nn.Module, images: Floats) -> int:
     """Return how often the busiest array is read in one pass: once, or once per location."""
     most = 1
     z = images
-    for layer in network:
+    for layer in network:  # type: ignore[attr-defined]
         assert isinstance(layer, ChipLayer)
         z, reads = layer.reads_per_input(z)
         most = max(most, reads)
     return most
-
-
-def checked_images(x: ArrayLike, in_shape: tuple[int | None, ...] | None) -> Floats:
-    """Return images as float64.
-
-    Args:
-        x: Images, (batch, ...).
-        in_shape: Shape of one image; None for any.
-
-    Raises:
-        ValueError: x is a single image, has a wrong shape, or holds NaN.
-    """
-    images = array("x", x, shape=None if in_shape is None else (None, *in_shape))
-    if images.ndim < 2:
-        raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
-    return images

@@ -11,6 +11,7 @@ from nsm.lazy import lazy_exports
 if TYPE_CHECKING:  # for type checkers and editors; at run time the table below serves them
     from nsm.datasets.files import Data as Data
     from nsm.datasets.registry import LOADERS as LOADERS
+    from nsm.datasets.registry import check_source as check_source
     from nsm.datasets.registry import class_count as class_count
     from nsm.datasets.registry import image_shape as image_shape
     from nsm.datasets.registry import load_data as load_data
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
 _EXPORTS = {
     "Data": "nsm.datasets.files",
     "LOADERS": "nsm.datasets.registry",
+    "check_source": "nsm.datasets.registry",
     "class_count": "nsm.datasets.registry",
     "image_shape": "nsm.datasets.registry",
     "load_data": "nsm.datasets.registry",

@@ -6,28 +6,54 @@ import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-class Data(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Data:
     """A data set, split into images for training and for test.
 
+    It unpacks as `x_train, y_train, x_test, y_test = data`.
+
     Attributes:
-        x_train: images (n, pixels), float32 in [0, 1].
+        x_train: images (n, pixels), float32. Published sets and bytes are in [0, 1].
         y_train: labels (n,), int64 from 0.
-        x_test: images (m, pixels), float32 in [0, 1].
+        x_test: images (m, pixels), float32, with the scale of `x_train`.
         y_test: labels (m,), int64 from 0.
+        image_shape: (channels, rows, columns) of an image; (1, 1, pixels) if it is not known.
+        class_names: name of every class, in the order of the labels; by default their numbers.
+        split: what divided the images into training and test, in words.
     """
 
     x_train: NDArray[np.float32]
     y_train: NDArray[np.int64]
     x_test: NDArray[np.float32]
     y_test: NDArray[np.int64]
+    image_shape: tuple[int, int, int] = field(default=(0, 0, 0), kw_only=True)
+    class_names: tuple[str, ...] = field(default=(), kw_only=True)
+    split: str = field(default="as given", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.image_shape == (0, 0, 0):
+            object.__setattr__(self, "image_shape", (1, 1, self.x_test.shape[1]))
+        if not self.class_names:
+            largest = max(int(y.max(initial=-1)) for y in (self.y_train, self.y_test))
+            object.__setattr__(self, "class_names", tuple(map(str, range(largest + 1))))
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return iter((self.x_train, self.y_train, self.x_test, self.y_test))
+
+    def __repr__(self) -> str:
+        return (
+            f"Data({len(self.y_train)} training and {len(self.y_test)} test images of shape "
+            f"{self.image_shape}, {len(self.class_names)} classes, split {self.split})"
+        )
 
 
 class Remote(NamedTuple):

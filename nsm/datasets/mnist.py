@@ -127,7 +127,10 @@ def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> 
             f">{array.ndim}I", *array.shape
         )
         if hashlib.md5(header + array.tobytes()).hexdigest() != md5:
-            raise ValueError(f"{path} is not the published {name}: its MD5 differs; fetch it again")
+            raise ValueError(
+                f"{path} is not the published {name}: its MD5 differs; fetch it again, or, for "
+                f"other images in this format, give the folder {path.parent} as the data set"
+            )
         arrays.append(array)
     x_train, y_train, x_test, y_test = arrays
     return Data(flat(x_train), y_train.astype("i8"), flat(x_test), y_test.astype("i8"))

@@ -1,14 +1,15 @@
-"""Every data set by name, with the shape of its images and its number of classes.
+"""Every published data set by name, and the door to data of one's own.
 
 This file imports no array library, so that the command line can refuse a wrong name at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from nsm.datasets.files import Data
@@ -52,14 +53,21 @@ class _DataSet(NamedTuple):
     load: Loader  # takes the folder of the files
     shape: tuple[int, int, int]  # channels, rows, columns
     classes: int
+    class_names: tuple[str, ...] = ()  # by default the numbers
 
+
+_LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
+_CIFAR10 = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
 
 _DATA_SETS = {
     "digits": _DataSet(lambda _: load_digits(), (1, 8, 8), 10),
     "mnist": _DataSet(_imported("mnist", "load_mnist"), (1, 28, 28), 10),
-    "emnist": _DataSet(_imported("mnist", "load_emnist"), (1, 28, 28), 26),
-    "cifar10": _DataSet(_imported("cifar", "load_cifar10"), (3, 32, 32), 10),
-    "cifar10-jpeg": _DataSet(_imported("cifar", "load_cifar10_jpeg"), (3, 32, 32), 10),
+    "emnist": _DataSet(_imported("mnist", "load_emnist"), (1, 28, 28), 26, _LETTERS),
+    "cifar10": _DataSet(_imported("cifar", "load_cifar10"), (3, 32, 32), 10, _CIFAR10),
+    "cifar10-jpeg": _DataSet(_imported("cifar", "load_cifar10_jpeg"), (3, 32, 32), 10, _CIFAR10),
     "cifar100": _DataSet(_imported("cifar", "load_cifar100"), (3, 32, 32), 100),
     "nmnist": _DataSet(_imported("nmnist", "load_nmnist"), (10, 34, 34), 10),
     "nmnist-small": _DataSet(_imported("nmnist", "load_nmnist_small"), (10, 34, 34), 10),
@@ -99,17 +107,95 @@ def class_count(name: str) -> int:
     return _known(name).classes
 
 
-def load_data(name: str, data_dir: str | Path | None = None) -> Data:
-    """Return a data set by name: flat images (n, pixels) in [0, 1] and labels.
+def check_source(source: str) -> str:
+    """Return what names a data set, if it is a published name, an existing path, or a callable.
+
+    Nothing is read, so that the command line can refuse a wrong name at once.
 
     Args:
-        name: one of `LOADERS`.
-        data_dir: folder of the data set's files; None: the folder in the environment variable
-            NSM_DATA_DIR, else a download where the publisher allows one. Each loader lists the
-            files that it reads.
+        source: one of `LOADERS`, a path, or module:callable.
 
     Raises:
-        ValueError: unknown data set, or a wrong, truncated or mislabeled file.
+        ValueError: it is none of them; the message suggests the nearest name.
+        FileNotFoundError: it is a path, and there is no such file or folder.
+    """
+    if source in LOADERS or Path(source).exists() or ":" in source:
+        return source
+    other = "or give a file, a folder, or module:callable (see nsm.load_data)"
+    if "/" in source or Path(source).suffix:
+        raise FileNotFoundError(f"no file or folder {source}; name a data set that is there")
+    try:
+        _known(source)
+    except ValueError as problem:
+        raise ValueError(f"{problem}; {other}") from None
+    raise AssertionError("a known name has been returned above")
+
+
+def load_data(
+    source: str | Path | Any,
+    data_dir: str | Path | None = None,
+    *,
+    white: float | None = None,
+    label_column: str | None = None,
+    image_shape: Sequence[int] | None = None,
+    test_fraction: float | None = None,
+    split_seed: int | None = None,
+) -> Data:
+    """Return a data set: flat images (n, pixels) and labels from 0, for training and for test.
+
+    Args:
+        source: the name of a published set, one of `LOADERS`; or data of one's own: an .npz or .csv
+            file, a folder of IDX files, of train.csv and test.csv, or of images by class, or
+            module:callable, which returns a torch Dataset or arrays; or such an object itself.
+            `docs/data.md` has the formats. A published name wins over a path: write ./mnist for a
+            folder called mnist.
+        data_dir: folder of a published set's files; None: the folder in the environment variable
+            NSM_DATA_DIR, else a download where the publisher allows one.
+        white: value of a white pixel, by which images are divided. None: 255 for bytes and for
+            whole numbers 0 to 255, 65,535 for 16-bit numbers, 1 for all others.
+        label_column: column of the labels in a CSV: "first", "last", or its name in the header;
+            None: "label".
+        image_shape: (channels, rows, columns) of images that come as rows of pixels; None: (1, 1,
+            pixels).
+        test_fraction: share of each class that is kept for test if there is no test set; None: 0.2.
+        split_seed: seed of that split; None: 0, so that it is the same every time.
+
+    Raises:
+        ValueError: unknown data set, a wrong, truncated or mislabeled file, or an option that has
+            no effect on the data.
         FileNotFoundError: the files are not in the folder, or there is no download.
     """
-    return _known(name).load(data_dir)
+    from nsm.datasets.own.options import Options
+
+    options = Options(
+        white=white,
+        label_column=label_column,
+        image_shape=image_shape,
+        test_fraction=test_fraction,
+        split_seed=split_seed,
+    )
+    if isinstance(source, str) and source in LOADERS:
+        options.refuse(*options.given, why=f"{source} is a published set")
+        return _load_published(source, data_dir)
+
+    from nsm.datasets.own.source import load_own
+
+    if isinstance(source, str):
+        check_source(source)
+    if data_dir is not None:
+        raise ValueError(
+            f"data_dir = {str(data_dir)!r} has no effect: it is the folder of published sets; "
+            "give the whole path as the data"
+        )
+    return load_own(source, options)
+
+
+def _load_published(name: str, data_dir: str | Path | None) -> Data:
+    """Return a published set with its description."""
+    known = _known(name)
+    return replace(
+        known.load(data_dir),
+        image_shape=known.shape,
+        class_names=known.class_names or tuple(map(str, range(known.classes))),
+        split="as published",
+    )

@@ -1,12 +1,15 @@
-"""Activations beside torch's own: inputs coded as ±1, deterministic sign, noisy rectifier."""
+"""Activations beside torch's own: inputs coded as ±1, deterministic sign, noisy rectifier.
+
+`nsm.nn.coding` has codings with a threshold per pixel, and with several.
+"""
 
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from devices.validation import number
+from nsm.nn.coding import Coding
 from nsm.nn.described import Described, as_options
 from nsm.nn.digital import binarize
 from nsm.nn.on_chip import Digital
@@ -14,7 +17,7 @@ from nsm.nn.stochastic import Stochastic
 from nsm.nn.surrogate_gradients import NoisyRectified, SignThrough, signs
 
 
-class Binarize(Stochastic):
+class Binarize(Coding):
     """Digital coding of the input as ±1: +1 where x ≥ threshold, else −1. It passes no gradient.
 
     Args:
@@ -23,18 +26,12 @@ class Binarize(Stochastic):
             pass; a regularizer like dropout. Nothing is drawn in `eval()`.
     """
 
-    draws_in_eval = False
-
     def __init__(self, threshold: float = 0.5, *, flip: float = 0.0) -> None:
-        super().__init__()
+        super().__init__(flip=flip)
         self.threshold = number("Binarize.threshold", threshold)
-        self.flip = number("Binarize.flip", flip, at_least=0, below=0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        z = signs(x.detach() - self.threshold)
-        if self.training and self.flip:
-            z = torch.where(self.uniform(x) < self.flip, -z, z)
-        return z
+        return self.flipped(signs(x.detach() - self.threshold))
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as files store them."""

@@ -30,6 +30,7 @@ class Described:
     either.
 
     Attributes:
+        is_weighted: True if the layer multiplies its inputs by weights, which belong on tiles.
         draws_in_eval: True if the layer draws random numbers in `eval()` too; False by default.
         is_sign: True if the layer is the deterministic sign of its input, which comparators can
             take over.
@@ -38,6 +39,7 @@ class Described:
             normalization passes by it.
     """
 
+    is_weighted: bool = False
     draws_in_eval: bool = False
     is_sign: bool = False
     has_linear_outputs: bool = False

@@ -24,6 +24,17 @@ def binarize(z: Values, threshold: float) -> Values:
     return z if z.dtype == bool else np.asarray(z >= threshold)
 
 
+def binarize_per_pixel(z: Values, thresholds: Values) -> Values:
+    """Return the states z ≥ threshold as truth values, with one threshold for every value."""
+    return np.asarray(as_numbers(z) >= thresholds)
+
+
+def thermometer(z: Values, thresholds: Values) -> Values:
+    """Return the states z ≥ threshold of one threshold after another, along the second axis."""
+    numbers = as_numbers(z)
+    return np.concatenate([numbers >= threshold for threshold in thresholds], axis=1)
+
+
 def rectify(z: Values) -> Values:
     """Return max(z, 0); states −1 and +1 become 0 and 1."""
     return np.asarray(np.maximum(z, 0))

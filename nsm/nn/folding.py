@@ -16,10 +16,12 @@ class Named(NamedTuple):
     """A layer with its name.
 
     Attributes:
+        path: Where it stands in the network, such as "2" or "0.1".
         name: What messages and reports call it.
         layer: The layer.
     """
 
+    path: str
     name: str
     layer: nn.Module
 
@@ -56,12 +58,21 @@ class _Waiting(NamedTuple):
     shift: Tensor
 
 
+def layers_of(model: nn.Sequential, path: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Yield path and layer of all layers of an `nn.Sequential`, and of those inside it."""
+    for index, layer in model.named_children():
+        if type(layer) is nn.Sequential:
+            yield from layers_of(layer, f"{path}{index}.")
+        else:
+            yield f"{path}{index}", layer
+
+
 def _plain_layers(model: nn.Sequential) -> Iterator[Named]:
     """Yield the layers of a network without weight normalization, under their old names."""
-    for index, layer in enumerate(model):
-        name = f"layer {index} ({type(layer).__name__})"
+    for path, layer in layers_of(model):
+        name = f"layer {path} ({type(layer).__name__})"
         for part in registry.plain_layers(layer, name):
-            yield Named(name, part)
+            yield Named(path, name, part)
 
 
 def folded(model: nn.Sequential) -> list[Named]:
@@ -77,24 +88,24 @@ def folded(model: nn.Sequential) -> list[Named]:
     """
     out: list[Named] = []
     waiting: _Waiting | None = None
-    for name, layer in _plain_layers(model):
+    for path, name, layer in _plain_layers(model):
         said = registry.description(layer)
         if waiting is not None and not said.moves_values_only:
             absorbed = said.with_scaled_inputs(waiting.factor, waiting.shift)
             if absorbed is None:
                 raise _unfoldable(waiting.name, f"{name} comes next")
-            out.append(Named(name, absorbed))
+            out.append(Named(path, name, absorbed))
             waiting = None
             continue
         affine = _normalization(name, said)
         if affine is None:
-            out.append(Named(name, layer))
+            out.append(Named(path, name, layer))
             continue
         absorbed = registry.description(out[-1].layer).with_scaled_outputs(*affine) if out else None
         if absorbed is not None:
-            out[-1] = Named(out[-1].name, absorbed)
+            out[-1] = out[-1]._replace(layer=absorbed)
         elif not any(hasattr(done.layer, "weight") for done in out):
-            out.append(Named(name, ChannelScale(*affine)))
+            out.append(Named(path, name, ChannelScale(*affine)))
         else:
             waiting = _Waiting(name, *affine)
     if waiting is not None:

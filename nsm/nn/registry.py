@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from devices.validation import choice
 from nsm.nn import torch_layers as of_torch
 from nsm.nn.activations import Binarize, NoisyReLU, Sign
+from nsm.nn.coding import BinarizePerPixel, Thermometer
+from nsm.nn.convolutions import CONVOLUTIONS
 from nsm.nn.described import Described
 from nsm.nn.nsm_conv2d import NSMConv2d
 from nsm.nn.nsm_linear import NSMLinear
@@ -42,6 +44,8 @@ LAYERS: dict[type[nn.Module], Callable[[Any], Described]] = {
     NSMConv2d: _itself,
     SigmoidLinear: _itself,
     Binarize: _itself,
+    BinarizePerPixel: _itself,
+    Thermometer: _itself,
     nn.Linear: of_torch.LinearAdapter,
     nn.Conv2d: of_torch.Conv2dAdapter,
     RowNormLinear: _itself,
@@ -65,6 +69,12 @@ LAYERS: dict[type[nn.Module], Callable[[Any], Described]] = {
 }
 
 
+#: Weighted layers of torch that map but that files do not know by a short name.
+_WEIGHTED: dict[type[nn.Module], Callable[[Any], Described]] = dict.fromkeys(
+    CONVOLUTIONS, of_torch.ConvolutionAdapter
+)
+
+
 def names() -> list[str]:
     """Return the names of all known layers, in the order of the table."""
     return [layer_class.__name__ for layer_class in LAYERS]
@@ -82,7 +92,8 @@ def class_of(name: str) -> type[nn.Module]:
 
 def is_known(layer: nn.Module) -> bool:
     """Return whether the layer answers for itself, or a base class is in the table."""
-    return isinstance(layer, Described) or any(c in LAYERS for c in type(layer).__mro__)
+    adapters = {**_WEIGHTED, **LAYERS}
+    return isinstance(layer, Described) or any(c in adapters for c in type(layer).__mro__)
 
 
 def description(layer: nn.Module) -> Described:
@@ -93,9 +104,10 @@ def description(layer: nn.Module) -> Described:
     """
     if isinstance(layer, Described):
         return layer
+    adapters = {**_WEIGHTED, **LAYERS}
     for layer_class in type(layer).__mro__:
-        if layer_class in LAYERS:
-            return LAYERS[layer_class](layer)
+        if layer_class in adapters:
+            return adapters[layer_class](layer)
     return of_torch.TorchLayer(layer)
 
 
@@ -149,6 +161,42 @@ def on_chip(layer: nn.Module, name: str) -> OnTiles | Digital | None:
         return description(layer).on_chip()
     except ValueError as reason:
         raise ValueError(f"cannot map {name}: {reason}") from None
+
+
+def weights_on_tiles(layer: nn.Module, name: str) -> OnTiles | None:
+    """Return what a layer puts on tiles; None if it has no weights, so that torch computes it.
+
+    Args:
+        layer: A layer of torch or of this package.
+        name: What the message calls it.
+
+    Raises:
+        ValueError: With layer, reason and remedy, if the layer has weights and cannot be mapped.
+    """
+    said = description(layer)
+    if isinstance(layer, Described):
+        check_forward(layer, name)
+    elif not said.is_weighted:
+        return None
+    wanted = on_chip(layer, name)
+    return wanted if isinstance(wanted, OnTiles) else None
+
+
+def check_forward(layer: nn.Module, name: str) -> None:
+    """Raise ValueError if a layer's forward was overridden below what it says of itself."""
+    own = type(layer)
+    if own in LAYERS:
+        return
+
+    def owner(attribute: str) -> int:
+        return next(i for i, c in enumerate(own.__mro__) if attribute in vars(c))
+
+    if owner("forward") < owner("on_chip"):
+        known = own.__mro__[owner("on_chip")].__name__
+        raise ValueError(
+            f"cannot map {name}: {own.__name__} has a forward of its own, but how it maps is that "
+            f"of {known}; define on_chip for it (see nsm.nn.described.Described)"
+        )
 
 
 def plain_layers(layer: nn.Module, name: str) -> list[nn.Module]:

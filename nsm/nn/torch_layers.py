@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from nsm.nn.convolutions import of_layer
 from nsm.nn.described import Described, as_float64, as_options
 from nsm.nn.digital import flatten, pool_max, pool_mean, rectify, unflatten
 from nsm.nn.geometry import Patches
@@ -74,6 +75,7 @@ class TorchLayer(Described):
 class _Weighted(TorchLayer):
     """A layer of weighted sums, y = w x + b."""
 
+    is_weighted = True
     has_linear_outputs = True
 
     def _bias(self) -> Tensor | None:
@@ -117,23 +119,35 @@ class LinearAdapter(_Weighted):
         return with_weights(self.layer, w * of_input, new_bias)
 
 
-class Conv2dAdapter(_Weighted):
-    """`nn.Conv2d` with dilation 1, one group and zero padding: an array reused at all locations."""
+class ConvolutionAdapter(_Weighted):
+    """A convolution of torch, or a transposed one: an array that is reused at all locations."""
+
+    def on_chip(self) -> OnTiles:
+        """Return the kernels as a matrix, the biases, and how the inputs are cut."""
+        bias = self.layer.bias
+        patches = of_layer(self.layer)
+        return OnTiles(
+            weight=as_float64(patches.kernel_matrix(self.layer.weight)),
+            bias=None if bias is None else as_float64(bias),
+            patches=patches,
+        )
+
+    def with_scaled_outputs(self, factor: Tensor, shift: Tensor) -> nn.Module | None:
+        """Return None: only `nn.Conv2d` is folded as a layer; a plan folds the others."""
+        return None
+
+
+class Conv2dAdapter(ConvolutionAdapter):
+    """`nn.Conv2d`."""
 
     def config(self) -> dict[str, Any]:
         """Return channels, kernel_size, stride, padding, bias."""
         check_convolution(self.layer)
         return {**as_options(self.layer, *CONV_OPTIONS), "bias": self.layer.bias is not None}
 
-    def on_chip(self) -> OnTiles:
-        """Return the kernels as a matrix, the biases, and how the inputs are cut."""
-        check_convolution(self.layer)
-        bias = self.layer.bias
-        return OnTiles(
-            weight=as_float64(self.layer.weight.flatten(1)),
-            bias=None if bias is None else as_float64(bias),
-            patches=patches_of(self.layer),
-        )
+    def with_scaled_outputs(self, factor: Tensor, shift: Tensor) -> nn.Module:
+        """Return the layer with every output times `factor`, plus `shift`."""
+        return _Weighted.with_scaled_outputs(self, factor, shift)
 
 
 class BatchNormAdapter(TorchLayer):
@@ -247,6 +261,8 @@ class FlattenAdapter(TorchLayer):
 
     def on_chip(self) -> Digital:
         """Return one row per image."""
+        if (self.layer.start_dim, self.layer.end_dim) != (1, -1):
+            raise ValueError("only flattening of all axes of an image is known")
         return Digital(flatten)
 
 
@@ -259,4 +275,6 @@ class UnflattenAdapter(TorchLayer):
 
     def on_chip(self) -> Digital:
         """Return the values of every image in the layer's shape."""
+        if self.layer.dim != 1 or not isinstance(self.layer.unflattened_size, (tuple, list)):
+            raise ValueError("only the first axis of an image can be divided, without names")
         return Digital(partial(unflatten, size=tuple(self.layer.unflattened_size)))

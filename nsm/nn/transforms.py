@@ -29,7 +29,7 @@ def _as_held(model: Network) -> Network:
             f"a {type(model).__name__} does not say what comes after what; give an nn.Sequential"
         )
     try:
-        parts = [part for _, part in folded(model)]
+        parts = [named.layer for named in folded(model)]
     except ValueError as problem:
         raise _not_held(str(problem)) from None
     # Every ChannelScale stands for a normalization of the model, in the same order: put that back.

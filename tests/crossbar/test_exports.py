@@ -19,6 +19,7 @@ def models():
         "crossbar.hardware",
         "crossbar.mapping",
         "crossbar.periphery",
+        "crossbar.converters",
         "crossbar.wires.description",
     ]
     found = {}

@@ -112,6 +112,33 @@ def sfc64(a, b, c, warm_up=18):
             yield word
 
 
+def box_muller_normals(key, block):
+    """Return the 1,024 normals of a block of a key.
+
+    Round i of the eight SFC64 generators gives the 32-bit words 16 i … 16 i + 15, the low half of a
+    generator's word first. Words 0 … 511 give radii √(−2 ln v), and the others angles: 30 bits
+    a place within ±45°, one swaps the coordinates, and one changes both signs.
+    """
+    lanes = [sfc64(int(key[0]), int(key[1]), 8 * block + lane) for lane in range(8)]
+    words = []
+    for _ in range(64):
+        for lane in lanes:
+            word = next(lane)
+            words += [word & 0xFFFFFFFF, word >> 32]
+    normals = np.empty(1024)
+    for i in range(512):
+        radius = math.sqrt(-2 * math.log(((words[i] >> 1) + 0.5) / 2**31))
+        angle = words[512 + i]
+        place = (angle & 0x3FFFFFFF) << 2
+        theta = math.pi * (place - (2**32 if place >= 2**31 else 0)) / 2**33
+        x, y = math.cos(theta), math.sin(theta)
+        if angle >> 30 & 1:
+            x, y = y, x
+        sign = -1 if angle >> 31 else 1
+        normals[i], normals[512 + i] = sign * radius * x, sign * radius * y
+    return normals
+
+
 def gate_digits(p):
     """Return the binary digits of the multiple of 2^-16 nearest to p.
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsm.sweeps.row_file import RowFile
+from nsm.sweeps.row_file import IDENTITY, RowFile
 
 COLUMNS = ["network", "chip", "errors", "task", "experiment"]
+EXPERIMENT = f"{IDENTITY}-data-hardware-settings"
 HEADER = b"network,chip,errors,task,experiment\r\n"
 
 
@@ -21,11 +22,11 @@ def row(chip, **changes):
         "chip": chip,
         "errors": 0.1 + 0.2,
         "task": "t",
-        "experiment": "e",
+        "experiment": EXPERIMENT,
     } | changes
 
 
-def written(path, n=3, experiment="e"):
+def written(path, n=3, experiment=EXPERIMENT):
     with RowFile(path, COLUMNS, experiment) as file:
         for chip in range(n):
             file.append(row(chip, experiment=experiment))
@@ -53,8 +54,8 @@ def test_rows_are_read_as_they_were_written(tmp_path):
     assert path.read_bytes().startswith(HEADER)
     assert [r["network"] for r in read(path)] == ["a, b"] * 3
     assert [float(r["errors"]) for r in read(path)] == [0.1 + 0.2] * 3
-    with RowFile(path, COLUMNS, "e") as file:
-        assert file.done == {("t", 0), ("t", 1), ("t", 2)}
+    with RowFile(path, COLUMNS, EXPERIMENT) as file:
+        assert {*file.done} == {("t", 0), ("t", 1), ("t", 2)}
         file.append(row(3, errors=None))
     assert [r["chip"] for r in read(path)] == ["0", "1", "2", "3"]
     assert read(path)[3]["errors"] == ""
@@ -63,7 +64,7 @@ def test_rows_are_read_as_they_were_written(tmp_path):
 def test_every_row_is_on_disk_before_the_next(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_size))
-    with RowFile(tmp_path / "rows.csv", COLUMNS, "e") as file:
+    with RowFile(tmp_path / "rows.csv", COLUMNS, EXPERIMENT) as file:
         sizes = [len(HEADER)]
         for chip in range(3):
             file.append(row(chip))
@@ -79,8 +80,8 @@ def test_a_torn_last_line_is_cut_off_and_complete_lines_are_kept(tmp_path_factor
     cut = data.draw(st.integers(0, len(whole)))
     path.write_bytes(whole[:cut])
     kept = max(0, whole[:cut].count(b"\n") - 1)
-    with RowFile(path, COLUMNS, "e") as file:
-        assert file.done == {("t", chip) for chip in range(kept)}
+    with RowFile(path, COLUMNS, EXPERIMENT) as file:
+        assert {*file.done} == {("t", chip) for chip in range(kept)}
         for chip in range(kept, 3):
             file.append(row(chip))
     assert path.read_bytes() == whole
@@ -96,8 +97,18 @@ def test_a_torn_last_line_is_cut_off_and_complete_lines_are_kept(tmp_path_factor
         ),
         (HEADER + b"a,0,1,t\r\n", "it has rows of a wrong length"),
         (HEADER + b"a,0,1,t,e,6\r\n", "it has rows of a wrong length"),
-        (HEADER + b"a,0,1,t,other\r\n", "the images or labels differ"),
-        (HEADER + b"a,0,1,t,e-f-g\r\n", "its rows carry no hash of an experiment"),
+        (
+            HEADER + b"a,0,1,t,canonical-other-hardware-settings\r\n",
+            "the images or labels differ",
+        ),
+        (
+            HEADER + b"a,0,1,t,canonical-data-other-others\r\n",
+            "the hardware before the axes and samples, seed or sampling differ",
+        ),
+        (
+            HEADER + b"a,0,1,t,12345678-9abcdef0-12345678\r\n",
+            "its rows are identified in another way, as by an earlier version",
+        ),
     ],
 )
 def test_a_file_of_another_experiment_is_refused_and_untouched(content, message, tmp_path):
@@ -107,35 +118,35 @@ def test_a_file_of_another_experiment_is_refused_and_untouched(content, message,
         ValueError,
         match=rf"rows.csv holds another experiment: {message}.*Name another file, or move",
     ):
-        RowFile(path, COLUMNS, "e")
+        RowFile(path, COLUMNS, EXPERIMENT)
     assert path.read_bytes() == content
 
 
 def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path):
     path = tmp_path / "rows.csv"
-    with RowFile(path, COLUMNS, "e") as file:
+    with RowFile(path, COLUMNS, EXPERIMENT) as file:
         with pytest.raises(
             ValueError, match="is being written by another sweep; wait for it, or name another file"
         ):
-            RowFile(path, COLUMNS, "e")
+            RowFile(path, COLUMNS, EXPERIMENT)
         file.append(row(0))
-    with RowFile(path, COLUMNS, "e") as file:
-        assert file.done == {("t", 0)}
+    with RowFile(path, COLUMNS, EXPERIMENT) as file:
+        assert {*file.done} == {("t", 0)}
 
 
 def test_a_refused_file_is_not_left_locked(tmp_path):
     path = written(tmp_path / "rows.csv")
     with pytest.raises(ValueError, match="the images or labels differ"):
-        RowFile(path, COLUMNS, "other")
-    with RowFile(path, COLUMNS, "e") as file:
+        RowFile(path, COLUMNS, EXPERIMENT.replace("data", "other"))
+    with RowFile(path, COLUMNS, EXPERIMENT) as file:
         assert len(file.done) == 3
 
 
 def test_places_that_cannot_be_written_are_named(tmp_path):
     with pytest.raises(ValueError, match="the folder .*nowhere does not exist; create it first"):
-        RowFile(tmp_path / "nowhere" / "rows.csv", COLUMNS, "e")
+        RowFile(tmp_path / "nowhere" / "rows.csv", COLUMNS, EXPERIMENT)
     with pytest.raises(ValueError, match=r"it is a folder; name a file, such as .*rows.csv"):
-        RowFile(tmp_path, COLUMNS, "e")
+        RowFile(tmp_path, COLUMNS, EXPERIMENT)
 
 
 def test_a_failing_sync_names_the_file_and_what_to_do(tmp_path, monkeypatch):
@@ -143,7 +154,7 @@ def test_a_failing_sync_names_the_file_and_what_to_do(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     path = written(tmp_path / "rows.csv", n=1)
-    with RowFile(path, COLUMNS, "e") as file:
+    with RowFile(path, COLUMNS, EXPERIMENT) as file:
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(
             OSError,
@@ -160,11 +171,11 @@ def test_a_full_disk_keeps_the_rows_before_and_says_so(tmp_path):
     with (
         disk_of(len(whole) + 5),
         pytest.raises(OSError, match=message),
-        RowFile(path, COLUMNS, "e") as file,
+        RowFile(path, COLUMNS, EXPERIMENT) as file,
     ):
         file.append(row(3))
-    with RowFile(path, COLUMNS, "e") as file:  # the torn line that the full disk left
-        assert file.done == {("t", 0), ("t", 1), ("t", 2)}
+    with RowFile(path, COLUMNS, EXPERIMENT) as file:  # the torn line that the full disk left
+        assert {*file.done} == {("t", 0), ("t", 1), ("t", 2)}
         file.append(row(3))
     assert path.read_bytes().startswith(whole)
     assert [r["chip"] for r in read(path)] == ["0", "1", "2", "3"]

@@ -1,0 +1,78 @@
+"""Mean and variance of the sums of a layer whose reads are Gaussian, all its arrays together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossbar import NeuronArray
+from crossbar.arrays.programmed import read_as_one
+from devices.validation import Floats
+
+
+@dataclass(frozen=True)
+class Law:
+    """Mean or variance of the sums: linear in the inputs, or in their squares.
+
+    Attributes:
+        weight: What a product or convolution multiplies them with, (columns, inputs).
+        constant: What does not depend on them, (columns,).
+    """
+
+    weight: Floats
+    constant: Floats
+
+    @classmethod
+    def of_groups(cls, laws: "Sequence[Law]") -> "Law":
+        """Return the law of the outputs of several groups, one after the other."""
+        return cls(
+            np.concatenate([law.weight for law in laws]),
+            np.concatenate([law.constant for law in laws]),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.weight.any() or self.constant.any())
+
+
+@dataclass(frozen=True)
+class NeuronLaws:
+    """Laws of the sums of one array of neurons in its present state, in weight units.
+
+    Attributes:
+        mean: Mean of u; deterministic path, biases and thresholds are in it.
+        own: Variance of u that outputs do not share, of all its arrays.
+        shared: Variance of the reference columns of main array and bias lines.
+        shared_of_path: Variance of those of the deterministic path, before the factor a.
+    """
+
+    mean: Law
+    own: Law
+    shared: Law
+    shared_of_path: Law
+
+
+def laws_of(neurons: NeuronArray) -> NeuronLaws:
+    """Return the laws of an array of neurons.
+
+    Independent normals of one output add up to one normal, so the variances of main array,
+    deterministic path and bias lines are added. A reference column's noise is common to the outputs
+    of its tile; that of the path reaches each through its own a and is drawn apart.
+    """
+    a = neurons.a
+    main = read_as_one(neurons.main).reader.moments.matrices
+    mean, own, path_shared = main.mean, main.own, np.zeros_like(main.shared)
+    if neurons.deterministic_path is not None:
+        path = read_as_one(neurons.deterministic_path).reader.moments.matrices
+        mean, own, path_shared = mean + a * path.mean, own + a**2 * path.own, path.shared
+    no_reference = np.zeros(main.shared.shape[1])
+    offset, bias_own, bias_shared = neurons.threshold, np.zeros_like(a), no_reference
+    if neurons.bias_lines is not None:
+        bias = read_as_one(neurons.bias_lines).reader.moments.matrices
+        offset = offset + bias.mean.sum(axis=0)
+        bias_own, bias_shared = bias.own.sum(axis=0), bias.shared.sum(axis=0)
+    return NeuronLaws(
+        Law(mean.T, offset),
+        Law(own.T, bias_own),
+        Law(main.shared.T, bias_shared),
+        Law(path_shared.T, no_reference),
+    )

@@ -1,0 +1,255 @@
+"""Whether the plan of a chip computes what the network computes: run both on the same inputs."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nsm.chips.multiply_adds import counting
+from nsm.chips.plan import PlannedLayer, planned_layers
+from nsm.chips.planning import evaluating_copy
+from nsm.chips.states import tensor_of
+from nsm.chips.structures import as_dtype, leaves, mapped, rows_of
+from nsm.nn.registry import draws_in_eval
+from nsm.nn.stochastic import reseed
+
+#: Largest difference between the outputs of plan and network, relative to the largest output, by
+#: the precision in which they run: double, unless the network's forward insists on another.
+TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-5, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+
+#: Outputs of the layers of a run, by path; one for each call.
+Recorded = dict[str, list[Tensor]]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the comparison of a plan with its network found.
+
+    Attributes:
+        difference: Largest difference of the outputs, relative to the largest output.
+        multiply_adds: Multiply-adds of one input by the path of the layer; "" for what the
+            network's own forward does.
+        output: The network's output for the inputs of the comparison.
+        by_row: Whether every row of the inputs is an image of its own, whose outputs depend on no
+            other row; None if one row alone could not be tried.
+    """
+
+    difference: float
+    multiply_adds: dict[str, int]
+    output: Any
+    by_row: bool | None
+
+
+class PlanMismatch(ValueError):
+    """A plan computes something else than its network."""
+
+
+def check_plan(plan: nn.Module, model: nn.Module, inputs: tuple[Any, ...]) -> Checked:
+    """Compare the outputs of a plan with those of its network.
+
+    Both run in double precision with the same random numbers. Layers that draw (neural sampling)
+    give the network's draws in the plan, so that everything around them is compared exactly. A
+    second run, of one input, tells whether the plan depends on the size of a batch.
+
+    Args:
+        plan: The plan. Its layers learn at how many locations an input is read.
+        model: The network as the user gave it.
+        inputs: Arguments of the network; the first axis of tensors is the batch.
+
+    Raises:
+        PlanMismatch: Naming the first layer whose outputs differ.
+        ValueError: The network itself cannot run on the inputs.
+    """
+    with torch.no_grad(), without_fast_path(), torch.random.fork_rng(devices=[]):
+        network, arguments = _runnable(model, inputs)
+        first = leaves(arguments)
+        dtype = next((t.dtype for t in first if t.is_floating_point()), torch.float64)
+        ours = copy.deepcopy(plan).to(dtype)
+        tolerance = TOLERANCE.get(dtype, 1e-6)
+        differences = [_difference(ours, network, arguments, tolerance)]
+        one = mapped(lambda t: t[:1], arguments)
+        alone = _tried(network, one)
+        by_row = None
+        if alone is not None:
+            differences.append(_difference(ours, network, one, tolerance))
+            by_row = _is_first_row(alone, _tried(network, arguments), network, tolerance)
+        with counting(ours) as counts:
+            output = ours(*mapped(torch.clone, arguments))
+        for layer, tried in zip(planned_layers(plan), planned_layers(ours), strict=True):
+            layer.locations = tried.locations
+    rows = rows_of(arguments)
+    each = {path: count // rows for path, count in counts.items()}
+    return Checked(max(differences), each, mapped(tensor_of, output), by_row)
+
+
+@contextmanager
+def without_fast_path() -> Iterator[None]:
+    """Keep torch's transformers from computing with weights past the layers that hold them."""
+    was = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was)
+
+
+def _runnable(model: nn.Module, inputs: tuple[Any, ...]) -> tuple[nn.Module, tuple[Any, ...]]:
+    """Return a copy of a network and its inputs in double precision, or as they came.
+
+    Raises:
+        ValueError: With what the network says, if it runs in neither.
+    """
+    problems: list[Exception] = []
+    for dtype in (torch.float64, None):
+        network = evaluating_copy(model)
+        arguments = inputs
+        if dtype is not None:
+            network, arguments = network.to(dtype), as_dtype(inputs, dtype)
+        try:
+            network(*mapped(torch.clone, arguments))
+        except Exception as problem:  # the forward of a user may raise anything
+            problems.append(problem)
+        else:
+            return evaluating_copy(network), arguments
+    shapes = ", ".join(str(tuple(t.shape)) for t in leaves(inputs))
+    raise ValueError(
+        f"the network cannot run on inputs of shape {shapes} ({problems[-1]}); give example=, "
+        "inputs that it takes"
+    ) from problems[-1]
+
+
+def _tried(network: nn.Module, inputs: tuple[Any, ...]) -> Any:
+    """Return the outputs of a network; None if it does not take these inputs."""
+    try:
+        return copy.deepcopy(network)(*mapped(torch.clone, inputs))
+    except Exception:  # the forward of a user may raise anything; the first axis may be no batch
+        return None
+
+
+def _is_first_row(alone: Any, together: Any, network: nn.Module, tolerance: float) -> bool:
+    """Return whether the outputs of one row are the first ones of all rows.
+
+    Networks that draw give others each time; for them only the shapes are compared.
+    """
+    one, first = leaves(alone), [t[:1] for t in leaves(together) if t.ndim]
+    if [t.shape for t in one] != [t.shape for t in first]:
+        return False
+    draws = any(draws_in_eval(m) or m.training for m in network.modules())
+    return draws or _largest(alone, mapped(lambda t: t[:1], together)) <= tolerance
+
+
+def _difference(
+    plan: nn.Module, network: nn.Module, inputs: tuple[Any, ...], tolerance: float
+) -> float:
+    """Return the difference of the outputs; raise `PlanMismatch` if it is too large."""
+    layers = {layer.path: layer for layer in planned_layers(plan)}
+    wanted, theirs = _run(network, inputs, lambda path, _module: path in layers)
+    drawing = [path for path, layer in layers.items() if layer.draws and path in theirs]
+    replaying = copy.deepcopy(network)
+    for path in drawing:
+        layers[path].replay = [draw.clone() for draw in theirs[path]]
+        if path:  # so that these draws do not shift those of the network's dropout
+            replaying.set_submodule(path, _Replayed(theirs[path]))
+    if drawing:
+        wanted, _ = _run(replaying, inputs, lambda _path, _module: False)
+    try:
+        got, ours = _run(plan, inputs, lambda _path, module: isinstance(module, PlannedLayer))
+    except Exception as problem:  # code that was traced, or hooks of a user, may raise anything
+        raise PlanMismatch(
+            f"cannot map the network: with layers on tiles it does not run ({problem})"
+        ) from problem
+    finally:
+        for layer in layers.values():
+            layer.replay = None
+    difference = _largest(got, wanted)
+    if not difference <= tolerance:
+        raise PlanMismatch(_reason(layers, theirs, ours, tolerance))
+    return difference
+
+
+def _run(
+    network: nn.Module,
+    inputs: tuple[Any, ...],
+    recorded: Callable[[str, nn.Module], bool],
+) -> tuple[Any, Recorded]:
+    """Return a network's outputs, and those of some of its modules by path.
+
+    Random numbers of torch and of this package's layers begin anew.
+    """
+    outputs: Recorded = {}
+
+    def recorder(path: str) -> Callable[..., None]:
+        def record(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            outputs.setdefault(path, []).extend(t.clone() for t in leaves(output))
+
+        return record
+
+    handles = [
+        module.register_forward_hook(recorder(getattr(module, "path", path)))
+        for path, module in network.named_modules()
+        if recorded(path, module)
+    ]
+    reseed(network, 0)
+    torch.manual_seed(0)
+    try:
+        return mapped(tensor_of, network(*mapped(torch.clone, inputs))), outputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _Replayed(nn.Module):
+    """Stands for a layer that draws: it returns what the layer has drawn before."""
+
+    def __init__(self, draws: list[Tensor]):
+        super().__init__()
+        self._draws = list(draws)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs of the next call."""
+        return self._draws.pop(0).clone()
+
+
+def _largest(got: Any, wanted: Any) -> float:
+    """Return the largest difference of outputs, relative to the largest output of each tensor.
+
+    It is infinite if they differ in shape or in where they are not finite.
+    """
+    ours, theirs = leaves(got), leaves(wanted)
+    if [a.shape for a in ours] != [b.shape for b in theirs]:
+        return float("inf")
+    largest = 0.0
+    for a, b in zip(ours, theirs, strict=True):
+        known = torch.isfinite(b)
+        same = (a == b) | (a.isnan() & b.isnan())
+        if not same[~known].all():
+            return float("inf")
+        if known.any():
+            b = b[known].double()
+            off = (a[known].double() - b).abs().max()
+            largest = max(largest, float(off / b.abs().max().clamp_min(1e-300)))
+    return largest
+
+
+def _reason(
+    layers: dict[str, PlannedLayer], theirs: Recorded, ours: Recorded, tolerance: float
+) -> str:
+    """Return the message about a plan that differs: the first layer, and what to do."""
+    for path, outputs in ours.items():
+        layer = layers[path]
+        plain = path in theirs and not (layer.draws or layer.by_sign or layer.folded)
+        if plain and not _largest(outputs, theirs[path]) <= tolerance:
+            return (
+                f"cannot map {layer.name}: on ideal tiles it computes something else than in the "
+                "network, since a hook or an attribute changes its weights, inputs or outputs; put "
+                "its effective weights into a plain layer, and what else it does into a module"
+            )
+    return (
+        "cannot map the network: with ideal tiles it computes something else; its forward does "
+        "something that could not be followed, such as drawing random numbers, computing with "
+        "weights of layers without calling them, or keeping values from pass to pass"
+    )

@@ -1,0 +1,50 @@
+"""Arguments and results of networks: tensors in tuples, lists and mappings."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crossbar.reads.packed import Packed
+
+
+def mapped(function: Callable[[Tensor], Any], structure: Any) -> Any:
+    """Return the same structure with the function of every tensor in place of the tensor.
+
+    Arrays of numpy and packed states count as tensors.
+    """
+    if isinstance(structure, (Tensor, np.ndarray, Packed)):
+        return function(structure)
+    if isinstance(structure, Mapping):
+        return {key: mapped(function, value) for key, value in structure.items()}
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        return type(structure)(*(mapped(function, value) for value in structure))
+    if isinstance(structure, (tuple, list)):
+        return type(structure)(mapped(function, value) for value in structure)
+    return structure
+
+
+def leaves(structure: Any) -> list[Tensor]:
+    """Return the tensors of a structure in order."""
+    found: list[Tensor] = []
+    mapped(found.append, structure)
+    return found
+
+
+def combined(function: Callable[[list[Tensor]], Any], structures: list[Any]) -> Any:
+    """Return one structure of what the function makes of the tensors at the same place of all."""
+    columns = zip(*(leaves(s) for s in structures), strict=True)
+    made = iter([function(list(column)) for column in columns])
+    return mapped(lambda _: next(made), structures[0])
+
+
+def as_dtype(structure: Any, dtype: torch.dtype) -> Any:
+    """Return the structure with all numbers with a fraction in one precision."""
+    return mapped(lambda t: t.to(dtype) if t.is_floating_point() else t, structure)
+
+
+def rows_of(structure: Any) -> int:
+    """Return the length of the first axis of the first tensor that has one."""
+    return next((len(t) for t in leaves(structure) if t.ndim), 1)

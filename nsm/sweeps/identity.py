@@ -1,0 +1,212 @@
+"""Canonical bytes of values: what tells one point of a sweep from another.
+
+Equal values have equal bytes, in every process and on every machine, whatever numpy prints and
+wherever the values lie in memory; values that differ have different bytes. The hash of these bytes
+identifies networks, tasks and experiments.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import dataclasses
+import functools
+import hashlib
+import inspect
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+import numpy as np
+
+
+def canonical(value: Any) -> bytes:
+    """Return the canonical bytes of a value; equal bytes mean the same point of a sweep.
+
+    - Numbers of one value are one point whatever their type: 1, 1.0 and `np.float64(1)`. Truth
+      values are no numbers. All NaN are one value.
+    - Lists and tuples of the same values are the same. Arrays (and tensors) are the same if shape
+      and values are.
+    - Dataclasses, enumerations and named tuples count by their class and fields. A mapping counts
+      by its items in their order.
+    - Functions and classes count by their import path.
+    - Any other object counts by its class and what `pickle` would store of it, except what
+      `functools.cached_property` remembers.
+
+    Args:
+        value: Anything above, nested at will.
+
+    Raises:
+        ValueError: A part of the value has no canonical bytes: it cannot be imported (a lambda, a
+            class inside a function), cannot be stored (an open file), or holds itself.
+    """
+    return _encoded(value, ())
+
+
+def short_hash(value: Any, digits: int = 16) -> str:
+    """Return the first hexadecimal digits of the SHA-256 of a value's canonical bytes."""
+    return hashlib.sha256(canonical(value)).hexdigest()[:digits]
+
+
+def _framed(kind: str, *parts: bytes) -> bytes:
+    """Return the parts, each with its length, so that no two lists of parts run together alike."""
+    frames = (str(len(part)).encode() + b":" + part for part in parts)
+    return kind.encode() + b"(" + b"".join(frames) + b")"
+
+
+def import_path(thing: Any) -> str:
+    """Return the import path of a class or function.
+
+    Raises:
+        ValueError: The path leads to no such thing, because it is a lambda, or was defined inside
+            a function: its name would not tell it from others.
+    """
+    module = str(thing.__module__)
+    found: Any = sys.modules.get(module)
+    for part in thing.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if found is not thing:
+        raise ValueError(
+            f"{module}.{thing.__qualname__} cannot be part of a sweep: its name does not tell it "
+            "from others; define it at the top of a module"
+        )
+    # Worker processes call the module of the program by another name.
+    return f"{'__main__' if module == '__mp_main__' else module}.{thing.__qualname__}"
+
+
+def _encoded(value: Any, holders: tuple[int, ...]) -> bytes:
+    """Return canonical bytes; `holders` are the ids of the objects that hold `value`."""
+    simple = _simple(value)
+    if simple is not None:
+        return simple
+    if id(value) in holders:
+        raise ValueError(
+            f"a {type(value).__name__} cannot be part of a sweep: it holds itself; leave the "
+            "reference out in its __getstate__"
+        )
+    inside = (*holders, id(value))
+
+    def all_of(kind: str, parts: Iterable[Any]) -> bytes:
+        return _framed(kind, *(_encoded(part, inside) for part in parts))
+
+    if type(value) in (list, tuple):
+        return all_of("sequence", value)
+    if isinstance(value, np.ndarray):
+        return _array(value, all_of)
+    if _is_tensor(value):
+        return _array(_numpy(value), all_of)
+    if isinstance(value, (set, frozenset)):
+        return _framed("set", *sorted(_encoded(part, inside) for part in value))
+    if type(value) in (dict, MappingProxyType):
+        return all_of("mapping", value.items())
+    if "__dataclass_fields__" in vars(type(value)):
+        named = [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)]
+        return all_of("dataclass", (type(value), *named))
+    if isinstance(value, Mapping):
+        return all_of("object", (type(value), *value.items()))
+    return all_of("object", _stored(value))
+
+
+def _simple(value: Any) -> bytes | None:
+    """Return the bytes of a value without parts; None if it has parts."""
+    if value is None:
+        return b"none"
+    if isinstance(value, Enum):
+        return _framed("member", import_path(type(value)).encode(), value.name.encode())
+    if isinstance(value, (bool, np.bool_)):
+        return b"true" if value else b"false"
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return _number(value)
+    if isinstance(value, str):
+        return _framed("text", str(value).encode("utf-8", "surrogatepass"))
+    if isinstance(value, (bytes, bytearray)):
+        return _framed("bytes", bytes(value))
+    if isinstance(value, ModuleType):
+        return _framed("module", value.__name__.encode())
+    if isinstance(value, type) or (inspect.isroutine(value) and not _is_bound(value)):
+        return _framed("named", import_path(value).encode())
+    return None
+
+
+def _is_bound(routine: Any) -> bool:
+    """Return whether a routine is a method of an object, which pickle stores as a pair."""
+    owner = getattr(routine, "__self__", None)
+    return owner is not None and not isinstance(owner, ModuleType)
+
+
+def _number(value: Any) -> bytes:
+    """Return the bytes of a real number: its exact value, whatever its type."""
+    if isinstance(value, (int, np.integer)):
+        return b"number " + str(int(value)).encode()
+    number = float(value)
+    if isinstance(value, np.longdouble) and value == value and np.longdouble(number) != value:
+        raise ValueError(
+            f"{value!r} cannot be part of a sweep: it has more digits than a float; give a float"
+        )
+    if math.isfinite(number) and number.is_integer():
+        return b"number " + str(int(number)).encode()
+    return b"number " + (number.hex() if math.isfinite(number) else str(number)).encode()
+
+
+def _is_tensor(value: Any) -> bool:
+    """Return whether a value is a torch tensor, without importing torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _numpy(tensor: Any) -> Any:
+    """Return a tensor as an array that holds all its values exactly."""
+    plain = tensor.detach().cpu()
+    return (plain.double() if plain.is_floating_point() else plain).numpy()
+
+
+def _array(a: Any, all_of: Any) -> bytes:
+    """Return the bytes of an array: its shape, and its values as float64 where that is exact."""
+    kind = a.dtype.kind
+    if a.ndim == 0 and kind in "bfiuUSO":
+        return all_of("sequence", a.item()) if kind == "O" else canonical(a[()])
+    if kind in "fiu":
+        numbers = np.ascontiguousarray(a, dtype="<f8") + 0.0  # −0 becomes 0
+        with np.errstate(invalid="ignore"):
+            exact = np.array_equal(numbers.astype(a.dtype), a, equal_nan=kind == "f")
+        if exact:
+            numbers[np.isnan(numbers)] = np.nan  # one NaN of the many
+            return _framed("array", repr(a.shape).encode(), numbers.tobytes())
+    if kind == "b":
+        return _framed("truths", repr(a.shape).encode(), np.ascontiguousarray(a).tobytes())
+    if kind == "c":
+        return all_of("complex", (a.real, a.imag))
+    if kind in "fiuUSO":
+        return all_of("array of objects", (a.shape, *a.ravel().tolist()))
+    raise ValueError(
+        f"an array of dtype {a.dtype} cannot be part of a sweep; give numbers or texts"
+    )
+
+
+def _stored(value: Any) -> tuple[Any, ...]:
+    """Return what pickle would store of an object: how it is made, and its state."""
+    name = f"{type(value).__module__}.{type(value).__qualname__}"
+    reduce = copyreg.dispatch_table.get(type(value))
+    try:
+        stored = reduce(value) if reduce else value.__reduce_ex__(4)
+    except Exception as problem:
+        raise ValueError(
+            f"a {name} cannot be part of a sweep: {problem}; leave it out in the __getstate__ of "
+            "the object that holds it"
+        ) from None
+    if isinstance(stored, str):  # the name of a global object, such as np.sin
+        return type(value), stored
+    make, arguments, state, items, pairs = (*stored, None, None, None)[:5]
+    if isinstance(state, dict):
+        state = {k: v for k, v in state.items() if not _is_remembered(type(value), k)}
+    listed = [*items] if items is not None else None
+    mapped = dict(pairs) if pairs is not None else None
+    return make, arguments, state, listed, mapped
+
+
+def _is_remembered(owner: type, name: Any) -> bool:
+    """Return whether an attribute is what a cached property remembers."""
+    attribute = inspect.getattr_static(owner, name, None) if isinstance(name, str) else None
+    return isinstance(attribute, functools.cached_property)

@@ -70,8 +70,12 @@ class Converters:
         """Number of sites."""
         return len(self.offsets)
 
-    def calibrate(self, limits: Floats) -> None:
-        """Set the largest currents [A], (sites, 1) or (sites, outputs); count clipping from zero.
+    def calibrate(self, limits: Floats, expected: float = 0.0) -> None:
+        """Set the largest currents; count clipping from zero.
+
+        Args:
+            limits: Largest currents [A], (sites, 1) or (sites, outputs).
+            expected: Share of conversions that they may clip.
 
         Raises:
             ValueError: limits has another shape, or holds a number that is not above 0.
@@ -81,7 +85,7 @@ class Converters:
         if (new <= 0).any():
             raise ValueError(f"ranges of an ADC = {new.min():g} A; give currents above 0")
         self.limits = new
-        self.clips.reset()
+        self.clips.reset(expected)
 
     def convert(
         self,

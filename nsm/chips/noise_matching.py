@@ -74,9 +74,14 @@ def matched(
         name: What messages call the layer.
 
     Raises:
-        ValueError: The chip's reads are free of noise, or a ≠ 0 is needed and there is no
-            deterministic path.
+        ValueError: Inputs are bit-serial, the chip's reads are free of noise, or a ≠ 0 is needed
+            and there is no deterministic path.
     """
+    if hardware.dac is not None and hardware.dac.serial:
+        raise ValueError(
+            f"{name} computes with the noise of one read, which bit-serial inputs average over bit "
+            "planes; give it a Dac(serial=False), or none"
+        )
     mean, variance = noise_of_reads(w, hardware, siemens_per_weight)
     if (variance <= 0).any():
         raise ValueError(

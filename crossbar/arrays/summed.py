@@ -111,7 +111,6 @@ class SummedArray:
         inputs: Number of word lines of the matrix.
         outputs: Number of bit lines of each array.
         hardware: Description of the chip.
-        siemens_per_weight: Conductance [S] of a weight of one with a significance of one.
     """
 
     def __init__(self, terms: Sequence[Term], what: str):
@@ -120,8 +119,12 @@ class SummedArray:
         self.inputs = max(term.lines.stop for term in terms)
         self.outputs = first.outputs
         self.hardware = first.hardware
-        self.siemens_per_weight = first.siemens_per_weight
         self._what = what
+
+    @property
+    def siemens_per_weight(self) -> float:
+        """Conductance [S] of a weight of one, in an array with a significance of one."""
+        return self.terms[0].array.siemens_per_weight
 
     @property
     def row_edges(self) -> NDArray[np.intp]:
@@ -165,9 +168,9 @@ class SummedArray:
         """Weights (outputs, inputs) that the effective conductances represent."""
         return self._added([term.array.effective_weights for term in self.terms])
 
-    def weights_of_terms(self) -> list[Floats]:
-        """Return the weights (outputs, lines) of each array that is read separately."""
-        return [term.array.weights for term in self.terms]
+    def arrays(self) -> list[TiledArray]:
+        """Return the arrays that are read separately."""
+        return [term.array for term in self.terms]
 
     def _added(self, of_terms: Sequence[Floats]) -> Floats:
         out: Floats = np.zeros((self.outputs, self.inputs))

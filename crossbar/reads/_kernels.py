@@ -100,7 +100,7 @@ def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, 
 
     low_and_high: (octets, 2, 64), bits where z = +1, four inputs in a byte. conducting: (octets,
     64), bits where z ≠ 0. Reads outside first … last − 1 repeat the nearest read; their sums are
-    not written.
+    not written. Rows of `active` repeat if there are fewer of them.
     """
     for r in range(READS_PER_BLOCK):
         of_read[r] = rows[min(max(block * READS_PER_BLOCK + r, first), last - 1) - first]
@@ -115,6 +115,9 @@ def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, 
             bits = load(flat, at)
             store(flat, at, bit_and(bits, nibble))
             store(flat, at + READS_PER_BLOCK, bit_and(right_4_of_shorts(bits), nibble))
+    if len(conducting) and len(active) < len(plus):
+        for r in range(READS_PER_BLOCK):
+            of_read[r] %= np.uintp(len(active))
     for octet in range(len(conducting)):
         for r in range(READS_PER_BLOCK):
             conducting[octet, r] = active[of_read[r], octet]
@@ -211,9 +214,9 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
     … last − 1.
 
     tables: (columns, digits, octets, 2, 16) int8. plus, active: (rows, octets) uint8, bit set where
-    z = +1 and where z ≠ 0; active of shape (0, 0) means that no z is 0. rows: read first + i sees
-    rows[i]. p_bits: binary digits of the masks' probability; empty for masks of 1. depth: octets
-    whose sums fit into bytes.
+    z = +1 and where z ≠ 0; active of shape (0, 0) means that no z is 0, and its rows repeat if they
+    are fewer. rows: read first + i sees rows[i]. p_bits: binary digits of the masks' probability;
+    empty for masks of 1. depth: octets whose sums fit into bytes.
     """
     columns, digits, octets = tables.shape[:3]
     flat_tables = tables.reshape(-1)

@@ -36,7 +36,8 @@ class Packed:
 
     Attributes:
         plus: Bit set where the input is +1, (rows, octets).
-        active: Bit set where the input is not 0, (rows, octets); (0, 0) if no input is 0.
+        active: Bit set where the input is not 0, (rows, octets); (0, 0) if no input is 0. Fewer
+            rows repeat: those of the windows of an image serve all images.
         inputs: Number of inputs in a row.
     """
 
@@ -73,11 +74,21 @@ class Packed:
         plus = np.unpackbits(self.plus, axis=1, count=self.inputs, bitorder="little").view(np.int8)
         if not self.has_zeros:
             return 2 * plus - 1
-        active = np.unpackbits(self.active, axis=1, count=self.inputs, bitorder="little")
+        active = np.unpackbits(self._every_active, axis=1, count=self.inputs, bitorder="little")
         return 2 * plus - active.view(np.int8)
+
+    def positive(self) -> NDArray[np.bool_]:
+        """Return whether each input is +1, (rows, inputs)."""
+        bits = np.unpackbits(self.plus, axis=1, count=self.inputs, bitorder="little")
+        return bits.view(np.bool_)
+
+    @property
+    def _every_active(self) -> Bits:
+        """`active` with a row for every row of inputs."""
+        return np.resize(self.active, self.plus.shape)
 
     def absolute(self) -> "Packed":
         """Return |x|."""
         if self.has_zeros:
-            return Packed(self.active, self.active, self.inputs)
+            return Packed(self._every_active, self.active, self.inputs)
         return Packed(np.full_like(self.plus, 255), self.active, self.inputs)

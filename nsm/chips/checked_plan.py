@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from nsm.chips.chain import chain_plan, is_chain
+from nsm.chips.dropout import KeptDropout
 from nsm.chips.examples import drawn_example
 from nsm.chips.hardware_table import HardwareTable
 from nsm.chips.images import InputForm, form_of_inputs
 from nsm.chips.plan import PlannedLayer, planned_layers
 from nsm.chips.plan_check import Checked, PlanMismatch, check_plan
 from nsm.chips.planning import Planner, evaluating_copy
+from nsm.chips.structures import leaves
 from nsm.nn.coding import Thermometer
 from nsm.nn.folding import layers_of
 from nsm.nn.on_chip import SampledNeurons
@@ -97,8 +99,12 @@ def _plans(
         planner = Planner(on_tiles, trace=trace)
         network = planner.plan(model, given)
         table.check(asked)
-        for number, layer in enumerate(planned_layers(network)):
+        layers = planned_layers(network)
+        for number, layer in enumerate(layers):
             layer.number = layer.position = number
+        kept = [m for m in network.modules() if isinstance(m, KeptDropout)]
+        for number, dropout in enumerate(kept, start=len(layers)):
+            dropout.position = number
         yield network, planner.reasons
 
 
@@ -121,10 +127,12 @@ def _form(
     has_classes = isinstance(out, Tensor) and out.ndim > 1
     classes = out.shape[1] if has_classes else 0
     pixels = (None,) * (out.ndim - 2) if has_classes else ()
+    tried = tuple(leaves(example)[0].shape[1:])
     if is_chain(network):
-        return InputForm(_chain_shape(model, planned_layers(network)[0]), None, classes, pixels)
+        shape = _chain_shape(model, planned_layers(network)[0])
+        return InputForm(shape, None, tried, classes, pixels)
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    return InputForm(None, form_of_inputs(example, dtype), classes, pixels)
+    return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels)
 
 
 def _chain_shape(model: nn.Module, first: PlannedLayer) -> tuple[int | None, ...] | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,6 +193,23 @@ class MappedNetwork(MonteCarlo):
                 pass
 
         calibrate(self.layers, run, method=method, percentile=percentile, per=per)
+
+    def save(self, path: str | Path, *, note: str = "") -> None:
+        """Write the chip to a safetensors file, without pickle; `nsm.load_chip` reads it.
+
+        The file holds the network, the hardware, all seeds, the conductances of every cell, ages,
+        gains, offsets, and the states of noises with memory: reads are the same after loading.
+
+        Args:
+            path: The file; an old one is replaced in one step.
+            note: Kept in the metadata: how the chip was made.
+
+        Raises:
+            ValueError: Naming a part of the hardware that no file holds, or the missing folder.
+        """
+        from nsm.chips.chip_file import save_chip  # it maps networks, which makes chips
+
+        save_chip(self, path, note=note)
 
     def report(self) -> "pd.DataFrame":
         """Return one row per layer, on tiles or digital; see `mapping_report.report`."""

@@ -20,12 +20,14 @@ class InputForm:
         shape: Shape of one image, with None for an axis of any length; None: any shape.
         dtypes: Precision of every argument of a network that takes tensors; None for a chain of
             chip layers, which takes one array of float64.
-        classes: Length of the axis after the batch of the network's output.
+        tried: Shape of one image of the inputs with which the mapping was checked.
+        classes: Length of the axis after the batch of the network's output, for such images.
         pixels: Lengths of the axes of the output after the classes.
     """
 
     shape: tuple[int | None, ...] | None = None
     dtypes: tuple[torch.dtype, ...] | None = None
+    tried: tuple[int, ...] = ()
     classes: int = 0
     pixels: tuple[int | None, ...] = ()
 
@@ -43,7 +45,8 @@ class InputForm:
                 numbers of arguments.
         """
         if self.dtypes is None:
-            images = array("x", x, shape=None if self.shape is None else (None, *self.shape))
+            values = x.detach().cpu().double().numpy() if isinstance(x, Tensor) else x
+            images = array("x", values, shape=None if self.shape is None else (None, *self.shape))
             if images.ndim < 2:
                 raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
             return images
@@ -66,6 +69,16 @@ class InputForm:
         if isinstance(images, np.ndarray):
             return images[which]
         return tuple(t[torch.as_tensor(which, device=t.device)] for t in images)
+
+    def classes_of(self, images: Any) -> int | None:
+        """Return the number of classes for checked images.
+
+        None if it is not known: images of another size than was tried may give another number, as
+        where a convolution is flattened last.
+        """
+        first = images if isinstance(images, np.ndarray) else leaves(images)[0]
+        same = tuple(first.shape[1:]) == self.tried
+        return self.classes if same and self.classes else None
 
     def batch(self, images: Any) -> int:
         """Return the number of checked images."""

@@ -6,9 +6,9 @@ They take and return states, and are called inside the context `read_context.rea
 import math
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from crossbar import NeuronArray
@@ -16,9 +16,12 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
-from nsm.chips.read_context import Reads, current_reads
+from nsm.chips.read_context import current_reads
 from nsm.chips.readouts import NumpyBackend, Readout
-from nsm.chips.states import States, tensor_of, unpacked, values_of
+from nsm.chips.states import States, unpacked, values_of
+from nsm.chips.tensor_reads import read_tensor
+from nsm.chips.torch_sums import TorchSums
+from nsm.chips.windows import windows_of
 from nsm.nn.digital import Values
 from nsm.nn.geometry import Patches
 
@@ -124,11 +127,23 @@ class TileLayer(ChipLayer):
         self.path = ""
         self.gives_states = True
         self.locations = 0
+        self._torch_sums: TorchSums | None = None
 
     @property
     def on_tiles(self) -> list["TileLayer"]:
         """The layer in a list."""
         return [self]
+
+    @property
+    def torch_sums(self) -> TorchSums | None:
+        """Reads of real numbers in torch; None if the sums of this layer are not Gaussian."""
+        if self._torch_sums is None and TorchSums.fits([self.neurons]):
+            self._torch_sums = TorchSums([self.neurons], self.patches)
+        return self._torch_sums
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies and files of a chip make the laws of its sums anew.
+        return {**self.__dict__, "_torch_sums": None}
 
     @property
     def amperes_per_weight(self) -> float:
@@ -164,9 +179,9 @@ class TileLayer(ChipLayer):
         if self.patches is None:
             self.locations = 1
             return self._read(Inputs(z), span, seed, sampling)
-        cut, shape = self.patches.of(unpacked(z))
+        cut, shape = windows_of(self.patches, unpacked(z))
         self.locations = math.prod(shape)
-        out = self._read(Inputs(cut), span.at(self.locations), seed, sampling)
+        out = self._read(cut, span.at(self.locations), seed, sampling)
         return self.patches.arrange(unpacked(out), shape)
 
     def _read(self, x: Inputs, span: Span, seed: np.random.SeedSequence, sampling: str) -> States:
@@ -180,33 +195,3 @@ class TileLayer(ChipLayer):
             return np.zeros((len(z), self.neurons.outputs), dtype=bool), 1
         sizes = self.patches.out_shape(*z.shape[2:])
         return np.zeros((len(z), self.neurons.outputs, *sizes), dtype=bool), math.prod(sizes)
-
-
-def read_tensor(
-    layer: TileLayer, x: Tensor, reads: Reads, seed: np.random.SeedSequence
-) -> States | Tensor:
-    """Return the outputs of a layer for a tensor: states where the next layers take them.
-
-    Args:
-        layer: The layer.
-        x: Inputs as the layer of torch would take them: (..., inputs), or (batch, channels, *sizes)
-            of a convolution, with or without the batch.
-        reads: The reads that are made.
-        seed: Seed of this call.
-    """
-    if layer.patches is None:
-        rows, unbatched = x.reshape(-1, x.shape[-1]), False
-    else:
-        unbatched = x.ndim == len(layer.patches.kernel) + 1
-        rows = x[None] if unbatched else x
-    span = reads.span_for(len(rows))
-    out = layer.read(values_of(rows), span, seed, sampling=reads.sampling)
-    if layer.gives_states and x.ndim == rows.ndim:
-        return out
-    values = tensor_of(out)
-    if layer.patches is None:
-        values = values.reshape(*x.shape[:-1], layer.neurons.outputs)
-    elif unbatched:
-        values = values[0]
-    dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
-    return values.to(device=x.device, dtype=dtype)

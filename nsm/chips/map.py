@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from crossbar import Hardware
 from devices.seeding import RNG, child, seed_sequence
@@ -63,6 +64,12 @@ def map_to_crossbar(
     """
     if not isinstance(model, nn.Module):
         raise ValueError(f"cannot map a {type(model).__name__}: give a torch.nn.Module")
+    for path, module in model.named_modules():
+        if any(isinstance(p, UninitializedParameter) for p in module.parameters(recurse=False)):
+            raise ValueError(
+                f"cannot map layer {path} ({type(module).__name__}): it has no weights before its "
+                "first pass; call the network once"
+            )
     table = as_table(hardware)
     number("reprogrammed_scale", reprogrammed_scale, above=0)
     seed = seed_sequence(rng)

@@ -71,6 +71,10 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
         rows.append(_digital("the network's own forward", counts[""] / total, "no layer does it"))
     frame = pd.DataFrame(rows)
     frame["difference"] = plan.checked.difference
+    for column in ("readout", "read_path", "warning"):
+        frame[column] = frame[column].fillna("")
+    for column in ("inputs", "outputs", "tiles"):
+        frame[column] = frame[column].astype("Int64")
     return frame
 
 

@@ -103,7 +103,7 @@ class MonteCarlo(nn.Module):
         seed = child(seed_sequence(rng), Stream.SAMPLE)
         batch = self.inputs.batch(images)
         if not batch:
-            return np.empty((samples, 0, self.outputs))
+            return np.empty((samples, 0, self.classes))
         spans = self.runs(images, samples, seed, sampling=sampling, reads_at_once=reads_at_once)
 
         def joined(parts: list[Tensor]) -> Floats:
@@ -132,7 +132,7 @@ class MonteCarlo(nn.Module):
         integer("samples", samples, at_least=1)
         seed = child(seed_sequence(rng), Stream.SAMPLE)
         batch = self.inputs.batch(images)
-        mean = np.zeros((batch, self.outputs)) if not batch else None
+        mean = np.zeros((batch, self.classes)) if not batch else None
         spans = self.runs(images, samples, seed, sampling=sampling, reads_at_once=reads_at_once)
         for span, outputs in spans:
             p = softmax(class_scores(outputs), axis=1)
@@ -146,7 +146,7 @@ class MonteCarlo(nn.Module):
         return mean / samples
 
     @property
-    def outputs(self) -> int:
+    def classes(self) -> int:
         """Number of classes: the length of the axis after the batch of the network's output."""
         return self.inputs.classes
 
@@ -170,26 +170,30 @@ class MonteCarlo(nn.Module):
             y: Class numbers, (batch,), or (batch, height, width) of segmentation, whose pixels are
                 counted.
         """
-        labels = self.check_labels(y, self.inputs.batch(self.check_images(x)))
-        predicted = self.predict(x, samples, rng=rng, sampling=sampling)
+        images = self.check_images(x)
+        batch = self.inputs.batch(images)
+        self.check_labels(y, batch, self.inputs.classes_of(images))
+        p = self.predict_proba(x, samples, rng=rng, sampling=sampling)
+        labels = self.check_labels(y, batch, p.shape[1] if batch else None)
+        predicted = p.argmax(axis=1)
         if predicted.shape != labels.shape:
             raise ValueError(
                 f"labels have shape {labels.shape}; the network gives {predicted.shape}"
             )
         return int((predicted != labels).sum())
 
-    def check_labels(self, y: ArrayLike, batch: int) -> Labels:
+    def check_labels(self, y: ArrayLike, batch: int, classes: int | None) -> Labels:
         """Return labels as int64; raise ValueError unless they are classes of this many images."""
         labels = np.asarray(y)
         pixels = self.inputs.pixels
         if not pixels:
-            return check_labels(labels, batch, self.outputs or None)
+            return check_labels(labels, batch, classes)
         if labels.ndim != 1 + len(pixels) or len(labels) != batch:
             raise ValueError(
                 f"labels have shape {labels.shape}; {batch} images of this network need ({batch}, "
                 f"{', '.join('n' for _ in pixels)}), a class for every pixel"
             )
-        return check_labels(labels.ravel(), labels.size, self.outputs).reshape(labels.shape)
+        return check_labels(labels.ravel(), labels.size, classes).reshape(labels.shape)
 
     def error_rate(
         self,

@@ -262,3 +262,29 @@ def put_signs_into_comparators(graph: fx.GraphModule) -> None:
             node.replace_all_uses_with(before)
             graph.graph.erase_node(node)
     graph.delete_all_unused_submodules()
+
+
+def keep_states_packed(graph: fx.GraphModule) -> None:
+    """Let states stay packed between layers that take them; elsewhere they become tensors.
+
+    A layer that fires gives states if all that take its outputs are layers on tiles, or digital
+    layers that work on states and give them to such layers in turn.
+    """
+    modules = dict(graph.named_modules())
+
+    def layer(node: fx.Node) -> nn.Module | None:
+        return modules.get(str(node.target)) if node.op == "call_module" else None
+
+    fires = {
+        node: module
+        for node in graph.graph.nodes
+        if isinstance(module := layer(node), PlannedLayer) and (module.by_sign or module.draws)
+    }
+    takes = {n for n in graph.graph.nodes if isinstance(layer(n), PlannedLayer)}
+    kept: dict[nn.Module, bool] = {}
+    for node, module in fires.items():
+        all_take = all(user in takes and len(user.all_input_nodes) == 1 for user in node.users)
+        kept[module] = kept.get(module, True) and all_take
+    for module, packed in kept.items():
+        assert isinstance(module, PlannedLayer)
+        module.gives_states = packed and not has_hooks(module)

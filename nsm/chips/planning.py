@@ -12,8 +12,14 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from nsm.chips.attention import Attention
+from nsm.chips.dropout import KeptDropout
 from nsm.chips.plan import Grouped, MakeLinear, PlannedLayer, name_of, planned
-from nsm.chips.plan_graph import fold_normalization, plan_functions, put_signs_into_comparators
+from nsm.chips.plan_graph import (
+    fold_normalization,
+    keep_states_packed,
+    plan_functions,
+    put_signs_into_comparators,
+)
 from nsm.chips.recurrent import recurrent_of
 from nsm.chips.tracing import base_class, is_unit, move_hooks, traced
 from nsm.nn import registry
@@ -79,9 +85,8 @@ class Planner:
         name = name_of(path, kind.__name__)
         if kind in _REFUSED:
             raise ValueError(f"cannot map {name}: {_REFUSED[kind]}")
-        parameters = list(module.parameters())
-        if any(isinstance(p, nn.parameter.UninitializedParameter) for p in parameters):
-            raise ValueError(f"cannot map {name}: it has no weights before its first pass")
+        if KeptDropout.is_kept(module):
+            return KeptDropout(module)
         if kind in _RECURRENT or kind is nn.MultiheadAttention:
             make = self._maker(path, kind.__name__)
             attends = isinstance(module, nn.MultiheadAttention)
@@ -137,6 +142,7 @@ class Planner:
                 graph.set_submodule(target, self._module(old, _join(path, target)))
         self.reasons.update(fold_normalization(graph, path))
         put_signs_into_comparators(graph)
+        keep_states_packed(graph)
         graph.recompile()
         return graph
 

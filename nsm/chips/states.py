@@ -13,7 +13,7 @@ States = Values | Packed
 
 def unpacked(z: States) -> Values:
     """Return states as an array: truth values if they were packed."""
-    return z.signs() > 0 if isinstance(z, Packed) else z
+    return z.positive() if isinstance(z, Packed) else z
 
 
 def tensor_of(z: States | Tensor) -> Tensor:

@@ -19,9 +19,9 @@ from crossbar import Adc, Comparator, Hardware
 from devices import BlankOut, Device, GaussianNoise, LogTimeDrift, StateDependentError
 from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
 from nsm.sweeps import Task, read_rows
+from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.row_file import RowFile
 from nsm.sweeps.run import run_task
-from nsm.sweeps.tasks import CHIP_AXES
 
 DEVICE = Device(
     g_min=1e-6,
@@ -257,7 +257,7 @@ def test_grid_is_every_combination_of_every_network():
     )
     assert [t.network for t in tasks] == ["NSM"] * 4 + ["ReLU"] * 4 + ["StNN"] * 4
     assert [t.hardware.gate for t in tasks[:4]] == [BlankOut(0.3)] * 2 + [BlankOut(0.5)] * 2
-    assert tasks[1].parameters == {"gate.p": 0.3, "comparator": str(Comparator(noise=1e-9))}
+    assert tasks[1].parameters == {"gate.p": 0.3, "comparator": "Comparator(noise=1e-09)"}
     assert len({t.id for t in tasks}) == 12
     assert [t.id for t in grid(models, HARDWARE, {"gate.p": [0.3]})] != [t.id for t in tasks[:1]]
 
@@ -308,9 +308,9 @@ def test_an_axis_of_an_optional_part_needs_that_part():
     )
 
 
-def test_networks_that_cannot_be_described_are_refused():
-    with pytest.raises(ValueError, match="cannot save layer 1.*Tanh"):
-        grid(nn.Sequential(nn.Linear(8, 3), nn.Tanh()), HARDWARE, {})
+def test_what_is_no_network_is_refused():
+    with pytest.raises(ValueError, match="network 'a' is a list; give a torch.nn.Module"):
+        grid({"a": [nn.Linear(8, 3)]}, HARDWARE, {})
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,16 @@ def test_networks_that_cannot_be_described_are_refused():
         ),
         ({"data": (np.full((2, 8), np.nan), [0, 1])}, "x holds 16 values that are NaN or infinite"),
         ({"data": (np.ones((0, 8)), np.empty(0, int))}, "x holds no images"),
-        ({"data": (np.ones(8), [0])}, r"x has shape \(8,\); give 2 dimensions"),
+        ({"data": (np.ones(8), [0])}, r"x has shape \(8,\); give \(batch, …\), one image or more"),
+        (
+            {"data": (np.ones((2, 9)), [0, 1])},
+            r"network 'network': a Sequential cannot take images of shape \(9,\): mat1 and mat2",
+        ),
+        (
+            {"data": (np.ones((2, 8)), [0, 3])},
+            "network 'network': labels go from 0 to 3; the network has 3 classes, 0 to 2",
+        ),
+        ({"data": (np.ones((2, 8)), [-1, 2])}, "labels go from -1 to 2; class numbers start at 0"),
         ({"data": (np.ones((2, 8)), [0])}, r"labels have shape \(1,\); 2 images need \(2,\)"),
     ],
 )

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nsm.chips.chain import chain_plan, is_chain
+from nsm.chips.chain import Chain, chain_plan, is_chain
 from nsm.chips.dropout import KeptDropout
 from nsm.chips.examples import drawn_example
 from nsm.chips.hardware_table import HardwareTable
@@ -89,7 +89,7 @@ def _plans(
         asked.append(path)
         return table.of(path) is not None
 
-    chain = chain_plan(evaluating_copy(model))
+    chain = _chain(model, given)
     wanted = [] if chain is None else [on_tiles(layer.path) for layer in planned_layers(chain)]
     if chain is not None and all(wanted):
         table.check(asked)
@@ -106,6 +106,18 @@ def _plans(
         for number, dropout in enumerate(kept, start=len(layers)):
             dropout.position = number
         yield network, planner.reasons
+
+
+def _chain(model: nn.Module, given: tuple[Any, ...] | None) -> Chain | None:
+    """Return the plan of a chain; None if the network is none, or is given inputs of more axes."""
+    chain = chain_plan(evaluating_copy(model))
+    layers = [] if chain is None else planned_layers(chain)
+    if given is not None and layers:
+        shape = _chain_shape(model, layers[0])
+        tensors = leaves(given)
+        if shape is not None and (len(tensors) != 1 or tensors[0].ndim != 1 + len(shape)):
+            return None
+    return chain
 
 
 def _check_weights(layer: PlannedLayer) -> None:
@@ -132,7 +144,8 @@ def _form(
         shape = _chain_shape(model, planned_layers(network)[0])
         return InputForm(shape, None, tried, classes, pixels)
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels)
+    by_row = checked.by_row is not False
+    return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels, by_row)
 
 
 def _chain_shape(model: nn.Module, first: PlannedLayer) -> tuple[int | None, ...] | None:

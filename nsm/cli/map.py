@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nsm.cli.data import DataChoice
 from nsm.cli.options import (
     DataDir,
     DataName,
+    DataOptions,
     Samples,
     Seed,
     Threads,
@@ -72,15 +74,15 @@ def map_network(
     out: Out = None,
     spice: Spice = None,
     data_dir: DataDir = None,
+    data_option: DataOptions = None,
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
     """Program one chip with a network, test it, and report how well it was programmed."""
-    from nsm.datasets import image_shape, load_data
     from nsm.sweeps.networks import check_network, images_for, load_network
 
     checked = check_network(network)
-    image_shape(data)  # refuses an unknown data set
+    source = DataChoice(data, data_dir, tuple(data_option or ()))
     hardware = hardware_from(device, gate, settings)
 
     from nsm.chips.map import map_to_crossbar
@@ -90,7 +92,7 @@ def map_network(
 
     use_threads(threads)
     model = load_network(checked)
-    test = load_data(data, data_dir)
+    test = source.load()
     x = images_for({network: model}, test, data)[:images]
     chip = map_to_crossbar(model, hardware, rng=seed, example=few_of(x))
     y = test.y_test[:images]

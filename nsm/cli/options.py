@@ -26,10 +26,24 @@ Seed = Annotated[
 Threads = Annotated[int, typer.Option(help="Threads of the numerical libraries.", min=1)]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
 Samples = Annotated[int, typer.Option(help="Noisy passes per test image.", min=1)]
-DataName = Annotated[str, typer.Option(help=f"Data set: {', '.join(LOADERS)}.")]
+DataName = Annotated[
+    str,
+    typer.Option(
+        help=f"Data set: {', '.join(LOADERS)}; or your own: an .npz or .csv file, a folder of IDX "
+        "files or of images by class, or module:callable."
+    ),
+]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Folder of the data set's files (default: NSM_DATA_DIR, else download)."),
+    typer.Option(help="Folder of a published set's files (default: NSM_DATA_DIR, else download)."),
+]
+DataOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data-option",
+        help="Of data of your own, as NAME=VALUE: white=16, label_column=last, "
+        "image_shape=1,28,28.",
+    ),
 ]
 
 

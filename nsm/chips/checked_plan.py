@@ -33,6 +33,7 @@ class CheckedPlan:
         checked: What the comparison found.
         reasons: Path of a layer -> why it is digital, or gone.
         example: The inputs of the comparison.
+        dtype: Precision of the network.
     """
 
     network: nn.Module
@@ -40,6 +41,7 @@ class CheckedPlan:
     checked: Checked
     reasons: dict[str, str]
     example: tuple[Any, ...]
+    dtype: torch.dtype
 
 
 def checked_plan(
@@ -73,8 +75,9 @@ def checked_plan(
         except PlanMismatch as mismatch:
             refusal = refusal or mismatch
             continue
-        form = _form(model, network, checked, example)
-        return CheckedPlan(network, form, checked, reasons, example)
+        dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+        form = _form(model, network, checked, example, dtype)
+        return CheckedPlan(network, form, checked, reasons, example, dtype)
     assert refusal is not None
     raise refusal
 
@@ -133,7 +136,11 @@ def _check_weights(layer: PlannedLayer) -> None:
 
 
 def _form(
-    model: nn.Module, network: nn.Module, checked: Checked, example: tuple[Any, ...]
+    model: nn.Module,
+    network: nn.Module,
+    checked: Checked,
+    example: tuple[Any, ...],
+    dtype: torch.dtype,
 ) -> InputForm:
     out = checked.output
     has_classes = isinstance(out, Tensor) and out.ndim > 1
@@ -143,7 +150,6 @@ def _form(
     if is_chain(network):
         shape = _chain_shape(model, planned_layers(network)[0])
         return InputForm(shape, None, tried, classes, pixels)
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     by_row = checked.by_row is not False
     return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels, by_row)
 

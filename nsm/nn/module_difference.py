@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from nsm.nn.stochastic import Stochastic
 from nsm.same import same
 
 #: What every module has of its own; the rest of its attributes was set by its class or its user.
@@ -26,11 +27,14 @@ def class_of(module: nn.Module) -> type[nn.Module]:
 def attributes(module: nn.Module) -> dict[str, Any]:
     """Return what a module keeps beside parameters, buffers and children.
 
-    Weights that a hook computes anew before each pass (`weight_norm`, pruning) are left out.
+    Weights that a hook computes anew before each pass (`weight_norm`, pruning) are left out, and so
+    are the random streams of stochastic layers, which `reseed` sets before each use.
     """
     hooks = module._forward_pre_hooks.values()
-    computed = {getattr(h, "name", getattr(h, "_tensor_name", None)) for h in hooks}
-    return {k: v for k, v in vars(module).items() if k not in _OF_TORCH and k not in computed}
+    left_out = {getattr(h, "name", getattr(h, "_tensor_name", None)) for h in hooks} | _OF_TORCH
+    if isinstance(module, Stochastic):
+        left_out |= {"_seed", "_generator"}
+    return {k: v for k, v in vars(module).items() if k not in left_out}
 
 
 @dataclass(frozen=True)

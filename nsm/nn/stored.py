@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nsm.nn.blueprint import describe
 from nsm.nn.build import Blueprint, build, catalog
 from nsm.nn.tensor_file import check_values, state_of
+from nsm.plain_data import given_classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ class Stored:
                 needs, or hold NaN.
         """
         assert self.architecture is not None
-        given = list(classes)
+        given = given_classes(classes)
         _check_classes(self.architecture, given, call, what)
         model = build(self.architecture, given)
         state = self.state()

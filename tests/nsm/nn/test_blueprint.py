@@ -224,6 +224,28 @@ def test_a_file_cannot_name_other_things(name):
         build(argument)
 
 
+def test_wrong_options_are_refused(path):
+    model = nn.Sequential(Residual(nn.Linear(3, 3)))
+    for dtype in (torch.int8, "float16"):
+        with pytest.raises(ValueError, match=r"dtype = .*(int8|float16).* is no precision"):
+            nsm.save(model, path, dtype=dtype)
+    nsm.save(model, path)
+    with pytest.raises(ValueError, match="dtype = torch.int64 is no precision"):
+        nsm.load(path, classes=[Residual], dtype=torch.int64)
+    with pytest.raises(ValueError, match="classes = <class .*Residual'> is not a list"):
+        nsm.load(path, classes=Residual)
+    with pytest.raises(ValueError, match="classes holds 'Residual'; give classes and functions"):
+        nsm.load(path, classes=["Residual"])
+    with pytest.raises(ValueError, match="0.body.weight: it is on the meta device"):
+        nsm.save(model.to("meta"), path)
+
+
+def test_a_class_of_another_version_is_named():
+    old = {"class": "torch.nn.Softmax", "arguments": {"axis": 1}}
+    with pytest.raises(ValueError, match="layer 0 cannot be built as torch.nn.Softmax .*axis.*ver"):
+        build({"class": "torch.nn.Sequential", "children": {"0": old}})
+
+
 def test_a_shared_layer_stays_one_and_tied_weights_stay_tied(path):
     nsm.save(NETWORKS["shared layer"][0](), path)
     loaded = nsm.load(path)

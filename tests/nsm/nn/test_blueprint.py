@@ -175,6 +175,18 @@ def holding_layers_in_a_list():
 
 
 REFUSED = {
+    "compiled": (
+        lambda: nn.Sequential(torch.compile(nn.Linear(2, 2))),
+        r"layer 0 \(OptimizedModule\): it is compiled; give what was compiled",
+    ),
+    "TorchScript": (
+        lambda: nn.Sequential(torch.jit.trace(nn.Linear(2, 2), torch.ones(1, 2))),
+        "layer 0 .*it is a TorchScript module",
+    ),
+    "traced": (
+        lambda: torch.fx.symbolic_trace(nn.Sequential(nn.ReLU())),
+        "GraphModuleImpl, which no other program can import",
+    ),
     "hook": (hooked, r"layer 0 \(Linear\): it has forward hooks \(<lambda>\)"),
     "pre-hook": (hooked_before, r"layer 0 \(ReLU\): it has forward pre-hooks"),
     "patched": (patched, r"layer 0 \(Linear\): its forward was changed"),
@@ -187,6 +199,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_would_become_another_network_is_refused(kind, path):
     make, message = REFUSED[kind]

@@ -37,12 +37,14 @@ class ChipLayer(nn.Module):
 
     Attributes:
         name: What messages and reports call it.
+        path: Where the layer stands in the network, such as "blocks.0.conv1".
         position: Place in the network; it names the layer's random streams.
     """
 
     def __init__(self, name: str):
         super().__init__()
         self.name = name
+        self.path = ""
         self.position = 0
 
     def forward(self, z: States | Tensor) -> States | Tensor:
@@ -97,7 +99,6 @@ class TileLayer(ChipLayer):
         row_factors: Factors by which the weights of each output were multiplied before programming,
             (outputs,).
         report: Row of `MappedNetwork.report`.
-        path: Where the layer stands in the network, such as "blocks.0.conv1".
         gives_states: Whether every layer that takes the outputs takes packed states. Otherwise a
             tensor comes out when a tensor goes in.
         locations: At how many locations the layer was read for each input when it was last read, or
@@ -124,7 +125,6 @@ class TileLayer(ChipLayer):
         self.patches = patches
         self.row_factors = row_factors
         self.report = report or {}
-        self.path = ""
         self.gives_states = True
         self.locations = 0
         self._torch_sums: TorchSums | None = None

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nsm.chips.chain import chain_plan, is_chain
+from nsm.chips.chain import Chain, chain_plan, is_chain
 from nsm.chips.dropout import KeptDropout
 from nsm.chips.examples import drawn_example
 from nsm.chips.hardware_table import HardwareTable
@@ -33,6 +33,7 @@ class CheckedPlan:
         checked: What the comparison found.
         reasons: Path of a layer -> why it is digital, or gone.
         example: The inputs of the comparison.
+        dtype: Precision of the network.
     """
 
     network: nn.Module
@@ -40,6 +41,7 @@ class CheckedPlan:
     checked: Checked
     reasons: dict[str, str]
     example: tuple[Any, ...]
+    dtype: torch.dtype
 
 
 def checked_plan(
@@ -73,8 +75,9 @@ def checked_plan(
         except PlanMismatch as mismatch:
             refusal = refusal or mismatch
             continue
-        form = _form(model, network, checked, example)
-        return CheckedPlan(network, form, checked, reasons, example)
+        dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+        form = _form(model, network, checked, example, dtype)
+        return CheckedPlan(network, form, checked, reasons, example, dtype)
     assert refusal is not None
     raise refusal
 
@@ -89,7 +92,7 @@ def _plans(
         asked.append(path)
         return table.of(path) is not None
 
-    chain = chain_plan(evaluating_copy(model))
+    chain = _chain(model, given)
     wanted = [] if chain is None else [on_tiles(layer.path) for layer in planned_layers(chain)]
     if chain is not None and all(wanted):
         table.check(asked)
@@ -108,6 +111,18 @@ def _plans(
         yield network, planner.reasons
 
 
+def _chain(model: nn.Module, given: tuple[Any, ...] | None) -> Chain | None:
+    """Return the plan of a chain; None if the network is none, or is given inputs of more axes."""
+    chain = chain_plan(evaluating_copy(model))
+    layers = [] if chain is None else planned_layers(chain)
+    if given is not None and layers:
+        shape = _chain_shape(model, layers[0])
+        tensors = leaves(given)
+        if shape is not None and (len(tensors) != 1 or tensors[0].ndim != 1 + len(shape)):
+            return None
+    return chain
+
+
 def _check_weights(layer: PlannedLayer) -> None:
     """Raise ValueError unless a layer's weights can be programmed."""
     weight = layer.wanted.weight
@@ -121,7 +136,11 @@ def _check_weights(layer: PlannedLayer) -> None:
 
 
 def _form(
-    model: nn.Module, network: nn.Module, checked: Checked, example: tuple[Any, ...]
+    model: nn.Module,
+    network: nn.Module,
+    checked: Checked,
+    example: tuple[Any, ...],
+    dtype: torch.dtype,
 ) -> InputForm:
     out = checked.output
     has_classes = isinstance(out, Tensor) and out.ndim > 1
@@ -131,20 +150,23 @@ def _form(
     if is_chain(network):
         shape = _chain_shape(model, planned_layers(network)[0])
         return InputForm(shape, None, tried, classes, pixels)
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels)
+    by_row = checked.by_row is not False
+    return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels, by_row)
 
 
 def _chain_shape(model: nn.Module, first: PlannedLayer) -> tuple[int | None, ...] | None:
     """Return the shape of one image as far as a chain tells it; None for any shape."""
     assert isinstance(model, nn.Sequential)
+    levels = 1  # states per value of an image
     for path, layer in layers_of(model):
+        if isinstance(layer, Thermometer):
+            levels *= layer.levels
         if isinstance(layer, nn.Unflatten):
-            return (math.prod(layer.unflattened_size),)
-        if isinstance(layer, (nn.Flatten, nn.MaxPool2d, Thermometer)):
+            return (math.prod(layer.unflattened_size) // levels,)
+        if isinstance(layer, (nn.Flatten, nn.MaxPool2d)):
             return None
         if path == first.path:
             break
     if first.wanted.patches is None:
-        return (first.wanted.weight.shape[1],)
-    return (first.wanted.patches.channels, None, None)
+        return (first.wanted.weight.shape[1] // levels,)
+    return (first.wanted.patches.channels // levels, None, None)

@@ -6,7 +6,7 @@ was drawn or has changed since then comes from the file: what programming would 
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from crossbar.arrays.neurons import Part
-from crossbar.arrays.snapshot import ArraySnapshot, restore, snapshot
+from crossbar.arrays.snapshot import NeuronSnapshot, restore, snapshot
 from devices.validation import Floats
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers import TileLayer
 from nsm.chips.map import map_to_crossbar
-from nsm.chips.planning import evaluating_copy
-from nsm.chips.readouts import Readout
+from nsm.chips.planning import exact_copy
+from nsm.chips.readouts import Converter, Readout
 from nsm.nn.stored import Stored
 from nsm.nn.tensor_file import read_tensors, write_tensors
 from nsm.nn.weights import put_weights
@@ -41,18 +40,14 @@ class LayerRecord:
 
     Attributes:
         path: Where the layer stands in the network.
-        parts: Its arrays, by the name of the part.
-        a: Factors of the deterministic path.
-        threshold: Biases that comparators add, in weight units.
+        neurons: What its arrays and their converters remember.
         row_factors: Factors by which the weights of each output were multiplied.
-        readout: Comparators with their offsets, or converters with their ranges.
+        readout: Comparators with their offsets, or a converter (without that of the arrays).
         locations: At how many locations the layer was last read for each input.
     """
 
     path: str
-    parts: dict[str, ArraySnapshot]
-    a: Floats
-    threshold: Floats
+    neurons: NeuronSnapshot
     row_factors: Floats
     readout: Readout
     locations: int
@@ -60,17 +55,11 @@ class LayerRecord:
     @classmethod
     def of(cls, layer: TileLayer) -> "LayerRecord":
         """Return what a layer remembers."""
-        neurons = layer.neurons
-        parts = {part.part.name.lower(): snapshot(part.array) for part in neurons.parts()}
-        return cls(
-            layer.path,
-            parts,
-            neurons.a,
-            neurons.threshold,
-            layer.row_factors,
-            layer.readout,
-            layer.locations,
-        )
+        readout = layer.readout
+        if isinstance(readout, Converter):
+            readout = replace(readout, converters=None)
+        neurons = snapshot(layer.neurons)
+        return cls(layer.path, neurons, layer.row_factors, readout, layer.locations)
 
     def put_into(self, layer: TileLayer) -> None:
         """Let a layer of the same network and hardware remember this.
@@ -78,21 +67,12 @@ class LayerRecord:
         Raises:
             ValueError: The layer has other arrays.
         """
-        neurons = layer.neurons
-        arrays = {part.part: part.array for part in neurons.parts()}
-        names = {part.name.lower() for part in arrays}
-        if names != set(self.parts):
-            raise ValueError(
-                f"it has the arrays {sorted(names)}, and the file {sorted(self.parts)}"
-            )
-        for part, array in arrays.items():
-            restore(array, self.parts[part.name.lower()])
-        neurons.a = self.a
-        neurons.threshold = self.threshold
-        neurons.siemens_per_weight = arrays[Part.MAIN].siemens_per_weight
+        restore(layer.neurons, self.neurons)
         layer.row_factors = self.row_factors
-        layer.readout = self.readout
         layer.locations = self.locations
+        layer.readout = self.readout
+        if isinstance(self.readout, Converter):
+            layer.readout = replace(self.readout, converters=layer.neurons.converters)
 
 
 def save_chip(chip: MappedNetwork, path: str | Path, *, note: str = "") -> None:
@@ -194,7 +174,7 @@ def _network(
     state = {k.removeprefix(_NETWORK): v for k, v in tensors.items() if k.startswith(_NETWORK)}
     network = Stored(content["network"], state, content["extras"])
     if model is not None:
-        copy = evaluating_copy(model)
+        copy = exact_copy(model)
         put_weights(copy, network.state(), str(path))
         return copy
     if network.architecture is None:

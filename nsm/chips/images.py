@@ -22,6 +22,7 @@ class InputForm:
             chip layers, which takes one array of float64.
         tried: Shape of one image of the inputs with which the mapping was checked.
         classes: Length of the axis after the batch of the network's output, for such images.
+        by_row: Whether every row of the inputs is an image of its own.
         pixels: Lengths of the axes of the output after the classes.
     """
 
@@ -30,6 +31,7 @@ class InputForm:
     tried: tuple[int, ...] = ()
     classes: int = 0
     pixels: tuple[int | None, ...] = ()
+    by_row: bool = True
 
     def checked(self, x: Any) -> Any:
         """Return images as the network takes them.
@@ -50,6 +52,13 @@ class InputForm:
             if images.ndim < 2:
                 raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
             return images
+        if not self.by_row:
+            raise ValueError(
+                "outputs of this network do not belong to rows of its inputs one by one: its batch "
+                "is another axis than the first (give recurrent and attention layers "
+                "batch_first=True), or its outputs depend on the other images of the batch; call "
+                "chip(x), which makes one pass"
+            )
         arguments = x if isinstance(x, tuple) else (x,)
         if len(arguments) != len(self.dtypes):
             raise ValueError(

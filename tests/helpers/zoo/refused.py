@@ -4,9 +4,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from tests.helpers.zoo.common import Zoo
+from tests.helpers.zoo.common import BATCH, Example, Zoo, uniform
 
 REFUSED = Zoo()
 #: Pattern of the message by the name of a model.

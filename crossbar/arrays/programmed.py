@@ -8,7 +8,7 @@ from crossbar.arrays.summed import SummedArray, Term
 from crossbar.arrays.tiled import Stream, TiledArray, programmed_tiles
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
-from devices import NoNoise
+from devices import FaultMap, NoNoise
 from devices.seeding import child
 from devices.validation import Floats, array
 
@@ -93,6 +93,11 @@ def _slices(
         raise ValueError(
             f"mapping = {mapping!r} puts a weight into {mapping.slices} cells, and the gate "
             f"{hardware.gate!r} acts on one; give stochastic layers a mapping of one cell or pair"
+        )
+    if isinstance(hardware.device.faults, FaultMap):
+        raise ValueError(
+            f"mapping = {mapping!r} has an array for each of {mapping.slices} slices, and a "
+            "FaultMap has maps of one; leave faults out, or store a weight in one cell or pair"
         )
     one_cell = replace(hardware, mapping=mapping.mapping)
     w_max = mapping.signal_range(hardware.device) / siemens_per_weight

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from crossbar.bit_slices import BitSliced
 from crossbar.converters import Adc, Dac
 from crossbar.mapping import DifferentialPair, WeightMapping
 from crossbar.periphery import Comparator
@@ -105,6 +106,11 @@ class Hardware:
         choice("deterministic_path", self.deterministic_path, DETERMINISTIC_PATHS)
         _check_weight_scale(self.weight_scale)
         _check_weight_range(self.weight_range)
+        if self.weight_range == "least_squares" and isinstance(self.mapping, BitSliced):
+            raise ValueError(
+                'weight_range = "least_squares" looks at the levels of one cell, and '
+                f'{self.mapping!r} has several; choose "max" or a percentile'
+            )
         object.__setattr__(self, "tile_shape", _checked_shape(self.tile_shape))
         if self.wires is not None:
             # A reference column is one more bit line beside the tile.

@@ -95,7 +95,7 @@ class LayerArrays:
         total = 0
         for part, matrix, _ in self.parts():
             first[part] = total
-            total += len(matrix.weights_of_terms())
+            total += len(matrix.arrays())
         return first
 
     @property

@@ -6,6 +6,7 @@ from enum import IntEnum
 import numpy as np
 
 from crossbar.arrays.line_resistance import behind_wires, compensated
+from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import Conductances
 from devices import Device, IdealWrite, NoDrift, Place
@@ -83,6 +84,11 @@ class ProgrammedTile:
             ValueError: w holds NaN, is empty, needs more lines than a tile has, or exceeds the
                 mapped range; or a map of faults does not fit the tile.
         """
+        if isinstance(hardware.mapping, BitSliced):
+            raise ValueError(
+                f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
+                "which are read separately; use NeuronArray.program"
+            )
         weights = _checked_weights(w, hardware)
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         if hardware.compensate_wires:

@@ -187,9 +187,9 @@ class TiledArray(TileGrid):
         """
         yield 1.0, self.read_span(x, span, seed, sampling=sampling)
 
-    def weights_of_terms(self) -> list[Floats]:
-        """Return the weights (outputs, inputs) in a list: this array is read as one."""
-        return [self.weights]
+    def arrays(self) -> "list[TiledArray]":
+        """Return the arrays that are read separately: this one."""
+        return [self]
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (rows, outputs), in weight units.

@@ -37,10 +37,10 @@ def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:
 def _write_array(array: Matrix, folder: Path, name: str) -> list[Path]:
     hardware = array.hardware
     wires = hardware.wires or Wires(0.0, 0.0)
-    other = "ref" if hardware.mapping.shares_reference else "neg"
     paths = []
     for i, row in enumerate(array.tiles):
         for j, tile in enumerate(row):
+            other = "ref" if tile.hardware.mapping.shares_reference else "neg"
             arrays = [("pos", tile.g_pos), (other, tile.g_neg)]
             if other == "ref" and isinstance(wires.r_row, tuple):
                 # Segments of the word lines tell where the reference column is.

@@ -84,11 +84,6 @@ class ProgrammedTile:
             ValueError: w holds NaN, is empty, needs more lines than a tile has, or exceeds the
                 mapped range; or a map of faults does not fit the tile.
         """
-        if isinstance(hardware.mapping, BitSliced):
-            raise ValueError(
-                f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
-                "which are read separately; use NeuronArray.program"
-            )
         weights = _checked_weights(w, hardware)
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         if hardware.compensate_wires:
@@ -162,10 +157,10 @@ class ProgrammedTile:
         gate conducts; positive and negative cells.
 
         (d(m G)/dg)² (σ²(g) + r²(g)), with r² the mean square error of rounding to levels (step²/12
-        on an even grid): an error of g, as programmed, appears as the cell is now,
-        after drift, at its temperature and behind its gate, times the mean m of its read noise; IR
-        drop attenuates it like G. A reference column is trimmed and has no error of levels; cells
-        that are stuck at a measured conductance have no error.
+        on an even grid): an error of g, as programmed, appears as the cell is now, after drift, at
+        its temperature and behind its gate, times the mean m of its read noise; IR drop attenuates
+        it like G. A reference column is trimmed and has no error of levels; cells that are stuck at
+        a measured conductance have no error.
         """
         c = self.conductances
         g_pos, g_neg = self._programmed
@@ -194,6 +189,11 @@ def read_only(a: Floats) -> Floats:
 
 def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
     """Return weights (outputs, inputs) that fit one tile; raise ValueError if they do not."""
+    if isinstance(hardware.mapping, BitSliced):
+        raise ValueError(
+            f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
+            "which are read separately; use NeuronArray.program"
+        )
     weights = array("w", w, ndim=2)
     outputs, inputs = weights.shape
     lines, columns = hardware.tile_shape

@@ -39,20 +39,26 @@ def programmed_tiles(
     """Return rows of tiles programmed with a weight matrix (outputs, inputs); arguments as of
     `TiledArray.program`.
     """
+    weights = array("w", w, ndim=2)
+    if weights.size == 0:
+        raise ValueError(
+            f"w has shape {weights.shape}: an array needs at least one word line and one bit line"
+        )
     lines, columns = hardware.tile_shape
-    grid = (-(-w.shape[1] // lines), -(-w.shape[0] // columns))
+    outputs, inputs = weights.shape
+    grid = (-(-inputs // lines), -(-outputs // columns))
     return [
         [
             ProgrammedTile.program(
-                w[c : c + columns, r : r + lines],
+                weights[c : c + columns, r : r + lines],
                 hardware,
                 siemens_per_weight,
                 child(seed, Stream.TILES, i, j),
                 Place(array_name, (i, j), grid),
             )
-            for j, c in enumerate(range(0, w.shape[0], columns))
+            for j, c in enumerate(range(0, outputs, columns))
         ]
-        for i, r in enumerate(range(0, w.shape[1], lines))
+        for i, r in enumerate(range(0, inputs, lines))
     ]
 
 
@@ -105,16 +111,9 @@ class TiledArray(TileGrid):
             ValueError: w holds NaN, is empty, or exceeds the mapped range; or a map of faults does
                 not fit its tile.
         """
-        weights = array("w", w, ndim=2)
-        if weights.size == 0:
-            raise ValueError(
-                f"w has shape {weights.shape}: an array needs at least one word line and "
-                "one bit line"
-            )
         seed = seed_sequence(rng)
-        tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed, array_name)
         return cls(
-            tiles,
+            programmed_tiles(w, hardware, siemens_per_weight, seed, array_name),
             state_seed=child(seed, Stream.NOISE_STATE),
             waiting_seed=child(seed, Stream.WAITING),
         )

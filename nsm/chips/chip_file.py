@@ -49,7 +49,9 @@ class LayerRecord:
         readout: Comparators with their offsets; None for converters.
         converter_limits: Ranges of the ADCs [A], (sites, 1) or (sites, outputs); None without.
         converter_offsets: Offsets of the ADCs [A], (sites, outputs); None without.
+        converter_clips: Shares that they are expected to clip, (sites,); None without.
         input_limit: Range of the DAC; None without, and before it is calibrated.
+        input_clips: Share of inputs that it is expected to clip.
         locations: At how many locations the layer was last read for each input.
     """
 
@@ -61,7 +63,9 @@ class LayerRecord:
     readout: Readout | None
     converter_limits: Floats | None
     converter_offsets: Floats | None
+    converter_clips: Floats | None
     input_limit: float | None
+    input_clips: float
     locations: int
 
     @classmethod
@@ -79,7 +83,9 @@ class LayerRecord:
             None if isinstance(layer.readout, Converter) else layer.readout,
             None if converters is None else converters.limits,
             None if converters is None else converters.offsets,
+            None if converters is None else converters.expected,
             neurons.drivers.limit,
+            neurons.drivers.expected,
             layer.locations,
         )
 
@@ -102,9 +108,12 @@ class LayerRecord:
         neurons.siemens_per_weight = neurons.main.arrays()[0].siemens_per_weight
         layer.row_factors = self.row_factors
         neurons.drivers.limit = self.input_limit
+        neurons.drivers.expected = self.input_clips
         if neurons.converters is not None:
             assert self.converter_limits is not None
             assert self.converter_offsets is not None
+            assert self.converter_clips is not None
+            neurons.converters.expected = self.converter_clips
             neurons.converters.limits = self.converter_limits
             neurons.converters.offsets = self.converter_offsets
             neurons.converters.amperes_per_weight = layer.amperes_per_weight

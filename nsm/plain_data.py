@@ -166,6 +166,24 @@ def encode(
         columns = value.flags.f_contiguous and not value.flags.c_contiguous
         arrays[where] = value.T if columns else value
         return {"array": where, "transposed": columns}
+    composed = _composed(value, inner, named)
+    if composed is not None:
+        return composed
+    if other is None:
+        raise CannotStore(f"{where} is {value!r}, which has no plain form in a file")
+    return other(value, where)
+
+
+def _composed(
+    value: Any, inner: Callable[[Any, Any], Plain], named: Callable[[type], str]
+) -> Plain | None:
+    """Return the plain form of a value made of others; None for another value.
+
+    Args:
+        value: The value.
+        inner: Encodes a part, given its name.
+        named: Returns the import path of a class.
+    """
     if type(value) is list:
         return [inner(v, i) for i, v in enumerate(value)]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -181,9 +199,7 @@ def encode(
         names = [f.name for f in dataclasses.fields(value) if f.init]
         fields_of = {n: inner(getattr(value, n), n) for n in names}
         return {"object": named(type(value)), "fields": fields_of}
-    if other is None:
-        raise CannotStore(f"{where} is {value!r}, which has no plain form in a file")
-    return other(value, where)
+    return None
 
 
 def decode(

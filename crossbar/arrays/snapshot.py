@@ -1,9 +1,14 @@
-"""All that an array of tiles remembers, taken out of it and put back: files of chips hold these."""
+"""All that arrays remember, taken out of them and put back: files of chips hold these."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 
+from crossbar.arrays.clipping import ClipCount
+from crossbar.arrays.conversion import Converters
+from crossbar.arrays.neurons import NeuronArray
+from crossbar.arrays.programmed import Matrix
 from crossbar.arrays.tile import ProgrammedTile
 from crossbar.arrays.tiled import TiledArray
 from crossbar.reads.noise_state import NoiseState
@@ -50,12 +55,89 @@ class ArraySnapshot:
     waits: int
 
 
-def snapshot(array: TiledArray) -> ArraySnapshot:
-    """Return what an array remembers. Its arrays are those of the array, not copies."""
+@dataclass(frozen=True, eq=False)
+class ConverterSnapshot:
+    """What the converters of a layer remember.
+
+    Attributes:
+        limits: Largest currents [A], (sites, 1) or (sites, outputs).
+        offsets: Offsets [A], (sites, outputs).
+        amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
+        expected: Shares of conversions that the limits are expected to clip, (sites,).
+        conversions: Number of currents that were converted since calibration.
+        clipped: Number of currents that were clipped.
+    """
+
+    limits: Floats
+    offsets: Floats
+    amperes_per_weight: float
+    expected: Floats
+    conversions: int
+    clipped: int
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronSnapshot:
+    """What a layer of neurons remembers.
+
+    Attributes:
+        parts: For the name of each part, its arrays in order: one, or all that are summed.
+        a: Factors of the deterministic path.
+        threshold: Biases that are added exactly, in weight units.
+        largest_input: Range of the DAC; None if there is none yet.
+        expected: Share of inputs that this range is expected to clip.
+        driven: Number of inputs that the DAC converted, and that it clipped.
+        converters: What the converters of the sums remember; None if there are none.
+    """
+
+    parts: dict[str, list[ArraySnapshot]]
+    a: Floats
+    threshold: Floats
+    largest_input: float | None
+    expected: float
+    driven: tuple[int, int]
+    converters: ConverterSnapshot | None
+
+
+def arrays_of(matrix: Matrix) -> list[TiledArray]:
+    """Return the arrays of tiles that a matrix is made of."""
+    return matrix.arrays()
+
+
+def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
+    """Return what a layer remembers now; later reads do not change it."""
+    clips = neurons.drivers.clips
+    return NeuronSnapshot(
+        parts={
+            part.part.name.lower(): [array_snapshot(array) for array in arrays_of(part.array)]
+            for part in neurons.parts()
+        },
+        a=neurons.a,
+        threshold=neurons.threshold,
+        largest_input=neurons.drivers.limit,
+        expected=neurons.drivers.expected,
+        driven=(clips.conversions, clips.clipped),
+        converters=None if neurons.converters is None else _of_converters(neurons.converters),
+    )
+
+
+def _of_converters(converters: Converters) -> ConverterSnapshot:
+    return ConverterSnapshot(
+        converters.limits,
+        converters.offsets,
+        converters.amperes_per_weight,
+        converters.expected,
+        converters.clips.conversions,
+        converters.clips.clipped,
+    )
+
+
+def array_snapshot(array: TiledArray) -> ArraySnapshot:
+    """Return what an array remembers now; later reads do not change it."""
     noise = array._noise
     return ArraySnapshot(
         tiles=[[_of_tile(tile) for tile in row] for row in array.tiles],
-        noise=noise.state,
+        noise=copy.deepcopy(noise.state),
         waiting_seed=noise._waiting_seed,
         waits=noise._waits,
     )
@@ -67,7 +149,56 @@ def _of_tile(tile: ProgrammedTile) -> TileSnapshot:
     return TileSnapshot(g_pos, g_neg, k, tile.seconds, tile.gain, tile._seed)
 
 
-def restore(array: TiledArray, remembered: ArraySnapshot) -> None:
+def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
+    """Put what another layer remembers into a layer of the same hardware and the same shape.
+
+    Reads then draw the same as those of the other layer.
+
+    Raises:
+        ValueError: The layer has other arrays, tiles or converters.
+    """
+    arrays = {p.part.name.lower(): arrays_of(p.array) for p in neurons.parts()}
+    ours = {name: len(of_part) for name, of_part in arrays.items()}
+    theirs = {name: len(of_part) for name, of_part in remembered.parts.items()}
+    if ours != theirs:
+        raise ValueError(f"the stored arrays are {theirs}, and those of the layer {ours}")
+    if (neurons.converters is None) != (remembered.converters is None):
+        raise ValueError("only one of the stored layer and this one has converters")
+    for name, of_part in arrays.items():
+        for array, its in zip(of_part, remembered.parts[name], strict=True):
+            restore_array(array, its)
+    neurons.siemens_per_weight = neurons.main.siemens_per_weight
+    neurons.a = remembered.a
+    neurons.threshold = remembered.threshold
+    neurons.drivers.limit = remembered.largest_input
+    neurons.drivers.expected = remembered.expected
+    _count(neurons.drivers.clips, *remembered.driven)
+    if neurons.converters is not None and remembered.converters is not None:
+        _restore_converters(neurons.converters, remembered.converters)
+
+
+def _restore_converters(converters: Converters, remembered: ConverterSnapshot) -> None:
+    """Put what other converters remember into converters of as many sites and outputs."""
+    if converters.offsets.shape != remembered.offsets.shape:
+        raise ValueError(
+            f"the stored converters have shape {remembered.offsets.shape}, and those of the layer "
+            f"{converters.offsets.shape} (sites, outputs)"
+        )
+    converters.limits = remembered.limits
+    converters.offsets = remembered.offsets
+    converters.amperes_per_weight = remembered.amperes_per_weight
+    converters.expected = remembered.expected
+    _count(converters.clips, remembered.conversions, remembered.clipped)
+
+
+def _count(clips: ClipCount, conversions: int, clipped: int) -> None:
+    """Let a counter go on from these counts."""
+    clips.reset()
+    clips.conversions = conversions
+    clips.clipped = clipped
+
+
+def restore_array(array: TiledArray, remembered: ArraySnapshot) -> None:
     """Put what another array remembers into an array of the same hardware and the same shape.
 
     Reads then draw the same as those of the other array.
@@ -92,7 +223,7 @@ def restore(array: TiledArray, remembered: ArraySnapshot) -> None:
             tile._refresh()
     array.siemens_per_weight = remembered.tiles[0][0].siemens_per_weight
     noise = array._noise
-    noise.state = remembered.noise
+    noise.state = copy.deepcopy(remembered.noise)
     noise._waiting_seed = remembered.waiting_seed
     noise._waits = remembered.waits
     array.forget()

@@ -33,6 +33,7 @@ class CheckedPlan:
         checked: What the comparison found.
         reasons: Path of a layer -> why it is digital, or gone.
         example: The inputs of the comparison.
+        dtype: Precision of the network.
     """
 
     network: nn.Module
@@ -40,6 +41,7 @@ class CheckedPlan:
     checked: Checked
     reasons: dict[str, str]
     example: tuple[Any, ...]
+    dtype: torch.dtype
 
 
 def checked_plan(
@@ -73,8 +75,9 @@ def checked_plan(
         except PlanMismatch as mismatch:
             refusal = refusal or mismatch
             continue
-        form = _form(model, network, checked, example)
-        return CheckedPlan(network, form, checked, reasons, example)
+        dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+        form = _form(model, network, checked, example, dtype)
+        return CheckedPlan(network, form, checked, reasons, example, dtype)
     assert refusal is not None
     raise refusal
 
@@ -133,7 +136,11 @@ def _check_weights(layer: PlannedLayer) -> None:
 
 
 def _form(
-    model: nn.Module, network: nn.Module, checked: Checked, example: tuple[Any, ...]
+    model: nn.Module,
+    network: nn.Module,
+    checked: Checked,
+    example: tuple[Any, ...],
+    dtype: torch.dtype,
 ) -> InputForm:
     out = checked.output
     has_classes = isinstance(out, Tensor) and out.ndim > 1
@@ -143,7 +150,6 @@ def _form(
     if is_chain(network):
         shape = _chain_shape(model, planned_layers(network)[0])
         return InputForm(shape, None, tried, classes, pixels)
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     by_row = checked.by_row is not False
     return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels, by_row)
 
@@ -151,13 +157,16 @@ def _form(
 def _chain_shape(model: nn.Module, first: PlannedLayer) -> tuple[int | None, ...] | None:
     """Return the shape of one image as far as a chain tells it; None for any shape."""
     assert isinstance(model, nn.Sequential)
+    levels = 1  # states per value of an image
     for path, layer in layers_of(model):
+        if isinstance(layer, Thermometer):
+            levels *= layer.levels
         if isinstance(layer, nn.Unflatten):
-            return (math.prod(layer.unflattened_size),)
-        if isinstance(layer, (nn.Flatten, nn.MaxPool2d, Thermometer)):
+            return (math.prod(layer.unflattened_size) // levels,)
+        if isinstance(layer, (nn.Flatten, nn.MaxPool2d)):
             return None
         if path == first.path:
             break
     if first.wanted.patches is None:
-        return (first.wanted.weight.shape[1],)
-    return (first.wanted.patches.channels, None, None)
+        return (first.wanted.weight.shape[1] // levels,)
+    return (first.wanted.patches.channels // levels, None, None)

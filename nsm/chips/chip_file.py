@@ -6,7 +6,7 @@ was drawn or has changed since then comes from the file: what programming would 
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from crossbar.arrays.neurons import NeuronArray
-from crossbar.arrays.snapshot import ArraySnapshot, restore, snapshot
-from crossbar.arrays.tiled import TiledArray
+from crossbar.arrays.snapshot import NeuronSnapshot, restore, snapshot
 from devices.validation import Floats
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers import TileLayer
 from nsm.chips.map import map_to_crossbar
-from nsm.chips.planning import evaluating_copy
+from nsm.chips.planning import exact_copy
 from nsm.chips.readouts import Converter, Readout
 from nsm.nn.stored import Stored
 from nsm.nn.tensor_file import read_tensors, write_tensors
@@ -42,52 +40,26 @@ class LayerRecord:
 
     Attributes:
         path: Where the layer stands in the network.
-        parts: Its arrays, by the name of the part.
-        a: Factors of the deterministic path.
-        threshold: Biases that comparators add, in weight units.
+        neurons: What its arrays and their converters remember.
         row_factors: Factors by which the weights of each output were multiplied.
-        readout: Comparators with their offsets; None for converters.
-        converter_limits: Ranges of the ADCs [A], (sites, 1) or (sites, outputs); None without.
-        converter_offsets: Offsets of the ADCs [A], (sites, outputs); None without.
-        converter_clips: Shares that they are expected to clip, (sites,); None without.
-        input_limit: Range of the DAC; None without, and before it is calibrated.
-        input_clips: Share of inputs that it is expected to clip.
+        readout: Comparators with their offsets, or a converter (without that of the arrays).
         locations: At how many locations the layer was last read for each input.
     """
 
     path: str
-    parts: dict[str, ArraySnapshot]
-    a: Floats
-    threshold: Floats
+    neurons: NeuronSnapshot
     row_factors: Floats
-    readout: Readout | None
-    converter_limits: Floats | None
-    converter_offsets: Floats | None
-    converter_clips: Floats | None
-    input_limit: float | None
-    input_clips: float
+    readout: Readout
     locations: int
 
     @classmethod
     def of(cls, layer: TileLayer) -> "LayerRecord":
         """Return what a layer remembers."""
-        neurons = layer.neurons
-        parts = {name: snapshot(array) for name, array in _named_arrays(neurons).items()}
-        converters = neurons.converters
-        return cls(
-            layer.path,
-            parts,
-            neurons.a,
-            neurons.threshold,
-            layer.row_factors,
-            None if isinstance(layer.readout, Converter) else layer.readout,
-            None if converters is None else converters.limits,
-            None if converters is None else converters.offsets,
-            None if converters is None else converters.expected,
-            neurons.drivers.limit,
-            neurons.drivers.expected,
-            layer.locations,
-        )
+        readout = layer.readout
+        if isinstance(readout, Converter):
+            readout = replace(readout, converters=None)
+        neurons = snapshot(layer.neurons)
+        return cls(layer.path, neurons, layer.row_factors, readout, layer.locations)
 
     def put_into(self, layer: TileLayer) -> None:
         """Let a layer of the same network and hardware remember this.
@@ -95,41 +67,12 @@ class LayerRecord:
         Raises:
             ValueError: The layer has other arrays.
         """
-        neurons = layer.neurons
-        arrays = _named_arrays(neurons)
-        if set(arrays) != set(self.parts):
-            raise ValueError(
-                f"it has the arrays {sorted(arrays)}, and the file {sorted(self.parts)}"
-            )
-        for name, array in arrays.items():
-            restore(array, self.parts[name])
-        neurons.a = self.a
-        neurons.threshold = self.threshold
-        neurons.siemens_per_weight = neurons.main.arrays()[0].siemens_per_weight
+        restore(layer.neurons, self.neurons)
         layer.row_factors = self.row_factors
-        neurons.drivers.limit = self.input_limit
-        neurons.drivers.expected = self.input_clips
-        if neurons.converters is not None:
-            assert self.converter_limits is not None
-            assert self.converter_offsets is not None
-            assert self.converter_clips is not None
-            neurons.converters.expected = self.converter_clips
-            neurons.converters.limits = self.converter_limits
-            neurons.converters.offsets = self.converter_offsets
-            neurons.converters.amperes_per_weight = layer.amperes_per_weight
-        layer.readout = self.readout or Converter(neurons.converters, self.row_factors)
         layer.locations = self.locations
-
-
-def _named_arrays(neurons: NeuronArray) -> dict[str, TiledArray]:
-    """Return the arrays of a layer by the name of their part, numbered where it has several."""
-    named = {}
-    for part, matrix, _ in neurons.parts():
-        arrays = matrix.arrays()
-        for index, array in enumerate(arrays):
-            name = part.name.lower()
-            named[name if len(arrays) == 1 else f"{name}.{index}"] = array
-    return named
+        layer.readout = self.readout
+        if isinstance(self.readout, Converter):
+            layer.readout = replace(self.readout, converters=layer.neurons.converters)
 
 
 def save_chip(chip: MappedNetwork, path: str | Path, *, note: str = "") -> None:
@@ -231,7 +174,7 @@ def _network(
     state = {k.removeprefix(_NETWORK): v for k, v in tensors.items() if k.startswith(_NETWORK)}
     network = Stored(content["network"], state, content["extras"])
     if model is not None:
-        copy = evaluating_copy(model)
+        copy = exact_copy(model)
         put_weights(copy, network.state(), str(path))
         return copy
     if network.architecture is None:

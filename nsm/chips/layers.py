@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from crossbar import NeuronArray
@@ -18,7 +19,7 @@ from devices.seeding import child
 from devices.validation import Floats
 from nsm.chips.read_context import current_reads
 from nsm.chips.readouts import NumpyBackend, Readout
-from nsm.chips.states import States, unpacked, values_of
+from nsm.chips.states import States, tensor_of, unpacked, values_of
 from nsm.chips.tensor_reads import read_tensor
 from nsm.chips.torch_sums import TorchSums
 from nsm.chips.windows import windows_of
@@ -100,6 +101,7 @@ class TileLayer(ChipLayer):
         path: Where the layer stands in the network, such as "blocks.0.conv1".
         gives_states: Whether every layer that takes the outputs takes packed states. Otherwise a
             tensor comes out when a tensor goes in.
+        dtype: Precision of the tensors that states become.
         locations: At how many locations the layer was read for each input when it was last read, or
             when the mapping was checked.
     """
@@ -126,6 +128,7 @@ class TileLayer(ChipLayer):
         self.report = report or {}
         self.path = ""
         self.gives_states = True
+        self.dtype = torch.float64
         self.locations = 0
         self._torch_sums: TorchSums | None = None
 
@@ -161,7 +164,8 @@ class TileLayer(ChipLayer):
         seed = reads.seed_of(self.position)
         if isinstance(z, Tensor):
             return read_tensor(self, z, reads, seed)
-        return self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
+        out = self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
+        return out if self.gives_states else tensor_of(out).to(self.dtype)
 
     def read(
         self, z: States, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"

@@ -74,6 +74,7 @@ def map_to_crossbar(
         assert its is not None
         own_seed = child(seed, Stream.MAP, layer.number)
         tiles[id(layer)] = programmed(layer, its, reprogrammed_scale, own_seed)
+        tiles[id(layer)].dtype = plan.dtype
     origin = Origin(evaluating_copy(model), hardware, seed, reprogrammed_scale, plan.example)
     return MappedNetwork(_with_tiles(plan.network, tiles), plan, origin)
 

@@ -89,8 +89,9 @@ class Planner:
             return KeptDropout(module)
         if kind in _RECURRENT or kind is nn.MultiheadAttention:
             make = self._maker(path, kind.__name__)
-            attends = isinstance(module, nn.MultiheadAttention)
-            return Attention(module, make) if attends else recurrent_of(module, make)
+            if isinstance(module, nn.MultiheadAttention):
+                return Attention(module, make)
+            return recurrent_of(module, make)
         first, *signs = registry.plain_layers(module, name)
         wanted = registry.weights_on_tiles(first, name)
         if wanted is None:
@@ -147,13 +148,8 @@ class Planner:
         return graph
 
 
-def evaluating_copy(model: nn.Module) -> nn.Module:
-    """Return a copy of a network as it computes at inference.
-
-    A network in `train()` is put into `eval()`. Of one in `eval()` the modules that were put back
-    into `train()` stay there, such as dropout that is kept on to draw samples. Weights that hooks
-    of torch compute before every pass (`weight_norm`, `spectral_norm`, pruning) are computed once.
-    """
+def exact_copy(model: nn.Module) -> nn.Module:
+    """Return a copy of a network with its hooks, also where they have computed weights."""
     # torch cannot copy results of computations, such as the weights of an old `weight_norm`.
     computed = {
         id(value): value.detach().clone()
@@ -161,7 +157,17 @@ def evaluating_copy(model: nn.Module) -> nn.Module:
         for value in vars(module).values()
         if isinstance(value, Tensor) and not value.is_leaf
     }
-    network = copy.deepcopy(model, computed).requires_grad_(False)
+    return copy.deepcopy(model, computed)
+
+
+def evaluating_copy(model: nn.Module) -> nn.Module:
+    """Return a copy of a network as it computes at inference.
+
+    A network in `train()` is put into `eval()`. Of one in `eval()` the modules that were put back
+    into `train()` stay there, such as dropout that is kept on to draw samples. Weights that hooks
+    of torch compute before every pass (`weight_norm`, `spectral_norm`, pruning) are computed once.
+    """
+    network = exact_copy(model).requires_grad_(False)
     if network.training:
         network.eval()
     with torch.no_grad():

@@ -87,7 +87,7 @@ def _runs_of_network(
 ) -> Iterator[tuple[Span, Any]]:
     for span in _spans(rows_of(inputs) * samples, samples, at_once):
         image = torch.as_tensor(np.arange(span.first, span.last) // samples)
-        needed = mapped(lambda t, image=image: t[image.to(t.device)], inputs)
+        needed = tuple(t[image.to(t.device)] for t in inputs)
         yield span, read_once(network, Reads(span.each(), sampling, seed), needed)
 
 

@@ -77,7 +77,7 @@ def read_tensor(
     span = reads.span_for(len(rows))
     sums = layer.torch_sums
     if sums is None or not rows.is_floating_point():
-        out: States | Tensor = layer.read(values_of(rows), span, seed, sampling=reads.sampling)
+        out: States | Tensor = layer.read(_states(rows), span, seed, sampling=reads.sampling)
     else:
         out = _read_sums(layer, sums.read(rows, span, child(seed, ARRAYS)), span, seed)
     layer.locations = max(1, span.locations if layer.patches is None else layer.locations)
@@ -90,6 +90,13 @@ def read_tensor(
         values = values[0]
     dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
     return values.to(device=x.device, dtype=dtype)
+
+
+def _states(x: Tensor) -> States:
+    """Return a tensor as the reads in numpy take it: truth values where all of it is ±1."""
+    if x.is_floating_point() and bool((x.abs() == 1).all()):
+        return np.ascontiguousarray((x > 0).numpy())
+    return values_of(x)
 
 
 def _read_sums(

@@ -13,23 +13,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from crossbar.reads.sampling import check_sampling
 from crossbar.threads import threads as threads_of_loops
 from devices.seeding import RNG, child, seed_number, seed_sequence
-from devices.validation import Floats, array, integer
 from nsm.chips.map import map_to_crossbar
-from nsm.nn.inference import Labels, check_labels, output_shape
+from nsm.nn.inference import Labels
 from nsm.progress import progress_bar
 from nsm.sweeps.axes import CHIP_AXES
+from nsm.sweeps.data import Images, check_settings, checked_data, few_of
 from nsm.sweeps.identity import canonical, short_hash
 from nsm.sweeps.row_file import IDENTITY, RESULTS, RowFile, from_row
 from nsm.sweeps.tasks import Task
 
 #: The arguments of `run_task` except `threads`.
-Job = tuple[Task, int, Floats, Labels, int, int, str]
+Job = tuple[Task, int, Images, Labels, int, int, str]
 
 
 def worker_pool(workers: int) -> ProcessPoolExecutor:
@@ -43,7 +42,7 @@ def worker_pool(workers: int) -> ProcessPoolExecutor:
 def run_task(
     task: Task,
     chip: int,
-    x: Floats,
+    x: Images,
     y: Labels,
     samples: int,
     seed: int,
@@ -71,7 +70,11 @@ def run_task(
             limits.enter_context(threadpool_limits(threads))
             limits.enter_context(threads_of_loops(threads))
         mapped = map_to_crossbar(
-            task.model, task.hardware, rng=seed, reprogrammed_scale=task.reprogrammed_scale
+            task.model,
+            task.hardware,
+            rng=seed,
+            reprogrammed_scale=task.reprogrammed_scale,
+            example=few_of(x),
         )
         mapped.age(task.seconds)
         mapped.scale_conductances(task.gain)
@@ -80,29 +83,30 @@ def run_task(
     return {"task": task.id, "chip": chip, "errors": errors, "seed": seed, "elapsed": elapsed}
 
 
+def _hashed(images: NDArray[Any]) -> tuple[Any, ...]:
+    """Return what identifies an array that is too large to be copied into canonical bytes."""
+    digest = hashlib.sha256(np.ascontiguousarray(images)).digest()
+    return images.shape, images.dtype.str, digest
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Settings:
     """What all tasks of one call of `collect` share, checked."""
 
-    x: Floats
+    x: Images
     y: Labels
     chips: int
     samples: int
     sampling: str
     seed: np.random.SeedSequence
 
-    def __post_init__(self) -> None:
-        integer("chips", self.chips, at_least=1)
-        integer("samples", self.samples, at_least=1)
-        check_sampling(self.sampling)
-
     def experiment(self, tasks: Sequence[Task]) -> str:
         """Return short hashes of what all rows of one file share, see `row_file.SHARED`."""
+        inputs = self.x if isinstance(self.x, tuple) else (self.x,)
         bases = sorted({canonical(t.base) for t in tasks})
-        images = hashlib.sha256(np.ascontiguousarray(self.x)).digest()
         parts = (
             IDENTITY,
-            short_hash((self.x.shape, images, self.y), 8),
+            short_hash((*map(_hashed, inputs), self.y), 8),
             short_hash(bases, 8),
             short_hash((self.samples, self.sampling, self.seed.entropy, self.seed.spawn_key), 8),
         )
@@ -170,26 +174,9 @@ def _results(jobs: list[Job], executor: Executor | None) -> Iterator[dict[str, A
             future.cancel()
 
 
-def _checked_data(tasks: Sequence[Task], x: ArrayLike, y: ArrayLike) -> tuple[Floats, Labels]:
-    """Return images and labels that all networks of the tasks take, or raise ValueError."""
-    images = array("x", x)
-    if images.ndim < 2:
-        raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
-    labels = check_labels(y, len(images), places=np.shape(y)[1:])
-    if not len(images):
-        raise ValueError("x holds no images; give at least one")
-    for name, model in {t.network: t.model for t in tasks}.items():
-        try:
-            classes, *places = output_shape(model, images)
-            labels = check_labels(y, len(images), classes, tuple(places))
-        except ValueError as problem:
-            raise ValueError(f"network {name!r}: {problem}") from None
-    return images, labels
-
-
 def collect(
     tasks: Sequence[Task],
-    x: ArrayLike,
+    x: Any,
     y: ArrayLike,
     *,
     chips: int,
@@ -209,7 +196,7 @@ def collect(
 
     Args:
         tasks: from `grid`.
-        x: images (n, ...), as the networks take them.
+        x: images (n, ...), as the networks take them; a tuple of arrays for several inputs.
         y: labels 0, ..., classes − 1, (n,); (n, ...) if outputs have further axes, as in
             segmentation.
         chips: chips per task, each programmed from its own seed.
@@ -233,13 +220,15 @@ def collect(
         raise ValueError(
             "there are no tasks to run; make some with nsm.grid(model, hardware, axes)"
         )
-    images, labels = _checked_data(tasks, x, y)
+    check_settings(chips=chips, samples=samples, sampling=sampling)
     if save_to is not None and rng is None:
         raise ValueError(
             "rows saved to a file need a seed to be resumed by; give rng a whole number"
         )
+    seed = seed_sequence(rng)
+    images, labels = checked_data(tasks, x, y)
     settings = _Settings(
-        x=images, y=labels, chips=chips, samples=samples, sampling=sampling, seed=seed_sequence(rng)
+        x=images, y=labels, chips=chips, samples=samples, sampling=sampling, seed=seed
     )
     return _collect(tasks, settings, save_to, executor, progress)
 

@@ -9,10 +9,12 @@ from torch import nn
 from torch.nn.utils import prune
 
 import nsm
+from nsm.chips.structures import leaves
 from nsm.nn.blueprint import describe
 from nsm.nn.build import build
 from nsm.nn.tensor_file import read_tensors
 from tests.helpers.user_networks import CLASSES, NETWORKS, Drawn, Net, Residual, Widths, inputs
+from tests.helpers.zoo import ZOO
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +26,14 @@ def seeded():
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "m.safetensors"
+
+
+#: Models of the zoo that were changed after they were built, and why no file keeps them.
+NOT_KEPT = {
+    **dict.fromkeys(("weight_norm", "spectral_norm", "orthogonal"), "weights are parametrized"),
+    **dict.fromkeys(("weight_norm_hook", "pruned"), "forward pre-hooks .* keeps the weights"),
+    "forward_hook": "it has forward hooks",
+}
 
 
 def changed(model):
@@ -93,6 +103,28 @@ def test_the_options_of_torch_layers_are_kept(make, path):
     assert describe(loaded) == describe(model)
     for (name, a), b in zip(model.state_dict().items(), loaded.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
+
+
+def classes_of(model):
+    """The classes of a network that are not torch's."""
+    return {type(m) for m in model.modules() if not type(m).__module__.startswith("torch.")}
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_model_of_the_zoo_is_kept_or_refused_with_a_reason(name, path):
+    model, given = ZOO[name]()
+    if name in NOT_KEPT:
+        with pytest.raises(ValueError, match=NOT_KEPT[name]):
+            nsm.save(model, path)
+        return
+    nsm.save(model, path)
+    loaded = nsm.load(path, classes=classes_of(model), dtype=None)
+    with torch.no_grad():
+        outputs = []
+        for network in (model, loaded):
+            torch.manual_seed(0)  # dropout that is kept on
+            outputs.append(leaves(network(*given)))
+    assert all(torch.equal(a, b) for a, b in zip(*outputs, strict=True))
 
 
 def hooked():

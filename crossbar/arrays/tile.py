@@ -84,11 +84,6 @@ class ProgrammedTile:
             ValueError: w holds NaN, is empty, needs more lines than a tile has, or exceeds the
                 mapped range; or a map of faults does not fit the tile.
         """
-        if isinstance(hardware.mapping, BitSliced):
-            raise ValueError(
-                f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
-                "which are read separately; use NeuronArray.program"
-            )
         weights = _checked_weights(w, hardware)
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         if hardware.compensate_wires:
@@ -196,6 +191,11 @@ def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
     """Return weights (outputs, inputs) that fit one tile; raise ValueError if they do not."""
     weights = array("w", w, ndim=2)
     outputs, inputs = weights.shape
+    if isinstance(hardware.mapping, BitSliced):
+        raise ValueError(
+            f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
+            "which are read separately; use NeuronArray.program"
+        )
     lines, columns = hardware.tile_shape
     if inputs > lines or outputs > columns:
         raise ValueError(

@@ -30,7 +30,7 @@ def test_every_tile_has_a_netlist_with_its_own_wires(mapping, wires, endings, tm
     chip = map_to_crossbar(model, hardware, rng=0)
     written = write_netlists(chip, tmp_path)
     assert [path.name for path in written] == [
-        f"layer0_main_tile{i}_0_{ending}.cir" for i in range(2) for ending in endings
+        f"layer_0_main_tile{i}_0_{ending}.cir" for i in range(2) for ending in endings
     ]
     last = chip.layers[0].neurons.main.tiles[1][0]
     cells = {
@@ -40,6 +40,6 @@ def test_every_tile_has_a_netlist_with_its_own_wires(mapping, wires, endings, tm
         "pos_ref": np.hstack([last.g_pos, last.g_neg]),
     }
     for path in written[-len(endings) :]:
-        g = cells[path.stem.split("_0_")[1]]
+        g = cells[path.stem.split("_0_")[-1]]
         netlist = to_spice(g, np.full(2, 0.1), part_of(wires, g.shape))
         assert path.read_text() == netlist

@@ -196,6 +196,11 @@ def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
         )
     weights = array("w", w, ndim=2)
     outputs, inputs = weights.shape
+    if isinstance(hardware.mapping, BitSliced):
+        raise ValueError(
+            f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
+            "which are read separately; use NeuronArray.program"
+        )
     lines, columns = hardware.tile_shape
     if inputs > lines or outputs > columns:
         raise ValueError(

@@ -31,6 +31,26 @@ _COMPOSITE = (Attention, Grouped, KeptDropout, Recurrent, RecurrentCell, nn.Mult
 class Inside(MonteCarlo):
     """A network on tiles whose layers and tiles can be looked at."""
 
+    def layer(self, layer: int | str) -> TileLayer:
+        """Return a layer on tiles.
+
+        Args:
+            layer: Number of the layer among those on tiles, from 0, or its name, such as
+                "blocks.0.conv1".
+
+        Raises:
+            ValueError: There is no such layer.
+        """
+        layers = self.layers
+        if isinstance(layer, str):
+            by_name = {tiles.path: tiles for tiles in layers}
+            return by_name[choice("layer on tiles", layer, by_name)]
+        if integer("layer", layer, at_least=0) >= len(layers):
+            raise ValueError(
+                f"layer = {layer}: this chip has {len(layers)} layers on tiles, counted from 0"
+            )
+        return layers[layer]
+
     def weights(self, layer: int | str) -> Floats:
         """Return the weights (outputs, inputs) that a layer's cells represent now, in the network's
         units and without IR drop.
@@ -39,7 +59,7 @@ class Inside(MonteCarlo):
             layer: Number of the layer among those on tiles, from 0, or its name, such as
                 "blocks.0.conv1".
         """
-        on_tiles = self._layer(layer)
+        on_tiles = self.layer(layer)
         return on_tiles.neurons.main.weights / on_tiles.row_factors[:, None]
 
     def conductances(self, layer: int | str) -> tuple[Floats, Floats]:
@@ -49,7 +69,7 @@ class Inside(MonteCarlo):
             layer: Number of the layer among those on tiles, from 0, or its name, such as
                 "blocks.0.conv1".
         """
-        return self._layer(layer).neurons.main.conductances()
+        return self.layer(layer).neurons.main.conductances()
 
     def outputs(self, x: Any, *, rng: RNG = None, sampling: str = "exact") -> dict[str, Floats]:
         """Return the outputs of every layer in one noisy pass, by path, in order of execution.
@@ -86,7 +106,7 @@ class Inside(MonteCarlo):
             Those of the main array, of the deterministic path and of the bias lines, row after row;
             see `crossbar.arrays.inspection.PhysicalTile`.
         """
-        return inspection.physical_tiles(self._layer(layer).neurons)
+        return inspection.physical_tiles(self.layer(layer).neurons)
 
     def sampled_tiles(self, layer: int | str, *, rng: RNG = None) -> list[SampledTile]:
         """Return G⁺ and G⁻ [S] of every tile of a layer as one read sees them.
@@ -97,7 +117,7 @@ class Inside(MonteCarlo):
             layer: Number of the layer among those on tiles, from 0, or its name.
             rng: Seed, Generator or None; same `rng`, same read.
         """
-        return inspection.sampled_tiles(self._layer(layer).neurons, rng=rng)
+        return inspection.sampled_tiles(self.layer(layer).neurons, rng=rng)
 
     def tile_currents(
         self, layer: int | str, x: ArrayLike, *, rng: RNG = None
@@ -113,24 +133,12 @@ class Inside(MonteCarlo):
                 *sizes), and reads the windows of each image in turn. States are −1 and +1.
             rng: Seed, Generator or None.
         """
-        on_tiles = self._layer(layer)
+        on_tiles = self.layer(layer)
         patches = on_tiles.patches
         rows = x
         if patches is not None and np.ndim(x) == len(patches.kernel) + 2:
             rows, _ = patches.of(array("x", x))
         return inspection.tile_currents(on_tiles.neurons, rows, rng=rng)
-
-    def _layer(self, layer: int | str) -> TileLayer:
-        """Return a layer on tiles by number or name; raise ValueError if there is none."""
-        layers = self.layers
-        if isinstance(layer, str):
-            by_name = {tiles.path: tiles for tiles in layers}
-            return by_name[choice("layer on tiles", layer, by_name)]
-        if integer("layer", layer, at_least=0) >= len(layers):
-            raise ValueError(
-                f"layer = {layer}: this chip has {len(layers)} layers on tiles, counted from 0"
-            )
-        return layers[layer]
 
 
 def outputs(chip: MonteCarlo, x: Any, *, rng: RNG, sampling: str) -> dict[str, Floats]:

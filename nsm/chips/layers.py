@@ -105,6 +105,8 @@ class TileLayer(ChipLayer):
         dtype: Precision of the tensors that states become.
         locations: At how many locations the layer was read for each input when it was last read, or
             when the mapping was checked.
+        reads_per_pass: How often the layer was read for each input in the last pass, or in the one
+            with which the mapping was checked: at all locations of all calls (time steps).
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class TileLayer(ChipLayer):
         self.gives_states = True
         self.dtype = torch.float64
         self.locations = 0
+        self.reads_per_pass = 1
         self._torch_sums: TorchSums | None = None
 
     @property
@@ -161,11 +164,15 @@ class TileLayer(ChipLayer):
     def forward(self, z: States | Tensor) -> States | Tensor:
         """Return the states or values of the reads of the current context."""
         reads = current_reads()
+        before = self.reads_per_pass if self.position in reads.calls else 0
         seed = reads.seed_of(self.position)
         if isinstance(z, Tensor):
-            return read_tensor(self, z, reads, seed)
-        out = self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
-        return out if self.gives_states else tensor_of(out).to(self.dtype)
+            out = read_tensor(self, z, reads, seed)
+        else:
+            states = self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
+            out = states if self.gives_states else tensor_of(states).to(self.dtype)
+        self.reads_per_pass = before + self.locations
+        return out
 
     def read(
         self, z: States, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"

@@ -38,12 +38,14 @@ class ChipLayer(nn.Module):
 
     Attributes:
         name: What messages and reports call it.
+        path: Where the layer stands in the network, such as "blocks.0.conv1".
         position: Place in the network; it names the layer's random streams.
     """
 
     def __init__(self, name: str):
         super().__init__()
         self.name = name
+        self.path = ""
         self.position = 0
 
     def forward(self, z: States | Tensor) -> States | Tensor:
@@ -98,7 +100,6 @@ class TileLayer(ChipLayer):
         row_factors: Factors by which the weights of each output were multiplied before programming,
             (outputs,).
         report: Row of `MappedNetwork.report`.
-        path: Where the layer stands in the network, such as "blocks.0.conv1".
         gives_states: Whether every layer that takes the outputs takes packed states. Otherwise a
             tensor comes out when a tensor goes in.
         dtype: Precision of the tensors that states become.
@@ -126,7 +127,6 @@ class TileLayer(ChipLayer):
         self.patches = patches
         self.row_factors = row_factors
         self.report = report or {}
-        self.path = ""
         self.gives_states = True
         self.dtype = torch.float64
         self.locations = 0

@@ -6,6 +6,7 @@ import numpy as np
 
 from crossbar import Wires, to_spice
 from crossbar.arrays.programmed import Matrix
+from crossbar.wires.segments import part_of
 from nsm.chips.chip import MappedNetwork
 
 
@@ -17,7 +18,8 @@ def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:
     Args:
         chip: The chip.
         folder: Folder to write to; it is created. A file is named by layer, array (main,
-            deterministic_path, bias), tile row and column, and its cells (pos, neg, or ref).
+            deterministic_path, bias), tile row and column, and its cells (pos, neg, ref, or pos_ref
+            where word lines have segments of their own and end in a reference column).
 
     Returns:
         The paths.
@@ -35,13 +37,18 @@ def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:
 def _write_array(array: Matrix, folder: Path, name: str) -> list[Path]:
     hardware = array.hardware
     wires = hardware.wires or Wires(0.0, 0.0)
-    other = "ref" if hardware.mapping.shares_reference else "neg"
     paths = []
     for i, row in enumerate(array.tiles):
         for j, tile in enumerate(row):
-            for cells, g in (("pos", tile.g_pos), (other, tile.g_neg)):
+            other = "ref" if tile.hardware.mapping.shares_reference else "neg"
+            arrays = [("pos", tile.g_pos), (other, tile.g_neg)]
+            if other == "ref" and isinstance(wires.r_row, tuple):
+                # Segments of the word lines tell where the reference column is.
+                arrays = [("pos_ref", np.hstack([tile.g_pos, tile.g_neg]))]
+            for cells, g in arrays:
                 path = folder / f"{name}_tile{i}_{j}_{cells}.cir"
-                netlist = to_spice(g, np.full(len(g), hardware.read_voltage), wires)
+                volts = np.full(len(g), hardware.read_voltage)
+                netlist = to_spice(g, volts, part_of(wires, g.shape))
                 path.write_text(netlist, encoding="ascii")
                 paths.append(path)
     return paths

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils import parametrize
 
 from nsm.nn.stochastic import Stochastic
@@ -164,18 +164,7 @@ def differing_tensors(a: nn.Module, b: nn.Module) -> str | None:
                 )
     if a._non_persistent_buffers_set != b._non_persistent_buffers_set:
         return "it would be built anew with other buffers in its state"
-    for name in a._non_persistent_buffers_set:
-        if not _same_values(a._buffers[name], b._buffers[name]):
-            return (
-                f"its buffer {name} has values that neither its constructor makes nor its state "
-                "holds; register it with persistent=True"
-            )
     return None
-
-
-def _same_values(x: Tensor | None, y: Tensor | None) -> bool:
-    """Return whether two tensors agree, once the second has the first's precision."""
-    return x is None or y is None or same(x.detach(), y.detach().to(x.dtype))
 
 
 def _groups(module: nn.Module) -> set[tuple[str, ...]]:

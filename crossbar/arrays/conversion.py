@@ -70,8 +70,12 @@ class Converters:
         """Number of sites."""
         return len(self.offsets)
 
-    def calibrate(self, limits: Floats) -> None:
-        """Set the largest currents [A], (sites, 1) or (sites, outputs); count clipping from zero.
+    def calibrate(self, limits: Floats, expected: float = 0.0) -> None:
+        """Set the largest currents; count clipping from zero.
+
+        Args:
+            limits: Largest currents [A], (sites, 1) or (sites, outputs).
+            expected: Share of conversions that they may clip.
 
         Raises:
             ValueError: limits has another shape, or holds a number that is not above 0.
@@ -81,7 +85,7 @@ class Converters:
         if (new <= 0).any():
             raise ValueError(f"ranges of an ADC = {new.min():g} A; give currents above 0")
         self.limits = new
-        self.clips.reset()
+        self.clips.reset(expected)
 
     def convert(
         self,
@@ -114,8 +118,14 @@ class Converters:
         return self.adc.convert(current, limit) / self.amperes_per_weight
 
     def of_reads(
-        self, u: Floats, span: Span, seed: np.random.SeedSequence, site: int = 0
-    ) -> Floats:
+        self,
+        u: Array,
+        span: Span,
+        seed: np.random.SeedSequence,
+        site: int = 0,
+        *,
+        vector: Callable[[Floats], Array] = np.asarray,
+    ) -> Array:
         """Return sums as the converters of a site give them in some reads of a run.
 
         Args:
@@ -123,11 +133,13 @@ class Converters:
             span: The reads; the number of a read decides the noise of its conversion.
             seed: Seed of the layer's converters in the run.
             site: Number of the site.
+            vector: Brings an array to where u lives.
         """
-        converted: Floats = self.convert(
-            u, lambda: draws(span, u.shape[1], child(seed, site)), site=site
-        )
-        return converted
+
+        def normals() -> Array:
+            return vector(draws(span, u.shape[1], child(seed, site)))
+
+        return self.convert(u, normals, site=site, vector=vector)
 
 
 def layer_converters(
@@ -149,8 +161,9 @@ def layer_converters(
     of_parts = separate or drivers.planes > 1
     largest = []
     for part, matrix, _ in arrays.parts():
+        weights = [of_term.weights for of_term in matrix.arrays()]
         driven = 1.0 if part is Part.BIAS else drivers.largest_input
-        largest += [driven * _largest_sum(part, w) for w in matrix.weights_of_terms()]
+        largest += [driven * _largest_sum(part, w) for w in weights]
     if of_parts:
         limits = np.array([of_part.max() for of_part in largest])
         # A part whose weights are all zero has some range too.

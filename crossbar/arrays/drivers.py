@@ -53,10 +53,10 @@ class Drivers:
         """Largest value that drives a word line, if it is known; otherwise 1."""
         return 1.0 if self.planes > 1 or self.limit is None else self.limit
 
-    def calibrate(self, limit: float) -> None:
-        """Set the largest input, and count clipping from zero."""
+    def calibrate(self, limit: float, expected: float = 0.0) -> None:
+        """Set the largest input, and count clipping from zero; `expected` is what it may clip."""
         self.limit = number("range of a DAC", limit, above=0)
-        self.clips.reset()
+        self.clips.reset(expected)
 
     def drive(self, x: Inputs, span: Span) -> tuple[Inputs, Span]:
         """Return what drives the word lines, and the reads of the array that this takes.

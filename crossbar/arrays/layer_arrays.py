@@ -95,7 +95,7 @@ class LayerArrays:
         total = 0
         for part, matrix, _ in self.parts():
             first[part] = total
-            total += len(matrix.weights_of_terms())
+            total += len(matrix.arrays())
         return first
 
     @property
@@ -165,7 +165,14 @@ def programmed_arrays(
     """
 
     def array_of(part: Part, values: Floats, of: Hardware) -> Matrix:
-        return programmed(values, of, siemens_per_weight, child(seed, part), by_tile=by_tile)
+        return programmed(
+            values,
+            of,
+            siemens_per_weight,
+            child(seed, part),
+            by_tile=by_tile,
+            array_name=part.name.lower(),
+        )
 
     main = array_of(Part.MAIN, w, hardware)
     path = bias_lines = None

@@ -9,7 +9,6 @@ from crossbar.arrays.clipping import ClipCount
 from crossbar.arrays.conversion import Converters
 from crossbar.arrays.neurons import NeuronArray
 from crossbar.arrays.programmed import Matrix
-from crossbar.arrays.summed import SummedArray
 from crossbar.arrays.tile import ProgrammedTile
 from crossbar.arrays.tiled import TiledArray
 from crossbar.reads.noise_state import NoiseState
@@ -98,7 +97,7 @@ class NeuronSnapshot:
 
 def arrays_of(matrix: Matrix) -> list[TiledArray]:
     """Return the arrays of tiles that a matrix is made of."""
-    return [term.array for term in matrix.terms] if isinstance(matrix, SummedArray) else [matrix]
+    return matrix.arrays()
 
 
 def snapshot(neurons: NeuronArray) -> NeuronSnapshot:

@@ -14,6 +14,7 @@ from crossbar.arrays.programmed import Matrix
 from devices.validation import Floats
 from nsm.chips.layers import TileLayer
 from nsm.chips.noise_matching import MatchedNeurons
+from nsm.chips.readouts import Converter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,8 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     show, with wires, errors and pedestals. `static_to_noise_ratio` and `spread_to_noise_ratio` are
     medians of `crossbar.arrays.precision`'s. `difference` is that of the outputs with ideal tiles
     from those of the network, relative to the largest, which was measured when it was mapped.
+    `clipped_inputs` and `clipped_currents` are the shares that the converters of a layer clipped
+    since mapping or calibration; NaN before the first read, and without converters.
 
     Args:
         network: The network of the chip.
@@ -50,7 +53,12 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     for path, module in network.named_modules():
         if isinstance(module, TileLayer):
             share = counts.get(module.path, 0) / total
-            rows.append({**module.report, "where": "tiles", "multiply_adds": share, "why": ""})
+            now = {
+                "clipped_inputs": module.neurons.drivers.clips.share,
+                "clipped_currents": clipped_currents(module),
+            }
+            where = {"where": "tiles", "multiply_adds": share, "why": ""}
+            rows.append({**module.report, **now, **where})
         elif not any(True for _ in module.children()) or path in plan.reasons:
             name = getattr(module, "name", f"layer {path} ({type(module).__name__})")
             share = counts.get(path, 0) / total
@@ -68,6 +76,11 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     for column in ("inputs", "outputs", "tiles"):
         frame[column] = frame[column].astype("Int64")
     return frame
+
+
+def clipped_currents(layer: TileLayer) -> float:
+    """Return the share of currents that a layer's converters clipped; NaN without conversions."""
+    return layer.readout.clipped if isinstance(layer.readout, Converter) else math.nan
 
 
 def _digital(name: str, share: float, why: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from crossbar import Wires, to_spice
 from crossbar.arrays.inspection import PhysicalTile, physical_tiles
+from crossbar.wires.segments import part_of
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers import TileLayer
 
@@ -20,7 +21,8 @@ def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:
         chip: The chip.
         folder: Folder to write to; it is created. A file is named by the path of the layer in the
             network, the array (main, deterministic_path, bias), the slice of the weights if they
-            have several, tile row and column, and the cells (pos, neg, or ref):
+            have several, tile row and column, and the cells (pos, neg, ref, or pos_ref where word lines
+            have segments of their own and end in a reference column):
             "layer_blocks.0.conv1_main_tile0_1_pos.cir". Other characters than letters, digits, dots
             and hyphens become underscores.
 
@@ -56,13 +58,18 @@ def _file_name(path: str, taken: set[str]) -> str:
 def _write_tile(layer: TileLayer, tile: PhysicalTile, folder: Path, name: str) -> list[Path]:
     hardware = layer.neurons.hardware
     wires = hardware.wires or Wires(0.0, 0.0)
-    volts = np.full(len(tile.g_pos), hardware.read_voltage)
-    # The reference is one column, which `PhysicalTile` repeats for each output.
-    shared = hardware.mapping.shares_reference
-    other = ("ref", tile.g_neg[:, :1]) if shared else ("neg", tile.g_neg)
+    arrays = [("pos", tile.g_pos), ("neg", tile.g_neg)]
+    if hardware.mapping.shares_reference:
+        # The reference is one column, which `PhysicalTile` repeats for each output.
+        reference = tile.g_neg[:, :1]
+        arrays[1] = ("ref", reference)
+        if isinstance(wires.r_row, tuple):
+            # Segments of the word lines tell where the reference column is.
+            arrays = [("pos_ref", np.hstack([tile.g_pos, reference]))]
     paths = []
-    for cells, g in (("pos", tile.g_pos), other):
+    for cells, g in arrays:
         path = folder / f"{name}_tile{tile.row}_{tile.column}_{cells}.cir"
-        path.write_text(to_spice(g, volts, wires), encoding="ascii")
+        volts = np.full(len(g), hardware.read_voltage)
+        path.write_text(to_spice(g, volts, part_of(wires, g.shape)), encoding="ascii")
         paths.append(path)
     return paths

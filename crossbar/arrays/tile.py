@@ -8,7 +8,7 @@ import numpy as np
 from crossbar.arrays.line_resistance import behind_wires, compensated
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import Conductances
-from devices import IdealWrite, NoDrift
+from devices import IdealWrite, NoDrift, NoNoise, NoTemperature
 from devices.seeding import stream
 from devices.validation import Floats, array, number
 
@@ -108,15 +108,31 @@ class ProgrammedTile:
             side: 0 for the positive cells, 1 for the negative ones; it names the stream of drift.
         """
         device = self.hardware.device
-        aged = device.age(g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side))
-        warm = aged * device.temperature_law.factor(aged, self.hardware.temperature)
-        return self.hardware.gate.in_series(self.gain * warm)
+        if self.seconds > 0 and not isinstance(device.retention, NoDrift):
+            g = device.age(g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side))
+        if not isinstance(device.temperature_law, NoTemperature):
+            g = g * device.temperature_law.factor(g, self.hardware.temperature)
+        return self.hardware.gate.in_series(g if self.gain == 1 else self.gain * g)
 
     def _refresh(self) -> None:
-        g_pos, g_neg = self._programmed
-        self.g_pos = self.now(g_pos, 0)
-        self.g_neg = self.now(g_neg, 1)
+        # Cells that have not changed are kept once.
+        now = [self.now(g, side) for side, g in enumerate(self._programmed)]
+        pairs = zip(now, self._programmed, strict=True)
+        self.g_pos, self.g_neg = (g if np.array_equal(a, g) else a for a, g in pairs)
         self._conductances: Conductances | None = None
+
+    def keep_in(self, g_pos: Floats, g_neg: Floats) -> None:
+        """Keep the conductances in other memory, which holds the same numbers [S].
+
+        The tiles of an array are parts of one matrix, so that its cells are in memory once.
+        """
+        here = ((self.g_pos, g_pos), (self.g_neg, g_neg))
+        programmed = zip(self._programmed, here, strict=True)
+        p, n = (there if g is now else g for g, (now, there) in programmed)
+        self._programmed = (p, n)
+        self.g_pos, self.g_neg = g_pos, g_neg
+        if self.hardware.wires is None:
+            self._conductances = None
 
     @property
     def conductances(self) -> Conductances:
@@ -188,11 +204,16 @@ def _programming_variance(
 
     def mean_read(programmed: Floats) -> Floats:
         seen = tile.now(programmed, side)
-        return seen * device.read_noise.moments(seen)[0]
+        noise = device.read_noise
+        return seen if isinstance(noise, NoNoise) else seen * noise.moments(seen)[0]
 
     low = np.maximum(g - _DERIVATIVE_STEP * device.g_max, 0)
     high = g + _DERIVATIVE_STEP * device.g_max
-    attenuation = np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
-    slope = (mean_read(high) - mean_read(low)) / (high - low) * attenuation
+    at_low, at_high = mean_read(low), mean_read(high)
+    slope: Floats | float = 1.0  # of cells that are read as they were programmed
+    if at_low is not low or at_high is not high:
+        slope = (at_high - at_low) / (high - low)
+    if effective is not now:
+        slope *= np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
     variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + rounding)
     return variance

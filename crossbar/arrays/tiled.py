@@ -27,6 +27,33 @@ class Stream(IntEnum):
     WAITING = 2
 
 
+def programmed_tiles(
+    w: Floats, hardware: Hardware, siemens_per_weight: float, seed: np.random.SeedSequence
+) -> list[list[ProgrammedTile]]:
+    """Return rows of tiles programmed with a weight matrix (outputs, inputs).
+
+    Their conductances are parts of one matrix of positive and one of negative cells.
+    """
+    lines, columns = hardware.tile_shape
+    outputs, inputs = w.shape
+    g_pos = np.empty((inputs, outputs))
+    per_tile = 1 if hardware.mapping.shares_reference else columns
+    references = -(-outputs // columns)
+    g_neg = np.empty((inputs, references)) if per_tile == 1 else np.empty_like(g_pos)
+
+    def tile(i: int, j: int) -> ProgrammedTile:
+        rows, at = slice(i * lines, (i + 1) * lines), slice(j * columns, (j + 1) * columns)
+        own_seed = child(seed, Stream.TILES, i, j)
+        made = ProgrammedTile.program(w[at, rows], hardware, siemens_per_weight, own_seed)
+        places = g_pos[rows, at], g_neg[rows, j * per_tile : (j + 1) * per_tile]
+        for place, g in zip(places, (made.g_pos, made.g_neg), strict=True):
+            place[:] = g
+        made.keep_in(*places)
+        return made
+
+    return [[tile(i, j) for j in range(references)] for i in range(-(-inputs // lines))]
+
+
 class TiledArray(TileGrid):
     """A weight matrix on tiles that can be read; `TileGrid` lists its attributes.
 
@@ -74,21 +101,8 @@ class TiledArray(TileGrid):
                 "one bit line"
             )
         seed = seed_sequence(rng)
-        lines, columns = hardware.tile_shape
-        tiles = [
-            [
-                ProgrammedTile.program(
-                    weights[c : c + columns, r : r + lines],
-                    hardware,
-                    siemens_per_weight,
-                    child(seed, Stream.TILES, i, j),
-                )
-                for j, c in enumerate(range(0, weights.shape[0], columns))
-            ]
-            for i, r in enumerate(range(0, weights.shape[1], lines))
-        ]
         return cls(
-            tiles,
+            programmed_tiles(weights, hardware, siemens_per_weight, seed),
             state_seed=child(seed, Stream.NOISE_STATE),
             waiting_seed=child(seed, Stream.WAITING),
         )

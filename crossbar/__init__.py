@@ -8,12 +8,14 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from crossbar.bit_slices import BitSliced as BitSliced
+from crossbar.converters import Adc as Adc
+from crossbar.converters import Dac as Dac
 from crossbar.hardware import Hardware as Hardware
 from crossbar.mapping import BalancedPair as BalancedPair
 from crossbar.mapping import DifferentialPair as DifferentialPair
 from crossbar.mapping import ReferenceColumn as ReferenceColumn
 from crossbar.mapping import WeightMapping as WeightMapping
-from crossbar.periphery import Adc as Adc
 from crossbar.periphery import Comparator as Comparator
 from crossbar.weight_range import largest_weight as largest_weight
 from crossbar.weight_range import row_factors as row_factors
@@ -36,7 +38,9 @@ _ENGINES = {
 __all__ = [
     "Adc",
     "BalancedPair",
+    "BitSliced",
     "Comparator",
+    "Dac",
     "DifferentialPair",
     "Hardware",
     "NeuronArray",

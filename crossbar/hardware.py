@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from crossbar.bit_slices import BitSliced
+from crossbar.converters import Adc, Dac
 from crossbar.mapping import DifferentialPair, WeightMapping
-from crossbar.periphery import Adc, Comparator
+from crossbar.periphery import Comparator
 from crossbar.wires.description import Wires
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
 from devices.validation import choice, integer, number
@@ -45,6 +47,8 @@ class Hardware:
             wires, are the wanted ones as far as the range allows; default False.
         comparator: Threshold read-out of stochastic layers; default exact.
         adc: Converter of all other layers; None (default) reads their currents exactly.
+        dac: Converter of the inputs of all layers; None (default) drives word lines with exact
+            voltages, one for every value.
         bias: "word_line" (default; ungated extra word lines, programmed like weights, which follow
             a common-mode gain) or "reference" (an exact current at the comparator, which does not).
         deterministic_path: Second, ungated array that realizes a_i w_ij: "programmed" (default;
@@ -74,6 +78,7 @@ class Hardware:
     compensate_wires: bool = False
     comparator: Comparator = field(default_factory=Comparator)
     adc: Adc | None = None
+    dac: Dac | None = None
     bias: str = "word_line"
     deterministic_path: str = "programmed"
     weight_scale: str = "layer"
@@ -89,6 +94,8 @@ class Hardware:
         self._check_part("comparator", Comparator)
         if self.adc is not None:
             self._check_part("adc", Adc, " or None")
+        if self.dac is not None:
+            self._check_part("dac", Dac, " or None")
         if self.wires is not None:
             self._check_part("wires", Wires, " or None")
         choice("gate_sharing", self.gate_sharing, GATE_SHARINGS)
@@ -96,6 +103,11 @@ class Hardware:
         choice("deterministic_path", self.deterministic_path, DETERMINISTIC_PATHS)
         _check_weight_scale(self.weight_scale)
         _check_weight_range(self.weight_range)
+        if self.weight_range == "least_squares" and isinstance(self.mapping, BitSliced):
+            raise ValueError(
+                'weight_range = "least_squares" looks at the levels of one cell, and '
+                f'{self.mapping!r} has several; choose "max" or a percentile'
+            )
         object.__setattr__(self, "tile_shape", _checked_shape(self.tile_shape))
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")

@@ -1,11 +1,11 @@
-"""Read-out circuits of a tile: comparators for stochastic layers, converters for all others."""
+"""Comparators, the read-out circuits of stochastic layers; `converters` has those of all others."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.validation import Floats, integer, number
+from devices.validation import Floats, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,38 +50,3 @@ class Comparator:
         """Return whether each comparator decides for +1; arguments as for `compare`."""
         threshold = offsets if normals is None else offsets + self.noise * normals
         return current + threshold >= 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adc:
-    """Noise-free converter of bit-line currents to 2^bits even steps in [−full_scale, +full_scale].
-
-    Currents beyond the full scale are clipped.
-
-    Attributes:
-        bits: Resolution, default 8.
-        full_scale: Largest current [A]. None (default): mapping sets it to the largest current that
-            the programmed weights can cause with inputs of size one. Read noise, a common-mode gain
-            above 1 and larger inputs may exceed it and are clipped; a smaller full scale resolves
-            more.
-    """
-
-    bits: int = 8
-    full_scale: float | None = None
-
-    def __post_init__(self) -> None:
-        integer("Adc.bits", self.bits, at_least=1)
-        if self.full_scale is not None:
-            number("Adc.full_scale", self.full_scale, above=0, unit="A")
-
-    def convert(self, current: Floats, full_scale: float) -> Floats:
-        """Return the converted currents [A]; |error| ≤ full_scale/(2^bits − 1) unless clipped.
-
-        Args:
-            current: Bit-line currents [A].
-            full_scale: Largest current [A]; that of the mapped layer, which replaces None.
-        """
-        # 2^bits codes include both ends, so there are 2^bits − 1 steps between them.
-        step = 2 * full_scale / (2**self.bits - 1)
-        code = np.rint((np.clip(current, -full_scale, full_scale) + full_scale) / step)
-        return code * step - full_scale

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm import training as training
     from nsm import uncertainty as uncertainty
     from nsm.chips.chip import MappedNetwork as MappedNetwork
+    from nsm.chips.chip_file import load_chip as load_chip
     from nsm.chips.map import map_to_crossbar as map_to_crossbar
     from nsm.datasets.registry import load_data as load_data
     from nsm.nn.activations import Binarize as Binarize
@@ -51,6 +52,8 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.nn.sigmoid import SigmoidLinear as SigmoidLinear
     from nsm.nn.transforms import quantize_weights as quantize_weights
     from nsm.nn.transforms import scale_weights as scale_weights
+    from nsm.nn.weights import load_weights as load_weights
+    from nsm.nn.weights import save_weights as save_weights
     from nsm.plots.sweeps import plot_error_rate as plot_error_rate
     from nsm.sweeps.run import collect as collect
     from nsm.sweeps.tasks import Task as Task
@@ -68,6 +71,7 @@ _EXPORTS = {
     "training": "nsm.training",
     "uncertainty": "nsm.uncertainty",
     "MappedNetwork": "nsm.chips.chip",
+    "load_chip": "nsm.chips.chip_file",
     "map_to_crossbar": "nsm.chips.map",
     "load_data": "nsm.datasets.registry",
     "all_conv_net": "nsm.nn.architectures",
@@ -89,6 +93,8 @@ _EXPORTS = {
     "SigmoidLinear": "nsm.nn.sigmoid",
     "quantize_weights": "nsm.nn.transforms",
     "scale_weights": "nsm.nn.transforms",
+    "load_weights": "nsm.nn.weights",
+    "save_weights": "nsm.nn.weights",
     "plot_error_rate": "nsm.plots.sweeps",
     "collect": "nsm.sweeps.run",
     "Task": "nsm.sweeps.tasks",

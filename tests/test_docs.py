@@ -3,7 +3,9 @@
 import os
 import re
 import shlex
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import matplotlib.pyplot as plt
 import pytest
@@ -40,9 +42,10 @@ def test_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
         pytest.skip("needs MNIST: set NSM_DATA_DIR")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plt, "show", plt.close)
-    namespace = {"__name__": page.stem}
+    module = ModuleType(page.stem)
+    monkeypatch.setitem(sys.modules, page.stem, module)  # files name the classes of a page by it
     for number, code in enumerate(codes, start=1):
-        exec(compile(code, f"{page.name}, Python block {number}", "exec"), namespace)
+        exec(compile(code, f"{page.name}, Python block {number}", "exec"), vars(module))
     plt.close("all")
 
 

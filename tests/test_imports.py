@@ -41,6 +41,10 @@ gain = [1.0]
 LINES = (
     "train --out a.safetensors --network nms",
     "train --out a.safetensors --data minst",
+    "train --out a.safetensors --data none.npz",
+    "train --out a.safetensors --data-option white=2",
+    "train --out a.safetensors --coding medan",
+    "train --out a.safetensors --coding thermometer=0",
     "train --out no/a.safetensors",
     "train --out a.safetensors --hidden 30,x",
     "train --out a.safetensors --beta fixed",

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from crossbar.arrays.neurons import NeuronArray, Part
+from crossbar.arrays.layer_arrays import Part
+from crossbar.arrays.neurons import NeuronArray
 from crossbar.hardware import Hardware
 from crossbar.reads.moments import gate_moments
 
@@ -36,22 +37,37 @@ def conversion_energy(hardware: Hardware) -> float:
     return ADC_8BIT_ENERGY * 2.0 ** (bits - 8)
 
 
+def conversions(neurons: NeuronArray) -> int:
+    """Return the conversions, or decisions, of each output in one read of a layer."""
+    if neurons.converters is None or not neurons.converters.of_parts:
+        return 1
+    return sum(
+        len(matrix.arrays()) * (1 if part is Part.BIAS else neurons.drivers.planes)
+        for part, matrix, _ in neurons.parts()
+    )
+
+
 def read_cost(neurons: NeuronArray, *, energy_per_output: float) -> ReadCost:
     """Return the cost of one read with inputs of size one.
 
-    Every cell sees the read voltage for one read period.
+    Every cell sees the read voltage for one read period, or for one period per bit plane; lines of
+    biases are read once. Every part of a sum that has converters of its own costs a conversion: a
+    row of tiles, a bit plane.
 
     Args:
         neurons: The layer; its drivers are not counted.
-        energy_per_output: Energy of the read-out of one output [J], see `COMPARATOR_ENERGY`,
+        energy_per_output: Energy of one decision or conversion [J], see `COMPARATOR_ENERGY`,
             `conversion_energy`.
     """
     hardware = neurons.hardware
     gate_mean, _ = gate_moments(hardware)
+    planes = neurons.drivers.planes
     siemens = 0.0
     for part, tiles, _ in neurons.parts():
         duty = gate_mean if part is Part.MAIN else 1.0
+        reads = 1 if part is Part.BIAS else planes
         cells = tiles.all_tiles()
-        siemens += duty * sum(float(t.g_pos.sum() + t.g_neg.sum()) for t in cells)
+        siemens += reads * duty * sum(float(t.g_pos.sum() + t.g_neg.sum()) for t in cells)
     array_energy = siemens * hardware.read_voltage**2 * hardware.read_period
-    return ReadCost(array_energy, energy_per_output * neurons.outputs, hardware.read_period)
+    readout_energy = energy_per_output * neurons.outputs * conversions(neurons)
+    return ReadCost(array_energy, readout_energy, planes * hardware.read_period)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from crossbar.arrays.neurons import NeuronArray, Part
+from crossbar.arrays.layer_arrays import Part
+from crossbar.arrays.neurons import NeuronArray
 from crossbar.reads.moments import gate_moments
 from devices.validation import Floats, integer
 
@@ -68,7 +69,8 @@ def effective_samples(neurons: NeuronArray, samples: int, *, locations: int = 1)
             turn.
     """
     n = integer("samples", samples, at_least=1)
-    between = neurons.hardware.read_period * integer("locations", locations, at_least=1)
+    reads_between = integer("locations", locations, at_least=1) * neurons.drivers.planes
+    between = neurons.hardware.read_period * reads_between
     variance: Floats = np.zeros(neurons.outputs)
     excess: Floats = np.zeros(neurons.outputs)
     for _, tiles, mean_square in neurons.parts():

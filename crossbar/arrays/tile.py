@@ -6,6 +6,7 @@ from enum import IntEnum
 import numpy as np
 
 from crossbar.arrays.line_resistance import behind_wires, compensated
+from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import Conductances
 from devices import IdealWrite, NoDrift, NoNoise, NoTemperature
@@ -79,6 +80,11 @@ class ProgrammedTile:
         """
         weights = array("w", w, ndim=2)
         outputs, inputs = weights.shape
+        if isinstance(hardware.mapping, BitSliced):
+            raise ValueError(
+                f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
+                "which are read separately; use NeuronArray.program"
+            )
         lines, columns = hardware.tile_shape
         if inputs > lines or outputs > columns:
             raise ValueError(

@@ -49,6 +49,25 @@ class Inputs:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def of_lines(self, first: int, last: int) -> "Inputs":
+        """Return the inputs of word lines first … last − 1; packed ones stay packed where the
+        lines begin and end at octets.
+        """
+        v = self._values
+        if not isinstance(v, Packed):
+            return Inputs(v[:, first:last])
+        if first % 8 or (last % 8 and last != v.inputs):
+            return Inputs(self.signs[:, first:last])
+        octets = slice(first // 8, -(-last // 8))
+        active = v.active[:, octets] if v.has_zeros else v.active
+        return Inputs(
+            Packed(
+                np.ascontiguousarray(v.plus[:, octets]),
+                np.ascontiguousarray(active),
+                last - first,
+            )
+        )
+
     @cached_property
     def signs(self) -> NDArray[np.int8]:
         """The inputs as int8; valid only if all of them are −1, 0 or +1."""

@@ -161,6 +161,11 @@ class ReadMoments:
             of_siemens = moment_matrices(cells, self._state)
             yield lines, of_siemens.per_weight(self.cells.siemens_per_weight)
 
+    def mean_blocks(self) -> Iterator[tuple[slice, Floats]]:
+        """Yield the mean of a read for some bit lines at a time, with the slice of these lines."""
+        for lines, matrices in self.blocks():
+            yield lines, matrices.mean
+
     @cached_property
     def variance_of_signs(self) -> Floats:
         """Variance of u for inputs ±1, (bit lines,), in weight units squared.
@@ -178,6 +183,11 @@ class ReadMoments:
         for lines, matrices in self.blocks():
             own[:, lines] = matrices.own
         return np.maximum(column_sums(own), 0)
+
+    @property
+    def mean_matrix(self) -> Floats:
+        """Mean of a read of each weight, (word lines, bit lines), in weight units."""
+        return self.matrices.mean
 
     @property
     def is_noiseless(self) -> bool:

@@ -61,6 +61,14 @@ class Span:
         """Return the reads of a convolution that makes each read of this span at every location."""
         return Span(self.first * locations, self.last * locations, self.repeats, locations)
 
+    def at_each(self, steps: int) -> "Span":
+        """Return the reads that make each read of this span in adjacent steps, such as bit planes.
+
+        The rows of inputs then have the steps of each location in turn.
+        """
+        first, last = self.first * steps, self.last * steps
+        return Span(first, last, self.repeats, self.locations * steps)
+
     def split(self, parts: int, multiple: int) -> list["Span"]:
         """Return the span cut into at most `parts` of similar size, at multiples of `multiple`."""
         if parts == 1:

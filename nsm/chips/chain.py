@@ -28,7 +28,7 @@ def chain_plan(network: nn.Module) -> Chain | None:
         return None
     if any(has_hooks(module) for module in network.modules()):
         return None
-    layers: list[nn.Module] = []
+    layers: list[PlannedLayer | DigitalLayer] = []
     try:
         named = folded(network)
         for index, (path, name, layer) in enumerate(named):

@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nsm.chips.chain import chain_plan, is_chain
+from nsm.chips.chain import Chain, chain_plan, is_chain
+from nsm.chips.dropout import KeptDropout
 from nsm.chips.examples import drawn_example
 from nsm.chips.hardware_table import HardwareTable
 from nsm.chips.images import InputForm, form_of_inputs
 from nsm.chips.plan import PlannedLayer, planned_layers
 from nsm.chips.plan_check import Checked, PlanMismatch, check_plan
 from nsm.chips.planning import Planner, evaluating_copy
+from nsm.chips.structures import leaves
 from nsm.nn.coding import Thermometer
 from nsm.nn.folding import layers_of
 from nsm.nn.on_chip import SampledNeurons
@@ -31,6 +33,7 @@ class CheckedPlan:
         checked: What the comparison found.
         reasons: Path of a layer -> why it is digital, or gone.
         example: The inputs of the comparison.
+        dtype: Precision of the network.
     """
 
     network: nn.Module
@@ -38,6 +41,7 @@ class CheckedPlan:
     checked: Checked
     reasons: dict[str, str]
     example: tuple[Any, ...]
+    dtype: torch.dtype
 
 
 def checked_plan(
@@ -71,8 +75,9 @@ def checked_plan(
         except PlanMismatch as mismatch:
             refusal = refusal or mismatch
             continue
-        form = _form(model, network, checked, example)
-        return CheckedPlan(network, form, checked, reasons, example)
+        dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+        form = _form(model, network, checked, example, dtype)
+        return CheckedPlan(network, form, checked, reasons, example, dtype)
     assert refusal is not None
     raise refusal
 
@@ -87,7 +92,7 @@ def _plans(
         asked.append(path)
         return table.of(path) is not None
 
-    chain = chain_plan(evaluating_copy(model))
+    chain = _chain(model, given)
     wanted = [] if chain is None else [on_tiles(layer.path) for layer in planned_layers(chain)]
     if chain is not None and all(wanted):
         table.check(asked)
@@ -97,9 +102,25 @@ def _plans(
         planner = Planner(on_tiles, trace=trace)
         network = planner.plan(model, given)
         table.check(asked)
-        for number, layer in enumerate(planned_layers(network)):
+        layers = planned_layers(network)
+        for number, layer in enumerate(layers):
             layer.number = layer.position = number
+        kept = [m for m in network.modules() if isinstance(m, KeptDropout)]
+        for number, dropout in enumerate(kept, start=len(layers)):
+            dropout.position = number
         yield network, planner.reasons
+
+
+def _chain(model: nn.Module, given: tuple[Any, ...] | None) -> Chain | None:
+    """Return the plan of a chain; None if the network is none, or is given inputs of more axes."""
+    chain = chain_plan(evaluating_copy(model))
+    layers = [] if chain is None else planned_layers(chain)
+    if given is not None and layers:
+        shape = _chain_shape(model, layers[0])
+        tensors = leaves(given)
+        if shape is not None and (len(tensors) != 1 or tensors[0].ndim != 1 + len(shape)):
+            return None
+    return chain
 
 
 def _check_weights(layer: PlannedLayer) -> None:
@@ -115,28 +136,37 @@ def _check_weights(layer: PlannedLayer) -> None:
 
 
 def _form(
-    model: nn.Module, network: nn.Module, checked: Checked, example: tuple[Any, ...]
+    model: nn.Module,
+    network: nn.Module,
+    checked: Checked,
+    example: tuple[Any, ...],
+    dtype: torch.dtype,
 ) -> InputForm:
     out = checked.output
     has_classes = isinstance(out, Tensor) and out.ndim > 1
     classes = out.shape[1] if has_classes else 0
     pixels = (None,) * (out.ndim - 2) if has_classes else ()
+    tried = tuple(leaves(example)[0].shape[1:])
     if is_chain(network):
-        return InputForm(_chain_shape(model, planned_layers(network)[0]), None, classes, pixels)
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    return InputForm(None, form_of_inputs(example, dtype), classes, pixels)
+        shape = _chain_shape(model, planned_layers(network)[0])
+        return InputForm(shape, None, tried, classes, pixels)
+    by_row = checked.by_row is not False
+    return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels, by_row)
 
 
 def _chain_shape(model: nn.Module, first: PlannedLayer) -> tuple[int | None, ...] | None:
     """Return the shape of one image as far as a chain tells it; None for any shape."""
     assert isinstance(model, nn.Sequential)
+    levels = 1  # states per value of an image
     for path, layer in layers_of(model):
+        if isinstance(layer, Thermometer):
+            levels *= layer.levels
         if isinstance(layer, nn.Unflatten):
-            return (math.prod(layer.unflattened_size),)
-        if isinstance(layer, (nn.Flatten, nn.MaxPool2d, Thermometer)):
+            return (math.prod(layer.unflattened_size) // levels,)
+        if isinstance(layer, (nn.Flatten, nn.MaxPool2d)):
             return None
         if path == first.path:
             break
     if first.wanted.patches is None:
-        return (first.wanted.weight.shape[1],)
-    return (first.wanted.patches.channels, None, None)
+        return (first.wanted.weight.shape[1] // levels,)
+    return (first.wanted.patches.channels // levels, None, None)

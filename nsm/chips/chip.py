@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from torch import Tensor, nn
 
 from crossbar import Hardware
 from crossbar.reads.span import Span
-from devices.seeding import child
+from devices.seeding import RNG, child, seed_sequence
 from devices.validation import choice, integer, number
 from nsm.chips import mapping_report
+from nsm.chips.calibration import calibrate
 from nsm.chips.chain import is_chain
 from nsm.chips.checked_plan import CheckedPlan
 from nsm.chips.layers import TileLayer
@@ -157,6 +159,57 @@ class MappedNetwork(MonteCarlo):
         number("factor", factor, above=0)
         for layer in self.layers:
             layer.neurons.scale_conductances(factor)
+
+    def calibrate(
+        self,
+        x: Any,
+        *,
+        method: str = "max",
+        percentile: float | None = None,
+        per: str = "layer",
+        rng: RNG = None,
+    ) -> None:
+        """Set the ranges of converters to what they see when the chip is read on x.
+
+        Layers are calibrated from front to back, with a pass for each of their converters; ranges
+        that the hardware gives as numbers stay. See `calibration.calibrate`.
+
+        Args:
+            x: Images as for `sample`, such as a hundred training images.
+            method: "max" (default), "percentile" or "least_squares".
+            percentile: Percentile of the |values| for the method "percentile"; None for 99.9.
+            per: One range for the ADCs of a "layer" (default), or for each "column" (output).
+            rng: Seed, Generator or None: what the reads draw.
+
+        Raises:
+            ValueError: The chip has no converters of open range, an option is unknown or has no
+                effect, or x is wrong.
+        """
+        images = self.check_images(x)
+        seed = child(seed_sequence(rng), Stream.CALIBRATION)
+
+        def run() -> None:
+            for _ in self.runs(images, 1, seed):
+                pass
+
+        calibrate(self.layers, run, method=method, percentile=percentile, per=per)
+
+    def save(self, path: str | Path, *, note: str = "") -> None:
+        """Write the chip to a safetensors file, without pickle; `nsm.load_chip` reads it.
+
+        The file holds the network, the hardware, all seeds, the conductances of every cell, ages,
+        gains, offsets, and the states of noises with memory: reads are the same after loading.
+
+        Args:
+            path: The file; an old one is replaced in one step.
+            note: Kept in the metadata: how the chip was made.
+
+        Raises:
+            ValueError: Naming a part of the hardware that no file holds, or the missing folder.
+        """
+        from nsm.chips.chip_file import save_chip  # it maps networks, which makes chips
+
+        save_chip(self, path, note=note)
 
     def report(self) -> "pd.DataFrame":
         """Return one row per layer, on tiles or digital; see `mapping_report.report`."""

@@ -53,10 +53,8 @@ def classify(
     seed = child(seed_sequence(rng), Stream.EARLY_STOPPING)
     ends = _ends_of_rounds(samples)
     z = _standard_errors(confidence, len(ends))
-    classes = chip.outputs
     batch = chip.inputs.batch(images)
-    total = np.zeros((batch, classes))
-    square = np.zeros((batch, classes, classes))
+    total, square = np.zeros((batch, 0)), np.zeros((batch, 0, 0))
     taken = np.zeros(batch, dtype=np.int64)
     still_open = np.arange(batch)
     start = 0
@@ -66,6 +64,9 @@ def classify(
         some = chip.inputs.chosen(images, still_open)
         spans = chip.runs(some, end - start, child(seed, round_number), sampling=sampling)
         logits = np.concatenate([class_scores(part) for _, part in spans])
+        classes = logits.shape[1]
+        if not start:
+            total, square = np.zeros((batch, classes)), np.zeros((batch, classes, classes))
         p = softmax(logits).reshape(len(still_open), end - start, classes)
         total[still_open] += p.sum(axis=1)
         square[still_open] += np.einsum("isa,isb->iab", p, p)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossbar import NeuronArray
+from crossbar.arrays.programmed import read_as_one
 from devices.validation import Floats
 
 
@@ -58,15 +59,15 @@ def laws_of(neurons: NeuronArray) -> NeuronLaws:
     of its tile; that of the path reaches each through its own a and is drawn apart.
     """
     a = neurons.a
-    main = neurons.main.reader.moments.matrices
+    main = read_as_one(neurons.main).reader.moments.matrices
     mean, own, path_shared = main.mean, main.own, np.zeros_like(main.shared)
     if neurons.deterministic_path is not None:
-        path = neurons.deterministic_path.reader.moments.matrices
+        path = read_as_one(neurons.deterministic_path).reader.moments.matrices
         mean, own, path_shared = mean + a * path.mean, own + a**2 * path.own, path.shared
     no_reference = np.zeros(main.shared.shape[1])
     offset, bias_own, bias_shared = neurons.threshold, np.zeros_like(a), no_reference
     if neurons.bias_lines is not None:
-        bias = neurons.bias_lines.reader.moments.matrices
+        bias = read_as_one(neurons.bias_lines).reader.moments.matrices
         offset = offset + bias.mean.sum(axis=0)
         bias_own, bias_shared = bias.own.sum(axis=0), bias.shared.sum(axis=0)
     return NeuronLaws(

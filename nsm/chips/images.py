@@ -20,14 +20,18 @@ class InputForm:
         shape: Shape of one image, with None for an axis of any length; None: any shape.
         dtypes: Precision of every argument of a network that takes tensors; None for a chain of
             chip layers, which takes one array of float64.
-        classes: Length of the axis after the batch of the network's output.
+        tried: Shape of one image of the inputs with which the mapping was checked.
+        classes: Length of the axis after the batch of the network's output, for such images.
+        by_row: Whether every row of the inputs is an image of its own.
         pixels: Lengths of the axes of the output after the classes.
     """
 
     shape: tuple[int | None, ...] | None = None
     dtypes: tuple[torch.dtype, ...] | None = None
+    tried: tuple[int, ...] = ()
     classes: int = 0
     pixels: tuple[int | None, ...] = ()
+    by_row: bool = True
 
     def checked(self, x: Any) -> Any:
         """Return images as the network takes them.
@@ -43,10 +47,18 @@ class InputForm:
                 numbers of arguments.
         """
         if self.dtypes is None:
-            images = array("x", x, shape=None if self.shape is None else (None, *self.shape))
+            values = x.detach().cpu().double().numpy() if isinstance(x, Tensor) else x
+            images = array("x", values, shape=None if self.shape is None else (None, *self.shape))
             if images.ndim < 2:
                 raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
             return images
+        if not self.by_row:
+            raise ValueError(
+                "outputs of this network do not belong to rows of its inputs one by one: its batch "
+                "is another axis than the first (give recurrent and attention layers "
+                "batch_first=True), or its outputs depend on the other images of the batch; call "
+                "chip(x), which makes one pass"
+            )
         arguments = x if isinstance(x, tuple) else (x,)
         if len(arguments) != len(self.dtypes):
             raise ValueError(
@@ -66,6 +78,16 @@ class InputForm:
         if isinstance(images, np.ndarray):
             return images[which]
         return tuple(t[torch.as_tensor(which, device=t.device)] for t in images)
+
+    def classes_of(self, images: Any) -> int | None:
+        """Return the number of classes for checked images.
+
+        None if it is not known: images of another size than was tried may give another number, as
+        where a convolution is flattened last.
+        """
+        first = images if isinstance(images, np.ndarray) else leaves(images)[0]
+        same = tuple(first.shape[1:]) == self.tried
+        return self.classes if same and self.classes else None
 
     def batch(self, images: Any) -> int:
         """Return the number of checked images."""

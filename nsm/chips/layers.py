@@ -6,6 +6,7 @@ They take and return states, and are called inside the context `read_context.rea
 import math
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +17,11 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
-from nsm.chips.read_context import Reads, current_reads
+from nsm.chips.read_context import current_reads
 from nsm.chips.readouts import NumpyBackend, Readout
 from nsm.chips.states import States, tensor_of, unpacked, values_of
+from nsm.chips.tensor_reads import read_tensor
+from nsm.chips.torch_sums import TorchSums
 from nsm.chips.windows import windows_of
 from nsm.nn.digital import Values
 from nsm.nn.geometry import Patches
@@ -98,6 +101,7 @@ class TileLayer(ChipLayer):
         path: Where the layer stands in the network, such as "blocks.0.conv1".
         gives_states: Whether every layer that takes the outputs takes packed states. Otherwise a
             tensor comes out when a tensor goes in.
+        dtype: Precision of the tensors that states become.
         locations: At how many locations the layer was read for each input when it was last read, or
             when the mapping was checked.
     """
@@ -124,12 +128,25 @@ class TileLayer(ChipLayer):
         self.report = report or {}
         self.path = ""
         self.gives_states = True
+        self.dtype = torch.float64
         self.locations = 0
+        self._torch_sums: TorchSums | None = None
 
     @property
     def on_tiles(self) -> list["TileLayer"]:
         """The layer in a list."""
         return [self]
+
+    @property
+    def torch_sums(self) -> TorchSums | None:
+        """Reads of real numbers in torch; None if the sums of this layer are not Gaussian."""
+        if self._torch_sums is None and TorchSums.fits([self.neurons]):
+            self._torch_sums = TorchSums([self.neurons], self.patches)
+        return self._torch_sums
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies and files of a chip make the laws of its sums anew.
+        return {**self.__dict__, "_torch_sums": None}
 
     @property
     def amperes_per_weight(self) -> float:
@@ -147,7 +164,8 @@ class TileLayer(ChipLayer):
         seed = reads.seed_of(self.position)
         if isinstance(z, Tensor):
             return read_tensor(self, z, reads, seed)
-        return self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
+        out = self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
+        return out if self.gives_states else tensor_of(out).to(self.dtype)
 
     def read(
         self, z: States, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
@@ -181,33 +199,3 @@ class TileLayer(ChipLayer):
             return np.zeros((len(z), self.neurons.outputs), dtype=bool), 1
         sizes = self.patches.out_shape(*z.shape[2:])
         return np.zeros((len(z), self.neurons.outputs, *sizes), dtype=bool), math.prod(sizes)
-
-
-def read_tensor(
-    layer: TileLayer, x: Tensor, reads: Reads, seed: np.random.SeedSequence
-) -> States | Tensor:
-    """Return the outputs of a layer for a tensor: states where the next layers take them.
-
-    Args:
-        layer: The layer.
-        x: Inputs as the layer of torch would take them: (..., inputs), or (batch, channels, *sizes)
-            of a convolution, with or without the batch.
-        reads: The reads that are made.
-        seed: Seed of this call.
-    """
-    if layer.patches is None:
-        rows, unbatched = x.reshape(-1, x.shape[-1]), False
-    else:
-        unbatched = x.ndim == len(layer.patches.kernel) + 1
-        rows = x[None] if unbatched else x
-    span = reads.span_for(len(rows))
-    out = layer.read(values_of(rows), span, seed, sampling=reads.sampling)
-    if layer.gives_states and x.ndim == rows.ndim:
-        return out
-    values = tensor_of(out)
-    if layer.patches is None:
-        values = values.reshape(*x.shape[:-1], layer.neurons.outputs)
-    elif unbatched:
-        values = values[0]
-    dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
-    return values.to(device=x.device, dtype=dtype)

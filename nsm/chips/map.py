@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from crossbar import Hardware
 from devices.seeding import RNG, child, seed_sequence
@@ -13,7 +15,7 @@ from nsm.chips.chip import MappedNetwork, Origin
 from nsm.chips.examples import given_example
 from nsm.chips.hardware_table import as_table
 from nsm.chips.layers import TileLayer
-from nsm.chips.plan import planned_layers
+from nsm.chips.plan import name_of, planned_layers
 from nsm.chips.planning import evaluating_copy
 from nsm.chips.programming import programmed
 from nsm.chips.streams import Stream
@@ -61,8 +63,7 @@ def map_to_crossbar(
             the hardware is free of noise and the network needs it, the deterministic path is
             missing, or no inputs for the comparison could be drawn.
     """
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"cannot map a {type(model).__name__}: give a torch.nn.Module")
+    check_model(model)
     table = as_table(hardware)
     number("reprogrammed_scale", reprogrammed_scale, above=0)
     seed = seed_sequence(rng)
@@ -73,8 +74,33 @@ def map_to_crossbar(
         assert its is not None
         own_seed = child(seed, Stream.MAP, layer.number)
         tiles[id(layer)] = programmed(layer, its, reprogrammed_scale, own_seed)
+        tiles[id(layer)].dtype = plan.dtype
     origin = Origin(evaluating_copy(model), hardware, seed, reprogrammed_scale, plan.example)
     return MappedNetwork(_with_tiles(plan.network, tiles), plan, origin)
+
+
+def check_model(model: nn.Module) -> None:
+    """Raise ValueError unless a model is a network of real weights that torch can copy."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"cannot map a {type(model).__name__}: give a torch.nn.Module")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ValueError(
+            "cannot map a TorchScript module, whose layers cannot be replaced: give the network "
+            "that it was made of"
+        )
+    for path, module in model.named_modules():
+        name = name_of(path, type(module).__name__)
+        for parameter in module.parameters(recurse=False):
+            if isinstance(parameter, UninitializedParameter):
+                raise ValueError(
+                    f"cannot map {name}: it has no weights before its first pass; call the network "
+                    "once"
+                )
+            if parameter.is_complex():
+                raise ValueError(
+                    f"cannot map {name}: its weights are complex, and a crossbar multiplies real "
+                    "numbers; split it into real and imaginary parts"
+                )
 
 
 def _with_tiles(network: nn.Module, tiles: dict[int, TileLayer]) -> nn.Module:

@@ -10,9 +10,11 @@ from torch import nn
 from crossbar import NeuronArray, TiledArray
 from crossbar.arrays import precision
 from crossbar.arrays.cost import read_cost
+from crossbar.arrays.programmed import Matrix
 from devices.validation import Floats
 from nsm.chips.layers import TileLayer
 from nsm.chips.noise_matching import MatchedNeurons
+from nsm.chips.readouts import Converter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +40,8 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     show, with wires, errors and pedestals. `static_to_noise_ratio` and `spread_to_noise_ratio` are
     medians of `crossbar.arrays.precision`'s. `difference` is that of the outputs with ideal tiles
     from those of the network, relative to the largest, which was measured when it was mapped.
+    `clipped_inputs` and `clipped_currents` are the shares that the converters of a layer clipped
+    since mapping or calibration; NaN before the first read, and without converters.
 
     Args:
         network: The network of the chip.
@@ -51,7 +55,12 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     for path, module in network.named_modules():
         if isinstance(module, TileLayer):
             share = counts.get(module.path, 0) / total
-            rows.append({**module.report, "where": "tiles", "multiply_adds": share, "why": ""})
+            now = {
+                "clipped_inputs": module.neurons.drivers.clips.share,
+                "clipped_currents": clipped_currents(module),
+            }
+            where = {"where": "tiles", "multiply_adds": share, "why": ""}
+            rows.append({**module.report, **now, **where})
         elif not any(True for _ in module.children()) or path in plan.reasons:
             name = getattr(module, "name", f"layer {path} ({type(module).__name__})")
             share = counts.get(path, 0) / total
@@ -64,7 +73,16 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
         rows.append(_digital("the network's own forward", counts[""] / total, "no layer does it"))
     frame = pd.DataFrame(rows)
     frame["difference"] = plan.checked.difference
+    for column in ("readout", "read_path", "warning"):
+        frame[column] = frame[column].fillna("")
+    for column in ("inputs", "outputs", "tiles"):
+        frame[column] = frame[column].astype("Int64")
     return frame
+
+
+def clipped_currents(layer: TileLayer) -> float:
+    """Return the share of currents that a layer's converters clipped; NaN without conversions."""
+    return layer.readout.clipped if isinstance(layer.readout, Converter) else math.nan
 
 
 def _digital(name: str, share: float, why: str) -> dict[str, object]:
@@ -146,10 +164,7 @@ def row_of(
         matched: Parameters of a neural sampling layer; None for other layers.
     """
     neurons = layer.neurons
-    cells = neurons.main.joined()
-    weight_error = effective_error = _rms_error(layer, cells.g_pos, cells.g_neg)
-    if neurons.hardware.wires is not None:
-        effective_error = _rms_error(layer, cells.effective_pos, cells.effective_neg)
+    weight_error, effective_error = _rms_errors(layer)
     static = spread = beta = math.nan
     of_neurons: dict[str, object] = {}
     if matched is not None:
@@ -183,9 +198,25 @@ def row_of(
     }
 
 
-def _rms_error(layer: TileLayer, g_pos: Floats, g_neg: Floats) -> float:
+def _rms_errors(layer: TileLayer) -> tuple[float, float]:
+    """Return the root mean square errors of programmed and effective weights."""
+    main = layer.neurons.main
+    if not isinstance(main, TiledArray):
+        return _rms(layer.weight_error), _rms(main.effective_weights - layer.wanted)
+    cells = main.joined()
+    error = _rms_error(layer, main, cells.g_pos, cells.g_neg)
+    if main.hardware.wires is None:
+        return error, error
+    return error, _rms_error(layer, main, cells.effective_pos, cells.effective_neg)
+
+
+def _rms(x: Floats) -> float:
+    return float(np.sqrt((x**2).mean()))
+
+
+def _rms_error(layer: TileLayer, main: TiledArray, g_pos: Floats, g_neg: Floats) -> float:
     """Return the root mean square of the weights of conductances [S] minus the wanted weights."""
-    wanted, main = layer.wanted, layer.neurons.main
+    wanted = layer.wanted
     outputs, inputs = wanted.shape
     reference_of = main.joined().reference_of
 
@@ -217,9 +248,9 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
     """
     norm = np.linalg.norm(w, axis=1, keepdims=True) + np.finfo(float).tiny
 
-    def along(tiles: TiledArray) -> Floats:
-        blocks = tiles.reader.moments.blocks()
-        return np.concatenate([(m.mean.T * (w[at] / norm[at])).sum(axis=1) for at, m in blocks])
+    def along(matrix: Matrix) -> Floats:
+        blocks = matrix.reader.moments.mean_blocks()
+        return np.concatenate([(mean.T * (w[at] / norm[at])).sum(axis=1) for at, mean in blocks])
 
     signal = along(neurons.main)
     if neurons.deterministic_path is not None:

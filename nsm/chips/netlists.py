@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from crossbar import TiledArray, Wires, to_spice
+from crossbar import Wires, to_spice
+from crossbar.arrays.programmed import Matrix
 from nsm.chips.chip import MappedNetwork
 
 
@@ -31,13 +32,13 @@ def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:
     return paths
 
 
-def _write_array(array: TiledArray, folder: Path, name: str) -> list[Path]:
+def _write_array(array: Matrix, folder: Path, name: str) -> list[Path]:
     hardware = array.hardware
     wires = hardware.wires or Wires(0.0, 0.0)
-    other = "ref" if hardware.mapping.shares_reference else "neg"
     paths = []
     for i, row in enumerate(array.tiles):
         for j, tile in enumerate(row):
+            other = "ref" if tile.hardware.mapping.shares_reference else "neg"
             for cells, g in (("pos", tile.g_pos), (other, tile.g_neg)):
                 path = folder / f"{name}_tile{i}_{j}_{cells}.cir"
                 netlist = to_spice(g, np.full(len(g), hardware.read_voltage), wires)

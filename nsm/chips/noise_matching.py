@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossbar import Hardware
+from crossbar import BitSliced, Hardware
 from crossbar.reads.moments import gate_moments
 from devices.validation import Floats
 from nsm.nn.on_chip import SampledNeurons
@@ -88,9 +88,19 @@ def matched(
         name: What messages call the layer.
 
     Raises:
-        ValueError: The chip's reads are free of noise, or a ≠ 0 is needed and there is no
-            deterministic path.
+        ValueError: Inputs are bit-serial, weights are bit-sliced, the chip's reads are free of
+            noise, or a ≠ 0 is needed and there is no deterministic path.
     """
+    if isinstance(hardware.mapping, BitSliced):
+        raise ValueError(
+            f"{name} computes with the noise of one cell or pair per weight, and "
+            f"{hardware.mapping!r} has {hardware.mapping.slices}; give it another mapping"
+        )
+    if hardware.dac is not None and hardware.dac.serial:
+        raise ValueError(
+            f"{name} computes with the noise of one read, which bit-serial inputs average over bit "
+            "planes; give it a Dac(serial=False), or none"
+        )
     mean, variance = noise_of_reads(w, hardware, siemens_per_weight)
     if (variance <= 0).any():
         raise ValueError(

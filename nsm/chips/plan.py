@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nsm.chips.grouped import Grouped
 from nsm.chips.states import States, tensor_of
-from nsm.nn.geometry import Patches
 from nsm.nn.on_chip import LinearOutputs, LogisticNeurons, OnTiles, SampledNeurons
 
 CONVOLUTIONS = {1: nn.functional.conv1d, 2: nn.functional.conv2d, 3: nn.functional.conv3d}
@@ -78,34 +78,6 @@ class PlannedLayer(nn.Module):
         return f"{self.name}, weight {self.wanted.weight.shape}"
 
 
-class Grouped(nn.Module):
-    """A grouped convolution: every group is an array of its own.
-
-    Attributes:
-        groups: The layers of the groups, planned or on tiles.
-    """
-
-    def __init__(self, layers: list[nn.Module]):
-        super().__init__()
-        self.groups = nn.ModuleList(layers)
-
-    def forward(self, z: States | Tensor) -> Tensor:
-        """Return the outputs of all groups, one after another along the channels."""
-        x = tensor_of(z)
-        axis = -(self.spatial_axes + 1)
-        parts = x.chunk(len(self.groups), dim=axis)
-        outputs = [layer(part) for layer, part in zip(self.groups, parts, strict=True)]
-        return torch.cat([tensor_of(out) for out in outputs], dim=axis)
-
-    @property
-    def spatial_axes(self) -> int:
-        """Number of axes behind the channels."""
-        first = self.groups[0]
-        patches = first.wanted.patches if isinstance(first, PlannedLayer) else first.patches
-        assert isinstance(patches, Patches)
-        return len(patches.kernel)
-
-
 def name_of(path: str, kind: str) -> str:
     """Return what messages and reports call the layer at a path, with its class."""
     return f"layer {path} ({kind})" if path else f"the network ({kind})"
@@ -121,12 +93,11 @@ def planned(path: str, kind: str, wanted: OnTiles) -> nn.Module:
     one = replace(patches, channels=patches.channels // groups, groups=1)
     weights = np.split(wanted.weight, groups)
     biases = [None] * groups if wanted.bias is None else np.split(wanted.bias, groups)
-    return Grouped(
-        [
-            PlannedLayer(f"{path}.group{i}", kind, OnTiles(w, b, wanted.neurons, one))
-            for i, (w, b) in enumerate(zip(weights, biases, strict=True))
-        ]
-    )
+    layers = [
+        PlannedLayer(f"{path}.group{i}", kind, OnTiles(w, b, wanted.neurons, one))
+        for i, (w, b) in enumerate(zip(weights, biases, strict=True))
+    ]
+    return Grouped(layers, patches)
 
 
 def exact_sums(x: Tensor, wanted: OnTiles) -> Tensor:

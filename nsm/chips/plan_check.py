@@ -14,6 +14,7 @@ from nsm.chips.plan import PlannedLayer, planned_layers
 from nsm.chips.planning import evaluating_copy
 from nsm.chips.states import tensor_of
 from nsm.chips.structures import as_dtype, leaves, mapped, rows_of
+from nsm.nn.registry import draws_in_eval
 from nsm.nn.stochastic import reseed
 
 #: Largest difference between the outputs of plan and network, relative to the largest output, by
@@ -33,11 +34,14 @@ class Checked:
         multiply_adds: Multiply-adds of one input by the path of the layer; "" for what the
             network's own forward does.
         output: The network's output for the inputs of the comparison.
+        by_row: Whether every row of the inputs is an image of its own, whose outputs depend on no
+            other row; None if one row alone could not be tried.
     """
 
     difference: float
     multiply_adds: dict[str, int]
     output: Any
+    by_row: bool | None
 
 
 class PlanMismatch(ValueError):
@@ -65,17 +69,21 @@ def check_plan(plan: nn.Module, model: nn.Module, inputs: tuple[Any, ...]) -> Ch
         first = leaves(arguments)
         dtype = next((t.dtype for t in first if t.is_floating_point()), torch.float64)
         ours = copy.deepcopy(plan).to(dtype)
-        differences = [
-            _difference(ours, network, some, TOLERANCE.get(dtype, 1e-6))
-            for some in (arguments, mapped(lambda t: t[:1], arguments))
-        ]
+        tolerance = TOLERANCE.get(dtype, 1e-6)
+        differences = [_difference(ours, network, arguments, tolerance)]
+        one = mapped(lambda t: t[:1], arguments)
+        alone = _tried(network, one)
+        by_row = None
+        if alone is not None:
+            differences.append(_difference(ours, network, one, tolerance))
+            by_row = _is_first_row(alone, _tried(network, arguments), network, tolerance)
         with counting(ours) as counts:
             output = ours(*mapped(torch.clone, arguments))
         for layer, tried in zip(planned_layers(plan), planned_layers(ours), strict=True):
             layer.locations = tried.locations
     rows = rows_of(arguments)
     each = {path: count // rows for path, count in counts.items()}
-    return Checked(max(differences), each, mapped(tensor_of, output))
+    return Checked(max(differences), each, mapped(tensor_of, output), by_row)
 
 
 @contextmanager
@@ -112,6 +120,26 @@ def _runnable(model: nn.Module, inputs: tuple[Any, ...]) -> tuple[nn.Module, tup
         f"the network cannot run on inputs of shape {shapes} ({problems[-1]}); give example=, "
         "inputs that it takes"
     ) from problems[-1]
+
+
+def _tried(network: nn.Module, inputs: tuple[Any, ...]) -> Any:
+    """Return the outputs of a network; None if it does not take these inputs."""
+    try:
+        return copy.deepcopy(network)(*mapped(torch.clone, inputs))
+    except Exception:  # the forward of a user may raise anything; the first axis may be no batch
+        return None
+
+
+def _is_first_row(alone: Any, together: Any, network: nn.Module, tolerance: float) -> bool:
+    """Return whether the outputs of one row are the first ones of all rows.
+
+    Networks that draw give others each time; for them only the shapes are compared.
+    """
+    one, first = leaves(alone), [t[:1] for t in leaves(together) if t.ndim]
+    if [t.shape for t in one] != [t.shape for t in first]:
+        return False
+    draws = any(draws_in_eval(m) or m.training for m in network.modules())
+    return draws or _largest(alone, mapped(lambda t: t[:1], together)) <= tolerance
 
 
 def _difference(

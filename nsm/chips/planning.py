@@ -12,8 +12,14 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from nsm.chips.attention import Attention
+from nsm.chips.dropout import KeptDropout
 from nsm.chips.plan import Grouped, MakeLinear, PlannedLayer, name_of, planned
-from nsm.chips.plan_graph import fold_normalization, plan_functions, put_signs_into_comparators
+from nsm.chips.plan_graph import (
+    fold_normalization,
+    keep_states_packed,
+    plan_functions,
+    put_signs_into_comparators,
+)
 from nsm.chips.recurrent import recurrent_of
 from nsm.chips.tracing import base_class, is_unit, move_hooks, traced
 from nsm.nn import registry
@@ -79,13 +85,13 @@ class Planner:
         name = name_of(path, kind.__name__)
         if kind in _REFUSED:
             raise ValueError(f"cannot map {name}: {_REFUSED[kind]}")
-        parameters = list(module.parameters())
-        if any(isinstance(p, nn.parameter.UninitializedParameter) for p in parameters):
-            raise ValueError(f"cannot map {name}: it has no weights before its first pass")
+        if KeptDropout.is_kept(module):
+            return KeptDropout(module)
         if kind in _RECURRENT or kind is nn.MultiheadAttention:
             make = self._maker(path, kind.__name__)
-            attends = isinstance(module, nn.MultiheadAttention)
-            return Attention(module, make) if attends else recurrent_of(module, make)
+            if isinstance(module, nn.MultiheadAttention):
+                return Attention(module, make)
+            return recurrent_of(module, make)
         first, *signs = registry.plain_layers(module, name)
         wanted = registry.weights_on_tiles(first, name)
         if wanted is None:
@@ -137,8 +143,21 @@ class Planner:
                 graph.set_submodule(target, self._module(old, _join(path, target)))
         self.reasons.update(fold_normalization(graph, path))
         put_signs_into_comparators(graph)
+        keep_states_packed(graph)
         graph.recompile()
         return graph
+
+
+def exact_copy(model: nn.Module) -> nn.Module:
+    """Return a copy of a network with its hooks, also where they have computed weights."""
+    # torch cannot copy results of computations, such as the weights of an old `weight_norm`.
+    computed = {
+        id(value): value.detach().clone()
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    return copy.deepcopy(model, computed)
 
 
 def evaluating_copy(model: nn.Module) -> nn.Module:
@@ -148,14 +167,7 @@ def evaluating_copy(model: nn.Module) -> nn.Module:
     into `train()` stay there, such as dropout that is kept on to draw samples. Weights that hooks
     of torch compute before every pass (`weight_norm`, `spectral_norm`, pruning) are computed once.
     """
-    # torch cannot copy results of computations, such as the weights of an old `weight_norm`.
-    computed = {
-        id(value): value.detach().clone()
-        for module in model.modules()
-        for value in vars(module).values()
-        if isinstance(value, Tensor) and not value.is_leaf
-    }
-    network = copy.deepcopy(model, computed).requires_grad_(False)
+    network = exact_copy(model).requires_grad_(False)
     if network.training:
         network.eval()
     with torch.no_grad():

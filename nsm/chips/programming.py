@@ -13,7 +13,7 @@ from nsm.chips.mapping_report import row_of
 from nsm.chips.noise_matching import MatchedNeurons, matched
 from nsm.chips.plan import PlannedLayer
 from nsm.chips.readouts import Comparators, Converter, LogisticThreshold, Readout
-from nsm.nn.on_chip import LogisticNeurons, OnTiles, SampledNeurons
+from nsm.nn.on_chip import LinearOutputs, LogisticNeurons, OnTiles, SampledNeurons
 
 
 class Stream(IntEnum):
@@ -66,6 +66,8 @@ class _Programming:
             siemens_per_weight=k,
             a=None if parameters is None else parameters.a,
             b=None if bias is None else self.scale * bias * factors,
+            converted=not self._is_compared,
+            name=self.name,
             rng=child(seed, Stream.ARRAYS),
         )
         layer = TileLayer(
@@ -85,6 +87,11 @@ class _Programming:
         layer.report = row_of(layer, w=w, w_max=w_max, clipped=share, matched=parameters)
         return layer
 
+    @property
+    def _is_compared(self) -> bool:
+        """Whether comparators see the sums, and no converter."""
+        return self.planned.by_sign or not isinstance(self.wanted.neurons, LinearOutputs)
+
     def _matched(self, wanted: OnTiles, w: Floats, k: float) -> MatchedNeurons | None:
         """Return the parameters of a neural sampling layer under the chip's noise, else None."""
         if not isinstance(wanted.neurons, SampledNeurons):
@@ -102,22 +109,6 @@ class _Programming:
         comparators = Comparators(hardware.comparator, offsets, amperes)
         if isinstance(self.wanted.neurons, LogisticNeurons):
             return LogisticThreshold(comparators, factors)
-        if self.planned.by_sign or isinstance(self.wanted.neurons, SampledNeurons):
+        if self._is_compared:
             return comparators
-        return Converter(hardware.adc, _full_scale(neurons), amperes, factors)
-
-
-def _full_scale(neurons: NeuronArray) -> float:
-    """Return the full scale of a layer's converters [A].
-
-    It is that of the hardware. If the hardware leaves it open, it is the largest current that the
-    programmed weights and biases can cause with inputs of size one.
-    """
-    adc = neurons.hardware.adc
-    if adc is not None and adc.full_scale is not None:
-        return adc.full_scale
-    largest = np.abs(neurons.main.weights).sum(axis=1)
-    if neurons.bias_lines is not None:
-        largest = largest + np.abs(neurons.bias_lines.weights.sum(axis=1))
-    in_weights = float((largest + np.abs(neurons.threshold)).max())
-    return in_weights * neurons.siemens_per_weight * neurons.hardware.read_voltage
+        return Converter(neurons.converters, factors)

@@ -74,6 +74,11 @@ def reading(reads: Reads) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
+def reads_now() -> Reads | None:
+    """Return the reads of the innermost `reading`; None outside."""
+    return _CURRENT.get()
+
+
 def current_reads() -> Reads:
     """Return the reads of the innermost `reading`.
 

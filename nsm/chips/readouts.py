@@ -7,13 +7,15 @@ read-outs serve reads in numpy and in torch: a `Backend` says where the numbers 
 the read-out needs.
 """
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from crossbar import Adc, Comparator, Hardware
+from crossbar import Comparator, Hardware
+from crossbar.arrays.conversion import Converters
 from crossbar.arrays.cost import COMPARATOR_ENERGY, conversion_energy
 from crossbar.reads.firing import fires_packed
 from crossbar.reads.packed import Packed
@@ -30,14 +32,6 @@ class Backend(Protocol):
 
     def vector(self, values: Floats) -> Array:
         """Return a vector over outputs where the sums live."""
-        ...
-
-    def to_numpy(self, u: Array) -> Floats:
-        """Return the sums as float64 in numpy."""
-        ...
-
-    def from_numpy(self, values: Floats) -> Array:
-        """Return values of numpy where the sums live."""
         ...
 
     def logistic(self, columns: int) -> Array:
@@ -115,27 +109,28 @@ class LogisticThreshold:
 class Converter:
     """An analog-to-digital converter per output, or an ideal read-out.
 
+    The array converts its sums, or their parts before they are added; see
+    `crossbar.NeuronArray.read_span`. What remains is to bring them to the network's units.
+
     Attributes:
-        adc: The converter; None for an ideal one.
-        full_scale: Largest current that it resolves [A].
-        amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
+        converters: The converters of the array; None for an ideal read-out.
         row_factors: Factors by which the weights of each output were multiplied, (outputs,).
     """
 
     name: ClassVar[str] = "converter"
-    adc: Adc | None
-    full_scale: float
-    amperes_per_weight: float
+    converters: Converters | None
     row_factors: Floats
 
+    @property
+    def clipped(self) -> float:
+        """Share of conversions that were clipped since mapping or calibration; NaN before the
+        first, and without converters.
+        """
+        return math.nan if self.converters is None else self.converters.clips.share
+
     def apply(self, u: Array, backend: Backend) -> Array:
-        """Return the sums in the network's units, converted if there is a converter."""
-        values = u
-        if self.adc is not None:
-            current = backend.to_numpy(u) * self.amperes_per_weight
-            converted = self.adc.convert(current, self.full_scale) / self.amperes_per_weight
-            values = backend.from_numpy(converted)
-        return values / backend.vector(self.row_factors)
+        """Return the sums in the network's units."""
+        return u / backend.vector(self.row_factors)
 
     def energy(self, hardware: Hardware) -> float:
         """Return the energy of one conversion [J]; 8 bits are assumed without a converter."""
@@ -162,14 +157,6 @@ class NumpyBackend:
     seed: np.random.SeedSequence
 
     def vector(self, values: Floats) -> Floats:
-        """Return `values`."""
-        return values
-
-    def to_numpy(self, u: Floats) -> Floats:
-        """Return `u`."""
-        return u
-
-    def from_numpy(self, values: Floats) -> Floats:
         """Return `values`."""
         return values
 

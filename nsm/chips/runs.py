@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from crossbar.reads.span import Span
+from devices.seeding import child, seed_number
 from devices.validation import integer
 from nsm.chips.chain import is_chain
 from nsm.chips.layers import ChipLayer
@@ -17,6 +18,8 @@ from nsm.chips.states import States, tensor_of
 from nsm.chips.structures import mapped, rows_of
 from nsm.nn.inference import Floats
 
+#: Key below a run's seed of what torch draws; positions of layers are below.
+_OF_TORCH = 1 << 30
 #: Reads of one array in memory at a time, unless the caller says otherwise.
 READS_AT_ONCE = 1 << 14
 
@@ -84,15 +87,25 @@ def _runs_of_network(
 ) -> Iterator[tuple[Span, Any]]:
     for span in _spans(rows_of(inputs) * samples, samples, at_once):
         image = torch.as_tensor(np.arange(span.first, span.last) // samples)
-        needed = mapped(lambda t, image=image: t[image.to(t.device)], inputs)
+        needed = tuple(t[image.to(t.device)] for t in inputs)
         yield span, read_once(network, Reads(span.each(), sampling, seed), needed)
 
 
 def read_once(
     network: nn.Module, reads: Reads, arguments: tuple[Any, ...], options: Any = None
 ) -> Any:
-    """Return the outputs of one pass of a network that takes and returns tensors."""
-    with reading(reads), torch.no_grad(), without_fast_path():
+    """Return the outputs of one pass of a network that takes and returns tensors.
+
+    What the network itself draws from torch (functional dropout) depends on the seed and the first
+    read, so that it changes when a run is cut into other batches.
+    """
+    with (
+        reading(reads),
+        torch.no_grad(),
+        without_fast_path(),
+        torch.random.fork_rng(devices=[]),
+    ):
+        torch.manual_seed(seed_number(child(reads.seed, _OF_TORCH, reads.span.first)))
         return mapped(tensor_of, network(*arguments, **(options or {})))
 
 

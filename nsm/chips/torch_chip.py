@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from crossbar import TiledArray
-from crossbar.arrays.neurons import Part
+from crossbar.arrays.layer_arrays import Part
+from crossbar.arrays.programmed import read_as_one
 from crossbar.reads.gaussian_sums import is_exactly_gaussian
 from crossbar.reads.law import bernoulli_sums, gaussian_sums
 from crossbar.reads.moments import ReadMoments
@@ -126,13 +127,6 @@ class _TorchBackend:
     def vector(self, values: Floats) -> Tensor:
         return torch.as_tensor(values, dtype=self._like.dtype, device=self._like.device)
 
-    def to_numpy(self, u: Tensor) -> Floats:
-        out: Floats = u.cpu().double().numpy()
-        return out
-
-    def from_numpy(self, values: Floats) -> Tensor:
-        return torch.as_tensor(values).to(self._like)
-
     def logistic(self, columns: int) -> Tensor:
         shape = (len(self._like), columns)
         uniform = torch.rand(
@@ -165,7 +159,14 @@ class _TorchLayer:
             return torch.as_tensor(a, dtype=dtype, device=device)
 
         neurons = layer.neurons
-        self._parts = [(p.part, _TorchArray(p.array, on_device)) for p in neurons.parts()]
+        if not neurons.is_plain:
+            raise ValueError(
+                f"{layer.name}: torch reads need inputs without a DAC and arrays that are read as "
+                "one (no converters per tile, no bit slices); read the chip itself"
+            )
+        self._parts = [
+            (p.part, _TorchArray(read_as_one(p.array), on_device)) for p in neurons.parts()
+        ]
         self._a = on_device(neurons.a)
         self._threshold = on_device(neurons.threshold)
 
@@ -185,7 +186,13 @@ class _TorchLayer:
                 u += self._a_of_reads(len(read)) * read
             else:
                 u += array.read(z, sampling, generator)
-        out: Tensor = self._layer.readout.apply(u, _TorchBackend(u, generator))
+        backend = _TorchBackend(u, generator)
+        converters = self._layer.neurons.converters
+        if converters is not None:
+            u = converters.convert(
+                u, lambda: _standard_normal(u.shape, u, generator), vector=backend.vector
+            )
+        out: Tensor = self._layer.readout.apply(u, backend)
         return out if patches is None else out.reshape(-1, *shape, out.shape[1]).movedim(3, 1)
 
     def _a_of_reads(self, reads: int) -> Tensor:

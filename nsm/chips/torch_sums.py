@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from crossbar import NeuronArray
+from crossbar.arrays.programmed import read_as_one
 from crossbar.reads.gaussian_sums import is_exactly_gaussian
 from crossbar.reads.normals import add_noise, normals
 from crossbar.reads.reader import Reader
@@ -109,8 +110,11 @@ class TorchSums:
         """Return whether the reads of these arrays can be drawn here.
 
         They can if every sum is exactly Gaussian given the inputs or free of noise, gates are not
-        those of word lines, and the deterministic path has one a_i for every output.
+        those of word lines, the deterministic path has one a_i for every output, no DAC stands
+        before the word lines, and every array is read as one.
         """
+        if not all(group.is_plain for group in neurons):
+            return False
         hardwares = [part.array.hardware for group in neurons for part in group.parts()]
         gaussian = all(is_exactly_gaussian(h) and not h.gates_word_lines for h in hardwares)
         return gaussian and all(group.a.ndim == 1 for group in neurons)
@@ -189,7 +193,9 @@ class TorchSums:
 
     def _state(self, dtype: torch.dtype) -> _State:
         """Return the laws of the arrays as they are now, in one precision."""
-        readers = [part.array.reader for group in self.neurons for part in group.parts()]
+        readers = [
+            read_as_one(part.array).reader for group in self.neurons for part in group.parts()
+        ]
         state = self._states.get(dtype)
         if state is None or any(a is not b for a, b in zip(state.readers, readers, strict=True)):
             state = self._states[dtype] = _made(self.neurons, self.patches, readers, dtype)
@@ -239,8 +245,8 @@ def _weights(law: Law, patches: Patches | None, dtype: torch.dtype) -> _Weights:
 
 def _reference_of(neurons: Sequence[NeuronArray]) -> Tensor:
     """Return the reference column of every output, counted over all groups."""
-    columns = [n.main.reader.cells.reference_of for n in neurons]
-    counts = [n.main.reader.cells.conductances.g_neg.shape[1] for n in neurons]
+    columns = [read_as_one(n.main).reader.cells.reference_of for n in neurons]
+    counts = [read_as_one(n.main).reader.cells.conductances.g_neg.shape[1] for n in neurons]
     starts = accumulate(counts, initial=0)
     offset = [c + start for c, start in zip(columns, starts, strict=False) if c is not None]
     return torch.from_numpy(np.concatenate(offset))

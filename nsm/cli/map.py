@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nsm.cli.data import DataChoice
 from nsm.cli.options import (
     DataDir,
     DataName,
+    DataOptions,
     Samples,
     Seed,
     Threads,
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nsm.chips.chip import MappedNetwork
-    from nsm.datasets.files import Data
 
 _SHOWN = (
     "layer",
@@ -33,7 +34,12 @@ _SHOWN = (
     "static_to_noise_ratio",
 )
 
-NetworkFile = Annotated[str, typer.Argument(help="Network file, or the name of a shipped one.")]
+NetworkFile = Annotated[
+    str,
+    typer.Argument(
+        help="Network file, the name of a shipped one, or module:callable, which makes one."
+    ),
+]
 DeviceName = Annotated[
     str, typer.Option(help="Device preset, see `nsm presets`, or a device file.")
 ]
@@ -41,7 +47,9 @@ GateName = Annotated[str, typer.Option(help="Gate of the stochastic layers.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", help="A field of the hardware, as PATH=VALUE, e.g. --set device.levels=16."
+        "--set",
+        help="A field of the hardware, as PATH=VALUE, e.g. --set device.levels=16; of some layers "
+        "as LAYER:PATH=VALUE, e.g. --set head:layer=digital.",
     ),
 ]
 Images = Annotated[int, typer.Option(help="Test images to read.", min=1)]
@@ -66,28 +74,27 @@ def map_network(
     out: Out = None,
     spice: Spice = None,
     data_dir: DataDir = None,
+    data_option: DataOptions = None,
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
     """Program one chip with a network, test it, and report how well it was programmed."""
-    from nsm.datasets import image_shape, load_data
-    from nsm.shipped import locate
+    from nsm.sweeps.networks import check_network, images_for, load_network
 
-    file = locate(network)
-    image_shape(data)  # refuses an unknown data set
+    checked = check_network(network)
+    source = DataChoice(data, data_dir, tuple(data_option or ()))
     hardware = hardware_from(device, gate, settings)
 
     from nsm.chips.map import map_to_crossbar
     from nsm.chips.netlists import write_netlists
-    from nsm.nn.checkpoint import load
     from nsm.nn.inference import error_rate
+    from nsm.sweeps.data import few_of
 
     use_threads(threads)
-    model = load(file)
-    chip = map_to_crossbar(model, hardware, rng=seed)
-    test = load_data(data, data_dir)
-    _check_inputs(chip, test, network, data)
-    x = test.x_test[:images]
+    model = load_network(checked)
+    test = source.load()
+    x = images_for({network: model}, test, data)[:images]
+    chip = map_to_crossbar(model, hardware, rng=seed, example=few_of(x))
     y = test.y_test[:images]
     with console().status(f"reading {len(x)} images, {samples} samples each"):
         sampling = "exact" if chip.has_memory else "moments"
@@ -103,17 +110,6 @@ def map_network(
         console().print(f"report, cost and pictures are in {out}")
     if spice is not None:
         console().print(f"{len(write_netlists(chip, spice))} netlists are in {spice}")
-
-
-def _check_inputs(chip: MappedNetwork, test: Data, network: str, data: str) -> None:
-    """Raise ValueError if the images of the data set are not those that the network takes."""
-    wanted = chip.in_shape
-    pixels = test.x_test.shape[1]
-    if wanted is not None and len(wanted) == 1 and wanted[0] != pixels:
-        raise ValueError(
-            f"{network} takes images of {wanted[0]} values, but those of {data} have {pixels}; "
-            "choose --data"
-        )
 
 
 def _text(value: Any) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nsm.datasets.registry import class_count, image_shape
+from nsm.datasets.registry import LOADERS, image_shape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,7 +65,7 @@ class NetworkChoice:
 
     Attributes:
         name: one of `NETWORKS`.
-        data: name of the data set, which decides inputs and classes.
+        data: the data set, for messages; the images of a published one are checked at once.
         hidden: widths of the hidden layers as a text, such as "300,300"; None: the default.
         options: the other options that were given, by name: rule, beta, site, flip.
 
@@ -83,7 +83,6 @@ class NetworkChoice:
         from devices.validation import choice
 
         choice("network", self.name, NETWORKS)
-        image_shape(self.data)
         if self.name in CONVOLUTIONAL:
             choice("rule", self.rule, RULE_OPTIONS)
         self._check_options()
@@ -91,12 +90,8 @@ class NetworkChoice:
             if name in self.options:
                 choice(name, self.options[name], values)
         self._check_widths()
-        wanted = _SHAPES.get(self.name, image_shape(self.data))
-        if image_shape(self.data) != wanted:
-            raise ValueError(
-                f"--network {self.name} takes images of {wanted}, but {self.data} has "
-                f"{image_shape(self.data)}; use --network conv"
-            )
+        if self.data in LOADERS:
+            self._check_images(image_shape(self.data))
 
     @property
     def rule(self) -> str:
@@ -146,16 +141,32 @@ class NetworkChoice:
                 "give one width"
             )
 
-    def build(self) -> nn.Sequential:
+    def _check_images(self, shape: tuple[int, int, int], coding: str | None = None) -> None:
+        """Raise ValueError if the network is made for images of another shape."""
+        wanted = _SHAPES.get(self.name, shape)
+        if shape != wanted:
+            coded = "" if coding is None else f" with {coding}"
+            raise ValueError(
+                f"--network {self.name} takes images of {wanted}, but {self.data}{coded} has "
+                f"{shape}; use --network conv"
+            )
+
+    def build(
+        self, shape: tuple[int, int, int], classes: int, coding: str | None = None
+    ) -> nn.Sequential:
         """Return the untrained network; torch's global generator draws its weights.
 
+        Args:
+            shape: (channels, rows, columns) of an image, after its coding.
+            classes: number of classes.
+            coding: the coding, for messages.
+
         Raises:
-            ValueError: the images of the data set are too small.
+            ValueError: the images are too small, or of another shape than the network takes.
         """
         from nsm.nn import architectures
 
-        shape = image_shape(self.data)
-        classes = class_count(self.data)
+        self._check_images(shape, coding)
         options = self.layer_options
         if self.name in PERCEPTRONS:
             make: Any = getattr(architectures, PERCEPTRONS[self.name][0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from crossbar import Hardware
+    from nsm.chips.hardware_table import HardwareTable
 
 Seed = Annotated[
     int, typer.Option(help="Seed of everything random: same seed, same result.", min=0)
@@ -25,10 +26,24 @@ Seed = Annotated[
 Threads = Annotated[int, typer.Option(help="Threads of the numerical libraries.", min=1)]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
 Samples = Annotated[int, typer.Option(help="Noisy passes per test image.", min=1)]
-DataName = Annotated[str, typer.Option(help=f"Data set: {', '.join(LOADERS)}.")]
+DataName = Annotated[
+    str,
+    typer.Option(
+        help=f"Data set: {', '.join(LOADERS)}; or your own: an .npz or .csv file, a folder of IDX "
+        "files or of images by class, or module:callable."
+    ),
+]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Folder of the data set's files (default: NSM_DATA_DIR, else download)."),
+    typer.Option(help="Folder of a published set's files (default: NSM_DATA_DIR, else download)."),
+]
+DataOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data-option",
+        help="Of data of your own, as NAME=VALUE: white=16, label_column=last, "
+        "image_shape=1,28,28.",
+    ),
 ]
 
 
@@ -52,25 +67,33 @@ def use_threads(threads: int) -> None:
     set_threads(threads)
 
 
-def hardware_from(device: str, gate: str, settings: list[str] | None) -> Hardware:
+def hardware_from(device: str, gate: str, settings: list[str] | None) -> Hardware | HardwareTable:
     """Return the hardware that the options of a command describe.
 
     Args:
         device: name of a device preset, or a device file.
         gate: name of a gate preset, or a gate file.
-        settings: texts PATH=VALUE of `--set`; None for none.
+        settings: texts PATH=VALUE, or LAYER:PATH=VALUE for the layers of a name or pattern, of
+            `--set`; None for none.
 
     Raises:
-        ValueError: a text without "=", an unknown name or path, or a value that its field refuses.
+        ValueError: a text without "=", an unknown name or path, a path that is set twice, or a
+            value that its field refuses.
     """
     from crossbar.field_values import value_of_text
     from crossbar.paths import build_hardware
+    from nsm.sweeps.layer_options import by_layer
 
-    pairs = [s.partition("=") for s in settings or []]
-    for name, equals, _ in pairs:
+    of_all: dict[str, Any] = {}
+    layers: dict[str, dict[str, Any]] = {}
+    for name, equals, text in (s.partition("=") for s in settings or []):
         if not equals:
             raise ValueError(
                 f"--set {name!r} has no value; write --set PATH=VALUE, e.g. --set device.levels=16"
             )
-    values = {name: value_of_text(text) for name, _, text in pairs}
-    return build_hardware({"device": device, "gate": gate, **values})
+        layer, _, path = name.rpartition(":")
+        table = layers.setdefault(layer, {}) if layer else of_all
+        if path in table:
+            raise ValueError(f"--set {name} is given twice; leave one out")
+        table[path] = value_of_text(text)
+    return by_layer(build_hardware({"device": device, "gate": gate, **of_all}), layers)

@@ -34,15 +34,17 @@ def sweep(
 
     from nsm.datasets import load_data
     from nsm.sweeps import collect, worker_pool
+    from nsm.sweeps.networks import images_for
 
     use_threads(threads)
     tasks = described.tasks()
     data = load_data(described.data, data_dir)
+    images = images_for(described.networks, data, described.data)
     save_to = out or spec.with_suffix(".csv")
     with nullcontext() if workers == 1 else worker_pool(workers) as pool:
         rows = collect(
             tasks,
-            data.x_test[: described.images],
+            images[: described.images],
             data.y_test[: described.images],
             chips=described.chips,
             samples=described.samples,

@@ -2,13 +2,27 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nsm.cli.coding import CodingChoice
+from nsm.cli.data import DataChoice
 from nsm.cli.networks import CONVOLUTIONAL, RULE_OPTIONS, NetworkChoice
-from nsm.cli.options import DataDir, DataName, Samples, Seed, Threads, console, use_threads
+from nsm.cli.options import (
+    DataDir,
+    DataName,
+    DataOptions,
+    Samples,
+    Seed,
+    Threads,
+    console,
+    use_threads,
+)
 from nsm.cli.training import LR_SCHEDULES, Recipe, check_writable, train_network
+
+if TYPE_CHECKING:
+    from nsm.datasets.files import Data
 
 Out = Annotated[Path, typer.Option(help="Network file to write (safetensors).")]
 NetworkName = Annotated[
@@ -39,6 +53,14 @@ Site = Annotated[
     typer.Option(
         help="NSM: synapse (default; DropConnect-style noise), or neuron (one factor per input, "
         "shared by all outputs; dropout-style)."
+    ),
+]
+Coding = Annotated[
+    str | None,
+    typer.Option(
+        help="How images are coded, kept in the network's file: threshold=T (±1), median (±1, a "
+        "threshold per pixel), thermometer=LEVELS (±1, several per pixel), none. Default: the "
+        "network's, which is threshold=0.5 if it takes ±1."
     ),
 ]
 Epochs = Annotated[int, typer.Option(help="Passes over the training images.", min=1)]
@@ -84,6 +106,7 @@ def train(
     hidden: Hidden = None,
     beta: Beta = None,
     site: Site = None,
+    coding: Coding = None,
     epochs: Epochs = 30,
     lr: Lr = 1e-3,
     lr_schedule: LrSchedule = LR_SCHEDULES[0],
@@ -98,11 +121,13 @@ def train(
     checkpoint: Checkpoint = None,
     samples: Samples = 20,
     data_dir: DataDir = None,
+    data_option: DataOptions = None,
     torch_device: TorchDevice = "cpu",
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
     """Train a network and write it to a file."""
+    source = DataChoice(data, data_dir, tuple(data_option or ()))
     options = {"rule": rule, "beta": beta, "site": site, "flip": flip}
     given = {name: value for name, value in options.items() if value is not None}
     chosen = NetworkChoice(name=network, data=data, hidden=hidden, options=given)
@@ -118,18 +143,24 @@ def train(
         init=init,
         checkpoint=checkpoint,
         torch_device=torch_device,
+        coding=None if coding is None else CodingChoice(coding),
     )
     recipe.check_fits(chosen)
     for file in (out, checkpoint):
         check_writable(file)
     use_threads(threads)
     note = " ".join(["nsm", *sys.argv[1:]])
-    test = train_network(
-        chosen, recipe, data_dir=data_dir, seed=seed, out=out, half=half, note=note
-    )
-    with console().status(f"testing on {len(test.labels)} images, {samples} samples each"):
+    test = train_network(chosen, recipe, source=source, seed=seed, out=out, half=half, note=note)
+    images = len(test.data.y_test)
+    _describe(source, test.data)
+    with console().status(f"testing on {images} images, {samples} samples each"):
         error = test.error_rate(samples, seed)
     console().print(
-        f"{out}: test error {error:.2%} on {len(test.labels)} images, {samples} samples, "
-        "in software"
+        f"{out}: test error {error:.2%} on {images} images, {samples} samples, in software"
     )
+
+
+def _describe(source: DataChoice, data: "Data") -> None:
+    """Print what data of one's own was found to be, above all how it was split."""
+    if not source.is_published:
+        console().print(f"{source.source}: {data}", highlight=False)

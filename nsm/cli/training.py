@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nsm.datasets.registry import image_shape, load_data
+from nsm.cli.coding import CodingChoice, check_tells_apart
+from nsm.cli.data import DataChoice
 
 if TYPE_CHECKING:
     from torch import nn
 
     from nsm.cli.networks import NetworkChoice
+    from nsm.datasets.files import Data
 
 #: Names of `nsm.training.recipe.SCHEDULES`, the default first; a copy that needs no torch.
 LR_SCHEDULES = ("cosine", "halving", "constant")
@@ -37,6 +39,7 @@ class Recipe:
         init: whether β and b are initialized from the first training images.
         checkpoint: file that is written after every epoch; None: no file.
         torch_device: "cpu" or "cuda".
+        coding: coding of the images; None: the network's.
 
     Raises:
         ValueError: a value that is not allowed.
@@ -53,6 +56,7 @@ class Recipe:
     init: bool
     checkpoint: Path | None
     torch_device: str
+    coding: CodingChoice | None = None
 
     def __post_init__(self) -> None:
         from devices.validation import choice, number
@@ -78,21 +82,19 @@ class TestSet:
 
     Attributes:
         model: the network, read back from its file.
-        images: (n, pixels).
-        labels: (n,).
+        data: the data set it was trained on.
     """
 
     __test__ = False  # no test class of pytest
 
     model: nn.Module
-    images: Any
-    labels: Any
+    data: Data
 
     def error_rate(self, samples: int, seed: int) -> float:
         """Return the error on the test images, with `samples` noisy passes per image."""
         from nsm.nn.inference import error_rate
 
-        return error_rate(self.model, self.images, self.labels, samples, rng=seed)
+        return error_rate(self.model, self.data.x_test, self.data.y_test, samples, rng=seed)
 
 
 def check_writable(file: Path | None) -> None:
@@ -112,7 +114,7 @@ def train_network(
     network: NetworkChoice,
     recipe: Recipe,
     *,
-    data_dir: Path | None,
+    source: DataChoice,
     seed: int,
     out: Path,
     half: bool,
@@ -121,16 +123,16 @@ def train_network(
     """Train a network, write it, and return it as it was written, with its test images.
 
     Args:
-        network: the network and the data set.
+        network: the network.
         recipe: how it is trained.
-        data_dir: folder of the data set's files.
+        source: the data set.
         seed: seed of the weights, the noise, and the order of images.
         out: file to write.
         half: whether the weights are written as float16.
         note: text for the metadata of the file: the command that made it.
 
     Raises:
-        ValueError: no GPU where one is asked for, or images that are too small for the network.
+        ValueError: no GPU where one is asked for, or images that do not fit the network.
     """
     import torch
 
@@ -143,14 +145,12 @@ def train_network(
         raise ValueError(
             "--torch-device cuda: torch finds no GPU here; leave it out to train on the processor"
         )
-    torch.manual_seed(seed)
-    model = network.build()
-    data = load_data(network.data, data_dir)
+    data = source.load()
+    model = build(network, recipe.coding, data, seed)
     model.to(recipe.torch_device)
     if recipe.init:
         initialize(model, data.x_train[:_INIT_IMAGES], rng=seed)
     changes = recipe.shift or recipe.mirror
-    shape = image_shape(network.data)
     fit(
         model,
         data.x_train,
@@ -161,9 +161,42 @@ def train_network(
         batch_size=recipe.batch_size,
         label_smoothing=recipe.label_smoothing,
         ema_decay=recipe.ema_decay,
-        augment=ShiftAndMirror(shape, recipe.shift, recipe.mirror) if changes else None,
+        augment=ShiftAndMirror(data.image_shape, recipe.shift, recipe.mirror) if changes else None,
         checkpoint=recipe.checkpoint,
         rng=seed,
     )
+    if not source.is_published:
+        note = f"{note}\n{data}\nclasses: {', '.join(data.class_names)}"
     save(model, out, dtype=torch.float16 if half else None, note=note)
-    return TestSet(load(out).to(recipe.torch_device), data.x_test, data.y_test)
+    return TestSet(load(out).to(recipe.torch_device), data)
+
+
+def build(
+    network: NetworkChoice, coding: CodingChoice | None, data: Data, seed: int
+) -> nn.Sequential:
+    """Return the untrained network for the images and classes of a data set.
+
+    Args:
+        network: the network.
+        coding: coding of the images; None: the network's.
+        data: the data set.
+        seed: seed of the weights.
+
+    Raises:
+        ValueError: there are no training images, they do not fit the network, or the coding makes
+            all of them alike.
+    """
+    import torch
+
+    if not len(data.x_train):
+        raise ValueError(f"{network.data} holds test images only; give training images, too")
+    torch.manual_seed(seed)
+    channels, rows, columns = data.image_shape
+    classes = len(data.class_names)
+    if coding is None:
+        model = network.build(data.image_shape, classes)
+    else:
+        shape = (coding.levels * channels, rows, columns)
+        model = coding.apply(network.build(shape, classes, coding.text), data.x_train)
+    check_tells_apart(model, data.x_train)
+    return model

@@ -10,7 +10,7 @@ from torch import nn
 
 from devices.seeding import RNG
 from devices.validation import array, integer
-from nsm.nn.stochastic import reseed
+from nsm.nn.stochastic import Stochastic, reseed
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -18,39 +18,96 @@ IMAGES_PER_PASS = 1000  # bounds the memory of a pass
 CONV_IMAGES_PER_PASS = 100  # of convolutional networks: more states would not fit into the cache
 
 
-def check_labels(y: ArrayLike, n: int, classes: int | None = None) -> Labels:
+def check_labels(
+    y: ArrayLike, n: int, classes: int | None = None, places: tuple[int, ...] = ()
+) -> Labels:
     """Return labels as int64, or raise ValueError.
 
+    Training, error rates in software and on chips, and sweeps check labels here.
+
     Args:
-        y: Class numbers, integers of shape (n,).
+        y: Class numbers 0, ..., classes − 1, integers of shape (n, *places).
         n: Number of images.
         classes: Number of classes, which labels must stay below; None if it is not known.
+        places: Shape of the places of an image that have a label each, such as (height, width) in
+            segmentation; () for one label per image.
     """
-    labels = np.asarray(y)
-    if labels.shape != (n,):
-        raise ValueError(f"labels have shape {labels.shape}; {n} images need ({n},)")
+    labels = np.asarray(y.detach().cpu() if isinstance(y, torch.Tensor) else y)
+    if labels.shape != (n, *places):
+        raise ValueError(
+            f"labels have shape {labels.shape}; {n} images need {(n, *places)}"
+            f"{f', one for each of the {places} places of an image' if places else ''}"
+        )
     if labels.dtype.kind not in "iu":
         raise ValueError(f"labels have dtype {labels.dtype}; give class numbers as integers")
-    if classes is not None and n and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(
-            f"labels go from {labels.min()} to {labels.max()}; "
-            f"the network has {classes} classes, 0 to {classes - 1}"
-        )
+    if labels.size and (labels.min() < 0 or (classes is not None and labels.max() >= classes)):
+        allowed = "class numbers start at 0"
+        if classes is not None:
+            allowed = f"the network has {classes} classes, 0 to {classes - 1}"
+        raise ValueError(f"labels go from {labels.min()} to {labels.max()}; {allowed}")
     return labels.astype(np.int64)
 
 
+@contextmanager
+def _streams_kept(model: nn.Module) -> Iterator[None]:
+    """Let a network draw, and on leaving put all random streams back to where they stood."""
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    layers = [m for m in model.modules() if isinstance(m, Stochastic)]
+    streams = [(layer._seed, layer._generator) for layer in layers]
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            reseed(model, 0)
+            yield
+        finally:
+            for layer, (seed, generator) in zip(layers, streams, strict=True):
+                layer._seed = seed
+                layer._generator = generator
+
+
+def output_shape(model: nn.Module, x: ArrayLike) -> tuple[int, ...]:
+    """Return the shape of the logits of one image, (classes, ...), from a pass of a few images.
+
+    The pass leaves random streams and the mode of the network as they were.
+
+    Args:
+        model: The network.
+        x: Images (n, ...), of which at most two are read.
+
+    Raises:
+        ValueError: The network cannot take the images, or returns something else than logits.
+    """
+    parameter = next(model.parameters(), torch.empty(0))
+    images = torch.as_tensor(np.asarray(x)[:2], dtype=parameter.dtype, device=parameter.device)
+    with torch.no_grad(), evaluating(model), _streams_kept(model):
+        try:
+            logits = model(images)
+        except (RuntimeError, ValueError, IndexError) as problem:
+            reason = str(problem).strip().splitlines()[0]
+            raise ValueError(
+                f"a {type(model).__name__} cannot take images of shape {tuple(images.shape[1:])}: "
+                f"{reason}"
+            ) from None
+    if not isinstance(logits, torch.Tensor) or logits.ndim < 2 or len(logits) != len(images):
+        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise ValueError(
+            f"a {type(model).__name__} returns {shape} for {len(images)} images; error rates need "
+            "logits of shape (batch, classes, …)"
+        )
+    return tuple(logits.shape[1:])
+
+
 def softmax(logits: Floats, axis: int = -1) -> Floats:
-    """Return exp(l)/Σ exp(l) over one axis, the last by default."""
+    """Return exp(l)/Σ exp(l) over the axis of the classes, by default the last."""
     e = np.exp(logits - logits.max(axis=axis, keepdims=True))
     return np.asarray(e / e.sum(axis=axis, keepdims=True))
 
 
 def passes(model: nn.Module, images: torch.Tensor, samples: int) -> Floats:
-    """Return logits (samples, batch, classes) of noisy passes, in the mode the model is in.
+    """Return logits (samples, batch, classes, ...) of noisy passes, in the mode the model is in.
 
     Args:
         model: The network; its streams go on from where they are.
-        images: (batch, inputs).
+        images: (batch, ...).
         samples: Passes of every image.
     """
     convolves = any(parameter.ndim == 4 for parameter in model.parameters())
@@ -78,12 +135,12 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
 
     Args:
         model: The network. Every pass draws fresh noise in every stochastic layer.
-        x: (batch, inputs), finite.
+        x: (batch, ...), finite.
         samples: Number of passes.
         rng: A seed, a Generator or None; the same seed gives the same draws.
 
     Returns:
-        (samples, batch, classes).
+        (samples, batch, classes, ...).
     """
     integer("samples", samples, at_least=1)
     if next(model.parameters(), None) is None:
@@ -91,33 +148,38 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
             f"a {type(model).__name__} has no parameters to read in software; a chip reads itself, "
             "as chip.sample(x, samples)"
         )
-    images = torch.as_tensor(array("x", x), dtype=next(model.parameters()).dtype)
+    values = x.detach().cpu().double().numpy() if isinstance(x, torch.Tensor) else x
+    images = torch.as_tensor(np.ascontiguousarray(array("x", values)))
+    images = images.to(next(model.parameters()).dtype)
     reseed(model, rng)
     with evaluating(model):
         return passes(model, images, samples)
 
 
 def predict_proba(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
-    """Return class probabilities (batch, classes): the mean softmax over noisy passes.
+    """Return class probabilities (batch, classes, ...): the mean softmax over noisy passes.
 
-    Arguments as of `sample`.
+    The classes are the axis after the batch, also of segmentation. Arguments as of `sample`.
     """
-    return np.asarray(softmax(sample(model, x, samples, rng=rng)).mean(axis=0))
+    return np.asarray(softmax(sample(model, x, samples, rng=rng), axis=2).mean(axis=0))
 
 
 def error_rate(
     model: nn.Module, x: ArrayLike, y: ArrayLike, samples: int, *, rng: RNG = None
 ) -> float:
-    """Return the fraction of images whose most probable class is wrong, in software.
+    """Return the fraction of labels that are not the most probable class, in software.
 
     Args:
         model: The network.
-        x: (batch, inputs), finite, at least one image.
-        y: Class numbers, (batch,).
+        x: (batch, ...), finite, at least one image.
+        y: Class numbers, (batch,); (batch, ...) if the logits have further axes.
         samples: Number of noisy passes.
         rng: A seed, a Generator or None; the same seed gives the same draws.
     """
-    p = predict_proba(model, x, samples, rng=rng)
-    if not len(p):
+    images = array("x", x)
+    if not len(images):
         raise ValueError("there are no images to err on; give at least one")
-    return float((p.argmax(axis=1) != check_labels(y, *p.shape)).mean())
+    classes, *places = output_shape(model, images)
+    labels = check_labels(y, len(images), classes, tuple(places))
+    p = predict_proba(model, images, samples, rng=rng)
+    return float((p.argmax(axis=1) != labels).mean())

@@ -92,7 +92,8 @@ def class_of(name: str) -> type[nn.Module]:
 
 def is_known(layer: nn.Module) -> bool:
     """Return whether the layer answers for itself, or a base class is in the table."""
-    return isinstance(layer, Described) or any(c in LAYERS for c in type(layer).__mro__)
+    adapters = {**_WEIGHTED, **LAYERS}
+    return isinstance(layer, Described) or any(c in adapters for c in type(layer).__mro__)
 
 
 def description(layer: nn.Module) -> Described:

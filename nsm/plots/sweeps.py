@@ -1,6 +1,7 @@
 """Robustness curves: test error over one axis of a sweep."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,15 +14,27 @@ from nsm.sweeps.axis_labels import AXIS_LABELS
 
 
 def _is_numeric(values: pd.Series) -> bool:
-    """Return whether a column holds numbers; truth values are categories."""
-    return bool(pd.api.types.is_numeric_dtype(values)) and not pd.api.types.is_bool_dtype(values)
+    """Return whether a column holds numbers; truth values are categories.
+
+    Among the numbers may be None, which pandas turns into NaN.
+    """
+    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    return bool(is_number and values.notna().any())
+
+
+def _text(value: Any) -> str:
+    """Return a value of a column as ticks and legends show it; None is "none"."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return "none"
+    # In a column that also holds None, pandas makes floats of whole numbers.
+    return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def axis_scale(values: Floats) -> str:
     """Return the scale of an axis that holds `values`: "linear", "log" or "symlog".
 
-    Values are spread logarithmically when at least three positive ones cover a factor of 10 or
-    more. With a 0 among them the axis is symmetric-logarithmic: linear from 0 to the smallest
+    Finite values are spread logarithmically when at least three positive ones cover a factor of 10
+    or more. With a 0 among them the axis is symmetric-logarithmic: linear from 0 to the smallest
     positive value, logarithmic from there on.
     """
     positive = np.unique(values[values > 0])
@@ -31,10 +44,25 @@ def axis_scale(values: Floats) -> str:
     return "symlog" if (values == 0).any() else "log"
 
 
-def _scale_axis(ax: Axes, values: Floats) -> None:
+def _place_of_none(values: Floats) -> float | None:
+    """Return where the points without a number stand: beyond the largest; None if there are none.
+
+    Such a point is, for example, `levels=None`: continuous cells, the limit of many levels.
+    """
+    numbers = values[np.isfinite(values)]
+    if not np.isnan(values).any():
+        return None
+    largest = float(numbers.max())
+    if axis_scale(numbers) != "linear":
+        return largest * float(largest / numbers[numbers > 0].min()) ** 0.15
+    width = float(np.ptp(numbers)) or abs(largest) or 1.0
+    return largest + 0.15 * width
+
+
+def _scale_axis(ax: Axes, numbers: Floats) -> None:
     """Scale the x axis of `ax` as `axis_scale` says, and label its ticks."""
-    scale = axis_scale(values)
-    positive = np.unique(values[values > 0])
+    scale = axis_scale(numbers)
+    positive = np.unique(numbers[numbers > 0])
     if scale == "symlog":
         ax.set_xscale("symlog", linthresh=float(positive.min()))
     elif scale == "log":
@@ -45,24 +73,33 @@ def _scale_axis(ax: Axes, values: Floats) -> None:
             ax.minorticks_off()
 
 
-def _draw_group(
-    ax: Axes, data: pd.DataFrame, x: str, ticks: list[str], place: int, label: str
-) -> None:
+def _mark_none(ax: Axes, numbers: Floats, place: float) -> None:
+    """Label the place of points without a number, and set it off from the axis in gray."""
+    ticks = [t for t in ax.get_xticks() if numbers.min(initial=place) <= t <= numbers.max()]
+    ax.set_xticks([*ticks, place], [*(f"{t:g}" for t in ticks), "none"])
+    left, right = ax.get_xlim()
+    # Halfway to the last number, as the axis is scaled.
+    to_axis = ax.get_xaxis_transform()
+    edges = to_axis.transform([(numbers.max(), 0), (place, 0)]).mean(axis=0)
+    edge = float(to_axis.inverted().transform(edges)[0])
+    ax.axvspan(edge, right, color="0.93", linewidth=0, zorder=0)
+    ax.set_xlim(left, right)
+
+
+def _draw_group(ax: Axes, data: pd.DataFrame, ticks: list[str], place: int, label: str) -> None:
     """Draw the mean of one group, and its spread over chips where there are at least two.
 
     Args:
-        data: rows of the group, with their error [%] in the column "percent".
-        x: column along the axis.
+        data: rows of the group, with their error [%] in the column "percent" and their place
+            along the axis in the column "at".
         ticks: categories along the axis, which have separate marks with bars; empty for numbers,
             which have a line with a band.
         place: place in COLORS and MARKERS.
         label: entry of the legend.
     """
     numeric = not ticks
-    points = data.groupby(x, sort=numeric)["percent"].agg(["mean", "std", "count"])
+    points = data.groupby("at", sort=numeric)["percent"].agg(["mean", "std", "count"])
     at = points.index.to_numpy()
-    if not numeric:
-        at = np.array([ticks.index(str(value)) for value in at])
     color = COLORS[place % len(COLORS)]
     marker = MARKERS[place % len(MARKERS)]
     # Categories have no order, so that a line between them would mean nothing.
@@ -109,7 +146,8 @@ def plot_error_rate(
 
     The line is the mean over the chips of a point. The band (bars, for categories) is ± one
     standard deviation from chip to chip, drawn where there are at least two chips. Axes whose
-    values cover a factor of 10 or more are logarithmic, see `axis_scale`.
+    values cover a factor of 10 or more are logarithmic, see `axis_scale`. Points whose value is
+    None, such as `levels=None`, stand at the right end of the axis, marked "none".
 
     Args:
         rows: rows of `nsm.collect`, or of `nsm.sweeps.read_rows`.
@@ -130,28 +168,35 @@ def plot_error_rate(
     _check_rows(rows, x, group)
     if ax is None:
         _, ax = figure()
-    data = rows.assign(percent=100 * rows["errors"] / rows["images"])
-    numeric = _is_numeric(data[x])
-    ticks = [] if numeric else list(dict.fromkeys(data[x].astype(str)))
+    numeric = _is_numeric(rows[x])
+    ticks = [] if numeric else list(dict.fromkeys(map(_text, rows[x])))
+    numbers = rows[x].to_numpy(float) if numeric else np.empty(0)
+    none_at = _place_of_none(numbers)
+    at = np.where(np.isnan(numbers), none_at or 0.0, numbers)
+    if ticks:
+        at = np.array([ticks.index(_text(value)) for value in rows[x]])
+    data = rows.assign(percent=100 * rows["errors"] / rows["images"], at=at)
+    labels = None if group is None else rows[group].map(_text, na_action=None)
     names: list[str | None] = [None]
-    if group is not None:
-        names = list(dict.fromkeys(data[group]) if order is None else order)
+    if labels is not None:
+        names = list(dict.fromkeys(labels) if order is None else map(_text, order))
     places = places_of(names, networks=group == "network")
     for name, place in zip(names, places, strict=True):
-        part = data if name is None else data[data[group] == name]
+        part = data if labels is None else data[labels == name]
         if not part.empty:
-            label = "mean" if name is None else str(name)
-            _draw_group(ax, part, x, ticks, place, label)
+            _draw_group(ax, part, ticks, place, "mean" if name is None else name)
     if software is not None:
         _draw_software(ax, software, names, places)
     if numeric:
-        _scale_axis(ax, data[x].to_numpy(float))
+        _scale_axis(ax, numbers[np.isfinite(numbers)])
+        if none_at is not None:
+            _mark_none(ax, numbers[np.isfinite(numbers)], none_at)
     else:
         ax.set_xticks(range(len(ticks)), ticks)
     ax.set(xlabel=AXIS_LABELS.get(x, x), ylabel="test error [%]")
     ax.set_ylim(bottom=0)
     ax.grid(alpha=0.25, linewidth=0.5)
-    _explain(ax, data, x=x, group=group, numeric=numeric)
+    _explain(ax, data, labels, group=group, numeric=numeric)
     return ax
 
 
@@ -165,9 +210,12 @@ def _check_rows(rows: pd.DataFrame, x: str, group: str | None) -> None:
         raise ValueError("there are no rows to plot; run the sweep first")
 
 
-def _explain(ax: Axes, data: pd.DataFrame, *, x: str, group: str | None, numeric: bool) -> None:
+def _explain(
+    ax: Axes, data: pd.DataFrame, labels: pd.Series | None, *, group: str | None, numeric: bool
+) -> None:
     """Add the legend: names of groups, and what the band is over how many chips."""
-    chips = int(data.groupby([x, *([group] if group else [])])["chip"].nunique().max())
+    points = data.groupby(["at"] if labels is None else ["at", labels.to_numpy()])
+    chips = int(points["chip"].nunique().max())
     lines = []
     if group not in (None, "network"):
         lines.append(AXIS_LABELS.get(group, group))

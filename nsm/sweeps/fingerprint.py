@@ -19,8 +19,10 @@ from nsm.sweeps.identity import canonical
 def fingerprint(model: nn.Module) -> str:
     """Return a short hash of a network: the classes and options of its modules, and its tensors.
 
-    Options are the public attributes that hold numbers, texts, functions or arrays. The mode
-    (`training`) and attributes that start with an underscore, such as seeds, are none.
+    Options are the public attributes that hold numbers, texts, functions or arrays. Attributes
+    that start with an underscore, such as seeds, are none. The mode of the network (`training`) is
+    none either, but a module that is in training in a network that is not, such as a dropout that
+    stays on, counts.
 
     Args:
         model: Any torch module, with tensors of any precision.
@@ -30,7 +32,8 @@ def fingerprint(model: nn.Module) -> str:
     """
     digest = hashlib.sha256()
     for name, module in model.named_modules(remove_duplicate=False):
-        digest.update(canonical((name, _class_of(module), list(_options(module)))))
+        stays_on = module.training and not model.training
+        digest.update(canonical((name, _class_of(module), stays_on, list(_options(module)))))
     for name, tensor in _tensors(model):
         digest.update(canonical((name, *_identified(tensor))))
     return digest.hexdigest()[:16]

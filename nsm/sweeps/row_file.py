@@ -12,7 +12,8 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from nsm.disk import check_folder_of
-from nsm.sweeps.tasks import CHIP_AXES
+from nsm.sweeps.axes import CHIP_AXES
+from nsm.sweeps.labels import as_cell, from_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,8 @@ SHARED = ("the images or labels", "the hardware before the axes", "samples, seed
 
 #: The last columns of every row, after the network, the parameters and `CHIP_AXES`.
 RESULTS = ("chip", "errors", "images", "samples", "seed", "elapsed", "model", "task", "experiment")
+#: Columns of texts that may look like numbers.
+HASHES = ("model", "task", "experiment")
 
 
 def row_columns(path: str | Path) -> list[str]:
@@ -59,10 +62,20 @@ def read_rows(path: str | Path) -> pd.DataFrame:
     row_columns(path)
     import pandas as pd
 
-    try:
-        return pd.read_csv(path, dtype=dict.fromkeys(("model", "task", "experiment"), "str"))
-    except (ValueError, OSError) as problem:
-        raise ValueError(f"{path} is not a CSV of sweep rows ({str(problem).strip()})") from None
+    rows = _rows(Path(path).read_text(encoding="utf-8", errors="replace"))
+    if any(None in row or None in row.values() for row in rows):
+        raise ValueError(f"{path} is not a CSV of sweep rows: it has rows of a wrong length")
+    return pd.DataFrame([from_row(row) for row in rows], columns=row_columns(path))
+
+
+def _rows(text: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV as texts, by column."""
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def from_row(row: Mapping[str, str]) -> dict[str, Any]:
+    """Return a row of a CSV with the values that `RowFile.append` got."""
+    return {name: text if name in HASHES else from_cell(text) for name, text in row.items()}
 
 
 class RowFile:
@@ -74,7 +87,7 @@ class RowFile:
     Attributes:
         path: the file.
         columns: names of the columns.
-        done: (task, chip) of the rows that the file held when it was opened.
+        done: the rows that the file held when it was opened, as texts, by (task, chip).
     """
 
     def __init__(
@@ -121,15 +134,17 @@ class RowFile:
                 f"{self.path} is being written by another sweep; wait for it, or name another file"
             ) from None
 
-    def _recover(self, experiment: str, models: Mapping[str, str]) -> set[tuple[str, int]]:
-        """Return (task, chip) of the rows in the file, after cutting off a torn last line."""
+    def _recover(
+        self, experiment: str, models: Mapping[str, str]
+    ) -> dict[tuple[str, int], dict[str, str]]:
+        """Return the rows in the file by (task, chip), after cutting off a torn last line."""
         self._file.seek(0)
         content = self._file.read()
         complete = content[: content.rfind(b"\n") + 1]  # the lines that end in a line break
         header = ",".join(self.columns)
         if not complete and not f"{header}\r\n".startswith(content.decode(errors="replace")):
             raise self._foreign("it does not start with a header of this sweep")
-        rows = list(csv.DictReader(io.StringIO(complete.decode(errors="replace"))))
+        rows = _rows(complete.decode(errors="replace"))
         if complete:
             found = complete.split(b"\n", 1)[0].decode(errors="replace").strip()
             if found != header:
@@ -142,7 +157,7 @@ class RowFile:
             self._file.truncate(len(complete))
         if not complete:
             self._write(self.columns)
-        return {(row["task"], int(row["chip"])) for row in rows}
+        return {(row["task"], int(row["chip"])): row for row in rows}
 
     def _check_same(
         self, row: Mapping[str, str], experiment: str, models: Mapping[str, str]
@@ -155,7 +170,7 @@ class RowFile:
         differ = [name for name, a, b in zip(SHARED, found, wanted, strict=True) if a != b]
         if differ:
             raise self._foreign(f"{' and '.join(differ)} differ")
-        network = row.get("network", "")
+        network = from_cell(row.get("network", ""))
         if models.get(network, row.get("model")) != row.get("model"):
             raise self._foreign(f"its network {network!r} has other weights")
 
@@ -166,11 +181,11 @@ class RowFile:
 
     def append(self, row: dict[str, Any]) -> None:
         """Write one row and wait until it is on the disk."""
-        self._write([row[c] for c in self.columns])
+        self._write([row[c] if c in HASHES else as_cell(row[c]) for c in self.columns])
 
     def _write(self, values: list[Any]) -> None:
         line = io.StringIO()
-        csv.writer(line).writerow(["" if v is None else v for v in values])
+        csv.writer(line).writerow(values)
         try:
             left = memoryview(line.getvalue().encode())
             while left:  # the file is unbuffered: one call may write only a part

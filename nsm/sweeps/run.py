@@ -13,22 +13,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from crossbar.reads.sampling import check_sampling
 from crossbar.threads import threads as threads_of_loops
 from devices.seeding import RNG, child, seed_number, seed_sequence
-from devices.validation import Floats, array, integer
 from nsm.chips.map import map_to_crossbar
-from nsm.nn.inference import Labels, check_labels
+from nsm.nn.inference import Labels
 from nsm.progress import progress_bar
+from nsm.sweeps.axes import CHIP_AXES
+from nsm.sweeps.data import Images, check_settings, checked_data, few_of
 from nsm.sweeps.identity import canonical, short_hash
-from nsm.sweeps.row_file import IDENTITY, RESULTS, RowFile, read_rows
-from nsm.sweeps.tasks import CHIP_AXES, Task
+from nsm.sweeps.row_file import IDENTITY, RESULTS, RowFile, from_row
+from nsm.sweeps.tasks import Task
 
 #: The arguments of `run_task` except `threads`.
-Job = tuple[Task, int, Floats, Labels, int, int, str]
+Job = tuple[Task, int, Images, Labels, int, int, str]
 
 
 def worker_pool(workers: int) -> ProcessPoolExecutor:
@@ -42,7 +42,7 @@ def worker_pool(workers: int) -> ProcessPoolExecutor:
 def run_task(
     task: Task,
     chip: int,
-    x: Floats,
+    x: Images,
     y: Labels,
     samples: int,
     seed: int,
@@ -57,8 +57,8 @@ def run_task(
     Args:
         task: the point of the sweep.
         chip: number of the chip, which the row repeats.
-        x: images (n, inputs).
-        y: labels (n,).
+        x: images (n, ...).
+        y: labels (n, ...).
         samples: noisy passes per image.
         seed: seed of the chip and of its reads.
         sampling: "exact" or "moments".
@@ -70,7 +70,11 @@ def run_task(
             limits.enter_context(threadpool_limits(threads))
             limits.enter_context(threads_of_loops(threads))
         mapped = map_to_crossbar(
-            task.model, task.hardware, rng=seed, reprogrammed_scale=task.reprogrammed_scale
+            task.model,
+            task.hardware,
+            rng=seed,
+            reprogrammed_scale=task.reprogrammed_scale,
+            example=few_of(x),
         )
         mapped.age(task.seconds)
         mapped.scale_conductances(task.gain)
@@ -79,31 +83,30 @@ def run_task(
     return {"task": task.id, "chip": chip, "errors": errors, "seed": seed, "elapsed": elapsed}
 
 
+def _hashed(images: NDArray[Any]) -> tuple[Any, ...]:
+    """Return what identifies an array that is too large to be copied into canonical bytes."""
+    digest = hashlib.sha256(np.ascontiguousarray(images)).digest()
+    return images.shape, images.dtype.str, digest
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Settings:
     """What all tasks of one call of `collect` share, checked."""
 
-    x: Floats
+    x: Images
     y: Labels
     chips: int
     samples: int
     sampling: str
     seed: np.random.SeedSequence
 
-    def __post_init__(self) -> None:
-        integer("chips", self.chips, at_least=1)
-        integer("samples", self.samples, at_least=1)
-        check_sampling(self.sampling)
-        if not len(self.x):
-            raise ValueError("x holds no images; give at least one")
-
     def experiment(self, tasks: Sequence[Task]) -> str:
         """Return short hashes of what all rows of one file share, see `row_file.SHARED`."""
+        inputs = self.x if isinstance(self.x, tuple) else (self.x,)
         bases = sorted({canonical(t.base) for t in tasks})
-        images = hashlib.sha256(np.ascontiguousarray(self.x)).digest()
         parts = (
             IDENTITY,
-            short_hash((self.x.shape, images, self.y), 8),
+            short_hash((*map(_hashed, inputs), self.y), 8),
             short_hash(bases, 8),
             short_hash((self.samples, self.sampling, self.seed.entropy, self.seed.spawn_key), 8),
         )
@@ -139,14 +142,18 @@ class _Rows:
         return ["network", *self.parameters, *CHIP_AXES, *RESULTS]
 
     def complete(self, result: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the row of a result of `run_task`; an axis that its task lacks is None."""
+        """Return the row of a result of `run_task`; an axis that its task lacks is None.
+
+        Args:
+            result: what `run_task` returned, or the row that holds it.
+        """
         task = self.tasks[result["task"]]
         return {
             "network": task.network,
             **dict.fromkeys(self.parameters),
             **task.parameters,
-            **{name: getattr(task, name) for name in CHIP_AXES},
-            **result,
+            **{name: task.parameters.get(name, getattr(task, name)) for name in CHIP_AXES},
+            **{name: result[name] for name in ("chip", "errors", "seed", "elapsed", "task")},
             "model": task.model_id,
             **self.shared,
         }
@@ -167,18 +174,9 @@ def _results(jobs: list[Job], executor: Executor | None) -> Iterator[dict[str, A
             future.cancel()
 
 
-def _sorted(frame: pd.DataFrame, ids: Sequence[str], chips: int) -> pd.DataFrame:
-    """Return the rows of the given tasks and chips, in that order; a file may hold more."""
-    order = {task_id: index for index, task_id in enumerate(ids)}
-    frame = frame[frame["task"].isin(order) & (frame["chip"] < chips)]
-    return frame.sort_values(
-        ["task", "chip"], key=lambda s: s.map(order) if s.name == "task" else s, ignore_index=True
-    )
-
-
 def collect(
     tasks: Sequence[Task],
-    x: ArrayLike,
+    x: Any,
     y: ArrayLike,
     *,
     chips: int,
@@ -198,8 +196,9 @@ def collect(
 
     Args:
         tasks: from `grid`.
-        x: images (n, inputs).
-        y: labels (n,).
+        x: images (n, ...), as the networks take them; a tuple of arrays for several inputs.
+        y: labels 0, ..., classes − 1, (n,); (n, ...) if outputs have further axes, as in
+            segmentation.
         chips: chips per task, each programmed from its own seed.
         samples: noisy passes per image.
         rng: a seed, a Generator, or None.
@@ -211,8 +210,8 @@ def collect(
 
     Returns:
         Columns network, the axes, gain, reprogrammed_scale, seconds (age [s]), chip, errors,
-        images, samples, seed (`map_to_crossbar(model, hardware, rng=seed)` makes the same chip),
-        elapsed [s], and hashes: model, task, experiment.
+        images (number of labels), samples, seed (`map_to_crossbar(model, hardware, rng=seed)`
+        makes the same chip), elapsed [s], and hashes: model, task, experiment.
 
     Raises:
         ValueError: bad data or arguments, before any work is done.
@@ -221,14 +220,15 @@ def collect(
         raise ValueError(
             "there are no tasks to run; make some with nsm.grid(model, hardware, axes)"
         )
-    images = array("x", x, ndim=2)
-    labels = check_labels(y, len(images))
+    check_settings(chips=chips, samples=samples, sampling=sampling)
     if save_to is not None and rng is None:
         raise ValueError(
             "rows saved to a file need a seed to be resumed by; give rng a whole number"
         )
+    seed = seed_sequence(rng)
+    images, labels = checked_data(tasks, x, y)
     settings = _Settings(
-        x=images, y=labels, chips=chips, samples=samples, sampling=sampling, seed=seed_sequence(rng)
+        x=images, y=labels, chips=chips, samples=samples, sampling=sampling, seed=seed
     )
     return _collect(tasks, settings, save_to, executor, progress)
 
@@ -243,21 +243,22 @@ def _collect(
     """Run the jobs that the file lacks and return the rows; arguments as of `collect`."""
     by_id = {t.id: t for t in tasks}
     experiment = settings.experiment(tasks)
-    shared = {"images": len(settings.x), "samples": settings.samples, "experiment": experiment}
+    shared = {"images": settings.y.size, "samples": settings.samples, "experiment": experiment}
     rows = _Rows(by_id, shared)
     models = {t.network: t.model_id for t in tasks}
     file = None if save_to is None else RowFile(save_to, rows.columns, experiment, models)
-    finished = []
+    done = {key: from_row(row) for key, row in file.done.items()} if file else {}
     with file or nullcontext(), progress_bar(enabled=progress) as bar:
-        jobs = settings.jobs(list(by_id.values()), file.done if file else ())
+        jobs = settings.jobs(list(by_id.values()), done)
         total = len(by_id) * settings.chips
         item = bar.add_task("sweep", total=total, completed=total - len(jobs), note="")
         for result in _results(jobs, executor):
             row = rows.complete(result)
-            finished.append(row)
+            done[result["task"], result["chip"]] = result
             if file:
                 file.append(row)
             error = row["errors"] / row["images"]
             bar.update(item, advance=1, note=f"{row['network']} error {error:.2%}")
-    frame = pd.DataFrame(finished, columns=rows.columns) if save_to is None else read_rows(save_to)
-    return _sorted(frame, list(by_id), settings.chips)
+    # A file may hold more tasks and chips, and show their values under other names.
+    asked = [rows.complete(done[task, chip]) for task in by_id for chip in range(settings.chips)]
+    return pd.DataFrame(asked, columns=rows.columns)

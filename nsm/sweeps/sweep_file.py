@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from crossbar.hardware import Hardware
 from crossbar.paths import build_hardware, flattened
 from devices.validation import choice, integer
-from nsm.datasets.registry import LOADERS
-from nsm.shipped import locate
+from nsm.chips.hardware_table import HardwareTable
+from nsm.datasets.registry import LOADERS, check_source
+from nsm.sweeps.layer_options import by_layer
+from nsm.sweeps.networks import check_network, load_network, network_name
 from nsm.sweeps.tasks import Task, grid, points
 
 if TYPE_CHECKING:
@@ -35,8 +37,8 @@ KEYS = (
 )
 SAMPLE = """\
 # nsm sweep levels.toml --out levels.csv        (unknown keys are errors)
-network = "mnist_mlp"              # shipped, or a file; or a table [networks] of NAME = "file"
-data = "mnist"                     # one of nsm.datasets.LOADERS
+network = "mnist_mlp"              # shipped, a file, or module:callable; or several in [networks]
+data = "mnist"                     # see nsm train --help; or data of your own
 samples = 20                       # noisy passes per image
 chips = 3                          # seeded programmings per point
 seed = 0
@@ -51,10 +53,14 @@ mapping = "differential_pair"      # differential_pair, balanced_pair, reference
 weight_scale = "layer"             # or "row": every row uses all levels
 tile_shape = [128, 128]            # word lines, bit lines
 "device.write.error_factor" = 1.0  # any dotted path into Hardware
+# [hardware.layers]                # layers that differ, by name or pattern
+# "4" = "digital"
+# "blocks.*" = {"device.levels" = 16}
 
 [axes]
 "device.levels" = [2, 4, 8, 16, 32]
 gain = [0.1, 1.0]                  # also reprogrammed_scale, seconds
+# "device.read_noise" = ["none", {name = "5 %", kind = "gaussian", sigma = 0.05}]
 """
 
 
@@ -64,9 +70,9 @@ class Sweep:
 
     Attributes:
         networks: the loaded networks by name.
-        hardware: the hardware before the axes change it.
+        hardware: the hardware before the axes change it, for all layers or by layer.
         axes: name -> values, see `nsm.sweeps.grid`.
-        data: name of the data set, one of `nsm.datasets.LOADERS`.
+        data: the data set, as `nsm.load_data` takes it.
         samples: noisy passes per image.
         chips: chips per point.
         seed: seed of the sweep.
@@ -75,7 +81,7 @@ class Sweep:
     """
 
     networks: Mapping[str, nn.Module]
-    hardware: Hardware
+    hardware: Hardware | HardwareTable
     axes: Mapping[str, list[Any]]
     data: str
     samples: int
@@ -95,13 +101,24 @@ def _located(options: dict[str, Any], folder: Path) -> dict[str, Any]:
     def located(value: Any) -> Any:
         if isinstance(value, list):
             return [located(v) for v in value]
+        if isinstance(value, dict) and "preset" in value:
+            return {**value, "preset": located(value["preset"])}
         is_file = isinstance(value, str) and value.endswith(".toml") and (folder / value).is_file()
         return str(folder / value) if is_file else value
 
     return {
-        key: located(value) if key in ("device", "gate") else value
+        key: located(value) if key.rpartition(":")[2] in ("device", "gate") else value
         for key, value in options.items()
     }
+
+
+def _data(source: Any, folder: Path) -> str:
+    """Return what names a data set, checked; files and folders are looked for in `folder` first."""
+    if not isinstance(source, str):
+        raise ValueError(f'data = {source!r} is no data set; give a text, such as data = "mnist"')
+    if source not in LOADERS and (folder / source).exists():
+        return str(folder / source)
+    return check_source(source)
 
 
 def _table(text: str, name: str) -> dict[str, Any]:
@@ -122,16 +139,27 @@ def _table(text: str, name: str) -> dict[str, Any]:
     return table
 
 
-def _network_files(table: dict[str, Any], folder: Path) -> dict[str, Path]:
-    """Return the file of each network by its name; `folder` is searched first."""
+def _sources(table: dict[str, Any], folder: Path) -> dict[str, str]:
+    """Return the checked source of each network by its name; `folder` is searched first."""
     if "networks" in table:
-        files = {key: str(value) for key, value in table["networks"].items()}
+        sources = {key: str(value) for key, value in table["networks"].items()}
     else:
-        files = {Path(str(table["network"])).stem: str(table["network"])}
-    return {
-        key: folder / file if (folder / file).is_file() else locate(file)
-        for key, file in files.items()
+        sources = {network_name(str(table["network"])): str(table["network"])}
+    return {key: check_network(source, folder) for key, source in sources.items()}
+
+
+def _hardware(table: dict[str, Any], folder: Path) -> Hardware | HardwareTable:
+    """Return the hardware of a section [hardware] and of its table of layers."""
+    section = dict(table)
+    layers = section.pop("layers", {})
+    if not isinstance(layers, dict):
+        raise ValueError("layers in [hardware] must be a table: [hardware.layers]")
+    hardware = build_hardware(_located(flattened(section), folder))
+    located = {
+        key: _located(flattened(value), folder) if isinstance(value, dict) else value
+        for key, value in layers.items()
     }
+    return by_layer(hardware, located)
 
 
 def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
@@ -150,21 +178,20 @@ def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
     table = _table(text, name)
     images = table.get("images")
     settings: dict[str, Any] = {
-        "data": choice(f"data in {name}", table.get("data", "digits"), LOADERS),
+        "data": _data(table.get("data", "digits"), folder),
         "samples": integer("samples", table.get("samples", 20), at_least=1),
         "chips": integer("chips", table.get("chips", 3), at_least=1),
         "seed": integer("seed", table.get("seed", 0), at_least=0),
         "images": None if images is None else integer("images", images, at_least=1),
         "sampling": choice("sampling", table.get("sampling", "exact"), ("exact", "moments")),
     }
-    hardware = build_hardware(_located(flattened(table.get("hardware", {})), folder))
+    hardware = _hardware(table.get("hardware", {}), folder)
     axes = _located(flattened(table.get("axes", {})), folder)
+    for axis, values in axes.items():
+        if not isinstance(values, list):
+            raise ValueError(f"axis {axis!r} has no values ({values!r}); give a list of them")
     points(hardware, axes)
-    files = _network_files(table, folder)
-
-    from nsm.nn.checkpoint import load
-
-    networks = {key: load(path) for key, path in files.items()}
+    networks = {key: load_network(source) for key, source in _sources(table, folder).items()}
     return Sweep(networks=networks, hardware=hardware, axes=axes, **settings)
 
 

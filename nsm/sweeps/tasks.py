@@ -6,22 +6,22 @@ This file imports torch only inside functions, so that a mistake in a sweep file
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from crossbar.hardware import Hardware
-from crossbar.paths import check_path, with_value
-from devices.validation import number
+from nsm.chips.hardware_table import HardwareTable, as_table
+from nsm.sweeps.axes import CHIP_AXES, AxisValue, on_chip, read_axis, with_axis
 from nsm.sweeps.identity import short_hash
+from nsm.sweeps.labels import Label
 
 if TYPE_CHECKING:
     from torch import nn
 
-#: Axes that are not fields of `Hardware`, and their defaults. gain: common-mode gain of the
-#: programmed chip; reprogrammed_scale: factor on the weights before programming; seconds: age [s].
-CHIP_AXES = {"gain": 1.0, "reprogrammed_scale": 1.0, "seconds": 0.0}
+#: The values of an axis, or the values by their labels.
+Values = Iterable[Any] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,22 +31,22 @@ class Task:
     Attributes:
         network: name of the network in the rows.
         model: the network.
-        hardware: the hardware with the values of this point.
+        hardware: the hardware with the values of this point, for all layers or by layer.
         base: the hardware before the axes changed it.
         gain: common-mode gain of the programmed chip.
         reprogrammed_scale: factor α on the weights, which are programmed over the same range.
         seconds: age of the chip when it is read [s].
-        parameters: the axes' values of this point as they are written to the rows.
+        parameters: the labels of the axes' values at this point, as rows hold them.
     """
 
     network: str
     model: nn.Module
-    hardware: Hardware
-    base: Hardware
+    hardware: Hardware | HardwareTable
+    base: Hardware | HardwareTable
     gain: float = 1.0
     reprogrammed_scale: float = 1.0
     seconds: float = 0.0
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Label] = field(default_factory=dict)
 
     @cached_property
     def model_id(self) -> str:
@@ -69,26 +69,18 @@ class Task:
         return short_hash(parts)
 
 
-def _label(value: Any) -> Any:
-    """Return an axis value as rows hold it: numbers and texts unchanged, others as text."""
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
-
-
-def _point(hardware: Hardware, values: Mapping[str, Any]) -> dict[str, Any]:
+def _point(hardware: Hardware | HardwareTable, values: Mapping[str, AxisValue]) -> dict[str, Any]:
     """Return the arguments of `Task` that one value per axis decides, checked."""
     changed = hardware
-    for name, value in values.items():
+    for name, (_, value) in values.items():
         if name not in CHIP_AXES:
-            changed = with_value(changed, name, value)
-    on_chip = {name: values.get(name, default) for name, default in CHIP_AXES.items()}
-    for name in ("gain", "reprogrammed_scale"):
-        number(name, on_chip[name], above=0)
-    number("seconds", on_chip["seconds"], at_least=0, unit="s")
-    labels = {name: _label(value) for name, value in values.items()}
-    return {"hardware": changed, "parameters": labels, **on_chip}
+            changed = with_axis(changed, name, value)
+    labels = {name: label for name, (label, _) in values.items()}
+    chip = on_chip({name: value for name, (_, value) in values.items()})
+    return {"hardware": changed, "parameters": labels, **chip}
 
 
-def points(hardware: Hardware, axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+def points(hardware: Hardware | HardwareTable, axes: Mapping[str, Values]) -> list[dict[str, Any]]:
     """Return the arguments of `Task` for every combination of values; the last axis varies fastest.
 
     Args:
@@ -96,44 +88,49 @@ def points(hardware: Hardware, axes: Mapping[str, Sequence[Any]]) -> list[dict[s
         axes: as for `grid`.
 
     Raises:
-        ValueError: unknown axis, axis without values, or a value that its field refuses.
+        ValueError: unknown axis, axis without values, two values with the same label, or a value
+            that its field refuses.
     """
-    for name, values in axes.items():
-        check_path("axis", name, hardware, tuple(CHIP_AXES))
-        if isinstance(values, str) or not isinstance(values, Iterable) or not list(values):
-            raise ValueError(
-                f"axis {name!r} has no values ({values!r}); give a list of at least one"
-            )
-    combinations = itertools.product(*axes.values())
-    return [_point(hardware, dict(zip(axes, values, strict=True))) for values in combinations]
+    read = {name: read_axis(hardware, name, values) for name, values in axes.items()}
+    combinations = itertools.product(*read.values())
+    return [_point(hardware, dict(zip(read, values, strict=True))) for values in combinations]
 
 
 def grid(
     model: nn.Module | Mapping[str, nn.Module],
-    hardware: Hardware,
-    axes: Mapping[str, Sequence[Any]],
+    hardware: Hardware | Mapping[str, Hardware | None],
+    axes: Mapping[str, Values],
 ) -> list[Task]:
     """Return the tasks of every combination of the axes' values, all points of one network first.
 
     Args:
         model: one network, or several by name.
-        hardware: the hardware before the axes change it.
+        hardware: the hardware before the axes change it; one for all layers, or a table by layer
+            (see `HardwareTable`), such as {"stem": a, "blocks.*": b, "head": None}.
         axes: name -> values. A name is a dotted path into `Hardware` ("device.levels", "gate.p",
-            "gate_sharing", "device.on_off_ratio", ...) or one of `CHIP_AXES`: "gain" (common-mode
-            gain of the programmed chip), "reprogrammed_scale" (α w programmed over the same
-            range), "seconds" (age [s]).
+            "gate_sharing", "device.on_off_ratio", ...), of all layers or of one entry of the table
+            ("stem:device.levels", or "head:layer" with the values "tiles" and "digital"); or one of
+            `CHIP_AXES`: "gain" (common-mode gain of the programmed chip), "reprogrammed_scale"
+            (α w programmed over the same range), "seconds" (age [s]). Values are a list, an array,
+            a tensor or any iterable; a mapping gives each value the name that rows show.
 
     Raises:
-        ValueError: a network that cannot be saved, an unknown axis (the message suggests the
-            nearest), an axis without values, or a value that its field refuses.
+        ValueError: a network is no torch module, an axis is unknown (the message suggests the
+            nearest), has no values or two of the same name, or a field refuses its value.
     """
-    from nsm.nn.checkpoint import describe
+    from torch import nn
 
     models = dict(model) if isinstance(model, Mapping) else {"network": model}
-    for net in models.values():
-        describe(net)
+    for name, net in models.items():
+        if not isinstance(net, nn.Module):
+            raise ValueError(
+                f"network {name!r} is a {type(net).__name__}; give a torch.nn.Module, such as "
+                "nsm.load(path)"
+            )
+    base = hardware if isinstance(hardware, Hardware) else as_table(hardware)
+    of_axes = points(base, axes)
     return [
-        Task(network=network, model=net, base=hardware, **point)
+        Task(network=network, model=net, base=base, **point)
         for network, net in models.items()
-        for point in points(hardware, axes)
+        for point in of_axes
     ]

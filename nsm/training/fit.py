@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import array
-from nsm.nn.inference import check_labels, error_rate
+from nsm.nn.inference import check_labels, error_rate, output_shape
 from nsm.progress import progress_bar
 from nsm.training.epoch import Stream, train_epoch
 from nsm.training.recipe import Augmentation, Recipe
@@ -108,11 +108,10 @@ def _table(history: list[dict[str, float]]) -> "pd.DataFrame":
 def _checked(model: nn.Module, x: ArrayLike, y: ArrayLike) -> tuple[Tensor, Tensor]:
     """Return images and labels as tensors, or raise ValueError."""
     images = torch.as_tensor(array("x", x), dtype=torch.float32)
-    last = [m for m in model.modules() if isinstance(m, nn.Linear)][-1:]
-    labels = torch.as_tensor(check_labels(y, len(images), last[0].out_features if last else None))
     if not len(images):
         raise ValueError("there are no images to train on; give at least one")
-    return images, labels
+    classes, *places = output_shape(model, images)
+    return images, torch.as_tensor(check_labels(y, len(images), classes, tuple(places)))
 
 
 def _train(

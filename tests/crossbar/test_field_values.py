@@ -30,7 +30,7 @@ from devices import (
 from devices.tables import MODELS, to_table
 
 HARDWARE = Hardware(device=preset("fefet_jerry2017"), gate=BlankOut(0.5))
-WITH_PARTS = replace(HARDWARE, adc=Adc(full_scale=1e-6), wires=Wires(1.0, 1.0))
+WITH_PARTS = replace(HARDWARE, adc=Adc(range=1e-6), wires=Wires(1.0, 1.0))
 
 #: Path, VALUE on the command line, TOML value, and what both mean.
 FORMS = [
@@ -98,7 +98,7 @@ FORMS = [
     ("mapping", "reference_column", '{kind = "reference_column"}', ReferenceColumn()),
     ("adc", "{bits = 4}", "{bits = 4}", Adc(bits=4)),
     ("adc", "none", '"none"', None),
-    ("adc.full_scale", "none", '"none"', None),
+    ("adc.range", "none", '"none"', None),
     ("wires", "{r_row = 1, r_col = '2'}", "{r_row = 1, r_col = 2}", Wires(1, 2)),
     ("wires.drivers", "both", '"both"', "both"),
     ("comparator", "{noise = 1e-9}", "{noise = 1e-9}", Comparator(noise=1e-9)),

@@ -1,9 +1,9 @@
-"""Comparators, converters, and the checks of `Hardware`."""
+"""Comparators, and the checks of `Hardware`."""
 
 import numpy as np
 import pytest
 
-from crossbar import Adc, Comparator, DifferentialPair, Hardware
+from crossbar import Comparator, DifferentialPair, Hardware
 from devices import BlankOut, Device, GaussianNoise, NoNoise, PowerLawNoise
 from tests.helpers import reference
 from tests.helpers.statistics import (
@@ -70,29 +70,6 @@ def test_compare_leaves_its_input_alone(rng):
     np.testing.assert_array_equal(current, np.ones((2, 2)))
 
 
-@pytest.mark.parametrize("bits", [1, 3, 8])
-def test_adc_has_two_to_the_bits_codes_and_errs_by_half_a_step(bits, rng):
-    current = np.concatenate([[-1e-6, 1e-6], rng.uniform(-1e-6, 1e-6, N)])
-    converted = Adc(bits=bits).convert(current, 1e-6)
-    step = 2e-6 / (2**bits - 1)
-    codes = np.unique(np.rint((converted + 1e-6) / step))
-    np.testing.assert_array_equal(codes, np.arange(2**bits))
-    np.testing.assert_allclose([converted.min(), converted.max()], [-1e-6, 1e-6], rtol=1e-12)
-    # Even steps: |error| ≤ full_scale/(2^bits − 1), mean square step²/12.
-    assert np.abs(converted - current).max() <= step / 2 * (1 + 1e-9)
-    assert_mean((converted - current)[2:] ** 2, step**2 / 12)
-
-
-def test_adc_clips_beyond_full_scale():
-    converted = Adc(bits=8).convert(np.array([-5e-6, 5e-6]), 1e-6)
-    np.testing.assert_allclose(converted, [-1e-6, 1e-6], rtol=1e-12)
-
-
-def test_adc_keeps_the_order_of_currents(rng):
-    current = np.sort(rng.uniform(-2e-6, 2e-6, 1000))
-    assert (np.diff(Adc(bits=4).convert(current, 1e-6)) >= 0).all()
-
-
 def test_hardware_says_whether_a_gate_is_drawn_per_word_line():
     gate = BlankOut(0.5)
     assert Hardware(device=DEVICE, gate=gate, gate_sharing="word_line").gates_word_lines
@@ -126,12 +103,6 @@ BAD = [
     ),
     (lambda: Comparator(noise=float("nan")), r"Comparator\.noise = nan is not allowed"),
     (lambda: Comparator(noise="loud"), r"Comparator\.noise = 'loud' is not a number"),
-    (lambda: Adc(bits=0), r"Adc\.bits = 0 is not allowed"),
-    (lambda: Adc(bits=8.0), r"Adc\.bits = 8\.0 is not allowed"),
-    (
-        lambda: Adc(full_scale=0),
-        r"Adc\.full_scale = 0 is not allowed",
-    ),
     (
         lambda: hardware(device=1),
         r"Hardware\.device = 1 is not a Device; devices.preset\(name\) gives a published one",
@@ -144,6 +115,7 @@ BAD = [
     ),
     (lambda: hardware(comparator=None), r"Hardware\.comparator = None is not a Comparator"),
     (lambda: hardware(adc=8), r"Hardware\.adc = 8 is not an Adc or None"),
+    (lambda: hardware(dac=8), r"Hardware\.dac = 8 is not a Dac or None"),
     (lambda: hardware(wires=1.0), r"Hardware\.wires = 1\.0 is not a Wires or None"),
     (
         lambda: hardware(gate_sharing="pairs"),

@@ -30,8 +30,12 @@ def names_callable(text: str) -> bool:
     return bool(_CALLABLE.fullmatch(text))
 
 
-def imported(text: str) -> Callable[[], Any]:
+def imported(text: str, returns: str = _TAKEN) -> Callable[[], Any]:
     """Return the callable that module:callable names; the current folder is searched first.
+
+    Args:
+        text: module:callable.
+        returns: what messages say that the callable should return.
 
     Raises:
         ValueError: there is no such module or callable.
@@ -54,7 +58,7 @@ def imported(text: str) -> Callable[[], Any]:
         found = getattr(found, name)
     if not callable(found):
         raise ValueError(
-            f"{text} is a {type(found).__name__}; name a callable that returns {_TAKEN}"
+            f"{text} is a {type(found).__name__}; name a callable that returns {returns}"
         )
     function: Callable[[], Any] = found
     return function

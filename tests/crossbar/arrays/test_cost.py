@@ -6,7 +6,7 @@ Energies are 1e-14 J: `pytest.approx` with its absolute tolerance of 1e-12 would
 import numpy as np
 import pytest
 
-from crossbar import Adc, DifferentialPair, Hardware, NeuronArray, ReferenceColumn
+from crossbar import Adc, Dac, DifferentialPair, Hardware, NeuronArray, ReferenceColumn
 from crossbar.arrays.cost import COMPARATOR_ENERGY, conversion_energy, read_cost
 from devices import BlankOut, Device
 
@@ -18,7 +18,9 @@ def cost(*, a=None, b=None, compared=True, **hardware):
     """Return the cost of a read of W; `compared` outputs have comparators, others a converter."""
     hardware = Hardware(**({"device": DEVICE, "read_period": 1e-7, "read_voltage": 0.2} | hardware))
     k = hardware.mapping.siemens_per_weight(1.0, DEVICE)
-    neurons = NeuronArray.program(W, hardware, siemens_per_weight=k, a=a, b=b, rng=0)
+    neurons = NeuronArray.program(
+        W, hardware, siemens_per_weight=k, a=a, b=b, converted=not compared, rng=0
+    )
     each = COMPARATOR_ENERGY if compared else conversion_energy(hardware)
     return read_cost(neurons, energy_per_output=each)
 
@@ -77,3 +79,25 @@ def test_an_ungated_chip_costs_more_than_a_gated_one_at_the_same_readout():
     gated, open_ = cost(gate=BlankOut(0.5)), cost()
     np.testing.assert_allclose(gated.array_energy, 0.5 * open_.array_energy, rtol=1e-12)
     assert gated.readout_energy == open_.readout_energy
+
+
+def test_every_tile_and_bit_plane_costs_a_conversion():
+    # 3 inputs on tiles of 2 word lines: 2 rows of tiles, and 4 − 1 bit planes.
+    one = cost(compared=False, adc=Adc(8))
+    tiles = cost(compared=False, adc=Adc(8, per="tile"), tile_shape=(2, 2))
+    planes = cost(compared=False, adc=Adc(8), dac=Dac(4, 1.0, serial=True))
+    both = cost(
+        compared=False, adc=Adc(8, per="tile"), dac=Dac(4, 1.0, serial=True), tile_shape=(2, 2)
+    )
+    for more, factor in ((tiles, 2), (planes, 3), (both, 6)):
+        np.testing.assert_allclose(more.readout_energy, factor * one.readout_energy, rtol=1e-12)
+
+
+def test_every_bit_plane_takes_a_read_of_the_cells_and_its_time():
+    one = cost(b=[0.5, -1.0])
+    planes = cost(b=[0.5, -1.0], dac=Dac(4, 1.0, serial=True))
+    lines = 4e-6 + 9e-6 * 1.5  # those of the biases are read once
+    expected = (3 * PAIRS + lines) * 0.2**2 * 1e-7
+    np.testing.assert_allclose(planes.array_energy, expected, rtol=1e-9)
+    np.testing.assert_allclose(planes.latency, 3 * one.latency, rtol=1e-12)
+    assert planes.readout_energy == one.readout_energy  # comparators see planes added

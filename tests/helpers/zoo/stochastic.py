@@ -1,7 +1,8 @@
-"""Networks with neural sampling layers among ordinary ones."""
+"""Networks that draw at inference: neural sampling layers among others, dropout kept on."""
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 import nsm
 from tests.helpers.zoo.common import BATCH, Zoo, uniform
@@ -37,4 +38,18 @@ STOCHASTIC.put(
         ),
         (torch.sign(uniform(BATCH, 1, 6, 6)),),
     ),
+)
+
+
+class MonteCarloDropout(nn.Dropout):
+    """Dropout that stays on in `eval()`, to draw samples (Gal and Ghahramani 2016)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.dropout(x, self.p, training=True)
+
+
+STOCHASTIC.layer(
+    "monte_carlo_dropout",
+    lambda: nn.Sequential(nn.Linear(6, 20), nn.ReLU(), MonteCarloDropout(), nn.Linear(20, 3)),
+    6,
 )

@@ -1,4 +1,4 @@
-"""Models whose weights are not what an attribute `weight` says, or that compute in their own way."""
+"""Models whose weights are not what an attribute says, or that compute in their own way."""
 
 import warnings
 

@@ -1,5 +1,7 @@
 """Convolutions: layer against closed form, patches against torch, chip against software."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch import nn
 import crossbar
 import devices
 import nsm
+from devices import NoNoise
 from nsm.chips.firing import firing
 from nsm.nn.digital import pool_max
 from nsm.nn.geometry import Patches
@@ -118,7 +121,8 @@ def test_a_chip_agrees_with_the_software_in_law(sampling):
 
 def test_packed_convolutions_fire_with_their_moments_at_every_location():
     chip = nsm.map_to_crossbar(network(beta="native"), IDEAL, rng=0)
-    assert chip.report()["read_path"].iloc[1].startswith("packed bits")
+    report = chip.report().set_index("layer")
+    assert report.read_path[chip.layers[1].name].startswith("packed bits")
     x = np.random.default_rng(0).random((2, 4 * 81))
     measured, p = firing(chip, x, 4000, layer=0, rng=0)
     # Corners see 4 × 16 inputs: eq. 4 holds to .0034 at a fan-in of 64.
@@ -144,20 +148,15 @@ def test_a_convolutional_network_survives_being_saved(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("layer", "message"),
-    [
-        (
-            nn.Conv2d(1, 2, 3, dilation=2),
-            r"cannot map layer 1 \(Conv2d\): only dilation 1, one group and zero padding",
-        ),
-        (nn.MaxPool2d(3, stride=1), r"cannot map layer 1 \(MaxPool2d\): only windows side by side"),
-        (nn.LPPool2d(2, 2), r"cannot map layer 1 \(LPPool2d\)"),
-    ],
+    "layer",
+    [nn.Conv2d(1, 1, 3, dilation=2), nn.MaxPool2d(3, stride=1), nn.LPPool2d(2, 2), nn.Tanh()],
 )
-def test_unknown_layers_are_named(layer, message):
-    model = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), layer, nn.Conv2d(1, 1, 1))
-    with pytest.raises(ValueError, match=message):
-        nsm.map_to_crossbar(model, IDEAL, rng=0)
+def test_options_that_files_do_not_know_map_as_torch_computes_them(layer):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), layer, nn.Conv2d(1, 1, 1)).double()
+    x = torch.rand(3, 64, dtype=torch.float64)
+    chip = nsm.map_to_crossbar(model, replace(IDEAL, gate=NoNoise()), rng=0)
+    np.testing.assert_allclose(chip.sample(x, 1, rng=0)[0], model(x).detach(), rtol=0, atol=1e-12)
 
 
 def test_wrong_inputs_are_refused():

@@ -87,11 +87,8 @@ def with_bad(rng, index, value):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (
-            lambda rng: nn.Sequential(nn.Linear(3, 3), nn.Tanh()),
-            r"cannot map layer 1 \(Tanh\)",
-        ),
-        (lambda rng: nn.Linear(3, 3), "cannot map a Linear: give an nn.Sequential"),
+        (lambda rng: [nn.Linear(3, 3)], "cannot map a list: give a torch.nn.Module"),
+        (lambda rng: nn.Bilinear(3, 3, 2), "two inputs with each other"),
         (
             lambda rng: nn.Sequential(nn.ReLU()),
             "the network has no layer with weights; there is nothing to map",

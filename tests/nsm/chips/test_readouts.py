@@ -50,7 +50,7 @@ def test_an_adc_rounds_the_logits_to_its_steps(bits, rng):
     z = rng.choice([-1.0, 1.0], (20, 6))
     exact, rounded = plain.sample(z, 1, rng=0)[0], converted.sample(z, 1, rng=0)[0]
     layer = converted.layers[0]
-    largest = layer.readout.full_scale / layer.amperes_per_weight
+    largest = layer.neurons.converters.limits.item() / layer.amperes_per_weight
     w, b = (p.detach().double().numpy() for p in (model[-1].weight, model[-1].bias))
     np.testing.assert_allclose(largest, (np.abs(w).sum(axis=1) + np.abs(b)).max(), rtol=1e-9)
     assert np.abs(rounded - exact).max() <= largest / (2**bits - 1) * (1 + 1e-9)
@@ -60,13 +60,15 @@ def test_an_adc_rounds_the_logits_to_its_steps(bits, rng):
     ).shape == (1, 20, 3)
 
 
-def test_an_adc_with_a_given_full_scale_clips(rng):
+def test_an_adc_with_a_given_range_clips(rng):
     model = nn.Sequential(nn.Linear(6, 3, bias=False))
     z = rng.choice([-1.0, 1.0], (20, 6))
     amperes = map_to_crossbar(model, IDEAL, rng=0).layers[0].amperes_per_weight
-    chip = map_to_crossbar(model, replace(IDEAL, adc=Adc(bits=16, full_scale=0.1 * amperes)), rng=0)
+    chip = map_to_crossbar(model, replace(IDEAL, adc=Adc(bits=16, range=0.1 * amperes)), rng=0)
     exact = z @ model[0].weight.detach().double().numpy().T
+    with pytest.warns(UserWarning, match=r"the ADC of layer 0 \(Linear\) clips its currents"):
+        read = chip.sample(z, 1, rng=0)[0]
     # The bound is half a step of 0.2/65535.
-    assert np.abs(chip.sample(z, 1, rng=0)[0] - np.clip(exact, -0.1, 0.1)).max() <= 0.1 / 65535 * (
-        1 + 1e-6
-    )
+    assert np.abs(read - np.clip(exact, -0.1, 0.1)).max() <= 0.1 / 65535 * (1 + 1e-6)
+    clipped = (np.abs(exact) > 0.1).mean()
+    assert chip.layers[0].readout.clipped == pytest.approx(clipped, abs=1e-12)

@@ -15,10 +15,10 @@ import nsm.cli.main
 from nsm import load
 from nsm.cli.networks import OPTION_VALUES, RULE_OPTIONS, NetworkChoice
 from nsm.cli.training import LR_SCHEDULES
-from nsm.datasets import class_count
+from nsm.datasets import class_count, image_shape
 from nsm.nn.architectures import RULES
-from nsm.nn.checkpoint import read_tensors
 from nsm.nn.neural_sampling import BETAS, SITES
+from nsm.nn.tensor_file import read_tensors
 from nsm.sweeps import read_rows
 from nsm.sweeps.sweep_file import SAMPLE
 from nsm.training.recipe import SCHEDULES
@@ -381,7 +381,8 @@ def test_an_option_of_every_convolutional_network_builds_it():
         ("all_conv", "cifar100", {"rule": "BD"}),
         ("gesture", "dvs_gesture", {"rule": "gNSM"}),
     ):
-        network = NetworkChoice(name=name, data=data, hidden=None, options=options).build()
+        choice = NetworkChoice(name=name, data=data, hidden=None, options=options)
+        network = choice.build(image_shape(data), class_count(data))
         assert network[-1].out_features == class_count(data)
 
 

@@ -11,6 +11,7 @@ from devices import BlankOut, Device
 from nsm.chips.firing import firing
 from nsm.nn import activations, rules, weight_norm
 from nsm.nn import architectures as networks
+from nsm.nn.folding import folded
 
 IDEAL = Hardware(
     device=Device(g_min=1e-9, g_max=1e-6), gate=BlankOut(0.5), deterministic_path="ideal"
@@ -140,15 +141,26 @@ def test_a_channel_of_several_inputs_is_normalized_as_one():
             [nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False)],
             "it keeps no running statistics",
         ),
-        (
-            [nn.Linear(4, 4), activations.NoisyReLU(), nn.Linear(4, 2)],
-            r"layer 1 \(NoisyReLU\): its noise is added by software",
-        ),
     ],
 )
-def test_what_cannot_be_folded_is_refused_with_a_reason(layers, message):
+def test_what_cannot_be_folded_is_refused_and_stays_digital_on_a_chip(layers, message):
+    torch.manual_seed(0)
+    x = torch.rand(10, 4)
+    model = exercised(nn.Sequential(*layers), x).double()
     with pytest.raises(ValueError, match=message):
-        nsm.map_to_crossbar(nn.Sequential(*layers), QUIET, rng=0)
+        folded(model)
+    chip = nsm.map_to_crossbar(model, QUIET, rng=0)
+    norm = next(i for i, m in enumerate(model) if isinstance(m, nn.BatchNorm1d))
+    report = chip.report().set_index("layer")
+    assert report["where"][f"layer {norm} (BatchNorm1d)"] == "digital"
+    expected = model(x.double()).detach()
+    np.testing.assert_allclose(chip.sample(x, 1, rng=0)[0], expected, rtol=0, atol=1e-12)
+
+
+def test_noise_of_software_is_refused():
+    model = nn.Sequential(nn.Linear(4, 4), activations.NoisyReLU(), nn.Linear(4, 2))
+    with pytest.raises(ValueError, match=r"layer 1 \(NoisyReLU\): its noise is added by software"):
+        nsm.map_to_crossbar(model, QUIET, rng=0)
 
 
 def test_every_architecture_of_the_paper_maps():

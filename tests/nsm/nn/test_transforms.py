@@ -237,10 +237,6 @@ def test_quantized_are_the_weights_that_the_inputs_meet(build, shape, scale):
             r"folded in, but cannot map layer 2 \(NoisyReLU\): .* put nn.ReLU\(\) in its place",
         ),
         (
-            lambda: nn.Sequential(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))),
-            "folded in, but BatchNorm1d is left over",
-        ),
-        (
             lambda: nn.ModuleList([nn.Linear(3, 2), nn.BatchNorm1d(2)]),
             "folded in, but a ModuleList does not say what comes after what",
         ),

@@ -11,8 +11,8 @@ from devices import gate, preset
 from nsm import plot_error_rate
 from nsm.cli.demo import AXES, demo_hardware
 from nsm.plots.style import STYLE, figure, save_figure
+from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.axis_labels import AXIS_LABELS
-from nsm.sweeps.tasks import CHIP_AXES
 
 
 def rows(x="device.levels", values=(2, 4, 8), *, networks=("NSM", "ReLU"), chips=3):
@@ -129,6 +129,38 @@ def test_texts_are_categories_in_the_order_of_the_rows():
     assert [t.get_text() for t in ax.get_xticklabels()] == ["word_line", "pair", "cell"]
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), [0, 1, 2])
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [1, 3, 5], rtol=1e-12)
+
+
+@pytest.mark.parametrize("values", [(2, 8, None), (None, 2, 8), (1, 10, 100, None)])
+def test_a_point_without_a_number_stands_behind_the_others(values):
+    frame = rows("device.levels", values)
+    ax = plot_error_rate(frame, x="device.levels", group="network")
+    numbers = [v for v in values if v is not None]
+    for i, line in enumerate(ax.lines):
+        *at, last = line.get_xdata()
+        assert at == numbers
+        assert max(numbers) < last < 3 * max(numbers)
+        order = [*(j for j, v in enumerate(values) if v is not None), values.index(None)]
+        np.testing.assert_allclose(line.get_ydata(), [10 * i + 2 * j + 1 for j in order])
+    assert ax.get_xticklabels()[-1].get_text() == "none"
+    assert ax.get_xticks()[-1] == last
+    assert len(ax.patches) == 1  # the ground that sets it off
+
+
+def test_a_group_without_a_name_is_called_none():
+    frame = rows("adc", (None, "Adc(bits=4)"), networks=("NSM",))
+    frame["device.levels"] = 4
+    ax = plot_error_rate(frame, x="adc")
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["none", "Adc(bits=4)"]
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [1, 3])
+    ax = plot_error_rate(frame, x="device.levels", group="adc")
+    assert [line.get_label() for line in ax.lines] == ["none", "Adc(bits=4)"]
+
+
+def test_whole_numbers_beside_none_are_named_as_whole_numbers():
+    frame = rows("device.levels", (2, None), networks=("NSM",)).assign(gain=1.0)
+    ax = plot_error_rate(frame, x="gain", group="device.levels")
+    assert [line.get_label() for line in ax.lines] == ["2", "none"]
 
 
 def test_it_draws_into_the_axes_it_is_given():

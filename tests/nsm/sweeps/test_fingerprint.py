@@ -58,6 +58,12 @@ def tied():
     return nn.Sequential(layer, nn.ReLU(), layer)
 
 
+def stays_on():
+    model = nn.Sequential(nn.Dropout(), made(nn.Linear, 2, 2)).eval()
+    model[0].train()
+    return model
+
+
 #: Networks that are all different.
 NETWORKS = {
     "nsm": lambda: made(nsm_mlp, (8, 6, 3)),
@@ -88,6 +94,8 @@ NETWORKS = {
     "own, array": lambda: made(Scaled, shift=1.0),
     "local": lambda: local("relu"),
     "other local": lambda: local("tanh"),
+    "dropout": lambda: nn.Sequential(nn.Dropout(), made(nn.Linear, 2, 2)).eval(),
+    "dropout that stays on": stays_on,
     "empty": nn.Sequential,
 }
 

@@ -55,7 +55,7 @@ def test_rows_are_read_as_they_were_written(tmp_path):
     assert [r["network"] for r in read(path)] == ["a, b"] * 3
     assert [float(r["errors"]) for r in read(path)] == [0.1 + 0.2] * 3
     with RowFile(path, COLUMNS, EXPERIMENT) as file:
-        assert file.done == {("t", 0), ("t", 1), ("t", 2)}
+        assert {*file.done} == {("t", 0), ("t", 1), ("t", 2)}
         file.append(row(3, errors=None))
     assert [r["chip"] for r in read(path)] == ["0", "1", "2", "3"]
     assert read(path)[3]["errors"] == ""
@@ -81,7 +81,7 @@ def test_a_torn_last_line_is_cut_off_and_complete_lines_are_kept(tmp_path_factor
     path.write_bytes(whole[:cut])
     kept = max(0, whole[:cut].count(b"\n") - 1)
     with RowFile(path, COLUMNS, EXPERIMENT) as file:
-        assert file.done == {("t", chip) for chip in range(kept)}
+        assert {*file.done} == {("t", chip) for chip in range(kept)}
         for chip in range(kept, 3):
             file.append(row(chip))
     assert path.read_bytes() == whole
@@ -131,7 +131,7 @@ def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path):
             RowFile(path, COLUMNS, EXPERIMENT)
         file.append(row(0))
     with RowFile(path, COLUMNS, EXPERIMENT) as file:
-        assert file.done == {("t", 0)}
+        assert {*file.done} == {("t", 0)}
 
 
 def test_a_refused_file_is_not_left_locked(tmp_path):
@@ -175,7 +175,7 @@ def test_a_full_disk_keeps_the_rows_before_and_says_so(tmp_path):
     ):
         file.append(row(3))
     with RowFile(path, COLUMNS, EXPERIMENT) as file:  # the torn line that the full disk left
-        assert file.done == {("t", 0), ("t", 1), ("t", 2)}
+        assert {*file.done} == {("t", 0), ("t", 1), ("t", 2)}
         file.append(row(3))
     assert path.read_bytes().startswith(whole)
     assert [r["chip"] for r in read(path)] == ["0", "1", "2", "3"]

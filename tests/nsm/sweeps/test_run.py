@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,12 @@ from torch import nn
 
 import nsm.sweeps.run
 from crossbar import Adc, Comparator, Hardware
-from devices import BlankOut, Device, GaussianNoise, LogTimeDrift, StateDependentError
+from devices import BlankOut, Device, GaussianNoise, LogTimeDrift, ReadNoise, StateDependentError
 from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
 from nsm.sweeps import Task, read_rows
+from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.row_file import RowFile
 from nsm.sweeps.run import run_task
-from nsm.sweeps.tasks import CHIP_AXES
 
 DEVICE = Device(
     g_min=1e-6,
@@ -257,7 +257,7 @@ def test_grid_is_every_combination_of_every_network():
     )
     assert [t.network for t in tasks] == ["NSM"] * 4 + ["ReLU"] * 4 + ["StNN"] * 4
     assert [t.hardware.gate for t in tasks[:4]] == [BlankOut(0.3)] * 2 + [BlankOut(0.5)] * 2
-    assert tasks[1].parameters == {"gate.p": 0.3, "comparator": str(Comparator(noise=1e-9))}
+    assert tasks[1].parameters == {"gate.p": 0.3, "comparator": "Comparator(noise=1e-09)"}
     assert len({t.id for t in tasks}) == 12
     assert [t.id for t in grid(models, HARDWARE, {"gate.p": [0.3]})] != [t.id for t in tasks[:1]]
 
@@ -267,6 +267,120 @@ def test_an_axis_value_may_be_absent(tmp_path):
     plain, kept = sweep(tasks), sweep(tasks, save_to=tmp_path / "rows.csv")
     assert_same_rows(kept, plain)
     assert kept["device.levels"].isna().tolist() == [True, True, False, False]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured(ReadNoise):
+    """Relative noise over conductance, as a long table from a measurement."""
+
+    g: np.ndarray
+    sigma: np.ndarray
+
+    def moments(self, g):
+        return np.ones(np.shape(g)), np.interp(g, self.g, self.sigma) ** 2
+
+    def sample(self, g, state, n_reads, *, rng, period):
+        normals = rng.standard_normal((n_reads, *np.shape(g)))
+        return 1 + np.interp(g, self.g, self.sigma) * normals, state
+
+
+class Plain(ReadNoise):
+    """The same without a dataclass: its repr holds an address."""
+
+    def __init__(self, sigma):
+        self.sigma = sigma
+
+    def moments(self, g):
+        return np.ones(np.shape(g)), np.full(np.shape(g), self.sigma**2)
+
+    def sample(self, g, state, n_reads, *, rng, period):
+        return 1 + self.sigma * rng.standard_normal((n_reads, *np.shape(g))), state
+
+
+def measured(loud):
+    g = np.linspace(1e-6, 1e-5, 2001)
+    sigma = np.full(2001, 0.01)
+    sigma[1000] = loud
+    return Measured(g, sigma)
+
+
+def test_long_tables_are_told_apart(tmp_path):
+    axes = {"device.read_noise": {"quiet": measured(0.01), "loud": measured(3.0)}}
+    path = tmp_path / "rows.csv"
+    tasks = grid(network(relu_mlp), replace(HARDWARE, device=replace(DEVICE, levels=None)), axes)
+    rows = sweep(tasks, save_to=path)
+    assert rows["device.read_noise"].tolist() == ["quiet", "quiet", "loud", "loud"]
+    with np.printoptions(threshold=5, precision=2):
+        again = grid(tasks[0].model, tasks[0].base, axes)
+        assert_frame_equal(sweep(again, save_to=path), rows)
+
+
+def test_a_plain_class_resumes(tmp_path, monkeypatch):
+    path = tmp_path / "rows.csv"
+
+    def again():
+        noisy = replace(HARDWARE, device=replace(DEVICE, read_noise=Plain(0.1)))
+        return grid(network(relu_mlp), noisy, {"gain": [1.0]})
+
+    rows = sweep(again(), save_to=path)
+    monkeypatch.setattr(nsm.sweeps.run, "run_task", None)
+    assert_frame_equal(sweep(again(), save_to=path), rows)
+
+
+def test_a_number_is_one_point_whatever_its_type(tmp_path):
+    path = tmp_path / "rows.csv"
+    for values in ([0.5, 1.0], np.array([0.5, 1.0]), [0.5, 1], torch.tensor([0.5, 1.0])):
+        rows = sweep(grid(network(), HARDWARE, {"gain": values}), chips=1, save_to=path)
+        assert rows.gain.tolist() == [0.5, 1.0]
+        assert len(read_rows(path)) == 2
+
+
+def test_rows_are_the_same_before_and_after_a_csv(tmp_path):
+    # Texts that pandas takes for missing values, numbers or truth values; None; whole numbers.
+    names = ("None", "NA", "300", "nan", "True", "")
+    nets = {name: network(relu_mlp) for name in names}
+    axes = {
+        "device.levels": [2, 8, None],
+        "adc": [None, Adc(bits=4)],
+        "tile_shape": [(16, 16), [8, 16]],
+        "compensate_wires": [False, True],
+    }
+    tasks = grid(nets, HARDWARE, axes)[::5]
+    path = tmp_path / "rows.csv"
+    plain = sweep(tasks, chips=1, samples=1)
+    saved = sweep(tasks, chips=1, samples=1, save_to=path)
+    for rows in (saved, read_rows(path)):
+        assert_same_rows(rows, plain)
+    assert {*plain.network} == {*names}
+    assert {*plain["tile_shape"]} == {(16, 16), (8, 16)}
+    assert plain["compensate_wires"].dtype == bool
+    assert plain["device.levels"].isna().any()
+
+
+def test_rows_of_a_file_have_the_names_of_the_call(tmp_path):
+    path = tmp_path / "rows.csv"
+    adc = [Adc(bits=4), None]
+    first = sweep(grid(network(), HARDWARE, {"adc": adc}), save_to=path)
+    assert first["adc"].fillna("-").tolist() == ["Adc(bits=4)"] * 2 + ["-"] * 2
+    named = {"coarse": adc[0], "exact": adc[1]}
+    again = sweep(grid(network(), HARDWARE, {"adc": named}), save_to=path)
+    assert again["adc"].tolist() == ["coarse", "coarse", "exact", "exact"]
+    assert again.errors.tolist() == first.errors.tolist()
+
+
+def test_images_of_any_shape_are_swept():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3))
+    x = np.random.default_rng(0).random((5, 1, 4, 4))
+    y = np.array([0, 1, 2, 0, 1])
+    tasks = grid(net, HARDWARE, {"gain": [1.0]})
+    rows = sweep(tasks, (x, y), chips=1)
+    chip = map_to_crossbar(net, HARDWARE, rng=int(rows.seed[0]))
+    assert rows.errors[0] == chip.errors(x, y, 2, rng=int(rows.seed[0]))
+    with pytest.raises(
+        ValueError, match=r"'network': the network cannot run on inputs of shape \(2, 16\)"
+    ):
+        sweep(tasks, (x.reshape(5, 16), y))
 
 
 @pytest.mark.parametrize(
@@ -308,9 +422,9 @@ def test_an_axis_of_an_optional_part_needs_that_part():
     )
 
 
-def test_networks_that_cannot_be_described_are_refused():
-    with pytest.raises(ValueError, match="cannot save layer 1.*Tanh"):
-        grid(nn.Sequential(nn.Linear(8, 3), nn.Tanh()), HARDWARE, {})
+def test_what_is_no_network_is_refused():
+    with pytest.raises(ValueError, match="network 'a' is a list; give a torch.nn.Module"):
+        grid({"a": [nn.Linear(8, 3)]}, HARDWARE, {})
 
 
 @pytest.mark.parametrize(
@@ -327,7 +441,16 @@ def test_networks_that_cannot_be_described_are_refused():
         ),
         ({"data": (np.full((2, 8), np.nan), [0, 1])}, "x holds 16 values that are NaN or infinite"),
         ({"data": (np.ones((0, 8)), np.empty(0, int))}, "x holds no images"),
-        ({"data": (np.ones(8), [0])}, r"x has shape \(8,\); give 2 dimensions"),
+        ({"data": (np.ones(8), [0])}, r"x has shape \(8,\); give \(batch, …\), one image or more"),
+        (
+            {"data": (np.ones((2, 9)), [0, 1])},
+            "network 'network': the network cannot run on inputs .*the last axis must be 8",
+        ),
+        (
+            {"data": (np.ones((2, 8)), [0, 3])},
+            "network 'network': labels go from 0 to 3; the network has 3 classes, 0 to 2",
+        ),
+        ({"data": (np.ones((2, 8)), [-1, 2])}, "labels go from -1 to 2; class numbers start at 0"),
         ({"data": (np.ones((2, 8)), [0])}, r"labels have shape \(1,\); 2 images need \(2,\)"),
     ],
 )

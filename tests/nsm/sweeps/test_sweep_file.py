@@ -8,8 +8,9 @@ import torch
 
 from crossbar import Adc, BalancedPair, Comparator, Hardware
 from crossbar.paths import build_hardware, flattened
-from devices import BlankOut, GaussianNoise, preset
+from devices import BlankOut, Device, GaussianNoise, NoNoise, preset
 from nsm import nsm_mlp, relu_mlp, save
+from nsm.chips.hardware_table import HardwareTable
 from nsm.sweeps.sweep_file import KEYS, SAMPLE, parse, read_sweep
 
 BASE = 'network = "small.safetensors"\n[hardware]\ndevice = "fefet_jerry2017"\n'
@@ -155,7 +156,32 @@ def test_bad_hardware_is_refused(options, message):
         ("samples = 1.5\n" + BASE, "samples = 1.5 is not allowed"),
         ("images = 0\n" + BASE, "images = 0 is not allowed"),
         ("seed = -1\n" + BASE, "seed = -1 is not allowed; give a whole number of at least 0"),
-        ('data = "minst"\n' + BASE, "unknown data in levels.toml 'minst'; did you mean 'mnist'"),
+        ('data = "minst"\n' + BASE, "unknown data set 'minst'; did you mean 'mnist'"),
+        ("data = 3\n" + BASE, "data = 3 is no data set; give a text, such as data = .mnist"),
+        (
+            BASE + "layers = 3\n",
+            r"layers in \[hardware\] must be a table: \[hardware.layers\]",
+        ),
+        (
+            BASE + '[hardware.layers]\nhead = "digitl"\n',
+            "unknown hardware of layer 'head' 'digitl'; did you mean 'digital'",
+        ),
+        (
+            BASE + "[hardware.layers]\nhead = 3\n",
+            "hardware of layer 'head' = 3; give \"digital\", or a table of what differs",
+        ),
+        (
+            BASE + '[hardware.layers."b.*"]\n"device.level" = 3\n',
+            r"unknown hardware key of layer 'b.\*' 'device.level'; did you mean 'device.levels'",
+        ),
+        (
+            BASE + '[hardware.layers.head]\nlayer = "digital"\nread_voltage = 0.2\n',
+            "layer 'head' is digital, so that read_voltage would have no effect",
+        ),
+        (
+            BASE + '[hardware.layers.head]\nlayer = "analog"\n',
+            "unknown layer of 'head' 'analog'. Known: tiles, digital",
+        ),
         ('sampling = "moment"\n' + BASE, "unknown sampling 'moment'; did you mean 'moments'"),
     ],
 )
@@ -179,6 +205,68 @@ def test_missing_files_are_named(folder):
         parse(BASE.replace("small", "smal"), folder=folder)
 
 
+def test_tables_of_models_are_hardware_and_axes(folder):
+    text = (
+        BASE
+        + 'gate = "none"\ncompensate_wires = false\n'
+        + '"device.read_noise" = {kind = "gaussian", sigma = 0.2}\n[axes]\n'
+        + '"device.read_noise" = ["none", {kind = "gaussian", sigma = 0.1}, '
+        + '{name = "blank", kind = "blank_out", p = 0.25}]\n'
+        + 'compensate_wires = [false, true]\n"device.levels" = [4, "none"]\n'
+    ).replace("small", "relu")
+    sweep = parse(text, folder=folder)
+    device = preset("fefet_jerry2017", read_noise=GaussianNoise(0.2))
+    assert sweep.hardware == Hardware(device=device)
+    tasks = sweep.tasks()
+    noises = [NoNoise(), GaussianNoise(0.1), BlankOut(0.25)]
+    assert [t.hardware.device.read_noise for t in tasks[::4]] == noises
+    labels = [t.parameters["device.read_noise"] for t in tasks[::4]]
+    assert labels == ["none", "GaussianNoise(sigma=0.1)", "blank"]
+    assert [t.hardware.compensate_wires for t in tasks[:4]] == [False, False, True, True]
+    assert [t.parameters["device.levels"] for t in tasks[:2]] == [4, None]
+
+
+def test_layers_differ_from_the_hardware_of_all(folder):
+    text = (
+        BASE
+        + '[hardware.layers]\n"3" = "digital"\n"*" = {gate_sharing = "cell"}\n'
+        + '[hardware.layers."1"]\n"device.levels" = 4\nadc = {bits = 3}\n'
+        + '[axes]\n"1:device.levels" = [4, 8]\nread_voltage = [0.1, 0.2]\n'
+    )
+    sweep = parse(text, folder=folder)
+    base = Hardware(device=preset("fefet_jerry2017"), gate=BlankOut(0.5))
+    first = replace(base, device=replace(base.device, levels=4), adc=Adc(bits=3))
+    rest = replace(base, gate_sharing="cell")
+    assert sweep.hardware == HardwareTable({"3": None, "1": first, "*": rest})
+    last = sweep.tasks()[-1].hardware
+    assert (last["1"].device.levels, last["1"].read_voltage, last["3"]) == (8, 0.2, None)
+    assert last["*"] == replace(rest, read_voltage=0.2)
+
+
+def test_layers_without_an_entry_have_the_hardware_of_all(folder):
+    sweep = parse(BASE + '[hardware.layers]\n"3" = "digital"\n', folder=folder)
+    base = Hardware(device=preset("fefet_jerry2017"), gate=BlankOut(0.5))
+    assert sweep.hardware == HardwareTable({"3": None, "*": base})
+
+
+def test_device_files_in_tables_are_found_beside_the_sweep_file(folder):
+    (folder / "mine.toml").write_text("g_min = 1e-6\ng_max = 1e-5\n")
+    text = BASE.replace('"fefet_jerry2017"', '{preset = "mine.toml", levels = 4}')
+    text += '[hardware.layers]\n"1" = {device = "mine.toml"}\n'
+    sweep = parse(text + '[axes]\n"*:device" = ["mine.toml", "rram_wu2018"]\n', folder=folder)
+    mine = Device(g_min=1e-6, g_max=1e-5)
+    assert sweep.hardware["*"].device == replace(mine, levels=4)
+    assert sweep.hardware["1"].device == mine
+    labels = [t.parameters["*:device"] for t in sweep.tasks()]
+    assert labels == ["mine.toml", "rram_wu2018"]
+
+
+def test_data_of_ones_own_is_found_beside_the_sweep_file(folder):
+    (folder / "mine.npz").write_bytes(b"")
+    sweep = parse(BASE.replace("network", 'data = "mine.npz"\nnetwork', 1), folder=folder)
+    assert sweep.data == str(folder / "mine.npz")
+
+
 @pytest.mark.parametrize(
     ("axes", "message"),
     [
@@ -186,6 +274,15 @@ def test_missing_files_are_named(folder):
         ('"device.levels" = []', "axis 'device.levels' has no values"),
         ("gain = 1.0", r"axis 'gain' has no values \(1.0\)"),
         ('"device.levels" = [2, 0]', "Device.levels = 0 is not allowed"),
+        (
+            '"device.read_noise" = {kind = "gaussian", sigma = 0.1}',
+            "axis 'device.read_noise' has no values .*give a list of them",
+        ),
+        (
+            '"device.read_noise" = [{kind = "gausian", sigma = 0.1}]',
+            "unknown kind of device.read_noise 'gausian'; did you mean 'gaussian_noise'",
+        ),
+        ('"1:device.levels" = [2]', "axis '1:device.levels' is of the layers '1', but one hardw"),
     ],
 )
 def test_bad_axes_are_refused_before_any_work(axes, message, folder):

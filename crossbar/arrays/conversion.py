@@ -1,0 +1,186 @@
+"""The analog-to-digital converters of a layer: ranges, offsets, noise, and what they clip."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from crossbar.arrays.clipping import ClipCount
+from crossbar.arrays.drivers import Drivers, Watch
+from crossbar.arrays.layer_arrays import LayerArrays, Part
+from crossbar.arrays.summed import SummedArray
+from crossbar.converters import ROUNDING, Adc
+from crossbar.reads.span import Span, draws
+from devices.seeding import child
+from devices.validation import Floats, array
+
+#: A numpy array or a torch tensor.
+Array = Any
+
+
+class Converters:
+    """The converters of one layer, one for every output of every site.
+
+    A site is a place where currents are converted: the sum over all tiles, which has one site, or
+    with `Adc(per="tile")` each row of tiles.
+
+    Args:
+        adc: The converter.
+        limits: Largest currents of the sites [A], (sites,).
+        offsets: Offsets [A], (sites, outputs), drawn once per chip.
+        amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
+        of_parts: See the attribute.
+        name: What messages call the layer.
+
+    Attributes:
+        adc: The converter.
+        limits: Largest currents [A], (sites, 1) or (sites, outputs).
+        offsets: Offsets [A], (sites, outputs).
+        amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
+        of_parts: Whether parts of the sum of an output are converted (the current of a tile, of a
+            bit plane, of a slice of the weights) and added digitally. False if the sum is
+            converted.
+        clips: Currents that were converted, and clipped.
+        watch: While it is set, currents are not converted but shown to it.
+    """
+
+    def __init__(
+        self,
+        adc: Adc,
+        limits: Floats,
+        offsets: Floats,
+        amperes_per_weight: float,
+        *,
+        of_parts: bool,
+        name: str,
+    ):
+        self.adc = adc
+        self.limits = np.asarray(limits, dtype=float)[:, None]
+        self.offsets = offsets
+        self.amperes_per_weight = amperes_per_weight
+        self.of_parts = of_parts
+        self.clips = ClipCount(
+            f"the ADC of {name} clips its currents",
+            "set ranges from data with chip.calibrate(x), or give Adc(range=...)",
+        )
+        self.watch: Watch | None = None
+
+    @property
+    def sites(self) -> int:
+        """Number of sites."""
+        return len(self.offsets)
+
+    def calibrate(self, limits: Floats, expected: float = 0.0) -> None:
+        """Set the largest currents; count clipping from zero.
+
+        Args:
+            limits: Largest currents [A], (sites, 1) or (sites, outputs).
+            expected: Share of conversions that they may clip.
+
+        Raises:
+            ValueError: limits has another shape, or holds a number that is not above 0.
+        """
+        columns = 1 if np.ndim(limits) == 2 and np.shape(limits)[1] == 1 else self.offsets.shape[1]
+        new = array("ranges of an ADC", limits, shape=(self.sites, columns))
+        if (new <= 0).any():
+            raise ValueError(f"ranges of an ADC = {new.min():g} A; give currents above 0")
+        self.limits = new
+        self.clips.reset(expected)
+
+    def convert(
+        self,
+        u: Array,
+        normals: Callable[[], Array],
+        *,
+        site: int = 0,
+        vector: Callable[[Floats], Array] = np.asarray,
+    ) -> Array:
+        """Return sums as the converters of a site give them, in weight units.
+
+        Args:
+            u: Sums, (reads, outputs), in weight units.
+            normals: Returns fresh standard normals of the shape of the reads; it is called only if
+                the converters have noise.
+            site: Number of the site.
+            vector: Brings an array over outputs to where u lives.
+        """
+        current = u * self.amperes_per_weight
+        if self.watch is not None:
+            self.watch.add(current, site)
+            return u
+        if self.adc.offset:
+            current = current + vector(self.offsets[site])
+        if self.adc.noise:
+            current = current + self.adc.noise * normals()
+        limit = vector(self.limits[site])
+        clipped = int((abs(current) > limit * (1 + ROUNDING)).sum())
+        self.clips.add(clipped, current.shape[0] * current.shape[1])
+        return self.adc.convert(current, limit) / self.amperes_per_weight
+
+    def of_reads(
+        self,
+        u: Array,
+        span: Span,
+        seed: np.random.SeedSequence,
+        site: int = 0,
+        *,
+        vector: Callable[[Floats], Array] = np.asarray,
+    ) -> Array:
+        """Return sums as the converters of a site give them in some reads of a run.
+
+        Args:
+            u: Sums, (reads, outputs), or one row that all reads have in common.
+            span: The reads; the number of a read decides the noise of its conversion.
+            seed: Seed of the layer's converters in the run.
+            site: Number of the site.
+            vector: Brings an array to where u lives.
+        """
+
+        def normals() -> Array:
+            return vector(draws(span, u.shape[1], child(seed, site)))
+
+        return self.convert(u, normals, site=site, vector=vector)
+
+
+def layer_converters(
+    arrays: LayerArrays, drivers: Drivers, adc: Adc, name: str, *, rng: np.random.Generator
+) -> Converters:
+    """Return the converters of a programmed layer.
+
+    Their range is that of `adc`. If it leaves it open, it is the largest current that the
+    programmed weights and biases can cause with inputs of size one, or of the DAC's range.
+
+    Args:
+        arrays: The arrays of the layer.
+        drivers: What drives them.
+        adc: The converter.
+        name: What messages call the layer.
+        rng: Generator of the offsets.
+    """
+    separate = any(isinstance(part.array, SummedArray) for part in arrays.parts())
+    of_parts = separate or drivers.planes > 1
+    largest = []
+    for part, matrix, _ in arrays.parts():
+        weights = [of_term.weights for of_term in matrix.arrays()]
+        driven = 1.0 if part is Part.BIAS else drivers.largest_input
+        largest += [driven * _largest_sum(part, w) for w in weights]
+    if of_parts:
+        limits = np.array([of_part.max() for of_part in largest])
+        # A part whose weights are all zero has some range too.
+        limits = np.where(limits > 0, limits, limits.max())
+    else:
+        limits = np.array([(np.sum(largest, axis=0) + np.abs(arrays.threshold)).max()])
+    limits = limits * arrays.siemens_per_weight * arrays.hardware.read_voltage
+    if adc.range is not None:
+        limits = np.full(len(limits), adc.range)
+    offsets = adc.draw_offsets((len(limits), arrays.outputs), rng=rng)
+    amperes = arrays.siemens_per_weight * arrays.hardware.read_voltage
+    return Converters(adc, limits, offsets, amperes, of_parts=of_parts, name=name)
+
+
+def _largest_sum(part: Part, w: Floats) -> Floats:
+    """Return the largest |sum| of each output, (outputs,), for inputs of size one.
+
+    Inputs of the other arrays may have any sign; those of bias lines are +1.
+    """
+    return np.abs(w.sum(axis=1)) if part is Part.BIAS else np.abs(w).sum(axis=1)

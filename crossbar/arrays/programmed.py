@@ -1,0 +1,111 @@
+"""Which arrays hold a weight matrix: one, or one for each row of tiles or slice of its weights."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from crossbar.arrays.summed import SummedArray, Term
+from crossbar.arrays.tiled import Stream, TiledArray, programmed_tiles
+from crossbar.bit_slices import BitSliced
+from crossbar.hardware import Hardware
+from devices import NoNoise
+from devices.seeding import child
+from devices.validation import Floats, array
+
+#: Arrays behind the interface that a layer reads.
+Matrix = TiledArray | SummedArray
+
+
+def read_as_one(matrix: Matrix) -> TiledArray:
+    """Return the array of a matrix whose currents are added before anything is done with them.
+
+    Raises:
+        ValueError: The matrix is read in parts.
+    """
+    if not isinstance(matrix, TiledArray):
+        raise ValueError(
+            f"the array is read in {len(matrix.terms)} parts (rows of tiles with converters, or "
+            "slices of weights), and this needs an array that is read as one"
+        )
+    return matrix
+
+
+def programmed(
+    w: Floats,
+    hardware: Hardware,
+    siemens_per_weight: float,
+    seed: np.random.SeedSequence,
+    *,
+    by_tile: bool = False,
+) -> Matrix:
+    """Return a programmed weight matrix (outputs, inputs).
+
+    Args:
+        w: Weights, (outputs, inputs).
+        hardware: Description of the chip.
+        siemens_per_weight: Conductance [S] of a weight of one.
+        seed: Seed of programming. Tiles do not depend on how they are read.
+        by_tile: Whether rows of tiles are read separately, since their currents are converted
+            before they are added.
+
+    Raises:
+        ValueError: w holds NaN, is empty or exceeds the mapped range, or cells that are slices of a
+            weight have gates.
+    """
+    weights = array("w", w, ndim=2)
+    if isinstance(hardware.mapping, BitSliced):
+        return _slices(weights, hardware, hardware.mapping, siemens_per_weight, seed, by_tile)
+    if not by_tile or weights.shape[1] <= hardware.tile_shape[0]:
+        return TiledArray.program(
+            weights, hardware, siemens_per_weight=siemens_per_weight, rng=seed
+        )
+    tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed)
+    terms = []
+    for row, of_row in enumerate(tiles):
+        one = TiledArray(
+            [of_row],
+            state_seed=child(seed, Stream.NOISE_STATE, row),
+            waiting_seed=child(seed, Stream.WAITING, row),
+        )
+        terms.append(Term(one, row * hardware.tile_shape[0], 1.0))
+    return SummedArray(terms, hardware, "rows of tiles")
+
+
+def _slices(
+    w: Floats,
+    hardware: Hardware,
+    mapping: BitSliced,
+    siemens_per_weight: float,
+    seed: np.random.SeedSequence,
+    by_tile: bool,
+) -> SummedArray:
+    """Return an array for each slice of the weights, each with cells and noise of its own."""
+    if not isinstance(hardware.gate, NoNoise):
+        raise ValueError(
+            f"mapping = {mapping!r} puts a weight into {mapping.slices} cells, and the gate "
+            f"{hardware.gate!r} acts on one; give stochastic layers a mapping of one cell or pair"
+        )
+    one_cell = replace(hardware, mapping=mapping.mapping)
+    w_max = mapping.signal_range(hardware.device) / siemens_per_weight
+    _check_fits(w, w_max, siemens_per_weight)
+    terms = []
+    for index, part in enumerate(mapping.sliced(w, w_max)):
+        own = child(seed, index)
+        matrix = programmed(part, one_cell, siemens_per_weight, own, by_tile=by_tile)
+        significance = float(mapping.significances[index])
+        rows = matrix.terms if isinstance(matrix, SummedArray) else [Term(matrix, 0, 1.0)]
+        terms += [Term(row.array, row.first, significance) for row in rows]
+    per_slice = len(terms) // mapping.slices
+    what = "slices of weights" if per_slice == 1 else "slices of weights and rows of tiles"
+    return SummedArray(terms, hardware, what)
+
+
+def _check_fits(w: Floats, w_max: float, siemens_per_weight: float) -> None:
+    """Raise ValueError if weights exceed the mapped range by more than rounding."""
+    largest = float(np.abs(w).max(initial=0.0))
+    if largest > w_max * (1 + 1e-9):
+        raise ValueError(
+            f"weights up to |w| = {largest:.6g} do not fit: at {siemens_per_weight:.4g} S per "
+            f"weight the device's range holds |w| <= {w_max:.6g}; lower siemens_per_weight, or "
+            "clip the weights"
+        )

@@ -1,0 +1,223 @@
+"""All that arrays remember, taken out of them and put back: files of chips hold these."""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossbar.arrays.clipping import ClipCount
+from crossbar.arrays.conversion import Converters
+from crossbar.arrays.neurons import NeuronArray
+from crossbar.arrays.programmed import Matrix
+from crossbar.arrays.tile import ProgrammedTile
+from crossbar.arrays.tiled import TiledArray
+from crossbar.reads.noise_state import NoiseState
+from devices.validation import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class TileSnapshot:
+    """What a tile remembers.
+
+    Attributes:
+        g_pos: Conductances of the positive cells just after programming [S], (word lines, bit
+            lines).
+        g_neg: Conductances of the negative cells just after programming [S], of the same shape, or
+            (word lines, 1) for a reference.
+        siemens_per_weight: Conductance [S] of a weight of one.
+        seconds: Age since programming [s].
+        gain: Common-mode factor of all conductances.
+        seed: Seed of the paths along which the cells drift.
+    """
+
+    g_pos: Floats
+    g_neg: Floats
+    siemens_per_weight: float
+    seconds: float
+    gain: float
+    seed: np.random.SeedSequence
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySnapshot:
+    """What an array of tiles remembers.
+
+    Attributes:
+        tiles: Rows of tiles.
+        noise: States of the noises with memory.
+        waiting_seed: Seed of the times without reads.
+        waits: Number of times without reads so far.
+    """
+
+    tiles: list[list[TileSnapshot]]
+    noise: NoiseState
+    waiting_seed: np.random.SeedSequence
+    waits: int
+
+
+@dataclass(frozen=True, eq=False)
+class ConverterSnapshot:
+    """What the converters of a layer remember.
+
+    Attributes:
+        limits: Largest currents [A], (sites, 1) or (sites, outputs).
+        offsets: Offsets [A], (sites, outputs).
+        amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
+        conversions: Number of currents that were converted since calibration.
+        clipped: Number of currents that were clipped.
+    """
+
+    limits: Floats
+    offsets: Floats
+    amperes_per_weight: float
+    conversions: int
+    clipped: int
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronSnapshot:
+    """What a layer of neurons remembers.
+
+    Attributes:
+        parts: For the name of each part, its arrays in order: one, or all that are summed.
+        a: Factors of the deterministic path.
+        threshold: Biases that are added exactly, in weight units.
+        largest_input: Range of the DAC; None if there is none yet.
+        driven: Number of inputs that the DAC converted, and that it clipped.
+        converters: What the converters of the sums remember; None if there are none.
+    """
+
+    parts: dict[str, list[ArraySnapshot]]
+    a: Floats
+    threshold: Floats
+    largest_input: float | None
+    driven: tuple[int, int]
+    converters: ConverterSnapshot | None
+
+
+def arrays_of(matrix: Matrix) -> list[TiledArray]:
+    """Return the arrays of tiles that a matrix is made of."""
+    return matrix.arrays()
+
+
+def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
+    """Return what a layer remembers now; later reads do not change it."""
+    clips = neurons.drivers.clips
+    return NeuronSnapshot(
+        parts={
+            part.part.name.lower(): [array_snapshot(array) for array in arrays_of(part.array)]
+            for part in neurons.parts()
+        },
+        a=neurons.a,
+        threshold=neurons.threshold,
+        largest_input=neurons.drivers.limit,
+        driven=(clips.conversions, clips.clipped),
+        converters=None if neurons.converters is None else _of_converters(neurons.converters),
+    )
+
+
+def _of_converters(converters: Converters) -> ConverterSnapshot:
+    return ConverterSnapshot(
+        converters.limits,
+        converters.offsets,
+        converters.amperes_per_weight,
+        converters.clips.conversions,
+        converters.clips.clipped,
+    )
+
+
+def array_snapshot(array: TiledArray) -> ArraySnapshot:
+    """Return what an array remembers now; later reads do not change it."""
+    noise = array._noise
+    return ArraySnapshot(
+        tiles=[[_of_tile(tile) for tile in row] for row in array.tiles],
+        noise=copy.deepcopy(noise.state),
+        waiting_seed=noise._waiting_seed,
+        waits=noise._waits,
+    )
+
+
+def _of_tile(tile: ProgrammedTile) -> TileSnapshot:
+    g_pos, g_neg = tile._programmed
+    k = tile.siemens_per_weight
+    return TileSnapshot(g_pos, g_neg, k, tile.seconds, tile.gain, tile._seed)
+
+
+def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
+    """Put what another layer remembers into a layer of the same hardware and the same shape.
+
+    Reads then draw the same as those of the other layer.
+
+    Raises:
+        ValueError: The layer has other arrays, tiles or converters.
+    """
+    arrays = {p.part.name.lower(): arrays_of(p.array) for p in neurons.parts()}
+    ours = {name: len(of_part) for name, of_part in arrays.items()}
+    theirs = {name: len(of_part) for name, of_part in remembered.parts.items()}
+    if ours != theirs:
+        raise ValueError(f"the stored arrays are {theirs}, and those of the layer {ours}")
+    if (neurons.converters is None) != (remembered.converters is None):
+        raise ValueError("only one of the stored layer and this one has converters")
+    for name, of_part in arrays.items():
+        for array, its in zip(of_part, remembered.parts[name], strict=True):
+            restore_array(array, its)
+    for part in neurons.parts():
+        part.array.siemens_per_weight = arrays_of(part.array)[0].siemens_per_weight
+    neurons.siemens_per_weight = neurons.main.siemens_per_weight
+    neurons.a = remembered.a
+    neurons.threshold = remembered.threshold
+    neurons.drivers.limit = remembered.largest_input
+    _count(neurons.drivers.clips, *remembered.driven)
+    if neurons.converters is not None and remembered.converters is not None:
+        _restore_converters(neurons.converters, remembered.converters)
+
+
+def _restore_converters(converters: Converters, remembered: ConverterSnapshot) -> None:
+    """Put what other converters remember into converters of as many sites and outputs."""
+    if converters.offsets.shape != remembered.offsets.shape:
+        raise ValueError(
+            f"the stored converters have shape {remembered.offsets.shape}, and those of the layer "
+            f"{converters.offsets.shape} (sites, outputs)"
+        )
+    converters.limits = remembered.limits
+    converters.offsets = remembered.offsets
+    converters.amperes_per_weight = remembered.amperes_per_weight
+    _count(converters.clips, remembered.conversions, remembered.clipped)
+
+
+def _count(clips: ClipCount, conversions: int, clipped: int) -> None:
+    """Let a counter go on from these counts."""
+    clips.reset()
+    clips.conversions = conversions
+    clips.clipped = clipped
+
+
+def restore_array(array: TiledArray, remembered: ArraySnapshot) -> None:
+    """Put what another array remembers into an array of the same hardware and the same shape.
+
+    Reads then draw the same as those of the other array.
+
+    Raises:
+        ValueError: The tiles have other shapes.
+    """
+    ours = [[(t.g_pos.shape, t.g_neg.shape) for t in row] for row in array.tiles]
+    theirs = [[(t.g_pos.shape, t.g_neg.shape) for t in row] for row in remembered.tiles]
+    if ours != theirs:
+        raise ValueError(
+            f"the stored tiles have shapes {[s for row in theirs for s in row]}, and those of the "
+            f"array {[s for row in ours for s in row]}"
+        )
+    for row, stored in zip(array.tiles, remembered.tiles, strict=True):
+        for tile, its in zip(row, stored, strict=True):
+            tile.siemens_per_weight = its.siemens_per_weight
+            tile.seconds = its.seconds
+            tile.gain = its.gain
+            tile._seed = its.seed
+            tile._programmed = (its.g_pos, its.g_neg)
+            tile._refresh()
+    array.siemens_per_weight = remembered.tiles[0][0].siemens_per_weight
+    noise = array._noise
+    noise.state = copy.deepcopy(remembered.noise)
+    noise._waiting_seed = remembered.waiting_seed
+    noise._waits = remembered.waits
+    array.forget()

@@ -1,0 +1,255 @@
+"""Chips on disk: programmed conductances, noise states, hardware, seeds and network; no pickle.
+
+A chip is read by mapping its network again with the arguments of the first time. Everything that
+was drawn or has changed since then comes from the file: what programming would draw does not count.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from crossbar.arrays.snapshot import NeuronSnapshot, restore, snapshot
+from devices.validation import Floats
+from nsm.chips.chip import MappedNetwork
+from nsm.chips.layers import TileLayer
+from nsm.chips.map import map_to_crossbar
+from nsm.chips.planning import exact_copy
+from nsm.chips.readouts import Converter, Readout
+from nsm.nn.stored import Stored
+from nsm.nn.tensor_file import read_tensors, write_tensors
+from nsm.nn.weights import put_weights
+from nsm.plain_data import CannotStore, Catalog, Plain, decode, encode
+from nsm.same import same
+
+FORMAT = "nsm-crossbar chip 1"
+#: Packages whose descriptions (dataclasses, named tuples, enumerations) files may name.
+_PACKAGES = ("devices", "crossbar", "nsm")
+#: What the names of the network's tensors in the file begin with.
+_NETWORK = "network."
+
+
+@dataclass(frozen=True, eq=False)
+class LayerRecord:
+    """What a layer on tiles remembers.
+
+    Attributes:
+        path: Where the layer stands in the network.
+        neurons: What its arrays and their converters remember.
+        row_factors: Factors by which the weights of each output were multiplied.
+        readout: Comparators with their offsets, or a converter (without that of the arrays).
+        locations: At how many locations the layer was last read for each input.
+    """
+
+    path: str
+    neurons: NeuronSnapshot
+    row_factors: Floats
+    readout: Readout
+    locations: int
+
+    @classmethod
+    def of(cls, layer: TileLayer) -> "LayerRecord":
+        """Return what a layer remembers."""
+        readout = layer.readout
+        if isinstance(readout, Converter):
+            readout = replace(readout, converters=None)
+        neurons = snapshot(layer.neurons)
+        return cls(layer.path, neurons, layer.row_factors, readout, layer.locations)
+
+    def put_into(self, layer: TileLayer) -> None:
+        """Let a layer of the same network and hardware remember this.
+
+        Raises:
+            ValueError: The layer has other arrays.
+        """
+        restore(layer.neurons, self.neurons)
+        layer.row_factors = self.row_factors
+        layer.locations = self.locations
+        layer.readout = self.readout
+        if isinstance(self.readout, Converter):
+            layer.readout = replace(self.readout, converters=layer.neurons.converters)
+
+
+def save_chip(chip: MappedNetwork, path: str | Path, *, note: str = "") -> None:
+    """Write a chip to a safetensors file; `load_chip` reads it, and its reads are the same.
+
+    Args:
+        chip: The chip.
+        path: The file; an old one is replaced in one step.
+        note: Kept in the metadata: how the chip was made.
+
+    Raises:
+        ValueError: Naming a part of the hardware or a noise state that has no plain form, or the
+            missing folder.
+    """
+    origin = chip.origin
+    network = _stored(origin.model)
+    arrays: dict[str, Any] = {}
+    content = {
+        "hardware": _encoded(origin.hardware, "hardware", arrays),
+        "seed": _encoded(origin.seed, "seed", arrays),
+        "reprogrammed_scale": float(origin.reprogrammed_scale),
+        "example": _encoded(origin.example, "example", arrays),
+        "layers": _encoded([LayerRecord.of(layer) for layer in chip.layers], "layers", arrays),
+        "network": network.architecture,
+        "network_class": f"{type(origin.model).__module__}.{type(origin.model).__qualname__}",
+        "extras": network.extras,
+    }
+    _check_readable(origin.hardware, content["hardware"], arrays)
+    tensors = {name: _as_tensor(value) for name, value in arrays.items()}
+    tensors |= {f"{_NETWORK}{name}": value for name, value in network.tensors.items()}
+    write_tensors(tensors, path, {"format": FORMAT, "chip": json.dumps(content), "note": note})
+
+
+def _stored(model: nn.Module) -> Stored:
+    """Return a chip's network; weights alone if no file can hold its architecture."""
+    try:
+        return Stored.of(model)
+    except CannotStore:
+        return Stored.of(model, weights_alone=True)
+
+
+def load_chip(
+    path: str | Path, *, model: nn.Module | None = None, classes: Iterable[Any] = ()
+) -> MappedNetwork:
+    """Return the chip in a file that `chip.save` wrote; its reads are those of the saved chip.
+
+    Nothing is unpickled, and no class is built but those of torch.nn, of this package, and
+    `classes`.
+
+    Args:
+        path: The file.
+        model: The network, if its classes are not to be imported or the file could not hold its
+            architecture; its weights are taken from the file. None builds the stored one.
+        classes: Your classes that the network or the hardware is made of.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is truncated, of another kind or version, or names other classes, or
+            the network does not fit it.
+    """
+    tensors, metadata = read_tensors(path, (FORMAT,), writer="chip.save")
+    content = json.loads(metadata["chip"])
+    given = list(classes)
+    catalog = Catalog(given, packages=_PACKAGES)
+    own = [content[name] for name in ("hardware", "layers")]
+    missing = catalog.missing(own)
+    if missing:
+        names = ", ".join(name.rpartition(".")[2] for name in missing)
+        raise ValueError(
+            f"{path} holds hardware of {', '.join(missing)}, and code is imported only from this "
+            f"package; import what you trust and call nsm.load_chip({str(path)!r}, "
+            f"classes=[{names}])"
+        )
+    network = _network(content, tensors, model, given, path)
+    arrays = {name: value for name, value in tensors.items() if not name.startswith(_NETWORK)}
+
+    def value(name: str) -> Any:
+        return decode(content[name], catalog, arrays=arrays, other=_special(arrays))
+
+    chip = map_to_crossbar(
+        network,
+        value("hardware"),
+        rng=value("seed"),
+        reprogrammed_scale=content["reprogrammed_scale"],
+        example=value("example"),
+    )
+    _put_back(chip, value("layers"), path)
+    return chip
+
+
+def _network(
+    content: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    model: nn.Module | None,
+    classes: list[Any],
+    path: str | Path,
+) -> nn.Module:
+    """Return the network of a chip's file: the stored one, or a given one with stored weights."""
+    state = {k.removeprefix(_NETWORK): v for k, v in tensors.items() if k.startswith(_NETWORK)}
+    network = Stored(content["network"], state, content["extras"])
+    if model is not None:
+        copy = exact_copy(model)
+        put_weights(copy, network.state(), str(path))
+        return copy
+    if network.architecture is None:
+        raise ValueError(
+            f"{path} holds the weights of a {content['network_class']}, whose architecture no file "
+            f"holds; build the network and call nsm.load_chip({str(path)!r}, model=network)"
+        )
+    call = f"nsm.load_chip({str(path)!r}"
+    return network.built(classes, dtype=None, call=call, what=str(path))
+
+
+def _put_back(chip: MappedNetwork, records: list[LayerRecord], path: str | Path) -> None:
+    """Let the layers of a chip remember what a file holds.
+
+    Raises:
+        ValueError: The network maps to other layers than it did when the file was written.
+    """
+    found, wanted = [layer.path for layer in chip.layers], [record.path for record in records]
+    if found != wanted:
+        raise ValueError(
+            f"{path} holds a chip with the layers {', '.join(wanted)} on tiles, and this version "
+            f"puts {', '.join(found)} there"
+        )
+    for layer, record in zip(chip.layers, records, strict=True):
+        try:
+            record.put_into(layer)
+        except ValueError as problem:
+            raise ValueError(
+                f"{path} does not fit layer {record.path} as this version maps it: {problem}"
+            ) from problem
+
+
+def _encoded(value: Any, where: str, arrays: dict[str, Any]) -> Plain:
+    """Return the plain form of a part of a chip; tensors and seeds among it have one as well."""
+
+    def other(part: Any, name: str) -> Plain:
+        if isinstance(part, Tensor):
+            arrays[name] = part
+            return {"tensor": name}
+        if isinstance(part, np.random.SeedSequence):
+            entropy: Any = part.entropy
+            numbers = [int(e) for e in entropy] if np.ndim(entropy) else int(entropy)
+            return {"seed": numbers, "spawn_key": [int(k) for k in part.spawn_key]}
+        raise CannotStore(
+            f"cannot save {name}: {part!r} has no plain form in a file; make it a frozen dataclass "
+            "of numbers, texts, arrays and other dataclasses"
+        )
+
+    return encode(value, where, arrays=arrays, other=other)
+
+
+def _special(arrays: Mapping[str, Tensor]) -> Any:
+    """Return what decodes tensors and seeds."""
+
+    def other(plain: dict[str, Any], key: str) -> Any:
+        if key == "tensor":
+            return arrays[plain["tensor"]]
+        if key == "seed":
+            return np.random.SeedSequence(plain["seed"], spawn_key=tuple(plain["spawn_key"]))
+        raise ValueError(f"the file holds a value of the unknown form {key!r}")
+
+    return other
+
+
+def _check_readable(hardware: Any, plain: Plain, arrays: Mapping[str, Any]) -> None:
+    """Raise ValueError if hardware would be another one after loading."""
+    own: list[Any] = []
+    encode(hardware, "hardware", arrays={}, classes=own, other=lambda part, name: None)
+    again = decode(plain, Catalog(own, packages=_PACKAGES), arrays=arrays, other=_special(arrays))
+    if not same(hardware, again):
+        raise CannotStore(
+            f"cannot save hardware = {hardware!r}: built anew from its fields it would be "
+            f"{again!r}; a class of yours keeps something that is no field"
+        )
+
+
+def _as_tensor(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.as_tensor(np.ascontiguousarray(value))

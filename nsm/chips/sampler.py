@@ -1,0 +1,117 @@
+"""Independent noisy passes of a chip's network."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from crossbar.reads.span import Span
+from devices.seeding import RNG, child, seed_sequence
+from devices.validation import integer
+from nsm.chips.images import InputForm
+from nsm.chips.layers import TileLayer
+from nsm.chips.runs import READS_AT_ONCE, runs
+from nsm.chips.streams import Stream
+from nsm.chips.structures import combined
+from nsm.nn.inference import Floats
+
+
+class Sampler(nn.Module):
+    """A network on tiles, read many times.
+
+    Attributes:
+        network: The network: a copy of the user's in which weighted layers read tiles, or a chain
+            of chip layers.
+        inputs: What the network takes.
+    """
+
+    def __init__(self, network: nn.Module, inputs: InputForm):
+        super().__init__()
+        self.network = network
+        self.inputs = inputs
+
+    @property
+    def layers(self) -> list[TileLayer]:
+        """The layers on tiles, in order."""
+        found = [m for m in self.network.modules() if isinstance(m, TileLayer)]
+        return sorted(found, key=lambda layer: layer.position)
+
+    @property
+    def in_shape(self) -> tuple[int | None, ...] | None:
+        """Shape of one image, with None for an axis of any length; None: any shape."""
+        return self.inputs.shape
+
+    def check_images(self, x: Any) -> Any:
+        """Return images as the network takes them, checked; see `images.InputForm.checked`."""
+        return self.inputs.checked(x)
+
+    def runs(
+        self,
+        x: Any,
+        samples: int,
+        seed: np.random.SeedSequence,
+        *,
+        sampling: str = "exact",
+        reads_at_once: int = READS_AT_ONCE,
+    ) -> Iterator[tuple[Span, Any]]:
+        """Yield the reads of a run of checked images; see `runs.runs`."""
+        return runs(
+            self.network,
+            x,
+            samples,
+            seed,
+            sampling=sampling,
+            reads_at_once=reads_at_once,
+            locations=max((layer.locations for layer in self.layers), default=1),
+        )
+
+    def sample(
+        self,
+        x: Any,
+        samples: int,
+        *,
+        rng: RNG = None,
+        sampling: str = "exact",
+        reads_at_once: int = READS_AT_ONCE,
+    ) -> Any:
+        """Return the outputs of independent noisy passes of every image, (samples, batch, ...).
+
+        Args:
+            x: Images, (batch, ...), as an array or tensor; a tuple of them for a network of several
+                inputs.
+            samples: Passes of each image; they are adjacent reads.
+            rng: Seed, Generator or None. Same `rng`, same reads, whatever the threads and
+                `reads_at_once`.
+            sampling: "exact" draws every gate and cell, "moments" one normal per output (see
+                `TiledArray.read`).
+            reads_at_once: Rough number of reads in memory: it bounds the memory of a pass.
+
+        Returns:
+            The logits as float64, (samples, batch, classes), or outputs of whatever shape the
+            network has. A network of several outputs gives a tuple, list or dict of them.
+
+        Raises:
+            ValueError: x holds NaN or has a wrong shape, samples < 1, or the sampling is unknown.
+        """
+        images = self.check_images(x)
+        integer("samples", samples, at_least=1)
+        seed = child(seed_sequence(rng), Stream.SAMPLE)
+        batch = self.inputs.batch(images)
+        if not batch:
+            return np.empty((samples, 0, self.classes))
+        spans = self.runs(images, samples, seed, sampling=sampling, reads_at_once=reads_at_once)
+
+        def joined(parts: list[Tensor]) -> Floats:
+            values = torch.cat(parts).double().cpu().numpy()
+            by_image = values.reshape(batch, samples, *values.shape[1:])
+            out: Floats = by_image.swapaxes(0, 1)
+            return out
+
+        return combined(joined, [outputs for _, outputs in spans])
+
+    @property
+    def classes(self) -> int:
+        """Number of classes: the length of the axis after the batch of the network's output."""
+        return self.inputs.classes

@@ -1,0 +1,132 @@
+"""Labels: how rows and legends show the values of an axis, and how a CSV keeps them."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from devices import PRESETS, Device
+from nsm.sweeps.identity import canonical, short_hash
+
+#: What rows hold as it is: None, truth values, numbers, texts, and tuples of these.
+Label = None | bool | int | float | str | tuple[Any, ...]
+#: A longer description of an object is no label; a short hash of the object is.
+LONGEST = 48
+#: A device that differs from every preset in more fields is not called after one.
+MOST_CHANGES = 2
+
+_WHOLE = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf")
+
+
+def label_of(given: Any, value: Any) -> Label:
+    """Return the label of a value.
+
+    Args:
+        given: The value as the axis gives it, such as the name of a preset.
+        value: What the field makes of it, such as a `Device`.
+
+    Returns:
+        Numbers, texts, None and tuples stand for themselves. A name stands for what it names. An
+        object is its class and the fields that are not defaults if that is short (a device is a
+        preset and the fields that were changed), else its class and six digits of a hash.
+    """
+    if _is_plain(value):
+        label: Label = tuple(value) if isinstance(value, list) else value
+        return label
+    if isinstance(given, str):
+        return Path(given).name if given.endswith(".toml") else given
+    text = _of_device(value) if isinstance(value, Device) else _described(value)
+    name = getattr(value, "__qualname__", type(value).__name__)
+    return text if len(text) <= LONGEST else f"{name}#{short_hash(value, 6)}"
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether rows hold a value as it is."""
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value)) and len(repr(value)) <= LONGEST
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def _of_device(device: Device) -> str:
+    """Return the preset that a device is most like, and the fields in which it differs."""
+    fields = {f.name: canonical(getattr(device, f.name)) for f in dataclasses.fields(device)}
+    changed = {
+        name: [field for field in fields if fields[field] != of_preset.get(field)]
+        for name, of_preset in _presets().items()
+    }
+    name = min(changed, key=lambda n: len(changed[n]))
+    if len(changed[name]) > MOST_CHANGES:
+        return _described(device)
+    values = [f"{f}={_described(getattr(device, f))}" for f in changed[name]]
+    return f"{name}({', '.join(values)})" if values else name
+
+
+@cache
+def _presets() -> dict[str, dict[str, bytes]]:
+    """Return the canonical bytes of every field of the published devices."""
+    return {
+        name: {f.name: canonical(getattr(entry.model, f.name)) for f in dataclasses.fields(Device)}
+        for name, entry in PRESETS.items()
+    }
+
+
+def _described(value: Any) -> str:
+    """Return class and fields of an object, as Python writes them; too long a text if it cannot."""
+    too_long = "." * (LONGEST + 1)
+    if isinstance(getattr(value, "__qualname__", None), str):  # functions and classes
+        return str(value.__qualname__)
+    if isinstance(value, (tuple, list)):
+        inner = ", ".join(map(_described, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if dataclasses.is_dataclass(value):
+        shown = (
+            f"{f.name}={_described(getattr(value, f.name))}"
+            for f in dataclasses.fields(value)
+            if not _is_default(f, getattr(value, f.name))
+        )
+        return f"{type(value).__name__}({', '.join(shown)})"
+    text = repr(value)
+    tells = type(value).__repr__ is not object.__repr__ and "0x" not in text and "\n" not in text
+    return text if tells and not hasattr(value, "__array__") else too_long
+
+
+def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Return whether a field holds its default."""
+    default = field.default
+    if field.default_factory is not dataclasses.MISSING:
+        default = field.default_factory()
+    return default is not dataclasses.MISSING and canonical(default) == canonical(value)
+
+
+def as_cell(label: Any) -> str:
+    """Return a label as the text of a CSV cell, from which `from_cell` reads the same label.
+
+    None is empty. A text that reads as something else, such as "300" or "True", stands in quotes.
+    """
+    if label is None:
+        return ""
+    if not isinstance(label, str):
+        return repr(label)
+    printable = label.isprintable() and label == label.strip()
+    return label if label and printable and from_cell(label) == label else repr(label)
+
+
+def from_cell(text: str) -> Any:
+    """Return the label in a CSV cell: None, a truth value, a number, a tuple, or a text."""
+    if text in ("", "True", "False"):
+        return None if text == "" else text == "True"
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    if text[0] in "('\"":
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            return text
+    return text

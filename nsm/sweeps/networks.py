@@ -1,0 +1,119 @@
+"""Networks of the command line and of sweep files: a file, a shipped network, or module:callable.
+
+Names are checked without torch, so that a wrong one is refused at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nsm.datasets.own.objects import imported, names_callable
+from nsm.shipped import locate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nsm.datasets.files import Data
+
+#: Seed of torch while a callable makes its network, so that it makes the same one every time.
+SEED = 0
+
+
+def check_network(source: str, folder: Path | None = None) -> str:
+    """Return what names a network, if it is a file, a shipped network, or module:callable.
+
+    Args:
+        source: the text. A file wins over the other two.
+        folder: where a file is looked for first; None: the current folder alone.
+
+    Returns:
+        The path of a file, or module:callable.
+
+    Raises:
+        FileNotFoundError: it is none of them; the message lists the shipped networks.
+    """
+    if folder is not None and (folder / source).is_file():
+        return str(folder / source)
+    if names_callable(source) and not Path(source).is_file():
+        return source
+    try:
+        return str(locate(source))
+    except FileNotFoundError as problem:
+        raise FileNotFoundError(f"{problem}; or give module:callable, which makes one") from None
+
+
+def network_name(source: str) -> str:
+    """Return how rows call a network that is given without a name: the file's or callable's."""
+    return source.rpartition(":")[2] if names_callable(source) else Path(source).stem
+
+
+def load_network(source: str) -> nn.Module:
+    """Return the network that a checked source names, see `check_network`.
+
+    A callable is imported, from the current folder first, and called without arguments. It may also
+    be a module that is there already.
+
+    Raises:
+        ValueError: there is no such callable, or it returns no torch module; or the file holds no
+            network.
+    """
+    import torch
+    from torch import nn
+
+    from nsm.nn.checkpoint import load
+
+    if not names_callable(source) or Path(source).is_file():
+        return load(source)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        made: Any = imported(source, "a torch.nn.Module")
+        if not isinstance(made, nn.Module):
+            torch.manual_seed(SEED)  # the import draws too, but only the first one in a process
+            try:
+                made = made()
+            except TypeError as problem:
+                raise ValueError(f"{source} could not be called: {problem}") from None
+    if not isinstance(made, nn.Module):
+        raise ValueError(f"{source} returns a {type(made).__name__}; return a torch.nn.Module")
+    return made
+
+
+def images_for(models: Mapping[str, nn.Module], data: Data, source: str) -> Any:
+    """Return the test images of a data set in the form that all networks take.
+
+    Args:
+        models: networks by name.
+        data: the data set, whose images are rows of pixels.
+        source: what messages call the data set.
+
+    Returns:
+        Rows of pixels, (n, pixels), or images, (n, channels, rows, columns).
+
+    Raises:
+        ValueError: a network takes neither, or two networks take different ones.
+    """
+    from nsm.nn.inference import output_shape
+
+    flat = data.x_test
+    forms = [flat, flat.reshape(len(flat), *data.image_shape)]
+    problems: dict[str, str] = {}
+    for images in forms:
+        problems.clear()
+        for name, model in models.items():
+            try:
+                output_shape(model, images[:2])
+            except ValueError as problem:
+                problems[name] = str(problem)
+        if not problems:
+            return np.asarray(images)
+    name, reason = next(iter(problems.items()))
+    others = [n for n in models if n not in problems]
+    alone = f", which {', '.join(map(repr, others))} takes" if others else ""
+    raise ValueError(
+        f"{name} takes the images of {source} neither as {flat.shape[1]} values nor in the shape "
+        f"{tuple(data.image_shape)}{alone}; choose --data ({reason})"
+    )

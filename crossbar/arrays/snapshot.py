@@ -2,13 +2,13 @@
 
 import copy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from crossbar.arrays.clipping import ClipCount
 from crossbar.arrays.conversion import Converters
 from crossbar.arrays.neurons import NeuronArray
-from crossbar.arrays.programmed import Matrix
 from crossbar.arrays.tile import ProgrammedTile
 from crossbar.arrays.tiled import TiledArray
 from crossbar.reads.noise_state import NoiseState
@@ -55,6 +55,20 @@ class ArraySnapshot:
     waits: int
 
 
+class ClipRecord(NamedTuple):
+    """How much converters have clipped since they were calibrated.
+
+    Attributes:
+        conversions: Number of values that were converted.
+        clipped: Number of values that were clipped.
+        has_warned: Whether there was a warning.
+    """
+
+    conversions: int
+    clipped: int
+    has_warned: bool
+
+
 @dataclass(frozen=True, eq=False)
 class ConverterSnapshot:
     """What the converters of a layer remember.
@@ -64,16 +78,14 @@ class ConverterSnapshot:
         offsets: Offsets [A], (sites, outputs).
         amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
         expected: Shares of conversions that the limits are expected to clip, (sites,).
-        conversions: Number of currents that were converted since calibration.
-        clipped: Number of currents that were clipped.
+        clips: Currents that were converted and clipped.
     """
 
     limits: Floats
     offsets: Floats
     amperes_per_weight: float
     expected: Floats
-    conversions: int
-    clipped: int
+    clips: ClipRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +98,7 @@ class NeuronSnapshot:
         threshold: Biases that are added exactly, in weight units.
         largest_input: Range of the DAC; None if there is none yet.
         expected: Share of inputs that this range is expected to clip.
-        driven: Number of inputs that the DAC converted, and that it clipped.
+        driven: Inputs that the DAC converted and clipped.
         converters: What the converters of the sums remember; None if there are none.
     """
 
@@ -95,28 +107,22 @@ class NeuronSnapshot:
     threshold: Floats
     largest_input: float | None
     expected: float
-    driven: tuple[int, int]
+    driven: ClipRecord
     converters: ConverterSnapshot | None
-
-
-def arrays_of(matrix: Matrix) -> list[TiledArray]:
-    """Return the arrays of tiles that a matrix is made of."""
-    return matrix.arrays()
 
 
 def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
     """Return what a layer remembers now; later reads do not change it."""
-    clips = neurons.drivers.clips
     return NeuronSnapshot(
         parts={
-            part.part.name.lower(): [array_snapshot(array) for array in arrays_of(part.array)]
+            part.part.name.lower(): [array_snapshot(array) for array in part.array.arrays()]
             for part in neurons.parts()
         },
         a=neurons.a,
         threshold=neurons.threshold,
         largest_input=neurons.drivers.limit,
         expected=neurons.drivers.expected,
-        driven=(clips.conversions, clips.clipped),
+        driven=_of_clips(neurons.drivers.clips),
         converters=None if neurons.converters is None else _of_converters(neurons.converters),
     )
 
@@ -127,9 +133,12 @@ def _of_converters(converters: Converters) -> ConverterSnapshot:
         converters.offsets,
         converters.amperes_per_weight,
         converters.expected,
-        converters.clips.conversions,
-        converters.clips.clipped,
+        _of_clips(converters.clips),
     )
+
+
+def _of_clips(clips: ClipCount) -> ClipRecord:
+    return ClipRecord(clips.conversions, clips.clipped, clips._has_warned)
 
 
 def array_snapshot(array: TiledArray) -> ArraySnapshot:
@@ -157,7 +166,7 @@ def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
     Raises:
         ValueError: The layer has other arrays, tiles or converters.
     """
-    arrays = {p.part.name.lower(): arrays_of(p.array) for p in neurons.parts()}
+    arrays = {p.part.name.lower(): p.array.arrays() for p in neurons.parts()}
     ours = {name: len(of_part) for name, of_part in arrays.items()}
     theirs = {name: len(of_part) for name, of_part in remembered.parts.items()}
     if ours != theirs:
@@ -172,7 +181,7 @@ def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
     neurons.threshold = remembered.threshold
     neurons.drivers.limit = remembered.largest_input
     neurons.drivers.expected = remembered.expected
-    _count(neurons.drivers.clips, *remembered.driven)
+    _restore_clips(neurons.drivers.clips, remembered.driven)
     if neurons.converters is not None and remembered.converters is not None:
         _restore_converters(neurons.converters, remembered.converters)
 
@@ -188,14 +197,14 @@ def _restore_converters(converters: Converters, remembered: ConverterSnapshot) -
     converters.offsets = remembered.offsets
     converters.amperes_per_weight = remembered.amperes_per_weight
     converters.expected = remembered.expected
-    _count(converters.clips, remembered.conversions, remembered.clipped)
+    _restore_clips(converters.clips, remembered.clips)
 
 
-def _count(clips: ClipCount, conversions: int, clipped: int) -> None:
-    """Let a counter go on from these counts."""
-    clips.reset()
-    clips.conversions = conversions
-    clips.clipped = clipped
+def _restore_clips(clips: ClipCount, remembered: ClipRecord) -> None:
+    """Let a counter go on from other counts."""
+    clips.conversions = remembered.conversions
+    clips.clipped = remembered.clipped
+    clips._has_warned = remembered.has_warned
 
 
 def restore_array(array: TiledArray, remembered: ArraySnapshot) -> None:

@@ -225,7 +225,9 @@ def test_unknown_ranges_are_refused(value, message):
 
 
 def test_a_scale_for_each_tile_is_refused_with_the_reason():
-    with pytest.raises(ValueError, match="weight_scale = 'tile' is not possible: .* added with equal weight"):
+    with pytest.raises(
+        ValueError, match="weight_scale = 'tile' is not possible: .* added with equal weight"
+    ):
         hardware_of(weight_scale="tile")
 
 

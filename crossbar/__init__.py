@@ -8,6 +8,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from crossbar.bit_slices import BitSliced as BitSliced
 from crossbar.converters import Adc as Adc
 from crossbar.converters import Dac as Dac
 from crossbar.hardware import Hardware as Hardware
@@ -37,6 +38,7 @@ _ENGINES = {
 __all__ = [
     "Adc",
     "BalancedPair",
+    "BitSliced",
     "Comparator",
     "Dac",
     "DifferentialPair",

@@ -15,7 +15,7 @@ from devices.validation import Floats, choice, integer, number
 #: What one converter sees: the sum over all tiles of an output, or the current of one tile.
 CONVERTED = ("output", "tile")
 #: Values beyond the range by less than this share of it are rounding, not clipping.
-ROUNDING = 1e-9
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,8 @@ class Dac:
     def keeps_ternary(self, limit: float) -> bool:
         """Return whether −1, 0 and +1 are levels, so that states pass the converter unchanged."""
         code = self.largest_code / limit
-        return limit >= 1 - ROUNDING and bool(
-            np.isclose(code, np.rint(code), rtol=ROUNDING, atol=0)
-        )
+        is_whole = bool(np.isclose(code, np.rint(code), rtol=1e-9, atol=0))
+        return limit >= 1 - 1e-9 and is_whole
 
 
 @dataclass(frozen=True)

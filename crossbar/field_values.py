@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
 from crossbar.mapping import BalancedPair, DifferentialPair, ReferenceColumn, WeightMapping
 from devices import (
@@ -39,6 +40,7 @@ MAPPINGS: dict[str, type[WeightMapping]] = {
     "differential_pair": DifferentialPair,
     "balanced_pair": BalancedPair,
     "reference_column": ReferenceColumn,
+    "bit_sliced": BitSliced,
 }
 #: The model that "none" means in each slot; in a field that may be None, it means None.
 _NONE_OF: dict[type, type] = {

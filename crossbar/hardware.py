@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from crossbar.bit_slices import BitSliced
 from crossbar.converters import Adc, Dac
 from crossbar.mapping import DifferentialPair, WeightMapping
 from crossbar.periphery import Comparator
 from crossbar.wires.description import Wires
+from crossbar.wires.segments import every_segment
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
 from devices.validation import choice, integer, number
 
@@ -41,7 +43,9 @@ class Hardware:
         mapping: How weights become conductances; default `DifferentialPair()`.
         tile_shape: Size of one physical array, (word lines, bit lines); default (128, 128). The two
             cells of a pair sit at the same crossing of twin arrays.
-        wires: Resistance of the lines of every tile; None (default) for ideal lines.
+        wires: Resistance of the lines of every tile; None (default) for ideal lines. Resistances of
+            single segments fit `tile_shape`, with one more bit line for a reference column; a
+            matrix smaller than the tile lies in the corner of drive and sense.
         compensate_wires: Whether conductances are programmed so that the effective ones, behind the
             wires, are the wanted ones as far as the range allows; default False.
         comparator: Threshold read-out of stochastic layers; default exact.
@@ -102,7 +106,16 @@ class Hardware:
         choice("deterministic_path", self.deterministic_path, DETERMINISTIC_PATHS)
         _check_weight_scale(self.weight_scale)
         _check_weight_range(self.weight_range)
+        if self.weight_range == "least_squares" and isinstance(self.mapping, BitSliced):
+            raise ValueError(
+                'weight_range = "least_squares" looks at the levels of one cell, and '
+                f'{self.mapping!r} has several; choose "max" or a percentile'
+            )
         object.__setattr__(self, "tile_shape", _checked_shape(self.tile_shape))
+        if self.wires is not None:
+            # A reference column is one more bit line beside the tile.
+            lines, columns = self.tile_shape
+            every_segment(self.wires, (lines, columns + self.mapping.shares_reference))
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")
         number("Hardware.temperature", self.temperature, above=0, unit="K")

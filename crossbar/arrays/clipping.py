@@ -30,11 +30,18 @@ class ClipCount:
         """Share of conversions that were clipped; NaN before the first."""
         return self.clipped / self.conversions if self.conversions else float("nan")
 
-    def add(self, clipped: int, conversions: int) -> None:
-        """Count the conversions of a read; warn once if it clips more than `TOLERATED`."""
+    def add(self, clipped: int, conversions: int, *, expected: float = 0.0) -> None:
+        """Count the conversions of a read; warn once if it clips more than is tolerated.
+
+        Args:
+            clipped: Number of values that were clipped.
+            conversions: Number of values that were converted.
+            expected: Share that the range is expected to clip, as the calibration saw it; twice as
+                much is tolerated.
+        """
         self.clipped += clipped
         self.conversions += conversions
-        if self._has_warned or clipped <= TOLERATED * conversions:
+        if self._has_warned or clipped <= (TOLERATED + 2 * expected) * conversions:
             return
         self._has_warned = True
         share = clipped / conversions

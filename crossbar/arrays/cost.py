@@ -37,6 +37,16 @@ def conversion_energy(hardware: Hardware) -> float:
     return ADC_8BIT_ENERGY * 2.0 ** (bits - 8)
 
 
+def conversions(neurons: NeuronArray) -> int:
+    """Return the conversions, or decisions, of each output in one read of a layer."""
+    if neurons.converters is None or not neurons.converters.of_parts:
+        return 1
+    return sum(
+        len(matrix.arrays()) * (1 if part is Part.BIAS else neurons.drivers.planes)
+        for part, matrix, _ in neurons.parts()
+    )
+
+
 def read_cost(neurons: NeuronArray, *, energy_per_output: float) -> ReadCost:
     """Return the cost of one read with inputs of size one.
 
@@ -59,5 +69,5 @@ def read_cost(neurons: NeuronArray, *, energy_per_output: float) -> ReadCost:
         cells = tiles.all_tiles()
         siemens += reads * duty * sum(float(t.g_pos.sum() + t.g_neg.sum()) for t in cells)
     array_energy = siemens * hardware.read_voltage**2 * hardware.read_period
-    readout_energy = energy_per_output * neurons.outputs * neurons.conversions
+    readout_energy = energy_per_output * neurons.outputs * conversions(neurons)
     return ReadCost(array_energy, readout_energy, planes * hardware.read_period)

@@ -95,7 +95,7 @@ class LayerArrays:
         total = 0
         for part, matrix, _ in self.parts():
             first[part] = total
-            total += len(matrix.weights_of_terms())
+            total += len(matrix.arrays())
         return first
 
     @property
@@ -127,6 +127,19 @@ class LayerArrays:
             m, v = self.bias_lines.moments(np.ones((1, self.bias_lines.inputs)))
             mean, variance = mean + m, variance + v
         return mean + self.threshold, variance
+
+    def variance_of_signs(self) -> Floats:
+        """Return the variance of u for inputs ±1, (outputs,), in weight units squared.
+
+        That of `line_moments`, of the first location if `a` has a row for every location.
+        """
+        variance = self.main.reader.moments.variance_of_signs
+        if self.deterministic_path is not None:
+            a = np.atleast_2d(self.a)[0]
+            variance = variance + a**2 * self.deterministic_path.reader.moments.variance_of_signs
+        if self.bias_lines is not None:
+            variance = variance + self.bias_lines.reader.moments.variance_of_signs
+        return variance
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass in every tile; ages add up."""
@@ -165,7 +178,14 @@ def programmed_arrays(
     """
 
     def array_of(part: Part, values: Floats, of: Hardware) -> Matrix:
-        return programmed(values, of, siemens_per_weight, child(seed, part), by_tile=by_tile)
+        return programmed(
+            values,
+            of,
+            siemens_per_weight,
+            child(seed, part),
+            by_tile=by_tile,
+            array_name=part.name.lower(),
+        )
 
     main = array_of(Part.MAIN, w, hardware)
     path = bias_lines = None

@@ -1,10 +1,11 @@
 """A layer of neurons on tiles: a gated array, a deterministic path with factors a_i, and a bias."""
 
+from collections.abc import Callable
 from enum import IntEnum
 
 import numpy as np
 
-from crossbar.arrays.conversion import Converters, layer_converters
+from crossbar.arrays.conversion import Array, Converters, layer_converters
 from crossbar.arrays.drivers import Drivers, add_planes
 from crossbar.arrays.layer_arrays import LayerArrays, Part, a_of_reads, programmed_arrays
 from crossbar.arrays.part_reads import PartReads
@@ -101,16 +102,6 @@ class NeuronArray(LayerArrays):
         offsets = stream(seed, Stream.CONVERTERS)
         return cls(arrays, drivers, layer_converters(arrays, drivers, adc, name, rng=offsets))
 
-    @property
-    def conversions(self) -> int:
-        """Conversions of each output in one read."""
-        if self.converters is None or not self.converters.of_parts:
-            return 1
-        return sum(
-            len(matrix.weights_of_terms()) * (1 if part is Part.BIAS else self.drivers.planes)
-            for part, matrix, _ in self.parts()
-        )
-
     def read(
         self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1
     ) -> Floats:
@@ -139,7 +130,8 @@ class NeuronArray(LayerArrays):
         self.drivers.count(x)
         driven, steps = self.drivers.drive(x, span)
         planes = self.drivers.significances()
-        reads = PartReads(self, self.converters, child(seed, Stream.CONVERTERS), seed, sampling)
+        own = child(seed, Stream.CONVERTERS)
+        reads = PartReads(self, self.converters, own, seed, sampling)
         u = add_planes(reads.sums(Part.MAIN, self.main, driven, steps), planes)
         if self.deterministic_path is not None:
             read = reads.sums(Part.DETERMINISTIC_PATH, self.deterministic_path, driven, steps)
@@ -149,7 +141,23 @@ class NeuronArray(LayerArrays):
             u += reads.biases(self.bias_lines, span)
         if self.threshold.any():
             u += self.threshold
-        return reads.converted(u, span)
+        return self.convert_sums(u, span, seed)
+
+    def convert_sums(
+        self,
+        u: Array,
+        span: Span,
+        seed: np.random.SeedSequence,
+        *,
+        vector: Callable[[Floats], Array] = np.asarray,
+    ) -> Array:
+        """Return whole sums (reads, outputs) as the converters give them: u if there are none, or
+        if they have converted its parts. `vector` brings arrays to where u lives.
+        """
+        if self.converters is None or self.converters.of_parts:
+            return u
+        own = child(seed, Stream.CONVERTERS)
+        return self.converters.of_reads(u, span, own, vector=vector)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u before any converter, each (reads, outputs), in weight

@@ -57,12 +57,6 @@ class PartReads:
         one_input = Span(span.first, span.last, repeats=max(span.last, 1))
         return self.sums(Part.BIAS, lines, ones, Span(0, 1) if is_quiet else one_input)
 
-    def converted(self, u: Floats, span: Span) -> Floats:
-        """Return the sums of the layer as they leave it: converted, unless their parts were."""
-        if self.converters is None or self.converters.of_parts:
-            return u
-        return self.converters.of_reads(u, span, self.conversion_seed)
-
     def _conversion_of(self, part: Part, span: Span) -> Callable[[Floats, int], Floats] | None:
         """Return what converts the sums of each term of an array; None if no part is converted."""
         converters = self.converters

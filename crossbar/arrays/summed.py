@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from crossbar.arrays.tile import ProgrammedTile
 from crossbar.arrays.tiled import TiledArray
+from crossbar.hardware import Hardware
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import child
@@ -59,6 +60,15 @@ class SummedMoments:
             out[term.lines] += term.significance * term.array.reader.moments.mean_matrix
         return out
 
+    def mean_blocks(self) -> Iterator[tuple[slice, Floats]]:
+        """Yield the mean of all weights, as `ReadMoments.mean_blocks` does of some at a time."""
+        yield slice(0, self._terms[0].array.outputs), self.mean_matrix
+
+    @property
+    def variance_of_signs(self) -> Floats:
+        """Variance of u for inputs ±1, (bit lines,); see `ReadMoments.variance_of_signs`."""
+        return self._squared([t.array.reader.moments.variance_of_signs for t in self._terms])
+
     def covariance(self, lag: float) -> Floats:
         """Return the covariance of two reads `lag` [s] apart; see `ReadMoments.covariance`."""
         return self._squared([t.array.reader.moments.covariance(lag) for t in self._terms])
@@ -103,25 +113,30 @@ class SummedArray:
     It has the methods of a `TiledArray`. Each array has its own noise.
 
     Args:
-        terms: The arrays. Word lines of all of them together are those of the matrix.
+        terms: The arrays, the rows of tiles of one slice after another. Word lines of all of them
+            together are those of the matrix.
+        hardware: Description of the chip.
         what: What the arrays are, in the plural, for reports.
 
     Attributes:
         terms: The arrays.
         inputs: Number of word lines of the matrix.
-        outputs: Number of bit lines of each array.
+        outputs: Number of outputs.
         hardware: Description of the chip.
-        siemens_per_weight: Conductance [S] of a weight of one with a significance of one.
     """
 
-    def __init__(self, terms: Sequence[Term], what: str):
+    def __init__(self, terms: Sequence[Term], hardware: Hardware, what: str):
         first = terms[0].array
         self.terms = tuple(terms)
         self.inputs = max(term.lines.stop for term in terms)
         self.outputs = first.outputs
-        self.hardware = first.hardware
-        self.siemens_per_weight = first.siemens_per_weight
+        self.hardware = hardware
         self._what = what
+
+    @property
+    def siemens_per_weight(self) -> float:
+        """Conductance [S] of a weight of one, in an array with a significance of one."""
+        return self.terms[0].array.siemens_per_weight
 
     @property
     def row_edges(self) -> NDArray[np.intp]:
@@ -133,8 +148,11 @@ class SummedArray:
 
     @property
     def column_edges(self) -> NDArray[np.intp]:
-        """Bit lines of the matrix at which tiles begin, and the number of bit lines."""
-        return self.terms[0].array.column_edges
+        """Bit lines at which tiles begin, and their number, slices beside each other."""
+        edges = self.terms[0].array.column_edges
+        slices = sum(term.first == 0 for term in self.terms)
+        shifted = [edges[:-1] + index * self.outputs for index in range(slices)]
+        return np.concatenate([*shifted, [slices * self.outputs]])
 
     @property
     def tiles(self) -> list[list[ProgrammedTile]]:
@@ -165,9 +183,9 @@ class SummedArray:
         """Weights (outputs, inputs) that the effective conductances represent."""
         return self._added([term.array.effective_weights for term in self.terms])
 
-    def weights_of_terms(self) -> list[Floats]:
-        """Return the weights (outputs, lines) of each array that is read separately."""
-        return [term.array.weights for term in self.terms]
+    def arrays(self) -> list[TiledArray]:
+        """Return the arrays that are read separately."""
+        return [term.array for term in self.terms]
 
     def _added(self, of_terms: Sequence[Floats]) -> Floats:
         out: Floats = np.zeros((self.outputs, self.inputs))
@@ -184,11 +202,18 @@ class SummedArray:
         return self._side_by_side([t.array.effective_conductances() for t in self.terms])
 
     def _side_by_side(self, cells: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-        """Return rows of tiles below each other, (word lines, bit lines), or slices of a weight
+        """Return rows of tiles below each other, (word lines, bit lines), and slices of a weight
         beside each other, (word lines, slices · bit lines).
         """
-        axis = 1 if all(term.first == 0 for term in self.terms) else 0
-        g_pos, g_neg = (np.concatenate(side, axis=axis) for side in zip(*cells, strict=True))
+        sides: list[list[list[Floats]]] = [[], []]
+        for term, both in zip(self.terms, cells, strict=True):
+            for side, g in zip(sides, both, strict=True):
+                if term.first == 0:
+                    side.append([])
+                side[-1].append(g)
+        g_pos, g_neg = (
+            np.concatenate([np.concatenate(rows) for rows in side], axis=1) for side in sides
+        )
         return g_pos, g_neg
 
     def programming_variance(self) -> Floats:

@@ -16,6 +16,7 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseHistory, NoiseState
 from crossbar.reads.reader import Reader
 from crossbar.reads.span import Span
+from devices import Place
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import Floats, array, integer, number
 
@@ -29,22 +30,40 @@ class Stream(IntEnum):
 
 
 def programmed_tiles(
-    w: Floats, hardware: Hardware, siemens_per_weight: float, seed: np.random.SeedSequence
+    w: Floats,
+    hardware: Hardware,
+    siemens_per_weight: float,
+    seed: np.random.SeedSequence,
+    array_name: str = "main",
 ) -> list[list[ProgrammedTile]]:
-    """Return rows of tiles programmed with a weight matrix (outputs, inputs)."""
+    """Return rows of tiles programmed with a weight matrix (outputs, inputs).
+
+    Their conductances are parts of one matrix of positive and one of negative cells. Arguments are
+    those of `TiledArray.program`.
+    """
     lines, columns = hardware.tile_shape
-    return [
-        [
-            ProgrammedTile.program(
-                w[c : c + columns, r : r + lines],
-                hardware,
-                siemens_per_weight,
-                child(seed, Stream.TILES, i, j),
-            )
-            for j, c in enumerate(range(0, w.shape[0], columns))
-        ]
-        for i, r in enumerate(range(0, w.shape[1], lines))
-    ]
+    outputs, inputs = w.shape
+    g_pos = np.empty((inputs, outputs))
+    per_tile = 1 if hardware.mapping.shares_reference else columns
+    grid = (-(-inputs // lines), -(-outputs // columns))
+    g_neg = np.empty((inputs, grid[1])) if per_tile == 1 else np.empty_like(g_pos)
+
+    def tile(i: int, j: int) -> ProgrammedTile:
+        rows, at = slice(i * lines, (i + 1) * lines), slice(j * columns, (j + 1) * columns)
+        made = ProgrammedTile.program(
+            w[at, rows],
+            hardware,
+            siemens_per_weight,
+            child(seed, Stream.TILES, i, j),
+            Place(array_name, (i, j), grid),
+        )
+        places = g_pos[rows, at], g_neg[rows, j * per_tile : (j + 1) * per_tile]
+        for place, g in zip(places, (made.g_pos, made.g_neg), strict=True):
+            place[:] = g
+        made.keep_in(*places)
+        return made
+
+    return [[tile(i, j) for j in range(grid[1])] for i in range(grid[0])]
 
 
 class TiledArray(TileGrid):
@@ -74,7 +93,13 @@ class TiledArray(TileGrid):
 
     @classmethod
     def program(
-        cls, w: Floats, hardware: Hardware, *, siemens_per_weight: float, rng: RNG
+        cls,
+        w: Floats,
+        hardware: Hardware,
+        *,
+        siemens_per_weight: float,
+        rng: RNG,
+        array_name: str = "main",
     ) -> "TiledArray":
         """Return tiles programmed with a weight matrix; same `rng`, same tiles.
 
@@ -83,9 +108,12 @@ class TiledArray(TileGrid):
             hardware: Description of the chip.
             siemens_per_weight: Conductance [S] of a weight of one.
             rng: Seed, Generator or None.
+            array_name: Which array of a layer it is, for maps of faults: "main" (default),
+                "deterministic_path" or "bias".
 
         Raises:
-            ValueError: w holds NaN, is empty, or exceeds the mapped range.
+            ValueError: w holds NaN, is empty, or exceeds the mapped range; or a map of faults does
+                not fit its tile.
         """
         weights = array("w", w, ndim=2)
         if weights.size == 0:
@@ -94,7 +122,7 @@ class TiledArray(TileGrid):
                 "one bit line"
             )
         seed = seed_sequence(rng)
-        tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed)
+        tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed, array_name)
         return cls(
             tiles,
             state_seed=child(seed, Stream.NOISE_STATE),
@@ -169,9 +197,9 @@ class TiledArray(TileGrid):
         """
         yield 1.0, self.read_span(x, span, seed, sampling=sampling)
 
-    def weights_of_terms(self) -> list[Floats]:
-        """Return the weights (outputs, inputs) in a list: this array is read as one."""
-        return [self.weights]
+    def arrays(self) -> "list[TiledArray]":
+        """Return the arrays that are read separately: this one."""
+        return [self]
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (rows, outputs), in weight units.
@@ -209,7 +237,13 @@ class Tile(TiledArray):
 
     @classmethod
     def program(
-        cls, w: Floats, hardware: Hardware, *, siemens_per_weight: float, rng: RNG
+        cls,
+        w: Floats,
+        hardware: Hardware,
+        *,
+        siemens_per_weight: float,
+        rng: RNG,
+        array_name: str = "main",
     ) -> "Tile":
         """Return one programmed tile; arguments as of `TiledArray.program`.
 
@@ -217,7 +251,8 @@ class Tile(TiledArray):
             ValueError: As there, and if w needs more lines than `hardware.tile_shape` has.
         """
         seed = seed_sequence(rng)
-        tile = ProgrammedTile.program(w, hardware, siemens_per_weight, seed)
+        place = Place(array_name)
+        tile = ProgrammedTile.program(w, hardware, siemens_per_weight, seed, place)
         return cls(
             [[tile]],
             state_seed=child(seed, TileStream.NOISE_STATE),
@@ -241,10 +276,12 @@ class Tile(TiledArray):
 
     @property
     def g_pos(self) -> Floats:
-        """Conductances of the positive cells now [S], (word lines, bit lines)."""
+        """Conductances of the positive cells now [S], (word lines, bit lines); read-only."""
         return self.programmed.g_pos
 
     @property
     def g_neg(self) -> Floats:
-        """Conductances of the negative cells now [S], or (word lines, 1) for a reference column."""
+        """Conductances of the negative cells now [S], or (word lines, 1) for a reference column;
+        read-only.
+        """
         return self.programmed.g_neg

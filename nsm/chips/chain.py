@@ -28,7 +28,7 @@ def chain_plan(network: nn.Module) -> Chain | None:
         return None
     if any(has_hooks(module) for module in network.modules()):
         return None
-    layers: list[nn.Module] = []
+    layers: list[PlannedLayer | DigitalLayer] = []
     try:
         named = folded(network)
         for index, (path, name, layer) in enumerate(named):
@@ -43,7 +43,9 @@ def chain_plan(network: nn.Module) -> Chain | None:
                 planned.gives_states = True
                 layers.append(planned)
             elif isinstance(wanted, Digital):
-                layers.append(DigitalLayer(name, wanted.function))
+                digital = DigitalLayer(name, wanted.function)
+                digital.path = path
+                layers.append(digital)
     except ValueError:  # the general plan takes it, or says why not
         return None
     for position, layer in enumerate(layers):

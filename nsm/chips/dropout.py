@@ -12,7 +12,12 @@ from crossbar.reads.span import draws
 from nsm.chips.read_context import reads_now
 
 #: Layers of torch that drop values, and the first axis (after the batch) that shares no draw.
-_SHARED_BEHIND = {nn.Dropout: None, nn.Dropout1d: 2, nn.Dropout2d: 2, nn.Dropout3d: 2}
+_SHARED_BEHIND: dict[type[nn.Module], int | None] = {
+    nn.Dropout: None,
+    nn.Dropout1d: 2,
+    nn.Dropout2d: 2,
+    nn.Dropout3d: 2,
+}
 
 
 class KeptDropout(nn.Module):

@@ -1,5 +1,6 @@
 """Grouped convolutions: every group of channels is an array of its own."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ class Grouped(nn.Module):
         patches: How the convolution cuts its inputs, all groups together.
     """
 
-    def __init__(self, layers: list[nn.Module], patches: Patches):
+    def __init__(self, layers: Sequence[nn.Module], patches: Patches):
         super().__init__()
         self.groups = nn.ModuleList(layers)
         self.patches = patches

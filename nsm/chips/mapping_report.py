@@ -1,25 +1,28 @@
 """Reports of a chip: how its layers were mapped, what its reads are worth, what they cost."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import nn
 
-from crossbar import NeuronArray
+from crossbar import NeuronArray, TiledArray
 from crossbar.arrays import precision
 from crossbar.arrays.cost import read_cost
 from crossbar.arrays.programmed import Matrix
 from devices.validation import Floats
 from nsm.chips.layers import TileLayer
 from nsm.chips.noise_matching import MatchedNeurons
+from nsm.chips.readouts import Converter
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nsm.chips.checked_plan import CheckedPlan
 
+#: Weights whose errors are in memory at a time.
+_WEIGHTS_AT_ONCE = 1 << 18
 #: Static-to-noise ratio above which the programming error of the deterministic path outweighs the
 #: noise that computes.
 _PRECISE_PATH = 1.0
@@ -37,6 +40,8 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     show, with wires, errors and pedestals. `static_to_noise_ratio` and `spread_to_noise_ratio` are
     medians of `crossbar.arrays.precision`'s. `difference` is that of the outputs with ideal tiles
     from those of the network, relative to the largest, which was measured when it was mapped.
+    `clipped_inputs` and `clipped_currents` are the shares that the converters of a layer clipped
+    since mapping or calibration; NaN before the first read, and without converters.
 
     Args:
         network: The network of the chip.
@@ -50,7 +55,12 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     for path, module in network.named_modules():
         if isinstance(module, TileLayer):
             share = counts.get(module.path, 0) / total
-            rows.append({**module.report, "where": "tiles", "multiply_adds": share, "why": ""})
+            now = {
+                "clipped_inputs": module.neurons.drivers.clips.share,
+                "clipped_currents": clipped_currents(module),
+            }
+            where = {"where": "tiles", "multiply_adds": share, "why": ""}
+            rows.append({**module.report, **now, **where})
         elif not any(True for _ in module.children()) or path in plan.reasons:
             name = getattr(module, "name", f"layer {path} ({type(module).__name__})")
             share = counts.get(path, 0) / total
@@ -70,6 +80,11 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     return frame
 
 
+def clipped_currents(layer: TileLayer) -> float:
+    """Return the share of currents that a layer's converters clipped; NaN without conversions."""
+    return layer.readout.clipped if isinstance(layer.readout, Converter) else math.nan
+
+
 def _digital(name: str, share: float, why: str) -> dict[str, object]:
     return {"layer": name, "where": "digital", "multiply_adds": share, "why": why, "tiles": 0}
 
@@ -87,27 +102,19 @@ def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFram
     """Return how many independent reads `samples` consecutive ones are worth, a row per layer.
 
     A row has the median, smallest and largest number over outputs. Reads of slow traps agree with
-    each other, so that their mean averages out less noise. Samples of a convolution are as many
-    reads apart as an image has locations, a number that is known once an image has been read.
+    each other, so that their mean averages out less noise. Two samples are as many reads apart as
+    one pass reads the layer: at every location of an image, in every step of a sequence. That is
+    the number of the last pass, or of the one with which the mapping was checked.
 
     Args:
         layers: The layers on tiles.
         samples: Number of consecutive samples.
-
-    Raises:
-        ValueError: A convolution with memory has not been read yet.
     """
     import pandas as pd
 
     rows = []
     for layer in layers:
-        if layer.patches is not None and not layer.locations and layer.neurons.main.has_memory:
-            raise ValueError(
-                f"{layer.name} is a convolution whose samples are as many reads apart as an "
-                "image has locations, and it has seen no image yet; read the chip once, as "
-                "chip.sample(x[:1], 1)"
-            )
-        s = precision.effective_samples(layer.neurons, samples, locations=layer.locations or 1)
+        s = precision.effective_samples(layer.neurons, samples, locations=layer.reads_per_pass)
         known = s[np.isfinite(s)] if np.isfinite(s).any() else np.array([np.nan])
         rows.append(
             {
@@ -121,18 +128,26 @@ def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFram
 
 
 def cost(layers: Sequence[TileLayer]) -> "pd.DataFrame":
-    """Return energy [J] and latency [s] of one pass, a row per layer.
+    """Return energy [J] and latency [s] of one pass of one input, a row per layer.
 
-    An answer from several samples costs as many passes.
+    A layer is read `reads` times in a pass, in turn: at every location of an image, in every step
+    of a sequence. That is the number of the last pass, or of the one with which the mapping was
+    checked. `array_energy`, `readout_energy`, their sum `energy`, and `latency` are those of all
+    these reads. An answer from several samples costs as many passes.
+
+    Args:
+        layers: The layers on tiles.
     """
     import pandas as pd
 
     rows = []
     for layer in layers:
         each = layer.readout.energy(layer.neurons.hardware)
-        c = read_cost(layer.neurons, energy_per_output=each)
-        energy = c.array_energy + c.readout_energy
-        rows.append({"layer": layer.name, **vars(c), "energy": energy})
+        reads = layer.reads_per_pass
+        of_one = read_cost(layer.neurons, energy_per_output=each)
+        of_all = {name: reads * value for name, value in vars(of_one).items()}
+        energy = of_all["array_energy"] + of_all["readout_energy"]
+        rows.append({"layer": layer.name, "reads": reads, **of_all, "energy": energy})
     return pd.DataFrame(rows)
 
 
@@ -149,6 +164,7 @@ def row_of(
         matched: Parameters of a neural sampling layer; None for other layers.
     """
     neurons = layer.neurons
+    weight_error, effective_error = _rms_errors(layer)
     static = spread = beta = math.nan
     of_neurons: dict[str, object] = {}
     if matched is not None:
@@ -172,8 +188,8 @@ def row_of(
         "w_max": w_max,
         "read_path": neurons.main.reader.describe(),
         "clipped": clipped,
-        "weight_error_rms": _rms(layer.weight_error) / w_max,
-        "effective_error_rms": _rms(neurons.main.effective_weights - layer.wanted) / w_max,
+        "weight_error_rms": weight_error / w_max,
+        "effective_error_rms": effective_error / w_max,
         **of_neurons,
         "static_to_noise_ratio": static,
         "spread_to_noise_ratio": spread,
@@ -182,8 +198,46 @@ def row_of(
     }
 
 
+def _rms_errors(layer: TileLayer) -> tuple[float, float]:
+    """Return the root mean square errors of programmed and effective weights."""
+    main = layer.neurons.main
+    if not isinstance(main, TiledArray):
+        return _rms(layer.weight_error), _rms(main.effective_weights - layer.wanted)
+    cells = main.joined()
+    error = _rms_error(layer, main, cells.g_pos, cells.g_neg)
+    if main.hardware.wires is None:
+        return error, error
+    return error, _rms_error(layer, main, cells.effective_pos, cells.effective_neg)
+
+
 def _rms(x: Floats) -> float:
     return float(np.sqrt((x**2).mean()))
+
+
+def _rms_error(layer: TileLayer, main: TiledArray, g_pos: Floats, g_neg: Floats) -> float:
+    """Return the root mean square of the weights of conductances [S] minus the wanted weights."""
+    wanted = layer.wanted
+    outputs, inputs = wanted.shape
+    reference_of = main.joined().reference_of
+
+    def squares(start: int, stop: int) -> Floats:
+        """Return the squared errors of some weights, counted row by row."""
+        rows = slice(start // inputs, -(-stop // inputs))
+        neg = g_neg[:, rows] if reference_of is None else g_neg[:, reference_of[rows]]
+        weights = main.hardware.mapping.weights(g_pos[:, rows], neg, main.siemens_per_weight)
+        first = rows.start * inputs
+        return np.square(weights - wanted[rows]).ravel()[start - first : stop - first]
+
+    return math.sqrt(_pairwise_sum(squares, 0, outputs * inputs) / (outputs * inputs))
+
+
+def _pairwise_sum(values: Callable[[int, int], Floats], start: int, stop: int) -> float:
+    """Return Σ values(start, stop) by halves, as `numpy.sum` adds up an array that is in memory."""
+    n = stop - start
+    if n <= _WEIGHTS_AT_ONCE:
+        return float(values(start, stop).sum())
+    middle = start + n // 2 - n // 2 % 8
+    return _pairwise_sum(values, start, middle) + _pairwise_sum(values, middle, stop)
 
 
 def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
@@ -192,19 +246,20 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
     β is the mean of u along w, divided by √(2 Var u). A neuron whose cells are all at g_min may
     have lost its noise; it is left out.
     """
-    direction = w / (np.linalg.norm(w, axis=1, keepdims=True) + np.finfo(float).tiny)
+    norm = np.linalg.norm(w, axis=1, keepdims=True) + np.finfo(float).tiny
 
-    def along(tiles: Matrix) -> Floats:
-        return np.asarray((tiles.reader.moments.mean_matrix.T * direction).sum(axis=1))
+    def along(matrix: Matrix) -> Floats:
+        blocks = matrix.reader.moments.mean_blocks()
+        return np.concatenate([(mean.T * (w[at] / norm[at])).sum(axis=1) for at, mean in blocks])
 
     signal = along(neurons.main)
     if neurons.deterministic_path is not None:
         signal = signal + neurons.a * along(neurons.deterministic_path)
-    _, variance = neurons.line_moments(np.ones((1, neurons.inputs)))
-    noisy = variance[0] > 0
+    variance = neurons.variance_of_signs()
+    noisy = variance > 0
     if not noisy.any():
         return math.inf
-    return float(np.median(signal[..., noisy] / np.sqrt(2 * variance[0, noisy])))
+    return float(np.median(signal[..., noisy] / np.sqrt(2 * variance[noisy])))
 
 
 def _warning(static: float, spread: float, a: Floats | None) -> str:

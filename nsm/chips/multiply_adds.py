@@ -42,10 +42,10 @@ class _Counter(TorchFunctionMode):
 def _multiply_adds(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
     """Return the multiply-adds of one call of torch; 0 of what is no product."""
     if func is F.linear or func in _CONVOLUTIONS:
-        weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
+        weight = kwargs["weight"] if "weight" in kwargs else args[1]
         return int(out.numel() * weight[0].numel())
     if func in _TRANSPOSED:
-        weight = kwargs.get("weight", args[1] if len(args) > 1 else None)
+        weight = kwargs["weight"] if "weight" in kwargs else args[1]
         return int(args[0].numel() * weight[0].numel())
     if func in _PRODUCTS:
         return int(out.numel() * args[0].shape[-1])

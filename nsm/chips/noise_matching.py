@@ -4,10 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossbar import Hardware
+from crossbar import BitSliced, Hardware
 from crossbar.reads.moments import gate_moments
 from devices.validation import Floats
 from nsm.nn.on_chip import SampledNeurons
+
+#: Rows of weights whose noise is computed at a time.
+_ROWS_AT_ONCE = 64
 
 
 class MatchedNeurons(NamedTuple):
@@ -40,6 +43,17 @@ def noise_of_reads(
         hardware: Description of the chip.
         siemens_per_weight: Conductance [S] of a weight of one.
     """
+    # In blocks of rows: an array of all weights takes longer to get from memory than to compute.
+    edges = range(0, len(w), _ROWS_AT_ONCE)
+    blocks = [w[start : start + _ROWS_AT_ONCE] for start in edges]
+    parts = [_noise_of_rows(block, hardware, siemens_per_weight) for block in blocks]
+    mean, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return mean, variance
+
+
+def _noise_of_rows(
+    w: Floats, hardware: Hardware, siemens_per_weight: float
+) -> tuple[Floats, Floats]:
     targets = hardware.mapping.conductances(w, hardware.device, siemens_per_weight)
     carrying = np.maximum(*targets).T
     cell_mean, cell_variance = hardware.device.read_noise.moments(carrying)
@@ -74,9 +88,19 @@ def matched(
         name: What messages call the layer.
 
     Raises:
-        ValueError: The chip's reads are free of noise, or a ≠ 0 is needed and there is no
-            deterministic path.
+        ValueError: Inputs are bit-serial, weights are bit-sliced, the chip's reads are free of
+            noise, or a ≠ 0 is needed and there is no deterministic path.
     """
+    if isinstance(hardware.mapping, BitSliced):
+        raise ValueError(
+            f"{name} computes with the noise of one cell or pair per weight, and "
+            f"{hardware.mapping!r} has {hardware.mapping.slices}; give it another mapping"
+        )
+    if hardware.dac is not None and hardware.dac.serial:
+        raise ValueError(
+            f"{name} computes with the noise of one read, which bit-serial inputs average over bit "
+            "planes; give it a Dac(serial=False), or none"
+        )
     mean, variance = noise_of_reads(w, hardware, siemens_per_weight)
     if (variance <= 0).any():
         raise ValueError(

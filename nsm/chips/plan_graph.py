@@ -56,8 +56,9 @@ class _Constants:
         return self._values[item]
 
     def _computed(self, node: fx.Node) -> Any:
+        target: Any = node.target
         if node.op == "get_attr":
-            return operator.attrgetter(node.target)(self._graph)
+            return operator.attrgetter(target)(self._graph)
         if node.op in ("placeholder", "output"):
             return _UNKNOWN
         args, kwargs = self.value(node.args), self.value(node.kwargs)
@@ -65,10 +66,10 @@ class _Constants:
             return _UNKNOWN
         with torch.no_grad():
             if node.op == "call_function":
-                return node.target(*args, **kwargs)
+                return target(*args, **kwargs)
             if node.op == "call_method":
-                return getattr(args[0], node.target)(*args[1:], **kwargs)
-            return self._graph.get_submodule(node.target)(*args, **kwargs)
+                return getattr(args[0], target)(*args[1:], **kwargs)
+            return self._graph.get_submodule(target)(*args, **kwargs)
 
 
 def plan_functions(graph: fx.GraphModule, path: str, on_tiles: Callable[[str], bool]) -> None:
@@ -201,7 +202,7 @@ def fold_normalization(graph: fx.GraphModule, path: str) -> dict[str, str]:
         before = node.args[0] if node.op == "call_module" and node.args else None
         if not isinstance(before, fx.Node) or before.op != "call_module":
             continue
-        norm, layer = graph.get_submodule(node.target), graph.get_submodule(before.target)
+        norm, layer = (graph.get_submodule(str(n.target)) for n in (node, before))
         if has_hooks(norm) or has_hooks(layer) or len(before.users) > 1:
             continue
         affine = _affine(norm)
@@ -251,7 +252,7 @@ def put_signs_into_comparators(graph: fx.GraphModule) -> None:
         before = node.args[0] if node.op == "call_module" and node.args else None
         if not isinstance(before, fx.Node) or before.op != "call_module":
             continue
-        sign, layer = graph.get_submodule(node.target), graph.get_submodule(before.target)
+        sign, layer = (graph.get_submodule(str(n.target)) for n in (node, before))
         alone = len(before.users) == 1 and calls[before.target] == 1
         if not registry.description(sign).is_sign or has_hooks(sign) or not alone:
             continue

@@ -89,8 +89,9 @@ class Planner:
             return KeptDropout(module)
         if kind in _RECURRENT or kind is nn.MultiheadAttention:
             make = self._maker(path, kind.__name__)
-            attends = isinstance(module, nn.MultiheadAttention)
-            return Attention(module, make) if attends else recurrent_of(module, make)
+            if isinstance(module, nn.MultiheadAttention):
+                return Attention(module, make)
+            return recurrent_of(module, make)
         first, *signs = registry.plain_layers(module, name)
         wanted = registry.weights_on_tiles(first, name)
         if wanted is None:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from devices.seeding import child, seed_number
 from devices.validation import integer
@@ -48,12 +49,13 @@ def runs(
         locations: Reads of the busiest array in one pass, of a network that is no chain.
     """
     integer("reads_at_once", reads_at_once, at_least=1)
+    check_sampling(sampling)
     if is_chain(network):
         return _runs_of_chain(network, images, samples, seed, sampling, reads_at_once)
     return _runs_of_network(network, images, samples, seed, sampling, reads_at_once // locations)
 
 
-def _spans(total: int, samples: int, at_once: int) -> Iterator[Span]:
+def spans(total: int, samples: int, at_once: int) -> Iterator[Span]:
     """Yield spans of about that many reads; they hold complete images if one image fits."""
     at_once = max(1, at_once)
     step = at_once if samples > at_once else at_once - at_once % samples
@@ -70,7 +72,7 @@ def _runs_of_chain(
     reads_at_once: int,
 ) -> Iterator[tuple[Span, torch.Tensor]]:
     at_once = reads_at_once // _reads_per_pass(network, images[:1])
-    for span in _spans(len(images) * samples, samples, at_once):
+    for span in spans(len(images) * samples, samples, at_once):
         needed = images[span.first // samples : (span.last - 1) // samples + 1]
         with reading(Reads(span, sampling, seed)):
             out: States = network(needed)
@@ -85,9 +87,9 @@ def _runs_of_network(
     sampling: str,
     at_once: int,
 ) -> Iterator[tuple[Span, Any]]:
-    for span in _spans(rows_of(inputs) * samples, samples, at_once):
+    for span in spans(rows_of(inputs) * samples, samples, at_once):
         image = torch.as_tensor(np.arange(span.first, span.last) // samples)
-        needed = mapped(lambda t, image=image: t[image.to(t.device)], inputs)
+        needed = tuple(t[image.to(t.device)] for t in inputs)
         yield span, read_once(network, Reads(span.each(), sampling, seed), needed)
 
 

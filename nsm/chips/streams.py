@@ -13,3 +13,4 @@ class Stream(IntEnum):
     SAMPLE = 1
     FIRING = 2
     EARLY_STOPPING = 3
+    CALIBRATION = 4

@@ -10,7 +10,7 @@ from torch import Tensor
 from crossbar.reads.packed import Packed
 
 
-def mapped(function: Callable[[Tensor], Any], structure: Any) -> Any:
+def mapped(function: Callable[[Any], Any], structure: Any) -> Any:
     """Return the same structure with the function of every tensor in place of the tensor.
 
     Arrays of numpy and packed states count as tensors.

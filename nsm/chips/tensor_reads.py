@@ -108,7 +108,9 @@ def _read_sums(
     if layer.patches is not None:
         layer.locations = math.prod(sizes)
         span = span.at(layer.locations)
-    out = layer.readout.apply(by_read, TensorBackend(by_read, NumpyBackend(span, seed)))
+    backend = TensorBackend(by_read, NumpyBackend(span, seed))
+    by_read = layer.neurons.convert_sums(by_read, span, child(seed, ARRAYS), vector=backend.vector)
+    out = layer.readout.apply(by_read, backend)
     if not isinstance(out, Tensor):
         if layer.patches is None:
             return out

@@ -48,9 +48,12 @@ def base_class(module: nn.Module) -> type[nn.Module]:
     It is the module's class, except for parametrizations (`torch.nn.utils.parametrize`): these
     derive a class for every module, which changes its attributes alone.
     """
-    own = type(module)
-    parent = own.__mro__[1]
-    return parent if is_parametrized(module) and own.forward is parent.forward else own
+    own: Any = type(module)
+    parent: Any = own.__mro__[1]
+    found: type[nn.Module] = own
+    if is_parametrized(module) and own.forward is parent.forward:
+        found = parent
+    return found
 
 
 class Tracer(fx.Tracer):

@@ -81,7 +81,7 @@ class _Weighted(TorchLayer):
     def _bias(self) -> Tensor | None:
         return None if self.layer.bias is None else self.layer.bias.detach().double()
 
-    def with_scaled_outputs(self, factor: Tensor, shift: Tensor) -> nn.Module:
+    def with_scaled_outputs(self, factor: Tensor, shift: Tensor) -> nn.Module | None:
         """Return the layer with every output times `factor`, plus `shift`."""
         w = self.layer.weight.detach().double()
         bias = self._bias()
@@ -145,7 +145,7 @@ class Conv2dAdapter(ConvolutionAdapter):
         check_convolution(self.layer)
         return {**as_options(self.layer, *CONV_OPTIONS), "bias": self.layer.bias is not None}
 
-    def with_scaled_outputs(self, factor: Tensor, shift: Tensor) -> nn.Module:
+    def with_scaled_outputs(self, factor: Tensor, shift: Tensor) -> nn.Module | None:
         """Return the layer with every output times `factor`, plus `shift`."""
         return _Weighted.with_scaled_outputs(self, factor, shift)
 

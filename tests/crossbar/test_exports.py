@@ -20,6 +20,7 @@ def models():
         "crossbar.mapping",
         "crossbar.periphery",
         "crossbar.converters",
+        "crossbar.bit_slices",
         "crossbar.wires.description",
     ]
     found = {}
@@ -36,11 +37,11 @@ def test_every_model_of_a_hardware_is_exported(name):
     assert getattr(crossbar, name) is models()[name]
 
 
-def test_every_mapping_is_found_in_the_module_of_mappings():
+def test_every_mapping_is_found_in_the_modules_of_mappings():
     for module in pkgutil.walk_packages(crossbar.__path__, "crossbar."):
         import_module(module.name)
     mappings = [m for m in WeightMapping.__subclasses__() if m.__module__.startswith("crossbar.")]
-    assert {m.__module__ for m in mappings} == {"crossbar.mapping"}
+    assert {m.__module__ for m in mappings} == {"crossbar.mapping", "crossbar.bit_slices"}
 
 
 @pytest.mark.parametrize("name", ARRAYS)

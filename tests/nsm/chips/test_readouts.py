@@ -66,7 +66,9 @@ def test_an_adc_with_a_given_range_clips(rng):
     amperes = map_to_crossbar(model, IDEAL, rng=0).layers[0].amperes_per_weight
     chip = map_to_crossbar(model, replace(IDEAL, adc=Adc(bits=16, range=0.1 * amperes)), rng=0)
     exact = z @ model[0].weight.detach().double().numpy().T
+    with pytest.warns(UserWarning, match=r"the ADC of layer 0 \(Linear\) clips its currents"):
+        read = chip.sample(z, 1, rng=0)[0]
     # The bound is half a step of 0.2/65535.
-    assert np.abs(chip.sample(z, 1, rng=0)[0] - np.clip(exact, -0.1, 0.1)).max() <= 0.1 / 65535 * (
-        1 + 1e-6
-    )
+    assert np.abs(read - np.clip(exact, -0.1, 0.1)).max() <= 0.1 / 65535 * (1 + 1e-6)
+    clipped = (np.abs(exact) > 0.1).mean()
+    assert chip.layers[0].readout.clipped == pytest.approx(clipped, abs=1e-12)

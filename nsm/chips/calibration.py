@@ -1,0 +1,230 @@
+"""Ranges of a chip's converters from data: what each layer sees decides what it resolves."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from crossbar.arrays.conversion import Converters
+from crossbar.arrays.drivers import Drivers
+from crossbar.converters import ROUNDING
+from devices.validation import Floats, choice, number
+from nsm.chips.converter_range import METHODS, best_range
+from nsm.chips.layers import TileLayer
+
+#: What shares one range: all converters of a layer, or those of one bit line.
+SHARED_BY = ("layer", "column")
+#: Values of one site of a layer that are kept; of more, every second, fourth, … row is.
+VALUES_KEPT = 1 << 22
+#: The converters on one side of a layer.
+Bank = Drivers | Converters
+
+
+class Record:
+    """The values in front of the converters of a layer during a run.
+
+    Args:
+        most: Values kept of each site. Which rows are kept depends on their number alone, not on
+            the batches in which they come.
+    """
+
+    def __init__(self, most: int = VALUES_KEPT):
+        self._most = most
+        self._rows: dict[int, list[Floats]] = {}
+        self._seen: dict[int, int] = {}
+        self._stride: dict[int, int] = {}
+
+    def add(self, values: Any, site: int) -> None:
+        """Take values (rows, columns) of a site, an array of numpy or torch."""
+        rows: Floats = torch.as_tensor(values).detach().cpu().double().numpy()
+        seen = self._seen.get(site, 0)
+        stride = self._stride.setdefault(site, 1)
+        kept = self._rows.setdefault(site, [])
+        kept.append(rows[-seen % stride :: stride].copy())
+        self._seen[site] = seen + len(rows)
+        while sum(part.size for part in kept) > self._most and sum(map(len, kept)) > 1:
+            self._stride[site] *= 2
+            kept[:] = [np.concatenate(kept)[::2]]
+
+    def of_sites(self) -> list[Floats]:
+        """Return the kept values (rows, columns) of every site, in their order."""
+        return [np.concatenate(self._rows[site]) for site in sorted(self._rows)]
+
+
+class _Unseen:
+    """What watches converters that are still to be calibrated: nothing is kept."""
+
+    def add(self, values: Any, site: int) -> None:
+        """Take values and forget them."""
+
+
+def calibrate(
+    layers: Sequence[TileLayer],
+    run: Callable[[], object],
+    *,
+    method: str = "max",
+    percentile: float | None = None,
+    per: str = "layer",
+) -> None:
+    """Set the ranges of the converters of a chip to what they see in a run.
+
+    Layers are calibrated from front to back, each with a run of its own for its DAC and for its
+    ADC: it sees what comes out of the calibrated converters in front of it, while those behind it
+    neither clip nor round. Ranges that the hardware gives as a number stay as they are.
+
+    Args:
+        layers: The layers on tiles, in order.
+        run: Reads the chip on the data; what it returns is not used.
+        method: "max" (default): the largest |value|. "percentile": that percentile of the |values|.
+            "least_squares": the range with the least squared error of conversion, clipping and
+            rounding together.
+        percentile: Percentile in (0, 100] of the method "percentile"; None for 99.9.
+        per: "layer" (default): one range for all converters of a layer. "column": one for each bit
+            line. The DACs of a layer share one range in any case.
+
+    Raises:
+        ValueError: No layer has a converter whose range is open, an option is unknown or has no
+            effect, or a layer sees no value other than 0. The ranges are then as before.
+    """
+    choice("method", method, METHODS)
+    choice("per", per, SHARED_BY)
+    share = _checked_percentile(percentile, method)
+    opened = _open_converters(layers, per)
+    before = [(converters, _ranges(converters)) for _, of in opened for converters in of]
+    for layer, of in opened:
+        # An ADC of given range is open too until its DAC is calibrated: it would clip what it does
+        # not see later, the currents of an ideal DAC.
+        for converters in (*of, layer.neurons.converters):
+            if converters is not None:
+                converters.watch = _Unseen()
+    try:
+        for layer, of in opened:
+            for converters in of:
+                record = Record()
+                converters.watch = record
+                run()
+                _set_range(layer.name, converters, record.of_sites(), method, share, per)
+                converters.watch = None
+            _close(layer)
+    except BaseException:
+        for converters, ranges in before:
+            _restore(converters, ranges)
+        raise
+    finally:
+        for layer in layers:
+            _close(layer)
+
+
+def _close(layer: TileLayer) -> None:
+    """Let the converters of a layer convert again."""
+    layer.neurons.drivers.watch = None
+    if layer.neurons.converters is not None:
+        layer.neurons.converters.watch = None
+
+
+def _checked_percentile(percentile: float | None, method: str) -> float:
+    """Return the percentile; raise ValueError if it is no percentile, or without effect."""
+    if percentile is None:
+        return 99.9
+    if method != "percentile":
+        raise ValueError(
+            f'percentile = {percentile!r} has no effect with method = "{method}"; choose '
+            'method = "percentile", or leave it out'
+        )
+    return number("percentile", percentile, above=0, at_most=100, unit="%")
+
+
+def _open_converters(layers: Sequence[TileLayer], per: str) -> list[tuple[TileLayer, list[Bank]]]:
+    """Return the layers that have converters of open range, and these: DAC before ADC."""
+    found: list[tuple[TileLayer, list[Bank]]] = []
+    is_any = False
+    for layer in layers:
+        drivers, converters = layer.neurons.drivers, layer.neurons.converters
+        of: list[Bank] = []
+        if drivers.dac is not None:
+            is_any = True
+            of += [drivers] if drivers.dac.range is None else []
+        if converters is not None:
+            is_any = True
+            of += [converters] if converters.adc.range is None else []
+        if of:
+            found.append((layer, of))
+    if not is_any:
+        raise ValueError(
+            "this chip has no converters to calibrate; map the network to hardware with some, as "
+            "Hardware(adc=crossbar.Adc(bits=8)) or Hardware(dac=crossbar.Dac(bits=8))"
+        )
+    if not found:
+        raise ValueError(
+            "every converter of this chip has a range that the hardware gives as a number; leave "
+            "Adc.range or Dac.range out (None) to calibrate it"
+        )
+    if per == "column" and not any(isinstance(c, Converters) for _, of in found for c in of):
+        raise ValueError(
+            'per = "column" has no effect: this chip has no ADC of open range, and the DACs of a '
+            'layer share one; choose per = "layer"'
+        )
+    return found
+
+
+def _ranges(converters: Bank) -> tuple[Any, Any]:
+    """Return the range of converters, and what it is expected to clip."""
+    limits = converters.limit if isinstance(converters, Drivers) else converters.limits
+    return limits, converters.expected
+
+
+def _restore(converters: Bank, ranges: tuple[Any, Any]) -> None:
+    if isinstance(converters, Drivers):
+        converters.limit, converters.expected = ranges
+    else:
+        converters.limits, converters.expected = ranges
+
+
+def _set_range(
+    name: str,
+    converters: Bank,
+    seen: list[Floats],
+    method: str,
+    percentile: float,
+    per: str,
+) -> None:
+    """Set the range of the converters of one layer to the values that they saw at every site."""
+    what = "inputs" if isinstance(converters, Drivers) else "currents"
+    if not seen:
+        raise ValueError(f"{name} was not read in the run that should calibrate it")
+    if not any(values.any() for values in seen):
+        raise ValueError(
+            f"{name}: all {what} that the calibration saw are 0, which gives no range; calibrate "
+            "with other inputs"
+        )
+    if isinstance(converters, Drivers):
+        assert converters.dac is not None
+        limit = best_range(seen[0], method, percentile, converters.dac.convert)
+        converters.calibrate(limit, float(_clipped(seen, np.full((1, 1), limit))[0]))
+        return
+    convert = converters.adc.convert
+    pooled = np.concatenate([values.ravel() for values in seen])
+    limits = np.full((converters.sites, 1), best_range(pooled, method, percentile, convert))
+    if per == "column":
+        of_columns = [
+            [best_range(column, method, percentile, convert) for column in values.T]
+            for values in seen
+        ]
+        # A column that saw nothing but 0 has the range of the layer.
+        limits = np.where(np.array(of_columns) > 0, of_columns, limits)
+    converters.calibrate(limits, _clipped(seen, limits))
+
+
+def _clipped(seen: list[Floats], limits: Floats) -> Floats:
+    """Return the share of values of each site that limits are expected to clip, (sites,).
+
+    As many as of those seen, and of n values behind a limit one more: the next is the largest with
+    the probability 1/(n + 1).
+    """
+    shares = [
+        float((np.abs(values) > of_site * (1 + ROUNDING)).mean())
+        + limits.shape[1] / (values.size + 1)
+        for values, of_site in zip(seen, limits, strict=True)
+    ]
+    return np.array(shares)

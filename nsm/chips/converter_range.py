@@ -1,0 +1,61 @@
+"""Ranges of converters from data: the largest value, a percentile, or the least squared error."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from devices.validation import Floats
+
+#: How a range is found from the values that a converter sees.
+METHODS = ("max", "percentile", "least_squares")
+#: Values of which the squared error is computed.
+_VALUES = 1 << 16
+#: Ranges that are tried in each of the rounds of the search.
+_TRIED = 48
+_ROUNDS = 3
+
+
+def best_range(
+    values: Floats, method: str, percentile: float, convert: Callable[[Floats, float], Floats]
+) -> float:
+    """Return the range of a converter for values that it sees; 0 if all of them are 0.
+
+    "max" is the largest |value|, "percentile" a percentile of the |values|, and "least_squares" the
+    range at which Σ (converted − value)² is smallest: clipping against the size of the steps.
+
+    Args:
+        values: Values, of any shape.
+        method: One of `METHODS`.
+        percentile: Percentile in (0, 100].
+        convert: Converts values, given them and a range.
+    """
+    size = np.abs(values).ravel()
+    largest = float(size.max(initial=0.0))
+    if largest == 0:
+        return 0.0
+    if method == "max":
+        return largest
+    if method == "percentile":
+        # Of many values that are 0, such as those behind a rectifier, a percentile may be 0 too.
+        return float(np.percentile(size, percentile)) or largest
+    return _least_squares(values.ravel(), largest, convert)
+
+
+def _least_squares(
+    values: Floats, largest: float, convert: Callable[[Floats, float], Floats]
+) -> float:
+    """Return the range with the least squared error, searched on a grid that becomes finer.
+
+    The error is exact. As a function of the range it has many small minima (Σ of rounding errors)
+    on one large one, so a search by slopes would stop too early.
+    """
+    seen = values[:: -(-len(values) // _VALUES)]
+    low, high = largest / 100, largest
+    best = largest
+    for _ in range(_ROUNDS):
+        tried = np.append(np.geomspace(low, high, _TRIED), best)
+        errors = [float(((convert(seen, r) - seen) ** 2).sum()) for r in tried]
+        best = float(tried[int(np.argmin(errors))])
+        ratio = (high / low) ** (1 / (_TRIED - 1))
+        low, high = best / ratio, min(best * ratio, largest)
+    return best

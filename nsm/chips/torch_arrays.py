@@ -1,0 +1,110 @@
+"""Reads of one array in torch, on any device, with random numbers of torch."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from crossbar import TiledArray
+from crossbar.reads.gaussian_sums import is_exactly_gaussian
+from crossbar.reads.law import bernoulli_sums, gaussian_sums
+from crossbar.reads.moments import ReadMoments
+from crossbar.reads.polarities import Polarity, bernoulli_polarities
+from devices.validation import Floats
+
+#: Masks drawn at a time: it bounds the memory of the device.
+CELLS_AT_ONCE = 1 << 26
+
+
+def standard_normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+    """Return standard normals in the precision and on the device of a tensor."""
+    return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
+
+
+class TorchArray:
+    """The matrices of one array's read: its moments, and under a Bernoulli gate its polarities.
+
+    Args:
+        tiles: The array.
+        on_device: Brings a matrix to the device and precision of the reads.
+
+    Attributes:
+        lines: Number of word lines.
+
+    Raises:
+        ValueError: Reads can be drawn neither as one normal per output nor with one random mask bit
+            per gate.
+    """
+
+    def __init__(self, tiles: TiledArray, on_device: Callable[[Floats], Tensor]):
+        self.lines = tiles.inputs
+        hardware = tiles.hardware
+        cells = tiles.reader.cells
+        gate = hardware.gate.bernoulli
+        self._gates_word_lines = hardware.gates_word_lines and gate is not None
+        moments = tiles.reader.moments
+        if self._gates_word_lines:
+            moments = ReadMoments(cells.ungated(), tiles.noise_state)
+        m = moments.matrices
+        self._mean = on_device(m.mean)
+        self._own = on_device(m.own) if m.own.any() else None
+        self._shared = on_device(m.shared) if m.shared.any() else None
+        reference_of = cells.reference_of
+        self._reference_of = None if reference_of is None else torch.as_tensor(reference_of)
+        gaussian = is_exactly_gaussian(hardware)
+        polarities = None if gaussian else bernoulli_polarities(cells)
+        needs_more = hardware.gates_word_lines and gate is None
+        if needs_more or (polarities is None and not gaussian):
+            raise ValueError(
+                "torch reads need Gaussian noise or a blank-out gate; this hardware has the gate "
+                f"{hardware.gate!r} per {hardware.gate_sharing} and cells with "
+                f"{hardware.device.read_noise!r}: read the chip itself"
+            )
+        self._polarities = [
+            Polarity(
+                on_device(p.signal),
+                None if p.variance is None else on_device(p.variance),
+                None if p.columns is None else torch.as_tensor(p.columns),  # type: ignore[arg-type]
+            )
+            for p in polarities or []
+        ]
+        self._p, self._low = gate or (1.0, 0.0)
+
+    def read(self, x: Tensor, sampling: str, generator: torch.Generator) -> Tensor:
+        """Return u (reads, bit lines) in weight units, one read for every row of x."""
+        if self._gates_word_lines:
+            x = x * self._gate(x.shape, x, generator)
+        if sampling == "moments" or not self._polarities:
+            return self._gaussian(x, generator)
+        rows = max(1, CELLS_AT_ONCE // self._mean.numel())
+        return torch.cat([self._gated(part, generator) for part in x.split(rows)])
+
+    def _gate(self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+        """Return factors of the gate: 1 with probability p, otherwise `low`."""
+        uniform = torch.rand(shape, generator=generator, dtype=like.dtype, device=like.device)
+        return self._low + (1 - self._low) * (uniform < self._p).to(like.dtype)
+
+    def _gaussian(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        def std(variance: Tensor | None) -> Tensor | None:
+            return None if variance is None else ((x * x) @ variance).clamp_min(0).sqrt()
+
+        def normals(which: str, columns: int) -> Tensor:
+            return standard_normal((len(x), columns), x, generator)
+
+        references = None if self._reference_of is None else self._reference_of.to(x.device)
+        shared = None if references is None else std(self._shared)
+        u: Tensor = gaussian_sums(x @ self._mean, std(self._own), shared, references, normals)
+        return u
+
+    def _gated(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        def draw(index: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+            polarity = self._polarities[index]
+            xi = self._gate((len(x), *polarity.signal.shape), x, generator)
+            signal = torch.einsum("rm,rmn->rn", x, xi * polarity.signal)
+            if polarity.variance is None:
+                return signal, None, None
+            variance = torch.einsum("rm,rmn->rn", x * x, xi * xi * polarity.variance)
+            return signal, variance, standard_normal(signal.shape, x, generator)
+
+        u: Tensor = bernoulli_sums([p.columns for p in self._polarities], draw)
+        return u

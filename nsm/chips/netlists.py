@@ -21,8 +21,8 @@ def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:
         chip: The chip.
         folder: Folder to write to; it is created. A file is named by the path of the layer in the
             network, the array (main, deterministic_path, bias), the slice of the weights if they
-            have several, tile row and column, and the cells (pos, neg, ref, or pos_ref where word lines
-            have segments of their own and end in a reference column):
+            have several, tile row and column, and the cells (pos, neg, ref, or pos_ref where word
+            lines have segments of their own and end in a reference column):
             "layer_blocks.0.conv1_main_tile0_1_pos.cir". Other characters than letters, digits, dots
             and hyphens become underscores.
 

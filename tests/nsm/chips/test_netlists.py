@@ -83,6 +83,6 @@ def test_every_tile_has_a_netlist_with_its_own_wires(mapping, wires, endings, tm
         "pos_ref": np.hstack([last.g_pos, last.g_neg]),
     }
     for path in written[-len(endings) :]:
-        g = cells[path.stem.split("_0_")[1]]
+        g = cells[path.stem.split("tile1_0_")[1]]
         netlist = to_spice(g, np.full(2, 0.1), part_of(wires, g.shape))
         assert path.read_text() == netlist

@@ -128,6 +128,19 @@ class LayerArrays:
             mean, variance = mean + m, variance + v
         return mean + self.threshold, variance
 
+    def variance_of_signs(self) -> Floats:
+        """Return the variance of u for inputs ±1, (outputs,), in weight units squared.
+
+        That of `line_moments`, of the first location if `a` has a row for every location.
+        """
+        variance = self.main.reader.moments.variance_of_signs
+        if self.deterministic_path is not None:
+            a = np.atleast_2d(self.a)[0]
+            variance = variance + a**2 * self.deterministic_path.reader.moments.variance_of_signs
+        if self.bias_lines is not None:
+            variance = variance + self.bias_lines.reader.moments.variance_of_signs
+        return variance
+
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass in every tile; ages add up."""
         for part in self.parts():

@@ -13,9 +13,9 @@ def _relative_to_noise(neurons: NeuronArray, variance: Floats) -> Floats:
 
     It is infinite where there is no noise, and 0 for a variance of 0.
     """
-    _, noise = neurons.line_moments(np.ones((1, neurons.inputs)))
+    noise = neurons.variance_of_signs()
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(variance > 0, variance / noise[0], 0.0)
+        return np.where(variance > 0, variance / noise, 0.0)
 
 
 def static_to_noise_ratio(neurons: NeuronArray) -> Floats:

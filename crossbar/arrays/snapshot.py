@@ -2,13 +2,13 @@
 
 import copy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from crossbar.arrays.clipping import ClipCount
 from crossbar.arrays.conversion import Converters
 from crossbar.arrays.neurons import NeuronArray
-from crossbar.arrays.programmed import Matrix
 from crossbar.arrays.tile import ProgrammedTile
 from crossbar.arrays.tiled import TiledArray
 from crossbar.reads.noise_state import NoiseState
@@ -55,6 +55,20 @@ class ArraySnapshot:
     waits: int
 
 
+class ClipRecord(NamedTuple):
+    """How much converters have clipped since they were calibrated.
+
+    Attributes:
+        conversions: Number of values that were converted.
+        clipped: Number of values that were clipped.
+        has_warned: Whether there was a warning.
+    """
+
+    conversions: int
+    clipped: int
+    has_warned: bool
+
+
 @dataclass(frozen=True, eq=False)
 class ConverterSnapshot:
     """What the converters of a layer remember.
@@ -63,15 +77,15 @@ class ConverterSnapshot:
         limits: Largest currents [A], (sites, 1) or (sites, outputs).
         offsets: Offsets [A], (sites, outputs).
         amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
-        conversions: Number of currents that were converted since calibration.
-        clipped: Number of currents that were clipped.
+        expected: Shares of conversions that the limits are expected to clip, (sites,).
+        clips: Currents that were converted and clipped.
     """
 
     limits: Floats
     offsets: Floats
     amperes_per_weight: float
-    conversions: int
-    clipped: int
+    expected: Floats
+    clips: ClipRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +97,8 @@ class NeuronSnapshot:
         a: Factors of the deterministic path.
         threshold: Biases that are added exactly, in weight units.
         largest_input: Range of the DAC; None if there is none yet.
-        driven: Number of inputs that the DAC converted, and that it clipped.
+        expected: Share of inputs that this range is expected to clip.
+        driven: Inputs that the DAC converted and clipped.
         converters: What the converters of the sums remember; None if there are none.
     """
 
@@ -91,27 +106,23 @@ class NeuronSnapshot:
     a: Floats
     threshold: Floats
     largest_input: float | None
-    driven: tuple[int, int]
+    expected: float
+    driven: ClipRecord
     converters: ConverterSnapshot | None
-
-
-def arrays_of(matrix: Matrix) -> list[TiledArray]:
-    """Return the arrays of tiles that a matrix is made of."""
-    return matrix.arrays()
 
 
 def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
     """Return what a layer remembers now; later reads do not change it."""
-    clips = neurons.drivers.clips
     return NeuronSnapshot(
         parts={
-            part.part.name.lower(): [array_snapshot(array) for array in arrays_of(part.array)]
+            part.part.name.lower(): [array_snapshot(array) for array in part.array.arrays()]
             for part in neurons.parts()
         },
         a=neurons.a,
         threshold=neurons.threshold,
         largest_input=neurons.drivers.limit,
-        driven=(clips.conversions, clips.clipped),
+        expected=neurons.drivers.expected,
+        driven=_of_clips(neurons.drivers.clips),
         converters=None if neurons.converters is None else _of_converters(neurons.converters),
     )
 
@@ -121,9 +132,13 @@ def _of_converters(converters: Converters) -> ConverterSnapshot:
         converters.limits,
         converters.offsets,
         converters.amperes_per_weight,
-        converters.clips.conversions,
-        converters.clips.clipped,
+        converters.expected,
+        _of_clips(converters.clips),
     )
+
+
+def _of_clips(clips: ClipCount) -> ClipRecord:
+    return ClipRecord(clips.conversions, clips.clipped, clips._has_warned)
 
 
 def array_snapshot(array: TiledArray) -> ArraySnapshot:
@@ -151,7 +166,7 @@ def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
     Raises:
         ValueError: The layer has other arrays, tiles or converters.
     """
-    arrays = {p.part.name.lower(): arrays_of(p.array) for p in neurons.parts()}
+    arrays = {p.part.name.lower(): p.array.arrays() for p in neurons.parts()}
     ours = {name: len(of_part) for name, of_part in arrays.items()}
     theirs = {name: len(of_part) for name, of_part in remembered.parts.items()}
     if ours != theirs:
@@ -161,13 +176,12 @@ def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
     for name, of_part in arrays.items():
         for array, its in zip(of_part, remembered.parts[name], strict=True):
             restore_array(array, its)
-    for part in neurons.parts():
-        part.array.siemens_per_weight = arrays_of(part.array)[0].siemens_per_weight
     neurons.siemens_per_weight = neurons.main.siemens_per_weight
     neurons.a = remembered.a
     neurons.threshold = remembered.threshold
     neurons.drivers.limit = remembered.largest_input
-    _count(neurons.drivers.clips, *remembered.driven)
+    neurons.drivers.expected = remembered.expected
+    _restore_clips(neurons.drivers.clips, remembered.driven)
     if neurons.converters is not None and remembered.converters is not None:
         _restore_converters(neurons.converters, remembered.converters)
 
@@ -182,14 +196,15 @@ def _restore_converters(converters: Converters, remembered: ConverterSnapshot) -
     converters.limits = remembered.limits
     converters.offsets = remembered.offsets
     converters.amperes_per_weight = remembered.amperes_per_weight
-    _count(converters.clips, remembered.conversions, remembered.clipped)
+    converters.expected = remembered.expected
+    _restore_clips(converters.clips, remembered.clips)
 
 
-def _count(clips: ClipCount, conversions: int, clipped: int) -> None:
-    """Let a counter go on from these counts."""
-    clips.reset()
-    clips.conversions = conversions
-    clips.clipped = clipped
+def _restore_clips(clips: ClipCount, remembered: ClipRecord) -> None:
+    """Let a counter go on from other counts."""
+    clips.conversions = remembered.conversions
+    clips.clipped = remembered.clipped
+    clips._has_warned = remembered.has_warned
 
 
 def restore_array(array: TiledArray, remembered: ArraySnapshot) -> None:

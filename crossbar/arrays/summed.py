@@ -60,6 +60,15 @@ class SummedMoments:
             out[term.lines] += term.significance * term.array.reader.moments.mean_matrix
         return out
 
+    def mean_blocks(self) -> Iterator[tuple[slice, Floats]]:
+        """Yield the mean of all weights, as `ReadMoments.mean_blocks` does of some at a time."""
+        yield slice(0, self._terms[0].array.outputs), self.mean_matrix
+
+    @property
+    def variance_of_signs(self) -> Floats:
+        """Variance of u for inputs ±1, (bit lines,); see `ReadMoments.variance_of_signs`."""
+        return self._squared([t.array.reader.moments.variance_of_signs for t in self._terms])
+
     def covariance(self, lag: float) -> Floats:
         """Return the covariance of two reads `lag` [s] apart; see `ReadMoments.covariance`."""
         return self._squared([t.array.reader.moments.covariance(lag) for t in self._terms])

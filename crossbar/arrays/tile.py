@@ -9,7 +9,7 @@ from crossbar.arrays.line_resistance import behind_wires, compensated
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import Conductances
-from devices import Device, IdealWrite, NoDrift, Place
+from devices import Device, IdealWrite, NoDrift, NoNoise, NoTemperature, Place
 from devices.seeding import stream
 from devices.validation import Floats, array, number
 
@@ -84,11 +84,6 @@ class ProgrammedTile:
             ValueError: w holds NaN, is empty, needs more lines than a tile has, or exceeds the
                 mapped range; or a map of faults does not fit the tile.
         """
-        if isinstance(hardware.mapping, BitSliced):
-            raise ValueError(
-                f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
-                "which are read separately; use NeuronArray.program"
-            )
         weights = _checked_weights(w, hardware)
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         if hardware.compensate_wires:
@@ -118,14 +113,32 @@ class ProgrammedTile:
             side: 0 for the positive cells, 1 for the negative ones; it names the stream of drift.
         """
         device = self.hardware.device
-        aged = device.age(g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side))
-        warm = aged * device.temperature_law.factor(aged, self.hardware.temperature)
-        return self.hardware.gate.in_series(self.gain * warm)
+        if self.seconds > 0 and not isinstance(device.retention, NoDrift):
+            g = device.age(g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side))
+        if not isinstance(device.temperature_law, NoTemperature):
+            g = g * device.temperature_law.factor(g, self.hardware.temperature)
+        return self.hardware.gate.in_series(g if self.gain == 1 else self.gain * g)
 
     def _refresh(self) -> None:
-        g_pos, g_neg = self._programmed
-        self._now = (self.now(g_pos, 0), self.now(g_neg, 1))
+        # Cells that have not changed are kept once.
+        now = [self.now(g, side) for side, g in enumerate(self._programmed)]
+        pairs = zip(now, self._programmed, strict=True)
+        g_pos, g_neg = (g if np.array_equal(a, g) else a for a, g in pairs)
+        self._now = (g_pos, g_neg)
         self._conductances: Conductances | None = None
+
+    def keep_in(self, g_pos: Floats, g_neg: Floats) -> None:
+        """Keep the conductances in other memory, which holds the same numbers [S].
+
+        The tiles of an array are parts of one matrix, so that its cells are in memory once.
+        """
+        there = (g_pos, g_neg)
+        sides = zip(self._programmed, self._now, there, strict=True)
+        p, n = (place if g is now else g for g, now, place in sides)
+        self._programmed = (p, n)
+        self._now = there
+        if self.hardware.wires is None:
+            self._conductances = None
 
     @property
     def conductances(self) -> Conductances:
@@ -196,6 +209,11 @@ def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
     """Return weights (outputs, inputs) that fit one tile; raise ValueError if they do not."""
     weights = array("w", w, ndim=2)
     outputs, inputs = weights.shape
+    if isinstance(hardware.mapping, BitSliced):
+        raise ValueError(
+            f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
+            "which are read separately; use NeuronArray.program"
+        )
     lines, columns = hardware.tile_shape
     if inputs > lines or outputs > columns:
         raise ValueError(
@@ -230,12 +248,17 @@ def _programming_variance(
 
     def mean_read(programmed: Floats) -> Floats:
         seen = tile.now(programmed, side)
-        return seen * device.read_noise.moments(seen)[0]
+        noise = device.read_noise
+        return seen if isinstance(noise, NoNoise) else seen * noise.moments(seen)[0]
 
     low = np.maximum(g - _DERIVATIVE_STEP * device.g_max, 0)
     high = g + _DERIVATIVE_STEP * device.g_max
-    attenuation = np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
-    slope = (mean_read(high) - mean_read(low)) / (high - low) * attenuation
+    at_low, at_high = mean_read(low), mean_read(high)
+    slope: Floats | float = 1.0  # of cells that are read as they were programmed
+    if at_low is not low or at_high is not high:
+        slope = (at_high - at_low) / (high - low)
+    if effective is not now:
+        slope *= np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
     variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + device.rounding_variance(g))
     stuck = device.faults.measured(g.shape)
     return variance if stuck is None else np.where(np.isnan(stuck), variance, 0)

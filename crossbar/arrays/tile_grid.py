@@ -1,5 +1,7 @@
 """Tiles side by side: the conductances of a matrix that is too large for one tile."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from crossbar.arrays.tile import ProgrammedTile, read_only
@@ -31,6 +33,7 @@ class TileGrid:
         self.column_edges = np.cumsum([0] + [t.g_pos.shape[1] for t in tiles[0]])
         self.inputs = int(self.row_edges[-1])
         self.outputs = int(self.column_edges[-1])
+        self._cells: tuple[Floats, Floats] | None = None
         self._joined: Conductances | None = None
 
     def all_tiles(self) -> list[ProgrammedTile]:
@@ -38,9 +41,18 @@ class TileGrid:
         return [tile for row in self.tiles for tile in row]
 
     def cells(self) -> tuple[Floats, Floats]:
-        """Return g_pos and g_neg [S] of all tiles now; a reference column is not repeated."""
-        g_pos = np.block([[t.g_pos for t in row] for row in self.tiles])
-        return g_pos, np.block([[t.g_neg for t in row] for row in self.tiles])
+        """Return g_pos and g_neg [S] of all tiles now; a reference column is not repeated.
+
+        They are put together once for each state of the tiles, which become parts of them.
+        """
+        if self._cells is None:
+            pos = [[t.g_pos for t in row] for row in self.tiles]
+            neg = [[t.g_neg for t in row] for row in self.tiles]
+            self._cells = side_by_side(pos), side_by_side(neg)
+            parts = (parts_of(g, of) for g, of in zip(self._cells, (pos, neg), strict=True))
+            for tile, *sides in zip(self.all_tiles(), *parts, strict=True):
+                tile.keep_in(*sides)
+        return self._cells
 
     def joined(self) -> Conductances:
         """Return the cells of all tiles now, and their effective conductances.
@@ -49,18 +61,23 @@ class TileGrid:
         """
         if self._joined is None:
             blocks = np.repeat(np.arange(len(self.tiles[0])), np.diff(self.column_edges))
-            tiles = [[t.conductances for t in row] for row in self.tiles]
+            effective = self.cells()
+            if self.hardware.wires is not None:
+                tiles = [[t.conductances for t in row] for row in self.tiles]
+                effective = (
+                    side_by_side([[c.effective_pos for c in row] for row in tiles]),
+                    side_by_side([[c.effective_neg for c in row] for row in tiles]),
+                )
             self._joined = Conductances(
                 *self.cells(),
-                np.block([[c.effective_pos for c in row] for row in tiles]),
-                np.block([[c.effective_neg for c in row] for row in tiles]),
+                *effective,
                 blocks if self.hardware.mapping.shares_reference else None,
             )
         return self._joined
 
     def forget(self) -> None:
         """Forget what was put together: the tiles have changed."""
-        self._joined = None
+        self._cells = self._joined = None
 
     def conductances(self) -> tuple[Floats, Floats]:
         """Return g_pos and g_neg [S], (word lines, bit lines); read-only.
@@ -100,3 +117,24 @@ class TileGrid:
                 variance = variance + (positive.sum(axis=0) + negative.sum(axis=0))
             columns.append(variance)
         return np.concatenate(columns) / self.siemens_per_weight**2
+
+
+def side_by_side(blocks: list[list[Floats]]) -> Floats:
+    """Return one matrix of rows of blocks; the one that they are parts of, if there is one."""
+    lines = sum(len(row[0]) for row in blocks)
+    shape = (lines, sum(block.shape[1] for block in blocks[0]))
+    flat = [block for row in blocks for block in row]
+    whole = flat[0].base
+    if whole is not None and whole.shape == shape and all(block.base is whole for block in flat):
+        return whole
+    whole = np.empty(shape)
+    for place, block in zip(parts_of(whole, blocks), flat, strict=True):
+        place[:] = block
+    return whole
+
+
+def parts_of(whole: Floats, blocks: list[list[Floats]]) -> list[Floats]:
+    """Return the parts of a matrix that have the shapes of the blocks, row after row."""
+    lines = np.cumsum([0] + [len(row[0]) for row in blocks])
+    columns = np.cumsum([0] + [block.shape[1] for block in blocks[0]])
+    return [whole[a:b, c:d] for a, b in pairwise(lines) for c, d in pairwise(columns)]

@@ -36,24 +36,34 @@ def programmed_tiles(
     seed: np.random.SeedSequence,
     array_name: str = "main",
 ) -> list[list[ProgrammedTile]]:
-    """Return rows of tiles programmed with a weight matrix (outputs, inputs); arguments as of
-    `TiledArray.program`.
+    """Return rows of tiles programmed with a weight matrix (outputs, inputs).
+
+    Their conductances are parts of one matrix of positive and one of negative cells. Arguments are
+    those of `TiledArray.program`.
     """
     lines, columns = hardware.tile_shape
-    grid = (-(-w.shape[1] // lines), -(-w.shape[0] // columns))
-    return [
-        [
-            ProgrammedTile.program(
-                w[c : c + columns, r : r + lines],
-                hardware,
-                siemens_per_weight,
-                child(seed, Stream.TILES, i, j),
-                Place(array_name, (i, j), grid),
-            )
-            for j, c in enumerate(range(0, w.shape[0], columns))
-        ]
-        for i, r in enumerate(range(0, w.shape[1], lines))
-    ]
+    outputs, inputs = w.shape
+    g_pos = np.empty((inputs, outputs))
+    per_tile = 1 if hardware.mapping.shares_reference else columns
+    grid = (-(-inputs // lines), -(-outputs // columns))
+    g_neg = np.empty((inputs, grid[1])) if per_tile == 1 else np.empty_like(g_pos)
+
+    def tile(i: int, j: int) -> ProgrammedTile:
+        rows, at = slice(i * lines, (i + 1) * lines), slice(j * columns, (j + 1) * columns)
+        made = ProgrammedTile.program(
+            w[at, rows],
+            hardware,
+            siemens_per_weight,
+            child(seed, Stream.TILES, i, j),
+            Place(array_name, (i, j), grid),
+        )
+        places = g_pos[rows, at], g_neg[rows, j * per_tile : (j + 1) * per_tile]
+        for place, g in zip(places, (made.g_pos, made.g_neg), strict=True):
+            place[:] = g
+        made.keep_in(*places)
+        return made
+
+    return [[tile(i, j) for j in range(grid[1])] for i in range(grid[0])]
 
 
 class TiledArray(TileGrid):

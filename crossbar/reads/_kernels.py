@@ -290,6 +290,24 @@ def fill_tables(q, base, tables):
     return most
 
 
+@njit(nogil=True, cache=True)
+def add_digits(matrix, unit, totals):
+    """Add the balanced digits of the whole numbers matrix/unit to totals (digits, columns).
+
+    The digits are those of `fill_tables`.
+    """
+    half = DIGIT_BASE // 2
+    last = len(totals) - 1
+    for j in range(matrix.shape[0]):
+        for i in range(matrix.shape[1]):
+            q = np.int64(np.rint(matrix[j, i] / unit))
+            for d in range(last):
+                rest = (q + half) // DIGIT_BASE
+                totals[d, i] += q - rest * DIGIT_BASE
+                q = rest
+            totals[last, i] += q
+
+
 @njit(nogil=True, inline="always")
 def _to_bits(flags, out):
     """Pack 8 · octets truth values, a byte each, into bits.

@@ -1,5 +1,6 @@
 """The cells of an array as they are now: what a read multiplies its inputs with."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from crossbar.hardware import Hardware
 from devices.validation import Floats
 
+#: Bit lines in a block of `CellArray.blocks`.
+_LINES_AT_ONCE = 64
 #: For every output, the column of its reference; None where every output has a negative cell.
 ReferenceColumns = NDArray[np.intp] | None
 
@@ -63,6 +66,31 @@ class CellArray:
     def reference_of(self) -> ReferenceColumns:
         """Column of the references that serves each bit line; None for pairs."""
         return self.conductances.reference_of
+
+    def columns(self, lines: slice) -> "CellArray":
+        """Return the cells of some bit lines of an array of pairs."""
+        c = self.conductances
+        part = Conductances(
+            c.g_pos[:, lines],
+            c.g_neg[:, lines],
+            c.effective_pos[:, lines],
+            c.effective_neg[:, lines],
+            None,
+        )
+        return replace(self, conductances=part)
+
+    def blocks(self) -> "Iterator[tuple[slice, CellArray]]":
+        """Yield the cells of some bit lines at a time, with the slice of these lines.
+
+        What is computed of them takes little memory, and stays in the processor's cache. A
+        reference column serves many bit lines, so that such cells come all at once.
+        """
+        if self.reference_of is not None:
+            yield slice(0, self.outputs), self
+            return
+        for start in range(0, self.outputs, _LINES_AT_ONCE):
+            lines = slice(start, min(start + _LINES_AT_ONCE, self.outputs))
+            yield lines, self.columns(lines)
 
     def ungated(self) -> "CellArray":
         """Return the same cells without gates."""

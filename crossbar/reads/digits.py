@@ -5,13 +5,13 @@ A matrix is written as unit · (q + k0) with whole numbers q in balanced digits 
 not a whole number becomes an extra digit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar.reads._kernels import DIGIT_BASE, fill_tables
+from crossbar.reads._kernels import DIGIT_BASE, add_digits, fill_tables
 from devices.validation import Floats
 
 Whole = NDArray[np.int64]
@@ -24,6 +24,8 @@ SUMMED_DIGITS = 8
 _MOST_DIGITS = 4
 #: Distance from the grid, relative to the largest value, that rounding errors explain.
 _ROUNDING = 1e-9
+#: Spread, relative to the largest value, below which values count as one.
+_CONSTANT = 1e-12
 #: Octets of inputs added up in bytes before they are widened; more save nothing (measured).
 _MOST_OCTETS = 8
 
@@ -84,6 +86,54 @@ def digit_tables(matrices: Sequence[Floats], spacing: float, digits: int) -> lis
     return [_tables(part.reshape(m.shape), k0, unit, exact) for part, m in parts]
 
 
+def drawn_digits(matrices: Iterable[Floats], spacing: float) -> tuple[int, bool]:
+    """Return the digits of the tables of these matrices, and whether the tables are exact.
+
+    The tables are those of `digit_tables(matrices, spacing, DRAWN_DIGITS)`.
+
+    Args:
+        matrices: The matrices, each (word lines, columns), or blocks of their columns.
+        spacing: As of `digit_tables`.
+    """
+    if spacing > 0:
+        tables = digit_tables(list(matrices), spacing, DRAWN_DIGITS)
+        return max(t.digits for t in tables), all(t.exact for t in tables)
+    ends = [(float(m.min()), float(m.max())) for m in matrices]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    largest = max(abs(low), abs(high))
+    if high - low <= _CONSTANT * largest:
+        return 1, True
+    unit = largest / _largest_whole(DRAWN_DIGITS)
+    return _digits_of(int(np.rint(largest / unit))), False
+
+
+def column_sums(matrix: Floats) -> Floats:
+    """Return the sums of the columns of a matrix, added up in digits as `gated_sums` adds them.
+
+    They are the sums over inputs of one of the tables `digit_tables([matrix], 0, SUMMED_DIGITS)`.
+    """
+    low, high = float(matrix.min()), float(matrix.max())
+    largest = max(abs(low), abs(high))
+    if high - low <= _CONSTANT * largest:
+        return np.full(matrix.shape[1], (low + high) / 2 * float(len(matrix)))
+    unit = largest / _largest_whole(SUMMED_DIGITS)
+    digits = _digits_of(int(np.rint(largest / unit)))
+    totals = np.zeros((digits, matrix.shape[1]), np.int64)
+    add_digits(matrix, unit, totals)
+    sums = np.zeros(matrix.shape[1])
+    for d in range(digits):
+        sums += float(DIGIT_BASE**d) * totals[d]
+    return unit * sums
+
+
+def _digits_of(largest: int) -> int:
+    """Return the number of balanced digits of whole numbers up to `largest`."""
+    digits = 1
+    while largest > _largest_whole(digits):
+        digits += 1
+    return digits
+
+
 def _largest_whole(digits: int) -> int:
     """Return the largest whole number of that many balanced digits."""
     return (DIGIT_BASE**digits - 1) // 2
@@ -104,7 +154,7 @@ def _on_grid(values: Floats, spacing: float, largest: float) -> tuple[Whole, flo
     The result is None if they lie on no grid of this spacing.
     """
     low, high = float(values.min()), float(values.max())
-    if high - low <= 1e-12 * largest:
+    if high - low <= _CONSTANT * largest:
         return np.ones(values.shape, np.int64), 0.0, (low + high) / 2
     if spacing <= 0:
         return None
@@ -125,10 +175,7 @@ def _tables(q: NDArray[np.int64], k0: float, unit: float, exact: bool) -> DigitT
     units.
     """
     inputs, columns = q.shape
-    largest = int(np.abs(q).max(initial=0))
-    digits = 1
-    while largest > _largest_whole(digits):
-        digits += 1
+    digits = _digits_of(int(np.abs(q).max(initial=0)))
     factors = [float(DIGIT_BASE**d) for d in range(digits)] + ([k0] if k0 else [])
     tables = np.empty((columns, len(factors), -(-inputs // 8), 2, 16), np.int8)
     most = fill_tables(q, DIGIT_BASE, tables[:, :digits])

@@ -4,17 +4,20 @@ A read of the pair at word line j and bit line i, under the gate ξ_ij and the c
 contributes x_j ξ_ij (c⁺ G⁺ − c⁻ G⁻).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import CellArray, ReferenceColumns, per_output
-from crossbar.reads.digits import SUMMED_DIGITS, DigitTables, digit_tables
+from crossbar.reads.digits import SUMMED_DIGITS, DigitTables, column_sums, digit_tables
 from crossbar.reads.gated_sums import gated_sums
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState, SeenBy, Source, noise_sources
 from crossbar.reads.span import Span
+from devices import NoNoise, ReadNoise
 from devices.validation import Floats
 
 
@@ -137,6 +140,51 @@ class ReadMoments:
         return self._matrices
 
     @property
+    def _in_blocks(self) -> bool:
+        """Whether the moments of some bit lines can be computed without those of the others.
+
+        States of cells are known to their models as a whole, and a reference column serves many
+        bit lines.
+        """
+        stateless = all(state is None for state in vars(self._state).values())
+        return self._matrices is None and stateless and self.cells.reference_of is None
+
+    def blocks(self) -> Iterator[tuple[slice, MomentMatrices]]:
+        """Yield the same moments for some bit lines at a time, with the slice of these lines.
+
+        Nothing is kept, so that they take little memory.
+        """
+        if not self._in_blocks:
+            yield slice(0, self.cells.outputs), self.matrices
+            return
+        for lines, cells in self.cells.blocks():
+            of_siemens = moment_matrices(cells, self._state)
+            yield lines, of_siemens.per_weight(self.cells.siemens_per_weight)
+
+    def mean_blocks(self) -> Iterator[tuple[slice, Floats]]:
+        """Yield the mean of a read for some bit lines at a time, with the slice of these lines."""
+        for lines, matrices in self.blocks():
+            yield lines, matrices.mean
+
+    @cached_property
+    def variance_of_signs(self) -> Floats:
+        """Variance of u for inputs ±1, (bit lines,), in weight units squared.
+
+        It is that of `of`, without tables or matrices that stay in memory.
+        """
+        cells = self.cells
+        if not self._in_blocks:
+            variance: Floats = self.of(np.ones((1, cells.lines)))[1][0]
+            return variance
+        hardware = cells.hardware
+        if isinstance(hardware.gate, NoNoise) and isinstance(hardware.device.read_noise, NoNoise):
+            return np.zeros(cells.outputs)
+        own = np.empty((cells.lines, cells.outputs))
+        for lines, matrices in self.blocks():
+            own[:, lines] = matrices.own
+        return np.maximum(column_sums(own), 0)
+
+    @property
     def mean_matrix(self) -> Floats:
         """Mean of a read of each weight, (word lines, bit lines), in weight units."""
         return self.matrices.mean
@@ -163,9 +211,17 @@ class ReadMoments:
         This is the fixed pattern: how far differences between devices move the mean of a read of
         ±1 inputs.
         """
+        if not self._devices_differ:
+            return np.zeros(self.cells.outputs)
         average = moment_matrices(self.cells, self._state, lag=0.0).mean
         difference = self.matrices.mean - average / self.cells.siemens_per_weight
         return np.asarray((difference**2).sum(axis=0))
+
+    @property
+    def _devices_differ(self) -> bool:
+        """Whether the mean noise factor may differ from device to device."""
+        noises = (self.cells.hardware.gate, self.cells.hardware.device.read_noise)
+        return any(type(noise).moments_given is not ReadNoise.moments_given for noise in noises)
 
     def mean(self, x: Inputs) -> Floats:
         """Return the mean of u, (rows, bit lines)."""

@@ -1,16 +1,18 @@
 """Reads under a Bernoulli gate: inputs and gates are bits, and sums are looked up in tables."""
 
+from collections.abc import Iterator
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 
 from crossbar.reads.conductances import CellArray
-from crossbar.reads.digits import DRAWN_DIGITS, DigitTables, digit_tables
+from crossbar.reads.digits import DRAWN_DIGITS, DigitTables, digit_tables, drawn_digits
 from crossbar.reads.gated_sums import drawn_p, gate_bits, gated_sums
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.law import bernoulli_sums
 from crossbar.reads.packed import Packed
-from crossbar.reads.polarities import Polarity, bernoulli_polarities
+from crossbar.reads.polarities import Polarity, are_gaussian_given_gates, bernoulli_polarities
 from crossbar.reads.span import Span, draws
 from devices.seeding import child
 from devices.validation import Floats
@@ -28,13 +30,13 @@ class PackedBits:
     It is exact for ternary inputs, and for cells without noise or with Gaussian noise.
 
     Args:
-        polarities: Matrices of the read, as tables of digits.
+        cells: The array.
         p: Probability that a gate conducts.
         low: Factor of a gate that does not conduct: ξ = low + (1 − low) m under the mask m.
     """
 
-    def __init__(self, polarities: list[Polarity[DigitTables]], p: float, low: float):
-        self._polarities = polarities
+    def __init__(self, cells: CellArray, p: float, low: float):
+        self._cells = cells
         self._p = p
         self._low = low
 
@@ -43,30 +45,45 @@ class PackedBits:
         """Return the strategy for these cells, or None where packed bits cannot draw their
         reads.
         """
-        polarities = bernoulli_polarities(cells)
         law = cells.hardware.gate.bernoulli
-        if polarities is None or law is None or gate_bits(law[0]) is None:
+        if not are_gaussian_given_gates(cells) or law is None or gate_bits(law[0]) is None:
             return None
-        spacing = cells.level_spacing / 2 / cells.siemens_per_weight
-        signals = digit_tables([p.signal for p in polarities], spacing, DRAWN_DIGITS)
+        return cls(cells, *law)
+
+    @property
+    def _spacing(self) -> float:
+        """Spacing of the grid on which the signals lie, in weight units; 0 for none."""
+        return self._cells.level_spacing / 2 / self._cells.siemens_per_weight
+
+    @cached_property
+    def _polarities(self) -> list[Polarity[DigitTables]]:
+        """The matrices of the read, as tables of digits."""
+        polarities = bernoulli_polarities(self._cells)
+        assert polarities is not None
+        signals = digit_tables([p.signal for p in polarities], self._spacing, DRAWN_DIGITS)
         tables = []
         for polarity, signal in zip(polarities, signals, strict=True):
             variance = None
             if polarity.variance is not None:
                 variance = digit_tables([polarity.variance], 0.0, DRAWN_DIGITS)[0]
             tables.append(Polarity(signal, variance, polarity.columns))
-        return cls(tables, *law)
+        return tables
 
     def describe(self) -> str:
         """Return what a report says of this strategy: digits per weight, and what is rounded."""
-        digits = max(p.signal.digits for p in self._polarities)
-        exact = all(p.signal.exact for p in self._polarities)
+        digits, exact = drawn_digits(self._signals(), self._spacing)
         drawn = drawn_p(self._p)
         return (
             f"packed bits, {digits} digit{'s'[: digits > 1]}"
             + ("" if exact else ", off grid")
             + ("" if drawn == self._p else f", p drawn as {drawn:.7f}")
         )
+
+    def _signals(self) -> Iterator[Floats]:
+        """Yield the signals of all polarities, some bit lines at a time."""
+        for _, cells in self._cells.blocks():
+            for polarity in bernoulli_polarities(cells) or []:
+                yield polarity.signal
 
     def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units; valid only for reads of ternary rows."""

@@ -26,27 +26,36 @@ class Polarity(NamedTuple, Generic[Matrix]):
     columns: ReferenceColumns
 
 
+def are_gaussian_given_gates(cells: CellArray) -> bool:
+    """Return whether outputs are independent Gaussian numbers given the gates.
+
+    They are if gates are Bernoulli, one per pair or cell, and the cells have Gaussian noise or
+    none: the noise of a bit line's cells then adds up to one normal number.
+    """
+    hardware = cells.hardware
+    noise = hardware.device.read_noise
+    by_word_line = hardware.gate_sharing == "word_line"
+    if hardware.gate.bernoulli is None or by_word_line or not noise.is_gaussian:
+        return False
+    # The noise of a reference cell reaches all outputs, each through its own gate.
+    common = hardware.gate_sharing == "pair" and cells.reference_of is not None
+    return isinstance(noise, NoNoise) or not common
+
+
 def bernoulli_polarities(cells: CellArray) -> list[Polarity[Floats]] | None:
     """Return the polarities of a read, or None if outputs given the gates are not independent
     Gaussian numbers.
 
-    They are if gates are Bernoulli, one per pair or cell, and the cells have Gaussian noise or
-    none: the noise of a bit line's cells then adds up to one normal number. Gates that pairs share
-    give one polarity, the matrix of the pairs. Gates of single cells give two; the second is
-    subtracted from the first.
+    Gates that pairs share give one polarity, the matrix of the pairs. Gates of single cells give
+    two; the second is subtracted from the first.
     """
+    if not are_gaussian_given_gates(cells):
+        return None
     hardware = cells.hardware
     c = cells.conductances
     k = cells.siemens_per_weight
     noise = hardware.device.read_noise
     noiseless = isinstance(noise, NoNoise)
-    by_word_line = hardware.gate_sharing == "word_line"
-    if hardware.gate.bernoulli is None or by_word_line or not noise.is_gaussian:
-        return None
-    if hardware.gate_sharing == "pair" and c.reference_of is not None and not noiseless:
-        # The noise of a reference cell reaches all outputs, each through its own gate: not
-        # independent given the gates.
-        return None
     mean_pos, variance_pos = noise.moments(c.g_pos)
     mean_neg, variance_neg = noise.moments(c.g_neg)
     pos = mean_pos * c.effective_pos / k

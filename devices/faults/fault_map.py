@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -50,6 +50,9 @@ class FaultMap(Faults):
             one map is given for several tiles.
     """
 
+    #: What messages call the cells, if it is known.
+    _where: ClassVar[str] = "cells"
+
     g_pos: Floats | Mapping[Any, Floats] | None
     g_neg: Floats | Mapping[Any, Floats] | None = None
 
@@ -79,7 +82,7 @@ class FaultMap(Faults):
                         f"{place.array!r}, which has {rows} × {columns} tiles"
                     )
             here = maps.get(TileKey(place.array, *place.tile))
-            return NoFaults() if here is None else FaultMap(here)
+            return NoFaults() if here is None else _placed(here, place)
         if maps is None or place.array != ARRAYS[0]:
             return NoFaults()
         if (rows, columns) != (1, 1):
@@ -87,7 +90,7 @@ class FaultMap(Faults):
                 f"FaultMap.{place.side} is one map, but the array has {rows} × {columns} tiles; "
                 "give a map for each tile that was measured: {(row, column): map}"
             )
-        return FaultMap(maps)
+        return _placed(maps, place)
 
     def apply(self, target: Floats, g_min: float, g_max: float, *, rng: RNG) -> Floats:
         generator(rng)  # nothing is drawn, but a wrong rng is refused as by every model
@@ -103,8 +106,8 @@ class FaultMap(Faults):
             )
         if stuck is not None and stuck.shape != shape:
             raise ValueError(
-                f"FaultMap has a map of shape {stuck.shape} for cells of shape {shape} (word "
-                "lines, bit lines); give a map of the cells in use"
+                f"FaultMap has a map of shape {stuck.shape} for {self._where}, of shape {shape} "
+                "(word lines, bit lines); give a map of the cells in use"
             )
         return stuck
 
@@ -140,6 +143,14 @@ class FaultMap(Faults):
         entries = self.cells()
         stuck = int(np.isfinite(entries).sum())
         return f"FaultMap({stuck} of {entries.size} cells stuck, sha256 {self._digest()[:16]})"
+
+
+def _placed(stuck: Floats, place: Place) -> FaultMap:
+    """Return the faults of one side of a tile, whose messages say where it is."""
+    faults = FaultMap(stuck)
+    where = f"{place.side} of tile {place.tile} of the array {place.array!r}"
+    object.__setattr__(faults, "_where", where)
+    return faults
 
 
 def _tile_key(where: str, key: Any) -> TileKey:

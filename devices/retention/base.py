@@ -12,7 +12,8 @@ from devices.validation import Floats
 class Retention(ABC):
     """How conductances change between programming and a read.
 
-    Each cell draws its own path once per chip: the same `rng` gives the same path at every time. A
+    Each cell draws its own path once per chip: the same `rng` gives the same path at every time. At
+    0 s nothing has changed yet. A
     new model defines `age`, `common` and `spread`, and begins `age` with `generator(rng)`.
 
     The two parts matter differently: a factor common to all cells is a common-mode gain, which a

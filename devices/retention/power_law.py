@@ -108,9 +108,12 @@ class PowerLawDrift(Retention):
         return np.asarray(g) * np.sqrt(np.maximum(variance, 0))
 
     def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
+        random = generator(rng)
+        if seconds <= self.t_0:
+            return np.array(g, dtype=np.float64)
         mean, std = self.exponents(g)
         center = _folded_mean(mean, std)
-        nu = np.abs(mean + std * generator(rng).standard_normal(mean.shape))
+        nu = np.abs(mean + std * random.standard_normal(mean.shape))
         nu = self.common_factor * center + self.spread_factor * (nu - center)
         return np.asarray(g * np.exp(-nu * self._log_time(seconds)))
 

@@ -76,8 +76,11 @@ class TabulatedRelaxation(Retention):
         return np.asarray(self.spread_factor * np.sqrt(variance))
 
     def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
+        random = generator(rng)
         g = np.asarray(g, dtype=np.float64)
-        return np.maximum(g + self.spread(g, seconds) * generator(rng).standard_normal(g.shape), 0)
+        if seconds <= self.times[0]:
+            return g.copy()
+        return np.maximum(g + self.spread(g, seconds) * random.standard_normal(g.shape), 0)
 
 
 #: TaOx/HfOx RRAM with conductances up to 40 µS, at 1 s, 1 day and 2 days after write-verify. Wan et

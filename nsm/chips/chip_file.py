@@ -252,4 +252,8 @@ def _check_readable(hardware: Any, plain: Plain, arrays: Mapping[str, Any]) -> N
 
 
 def _as_tensor(value: Any) -> Tensor:
-    return value if isinstance(value, Tensor) else torch.as_tensor(np.ascontiguousarray(value))
+    return (
+        value
+        if isinstance(value, Tensor)
+        else torch.as_tensor(np.require(value, requirements="CW"))
+    )

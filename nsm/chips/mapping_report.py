@@ -1,13 +1,13 @@
 """Reports of a chip: how its layers were mapped, what its reads are worth, what they cost."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import nn
 
-from crossbar import NeuronArray
+from crossbar import NeuronArray, TiledArray
 from crossbar.arrays import precision
 from crossbar.arrays.cost import read_cost
 from crossbar.arrays.programmed import Matrix
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from nsm.chips.checked_plan import CheckedPlan
 
+#: Weights whose errors are in memory at a time.
+_WEIGHTS_AT_ONCE = 1 << 18
 #: Static-to-noise ratio above which the programming error of the deterministic path outweighs the
 #: noise that computes.
 _PRECISE_PATH = 1.0
@@ -162,6 +164,7 @@ def row_of(
         matched: Parameters of a neural sampling layer; None for other layers.
     """
     neurons = layer.neurons
+    weight_error, effective_error = _rms_errors(layer)
     static = spread = beta = math.nan
     of_neurons: dict[str, object] = {}
     if matched is not None:
@@ -185,8 +188,8 @@ def row_of(
         "w_max": w_max,
         "read_path": neurons.main.reader.describe(),
         "clipped": clipped,
-        "weight_error_rms": _rms(layer.weight_error) / w_max,
-        "effective_error_rms": _rms(neurons.main.effective_weights - layer.wanted) / w_max,
+        "weight_error_rms": weight_error / w_max,
+        "effective_error_rms": effective_error / w_max,
         **of_neurons,
         "static_to_noise_ratio": static,
         "spread_to_noise_ratio": spread,
@@ -195,8 +198,46 @@ def row_of(
     }
 
 
+def _rms_errors(layer: TileLayer) -> tuple[float, float]:
+    """Return the root mean square errors of programmed and effective weights."""
+    main = layer.neurons.main
+    if not isinstance(main, TiledArray):
+        return _rms(layer.weight_error), _rms(main.effective_weights - layer.wanted)
+    cells = main.joined()
+    error = _rms_error(layer, main, cells.g_pos, cells.g_neg)
+    if main.hardware.wires is None:
+        return error, error
+    return error, _rms_error(layer, main, cells.effective_pos, cells.effective_neg)
+
+
 def _rms(x: Floats) -> float:
     return float(np.sqrt((x**2).mean()))
+
+
+def _rms_error(layer: TileLayer, main: TiledArray, g_pos: Floats, g_neg: Floats) -> float:
+    """Return the root mean square of the weights of conductances [S] minus the wanted weights."""
+    wanted = layer.wanted
+    outputs, inputs = wanted.shape
+    reference_of = main.joined().reference_of
+
+    def squares(start: int, stop: int) -> Floats:
+        """Return the squared errors of some weights, counted row by row."""
+        rows = slice(start // inputs, -(-stop // inputs))
+        neg = g_neg[:, rows] if reference_of is None else g_neg[:, reference_of[rows]]
+        weights = main.hardware.mapping.weights(g_pos[:, rows], neg, main.siemens_per_weight)
+        first = rows.start * inputs
+        return np.square(weights - wanted[rows]).ravel()[start - first : stop - first]
+
+    return math.sqrt(_pairwise_sum(squares, 0, outputs * inputs) / (outputs * inputs))
+
+
+def _pairwise_sum(values: Callable[[int, int], Floats], start: int, stop: int) -> float:
+    """Return Σ values(start, stop) by halves, as `numpy.sum` adds up an array that is in memory."""
+    n = stop - start
+    if n <= _WEIGHTS_AT_ONCE:
+        return float(values(start, stop).sum())
+    middle = start + n // 2 - n // 2 % 8
+    return _pairwise_sum(values, start, middle) + _pairwise_sum(values, middle, stop)
 
 
 def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
@@ -205,19 +246,20 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
     β is the mean of u along w, divided by √(2 Var u). A neuron whose cells are all at g_min may
     have lost its noise; it is left out.
     """
-    direction = w / (np.linalg.norm(w, axis=1, keepdims=True) + np.finfo(float).tiny)
+    norm = np.linalg.norm(w, axis=1, keepdims=True) + np.finfo(float).tiny
 
-    def along(tiles: Matrix) -> Floats:
-        return np.asarray((tiles.reader.moments.mean_matrix.T * direction).sum(axis=1))
+    def along(matrix: Matrix) -> Floats:
+        blocks = matrix.reader.moments.mean_blocks()
+        return np.concatenate([(mean.T * (w[at] / norm[at])).sum(axis=1) for at, mean in blocks])
 
     signal = along(neurons.main)
     if neurons.deterministic_path is not None:
         signal = signal + neurons.a * along(neurons.deterministic_path)
-    _, variance = neurons.line_moments(np.ones((1, neurons.inputs)))
-    noisy = variance[0] > 0
+    variance = neurons.variance_of_signs()
+    noisy = variance > 0
     if not noisy.any():
         return math.inf
-    return float(np.median(signal[..., noisy] / np.sqrt(2 * variance[0, noisy])))
+    return float(np.median(signal[..., noisy] / np.sqrt(2 * variance[noisy])))
 
 
 def _warning(static: float, spread: float, a: Floats | None) -> str:

@@ -21,8 +21,8 @@ def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:
         chip: The chip.
         folder: Folder to write to; it is created. A file is named by the path of the layer in the
             network, the array (main, deterministic_path, bias), the slice of the weights if they
-            have several, tile row and column, and the cells (pos, neg, ref, or pos_ref where word
-            lines have segments of their own and end in a reference column):
+            have several, tile row and column, and the cells (pos, neg, ref, or
+            pos_ref where word lines have segments of their own and end in a reference column):
             "layer_blocks.0.conv1_main_tile0_1_pos.cir". Other characters than letters, digits, dots
             and hyphens become underscores.
 
@@ -58,18 +58,18 @@ def _file_name(path: str, taken: set[str]) -> str:
 def _write_tile(layer: TileLayer, tile: PhysicalTile, folder: Path, name: str) -> list[Path]:
     hardware = layer.neurons.hardware
     wires = hardware.wires or Wires(0.0, 0.0)
-    arrays = [("pos", tile.g_pos), ("neg", tile.g_neg)]
-    if hardware.mapping.shares_reference:
-        # The reference is one column, which `PhysicalTile` repeats for each output.
-        reference = tile.g_neg[:, :1]
-        arrays[1] = ("ref", reference)
-        if isinstance(wires.r_row, tuple):
-            # Segments of the word lines tell where the reference column is.
-            arrays = [("pos_ref", np.hstack([tile.g_pos, reference]))]
+    # The reference is one column, which `PhysicalTile` repeats for each output.
+    shared = hardware.mapping.shares_reference
+    g_neg = tile.g_neg[:, :1] if shared else tile.g_neg
+    cells = [("pos", tile.g_pos), ("ref" if shared else "neg", g_neg)]
+    if shared and isinstance(wires.r_row, tuple):
+        # Segments of the word lines tell where the reference column is.
+        cells = [("pos_ref", np.hstack([tile.g_pos, g_neg]))]
+    volts = np.full(len(tile.g_pos), hardware.read_voltage)
     paths = []
-    for cells, g in arrays:
-        path = folder / f"{name}_tile{tile.row}_{tile.column}_{cells}.cir"
-        volts = np.full(len(g), hardware.read_voltage)
-        path.write_text(to_spice(g, volts, part_of(wires, g.shape)), encoding="ascii")
+    for which, g in cells:
+        path = folder / f"{name}_tile{tile.row}_{tile.column}_{which}.cir"
+        netlist = to_spice(g, volts, part_of(wires, g.shape))
+        path.write_text(netlist, encoding="ascii")
         paths.append(path)
     return paths

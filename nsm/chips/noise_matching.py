@@ -9,6 +9,9 @@ from crossbar.reads.moments import gate_moments
 from devices.validation import Floats
 from nsm.nn.on_chip import SampledNeurons
 
+#: Rows of weights whose noise is computed at a time.
+_ROWS_AT_ONCE = 64
+
 
 class MatchedNeurons(NamedTuple):
     """Parameters with which a chip's neurons fire with the probabilities of the trained network.
@@ -40,6 +43,17 @@ def noise_of_reads(
         hardware: Description of the chip.
         siemens_per_weight: Conductance [S] of a weight of one.
     """
+    # In blocks of rows: an array of all weights takes longer to get from memory than to compute.
+    edges = range(0, len(w), _ROWS_AT_ONCE)
+    blocks = [w[start : start + _ROWS_AT_ONCE] for start in edges]
+    parts = [_noise_of_rows(block, hardware, siemens_per_weight) for block in blocks]
+    mean, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return mean, variance
+
+
+def _noise_of_rows(
+    w: Floats, hardware: Hardware, siemens_per_weight: float
+) -> tuple[Floats, Floats]:
     targets = hardware.mapping.conductances(w, hardware.device, siemens_per_weight)
     carrying = np.maximum(*targets).T
     cell_mean, cell_variance = hardware.device.read_noise.moments(carrying)

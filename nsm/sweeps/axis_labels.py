@@ -1,7 +1,7 @@
 """Titles, with units, of the axes that are swept most often."""
 
 #: Title of an axis by its name: a dotted path into `Hardware`, or one of
-#: `nsm.sweeps.tasks.CHIP_AXES`. Mathematics stands between dollar signs, as in matplotlib.
+#: `nsm.sweeps.axes.CHIP_AXES`. Mathematics stands between dollar signs, as in matplotlib.
 AXIS_LABELS = {
     "gain": "common-mode gain of all conductances",
     "reprogrammed_scale": "weight scale, reprogrammed over the same range",

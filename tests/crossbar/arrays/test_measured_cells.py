@@ -150,7 +150,10 @@ def test_maps_that_do_not_fit_the_tiles_are_refused(rng):
 
     one = FaultMap(np.full((8, 6), np.nan))
     program(one, np.ones((6, 8)))
-    with pytest.raises(ValueError, match=r"map of shape \(8, 6\) for cells of shape \(4, 6\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"shape \(8, 6\) for g_pos of tile \(1, 0\) of the array 'main', of shape \(4, 6\)",
+    ):
         program(FaultMap({(1, 0): one.g_pos}), np.ones((6, 12)))
     with pytest.raises(ValueError, match=r"g_pos is one map, but the array has 2 × 1 tiles"):
         program(one, np.ones((6, 12)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crossbar import Adc, Dac, Hardware, NeuronArray, ReferenceColumn, TiledArray
+from crossbar import Adc, BitSliced, Dac, Hardware, NeuronArray, ReferenceColumn, TiledArray
 from crossbar.arrays.snapshot import array_snapshot, restore, restore_array, snapshot
 from devices import (
     Device,
@@ -83,6 +83,7 @@ def test_tiles_of_other_shapes_are_refused(rng):
         {"adc": Adc(bits=6, noise=1e-8, offset=1e-7)},
         {"adc": Adc(bits=6, per="tile", offset=1e-7), "dac": Dac(bits=4, serial=True)},
         {"bias": "reference", "mapping": ReferenceColumn()},
+        {"mapping": BitSliced(bits=4), "adc": Adc(bits=6, noise=1e-8)},
     ],
 )
 def test_a_layer_continues_where_another_was(options, rng):

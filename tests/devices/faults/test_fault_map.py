@@ -130,7 +130,7 @@ def test_wrong_maps_are_refused(maps, message):
 
 
 def test_maps_that_do_not_fit_their_place_are_refused():
-    with pytest.raises(ValueError, match=r"map of shape \(2, 3\) for cells of shape \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"map of shape \(2, 3\) for cells, of shape \(3, 2\)"):
         cell(FaultMap(MAP)).program(np.full((3, 2), 1e-5), rng=0)
     with pytest.raises(ValueError, match=r"g_pos is one map, but the array has 2 × 1 tiles"):
         FaultMap(MAP).at(Place("main", (0, 0), (2, 1)))

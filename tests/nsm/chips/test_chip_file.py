@@ -128,13 +128,13 @@ def test_ranges_of_converters_and_their_counts_are_kept(per, path, rng):
     hardware = replace(
         HARDWARE,
         dac=crossbar.Dac(bits=4, serial=True),
+        gate=NoNoise(),
+        mapping=crossbar.BitSliced(bits=4),
         adc=crossbar.Adc(bits=5, noise=1e-7, offset=1e-7, per=per),
     )
     chip = nsm.map_to_crossbar(nsm.relu_mlp(WIDTHS), hardware, rng=2)
-    for layer in chip.layers:
-        layer.neurons.drivers.calibrate(2.5)
-        layer.neurons.converters.calibrate(0.8 * layer.neurons.converters.limits)
     x = images(rng)
+    chip.calibrate(x, method="percentile", percentile=80, per="column", rng=0)
     chip.sample(x, 2, rng=0)
     chip.save(path)
     loaded = nsm.load_chip(path)

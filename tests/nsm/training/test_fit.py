@@ -243,7 +243,7 @@ def test_layers_are_left_in_the_mode_they_were_in(digits):
     model[0].eval()  # frozen
     nsm.error_rate(model, digits.x_test, digits.y_test, 1, rng=0)
     assert (model.training, model[0].training, model[1].training) == (True, False, True)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match=r"a Sequential cannot take images of shape \(60,\)"):
         nsm.error_rate(model, digits.x_test[:, :60], digits.y_test, 1, rng=0)
     assert (model.training, model[0].training, model[1].training) == (True, False, True)
 
@@ -259,6 +259,21 @@ def test_bad_data_are_refused(digits):
     x[2, 3] = np.nan
     with pytest.raises(ValueError, match="x holds 1 values that are NaN or infinite"):
         fit(fresh(), x, y, epochs=1, rng=0, progress=False)
+
+
+def test_labels_of_pixels_are_fitted():
+    torch.manual_seed(0)
+    model = nn.Conv2d(1, 3, 3)
+    rng = np.random.default_rng(0)
+    x, y = rng.random((6, 1, 5, 6)), rng.integers(3, size=(6, 3, 4))
+    history = fit(model, x, y, epochs=2, rng=0, progress=False)
+    assert len(history) == 2
+    with pytest.raises(ValueError, match=r"labels have shape \(6,\); 6 images need \(6, 3, 4\), o"):
+        fit(model, x, y[:, 0, 0], epochs=1, rng=0, progress=False)
+    with pytest.raises(
+        ValueError, match="labels go from 1 to 3; the network has 3 classes, 0 to 2"
+    ):
+        fit(model, x, y + 1, epochs=1, rng=0, progress=False)
 
 
 def test_progress_bar_can_be_silenced(capsys):
@@ -294,7 +309,9 @@ def test_running_statistics_of_the_last_step_end_in_the_averaged_network(digits)
     batches = []
     handle = nn.modules.module.register_module_forward_pre_hook(
         lambda module, inputs: (
-            batches.append(inputs[0].mean(0)) if isinstance(module, nn.Sequential) else None
+            batches.append(inputs[0].mean(0))
+            if isinstance(module, nn.Sequential) and module.training
+            else None
         )
     )
     trained(normalized(), digits)

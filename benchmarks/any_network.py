@@ -1,0 +1,156 @@
+"""ResNet-20 on a chip, compared with torch's noise-free float32 pass of the same network."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import crossbar
+import devices
+import nsm
+from benchmarks.timing import medians, threads
+
+IMAGES = 100
+#: Read noise per cell and read, relative to its conductance.
+READ_NOISE = 0.05
+WIDTHS = (16, 32, 64)
+
+
+class Block(nn.Module):
+    """Two convolutions and a shortcut, as of He et al. 2016 for CIFAR.
+
+    Args:
+        inputs: Channels of the input.
+        outputs: Channels of the output; the image is halved where they differ.
+    """
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        stride = 1 if inputs == outputs else 2
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Sequential()
+        if stride == 2:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = nn.functional.relu(self.norm1(self.conv1(x)))
+        return nn.functional.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
+
+
+def resnet20() -> nn.Sequential:
+    """Return a ResNet-20 of 16, 32 and 64 channels for 32 × 32 images, untrained, with statistics
+    of its batch norms from random images.
+    """
+    torch.manual_seed(0)
+    channels = (WIDTHS[0], *np.repeat(WIDTHS, 3).tolist())
+    blocks = [Block(a, b) for a, b in zip(channels, channels[1:], strict=False)]
+    stem = [nn.Conv2d(3, WIDTHS[0], 3, 1, 1, bias=False), nn.BatchNorm2d(WIDTHS[0]), nn.ReLU()]
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], 10)]
+    network = nn.Sequential(*stem, *blocks, *head)
+    with torch.no_grad():
+        network.train()(torch.randn(64, 3, 32, 32))
+    return network.eval()
+
+
+def sign_twin() -> nn.Sequential:
+    """Return neural sampling layers of the shapes of ResNet-20, one after the other, untrained."""
+    torch.manual_seed(0)
+    layers: list[nn.Module] = [nsm.Binarize(), nn.Unflatten(1, (3, 32, 32))]
+    channels = (3, WIDTHS[0], *np.repeat(WIDTHS, 6).tolist())
+    for a, b in zip(channels, channels[1:], strict=False):
+        stride = 2 if a < b and a != 3 else 1
+        layers.append(nsm.NSMConv2d(a, b, 3, stride=stride, padding=1, beta="native"))
+    return nn.Sequential(*layers, nn.MaxPool2d(8), nn.Flatten(), nn.Linear(WIDTHS[-1], 10))
+
+
+def chip_of(network: nn.Module, noise: float) -> nsm.MappedNetwork:
+    """Return a network on cells with Gaussian read noise of that relative size."""
+    read_noise = devices.GaussianNoise(noise) if noise else devices.NoNoise()
+    device = devices.Device(g_min=1e-7, g_max=1e-5, read_noise=read_noise)
+    return nsm.map_to_crossbar(
+        network, crossbar.Hardware(device=device), rng=0, example=torch.randn(2, 3, 32, 32)
+    )
+
+
+def table() -> list[str]:
+    """Return the rows of the table of ResNet-20.
+
+    Torch's rate is the better one of its two memory formats.
+    """
+    network = resnet20()
+    x = torch.randn(IMAGES, 3, 32, 32)
+    last = resnet20().to(memory_format=torch.channels_last)
+    x_last = x.to(memory_format=torch.channels_last)
+    clean, noisy = chip_of(network, 0.0), chip_of(network, READ_NOISE)
+    work: dict[str, Callable[[], object]] = {
+        "torch, channels first": lambda: network(x),
+        "torch, channels last": lambda: last(x_last),
+        "chip without noise": lambda: clean(x),
+        f"chip, {READ_NOISE:.0%} read noise per cell": lambda: noisy(x),
+    }
+    rows = [
+        "| ResNet-20, 32 × 32 images | threads | images per second | of torch, no noise |",
+        "|---|---|---|---|",
+    ]
+    for n in (1, 2):
+        with threads(n), torch.inference_mode():
+            rates = {name: IMAGES / t for name, t in medians(work, runs=5).items()}
+        best = max(rate for name, rate in rates.items() if name.startswith("torch"))
+        rows += [f"| {name} | {n} | {r:,.0f} | {r / best:.2f} |" for name, r in rates.items()]
+    return rows
+
+
+def multiply_adds(network: nn.Module, image: tuple[int, ...]) -> int:
+    """Return the multiply-adds of one pass of a network's NSM convolutions and linear layers."""
+    total = 0
+
+    def count(module: nn.Module, _: object, out: Tensor) -> None:
+        nonlocal total
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        total += out.numel() * weight[0].numel()
+
+    layers = [m for m in network.modules() if getattr(m, "weight", None) is not None]
+    hooks = [m.register_forward_hook(count) for m in layers]
+    with torch.no_grad():
+        network(torch.zeros(1, *image))
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+def gated_table() -> list[str]:
+    """Return the rows of the table of blank-out gates: ResNet-20's shapes beside the MNIST net."""
+    device = devices.Device(g_min=1e-8, g_max=1e-6, levels=32)
+    hardware = crossbar.Hardware(
+        device=device, gate=devices.BlankOut(0.5), mapping=crossbar.BalancedPair()
+    )
+    networks = {
+        "MNIST convolutional net": (nsm.conv_net("bNSM", beta="native", p=0.5), 784),
+        "ResNet-20's shapes": (sign_twin(), 3 * 32 * 32),
+    }
+    work: dict[str, Callable[[], object]] = {}
+    counts = {}
+    for name, (network, pixels) in networks.items():
+        chip = nsm.map_to_crossbar(network, hardware, rng=0)
+        images = np.random.default_rng(0).random((10, pixels))
+        counts[name] = 100 * multiply_adds(network, (pixels,))
+        work[name] = lambda chip=chip, images=images: chip.sample(  # type: ignore[misc]
+            images, 10, rng=0
+        )
+    rows = [
+        "| exact reads under blank-out gates | threads | multiply-adds [10⁹/s] | ratio |",
+        "|---|---|---|---|",
+    ]
+    for n in (1, 2):
+        with threads(n), torch.no_grad():
+            rates = {name: counts[name] / t / 1e9 for name, t in medians(work, runs=3).items()}
+        first = next(iter(rates.values()))
+        rows += [f"| {name} | {n} | {r:.1f} | {r / first:.2f} |" for name, r in rates.items()]
+    return rows

@@ -1,6 +1,7 @@
 """ResNet-20 on a chip, compared with torch's noise-free float32 pass of the same network."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ def resnet20() -> nn.Sequential:
     """
     torch.manual_seed(0)
     channels = (WIDTHS[0], *np.repeat(WIDTHS, 3).tolist())
-    blocks = [Block(a, b) for a, b in zip(channels, channels[1:], strict=False)]
+    blocks = [Block(a, b) for a, b in pairwise(channels)]
     stem = [nn.Conv2d(3, WIDTHS[0], 3, 1, 1, bias=False), nn.BatchNorm2d(WIDTHS[0]), nn.ReLU()]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], 10)]
     network = nn.Sequential(*stem, *blocks, *head)
@@ -63,7 +64,7 @@ def sign_twin() -> nn.Sequential:
     torch.manual_seed(0)
     layers: list[nn.Module] = [nsm.Binarize(), nn.Unflatten(1, (3, 32, 32))]
     channels = (3, WIDTHS[0], *np.repeat(WIDTHS, 6).tolist())
-    for a, b in zip(channels, channels[1:], strict=False):
+    for a, b in pairwise(channels):
         stride = 2 if a < b and a != 3 else 1
         layers.append(nsm.NSMConv2d(a, b, 3, stride=stride, padding=1, beta="native"))
     return nn.Sequential(*layers, nn.MaxPool2d(8), nn.Flatten(), nn.Linear(WIDTHS[-1], 10))

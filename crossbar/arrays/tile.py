@@ -79,22 +79,7 @@ class ProgrammedTile:
                 mapped range.
         """
         weights = array("w", w, ndim=2)
-        outputs, inputs = weights.shape
-        if isinstance(hardware.mapping, BitSliced):
-            raise ValueError(
-                f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
-                "which are read separately; use NeuronArray.program"
-            )
-        lines, columns = hardware.tile_shape
-        if inputs > lines or outputs > columns:
-            raise ValueError(
-                f"w needs {inputs} word lines and {outputs} bit lines, the tile has {lines} and "
-                f"{columns}; use TiledArray.program, which spreads a matrix over tiles"
-            )
-        if weights.size == 0:
-            raise ValueError(
-                f"w has shape {weights.shape}: a tile needs at least one word line and one bit line"
-            )
+        _check_size(weights, hardware)
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         if hardware.compensate_wires:
             targets = compensated(targets, hardware)
@@ -159,15 +144,7 @@ class ProgrammedTile:
         Cells leave the grid through write error, drift, a temperature law, gates in series, and
         wires.
         """
-        device = self.hardware.device
-        if self.hardware.wires is not None:
-            return 0.0
-        ends = np.array([device.g_min, device.g_max])
-        warm = ends * device.temperature_law.factor(ends, self.hardware.temperature)
-        unchanged = np.array_equal(self.hardware.gate.in_series(warm), ends)
-        stable = isinstance(device.retention, NoDrift) and unchanged
-        on_grid = isinstance(device.write, IdealWrite) and stable
-        return self.gain * device.step if on_grid else 0.0
+        return _level_spacing(self)
 
     def programming_variance(self) -> tuple[Floats, Floats]:
         """Return the variance [S²] that programming puts on each cell as a read sees it, while its
@@ -223,3 +200,35 @@ def _programming_variance(
         slope *= np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
     variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + rounding)
     return variance
+
+
+def _check_size(weights: Floats, hardware: Hardware) -> None:
+    """Raise ValueError if weights are none or need more lines than a tile has."""
+    outputs, inputs = weights.shape
+    if isinstance(hardware.mapping, BitSliced):
+        raise ValueError(
+            f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
+            "which are read separately; use NeuronArray.program"
+        )
+    lines, columns = hardware.tile_shape
+    if inputs > lines or outputs > columns:
+        raise ValueError(
+            f"w needs {inputs} word lines and {outputs} bit lines, the tile has {lines} and "
+            f"{columns}; use TiledArray.program, which spreads a matrix over tiles"
+        )
+    if weights.size == 0:
+        raise ValueError(
+            f"w has shape {weights.shape}: a tile needs at least one word line and one bit line"
+        )
+
+
+def _level_spacing(tile: ProgrammedTile) -> float:
+    device = tile.hardware.device
+    if tile.hardware.wires is not None:
+        return 0.0
+    ends = np.array([device.g_min, device.g_max])
+    warm = ends * device.temperature_law.factor(ends, tile.hardware.temperature)
+    unchanged = np.array_equal(tile.hardware.gate.in_series(warm), ends)
+    stable = isinstance(device.retention, NoDrift) and unchanged
+    on_grid = isinstance(device.write, IdealWrite) and stable
+    return tile.gain * device.step if on_grid else 0.0

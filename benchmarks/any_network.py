@@ -1,5 +1,9 @@
 """ResNet-20 on a chip, compared with torch's noise-free float32 pass of the same network."""
 
+import resource
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -155,3 +159,31 @@ def gated_table() -> list[str]:
         first = next(iter(rates.values()))
         rows += [f"| {name} | {n} | {r:.1f} | {r / first:.2f} |" for name, r in rates.items()]
     return rows
+
+
+def mapping_table() -> list[str]:
+    """Return the rows of the table of mapping a layer of 4096 × 4096 neurons, in a fresh process.
+
+    Its deterministic path is programmed too; cells have a programming error.
+    """
+    code = "from benchmarks.any_network import measure_mapping; print(*measure_mapping())"
+    text = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+    seconds, peak = map(float, text.split())
+    return [
+        "| NSM layer of 4096 × 4096 with its deterministic path | |",
+        "|---|---|",
+        f"| mapping | {seconds:.1f} s |",
+        f"| peak memory of the process | {peak / 1024:.2f} GiB |",
+    ]
+
+
+def measure_mapping() -> tuple[float, float]:
+    """Return the processor time [s] of mapping a large layer, and the peak memory [MiB]."""
+    network = nn.Sequential(nsm.NSMLinear(4096, 4096))
+    hardware = crossbar.Hardware(device=devices.preset("rram_wan2022"), gate=devices.BlankOut(0.5))
+    start = time.process_time()
+    nsm.map_to_crossbar(network, hardware, rng=0)
+    seconds = time.process_time() - start
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

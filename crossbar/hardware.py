@@ -10,6 +10,7 @@ from crossbar.converters import Adc, Dac
 from crossbar.mapping import DifferentialPair, WeightMapping
 from crossbar.periphery import Comparator
 from crossbar.wires.description import Wires
+from crossbar.wires.segments import every_segment
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
 from devices.validation import choice, integer, number
 
@@ -42,7 +43,9 @@ class Hardware:
         mapping: How weights become conductances; default `DifferentialPair()`.
         tile_shape: Size of one physical array, (word lines, bit lines); default (128, 128). The two
             cells of a pair sit at the same crossing of twin arrays.
-        wires: Resistance of the lines of every tile; None (default) for ideal lines.
+        wires: Resistance of the lines of every tile; None (default) for ideal lines. Resistances of
+            single segments fit `tile_shape`, with one more bit line for a reference column; a
+            matrix smaller than the tile lies in the corner of drive and sense.
         compensate_wires: Whether conductances are programmed so that the effective ones, behind the
             wires, are the wanted ones as far as the range allows; default False.
         comparator: Threshold read-out of stochastic layers; default exact.
@@ -109,6 +112,10 @@ class Hardware:
                 f'{self.mapping!r} has several; choose "max" or a percentile'
             )
         object.__setattr__(self, "tile_shape", _checked_shape(self.tile_shape))
+        if self.wires is not None:
+            # A reference column is one more bit line beside the tile.
+            lines, columns = self.tile_shape
+            every_segment(self.wires, (lines, columns + self.mapping.shares_reference))
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")
         number("Hardware.temperature", self.temperature, above=0, unit="K")

@@ -180,6 +180,10 @@ def with_options(
         ValueError: as `build_hardware`.
     """
     remaining = dict(options)
+    # Tile and mapping decide which wires fit, so plain fields come before parts.
+    for path in [p for p in remaining if "." not in p and p not in _parts()]:
+        check_path(what, path, hardware)
+        hardware = with_value(hardware, path, remaining.pop(path))
     # A part that is None by default has no fields to replace: build it from its own fields first.
     for name, part in _parts().items():
         prefix = f"{name}."

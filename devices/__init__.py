@@ -13,6 +13,8 @@ numpy Generator, a SeedSequence or None everywhere.
 from devices.device import Device as Device
 from devices.faults.base import Faults as Faults
 from devices.faults.base import NoFaults as NoFaults
+from devices.faults.base import Place as Place
+from devices.faults.fault_map import FaultMap as FaultMap
 from devices.faults.stuck import StuckCells as StuckCells
 from devices.faults.wear import WearOut as WearOut
 from devices.ferroelectric.activation import ActivationLaw as ActivationLaw

@@ -57,17 +57,7 @@ class Device:
     reference: str = ""
 
     def __post_init__(self) -> None:
-        number("Device.g_min", self.g_min, at_least=0, unit="S")
-        number("Device.g_max", self.g_max, above=0, unit="S")
-        if self.g_max > _LARGEST_CONDUCTANCE:
-            raise ValueError(
-                f"Device.g_max = {self.g_max:g} S is too large for a memory cell; conductances "
-                "are in siemens: write 50 µS as 50e-6"
-            )
-        if self.g_min >= self.g_max:
-            raise ValueError(
-                f"Device.g_min = {self.g_min:g} S must be below g_max = {self.g_max:g} S"
-            )
+        _check_range(self.g_min, self.g_max)
         if isinstance(self.levels, (tuple, list, np.ndarray)):
             listed = checked_levels("Device.levels", self.levels, self.g_min, self.g_max)
             object.__setattr__(self, "levels", listed)
@@ -137,7 +127,8 @@ class Device:
         """Return the conductances of new cells after programming.
 
         The nearest level is taken first, then faulty cells replace it, then the programming error
-        is drawn around the result: a stuck cell carries the error of the state it is stuck in.
+        is drawn around the result: a stuck cell carries the error of the state it is stuck in. Only
+        cells whose conductance was measured (`FaultMap`) have none.
 
         Args:
             target: Wanted conductances [S].
@@ -159,6 +150,9 @@ class Device:
             )
         random = generator(rng)
         level = self.quantize(np.clip(g, self.g_min, self.g_max))
+        stuck = self.faults.measured(level.shape)
+        if stuck is not None:
+            return np.where(np.isnan(stuck), self.write.program(level, rng=random), stuck)
         with_faults = self.faults.apply(level, self.g_min, self.g_max, rng=random)
         return self.write.program(with_faults, rng=random)
 
@@ -175,3 +169,16 @@ class Device:
         """
         number("seconds", seconds, at_least=0, unit="s")
         return self.retention.age(array("g", g), seconds, rng=generator(rng))
+
+
+def _check_range(g_min: float, g_max: float) -> None:
+    """Raise ValueError unless conductances [S] can be the ends of a cell's range."""
+    number("Device.g_min", g_min, at_least=0, unit="S")
+    number("Device.g_max", g_max, above=0, unit="S")
+    if g_max > _LARGEST_CONDUCTANCE:
+        raise ValueError(
+            f"Device.g_max = {g_max:g} S is too large for a memory cell; conductances "
+            "are in siemens: write 50 µS as 50e-6"
+        )
+    if g_min >= g_max:
+        raise ValueError(f"Device.g_min = {g_min:g} S must be below g_max = {g_max:g} S")

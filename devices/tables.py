@@ -13,10 +13,12 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
 
 from devices.device import Device
 from devices.faults.base import NoFaults
+from devices.faults.fault_map import FaultMap
 from devices.faults.stuck import StuckCells
 from devices.faults.wear import WearOut
 from devices.ferroelectric.activation import Gb2Activation, NormalActivation
@@ -107,7 +109,7 @@ _PULSE_RESPONSES = (
     PiecewisePulses,
 )
 _RETENTIONS = (NoDrift, LogTimeDrift, PowerLawDrift, ClippedLog, TabulatedRelaxation)
-_FAULTS = (NoFaults, StuckCells, WearOut)
+_FAULTS = (NoFaults, StuckCells, WearOut, FaultMap)
 _TEMPERATURE_LAWS = (NoTemperature, MetallicTemperature, ActivatedTemperature, MixedTemperature)
 
 
@@ -141,18 +143,27 @@ def _default(field: Field[Any]) -> Any:
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 
+def _same(a: Any, b: Any) -> bool:
+    """Return whether two values of a field are the same; arrays are never defaults."""
+    return not isinstance(a, np.ndarray) and bool(a == b)
+
+
 def to_table(model: Any) -> dict[str, Any]:
     """Return a model or device as a table: its kind and the fields that are not defaults."""
 
     def plain(value: Any) -> Any:
         if is_dataclass(value):
             return to_table(value)
+        if isinstance(value, np.ndarray):
+            return value.tolist()
+        if isinstance(value, Mapping):  # maps by tile; TOML has no keys but texts
+            return {", ".join(map(str, key)): plain(v) for key, v in value.items()}
         return [plain(v) for v in value] if isinstance(value, (tuple, list)) else value
 
     changed = {
         f.name: getattr(model, f.name)
         for f in fields(model)
-        if getattr(model, f.name) != _default(f)
+        if not _same(getattr(model, f.name), _default(f))
     }
     kind = {} if isinstance(model, Device) else {"kind": model_name(model)}
     return kind | {name: plain(value) for name, value in changed.items() if value is not None}
@@ -174,7 +185,10 @@ def from_table(table: Any, where: str) -> Any:
             '{kind = "no_noise"}'
         )
     model_class = MODELS[choice(f"kind of {where}", table["kind"], MODELS)]
-    options = {name: _value(v, f"{where}.{name}") for name, v in table.items() if name != "kind"}
+    given = {name: v for name, v in table.items() if name != "kind"}
+    if model_class is FaultMap:  # its tables are maps by tile, not models
+        return _build(model_class, given, where)
+    options = {name: _value(v, f"{where}.{name}") for name, v in given.items()}
     return _build(model_class, options, where)
 
 

@@ -54,6 +54,21 @@ def check_importable(thing: Any, what: str) -> None:
         )
 
 
+def given_classes(classes: Any) -> list[Any]:
+    """Return the classes and functions that a user gives to a reader, checked.
+
+    Raises:
+        ValueError: They are no list, or one of them is something else.
+    """
+    if isinstance(classes, (type, str)) or not isinstance(classes, Iterable):
+        raise ValueError(f"classes = {classes!r} is not a list; give classes=[...]")
+    things = list(classes)
+    for thing in things:
+        if not callable(thing) or not hasattr(thing, "__qualname__"):
+            raise ValueError(f"classes holds {thing!r}; give classes and functions themselves")
+    return things
+
+
 class Catalog:
     """The classes and functions that a file may name.
 
@@ -70,7 +85,8 @@ class Catalog:
         packages: tuple[str, ...] = (),
         known: Callable[[str], Any] | None = None,
     ):
-        self._given = {path: g for g in given for path in (path_of(g), _long_path(g))}
+        things = given_classes(given)
+        self._given = {path: g for g in things for path in (path_of(g), _long_path(g))}
         self._packages = packages
         self._known = known or (lambda path: None)
 
@@ -246,7 +262,13 @@ def decode(
     if key == "named":
         return catalog.require(value)(*(inner(v) for v in plain["fields"]))
     if key == "object":
-        return catalog.require(value)(**{n: inner(v) for n, v in plain["fields"].items()})
+        fields = {n: inner(v) for n, v in plain["fields"].items()}
+        try:
+            return catalog.require(value)(**fields)
+        except TypeError as problem:
+            raise ValueError(
+                f"the file holds a {value} of another version of the class ({problem})"
+            ) from None
     if other is None:
         raise ValueError(f"the file holds a value of the unknown form {key!r}")
     return other(plain, key)

@@ -21,7 +21,6 @@ class ClipCount:
     def __init__(self, what: str, remedy: str):
         self._what = what
         self._remedy = remedy
-        self._tolerated = TOLERATED
         self._has_warned = False
         self.conversions = 0
         self.clipped = 0
@@ -31,24 +30,25 @@ class ClipCount:
         """Share of conversions that were clipped; NaN before the first."""
         return self.clipped / self.conversions if self.conversions else float("nan")
 
-    def add(self, clipped: int, conversions: int) -> None:
-        """Count the conversions of a read; warn once if it clips more than is tolerated."""
+    def add(self, clipped: int, conversions: int, *, expected: float = 0.0) -> None:
+        """Count the conversions of a read; warn once if it clips more than is tolerated.
+
+        Args:
+            clipped: Number of values that were clipped.
+            conversions: Number of values that were converted.
+            expected: Share that the range is expected to clip, as the calibration saw it; twice as
+                much is tolerated.
+        """
         self.clipped += clipped
         self.conversions += conversions
-        if self._has_warned or clipped <= self._tolerated * conversions:
+        if self._has_warned or clipped <= (TOLERATED + 2 * expected) * conversions:
             return
         self._has_warned = True
         share = clipped / conversions
         warnings.warn(f"{self._what}: {share:.2%} of this read; {self._remedy}", stacklevel=2)
 
-    def reset(self, expected: float = 0.0) -> None:
-        """Count from zero, and warn again: the range has changed.
-
-        Args:
-            expected: Share that the range clips on purpose, as the calibration saw it. Twice as
-                much is tolerated.
-        """
-        self._tolerated = TOLERATED + 2 * expected
+    def reset(self) -> None:
+        """Count from zero, and warn again: the range has changed."""
         self._has_warned = False
         self.conversions = 0
         self.clipped = 0

@@ -40,8 +40,10 @@ class Converters:
         of_parts: Whether parts of the sum of an output are converted (the current of a tile, of a
             bit plane, of a slice of the weights) and added digitally. False if the sum is
             converted.
+        expected: Shares of conversions that the limits are expected to clip, (sites,).
         clips: Currents that were converted, and clipped.
-        watch: While it is set, currents are not converted but shown to it.
+        watch: While it is set, currents are shown to it, offset and noise included, and neither
+            clipped nor rounded.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Converters:
         self.offsets = offsets
         self.amperes_per_weight = amperes_per_weight
         self.of_parts = of_parts
+        self.expected: Floats = np.zeros(len(offsets))
         self.clips = ClipCount(
             f"the ADC of {name} clips its currents",
             "set ranges from data with chip.calibrate(x), or give Adc(range=...)",
@@ -70,12 +73,12 @@ class Converters:
         """Number of sites."""
         return len(self.offsets)
 
-    def calibrate(self, limits: Floats, expected: float = 0.0) -> None:
+    def calibrate(self, limits: Floats, expected: Floats | None = None) -> None:
         """Set the largest currents; count clipping from zero.
 
         Args:
             limits: Largest currents [A], (sites, 1) or (sites, outputs).
-            expected: Share of conversions that they may clip.
+            expected: Shares that they are expected to clip, (sites,); None for 0.
 
         Raises:
             ValueError: limits has another shape, or holds a number that is not above 0.
@@ -85,7 +88,8 @@ class Converters:
         if (new <= 0).any():
             raise ValueError(f"ranges of an ADC = {new.min():g} A; give currents above 0")
         self.limits = new
-        self.clips.reset(expected)
+        self.expected = np.zeros(self.sites) if expected is None else expected
+        self.clips.reset()
 
     def convert(
         self,
@@ -105,16 +109,17 @@ class Converters:
             vector: Brings an array over outputs to where u lives.
         """
         current = u * self.amperes_per_weight
-        if self.watch is not None:
-            self.watch.add(current, site)
-            return u
         if self.adc.offset:
             current = current + vector(self.offsets[site])
         if self.adc.noise:
             current = current + self.adc.noise * normals()
+        if self.watch is not None:
+            self.watch.add(current, site)
+            return current / self.amperes_per_weight
         limit = vector(self.limits[site])
         clipped = int((abs(current) > limit * (1 + ROUNDING)).sum())
-        self.clips.add(clipped, current.shape[0] * current.shape[1])
+        of_reads = current.shape[0] * current.shape[1]
+        self.clips.add(clipped, of_reads, expected=float(self.expected[site]))
         return self.adc.convert(current, limit) / self.amperes_per_weight
 
     def of_reads(

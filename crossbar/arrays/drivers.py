@@ -29,6 +29,7 @@ class Drivers:
     Attributes:
         dac: The converter.
         limit: Largest input: that of the converter, or as calibrated; None before.
+        expected: Share of inputs that the limit is expected to clip.
         clips: Inputs that were converted, and clipped.
         watch: While it is set, inputs are not converted but shown to it.
     """
@@ -37,6 +38,7 @@ class Drivers:
         self.dac = dac
         self.name = name
         self.limit = None if dac is None else dac.range
+        self.expected = 0.0
         self.clips = ClipCount(
             f"the DAC of {name} clips its inputs",
             "set ranges from data with chip.calibrate(x), or give Dac(range=...)",
@@ -54,9 +56,10 @@ class Drivers:
         return 1.0 if self.planes > 1 or self.limit is None else self.limit
 
     def calibrate(self, limit: float, expected: float = 0.0) -> None:
-        """Set the largest input, and count clipping from zero; `expected` is what it may clip."""
+        """Set the largest input and the share that it may clip; count clipping from zero."""
         self.limit = number("range of a DAC", limit, above=0)
-        self.clips.reset(expected)
+        self.expected = expected
+        self.clips.reset()
 
     def drive(self, x: Inputs, span: Span) -> tuple[Inputs, Span]:
         """Return what drives the word lines, and the reads of the array that this takes.
@@ -96,7 +99,7 @@ class Drivers:
         # Ternary inputs within the range cannot be clipped: they need not be looked at one by one.
         fits = limit >= 1 - ROUNDING and bool(x.is_ternary.all())
         clipped = 0 if fits else int((np.abs(x.floats) > limit * (1 + ROUNDING)).sum())
-        self.clips.add(clipped, len(x) * x.shape[1])
+        self.clips.add(clipped, len(x) * x.shape[1], expected=self.expected)
 
     def _known_limit(self) -> float:
         if self.limit is None:

@@ -178,7 +178,14 @@ def programmed_arrays(
     """
 
     def array_of(part: Part, values: Floats, of: Hardware) -> Matrix:
-        return programmed(values, of, siemens_per_weight, child(seed, part), by_tile=by_tile)
+        return programmed(
+            values,
+            of,
+            siemens_per_weight,
+            child(seed, part),
+            by_tile=by_tile,
+            array_name=part.name.lower(),
+        )
 
     main = array_of(Part.MAIN, w, hardware)
     path = bias_lines = None

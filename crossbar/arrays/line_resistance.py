@@ -4,6 +4,7 @@ import numpy as np
 
 from crossbar.hardware import Hardware
 from crossbar.reads.moments import gate_moments
+from crossbar.wires.segments import part_of
 from devices.validation import Floats
 
 
@@ -54,7 +55,7 @@ def behind_wires(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> tuple[Floa
     arrays = []
     for g in _physical_arrays(g_pos, g_neg, hardware):
         factor = _mean_factor(g, hardware)
-        effective = wires.effective_conductance(factor * g)
+        effective = part_of(wires, g.shape).effective_conductance(factor * g)
         arrays.append(np.divide(effective, factor, out=effective, where=factor > 0))
     return _positive_and_negative(arrays, hardware)
 
@@ -75,6 +76,7 @@ def compensated(targets: tuple[Floats, Floats], hardware: Hardware) -> tuple[Flo
     arrays = []
     for g in _physical_arrays(*targets, hardware):
         factor = _mean_factor(g, hardware)
-        programmed = wires.compensated(factor * g, factor * device.g_min, factor * device.g_max)
+        ends = factor * device.g_min, factor * device.g_max
+        programmed = part_of(wires, g.shape).compensated(factor * g, *ends)
         arrays.append(np.clip(programmed / factor, device.g_min, device.g_max))
     return _positive_and_negative(arrays, hardware)

@@ -8,7 +8,7 @@ from crossbar.arrays.summed import SummedArray, Term
 from crossbar.arrays.tiled import Stream, TiledArray, programmed_tiles
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
-from devices import NoNoise
+from devices import FaultMap, NoNoise
 from devices.seeding import child
 from devices.validation import Floats, array
 
@@ -37,6 +37,7 @@ def programmed(
     seed: np.random.SeedSequence,
     *,
     by_tile: bool = False,
+    array_name: str = "main",
 ) -> Matrix:
     """Return a programmed weight matrix (outputs, inputs).
 
@@ -47,6 +48,7 @@ def programmed(
         seed: Seed of programming. Tiles do not depend on how they are read.
         by_tile: Whether rows of tiles are read separately, since their currents are converted
             before they are added.
+        array_name: Which array of a layer it is, for maps of faults; see `TiledArray.program`.
 
     Raises:
         ValueError: w holds NaN, is empty or exceeds the mapped range, or cells that are slices of a
@@ -54,12 +56,18 @@ def programmed(
     """
     weights = array("w", w, ndim=2)
     if isinstance(hardware.mapping, BitSliced):
-        return _slices(weights, hardware, hardware.mapping, siemens_per_weight, seed, by_tile)
+        return _slices(
+            weights, hardware, hardware.mapping, siemens_per_weight, seed, by_tile, array_name
+        )
     if not by_tile or weights.shape[1] <= hardware.tile_shape[0]:
         return TiledArray.program(
-            weights, hardware, siemens_per_weight=siemens_per_weight, rng=seed
+            weights,
+            hardware,
+            siemens_per_weight=siemens_per_weight,
+            rng=seed,
+            array_name=array_name,
         )
-    tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed)
+    tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed, array_name)
     terms = []
     for row, of_row in enumerate(tiles):
         one = TiledArray(
@@ -78,6 +86,7 @@ def _slices(
     siemens_per_weight: float,
     seed: np.random.SeedSequence,
     by_tile: bool,
+    array_name: str,
 ) -> SummedArray:
     """Return an array for each slice of the weights, each with cells and noise of its own."""
     if not isinstance(hardware.gate, NoNoise):
@@ -85,13 +94,25 @@ def _slices(
             f"mapping = {mapping!r} puts a weight into {mapping.slices} cells, and the gate "
             f"{hardware.gate!r} acts on one; give stochastic layers a mapping of one cell or pair"
         )
+    if isinstance(hardware.device.faults, FaultMap):
+        raise ValueError(
+            f"mapping = {mapping!r} has an array for each of {mapping.slices} slices, and a "
+            "FaultMap has maps of one; leave faults out, or store a weight in one cell or pair"
+        )
     one_cell = replace(hardware, mapping=mapping.mapping)
     w_max = mapping.signal_range(hardware.device) / siemens_per_weight
     _check_fits(w, w_max, siemens_per_weight)
     terms = []
     for index, part in enumerate(mapping.sliced(w, w_max)):
         own = child(seed, index)
-        matrix = programmed(part, one_cell, siemens_per_weight, own, by_tile=by_tile)
+        matrix = programmed(
+            part,
+            one_cell,
+            siemens_per_weight,
+            own,
+            by_tile=by_tile,
+            array_name=f"{array_name}_slice{index}",
+        )
         significance = float(mapping.significances[index])
         rows = matrix.terms if isinstance(matrix, SummedArray) else [Term(matrix, 0, 1.0)]
         terms += [Term(row.array, row.first, significance) for row in rows]

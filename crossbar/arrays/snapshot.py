@@ -63,6 +63,7 @@ class ConverterSnapshot:
         limits: Largest currents [A], (sites, 1) or (sites, outputs).
         offsets: Offsets [A], (sites, outputs).
         amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
+        expected: Shares of conversions that the limits are expected to clip, (sites,).
         conversions: Number of currents that were converted since calibration.
         clipped: Number of currents that were clipped.
     """
@@ -70,6 +71,7 @@ class ConverterSnapshot:
     limits: Floats
     offsets: Floats
     amperes_per_weight: float
+    expected: Floats
     conversions: int
     clipped: int
 
@@ -83,6 +85,7 @@ class NeuronSnapshot:
         a: Factors of the deterministic path.
         threshold: Biases that are added exactly, in weight units.
         largest_input: Range of the DAC; None if there is none yet.
+        expected: Share of inputs that this range is expected to clip.
         driven: Number of inputs that the DAC converted, and that it clipped.
         converters: What the converters of the sums remember; None if there are none.
     """
@@ -91,6 +94,7 @@ class NeuronSnapshot:
     a: Floats
     threshold: Floats
     largest_input: float | None
+    expected: float
     driven: tuple[int, int]
     converters: ConverterSnapshot | None
 
@@ -111,6 +115,7 @@ def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
         a=neurons.a,
         threshold=neurons.threshold,
         largest_input=neurons.drivers.limit,
+        expected=neurons.drivers.expected,
         driven=(clips.conversions, clips.clipped),
         converters=None if neurons.converters is None else _of_converters(neurons.converters),
     )
@@ -121,6 +126,7 @@ def _of_converters(converters: Converters) -> ConverterSnapshot:
         converters.limits,
         converters.offsets,
         converters.amperes_per_weight,
+        converters.expected,
         converters.clips.conversions,
         converters.clips.clipped,
     )
@@ -161,12 +167,11 @@ def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
     for name, of_part in arrays.items():
         for array, its in zip(of_part, remembered.parts[name], strict=True):
             restore_array(array, its)
-    for part in neurons.parts():
-        part.array.siemens_per_weight = arrays_of(part.array)[0].siemens_per_weight
     neurons.siemens_per_weight = neurons.main.siemens_per_weight
     neurons.a = remembered.a
     neurons.threshold = remembered.threshold
     neurons.drivers.limit = remembered.largest_input
+    neurons.drivers.expected = remembered.expected
     _count(neurons.drivers.clips, *remembered.driven)
     if neurons.converters is not None and remembered.converters is not None:
         _restore_converters(neurons.converters, remembered.converters)
@@ -182,6 +187,7 @@ def _restore_converters(converters: Converters, remembered: ConverterSnapshot) -
     converters.limits = remembered.limits
     converters.offsets = remembered.offsets
     converters.amperes_per_weight = remembered.amperes_per_weight
+    converters.expected = remembered.expected
     _count(converters.clips, remembered.conversions, remembered.clipped)
 
 

@@ -9,13 +9,17 @@ from crossbar.arrays.line_resistance import behind_wires, compensated
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import Conductances
-from devices import IdealWrite, NoDrift, NoNoise, NoTemperature
+from devices import Device, IdealWrite, NoDrift, NoNoise, NoTemperature, Place
 from devices.seeding import stream
 from devices.validation import Floats, array, number
 
 #: Step, relative to g_max, of the derivative by the programmed conductance; the error of the
 #: derivative is its square.
 _DERIVATIVE_STEP = 1e-4
+
+
+#: The place of a tile that is the whole main array of a layer.
+ALONE = Place()
 
 
 class Stream(IntEnum):
@@ -35,11 +39,9 @@ class ProgrammedTile:
     Attributes:
         hardware: Description of the chip.
         siemens_per_weight: Conductance [S] of a weight of one.
-        g_pos: Conductances of the positive cells now [S], (word lines, bit lines).
-        g_neg: Conductances of the negative cells now [S], of the same shape, or (word lines, 1) for
-            a reference.
         seconds: Age since programming [s].
         gain: Common-mode factor of all conductances.
+        place: Where the tile is in its layer; faults may depend on it.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class ProgrammedTile:
         g_pos: Floats,
         g_neg: Floats,
         seed: np.random.SeedSequence,
+        place: Place = ALONE,
     ):
         self.hardware = hardware
         self.siemens_per_weight = siemens_per_weight
         self.seconds = 0.0
         self.gain = 1.0
+        self.place = place
         self._seed = seed
         self._programmed = (g_pos, g_neg)
         self._refresh()
@@ -65,6 +69,7 @@ class ProgrammedTile:
         hardware: Hardware,
         siemens_per_weight: float,
         seed: np.random.SeedSequence,
+        place: Place = ALONE,
     ) -> "ProgrammedTile":
         """Return a tile programmed with a weight matrix; the same seed gives the same tile.
 
@@ -73,23 +78,32 @@ class ProgrammedTile:
             hardware: Description of the chip.
             siemens_per_weight: Conductance [S] of a weight of one.
             seed: Seed of programming and drift.
+            place: Where the tile is in its layer; faults may depend on it.
 
         Raises:
             ValueError: w holds NaN, is empty, needs more lines than a tile has, or exceeds the
-                mapped range.
+                mapped range; or a map of faults does not fit the tile.
         """
-        weights = array("w", w, ndim=2)
-        _check_size(weights, hardware)
+        weights = _checked_weights(w, hardware)
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         if hardware.compensate_wires:
             targets = compensated(targets, hardware)
-        device = hardware.device
-        # A reference column is trimmed to its target; it does not stop at the nearest level.
-        shared = hardware.mapping.shares_reference
-        negative = replace(device, levels=None) if shared else device
-        g_pos = device.program(targets[0], rng=stream(seed, Stream.PROGRAMMING, 0))
+        positive, negative = _devices_at(place, hardware)
+        g_pos = positive.program(targets[0], rng=stream(seed, Stream.PROGRAMMING, 0))
         g_neg = negative.program(targets[1], rng=stream(seed, Stream.PROGRAMMING, 1))
-        return cls(hardware, siemens_per_weight, g_pos, g_neg, seed)
+        return cls(hardware, siemens_per_weight, g_pos, g_neg, seed, place)
+
+    @property
+    def g_pos(self) -> Floats:
+        """Conductances of the positive cells now [S], (word lines, bit lines); read-only."""
+        return read_only(self._now[0])
+
+    @property
+    def g_neg(self) -> Floats:
+        """Conductances of the negative cells now [S], of the same shape, or (word lines, 1) for a
+        reference; read-only.
+        """
+        return read_only(self._now[1])
 
     def now(self, g: Floats, side: int) -> Floats:
         """Return the conductances [S] now: aged, warm, scaled, in series with a conducting gate.
@@ -106,10 +120,8 @@ class ProgrammedTile:
         return self.hardware.gate.in_series(g if self.gain == 1 else self.gain * g)
 
     def _refresh(self) -> None:
-        # Cells that have not changed are kept once.
-        now = [self.now(g, side) for side, g in enumerate(self._programmed)]
-        pairs = zip(now, self._programmed, strict=True)
-        self.g_pos, self.g_neg = (g if np.array_equal(a, g) else a for a, g in pairs)
+        g_pos, g_neg = self._programmed
+        self._now = (_kept(g_pos, self.now(g_pos, 0)), _kept(g_neg, self.now(g_neg, 1)))
         self._conductances: Conductances | None = None
 
     def keep_in(self, g_pos: Floats, g_neg: Floats) -> None:
@@ -117,11 +129,9 @@ class ProgrammedTile:
 
         The tiles of an array are parts of one matrix, so that its cells are in memory once.
         """
-        here = ((self.g_pos, g_pos), (self.g_neg, g_neg))
-        programmed = zip(self._programmed, here, strict=True)
-        p, n = (there if g is now else g for g, (now, there) in programmed)
-        self._programmed = (p, n)
-        self.g_pos, self.g_neg = g_pos, g_neg
+        (pos, neg), (pos_now, neg_now) = self._programmed, self._now
+        self._programmed = (g_pos if pos is pos_now else pos, g_neg if neg is neg_now else neg)
+        self._now = (g_pos, g_neg)
         if self.hardware.wires is None:
             self._conductances = None
 
@@ -132,9 +142,10 @@ class ProgrammedTile:
         """
         if self._conductances is None:
             shared = self.hardware.mapping.shares_reference
-            references = np.zeros(self.g_pos.shape[1], dtype=np.intp) if shared else None
-            effective = behind_wires(self.g_pos, self.g_neg, self.hardware)
-            self._conductances = Conductances(self.g_pos, self.g_neg, *effective, references)
+            g_pos, g_neg = self._now
+            references = np.zeros(g_pos.shape[1], dtype=np.intp) if shared else None
+            effective = behind_wires(g_pos, g_neg, self.hardware)
+            self._conductances = Conductances(g_pos, g_neg, *effective, references)
         return self._conductances
 
     @property
@@ -153,17 +164,10 @@ class ProgrammedTile:
         (d(m G)/dg)² (σ²(g) + r²(g)), with r² the mean square error of rounding to levels (step²/12
         on an even grid): an error of g, as programmed, appears as the cell is now,
         after drift, at its temperature and behind its gate, times the mean m of its read noise; IR
-        drop attenuates it like G. A reference column is trimmed and has no error of levels.
+        drop attenuates it like G. A reference column is trimmed and has no error of levels; cells
+        that are stuck at a measured conductance have no error.
         """
-        rounding = self.hardware.device.rounding_variance
-        shared = self.hardware.mapping.shares_reference
-        c = self.conductances
-        g_pos, g_neg = self._programmed
-        of_pos = rounding(g_pos)
-        of_neg = np.zeros(g_neg.shape) if shared else rounding(g_neg)
-        positive = _programming_variance(self, g_pos, 0, of_pos, c.effective_pos, c.g_pos)
-        negative = _programming_variance(self, g_neg, 1, of_neg, c.effective_neg, c.g_neg)
-        return positive, negative
+        return _programming_variances(self, *self._programmed)
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass: retention and drift. Ages add up."""
@@ -176,34 +180,21 @@ class ProgrammedTile:
         self._refresh()
 
 
-def _programming_variance(
-    tile: ProgrammedTile, g: Floats, side: int, rounding: Floats, effective: Floats, now: Floats
-) -> Floats:
-    """Return the variance [S²] of cells of one side, programmed to g and read as `effective`.
-
-    `rounding` is the variance [S²] of rounding to levels.
-    """
-    device = tile.hardware.device
-
-    def mean_read(programmed: Floats) -> Floats:
-        seen = tile.now(programmed, side)
-        noise = device.read_noise
-        return seen if isinstance(noise, NoNoise) else seen * noise.moments(seen)[0]
-
-    low = np.maximum(g - _DERIVATIVE_STEP * device.g_max, 0)
-    high = g + _DERIVATIVE_STEP * device.g_max
-    at_low, at_high = mean_read(low), mean_read(high)
-    slope: Floats | float = 1.0  # of cells that are read as they were programmed
-    if at_low is not low or at_high is not high:
-        slope = (at_high - at_low) / (high - low)
-    if effective is not now:
-        slope *= np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
-    variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + rounding)
-    return variance
+def _kept(programmed: Floats, now: Floats) -> Floats:
+    """Return conductances that have not changed as the array that they were programmed to."""
+    return programmed if np.array_equal(programmed, now) else now
 
 
-def _check_size(weights: Floats, hardware: Hardware) -> None:
-    """Raise ValueError if weights are none or need more lines than a tile has."""
+def read_only(a: Floats) -> Floats:
+    """Return a view of an array that cannot be written to."""
+    view = a.view()
+    view.flags.writeable = False
+    return view
+
+
+def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
+    """Return weights (outputs, inputs) that fit one tile; raise ValueError if they do not."""
+    weights = array("w", w, ndim=2)
     outputs, inputs = weights.shape
     if isinstance(hardware.mapping, BitSliced):
         raise ValueError(
@@ -220,15 +211,64 @@ def _check_size(weights: Floats, hardware: Hardware) -> None:
         raise ValueError(
             f"w has shape {weights.shape}: a tile needs at least one word line and one bit line"
         )
+    return weights
 
 
 def _level_spacing(tile: ProgrammedTile) -> float:
-    device = tile.hardware.device
-    if tile.hardware.wires is not None:
+    hardware = tile.hardware
+    device = hardware.device
+    if hardware.wires is not None:
         return 0.0
     ends = np.array([device.g_min, device.g_max])
-    warm = ends * device.temperature_law.factor(ends, tile.hardware.temperature)
-    unchanged = np.array_equal(tile.hardware.gate.in_series(warm), ends)
+    warm = ends * device.temperature_law.factor(ends, hardware.temperature)
+    unchanged = np.array_equal(hardware.gate.in_series(warm), ends)
     stable = isinstance(device.retention, NoDrift) and unchanged
     on_grid = isinstance(device.write, IdealWrite) and stable
     return tile.gain * device.step if on_grid else 0.0
+
+
+def _devices_at(place: Place, hardware: Hardware) -> tuple[Device, Device]:
+    """Return the devices as which the positive and the negative cells of a tile are programmed."""
+    device = hardware.device
+
+    def on(side: str) -> Device:
+        faults = device.faults.at(place._replace(side=side))
+        return device if faults is device.faults else replace(device, faults=faults)
+
+    negative = on("g_neg")
+    # A reference column is trimmed to its target; it does not stop at the nearest level.
+    shared = hardware.mapping.shares_reference
+    return on("g_pos"), replace(negative, levels=None) if shared else negative
+
+
+def _programming_variances(
+    tile: ProgrammedTile, g_pos: Floats, g_neg: Floats
+) -> tuple[Floats, Floats]:
+    c = tile.conductances
+    of_pos, of_neg = _devices_at(tile.place, tile.hardware)
+    positive = _programming_variance(tile, g_pos, 0, of_pos, c.effective_pos, c.g_pos)
+    negative = _programming_variance(tile, g_neg, 1, of_neg, c.effective_neg, c.g_neg)
+    return positive, negative
+
+
+def _programming_variance(
+    tile: ProgrammedTile, g: Floats, side: int, device: Device, effective: Floats, now: Floats
+) -> Floats:
+    """Return the variance [S²] of cells of one side, programmed to g and read as `effective`."""
+
+    def mean_read(programmed: Floats) -> Floats:
+        seen = tile.now(programmed, side)
+        noise = device.read_noise
+        return seen if isinstance(noise, NoNoise) else seen * noise.moments(seen)[0]
+
+    low = np.maximum(g - _DERIVATIVE_STEP * device.g_max, 0)
+    high = g + _DERIVATIVE_STEP * device.g_max
+    at_low, at_high = mean_read(low), mean_read(high)
+    slope: Floats | float = 1.0  # of cells that are read as they were programmed
+    if at_low is not low or at_high is not high:
+        slope = (at_high - at_low) / (high - low)
+    if effective is not now:
+        slope *= np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
+    variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + device.rounding_variance(g))
+    stuck = device.faults.measured(g.shape)
+    return variance if stuck is None else np.where(np.isnan(stuck), variance, 0)

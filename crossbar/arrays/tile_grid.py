@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from crossbar.arrays.tile import ProgrammedTile
+from crossbar.arrays.tile import ProgrammedTile, read_only
 from crossbar.reads.conductances import Conductances, per_output
 from devices.validation import Floats
 
@@ -80,17 +80,19 @@ class TileGrid:
         self._cells = self._joined = None
 
     def conductances(self) -> tuple[Floats, Floats]:
-        """Return g_pos and g_neg [S], (word lines, bit lines).
+        """Return g_pos and g_neg [S], (word lines, bit lines); read-only.
 
         A reference column is repeated for each of its outputs.
         """
         c = self.joined()
-        return c.g_pos, per_output(c.g_neg, c.reference_of)
+        return read_only(c.g_pos), read_only(per_output(c.g_neg, c.reference_of))
 
     def effective_conductances(self) -> tuple[Floats, Floats]:
-        """Return positive and negative conductances after IR drop [S], (word lines, bit lines)."""
+        """Return positive and negative conductances after IR drop [S], (word lines, bit lines);
+        read-only.
+        """
         c = self.joined()
-        return c.effective_pos, per_output(c.effective_neg, c.reference_of)
+        return read_only(c.effective_pos), read_only(per_output(c.effective_neg, c.reference_of))
 
     @property
     def weights(self) -> Floats:

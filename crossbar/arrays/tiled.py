@@ -16,6 +16,7 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseHistory, NoiseState
 from crossbar.reads.reader import Reader
 from crossbar.reads.span import Span
+from devices import Place
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import Floats, array, integer, number
 
@@ -29,9 +30,14 @@ class Stream(IntEnum):
 
 
 def programmed_tiles(
-    w: Floats, hardware: Hardware, siemens_per_weight: float, seed: np.random.SeedSequence
+    w: Floats,
+    hardware: Hardware,
+    siemens_per_weight: float,
+    seed: np.random.SeedSequence,
+    array_name: str = "main",
 ) -> list[list[ProgrammedTile]]:
-    """Return rows of tiles programmed with a weight matrix (outputs, inputs).
+    """Return rows of tiles programmed with a weight matrix (outputs, inputs); arguments as of
+    `TiledArray.program`.
 
     Their conductances are parts of one matrix of positive and one of negative cells.
     """
@@ -39,20 +45,26 @@ def programmed_tiles(
     outputs, inputs = w.shape
     g_pos = np.empty((inputs, outputs))
     per_tile = 1 if hardware.mapping.shares_reference else columns
-    references = -(-outputs // columns)
-    g_neg = np.empty((inputs, references)) if per_tile == 1 else np.empty_like(g_pos)
+    grid = (-(-inputs // lines), -(-outputs // columns))
+    g_neg = np.empty((inputs, grid[1])) if per_tile == 1 else np.empty_like(g_pos)
 
     def tile(i: int, j: int) -> ProgrammedTile:
         rows, at = slice(i * lines, (i + 1) * lines), slice(j * columns, (j + 1) * columns)
         own_seed = child(seed, Stream.TILES, i, j)
-        made = ProgrammedTile.program(w[at, rows], hardware, siemens_per_weight, own_seed)
+        made = ProgrammedTile.program(
+            w[at, rows],
+            hardware,
+            siemens_per_weight,
+            own_seed,
+            Place(array_name, (i, j), grid),
+        )
         places = g_pos[rows, at], g_neg[rows, j * per_tile : (j + 1) * per_tile]
         for place, g in zip(places, (made.g_pos, made.g_neg), strict=True):
             place[:] = g
         made.keep_in(*places)
         return made
 
-    return [[tile(i, j) for j in range(references)] for i in range(-(-inputs // lines))]
+    return [[tile(i, j) for j in range(grid[1])] for i in range(grid[0])]
 
 
 class TiledArray(TileGrid):
@@ -82,7 +94,13 @@ class TiledArray(TileGrid):
 
     @classmethod
     def program(
-        cls, w: Floats, hardware: Hardware, *, siemens_per_weight: float, rng: RNG
+        cls,
+        w: Floats,
+        hardware: Hardware,
+        *,
+        siemens_per_weight: float,
+        rng: RNG,
+        array_name: str = "main",
     ) -> "TiledArray":
         """Return tiles programmed with a weight matrix; same `rng`, same tiles.
 
@@ -91,9 +109,12 @@ class TiledArray(TileGrid):
             hardware: Description of the chip.
             siemens_per_weight: Conductance [S] of a weight of one.
             rng: Seed, Generator or None.
+            array_name: Which array of a layer it is, for maps of faults: "main" (default),
+                "deterministic_path" or "bias".
 
         Raises:
-            ValueError: w holds NaN, is empty, or exceeds the mapped range.
+            ValueError: w holds NaN, is empty, or exceeds the mapped range; or a map of faults does
+                not fit its tile.
         """
         weights = array("w", w, ndim=2)
         if weights.size == 0:
@@ -102,8 +123,9 @@ class TiledArray(TileGrid):
                 "one bit line"
             )
         seed = seed_sequence(rng)
+        tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed, array_name)
         return cls(
-            programmed_tiles(weights, hardware, siemens_per_weight, seed),
+            tiles,
             state_seed=child(seed, Stream.NOISE_STATE),
             waiting_seed=child(seed, Stream.WAITING),
         )
@@ -216,7 +238,13 @@ class Tile(TiledArray):
 
     @classmethod
     def program(
-        cls, w: Floats, hardware: Hardware, *, siemens_per_weight: float, rng: RNG
+        cls,
+        w: Floats,
+        hardware: Hardware,
+        *,
+        siemens_per_weight: float,
+        rng: RNG,
+        array_name: str = "main",
     ) -> "Tile":
         """Return one programmed tile; arguments as of `TiledArray.program`.
 
@@ -224,7 +252,8 @@ class Tile(TiledArray):
             ValueError: As there, and if w needs more lines than `hardware.tile_shape` has.
         """
         seed = seed_sequence(rng)
-        tile = ProgrammedTile.program(w, hardware, siemens_per_weight, seed)
+        place = Place(array_name)
+        tile = ProgrammedTile.program(w, hardware, siemens_per_weight, seed, place)
         return cls(
             [[tile]],
             state_seed=child(seed, TileStream.NOISE_STATE),
@@ -248,10 +277,12 @@ class Tile(TiledArray):
 
     @property
     def g_pos(self) -> Floats:
-        """Conductances of the positive cells now [S], (word lines, bit lines)."""
+        """Conductances of the positive cells now [S], (word lines, bit lines); read-only."""
         return self.programmed.g_pos
 
     @property
     def g_neg(self) -> Floats:
-        """Conductances of the negative cells now [S], or (word lines, 1) for a reference column."""
+        """Conductances of the negative cells now [S], or (word lines, 1) for a reference column;
+        read-only.
+        """
         return self.programmed.g_neg

@@ -3,6 +3,8 @@
 This is the slowest strategy, and it defines what the others must reproduce.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from crossbar.reads.conductances import CellArray, per_output
@@ -36,6 +38,43 @@ class CellByCell:
 
     def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units."""
+        shape = self._cells.conductances.g_pos.shape
+        inputs = x.floats[span.rows]
+        u = np.empty((span.reads, shape[1]))
+        for at, skipped, drawn, xi in self._draw(span, seed):
+            pairs = np.broadcast_to(self._pairs(xi), (drawn, *shape))[skipped:]
+            u[at] = np.matmul(inputs[at, None, :], pairs)[:, 0]
+        return u / self._cells.siemens_per_weight
+
+    def sampled(
+        self, span: Span, seed: np.random.SeedSequence
+    ) -> Iterator[tuple[slice, Floats, Floats]]:
+        """Yield the conductances that cells show in some reads of a run, those of `read`.
+
+        Like `read` it advances the states of noises with memory.
+
+        Yields:
+            Which reads of the span these are; and sampled G⁺ and G⁻ [S], (reads, word lines, bit
+            lines), effective ones behind wires, times the factors of gates and cells. A reference
+            column is repeated for each of its outputs.
+        """
+        shape = self._cells.conductances.g_pos.shape
+        for at, skipped, drawn, xi in self._draw(span, seed):
+            g_pos, g_neg = (
+                np.broadcast_to(side, (drawn, *shape))[skipped:] for side in self._sides(xi)
+            )
+            yield at, g_pos, g_neg
+
+    def _draw(
+        self, span: Span, seed: np.random.SeedSequence
+    ) -> Iterator[tuple[slice, int, int, dict[Source, Floats]]]:
+        """Yield the factors of consecutive reads, and advance the states of noises.
+
+        Yields:
+            Which reads of the span these are, how many of the reads drawn come before the span,
+            how many were drawn, and the factors of each source (reads drawn, ...), or (1, ...) for
+            all reads.
+        """
         noises = self._noises()
         sources = {
             name: FactorSource(
@@ -43,31 +82,23 @@ class CellByCell:
             )
             for name, (noise, g) in noises.items()
         }
-        shape = self._cells.conductances.g_pos.shape
-        inputs = x.floats[span.rows]
-        u = np.empty((span.reads, shape[1]))
-        at_once = max(1, _CELLS_AT_ONCE // (shape[0] * shape[1]))
+        at_once = max(1, _CELLS_AT_ONCE // self._cells.conductances.g_pos.size)
         for group, here, inside in span.groups():
             for source in sources.values():
                 source.start(group)
             for start in range(0, inside.stop, at_once):
                 stop = min(start + at_once, inside.stop)
-                pairs = self._pairs(
-                    {name: s.draw(start, stop, inside.start) for name, s in sources.items()}
-                )
+                xi = {name: s.draw(start, stop, inside.start) for name, s in sources.items()}
                 # Reads of the group before the span are drawn to keep the stream in step, and
                 # left out.
                 skipped = max(inside.start - start, 0)
                 if skipped >= stop - start:
                     continue
-                pairs = np.broadcast_to(pairs, (stop - start, *shape))[skipped:]
                 offset = here.start - inside.start
-                at = slice(offset + start + skipped, offset + stop)
-                u[at] = np.matmul(inputs[at, None, :], pairs)[:, 0]
+                yield slice(offset + start + skipped, offset + stop), skipped, stop - start, xi
         for name, source in sources.items():
             if not isinstance(noises[name][0], NoNoise):
                 self._state[name] = source.state
-        return u / self._cells.siemens_per_weight
 
     def _noises(self) -> dict[Source, tuple[ReadNoise, Floats]]:
         """Return the noise of each source, and the conductances [S] that it may depend on."""
@@ -81,6 +112,18 @@ class CellByCell:
             Source.POSITIVE_CELLS: (noise, c.g_pos),
             Source.NEGATIVE_CELLS: (noise, c.g_neg),
         }
+
+    def _sides(self, xi: dict[Source, Floats]) -> tuple[Floats, Floats]:
+        """Return the conductances [S] that the positive and the negative cells show in each read,
+        (reads, word lines, bit lines).
+        """
+        c = self._cells.conductances
+        pos = xi[Source.POSITIVE_CELLS] * c.effective_pos
+        neg = xi[Source.NEGATIVE_CELLS] * c.effective_neg
+        if self._cells.hardware.gate_sharing == "cell":
+            gated_neg = xi[Source.NEGATIVE_GATE] * neg
+            return xi[Source.GATE] * pos, per_output(gated_neg, c.reference_of)
+        return xi[Source.GATE] * pos, xi[Source.GATE] * per_output(neg, c.reference_of)
 
     def _pairs(self, xi: dict[Source, Floats]) -> Floats:
         """Return the conductance [S] that each pair shows in each read, (reads, word lines, bit

@@ -1,6 +1,7 @@
 """Where every read of an array enters: the choice of the strategy that draws its sums."""
 
 import warnings
+from collections.abc import Iterator
 from enum import IntEnum
 from functools import cached_property
 from typing import Protocol
@@ -117,6 +118,30 @@ class Reader:
         if sampling == "moments" or is_exactly_gaussian(self._behind_gates.hardware):
             return self._gaussian_sums.read(x, span, child(seed, Stream.GAUSSIAN_SUMS))
         return self._read_gated(x, span, seed)
+
+    def sampled(
+        self, span: Span, seed: np.random.SeedSequence
+    ) -> Iterator[tuple[slice, Floats, Floats]]:
+        """Yield the conductances that cells show in some reads, drawn cell by cell.
+
+        Their law is that of `read`. Where `read` draws cell by cell too, with the same seed, it
+        draws the same. Noises with memory go on, as with every read.
+
+        Yields:
+            Which reads of the span these are; and sampled G⁺ and G⁻ [S], (reads, word lines, bit
+            lines): effective conductances behind wires, times the factors of gates and cells, those
+            of gates of word lines included. A reference column is repeated for each output.
+        """
+        reads = self._cell_by_cell.sampled(span, child(seed, Stream.CELL_BY_CELL))
+        if not self.cells.hardware.gates_word_lines:
+            yield from reads
+            return
+        ones = Inputs(np.ones((span.reads, self.cells.lines)))
+        gates = child(seed, Stream.WORD_LINE_GATES)
+        gated = gate_word_lines(ones, self.cells.hardware, self._state, span.each(), gates)
+        for at, g_pos, g_neg in reads:
+            of_lines = gated.floats[at, :, None]
+            yield at, of_lines * g_pos, of_lines * g_neg
 
     def _read_gated(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u of reads whose sums are not Gaussian.

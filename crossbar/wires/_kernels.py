@@ -20,8 +20,15 @@ is never multiplied by: L p = M p − D p, and M p follows from the recursion of
 
 Arguments that occur throughout:
     g: Conductances of the cells, (m, n) [S].
-    r_row, r_first: Resistance of a word-line segment and of a driver with its first segment [Ω].
-    r_col, r_last: Resistance of a bit-line segment and of the last segment with its sense [Ω].
+    r_row, r_first: Resistance of a word-line segment and of a driver with its first segment [Ω]. As
+        arrays (m, n) and (m,): r_row[i, j] leads from crossing j − 1 to j, and r_row[i, 0] is not
+        used.
+    r_far: Resistance of a second driver with its segment, at the other end [Ω]; infinite without.
+    r_col, r_last: Resistance of a bit-line segment and of the last segment with its sense [Ω]. As
+        arrays (m, n) and (n,): r_col[i, j] leads from crossing i to i + 1, and r_col[m − 1, j] is
+        not used.
+    r_top: Resistance of a second sense with its segment, above the first crossing [Ω]; infinite
+        without.
     f, h: Factors of the word lines' ladders, (m, n) and (m,).
     d: The diagonal D, (m, n) [S].
     f_col, h_col: Factors of the preconditioner's ladders, (m, n) and (n,).
@@ -33,37 +40,81 @@ Arguments that occur throughout:
 # mypy: ignore-errors
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 
 _ROWS = 4  # word lines that `_four_ladders` solves side by side
 
 
+# Resistances are numbers, or arrays where segments differ. The four functions below hide which: the
+# compiler makes one version of every kernel for numbers, in which they cost nothing, and one for
+# arrays.
+
+
+def _at(r, i):
+    """Return the resistance of line i: r itself, or r[i] of (lines,)."""
+    return r[i] if np.ndim(r) else r
+
+
+def _at2(r, i, j):
+    """Return the resistance of the segment at (i, j): r itself, or r[i, j]."""
+    return r[i, j] if np.ndim(r) else r
+
+
+def _rows(r, rows):
+    """Return the resistances of some lines: r itself, or r[rows]."""
+    return r[rows] if np.ndim(r) else r
+
+
+def _is_zero(r):
+    """Return whether there is no resistance. Arrays hold only resistances above 0."""
+    return r == 0 if np.ndim(r) == 0 else False
+
+
+@overload(_at)
+def _compiled_at(r, i):
+    return (lambda r, i: r[i]) if isinstance(r, types.Array) else (lambda r, i: r)
+
+
+@overload(_at2)
+def _compiled_at2(r, i, j):
+    return (lambda r, i, j: r[i, j]) if isinstance(r, types.Array) else (lambda r, i, j: r)
+
+
+@overload(_rows)
+def _compiled_rows(r, rows):
+    return (lambda r, rows: r[rows]) if isinstance(r, types.Array) else (lambda r, rows: r)
+
+
+@overload(_is_zero)
+def _compiled_is_zero(r):
+    return (lambda r: False) if isinstance(r, types.Array) else (lambda r: r == 0)
+
+
 @njit(nogil=True, cache=True)
-def factorize(g, r_row, r_first, two_drivers, r_col, r_last, two_senses, f, h, d, f_col, h_col):
+def factorize(g, r_row, r_first, r_far, r_col, r_last, r_top, f, h, d, f_col, h_col):
     """Fill the factors f, h of the word lines, d, and the factors f_col, h_col of the bit lines."""
     m, n = g.shape
     y = np.empty(n)
     for i in range(m):
-        y[n - 1] = g[i, n - 1]
-        if two_drivers:
-            y[n - 1] += 1 / r_first
+        y[n - 1] = g[i, n - 1] + 1 / _at(r_far, i)
         f[i, n - 1] = 1.0
         for j in range(n - 2, -1, -1):
-            f[i, j] = 1 / (1 + r_row * y[j + 1])
+            f[i, j] = 1 / (1 + _at2(r_row, i, j + 1) * y[j + 1])
             y[j] = g[i, j] + y[j + 1] * f[i, j]
-        h[i] = 1 / (1 + r_first * y[0])
-        left = r_first  # resistance of everything to the left of a node
+        h[i] = 1 / (1 + _at(r_first, i) * y[0])
+        left = _at(r_first, i)  # resistance of everything to the left of a node
         for j in range(n):
             d[i, j] = g[i, j] * (1 + left * (y[j] - g[i, j])) / (1 + left * y[j])
-            left = r_row + left / (1 + left * g[i, j])
+            left = _at2(r_row, i, min(j + 1, n - 1)) + left / (1 + left * g[i, j])
     for j in range(n):
-        y[j] = 1 / r_last if two_senses else 0.0
+        y[j] = 1 / _at(r_top, j)
     for i in range(m):
         for j in range(n):
-            y[j] = d[i, j] + (y[j] / (1 + r_col * y[j]) if i else y[j])
-            f_col[i, j] = 1 / (1 + r_col * y[j])
+            y[j] = d[i, j] + (y[j] / (1 + _at2(r_col, i - 1, j) * y[j]) if i else y[j])
+            f_col[i, j] = 1 / (1 + _at2(r_col, i, j) * y[j])
     for j in range(n):
-        h_col[j] = 1 / (1 + r_last * y[j])
+        h_col[j] = 1 / (1 + _at(r_last, j) * y[j])
 
 
 @njit(nogil=True)
@@ -75,7 +126,7 @@ def _ladder(a, f, h, r_row, r_first, v, far):
         a[j] += f[j] * a[j + 1]
     a[0] = (v + r_first * a[0]) * h
     for j in range(1, n):
-        a[j] = (a[j - 1] + r_row * a[j]) * f[j - 1]
+        a[j] = (a[j - 1] + _at(r_row, j) * a[j]) * f[j - 1]
 
 
 @njit(nogil=True)
@@ -100,17 +151,17 @@ def _four_ladders(a, f, h, r_row, r_first, v, far):
         a2[j] = x2
         x3 = a3[j] + f3[j] * x3
         a3[j] = x3
-    x0, x1 = (v[0] + r_first * x0) * h[0], (v[1] + r_first * x1) * h[1]
-    x2, x3 = (v[2] + r_first * x2) * h[2], (v[3] + r_first * x3) * h[3]
+    x0, x1 = (v[0] + _at(r_first, 0) * x0) * h[0], (v[1] + _at(r_first, 1) * x1) * h[1]
+    x2, x3 = (v[2] + _at(r_first, 2) * x2) * h[2], (v[3] + _at(r_first, 3) * x3) * h[3]
     a0[0], a1[0], a2[0], a3[0] = x0, x1, x2, x3
     for j in range(1, n):
-        x0 = (x0 + r_row * a0[j]) * f0[j - 1]
+        x0 = (x0 + _at2(r_row, 0, j) * a0[j]) * f0[j - 1]
         a0[j] = x0
-        x1 = (x1 + r_row * a1[j]) * f1[j - 1]
+        x1 = (x1 + _at2(r_row, 1, j) * a1[j]) * f1[j - 1]
         a1[j] = x1
-        x2 = (x2 + r_row * a2[j]) * f2[j - 1]
+        x2 = (x2 + _at2(r_row, 2, j) * a2[j]) * f2[j - 1]
         a2[j] = x2
-        x3 = (x3 + r_row * a3[j]) * f3[j - 1]
+        x3 = (x3 + _at2(r_row, 3, j) * a3[j]) * f3[j - 1]
         a3[j] = x3
 
 
@@ -119,10 +170,11 @@ def _ladders(a, f, h, r_row, r_first, v, far, first, last):
     """Replace the currents a into word lines first … last − 1 by these lines' voltages."""
     if last - first == _ROWS:
         rows = slice(first, last)
-        _four_ladders(a[rows], f[rows], h[rows], r_row, r_first, v[rows], far[rows])
+        r, r_one = _rows(r_row, rows), _rows(r_first, rows)
+        _four_ladders(a[rows], f[rows], h[rows], r, r_one, v[rows], far[rows])
     else:
         for i in range(first, last):
-            _ladder(a[i], f[i], h[i], r_row, r_first, v[i], far[i])
+            _ladder(a[i], f[i], h[i], _rows(r_row, i), _at(r_first, i), v[i], far[i])
 
 
 @njit(nogil=True)
@@ -187,11 +239,11 @@ def _step(f_col, h_col, r_col, r_last, alpha, r, p, q, b, along):
             for j in range(n):
                 q[i, j] = r[i, j]
     for j in range(n):
-        q[m - 1, j] *= r_last * h_col[j]
+        q[m - 1, j] *= _at(r_last, j) * h_col[j]
         along[j] = r[m - 1, j] * q[m - 1, j]
     for i in range(m - 2, -1, -1):
         for j in range(n):
-            q[i, j] = (q[i + 1, j] + r_col * q[i, j]) * f_col[i, j]
+            q[i, j] = (q[i + 1, j] + _at2(r_col, i, j) * q[i, j]) * f_col[i, j]
         for j in range(n):
             along[j] += r[i, j] * q[i, j]
     return along.sum()
@@ -245,16 +297,14 @@ def solve(g, v, source, factors, resistances, goal, work, out):
 
     Stops when every output is exact to `tolerance` of itself, or of 1e-2 of the currents that its
     cells carry where these cancel; −1 says that `most` steps were not enough. factors: (f, h, d,
-    f_col, h_col) of `factorize`. resistances: (r_row, r_first, two_drivers, r_col, r_last). goal:
+    f_col, h_col) of `factorize`. resistances: (r_row, r_first, r_far, r_col, r_last). goal:
     (tolerance, most, voltages). work: (6, m, n); if `voltages`, a is left in work[0], b in work[1].
     """
     f, h, d, f_col, h_col = factors
-    r_row, r_first, two_drivers, r_col, r_last = resistances
+    r_row, r_first, r_far, r_col, r_last = resistances
     tolerance, most, voltages = goal
     m, n = g.shape
-    none, far = np.zeros(m), np.zeros(m)
-    if two_drivers:
-        far[:] = v / r_first
+    none, far = np.zeros(m), v / r_far
     a, b, r, mp, p, q = work[0], work[1], work[2], work[3], work[4], work[5]
     lp, into, along, least = np.empty(n), np.empty(n), np.empty(n), np.zeros(n)
     b[:] = 0
@@ -292,8 +342,8 @@ def solve(g, v, source, factors, resistances, goal, work, out):
         if voltages or not done:
             old, rz = rz, _step(f_col, h_col, r_col, r_last, alpha, r, p, q, b, along)
             beta = rz / old
-    if voltages or r_last == 0:
+    if voltages or _is_zero(r_last):
         _word_lines(g, b, source, f, h, r_row, r_first, v, far, a)
-    if r_last == 0:  # bit lines at ground, where L b is not defined
+    if _is_zero(r_last):  # bit lines at ground, where L b is not defined
         _sum_cells(g, a, source, out)
     return steps if done else -1

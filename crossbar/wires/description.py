@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from crossbar.wires.segments import Resistance, checked
 from devices.validation import Floats, choice, number
 
-DRIVERS = ("left", "both")
-SENSES = ("bottom", "both")
+DRIVERS = ("left", "right", "both")
+SENSES = ("bottom", "top", "both")
 
 
 class IVCurve(Protocol):
@@ -47,21 +49,28 @@ class Wires:
     cell. A bit line ends in a virtual ground below the last cell, behind one full `r_col` and
     `r_sense`. The other ends float, unless `drivers` or `senses` connects them.
 
+    Segments may have resistances of their own. `r_row` is then an array in which row i lists the
+    segments of word line i from left to right, and `r_col` one in which column j lists those of bit
+    line j from top to bottom; the segment to a driver or a sense is one of them. A line has as many
+    segments as crossings, one more if both its ends are connected. Arrays broadcast: (1, n) is the
+    same for all lines of a tile with n bit lines, (m, 1) one resistance for each word line.
+
     Attributes:
-        r_row: Resistance of one word-line segment, from one crossing to the next [Ω].
-        r_col: Resistance of one bit-line segment [Ω].
+        r_row: Resistance of a word-line segment, from one crossing to the next [Ω], a number or an
+            array (m, n), which is kept as nested tuples.
+        r_col: Resistance of a bit-line segment [Ω], a number or an array (m, n).
         r_source: Resistance of a driver [Ω], default 0.
         r_sense: Resistance of a sense amplifier's input [Ω], default 0.
         r_access: Resistance of the access transistor in series with each cell [Ω], default 0.
-        drivers: "left" (default), or "both" to drive the right ends of the word lines too.
-        senses: "bottom" (default), or "both" to ground the top ends of the bit lines too.
+        drivers: Which ends of the word lines are driven: "left" (default), "right" or "both".
+        senses: Which ends of the bit lines are grounded: "bottom" (default), "top" or "both".
 
     Raises:
         ValueError: a resistance is negative or infinite, or `drivers` or `senses` is unknown.
     """
 
-    r_row: float
-    r_col: float
+    r_row: Resistance
+    r_col: Resistance
     r_source: float = 0.0
     r_sense: float = 0.0
     r_access: float = 0.0
@@ -73,7 +82,11 @@ class Wires:
 
     def __post_init__(self) -> None:
         for name in ("r_row", "r_col", "r_source", "r_sense", "r_access"):
-            number(f"Wires.{name}", getattr(self, name), at_least=0, unit="ohm")
+            value = getattr(self, name)
+            if name in ("r_row", "r_col") and isinstance(value, (list, tuple, np.ndarray)):
+                object.__setattr__(self, name, checked(f"Wires.{name}", value))
+            else:
+                number(f"Wires.{name}", value, at_least=0, unit="ohm")
         choice("Wires.drivers", self.drivers, DRIVERS)
         choice("Wires.senses", self.senses, SENSES)
 
@@ -90,7 +103,8 @@ class Wires:
                 curve, Newton's iteration gives currents exact to 1e-9 of the largest.
 
         Raises:
-            ValueError: NaN, a negative conductance, or shapes that do not fit.
+            ValueError: NaN, a negative conductance, or shapes that do not fit; or, where segments
+                differ, no resistance at all between a driver or a sense and the first crossing.
             ArithmeticError: the solver did not converge; the message names the array.
         """
         from crossbar.wires import solver

@@ -4,6 +4,7 @@ The public functions are methods of `Wires`, which documents their arguments.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 from crossbar.threads import run_each
 from crossbar.wires._kernels import factorize, solve
 from crossbar.wires.description import IVCurve, Nodes, Wires
+from crossbar.wires.segments import every_segment, segments, uniform
 from devices.validation import Floats, array
 
 #: Error of every output current, relative to it, that the solver expects when it stops.
@@ -58,7 +60,7 @@ def effective_conductance(wires: Wires, g: ArrayLike) -> Floats:
         network = Network(wires, cells)
         run_each(lambda i: network.currents(_unit_vector(m, i), w[i]), m)
     else:
-        network = Network(_swap_roles(wires), _swap_lines(cells))
+        network = Network(_swap_roles(wires, cells.shape), _swap_lines(cells))
         swapped = np.empty((n, m))
         run_each(lambda j: network.currents(_unit_vector(n, j), swapped[j]), n)
         w[:] = swapped[::-1, ::-1].T
@@ -124,13 +126,14 @@ class Network:
     """
 
     def __init__(self, wires: Wires, cells: Floats):
-        self.g = np.ascontiguousarray(cells / (1 + cells * wires.r_access))
+        # The kernels drive the left ends and ground the bottom ends; other corners are turned.
+        self.turned = (
+            slice(None, None, -1 if wires.senses == "top" else 1),
+            slice(None, None, -1 if wires.drivers == "right" else 1),
+        )
+        self.g = np.ascontiguousarray((cells / (1 + cells * wires.r_access))[self.turned])
         m, n = self.g.shape
-        first = wires.r_source + wires.r_row
-        last = wires.r_col + wires.r_sense
-        # Without resistance a second driver or sense changes nothing.
-        self.rows = (wires.r_row, first, wires.drivers == "both" and first > 0)
-        self.columns = (wires.r_col, last, wires.senses == "both" and last > 0)
+        self.rows, self.columns = _resistances(wires, self.g.shape, self.turned)
         # Working memory is kept: fresh pages cost as much as a step of the solver.
         self._spare: list[Floats] = []
         self.factors = (
@@ -146,8 +149,10 @@ class Network:
         """Return the solution for drivers v (m,) [V] and current sources of cells (m, n) [A]."""
         out = np.empty(self.g.shape[1])
         work = np.empty((6, *self.g.shape))
-        steps = self._solve(v, source, True, work, out)
-        return Nodes(work[0].copy(), work[1].copy(), out, steps)
+        turned_source = source if source is _NO_SOURCE else source[self.turned]
+        steps = self._solve(v, turned_source, True, work, out)
+        word, bit = (voltages[self.turned].copy() for voltages in work[:2])
+        return Nodes(word, bit, out, steps)
 
     def currents(self, v: Floats, out: Floats) -> None:
         """Write into out (n,) the bit-line currents [A] for drivers v (m,) [V]."""
@@ -159,15 +164,20 @@ class Network:
         self._spare.append(work)
 
     def _solve(self, v: Floats, source: Floats, voltages: bool, work: Floats, out: Floats) -> int:
+        lines, columns = self.turned
+        drive = np.ascontiguousarray(v[lines])
+        pushed = np.ascontiguousarray(source)
         resistances = (*self.rows, *self.columns[:2])
         goal = (TOLERANCE, MOST_STEPS, voltages)
         factors = tuple(self.factors)
-        steps: int = solve(self.g, v, source, factors, resistances, goal, work, out)
+        steps: int = solve(self.g, drive, pushed, factors, resistances, goal, work, out)
+        if columns.step < 0:
+            out[:] = out[columns].copy()
         if steps < 0 or not np.isfinite(out).all():
             raise ArithmeticError(
                 f"the wires of an array of {self.g.shape} with conductances from "
-                f"{self.g.min():.3g} to {self.g.max():.3g} S, {self.rows[0]:g} and "
-                f"{self.columns[0]:g} ohm per segment, did not converge in {MOST_STEPS} steps"
+                f"{self.g.min():.3g} to {self.g.max():.3g} S, {_ohms(self.rows[0])} and "
+                f"{_ohms(self.columns[0])} ohm per segment, did not converge in {MOST_STEPS} steps"
             )
         return steps
 
@@ -222,16 +232,79 @@ def _unit_vector(n: int, i: int) -> Floats:
     return vector
 
 
-def _swap_roles(wires: Wires) -> Wires:
-    """Return the wires of the array in which word lines became bit lines; see `_swap_lines`."""
+#: Resistances of lines as the kernels take them: segments between crossings, the end that is always
+#: connected, and the other end. Numbers, or arrays where segments differ.
+_Lines = tuple[Any, Any, Any]
+
+
+def _resistances(
+    wires: Wires, shape: tuple[int, int], turned: tuple[slice, slice]
+) -> tuple[_Lines, _Lines]:
+    """Return the resistances of word lines and of bit lines of an array that has been turned."""
+    row = uniform(wires.r_row)
+    column = uniform(wires.r_col)
+    lines, columns = turned
+    if isinstance(wires.r_row, tuple) or isinstance(wires.r_col, tuple):
+        differing = segments(wires, shape)  # it refuses shapes that do not fit
+    if row is None:
+        near, far = differing.left, differing.right
+        if wires.drivers == "right":
+            near, far = far, near
+        _check_ends(near, far, "r_row", "word line", "driver", "r_source")
+        between = np.pad(differing.row[turned], ((0, 0), (1, 0)))
+        rows: _Lines = (between, _turned(near, lines), _turned(far, lines))
+    else:
+        first = wires.r_source + row
+        # Without resistance a second driver changes nothing.
+        two = wires.drivers == "both" and first > 0
+        rows = (row, first, first if two else np.inf)
+    if column is None:
+        near, far = differing.bottom, differing.top
+        if wires.senses == "top":
+            near, far = far, near
+        _check_ends(near, far, "r_col", "bit line", "sense", "r_sense")
+        between = np.pad(differing.column[turned], ((0, 1), (0, 0)))
+        return rows, (between, _turned(near, columns), _turned(far, columns))
+    last = column + wires.r_sense
+    two = wires.senses == "both" and last > 0
+    return rows, (column, last, last if two else np.inf)
+
+
+def _turned(ends: Floats, order: slice) -> Floats:
+    """Return the resistances of the ends of lines in the order of the turned lines."""
+    return np.ascontiguousarray(ends[order])
+
+
+def _check_ends(near: Floats, far: Floats, name: str, line: str, end: str, inside: str) -> None:
+    """Raise ValueError if a connected end of a line whose segments differ has no resistance."""
+    bad = np.flatnonzero(np.minimum(near, far) == 0)
+    if bad.size:
+        raise ValueError(
+            f"the segment between {line} {bad[0]} and its {end} has no resistance in Wires.{name}, "
+            f"and {inside} is 0; where segments differ, give one of them more than 0"
+        )
+
+
+def _ohms(r: float | Floats) -> str:
+    """Return a resistance for a message: a number, or the range of an array."""
+    return f"{r:g}" if np.ndim(r) == 0 else f"up to {np.max(r):g}"
+
+
+def _swap_roles(wires: Wires, shape: tuple[int, int]) -> Wires:
+    """Return the wires of the array (m, n) in which word lines became bit lines; see
+    `_swap_lines`.
+    """
+    row, column = every_segment(wires, shape)
+    r_row: Any = _swap_lines(column) if isinstance(wires.r_col, tuple) else wires.r_col
+    r_col: Any = _swap_lines(row) if isinstance(wires.r_row, tuple) else wires.r_row
     return Wires(
-        r_row=wires.r_col,
-        r_col=wires.r_row,
+        r_row=r_row,
+        r_col=r_col,
         r_source=wires.r_sense,
         r_sense=wires.r_source,
         r_access=wires.r_access,
-        drivers="both" if wires.senses == "both" else "left",
-        senses="both" if wires.drivers == "both" else "bottom",
+        drivers={"bottom": "left", "top": "right", "both": "both"}[wires.senses],
+        senses={"left": "bottom", "right": "top", "both": "both"}[wires.drivers],
     )
 
 
@@ -247,7 +320,7 @@ def _cell_voltages(nodes: Nodes, cells: Floats, wires: Wires) -> Floats:
 
 def _adjoint_voltages(wires: Wires, cells: Floats) -> Iterator[Floats]:
     """Yield for each bit line the cells' voltages (m, n) under one volt on that bit line alone."""
-    swapped_wires = _swap_roles(wires)
+    swapped_wires = _swap_roles(wires, cells.shape)
     swapped_cells = _swap_lines(cells)
     network = Network(swapped_wires, swapped_cells)
     n = cells.shape[1]

@@ -71,7 +71,7 @@ def calibrate(
 
     Layers are calibrated from front to back, each with a run of its own for its DAC and for its
     ADC: it sees what comes out of the calibrated converters in front of it, while those behind it
-    are ideal. Ranges that the hardware gives as a number stay as they are.
+    neither clip nor round. Ranges that the hardware gives as a number stay as they are.
 
     Args:
         layers: The layers on tiles, in order.
@@ -91,7 +91,7 @@ def calibrate(
     choice("per", per, SHARED_BY)
     share = _checked_percentile(percentile, method)
     opened = _open_converters(layers, per)
-    before = [(converters, _limits(converters)) for _, of in opened for converters in of]
+    before = [(converters, _ranges(converters)) for _, of in opened for converters in of]
     for layer, of in opened:
         # An ADC of given range is open too until its DAC is calibrated: it would clip what it does
         # not see later, the currents of an ideal DAC.
@@ -108,8 +108,8 @@ def calibrate(
                 converters.watch = None
             _close(layer)
     except BaseException:
-        for converters, limits in before:
-            _restore(converters, limits)
+        for converters, ranges in before:
+            _restore(converters, ranges)
         raise
     finally:
         for layer in layers:
@@ -168,15 +168,17 @@ def _open_converters(layers: Sequence[TileLayer], per: str) -> list[tuple[TileLa
     return found
 
 
-def _limits(converters: Bank) -> Any:
-    return converters.limit if isinstance(converters, Drivers) else converters.limits
+def _ranges(converters: Bank) -> tuple[Any, Any]:
+    """Return the range of converters, and what it is expected to clip."""
+    limits = converters.limit if isinstance(converters, Drivers) else converters.limits
+    return limits, converters.expected
 
 
-def _restore(converters: Bank, limits: Any) -> None:
+def _restore(converters: Bank, ranges: tuple[Any, Any]) -> None:
     if isinstance(converters, Drivers):
-        converters.limit = limits
+        converters.limit, converters.expected = ranges
     else:
-        converters.limits = limits
+        converters.limits, converters.expected = ranges
 
 
 def _set_range(
@@ -199,7 +201,7 @@ def _set_range(
     if isinstance(converters, Drivers):
         assert converters.dac is not None
         limit = best_range(seen[0], method, percentile, converters.dac.convert)
-        converters.calibrate(limit, _clipped(seen, np.full((1, 1), limit)))
+        converters.calibrate(limit, float(_clipped(seen, np.full((1, 1), limit))[0]))
         return
     convert = converters.adc.convert
     pooled = np.concatenate([values.ravel() for values in seen])
@@ -214,10 +216,15 @@ def _set_range(
     converters.calibrate(limits, _clipped(seen, limits))
 
 
-def _clipped(seen: list[Floats], limits: Floats) -> float:
-    """Return the share of the values of all sites that their limits clip."""
-    beyond = [
-        np.abs(values) > of_site * (1 + ROUNDING)
+def _clipped(seen: list[Floats], limits: Floats) -> Floats:
+    """Return the share of values of each site that limits are expected to clip, (sites,).
+
+    As many as of those seen, and of n values behind a limit one more: the next is the largest with
+    the probability 1/(n + 1).
+    """
+    shares = [
+        float((np.abs(values) > of_site * (1 + ROUNDING)).mean())
+        + limits.shape[1] / (values.size + 1)
         for values, of_site in zip(seen, limits, strict=True)
     ]
-    return float(np.mean([share for site in beyond for share in site.mean(axis=0)]))
+    return np.array(shares)

@@ -43,7 +43,9 @@ def chain_plan(network: nn.Module) -> Chain | None:
                 planned.gives_states = True
                 layers.append(planned)
             elif isinstance(wanted, Digital):
-                layers.append(DigitalLayer(name, wanted.function))
+                digital = DigitalLayer(name, wanted.function)
+                digital.path = path
+                layers.append(digital)
     except ValueError:  # the general plan takes it, or says why not
         return None
     for position, layer in enumerate(layers):

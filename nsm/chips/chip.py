@@ -12,18 +12,16 @@ from torch import Tensor, nn
 from crossbar import Hardware
 from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import choice, integer, number
+from devices.validation import number
 from nsm.chips import mapping_report
 from nsm.chips.calibration import calibrate
 from nsm.chips.chain import is_chain
 from nsm.chips.checked_plan import CheckedPlan
-from nsm.chips.layers import TileLayer
-from nsm.chips.monte_carlo import MonteCarlo
+from nsm.chips.inside import Inside
 from nsm.chips.read_context import Reads
 from nsm.chips.runs import read_once
 from nsm.chips.streams import Stream
 from nsm.chips.structures import leaves, rows_of
-from nsm.nn.inference import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +46,7 @@ class Origin:
     example: tuple[Any, ...]
 
 
-class MappedNetwork(MonteCarlo):
+class MappedNetwork(Inside):
     """One chip: a network programmed once into tiles.
 
     Calling it makes one noisy pass, tensors in and tensors out.
@@ -83,38 +81,6 @@ class MappedNetwork(MonteCarlo):
     def has_memory(self) -> bool:
         """Whether consecutive reads are correlated, which `sampling="moments"` leaves out."""
         return any(layer.neurons.main.has_memory for layer in self.layers)
-
-    def weights(self, layer: int | str) -> Floats:
-        """Return the weights (outputs, inputs) that a layer's cells represent now, in the network's
-        units and without IR drop.
-
-        Args:
-            layer: Number of the layer among those on tiles, from 0, or its name, such as
-                "blocks.0.conv1".
-        """
-        on_tiles = self._layer(layer)
-        return on_tiles.neurons.main.weights / on_tiles.row_factors[:, None]
-
-    def conductances(self, layer: int | str) -> tuple[Floats, Floats]:
-        """Return the conductances g_pos and g_neg [S] of a layer now, (word lines, bit lines).
-
-        Args:
-            layer: Number of the layer among those on tiles, from 0, or its name, such as
-                "blocks.0.conv1".
-        """
-        return self._layer(layer).neurons.main.conductances()
-
-    def _layer(self, layer: int | str) -> TileLayer:
-        """Return a layer on tiles by number or name; raise ValueError if there is none."""
-        layers = self.layers
-        if isinstance(layer, str):
-            by_name = {tiles.path: tiles for tiles in layers}
-            return by_name[choice("layer on tiles", layer, by_name)]
-        if integer("layer", layer, at_least=0) >= len(layers):
-            raise ValueError(
-                f"layer = {layer}: this chip has {len(layers)} layers on tiles, counted from 0"
-            )
-        return layers[layer]
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Return the network's outputs of one noisy pass, on the device of its inputs.

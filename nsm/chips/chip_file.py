@@ -24,7 +24,7 @@ from nsm.chips.readouts import Converter, Readout
 from nsm.nn.stored import Stored
 from nsm.nn.tensor_file import read_tensors, write_tensors
 from nsm.nn.weights import put_weights
-from nsm.plain_data import CannotStore, Catalog, Plain, decode, encode
+from nsm.plain_data import CannotStore, Catalog, Plain, decode, encode, given_classes
 from nsm.same import same
 
 FORMAT = "nsm-crossbar chip 1"
@@ -135,7 +135,7 @@ def load_chip(
     """
     tensors, metadata = read_tensors(path, (FORMAT,), writer="chip.save")
     content = json.loads(metadata["chip"])
-    given = list(classes)
+    given = given_classes(classes)
     catalog = Catalog(given, packages=_PACKAGES)
     own = [content[name] for name in ("hardware", "layers")]
     missing = catalog.missing(own)
@@ -252,4 +252,8 @@ def _check_readable(hardware: Any, plain: Plain, arrays: Mapping[str, Any]) -> N
 
 
 def _as_tensor(value: Any) -> Tensor:
-    return value if isinstance(value, Tensor) else torch.as_tensor(np.ascontiguousarray(value))
+    return (
+        value
+        if isinstance(value, Tensor)
+        else torch.as_tensor(np.require(value, requirements="CW"))
+    )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nsm.chips.planning import evaluating_copy
 from nsm.chips.structures import leaves
-from nsm.nn.coding import BinarizePerPixel
+from nsm.nn.coding import BinarizePerPixel, Thermometer
 from nsm.nn.convolutions import CONVOLUTIONS
 from nsm.nn.nsm_conv2d import NSMConv2d
 
@@ -84,11 +84,14 @@ def _candidates(network: nn.Module) -> Iterator[Tensor]:
     rng = np.random.default_rng(0)
     dtype = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
     firsts = [m for m in network.modules() if _shapes(m, 1)][:3]
+    # States per value: the layers behind a thermometer take so many times the values of an image.
+    levels = math.prod(m.levels for m in network.modules() if isinstance(m, Thermometer))
     seen: set[tuple[int, ...]] = set()
     for size in _SIZES:
         for layer in firsts:
-            for shape in _shapes(layer, size):
-                if shape in seen:
+            for behind in _shapes(layer, size):
+                shape = (behind[0] // levels, *behind[1:])
+                if behind[0] % levels or shape in seen:
                     continue
                 seen.add(shape)
                 if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)):

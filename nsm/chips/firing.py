@@ -1,27 +1,32 @@
 """Firing probabilities of a chip's neural sampling layers: measured, and in closed form."""
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from torch import Tensor, nn
 
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import integer
+from devices.validation import choice, integer
+from nsm.chips.chain import is_chain
 from nsm.chips.chip import MappedNetwork
-from nsm.chips.layers import TileLayer
+from nsm.chips.dropout import KeptDropout
+from nsm.chips.layers import ChipLayer, TileLayer
 from nsm.chips.read_context import Reads, reading
 from nsm.chips.readouts import Comparators
-from nsm.chips.states import States, unpacked
+from nsm.chips.runs import read_once
+from nsm.chips.states import States, unpacked, values_of
 from nsm.chips.streams import Stream
 from nsm.nn.inference import Floats
 
 
 def firing(
     chip: MappedNetwork,
-    x: ArrayLike,
+    x: Any,
     samples: int,
     *,
-    layer: int = 0,
+    layer: int | str = 0,
     rng: RNG = None,
     sampling: str = "exact",
 ) -> tuple[Floats, Floats]:
@@ -29,36 +34,85 @@ def firing(
     neurons) each.
 
     The layers before it are read once for each image; the layer itself is read `samples` times on
-    those states.
+    those states. Of a layer that is called several times in a pass it is the first call.
 
     Args:
         chip: The chip.
-        x: Images, (batch, ...).
+        x: Images, (batch, ...), as for `chip.sample`.
         samples: Reads of the layer for each image.
-        layer: Number of the layer among the chip's neural sampling layers, from 0.
+        layer: Number of the layer among the chip's neural sampling layers, from 0, or its name,
+            such as "blocks.0.fc1".
         rng: Seed, Generator or None.
         sampling: "exact" or "moments".
 
     Raises:
-        ValueError: The chip has no such layer.
+        ValueError: The chip has no such layer, or the pass does not reach it.
     """
     seed = child(seed_sequence(rng), Stream.FIRING)
-    z: States = chip.check_images(x)
-    sampling_layers = [on_tiles for on_tiles in chip.layers if on_tiles.samples_noise]
-    if not 0 <= layer < len(sampling_layers):
-        raise ValueError(
-            f"layer = {layer}: this chip has {len(sampling_layers)} neural sampling layers, "
-            "counted from 0"
-        )
-    target = sampling_layers[layer]
+    images = chip.check_images(x)
+    target = _sampling_layer(chip, layer)
     repeats = integer("samples", samples, at_least=1)
-    with reading(Reads(Span(0, len(z)), sampling, seed)):
-        z = chip.network[: target.position](z)
+    batch = chip.inputs.batch(images)
+    z = _rows(target, _input_of(target, chip, images, Reads(Span(0, batch), sampling, seed)))
     span = Span(0, len(z) * repeats, repeats)
-    own = child(seed, len(chip.network))
+    positions = [
+        m.position for m in chip.network.modules() if isinstance(m, (ChipLayer, KeptDropout))
+    ]
+    own = child(seed, 1 + max(positions))  # a stream that no layer of the pass draws from
     fired = unpacked(target.read(z, span, own, sampling=sampling))
-    measured = fired.reshape(len(z), samples, -1).mean(axis=1)
-    return measured, firing_probability(target, z).reshape(len(z), -1)
+    measured = fired.reshape(len(z), repeats, -1).mean(axis=1)
+    return measured.reshape(batch, -1), firing_probability(target, z).reshape(batch, -1)
+
+
+def _sampling_layer(chip: MappedNetwork, layer: int | str) -> TileLayer:
+    """Return a neural sampling layer by number or name; raise ValueError if there is none."""
+    found = [on_tiles for on_tiles in chip.layers if on_tiles.samples_noise]
+    if isinstance(layer, str):
+        by_name = {on_tiles.path: on_tiles for on_tiles in found}
+        return by_name[choice("neural sampling layer", layer, by_name)]
+    if integer("layer", layer, at_least=0) >= len(found):
+        raise ValueError(
+            f"layer = {layer}: this chip has {len(found)} neural sampling layers, counted from 0"
+        )
+    return found[layer]
+
+
+class _Reached(BaseException):
+    """Ends a pass at the layer that was asked for.
+
+    It is no `Exception`, since the forward of a network may catch those.
+    """
+
+
+def _input_of(target: TileLayer, chip: MappedNetwork, images: Any, reads: Reads) -> States | Tensor:
+    """Return what a layer is given in a pass of the network, which ends there."""
+    given: list[States | Tensor] = []
+
+    def keep(_layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        given.append(inputs[0])
+        raise _Reached
+
+    handle = target.register_forward_pre_hook(keep)
+    try:
+        if is_chain(chip.network):
+            with reading(reads):
+                chip.network(images)
+        else:
+            read_once(chip.network, reads, images)
+    except _Reached:
+        return given[0]
+    finally:
+        handle.remove()
+    raise ValueError(f"the network did not call {target.name} for these images")
+
+
+def _rows(layer: TileLayer, z: States | Tensor) -> States:
+    """Return the inputs of a layer with one row for each of its reads."""
+    if not isinstance(z, Tensor):
+        return z
+    if layer.patches is not None:
+        return values_of(z if z.ndim == len(layer.patches.kernel) + 2 else z[None])
+    return values_of(z.reshape(-1, z.shape[-1]))
 
 
 def firing_probability(layer: TileLayer, z: States) -> Floats:

@@ -22,7 +22,7 @@ from nsm.chips.readouts import NumpyBackend, Readout
 from nsm.chips.states import States, tensor_of, unpacked, values_of
 from nsm.chips.tensor_reads import read_tensor
 from nsm.chips.torch_sums import TorchSums
-from nsm.chips.windows import windows_of
+from nsm.chips.windows import windows_in_blocks
 from nsm.nn.digital import Values
 from nsm.nn.geometry import Patches
 
@@ -38,12 +38,14 @@ class ChipLayer(nn.Module):
 
     Attributes:
         name: What messages and reports call it.
+        path: Where the layer stands in the network, such as "blocks.0.conv1".
         position: Place in the network; it names the layer's random streams.
     """
 
     def __init__(self, name: str):
         super().__init__()
         self.name = name
+        self.path = ""
         self.position = 0
 
     def forward(self, z: States | Tensor) -> States | Tensor:
@@ -98,12 +100,13 @@ class TileLayer(ChipLayer):
         row_factors: Factors by which the weights of each output were multiplied before programming,
             (outputs,).
         report: Row of `MappedNetwork.report`.
-        path: Where the layer stands in the network, such as "blocks.0.conv1".
         gives_states: Whether every layer that takes the outputs takes packed states. Otherwise a
             tensor comes out when a tensor goes in.
         dtype: Precision of the tensors that states become.
         locations: At how many locations the layer was read for each input when it was last read, or
             when the mapping was checked.
+        reads_per_pass: How often the layer was read for each input in the last pass, or in the one
+            with which the mapping was checked: at all locations of all calls (time steps).
     """
 
     def __init__(
@@ -126,10 +129,10 @@ class TileLayer(ChipLayer):
         self.patches = patches
         self.row_factors = row_factors
         self.report = report or {}
-        self.path = ""
         self.gives_states = True
         self.dtype = torch.float64
         self.locations = 0
+        self.reads_per_pass = 1
         self._torch_sums: TorchSums | None = None
 
     @property
@@ -161,11 +164,15 @@ class TileLayer(ChipLayer):
     def forward(self, z: States | Tensor) -> States | Tensor:
         """Return the states or values of the reads of the current context."""
         reads = current_reads()
+        before = self.reads_per_pass if self.position in reads.calls else 0
         seed = reads.seed_of(self.position)
         if isinstance(z, Tensor):
-            return read_tensor(self, z, reads, seed)
-        out = self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
-        return out if self.gives_states else tensor_of(out).to(self.dtype)
+            out = read_tensor(self, z, reads, seed)
+        else:
+            states = self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
+            out = states if self.gives_states else tensor_of(states).to(self.dtype)
+        self.reads_per_pass = before + self.locations
+        return out
 
     def read(
         self, z: States, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
@@ -183,10 +190,11 @@ class TileLayer(ChipLayer):
         if self.patches is None:
             self.locations = 1
             return self._read(Inputs(z), span, seed, sampling)
-        cut, shape = windows_of(self.patches, unpacked(z))
+        blocks, shape = windows_in_blocks(self.patches, unpacked(z), span)
         self.locations = math.prod(shape)
-        out = self._read(cut, span.at(self.locations), seed, sampling)
-        return self.patches.arrange(unpacked(out), shape)
+        parts = [unpacked(self._read(cut, reads, seed, sampling)) for cut, reads in blocks]
+        out = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self.patches.arrange(out, shape)
 
     def _read(self, x: Inputs, span: Span, seed: np.random.SeedSequence, sampling: str) -> States:
         u = self.neurons.read_span(x, span, child(seed, Stream.ARRAYS), sampling=sampling)

@@ -102,27 +102,19 @@ def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFram
     """Return how many independent reads `samples` consecutive ones are worth, a row per layer.
 
     A row has the median, smallest and largest number over outputs. Reads of slow traps agree with
-    each other, so that their mean averages out less noise. Samples of a convolution are as many
-    reads apart as an image has locations, a number that is known once an image has been read.
+    each other, so that their mean averages out less noise. Two samples are as many reads apart as
+    one pass reads the layer: at every location of an image, in every step of a sequence. That is
+    the number of the last pass, or of the one with which the mapping was checked.
 
     Args:
         layers: The layers on tiles.
         samples: Number of consecutive samples.
-
-    Raises:
-        ValueError: A convolution with memory has not been read yet.
     """
     import pandas as pd
 
     rows = []
     for layer in layers:
-        if layer.patches is not None and not layer.locations and layer.neurons.main.has_memory:
-            raise ValueError(
-                f"{layer.name} is a convolution whose samples are as many reads apart as an "
-                "image has locations, and it has seen no image yet; read the chip once, as "
-                "chip.sample(x[:1], 1)"
-            )
-        s = precision.effective_samples(layer.neurons, samples, locations=layer.locations or 1)
+        s = precision.effective_samples(layer.neurons, samples, locations=layer.reads_per_pass)
         known = s[np.isfinite(s)] if np.isfinite(s).any() else np.array([np.nan])
         rows.append(
             {
@@ -136,18 +128,26 @@ def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFram
 
 
 def cost(layers: Sequence[TileLayer]) -> "pd.DataFrame":
-    """Return energy [J] and latency [s] of one pass, a row per layer.
+    """Return energy [J] and latency [s] of one pass of one input, a row per layer.
 
-    An answer from several samples costs as many passes.
+    A layer is read `reads` times in a pass, in turn: at every location of an image, in every step
+    of a sequence. That is the number of the last pass, or of the one with which the mapping was
+    checked. `array_energy`, `readout_energy`, their sum `energy`, and `latency` are those of all
+    these reads. An answer from several samples costs as many passes.
+
+    Args:
+        layers: The layers on tiles.
     """
     import pandas as pd
 
     rows = []
     for layer in layers:
         each = layer.readout.energy(layer.neurons.hardware)
-        c = read_cost(layer.neurons, energy_per_output=each)
-        energy = c.array_energy + c.readout_energy
-        rows.append({"layer": layer.name, **vars(c), "energy": energy})
+        reads = layer.reads_per_pass
+        of_one = read_cost(layer.neurons, energy_per_output=each)
+        of_all = {name: reads * value for name, value in vars(of_one).items()}
+        energy = of_all["array_energy"] + of_all["readout_energy"]
+        rows.append({"layer": layer.name, "reads": reads, **of_all, "energy": energy})
     return pd.DataFrame(rows)
 
 

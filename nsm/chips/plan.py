@@ -33,6 +33,7 @@ class PlannedLayer(nn.Module):
         folded: Whether normalization was folded into the weights.
         replay: Outputs that a layer that draws is to return, one for each call; None to compute.
         locations: Locations at which an input was read in the last call.
+        reads_per_pass: How often the layer is read for one input: at all locations of all calls.
     """
 
     def __init__(self, path: str, kind: str, wanted: OnTiles):
@@ -47,6 +48,7 @@ class PlannedLayer(nn.Module):
         self.folded = False
         self.replay: list[Tensor] | None = None
         self.locations = 1
+        self.reads_per_pass = 1
 
     @property
     def draws(self) -> bool:

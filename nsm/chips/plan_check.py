@@ -56,7 +56,7 @@ def check_plan(plan: nn.Module, model: nn.Module, inputs: tuple[Any, ...]) -> Ch
     second run, of one input, tells whether the plan depends on the size of a batch.
 
     Args:
-        plan: The plan. Its layers learn at how many locations an input is read.
+        plan: The plan. Its layers learn how often, and at how many locations, an input is read.
         model: The network as the user gave it.
         inputs: Arguments of the network; the first axis of tensors is the batch.
 
@@ -79,9 +79,11 @@ def check_plan(plan: nn.Module, model: nn.Module, inputs: tuple[Any, ...]) -> Ch
             by_row = _is_first_row(alone, _tried(network, arguments), network, tolerance)
         with counting(ours) as counts:
             output = ours(*mapped(torch.clone, arguments))
-        for layer, tried in zip(planned_layers(plan), planned_layers(ours), strict=True):
-            layer.locations = tried.locations
     rows = rows_of(arguments)
+    for layer, tried in zip(planned_layers(plan), planned_layers(ours), strict=True):
+        layer.locations = tried.locations
+        once = rows * layer.wanted.weight.size
+        layer.reads_per_pass = max(1, counts.get(layer.path, 0) // once)
     each = {path: count // rows for path, count in counts.items()}
     return Checked(max(differences), each, mapped(tensor_of, output), by_row)
 

@@ -83,6 +83,7 @@ class _Programming:
         layer.path = self.planned.path
         layer.gives_states = self.planned.gives_states
         layer.locations = self.planned.locations
+        layer.reads_per_pass = self.planned.reads_per_pass
         share = float((target != clipped).mean())
         layer.report = row_of(layer, w=w, w_max=w_max, clipped=share, matched=parameters)
         return layer

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from devices.seeding import child, seed_number
 from devices.validation import integer
@@ -48,6 +49,7 @@ def runs(
         locations: Reads of the busiest array in one pass, of a network that is no chain.
     """
     integer("reads_at_once", reads_at_once, at_least=1)
+    check_sampling(sampling)
     if is_chain(network):
         return _runs_of_chain(network, images, samples, seed, sampling, reads_at_once)
     return _runs_of_network(network, images, samples, seed, sampling, reads_at_once // locations)

@@ -56,8 +56,7 @@ def describe(model: nn.Module) -> Blueprint:
         raise ValueError(
             f"a {type(model).__name__} is no network; give a torch.nn.Module, such as nn.Sequential"
         )
-    if type(model).__module__.startswith("nsm.chips."):
-        raise CannotStore("cannot save a chip as a network; chip.save(path) stores it")
+    _check_kind(model)
     check_shaped(model)
     # Building draws starting weights, and may warn as it did when the network was made.
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -72,6 +71,17 @@ def describe(model: nn.Module) -> Blueprint:
         raise _refusal(model, found.name, found.what)
     blueprint: dict[str, Any] = plain
     return blueprint
+
+
+def _check_kind(model: nn.Module) -> None:
+    """Raise CannotStore for chips, and for modules that stand for others."""
+    if type(model).__module__.startswith("nsm.chips."):
+        raise CannotStore("cannot save a chip as a network; chip.save(path) stores it")
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise _refusal(model, name, "it is a TorchScript module, which torch.jit.save stores")
+        if type(module).__name__ == "OptimizedModule":
+            raise _refusal(model, name, "it is compiled; give what was compiled (its _orig_mod)")
 
 
 def _as_list(model: nn.Module) -> list[dict[str, Any]] | None:

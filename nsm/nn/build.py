@@ -130,7 +130,13 @@ class Builder:
         named = {
             n: self._value(v, path_below(path, n)) for n, v in plain.get("arguments", {}).items()
         }
-        module: nn.Module = cls(*more, **named)
+        try:
+            module: nn.Module = cls(*more, **named)
+        except TypeError as problem:
+            raise ValueError(
+                f"layer {path or 'of the file'} cannot be built as {plain['class']} with the "
+                f"stored arguments ({problem}); the file is of another version of the class"
+            ) from problem
         return module
 
     def _shared(self, path: str) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import nn
 
 from nsm.nn.blueprint import describe as describe
 from nsm.nn.stored import Stored
-from nsm.nn.tensor_file import FORMAT, FORMAT_ANY, write_tensors
+from nsm.nn.tensor_file import FORMAT, FORMAT_ANY, check_precision, write_tensors
 from nsm.nn.tensor_file import read_tensors as read_tensors
 from nsm.shipped import locate
 
@@ -68,8 +68,9 @@ def load(
     Raises:
         FileNotFoundError: Naming the shipped networks, if there is no such file.
         ValueError: If the file is truncated, was written by another program, names other classes,
-            or holds other tensors than its architecture needs, or NaN.
+            or holds other tensors than its architecture needs, or NaN; or dtype is no precision.
     """
+    check_precision(dtype)
     found = locate(path)
     tensors, metadata = read_tensors(found, (FORMAT, FORMAT_ANY))
     if "architecture" not in metadata:

@@ -4,9 +4,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils import parametrize
 
+from nsm.nn.stochastic import Stochastic
 from nsm.same import same
 
 #: What every module has of its own; the rest of its attributes was set by its class or its user.
@@ -26,11 +27,14 @@ def class_of(module: nn.Module) -> type[nn.Module]:
 def attributes(module: nn.Module) -> dict[str, Any]:
     """Return what a module keeps beside parameters, buffers and children.
 
-    Weights that a hook computes anew before each pass (`weight_norm`, pruning) are left out.
+    Weights that a hook computes anew before each pass (`weight_norm`, pruning) are left out, and so
+    are the random streams of stochastic layers, which `reseed` sets before each use.
     """
     hooks = module._forward_pre_hooks.values()
-    computed = {getattr(h, "name", getattr(h, "_tensor_name", None)) for h in hooks}
-    return {k: v for k, v in vars(module).items() if k not in _OF_TORCH and k not in computed}
+    left_out = {getattr(h, "name", getattr(h, "_tensor_name", None)) for h in hooks} | _OF_TORCH
+    if isinstance(module, Stochastic):
+        left_out |= {"_seed", "_generator"}
+    return {k: v for k, v in vars(module).items() if k not in left_out}
 
 
 @dataclass(frozen=True)
@@ -160,18 +164,7 @@ def differing_tensors(a: nn.Module, b: nn.Module) -> str | None:
                 )
     if a._non_persistent_buffers_set != b._non_persistent_buffers_set:
         return "it would be built anew with other buffers in its state"
-    for name in a._non_persistent_buffers_set:
-        if not _same_values(a._buffers[name], b._buffers[name]):
-            return (
-                f"its buffer {name} has values that neither its constructor makes nor its state "
-                "holds; register it with persistent=True"
-            )
     return None
-
-
-def _same_values(x: Tensor | None, y: Tensor | None) -> bool:
-    """Return whether two tensors agree, once the second has the first's precision."""
-    return x is None or y is None or same(x.detach(), y.detach().to(x.dtype))
 
 
 def _groups(module: nn.Module) -> set[tuple[str, ...]]:

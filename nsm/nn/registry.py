@@ -119,22 +119,6 @@ def unknown(layer: nn.Module) -> str:
     return f"{name} is not among the {len(LAYERS)} known layers; {hint}"
 
 
-def check_storable(layer: nn.Module, name: str) -> None:
-    """Raise ValueError if files cannot hold a layer.
-
-    Args:
-        layer: A layer of a network. Its class must be in the table itself, because a
-            subclass may compute anything.
-        name: What the message calls it, such as "layer 1".
-    """
-    if type(layer) not in LAYERS:
-        raise ValueError(f"cannot save {name}: {unknown(layer)}")
-    try:
-        description(layer).config()
-    except ValueError as reason:
-        raise ValueError(f"cannot save {name}, {layer}: {reason}") from None
-
-
 def config_of(layer: nn.Module) -> dict[str, Any]:
     """Return the arguments that build a layer like this one, as plain data in the order of files.
 

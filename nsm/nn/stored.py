@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from nsm.nn.blueprint import describe
 from nsm.nn.build import Blueprint, build, catalog
-from nsm.nn.tensor_file import check_values, state_of
+from nsm.nn.tensor_file import check_values, rounded, state_of
+from nsm.plain_data import given_classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,8 @@ class Stored:
         extras: What is said beside them, where there is any. "tied": names of tensors that are
             others under a second name, {name: name of the other}. "frozen": parameters that are not
             trained. "in_training": layers that stay in train() while the network is in eval(), as
-            those of Monte-Carlo dropout do.
+            those of Monte-Carlo dropout do. "outside_state": names of tensors that are buffers with
+            persistent=False, whose values a constructor computes.
     """
 
     architecture: Blueprint | None
@@ -47,13 +49,22 @@ class Stored:
         tensors, tied = state_of(model, dtype)
         frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
         stay = [] if model.training else [name for name, m in model.named_modules() if m.training]
-        extras = {"tied": tied, "frozen": frozen, "in_training": stay}
-        return cls(architecture, tensors, {key: value for key, value in extras.items() if value})
+        outside = {} if weights_alone else _buffers_outside_state(model, dtype)
+        extras = {
+            "tied": tied,
+            "frozen": frozen,
+            "in_training": stay,
+            "outside_state": sorted(outside),
+        }
+        given = {key: value for key, value in extras.items() if value}
+        return cls(architecture, {**tensors, **outside}, given)
 
     def state(self) -> dict[str, Tensor]:
-        """Return the tensors under all their names."""
+        """Return the state of the network: its tensors under all their names."""
+        outside = self.extras.get("outside_state", ())
+        stored = {name: value for name, value in self.tensors.items() if name not in outside}
         tied = self.extras.get("tied", {})
-        return {**self.tensors, **{name: self.tensors[first] for name, first in tied.items()}}
+        return stored | {name: stored[first] for name, first in tied.items()}
 
     def built(
         self, classes: Iterable[Any], *, dtype: torch.dtype | None, call: str, what: str
@@ -71,16 +82,19 @@ class Stored:
                 needs, or hold NaN.
         """
         assert self.architecture is not None
-        given = list(classes)
+        given = given_classes(classes)
         _check_classes(self.architecture, given, call, what)
         model = build(self.architecture, given)
         state = self.state()
         _check_names(model, state, what)
-        check_values(self.tensors, what)
+        check_values(state, what)
         for name, first in self.extras.get("tied", {}).items():
             _tie(model, name, first)
-        _set_precision(model, {k: v.dtype if dtype is None else dtype for k, v in state.items()})
+        everything = {**self.tensors, **state}
+        _set_precision(model, {k: dtype or v.dtype for k, v in everything.items()})
         model.load_state_dict(state)
+        for name in self.extras.get("outside_state", ()):
+            model.get_buffer(name).copy_(self.tensors[name])
         compute_weights(model)
         model.eval()
         for name in self.extras.get("frozen", ()):
@@ -88,6 +102,17 @@ class Stored:
         for name in self.extras.get("in_training", ()):
             model.get_submodule(name).training = True
         return model
+
+
+def _buffers_outside_state(model: nn.Module, dtype: torch.dtype | None) -> dict[str, Tensor]:
+    """Return the buffers that a network's state does not hold, by name, in a precision."""
+    return {
+        name: rounded(name, buffer.detach(), dtype)
+        for prefix, module in model.named_modules()
+        for own, buffer in module._buffers.items()
+        if own in module._non_persistent_buffers_set and buffer is not None
+        for name in [f"{prefix}.{own}" if prefix else own]
+    }
 
 
 def _check_classes(plain: Blueprint, classes: list[Any], call: str, what: str) -> None:
@@ -120,16 +145,11 @@ def _tie(model: nn.Module, name: str, first: str) -> None:
 
 
 def _set_precision(model: nn.Module, dtypes: Mapping[str, torch.dtype]) -> None:
-    """Give floating-point parameters and buffers a precision.
-
-    Buffers that the state does not hold get that of all others, if those agree.
-    """
-    of_all = {dtype for dtype in dtypes.values() if dtype.is_floating_point}
-    common = of_all.pop() if len(of_all) == 1 else None
+    """Give floating-point parameters and buffers a precision, by their names."""
     for prefix, module in model.named_modules():
         for tensors in (module._parameters, module._buffers):
             for name, tensor in tensors.items():
-                dtype = dtypes.get(f"{prefix}.{name}" if prefix else name, common)
+                dtype = dtypes.get(f"{prefix}.{name}" if prefix else name)
                 if tensor is not None and tensor.is_floating_point() and dtype is not None:
                     tensor.data = tensor.data.to(dtype)
 

@@ -152,8 +152,9 @@ def state_of(
 
     Raises:
         ValueError: Naming a part of the state that is no tensor, or is NaN or infinite, or has no
-            shape yet.
+            shape or no values yet; or dtype is no precision of floating-point numbers.
     """
+    check_precision(dtype)
     check_shaped(model)
     tensors: dict[str, Tensor] = {}
     tied: dict[str, str] = {}
@@ -164,6 +165,8 @@ def state_of(
                 f"cannot save {name}: the state of a layer holds a {type(value).__name__} there, "
                 "and files hold tensors only"
             )
+        if value.is_meta:
+            raise ValueError(f"cannot save {name}: it is on the meta device, and has no values")
         where = _memory(value)
         if value.numel() and where in first:
             tied[name] = first[where]
@@ -187,6 +190,15 @@ def _memory(tensor: Tensor) -> tuple[object, ...]:
         return (id(tensor),)
     place = (tensor.device, tensor.data_ptr(), tensor.dtype)
     return (*place, tuple(tensor.shape), tuple(tensor.stride()))
+
+
+def check_precision(dtype: torch.dtype | None) -> None:
+    """Raise ValueError unless dtype is a floating-point precision or None."""
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ValueError(
+            f"dtype = {dtype!r} is no precision of weights; give a floating-point one, such as "
+            "torch.float16, or None"
+        )
 
 
 def rounded(name: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -66,7 +66,12 @@ def load_weights(model: nn.Module, path: str | Path, *, prefix: str = "") -> Non
         ValueError: If the file is truncated or holds other things, names or shapes differ (the
             first few are listed), or weights are NaN or infinite.
     """
-    stored = {name.removeprefix(prefix): value for name, value in read_weights(path).items()}
+    found = read_weights(path)
+    if prefix and not any(name.startswith(prefix) for name in found):
+        raise ValueError(
+            f"prefix = {prefix!r}: no name in {path} begins so; they are {_some(list(found))}"
+        )
+    stored = {name.removeprefix(prefix): value for name, value in found.items()}
     put_weights(model, stored, str(path))
 
 

@@ -1,7 +1,6 @@
 """Figures of one chip: its conductances, its weight errors, and how often its neurons fire."""
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,9 @@ from torch import Tensor, nn
 
 from devices.seeding import RNG
 from nsm.chips.chip import MappedNetwork
+from nsm.chips.dropout import KeptDropout
 from nsm.chips.firing import firing
+from nsm.chips.planning import evaluating_copy
 from nsm.nn.inference import Floats
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.registry import draws_in_eval
@@ -37,12 +38,14 @@ POINTS = 20_000
 
 
 @styled
-def plot_conductance_map(chip: MappedNetwork, *, layer: int = 0, ax: Axes | None = None) -> Axes:
+def plot_conductance_map(
+    chip: MappedNetwork, *, layer: int | str = 0, ax: Axes | None = None
+) -> Axes:
     """Draw the conductances G⁺ [µS] of one layer's positive cells, with white lines between tiles.
 
     Args:
         chip: the chip.
-        layer: number of the layer among those on tiles, from 0.
+        layer: number of the layer among those on tiles, from 0, or its name in the network.
         ax: Axes to draw into; None for a new figure.
 
     Returns:
@@ -50,7 +53,7 @@ def plot_conductance_map(chip: MappedNetwork, *, layer: int = 0, ax: Axes | None
     """
     if ax is None:
         _, ax = figure()
-    on_tiles = chip.layers[layer]
+    on_tiles = chip.layer(layer)
     g_pos, _ = chip.conductances(layer)
     image = ax.imshow(g_pos * 1e6, cmap="viridis", aspect="auto", interpolation="nearest")
     array = on_tiles.neurons.main
@@ -73,9 +76,10 @@ def _weight_errors(chip: MappedNetwork, weights: Sequence[ArrayLike] | None) -> 
             f"{len(weights)} weight matrices were given; this chip has {len(chip.layers)} layers"
         )
     errors = []
+    # Layers of zeros, such as residual branches at the start of training, have no largest weight.
     for layer, wanted in zip(chip.layers, weights, strict=True):
         w = np.asarray(wanted, dtype=float)
-        errors.append(100 * (layer.neurons.main.weights - w).ravel() / np.abs(w).max())
+        errors.append(100 * (layer.neurons.main.weights - w).ravel() / (np.abs(w).max() or 1.0))
     return errors
 
 
@@ -152,11 +156,11 @@ def _draw_equation_4(ax: Axes, samples: int) -> None:
 @styled
 def plot_firing_probability(
     chip: MappedNetwork,
-    x: ArrayLike,
+    x: Any,
     argument: Floats,
     *,
     samples: int = 200,
-    layer: int = 0,
+    layer: int | str = 0,
     rng: RNG = 0,
     ax: Axes | None = None,
 ) -> Axes:
@@ -172,7 +176,7 @@ def plot_firing_probability(
         argument: v of shape (batch, neurons), as trained: the layer's `argument` of its input.
             That of a convolution is flattened, (batch, channels · height · width).
         samples: reads of every image.
-        layer: number of the layer among the chip's neural sampling layers, from 0.
+        layer: number of the layer among the chip's neural sampling layers, from 0, or its name.
         rng: of the reads.
         ax: Axes to draw into; None for a new figure.
 
@@ -202,43 +206,70 @@ def plot_firing_probability(
     return ax
 
 
-def _first_arguments(model: nn.Sequential, x: ArrayLike) -> tuple[Tensor, Tensor] | None:
-    """Return images, and the arguments v (images, neurons) of the first neural sampling layer.
+class _FirstDraw:
+    """Records the first call, in a pass of a network, of a layer that draws random numbers."""
+
+    def __init__(self, network: nn.Module):
+        self.path = ""
+        self.layer: nn.Module | None = None
+        self.given: Tensor | None = None
+        for path, module in network.named_modules():
+            if draws_in_eval(module) or KeptDropout.is_kept(module):
+                module.register_forward_pre_hook(self._recorder(path))
+
+    def _recorder(self, path: str) -> Callable[..., None]:
+        def record(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+            if self.layer is None:
+                self.path, self.layer, self.given = path, layer, inputs[0]
+
+        return record
+
+
+def _first_arguments(
+    chip: MappedNetwork, model: nn.Module, x: Any
+) -> tuple[str, Any, Tensor] | None:
+    """Return path, images and arguments v (images, neurons) of the first neural sampling layer.
 
     None if the network has no such layer, or if another layer draws random numbers before it: the
     images do not determine v then.
     """
-    drawing = ((i, layer) for i, layer in enumerate(model) if draws_in_eval(layer))
-    position, first = next(drawing, (0, None))
-    if not isinstance(first, NeuralSampling):
-        return None
-    before = copy.deepcopy(model[:position]).eval()
-    images = torch.as_tensor(np.asarray(x)[:IMAGES], dtype=first.weight.dtype)
+    images = chip.check_images(x)
+    images = chip.inputs.chosen(images, np.arange(min(IMAGES, chip.inputs.batch(images))))
+    network = evaluating_copy(model)
+    first = _FirstDraw(network)
+    given = images
+    if isinstance(images, np.ndarray):
+        given = (torch.as_tensor(images, dtype=next(network.parameters()).dtype),)
     with torch.no_grad():
-        neurons = first.argument(before(images[:1])).numel()
-        images = images[: max(1, POINTS // neurons)]
-        return images, first.argument(before(images)).flatten(1)
+        network(*given)
+        if not isinstance(first.layer, NeuralSampling) or first.given is None:
+            return None
+        neurons = first.layer.argument(first.given[:1]).numel()
+        count = min(len(first.given), max(1, POINTS // neurons))
+        argument = first.layer.argument(first.given[:count]).flatten(1)
+    return first.path, chip.inputs.chosen(images, np.arange(count)), argument
 
 
-def draw_chip(chip: MappedNetwork, model: nn.Sequential, x: ArrayLike, folder: Path) -> list[Path]:
+def draw_chip(chip: MappedNetwork, model: nn.Module, x: Any, folder: Path) -> list[Path]:
     """Draw a chip into `folder`: conductances, weight errors and, if it can, firing probabilities.
 
-    Firing is drawn of the first neural sampling layer, if no layer before it draws random numbers.
+    Conductances are drawn of the first layer on tiles. Firing is drawn of the first neural sampling
+    layer, if no layer before it draws random numbers.
 
     Args:
         chip: the chip.
         model: the network that was mapped to it.
-        x: images; the first IMAGES of them are read.
+        x: images, (batch, ...), as for `chip.sample`; the first IMAGES of them are read.
         folder: where the PNG files are written.
 
     Returns:
         The paths of the files.
     """
     drawings = {"conductances": plot_conductance_map(chip), "weight_error": plot_weight_error(chip)}
-    if (found := _first_arguments(model, x)) is not None:
-        images, argument = found
+    if (found := _first_arguments(chip, model, x)) is not None:
+        path_in_network, images, argument = found
         drawings["firing_probability"] = plot_firing_probability(
-            chip, images.numpy(), argument.numpy()
+            chip, images, argument.double().numpy(), layer=path_in_network
         )
     paths = []
     for name, ax in drawings.items():

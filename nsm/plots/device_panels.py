@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from devices import Device, IdealWrite
+from devices import Device, FaultMap, IdealWrite
 from devices.validation import Floats
 from nsm.plots.style import COLORS
 
@@ -147,13 +147,23 @@ def draw_retention(device: Device, ax: Axes) -> None:
 
 
 def draw_faults(device: Device, ax: Axes) -> None:
-    """Draw the percentage of cells that cannot be programmed, counted over two million cells."""
+    """Draw the percentage of cells that cannot be programmed.
+
+    They are counted over two million cells, or over the measured cells of a map, in the half of the
+    range in which they are stuck.
+    """
     low = device.g_min
     high = device.g_max
-    wanted = np.full(2_000_000, (low + high) / 2)
-    g = device.faults.apply(wanted, low, high, rng=np.random.default_rng(0))
-    shares = [100 * float((g == end).mean()) for end in (low, high)]
-    bars = ax.bar(["high R\n(at g_min)", "low R\n(at g_max)"], shares, 0.6, color=COLORS[:2])
+    middle = (low + high) / 2
+    names = ["high R\n(at g_min)", "low R\n(at g_max)"]
+    if isinstance(device.faults, FaultMap):
+        names = ["high R\n(measured)", "low R\n(measured)"]
+        g = device.faults.cells()
+    else:
+        wanted = np.full(2_000_000, middle)
+        g = device.faults.apply(wanted, low, high, rng=np.random.default_rng(0))
+    shares = [100 * float(stuck.mean()) for stuck in (g < middle, g > middle)]
+    bars = ax.bar(names, shares, 0.6, color=COLORS[:2])
     ax.bar_label(bars, fmt="%.1f %%", fontsize=6)
     ax.set(ylabel="cells [%]", title="stuck cells", ylim=(0, max(1.2 * max(shares), 0.1)))
 

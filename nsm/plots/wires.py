@@ -33,7 +33,7 @@ def plot_tile_map(
         ax: Axes to draw into; None for a new figure.
 
     Returns:
-        The Axes. Word lines are driven from the left, bit lines are sensed below.
+        The Axes. Its labels say from where word lines are driven and where bit lines are sensed.
 
     Raises:
         ValueError: the quantity is unknown, or g and v do not fit each other.
@@ -48,7 +48,9 @@ def plot_tile_map(
     values = 1e3 * across if quantity == "cell_voltage" else 1e6 * across * cells
     image = ax.imshow(values, cmap="viridis", aspect="auto", interpolation="nearest")
     ax.figure.colorbar(image, ax=ax, label=QUANTITIES[quantity])
-    ax.set(xlabel="bit line, sensed below", ylabel="word line, driven from the left")
+    sensed = {"bottom": "below", "top": "above", "both": "above and below"}[wires.senses]
+    driven = {"both": "both sides"}.get(wires.drivers, f"the {wires.drivers}")
+    ax.set(xlabel=f"bit line, sensed {sensed}", ylabel=f"word line, driven from {driven}")
     return ax
 
 

@@ -16,6 +16,7 @@ from devices import (
     WriteVerify,
 )
 
+NAN = float("nan")
 RANGE = {"g_min": 1e-6, "g_max": 1e-5}
 STEP = {**RANGE, "step": 0.01}
 TRANSISTOR = devices.FeFet(vth0=0.1, window=1.2, p_r=0.2, transconductance=1e-6, swing=0.08)
@@ -105,6 +106,7 @@ FAULTS = [
     devices.NoFaults(),
     devices.StuckCells(p_stuck_lrs=0.1),
     devices.WearOut(cycles=1e5, characteristic_life=1e6, shape=0.7, p_lrs=0.3),
+    devices.FaultMap([[1e-6, NAN, 0.0], [NAN, 1e-5, NAN]]),
 ]
 TEMPERATURE_LAWS = [
     devices.NoTemperature(),
@@ -124,5 +126,6 @@ ALL_MODELS = [
     *RETENTIONS,
     CLIPPED_LOG,
     *FAULTS,
+    devices.FaultMap({(0, 1): [[1e-6, NAN]], ("bias", 0, 0): [[0.0]]}, [[1e-5]]),
     *TEMPERATURE_LAWS,
 ]

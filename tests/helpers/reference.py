@@ -198,23 +198,30 @@ def branches(g, v, wires):
     """
     m, n = g.shape
     word, bit = np.arange(2 * m * n).reshape(2, m, n)
-    first = wires.r_source + wires.r_row
-    last = wires.r_col + wires.r_sense
+    left, right = wires.drivers in ("left", "both"), wires.drivers in ("right", "both")
+    top, bottom = wires.senses in ("top", "both"), wires.senses in ("bottom", "both")
+    # Every segment of a line in order, from end to end as far as the ends are connected.
+    r_row = np.broadcast_to(np.array(wires.r_row), (m, n - 1 + left + right))
+    r_col = np.broadcast_to(np.array(wires.r_col), (m - 1 + top + bottom, n))
     for i in range(m):
-        for j in (0, n - 1)[: 2 if wires.drivers == "both" and first else 1]:
-            yield None, word[i, j], 1.0, first, v[i]
-        yield from (
-            (a, b, 1.0, wires.r_row, 0.0) for a, b in zip(word[i, :-1], word[i, 1:], strict=True)
-        )
+        path = [None, *word[i], None][not left : n + 1 + right]
+        for a, b, ohms in zip(path[:-1], path[1:], r_row[i], strict=True):
+            outside = wires.r_source if a is None or b is None else 0.0
+            if b is not None:
+                yield a, b, 1.0, ohms + outside, v[i] if a is None else 0.0
+            elif r_row[i].any() or wires.r_source or not left:  # no second driver of a single node
+                yield b, a, 1.0, ohms + outside, v[i]
         yield from (
             (word[i, j], bit[i, j], g[i, j], 1 + g[i, j] * wires.r_access, 0.0) for j in range(n)
         )
     for j in range(n):
-        yield from (
-            (a, b, 1.0, wires.r_col, 0.0) for a, b in zip(bit[:-1, j], bit[1:, j], strict=True)
-        )
-        for i in (m - 1, 0)[: 2 if wires.senses == "both" and last else 1]:
-            yield bit[i, j], None, 1.0, last, 0.0
+        path = [None, *bit[:, j], None][not top : m + 1 + bottom]
+        for a, b, ohms in zip(path[:-1], path[1:], r_col[:, j], strict=True):
+            if a is not None:
+                outside = wires.r_sense if b is None else 0.0
+                yield a, b, 1.0, ohms + outside, 0.0
+            elif r_col[:, j].any() or wires.r_sense or not bottom:
+                yield b, a, 1.0, ohms + wires.r_sense, 0.0
 
 
 def nodal(g, v, wires):

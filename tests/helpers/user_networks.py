@@ -128,10 +128,11 @@ class Forgetful(nn.Module):
         self.layer1 = nn.Sequential(*[Residual(nn.Linear(width, width)) for _ in range(layers)])
         self.factor = nn.Parameter(torch.ones(width))
         self.register_buffer("steps", torch.tensor(5))
+        self.register_buffer("scales", 1 / torch.arange(1.0, width + 1), persistent=False)
         self.kind = "plain"
 
     def forward(self, x):
-        return self.layer1(self.stem(x)) * self.factor * self.steps
+        return self.layer1(self.stem(x)) * self.factor * self.steps * self.scales
 
 
 class Drawn(nn.Module):

@@ -119,3 +119,10 @@ def test_a_class_that_has_moved_is_found_by_its_name():
 def test_unknown_forms_are_refused():
     with pytest.raises(ValueError, match="unknown form 'code'"):
         decode({"code": "1 + 1"}, CATALOG)
+
+
+def test_a_class_of_another_version_is_named():
+    plain = encode(Box(1), "v")
+    plain["fields"]["color"] = "red"
+    with pytest.raises(ValueError, match=r"holds a .*Box of another version .*color"):
+        decode(plain, CATALOG)

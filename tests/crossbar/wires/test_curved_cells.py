@@ -66,7 +66,8 @@ def test_curved_cells_obey_kirchhoff_at_every_node(v0, end, rng):
     nodes = wires.node_voltages(g, v, iv=Sinh(v0))
     np.testing.assert_allclose(np.ravel([nodes.word, nodes.bit]), found.x, rtol=0, atol=1e-12)
     bit = found.x[12:].reshape(3, 4)
-    expected = (bit[-1] + (bit[0] if wires.senses == "both" else 0)) / (wires.r_col + wires.r_sense)
+    sensed = {"bottom": bit[-1], "top": bit[0], "both": bit[-1] + bit[0]}[wires.senses]
+    expected = sensed / (wires.r_col + wires.r_sense)
     np.testing.assert_allclose(
         wires.currents(g, v, iv=Sinh(v0)), expected, rtol=0, atol=1e-9 * np.abs(expected).max()
     )

@@ -192,7 +192,7 @@ def test_a_ladder_of_unit_resistors_divides_by_fibonacci_numbers(n):
 @no_deadline
 def test_one_line_is_a_continued_fraction(array, wires):
     g = array[0][:1]
-    row = replace(wires, r_col=0.0, r_sense=0.0, drivers="left")
+    row = replace(wires, r_col=0.0, r_sense=0.0, drivers="left", senses="bottom")
     cells = [1 / (1 / Fraction(x) + Fraction(wires.r_access)) if x else Fraction(0) for x in g[0]]
     seen = Fraction(0)  # admittance of a node and everything behind it
     ratios = []  # voltage of each node, relative to the node before it
@@ -247,8 +247,8 @@ def test_currents_are_linear_in_the_voltages_and_in_their_matrix(array, wires):
 @no_deadline
 def test_reciprocity_exchanging_drivers_and_senses_transposes_the_currents(array, wires):
     g, _ = array
-    drivers = "both" if wires.senses == "both" else "left"
-    senses = "both" if wires.drivers == "both" else "bottom"
+    drivers = {"bottom": "left", "top": "right", "both": "both"}[wires.senses]
+    senses = {"left": "bottom", "right": "top", "both": "both"}[wires.drivers]
     other = Wires(
         wires.r_col, wires.r_row, wires.r_sense, wires.r_source, wires.r_access, drivers, senses
     )
@@ -343,10 +343,13 @@ BAD = [
     ),
     (lambda: Wires(1, np.inf), r"Wires.r_col = inf is not allowed"),
     (lambda: Wires(1, 1, r_access="1k"), r"Wires.r_access = '1k' is not a number"),
-    (lambda: Wires(1, 1, drivers="rihgt"), r"unknown Wires.drivers 'rihgt'.* Known: left, both"),
+    (
+        lambda: Wires(1, 1, drivers="rihgt"),
+        r"unknown Wires.drivers 'rihgt'.* Known: left, right, both",
+    ),
     (
         lambda: Wires(1, 1, senses="botom"),
-        r"unknown Wires.senses 'botom'; did you mean 'bottom'\? Known: bottom, both",
+        r"unknown Wires.senses 'botom'; did you mean 'bottom'\? Known: bottom, top, both",
     ),
 ]
 

@@ -1,7 +1,5 @@
 """Netlists: their elements, and the currents that ngspice and badcrossbar find."""
 
-import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,27 +7,10 @@ import numpy as np
 import pytest
 
 from crossbar import Wires, to_spice
+from tests.helpers.wires import ends, ngspice, simulated
 
-ENDS = [{"drivers": d, "senses": s} for d in ("left", "both") for s in ("bottom", "both")]
 RESISTANCES = {"r_row": 3.0, "r_col": 5.0, "r_source": 70.0, "r_sense": 40.0, "r_access": 2e3}
 STORED = np.load(Path(__file__).parents[2] / "helpers" / "data" / "badcrossbar_1_1_0.npz")
-ends = pytest.mark.parametrize("end", ENDS, ids=lambda e: f"{e['drivers']}-{e['senses']}")
-ngspice = pytest.mark.skipif(
-    shutil.which("ngspice") is None,
-    reason="ngspice is not installed: apt-get install ngspice, or your system's package",
-)
-
-
-def simulated(g, v, wires, folder):
-    """Return the currents of all bit lines (n,) that ngspice prints."""
-    netlist = folder / "crossbar.cir"
-    netlist.write_text(to_spice(g, v, wires), encoding="ascii")
-    done = subprocess.run(
-        ["ngspice", "-b", str(netlist)], capture_output=True, text=True, cwd=folder
-    )
-    printed = dict(re.findall(r"^i\(vs(\d+)\) = (\S+)$", done.stdout, re.MULTILINE))
-    assert len(printed) == np.shape(g)[1], done.stdout + done.stderr
-    return np.array([float(printed[str(j)]) for j in range(np.shape(g)[1])])
 
 
 def assert_same_currents(shape, wires, rng, folder, *, signed=False):

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from crossbar import Adc, Dac, Hardware
+from crossbar import Adc, BitSliced, Dac, Hardware
 from devices import BlankOut, Device, GaussianNoise
-from nsm import map_to_crossbar, nsm_mlp
+from nsm import load_chip, map_to_crossbar, nsm_mlp
 from nsm.chips.calibration import Record
 from nsm.chips.converter_range import best_range
 from nsm.chips.torch_chip import TorchChip
@@ -159,6 +159,50 @@ def test_a_calibrated_chip_is_copied_with_its_ranges(rng):
     np.testing.assert_array_equal(chip.sample(x, 1, rng=0), again.sample(x, 1, rng=0))
 
 
+@pytest.mark.parametrize(
+    "hardware",
+    [
+        {"adc": Adc(4, offset=1e-6), "dac": Dac(4)},
+        {"adc": Adc(4, per="tile"), "tile_shape": (5, 8), "dac": Dac(4, serial=True)},
+        {"adc": Adc(6), "mapping": BitSliced(bits_per_cell=1, bits=4)},
+    ],
+    ids=["output", "tile", "slices"],
+)
+def test_a_calibrated_chip_comes_back_from_its_file(hardware, rng, tmp_path):
+    device = Device(g_min=1e-5, g_max=1e-4, read_noise=GaussianNoise(0.05))
+    x = rng.uniform(-3, 3, (20, 12))
+    chip = chip_of(perceptron(), device=device, **hardware)
+    chip.calibrate(x, per="column", rng=0)
+    chip.save(tmp_path / "chip.safetensors")
+    again = load_chip(tmp_path / "chip.safetensors")
+    np.testing.assert_array_equal(chip.sample(x, 2, rng=0), again.sample(x, 2, rng=0))
+
+
+def test_a_convolution_is_calibrated_over_all_its_locations(rng):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3)).double()
+    x = rng.uniform(0, 255, (10, 1, 6, 6))
+    exact = model(torch.tensor(x)).detach().numpy()
+    errors = []
+    for bits in (8, 12):
+        chip = chip_of(model, adc=Adc(bits), dac=Dac(bits))
+        chip.calibrate(x, per="column")
+        errors.append(np.abs(chip.sample(x, 1, rng=0)[0] - exact).max())
+        assert (chip.report().clipped_currents.dropna() == 0).all()
+    assert errors[1] < 1e-3 * np.abs(exact).max()
+    assert errors[1] < errors[0] / 8  # 4 bits are a factor of 16
+
+
+def test_the_shares_that_are_clipped_stand_in_the_report(rng):
+    chip = chip_of(perceptron()[:1], adc=Adc(4, 1e9), dac=Dac(4, 1.0))
+    x = np.zeros((10, 12))
+    x[:, 0] = 2.0
+    assert chip.report().clipped_inputs.isna().all()
+    with pytest.warns(UserWarning, match="DAC of layer 0"):
+        chip.sample(x, 1, rng=0)
+    assert chip.report().clipped_inputs.iloc[0] == pytest.approx(1 / 12)
+
+
 def test_noise_of_converters_is_drawn_in_numpy_and_torch(rng):
     unit = chip_of(one_matrix()).layers[0].amperes_per_weight
     chip = chip_of(one_matrix(), adc=Adc(20, 500 * unit, noise=3 * unit))
@@ -213,9 +257,22 @@ def test_inputs_that_give_no_range_are_refused_and_change_nothing(rng):
         np.testing.assert_array_equal(layer.neurons.converters.limits, limits)
 
 
-def test_neural_sampling_layers_refuse_bit_serial_inputs():
-    hardware = Hardware(device=CELL, gate=BlankOut(0.5), dac=Dac(8, 1.0, serial=True))
-    with pytest.raises(ValueError, match="computes with the noise of one read, which bit-serial"):
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (
+            {"dac": Dac(8, 1.0, serial=True)},
+            "computes with the noise of one read, which bit-serial",
+        ),
+        (
+            {"mapping": BitSliced()},
+            r"computes with the noise of one cell or pair .* has 4; give it",
+        ),
+    ],
+)
+def test_neural_sampling_layers_refuse_what_averages_their_noise(part, message):
+    hardware = Hardware(device=CELL, gate=BlankOut(0.5), **part)
+    with pytest.raises(ValueError, match=message):
         map_to_crossbar(nsm_mlp((8, 6, 3)), hardware, rng=0)
 
 

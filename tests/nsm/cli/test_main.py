@@ -115,6 +115,27 @@ def test_the_installed_command_ends_in_one_line_and_status_2(tmp_path):
             "--set 'device.levels' has no value; write --set PATH=VALUE",
         ),
         (
+            "map small.safetensors --set compensate_wires=flase",
+            "compensate_wires = 'flase' is not allowed; give true or false",
+        ),
+        (
+            "map small.safetensors --set 'device.read_noise={kind=\"gausian\",sigma=0.1}'",
+            "unknown kind of device.read_noise 'gausian'; did you mean 'gaussian_noise'",
+        ),
+        (
+            "map small.safetensors --set gate.p=0.3 --set gate.p=0.4",
+            "--set gate.p is given twice; leave one out",
+        ),
+        (
+            "map small.safetensors --set 3:layer=digitl",
+            "unknown layer of '3' 'digitl'; did you mean 'digital'",
+        ),
+        (
+            "map small.safetensors --set head:layer=digital",
+            "unknown layer in the hardware table 'head'",
+        ),
+        ("map no_module:net", "no module 'no_module' for 'no_module:net'"),
+        (
             "map small.safetensors --set deterministic_path=none",
             'layer 1 (NSMLinear): deterministic_path = "none" needs a_i = 0',
         ),
@@ -369,9 +390,38 @@ def test_map_names_the_data_set_that_does_not_fit(run, folder):
     code, out, err = run("map mnist_mlp")
     assert code != 0
     assert (
-        "mnist_mlp takes images of 784 values, but those of digits have 64; choose --data"
-        in " ".join((out + err).split())
+        "mnist_mlp takes the images of digits neither as 64 values nor in the shape (1, 8, 8); "
+        "choose --data" in " ".join((out + err).split())
     )
+
+
+CONV = """
+import torch
+from torch import nn
+
+def conv():
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 10))
+"""
+
+
+def test_networks_of_a_callable_are_mapped_and_swept(run, folder, monkeypatch):
+    Path("conv_of_mine.py").write_text(CONV)
+    line = "map conv_of_mine:conv --images 3 --samples 1 --threads 1 --set gate=none "
+    status, out, err = run(line + "--set 3:layer=digital --set compensate_wires=false")
+    assert (status, err) == (0, "")
+    assert "on 3 images, 1 samples; in software: " in out
+    Path("conv.toml").write_text(
+        'network = "conv_of_mine:conv"\nimages = 3\nchips = 1\nsamples = 1\n[hardware]\n'
+        'device = "fefet_jerry2017"\ngate = "none"\n[hardware.layers]\n"3" = "digital"\n'
+        '[axes]\n"device.levels" = [4, "none"]\n'
+    )
+    for _ in range(2):  # the second time it resumes
+        assert run("sweep conv.toml --threads 1")[0] == 0
+    rows = read_rows("conv.csv")
+    assert rows.network.tolist() == ["conv", "conv"]
+    assert run("plot conv.csv --x device.levels --out conv.svg")[0] == 0
+    assert "none" in Path("conv.svg").read_text()
+    sys.modules.pop("conv_of_mine")
 
 
 def test_an_option_of_every_convolutional_network_builds_it():

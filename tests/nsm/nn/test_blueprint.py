@@ -175,6 +175,18 @@ def holding_layers_in_a_list():
 
 
 REFUSED = {
+    "compiled": (
+        lambda: nn.Sequential(torch.compile(nn.Linear(2, 2))),
+        r"layer 0 \(OptimizedModule\): it is compiled; give what was compiled",
+    ),
+    "TorchScript": (
+        lambda: nn.Sequential(torch.jit.trace(nn.Linear(2, 2), torch.ones(1, 2))),
+        "layer 0 .*it is a TorchScript module",
+    ),
+    "traced": (
+        lambda: torch.fx.symbolic_trace(nn.Sequential(nn.ReLU())),
+        "GraphModuleImpl, which no other program can import",
+    ),
     "hook": (hooked, r"layer 0 \(Linear\): it has forward hooks \(<lambda>\)"),
     "pre-hook": (hooked_before, r"layer 0 \(ReLU\): it has forward pre-hooks"),
     "patched": (patched, r"layer 0 \(Linear\): its forward was changed"),
@@ -187,6 +199,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_would_become_another_network_is_refused(kind, path):
     make, message = REFUSED[kind]
@@ -222,6 +235,28 @@ def test_a_file_cannot_name_other_things(name):
     argument = {"class": "torch.nn.Softmax", "arguments": {"dim": {"function": name}}}
     with pytest.raises(ValueError, match="not among the known classes"):
         build(argument)
+
+
+def test_wrong_options_are_refused(path):
+    model = nn.Sequential(Residual(nn.Linear(3, 3)))
+    for dtype in (torch.int8, "float16"):
+        with pytest.raises(ValueError, match=r"dtype = .*(int8|float16).* is no precision"):
+            nsm.save(model, path, dtype=dtype)
+    nsm.save(model, path)
+    with pytest.raises(ValueError, match="dtype = torch.int64 is no precision"):
+        nsm.load(path, classes=[Residual], dtype=torch.int64)
+    with pytest.raises(ValueError, match="classes = <class .*Residual'> is not a list"):
+        nsm.load(path, classes=Residual)
+    with pytest.raises(ValueError, match="classes holds 'Residual'; give classes and functions"):
+        nsm.load(path, classes=["Residual"])
+    with pytest.raises(ValueError, match="0.body.weight: it is on the meta device"):
+        nsm.save(model.to("meta"), path)
+
+
+def test_a_class_of_another_version_is_named():
+    old = {"class": "torch.nn.Softmax", "arguments": {"axis": 1}}
+    with pytest.raises(ValueError, match="layer 0 cannot be built as torch.nn.Softmax .*axis.*ver"):
+        build({"class": "torch.nn.Sequential", "children": {"0": old}})
 
 
 def test_a_shared_layer_stays_one_and_tied_weights_stay_tied(path):

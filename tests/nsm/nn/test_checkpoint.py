@@ -16,6 +16,7 @@ from nsm.nn.architectures import RULES, all_conv_net, bd_mlp, conv_net, gesture_
 from nsm.nn.blueprint import describe
 from nsm.nn.build import build
 from nsm.nn.inference import sample
+from nsm.nn.stochastic import reseed
 from nsm.nn.tensor_file import FORMAT, read_tensors
 from nsm.nn.weight_norm import RowNormConv2d, RowNormLinear
 from nsm.shipped import locate, shipped
@@ -373,3 +374,18 @@ def test_plain_pooling_and_convolutions_are_saved_however_they_are_written(layer
     save(nn.Sequential(layer), tmp_path / "m.safetensors")
     x = torch.randn(1, 2, 6, 6)
     assert torch.equal(load(tmp_path / "m.safetensors")(x), layer(x))
+
+
+def test_a_network_that_has_drawn_is_saved_like_a_new_one(tmp_path):
+    model = nsm_mlp((4, 3, 2))
+    save(model, tmp_path / "new.safetensors")
+    reseed(model, 1)
+    model.eval()
+    model(torch.rand(2, 4))  # the streams of its layers have begun
+    save(model, tmp_path / "used.safetensors")
+    (new, note), (used, same_note) = (
+        read_tensors(tmp_path / f"{name}.safetensors") for name in ("new", "used")
+    )
+    assert note == same_note
+    assert new.keys() == used.keys()
+    assert all(torch.equal(new[name], used[name]) for name in new)

@@ -144,6 +144,7 @@ def test_a_sampling_network_maps_behind_a_thermometer():
     )
     chip = map_to_crossbar(model, hardware, rng=0)
     assert chip.sample(BYTES, 2, rng=0).shape == (2, 31, 3)
+    assert 0 <= chip.error_rate(BYTES, np.arange(31) % 3, 2, rng=0) <= 1
     with pytest.raises(ValueError, match=r"\(31, 11\)"):  # images have 12 values, not 24
         chip.sample(BYTES[:, :11], 2, rng=0)
 

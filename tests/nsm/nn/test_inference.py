@@ -1,12 +1,15 @@
 """Monte-Carlo inference in software: the mean softmax over independent passes."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from nsm import NSMLinear, error_rate, nsm_mlp, predict_proba
-from nsm.nn.inference import check_labels, sample, softmax
+from nsm.nn.inference import check_labels, output_shape, sample, softmax
+from nsm.nn.stochastic import reseed
 from tests.helpers.statistics import assert_mean
 
 
@@ -106,3 +109,59 @@ def test_labels_are_class_numbers_one_per_image():
         check_labels([[1], [2]], 2)
     with pytest.raises(ValueError, match="labels have dtype float64"):
         check_labels([1.0, 2.0], 2)
+    with pytest.raises(ValueError, match="labels go from -1 to 2; class numbers start at 0"):
+        check_labels([-1, 2], 2)
+    with pytest.raises(
+        ValueError, match="labels go from 1 to 3; the network has 3 classes, 0 to 2"
+    ):
+        check_labels([1, 3], 2, 3)
+    with pytest.raises(
+        ValueError, match=r"labels have shape \(2,\); 2 images need \(2, 4, 5\), one"
+    ):
+        check_labels([0, 1], 2, 3, (4, 5))
+    assert check_labels(torch.tensor([0, 2]), 2, 3).tolist() == [0, 2]
+    assert check_labels(np.ones((2, 4, 5), int), 2, 3, (4, 5)).shape == (2, 4, 5)
+
+
+def test_the_shape_of_logits_is_found_without_leaving_a_trace(network, images):
+    network.train()
+    reseed(network, 3)
+    twin = copy.deepcopy(network)
+    before = torch.random.get_rng_state()
+    assert output_shape(network, images) == (3,)
+    assert network.training
+    assert torch.equal(torch.random.get_rng_state(), before)
+    x = torch.as_tensor(images, dtype=torch.float32)
+    assert torch.equal(network(x), twin(x))  # the streams go on from where they stood
+
+
+def test_networks_that_do_not_take_the_images_are_refused(network, images):
+    with pytest.raises(ValueError, match=r"a Sequential cannot take images of shape \(5,\): "):
+        output_shape(network, images[:, :5])
+    with pytest.raises(ValueError, match=r"a Sequential returns \(16,\) for 2 images; error rates"):
+        output_shape(nn.Sequential(nn.Flatten(0)), images)
+    with pytest.raises(ValueError, match="a LSTM returns tuple for 2 images; error rates need"):
+        output_shape(nn.LSTM(8, 3), images[:, None])
+
+
+def test_segmentation_counts_its_pixels():
+    torch.manual_seed(0)
+    model = nn.Conv2d(1, 3, 3)
+    x = np.random.default_rng(0).random((4, 1, 4, 5))
+    with torch.no_grad():
+        best = model(torch.as_tensor(x, dtype=torch.float32)).argmax(dim=1).numpy()
+    y = best.copy()
+    y[0] = (y[0] + 1) % 3
+    assert predict_proba(model, x, 2, rng=0).shape == (4, 3, 2, 3)
+    assert error_rate(model, x, y, 2, rng=0) == 1 / 4
+    with pytest.raises(ValueError, match=r"labels have shape \(4,\); 4 images need \(4, 2, 3\)"):
+        error_rate(model, x, y[:, 0, 0], 1)
+
+
+def test_wrong_labels_are_told_before_any_read(network, images, monkeypatch):
+    monkeypatch.setattr("nsm.nn.inference.passes", lambda *_: pytest.fail("it reads"))
+    labels = np.arange(len(images)) % 3 + 1
+    with pytest.raises(
+        ValueError, match="labels go from 1 to 3; the network has 3 classes, 0 to 2"
+    ):
+        error_rate(network, images, labels, 1)

@@ -52,7 +52,6 @@ def test_the_examples_here_are_all_layers_of_the_table():
 
 @each
 def test_a_layer_is_built_again_from_its_configuration(layer):
-    registry.check_storable(layer, "layer 0")
     again = registry.class_of(type(layer).__name__)(**registry.config_of(layer))
     assert registry.config_of(again) == registry.config_of(layer)
 
@@ -132,14 +131,12 @@ def test_what_cannot_be_mapped_is_refused_with_layer_and_reason(layer, message):
         registry.on_chip(layer, "layer 3")
 
 
-def test_a_subclass_maps_as_its_base_but_is_not_stored():
+def test_a_subclass_maps_as_its_base():
     class Plain(nn.Linear):
-        """It may compute anything: its name in a file would promise a plain layer."""
+        """It may compute anything: mapping compares it with what it computes."""
 
     found = registry.on_chip(Plain(3, 2), "layer 0")
     assert found.weight.shape == (2, 3)
-    with pytest.raises(ValueError, match="cannot save layer 0: Plain"):
-        registry.check_storable(Plain(3, 2), "layer 0")
 
 
 def test_a_layer_outside_the_table_maps_by_its_own_word():
@@ -149,8 +146,6 @@ def test_a_layer_outside_the_table_maps_by_its_own_word():
 
     assert registry.on_chip(Doubled(), "layer 0").function(np.ones(1)) == -1
     assert not registry.draws_in_eval(Doubled())
-    with pytest.raises(ValueError, match="cannot save layer 0: Doubled"):
-        registry.check_storable(Doubled(), "layer 0")
 
 
 def test_a_channel_scale_is_the_same_in_numpy():

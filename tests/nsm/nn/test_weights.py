@@ -125,6 +125,12 @@ def test_a_prefix_is_removed(file):
     assert equal(state(model), state(other))
 
 
+def test_a_prefix_without_effect_is_refused(file):
+    nsm.save_weights(Net(3), file)
+    with pytest.raises(ValueError, match=r"prefix = 'module.': no name in .* they are .*weight"):
+        nsm.load_weights(Net(3), file, prefix="module.")
+
+
 def test_a_part_of_a_network_is_named(file):
     torch.save(nn.Linear(3, 4).state_dict(), file)
     with pytest.raises(ValueError, match="names begin with 'body.': give the layer 'body' of it"):

@@ -12,7 +12,12 @@ from torch import nn
 from crossbar import Hardware
 from devices import BlankOut, preset
 from nsm import NSMLinear, map_to_crossbar
-from nsm.plots.chips import plot_conductance_map, plot_firing_probability, plot_weight_error
+from nsm.plots.chips import (
+    draw_chip,
+    plot_conductance_map,
+    plot_firing_probability,
+    plot_weight_error,
+)
 from nsm.plots.style import COLORS
 
 HARDWARE = Hardware(device=preset("fefet_jerry2017"), gate=BlankOut(0.5), tile_shape=(16, 8))
@@ -104,3 +109,43 @@ def test_firing_probabilities_lie_on_equation_4(model, rng):
         ValueError, match=r"argument has shape \(30, 11\); the layer fires with shape \(30, 12\)"
     ):
         plot_firing_probability(chip, x, argument[:, 1:], samples=2)
+
+
+class Tokens(nn.Module):
+    """A network that is no Sequential, whose first drawing layer stands behind a skip."""
+
+    def __init__(self, first=None):
+        super().__init__()
+        self.first = nn.Identity() if first is None else first
+        self.stem = nn.Linear(6, 6)
+        self.fires = NSMLinear(6, 5)
+        self.head = nn.Linear(15, 2)
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.head(self.fires(x + self.stem(x)).flatten(1))
+
+
+def test_any_network_is_drawn(tmp_path):
+    torch.manual_seed(0)
+    model = Tokens()
+    x = torch.randn(4, 3, 6)
+    chip = map_to_crossbar(model, HARDWARE, rng=0, example=x)
+    paths = draw_chip(chip, model, x, tmp_path)
+    names = [f"chip_{what}.png" for what in ("conductances", "weight_error", "firing_probability")]
+    assert [path.name for path in paths] == names
+    assert all(path.is_file() for path in paths)
+    assert plot_conductance_map(chip, layer="fires").get_title().startswith("layer fires")
+
+
+@pytest.mark.parametrize("first", [nn.Dropout(0.3), NSMLinear(6, 6)])
+def test_firing_behind_a_layer_that_draws_is_not_drawn_against_theory(first, tmp_path):
+    torch.manual_seed(0)
+    model = Tokens(first).eval()
+    if isinstance(first, nn.Dropout):
+        model.first.train()
+    x = torch.randn(4, 3, 6)
+    chip = map_to_crossbar(model, HARDWARE, rng=0, example=x)
+    drawn = [path.name for path in draw_chip(chip, model, x, tmp_path)]
+    # A first layer that samples noise itself is drawn; one that drops values leaves no theory.
+    assert ("chip_firing_probability.png" in drawn) == isinstance(first, NSMLinear)

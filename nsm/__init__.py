@@ -41,10 +41,12 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.nn.architectures import nsm_mlp as nsm_mlp
     from nsm.nn.architectures import relu_mlp as relu_mlp
     from nsm.nn.architectures import stnn_mlp as stnn_mlp
-    from nsm.nn.checkpoint import load as load
-    from nsm.nn.checkpoint import save as save
     from nsm.nn.coding import BinarizePerPixel as BinarizePerPixel
     from nsm.nn.coding import Thermometer as Thermometer
+    from nsm.nn.files.checkpoint import load as load
+    from nsm.nn.files.checkpoint import save as save
+    from nsm.nn.files.weights import load_weights as load_weights
+    from nsm.nn.files.weights import save_weights as save_weights
     from nsm.nn.inference import error_rate as error_rate
     from nsm.nn.inference import predict_proba as predict_proba
     from nsm.nn.nsm_conv2d import NSMConv2d as NSMConv2d
@@ -52,8 +54,6 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.nn.sigmoid import SigmoidLinear as SigmoidLinear
     from nsm.nn.transforms import quantize_weights as quantize_weights
     from nsm.nn.transforms import scale_weights as scale_weights
-    from nsm.nn.weights import load_weights as load_weights
-    from nsm.nn.weights import save_weights as save_weights
     from nsm.plots.sweeps import plot_error_rate as plot_error_rate
     from nsm.sweeps.run import collect as collect
     from nsm.sweeps.tasks import Task as Task
@@ -81,8 +81,8 @@ _EXPORTS = {
     "nsm_mlp": "nsm.nn.architectures",
     "relu_mlp": "nsm.nn.architectures",
     "stnn_mlp": "nsm.nn.architectures",
-    "load": "nsm.nn.checkpoint",
-    "save": "nsm.nn.checkpoint",
+    "load": "nsm.nn.files.checkpoint",
+    "save": "nsm.nn.files.checkpoint",
     "error_rate": "nsm.nn.inference",
     "predict_proba": "nsm.nn.inference",
     "Binarize": "nsm.nn.activations",
@@ -93,8 +93,8 @@ _EXPORTS = {
     "SigmoidLinear": "nsm.nn.sigmoid",
     "quantize_weights": "nsm.nn.transforms",
     "scale_weights": "nsm.nn.transforms",
-    "load_weights": "nsm.nn.weights",
-    "save_weights": "nsm.nn.weights",
+    "load_weights": "nsm.nn.files.weights",
+    "save_weights": "nsm.nn.files.weights",
     "plot_error_rate": "nsm.plots.sweeps",
     "collect": "nsm.sweeps.run",
     "Task": "nsm.sweeps.tasks",

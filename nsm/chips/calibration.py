@@ -11,7 +11,7 @@ from crossbar.arrays.drivers import Drivers
 from crossbar.converters import ROUNDING
 from devices.validation import Floats, choice, number
 from nsm.chips.converter_range import METHODS, best_range
-from nsm.chips.layers import TileLayer
+from nsm.chips.layers.tile_layer import TileLayer
 
 #: What shares one range: all converters of a layer, or those of one bit line.
 SHARED_BY = ("layer", "column")

@@ -15,10 +15,10 @@ from devices.seeding import RNG, child, seed_sequence
 from devices.validation import number
 from nsm.chips import mapping_report
 from nsm.chips.calibration import calibrate
-from nsm.chips.chain import is_chain
-from nsm.chips.checked_plan import CheckedPlan
 from nsm.chips.inside import Inside
-from nsm.chips.read_context import Reads
+from nsm.chips.layers.read_context import Reads
+from nsm.chips.planning.chain import is_chain
+from nsm.chips.planning.checked_plan import CheckedPlan
 from nsm.chips.runs import read_once
 from nsm.chips.streams import Stream
 from nsm.chips.structures import leaves, rows_of

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from crossbar.arrays.snapshot import NeuronSnapshot, restore, snapshot
 from devices.validation import Floats
 from nsm.chips.chip import MappedNetwork
-from nsm.chips.layers import TileLayer
+from nsm.chips.layers.readouts import Converter, Readout
+from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.map import map_to_crossbar
-from nsm.chips.planning import exact_copy
-from nsm.chips.readouts import Converter, Readout
-from nsm.nn.stored import Stored
-from nsm.nn.tensor_file import read_tensors, write_tensors
-from nsm.nn.weights import put_weights
+from nsm.chips.planning.planner import exact_copy
+from nsm.nn.files.stored import Stored
+from nsm.nn.files.tensor_file import read_tensors, write_tensors
+from nsm.nn.files.weights import put_weights
 from nsm.plain_data import CannotStore, Catalog, Plain, decode, encode, given_classes
 from nsm.same import same
 

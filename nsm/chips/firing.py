@@ -9,14 +9,14 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import choice, integer
-from nsm.chips.chain import is_chain
 from nsm.chips.chip import MappedNetwork
-from nsm.chips.dropout import KeptDropout
-from nsm.chips.layers import ChipLayer, TileLayer
-from nsm.chips.read_context import Reads, reading
-from nsm.chips.readouts import Comparators
+from nsm.chips.layers.dropout import KeptDropout
+from nsm.chips.layers.read_context import Reads, reading
+from nsm.chips.layers.readouts import Comparators
+from nsm.chips.layers.states import States, unpacked, values_of
+from nsm.chips.layers.tile_layer import ChipLayer, TileLayer
+from nsm.chips.planning.chain import is_chain
 from nsm.chips.runs import read_once
-from nsm.chips.states import States, unpacked, values_of
 from nsm.chips.streams import Stream
 from nsm.nn.inference import Floats
 

@@ -14,13 +14,13 @@ from crossbar.arrays.inspection import PhysicalTile, SampledTile, TileCurrents
 from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import Floats, array, choice, integer
-from nsm.chips.attention import Attention
-from nsm.chips.dropout import KeptDropout
-from nsm.chips.grouped import Grouped
-from nsm.chips.layers import ChipLayer, TileLayer
+from nsm.chips.layers.attention import Attention
+from nsm.chips.layers.dropout import KeptDropout
+from nsm.chips.layers.grouped import Grouped
+from nsm.chips.layers.recurrent import Recurrent, RecurrentCell
+from nsm.chips.layers.states import tensor_of
+from nsm.chips.layers.tile_layer import ChipLayer, TileLayer
 from nsm.chips.monte_carlo import MonteCarlo
-from nsm.chips.recurrent import Recurrent, RecurrentCell
-from nsm.chips.states import tensor_of
 from nsm.chips.streams import Stream
 from nsm.chips.structures import leaves
 

@@ -10,16 +10,16 @@ from torch.nn.parameter import UninitializedParameter
 from crossbar import Hardware
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import number
-from nsm.chips.checked_plan import checked_plan
 from nsm.chips.chip import MappedNetwork, Origin
-from nsm.chips.examples import given_example
 from nsm.chips.hardware_table import as_table
-from nsm.chips.layers import TileLayer
-from nsm.chips.plan import name_of, planned_layers
-from nsm.chips.planning import evaluating_copy
+from nsm.chips.layers.tile_layer import TileLayer
+from nsm.chips.planning.checked_plan import checked_plan
+from nsm.chips.planning.examples import given_example
+from nsm.chips.planning.plan import name_of, planned_layers
+from nsm.chips.planning.planner import evaluating_copy
+from nsm.chips.planning.tracing import move_hooks
 from nsm.chips.programming import programmed
 from nsm.chips.streams import Stream
-from nsm.chips.tracing import move_hooks
 
 
 def map_to_crossbar(

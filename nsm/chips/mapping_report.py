@@ -12,14 +12,14 @@ from crossbar.arrays import precision
 from crossbar.arrays.cost import read_cost
 from crossbar.arrays.programmed import Matrix
 from devices.validation import Floats
-from nsm.chips.layers import TileLayer
+from nsm.chips.layers.readouts import Converter
+from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.noise_matching import MatchedNeurons
-from nsm.chips.readouts import Converter
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nsm.chips.checked_plan import CheckedPlan
+    from nsm.chips.planning.checked_plan import CheckedPlan
 
 #: Weights whose errors are in memory at a time.
 _WEIGHTS_AT_ONCE = 1 << 18

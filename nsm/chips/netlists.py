@@ -9,7 +9,7 @@ from crossbar import Wires, to_spice
 from crossbar.arrays.inspection import PhysicalTile, physical_tiles
 from crossbar.wires.segments import part_of
 from nsm.chips.chip import MappedNetwork
-from nsm.chips.layers import TileLayer
+from nsm.chips.layers.tile_layer import TileLayer
 
 
 def write_netlists(chip: MappedNetwork, folder: str | Path) -> list[Path]:

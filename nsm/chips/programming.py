@@ -8,11 +8,11 @@ from crossbar import Hardware, NeuronArray
 from crossbar.weight_range import largest_weight, row_factors
 from devices.seeding import child, stream
 from devices.validation import Floats
-from nsm.chips.layers import TileLayer
+from nsm.chips.layers.readouts import Comparators, Converter, LogisticThreshold, Readout
+from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.mapping_report import row_of
 from nsm.chips.noise_matching import MatchedNeurons, matched
-from nsm.chips.plan import PlannedLayer
-from nsm.chips.readouts import Comparators, Converter, LogisticThreshold, Readout
+from nsm.chips.planning.plan import PlannedLayer
 from nsm.nn.on_chip import LinearOutputs, LogisticNeurons, OnTiles, SampledNeurons
 
 

@@ -11,11 +11,11 @@ from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from devices.seeding import child, seed_number
 from devices.validation import integer
-from nsm.chips.chain import is_chain
-from nsm.chips.layers import ChipLayer
-from nsm.chips.plan_check import without_fast_path
-from nsm.chips.read_context import Reads, reading
-from nsm.chips.states import States, tensor_of
+from nsm.chips.layers.read_context import Reads, reading
+from nsm.chips.layers.states import States, tensor_of
+from nsm.chips.layers.tile_layer import ChipLayer
+from nsm.chips.planning.chain import is_chain
+from nsm.chips.planning.check import without_fast_path
 from nsm.chips.structures import mapped, rows_of
 from nsm.nn.inference import Floats
 

@@ -11,7 +11,7 @@ from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer
 from nsm.chips.images import InputForm
-from nsm.chips.layers import TileLayer
+from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.runs import READS_AT_ONCE, runs
 from nsm.chips.streams import Stream
 from nsm.chips.structures import combined

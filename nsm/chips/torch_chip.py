@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from crossbar.reads.sampling import check_sampling
 from devices.seeding import RNG, child, seed_number, seed_sequence
 from devices.validation import Floats, integer
-from nsm.chips.chain import Chain
 from nsm.chips.chip import MappedNetwork
-from nsm.chips.layers import ChipLayer, TileLayer
-from nsm.chips.plan_check import without_fast_path
+from nsm.chips.layers.tile_layer import ChipLayer, TileLayer
+from nsm.chips.planning.chain import Chain
+from nsm.chips.planning.check import without_fast_path
 from nsm.chips.runs import spans
 from nsm.chips.structures import combined, mapped, rows_of
 from nsm.chips.torch_layers import TorchLayer, TorchReads, on_device, torch_reads

@@ -14,11 +14,11 @@ from crossbar.arrays.layer_arrays import Part
 from crossbar.arrays.programmed import read_as_one
 from crossbar.arrays.summed import SummedArray
 from devices.validation import Floats
-from nsm.chips.dropout import KeptDropout
-from nsm.chips.layers import TileLayer
-from nsm.chips.readouts import Comparators
+from nsm.chips.layers.dropout import KeptDropout
+from nsm.chips.layers.readouts import Comparators
+from nsm.chips.layers.tile_layer import TileLayer
+from nsm.chips.planning.tracing import move_hooks
 from nsm.chips.torch_arrays import TorchArray, standard_normal
-from nsm.chips.tracing import move_hooks
 from nsm.nn.geometry import Patches
 
 

@@ -23,7 +23,7 @@ from nsm.cli.demo_page import (
 from nsm.datasets import load_digits
 from nsm.datasets.files import Data
 from nsm.nn.architectures import nsm_mlp, relu_mlp, stnn_mlp
-from nsm.nn.checkpoint import save
+from nsm.nn.files.checkpoint import save
 from nsm.nn.inference import error_rate
 from nsm.plots.chips import draw_chip
 from nsm.plots.report import Picture, Report, Section, write_report

@@ -136,7 +136,7 @@ def train_network(
     """
     import torch
 
-    from nsm.nn.checkpoint import load, save
+    from nsm.nn.files.checkpoint import load, save
     from nsm.training.augment import ShiftAndMirror
     from nsm.training.fit import fit
     from nsm.training.initialize import initialize

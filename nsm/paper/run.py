@@ -12,7 +12,7 @@ import torch
 from devices.validation import choice
 from nsm.datasets import load_data
 from nsm.disk import atomic_write
-from nsm.nn.blueprint import describe
+from nsm.nn.files.blueprint import describe
 from nsm.paper.measure import MEASUREMENTS
 from nsm.paper.table import EXPERIMENTS, Experiment
 from nsm.progress import progress_bar

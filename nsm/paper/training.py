@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nsm.datasets.files import Data
-from nsm.nn.checkpoint import save
+from nsm.nn.files.checkpoint import save
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.sigmoid import SigmoidLinear
 from nsm.paper.table import Experiment

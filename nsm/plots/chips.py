@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from devices.seeding import RNG
 from nsm.chips.chip import MappedNetwork
-from nsm.chips.dropout import KeptDropout
 from nsm.chips.firing import firing
-from nsm.chips.planning import evaluating_copy
+from nsm.chips.layers.dropout import KeptDropout
+from nsm.chips.planning.planner import evaluating_copy
 from nsm.nn.inference import Floats
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.registry import draws_in_eval

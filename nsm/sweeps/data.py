@@ -11,10 +11,10 @@ from torch import Tensor
 
 from crossbar.reads.sampling import check_sampling
 from devices.validation import finite, integer, real_array
-from nsm.chips.checked_plan import checked_plan
 from nsm.chips.class_scores import class_scores
-from nsm.chips.examples import given_example
 from nsm.chips.hardware_table import as_table
+from nsm.chips.planning.checked_plan import checked_plan
+from nsm.chips.planning.examples import given_example
 from nsm.nn.inference import Labels, check_labels
 from nsm.sweeps.identity import canonical
 from nsm.sweeps.tasks import Task

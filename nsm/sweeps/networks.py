@@ -66,7 +66,7 @@ def load_network(source: str) -> nn.Module:
     import torch
     from torch import nn
 
-    from nsm.nn.checkpoint import load
+    from nsm.nn.files.checkpoint import load
 
     if not names_callable(source) or Path(source).is_file():
         return load(source)

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from devices.validation import choice, integer, number
-from nsm.nn.blueprint import describe
+from nsm.nn.files.blueprint import describe
 
 #: Changes a batch of images (n, pixels) with what the generator draws.
 Augmentation = Callable[[Tensor, np.random.Generator], Tensor]

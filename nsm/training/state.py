@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nsm.nn.tensor_file import FORMAT, read_tensors, write_tensors
+from nsm.nn.files.tensor_file import FORMAT, read_tensors, write_tensors
 from nsm.training.recipe import Recipe
 
 

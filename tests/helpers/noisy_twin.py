@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from nsm.chips.attention import Attention
-from nsm.chips.recurrent import recurrent_of
+from nsm.chips.layers.attention import Attention
+from nsm.chips.layers.recurrent import recurrent_of
 
 WEIGHTED = (
     nn.Linear,

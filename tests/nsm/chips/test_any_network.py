@@ -14,8 +14,8 @@ import nsm
 from crossbar import Hardware
 from crossbar.reads.span import Span
 from devices import BlankOut, Device, GaussianNoise
-from nsm.chips.layers import TileLayer
-from nsm.chips.read_context import Reads, reading
+from nsm.chips.layers.read_context import Reads, reading
+from nsm.chips.layers.tile_layer import TileLayer
 from tests.helpers.small_resnet import Block, small_resnet
 from tests.helpers.statistics import STANDARD_ERRORS
 

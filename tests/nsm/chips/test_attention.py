@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from nsm.chips.attention import Attention
+from nsm.chips.layers.attention import Attention
 from tests.helpers.linear_factory import Named
 
 

@@ -15,7 +15,7 @@ import nsm
 from devices import NoNoise, ReadNoise
 from nsm.chips.chip_file import FORMAT
 from nsm.chips.structures import leaves
-from nsm.nn.tensor_file import read_tensors
+from nsm.nn.files.tensor_file import read_tensors
 from tests.helpers.user_networks import Forgetful, Net, Residual
 from tests.helpers.zoo import ZOO
 
@@ -301,7 +301,7 @@ def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
     def fail(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(nsm.nn.tensor_file, "save_file", fail)
+    monkeypatch.setattr(nsm.nn.files.tensor_file, "save_file", fail)
     with pytest.raises(OSError, match="could not write"):
         chip.save(path)
     assert path.read_bytes() == before

@@ -8,8 +8,8 @@ from torch import nn
 import nsm
 from crossbar import Dac, Hardware, ReferenceColumn
 from devices import BlankOut, Device, GaussianNoise
-from nsm.chips.layers import TileLayer
-from nsm.chips.states import tensor_of
+from nsm.chips.layers.states import tensor_of
+from nsm.chips.layers.tile_layer import TileLayer
 
 CELL = Device(g_min=1e-7, g_max=1e-6)
 IDEAL = Hardware(device=Device(g_min=0.0, g_max=1e-6))

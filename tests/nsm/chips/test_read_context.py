@@ -5,7 +5,7 @@ import pytest
 
 from crossbar.reads.span import Span
 from nsm import map_to_crossbar
-from nsm.chips.read_context import Reads, current_reads, reading
+from nsm.chips.layers.read_context import Reads, current_reads, reading
 from tests.helpers.mapped_layers import IDEAL, one_layer, signs
 
 SEED = np.random.SeedSequence(0)

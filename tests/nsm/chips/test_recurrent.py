@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
-from nsm.chips.recurrent import recurrent_of
+from nsm.chips.layers.recurrent import recurrent_of
 from tests.helpers.linear_factory import Named
 
 INPUTS, FEATURES = 3, 4

@@ -13,7 +13,7 @@ from crossbar import BalancedPair, DifferentialPair, Hardware, NeuronArray, Refe
 from crossbar.reads.span import Span
 from crossbar.threads import threads
 from devices import BlankOut, Device, GaussianNoise, LognormalNoise, NoNoise, StateDependentError
-from nsm.chips.torch_sums import TorchSums
+from nsm.chips.layers.torch_sums import TorchSums
 from nsm.nn.geometry import Patches
 from tests.helpers.statistics import assert_mean, assert_variance
 
@@ -262,6 +262,6 @@ def test_inputs_that_do_not_fit_are_refused(rng):
 
 
 def test_without_noise_nothing_is_drawn(rng, monkeypatch):
-    monkeypatch.setattr("nsm.chips.torch_sums.add_noise", None)
+    monkeypatch.setattr("nsm.chips.layers.torch_sums.add_noise", None)
     assert isinstance(HARDWARE["noiseless"].device.read_noise, NoNoise)
     TorchSums([neurons_of(HARDWARE["noiseless"], rng)]).read(tensor(rng, 2, 27), Span(0, 2), SEED)

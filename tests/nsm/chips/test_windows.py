@@ -10,8 +10,8 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from crossbar.threads import threads
 from devices import BlankOut, Device, GaussianNoise, TelegraphNoise
-from nsm.chips import windows
-from nsm.chips.windows import windows_in_blocks, windows_of
+from nsm.chips.layers import windows
+from nsm.chips.layers.windows import windows_in_blocks, windows_of
 from nsm.nn.geometry import Patches
 
 SEED = np.random.SeedSequence(20240607)

@@ -17,8 +17,8 @@ from nsm.cli.networks import OPTION_VALUES, RULE_OPTIONS, NetworkChoice
 from nsm.cli.training import LR_SCHEDULES
 from nsm.datasets import class_count, image_shape
 from nsm.nn.architectures import RULES
+from nsm.nn.files.tensor_file import read_tensors
 from nsm.nn.neural_sampling import BETAS, SITES
-from nsm.nn.tensor_file import read_tensors
 from nsm.sweeps import read_rows
 from nsm.sweeps.sweep_file import SAMPLE
 from nsm.training.recipe import SCHEDULES

@@ -9,7 +9,7 @@ import torch
 import nsm
 from nsm.cli.coding import CODINGS, CodingChoice, check_tells_apart
 from nsm.cli.data import DataChoice
-from nsm.nn.checkpoint import read_tensors
+from nsm.nn.files.checkpoint import read_tensors
 from tests.helpers import own_data
 from tests.helpers.own_data import NAMES, pictures
 

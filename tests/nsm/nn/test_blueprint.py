@@ -10,9 +10,9 @@ from torch.nn.utils import prune
 
 import nsm
 from nsm.chips.structures import leaves
-from nsm.nn.blueprint import describe
-from nsm.nn.build import build
-from nsm.nn.tensor_file import read_tensors
+from nsm.nn.files.blueprint import describe
+from nsm.nn.files.build import build
+from nsm.nn.files.tensor_file import read_tensors
 from tests.helpers.user_networks import CLASSES, NETWORKS, Drawn, Net, Residual, Widths, inputs
 from tests.helpers.zoo import ZOO
 

@@ -8,16 +8,16 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-import nsm.nn.tensor_file
+import nsm.nn.files.tensor_file
 import nsm.shipped
 from nsm import NSMConv2d, load, nsm_mlp, relu_mlp, save, stnn_mlp
 from nsm.nn.activations import NoisyReLU
 from nsm.nn.architectures import RULES, all_conv_net, bd_mlp, conv_net, gesture_net
-from nsm.nn.blueprint import describe
-from nsm.nn.build import build
+from nsm.nn.files.blueprint import describe
+from nsm.nn.files.build import build
+from nsm.nn.files.tensor_file import FORMAT, read_tensors
 from nsm.nn.inference import sample
 from nsm.nn.stochastic import reseed
-from nsm.nn.tensor_file import FORMAT, read_tensors
 from nsm.nn.weight_norm import RowNormConv2d, RowNormLinear
 from nsm.shipped import locate, shipped
 
@@ -240,7 +240,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_litter(problem, saved, monkeypat
             f.write(before[:100])
         raise problem
 
-    monkeypatch.setattr(nsm.nn.tensor_file, "save_file", half_written)
+    monkeypatch.setattr(nsm.nn.files.tensor_file, "save_file", half_written)
     with pytest.raises(
         OSError,
         match=r"could not write .*saved.safetensors \(.*No space left.*\); what stood there",

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import nsm
-from nsm.nn.weights import STATE_KEYS
+from nsm.nn.files.weights import STATE_KEYS
 from tests.helpers.user_networks import NETWORKS, Net, inputs
 
 

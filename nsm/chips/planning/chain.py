@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from nsm.chips.layers import DigitalLayer
-from nsm.chips.plan import PlannedLayer
-from nsm.chips.tracing import base_class, has_hooks, is_unit
+from nsm.chips.layers.tile_layer import DigitalLayer
+from nsm.chips.planning.plan import PlannedLayer
+from nsm.chips.planning.tracing import base_class, has_hooks, is_unit
 from nsm.nn import registry
 from nsm.nn.described import Described
 from nsm.nn.folding import ends_in_sign, folded, layers_of

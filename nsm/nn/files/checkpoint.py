@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from nsm.nn.blueprint import describe as describe
-from nsm.nn.stored import Stored
-from nsm.nn.tensor_file import FORMAT, FORMAT_ANY, check_precision, write_tensors
-from nsm.nn.tensor_file import read_tensors as read_tensors
+from nsm.nn.files.blueprint import describe as describe
+from nsm.nn.files.stored import Stored
+from nsm.nn.files.tensor_file import FORMAT, FORMAT_ANY, check_precision, write_tensors
+from nsm.nn.files.tensor_file import read_tensors as read_tensors
 from nsm.shipped import locate
 
 

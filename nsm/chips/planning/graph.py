@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from nsm.chips.plan import Grouped, PlannedLayer, planned
-from nsm.chips.tracing import has_hooks
+from nsm.chips.planning.plan import Grouped, PlannedLayer, planned
+from nsm.chips.planning.tracing import has_hooks
 from nsm.nn import registry
 from nsm.nn.convolutions import of_call
 from nsm.nn.described import as_float64

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nsm.chips.states import States, tensor_of
+from nsm.chips.layers.states import States, tensor_of
 from nsm.nn.geometry import Patches
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nsm.nn.stored import Stored, compute_weights
-from nsm.nn.tensor_file import (
+from nsm.nn.files.stored import Stored, compute_weights
+from nsm.nn.files.tensor_file import (
     FORMAT_WEIGHTS,
     check_shaped,
     check_values,

@@ -19,9 +19,17 @@ import torch
 from torch import Tensor, nn
 
 from nsm.nn import registry
-from nsm.nn.build import Blueprint, Builder, build, built_list, catalog, known_layer, path_below
-from nsm.nn.constructor import Arguments, empty_like
-from nsm.nn.module_difference import (
+from nsm.nn.files.build import (
+    Blueprint,
+    Builder,
+    build,
+    built_list,
+    catalog,
+    known_layer,
+    path_below,
+)
+from nsm.nn.files.constructor import Arguments, empty_like
+from nsm.nn.files.module_difference import (
     attributes,
     changed_behavior,
     class_of,
@@ -29,7 +37,7 @@ from nsm.nn.module_difference import (
     differing_attributes,
     differing_tensors,
 )
-from nsm.nn.tensor_file import check_shaped
+from nsm.nn.files.tensor_file import check_shaped
 from nsm.plain_data import (
     CannotStore,
     Plain,

@@ -11,17 +11,17 @@ from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-from nsm.chips.attention import Attention
-from nsm.chips.dropout import KeptDropout
-from nsm.chips.plan import Grouped, MakeLinear, PlannedLayer, name_of, planned
-from nsm.chips.plan_graph import (
+from nsm.chips.layers.attention import Attention
+from nsm.chips.layers.dropout import KeptDropout
+from nsm.chips.layers.recurrent import recurrent_of
+from nsm.chips.planning.graph import (
     fold_normalization,
     keep_states_packed,
     plan_functions,
     put_signs_into_comparators,
 )
-from nsm.chips.recurrent import recurrent_of
-from nsm.chips.tracing import base_class, is_unit, move_hooks, traced
+from nsm.chips.planning.plan import Grouped, MakeLinear, PlannedLayer, name_of, planned
+from nsm.chips.planning.tracing import base_class, is_unit, move_hooks, traced
 from nsm.nn import registry
 from nsm.nn.described import as_float64
 from nsm.nn.on_chip import OnTiles

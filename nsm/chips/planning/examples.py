@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nsm.chips.planning import evaluating_copy
+from nsm.chips.planning.planner import evaluating_copy
 from nsm.chips.structures import leaves
 from nsm.nn.coding import BinarizePerPixel, Thermometer
 from nsm.nn.convolutions import CONVOLUTIONS

@@ -17,12 +17,12 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
-from nsm.chips.read_context import current_reads
-from nsm.chips.readouts import NumpyBackend, Readout
-from nsm.chips.states import States, tensor_of, unpacked, values_of
-from nsm.chips.tensor_reads import read_tensor
-from nsm.chips.torch_sums import TorchSums
-from nsm.chips.windows import windows_in_blocks
+from nsm.chips.layers.read_context import current_reads
+from nsm.chips.layers.readouts import NumpyBackend, Readout
+from nsm.chips.layers.states import States, tensor_of, unpacked, values_of
+from nsm.chips.layers.tensor_reads import read_tensor
+from nsm.chips.layers.torch_sums import TorchSums
+from nsm.chips.layers.windows import windows_in_blocks
 from nsm.nn.digital import Values
 from nsm.nn.geometry import Patches
 

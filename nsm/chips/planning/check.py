@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nsm.chips.multiply_adds import counting
-from nsm.chips.plan import PlannedLayer, planned_layers
-from nsm.chips.planning import evaluating_copy
-from nsm.chips.states import tensor_of
+from nsm.chips.layers.states import tensor_of
+from nsm.chips.planning.multiply_adds import counting
+from nsm.chips.planning.plan import PlannedLayer, planned_layers
+from nsm.chips.planning.planner import evaluating_copy
 from nsm.chips.structures import as_dtype, leaves, mapped, rows_of
 from nsm.nn.registry import draws_in_eval
 from nsm.nn.stochastic import reseed

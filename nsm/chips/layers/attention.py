@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nsm.chips.recurrent import LinearFactory
+from nsm.chips.layers.recurrent import LinearFactory
 
 
 class Attention(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from nsm.nn import registry
-from nsm.nn.constructor import zeros
+from nsm.nn.files.constructor import zeros
 from nsm.plain_data import Catalog, Plain, decode
 
 Blueprint = list[dict[str, Any]] | dict[str, Any]
@@ -75,7 +75,7 @@ def path_below(parent: str, name: str) -> str:
 
 
 def _without_constructor(cls: type[nn.Module], tensors: dict[str, Any]) -> nn.Module:
-    """Return a module of a class with tensors as `nsm.nn.blueprint` stores them, all zero."""
+    """Return a module of a class with tensors as `nsm.nn.files.blueprint` stores them, all zero."""
     module = cls.__new__(cls)
     nn.Module.__init__(module)
     for name, form in tensors["parameters"].items():

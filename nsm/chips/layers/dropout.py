@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from crossbar.reads.span import draws
-from nsm.chips.read_context import reads_now
+from nsm.chips.layers.read_context import reads_now
 
 #: Layers of torch that drop values, and the first axis (after the batch) that shares no draw.
 _SHARED_BEHIND: dict[type[nn.Module], int | None] = {

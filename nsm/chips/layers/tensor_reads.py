@@ -12,12 +12,12 @@ from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
-from nsm.chips.read_context import Reads
-from nsm.chips.readouts import Comparators, NumpyBackend
-from nsm.chips.states import States, tensor_of, values_of
+from nsm.chips.layers.read_context import Reads
+from nsm.chips.layers.readouts import Comparators, NumpyBackend
+from nsm.chips.layers.states import States, tensor_of, values_of
 
 if TYPE_CHECKING:
-    from nsm.chips.layers import TileLayer
+    from nsm.chips.layers.tile_layer import TileLayer
 
 #: Stream of the arrays below a layer's seed, as of `nsm.chips.layers.Stream`.
 ARRAYS = 0

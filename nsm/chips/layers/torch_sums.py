@@ -24,7 +24,7 @@ from crossbar.reads.reader import Reader
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
-from nsm.chips.gaussian_laws import Law, laws_of
+from nsm.chips.layers.gaussian_laws import Law, laws_of
 from nsm.nn.geometry import Patches
 
 _CONVOLUTIONS = {2: nn.functional.conv2d, 3: nn.functional.conv3d}

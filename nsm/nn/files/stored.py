@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nsm.nn.blueprint import describe
-from nsm.nn.build import Blueprint, build, catalog
-from nsm.nn.tensor_file import check_values, rounded, state_of
+from nsm.nn.files.blueprint import describe
+from nsm.nn.files.build import Blueprint, build, catalog
+from nsm.nn.files.tensor_file import check_values, rounded, state_of
 from nsm.plain_data import given_classes
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nsm.chips.chain import Chain, chain_plan, is_chain
-from nsm.chips.dropout import KeptDropout
-from nsm.chips.examples import drawn_example
 from nsm.chips.hardware_table import HardwareTable
 from nsm.chips.images import InputForm, form_of_inputs
-from nsm.chips.plan import PlannedLayer, planned_layers
-from nsm.chips.plan_check import Checked, PlanMismatch, check_plan
-from nsm.chips.planning import Planner, evaluating_copy
+from nsm.chips.layers.dropout import KeptDropout
+from nsm.chips.planning.chain import Chain, chain_plan, is_chain
+from nsm.chips.planning.check import Checked, PlanMismatch, check_plan
+from nsm.chips.planning.examples import drawn_example
+from nsm.chips.planning.plan import PlannedLayer, planned_layers
+from nsm.chips.planning.planner import Planner, evaluating_copy
 from nsm.chips.structures import leaves
 from nsm.nn.coding import Thermometer
 from nsm.nn.folding import layers_of

@@ -1,8 +1,8 @@
 """The plan of a chip: which weights go on tiles, before anything is programmed.
 
 A plan is a copy of the network in which every weighted layer is a `PlannedLayer`, which computes in
-torch what the tiles are to compute. It is checked against the network (`nsm.chips.plan_check`), and
-then every planned layer is programmed (`nsm.chips.programming`).
+torch what the tiles are to compute. It is compared with the network (`nsm.chips.planning.check`),
+and then every planned layer is programmed (`nsm.chips.programming`).
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nsm.chips.grouped import Grouped
-from nsm.chips.states import States, tensor_of
+from nsm.chips.layers.grouped import Grouped
+from nsm.chips.layers.states import States, tensor_of
 from nsm.nn.on_chip import LinearOutputs, LogisticNeurons, OnTiles, SampledNeurons
 
 CONVOLUTIONS = {1: nn.functional.conv1d, 2: nn.functional.conv2d, 3: nn.functional.conv3d}

@@ -1,0 +1,1 @@
+"""From a network of torch to the plan of a chip: what goes on tiles, checked before programming."""

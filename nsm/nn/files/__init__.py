@@ -1,0 +1,1 @@
+"""Networks in files: safetensors with the architecture in the metadata, without pickle."""

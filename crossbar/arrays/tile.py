@@ -100,9 +100,7 @@ class ProgrammedTile:
 
     @property
     def g_neg(self) -> Floats:
-        """Conductances of the negative cells now [S], of the same shape, or (word lines, 1) for a
-        reference; read-only.
-        """
+        """Conductances of the negative cells, or (word lines, 1) of a reference; read-only."""
         return read_only(self._now[1])
 
     def now(self, g: Floats, side: int) -> Floats:
@@ -142,9 +140,7 @@ class ProgrammedTile:
 
     @property
     def conductances(self) -> Conductances:
-        """The cells now [S], and their effective conductances after IR drop, solved once for
-        each state.
-        """
+        """The cells now [S], and their effective conductances, solved once for each state."""
         if self._conductances is None:
             shared = self.hardware.mapping.shares_reference
             g_pos, g_neg = self._now
@@ -155,20 +151,8 @@ class ProgrammedTile:
 
     @property
     def level_spacing(self) -> float:
-        """Spacing of the even grid on which all cells lie now [S]; 0 for continuous cells.
-
-        Cells leave the grid through write error, drift, a temperature law, gates in series, and
-        wires.
-        """
-        device = self.hardware.device
-        if self.hardware.wires is not None:
-            return 0.0
-        ends = np.array([device.g_min, device.g_max])
-        warm = ends * device.temperature_law.factor(ends, self.hardware.temperature)
-        unchanged = np.array_equal(self.hardware.gate.in_series(warm), ends)
-        stable = isinstance(device.retention, NoDrift) and unchanged
-        on_grid = isinstance(device.write, IdealWrite) and stable
-        return self.gain * device.step if on_grid else 0.0
+        """Spacing of the even grid on which all cells lie now [S]; 0 for continuous cells."""
+        return self.gain * _level_spacing(self.hardware)
 
     def programming_variance(self) -> tuple[Floats, Floats]:
         """Return the variance [S²] that programming puts on each cell as a read sees it, while its
@@ -203,6 +187,22 @@ def read_only(a: Floats) -> Floats:
     view = a.view()
     view.flags.writeable = False
     return view
+
+
+def _level_spacing(hardware: Hardware) -> float:
+    """Return the spacing of the even grid on which cells lie while their gain is 1 [S].
+
+    Cells leave the grid through write error, drift, a temperature law, gates in series, and wires;
+    the spacing is then 0.
+    """
+    device = hardware.device
+    if hardware.wires is not None:
+        return 0.0
+    ends = np.array([device.g_min, device.g_max])
+    warm = ends * device.temperature_law.factor(ends, hardware.temperature)
+    unchanged = np.array_equal(hardware.gate.in_series(warm), ends)
+    stable = isinstance(device.retention, NoDrift) and unchanged
+    return device.step if isinstance(device.write, IdealWrite) and stable else 0.0
 
 
 def _checked_weights(w: Floats, hardware: Hardware) -> Floats:

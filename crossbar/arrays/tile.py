@@ -81,8 +81,8 @@ class ProgrammedTile:
             place: Where the tile is in its layer; faults may depend on it.
 
         Raises:
-            ValueError: w holds NaN, is empty, needs more lines than a tile has, or exceeds the
-                mapped range; or a map of faults does not fit the tile.
+            ValueError: w holds NaN, is empty, does not fit the tile or the mapped range, or a map of
+                faults does not fit.
         """
         weights = _checked_weights(w, hardware)
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
@@ -155,14 +155,13 @@ class ProgrammedTile:
         return self.gain * _level_spacing(self.hardware)
 
     def programming_variance(self) -> tuple[Floats, Floats]:
-        """Return the variance [S²] that programming puts on each cell as a read sees it, while its
-        gate conducts; positive and negative cells.
+        """Return the variance [S²] of programming on positive and negative cells as a read sees it.
 
-        (d(m G)/dg)² (σ²(g) + r²(g)), with r² the mean square error of rounding to levels (step²/12
-        on an even grid): an error of g, as programmed, appears as the cell is now, after drift, at
-        its temperature and behind its gate, times the mean m of its read noise; IR drop attenuates
-        it like G. A reference column is trimmed and has no error of levels; cells that are stuck at
-        a measured conductance have no error.
+        While the gate conducts it is (d(m G)/dg)² (σ²(g) + r²(g)), with r² the mean square error of
+        rounding to levels (step²/12 on an even grid): an error of g, as programmed, appears as the
+        cell is now, after drift, at its temperature and behind its gate, times the mean m of its
+        read noise; IR drop attenuates it like G. A reference column is trimmed and has no error of
+        levels; cells that are stuck at a measured conductance have no error.
         """
         c = self.conductances
         g_pos, g_neg = self._programmed

@@ -81,8 +81,8 @@ class ProgrammedTile:
             place: Where the tile is in its layer; faults may depend on it.
 
         Raises:
-            ValueError: w holds NaN, is empty, needs more lines than a tile has, or exceeds the
-                mapped range; or a map of faults does not fit the tile.
+            ValueError: w holds NaN, is empty, does not fit the tile or the mapped range, or a map of
+                faults does not fit.
         """
         weights = _checked_weights(w, hardware)
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
@@ -100,9 +100,7 @@ class ProgrammedTile:
 
     @property
     def g_neg(self) -> Floats:
-        """Conductances of the negative cells now [S], of the same shape, or (word lines, 1) for a
-        reference; read-only.
-        """
+        """Conductances of the negative cells, or (word lines, 1) of a reference; read-only."""
         return read_only(self._now[1])
 
     def now(self, g: Floats, side: int) -> Floats:
@@ -137,9 +135,7 @@ class ProgrammedTile:
 
     @property
     def conductances(self) -> Conductances:
-        """The cells now [S], and their effective conductances after IR drop, solved once for
-        each state.
-        """
+        """The cells now [S], and their effective conductances, solved once for each state."""
         if self._conductances is None:
             shared = self.hardware.mapping.shares_reference
             g_pos, g_neg = self._now
@@ -150,22 +146,17 @@ class ProgrammedTile:
 
     @property
     def level_spacing(self) -> float:
-        """Spacing of the even grid on which all cells lie now [S]; 0 for continuous cells.
-
-        Cells leave the grid through write error, drift, a temperature law, gates in series, and
-        wires.
-        """
-        return _level_spacing(self)
+        """Spacing of the even grid on which all cells lie now [S]; 0 for continuous cells."""
+        return self.gain * _level_spacing(self.hardware)
 
     def programming_variance(self) -> tuple[Floats, Floats]:
-        """Return the variance [S²] that programming puts on each cell as a read sees it, while its
-        gate conducts; positive and negative cells.
+        """Return the variance [S²] of programming on positive and negative cells as a read sees it.
 
-        (d(m G)/dg)² (σ²(g) + r²(g)), with r² the mean square error of rounding to levels (step²/12
-        on an even grid): an error of g, as programmed, appears as the cell is now, after drift, at
-        its temperature and behind its gate, times the mean m of its read noise; IR drop attenuates
-        it like G. A reference column is trimmed and has no error of levels; cells that are stuck at
-        a measured conductance have no error.
+        While the gate conducts it is (d(m G)/dg)² (σ²(g) + r²(g)), with r² the mean square error of
+        rounding to levels (step²/12 on an even grid): an error of g, as programmed, appears as the
+        cell is now, after drift, at its temperature and behind its gate, times the mean m of its
+        read noise; IR drop attenuates it like G. A reference column is trimmed and has no error of
+        levels; cells that are stuck at a measured conductance have no error.
         """
         return _programming_variances(self, *self._programmed)
 
@@ -192,6 +183,22 @@ def read_only(a: Floats) -> Floats:
     return view
 
 
+def _level_spacing(hardware: Hardware) -> float:
+    """Return the spacing of the even grid on which cells lie while their gain is 1 [S].
+
+    Cells leave the grid through write error, drift, a temperature law, gates in series, and wires;
+    the spacing is then 0.
+    """
+    device = hardware.device
+    if hardware.wires is not None:
+        return 0.0
+    ends = np.array([device.g_min, device.g_max])
+    warm = ends * device.temperature_law.factor(ends, hardware.temperature)
+    unchanged = np.array_equal(hardware.gate.in_series(warm), ends)
+    stable = isinstance(device.retention, NoDrift) and unchanged
+    return device.step if isinstance(device.write, IdealWrite) and stable else 0.0
+
+
 def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
     """Return weights (outputs, inputs) that fit one tile; raise ValueError if they do not."""
     if isinstance(hardware.mapping, BitSliced):
@@ -212,19 +219,6 @@ def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
             f"w has shape {weights.shape}: a tile needs at least one word line and one bit line"
         )
     return weights
-
-
-def _level_spacing(tile: ProgrammedTile) -> float:
-    hardware = tile.hardware
-    device = hardware.device
-    if hardware.wires is not None:
-        return 0.0
-    ends = np.array([device.g_min, device.g_max])
-    warm = ends * device.temperature_law.factor(ends, hardware.temperature)
-    unchanged = np.array_equal(hardware.gate.in_series(warm), ends)
-    stable = isinstance(device.retention, NoDrift) and unchanged
-    on_grid = isinstance(device.write, IdealWrite) and stable
-    return tile.gain * device.step if on_grid else 0.0
 
 
 def _devices_at(place: Place, hardware: Hardware) -> tuple[Device, Device]:

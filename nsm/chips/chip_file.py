@@ -252,8 +252,6 @@ def _check_readable(hardware: Any, plain: Plain, arrays: Mapping[str, Any]) -> N
 
 
 def _as_tensor(value: Any) -> Tensor:
-    return (
-        value
-        if isinstance(value, Tensor)
-        else torch.as_tensor(np.require(value, requirements="CW"))
-    )
+    if isinstance(value, Tensor):
+        return value
+    return torch.as_tensor(np.require(value, requirements=("C", "W")))

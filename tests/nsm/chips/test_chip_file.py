@@ -159,6 +159,18 @@ def test_hardware_by_layer_is_kept(path, rng):
     assert same_life(chip, loaded, images(rng))
 
 
+def test_measured_levels_and_faults_are_kept(path, rng):
+    stuck = np.where(rng.random((4, 3)) < 0.3, 3e-6, np.nan)
+    faults = devices.FaultMap({(0, 0): stuck}, {(1, 0): stuck[:2]})
+    cell = replace(TRAPS, levels=[1e-6, 4e-6, 2e-5, 5e-5], faults=faults)
+    hardware = replace(HARDWARE, device=cell)
+    chip = nsm.map_to_crossbar(nn.Sequential(nn.Linear(6, 5, bias=False)), hardware, rng=2)
+    chip.save(path)
+    loaded = nsm.load_chip(path)
+    assert repr(loaded.origin.hardware) == repr(hardware)
+    assert same_life(chip, loaded, images(rng))
+
+
 @pytest.mark.parametrize("per", ["output", "tile"])
 def test_ranges_of_converters_and_their_counts_are_kept(per, path, rng):
     hardware = replace(

@@ -8,7 +8,7 @@ import numpy as np
 from crossbar.arrays.conversion import Converters
 from crossbar.arrays.layer_arrays import LayerArrays, Part
 from crossbar.arrays.programmed import Matrix
-from crossbar.arrays.summed import add_terms
+from crossbar.arrays.summed import add_terms, read_terms
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import child
@@ -45,7 +45,7 @@ class PartReads:
             span: The reads of the array.
         """
         own = child(self.seed, part)
-        terms = matrix.read_terms(x, span, own, sampling=self.sampling)
+        terms = read_terms(matrix, x, span, own, sampling=self.sampling)
         return add_terms(terms, self._conversion_of(part, span))
 
     def biases(self, lines: Matrix, span: Span) -> Floats:

@@ -110,7 +110,8 @@ class SummedReader:
 class SummedArray:
     """A weight matrix on several arrays that are read separately and then added.
 
-    It has the methods of a `TiledArray`. Each array has its own noise.
+    It has what reports and layers need of a `TiledArray`; `read_terms` reads it. Each array has its
+    own noise.
 
     Args:
         terms: The arrays, the rows of tiles of one slice after another. Word lines of all of them
@@ -222,18 +223,6 @@ class SummedArray:
             sum(t.significance**2 * t.array.programming_variance() for t in self.terms)
         )
 
-    def read_terms(
-        self, x: Inputs, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
-    ) -> Iterator[tuple[float, Floats]]:
-        """Yield the significance of each array and its sums (reads, outputs), in weight units.
-
-        Arguments are those of `TiledArray.read_span`.
-        """
-        for index, term in enumerate(self.terms):
-            of_lines = x.of_lines(term.lines.start, term.lines.stop)
-            own = child(seed, index)
-            yield term.significance, term.array.read_span(of_lines, span, own, sampling=sampling)
-
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (rows, outputs), in weight units."""
         return self.reader.moments.of(x)
@@ -249,6 +238,28 @@ class SummedArray:
         number("factor", factor, above=0)
         for term in self.terms:
             term.array.scale_conductances(factor)
+
+
+def read_terms(
+    matrix: TiledArray | SummedArray,
+    x: Inputs,
+    span: Span,
+    seed: np.random.SeedSequence,
+    *,
+    sampling: str = "exact",
+) -> Iterator[tuple[float, Floats]]:
+    """Yield the significance of each array of a matrix and its sums (reads, outputs).
+
+    An array that is read as one has the significance 1. Arguments are those of
+    `TiledArray.read_span`.
+    """
+    if isinstance(matrix, TiledArray):
+        yield 1.0, matrix.read_span(x, span, seed, sampling=sampling)
+        return
+    for index, term in enumerate(matrix.terms):
+        of_lines = x.of_lines(term.lines.start, term.lines.stop)
+        own = child(seed, index)
+        yield term.significance, term.array.read_span(of_lines, span, own, sampling=sampling)
 
 
 def add_terms(

@@ -3,7 +3,6 @@
 The currents of all tiles that share an output are added before the output is compared.
 """
 
-from collections.abc import Iterator
 from enum import IntEnum
 
 import numpy as np
@@ -185,15 +184,6 @@ class TiledArray(TileGrid):
             sampling: "exact" or "moments", see `read`.
         """
         return self.reader.read(x, span, seed, sampling=sampling)
-
-    def read_terms(
-        self, x: Inputs, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
-    ) -> Iterator[tuple[float, Floats]]:
-        """Yield 1 and the sums of `read_span`: this array is read as one.
-
-        A `SummedArray` yields each of its arrays with its significance.
-        """
-        yield 1.0, self.read_span(x, span, seed, sampling=sampling)
 
     def arrays(self) -> "list[TiledArray]":
         """Return the arrays that are read separately: this one."""

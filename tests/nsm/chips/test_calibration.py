@@ -211,12 +211,16 @@ def test_noise_of_converters_is_drawn_in_numpy_and_torch(rng):
         assert_variance(read, 9.0, PRODUCT)
 
 
-def test_torch_reads_refuse_what_is_converted_in_parts():
-    for options in ({"adc": Adc(8, per="tile"), "tile_shape": (2, 3)}, {"dac": Dac(8, 35.0)}):
-        with pytest.raises(
-            ValueError, match=r"layer 0 \(Linear\): torch reads need inputs without"
-        ):
-            TorchChip(chip_of(one_matrix(), **options))
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"adc": Adc(8, per="tile"), "tile_shape": (2, 3)}, "arrays that are read as one"),
+        ({"dac": Dac(8, 35.0)}, "inputs without a DAC"),
+    ],
+)
+def test_torch_reads_refuse_what_is_converted_in_parts(options, reason):
+    with pytest.raises(ValueError, match=rf"layer 0 \(Linear\): torch reads need {reason}"):
+        TorchChip(chip_of(one_matrix(), **options))
 
 
 # Refusals.

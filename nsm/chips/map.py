@@ -67,7 +67,9 @@ def map_to_crossbar(
     table = as_table(hardware)
     number("reprogrammed_scale", reprogrammed_scale, above=0)
     seed = seed_sequence(rng)
-    plan = checked_plan(model, table, None if example is None else given_example(example))
+    given = None if example is None else given_example(example)
+    with torch.random.fork_rng(devices=[]):  # the comparison draws, and torch's stream stays
+        plan = checked_plan(model, table, given)
     tiles: dict[int, TileLayer] = {}
     for layer in planned_layers(plan.network):
         its = table.of(layer.path)

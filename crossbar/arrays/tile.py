@@ -81,8 +81,8 @@ class ProgrammedTile:
             place: Where the tile is in its layer; faults may depend on it.
 
         Raises:
-            ValueError: w holds NaN, is empty, does not fit the tile or the mapped range, or a map of
-                faults does not fit.
+            ValueError: w holds NaN, is empty, does not fit the tile or the mapped range, or a map
+                of faults does not fit.
         """
         weights = _checked_weights(w, hardware)
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)

@@ -3,7 +3,7 @@
 import platform
 from pathlib import Path
 
-from benchmarks import devices, networks, reads, start, training, wires
+from benchmarks import any_network, devices, networks, reads, start, training, wires
 
 
 def _processor() -> str:
@@ -24,6 +24,9 @@ def main() -> None:
         "Scaling, one thread": reads.scaling,
         "Perceptron": networks.table,
         "Convolutional network": networks.conv_table,
+        "Any network": any_network.table,
+        "Convolutions under blank-out gates": any_network.gated_table,
+        "Mapping": any_network.mapping_table,
         "Training": training.table,
         "Peak memory": networks.peak_memory,
         "Devices": devices.table,

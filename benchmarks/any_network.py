@@ -1,6 +1,11 @@
 """ResNet-20 on a chip, compared with torch's noise-free float32 pass of the same network."""
 
+import resource
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -49,7 +54,7 @@ def resnet20() -> nn.Sequential:
     """
     torch.manual_seed(0)
     channels = (WIDTHS[0], *np.repeat(WIDTHS, 3).tolist())
-    blocks = [Block(a, b) for a, b in zip(channels, channels[1:], strict=False)]
+    blocks = [Block(a, b) for a, b in pairwise(channels)]
     stem = [nn.Conv2d(3, WIDTHS[0], 3, 1, 1, bias=False), nn.BatchNorm2d(WIDTHS[0]), nn.ReLU()]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], 10)]
     network = nn.Sequential(*stem, *blocks, *head)
@@ -63,7 +68,7 @@ def sign_twin() -> nn.Sequential:
     torch.manual_seed(0)
     layers: list[nn.Module] = [nsm.Binarize(), nn.Unflatten(1, (3, 32, 32))]
     channels = (3, WIDTHS[0], *np.repeat(WIDTHS, 6).tolist())
-    for a, b in zip(channels, channels[1:], strict=False):
+    for a, b in pairwise(channels):
         stride = 2 if a < b and a != 3 else 1
         layers.append(nsm.NSMConv2d(a, b, 3, stride=stride, padding=1, beta="native"))
     return nn.Sequential(*layers, nn.MaxPool2d(8), nn.Flatten(), nn.Linear(WIDTHS[-1], 10))
@@ -154,3 +159,31 @@ def gated_table() -> list[str]:
         first = next(iter(rates.values()))
         rows += [f"| {name} | {n} | {r:.1f} | {r / first:.2f} |" for name, r in rates.items()]
     return rows
+
+
+def mapping_table() -> list[str]:
+    """Return the rows of the table of mapping a layer of 4096 × 4096 neurons, in a fresh process.
+
+    Its deterministic path is programmed too; cells have a programming error.
+    """
+    code = "from benchmarks.any_network import measure_mapping; print(*measure_mapping())"
+    text = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+    seconds, peak = map(float, text.split())
+    return [
+        "| NSM layer of 4096 × 4096 with its deterministic path | |",
+        "|---|---|",
+        f"| mapping | {seconds:.1f} s |",
+        f"| peak memory of the process | {peak / 1024:.2f} GiB |",
+    ]
+
+
+def measure_mapping() -> tuple[float, float]:
+    """Return the processor time [s] of mapping a large layer, and the peak memory [MiB]."""
+    network = nn.Sequential(nsm.NSMLinear(4096, 4096))
+    hardware = crossbar.Hardware(device=devices.preset("rram_wan2022"), gate=devices.BlankOut(0.5))
+    start = time.process_time()
+    nsm.map_to_crossbar(network, hardware, rng=0)
+    seconds = time.process_time() - start
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -175,7 +175,7 @@ def _of_text(owner: type, name: str, kinds: tuple[Any, ...], text: str, where: s
     if find is not None:
         return find(text)
     if WeightMapping in kinds:
-        return MAPPINGS[choice("mapping", text, MAPPINGS)]()
+        return build_part(MAPPINGS[choice("mapping", text, MAPPINGS)], where, {})
     if any(_models_of(kind) for kind in kinds):
         return {"kind": text}  # a model of which every field has a default
     return text

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from crossbar.bit_slices import BitSliced
 from crossbar.converters import Adc, Dac
 from crossbar.mapping import DifferentialPair, WeightMapping
 from crossbar.periphery import Comparator
@@ -106,11 +105,6 @@ class Hardware:
         choice("deterministic_path", self.deterministic_path, DETERMINISTIC_PATHS)
         _check_weight_scale(self.weight_scale)
         _check_weight_range(self.weight_range)
-        if self.weight_range == "least_squares" and isinstance(self.mapping, BitSliced):
-            raise ValueError(
-                'weight_range = "least_squares" looks at the levels of one cell, and '
-                f'{self.mapping!r} has several; choose "max" or a percentile'
-            )
         object.__setattr__(self, "tile_shape", _checked_shape(self.tile_shape))
         if self.wires is not None:
             # A reference column is one more bit line beside the tile.
@@ -169,9 +163,9 @@ def _check_weight_scale(scale: Any) -> None:
     """Raise ValueError unless `scale` names weights that can share one scale."""
     if scale == "tile":
         raise ValueError(
-            "weight_scale = 'tile' is not possible: currents of the tiles that share an output are "
-            "added before they are read, so that these tiles need one scale; choose one per "
-            "'layer' or 'row'"
+            "weight_scale = 'tile' is not possible: the sums of the tiles that share an output are "
+            "added with equal weight, so that these tiles need one scale; choose one per 'layer' "
+            "or 'row'"
         )
     choice("weight_scale", scale, WEIGHT_SCALES)
 

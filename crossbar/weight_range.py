@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
 from devices.validation import Floats, array
 
@@ -153,6 +154,9 @@ class _Cells:
         # A reference column is trimmed to its target; it does not stop at the nearest level.
         shared = hardware.mapping.shares_reference
         self.negative = replace(device, levels=None) if shared else device
+        # Slices of a weight count by their significance.
+        sliced = hardware.mapping if isinstance(hardware.mapping, BitSliced) else None
+        self.significances = np.ones(1) if sliced is None else sliced.significances
         self.table = np.linspace(device.g_min, device.g_max, _TABULATED)
         self.variance = device.write.sigma(self.table) ** 2
 
@@ -179,9 +183,18 @@ class _Cells:
         positive, negative = self.mapping.targets((k[:, None] * clipped).T, self.device)
         g_pos = self.device.quantize(positive)
         g_neg = self.negative.quantize(negative)
-        error = (g_pos - g_neg) / k - rows.T
-        variance: Floats = np.zeros(1)
+        error = self.mapping.weights(g_pos, g_neg, 1.0) / k[:, None] - rows
+        total = (error**2).sum(axis=1)
         if self.variance.any():
-            of_pos, of_neg = (np.interp(g, self.table, self.variance) for g in (g_pos, g_neg))
-            variance = (of_pos + of_neg) / k**2
-        return np.asarray((error**2 + variance).sum(axis=0))
+            total += (self._variance(g_pos) + self._variance(g_neg)) / k**2
+        return np.asarray(total)
+
+    def _variance(self, g: Floats) -> Floats:
+        """Return the variance [S²] that programming puts on the sum of each column of cells.
+
+        Args:
+            g: Conductances, (weights, slices · columns) [S].
+        """
+        of_cells = np.interp(g, self.table, self.variance).sum(axis=0)
+        by_slice = of_cells.reshape(len(self.significances), -1)
+        return np.asarray(self.significances**2 @ by_slice)

@@ -42,8 +42,9 @@ def test_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
         pytest.skip("needs MNIST: set NSM_DATA_DIR")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plt, "show", plt.close)
-    module = ModuleType(page.stem)
-    monkeypatch.setitem(sys.modules, page.stem, module)  # files name the classes of a page by it
+    # Files name the classes of a page by its module, which must not hide a package of that name.
+    module = ModuleType(f"page_{page.stem}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     for number, code in enumerate(codes, start=1):
         exec(compile(code, f"{page.name}, Python block {number}", "exec"), vars(module))
     plt.close("all")

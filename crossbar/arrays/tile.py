@@ -120,11 +120,8 @@ class ProgrammedTile:
         return self.hardware.gate.in_series(g if self.gain == 1 else self.gain * g)
 
     def _refresh(self) -> None:
-        # Cells that have not changed are kept once.
-        now = [self.now(g, side) for side, g in enumerate(self._programmed)]
-        pairs = zip(now, self._programmed, strict=True)
-        g_pos, g_neg = (g if np.array_equal(a, g) else a for a, g in pairs)
-        self._now = (g_pos, g_neg)
+        g_pos, g_neg = self._programmed
+        self._now = (_kept(g_pos, self.now(g_pos, 0)), _kept(g_neg, self.now(g_neg, 1)))
         self._conductances: Conductances | None = None
 
     def keep_in(self, g_pos: Floats, g_neg: Floats) -> None:
@@ -132,11 +129,9 @@ class ProgrammedTile:
 
         The tiles of an array are parts of one matrix, so that its cells are in memory once.
         """
-        there = (g_pos, g_neg)
-        sides = zip(self._programmed, self._now, there, strict=True)
-        p, n = (place if g is now else g for g, now, place in sides)
-        self._programmed = (p, n)
-        self._now = there
+        (pos, neg), (pos_now, neg_now) = self._programmed, self._now
+        self._programmed = (g_pos if pos is pos_now else pos, g_neg if neg is neg_now else neg)
+        self._now = (g_pos, g_neg)
         if self.hardware.wires is None:
             self._conductances = None
 
@@ -160,32 +155,19 @@ class ProgrammedTile:
         Cells leave the grid through write error, drift, a temperature law, gates in series, and
         wires.
         """
-        device = self.hardware.device
-        if self.hardware.wires is not None:
-            return 0.0
-        ends = np.array([device.g_min, device.g_max])
-        warm = ends * device.temperature_law.factor(ends, self.hardware.temperature)
-        unchanged = np.array_equal(self.hardware.gate.in_series(warm), ends)
-        stable = isinstance(device.retention, NoDrift) and unchanged
-        on_grid = isinstance(device.write, IdealWrite) and stable
-        return self.gain * device.step if on_grid else 0.0
+        return _level_spacing(self)
 
     def programming_variance(self) -> tuple[Floats, Floats]:
         """Return the variance [S²] that programming puts on each cell as a read sees it, while its
         gate conducts; positive and negative cells.
 
         (d(m G)/dg)² (σ²(g) + r²(g)), with r² the mean square error of rounding to levels (step²/12
-        on an even grid): an error of g, as programmed, appears as the cell is now,
-        after drift, at its temperature and behind its gate, times the mean m of its read noise; IR
-        drop attenuates it like G. A reference column is trimmed and has no error of levels; cells
-        that are stuck at a measured conductance have no error.
+        on an even grid): an error of g, as programmed, appears as the cell is now, after drift, at
+        its temperature and behind its gate, times the mean m of its read noise; IR drop attenuates
+        it like G. A reference column is trimmed and has no error of levels; cells that are stuck at
+        a measured conductance have no error.
         """
-        c = self.conductances
-        g_pos, g_neg = self._programmed
-        of_pos, of_neg = _devices_at(self.place, self.hardware)
-        positive = _programming_variance(self, g_pos, 0, of_pos, c.effective_pos, c.g_pos)
-        negative = _programming_variance(self, g_neg, 1, of_neg, c.effective_neg, c.g_neg)
-        return positive, negative
+        return _programming_variances(self, *self._programmed)
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass: retention and drift. Ages add up."""
@@ -198,6 +180,11 @@ class ProgrammedTile:
         self._refresh()
 
 
+def _kept(programmed: Floats, now: Floats) -> Floats:
+    """Return conductances that have not changed as the array that they were programmed to."""
+    return programmed if np.array_equal(programmed, now) else now
+
+
 def read_only(a: Floats) -> Floats:
     """Return a view of an array that cannot be written to."""
     view = a.view()
@@ -207,13 +194,13 @@ def read_only(a: Floats) -> Floats:
 
 def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
     """Return weights (outputs, inputs) that fit one tile; raise ValueError if they do not."""
-    weights = array("w", w, ndim=2)
-    outputs, inputs = weights.shape
     if isinstance(hardware.mapping, BitSliced):
         raise ValueError(
             f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "
             "which are read separately; use NeuronArray.program"
         )
+    weights = array("w", w, ndim=2)
+    outputs, inputs = weights.shape
     lines, columns = hardware.tile_shape
     if inputs > lines or outputs > columns:
         raise ValueError(
@@ -225,6 +212,19 @@ def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
             f"w has shape {weights.shape}: a tile needs at least one word line and one bit line"
         )
     return weights
+
+
+def _level_spacing(tile: ProgrammedTile) -> float:
+    hardware = tile.hardware
+    device = hardware.device
+    if hardware.wires is not None:
+        return 0.0
+    ends = np.array([device.g_min, device.g_max])
+    warm = ends * device.temperature_law.factor(ends, hardware.temperature)
+    unchanged = np.array_equal(hardware.gate.in_series(warm), ends)
+    stable = isinstance(device.retention, NoDrift) and unchanged
+    on_grid = isinstance(device.write, IdealWrite) and stable
+    return tile.gain * device.step if on_grid else 0.0
 
 
 def _devices_at(place: Place, hardware: Hardware) -> tuple[Device, Device]:
@@ -239,6 +239,16 @@ def _devices_at(place: Place, hardware: Hardware) -> tuple[Device, Device]:
     # A reference column is trimmed to its target; it does not stop at the nearest level.
     shared = hardware.mapping.shares_reference
     return on("g_pos"), replace(negative, levels=None) if shared else negative
+
+
+def _programming_variances(
+    tile: ProgrammedTile, g_pos: Floats, g_neg: Floats
+) -> tuple[Floats, Floats]:
+    c = tile.conductances
+    of_pos, of_neg = _devices_at(tile.place, tile.hardware)
+    positive = _programming_variance(tile, g_pos, 0, of_pos, c.effective_pos, c.g_pos)
+    negative = _programming_variance(tile, g_neg, 1, of_neg, c.effective_neg, c.g_neg)
+    return positive, negative
 
 
 def _programming_variance(

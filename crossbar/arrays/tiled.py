@@ -40,8 +40,13 @@ def programmed_tiles(
     Their conductances are parts of one matrix of positive and one of negative cells. Arguments are
     those of `TiledArray.program`.
     """
+    weights = array("w", w, ndim=2)
+    if weights.size == 0:
+        raise ValueError(
+            f"w has shape {weights.shape}: an array needs at least one word line and one bit line"
+        )
     lines, columns = hardware.tile_shape
-    outputs, inputs = w.shape
+    outputs, inputs = weights.shape
     g_pos = np.empty((inputs, outputs))
     per_tile = 1 if hardware.mapping.shares_reference else columns
     grid = (-(-inputs // lines), -(-outputs // columns))
@@ -50,7 +55,7 @@ def programmed_tiles(
     def tile(i: int, j: int) -> ProgrammedTile:
         rows, at = slice(i * lines, (i + 1) * lines), slice(j * columns, (j + 1) * columns)
         made = ProgrammedTile.program(
-            w[at, rows],
+            weights[at, rows],
             hardware,
             siemens_per_weight,
             child(seed, Stream.TILES, i, j),
@@ -114,16 +119,9 @@ class TiledArray(TileGrid):
             ValueError: w holds NaN, is empty, or exceeds the mapped range; or a map of faults does
                 not fit its tile.
         """
-        weights = array("w", w, ndim=2)
-        if weights.size == 0:
-            raise ValueError(
-                f"w has shape {weights.shape}: an array needs at least one word line and "
-                "one bit line"
-            )
         seed = seed_sequence(rng)
-        tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed, array_name)
         return cls(
-            tiles,
+            programmed_tiles(w, hardware, siemens_per_weight, seed, array_name),
             state_seed=child(seed, Stream.NOISE_STATE),
             waiting_seed=child(seed, Stream.WAITING),
         )

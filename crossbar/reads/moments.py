@@ -117,6 +117,22 @@ def _spread(
     return mean, noise.covariance(g, lag) if lag else variance
 
 
+def _come_apart(cells: CellArray, state: NoiseState) -> bool:
+    """Return whether the moments of some bit lines can be computed without those of the others.
+
+    States of cells are known to their models as a whole, and a reference column serves many bit
+    lines.
+    """
+    stateless = all(of_source is None for of_source in vars(state).values())
+    return stateless and cells.reference_of is None
+
+
+def _devices_differ(hardware: Hardware) -> bool:
+    """Return whether the mean noise factor may differ from device to device."""
+    noises = (hardware.gate, hardware.device.read_noise)
+    return any(type(noise).moments_given is not ReadNoise.moments_given for noise in noises)
+
+
 class ReadMoments:
     """Mean and variance of reads of one array in weight units.
 
@@ -139,22 +155,12 @@ class ReadMoments:
             self._matrices = of_siemens.per_weight(self.cells.siemens_per_weight)
         return self._matrices
 
-    @property
-    def _in_blocks(self) -> bool:
-        """Whether the moments of some bit lines can be computed without those of the others.
-
-        States of cells are known to their models as a whole, and a reference column serves many
-        bit lines.
-        """
-        stateless = all(state is None for state in vars(self._state).values())
-        return self._matrices is None and stateless and self.cells.reference_of is None
-
     def blocks(self) -> Iterator[tuple[slice, MomentMatrices]]:
         """Yield the same moments for some bit lines at a time, with the slice of these lines.
 
         Nothing is kept, so that they take little memory.
         """
-        if not self._in_blocks:
+        if self._matrices is not None or not _come_apart(self.cells, self._state):
             yield slice(0, self.cells.outputs), self.matrices
             return
         for lines, cells in self.cells.blocks():
@@ -173,7 +179,7 @@ class ReadMoments:
         It is that of `of`, without tables or matrices that stay in memory.
         """
         cells = self.cells
-        if not self._in_blocks:
+        if self._matrices is not None or not _come_apart(cells, self._state):
             variance: Floats = self.of(np.ones((1, cells.lines)))[1][0]
             return variance
         hardware = cells.hardware
@@ -211,17 +217,11 @@ class ReadMoments:
         This is the fixed pattern: how far differences between devices move the mean of a read of
         ±1 inputs.
         """
-        if not self._devices_differ:
+        if not _devices_differ(self.cells.hardware):
             return np.zeros(self.cells.outputs)
         average = moment_matrices(self.cells, self._state, lag=0.0).mean
         difference = self.matrices.mean - average / self.cells.siemens_per_weight
         return np.asarray((difference**2).sum(axis=0))
-
-    @property
-    def _devices_differ(self) -> bool:
-        """Whether the mean noise factor may differ from device to device."""
-        noises = (self.cells.hardware.gate, self.cells.hardware.device.read_noise)
-        return any(type(noise).moments_given is not ReadNoise.moments_given for noise in noises)
 
     def mean(self, x: Inputs) -> Floats:
         """Return the mean of u, (rows, bit lines)."""

@@ -22,7 +22,7 @@ from nsm.chips.readouts import NumpyBackend, Readout
 from nsm.chips.states import States, tensor_of, unpacked, values_of
 from nsm.chips.tensor_reads import read_tensor
 from nsm.chips.torch_sums import TorchSums
-from nsm.chips.windows import windows_of
+from nsm.chips.windows import windows_in_blocks
 from nsm.nn.digital import Values
 from nsm.nn.geometry import Patches
 
@@ -190,10 +190,11 @@ class TileLayer(ChipLayer):
         if self.patches is None:
             self.locations = 1
             return self._read(Inputs(z), span, seed, sampling)
-        cut, shape = windows_of(self.patches, unpacked(z))
+        blocks, shape = windows_in_blocks(self.patches, unpacked(z), span)
         self.locations = math.prod(shape)
-        out = self._read(cut, span.at(self.locations), seed, sampling)
-        return self.patches.arrange(unpacked(out), shape)
+        parts = [unpacked(self._read(cut, reads, seed, sampling)) for cut, reads in blocks]
+        out = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self.patches.arrange(out, shape)
 
     def _read(self, x: Inputs, span: Span, seed: np.random.SeedSequence, sampling: str) -> States:
         u = self.neurons.read_span(x, span, child(seed, Stream.ARRAYS), sampling=sampling)

@@ -3,6 +3,7 @@
 They have the distribution of `MappedNetwork`'s reads, but torch draws the random numbers.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -125,12 +126,17 @@ class TorchChip:
         parts = []
         for span in spans(total, samples, reads_at_once // locations):
             image = torch.as_tensor(np.arange(span.first, span.last) // samples)
-            needed = mapped(lambda t, image=image: t[image].to(self.device), arguments)
+            needed = mapped(partial(_rows_on, self.device, image), arguments)
             with without_fast_path(), torch.random.fork_rng(devices=gpus):
                 # What the network itself draws from torch, such as dropout that is kept on.
                 torch.manual_seed(seed_number(child(seed, span.first)))
                 parts.append(self.network(*needed))
         return parts
+
+
+def _rows_on(device: torch.device, rows: Tensor, tensor: Tensor) -> Tensor:
+    """Return some rows of a tensor on a device."""
+    return tensor[rows].to(device)
 
 
 class _DigitalOnHost(nn.Module):

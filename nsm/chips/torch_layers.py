@@ -14,6 +14,7 @@ from crossbar.arrays.layer_arrays import Part
 from crossbar.arrays.programmed import read_as_one
 from crossbar.arrays.summed import SummedArray
 from devices.validation import Floats
+from nsm.chips.dropout import KeptDropout
 from nsm.chips.layers import TileLayer
 from nsm.chips.readouts import Comparators
 from nsm.chips.torch_arrays import TorchArray, standard_normal
@@ -223,4 +224,8 @@ def on_device(network: nn.Module, device: torch.device, dtype: torch.dtype) -> n
         for layer in network.modules()
         if isinstance(layer, TileLayer)
     }
-    return copy.deepcopy(network, copies).to(device)
+    copied = copy.deepcopy(network, copies).to(device)
+    for module in copied.modules():
+        if isinstance(module, KeptDropout):
+            module.layer.train()  # a chip is in eval(), and here torch's own layer draws
+    return copied

@@ -1,5 +1,6 @@
 """Sizes and windows of convolutions and transposed convolutions in 1, 2 and 3 dimensions."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -122,12 +123,22 @@ class Patches:
             Locations run row by row, as in torch's output. Zeros of the padding are 0: states
             (truth values) then become int8 in {−1, 0, +1}.
         """
+        windows = self.view(z, group)
+        shape = windows.shape[1 : len(self.kernel) + 1]
+        columns = math.prod(windows.shape[len(shape) + 1 :])
+        return windows.reshape(len(z) * math.prod(shape), columns), shape
+
+    def view(self, z: Values, group: int | None = None) -> Values:
+        """Return the windows of images without a copy, (images, *locations, channels, *kernel).
+
+        Arguments are those of `of`.
+        """
         if z.ndim != len(self.kernel) + 2 or z.shape[1] != self.channels:
             raise ValueError(
                 f"a convolution got inputs of shape {z.shape}; "
                 f"give (batch, {self.channels}, {AXES[len(self.kernel)]})"
             )
-        shape = self.out_shape(*z.shape[2:])
+        self.out_shape(*z.shape[2:])
         if group is not None:
             width = self.channels // self.groups
             z = z[:, group * width : (group + 1) * width]
@@ -136,10 +147,7 @@ class Patches:
             _pad(z, self), self.extent, axis=tuple(axes)
         )
         steps = (slice(None, None, s) for s in (*self.stride, *self.dilation))
-        windows = windows[:, :, *steps]
-        windows = windows.transpose(0, *axes, 1, *(axis + len(shape) for axis in axes))
-        columns = z.shape[1] * int(np.prod(self.kernel))
-        return windows.reshape(len(z) * int(np.prod(shape)), columns), shape
+        return windows[:, :, *steps].transpose(0, *axes, 1, *(axis + len(axes) for axis in axes))
 
     def pad(self, x: Tensor) -> Tensor:
         """Return images with zeros put between, padded and cut, as torch tensors.

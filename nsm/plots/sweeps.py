@@ -1,7 +1,7 @@
 """Robustness curves: test error over one axis of a sweep."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -57,6 +57,44 @@ def _place_of_none(values: Floats) -> float | None:
         return largest * float(largest / numbers[numbers > 0].min()) ** 0.15
     width = float(np.ptp(numbers)) or abs(largest) or 1.0
     return largest + 0.15 * width
+
+
+class _Along(NamedTuple):
+    """Where the points of a column stand along the axis.
+
+    Attributes:
+        at: place of every row.
+        numbers: the numbers among the values; empty for categories.
+        none_at: place of the values that are None among numbers; None if there are none.
+        ticks: categories in their order; empty for numbers.
+    """
+
+    at: Floats
+    numbers: Floats
+    none_at: float | None
+    ticks: list[str]
+
+
+def _along(values: pd.Series) -> _Along:
+    """Return where the values of a column stand along the axis."""
+    if not _is_numeric(values):
+        texts = list(map(_text, values))
+        ticks = list(dict.fromkeys(texts))
+        return _Along(np.array([ticks.index(t) for t in texts], float), np.empty(0), None, ticks)
+    numbers = values.to_numpy(float)
+    none_at = _place_of_none(numbers)
+    at = numbers if none_at is None else np.where(np.isnan(numbers), none_at, numbers)
+    return _Along(at, numbers[np.isfinite(numbers)], none_at, [])
+
+
+def _mark_axis(ax: Axes, along: _Along) -> None:
+    """Scale and label the x axis of `ax`, which holds all lines."""
+    if along.ticks:
+        ax.set_xticks(range(len(along.ticks)), along.ticks)
+        return
+    _scale_axis(ax, along.numbers)
+    if along.none_at is not None:
+        _mark_none(ax, along.numbers, along.none_at)
 
 
 def _scale_axis(ax: Axes, numbers: Floats) -> None:
@@ -168,14 +206,8 @@ def plot_error_rate(
     _check_rows(rows, x, group)
     if ax is None:
         _, ax = figure()
-    numeric = _is_numeric(rows[x])
-    ticks = [] if numeric else list(dict.fromkeys(map(_text, rows[x])))
-    numbers = rows[x].to_numpy(float) if numeric else np.empty(0)
-    none_at = _place_of_none(numbers)
-    at = np.where(np.isnan(numbers), none_at or 0.0, numbers)
-    if ticks:
-        at = np.array([ticks.index(_text(value)) for value in rows[x]])
-    data = rows.assign(percent=100 * rows["errors"] / rows["images"], at=at)
+    along = _along(rows[x])
+    data = rows.assign(percent=100 * rows["errors"] / rows["images"], at=along.at)
     labels = None if group is None else rows[group].map(_text, na_action=None)
     names: list[str | None] = [None]
     if labels is not None:
@@ -184,19 +216,14 @@ def plot_error_rate(
     for name, place in zip(names, places, strict=True):
         part = data if labels is None else data[labels == name]
         if not part.empty:
-            _draw_group(ax, part, ticks, place, "mean" if name is None else name)
+            _draw_group(ax, part, along.ticks, place, "mean" if name is None else name)
     if software is not None:
-        _draw_software(ax, software, names, places)
-    if numeric:
-        _scale_axis(ax, numbers[np.isfinite(numbers)])
-        if none_at is not None:
-            _mark_none(ax, numbers[np.isfinite(numbers)], none_at)
-    else:
-        ax.set_xticks(range(len(ticks)), ticks)
+        _draw_software(ax, {_text(k): v for k, v in software.items()}, names, places)
+    _mark_axis(ax, along)
     ax.set(xlabel=AXIS_LABELS.get(x, x), ylabel="test error [%]")
     ax.set_ylim(bottom=0)
     ax.grid(alpha=0.25, linewidth=0.5)
-    _explain(ax, data, labels, group=group, numeric=numeric)
+    _explain(ax, data, labels, group=group, numeric=not along.ticks)
     return ax
 
 

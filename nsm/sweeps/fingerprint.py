@@ -17,7 +17,7 @@ from nsm.sweeps.identity import canonical
 
 
 def fingerprint(model: nn.Module) -> str:
-    """Return a short hash of a network: the classes and options of its modules, and its tensors.
+    """Return a short hash of a network: classes, options and hooks of its modules, and its tensors.
 
     Options are the public attributes that hold numbers, texts, functions or arrays. Attributes
     that start with an underscore, such as seeds, are none. The mode of the network (`training`) is
@@ -33,7 +33,8 @@ def fingerprint(model: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, module in model.named_modules(remove_duplicate=False):
         stays_on = module.training and not model.training
-        digest.update(canonical((name, _class_of(module), stays_on, list(_options(module)))))
+        parts = (name, _class_of(module), stays_on, [*_options(module)], [*_hooks(module)])
+        digest.update(canonical(parts))
     for name, tensor in _tensors(model):
         digest.update(canonical((name, *_identified(tensor))))
     return digest.hexdigest()[:16]
@@ -64,6 +65,12 @@ def _options(module: nn.Module) -> Iterator[tuple[str, bytes]]:
     for name, value in sorted(vars(module).items()):
         if not name.startswith("_") and name != "training" and _is_option(value):
             yield name, _bytes(value)
+
+
+def _hooks(module: nn.Module) -> Iterator[bytes]:
+    """Yield what identifies the hooks that a forward pass of a module calls, in their order."""
+    for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values()):
+        yield _bytes(hook)
 
 
 def _is_option(value: Any) -> bool:

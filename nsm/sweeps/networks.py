@@ -5,6 +5,8 @@ Names are checked without torch, so that a wrong one is refused at once.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +70,8 @@ def load_network(source: str) -> nn.Module:
 
     if not names_callable(source) or Path(source).is_file():
         return load(source)
+    if os.getcwd() not in sys.path:  # worker processes import the network's classes again
+        sys.path.append(os.getcwd())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         made: Any = imported(source, "a torch.nn.Module")

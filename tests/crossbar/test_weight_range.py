@@ -11,6 +11,8 @@ from scipy.stats import norm
 
 from crossbar import (
     BalancedPair,
+    BitSliced,
+    DifferentialPair,
     Hardware,
     NeuronArray,
     ReferenceColumn,
@@ -91,6 +93,33 @@ def test_cells_that_hold_every_weight_keep_the_largest(mapping, rng):
     w = rng.standard_normal((6, 5))
     hardware = hardware_of(weight_range="least_squares", **options)
     assert largest_weight(w, hardware) == np.abs(w).max()
+
+
+@pytest.mark.parametrize("inner", [DifferentialPair(), ReferenceColumn()])
+@pytest.mark.parametrize("sigma", [0.0, 0.05])
+def test_least_squares_counts_slices_by_their_significance(inner, sigma, rng):
+    # Two slices of two bits, in cells of four levels from 0 to 0.1 mS.
+    shared = inner == ReferenceColumn()
+    mapping = BitSliced(inner, bits_per_cell=2, bits=4, offset_binary=shared)
+    write = StateDependentError(coefficients=(sigma * 1e-4,))
+    device = Device(g_min=0, g_max=1e-4, levels=4, write=write)
+    w = rng.laplace(size=(30, 40))
+    r = largest_weight(w, Hardware(device=device, mapping=mapping, weight_range="least_squares"))
+    span = 5e-5 if shared else 1e-4  # a reference column takes half of the range
+
+    def error(t):
+        parts = mapping.sliced(np.clip(w, -t, t), t)
+        held = 0.0
+        for c, part in zip((0.2, 0.8), parts, strict=True):
+            g_pos, g_neg = inner.targets(span / t * part.T, device)
+            g_neg = g_neg if shared else device.quantize(g_neg)
+            held = held + c * (device.quantize(g_pos) - g_neg).T * t / span
+        # Every output has cells of its own; the error of a shared reference counts for each.
+        counts = (0.2**2 + 0.8**2) * 2 * w.size * (sigma * 1e-4 * t / span) ** 2
+        return ((held - w) ** 2).sum() + counts
+
+    least = min(error(t) for t in np.linspace(0.01, 1, 1500) * np.abs(w).max())
+    assert error(r) < 1.01 * least
 
 
 def test_a_large_layer_is_searched_in_its_quantiles(rng):
@@ -196,7 +225,9 @@ def test_unknown_ranges_are_refused(value, message):
 
 
 def test_a_scale_for_each_tile_is_refused_with_the_reason():
-    with pytest.raises(ValueError, match="weight_scale = 'tile' is not possible: .* added before"):
+    with pytest.raises(
+        ValueError, match="weight_scale = 'tile' is not possible: .* added with equal weight"
+    ):
         hardware_of(weight_scale="tile")
 
 

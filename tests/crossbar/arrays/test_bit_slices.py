@@ -1,7 +1,5 @@
 """Weights over several cells: exact on ideal devices, errors and noise drawn in every slice."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -187,10 +185,6 @@ BAD = [
         r"BitSliced\.bits = 8 is not a multiple of bits_per_cell = 3: .*give 9 bits",
     ),
     (lambda: BitSliced(offset_binary=2), r"BitSliced\.offset_binary = 2 is not allowed"),
-    (
-        lambda: replace(HARDWARE, weight_range="least_squares"),
-        r'weight_range = "least_squares" looks at the levels of one cell',
-    ),
     (
         lambda: Tile.program(W, HARDWARE, siemens_per_weight=1e-6, rng=0),
         r"needs an array for each slice of the weights, .*use NeuronArray\.program",

@@ -241,8 +241,8 @@ def test_a_chip_called_with_whole_numbers_returns_floats(dtype, rng):
 def test_no_images_give_no_logits(rng):
     chip = map_to_crossbar(one_layer(rng), IDEAL, rng=0)
     x = torch.empty(0, chip.in_shape[0])
-    assert chip(x).shape == (0, chip.outputs)
-    assert chip.sample(x, 3, rng=0).shape == (3, 0, chip.outputs)
+    assert chip(x).shape == (0, chip.classes)
+    assert chip.sample(x, 3, rng=0).shape == (3, 0, chip.classes)
 
 
 def test_what_a_chip_cannot_be_asked_is_refused_by_name(rng):

@@ -14,8 +14,10 @@ import devices
 import nsm
 from devices import NoNoise, ReadNoise
 from nsm.chips.chip_file import FORMAT
+from nsm.chips.structures import leaves
 from nsm.nn.tensor_file import read_tensors
 from tests.helpers.user_networks import Forgetful, Net, Residual
+from tests.helpers.zoo import ZOO
 
 #: Noise makes currents larger than the range that mapping chose; that is not what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:the ADC of .* clips:UserWarning")
@@ -112,6 +114,40 @@ def test_chips_of_other_networks_read_the_same(kind, path, rng):
     assert repr(loaded) == repr(chip)
     assert loaded.report().equals(chip.report())
     assert same_life(chip, loaded, images(rng, shape))
+
+
+#: Models of the zoo with several inputs, shared layers, groups, states, or weights made by hooks.
+OF_THE_ZOO = (
+    "groups",
+    "conv_transpose2d",
+    "lstm_classifier",
+    "gru_cell",
+    "self_attention",
+    "transformer",
+    "unet",
+    "two_inputs",
+    "same_module_twice",
+    "pruned",
+    "forward_hook",
+    "bfloat16",
+)
+
+
+@pytest.mark.parametrize("name", OF_THE_ZOO)
+def test_chips_of_the_zoo_read_the_same(name, path):
+    model, inputs = ZOO[name]()
+    chip = nsm.map_to_crossbar(model, replace(HARDWARE, adc=None), rng=3, example=inputs)
+    chip.age(10.0)
+    chip.save(path)
+    classes = {type(m) for m in model.modules() if not type(m).__module__.startswith("torch.")}
+    given = ZOO[name]()[0] if name in ("pruned", "forward_hook") else None
+    loaded = nsm.load_chip(path, classes=classes, model=given)
+    for _ in range(2):  # traps remember the first pass
+        outputs = []
+        for each in (chip, loaded):
+            torch.manual_seed(1)
+            outputs.append(leaves(each(*inputs)))
+        assert all(torch.equal(a, b) for a, b in zip(*outputs, strict=True))
 
 
 def test_hardware_by_layer_is_kept(path, rng):

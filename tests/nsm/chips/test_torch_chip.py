@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import nsm
-from crossbar import BalancedPair, Comparator, Hardware, ReferenceColumn
+from crossbar import Adc, BalancedPair, Comparator, Dac, Hardware, ReferenceColumn
 from devices import BlankOut, Device, GaussianNoise, LognormalNoise, StateDependentError
 from nsm.chips.torch_chip import TorchChip
 
@@ -117,3 +118,159 @@ def test_bad_arguments_are_refused():
         chip.sample(np.zeros((2, 20)), 0)
     with pytest.raises(ValueError, match="unknown sampling 'exactly'; did you mean 'exact'"):
         chip.sample(np.zeros((2, 20)), 1, sampling="exactly")
+
+
+class Residual(nn.Module):
+    """Convolutions with folded normalization, a skip, groups, and a sign in comparators."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.body = nn.Conv2d(4, 4, 3, padding=1, groups=2)
+        self.norm2 = nn.LayerNorm(4)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x):
+        z = torch.relu(self.norm(self.stem(x)))
+        z = z + self.body(z)
+        return self.head(self.norm2(z.mean((2, 3))))
+
+
+class Sampling(nn.Module):
+    """Neural sampling layers whose states pass through a graph, on tokens and on images."""
+
+    def __init__(self):
+        super().__init__()
+        self.tokens = nsm.NSMLinear(12, 6)
+        self.conv = nsm.NSMConv2d(1, 3, 3, padding=1)
+        self.last = nsm.NSMLinear(54, 8)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        z = self.conv(self.tokens(x)[:, None])
+        return {"class": self.head(self.last(z.flatten(1))), "states": z.mean((2, 3))}
+
+
+class Sequence(nn.Module):
+    """Recurrent layers and attention."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 4, batch_first=True, bidirectional=True)
+        self.encoder = nn.TransformerEncoderLayer(8, 2, 12, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        z, _ = self.gru(x)
+        return self.head(self.encoder(z).mean(1))
+
+
+class Volumes(nn.Module):
+    """Convolutions of other dimensions, padding modes and kinds."""
+
+    def __init__(self):
+        super().__init__()
+        self.line = nn.Conv1d(2, 3, 3, stride=2, dilation=2, padding=2, padding_mode="circular")
+        self.back = nn.ConvTranspose1d(3, 2, 3, stride=2)
+        self.volume = nn.Conv3d(1, 2, (1, 2, 3), padding=(0, 1, 1))
+
+    def forward(self, x):
+        z = torch.tanh(self.back(torch.tanh(self.line(x))))
+        return self.volume(z[:, None, None]).flatten(2).mean(2)
+
+
+NOISE = Hardware(device=NOISY, tile_shape=(16, 16))
+GRAPHS = {
+    "residual": (Residual, NOISE, (1, 5, 5)),
+    "sampling": (Sampling, HARDWARE["cell noise"], (3, 12)),
+    "sequence": (Sequence, NOISE, (4, 5)),
+    "volumes": (Volumes, NOISE, (2, 9)),
+    "one layer": (lambda: nn.Linear(20, 4), NOISE, (20,)),
+}
+
+
+def graph_chip(name, hardware=None):
+    """Return a chip of a network that is no chain, and two of its images."""
+    torch.manual_seed(0)
+    make, noisy, shape = GRAPHS[name]
+    x = torch.randn(2, *shape)
+    return nsm.map_to_crossbar(make().eval(), hardware or noisy, rng=0, example=x), x
+
+
+def parts_of(outputs):
+    """Return the arrays of outputs, whatever their structure."""
+    return list(outputs.values()) if isinstance(outputs, dict) else [outputs]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", GRAPHS)
+def test_reads_of_any_network_follow_the_law_of_the_chip(name, device):
+    chip, x = graph_chip(name)
+    ours = parts_of(TorchChip(chip, device).sample(x, N, rng=1))
+    for a, b in zip(ours, parts_of(chip.sample(x, N, rng=2)), strict=True):
+        assert_same_law(a, b)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", [name for name in GRAPHS if name != "sampling"])
+def test_any_network_on_tiles_free_of_noise_computes_what_the_chip_computes(name, device):
+    quiet = Hardware(device=Device(g_min=1e-7, g_max=1e-6, levels=32), tile_shape=(16, 16))
+    chip, x = graph_chip(name, quiet)
+    ours = TorchChip(chip, device, dtype=torch.float64).sample(x, 2, rng=1)
+    np.testing.assert_allclose(ours, chip.sample(x, 2, rng=1), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_hooks_and_dropout_that_stay_on_act_on_the_device(device):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(20, 8), nn.Dropout(0.4), nn.Linear(8, 3)).eval()
+    model[1].train()
+    model[2].register_forward_hook(lambda _m, _i, out: 2 * out)
+    chip = nsm.map_to_crossbar(model, NOISE, rng=0)
+    x = np.random.default_rng(0).random((2, 20))
+    read = TorchChip(chip, device)
+    ours = read.sample(x, N, rng=1)
+    assert_same_law(ours, chip.sample(x, N, rng=2))
+    np.testing.assert_array_equal(ours, read.sample(x, N, rng=1))
+
+
+def test_samples_that_are_read_in_parts_are_all_different():
+    chip, x = graph_chip("residual")
+    ours = TorchChip(chip).sample(x, 40, rng=1, reads_at_once=16 * 25)
+    assert ours.shape == (40, 2, 3)
+    assert len(np.unique(ours)) == ours.size
+
+
+def test_the_chip_itself_is_left_as_it_is():
+    chip, x = graph_chip("residual")
+    before = chip.sample(x, 3, rng=1)
+    TorchChip(chip).sample(x, 3, rng=1)
+    np.testing.assert_array_equal(chip.sample(x, 3, rng=1), before)
+
+
+def test_segmentation_of_a_chain_keeps_its_shape():
+    torch.manual_seed(0)
+    chip = nsm.map_to_crossbar(nn.Sequential(nn.Conv2d(1, 3, 3, padding=1)), NOISE, rng=0)
+    x = torch.randn(2, 1, 4, 4)
+    assert TorchChip(chip).sample(x, 5, rng=1).shape == (5, 2, 3, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "offending"),
+    [
+        ({"dac": Dac(6, 1.0)}, r"layer stem \(Conv2d\): .* Dac\(bits=6, range=1\.0"),
+        (
+            {"adc": Adc(8, per="tile"), "tile_shape": (4, 8)},
+            r"layer stem \(Conv2d\): .* one of 3 parts \(rows of tiles with converters per tile",
+        ),
+        (
+            {"device": Device(g_min=1e-8, g_max=1e-6, read_noise=LognormalNoise(0.1))},
+            r"layer stem \(Conv2d\): .* cells with LognormalNoise\(sigma=0\.1\)",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_in_torch_is_refused_by_name(options, offending):
+    hardware = Hardware(**{"device": NOISY, **options})
+    with pytest.raises(ValueError, match=offending):
+        TorchChip(graph_chip("residual", hardware)[0])

@@ -9,8 +9,9 @@ from crossbar import Hardware, NeuronArray
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from crossbar.threads import threads
-from devices import BlankOut, Device, GaussianNoise
-from nsm.chips.windows import windows_of
+from devices import BlankOut, Device, GaussianNoise, TelegraphNoise
+from nsm.chips import windows
+from nsm.chips.windows import windows_in_blocks, windows_of
 from nsm.nn.geometry import Patches
 
 SEED = np.random.SeedSequence(20240607)
@@ -96,3 +97,39 @@ def test_shapes_that_do_not_fit_are_refused():
         windows_of(patches, np.ones((1, 3, 5, 5), dtype=bool))
     with pytest.raises(ValueError, match=r"\(3, 3\) kernel does not fit"):
         windows_of(patches, np.ones((1, 2, 2, 5), dtype=bool))
+
+
+@pytest.mark.parametrize("a", [None, "each location"])
+@pytest.mark.parametrize(
+    "device",
+    [
+        Device(g_min=1e-7, g_max=1e-6, read_noise=GaussianNoise(0.1)),
+        Device(
+            g_min=1e-7,
+            g_max=1e-6,
+            read_noise=TelegraphNoise(amplitude=0.2, tau_capture=3e-6, tau_emission=5e-6),
+        ),
+    ],
+)
+def test_blocks_of_windows_are_read_alike(device, a, rng, monkeypatch):
+    hardware = Hardware(device=device)
+    patches = Patches(2, (3, 2), (2, 1), (1, 0))
+    shape = patches.out_shape(7, 5)
+    factors = None if a is None else rng.uniform(-1, 1, (shape[0] * shape[1], 3))
+    k = hardware.mapping.siemens_per_weight(1.0, device)
+    w = rng.uniform(-1, 1, (3, 12))
+    z, span = rng.standard_normal((3, 2, 7, 5)), Span(1, 6, repeats=2)
+
+    def read():
+        neurons = NeuronArray.program(w, hardware, siemens_per_weight=k, a=factors, rng=0)
+        blocks, sizes = windows_in_blocks(patches, z, span)
+        parts = [neurons.read_span(cut, reads, SEED) for cut, reads in blocks]
+        assert sizes == shape
+        return len(parts), np.concatenate(parts)
+
+    number, expected = read()
+    assert number == 1
+    monkeypatch.setattr(windows, "NUMBERS_AT_ONCE", 2 * shape[1] * 12)
+    number, u = read()
+    assert number == 5 * 2
+    np.testing.assert_allclose(u, expected, rtol=1e-12, atol=1e-12)

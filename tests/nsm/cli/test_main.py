@@ -399,26 +399,35 @@ CONV = """
 import torch
 from torch import nn
 
-def conv():
-    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 10))
+class Conv(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Conv2d(1, 2, 3)
+        self.head = nn.Linear(72, 10)
+
+    def forward(self, x):
+        return self.head(self.features(x).relu().flatten(1))
 """
 
 
 def test_networks_of_a_callable_are_mapped_and_swept(run, folder, monkeypatch):
     Path("conv_of_mine.py").write_text(CONV)
-    line = "map conv_of_mine:conv --images 3 --samples 1 --threads 1 --set gate=none "
-    status, out, err = run(line + "--set 3:layer=digital --set compensate_wires=false")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    line = "map conv_of_mine:Conv --images 3 --samples 1 --threads 1 --set gate=none "
+    status, out, err = run(
+        line + "--set head:layer=digital --out chip --set compensate_wires=false"
+    )
     assert (status, err) == (0, "")
     assert "on 3 images, 1 samples; in software: " in out
     Path("conv.toml").write_text(
-        'network = "conv_of_mine:conv"\nimages = 3\nchips = 1\nsamples = 1\n[hardware]\n'
-        'device = "fefet_jerry2017"\ngate = "none"\n[hardware.layers]\n"3" = "digital"\n'
+        'network = "conv_of_mine:Conv"\nimages = 3\nchips = 1\nsamples = 1\n[hardware]\n'
+        'device = "fefet_jerry2017"\ngate = "none"\n[hardware.layers]\nhead = "digital"\n'
         '[axes]\n"device.levels" = [4, "none"]\n'
     )
-    for _ in range(2):  # the second time it resumes
-        assert run("sweep conv.toml --threads 1")[0] == 0
+    for workers in (2, 1):  # the second time it resumes
+        assert run(f"sweep conv.toml --threads 1 --workers {workers}")[0] == 0
     rows = read_rows("conv.csv")
-    assert rows.network.tolist() == ["conv", "conv"]
+    assert rows.network.tolist() == ["Conv", "Conv"]
     assert run("plot conv.csv --x device.levels --out conv.svg")[0] == 0
     assert "none" in Path("conv.svg").read_text()
     sys.modules.pop("conv_of_mine")

@@ -178,6 +178,15 @@ def test_networks_of_this_package_keep_the_form_of_their_files(saved, tmp_path):
         }
 
 
+def test_a_network_that_has_drawn_is_saved_as_before(tmp_path, rng):
+    model = nsm_mlp(WIDTHS)
+    before = describe(model)
+    sample(model, rng.random((2, 6)), 2, rng=0)  # every layer now has a stream of its own
+    assert describe(model) == before
+    save(model, tmp_path / "m.safetensors")
+    assert describe(load(tmp_path / "m.safetensors")) == before
+
+
 def test_only_modules_are_saved(tmp_path):
     with pytest.raises(ValueError, match=r"a dict is no network; give a torch.nn.Module"):
         save({"weight": torch.ones(2)}, tmp_path / "m.safetensors")

@@ -58,6 +58,12 @@ def tied():
     return nn.Sequential(layer, nn.ReLU(), layer)
 
 
+def hooked(hook):
+    model = made(nn.Linear, 2, 2)
+    model.register_forward_hook(hook)
+    return model
+
+
 def stays_on():
     model = nn.Sequential(nn.Dropout(), made(nn.Linear, 2, 2)).eval()
     model[0].train()
@@ -96,6 +102,8 @@ NETWORKS = {
     "other local": lambda: local("tanh"),
     "dropout": lambda: nn.Sequential(nn.Dropout(), made(nn.Linear, 2, 2)).eval(),
     "dropout that stays on": stays_on,
+    "hook": lambda: hooked(lambda module, inputs, output: 2 * output),
+    "other hook": lambda: hooked(lambda module, inputs, output: 3 * output),
     "empty": nn.Sequential,
 }
 

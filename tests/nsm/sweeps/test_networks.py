@@ -37,6 +37,7 @@ def nothing():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "my_networks.py").write_text(MODULE)
     yield tmp_path
     sys.modules.pop("my_networks", None)

@@ -64,7 +64,9 @@ class Sampler(nn.Module):
             seed,
             sampling=sampling,
             reads_at_once=reads_at_once,
-            locations=max((layer.locations for layer in self.layers), default=1),
+            locations=max(
+                (layer.locations * layer.neurons.drivers.planes for layer in self.layers), default=1
+            ),
         )
 
     def sample(

@@ -202,8 +202,10 @@ class TileLayer(ChipLayer):
         return out
 
     def reads_per_input(self, z: Values) -> tuple[Values, int]:
-        """Return an output of the right shape, without a read, and the locations of an input."""
-        if self.patches is None:
-            return np.zeros((len(z), self.neurons.outputs), dtype=bool), 1
-        sizes = self.patches.out_shape(*z.shape[2:])
-        return np.zeros((len(z), self.neurons.outputs, *sizes), dtype=bool), math.prod(sizes)
+        """Return an output of the right shape, without a read, and the reads of one input.
+
+        An input is read at all its locations, and bit by bit where inputs are bit-serial.
+        """
+        sizes = () if self.patches is None else self.patches.out_shape(*z.shape[2:])
+        shape = (len(z), self.neurons.outputs, *sizes)
+        return np.zeros(shape, dtype=bool), math.prod(sizes) * self.neurons.drivers.planes

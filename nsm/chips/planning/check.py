@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nsm.chips.layers.states import tensor_of
 from nsm.chips.planning.multiply_adds import counting
 from nsm.chips.planning.plan import PlannedLayer, planned_layers
-from nsm.chips.planning.planner import evaluating_copy
+from nsm.chips.planning.planner import evaluating_copy, exact_copy
 from nsm.chips.structures import as_dtype, leaves, mapped, rows_of
 from nsm.nn.registry import draws_in_eval
 from nsm.nn.stochastic import reseed
@@ -107,16 +107,16 @@ def _runnable(model: nn.Module, inputs: tuple[Any, ...]) -> tuple[nn.Module, tup
     """
     problems: list[Exception] = []
     for dtype in (torch.float64, None):
-        network = evaluating_copy(model)
+        network = evaluating_copy(model, shared=True)
         arguments = inputs
         if dtype is not None:
             network, arguments = network.to(dtype), as_dtype(inputs, dtype)
-        try:
-            network(*mapped(torch.clone, arguments))
+        try:  # with another copy, since a forward may keep values
+            exact_copy(network, shared=True)(*mapped(torch.clone, arguments))
         except Exception as problem:  # the forward of a user may raise anything
             problems.append(problem)
         else:
-            return evaluating_copy(network), arguments
+            return network, arguments
     shapes = ", ".join(str(tuple(t.shape)) for t in leaves(inputs))
     raise ValueError(
         f"the network cannot run on inputs of shape {shapes} ({problems[-1]}); give example=, "
@@ -127,7 +127,7 @@ def _runnable(model: nn.Module, inputs: tuple[Any, ...]) -> tuple[nn.Module, tup
 def _tried(network: nn.Module, inputs: tuple[Any, ...]) -> Any:
     """Return the outputs of a network; None if it does not take these inputs."""
     try:
-        return copy.deepcopy(network)(*mapped(torch.clone, inputs))
+        return exact_copy(network, shared=True)(*mapped(torch.clone, inputs))
     except Exception:  # the forward of a user may raise anything; the first axis may be no batch
         return None
 
@@ -151,12 +151,12 @@ def _difference(
     layers = {layer.path: layer for layer in planned_layers(plan)}
     wanted, theirs = _run(network, inputs, lambda path, _module: path in layers)
     drawing = [path for path, layer in layers.items() if layer.draws and path in theirs]
-    replaying = copy.deepcopy(network)
-    for path in drawing:
-        layers[path].replay = [draw.clone() for draw in theirs[path]]
-        if path:  # so that these draws do not shift those of the network's dropout
-            replaying.set_submodule(path, _Replayed(theirs[path]))
     if drawing:
+        replaying = exact_copy(network, shared=True)
+        for path in drawing:
+            layers[path].replay = [draw.clone() for draw in theirs[path]]
+            if path:  # so that these draws do not shift those of the network's dropout
+                replaying.set_submodule(path, _Replayed(theirs[path]))
         wanted, _ = _run(replaying, inputs, lambda _path, _module: False)
     try:
         got, ours = _run(plan, inputs, lambda _path, module: isinstance(module, PlannedLayer))

@@ -63,7 +63,7 @@ def drawn_example(model: nn.Module) -> tuple[Any, ...]:
             f"the network takes several inputs ({', '.join(needed)}); give example=(…), a tuple "
             "of inputs that it takes, so that the mapping can be checked"
         )
-    network = evaluating_copy(model)
+    network = evaluating_copy(model, shared=True)
     last: Exception | None = None
     for x in _candidates(network):
         try:

@@ -5,8 +5,10 @@ torch what the tiles are to compute. It is compared with the network (`nsm.chips
 and then every planned layer is programmed (`nsm.chips.programming`).
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,6 +77,15 @@ class PlannedLayer(nn.Module):
         if self.replay is not None:
             return self.replay.pop(0).to(u)
         return torch.where(u >= 0, 1.0, -1.0).to(u.dtype) if self.by_sign else u
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "PlannedLayer":
+        # Nobody changes the weights in place, so that copies share them.
+        twin = PlannedLayer(self.path, "", self.wanted)
+        twin.__dict__.update({**self.__dict__, "replay": None})
+        for kind in ("_forward_hooks", "_forward_pre_hooks"):
+            setattr(twin, kind, copy.copy(getattr(self, kind)))
+        memo[id(self)] = twin
+        return twin
 
     def extra_repr(self) -> str:
         return f"{self.name}, weight {self.wanted.weight.shape}"

@@ -148,26 +148,35 @@ class Planner:
         return graph
 
 
-def exact_copy(model: nn.Module) -> nn.Module:
-    """Return a copy of a network with its hooks, also where they have computed weights."""
+def exact_copy(model: nn.Module, *, shared: bool = False) -> nn.Module:
+    """Return a copy of a network with its hooks, also where they have computed weights.
+
+    Args:
+        model: The network.
+        shared: Whether the copy's parameters lie in the memory of the network's. Such a copy costs
+            little, and serves as long as nobody trains.
+    """
     # torch cannot copy results of computations, such as the weights of an old `weight_norm`.
-    computed = {
+    known: dict[int, Any] = {
         id(value): value.detach().clone()
         for module in model.modules()
         for value in vars(module).values()
         if isinstance(value, Tensor) and not value.is_leaf
     }
-    return copy.deepcopy(model, computed)
+    if shared:
+        for parameter in model.parameters():
+            known[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
+    return copy.deepcopy(model, known)
 
 
-def evaluating_copy(model: nn.Module) -> nn.Module:
-    """Return a copy of a network as it computes at inference.
+def evaluating_copy(model: nn.Module, *, shared: bool = False) -> nn.Module:
+    """Return a copy of a network as it computes at inference; `shared` as of `exact_copy`.
 
     A network in `train()` is put into `eval()`. Of one in `eval()` the modules that were put back
     into `train()` stay there, such as dropout that is kept on to draw samples. Weights that hooks
     of torch compute before every pass (`weight_norm`, `spectral_norm`, pruning) are computed once.
     """
-    network = exact_copy(model).requires_grad_(False)
+    network = exact_copy(model, shared=shared).requires_grad_(False)
     if network.training:
         network.eval()
     with torch.no_grad():

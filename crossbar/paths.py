@@ -19,8 +19,8 @@ from devices.validation import choice, number
 ON_OFF = "on_off_ratio"
 
 
-#: Keys that tell a table which is one value, such as `{kind = "gaussian", sigma = 0.1}`, from a
-#: table of further paths.
+#: A table with one of these keys is one value, such as `{kind = "gaussian", sigma = 0.1}`; any
+#: other table holds further paths.
 VALUE_KEYS = ("kind", "preset")
 
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from devices.validation import Floats, array
 
-#: Levels lie on a common grid if they do so to this fraction of their range, which allows for
-#: rounding, and if the grid has at most so many steps.
+#: Distance from a grid, as a fraction of the range of all levels, that counts as rounding.
 _ROUNDING = 1e-10
+#: Most steps of a common grid; a finer one is none.
 _MOST_STEPS = 1_000_000
 
 

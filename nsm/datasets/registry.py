@@ -1,4 +1,4 @@
-"""Every published data set by name, and the door to data of one's own.
+"""Every published data set by name, and the door to data of your own.
 
 This file imports no array library, so that the command line can refuse a wrong name at once.
 """
@@ -144,7 +144,7 @@ def load_data(
     """Return a data set: flat images (n, pixels) and labels from 0, for training and for test.
 
     Args:
-        source: the name of a published set, one of `LOADERS`; or data of one's own: an .npz or .csv
+        source: the name of a published set, one of `LOADERS`; or data of your own: an .npz or .csv
             file, a folder of IDX files, of train.csv and test.csv, or of images by class, or
             module:callable, which returns a torch Dataset or arrays; or such an object itself.
             `docs/data.md` has the formats. A published name wins over a path: write ./mnist for a

@@ -1,4 +1,4 @@
-"""Images, labels and settings of a sweep, checked before any work with what maps the networks."""
+"""Images, labels and settings of a sweep, checked before any work by planning its networks."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def check_settings(*, chips: Any, samples: Any, sampling: Any) -> None:
 def checked_data(tasks: Sequence[Task], x: Any, y: ArrayLike) -> tuple[Images, Labels]:
     """Return images and labels that the chips of all tasks take.
 
-    Every network is planned for its hardware, and compared with itself on the first images, as
-    `map_to_crossbar` does it.
+    Every network is planned for its hardware, and the plan is compared with the network on the
+    first images, as `map_to_crossbar` does it.
 
     Args:
         tasks: points of a sweep.

@@ -49,7 +49,7 @@ def check_network(source: str, folder: Path | None = None) -> str:
 
 
 def network_name(source: str) -> str:
-    """Return how rows call a network that is given without a name: the file's or callable's."""
+    """Return the name of a network that is given without one: that of its file or callable."""
     return source.rpartition(":")[2] if names_callable(source) else Path(source).stem
 
 

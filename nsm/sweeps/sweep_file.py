@@ -23,6 +23,7 @@ from nsm.sweeps.tasks import Task, grid, points
 if TYPE_CHECKING:
     from torch import nn
 
+#: Keys of a sweep file.
 KEYS = (
     "network",
     "networks",
@@ -35,6 +36,7 @@ KEYS = (
     "hardware",
     "axes",
 )
+#: What `nsm sweep --example` prints.
 SAMPLE = """\
 # nsm sweep levels.toml --out levels.csv        (unknown keys are errors)
 network = "mnist_mlp"              # shipped, a file, or module:callable; or several in [networks]

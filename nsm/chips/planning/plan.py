@@ -31,7 +31,8 @@ class PlannedLayer(nn.Module):
         by_sign: Whether comparators read the sums, since a `Sign` follows.
         gives_states: Whether every layer that takes the outputs takes packed states.
         folded: Whether normalization was folded into the weights.
-        replay: Outputs that a layer that draws is to return, one for each call; None to compute.
+        replay: Outputs that are returned instead of computed ones, one for each call; None to
+            compute them.
         locations: Locations at which an input was read in the last call.
         reads_per_pass: How often the layer is read for one input: at all locations of all calls.
     """

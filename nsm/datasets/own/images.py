@@ -1,4 +1,4 @@
-"""Images of one's own: their shape, their scale, and whether they are finite numbers."""
+"""Images of your own: their shape, their scale, and whether they are finite numbers."""
 
 from collections.abc import Sequence
 from typing import Any

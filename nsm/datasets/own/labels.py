@@ -1,4 +1,4 @@
-"""Labels of one's own: class numbers or class names, numbered 0, ..., n − 1 in sorted order."""
+"""Labels of your own: class numbers or class names, numbered 0, ..., n − 1 in sorted order."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a user says of data of one's own beyond its name."""
+"""Options of data of your own: what the data itself does not tell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPLIT_SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Options of `nsm.load_data` for data of one's own; None leaves the choice to the data.
+    """Options of `nsm.load_data` for data of your own; None leaves the choice to the data.
 
     Attributes:
         white: value of a white pixel, by which images are divided.

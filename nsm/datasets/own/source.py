@@ -19,7 +19,7 @@ FORMATS = (
 
 
 def load_own(source: Any, options: Options) -> Data:
-    """Return data of one's own: a path, module:callable, or what such a callable returns.
+    """Return data of your own: a path, module:callable, or what such a callable returns.
 
     Raises:
         ValueError: the content is wrong, or an option has no effect on it.

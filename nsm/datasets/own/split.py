@@ -13,8 +13,8 @@ def stratified(
 ) -> tuple[Indices, Indices]:
     """Return the indices of training and test images, each in ascending order.
 
-    Of every class, round(`fraction` count) images are drawn for test without replacement, at least
-    one, and at least one is left for training.
+    Of every class with n images, round(`fraction` · n) are drawn for test without replacement: at
+    least one, and at least one is left for training.
 
     Args:
         labels: (n,), from 0.

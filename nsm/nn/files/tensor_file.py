@@ -185,7 +185,7 @@ def check_shaped(model: nn.Module) -> None:
 
 
 def _memory(tensor: Tensor) -> tuple[object, ...]:
-    """Return what two tensors agree in that are one."""
+    """Return a key that two tensors have in common if and only if they are one tensor."""
     if tensor.layout != torch.strided:
         return (id(tensor),)
     place = (tensor.device, tensor.data_ptr(), tensor.dtype)

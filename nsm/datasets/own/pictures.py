@@ -38,7 +38,7 @@ def read_picture_folder(folder: Path) -> Found:
 
     Raises:
         ImportError: Pillow is not installed.
-        ValueError: a file is no image, or has another size, color or depth than the first.
+        ValueError: A file is no image, or has another size, color or depth than the first.
     """
     if not (folder / "train").is_dir():
         names = _class_names(folder)

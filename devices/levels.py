@@ -74,6 +74,12 @@ def rounding_variance(levels: Floats, g: Floats, g_min: float, g_max: float) -> 
     The targets are uniform over all that are rounded to that level: from A below it to B above,
     half the gaps to its neighbors or up to the end of the range. Then the mean square is
     (A³ + B³)/(3 (A + B)), which is step²/12 on an even grid.
+
+    Args:
+        levels: Conductances of the levels [S], rising.
+        g: Conductances [S], each at a level or rounded to the nearest.
+        g_min: Smallest conductance of the device [S].
+        g_max: Largest conductance of the device [S].
     """
     middles = (levels[1:] + levels[:-1]) / 2
     below = levels - np.concatenate([[g_min], middles])

@@ -119,8 +119,9 @@ class MappedNetwork(Inside):
             layer.neurons.age(seconds)
 
     def scale_conductances(self, factor: float) -> None:
-        """Multiply every conductance by one factor, pedestals, deterministic paths and bias word
-        lines included.
+        """Multiply every conductance by one factor: a common-mode gain.
+
+        Pedestals, deterministic paths and bias word lines are included.
         """
         number("factor", factor, above=0)
         for layer in self.layers:

@@ -154,7 +154,13 @@ def check_axis(hardware: Hardware | HardwareTable, name: str) -> None:
 def with_axis(
     hardware: Hardware | HardwareTable, name: str, value: Any
 ) -> Hardware | HardwareTable:
-    """Return the hardware with the value of one axis, which is not one of `CHIP_AXES`."""
+    """Return the hardware with the value of one axis, which is not one of `CHIP_AXES`.
+
+    Args:
+        hardware: The hardware, which stays as it is.
+        name: Name of the axis, see `check_axis`.
+        value: What the chip gets, see `AxisValue`.
+    """
     if isinstance(hardware, Hardware):
         return with_value(hardware, name, value)
     path, entries = _targets(hardware, name)

@@ -87,7 +87,13 @@ def name_of(path: str, kind: str) -> str:
 
 
 def planned(path: str, kind: str, wanted: OnTiles) -> nn.Module:
-    """Return the planned layer, or the planned groups of a grouped convolution."""
+    """Return the planned layer, or the planned groups of a grouped convolution.
+
+    Args:
+        path: Where the layer stands in the network.
+        kind: Name of its class, for messages.
+        wanted: What goes on tiles; that of all groups together.
+    """
     patches = wanted.patches
     groups = 1 if patches is None else patches.groups
     if groups == 1:

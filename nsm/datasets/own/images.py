@@ -133,6 +133,11 @@ def _is_whole(images: NDArray[Any]) -> bool:
 def scaled(name: str, images: NDArray[Any], white: float) -> NDArray[np.float32]:
     """Return images divided by `white`, in float32.
 
+    Args:
+        name: What messages call the images.
+        images: (n, pixels).
+        white: Value of a white pixel.
+
     Raises:
         ValueError: A value is too large for float32.
     """

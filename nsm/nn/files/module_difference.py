@@ -106,6 +106,11 @@ def changed_behavior(a: nn.Module, b: nn.Module, paired: dict[int, int]) -> str 
 
     Hooks and parametrizations change what a layer computes. They count if `b`, which was built by
     the constructor, does not have the same.
+
+    Args:
+        a: The module that messages are about.
+        b: The module that was built like it.
+        paired: Identities of objects that stand for each other, as of `same`.
     """
     if parametrize.is_parametrized(a) != parametrize.is_parametrized(b):
         return (

@@ -202,7 +202,12 @@ def check_precision(dtype: torch.dtype | None) -> None:
 
 
 def rounded(name: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:
-    """Return floating-point numbers in another precision.
+    """Return floating-point numbers in another precision; other tensors as they are.
+
+    Args:
+        name: What messages call the tensor.
+        value: The tensor.
+        dtype: Precision of the result; None keeps that of the tensor.
 
     Raises:
         ValueError: If they exceed its range.

@@ -9,7 +9,7 @@ from devices.validation import Floats, array
 
 #: Distance from a grid, as a fraction of the range of all levels, that counts as rounding.
 _ROUNDING = 1e-10
-#: Most steps of a common grid; a finer one is none.
+#: Most steps of a common grid; levels on a finer one have no common grid.
 _MOST_STEPS = 1_000_000
 
 

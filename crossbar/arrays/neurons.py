@@ -151,8 +151,15 @@ class NeuronArray(LayerArrays):
         *,
         vector: Callable[[Floats], Array] = np.asarray,
     ) -> Array:
-        """Return whole sums (reads, outputs) as the converters give them: u if there are none, or
-        if they have converted its parts. `vector` brings arrays to where u lives.
+        """Return whole sums as the converters give them, (reads, outputs).
+
+        They are u itself if there are no converters, or if these have converted its parts already.
+
+        Args:
+            u: Sums, (reads, outputs), in weight units.
+            span: The reads.
+            seed: Seed of the run.
+            vector: Brings an array over outputs to where u lives.
         """
         if self.converters is None or self.converters.of_parts:
             return u

@@ -11,6 +11,7 @@ from crossbar.arrays.programmed import Matrix, programmed
 from crossbar.arrays.tiled import TiledArray
 from crossbar.hardware import Hardware
 from crossbar.reads.span import Span
+from devices import Place
 from devices.seeding import child
 from devices.validation import Floats
 
@@ -184,7 +185,7 @@ def programmed_arrays(
             siemens_per_weight,
             child(seed, part),
             by_tile=by_tile,
-            array_name=part.name.lower(),
+            place=Place(part.name.lower()),
         )
 
     main = array_of(Part.MAIN, w, hardware)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from crossbar.arrays.summed import SummedArray, Term
+from crossbar.arrays.tile import ALONE
 from crossbar.arrays.tiled import Stream, TiledArray, programmed_tiles
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
-from devices import FaultMap, NoNoise
+from devices import FaultMap, NoNoise, Place
 from devices.seeding import child
 from devices.validation import Floats, array
 
@@ -37,7 +38,7 @@ def programmed(
     seed: np.random.SeedSequence,
     *,
     by_tile: bool = False,
-    array_name: str = "main",
+    place: Place = ALONE,
 ) -> Matrix:
     """Return a programmed weight matrix (outputs, inputs).
 
@@ -48,7 +49,7 @@ def programmed(
         seed: Seed of programming. Tiles do not depend on how they are read.
         by_tile: Whether rows of tiles are read separately, since their currents are converted
             before they are added.
-        array_name: Which array of a layer it is, for maps of faults; see `TiledArray.program`.
+        place: Which array of a layer it is, for maps of faults; see `TiledArray.program`.
 
     Raises:
         ValueError: w holds NaN, is empty or exceeds the mapped range, or cells that are slices of a
@@ -57,7 +58,7 @@ def programmed(
     weights = array("w", w, ndim=2)
     if isinstance(hardware.mapping, BitSliced):
         return _slices(
-            weights, hardware, hardware.mapping, siemens_per_weight, seed, by_tile, array_name
+            weights, hardware, hardware.mapping, siemens_per_weight, seed, by_tile, place
         )
     if not by_tile or weights.shape[1] <= hardware.tile_shape[0]:
         return TiledArray.program(
@@ -65,9 +66,9 @@ def programmed(
             hardware,
             siemens_per_weight=siemens_per_weight,
             rng=seed,
-            array_name=array_name,
+            place=place,
         )
-    tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed, array_name)
+    tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed, place)
     terms = []
     for row, of_row in enumerate(tiles):
         one = TiledArray(
@@ -86,7 +87,7 @@ def _slices(
     siemens_per_weight: float,
     seed: np.random.SeedSequence,
     by_tile: bool,
-    array_name: str,
+    place: Place,
 ) -> SummedArray:
     """Return an array for each slice of the weights, each with cells and noise of its own."""
     if not isinstance(hardware.gate, NoNoise):
@@ -111,7 +112,7 @@ def _slices(
             siemens_per_weight,
             own,
             by_tile=by_tile,
-            array_name=f"{array_name}_slice{index}",
+            place=place._replace(slice=index),
         )
         significance = float(mapping.significances[index])
         rows = matrix.terms if isinstance(matrix, SummedArray) else [Term(matrix, 0, 1.0)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from crossbar.mapping import DifferentialPair, WeightMapping
 from devices import Device
-from devices.validation import Floats, instance, integer
+from devices.validation import Floats, boolean, instance, integer
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,7 @@ class BitSliced(WeightMapping):
                 f"{self.bits_per_cell}: the last slice would leave levels unused; give "
                 f"{self.bits - self.bits % self.bits_per_cell + self.bits_per_cell} bits"
             )
-        if not isinstance(self.offset_binary, (bool, np.bool_)):
-            raise ValueError(
-                f"BitSliced.offset_binary = {self.offset_binary!r} is not allowed; give True or "
-                "False"
-            )
+        boolean("BitSliced.offset_binary", self.offset_binary)
 
     @property
     def shares_reference(self) -> bool:  # type: ignore[override]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.validation import Floats, choice, integer, number
+from devices.validation import Floats, boolean, choice, integer, number
 
 #: What one converter sees: the sum over all tiles of an output, or the current of one tile.
 CONVERTED = ("output", "tile")
@@ -47,8 +47,7 @@ class Dac:
         integer("Dac.bits", self.bits, at_least=2)
         if self.range is not None:
             number("Dac.range", self.range, above=0)
-        if not isinstance(self.serial, (bool, np.bool_)):
-            raise ValueError(f"Dac.serial = {self.serial!r} is not allowed; give True or False")
+        boolean("Dac.serial", self.serial)
 
     @property
     def largest_code(self) -> int:

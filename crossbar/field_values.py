@@ -33,7 +33,7 @@ from devices import (
     preset,
 )
 from devices.tables import MODELS, device_from, from_table
-from devices.validation import choice
+from devices.validation import choice, shortened
 
 #: Names of weight mappings.
 MAPPINGS: dict[str, type[WeightMapping]] = {
@@ -130,7 +130,7 @@ def parsed(owner: type, name: str, value: Any, where: str) -> Any:
     if isinstance(value, list):
         value = tuple(_element(kinds, v, f"{where}[{i}]") for i, v in enumerate(value))
     if kinds == (bool,) and not isinstance(value, bool):
-        raise ValueError(f"{where} = {value!r} is not allowed; give true or false")
+        raise ValueError(f"{where} = {shortened(value)} is not allowed; give true or false")
     return value
 
 

@@ -11,7 +11,7 @@ from crossbar.periphery import Comparator
 from crossbar.wires.description import Wires
 from crossbar.wires.segments import every_segment
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
-from devices.validation import choice, integer, number
+from devices.validation import boolean, choice, integer, number, shortened
 
 #: Which cells share one draw of a gate: those of a pair, none, or all of a word line.
 GATE_SHARINGS = ("pair", "cell", "word_line")
@@ -100,6 +100,7 @@ class Hardware:
             self._check_part("dac", Dac, " or None")
         if self.wires is not None:
             self._check_part("wires", Wires, " or None")
+        boolean("Hardware.compensate_wires", self.compensate_wires)
         choice("gate_sharing", self.gate_sharing, GATE_SHARINGS)
         choice("bias", self.bias, BIASES)
         choice("deterministic_path", self.deterministic_path, DETERMINISTIC_PATHS)
@@ -126,8 +127,10 @@ class Hardware:
         part = getattr(self, name)
         if not isinstance(part, expected):
             article = "an" if expected is Adc else "a"
+            if expected in (Adc, Dac) and isinstance(part, int) and not isinstance(part, bool):
+                advice += f"; a converter of {part} bits is crossbar.{expected.__name__}({part})"
             raise ValueError(
-                f"Hardware.{name} = {part!r} is not {article} {expected.__name__}{advice}"
+                f"Hardware.{name} = {shortened(part)} is not {article} {expected.__name__}{advice}"
             )
 
     @property
@@ -188,7 +191,7 @@ def _checked_shape(tile_shape: Any) -> tuple[int, int]:
         word_lines, bit_lines = tile_shape
     except (TypeError, ValueError):
         raise ValueError(
-            f"Hardware.tile_shape = {tile_shape!r}; give (word lines, bit lines)"
+            f"Hardware.tile_shape = {shortened(tile_shape)}; give (word lines, bit lines)"
         ) from None
     return (
         integer("word lines", word_lines, at_least=1),

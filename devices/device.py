@@ -12,7 +12,7 @@ from devices.read_noise.base import NoNoise, ReadNoise
 from devices.retention.base import NoDrift, Retention
 from devices.seeding import RNG, generator
 from devices.temperature import NoTemperature, TemperatureLaw
-from devices.validation import Floats, array, instance, integer, number
+from devices.validation import Floats, array, instance, integer, number, shortened
 
 # No memory cell conducts more than this [S]; larger numbers were meant in µS.
 _LARGEST_CONDUCTANCE = 0.1
@@ -69,7 +69,9 @@ class Device:
         instance("Device.faults", self.faults, Faults)
         instance("Device.temperature_law", self.temperature_law, TemperatureLaw)
         if self.pulses is not None and not isinstance(self.pulses, PulseResponse):
-            raise ValueError(f"Device.pulses = {self.pulses!r} is not a PulseResponse or None")
+            raise ValueError(
+                f"Device.pulses = {shortened(self.pulses)} is not a PulseResponse or None"
+            )
 
     @property
     def on_off_ratio(self) -> float:

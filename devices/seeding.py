@@ -20,6 +20,8 @@ ones.
 
 import numpy as np
 
+from devices.validation import shortened
+
 RNG = int | np.random.Generator | np.random.SeedSequence | None
 
 
@@ -47,8 +49,8 @@ def seed_sequence(rng: RNG) -> np.random.SeedSequence:
     # bool is a subclass of int: without the first test True would silently be the seed 1.
     if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0:
         raise ValueError(
-            f"rng = {rng!r} is not allowed; give a seed (a whole number >= 0), a numpy Generator, "
-            "a SeedSequence or None"
+            f"rng = {shortened(rng)} is not allowed; give a seed (a whole number >= 0), a numpy "
+            "Generator, a SeedSequence or None"
         )
     return np.random.SeedSequence(int(rng))
 

@@ -59,7 +59,7 @@ from devices.temperature import (
     MixedTemperature,
     NoTemperature,
 )
-from devices.validation import choice
+from devices.validation import choice, shortened
 
 #: Keys that say where the numbers of a device or gate come from; texts, not fields of a model.
 PROVENANCE = ("technology", "citation", "verified", "status", "notes")
@@ -181,7 +181,7 @@ def from_table(table: Any, where: str) -> Any:
     """
     if not isinstance(table, dict) or "kind" not in table:
         raise ValueError(
-            f"{where} = {table!r} is not a model; give a table with its kind, such as "
+            f"{where} = {shortened(table)} is not a model; give a table with its kind, such as "
             '{kind = "no_noise"}'
         )
     model_class = MODELS[choice(f"kind of {where}", table["kind"], MODELS)]
@@ -213,7 +213,7 @@ def _build(model_class: type, options: dict[str, Any], where: str) -> Any:
     if model_class is ProductNoise:  # its factors are positional arguments
         if not isinstance(options["factors"], tuple):
             raise ValueError(
-                f"{where}.factors = {options['factors']!r} is not a list of models; give "
+                f"{where}.factors = {shortened(options['factors'])} is not a list of models; give "
                 "[{kind = …}, …]"
             )
         return ProductNoise(*options["factors"])

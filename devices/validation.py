@@ -15,6 +15,22 @@ Floats = NDArray[np.float64]
 
 # A longer list of known names hides the one that was meant; then only the nearest are shown.
 MAX_LISTED_NAMES = 10
+#: Longest repr in a message.
+MAX_SHOWN = 120
+
+
+def shortened(value: Any, *, most: int = MAX_SHOWN) -> str:
+    """Return the repr of a value for a message; a long one loses its middle.
+
+    Args:
+        value: The value that came.
+        most: Characters of the result, at most.
+    """
+    text = repr(value)
+    if len(text) <= most:
+        return text
+    left = (most - 3) * 2 // 3
+    return f"{text[:left]} … {text[left + 3 - most :]}"
 
 
 def number(
@@ -53,7 +69,9 @@ def number(
             raise TypeError
         x = float(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} = {value!r} is not a number; give one in {allowed}") from None
+        raise ValueError(
+            f"{name} = {shortened(value)} is not a number; give one in {allowed}"
+        ) from None
     bad = (
         not np.isfinite(x)
         or (above is not None and x <= above)
@@ -62,7 +80,9 @@ def number(
         or (at_most is not None and x > at_most)
     )
     if bad:
-        raise ValueError(f"{name} = {value!r} is not allowed; give a finite number in {allowed}")
+        raise ValueError(
+            f"{name} = {shortened(value)} is not allowed; give a finite number in {allowed}"
+        )
     return x
 
 
@@ -79,9 +99,25 @@ def integer(name: str, value: Any, *, at_least: int) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < at_least:
         raise ValueError(
-            f"{name} = {value!r} is not allowed; give a whole number of at least {at_least}"
+            f"{name} = {shortened(value)} is not allowed; give a whole number of at least "
+            f"{at_least}"
         )
     return int(value)
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return `value` as a bool, if it is True or False.
+
+    Args:
+        name: What the value is, for the message.
+        value: The value to check. Texts such as "false" and numbers are refused.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} = {shortened(value)} is not allowed; give True or False")
+    return bool(value)
 
 
 def instance(name: str, value: Any, cls: type, *, advice: str = "") -> None:
@@ -99,7 +135,7 @@ def instance(name: str, value: Any, cls: type, *, advice: str = "") -> None:
     if not isinstance(value, cls):
         article = "an" if cls.__name__[0] in "AEIOU" else "a"
         hint = f"; {advice}" if advice else ""
-        raise ValueError(f"{name} = {value!r} is not {article} {cls.__name__}{hint}")
+        raise ValueError(f"{name} = {shortened(value)} is not {article} {cls.__name__}{hint}")
 
 
 def real_array(
@@ -188,4 +224,4 @@ def choice(what: str, value: Any, known: Iterable[str]) -> str:
         listed = f"Nearest of {len(names)} known: {', '.join(nearest)}"
     else:
         listed = f"Known: {', '.join(names)}"
-    raise ValueError(f"unknown {what} {value!r}{hint} {listed}")
+    raise ValueError(f"unknown {what} {shortened(value)}{hint} {listed}")

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from devices.validation import choice
+from devices.validation import choice, shortened
 
 #: What stands for a value in JSON.
 Plain = Any
@@ -61,11 +61,13 @@ def given_classes(classes: Any) -> list[Any]:
         ValueError: They are no list, or one of them is something else.
     """
     if isinstance(classes, (type, str)) or not isinstance(classes, Iterable):
-        raise ValueError(f"classes = {classes!r} is not a list; give classes=[...]")
+        raise ValueError(f"classes = {shortened(classes)} is not a list; give classes=[...]")
     things = list(classes)
     for thing in things:
         if not callable(thing) or not hasattr(thing, "__qualname__"):
-            raise ValueError(f"classes holds {thing!r}; give classes and functions themselves")
+            raise ValueError(
+                f"classes holds {shortened(thing)}; give classes and functions themselves"
+            )
     return things
 
 
@@ -186,7 +188,7 @@ def encode(
     if composed is not None:
         return composed
     if other is None:
-        raise CannotStore(f"{where} is {value!r}, which has no plain form in a file")
+        raise CannotStore(f"{where} is {shortened(value)}, which has no plain form in a file")
     return other(value, where)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from devices.programming.base import NormalError
-from devices.validation import Floats, number
+from devices.validation import Floats, number, shortened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,9 @@ class StateDependentError(NormalError):
     def __post_init__(self) -> None:
         if not isinstance(self.coefficients, Iterable):
             raise ValueError(
-                f"StateDependentError.coefficients = {self.coefficients!r} is not a list; give "
-                "(c_0, c_1, ...) [S]: (0.0, 0.05) is 5 % of each conductance, (5e-7,) is 0.5 µS "
-                "at every conductance"
+                f"StateDependentError.coefficients = {shortened(self.coefficients)} is not a "
+                "list; give (c_0, c_1, ...) [S]: (0.0, 0.05) is 5 % of each conductance, (5e-7,) "
+                "is 0.5 µS at every conductance"
             )
         object.__setattr__(self, "coefficients", tuple(self.coefficients))
         if not self.coefficients:

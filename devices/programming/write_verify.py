@@ -12,7 +12,7 @@ from devices.programming.base import WriteModel
 from devices.pulses.base import PulseResponse
 from devices.seeding import RNG, generator
 from devices.special import erf, gammainc
-from devices.validation import Floats, integer, number
+from devices.validation import Floats, integer, number, shortened
 
 # Size of the simulation behind `sigma` of incremental pulses; its standard error is 3 %.
 _SIMULATED_CELLS = 500
@@ -83,7 +83,8 @@ class WriteVerify(WriteModel):
         integer("WriteVerify.max_pulses", self.max_pulses, at_least=1)
         if not isinstance(self.pulse, (WriteModel, PulseResponse)):
             raise ValueError(
-                f"WriteVerify.pulse = {self.pulse!r} is not a WriteModel or a PulseResponse"
+                f"WriteVerify.pulse = {shortened(self.pulse)} is not a WriteModel or a "
+                "PulseResponse"
             )
 
     def sigma(self, target: Floats) -> Floats:

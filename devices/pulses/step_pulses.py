@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from devices.pulses.base import DOWN, UP, Counts, PulsedCells, PulseResponse
 from devices.seeding import RNG, generator
-from devices.validation import Floats
+from devices.validation import Floats, boolean
 
 _RANDOM_FIELDS = ("c2c", "write_noise", "d2d_step", "d2d_up_down", "d2d_w_min", "d2d_w_max")
 _LARGEST_LOG = 700  # e^700 is still a number; a state that grew so far has long met its bound
@@ -65,6 +65,8 @@ class StepPulses(PulseResponse):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("additive", "lognormal"):
+            boolean(f"{type(self).__name__}.{name}", getattr(self, name))
         self._check("step", above=0)
         self._check("w_min", at_most=0)
         self._check("w_max", above=0)

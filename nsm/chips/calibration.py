@@ -69,12 +69,16 @@ class Record:
 
         Calls of a layer see different values (the last time steps of a sequence larger ones), and
         each of them may clip this share: it is the largest of the shares of all calls. The share of
-        a call is that of its values, plus 1/(n + 1) for the n values of each limit: with that
-        probability the next value is larger than all n.
+        a call is that of its values, plus K/(n + 1) for the n values of each of m limits. Of n
+        other values, the number that are larger than all of these has the geometric law
+        P(k) = 2^−(k+1), of mean 1 and variance 2; K = m + 3 √(2 m) is three standard deviations
+        above the mean of their sum.
 
         Args:
             limits: Largest values, (sites, 1) or (sites, columns).
         """
+        columns = limits.shape[1]
+        new = columns + 3 * np.sqrt(2 * columns)
         shares = []
         for site, of_site in zip(sorted(self._rows), limits, strict=True):
             values, calls = np.concatenate(self._rows[site]), np.concatenate(self._calls[site])
@@ -82,7 +86,7 @@ class Record:
             size = np.bincount(calls) * values.shape[1]
             seen = size > 0
             clipped = np.bincount(calls, weights=beyond)[seen]
-            shares.append((clipped / size[seen] + limits.shape[1] / (size[seen] + 1)).max())
+            shares.append((clipped / size[seen] + new / (size[seen] + columns)).max())
         return np.array(shares)
 
 
@@ -159,12 +163,7 @@ def calibrate(
     counts = [bank.clips for layer in layers for bank in _banks(layer)]
     for count in counts:
         count.pauses = True
-    for layer, of in opened:
-        # An ADC with a given range does not clip either until its DAC is calibrated: inputs of an
-        # open DAC are exact, and may cause currents that do not occur later.
-        for converters in (*of, layer.neurons.converters):
-            if converters is not None:
-                converters.watch = _Unseen()
+    _watch_nothing(opened)
     try:
         for layer, of in opened:
             for converters in of:
@@ -185,6 +184,16 @@ def calibrate(
             count.pauses = False
     for count in counts:
         count.reset()
+
+
+def _watch_nothing(opened: Sequence[tuple[TileLayer, list[Bank]]]) -> None:
+    """Let the converters that are calibrated later neither clip nor round."""
+    for layer, of in opened:
+        # An ADC with a given range does not clip either until its DAC is calibrated: inputs of an
+        # open DAC are exact, and may cause currents that do not occur later.
+        for converters in (*of, layer.neurons.converters):
+            if converters is not None:
+                converters.watch = _Unseen()
 
 
 def _banks(layer: TileLayer) -> list[Bank]:

@@ -165,9 +165,8 @@ class MappedNetwork(Inside):
         """Write the chip to a safetensors file, without pickle; `nsm.load_chip` reads it.
 
         The file holds the network, the hardware, all seeds, the conductances of every cell, ages,
-        gains, offsets, and the states of noises with memory: reads are the same after loading. If
-        no file can hold the network's architecture, a warning says so: its weights alone are
-        stored, and `load_chip` asks for the network.
+        gains, offsets, and the states of noises with memory: reads are the same after loading. A
+        warning says if no file can hold the network's architecture; then `load_chip` asks for it.
 
         Args:
             path: The file; an old one is replaced in one step.

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from crossbar.arrays.snapshot import NeuronSnapshot, restore, snapshot
 from devices.user_warnings import warn_user
-from devices.validation import Floats
+from devices.validation import Floats, shortened
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers.readouts import Converter, Readout
 from nsm.chips.layers.tile_layer import TileLayer
@@ -246,8 +246,8 @@ def _encoded(value: Any, where: str, arrays: dict[str, Any]) -> Plain:
             numbers = [int(e) for e in entropy] if np.ndim(entropy) else int(entropy)
             return {"seed": numbers, "spawn_key": [int(k) for k in part.spawn_key]}
         raise CannotStore(
-            f"cannot save {name}: {part!r} has no plain form in a file; make it a frozen dataclass "
-            "of numbers, texts, arrays and other dataclasses"
+            f"cannot save {name}: {shortened(part)} has no plain form in a file; make it a frozen "
+            "dataclass of numbers, texts, arrays and other dataclasses"
         )
 
     return encode(value, where, arrays=arrays, other=other)

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from crossbar.hardware import Hardware
-from devices.validation import choice
+from devices.validation import choice, shortened
 
 #: The entry for all layers that no other entry covers.
 ALL_OTHERS = "*"
@@ -58,13 +58,14 @@ class HardwareTable(Mapping[str, Hardware | None]):
         for key, hardware in self._entries.items():
             if not isinstance(key, str) or not key or ":" in key:
                 raise ValueError(
-                    f"{key!r} is not a layer's name; the keys of a hardware table are names such "
+                    f"{shortened(key)} is not a layer's name; the keys of a hardware table are "
+                    "names such "
                     'as "stem" and patterns such as "blocks.*"'
                 )
             if hardware is not None and not isinstance(hardware, Hardware):
                 raise ValueError(
-                    f"hardware of {key!r} = {hardware!r} is not a crossbar.Hardware; give one, or "
-                    "None for a digital layer"
+                    f"hardware of {key!r} = {shortened(hardware)} is not a crossbar.Hardware; "
+                    "give one, or None for a digital layer"
                 )
 
     def __getitem__(self, key: str) -> Hardware | None:
@@ -164,6 +165,7 @@ def as_table(hardware: Any) -> HardwareTable:
     if isinstance(hardware, Mapping):
         return HardwareTable(hardware)
     raise ValueError(
-        f"hardware = {hardware!r} is not a crossbar.Hardware; give one, or a mapping from layers' "
+        f"hardware = {shortened(hardware)} is not a crossbar.Hardware; give one, or a mapping "
+        "from layers' "
         'names to one or None, such as {"blocks.*": hardware, "head": None}'
     )

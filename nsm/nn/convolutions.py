@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from devices.validation import choice, integer
+from devices.validation import choice, integer, shortened
 from nsm.nn.geometry import Patches, Sizes
 
 TRANSPOSES = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -125,11 +125,11 @@ def _windows(
 def _by_axis(name: str, value: Any, kernel: Sizes, at_least: int) -> Sizes:
     """Return one whole number for each spatial axis."""
     if isinstance(value, str):
-        raise ValueError(f"{name} = {value!r} is not allowed here; give whole numbers")
+        raise ValueError(f"{name} = {shortened(value)} is not allowed here; give whole numbers")
     numbers = list(value) if isinstance(value, Sequence) else [value]
     if len(numbers) not in (1, len(kernel)):
         raise ValueError(
-            f"{name} = {value!r} is not allowed; give one whole number, or {len(kernel)}"
+            f"{name} = {shortened(value)} is not allowed; give one whole number, or {len(kernel)}"
         )
     checked = [integer(name, n, at_least=at_least) for n in numbers]
     return tuple(checked * len(kernel) if len(checked) == 1 else checked)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from devices.validation import integer
+from devices.validation import integer, shortened
 from nsm.nn.described import as_options
 from nsm.nn.geometry import Patches, out_size
 from nsm.nn.neural_sampling import NeuralSampling
@@ -18,7 +18,8 @@ def _rows_and_columns(name: str, value: int | tuple[int, int], *, at_least: int)
     both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
     if len(both) != 2:
         raise ValueError(
-            f"{name} = {value!r} is not allowed; give one integer, or one for each direction"
+            f"{name} = {shortened(value)} is not allowed; give one integer, or one for each "
+            "direction"
         )
     return integer(name, both[0], at_least=at_least), integer(name, both[1], at_least=at_least)
 

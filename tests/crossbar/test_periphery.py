@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from crossbar import Comparator, DifferentialPair, Hardware
+from crossbar.converters import Adc
 from devices import BlankOut, Device, GaussianNoise, NoNoise, PowerLawNoise
 from tests.helpers import reference
 from tests.helpers.statistics import (
@@ -114,8 +115,14 @@ BAD = [
         r"Hardware\.mapping = <class .*> is not a WeightMapping",
     ),
     (lambda: hardware(comparator=None), r"Hardware\.comparator = None is not a Comparator"),
-    (lambda: hardware(adc=8), r"Hardware\.adc = 8 is not an Adc or None"),
-    (lambda: hardware(dac=8), r"Hardware\.dac = 8 is not a Dac or None"),
+    (lambda: hardware(adc=8), r"adc = 8 is not an Adc or None; .* is crossbar\.Adc\(8\)$"),
+    (lambda: hardware(dac=8), r"dac = 8 is not a Dac or None; .* is crossbar\.Dac\(8\)$"),
+    (lambda: hardware(adc=True), r"Hardware\.adc = True is not an Adc or None$"),
+    (
+        lambda: hardware(compensate_wires="false"),
+        r"Hardware\.compensate_wires = 'false' is not allowed; give True or False",
+    ),
+    (lambda: hardware(adc=[Adc()] * 20), r"^Hardware\.adc = \[Adc\(.{60,120}\] is not an Adc or"),
     (lambda: hardware(wires=1.0), r"Hardware\.wires = 1\.0 is not a Wires or None"),
     (
         lambda: hardware(gate_sharing="pairs"),

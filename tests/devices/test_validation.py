@@ -1,10 +1,22 @@
 """Checks of arguments: values pass through, and messages name what came and what is allowed."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from devices import IdealWrite, NoNoise, ReadNoise
-from devices.validation import array, choice, finite, instance, integer, number, real_array
+from devices.validation import (
+    array,
+    boolean,
+    choice,
+    finite,
+    instance,
+    integer,
+    number,
+    real_array,
+    shortened,
+)
 
 FRUITS = ["apple", "apricot", "banana", "cherry", "date", "elder", "fig", "grape", "kiwi", "lemon"]
 
@@ -41,7 +53,23 @@ def test_a_name_like_none_of_the_known_ones_gets_no_suggestion():
         choice("fruit", "xyz", [*FRUITS, "mango"])
 
 
+def test_long_values_lose_their_middle():
+    assert shortened([1, "a"]) == "[1, 'a']"
+    assert shortened("a" * 118) == repr("a" * 118)
+    long = shortened(list(range(1000)))
+    assert len(long) == 120
+    assert long.startswith("[0, 1, 2,")
+    assert long.endswith("998, 999]")
+    assert " … " in long
+    for check in (number, partial(integer, at_least=1), boolean, partial(choice, known=["a"])):
+        with pytest.raises(ValueError, match=r"x.*\[0, 1.* … .*999\]") as refusal:
+            check("x", list(range(1000)))
+        assert len(str(refusal.value)) < 250
+
+
 BAD = [
+    (lambda: boolean("x", "false"), r"x = 'false' is not allowed; give True or False"),
+    (lambda: boolean("x", 1), r"x = 1 is not allowed; give True or False"),
     (lambda: number("x", 0, above=0, unit="S"), r"x = 0 is not allowed; .* \(0, inf\) S"),
     (lambda: number("x", 2, at_least=0, below=2), r"x = 2 is not allowed; .* \[0, 2\)"),
     (lambda: number("x", float("nan")), r"x = nan is not allowed; .* \(-inf, inf\)"),

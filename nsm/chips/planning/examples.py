@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from devices.validation import shortened
 from nsm.chips.planning.planner import evaluating_copy
 from nsm.chips.structures import leaves
 from nsm.nn.coding import BinarizePerPixel, Thermometer
@@ -41,7 +42,8 @@ def _tensor(x: Any) -> Any:
         return torch.as_tensor(array.astype(np.float32) if array.dtype.kind == "f" else array)
     except (TypeError, ValueError):
         raise ValueError(
-            f"example = {x!r} is not what a network takes; give tensors or arrays, (batch, …)"
+            f"example = {shortened(x)} is not what a network takes; give tensors or arrays, "
+            "(batch, …)"
         ) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from devices.validation import integer, number
+from devices.validation import integer, number, shortened
 
 TEST_FRACTION = 0.2
 SPLIT_SEED = 0
@@ -68,4 +68,6 @@ class Options:
         useless = [name for name in self.given if name in names]
         if useless:
             value = getattr(self, useless[0])
-            raise ValueError(f"{useless[0]} = {value!r} has no effect: {why}; leave it out")
+            raise ValueError(
+                f"{useless[0]} = {shortened(value)} has no effect: {why}; leave it out"
+            )

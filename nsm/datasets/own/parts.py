@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from devices.validation import shortened
 from nsm.datasets.files import Data
 from nsm.datasets.own.images import (
     Shape,
@@ -132,6 +133,6 @@ def _classes(first: _Checked, found: Found) -> tuple[list[str], bool]:
     names = [str(name) for name in found.class_names]
     if len(set(names)) < max(2, len(names)):
         raise ValueError(
-            f"class_names = {names!r} are not allowed; give at least two different names"
+            f"class_names = {shortened(names)} are not allowed; give at least two different names"
         )
     return names, True

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from devices.validation import shortened
 from nsm.nn import registry
 from nsm.nn.files.build import (
     Blueprint,
@@ -247,7 +248,7 @@ class _Writer:
             parts = (value.func, value.args, value.keywords)
             return {"partial": [self._value(part, where) for part in parts]}
         if not callable(value) or not hasattr(value, "__name__"):
-            raise CannotStore(f"{where} is {value!r}, which has no plain form in a file")
+            raise CannotStore(f"{where} is {shortened(value)}, which has no plain form in a file")
         for path in (f"torch.nn.functional.{value.__name__}", f"torch.{value.__name__}"):
             if known_layer(path) is value:
                 return {"function": path}

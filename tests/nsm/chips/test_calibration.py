@@ -386,3 +386,22 @@ def test_a_record_keeps_rows_by_their_number_whatever_the_batches(rng):
     np.testing.assert_array_equal(kept[0], values[::8])
     np.testing.assert_array_equal(kept[0], kept[1])
     np.testing.assert_array_equal(kept[0], kept[2])
+
+
+def test_other_values_of_the_same_law_are_expected_to_clip_less(rng):
+    # Of 1000 new values, k are above the largest of 1000 with probability 2^-(k+1).
+    shares, expected = [], []
+    for _ in range(2000):
+        seen, new = np.abs(rng.standard_normal((2, 1000, 1)))
+        record = Record()
+        record.add(seen, 0)
+        limit = np.array([[seen.max()]])
+        expected.append(record.clipped(limit).item())
+        shares.append((new > limit).mean())
+    assert 0 < np.mean(np.array(shares) > expected) < 0.05
+    # Calls are told apart: the second one clips all that is clipped.
+    calls = iter((0, 1))
+    record = Record(call=lambda: next(calls))
+    record.add(np.zeros((5000, 1)), 0)
+    record.add(np.repeat([0.0, 3.0], 2500)[:, None], 0)
+    assert record.clipped(np.array([[1.0]])).item() == pytest.approx(0.5, abs=2e-3)

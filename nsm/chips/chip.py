@@ -70,7 +70,15 @@ class MappedNetwork(Inside):
         super().__init__(network, plan.form)
         self.origin = origin
         self._plan = replace(plan, network=nn.Identity())
-        self.eval()
+        self.training = False
+
+    def train(self, mode: bool = True) -> "MappedNetwork":
+        """Set `training`, and nothing else: a chip computes as its network did when it was mapped.
+
+        Dropout that was on stays on, and normalization keeps its statistics.
+        """
+        self.training = mode
+        return self
 
     @property
     def model(self) -> nn.Module:
@@ -97,17 +105,25 @@ class MappedNetwork(Inside):
             ValueError: There is no tensor among the inputs, or an input has a wrong shape or holds
                 NaN.
         """
-        tensors = [t for t in leaves((inputs, options)) if isinstance(t, Tensor)]
-        if not tensors or len(tensors) < len(leaves(inputs)):
+        given = leaves((inputs, options))
+        wrong = [t for t in given if not isinstance(t, Tensor)] or (inputs[:1] if not given else [])
+        if wrong or not given:
             raise ValueError(
-                f"a chip was called with a {type(inputs[0] if inputs else None).__name__}; give a "
+                f"a chip was called with a {type(wrong[0] if wrong else None).__name__}; give a "
                 "torch.Tensor, or call chip.sample(x, samples), which takes arrays"
             )
+        if not all(torch.isfinite(t).all() for t in given):
+            raise ValueError("an input of the chip holds NaN or infinite values")
         seed = np.random.SeedSequence(int(torch.randint(2**62, ()).item()))
         if not is_chain(self.network):
-            reads = Reads(Span(0, rows_of(tensors)), "exact", child(seed, Stream.SAMPLE))
+            reads = Reads(Span(0, rows_of(given)), "exact", child(seed, Stream.SAMPLE))
             return read_once(self.network, reads, inputs, options)
-        x = tensors[0]
+        if len(inputs) != 1 or options:
+            raise ValueError(
+                f"this network takes one input, but {len(inputs)} and the options "
+                f"{sorted(options)} were given"
+            )
+        x = given[0]
         logits = self.sample(x.detach().double().cpu().numpy(), 1, rng=seed)[0]
         dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
         return torch.as_tensor(logits).to(device=x.device, dtype=dtype)

@@ -56,8 +56,9 @@ class InputForm:
             raise ValueError(
                 "outputs of this network do not belong to rows of its inputs one by one: its batch "
                 "is another axis than the first (give recurrent and attention layers "
-                "batch_first=True), or its outputs depend on the other images of the batch; call "
-                "chip(x), which makes one pass"
+                "batch_first=True), its outputs depend on the other images of the batch, or the "
+                "inputs that were drawn when it was mapped had a wrong shape (give example=x[:4]); "
+                "chip(x) makes one pass of any inputs"
             )
         arguments = x if isinstance(x, tuple) else (x,)
         if len(arguments) != len(self.dtypes):

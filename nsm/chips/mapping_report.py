@@ -15,6 +15,7 @@ from devices.validation import Floats
 from nsm.chips.layers.readouts import Converter
 from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.noise_matching import MatchedNeurons
+from nsm.chips.planning.plan import name_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,10 @@ _WEIGHTS_AT_ONCE = 1 << 18
 #: Static-to-noise ratio above which the programming error of the deterministic path outweighs the
 #: noise that computes.
 _PRECISE_PATH = 1.0
+
+
+#: The columns that a reader looks at first.
+_FIRST = ("layer", "where", "multiply_adds", "why")
 
 
 def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
@@ -60,16 +65,17 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
         if isinstance(module, TileLayer):
             on_tiles.append(_on_tiles(module, share))
         elif not any(True for _ in module.children()) or path in reasons:
-            title = getattr(module, "name", f"layer {path} ({type(module).__name__})")
+            title = getattr(module, "name", name_of(path, type(module).__name__))
             digital.append(_digital(title, share, reasons.pop(path, None) or _why(module)))
     digital += [_digital(f"layer {path}", 0.0, why) for path, why in reasons.items()]
-    if counts.get(""):
+    if counts.get("") and "" not in plan.reasons:
         digital.append(
             _digital("the network's own forward", counts[""] / total, "no layer does it")
         )
     rows = on_tiles + digital
     frame = pd.DataFrame(rows)
     frame["difference"] = plan.checked.difference
+    frame = frame[[*_FIRST, *(column for column in frame if column not in _FIRST)]]
     for column in ("readout", "read_path", "warning"):
         frame[column] = frame[column].fillna("")
     for column in ("inputs", "outputs", "tiles"):

@@ -16,7 +16,7 @@ from nsm.chips.layers.states import States, tensor_of
 from nsm.chips.layers.tile_layer import ChipLayer
 from nsm.chips.planning.chain import is_chain
 from nsm.chips.planning.check import without_fast_path
-from nsm.chips.structures import mapped, rows_of
+from nsm.chips.structures import leaves, mapped, rows_of
 from nsm.nn.inference import Floats
 
 #: Key below a run's seed of what torch draws; positions of layers are below.
@@ -96,7 +96,21 @@ def _runs_of_network(
     for span in spans(rows_of(inputs) * samples, samples, at_once):
         image = torch.as_tensor(np.arange(span.first, span.last) // samples)
         needed = tuple(t[image.to(t.device)] for t in inputs)
-        yield span, read_once(network, Reads(span.each(), sampling, seed), needed)
+        outputs = read_once(network, Reads(span.each(), sampling, seed), needed)
+        _check_rows(outputs, needed)
+        yield span, outputs
+
+
+def _check_rows(outputs: Any, inputs: tuple[Any, ...]) -> None:
+    """Raise ValueError unless a network gave one row of outputs for each row of its inputs."""
+    rows = rows_of(inputs)
+    for out in leaves(outputs):
+        if not out.ndim or len(out) != rows:
+            shapes = ", ".join(str(tuple(t.shape[1:])) for t in leaves(inputs))
+            raise ValueError(
+                f"the network gave outputs of shape {tuple(out.shape)} for {rows} inputs of shape "
+                f"{shapes}; give images of the shape that it was made for"
+            )
 
 
 def read_once(

@@ -65,7 +65,11 @@ def checked_plan(
     for network, reasons in _plans(model, table, given):
         layers = planned_layers(network)
         if not layers:
-            raise ValueError("the network has no layer with weights; there is nothing to map")
+            raise ValueError(
+                "the network has no layer with weights for tiles; there is nothing to map: linear "
+                "layers, convolutions, recurrent layers, attention, and functional linear, conv "
+                "and matmul with constant weights go on tiles"
+            )
         for layer in layers:
             _check_weights(layer)
         if example is None:
@@ -150,7 +154,7 @@ def _form(
     if is_chain(network):
         shape = _chain_shape(model, planned_layers(network)[0])
         return InputForm(shape, None, tried, classes, pixels)
-    by_row = checked.by_row is not False
+    by_row = checked.by_row is True
     return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels, by_row)
 
 

@@ -257,3 +257,70 @@ def test_a_layer_outside_a_read_says_what_to_call(chip):
     reads = Reads(Span(0, 1), "exact", np.random.SeedSequence(0))
     with reading(reads):
         assert chip.layers[0](torch.rand(1, 1, 8, 8)).shape == (1, 4, 8, 8)
+
+
+class View(nn.Module):
+    """It takes rows of pixels for images, however many there are in a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(1, 4, 3), nn.Linear(144, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.conv(x.view(-1, 1, 8, 8)).relu().flatten(1))
+
+
+def test_outputs_belong_to_the_rows_of_the_inputs():
+    torch.manual_seed(0)
+    chip = nsm.map_to_crossbar(View(), IDEAL, rng=0)
+    x = torch.rand(6, 64)
+    assert chip.sample(x, 2, rng=0).shape == (2, 6, 10)
+    with pytest.raises(
+        ValueError, match=r"outputs of shape \(6, 10\) for 3 inputs of shape \(128,\)"
+    ):
+        chip.error_rate(x.reshape(3, 128), np.zeros(3, int), 1)
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(5), nn.AlphaDropout(0.3)])
+def test_modules_that_were_left_in_train_stay_there(layer):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), layer, nn.Linear(5, 3)).eval()
+    model[1].train()
+    chip = nsm.map_to_crossbar(model, IDEAL, rng=0, example=torch.randn(8, 6))
+    chip.eval()
+    assert chip.network.get_submodule("1").training
+    x = torch.randn(400, 6)
+    ours, theirs = chip(x), model(x).detach()
+    error = torch.sqrt((ours.var(0) + theirs.var(0)) / len(x))
+    assert ((ours.mean(0) - theirs.mean(0)).abs() <= STANDARD_ERRORS * error).all()
+    torch.testing.assert_close(ours.std(0), theirs.std(0), rtol=0.25, atol=0)
+
+
+def test_arguments_that_a_network_does_not_take_are_refused():
+    chip = nsm.map_to_crossbar(nn.Sequential(nn.Linear(3, 2)), IDEAL, rng=0)
+    x = torch.rand(2, 3)
+    with pytest.raises(ValueError, match=r"takes one input, but 2 and the options \['foo'\]"):
+        chip(x, x, foo=1)
+    for network in (nn.Sequential(nn.Linear(3, 2)), nn.Linear(3, 2)):
+        with pytest.raises(ValueError, match="NaN"):
+            nsm.map_to_crossbar(network, IDEAL, rng=0)(x * torch.nan)
+
+
+class Products(nn.Module):
+    """Half of its multiply-adds are an einsum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(12, 7, bias=False)
+        self.weight = nn.Parameter(torch.randn(12, 7))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("bi, oi->bo", self.layer(x).relu(), self.weight)
+
+
+def test_products_that_stay_digital_are_counted():
+    torch.manual_seed(0)
+    report = nsm.map_to_crossbar(Products(), IDEAL, rng=0).report().set_index("layer")
+    assert report.multiply_adds["layer layer (Linear)"] == 0.5
+    assert report["where"]["the network's own forward"] == "digital"
+    assert report.multiply_adds["the network's own forward"] == 0.5

@@ -68,6 +68,8 @@ def programmed(
         factors = _checked_factors(tile_factors, weights, hardware)
         if (factors != 1).any():
             larger = weights * of_each_weight(factors, weights.shape, hardware)
+            w_max = hardware.mapping.signal_range(hardware.device) / siemens_per_weight
+            _check_fits(larger, w_max, siemens_per_weight, "weights times tile_factors")
             matrix = _in_parts(
                 larger, hardware, siemens_per_weight, seed, by_tile=True, array_name=array_name
             )
@@ -172,12 +174,12 @@ def _slices(
     return SummedArray(terms, hardware, what)
 
 
-def _check_fits(w: Floats, w_max: float, siemens_per_weight: float) -> None:
+def _check_fits(w: Floats, w_max: float, siemens_per_weight: float, what: str = "weights") -> None:
     """Raise ValueError if weights exceed the mapped range by more than rounding."""
     largest = float(np.abs(w).max(initial=0.0))
     if largest > w_max * (1 + 1e-9):
         raise ValueError(
-            f"weights up to |w| = {largest:.6g} do not fit: at {siemens_per_weight:.4g} S per "
+            f"{what} up to |w| = {largest:.6g} do not fit: at {siemens_per_weight:.4g} S per "
             f"weight the device's range holds |w| <= {w_max:.6g}; lower siemens_per_weight, or "
             "clip the weights"
         )

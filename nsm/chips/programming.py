@@ -16,6 +16,11 @@ from nsm.chips.planning.plan import PlannedLayer
 from nsm.nn.on_chip import LinearOutputs, LogisticNeurons, OnTiles, SampledNeurons
 
 
+#: Weights beyond the range by less than this share of it are not counted as clipped: the factors of
+#: rows and tiles put rounding errors on them.
+_ROUNDING = 1e-12
+
+
 class Stream(IntEnum):
     """Random streams of a layer's programming."""
 
@@ -109,7 +114,7 @@ class _Programming:
         layer.gives_states = self.planned.gives_states
         layer.locations = self.planned.locations
         layer.reads_per_pass = self.planned.reads_per_pass
-        share = float((target != clipped).mean())
+        share = float((np.abs(target) > largest * (1 + _ROUNDING)).mean())
         layer.report = row_of(layer, w=w, w_max=w_max, clipped=share, matched=parameters)
         return layer
 

@@ -173,8 +173,8 @@ def _checked_vectors(
     a: Floats | None, b: Floats | None, hardware: Hardware, outputs: int
 ) -> tuple[Floats, Floats]:
     """Return the factors of the deterministic path and the biases, or raise ValueError."""
-    shape = (*(None,) * (np.ndim(a) - 1), outputs)
-    factors = np.zeros(outputs) if a is None else array("a", a, shape=shape)
+    a = np.zeros(outputs) if a is None else a
+    factors = array("a", a, shape=(*(None,) * (np.ndim(a) - 1), outputs))
     biases = np.zeros(outputs) if b is None else array("b", b, shape=(outputs,))
     if hardware.deterministic_path == "none" and factors.any():
         raise ValueError(

@@ -15,7 +15,6 @@ from nsm.chips.noise_matching import MatchedNeurons, matched
 from nsm.chips.planning.plan import PlannedLayer
 from nsm.nn.on_chip import LinearOutputs, LogisticNeurons, OnTiles, SampledNeurons
 
-
 #: Weights beyond the range by less than this share of it are not counted as clipped: the factors of
 #: rows and tiles put rounding errors on them.
 _ROUNDING = 1e-12

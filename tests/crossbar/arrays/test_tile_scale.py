@@ -248,6 +248,9 @@ def test_gains_and_snapshots_keep_the_factors(rng):
     restore(second, snapshot(first))
     np.testing.assert_array_equal(first.read(x, rng=2), second.read(x, rng=2))
     np.testing.assert_array_equal(first.main.weights, second.main.weights)
+    # Files of earlier versions hold no factors; the layer's own ones stay.
+    restore(second, replace(snapshot(first), significances={}))
+    np.testing.assert_array_equal(first.main.weights, second.main.weights)
 
 
 def test_a_sum_of_tiles_of_different_scales_is_refused(rng):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossbar import (
@@ -58,7 +58,7 @@ def blocks_of(w):
             yield (i, j), w[start : start + SHAPE[1], first : first + SHAPE[0]]
 
 
-def layer_of(w, hardware, *, b=None, rng=0):
+def layer_of(w, hardware, *, a=None, b=None, rng=0):
     """Return the weights on tiles that fill the range each."""
     w_max = largest_weight(w, hardware)
     return NeuronArray.program(
@@ -66,6 +66,7 @@ def layer_of(w, hardware, *, b=None, rng=0):
         hardware,
         siemens_per_weight=hardware.mapping.siemens_per_weight(w_max, hardware.device),
         tile_factors=tile_factors(w, w_max, hardware),
+        a=a,
         b=b,
         converted=True,
         rng=rng,
@@ -96,6 +97,7 @@ def test_a_layer_of_one_tile_is_that_of_the_scale_of_the_layer(rng):
     assert isinstance(tiles.main, TiledArray)
 
 
+@settings(deadline=None)  # the first read compiles
 @given(outputs=st.integers(1, 8), inputs=st.integers(1, 10), seed=st.integers(0, 99))
 def test_continuous_ideal_cells_hold_the_wanted_weights(outputs, inputs, seed):
     rng = np.random.default_rng(seed)
@@ -104,6 +106,13 @@ def test_continuous_ideal_cells_hold_the_wanted_weights(outputs, inputs, seed):
     np.testing.assert_allclose(layer.main.weights, w, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(layer.main.effective_weights, w, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(layer.read(x, rng=0), x @ w.T, rtol=1e-9, atol=1e-12)
+
+
+def test_the_deterministic_path_has_the_factors_too(rng):
+    w, a, x = unequal(rng), rng.uniform(-1, 1, 7), rng.uniform(-1, 1, (3, 10))
+    layer = layer_of(w, hardware_of(), a=a)
+    np.testing.assert_allclose(layer.deterministic_path.weights, w, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(layer.read(x, rng=0), (1 + a) * (x @ w.T), rtol=1e-9, atol=1e-12)
 
 
 def test_every_tile_fills_the_range_of_the_device(rng):

@@ -118,7 +118,7 @@ class BitSliced(WeightMapping):
         return g_pos, g_neg
 
     def weights(self, g_pos: Floats, g_neg: Floats, siemens_per_weight: float) -> Floats:
-        """Return the weights (outputs, inputs) of slices beside each other, as of `targets`."""
+        """Return the weights (outputs, inputs) of slices beside each other, see `targets`."""
         positive = np.split(np.asarray(g_pos), self.slices, axis=1)
         negative = np.split(np.asarray(g_neg), self.slices, axis=1)
         parts = [

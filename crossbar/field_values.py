@@ -253,6 +253,11 @@ def _model(slot: type, models: Mapping[str, type], table: dict[str, Any], where:
 def build_part(part: Any, name: str, chosen: Mapping[str, Any]) -> Any:
     """Return an instance of the dataclass `part`, which messages call `name`, from its fields.
 
+    Args:
+        part: The dataclass.
+        name: What messages call the instance.
+        chosen: Value of each given field, as texts and TOML write it; the others keep defaults.
+
     Raises:
         ValueError: A field is unknown, a field without default is missing, or a value is refused.
     """

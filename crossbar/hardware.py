@@ -71,7 +71,7 @@ class Hardware:
             the device's `temperature_law`.
 
     Raises:
-        ValueError: a part is of the wrong class, a name is unknown, or a number is not allowed.
+        ValueError: A part is of the wrong class, a name is unknown, or a number is not allowed.
     """
 
     device: Device

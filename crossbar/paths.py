@@ -19,8 +19,8 @@ from devices.validation import choice, number
 ON_OFF = "on_off_ratio"
 
 
-#: Keys that tell a table which is one value, such as `{kind = "gaussian", sigma = 0.1}`, from a
-#: table of further paths.
+#: A table with one of these keys is one value, such as `{kind = "gaussian", sigma = 0.1}`; any
+#: other table holds further paths.
 VALUE_KEYS = ("kind", "preset")
 
 
@@ -55,7 +55,7 @@ def check_path(what: str, path: str, hardware: Hardware, others: Sequence[str] =
         others: Further names that are allowed.
 
     Raises:
-        ValueError: the path is unknown (the message suggests the nearest one), or leads into a part
+        ValueError: The path is unknown (the message suggests the nearest one), or leads into a part
             that this hardware lacks (the message says which).
     """
     head = str(path).partition(".")[0]
@@ -110,7 +110,7 @@ def with_value(hardware: Hardware, path: str, value: Any) -> Hardware:
             of their kind and fields; see `field_values.parsed`.
 
     Raises:
-        ValueError: the path is unknown (the message suggests the nearest one), or its field refuses
+        ValueError: The path is unknown (the message suggests the nearest one), or its field refuses
             the value.
     """
     check_path("path into Hardware", path, hardware)
@@ -141,7 +141,7 @@ def build_hardware(options: Mapping[str, Any]) -> Hardware:
             everything else keeps the default of `Hardware`.
 
     Raises:
-        ValueError: a path is unknown (the message suggests the nearest one), a part lacks one of
+        ValueError: A path is unknown (the message suggests the nearest one), a part lacks one of
             its fields, or a field refuses its value.
     """
     remaining = dict(options)
@@ -177,7 +177,7 @@ def with_options(
         what: What messages call a path.
 
     Raises:
-        ValueError: as `build_hardware`.
+        ValueError: As `build_hardware`.
     """
     remaining = dict(options)
     # Tile and mapping decide which wires fit, so plain fields come before parts.

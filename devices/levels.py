@@ -7,9 +7,9 @@ import numpy as np
 
 from devices.validation import Floats, array
 
-#: Levels lie on a common grid if they do so to this fraction of their range, which allows for
-#: rounding, and if the grid has at most so many steps.
+#: Distance from a grid, as a fraction of the range of all levels, that counts as rounding.
 _ROUNDING = 1e-10
+#: Most steps of a common grid; levels on a finer one have no common grid.
 _MOST_STEPS = 1_000_000
 
 
@@ -74,6 +74,12 @@ def rounding_variance(levels: Floats, g: Floats, g_min: float, g_max: float) -> 
     The targets are uniform over all that are rounded to that level: from A below it to B above,
     half the gaps to its neighbors or up to the end of the range. Then the mean square is
     (A³ + B³)/(3 (A + B)), which is step²/12 on an even grid.
+
+    Args:
+        levels: Conductances of the levels [S], rising.
+        g: Conductances [S], each at a level or rounded to the nearest.
+        g_min: Smallest conductance of the device [S].
+        g_max: Largest conductance of the device [S].
     """
     middles = (levels[1:] + levels[:-1]) / 2
     below = levels - np.concatenate([[g_min], middles])

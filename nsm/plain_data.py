@@ -2,8 +2,8 @@
 
 Nothing is pickled. Numbers, texts, lists and None stand for themselves; everything else is an
 object of one entry, such as `{"tuple": [2, 2]}`, or `{"object": "devices.GaussianNoise", "fields":
-{"sigma": 0.1}}` for a dataclass. Reading calls constructors of those classes only that the
-`Catalog` of the reader knows.
+{"sigma": 0.1}}` for a dataclass. Reading calls constructors of
+the classes alone that the reader's `Catalog` knows.
 """
 
 import dataclasses
@@ -94,7 +94,7 @@ class Catalog:
         """Return the class or function of that path; None if the catalog does not know it.
 
         A given class counts by its name alone if it has moved to another module since the file
-        was written: whoever gives it says that it is the one.
+        was written, because the caller vouches for it.
         """
         by_name = {thing.__name__: thing for thing in self._given.values()}
         moved = by_name.get(path.rpartition(".")[2])

@@ -1,4 +1,4 @@
-"""Whether two values are the same, as deep as plain data, arrays, functions and objects go."""
+"""Whether two values are the same: plain data, arrays, functions and objects, part by part."""
 
 import functools
 import types
@@ -89,5 +89,5 @@ def _same_objects(a: Any, b: Any, pairs: Mapping[int, int]) -> bool:
         return False
     try:
         return same(vars(a), vars(b), pairs)
-    except RecursionError:  # objects of a whole library hang together
+    except RecursionError:  # they refer to each other without end, and count as different
         return False

@@ -1,8 +1,8 @@
-"""How often converters clip: counted on every read, and told once."""
+"""How often converters clip: counted on every read, with one warning if it is too often."""
 
 import warnings
 
-#: Share of clipped conversions above which the first read that exceeds it warns.
+#: Share of clipped conversions that is tolerated; the first read above it warns.
 TOLERATED = 1e-3
 
 

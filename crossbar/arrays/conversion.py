@@ -29,7 +29,7 @@ class Converters:
         limits: Largest currents of the sites [A], (sites,).
         offsets: Offsets [A], (sites, outputs), drawn once per chip.
         amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
-        of_parts: See the attribute.
+        of_parts: Whether parts of the sum of an output are converted; see the attribute.
         name: What messages call the layer.
 
     Attributes:
@@ -152,7 +152,7 @@ def layer_converters(
 ) -> Converters:
     """Return the converters of a programmed layer.
 
-    Their range is that of `adc`. If it leaves it open, it is the largest current that the
+    Their range is that of `adc`. If `adc` leaves it open, the range is the largest current that the
     programmed weights and biases can cause with inputs of size one, or of the DAC's range.
 
     Args:

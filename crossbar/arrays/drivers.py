@@ -12,7 +12,7 @@ from devices.validation import Floats, number
 
 
 class Watch(Protocol):
-    """What sees the values in front of converters that are open, as calibration leaves them."""
+    """What records the values in front of converters while they are being calibrated."""
 
     def add(self, values: Any, site: int) -> None:
         """Take values (rows, columns) in front of the converters of a site."""
@@ -52,7 +52,9 @@ class Drivers:
 
     @property
     def largest_input(self) -> float:
-        """Largest value that drives a word line, if it is known; otherwise 1."""
+        """Largest value that drives a word line: the limit of the DAC; 1 for bit planes, or if the
+        limit is not known.
+        """
         return 1.0 if self.planes > 1 or self.limit is None else self.limit
 
     def calibrate(self, limit: float, expected: float = 0.0) -> None:
@@ -110,8 +112,9 @@ class Drivers:
         return self.limit
 
     def _levels(self, x: Inputs, limit: float) -> Inputs:
-        """Return inputs at the levels of the converter; ternary rows as they are if they are
-        levels.
+        """Return inputs at the levels of the converter.
+
+        Ternary rows stay as they are if −1, 0 and +1 are levels.
         """
         assert self.dac is not None
         ternary = x.is_ternary

@@ -1,4 +1,4 @@
-"""The arrays of a layer: main array, deterministic path and bias lines. Nothing here is read."""
+"""The arrays of a layer: main array, deterministic path and bias lines; `neurons` reads them."""
 
 import math
 from enum import IntEnum

@@ -61,9 +61,7 @@ class NeuronArray(LayerArrays):
         name: str = "the array",
         rng: RNG,
     ) -> "NeuronArray":
-        """Return a programmed layer; same `rng`, same tiles.
-
-        Each of its arrays is programmed independently.
+        """Return a layer whose arrays are programmed independently; same `rng`, same tiles.
 
         Args:
             w: Weights, (outputs, inputs).
@@ -71,9 +69,8 @@ class NeuronArray(LayerArrays):
             siemens_per_weight: Conductance [S] of a weight of one.
             a: Factors of the deterministic path, (outputs,) or (locations, outputs); None for 0.
             b: Biases in weight units, (outputs,); None for 0.
-            tile_factors: Factors by which the weights of each tile are multiplied before
-                programming, (rows of tiles, columns of tiles), and by which its currents are
-                divided digitally; see `crossbar.tile_factors`. None for 1.
+            tile_factors: Factors of the weights of each tile, by which its currents are divided
+                digitally, (rows of tiles, columns of tiles); see `crossbar.tile_factors`. None: 1.
             converted: Whether sums go to the hardware's ADC, if it has one; False (default) for
                 sums that comparators see.
             name: What messages call the layer.
@@ -148,8 +145,15 @@ class NeuronArray(LayerArrays):
         *,
         vector: Callable[[Floats], Array] = np.asarray,
     ) -> Array:
-        """Return whole sums (reads, outputs) as the converters give them: u if there are none, or
-        if they have converted its parts. `vector` brings arrays to where u lives.
+        """Return whole sums as the converters give them, (reads, outputs).
+
+        They are u itself if there are no converters, or if these have converted its parts already.
+
+        Args:
+            u: Sums, (reads, outputs), in weight units.
+            span: The reads.
+            seed: Seed of the run.
+            vector: Brings an array over outputs to where u lives.
         """
         if self.converters is None or self.converters.of_parts:
             return u

@@ -17,12 +17,12 @@ from devices import FaultMap, NoNoise
 from devices.seeding import child
 from devices.validation import Floats, array
 
-#: Arrays behind the interface that a layer reads.
+#: A weight matrix on tiles: read as one array, or as the sum of several.
 Matrix = TiledArray | SummedArray
 
 
 def read_as_one(matrix: Matrix) -> TiledArray:
-    """Return the array of a matrix whose currents are added before anything is done with them.
+    """Return the array of a matrix that is read as one: its tiles' currents are added first.
 
     Raises:
         ValueError: The matrix is read in parts.

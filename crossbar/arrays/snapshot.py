@@ -46,8 +46,8 @@ class ArraySnapshot:
     Attributes:
         tiles: Rows of tiles.
         noise: States of the noises with memory.
-        waiting_seed: Seed of the times without reads.
-        waits: Number of times without reads so far.
+        waiting_seed: Seed of what the noises draw when time passes without reads.
+        waits: How often time has passed without reads so far.
     """
 
     tiles: list[list[TileSnapshot]]

@@ -43,7 +43,7 @@ class TileGrid:
     def cells(self) -> tuple[Floats, Floats]:
         """Return g_pos and g_neg [S] of all tiles now; a reference column is not repeated.
 
-        They are put together once for each state of the tiles, which become parts of them.
+        They are put together once for each state of the tiles; the tiles then keep views of them.
         """
         if self._cells is None:
             pos = [[t.g_pos for t in row] for row in self.tiles]
@@ -120,7 +120,7 @@ class TileGrid:
 
 
 def side_by_side(blocks: list[list[Floats]]) -> Floats:
-    """Return one matrix of rows of blocks; the one that they are parts of, if there is one."""
+    """Return one matrix of rows of blocks, without a copy if they already are parts of one."""
     lines = sum(len(row[0]) for row in blocks)
     shape = (lines, sum(block.shape[1] for block in blocks[0]))
     flat = [block for row in blocks for block in row]

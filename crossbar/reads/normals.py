@@ -15,16 +15,17 @@ from crossbar.reads.span import Span
 
 Real = TypeVar("Real", NDArray[np.float32], NDArray[np.float64])
 
-#: Rough cost of a normal number in synapse reads of packed bits.
+#: Rough time of one normal, in times of one synapse's read from packed bits.
 _COST = 90.0
 
 
 def _numbers(span: Span, columns: int) -> Span:
-    """Return the numbers of a span's normals, read by read, as a span of their own."""
+    """Return the indices of the normals of a span of reads, read after read, as a span."""
     return Span(span.first * columns, span.last * columns)
 
 
 def _key(seed: np.random.SeedSequence) -> NDArray[np.uint64]:
+    """Return the two words by which the generator is seeded."""
     return seed.generate_state(2, np.uint64).astype(np.uint64)
 
 

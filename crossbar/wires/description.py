@@ -66,7 +66,7 @@ class Wires:
         senses: Which ends of the bit lines are grounded: "bottom" (default), "top" or "both".
 
     Raises:
-        ValueError: a resistance is negative or infinite, or `drivers` or `senses` is unknown.
+        ValueError: A resistance is negative or infinite, or `drivers` or `senses` is unknown.
     """
 
     r_row: Resistance
@@ -105,7 +105,7 @@ class Wires:
         Raises:
             ValueError: NaN, a negative conductance, or shapes that do not fit; or, where segments
                 differ, no resistance at all between a driver or a sense and the first crossing.
-            ArithmeticError: the solver did not converge; the message names the array.
+            ArithmeticError: The solver did not converge; the message names the array.
         """
         from crossbar.wires import solver
 
@@ -120,8 +120,8 @@ class Wires:
             iv: Current-voltage curve of the cells; None (default) for ohmic cells.
 
         Raises:
-            ValueError: as for `currents`.
-            ArithmeticError: as for `currents`.
+            ValueError: As for `currents`.
+            ArithmeticError: As for `currents`.
         """
         from crossbar.wires import solver
 

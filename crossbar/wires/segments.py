@@ -73,7 +73,7 @@ def uniform(value: Resistance) -> float | None:
 def every_segment(wires: "Wires", shape: tuple[int, int]) -> tuple[Floats, Floats]:
     """Return r_row and r_col of an array (m, n) with an entry for every segment.
 
-    They are (m, n) and (m, n); with two drivers or two senses there is one segment more in a line.
+    Both are (m, n); with two drivers or two senses there is one segment more in a line.
 
     Raises:
         ValueError: If one of them does not broadcast to that shape.

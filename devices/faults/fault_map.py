@@ -148,6 +148,7 @@ class FaultMap(Faults):
 def _placed(stuck: Floats, place: Place) -> FaultMap:
     """Return the faults of one side of a tile, whose messages say where it is."""
     faults = FaultMap(stuck)
+    # The place is for messages alone: it is no field, so that equality and hash ignore it.
     where = f"{place.side} of tile {place.tile} of the array {place.array!r}"
     object.__setattr__(faults, "_where", where)
     return faults

@@ -15,7 +15,7 @@ from nsm.chips.layers.tile_layer import TileLayer
 
 #: What shares one range: all converters of a layer, or those of one bit line.
 SHARED_BY = ("layer", "column")
-#: Values of one site of a layer that are kept; of more, every second, fourth, … row is.
+#: Most values of one site that are kept; if there are more, every second, fourth, … row is kept.
 VALUES_KEPT = 1 << 22
 #: The converters on one side of a layer.
 Bank = Drivers | Converters
@@ -53,7 +53,7 @@ class Record:
 
 
 class _Unseen:
-    """What watches converters that are still to be calibrated: nothing is kept."""
+    """The watch of converters that are calibrated later; it keeps nothing."""
 
     def add(self, values: Any, site: int) -> None:
         """Take values and forget them."""
@@ -93,8 +93,8 @@ def calibrate(
     opened = _open_converters(layers, per)
     before = [(converters, _ranges(converters)) for _, of in opened for converters in of]
     for layer, of in opened:
-        # An ADC of given range is open too until its DAC is calibrated: it would clip what it does
-        # not see later, the currents of an ideal DAC.
+        # An ADC with a given range does not clip either until its DAC is calibrated: inputs of an
+        # open DAC are exact, and may cause currents that do not occur later.
         for converters in (*of, layer.neurons.converters):
             if converters is not None:
                 converters.watch = _Unseen()
@@ -219,8 +219,8 @@ def _set_range(
 def _clipped(seen: list[Floats], limits: Floats) -> Floats:
     """Return the share of values of each site that limits are expected to clip, (sites,).
 
-    As many as of those seen, and of n values behind a limit one more: the next is the largest with
-    the probability 1/(n + 1).
+    This is the share of the seen values, plus 1/(n + 1) for the n values of each limit: with that
+    probability the next value is larger than all n.
     """
     shares = [
         float((np.abs(values) > of_site * (1 + ROUNDING)).mean())

@@ -33,7 +33,7 @@ class Origin:
 
     Attributes:
         model: The network, a copy in `eval()`.
-        hardware: Description of the chip, or by layer.
+        hardware: Description of the chip, or a mapping from layers to descriptions.
         seed: Seed of all that was drawn when the chip was programmed.
         reprogrammed_scale: Factor of the weights.
         example: Inputs with which the mapping was checked.
@@ -119,8 +119,9 @@ class MappedNetwork(Inside):
             layer.neurons.age(seconds)
 
     def scale_conductances(self, factor: float) -> None:
-        """Multiply every conductance by one factor, pedestals, deterministic paths and bias word
-        lines included.
+        """Multiply every conductance by one factor: a common-mode gain.
+
+        Pedestals, deterministic paths and bias word lines are included.
         """
         number("factor", factor, above=0)
         for layer in self.layers:
@@ -164,7 +165,9 @@ class MappedNetwork(Inside):
         """Write the chip to a safetensors file, without pickle; `nsm.load_chip` reads it.
 
         The file holds the network, the hardware, all seeds, the conductances of every cell, ages,
-        gains, offsets, and the states of noises with memory: reads are the same after loading.
+        gains, offsets, and the states of noises with memory: reads are the same after loading. If
+        no file can hold the network's architecture, its weights alone are stored, and `load_chip`
+        asks for the network.
 
         Args:
             path: The file; an old one is replaced in one step.

@@ -1,7 +1,7 @@
 """Chips on disk: programmed conductances, noise states, hardware, seeds and network; no pickle.
 
 A chip is read by mapping its network again with the arguments of the first time. Everything that
-was drawn or has changed since then comes from the file: what programming would draw does not count.
+was drawn or has changed since then comes from the file, and replaces what this mapping has drawn.
 """
 
 import json
@@ -42,7 +42,8 @@ class LayerRecord:
         path: Where the layer stands in the network.
         neurons: What its arrays and their converters remember.
         row_factors: Factors by which the weights of each output were multiplied.
-        readout: Comparators with their offsets, or a converter (without that of the arrays).
+        readout: Comparators with their offsets, or a `Converter`, whose converters are stored in
+            `neurons`.
         locations: At how many locations the layer was last read for each input.
     """
 
@@ -208,7 +209,7 @@ def _put_back(chip: MappedNetwork, records: list[LayerRecord], path: str | Path)
 
 
 def _encoded(value: Any, where: str, arrays: dict[str, Any]) -> Plain:
-    """Return the plain form of a part of a chip; tensors and seeds among it have one as well."""
+    """Return the plain form of a part of a chip, which may hold tensors and seeds."""
 
     def other(part: Any, name: str) -> Plain:
         if isinstance(part, Tensor):
@@ -227,7 +228,7 @@ def _encoded(value: Any, where: str, arrays: dict[str, Any]) -> Plain:
 
 
 def _special(arrays: Mapping[str, Tensor]) -> Any:
-    """Return what decodes tensors and seeds."""
+    """Return the function that decodes tensors and seeds."""
 
     def other(plain: dict[str, Any], key: str) -> Any:
         if key == "tensor":

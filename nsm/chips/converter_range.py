@@ -21,7 +21,7 @@ def best_range(
     """Return the range of a converter for values that it sees; 0 if all of them are 0.
 
     "max" is the largest |value|, "percentile" a percentile of the |values|, and "least_squares" the
-    range at which Σ (converted − value)² is smallest: clipping against the size of the steps.
+    range at which Σ (converted − value)² is smallest: it balances clipping and the size of steps.
 
     Args:
         values: Values, of any shape.
@@ -36,7 +36,7 @@ def best_range(
     if method == "max":
         return largest
     if method == "percentile":
-        # Of many values that are 0, such as those behind a rectifier, a percentile may be 0 too.
+        # Where most values are 0, as behind a rectifier, a percentile may be 0 too.
         return float(np.percentile(size, percentile)) or largest
     return _least_squares(values.ravel(), largest, convert)
 

@@ -54,7 +54,8 @@ def classify(
     ends = _ends_of_rounds(samples)
     z = _standard_errors(confidence, len(ends))
     batch = chip.inputs.batch(images)
-    total, square = np.zeros((batch, 0)), np.zeros((batch, 0, 0))
+    total = np.zeros((batch, chip.classes))
+    square = np.zeros((batch, chip.classes, chip.classes))
     taken = np.zeros(batch, dtype=np.int64)
     still_open = np.arange(batch)
     start = 0

@@ -30,8 +30,9 @@ def firing(
     rng: RNG = None,
     sampling: str = "exact",
 ) -> tuple[Floats, Floats]:
-    """Return measured and closed-form firing probabilities of one neural sampling layer, (batch,
-    neurons) each.
+    """Return measured and closed-form firing probabilities of one neural sampling layer.
+
+    Each has the shape (batch, neurons); all locations of a convolution are in one row.
 
     The layers before it are read once for each image; the layer itself is read `samples` times on
     those states. Of a layer that is called several times in a pass it is the first call.

@@ -97,6 +97,11 @@ class InputForm:
 def as_tensor(name: str, x: ArrayLike | Tensor, dtype: torch.dtype) -> Tensor:
     """Return an array or tensor with a batch as a tensor of that precision.
 
+    Args:
+        name: What messages call it.
+        x: The values, (batch, ...).
+        dtype: Precision of the result.
+
     Raises:
         ValueError: It holds NaN or something else than numbers, or has no axis of the batch.
     """

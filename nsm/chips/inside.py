@@ -52,8 +52,9 @@ class Inside(MonteCarlo):
         return layers[layer]
 
     def weights(self, layer: int | str) -> Floats:
-        """Return the weights (outputs, inputs) that a layer's cells represent now, in the network's
-        units and without IR drop.
+        """Return the weights that a layer's cells represent now, (outputs, inputs).
+
+        They are in the network's units, and without IR drop.
 
         Args:
             layer: Number of the layer among those on tiles, from 0, or its name, such as

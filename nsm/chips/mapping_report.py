@@ -31,6 +31,8 @@ _PRECISE_PATH = 1.0
 def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     """Return one row per layer of a network, with the values at the time of mapping.
 
+    The layers on tiles come first, in order, then what is digital.
+
     `where` is "tiles" or "digital", `why` the reason for the latter, and `multiply_adds` the share
     of the network's multiply-adds. A row of a layer on tiles tells the shape, tiles, siemens per
     weight, share of clipped weights, β, a, how well the layer was programmed, and warnings. Errors
@@ -51,26 +53,21 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
 
     counts = plan.checked.multiply_adds
     total = max(sum(counts.values()), 1)
-    rows = []
-    for path, module in network.named_modules():
+    on_tiles, digital, reasons = [], [], dict(plan.reasons)
+    for name, module in network.named_modules():
+        path = str(getattr(module, "path", name))
+        share = counts.get(path, 0) / total
         if isinstance(module, TileLayer):
-            share = counts.get(module.path, 0) / total
-            now = {
-                "clipped_inputs": module.neurons.drivers.clips.share,
-                "clipped_currents": clipped_currents(module),
-            }
-            where = {"where": "tiles", "multiply_adds": share, "why": ""}
-            rows.append({**module.report, **now, **where})
-        elif not any(True for _ in module.children()) or path in plan.reasons:
-            name = getattr(module, "name", f"layer {path} ({type(module).__name__})")
-            share = counts.get(path, 0) / total
-            rows.append(_digital(name, share, plan.reasons.get(path) or _why(module)))
-    gone = {
-        path: why for path, why in plan.reasons.items() if path not in dict(network.named_modules())
-    }
-    rows += [_digital(f"layer {path}", 0.0, why) for path, why in gone.items()]
+            on_tiles.append(_on_tiles(module, share))
+        elif not any(True for _ in module.children()) or path in reasons:
+            title = getattr(module, "name", f"layer {path} ({type(module).__name__})")
+            digital.append(_digital(title, share, reasons.pop(path, None) or _why(module)))
+    digital += [_digital(f"layer {path}", 0.0, why) for path, why in reasons.items()]
     if counts.get(""):
-        rows.append(_digital("the network's own forward", counts[""] / total, "no layer does it"))
+        digital.append(
+            _digital("the network's own forward", counts[""] / total, "no layer does it")
+        )
+    rows = on_tiles + digital
     frame = pd.DataFrame(rows)
     frame["difference"] = plan.checked.difference
     for column in ("readout", "read_path", "warning"):
@@ -83,6 +80,17 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
 def clipped_currents(layer: TileLayer) -> float:
     """Return the share of currents that a layer's converters clipped; NaN without conversions."""
     return layer.readout.clipped if isinstance(layer.readout, Converter) else math.nan
+
+
+def _on_tiles(layer: TileLayer, share: float) -> dict[str, object]:
+    return {
+        **layer.report,
+        "clipped_inputs": layer.neurons.drivers.clips.share,
+        "clipped_currents": clipped_currents(layer),
+        "where": "tiles",
+        "multiply_adds": share,
+        "why": "",
+    }
 
 
 def _digital(name: str, share: float, why: str) -> dict[str, object]:

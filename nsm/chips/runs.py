@@ -56,7 +56,13 @@ def runs(
 
 
 def spans(total: int, samples: int, at_once: int) -> Iterator[Span]:
-    """Yield spans of about that many reads; they hold complete images if one image fits."""
+    """Yield spans of about `at_once` reads; they hold complete images if one image fits.
+
+    Args:
+        total: Number of all reads.
+        samples: Reads of each image; they are adjacent.
+        at_once: Rough number of reads of a span.
+    """
     at_once = max(1, at_once)
     step = at_once if samples > at_once else at_once - at_once % samples
     for first in range(0, total, step):
@@ -100,6 +106,12 @@ def read_once(
 
     What the network itself draws from torch (functional dropout) depends on the seed and the first
     read, so that it changes when a run is cut into other batches.
+
+    Args:
+        network: The network of a chip that is no chain.
+        reads: The reads that its layers make.
+        arguments: Its arguments, one row for each read.
+        options: Its keyword arguments; None for none.
     """
     with (
         reading(reads),

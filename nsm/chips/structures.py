@@ -11,9 +11,13 @@ from crossbar.reads.packed import Packed
 
 
 def mapped(function: Callable[[Any], Any], structure: Any) -> Any:
-    """Return the same structure with the function of every tensor in place of the tensor.
+    """Return the same structure with `function(tensor)` in place of every tensor.
 
     Arrays of numpy and packed states count as tensors.
+
+    Args:
+        function: Called with every tensor, in order.
+        structure: A tensor, or tuples, lists and mappings of tensors; other values stay.
     """
     if isinstance(structure, (Tensor, np.ndarray, Packed)):
         return function(structure)
@@ -34,14 +38,19 @@ def leaves(structure: Any) -> list[Tensor]:
 
 
 def combined(function: Callable[[list[Tensor]], Any], structures: list[Any]) -> Any:
-    """Return one structure of what the function makes of the tensors at the same place of all."""
+    """Return one structure that combines the tensors at the same place of several structures.
+
+    Args:
+        function: Called with the list of these tensors, one for each structure.
+        structures: Structures of the same form.
+    """
     columns = zip(*(leaves(s) for s in structures), strict=True)
     made = iter([function(list(column)) for column in columns])
     return mapped(lambda _: next(made), structures[0])
 
 
 def as_dtype(structure: Any, dtype: torch.dtype) -> Any:
-    """Return the structure with all numbers with a fraction in one precision."""
+    """Return the structure with all floating-point tensors in one precision."""
     return mapped(lambda t: t.to(dtype) if t.is_floating_point() else t, structure)
 
 

@@ -161,6 +161,6 @@ def train(
 
 
 def _describe(source: DataChoice, data: "Data") -> None:
-    """Print what data of one's own was found to be, above all how it was split."""
+    """Print what data of your own was found to be, above all how it was split."""
     if not source.is_published:
         console().print(f"{source.source}: {data}", highlight=False)

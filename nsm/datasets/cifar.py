@@ -35,11 +35,11 @@ class _Version(NamedTuple):
     """The files of one data set.
 
     Attributes:
-        folder: folder of the files, also in the archive.
-        train: files of the training images.
-        test: file of the test images.
-        labels: number of classes of each label byte before the pixels; the last label is used.
-        remote: the archive.
+        folder: Folder of the files, also in the archive.
+        train: Files of the training images.
+        test: File of the test images.
+        labels: Number of classes of each label byte before the pixels; the last label is used.
+        remote: The archive.
     """
 
     folder: str
@@ -137,13 +137,13 @@ def load_cifar10(data_dir: str | Path | None = None, *, download: bool = True) -
     """Return CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 images (3, 32, 32), flat (n, 3072).
 
     Args:
-        data_dir: folder of the binary version (the folder cifar-10-batches-bin or the archive
+        data_dir: Folder of the binary version (the folder cifar-10-batches-bin or the archive
             cifar-10-binary.tar.gz), or the folder above their folder cifar10; None: NSM_DATA_DIR.
-        download: whether the archive (162 MB) is downloaded if no folder is named.
+        download: Whether the archive (162 MB) is downloaded if no folder is named.
 
     Raises:
-        FileNotFoundError: the files are not found and may not be downloaded.
-        ValueError: a file is not the published one.
+        FileNotFoundError: The files are not found and may not be downloaded.
+        ValueError: A file is not the published one.
     """
     return _load(_CIFAR10, data_dir, "cifar10", download)
 
@@ -152,13 +152,13 @@ def load_cifar100(data_dir: str | Path | None = None, *, download: bool = True) 
     """Return CIFAR-100 with its 100 fine labels: 50,000 + 10,000 images, as `load_cifar10`.
 
     Args:
-        data_dir: folder of the binary version (the folder cifar-100-binary or the archive
+        data_dir: Folder of the binary version (the folder cifar-100-binary or the archive
             cifar-100-binary.tar.gz), or the folder above their folder cifar100; None: NSM_DATA_DIR.
-        download: whether the archive is downloaded if no folder is named.
+        download: Whether the archive is downloaded if no folder is named.
 
     Raises:
-        FileNotFoundError: the files are not found and may not be downloaded.
-        ValueError: a file is not the published one.
+        FileNotFoundError: The files are not found and may not be downloaded.
+        ValueError: A file is not the published one.
     """
     return _load(_CIFAR100, data_dir, "cifar100", download)
 
@@ -216,12 +216,12 @@ def load_cifar10_jpeg(data_dir: str | Path | None = None) -> Data:
     and the last one ends) and `labels` (60,000, uint8): the training images, then the test images.
 
     Args:
-        data_dir: folder of the archive, or the folder above its folder cifar10 or cifar10-jpeg;
+        data_dir: Folder of the archive, or the folder above its folder cifar10 or cifar10-jpeg;
             None: NSM_DATA_DIR.
 
     Raises:
-        FileNotFoundError: the archive is not found.
-        ValueError: the archive is truncated or wrong.
+        FileNotFoundError: The archive is not found.
+        ValueError: The archive is truncated or wrong.
     """
     path = find(data_dir, ["cifar10", "cifar10-jpeg"], ["cifar10_jpeg.npz"])
     if path is None:

@@ -37,7 +37,7 @@ def read_aedat31(path: Path) -> dict[str, NDArray[Any]]:
     notices a truncated file, and its `read_dvs_ibm` fails.)
 
     Raises:
-        ValueError: the file is truncated, of another format, or holds no valid events.
+        ValueError: The file is truncated, of another format, or holds no valid events.
     """
     raw = path.read_bytes()
     if not raw.startswith(b"#!AER-DAT3.1"):
@@ -108,7 +108,7 @@ def read_labels(path: Path) -> NDArray[np.int64]:
     """Return the rows (class 1 to 11, start [µs], end [µs]) of a file of labels.
 
     Raises:
-        ValueError: the file is no table of labels, or its gestures have no length or overlap.
+        ValueError: The file is no table of labels, or its gestures have no length or overlap.
     """
     lines = path.read_text(encoding="utf-8", errors="replace").split()
     if len(lines) < 2 or lines[0] != _COLUMNS or not all(map(_ROW.fullmatch, lines[1:])):
@@ -146,9 +146,9 @@ def chunks(events: dict[str, NDArray[Any]], start: int, end: int) -> NDArray[np.
     is shorter than 1.728 s are empty.
 
     Args:
-        events: as `read_aedat31` returns them.
+        events: As `read_aedat31` returns them.
         start: start of the gesture [µs].
-        end: its end [µs].
+        end: Its end [µs].
     """
     frames = np.zeros((FRAMES, PIXELS, PIXELS), bool)
     t = events["t"]
@@ -219,12 +219,12 @@ def load_dvs_gesture(data_dir: str | Path | None = None) -> Data:
     29 for test. The arrays take about 2.6 GB.
 
     Args:
-        data_dir: the unpacked archive DvsGesture, or a folder above it, also with a folder
+        data_dir: The unpacked archive DvsGesture, or a folder above it, also with a folder
             dvs_gesture between; None: NSM_DATA_DIR.
 
     Raises:
-        FileNotFoundError: the recordings are not found.
-        ValueError: a file is missing, truncated or wrong.
+        FileNotFoundError: The recordings are not found.
+        ValueError: A file is missing, truncated or wrong.
     """
     found = find(
         data_dir,

@@ -22,13 +22,13 @@ class Data:
     It unpacks as `x_train, y_train, x_test, y_test = data`.
 
     Attributes:
-        x_train: images (n, pixels), float32. Published sets and bytes are in [0, 1].
-        y_train: labels (n,), int64 from 0.
-        x_test: images (m, pixels), float32, with the scale of `x_train`.
-        y_test: labels (m,), int64 from 0.
+        x_train: Images (n, pixels), float32. Published sets and bytes are in [0, 1].
+        y_train: Labels (n,), int64 from 0.
+        x_test: Images (m, pixels), float32, with the scale of `x_train`.
+        y_test: Labels (m,), int64 from 0.
         image_shape: (channels, rows, columns) of an image; (1, 1, pixels) if it is not known.
-        class_names: name of every class, in the order of the labels; by default their numbers.
-        split: what divided the images into training and test, in words.
+        class_names: Name of every class, in the order of the labels; by default their numbers.
+        split: What divided the images into training and test, in words.
     """
 
     x_train: NDArray[np.float32]
@@ -60,9 +60,9 @@ class Remote(NamedTuple):
     """A file on the web.
 
     Attributes:
-        url: its address.
-        md5: its MD5, as its publisher or a library that checks it states it.
-        name: its name in the cache.
+        url: Its address.
+        md5: Its MD5, as its publisher or a library that checks it states it.
+        name: Its name in the cache.
     """
 
     url: str
@@ -84,8 +84,8 @@ def find(data_dir: str | Path | None, below: Sequence[str], names: Sequence[str]
     """Return the first existing file or folder of a data set, or None.
 
     Args:
-        data_dir: the folder to look in; None: NSM_DATA_DIR, see `named_folder`.
-        below: its subfolders to look in afterwards.
+        data_dir: The folder to look in; None: NSM_DATA_DIR, see `named_folder`.
+        below: Its subfolders to look in afterwards.
         names: names to look for in each folder, in this order.
     """
     root = named_folder(data_dir)
@@ -97,8 +97,8 @@ def missing(what: str, data_dir: str | Path | None, advice: str) -> FileNotFound
     """Return the error of a data set that was not found.
 
     Args:
-        what: the file that was looked for.
-        data_dir: the folder it was looked for in, as the user gave it.
+        what: The file that was looked for.
+        data_dir: The folder it was looked for in, as the user gave it.
         advice: what to do.
     """
     where = named_folder(data_dir) or "any folder (set NSM_DATA_DIR or data_dir)"
@@ -109,8 +109,8 @@ def fetch(remote: Remote) -> Path:
     """Return the path of a file in the user's cache, after a download if necessary; check its MD5.
 
     Raises:
-        OSError: the download failed.
-        ValueError: the MD5 differs.
+        OSError: The download failed.
+        ValueError: The MD5 differs.
     """
     import pooch
 
@@ -136,11 +136,11 @@ def gunzip(raw: bytes, source: str | Path) -> bytes:
     """Return the content of a gzip stream.
 
     Args:
-        raw: the stream.
-        source: its name in messages.
+        raw: The stream.
+        source: Its name in messages.
 
     Raises:
-        ValueError: the stream is truncated or damaged.
+        ValueError: The stream is truncated or damaged.
     """
     try:
         return gzip.decompress(raw)
@@ -152,12 +152,12 @@ def read_files(place: Path, names: Sequence[str]) -> list[bytes]:
     """Return the content of several files, without unpacking anything to disk.
 
     Args:
-        place: a folder, a zip archive, or a gzipped tar archive.
-        names: the files in it.
+        place: A folder, a zip archive, or a gzipped tar archive.
+        names: The files in it.
 
     Raises:
-        FileNotFoundError: a file is missing in the folder.
-        ValueError: the archive is truncated, is none, or lacks a file.
+        FileNotFoundError: A file is missing in the folder.
+        ValueError: The archive is truncated, is none, or lacks a file.
     """
     if place.is_dir():
         absent = [n for n in names if not (place / n).is_file()]
@@ -210,12 +210,12 @@ def labels_from_zero(
 
     Args:
         labels: (n,), as the file holds them.
-        first: smallest label in the file.
-        classes: number of classes.
-        source: name of the file in messages.
+        first: Smallest label in the file.
+        classes: Number of classes.
+        source: Name of the file in messages.
 
     Raises:
-        ValueError: a label is outside the classes.
+        ValueError: A label is outside the classes.
     """
     wrong = np.flatnonzero((labels < first) | (labels >= first + classes))
     if len(wrong):
@@ -234,8 +234,8 @@ def check_balance(labels: NDArray[np.int64], classes: int, source: str | Path) -
 
     Args:
         labels: (n,), from 0.
-        classes: number of classes.
-        source: name of the file in messages.
+        classes: Number of classes.
+        source: Name of the file in messages.
     """
     counts = np.bincount(labels, minlength=classes)
     if (counts != len(labels) / classes).any():

@@ -58,11 +58,11 @@ def parse_idx(raw: bytes, source: str | Path) -> NDArray[np.uint8]:
     """Return the array in an IDX file of unsigned bytes.
 
     Args:
-        raw: the content of the file.
-        source: its name in messages.
+        raw: The content of the file.
+        source: Its name in messages.
 
     Raises:
-        ValueError: the content is truncated, too long, or no such file.
+        ValueError: The content is truncated, too long, or no such file.
     """
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
         raise ValueError(
@@ -92,7 +92,7 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     """Return the array in an IDX file of unsigned bytes, gzipped (.gz) or not.
 
     Raises:
-        ValueError: the file is truncated or no such file.
+        ValueError: The file is truncated or no such file.
     """
     raw = Path(path).read_bytes()
     return parse_idx(gunzip(raw, path) if Path(path).suffix == ".gz" else raw, path)
@@ -105,12 +105,12 @@ def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> 
     against its published MD5.
 
     Args:
-        data_dir: folder of the files, or the folder above their folder mnist; None: NSM_DATA_DIR.
-        download: whether the files are downloaded if no folder is named.
+        data_dir: Folder of the files, or the folder above their folder mnist; None: NSM_DATA_DIR.
+        download: Whether the files are downloaded if no folder is named.
 
     Raises:
-        FileNotFoundError: the files are not found and may not be downloaded.
-        ValueError: a file is not the published one.
+        FileNotFoundError: The files are not found and may not be downloaded.
+        ValueError: A file is not the published one.
     """
     arrays = []
     for name, md5 in _MNIST_MD5.items():
@@ -166,13 +166,13 @@ def load_emnist(data_dir: str | Path | None = None, *, download: bool = True) ->
     those of MNIST.
 
     Args:
-        data_dir: folder of the four IDX files or of NIST's archive gzip.zip, or the folder above
+        data_dir: Folder of the four IDX files or of NIST's archive gzip.zip, or the folder above
             their folder emnist or gzip; None: NSM_DATA_DIR.
-        download: whether the archive (540 MB) is downloaded if no folder is named.
+        download: Whether the archive (540 MB) is downloaded if no folder is named.
 
     Raises:
-        FileNotFoundError: the files are not found and may not be downloaded.
-        ValueError: a file is not the published one.
+        FileNotFoundError: The files are not found and may not be downloaded.
+        ValueError: A file is not the published one.
     """
     place, arrays = _emnist_files(data_dir, download)
     parts: list[NDArray[Any]] = []

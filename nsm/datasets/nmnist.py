@@ -41,7 +41,7 @@ def time_bins(events: NDArray[Any]) -> NDArray[np.float32]:
     the authors left both out.
 
     Args:
-        events: records with the fields x, y [pixels], t [µs] and p (1: ON).
+        events: Records with the fields x, y [pixels], t [µs] and p (1: ON).
     """
     on = events[events["p"] == 1]
     image = np.zeros((BINS, SENSOR, SENSOR), np.float32)
@@ -55,15 +55,15 @@ def read_recording(raw: bytes, source: str | Path) -> NDArray[Any]:
     """Return the events of one .bin file of N-MNIST (Orchard et al. 2015), read with tonic.
 
     Args:
-        raw: the content of the file.
-        source: its name in messages.
+        raw: The content of the file.
+        source: Its name in messages.
 
     Returns:
         Records with the fields x, y [pixels], t [µs] and p (1: ON).
 
     Raises:
-        ValueError: the file is truncated or not a recording of N-MNIST.
-        ImportError: tonic is not installed.
+        ValueError: The file is truncated or not a recording of N-MNIST.
+        ImportError: Tonic is not installed.
     """
     if not raw or len(raw) % _BYTES:
         raise ValueError(
@@ -176,15 +176,15 @@ def load_nmnist(data_dir: str | Path | None = None, *, download: bool = True) ->
     A recording is (10, 34, 34), flat (n, 11560); the arrays take 3.2 GB.
 
     Args:
-        data_dir: folder of Train and Test, or of train.zip and test.zip, or the folder above their
+        data_dir: Folder of Train and Test, or of train.zip and test.zip, or the folder above their
             folder nmnist; None: NSM_DATA_DIR.
-        download: whether the archives (1.2 GB) are downloaded, from the address that tonic has, if
+        download: Whether the archives (1.2 GB) are downloaded, from the address that tonic has, if
             no folder is named.
 
     Raises:
-        FileNotFoundError: the recordings are not found and may not be downloaded.
-        ValueError: a recording is wrong, or their number is.
-        ImportError: tonic is not installed.
+        FileNotFoundError: The recordings are not found and may not be downloaded.
+        ValueError: A recording is wrong, or their number is.
+        ImportError: Tonic is not installed.
     """
     official, _ = _tonic()
     below = ["nmnist", "NMNIST"]
@@ -209,13 +209,13 @@ def load_nmnist_small(data_dir: str | Path | None = None) -> Data:
     """Return a part of N-MNIST, with any number of recordings (10, 34, 34), flat (n, 11560).
 
     Args:
-        data_dir: folder of nmnist_small.zip, or of Train and Test, or the folder above their folder
+        data_dir: Folder of nmnist_small.zip, or of Train and Test, or the folder above their folder
             nmnist-small; None: NSM_DATA_DIR.
 
     Raises:
-        FileNotFoundError: the recordings are not found.
-        ValueError: a recording is wrong, or Train or Test has none.
-        ImportError: tonic is not installed.
+        FileNotFoundError: The recordings are not found.
+        ValueError: A recording is wrong, or Train or Test has none.
+        ImportError: Tonic is not installed.
     """
     found = find(data_dir, ["nmnist-small"], ["nmnist_small.zip", "Train"])
     if found is None:

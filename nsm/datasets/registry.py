@@ -1,4 +1,4 @@
-"""Every published data set by name, and the door to data of one's own.
+"""Every published data set by name, and the door to data of your own.
 
 This file imports no array library, so that the command line can refuse a wrong name at once.
 """
@@ -21,7 +21,7 @@ def load_digits(*, test_fraction: float = 0.25) -> Data:
     The split is stratified and always the same, so that results can be compared.
 
     Args:
-        test_fraction: share of the images that is kept for test, in (0, 1).
+        test_fraction: Share of the images that is kept for test, in (0, 1).
     """
     from sklearn.datasets import load_digits as bundled
     from sklearn.model_selection import train_test_split
@@ -93,7 +93,7 @@ def image_shape(name: str) -> tuple[int, int, int]:
     (3, 32, 32)
 
     Raises:
-        ValueError: unknown data set.
+        ValueError: Unknown data set.
     """
     return _known(name).shape
 
@@ -102,7 +102,7 @@ def class_count(name: str) -> int:
     """Return how many classes a data set has; its labels are 0, ..., classes − 1.
 
     Raises:
-        ValueError: unknown data set.
+        ValueError: Unknown data set.
     """
     return _known(name).classes
 
@@ -113,11 +113,11 @@ def check_source(source: str) -> str:
     Nothing is read, so that the command line can refuse a wrong name at once.
 
     Args:
-        source: one of `LOADERS`, a path, or module:callable.
+        source: One of `LOADERS`, a path, or module:callable.
 
     Raises:
-        ValueError: it is none of them; the message suggests the nearest name.
-        FileNotFoundError: it is a path, and there is no such file or folder.
+        ValueError: It is none of them; the message suggests the nearest name.
+        FileNotFoundError: It is a path, and there is no such file or folder.
     """
     if source in LOADERS or Path(source).exists() or ":" in source:
         return source
@@ -144,26 +144,26 @@ def load_data(
     """Return a data set: flat images (n, pixels) and labels from 0, for training and for test.
 
     Args:
-        source: the name of a published set, one of `LOADERS`; or data of one's own: an .npz or .csv
+        source: The name of a published set, one of `LOADERS`; or data of your own: an .npz or .csv
             file, a folder of IDX files, of train.csv and test.csv, or of images by class, or
             module:callable, which returns a torch Dataset or arrays; or such an object itself.
             `docs/data.md` has the formats. A published name wins over a path: write ./mnist for a
             folder called mnist.
-        data_dir: folder of a published set's files; None: the folder in the environment variable
+        data_dir: Folder of a published set's files; None: the folder in the environment variable
             NSM_DATA_DIR, else a download where the publisher allows one.
-        white: value of a white pixel, by which images are divided. None: 255 for bytes and for
+        white: Value of a white pixel, by which images are divided. None: 255 for bytes and for
             whole numbers 0 to 255, 65,535 for 16-bit numbers, 1 for all others.
-        label_column: column of the labels in a CSV: "first", "last", or its name in the header;
+        label_column: Column of the labels in a CSV: "first", "last", or its name in the header;
             None: "label".
         image_shape: (channels, rows, columns) of images that come as rows of pixels; None: (1, 1,
             pixels).
-        test_fraction: share of each class that is kept for test if there is no test set; None: 0.2.
-        split_seed: seed of that split; None: 0, so that it is the same every time.
+        test_fraction: Share of each class that is kept for test if there is no test set; None: 0.2.
+        split_seed: Seed of that split; None: 0, so that it is the same every time.
 
     Raises:
-        ValueError: unknown data set, a wrong, truncated or mislabeled file, or an option that has
+        ValueError: Unknown data set, a wrong, truncated or mislabeled file, or an option that has
             no effect on the data.
-        FileNotFoundError: the files are not in the folder, or there is no download.
+        FileNotFoundError: The files are not in the folder, or there is no download.
     """
     from nsm.datasets.own.options import Options
 

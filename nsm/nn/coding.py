@@ -16,8 +16,8 @@ from nsm.nn.on_chip import Digital
 from nsm.nn.stochastic import Stochastic
 from nsm.nn.surrogate_gradients import signs
 
-#: Distance from the value of a pixel that is the same in all images to its threshold: a dark pixel
-#: has the threshold of `Binarize`.
+#: Distance of the threshold above the value of a pixel that is the same in all images. A pixel that
+#: is always 0 then has the threshold of `Binarize`.
 _ABOVE_CONSTANT = 0.5
 #: Numbers that are sorted at a time, so that no second copy of all images is made.
 _AT_ONCE = 1 << 22

@@ -150,7 +150,7 @@ class Patches:
         return windows[:, :, *steps].transpose(0, *axes, 1, *(axis + len(axes) for axis in axes))
 
     def pad(self, x: Tensor) -> Tensor:
-        """Return images with zeros put between, padded and cut, as torch tensors.
+        """Return images spread, padded and cut as the convolution asks, as torch tensors.
 
         `F.conv2d(patches.pad(x), patches.kernels(weight), bias, patches.stride,
         dilation=patches.dilation, groups=patches.groups)` computes the layer's outputs.
@@ -226,6 +226,6 @@ def _spread(x: Any, patches: Patches, zeros: Any) -> Any:
 
 
 def _kept(patches: Patches) -> Any:
-    """Return what negative padding leaves of each axis, after what is positive has been added."""
+    """Return the slices that negative padding keeps, once positive padding has been added."""
     ends = zip(patches.padding, patches.padding_end, strict=True)
     return ..., *(slice(max(-start, 0), end if end < 0 else None) for start, end in ends)

@@ -21,7 +21,7 @@ from nsm.sweeps.labels import Label, label_of
 #: Axes that are not fields of `Hardware`, and their defaults. gain: common-mode gain of the
 #: programmed chip; reprogrammed_scale: factor on the weights before programming; seconds: age [s].
 CHIP_AXES = {"gain": 1.0, "reprogrammed_scale": 1.0, "seconds": 0.0}
-#: The axis "head:layer" of an entry of a hardware table: its layers are on tiles, or digital.
+#: End of the axis "head:layer": layers of the entry "head" of a table are on tiles, or digital.
 PLACE = "layer"
 PLACES = ("tiles", "digital")
 
@@ -90,7 +90,7 @@ def _pairs(name: str, values: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _is_iterable(values: Any) -> bool:
-    """Return whether something has values one after the other; arrays without axes have not."""
+    """Return whether something holds several values; arrays without axes hold one."""
     return isinstance(values, Iterable) and getattr(values, "ndim", 1) > 0
 
 
@@ -154,7 +154,13 @@ def check_axis(hardware: Hardware | HardwareTable, name: str) -> None:
 def with_axis(
     hardware: Hardware | HardwareTable, name: str, value: Any
 ) -> Hardware | HardwareTable:
-    """Return the hardware with the value of one axis, which is not one of `CHIP_AXES`."""
+    """Return the hardware with the value of one axis, which is not one of `CHIP_AXES`.
+
+    Args:
+        hardware: The hardware, which stays as it is.
+        name: Name of the axis, see `check_axis`.
+        value: What the chip gets, see `AxisValue`.
+    """
     if isinstance(hardware, Hardware):
         return with_value(hardware, name, value)
     path, entries = _targets(hardware, name)

@@ -1,4 +1,4 @@
-"""Images, labels and settings of a sweep, checked before any work with what maps the networks."""
+"""Images, labels and settings of a sweep, checked before any work by planning its networks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_settings(*, chips: Any, samples: Any, sampling: Any) -> None:
 
     Args:
         chips: chips per point, at least 1.
-        samples: noisy passes per image, at least 1.
+        samples: Noisy passes per image, at least 1.
         sampling: "exact" or "moments".
     """
     integer("chips", chips, at_least=1)
@@ -39,16 +39,16 @@ def check_settings(*, chips: Any, samples: Any, sampling: Any) -> None:
 def checked_data(tasks: Sequence[Task], x: Any, y: ArrayLike) -> tuple[Images, Labels]:
     """Return images and labels that the chips of all tasks take.
 
-    Every network is planned for its hardware, and compared with itself on the first images, as
-    `map_to_crossbar` does it.
+    Every network is planned for its hardware, and the plan is compared with the network on the
+    first images, as `map_to_crossbar` does it.
 
     Args:
-        tasks: points of a sweep.
-        x: images (n, ...); a tuple of arrays for networks of several inputs.
-        y: labels (n,); (n, ...) for outputs of more axes than classes, such as pixels.
+        tasks: Points of a sweep.
+        x: Images (n, ...); a tuple of arrays for networks of several inputs.
+        y: Labels (n,); (n, ...) for outputs of more axes than classes, such as pixels.
 
     Raises:
-        ValueError: the images or labels are wrong, or a network cannot be mapped or does not take
+        ValueError: The images or labels are wrong, or a network cannot be mapped or does not take
             them; the message names it.
     """
     images = tuple(map(_images, x)) if isinstance(x, tuple) else _images(x)

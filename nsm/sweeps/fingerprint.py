@@ -20,9 +20,9 @@ def fingerprint(model: nn.Module) -> str:
     """Return a short hash of a network: classes, options and hooks of its modules, and its tensors.
 
     Options are the public attributes that hold numbers, texts, functions or arrays. Attributes
-    that start with an underscore, such as seeds, are none. The mode of the network (`training`) is
-    none either, but a module that is in training in a network that is not, such as a dropout that
-    stays on, counts.
+    that start with an underscore, such as seeds, do not count, and neither does the mode of the
+    network (`training`). A module that is in training in a network that is not, such as a dropout
+    that stays on, does count.
 
     Args:
         model: Any torch module, with tensors of any precision.

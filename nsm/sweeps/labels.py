@@ -14,7 +14,7 @@ from nsm.sweeps.identity import canonical, short_hash
 
 #: What rows hold as it is: None, truth values, numbers, texts, and tuples of these.
 Label = None | bool | int | float | str | tuple[Any, ...]
-#: A longer description of an object is no label; a short hash of the object is.
+#: Most characters of a label. An object with a longer description is labeled by a short hash.
 LONGEST = 48
 #: A device that differs from every preset in more fields is not called after one.
 MOST_CHANGES = 2
@@ -76,7 +76,10 @@ def _presets() -> dict[str, dict[str, bytes]]:
 
 
 def _described(value: Any) -> str:
-    """Return class and fields of an object, as Python writes them; too long a text if it cannot."""
+    """Return class and fields of an object as Python writes them.
+
+    An object that cannot be written so gives a text that is too long for a label.
+    """
     too_long = "." * (LONGEST + 1)
     if isinstance(getattr(value, "__qualname__", None), str):  # functions and classes
         return str(value.__qualname__)

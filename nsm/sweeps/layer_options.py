@@ -16,12 +16,12 @@ def by_layer(hardware: Hardware, layers: Mapping[str, Any]) -> Hardware | Hardwa
     """Return the hardware of all layers, or a table if some layers differ.
 
     Args:
-        hardware: what the layers have in common.
-        layers: for each name of a layer or pattern, "digital", or the options that differ: value of
+        hardware: What the layers have in common.
+        layers: For each name of a layer or pattern, "digital", or the options that differ: value of
             each dotted path, and "layer", which is "tiles" or "digital".
 
     Raises:
-        ValueError: an option is unknown or refused, or has no effect because its layers are
+        ValueError: An option is unknown or refused, or has no effect because its layers are
             digital.
     """
     if not layers:

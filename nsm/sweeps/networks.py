@@ -29,14 +29,14 @@ def check_network(source: str, folder: Path | None = None) -> str:
     """Return what names a network, if it is a file, a shipped network, or module:callable.
 
     Args:
-        source: the text. A file wins over the other two.
-        folder: where a file is looked for first; None: the current folder alone.
+        source: The text. A file wins over the other two.
+        folder: Where a file is looked for first; None: the current folder alone.
 
     Returns:
         The path of a file, or module:callable.
 
     Raises:
-        FileNotFoundError: it is none of them; the message lists the shipped networks.
+        FileNotFoundError: It is none of them; the message lists the shipped networks.
     """
     if folder is not None and (folder / source).is_file():
         return str(folder / source)
@@ -49,7 +49,7 @@ def check_network(source: str, folder: Path | None = None) -> str:
 
 
 def network_name(source: str) -> str:
-    """Return how rows call a network that is given without a name: the file's or callable's."""
+    """Return the name of a network that is given without one: that of its file or callable."""
     return source.rpartition(":")[2] if names_callable(source) else Path(source).stem
 
 
@@ -60,7 +60,7 @@ def load_network(source: str) -> nn.Module:
     be a module that is there already.
 
     Raises:
-        ValueError: there is no such callable, or it returns no torch module; or the file holds no
+        ValueError: There is no such callable, or it returns no torch module; or the file holds no
             network.
     """
     import torch
@@ -90,15 +90,15 @@ def images_for(models: Mapping[str, nn.Module], data: Data, source: str) -> Any:
     """Return the test images of a data set in the form that all networks take.
 
     Args:
-        models: networks by name.
-        data: the data set, whose images are rows of pixels.
-        source: what messages call the data set.
+        models: Networks by name.
+        data: The data set, whose images are rows of pixels.
+        source: What messages call the data set.
 
     Returns:
         Rows of pixels, (n, pixels), or images, (n, channels, rows, columns).
 
     Raises:
-        ValueError: a network takes neither, or two networks take different ones.
+        ValueError: A network takes neither, or two networks take different ones.
     """
     from nsm.nn.inference import output_shape
 

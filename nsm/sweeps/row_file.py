@@ -34,8 +34,8 @@ def row_columns(path: str | Path) -> list[str]:
     """Return the column names of a sweep's CSV, read without pandas, which takes long to import.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a CSV of sweep rows.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not a CSV of sweep rows.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no file {path}")
@@ -56,8 +56,8 @@ def read_rows(path: str | Path) -> pd.DataFrame:
     """Return the rows of a sweep's CSV, one per task and chip, in the order they were written.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a CSV of sweep rows.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not a CSV of sweep rows.
     """
     row_columns(path)
     import pandas as pd
@@ -85,9 +85,9 @@ class RowFile:
     computed again.
 
     Attributes:
-        path: the file.
-        columns: names of the columns.
-        done: the rows that the file held when it was opened, as texts, by (task, chip).
+        path: The file.
+        columns: Names of the columns.
+        done: The rows that the file held when it was opened, as texts, by (task, chip).
     """
 
     def __init__(
@@ -100,15 +100,15 @@ class RowFile:
         """Open the file, or create it.
 
         Args:
-            path: the CSV.
-            columns: names of the columns.
+            path: The CSV.
+            columns: Names of the columns.
             experiment: `IDENTITY` and one hash for each of `SHARED`, joined by "-".
-            models: hash of every network, by its name.
+            models: Hash of every network, by its name.
 
         Raises:
-            ValueError: the file is of another experiment, is being written by another sweep, is a
+            ValueError: The file is of another experiment, is being written by another sweep, is a
                 folder, or its folder does not exist.
-            OSError: the header cannot be written, for example because the disk is full.
+            OSError: The header cannot be written, for example because the disk is full.
         """
         self.path = Path(path)
         self.columns = list(columns)

@@ -55,11 +55,11 @@ def run_task(
     read by `errors(..., rng=seed)`.
 
     Args:
-        task: the point of the sweep.
-        chip: number of the chip, which the row repeats.
-        x: images (n, ...).
-        y: labels (n, ...).
-        samples: noisy passes per image.
+        task: The point of the sweep.
+        chip: Number of the chip, which the row repeats.
+        x: Images (n, ...).
+        y: Labels (n, ...).
+        samples: Noisy passes per image.
         seed: seed of the chip and of its reads.
         sampling: "exact" or "moments".
         threads: threads of the numerical libraries; None: as they are set.
@@ -145,7 +145,7 @@ class _Rows:
         """Return the row of a result of `run_task`; an axis that its task lacks is None.
 
         Args:
-            result: what `run_task` returned, or the row that holds it.
+            result: What `run_task` returned, or the row that holds it.
         """
         task = self.tasks[result["task"]]
         return {
@@ -195,17 +195,17 @@ def collect(
     message says what differs.
 
     Args:
-        tasks: from `grid`.
-        x: images (n, ...), as the networks take them; a tuple of arrays for several inputs.
-        y: labels 0, ..., classes − 1, (n,); (n, ...) if outputs have further axes, as in
+        tasks: From `grid`.
+        x: Images (n, ...), as the networks take them; a tuple of arrays for several inputs.
+        y: Labels 0, ..., classes − 1, (n,); (n, ...) if outputs have further axes, as in
             segmentation.
         chips: chips per task, each programmed from its own seed.
-        samples: noisy passes per image.
-        rng: a seed, a Generator, or None.
+        samples: Noisy passes per image.
+        rng: A seed, a Generator, or None.
         save_to: CSV to which every row is appended when it is finished; the same call resumes it.
             Needs a seed, since with `rng=None` there is nothing to resume by.
-        executor: runs the jobs, see `worker_pool`; None: this process.
-        progress: whether to show a progress bar.
+        executor: Runs the jobs, see `worker_pool`; None: this process.
+        progress: Whether to show a progress bar.
         sampling: "exact" draws every cell, "moments" one normal per output.
 
     Returns:
@@ -214,7 +214,7 @@ def collect(
         makes the same chip), elapsed [s], and hashes: model, task, experiment.
 
     Raises:
-        ValueError: bad data or arguments, before any work is done.
+        ValueError: Bad data or arguments, before any work is done.
     """
     if not tasks:
         raise ValueError(

@@ -23,6 +23,7 @@ from nsm.sweeps.tasks import Task, grid, points
 if TYPE_CHECKING:
     from torch import nn
 
+#: Keys of a sweep file.
 KEYS = (
     "network",
     "networks",
@@ -35,6 +36,7 @@ KEYS = (
     "hardware",
     "axes",
 )
+#: What `nsm sweep --example` prints.
 SAMPLE = """\
 # nsm sweep levels.toml --out levels.csv        (unknown keys are errors)
 network = "mnist_mlp"              # shipped, a file, or module:callable; or several in [networks]
@@ -69,14 +71,14 @@ class Sweep:
     """A checked sweep file.
 
     Attributes:
-        networks: the loaded networks by name.
-        hardware: the hardware before the axes change it, for all layers or by layer.
-        axes: name -> values, see `nsm.sweeps.grid`.
-        data: the data set, as `nsm.load_data` takes it.
-        samples: noisy passes per image.
-        chips: chips per point.
-        seed: seed of the sweep.
-        images: how many test images are read, from the first; None: all.
+        networks: The loaded networks by name.
+        hardware: The hardware before the axes change it, for all layers or by layer.
+        axes: Name -> values, see `nsm.sweeps.grid`.
+        data: The data set, as `nsm.load_data` takes it.
+        samples: Noisy passes per image.
+        chips: Chips per point.
+        seed: Seed of the sweep.
+        images: How many test images are read, from the first; None: all.
         sampling: "exact" or "moments".
     """
 
@@ -166,14 +168,14 @@ def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
     """Return the sweep that a TOML text describes.
 
     Args:
-        text: the content of the sweep file.
-        folder: where network, device and gate files are looked for first.
-        name: how messages call the file.
+        text: The content of the sweep file.
+        folder: Where network, device and gate files are looked for first.
+        name: How messages call the file.
 
     Raises:
-        ValueError: a syntax error, an unknown key (the message suggests the nearest), a missing
+        ValueError: A syntax error, an unknown key (the message suggests the nearest), a missing
             network or device, a wrong value, or an axis without values.
-        FileNotFoundError: a network file that does not exist.
+        FileNotFoundError: A network file that does not exist.
     """
     table = _table(text, name)
     images = table.get("images")
@@ -199,8 +201,8 @@ def read_sweep(path: str | Path) -> Sweep:
     """Return the sweep in a TOML file.
 
     Raises:
-        FileNotFoundError: there is no such file, or no network file that it names.
-        ValueError: as `parse`.
+        FileNotFoundError: There is no such file, or no network file that it names.
+        ValueError: As `parse`.
     """
     path = Path(path)
     if not path.is_file():

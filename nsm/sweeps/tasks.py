@@ -29,14 +29,14 @@ class Task:
     """One point of a sweep: a network on a hardware, and what happens to the chip before a read.
 
     Attributes:
-        network: name of the network in the rows.
-        model: the network.
-        hardware: the hardware with the values of this point, for all layers or by layer.
-        base: the hardware before the axes changed it.
-        gain: common-mode gain of the programmed chip.
-        reprogrammed_scale: factor α on the weights, which are programmed over the same range.
-        seconds: age of the chip when it is read [s].
-        parameters: the labels of the axes' values at this point, as rows hold them.
+        network: Name of the network in the rows.
+        model: The network.
+        hardware: The hardware with the values of this point, for all layers or by layer.
+        base: The hardware before the axes changed it.
+        gain: Common-mode gain of the programmed chip.
+        reprogrammed_scale: Factor α on the weights, which are programmed over the same range.
+        seconds: Age of the chip when it is read [s].
+        parameters: The labels of the axes' values at this point, as rows hold them.
     """
 
     network: str
@@ -84,11 +84,11 @@ def points(hardware: Hardware | HardwareTable, axes: Mapping[str, Values]) -> li
     """Return the arguments of `Task` for every combination of values; the last axis varies fastest.
 
     Args:
-        hardware: the hardware before the axes change it.
-        axes: as for `grid`.
+        hardware: The hardware before the axes change it.
+        axes: As for `grid`.
 
     Raises:
-        ValueError: unknown axis, axis without values, two values with the same label, or a value
+        ValueError: Unknown axis, axis without values, two values with the same label, or a value
             that its field refuses.
     """
     read = {name: read_axis(hardware, name, values) for name, values in axes.items()}
@@ -104,10 +104,10 @@ def grid(
     """Return the tasks of every combination of the axes' values, all points of one network first.
 
     Args:
-        model: one network, or several by name.
-        hardware: the hardware before the axes change it; one for all layers, or a table by layer
+        model: One network, or several by name.
+        hardware: The hardware before the axes change it; one for all layers, or a table by layer
             (see `HardwareTable`), such as {"stem": a, "blocks.*": b, "head": None}.
-        axes: name -> values. A name is a dotted path into `Hardware` ("device.levels", "gate.p",
+        axes: Name -> values. A name is a dotted path into `Hardware` ("device.levels", "gate.p",
             "gate_sharing", "device.on_off_ratio", ...), of all layers or of one entry of the table
             ("stem:device.levels", or "head:layer" with the values "tiles" and "digital"); or one of
             `CHIP_AXES`: "gain" (common-mode gain of the programmed chip), "reprogrammed_scale"
@@ -115,7 +115,7 @@ def grid(
             a tensor or any iterable; a mapping gives each value the name that rows show.
 
     Raises:
-        ValueError: a network is no torch module, an axis is unknown (the message suggests the
+        ValueError: A network is no torch module, an axis is unknown (the message suggests the
             nearest), has no values or two of the same name, or a field refuses its value.
     """
     from torch import nn

@@ -110,7 +110,11 @@ def _checked(model: nn.Module, x: ArrayLike, y: ArrayLike) -> tuple[Tensor, Tens
     images = torch.as_tensor(array("x", x), dtype=torch.float32)
     if not len(images):
         raise ValueError("there are no images to train on; give at least one")
-    classes, *places = output_shape(model, images)
+    last = list(model)[-1] if isinstance(model, nn.Sequential) and len(model) else None
+    if isinstance(last, nn.Linear):  # no pass is needed, which hooks of the user would see
+        classes, places = last.out_features, []
+    else:
+        classes, *places = output_shape(model, images)
     return images, torch.as_tensor(check_labels(y, len(images), classes, tuple(places)))
 
 

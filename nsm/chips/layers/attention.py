@@ -25,7 +25,7 @@ class Attention(nn.Module):
     Attributes:
         matrices: The modules by name.
         bias_k: Key that is added to every sequence, (1, 1, features); None without `add_bias_kv`.
-        bias_v: Its value.
+        bias_v: The value that belongs to that key, (1, 1, features); None without it.
     """
 
     in_proj_weight = None

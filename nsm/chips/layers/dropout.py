@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from crossbar.reads.span import draws
 from nsm.chips.layers.read_context import reads_now
 
-#: Layers of torch that drop values, and the first axis (after the batch) that shares no draw.
+#: Layers of torch that drop values -> the first axis along which values share one draw; None if
+#: every value has its own.
 _SHARED_BEHIND: dict[type[nn.Module], int | None] = {
     nn.Dropout: None,
     nn.Dropout1d: 2,
@@ -23,8 +24,8 @@ _SHARED_BEHIND: dict[type[nn.Module], int | None] = {
 class KeptDropout(nn.Module):
     """Dropout in `train()` of a network in `eval()`, as Monte-Carlo dropout has it.
 
-    Values are dropped with probability p, and kept ones divided by 1 − p; drawn on every read. A
-    `Dropout2d` and its kin drop channels.
+    On every read, values are dropped with probability p and the others divided by 1 − p.
+    `nn.Dropout1d`, `nn.Dropout2d` and `nn.Dropout3d` drop whole channels.
 
     Args:
         layer: The layer of torch.

@@ -15,8 +15,8 @@ class Law:
     """Mean or variance of the sums: linear in the inputs, or in their squares.
 
     Attributes:
-        weight: What a product or convolution multiplies them with, (columns, inputs).
-        constant: What does not depend on them, (columns,).
+        weight: Coefficients of the inputs, or of their squares, (columns, inputs).
+        constant: Part that does not depend on the inputs, (columns,).
     """
 
     weight: Floats
@@ -24,7 +24,7 @@ class Law:
 
     @classmethod
     def of_groups(cls, laws: "Sequence[Law]") -> "Law":
-        """Return the law of the outputs of several groups, one after the other."""
+        """Return the laws of several groups, joined along the columns."""
         return cls(
             np.concatenate([law.weight for law in laws]),
             np.concatenate([law.constant for law in laws]),
@@ -40,9 +40,9 @@ class NeuronLaws:
 
     Attributes:
         mean: Mean of u; deterministic path, biases and thresholds are in it.
-        own: Variance of u that outputs do not share, of all its arrays.
-        shared: Variance of the reference columns of main array and bias lines.
-        shared_of_path: Variance of those of the deterministic path, before the factor a.
+        own: Variance of u that is independent between outputs, summed over all arrays.
+        shared: Variance of the currents of reference columns, of main array and bias lines.
+        shared_of_path: The same of the deterministic path, before the factor a.
     """
 
     mean: Law

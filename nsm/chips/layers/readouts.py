@@ -123,8 +123,9 @@ class Converter:
 
     @property
     def clipped(self) -> float:
-        """Share of conversions that were clipped since mapping or calibration; NaN before the
-        first, and without converters.
+        """Share of conversions that were clipped since mapping or calibration.
+
+        It is NaN before the first conversion, and without converters.
         """
         return math.nan if self.converters is None else self.converters.clips.share
 

@@ -19,7 +19,7 @@ from nsm.chips.layers.states import States, tensor_of, values_of
 if TYPE_CHECKING:
     from nsm.chips.layers.tile_layer import TileLayer
 
-#: Stream of the arrays below a layer's seed, as of `nsm.chips.layers.Stream`.
+#: Stream of the arrays below a layer's seed, as `tile_layer.Stream` has it.
 ARRAYS = 0
 
 

@@ -1,4 +1,4 @@
-"""The plan of a chip that was compared with its network: a chain if it is one, else the general."""
+"""The plan of a chip: the first of three kinds of plan that gives the network's outputs."""
 
 import math
 from collections.abc import Iterator
@@ -112,7 +112,7 @@ def _plans(
 
 
 def _chain(model: nn.Module, given: tuple[Any, ...] | None) -> Chain | None:
-    """Return the plan of a chain; None if the network is none, or is given inputs of more axes."""
+    """Return the plan of a chain; None if the network or the given inputs do not allow one."""
     chain = chain_plan(evaluating_copy(model))
     layers = [] if chain is None else planned_layers(chain)
     if given is not None and layers:

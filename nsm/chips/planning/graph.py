@@ -1,4 +1,4 @@
-"""What a traced graph tells: weights in functional calls, normalization that folds, signs."""
+"""Changes of a traced graph: products on tiles, folded normalization, comparators for signs."""
 
 import operator
 from collections.abc import Callable
@@ -239,7 +239,7 @@ def _affine(norm: nn.Module) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _linear_parts(layer: nn.Module) -> list[PlannedLayer]:
-    """Return the planned layers that give the outputs of a layer as plain sums; else none."""
+    """Return the planned layers that give the outputs of a layer as plain sums; [] if others do."""
     parts = list(layer.groups) if isinstance(layer, Grouped) else [layer]
     plain = [p for p in parts if isinstance(p, PlannedLayer) and p.has_linear_outputs]
     return plain if len(plain) == len(parts) else []

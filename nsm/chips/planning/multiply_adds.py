@@ -40,7 +40,7 @@ class _Counter(TorchFunctionMode):
 
 
 def _multiply_adds(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
-    """Return the multiply-adds of one call of torch; 0 of what is no product."""
+    """Return the multiply-adds of one call of torch; 0 if it is no product."""
     if func is F.linear or func in _CONVOLUTIONS:
         weight = kwargs["weight"] if "weight" in kwargs else args[1]
         return int(out.numel() * weight[0].numel())

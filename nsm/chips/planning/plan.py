@@ -33,7 +33,8 @@ class PlannedLayer(nn.Module):
         by_sign: Whether comparators read the sums, since a `Sign` follows.
         gives_states: Whether every layer that takes the outputs takes packed states.
         folded: Whether normalization was folded into the weights.
-        replay: Outputs that a layer that draws is to return, one for each call; None to compute.
+        replay: Outputs that are returned instead of computed ones, one for each call; None to
+            compute them.
         locations: Locations at which an input was read in the last call.
         reads_per_pass: How often the layer is read for one input: at all locations of all calls.
     """
@@ -97,7 +98,13 @@ def name_of(path: str, kind: str) -> str:
 
 
 def planned(path: str, kind: str, wanted: OnTiles) -> nn.Module:
-    """Return the planned layer, or the planned groups of a grouped convolution."""
+    """Return the planned layer, or the planned groups of a grouped convolution.
+
+    Args:
+        path: Where the layer stands in the network.
+        kind: Name of its class, for messages.
+        wanted: What goes on tiles; that of all groups together.
+    """
     patches = wanted.patches
     groups = 1 if patches is None else patches.groups
     if groups == 1:

@@ -118,7 +118,7 @@ class Planner:
             own = _join(path, name)
             if not self._on_tiles(own):
                 self.reasons[own] = "its hardware is None"
-                return _linear(weight, bias)
+                return _linear(own, weight, bias)
             wanted = OnTiles(as_float64(weight), None if bias is None else as_float64(bias))
             return planned(own, kind, wanted)
 
@@ -188,9 +188,10 @@ def evaluating_copy(model: nn.Module, *, shared: bool = False) -> nn.Module:
     return network
 
 
-def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
-    """Return the linear layer with these weights."""
+def _linear(path: str, weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """Return the linear layer with these weights; reports know it by its path."""
     layer = nn.Linear(1, 1, bias=bias is not None)
+    vars(layer)["path"] = path
     layer.out_features, layer.in_features = weight.shape
     layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
     if bias is not None:

@@ -1,1 +1,1 @@
-"""Data of one's own: files, folders and callables of any content, checked, numbered and split."""
+"""Data of your own: files, folders and callables of any content, checked, numbered and split."""

@@ -28,7 +28,7 @@ def read_npz(path: Path) -> Found:
     """Return the images and labels of an NPZ file, see `from_names`.
 
     Raises:
-        ValueError: the file is truncated, no NPZ, or holds objects or other names.
+        ValueError: The file is truncated, no NPZ, or holds objects or other names.
     """
     try:
         if not zipfile.is_zipfile(path):
@@ -56,11 +56,11 @@ def from_names(arrays: Mapping[str, Any], source: str, others: Sequence[str] = (
 
     Args:
         arrays: arrays by name.
-        source: where they are from, for messages.
-        others: further names, for messages.
+        source: Where they are from, for messages.
+        others: Further names, for messages.
 
     Raises:
-        ValueError: images or labels are missing, or there are two of one kind.
+        ValueError: Images or labels are missing, or there are two of one kind.
     """
     by_part: dict[str, dict[str, Any]] = {}
     class_names = None
@@ -121,10 +121,10 @@ def from_order(values: Sequence[Any], source: str) -> Found:
 
     Args:
         values: x, y; or x_train, y_train, x_test, y_test; or (x_train, y_train), (x_test, y_test).
-        source: where they are from, for messages.
+        source: Where they are from, for messages.
 
     Raises:
-        ValueError: another number of arrays.
+        ValueError: Another number of arrays.
     """
     if len(values) == 2 and all(isinstance(v, tuple) and len(v) == 2 for v in values):
         values = [array for pair in values for array in pair]

@@ -41,7 +41,7 @@ def read_idx_folder(folder: Path) -> Found:
     """Return the images and labels of a folder of IDX files, gzipped (.gz) or not.
 
     Raises:
-        ValueError: it holds several data sets, images without labels, or a damaged file.
+        ValueError: It holds several data sets, images without labels, or a damaged file.
     """
     found = find_idx(folder)
     if len(found) > 1:

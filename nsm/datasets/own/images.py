@@ -1,4 +1,4 @@
-"""Images of one's own: their shape, their scale, and whether they are finite numbers."""
+"""Images of your own: their shape, their scale, and whether they are finite numbers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,7 +36,7 @@ def checked_images(
     """Return images as rows (n, pixels), channels first, and the shape of one.
 
     Args:
-        name: what messages call them, such as "x_train of faces.npz".
+        name: What messages call them, such as "x_train of faces.npz".
         images: (n, pixels), (n, rows, columns), (n, channels, rows, columns), or
             (n, rows, columns, channels) with 1, 3 or 4 channels.
         image_shape: (channels, rows, columns) of images that come as (n, pixels); None: (1, 1,
@@ -45,7 +45,7 @@ def checked_images(
             shape tells.
 
     Raises:
-        ValueError: they are not real numbers, none, of another or an ambiguous shape, or NaN.
+        ValueError: They are not real numbers, none, of another or an ambiguous shape, or NaN.
     """
     a = real_array(name, images)
     if a.ndim not in (2, 3, 4):
@@ -102,11 +102,11 @@ def white_of(name: str, images: NDArray[Any]) -> float:
     32,767; and 1 for all numbers that are not whole, and for whole numbers from −1 to 1.
 
     Args:
-        name: what messages call the images.
+        name: What messages call the images.
         images: (n, pixels).
 
     Raises:
-        ValueError: other whole numbers, of which nothing tells the scale.
+        ValueError: Other whole numbers, of which nothing tells the scale.
     """
     low = images.min()
     high = images.max()
@@ -133,8 +133,13 @@ def _is_whole(images: NDArray[Any]) -> bool:
 def scaled(name: str, images: NDArray[Any], white: float) -> NDArray[np.float32]:
     """Return images divided by `white`, in float32.
 
+    Args:
+        name: What messages call the images.
+        images: (n, pixels).
+        white: Value of a white pixel.
+
     Raises:
-        ValueError: a value is too large for float32.
+        ValueError: A value is too large for float32.
     """
     with np.errstate(over="ignore"):
         x = images.astype(np.float32)

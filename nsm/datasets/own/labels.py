@@ -1,4 +1,4 @@
-"""Labels of one's own: class numbers or class names, numbered 0, ..., n − 1 in sorted order."""
+"""Labels of your own: class numbers or class names, numbered 0, ..., n − 1 in sorted order."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ def checked_labels(name: str, labels: ArrayLike, n: int) -> Labels:
     """Return labels (n,) as int64 or as text.
 
     Args:
-        name: what messages call them, such as "y_train of faces.npz".
-        labels: integers or class names, of shape (n,) or (n, 1).
-        n: number of images.
+        name: What messages call them, such as "y_train of faces.npz".
+        labels: Integers or class names, of shape (n,) or (n, 1).
+        n: Number of images.
 
     Raises:
-        ValueError: another shape, numbers that are no integers, or an empty class name.
+        ValueError: Another shape, numbers that are no integers, or an empty class name.
     """
     a = np.asarray(labels)
     if a.ndim == 2 and a.shape[1] == 1:
@@ -54,13 +54,13 @@ def class_names_of(name: str, labels: Labels, *, all_classes: bool) -> list[str]
     """Return the names of the classes that labels show, in the order of their numbers.
 
     Args:
-        name: what messages call the labels.
+        name: What messages call the labels.
         labels: (n,), int64 or text.
-        all_classes: whether every class is known to be among them, as among training labels. If
+        all_classes: Whether every class is known to be among them, as among training labels. If
             not, labels are taken as class numbers from 0, and classes may be missing.
 
     Raises:
-        ValueError: there is one class only, or the labels cannot tell all classes.
+        ValueError: There is one class only, or the labels cannot tell all classes.
     """
     found = np.unique(labels)
     if all_classes:
@@ -83,14 +83,14 @@ def numbered(
     """Return labels as numbers 0, ..., classes − 1.
 
     Args:
-        name: what messages call the labels.
+        name: What messages call the labels.
         labels: (n,), int64 or text.
         names: names of the classes.
-        are_numbers: whether labels that are integers count the classes from 0 already; if not, they
+        are_numbers: Whether labels that are integers count the classes from 0 already; if not, they
             are names.
 
     Raises:
-        ValueError: a label is not among the classes.
+        ValueError: A label is not among the classes.
     """
     if labels.dtype.kind != "U" and are_numbers:
         wrong = np.flatnonzero((labels < 0) | (labels >= len(names)))

@@ -35,10 +35,10 @@ def imported(text: str, returns: str = _TAKEN) -> Callable[[], Any]:
 
     Args:
         text: module:callable.
-        returns: what messages say that the callable should return.
+        returns: What messages say that the callable should return.
 
     Raises:
-        ValueError: there is no such module or callable.
+        ValueError: There is no such module or callable.
     """
     module_name, _, path = text.partition(":")
     sys.path.insert(0, os.getcwd())
@@ -68,13 +68,13 @@ def from_object(value: Any, source: str) -> Found:
     """Return the images and labels of what a callable returned.
 
     Args:
-        value: a map-style data set of (image, label), such as a torch Dataset; two of them, train
+        value: A map-style data set of (image, label), such as a torch Dataset; two of them, train
             and test; arrays by name, see `from_names`; or arrays in order, see `from_order`. Every
             image of a data set is read once, so that random transforms draw once.
-        source: what messages call it.
+        source: What messages call it.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: It is something else.
     """
     if isinstance(value, Mapping):
         return from_names({str(k): v for k, v in value.items()}, source)

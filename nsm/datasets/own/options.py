@@ -1,4 +1,4 @@
-"""What a user says of data of one's own beyond its name."""
+"""Options of data of your own: what the data itself does not tell."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ SPLIT_SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Options of `nsm.load_data` for data of one's own; None leaves the choice to the data.
+    """Options of `nsm.load_data` for data of your own; None leaves the choice to the data.
 
     Attributes:
-        white: value of a white pixel, by which images are divided.
-        label_column: column of the labels in a CSV: "first", "last", or its name in the header.
+        white: Value of a white pixel, by which images are divided.
+        label_column: Column of the labels in a CSV: "first", "last", or its name in the header.
         image_shape: (channels, rows, columns) of images that come as rows of pixels.
-        test_fraction: share of the images kept for test where none are given, in (0, 1).
-        split_seed: seed of that split.
+        test_fraction: Share of the images kept for test where none are given, in (0, 1).
+        split_seed: Seed of that split.
 
     Raises:
-        ValueError: a value that is not allowed.
+        ValueError: A value that is not allowed.
     """
 
     white: float | None = None
@@ -62,7 +62,7 @@ class Options:
         """Raise ValueError if one of these options was given, because it has no effect.
 
         Args:
-            names: the options.
+            names: The options.
             why: why they have no effect, such as "mnist is a published set".
         """
         useless = [name for name in self.given if name in names]

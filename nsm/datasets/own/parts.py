@@ -19,9 +19,9 @@ class Part:
     """Images and their labels as they were found.
 
     Attributes:
-        images: see `nsm.datasets.own.images.checked_images`.
-        labels: see `nsm.datasets.own.labels.checked_labels`.
-        name: what messages call them, such as "the training images of faces.npz".
+        images: See `nsm.datasets.own.images.checked_images`.
+        labels: See `nsm.datasets.own.labels.checked_labels`.
+        name: What messages call them, such as "the training images of faces.npz".
         channels_first: True if channels are known to come before rows and columns.
     """
 
@@ -36,10 +36,10 @@ class Found:
     """What a reader found.
 
     Attributes:
-        train: training images, or all images if there are no others for test; None: only `test`.
-        test: images for test, or None.
-        class_names: names of all classes in the order of their numbers; None: the labels tell them.
-        white: value of a white pixel if the format defines it; None: the values tell it.
+        train: Training images, or all images if there are no others for test; None: only `test`.
+        test: Images for test, or None.
+        class_names: Names of all classes in the order of their numbers; None: the labels tell them.
+        white: Value of a white pixel if the format defines it; None: the values tell it.
     """
 
     train: Part | None
@@ -62,7 +62,7 @@ def assemble(found: Found, options: Options) -> Data:
     """Return the data set: images scaled, labels numbered, split if no images are for test.
 
     Raises:
-        ValueError: naming the images or labels that are wrong, or an option without effect.
+        ValueError: Naming the images or labels that are wrong, or an option without effect.
     """
     parts = [_checked(part, options) for part in (found.train, found.test) if part is not None]
     if not parts:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = (".png", ".pgm", ".ppm", ".pbm", ".jpg", ".jpeg", ".bmp")
-#: Folders of test images, the first that is there; the test set of ImageNet's kind is called val.
+#: Folders of test images; the first that exists is taken. ImageNet calls its test images val.
 _TEST_FOLDERS = ("test", "val")
 _WHITE = {"uint8": 255.0, "uint16": 65535.0}
 
@@ -38,7 +38,7 @@ def read_picture_folder(folder: Path) -> Found:
 
     Raises:
         ImportError: Pillow is not installed.
-        ValueError: a file is no image, or has another size, color or depth than the first.
+        ValueError: A file is no image, or has another size, color or depth than the first.
     """
     if not (folder / "train").is_dir():
         names = _class_names(folder)

@@ -19,11 +19,11 @@ FORMATS = (
 
 
 def load_own(source: Any, options: Options) -> Data:
-    """Return data of one's own: a path, module:callable, or what such a callable returns.
+    """Return data of your own: a path, module:callable, or what such a callable returns.
 
     Raises:
-        ValueError: the content is wrong, or an option has no effect on it.
-        FileNotFoundError: there is no such file or folder.
+        ValueError: The content is wrong, or an option has no effect on it.
+        FileNotFoundError: There is no such file or folder.
     """
     if isinstance(source, Data):
         options.refuse(*options.given, why="a Data is complete")

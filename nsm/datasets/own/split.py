@@ -13,17 +13,17 @@ def stratified(
 ) -> tuple[Indices, Indices]:
     """Return the indices of training and test images, each in ascending order.
 
-    Of every class, round(`fraction` count) images are drawn for test without replacement, at least
-    one, and at least one is left for training.
+    Of every class with n images, round(`fraction` · n) are drawn for test without replacement: at
+    least one, and at least one is left for training.
 
     Args:
         labels: (n,), from 0.
         names: names of the classes.
-        fraction: share of the images that is kept for test, in (0, 1).
-        seed: the same seed draws the same images.
+        fraction: Share of the images that is kept for test, in (0, 1).
+        seed: The same seed draws the same images.
 
     Raises:
-        ValueError: a class has fewer than two images.
+        ValueError: A class has fewer than two images.
     """
     rng = np.random.default_rng(seed)
     is_test = np.zeros(len(labels), bool)

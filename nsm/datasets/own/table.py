@@ -18,13 +18,13 @@ def read_csv(path: Path, label_column: str | None, name: str) -> Part:
     """Return the images and labels of a CSV file; all columns but the labels' are pixels.
 
     Args:
-        path: the file.
-        label_column: column of the labels: its name in the header, or "first" or "last", with
+        path: The file.
+        label_column: Column of the labels: its name in the header, or "first" or "last", with
             which the file needs no header; None: the column "label".
-        name: what messages call the images.
+        name: What messages call the images.
 
     Raises:
-        ValueError: there is no such column, a pixel is no number, or the rows differ in length.
+        ValueError: There is no such column, a pixel is no number, or the rows differ in length.
     """
     import pandas as pd
 

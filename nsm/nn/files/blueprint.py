@@ -1,8 +1,8 @@
 """The architecture of a network as plain data: classes by import path, and their arguments.
 
-A blueprint is one of two. Networks of this package's own layers in an `nn.Sequential` keep the form
-that files always had: a list with the name and the arguments of every layer. Any other module is a
-nested dictionary:
+A blueprint has one of two forms. Networks of this package's own layers in an `nn.Sequential` keep
+the form that files always had: a list with the name and the arguments of every layer. Any other
+module is a nested dictionary:
 
     {"class": "torch.nn.Sequential", "children": {"0": {"class": "torch.nn.Linear", "arguments":
     {"in_features": 4, "out_features": 3, "bias": true}}, ...}}
@@ -151,10 +151,10 @@ class _Writer:
     def _made(
         self, module: nn.Module, cls: type[nn.Module], path: str
     ) -> tuple[dict[str, Any], nn.Module]:
-        """Return how a module is made, without what is added afterwards, and one made so.
+        """Return the blueprint of a module without later additions, and a module built from it.
 
         A container is made empty. Other modules are made by their constructors. Where a module
-        does not keep its constructor's arguments, it is made without: as an object of the class
+        does not keep its constructor's arguments, it is made without one: as an object of the class
         with the same parameters, children and attributes.
         """
         name = self._named(cls, path)
@@ -197,7 +197,7 @@ class _Writer:
     def _add_attributes(
         self, plain: dict[str, Any], module: nn.Module, built: nn.Module, path: str
     ) -> None:
-        """Add attributes that the constructor does not set so to a module's blueprint."""
+        """Add to a module's blueprint the attributes that its constructor sets to other values."""
         ours = attributes(module)
         for name in differing_attributes(module, built, _pairs(module, built)):
             if name not in ours or callable(getattr(type(module), name, None)):
@@ -272,7 +272,7 @@ def _pairs(module: nn.Module, built: nn.Module) -> dict[int, int]:
 
 
 def _changed_children(module: nn.Module, built: nn.Module) -> list[str]:
-    """Return the children that the constructor does not make as they are."""
+    """Return the names of the children that differ from those that the constructor makes."""
     changed = []
     for name, child in module._modules.items():
         other = built._modules.get(name)

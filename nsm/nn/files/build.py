@@ -93,8 +93,8 @@ class Builder:
 
     Args:
         known: Classes that the blueprint may name.
-        originals: Network from which shared modules are copied that this part does not build; None
-            for a whole blueprint, which builds them.
+        originals: Network from which shared modules are copied if only a part of a blueprint is
+            built; None for a whole blueprint, which builds them itself.
     """
 
     def __init__(self, known: Catalog, originals: nn.Module | None = None):

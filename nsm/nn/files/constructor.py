@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nsm.nn.described import Described
 
-#: A layer keeps nothing of this kind: its tensors have it already.
+#: Arguments that a layer does not keep, because its tensors tell them.
 _OF_TENSORS = ("device", "dtype")
 _RECURRENT = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout")
 
@@ -76,7 +76,7 @@ def _adaptive_softmax(layer: Any) -> dict[str, Any]:
     }
 
 
-#: Layers of torch whose constructors take what they keep under other names.
+#: Layers of torch that keep arguments under other names, and the function that finds them.
 _SPECIAL: dict[type[nn.Module], Callable[[Any], dict[str, Any]]] = {
     nn.RNN: lambda layer: _recurrent(layer, "nonlinearity"),
     nn.GRU: _recurrent,
@@ -113,7 +113,7 @@ class Arguments:
             try:
                 self.named = layer.config()
                 return
-            except ValueError:  # it says nothing, or not enough: its attributes may
+            except ValueError:  # it has no complete answer: look at its attributes
                 pass
         for parameter in constructor_parameters(cls):
             self._take(layer, parameter)

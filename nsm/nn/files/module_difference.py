@@ -43,7 +43,7 @@ class Difference:
 
     Attributes:
         name: Path of the module that differs; "" for the root.
-        what: What differs there, as a message says it of a layer that is to be stored.
+        what: What differs there, as a clause in the message of `save`.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Difference:
 
 
 def difference(a: nn.Module, b: nn.Module, *, shared: bool = True) -> Difference | None:
-    """Return where module `a` computes something else than `b`; None if it is nowhere.
+    """Return where module `a` computes something else than `b`; None if nowhere.
 
     Classes, children, attributes, hooks, and the shapes of parameters and buffers are compared,
     and the values of what the state of a module does not hold. Weights may differ.
@@ -87,7 +87,7 @@ def _pairs(ours: dict[str, nn.Module], theirs: dict[str, nn.Module]) -> dict[int
 
 
 def _difference_here(a: nn.Module, b: nn.Module, paired: dict[int, int]) -> str | None:
-    """Return what differs between two modules, their children's insides apart."""
+    """Return what differs between two modules, apart from the insides of their children."""
     if class_of(a) is not class_of(b):
         return f"it would be built anew as a {class_of(b).__name__}"
     changed = changed_behavior(a, b, paired)
@@ -106,6 +106,11 @@ def changed_behavior(a: nn.Module, b: nn.Module, paired: dict[int, int]) -> str 
 
     Hooks and parametrizations change what a layer computes. They count if `b`, which was built by
     the constructor, does not have the same.
+
+    Args:
+        a: The module that messages are about.
+        b: The module that was built like it.
+        paired: Identities of objects that stand for each other, as of `same`.
     """
     if parametrize.is_parametrized(a) != parametrize.is_parametrized(b):
         return (
@@ -149,7 +154,7 @@ def differing_attributes(a: nn.Module, b: nn.Module, paired: dict[int, int]) -> 
 
 
 def differing_tensors(a: nn.Module, b: nn.Module) -> str | None:
-    """Return how the tensors of two modules differ, values of the state apart; None if nowhere."""
+    """Return how the tensors of two modules differ, values apart; None if they do not."""
     for ours, theirs in ((a._parameters, b._parameters), (a._buffers, b._buffers)):
         for name in ours.keys() | theirs.keys():
             if name not in ours or name not in theirs:
@@ -168,7 +173,7 @@ def differing_tensors(a: nn.Module, b: nn.Module) -> str | None:
 
 
 def _groups(module: nn.Module) -> set[tuple[str, ...]]:
-    """Return the names of each child that has several."""
+    """Return, for each module that has several names, the tuple of its names."""
     names = defaultdict(list)
     for name, child in module.named_modules(remove_duplicate=False):
         names[id(child)].append(name)

@@ -1,4 +1,4 @@
-"""A network as a file holds it: blueprint, tensors, and what is said beside them."""
+"""A network as a file holds it: blueprint, tensors, and facts about them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Stored:
     Attributes:
         architecture: The blueprint; None for weights alone.
         tensors: Parameters and buffers by name, each shared tensor once.
-        extras: What is said beside them, where there is any. "tied": names of tensors that are
+        extras: Facts about them, where there are any. "tied": names of tensors that are
             others under a second name, {name: name of the other}. "frozen": parameters that are not
             trained. "in_training": layers that stay in train() while the network is in eval(), as
             those of Monte-Carlo dropout do. "outside_state": names of tensors that are buffers with

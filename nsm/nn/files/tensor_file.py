@@ -185,7 +185,7 @@ def check_shaped(model: nn.Module) -> None:
 
 
 def _memory(tensor: Tensor) -> tuple[object, ...]:
-    """Return what two tensors agree in that are one."""
+    """Return a key that two tensors have in common if and only if they are one tensor."""
     if tensor.layout != torch.strided:
         return (id(tensor),)
     place = (tensor.device, tensor.data_ptr(), tensor.dtype)
@@ -202,7 +202,12 @@ def check_precision(dtype: torch.dtype | None) -> None:
 
 
 def rounded(name: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:
-    """Return floating-point numbers in another precision.
+    """Return floating-point numbers in another precision; other tensors as they are.
+
+    Args:
+        name: What messages call the tensor.
+        value: The tensor.
+        dtype: Precision of the result; None keeps that of the tensor.
 
     Raises:
         ValueError: If they exceed its range.

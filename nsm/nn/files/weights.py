@@ -144,9 +144,9 @@ def _read_pickled(path: str | Path) -> dict[str, Tensor]:
 
 
 def _with_ties(stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return stored tensors, with those that a file holds under one of several names of a tensor.
+    """Return stored tensors under all names that the network has for them.
 
-    Programs that store shared tensors once leave out the other names.
+    Programs that store a shared tensor once leave out its other names.
     """
     by_identity: dict[int, list[str]] = {}
     for name, value in wanted.items():

@@ -123,10 +123,6 @@ def test_samples_of_a_convolution_are_as_far_apart_as_it_has_locations():
     chip = map_to_crossbar(
         model, Hardware(device=DEVICE, gate=SELECTOR, deterministic_path="ideal"), rng=0
     )
-    with pytest.raises(
-        ValueError, match=r"is a convolution whose samples .* read the chip once, as chip\.sample"
-    ):
-        chip.effective_samples(20)
     assert chip.sample(np.ones((1, 1, 4, 4)), 3, rng=0).shape == (3, 1, 2)  # 2 × 2 locations
     expected = worth(20, lambda k: np.arcsin(0.9 ** (4 * k)) / (np.pi / 2))
     np.testing.assert_allclose(chip.effective_samples(20)["median"][0], expected, rtol=1e-6)

@@ -364,4 +364,4 @@ def test_the_report_of_a_chip_names_the_path_of_each_layer(path, options):
     hardware = Hardware(**{"device": GRID, "gate": BlankOut(0.5), **options})
     report = map_to_crossbar(nsm_mlp((90, 60, 3)), hardware, rng=0).report()
     ungated = "cell by cell" if path == "cell by cell" else "one normal per output"
-    assert report["read_path"].tolist() == [path, ungated]
+    assert report[report["where"] == "tiles"]["read_path"].tolist() == [path, ungated]

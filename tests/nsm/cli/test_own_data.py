@@ -1,4 +1,4 @@
-"""`nsm train` and `nsm map` on data of one's own, and codings that stay with the network."""
+"""`nsm train` and `nsm map` on data of your own, and codings that stay with the network."""
 
 import sys
 

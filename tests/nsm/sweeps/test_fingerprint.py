@@ -14,7 +14,7 @@ from nsm.sweeps.fingerprint import fingerprint
 
 
 class Scaled(nn.Module):
-    """A module of one's own, with an option, a function, a mask and a tensor that no file keeps."""
+    """A module of your own, with an option, a function, a mask and a tensor that no file keeps."""
 
     def __init__(self, factor=1.0, activation=functional.relu, mask=(1.0, 0.0), shift=0.0):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Wrong data of one's own is refused by name and value; scale, shape and order follow rules."""
+"""Wrong data of your own is refused by name and value; scale, shape and order follow rules."""
 
 import gzip
 import struct

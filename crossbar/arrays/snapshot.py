@@ -1,7 +1,7 @@
 """All that arrays remember, taken out of them and put back: files of chips hold these."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from crossbar.arrays.clipping import ClipCount
 from crossbar.arrays.conversion import Converters
 from crossbar.arrays.neurons import NeuronArray
+from crossbar.arrays.summed import SummedArray, terms_of
 from crossbar.arrays.tile import ProgrammedTile
 from crossbar.arrays.tiled import TiledArray
 from crossbar.reads.noise_state import NoiseState
@@ -100,6 +101,9 @@ class NeuronSnapshot:
         expected: Share of inputs that this range is expected to clip.
         driven: Inputs that the DAC converted and clipped.
         converters: What the converters of the sums remember; None if there are none.
+        significances: For the name of each part, the factor of the current of each of its arrays in
+            the sum, one number or (outputs,). Empty in files that were written before tiles could
+            have a weight scale: the layer's own factors stay.
     """
 
     parts: dict[str, list[ArraySnapshot]]
@@ -109,6 +113,7 @@ class NeuronSnapshot:
     expected: float
     driven: ClipRecord
     converters: ConverterSnapshot | None
+    significances: dict[str, list[float | Floats]] = field(default_factory=dict)
 
 
 def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
@@ -124,6 +129,10 @@ def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
         expected=neurons.drivers.expected,
         driven=_of_clips(neurons.drivers.clips),
         converters=None if neurons.converters is None else _of_converters(neurons.converters),
+        significances={
+            part.part.name.lower(): [term.significance for term in terms_of(part.array)]
+            for part in neurons.parts()
+        },
     )
 
 
@@ -176,6 +185,13 @@ def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
     for name, of_part in arrays.items():
         for array, its in zip(of_part, remembered.parts[name], strict=True):
             restore_array(array, its)
+    for part, matrix, _ in neurons.parts():
+        significances = remembered.significances.get(part.name.lower())
+        if significances is not None and isinstance(matrix, SummedArray):
+            matrix.terms = tuple(
+                term._replace(significance=of_term)
+                for term, of_term in zip(matrix.terms, significances, strict=True)
+            )
     neurons.siemens_per_weight = neurons.main.siemens_per_weight
     neurons.a = remembered.a
     neurons.threshold = remembered.threshold

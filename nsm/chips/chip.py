@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from crossbar import Hardware
 from crossbar.reads.span import Span
@@ -21,7 +21,7 @@ from nsm.chips.planning.chain import is_chain
 from nsm.chips.planning.checked_plan import CheckedPlan
 from nsm.chips.runs import read_once
 from nsm.chips.streams import Stream
-from nsm.chips.structures import leaves, rows_of
+from nsm.chips.structures import combined, leaves, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,8 +116,7 @@ class MappedNetwork(Inside):
             raise ValueError("an input of the chip holds NaN or infinite values")
         seed = np.random.SeedSequence(int(torch.randint(2**62, ()).item()))
         if not is_chain(self.network):
-            reads = Reads(Span(0, rows_of(given)), "exact", child(seed, Stream.SAMPLE))
-            return read_once(self.network, reads, inputs, options)
+            return self._pass(inputs, options, child(seed, Stream.SAMPLE))
         if len(inputs) != 1 or options:
             raise ValueError(
                 f"this network takes one input, but {len(inputs)} and the options "
@@ -127,6 +126,32 @@ class MappedNetwork(Inside):
         logits = self.sample(x.detach().double().cpu().numpy(), 1, rng=seed)[0]
         dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
         return torch.as_tensor(logits).to(device=x.device, dtype=dtype)
+
+    def _pass(
+        self, inputs: tuple[Any, ...], options: dict[str, Any], seed: np.random.SeedSequence
+    ) -> Any:
+        """Return the outputs of one pass of a network that is no chain."""
+        form = self.inputs
+        mapped_with = len(form.arguments or ())
+        if isinstance(self.network, fx.GraphModule) and (options or len(inputs) != mapped_with):
+            raise ValueError(
+                f"the network was mapped with {mapped_with} inputs, and keeps the defaults of all "
+                f"other arguments; {len(inputs)} and the options {sorted(options)} were given: map "
+                "it with example=, a tuple of all of them, or wrap it in a module that sets them"
+            )
+        rows = form.batch(inputs) if len(inputs) == mapped_with else rows_of((inputs, options))
+        if not (form.one_by_one and form.by_row):
+            return read_once(self.network, Reads(Span(0, rows), "exact", seed), inputs, options)
+        parts = [
+            read_once(
+                self.network,
+                Reads(Span(number, number + 1), "exact", seed),
+                form.chosen(inputs, np.array([number])),
+                options,
+            )
+            for number in range(rows)
+        ]
+        return combined(torch.cat, parts)
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass: cells drift, and states of noises advance. Ages add up."""

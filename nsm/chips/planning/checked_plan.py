@@ -155,7 +155,8 @@ def _form(
         shape = _chain_shape(model, planned_layers(network)[0])
         return InputForm(shape, None, tried, classes, pixels)
     by_row = checked.by_row is True
-    return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels, by_row)
+    arguments = form_of_inputs(example, dtype)
+    return InputForm(None, arguments, tried, classes, pixels, by_row, not checked.in_turn)
 
 
 def _chain_shape(model: nn.Module, first: PlannedLayer) -> tuple[int | None, ...] | None:

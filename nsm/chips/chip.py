@@ -11,14 +11,12 @@ from torch import Tensor, fx, nn
 
 from crossbar import Hardware
 from crossbar.reads.span import Span
-from devices.seeding import RNG, child, seed_sequence
-from devices.validation import number
+from devices.seeding import child
 from nsm.chips import mapping_report
-from nsm.chips.calibration import calibrate
-from nsm.chips.inside import Inside
 from nsm.chips.layers.read_context import Reads
 from nsm.chips.planning.chain import is_chain
 from nsm.chips.planning.checked_plan import CheckedPlan
+from nsm.chips.programmed_network import ProgrammedNetwork
 from nsm.chips.runs import read_once
 from nsm.chips.streams import Stream
 from nsm.chips.structures import combined, leaves, rows_of
@@ -46,7 +44,7 @@ class Origin:
     example: tuple[Any, ...]
 
 
-class MappedNetwork(Inside):
+class MappedNetwork(ProgrammedNetwork):
     """One chip: a network programmed once into tiles.
 
     Calling it makes one noisy pass, tensors in and tensors out.
@@ -84,11 +82,6 @@ class MappedNetwork(Inside):
     def model(self) -> nn.Module:
         """The network that was mapped, a copy."""
         return self.origin.model
-
-    @property
-    def has_memory(self) -> bool:
-        """Whether consecutive reads are correlated, which `sampling="moments"` leaves out."""
-        return any(layer.neurons.main.has_memory for layer in self.layers)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Return the network's outputs of one noisy pass, on the device of its inputs.
@@ -153,55 +146,6 @@ class MappedNetwork(Inside):
         ]
         return combined(torch.cat, parts)
 
-    def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass: cells drift, and states of noises advance. Ages add up."""
-        number("seconds", seconds, at_least=0, unit="s")
-        for layer in self.layers:
-            layer.neurons.age(seconds)
-
-    def scale_conductances(self, factor: float) -> None:
-        """Multiply every conductance by one factor: a common-mode gain.
-
-        Pedestals, deterministic paths and bias word lines are included.
-        """
-        number("factor", factor, above=0)
-        for layer in self.layers:
-            layer.neurons.scale_conductances(factor)
-
-    def calibrate(
-        self,
-        x: Any,
-        *,
-        method: str = "max",
-        percentile: float | None = None,
-        per: str = "layer",
-        rng: RNG = None,
-    ) -> None:
-        """Set the ranges of converters to what they see when the chip is read on x.
-
-        Layers are calibrated from front to back, with a pass for each of their converters; ranges
-        that the hardware gives as numbers stay. See `calibration.calibrate`.
-
-        Args:
-            x: Images as for `sample`, such as a hundred training images.
-            method: "max" (default), "percentile" or "least_squares".
-            percentile: Percentile of the |values| for the method "percentile"; None for 99.9.
-            per: One range for the ADCs of a "layer" (default), or for each "column" (output).
-            rng: Seed, Generator or None: what the reads draw.
-
-        Raises:
-            ValueError: The chip has no converters of open range, an option is unknown or has no
-                effect, or x is wrong.
-        """
-        images = self.check_images(x)
-        seed = child(seed_sequence(rng), Stream.CALIBRATION)
-
-        def run() -> None:
-            for _ in self.runs(images, 1, seed):
-                pass
-
-        calibrate(self.layers, run, method=method, percentile=percentile, per=per)
-
     def save(self, path: str | Path, *, note: str = "") -> None:
         """Write the chip to a safetensors file, without pickle; `nsm.load_chip` reads it.
 
@@ -224,17 +168,3 @@ class MappedNetwork(Inside):
     def report(self) -> "pd.DataFrame":
         """Return one row per layer, on tiles or digital; see `mapping_report.report`."""
         return mapping_report.report(self.network, self._plan)
-
-    def effective_samples(self, samples: int) -> "pd.DataFrame":
-        """Return how many independent reads `samples` consecutive ones are worth, a row per layer.
-
-        See `mapping_report.effective_samples`.
-        """
-        return mapping_report.effective_samples(self.layers, samples)
-
-    def cost(self) -> "pd.DataFrame":
-        """Return energy [J] and latency [s] of one pass, a row per layer on tiles.
-
-        See `mapping_report.cost`.
-        """
-        return mapping_report.cost(self.layers)

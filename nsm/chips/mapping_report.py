@@ -66,7 +66,7 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
             on_tiles.append(_on_tiles(module, share))
         elif not any(True for _ in module.children()) or path in reasons:
             title = getattr(module, "name", name_of(path, type(module).__name__))
-            digital.append(_digital(title, share, reasons.pop(path, None) or _why(module)))
+            digital.append(_digital(title, share, reasons.pop(path, "") or _why(module)))
     digital += [_digital(f"layer {path}", 0.0, why) for path, why in reasons.items()]
     if counts.get("") and "" not in plan.reasons:
         digital.append(

@@ -90,7 +90,7 @@ class PlannedLayer(nn.Module):
         x = tensor_of(z)
         self.seen.append(_rows_of(x, self.wanted.patches).detach())
         u = exact_sums(x, self.wanted)
-        per_input = u[0].numel() if u.ndim > 1 else u.numel()
+        per_input = u.numel() // max(len(u), 1) if u.ndim > 1 else u.numel()
         self.locations = max(1, per_input // len(self.wanted.weight))
         if self.replay is not None:
             return self.replay.pop(0).to(u)

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-
 #: Returns what is encoded in place of a value, or None for the value itself.
 StandIn = Callable[[Any], Any]
 

@@ -151,8 +151,8 @@ class MappedNetwork(ProgrammedNetwork):
 
         The file holds the network, the hardware, all seeds, the conductances of every cell, ages,
         gains, offsets, and the states of noises with memory: reads are the same after loading. If
-        no file can hold the network's architecture, its weights alone are stored, and `load_chip`
-        asks for the network.
+        no file can hold the network's architecture, a warning says so: its weights alone are
+        stored, and `load_chip` asks for the network.
 
         Args:
             path: The file; an old one is replaced in one step.

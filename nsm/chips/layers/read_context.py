@@ -90,6 +90,12 @@ def reads_now() -> Reads | None:
     return _CURRENT.get()
 
 
+def call_now(position: int) -> int:
+    """Return which call of the layer at a position in its pass is being read; 0 outside."""
+    reads = reads_now()
+    return 0 if reads is None else max(0, reads.calls.get(position, 0) - 1)
+
+
 def current_reads() -> Reads:
     """Return the reads of the innermost `reading`.
 

@@ -19,6 +19,7 @@ from crossbar.mapping import WeightMapping as WeightMapping
 from crossbar.periphery import Comparator as Comparator
 from crossbar.weight_range import largest_weight as largest_weight
 from crossbar.weight_range import row_factors as row_factors
+from crossbar.weight_range import tile_factors as tile_factors
 from crossbar.wires.description import Wires as Wires
 from crossbar.wires.spice import to_spice as to_spice
 
@@ -51,6 +52,7 @@ __all__ = [
     "Wires",
     "largest_weight",
     "row_factors",
+    "tile_factors",
     "to_spice",
 ]
 

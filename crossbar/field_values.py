@@ -66,12 +66,20 @@ def value_of_text(text: str) -> Any:
     It is read as TOML where it is TOML: a number, true or false, a list, a table. Values between
     commas are a list; anything else is a text.
 
+    Raises:
+        ValueError: It begins as a list, a table or a quoted text, and is no TOML.
+
     >>> value_of_text("32, 32"), value_of_text('{kind = "gaussian", sigma = 0.1}')
     ([32, 32], {'kind': 'gaussian', 'sigma': 0.1})
     """
     try:
         table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except tomllib.TOMLDecodeError as problem:
+        if text.startswith(("[", "{", '"', "'")):
+            raise ValueError(
+                f"{text} is no TOML value ({problem}); close its brackets and quotes, as in "
+                '{kind = "gaussian", sigma = 0.1}'
+            ) from None
         table = {}
     if [*table] == ["value"]:
         return table["value"]
@@ -105,7 +113,8 @@ def parsed(owner: type, name: str, value: Any, where: str) -> Any:
 
     - "none" is None, or the model without effect (`NoNoise`), unless the field takes texts.
     - "true" and "false" are truth values, and texts of digits are numbers, if the field takes such.
-    - A list is a tuple.
+    - A list is a tuple, and so is an array in a field that takes tuples.
+    - A whole number such as 4.0 is 4 in a field that takes whole numbers alone.
     - A name is a preset of devices or gates, a weight mapping, or the kind of a model.
     - A table is a model of its `kind`, a changed preset (`preset = NAME` and fields), or the
       fields of the one class that the field takes.
@@ -123,12 +132,15 @@ def parsed(owner: type, name: str, value: Any, where: str) -> Any:
     """
     kinds = types_of(owner, name)
     value = _plain(value)
+    if hasattr(value, "tolist") and any(typing.get_origin(kind) is tuple for kind in kinds):
+        value = value.tolist()
     if isinstance(value, str):
         value = _of_text(owner, name, kinds, value, where)
     if isinstance(value, dict):
         value = _of_table(owner, name, kinds, value, where)
     if isinstance(value, list):
         value = tuple(_element(kinds, v, f"{where}[{i}]") for i, v in enumerate(value))
+    value = _whole(kinds, value)
     if kinds == (bool,) and not isinstance(value, bool):
         raise ValueError(f"{where} = {shortened(value)} is not allowed; give true or false")
     return value
@@ -138,6 +150,16 @@ def _plain(value: Any) -> Any:
     """Return numpy's scalars and arrays without axes as Python's numbers and truth values."""
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
+    return value
+
+
+def _whole(kinds: tuple[Any, ...], value: Any) -> Any:
+    """Return whole floats as integers where only integers are taken, as in `numpy.linspace`."""
+    if isinstance(value, tuple):
+        inner = {arg for kind in kinds for arg in typing.get_args(kind)}
+        return tuple(_whole((int,), v) for v in value) if inner == {int} else value
+    if int in kinds and float not in kinds and isinstance(value, float) and value.is_integer():
+        return int(value)
     return value
 
 

@@ -19,8 +19,8 @@ GATE_SHARINGS = ("pair", "cell", "word_line")
 BIASES = ("word_line", "reference")
 #: What realizes the term a_i w_ij.
 DETERMINISTIC_PATHS = ("programmed", "ideal", "none")
-#: Which weights share one weight scale: all of a layer, or those of one output.
-WEIGHT_SCALES = ("layer", "row")
+#: Which weights share one weight scale: all of a layer, those of one output, or those of one tile.
+WEIGHT_SCALES = ("layer", "row", "tile")
 #: Named rules for the |w| that fills the device's range; a number is a percentile.
 WEIGHT_RANGES = ("max", "least_squares")
 
@@ -55,9 +55,12 @@ class Hardware:
             a common-mode gain) or "reference" (an exact current at the comparator, which does not).
         deterministic_path: Second, ungated array that realizes a_i w_ij: "programmed" (default;
             with the device's own error and noise), "ideal", or "none" (then every a_i must be 0).
-        weight_scale: The weights of a "layer" (default) or of each "row" (output) fill the device's
-            range. Per row, every row uses the full range: a comparator does not see the scale of
-            its row, and other read-outs divide by it.
+        weight_scale: The weights of a "layer" (default), of each "row" (output) or of each "tile"
+            fill the device's range. Per row, every row uses the full range: a comparator does not
+            see the scale of its row, and other read-outs divide by it. Per tile, currents are
+            divided by the scale of their tile before the tiles of an output are added digitally.
+            That needs converters of every tile, `Adc(per="tile")`, or an ideal read-out (None), and
+            layers that end in comparators refuse it. Biases have the scale of the layer.
         weight_range: Which |w| fills the device's range: the "max" (default), a percentile of the
             |w| that are not 0, as a number above 0 up to 100, or the "least_squares" choice, which
             minimizes the error of clipping, levels and programming. Larger weights are clipped;
@@ -104,7 +107,8 @@ class Hardware:
         choice("gate_sharing", self.gate_sharing, GATE_SHARINGS)
         choice("bias", self.bias, BIASES)
         choice("deterministic_path", self.deterministic_path, DETERMINISTIC_PATHS)
-        _check_weight_scale(self.weight_scale)
+        choice("weight_scale", self.weight_scale, WEIGHT_SCALES)
+        self._check_tiles_are_read_apart()
         _check_weight_range(self.weight_range)
         object.__setattr__(self, "tile_shape", _checked_shape(self.tile_shape))
         if self.wires is not None:
@@ -131,6 +135,16 @@ class Hardware:
                 advice += f"; a converter of {part} bits is crossbar.{expected.__name__}({part})"
             raise ValueError(
                 f"Hardware.{name} = {shortened(part)} is not {article} {expected.__name__}{advice}"
+            )
+
+    def _check_tiles_are_read_apart(self) -> None:
+        """Raise ValueError if tiles of different scales are added before they are converted."""
+        if self.weight_scale == "tile" and self.adc is not None and self.adc.per != "tile":
+            raise ValueError(
+                f"weight_scale = 'tile' does not work with adc = {self.adc!r}: it converts the sum "
+                "of all tiles of an output, whose currents have different scales; choose "
+                'Adc(per="tile"), adc = None (an ideal read-out), or weight_scale = "layer" or '
+                '"row"'
             )
 
     @property
@@ -160,17 +174,6 @@ class Hardware:
             faults=NoFaults(),
         )
         return replace(self.ungated(), device=cell)
-
-
-def _check_weight_scale(scale: Any) -> None:
-    """Raise ValueError unless `scale` names weights that can share one scale."""
-    if scale == "tile":
-        raise ValueError(
-            "weight_scale = 'tile' is not possible: the sums of the tiles that share an output are "
-            "added with equal weight, so that these tiles need one scale; choose one per 'layer' "
-            "or 'row'"
-        )
-    choice("weight_scale", scale, WEIGHT_SCALES)
 
 
 def _check_weight_range(rule: Any) -> None:

@@ -1,4 +1,4 @@
-"""The weight that fills the device's range: of a layer, and of each of its rows.
+"""The weight that fills the device's range: of a layer, and of each of its rows or tiles.
 
 A weight range r fixes the siemens per weight k = `signal_range` / r: weights of |w| = r just fill
 the device's range, and larger ones are clipped to it. A small range clips the few largest weights
@@ -17,18 +17,19 @@ from devices.validation import Floats, array
 #: Bias word lines that the factor of a row may ask for. Trained networks need one to three; a row
 #: that asks for more has a bias far above its weights and hardly listens to its inputs.
 MOST_LINES_OF_A_ROW = 16
-#: Largest factor of a row. Weights that are smaller by this factor than the layer's largest are
-#: rounding errors of float64.
+#: Largest factor of a row or tile. Weights that are smaller by this factor than the layer's largest
+#: are rounding errors of float64.
 LARGEST_FACTOR = 1 / float(np.finfo(np.float64).eps)
 
 #: Ranges that are tried, as shares of the largest |w|: a coarse search over three decades, and a
 #: fine one around its best.
 _COARSE = np.geomspace(1e-3, 1, 81)
 _FINE = np.linspace(_COARSE[-2], 1 / _COARSE[-2], 41)
-#: Weights of a layer, and of one of its rows, that a search looks at; more are thinned to as many
-#: quantiles. Rows are shorter and many.
+#: Weights of a layer, and of one of its rows or tiles, that a search looks at; more are thinned to
+#: as many quantiles. Rows and tiles are smaller and many.
 _MOST_OF_A_LAYER = 1 << 16
 _MOST_OF_A_ROW = 1 << 10
+_MOST_OF_A_TILE = 1 << 12
 #: Weights whose error is computed at once.
 _AT_ONCE = 1 << 20
 #: Conductances at which the programming error of a continuous cell is tabulated.
@@ -46,8 +47,8 @@ def largest_weight(w: Floats, hardware: Hardware) -> float:
 
     where Q_r(w) are the weights of the nearest levels of G± after clipping to ±r (for levels alone,
     the optimal uniform quantizer of Max 1960). The search tries ranges down to 1e-3 of the largest
-    |w|, and looks at 65,536 quantiles of a larger layer, 1,024 of a longer row. A device without
-    levels and error keeps the largest |w|.
+    |w|, and looks at 65,536 quantiles of a larger layer, 1,024 of a longer row, 4,096 of a larger
+    tile. A device without levels and error keeps the largest |w|.
 
     Args:
         w: Weights, (outputs, inputs), not all 0.
@@ -72,7 +73,7 @@ def row_factors(
 ) -> Floats:
     """Return the factor (outputs,) of each row, by which its range becomes that of the layer.
 
-    All factors are 1 if `hardware.weight_scale` is "layer". With "row" a factor is w_max / r_i,
+    All factors are 1 unless `hardware.weight_scale` is "row". With "row" a factor is w_max / r_i,
     with r_i the range of row i by the rule of `largest_weight`, and at most
 
         max(1, 16 w_max / |b_i|)  and  1/ε = 4.5e15.
@@ -94,7 +95,7 @@ def row_factors(
     """
     weights = array("weights", w, ndim=2)
     factors = np.ones(len(weights))
-    if hardware.weight_scale == "layer":
+    if hardware.weight_scale != "row":
         return factors
     alive = weights.any(axis=1)
     ranges = _ranges(weights[alive], hardware, _MOST_OF_A_ROW)
@@ -104,6 +105,58 @@ def row_factors(
     sizes = np.abs(array("biases", bias, shape=(len(weights),)))
     most = MOST_LINES_OF_A_ROW * w_max / np.maximum(sizes, w_max / LARGEST_FACTOR)
     return np.minimum(factors, np.maximum(most, 1))
+
+
+def tile_factors(w: Floats, w_max: float, hardware: Hardware) -> Floats:
+    """Return the factor of each tile, by which its range becomes that of the layer.
+
+    All factors are 1 unless `hardware.weight_scale` is "tile". Then a factor is w_max / r, with r
+    the range of the weights of the tile by the rule of `largest_weight`, and at most 1/ε = 4.5e15.
+    A tile that holds the layer alone, or whose weights are all 0, has a factor of 1.
+
+    Args:
+        w: Weights, (outputs, inputs).
+        w_max: The layer's range, see `largest_weight`.
+        hardware: Description of the chip.
+
+    Returns:
+        Factors, (rows of tiles, columns of tiles); rows of tiles divide the inputs.
+
+    Raises:
+        ValueError: Weights are NaN or infinite, or have a wrong shape.
+    """
+    weights = array("weights", w, ndim=2)
+    factors = np.ones(tile_grid(weights.shape, hardware))
+    if hardware.weight_scale != "tile" or factors.size == 1:
+        return factors
+    lines, columns = hardware.tile_shape
+    for i, j in np.ndindex(factors.shape):
+        of_tile = weights[j * columns : (j + 1) * columns, i * lines : (i + 1) * lines]
+        if of_tile.any():
+            r = float(_ranges(of_tile.reshape(1, -1), hardware, _MOST_OF_A_TILE)[0])
+            factors[i, j] = w_max / max(r, w_max / LARGEST_FACTOR)
+    return factors
+
+
+def tile_grid(shape: tuple[int, ...], hardware: Hardware) -> tuple[int, int]:
+    """Return (rows of tiles, columns of tiles) of a weight matrix of shape (outputs, inputs)."""
+    outputs, inputs = shape
+    lines, columns = hardware.tile_shape
+    return -(-inputs // lines), -(-outputs // columns)
+
+
+def of_each_weight(factors: Floats, shape: tuple[int, ...], hardware: Hardware) -> Floats:
+    """Return the factor of each weight, (outputs, inputs), from those of the tiles.
+
+    Args:
+        factors: Factors, (rows of tiles, columns of tiles).
+        shape: That of the weights, (outputs, inputs).
+        hardware: Description of the chip.
+    """
+    outputs, inputs = shape
+    lines, columns = hardware.tile_shape
+    of_outputs = np.repeat(factors.T, columns, axis=0)[:outputs]
+    return np.repeat(of_outputs, lines, axis=1)[:, :inputs]
 
 
 def _ranges(rows: Floats, hardware: Hardware, most: int) -> Floats:

@@ -14,7 +14,7 @@ from crossbar.arrays.drivers import add_planes
 from crossbar.arrays.layer_arrays import LayerArrays, Part, a_of_reads
 from crossbar.arrays.neurons import NeuronArray
 from crossbar.arrays.programmed import Matrix
-from crossbar.arrays.summed import Term
+from crossbar.arrays.summed import Term, terms_of
 from crossbar.arrays.tiled import TiledArray
 from crossbar.reads.conductances import per_output
 from crossbar.reads.inputs import Inputs
@@ -31,8 +31,8 @@ class PhysicalTile:
         part: Which array of the layer it belongs to: "main", "deterministic_path" or "bias".
         bit_slice: Number of the slice of the weights that it holds, from 0; 0 of weights that are
             not sliced.
-        significance: Factor of its current in the sum of its array; 1 of weights that are not
-            sliced.
+        significance: Factor of its current in the sum of its array: that of its slice, divided by
+            the factor of its weights if the tile has a weight scale of its own; else 1.
         row: Row of tiles of its array, from 0.
         column: Column of tiles of its array, from 0.
         word_lines: Inputs of the layer that its word lines carry; of the part "bias" the numbers of
@@ -202,7 +202,7 @@ def _units(arrays: LayerArrays, seed: np.random.SeedSequence) -> Iterator[_Unit]
     for part, matrix, _ in arrays.parts():
         own = child(seed, part)
         if isinstance(matrix, TiledArray):
-            tiles = _tiles_of(part, Term(matrix, 0, 1.0), matrix, 0)
+            tiles = _tiles_of(part, terms_of(matrix)[0], matrix, 0)
             yield _Unit(part, matrix, tiles, own, 0)
             continue
         slices: dict[int, int] = {}
@@ -219,6 +219,7 @@ def _tiles_of(part: Part, term: Term, matrix: Matrix, bit_slice: int) -> list[Ph
     found = []
     lines = term.array.row_edges
     outputs = term.array.column_edges
+    significance = np.broadcast_to(term.significance, term.array.outputs)
     for i, row in enumerate(term.array.tiles):
         start, stop = term.first + int(lines[i]), term.first + int(lines[i + 1])
         for j, tile in enumerate(row):
@@ -227,7 +228,7 @@ def _tiles_of(part: Part, term: Term, matrix: Matrix, bit_slice: int) -> list[Ph
                 PhysicalTile(
                     part=part.name.lower(),
                     bit_slice=bit_slice,
-                    significance=term.significance,
+                    significance=float(significance[outputs[j]]),
                     row=edges.index(start),
                     column=j,
                     word_lines=slice(start, stop),

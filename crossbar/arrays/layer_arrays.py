@@ -162,6 +162,7 @@ def programmed_arrays(
     seed: np.random.SeedSequence,
     *,
     by_tile: bool = False,
+    tile_factors: Floats | None = None,
 ) -> LayerArrays:
     """Return the arrays of a layer, each programmed independently.
 
@@ -173,27 +174,29 @@ def programmed_arrays(
         b: Biases in weight units, (outputs,).
         seed: Seed of programming.
         by_tile: Whether rows of tiles are read separately.
+        tile_factors: Factors of the tiles that hold w, see `programmed`; biases have none.
 
     Raises:
         ValueError: A bias needs too many word lines.
     """
 
-    def array_of(part: Part, values: Floats, of: Hardware) -> Matrix:
+    def array_of(part: Part, values: Floats, of: Hardware, factors: Floats | None = None) -> Matrix:
         return programmed(
             values,
             of,
             siemens_per_weight,
             child(seed, part),
             by_tile=by_tile,
+            tile_factors=factors,
             place=Place(part.name.lower()),
         )
 
-    main = array_of(Part.MAIN, w, hardware)
+    main = array_of(Part.MAIN, w, hardware, tile_factors)
     path = bias_lines = None
     if a.any():
         real = hardware.deterministic_path == "programmed"
         cells = hardware.ungated() if real else hardware.exact()
-        path = array_of(Part.DETERMINISTIC_PATH, w, cells)
+        path = array_of(Part.DETERMINISTIC_PATH, w, cells, tile_factors)
     if hardware.bias == "word_line" and b.any():
         w_max = hardware.mapping.signal_range(hardware.device) / siemens_per_weight
         lines = _number_of_lines(b, w_max, inputs=w.shape[1])

@@ -56,13 +56,12 @@ class NeuronArray(LayerArrays):
         siemens_per_weight: float,
         a: Floats | None = None,
         b: Floats | None = None,
+        tile_factors: Floats | None = None,
         converted: bool = False,
         name: str = "the array",
         rng: RNG,
     ) -> "NeuronArray":
-        """Return a programmed layer; same `rng`, same tiles.
-
-        Each of its arrays is programmed independently.
+        """Return a layer whose arrays are programmed independently; same `rng`, same tiles.
 
         Args:
             w: Weights, (outputs, inputs).
@@ -70,6 +69,8 @@ class NeuronArray(LayerArrays):
             siemens_per_weight: Conductance [S] of a weight of one.
             a: Factors of the deterministic path, (outputs,) or (locations, outputs); None for 0.
             b: Biases in weight units, (outputs,); None for 0.
+            tile_factors: Factors of the weights of each tile, by which its currents are divided
+                digitally, (rows of tiles, columns of tiles); see `crossbar.tile_factors`. None: 1.
             converted: Whether sums go to the hardware's ADC, if it has one; False (default) for
                 sums that comparators see.
             name: What messages call the layer.
@@ -77,24 +78,17 @@ class NeuronArray(LayerArrays):
 
         Raises:
             ValueError: An input holds NaN or has a wrong shape, weights exceed the mapped range,
-                some a_i ≠ 0 and the hardware has no deterministic path, or a bias needs too many
-                word lines.
+                some a_i ≠ 0 and the hardware has no deterministic path, a bias needs too many word
+                lines, or tiles with factors are added before they are converted.
         """
-        weights = array("w", w, ndim=2)
-        n = len(weights)
-        a = np.zeros(n) if a is None else array("a", a, shape=(*(None,) * (np.ndim(a) - 1), n))
-        biases = np.zeros(n) if b is None else array("b", b, shape=(n,))
-        if hardware.deterministic_path == "none" and a.any():
-            raise ValueError(
-                f'deterministic_path = "none" needs every a_i = 0, but they range from '
-                f'{a.min():.4g} to {a.max():.4g}; train with beta="native", or choose '
-                'deterministic_path = "programmed" or "ideal"'
-            )
+        w = array("w", w, ndim=2)
+        a, b = _checked_vectors(a, b, hardware, len(w))
+        _check_tiles_are_read_apart(tile_factors, hardware, converted)
         seed = seed_sequence(rng)
         adc = hardware.adc if converted else None
         by_tile = adc is not None and adc.per == "tile"
         arrays = programmed_arrays(
-            weights, hardware, siemens_per_weight, a, biases, seed, by_tile=by_tile
+            w, hardware, siemens_per_weight, a, b, seed, by_tile=by_tile, tile_factors=tile_factors
         )
         drivers = Drivers(hardware.dac, name)
         if adc is None:
@@ -177,3 +171,37 @@ class NeuronArray(LayerArrays):
         rows = Inputs.checked("x", x, self.inputs)
         driven, _ = self.drivers.drive(rows, Span(0, len(rows)))
         return self.line_moments(driven.floats, self.drivers.significances())
+
+
+def _checked_vectors(
+    a: Floats | None, b: Floats | None, hardware: Hardware, outputs: int
+) -> tuple[Floats, Floats]:
+    """Return the factors of the deterministic path and the biases, or raise ValueError."""
+    a = np.zeros(outputs) if a is None else a
+    factors = array("a", a, shape=(*(None,) * (np.ndim(a) - 1), outputs))
+    biases = np.zeros(outputs) if b is None else array("b", b, shape=(outputs,))
+    if hardware.deterministic_path == "none" and factors.any():
+        raise ValueError(
+            f'deterministic_path = "none" needs every a_i = 0, but they range from '
+            f'{factors.min():.4g} to {factors.max():.4g}; train with beta="native", or choose '
+            'deterministic_path = "programmed" or "ideal"'
+        )
+    return factors, biases
+
+
+def _check_tiles_are_read_apart(
+    tile_factors: Floats | None, hardware: Hardware, converted: bool
+) -> None:
+    """Raise ValueError if tiles of different scales are added before they are converted."""
+    if tile_factors is None or np.all(np.equal(tile_factors, 1)):
+        return
+    if not converted:
+        raise ValueError(
+            "tile_factors have no place in front of comparators, which see the added currents of "
+            "all tiles; leave them out, or choose converted = True"
+        )
+    if hardware.adc is not None and hardware.adc.per != "tile":
+        raise ValueError(
+            f"tile_factors need the current of every tile, and {hardware.adc!r} converts their "
+            'sum; choose Adc(per="tile"), or adc = None (an ideal read-out)'
+        )

@@ -1,14 +1,19 @@
-"""Which arrays hold a weight matrix: one, or one for each row of tiles or slice of its weights."""
+"""Which arrays hold a weight matrix: one, or one for each row of tiles or slice of its weights.
+
+Tiles with a weight scale of their own hold larger weights, whose currents are divided by the factor
+of the tile before they are added.
+"""
 
 from dataclasses import replace
 
 import numpy as np
 
-from crossbar.arrays.summed import SummedArray, Term
+from crossbar.arrays.summed import SummedArray, Term, terms_of
 from crossbar.arrays.tile import ALONE
 from crossbar.arrays.tiled import Stream, TiledArray, programmed_tiles
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
+from crossbar.weight_range import of_each_weight, tile_grid
 from devices import FaultMap, NoNoise, Place
 from devices.seeding import child
 from devices.validation import Floats, array
@@ -38,6 +43,7 @@ def programmed(
     seed: np.random.SeedSequence,
     *,
     by_tile: bool = False,
+    tile_factors: Floats | None = None,
     place: Place = ALONE,
 ) -> Matrix:
     """Return a programmed weight matrix (outputs, inputs).
@@ -49,13 +55,59 @@ def programmed(
         seed: Seed of programming. Tiles do not depend on how they are read.
         by_tile: Whether rows of tiles are read separately, since their currents are converted
             before they are added.
+        tile_factors: Factors by which the weights of each tile are multiplied before programming,
+            (rows of tiles, columns of tiles); sums, moments and weights are divided by them. Rows
+            of tiles are then read separately. None, or 1 everywhere, for the scale of the layer.
         place: Which array of a layer it is, for maps of faults; see `TiledArray.program`.
 
     Raises:
-        ValueError: w holds NaN, is empty or exceeds the mapped range, or cells that are slices of a
-            weight have gates.
+        ValueError: w holds NaN, is empty or exceeds the mapped range, factors have a wrong shape or
+            are not above 0, or cells that are slices of a weight have gates.
     """
     weights = array("w", w, ndim=2)
+    if tile_factors is not None:
+        factors = _checked_factors(tile_factors, weights, hardware)
+        if (factors != 1).any():
+            larger = weights * of_each_weight(factors, weights.shape, hardware)
+            w_max = hardware.mapping.signal_range(hardware.device) / siemens_per_weight
+            _check_fits(larger, w_max, siemens_per_weight, "weights times tile_factors")
+            matrix = _in_parts(
+                larger, hardware, siemens_per_weight, seed, by_tile=True, place=place
+            )
+            return _divided(matrix, factors, hardware)
+    return _in_parts(weights, hardware, siemens_per_weight, seed, by_tile=by_tile, place=place)
+
+
+def _checked_factors(tile_factors: Floats, weights: Floats, hardware: Hardware) -> Floats:
+    """Return the factors of tiles, or raise ValueError if they do not fit the weights."""
+    grid = tile_grid(weights.shape, hardware)
+    factors = array("tile_factors", tile_factors, shape=grid)
+    if (factors <= 0).any():
+        raise ValueError(f"tile_factors holds {factors.min():g}; give numbers above 0")
+    return factors
+
+
+def _divided(matrix: Matrix, factors: Floats, hardware: Hardware) -> SummedArray:
+    """Return a matrix whose currents are divided by the factors of their tiles."""
+    lines, columns = hardware.tile_shape
+    terms = []
+    for term in terms_of(matrix):
+        of_outputs = np.repeat(factors[term.first // lines], columns)[: matrix.outputs]
+        terms.append(term._replace(significance=term.significance / of_outputs))
+    what = matrix.what if isinstance(matrix, SummedArray) else "rows of tiles"
+    return SummedArray(terms, hardware, what)
+
+
+def _in_parts(
+    weights: Floats,
+    hardware: Hardware,
+    siemens_per_weight: float,
+    seed: np.random.SeedSequence,
+    *,
+    by_tile: bool,
+    place: Place,
+) -> Matrix:
+    """Return programmed weights as they are; arguments as of `programmed`."""
     if isinstance(hardware.mapping, BitSliced):
         return _slices(
             weights, hardware, hardware.mapping, siemens_per_weight, seed, by_tile, place
@@ -106,7 +158,7 @@ def _slices(
     terms = []
     for index, part in enumerate(mapping.sliced(w, w_max)):
         own = child(seed, index)
-        matrix = programmed(
+        matrix = _in_parts(
             part,
             one_cell,
             siemens_per_weight,
@@ -115,19 +167,18 @@ def _slices(
             place=place._replace(slice=index),
         )
         significance = float(mapping.significances[index])
-        rows = matrix.terms if isinstance(matrix, SummedArray) else [Term(matrix, 0, 1.0)]
-        terms += [Term(row.array, row.first, significance) for row in rows]
+        terms += [Term(row.array, row.first, significance) for row in terms_of(matrix)]
     per_slice = len(terms) // mapping.slices
     what = "slices of weights" if per_slice == 1 else "slices of weights and rows of tiles"
     return SummedArray(terms, hardware, what)
 
 
-def _check_fits(w: Floats, w_max: float, siemens_per_weight: float) -> None:
+def _check_fits(w: Floats, w_max: float, siemens_per_weight: float, what: str = "weights") -> None:
     """Raise ValueError if weights exceed the mapped range by more than rounding."""
     largest = float(np.abs(w).max(initial=0.0))
     if largest > w_max * (1 + 1e-9):
         raise ValueError(
-            f"weights up to |w| = {largest:.6g} do not fit: at {siemens_per_weight:.4g} S per "
+            f"{what} up to |w| = {largest:.6g} do not fit: at {siemens_per_weight:.4g} S per "
             f"weight the device's range holds |w| <= {w_max:.6g}; lower siemens_per_weight, or "
             "clip the weights"
         )

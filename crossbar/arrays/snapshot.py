@@ -1,7 +1,7 @@
 """All that arrays remember, taken out of them and put back: files of chips hold these."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from crossbar.arrays.clipping import ClipCount
 from crossbar.arrays.conversion import Converters
 from crossbar.arrays.drivers import Drivers
 from crossbar.arrays.neurons import NeuronArray
+from crossbar.arrays.summed import SummedArray, terms_of
 from crossbar.arrays.tile import ProgrammedTile
 from crossbar.arrays.tiled import TiledArray
 from crossbar.reads.noise_state import NoiseState
@@ -114,6 +115,9 @@ class NeuronSnapshot:
         threshold: Biases that are added exactly, in weight units.
         drivers: What drives the word lines.
         converters: What the converters of the sums remember; None if there are none.
+        significances: For the name of each part, the factor of the current of each of its arrays in
+            the sum, one number or (outputs,). Empty in files that were written before tiles could
+            have a weight scale: the layer's own factors stay.
     """
 
     parts: dict[str, list[ArraySnapshot]]
@@ -121,6 +125,7 @@ class NeuronSnapshot:
     threshold: Floats
     drivers: DriverSnapshot
     converters: ConverterSnapshot | None
+    significances: dict[str, list[float | Floats]] = field(default_factory=dict)
 
 
 def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
@@ -134,6 +139,10 @@ def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
         threshold=neurons.threshold,
         drivers=_of_drivers(neurons.drivers),
         converters=None if neurons.converters is None else _of_converters(neurons.converters),
+        significances={
+            part.part.name.lower(): [term.significance for term in terms_of(part.array)]
+            for part in neurons.parts()
+        },
     )
 
 
@@ -190,6 +199,13 @@ def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
     for name, of_part in arrays.items():
         for array, its in zip(of_part, remembered.parts[name], strict=True):
             restore_array(array, its)
+    for part, matrix, _ in neurons.parts():
+        significances = remembered.significances.get(part.name.lower())
+        if significances is not None and isinstance(matrix, SummedArray):
+            matrix.terms = tuple(
+                term._replace(significance=of_term)
+                for term, of_term in zip(matrix.terms, significances, strict=True)
+            )
     neurons.siemens_per_weight = neurons.main.siemens_per_weight
     neurons.a = remembered.a
     neurons.threshold = remembered.threshold

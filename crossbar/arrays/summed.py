@@ -22,12 +22,13 @@ class Term(NamedTuple):
     Attributes:
         array: The array.
         first: Its first word line among those of the matrix.
-        significance: Factor of its current in the sum.
+        significance: Factor of its current in the sum: one number, or one for each output,
+            (outputs,), where tiles have a weight scale of their own.
     """
 
     array: TiledArray
     first: int
-    significance: float
+    significance: float | Floats
 
     @property
     def lines(self) -> slice:
@@ -124,6 +125,7 @@ class SummedArray:
         inputs: Number of word lines of the matrix.
         outputs: Number of outputs.
         hardware: Description of the chip.
+        what: What the arrays are, in the plural, for reports.
     """
 
     def __init__(self, terms: Sequence[Term], hardware: Hardware, what: str):
@@ -132,7 +134,7 @@ class SummedArray:
         self.inputs = max(term.lines.stop for term in terms)
         self.outputs = first.outputs
         self.hardware = hardware
-        self._what = what
+        self.what = what
 
     @property
     def siemens_per_weight(self) -> float:
@@ -167,7 +169,7 @@ class SummedArray:
     @property
     def reader(self) -> SummedReader:
         """What is known of reads of the arrays in their present state."""
-        return SummedReader(self.terms, self.inputs, self._what)
+        return SummedReader(self.terms, self.inputs, self.what)
 
     @property
     def has_memory(self) -> bool:
@@ -191,7 +193,8 @@ class SummedArray:
     def _added(self, of_terms: Sequence[Floats]) -> Floats:
         out: Floats = np.zeros((self.outputs, self.inputs))
         for term, weights in zip(self.terms, of_terms, strict=True):
-            out[:, term.lines] += term.significance * weights
+            # The weights have a row, and sums a column, for each output.
+            out[:, term.lines] += (term.significance * weights.T).T
         return out
 
     def conductances(self) -> tuple[Floats, Floats]:
@@ -240,6 +243,11 @@ class SummedArray:
             term.array.scale_conductances(factor)
 
 
+def terms_of(matrix: TiledArray | SummedArray) -> tuple[Term, ...]:
+    """Return the arrays of a matrix that are read separately; one that is read as one counts 1."""
+    return matrix.terms if isinstance(matrix, SummedArray) else (Term(matrix, 0, 1.0),)
+
+
 def read_terms(
     matrix: TiledArray | SummedArray,
     x: Inputs,
@@ -247,7 +255,7 @@ def read_terms(
     seed: np.random.SeedSequence,
     *,
     sampling: str = "exact",
-) -> Iterator[tuple[float, Floats]]:
+) -> Iterator[tuple[float | Floats, Floats]]:
     """Yield the significance of each array of a matrix and its sums (reads, outputs).
 
     An array that is read as one has the significance 1. Arguments are those of
@@ -263,7 +271,7 @@ def read_terms(
 
 
 def add_terms(
-    terms: Iterable[tuple[float, Floats]], convert: Callable[[Floats, int], Floats] | None
+    terms: Iterable[tuple[float | Floats, Floats]], convert: Callable[[Floats, int], Floats] | None
 ) -> Floats:
     """Return the sum of the terms of a read, (reads, outputs).
 
@@ -274,7 +282,8 @@ def add_terms(
     total: Floats | None = None
     for number_of_term, (significance, u) in enumerate(terms):
         converted = u if convert is None else convert(u, number_of_term)
-        part = converted if significance == 1 else significance * converted
+        is_one = np.ndim(significance) == 0 and significance == 1
+        part = converted if is_one else significance * converted
         total = part if total is None else total + part
     assert total is not None
     return total

@@ -22,6 +22,7 @@ from nsm.chips.layers.readouts import Converter, Readout
 from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.map import map_to_crossbar
 from nsm.chips.planning.planner import exact_copy
+from nsm.chips.reference_outputs import check_outputs, reference_outputs
 from nsm.nn.files.stored import Stored
 from nsm.nn.files.tensor_file import read_tensors, write_tensors
 from nsm.nn.files.weights import put_weights
@@ -117,6 +118,7 @@ def save_chip(chip: MappedNetwork, path: str | Path, *, note: str = "") -> None:
         "seed": _encoded(origin.seed, "seed", arrays),
         "reprogrammed_scale": float(origin.reprogrammed_scale),
         "example": _encoded(origin.example, "example", arrays),
+        "outputs": _encoded(reference_outputs(origin.model, origin.example), "outputs", arrays),
         "layers": _encoded([LayerRecord.of(layer) for layer in chip.layers], "layers", arrays),
         "network": network.architecture,
         "network_class": f"{type(origin.model).__module__}.{type(origin.model).__qualname__}",
@@ -152,13 +154,14 @@ def load_chip(
     Args:
         path: The file.
         model: The network, if its classes are not to be imported or the file could not hold its
-            architecture; its weights are taken from the file. None builds the stored one.
+            architecture; its weights are taken from the file. It must give the outputs that the
+            mapped network gave for the mapping's example. None builds the stored one.
         classes: Your classes that the network or the hardware is made of.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is truncated, of another kind or version, or names other classes, or
-            the network does not fit it.
+            the network does not fit it or gives other outputs.
     """
     tensors, metadata = read_tensors(path, (FORMAT,), writer="chip.save")
     content = json.loads(metadata["chip"])
@@ -179,6 +182,8 @@ def load_chip(
     def value(name: str) -> Any:
         return decode(content[name], catalog, arrays=arrays, other=_special(arrays))
 
+    if "outputs" in content:  # files of older versions hold none
+        check_outputs(network, value("example"), value("outputs"), str(path))
     chip = map_to_crossbar(
         network,
         value("hardware"),

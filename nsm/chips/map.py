@@ -18,7 +18,7 @@ from nsm.chips.planning.examples import given_example
 from nsm.chips.planning.plan import name_of, planned_layers
 from nsm.chips.planning.planner import evaluating_copy
 from nsm.chips.planning.tracing import move_hooks
-from nsm.chips.programming import programmed
+from nsm.chips.programming import check_weight_scale, programmed
 from nsm.chips.streams import Stream
 
 
@@ -70,9 +70,12 @@ def map_to_crossbar(
     given = None if example is None else given_example(example)
     with torch.random.fork_rng(devices=[]):  # the comparison draws, and torch's stream stays
         plan = checked_plan(model, table, given)
+    planned = [(layer, table.of(layer.path)) for layer in planned_layers(plan.network)]
+    for layer, its in planned:
+        assert its is not None
+        check_weight_scale(layer, its)
     tiles: dict[int, TileLayer] = {}
-    for layer in planned_layers(plan.network):
-        its = table.of(layer.path)
+    for layer, its in planned:
         assert its is not None
         own_seed = child(seed, Stream.MAP, layer.number)
         tiles[id(layer)] = programmed(layer, its, reprogrammed_scale, own_seed)

@@ -5,7 +5,7 @@ from enum import IntEnum
 import numpy as np
 
 from crossbar import Hardware, NeuronArray
-from crossbar.weight_range import largest_weight, row_factors
+from crossbar.weight_range import largest_weight, of_each_weight, row_factors, tile_factors
 from devices.seeding import child, stream
 from devices.validation import Floats
 from nsm.chips.layers.readouts import Comparators, Converter, LogisticThreshold, Readout
@@ -14,6 +14,10 @@ from nsm.chips.mapping_report import row_of
 from nsm.chips.noise_matching import MatchedNeurons, matched
 from nsm.chips.planning.plan import PlannedLayer
 from nsm.nn.on_chip import LinearOutputs, LogisticNeurons, OnTiles, SampledNeurons
+
+#: Weights beyond the range by less than this share of it are not counted as clipped: the factors of
+#: rows and tiles put rounding errors on them.
+_ROUNDING = 1e-12
 
 
 class Stream(IntEnum):
@@ -40,6 +44,26 @@ def programmed(
     return _Programming(planned, hardware, scale).layer(seed)
 
 
+def check_weight_scale(planned: PlannedLayer, hardware: Hardware) -> None:
+    """Raise ValueError, naming the layer, if its tiles cannot have a weight scale of their own.
+
+    Args:
+        planned: The layer of the plan.
+        hardware: Description of its tiles.
+    """
+    if hardware.weight_scale == "tile" and _is_compared(planned):
+        raise ValueError(
+            f"{planned.name} ends in comparators, and with weight_scale = 'tile' these would see "
+            "the added currents of tiles of different scales; give it hardware with weight_scale = "
+            f'"layer" or "row", such as {{"{planned.path}": …, "*": hardware}}'
+        )
+
+
+def _is_compared(planned: PlannedLayer) -> bool:
+    """Return whether comparators see the sums of a layer, and no converter."""
+    return planned.by_sign or not isinstance(planned.wanted.neurons, LinearOutputs)
+
+
 class _Programming:
     def __init__(self, planned: PlannedLayer, hardware: Hardware, scale: float):
         self.planned = planned
@@ -54,19 +78,24 @@ class _Programming:
         w_max = largest_weight(wanted.weight, self.hardware) if wanted.weight.any() else 1.0
         k = self.hardware.mapping.siemens_per_weight(w_max, self.hardware.device)
         factors = row_factors(wanted.weight, w_max, self.hardware, bias=wanted.bias)
+        of_tiles = tile_factors(wanted.weight, w_max, self.hardware)
         w = wanted.weight * factors[:, None]
         parameters = self._matched(wanted, w, k)
         cells = self.hardware.ungated() if parameters is None else self.hardware
         bias = wanted.bias if parameters is None else parameters.b
         target = self.scale * w
-        clipped = np.clip(target, -w_max, w_max)
+        largest: Floats | float = w_max
+        if self.hardware.weight_scale == "tile":
+            largest = w_max / of_each_weight(of_tiles, w.shape, self.hardware)
+        clipped = np.clip(target, -largest, largest)
         neurons = NeuronArray.program(
             clipped,
             cells,
             siemens_per_weight=k,
             a=None if parameters is None else parameters.a,
             b=None if bias is None else self.scale * bias * factors,
-            converted=not self._is_compared,
+            tile_factors=of_tiles,
+            converted=not _is_compared(self.planned),
             name=self.name,
             rng=child(seed, Stream.ARRAYS),
         )
@@ -84,14 +113,9 @@ class _Programming:
         layer.gives_states = self.planned.gives_states
         layer.locations = self.planned.locations
         layer.reads_per_pass = self.planned.reads_per_pass
-        share = float((target != clipped).mean())
+        share = float((np.abs(target) > largest * (1 + _ROUNDING)).mean())
         layer.report = row_of(layer, w=w, w_max=w_max, clipped=share, matched=parameters)
         return layer
-
-    @property
-    def _is_compared(self) -> bool:
-        """Whether comparators see the sums, and no converter."""
-        return self.planned.by_sign or not isinstance(self.wanted.neurons, LinearOutputs)
 
     def _matched(self, wanted: OnTiles, w: Floats, k: float) -> MatchedNeurons | None:
         """Return the parameters of a neural sampling layer under the chip's noise, else None."""
@@ -110,6 +134,6 @@ class _Programming:
         comparators = Comparators(hardware.comparator, offsets, amperes)
         if isinstance(self.wanted.neurons, LogisticNeurons):
             return LogisticThreshold(comparators, factors)
-        if self._is_compared:
+        if _is_compared(self.planned):
             return comparators
         return Converter(neurons.converters, factors)

@@ -177,7 +177,7 @@ def _check_plain(layer: TileLayer) -> None:
     elif parts:
         reason = (
             f"arrays that are read as one, and this layer has one of {max(parts)} parts (rows of "
-            "tiles with converters per tile, or slices of weights)"
+            "tiles with converters or a weight scale per tile, or slices of weights)"
         )
     if reason is not None:
         raise ValueError(f"{layer.name}: torch reads need {reason}; read the chip itself")

@@ -106,9 +106,20 @@ def _scale_axis(ax: Axes, numbers: Floats) -> None:
     elif scale == "log":
         ax.set_xscale("log")
         # Below a factor of 100, powers of ten would label one or two points of the axis.
-        if positive.max() / positive.min() < 100 and len(positive) <= 8:
-            ax.set_xticks(positive, [f"{v:g}" for v in positive])
+        if positive.max() / positive.min() < 100:
+            labeled = _apart(positive)
+            ax.set_xticks(labeled, [f"{v:g}" for v in labeled])
             ax.minorticks_off()
+
+
+def _apart(positive: Floats) -> list[float]:
+    """Return increasing positive values whose labels do not overlap on a logarithmic axis."""
+    step = (positive[-1] / positive[0]) ** (1 / 9)
+    kept = [float(positive[0])]
+    for value in positive[1:]:
+        if value >= kept[-1] * step:
+            kept.append(float(value))
+    return kept
 
 
 def _mark_none(ax: Axes, numbers: Floats, place: float) -> None:

@@ -52,7 +52,7 @@ device = "fefet_jerry2017"         # see nsm presets; or a file, see nsm presets
 gate = "nsm_bernoulli"
 gate_sharing = "pair"              # pair, cell, word_line
 mapping = "differential_pair"      # differential_pair, balanced_pair, reference_column
-weight_scale = "layer"             # or "row": every row uses all levels
+weight_scale = "layer"             # or "row", "tile": each uses all levels
 tile_shape = [128, 128]            # word lines, bit lines
 "device.write.error_factor" = 1.0  # any dotted path into Hardware
 # [hardware.layers]                # layers that differ, by name or pattern

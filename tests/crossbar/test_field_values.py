@@ -140,7 +140,7 @@ def test_every_mapping_and_every_read_noise_has_a_kind():
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(np.int64(4), 4), (np.array(4), 4), (np.float32(4), 4.0)],
+    [(np.int64(4), 4), (np.array(4), 4), (np.float32(4), 4), (np.float32(4.5), 4.5)],
 )
 def test_numbers_of_numpy_are_those_of_python(value, expected):
     found = parsed(Device, "levels", value, "device.levels")
@@ -269,6 +269,30 @@ def test_options_change_parts_that_are_there_and_make_those_that_are_not():
 )
 def test_a_text_on_the_command_line_is_toml_where_it_can_be(text, value):
     assert value_of_text(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ['{kind = "gaussian", sigma = 0.1', "[1, 2", '"16', "{kind: 'gaussian'}"]
+)
+def test_a_text_that_begins_as_toml_and_is_none_is_refused(text):
+    with pytest.raises(ValueError, match="is no TOML value .*close its brackets") as refusal:
+        value_of_text(text)
+    assert str(refusal.value).startswith(text)
+
+
+def test_whole_floats_are_whole_numbers():
+    found = [with_value(HARDWARE, "device.levels", v).device.levels for v in np.linspace(2, 8, 4)]
+    assert found == [2, 4, 6, 8]
+    assert {type(levels) for levels in found} == {int}
+    for given in ([8.0, 4], np.array([8.0, 4.0]), "8.0, 4"):
+        shape = value_of_text(given) if isinstance(given, str) else given
+        assert repr(with_value(HARDWARE, "tile_shape", shape).tile_shape) == "(8, 4)"
+    assert with_value(HARDWARE, "adc", {"bits": 4.0}).adc == Adc(bits=4)
+    levels = with_value(HARDWARE, "device.levels", np.array([1e-7, 1e-6])).device.levels
+    assert np.array_equal(levels, (1e-7, 1e-6))
+    for path, value in (("device.levels", 4.5), ("tile_shape", [8.5, 4]), ("adc", {"bits": 4.5})):
+        with pytest.raises(ValueError, match=r"[48]\.5"):
+            with_value(HARDWARE, path, value)
 
 
 def test_a_short_kind_is_that_of_its_slot():

@@ -224,11 +224,17 @@ def test_unknown_ranges_are_refused(value, message):
     assert message in str(refused.value)
 
 
-def test_a_scale_for_each_tile_is_refused_with_the_reason():
-    with pytest.raises(
-        ValueError, match="weight_scale = 'tile' is not possible: .* added with equal weight"
-    ):
-        hardware_of(weight_scale="tile")
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [
+        ("tiles", "unknown weight_scale 'tiles'; did you mean 'tile'?"),
+        (None, "unknown weight_scale None"),
+    ],
+)
+def test_unknown_scales_are_refused(scale, message):
+    with pytest.raises(ValueError) as refused:
+        hardware_of(weight_scale=scale)
+    assert message in str(refused.value)
 
 
 def test_layers_without_a_range_are_refused():

@@ -35,7 +35,8 @@ def given_example(example: Any) -> tuple[Any, ...]:
 
 
 def _tensor(x: Any) -> Any:
-    if isinstance(x, (Tensor, dict, list)) and leaves(x):
+    no_array = isinstance(x, (int, float, str)) or x is None
+    if no_array or (isinstance(x, (Tensor, dict, list)) and leaves(x)):
         return x
     try:
         array = np.ascontiguousarray(x)
@@ -67,14 +68,20 @@ def drawn_example(model: nn.Module) -> tuple[Any, ...]:
         )
     network = evaluating_copy(model, shared=True)
     last: Exception | None = None
+    other: tuple[Any, ...] | None = None
     for x in _candidates(network):
         try:
             with torch.no_grad():
-                network(x.clone())
+                outputs = leaves(network(x.clone()))
         except Exception as problem:  # the forward of a user may raise anything
             last = problem
         else:
-            return (x,)
+            # A forward that reshapes may take an image of another size for several images.
+            if all(out.ndim and len(out) == DRAWN for out in outputs):
+                return (x,)
+            other = other or (x,)
+    if other is not None:
+        return other
     raise ValueError(
         "cannot tell what inputs the network takes; give example=, inputs of a batch of two or "
         f"more, so that the mapping can be checked (the last try ended in: {last})"

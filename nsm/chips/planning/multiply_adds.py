@@ -17,6 +17,7 @@ _TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
 _PRODUCTS = (
     torch.matmul, torch.mm, torch.bmm, Tensor.matmul, Tensor.mm, Tensor.bmm, Tensor.__matmul__,
 )  # fmt: skip
+_SUMMED_PRODUCTS = (torch.addmm, torch.baddbmm, Tensor.addmm, Tensor.baddbmm)
 
 
 class _Counter(TorchFunctionMode):
@@ -49,11 +50,38 @@ def _multiply_adds(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out
         return int(args[0].numel() * weight[0].numel())
     if func in _PRODUCTS:
         return int(out.numel() * args[0].shape[-1])
+    if func in _SUMMED_PRODUCTS:
+        return int(out.numel() * args[1].shape[-1])
+    if func is torch.einsum:
+        return _of_einsum(args)
+    if func is torch.tensordot:
+        both = math.prod(args[0].shape) * math.prod(args[1].shape)
+        return math.isqrt(both * out.numel())
     if func is F.scaled_dot_product_attention:
         query, key, value = args[:3]
         pairs = math.prod(query.shape[:-1]) * key.shape[-2]
         return int(pairs * (query.shape[-1] + value.shape[-1]))
     return 0
+
+
+def _of_einsum(args: tuple[Any, ...]) -> int:
+    """Return the multiply-adds of an einsum: the product of the sizes of all its indices."""
+    equation, *operands = args
+    if not isinstance(equation, str):
+        return 0
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = list(operands[0])
+    sizes: dict[str, int] = {}
+    for term, operand in zip(equation.split("->")[0].split(","), operands, strict=True):
+        letters = term.replace(" ", "")
+        before, _, after = letters.partition("...")
+        shape = list(operand.shape)
+        sizes.update(zip(before, shape, strict=False))
+        sizes.update(zip(reversed(after), reversed(shape), strict=False))
+        if "..." in letters:
+            hidden = shape[len(before) : len(shape) - len(after)]
+            sizes["..."] = max(sizes.get("...", 1), math.prod(hidden))
+    return math.prod(sizes.values()) if len(operands) > 1 else 0
 
 
 @contextmanager
@@ -73,7 +101,9 @@ def counting(network: nn.Module) -> Iterator[dict[str, int]]:
 
         def enter(_module: nn.Module, inputs: Any, name: str = name) -> None:
             counter.layers.append(name)
-            if isinstance(_module, nn.RNNBase):  # its products are inside one call of torch
+            if isinstance(
+                _module, (nn.RNNBase, nn.RNNCellBase)
+            ):  # its products are inside one call of torch
                 steps = leaves(inputs)[0].numel() // _module.input_size
                 weights = sum(p.numel() for p in _module.parameters() if p.ndim > 1)
                 counter.add(steps * weights)

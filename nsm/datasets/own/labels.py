@@ -1,5 +1,6 @@
 """Labels of your own: class numbers or class names, numbered 0, ..., n − 1 in sorted order."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -8,9 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 Labels = NDArray[Any]  # int64, or text
 
+#: Whole numbers of up to 19 digits as Python writes them, and numbers of any kind.
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
 
 def checked_labels(name: str, labels: ArrayLike, n: int) -> Labels:
-    """Return labels (n,) as int64 or as text.
+    """Return labels (n,) as int64 or as text; whole numbers beyond int64 are text.
 
     Args:
         name: What messages call them, such as "y_train of faces.npz".
@@ -26,6 +31,8 @@ def checked_labels(name: str, labels: ArrayLike, n: int) -> Labels:
     if a.shape != (n,):
         hint = " (one-hot labels: give the position of the 1)" if a.ndim == 2 else ""
         raise ValueError(f"{name} has shape {a.shape}; {n} images need ({n},){hint}")
+    if a.dtype.kind == "u" and a.size and int(a.max()) > np.iinfo(np.int64).max:
+        return a.astype(np.str_)
     if a.dtype.kind in "iub":
         return a.astype(np.int64)
     texts = [v.decode() if isinstance(v, bytes) else v for v in a.tolist()]
@@ -36,6 +43,36 @@ def checked_labels(name: str, labels: ArrayLike, n: int) -> Labels:
                 "labels are integers or class names"
             )
     return np.asarray(texts, dtype=np.str_)
+
+
+def of_texts(name: str, texts: Sequence[str]) -> Labels:
+    """Return the labels that a file writes as texts: int64 if all are whole numbers, else text.
+
+    "01", "True" and whole numbers beyond int64 are texts: as numbers they would be written in
+    another way, or be others.
+
+    Args:
+        name: What messages call them.
+        texts: Labels, (n,).
+
+    Raises:
+        ValueError: All are numbers, and some have a point or an exponent.
+    """
+    given = [text.strip() for text in texts]
+    if all(_is_whole_number(text) for text in given):
+        return np.array([int(text) for text in given], dtype=np.int64)
+    with_point = [text for text in given if not text.lstrip("+-").isdigit()]
+    if with_point and all(_NUMBER.fullmatch(text) for text in given):
+        raise ValueError(
+            f"{name} are numbers with a point or an exponent, such as {with_point[0]}; labels are "
+            "integers or class names"
+        )
+    return np.asarray(texts, dtype=np.str_)
+
+
+def _is_whole_number(text: str) -> bool:
+    """Return whether a text is what Python writes for an integer of 64 bits."""
+    return bool(_WHOLE.fullmatch(text)) and -(2**63) <= int(text) < 2**63
 
 
 def sorted_names(names: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nsm.datasets.own.labels import of_texts
 from nsm.datasets.own.parts import Part
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def read_csv(path: Path, label_column: str | None, name: str) -> Part:
         name: What messages call the images.
 
     Raises:
-        ValueError: There is no such column, a pixel is no number, or the rows differ in length.
+        ValueError: There is no such column, two columns have one name, a pixel is no number, the
+            labels are numbers that are not whole, or the rows differ in length.
     """
     import pandas as pd
 
@@ -32,18 +34,22 @@ def read_csv(path: Path, label_column: str | None, name: str) -> Part:
         first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
         cells = [str(cell).strip() for cell in first.iloc[0]]
         place, has_header = _label_place(cells, label_column, path)
-        # Class names such as "None" and "NA" stay text.
+        if has_header:
+            _check_header(cells, place, path)
+        # Class names such as "None", "NA", "01" and "True" stay text.
         table = pd.read_csv(
-            path, header=0 if has_header else None, keep_default_na=False, low_memory=False
+            path,
+            header=0 if has_header else None,
+            keep_default_na=False,
+            low_memory=False,
+            converters={place: str},
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as problem:
         raise ValueError(f"{path} is not a CSV of images ({problem})") from None
-    if has_header:
-        _check_no_row_numbers(cells, place, path)
-    labels = table.iloc[:, place]
+    labels = of_texts(f"the labels of {name}", table.iloc[:, place].tolist())
     pixels = table.drop(columns=table.columns[place])
     _check_numbers(pixels, path, header=has_header)
-    return Part(pixels.to_numpy(), labels.to_numpy(), name)
+    return Part(pixels.to_numpy(), labels, name)
 
 
 def _label_place(cells: list[str], label_column: str | None, path: Path) -> tuple[int, bool]:
@@ -72,9 +78,14 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _check_no_row_numbers(cells: list[str], place: int, path: Path) -> None:
-    """Raise ValueError for a column that numbers the rows."""
+def _check_header(cells: list[str], place: int, path: Path) -> None:
+    """Raise ValueError for a column that numbers the rows, and for two columns of one name."""
     for i, cell in enumerate(cells):
+        if cell and cell in cells[:i]:
+            raise ValueError(
+                f"columns {cells.index(cell) + 1} and {i + 1} of {path} are both called {cell!r}; "
+                "remove one, or give each a name of its own"
+            )
         if i != place and cell.lower() in _ROW_NUMBERS:
             raise ValueError(
                 f"column {i + 1} of {path} is called {cell!r}: it numbers the rows and is no "

@@ -202,7 +202,7 @@ class _Writer:
         ours = attributes(module)
         for name in differing_attributes(module, built, _pairs(module, built)):
             if name not in ours or callable(getattr(type(module), name, None)):
-                raise self._refusal(path, f"its {name} was changed after it was built")
+                raise self._refusal(path, _why_changed(module, name))
             if isinstance(ours[name], Tensor):
                 raise self._refusal(
                     path,
@@ -261,6 +261,19 @@ class _Writer:
         while name and name not in dict(self._model.named_modules(remove_duplicate=False)):
             name = name.rpartition(".")[0]
         return _refusal(self._model, name, reason)
+
+
+def _why_changed(module: nn.Module, name: str) -> str:
+    """Return why an attribute of a module differs from that of one that is built anew."""
+    arguments = Arguments(module, class_of(module))
+    lost = [*arguments.unknown, *arguments.left]
+    if not lost:
+        return f"its {name} was changed after it was built"
+    return (
+        f"its {name} would be another one when it is built anew, and its attributes do not tell "
+        f"the constructor's {', '.join(lost)}; keep each as an attribute of the same name "
+        f"(self.{lost[0]} = {lost[0]})"
+    )
 
 
 def _pairs(module: nn.Module, built: nn.Module) -> dict[int, int]:

@@ -68,7 +68,8 @@ def load(
     Raises:
         FileNotFoundError: Naming the shipped networks, if there is no such file.
         ValueError: If the file is truncated, was written by another program, names other classes,
-            or holds other tensors than its architecture needs, or NaN; or dtype is no precision.
+            or holds other tensors than its architecture needs, NaN, or numbers that dtype cannot
+            hold; or dtype is no precision.
     """
     check_precision(dtype)
     found = locate(path)

@@ -79,7 +79,7 @@ class Stored:
 
         Raises:
             ValueError: If a class is missing, or the tensors are not those that the architecture
-                needs, or hold NaN.
+                needs, or hold NaN, or numbers beyond the precision.
         """
         assert self.architecture is not None
         given = given_classes(classes)
@@ -90,11 +90,15 @@ class Stored:
         check_values(state, what)
         for name, first in self.extras.get("tied", {}).items():
             _tie(model, name, first)
-        everything = {**self.tensors, **state}
+        keep = f"keep its precision with {call}, dtype=None)"
+        everything = {
+            name: rounded(f"{name} of {what}", value, dtype, keep)
+            for name, value in {**self.tensors, **state}.items()
+        }
         _set_precision(model, {k: dtype or v.dtype for k, v in everything.items()})
-        model.load_state_dict(state)
+        model.load_state_dict({name: everything[name] for name in state})
         for name in self.extras.get("outside_state", ()):
-            model.get_buffer(name).copy_(self.tensors[name])
+            model.get_buffer(name).copy_(everything[name])
         compute_weights(model)
         model.eval()
         for name in self.extras.get("frozen", ()):

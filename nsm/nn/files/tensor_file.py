@@ -201,13 +201,16 @@ def check_precision(dtype: torch.dtype | None) -> None:
         )
 
 
-def rounded(name: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:
+def rounded(
+    name: str, value: Tensor, dtype: torch.dtype | None, advice: str = "choose another dtype"
+) -> Tensor:
     """Return floating-point numbers in another precision; other tensors as they are.
 
     Args:
         name: What messages call the tensor.
         value: The tensor.
         dtype: Precision of the result; None keeps that of the tensor.
+        advice: What the message tells to do.
 
     Raises:
         ValueError: If they exceed its range.
@@ -218,7 +221,7 @@ def rounded(name: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:
     if not torch.equal(torch.isinf(out), torch.isinf(value)):
         largest = float(value.double().abs().nan_to_num(posinf=0).max())
         raise ValueError(
-            f"{name} holds numbers up to {largest:.4g}, which {dtype} cannot; choose another dtype"
+            f"{name} holds numbers up to {largest:.4g}, which {dtype} cannot; {advice}"
         )
     return out
 

@@ -63,8 +63,8 @@ def load_weights(model: nn.Module, path: str | Path, *, prefix: str = "") -> Non
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is truncated or holds other things, names or shapes differ (the
-            first few are listed), or weights are NaN or infinite.
+        ValueError: If the file is truncated or holds other things or several states, names or
+            shapes differ (the first few are listed), or weights are NaN or infinite.
     """
     found = read_weights(path)
     if prefix and not any(name.startswith(prefix) for name in found):
@@ -95,7 +95,8 @@ def put_weights(model: nn.Module, stored: Mapping[str, Tensor], what: str) -> No
     if problem:
         raise ValueError(f"{what} does not fit the network: {problem}")
     check_values(stored, what)
-    ready = {name: rounded(name, stored[name], wanted[name].dtype) for name in wanted}
+    advice = "give a network of higher precision, such as model.double()"
+    ready = {name: rounded(name, stored[name], wanted[name].dtype, advice) for name in wanted}
     model.load_state_dict(ready)
     compute_weights(model)
 
@@ -125,10 +126,7 @@ def _read_pickled(path: str | Path) -> dict[str, Tensor]:
         ) from None
     except (RuntimeError, EOFError, OSError) as problem:
         raise ValueError(f"{path} is truncated or not a file of torch.save ({problem})") from None
-    for key in STATE_KEYS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
+    content = _state_in(content, path)
     if not isinstance(content, Mapping) or not content:
         raise ValueError(
             f"{path} holds a {type(content).__name__}; give a state dictionary, as "
@@ -141,6 +139,23 @@ def _read_pickled(path: str | Path) -> dict[str, Tensor]:
             f"with one under {', '.join(map(repr, STATE_KEYS))}"
         )
     return {str(name): value for name, value in content.items()}
+
+
+def _state_in(content: Any, path: str | Path) -> Any:
+    """Return the state dictionary under one of `STATE_KEYS`; other content as it is.
+
+    Raises:
+        ValueError: There are several.
+    """
+    if not isinstance(content, Mapping):
+        return content
+    keys = [key for key in STATE_KEYS if isinstance(content.get(key), Mapping)]
+    if len(keys) > 1:
+        raise ValueError(
+            f"{path} holds several state dictionaries, under {' and '.join(map(repr, keys))}; "
+            "store the one that you mean alone, as torch.save(model.state_dict(), path)"
+        )
+    return content[keys[0]] if keys else content
 
 
 def _with_ties(stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -355,3 +355,48 @@ def test_noiseless_hardware_is_kept(path, rng):
     loaded = nsm.load_chip(path)
     assert loaded.origin.hardware == hardware
     assert same_life(chip, loaded, images(rng))
+
+
+class Activated(nn.Module):
+    """A network with an activation that no file can tell."""
+
+    def __init__(self, activation):
+        super().__init__()
+        self.layer = nn.Linear(6, 3)
+        self.activation = activation
+
+    def forward(self, x):
+        return self.activation(self.layer(x))
+
+
+def test_another_network_with_the_same_weights_is_refused(path, rng):
+    chip = nsm.map_to_crossbar(Activated(lambda x: 2 * x), HARDWARE, rng=1)
+    chip.save(path)
+    x = images(rng)
+    again = nsm.load_chip(path, model=Activated(lambda x: x + x))
+    assert same_life(chip, again, x)
+    message = "does not fit the network: for the chip's example its output 0 differs by .*another"
+    with pytest.raises(ValueError, match=message):
+        nsm.load_chip(path, model=Activated(torch.tanh))
+    with pytest.raises(ValueError, match=r"have the shapes \[\(\d+,\)\], and had"):
+        nsm.load_chip(path, model=Activated(lambda x: x.sum(1)))
+    with pytest.raises(ValueError, match=r"cannot run on the chip's example \(.*; it is another"):
+        nsm.load_chip(path, model=Activated(lambda x: x @ torch.ones(7)))
+
+
+def test_a_network_given_without_its_hook_is_refused(path):
+    model = nn.Sequential(nn.Linear(6, 3))
+    model[0].register_forward_hook(lambda module, given, out: 3 * out)
+    nsm.map_to_crossbar(model, HARDWARE, rng=1).save(path)
+    nsm.load_chip(path, model=model)
+    with pytest.raises(ValueError, match="activations, hooks and options"):
+        nsm.load_chip(path, model=nn.Sequential(nn.Linear(6, 3)))
+
+
+def test_files_without_outputs_are_read(path, rng):
+    chip = nsm.map_to_crossbar(nsm.nsm_mlp(WIDTHS), HARDWARE, rng=1)
+    chip.save(path)
+    content = json.loads(read_tensors(path, (FORMAT,))[1]["chip"])
+    del content["outputs"]
+    save_file(load_file(path), path, {"format": FORMAT, "chip": json.dumps(content)})
+    assert same_life(chip, nsm.load_chip(path), images(rng))

@@ -91,7 +91,7 @@ def with_bad(rng, index, value):
         (lambda rng: nn.Bilinear(3, 3, 2), "two inputs with each other"),
         (
             lambda rng: nn.Sequential(nn.ReLU()),
-            "the network has no layer with weights; there is nothing to map",
+            "no layer with weights for tiles; there is nothing to map",
         ),
         (
             lambda rng: with_bad(rng, 1, torch.nan),

@@ -262,7 +262,7 @@ def test_segmentation_of_a_chain_keeps_its_shape():
         ({"dac": Dac(6, 1.0)}, r"layer stem \(Conv2d\): .* Dac\(bits=6, range=1\.0"),
         (
             {"adc": Adc(8, per="tile"), "tile_shape": (4, 8)},
-            r"layer stem \(Conv2d\): .* one of 3 parts \(rows of tiles with converters per tile",
+            r"layer stem \(Conv2d\): .* one of 3 parts \(rows of tiles with converters or a weight",
         ),
         (
             {"device": Device(g_min=1e-8, g_max=1e-6, read_noise=LognormalNoise(0.1))},

@@ -174,7 +174,21 @@ def holding_layers_in_a_list():
     return nn.Sequential(net)
 
 
+class Extended(nn.Module):
+    """A class that keeps an argument only in what it makes of it."""
+
+    def __init__(self, width, extended=None):
+        super().__init__()
+        self.width = width
+        self.first = nn.Linear(width, width)
+        self.more = nn.Linear(width, width) if extended else None
+
+
 REFUSED = {
+    "argument": (
+        lambda: nn.Sequential(Extended(2, True)),
+        r"layer 0 \(Extended\): its more would be .*attributes do not tell .* extended; keep",
+    ),
     "compiled": (
         lambda: nn.Sequential(torch.compile(nn.Linear(2, 2))),
         r"layer 0 \(OptimizedModule\): it is compiled; give what was compiled",
@@ -305,6 +319,15 @@ def test_numbers_beyond_a_precision_are_refused_when_saving(path):
     nn.init.constant_(model[0].bias, torch.nan)
     with pytest.raises(ValueError, match=r"the network holds NaN or infinite weights, in 0.bias"):
         nsm.save(model, path)
+
+
+def test_numbers_beyond_float32_are_refused_when_loading(path):
+    model = nn.Sequential(nn.Linear(2, 2)).double()
+    nn.init.constant_(model[0].weight, 1e60)
+    nsm.save(model, path)
+    with pytest.raises(ValueError, match=r"0.weight of .* up to 1e\+60.*nsm.load\(.*dtype=None"):
+        nsm.load(path)
+    assert torch.equal(nsm.load(path, dtype=None)[0].weight, model[0].weight)
 
 
 def test_dropout_that_stays_on_and_frozen_weights_are_kept(path):

@@ -51,6 +51,18 @@ def test_files_of_torch_are_read(key, zipped, file):
     assert equal(state(model), state(other))
 
 
+def test_two_states_in_one_file_are_ambiguous(file):
+    torch.save({"model": Net(3).state_dict(), "weights": Net(3).state_dict()}, file)
+    with pytest.raises(ValueError, match="several state dictionaries, under 'model' and 'weights'"):
+        nsm.load_weights(Net(3), file)
+
+
+def test_numbers_beyond_the_precision_of_a_network_are_refused(file):
+    torch.save({"weight": torch.full((1, 1), 1e60, dtype=torch.float64)}, file)
+    with pytest.raises(ValueError, match=r"weight holds numbers up to 1e\+60.*model.double\(\)"):
+        nsm.load_weights(torch.nn.Linear(1, 1, bias=False), file)
+
+
 def test_safetensors_of_others_are_read_and_precision_is_the_networks(file):
     model, other = Net(3), Net(3)
     save_file(model.half().state_dict(), file, {"format": "pt"})

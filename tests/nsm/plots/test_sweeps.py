@@ -122,6 +122,14 @@ def test_the_scale_depends_on_the_values_and_not_on_the_number_of_chips(values):
     assert len(scales) == 1
 
 
+@pytest.mark.parametrize("values", [(0.25, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 4.0), (1, 2, 5, 20)])
+def test_labels_of_narrow_logarithmic_axes_keep_their_distance(values):
+    ax = plot_error_rate(rows("gain", values), x="gain", group="network")
+    at = ax.get_xticks()
+    assert {float(t.get_text()) for t in ax.get_xticklabels()} == set(at) <= set(values)
+    assert (np.diff(np.log(at)) > np.log(max(values) / min(values)) / 10).all()
+
+
 def test_texts_are_categories_in_the_order_of_the_rows():
     ax = plot_error_rate(
         rows("gate_sharing", ("word_line", "pair", "cell")), x="gate_sharing", group="network"

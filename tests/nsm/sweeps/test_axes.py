@@ -39,6 +39,8 @@ def labels(name, values, hardware=HARDWARE):
         ("compensate_wires", [np.bool_(True)], [True]),
         ("tile_shape", np.array([[64, 32], [8, 8]]), [(64, 32), (8, 8)]),
         ("tile_shape", [[64, 32], (8, 8)], [(64, 32), (8, 8)]),
+        ("tile_shape", [np.array([64, 32]), torch.tensor([8, 8])], [(64, 32), (8, 8)]),
+        ("device.levels", np.linspace(2, 8, 4), [2, 4, 6, 8]),
         ("device.levels", ["none", "16"], [None, 16]),
     ],
 )

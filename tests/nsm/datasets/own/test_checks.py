@@ -188,6 +188,37 @@ def test_names_are_kept_in_sorted_order(labels):
     assert [names[i] for i in numbered("y", checked, names, are_numbers=True)] == labels
 
 
+@pytest.mark.parametrize(
+    ("texts", "names"),
+    [
+        (["3", "12", "-1"], ("-1", "3", "12")),
+        (["01", "1", "2"], ("01", "1", "2")),
+        (["12345678901234567890", "7"], ("7", "12345678901234567890")),
+        (["9223372036854775807", "7"], ("7", "9223372036854775807")),
+        (["True", "False"], ("False", "True")),
+        (["NA", "+1", "-0"], ("+1", "-0", "NA")),
+    ],
+)
+@pytest.mark.parametrize("header", [True, False])
+def test_labels_in_a_csv_keep_the_names_that_they_are_written_with(texts, names, header, tmp_path):
+    """An NPZ with the same texts has the same classes."""
+    rows = [(text, str(pixel)) for text in texts for pixel in (0, 1)]
+    lines = ["label,p0"] * header + [",".join(row) for row in rows]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(lines) + "\n")
+    data = load_data(path, label_column=None if header else "first")
+    labels, pixels = zip(*rows, strict=True)
+    npz(tmp_path, x=np.array(pixels, dtype="f4")[:, None], y=np.array(labels))
+    assert data.class_names == names
+    assert set(load_data(tmp_path / "a.npz").class_names) == set(names)
+
+
+def test_whole_numbers_beyond_int64_are_names():
+    y = np.array([2**63, 2**64 - 1, 5] * 2, dtype=np.uint64)
+    data = load_data((np.linspace(0, 1, 6)[:, None], y))
+    assert data.class_names == ("5", str(2**63), str(2**64 - 1))
+
+
 def test_letters_from_1_to_26_are_classes_0_to_25(tmp_path):
     y = np.repeat(np.arange(1, 27), 2)
     data = load_data(npz(tmp_path, x=np.random.default_rng(0).random((52, 4)), y=y))
@@ -313,6 +344,8 @@ class _Items:
         (",label,p0\n1,0,1\n", "column 1 of {} is called '': it numbers the rows"),
         ("", "is not a CSV of images"),
         ("label,p0\n,255\n1,2\n", "the label of image 0 is"),
+        ("label,p0,p0\n0,1,2\n", "columns 2 and 3 of {} are both called 'p0'"),
+        ("label,p0\n0.5,255\n1,2\n", "with a point or an exponent, such as 0.5; labels are"),
     ],
 )
 def test_a_csv_that_is_ambiguous_or_wrong_is_refused(text, message, tmp_path):

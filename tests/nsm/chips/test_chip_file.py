@@ -369,6 +369,7 @@ class Activated(nn.Module):
         return self.activation(self.layer(x))
 
 
+@without_architecture
 def test_another_network_with_the_same_weights_is_refused(path, rng):
     chip = nsm.map_to_crossbar(Activated(lambda x: 2 * x), HARDWARE, rng=1)
     chip.save(path)

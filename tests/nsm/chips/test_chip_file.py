@@ -385,6 +385,7 @@ def test_another_network_with_the_same_weights_is_refused(path, rng):
         nsm.load_chip(path, model=Activated(lambda x: x @ torch.ones(7)))
 
 
+@without_architecture
 def test_a_network_given_without_its_hook_is_refused(path):
     model = nn.Sequential(nn.Linear(6, 3))
     model[0].register_forward_hook(lambda module, given, out: 3 * out)

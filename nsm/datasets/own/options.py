@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
-from devices.validation import integer, number
+from devices.validation import choice, integer, number
 
 TEST_FRACTION = 0.2
 SPLIT_SEED = 0
@@ -69,3 +69,9 @@ class Options:
         if useless:
             value = getattr(self, useless[0])
             raise ValueError(f"{useless[0]} = {value!r} has no effect: {why}; leave it out")
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Raise ValueError if one of these names is no option of `nsm.load_data`."""
+    for name in names:
+        choice("option of load_data", name, ["data_dir", *(f.name for f in fields(Options))])

@@ -1,6 +1,6 @@
 """How often converters clip: counted on every read, with one warning if it is too often."""
 
-import warnings
+from devices.user_warnings import warn_user
 
 #: Share of clipped conversions that is tolerated; the first read above it warns.
 TOLERATED = 1e-3
@@ -16,6 +16,7 @@ class ClipCount:
     Attributes:
         conversions: Number of values that were converted.
         clipped: Number of values that were clipped.
+        pauses: Whether reads are neither counted nor warn, as those that find ranges.
     """
 
     def __init__(self, what: str, remedy: str):
@@ -24,6 +25,7 @@ class ClipCount:
         self._has_warned = False
         self.conversions = 0
         self.clipped = 0
+        self.pauses = False
 
     @property
     def share(self) -> float:
@@ -39,13 +41,15 @@ class ClipCount:
             expected: Share that the range is expected to clip, as the calibration saw it; twice as
                 much is tolerated.
         """
+        if self.pauses:
+            return
         self.clipped += clipped
         self.conversions += conversions
         if self._has_warned or clipped <= (TOLERATED + 2 * expected) * conversions:
             return
         self._has_warned = True
         share = clipped / conversions
-        warnings.warn(f"{self._what}: {share:.2%} of this read; {self._remedy}", stacklevel=2)
+        warn_user(f"{self._what}: {share:.2%} of this read; {self._remedy}")
 
     def reset(self) -> None:
         """Count from zero, and warn again: the range has changed."""

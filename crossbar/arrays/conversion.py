@@ -34,7 +34,8 @@ class Converters:
 
     Attributes:
         adc: The converter.
-        limits: Largest currents [A], (sites, 1) or (sites, outputs).
+        limits: Largest currents [A] that are converted: `Adc.range`, or as mapped or calibrated,
+            (sites, 1) or (sites, outputs).
         offsets: Offsets [A], (sites, outputs).
         amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
         of_parts: Whether parts of the sum of an output are converted (the current of a tile, of a
@@ -167,7 +168,7 @@ def layer_converters(
     largest = []
     for part, matrix, _ in arrays.parts():
         weights = [of_term.weights for of_term in matrix.arrays()]
-        driven = 1.0 if part is Part.BIAS else drivers.largest_input
+        driven = 1.0 if part is Part.BIAS else drivers.largest_drive
         largest += [driven * _largest_sum(part, w) for w in weights]
     if of_parts:
         limits = np.array([of_part.max() for of_part in largest])

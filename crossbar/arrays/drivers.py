@@ -28,7 +28,7 @@ class Drivers:
 
     Attributes:
         dac: The converter.
-        limit: Largest input: that of the converter, or as calibrated; None before.
+        limit: Largest input that is converted: `Dac.range`, or as calibrated; None before.
         expected: Share of inputs that the limit is expected to clip.
         clips: Inputs that were converted, and clipped.
         watch: While it is set, inputs are not converted but shown to it.
@@ -51,7 +51,7 @@ class Drivers:
         return 1 if self.dac is None else self.dac.planes
 
     @property
-    def largest_input(self) -> float:
+    def largest_drive(self) -> float:
         """Largest value that drives a word line: the limit of the DAC; 1 for bit planes, or if the
         limit is not known.
         """

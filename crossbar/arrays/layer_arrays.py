@@ -11,6 +11,7 @@ from crossbar.arrays.programmed import Matrix, programmed
 from crossbar.arrays.tiled import TiledArray
 from crossbar.hardware import Hardware
 from crossbar.reads.span import Span
+from devices import Place
 from devices.seeding import child
 from devices.validation import Floats
 
@@ -187,7 +188,7 @@ def programmed_arrays(
             child(seed, part),
             by_tile=by_tile,
             tile_factors=factors,
-            array_name=part.name.lower(),
+            place=Place(part.name.lower()),
         )
 
     main = array_of(Part.MAIN, w, hardware, tile_factors)

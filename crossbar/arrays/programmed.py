@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from crossbar.arrays.summed import SummedArray, Term, terms_of
+from crossbar.arrays.tile import ALONE
 from crossbar.arrays.tiled import Stream, TiledArray, programmed_tiles
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
 from crossbar.weight_range import of_each_weight, tile_grid
-from devices import FaultMap, NoNoise
+from devices import FaultMap, NoNoise, Place
 from devices.seeding import child
 from devices.validation import Floats, array
 
@@ -43,7 +44,7 @@ def programmed(
     *,
     by_tile: bool = False,
     tile_factors: Floats | None = None,
-    array_name: str = "main",
+    place: Place = ALONE,
 ) -> Matrix:
     """Return a programmed weight matrix (outputs, inputs).
 
@@ -57,7 +58,7 @@ def programmed(
         tile_factors: Factors by which the weights of each tile are multiplied before programming,
             (rows of tiles, columns of tiles); sums, moments and weights are divided by them. Rows
             of tiles are then read separately. None, or 1 everywhere, for the scale of the layer.
-        array_name: Which array of a layer it is, for maps of faults; see `TiledArray.program`.
+        place: Which array of a layer it is, for maps of faults; see `TiledArray.program`.
 
     Raises:
         ValueError: w holds NaN, is empty or exceeds the mapped range, factors have a wrong shape or
@@ -71,12 +72,10 @@ def programmed(
             w_max = hardware.mapping.signal_range(hardware.device) / siemens_per_weight
             _check_fits(larger, w_max, siemens_per_weight, "weights times tile_factors")
             matrix = _in_parts(
-                larger, hardware, siemens_per_weight, seed, by_tile=True, array_name=array_name
+                larger, hardware, siemens_per_weight, seed, by_tile=True, place=place
             )
             return _divided(matrix, factors, hardware)
-    return _in_parts(
-        weights, hardware, siemens_per_weight, seed, by_tile=by_tile, array_name=array_name
-    )
+    return _in_parts(weights, hardware, siemens_per_weight, seed, by_tile=by_tile, place=place)
 
 
 def _checked_factors(tile_factors: Floats, weights: Floats, hardware: Hardware) -> Floats:
@@ -106,12 +105,12 @@ def _in_parts(
     seed: np.random.SeedSequence,
     *,
     by_tile: bool,
-    array_name: str,
+    place: Place,
 ) -> Matrix:
     """Return programmed weights as they are; arguments as of `programmed`."""
     if isinstance(hardware.mapping, BitSliced):
         return _slices(
-            weights, hardware, hardware.mapping, siemens_per_weight, seed, by_tile, array_name
+            weights, hardware, hardware.mapping, siemens_per_weight, seed, by_tile, place
         )
     if not by_tile or weights.shape[1] <= hardware.tile_shape[0]:
         return TiledArray.program(
@@ -119,9 +118,9 @@ def _in_parts(
             hardware,
             siemens_per_weight=siemens_per_weight,
             rng=seed,
-            array_name=array_name,
+            place=place,
         )
-    tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed, array_name)
+    tiles = programmed_tiles(weights, hardware, siemens_per_weight, seed, place)
     terms = []
     for row, of_row in enumerate(tiles):
         one = TiledArray(
@@ -140,7 +139,7 @@ def _slices(
     siemens_per_weight: float,
     seed: np.random.SeedSequence,
     by_tile: bool,
-    array_name: str,
+    place: Place,
 ) -> SummedArray:
     """Return an array for each slice of the weights, each with cells and noise of its own."""
     if not isinstance(hardware.gate, NoNoise):
@@ -165,7 +164,7 @@ def _slices(
             siemens_per_weight,
             own,
             by_tile=by_tile,
-            array_name=f"{array_name}_slice{index}",
+            place=place._replace(slice=index),
         )
         significance = float(mapping.significances[index])
         terms += [Term(row.array, row.first, significance) for row in terms_of(matrix)]

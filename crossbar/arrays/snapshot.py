@@ -8,6 +8,7 @@ import numpy as np
 
 from crossbar.arrays.clipping import ClipCount
 from crossbar.arrays.conversion import Converters
+from crossbar.arrays.drivers import Drivers
 from crossbar.arrays.neurons import NeuronArray
 from crossbar.arrays.summed import SummedArray, terms_of
 from crossbar.arrays.tile import ProgrammedTile
@@ -71,6 +72,21 @@ class ClipRecord(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
+class DriverSnapshot:
+    """What the drivers of the word lines of a layer remember.
+
+    Attributes:
+        limit: Largest input that the DAC converts; None if there is none yet.
+        expected: Share of inputs that the limit is expected to clip.
+        clips: Inputs that were converted, and clipped.
+    """
+
+    limit: float | None
+    expected: float
+    clips: ClipRecord
+
+
+@dataclass(frozen=True, eq=False)
 class ConverterSnapshot:
     """What the converters of a layer remember.
 
@@ -97,9 +113,7 @@ class NeuronSnapshot:
         parts: For the name of each part, its arrays in order: one, or all that are summed.
         a: Factors of the deterministic path.
         threshold: Biases that are added exactly, in weight units.
-        largest_input: Range of the DAC; None if there is none yet.
-        expected: Share of inputs that this range is expected to clip.
-        driven: Inputs that the DAC converted and clipped.
+        drivers: What drives the word lines.
         converters: What the converters of the sums remember; None if there are none.
         significances: For the name of each part, the factor of the current of each of its arrays in
             the sum, one number or (outputs,). Empty in files that were written before tiles could
@@ -109,9 +123,7 @@ class NeuronSnapshot:
     parts: dict[str, list[ArraySnapshot]]
     a: Floats
     threshold: Floats
-    largest_input: float | None
-    expected: float
-    driven: ClipRecord
+    drivers: DriverSnapshot
     converters: ConverterSnapshot | None
     significances: dict[str, list[float | Floats]] = field(default_factory=dict)
 
@@ -125,15 +137,17 @@ def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
         },
         a=neurons.a,
         threshold=neurons.threshold,
-        largest_input=neurons.drivers.limit,
-        expected=neurons.drivers.expected,
-        driven=_of_clips(neurons.drivers.clips),
+        drivers=_of_drivers(neurons.drivers),
         converters=None if neurons.converters is None else _of_converters(neurons.converters),
         significances={
             part.part.name.lower(): [term.significance for term in terms_of(part.array)]
             for part in neurons.parts()
         },
     )
+
+
+def _of_drivers(drivers: Drivers) -> DriverSnapshot:
+    return DriverSnapshot(drivers.limit, drivers.expected, _of_clips(drivers.clips))
 
 
 def _of_converters(converters: Converters) -> ConverterSnapshot:
@@ -195,9 +209,9 @@ def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
     neurons.siemens_per_weight = neurons.main.siemens_per_weight
     neurons.a = remembered.a
     neurons.threshold = remembered.threshold
-    neurons.drivers.limit = remembered.largest_input
-    neurons.drivers.expected = remembered.expected
-    _restore_clips(neurons.drivers.clips, remembered.driven)
+    neurons.drivers.limit = remembered.drivers.limit
+    neurons.drivers.expected = remembered.drivers.expected
+    _restore_clips(neurons.drivers.clips, remembered.drivers.clips)
     if neurons.converters is not None and remembered.converters is not None:
         _restore_converters(neurons.converters, remembered.converters)
 

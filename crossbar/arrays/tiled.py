@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from crossbar.arrays.tile import ProgrammedTile
+from crossbar.arrays.tile import ALONE, ProgrammedTile
 from crossbar.arrays.tile_grid import TileGrid
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import CellArray
@@ -33,12 +33,18 @@ def programmed_tiles(
     hardware: Hardware,
     siemens_per_weight: float,
     seed: np.random.SeedSequence,
-    array_name: str = "main",
+    place: Place = ALONE,
 ) -> list[list[ProgrammedTile]]:
     """Return rows of tiles programmed with a weight matrix (outputs, inputs).
 
-    Their conductances are parts of one matrix of positive and one of negative cells. Arguments are
-    those of `TiledArray.program`.
+    Their conductances are parts of one matrix of positive and one of negative cells.
+
+    Args:
+        w: Weights, (outputs, inputs).
+        hardware: Description of the chip.
+        siemens_per_weight: Conductance [S] of a weight of one.
+        seed: Seed of programming.
+        place: Array and slice of a layer, for maps of faults.
     """
     weights = array("w", w, ndim=2)
     if weights.size == 0:
@@ -59,12 +65,12 @@ def programmed_tiles(
             hardware,
             siemens_per_weight,
             child(seed, Stream.TILES, i, j),
-            Place(array_name, (i, j), grid),
+            place._replace(tile=(i, j), tiles=grid),
         )
-        places = g_pos[rows, at], g_neg[rows, j * per_tile : (j + 1) * per_tile]
-        for place, g in zip(places, (made.g_pos, made.g_neg), strict=True):
-            place[:] = g
-        made.keep_in(*places)
+        parts = g_pos[rows, at], g_neg[rows, j * per_tile : (j + 1) * per_tile]
+        for part, g in zip(parts, (made.g_pos, made.g_neg), strict=True):
+            part[:] = g
+        made.keep_in(*parts)
         return made
 
     return [[tile(i, j) for j in range(grid[1])] for i in range(grid[0])]
@@ -103,7 +109,7 @@ class TiledArray(TileGrid):
         *,
         siemens_per_weight: float,
         rng: RNG,
-        array_name: str = "main",
+        place: Place = ALONE,
     ) -> "TiledArray":
         """Return tiles programmed with a weight matrix; same `rng`, same tiles.
 
@@ -112,8 +118,8 @@ class TiledArray(TileGrid):
             hardware: Description of the chip.
             siemens_per_weight: Conductance [S] of a weight of one.
             rng: Seed, Generator or None.
-            array_name: Which array of a layer it is, for maps of faults: "main" (default),
-                "deterministic_path" or "bias".
+            place: Which array of a layer it is, and which slice of its weights, for maps of faults;
+                the weights of a layer by default.
 
         Raises:
             ValueError: w holds NaN, is empty, or exceeds the mapped range; or a map of faults does
@@ -121,7 +127,7 @@ class TiledArray(TileGrid):
         """
         seed = seed_sequence(rng)
         return cls(
-            programmed_tiles(w, hardware, siemens_per_weight, seed, array_name),
+            programmed_tiles(w, hardware, siemens_per_weight, seed, place),
             state_seed=child(seed, Stream.NOISE_STATE),
             waiting_seed=child(seed, Stream.WAITING),
         )
@@ -231,7 +237,7 @@ class Tile(TiledArray):
         *,
         siemens_per_weight: float,
         rng: RNG,
-        array_name: str = "main",
+        place: Place = ALONE,
     ) -> "Tile":
         """Return one programmed tile; arguments as of `TiledArray.program`.
 
@@ -239,7 +245,6 @@ class Tile(TiledArray):
             ValueError: As there, and if w needs more lines than `hardware.tile_shape` has.
         """
         seed = seed_sequence(rng)
-        place = Place(array_name)
         tile = ProgrammedTile.program(w, hardware, siemens_per_weight, seed, place)
         return cls(
             [[tile]],

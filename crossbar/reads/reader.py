@@ -1,6 +1,5 @@
 """Where every read of an array enters: the choice of the strategy that draws its sums."""
 
-import warnings
 from collections.abc import Iterator
 from enum import IntEnum
 from functools import cached_property
@@ -20,6 +19,7 @@ from crossbar.reads.span import Span
 from crossbar.reads.word_line_gates import gate_word_lines
 from devices import NoNoise
 from devices.seeding import child
+from devices.user_warnings import warn_user
 from devices.validation import Floats
 
 
@@ -162,9 +162,8 @@ class Reader:
 def _warn_of_memory(cells: CellArray) -> None:
     """Warn if consecutive reads are correlated, which one fresh normal per output leaves out."""
     if cells.hardware.gate.has_memory or cells.hardware.device.read_noise.has_memory:
-        warnings.warn(
+        warn_user(
             'sampling="moments" draws every read independently, but consecutive reads of this '
             "hardware are correlated (telegraph traps, 1/f noise, correlated selectors): a mean "
-            'over samples comes out better than on the chip; use sampling="exact"',
-            stacklevel=3,  # always the same line, so that Python shows the warning once
+            'over samples comes out better than on the chip; use sampling="exact"'
         )

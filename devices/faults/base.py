@@ -20,12 +20,15 @@ class Place(NamedTuple):
         tiles: Rows and columns of tiles that the array has.
         side: "g_pos" for the positive cells of the tile (default), "g_neg" for the negative cells
             or the reference column.
+        slice: Which slice of the weights the array holds, from the least significant one; None
+            (default) if it holds whole weights.
     """
 
     array: str = ARRAYS[0]
     tile: tuple[int, int] = (0, 0)
     tiles: tuple[int, int] = (1, 1)
     side: str = "g_pos"
+    slice: int | None = None
 
 
 class Faults(ABC):

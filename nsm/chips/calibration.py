@@ -1,16 +1,22 @@
 """Ranges of a chip's converters from data: what each layer sees decides what it resolves."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from crossbar.arrays.clipping import ClipCount
 from crossbar.arrays.conversion import Converters
 from crossbar.arrays.drivers import Drivers
 from crossbar.converters import ROUNDING
 from devices.validation import Floats, choice, number
 from nsm.chips.converter_range import METHODS, best_range
+from nsm.chips.layers.read_context import call_now
 from nsm.chips.layers.tile_layer import TileLayer
 
 #: What shares one range: all converters of a layer, or those of one bit line.
@@ -27,11 +33,15 @@ class Record:
     Args:
         most: Values kept of each site. Which rows are kept depends on their number alone, not on
             the batches in which they come.
+        call: Returns which call of the layer in a pass it is, such as a time step; None counts all
+            as one.
     """
 
-    def __init__(self, most: int = VALUES_KEPT):
+    def __init__(self, most: int = VALUES_KEPT, *, call: Callable[[], int] | None = None):
         self._most = most
+        self._call = call or (lambda: 0)
         self._rows: dict[int, list[Floats]] = {}
+        self._calls: dict[int, list[NDArray[np.int64]]] = {}
         self._seen: dict[int, int] = {}
         self._stride: dict[int, int] = {}
 
@@ -41,15 +51,39 @@ class Record:
         seen = self._seen.get(site, 0)
         stride = self._stride.setdefault(site, 1)
         kept = self._rows.setdefault(site, [])
+        calls = self._calls.setdefault(site, [])
         kept.append(rows[-seen % stride :: stride].copy())
+        calls.append(np.full(len(kept[-1]), self._call()))
         self._seen[site] = seen + len(rows)
         while sum(part.size for part in kept) > self._most and sum(map(len, kept)) > 1:
             self._stride[site] *= 2
             kept[:] = [np.concatenate(kept)[::2]]
+            calls[:] = [np.concatenate(calls)[::2]]
 
     def of_sites(self) -> list[Floats]:
         """Return the kept values (rows, columns) of every site, in their order."""
         return [np.concatenate(self._rows[site]) for site in sorted(self._rows)]
+
+    def clipped(self, limits: Floats) -> Floats:
+        """Return the share of values of each site that limits are expected to clip, (sites,).
+
+        Calls of a layer see different values (the last time steps of a sequence larger ones), and
+        each of them may clip this share: it is the largest of the shares of all calls. The share of
+        a call is that of its values, plus 1/(n + 1) for the n values of each limit: with that
+        probability the next value is larger than all n.
+
+        Args:
+            limits: Largest values, (sites, 1) or (sites, columns).
+        """
+        shares = []
+        for site, of_site in zip(sorted(self._rows), limits, strict=True):
+            values, calls = np.concatenate(self._rows[site]), np.concatenate(self._calls[site])
+            beyond = (np.abs(values) > of_site * (1 + ROUNDING)).sum(axis=1)
+            size = np.bincount(calls) * values.shape[1]
+            seen = size > 0
+            clipped = np.bincount(calls, weights=beyond)[seen]
+            shares.append((clipped / size[seen] + limits.shape[1] / (size[seen] + 1)).max())
+        return np.array(shares)
 
 
 class _Unseen:
@@ -57,6 +91,35 @@ class _Unseen:
 
     def add(self, values: Any, site: int) -> None:
         """Take values and forget them."""
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """What a calibration that fails puts back.
+
+    Attributes:
+        bank: The converters.
+        limits: The largest value that they convert, or one for each.
+        expected: Share that the limits are expected to clip.
+        clips: What was converted and clipped.
+    """
+
+    bank: Bank
+    limits: Any
+    expected: Any
+    clips: ClipCount
+
+    @classmethod
+    def of(cls, bank: Bank) -> "_State":
+        limits = bank.limit if isinstance(bank, Drivers) else bank.limits
+        return cls(bank, limits, bank.expected, copy(bank.clips))
+
+    def restore(self) -> None:
+        if isinstance(self.bank, Drivers):
+            self.bank.limit = self.limits
+        else:
+            self.bank.limits = self.limits
+        self.bank.expected, self.bank.clips = self.expected, self.clips
 
 
 def calibrate(
@@ -71,7 +134,8 @@ def calibrate(
 
     Layers are calibrated from front to back, each with a run of its own for its DAC and for its
     ADC: it sees what comes out of the calibrated converters in front of it, while those behind it
-    neither clip nor round. Ranges that the hardware gives as a number stay as they are.
+    neither clip nor round. Ranges that the hardware gives as a number stay as they are. None of
+    these reads is counted; afterwards, all counts of what is clipped begin at zero.
 
     Args:
         layers: The layers on tiles, in order.
@@ -85,13 +149,16 @@ def calibrate(
 
     Raises:
         ValueError: No layer has a converter whose range is open, an option is unknown or has no
-            effect, or a layer sees no value other than 0. The ranges are then as before.
+            effect, or a layer sees no value other than 0. Ranges and counts are then as before.
     """
     choice("method", method, METHODS)
     choice("per", per, SHARED_BY)
     share = _checked_percentile(percentile, method)
     opened = _open_converters(layers, per)
-    before = [(converters, _ranges(converters)) for _, of in opened for converters in of]
+    before = [_State.of(converters) for _, of in opened for converters in of]
+    counts = [bank.clips for layer in layers for bank in _banks(layer)]
+    for count in counts:
+        count.pauses = True
     for layer, of in opened:
         # An ADC with a given range does not clip either until its DAC is calibrated: inputs of an
         # open DAC are exact, and may cause currents that do not occur later.
@@ -101,26 +168,35 @@ def calibrate(
     try:
         for layer, of in opened:
             for converters in of:
-                record = Record()
+                record = Record(call=partial(call_now, layer.position))
                 converters.watch = record
                 run()
-                _set_range(layer.name, converters, record.of_sites(), method, share, per)
+                _set_range(layer.name, converters, record, method, share, per)
                 converters.watch = None
             _close(layer)
     except BaseException:
-        for converters, ranges in before:
-            _restore(converters, ranges)
+        for state in before:
+            state.restore()
         raise
     finally:
         for layer in layers:
             _close(layer)
+        for count in counts:
+            count.pauses = False
+    for count in counts:
+        count.reset()
+
+
+def _banks(layer: TileLayer) -> list[Bank]:
+    """Return what converts in a layer: its drivers, and its converters if there are any."""
+    banks = layer.neurons.drivers, layer.neurons.converters
+    return [bank for bank in banks if bank is not None]
 
 
 def _close(layer: TileLayer) -> None:
     """Let the converters of a layer convert again."""
-    layer.neurons.drivers.watch = None
-    if layer.neurons.converters is not None:
-        layer.neurons.converters.watch = None
+    for bank in _banks(layer):
+        bank.watch = None
 
 
 def _checked_percentile(percentile: float | None, method: str) -> float:
@@ -168,29 +244,17 @@ def _open_converters(layers: Sequence[TileLayer], per: str) -> list[tuple[TileLa
     return found
 
 
-def _ranges(converters: Bank) -> tuple[Any, Any]:
-    """Return the range of converters, and what it is expected to clip."""
-    limits = converters.limit if isinstance(converters, Drivers) else converters.limits
-    return limits, converters.expected
-
-
-def _restore(converters: Bank, ranges: tuple[Any, Any]) -> None:
-    if isinstance(converters, Drivers):
-        converters.limit, converters.expected = ranges
-    else:
-        converters.limits, converters.expected = ranges
-
-
 def _set_range(
     name: str,
     converters: Bank,
-    seen: list[Floats],
+    record: Record,
     method: str,
     percentile: float,
     per: str,
 ) -> None:
     """Set the range of the converters of one layer to the values that they saw at every site."""
     what = "inputs" if isinstance(converters, Drivers) else "currents"
+    seen = record.of_sites()
     if not seen:
         raise ValueError(f"{name} was not read in the run that should calibrate it")
     if not any(values.any() for values in seen):
@@ -201,7 +265,7 @@ def _set_range(
     if isinstance(converters, Drivers):
         assert converters.dac is not None
         limit = best_range(seen[0], method, percentile, converters.dac.convert)
-        converters.calibrate(limit, float(_clipped(seen, np.full((1, 1), limit))[0]))
+        converters.calibrate(limit, float(record.clipped(np.full((1, 1), limit))[0]))
         return
     convert = converters.adc.convert
     pooled = np.concatenate([values.ravel() for values in seen])
@@ -213,18 +277,4 @@ def _set_range(
         ]
         # A column that saw nothing but 0 has the range of the layer.
         limits = np.where(np.array(of_columns) > 0, of_columns, limits)
-    converters.calibrate(limits, _clipped(seen, limits))
-
-
-def _clipped(seen: list[Floats], limits: Floats) -> Floats:
-    """Return the share of values of each site that limits are expected to clip, (sites,).
-
-    This is the share of the seen values, plus 1/(n + 1) for the n values of each limit: with that
-    probability the next value is larger than all n.
-    """
-    shares = [
-        float((np.abs(values) > of_site * (1 + ROUNDING)).mean())
-        + limits.shape[1] / (values.size + 1)
-        for values, of_site in zip(seen, limits, strict=True)
-    ]
-    return np.array(shares)
+    converters.calibrate(limits, record.clipped(limits))

@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from crossbar import Hardware
 from crossbar.reads.span import Span
-from devices.seeding import RNG, child, seed_sequence
-from devices.validation import number
+from devices.seeding import child
 from nsm.chips import mapping_report
-from nsm.chips.calibration import calibrate
-from nsm.chips.inside import Inside
 from nsm.chips.layers.read_context import Reads
 from nsm.chips.planning.chain import is_chain
 from nsm.chips.planning.checked_plan import CheckedPlan
+from nsm.chips.programmed_network import ProgrammedNetwork
 from nsm.chips.runs import read_once
 from nsm.chips.streams import Stream
-from nsm.chips.structures import leaves, rows_of
+from nsm.chips.structures import combined, leaves, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +44,7 @@ class Origin:
     example: tuple[Any, ...]
 
 
-class MappedNetwork(Inside):
+class MappedNetwork(ProgrammedNetwork):
     """One chip: a network programmed once into tiles.
 
     Calling it makes one noisy pass, tensors in and tensors out.
@@ -85,11 +83,6 @@ class MappedNetwork(Inside):
         """The network that was mapped, a copy."""
         return self.origin.model
 
-    @property
-    def has_memory(self) -> bool:
-        """Whether consecutive reads are correlated, which `sampling="moments"` leaves out."""
-        return any(layer.neurons.main.has_memory for layer in self.layers)
-
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Return the network's outputs of one noisy pass, on the device of its inputs.
 
@@ -116,8 +109,7 @@ class MappedNetwork(Inside):
             raise ValueError("an input of the chip holds NaN or infinite values")
         seed = np.random.SeedSequence(int(torch.randint(2**62, ()).item()))
         if not is_chain(self.network):
-            reads = Reads(Span(0, rows_of(given)), "exact", child(seed, Stream.SAMPLE))
-            return read_once(self.network, reads, inputs, options)
+            return self._pass(inputs, options, child(seed, Stream.SAMPLE))
         if len(inputs) != 1 or options:
             raise ValueError(
                 f"this network takes one input, but {len(inputs)} and the options "
@@ -128,62 +120,39 @@ class MappedNetwork(Inside):
         dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
         return torch.as_tensor(logits).to(device=x.device, dtype=dtype)
 
-    def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass: cells drift, and states of noises advance. Ages add up."""
-        number("seconds", seconds, at_least=0, unit="s")
-        for layer in self.layers:
-            layer.neurons.age(seconds)
-
-    def scale_conductances(self, factor: float) -> None:
-        """Multiply every conductance by one factor: a common-mode gain.
-
-        Pedestals, deterministic paths and bias word lines are included.
-        """
-        number("factor", factor, above=0)
-        for layer in self.layers:
-            layer.neurons.scale_conductances(factor)
-
-    def calibrate(
-        self,
-        x: Any,
-        *,
-        method: str = "max",
-        percentile: float | None = None,
-        per: str = "layer",
-        rng: RNG = None,
-    ) -> None:
-        """Set the ranges of converters to what they see when the chip is read on x.
-
-        Layers are calibrated from front to back, with a pass for each of their converters; ranges
-        that the hardware gives as numbers stay. See `calibration.calibrate`.
-
-        Args:
-            x: Images as for `sample`, such as a hundred training images.
-            method: "max" (default), "percentile" or "least_squares".
-            percentile: Percentile of the |values| for the method "percentile"; None for 99.9.
-            per: One range for the ADCs of a "layer" (default), or for each "column" (output).
-            rng: Seed, Generator or None: what the reads draw.
-
-        Raises:
-            ValueError: The chip has no converters of open range, an option is unknown or has no
-                effect, or x is wrong.
-        """
-        images = self.check_images(x)
-        seed = child(seed_sequence(rng), Stream.CALIBRATION)
-
-        def run() -> None:
-            for _ in self.runs(images, 1, seed):
-                pass
-
-        calibrate(self.layers, run, method=method, percentile=percentile, per=per)
+    def _pass(
+        self, inputs: tuple[Any, ...], options: dict[str, Any], seed: np.random.SeedSequence
+    ) -> Any:
+        """Return the outputs of one pass of a network that is no chain."""
+        form = self.inputs
+        mapped_with = len(form.arguments or ())
+        if isinstance(self.network, fx.GraphModule) and (options or len(inputs) != mapped_with):
+            raise ValueError(
+                f"the network was mapped with {mapped_with} inputs, and keeps the defaults of all "
+                f"other arguments; {len(inputs)} and the options {sorted(options)} were given: map "
+                "it with example=, a tuple of all of them, or wrap it in a module that sets them"
+            )
+        rows = form.batch(inputs) if len(inputs) == mapped_with else rows_of((inputs, options))
+        if not (form.one_by_one and form.by_row):
+            return read_once(self.network, Reads(Span(0, rows), "exact", seed), inputs, options)
+        parts = [
+            read_once(
+                self.network,
+                Reads(Span(number, number + 1), "exact", seed),
+                form.chosen(inputs, np.array([number])),
+                options,
+            )
+            for number in range(rows)
+        ]
+        return combined(torch.cat, parts)
 
     def save(self, path: str | Path, *, note: str = "") -> None:
         """Write the chip to a safetensors file, without pickle; `nsm.load_chip` reads it.
 
         The file holds the network, the hardware, all seeds, the conductances of every cell, ages,
         gains, offsets, and the states of noises with memory: reads are the same after loading. If
-        no file can hold the network's architecture, its weights alone are stored, and `load_chip`
-        asks for the network.
+        no file can hold the network's architecture, a warning says so: its weights alone are
+        stored, and `load_chip` asks for the network.
 
         Args:
             path: The file; an old one is replaced in one step.
@@ -199,17 +168,3 @@ class MappedNetwork(Inside):
     def report(self) -> "pd.DataFrame":
         """Return one row per layer, on tiles or digital; see `mapping_report.report`."""
         return mapping_report.report(self.network, self._plan)
-
-    def effective_samples(self, samples: int) -> "pd.DataFrame":
-        """Return how many independent reads `samples` consecutive ones are worth, a row per layer.
-
-        See `mapping_report.effective_samples`.
-        """
-        return mapping_report.effective_samples(self.layers, samples)
-
-    def cost(self) -> "pd.DataFrame":
-        """Return energy [J] and latency [s] of one pass, a row per layer on tiles.
-
-        See `mapping_report.cost`.
-        """
-        return mapping_report.cost(self.layers)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from crossbar.arrays.snapshot import NeuronSnapshot, restore, snapshot
+from devices.user_warnings import warn_user
 from devices.validation import Floats
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers.readouts import Converter, Readout
@@ -46,6 +47,9 @@ class LayerRecord:
         readout: Comparators with their offsets, or a `Converter`, whose converters are stored in
             `neurons`.
         locations: At how many locations the layer was last read for each input.
+        reads_per_pass: How often it was read for each input in the last pass.
+        wanted: Weights (outputs, inputs) that its main array was to hold.
+        report: Its row of the report: how well it was programmed.
     """
 
     path: str
@@ -53,6 +57,9 @@ class LayerRecord:
     row_factors: Floats
     readout: Readout
     locations: int
+    reads_per_pass: int
+    wanted: Floats
+    report: dict[str, object]
 
     @classmethod
     def of(cls, layer: TileLayer) -> "LayerRecord":
@@ -60,8 +67,16 @@ class LayerRecord:
         readout = layer.readout
         if isinstance(readout, Converter):
             readout = replace(readout, converters=None)
-        neurons = snapshot(layer.neurons)
-        return cls(layer.path, neurons, layer.row_factors, readout, layer.locations)
+        return cls(
+            layer.path,
+            snapshot(layer.neurons),
+            layer.row_factors,
+            readout,
+            layer.locations,
+            layer.reads_per_pass,
+            layer.wanted,
+            layer.report,
+        )
 
     def put_into(self, layer: TileLayer) -> None:
         """Let a layer of the same network and hardware remember this.
@@ -72,6 +87,9 @@ class LayerRecord:
         restore(layer.neurons, self.neurons)
         layer.row_factors = self.row_factors
         layer.locations = self.locations
+        layer.reads_per_pass = self.reads_per_pass
+        layer.wanted = self.wanted
+        layer.report = self.report
         layer.readout = self.readout
         if isinstance(self.readout, Converter):
             layer.readout = replace(self.readout, converters=layer.neurons.converters)
@@ -79,6 +97,9 @@ class LayerRecord:
 
 def save_chip(chip: MappedNetwork, path: str | Path, *, note: str = "") -> None:
     """Write a chip to a safetensors file; `load_chip` reads it, and its reads are the same.
+
+    If no file can hold the network's architecture, it holds the weights alone, and a warning says
+    how to load it.
 
     Args:
         chip: The chip.
@@ -90,7 +111,7 @@ def save_chip(chip: MappedNetwork, path: str | Path, *, note: str = "") -> None:
             missing folder.
     """
     origin = chip.origin
-    network = _stored(origin.model)
+    network = _stored(origin.model, path)
     arrays: dict[str, Any] = {}
     content = {
         "hardware": _encoded(origin.hardware, "hardware", arrays),
@@ -109,11 +130,16 @@ def save_chip(chip: MappedNetwork, path: str | Path, *, note: str = "") -> None:
     write_tensors(tensors, path, {"format": FORMAT, "chip": json.dumps(content), "note": note})
 
 
-def _stored(model: nn.Module) -> Stored:
-    """Return a chip's network; weights alone if no file can hold its architecture."""
+def _stored(model: nn.Module, path: str | Path) -> Stored:
+    """Return a chip's network; weights alone, with a warning, if a file cannot hold all of it."""
     try:
         return Stored.of(model)
-    except CannotStore:
+    except CannotStore as problem:
+        reason = str(problem).partition(";")[0]
+        warn_user(
+            f"{path} holds the weights of the network without its architecture ({reason}); load "
+            f"it with nsm.load_chip({str(path)!r}, model=network)"
+        )
         return Stored.of(model, weights_alone=True)
 
 

@@ -9,7 +9,21 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from devices.validation import array
-from nsm.chips.structures import leaves, rows_of
+from nsm.chips.structures import leaves, mapped, rows_of
+
+
+@dataclass(frozen=True)
+class InputLeaf:
+    """One tensor among the arguments of a network.
+
+    Attributes:
+        dtype: Its precision.
+        per_image: Whether its first axis is the batch; other tensors, such as attention masks, are
+            the same for all images.
+    """
+
+    dtype: torch.dtype
+    per_image: bool
 
 
 @dataclass(frozen=True)
@@ -18,67 +32,85 @@ class InputForm:
 
     Attributes:
         shape: Shape of one image, with None for an axis of any length; None: any shape.
-        dtypes: Precision of every argument of a network that takes tensors; None for a chain of
-            chip layers, which takes one array of float64.
+        arguments: The arguments of a network that takes tensors, with an `InputLeaf` in the place
+            of each tensor; None for a chain of chip layers, which takes one array of float64.
         tried: Shape of one image of the inputs with which the mapping was checked.
         classes: Length of the axis after the batch of the network's output, for such images.
-        by_row: Whether every row of the inputs is an image of its own.
         pixels: Lengths of the axes of the output after the classes.
+        by_row: Whether every row of the inputs is an image of its own.
+        one_by_one: Whether every read needs a pass of its own: some layer sees rows that are not
+            those of the images in turn, such as parameters, or a sequence with time first.
     """
 
     shape: tuple[int | None, ...] | None = None
-    dtypes: tuple[torch.dtype, ...] | None = None
+    arguments: tuple[Any, ...] | None = None
     tried: tuple[int, ...] = ()
     classes: int = 0
     pixels: tuple[int | None, ...] = ()
     by_row: bool = True
+    one_by_one: bool = False
 
     def checked(self, x: Any) -> Any:
         """Return images as the network takes them.
 
         Args:
-            x: Images, (batch, ...); a tuple of arrays for a network of several inputs.
+            x: Images, (batch, ...); a tuple of arrays for a network of several inputs, a dict for
+                one that takes a dict.
 
         Returns:
-            Float64 for a chain of chip layers; else a tuple of tensors, the network's arguments.
+            Float64 for a chain of chip layers; else a tuple, the network's arguments.
 
         Raises:
             ValueError: x is a single image, has a wrong shape, or holds NaN, or there are other
                 numbers of arguments.
         """
-        if self.dtypes is None:
-            values = x.detach().cpu().double().numpy() if isinstance(x, Tensor) else x
-            images = array("x", values, shape=None if self.shape is None else (None, *self.shape))
-            if images.ndim < 2:
-                raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
-            return images
+        if self.arguments is None:
+            return self._array(x)
         if not self.by_row:
             raise ValueError(
                 "outputs of this network do not belong to rows of its inputs one by one: its batch "
                 "is another axis than the first (give recurrent and attention layers "
-                "batch_first=True), its outputs depend on the other images of the batch, or the "
-                "inputs that were drawn when it was mapped had a wrong shape (give example=x[:4]); "
-                "chip(x) makes one pass of any inputs"
+                "batch_first=True), an output has no batch, its outputs depend on the other images "
+                "of the batch, or the inputs that were drawn when it was mapped had a wrong shape "
+                "(give example=x[:4]); chip(x) makes one pass of any inputs"
             )
-        arguments = x if isinstance(x, tuple) else (x,)
-        if len(arguments) != len(self.dtypes):
+        given = x if isinstance(x, tuple) else (x,)
+        if len(given) != len(self.arguments):
             raise ValueError(
-                f"the network was mapped with {len(self.dtypes)} inputs, but {len(arguments)} were "
+                f"the network was mapped with {len(self.arguments)} inputs, but {len(given)} were "
                 "given; give a tuple of them"
             )
-        tensors = tuple(
-            as_tensor("x", a, dtype) for a, dtype in zip(arguments, self.dtypes, strict=True)
-        )
-        rows = {len(t) for t in tensors}
+        filled = tuple(_filled(*pair) for pair in zip(self.arguments, given, strict=True))
+        rows = {len(t) for t in self._per_image(filled)}
         if len(rows) > 1:
             raise ValueError(f"the inputs have different numbers of images: {sorted(rows)}")
-        return tensors
+        return filled
+
+    def _array(self, x: Any) -> NDArray[np.float64]:
+        values = x.detach().cpu().double().numpy() if isinstance(x, Tensor) else x
+        if self.shape is not None and np.ndim(values) != len(self.shape) + 1:
+            raise ValueError(
+                f"x has shape {np.shape(values)}; give (batch, "
+                f"{', '.join('any' if n is None else str(n) for n in self.shape)}), or map the "
+                "network with example=, inputs of the shape that you want to read"
+            )
+        images = array("x", values, shape=None if self.shape is None else (None, *self.shape))
+        if images.ndim < 2:
+            raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
+        return images
+
+    def _per_image(self, arguments: tuple[Any, ...]) -> list[Tensor]:
+        """Return the tensors of the arguments whose first axis is the batch."""
+        pairs = zip(_input_leaves(self.arguments), leaves(arguments), strict=True)
+        return [tensor for leaf, tensor in pairs if leaf.per_image]
 
     def chosen(self, images: Any, which: NDArray[np.int64]) -> Any:
         """Return some of checked images by their numbers."""
         if isinstance(images, np.ndarray):
             return images[which]
-        return tuple(t[torch.as_tensor(which, device=t.device)] for t in images)
+        its = iter(_input_leaves(self.arguments))
+        numbers = torch.as_tensor(which)
+        return mapped(lambda t: t[numbers.to(t.device)] if next(its).per_image else t, images)
 
     def classes_of(self, images: Any) -> int | None:
         """Return the number of classes for checked images.
@@ -92,19 +124,45 @@ class InputForm:
 
     def batch(self, images: Any) -> int:
         """Return the number of checked images."""
-        return len(images) if isinstance(images, np.ndarray) else rows_of(images)
+        if isinstance(images, np.ndarray):
+            return len(images)
+        return rows_of(self._per_image(images))
+
+
+def _input_leaves(arguments: Any) -> list[InputLeaf]:
+    """Return the leaves of a form's arguments in order."""
+    if isinstance(arguments, InputLeaf):
+        return [arguments]
+    if isinstance(arguments, dict):
+        arguments = list(arguments.values())
+    if isinstance(arguments, (tuple, list)):
+        return [leaf for part in arguments for leaf in _input_leaves(part)]
+    return []
+
+
+def _filled(form: Any, x: Any) -> Any:
+    """Return an argument in the form with which the network was mapped, its tensors converted."""
+    if isinstance(form, InputLeaf):
+        return as_tensor("x", x, form.dtype)
+    if isinstance(form, dict):
+        if not isinstance(x, dict) or set(x) != set(form):
+            raise ValueError(
+                f"an input of the network is a dict with the keys {sorted(form)}; give one, not a "
+                f"{type(x).__name__}"
+            )
+        return {key: _filled(form[key], x[key]) for key in form}
+    if isinstance(form, (tuple, list)):
+        if not isinstance(x, (tuple, list)) or len(x) != len(form):
+            raise ValueError(f"an input of the network has {len(form)} parts; give as many")
+        return type(form)(_filled(*pair) for pair in zip(form, x, strict=True))
+    return x
 
 
 def as_tensor(name: str, x: ArrayLike | Tensor, dtype: torch.dtype) -> Tensor:
-    """Return an array or tensor with a batch as a tensor of that precision.
-
-    Args:
-        name: What messages call it.
-        x: The values, (batch, ...).
-        dtype: Precision of the result.
+    """Return an array or tensor as a tensor of that precision.
 
     Raises:
-        ValueError: It holds NaN or something else than numbers, or has no axis of the batch.
+        ValueError: It holds NaN or something else than numbers.
     """
     if isinstance(x, Tensor):
         tensor = x.detach()
@@ -113,13 +171,19 @@ def as_tensor(name: str, x: ArrayLike | Tensor, dtype: torch.dtype) -> Tensor:
             tensor = torch.as_tensor(np.ascontiguousarray(x))
         except TypeError:
             raise ValueError(f"{name} holds something else than numbers; give an array") from None
-    if tensor.ndim < 1:
-        raise ValueError(f"{name} has shape (); give (batch, …), one image or more")
     if not torch.isfinite(tensor).all():
         raise ValueError(f"{name} holds NaN or infinite values")
     return tensor.to(dtype)
 
 
-def form_of_inputs(example: tuple[Any, ...], dtype: torch.dtype) -> tuple[torch.dtype, ...]:
-    """Return the precision of every argument: that of the network, or whole numbers."""
-    return tuple(dtype if t.is_floating_point() else t.dtype for t in leaves(example))
+def form_of_inputs(example: tuple[Any, ...], dtype: torch.dtype) -> tuple[Any, ...]:
+    """Return the arguments with an `InputLeaf` for each tensor: of the network's precision, or of
+    whole numbers.
+    """
+    rows = rows_of(example)
+
+    def leaf(t: Tensor) -> InputLeaf:
+        own = dtype if t.is_floating_point() else t.dtype
+        return InputLeaf(own, per_image=t.ndim > 0 and len(t) == rows)
+
+    return tuple(mapped(leaf, argument) for argument in example)

@@ -41,11 +41,12 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     `where` is "tiles" or "digital", `why` the reason for the latter, and `multiply_adds` the share
     of the network's multiply-adds. A row of a layer on tiles tells the shape, tiles, siemens per
     weight, share of clipped weights, β, a, how well the layer was programmed, and warnings. Errors
-    are rms, divided by the layer's largest |w|: `weight_error_rms` of the programmed weights,
-    `effective_error_rms` of the effective weights, after IR drop (the smaller one with
-    `compensate_wires`). `beta_effective` is the median over neurons of the β that the chip's reads
-    show, with wires, errors and pedestals. `static_to_noise_ratio` and `spread_to_noise_ratio` are
-    medians of `crossbar.arrays.precision`'s. `difference` is that of the outputs with ideal tiles
+    are rms, divided by `w_max`, the |w| that fills the device's range: `weight_error_rms` of the
+    programmed weights, `effective_error_rms` of the effective weights, after IR drop (the smaller
+    one with `compensate_wires`). `beta_effective` is the median over neurons of the β that the
+    chip's reads show, with wires, errors and pedestals. `static_to_noise_ratio` and
+    `spread_to_noise_ratio` are medians of `crossbar.arrays.precision`'s. These three, β and a are
+    filled for neural sampling layers only. `difference` is that of the outputs with ideal tiles
     from those of the network, relative to the largest, which was measured when it was mapped.
     `clipped_inputs` and `clipped_currents` are the shares that the converters of a layer clipped
     since mapping or calibration; NaN before the first read, and without converters.
@@ -66,7 +67,7 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
             on_tiles.append(_on_tiles(module, share))
         elif not any(True for _ in module.children()) or path in reasons:
             title = getattr(module, "name", name_of(path, type(module).__name__))
-            digital.append(_digital(title, share, reasons.pop(path, None) or _why(module)))
+            digital.append(_digital(title, share, reasons.pop(path, "") or _why(module)))
     digital += [_digital(f"layer {path}", 0.0, why) for path, why in reasons.items()]
     if counts.get("") and "" not in plan.reasons:
         digital.append(

@@ -11,12 +11,13 @@ from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from devices.seeding import child, seed_number
 from devices.validation import integer
+from nsm.chips.images import InputForm
 from nsm.chips.layers.read_context import Reads, reading
 from nsm.chips.layers.states import States, tensor_of
 from nsm.chips.layers.tile_layer import ChipLayer
 from nsm.chips.planning.chain import is_chain
 from nsm.chips.planning.check import without_fast_path
-from nsm.chips.structures import leaves, mapped, rows_of
+from nsm.chips.structures import leaves, mapped
 from nsm.nn.inference import Floats
 
 #: Key below a run's seed of what torch draws; positions of layers are below.
@@ -33,6 +34,7 @@ def runs(
     *,
     sampling: str = "exact",
     reads_at_once: int = READS_AT_ONCE,
+    form: InputForm,
     locations: int = 1,
 ) -> Iterator[tuple[Span, Any]]:
     """Yield the reads of a run in spans, with their outputs: tensors whose first axis is the reads.
@@ -46,13 +48,15 @@ def runs(
         seed: Seed of the run. A read's draws depend on it and on the read's number.
         sampling: "exact" or "moments".
         reads_at_once: Rough number of reads of the busiest array in memory.
+        form: What the network takes.
         locations: Reads of the busiest array in one pass, of a network that is no chain.
     """
     integer("reads_at_once", reads_at_once, at_least=1)
     check_sampling(sampling)
     if is_chain(network):
         return _runs_of_chain(network, images, samples, seed, sampling, reads_at_once)
-    return _runs_of_network(network, images, samples, seed, sampling, reads_at_once // locations)
+    at_once = 1 if form.one_by_one else reads_at_once // locations
+    return _runs_of_network(network, images, samples, seed, sampling, at_once, form)
 
 
 def spans(total: int, samples: int, at_once: int) -> Iterator[Span]:
@@ -92,18 +96,17 @@ def _runs_of_network(
     seed: np.random.SeedSequence,
     sampling: str,
     at_once: int,
+    form: InputForm,
 ) -> Iterator[tuple[Span, Any]]:
-    for span in spans(rows_of(inputs) * samples, samples, at_once):
-        image = torch.as_tensor(np.arange(span.first, span.last) // samples)
-        needed = tuple(t[image.to(t.device)] for t in inputs)
+    for span in spans(form.batch(inputs) * samples, samples, at_once):
+        needed = form.chosen(inputs, np.arange(span.first, span.last) // samples)
         outputs = read_once(network, Reads(span.each(), sampling, seed), needed)
-        _check_rows(outputs, needed)
+        _check_rows(outputs, span.reads, needed)
         yield span, outputs
 
 
-def _check_rows(outputs: Any, inputs: tuple[Any, ...]) -> None:
+def _check_rows(outputs: Any, rows: int, inputs: tuple[Any, ...]) -> None:
     """Raise ValueError unless a network gave one row of outputs for each row of its inputs."""
-    rows = rows_of(inputs)
     for out in leaves(outputs):
         if not out.ndim or len(out) != rows:
             shapes = ", ".join(str(tuple(t.shape[1:])) for t in leaves(inputs))

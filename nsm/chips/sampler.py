@@ -64,6 +64,7 @@ class Sampler(nn.Module):
             seed,
             sampling=sampling,
             reads_at_once=reads_at_once,
+            form=self.inputs,
             locations=max(
                 (layer.locations * layer.neurons.drivers.planes for layer in self.layers), default=1
             ),

@@ -101,7 +101,7 @@ def folded(model: nn.Sequential) -> list[Named]:
         if affine is None:
             out.append(Named(path, name, layer))
             continue
-        absorbed = registry.description(out[-1].layer).with_scaled_outputs(*affine) if out else None
+        absorbed = _scaled(out[-1].layer, *affine) if out else None
         if absorbed is not None:
             out[-1] = out[-1]._replace(layer=absorbed)
         elif not any(hasattr(done.layer, "weight") for done in out):
@@ -111,6 +111,14 @@ def folded(model: nn.Sequential) -> list[Named]:
     if waiting is not None:
         raise _unfoldable(waiting.name, "nothing comes after it")
     return out
+
+
+def _scaled(layer: nn.Module, factor: Tensor, shift: Tensor) -> nn.Module | None:
+    """Return the layer with scaled outputs; None if it cannot, or has another number of them."""
+    weight = registry.effective_weight(layer)
+    if weight is None or len(weight) != len(factor):
+        return None
+    return registry.description(layer).with_scaled_outputs(factor, shift)
 
 
 def _normalization(name: str, said: Described) -> tuple[Tensor, Tensor] | None:

@@ -14,15 +14,18 @@ import hashlib
 import inspect
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
 
+#: Returns what is encoded in place of a value, or None for the value itself.
+StandIn = Callable[[Any], Any]
 
-def canonical(value: Any) -> bytes:
+
+def canonical(value: Any, stand_in: StandIn | None = None) -> bytes:
     """Return the canonical bytes of a value; equal bytes mean the same point of a sweep.
 
     - Numbers of one value are one point whatever their type: 1, 1.0 and `np.float64(1)`. Truth
@@ -37,12 +40,15 @@ def canonical(value: Any) -> bytes:
 
     Args:
         value: Anything above, nested at will.
+        stand_in: Says what identifies a part in another way, such as a function without an import
+            path by its code; None: every part identifies itself as above. A part that its own
+            stand-in holds again, such as a function that calls itself, counts by its place.
 
     Raises:
         ValueError: A part of the value has no canonical bytes: it cannot be imported (a lambda, a
             class inside a function), cannot be stored (an open file), or holds itself.
     """
-    return _encoded(value, ())
+    return _encoded(value, (), stand_in)
 
 
 def short_hash(value: Any, digits: int = 16) -> str:
@@ -76,8 +82,13 @@ def import_path(thing: Any) -> str:
     return f"{'__main__' if module == '__mp_main__' else module}.{thing.__qualname__}"
 
 
-def _encoded(value: Any, holders: tuple[int, ...]) -> bytes:
+def _encoded(value: Any, holders: tuple[int, ...], stand_in: StandIn | None) -> bytes:
     """Return canonical bytes; `holders` are the ids of the objects that hold `value`."""
+    other = None if stand_in is None else stand_in(value)
+    if other is not None:
+        if id(value) in holders:
+            return _framed("holder", str(holders.index(id(value))).encode())
+        return _framed("stand-in", _encoded(other, (*holders, id(value)), stand_in))
     simple = _simple(value)
     if simple is not None:
         return simple
@@ -89,7 +100,7 @@ def _encoded(value: Any, holders: tuple[int, ...]) -> bytes:
     inside = (*holders, id(value))
 
     def all_of(kind: str, parts: Iterable[Any]) -> bytes:
-        return _framed(kind, *(_encoded(part, inside) for part in parts))
+        return _framed(kind, *(_encoded(part, inside, stand_in) for part in parts))
 
     if type(value) in (list, tuple):
         return all_of("sequence", value)
@@ -98,7 +109,7 @@ def _encoded(value: Any, holders: tuple[int, ...]) -> bytes:
     if _is_tensor(value):
         return _array(_numpy(value), all_of)
     if isinstance(value, (set, frozenset)):
-        return _framed("set", *sorted(_encoded(part, inside) for part in value))
+        return _framed("set", *sorted(_encoded(part, inside, stand_in) for part in value))
     if type(value) in (dict, MappingProxyType):
         return all_of("mapping", value.items())
     if "__dataclass_fields__" in vars(type(value)):

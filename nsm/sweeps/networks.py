@@ -5,6 +5,7 @@ Names are checked without torch, so that a wrong one is refused at once.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nsm.datasets.own.objects import imported, names_callable
+from nsm.importing import imported, names_callable
 from nsm.shipped import locate
 
 if TYPE_CHECKING:
@@ -60,16 +61,15 @@ def load_network(source: str) -> nn.Module:
     be a module that is there already.
 
     Raises:
-        ValueError: There is no such callable, or it returns no torch module; or the file holds no
-            network.
+        ValueError: There is no such callable, it needs arguments, or it returns no torch module; or
+            the file holds no network that can be built without code of yours. Errors inside the
+            callable are its own.
     """
     import torch
     from torch import nn
 
-    from nsm.nn.files.checkpoint import load
-
     if not names_callable(source) or Path(source).is_file():
-        return load(source)
+        return _of_file(source)
     if os.getcwd() not in sys.path:  # worker processes import the network's classes again
         sys.path.append(os.getcwd())
     with torch.random.fork_rng(devices=[]):
@@ -77,13 +77,43 @@ def load_network(source: str) -> nn.Module:
         made: Any = imported(source, "a torch.nn.Module")
         if not isinstance(made, nn.Module):
             torch.manual_seed(SEED)  # the import draws too, but only the first one in a process
-            try:
-                made = made()
-            except TypeError as problem:
-                raise ValueError(f"{source} could not be called: {problem}") from None
+            _check_call(made, source)
+            made = made()
     if not isinstance(made, nn.Module):
         raise ValueError(f"{source} returns a {type(made).__name__}; return a torch.nn.Module")
     return made
+
+
+def _of_file(path: str) -> nn.Module:
+    """Return the network in a file; a message that asks for Python says where to write it."""
+    from nsm.nn.files.checkpoint import load
+
+    try:
+        return load(path)
+    except ValueError as problem:
+        reason, _, advice = str(problem).rpartition("; ")
+        if "nsm.load" not in advice:
+            raise
+        todo = advice[advice.find("build the network") :] if "build the" in advice else advice
+        raise ValueError(
+            f"{reason}; give module:callable: a function in a Python file of the current folder "
+            f"that returns the network (in it, {todo})"
+        ) from None
+
+
+def _check_call(made: Any, source: str) -> None:
+    """Raise ValueError if a callable cannot be called without arguments."""
+    try:
+        signature = inspect.signature(made)
+    except (ValueError, TypeError):  # compiled functions do not all tell
+        return
+    try:
+        signature.bind()
+    except TypeError as problem:
+        raise ValueError(
+            f"{source} could not be called without arguments: {problem}; name a callable that "
+            "needs none"
+        ) from None
 
 
 def images_for(models: Mapping[str, nn.Module], data: Data, source: str) -> Any:

@@ -20,6 +20,9 @@ _SHARED_BEHIND: dict[type[nn.Module], int | None] = {
     nn.Dropout3d: 2,
 }
 
+#: Layers, and the axes of their inputs, where torch takes the first axis for the channels.
+_UNBATCHED = ((nn.Dropout1d, 2), (nn.Dropout3d, 4))
+
 
 class KeptDropout(nn.Module):
     """Dropout in `train()` of a network in `eval()`, as Monte-Carlo dropout has it.
@@ -49,6 +52,8 @@ class KeptDropout(nn.Module):
             out: Tensor = self.layer(x)
             return out
         behind = _SHARED_BEHIND[type(self.layer)]
+        if (type(self.layer), x.ndim) in _UNBATCHED:
+            behind = 1
         shape = x.shape if behind is None else (*x.shape[:behind], *(1,) * (x.ndim - behind))
         columns = int(np.prod(shape[1:]))
         span = reads.span_for(len(x))

@@ -12,6 +12,8 @@ from devices.seeding import child
 
 #: Key below a layer's seed of the calls after the first; the read-out has the keys before it.
 LATER_CALLS = 3
+#: Key below a layer's seed of rows that are not those of the images, by the first read of the span.
+APART = 4
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,24 @@ class Reads:
 
         There is one row for each read, or for each image, or several for each read (time steps,
         the positions of a sequence), those of one read side by side. Other numbers of rows, such
-        as those of inputs that are the same for the whole batch, are read once for the span.
+        as those of inputs that are the same for the whole batch, are reads of their own.
         """
         if rows == self.span.reads:
             return self.span.each()
         if rows == self._images:
             return self.span
-        if rows % self.span.reads == 0:
+        if rows and rows % self.span.reads == 0:
             return self.span.each().at(rows // self.span.reads)
         return Span(0, rows)
+
+    def draws_apart(self, rows: int) -> bool:
+        """Return whether a layer with that many rows of inputs reads them apart from the images.
+
+        Its reads have numbers of their own, which begin at 0 in every span, so that each span needs
+        a seed of its own.
+        """
+        images = (self.span.reads, self._images)
+        return rows not in images and (not rows or rows % self.span.reads > 0)
 
     @property
     def _images(self) -> int:
@@ -77,6 +88,12 @@ def reading(reads: Reads) -> Iterator[None]:
 def reads_now() -> Reads | None:
     """Return the reads of the innermost `reading`; None outside."""
     return _CURRENT.get()
+
+
+def call_now(position: int) -> int:
+    """Return which call of the layer at a position in its pass is being read; 0 outside."""
+    reads = reads_now()
+    return 0 if reads is None else max(0, reads.calls.get(position, 0) - 1)
 
 
 def current_reads() -> Reads:

@@ -12,7 +12,7 @@ from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
-from nsm.chips.layers.read_context import Reads
+from nsm.chips.layers.read_context import APART, Reads
 from nsm.chips.layers.readouts import Comparators, NumpyBackend
 from nsm.chips.layers.states import States, tensor_of, values_of
 
@@ -74,7 +74,11 @@ def read_tensor(
         rows = rows.reshape(-1, x.shape[-1])
     elif x.ndim == len(layer.patches.kernel) + 1:
         rows = rows[None]
+    if not len(rows):
+        return _nothing(layer, x)
     span = reads.span_for(len(rows))
+    if reads.draws_apart(len(rows)):
+        seed = child(seed, APART, reads.span.first)
     sums = layer.torch_sums
     if sums is None or not rows.is_floating_point():
         out: States | Tensor = layer.read(_states(rows), span, seed, sampling=reads.sampling)
@@ -90,6 +94,14 @@ def read_tensor(
         values = values[0]
     dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
     return values.to(device=x.device, dtype=dtype)
+
+
+def _nothing(layer: "TileLayer", x: Tensor) -> Tensor:
+    """Return the outputs for no rows at all, as where a network routes no image to a layer."""
+    outputs = layer.neurons.outputs
+    if layer.patches is None:
+        return x.new_empty((*x.shape[:-1], outputs))
+    return x.new_empty((0, outputs, *layer.patches.out_shape(*x.shape[2:])))
 
 
 def _states(x: Tensor) -> States:

@@ -35,12 +35,15 @@ class Checked:
         output: The network's output for the inputs of the comparison.
         by_row: Whether every row of the inputs is an image of its own, whose outputs depend on no
             other row; None if one row alone could not be tried.
+        in_turn: Whether every layer sees the rows of the images one after the other, so that reads
+            of several images can be made in one pass.
     """
 
     difference: float
     multiply_adds: dict[str, int]
     output: Any
     by_row: bool | None
+    in_turn: bool
 
 
 class PlanMismatch(ValueError):
@@ -65,29 +68,41 @@ def check_plan(plan: nn.Module, model: nn.Module, inputs: tuple[Any, ...]) -> Ch
     """
     with torch.no_grad(), without_fast_path(), torch.random.fork_rng(devices=[]):
         network, arguments = _runnable(model, inputs)
-        first = leaves(arguments)
-        dtype = next((t.dtype for t in first if t.is_floating_point()), torch.float64)
+        tensors = leaves(arguments)
+        if not all(torch.isfinite(t).all() for t in tensors):
+            raise ValueError("the inputs for the comparison (example) hold NaN or infinite values")
+        dtype = next((t.dtype for t in tensors if t.is_floating_point()), torch.float64)
         ours = copy.deepcopy(plan).to(dtype)
         tolerance = TOLERANCE.get(dtype, 1e-6)
         _check_keeps_nothing(network, arguments, tolerance)
-        differences = [_difference(ours, network, arguments, tolerance)]
-        one = mapped(lambda t: t[:1], arguments)
-        alone = _tried(network, one, seed=0)
-        by_row = None
-        if alone is not None:
-            differences.append(_difference(ours, network, one, tolerance))
+        difference, seen = _difference(ours, network, arguments, tolerance)
+        rows = rows_of(arguments)
+        first, last = (_one_image(arguments, rows, number) for number in (0, rows - 1))
+        alone = [_tried(network, one, seed=0) for one in (first, last)]
+        by_row, in_turn = None, True
+        if alone[0] is not None:
+            of_one, seen_of_one = _difference(ours, network, first, tolerance)
+            difference = max(difference, of_one)
             together, again = (_tried(network, arguments, seed=seed) for seed in range(2))
             draws = _largest(again, together) > 0
-            by_row = _is_first_row(alone, together, tolerance, draws=draws)
+            by_row = _is_by_row(alone, together, tolerance, draws=draws)
+            in_turn = _in_turn(seen, seen_of_one, rows, draws=draws)
         with counting(ours) as counts:
             output = ours(*mapped(torch.clone, arguments))
-    rows = rows_of(arguments)
     for layer, tried in zip(planned_layers(plan), planned_layers(ours), strict=True):
         layer.locations = tried.locations
         once = rows * layer.wanted.weight.size
         layer.reads_per_pass = max(1, counts.get(layer.path, 0) // once)
     each = {path: count // rows for path, count in counts.items()}
-    return Checked(max(differences), each, mapped(tensor_of, output), by_row)
+    return Checked(difference, each, mapped(tensor_of, output), by_row, in_turn)
+
+
+def _one_image(arguments: tuple[Any, ...], rows: int, number: int) -> tuple[Any, ...]:
+    """Return the arguments of one image; tensors that are the same for all images stay."""
+    return tuple(
+        mapped(lambda t: t[number : number + 1] if t.ndim and len(t) == rows else t, argument)
+        for argument in arguments
+    )
 
 
 @contextmanager
@@ -149,21 +164,52 @@ def _check_keeps_nothing(network: nn.Module, inputs: tuple[Any, ...], tolerance:
         )
 
 
-def _is_first_row(alone: Any, together: Any, tolerance: float, *, draws: bool) -> bool:
-    """Return whether the outputs of one row are the first ones of all rows.
+def _is_by_row(alone: list[Any], together: Any, tolerance: float, *, draws: bool) -> bool:
+    """Return whether the outputs of the first and of the last image alone are those of its row.
 
     Networks that draw give others each time; of them only the shapes are compared.
     """
-    one, first = leaves(alone), [t[:1] for t in leaves(together) if t.ndim]
-    if [t.shape for t in one] != [t.shape for t in first]:
+    outputs = leaves(together)
+    if not all(t.ndim for t in outputs):
         return False
-    return draws or _largest(alone, mapped(lambda t: t[:1], together)) <= tolerance
+    for one, row in zip(alone, (slice(0, 1), slice(-1, None)), strict=True):
+        expected = [t[row] for t in outputs]
+        if [t.shape for t in leaves(one)] != [t.shape for t in expected]:
+            return False
+        if not draws and not _largest(leaves(one), expected) <= tolerance:
+            return False
+    return True
+
+
+def _in_turn(seen: Recorded, of_one: Recorded, rows: int, *, draws: bool) -> bool:
+    """Return whether every planned layer saw the rows of the first image first.
+
+    Args:
+        seen: Inputs of the layers in a pass of all images, by path.
+        of_one: The same of a pass of the first image.
+        rows: Number of images.
+        draws: Whether the network draws, so that only numbers of rows can be compared.
+    """
+    for path, inputs in seen.items():
+        alone = of_one.get(path, [])
+        if len(alone) != len(inputs):
+            return False
+        for together, one in zip(inputs, alone, strict=True):
+            if len(together) != rows * len(one):
+                return False
+            if not draws and not _largest(together[: len(one)], one) <= 1e-6:
+                return False
+    return True
 
 
 def _difference(
     plan: nn.Module, network: nn.Module, inputs: tuple[Any, ...], tolerance: float
-) -> float:
-    """Return the difference of the outputs; raise `PlanMismatch` if it is too large."""
+) -> tuple[float, Recorded]:
+    """Return the difference of the outputs, and the rows that each planned layer saw.
+
+    Raises:
+        PlanMismatch: The difference is too large.
+    """
     layers = {layer.path: layer for layer in planned_layers(plan)}
     wanted, theirs = _run(network, inputs, lambda path, _module: path in layers)
     drawing = [path for path, layer in layers.items() if layer.draws and path in theirs]
@@ -174,6 +220,8 @@ def _difference(
             if path:  # so that these draws do not shift those of the network's dropout
                 replaying.set_submodule(path, _Replayed(theirs[path]))
         wanted, _ = _run(replaying, inputs, lambda _path, _module: False)
+    for layer in layers.values():
+        layer.seen = []
     try:
         got, ours = _run(plan, inputs, lambda _path, module: isinstance(module, PlannedLayer))
     except Exception as problem:  # code that was traced, or hooks of a user, may raise anything
@@ -186,7 +234,8 @@ def _difference(
     difference = _largest(got, wanted)
     if not difference <= tolerance:
         raise PlanMismatch(_reason(layers, theirs, ours, tolerance))
-    return difference
+    seen = {path: layer.seen for path, layer in layers.items()}
+    return difference, seen
 
 
 def _run(
@@ -249,6 +298,8 @@ def _largest(got: Any, wanted: Any) -> float:
         if known.any():
             b = b[known].double()
             off = (a[known].double() - b).abs().max()
+            if off.isnan():
+                return float("inf")
             largest = max(largest, float(off / b.abs().max().clamp_min(1e-300)))
     return largest
 

@@ -16,7 +16,7 @@ from nsm.chips.planning.chain import Chain, chain_plan, is_chain
 from nsm.chips.planning.check import Checked, PlanMismatch, check_plan
 from nsm.chips.planning.examples import drawn_example
 from nsm.chips.planning.plan import PlannedLayer, planned_layers
-from nsm.chips.planning.planner import Planner, evaluating_copy
+from nsm.chips.planning.planner import DIGITAL, Planner, evaluating_copy
 from nsm.chips.structures import leaves
 from nsm.nn.coding import Thermometer
 from nsm.nn.folding import layers_of
@@ -64,6 +64,12 @@ def checked_plan(
     refusal: PlanMismatch | None = None
     for network, reasons in _plans(model, table, given):
         layers = planned_layers(network)
+        if not layers and reasons and all(why == DIGITAL for why in reasons.values()):
+            raise ValueError(
+                "the hardware table leaves all layers digital (None); there is nothing to map"
+            )
+        if not layers and refusal is not None:
+            break
         if not layers:
             raise ValueError(
                 "the network has no layer with weights for tiles; there is nothing to map: linear "
@@ -155,7 +161,8 @@ def _form(
         shape = _chain_shape(model, planned_layers(network)[0])
         return InputForm(shape, None, tried, classes, pixels)
     by_row = checked.by_row is True
-    return InputForm(None, form_of_inputs(example, dtype), tried, classes, pixels, by_row)
+    arguments = form_of_inputs(example, dtype)
+    return InputForm(None, arguments, tried, classes, pixels, by_row, not checked.in_turn)
 
 
 def _chain_shape(model: nn.Module, first: PlannedLayer) -> tuple[int | None, ...] | None:

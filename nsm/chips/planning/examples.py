@@ -34,7 +34,8 @@ def given_example(example: Any) -> tuple[Any, ...]:
 
 
 def _tensor(x: Any) -> Any:
-    if isinstance(x, (Tensor, dict, list)) and leaves(x):
+    no_array = isinstance(x, (int, float, str)) or x is None
+    if no_array or (isinstance(x, (Tensor, dict, list)) and leaves(x)):
         return x
     try:
         array = np.ascontiguousarray(x)

@@ -198,17 +198,20 @@ def fold_normalization(graph: fx.GraphModule, path: str) -> dict[str, str]:
     """
     folded: dict[str, str] = {}
     calls = _calls(graph)
+    shared = _inside_others(graph)
     for node in list(graph.graph.nodes):
         before = node.args[0] if node.op == "call_module" and node.args else None
         if not isinstance(before, fx.Node) or before.op != "call_module":
             continue
         norm, layer = (graph.get_submodule(str(n.target)) for n in (node, before))
-        if has_hooks(norm) or has_hooks(layer) or len(before.users) > 1:
+        if has_hooks(norm) or has_hooks(layer) or len(before.users) > 1 or layer in shared:
             continue
         affine = _affine(norm)
         parts = _linear_parts(layer)
         if affine is None or not parts or calls[before.target] > 1:
             continue
+        if len(affine[0]) != sum(len(part.wanted.weight) for part in parts):
+            continue  # it normalizes another axis than that of the outputs
         for part, factor, shift in zip(
             parts, *(np.split(v, len(parts)) for v in affine), strict=True
         ):
@@ -219,6 +222,12 @@ def fold_normalization(graph: fx.GraphModule, path: str) -> dict[str, str]:
         graph.graph.erase_node(node)
     graph.delete_all_unused_submodules()
     return folded
+
+
+def _inside_others(graph: fx.GraphModule) -> set[nn.Module]:
+    """Return the modules that stand inside others of a graph, which may call them unseen."""
+    called = [graph.get_submodule(str(t)) for t in _calls(graph)]
+    return {inner for module in called for inner in module.modules() if inner is not module}
 
 
 def _calls(graph: fx.GraphModule) -> dict[Any, int]:
@@ -248,12 +257,13 @@ def _linear_parts(layer: nn.Module) -> list[PlannedLayer]:
 def put_signs_into_comparators(graph: fx.GraphModule) -> None:
     """Let comparators decide where a `Sign` takes the sums of a layer, and nothing else does."""
     calls = _calls(graph)
+    shared = _inside_others(graph)
     for node in list(graph.graph.nodes):
         before = node.args[0] if node.op == "call_module" and node.args else None
         if not isinstance(before, fx.Node) or before.op != "call_module":
             continue
         sign, layer = (graph.get_submodule(str(n.target)) for n in (node, before))
-        alone = len(before.users) == 1 and calls[before.target] == 1
+        alone = len(before.users) == 1 and calls[before.target] == 1 and layer not in shared
         if not registry.description(sign).is_sign or has_hooks(sign) or not alone:
             continue
         parts = [] if has_hooks(layer) else _linear_parts(layer)

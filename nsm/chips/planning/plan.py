@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from nsm.chips.layers.grouped import Grouped
 from nsm.chips.layers.states import States, tensor_of
+from nsm.nn.geometry import Patches
 from nsm.nn.on_chip import LinearOutputs, LogisticNeurons, OnTiles, SampledNeurons
 
 CONVOLUTIONS = {1: nn.functional.conv1d, 2: nn.functional.conv2d, 3: nn.functional.conv3d}
@@ -35,6 +36,7 @@ class PlannedLayer(nn.Module):
         folded: Whether normalization was folded into the weights.
         replay: Outputs that are returned instead of computed ones, one for each call; None to
             compute them.
+        seen: Inputs of each call, a row for each read of a matrix or an image of a convolution.
         locations: Locations at which an input was read in the last call.
         reads_per_pass: How often the layer is read for one input: at all locations of all calls.
     """
@@ -50,6 +52,7 @@ class PlannedLayer(nn.Module):
         self.gives_states = False
         self.folded = False
         self.replay: list[Tensor] | None = None
+        self.seen: list[Tensor] = []
         self.locations = 1
         self.reads_per_pass = 1
 
@@ -69,11 +72,25 @@ class PlannedLayer(nn.Module):
         self.folded = True
         self.wanted = replace(self.wanted, weight=self.wanted.weight * factor[:, None], bias=bias)
 
-    def forward(self, z: States | Tensor) -> Tensor:
+    def __getattr__(self, name: str) -> Any:
+        if name in ("weight", "bias"):
+            raise AttributeError(
+                f"{self.__dict__.get('name')} is on tiles and has no {name}, but the network's "
+                f"forward, or a hook, asks for it; leave this layer digital (hardware None)"
+            )
+        return super().__getattr__(name)
+
+    def forward(self, z: States | Tensor, *more: Any, **options: Any) -> Tensor:
         """Return the outputs of ideal tiles, or what is replayed."""
+        if more or options:
+            raise ValueError(
+                f"{self.name} is called with further arguments ({', '.join(options) or 'unnamed'})"
+                ", which layers on tiles do not take"
+            )
         x = tensor_of(z)
+        self.seen.append(_rows_of(x, self.wanted.patches).detach())
         u = exact_sums(x, self.wanted)
-        per_input = u[0].numel() if u.ndim > 1 else u.numel()
+        per_input = u.numel() // max(len(u), 1) if u.ndim > 1 else u.numel()
         self.locations = max(1, per_input // len(self.wanted.weight))
         if self.replay is not None:
             return self.replay.pop(0).to(u)
@@ -82,7 +99,7 @@ class PlannedLayer(nn.Module):
     def __deepcopy__(self, memo: dict[int, Any]) -> "PlannedLayer":
         # Nobody changes the weights in place, so that copies share them.
         twin = PlannedLayer(self.path, "", self.wanted)
-        twin.__dict__.update({**self.__dict__, "replay": None})
+        twin.__dict__.update({**self.__dict__, "replay": None, "seen": []})
         for kind in ("_forward_hooks", "_forward_pre_hooks"):
             setattr(twin, kind, copy.copy(getattr(self, kind)))
         memo[id(self)] = twin
@@ -118,6 +135,13 @@ def planned(path: str, kind: str, wanted: OnTiles) -> nn.Module:
         for i, (w, b) in enumerate(zip(weights, biases, strict=True))
     ]
     return Grouped(layers, patches)
+
+
+def _rows_of(x: Tensor, patches: Patches | None) -> Tensor:
+    """Return the inputs of a layer as rows of a matrix, or images of a convolution."""
+    if patches is None:
+        return x.reshape(-1, x.shape[-1])
+    return x[None] if x.ndim == len(patches.kernel) + 1 else x
 
 
 def exact_sums(x: Tensor, wanted: OnTiles) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
@@ -21,7 +22,7 @@ from nsm.chips.planning.graph import (
     put_signs_into_comparators,
 )
 from nsm.chips.planning.plan import Grouped, MakeLinear, PlannedLayer, name_of, planned
-from nsm.chips.planning.tracing import base_class, is_unit, move_hooks, traced
+from nsm.chips.planning.tracing import base_class, has_hooks, is_unit, move_hooks, traced
 from nsm.nn import registry
 from nsm.nn.described import as_float64
 from nsm.nn.on_chip import OnTiles
@@ -36,6 +37,9 @@ _REFUSED: Mapping[type[nn.Module], str] = MappingProxyType(
         "input by stored weights; compute the products digitally and give them to an nn.Linear",
     }
 )
+
+#: Why a layer is digital that a hardware table leaves out.
+DIGITAL = "its hardware is None"
 
 #: Whether the layer at a path, such as "blocks.0.conv1", goes on tiles.
 OnTilesAt = Callable[[str], bool]
@@ -88,6 +92,7 @@ class Planner:
         if KeptDropout.is_kept(module):
             return KeptDropout(module)
         if kind in _RECURRENT or kind is nn.MultiheadAttention:
+            _check_composite(module, name)
             make = self._maker(path, kind.__name__)
             if isinstance(module, nn.MultiheadAttention):
                 return Attention(module, make)
@@ -110,14 +115,14 @@ class Planner:
                 f"{name_of(path, type(module).__name__)} computes with the noise of its cells and "
                 "cannot be digital; give it a Hardware"
             )
-        self.reasons[path] = "its hardware is None"
+        self.reasons[path] = DIGITAL
         return module
 
     def _maker(self, path: str, kind: str) -> MakeLinear:
         def make(name: str, weight: Tensor, bias: Tensor | None) -> nn.Module:
             own = _join(path, name)
             if not self._on_tiles(own):
-                self.reasons[own] = "its hardware is None"
+                self.reasons[own] = DIGITAL
                 return _linear(own, weight, bias)
             wanted = OnTiles(as_float64(weight), None if bias is None else as_float64(bias))
             return planned(own, kind, wanted)
@@ -128,7 +133,13 @@ class Planner:
         """Return a module whose layers are replaced: as a graph, or child by child."""
         graph = traced(module, example) if self._trace else None
         if graph is not None:
-            return self._graph(graph, path)
+            planned_graph = self._graph(graph, path)
+            if has_hooks(module):  # a hook may ask its module for what the graph does not call
+                for name, child in module.named_children():
+                    if not hasattr(planned_graph, name):
+                        planned_graph.add_module(name, child)
+            move_hooks(module, planned_graph)
+            return planned_graph
         if any(p.ndim > 1 for p in module.parameters(recurse=False)):
             self.reasons[path] = "its forward cannot be traced, and its weights are its own"
         for name, child in list(module.named_children()):
@@ -146,6 +157,23 @@ class Planner:
         keep_states_packed(graph)
         graph.recompile()
         return graph
+
+
+def _check_composite(module: nn.Module, name: str) -> None:
+    """Raise ValueError if a recurrent layer, or attention, does more than its matrices tell."""
+    computed = [n for n, _ in module.named_parameters(recurse=False) if n.endswith("_orig")]
+    if isinstance(module, (nn.RNNBase, nn.RNNCellBase)) and (computed or is_parametrized(module)):
+        raise ValueError(
+            f"cannot map {name}: its weights are computed by pruning, normalization or a "
+            "parametrization; make them permanent (prune.remove, "
+            "parametrize.remove_parametrizations) before mapping"
+        )
+    dropout: Any = getattr(module, "dropout", None)
+    if module.training and dropout:
+        raise ValueError(
+            f"cannot map {name}: it was left in train(), and its dropout of {dropout} is "
+            "inside the layer, where a chip does not draw; put it into eval()"
+        )
 
 
 def exact_copy(model: nn.Module, *, shared: bool = False) -> nn.Module:

@@ -103,7 +103,7 @@ def traced(model: nn.Module, given: tuple[Any, ...] | None) -> fx.GraphModule | 
         model: The network.
         given: Example inputs. Arguments of forward beyond them keep their defaults.
     """
-    if has_hooks(model) or (given is not None and not all(isinstance(x, Tensor) for x in given)):
+    if given is not None and not all(isinstance(x, Tensor) for x in given):
         return None
     parameters = list(inspect.signature(model.forward).parameters.values())
     if given is not None and len(given) > len(parameters):

@@ -14,6 +14,8 @@ Shape = tuple[int, int, int]
 _CHANNELS_LAST = (1, 3, 4)
 #: Images that are tested at a time for whole numbers, so that no second copy of all is made.
 _AT_ONCE = 1000
+#: Ratio of the largest numbers of two parts that are not whole, above which one is in bytes.
+_FAR_APART = 50
 
 
 def as_array(value: Any) -> Any:
@@ -108,6 +110,50 @@ def white_of(name: str, images: NDArray[Any]) -> float:
     Raises:
         ValueError: Other whole numbers, of which nothing tells the scale.
     """
+    white = _told_white(images)
+    if white is None:
+        low, high = images.min(), images.max()
+        raise ValueError(
+            f"{name} holds whole numbers from {low:g} to {high:g}; say which value is white, "
+            f"such as white={high:g}; white=1 keeps the numbers as they are"
+        )
+    return white
+
+
+def common_white(parts: Sequence[tuple[str, NDArray[Any]]]) -> float:
+    """Return the value of a white pixel of training and test images together; see `white_of`.
+
+    Images of one part may be too dark to tell it. They have the white of the other part if they fit
+    its range and type.
+
+    Args:
+        parts: What messages call the images of each part, and the images, (n, pixels).
+
+    Raises:
+        ValueError: The parts have different scales, or nothing tells the scale.
+    """
+    told = [_told_white(images) if images.any() else None for _, images in parts]
+    known = [i for i, white in enumerate(told) if white is not None]
+    if not known:
+        return max(white_of(*part) for part in parts)
+    name, images = parts[known[0]]
+    white = white_of(name, images)
+    for (other, of_other), its in zip(parts, told, strict=True):
+        if its is None:
+            fits = not of_other.any() or _fits_scale(of_other, white, images.dtype)
+        else:
+            fits = its == white and (white != 1 or not _are_far_apart(images, of_other))
+        if not fits:
+            raise ValueError(
+                f"{name} ({_extent(images)}) and {other} ({_extent(of_other)}) have different "
+                "scales; bring both to one, or say which value is white in both, such as "
+                f"white={white:g}"
+            )
+    return white
+
+
+def _told_white(images: NDArray[Any]) -> float | None:
+    """Return the value of a white pixel, or None if nothing tells it."""
     low = images.min()
     high = images.max()
     if (low >= -1 and high <= 1) or not _is_whole(images):
@@ -115,12 +161,26 @@ def white_of(name: str, images: NDArray[Any]) -> float:
     bits = 8 * images.dtype.itemsize if images.dtype.kind == "u" else 0
     if bits in (8, 16) and high >= 1 << (bits - 1):
         return float((1 << bits) - 1)
-    if low >= 0 and high == 255:
-        return 255.0
-    raise ValueError(
-        f"{name} holds whole numbers from {low:g} to {high:g}; say which value is white, "
-        f"such as white={high:g}; white=1 keeps the numbers as they are"
-    )
+    return 255.0 if low >= 0 and high == 255 else None
+
+
+def _fits_scale(images: NDArray[Any], white: float, dtype: np.dtype[Any]) -> bool:
+    """Return whether whole numbers of unknown scale may have the white of images of a type."""
+    if white == 1 or images.min() < 0 or images.max() > white:
+        return False
+    if images.dtype == dtype:
+        return True
+    return white == 255 and {images.dtype.name, dtype.name} != {"uint8", "uint16"}
+
+
+def _are_far_apart(images: NDArray[Any], others: NDArray[Any]) -> bool:
+    """Return whether the largest |values| are further apart than those of one set can be."""
+    sizes = [max(abs(float(a.min())), abs(float(a.max()))) for a in (images, others)]
+    return max(sizes) > _FAR_APART * min(sizes)
+
+
+def _extent(images: NDArray[Any]) -> str:
+    return f"{images.dtype}, {images.min():g} to {images.max():g}"
 
 
 def _is_whole(images: NDArray[Any]) -> bool:

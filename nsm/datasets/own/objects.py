@@ -1,10 +1,6 @@
 """Data from Python: a callable of a module, torch data sets, arrays."""
 
-import os
-import re
-import sys
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,54 +10,11 @@ from nsm.datasets.own.arrays import from_names, from_order, name_of
 from nsm.datasets.own.images import as_array, is_tensor
 from nsm.datasets.own.parts import Found, Part
 
-_CALLABLE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-_TAKEN = (
+#: What a callable may return.
+TAKEN = (
     "a torch Dataset of (image, label), two of them (train, test), or arrays "
     "x, y or x_train, y_train, x_test, y_test"
 )
-
-
-def names_callable(text: str) -> bool:
-    """Return whether a text has the form module:callable.
-
-    >>> names_callable("my.data:faces"), names_callable("faces.npz")
-    (True, False)
-    """
-    return bool(_CALLABLE.fullmatch(text))
-
-
-def imported(text: str, returns: str = _TAKEN) -> Callable[[], Any]:
-    """Return the callable that module:callable names; the current folder is searched first.
-
-    Args:
-        text: module:callable.
-        returns: What messages say that the callable should return.
-
-    Raises:
-        ValueError: There is no such module or callable.
-    """
-    module_name, _, path = text.partition(":")
-    sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = import_module(module_name)
-    except ModuleNotFoundError as problem:
-        if problem.name is None or not f"{module_name}.".startswith(f"{problem.name}."):
-            raise  # the module is there, but something that it imports is not
-        raise ValueError(
-            f"no module {module_name!r} for {text!r} (searched from {os.getcwd()})"
-        ) from None
-    finally:
-        sys.path.remove(os.getcwd())
-    for name in path.split("."):
-        if not hasattr(found, name):
-            raise ValueError(f"module {module_name!r} has no {path!r}, which {text!r} names")
-        found = getattr(found, name)
-    if not callable(found):
-        raise ValueError(
-            f"{text} is a {type(found).__name__}; name a callable that returns {returns}"
-        )
-    function: Callable[[], Any] = found
-    return function
 
 
 def from_object(value: Any, source: str) -> Found:
@@ -89,7 +42,7 @@ def from_object(value: Any, source: str) -> Found:
     if _is_dataset(value):
         part = _read(value, name_of(source, "all"))
         return Found(part, None, getattr(value, "classes", None))
-    raise ValueError(f"{source} is a {type(value).__name__}; give {_TAKEN}")
+    raise ValueError(f"{source} is a {type(value).__name__}; give {TAKEN}")
 
 
 def _is_dataset(value: Any) -> bool:

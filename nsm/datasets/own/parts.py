@@ -8,7 +8,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nsm.datasets.files import Data
-from nsm.datasets.own.images import Shape, as_array, checked_images, is_tensor, scaled, white_of
+from nsm.datasets.own.images import (
+    Shape,
+    as_array,
+    checked_images,
+    common_white,
+    is_tensor,
+    scaled,
+)
 from nsm.datasets.own.labels import Labels, checked_labels, class_names_of, numbered
 from nsm.datasets.own.options import SPLIT_SEED, TEST_FRACTION, Options
 from nsm.datasets.own.split import stratified
@@ -70,7 +77,7 @@ def assemble(found: Found, options: Options) -> Data:
     if found.train and found.test:
         _check_same_kind(*parts)
     first = parts[0]
-    white = options.white or found.white or white_of(first.name, first.images)
+    white = options.white or found.white or common_white([(p.name, p.images) for p in parts])
     names, are_numbers = _classes(first, found)
     x = [scaled(part.name, part.images, white) for part in parts]
     y = [numbered(p.name, p.labels, names, are_numbers=are_numbers) for p in parts]

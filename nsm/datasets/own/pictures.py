@@ -56,6 +56,12 @@ def read_picture_folder(folder: Path) -> Found:
     if test_folder is None:
         return Found(train, None, names, _white(train))
     test = _read(test_folder, _class_names(test_folder), name_of(str(folder), "test"))
+    if train.images.dtype != test.images.dtype:
+        depths = [8 * part.images.dtype.itemsize for part in (train, test)]
+        raise ValueError(
+            f"{train.name} have {depths[0]} bits, but {test.name} have {depths[1]}; give all "
+            "images one depth"
+        )
     return Found(train, test, names, _white(train))
 
 

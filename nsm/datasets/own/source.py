@@ -7,10 +7,11 @@ from nsm.datasets.files import Data
 from nsm.datasets.own import table
 from nsm.datasets.own.arrays import name_of, read_npz
 from nsm.datasets.own.idx import find_idx, read_idx_folder
-from nsm.datasets.own.objects import from_object, imported, names_callable
+from nsm.datasets.own.objects import TAKEN, from_object
 from nsm.datasets.own.options import Options
 from nsm.datasets.own.parts import Found, assemble
 from nsm.datasets.own.pictures import has_pictures, read_picture_folder
+from nsm.importing import imported, names_callable
 
 FORMATS = (
     "an .npz or .csv file, a folder of IDX files, of train.csv and test.csv, or of images by class "
@@ -31,7 +32,7 @@ def load_own(source: Any, options: Options) -> Data:
     if not isinstance(source, (str, Path)):
         return _without_csv(from_object(source, "the data"), options)
     if isinstance(source, str) and names_callable(source) and not Path(source).exists():
-        made = imported(source)()
+        made = imported(source, TAKEN)()
         if isinstance(made, Data):
             return load_own(made, options)
         return _without_csv(from_object(made, source), options)

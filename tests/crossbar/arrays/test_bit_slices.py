@@ -1,5 +1,7 @@
 """Weights over several cells: exact on ideal devices, errors and noise drawn in every slice."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +21,8 @@ from crossbar import (
 )
 from crossbar.arrays.cost import conversions
 from crossbar.paths import build_hardware
-from devices import BlankOut, Device, GaussianNoise, StateDependentError
+from devices import BlankOut, Device, GaussianNoise, NoFaults, StateDependentError
+from devices.faults.base import ARRAYS
 from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
 
 READS = 20_000
@@ -201,3 +204,28 @@ BAD = [
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@dataclass(frozen=True)
+class _Asked(NoFaults):
+    """No faults, and the places that were asked for them."""
+
+    places: list = field(default_factory=list)
+
+    def at(self, place):
+        self.places.append(place)
+        return self
+
+
+@pytest.mark.parametrize("adc", [None, Adc(per="tile")], ids=["exact", "by tile"])
+def test_faults_are_asked_for_every_slice_of_every_tile(adc, rng):
+    faults = _Asked()
+    mapping = BitSliced(bits_per_cell=2, bits=6)
+    hardware = Hardware(
+        device=device_of(mapping, faults=faults), mapping=mapping, tile_shape=(8, 4), adc=adc
+    )
+    k = mapping.signal_range(hardware.device)
+    NeuronArray.program(W, hardware, siemens_per_weight=k, a=np.zeros(4), b=W[:, 0], rng=0)
+    assert {place.array for place in faults.places} == {"main", "bias"} < set(ARRAYS)
+    main = {(place.slice, place.tile) for place in faults.places if place.array == "main"}
+    assert main == {(i, (row, 0)) for i in range(mapping.slices) for row in range(3)}

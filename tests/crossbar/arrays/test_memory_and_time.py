@@ -179,8 +179,8 @@ def test_a_chip_of_several_layers_warns_once():
         chip.sample(x, 5, rng=0, sampling="moments")
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter("default")  # as Python starts
-        chip.sample(x, 5, rng=1, sampling="moments")
-        chip.sample(x, 5, rng=2, sampling="moments")
+        for seed in (1, 2):  # Python shows a warning once for each line of the user
+            chip.sample(x, 5, rng=seed, sampling="moments")
     assert len(shown) == 1
     assert shown[0].category is UserWarning
 

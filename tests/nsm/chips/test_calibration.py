@@ -1,6 +1,7 @@
 """Ranges of converters from data, and what a chip says of them."""
 
 import copy
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -278,6 +279,68 @@ def test_neural_sampling_layers_refuse_what_averages_their_noise(part, message):
     hardware = Hardware(device=CELL, gate=BlankOut(0.5), **part)
     with pytest.raises(ValueError, match=message):
         map_to_crossbar(nsm_mlp((8, 6, 3)), hardware, rng=0)
+
+
+# Counts, and warnings.
+
+
+class Recurrent(nn.Module):
+    """A network whose last output of an LSTM is its answer."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.lstm = nn.LSTM(6, 8, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x)[0][:, -1]
+
+
+def counts_of(chip):
+    """Return the conversions of all converters of a chip."""
+    banks = [(n.drivers, n.converters) for n in (layer.neurons for layer in chip.layers)]
+    return [(bank.clips.conversions, bank.clips.clipped) for two in banks for bank in two]
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+@pytest.mark.parametrize("options", [{"method": "least_squares"}, {"method": "percentile"}])
+def test_time_steps_that_clip_more_than_their_mean_are_no_reason_to_warn(bits, options, rng):
+    hardware = Hardware(device=CELL, adc=Adc(bits), dac=Dac(bits + 1))
+    x = torch.tensor(rng.standard_normal((40, 7, 6)), dtype=torch.float32)
+    chip = map_to_crossbar(Recurrent(), hardware, rng=0, example=x[:2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        chip.calibrate(x, **options)
+        chip.sample(x, 1, rng=1)
+    with pytest.warns(UserWarning, match="clips its (inputs|currents)"):
+        chip.sample(20 * x, 1, rng=0)
+
+
+def test_the_reads_of_a_calibration_are_not_counted(rng):
+    x = rng.uniform(-3, 3, (20, 12))
+    by_layer = {"0": Hardware(device=CELL, adc=Adc(4, 1e-3), dac=Dac(4))}
+    by_layer["2"] = Hardware(device=CELL, adc=Adc(4), dac=Dac(4, 100.0))
+    chip = map_to_crossbar(perceptron(), by_layer, rng=0)
+    chip.calibrate(x)
+    assert counts_of(chip) == [(0, 0)] * 4
+    chip.sample(x, 1, rng=0)
+    assert counts_of(chip) == [(240, 0), (400, 0), (400, 0), (100, 0)]
+
+
+def test_a_calibration_that_fails_leaves_ranges_and_counts(rng):
+    x = rng.uniform(-3, 3, (20, 12))
+    chip = chip_of(perceptron(), adc=Adc(4), dac=Dac(4))
+    chip.calibrate(x)
+    chip.sample(x, 1, rng=0)
+    before, counts = chip.sample(x, 1, rng=0), counts_of(chip)
+    left = iter((3, 2, 1, 0))  # the passes of the first layer's DAC and ADC succeed
+    handle = chip.layers[1].register_forward_hook(lambda *_: 1 / next(left) and None)
+    with pytest.raises(ZeroDivisionError):
+        chip.calibrate(10 * x)
+    handle.remove()
+    assert counts_of(chip) == counts
+    np.testing.assert_array_equal(chip.sample(x, 1, rng=0), before)
+    assert counts_of(chip) > counts
 
 
 # The range of one converter.

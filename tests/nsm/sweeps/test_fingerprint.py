@@ -1,6 +1,8 @@
 """The fingerprint of a network: of any torch module, and of everything that it computes with."""
 
 import copy
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -64,6 +66,69 @@ def hooked(hook):
     return model
 
 
+def scaled_by(factor):
+    return lambda module, inputs, output: factor * output
+
+
+def repeated(times):
+    def hook(module, inputs, output):
+        return output if times == 0 else repeated(times - 1)(module, inputs, 2 * output)
+
+    return hook
+
+
+def recursive(last):
+    def hook(module, inputs, output, depth=2):
+        return output + last if depth == 0 else hook(module, inputs, output, depth - 1)
+
+    return hook
+
+
+def about_itself(factor):
+    model = nn.Sequential(made(nn.Linear, 2, 2), made(nn.Linear, 2, 2))
+    model[1].register_forward_hook(lambda module, inputs, output: factor * model[0](output))
+    return model
+
+
+def read_by(other):
+    model = made(nn.Linear, 2, 2)
+    model.register_forward_hook(lambda module, inputs, output: other(output))
+    return model
+
+
+class Callable:
+    """A callable that no file can hold, because of its function."""
+
+    def __init__(self, factor):
+        self.function = lambda x: x
+        self.factor = factor
+
+    def __call__(self, module, inputs, output):
+        return self.factor * self.function(output)
+
+    def method(self, module, inputs, output):
+        return self(module, inputs, output)
+
+
+@dataclass
+class Config:
+    factor: float
+    shape: tuple = (2, 3)
+
+
+def forward_of(factor):
+    class Local(nn.Module):
+        gain = factor + 1
+
+        def forward(self, x):
+            return self.scaled(x)
+
+        def scaled(self, x, by=1):
+            return x * factor * by
+
+    return Local()
+
+
 def stays_on():
     model = nn.Sequential(nn.Dropout(), made(nn.Linear, 2, 2)).eval()
     model[0].train()
@@ -105,13 +170,52 @@ NETWORKS = {
     "hook": lambda: hooked(lambda module, inputs, output: 2 * output),
     "other hook": lambda: hooked(lambda module, inputs, output: 3 * output),
     "empty": nn.Sequential,
+    "closure": lambda: hooked(scaled_by(2.0)),
+    "other closure": lambda: hooked(scaled_by(3.0)),
+    "closure, tensor": lambda: hooked(scaled_by(torch.tensor([1.0, 2.0]))),
+    "closure, other tensor": lambda: hooked(scaled_by(torch.tensor([1.0, 3.0]))),
+    "closure of closures": lambda: hooked(repeated(1)),
+    "closure of other closures": lambda: hooked(repeated(2)),
+    "recursion": lambda: hooked(recursive(1)),
+    "other recursion": lambda: hooked(recursive(2)),
+    "default": lambda: hooked(lambda module, inputs, output, by=2: by * output),
+    "other default": lambda: hooked(lambda module, inputs, output, by=3: by * output),
+    "keyword": lambda: hooked(lambda module, inputs, output, *, by=2: by * output),
+    "other keyword": lambda: hooked(lambda module, inputs, output, *, by=3: by * output),
+    "tuple": lambda: hooked(lambda module, inputs, output: output.expand((1, 2))),
+    "other tuple": lambda: hooked(lambda module, inputs, output: output.expand((2, 2))),
+    "set": lambda: hooked(lambda module, inputs, output: output if 1 in {1, 2} else inputs[0]),
+    "other set": lambda: hooked(
+        lambda module, inputs, output: output if 1 in {3, 2} else inputs[0]
+    ),
+    "whole": lambda: hooked(lambda module, inputs, output: 7 * output),
+    "not whole": lambda: hooked(lambda module, inputs, output: 7.0 * output),
+    "inner lambda": lambda: hooked(lambda module, inputs, output: (lambda x: 5 * x)(output)),
+    "other inner lambda": lambda: hooked(lambda module, inputs, output: (lambda x: 6 * x)(output)),
+    "callable": lambda: hooked(Callable(2.0)),
+    "other callable": lambda: hooked(Callable(3.0)),
+    "method": lambda: hooked(Callable(2.0).method),
+    "partial": lambda: hooked(partial(lambda by, *arguments: by * arguments[2], 2)),
+    "other partial": lambda: hooked(partial(lambda by, *arguments: by * arguments[2], 3)),
+    "about itself": lambda: about_itself(2),
+    "about itself, other": lambda: about_itself(3),
+    "read by another": lambda: read_by(made(nn.Linear, 2, 2)),
+    "read by yet another": lambda: read_by(perturbed(made(nn.Linear, 2, 2))),
+    "own, compiled": lambda: made(Scaled, activation=torch.sigmoid),
+    "own, callable": lambda: made(Scaled, activation=partial(functional.leaky_relu, inplace=True)),
+    "own, configuration": lambda: made(Scaled, factor=Config(2.0)),
+    "own, other configuration": lambda: made(Scaled, factor=Config(3.0)),
+    "local, closure": lambda: forward_of(2),
+    "local, other closure": lambda: forward_of(3),
 }
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_same_network_has_the_same_fingerprint(name):
     model = NETWORKS[name]()
-    assert fingerprint(model) == fingerprint(NETWORKS[name]()) == fingerprint(copy.deepcopy(model))
+    assert fingerprint(model) == fingerprint(NETWORKS[name]())
+    if not name.startswith("about itself"):  # a copy's hook reads the layer of the original
+        assert fingerprint(model) == fingerprint(copy.deepcopy(model))
 
 
 def test_other_networks_have_other_fingerprints():
@@ -125,3 +229,28 @@ def test_reads_modes_and_seeds_leave_the_fingerprint():
     before = fingerprint(model)
     sample(model, np.ones((2, 8)), 2, rng=3)
     assert fingerprint(model.eval()) == fingerprint(model.train()) == before
+
+
+def global_value(by):
+    """A hook as a notebook has it: a lambda and a global number."""
+    space = {"by": by, "other": object()}
+    exec("hook = lambda module, inputs, output: by * output + other.shift", space)
+    return hooked(space["hook"])
+
+
+def test_a_plain_global_value_that_a_lambda_reads_counts():
+    assert fingerprint(global_value(2)) == fingerprint(global_value(2))
+    assert fingerprint(global_value(2)) != fingerprint(global_value(3))
+
+
+def test_what_cannot_be_identified_is_refused_by_name(tmp_path):
+    model = nn.Sequential(made(nn.Linear, 2, 2))
+    with open(tmp_path / "log", "w") as file:
+        model[0].register_forward_hook(scaled_by(file))
+        message = r"layer 0 \(Linear\): hook scaled_by.<locals>.<lambda>: .*TextIOWrapper cannot be"
+        with pytest.raises(ValueError, match=message):
+            fingerprint(model)
+    model = made(Scaled, factor=partial(functional.relu, iter([1])))
+    model.factor = partial(functional.relu, (n for n in [1]))
+    with pytest.raises(ValueError, match="Scaled: attribute factor: .*generator cannot be part"):
+        fingerprint(model)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from nsm import relu_mlp, save
+from nsm import relu_mlp, save, save_weights
 from nsm.datasets.files import Data
 from nsm.sweeps.fingerprint import fingerprint
 from nsm.sweeps.networks import check_network, images_for, load_network, network_name
@@ -31,6 +31,9 @@ def needs(width):
 
 def nothing():
     return [1]
+
+def broken():
+    return nn.Linear("4", 3)
 """
 
 
@@ -80,12 +83,37 @@ def test_networks_have_short_names():
         ("my_networks:smal", ValueError, "module 'my_networks' has no 'smal'"),
         ("my_networks:number", ValueError, "my_networks:number is a int; name a callable that ret"),
         ("my_networks:nothing", ValueError, "my_networks:nothing returns a list; return a torch"),
-        ("my_networks:needs", ValueError, "my_networks:needs could not be called: .*'width'"),
+        (
+            "my_networks:needs",
+            ValueError,
+            "my_networks:needs could not be called without .*'width'",
+        ),
     ],
 )
 def test_what_makes_no_network_is_refused_by_name(source, error, message, folder):
     with pytest.raises(error, match=message):
         load_network(check_network(source))
+
+
+def test_an_error_inside_the_callable_keeps_its_traceback(folder):
+    with pytest.raises(TypeError) as caught:
+        load_network("my_networks:broken")
+    assert any(entry.name == "broken" for entry in caught.traceback)
+
+
+def test_files_that_need_python_name_the_callable_that_is_to_be_written(folder):
+    made = load_network("my_networks:Net")
+    save(made, "own.safetensors")
+    torch.save(made.state_dict(), "own.pt")
+    save_weights(made, "weights.safetensors")
+    give = "; give module:callable: a function in a Python file .* returns the network"
+    call = r"call nsm.load\('own.safetensors', classes=\[Net\]\)\)$"
+    with pytest.raises(ValueError, match=f"holds a network of my_networks.Net.*{give}.*{call}"):
+        load_network(check_network("own.safetensors"))
+    build = r"\(in it, build the network and call nsm.load_weights\(model, path\)"
+    for name in ("own.pt", "weights.safetensors"):
+        with pytest.raises(ValueError, match=f"{name} .*{give} {build}"):
+            load_network(check_network(name))
 
 
 def data():

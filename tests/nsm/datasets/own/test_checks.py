@@ -118,12 +118,6 @@ def test_a_scale_that_nothing_tells_is_asked_for(images, tmp_path):
     assert data.x_train.max() == 1
 
 
-def test_training_and_test_images_have_one_scale(tmp_path):
-    dark = (X // 4).astype(np.uint8)  # alone, they would be asked for their scale
-    data = load_data(npz(tmp_path, x_train=X, y_train=Y, x_test=dark, y_test=Y))
-    np.testing.assert_allclose(data.x_test, dark.reshape(24, -1) / 255, rtol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("shape", "found"),
     [

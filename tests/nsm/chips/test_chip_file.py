@@ -369,6 +369,7 @@ class Activated(nn.Module):
         return self.activation(self.layer(x))
 
 
+@without_architecture
 def test_another_network_with_the_same_weights_is_refused(path, rng):
     chip = nsm.map_to_crossbar(Activated(lambda x: 2 * x), HARDWARE, rng=1)
     chip.save(path)
@@ -384,6 +385,7 @@ def test_another_network_with_the_same_weights_is_refused(path, rng):
         nsm.load_chip(path, model=Activated(lambda x: x @ torch.ones(7)))
 
 
+@without_architecture
 def test_a_network_given_without_its_hook_is_refused(path):
     model = nn.Sequential(nn.Linear(6, 3))
     model[0].register_forward_hook(lambda module, given, out: 3 * out)

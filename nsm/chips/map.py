@@ -85,7 +85,10 @@ def map_to_crossbar(
 
 
 def check_model(model: nn.Module) -> None:
-    """Raise ValueError unless a model is a network of real weights that torch can copy."""
+    """Raise ValueError unless a model is a network of real weights that torch can copy.
+
+    Layers need weights with values, and at least one input and one output.
+    """
     if not isinstance(model, nn.Module):
         raise ValueError(f"cannot map a {type(model).__name__}: give a torch.nn.Module")
     if isinstance(model, torch.jit.ScriptModule):
@@ -94,18 +97,33 @@ def check_model(model: nn.Module) -> None:
             "that it was made of"
         )
     for path, module in model.named_modules():
-        name = name_of(path, type(module).__name__)
-        for parameter in module.parameters(recurse=False):
-            if isinstance(parameter, UninitializedParameter):
-                raise ValueError(
-                    f"cannot map {name}: it has no weights before its first pass; call the network "
-                    "once"
-                )
-            if parameter.is_complex():
-                raise ValueError(
-                    f"cannot map {name}: its weights are complex, and a crossbar multiplies real "
-                    "numbers; split it into real and imaginary parts"
-                )
+        for own, parameter in module.named_parameters(recurse=False):
+            problem = _problem(own, parameter)
+            if problem:
+                raise ValueError(f"cannot map {name_of(path, type(module).__name__)}: {problem}")
+
+
+def _problem(name: str, parameter: nn.Parameter) -> str | None:
+    """Return why no chip holds the parameter `name` of a layer, and what to do; None if one may."""
+    if isinstance(parameter, UninitializedParameter):
+        return "it has no weights before its first pass; call the network once"
+    if parameter.is_meta:
+        return (
+            f"its {name} is on the meta device and has no values; build it on the cpu and load its "
+            "weights (nsm.load_weights)"
+        )
+    if parameter.is_complex():
+        return (
+            "its weights are complex, and a crossbar multiplies real numbers; split it into real "
+            "and imaginary parts"
+        )
+    # Networks may hold empty vectors, which tell them their device.
+    if parameter.ndim > 1 and not parameter.numel():
+        return (
+            f"its {name} has the shape {tuple(parameter.shape)}: it has no inputs or no outputs; "
+            "leave the layer out"
+        )
+    return None
 
 
 def _with_tiles(network: nn.Module, tiles: dict[int, TileLayer]) -> nn.Module:

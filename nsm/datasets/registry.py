@@ -140,6 +140,7 @@ def load_data(
     image_shape: Sequence[int] | None = None,
     test_fraction: float | None = None,
     split_seed: int | None = None,
+    **unknown: Any,
 ) -> Data:
     """Return a data set: flat images (n, pixels) and labels from 0, for training and for test.
 
@@ -159,14 +160,16 @@ def load_data(
             pixels).
         test_fraction: Share of each class that is kept for test if there is no test set; None: 0.2.
         split_seed: Seed of that split; None: 0, so that it is the same every time.
+        unknown: Other options, which are refused.
 
     Raises:
-        ValueError: Unknown data set, a wrong, truncated or mislabeled file, or an option that has
-            no effect on the data.
+        ValueError: Unknown data set or option, a wrong, truncated or mislabeled file, or an option
+            that has no effect on the data.
         FileNotFoundError: The files are not in the folder, or there is no download.
     """
-    from nsm.datasets.own.options import Options
+    from nsm.datasets.own.options import Options, refuse_unknown
 
+    refuse_unknown(unknown)
     options = Options(
         white=white,
         label_column=label_column,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
-from devices.validation import integer, number, shortened
+from devices.validation import choice, integer, number, shortened
 
 TEST_FRACTION = 0.2
 SPLIT_SEED = 0
@@ -71,3 +71,9 @@ class Options:
             raise ValueError(
                 f"{useless[0]} = {shortened(value)} has no effect: {why}; leave it out"
             )
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Raise ValueError if one of these names is no option of `nsm.load_data`."""
+    for name in names:
+        choice("option of load_data", name, ["data_dir", *(f.name for f in fields(Options))])

@@ -88,6 +88,18 @@ def with_bad(rng, index, value):
     ("build", "message"),
     [
         (lambda rng: [nn.Linear(3, 3)], "cannot map a list: give a torch.nn.Module"),
+        (
+            lambda rng: nn.Sequential(nn.Linear(6, 3, device="meta")),
+            r"layer 0 \(Linear\): its weight is on the meta device and has no values; build it on",
+        ),
+        (
+            lambda rng: nn.Sequential(nn.Linear(6, 3), nn.Linear(3, 0)),
+            r"layer 1 \(Linear\): its weight has the shape \(0, 3\): .* no outputs; leave",
+        ),
+        (
+            lambda rng: nn.Sequential(nn.Linear(0, 3)),
+            r"layer 0 \(Linear\): its weight has the shape \(3, 0\): it has no inputs",
+        ),
         (lambda rng: nn.Bilinear(3, 3, 2), "two inputs with each other"),
         (
             lambda rng: nn.Sequential(nn.ReLU()),
@@ -103,9 +115,16 @@ def with_bad(rng, index, value):
         ),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors:UserWarning")
 def test_networks_that_cannot_be_mapped_are_refused(build, message, rng):
     with pytest.raises(ValueError, match=message):
         map_to_crossbar(build(rng), IDEAL, rng=0)
+
+
+def test_an_empty_vector_of_a_network_is_no_layer(rng):
+    model = nn.Sequential(nn.Linear(6, 3))
+    model.of_the_device = nn.Parameter(torch.empty(0))
+    assert len(map_to_crossbar(model, IDEAL, rng=0).layers) == 1
 
 
 @pytest.mark.parametrize("scale", [0, -1.0, float("nan")])

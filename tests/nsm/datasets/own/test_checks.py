@@ -40,6 +40,11 @@ def test_a_source_that_is_not_there_is_refused(source, error, message):
         load_data(source)
 
 
+def test_an_unknown_option_is_refused_with_the_nearest_one():
+    with pytest.raises(ValueError, match="unknown option of load_data 'whit'; did you mean 'white"):
+        load_data("digits", whit=255)
+
+
 def test_names_are_checked_without_reading(tmp_path):
     for source in ("mnist", str(tmp_path), "some.module:name"):
         assert check_source(source) == source

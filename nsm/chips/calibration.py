@@ -9,12 +9,10 @@ import torch
 from crossbar.arrays.conversion import Converters
 from crossbar.arrays.drivers import Drivers
 from crossbar.converters import ROUNDING
-from devices.validation import Floats, choice, number
-from nsm.chips.converter_range import METHODS, best_range
+from devices.validation import Floats
+from nsm.chips.converter_range import best_range, checked_percentile
 from nsm.chips.layers.tile_layer import TileLayer
 
-#: What shares one range: all converters of a layer, or those of one bit line.
-SHARED_BY = ("layer", "column")
 #: Most values of one site that are kept; if there are more, every second, fourth, … row is kept.
 VALUES_KEPT = 1 << 22
 #: The converters on one side of a layer.
@@ -87,9 +85,7 @@ def calibrate(
         ValueError: No layer has a converter whose range is open, an option is unknown or has no
             effect, or a layer sees no value other than 0. The ranges are then as before.
     """
-    choice("method", method, METHODS)
-    choice("per", per, SHARED_BY)
-    share = _checked_percentile(percentile, method)
+    share = checked_percentile(method, percentile, per)
     opened = _open_converters(layers, per)
     before = [(converters, _ranges(converters)) for _, of in opened for converters in of]
     for layer, of in opened:
@@ -121,18 +117,6 @@ def _close(layer: TileLayer) -> None:
     layer.neurons.drivers.watch = None
     if layer.neurons.converters is not None:
         layer.neurons.converters.watch = None
-
-
-def _checked_percentile(percentile: float | None, method: str) -> float:
-    """Return the percentile; raise ValueError if it is no percentile, or without effect."""
-    if percentile is None:
-        return 99.9
-    if method != "percentile":
-        raise ValueError(
-            f'percentile = {percentile!r} has no effect with method = "{method}"; choose '
-            'method = "percentile", or leave it out'
-        )
-    return number("percentile", percentile, above=0, at_most=100, unit="%")
 
 
 def _open_converters(layers: Sequence[TileLayer], per: str) -> list[tuple[TileLayer, list[Bank]]]:

@@ -327,7 +327,7 @@ def test_sweep_with_workers_and_another_seed_gives_its_own_rows(run, folder):
     assert one.errors.tolist() == two.errors.tolist()
     status, _, err = run("sweep levels.toml --threads 1 --out one.csv --seed 7")
     assert status == 2
-    assert "one.csv holds another experiment: samples, seed or sampling differ" in err
+    assert "one.csv holds another experiment: samples, seed, sampling or calibration differ" in err
 
 
 def test_sweep_prints_a_file_to_start_from(run):

@@ -272,7 +272,7 @@ def test_an_axis_of_a_layer_makes_its_entry(folder):
     axes = '[axes]\n"2:layer" = ["tiles", "digital"]\n"1:device.levels" = [4, 8]\n'
     base = Hardware(device=preset("fefet_jerry2017"), gate=BlankOut(0.5))
     sweep = parse(BASE + axes, folder=folder)
-    assert sweep.hardware == HardwareTable({"1": base, "2": base, "*": base})
+    assert sweep.hardware == HardwareTable({"2": base, "1": base, "*": base})
     hardware = [task.hardware for task in sweep.tasks()]
     assert [h["2"] is None for h in hardware] == [False, False, True, True]
     assert [h["1"].device.levels for h in hardware] == [4, 8, 4, 8]

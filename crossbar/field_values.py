@@ -141,9 +141,41 @@ def parsed(owner: type, name: str, value: Any, where: str) -> Any:
     if isinstance(value, list):
         value = tuple(_element(kinds, v, f"{where}[{i}]") for i, v in enumerate(value))
     value = _whole(kinds, value)
+    is_number = isinstance(value, (bool, int, float))
+    if is_number and any(map(models_of, kinds)) and not {bool, int, float} & {*kinds}:
+        raise ValueError(_no_model(kinds, value, where))
     if kinds == (bool,) and not isinstance(value, bool):
         raise ValueError(f"{where} = {shortened(value)} is not allowed; give true or false")
     return value
+
+
+def example_of(model: type, number: float | None = None) -> str:
+    """Return how Python makes a model, such as "GaussianNoise(0.05)".
+
+    Args:
+        model: Class of the model.
+        number: Its first field; None for an ellipsis.
+    """
+    return f"{model.__name__}({'...' if number is None else number})"
+
+
+def _no_model(kinds: tuple[Any, ...], value: Any, where: str) -> str:
+    """Return the message for a number in a field that takes models."""
+    slot = next(kind for kind in kinds if models_of(kind))
+    message = f"{where} = {value!r} is a number, and the field takes a {slot.__name__}"
+    numeric = {
+        kind: model
+        for kind, model in models_of(slot).items()
+        if len(fields(model)) == 1 and float in types_of(model, fields(model)[0].name)
+    }
+    for kind in ("gaussian_noise", *numeric):
+        if kind in numeric:
+            field = fields(numeric[kind])[0].name
+            return (
+                f"{message}; give a model, such as {example_of(numeric[kind], value)} "
+                f'({{kind = "{kind}", {field} = {value!r}}} in a file)'
+            )
+    return f"{message}; give a model of a kind: {', '.join(models_of(slot))}"
 
 
 def _plain(value: Any) -> Any:
@@ -198,7 +230,7 @@ def _of_text(owner: type, name: str, kinds: tuple[Any, ...], text: str, where: s
         return find(text)
     if WeightMapping in kinds:
         return build_part(MAPPINGS[choice("mapping", text, MAPPINGS)], where, {})
-    if any(_models_of(kind) for kind in kinds):
+    if any(models_of(kind) for kind in kinds):
         return {"kind": text}  # a model of which every field has a default
     return text
 
@@ -213,8 +245,8 @@ def _number(text: str) -> Any:
     return text
 
 
-def _models_of(slot: Any) -> dict[str, type]:
-    """Return the models that fit a slot, by their kind."""
+def models_of(slot: Any) -> dict[str, type]:
+    """Return the models that fit a slot, such as `ReadNoise`, by their kind; none for others."""
     if not isinstance(slot, type) or slot is object:
         return {}
     if issubclass(slot, WeightMapping):
@@ -234,7 +266,7 @@ def _of_table(
     if Device in kinds:
         return device_from(_fields_of(Device, table, where), where)
     for slot in kinds:
-        models = _models_of(slot)
+        models = models_of(slot)
         if models:
             return _model(slot, models, table, where)
     for part in kinds:

@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from crossbar.field_values import MAPPINGS as MAPPINGS
-from crossbar.field_values import build_part, parsed, types_of
+from crossbar.field_values import build_part, example_of, models_of, parsed, types_of
 from crossbar.hardware import Hardware
 from devices import Device
 from devices.tables import device_from
@@ -65,7 +65,48 @@ def check_path(what: str, path: str, hardware: Hardware, others: Sequence[str] =
             f"{what} {path!r}: this hardware has {head} = None, so there is no such field; choose "
             f"{head} first (Hardware({head}=...), or its fields in [hardware])"
         )
-    choice(what, path, [*others, *known_paths(hardware)])
+    known = [*others, *known_paths(hardware)]
+    if path not in known:
+        _check_models(what, str(path), hardware)
+    choice(what, path, known)
+
+
+def _check_models(what: str, path: str, hardware: Hardware) -> None:
+    """Raise ValueError if a path leads into a model without fields, such as `NoNoise()`."""
+    owner: Any = hardware
+    names = path.split(".")
+    for i, name in enumerate(names[:-1]):
+        slots = [kind for kind in types_of(type(owner), name) if models_of(kind)]
+        if not is_dataclass(owner) or not hasattr(owner, name):
+            return
+        holder, owner = owner, getattr(owner, name)
+        field = names[i + 1]
+        having = [m for s in slots for m in models_of(s).values() if _has_field(m, field)]
+        if not having or not is_dataclass(owner) or fields(owner):
+            continue  # a model with fields is answered with the nearest of them
+        above, model = ".".join(names[: i + 1]), _simplest(having)
+        first = fields(model)[0].name == field
+        one, other = (example_of(model, n if first else None) for n in (0.05, 0.1))
+        made = (
+            f"devices.preset(name, {name}={one})"
+            if isinstance(holder, Device)
+            else f"{type(holder).__name__}({name}={one}, ...)"
+        )
+        raise ValueError(
+            f"{what} {path!r}: {above} is {owner!r}, which has no {field}; choose a model that "
+            f"has, such as {made}, or give {above!r} itself values, such as {other}"
+        )
+
+
+def _has_field(model: type, name: str) -> bool:
+    """Return whether a dataclass has a field."""
+    return name in model.__dataclass_fields__ if is_dataclass(model) else False
+
+
+def _simplest(models: Sequence[type]) -> type:
+    """Return `GaussianNoise` if it is among the models, else the one with the fewest fields."""
+    by_name = {model.__name__: model for model in models}
+    return by_name.get("GaussianNoise") or min(models, key=lambda m: len(fields(m)))
 
 
 def _owner(description: Any, path: str) -> Any:

@@ -199,15 +199,20 @@ def programmed_arrays(
         path = array_of(Part.DETERMINISTIC_PATH, w, cells, tile_factors)
     if hardware.bias == "word_line" and b.any():
         w_max = hardware.mapping.signal_range(hardware.device) / siemens_per_weight
-        lines = _number_of_lines(b, w_max, inputs=w.shape[1])
+        lines = bias_line_count(b, w_max, inputs=w.shape[1])
         on_each = np.repeat(b[:, None] / lines, lines, axis=1)
         bias_lines = array_of(Part.BIAS, on_each, hardware.ungated())
     threshold = b if hardware.bias == "reference" else np.zeros(len(w))
     return LayerArrays(main, path, bias_lines, a, threshold)
 
 
-def _number_of_lines(b: Floats, w_max: float, *, inputs: int) -> int:
+def bias_line_count(b: Floats, w_max: float, *, inputs: int) -> int:
     """Return the number of word lines that the largest bias needs, at |w| <= w_max on each.
+
+    Args:
+        b: Biases in weight units, (outputs,).
+        w_max: Largest |w| that the device's range holds.
+        inputs: Number of inputs of the layer.
 
     Raises:
         ValueError: It is larger than `MOST_BIAS_LINES` and than the number of inputs.

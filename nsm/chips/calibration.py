@@ -14,13 +14,11 @@ from crossbar.arrays.clipping import ClipCount
 from crossbar.arrays.conversion import Converters
 from crossbar.arrays.drivers import Drivers
 from crossbar.converters import ROUNDING
-from devices.validation import Floats, choice, number
-from nsm.chips.converter_range import METHODS, best_range
+from devices.validation import Floats
+from nsm.chips.converter_range import best_range, checked_percentile
 from nsm.chips.layers.read_context import call_now
 from nsm.chips.layers.tile_layer import TileLayer
 
-#: What shares one range: all converters of a layer, or those of one bit line.
-SHARED_BY = ("layer", "column")
 #: Most values of one site that are kept; if there are more, every second, fourth, … row is kept.
 VALUES_KEPT = 1 << 22
 #: The converters on one side of a layer.
@@ -155,9 +153,7 @@ def calibrate(
         ValueError: No layer has a converter whose range is open, an option is unknown or has no
             effect, or a layer sees no value other than 0. Ranges and counts are then as before.
     """
-    choice("method", method, METHODS)
-    choice("per", per, SHARED_BY)
-    share = _checked_percentile(percentile, method)
+    share = checked_percentile(method, percentile, per)
     opened = _open_converters(layers, per)
     before = [_State.of(converters) for _, of in opened for converters in of]
     counts = [bank.clips for layer in layers for bank in _banks(layer)]
@@ -206,18 +202,6 @@ def _close(layer: TileLayer) -> None:
     """Let the converters of a layer convert again."""
     for bank in _banks(layer):
         bank.watch = None
-
-
-def _checked_percentile(percentile: float | None, method: str) -> float:
-    """Return the percentile; raise ValueError if it is no percentile, or without effect."""
-    if percentile is None:
-        return 99.9
-    if method != "percentile":
-        raise ValueError(
-            f'percentile = {percentile!r} has no effect with method = "{method}"; choose '
-            'method = "percentile", or leave it out'
-        )
-    return number("percentile", percentile, above=0, at_most=100, unit="%")
 
 
 def _open_converters(layers: Sequence[TileLayer], per: str) -> list[tuple[TileLayer, list[Bank]]]:

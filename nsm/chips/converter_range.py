@@ -4,15 +4,40 @@ from collections.abc import Callable
 
 import numpy as np
 
-from devices.validation import Floats
+from devices.validation import Floats, choice, number
 
 #: How a range is found from the values that a converter sees.
 METHODS = ("max", "percentile", "least_squares")
+#: What shares one range: all converters of a layer, or those of one bit line.
+SHARED_BY = ("layer", "column")
 #: Values of which the squared error is computed.
 _VALUES = 1 << 16
 #: Ranges that are tried in each of the rounds of the search.
 _TRIED = 48
 _ROUNDS = 3
+
+
+def checked_percentile(method: str, percentile: float | None, per: str) -> float:
+    """Return the percentile of a calibration, checked with its other options.
+
+    Args:
+        method: One of `METHODS`.
+        percentile: Percentile in (0, 100] of the method "percentile"; None for 99.9.
+        per: One of `SHARED_BY`.
+
+    Raises:
+        ValueError: An option is unknown, or the percentile is none, or without effect.
+    """
+    choice("method", method, METHODS)
+    choice("per", per, SHARED_BY)
+    if percentile is None:
+        return 99.9
+    if method != "percentile":
+        raise ValueError(
+            f'percentile = {percentile!r} has no effect with method = "{method}"; choose '
+            'method = "percentile", or leave it out'
+        )
+    return number("percentile", percentile, above=0, at_most=100, unit="%")
 
 
 def best_range(

@@ -1,11 +1,14 @@
 """From a planned layer to one on tiles: scales, matched noise, programmed arrays, read-out."""
 
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
-from crossbar import Hardware, NeuronArray
+from crossbar import BitSliced, Hardware, NeuronArray
+from crossbar.arrays.layer_arrays import bias_line_count
 from crossbar.weight_range import largest_weight, of_each_weight, row_factors, tile_factors
+from devices import FaultMap
 from devices.seeding import child, stream
 from devices.validation import Floats
 from nsm.chips.layers.readouts import Comparators, Converter, LogisticThreshold, Readout
@@ -44,6 +47,38 @@ def programmed(
     return _Programming(planned, hardware, scale).layer(seed)
 
 
+def check_programming(planned: PlannedLayer, hardware: Hardware, scale: float) -> None:
+    """Raise ValueError if `programmed` would refuse a layer; nothing is drawn or programmed.
+
+    Scales, weights and matched noise are computed as for programming. What only the arrays of cells
+    tell, such as maps of faults that do not fit the tiles, is left to `programmed`.
+
+    Args:
+        planned: The layer of the plan.
+        hardware: Description of its tiles.
+        scale: Factor α of weights and biases.
+
+    Raises:
+        ValueError: Naming the layer.
+    """
+    check_weight_scale(planned, hardware)
+    targets = _Programming(planned, hardware, scale).targets()
+    bias, inputs = targets.bias, planned.wanted.weight.shape[1]
+    w_max = hardware.mapping.signal_range(hardware.device) / targets.siemens_per_weight
+    has_map = isinstance(hardware.device.faults, FaultMap)
+    if isinstance(hardware.mapping, BitSliced) and has_map:
+        raise ValueError(
+            f"{planned.name}: mapping = {hardware.mapping!r} has an array for each of "
+            f"{hardware.mapping.slices} slices, and a FaultMap has maps of one; leave faults out, "
+            "or store a weight in one cell or pair"
+        )
+    if bias is not None and hardware.bias == "word_line" and bias.any():
+        try:
+            bias_line_count(bias, w_max, inputs=inputs)
+        except ValueError as problem:
+            raise ValueError(f"{planned.name}: {problem}") from None
+
+
 def check_weight_scale(planned: PlannedLayer, hardware: Hardware) -> None:
     """Raise ValueError, naming the layer, if its tiles cannot have a weight scale of their own.
 
@@ -64,6 +99,28 @@ def _is_compared(planned: PlannedLayer) -> bool:
     return planned.by_sign or not isinstance(planned.wanted.neurons, LinearOutputs)
 
 
+class _Targets(NamedTuple):
+    """What a layer is to be on its tiles.
+
+    Attributes:
+        w: Weights times the factors of their rows, (outputs, inputs).
+        w_max: The |w| that fills the device's range.
+        siemens_per_weight: Conductance of a weight of one [S].
+        factors: Factors of the rows, (outputs,).
+        of_tiles: Factors of the tiles, (rows of tiles, columns of tiles).
+        matched: Parameters of a neural sampling layer under the chip's noise, else None.
+        bias: Biases in the units of w, (outputs,), or None.
+    """
+
+    w: Floats
+    w_max: float
+    siemens_per_weight: float
+    factors: Floats
+    of_tiles: Floats
+    matched: MatchedNeurons | None
+    bias: Floats | None
+
+
 class _Programming:
     def __init__(self, planned: PlannedLayer, hardware: Hardware, scale: float):
         self.planned = planned
@@ -72,7 +129,7 @@ class _Programming:
         self.hardware = hardware
         self.scale = scale
 
-    def layer(self, seed: np.random.SeedSequence) -> TileLayer:
+    def targets(self) -> _Targets:
         wanted = self.wanted
         # A layer of zeros, such as a residual branch at the start of training, has any scale.
         w_max = largest_weight(wanted.weight, self.hardware) if wanted.weight.any() else 1.0
@@ -81,20 +138,26 @@ class _Programming:
         of_tiles = tile_factors(wanted.weight, w_max, self.hardware)
         w = wanted.weight * factors[:, None]
         parameters = self._matched(wanted, w, k)
-        cells = self.hardware.ungated() if parameters is None else self.hardware
         bias = wanted.bias if parameters is None else parameters.b
+        scaled = None if bias is None else self.scale * bias * factors
+        return _Targets(w, w_max, k, factors, of_tiles, parameters, scaled)
+
+    def layer(self, seed: np.random.SeedSequence) -> TileLayer:
+        targets = self.targets()
+        w, w_max, factors, parameters = targets.w, targets.w_max, targets.factors, targets.matched
+        cells = self.hardware.ungated() if parameters is None else self.hardware
         target = self.scale * w
         largest: Floats | float = w_max
         if self.hardware.weight_scale == "tile":
-            largest = w_max / of_each_weight(of_tiles, w.shape, self.hardware)
+            largest = w_max / of_each_weight(targets.of_tiles, w.shape, self.hardware)
         clipped = np.clip(target, -largest, largest)
         neurons = NeuronArray.program(
             clipped,
             cells,
-            siemens_per_weight=k,
+            siemens_per_weight=targets.siemens_per_weight,
             a=None if parameters is None else parameters.a,
-            b=None if bias is None else self.scale * bias * factors,
-            tile_factors=of_tiles,
+            b=targets.bias,
+            tile_factors=targets.of_tiles,
             converted=not _is_compared(self.planned),
             name=self.name,
             rng=child(seed, Stream.ARRAYS),
@@ -106,7 +169,7 @@ class _Programming:
             wanted=target,
             row_factors=factors,
             samples_noise=parameters is not None,
-            patches=wanted.patches,
+            patches=self.wanted.patches,
         )
         layer.position = self.planned.position
         layer.path = self.planned.path

@@ -11,10 +11,6 @@ from nsm.datasets.registry import LOADERS, check_source, load_data
 if TYPE_CHECKING:
     from nsm.datasets.files import Data
 
-#: Options of `nsm.load_data` that `--data-option` takes. Those of the split are not among them: a
-#: network is then never tested on images that another split trained it on.
-DATA_OPTIONS = ("white", "label_column", "image_shape")
-
 
 @dataclass(frozen=True)
 class DataChoice:
@@ -66,6 +62,7 @@ class DataChoice:
             ValueError: an unknown name, or a value that is no number where one is needed.
         """
         from devices.validation import choice
+        from nsm.sweeps.sweep_file import DATA_OPTIONS
 
         found: dict[str, Any] = {}
         for text in self.settings:

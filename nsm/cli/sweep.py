@@ -34,12 +34,16 @@ def sweep(
 
     from nsm.datasets import load_data
     from nsm.sweeps import collect, worker_pool
-    from nsm.sweeps.networks import images_for
+    from nsm.sweeps.networks import images_for, training_images
 
     use_threads(threads)
     tasks = described.tasks()
-    data = load_data(described.data, data_dir)
+    data = load_data(described.data, data_dir, **described.data_options)
     images = images_for(described.networks, data, described.data)
+    calibrate = None
+    if described.calibrate is not None:
+        options = dict(described.calibrate)
+        calibrate = {"x": training_images(data, images, options.pop("images")), **options}
     save_to = out or spec.with_suffix(".csv")
     with nullcontext() if workers == 1 else worker_pool(workers) as pool:
         rows = collect(
@@ -52,5 +56,6 @@ def sweep(
             save_to=save_to,
             executor=pool,
             sampling=described.sampling,
+            calibrate=calibrate,
         )
     console().print(f"{len(rows)} rows in {save_to}")

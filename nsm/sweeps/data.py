@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from torch import Tensor
 from crossbar.reads.sampling import check_sampling
 from devices.validation import finite, integer, real_array
 from nsm.chips.class_scores import class_scores
-from nsm.chips.hardware_table import as_table
-from nsm.chips.planning.checked_plan import checked_plan
+from nsm.chips.hardware_table import HardwareTable
+from nsm.chips.planning.checked_plan import CheckedPlan, checked_plan
 from nsm.chips.planning.examples import given_example
-from nsm.nn.inference import Labels, check_labels
-from nsm.sweeps.identity import canonical
+from nsm.nn.inference import Labels, check_labels, output_shape
+from nsm.sweeps.calibration import Calibration
+from nsm.sweeps.point_checks import check_points
 from nsm.sweeps.tasks import Task
 
 #: The images of a network of one input, or the inputs of a network of several.
@@ -36,53 +38,88 @@ def check_settings(*, chips: Any, samples: Any, sampling: Any) -> None:
     check_sampling(sampling)
 
 
-def checked_data(tasks: Sequence[Task], x: Any, y: ArrayLike) -> tuple[Images, Labels]:
-    """Return images and labels that the chips of all tasks take.
+def checked_data(
+    tasks: Sequence[Task], x: Any, y: ArrayLike, calibrate: Any = None
+) -> tuple[Images, Labels, Calibration | None]:
+    """Return images, labels and calibration that the chips of all tasks take.
 
     Every network is planned for its hardware, and the plan is compared with the network on the
-    first images, as `map_to_crossbar` does it.
+    first images, as `map_to_crossbar` does it. The hardware of every point is checked without
+    programming it, see `point_checks`.
 
     Args:
         tasks: Points of a sweep.
         x: Images (n, ...); a tuple of arrays for networks of several inputs.
         y: Labels (n,); (n, ...) for outputs of more axes than classes, such as pixels.
+        calibrate: As for `collect`.
 
     Raises:
-        ValueError: The images or labels are wrong, or a network cannot be mapped or does not take
-            them; the message names it.
+        ValueError: The images or labels are wrong, a network cannot be mapped or does not take
+            them, or a point would be refused; the message names it.
     """
-    images = tuple(map(_images, x)) if isinstance(x, tuple) else _images(x)
+    calibration = Calibration.given(calibrate)
+    images = _all_images("x", x)
     inputs = images if isinstance(images, tuple) else (images,)
     n = len(inputs[0])
     if not n:
         raise ValueError("x holds no images; give at least one")
     check_labels(y, n, places=np.shape(y)[1:])
-    forms = [_as_floats(images)]
+    if calibration is not None:
+        calibration = replace(calibration, images=_all_images("calibrate", calibration.images))
+    forms = [_as_floats]
     if all(part.dtype.kind in "iu" for part in inputs):
-        forms.append(images)  # numbers of words, which an embedding looks up
+        forms.append(_as_they_are)  # numbers of words, which an embedding looks up
     problems = []
     for form in forms:
         try:
-            return form, _labels(tasks, form, y, n)
+            formed = calibration
+            if calibration is not None:
+                formed = replace(calibration, images=form(calibration.images))
+            return form(images), _labels(tasks, form(images), y, n, formed), formed
         except ValueError as problem:
             problems.append(problem)
     raise problems[0]
 
 
-def _labels(tasks: Sequence[Task], images: Images, y: ArrayLike, n: int) -> Labels:
+def _labels(
+    tasks: Sequence[Task], images: Images, y: ArrayLike, n: int, calibration: Calibration | None
+) -> Labels:
     """Return the labels, if the networks of all tasks take them and the images."""
     labels: Any = None
     example = given_example(few_of(images))
-    for task in _plans(tasks):
-        try:
-            plan = checked_plan(task.model, as_table(task.hardware), example)
-            plan.form.checked(images)
-            scores = class_scores(plan.checked.output)
-            labels = check_labels(y, n, scores.shape[1], scores.shape[2:])
-        except ValueError as problem:
-            reason = str(problem).partition("; give example=")[0]
-            raise ValueError(f"network {task.network!r}: {reason}") from None
+
+    def plan_of(task: Task, table: HardwareTable) -> CheckedPlan:
+        nonlocal labels
+        plan = checked_plan(task.model, table, example)
+        plan.form.checked(images)
+        if calibration is not None:
+            _check_calibration(task, plan, calibration.images)
+        scores = class_scores(plan.checked.output)
+        labels = check_labels(y, n, scores.shape[1], scores.shape[2:])
+        return plan
+
+    check_points(tasks, plan_of, calibration)
     return np.asarray(labels)
+
+
+def _check_calibration(task: Task, plan: CheckedPlan, images: Images) -> None:
+    """Raise ValueError unless a network takes the images of the calibration."""
+    try:
+        plan.form.checked(images)
+        if not isinstance(images, tuple) and images.dtype.kind == "f":
+            output_shape(task.model, images)
+    except ValueError as problem:
+        raise ValueError(f"calibrate: {problem}") from None
+
+
+def _all_images(name: str, x: Any) -> Images:
+    """Return images as arrays: one, or a tuple for several inputs."""
+    return tuple(_images(name, part) for part in x) if isinstance(x, tuple) else _images(name, x)
+
+
+def _as_they_are(images: Images) -> Images:
+    """Return images as they are."""
+    return images
 
 
 def _as_floats(images: Images) -> Images:
@@ -102,23 +139,12 @@ def few_of(images: Images) -> Images:
     return images[:2] if len(images) > 1 else np.repeat(images, 2, axis=0)
 
 
-def _images(x: Any) -> NDArray[Any]:
+def _images(name: str, x: Any) -> NDArray[Any]:
     """Return images as float64, or as the whole numbers that they are."""
     values = x.detach().cpu() if isinstance(x, Tensor) else x
     if isinstance(values, Tensor):
         values = (values.double() if values.is_floating_point() else values).numpy()
-    images = real_array("x", values)
+    images = real_array(name, values)
     if images.ndim < 2:
-        raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
-    return images if images.dtype.kind in "iu" else finite("x", images.astype(np.float64))
-
-
-def _plans(tasks: Sequence[Task]) -> Iterator[Task]:
-    """Yield one task for each network and choice of the layers that are on tiles."""
-    seen: set[bytes] = set()
-    for task in tasks:
-        table = as_table(task.hardware)
-        places = canonical((task.network, [(key, table[key] is None) for key in table]))
-        if places not in seen:
-            seen.add(places)
-            yield task
+        raise ValueError(f"{name} has shape {images.shape}; give (batch, …), one image or more")
+    return images if images.dtype.kind in "iu" else finite(name, images.astype(np.float64))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crossbar.hardware import Hardware
 from crossbar.paths import with_options
 from devices.validation import choice
-from nsm.chips.hardware_table import ALL_OTHERS, HardwareTable
+from nsm.chips.hardware_table import ALL_OTHERS, HardwareTable, as_table, is_pattern
 from nsm.sweeps.axes import PLACE, PLACES
 
 
@@ -30,6 +30,34 @@ def by_layer(hardware: Hardware, layers: Mapping[str, Any]) -> Hardware | Hardwa
     # Patterns decide in their order, so that the one for all others must be the last.
     others = entries.pop(ALL_OTHERS, hardware)
     return HardwareTable({**entries, ALL_OTHERS: others})
+
+
+def with_entries(
+    hardware: Hardware | HardwareTable, axes: Iterable[str]
+) -> Hardware | HardwareTable:
+    """Return the hardware with an entry for the layers of every axis such as "head:layer".
+
+    The entry has the hardware that the layers have without it. A pattern gets one only if it is the
+    only pattern, since patterns decide in their order.
+
+    Args:
+        hardware: Hardware of all layers, or a table with an entry for all others.
+        axes: Names of the axes.
+    """
+    for name in axes:
+        key = str(name).rpartition(":")[0]
+        table = as_table(hardware)
+        rivals = [k for k in table if is_pattern(k) and k != ALL_OTHERS]
+        if not key or (is_pattern(key) and rivals and key not in table):
+            continue
+        if key in table:
+            hardware = table
+            continue
+        others = table[ALL_OTHERS]
+        own = others if is_pattern(key) else table.of(key)
+        entries = {k: v for k, v in table.items() if k != ALL_OTHERS}
+        hardware = HardwareTable({**entries, key: own, ALL_OTHERS: others})
+    return hardware
 
 
 def _entry(hardware: Hardware, key: str, value: Any) -> Hardware | None:

@@ -151,3 +151,22 @@ def images_for(models: Mapping[str, nn.Module], data: Data, source: str) -> Any:
         f"{name} takes the images of {source} neither as {flat.shape[1]} values nor in the shape "
         f"{tuple(data.image_shape)}{alone}; choose --data ({reason})"
     )
+
+
+def training_images(data: Data, like: Any, count: int) -> Any:
+    """Return the first training images of a data set, in the form of its test images.
+
+    Args:
+        data: The data set.
+        like: Its test images in the form that networks take, see `images_for`.
+        count: How many images.
+
+    Raises:
+        ValueError: There are not so many.
+    """
+    if count > len(data.x_train):
+        raise ValueError(
+            f"{count} images for the calibration are not there; the data has {len(data.x_train)} "
+            "training images"
+        )
+    return data.x_train[:count].reshape(count, *like.shape[1:])

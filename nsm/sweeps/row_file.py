@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 #: hashed what Python printed of a value, so that their rows cannot be told apart safely.
 IDENTITY = "canonical"
 #: What each further part covers, in the words of the message that refuses a file.
-SHARED = ("the images or labels", "the hardware before the axes", "samples, seed or sampling")
+SHARED = (
+    "the images or labels",
+    "the hardware before the axes",
+    "samples, seed, sampling or calibration",
+)
 
 #: The last columns of every row, after the network, the parameters and `CHIP_AXES`.
 RESULTS = ("chip", "errors", "images", "samples", "seed", "elapsed", "model", "task", "experiment")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from crossbar.threads import threads as threads_of_loops
@@ -22,13 +22,14 @@ from nsm.chips.map import map_to_crossbar
 from nsm.nn.inference import Labels
 from nsm.progress import progress_bar
 from nsm.sweeps.axes import CHIP_AXES
+from nsm.sweeps.calibration import Calibration, is_open
 from nsm.sweeps.data import Images, check_settings, checked_data, few_of
 from nsm.sweeps.identity import canonical, short_hash
 from nsm.sweeps.row_file import IDENTITY, RESULTS, RowFile, from_row
 from nsm.sweeps.tasks import Task
 
 #: The arguments of `run_task` except `threads`.
-Job = tuple[Task, int, Images, Labels, int, int, str]
+Job = tuple[Task, int, Images, Labels, int, int, str, Calibration | None]
 
 
 def worker_pool(workers: int) -> ProcessPoolExecutor:
@@ -47,12 +48,14 @@ def run_task(
     samples: int,
     seed: int,
     sampling: str,
+    calibration: Calibration | None,
     threads: int | None,
 ) -> dict[str, Any]:
     """Return the result of one chip of one task: task, chip, errors, seed, elapsed [s].
 
-    The chip is `map_to_crossbar(..., rng=seed)`, aged, changed by the common-mode gain, and
-    read by `errors(..., rng=seed)`.
+    The chip is `map_to_crossbar(..., rng=seed)`, calibrated (`chip.calibrate(..., rng=seed)`, if it
+    has converters of open range), aged, changed by the common-mode gain, and read by
+    `errors(..., rng=seed)`.
 
     Args:
         task: The point of the sweep.
@@ -62,6 +65,7 @@ def run_task(
         samples: Noisy passes per image.
         seed: seed of the chip and of its reads.
         sampling: "exact" or "moments".
+        calibration: How the chip is calibrated; None if it is not.
         threads: threads of the numerical libraries; None: as they are set.
     """
     start = time.perf_counter()
@@ -76,6 +80,8 @@ def run_task(
             reprogrammed_scale=task.reprogrammed_scale,
             example=few_of(x),
         )
+        if calibration is not None and is_open(mapped):
+            mapped.calibrate(calibration.images, **calibration.options, rng=seed)
         mapped.age(task.seconds)
         mapped.scale_conductances(task.gain)
         errors = mapped.errors(x, y, samples, rng=seed, sampling=sampling)
@@ -83,10 +89,11 @@ def run_task(
     return {"task": task.id, "chip": chip, "errors": errors, "seed": seed, "elapsed": elapsed}
 
 
-def _hashed(images: NDArray[Any]) -> tuple[Any, ...]:
-    """Return what identifies an array that is too large to be copied into canonical bytes."""
-    digest = hashlib.sha256(np.ascontiguousarray(images)).digest()
-    return images.shape, images.dtype.str, digest
+def _hashed(images: Images) -> list[tuple[Any, ...]]:
+    """Return what identifies arrays that are too large to be copied into canonical bytes."""
+    inputs = images if isinstance(images, tuple) else (images,)
+    digests = [hashlib.sha256(np.ascontiguousarray(part)).digest() for part in inputs]
+    return [(part.shape, part.dtype.str, d) for part, d in zip(inputs, digests, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,16 +106,19 @@ class _Settings:
     samples: int
     sampling: str
     seed: np.random.SeedSequence
+    calibration: Calibration | None
 
     def experiment(self, tasks: Sequence[Task]) -> str:
         """Return short hashes of what all rows of one file share, see `row_file.SHARED`."""
-        inputs = self.x if isinstance(self.x, tuple) else (self.x,)
         bases = sorted({canonical(t.base) for t in tasks})
+        reads = [self.samples, self.sampling, self.seed.entropy, self.seed.spawn_key]
+        if self.calibration is not None:
+            reads += [_hashed(self.calibration.images), self.calibration.options]
         parts = (
             IDENTITY,
-            short_hash((*map(_hashed, inputs), self.y), 8),
+            short_hash((*_hashed(self.x), self.y), 8),
             short_hash(bases, 8),
-            short_hash((self.samples, self.sampling, self.seed.entropy, self.seed.spawn_key), 8),
+            short_hash(reads, 8),
         )
         return "-".join(parts)
 
@@ -116,7 +126,7 @@ class _Settings:
         """Return one job per task and chip that is not done; chip c has one seed in all tasks."""
         seeds = [seed_number(child(self.seed, c)) for c in range(self.chips)]
         return [
-            (task, c, self.x, self.y, self.samples, seeds[c], self.sampling)
+            (task, c, self.x, self.y, self.samples, seeds[c], self.sampling, self.calibration)
             for task in tasks
             for c in range(self.chips)
             if (task.id, c) not in done
@@ -186,6 +196,7 @@ def collect(
     executor: Executor | None = None,
     progress: bool = True,
     sampling: str = "exact",
+    calibrate: Any = None,
 ) -> pd.DataFrame:
     """Run every task on `chips` chips and return one row per task and chip, in that order.
 
@@ -207,6 +218,11 @@ def collect(
         executor: Runs the jobs, see `worker_pool`; None: this process.
         progress: Whether to show a progress bar.
         sampling: "exact" draws every cell, "moments" one normal per output.
+        calibrate: Images on which every chip is calibrated after it was programmed, such as a
+            hundred training images; or a mapping with these as "x" and the options of
+            `MappedNetwork.calibrate`: {"x": images, "method": "least_squares"}. Points without
+            converters of open range are not calibrated. None (default): ADCs have the ranges of
+            `Adc`, and open DACs are refused.
 
     Returns:
         Columns network, the axes, gain, reprogrammed_scale, seconds (age [s]), chip, errors,
@@ -214,7 +230,8 @@ def collect(
         makes the same chip), elapsed [s], and hashes: model, task, experiment.
 
     Raises:
-        ValueError: Bad data or arguments, before any work is done.
+        ValueError: Bad data or arguments, or a point that cannot be programmed, before any work is
+            done (see `nsm.sweeps.point_checks`).
     """
     if not tasks:
         raise ValueError(
@@ -226,9 +243,15 @@ def collect(
             "rows saved to a file need a seed to be resumed by; give rng a whole number"
         )
     seed = seed_sequence(rng)
-    images, labels = checked_data(tasks, x, y)
+    images, labels, calibration = checked_data(tasks, x, y, calibrate)
     settings = _Settings(
-        x=images, y=labels, chips=chips, samples=samples, sampling=sampling, seed=seed
+        x=images,
+        y=labels,
+        chips=chips,
+        samples=samples,
+        sampling=sampling,
+        seed=seed,
+        calibration=calibration,
     )
     return _collect(tasks, settings, save_to, executor, progress)
 

@@ -16,7 +16,8 @@ from crossbar.paths import build_hardware, flattened
 from devices.validation import choice, integer
 from nsm.chips.hardware_table import HardwareTable
 from nsm.datasets.registry import LOADERS, check_source
-from nsm.sweeps.layer_options import by_layer
+from nsm.sweeps.calibration import OPTIONS, checked_options
+from nsm.sweeps.layer_options import by_layer, with_entries
 from nsm.sweeps.networks import check_network, load_network, network_name
 from nsm.sweeps.tasks import Task, grid, points
 
@@ -28,14 +29,19 @@ KEYS = (
     "network",
     "networks",
     "data",
+    "data_options",
     "samples",
     "chips",
     "seed",
     "images",
     "sampling",
+    "calibrate",
     "hardware",
     "axes",
 )
+#: Options of `nsm.load_data` that [data_options] takes. Those of the split are not among them: a
+#: network is then never tested on images that another split trained it on.
+DATA_OPTIONS = ("white", "label_column", "image_shape")
 #: What `nsm sweep --example` prints.
 SAMPLE = """\
 # nsm sweep levels.toml --out levels.csv        (unknown keys are errors)
@@ -63,6 +69,13 @@ tile_shape = [128, 128]            # word lines, bit lines
 "device.levels" = [2, 4, 8, 16, 32]
 gain = [0.1, 1.0]                  # also reprogrammed_scale, seconds
 # "device.read_noise" = ["none", {name = "5 %", kind = "gaussian", sigma = 0.05}]
+# "head:layer" = ["tiles", "digital"]
+
+# [data_options]                   # of data of your own: white, label_column, image_shape
+# white = 16
+# [calibrate]                      # converters of open range, on the first training images
+# images = 200
+# method = "least_squares"         # max, percentile (percentile = 99.9), least_squares
 """
 
 
@@ -75,22 +88,27 @@ class Sweep:
         hardware: The hardware before the axes change it, for all layers or by layer.
         axes: Name -> values, see `nsm.sweeps.grid`.
         data: The data set, as `nsm.load_data` takes it.
+        data_options: Options of `nsm.load_data` for it.
         samples: Noisy passes per image.
         chips: Chips per point.
         seed: Seed of the sweep.
         images: How many test images are read, from the first; None: all.
         sampling: "exact" or "moments".
+        calibrate: On how many training images every chip is calibrated, as "images", and the
+            options of the calibration; None: it is not.
     """
 
     networks: Mapping[str, nn.Module]
     hardware: Hardware | HardwareTable
     axes: Mapping[str, list[Any]]
     data: str
+    data_options: Mapping[str, Any]
     samples: int
     chips: int
     seed: int
     images: int | None
     sampling: str
+    calibrate: Mapping[str, Any] | None
 
     def tasks(self) -> list[Task]:
         """Return the grid of tasks."""
@@ -123,6 +141,37 @@ def _data(source: Any, folder: Path) -> str:
     return check_source(source)
 
 
+def _data_options(table: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return the checked options of [data_options]."""
+    for key in table:
+        choice("key in [data_options]", key, DATA_OPTIONS)
+    if table and source in LOADERS:
+        key, value = next(iter(table.items()))
+        raise ValueError(
+            f"{key} = {value!r} in [data_options] is for data of your own, but {source} is a "
+            "published set; leave it out"
+        )
+    if table:
+        from nsm.datasets.own.options import Options
+
+        Options(**table)
+    return dict(table)
+
+
+def _calibrate(table: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the checked table [calibrate]; None if there is none."""
+    if table is None:
+        return None
+    for key in table:
+        choice("key in [calibrate]", key, ("images", *OPTIONS))
+    if "images" not in table:
+        raise ValueError(
+            "[calibrate] has no images; say on how many training images, such as images = 200"
+        )
+    images = integer("images in [calibrate]", table["images"], at_least=1)
+    return {"images": images, **checked_options({k: v for k, v in table.items() if k != "images"})}
+
+
 def _table(text: str, name: str) -> dict[str, Any]:
     """Return the TOML table of a sweep file, its keys and sections checked."""
     try:
@@ -135,7 +184,7 @@ def _table(text: str, name: str) -> dict[str, Any]:
         raise ValueError(
             f'{name} needs either network = "file" or a table [networks] of NAME = "file"'
         )
-    for section in ("networks", "hardware", "axes"):
+    for section in ("networks", "hardware", "axes", "data_options", "calibrate"):
         if not isinstance(table.get(section, {}), dict):
             raise ValueError(f"{section} in {name} must be a table: [{section}]")
     return table
@@ -179,8 +228,11 @@ def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
     """
     table = _table(text, name)
     images = table.get("images")
+    data = _data(table.get("data", "digits"), folder)
     settings: dict[str, Any] = {
-        "data": _data(table.get("data", "digits"), folder),
+        "data": data,
+        "data_options": _data_options(table.get("data_options", {}), data),
+        "calibrate": _calibrate(table.get("calibrate")),
         "samples": integer("samples", table.get("samples", 20), at_least=1),
         "chips": integer("chips", table.get("chips", 3), at_least=1),
         "seed": integer("seed", table.get("seed", 0), at_least=0),
@@ -192,6 +244,7 @@ def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
     for axis, values in axes.items():
         if not isinstance(values, list):
             raise ValueError(f"axis {axis!r} has no values ({values!r}); give a list of them")
+    hardware = with_entries(hardware, axes)
     points(hardware, axes)
     networks = {key: load_network(source) for key, source in _sources(table, folder).items()}
     return Sweep(networks=networks, hardware=hardware, axes=axes, **settings)

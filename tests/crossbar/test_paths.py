@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from crossbar import Adc, BalancedPair, Comparator, Hardware
-from crossbar.paths import MAPPINGS, known_paths, with_value
-from devices import BlankOut, GaussianNoise, NoNoise, PowerLawNoise, preset
+from crossbar.paths import MAPPINGS, check_path, known_paths, with_value
+from devices import BlankOut, Device, GaussianNoise, NoNoise, PowerLawNoise, preset
 
 HARDWARE = Hardware(
     device=preset("fefet_jerry2017", read_noise=PowerLawNoise(0.1, 0.5, 1e-6)), gate=BlankOut(0.5)
@@ -93,7 +93,7 @@ def test_every_mapping_has_a_name():
         ("device.levels", 2.5, "Device.levels = 2.5 is not allowed"),
         ("device.g_min", -1.0, "Device.g_min = -1.0 is not allowed"),
         ("gate.p", 1.0, "BlankOut.p = 1.0 is not allowed"),
-        ("gate", 0.5, "Hardware.gate = 0.5 is not a ReadNoise"),
+        ("gate", 0.5, "gate = 0.5 is a number, and the field takes a ReadNoise"),
         ("gate", "bernouli", "unknown gate 'bernouli'"),
         ("device", "fefet", "unknown device preset 'fefet'"),
         ("mapping", "balanced", "unknown mapping 'balanced'; did you mean 'balanced_pair'"),
@@ -111,3 +111,44 @@ def test_every_mapping_has_a_name():
 def test_what_a_field_refuses_is_refused_with_its_message(path, value, message):
     with pytest.raises(ValueError, match=message):
         with_value(HARDWARE, path, value)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (
+            "device.read_noise.sigma",
+            r"axis 'device.read_noise.sigma': device.read_noise is NoNoise\(\), which has no "
+            r"sigma; choose a model that has, such as "
+            r"devices.preset\(name, read_noise=GaussianNoise\(0.05\)\), "
+            r"or give 'device.read_noise' itself values, such as GaussianNoise\(0.1\)",
+        ),
+        (
+            "gate.p",
+            r"gate is NoNoise\(\), which has no p; .* such as Hardware\(gate=BlankOut\(0.05",
+        ),
+        ("device.write.error_factor", r"device.write is IdealWrite\(\), which has no error_factor"),
+        ("device.read_noise.sigmm", "unknown axis 'device.read_noise.sigmm'"),
+        ("devce.read_noise.sigma", "unknown axis 'devce.read_noise.sigma'"),
+    ],
+)
+def test_a_field_that_only_other_models_have_says_which(path, message):
+    with pytest.raises(ValueError, match=message):
+        check_path("axis", path, Hardware(device=Device(g_min=1e-6, g_max=1e-5)))
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (
+            "device.read_noise",
+            r"device.read_noise = 0.1 is a number, and the field takes a ReadNoise; give a model, "
+            r"such as GaussianNoise\(0.1\) \({kind = \"gaussian_noise\", sigma = 0.1} in a file\)",
+        ),
+        ("device.retention", "device.retention = 0.1 is a number, .* give a model"),
+        ("mapping", "mapping = 0.1 is a number, and the field takes a WeightMapping; give a model"),
+    ],
+)
+def test_a_number_where_a_model_belongs_is_refused_with_an_example(path, message):
+    with pytest.raises(ValueError, match=message):
+        with_value(HARDWARE, path, 0.1)

@@ -12,6 +12,7 @@ import torch
 import typer.main
 
 import nsm.cli.main
+import nsm.cli.options
 from nsm import load
 from nsm.cli.networks import OPTION_VALUES, RULE_OPTIONS, NetworkChoice
 from nsm.cli.training import LR_SCHEDULES
@@ -274,7 +275,7 @@ def test_map_reports_a_chip_and_leaves_its_pictures(run, folder):
     assert "test error" in out
     assert "on 30 images, 2 samples; in software: " in out
     report = pd.read_csv("chip/report.csv")
-    assert report.layer.tolist() == [
+    assert report.layer[report["where"] == "tiles"].tolist() == [
         f"layer {i} ({k})" for i, k in ((1, "NSMLinear"), (2, "NSMLinear"), (3, "Linear"))
     ]
     assert (
@@ -327,7 +328,7 @@ def test_sweep_with_workers_and_another_seed_gives_its_own_rows(run, folder):
     assert one.errors.tolist() == two.errors.tolist()
     status, _, err = run("sweep levels.toml --threads 1 --out one.csv --seed 7")
     assert status == 2
-    assert "one.csv holds another experiment: samples, seed or sampling differ" in err
+    assert "one.csv holds another experiment: samples, seed, sampling or calibration differ" in err
 
 
 def test_sweep_prints_a_file_to_start_from(run):
@@ -430,6 +431,45 @@ def test_networks_of_a_callable_are_mapped_and_swept(run, folder, monkeypatch):
     assert rows.network.tolist() == ["Conv", "Conv"]
     assert run("plot conv.csv --x device.levels --out conv.svg")[0] == 0
     assert "none" in Path("conv.svg").read_text()
+    sys.modules.pop("conv_of_mine")
+
+
+def test_open_converters_are_calibrated_on_training_images(run, folder):
+    line = "map small.safetensors --images 5 --samples 1 --threads 1 --set dac.bits=4"
+    status, _, err = run(line)
+    assert status == 2
+    assert "the DAC of layer 1 (NSMLinear) has no range; add --calibrate 200" in err
+    assert run(f"{line} --calibrate 20 --calibrate-method least_squares")[0] == 0
+    for options, message in (
+        ("--calibrate-method max", "--calibrate-method max has no effect without --calibrate"),
+        ("--calibrate 9 --calibrate-method mx", "unknown method 'mx'; did you mean 'max'"),
+        ("--calibrate 9999", "9999 images for the calibration are not there; the data has 1347"),
+        ("--calibrate 9 --set dac.range=1", "--calibrate 9 has no effect: no converter of this"),
+    ):
+        status, _, err = run(f"{line} {options}")
+        assert status == 2
+        assert message in err
+    text = Path("levels.toml").read_text().replace("[axes]", "dac = {bits = 4}\n[axes]")
+    Path("dac.toml").write_text(text)
+    assert "network 'small', device.levels = 4: the DAC of layer 1" in run("sweep dac.toml")[2]
+    Path("dac.toml").write_text(text + '[calibrate]\nimages = 20\nmethod = "least_squares"\n')
+    assert run("sweep dac.toml --threads 1")[0] == 0
+    Path("dac.toml").write_text(text + "[calibrate]\nimages = 21\n")
+    assert "samples, seed, sampling or calibration differ" in run("sweep dac.toml --threads 1")[2]
+
+
+def test_the_table_of_a_chip_fits_80_columns(run, folder, monkeypatch):
+    Path("conv_of_mine.py").write_text(CONV)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("COLUMNS", "80")
+    nsm.cli.options.console.cache_clear()
+    line = "map conv_of_mine:Conv --images 2 --samples 1 --threads 1 --set gate=none "
+    out = run(line + "--set head:layer=digital")[1]
+    assert " features (Conv2d) " in out
+    assert "digital: head (Linear): " in out
+    assert max(map(len, out.splitlines())) <= 80
+    nsm.cli.options.console.cache_clear()
+    assert "digital: 1 Binarize" in run("map small.safetensors --images 2 --samples 1")[1]
     sys.modules.pop("conv_of_mine")
 
 

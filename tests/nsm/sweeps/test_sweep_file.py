@@ -40,7 +40,8 @@ def test_the_sample_file_is_read_as_its_comments_say(folder):
 
 
 def test_the_sample_shows_every_key_except_networks():
-    assert {*tomllib.loads(SAMPLE)} == {*KEYS} - {"networks"}
+    shown = "\n".join(line.removeprefix("# ") for line in SAMPLE.splitlines()[1:])
+    assert {*tomllib.loads(shown)} == {*KEYS} - {"networks"}
 
 
 def test_defaults_are_the_documented_ones(folder):
@@ -267,6 +268,67 @@ def test_data_of_ones_own_is_found_beside_the_sweep_file(folder):
     assert sweep.data == str(folder / "mine.npz")
 
 
+def test_an_axis_of_a_layer_makes_its_entry(folder):
+    axes = '[axes]\n"2:layer" = ["tiles", "digital"]\n"1:device.levels" = [4, 8]\n'
+    base = Hardware(device=preset("fefet_jerry2017"), gate=BlankOut(0.5))
+    sweep = parse(BASE + axes, folder=folder)
+    assert sweep.hardware == HardwareTable({"2": base, "1": base, "*": base})
+    hardware = [task.hardware for task in sweep.tasks()]
+    assert [h["2"] is None for h in hardware] == [False, False, True, True]
+    assert [h["1"].device.levels for h in hardware] == [4, 8, 4, 8]
+    # The entry is that of the layers without the axis.
+    layers = '[hardware.layers]\n"blocks.*" = {read_voltage = 0.3}\n'
+    sweep = parse(BASE + layers + '[axes]\n"blocks.0:device.levels" = [4]\n', folder=folder)
+    assert sweep.hardware["blocks.0"].read_voltage == 0.3
+    assert sweep.tasks()[0].hardware["blocks.0"].device.levels == 4
+    sweep = parse(BASE + '[axes]\n"blocks.*:device.levels" = [4]\n', folder=folder)
+    assert [*sweep.hardware] == ["blocks.*", "*"]
+    # The order of two patterns is for the file to say.
+    with pytest.raises(ValueError, match="unknown entry of the hardware table in axis 'b"):
+        parse(BASE + layers + '[axes]\n"b*:device.levels" = [4]\n', folder=folder)
+
+
+def test_data_options_and_calibration_are_read(folder):
+    (folder / "mine.npz").write_bytes(b"")
+    text = 'data = "mine.npz"\n' + BASE + "[data_options]\nwhite = 16\nimage_shape = [1, 2, 4]\n"
+    sweep = parse(text + '[calibrate]\nimages = 20\nmethod = "least_squares"\n', folder=folder)
+    assert sweep.data_options == {"white": 16, "image_shape": [1, 2, 4]}
+    assert sweep.calibrate == {
+        "images": 20,
+        "method": "least_squares",
+        "percentile": None,
+        "per": "layer",
+    }
+    plain = parse(BASE, folder=folder)
+    assert (plain.data_options, plain.calibrate) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        (
+            "[data_options]\nwhit = 3\n",
+            r"unknown key in \[data_options\] 'whit'; did you mean 'white'",
+        ),
+        (
+            "[data_options]\ntest_fraction = 0.1\n",
+            r"unknown key in \[data_options\] 'test_fraction'",
+        ),
+        (
+            "[data_options]\nwhite = 16\n",
+            "white = 16 in .data_options. is for data of your own, but d",
+        ),
+        ("[calibrate]\n", r"\[calibrate\] has no images; say on how many"),
+        ("[calibrate]\nimages = 0\n", r"images in \[calibrate\] = 0 is not allowed"),
+        ('[calibrate]\nimages = 2\nmethod = "mx"\n', "unknown method 'mx'; did you mean 'max'"),
+        ("[calibrate]\nimages = 2\nmetho = 3\n", r"unknown key in \[calibrate\] 'metho'"),
+    ],
+)
+def test_wrong_data_options_and_calibrations_are_refused(section, message, folder):
+    with pytest.raises(ValueError, match=message):
+        parse(BASE + section, folder=folder)
+
+
 @pytest.mark.parametrize(
     ("axes", "message"),
     [
@@ -282,7 +344,6 @@ def test_data_of_ones_own_is_found_beside_the_sweep_file(folder):
             '"device.read_noise" = [{kind = "gausian", sigma = 0.1}]',
             "unknown kind of device.read_noise 'gausian'; did you mean 'gaussian_noise'",
         ),
-        ('"1:device.levels" = [2]', "axis '1:device.levels' is of the layers '1', but one hardw"),
     ],
 )
 def test_bad_axes_are_refused_before_any_work(axes, message, folder):

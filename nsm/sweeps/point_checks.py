@@ -1,0 +1,98 @@
+"""What is refused at the points of a sweep before any of them is computed.
+
+Every network is planned once for each choice of its layers on tiles, and every distinct hardware of
+such a plan is checked without programming a cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from nsm.chips.hardware_table import HardwareTable, as_table
+from nsm.chips.planning.checked_plan import CheckedPlan
+from nsm.chips.planning.plan import planned_layers
+from nsm.chips.programming import check_programming
+from nsm.sweeps.axes import CHIP_AXES
+from nsm.sweeps.calibration import Calibration, has_open_adc, has_open_dac
+from nsm.sweeps.identity import canonical
+from nsm.sweeps.tasks import Task
+
+#: Makes the plan of a task's network, compared with the network.
+MakePlan = Callable[[Task, HardwareTable], CheckedPlan]
+
+
+def check_points(tasks: Sequence[Task], plan_of: MakePlan, calibration: Calibration | None) -> None:
+    """Raise ValueError if a point of a sweep would be refused when its chips are programmed.
+
+    Args:
+        tasks: Points of a sweep.
+        plan_of: Makes the plan of a network.
+        calibration: How the chips are calibrated; None if they are not.
+
+    Raises:
+        ValueError: Naming network and layer, and the point if its hardware is the reason; or no
+            point has a converter for the calibration.
+    """
+    plans: dict[bytes, CheckedPlan] = {}
+    seen: set[bytes] = set()
+    is_calibrated = False
+    for task in tasks:
+        table = as_table(task.hardware)
+        places = canonical((task.network, [(key, table[key] is None) for key in table]))
+        with _named(f"network {task.network!r}"):
+            if places not in plans:
+                plans[places] = plan_of(task, table)
+        point = canonical((places, table, task.reprogrammed_scale))
+        if point not in seen:
+            seen.add(point)
+            with _named(_name_of(task)):
+                is_calibrated |= _check_point(plans[places], table, task, calibration)
+    if calibration is not None and not is_calibrated:
+        raise ValueError(
+            "calibrate has no effect: no point of this sweep has a converter of open range; leave "
+            "it out, or give hardware with one, such as Hardware(adc=crossbar.Adc(bits=8))"
+        )
+
+
+def _check_point(
+    plan: CheckedPlan, table: HardwareTable, task: Task, calibration: Calibration | None
+) -> bool:
+    """Check the hardware of a point; return whether a calibration sets a range there."""
+    open_dac = open_adc = False
+    for layer in planned_layers(plan.network):
+        hardware = table.of(layer.path)
+        assert hardware is not None
+        check_programming(layer, hardware, task.reprogrammed_scale)
+        if has_open_dac(hardware) and calibration is None:
+            raise ValueError(
+                f"the DAC of {layer.name} has no range, so that reads would be refused: give "
+                "collect calibrate=images (a sweep file: [calibrate] images = 200), or "
+                "Dac(range=...), the largest input"
+            )
+        open_dac |= has_open_dac(hardware)
+        open_adc |= has_open_adc(layer, hardware)
+    by_column = calibration is not None and calibration.options["per"] == "column"
+    if by_column and open_dac and not open_adc:
+        raise ValueError(
+            'calibrate: per = "column" has no effect where no ADC has an open range, and the DACs '
+            'of a layer share one; choose per = "layer"'
+        )
+    return open_dac or open_adc
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Say in the message of a ValueError what it is about."""
+    try:
+        yield
+    except ValueError as problem:
+        reason = str(problem).partition("; give example=")[0]
+        raise ValueError(f"{what}: {reason}") from None
+
+
+def _name_of(task: Task) -> str:
+    """Return what messages call a point: its network and the values that change its hardware."""
+    values = {k: v for k, v in task.parameters.items() if k == "reprogrammed_scale"}
+    values |= {k: v for k, v in task.parameters.items() if k not in CHIP_AXES}
+    return ", ".join([f"network {task.network!r}", *(f"{k} = {v!r}" for k, v in values.items())])

@@ -96,17 +96,17 @@ def _hashed(images: Images) -> list[tuple[Any, ...]]:
     return [(part.shape, part.dtype.str, d) for part, d in zip(inputs, digests, strict=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Settings:
     """What all tasks of one call of `collect` share, checked."""
 
     x: Images
     y: Labels
+    calibration: Calibration | None
     chips: int
     samples: int
     sampling: str
     seed: np.random.SeedSequence
-    calibration: Calibration | None
 
     def experiment(self, tasks: Sequence[Task]) -> str:
         """Return short hashes of what all rows of one file share, see `row_file.SHARED`."""
@@ -218,11 +218,9 @@ def collect(
         executor: Runs the jobs, see `worker_pool`; None: this process.
         progress: Whether to show a progress bar.
         sampling: "exact" draws every cell, "moments" one normal per output.
-        calibrate: Images on which every chip is calibrated after it was programmed, such as a
-            hundred training images; or a mapping with these as "x" and the options of
-            `MappedNetwork.calibrate`: {"x": images, "method": "least_squares"}. Points without
-            converters of open range are not calibrated. None (default): ADCs have the ranges of
-            `Adc`, and open DACs are refused.
+        calibrate: Images on which every chip with converters of open range is calibrated; or a
+            mapping with these as "x" and options: {"x": images, "method": "least_squares"}, see
+            `MappedNetwork.calibrate`. None (default): open DACs are refused.
 
     Returns:
         Columns network, the axes, gain, reprogrammed_scale, seconds (age [s]), chip, errors,
@@ -230,8 +228,7 @@ def collect(
         makes the same chip), elapsed [s], and hashes: model, task, experiment.
 
     Raises:
-        ValueError: Bad data or arguments, or a point that cannot be programmed, before any work is
-            done (see `nsm.sweeps.point_checks`).
+        ValueError: Bad data or arguments, or points, before any work (see `point_checks`).
     """
     if not tasks:
         raise ValueError(
@@ -242,16 +239,8 @@ def collect(
         raise ValueError(
             "rows saved to a file need a seed to be resumed by; give rng a whole number"
         )
-    seed = seed_sequence(rng)
-    images, labels, calibration = checked_data(tasks, x, y, calibrate)
     settings = _Settings(
-        x=images,
-        y=labels,
-        chips=chips,
-        samples=samples,
-        sampling=sampling,
-        seed=seed,
-        calibration=calibration,
+        *checked_data(tasks, x, y, calibrate), chips, samples, sampling, seed_sequence(rng)
     )
     return _collect(tasks, settings, save_to, executor, progress)
 

@@ -94,7 +94,7 @@ class Recipe:
         """
         data = hashlib.sha256(x.numpy().tobytes() + y.numpy().tobytes()).hexdigest()[:16]
         run = {
-            "architecture": describe(model),
+            "architecture": _architecture(model),
             "data": data,
             "seed": seed.generate_state(4).tolist(),
         }
@@ -103,3 +103,21 @@ class Recipe:
             json.dumps({**run, **vars(self), "augment": augment})
         )
         return as_read_back
+
+
+def _architecture(model: nn.Module) -> Any:
+    """Return what tells a network from others: how files describe it, or its modules and shapes.
+
+    The latter serves networks that no file can hold, such as those with hooks.
+    """
+    try:
+        return describe(model)
+    except ValueError:
+        return [
+            [
+                name,
+                f"{type(module).__module__}.{type(module).__qualname__}",
+                {n: list(p.shape) for n, p in module.named_parameters(recurse=False)},
+            ]
+            for name, module in model.named_modules()
+        ]

@@ -135,7 +135,7 @@ def refused(model, x, y, hardware=HARDWARE):
         (lambda: (made(Pair, 6, 3), uniform(4, 6), LABELS), "network 'mine': .*tuple"),
         (
             lambda: (nn.ReLU(), uniform(4, 6), LABELS),
-            "network 'mine': the network has no layer with weights; there is nothing to map",
+            "network 'mine': the network has no layer with weights for tiles",
         ),
     ],
 )

@@ -154,7 +154,8 @@ def test_what_cannot_be_folded_is_refused_and_stays_digital_on_a_chip(layers, me
     report = chip.report().set_index("layer")
     assert report["where"][f"layer {norm} (BatchNorm1d)"] == "digital"
     expected = model(x.double()).detach()
-    np.testing.assert_allclose(chip.sample(x, 1, rng=0)[0], expected, rtol=0, atol=1e-12)
+    # One pass: without running statistics the outputs depend on the other images of the batch.
+    np.testing.assert_allclose(chip(x.double()), expected, rtol=0, atol=1e-12)
 
 
 def test_noise_of_software_is_refused():

@@ -15,6 +15,7 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseHistory, NoiseState
 from crossbar.reads.reader import Reader
 from crossbar.reads.span import Span
+from crossbar.threads import run_each
 from devices import Place
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import Floats, array, integer, number
@@ -73,7 +74,18 @@ def programmed_tiles(
         made.keep_in(*parts)
         return made
 
-    return [[tile(i, j) for j in range(grid[1])] for i in range(grid[0])]
+    tiles: list[list[ProgrammedTile | None]] = [[None] * grid[1] for _ in range(grid[0])]
+
+    def work(number: int) -> None:
+        i, j = divmod(number, grid[1])
+        tiles[i][j] = tile(i, j)
+
+    if hardware.wires is None:
+        run_each(work, grid[0] * grid[1])
+    else:  # the solver of the wires has threads of its own
+        for number in range(grid[0] * grid[1]):
+            work(number)
+    return [[made for made in row if made is not None] for row in tiles]
 
 
 class TiledArray(TileGrid):

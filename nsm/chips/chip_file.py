@@ -89,7 +89,7 @@ class LayerRecord:
         layer.locations = self.locations
         layer.reads_per_pass = self.reads_per_pass
         layer.wanted = self.wanted
-        layer.report = self.report
+        layer.set_report(self.report)
         layer.readout = self.readout
         if isinstance(self.readout, Converter):
             layer.readout = replace(self.readout, converters=layer.neurons.converters)

@@ -25,6 +25,7 @@ class ProgrammedNetwork(Inside):
         """Let `seconds` [s] pass: cells drift, and states of noises advance. Ages add up."""
         number("seconds", seconds, at_least=0, unit="s")
         for layer in self.layers:
+            _ = layer.report  # it tells of the cells as they were mapped
             layer.neurons.age(seconds)
 
     def scale_conductances(self, factor: float) -> None:
@@ -34,6 +35,7 @@ class ProgrammedNetwork(Inside):
         """
         number("factor", factor, above=0)
         for layer in self.layers:
+            _ = layer.report  # it tells of the cells as they were mapped
             layer.neurons.scale_conductances(factor)
 
     def calibrate(

@@ -177,7 +177,13 @@ class _Programming:
         layer.locations = self.planned.locations
         layer.reads_per_pass = self.planned.reads_per_pass
         share = float((np.abs(target) > largest * (1 + _ROUNDING)).mean())
-        layer.report = row_of(layer, w=w, w_max=w_max, clipped=share, matched=parameters)
+        scale = self.scale
+
+        def report() -> dict[str, object]:
+            trained = layer.wanted / scale
+            return row_of(layer, w=trained, w_max=w_max, clipped=share, matched=parameters)
+
+        layer.set_report(report)
         return layer
 
     def _matched(self, wanted: OnTiles, w: Floats, k: float) -> MatchedNeurons | None:

@@ -99,7 +99,6 @@ class TileLayer(ChipLayer):
         patches: How a convolution cuts its inputs; None for fully connected layers.
         row_factors: Factors by which the weights of each output were multiplied before programming,
             (outputs,).
-        report: Row of `MappedNetwork.report`.
         gives_states: Whether every layer that takes the outputs takes packed states. Otherwise a
             tensor comes out when a tensor goes in.
         dtype: Precision of the tensors that states become.
@@ -128,7 +127,7 @@ class TileLayer(ChipLayer):
         self.wanted = wanted
         self.patches = patches
         self.row_factors = row_factors
-        self.report = report or {}
+        self._report: dict[str, object] | Callable[[], dict[str, object]] = report or {}
         self.gives_states = True
         self.dtype = torch.float64
         self.locations = 0
@@ -147,9 +146,23 @@ class TileLayer(ChipLayer):
             self._torch_sums = TorchSums([self.neurons], self.patches)
         return self._torch_sums
 
+    @property
+    def report(self) -> dict[str, object]:
+        """Row of `MappedNetwork.report`, with the values at the time of mapping.
+
+        It is computed when it is first asked for, at the latest before the cells change.
+        """
+        if callable(self._report):
+            self._report = self._report()
+        return self._report
+
+    def set_report(self, report: dict[str, object] | Callable[[], dict[str, object]]) -> None:
+        """Set the row of the report, or the function that makes it of the layer as it is now."""
+        self._report = report
+
     def __getstate__(self) -> dict[str, Any]:
         # Copies and files of a chip make the laws of its sums anew.
-        return {**self.__dict__, "_torch_sums": None}
+        return {**self.__dict__, "_report": self.report, "_torch_sums": None}
 
     @property
     def amperes_per_weight(self) -> float:

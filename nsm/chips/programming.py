@@ -136,7 +136,8 @@ class _Programming:
         k = self.hardware.mapping.siemens_per_weight(w_max, self.hardware.device)
         factors = row_factors(wanted.weight, w_max, self.hardware, bias=wanted.bias)
         of_tiles = tile_factors(wanted.weight, w_max, self.hardware)
-        w = wanted.weight * factors[:, None]
+        alike = bool((factors == 1).all())
+        w = wanted.weight if alike else wanted.weight * factors[:, None]
         parameters = self._matched(wanted, w, k)
         bias = wanted.bias if parameters is None else parameters.b
         scaled = None if bias is None else self.scale * bias * factors
@@ -146,11 +147,17 @@ class _Programming:
         targets = self.targets()
         w, w_max, factors, parameters = targets.w, targets.w_max, targets.factors, targets.matched
         cells = self.hardware.ungated() if parameters is None else self.hardware
-        target = self.scale * w
+        target = w if self.scale == 1 else self.scale * w
         largest: Floats | float = w_max
         if self.hardware.weight_scale == "tile":
             largest = w_max / of_each_weight(targets.of_tiles, w.shape, self.hardware)
-        clipped = np.clip(target, -largest, largest)
+        # The largest weight fills the range exactly, so that a pass over all weights is saved.
+        fits = (
+            self.scale <= 1
+            and self.hardware.weight_range == "max"
+            and self.hardware.weight_scale == "layer"
+        )
+        clipped = target if fits else np.clip(target, -largest, largest)
         neurons = NeuronArray.program(
             clipped,
             cells,
@@ -176,7 +183,7 @@ class _Programming:
         layer.gives_states = self.planned.gives_states
         layer.locations = self.planned.locations
         layer.reads_per_pass = self.planned.reads_per_pass
-        share = float((np.abs(target) > largest * (1 + _ROUNDING)).mean())
+        share = 0.0 if fits else float((np.abs(target) > largest * (1 + _ROUNDING)).mean())
         scale = self.scale
 
         def report() -> dict[str, object]:

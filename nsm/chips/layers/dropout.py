@@ -56,9 +56,8 @@ class KeptDropout(nn.Module):
             behind = 1
         shape = x.shape if behind is None else (*x.shape[:behind], *(1,) * (x.ndim - behind))
         columns = int(np.prod(shape[1:]))
-        span = reads.span_for(len(x))
-        law = np.random.Generator.random
-        uniform = draws(span, columns, reads.seed_of(self.position), law).reshape(shape)
+        span, seed = reads.next_call(self.position, len(x))
+        uniform = draws(span, columns, seed, np.random.Generator.random).reshape(shape)
         kept = torch.as_tensor(uniform >= self.p, device=x.device)
         return x * kept / (1 - self.p)
 

@@ -4,16 +4,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 import numpy as np
 
 from crossbar.reads.span import Span
 from devices.seeding import child
 
-#: Key below a layer's seed of the calls after the first; the read-out has the keys before it.
-LATER_CALLS = 3
-#: Key below a layer's seed of rows that are not those of the images, by the first read of the span.
-APART = 4
+
+class Stream(IntEnum):
+    """Random streams of a layer in one run, below the seed that its position names.
+
+    LATER_CALLS has a stream for each call of a pass after the first, and APART one for each span
+    whose rows are not those of the images.
+    """
+
+    ARRAYS = 0
+    COMPARATOR_NOISE = 1
+    LOGISTIC = 2
+    LATER_CALLS = 3
+    APART = 4
 
 
 @dataclass(frozen=True)
@@ -34,12 +44,22 @@ class Reads:
     seed: np.random.SeedSequence
     calls: dict[int, int] = field(default_factory=dict)
 
-    def seed_of(self, position: int) -> np.random.SeedSequence:
-        """Return the seed of the next call of the layer at a position."""
+    def next_call(self, position: int, rows: int) -> tuple[Span, np.random.SeedSequence]:
+        """Return the reads of the next call of a layer, and the seed of what it draws.
+
+        Args:
+            position: The layer's position, which names its streams.
+            rows: Rows of the inputs, see `span_for`. Rows that are not those of the images have
+                numbers that begin at 0 in every span, and therefore a seed for each span.
+        """
         call = self.calls.get(position, 0)
         self.calls[position] = call + 1
-        own = child(self.seed, position)
-        return own if call == 0 else child(own, LATER_CALLS, call)
+        seed = child(self.seed, position)
+        if call > 0:
+            seed = child(seed, Stream.LATER_CALLS, call)
+        if not self._are_of_images(rows):
+            seed = child(seed, Stream.APART, self.span.first)
+        return self.span_for(rows), seed
 
     def span_for(self, rows: int) -> Span:
         """Return the reads of a layer whose input has that many rows.
@@ -52,18 +72,13 @@ class Reads:
             return self.span.each()
         if rows == self._images:
             return self.span
-        if rows and rows % self.span.reads == 0:
+        if self._are_of_images(rows):
             return self.span.each().at(rows // self.span.reads)
         return Span(0, rows)
 
-    def draws_apart(self, rows: int) -> bool:
-        """Return whether a layer with that many rows of inputs reads them apart from the images.
-
-        Its reads have numbers of their own, which begin at 0 in every span, so that each span needs
-        a seed of its own.
-        """
-        images = (self.span.reads, self._images)
-        return rows not in images and (not rows or rows % self.span.reads > 0)
+    def _are_of_images(self, rows: int) -> bool:
+        """Return whether that many rows are those of the images, one or several for each."""
+        return rows == self._images or (rows > 0 and rows % self.span.reads == 0)
 
     @property
     def _images(self) -> int:

@@ -9,7 +9,6 @@ the read-out needs.
 
 import math
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -22,6 +21,7 @@ from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span, draws
 from devices.seeding import child
 from devices.validation import Floats
+from nsm.chips.layers.read_context import Stream
 
 #: A numpy array or a torch tensor.
 Array = Any
@@ -136,13 +136,6 @@ class Converter:
     def energy(self, hardware: Hardware) -> float:
         """Return the energy of one conversion [J]; 8 bits are assumed without a converter."""
         return conversion_energy(hardware)
-
-
-class Stream(IntEnum):
-    """Random streams of a layer's read-out; stream 0 belongs to its arrays."""
-
-    COMPARATOR_NOISE = 1
-    LOGISTIC = 2
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,12 @@ from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
-from nsm.chips.layers.read_context import APART, Reads
+from nsm.chips.layers.read_context import Reads, Stream
 from nsm.chips.layers.readouts import Comparators, NumpyBackend
 from nsm.chips.layers.states import States, tensor_of, values_of
 
 if TYPE_CHECKING:
     from nsm.chips.layers.tile_layer import TileLayer
-
-#: Stream of the arrays below a layer's seed, as `tile_layer.Stream` has it.
-ARRAYS = 0
 
 
 @dataclass(frozen=True)
@@ -57,9 +54,7 @@ class TensorBackend:
         return self.draws.compare(self.to_numpy(u), comparators)
 
 
-def read_tensor(
-    layer: "TileLayer", x: Tensor, reads: Reads, seed: np.random.SeedSequence
-) -> States | Tensor:
+def read_tensor(layer: "TileLayer", x: Tensor, reads: Reads) -> States | Tensor:
     """Return the outputs of a layer for a tensor: states where the next layers take them.
 
     Args:
@@ -67,23 +62,20 @@ def read_tensor(
         x: Inputs as the layer of torch would take them: (..., inputs), or (batch, channels, *sizes)
             of a convolution, with or without the batch.
         reads: The reads that are made.
-        seed: Seed of this call.
     """
     rows = x.detach().cpu()
     if layer.patches is None:
         rows = rows.reshape(-1, x.shape[-1])
     elif x.ndim == len(layer.patches.kernel) + 1:
         rows = rows[None]
+    span, seed = reads.next_call(layer.position, len(rows))
     if not len(rows):
         return _nothing(layer, x)
-    span = reads.span_for(len(rows))
-    if reads.draws_apart(len(rows)):
-        seed = child(seed, APART, reads.span.first)
     sums = layer.torch_sums
     if sums is None or not rows.is_floating_point():
         out: States | Tensor = layer.read(_states(rows), span, seed, sampling=reads.sampling)
     else:
-        out = _read_sums(layer, sums.read(rows, span, child(seed, ARRAYS)), span, seed)
+        out = _read_sums(layer, sums.read(rows, span, child(seed, Stream.ARRAYS)), span, seed)
     layer.locations = max(1, span.locations if layer.patches is None else layer.locations)
     if layer.gives_states and not isinstance(out, Tensor) and x.ndim == rows.ndim:
         return out
@@ -121,7 +113,9 @@ def _read_sums(
         layer.locations = math.prod(sizes)
         span = span.at(layer.locations)
     backend = TensorBackend(by_read, NumpyBackend(span, seed))
-    by_read = layer.neurons.convert_sums(by_read, span, child(seed, ARRAYS), vector=backend.vector)
+    by_read = layer.neurons.convert_sums(
+        by_read, span, child(seed, Stream.ARRAYS), vector=backend.vector
+    )
     out = layer.readout.apply(by_read, backend)
     if not isinstance(out, Tensor):
         if layer.patches is None:

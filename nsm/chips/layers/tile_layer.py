@@ -5,7 +5,6 @@ They take and return states, and are called inside the context `read_context.rea
 
 import math
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
-from nsm.chips.layers.read_context import current_reads
+from nsm.chips.layers.read_context import Stream, current_reads
 from nsm.chips.layers.readouts import NumpyBackend, Readout
 from nsm.chips.layers.states import States, tensor_of, unpacked, values_of
 from nsm.chips.layers.tensor_reads import read_tensor
@@ -25,12 +24,6 @@ from nsm.chips.layers.torch_sums import TorchSums
 from nsm.chips.layers.windows import windows_in_blocks
 from nsm.nn.digital import Values
 from nsm.nn.geometry import Patches
-
-
-class Stream(IntEnum):
-    """Random streams of a layer in one run; `readouts.Stream` has those of its read-out."""
-
-    ARRAYS = 0
 
 
 class ChipLayer(nn.Module):
@@ -178,11 +171,11 @@ class TileLayer(ChipLayer):
         """Return the states or values of the reads of the current context."""
         reads = current_reads()
         before = self.reads_per_pass if self.position in reads.calls else 0
-        seed = reads.seed_of(self.position)
         if isinstance(z, Tensor):
-            out = read_tensor(self, z, reads, seed)
+            out = read_tensor(self, z, reads)
         else:
-            states = self.read(z, reads.span_for(len(z)), seed, sampling=reads.sampling)
+            span, seed = reads.next_call(self.position, len(z))
+            states = self.read(z, span, seed, sampling=reads.sampling)
             out = states if self.gives_states else tensor_of(states).to(self.dtype)
         self.reads_per_pass = before + self.locations
         return out

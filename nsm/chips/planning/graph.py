@@ -1,7 +1,7 @@
 """Changes of a traced graph: products on tiles, folded normalization, comparators for signs."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -197,31 +197,49 @@ def fold_normalization(graph: fx.GraphModule, path: str) -> dict[str, str]:
     The layer before must give plain sums to the normalization alone, and be called once.
     """
     folded: dict[str, str] = {}
+    for node, norm, parts in _followers(graph):
+        affine = _affine(norm)
+        # Of another length, it normalizes another axis than that of the outputs.
+        if affine is None or len(affine[0]) != sum(len(part.wanted.weight) for part in parts):
+            continue
+        of_parts = (np.split(v, len(parts)) for v in affine)
+        for part, factor, shift in zip(parts, *of_parts, strict=True):
+            part.fold(factor, shift)
+        place = ".".join(p for p in (path, str(node.target)) if p)
+        folded[place] = f"folded into {parts[0].name.partition(' (')[0]}"
+        _take_over(graph, node)
+    graph.delete_all_unused_submodules()
+    return folded
+
+
+def _followers(
+    graph: fx.GraphModule,
+) -> Iterator[tuple[fx.Node, nn.Module, list[PlannedLayer]]]:
+    """Yield the calls of modules that alone see the plain sums of a planned layer.
+
+    Neither has hooks, and the layer is called once and cannot be called from inside another module.
+
+    Yields:
+        The call, its module, and the planned layers in front of it: one, or those of all groups.
+    """
     calls = _calls(graph)
     shared = _inside_others(graph)
     for node in list(graph.graph.nodes):
         before = node.args[0] if node.op == "call_module" and node.args else None
         if not isinstance(before, fx.Node) or before.op != "call_module":
             continue
-        norm, layer = (graph.get_submodule(str(n.target)) for n in (node, before))
-        if has_hooks(norm) or has_hooks(layer) or len(before.users) > 1 or layer in shared:
-            continue
-        affine = _affine(norm)
+        follower, layer = (graph.get_submodule(str(n.target)) for n in (node, before))
+        alone = len(before.users) == 1 and calls[before.target] == 1 and layer not in shared
         parts = _linear_parts(layer)
-        if affine is None or not parts or calls[before.target] > 1:
-            continue
-        if len(affine[0]) != sum(len(part.wanted.weight) for part in parts):
-            continue  # it normalizes another axis than that of the outputs
-        for part, factor, shift in zip(
-            parts, *(np.split(v, len(parts)) for v in affine), strict=True
-        ):
-            part.fold(factor, shift)
-        place = ".".join(p for p in (path, str(node.target)) if p)
-        folded[place] = f"folded into {parts[0].name.partition(' (')[0]}"
-        node.replace_all_uses_with(before)
-        graph.graph.erase_node(node)
-    graph.delete_all_unused_submodules()
-    return folded
+        if alone and parts and not has_hooks(follower) and not has_hooks(layer):
+            yield node, follower, parts
+
+
+def _take_over(graph: fx.GraphModule, node: fx.Node) -> None:
+    """Erase a call whose work its one input does now."""
+    (before,) = node.all_input_nodes
+    node.replace_all_uses_with(before)
+    graph.graph.erase_node(node)
 
 
 def _inside_others(graph: fx.GraphModule) -> set[nn.Module]:
@@ -256,30 +274,18 @@ def _linear_parts(layer: nn.Module) -> list[PlannedLayer]:
 
 def put_signs_into_comparators(graph: fx.GraphModule) -> None:
     """Let comparators decide where a `Sign` takes the sums of a layer, and nothing else does."""
-    calls = _calls(graph)
-    shared = _inside_others(graph)
-    for node in list(graph.graph.nodes):
-        before = node.args[0] if node.op == "call_module" and node.args else None
-        if not isinstance(before, fx.Node) or before.op != "call_module":
-            continue
-        sign, layer = (graph.get_submodule(str(n.target)) for n in (node, before))
-        alone = len(before.users) == 1 and calls[before.target] == 1 and layer not in shared
-        if not registry.description(sign).is_sign or has_hooks(sign) or not alone:
-            continue
-        parts = [] if has_hooks(layer) else _linear_parts(layer)
-        for part in parts:
-            part.by_sign = True
-        if parts:
-            node.replace_all_uses_with(before)
-            graph.graph.erase_node(node)
+    for node, sign, parts in _followers(graph):
+        if registry.description(sign).is_sign:
+            for part in parts:
+                part.by_sign = True
+            _take_over(graph, node)
     graph.delete_all_unused_submodules()
 
 
 def keep_states_packed(graph: fx.GraphModule) -> None:
     """Let states stay packed between layers that take them; elsewhere they become tensors.
 
-    A layer that fires gives states if all that take its outputs are layers on tiles, or digital
-    layers that work on states and give them to such layers in turn.
+    A layer that fires gives states if all that take its outputs are layers on tiles.
     """
     modules = dict(graph.named_modules())
 

@@ -1,10 +1,10 @@
 """Whether the plan of a chip computes what the network computes: run both on the same inputs."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -66,35 +66,39 @@ def check_plan(plan: nn.Module, model: nn.Module, inputs: tuple[Any, ...]) -> Ch
         PlanMismatch: Naming the first layer whose outputs differ.
         ValueError: The network itself cannot run on the inputs.
     """
+    if not all(torch.isfinite(t).all() for t in leaves(inputs)):
+        raise ValueError("the inputs for the comparison (example) hold NaN or infinite values")
     with torch.no_grad(), without_fast_path(), torch.random.fork_rng(devices=[]):
-        network, arguments = _runnable(model, inputs)
-        tensors = leaves(arguments)
-        if not all(torch.isfinite(t).all() for t in tensors):
-            raise ValueError("the inputs for the comparison (example) hold NaN or infinite values")
-        dtype = next((t.dtype for t in tensors if t.is_floating_point()), torch.float64)
-        ours = copy.deepcopy(plan).to(dtype)
+        layers = {layer.path for layer in planned_layers(plan)}
+        tried = _runnable(model, inputs, layers)
+        dtype = _precision(tried.arguments)
         tolerance = TOLERANCE.get(dtype, 1e-6)
-        _check_keeps_nothing(network, arguments, tolerance)
-        difference, seen = _difference(ours, network, arguments, tolerance)
-        rows = rows_of(arguments)
-        first, last = (_one_image(arguments, rows, number) for number in (0, rows - 1))
-        alone = [_tried(network, one, seed=0) for one in (first, last)]
-        by_row, in_turn = None, True
-        if alone[0] is not None:
-            of_one, seen_of_one = _difference(ours, network, first, tolerance)
-            difference = max(difference, of_one)
-            together, again = (_tried(network, arguments, seed=seed) for seed in range(2))
-            draws = _largest(again, together) > 0
-            by_row = _is_by_row(alone, together, tolerance, draws=draws)
-            in_turn = _in_turn(seen, seen_of_one, rows, draws=draws)
-        with counting(ours) as counts:
-            output = ours(*mapped(torch.clone, arguments))
+        ours = copy.deepcopy(plan).to(dtype)
+        whole = _compared(ours, tried, tolerance)
+        rows = rows_of(tried.arguments)
+        first, last = (
+            _tried(tried.network, _one_image(tried.arguments, rows, number), layers)
+            for number in (0, rows - 1)
+        )
+        difference, by_row, in_turn = whole.difference, None, True
+        if first is not None:
+            of_one = _compared(ours, first, tolerance)
+            difference = max(difference, of_one.difference)
+            other_seed = _tried(tried.network, tried.arguments, layers, seed=1)
+            draws = other_seed is None or _largest(other_seed.outputs, tried.outputs) > 0
+            by_row = _is_by_row((first, last), tried.outputs, tolerance, draws=draws)
+            in_turn = _in_turn(whole.seen, of_one.seen, rows, draws=draws)
+    _tell_layers(plan, ours, whole.multiply_adds, rows)
+    each = {path: count // rows for path, count in whole.multiply_adds.items()}
+    return Checked(difference, each, whole.outputs, by_row, in_turn)
+
+
+def _tell_layers(plan: nn.Module, ours: nn.Module, counts: dict[str, int], rows: int) -> None:
+    """Tell the layers of a plan how often, and at how many locations, an input is read."""
     for layer, tried in zip(planned_layers(plan), planned_layers(ours), strict=True):
         layer.locations = tried.locations
         once = rows * layer.wanted.weight.size
         layer.reads_per_pass = max(1, counts.get(layer.path, 0) // once)
-    each = {path: count // rows for path, count in counts.items()}
-    return Checked(difference, each, mapped(tensor_of, output), by_row, in_turn)
 
 
 def _one_image(arguments: tuple[Any, ...], rows: int, number: int) -> tuple[Any, ...]:
@@ -116,11 +120,33 @@ def without_fast_path() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(was)
 
 
-def _runnable(model: nn.Module, inputs: tuple[Any, ...]) -> tuple[nn.Module, tuple[Any, ...]]:
-    """Return a copy of a network and its inputs in double precision, or as they came.
+def _precision(arguments: tuple[Any, ...]) -> torch.dtype:
+    """Return the precision in which a network runs on its arguments."""
+    floats = (t.dtype for t in leaves(arguments) if t.is_floating_point())
+    return next(floats, torch.float64)
+
+
+class _Pass(NamedTuple):
+    """A pass of a network.
+
+    Attributes:
+        network: The network, as it was before the pass.
+        arguments: What it was given.
+        outputs: What it returned.
+        of_layers: Outputs of its layers, by path.
+    """
+
+    network: nn.Module
+    arguments: tuple[Any, ...]
+    outputs: Any
+    of_layers: Recorded
+
+
+def _runnable(model: nn.Module, inputs: tuple[Any, ...], layers: Collection[str]) -> _Pass:
+    """Return a pass of a network in double precision, or as it and its inputs came.
 
     Raises:
-        ValueError: With what the network says, if it runs in neither.
+        ValueError: With what the network says, if it runs in neither; or it keeps values.
     """
     problems: list[Exception] = []
     for dtype in (torch.float64, None):
@@ -128,12 +154,20 @@ def _runnable(model: nn.Module, inputs: tuple[Any, ...]) -> tuple[nn.Module, tup
         arguments = inputs
         if dtype is not None:
             network, arguments = network.to(dtype), as_dtype(inputs, dtype)
-        try:  # with another copy, since a forward may keep values
-            exact_copy(network, shared=True)(*mapped(torch.clone, arguments))
+        used = exact_copy(network, shared=True)  # another copy, since a forward may keep values
+        try:
+            outputs, of_layers = _run(used, arguments, lambda path, _module: path in layers)
         except Exception as problem:  # the forward of a user may raise anything
             problems.append(problem)
-        else:
-            return network, arguments
+            continue
+        again, _ = _run(used, arguments)
+        if not _largest(again, outputs) <= TOLERANCE.get(_precision(arguments), 1e-6):
+            raise ValueError(
+                "cannot map the network: the same inputs give other outputs in the next pass, "
+                "since it is keeping values from pass to pass; a chip's reads do not depend on "
+                "each other, so keep such values outside of the network"
+            )
+        return _Pass(network, arguments, outputs, of_layers)
     shapes = ", ".join(str(tuple(t.shape)) for t in leaves(inputs))
     raise ValueError(
         f"the network cannot run on inputs of shape {shapes} ({problems[-1]}); give example=, "
@@ -141,30 +175,25 @@ def _runnable(model: nn.Module, inputs: tuple[Any, ...]) -> tuple[nn.Module, tup
     ) from problems[-1]
 
 
-def _tried(network: nn.Module, inputs: tuple[Any, ...], *, seed: int) -> Any:
-    """Return the outputs of a network; None if it does not take these inputs."""
-    tried = exact_copy(network, shared=True)
-    reseed(tried, seed)
-    torch.manual_seed(seed)
+def _tried(
+    network: nn.Module, inputs: tuple[Any, ...], layers: Collection[str], *, seed: int = 0
+) -> _Pass | None:
+    """Return a pass of a network; None if it does not take these inputs."""
     try:
-        return tried(*mapped(torch.clone, inputs))
+        outputs, of_layers = _run(
+            exact_copy(network, shared=True),
+            inputs,
+            lambda path, _module: path in layers,
+            seed=seed,
+        )
     except Exception:  # the forward of a user may raise anything; the first axis may be no batch
         return None
+    return _Pass(network, inputs, outputs, of_layers)
 
 
-def _check_keeps_nothing(network: nn.Module, inputs: tuple[Any, ...], tolerance: float) -> None:
-    """Raise ValueError if the outputs of a network depend on the passes before."""
-    same = exact_copy(network, shared=True)
-    first, second = (_run(same, inputs, lambda _path, _module: False)[0] for _ in range(2))
-    if not _largest(second, first) <= tolerance:
-        raise ValueError(
-            "cannot map the network: the same inputs give other outputs in the next pass, since it "
-            "is keeping values from pass to pass; a chip's reads do not depend on each other, so "
-            "keep such values outside of the network"
-        )
-
-
-def _is_by_row(alone: list[Any], together: Any, tolerance: float, *, draws: bool) -> bool:
+def _is_by_row(
+    alone: tuple[_Pass | None, ...], together: Any, tolerance: float, *, draws: bool
+) -> bool:
     """Return whether the outputs of the first and of the last image alone are those of its row.
 
     Networks that draw give others each time; of them only the shapes are compared.
@@ -173,10 +202,11 @@ def _is_by_row(alone: list[Any], together: Any, tolerance: float, *, draws: bool
     if not all(t.ndim for t in outputs):
         return False
     for one, row in zip(alone, (slice(0, 1), slice(-1, None)), strict=True):
+        found = [] if one is None else leaves(one.outputs)
         expected = [t[row] for t in outputs]
-        if [t.shape for t in leaves(one)] != [t.shape for t in expected]:
+        if [t.shape for t in found] != [t.shape for t in expected]:
             return False
-        if not draws and not _largest(leaves(one), expected) <= tolerance:
+        if not draws and not _largest(found, expected) <= tolerance:
             return False
     return True
 
@@ -202,28 +232,38 @@ def _in_turn(seen: Recorded, of_one: Recorded, rows: int, *, draws: bool) -> boo
     return True
 
 
-def _difference(
-    plan: nn.Module, network: nn.Module, inputs: tuple[Any, ...], tolerance: float
-) -> tuple[float, Recorded]:
-    """Return the difference of the outputs, and the rows that each planned layer saw.
+class _Comparison(NamedTuple):
+    """What a pass of a plan gave beside the pass of its network.
+
+    Attributes:
+        difference: Largest difference of the outputs, relative to the largest output.
+        outputs: Outputs of the plan.
+        seen: Rows that each planned layer saw, by path.
+        multiply_adds: Multiply-adds by path of the layer.
+    """
+
+    difference: float
+    outputs: Any
+    seen: Recorded
+    multiply_adds: dict[str, int]
+
+
+def _compared(plan: nn.Module, of_network: _Pass, tolerance: float) -> _Comparison:
+    """Return the comparison of a plan with a pass of its network.
 
     Raises:
-        PlanMismatch: The difference is too large.
+        PlanMismatch: The difference is too large, or the plan does not run.
     """
     layers = {layer.path: layer for layer in planned_layers(plan)}
-    wanted, theirs = _run(network, inputs, lambda path, _module: path in layers)
-    drawing = [path for path, layer in layers.items() if layer.draws and path in theirs]
-    if drawing:
-        replaying = exact_copy(network, shared=True)
-        for path in drawing:
-            layers[path].replay = [draw.clone() for draw in theirs[path]]
-            if path:  # so that these draws do not shift those of the network's dropout
-                replaying.set_submodule(path, _Replayed(theirs[path]))
-        wanted, _ = _run(replaying, inputs, lambda _path, _module: False)
+    theirs = of_network.of_layers
     for layer in layers.values():
         layer.seen = []
+    wanted = _replayed(of_network, layers)
     try:
-        got, ours = _run(plan, inputs, lambda _path, module: isinstance(module, PlannedLayer))
+        with counting(plan) as counts:
+            got, ours = _run(
+                plan, of_network.arguments, lambda _path, layer: isinstance(layer, PlannedLayer)
+            )
     except Exception as problem:  # code that was traced, or hooks of a user, may raise anything
         raise PlanMismatch(
             f"cannot map the network: with layers on tiles it does not run ({problem})"
@@ -235,13 +275,34 @@ def _difference(
     if not difference <= tolerance:
         raise PlanMismatch(_reason(layers, theirs, ours, tolerance))
     seen = {path: layer.seen for path, layer in layers.items()}
-    return difference, seen
+    return _Comparison(difference, got, seen, counts)
+
+
+def _replayed(of_network: _Pass, layers: dict[str, PlannedLayer]) -> Any:
+    """Let planned layers that draw give what the network's drew; return the outputs to compare.
+
+    They are those of a pass in which these layers draw nothing, so that they do not shift what the
+    network's dropout draws.
+    """
+    theirs = of_network.of_layers
+    drawing = [path for path, layer in layers.items() if layer.draws and path in theirs]
+    for path in drawing:
+        layers[path].replay = [draw.clone() for draw in theirs[path]]
+    if not any(drawing):  # nothing draws, or the network itself is the layer that does
+        return of_network.outputs
+    network = exact_copy(of_network.network, shared=True)
+    for path in filter(None, drawing):
+        network.set_submodule(path, _Replayed(theirs[path]))
+    outputs, _ = _run(network, of_network.arguments)
+    return outputs
 
 
 def _run(
     network: nn.Module,
     inputs: tuple[Any, ...],
-    recorded: Callable[[str, nn.Module], bool],
+    recorded: Callable[[str, nn.Module], bool] = lambda _path, _module: False,
+    *,
+    seed: int = 0,
 ) -> tuple[Any, Recorded]:
     """Return a network's outputs, and those of some of its modules by path.
 
@@ -260,8 +321,8 @@ def _run(
         for path, module in network.named_modules()
         if recorded(path, module)
     ]
-    reseed(network, 0)
-    torch.manual_seed(0)
+    reseed(network, seed)
+    torch.manual_seed(seed)
     try:
         return mapped(tensor_of, network(*mapped(torch.clone, inputs))), outputs
     finally:

@@ -1,4 +1,4 @@
-"""Callables by name: module:callable, imported from the current folder first."""
+"""Things by the path of their import: module:callable, and whether a path leads to its thing."""
 
 import os
 import re
@@ -17,6 +17,17 @@ def names_callable(text: str) -> bool:
     (True, False)
     """
     return bool(_CALLABLE.fullmatch(text))
+
+
+def is_importable(thing: Any) -> bool:
+    """Return whether the import path of a class or function leads to it.
+
+    It leads elsewhere for lambdas, and for what was defined inside a function.
+    """
+    found: Any = sys.modules.get(thing.__module__)
+    for part in thing.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is thing
 
 
 def imported(text: str, returns: str) -> Callable[[], Any]:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from devices.validation import choice, shortened
+from nsm.importing import is_importable
 
 #: What stands for a value in JSON.
 Plain = Any
@@ -44,10 +45,7 @@ def _long_path(thing: Any) -> str:
 
 def check_importable(thing: Any, what: str) -> None:
     """Raise CannotStore if no other program could import a class or function."""
-    found: Any = sys.modules.get(thing.__module__)
-    for part in thing.__qualname__.split("."):
-        found = getattr(found, part, None)
-    if found is not thing:
+    if not is_importable(thing):
         raise CannotStore(
             f"{what} is {_long_path(thing)}, which no other program can "
             "import; define it at the top level of a module"

@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from nsm.importing import is_importable
+
 #: Returns what is encoded in place of a value, or None for the value itself.
 StandIn = Callable[[Any], Any]
 
@@ -70,10 +72,7 @@ def import_path(thing: Any) -> str:
             a function: its name would not tell it from others.
     """
     module = str(thing.__module__)
-    found: Any = sys.modules.get(module)
-    for part in thing.__qualname__.split("."):
-        found = getattr(found, part, None)
-    if found is not thing:
+    if not is_importable(thing):
         raise ValueError(
             f"{module}.{thing.__qualname__} cannot be part of a sweep: its name does not tell it "
             "from others; define it at the top of a module"

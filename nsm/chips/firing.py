@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import choice, integer
+from devices.validation import integer
 from nsm.chips.chip import MappedNetwork
+from nsm.chips.inside import chosen_layer
 from nsm.chips.layers.dropout import KeptDropout
 from nsm.chips.layers.read_context import Reads, reading
 from nsm.chips.layers.readouts import Comparators
@@ -68,14 +69,7 @@ def firing(
 def _sampling_layer(chip: MappedNetwork, layer: int | str) -> TileLayer:
     """Return a neural sampling layer by number or name; raise ValueError if there is none."""
     found = [on_tiles for on_tiles in chip.layers if on_tiles.samples_noise]
-    if isinstance(layer, str):
-        by_name = {on_tiles.path: on_tiles for on_tiles in found}
-        return by_name[choice("neural sampling layer", layer, by_name)]
-    if integer("layer", layer, at_least=0) >= len(found):
-        raise ValueError(
-            f"layer = {layer}: this chip has {len(found)} neural sampling layers, counted from 0"
-        )
-    return found[layer]
+    return chosen_layer(found, layer, "neural sampling layer")
 
 
 class _Reached(BaseException):

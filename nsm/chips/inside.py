@@ -41,15 +41,7 @@ class Inside(MonteCarlo):
         Raises:
             ValueError: There is no such layer.
         """
-        layers = self.layers
-        if isinstance(layer, str):
-            by_name = {tiles.path: tiles for tiles in layers}
-            return by_name[choice("layer on tiles", layer, by_name)]
-        if integer("layer", layer, at_least=0) >= len(layers):
-            raise ValueError(
-                f"layer = {layer}: this chip has {len(layers)} layers on tiles, counted from 0"
-            )
-        return layers[layer]
+        return chosen_layer(self.layers, layer, "layer on tiles")
 
     def weights(self, layer: int | str) -> Floats:
         """Return the weights that a layer's cells represent now, (outputs, inputs).
@@ -140,6 +132,26 @@ class Inside(MonteCarlo):
         if patches is not None and np.ndim(x) == len(patches.kernel) + 2:
             rows, _ = patches.of(array("x", x))
         return inspection.tile_currents(on_tiles.neurons, rows, rng=rng)
+
+
+def chosen_layer(layers: list[TileLayer], layer: int | str, kind: str) -> TileLayer:
+    """Return one of some layers by its number or name.
+
+    Args:
+        layers: The layers to choose from.
+        layer: Number from 0, or path in the network.
+        kind: What messages call one of them.
+
+    Raises:
+        ValueError: There is no such layer.
+    """
+    if isinstance(layer, str):
+        by_name = {on_tiles.path: on_tiles for on_tiles in layers}
+        return by_name[choice(kind, layer, by_name)]
+    if integer("layer", layer, at_least=0) >= len(layers):
+        many = kind.replace("layer", "layers")
+        raise ValueError(f"layer = {layer}: this chip has {len(layers)} {many}, counted from 0")
+    return layers[layer]
 
 
 def outputs(chip: MonteCarlo, x: Any, *, rng: RNG, sampling: str) -> dict[str, Floats]:

@@ -5,13 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devices.seeding import RNG, child, seed_sequence
-from devices.validation import integer
+from devices.seeding import RNG
 from nsm.chips import early_stopping
 from nsm.chips.class_scores import class_scores
 from nsm.chips.runs import READS_AT_ONCE
 from nsm.chips.sampler import Sampler
-from nsm.chips.streams import Stream
 from nsm.nn.inference import Floats, Labels, check_labels, softmax
 
 
@@ -32,12 +30,8 @@ class MonteCarlo(Sampler):
         Outputs of more axes, such as those of segmentation, have their classes on the axis after
         the batch: (batch, classes, height, width). Arguments and errors are those of `sample`.
         """
-        images = self.check_images(x)
-        integer("samples", samples, at_least=1)
-        seed = child(seed_sequence(rng), Stream.SAMPLE)
-        batch = self.inputs.batch(images)
+        batch, spans = self.started(x, samples, rng, sampling, reads_at_once)
         mean = np.zeros((batch, self.classes)) if not batch else None
-        spans = self.runs(images, samples, seed, sampling=sampling, reads_at_once=reads_at_once)
         for span, outputs in spans:
             p = softmax(class_scores(outputs), axis=1)
             if mean is None:

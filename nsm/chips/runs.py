@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
@@ -17,7 +17,7 @@ from nsm.chips.layers.states import States, tensor_of
 from nsm.chips.layers.tile_layer import ChipLayer
 from nsm.chips.planning.chain import is_chain
 from nsm.chips.planning.check import without_fast_path
-from nsm.chips.structures import leaves, mapped
+from nsm.chips.structures import combined, leaves, mapped
 from nsm.nn.inference import Floats
 
 #: Key below a run's seed of what torch draws; positions of layers are below.
@@ -55,7 +55,7 @@ def runs(
     check_sampling(sampling)
     if is_chain(network):
         return _runs_of_chain(network, images, samples, seed, sampling, reads_at_once)
-    at_once = 1 if form.one_by_one else reads_at_once // locations
+    at_once = reads_at_once // locations
     return _runs_of_network(network, images, samples, seed, sampling, at_once, form)
 
 
@@ -98,14 +98,46 @@ def _runs_of_network(
     at_once: int,
     form: InputForm,
 ) -> Iterator[tuple[Span, Any]]:
-    for span in spans(form.batch(inputs) * samples, samples, at_once):
-        needed = form.chosen(inputs, np.arange(span.first, span.last) // samples)
+    for span, needed in argument_spans(form, inputs, samples, at_once):
         outputs = read_once(network, Reads(span.each(), sampling, seed), needed)
-        _check_rows(outputs, span.reads, needed)
+        check_rows(outputs, span.reads, needed)
         yield span, outputs
 
 
-def _check_rows(outputs: Any, rows: int, inputs: tuple[Any, ...]) -> None:
+def argument_spans(
+    form: InputForm, inputs: tuple[Any, ...], samples: int, at_once: int
+) -> Iterator[tuple[Span, tuple[Any, ...]]]:
+    """Yield spans of reads of a network that is no chain, with its arguments for them.
+
+    Args:
+        form: What the network takes.
+        inputs: Checked images, the network's arguments.
+        samples: Reads of each image.
+        at_once: Rough number of reads of a span; 1 if the network's layers need a pass for each.
+    """
+    step = 1 if form.one_by_one else at_once
+    for span in spans(form.batch(inputs) * samples, samples, step):
+        yield span, form.chosen(inputs, np.arange(span.first, span.last) // samples)
+
+
+def by_sample(parts: list[Any], batch: int, samples: int) -> Any:
+    """Return the outputs of a run as float64 in numpy, (samples, batch, ...).
+
+    Args:
+        parts: Outputs of its spans, (reads, ...): tensors, or structures of them.
+        batch: Number of images.
+        samples: Reads of each image.
+    """
+
+    def joined(tensors: list[Tensor]) -> Floats:
+        values = torch.cat(tensors).double().cpu().numpy()
+        out: Floats = values.reshape(batch, samples, *values.shape[1:]).swapaxes(0, 1)
+        return out
+
+    return combined(joined, parts)
+
+
+def check_rows(outputs: Any, rows: int, inputs: tuple[Any, ...]) -> None:
     """Raise ValueError unless a network gave one row of outputs for each row of its inputs."""
     for out in leaves(outputs):
         if not out.ndim or len(out) != rows:

@@ -4,18 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer
 from nsm.chips.images import InputForm
 from nsm.chips.layers.tile_layer import TileLayer
-from nsm.chips.runs import READS_AT_ONCE, runs
+from nsm.chips.runs import READS_AT_ONCE, by_sample, runs
 from nsm.chips.streams import Stream
-from nsm.chips.structures import combined
-from nsm.nn.inference import Floats
 
 
 class Sampler(nn.Module):
@@ -98,21 +95,20 @@ class Sampler(nn.Module):
         Raises:
             ValueError: x holds NaN or has a wrong shape, samples < 1, or the sampling is unknown.
         """
+        batch, spans = self.started(x, samples, rng, sampling, reads_at_once)
+        if not batch:
+            return np.empty((samples, 0, self.classes))
+        return by_sample([outputs for _, outputs in spans], batch, samples)
+
+    def started(
+        self, x: Any, samples: int, rng: RNG, sampling: str, reads_at_once: int
+    ) -> tuple[int, Iterator[tuple[Span, Any]]]:
+        """Return the number of images, and the reads of a run; arguments as of `sample`."""
         images = self.check_images(x)
         integer("samples", samples, at_least=1)
         seed = child(seed_sequence(rng), Stream.SAMPLE)
-        batch = self.inputs.batch(images)
-        if not batch:
-            return np.empty((samples, 0, self.classes))
         spans = self.runs(images, samples, seed, sampling=sampling, reads_at_once=reads_at_once)
-
-        def joined(parts: list[Tensor]) -> Floats:
-            values = torch.cat(parts).double().cpu().numpy()
-            by_image = values.reshape(batch, samples, *values.shape[1:])
-            out: Floats = by_image.swapaxes(0, 1)
-            return out
-
-        return combined(joined, [outputs for _, outputs in spans])
+        return self.inputs.batch(images), spans
 
     @property
     def classes(self) -> int:

@@ -3,7 +3,6 @@
 They have the distribution of `MappedNetwork`'s reads, but torch draws the random numbers.
 """
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,8 @@ from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers.tile_layer import ChipLayer, TileLayer
 from nsm.chips.planning.chain import Chain
 from nsm.chips.planning.check import without_fast_path
-from nsm.chips.runs import spans
-from nsm.chips.structures import combined, mapped, rows_of
+from nsm.chips.runs import argument_spans, by_sample, check_rows
+from nsm.chips.structures import mapped
 from nsm.chips.torch_layers import TorchLayer, TorchReads, on_device, torch_reads
 from nsm.nn.digital import as_numbers
 
@@ -92,13 +91,7 @@ class TorchChip:
                 parts = self._passes_of_chain(images, samples, reads_at_once)
             else:
                 parts = self._passes_of_network(images, samples, reads_at_once, seed)
-
-        def joined(tensors: list[Tensor]) -> Floats:
-            values = torch.cat(tensors).double().cpu().numpy()
-            out: Floats = values.reshape(batch, samples, *values.shape[1:]).swapaxes(0, 1)
-            return out
-
-        return combined(joined, parts)
+        return by_sample(parts, batch, samples)
 
     def _passes_of_chain(self, images: Floats, samples: int, reads_at_once: int) -> list[Tensor]:
         rows = max(1, reads_at_once // samples)
@@ -120,23 +113,20 @@ class TorchChip:
         reads_at_once: int,
         seed: np.random.SeedSequence,
     ) -> list[Any]:
-        total = rows_of(arguments) * samples
         locations = max((layer.locations for layer in self.chip.layers), default=1)
         gpus = [self.device] if self.device.type == "cuda" else []
+        moved = mapped(lambda t: t.to(self.device), arguments)
         parts = []
-        for span in spans(total, samples, reads_at_once // locations):
-            image = torch.as_tensor(np.arange(span.first, span.last) // samples)
-            needed = mapped(partial(_rows_on, self.device, image), arguments)
+        for span, needed in argument_spans(
+            self.chip.inputs, moved, samples, reads_at_once // locations
+        ):
             with without_fast_path(), torch.random.fork_rng(devices=gpus):
                 # What the network itself draws from torch, such as dropout that is kept on.
                 torch.manual_seed(seed_number(child(seed, span.first)))
-                parts.append(self.network(*needed))
+                outputs = self.network(*needed)
+            check_rows(outputs, span.reads, needed)
+            parts.append(outputs)
         return parts
-
-
-def _rows_on(device: torch.device, rows: Tensor, tensor: Tensor) -> Tensor:
-    """Return some rows of a tensor on a device."""
-    return tensor[rows].to(device)
 
 
 class _DigitalOnHost(nn.Module):

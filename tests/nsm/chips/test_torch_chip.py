@@ -274,3 +274,25 @@ def test_what_cannot_be_drawn_in_torch_is_refused_by_name(options, offending):
     hardware = Hardware(**{"device": NOISY, **options})
     with pytest.raises(ValueError, match=offending):
         TorchChip(graph_chip("residual", hardware)[0])
+
+
+class Masked(nn.Module):
+    """Attention under a mask that all images share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(6, 2, 12, batch_first=True)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.layer(x, src_mask=mask)
+
+
+def test_inputs_that_all_images_share_are_given_whole():
+    torch.manual_seed(0)
+    x = torch.randn(3, 5, 6)
+    mask = torch.triu(torch.full((5, 5), -1e9), diagonal=1)
+    hardware = Hardware(device=Device(g_min=1e-9, g_max=1e-6), bias="reference")
+    chip = nsm.map_to_crossbar(Masked().eval(), hardware, rng=0, example=(x, mask))
+    expected = chip.sample((x, mask), 2, rng=0)
+    found = TorchChip(chip).sample((x, mask), 2, rng=0, reads_at_once=4)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)

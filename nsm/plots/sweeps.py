@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 
 from devices.validation import choice
 from nsm.nn.inference import Floats
@@ -107,19 +109,25 @@ def _scale_axis(ax: Axes, numbers: Floats) -> None:
         ax.set_xscale("log")
         # Below a factor of 100, powers of ten would label one or two points of the axis.
         if positive.max() / positive.min() < 100:
-            labeled = _apart(positive)
+            labeled = _apart(ax, positive)
             ax.set_xticks(labeled, [f"{v:g}" for v in labeled])
             ax.minorticks_off()
 
 
-def _apart(positive: Floats) -> list[float]:
+def _apart(ax: Axes, positive: Floats) -> list[float]:
     """Return increasing positive values whose labels do not overlap on a logarithmic axis."""
-    step = (positive[-1] / positive[0]) ** (1 / 9)
-    kept = [float(positive[0])]
-    for value in positive[1:]:
-        if value >= kept[-1] * step:
-            kept.append(float(value))
-    return kept
+    size = FontProperties(size=mpl.rcParams["xtick.labelsize"]).get_size_in_points()
+    inches = ax.get_window_extent().width / ax.figure.dpi
+    # The axis extends beyond the first and the last value by its margin.
+    points = 72 * inches / (1 + 2 * mpl.rcParams["axes.xmargin"])
+    places = points * np.log(positive / positive[0]) / np.log(positive[-1] / positive[0])
+    # A digit is about 0.6 of the size of the font wide.
+    halves = np.array([0.3 * size * len(f"{v:g}") for v in positive])
+    kept = [0]
+    for i in range(1, len(positive)):
+        if places[i] - halves[i] >= places[kept[-1]] + halves[kept[-1]] + 0.3 * size:
+            kept.append(i)
+    return [float(positive[i]) for i in kept]
 
 
 def _mark_none(ax: Axes, numbers: Floats, place: float) -> None:

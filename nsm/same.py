@@ -1,5 +1,6 @@
 """Whether two values are the same: plain data, arrays, functions and objects, part by part."""
 
+import dataclasses
 import functools
 import types
 import weakref
@@ -15,7 +16,8 @@ def same(a: Any, b: Any, paired: Mapping[int, int] | None = None) -> bool:
 
     Numbers must agree in type and value (NaN with NaN), arrays and tensors in precision, shape and
     values. Functions are the same if they run the same code with the same defaults and the same
-    enclosed values. Objects compare by their own `==`, or by their attributes if they have none.
+    enclosed values. Objects compare by their own `==`, or by their attributes if they have none;
+    dataclasses whose `==` says no are compared field by field, as theirs tells NaN from NaN.
 
     Args:
         a: One value.
@@ -31,8 +33,8 @@ def same(a: Any, b: Any, paired: Mapping[int, int] | None = None) -> bool:
     if type(a) is not type(b):
         return False
     pairs[id(a)] = id(b)
-    if isinstance(a, float):
-        return a == b or (a != a and b != b)
+    if isinstance(a, (float, complex, np.generic)):
+        return bool(a == b or (a != a and b != b))
     if isinstance(a, (np.ndarray, torch.Tensor)):
         return _same_arrays(a, b)
     if isinstance(a, list):
@@ -82,12 +84,21 @@ def _same_objects(a: Any, b: Any, pairs: Mapping[int, int]) -> bool:
     has_equality = type(a).__eq__ is not object.__eq__
     if has_equality:
         try:
-            return bool(a == b)
+            equal = bool(a == b)
+            if equal or not dataclasses.is_dataclass(a):
+                return equal
         except (ValueError, TypeError, RuntimeError):  # such as a dataclass that holds arrays
             pass
-    if not hasattr(a, "__dict__"):
+    if not dataclasses.is_dataclass(a) and not hasattr(a, "__dict__"):
         return False
     try:
-        return same(vars(a), vars(b), pairs)
+        return same(_attributes(a), _attributes(b), pairs)
     except RecursionError:  # they refer to each other without end, and count as different
         return False
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """Return what an object holds: the fields that a dataclass compares, else its attributes."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.compare}
+    return vars(value)

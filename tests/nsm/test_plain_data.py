@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import devices
@@ -61,6 +61,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
+@example(Box(math.nan))
 def test_what_is_read_is_what_was_written(value):
     arrays = {}
     plain = json.loads(json.dumps(encode(value, "v", arrays=arrays), allow_nan=False))

@@ -1,6 +1,7 @@
 """Sameness of values: by what they compute."""
 
 import weakref
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -30,8 +31,22 @@ class Plain:
         return self.value
 
 
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A dataclass: its own `==` tells NaN from NaN, and fails with arrays."""
+
+    content: object
+    memo: object = field(default=None, compare=False)
+
+
 SAME = {
     "nan": (float("nan"), float("nan")),
+    "nan of numpy": (np.float32("nan"), np.float32("nan")),
+    "complex nan": (complex("nan"), complex("nan")),
+    "no time": (np.datetime64("NaT"), np.datetime64("NaT")),
+    "nan in a dataclass": (Box(float("nan")), Box(float("nan"))),
+    "arrays in a dataclass": (Box(np.array([1.0, np.nan])), Box(np.array([1.0, np.nan]))),
+    "fields that are not compared": (Box(np.ones(2), 1), Box(np.ones(2), 2)),
     "arrays": (np.array([1.0, np.nan]), np.array([1.0, np.nan])),
     "tensors": (torch.ones(2), torch.ones(2)),
     "sizes": (torch.ones(2, 3).shape, (2, 3)),
@@ -44,6 +59,9 @@ SAME = {
 DIFFERENT = {
     "types": (1, 1.0),
     "truth": (True, 1),
+    "nan and a number": (np.float32("nan"), np.float32(0)),
+    "nan in a dataclass": (Box(float("nan")), Box(0.0)),
+    "arrays in a dataclass": (Box(np.array([1.0, np.nan])), Box(np.array([2.0, np.nan]))),
     "precision": (np.ones(2), np.ones(2, np.float32)),
     "shape": (torch.ones(2), torch.ones(1)),
     "closures": (times(2), times(3)),

@@ -1,6 +1,7 @@
 """The frozen description of a chip: everything a user can choose about its hardware."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,18 @@ from crossbar.mapping import DifferentialPair, WeightMapping
 from crossbar.periphery import Comparator
 from crossbar.wires.description import Wires
 from crossbar.wires.segments import every_segment
-from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
+from devices import (
+    Device,
+    IdealWrite,
+    InSeries,
+    NoDrift,
+    NoFaults,
+    NoNoise,
+    OperatingPoint,
+    ReadNoise,
+    ThermalShotNoise,
+)
+from devices.read_noise.thermal import without_current_noise
 from devices.validation import boolean, choice, integer, number, shortened
 
 #: Which cells share one draw of a gate: those of a pair, none, or all of a word line.
@@ -21,6 +33,8 @@ BIASES = ("word_line", "reference")
 DETERMINISTIC_PATHS = ("programmed", "ideal", "none")
 #: Which weights share one weight scale: all of a layer, those of one output, or those of one tile.
 WEIGHT_SCALES = ("layer", "row", "tile")
+#: `Hardware.input_scale` of layers that get theirs from data.
+CALIBRATED = "calibrated"
 #: Named rules for the |w| that fills the device's range; a number is a percentile.
 WEIGHT_RANGES = ("max", "least_squares")
 
@@ -66,9 +80,14 @@ class Hardware:
             minimizes the error of clipping, levels and programming. Larger weights are clipped;
             see `crossbar.weight_range`.
         read_period: Time between two reads [s]; default 1e-6.
-        read_voltage: Voltage of an input of size one [V]; default 0.1.
-        temperature: Temperature of the cells when they are read [K], default 300. It acts through
-            the device's `temperature_law`.
+        read_voltage: Voltage of an input of size `input_scale` [V]; default 0.1.
+        input_scale: Size of the input that is driven with `read_voltage`: a number, default 1, or
+            "calibrated" for the largest input of the layer that `chip.calibrate(x)` finds. Smaller
+            inputs get proportionally smaller voltages; larger ones exceed the read voltage, and
+            `chip.report()` says so. Read-outs multiply by it, so that ideal cells compute the same.
+        temperature: Temperature of the cells when they are read [K]; default 300.
+        bandwidth: Noise bandwidth of the read-out [Hz]; None (default) for reads that integrate
+            over the whole period, 1/(2 · read_period).
 
     Raises:
         ValueError: A part is of the wrong class, a name is unknown, or a number is not allowed.
@@ -90,7 +109,9 @@ class Hardware:
     weight_range: str | float = "max"
     read_period: float = 1e-6
     read_voltage: float = 0.1
+    input_scale: float | str = 1.0
     temperature: float = 300.0
+    bandwidth: float | None = None
 
     def __post_init__(self) -> None:
         self._check_part("device", Device, "; devices.preset(name) gives a published one")
@@ -118,9 +139,21 @@ class Hardware:
         number("Hardware.read_period", self.read_period, above=0, unit="s")
         number("Hardware.read_voltage", self.read_voltage, above=0, unit="V")
         number("Hardware.temperature", self.temperature, above=0, unit="K")
+        if self.bandwidth is not None:
+            number("Hardware.bandwidth", self.bandwidth, above=0, unit="Hz")
+        if self.input_scale != CALIBRATED:
+            _check_input_scale(self.input_scale)
+        without_current_noise(self.device.read_noise)  # it refuses two of them
+        if self.gate_sharing == "word_line" and self.gate.series_resistance:
+            raise ValueError(
+                f"Hardware.gate = {self.gate!r} drops voltage, and gate_sharing = 'word_line' puts "
+                "it at the driver, where it carries the current of all cells of the line; give its "
+                "resistance as Wires(r_source=...), and the gate without it"
+            )
         # A gate is a separate element, so its factor must have one law for all cells.
         ends = np.array([self.device.g_min, self.device.g_max])
-        if any(np.ptp(moment) > 1e-12 for moment in self.gate.moments(ends)):
+        moments = self.gate_noise.moments(ends)
+        if any(np.ptp(moment) > 1e-12 for moment in moments):
             raise ValueError(
                 f"Hardware.gate = {self.gate!r} depends on the cell's conductance, which a gate "
                 "does not see; give such noise to the device as read_noise"
@@ -146,6 +179,61 @@ class Hardware:
                 'Adc(per="tile"), adc = None (an ideal read-out), or weight_scale = "layer" or '
                 '"row"'
             )
+
+    @cached_property
+    def operating_point(self) -> OperatingPoint:
+        """The conditions of a read, which reach every model that depends on them."""
+        return OperatingPoint(
+            voltage=self.read_voltage,
+            temperature=self.temperature,
+            read_period=self.read_period,
+            bandwidth=self.bandwidth,
+        )
+
+    @cached_property
+    def gate_noise(self) -> ReadNoise:
+        """The gate at the operating point."""
+        return self.gate.at(self.operating_point)
+
+    @cached_property
+    def cell_noise(self) -> ReadNoise:
+        """The factors on the currents of cells, at the operating point and behind series elements.
+
+        Its methods take conductances as a tile holds them, in series with a conducting gate. The
+        access transistor of `wires` divides the noise too.
+        """
+        factors, _ = without_current_noise(self.device.read_noise)
+        inside = self.gate.series_resistance
+        outside = 0.0 if self.wires is None else self.wires.r_access
+        if isinstance(factors, NoNoise) or inside == outside == 0:
+            return factors.at(self.operating_point)
+        return InSeries(factors.at(self.operating_point), inside, outside)
+
+    @cached_property
+    def current_noise(self) -> ThermalShotNoise | None:
+        """Thermal and shot noise that cells add to their current; None if the device has none.
+
+        A cell in series with others has that of the conductance of them all: Johnson noise is that
+        of the whole branch (Nyquist 1928).
+        """
+        _, added = without_current_noise(self.device.read_noise)
+        return None if added is None else added.at(self.operating_point)
+
+    @property
+    def unit_voltage(self) -> float:
+        """Voltage of an input of one [V], while an input scale is not calibrated yet that of 1."""
+        scale = 1.0 if isinstance(self.input_scale, str) else float(self.input_scale)
+        return self.read_voltage / scale
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether consecutive reads are correlated."""
+        return self.gate.has_memory or self.device.read_noise.has_memory
+
+    @property
+    def has_quiet_cells(self) -> bool:
+        """Whether cells have no read noise."""
+        return isinstance(self.device.read_noise, NoNoise)
 
     @property
     def gates_word_lines(self) -> bool:
@@ -174,6 +262,16 @@ class Hardware:
             faults=NoFaults(),
         )
         return replace(self.ungated(), device=cell)
+
+
+def _check_input_scale(scale: Any) -> None:
+    """Raise ValueError unless `scale` is the size of an input."""
+    if isinstance(scale, str):
+        raise ValueError(
+            f'Hardware.input_scale = {scale!r} is unknown; give "{CALIBRATED}", or the size of the '
+            "input that is driven with the read voltage"
+        )
+    number("Hardware.input_scale", scale, above=0)
 
 
 def _check_weight_range(rule: Any) -> None:

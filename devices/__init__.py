@@ -33,6 +33,7 @@ from devices.ferroelectric.preisach import PreisachState as PreisachState
 from devices.iv import MILO2021 as MILO2021
 from devices.iv import CurrentVoltage as CurrentVoltage
 from devices.iv import SinhCurve as SinhCurve
+from devices.operating_point import OperatingPoint as OperatingPoint
 from devices.presets import GATES as GATES
 from devices.presets import PRESETS as PRESETS
 from devices.presets import Preset as Preset
@@ -61,6 +62,7 @@ from devices.pulses.step_pulses import StepPulses as StepPulses
 from devices.read_noise.base import NoNoise as NoNoise
 from devices.read_noise.base import ReadNoise as ReadNoise
 from devices.read_noise.flicker import FlickerNoise as FlickerNoise
+from devices.read_noise.in_series import InSeries as InSeries
 from devices.read_noise.memoryless import BlankOut as BlankOut
 from devices.read_noise.memoryless import GaussianNoise as GaussianNoise
 from devices.read_noise.memoryless import LognormalNoise as LognormalNoise

@@ -25,6 +25,7 @@ from devices.ferroelectric.activation import Gb2Activation, NormalActivation
 from devices.ferroelectric.domain_write import DomainWrite
 from devices.ferroelectric.domains import DomainSwitching
 from devices.ferroelectric.fefet import FeFet, ThresholdNoise
+from devices.operating_point import OperatingPoint
 from devices.programming.base import IdealWrite
 from devices.programming.error import SaturatingError, StateDependentError
 from devices.programming.set_reset import SetResetVariability
@@ -40,6 +41,7 @@ from devices.pulses.step_laws import (
 )
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.read_noise.flicker import FlickerNoise
+from devices.read_noise.in_series import InSeries
 from devices.read_noise.memoryless import BlankOut, GaussianNoise, LognormalNoise
 from devices.read_noise.product import ProductNoise
 from devices.read_noise.published import PcmFlicker, PcmReadNoise, SonosReadNoise
@@ -83,6 +85,8 @@ _READ_NOISES = (
     PcmReadNoise,
     SonosReadNoise,
     StochasticSelector,
+    InSeries,
+    OperatingPoint,
 )
 _WRITE_MODELS = (
     IdealWrite,

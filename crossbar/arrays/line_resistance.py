@@ -16,7 +16,7 @@ def _mean_factor(g: Floats, hardware: Hardware) -> Floats:
     """
     gate_mean, _ = gate_moments(hardware)
     of_gate = 1.0 if hardware.gate_sharing == "word_line" else gate_mean
-    return of_gate * hardware.device.read_noise.moments(g)[0]
+    return of_gate * hardware.cell_noise.moments(g)[0]
 
 
 def _physical_arrays(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> list[Floats]:

@@ -8,7 +8,7 @@ import numpy as np
 from crossbar.arrays.line_resistance import behind_wires, compensated
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
-from crossbar.reads.conductances import Conductances
+from crossbar.reads.conductances import Conductances, in_series
 from devices import Device, IdealWrite, NoDrift, NoNoise, NoTemperature, Place
 from devices.seeding import stream
 from devices.validation import Floats, array, number
@@ -115,7 +115,7 @@ class ProgrammedTile:
             g = device.age(g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side))
         if not isinstance(device.temperature_law, NoTemperature):
             g = g * device.temperature_law.factor(g, self.hardware.temperature)
-        return self.hardware.gate.in_series(g if self.gain == 1 else self.gain * g)
+        return in_series(g if self.gain == 1 else self.gain * g, self.hardware)
 
     def _refresh(self) -> None:
         g_pos, g_neg = self._programmed
@@ -194,7 +194,7 @@ def _level_spacing(hardware: Hardware) -> float:
         return 0.0
     ends = np.array([device.g_min, device.g_max])
     warm = ends * device.temperature_law.factor(ends, hardware.temperature)
-    unchanged = np.array_equal(hardware.gate.in_series(warm), ends)
+    unchanged = np.array_equal(in_series(warm, hardware), ends)
     stable = isinstance(device.retention, NoDrift) and unchanged
     return device.step if isinstance(device.write, IdealWrite) and stable else 0.0
 
@@ -252,7 +252,7 @@ def _programming_variance(
 
     def mean_read(programmed: Floats) -> Floats:
         seen = tile.now(programmed, side)
-        noise = device.read_noise
+        noise = tile.hardware.cell_noise
         return seen if isinstance(noise, NoNoise) else seen * noise.moments(seen)[0]
 
     low = np.maximum(g - _DERIVATIVE_STEP * device.g_max, 0)
@@ -263,6 +263,8 @@ def _programming_variance(
         slope = (at_high - at_low) / (high - low)
     if effective is not now:
         slope *= np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
+    if tile.hardware.wires is not None:
+        slope = slope / (1 + now * tile.hardware.wires.r_access)  # it divides errors once more
     variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + device.rounding_variance(g))
     stuck = device.faults.measured(g.shape)
     return variance if stuck is None else np.where(np.isnan(stuck), variance, 0)

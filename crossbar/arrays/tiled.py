@@ -109,6 +109,7 @@ class TiledArray(TileGrid):
     ):
         super().__init__(tiles)
         self._reader: Reader | None = None
+        self._unit_voltage = self.hardware.unit_voltage
         self._noise = NoiseHistory(
             *self.cells(), self.hardware, initial_seed=state_seed, waiting_seed=waiting_seed
         )
@@ -150,9 +151,21 @@ class TiledArray(TileGrid):
         now = self.joined()
         if self._reader is None or self._reader.cells.conductances is not now:
             spacing = self.tiles[0][0].level_spacing
-            cells = CellArray(now, self.hardware, self.siemens_per_weight, spacing)
+            cells = CellArray(
+                now, self.hardware, self.siemens_per_weight, spacing, self.unit_voltage
+            )
             self._reader = Reader(cells, self._noise.state)
         return self._reader
+
+    @property
+    def unit_voltage(self) -> float:
+        """Voltage of an input of one [V]: the read voltage over the layer's input scale."""
+        return self._unit_voltage
+
+    def set_unit_voltage(self, volts: float) -> None:
+        """Set the voltage of an input of one [V]; sums stay in weight units."""
+        self._unit_voltage = number("unit_voltage", volts, above=0, unit="V")
+        self._reader = None
 
     @property
     def noise_state(self) -> NoiseState:
@@ -162,7 +175,7 @@ class TiledArray(TileGrid):
     @property
     def has_memory(self) -> bool:
         """Whether consecutive reads are correlated."""
-        return self.hardware.gate.has_memory or self.hardware.device.read_noise.has_memory
+        return self.hardware.has_memory
 
     def read(
         self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1

@@ -11,13 +11,17 @@ from crossbar.reads.conductances import CellArray, per_output
 from crossbar.reads.factors import FactorSource
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState, Source
-from crossbar.reads.span import Span
+from crossbar.reads.span import Span, draws
 from devices import NoNoise, ReadNoise
-from devices.seeding import child
+from devices.seeding import child, stream
 from devices.validation import Floats
 
 #: Cells drawn at a time. It bounds memory; no result depends on it.
 _CELLS_AT_ONCE = 1 << 21
+
+
+#: Random stream of what cells add to their currents; those of factors are named by `Source`.
+_ADDED = len(Source)
 
 
 class CellByCell:
@@ -41,9 +45,13 @@ class CellByCell:
         shape = self._cells.conductances.g_pos.shape
         inputs = x.floats[span.rows]
         u = np.empty((span.reads, shape[1]))
+        added = _CurrentNoise.of(self._cells, span, child(seed, _ADDED))
         for at, skipped, drawn, xi in self._draw(span, seed):
             pairs = np.broadcast_to(self._pairs(xi), (drawn, *shape))[skipped:]
             u[at] = np.matmul(inputs[at, None, :], pairs)[:, 0]
+            if added is not None:
+                g_pos, g_neg = (np.broadcast_to(g, (drawn, *shape)) for g in self._sides(xi))
+                u[at] += added.currents(inputs[at], g_pos[skipped:], g_neg[skipped:], at)
         return u / self._cells.siemens_per_weight
 
     def sampled(
@@ -104,10 +112,10 @@ class CellByCell:
         """Return the noise of each source, and the conductances [S] that it may depend on."""
         c = self._cells.conductances
         hardware = self._cells.hardware
-        noise = hardware.device.read_noise
-        negative_gate = hardware.gate if hardware.gate_sharing == "cell" else NoNoise()
+        noise = hardware.cell_noise
+        negative_gate = hardware.gate_noise if hardware.gate_sharing == "cell" else NoNoise()
         return {
-            Source.GATE: (hardware.gate, c.g_pos),
+            Source.GATE: (hardware.gate_noise, c.g_pos),
             Source.NEGATIVE_GATE: (negative_gate, c.g_neg),
             Source.POSITIVE_CELLS: (noise, c.g_pos),
             Source.NEGATIVE_CELLS: (noise, c.g_neg),
@@ -136,3 +144,53 @@ class CellByCell:
             gated_neg = xi[Source.NEGATIVE_GATE] * neg
             return xi[Source.GATE] * pos - per_output(gated_neg, c.reference_of)
         return xi[Source.GATE] * (pos - per_output(neg, c.reference_of))
+
+
+class _CurrentNoise:
+    """Thermal and shot noise of the cells of an array in the reads of a span.
+
+    The noise of independent cells adds up to one normal number for each output. A reference cell
+    has a number of its own, which reaches its outputs through their gates.
+
+    Args:
+        cells: The array.
+        span: The reads.
+        seed: Seed of this noise in the run.
+    """
+
+    def __init__(self, cells: CellArray, span: Span, seed: np.random.SeedSequence):
+        self._cells = cells
+        self._span = span
+        self._seed = seed
+        self._own = draws(span, cells.outputs, child(seed, 0))
+
+    @classmethod
+    def of(
+        cls, cells: CellArray, span: Span, seed: np.random.SeedSequence
+    ) -> "_CurrentNoise | None":
+        """Return the noise, or None if the cells have none."""
+        return None if cells.hardware.current_noise is None else cls(cells, span, seed)
+
+    def currents(self, x: Floats, g_pos: Floats, g_neg: Floats, at: slice) -> Floats:
+        """Return the noise of some reads for one volt per input of one, (reads, bit lines) [S].
+
+        Args:
+            x: Inputs of these reads, (reads, word lines).
+            g_pos: Conductances that positive cells show [S], (reads, word lines, bit lines).
+            g_neg: Conductances that negative cells show, or references to each output [S].
+            at: Which reads of the span these are.
+        """
+        drive = self._cells.current_noise(x)[:, None, :]
+        reference_of = self._cells.reference_of
+        positive, negative = np.maximum(g_pos, 0), np.maximum(g_neg, 0)
+        if reference_of is None:
+            positive = positive + negative
+        u = np.sqrt(np.matmul(drive, positive)[:, 0]) * self._own[at]
+        if reference_of is None:
+            return np.asarray(u)
+        shape = self._cells.conductances.g_neg.shape
+        for i, read in enumerate(range(at.start, at.stop)):
+            normals = stream(self._seed, 1, self._span.first + read).standard_normal(shape)
+            of_line = np.sqrt(drive[i, 0])[:, None] * normals
+            u[i] -= (of_line[:, reference_of] * np.sqrt(negative[i])).sum(axis=0)
+        return np.asarray(u)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from crossbar.hardware import Hardware
 from devices.validation import Floats
@@ -45,12 +45,14 @@ class CellArray:
         hardware: Gates, read noise, and the period of reads.
         siemens_per_weight: Conductance [S] of a weight of one.
         level_spacing: Spacing [S] of the level grid on which all cells lie; 0 for continuous cells.
+        unit_voltage: Voltage of an input of one [V].
     """
 
     conductances: Conductances
     hardware: Hardware
     siemens_per_weight: float
     level_spacing: float
+    unit_voltage: float
 
     @property
     def lines(self) -> int:
@@ -66,6 +68,17 @@ class CellArray:
     def reference_of(self) -> ReferenceColumns:
         """Column of the references that serves each bit line; None for pairs."""
         return self.conductances.reference_of
+
+    def current_noise(self, x: ArrayLike) -> Floats:
+        """Return h(x) with Var u = Σ_j h(x_j) G_j/k² of what cells add to their currents [1/S].
+
+        It is 0 without such noise; see `devices.ThermalShotNoise.drive`.
+
+        Args:
+            x: Inputs.
+        """
+        noise = self.hardware.current_noise
+        return np.zeros(np.shape(x)) if noise is None else noise.drive(x, self.unit_voltage)
 
     def columns(self, lines: slice) -> "CellArray":
         """Return the cells of some bit lines of an array of pairs."""
@@ -95,6 +108,12 @@ class CellArray:
     def ungated(self) -> "CellArray":
         """Return the same cells without gates."""
         return replace(self, hardware=self.hardware.ungated())
+
+
+def in_series(g: Floats, hardware: Hardware) -> Floats:
+    """Return g/(1 + g R) [S]: cells of g [S] in series with their gates, which conduct."""
+    resistance = hardware.gate.series_resistance
+    return g / (1 + g * resistance) if resistance else g
 
 
 def per_output(negative: Floats, reference_of: ReferenceColumns) -> Floats:

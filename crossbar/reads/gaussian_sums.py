@@ -25,12 +25,13 @@ def is_exactly_gaussian(hardware: Hardware) -> bool:
     """Return whether the sum over a bit line is exactly Gaussian.
 
     True if all factors are Gaussian and memoryless and no gate multiplies a noisy cell. Gates of
-    word lines are drawn before the cells are, so only the cells count.
+    word lines are drawn before the cells are, so only the cells count. Thermal and shot noise add
+    to the currents and are Gaussian.
     """
-    gate, cells = hardware.gate, hardware.device.read_noise
+    gate, cells = hardware.gate_noise, hardware.cell_noise
     if isinstance(gate, NoNoise) or hardware.gate_sharing == "word_line":
         return cells.is_gaussian
-    return gate.is_gaussian and isinstance(cells, NoNoise)
+    return gate.is_gaussian and hardware.has_quiet_cells
 
 
 class GaussianSums:

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from crossbar.hardware import Hardware
-from crossbar.reads.conductances import CellArray, ReferenceColumns, per_output
+from crossbar.reads.conductances import CellArray, ReferenceColumns, in_series, per_output
 from crossbar.reads.digits import SUMMED_DIGITS, DigitTables, column_sums, digit_tables
 from crossbar.reads.gated_sums import gated_sums
 from crossbar.reads.inputs import Inputs
@@ -30,11 +30,25 @@ class MomentMatrices:
         own: Variance that outputs do not share, (word lines, bit lines), in the same units squared.
         shared: Variance of the reference columns, common to the outputs of a tile, (word lines,
             references); (word lines, 0) for pairs.
+        added: Variances that do not multiply the current but add to it: conductances on which
+            thermal and shot noise depend; None without such noise.
     """
 
     mean: Floats
     own: Floats
     shared: Floats
+    added: "AddedNoise | None" = None
+
+    def of_signs(self, unit: float) -> "MomentMatrices":
+        """Return the moments of inputs ±1, in which all noise is part of the variances.
+
+        Args:
+            unit: h(1), see `CellArray.current_noise`.
+        """
+        if self.added is None:
+            return self
+        own, shared = self.own + unit * self.added.own, self.shared + unit * self.added.shared
+        return MomentMatrices(self.mean, own, shared)
 
     def total(self, reference_of: ReferenceColumns) -> Floats:
         """Return the variance of one read of each pair, shared or not."""
@@ -43,7 +57,29 @@ class MomentMatrices:
     def per_weight(self, siemens_per_weight: float) -> "MomentMatrices":
         """Return the same moments in weight units."""
         k = siemens_per_weight
-        return MomentMatrices(self.mean / k, self.own / k**2, self.shared / k**2)
+        added = None if self.added is None else self.added.per_weight(k)
+        return MomentMatrices(self.mean / k, self.own / k**2, self.shared / k**2, added)
+
+
+@dataclass(frozen=True)
+class AddedNoise:
+    """Conductances of each pair that thermal and shot noise see: Var u = Σ_j h(x_j) G_j.
+
+    They do not depend on what drives a cell: an input of zero adds noise too.
+
+    Attributes:
+        own: What outputs do not share, (word lines, bit lines) [S, or 1/S in weight units].
+        shared: The part of the reference columns that their outputs share, (word lines,
+            references).
+    """
+
+    own: Floats
+    shared: Floats
+
+    def per_weight(self, siemens_per_weight: float) -> "AddedNoise":
+        """Return the same noise for sums in weight units."""
+        k = siemens_per_weight
+        return AddedNoise(self.own / k**2, self.shared / k**2)
 
 
 def gate_moments(hardware: Hardware) -> tuple[float, float]:
@@ -51,8 +87,33 @@ def gate_moments(hardware: Hardware) -> tuple[float, float]:
 
     A gate does not depend on the conductance, so one pair of numbers holds for all cells.
     """
-    mean, variance = hardware.gate.moments(np.array(hardware.device.g_max))
+    mean, variance = hardware.gate_noise.moments(np.array(hardware.device.g_max))
     return float(mean), float(variance)
+
+
+def adds_alike(hardware: Hardware) -> bool:
+    """Return whether what cells add to their currents does not depend on their inputs.
+
+    Thermal noise does not, shot noise does.
+    """
+    return hardware.current_noise is None or hardware.current_noise.shot == 0
+
+
+def cell_moments(g: Floats, hardware: Hardware) -> tuple[Floats, Floats]:
+    """Return mean and variance of the factor by which a read of a single driven cell differs.
+
+    Thermal and shot noise are part of the variance. The gate conducts.
+
+    Args:
+        g: Conductances of the cells alone [S].
+        hardware: Device, gate and operating point.
+    """
+    seen = in_series(g, hardware)
+    mean, variance = hardware.cell_noise.moments(seen)
+    if hardware.current_noise is None:
+        return mean, variance
+    unit = float(hardware.current_noise.drive(1.0, hardware.unit_voltage))
+    return mean, variance + unit * mean / np.where(seen > 0, seen, np.inf)
 
 
 def moment_matrices(
@@ -83,6 +144,16 @@ def moment_matrices(
         mean, variance = mean[:, None], variance[:, None]
     pos, neg = mean_pos * c.effective_pos, mean_neg * c.effective_neg
     noise_pos, noise_neg = variance_pos * c.effective_pos**2, variance_neg * c.effective_neg**2
+    added = None
+    if hardware.current_noise is not None and not lag:  # it is fresh on every read
+        conducts = {
+            # A gate at the driver leaves the cells connected.
+            "word_line": (np.ones((1, 1)), np.ones((1, 1))),
+            "pair": (mean, mean),
+            "cell": (mean, spread(Source.NEGATIVE_GATE)[0]),
+        }
+        of_pos, of_neg = conducts[hardware.gate_sharing]
+        added = _added_noise(cells, of_pos * pos, neg, of_neg)
     no_reference = np.empty((len(c.g_pos), 0))
     if hardware.gate_sharing == "cell":
         gate_mean, gate_variance = spread(Source.NEGATIVE_GATE)
@@ -90,18 +161,40 @@ def moment_matrices(
         own = (variance + mean**2) * noise_pos + variance * pos**2
         other = (gate_variance + gate_mean**2) * noise_neg + gate_variance * neg**2
         if c.reference_of is None:
-            return MomentMatrices(expected, own + other, no_reference)
-        return MomentMatrices(expected, own, other)
+            return MomentMatrices(expected, own + other, no_reference, added)
+        return MomentMatrices(expected, own, other, added)
     signal = pos - per_output(neg, c.reference_of)
     own = (variance + mean**2) * (noise_pos + per_output(noise_neg, c.reference_of))
     own = own + variance * signal**2
     if c.reference_of is None:
-        return MomentMatrices(mean * signal, own, no_reference)
+        return MomentMatrices(mean * signal, own, no_reference, added)
     # Outputs share the noise of their reference, each through its own gate. Where gates differ from
     # device to device, their covariance uses the mean gate factor of the word line (an
     # approximation).
     common = np.mean(mean, axis=1, keepdims=True) ** 2 * noise_neg
-    return MomentMatrices(mean * signal, own - per_output(common, c.reference_of), common)
+    return MomentMatrices(mean * signal, own - per_output(common, c.reference_of), common, added)
+
+
+def _added_noise(cells: CellArray, pos: Floats, neg: Floats, gate_mean: Floats) -> AddedNoise:
+    """Return the conductances [S] whose thermal and shot noise a read adds up.
+
+    A gate that does not conduct opens the branch of its cell. With one gate per pair, outputs share
+    the noise of their reference cell in those reads in which both their gates conduct.
+
+    Args:
+        cells: The array.
+        pos: Mean conductances of positive cells, gates included [S], (word lines, bit lines).
+        neg: Mean conductances of negative cells or references, without gates [S].
+        gate_mean: Mean factor of the gates of the negative cells.
+    """
+    reference_of = cells.reference_of
+    if reference_of is None:
+        return AddedNoise(pos + gate_mean * neg, np.empty((len(pos), 0)))
+    if cells.hardware.gate_sharing == "cell":
+        return AddedNoise(pos, gate_mean * neg)
+    of_line = np.mean(gate_mean, axis=1, keepdims=True)
+    shared = of_line**2 * neg
+    return AddedNoise(pos + gate_mean * neg[:, reference_of] - shared[:, reference_of], shared)
 
 
 def _spread(
@@ -183,11 +276,12 @@ class ReadMoments:
             variance: Floats = self.of(np.ones((1, cells.lines)))[1][0]
             return variance
         hardware = cells.hardware
-        if isinstance(hardware.gate, NoNoise) and isinstance(hardware.device.read_noise, NoNoise):
+        if isinstance(hardware.gate, NoNoise) and hardware.has_quiet_cells:
             return np.zeros(cells.outputs)
         own = np.empty((cells.lines, cells.outputs))
+        unit = float(self._current_noise(np.ones(1))[0])
         for lines, matrices in self.blocks():
-            own[:, lines] = matrices.own
+            own[:, lines] = matrices.of_signs(unit).own
         return np.maximum(column_sums(own), 0)
 
     @property
@@ -198,7 +292,19 @@ class ReadMoments:
     @property
     def is_noiseless(self) -> bool:
         """Whether every read of the same input gives the same sums."""
-        return not (self.matrices.own.any() or self.matrices.shared.any())
+        m = self.matrices
+        return not (m.own.any() or m.shared.any() or m.added is not None)
+
+    def added(self) -> tuple[Floats, Floats]:
+        """Return the variance of u that inputs do not change: own, and of reference columns.
+
+        It is that of thermal noise, (bit lines,) and (references,), in weight units squared.
+        """
+        m = self.matrices
+        if m.added is None:
+            return np.zeros(self.cells.outputs), np.zeros(m.shared.shape[1])
+        drive = self._current_noise(np.zeros(self.cells.lines))
+        return drive @ m.added.own, drive @ m.added.shared
 
     def covariance(self, lag: float) -> Floats:
         """Return the covariance of two reads of the same ±1 inputs, for each bit line.
@@ -209,6 +315,7 @@ class ReadMoments:
             lag: Time between the two reads [s]; 0 gives the variance.
         """
         m = moment_matrices(self.cells, self._state, lag)
+        m = m.of_signs(float(self._current_noise(np.ones(1))[0]))
         return m.total(self.cells.reference_of).sum(axis=0) / self.cells.siemens_per_weight**2
 
     def fixed_pattern(self) -> Floats:
@@ -234,13 +341,29 @@ class ReadMoments:
     def variances(self, x: Inputs) -> tuple[Floats, Floats]:
         """Return own and shared variance of u; one row for all reads where every input is ±1."""
         rows = Inputs(np.ones((1, x.shape[1]), dtype=bool)) if x.all_signs else x
+        added = self.matrices.added
+        # One row stands for all reads where what cells add does not depend on their inputs.
+        same = adds_alike(self.cells.hardware)
 
         def of(name: str, matrix: Floats) -> Floats:
             if not matrix.any():
-                return np.zeros((1, matrix.shape[1]))
+                return np.zeros((1 if same else len(rows), matrix.shape[1]))
             return np.maximum(self._product(rows, name, matrix, square=True), 0)
 
-        return of("own", self.matrices.own), of("shared", self.matrices.shared)
+        own, shared = of("own", self.matrices.own), of("shared", self.matrices.shared)
+        if added is None:
+            return own, shared
+        drive = self._current_noise(np.ones((1, x.shape[1])) if same else rows.floats)
+        return own + drive @ added.own, shared + drive @ added.shared
+
+    def _current_noise(self, x: Floats) -> Floats:
+        """Return `CellArray.current_noise` of inputs, on average over Bernoulli gates of lines."""
+        hardware = self.cells.hardware
+        law = hardware.gate_noise.bernoulli if hardware.gates_word_lines else None
+        if law is None:
+            return self.cells.current_noise(x)
+        p, low = law
+        return p * self.cells.current_noise(x) + (1 - p) * self.cells.current_noise(low * x)
 
     def of(self, x: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of u, each (rows, bit lines), in weight units.
@@ -256,9 +379,7 @@ class ReadMoments:
         own, shared = self.variances(rows)
         reference_of = self.cells.reference_of
         variance = own if reference_of is None else own + shared[:, reference_of]
-        return mean, np.repeat(variance, len(mean), axis=0) if len(variance) < len(
-            mean
-        ) else variance
+        return mean, np.broadcast_to(variance, mean.shape).copy()
 
     def _product(
         self, x: Inputs, name: str, matrix: Floats, spacing: float = 0.0, *, square: bool = False

@@ -45,8 +45,8 @@ def noise_sources(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> dict[Sour
             references).
         hardware: Gate, gate sharing and read noise.
     """
-    gate = hardware.gate
-    cells = hardware.device.read_noise
+    gate = hardware.gate_noise
+    cells = hardware.cell_noise
     lines = np.full(len(g_pos), hardware.device.g_max)
     return {
         Source.GATE: SeenBy(gate, lines if hardware.gate_sharing == "word_line" else g_pos),

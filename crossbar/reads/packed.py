@@ -92,3 +92,12 @@ class Packed:
         if self.has_zeros:
             return Packed(self._every_active, self.active, self.inputs)
         return Packed(np.full_like(self.plus, 255), self.active, self.inputs)
+
+    def zeros(self) -> "Packed | None":
+        """Return 1 for every input that is 0, and 0 for the others; None if no input is 0."""
+        if not self.has_zeros:
+            return None
+        every = ~self._every_active
+        # Bits beyond the last input belong to no cell.
+        every[:, -1] &= 255 >> (-self.inputs % 8)
+        return Packed(every, every, self.inputs)

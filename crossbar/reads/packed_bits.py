@@ -45,7 +45,7 @@ class PackedBits:
         """Return the strategy for these cells, or None where packed bits cannot draw their
         reads.
         """
-        law = cells.hardware.gate.bernoulli
+        law = cells.hardware.gate_noise.bernoulli
         if not are_gaussian_given_gates(cells) or law is None or gate_bits(law[0]) is None:
             return None
         return cls(cells, *law)
@@ -63,10 +63,11 @@ class PackedBits:
         signals = digit_tables([p.signal for p in polarities], self._spacing, DRAWN_DIGITS)
         tables = []
         for polarity, signal in zip(polarities, signals, strict=True):
-            variance = None
-            if polarity.variance is not None:
-                variance = digit_tables([polarity.variance], 0.0, DRAWN_DIGITS)[0]
-            tables.append(Polarity(signal, variance, polarity.columns))
+            variance, added = (
+                None if matrix is None else digit_tables([matrix], 0.0, DRAWN_DIGITS)[0]
+                for matrix in (polarity.variance, polarity.added)
+            )
+            tables.append(Polarity(signal, variance, polarity.columns, added))
         return tables
 
     def describe(self) -> str:
@@ -95,17 +96,38 @@ class PackedBits:
             polarity = self._polarities[index]
             masks = child(seed, index)
             signal = self._sums(polarity.signal, inputs, span, masks, self._low, scaled=paired)
-            if polarity.variance is None:
+            variance = self._variance(polarity, inputs, span, masks)
+            if variance is None:
                 return signal, None, None
-            squares = inputs.absolute()
-            variance = self._sums(
-                polarity.variance, squares, span, masks, self._low**2, scaled=True
-            )
             return signal, variance, draws(span, signal.shape[1], child(masks, Stream.CELLS))
 
         columns = [p.columns for p in self._polarities]
         u: Floats = bernoulli_sums(columns, draw, 1.0 if paired else unit)
         return u
+
+    def _variance(
+        self,
+        polarity: Polarity[DigitTables],
+        inputs: Packed,
+        span: Span,
+        masks: np.random.SeedSequence,
+    ) -> Floats | None:
+        """Return the variance of the cells' noise given the gates; None if they have none."""
+        parts = []
+        if polarity.variance is not None:
+            squares = inputs.absolute()
+            parts.append(
+                self._sums(polarity.variance, squares, span, masks, self._low**2, scaled=True)
+            )
+        if polarity.added is not None:
+            # A branch that leaks has the thermal noise of what it conducts, so `low`, not its
+            # square. Cells that are not driven add noise too.
+            driven, idle = self._cells.current_noise(np.array([1.0, 0.0]))
+            for of_one, these in ((driven, inputs.absolute()), (idle, inputs.zeros())):
+                if these is not None:
+                    sums = self._sums(polarity.added, these, span, masks, self._low, scaled=True)
+                    parts.append(of_one * sums)
+        return sum(parts[1:], start=parts[0]) if parts else None
 
     def _sums(
         self,

@@ -17,13 +17,16 @@ class Polarity(NamedTuple, Generic[Matrix]):
 
     Attributes:
         signal: Effective weights, (word lines, columns).
-        variance: Variance of the cells' noise in weight units squared; None without noise.
+        variance: Variance of the cells' factors in weight units squared; None without such noise.
         columns: Reference column of each output; None where every output has a column.
+        added: Conductances whose thermal and shot noise adds to the currents, over k² [1/S]; None
+            without such noise. See `crossbar.reads.moments.AddedNoise`.
     """
 
     signal: Matrix
     variance: Matrix | None
     columns: ReferenceColumns
+    added: Matrix | None = None
 
 
 def are_gaussian_given_gates(cells: CellArray) -> bool:
@@ -33,13 +36,13 @@ def are_gaussian_given_gates(cells: CellArray) -> bool:
     none: the noise of a bit line's cells then adds up to one normal number.
     """
     hardware = cells.hardware
-    noise = hardware.device.read_noise
+    noise = hardware.cell_noise
     by_word_line = hardware.gate_sharing == "word_line"
-    if hardware.gate.bernoulli is None or by_word_line or not noise.is_gaussian:
+    if hardware.gate_noise.bernoulli is None or by_word_line or not noise.is_gaussian:
         return False
     # The noise of a reference cell reaches all outputs, each through its own gate.
     common = hardware.gate_sharing == "pair" and cells.reference_of is not None
-    return isinstance(noise, NoNoise) or not common
+    return hardware.has_quiet_cells or not common
 
 
 def bernoulli_polarities(cells: CellArray) -> list[Polarity[Floats]] | None:
@@ -54,8 +57,9 @@ def bernoulli_polarities(cells: CellArray) -> list[Polarity[Floats]] | None:
     hardware = cells.hardware
     c = cells.conductances
     k = cells.siemens_per_weight
-    noise = hardware.device.read_noise
+    noise = hardware.cell_noise
     noiseless = isinstance(noise, NoNoise)
+    adds = hardware.current_noise is not None
     mean_pos, variance_pos = noise.moments(c.g_pos)
     mean_neg, variance_neg = noise.moments(c.g_neg)
     pos = mean_pos * c.effective_pos / k
@@ -64,5 +68,9 @@ def bernoulli_polarities(cells: CellArray) -> list[Polarity[Floats]] | None:
     noise_neg = None if noiseless else variance_neg * (c.effective_neg / k) ** 2
     if hardware.gate_sharing == "pair":
         both = None if noise_pos is None or noise_neg is None else noise_pos + noise_neg
-        return [Polarity(pos - per_output(neg, c.reference_of), both, None)]
-    return [Polarity(pos, noise_pos, None), Polarity(neg, noise_neg, c.reference_of)]
+        signal = pos - per_output(neg, c.reference_of)
+        return [Polarity(signal, both, None, (pos + neg) / k if adds else None)]
+    return [
+        Polarity(pos, noise_pos, None, pos / k if adds else None),
+        Polarity(neg, noise_neg, c.reference_of, neg / k if adds else None),
+    ]

@@ -17,7 +17,6 @@ from crossbar.reads.packed_bits import PackedBits
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from crossbar.reads.word_line_gates import gate_word_lines
-from devices import NoNoise
 from devices.seeding import child
 from devices.user_warnings import warn_user
 from devices.validation import Floats
@@ -86,8 +85,8 @@ class Reader:
             return self._gaussian_sums.describe()
         if not (hardware.gates_word_lines and is_exactly_gaussian(hardware)):
             return self._of_ternary_inputs.describe()
-        noiseless = isinstance(hardware.device.read_noise, NoNoise)
-        cells = "no noise in the cells" if noiseless else self._of_ternary_inputs.describe()
+        quiet = hardware.has_quiet_cells
+        cells = "no noise in the cells" if quiet else self._of_ternary_inputs.describe()
         return f"{cells}, gates drawn word line by word line"
 
     def read(
@@ -161,7 +160,7 @@ class Reader:
 
 def _warn_of_memory(cells: CellArray) -> None:
     """Warn if consecutive reads are correlated, which one fresh normal per output leaves out."""
-    if cells.hardware.gate.has_memory or cells.hardware.device.read_noise.has_memory:
+    if cells.hardware.has_memory:
         warn_user(
             'sampling="moments" draws every read independently, but consecutive reads of this '
             "hardware are correlated (telegraph traps, 1/f noise, correlated selectors): a mean "

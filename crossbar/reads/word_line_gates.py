@@ -29,9 +29,9 @@ def gate_word_lines(
     """
     lines = np.full(x.shape[1], hardware.device.g_max)
     # Ternary inputs times 0 or 1 stay ternary, and small.
-    stays_ternary = isinstance(hardware.gate, BlankOut) and bool(x.is_ternary.all())
+    stays_ternary = isinstance(hardware.gate_noise, BlankOut) and bool(x.is_ternary.all())
     gated = (x.signs if stays_ternary else x.floats)[span.rows]
-    source = FactorSource(hardware.gate, lines, state.gate, seed, hardware.read_period)
+    source = FactorSource(hardware.gate_noise, lines, state.gate, seed, hardware.read_period)
     for group, here, inside in span.groups():
         source.start(group)
         xi: Floats = source.draw(0, inside.stop, inside.start)

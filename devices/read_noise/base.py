@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from devices.operating_point import OperatingPoint
 from devices.seeding import RNG, generator
 from devices.validation import Floats
 
@@ -28,7 +29,8 @@ class ReadNoise(ABC):
     defines `moments_given`. A memoryless normal noise derives from `StateDependentNoise` and
     defines only its relative size.
 
-    A gate that drops voltage while it conducts also defines `in_series`; a gate that is Bernoulli
+    A noise whose law depends on voltage, temperature or bandwidth also defines `at`. A gate that
+    drops voltage while it conducts also defines `series_resistance`; a gate that is Bernoulli
     defines `bernoulli`, which selects faster reads.
 
     Attributes:
@@ -122,12 +124,22 @@ class ReadNoise(ABC):
         """
         return self.moments(g)
 
-    def in_series(self, g: Floats) -> Floats:
-        """Return the conductance [S] of cells of g [S] in series with this element.
+    def at(self, point: OperatingPoint) -> "ReadNoise":
+        """Return this noise at an operating point; itself if it depends on none of its conditions.
 
-        The element, used as a gate, conducts. An ideal one has no resistance and leaves g as it is.
+        Args:
+            point: Voltage, temperature, period and bandwidth of the reads.
         """
-        return g
+        return self
+
+    @property
+    def series_resistance(self) -> float:
+        """Resistance of this element while it conducts [Ω], used as a gate in series with a cell.
+
+        A cell of conductance g behind it conducts g/(1 + g R), and its noise is divided by 1 + g R.
+        An ideal gate has none.
+        """
+        return 0.0
 
     def exponent(self, g: Floats) -> Floats:
         """Return the local exponent γ = d ln σ_G / d ln g of the read noise σ_G = g √Var ξ.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from devices.operating_point import OperatingPoint
 from devices.read_noise.base import ReadNoise, State
 from devices.seeding import RNG, generator
 from devices.validation import Floats, instance
@@ -37,6 +38,13 @@ class ProductNoise(ReadNoise):
     @property
     def has_memory(self) -> bool:
         return any(f.has_memory for f in self.factors)
+
+    def at(self, point: OperatingPoint) -> "ProductNoise":
+        return ProductNoise(*(f.at(point) for f in self.factors))
+
+    @property
+    def series_resistance(self) -> float:
+        return sum(f.series_resistance for f in self.factors)
 
     def moments(self, g: Floats) -> tuple[Floats, Floats]:
         return _moments_of_product(g, [f.moments(g) for f in self.factors])

@@ -1,11 +1,12 @@
 """Published read noise of phase-change and charge-trap memories, normal and state-dependent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from devices.operating_point import OperatingPoint
 from devices.read_noise.state_dependent import StateDependentNoise
-from devices.validation import Floats, number
+from devices.validation import Floats, instance, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,23 +69,28 @@ class PcmReadNoise(StateDependentNoise):
 class SonosReadNoise(StateDependentNoise):
     """Normal read noise of charge-trap memory: σ_I = 12.58037 nA · (1 − exp(−I/215.36557 nA)).
 
-    I = g · read_voltage, measured up to 1.6 µA; the noise is fresh on every read. γ falls from 1 at
-    small currents to 0 at large ones. Charge-trap transistors of Agrawal et al., IEDM 2022, with
-    the numbers in CrossSim.
+    I = g V with the read voltage V, measured up to 1.6 µA; the noise is fresh on every read. γ
+    falls from 1 at small currents to 0 at large ones. Charge-trap transistors of Agrawal et al.,
+    IEDM 2022, with the numbers in CrossSim.
 
     Attributes:
-        read_voltage: Voltage that turns conductances into the measured currents [V].
+        measured_at: Operating point of the model alone, whose voltage turns conductances into
+            currents; default 0.1 V, which is assumed and not published. In a chip the voltage of
+            its `Hardware` replaces it.
 
     Raises:
-        ValueError: If read_voltage is not positive.
+        ValueError: If measured_at is no `OperatingPoint`.
     """
 
-    read_voltage: float
+    measured_at: OperatingPoint = field(default_factory=OperatingPoint)
 
     def __post_init__(self) -> None:
-        number("SonosReadNoise.read_voltage", self.read_voltage, above=0, unit="V")
+        instance("SonosReadNoise.measured_at", self.measured_at, OperatingPoint)
+
+    def at(self, point: OperatingPoint) -> "SonosReadNoise":
+        return replace(self, measured_at=point)
 
     def relative_sigma(self, g: Floats) -> Floats:
-        current = np.asarray(g, dtype=np.float64) * (self.read_voltage / 215.36557e-9)
+        current = np.asarray(g, dtype=np.float64) * (self.measured_at.voltage / 215.36557e-9)
         some = np.maximum(current, 1e-16)  # (1 − e^(−x))/x has the limit 1 at 0
         return 12.58037 / 215.36557 * (-np.expm1(-some) / some)

@@ -1,15 +1,16 @@
 """A volatile threshold switch in series with a cell, which conducts above its random threshold."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from devices.operating_point import OperatingPoint
 from devices.read_noise.base import ReadNoise, State
 from devices.seeding import RNG, generator
 from devices.special import ndtr, ndtri, owens_t
-from devices.validation import Floats, number
+from devices.validation import Floats, instance, number
 
 
 class SelectorState(NamedTuple):
@@ -64,36 +65,42 @@ class StochasticSelector(ReadNoise):
     relaxed. X and the first threshold are drawn once per chip, a step of it on every read.
 
     This is the process of the Ag/HfO2 switch of Dutta et al. 2022, doi:10.1038/s41467-022-30305-8.
-    Their numbers are not known here; the defaults are volts in units of sigma, to be swept.
+    Their numbers are not known here. By default `sigma` is not known in volts: the switch is read
+    where it conducts half of the time, whatever that voltage is. With a threshold in volts, p
+    follows the read voltage of the hardware, see `with_threshold`.
 
     Attributes:
-        read_voltage: V [V]; default 0.
-        mean: Mean threshold of the typical device [V]; default 0.
-        sigma: Cycle-to-cycle standard deviation of the threshold [V]; default 1.
+        z: How far the voltage of `measured_at` lies above the mean threshold of the typical device
+            [sigma]; default 0.
+        sigma: Cycle-to-cycle standard deviation of the threshold [V]; None (default) if it is not
+            known, and z is the same at every voltage.
         correlation: Correlation of the thresholds of two cycles that are `period` apart, in [0, 1);
             over a time Δt it is correlation^(Δt/period); default 0.
         spread: Device-to-device standard deviation of the mean threshold [sigma]; default 0.
         leak: Conductance of the open switch over that of the closed one, in [0, 1); default 0.
-        on_conductance: Conductance of the closed switch [S], for `in_series`; None: ideal.
+        on_conductance: Conductance of the closed switch [S], in series with the cell; None: ideal.
         period: Time to which `correlation` refers [s]; default 1 µs.
+        measured_at: Operating point whose voltage z refers to. In a chip, z moves by the difference
+            to the voltage of its `Hardware`, in units of sigma.
 
     Raises:
         ValueError: If a number lies outside its range.
     """
 
-    read_voltage: float = 0.0
-    mean: float = 0.0
-    sigma: float = 1.0
+    z: float = 0.0
+    sigma: float | None = None
     correlation: float = 0.0
     spread: float = 0.0
     leak: float = 0.0
     on_conductance: float | None = None
     period: float = 1e-6
+    measured_at: OperatingPoint = field(default_factory=OperatingPoint)
 
     def __post_init__(self) -> None:
-        number("StochasticSelector.read_voltage", self.read_voltage, unit="V")
-        number("StochasticSelector.mean", self.mean, unit="V")
-        number("StochasticSelector.sigma", self.sigma, above=0, unit="V")
+        number("StochasticSelector.z", self.z)
+        instance("StochasticSelector.measured_at", self.measured_at, OperatingPoint)
+        if self.sigma is not None:
+            number("StochasticSelector.sigma", self.sigma, above=0, unit="V")
         number("StochasticSelector.correlation", self.correlation, at_least=0, below=1)
         number("StochasticSelector.spread", self.spread, at_least=0)
         number("StochasticSelector.leak", self.leak, at_least=0, below=1)
@@ -103,18 +110,43 @@ class StochasticSelector(ReadNoise):
 
     @classmethod
     def with_p(cls, p: float, **fields: Any) -> "StochasticSelector":
-        """Return a selector with other `fields`, read at the voltage where it conducts with p."""
-        if "read_voltage" in fields:
+        """Return a selector with other `fields` that conducts with p at their `measured_at`."""
+        if "z" in fields:
+            raise ValueError("StochasticSelector.with_p sets z from p; give only one of the two")
+        return cls(z=float(ndtri(number("p", p, above=0, below=1))), **fields)
+
+    @classmethod
+    def with_threshold(cls, mean: float, sigma: float, **fields: Any) -> "StochasticSelector":
+        """Return a selector whose threshold is known in volts; p then follows the read voltage.
+
+        Args:
+            mean: Mean threshold of the typical device [V].
+            sigma: Cycle-to-cycle standard deviation of the threshold [V].
+            fields: Other fields.
+        """
+        number("mean", mean, unit="V")
+        if "z" in fields:
             raise ValueError(
-                "StochasticSelector.with_p sets read_voltage from p; give only one of the two"
+                "StochasticSelector.with_threshold sets z from the mean; give only one of the two"
             )
-        selector = cls(**fields)
-        return replace(selector, read_voltage=selector.voltage_for(p))
+        selector = cls(sigma=sigma, **fields)
+        return replace(selector, z=(selector.measured_at.voltage - mean) / sigma)
+
+    def at(self, point: OperatingPoint) -> "StochasticSelector":
+        if self.sigma is None or point == self.measured_at:
+            return self
+        moved = (point.voltage - self.measured_at.voltage) / self.sigma
+        return replace(self, z=self.z + moved, measured_at=point)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean threshold of the typical device [V]; None if sigma is not known in volts."""
+        return None if self.sigma is None else self.measured_at.voltage - self.z * self.sigma
 
     @property
     def p(self) -> float:
-        """Probability that a device at the mean threshold conducts."""
-        return float(ndtr(self._z))
+        """Probability that a device at the mean threshold conducts, at `measured_at`."""
+        return float(ndtr(self.z))
 
     @property
     def bernoulli(self) -> tuple[float, float] | None:
@@ -122,19 +154,22 @@ class StochasticSelector(ReadNoise):
         return (self.p, self.leak) if independent and 0 < self.p < 1 else None
 
     def voltage_for(self, p: float) -> float:
-        """Return the read voltage [V] at which a device at the mean threshold conducts with p."""
-        number("p", p, above=0, below=1)
-        return float(self.mean + self.sigma * ndtri(p))
+        """Return the read voltage [V] at which a device at the mean threshold conducts with p.
 
-    def in_series(self, g: Floats) -> Floats:
-        """Return g/(1 + g/on_conductance): cells of g [S] in series with the closed switch."""
-        g = np.asarray(g, dtype=np.float64)
-        return g.copy() if self.on_conductance is None else g / (1 + g / self.on_conductance)
+        Raises:
+            ValueError: If p lies outside (0, 1), or sigma is not known in volts.
+        """
+        number("p", p, above=0, below=1)
+        if self.sigma is None:
+            raise ValueError(
+                "StochasticSelector.sigma is None: the threshold is not known in volts; give sigma "
+                "[V], or StochasticSelector.with_threshold(mean, sigma)"
+            )
+        return float(self.measured_at.voltage + self.sigma * (ndtri(p) - self.z))
 
     @property
-    def _z(self) -> float:
-        """How far the read voltage lies above the mean threshold, in units of sigma."""
-        return (self.read_voltage - self.mean) / self.sigma
+    def series_resistance(self) -> float:
+        return 0.0 if self.on_conductance is None else 1 / self.on_conductance
 
     @property
     def has_memory(self) -> bool:
@@ -145,14 +180,14 @@ class StochasticSelector(ReadNoise):
 
         The mean is E p + (1 − E p) leak and the variance E[p (1 − p)] (1 − leak)².
         """
-        p = ndtr(self._z / np.hypot(1, self.spread))  # E p over devices
+        p = ndtr(self.z / np.hypot(1, self.spread))  # E p over devices
         mean = p + (1 - p) * self.leak
         return np.full(np.shape(g), mean), np.full(np.shape(g), self._covariance_within(1.0))
 
     def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
         if state is None:
             return self.moments(g)
-        z = self._z - self.spread * state.offset
+        z = self.z - self.spread * state.offset
         p = ndtr(z)
         return p + (1 - p) * self.leak, p * ndtr(-z) * (1 - self.leak) ** 2
 
@@ -172,7 +207,7 @@ class StochasticSelector(ReadNoise):
 
     def _covariance_within(self, rho: ArrayLike) -> Floats:
         """Return the covariance of ξ within a device for thresholds of correlation ρ."""
-        return np.asarray(crossing_covariance(self._z, self.spread, rho) * (1 - self.leak) ** 2)
+        return np.asarray(crossing_covariance(self.z, self.spread, rho) * (1 - self.leak) ** 2)
 
     def init(self, g: Floats, *, rng: RNG) -> State:
         """Return a `SelectorState`, or None if there is neither correlation nor spread."""
@@ -190,7 +225,7 @@ class StochasticSelector(ReadNoise):
             raise ValueError(
                 "StochasticSelector with correlation or spread needs a state, which init returns"
             )
-        z = self._z - (self.spread * state.offset if state is not None else 0.0)
+        z = self.z - (self.spread * state.offset if state is not None else 0.0)
         if not self.has_memory:
             # A uniform number per read costs less than a normal one and gives the same law.
             conducts = random.random(shape) < ndtr(z)

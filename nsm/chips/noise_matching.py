@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crossbar import BitSliced, Hardware
-from crossbar.reads.moments import gate_moments
+from crossbar.reads.moments import cell_moments, gate_moments
 from devices.validation import Floats
 from nsm.nn.on_chip import SampledNeurons
 
@@ -56,7 +56,7 @@ def _noise_of_rows(
 ) -> tuple[Floats, Floats]:
     targets = hardware.mapping.conductances(w, hardware.device, siemens_per_weight)
     carrying = np.maximum(*targets).T
-    cell_mean, cell_variance = hardware.device.read_noise.moments(carrying)
+    cell_mean, cell_variance = cell_moments(carrying, hardware)
     gate_mean, gate_variance = gate_moments(hardware)
     mean = gate_mean * cell_mean
     variance = (gate_variance + gate_mean**2) * (cell_variance + cell_mean**2) - mean**2

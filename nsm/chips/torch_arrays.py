@@ -8,7 +8,7 @@ from torch import Tensor
 from crossbar import TiledArray
 from crossbar.reads.gaussian_sums import is_exactly_gaussian
 from crossbar.reads.law import bernoulli_sums, gaussian_sums
-from crossbar.reads.moments import ReadMoments
+from crossbar.reads.moments import ReadMoments, adds_alike
 from crossbar.reads.polarities import Polarity, bernoulli_polarities
 from devices.validation import Floats
 
@@ -40,7 +40,7 @@ class TorchArray:
         self.lines = tiles.inputs
         hardware = tiles.hardware
         cells = tiles.reader.cells
-        gate = hardware.gate.bernoulli
+        gate = hardware.gate_noise.bernoulli
         self._gates_word_lines = hardware.gates_word_lines and gate is not None
         moments = tiles.reader.moments
         if self._gates_word_lines:
@@ -49,22 +49,28 @@ class TorchArray:
         self._mean = on_device(m.mean)
         self._own = on_device(m.own) if m.own.any() else None
         self._shared = on_device(m.shared) if m.shared.any() else None
+        self._added = self._shared_added = None
+        if m.added is not None:
+            self._added, self._shared_added = map(on_device, moments.added())
         reference_of = cells.reference_of
         self._reference_of = None if reference_of is None else torch.as_tensor(reference_of)
         gaussian = is_exactly_gaussian(hardware)
         polarities = None if gaussian else bernoulli_polarities(cells)
         needs_more = hardware.gates_word_lines and gate is None
-        if needs_more or (polarities is None and not gaussian):
+        if needs_more or (polarities is None and not gaussian) or not adds_alike(hardware):
             raise ValueError(
-                "torch reads need Gaussian noise or a blank-out gate; this hardware has the gate "
+                "torch reads need Gaussian noise without shot noise, or a blank-out gate; this "
+                "hardware has the gate "
                 f"{hardware.gate!r} per {hardware.gate_sharing} and cells with "
                 f"{hardware.device.read_noise!r}: read the chip itself"
             )
+        idle = float(cells.current_noise(0.0))
         self._polarities = [
             Polarity(
                 on_device(p.signal),
                 None if p.variance is None else on_device(p.variance),
                 None if p.columns is None else torch.as_tensor(p.columns),  # type: ignore[arg-type]
+                None if p.added is None else on_device(idle * p.added),
             )
             for p in polarities or []
         ]
@@ -85,15 +91,19 @@ class TorchArray:
         return self._low + (1 - self._low) * (uniform < self._p).to(like.dtype)
 
     def _gaussian(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        def std(variance: Tensor | None) -> Tensor | None:
-            return None if variance is None else ((x * x) @ variance).clamp_min(0).sqrt()
+        def std(variance: Tensor | None, added: Tensor | None) -> Tensor | None:
+            if variance is None:
+                return None if added is None else added.sqrt().expand(len(x), -1)
+            total = (x * x) @ variance
+            return (total if added is None else total + added).clamp_min(0).sqrt()
 
         def normals(which: str, columns: int) -> Tensor:
             return standard_normal((len(x), columns), x, generator)
 
         references = None if self._reference_of is None else self._reference_of.to(x.device)
-        shared = None if references is None else std(self._shared)
-        u: Tensor = gaussian_sums(x @ self._mean, std(self._own), shared, references, normals)
+        shared = None if references is None else std(self._shared, self._shared_added)
+        own = std(self._own, self._added)
+        u: Tensor = gaussian_sums(x @ self._mean, own, shared, references, normals)
         return u
 
     def _gated(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -101,9 +111,14 @@ class TorchArray:
             polarity = self._polarities[index]
             xi = self._gate((len(x), *polarity.signal.shape), x, generator)
             signal = torch.einsum("rm,rmn->rn", x, xi * polarity.signal)
-            if polarity.variance is None:
+            variance = None
+            if polarity.variance is not None:
+                variance = torch.einsum("rm,rmn->rn", x * x, xi * xi * polarity.variance)
+            if polarity.added is not None:
+                added = (xi * polarity.added).sum(dim=1)
+                variance = added if variance is None else variance + added
+            if variance is None:
                 return signal, None, None
-            variance = torch.einsum("rm,rmn->rn", x * x, xi * xi * polarity.variance)
             return signal, variance, standard_normal(signal.shape, x, generator)
 
         u: Tensor = bernoulli_sums([p.columns for p in self._polarities], draw)

@@ -32,32 +32,33 @@ def draw_factors(noise: ReadNoise, ax: Axes) -> None:
 def draw_switch(gate: ReadNoise, ax: Axes) -> None:
     """Draw the probability that a stochastic selector conducts, over the read voltage.
 
-    The band shows devices whose mean threshold is one standard deviation off.
+    Where the threshold is not known in volts, the axis is in units of its cycle-to-cycle standard
+    deviation. The band shows devices whose mean threshold is one standard deviation off.
     """
     assert isinstance(gate, StochasticSelector)
-    wide = 3 * gate.sigma * np.hypot(1, gate.spread)
-    low = min(gate.mean - wide, gate.read_voltage)
-    high = max(gate.mean + wide, gate.read_voltage)
-    volts = np.linspace(low, high, 200)
+    wide = 3 * float(np.hypot(1, gate.spread))
+    z = np.linspace(min(-wide, gate.z), max(wide, gate.z), 200)
+    unit, origin, label = 1.0, 0.0, "voltage above the mean threshold [σ]"
+    if gate.sigma is not None and gate.mean is not None:
+        unit, origin, label = gate.sigma, gate.mean, "read voltage [V]"
 
     def probability(shift: float) -> list[float]:
-        return [replace(gate, read_voltage=float(v - shift)).p for v in volts]
+        return [replace(gate, z=float(value - shift)).p for value in z]
 
-    ax.plot(volts, probability(0.0), color=COLORS[0], label="typical device")
+    ax.plot(origin + unit * z, probability(0.0), color=COLORS[0], label="typical device")
     if gate.spread:
-        off = gate.spread * gate.sigma
         ax.fill_between(
-            volts,
-            probability(off),
-            probability(-off),
+            origin + unit * z,
+            probability(gate.spread),
+            probability(-gate.spread),
             color=COLORS[0],
             alpha=0.25,
             linewidth=0,
             label="devices ±σ",
         )
     here = f"read here: p = {gate.p:.3g}"
-    ax.plot([gate.read_voltage], [gate.p], "s", color=COLORS[1], label=here)
-    ax.set(xlabel="read voltage [V]", ylabel="P(conducts)", title="threshold switch")
+    ax.plot([origin + unit * gate.z], [gate.p], "s", color=COLORS[1], label=here)
+    ax.set(xlabel=label, ylabel="P(conducts)", title="threshold switch")
     # The upper part of the axis holds the legend; a probability ends at 1.
     ax.set(ylim=(-0.05, 1.7), yticks=(0, 0.5, 1))
     ax.legend(loc="upper left")

@@ -122,7 +122,7 @@ def test_a_full_device_survives_its_file():
 
 
 def test_a_gate_survives_its_file():
-    model = StochasticSelector(read_voltage=0.3, correlation=0.5)
+    model = StochasticSelector(z=0.3, correlation=0.5)
     assert gate_from(tomllib.loads(as_toml(model, {"technology": "a switch"})), "mine") == model
 
 

@@ -51,13 +51,15 @@ READ_NOISES = [
     ),
     FlickerNoise(q=0.01, f_low=1.0, f_high=1e6, per_decade=1),
     FlickerNoise(q=PcmFlicker(g_max=1e-5), f_low=1.0, f_high=1e6),
-    devices.ThermalShotNoise(voltage=0.2, bandwidth=1e6),
+    devices.ThermalShotNoise(
+        shot=0.3, measured_at=devices.OperatingPoint(voltage=0.2, bandwidth=1e6)
+    ),
     devices.PcmReadNoise(t=60.0),
-    devices.SonosReadNoise(read_voltage=0.1),
+    devices.SonosReadNoise(measured_at=devices.OperatingPoint(voltage=0.2)),
+    devices.InSeries(GaussianNoise(0.1), inside=1e3, outside=2e3),
     devices.ThresholdNoise(sigma_vth=0.01, transistor=TRANSISTOR),
     devices.StochasticSelector(
-        read_voltage=0.3,
-        mean=0.2,
+        z=1.0,
         sigma=0.1,
         correlation=0.5,
         spread=0.3,
@@ -125,6 +127,7 @@ ALL_MODELS = [
     *PULSE_RESPONSES,
     *RETENTIONS,
     CLIPPED_LOG,
+    devices.OperatingPoint(voltage=0.2, temperature=77.0),
     *FAULTS,
     devices.FaultMap({(0, 1): [[1e-6, NAN]], ("bias", 0, 0): [[0.0]]}, [[1e-5]]),
     *TEMPERATURE_LAWS,

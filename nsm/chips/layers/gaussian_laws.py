@@ -59,20 +59,28 @@ def laws_of(neurons: NeuronArray) -> NeuronLaws:
     of its tile; that of the path reaches each through its own a and is drawn apart.
     """
     a = neurons.a
-    main = read_as_one(neurons.main).reader.moments.matrices
+    of_main = read_as_one(neurons.main).reader.moments
+    main = of_main.matrices
     mean, own, path_shared = main.mean, main.own, np.zeros_like(main.shared)
+    offset = neurons.threshold
+    constant, shared_constant = of_main.added()
+    path_constant = np.zeros(main.shared.shape[1])
     if neurons.deterministic_path is not None:
-        path = read_as_one(neurons.deterministic_path).reader.moments.matrices
+        of_path = read_as_one(neurons.deterministic_path).reader.moments
+        path = of_path.matrices
         mean, own, path_shared = mean + a * path.mean, own + a**2 * path.own, path.shared
-    no_reference = np.zeros(main.shared.shape[1])
-    offset, bias_own, bias_shared = neurons.threshold, np.zeros_like(a), no_reference
+        path_own, path_constant = of_path.added()
+        constant = constant + a**2 * path_own
     if neurons.bias_lines is not None:
-        bias = read_as_one(neurons.bias_lines).reader.moments.matrices
+        of_bias = read_as_one(neurons.bias_lines).reader.moments
+        bias = of_bias.matrices
         offset = offset + bias.mean.sum(axis=0)
-        bias_own, bias_shared = bias.own.sum(axis=0), bias.shared.sum(axis=0)
+        bias_own, bias_shared = of_bias.added()
+        constant = constant + bias.own.sum(axis=0) + bias_own
+        shared_constant = shared_constant + bias.shared.sum(axis=0) + bias_shared
     return NeuronLaws(
         Law(mean.T, offset),
-        Law(own.T, bias_own),
-        Law(main.shared.T, bias_shared),
-        Law(path_shared.T, no_reference),
+        Law(own.T, constant),
+        Law(main.shared.T, shared_constant),
+        Law(path_shared.T, path_constant),
     )

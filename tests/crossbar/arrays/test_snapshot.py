@@ -59,7 +59,7 @@ def test_another_array_continues_where_the_first_one_was(rng):
     "noise",
     [
         FlickerNoise(q=0.02, f_low=1e3, f_high=1e5),
-        StochasticSelector(mean=0.3, sigma=0.05, correlation=0.4),
+        StochasticSelector(sigma=0.05, correlation=0.4),
     ],
 )
 def test_states_of_every_kind_are_carried_on(noise, rng):

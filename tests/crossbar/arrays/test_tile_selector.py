@@ -51,7 +51,7 @@ def test_moments_are_those_of_the_chip_with_its_own_thresholds(case, sharing):
 
 
 def test_chips_with_spread_have_the_moments_of_the_selector_on_average():
-    gate = StochasticSelector(read_voltage=0.4, spread=1.0, leak=0.1)
+    gate = StochasticSelector(z=0.4, spread=1.0, leak=0.1)
     mean, variance = array_of(np.tile(ROW, (4000, 1)), gate=gate).moments(X[None])
     m, v = (float(moment) for moment in gate.moments(np.array(1e-6)))
     assert_mean(mean[0], m * ROW @ X)
@@ -103,7 +103,7 @@ def test_packed_reads_of_a_leaky_selector_equal_those_cell_by_cell(noise, sharin
     x = np.random.default_rng(2).choice([-1.0, 0.0, 1.0], 5)
     options = {"noise": noise, "gate_sharing": sharing, "device": replace(DEVICE, levels=10)}
     fast, slow = (
-        array_of(FIVE[None], gate=s(read_voltage=0.3, leak=0.2), **options)
+        array_of(FIVE[None], gate=s(z=0.3, leak=0.2), **options)
         for s in (StochasticSelector, CellByCell)
     )
     assert fast.reader.describe().startswith("packed bits")

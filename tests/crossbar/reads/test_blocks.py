@@ -88,9 +88,7 @@ def test_digits_are_counted_without_tables(spacing, on_grid, matrices, seed):
 
 def test_gates_that_differ_are_not_cut_into_blocks(rng):
     array = array_of(
-        Hardware(
-            device=CELL, gate=StochasticSelector(read_voltage=0.5, mean=0.5, sigma=0.1, spread=0.1)
-        ),
+        Hardware(device=CELL, gate=StochasticSelector(spread=0.1)),
         rng,
     )
     blocks = list(array.reader.moments.blocks())

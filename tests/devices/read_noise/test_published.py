@@ -11,6 +11,7 @@ from devices import (
     BlankOut,
     LogConductanceNoise,
     LognormalNoise,
+    OperatingPoint,
     PcmFlicker,
     PcmReadNoise,
     PowerLawNoise,
@@ -21,7 +22,7 @@ from tests.helpers.statistics import assert_mean, assert_variance
 
 READS = 40_000
 PCM = PcmReadNoise()
-SONOS = SonosReadNoise(read_voltage=0.05)
+SONOS = SonosReadNoise().at(OperatingPoint(voltage=0.05))
 CMO = LogConductanceNoise(coefficient=2.77316483e-8)
 
 
@@ -58,9 +59,9 @@ def test_sonos_noise_has_the_published_law():
     nanoamperes = np.array([10.0, 215.36557, 1600.0])
     found = sigma(SONOS, nanoamperes * 1e-9 / 0.05) * 0.05 * 1e9
     np.testing.assert_allclose(found, 12.58037 * (1 - np.exp(-nanoamperes / 215.36557)), rtol=1e-12)
-    # The noise depends on g and read_voltage only through the current.
+    # The noise depends on conductance and voltage only through the current.
     np.testing.assert_allclose(
-        SonosReadNoise(read_voltage=0.5).moments(G / 10), SONOS.moments(G), rtol=1e-12
+        SONOS.at(OperatingPoint(voltage=0.5)).moments(G / 10), SONOS.moments(G), rtol=1e-12
     )
     np.testing.assert_allclose(
         np.sqrt(SONOS.moments(np.array(0.0))[1]), 12.58037 / 215.36557, rtol=1e-12
@@ -71,7 +72,7 @@ def test_sonos_noise_has_the_published_law():
 EXPONENTS = {
     "blank-out": (BlankOut(0.5), [1e-6, 1e-4], [1, 1], 1e-6),
     "lognormal": (LognormalNoise(0.3), [1e-6, 1e-4], [1, 1], 1e-6),
-    "thermal": (ThermalShotNoise(bandwidth=1e8), [1e-6, 1e-4], [0.5, 0.5], 1e-6),
+    "thermal": (ThermalShotNoise(), [1e-6, 1e-4], [0.5, 0.5], 1e-6),
     "phase change": (PCM, [0.0082 * 25e-6, 1e-6, 25e-6], [0.35] * 3, 1e-6),
     "phase change, at the bound": (PCM, [0.0081 * 25e-6, 1e-9], [1, 1], 1e-6),
     "CMO/HfOx": (CMO, [9e-6, 88e-6], [0.46, 0.22], 0.005),
@@ -144,8 +145,8 @@ BAD = [
         r"PcmReadNoise\.t = 1e-08 is not allowed; .* \[2\.5e-07, inf\) s",
     ),
     (
-        lambda: SonosReadNoise(read_voltage=0),
-        r"SonosReadNoise\.read_voltage = 0 is not allowed; .* \(0, inf\) V",
+        lambda: SonosReadNoise(measured_at=0),
+        r"SonosReadNoise\.measured_at = 0 is not an OperatingPoint",
     ),
 ]
 

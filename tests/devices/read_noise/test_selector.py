@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, multivariate_normal, norm
 
-from devices import BlankOut, StochasticSelector
+from devices import BlankOut, OperatingPoint, StochasticSelector
 from tests.helpers.statistics import (
     assert_covariance,
     assert_frequency,
@@ -37,10 +37,13 @@ def bivariate(h, k, rho):
     fields=st.sampled_from([{}, {"leak": 0.1}]),
 )
 def test_voltage_and_probability_are_inverse(p, mean, sigma, fields):
-    selector = StochasticSelector.with_p(p, mean=mean, sigma=sigma, **fields)
+    selector = StochasticSelector.with_threshold(mean, sigma, **fields)
+    volts = selector.voltage_for(p)
+    assume(volts > 0)
     # V is rounded at |mean|/sigma ≤ 2000 times 1e-16.
-    assert math.isclose(selector.p, p, rel_tol=1e-7)
-    assert selector.read_voltage == selector.voltage_for(p)
+    assert math.isclose(selector.at(OperatingPoint(voltage=volts)).p, p, rel_tol=1e-7)
+    assert math.isclose(StochasticSelector.with_p(p).p, p, rel_tol=1e-12)
+    assert math.isclose(selector.mean, mean, rel_tol=1e-9, abs_tol=1e-12)
     assert selector.leak == fields.get("leak", 0.0)
 
 
@@ -49,7 +52,7 @@ def test_probability_is_that_of_the_normal_distribution_and_its_slope_its_densit
         v = 0.3 + 0.05 * z
         step = 1e-6
         selector, above, below = (
-            StochasticSelector(read_voltage=x, mean=0.3, sigma=0.05)
+            StochasticSelector.with_threshold(0.3, 0.05).at(OperatingPoint(voltage=x))
             for x in (v, v + step, v - step)
         )
         assert math.isclose(selector.p, 0.5 * math.erfc(-z / math.sqrt(2)), rel_tol=1e-12)
@@ -60,13 +63,13 @@ def test_probability_is_that_of_the_normal_distribution_and_its_slope_its_densit
             slope, math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) / 0.05, rel_tol=1e-7
         )
     # At p = ½ an error of the voltage of one sigma moves p by 0.34.
-    assert round(StochasticSelector(read_voltage=1.0).p - 0.5, 2) == 0.34
+    assert round(StochasticSelector(z=1.0).p - 0.5, 2) == 0.34
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.6])
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
 def test_reads_conduct_with_probability_p(p, correlation, rng):
-    xi = draw(StochasticSelector.with_p(p, mean=0.3, sigma=0.05, correlation=correlation), rng, 2)
+    xi = draw(StochasticSelector.with_p(p, correlation=correlation), rng, 2)
     assert set(np.unique(xi)) == {0.0, 1.0}
     for read in xi:  # of independent cells
         assert_frequency(read.sum(), CELLS, p)
@@ -95,7 +98,7 @@ def test_at_one_half_the_autocorrelation_is_the_arcsine_law(rng):
 
 @pytest.mark.parametrize("z", [-1.5, 0.4, 2.0])
 def test_autocovariance_is_that_of_two_normals_below_a_threshold(z, rng):
-    selector = StochasticSelector(read_voltage=z, correlation=0.7, leak=0.2)
+    selector = StochasticSelector(z=z, correlation=0.7, leak=0.2)
     p = norm.cdf(z)
     for k in (1, 2, 2.5, 6):
         # (1 − ε)² [Φ₂(z, z; ρ^k) − p²]; scipy's Φ₂ is good to 1e-8.
@@ -112,7 +115,7 @@ def test_autocovariance_is_that_of_two_normals_below_a_threshold(z, rng):
 
 @pytest.mark.parametrize(("z", "b"), [(0.0, 1.0), (0.8, 0.5), (-1.2, 2.0)])
 def test_moments_over_devices_are_those_of_quadrature(z, b):
-    selector = StochasticSelector(read_voltage=z, spread=b, correlation=0.6, leak=0.1)
+    selector = StochasticSelector(z=z, spread=b, correlation=0.6, leak=0.1)
     x, w = np.polynomial.hermite_e.hermegauss(60)
     w = w / w.sum()
     p = norm.cdf(z - b * x)
@@ -154,7 +157,7 @@ def test_second_moment_of_p_between_devices(b, rng):
 
 @pytest.mark.parametrize("correlation", [0.0, 0.9])
 def test_devices_differ_as_their_state_says(correlation, rng):
-    selector = StochasticSelector(read_voltage=0.4, spread=0.8, leak=0.05, correlation=correlation)
+    selector = StochasticSelector(z=0.4, spread=0.8, leak=0.05, correlation=correlation)
     g = np.full(50, 1e-5)
     state = selector.init(g, rng=rng)
     mean, variance = selector.moments_given(g, state)
@@ -202,7 +205,7 @@ def test_thresholds_are_an_ornstein_uhlenbeck_process(rng):
 
 
 def test_variance_of_a_mean_over_reads_follows_from_the_autocovariance(rng):
-    selector = StochasticSelector(read_voltage=0.5, correlation=0.8)
+    selector = StochasticSelector(z=0.5, correlation=0.8)
     reads = 20
     averages = draw(selector, rng, reads).mean(axis=0)
     lags = np.arange(1, reads)
@@ -252,7 +255,7 @@ def test_any_shape_of_cells_and_number_of_reads(shape, n, correlation, spread):
 
 
 def test_only_a_memoryless_gate_without_spread_is_bernoulli():
-    gate = StochasticSelector.with_p(0.3, mean=0.2, sigma=0.1, on_conductance=1e-4)
+    gate = StochasticSelector.with_p(0.3, sigma=0.1, on_conductance=1e-4)
     p, low = gate.bernoulli
     assert math.isclose(p, 0.3, rel_tol=1e-12)
     assert low == 0
@@ -260,8 +263,8 @@ def test_only_a_memoryless_gate_without_spread_is_bernoulli():
     for change in (
         {"correlation": 0.1},
         {"spread": 0.1},
-        {"read_voltage": 40.0},
-        {"read_voltage": -40.0},
+        {"z": 40.0},
+        {"z": -40.0},
     ):
         assert StochasticSelector(**change).bernoulli is None
     assert StochasticSelector(leak=0.1).bernoulli == (0.5, 0.1)
@@ -274,26 +277,36 @@ def test_a_gate_is_multiplicative():
 
 
 def test_a_closed_switch_stands_in_series_with_the_cell():
-    g = np.array([0.0, 1e-5, 1e-4])
-    # 1/G_eff = 1/G + 1/G_on.
-    effective = StochasticSelector(on_conductance=1e-4).in_series(g)
-    np.testing.assert_allclose(effective, [0, 1 / (1e5 + 1e4), 0.5e-4], rtol=1e-12)
-    ideal = StochasticSelector().in_series(g)
-    np.testing.assert_array_equal(ideal, g)
-    assert not np.shares_memory(ideal, g)
+    assert StochasticSelector(on_conductance=1e-4).series_resistance == 1e4
+    assert StochasticSelector().series_resistance == BlankOut().series_resistance == 0
+
+
+def test_a_threshold_in_volts_follows_the_operating_point():
+    selector = StochasticSelector.with_threshold(0.3, 0.05, leak=0.1)
+    for volts in (0.1, 0.25, 0.4):
+        there = selector.at(OperatingPoint(voltage=volts, temperature=77.0))
+        assert math.isclose(there.z, (volts - 0.3) / 0.05, abs_tol=1e-12)
+        assert math.isclose(there.mean, 0.3, rel_tol=1e-12)
+        assert there.leak == 0.1
+        assert there.at(OperatingPoint()) == selector.at(OperatingPoint())
+    unknown = StochasticSelector(z=0.4)
+    assert unknown.at(OperatingPoint(voltage=2.0)) == unknown
+    assert unknown.mean is None
+    with pytest.raises(ValueError, match=r"StochasticSelector\.sigma is None: .* give sigma"):
+        unknown.voltage_for(0.5)
 
 
 def test_a_design_without_a_state_has_the_moments_of_a_new_chip():
-    selector = StochasticSelector(read_voltage=0.3, spread=1.0)
+    selector = StochasticSelector(z=0.3, spread=1.0)
     np.testing.assert_array_equal(selector.moments_given(G, None), selector.moments(G))
 
 
 BAD = [
     (
-        {"read_voltage": float("inf")},
-        r"StochasticSelector\.read_voltage = inf is not allowed; .* \(-inf, inf\) V",
+        {"z": float("inf")},
+        r"StochasticSelector\.z = inf is not allowed; .* \(-inf, inf\)",
     ),
-    ({"mean": "x"}, r"StochasticSelector\.mean = 'x' is not a number"),
+    ({"measured_at": 1}, r"StochasticSelector\.measured_at = 1 is not an OperatingPoint"),
     (
         {"sigma": 0},
         r"StochasticSelector\.sigma = 0 is not allowed; give a finite number in \(0, inf\) V",
@@ -327,10 +340,12 @@ def test_bad_probabilities_and_missing_states_are_refused(rng):
         ValueError, match=r"p = 1\.0 is not allowed; give a finite number in \(0, 1\)"
     ):
         StochasticSelector.with_p(1.0)
-    with pytest.raises(
-        ValueError, match=r"with_p sets read_voltage from p; give only one of the two"
-    ):
-        StochasticSelector.with_p(0.5, read_voltage=0.1)
+    with pytest.raises(ValueError, match=r"with_p sets z from p; give only one of the two"):
+        StochasticSelector.with_p(0.5, z=0.1)
+    with pytest.raises(ValueError, match=r"with_threshold sets z from the mean; give only one"):
+        StochasticSelector.with_threshold(0.3, 0.05, z=0.1)
+    with pytest.raises(ValueError, match=r"mean = 'x' is not a number"):
+        StochasticSelector.with_threshold("x", 0.05)
     for fields in ({"correlation": 0.5}, {"spread": 0.5}):
         with pytest.raises(
             ValueError,

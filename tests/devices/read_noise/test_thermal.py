@@ -7,13 +7,25 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from scipy.stats import kstest, norm
 
-from devices import ThermalShotNoise
-from devices.read_noise.thermal import BOLTZMANN, ELEMENTARY_CHARGE, current_noise_psd
+from devices import GaussianNoise, OperatingPoint, ProductNoise, ThermalShotNoise
+from devices.read_noise.thermal import (
+    BOLTZMANN,
+    ELEMENTARY_CHARGE,
+    current_noise_psd,
+    without_current_noise,
+)
 from tests.helpers.statistics import assert_mean, assert_variance
 
 READS = 40_000
 G = np.array([[1e-6, 1e-5], [1e-4, 3e-6]])
-NOISE = ThermalShotNoise(bandwidth=1e8, voltage=0.2)
+
+
+def noise_at(shot=0.0, **conditions):
+    """Return the noise under some conditions, at 100 MHz if no bandwidth is given."""
+    return ThermalShotNoise(shot=shot).at(OperatingPoint(**{"bandwidth": 1e8} | conditions))
+
+
+NOISE = noise_at(voltage=0.2)
 
 
 def test_constants_are_those_of_the_si():
@@ -58,8 +70,7 @@ def test_adding_thermal_and_full_shot_noise_would_count_a_quarter_twice():
 def test_relative_noise_of_a_read_has_its_known_values():
     g = np.array([1e-6, 1e-5, 1e-4])
     thermal, barrier = (
-        np.sqrt(ThermalShotNoise(bandwidth=1e8, voltage=0.2, shot=f).moments(g)[1]) * 100
-        for f in (0.0, 1.0)
+        np.sqrt(noise_at(voltage=0.2, shot=f).moments(g)[1]) * 100 for f in (0.0, 1.0)
     )
     # σ_I/I in % at 0.2 V, 100 MHz, 300 K; half a unit of the last digit.
     assert (np.abs(thermal - [0.644, 0.204, 0.064]) <= 0.0005).all()
@@ -68,7 +79,7 @@ def test_relative_noise_of_a_read_has_its_known_values():
 
 @pytest.mark.parametrize("shot", [0.0, 1.0])
 def test_sampled_factors_are_normal_with_the_variance_of_the_formula(shot, rng):
-    noise = ThermalShotNoise(bandwidth=1e9, temperature=400.0, voltage=0.05, shot=shot)
+    noise = noise_at(bandwidth=1e9, temperature=400.0, voltage=0.05, shot=shot)
     xi, state = noise.sample(G, None, READS, rng=rng, period=1e-6)
     variance = current_noise_psd(G, 0.05, temperature=400.0, shot=shot) * 1e9 / (G * 0.05) ** 2
     assert state is None
@@ -83,8 +94,7 @@ def test_sampled_factors_are_normal_with_the_variance_of_the_formula(shot, rng):
 @given(bandwidth=st.floats(1e3, 1e10), shot=st.floats(0, 1), voltage=st.floats(1e-3, 2))
 def test_twice_the_bandwidth_is_twice_the_variance(bandwidth, shot, voltage):
     once, twice = (
-        ThermalShotNoise(bandwidth=b, shot=shot, voltage=voltage)
-        for b in (bandwidth, 2 * bandwidth)
+        noise_at(bandwidth=b, shot=shot, voltage=voltage) for b in (bandwidth, 2 * bandwidth)
     )
     np.testing.assert_allclose(twice.moments(G)[1], 2 * once.moments(G)[1], rtol=1e-12)
 
@@ -92,19 +102,19 @@ def test_twice_the_bandwidth_is_twice_the_variance(bandwidth, shot, voltage):
 @given(shape=array_shapes(max_dims=2, max_side=30), shot=st.floats(0, 1), seed=st.integers(0, 99))
 def test_a_column_of_cells_is_as_noisy_as_one_cell_of_their_sum(shape, shot, seed):
     g = np.random.default_rng(seed).uniform(0, 1e-4, shape)
-    noise = ThermalShotNoise(bandwidth=1e8, shot=shot)
+    noise = noise_at(shot=shot)
     column = np.sum(noise.moments(g)[1] * g**2)
     np.testing.assert_allclose(column, noise.moments(np.sum(g))[1] * np.sum(g) ** 2, rtol=1e-12)
 
 
 def test_only_the_voltage_raises_the_signal_above_thermal_noise():
-    low, high = (ThermalShotNoise(bandwidth=1e8, voltage=v).moments(G)[1] for v in (0.1, 0.3))
+    low, high = (noise_at(voltage=v).moments(G)[1] for v in (0.1, 0.3))
     np.testing.assert_allclose(low, 9 * high, rtol=1e-12)
 
 
 def test_exponent_is_one_half():
     for shot in (0.0, 0.5, 1.0):
-        noise = ThermalShotNoise(bandwidth=1e8, shot=shot)
+        noise = noise_at(shot=shot)
         np.testing.assert_allclose(noise.exponent(np.geomspace(1e-7, 1e-3, 5)), 0.5, atol=1e-9)
 
 
@@ -134,9 +144,7 @@ def test_a_gain_of_alpha_changes_a_neurons_argument_by_its_root(alpha, rng):
 
 
 BAD = [
-    ({"bandwidth": 0}, r"ThermalShotNoise\.bandwidth = 0 is not allowed; .* \(0, inf\) Hz"),
-    ({"temperature": -1}, r"ThermalShotNoise\.temperature = -1 is not allowed; .* \(0, inf\) K"),
-    ({"voltage": 0}, r"ThermalShotNoise\.voltage = 0 is not allowed; .* \(0, inf\) V"),
+    ({"measured_at": 0.1}, r"ThermalShotNoise\.measured_at = 0\.1 is not an OperatingPoint"),
     ({"shot": 1.5}, r"ThermalShotNoise\.shot = 1\.5 is not allowed; .* \[0, 1\]"),
     ({"shot": "half"}, r"ThermalShotNoise\.shot = 'half' is not a number"),
 ]
@@ -145,4 +153,25 @@ BAD = [
 @pytest.mark.parametrize(("changes", "message"), BAD)
 def test_bad_thermal_noise_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        ThermalShotNoise(**{"bandwidth": 1e6} | changes)
+        ThermalShotNoise(**changes)
+
+
+@pytest.mark.parametrize("shot", [0.0, 0.4])
+def test_a_cell_that_is_not_driven_has_thermal_noise(shot):
+    noise = noise_at(shot, voltage=0.2, temperature=77.0)
+    # Var u = Σ h(x_j) G_j in units of the current of one volt per unit: h = B S_I/(G V²).
+    for x, volts in ((0.0, 0.2), (1.0, 0.2), (-3.0, 0.2), (0.5, 0.05)):
+        psd = current_noise_psd(1.0, x * volts, temperature=77.0, shot=shot)
+        np.testing.assert_allclose(noise.drive(x, volts), 1e8 * psd / volts**2, rtol=1e-12)
+    idle = 4 * 1.380649e-23 * 77 * 1e8 / 0.2**2
+    np.testing.assert_allclose(noise.drive(np.zeros(3)), idle, rtol=1e-12)
+
+
+def test_what_adds_to_a_current_comes_apart_from_what_multiplies_it():
+    gaussian, thermal = GaussianNoise(0.1), ThermalShotNoise(shot=0.2)
+    assert without_current_noise(gaussian) == (gaussian, None)
+    assert without_current_noise(ProductNoise(gaussian, thermal)) == (gaussian, thermal)
+    two = ProductNoise(gaussian, GaussianNoise(0.2), thermal)
+    assert without_current_noise(two) == (ProductNoise(*two.factors[:2]), thermal)
+    with pytest.raises(ValueError, match=r"has 2 factors ThermalShotNoise; a cell has one"):
+        without_current_noise(ProductNoise(thermal, gaussian, ThermalShotNoise()))

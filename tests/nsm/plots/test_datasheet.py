@@ -125,6 +125,7 @@ def test_labels_carry_units_and_bands_are_explained(name):
             "P(conducts)",
             "pulses",
             "factor ξ of a read",
+            "voltage above the mean threshold [σ]",
             "",
         }
         for label in (ax.get_xlabel(), ax.get_ylabel()):
@@ -200,7 +201,7 @@ NOISES = [
     GaussianNoise(0.3),
     TelegraphNoise(0.4, 2e-5, 5e-5, 2, window=1e-6),
     FlickerNoise(q=PcmFlicker(), f_low=1e2, f_high=1e6),
-    StochasticSelector(read_voltage=0.4, correlation=0.95, spread=1.0, leak=0.1),
+    StochasticSelector(z=0.4, correlation=0.95, spread=1.0, leak=0.1),
     ProductNoise(BlankOut(0.5), TelegraphNoise(0.4, 2e-5, 5e-5)),
     preset("rtn_illustrative").read_noise,
 ]

@@ -1,0 +1,72 @@
+"""Noise behind a resistance: divided by 1 + g R, whatever the noise is."""
+
+import numpy as np
+import pytest
+
+from devices import (
+    GaussianNoise,
+    InSeries,
+    OperatingPoint,
+    ProductNoise,
+    TelegraphNoise,
+    ThermalShotNoise,
+)
+from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
+
+G = np.array([1e-6, 1e-5, 1e-4])
+R = 1e4
+
+
+def seen(g, inside):
+    """Return conductances [S] in series with a resistance [Ω]."""
+    return g / (1 + g * inside)
+
+
+@pytest.mark.parametrize("inside", [0.0, 0.4 * R, R])
+def test_relative_noise_is_divided_wherever_the_resistance_is_counted(inside):
+    noise = InSeries(GaussianNoise(0.05), inside=inside, outside=R - inside)
+    g = seen(G, inside)
+    np.testing.assert_allclose(noise.bare(g), G, rtol=1e-12)
+    np.testing.assert_allclose(noise.share(g), 1 / (1 + G * R), rtol=1e-12)
+    mean, variance = noise.moments(g)
+    np.testing.assert_allclose(mean, 1)
+    # 100 µS with 5 % behind 10 kΩ shows 2.5 %.
+    np.testing.assert_allclose(np.sqrt(variance), 0.05 / (1 + G * R), rtol=1e-12)
+    assert noise.is_gaussian
+    assert not noise.has_memory
+
+
+def test_the_share_is_the_relative_derivative_of_the_branch():
+    step = 1e-4
+    change = np.log(seen(G * (1 + step), R) / seen(G * (1 - step), R)) / (2 * step)
+    np.testing.assert_allclose(
+        InSeries(GaussianNoise(), R, 0.0).share(seen(G, R)), change, rtol=1e-7
+    )
+
+
+def test_telegraph_amplitudes_are_divided_and_their_times_stay(rng):
+    trap = TelegraphNoise(0.1, 1e-6, 2e-6)
+    noise = InSeries(trap, R, 0.0)
+    g = np.full(20_000, seen(1e-4, R))
+    state = noise.init(g, rng=rng)
+    xi, state = noise.sample(g, state, 2, rng=rng, period=1e-6)
+    np.testing.assert_allclose(np.unique(xi), [0.95, 1.0], rtol=1e-12)
+    mean, variance = noise.moments(g[:1])
+    assert_mean(xi[0], mean[0])
+    assert_variance(xi[0], variance[0], mean[0])
+    assert_covariance(xi[0], xi[1], float(noise.covariance(g[:1], 1e-6)[0]))
+    assert noise.has_memory
+    later = noise.advance(g, state, 1.0, rng=rng)
+    assert later.shape == state.shape
+
+
+def test_the_noise_follows_the_operating_point():
+    product = ProductNoise(GaussianNoise(0.1), ThermalShotNoise())
+    hot = OperatingPoint(temperature=600.0)
+    assert InSeries(product, R, 0.0).at(hot) == InSeries(product.at(hot), R, 0.0)
+
+
+@pytest.mark.parametrize("name", ["inside", "outside"])
+def test_negative_resistances_are_refused(name):
+    with pytest.raises(ValueError, match=rf"InSeries\.{name} = -1 is not allowed; .* Ω"):
+        InSeries(GaussianNoise(), **({"inside": 0.0, "outside": 0.0} | {name: -1}))

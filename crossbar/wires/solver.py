@@ -67,6 +67,23 @@ def effective_conductance(wires: Wires, g: ArrayLike) -> Floats:
     return w
 
 
+def driver_conductance(wires: Wires, g: ArrayLike) -> Floats:
+    """Return Y (m, m) [S], the drivers' currents for one volt; see `Wires.driver_conductance`."""
+    cells = _conductances(g)
+    network = Network(wires, cells)
+    with_access = cells / (1 + cells * wires.r_access)
+    m = len(cells)
+    y = np.empty((m, m))
+
+    def drive_one(k: int) -> None:
+        nodes = network.nodes(_unit_vector(m, k))
+        # A word line has no other ends than its drivers, so they carry what its cells carry.
+        y[:, k] = ((nodes.word - nodes.bit) * with_access).sum(axis=1)
+
+    run_each(drive_one, m)
+    return y
+
+
 def noise_variance(wires: Wires, g: ArrayLike, v: ArrayLike, variance: ArrayLike) -> Floats:
     """Return the variance (n,) [A²] of the bit-line currents; see `Wires.noise_variance`."""
     cells = _conductances(g)

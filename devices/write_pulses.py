@@ -50,9 +50,7 @@ class WritePulses:
 
 
 def _pulses(up: float, width_up: float, down: float, width_down: float) -> WritePulses:
-    return WritePulses(
-        voltage_up=up, width_up=width_up, voltage_down=down, width_down=width_down
-    )
+    return WritePulses(voltage_up=up, width_up=width_up, voltage_down=down, width_down=width_down)
 
 
 #: Pulses of presets by name, from Table II of the manual of NeuroSim V3.0; "avg" there is the mean
@@ -85,6 +83,7 @@ def write_pulses_of(device: Device) -> WritePulses | None:
     if device.pulses is None:
         return None
     for name, pulses in WRITE_PULSES.items():
-        if PRESETS[name].model.pulses == device.pulses:
+        model = PRESETS[name].model
+        if isinstance(model, Device) and model.pulses == device.pulses:
             return pulses
     return None

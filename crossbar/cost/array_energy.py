@@ -46,9 +46,9 @@ def array_energy(neurons: NeuronArray, inputs: DrivenInputs) -> float:
     """Return the energy [J] that the drivers deliver in one read of a layer.
 
     Word line j at V x_j delivers V x_j times its current. Without wires the mean over reads is
-    E = Σ_j x_j² V² t Σ_i E[ξ c_ij] G_ij, with ξ the gate, c the read noise, and G the conductance in
-    series with the conducting gate: what a series element dissipates is included. With wires it is
-    E = V² t Σ_jk x_j x_k Y_jk, with Y of `Wires.driver_conductance` for cells at their mean
+    E = Σ_j x_j² V² t Σ_i E[ξ c_ij] G_ij, with ξ the gate, c the read noise, and G the conductance
+    in series with the conducting gate: what a series element dissipates is included. With wires it
+    is E = V² t Σ_jk x_j x_k Y_jk, with Y of `Wires.driver_conductance` for cells at their mean
     conductance, as reads take it: what cells and wires dissipate.
 
     Every bit plane is a read, with x_j of −1, 0 or +1. Bias lines are read once, at x = 1. A gate

@@ -60,7 +60,7 @@ class CostConstants:
         comparator_area: Area of a comparator [m²].
         adc_walden: Walden figure of merit of ADCs, P/(2^bits f) [J per conversion step].
         adc_schreier: Schreier figure of merit of ADCs, SNDR + 10 lg(f/2P) [dB].
-        adc_corner_rate: Rate above which the energy of a conversion grows [1/s].
+        adc_corner_rate: Rate above which the Schreier figure falls [1/s].
         adc_bits: Resolution that is charged where outputs come without an `Adc` [bits].
         adc_rate: Conversions of one ADC per second [1/s]; None: as many as the reads need.
         outputs_per_adc: Outputs that share one ADC, which converts them in turn.
@@ -87,7 +87,7 @@ class CostConstants:
         1.2e-15,
         "J",
         "assumed",
-        "1.2 fJ per conversion step is quoted for a relaxation DAC in 40 nm; its buffer is left out",
+        "1.2 fJ per step is quoted for a relaxation DAC in 40 nm; a buffer is left out",
     )
     dac_area_per_level: float = _constant(
         9.4e-13, "m²", "second-hand", f"{_TIMELY}: 240 µm² for 8 bits, 65 nm"

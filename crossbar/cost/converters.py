@@ -26,10 +26,10 @@ def sndr(bits: float) -> float:
 def adc_energy(bits: float, rate: float, constants: CostConstants) -> float:
     """Return the energy of one conversion [J], the larger one of two limits of published ADCs.
 
-    E = max(FoM_W 2^bits, 10^((SNDR − FoM_S)/10)/2) √(1 + (rate/corner)²): the Walden limit holds
-    at low resolution, the Schreier limit (thermal noise) at high one, and both rise above the
-    corner rate. The figures of merit and the form of the roll-off follow Murmann's ADC survey,
-    github.com/bmurmann/ADC-survey.
+    E = max(FoM_W 2^bits, 10^((SNDR − FoM_S)/10)/2 · √(1 + (rate/corner)²)): the Walden limit holds
+    at low resolution, the Schreier limit (thermal noise) at high one, and above the corner rate the
+    Schreier figure falls by 10 dB per decade. The figures of merit and the form of the roll-off
+    follow Murmann's ADC survey, github.com/bmurmann/ADC-survey.
 
     Args:
         bits: Resolution, all of it effective.
@@ -38,7 +38,7 @@ def adc_energy(bits: float, rate: float, constants: CostConstants) -> float:
     """
     walden = constants.adc_walden * 2.0**bits
     schreier = 10 ** ((sndr(bits) - constants.adc_schreier) / 10) / 2
-    return max(walden, schreier) * math.hypot(1, rate / constants.adc_corner_rate)
+    return max(walden, schreier * math.hypot(1, rate / constants.adc_corner_rate))
 
 
 def adc_area(bits: float, rate: float, constants: CostConstants) -> float:

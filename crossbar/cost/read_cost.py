@@ -94,9 +94,7 @@ def read_cost(
         digital=outputs.digital,
     )
     area = _array_area(circuits, c) + dacs * dac_area(dac_bits, c) + outputs.area
-    return ReadCost(
-        energy=energy, latency=neurons.drivers.planes * outputs.period, area=area
-    )
+    return ReadCost(energy=energy, latency=neurons.drivers.planes * outputs.period, area=area)
 
 
 def _array_area(circuits: ArrayCircuits, c: CostConstants) -> float:

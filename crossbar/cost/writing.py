@@ -99,8 +99,8 @@ def write_cost(
     reason = _why_unknown(device, known)
     if device.pulses is None and pulses is not None:
         raise ValueError(
-            f"pulses = {pulses!r} say nothing about energy without a pulse response: the device has "
-            "pulses = None; give Device(pulses=...) such as NonlinearPulses"
+            f"pulses = {pulses!r} say nothing about energy without a pulse response, and the "
+            "device has pulses = None; give Device(pulses=...), such as NonlinearPulses"
         )
     if reason or known is None or device.pulses is None:
         unknown = math.nan
@@ -120,7 +120,9 @@ def _why_unknown(device: Device, pulses: WritePulses | None) -> str:
     if device.pulses is None:
         return "the device has no pulse response"
     if pulses is None:
-        return "voltage and width of the device's pulses are not known; give pulses=WritePulses(...)"
+        return (
+            "voltage and width of the device's pulses are not known; give pulses=WritePulses(...)"
+        )
     if pulses.terminal == "gate":
         return (
             "pulses on a gate draw charge instead of current, and the capacitance of the "

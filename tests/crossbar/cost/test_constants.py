@@ -1,6 +1,7 @@
 """Constants: each has a source, a unit and a status, and can be replaced alone."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,13 @@ def test_every_constant_tells_unit_source_and_status():
 def test_the_docstring_describes_every_constant():
     for each in fields(CostConstants):
         assert f"        {each.name}: " in (CostConstants.__doc__ or "")
+
+
+def test_the_page_on_energy_has_every_constant_as_it_is():
+    page = (Path(__file__).parents[3] / "docs" / "energy.md").read_text(encoding="utf-8")
+    for row in CostConstants().table():
+        value = "as the reads need" if row.value is None else f"{row.value:g} {row.unit}".strip()
+        assert f"| `{row.name}` | {value} | {row.status} |" in page, row.name
 
 
 def test_a_replaced_constant_is_the_users():

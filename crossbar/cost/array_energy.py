@@ -13,6 +13,7 @@ from crossbar.arrays.tile import ProgrammedTile
 from crossbar.cost.driven_inputs import DrivenInputs
 from crossbar.reads.moments import gate_moments
 from crossbar.wires.segments import part_of
+from crossbar.wires.solver import driver_conductance
 from devices.validation import Floats
 
 
@@ -48,7 +49,7 @@ def array_energy(neurons: NeuronArray, inputs: DrivenInputs) -> float:
     Word line j at V x_j delivers V x_j times its current. Without wires the mean over reads is
     E = Σ_j x_j² V² t Σ_i E[ξ c_ij] G_ij, with ξ the gate, c the read noise, and G the conductance
     in series with the conducting gate: what a series element dissipates is included. With wires it
-    is E = V² t Σ_jk x_j x_k Y_jk, with Y of `Wires.driver_conductance` for cells at their mean
+    is E = V² t Σ_jk x_j x_k Y_jk, with Y of `driver_conductance` for cells at their mean
     conductance, as reads take it: what cells and wires dissipate.
 
     Every bit plane is a read, with x_j of −1, 0 or +1. Bias lines are read once, at x = 1. A gate
@@ -87,7 +88,7 @@ def _delivered(tile: ProgrammedTile, mean_square: Floats, products: Floats | Non
             total += gate * float(mean_square @ mean.sum(axis=1))
             continue
         assert products is not None
-        y = part_of(hardware.wires, g.shape).driver_conductance(mean)
+        y = driver_conductance(part_of(hardware.wires, g.shape), mean)
         # Lines with different gates conduct together with the square of the mean.
         shared = gate**2 * np.sum(y * products)
         total += float(shared + (gate - gate**2) * np.diagonal(y) @ mean_square)

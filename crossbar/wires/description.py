@@ -141,20 +141,6 @@ class Wires:
 
         return solver.effective_conductance(self, g)
 
-    def driver_conductance(self, g: ArrayLike) -> Floats:
-        """Return the matrix Y (m, m) [S] of the drivers' currents: they are Y @ v for any v.
-
-        The drivers deliver the power v @ Y @ v, which the cells and the wires dissipate. Y is
-        symmetric. Its elements off the diagonal are the currents, negative, that one line sends
-        back into the drivers of the others.
-
-        Args:
-            g: Conductances of the cells, (m, n) [S].
-        """
-        from crossbar.wires import solver
-
-        return solver.driver_conductance(self, g)
-
     def noise_variance(self, g: ArrayLike, v: ArrayLike, variance: ArrayLike) -> Floats:
         """Return the variance (n,) [A²] of each bit-line current, to first order in the noise.
 

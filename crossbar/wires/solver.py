@@ -1,6 +1,7 @@
 """Solver of the circuit of an array with line resistance.
 
-The public functions are methods of `Wires`, which documents their arguments.
+The public functions are methods of `Wires`, which documents their arguments; `driver_conductance`
+is called by itself.
 """
 
 from collections.abc import Iterator
@@ -68,7 +69,16 @@ def effective_conductance(wires: Wires, g: ArrayLike) -> Floats:
 
 
 def driver_conductance(wires: Wires, g: ArrayLike) -> Floats:
-    """Return Y (m, m) [S], the drivers' currents for one volt; see `Wires.driver_conductance`."""
+    """Return the matrix Y (m, m) [S] of the drivers' currents: they are Y @ v for any v.
+
+    The drivers deliver the power v @ Y @ v, which the cells and the wires dissipate. Y is
+    symmetric. Its elements off the diagonal are the currents, negative, that one line sends back
+    into the drivers of the others.
+
+    Args:
+        wires: The line resistances.
+        g: Conductances of the cells, (m, n) [S].
+    """
     cells = _conductances(g)
     network = Network(wires, cells)
     with_access = cells / (1 + cells * wires.r_access)

@@ -10,7 +10,7 @@ from crossbar.arrays.line_resistance import mean_factor, physical_arrays
 from crossbar.arrays.neurons import NeuronArray
 from crossbar.arrays.summed import terms_of
 from crossbar.arrays.tile import ProgrammedTile
-from crossbar.cost.driven_inputs import DrivenInputs
+from crossbar.cost.driven_inputs import DrivenInputs, volts_per_input
 from crossbar.reads.moments import gate_moments
 from crossbar.wires.segments import part_of
 from crossbar.wires.solver import driver_conductance
@@ -60,7 +60,6 @@ def array_energy(neurons: NeuronArray, inputs: DrivenInputs) -> float:
         neurons: The layer.
         inputs: What drives its word lines.
     """
-    hardware = neurons.hardware
     siemens = 0.0
     for part, tile, first, last in placed_tiles(neurons):
         if part is Part.BIAS:
@@ -68,7 +67,7 @@ def array_energy(neurons: NeuronArray, inputs: DrivenInputs) -> float:
             siemens += _delivered(tile, np.ones(lines), np.ones((lines, lines)))
         else:
             siemens += neurons.drivers.planes * _delivered(tile, *inputs.of_lines(first, last))
-    return siemens * hardware.read_voltage**2 * hardware.read_period
+    return siemens * volts_per_input(neurons) ** 2 * neurons.hardware.read_period
 
 
 def _delivered(tile: ProgrammedTile, mean_square: Floats, products: Floats | None) -> float:

@@ -12,6 +12,11 @@ from crossbar.reads.span import Span
 from devices.validation import Floats
 
 
+def volts_per_input(neurons: NeuronArray) -> float:
+    """Return the voltage [V] of a word line that is driven with 1, in every array of a layer."""
+    return neurons.hardware.read_voltage
+
+
 @dataclass(frozen=True, eq=False)
 class DrivenInputs:
     """Second moments of what drives the word lines in one read of the array.
@@ -82,6 +87,9 @@ class InputRecord:
         driven, _ = self._drivers.drive(inputs, Span(0, len(inputs)))
         self._is_ternary = self._is_ternary and bool(driven.is_ternary.all())
         self._reads += len(driven)
+        if driven.all_signs and not self._products:
+            self._squares += len(driven)  # states stay packed
+            return
         x = driven.floats
         self._squares += np.einsum("rj,rj->j", x, x)
         for sums, (a, b) in zip(self._products, pairwise(self._edges), strict=False):

@@ -14,7 +14,7 @@ from crossbar.cost.circuits import (
 )
 from crossbar.cost.constants import CostConstants
 from crossbar.cost.converters import adc_area, adc_energy, dac_area, dac_energy
-from crossbar.cost.driven_inputs import DrivenInputs
+from crossbar.cost.driven_inputs import DrivenInputs, volts_per_input
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ def read_cost(
     x = DrivenInputs.of_size_one(neurons) if inputs is None else inputs
     hardware = neurons.hardware
     circuits = array_circuits(neurons, x)
-    volts_squared = hardware.read_voltage**2
+    volts_squared = volts_per_input(neurons) ** 2
     dac_bits = _dac_bits(neurons, x, c)
     dacs = neurons.inputs if dac_bits else 0
     outputs = _outputs(neurons, read_out, c, scaled_rows=scaled_rows)

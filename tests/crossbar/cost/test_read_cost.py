@@ -168,6 +168,17 @@ def test_wires_take_power_beyond_that_of_the_cells():
     assert cost(w, wires=wires).energy.array < cost(w).energy.array
 
 
+def test_tiles_with_wires_take_what_each_takes_alone(rng):
+    x, wires = rng.normal(size=(20, 4)), Wires(300.0, 200.0, 1e3)
+    w = rng.uniform(-1, 1, (2, 4))
+    w[0, 0] = w[1, 3] = 1.0
+    whole = cost(w, x=x, wires=wires, tile_shape=(2, 2)).energy.array
+    halves = [cost(w[:, s], x=x[:, s], wires=wires).energy.array for s in (slice(2), slice(2, 4))]
+    close(whole, sum(halves), rtol=1e-9)
+    by_tile = {"converted": True, "adc": Adc(8, per="tile")}
+    close(cost(w, x=x, wires=wires, tile_shape=(2, 2), **by_tile).energy.array, whole, rtol=1e-9)
+
+
 def test_wires_with_almost_no_resistance_change_nothing():
     for options in ({}, {"gate": BlankOut(0.3), "gate_sharing": "word_line"}):
         thin = cost(wires=Wires(1e-6, 1e-6), **options).energy.array

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crossbar.bit_slices import BitSliced as BitSliced
 from crossbar.converters import Adc as Adc
 from crossbar.converters import Dac as Dac
+from crossbar.cost.constants import CostConstants as CostConstants
 from crossbar.hardware import Hardware as Hardware
 from crossbar.mapping import BalancedPair as BalancedPair
 from crossbar.mapping import DifferentialPair as DifferentialPair
@@ -41,6 +42,7 @@ __all__ = [
     "BalancedPair",
     "BitSliced",
     "Comparator",
+    "CostConstants",
     "Dac",
     "DifferentialPair",
     "Hardware",

@@ -93,3 +93,6 @@ from devices.temperature import MetallicTemperature as MetallicTemperature
 from devices.temperature import MixedTemperature as MixedTemperature
 from devices.temperature import NoTemperature as NoTemperature
 from devices.temperature import TemperatureLaw as TemperatureLaw
+from devices.write_pulses import WRITE_PULSES as WRITE_PULSES
+from devices.write_pulses import WritePulses as WritePulses
+from devices.write_pulses import write_pulses_of as write_pulses_of

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm import uncertainty as uncertainty
     from nsm.chips.chip import MappedNetwork as MappedNetwork
     from nsm.chips.chip_file import load_chip as load_chip
+    from nsm.chips.cost_comparison import compare_costs as compare_costs
     from nsm.chips.map import map_to_crossbar as map_to_crossbar
     from nsm.datasets.registry import load_data as load_data
     from nsm.nn.activations import Binarize as Binarize
@@ -72,6 +73,7 @@ _EXPORTS = {
     "uncertainty": "nsm.uncertainty",
     "MappedNetwork": "nsm.chips.chip",
     "load_chip": "nsm.chips.chip_file",
+    "compare_costs": "nsm.chips.cost_comparison",
     "map_to_crossbar": "nsm.chips.map",
     "load_data": "nsm.datasets.registry",
     "all_conv_net": "nsm.nn.architectures",

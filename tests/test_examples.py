@@ -52,6 +52,21 @@ def test_the_first_example_shows_that_only_the_nsm_tolerates_a_gain(
     assert matplotlib.image.imread(tmp_path / "first.png").shape[:2] == (500, 680)
 
 
+def test_the_energy_example_counts_samples_of_the_nsm_beside_one_pass_of_relu(load_example):
+    example = load_example("energy")
+    rows = example.table(*example.trained(False, (64, 30, 10), epochs=5), images=50)
+    relu, nsm, stopped = (row for _, row in rows.iterrows())
+    assert (relu.samples, nsm.samples) == (1, example.SAMPLES)
+    assert 1 < stopped.samples <= example.MOST_SAMPLES
+    # Energy and time of the NSM are proportional to its samples; its comparators are smaller.
+    ratio = stopped.samples / nsm.samples
+    assert stopped["total [J]"] == pytest.approx(ratio * nsm["total [J]"], rel=1e-9)
+    assert nsm["latency [s]"] == pytest.approx(20 * relu["latency [s]"], rel=1e-9)
+    assert nsm["readout [J]"] / 20 < relu["readout [J]"]
+    # What the documentation states: 20 samples cost more than one pass.
+    assert 1 < nsm["energy ratio"] == pytest.approx(nsm["total [J]"] / relu["total [J]"], rel=1e-9)
+
+
 @pytest.mark.parametrize("name", LONG)
 def test_the_long_examples_can_be_imported(name, load_example):
     assert load_example(name).__doc__
@@ -59,7 +74,7 @@ def test_the_long_examples_can_be_imported(name, load_example):
 
 def test_every_example_has_a_test_and_a_docstring_of_its_command():
     found = {path.stem: path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py")}
-    assert set(found) == {"first", *LONG}
+    assert set(found) == {"first", "energy", *LONG}
     for name, text in found.items():
         words = ast.get_docstring(ast.parse(text))
         assert words

@@ -8,7 +8,7 @@ from crossbar.wires.segments import part_of
 from devices.validation import Floats
 
 
-def _mean_factor(g: Floats, hardware: Hardware) -> Floats:
+def mean_factor(g: Floats, hardware: Hardware) -> Floats:
     """Return the mean factor of cells of g [S] and their gates; IR drop is that of mean currents.
 
     A gate of a word line sits at the line's driver. The cells behind it always conduct; the gate
@@ -19,7 +19,7 @@ def _mean_factor(g: Floats, hardware: Hardware) -> Floats:
     return of_gate * hardware.cell_noise.moments(g)[0]
 
 
-def _physical_arrays(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> list[Floats]:
+def physical_arrays(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> list[Floats]:
     """Return the physical arrays: those of the positive and of the negative cells, or a single one
     whose last bit line is the reference column.
     """
@@ -53,8 +53,8 @@ def behind_wires(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> tuple[Floa
     if wires is None:
         return g_pos, g_neg
     arrays = []
-    for g in _physical_arrays(g_pos, g_neg, hardware):
-        factor = _mean_factor(g, hardware)
+    for g in physical_arrays(g_pos, g_neg, hardware):
+        factor = mean_factor(g, hardware)
         effective = part_of(wires, g.shape).effective_conductance(factor * g)
         arrays.append(np.divide(effective, factor, out=effective, where=factor > 0))
     return _positive_and_negative(arrays, hardware)
@@ -74,8 +74,8 @@ def compensated(targets: tuple[Floats, Floats], hardware: Hardware) -> tuple[Flo
         return targets
     device = hardware.device
     arrays = []
-    for g in _physical_arrays(*targets, hardware):
-        factor = _mean_factor(g, hardware)
+    for g in physical_arrays(*targets, hardware):
+        factor = mean_factor(g, hardware)
         ends = factor * device.g_min, factor * device.g_max
         programmed = part_of(wires, g.shape).compensated(factor * g, *ends)
         arrays.append(np.clip(programmed / factor, device.g_min, device.g_max))

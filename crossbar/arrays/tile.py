@@ -103,6 +103,12 @@ class ProgrammedTile:
         """Conductances of the negative cells, or (word lines, 1) of a reference; read-only."""
         return read_only(self._now[1])
 
+    @property
+    def programmed(self) -> tuple[Floats, Floats]:
+        """Conductances of positive and negative cells right after programming [S]; read-only."""
+        positive, negative = self._programmed
+        return read_only(positive), read_only(negative)
+
     def now(self, g: Floats, side: int) -> Floats:
         """Return the conductances [S] now: aged, warm, scaled, in series with a conducting gate.
 

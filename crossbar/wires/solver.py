@@ -1,6 +1,7 @@
 """Solver of the circuit of an array with line resistance.
 
-The public functions are methods of `Wires`, which documents their arguments.
+The public functions are methods of `Wires`, which documents their arguments; `driver_conductance`
+is called by itself.
 """
 
 from collections.abc import Iterator
@@ -65,6 +66,32 @@ def effective_conductance(wires: Wires, g: ArrayLike) -> Floats:
         run_each(lambda j: network.currents(_unit_vector(n, j), swapped[j]), n)
         w[:] = swapped[::-1, ::-1].T
     return w
+
+
+def driver_conductance(wires: Wires, g: ArrayLike) -> Floats:
+    """Return the matrix Y (m, m) [S] of the drivers' currents: they are Y @ v for any v.
+
+    The drivers deliver the power v @ Y @ v, which the cells and the wires dissipate. Y is
+    symmetric. Its elements off the diagonal are the currents, negative, that one line sends back
+    into the drivers of the others.
+
+    Args:
+        wires: The line resistances.
+        g: Conductances of the cells, (m, n) [S].
+    """
+    cells = _conductances(g)
+    network = Network(wires, cells)
+    with_access = cells / (1 + cells * wires.r_access)
+    m = len(cells)
+    y = np.empty((m, m))
+
+    def drive_one(k: int) -> None:
+        nodes = network.nodes(_unit_vector(m, k))
+        # A word line has no other ends than its drivers, so they carry what its cells carry.
+        y[:, k] = ((nodes.word - nodes.bit) * with_access).sum(axis=1)
+
+    run_each(drive_one, m)
+    return y
 
 
 def noise_variance(wires: Wires, g: ArrayLike, v: ArrayLike, variance: ArrayLike) -> Floats:

@@ -1,4 +1,4 @@
-"""Reports of a chip: how its layers were mapped, what its reads are worth, what they cost."""
+"""Reports of a chip: how its layers were mapped, and what its reads are worth."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,7 +9,6 @@ from torch import nn
 
 from crossbar import NeuronArray, TiledArray
 from crossbar.arrays import precision
-from crossbar.arrays.cost import read_cost
 from crossbar.arrays.programmed import Matrix
 from devices.validation import Floats
 from nsm.chips.layers.readouts import Converter
@@ -139,30 +138,6 @@ def effective_samples(layers: Sequence[TileLayer], samples: int) -> "pd.DataFram
                 "max": known.max(),
             }
         )
-    return pd.DataFrame(rows)
-
-
-def cost(layers: Sequence[TileLayer]) -> "pd.DataFrame":
-    """Return energy [J] and latency [s] of one pass of one input, a row per layer.
-
-    A layer is read `reads` times in a pass, in turn: at every location of an image, in every step
-    of a sequence. That is the number of the last pass, or of the one with which the mapping was
-    checked. `array_energy`, `readout_energy`, their sum `energy`, and `latency` are those of all
-    these reads. An answer from several samples costs as many passes.
-
-    Args:
-        layers: The layers on tiles.
-    """
-    import pandas as pd
-
-    rows = []
-    for layer in layers:
-        each = layer.readout.energy(layer.neurons.hardware)
-        reads = layer.reads_per_pass
-        of_one = read_cost(layer.neurons, energy_per_output=each)
-        of_all = {name: reads * value for name, value in vars(of_one).items()}
-        energy = of_all["array_energy"] + of_all["readout_energy"]
-        rows.append({"layer": layer.name, "reads": reads, **of_all, "energy": energy})
     return pd.DataFrame(rows)
 
 

@@ -66,7 +66,7 @@ CalibrateMethod = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(help="Folder for report.csv, cost.csv and pictures of the chip."),
+    typer.Option(help="Folder for report.csv, cost.csv, write_cost.csv and pictures of the chip."),
 ]
 Spice = Annotated[
     Path | None,
@@ -125,7 +125,7 @@ def map_network(
         f"test error {error:.2%} on {len(x)} images, {samples} samples; in software: {software:.2%}"
     )
     if out is not None:
-        _write(chip, model, report, x, out)
+        _write(chip, model, report, x, out, samples=samples, seed=seed)
         console().print(f"report, cost and pictures are in {out}")
     if spice is not None:
         console().print(f"{len(write_netlists(chip, spice))} netlists are in {spice}")
@@ -210,11 +210,26 @@ def _digital(report: pd.DataFrame) -> list[str]:
     return [f"digital: {counted}", *lines] if plain else lines
 
 
-def _write(chip: MappedNetwork, model: Any, report: pd.DataFrame, x: Any, folder: Path) -> None:
-    """Write report.csv, cost.csv and pictures of the chip into a folder."""
+def _write(
+    chip: MappedNetwork,
+    model: Any,
+    report: pd.DataFrame,
+    x: Any,
+    folder: Path,
+    *,
+    samples: int,
+    seed: int,
+) -> None:
+    """Write report, costs and pictures of the chip into a folder.
+
+    The cost is that of the images x with all samples; its inputs are recorded last, in a pass that
+    changes no picture.
+    """
     from nsm.plots import draw_chip
 
     folder.mkdir(parents=True, exist_ok=True)
     report.to_csv(folder / "report.csv", index=False)
-    chip.cost().to_csv(folder / "cost.csv", index=False)
+    chip.write_cost().to_csv(folder / "write_cost.csv", index=False)
     draw_chip(chip, model, x, folder)
+    cost = chip.cost(x, samples=samples, rng=seed)
+    cost.to_csv(folder / "cost.csv", index=False)

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from crossbar import Comparator, Hardware
+from crossbar import Comparator
 from crossbar.arrays.conversion import Converters
-from crossbar.arrays.cost import COMPARATOR_ENERGY, conversion_energy
+from crossbar.cost.circuits import ReadOut
 from crossbar.reads.firing import fires_packed
 from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span, draws
@@ -44,16 +44,18 @@ class Backend(Protocol):
 
 
 class Readout(Protocol):
-    """What turns the sums of a layer into the inputs of the next."""
+    """What turns the sums of a layer into the inputs of the next.
+
+    Attributes:
+        name: What reports call it.
+        circuit: What stands behind each output, for `chip.cost()`.
+    """
 
     name: ClassVar[str]
+    circuit: ClassVar[ReadOut]
 
     def apply(self, u: Array, backend: Backend) -> Any:
         """Return what leaves the read-out for sums u (reads, outputs) in weight units."""
-        ...
-
-    def energy(self, hardware: Hardware) -> float:
-        """Return the energy of the read-out of one output [J]."""
         ...
 
 
@@ -68,6 +70,7 @@ class Comparators:
     """
 
     name: ClassVar[str] = "comparators"
+    circuit: ClassVar[ReadOut] = ReadOut.COMPARATOR
     comparator: Comparator
     offsets: Floats
     amperes_per_weight: float
@@ -75,10 +78,6 @@ class Comparators:
     def apply(self, u: Array, backend: Backend) -> Any:
         """Return states ±1: packed in numpy, numbers in torch."""
         return backend.compare(u, self)
-
-    def energy(self, hardware: Hardware) -> float:
-        """Return the energy of one decision [J]."""
-        return COMPARATOR_ENERGY
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +90,7 @@ class LogisticThreshold:
     """
 
     name: ClassVar[str] = "logistic threshold"
+    circuit: ClassVar[ReadOut] = ReadOut.COMPARATOR
     comparators: Comparators
     row_factors: Floats
 
@@ -99,10 +99,6 @@ class LogisticThreshold:
         in_network_units = u / backend.vector(self.row_factors)
         noisy = in_network_units + backend.logistic(u.shape[1])
         return self.comparators.apply(noisy, backend)
-
-    def energy(self, hardware: Hardware) -> float:
-        """Return the energy of one decision [J]; the source of the noise is not counted."""
-        return self.comparators.energy(hardware)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +114,7 @@ class Converter:
     """
 
     name: ClassVar[str] = "converter"
+    circuit: ClassVar[ReadOut] = ReadOut.ADC
     converters: Converters | None
     row_factors: Floats
 
@@ -132,10 +129,6 @@ class Converter:
     def apply(self, u: Array, backend: Backend) -> Array:
         """Return the sums in the network's units."""
         return u / backend.vector(self.row_factors)
-
-    def energy(self, hardware: Hardware) -> float:
-        """Return the energy of one conversion [J]; 8 bits are assumed without a converter."""
-        return conversion_energy(hardware)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from crossbar import (
     ReferenceColumn,
     Tile,
 )
-from crossbar.arrays.cost import conversions
+from crossbar.cost.circuits import conversions
 from crossbar.paths import build_hardware
 from devices import BlankOut, Device, GaussianNoise, NoFaults, StateDependentError
 from devices.faults.base import ARRAYS

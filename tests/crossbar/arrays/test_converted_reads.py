@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crossbar import Adc, Comparator, Dac, Hardware, NeuronArray, ReferenceColumn
-from crossbar.arrays.cost import conversions
+from crossbar.cost.circuits import conversions
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span

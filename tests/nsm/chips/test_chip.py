@@ -75,13 +75,6 @@ def test_ageing_drifts_every_cell_and_adds_up(rng):
     np.testing.assert_array_equal(twice.layers[0].neurons.main.conductances()[0], aged)
 
 
-def test_cost_is_positive_and_adds_array_and_read_out(rng):
-    cost = map_to_crossbar(one_layer(rng), REAL, rng=0).cost()
-    assert cost.layer.tolist() == ["layer 0 (NSMLinear)", "layer 1 (Linear)"]
-    np.testing.assert_allclose(cost.energy, cost.array_energy + cost.readout_energy, rtol=1e-12)
-    assert (cost[["array_energy", "readout_energy", "latency"]] > 0).all(axis=None)
-
-
 DEVICES = [
     "cpu",
     pytest.param(

@@ -184,7 +184,7 @@ def test_a_loaded_chip_reports_what_the_saved_one_did(path, rng, monkeypatch):
     )
     chip = nsm.map_to_crossbar(model, HARDWARE, rng=2, example=np.zeros((1, 1, 8, 8), np.float32))
     chip.sample(images(rng, (2, 1, 12, 12)), 1, rng=0)
-    assert chip.cost().reads.tolist() == [100, 1]
+    assert chip.cost().reads.tolist() == [100, 1, 101]
     chip.save(path)
     # A later version maps otherwise; what it finds is replaced.
     monkeypatch.setattr("nsm.chips.mapping_report._rms", lambda x: 7.0)

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from crossbar import Hardware, ReferenceColumn, Wires
-from crossbar.arrays.cost import read_cost
 from devices import BlankOut, Device, StateDependentError, StochasticSelector, TelegraphNoise
 from nsm import NSMLinear, map_to_crossbar, theory
 
@@ -178,31 +177,6 @@ def reads(size):
     """Return reads per pass of the layers of `Steps` for square images, by hand."""
     half, quarter = -(-size // 2), -(-size // 4)
     return [size**2, half**2 + quarter**2, quarter**2, quarter**2, 1]
-
-
-def test_cost_counts_every_read_of_a_pass():
-    x = torch.randn(2, 1, 8, 8)
-    chip = map_to_crossbar(Steps(), DIGITAL, rng=0, example=x)
-    one = chip.cost()
-    assert one.reads.tolist() == reads(8)
-    np.testing.assert_allclose(one.latency, np.array(reads(8)) * DIGITAL.read_period, rtol=1e-12)
-    alone = [read_cost(layer.neurons, energy_per_output=1e-12) for layer in chip.layers]
-    each = np.array([c.array_energy for c in alone])
-    np.testing.assert_allclose(one.array_energy, np.array(reads(8)) * each, rtol=1e-12)
-    for _ in range(2):  # it is that of one pass of one image, however often the chip is read
-        chip.sample(x, 3, rng=0)
-        assert chip.cost().reads.tolist() == reads(8)
-    chip.sample(torch.randn(1, 1, 12, 12), 2, rng=0)
-    assert chip.cost().reads.tolist() == reads(12)
-
-
-def test_a_convolution_costs_what_a_linear_layer_costs_that_is_read_as_often():
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 24 * 24, 10))
-    period = Hardware(device=Device(g_min=1e-6, g_max=1e-4), read_period=1e-6)
-    row = map_to_crossbar(net, period, rng=0).cost().iloc[0]
-    assert row.reads == 24 * 24
-    np.testing.assert_allclose([row.energy, row.latency], [6.97e-8, 576e-6], rtol=1e-3)
 
 
 def test_samples_of_recurrent_layers_are_as_many_reads_apart_as_a_pass_has_steps():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -283,8 +284,15 @@ def test_map_reports_a_chip_and_leaves_its_pictures(run, folder):
     )  # 64 inputs on 32 word lines, the deterministic path, the bias
     names = ("conductances", "weight_error", "firing_probability")
     assert sorted(p.name for p in Path("chip").iterdir()) == sorted(
-        ["report.csv", "cost.csv", *(f"chip_{n}.png" for n in names)]
+        ["report.csv", "cost.csv", "write_cost.csv", *(f"chip_{n}.png" for n in names)]
     )
+    cost = pd.read_csv("chip/cost.csv")
+    assert cost.layer.tolist() == [*report.layer[report["where"] == "tiles"], "total per image"]
+    assert cost.inputs[:3].tolist() == ["recorded"] * 3
+    assert cost.reads.tolist() == [2, 2, 2, 6]  # two samples
+    np.testing.assert_allclose(cost["total [J]"][:3].sum(), cost["total [J]"][3], rtol=1e-12)
+    # Pulses of the FeFET's gate draw no current through its channel.
+    assert pd.read_csv("chip/write_cost.csv")["total [J]"].isna().all()
 
 
 def test_map_prints_the_warnings_of_the_report(run, folder):

@@ -1,0 +1,1 @@
+"""Energy, time and area of reads and of programming: constants, circuits, arrays."""

@@ -32,6 +32,8 @@ from devices.ferroelectric.preisach import Preisach as Preisach
 from devices.ferroelectric.preisach import PreisachState as PreisachState
 from devices.iv import MILO2021 as MILO2021
 from devices.iv import CurrentVoltage as CurrentVoltage
+from devices.iv import IVLaw as IVLaw
+from devices.iv import Ohmic as Ohmic
 from devices.iv import SinhCurve as SinhCurve
 from devices.operating_point import OperatingPoint as OperatingPoint
 from devices.presets import GATES as GATES

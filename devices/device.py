@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from devices.faults.base import Faults, NoFaults
+from devices.iv import IVLaw, Ohmic
 from devices.levels import checked_levels, common_spacing, nearest, rounding_variance
 from devices.programming.base import IdealWrite, WriteModel
 from devices.pulses.base import PulseResponse
@@ -35,6 +36,12 @@ class Device:
         retention: Drift after programming; default `NoDrift()`.
         faults: Stuck cells, drawn once per chip; default `NoFaults()`.
         temperature_law: Dependence of conductance on temperature; default `NoTemperature()`.
+        iv: Current over voltage; the conductances of the device are those at small voltages.
+            Default `Ohmic()`.
+        read_disturb_voltage: Largest voltage [V] that does not change the cell; None (default) if
+            it is not known. `chip.report()` warns of larger ones.
+        compliance: Largest current [A] that the cell may carry; None (default) if it is not known.
+            `chip.report()` warns of larger ones.
         pulses: Response to programming pulses, None if it is not known; `write` does not depend on
             it.
         reference: Citation; default "".
@@ -53,6 +60,9 @@ class Device:
     retention: Retention = field(default_factory=NoDrift)
     faults: Faults = field(default_factory=NoFaults)
     temperature_law: TemperatureLaw = field(default_factory=NoTemperature)
+    iv: IVLaw = field(default_factory=Ohmic)
+    read_disturb_voltage: float | None = None
+    compliance: float | None = None
     pulses: PulseResponse | None = None
     reference: str = ""
 
@@ -68,6 +78,10 @@ class Device:
         instance("Device.retention", self.retention, Retention)
         instance("Device.faults", self.faults, Faults)
         instance("Device.temperature_law", self.temperature_law, TemperatureLaw)
+        instance("Device.iv", self.iv, IVLaw)
+        for name, unit in (("read_disturb_voltage", "V"), ("compliance", "A")):
+            if getattr(self, name) is not None:
+                number(f"Device.{name}", getattr(self, name), above=0, unit=unit)
         if self.pulses is not None and not isinstance(self.pulses, PulseResponse):
             raise ValueError(
                 f"Device.pulses = {shortened(self.pulses)} is not a PulseResponse or None"

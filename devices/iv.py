@@ -1,5 +1,6 @@
 """Nonlinear current-voltage curves of cells with small-signal conductance g."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,9 +8,94 @@ from numpy.typing import ArrayLike
 
 from devices.validation import Floats, array, number
 
+#: Newton steps, and the relative error of the voltage at which they stop.
+_MOST_STEPS = 100
+_TOLERANCE = 1e-13
+
+
+class IVLaw(ABC):
+    """The current of a cell over its voltage; a new law defines `current` and `slope`.
+
+    A law whose current is odd in the voltage sets `is_odd`: inputs +1 and −1 then see the same
+    conductance. If the current is g · f(V) for all conductances, `shape` returns f(V).
+    """
+
+    @abstractmethod
+    def current(self, g: ArrayLike, v: ArrayLike) -> Floats:
+        """Return the current I [A] of cells with small-signal conductance g [S] at v [V]."""
+
+    @abstractmethod
+    def slope(self, g: ArrayLike, v: ArrayLike) -> Floats:
+        """Return the differential conductance dI/dV [S] of cells of g [S] at v [V]."""
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether I(−V) = −I(V)."""
+        return False
+
+    def shape(self, v: ArrayLike) -> Floats | None:
+        """Return f(V) [V] if the current is g · f(V) for all g; otherwise None."""
+        return None
+
+    def chord(self, g: ArrayLike, v: ArrayLike, series: float = 0.0) -> Floats:
+        """Return I/V_cell [S] of cells in a branch under v [V], in series with a resistance.
+
+        The cell's voltage solves V_cell + series · I(V_cell) = v by Newton's iteration; at v = 0
+        the chord is dI/dV.
+
+        Args:
+            g: Small-signal conductances [S].
+            v: Voltages of the branches [V], which broadcast with g.
+            series: Resistance in series with each cell [Ω].
+
+        Raises:
+            ValueError: The law does not allow a conductance or voltage.
+            ArithmeticError: The iteration did not converge.
+        """
+        cells, volts = np.broadcast_arrays(array("g", g), array("v", v))
+        across = volts / (1 + cells * series)
+        for _ in range(_MOST_STEPS if series else 0):
+            excess = across + series * self.current(cells, across) - volts
+            step = excess / (1 + series * self.slope(cells, across))
+            across = across - step
+            if np.abs(step).max(initial=0) <= _TOLERANCE * np.abs(volts).max(initial=0):
+                break
+        else:
+            if series:
+                raise ArithmeticError(
+                    f"the voltage of cells behind {series:g} Ω did not converge in {_MOST_STEPS} "
+                    "steps of Newton's iteration"
+                )
+        driven = across != 0
+        safe = np.where(driven, across, 1.0)
+        currents = self.current(cells, across)
+        at_rest = self.slope(cells, np.zeros_like(across))
+        return np.where(driven, currents / safe, at_rest)
+
 
 @dataclass(frozen=True, kw_only=True)
-class CurrentVoltage:
+class Ohmic(IVLaw):
+    """I = g V."""
+
+    def current(self, g: ArrayLike, v: ArrayLike) -> Floats:
+        return np.asarray(array("g", g) * array("v", v))
+
+    def slope(self, g: ArrayLike, v: ArrayLike) -> Floats:
+        return np.asarray(array("g", g) + np.zeros(np.shape(v)))
+
+    @property
+    def is_odd(self) -> bool:
+        return True
+
+    def shape(self, v: ArrayLike) -> Floats:
+        return array("v", v)
+
+    def chord(self, g: ArrayLike, v: ArrayLike, series: float = 0.0) -> Floats:
+        return self.slope(g, v)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurrentVoltage(IVLaw):
     """I = g V + n₂(g) V² + n₃(g) V³ [A], with n₂ [A/V²] and n₃ [A/V³] polynomials in log10(g/1 S).
 
     The quadratic term makes the curve asymmetric: I(−V) ≠ −I(V). The polynomials were fitted in a
@@ -43,12 +129,12 @@ class CurrentVoltage:
         number("CurrentVoltage.g_low", self.g_low, above=0, unit="S")
         number("CurrentVoltage.g_high", self.g_high, above=self.g_low, unit="S")
 
-    def current(self, g: ArrayLike, v: ArrayLike) -> Floats:
-        """Return the current I [A] of cells.
+    @property
+    def is_odd(self) -> bool:
+        return not any(self.square)
 
-        Args:
-            g: Small-signal conductances [S].
-            v: Voltages [V].
+    def current(self, g: ArrayLike, v: ArrayLike) -> Floats:
+        """Return the current I [A] of cells of g [S] at v [V].
 
         Raises:
             ValueError: If a value lies outside the fit, as for `slope` and `effective_conductance`.
@@ -83,7 +169,7 @@ class CurrentVoltage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SinhCurve:
+class SinhCurve(IVLaw):
     """I = g V_0 sinh(V/V_0) [A]: hopping or trap-assisted conduction, ohmic for |V| ≪ V_0.
 
     Attributes:
@@ -98,12 +184,17 @@ class SinhCurve:
     def __post_init__(self) -> None:
         number("SinhCurve.v_0", self.v_0, above=0, unit="V")
 
+    @property
+    def is_odd(self) -> bool:
+        return True
+
+    def shape(self, v: ArrayLike) -> Floats:
+        return np.asarray(self.v_0 * np.sinh(array("v", v) / self.v_0))
+
     def current(self, g: ArrayLike, v: ArrayLike) -> Floats:
-        """Return I [A] at voltages v [V] of cells with small-signal conductance g [S]."""
-        return np.asarray(array("g", g) * self.v_0 * np.sinh(array("v", v) / self.v_0))
+        return np.asarray(array("g", g) * self.shape(v))
 
     def slope(self, g: ArrayLike, v: ArrayLike) -> Floats:
-        """Return the differential conductance dI/dV [S]."""
         return np.asarray(array("g", g) * np.cosh(array("v", v) / self.v_0))
 
 

@@ -25,6 +25,7 @@ from devices.ferroelectric.activation import Gb2Activation, NormalActivation
 from devices.ferroelectric.domain_write import DomainWrite
 from devices.ferroelectric.domains import DomainSwitching
 from devices.ferroelectric.fefet import FeFet, ThresholdNoise
+from devices.iv import CurrentVoltage, Ohmic, SinhCurve
 from devices.operating_point import OperatingPoint
 from devices.programming.base import IdealWrite
 from devices.programming.error import SaturatingError, StateDependentError
@@ -114,6 +115,7 @@ _PULSE_RESPONSES = (
 )
 _RETENTIONS = (NoDrift, LogTimeDrift, PowerLawDrift, ClippedLog, TabulatedRelaxation)
 _FAULTS = (NoFaults, StuckCells, WearOut, FaultMap)
+_IV_LAWS = (Ohmic, CurrentVoltage, SinhCurve)
 _TEMPERATURE_LAWS = (NoTemperature, MetallicTemperature, ActivatedTemperature, MixedTemperature)
 
 
@@ -138,6 +140,7 @@ MODELS: Mapping[str, type] = {
         *_RETENTIONS,
         *_FAULTS,
         *_TEMPERATURE_LAWS,
+        *_IV_LAWS,
     )
 }
 

@@ -1,9 +1,13 @@
 """Effective conductances of a tile with line resistance, solved for the mean state of its cells."""
 
+from dataclasses import replace
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from crossbar.hardware import Hardware
 from crossbar.reads.moments import gate_moments
+from crossbar.wires.description import Wires
 from crossbar.wires.segments import part_of
 from devices.validation import Floats
 
@@ -17,6 +21,21 @@ def mean_factor(g: Floats, hardware: Hardware) -> Floats:
     gate_mean, _ = gate_moments(hardware)
     of_gate = 1.0 if hardware.gate_sharing == "word_line" else gate_mean
     return of_gate * hardware.cell_noise.moments(g)[0]
+
+
+def branch_conductances(g: ArrayLike, wires: Wires) -> Floats:
+    """Return the conductances [S] of cells of g [S] in series with their access transistors.
+
+    A transistor carries the current of its own cell, so it is part of the branch that noise and
+    gates switch, and not of the wires that all cells share.
+    """
+    cells = np.asarray(g, dtype=np.float64)
+    return np.asarray(cells / (1 + cells * wires.r_access))
+
+
+def of_branches(wires: Wires, shape: tuple[int, int]) -> Wires:
+    """Return the wires of a part of a tile around branches that include their transistors."""
+    return replace(part_of(wires, shape), r_access=0.0)
 
 
 def physical_arrays(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> list[Floats]:
@@ -55,7 +74,8 @@ def behind_wires(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> tuple[Floa
     arrays = []
     for g in physical_arrays(g_pos, g_neg, hardware):
         factor = mean_factor(g, hardware)
-        effective = part_of(wires, g.shape).effective_conductance(factor * g)
+        branches = factor * branch_conductances(g, wires)
+        effective = of_branches(wires, g.shape).effective_conductance(branches)
         arrays.append(np.divide(effective, factor, out=effective, where=factor > 0))
     return _positive_and_negative(arrays, hardware)
 
@@ -76,7 +96,8 @@ def compensated(targets: tuple[Floats, Floats], hardware: Hardware) -> tuple[Flo
     arrays = []
     for g in physical_arrays(*targets, hardware):
         factor = mean_factor(g, hardware)
-        ends = factor * device.g_min, factor * device.g_max
-        programmed = part_of(wires, g.shape).compensated(factor * g, *ends)
-        arrays.append(np.clip(programmed / factor, device.g_min, device.g_max))
+        ends = (factor * branch_conductances(end, wires) for end in (device.g_min, device.g_max))
+        branches = of_branches(wires, g.shape).compensated(factor * g, *ends) / factor
+        programmed = branches / (1 - branches * wires.r_access)
+        arrays.append(np.clip(programmed, device.g_min, device.g_max))
     return _positive_and_negative(arrays, hardware)

@@ -9,6 +9,7 @@ from crossbar.arrays.line_resistance import behind_wires, compensated
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import Conductances, in_series
+from crossbar.reads.nonlinear import chords, is_ohmic
 from devices import Device, IdealWrite, NoDrift, NoNoise, NoTemperature, Place
 from devices.seeding import stream
 from devices.validation import Floats, array, number
@@ -112,6 +113,20 @@ class ProgrammedTile:
     def now(self, g: Floats, side: int) -> Floats:
         """Return the conductances [S] now: aged, warm, scaled, in series with a conducting gate.
 
+        Those of cells that are not ohmic are I/V at the read voltage.
+
+        Args:
+            g: Conductances after programming [S].
+            side: 0 for the positive cells, 1 for the negative ones; it names the stream of drift.
+        """
+        small = self.at_small_voltages(g, side)
+        if not is_ohmic(self.hardware):
+            small = chords(small, self.hardware.read_voltage, self.hardware)
+        return in_series(small, self.hardware)
+
+    def at_small_voltages(self, g: Floats, side: int) -> Floats:
+        """Return the conductances [S] of the cells alone now: aged, warm, scaled.
+
         Args:
             g: Conductances after programming [S].
             side: 0 for the positive cells, 1 for the negative ones; it names the stream of drift.
@@ -121,7 +136,7 @@ class ProgrammedTile:
             g = device.age(g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side))
         if not isinstance(device.temperature_law, NoTemperature):
             g = g * device.temperature_law.factor(g, self.hardware.temperature)
-        return in_series(g if self.gain == 1 else self.gain * g, self.hardware)
+        return g if self.gain == 1 else self.gain * g
 
     def _refresh(self) -> None:
         g_pos, g_neg = self._programmed
@@ -147,7 +162,11 @@ class ProgrammedTile:
             g_pos, g_neg = self._now
             references = np.zeros(g_pos.shape[1], dtype=np.intp) if shared else None
             effective = behind_wires(g_pos, g_neg, self.hardware)
-            self._conductances = Conductances(g_pos, g_neg, *effective, references)
+            small: tuple[Floats | None, Floats | None] = (None, None)
+            if not is_ohmic(self.hardware):
+                pos, neg = self._programmed
+                small = self.at_small_voltages(pos, 0), self.at_small_voltages(neg, 1)
+            self._conductances = Conductances(g_pos, g_neg, *effective, references, *small)
         return self._conductances
 
     @property
@@ -201,7 +220,7 @@ def _level_spacing(hardware: Hardware) -> float:
     ends = np.array([device.g_min, device.g_max])
     warm = ends * device.temperature_law.factor(ends, hardware.temperature)
     unchanged = np.array_equal(in_series(warm, hardware), ends)
-    stable = isinstance(device.retention, NoDrift) and unchanged
+    stable = isinstance(device.retention, NoDrift) and unchanged and is_ohmic(hardware)
     return device.step if isinstance(device.write, IdealWrite) and stable else 0.0
 
 

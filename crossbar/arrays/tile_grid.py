@@ -6,6 +6,7 @@ import numpy as np
 
 from crossbar.arrays.tile import ProgrammedTile, read_only
 from crossbar.reads.conductances import Conductances, per_output
+from crossbar.reads.nonlinear import is_ohmic
 from devices.validation import Floats
 
 
@@ -62,18 +63,24 @@ class TileGrid:
         if self._joined is None:
             blocks = np.repeat(np.arange(len(self.tiles[0])), np.diff(self.column_edges))
             effective = self.cells()
+            small: tuple[Floats, ...] = ()
             if self.hardware.wires is not None:
-                tiles = [[t.conductances for t in row] for row in self.tiles]
-                effective = (
-                    side_by_side([[c.effective_pos for c in row] for row in tiles]),
-                    side_by_side([[c.effective_neg for c in row] for row in tiles]),
-                )
+                effective = self._joined_sides("effective_pos", "effective_neg")
+            if not is_ohmic(self.hardware):
+                small = self._joined_sides("small_pos", "small_neg")
             self._joined = Conductances(
                 *self.cells(),
                 *effective,
                 blocks if self.hardware.mapping.shares_reference else None,
+                *small,
             )
         return self._joined
+
+    def _joined_sides(self, positive: str, negative: str) -> tuple[Floats, Floats]:
+        """Return two fields of the tiles' conductances, each as one matrix of all tiles."""
+        tiles = [[t.conductances for t in row] for row in self.tiles]
+        pos, neg = ([[getattr(c, f) for c in row] for row in tiles] for f in (positive, negative))
+        return side_by_side(pos), side_by_side(neg)
 
     def forget(self) -> None:
         """Forget what was put together: the tiles have changed."""

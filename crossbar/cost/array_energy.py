@@ -6,13 +6,17 @@ from typing import NamedTuple
 import numpy as np
 
 from crossbar.arrays.layer_arrays import LayerArrays, Part
-from crossbar.arrays.line_resistance import mean_factor, physical_arrays
+from crossbar.arrays.line_resistance import (
+    branch_conductances,
+    mean_factor,
+    of_branches,
+    physical_arrays,
+)
 from crossbar.arrays.neurons import NeuronArray
 from crossbar.arrays.summed import terms_of
 from crossbar.arrays.tile import ProgrammedTile
 from crossbar.cost.driven_inputs import DrivenInputs, volts_per_input
 from crossbar.reads.moments import gate_moments
-from crossbar.wires.segments import part_of
 from crossbar.wires.solver import driver_conductance
 from devices.validation import Floats
 
@@ -87,7 +91,8 @@ def _delivered(tile: ProgrammedTile, mean_square: Floats, products: Floats | Non
             total += gate * float(mean_square @ mean.sum(axis=1))
             continue
         assert products is not None
-        y = driver_conductance(part_of(hardware.wires, g.shape), mean)
+        branches = mean_factor(g, hardware) * branch_conductances(g, hardware.wires)
+        y = driver_conductance(of_branches(hardware.wires, g.shape), branches)
         # Lines with different gates conduct together with the square of the mean.
         shared = gate**2 * np.sum(y * products)
         total += float(shared + (gate - gate**2) * np.diagonal(y) @ mean_square)

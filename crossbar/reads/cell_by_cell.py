@@ -11,6 +11,7 @@ from crossbar.reads.conductances import CellArray, per_output
 from crossbar.reads.factors import FactorSource
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState, Source
+from crossbar.reads.nonlinear import bends, driven_by, needs_rows
 from crossbar.reads.span import Span, draws
 from devices import NoNoise, ReadNoise
 from devices.seeding import child, stream
@@ -48,11 +49,29 @@ class CellByCell:
         added = _CurrentNoise.of(self._cells, span, child(seed, _ADDED))
         for at, skipped, drawn, xi in self._draw(span, seed):
             pairs = np.broadcast_to(self._pairs(xi), (drawn, *shape))[skipped:]
+            if needs_rows(self._cells, Inputs(inputs[at])):
+                pairs = self._bent(pairs, inputs[at], xi, skipped)
             u[at] = np.matmul(inputs[at, None, :], pairs)[:, 0]
             if added is not None:
                 g_pos, g_neg = (np.broadcast_to(g, (drawn, *shape)) for g in self._sides(xi))
                 u[at] += added.currents(inputs[at], g_pos[skipped:], g_neg[skipped:], at)
         return u / self._cells.siemens_per_weight
+
+    def _bent(self, pairs: Floats, x: Floats, xi: dict[Source, Floats], skipped: int) -> Floats:
+        """Return the conductances [S] of pairs whose currents bend with the voltage.
+
+        Args:
+            pairs: Those at the read voltage, (reads, word lines, bit lines).
+            x: Inputs of these reads.
+            xi: Factors of the sources in the reads drawn.
+            skipped: Reads drawn that come before.
+        """
+        out = pairs.copy()
+        for i in np.flatnonzero(bends(self._cells, Inputs(x))):
+            read = skipped + i
+            of_read = {name: f if len(f) == 1 else f[read : read + 1] for name, f in xi.items()}
+            out[i] = self._pairs(of_read, driven_by(self._cells, x[i]))[0]
+        return out
 
     def sampled(
         self, span: Span, seed: np.random.SeedSequence
@@ -133,11 +152,11 @@ class CellByCell:
             return xi[Source.GATE] * pos, per_output(gated_neg, c.reference_of)
         return xi[Source.GATE] * pos, xi[Source.GATE] * per_output(neg, c.reference_of)
 
-    def _pairs(self, xi: dict[Source, Floats]) -> Floats:
+    def _pairs(self, xi: dict[Source, Floats], cells: CellArray | None = None) -> Floats:
         """Return the conductance [S] that each pair shows in each read, (reads, word lines, bit
-        lines).
+        lines), of `cells` in place of the array if given.
         """
-        c = self._cells.conductances
+        c = (cells or self._cells).conductances
         pos = xi[Source.POSITIVE_CELLS] * c.effective_pos
         neg = xi[Source.NEGATIVE_CELLS] * c.effective_neg
         if self._cells.hardware.gate_sharing == "cell":

@@ -27,6 +27,8 @@ class Conductances:
             with these. Equal to `g_pos` without wires.
         effective_neg: The same for the negative cells.
         reference_of: Column of `g_neg` that serves each bit line; None for pairs.
+        small_pos: Conductances of the positive cells alone at small voltages; None for ohmic cells.
+        small_neg: The same for the negative cells.
     """
 
     g_pos: Floats
@@ -34,6 +36,8 @@ class Conductances:
     effective_pos: Floats
     effective_neg: Floats
     reference_of: ReferenceColumns
+    small_pos: Floats | None = None
+    small_neg: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ class CellArray:
             c.effective_pos[:, lines],
             c.effective_neg[:, lines],
             None,
+            None if c.small_pos is None else c.small_pos[:, lines],
+            None if c.small_neg is None else c.small_neg[:, lines],
         )
         return replace(self, conductances=part)
 

@@ -16,6 +16,7 @@ from crossbar.reads.digits import SUMMED_DIGITS, DigitTables, column_sums, digit
 from crossbar.reads.gated_sums import gated_sums
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState, SeenBy, Source, noise_sources
+from crossbar.reads.nonlinear import bends, driven_by, needs_rows, shaped
 from crossbar.reads.span import Span
 from devices import NoNoise, ReadNoise
 from devices.validation import Floats
@@ -336,21 +337,41 @@ class ReadMoments:
         # Levels and the middles between them lie on a grid of half the spacing; the gate's mean
         # scales it.
         half_spacing = self.cells.level_spacing / 2 / self.cells.siemens_per_weight
-        return self._product(x, "mean", self.matrices.mean, half_spacing * gate_mean)
+        mean = self._product(x, "mean", self.matrices.mean, half_spacing * gate_mean)
+        for row, x_of_row, m in self._bent(x):
+            mean[row] = x_of_row @ m.mean
+        return mean
+
+    def _bent(self, x: Inputs) -> Iterator[tuple[int, Floats, MomentMatrices]]:
+        """Yield the rows whose cells have other conductances than at the read voltage.
+
+        Yields:
+            Number of the row, its inputs, and the moments of a read of each pair under them.
+        """
+        if not needs_rows(self.cells, x):
+            return
+        for row in np.flatnonzero(bends(self.cells, x)):
+            inputs = x.floats[row]
+            of_siemens = moment_matrices(driven_by(self.cells, inputs), self._state)
+            yield int(row), inputs, of_siemens.per_weight(self.cells.siemens_per_weight)
 
     def variances(self, x: Inputs) -> tuple[Floats, Floats]:
         """Return own and shared variance of u; one row for all reads where every input is ±1."""
-        rows = Inputs(np.ones((1, x.shape[1]), dtype=bool)) if x.all_signs else x
+        bent = needs_rows(self.cells, x)
+        one = x.all_signs and not bent
+        rows = Inputs(np.ones((1, x.shape[1]), dtype=bool)) if one else x
         added = self.matrices.added
         # One row stands for all reads where what cells add does not depend on their inputs.
-        same = adds_alike(self.cells.hardware)
+        same = adds_alike(self.cells.hardware) and not bent
 
         def of(name: str, matrix: Floats) -> Floats:
             if not matrix.any():
-                return np.zeros((1 if same else len(rows), matrix.shape[1]))
+                return np.zeros((1 if same and not bent else len(rows), matrix.shape[1]))
             return np.maximum(self._product(rows, name, matrix, square=True), 0)
 
         own, shared = of("own", self.matrices.own), of("shared", self.matrices.shared)
+        for row, x_of_row, m in self._bent(x):
+            own[row], shared[row] = x_of_row**2 @ m.own, x_of_row**2 @ m.shared
         if added is None:
             return own, shared
         drive = self._current_noise(np.ones((1, x.shape[1])) if same else rows.floats)
@@ -374,7 +395,7 @@ class ReadMoments:
         Raises:
             ValueError: x has a wrong shape or holds NaN.
         """
-        rows = Inputs.checked("x", x, self.cells.lines)
+        rows = shaped(self.cells, Inputs.checked("x", x, self.cells.lines))
         mean = self.mean(rows)
         own, shared = self.variances(rows)
         reference_of = self.cells.reference_of

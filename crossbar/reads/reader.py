@@ -13,6 +13,7 @@ from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.moments import ReadMoments
 from crossbar.reads.noise_state import NoiseState
+from crossbar.reads.nonlinear import bends, shaped
 from crossbar.reads.packed_bits import PackedBits
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
@@ -114,6 +115,7 @@ class Reader:
             span = span.each()
         if sampling == "moments":
             _warn_of_memory(self._behind_gates)
+        x = shaped(self.cells, x)
         if sampling == "moments" or is_exactly_gaussian(self._behind_gates.hardware):
             return self._gaussian_sums.read(x, span, child(seed, Stream.GAUSSIAN_SUMS))
         return self._read_gated(x, span, seed)
@@ -148,7 +150,7 @@ class Reader:
         Ternary rows are read packed, other rows cell by cell.
         """
         one_by_one = child(seed, Stream.CELL_BY_CELL)
-        ternary = x.is_ternary
+        ternary = x.is_ternary & ~bends(self.cells, x)
         if self._packed_bits is None or not ternary.any():
             return self._cell_by_cell.read(x, span, one_by_one)
         u = self._packed_bits.read(x, span, child(seed, Stream.PACKED_BITS))

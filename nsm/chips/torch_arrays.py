@@ -9,6 +9,7 @@ from crossbar import TiledArray
 from crossbar.reads.gaussian_sums import is_exactly_gaussian
 from crossbar.reads.law import bernoulli_sums, gaussian_sums
 from crossbar.reads.moments import ReadMoments, adds_alike
+from crossbar.reads.nonlinear import is_ohmic
 from crossbar.reads.polarities import Polarity, bernoulli_polarities
 from devices.validation import Floats
 
@@ -56,11 +57,12 @@ class TorchArray:
         self._reference_of = None if reference_of is None else torch.as_tensor(reference_of)
         gaussian = is_exactly_gaussian(hardware)
         polarities = None if gaussian else bernoulli_polarities(cells)
+        simple = adds_alike(hardware) and is_ohmic(hardware)
         needs_more = hardware.gates_word_lines and gate is None
-        if needs_more or (polarities is None and not gaussian) or not adds_alike(hardware):
+        if needs_more or (polarities is None and not gaussian) or not simple:
             raise ValueError(
-                "torch reads need Gaussian noise without shot noise, or a blank-out gate; this "
-                "hardware has the gate "
+                "torch reads need ohmic cells with Gaussian noise, without shot noise, or a "
+                "blank-out gate; this hardware has the gate "
                 f"{hardware.gate!r} per {hardware.gate_sharing} and cells with "
                 f"{hardware.device.read_noise!r}: read the chip itself"
             )

@@ -20,6 +20,7 @@ from crossbar import NeuronArray
 from crossbar.arrays.programmed import read_as_one
 from crossbar.reads.gaussian_sums import is_exactly_gaussian
 from crossbar.reads.moments import adds_alike
+from crossbar.reads.nonlinear import is_ohmic
 from crossbar.reads.normals import add_noise, normals
 from crossbar.reads.reader import Reader
 from crossbar.reads.span import Span
@@ -112,14 +113,15 @@ class TorchSums:
 
         They can if every sum is exactly Gaussian given the inputs or free of noise, gates are not
         those of word lines, the deterministic path has one a_i for every output, no DAC stands
-        before the word lines, every array is read as one, and cells have no shot noise, which
-        depends on each input in another way than on its square.
+        before the word lines, every array is read as one, and cells are ohmic and have no shot
+        noise: currents are linear in the inputs, and variances in their squares.
         """
         if not all(group.is_plain for group in neurons):
             return False
         hardwares = [part.array.hardware for group in neurons for part in group.parts()]
         gaussian = all(
-            is_exactly_gaussian(h) and not h.gates_word_lines and adds_alike(h) for h in hardwares
+            is_exactly_gaussian(h) and not h.gates_word_lines and adds_alike(h) and is_ohmic(h)
+            for h in hardwares
         )
         return gaussian and all(group.a.ndim == 1 for group in neurons)
 

@@ -116,8 +116,8 @@ def grid(
             ("stem:device.levels", or "head:layer" with the values "tiles" and "digital"); or one of
             `ON_CHIP`: "gain" (common-mode gain of the programmed chip), "reprogrammed_scale" (α w
             programmed over the same range), "seconds" (age [s]), "compensation" (None, "layer" or
-            "column", measured on the aged chip: see `MappedNetwork.compensate`). Values are a list, an array,
-            a tensor or any iterable; a mapping gives each value the name that rows show.
+            "column", measured on the aged chip: see `MappedNetwork.compensate`). Values are a list,
+            an array, a tensor or any iterable; a mapping gives each value the name that rows show.
 
     Raises:
         ValueError: A network is no torch module, an axis is unknown (the message suggests the

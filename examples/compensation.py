@@ -19,6 +19,7 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import crossbar
 import devices
@@ -27,8 +28,8 @@ from nsm import plots, uncertainty
 
 WIDTHS = (64, 100, 100, 10)
 GAINS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-DAY = 86400.0
-AGES = (20.0, 3600.0, DAY, 30 * DAY, 365 * DAY)
+#: Ages [s] at which the phase-change memory is read, and their names. It drifts from 20 s on.
+AGES = {20.0: "20 s", 3600.0: "1 h", 86400.0: "1 d", 2.592e6: "1 mo", 3.1536e7: "1 y"}
 SEEDS = (0, 1, 2)
 #: Images that are neither trained nor tested on: the temperature is measured on them.
 HELD_OUT = 300
@@ -38,8 +39,14 @@ MOST_SAMPLES = 100
 CONFIDENCE = 0.95
 GATE = devices.BlankOut(0.5)
 METHODS = ("none", "temperature", "layer", "column")
-#: Line of each method that is drawn; "column" is in the rows only.
-DRAWN = {"none": ":", "temperature": "--", "layer": "-"}
+#: Line of each method that is drawn, and its name. "column" is in the rows only.
+DRAWN = {
+    "none": (":", "as it is"),
+    "temperature": ("--", "softmax temperature"),
+    "layer": ("-", "one factor per layer"),
+}
+#: What reads the sums: comparators in the hidden layers of the NSM, else ideal converters.
+NETWORKS = {"NSM": "NSM (comparators)", "ReLU": "ReLU (ideal converters)"}
 QUANTITIES = {
     "error": "test error [%]",
     "confidence": "mean confidence",
@@ -114,34 +121,46 @@ def experiment(data: "nsm.datasets.Data") -> pd.DataFrame:
 
 
 def draw(ax: Axes, rows: pd.DataFrame, quantity: str) -> None:
-    """Draw a quantity over gain or age: means over seeds, and their range as a bar."""
-    for name in ("NSM", "ReLU"):
+    """Draw a quantity over gain or age: means over trainings, and their range as a bar."""
+    for name in NETWORKS:
         place = plots.NETWORK_PLACES[name]
-        for method, line in DRAWN.items():
+        color = plots.COLORS[place]
+        for method, (line, _) in DRAWN.items():
             part = rows[(rows["network"] == name) & (rows["compensation"] == method)]
             by_value = part.groupby("value")[quantity]
             mean = by_value.mean()
-            bars = np.array([mean - by_value.min(), by_value.max() - mean])
             ax.errorbar(
                 mean.index,
                 mean,
-                bars,
-                color=plots.COLORS[place],
-                marker=plots.MARKERS[place],
+                np.array([mean - by_value.min(), by_value.max() - mean]),
+                color=color,
                 linestyle=line,
-                markersize=3,
+                marker=plots.MARKERS[place],
+                markersize=6 if method == "none" else 3,  # lines may lie on each other
+                markerfacecolor="none" if method == "none" else color,
                 elinewidth=0.6,
             )
     ax.set(xscale="log", ylabel=QUANTITIES[quantity])
     if quantity == "error":
-        ax.set(yscale="log", ylim=(1.5, 100))
+        ax.set(yscale="log", ylim=(2, 110))
         ax.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
-        ax.minorticks_off()
     elif quantity == "samples":
         ax.set_ylim(0, 1.05 * MOST_SAMPLES)
     else:
-        ax.set_ylim(-0.03, 1.03)
+        ax.set_ylim(-0.03, 1.05)
     ax.grid(alpha=0.25, linewidth=0.5)
+
+
+def legend(drawing: Figure) -> None:
+    """Draw a legend of networks and methods above the panels."""
+    networks = [
+        Line2D([], [], color=plots.COLORS[place], marker=plots.MARKERS[place], label=label)
+        for label, place in ((text, plots.NETWORK_PLACES[name]) for name, text in NETWORKS.items())
+    ]
+    methods = [
+        Line2D([], [], color="0.3", linestyle=line, label=name) for line, name in DRAWN.values()
+    ]
+    drawing.legend(handles=networks + methods, loc="outside upper center", ncols=5, frameon=False)
 
 
 def figure(rows: pd.DataFrame, path: Path) -> None:
@@ -153,31 +172,17 @@ def figure(rows: pd.DataFrame, path: Path) -> None:
         for ax, quantity in zip(axes[:, :2].T.flat, QUANTITIES, strict=True):
             draw(ax, gains, quantity)
             ax.set_xlabel("common-mode gain")
-            ax.set_xticks(GAINS[::2], [f"{gain:g}" for gain in GAINS[::2]])
+            ax.set_xticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
         for ax, quantity in zip(axes[:, 2], ("error", "confidence"), strict=True):
             draw(ax, ages, quantity)
             ax.set_xlabel("age")
-            ax.set_xticks(AGES, ["20 s", "1 h", "1 d", "1 mo", "1 y"])
+            ax.set_xticks(list(AGES), list(AGES.values()))
         for ax in axes.flat:
             ax.minorticks_off()
-        for ax, title in zip(axes[0], ("FeFET (Jerry 2017)", "", "PCM (Nandakumar 2019)")):
-            ax.set_title(title)
-        titles = {
-            "none": "as it is",
-            "temperature": "softmax temperature",
-            "layer": "factor per layer",
-        }
-        lines = [
-            *(
-                mpl.lines.Line2D([], [], color=plots.COLORS[k], marker=plots.MARKERS[k], label=name)
-                for name, k in (("NSM (comparators)", 0), ("ReLU (ideal converters)", 1))
-            ),
-            *(
-                mpl.lines.Line2D([], [], color="0.3", linestyle=line, label=titles[method])
-                for method, line in DRAWN.items()
-            ),
-        ]
-        drawing.legend(handles=lines, loc="outside upper center", ncols=5, frameon=False)
+        axes[0, 0].set_title("FeFET (Jerry 2017)")
+        axes[0, 1].set_title(f"digits, {SAMPLES} samples, {len(SEEDS)} trainings")
+        axes[0, 2].set_title("PCM (Nandakumar 2019)")
+        legend(drawing)
         drawing.savefig(path)
 
 

@@ -52,6 +52,32 @@ def test_the_first_example_shows_that_only_the_nsm_tolerates_a_gain(
     assert matplotlib.image.imread(tmp_path / "first.png").shape[:2] == (500, 680)
 
 
+def test_one_factor_per_layer_gives_the_relu_network_its_accuracy_back(
+    load_example, threads, tmp_path, monkeypatch
+):
+    example = load_example("compensation")
+    for name, value in {
+        "GAINS": (0.01, 1.0),
+        "AGES": {3600.0: "1 h"},
+        "SEEDS": (0,),
+        "METHODS": ("none", "layer"),
+        "SAMPLES": 5,
+    }.items():
+        monkeypatch.setattr(example, name, value)
+    rows = example.main(str(tmp_path))
+    at = rows[rows["axis"] == "gain"].set_index(["network", "value", "compensation"])
+    for quantity in ("error", "ece", "confidence", "samples"):
+        found = at[quantity]
+        for network in ("NSM", "ReLU"):
+            restored = found[network, 0.01, "layer"]
+            assert restored == pytest.approx(found[network, 1.0, "none"], rel=1e-6)
+    assert at.error["ReLU", 0.01, "none"] > 60 > 15 > at.error["ReLU", 0.01, "layer"]
+    assert at.error["NSM", 0.01, "none"] < 15
+    assert at.confidence["NSM", 0.01, "none"] < 0.2 < 0.6 < at.confidence["NSM", 0.01, "layer"]
+    assert at.samples["NSM", 0.01, "none"] == example.MOST_SAMPLES
+    assert matplotlib.image.imread(tmp_path / "compensation.png").shape[:2] == (920, 1440)
+
+
 @pytest.mark.parametrize("name", LONG)
 def test_the_long_examples_can_be_imported(name, load_example):
     assert load_example(name).__doc__
@@ -59,7 +85,7 @@ def test_the_long_examples_can_be_imported(name, load_example):
 
 def test_every_example_has_a_test_and_a_docstring_of_its_command():
     found = {path.stem: path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py")}
-    assert set(found) == {"first", *LONG}
+    assert set(found) == {"first", "compensation", *LONG}
     for name, text in found.items():
         words = ast.get_docstring(ast.parse(text))
         assert words

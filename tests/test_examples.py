@@ -67,6 +67,32 @@ def test_the_energy_example_counts_samples_of_the_nsm_beside_one_pass_of_relu(lo
     assert 1 < nsm["energy ratio"] == pytest.approx(nsm["total [J]"] / relu["total [J]"], rel=1e-9)
 
 
+def test_one_factor_per_layer_gives_the_relu_network_its_accuracy_back(
+    load_example, threads, tmp_path, monkeypatch
+):
+    example = load_example("compensation")
+    for name, value in {
+        "GAINS": (0.01, 1.0),
+        "AGES": {3600.0: "1 h"},
+        "SEEDS": (0,),
+        "METHODS": ("none", "layer"),
+        "SAMPLES": 5,
+    }.items():
+        monkeypatch.setattr(example, name, value)
+    rows = example.main(str(tmp_path))
+    at = rows[rows["axis"] == "gain"].set_index(["network", "value", "compensation"])
+    for quantity in ("error", "ece", "confidence", "samples"):
+        found = at[quantity]
+        for network in ("NSM", "ReLU"):
+            restored = found[network, 0.01, "layer"]
+            assert restored == pytest.approx(found[network, 1.0, "none"], rel=1e-6)
+    assert at.error["ReLU", 0.01, "none"] > 60 > 15 > at.error["ReLU", 0.01, "layer"]
+    assert at.error["NSM", 0.01, "none"] < 15
+    assert at.confidence["NSM", 0.01, "none"] < 0.2 < 0.6 < at.confidence["NSM", 0.01, "layer"]
+    assert at.samples["NSM", 0.01, "none"] == example.MOST_SAMPLES
+    assert matplotlib.image.imread(tmp_path / "compensation.png").shape[:2] == (920, 1440)
+
+
 @pytest.mark.parametrize("name", LONG)
 def test_the_long_examples_can_be_imported(name, load_example):
     assert load_example(name).__doc__
@@ -74,7 +100,7 @@ def test_the_long_examples_can_be_imported(name, load_example):
 
 def test_every_example_has_a_test_and_a_docstring_of_its_command():
     found = {path.stem: path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py")}
-    assert set(found) == {"first", "energy", *LONG}
+    assert set(found) == {"first", "compensation", "energy", *LONG}
     for name, text in found.items():
         words = ast.get_docstring(ast.parse(text))
         assert words

@@ -138,6 +138,12 @@ class ProgrammedTile:
             g = g * device.temperature_law.factor(g, self.hardware.temperature)
         return g if self.gain == 1 else self.gain * g
 
+    def as_programmed(self) -> "ProgrammedTile":
+        """Return the tile as it was just after programming: age 0, gain 1, the same cells."""
+        return ProgrammedTile(
+            self.hardware, self.siemens_per_weight, *self._programmed, self._seed, self.place
+        )
+
     def _refresh(self) -> None:
         g_pos, g_neg = self._programmed
         self._now = (_kept(g_pos, self.now(g_pos, 0)), _kept(g_neg, self.now(g_neg, 1)))

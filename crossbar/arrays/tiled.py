@@ -110,6 +110,7 @@ class TiledArray(TileGrid):
         super().__init__(tiles)
         self._reader: Reader | None = None
         self._unit_voltage = self.hardware.unit_voltage
+        self._state_seed = state_seed
         self._noise = NoiseHistory(
             *self.cells(), self.hardware, initial_seed=state_seed, waiting_seed=waiting_seed
         )
@@ -215,6 +216,17 @@ class TiledArray(TileGrid):
             sampling: "exact" or "moments", see `read`.
         """
         return self.reader.read(x, span, seed, sampling=sampling)
+
+    def as_programmed(self) -> "TiledArray":
+        """Return the array as it was just after programming, its noise in the first state.
+
+        It has the same cells at age 0 and gain 1. Its reads do not change this array.
+        """
+        return TiledArray(
+            [[tile.as_programmed() for tile in row] for row in self.tiles],
+            state_seed=self._state_seed,
+            waiting_seed=child(self._state_seed, Stream.WAITING),
+        )
 
     def arrays(self) -> "list[TiledArray]":
         """Return the arrays that are read separately: this one."""

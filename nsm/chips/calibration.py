@@ -182,6 +182,36 @@ def calibrate(
         count.reset()
 
 
+def has_open_converters(layers: Sequence[TileLayer]) -> bool:
+    """Return whether a layer has a converter whose range a calibration sets."""
+    banks = [bank for layer in layers for bank in _banks(layer)]
+    return any(_is_open(bank) for bank in banks)
+
+
+def check_options_act(method: str, percentile: float | None, per: str) -> None:
+    """Raise ValueError if an option of the ranges is not the default, where there are none to set.
+
+    Args:
+        method: Method of `calibrate`.
+        percentile: Its percentile.
+        per: What shares a range.
+    """
+    checked_percentile(method, percentile, per)
+    given = {"method": (method, "max"), "percentile": (percentile, None), "per": (per, "layer")}
+    for name, (value, default) in given.items():
+        if value != default:
+            raise ValueError(
+                f"{name} = {value!r} has no effect: this chip has no converter of open range, and "
+                "the compensation is measured from total currents; leave it out"
+            )
+
+
+def _is_open(bank: Bank) -> bool:
+    """Return whether a calibration sets the range of these converters."""
+    converter = bank.dac if isinstance(bank, Drivers) else bank.adc
+    return converter is not None and converter.range is None
+
+
 def _watch_nothing(opened: Sequence[tuple[TileLayer, list[Bank]]]) -> None:
     """Let the converters that are calibrated later neither clip nor round."""
     for layer, of in opened:

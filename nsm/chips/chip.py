@@ -67,6 +67,7 @@ class MappedNetwork(ProgrammedNetwork):
     def __init__(self, network: nn.Module, plan: CheckedPlan, origin: Origin):
         super().__init__(network, plan.form)
         self.origin = origin
+        self.seed = origin.seed
         self._plan = replace(plan, network=nn.Identity())
         self.training = False
 

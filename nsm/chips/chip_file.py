@@ -18,6 +18,7 @@ from crossbar.arrays.snapshot import NeuronSnapshot, restore, snapshot
 from devices.user_warnings import warn_user
 from devices.validation import Floats, shortened
 from nsm.chips.chip import MappedNetwork
+from nsm.chips.layers.compensation import Compensation
 from nsm.chips.layers.readouts import Converter, Readout
 from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.map import map_to_crossbar
@@ -50,6 +51,8 @@ class LayerRecord:
         reads_per_pass: How often it was read for each input in the last pass.
         wanted: Weights (outputs, inputs) that its main array was to hold.
         report: Its row of the report: how well it was programmed.
+        compensation: Factors for a common change of its conductances; None in files that were
+            written before layers could be compensated.
     """
 
     path: str
@@ -60,6 +63,7 @@ class LayerRecord:
     reads_per_pass: int
     wanted: Floats
     report: dict[str, object]
+    compensation: Compensation | None = None
 
     @classmethod
     def of(cls, layer: TileLayer) -> "LayerRecord":
@@ -76,6 +80,7 @@ class LayerRecord:
             layer.reads_per_pass,
             layer.wanted,
             layer.report,
+            layer.compensation,
         )
 
     def put_into(self, layer: TileLayer) -> None:
@@ -93,6 +98,8 @@ class LayerRecord:
         layer.readout = self.readout
         if isinstance(self.readout, Converter):
             layer.readout = replace(self.readout, converters=layer.neurons.converters)
+        if self.compensation is not None:
+            layer.compensate(self.compensation)
 
 
 def save_chip(chip: MappedNetwork, path: str | Path, *, note: str = "") -> None:
@@ -117,6 +124,7 @@ def save_chip(chip: MappedNetwork, path: str | Path, *, note: str = "") -> None:
         "hardware": _encoded(origin.hardware, "hardware", arrays),
         "seed": _encoded(origin.seed, "seed", arrays),
         "reprogrammed_scale": float(origin.reprogrammed_scale),
+        "softmax_temperature": chip.softmax_temperature,
         "example": _encoded(origin.example, "example", arrays),
         "outputs": _encoded(reference_outputs(origin.model, origin.example), "outputs", arrays),
         "layers": _encoded([LayerRecord.of(layer) for layer in chip.layers], "layers", arrays),
@@ -192,6 +200,8 @@ def load_chip(
         example=value("example"),
     )
     _put_back(chip, value("layers"), path)
+    # Files of older versions hold no temperature of the softmax.
+    chip.softmax_temperature = content.get("softmax_temperature", 1.0)
     return chip
 
 

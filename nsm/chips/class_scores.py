@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from nsm.nn.inference import Floats
+from nsm.nn.inference import Floats, softmax
 
 
 def class_scores(outputs: Any) -> Floats:
@@ -26,3 +26,12 @@ def class_scores(outputs: Any) -> Floats:
         )
     scores: Floats = outputs.double().cpu().numpy()
     return scores
+
+
+def class_probabilities(outputs: Any, temperature: float) -> Floats:
+    """Return softmax(outputs / temperature) over the classes, float64 (reads, classes, ...).
+
+    Raises:
+        ValueError: As `class_scores`.
+    """
+    return softmax(class_scores(outputs) / temperature, axis=1)

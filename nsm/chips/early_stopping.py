@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer, number
-from nsm.chips.class_scores import class_scores
+from nsm.chips.class_scores import class_probabilities
 from nsm.chips.streams import Stream
-from nsm.nn.inference import Floats, Labels, softmax
+from nsm.nn.inference import Floats, Labels
 
 if TYPE_CHECKING:
     from nsm.chips.monte_carlo import MonteCarlo
@@ -64,11 +64,13 @@ def classify(
             break
         some = chip.inputs.chosen(images, still_open)
         spans = chip.runs(some, end - start, child(seed, round_number), sampling=sampling)
-        logits = np.concatenate([class_scores(part) for _, part in spans])
-        classes = logits.shape[1]
+        p = np.concatenate(
+            [class_probabilities(part, chip.softmax_temperature) for _, part in spans]
+        )
+        classes = p.shape[1]
         if not start:
             total, square = np.zeros((batch, classes)), np.zeros((batch, classes, classes))
-        p = softmax(logits).reshape(len(still_open), end - start, classes)
+        p = p.reshape(len(still_open), end - start, classes)
         total[still_open] += p.sum(axis=1)
         square[still_open] += np.einsum("isa,isb->iab", p, p)
         taken[still_open] = end

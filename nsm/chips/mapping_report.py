@@ -11,6 +11,7 @@ from crossbar import NeuronArray, TiledArray
 from crossbar.arrays import precision
 from crossbar.arrays.programmed import Matrix
 from devices.validation import Floats
+from nsm.chips.compensation import compensation_columns
 from nsm.chips.layers.readouts import Converter
 from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.noise_matching import MatchedNeurons
@@ -49,6 +50,9 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     from those of the network, relative to the largest, which was measured when it was mapped.
     `clipped_inputs` and `clipped_currents` are the shares that the converters of a layer clipped
     since mapping or calibration; NaN before the first read, and without converters.
+    `compensation` is what has one factor, "layer" or "column", empty if the layer is not
+    compensated, or why it need not be; `compensation_factor` is the mean factor of the outputs, and
+    `compensation_error` its relative standard error (see `compensation.compensate`).
 
     Args:
         network: The network of the chip.
@@ -76,7 +80,7 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     frame = pd.DataFrame(rows)
     frame["difference"] = plan.checked.difference
     frame = frame[[*_FIRST, *(column for column in frame if column not in _FIRST)]]
-    for column in ("readout", "read_path", "warning"):
+    for column in ("readout", "read_path", "warning", "compensation"):
         frame[column] = frame[column].fillna("")
     for column in ("inputs", "outputs", "tiles"):
         frame[column] = frame[column].astype("Int64")
@@ -93,6 +97,7 @@ def _on_tiles(layer: TileLayer, share: float) -> dict[str, object]:
         **layer.report,
         "clipped_inputs": layer.neurons.drivers.clips.share,
         "clipped_currents": clipped_currents(layer),
+        **compensation_columns(layer),
         "where": "tiles",
         "multiply_adds": share,
         "why": "",

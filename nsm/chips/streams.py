@@ -14,3 +14,6 @@ class Stream(IntEnum):
     FIRING = 2
     EARLY_STOPPING = 3
     CALIBRATION = 4
+    REFERENCE_READ = 5
+    COMPENSATION = 6
+    TEMPERATURE = 7

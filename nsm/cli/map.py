@@ -147,9 +147,9 @@ def _check_method(calibrate: int | None, method: str | None) -> None:
 
 def _check_ranges(chip: MappedNetwork, calibrate: int | None) -> None:
     """Raise ValueError if a DAC of a chip needs a calibration, or nothing takes the given one."""
-    from nsm.sweeps.calibration import is_open
+    from nsm.chips.calibration import has_open_converters
 
-    if calibrate is not None and not is_open(chip):
+    if calibrate is not None and not has_open_converters(chip.layers):
         raise ValueError(
             f"--calibrate {calibrate} has no effect: no converter of this chip has an open range; "
             "leave it out, or add converters, such as --set adc.bits=8"

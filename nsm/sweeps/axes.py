@@ -1,6 +1,6 @@
 """Axes of a sweep: what their names lead to, and what their values are.
 
-An axis is a dotted path into the hardware, or one of `CHIP_AXES`. With hardware by layer a path
+An axis is a dotted path into the hardware, or one of `ON_CHIP`. With hardware by layer a path
 changes every entry of the table, and "stem:device.levels" only the entry "stem".
 
 This file imports no torch, so that a mistake in a sweep file is found at once.
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from crossbar.hardware import Hardware
 from crossbar.paths import ON_OFF, check_path, value_at, with_value
 from devices.validation import choice, number
+from nsm.chips.compensated_per import COMPENSATED_PER
 from nsm.chips.hardware_table import HardwareTable
 from nsm.sweeps.identity import canonical
 from nsm.sweeps.labels import Label, label_of
@@ -21,6 +22,11 @@ from nsm.sweeps.labels import Label, label_of
 #: Axes that are not fields of `Hardware`, and their defaults. gain: common-mode gain of the
 #: programmed chip; reprogrammed_scale: factor on the weights before programming; seconds: age [s].
 CHIP_AXES = {"gain": 1.0, "reprogrammed_scale": 1.0, "seconds": 0.0}
+#: Axis of the compensation that is measured on the aged chip, see `MappedNetwork.compensate`. Rows
+#: have a column of it only where a sweep has the axis.
+COMPENSATION = "compensation"
+#: Names of all axes that act on the chip and are not fields of `Hardware`.
+ON_CHIP = (*CHIP_AXES, COMPENSATION)
 #: End of the axis "head:layer": layers of the entry "head" of a table are on tiles, or digital.
 PLACE = "layer"
 PLACES = ("tiles", "digital")
@@ -99,13 +105,24 @@ def _axis_value(hardware: Hardware | HardwareTable, name: str, label: Any, given
     if getattr(given, "ndim", None) == 0 and hasattr(given, "item"):
         given = given.item()
     value = given
-    if name not in CHIP_AXES:
+    if name == COMPENSATION:
+        value = _compensation(given)
+        return AxisValue(("none" if value is None else value) if label is ... else label, value)
+    if name not in ON_CHIP:
         path, entries = _targets(hardware, name)
         if path == PLACE:
             choice(f"value of axis {name!r}", given, PLACES)
         elif path.rpartition(".")[2] != ON_OFF:
             value = value_at(entries[0][1], path, given)
     return AxisValue(label_of(given, value) if label is ... else label, value)
+
+
+def _compensation(given: Any) -> str | None:
+    """Return what has one factor, "layer" or "column"; None for no compensation."""
+    if given is None:
+        return None
+    value = choice(f"value of axis {COMPENSATION!r}", given, ("none", *COMPENSATED_PER))
+    return None if value == "none" else value
 
 
 def _targets(
@@ -136,7 +153,7 @@ def _targets(
 
 def check_axis(hardware: Hardware | HardwareTable, name: str) -> None:
     """Raise ValueError unless `name` is an axis of every hardware that it changes."""
-    if name in CHIP_AXES:
+    if name in ON_CHIP:
         return
     path, entries = _targets(hardware, name)
     if not entries:
@@ -145,7 +162,7 @@ def check_axis(hardware: Hardware | HardwareTable, name: str) -> None:
         return
     for key, part in entries:
         try:
-            check_path("axis", path, part, tuple(CHIP_AXES))
+            check_path("axis", path, part, ON_CHIP)
         except ValueError as problem:
             where = f" (hardware of {key!r})" if key else ""
             raise ValueError(f"{problem}{where}") from None
@@ -154,7 +171,7 @@ def check_axis(hardware: Hardware | HardwareTable, name: str) -> None:
 def with_axis(
     hardware: Hardware | HardwareTable, name: str, value: Any
 ) -> Hardware | HardwareTable:
-    """Return the hardware with the value of one axis, which is not one of `CHIP_AXES`.
+    """Return the hardware with the value of one axis, which is not one of `ON_CHIP`.
 
     Args:
         hardware: The hardware, which stays as it is.
@@ -173,13 +190,14 @@ def with_axis(
     return HardwareTable(changed)
 
 
-def on_chip(values: Mapping[str, Any]) -> dict[str, float]:
-    """Return the value of each of `CHIP_AXES` at a point, checked.
+def on_chip(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the value of each of `ON_CHIP` at a point, checked.
 
     Raises:
         ValueError: A gain or scale is not above 0, or an age is negative.
     """
     found = {name: values.get(name, default) for name, default in CHIP_AXES.items()}
+    found[COMPENSATION] = values.get(COMPENSATION)
     for name in ("gain", "reprogrammed_scale"):
         number(name, found[name], above=0)
     number("seconds", found["seconds"], at_least=0, unit="s")

@@ -1,11 +1,12 @@
 """Titles, with units, of the axes that are swept most often."""
 
 #: Title of an axis by its name: a dotted path into `Hardware`, or one of
-#: `nsm.sweeps.axes.CHIP_AXES`. Mathematics stands between dollar signs, as in matplotlib.
+#: `nsm.sweeps.axes.ON_CHIP`. Mathematics stands between dollar signs, as in matplotlib.
 AXIS_LABELS = {
     "gain": "common-mode gain of all conductances",
     "reprogrammed_scale": "weight scale, reprogrammed over the same range",
     "seconds": "age after programming [s]",
+    "compensation": "compensation, one factor per",
     "device.levels": "conductance levels per cell",
     "device.g_min": "$g_{min}$ [S]",
     "device.g_max": "$g_{max}$ [S]",

@@ -74,14 +74,3 @@ def has_open_dac(hardware: Hardware) -> bool:
 def has_open_adc(layer: PlannedLayer, hardware: Hardware) -> bool:
     """Return whether a layer is read by converters whose range a calibration sets."""
     return layer.has_linear_outputs and hardware.adc is not None and hardware.adc.range is None
-
-
-def is_open(chip: Any) -> bool:
-    """Return whether a chip has a converter whose range a calibration sets."""
-    for layer in chip.layers:
-        drivers, converters = layer.neurons.drivers, layer.neurons.converters
-        if drivers.dac is not None and drivers.dac.range is None:
-            return True
-        if converters is not None and converters.adc.range is None:
-            return True
-    return False

@@ -13,7 +13,7 @@ from nsm.chips.hardware_table import HardwareTable, as_table
 from nsm.chips.planning.checked_plan import CheckedPlan
 from nsm.chips.planning.plan import planned_layers
 from nsm.chips.programming import check_programming
-from nsm.sweeps.axes import CHIP_AXES
+from nsm.sweeps.axes import ON_CHIP
 from nsm.sweeps.calibration import Calibration, has_open_adc, has_open_dac
 from nsm.sweeps.identity import canonical
 from nsm.sweeps.tasks import Task
@@ -43,7 +43,7 @@ def check_points(tasks: Sequence[Task], plan_of: MakePlan, calibration: Calibrat
         with _named(f"network {task.network!r}"):
             if places not in plans:
                 plans[places] = plan_of(task, table)
-        point = canonical((places, table, task.reprogrammed_scale))
+        point = canonical((places, table, task.reprogrammed_scale, task.compensation))
         if point not in seen:
             seen.add(point)
             with _named(_name_of(task)):
@@ -59,7 +59,7 @@ def _check_point(
     plan: CheckedPlan, table: HardwareTable, task: Task, calibration: Calibration | None
 ) -> bool:
     """Check the hardware of a point; return whether a calibration sets a range there."""
-    open_dac = open_adc = False
+    open_dac = open_adc = sees_scale = False
     for layer in planned_layers(plan.network):
         hardware = table.of(layer.path)
         assert hardware is not None
@@ -72,6 +72,13 @@ def _check_point(
             )
         open_dac |= has_open_dac(hardware)
         open_adc |= has_open_adc(layer, hardware)
+        sees_scale |= layer.sees_scale(hardware)
+    if task.compensation is not None and not sees_scale:
+        raise ValueError(
+            f"compensation = {task.compensation!r} has no effect: all layers on tiles end in "
+            "comparators, whose signs do not change when all conductances have one factor; leave "
+            "it out"
+        )
     by_column = calibration is not None and calibration.options["per"] == "column"
     if by_column and open_dac and not open_adc:
         raise ValueError(
@@ -93,6 +100,7 @@ def _named(what: str) -> Iterator[None]:
 
 def _name_of(task: Task) -> str:
     """Return what messages call a point: its network and the values that change its hardware."""
-    values = {k: v for k, v in task.parameters.items() if k == "reprogrammed_scale"}
-    values |= {k: v for k, v in task.parameters.items() if k not in CHIP_AXES}
+    decides = ("reprogrammed_scale", "compensation")
+    values = {k: v for k, v in task.parameters.items() if k in decides}
+    values |= {k: v for k, v in task.parameters.items() if k not in ON_CHIP}
     return ", ".join([f"network {task.network!r}", *(f"{k} = {v!r}" for k, v in values.items())])

@@ -18,11 +18,12 @@ from threadpoolctl import threadpool_limits
 
 from crossbar.threads import threads as threads_of_loops
 from devices.seeding import RNG, child, seed_number, seed_sequence
+from nsm.chips.calibration import has_open_converters
 from nsm.chips.map import map_to_crossbar
 from nsm.nn.inference import Labels
 from nsm.progress import progress_bar
 from nsm.sweeps.axes import CHIP_AXES
-from nsm.sweeps.calibration import Calibration, is_open
+from nsm.sweeps.calibration import Calibration
 from nsm.sweeps.data import Images, check_settings, checked_data, few_of
 from nsm.sweeps.identity import canonical, short_hash
 from nsm.sweeps.row_file import IDENTITY, RESULTS, RowFile, from_row
@@ -54,8 +55,9 @@ def run_task(
     """Return the result of one chip of one task: task, chip, errors, seed, elapsed [s].
 
     The chip is `map_to_crossbar(..., rng=seed)`, calibrated (`chip.calibrate(..., rng=seed)`, if it
-    has converters of open range), aged, changed by the common-mode gain, and read by
-    `errors(..., rng=seed)`.
+    has converters of open range), aged, changed by the common-mode gain, compensated if the task
+    says so, and read by `errors(..., rng=seed)`. A chip that is compensated is calibrated again
+    with it.
 
     Args:
         task: The point of the sweep.
@@ -80,10 +82,16 @@ def run_task(
             reprogrammed_scale=task.reprogrammed_scale,
             example=few_of(x),
         )
-        if calibration is not None and is_open(mapped):
+        is_calibrated = calibration is not None and has_open_converters(mapped.layers)
+        if calibration is not None and is_calibrated:
             mapped.calibrate(calibration.images, **calibration.options, rng=seed)
         mapped.age(task.seconds)
         mapped.scale_conductances(task.gain)
+        per = task.compensation
+        if calibration is not None and is_calibrated and per is not None:
+            mapped.calibrate(calibration.images, **calibration.options, compensation=per, rng=seed)
+        elif per is not None:
+            mapped.compensate(per, rng=seed)
         errors = mapped.errors(x, y, samples, rng=seed, sampling=sampling)
     elapsed = round(time.perf_counter() - start, 3)
     return {"task": task.id, "chip": chip, "errors": errors, "seed": seed, "elapsed": elapsed}
@@ -220,7 +228,8 @@ def collect(
         sampling: "exact" draws every cell, "moments" one normal per output.
         calibrate: Images on which every chip with converters of open range is calibrated; or a
             mapping with these as "x" and options: {"x": images, "method": "least_squares"}, see
-            `MappedNetwork.calibrate`. None (default): open DACs are refused.
+            `MappedNetwork.calibrate`. None (default): open DACs are refused. A point with a
+            compensation is calibrated again, with it, after age and gain.
 
     Returns:
         Columns network, the axes, gain, reprogrammed_scale, seconds (age [s]), chip, errors,

@@ -67,7 +67,7 @@ tile_shape = [128, 128]            # word lines, bit lines
 
 [axes]
 "device.levels" = [2, 4, 8, 16, 32]
-gain = [0.1, 1.0]                  # also reprogrammed_scale, seconds
+gain = [0.1, 1.0]                  # also reprogrammed_scale, seconds, compensation
 # "device.read_noise" = ["none", {name = "5 %", kind = "gaussian", sigma = 0.05}]
 # "head:layer" = ["tiles", "digital"]
 

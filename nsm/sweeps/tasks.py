@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossbar.hardware import Hardware
 from nsm.chips.hardware_table import HardwareTable, as_table
-from nsm.sweeps.axes import CHIP_AXES, AxisValue, on_chip, read_axis, with_axis
+from nsm.sweeps.axes import ON_CHIP, AxisValue, on_chip, read_axis, with_axis
 from nsm.sweeps.identity import short_hash
 from nsm.sweeps.labels import Label
 
@@ -36,6 +36,8 @@ class Task:
         gain: Common-mode gain of the programmed chip.
         reprogrammed_scale: Factor α on the weights, which are programmed over the same range.
         seconds: Age of the chip when it is read [s].
+        compensation: What has one factor that compensates gain and age, "layer" or "column"; None
+            for no compensation.
         parameters: The labels of the axes' values at this point, as rows hold them.
     """
 
@@ -46,6 +48,7 @@ class Task:
     gain: float = 1.0
     reprogrammed_scale: float = 1.0
     seconds: float = 0.0
+    compensation: str | None = None
     parameters: Mapping[str, Label] = field(default_factory=dict)
 
     @cached_property
@@ -58,7 +61,7 @@ class Task:
     @cached_property
     def id(self) -> str:
         """Short hash of everything that decides the result, except data, samples and seed."""
-        parts = (
+        parts: tuple[Any, ...] = (
             self.network,
             self.model_id,
             self.hardware,
@@ -66,14 +69,15 @@ class Task:
             self.reprogrammed_scale,
             self.seconds,
         )
-        return short_hash(parts)
+        # Points without one keep the hash that they had before there were compensations.
+        return short_hash(parts if self.compensation is None else (*parts, self.compensation))
 
 
 def _point(hardware: Hardware | HardwareTable, values: Mapping[str, AxisValue]) -> dict[str, Any]:
     """Return the arguments of `Task` that one value per axis decides, checked."""
     changed = hardware
     for name, (_, value) in values.items():
-        if name not in CHIP_AXES:
+        if name not in ON_CHIP:
             changed = with_axis(changed, name, value)
     labels = {name: label for name, (label, _) in values.items()}
     chip = on_chip({name: value for name, (_, value) in values.items()})
@@ -110,9 +114,10 @@ def grid(
         axes: Name -> values. A name is a dotted path into `Hardware` ("device.levels", "gate.p",
             "gate_sharing", "device.on_off_ratio", ...), of all layers or of one entry of the table
             ("stem:device.levels", or "head:layer" with the values "tiles" and "digital"); or one of
-            `CHIP_AXES`: "gain" (common-mode gain of the programmed chip), "reprogrammed_scale"
-            (α w programmed over the same range), "seconds" (age [s]). Values are a list, an array,
-            a tensor or any iterable; a mapping gives each value the name that rows show.
+            `ON_CHIP`: "gain" (common-mode gain of the programmed chip), "reprogrammed_scale" (α w
+            programmed over the same range), "seconds" (age [s]), "compensation" (None, "layer" or
+            "column", measured on the aged chip: see `MappedNetwork.compensate`). Values are a list,
+            an array, a tensor or any iterable; a mapping gives each value the name that rows show.
 
     Raises:
         ValueError: A network is no torch module, an axis is unknown (the message suggests the

@@ -8,7 +8,7 @@ the read-out needs.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -49,13 +49,19 @@ class Readout(Protocol):
     Attributes:
         name: What reports call it.
         circuit: What stands behind each output, for `chip.cost()`.
+        sees_scale: Whether its outputs change when all sums of an output change by one factor.
     """
 
     name: ClassVar[str]
     circuit: ClassVar[ReadOut]
+    sees_scale: ClassVar[bool]
 
     def apply(self, u: Array, backend: Backend) -> Any:
         """Return what leaves the read-out for sums u (reads, outputs) in weight units."""
+        ...
+
+    def scaled(self, factors: Floats) -> "Readout":
+        """Return the read-out for sums that are to be multiplied by factors, (outputs,)."""
         ...
 
 
@@ -71,6 +77,7 @@ class Comparators:
 
     name: ClassVar[str] = "comparators"
     circuit: ClassVar[ReadOut] = ReadOut.COMPARATOR
+    sees_scale: ClassVar[bool] = False
     comparator: Comparator
     offsets: Floats
     amperes_per_weight: float
@@ -78,6 +85,10 @@ class Comparators:
     def apply(self, u: Array, backend: Backend) -> Any:
         """Return states ±1: packed in numpy, numbers in torch."""
         return backend.compare(u, self)
+
+    def scaled(self, factors: Floats) -> "Comparators":
+        """Return the same comparators: the sign of a sum has no scale."""
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,18 +98,26 @@ class LogisticThreshold:
     Attributes:
         comparators: The comparators that decide.
         row_factors: Factors by which the weights of each output were multiplied, (outputs,).
+        scale: Factors of the sums, (outputs,), by which the noise of the threshold is divided; 1 if
+            the layer is not compensated.
     """
 
     name: ClassVar[str] = "logistic threshold"
     circuit: ClassVar[ReadOut] = ReadOut.COMPARATOR
+    sees_scale: ClassVar[bool] = True
     comparators: Comparators
     row_factors: Floats
+    scale: Floats | float = 1.0
 
     def apply(self, u: Array, backend: Backend) -> Any:
         """Return states ±1. The noise has the size of one weight unit of the network."""
         in_network_units = u / backend.vector(self.row_factors)
-        noisy = in_network_units + backend.logistic(u.shape[1])
-        return self.comparators.apply(noisy, backend)
+        noise = backend.logistic(u.shape[1]) / backend.vector(np.asarray(self.scale))
+        return self.comparators.apply(in_network_units + noise, backend)
+
+    def scaled(self, factors: Floats) -> "LogisticThreshold":
+        """Return the read-out whose noise is divided by the factors, (outputs,)."""
+        return replace(self, scale=factors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,12 +130,15 @@ class Converter:
     Attributes:
         converters: The converters of the array; None for an ideal read-out.
         row_factors: Factors by which the weights of each output were multiplied, (outputs,).
+        scale: Digital factors of the converted sums, (outputs,); 1 if the layer is not compensated.
     """
 
     name: ClassVar[str] = "converter"
     circuit: ClassVar[ReadOut] = ReadOut.ADC
+    sees_scale: ClassVar[bool] = True
     converters: Converters | None
     row_factors: Floats
+    scale: Floats | float = 1.0
 
     @property
     def clipped(self) -> float:
@@ -128,7 +150,11 @@ class Converter:
 
     def apply(self, u: Array, backend: Backend) -> Array:
         """Return the sums in the network's units."""
-        return u / backend.vector(self.row_factors)
+        return u / backend.vector(self.row_factors / self.scale)
+
+    def scaled(self, factors: Floats) -> "Converter":
+        """Return the read-out that multiplies by the factors after the conversion."""
+        return replace(self, scale=factors)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
+from nsm.chips.layers.compensation import Compensation
 from nsm.chips.layers.read_context import Stream, current_reads
 from nsm.chips.layers.readouts import NumpyBackend, Readout
 from nsm.chips.layers.states import States, tensor_of, unpacked, values_of
@@ -99,6 +100,7 @@ class TileLayer(ChipLayer):
             when the mapping was checked.
         reads_per_pass: How often the layer was read for each input in the last pass, or in the one
             with which the mapping was checked: at all locations of all calls (time steps).
+        compensation: Factors for a common change of the conductances, see `compensate`.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class TileLayer(ChipLayer):
         self.dtype = torch.float64
         self.locations = 0
         self.reads_per_pass = 1
+        self.compensation = Compensation.none(neurons.threshold)
         self._torch_sums: TorchSums | None = None
 
     @property
@@ -152,6 +155,25 @@ class TileLayer(ChipLayer):
     def set_report(self, report: dict[str, object] | Callable[[], dict[str, object]]) -> None:
         """Set the row of the report, or the function that makes it of the layer as it is now."""
         self._report = report
+
+    @property
+    def sees_scale(self) -> bool:
+        """Whether outputs change when all conductances are multiplied by one factor.
+
+        Signs do not, unless reference currents are added to the sums.
+        """
+        return self.readout.sees_scale or bool(self.compensation.threshold.any())
+
+    def compensate(self, compensation: Compensation) -> None:
+        """Multiply the sums by factors, and divide by them what is added in fixed size.
+
+        A converter multiplies after the conversion. Comparators have no factor. Reference currents
+        of biases, and the noise of logistic thresholds, are divided by the factors.
+        """
+        self.compensation = compensation
+        self.neurons.threshold = compensation.threshold / compensation.factors
+        self.readout = self.readout.scaled(compensation.factors)
+        self._torch_sums = None  # the laws of its sums hold the reference currents
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies and files of a chip make the laws of its sums anew.

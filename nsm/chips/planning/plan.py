@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from crossbar import Hardware
 from nsm.chips.layers.grouped import Grouped
 from nsm.chips.layers.states import States, tensor_of
 from nsm.nn.geometry import Patches
@@ -65,6 +66,17 @@ class PlannedLayer(nn.Module):
     def has_linear_outputs(self) -> bool:
         """Whether the outputs are plain weighted sums, which normalization can be folded into."""
         return isinstance(self.wanted.neurons, LinearOutputs) and not self.by_sign
+
+    def sees_scale(self, hardware: Hardware) -> bool:
+        """Return whether outputs change when all conductances are multiplied by one factor.
+
+        Signs do not, unless reference currents are added to the sums. `TileLayer.sees_scale` is the
+        same of a programmed layer.
+        """
+        is_compared = self.by_sign or isinstance(self.wanted.neurons, SampledNeurons)
+        bias = self.wanted.bias
+        has_references = hardware.bias == "reference" and bias is not None and bool(bias.any())
+        return has_references or not is_compared
 
     def fold(self, factor: np.ndarray, shift: np.ndarray) -> None:
         """Multiply every output by `factor` and add `shift`, both (outputs,)."""

@@ -141,8 +141,7 @@ class Hardware:
         number("Hardware.temperature", self.temperature, above=0, unit="K")
         if self.bandwidth is not None:
             number("Hardware.bandwidth", self.bandwidth, above=0, unit="Hz")
-        if self.input_scale != CALIBRATED:
-            _check_input_scale(self.input_scale)
+        _check_input_scale(self.input_scale, self.dac)
         without_current_noise(self.device.read_noise)  # it refuses two of them
         if self.gate_sharing == "word_line" and self.gate.series_resistance:
             raise ValueError(
@@ -221,9 +220,16 @@ class Hardware:
 
     @property
     def unit_voltage(self) -> float:
-        """Voltage of an input of one [V], while an input scale is not calibrated yet that of 1."""
+        """Voltage of an input of one [V]; the read voltage if the scale is not calibrated yet."""
         scale = 1.0 if isinstance(self.input_scale, str) else float(self.input_scale)
         return self.read_voltage / scale
+
+    @property
+    def has_open_inputs(self) -> bool:
+        """Whether inputs have no range before a calibration finds it."""
+        if self.dac is not None:
+            return self.dac.range is None
+        return self.input_scale == CALIBRATED
 
     @property
     def has_memory(self) -> bool:
@@ -264,8 +270,15 @@ class Hardware:
         return replace(self.ungated(), device=cell)
 
 
-def _check_input_scale(scale: Any) -> None:
-    """Raise ValueError unless `scale` is the size of an input."""
+def _check_input_scale(scale: Any, dac: Dac | None) -> None:
+    """Raise ValueError unless `scale` is the size of an input, or is found by calibration."""
+    if dac is not None and dac.serial and scale != 1:
+        raise ValueError(
+            f"Hardware.input_scale = {scale!r} has no effect on bit-serial inputs, whose planes "
+            "are of size one; leave it at 1, or choose Dac(serial=False)"
+        )
+    if scale == CALIBRATED:
+        return
     if isinstance(scale, str):
         raise ValueError(
             f'Hardware.input_scale = {scale!r} is unknown; give "{CALIBRATED}", or the size of the '

@@ -52,7 +52,8 @@ class Converters:
         adc: Adc,
         limits: Floats,
         offsets: Floats,
-        amperes_per_weight: float,
+        siemens_per_weight: float,
+        drivers: Drivers,
         *,
         of_parts: bool,
         name: str,
@@ -60,7 +61,8 @@ class Converters:
         self.adc = adc
         self.limits = np.asarray(limits, dtype=float)[:, None]
         self.offsets = offsets
-        self.amperes_per_weight = amperes_per_weight
+        self._siemens_per_weight = siemens_per_weight
+        self._drivers = drivers
         self.of_parts = of_parts
         self.expected: Floats = np.zeros(len(offsets))
         self.clips = ClipCount(
@@ -68,6 +70,11 @@ class Converters:
             "set ranges from data with chip.calibrate(x), or give Adc(range=...)",
         )
         self.watch: Watch | None = None
+
+    @property
+    def amperes_per_weight(self) -> float:
+        """Bit-line current [A] of a weight of one with an input of one."""
+        return self._siemens_per_weight * self._drivers.unit_voltage
 
     @property
     def sites(self) -> int:
@@ -176,12 +183,19 @@ def layer_converters(
         limits = np.where(limits > 0, limits, limits.max())
     else:
         limits = np.array([(np.sum(largest, axis=0) + np.abs(arrays.threshold)).max()])
-    limits = limits * arrays.siemens_per_weight * arrays.hardware.read_voltage
+    limits = limits * arrays.siemens_per_weight * drivers.unit_voltage
     if adc.range is not None:
         limits = np.full(len(limits), adc.range)
     offsets = adc.draw_offsets((len(limits), arrays.outputs), rng=rng)
-    amperes = arrays.siemens_per_weight * arrays.hardware.read_voltage
-    return Converters(adc, limits, offsets, amperes, of_parts=of_parts, name=name)
+    return Converters(
+        adc,
+        limits,
+        offsets,
+        arrays.siemens_per_weight,
+        drivers,
+        of_parts=of_parts,
+        name=name,
+    )
 
 
 def _largest_sum(part: Part, w: Floats) -> Floats:

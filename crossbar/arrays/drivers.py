@@ -1,11 +1,13 @@
 """What drives the word lines of a layer: exact voltages, levels of a DAC, or bit planes."""
 
+from math import nan
 from typing import Any, Protocol
 
 import numpy as np
 
 from crossbar.arrays.clipping import ClipCount
-from crossbar.converters import ROUNDING, Dac
+from crossbar.converters import ROUNDING
+from crossbar.hardware import CALIBRATED, Hardware
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.validation import Floats, number
@@ -23,21 +25,27 @@ class Drivers:
     """The drivers of the word lines of one layer.
 
     Args:
-        dac: The converter of the inputs; None drives exact voltages.
+        hardware: The converter of the inputs (None drives exact voltages), read voltage and input
+            scale.
         name: What messages call the layer.
 
     Attributes:
         dac: The converter.
-        limit: Largest input that is converted: `Dac.range`, or as calibrated; None before.
+        limit: Largest input that is converted, or that is driven with the read voltage, as
+            calibrated; `Dac.range`; None before.
+        largest: Largest |input| that has been driven.
         expected: Share of inputs that the limit is expected to clip.
         clips: Inputs that were converted, and clipped.
         watch: While it is set, inputs are not converted but shown to it.
     """
 
-    def __init__(self, dac: Dac | None, name: str):
-        self.dac = dac
+    def __init__(self, hardware: Hardware, name: str):
+        self.dac = dac = hardware.dac
         self.name = name
         self.limit = None if dac is None else dac.range
+        self.largest = 0.0
+        self.read_voltage = hardware.read_voltage
+        self._scale = hardware.input_scale
         self.expected = 0.0
         self.clips = ClipCount(
             f"the DAC of {name} clips its inputs",
@@ -51,6 +59,33 @@ class Drivers:
         return 1 if self.dac is None else self.dac.planes
 
     @property
+    def is_open(self) -> bool:
+        """Whether a calibration finds the range of the inputs."""
+        return self.dac.range is None if self.dac is not None else self._scale == CALIBRATED
+
+    @property
+    def input_scale(self) -> float | None:
+        """Input that is driven with the read voltage; None if it is not calibrated yet."""
+        if not isinstance(self._scale, str):
+            return float(self._scale)
+        return 1.0 if self.planes > 1 else self.limit
+
+    @property
+    def unit_voltage(self) -> float:
+        """Voltage of an input of one [V]; the read voltage while there is no scale."""
+        return self.read_voltage / (self.input_scale or 1.0)
+
+    @property
+    def largest_voltage(self) -> float:
+        """Largest voltage that has driven a word line [V]; NaN before the first read."""
+        if not self.largest:
+            return nan
+        if self.planes > 1:
+            return self.read_voltage
+        largest = self.largest if self.limit is None or self.dac is None else self.limit
+        return self.unit_voltage * min(self.largest, largest)
+
+    @property
     def largest_drive(self) -> float:
         """Largest value that drives a word line: the limit of the DAC; 1 for bit planes, or if the
         limit is not known.
@@ -59,9 +94,10 @@ class Drivers:
 
     def calibrate(self, limit: float, expected: float = 0.0) -> None:
         """Set the largest input and the share that it may clip; count clipping from zero."""
-        self.limit = number("range of a DAC", limit, above=0)
+        self.limit = number("range of the inputs", limit, above=0)
         self.expected = expected
         self.clips.reset()
+        self.largest = 0.0
 
     def drive(self, x: Inputs, span: Span) -> tuple[Inputs, Span]:
         """Return what drives the word lines, and the reads of the array that this takes.
@@ -80,6 +116,8 @@ class Drivers:
             self.watch.add(x.floats, 0)
             return x, span
         if self.dac is None:
+            if self.input_scale is None:
+                self._known_limit()
             return x, span
         limit = self._known_limit()
         if not self.dac.serial:
@@ -95,15 +133,35 @@ class Drivers:
 
     def count(self, x: Inputs) -> None:
         """Count the inputs of a read that are converted, and those that are clipped."""
-        if self.dac is None or self.watch is not None:
+        if self.watch is not None:
+            return
+        is_ternary = bool(x.is_ternary.all())
+        # Ternary inputs need not be looked at one by one.
+        self.note(1.0 if is_ternary else float(np.abs(x.floats).max(initial=0)))
+        if self.dac is None:
             return
         limit = self._known_limit()
-        # Ternary inputs within the range cannot be clipped: they need not be looked at one by one.
-        fits = limit >= 1 - ROUNDING and bool(x.is_ternary.all())
+        fits = limit >= 1 - ROUNDING and is_ternary
         clipped = 0 if fits else int((np.abs(x.floats) > limit * (1 + ROUNDING)).sum())
         self.clips.add(clipped, len(x) * x.shape[1], expected=self.expected)
 
+    def note(self, largest: float) -> None:
+        """Remember the largest |input| of a read.
+
+        Raises:
+            ValueError: Inputs have no scale yet.
+        """
+        if self.dac is None and self.input_scale is None:
+            self._known_limit()
+        self.largest = max(self.largest, largest)
+
     def _known_limit(self) -> float:
+        if self.limit is None and self.dac is None:
+            raise ValueError(
+                f"the inputs of {self.name} have no scale: set it from data with "
+                "chip.calibrate(x), or give Hardware(input_scale=...), the input that is driven "
+                "with the read voltage"
+            )
         if self.limit is None:
             raise ValueError(
                 f"the DAC of {self.name} has no range: set it from data with chip.calibrate(x), "

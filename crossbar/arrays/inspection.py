@@ -18,6 +18,7 @@ from crossbar.arrays.summed import Term, terms_of
 from crossbar.arrays.tiled import TiledArray
 from crossbar.reads.conductances import per_output
 from crossbar.reads.inputs import Inputs
+from crossbar.reads.nonlinear import needs_rows, shaped
 from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import Floats
@@ -152,12 +153,13 @@ def tile_currents(neurons: NeuronArray, x: ArrayLike, *, rng: RNG) -> list[TileC
     reads = Span(0, len(rows))
     driven, steps = neurons.drivers.drive(rows, reads)
     significances = neurons.drivers.significances()
-    volts = driven.floats * neurons.hardware.read_voltage
+    volts_of_one = neurons.drivers.unit_voltage
+    volts = _acting(neurons, driven) * volts_of_one
     found = []
     for unit in _units(neurons, seed_sequence(rng)):
         is_bias = unit.part is Part.BIAS
         if is_bias:  # bias lines are read once for each row, whatever the bit planes
-            on_lines = np.full((len(rows), unit.array.inputs), neurons.hardware.read_voltage)
+            on_lines = np.full((len(rows), unit.array.inputs), volts_of_one)
         else:
             on_lines = volts[:, unit.first : unit.first + unit.array.inputs]
         planes = np.ones(1) if is_bias else significances
@@ -169,6 +171,22 @@ def tile_currents(neurons: NeuronArray, x: ArrayLike, *, rng: RNG) -> list[TileC
                 in_sum = factor[..., tile.bit_lines] * in_sum
             found.append(TileCurrents(tile, i_pos, i_neg, in_sum))
     return found
+
+
+def _acting(neurons: NeuronArray, driven: Inputs) -> Floats:
+    """Return the inputs that act on cells as at the read voltage, see `nonlinear.shaped`.
+
+    Raises:
+        ValueError: The conductances of cells differ from row to row.
+    """
+    cells = neurons.main.arrays()[0].reader.cells
+    if needs_rows(cells, driven):
+        raise ValueError(
+            "tile_currents gives currents of cells at the read voltage, and the current-voltage "
+            f"law {cells.hardware.device.iv!r} gives them another conductance at these inputs; "
+            "give inputs of -1, 0 and +1, or read the layer itself"
+        )
+    return shaped(cells, driven).floats
 
 
 def _currents(unit: _Unit, volts: Floats, span: Span) -> list[tuple[Floats, Floats]]:

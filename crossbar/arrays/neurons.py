@@ -46,6 +46,9 @@ class NeuronArray(LayerArrays):
         )
         self.drivers = drivers
         self.converters = converters
+        for part in self.parts():
+            for each in part.array.arrays():
+                each.drivers = drivers
 
     @classmethod
     def program(
@@ -90,11 +93,16 @@ class NeuronArray(LayerArrays):
         arrays = programmed_arrays(
             w, hardware, siemens_per_weight, a, b, seed, by_tile=by_tile, tile_factors=tile_factors
         )
-        drivers = Drivers(hardware.dac, name)
+        drivers = Drivers(hardware, name)
         if adc is None:
             return cls(arrays, drivers, None)
         offsets = stream(seed, Stream.CONVERTERS)
         return cls(arrays, drivers, layer_converters(arrays, drivers, adc, name, rng=offsets))
+
+    @property
+    def amperes_per_weight(self) -> float:
+        """Bit-line current [A] of a weight of one driven by an input of one."""
+        return self.siemens_per_weight * self.drivers.unit_voltage
 
     def read(
         self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1

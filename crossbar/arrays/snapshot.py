@@ -79,11 +79,13 @@ class DriverSnapshot:
         limit: Largest input that the DAC converts; None if there is none yet.
         expected: Share of inputs that the limit is expected to clip.
         clips: Inputs that were converted, and clipped.
+        largest: Largest |input| that has been driven.
     """
 
     limit: float | None
     expected: float
     clips: ClipRecord
+    largest: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +149,8 @@ def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
 
 
 def _of_drivers(drivers: Drivers) -> DriverSnapshot:
-    return DriverSnapshot(drivers.limit, drivers.expected, _of_clips(drivers.clips))
+    clips = _of_clips(drivers.clips)
+    return DriverSnapshot(drivers.limit, drivers.expected, clips, drivers.largest)
 
 
 def _of_converters(converters: Converters) -> ConverterSnapshot:
@@ -211,9 +214,11 @@ def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
     neurons.threshold = remembered.threshold
     neurons.drivers.limit = remembered.drivers.limit
     neurons.drivers.expected = remembered.drivers.expected
+    neurons.drivers.largest = remembered.drivers.largest
     _restore_clips(neurons.drivers.clips, remembered.drivers.clips)
     if neurons.converters is not None and remembered.converters is not None:
         _restore_converters(neurons.converters, remembered.converters)
+        neurons.converters._siemens_per_weight = neurons.siemens_per_weight
 
 
 def _restore_converters(converters: Converters, remembered: ConverterSnapshot) -> None:
@@ -225,7 +230,6 @@ def _restore_converters(converters: Converters, remembered: ConverterSnapshot) -
         )
     converters.limits = remembered.limits
     converters.offsets = remembered.offsets
-    converters.amperes_per_weight = remembered.amperes_per_weight
     converters.expected = remembered.expected
     _restore_clips(converters.clips, remembered.clips)
 

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from crossbar.arrays.drivers import Drivers
 from crossbar.arrays.tile import ALONE, ProgrammedTile
 from crossbar.arrays.tile_grid import TileGrid
 from crossbar.hardware import Hardware
@@ -98,6 +99,10 @@ class TiledArray(TileGrid):
         tiles: Rows of programmed tiles.
         state_seed: Seed of the noise state, which is drawn once.
         waiting_seed: Seed of what `age` draws for noise with memory.
+
+    Attributes:
+        drivers: What drives the word lines of the layer that the array is a part of; None drives
+            them as the hardware says.
     """
 
     def __init__(
@@ -109,7 +114,7 @@ class TiledArray(TileGrid):
     ):
         super().__init__(tiles)
         self._reader: Reader | None = None
-        self._unit_voltage = self.hardware.unit_voltage
+        self.drivers: Drivers | None = None
         self._state_seed = state_seed
         self._noise = NoiseHistory(
             *self.cells(), self.hardware, initial_seed=state_seed, waiting_seed=waiting_seed
@@ -150,23 +155,20 @@ class TiledArray(TileGrid):
     def reader(self) -> Reader:
         """Reads of the cells of all tiles in their present state."""
         now = self.joined()
-        if self._reader is None or self._reader.cells.conductances is not now:
+        volts = self.unit_voltage
+        made = None if self._reader is None else self._reader.cells
+        if made is None or made.conductances is not now or made.unit_voltage != volts:
             spacing = self.tiles[0][0].level_spacing
-            cells = CellArray(
-                now, self.hardware, self.siemens_per_weight, spacing, self.unit_voltage
-            )
+            cells = CellArray(now, self.hardware, self.siemens_per_weight, spacing, volts)
             self._reader = Reader(cells, self._noise.state)
+        assert self._reader is not None
         return self._reader
 
     @property
     def unit_voltage(self) -> float:
         """Voltage of an input of one [V]: the read voltage over the layer's input scale."""
-        return self._unit_voltage
-
-    def set_unit_voltage(self, volts: float) -> None:
-        """Set the voltage of an input of one [V]; sums stay in weight units."""
-        self._unit_voltage = number("unit_voltage", volts, above=0, unit="V")
-        self._reader = None
+        drivers = self.drivers
+        return self.hardware.unit_voltage if drivers is None else drivers.unit_voltage
 
     @property
     def noise_state(self) -> NoiseState:
@@ -222,11 +224,13 @@ class TiledArray(TileGrid):
 
         It has the same cells at age 0 and gain 1. Its reads do not change this array.
         """
-        return TiledArray(
+        array = TiledArray(
             [[tile.as_programmed() for tile in row] for row in self.tiles],
             state_seed=self._state_seed,
             waiting_seed=child(self._state_seed, Stream.WAITING),
         )
+        array.drivers = self.drivers
+        return array
 
     def arrays(self) -> "list[TiledArray]":
         """Return the arrays that are read separately: this one."""

@@ -14,7 +14,7 @@ from devices.validation import Floats
 
 def volts_per_input(neurons: NeuronArray) -> float:
     """Return the voltage [V] of a word line that is driven with 1, in every array of a layer."""
-    return neurons.hardware.read_voltage
+    return neurons.drivers.unit_voltage
 
 
 @dataclass(frozen=True, eq=False)

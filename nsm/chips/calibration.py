@@ -208,8 +208,7 @@ def check_options_act(method: str, percentile: float | None, per: str) -> None:
 
 def _is_open(bank: Bank) -> bool:
     """Return whether a calibration sets the range of these converters."""
-    converter = bank.dac if isinstance(bank, Drivers) else bank.adc
-    return converter is not None and converter.range is None
+    return bank.is_open if isinstance(bank, Drivers) else bank.adc.range is None
 
 
 def _watch_nothing(opened: Sequence[tuple[TileLayer, list[Bank]]]) -> None:
@@ -241,18 +240,15 @@ def _open_converters(layers: Sequence[TileLayer], per: str) -> list[tuple[TileLa
     for layer in layers:
         drivers, converters = layer.neurons.drivers, layer.neurons.converters
         of: list[Bank] = []
-        if drivers.dac is not None:
-            is_any = True
-            of += [drivers] if drivers.dac.range is None else []
-        if converters is not None:
-            is_any = True
-            of += [converters] if converters.adc.range is None else []
+        is_any |= drivers.dac is not None or drivers.is_open or converters is not None
+        of += [bank for bank in (drivers, converters) if bank is not None and _is_open(bank)]
         if of:
             found.append((layer, of))
     if not is_any:
         raise ValueError(
             "this chip has no converters to calibrate; map the network to hardware with some, as "
-            "Hardware(adc=crossbar.Adc(bits=8)) or Hardware(dac=crossbar.Dac(bits=8))"
+            "Hardware(adc=crossbar.Adc(bits=8)), Hardware(dac=crossbar.Dac(bits=8)) or "
+            'Hardware(input_scale="calibrated")'
         )
     if not found:
         raise ValueError(
@@ -286,8 +282,9 @@ def _set_range(
             "with other inputs"
         )
     if isinstance(converters, Drivers):
-        assert converters.dac is not None
-        limit = best_range(seen[0], method, percentile, converters.dac.convert)
+        dac = converters.dac
+        convert = (lambda x, limit: np.clip(x, -limit, limit)) if dac is None else dac.convert
+        limit = best_range(seen[0], method, percentile, convert)
         converters.calibrate(limit, float(record.clipped(np.full((1, 1), limit))[0]))
         return
     convert = converters.adc.convert

@@ -6,7 +6,7 @@ was drawn or has changed since then comes from the file, and replaces what this 
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from devices.user_warnings import warn_user
 from devices.validation import Floats, shortened
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers.compensation import Compensation
-from nsm.chips.layers.readouts import Converter, Readout
+from nsm.chips.layers.readouts import Readout
 from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.map import map_to_crossbar
 from nsm.chips.planning.planner import exact_copy
@@ -45,8 +45,8 @@ class LayerRecord:
         path: Where the layer stands in the network.
         neurons: What its arrays and their converters remember.
         row_factors: Factors by which the weights of each output were multiplied.
-        readout: Comparators with their offsets, or a `Converter`, whose converters are stored in
-            `neurons`.
+        readout: Comparators with their offsets, or a `Converter`; what belongs to the layer is
+            stored in `neurons`.
         locations: At how many locations the layer was last read for each input.
         reads_per_pass: How often it was read for each input in the last pass.
         wanted: Weights (outputs, inputs) that its main array was to hold.
@@ -68,14 +68,11 @@ class LayerRecord:
     @classmethod
     def of(cls, layer: TileLayer) -> "LayerRecord":
         """Return what a layer remembers."""
-        readout = layer.readout
-        if isinstance(readout, Converter):
-            readout = replace(readout, converters=None)
         return cls(
             layer.path,
             snapshot(layer.neurons),
             layer.row_factors,
-            readout,
+            layer.readout.of(None),
             layer.locations,
             layer.reads_per_pass,
             layer.wanted,
@@ -95,9 +92,7 @@ class LayerRecord:
         layer.reads_per_pass = self.reads_per_pass
         layer.wanted = self.wanted
         layer.set_report(self.report)
-        layer.readout = self.readout
-        if isinstance(self.readout, Converter):
-            layer.readout = replace(self.readout, converters=layer.neurons.converters)
+        layer.readout = self.readout.of(layer.neurons)
         if self.compensation is not None:
             layer.compensate(self.compensation)
 

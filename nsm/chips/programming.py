@@ -203,11 +203,10 @@ class _Programming:
         self, neurons: NeuronArray, factors: Floats, seed: np.random.SeedSequence
     ) -> Readout:
         hardware = neurons.hardware
-        amperes = neurons.siemens_per_weight * hardware.read_voltage
         offsets = hardware.comparator.draw_offsets(
             neurons.outputs, rng=stream(seed, Stream.COMPARATOR_OFFSETS)
         )
-        comparators = Comparators(hardware.comparator, offsets, amperes)
+        comparators = Comparators(hardware.comparator, offsets, neurons)
         if isinstance(self.wanted.neurons, LogisticNeurons):
             return LogisticThreshold(comparators, factors)
         if _is_compared(self.planned):

@@ -66,11 +66,6 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def has_open_dac(hardware: Hardware) -> bool:
-    """Return whether the inputs of a layer are refused before it is calibrated."""
-    return hardware.dac is not None and hardware.dac.range is None
-
-
 def has_open_adc(layer: PlannedLayer, hardware: Hardware) -> bool:
     """Return whether a layer is read by converters whose range a calibration sets."""
     return layer.has_linear_outputs and hardware.adc is not None and hardware.adc.range is None

@@ -14,7 +14,7 @@ from nsm.chips.planning.checked_plan import CheckedPlan
 from nsm.chips.planning.plan import planned_layers
 from nsm.chips.programming import check_programming
 from nsm.sweeps.axes import ON_CHIP
-from nsm.sweeps.calibration import Calibration, has_open_adc, has_open_dac
+from nsm.sweeps.calibration import Calibration, has_open_adc
 from nsm.sweeps.identity import canonical
 from nsm.sweeps.tasks import Task
 
@@ -64,13 +64,16 @@ def _check_point(
         hardware = table.of(layer.path)
         assert hardware is not None
         check_programming(layer, hardware, task.reprogrammed_scale)
-        if has_open_dac(hardware) and calibration is None:
+        if hardware.has_open_inputs and calibration is None:
+            what, instead = f"the DAC of {layer.name} has no range", "Dac(range=...)"
+            if hardware.dac is None:
+                what, instead = f"the inputs of {layer.name} have no scale", "input_scale=..."
             raise ValueError(
-                f"the DAC of {layer.name} has no range, so that reads would be refused: give "
+                f"{what}, so that reads would be refused: give "
                 "collect calibrate=images (a sweep file: [calibrate] images = 200), or "
-                "Dac(range=...), the largest input"
+                f"{instead}, the largest input"
             )
-        open_dac |= has_open_dac(hardware)
+        open_dac |= hardware.has_open_inputs
         open_adc |= has_open_adc(layer, hardware)
         sees_scale |= layer.sees_scale(hardware)
     if task.compensation is not None and not sees_scale:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from crossbar import Comparator
+from crossbar import Comparator, NeuronArray
 from crossbar.arrays.conversion import Converters
 from crossbar.cost.circuits import ReadOut
 from crossbar.reads.firing import fires_packed
@@ -64,6 +64,10 @@ class Readout(Protocol):
         """Return the read-out for sums that are to be multiplied by factors, (outputs,)."""
         ...
 
+    def of(self, neurons: NeuronArray | None) -> "Readout":
+        """Return the read-out of a layer; of None without what belongs to a layer, for files."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Comparators:
@@ -72,7 +76,7 @@ class Comparators:
     Attributes:
         comparator: Noise and offsets of a comparator [A].
         offsets: Offsets [A], (outputs,), drawn once per chip.
-        amperes_per_weight: Bit-line current [A] of a weight of one with an input of one.
+        neurons: The layer whose sums they compare; None in files.
     """
 
     name: ClassVar[str] = "comparators"
@@ -80,7 +84,13 @@ class Comparators:
     sees_scale: ClassVar[bool] = False
     comparator: Comparator
     offsets: Floats
-    amperes_per_weight: float
+    neurons: NeuronArray | None
+
+    @property
+    def amperes_per_weight(self) -> float:
+        """Bit-line current [A] of a weight of one with an input of one."""
+        assert self.neurons is not None
+        return self.neurons.amperes_per_weight
 
     def apply(self, u: Array, backend: Backend) -> Any:
         """Return states ±1: packed in numpy, numbers in torch."""
@@ -89,6 +99,10 @@ class Comparators:
     def scaled(self, factors: Floats) -> "Comparators":
         """Return the same comparators: the sign of a sum has no scale."""
         return self
+
+    def of(self, neurons: NeuronArray | None) -> "Comparators":
+        """Return the comparators of a layer."""
+        return replace(self, neurons=neurons)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +132,10 @@ class LogisticThreshold:
     def scaled(self, factors: Floats) -> "LogisticThreshold":
         """Return the read-out whose noise is divided by the factors, (outputs,)."""
         return replace(self, scale=factors)
+
+    def of(self, neurons: NeuronArray | None) -> "LogisticThreshold":
+        """Return the read-out of a layer."""
+        return replace(self, comparators=self.comparators.of(neurons))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +173,10 @@ class Converter:
     def scaled(self, factors: Floats) -> "Converter":
         """Return the read-out that multiplies by the factors after the conversion."""
         return replace(self, scale=factors)
+
+    def of(self, neurons: NeuronArray | None) -> "Converter":
+        """Return the read-out of a layer with its converters."""
+        return replace(self, converters=None if neurons is None else neurons.converters)
 
 
 @dataclass(frozen=True)

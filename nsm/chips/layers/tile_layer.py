@@ -182,7 +182,7 @@ class TileLayer(ChipLayer):
     @property
     def amperes_per_weight(self) -> float:
         """Bit-line current [A] of a weight of one driven by an input of one."""
-        return self.neurons.siemens_per_weight * self.neurons.hardware.read_voltage
+        return self.neurons.amperes_per_weight
 
     @property
     def weight_error(self) -> Floats:

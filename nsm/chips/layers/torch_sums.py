@@ -143,6 +143,9 @@ class TorchSums:
             ValueError: x does not hold real numbers of the CPU, or has a wrong number of rows.
         """
         rows = _rows(x, span)
+        largest = float(x.abs().max()) if x.numel() else 0.0
+        for neurons in self.neurons:
+            neurons.drivers.note(largest)
         state = self._state(x.dtype if x.dtype in _PRECISIONS else torch.float32)
         x = self._arranged(x.to(state.mean.weight.dtype))
         u = self._sums(x, state.mean)[rows]

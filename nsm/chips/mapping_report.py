@@ -49,10 +49,10 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     `spread_to_noise_ratio` are medians of `crossbar.arrays.precision`'s. These three, β and a are
     filled for neural sampling layers only. `difference` is that of the outputs with ideal tiles
     from those of the network, relative to the largest, which was measured when it was mapped.
-    `dac` is the converter of the inputs, "ideal" for exact voltages. `input_scale` is the input that
-    is driven with the read voltage, and `largest_voltage` [V] what inputs have caused so far; NaN
-    before. `clipped_inputs` and `clipped_currents` are the shares that the converters of a layer clipped
-    since mapping or calibration; NaN before the first read, and without converters.
+    `dac` is the converter of the inputs, "ideal" for exact voltages. `input_scale` is the input
+    that is driven with the read voltage, and `largest_voltage` [V] what inputs have caused so far;
+    NaN before. `clipped_inputs` and `clipped_currents` are the shares that the converters of a
+    layer clipped since mapping or calibration; NaN before the first read, and without converters.
     `compensation` is what has one factor, "layer" or "column", empty if the layer is not
     compensated, or why it need not be; `compensation_factor` is the mean factor of the outputs, and
     `compensation_error` its relative standard error (see `compensation.compensate`).
@@ -97,11 +97,10 @@ def clipped_currents(layer: TileLayer) -> float:
 
 def _on_tiles(layer: TileLayer, share: float) -> dict[str, object]:
     drivers = layer.neurons.drivers
+    warnings = [str(layer.report.get("warning", "")), *limit_warnings(layer.neurons)]
     return {
         **layer.report,
-        "warning": "; ".join(
-            text for text in (layer.report["warning"], *limit_warnings(layer.neurons)) if text
-        ),
+        "warning": "; ".join(filter(None, warnings)),
         "dac": "ideal" if drivers.dac is None else f"{drivers.dac.bits} bits",
         "input_scale": math.nan if drivers.input_scale is None else drivers.input_scale,
         "largest_voltage": drivers.largest_voltage,

@@ -211,7 +211,7 @@ class _Cells:
         sliced = hardware.mapping if isinstance(hardware.mapping, BitSliced) else None
         self.significances = np.ones(1) if sliced is None else sliced.significances
         self.table = np.linspace(device.g_min, device.g_max, _TABULATED)
-        self.variance = device.write.sigma(self.table) ** 2
+        self.variance = device.programming_error(self.table) ** 2
 
     def best(self, rows: Floats, candidates: Floats) -> Floats:
         """Return for each row the candidate with the least error; of equal ones the last.

@@ -44,6 +44,7 @@ from devices.programming.base import NormalError as NormalError
 from devices.programming.base import WriteModel as WriteModel
 from devices.programming.error import SaturatingError as SaturatingError
 from devices.programming.error import StateDependentError as StateDependentError
+from devices.programming.open_loop import OpenLoopPulses as OpenLoopPulses
 from devices.programming.set_reset import SetResetVariability as SetResetVariability
 from devices.programming.write_verify import Verified as Verified
 from devices.programming.write_verify import WriteVerify as WriteVerify
@@ -61,6 +62,7 @@ from devices.pulses.step_pulses import StepPulses as StepPulses
 from devices.read_noise.base import NoNoise as NoNoise
 from devices.read_noise.base import ReadNoise as ReadNoise
 from devices.read_noise.flicker import FlickerNoise as FlickerNoise
+from devices.read_noise.flicker_laws import LogConductanceFlicker as LogConductanceFlicker
 from devices.read_noise.memoryless import BlankOut as BlankOut
 from devices.read_noise.memoryless import GaussianNoise as GaussianNoise
 from devices.read_noise.memoryless import LognormalNoise as LognormalNoise

@@ -27,6 +27,7 @@ from devices.ferroelectric.domains import DomainSwitching
 from devices.ferroelectric.fefet import FeFet, ThresholdNoise
 from devices.programming.base import IdealWrite
 from devices.programming.error import SaturatingError, StateDependentError
+from devices.programming.open_loop import OpenLoopPulses
 from devices.programming.set_reset import SetResetVariability
 from devices.programming.write_verify import WriteVerify
 from devices.pulses.nonlinear import NonlinearPulses
@@ -40,6 +41,7 @@ from devices.pulses.step_laws import (
 )
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.read_noise.flicker import FlickerNoise
+from devices.read_noise.flicker_laws import LogConductanceFlicker
 from devices.read_noise.memoryless import BlankOut, GaussianNoise, LognormalNoise
 from devices.read_noise.product import ProductNoise
 from devices.read_noise.published import PcmFlicker, PcmReadNoise, SonosReadNoise
@@ -79,6 +81,7 @@ _READ_NOISES = (
     FixedTime,
     FlickerNoise,
     PcmFlicker,
+    LogConductanceFlicker,
     ThermalShotNoise,
     PcmReadNoise,
     SonosReadNoise,
@@ -89,6 +92,7 @@ _WRITE_MODELS = (
     StateDependentError,
     SaturatingError,
     SetResetVariability,
+    OpenLoopPulses,
     WriteVerify,
 )
 _FERROELECTRICS = (

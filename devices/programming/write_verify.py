@@ -9,14 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.programming.base import WriteModel
+from devices.programming.simulated import simulated_error
 from devices.pulses.base import PulseResponse
 from devices.seeding import RNG, generator
 from devices.special import erf, gammainc
 from devices.validation import Floats, integer, number, shortened
-
-# Size of the simulation behind `sigma` of incremental pulses; its standard error is 3 %.
-_SIMULATED_CELLS = 500
-_SIMULATED_TARGETS = 33
 
 
 class Verified(NamedTuple):
@@ -87,8 +84,12 @@ class WriteVerify(WriteModel):
                 "PulseResponse"
             )
 
+    @property
+    def has_own_range(self) -> bool:
+        return isinstance(self.pulse, PulseResponse) or self.pulse.has_own_range
+
     def sigma(self, target: Floats) -> Floats:
-        """Return the standard deviation [S] around the target, cells that failed included.
+        """Return the root mean square error [S] around the target, cells that failed included.
 
         For redrawing pulses this is a closed form, which assumes that their error is normal. For
         incremental pulses it is the root mean square error of 500 cells, simulated with a fixed
@@ -171,8 +172,5 @@ class WriteVerify(WriteModel):
 
     @cached_property
     def _simulated(self) -> tuple[Floats, Floats]:
-        """Targets [S] and the root mean square error [S] of cells simulated at each of them."""
         assert isinstance(self.pulse, PulseResponse)
-        grid = np.linspace(self.pulse.g_min, self.pulse.g_max, _SIMULATED_TARGETS)
-        g = self.program(np.tile(grid, (_SIMULATED_CELLS, 1)), rng=0)
-        return grid, np.sqrt(np.mean((g - grid) ** 2, axis=0))
+        return simulated_error(self, self.pulse.g_min, self.pulse.g_max)

@@ -83,9 +83,12 @@ from devices.read_noise.time_laws import TimeLaw as TimeLaw
 from devices.read_noise.trap_ensemble import TrapEnsemble as TrapEnsemble
 from devices.retention.base import NoDrift as NoDrift
 from devices.retention.base import Retention as Retention
+from devices.retention.fitting import activation_energy_ev as activation_energy_ev
+from devices.retention.fitting import fit_relaxation as fit_relaxation
 from devices.retention.log_time import LogTimeDrift as LogTimeDrift
 from devices.retention.power_law import ClippedLog as ClippedLog
 from devices.retention.power_law import PowerLawDrift as PowerLawDrift
+from devices.retention.process import RelaxationProcess as RelaxationProcess
 from devices.retention.relaxation import RELAXATION_WAN2022 as RELAXATION_WAN2022
 from devices.retention.relaxation import TabulatedRelaxation as TabulatedRelaxation
 from devices.temperature import ActivatedTemperature as ActivatedTemperature

@@ -54,6 +54,7 @@ from devices.read_noise.trap_ensemble import TrapEnsemble
 from devices.retention.base import NoDrift
 from devices.retention.log_time import LogTimeDrift
 from devices.retention.power_law import ClippedLog, PowerLawDrift
+from devices.retention.process import RelaxationProcess
 from devices.retention.relaxation import TabulatedRelaxation
 from devices.temperature import (
     ActivatedTemperature,
@@ -112,7 +113,7 @@ _PULSE_RESPONSES = (
     PowerPulses,
     PiecewisePulses,
 )
-_RETENTIONS = (NoDrift, LogTimeDrift, PowerLawDrift, ClippedLog, TabulatedRelaxation)
+_RETENTIONS = (NoDrift, LogTimeDrift, PowerLawDrift, ClippedLog, TabulatedRelaxation, RelaxationProcess)
 _FAULTS = (NoFaults, StuckCells, WearOut, FaultMap)
 _TEMPERATURE_LAWS = (NoTemperature, MetallicTemperature, ActivatedTemperature, MixedTemperature)
 

@@ -65,7 +65,17 @@ from devices.temperature import (
 from devices.validation import choice, shortened
 
 #: Keys that say where the numbers of a device or gate come from; texts, not fields of a model.
-PROVENANCE = ("technology", "citation", "verified", "status", "notes")
+PROVENANCE = (
+    "technology",
+    "citation",
+    "verified",
+    "status",
+    "notes",
+    "measured",
+    "inferred",
+    "levels_counted",
+    "programming",
+)
 
 _READ_NOISES = (
     NoNoise,
@@ -282,8 +292,10 @@ def as_toml(model: Device | ReadNoise, provenance: Mapping[str, str]) -> str:
 
     Args:
         model: The device, or the read noise that is used as a gate.
-        provenance: Texts for the keys of `PROVENANCE`, which come first in the file.
+        provenance: Texts for the keys of `PROVENANCE`, which come first in the file; empty ones
+            are left out.
     """
     table = to_table(model) if isinstance(model, Device) else {"gate": to_table(model)}
     table.pop("reference", None)  # the provenance has it as the citation
-    return tomli_w.dumps({**provenance, **table})
+    said = {key: text for key, text in provenance.items() if text}
+    return tomli_w.dumps({**said, **table})

@@ -177,12 +177,26 @@ class Device:
         Args:
             target: Conductances [S] that the cells are to have, within the range.
         """
+        bias, variance = self.programming_moments(target)
+        return np.asarray(np.sqrt(variance + bias**2))
+
+    def programming_moments(self, target: Floats) -> tuple[Floats, Floats]:
+        """Return mean error [S] and variance [S²] of cells that were programmed to a target.
+
+        The mean error is what all chips have in common: clipping moves the mean of cells at an end
+        of the range inwards. The variance is that between cells. See `programming_error`.
+
+        Args:
+            target: Conductances [S] that the cells are to have, within the range.
+        """
         g = np.asarray(target, dtype=np.float64)
         sigma = self.write.sigma(g)
-        if not isinstance(self.write, NormalError):
-            return sigma
-        deviation = clipped_deviation(g, sigma, self.g_min, self.g_max, reference=g)
-        return np.asarray(np.sqrt(deviation.square))
+        if isinstance(self.write, NormalError) and not self.write.has_own_range:
+            moments = clipped_deviation(g, sigma, self.g_min, self.g_max, reference=g)
+            bias, square = moments.mean, moments.square
+        else:
+            bias, square = self.write.bias(g), sigma**2
+        return bias, np.asarray(np.maximum(square - bias**2, 0))
 
     def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
         """Return the conductances some time after programming.

@@ -123,7 +123,14 @@ _PULSE_RESPONSES = (
     PowerPulses,
     PiecewisePulses,
 )
-_RETENTIONS = (NoDrift, LogTimeDrift, PowerLawDrift, ClippedLog, TabulatedRelaxation, RelaxationProcess)
+_RETENTIONS = (
+    NoDrift,
+    LogTimeDrift,
+    PowerLawDrift,
+    ClippedLog,
+    TabulatedRelaxation,
+    RelaxationProcess,
+)
 _FAULTS = (NoFaults, StuckCells, WearOut, FaultMap)
 _TEMPERATURE_LAWS = (NoTemperature, MetallicTemperature, ActivatedTemperature, MixedTemperature)
 

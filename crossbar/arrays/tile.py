@@ -263,6 +263,6 @@ def _programming_variance(
         slope = (at_high - at_low) / (high - low)
     if effective is not now:
         slope *= np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
-    variance: Floats = slope**2 * (device.programming_error(g) ** 2 + device.rounding_variance(g))
+    variance: Floats = slope**2 * (device.programming_moments(g)[1] + device.rounding_variance(g))
     stuck = device.faults.measured(g.shape)
     return variance if stuck is None else np.where(np.isnan(stuck), variance, 0)

@@ -35,6 +35,14 @@ class WriteModel(ABC):
         `Device.programming_error` for the error after clipping.
         """
 
+    def bias(self, target: Floats) -> Floats:
+        """Return the mean error [S] of cells programmed to `target` [S]; 0 unless a model tells.
+
+        It is the part of `sigma` that is the same on all chips. A model whose bias is not known
+        counts all of its error as differing from chip to chip.
+        """
+        return np.zeros(np.shape(target))
+
     @abstractmethod
     def program(self, target: Floats, *, rng: RNG) -> Floats:
         """Return the conductances of new cells after programming; every cell draws its own error.

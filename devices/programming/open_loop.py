@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from devices.clipped import clipped_deviation
+from devices.clipped import Deviation, clipped_deviation
 from devices.programming.base import WriteModel
-from devices.programming.simulated import simulated_error
+from devices.programming.simulated import SimulatedError, simulated_error
 from devices.pulses.base import PulseResponse
 from devices.pulses.nonlinear import NonlinearPulses
 from devices.seeding import RNG, generator
@@ -68,14 +68,28 @@ class OpenLoopPulses(WriteModel):
         seed at each of 33 targets and interpolated linearly; its standard error is 3 %.
         """
         target = np.asarray(target, dtype=np.float64)
+        exact = self._exact(target)
+        if exact is None:
+            return np.interp(target, self._simulated.targets, self._simulated.rms)
+        return np.asarray(np.sqrt(exact.square))
+
+    def bias(self, target: Floats) -> Floats:
+        """Return the mean error [S] of cells programmed to `target` [S]; found as in `sigma`."""
+        target = np.asarray(target, dtype=np.float64)
+        exact = self._exact(target)
+        if exact is None:
+            return np.interp(target, self._simulated.targets, self._simulated.mean)
+        return exact.mean
+
+    def _exact(self, target: Floats) -> Deviation | None:
+        """Return the moments of the error in closed form; None if there is none."""
         pulses = self.pulses
         if not isinstance(pulses, NonlinearPulses) or pulses.d2d_nl:
-            return np.interp(target, *self._simulated)
+            return None
         n = self.count(target)
         noise = pulses.c2c * np.sqrt(n) * (pulses.g_max - pulses.g_min)
         ends = self._curve[n]
-        deviation = clipped_deviation(ends, noise, pulses.g_min, pulses.g_max, reference=target)
-        return np.asarray(np.sqrt(deviation.square))
+        return clipped_deviation(ends, noise, pulses.g_min, pulses.g_max, reference=target)
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
         random = generator(rng)
@@ -90,5 +104,5 @@ class OpenLoopPulses(WriteModel):
         return self.pulses.curve(self.max_pulses)[0]
 
     @cached_property
-    def _simulated(self) -> tuple[Floats, Floats]:
+    def _simulated(self) -> SimulatedError:
         return simulated_error(self, self.pulses.g_min, self.pulses.g_max)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.programming.base import WriteModel
-from devices.programming.simulated import simulated_error
+from devices.programming.simulated import SimulatedError, simulated_error
 from devices.pulses.base import PulseResponse
 from devices.seeding import RNG, generator
 from devices.special import erf, gammainc
@@ -96,7 +96,8 @@ class WriteVerify(WriteModel):
         seed at each of 33 targets and interpolated linearly; its standard error is 3 %.
         """
         if isinstance(self.pulse, PulseResponse):
-            return np.interp(np.asarray(target, dtype=np.float64), *self._simulated)
+            found = self._simulated
+            return np.interp(np.asarray(target, dtype=np.float64), found.targets, found.rms)
         s2 = self.pulse.sigma(target) ** 2
         r2 = self.read_sigma**2
         # The floor is for a pulse without error that is read without noise: it is accepted at once.
@@ -110,6 +111,13 @@ class WriteVerify(WriteModel):
         # The last pulse of a cell that runs out of pulses was drawn without a test, so its variance
         # is s², a mixture of accepted and rejected pulses.
         return np.asarray(np.sqrt((1 - missed) * within + missed * s2))
+
+    def bias(self, target: Floats) -> Floats:
+        """Return the mean error [S]: simulated as in `sigma` for incremental pulses, else 0."""
+        if not isinstance(self.pulse, PulseResponse):
+            return np.zeros(np.shape(target))
+        found = self._simulated
+        return np.interp(np.asarray(target, dtype=np.float64), found.targets, found.mean)
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
         return self.program_counted(target, rng=rng).g
@@ -171,6 +179,6 @@ class WriteVerify(WriteModel):
         return _Start(pulse.with_write_noise(g, rng=random), 0, pulse_again)
 
     @cached_property
-    def _simulated(self) -> tuple[Floats, Floats]:
+    def _simulated(self) -> SimulatedError:
         assert isinstance(self.pulse, PulseResponse)
         return simulated_error(self, self.pulse.g_min, self.pulse.g_max)

@@ -34,46 +34,46 @@ class Interval(NamedTuple):
         return np.inf if self.start == 0 else float(np.log10(self.end / self.start))
 
 
-def intervals(first: float, seconds: float) -> Iterator[Interval]:
+def intervals(first: float, seconds: float, knots: tuple[float, ...] = ()) -> Iterator[Interval]:
     """Return the intervals of the grid up to the one that holds `seconds`, in their order.
 
     Args:
         first: End of the first interval [s], which begins at 0 s.
         seconds: Time since programming [s], above 0.
+        knots: Further times of the grid [s], rising.
     """
+    left = [t for t in knots if t > first]
     start, end, k = 0.0, first, 0
     while True:
         yield Interval(start, end)
         if seconds <= end:
             return
-        k += 1
-        start, end = end, first * 10 ** (k / _PER_DECADE)
+        start = end
+        even = first * 10 ** ((k + 1) / _PER_DECADE)
+        if left and left[0] <= even:
+            end = left.pop(0)
+            k += end == even
+        else:
+            end, k = even, k + 1
 
 
-def arrived(
-    amount: Callable[[float], Floats | float], interval: Interval, seconds: float, arrival: Floats
-) -> Floats:
-    """Return 1 for cells that have received an interval's increment, and 0 for the others.
-
-    Args:
-        amount: Returns how much variance is due by a time [s], rising with time.
-        interval: The interval.
-        seconds: Time since programming [s].
-        arrival: A uniform random number of each cell.
-    """
-    if seconds >= interval.end:
-        return np.ones(arrival.shape)
-    before, whole = amount(interval.start), amount(interval.end)
-    due = amount(seconds) - before
-    return np.asarray(arrival * (whole - before) < due, dtype=np.float64)
+def share_of_log_time(interval: Interval, seconds: float) -> float:
+    """Return which share of an interval has passed, in ln t; in the first interval, in t."""
+    end = min(seconds, interval.end)
+    if interval.start == 0:
+        return end / interval.end
+    return float(np.log(end / interval.start) / np.log(interval.end / interval.start))
 
 
 def normal_walk(
     variance: Callable[[float], Floats],
     seconds: float,
     first: float,
-    shape: tuple[int, ...],
     random: np.random.Generator,
+    *,
+    shape: tuple[int, ...],
+    share: Callable[[Interval, float], float] = share_of_log_time,
+    knots: tuple[float, ...] = (),
 ) -> Floats:
     """Return the change of each cell by a time, with independent normal increments.
 
@@ -81,14 +81,17 @@ def normal_walk(
         variance: Returns the variance of the change by a time [s]; it must not fall with time.
         seconds: Time since programming [s].
         first: End of the first interval of the grid [s].
-        shape: Shape of the cells.
         random: The Generator to draw from.
+        shape: Shape of the cells.
+        share: Returns which share of an interval's variance is due by a time [s]. It must not
+            depend on the conductance, so that two cells that differ a little change alike.
+        knots: Further times of the grid [s].
     """
     change = np.zeros(shape)
     if seconds <= 0:
         return change
-    for interval in intervals(first, seconds):
+    for interval in intervals(first, seconds, knots):
         step = np.sqrt(np.maximum(variance(interval.end) - variance(interval.start), 0))
         increment = step * random.standard_normal(shape)
-        change += increment * arrived(variance, interval, seconds, random.random(shape))
+        change += increment * (random.random(shape) < share(interval, seconds))
     return change

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from devices.retention.base import Retention
-from devices.retention.increments import normal_walk
+from devices.retention.increments import Interval, normal_walk
 from devices.seeding import RNG, generator
 from devices.validation import Floats, number
 
@@ -66,11 +66,19 @@ class LogTimeDrift(Retention):
         g = np.asarray(g, dtype=np.float64)
         if seconds == 0:
             return g.copy()
-        walk = normal_walk(self._variance, seconds, _REFERENCE, g.shape, random)
+        walk = normal_walk(
+            self._variance, seconds, _REFERENCE, random, shape=g.shape, share=self._share
+        )
         return np.maximum(g + self._mean_change(seconds) + self.spread_factor * walk, 0)
 
     def _mean_change(self, seconds: float) -> float:
         return self.common_factor * self.mean * _log_time(seconds)
+
+    def _share(self, interval: Interval, seconds: float) -> float:
+        """Return which share of an interval's variance is due by a time [s]."""
+        before, whole = self._variance(interval.start), self._variance(interval.end)
+        due = self._variance(min(seconds, interval.end)) - before
+        return due / (whole - before) if whole > before else 1.0
 
     def _variance(self, seconds: float) -> float:
         """Return the variance of W [S²] at a time, before `spread_factor`."""

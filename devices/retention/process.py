@@ -1,11 +1,12 @@
 """Relaxation as a random process: independent, heavy-tailed increments in logarithmic time."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from devices.retention.base import Retention
-from devices.retention.increments import arrived, intervals
+from devices.retention.increments import Interval, intervals
 from devices.seeding import RNG, generator
 from devices.validation import Floats, number
 
@@ -16,12 +17,12 @@ _ROWS = ("clock", "fluctuation", "mean")
 
 def _rises(row: tuple[float, ...]) -> bool:
     """Return whether every number is above the one before."""
-    return all(a < b for a, b in zip(row, row[1:], strict=False))
+    return all(a < b for a, b in pairwise(row))
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelaxationProcess(Retention):
-    """G(t) = max(g + s (μ(t) + σ(g) (L(h(t)) + √ν(t) Z(t))), 0): the relaxation of filamentary RRAM.
+    """Relaxation of filamentary RRAM: G(t) = max(g + s (μ(t) + σ(g) (L(h(t)) + √ν(t) Z(t))), 0).
 
     L is a variance-gamma process in the clock h(t): the sum of independent increments, each of
     which is √Γ · N(0, 1) with Γ from a gamma distribution of mean Δh and variance kappa · Δh. Its
@@ -152,7 +153,7 @@ class RelaxationProcess(Retention):
             increment = np.sqrt(gamma_time) * random.standard_normal(g.shape)
             kept = self.persistence**interval.decades if interval.start else 0.0
             fresh = kept * returning + np.sqrt(1 - kept**2) * random.standard_normal(g.shape)
-            passed = arrived(self.elapsed, interval, seconds, random.random(g.shape))
+            passed = random.random(g.shape) < self._share(interval, seconds)
             settled += passed * increment
             returning += passed * (fresh - returning)
         # Before the first time fewer cells have a fluctuation, each of the full size.
@@ -160,6 +161,12 @@ class RelaxationProcess(Retention):
         change = self.spread_factor * self.scale(g) * (settled + size * returning)
         change += self.common_factor * self._interpolated(self.mean, seconds)
         return np.maximum(g + self.arrhenius * change, 0)
+
+    def _share(self, interval: Interval, seconds: float) -> float:
+        """Return which share of an interval's clock has passed by a time [s]."""
+        before = self.elapsed(interval.start)
+        due = self.elapsed(min(seconds, interval.end)) - before
+        return due / (self.elapsed(interval.end) - before)
 
     def _interpolated(self, row: tuple[float, ...], seconds: float) -> float:
         """Return a row at a time [s]: proportional to t before the first time, then in ln t."""

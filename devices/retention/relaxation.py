@@ -89,7 +89,14 @@ class TabulatedRelaxation(Retention):
             return g.copy()
         # Nothing changes after the last time of the table.
         end = min(seconds, self.times[-1])
-        walk = normal_walk(lambda t: self._variance(g, t), end, self.times[0], g.shape, random)
+        walk = normal_walk(
+            lambda t: self._variance(g, t),
+            end,
+            self.times[0],
+            random,
+            shape=g.shape,
+            knots=self.times,
+        )
         return np.maximum(g + self.spread_factor * walk, 0)
 
 

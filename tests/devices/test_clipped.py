@@ -1,5 +1,7 @@
 """Clipped and rectified normal variables: quadrature, limits, and samples."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -13,8 +15,7 @@ def expected(f):
     """Return E f(Z) for a standard normal Z."""
     kinks = np.linspace(-12, 12, 97)
     return sum(
-        quad(lambda z: f(z) * norm.pdf(z), a, b, epsabs=1e-14)[0]
-        for a, b in zip(kinks, kinks[1:], strict=False)
+        quad(lambda z: f(z) * norm.pdf(z), a, b, epsabs=1e-14)[0] for a, b in pairwise(kinks)
     )
 
 

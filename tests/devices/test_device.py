@@ -189,7 +189,9 @@ def test_a_relaxation_that_programming_contains_adds_nothing_within_the_first_se
     later = drift.age(g, 100.0, rng=4)
     extra = (1e-7 + 2e-8 * np.log(100)) ** 2 - 1e-7**2
     assert_variance(later, extra, 5e-6 - 1e-7 * np.log(100))
-    with pytest.raises(ValueError, match=r"programmed_std = 2e-07 is not allowed; .*\[0, 1e-07\] S"):
+    with pytest.raises(
+        ValueError, match=r"programmed_std = 2e-07 is not allowed; .*\[0, 1e-07\] S"
+    ):
         LogTimeDrift(mean=0, std=1e-7, std_rate=0, programmed_std=2e-7)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 import devices
 from devices import RELAXATION_WAN2022
-from tests.helpers.statistics import assert_frequency
 from tests.helpers.presets import EVERYTHING, every_device, every_one
+from tests.helpers.statistics import assert_frequency
 
 STATUSES = {"published", "refit", "memory", "illustrative"}
 WITH_PULSES = [n for n, preset in devices.PRESETS.items() if preset.model.pulses is not None]
@@ -91,7 +91,7 @@ def test_wu2018_is_off_by_a_fifth_to_a_third_of_its_range():
     device = devices.preset("rram_wu2018")
     targets = np.linspace(device.g_min, device.g_max, 101)[25:]
     error = device.programming_error(targets) / (device.g_max - device.g_min)
-    assert (0.185 < error).all()
+    assert (error > 0.185).all()
     assert (error < 0.295).all()
 
 
@@ -202,9 +202,7 @@ def test_flicker_noise_has_the_variance_that_the_sources_give_for_one_read():
     pcm, cmo = (devices.preset(name) for name in ("pcm_nandakumar2019", "rram_cmo_hfox"))
     g = np.linspace(0.02, 1, 9) * pcm.g_max
     free = replace(pcm.read_noise, clamped=False)
-    np.testing.assert_allclose(
-        free.moments(g)[1], devices.PcmReadNoise().moments(g)[1], rtol=1e-9
-    )
+    np.testing.assert_allclose(free.moments(g)[1], devices.PcmReadNoise().moments(g)[1], rtol=1e-9)
     one = devices.LogConductanceNoise(coefficient=2.77316e-8)
     g = np.linspace(cmo.g_min, cmo.g_max, 9)
     np.testing.assert_allclose(cmo.read_noise.moments(g)[1], one.moments(g)[1], rtol=1e-9)

@@ -118,7 +118,9 @@ def test_corrupt_cells_do_not_move(rng):
     assert (np.abs(w[corrupt]) <= 0.1 + 1e-5).all()
     assert_variance(w[corrupt], 0.1**2 / 3, 0)  # uniform
     assert (w[~corrupt] > 0.99).all()
-    np.testing.assert_allclose(pulses.respond(g, -50, cells, rng=rng)[corrupt], g[corrupt], rtol=1e-5)
+    np.testing.assert_allclose(
+        pulses.respond(g, -50, cells, rng=rng)[corrupt], g[corrupt], rtol=1e-5
+    )
     np.testing.assert_allclose(pulses.symmetry_point(cells)[corrupt], g[corrupt], rtol=1e-5)
     assert pulses.typical().p_corrupt == 0
 

@@ -1,6 +1,7 @@
 """The relaxation process: moments, tails, independence of increments, temperature, one path."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from devices import RelaxationProcess
 from devices.retention.increments import intervals
 from tests.helpers.statistics import assert_mean, assert_variance
 
-CELLS = 60_000
+CELLS = 30_000
 G = 1e-4
 KNOWN = RelaxationProcess(
     times=(0.01, 1.0, 100.0),
@@ -80,7 +81,10 @@ def test_tails_are_those_of_a_variance_gamma_law():
 def test_the_fluctuation_forgets_and_the_walk_does_not():
     only = replace(KNOWN, clock=(1e-9, 2e-9, 3e-9), mean=(0.0, 0.0, 0.0))
     times = [1.0, 10.0, 100.0, 1e4]
-    z = [c / (4e-6 * np.sqrt(v)) for c, v in zip(changes(only, times), (0.1, 0.15, 0.2, 0.2))]
+    z = [
+        c / (4e-6 * np.sqrt(v))
+        for c, v in zip(changes(only, times), (0.1, 0.15, 0.2, 0.2), strict=True)
+    ]
     for k, other in enumerate(z[1:], 1):
         decades = np.log10(times[k] / times[0])
         assert_mean(z[0] * other, 0.4**decades)
@@ -111,7 +115,9 @@ def test_heat_multiplies_all_changes_by_the_arrhenius_factor():
     )
     cells = np.array([G])
     np.testing.assert_allclose(hot.spread(cells, 10.0), factor * KNOWN.spread(cells, 10.0))
-    np.testing.assert_allclose(hot.common(cells, 10.0) - 1, factor * (KNOWN.common(cells, 10.0) - 1))
+    np.testing.assert_allclose(
+        hot.common(cells, 10.0) - 1, factor * (KNOWN.common(cells, 10.0) - 1)
+    )
 
 
 def test_the_factors_act_on_mean_and_spread_alone():
@@ -134,14 +140,17 @@ def test_the_grid_does_not_depend_on_the_time_that_is_asked_for():
         short = list(intervals(0.01, seconds))
         assert short == long[: len(short)]
         assert short[-1].start < seconds <= short[-1].end
-    assert all(a.end == b.start for a, b in zip(long, long[1:], strict=False))
+    assert all(a.end == b.start for a, b in pairwise(long))
 
 
 BAD = [
     ({"times": (0.1,)}, r"RelaxationProcess\.times = \(0\.1,\) must be two or more, rising \[s\]"),
     ({"times": (1.0, 0.1, 2.0)}, r"RelaxationProcess\.times = .* must be two or more, rising"),
     ({"times": (0.0, 0.1, 2.0)}, r"RelaxationProcess\.times = 0\.0 is not allowed"),
-    ({"clock": (0.1, 0.2)}, r"RelaxationProcess\.clock has 2 numbers; give 3, one for each of times"),
+    (
+        {"clock": (0.1, 0.2)},
+        r"RelaxationProcess\.clock has 2 numbers; give 3, one for each of times",
+    ),
     ({"clock": (0.5, 0.4, 1.0)}, r"RelaxationProcess\.clock = \(0\.5, 0\.4, 1\.0\) must begin"),
     ({"clock": (0.0, 0.4, 1.0)}, r"must begin above 0 and rise: the variance of independent"),
     ({"fluctuation": (0.1, -1, 0)}, r"RelaxationProcess\.fluctuation = -1 is not allowed"),

@@ -211,7 +211,7 @@ class _Cells:
         sliced = hardware.mapping if isinstance(hardware.mapping, BitSliced) else None
         self.significances = np.ones(1) if sliced is None else sliced.significances
         self.table = np.linspace(device.g_min, device.g_max, _TABULATED)
-        self.variance = device.write.sigma(self.table) ** 2
+        self.bias, self.variance = device.programming_moments(self.table)
 
     def best(self, rows: Floats, candidates: Floats) -> Floats:
         """Return for each row the candidate with the least error; of equal ones the last.
@@ -236,7 +236,8 @@ class _Cells:
         positive, negative = self.mapping.targets((k[:, None] * clipped).T, self.device)
         g_pos = self.device.quantize(positive)
         g_neg = self.negative.quantize(negative)
-        error = self.mapping.weights(g_pos, g_neg, 1.0) / k[:, None] - rows
+        written = [g + np.interp(g, self.table, self.bias) for g in (g_pos, g_neg)]
+        error = self.mapping.weights(*written, 1.0) / k[:, None] - rows
         total = (error**2).sum(axis=1)
         if self.variance.any():
             total += (self._variance(g_pos) + self._variance(g_neg)) / k**2

@@ -47,6 +47,7 @@ from devices.programming.base import NormalError as NormalError
 from devices.programming.base import WriteModel as WriteModel
 from devices.programming.error import SaturatingError as SaturatingError
 from devices.programming.error import StateDependentError as StateDependentError
+from devices.programming.open_loop import OpenLoopPulses as OpenLoopPulses
 from devices.programming.set_reset import SetResetVariability as SetResetVariability
 from devices.programming.write_verify import Verified as Verified
 from devices.programming.write_verify import WriteVerify as WriteVerify
@@ -65,6 +66,7 @@ from devices.read_noise.base import NoNoise as NoNoise
 from devices.read_noise.base import ReadNoise as ReadNoise
 from devices.read_noise.flicker import FlickerNoise as FlickerNoise
 from devices.read_noise.in_series import InSeries as InSeries
+from devices.read_noise.flicker_laws import LogConductanceFlicker as LogConductanceFlicker
 from devices.read_noise.memoryless import BlankOut as BlankOut
 from devices.read_noise.memoryless import GaussianNoise as GaussianNoise
 from devices.read_noise.memoryless import LognormalNoise as LognormalNoise
@@ -85,9 +87,12 @@ from devices.read_noise.time_laws import TimeLaw as TimeLaw
 from devices.read_noise.trap_ensemble import TrapEnsemble as TrapEnsemble
 from devices.retention.base import NoDrift as NoDrift
 from devices.retention.base import Retention as Retention
+from devices.retention.fitting import activation_energy_ev as activation_energy_ev
+from devices.retention.fitting import fit_relaxation as fit_relaxation
 from devices.retention.log_time import LogTimeDrift as LogTimeDrift
 from devices.retention.power_law import ClippedLog as ClippedLog
 from devices.retention.power_law import PowerLawDrift as PowerLawDrift
+from devices.retention.process import RelaxationProcess as RelaxationProcess
 from devices.retention.relaxation import RELAXATION_WAN2022 as RELAXATION_WAN2022
 from devices.retention.relaxation import TabulatedRelaxation as TabulatedRelaxation
 from devices.temperature import ActivatedTemperature as ActivatedTemperature

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from devices.clipped import clipped_deviation
 from devices.faults.base import Faults, NoFaults
 from devices.iv import IVLaw, Ohmic
 from devices.levels import checked_levels, common_spacing, nearest, rounding_variance
-from devices.programming.base import IdealWrite, WriteModel
+from devices.programming.base import IdealWrite, NormalError, WriteModel
 from devices.pulses.base import PulseResponse
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.retention.base import NoDrift, Retention
@@ -144,7 +145,9 @@ class Device:
 
         The nearest level is taken first, then faulty cells replace it, then the programming error
         is drawn around the result: a stuck cell carries the error of the state it is stuck in. Only
-        cells whose conductance was measured (`FaultMap`) have none.
+        cells whose conductance was measured (`FaultMap`) have none. Programmed conductances are
+        clipped to [g_min, g_max], unless the write model's cells have bounds of their own
+        (`WriteModel.has_own_range`).
 
         Args:
             target: Wanted conductances [S].
@@ -168,9 +171,46 @@ class Device:
         level = self.quantize(np.clip(g, self.g_min, self.g_max))
         stuck = self.faults.measured(level.shape)
         if stuck is not None:
-            return np.where(np.isnan(stuck), self.write.program(level, rng=random), stuck)
+            return np.where(np.isnan(stuck), self._written(level, random), stuck)
         with_faults = self.faults.apply(level, self.g_min, self.g_max, rng=random)
-        return self.write.program(with_faults, rng=random)
+        return self._written(with_faults, random)
+
+    def _written(self, level: Floats, random: np.random.Generator) -> Floats:
+        """Return the conductances [S] that writing leaves, within the range where it is clipped."""
+        g = self.write.program(level, rng=random)
+        return g if self.write.has_own_range else np.clip(g, self.g_min, self.g_max)
+
+    def programming_error(self, target: Floats) -> Floats:
+        """Return the root mean square error [S] of cells that were programmed to a target.
+
+        For a normal error it is the closed form of a normal variable that is clipped to the range:
+        at g_min and g_max half of the cells have no error. Other models without a range of their
+        own return `write.sigma`, the error before clipping; clipping only makes it smaller. The
+        rounding of targets to levels and faults are not part of it.
+
+        Args:
+            target: Conductances [S] that the cells are to have, within the range.
+        """
+        bias, variance = self.programming_moments(target)
+        return np.asarray(np.sqrt(variance + bias**2))
+
+    def programming_moments(self, target: Floats) -> tuple[Floats, Floats]:
+        """Return mean error [S] and variance [S²] of cells that were programmed to a target.
+
+        The mean error is what all chips have in common: clipping moves the mean of cells at an end
+        of the range inwards. The variance is that between cells. See `programming_error`.
+
+        Args:
+            target: Conductances [S] that the cells are to have, within the range.
+        """
+        g = np.asarray(target, dtype=np.float64)
+        sigma = self.write.sigma(g)
+        if isinstance(self.write, NormalError) and not self.write.has_own_range:
+            moments = clipped_deviation(g, sigma, self.g_min, self.g_max, reference=g)
+            bias, square = moments.mean, moments.square
+        else:
+            bias, square = self.write.bias(g), sigma**2
+        return bias, np.asarray(np.maximum(square - bias**2, 0))
 
     def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
         """Return the conductances some time after programming.

@@ -1,10 +1,14 @@
 """Published devices and gates by name.
 
-Their numbers, with citations and with what could not be verified, are in presets.json.
+Their numbers, with citations and with what could not be verified, are in presets.json. There the
+text "@pulses" inside of `write` stands for the pulse response of the same device. An entry of
+`variants` is another preset, named NAME_VARIANT, that differs from NAME in the fields it gives:
+`rram_wu2018` is programmed by open-loop pulses as in its source, and `rram_wu2018_verify` by the
+same pulses with a verifying read after each.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import resources
@@ -30,6 +34,11 @@ class Preset:
         status: "published" (read in the paper or in its authors' tables), "refit" (others' fit to
             published figures), "memory" (partly from memory) or "illustrative".
         notes: What the model includes, assumes and leaves out.
+        measured: Which of the device's properties the source measured.
+        inferred: What was derived or assumed here to make a device of them.
+        levels_counted: What `Device.levels` counts, such as the pulses over the range or the levels
+            that a verifying read tells apart; "" for gates.
+        programming: How cells are programmed, which is what `Device.write` models; "" for gates.
         model: The device, or the read noise that acts as a gate.
     """
 
@@ -39,11 +48,31 @@ class Preset:
     verified: str
     status: str
     notes: str
+    measured: str
+    inferred: str
+    levels_counted: str
+    programming: str
     model: Device | ReadNoise
 
     def toml(self) -> str:
         """Return the text of a device file, to be changed and used as `device = "mine.toml"`."""
         return as_toml(self.model, {key: getattr(self, key) for key in PROVENANCE})
+
+
+def _filled(value: Any, pulses: Any) -> Any:
+    """Return a part of an entry in which "@pulses" has become the table of the pulse response."""
+    if isinstance(value, dict):
+        return {key: _filled(v, pulses) for key, v in value.items()}
+    return pulses if value == "@pulses" else value
+
+
+def _entries(section: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return name and table of every entry of a section, and of its variants."""
+    for name, entry in section.items():
+        plain = {key: value for key, value in entry.items() if key != "variants"}
+        yield name, _filled(plain, entry.get("pulses"))
+        for variant, changes in entry.get("variants", {}).items():
+            yield f"{name}_{variant}", _filled(plain | changes, entry.get("pulses"))
 
 
 @cache
@@ -52,8 +81,8 @@ def _load(section: str) -> Mapping[str, Preset]:
     text = (resources.files("devices") / "presets.json").read_text(encoding="utf-8")
     model_from = device_from if section == "devices" else gate_from
     presets = {}
-    for name, entry in json.loads(text)[section].items():
-        provenance = {key: entry[key] for key in PROVENANCE}
+    for name, entry in _entries(json.loads(text)[section]):
+        provenance = {key: entry.get(key, "") for key in PROVENANCE}
         presets[name] = Preset(name=name, model=model_from(entry, name), **provenance)
     return MappingProxyType(presets)
 

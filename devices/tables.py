@@ -29,6 +29,7 @@ from devices.iv import CurrentVoltage, Ohmic, SinhCurve
 from devices.operating_point import OperatingPoint
 from devices.programming.base import IdealWrite
 from devices.programming.error import SaturatingError, StateDependentError
+from devices.programming.open_loop import OpenLoopPulses
 from devices.programming.set_reset import SetResetVariability
 from devices.programming.write_verify import WriteVerify
 from devices.pulses.nonlinear import NonlinearPulses
@@ -43,6 +44,7 @@ from devices.pulses.step_laws import (
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.read_noise.flicker import FlickerNoise
 from devices.read_noise.in_series import InSeries
+from devices.read_noise.flicker_laws import LogConductanceFlicker
 from devices.read_noise.memoryless import BlankOut, GaussianNoise, LognormalNoise
 from devices.read_noise.product import ProductNoise
 from devices.read_noise.published import PcmFlicker, PcmReadNoise, SonosReadNoise
@@ -55,6 +57,7 @@ from devices.read_noise.trap_ensemble import TrapEnsemble
 from devices.retention.base import NoDrift
 from devices.retention.log_time import LogTimeDrift
 from devices.retention.power_law import ClippedLog, PowerLawDrift
+from devices.retention.process import RelaxationProcess
 from devices.retention.relaxation import TabulatedRelaxation
 from devices.temperature import (
     ActivatedTemperature,
@@ -65,7 +68,17 @@ from devices.temperature import (
 from devices.validation import choice, shortened
 
 #: Keys that say where the numbers of a device or gate come from; texts, not fields of a model.
-PROVENANCE = ("technology", "citation", "verified", "status", "notes")
+PROVENANCE = (
+    "technology",
+    "citation",
+    "verified",
+    "status",
+    "notes",
+    "measured",
+    "inferred",
+    "levels_counted",
+    "programming",
+)
 
 _READ_NOISES = (
     NoNoise,
@@ -82,6 +95,7 @@ _READ_NOISES = (
     FixedTime,
     FlickerNoise,
     PcmFlicker,
+    LogConductanceFlicker,
     ThermalShotNoise,
     PcmReadNoise,
     SonosReadNoise,
@@ -94,6 +108,7 @@ _WRITE_MODELS = (
     StateDependentError,
     SaturatingError,
     SetResetVariability,
+    OpenLoopPulses,
     WriteVerify,
 )
 _FERROELECTRICS = (
@@ -113,7 +128,14 @@ _PULSE_RESPONSES = (
     PowerPulses,
     PiecewisePulses,
 )
-_RETENTIONS = (NoDrift, LogTimeDrift, PowerLawDrift, ClippedLog, TabulatedRelaxation)
+_RETENTIONS = (
+    NoDrift,
+    LogTimeDrift,
+    PowerLawDrift,
+    ClippedLog,
+    TabulatedRelaxation,
+    RelaxationProcess,
+)
 _FAULTS = (NoFaults, StuckCells, WearOut, FaultMap)
 _IV_LAWS = (Ohmic, CurrentVoltage, SinhCurve)
 _TEMPERATURE_LAWS = (NoTemperature, MetallicTemperature, ActivatedTemperature, MixedTemperature)
@@ -284,8 +306,10 @@ def as_toml(model: Device | ReadNoise, provenance: Mapping[str, str]) -> str:
 
     Args:
         model: The device, or the read noise that is used as a gate.
-        provenance: Texts for the keys of `PROVENANCE`, which come first in the file.
+        provenance: Texts for the keys of `PROVENANCE`, which come first in the file; empty ones
+            are left out.
     """
     table = to_table(model) if isinstance(model, Device) else {"gate": to_table(model)}
     table.pop("reference", None)  # the provenance has it as the citation
-    return tomli_w.dumps({**provenance, **table})
+    said = {key: text for key, text in provenance.items() if text}
+    return tomli_w.dumps({**said, **table})

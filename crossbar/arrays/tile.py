@@ -296,6 +296,6 @@ def _programming_variance(
         slope *= np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
     if tile.hardware.wires is not None:
         slope = slope / (1 + now * tile.hardware.wires.r_access)  # it divides errors once more
-    variance: Floats = slope**2 * (device.write.sigma(g) ** 2 + device.rounding_variance(g))
+    variance: Floats = slope**2 * (device.programming_moments(g)[1] + device.rounding_variance(g))
     stuck = device.faults.measured(g.shape)
     return variance if stuck is None else np.where(np.isnan(stuck), variance, 0)

@@ -66,6 +66,10 @@ class DomainWrite(WriteModel):
         fraction = self._fraction(array("target", target))
         return self.domains.field_for_fraction(fraction, self.pulse_width)
 
+    @property
+    def has_own_range(self) -> bool:
+        return True
+
     def sigma(self, target: Floats) -> Floats:
         """Return the root mean square error [S] around `target` [S], clipped to the range."""
         g = np.asarray(target, dtype=np.float64)

@@ -14,12 +14,34 @@ class WriteModel(ABC):
 
     The error is drawn once per chip, when cells are programmed, and stays the same for all reads. A
     new model defines `sigma` and `program`, and begins `program` with `generator(rng)`. A model
-    with a normal error derives from `NormalError` and defines `sigma` only.
+    with a normal error derives from `NormalError` and defines `sigma` only. A model whose cells
+    have bounds of their own, such as one of pulses, also defines `has_own_range`.
     """
+
+    @property
+    def has_own_range(self) -> bool:
+        """Whether the model itself knows between which conductances its cells lie.
+
+        If not (default), errors have no bounds, and `Device.program` clips the conductances to the
+        device's range.
+        """
+        return False
 
     @abstractmethod
     def sigma(self, target: Floats) -> Floats:
-        """Return the standard deviation of the programmed conductance [S] around `target` [S]."""
+        """Return the root mean square error [S] of cells programmed to `target` [S].
+
+        It is that of `program`, before a device clips to its range; see
+        `Device.programming_error` for the error after clipping.
+        """
+
+    def bias(self, target: Floats) -> Floats:
+        """Return the mean error [S] of cells programmed to `target` [S]; 0 unless a model tells.
+
+        It is the part of `sigma` that is the same on all chips. A model whose bias is not known
+        counts all of its error as differing from chip to chip.
+        """
+        return np.zeros(np.shape(target))
 
     @abstractmethod
     def program(self, target: Floats, *, rng: RNG) -> Floats:
@@ -30,7 +52,8 @@ class WriteModel(ABC):
             rng: A seed, a Generator, a SeedSequence or None; the same seed gives the same errors.
 
         Returns:
-            Conductances [S] of target's shape, never negative.
+            Conductances [S] of target's shape, never negative. A device clips them to its range,
+            unless the model has a range of its own.
         """
 
 
@@ -49,7 +72,7 @@ class IdealWrite(WriteModel):
 class NormalError(WriteModel):
     """A normal programming error of standard deviation `sigma`, which subclasses define.
 
-    A conductance that is drawn below zero is set to 0 S.
+    A conductance that is drawn below zero is set to 0 S; a device clips to [g_min, g_max].
     """
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:

@@ -11,14 +11,18 @@ from devices.validation import Floats, number, shortened
 
 @dataclass(frozen=True, kw_only=True)
 class StateDependentError(NormalError):
-    """Normal error with σ(g) = error_factor · Σ_k c_k (g/g_ref)^k [S], floored at 0.
+    """Normal error with σ(g) = error_factor · √(p(g)² + relaxed_std²), p(g) = Σ_k c_k (g/g_ref)^k.
 
-    This is the form of the published fits of Wan 2022, Milo 2021 and Falcone 2025.
+    The polynomial p is floored at 0. The second term is for cells that relax before anybody reads
+    them: their programming error is that of the algorithm and of the fast relaxation after it. This
+    is the form of the published fits of Wan 2022, Milo 2021 and Falcone 2025.
 
     Attributes:
         coefficients: c_k [S] in ascending powers; with g_ref = 1 S, (0.0, 0.05) is 5 % of each
             conductance.
         g_ref: Reference conductance of the fit [S]; default 1 S.
+        relaxed_std: Spread of the relaxation before the first read [S]; default 0. Give a
+            `LogTimeDrift` the same `programmed_std`.
         error_factor: Factor on the published error, as an axis of sweeps; default 1.
 
     Raises:
@@ -27,6 +31,7 @@ class StateDependentError(NormalError):
 
     coefficients: tuple[float, ...]
     g_ref: float = 1.0
+    relaxed_std: float = 0.0
     error_factor: float = 1.0
 
     def __post_init__(self) -> None:
@@ -44,12 +49,16 @@ class StateDependentError(NormalError):
         for c in self.coefficients:
             number("StateDependentError.coefficients", c, unit="S")
         number("StateDependentError.g_ref", self.g_ref, above=0, unit="S")
+        number("StateDependentError.relaxed_std", self.relaxed_std, at_least=0, unit="S")
         number("StateDependentError.error_factor", self.error_factor, at_least=0)
 
     def sigma(self, target: Floats) -> Floats:
         ratio = np.asarray(target, float) / self.g_ref
         polynomial = np.polynomial.polynomial.polyval(ratio, self.coefficients)
-        return self.error_factor * np.maximum(polynomial, 0)
+        sigma = np.maximum(polynomial, 0)
+        if self.relaxed_std:
+            sigma = np.hypot(sigma, self.relaxed_std)
+        return self.error_factor * sigma
 
 
 @dataclass(frozen=True, kw_only=True)

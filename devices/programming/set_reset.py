@@ -135,6 +135,10 @@ class SetResetVariability(WriteModel):
             r_lrs_d2d=self.r_lrs_d2d * spread,
         )
 
+    @property
+    def has_own_range(self) -> bool:
+        return True
+
     def sigma(self, target: Floats) -> Floats:
         """Return the standard deviation [S] of 1/R over devices and cycles, for each target."""
         t, weight = _clipped_normal_rule(self.clip)

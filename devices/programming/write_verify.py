@@ -9,14 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.programming.base import WriteModel
+from devices.programming.simulated import SimulatedError, simulated_error
 from devices.pulses.base import PulseResponse
 from devices.seeding import RNG, generator
 from devices.special import erf, gammainc
 from devices.validation import Floats, integer, number, shortened
-
-# Size of the simulation behind `sigma` of incremental pulses; its standard error is 3 %.
-_SIMULATED_CELLS = 500
-_SIMULATED_TARGETS = 33
 
 
 class Verified(NamedTuple):
@@ -87,15 +84,20 @@ class WriteVerify(WriteModel):
                 "PulseResponse"
             )
 
+    @property
+    def has_own_range(self) -> bool:
+        return isinstance(self.pulse, PulseResponse) or self.pulse.has_own_range
+
     def sigma(self, target: Floats) -> Floats:
-        """Return the standard deviation [S] around the target, cells that failed included.
+        """Return the root mean square error [S] around the target, cells that failed included.
 
         For redrawing pulses this is a closed form, which assumes that their error is normal. For
         incremental pulses it is the root mean square error of 500 cells, simulated with a fixed
         seed at each of 33 targets and interpolated linearly; its standard error is 3 %.
         """
         if isinstance(self.pulse, PulseResponse):
-            return np.interp(np.asarray(target, dtype=np.float64), *self._simulated)
+            found = self._simulated
+            return np.interp(np.asarray(target, dtype=np.float64), found.targets, found.rms)
         s2 = self.pulse.sigma(target) ** 2
         r2 = self.read_sigma**2
         # The floor is for a pulse without error that is read without noise: it is accepted at once.
@@ -109,6 +111,13 @@ class WriteVerify(WriteModel):
         # The last pulse of a cell that runs out of pulses was drawn without a test, so its variance
         # is s², a mixture of accepted and rejected pulses.
         return np.asarray(np.sqrt((1 - missed) * within + missed * s2))
+
+    def bias(self, target: Floats) -> Floats:
+        """Return the mean error [S]: simulated as in `sigma` for incremental pulses, else 0."""
+        if not isinstance(self.pulse, PulseResponse):
+            return np.zeros(np.shape(target))
+        found = self._simulated
+        return np.interp(np.asarray(target, dtype=np.float64), found.targets, found.mean)
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
         return self.program_counted(target, rng=rng).g
@@ -170,9 +179,6 @@ class WriteVerify(WriteModel):
         return _Start(pulse.with_write_noise(g, rng=random), 0, pulse_again)
 
     @cached_property
-    def _simulated(self) -> tuple[Floats, Floats]:
-        """Targets [S] and the root mean square error [S] of cells simulated at each of them."""
+    def _simulated(self) -> SimulatedError:
         assert isinstance(self.pulse, PulseResponse)
-        grid = np.linspace(self.pulse.g_min, self.pulse.g_max, _SIMULATED_TARGETS)
-        g = self.program(np.tile(grid, (_SIMULATED_CELLS, 1)), rng=0)
-        return grid, np.sqrt(np.mean((g - grid) ** 2, axis=0))
+        return simulated_error(self, self.pulse.g_min, self.pulse.g_max)

@@ -17,7 +17,16 @@ from devices.pulses.base import DOWN, UP, Counts, PulsedCells, PulseResponse
 from devices.seeding import RNG, generator
 from devices.validation import Floats, boolean
 
-_RANDOM_FIELDS = ("c2c", "write_noise", "d2d_step", "d2d_up_down", "d2d_w_min", "d2d_w_max")
+_RANDOM_FIELDS = (
+    "c2c",
+    "write_noise",
+    "d2d_step",
+    "d2d_up_down",
+    "d2d_w_min",
+    "d2d_w_max",
+    "p_corrupt",
+)
+_CORRUPT_WIDTH = 1e-6  # distance of the two bounds of a corrupt cell, which laws divide by
 _LARGEST_LOG = 700  # e^700 is still a number; a state that grew so far has long met its bound
 
 
@@ -29,6 +38,10 @@ class StepPulses(PulseResponse):
     d2d_step²) if `lognormal`; r ~ N(0, d2d_up_down²) makes one direction stronger and the other
     weaker. The bounds are multiplied by |N(1, d2d_w_max²)| and |N(1, d2d_w_min²)|; the lower bound
     never falls below the weight of 0 S.
+
+    Corrupt cells do not respond: their α is 0 and their bounds meet at one weight, which is uniform
+    in [−corrupt_range, corrupt_range], in the middle of a symmetric range. This is how the source
+    of the arrays of Gong et al., IEDM 2022, describes cells that failed.
 
     Attributes:
         step: α of the typical device.
@@ -43,11 +56,14 @@ class StepPulses(PulseResponse):
         d2d_up_down: Device-to-device spread of the asymmetry between directions; default 0.
         d2d_w_min: Device-to-device spread of the lower bound, relative; default 0.
         d2d_w_max: Device-to-device spread of the upper bound, relative; default 0.
+        p_corrupt: Probability that a cell is corrupt; default 0.
+        corrupt_range: Largest |w| of a corrupt cell; default 0.01.
         g_min, g_max, c2c: As in `PulseResponse`; c2c is the standard deviation of one pulse's step,
             relative to its mean.
 
     Raises:
-        ValueError: If step ≤ 0, w_min > 0, w_max ≤ 0, |up_down| ≥ 1, or a spread is negative.
+        ValueError: If step ≤ 0, w_min > 0, w_max ≤ 0, |up_down| ≥ 1, a spread is negative,
+            p_corrupt is above 1, or corrupt_range is not in (0, the nearer bound].
     """
 
     step: float
@@ -61,6 +77,8 @@ class StepPulses(PulseResponse):
     d2d_up_down: float = 0.0
     d2d_w_min: float = 0.0
     d2d_w_max: float = 0.0
+    p_corrupt: float = 0.0
+    corrupt_range: float = 0.01
     random_fields: ClassVar[tuple[str, ...]] = _RANDOM_FIELDS
 
     def __post_init__(self) -> None:
@@ -71,6 +89,9 @@ class StepPulses(PulseResponse):
         self._check("w_min", at_most=0)
         self._check("w_max", above=0)
         self._check("up_down", above=-1, below=1)
+        self._check("p_corrupt", at_least=0, at_most=1)
+        if self.p_corrupt:
+            self._check("corrupt_range", above=0, at_most=min(-self.w_min, self.w_max))
 
     @abstractmethod
     def relative_step(self, w: Floats, cells: PulsedCells, direction: int) -> Floats:
@@ -100,14 +121,21 @@ class StepPulses(PulseResponse):
         return self.c2c * (alpha if self.additive else mean_step)
 
     def init(self, shape: tuple[int, ...], *, rng: RNG) -> PulsedCells:
+        random = generator(rng)
         cells = np.empty(shape, [(name, float) for name in ("up", "down", "w_min", "w_max")])
-        factor, r, low, high = generator(rng).standard_normal((4, *shape))
+        factor, r, low, high = random.standard_normal((4, *shape))
         factor = np.exp(self.d2d_step * factor) if self.lognormal else 1 + self.d2d_step * factor
         cells["up"] = self.step * np.abs(factor + min(self.up_down, 0) + self.d2d_up_down * r)
         cells["down"] = self.step * np.abs(factor - max(self.up_down, 0) - self.d2d_up_down * r)
         w_at_0_siemens = self.w_min - self.g_min * (self.w_max - self.w_min) / self._range
         cells["w_min"] = np.maximum(self.w_min * np.abs(1 + self.d2d_w_min * low), w_at_0_siemens)
         cells["w_max"] = self.w_max * np.abs(1 + self.d2d_w_max * high)
+        if self.p_corrupt:
+            corrupt = random.random(shape) < self.p_corrupt
+            stuck = random.uniform(-self.corrupt_range, self.corrupt_range, shape)
+            fixed = {"up": 0.0, "down": 0.0, "w_min": stuck, "w_max": stuck + _CORRUPT_WIDTH}
+            for name, value in fixed.items():
+                cells[name] = np.where(corrupt, value, cells[name])
         return cells
 
     def pulsed(
@@ -118,6 +146,9 @@ class StepPulses(PulseResponse):
         direction: int,
         random: np.random.Generator,
     ) -> Floats:
+        # A cell without a step does not move. Laws that divide by its range, which may be a point,
+        # are not asked about it.
+        n = np.where(cells["up" if direction == UP else "down"] > 0, n, 0)
         # Sorted by falling n, the cells that still have a pulse to come are always the first ones.
         order = np.argsort(-n, kind="stable")
         w = self.w_min + u[order] * (self.w_max - self.w_min)
@@ -160,8 +191,17 @@ class StepPulses(PulseResponse):
 
         There a step up is as large as a step down. The point is found by bisection, which requires
         that the step up minus the step down falls with w, as in any saturating response. Where the
-        difference keeps its sign, the result is the bound to which alternating pulses drift.
+        difference keeps its sign, the result is the bound to which alternating pulses drift. A
+        corrupt cell stays where it is.
         """
+        moving = cells["up"] + cells["down"] > 0
+        point = (cells["w_min"] + cells["w_max"]) / 2
+        point[moving] = self._balanced(cells[moving])
+        above_w_min = point - self.w_min
+        return np.asarray(self.g_min + self._range * above_w_min / (self.w_max - self.w_min))
+
+    def _balanced(self, cells: PulsedCells) -> Floats:
+        """Return the weights at which a step up is as large as a step down."""
         low = cells["w_min"].copy()
         high = cells["w_max"].copy()
         for _ in range(60):
@@ -170,8 +210,7 @@ class StepPulses(PulseResponse):
             step_down = cells["down"] * self.relative_step(w, cells, DOWN)
             rises = step_up > step_down
             low, high = np.where(rises, w, low), np.where(rises, high, w)
-        above_w_min = (low + high) / 2 - self.w_min
-        return np.asarray(self.g_min + self._range * above_w_min / (self.w_max - self.w_min))
+        return np.asarray((low + high) / 2)
 
 
 class AffinePulses(StepPulses):

@@ -6,9 +6,10 @@ from math import ceil, log, log10, pi
 
 import numpy as np
 
+from devices.clipped import rectified_covariance, rectified_moments
 from devices.read_noise.base import ReadNoise, State
 from devices.seeding import RNG, generator
-from devices.validation import Floats, integer, number
+from devices.validation import Floats, boolean, integer, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,11 @@ class FlickerNoise(ReadNoise):
     together acts as a static error: over S reads, `period` apart, about q² ln(S · period/(2 T)) of
     the variance is visible.
 
+    A large q makes negative reads, which no device has: Var ξ = 0.7 gives them a probability of
+    12 %. `clamped` sets them to 0, ξ = max(1 + …, 0), as the published models of phase-change
+    memory do. Mean, variance and covariance are then those of a rectified normal variable: the mean
+    is above 1. `psd` is that of the process before clamping.
+
     Once per chip x_k is drawn from the stationary law (`init`). On every read
     x_k ← x_k e^{−Δ/τ_k} + √(1 − e^{−2Δ/τ_k}) N(0, 1).
 
@@ -36,15 +42,17 @@ class FlickerNoise(ReadNoise):
         f_low: Lowest frequency of the 1/f law [Hz].
         f_high: Highest frequency of the 1/f law [Hz].
         per_decade: Number of processes per decade of frequency; default 2.
+        clamped: Whether negative reads are set to 0; default False.
 
     Raises:
-        ValueError: If a number lies outside its range, or q is of another type.
+        ValueError: If a number lies outside its range, or q or clamped is of another type.
     """
 
     q: float | Callable[[Floats], Floats]
     f_low: float
     f_high: float
     per_decade: int = 2
+    clamped: bool = False
 
     def __post_init__(self) -> None:
         if not callable(self.q):
@@ -58,6 +66,7 @@ class FlickerNoise(ReadNoise):
         number("FlickerNoise.f_low", self.f_low, above=0, unit="Hz")
         number("FlickerNoise.f_high", self.f_high, above=self.f_low, unit="Hz")
         integer("FlickerNoise.per_decade", self.per_decade, at_least=1)
+        boolean("FlickerNoise.clamped", self.clamped)
 
     @property
     def has_memory(self) -> bool:
@@ -72,18 +81,25 @@ class FlickerNoise(ReadNoise):
         return np.asarray(10 ** ((np.arange(k) + 0.5) * (decades / k)) / (2 * pi * self.f_high))
 
     def _variance(self, g: Floats) -> Floats:
-        """Return Var ξ of cells of g [S]."""
+        """Return Var ξ of cells of g [S], before clamping."""
         q = np.asarray(self.q(g) if callable(self.q) else self.q, dtype=np.float64)
         return np.full(np.shape(g), q**2 * log(self.f_high / self.f_low))
 
     def moments(self, g: Floats) -> tuple[Floats, Floats]:
-        return np.ones(np.shape(g)), self._variance(g)
+        variance = self._variance(g)
+        if self.clamped:
+            return rectified_moments(np.sqrt(variance))
+        return np.ones(np.shape(g)), variance
 
     def covariance(self, g: Floats, lag: float) -> Floats:
-        return np.asarray(self._variance(g) * np.exp(-lag / self.taus).mean())
+        variance = self._variance(g)
+        correlation = float(np.exp(-lag / self.taus).mean())
+        if self.clamped:
+            return rectified_covariance(np.sqrt(variance), correlation)
+        return np.asarray(variance * correlation)
 
     def psd(self, g: Floats, f: Floats) -> Floats:
-        """Return the one-sided relative spectral density S_G/G² [1/Hz].
+        """Return the one-sided relative spectral density S_G/G² [1/Hz], before clamping.
 
         Args:
             g: Conductances [S].
@@ -116,4 +132,4 @@ class FlickerNoise(ReadNoise):
             x *= kept
             x += fresh * random.standard_normal(x.shape)
             xi[i] = 1 + per_process_std * x.sum(axis=0)
-        return xi, x
+        return np.maximum(xi, 0) if self.clamped else xi, x

@@ -39,8 +39,11 @@ class PcmFlicker:
 class PcmReadNoise(StateDependentNoise):
     """Normal read noise of phase-change memory: σ_G = g Q(g) √(ln((t + t_r)/(2 t_r))) [S].
 
-    It is fresh on every read and stands for 1/f noise seen from t_r to t, with Q from `PcmFlicker`.
-    σ_G grows as g^0.35 above 0.008 g_max, and as g below. Nandakumar et al., ICECS 2019.
+    It is the law of a single read: the variance that 1/f noise accumulates from t_r to t, with Q
+    from `PcmFlicker`. Drawn afresh on every read it is right for reads of different cells or for
+    one read per cell, not for a series: most of the deviation of a cell is the same from read to
+    read. For series of reads take `FlickerNoise`, as the preset `pcm_nandakumar2019` does. σ_G
+    grows as g^0.35 above 0.008 g_max, and as g below. Nandakumar et al., ICECS 2019.
 
     Attributes:
         g_max: Largest conductance of the device [S]; default 25 µS.

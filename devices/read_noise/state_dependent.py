@@ -66,7 +66,9 @@ class PowerLawNoise(StateDependentNoise):
 class LogConductanceNoise(StateDependentNoise):
     """Normal read noise with σ_G = coefficient · log10(g/g_unit) · √(ln((t + t_r)/(2 t_r))) [S].
 
-    It is fresh on every read. The square root is that of 1/f noise seen from t_r to t. Published
+    It is the law of a single read: the variance that 1/f noise accumulates from t_r to t. In a
+    series of reads most of it is the same from read to read; for these take `FlickerNoise` with
+    `LogConductanceFlicker`, as the preset `rram_cmo_hfox` does. Published
     for CMO/HfOx RRAM of 9 to 88 µS with g_unit = 1 µS (Falcone et al. 2025, arXiv:2502.04524).
 
     The logarithm falls to 0 at g_unit and has no meaning below. γ = 1/ln(g/g_unit) reaches 1 at

@@ -5,21 +5,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from devices.retention.base import Retention
+from devices.retention.increments import normal_walk
 from devices.seeding import RNG, generator
 from devices.validation import Floats, number
 
 
 @dataclass(frozen=True, kw_only=True)
 class TabulatedRelaxation(Retention):
-    """G(t) = max(g + extra(g, t) Z, 0), where `extra` comes from a table of spreads at a few times.
+    """G(t) = max(g + W(t), 0), where W has the spreads of a table at a few times.
 
     The spread at times[k] is σ_k(g) = Σ_i coefficients[k][i] (g/g_ref)^i [S], floored at 0, with g
     limited to [0, g_ref]. The spread at the first time belongs to programming; what relaxation adds
-    by times[k] is extra² = σ_k² − σ_0², floored at 0. Between the times extra² is interpolated
-    linearly in ln t, which is our choice and not published; after the last time it is constant.
+    by times[k] is the variance extra² = σ_k² − σ_0² of W. Where a fitted spread is smaller than an
+    earlier one, extra² keeps the largest value so far: cells do not come back. Between the times
+    extra² is interpolated linearly in ln t, which is our choice and not published; after the last
+    time it is constant.
 
-    Z ~ N(0, 1) is drawn once per cell: the published spreads do not tell how one cell moves from
-    time to time. The mean conductance does not change.
+    W has independent normal increments, drawn once per chip (`devices.retention.increments`). The
+    published spreads do not tell how one cell moves from time to time; increments are independent
+    where this was measured, see `RelaxationProcess`. The mean conductance does not change.
 
     Attributes:
         times: Times after programming [s], two or more, rising.
@@ -63,24 +67,37 @@ class TabulatedRelaxation(Retention):
 
     def spread(self, g: Floats, seconds: float) -> Floats:
         """Return extra(g, t) [S], the standard deviation of G(t) before the floor at 0 S."""
+        return np.asarray(self.spread_factor * np.sqrt(self._variance(g, seconds)))
+
+    def _variance(self, g: Floats, seconds: float) -> Floats:
+        """Return extra²(g, t) [S²]."""
         ratio = np.clip(np.asarray(g, dtype=np.float64) / self.g_ref, 0, 1)
         sigma = [
             np.maximum(np.polynomial.polynomial.polyval(ratio, row), 0) for row in self.coefficients
         ]
-        extra = [np.maximum(s**2 - sigma[0] ** 2, 0) for s in sigma]
+        extra = np.maximum.accumulate([s**2 - sigma[0] ** 2 for s in sigma], axis=0)
         log_time = np.log(max(seconds, self.times[0]))
         position = np.interp(log_time, np.log(self.times), np.arange(len(self.times)))
         k = min(int(position), len(self.times) - 2)
         share = position - k
-        variance = (1 - share) * extra[k] + share * extra[k + 1]
-        return np.asarray(self.spread_factor * np.sqrt(variance))
+        return np.asarray((1 - share) * extra[k] + share * extra[k + 1])
 
     def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
         random = generator(rng)
         g = np.asarray(g, dtype=np.float64)
         if seconds <= self.times[0]:
             return g.copy()
-        return np.maximum(g + self.spread(g, seconds) * random.standard_normal(g.shape), 0)
+        # Nothing changes after the last time of the table.
+        end = min(seconds, self.times[-1])
+        walk = normal_walk(
+            lambda t: self._variance(g, t),
+            end,
+            self.times[0],
+            random,
+            shape=g.shape,
+            knots=self.times,
+        )
+        return np.maximum(g + self.spread_factor * walk, 0)
 
 
 #: TaOx/HfOx RRAM with conductances up to 40 µS, at 1 s, 1 day and 2 days after write-verify. Wan et

@@ -159,8 +159,8 @@ def hardware_facts(hardware: Hardware, preset: str) -> dict[str, dict[str, objec
     device = hardware.device
     levels = device.level_conductances
     source = PRESETS[preset]
-    sigma = float(device.write.sigma(np.array([device.g_max]))[0])
-    share = 100 * sigma / (device.g_max - device.g_min)
+    error = float(device.programming_error(np.array([device.g_max]))[0])
+    share = 100 * error / (device.g_max - device.g_min)
     rows, columns = hardware.tile_shape
     comparator = hardware.comparator
     cell: dict[str, object] = {
@@ -169,7 +169,9 @@ def hardware_facts(hardware: Hardware, preset: str) -> dict[str, dict[str, objec
         "conductance range": f"{_siemens(device.g_min)} to {_siemens(device.g_max)}, "
         f"on/off ratio {device.g_max / device.g_min:.3g}",
         "levels": "continuous" if levels is None else len(levels),
-        "programming error": f"normal, σ = {_siemens(sigma)} ({share:.2g} % of the range)",
+        "programming": source.programming,
+        "programming error": f"root mean square {_siemens(error)} at the largest conductance "
+        f"({share:.2g} % of the range)",
         "read noise": _words(device.read_noise),
         "drift": _words(device.retention),
         "stuck cells": _words(device.faults),

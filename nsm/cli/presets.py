@@ -92,11 +92,11 @@ def _table(entries: Sequence[Preset]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("name", no_wrap=True, width=20)
+    table.add_column("name", no_wrap=True, width=22)
     table.add_column("technology", width=14)
     table.add_column("range [µS]", no_wrap=True, width=12)
     table.add_column("levels", no_wrap=True, justify="right", width=6)
-    table.add_column("read noise", width=11)
+    table.add_column("read noise", width=9)
     table.add_column("γ", no_wrap=True, width=7)
     for entry in entries:
         table.add_row(*_row(entry))
@@ -119,6 +119,11 @@ def presets(context: typer.Context) -> None:
         out.print(f"verified: {status} ({meaning})", style="bold", highlight=False)
         out.print(_table([e for e in entries if e.status == status]))
     out.print("\nγ: σ(G) ∝ G^γ of the read noise, at both ends of the range", highlight=False)
+    out.print(
+        "levels: what they count, and how cells are programmed, is in nsm presets show NAME",
+        highlight=False,
+    )
+    out.print("NAME_verify: the pulses of NAME, with a verifying read after each", highlight=False)
     out.print("source and data sheet: nsm presets show NAME", highlight=False)
     out.print("as a file to change: nsm presets export NAME > mine.toml", highlight=False)
     out.print(f"shipped networks: {', '.join(shipped()) or 'none'}", highlight=False)
@@ -138,6 +143,8 @@ def show(name: Name, out: Out = None) -> None:
     from nsm.plots.datasheet import save_data_sheet
 
     for key, value in vars(entry).items():
+        if value == "":  # a file of one's own need not say it, and gates have no levels
+            continue
         console().print(f"{key}: {value}", highlight=False)
     console().print(f"data sheet: {save_data_sheet(entry, figure)}")
 

@@ -107,11 +107,17 @@ def _device_panels(device: Device) -> list[Panel]:
     return panels
 
 
+def _has_levels(model: Device | ReadNoise) -> bool:
+    """Return whether a model is a device with levels."""
+    return isinstance(model, Device) and model.levels is not None
+
+
 def data_sheet(preset: Preset) -> Figure:
     """Return one figure of a preset: range and programming, σ(G), γ(G), spectrum, pulses and so on.
 
-    Only what the preset models is drawn: two panels side by side, and an odd last one across. The
-    source of the numbers stands below. The figure is WIDTH wide.
+    Only what the preset models is drawn: two panels side by side, and an odd last one across.
+    Below stand the source of the numbers, what of it was measured and what was inferred, how cells
+    are programmed and what their levels count. The figure is WIDTH wide.
 
     Args:
         preset: a device or a gate, see `devices.PRESETS` and `devices.GATES`.
@@ -120,6 +126,14 @@ def data_sheet(preset: Preset) -> Figure:
     panels = _gate_panels(model) if isinstance(model, ReadNoise) else _device_panels(model)
     rows = -(-len(panels) // 2)
     source = textwrap.wrap(f"{preset.citation}. Numbers: {preset.status}; {preset.verified}.", 72)
+    for what, text in (
+        ("Measured", preset.measured),
+        ("Inferred", preset.inferred),
+        ("Programming", preset.programming),
+        ("Levels", preset.levels_counted if _has_levels(model) else ""),
+    ):
+        if text:
+            source += textwrap.wrap(f"{what}: {text}.", 72)
     title = [f"{preset.name}: {preset.technology}"]
     if len(title[0]) > 48:
         title = [f"{preset.name}:", *textwrap.wrap(preset.technology, 48)]

@@ -1,5 +1,6 @@
 """Panels of a device's data sheet: range, noise, exponent, drift, stuck cells, temperature."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from devices import Device, FaultMap, IdealWrite
+from devices import Device, FaultMap, IdealWrite, NoFaults
 from devices.validation import Floats
 from nsm.plots.style import COLORS
 
@@ -60,9 +61,8 @@ def draw_levels(device: Device, ax: Axes) -> None:
     few = levels is not None and len(levels) <= FEW_LEVELS
     target = np.linspace(device.g_min, device.g_max, 60) if levels is None else levels
     if not isinstance(device.write, IdealWrite):
-        cells = [
-            device.write.program(np.full(1000, g), rng=np.random.default_rng(0)) for g in target
-        ]
+        healthy = replace(device, levels=None, faults=NoFaults())
+        cells = [healthy.program(np.full(1000, g), rng=0) for g in target]
         low, high = np.quantile(cells, (0.025, 0.975), axis=1)
         style: dict[str, Any] = {"color": COLORS[0], "label": "95 % of cells"}
         if few:
@@ -91,7 +91,7 @@ def standard_deviations(device: Device) -> list[tuple[Floats, Floats, str, int]]
     written = levels[levels > 0] if levels is not None and few else g
     read = g * np.sqrt(device.read_noise.moments(g)[1])
     both = (
-        (written, device.write.sigma(written), "programming", 0),
+        (written, device.programming_error(written), "programming", 0),
         (g, read, "one read", 1),
     )
     return [entry for entry in both if np.any(entry[1] > 0)]

@@ -20,7 +20,8 @@ from crossbar import (
     row_factors,
 )
 from crossbar.paths import with_value
-from devices import Device, StateDependentError
+from devices import Device
+from tests.helpers.unbounded_error import UnboundedError
 
 CELL = Device(g_min=1e-6, g_max=1e-4)
 
@@ -65,7 +66,7 @@ def quantization_error(w, r, levels, sigma):
 @pytest.mark.parametrize("sigma", [0.0, 0.1])
 def test_least_squares_is_the_minimum_of_levels_clipping_and_programming_error(sigma, rng):
     w = rng.laplace(size=(30, 40))
-    write = StateDependentError(coefficients=(sigma * 1e-4,))
+    write = UnboundedError(coefficients=(sigma * 1e-4,))
     device = Device(g_min=0, g_max=1e-4, levels=5, write=write)
     r = largest_weight(w, Hardware(device=device, weight_range="least_squares"))
     tries = np.linspace(0.01, 1, 2000) * np.abs(w).max()
@@ -77,7 +78,7 @@ def test_least_squares_is_the_minimum_of_levels_clipping_and_programming_error(s
 def test_programming_error_alone_asks_for_a_smaller_range(rng):
     # A continuous cell of error σ on either cell: Σ (|w| − r)₊² + 2 n (σ r)² is smooth.
     w = rng.standard_normal((30, 40))
-    device = Device(g_min=0, g_max=1e-4, write=StateDependentError(coefficients=(1e-5,)))
+    device = Device(g_min=0, g_max=1e-4, write=UnboundedError(coefficients=(1e-5,)))
     r = largest_weight(w, Hardware(device=device, weight_range="least_squares"))
     excess = minimize_scalar(
         lambda t: (np.maximum(np.abs(w) - t, 0) ** 2).sum() + 2 * w.size * (0.1 * t) ** 2,
@@ -101,7 +102,7 @@ def test_least_squares_counts_slices_by_their_significance(inner, sigma, rng):
     # Two slices of two bits, in cells of four levels from 0 to 0.1 mS.
     shared = inner == ReferenceColumn()
     mapping = BitSliced(inner, bits_per_cell=2, bits=4, offset_binary=shared)
-    write = StateDependentError(coefficients=(sigma * 1e-4,))
+    write = UnboundedError(coefficients=(sigma * 1e-4,))
     device = Device(g_min=0, g_max=1e-4, levels=4, write=write)
     w = rng.laplace(size=(30, 40))
     r = largest_weight(w, Hardware(device=device, mapping=mapping, weight_range="least_squares"))

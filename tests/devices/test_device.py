@@ -15,9 +15,11 @@ from devices import (
     NonlinearPulses,
     NoTemperature,
     PowerLawNoise,
+    SetResetVariability,
     StateDependentError,
     StuckCells,
     WearOut,
+    WriteVerify,
 )
 from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
 
@@ -97,9 +99,10 @@ def test_a_stuck_cell_carries_the_programming_error_of_the_state_it_is_stuck_in(
         faults=StuckCells(p_stuck_lrs=1.0), write=StateDependentError(coefficients=(0, 0.01))
     )
     g = device.program(np.full(CELLS, 2e-6), rng=rng)
-    # Order: stuck first, then σ(g) = 1 % of g_max, not of the target.
-    assert_mean(g, 1e-5)
-    assert_variance(g, (1e-7) ** 2, 1e-5)
+    # Order: stuck first, then σ(g) = 1 % of g_max, not of the target, and half of it is clipped.
+    assert (g <= 1e-5).all()
+    assert_mean((g - 1e-5) ** 2, (1e-7) ** 2 / 2)
+    assert_mean(g, 1e-5 - 1e-7 / np.sqrt(2 * np.pi))
 
 
 def test_all_cells_may_be_faulty():
@@ -133,22 +136,73 @@ def test_published_drift_after_one_day_is_reproduced():
     assert abs(moved.std() * 1e6 - 0.89) <= 0.005
 
 
-def test_relaxation_counts_as_complete_before_one_second_but_not_at_zero():
+def test_programming_is_clipped_to_the_range_and_its_error_is_told_after_clipping(rng):
+    device = cell(write=StateDependentError(coefficients=(2e-6,)))
+    target = np.array([1e-6, 2e-6, 5.5e-6, 1e-5])
+    g = device.program(np.tile(target, (CELLS, 1)), rng=rng)
+    assert (g.min(), g.max()) == (1e-6, 1e-5)
+    error = device.programming_error(target)
+    assert_mean((g - target) ** 2, error**2)
+    # At an end of the range half of the cells have no error: σ²/2, up to the other end.
+    np.testing.assert_allclose(error[[0, 3]], 2e-6 / np.sqrt(2), rtol=1e-3)
+    np.testing.assert_array_equal(device.write.sigma(target), 2e-6)
+    np.testing.assert_array_equal(cell().programming_error(target), 0)
+
+
+def test_a_write_model_with_a_range_of_its_own_is_not_clipped(rng):
+    binary = SetResetVariability.hennen2024()
+    device = Device(g_min=1 / 75.5e3, g_max=1 / 4523.6, levels=2, write=binary)
+    g = device.program(np.full(CELLS, device.g_max), rng=rng)
+    # The end of the range is the median of the set state.
+    assert_frequency((g > device.g_max).sum(), CELLS, 0.5)
+    np.testing.assert_array_equal(
+        device.programming_error(np.array([device.g_max])), binary.sigma(np.array([device.g_max]))
+    )
+
+
+def test_a_verified_normal_pulse_is_clipped_and_its_error_is_that_before():
+    verified = WriteVerify(pulse=StateDependentError(coefficients=(2e-6,)), tolerance=1e-6)
+    device = cell(write=verified)
+    g = device.program(np.full(CELLS, 1e-5), rng=0)
+    assert g.max() == 1e-5
+    before = device.programming_error(np.array([1e-5]))
+    assert before == verified.sigma(np.array([1e-5]))
+    assert np.sqrt(np.mean((g - 1e-5) ** 2)) < before
+
+
+def test_relaxation_within_the_first_second_begins_at_zero():
     drift = LogTimeDrift(mean=-1e-7, std=1e-7, std_rate=0)
-    g = np.full(10, 5e-6)
-    early, late = (drift.age(g, t, rng=np.random.default_rng(4)) for t in (1e-3, 1.0))
-    np.testing.assert_array_equal(early, late)
-    assert not np.array_equal(early, g)
-    np.testing.assert_array_equal(drift.age(g, 0, rng=np.random.default_rng(4)), g)
+    g = np.full(CELLS, 5e-6)
+    for t in (0.25, 1.0):
+        assert_mean((drift.age(g, t, rng=4) - g) ** 2, drift.spread(g, t) ** 2)
+        np.testing.assert_allclose(drift.spread(g, t), 1e-7 * np.sqrt(t), rtol=1e-12)
+    # After a nanosecond one cell in a billion has moved.
+    for t in (0.0, 1e-9):
+        np.testing.assert_array_equal(drift.age(g, t, rng=4), g)
 
 
-def test_one_cell_drifts_along_one_path():
+def test_a_relaxation_that_programming_contains_adds_nothing_within_the_first_second():
+    drift = LogTimeDrift(mean=-1e-7, std=1e-7, std_rate=2e-8, programmed_std=1e-7)
+    g = np.full(CELLS, 5e-6)
+    for t in (1e-9, 0.5, 1.0):
+        np.testing.assert_array_equal(drift.age(g, t, rng=4), g)
+    later = drift.age(g, 100.0, rng=4)
+    extra = (1e-7 + 2e-8 * np.log(100)) ** 2 - 1e-7**2
+    assert_variance(later, extra, 5e-6 - 1e-7 * np.log(100))
+    with pytest.raises(
+        ValueError, match=r"programmed_std = 2e-07 is not allowed; .*\[0, 1e-07\] S"
+    ):
+        LogTimeDrift(mean=0, std=1e-7, std_rate=0, programmed_std=2e-7)
+
+
+def test_one_cell_drifts_along_one_path_of_independent_increments():
     drift = LogTimeDrift(mean=0, std=0, std_rate=1e-8)
-    g = np.full(100, 5e-6)
-    ten, hundred = (drift.age(g, t, rng=np.random.default_rng(4)) - g for t in (10, 100))
-    # The same Z: the move is proportional to ln t. 1e-9 of the conductance is the rounding of the
-    # difference.
-    np.testing.assert_allclose(hundred, 2 * ten, rtol=1e-12, atol=1e-12 * 5e-6)
+    g = np.full(CELLS, 5e-6)
+    ten, again, hundred = (drift.age(g, t, rng=4) - g for t in (10, 10, 100))
+    np.testing.assert_array_equal(ten, again)
+    # Cov = Var(10 s), so that the increment is independent of what was before.
+    assert_mean(ten * hundred, (1e-8 * np.log(10)) ** 2)
+    assert_mean(hundred**2, (1e-8 * np.log(100)) ** 2)
 
 
 def test_drift_is_floored_at_zero_conductance():
@@ -195,7 +249,8 @@ def test_worn_cells_are_stuck_before_the_programming_error(rng):
     )
     # 1 − 1/e have failed and sit at g_max with 1 % of error, far from 2 µS with its own 1 %.
     assert_frequency((g > 5e-6).sum(), CELLS, 1 - np.exp(-1))
-    assert_variance(g[g > 5e-6], (1e-7) ** 2, 1e-5)
+    # Clipped at g_max, where half of the errors would be above it.
+    assert_mean((g[g > 5e-6] - 1e-5) ** 2, (1e-7) ** 2 / 2)
     assert_variance(g[g < 5e-6], (2e-8) ** 2, 2e-6)
 
 

@@ -5,7 +5,6 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 import torch
-from scipy.stats import norm
 
 import devices
 from crossbar import Hardware, Tile
@@ -18,6 +17,19 @@ from tests.helpers.statistics import assert_frequency, assert_mean, assert_varia
 READS = 40_000
 CELLS = 4000
 PERIOD = 1e-6
+OPEN_LOOP = [
+    name
+    for name, preset in devices.PRESETS.items()
+    if isinstance(preset.model.write, devices.OpenLoopPulses)
+]
+# Errors of these have a closed form, others are simulated.
+CLOSED_FORM = [
+    *(n for n in OPEN_LOOP if isinstance(devices.PRESETS[n].model.pulses, devices.NonlinearPulses)),
+    "fefet_deng2020",
+]
+# Programmed pulse by pulse.
+SLOW_TO_PROGRAM = ["rram_gong2018", "rpu_gokmen2016"]
+SLOW_TO_PROGRAM += [name for name in devices.PRESETS if name.endswith("_verify")]
 NAMES = {c.__name__: c for c in (devices.Device, *MODELS.values())}
 W = np.array(
     [
@@ -77,37 +89,36 @@ def test_reads_of_noise_without_memory_are_independent(name, rng):
     np.testing.assert_array_equal(noise.covariance(g, PERIOD), 0)
 
 
-def test_only_the_trap_ensemble_has_memory():
-    assert [n for n in EVERYTHING if read_noise_and_range(n)[0].has_memory] == ["rtn_illustrative"]
+def test_telegraph_and_flicker_noise_have_memory():
+    assert [n for n in EVERYTHING if read_noise_and_range(n)[0].has_memory] == [
+        "rram_cmo_hfox",
+        "pcm_nandakumar2019",
+        "rtn_illustrative",
+    ]
 
 
 @every_device
-def test_programmed_cells_have_the_write_models_moments_and_stay_positive(name, rng):
+def test_programmed_cells_have_the_error_that_the_device_tells(name, rng):
     device = replace(devices.PRESETS[name].model, faults=devices.NoFaults())
     target = device.quantize(np.linspace(device.g_min, device.g_max, 5))
-    g = device.program(np.tile(target, (READS, 1)), rng=rng)
+    cells = 4000 if name in SLOW_TO_PROGRAM else READS
+    g = device.program(np.tile(target, (cells, 1)), rng=rng)
     assert (g >= 0).all()
-    sigma = device.write.sigma(target)
-    if isinstance(device.write, NormalError):
-        # max(N(t, σ²), 0): with h = t/σ, mean t Φ(h) + σ φ(h), square (t² + σ²) Φ(h) + t σ φ(h).
-        with np.errstate(divide="ignore", invalid="ignore"):
-            h = np.where(sigma > 0, target / sigma, np.inf)
-        mean = target * norm.cdf(h) + sigma * norm.pdf(h)
-        assert_mean(g, mean)
-        assert_variance(
-            g, (target**2 + sigma**2) * norm.cdf(h) + target * sigma * norm.pdf(h) - mean**2, mean
-        )
-    elif isinstance(device.write, devices.IdealWrite):
+    error = device.programming_error(target)
+    if isinstance(device.write, devices.IdealWrite):
         np.testing.assert_array_equal(g, np.tile(target, (READS, 1)))
-    # The mean cell meets its target in triode, to 1e-4 of the window.
-    elif name == "fefet_deng2020":
-        assert_mean((g - target) ** 2, sigma**2)
-        np.testing.assert_allclose(g.mean(axis=0), target, atol=5 * sigma.max() / np.sqrt(READS))
-    else:
-        assert name == "rram_hennen2024"
-        assert_variance(g, sigma**2)
+    elif name == "rram_hennen2024":
+        assert_variance(g, error**2)
         assert (np.median(g, axis=0) > 0.99 * target).all()
         assert (np.median(g, axis=0) < 1.01 * target).all()
+    elif isinstance(device.write, NormalError) or name in CLOSED_FORM:
+        assert_mean((g - target) ** 2, error**2)
+    else:  # simulated with 500 cells at each of 33 targets: five standard errors of 3 %
+        rms = np.sqrt(np.mean((g - target) ** 2, axis=0))
+        np.testing.assert_allclose(rms, error, rtol=0.25, atol=1e-12)
+    if name == "fefet_deng2020":
+        # The mean cell meets its target in triode, to 1e-4 of the window.
+        np.testing.assert_allclose(g.mean(axis=0), target, atol=5 * error.max() / np.sqrt(READS))
 
 
 def test_faulty_cells_of_the_preset_are_binomial_counts(rng):

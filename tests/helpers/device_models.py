@@ -26,7 +26,20 @@ NORMAL_FIELDS = NormalActivation(mean=2.0, std=0.3)
 GB2_FIELDS = Gb2Activation(a=1.0, b=0.5, p=2.0, q=3.0)
 METALLIC = devices.MetallicTemperature(alpha=1e-3)
 ACTIVATED = devices.ActivatedTemperature(activation_energy_ev=0.1)
+LOG_FLICKER = devices.LogConductanceFlicker(coefficient=1e-8, g_unit=2e-6)
 CLIPPED_LOG = devices.ClippedLog(slope=-0.1, intercept=0.2, low=0.0, high=0.5)
+RELAXATION = devices.RelaxationProcess(
+    times=(0.1, 10.0),
+    clock=(0.5, 1.0),
+    fluctuation=(0.1, 0.2),
+    mean=(1e-8, 2e-8),
+    conductances=(0.0, 1e-5),
+    scales=(1e-7, 2e-7),
+    kappa=1.5,
+    persistence=0.3,
+    activation_energy_ev=0.1,
+    temperature=350.0,
+)
 
 TIME_LAWS = [
     devices.LogUniformTime(low=1e-6, high=1.0),
@@ -50,10 +63,11 @@ READ_NOISES = [
         count="fixed",
     ),
     FlickerNoise(q=0.01, f_low=1.0, f_high=1e6, per_decade=1),
-    FlickerNoise(q=PcmFlicker(g_max=1e-5), f_low=1.0, f_high=1e6),
     devices.ThermalShotNoise(
         shot=0.3, measured_at=devices.OperatingPoint(voltage=0.2, bandwidth=1e6)
     ),
+    FlickerNoise(q=PcmFlicker(g_max=1e-5), f_low=1.0, f_high=1e6, clamped=True),
+    FlickerNoise(q=LOG_FLICKER, f_low=1.0, f_high=1e5),
     devices.PcmReadNoise(t=60.0),
     devices.SonosReadNoise(measured_at=devices.OperatingPoint(voltage=0.2)),
     devices.InSeries(GaussianNoise(0.1), inside=1e3, outside=2e3),
@@ -75,7 +89,12 @@ WRITE_MODELS = [
     devices.IdealWrite(),
     StateDependentError(coefficients=(1e-7, 0.1), error_factor=2.0),
     devices.SaturatingError(largest=1e-7, g_ref=1e-6),
+    StateDependentError(coefficients=(1e-7,), relaxed_std=2e-7),
     devices.SetResetVariability.hennen2024(),
+    devices.OpenLoopPulses(
+        pulses=NonlinearPulses(**RANGE, pulses=32, nl_up=1.0, c2c=0.01), max_pulses=30
+    ),
+    devices.OpenLoopPulses(pulses=devices.SoftBoundsPulses(**STEP, p_corrupt=0.2), max_pulses=30),
     WriteVerify(
         pulse=StateDependentError(coefficients=(1e-7,)),
         tolerance=1e-8,
@@ -91,7 +110,7 @@ PULSE_RESPONSES = [
     NonlinearPulses(**RANGE, pulses=32, nl_up=1.75, nl_down=-1.0, c2c=0.01, d2d_nl=0.1),
     devices.ConstantPulses(**STEP, c2c=0.3),
     devices.LinearPulses(**STEP, decrease_up=0.1),
-    devices.SoftBoundsPulses(**STEP, lognormal=True),
+    devices.SoftBoundsPulses(**STEP, lognormal=True, p_corrupt=0.1, corrupt_range=0.05),
     devices.ExpStepPulses(
         **STEP, a=-0.5, b=-0.5, a_up=-1.2, a_down=-0.1, gamma_up=5.0, gamma_down=4.0
     ),
@@ -102,6 +121,7 @@ RETENTIONS = [
     devices.NoDrift(),
     devices.LogTimeDrift(mean=-1e-8, std=1e-8, std_rate=1e-9),
     devices.RELAXATION_WAN2022,
+    RELAXATION,
     devices.PowerLawDrift(nu_mean=0.05, nu_std=CLIPPED_LOG, t_0=10.0),
 ]
 FAULTS = [
@@ -120,6 +140,7 @@ ALL_MODELS = [
     *READ_NOISES,
     *TIME_LAWS,
     PcmFlicker(g_max=1e-5),
+    LOG_FLICKER,
     *WRITE_MODELS,
     TRANSISTOR,
     *DOMAIN_MODELS,

@@ -21,9 +21,10 @@ from crossbar import (
 )
 from crossbar.cost.circuits import conversions
 from crossbar.paths import build_hardware
-from devices import BlankOut, Device, GaussianNoise, NoFaults, StateDependentError
+from devices import BlankOut, Device, GaussianNoise, NoFaults
 from devices.faults.base import ARRAYS
 from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
+from tests.helpers.unbounded_error import UnboundedError
 
 READS = 20_000
 W = np.random.default_rng(5).uniform(-1, 1, (4, 20))
@@ -121,7 +122,7 @@ def test_programming_errors_of_slices_are_independent_and_add_with_their_signifi
     # Var w = Σ_s c_s² 2 σ²/k²: errors of a fixed size in both cells of every slice.
     mapping = SLICED["signed"]
     sigma = 2e-7
-    device = Device(g_min=1e-6, g_max=1e-5, write=StateDependentError(coefficients=(sigma,)))
+    device = Device(g_min=1e-6, g_max=1e-5, write=UnboundedError(coefficients=(sigma,)))
     w = np.full((100, 60), 0.4)  # digits 1, 2, 1, 2: no cell of the positive side is at an end
     layer = layer_of(mapping, w, device=device)
     errors = layer.main.weights - rounded(mapping, w)

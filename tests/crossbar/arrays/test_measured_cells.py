@@ -8,10 +8,11 @@ import pytest
 from crossbar import Hardware, NeuronArray, ReferenceColumn, TiledArray, Wires
 from crossbar.arrays.neurons import Part
 from crossbar.paths import with_value
-from devices import BlankOut, Device, FaultMap, StateDependentError
+from devices import BlankOut, Device, FaultMap
 from devices.faults.base import ARRAYS
 from tests.helpers.statistics import assert_variance
 from tests.helpers.tiles import MAPPINGS, mappings, tile_of
+from tests.helpers.unbounded_error import UnboundedError
 
 MEASURED = (1e-6, 3e-6, 1e-5, 1e-4)
 CELL = Device(g_min=1e-6, g_max=1e-4, levels=MEASURED)
@@ -77,7 +78,7 @@ def stuck_map(rng, shape):
 def test_every_tile_and_side_has_its_map_and_other_cells_stay_as_they_are(rng):
     w = rng.uniform(-1, 1, (10, 12))
     plain = Hardware(
-        device=Device(g_min=1e-6, g_max=1e-4, write=StateDependentError(coefficients=(1e-6,))),
+        device=Device(g_min=1e-6, g_max=1e-4, write=UnboundedError(coefficients=(1e-6,))),
         tile_shape=(8, 6),
     )
     g_pos = {(0, 0): stuck_map(rng, (8, 6)), (1, 1): stuck_map(rng, (4, 4))}
@@ -107,7 +108,7 @@ def test_a_map_of_measured_conductances_programs_a_reference_column_too(rng):
     device = Device(
         g_min=1e-6,
         g_max=1e-4,
-        write=StateDependentError(coefficients=(1e-6,)),
+        write=UnboundedError(coefficients=(1e-6,)),
         faults=FaultMap(*measured),
     )
     tile = tile_of(np.ones((3, 7)), device=device, mapping=ReferenceColumn(), k=4e-5)

@@ -13,7 +13,6 @@ from devices import (
     GaussianNoise,
     LognormalNoise,
     LogTimeDrift,
-    StateDependentError,
     StuckCells,
 )
 from tests.helpers import reference
@@ -24,11 +23,12 @@ from tests.helpers.statistics import (
     assert_variance,
     row_with_margin,
 )
+from tests.helpers.unbounded_error import UnboundedError
 
 FAN_IN = 300
 READS = 20_000
 DEVICE = Device(g_min=1e-6, g_max=1e-5)
-ERROR = StateDependentError(coefficients=(1e-7, 0.01))
+ERROR = UnboundedError(coefficients=(1e-7, 0.01))
 sharings = pytest.mark.parametrize("sharing", ["pair", "cell", "word_line"])
 paths = pytest.mark.parametrize("path", ["programmed", "ideal"])
 samplings = pytest.mark.parametrize("sampling", ["exact", "moments"])
@@ -187,7 +187,7 @@ def test_bias_lines_are_programmed_with_the_devices_error():
 def test_static_to_noise_ratio_is_that_of_its_formula(levels, rng):
     w = rng.uniform(-1, 1, (3, FAN_IN))
     a = np.array([0.0, 0.5, -0.986])
-    write = StateDependentError(coefficients=(2e-7,))
+    write = UnboundedError(coefficients=(2e-7,))
     neurons = neurons_of(
         w, a=a, device=replace(DEVICE, write=write, levels=levels), deterministic_path="programmed"
     )
@@ -238,7 +238,7 @@ def test_static_to_noise_ratio_is_zero_without_error_and_infinite_without_noise(
 @pytest.mark.parametrize("levels", [None, 16])
 def test_static_to_noise_ratio_ignores_a_common_gain(levels, rng):
     # A common gain multiplies the programming error and the noise of the gate alike.
-    device = replace(DEVICE, write=StateDependentError(coefficients=(2e-7,)), levels=levels)
+    device = replace(DEVICE, write=UnboundedError(coefficients=(2e-7,)), levels=levels)
     neurons = neurons_of(rng.uniform(-1, 1, (2, FAN_IN)), a=[0.5, -0.9], device=device)
     before = precision.static_to_noise_ratio(neurons)
     neurons.scale_conductances(0.25)

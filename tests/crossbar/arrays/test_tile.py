@@ -12,7 +12,6 @@ from devices import (
     LognormalNoise,
     LogTimeDrift,
     ReadNoise,
-    StateDependentError,
 )
 from tests.helpers import reference
 from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
@@ -28,6 +27,7 @@ from tests.helpers.tiles import (
     sharings,
     tile_of,
 )
+from tests.helpers.unbounded_error import UnboundedError
 
 
 @cells
@@ -201,7 +201,7 @@ def test_gate_sharing_decides_what_outputs_share_on_a_reference_column(sharing, 
 def test_programming_error_is_static_across_reads_and_differs_across_chips(rng):
     w = rng.uniform(-1, 1, FAN_IN)
     z = rng.choice([-1.0, 1.0], FAN_IN)
-    device = replace(DEVICE, write=StateDependentError(coefficients=(1e-7, 0.02)))
+    device = replace(DEVICE, write=UnboundedError(coefficients=(1e-7, 0.02)))
     rows = np.tile(w, (128, 1))
     chips = [tile_of(rows, device=device, rng=seed) for seed in range(160)]
     u = np.array([chip.read(np.vstack([z, z]), rng=1) for chip in chips])
@@ -218,7 +218,7 @@ def test_same_seed_same_tile_and_same_reads(rng):
     w = rng.uniform(-1, 1, (3, 20))
     x = rng.choice([-1.0, 1.0], (10, 20))
     device = replace(
-        DEVICE, write=StateDependentError(coefficients=(1e-7,)), read_noise=LognormalNoise(0.2)
+        DEVICE, write=UnboundedError(coefficients=(1e-7,)), read_noise=LognormalNoise(0.2)
     )
     one, same, other = (
         tile_of(w, device=device, rng=seed, gate=BlankOut(0.5)) for seed in (1, 1, 2)
@@ -231,7 +231,7 @@ def test_same_seed_same_tile_and_same_reads(rng):
 
 
 def test_positive_and_negative_cells_draw_their_own_errors():
-    device = replace(DEVICE, write=StateDependentError(coefficients=(1e-7,)))
+    device = replace(DEVICE, write=UnboundedError(coefficients=(1e-7,)))
     tile = tile_of(np.zeros((128, FAN_IN)), k=9e-6, device=device)
     assert_covariance(tile.g_pos.ravel() * 1e6, tile.g_neg.ravel() * 1e6, 0)
 

@@ -14,12 +14,12 @@ from devices import (
     MetallicTemperature,
     NoNoise,
     PowerLawDrift,
-    StateDependentError,
     StochasticSelector,
     TelegraphNoise,
 )
 from tests.helpers.noise_with_memory import DEVICE, ROW, TRAPS, X, array_of, neurons_of
 from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
+from tests.helpers.unbounded_error import UnboundedError
 
 sharings = pytest.mark.parametrize("sharing", ["pair", "cell", "word_line"])
 READS = 20_000
@@ -157,7 +157,7 @@ SEEN = {
 
 @pytest.mark.parametrize("case", SEEN)
 def test_static_to_noise_ratio_counts_the_programming_error_as_reads_see_it(case):
-    error = StateDependentError(coefficients=(2e-7,))
+    error = UnboundedError(coefficients=(2e-7,))
     law = MetallicTemperature(alpha=0.01)
     slots = {"write": error, "temperature_law": law}
     slots |= {k: v for k, v in SEEN[case].items() if k in ("retention", "read_noise", "levels")}

@@ -14,7 +14,6 @@ from devices import (
     LogTimeDrift,
     NoNoise,
     ReadNoise,
-    StateDependentError,
 )
 from tests.helpers import reference
 from tests.helpers.statistics import (
@@ -24,6 +23,7 @@ from tests.helpers.statistics import (
     assert_variance,
     row_with_margin,
 )
+from tests.helpers.unbounded_error import UnboundedError
 
 FAN_IN = 300
 READS = 20_000
@@ -159,7 +159,7 @@ def test_tiles_are_programmed_independently_and_joined_in_order(mapping, rng):
     np.testing.assert_allclose(
         (g_pos - g_neg).T / array.siemens_per_weight, w, rtol=1e-12, atol=1e-12
     )
-    error = StateDependentError(coefficients=(1e-7,))
+    error = UnboundedError(coefficients=(1e-7,))
     noisy = array_of(
         np.zeros((4, 6)),
         k=1e-6,
@@ -171,7 +171,7 @@ def test_tiles_are_programmed_independently_and_joined_in_order(mapping, rng):
 
 
 def test_programming_errors_of_different_tiles_are_independent():
-    device = replace(DEVICE, write=StateDependentError(coefficients=(1e-7,)))
+    device = replace(DEVICE, write=UnboundedError(coefficients=(1e-7,)))
     w = array_of(np.zeros((256, FAN_IN)), k=9e-6, device=device, tile_shape=(FAN_IN, 128)).weights
     assert_covariance(w[:128].ravel(), w[128:].ravel(), 0)
 
@@ -179,7 +179,7 @@ def test_programming_errors_of_different_tiles_are_independent():
 def test_same_seed_same_chip_and_same_reads(rng):
     w = rng.uniform(-1, 1, (5, 7))
     x = rng.choice([-1.0, 1.0], (4, 7))
-    device = replace(NOISY, write=StateDependentError(coefficients=(1e-7,)))
+    device = replace(NOISY, write=UnboundedError(coefficients=(1e-7,)))
     options = {"device": device, "tile_shape": (3, 2), "gate": BlankOut(0.5)}
     one, same, other = (array_of(w, rng=seed, **options) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.weights, same.weights)

@@ -1,0 +1,175 @@
+"""Relaxation as a random process: independent, heavy-tailed increments in logarithmic time."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from devices.retention.base import Retention
+from devices.retention.increments import Interval, intervals
+from devices.seeding import RNG, generator
+from devices.validation import Floats, number
+
+# Boltzmann constant [eV/K].
+_BOLTZMANN_EV = 8.617333262e-5
+_ROWS = ("clock", "fluctuation", "mean")
+
+
+def _rises(row: tuple[float, ...]) -> bool:
+    """Return whether every number is above the one before."""
+    return all(a < b for a, b in pairwise(row))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelaxationProcess(Retention):
+    """Relaxation of filamentary RRAM: G(t) = max(g + s (μ(t) + σ(g) (L(h(t)) + √ν(t) Z(t))), 0).
+
+    L is a variance-gamma process in the clock h(t): the sum of independent increments, each of
+    which is √Γ · N(0, 1) with Γ from a gamma distribution of mean Δh and variance kappa · Δh. Its
+    excess kurtosis is 3 kappa/h. The law is infinitely divisible, so that a time that is divided
+    into parts changes nothing. Between two times a cell keeps what it has done, Cov(L(h(t)),
+    L(h(t'))) = h(min(t, t')); it neither returns nor goes on in one direction. The variance-gamma
+    process: Madan and Seneta, J. Business 63, 511 (1990).
+
+    Z is the part that returns: telegraph and 1/f noise that is slower than a run of reads. It is a
+    normal process of variance 1, whose correlation falls by the factor `persistence` with every
+    decade of time. The floor at 0 S is not part of `common` and `spread`.
+
+    h, ν and μ are given at a few times and interpolated linearly in ln t. Before the first of them
+    h and μ grow in proportion to t, so that nothing jumps at 0 s. After the last one h continues
+    with the slope of the last interval, which extrapolates the measurement; ν and μ stay.
+
+    s = exp(E_A/k (1/measured_at − 1/temperature)) is the Arrhenius factor of all changes.
+
+    Everything is drawn once per chip, on the grid of `devices.retention.increments`: the same seed
+    gives the same path at every time.
+
+    Attributes:
+        times: Times after programming [s], rising.
+        clock: h at these times, positive and rising: variance in units of σ²(g).
+        fluctuation: ν at these times, in units of σ²(g).
+        mean: μ at these times [S], the mean change of all cells.
+        conductances: Conductances [S] at which `scales` are given, rising.
+        scales: σ at these conductances [S]; linear between them, constant beyond.
+        kappa: Weight of the tails, above 0.
+        persistence: Correlation of the fluctuation over one decade of time, from 0 to 1.
+        activation_energy_ev: E_A [eV]; default 0, no dependence on temperature.
+        temperature: Temperature of the cells while they relax [K]; default 298.15 K. The
+            temperature at which they are read is `Hardware.temperature`.
+        measured_at: Temperature at which the numbers were measured [K]; default 298.15 K.
+        common_factor: Factor on the mean change, as an axis of sweeps; default 1.
+        spread_factor: Factor on the deviations from it, as an axis of sweeps; default 1.
+
+    Raises:
+        ValueError: If a number lies outside its range, or rows have different lengths.
+    """
+
+    times: tuple[float, ...]
+    clock: tuple[float, ...]
+    fluctuation: tuple[float, ...]
+    mean: tuple[float, ...]
+    conductances: tuple[float, ...]
+    scales: tuple[float, ...]
+    kappa: float
+    persistence: float
+    activation_energy_ev: float = 0.0
+    temperature: float = 298.15
+    measured_at: float = 298.15
+    common_factor: float = 1.0
+    spread_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("times", *_ROWS, "conductances", "scales"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._check_rising("times", "s", above=0.0)
+        self._check_rising("conductances", "S", at_least=0.0)
+        pairs = [(name, "times") for name in _ROWS] + [("scales", "conductances")]
+        for name, other in pairs:
+            row, wanted = getattr(self, name), len(getattr(self, other))
+            if len(row) != wanted:
+                raise ValueError(
+                    f"RelaxationProcess.{name} has {len(row)} numbers; give {wanted}, one for each "
+                    f"of {other}"
+                )
+            low = {"at_least": 0.0} if name in ("fluctuation", "scales") else {}
+            for value in row:
+                number(f"RelaxationProcess.{name}", value, **low)
+        if self.clock[0] <= 0 or not _rises(self.clock):
+            raise ValueError(
+                f"RelaxationProcess.clock = {self.clock} must begin above 0 and rise: the "
+                "variance of independent increments is never undone"
+            )
+        for name in ("kappa", "temperature", "measured_at"):
+            number(f"RelaxationProcess.{name}", getattr(self, name), above=0)
+        number("RelaxationProcess.persistence", self.persistence, at_least=0, at_most=1)
+        for name in ("activation_energy_ev", "common_factor", "spread_factor"):
+            number(f"RelaxationProcess.{name}", getattr(self, name), at_least=0)
+
+    def _check_rising(self, name: str, unit: str, **limits: float) -> None:
+        """Raise ValueError unless a field holds two or more rising numbers."""
+        row = getattr(self, name)
+        for value in row:
+            number(f"RelaxationProcess.{name}", value, unit=unit, **limits)
+        if len(row) < 2 or not _rises(row):
+            raise ValueError(
+                f"RelaxationProcess.{name} = {row} must be two or more, rising [{unit}]"
+            )
+
+    @property
+    def arrhenius(self) -> float:
+        """Factor s of all changes at the temperature of storage."""
+        exponent = self.activation_energy_ev / _BOLTZMANN_EV
+        return float(np.exp(exponent * (1 / self.measured_at - 1 / self.temperature)))
+
+    def scale(self, g: Floats) -> Floats:
+        """Return σ [S] of cells of g [S] at the temperature of the measurement."""
+        return np.interp(np.asarray(g, dtype=np.float64), self.conductances, self.scales)
+
+    def elapsed(self, seconds: float) -> float:
+        """Return the clock h at a time [s]: the variance of L, 0 at 0 s."""
+        if seconds > self.times[-1]:
+            rate = (self.clock[-1] - self.clock[-2]) / np.log(self.times[-1] / self.times[-2])
+            return float(self.clock[-1] + rate * np.log(seconds / self.times[-1]))
+        return self._interpolated(self.clock, seconds)
+
+    def common(self, g: Floats, seconds: float) -> Floats:
+        change = self.common_factor * self.arrhenius * self._interpolated(self.mean, seconds)
+        with np.errstate(divide="ignore"):
+            return np.asarray(1 + change / np.asarray(g, dtype=np.float64))
+
+    def spread(self, g: Floats, seconds: float) -> Floats:
+        variance = self.elapsed(seconds) + self._interpolated(self.fluctuation, seconds)
+        return self.spread_factor * self.arrhenius * self.scale(g) * np.sqrt(variance)
+
+    def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
+        random = generator(rng)
+        g = np.asarray(g, dtype=np.float64)
+        if seconds <= 0:
+            return g.copy()
+        settled, returning = np.zeros(g.shape), np.zeros(g.shape)
+        for interval in intervals(self.times[0], seconds):
+            due = self.elapsed(interval.end) - self.elapsed(interval.start)
+            gamma_time = self.kappa * random.standard_gamma(due / self.kappa, g.shape)
+            increment = np.sqrt(gamma_time) * random.standard_normal(g.shape)
+            kept = self.persistence**interval.decades if interval.start else 0.0
+            fresh = kept * returning + np.sqrt(1 - kept**2) * random.standard_normal(g.shape)
+            passed = random.random(g.shape) < self._share(interval, seconds)
+            settled += passed * increment
+            returning += passed * (fresh - returning)
+        # Before the first time fewer cells have a fluctuation, each of the full size.
+        size = np.sqrt(self._interpolated(self.fluctuation, max(seconds, self.times[0])))
+        change = self.spread_factor * self.scale(g) * (settled + size * returning)
+        change += self.common_factor * self._interpolated(self.mean, seconds)
+        return np.maximum(g + self.arrhenius * change, 0)
+
+    def _share(self, interval: Interval, seconds: float) -> float:
+        """Return which share of an interval's clock has passed by a time [s]."""
+        before = self.elapsed(interval.start)
+        due = self.elapsed(min(seconds, interval.end)) - before
+        return due / (self.elapsed(interval.end) - before)
+
+    def _interpolated(self, row: tuple[float, ...], seconds: float) -> float:
+        """Return a row at a time [s]: proportional to t before the first time, then in ln t."""
+        if seconds < self.times[0]:
+            return row[0] * seconds / self.times[0]
+        return float(np.interp(np.log(seconds), np.log(self.times), row))

@@ -65,8 +65,8 @@ from devices.pulses.step_pulses import StepPulses as StepPulses
 from devices.read_noise.base import NoNoise as NoNoise
 from devices.read_noise.base import ReadNoise as ReadNoise
 from devices.read_noise.flicker import FlickerNoise as FlickerNoise
-from devices.read_noise.in_series import InSeries as InSeries
 from devices.read_noise.flicker_laws import LogConductanceFlicker as LogConductanceFlicker
+from devices.read_noise.in_series import InSeries as InSeries
 from devices.read_noise.memoryless import BlankOut as BlankOut
 from devices.read_noise.memoryless import GaussianNoise as GaussianNoise
 from devices.read_noise.memoryless import LognormalNoise as LognormalNoise

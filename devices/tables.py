@@ -43,8 +43,8 @@ from devices.pulses.step_laws import (
 )
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.read_noise.flicker import FlickerNoise
-from devices.read_noise.in_series import InSeries
 from devices.read_noise.flicker_laws import LogConductanceFlicker
+from devices.read_noise.in_series import InSeries
 from devices.read_noise.memoryless import BlankOut, GaussianNoise, LognormalNoise
 from devices.read_noise.product import ProductNoise
 from devices.read_noise.published import PcmFlicker, PcmReadNoise, SonosReadNoise

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from devices.operating_point import OperatingPoint
 from devices.seeding import RNG, generator
 from devices.validation import Floats
 
@@ -32,6 +33,14 @@ class Retention(ABC):
         Returns:
             Conductances [S] of g's shape.
         """
+
+    def at(self, point: OperatingPoint) -> "Retention":
+        """Return this model at an operating point; itself if it does not depend on temperature.
+
+        Args:
+            point: The temperature at which cells are kept.
+        """
+        return self
 
     @abstractmethod
     def common(self, g: Floats, seconds: float) -> Floats:

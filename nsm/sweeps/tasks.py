@@ -15,6 +15,7 @@ from crossbar.hardware import Hardware
 from nsm.chips.hardware_table import HardwareTable, as_table
 from nsm.sweeps.axes import ON_CHIP, AxisValue, on_chip, read_axis, with_axis
 from nsm.sweeps.identity import short_hash
+from nsm.sweeps.inert_axes import refuse_inert
 from nsm.sweeps.labels import Label
 
 if TYPE_CHECKING:
@@ -93,11 +94,14 @@ def points(hardware: Hardware | HardwareTable, axes: Mapping[str, Values]) -> li
 
     Raises:
         ValueError: Unknown axis, axis without values, two values with the same label, or a value
-            that its field refuses.
+            that its field refuses; or an axis that changes nothing at any point.
     """
     read = {name: read_axis(hardware, name, values) for name, values in axes.items()}
     combinations = itertools.product(*read.values())
-    return [_point(hardware, dict(zip(read, values, strict=True))) for values in combinations]
+    found = [_point(hardware, dict(zip(read, values, strict=True))) for values in combinations]
+    of_hardware = [name for name in read if name not in ON_CHIP or name == "seconds"]
+    refuse_inert(of_hardware, found)
+    return found
 
 
 def grid(
@@ -121,7 +125,8 @@ def grid(
 
     Raises:
         ValueError: A network is no torch module, an axis is unknown (the message suggests the
-            nearest), has no values or two of the same name, or a field refuses its value.
+            nearest), has no values or two of the same name, or changes nothing at any point (the
+            message says why), or a field refuses its value.
     """
     from torch import nn
 

@@ -1,0 +1,149 @@
+"""Axes that change nothing in a chip, and why: they are refused before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from crossbar.hardware import Hardware
+from crossbar.reads.nonlinear import is_ohmic
+from devices import NoDrift, NoNoise, NoTemperature, OperatingPoint
+from nsm.chips.hardware_table import HardwareTable
+
+#: Whether a field of a hardware changes what its chips compute.
+Acts = Callable[[Hardware], bool]
+
+
+def _follows(hardware: Hardware, **condition: float) -> bool:
+    """Return whether a noise of the hardware is another one under another condition."""
+    here = hardware.operating_point
+    there = replace(here, **condition)
+    return any(
+        noise.at(here) != noise.at(there) for noise in (hardware.device.read_noise, hardware.gate)
+    )
+
+
+def _retention_follows(hardware: Hardware, there: OperatingPoint) -> bool:
+    retention = hardware.device.retention
+    return retention.at(hardware.operating_point) != retention.at(there)
+
+
+def _temperature_acts(hardware: Hardware) -> bool:
+    hotter = 2 * hardware.temperature
+    there = replace(hardware.operating_point, temperature=hotter)
+    has_law = not isinstance(hardware.device.temperature_law, NoTemperature)
+    return has_law or _follows(hardware, temperature=hotter) or _retention_follows(hardware, there)
+
+
+def _has_currents_of_fixed_size(hardware: Hardware) -> bool:
+    """Return whether read-outs have currents that do not scale with the voltage."""
+    comparator, adc = hardware.comparator, hardware.adc
+    if comparator.offset or comparator.noise:
+        return True
+    return adc is not None and bool(adc.offset or adc.noise or adc.range is not None)
+
+
+def _voltage_acts(hardware: Hardware) -> bool:
+    return (
+        not is_ohmic(hardware)
+        or _has_currents_of_fixed_size(hardware)
+        or _follows(hardware, voltage=2 * hardware.read_voltage)
+    )
+
+
+def _scale_acts(hardware: Hardware) -> bool:
+    return (
+        not is_ohmic(hardware)
+        or _has_currents_of_fixed_size(hardware)
+        or hardware.current_noise is not None
+    )
+
+
+def _bandwidth_acts(hardware: Hardware) -> bool:
+    return _follows(hardware, bandwidth=2 * hardware.operating_point.noise_bandwidth)
+
+
+def _period_acts(hardware: Hardware) -> bool:
+    return hardware.has_memory or (hardware.bandwidth is None and _bandwidth_acts(hardware))
+
+
+#: For every axis that may have no effect: whether it acts on a hardware, and the reason if not.
+_FIELDS: Mapping[str, tuple[Acts, str]] = {
+    "temperature": (
+        _temperature_acts,
+        "the device has no temperature_law, and no noise or retention that depends on temperature",
+    ),
+    "read_voltage": (
+        _voltage_acts,
+        "cells are ohmic, no noise or gate depends on the voltage, and read-outs have no offset, "
+        "noise or range in amperes",
+    ),
+    "input_scale": (
+        _scale_acts,
+        "cells are ohmic and have no thermal noise, and read-outs have no offset, noise or range "
+        "in amperes",
+    ),
+    "bandwidth": (_bandwidth_acts, "no noise depends on the bandwidth, such as ThermalShotNoise"),
+    "read_period": (
+        _period_acts,
+        "no noise has a memory, and none depends on the bandwidth of a read over its period",
+    ),
+    "gate_sharing": (
+        lambda hardware: not isinstance(hardware.gate, NoNoise),
+        "there is no gate to share",
+    ),
+    "compensate_wires": (
+        lambda hardware: hardware.wires is not None,
+        "there are no wires to compensate",
+    ),
+}
+
+
+def refuse_inert(axes: Sequence[str], points: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError if an axis changes nothing at any point of a sweep.
+
+    Args:
+        axes: Names of the axes.
+        points: Arguments of `Task` for every point.
+    """
+    for name in axes:
+        if name == "seconds":
+            _check_seconds(points)
+            continue
+        path = name.rpartition(":")[2]
+        if path.startswith("device.retention"):
+            _check_retention(name, points)
+        elif path in _FIELDS:
+            acts, reason = _FIELDS[path]
+            changed = [_changed(point["hardware"], name) for point in points]
+            if not any(acts(part) for parts in changed for part in parts):
+                raise ValueError(f"axis {name!r} changes nothing: {reason}; leave it out")
+
+
+def _changed(hardware: Hardware | HardwareTable, axis: str) -> list[Hardware]:
+    """Return the hardware of the layers on tiles that an axis changes."""
+    key, of_entry, _ = axis.rpartition(":")
+    if isinstance(hardware, Hardware):
+        return [hardware]
+    entries = [hardware[key]] if of_entry else list(hardware.values())
+    return [part for part in entries if part is not None]
+
+
+def _check_seconds(points: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError if no cell changes with its age."""
+    parts = [part for point in points for part in _changed(point["hardware"], "")]
+    ages = any(not isinstance(part.device.retention, NoDrift) or part.has_memory for part in parts)
+    if not ages:
+        raise ValueError(
+            "axis 'seconds' changes nothing: the device has no retention, and no noise has a "
+            "memory; leave it out, or give Device(retention=...)"
+        )
+
+
+def _check_retention(name: str, points: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError if a model of retention is swept on chips that are never aged."""
+    if not any(point["seconds"] for point in points):
+        raise ValueError(
+            f"axis {name!r} changes nothing: every chip is read at 0 s; give an axis 'seconds'"
+        )

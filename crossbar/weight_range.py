@@ -236,8 +236,8 @@ class _Cells:
         positive, negative = self.mapping.targets((k[:, None] * clipped).T, self.device)
         g_pos = self.device.quantize(positive)
         g_neg = self.negative.quantize(negative)
-        written = [g + np.interp(g, self.table, self.bias) for g in (g_pos, g_neg)]
-        error = self.mapping.weights(*written, 1.0) / k[:, None] - rows
+        pos, neg = (g + np.interp(g, self.table, self.bias) for g in (g_pos, g_neg))
+        error = self.mapping.weights(pos, neg, 1.0) / k[:, None] - rows
         total = (error**2).sum(axis=1)
         if self.variance.any():
             total += (self._variance(g_pos) + self._variance(g_neg)) / k**2

@@ -39,9 +39,9 @@ TRIED = {"NSM": (6e5, 5e6), "ReLU": (1.5e5, 1.3e6)}
 
 
 def hardware() -> crossbar.Hardware:
-    """Return RRAM of 1 to 10 µS with its published programming error, and one gate per pair."""
+    """Return RRAM of 1 to 10 µS that is programmed by write–verify, and one gate per pair."""
     return crossbar.Hardware(
-        device=devices.preset("rram_wu2018"),
+        device=devices.preset("rram_wu2018_verify"),
         gate=devices.BlankOut(0.5),
         wires=crossbar.Wires(0.0, 0.0),
     )

@@ -1,6 +1,6 @@
 """Open-loop programming: a counted number of pulses, and no verifying read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,7 @@ from devices.programming.simulated import SimulatedError, simulated_error
 from devices.pulses.base import PulseResponse
 from devices.pulses.nonlinear import NonlinearPulses
 from devices.seeding import RNG, generator
-from devices.validation import Floats, array, instance, integer
+from devices.validation import Floats, array, instance, integer, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,21 +34,26 @@ class OpenLoopPulses(WriteModel):
         pulses: Response to one pulse; the cells' range is that of the response.
         max_pulses: Largest number of pulses; default 1000. It limits curves that approach g_max
             without reaching it.
+        error_factor: Factor on the error of every cell, as an axis of sweeps; default 1. Above 1
+            cells leave their own range, and devices clip them to theirs.
 
     Raises:
-        ValueError: If pulses is no `PulseResponse`, or max_pulses is below 1.
+        ValueError: If pulses is no `PulseResponse`, max_pulses is below 1, or error_factor is
+            negative.
     """
 
     pulses: PulseResponse
     max_pulses: int = 1000
+    error_factor: float = 1.0
 
     def __post_init__(self) -> None:
         instance("OpenLoopPulses.pulses", self.pulses, PulseResponse)
         integer("OpenLoopPulses.max_pulses", self.max_pulses, at_least=1)
+        number("OpenLoopPulses.error_factor", self.error_factor, at_least=0)
 
     @property
     def has_own_range(self) -> bool:
-        return True
+        return self.error_factor <= 1
 
     def count(self, target: ArrayLike) -> NDArray[np.intp]:
         """Return the number of pulses for each target; of two equally near numbers the lower one.
@@ -70,19 +75,21 @@ class OpenLoopPulses(WriteModel):
         target = np.asarray(target, dtype=np.float64)
         exact = self._exact(target)
         if exact is None:
-            return np.interp(target, self._simulated.targets, self._simulated.rms)
-        return np.asarray(np.sqrt(exact.square))
+            found = self._simulated
+            return self.error_factor * np.interp(target, found.targets, found.rms)
+        return np.asarray(self.error_factor * np.sqrt(exact.square))
 
     def bias(self, target: Floats) -> Floats:
         """Return the mean error [S] of cells programmed to `target` [S]; found as in `sigma`."""
         target = np.asarray(target, dtype=np.float64)
         exact = self._exact(target)
         if exact is None:
-            return np.interp(target, self._simulated.targets, self._simulated.mean)
-        return exact.mean
+            found = self._simulated
+            return self.error_factor * np.interp(target, found.targets, found.mean)
+        return self.error_factor * exact.mean
 
     def _exact(self, target: Floats) -> Deviation | None:
-        """Return the moments of the error in closed form; None if there is none."""
+        """Return the moments of the published error in closed form; None if there is none."""
         pulses = self.pulses
         if not isinstance(pulses, NonlinearPulses) or pulses.d2d_nl:
             return None
@@ -96,7 +103,10 @@ class OpenLoopPulses(WriteModel):
         n = self.count(target)
         cells = self.pulses.init(n.shape, rng=random)
         g = self.pulses.respond(self.pulses.g_min, n, cells, rng=random)
-        return self.pulses.with_write_noise(g, rng=random)
+        g = self.pulses.with_write_noise(g, rng=random)
+        if self.error_factor != 1:
+            g = np.maximum(target + self.error_factor * (g - target), 0)
+        return g
 
     @cached_property
     def _curve(self) -> Floats:
@@ -105,4 +115,5 @@ class OpenLoopPulses(WriteModel):
 
     @cached_property
     def _simulated(self) -> SimulatedError:
-        return simulated_error(self, self.pulses.g_min, self.pulses.g_max)
+        published = replace(self, error_factor=1.0)
+        return simulated_error(published, self.pulses.g_min, self.pulses.g_max)

@@ -133,7 +133,12 @@ class StepPulses(PulseResponse):
         if self.p_corrupt:
             corrupt = random.random(shape) < self.p_corrupt
             stuck = random.uniform(-self.corrupt_range, self.corrupt_range, shape)
-            fixed = {"up": 0.0, "down": 0.0, "w_min": stuck, "w_max": stuck + _CORRUPT_WIDTH}
+            fixed: dict[str, Floats | float] = {
+                "up": 0.0,
+                "down": 0.0,
+                "w_min": stuck,
+                "w_max": stuck + _CORRUPT_WIDTH,
+            }
             for name, value in fixed.items():
                 cells[name] = np.where(corrupt, value, cells[name])
         return cells

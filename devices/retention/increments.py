@@ -66,7 +66,7 @@ def share_of_log_time(interval: Interval, seconds: float) -> float:
 
 
 def normal_walk(
-    variance: Callable[[float], Floats],
+    variance: Callable[[float], Floats | float],
     seconds: float,
     first: float,
     random: np.random.Generator,

@@ -91,9 +91,9 @@ class RelaxationProcess(Retention):
                     f"RelaxationProcess.{name} has {len(row)} numbers; give {wanted}, one for each "
                     f"of {other}"
                 )
-            low = {"at_least": 0.0} if name in ("fluctuation", "scales") else {}
+            low = 0.0 if name in ("fluctuation", "scales") else None
             for value in row:
-                number(f"RelaxationProcess.{name}", value, **low)
+                number(f"RelaxationProcess.{name}", value, at_least=low)
         if self.clock[0] <= 0 or not _rises(self.clock):
             raise ValueError(
                 f"RelaxationProcess.clock = {self.clock} must begin above 0 and rise: the "

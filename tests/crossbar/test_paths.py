@@ -39,8 +39,8 @@ def test_a_path_sets_one_field_and_nothing_else(path, value, expected):
 
 
 def test_a_path_three_deep_reaches_the_write_model():
-    changed = with_value(HARDWARE, "device.write.max_pulses", 20)
-    assert changed.device.write == replace(HARDWARE.device.write, max_pulses=20)
+    changed = with_value(HARDWARE, "device.write.error_factor", 3.0)
+    assert changed.device.write == replace(HARDWARE.device.write, error_factor=3.0)
     assert replace(changed.device, write=HARDWARE.device.write) == HARDWARE.device
 
 
@@ -56,7 +56,7 @@ def test_every_known_path_can_be_set_to_what_it_holds():
     paths = known_paths(HARDWARE)
     assert {
         "device.on_off_ratio",
-        "device.write.pulses.c2c",
+        "device.write.error_factor",
         "gate.p",
         "read_voltage",
         "device.read_noise.gamma",

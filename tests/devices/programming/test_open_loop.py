@@ -108,6 +108,23 @@ def test_a_device_leaves_cells_in_their_own_range(rng):
     assert (g >= 1e-6).all()
 
 
+@pytest.mark.parametrize("pulses", [CURVED, STEPS])
+def test_an_error_factor_multiplies_the_error_of_every_cell(pulses):
+    write = OpenLoopPulses(pulses=pulses, max_pulses=60)
+    target = np.full(300, 5e-6)
+    one = write.program(target, rng=3) - target
+    for factor in (0.0, 0.5, 1.5):
+        other = replace(write, error_factor=factor)
+        g = other.program(target, rng=3)
+        np.testing.assert_allclose(g, np.maximum(target + factor * one, 0), atol=1e-18)
+        np.testing.assert_allclose(other.sigma(target), factor * write.sigma(target))
+        np.testing.assert_allclose(other.bias(target), factor * write.bias(target))
+        assert other.has_own_range == (factor <= 1)
+    wide = Device(**RANGE, write=replace(write, error_factor=5.0))
+    g = wide.program(target, rng=3)
+    assert (g.min(), g.max()) == (1e-6, 9e-6)
+
+
 def test_corrupt_cells_do_not_move(rng):
     pulses = SoftBoundsPulses(**RANGE, step=0.2, p_corrupt=0.3, corrupt_range=0.1)
     cells = pulses.init((CELLS,), rng=rng)
@@ -134,6 +151,10 @@ BAD = [
     (
         lambda: OpenLoopPulses(pulses=STEPS, max_pulses=0),
         r"OpenLoopPulses\.max_pulses = 0 is not allowed; give a whole number of at least 1",
+    ),
+    (
+        lambda: OpenLoopPulses(pulses=STEPS, error_factor=-1),
+        r"OpenLoopPulses\.error_factor = -1 is not allowed; give a finite number in \[0, inf\)",
     ),
     (
         lambda: ConstantPulses(**RANGE, step=0.1, p_corrupt=1.5),

@@ -190,6 +190,11 @@ class Hardware:
         )
 
     @cached_property
+    def aged_device(self) -> Device:
+        """The device whose retention is that at the temperature of the chip."""
+        return replace(self.device, retention=self.device.retention.at(self.operating_point))
+
+    @cached_property
     def gate_noise(self) -> ReadNoise:
         """The gate at the operating point."""
         return self.gate.at(self.operating_point)
@@ -234,12 +239,12 @@ class Hardware:
     @property
     def has_memory(self) -> bool:
         """Whether consecutive reads are correlated."""
-        return self.gate.has_memory or self.device.read_noise.has_memory
+        return self.gate_noise.has_memory or self.cell_noise.has_memory
 
     @property
     def has_quiet_cells(self) -> bool:
         """Whether cells have no read noise."""
-        return isinstance(self.device.read_noise, NoNoise)
+        return isinstance(self.cell_noise, NoNoise) and self.current_noise is None
 
     @property
     def gates_word_lines(self) -> bool:

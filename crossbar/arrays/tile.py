@@ -133,7 +133,9 @@ class ProgrammedTile:
         """
         device = self.hardware.device
         if self.seconds > 0 and not isinstance(device.retention, NoDrift):
-            g = device.age(g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side))
+            g = self.hardware.aged_device.age(
+                g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side)
+            )
         if not isinstance(device.temperature_law, NoTemperature):
             g = g * device.temperature_law.factor(g, self.hardware.temperature)
         return g if self.gain == 1 else self.gain * g

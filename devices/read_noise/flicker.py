@@ -1,13 +1,14 @@
 """1/f noise: a sum of Ornstein-Uhlenbeck processes per cell, exact at any read times."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from math import ceil, log, log10, pi
 
 import numpy as np
 
 from devices.clipped import rectified_covariance, rectified_moments
-from devices.read_noise.base import ReadNoise, State
+from devices.operating_point import OperatingPoint
+from devices.read_noise.base import NoNoise, ReadNoise, State
 from devices.seeding import RNG, generator
 from devices.validation import Floats, boolean, integer, number
 
@@ -23,7 +24,8 @@ class FlickerNoise(ReadNoise):
     one process per decade, and by 0.7 % with two; one decade from an end 6 % of it are missing.
     Superposition of Lorentzians: van der Ziel, Physica 16, 359 (1950).
 
-    A read that averages over T sees noise up to f_high = 1/(2 T). Noise slower than all reads
+    A read that averages over T sees noise up to 1/(2 T), its bandwidth: in a chip, that of its
+    `Hardware` cuts the law where it is below f_high. Noise slower than all reads
     together acts as a static error: over S reads, `period` apart, about q² ln(S · period/(2 T)) of
     the variance is visible.
 
@@ -71,6 +73,13 @@ class FlickerNoise(ReadNoise):
     @property
     def has_memory(self) -> bool:
         return True
+
+    def at(self, point: OperatingPoint) -> ReadNoise:
+        """Return the noise that reads of a bandwidth see: faster parts are averaged away."""
+        bandwidth = point.noise_bandwidth
+        if bandwidth >= self.f_high:
+            return self
+        return replace(self, f_high=bandwidth) if bandwidth > self.f_low else NoNoise()
 
     @property
     def taus(self) -> Floats:

@@ -1,10 +1,11 @@
 """Relaxation as a random process: independent, heavy-tailed increments in logarithmic time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
+from devices.operating_point import OperatingPoint
 from devices.retention.base import Retention
 from devices.retention.increments import Interval, intervals
 from devices.seeding import RNG, generator
@@ -54,8 +55,9 @@ class RelaxationProcess(Retention):
         kappa: Weight of the tails, above 0.
         persistence: Correlation of the fluctuation over one decade of time, from 0 to 1.
         activation_energy_ev: E_A [eV]; default 0, no dependence on temperature.
-        temperature: Temperature of the cells while they relax [K]; default 298.15 K. The
-            temperature at which they are read is `Hardware.temperature`.
+        temperature: Temperature of the cells while they relax [K]. None (default) for the
+            temperature at which they are read, `Hardware.temperature`; outside a chip that is
+            `measured_at`.
         measured_at: Temperature at which the numbers were measured [K]; default 298.15 K.
         common_factor: Factor on the mean change, as an axis of sweeps; default 1.
         spread_factor: Factor on the deviations from it, as an axis of sweeps; default 1.
@@ -73,7 +75,7 @@ class RelaxationProcess(Retention):
     kappa: float
     persistence: float
     activation_energy_ev: float = 0.0
-    temperature: float = 298.15
+    temperature: float | None = None
     measured_at: float = 298.15
     common_factor: float = 1.0
     spread_factor: float = 1.0
@@ -100,7 +102,8 @@ class RelaxationProcess(Retention):
                 "variance of independent increments is never undone"
             )
         for name in ("kappa", "temperature", "measured_at"):
-            number(f"RelaxationProcess.{name}", getattr(self, name), above=0)
+            if getattr(self, name) is not None:
+                number(f"RelaxationProcess.{name}", getattr(self, name), above=0)
         number("RelaxationProcess.persistence", self.persistence, at_least=0, at_most=1)
         for name in ("activation_energy_ev", "common_factor", "spread_factor"):
             number(f"RelaxationProcess.{name}", getattr(self, name), at_least=0)
@@ -119,7 +122,13 @@ class RelaxationProcess(Retention):
     def arrhenius(self) -> float:
         """Factor s of all changes at the temperature of storage."""
         exponent = self.activation_energy_ev / _BOLTZMANN_EV
-        return float(np.exp(exponent * (1 / self.measured_at - 1 / self.temperature)))
+        kept_at = self.measured_at if self.temperature is None else self.temperature
+        return float(np.exp(exponent * (1 / self.measured_at - 1 / kept_at)))
+
+    def at(self, point: OperatingPoint) -> "RelaxationProcess":
+        if self.temperature is not None or not self.activation_energy_ev:
+            return self
+        return replace(self, temperature=point.temperature)
 
     def scale(self, g: Floats) -> Floats:
         """Return σ [S] of cells of g [S] at the temperature of the measurement."""

@@ -1,6 +1,7 @@
 """1/f noise: variance, spectrum and memory of the sum of processes, exact at any read times."""
 
 import tomllib
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes
 from scipy.integrate import quad
 from scipy.stats import kstest
 
-from devices import Device, FlickerNoise, PcmFlicker, PcmReadNoise
+from devices import Device, FlickerNoise, NoNoise, OperatingPoint, PcmFlicker, PcmReadNoise
 from devices.tables import as_toml, device_from
 from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
 
@@ -253,3 +254,14 @@ BAD = [
 def test_bad_flicker_noise_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         FlickerNoise(**{"q": 0.1, "f_low": 1.0, "f_high": 1e3} | changes)
+
+
+def test_reads_of_a_smaller_bandwidth_average_fast_parts_away():
+    noise = FlickerNoise(q=0.01, f_low=1.0, f_high=1e6)
+    g = np.array([1e-6])
+    for bandwidth, expected in ((1e7, noise), (1e4, replace(noise, f_high=1e4))):
+        assert noise.at(OperatingPoint(bandwidth=bandwidth)) == expected
+    # Var = q² ln(B/f_low).
+    seen = noise.at(OperatingPoint(read_period=5e-5)).moments(g)[1]
+    np.testing.assert_allclose(seen, 1e-4 * np.log(1e4), rtol=1e-12)
+    assert isinstance(noise.at(OperatingPoint(bandwidth=0.5)), NoNoise)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from devices import RelaxationProcess
+from devices import OperatingPoint, RelaxationProcess
 from devices.retention.increments import intervals
 from tests.helpers.statistics import assert_mean, assert_variance
 
@@ -169,3 +169,12 @@ BAD = [
 def test_bad_processes_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         replace(KNOWN, **change)
+
+
+def test_cells_are_kept_at_the_temperature_of_the_chip():
+    process = replace(KNOWN, activation_energy_ev=0.08)
+    assert process.at(OperatingPoint(temperature=373.15)).temperature == 373.15
+    assert process.arrhenius == 1.0
+    stored = replace(process, temperature=350.0)
+    assert stored.at(OperatingPoint(temperature=400.0)) == stored
+    assert KNOWN.at(OperatingPoint(temperature=400.0)) == KNOWN  # no activation energy

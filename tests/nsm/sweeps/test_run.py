@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 from torch import nn
 
 import nsm.sweeps.run
-from crossbar import Adc, Comparator, Hardware
+from crossbar import Adc, Comparator, Hardware, Wires
 from devices import BlankOut, Device, GaussianNoise, LogTimeDrift, ReadNoise, StateDependentError
 from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
 from nsm.sweeps import Task, read_rows
@@ -345,7 +345,7 @@ def test_rows_are_the_same_before_and_after_a_csv(tmp_path):
         "tile_shape": [(16, 16), [8, 16]],
         "compensate_wires": [False, True],
     }
-    tasks = grid(nets, HARDWARE, axes)[::5]
+    tasks = grid(nets, replace(HARDWARE, wires=Wires(r_row=1.0, r_col=1.0)), axes)[::5]
     path = tmp_path / "rows.csv"
     plain = sweep(tasks, chips=1, samples=1)
     saved = sweep(tasks, chips=1, samples=1, save_to=path)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from crossbar import Adc, BalancedPair, Comparator, Hardware
+from crossbar import Adc, BalancedPair, Comparator, Hardware, Wires
 from crossbar.paths import build_hardware, flattened
 from devices import BlankOut, Device, GaussianNoise, NoNoise, preset
 from nsm import nsm_mlp, relu_mlp, save
@@ -209,7 +209,7 @@ def test_missing_files_are_named(folder):
 def test_tables_of_models_are_hardware_and_axes(folder):
     text = (
         BASE
-        + 'gate = "none"\ncompensate_wires = false\n'
+        + 'gate = "none"\ncompensate_wires = false\nwires = {r_row = 1.0, r_col = 1.0}\n'
         + '"device.read_noise" = {kind = "gaussian", sigma = 0.2}\n[axes]\n'
         + '"device.read_noise" = ["none", {kind = "gaussian", sigma = 0.1}, '
         + '{name = "blank", kind = "blank_out", p = 0.25}]\n'
@@ -217,7 +217,7 @@ def test_tables_of_models_are_hardware_and_axes(folder):
     ).replace("small", "relu")
     sweep = parse(text, folder=folder)
     device = preset("fefet_jerry2017", read_noise=GaussianNoise(0.2))
-    assert sweep.hardware == Hardware(device=device)
+    assert sweep.hardware == Hardware(device=device, wires=Wires(r_row=1.0, r_col=1.0))
     tasks = sweep.tasks()
     noises = [NoNoise(), GaussianNoise(0.1), BlankOut(0.25)]
     assert [t.hardware.device.read_noise for t in tasks[::4]] == noises
@@ -232,7 +232,7 @@ def test_layers_differ_from_the_hardware_of_all(folder):
         BASE
         + '[hardware.layers]\n"3" = "digital"\n"*" = {gate_sharing = "cell"}\n'
         + '[hardware.layers."1"]\n"device.levels" = 4\nadc = {bits = 3}\n'
-        + '[axes]\n"1:device.levels" = [4, 8]\nread_voltage = [0.1, 0.2]\n'
+        + '[axes]\n"1:device.levels" = [4, 8]\ntile_shape = [[64, 64], [32, 32]]\n'
     )
     sweep = parse(text, folder=folder)
     base = Hardware(device=preset("fefet_jerry2017"), gate=BlankOut(0.5))
@@ -240,8 +240,8 @@ def test_layers_differ_from_the_hardware_of_all(folder):
     rest = replace(base, gate_sharing="cell")
     assert sweep.hardware == HardwareTable({"3": None, "1": first, "*": rest})
     last = sweep.tasks()[-1].hardware
-    assert (last["1"].device.levels, last["1"].read_voltage, last["3"]) == (8, 0.2, None)
-    assert last["*"] == replace(rest, read_voltage=0.2)
+    assert (last["1"].device.levels, last["1"].tile_shape, last["3"]) == (8, (32, 32), None)
+    assert last["*"] == replace(rest, tile_shape=(32, 32))
 
 
 def test_layers_without_an_entry_have_the_hardware_of_all(folder):

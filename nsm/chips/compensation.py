@@ -60,7 +60,7 @@ def compensate(
     check_sees_scale(layers)
     found = []
     for number, layer in enumerate(layers):
-        if not layer.sees_scale:
+        if not sees_scale(layer):
             continue
         neurons = layer.neurons
         before = total_currents(neurons, reads, child(reference_seed, number), as_programmed=True)
@@ -71,9 +71,17 @@ def compensate(
         layer.compensate(compensation)
 
 
+def sees_scale(layer: TileLayer) -> bool:
+    """Return whether outputs change when all conductances are multiplied by one factor.
+
+    Signs do not, unless reference currents are added to the sums.
+    """
+    return layer.readout.sees_scale or bool(layer.compensation.threshold.any())
+
+
 def check_sees_scale(layers: Sequence[TileLayer]) -> None:
     """Raise ValueError if a common factor of the conductances changes the outputs of no layer."""
-    if any(layer.sees_scale for layer in layers):
+    if any(sees_scale(layer) for layer in layers):
         return
     names = ", ".join(layer.name for layer in layers)
     raise ValueError(
@@ -99,7 +107,7 @@ def compensation_columns(layer: TileLayer) -> dict[str, object]:
             "compensation_error": error,
         }
     return {
-        "compensation": "" if layer.sees_scale else NOT_NEEDED,
+        "compensation": "" if sees_scale(layer) else NOT_NEEDED,
         "compensation_factor": math.nan,
         "compensation_error": math.nan,
     }

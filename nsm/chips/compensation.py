@@ -2,8 +2,7 @@
 
 Global drift compensation of the literature on phase-change memory: the total current of an array is
 measured right after programming and again later, and the results of the array are multiplied by
-the ratio of the two (Le Gallo et al. 2018, doi:10.1109/TED.2018.2865352; Joshi et al. 2020,
-doi:10.1038/s41467-020-16108-9).
+the ratio of the two (Joshi et al. 2020, doi:10.1038/s41467-020-16108-9).
 """
 
 import math

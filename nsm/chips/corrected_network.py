@@ -33,11 +33,12 @@ class CorrectedNetwork(Inside):
         All word lines are driven, and the total currents of the bit lines are compared with those
         right after programming: global drift compensation. The ratio I_0/I multiplies the outputs
         of converters digitally, and divides reference currents (`bias="reference"`) and the noise
-        of logistic thresholds. It holds until it is measured again. The present reads advance traps and
-        other noise with memory, as every read does. Signs of comparators without
-        reference currents do not change, and nothing corrects their offsets. What a converter has
-        clipped or rounded is lost: `calibrate(x, compensation=...)` sets the ranges, too. See
-        `compensation.compensate`.
+        of logistic thresholds. It holds until it is measured again. The present reads advance traps
+        and other noise with memory, as every read does.
+
+        Signs of comparators without reference currents do not change, and nothing corrects their
+        offsets. What a converter has clipped or rounded is lost: `calibrate(x, compensation=...)`
+        sets the ranges, too. See `compensation.compensate`.
 
         Args:
             compensation: One factor for each "layer" (default) or for each "column" (output). None

@@ -219,19 +219,6 @@ class TiledArray(TileGrid):
         """
         return self.reader.read(x, span, seed, sampling=sampling)
 
-    def as_programmed(self) -> "TiledArray":
-        """Return the array as it was just after programming, its noise in the first state.
-
-        It has the same cells at age 0 and gain 1. Its reads do not change this array.
-        """
-        array = TiledArray(
-            [[tile.as_programmed() for tile in row] for row in self.tiles],
-            state_seed=self._state_seed,
-            waiting_seed=child(self._state_seed, Stream.WAITING),
-        )
-        array.drivers = self.drivers
-        return array
-
     def arrays(self) -> "list[TiledArray]":
         """Return the arrays that are read separately: this one."""
         return [self]

@@ -8,6 +8,7 @@ import numpy as np
 
 from crossbar.arrays.layer_arrays import LayerArrays
 from crossbar.arrays.summed import terms_of
+from crossbar.arrays.tiled import Stream, TiledArray
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
@@ -34,9 +35,23 @@ def total_currents(
     total: Floats = np.zeros((reads, layer.outputs))
     for part, matrix, mean_square in layer.parts():
         for number, term in enumerate(terms_of(matrix)):
-            array = term.array.as_programmed() if as_programmed else term.array
+            array = _as_programmed(term.array) if as_programmed else term.array
             weight = np.sqrt(mean_square) * term.significance
             drawn = array.reader.sampled(Span(0, reads), child(seed, part, number))
             for at, g_pos, g_neg in drawn:
                 total[at] += weight * (g_pos.sum(axis=1) + g_neg.sum(axis=1))
     return total * layer.hardware.read_voltage
+
+
+def _as_programmed(array: TiledArray) -> TiledArray:
+    """Return the array as it was just after programming, its noise in the first state.
+
+    It has the same cells at age 0 and gain 1; its reads do not change the array.
+    """
+    made = TiledArray(
+        [[tile.as_programmed() for tile in row] for row in array.tiles],
+        state_seed=array._state_seed,
+        waiting_seed=child(array._state_seed, Stream.WAITING),
+    )
+    made.drivers = array.drivers
+    return made

@@ -2,8 +2,7 @@
 
 Global drift compensation of the literature on phase-change memory: the total current of an array is
 measured right after programming and again later, and the results of the array are multiplied by
-the ratio of the two (Le Gallo et al. 2018, doi:10.1109/TED.2018.2865352; Joshi et al. 2020,
-doi:10.1038/s41467-020-16108-9).
+the ratio of the two (Joshi et al. 2020, doi:10.1038/s41467-020-16108-9).
 """
 
 import math
@@ -60,7 +59,7 @@ def compensate(
     check_sees_scale(layers)
     found = []
     for number, layer in enumerate(layers):
-        if not layer.sees_scale:
+        if not sees_scale(layer):
             continue
         neurons = layer.neurons
         before = total_currents(neurons, reads, child(reference_seed, number), as_programmed=True)
@@ -71,9 +70,17 @@ def compensate(
         layer.compensate(compensation)
 
 
+def sees_scale(layer: TileLayer) -> bool:
+    """Return whether outputs change when all conductances are multiplied by one factor.
+
+    Signs do not, unless reference currents are added to the sums.
+    """
+    return layer.readout.sees_scale or bool(layer.compensation.threshold.any())
+
+
 def check_sees_scale(layers: Sequence[TileLayer]) -> None:
     """Raise ValueError if a common factor of the conductances changes the outputs of no layer."""
-    if any(layer.sees_scale for layer in layers):
+    if any(sees_scale(layer) for layer in layers):
         return
     names = ", ".join(layer.name for layer in layers)
     raise ValueError(
@@ -99,7 +106,7 @@ def compensation_columns(layer: TileLayer) -> dict[str, object]:
             "compensation_error": error,
         }
     return {
-        "compensation": "" if layer.sees_scale else NOT_NEEDED,
+        "compensation": "" if sees_scale(layer) else NOT_NEEDED,
         "compensation_factor": math.nan,
         "compensation_error": math.nan,
     }

@@ -156,14 +156,6 @@ class TileLayer(ChipLayer):
         """Set the row of the report, or the function that makes it of the layer as it is now."""
         self._report = report
 
-    @property
-    def sees_scale(self) -> bool:
-        """Whether outputs change when all conductances are multiplied by one factor.
-
-        Signs do not, unless reference currents are added to the sums.
-        """
-        return self.readout.sees_scale or bool(self.compensation.threshold.any())
-
     def compensate(self, compensation: Compensation) -> None:
         """Multiply the sums by factors, and divide by them what is added in fixed size.
 

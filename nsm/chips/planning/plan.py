@@ -70,8 +70,8 @@ class PlannedLayer(nn.Module):
     def sees_scale(self, hardware: Hardware) -> bool:
         """Return whether outputs change when all conductances are multiplied by one factor.
 
-        Signs do not, unless reference currents are added to the sums. `TileLayer.sees_scale` is the
-        same of a programmed layer.
+        Signs do not, unless reference currents are added to the sums. `nsm.chips.compensation` asks
+        programmed layers the same.
         """
         is_compared = self.by_sign or isinstance(self.wanted.neurons, SampledNeurons)
         bias = self.wanted.bias

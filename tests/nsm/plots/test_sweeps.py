@@ -13,7 +13,7 @@ from devices import gate, preset
 from nsm import plot_error_rate
 from nsm.cli.demo import AXES, demo_hardware
 from nsm.plots.style import STYLE, figure, save_figure
-from nsm.sweeps.axes import CHIP_AXES
+from nsm.sweeps.axes import ON_CHIP
 from nsm.sweeps.axis_labels import AXIS_LABELS
 
 
@@ -91,7 +91,7 @@ def test_axes_are_labeled_with_units():
 
 
 def test_every_labeled_axis_exists():
-    paths = [*CHIP_AXES, *known_paths(demo_hardware()), "adc.bits"]
+    paths = [*ON_CHIP, *known_paths(demo_hardware()), "adc.bits"]
     power_law = ["device.read_noise.coefficient", "device.read_noise.gamma"]
     physical = Hardware(
         device=preset("rram_cmo_hfox"), gate=gate("selector_dutta2022"), wires=Wires(1.0, 1.0)

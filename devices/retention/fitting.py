@@ -73,7 +73,6 @@ def fit_relaxation(
         kappa=float(fourth @ clock / (3 * clock @ clock)),
         persistence=_fitted_persistence(covariance, clock, fluctuation, np.asarray(times)),
         measured_at=measured_at,
-        temperature=measured_at,
     )
 
 

@@ -263,7 +263,7 @@ BAD = [
     ),
     (
         lambda: devices.preset("rram_wu2018", level=4),
-        r"unknown field of Device 'level'; did you mean 'levels'\? Known: g_min, g_max, levels",
+        r"unknown field of Device 'level'; did you mean 'levels'\? Nearest of 13 known: levels,",
     ),
     (lambda: devices.gate("nsm_bernoulli", q=0.1), r"unknown field of BlankOut 'q'.* Known: p"),
     (

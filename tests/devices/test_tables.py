@@ -47,6 +47,9 @@ FULL = Device(
     retention=devices.PowerLawDrift(nu_mean=0.05),
     faults=devices.WearOut(cycles=1e5, characteristic_life=1e6, shape=0.7, p_lrs=0.3),
     temperature_law=devices.MixedTemperature(lrs=METALLIC, hrs=ACTIVATED, g_lrs=1e-5, g_hrs=1e-6),
+    iv=devices.SinhCurve(v_0=0.2),
+    read_disturb_voltage=0.3,
+    compliance=1e-4,
     pulses=devices.PiecewisePulses(**STEP, up=(1.0, 0.5), down=(0.5, 1.0)),
     reference="A paper, doi:10.1000/1",
 )
@@ -291,7 +294,7 @@ def test_a_bad_device_file_is_refused(text, message, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("g_min = 1e-6\n", "unknown key of mine.toml 'g_min'. Known: gate, technology, citation"),
+        ("g_min = 1e-6\n", "unknown key of mine.toml 'g_min'; did you mean 'programming'?"),
         ("", "mine.toml: gate = None is not a model"),
         (
             '[gate]\nkind = "no_drift"\n',

@@ -136,6 +136,7 @@ TEMPERATURE_LAWS = [
     ACTIVATED,
     devices.MixedTemperature(lrs=METALLIC, hrs=ACTIVATED, g_lrs=1e-5, g_hrs=1e-6),
 ]
+IV_LAWS = [devices.Ohmic(), devices.SinhCurve(v_0=0.2), devices.MILO2021]
 ALL_MODELS = [
     *READ_NOISES,
     *TIME_LAWS,
@@ -152,4 +153,5 @@ ALL_MODELS = [
     *FAULTS,
     devices.FaultMap({(0, 1): [[1e-6, NAN]], ("bias", 0, 0): [[0.0]]}, [[1e-5]]),
     *TEMPERATURE_LAWS,
+    *IV_LAWS,
 ]

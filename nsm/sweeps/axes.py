@@ -21,6 +21,8 @@ from nsm.sweeps.labels import Label, label_of
 #: Axes that are not fields of `Hardware`, and their defaults. gain: common-mode gain of the
 #: programmed chip; reprogrammed_scale: factor on the weights before programming; seconds: age [s].
 CHIP_AXES = {"gain": 1.0, "reprogrammed_scale": 1.0, "seconds": 0.0}
+#: Column of the seed of a training, where networks were trained several times; see `grid`.
+TRAINING_SEED = "training_seed"
 #: End of the axis "head:layer": layers of the entry "head" of a table are on tiles, or digital.
 PLACE = "layer"
 PLACES = ("tiles", "digital")

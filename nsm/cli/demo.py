@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from crossbar import Hardware
-from devices import BlankOut, GaussianNoise, preset
+from devices import BlankOut, LognormalNoise, ReadNoise, preset
 from nsm.chips.map import map_to_crossbar
 from nsm.cli.demo_axes import AXES, Axis
 from nsm.cli.demo_page import (
@@ -47,7 +47,9 @@ _CHIP_CAPTIONS = {
 }
 
 
-def demo_hardware(tile_shape: tuple[int, int] = (64, 64)) -> Hardware:
+def demo_hardware(
+    tile_shape: tuple[int, int] = (64, 64), *, noise: ReadNoise | None = None
+) -> Hardware:
     """Return the demonstration's chip: the FeFET of Jerry 2017 with one gate per differential pair.
 
     The gate is a blank-out with p = 1/2. The device has a read noise of 0, so that a sweep can
@@ -55,8 +57,10 @@ def demo_hardware(tile_shape: tuple[int, int] = (64, 64)) -> Hardware:
 
     Args:
         tile_shape: word lines and bit lines of a tile.
+        noise: read noise of the device; None for lognormal noise of 0, whose conductances stay
+            positive when a sweep raises it.
     """
-    device = preset(DEVICE, read_noise=GaussianNoise(0.0))
+    device = preset(DEVICE, read_noise=LognormalNoise(0.0) if noise is None else noise)
     return Hardware(device=device, gate=BlankOut(0.5), gate_sharing="pair", tile_shape=tile_shape)
 
 

@@ -1,6 +1,6 @@
 """Robustness of three networks on MNIST: six non-idealities of a FeFET crossbar.
 
-    python examples/mnist_robustness.py [FOLDER]      (about 30 minutes on two cores)
+    python examples/mnist_robustness.py [FOLDER]      (about 5 minutes on two cores)
 
 All networks have one recipe and three trainings each (see trained.py), which are kept in FOLDER
 (default: results/mnist). Needs the MNIST files, from NSM_DATA_DIR or a download. The same command
@@ -35,8 +35,8 @@ AXES = {
     "comparator.offset": [0.0, 1e-8, 3e-8, 1e-7, 3e-7, 1e-6],
 }
 
-IMAGES = 2000
-CHIPS = 2
+IMAGES = 1000
+CHIPS = 1
 SAMPLES = 10
 
 #: Number of the panel that has room for the legend.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.chips import plot_weight_error as plot_weight_error
     from nsm.plots.datasheet import data_sheet as data_sheet
     from nsm.plots.datasheet import save_data_sheet as save_data_sheet
-    from nsm.plots.conditions import conditions as conditions
+    from nsm.plots.small_print import conditions as conditions
     from nsm.plots.devices import plot_gamma as plot_gamma
     from nsm.plots.notes import note_below as note_below
     from nsm.plots.notes import note_figure as note_figure
@@ -47,7 +47,7 @@ _EXPORTS = {
     "plot_weight_error": "nsm.plots.chips",
     "data_sheet": "nsm.plots.datasheet",
     "save_data_sheet": "nsm.plots.datasheet",
-    "conditions": "nsm.plots.conditions",
+    "conditions": "nsm.plots.small_print",
     "plot_gamma": "nsm.plots.devices",
     "note_below": "nsm.plots.notes",
     "note_figure": "nsm.plots.notes",

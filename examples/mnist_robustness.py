@@ -16,16 +16,15 @@ from matplotlib.figure import Figure
 from trained import RECIPE, trained
 
 import nsm
-from crossbar import Hardware
 from nsm import plots
-from nsm.cli.demo import demo_hardware
+from nsm.cli.demo import swept_hardware
 from nsm.sweeps import worker_pool
 from nsm.training.comparison import Trainings, recipe_text
 
 NETWORKS = ("NSM", "ReLU", "StNN")
 
-#: Values of every axis. The read noise is lognormal: Gaussian noise of σ = 2 would make 31 % of the
-#: conductances negative.
+#: Values of every axis. The read noise is lognormal and read by its moments: Gaussian noise of σ = 2
+#: would make 31 % of the conductances negative.
 AXES = {
     "gain": [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0],
     "device.levels": [2, 3, 4, 6, 8, 16, 32],
@@ -35,17 +34,13 @@ AXES = {
     "comparator.offset": [0.0, 1e-8, 3e-8, 1e-7, 3e-7, 1e-6],
 }
 
+TILE = (128, 128)
 IMAGES = 1000
 CHIPS = 1
 SAMPLES = 10
 
 #: Number of the panel that has room for the legend.
 LEGEND_PANEL = 2
-
-
-def hardware() -> Hardware:
-    """Return the chip of the demonstration with tiles of 128 lines."""
-    return demo_hardware((128, 128))
 
 
 def draw(folder: Path, models: Trainings, rows: dict[str, pd.DataFrame]) -> None:
@@ -58,7 +53,7 @@ def draw(folder: Path, models: Trainings, rows: dict[str, pd.DataFrame]) -> None
             if index != LEGEND_PANEL:
                 ax.get_legend().remove()
         text = plots.conditions(
-            hardware(),
+            swept_hardware("comparator.offset", TILE)[0],
             models,
             axis="comparator.offset",
             values=AXES["comparator.offset"],
@@ -77,8 +72,9 @@ def main(folder: Path) -> None:
     rows = {}
     with worker_pool(2) as pool:
         for axis, values in AXES.items():
+            hardware, sampling = swept_hardware(axis, TILE)
             rows[axis] = nsm.collect(
-                nsm.grid(models, hardware(), {axis: values}),
+                nsm.grid(models, hardware, {axis: values}),
                 data.x_test[:IMAGES],
                 data.y_test[:IMAGES],
                 chips=CHIPS,
@@ -86,6 +82,7 @@ def main(folder: Path) -> None:
                 rng=0,
                 save_to=folder / f"{axis}.csv",
                 executor=pool,
+                sampling=sampling,
             )
     draw(folder, models, rows)
 

@@ -131,15 +131,13 @@ def test_every_axis_of_the_demonstration_fits_its_hardware():
     for axis in AXES:
         assert axis.nominal in axis.values
         if axis.path != "gain":
-            nominal, unchanged = (
-                grid(relu_mlp((64, 5, 10)), demo.demo_hardware(), {axis.path: [axis.nominal]})[
-                    0
-                ].hardware,
-                demo.demo_hardware(),
-            )
+            unchanged, _ = demo.swept_hardware(axis.path)
+            (task,) = grid(relu_mlp((64, 5, 10)), unchanged, {axis.path: [axis.nominal]})
+            nominal = task.hardware
             np.testing.assert_allclose(nominal.device.g_min, unchanged.device.g_min, rtol=1e-4)
             assert replace(nominal.device, g_min=unchanged.device.g_min) == unchanged.device
-        tasks = grid(relu_mlp((64, 5, 10)), demo.demo_hardware(), {axis.path: axis.values})
+        hardware, _ = demo.swept_hardware(axis.path)
+        tasks = grid(relu_mlp((64, 5, 10)), hardware, {axis.path: axis.values})
         assert len({t.id for t in tasks}) == len(axis.values) >= 5
 
 

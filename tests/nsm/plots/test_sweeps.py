@@ -92,7 +92,11 @@ def test_axes_are_labeled_with_units():
 
 def test_every_labeled_axis_exists():
     paths = [*CHIP_AXES, *known_paths(demo_hardware()), "adc.bits"]
-    power_law = ["device.read_noise.coefficient", "device.read_noise.gamma"]
+    power_law = [
+        "device.read_noise.sigma",
+        "device.read_noise.coefficient",
+        "device.read_noise.gamma",
+    ]
     physical = Hardware(
         device=preset("rram_cmo_hfox"), gate=gate("selector_dutta2022"), wires=Wires(1.0, 1.0)
     )

@@ -50,7 +50,7 @@ def main(path: str = "first.png") -> pd.DataFrame:
         hardware, networks, axis="gain", values=GAINS, recipe=recipe_text(**RECIPE), test=test
     )
     ax = nsm.plot_error_rate(rows, x="gain", group="network", conditions=conditions)
-    ax.set_title("FeFET of Jerry 2017")
+    ax.set_title("FeFET of Jerry 2017", fontsize=8)
     nsm.plots.save_figure(ax, path)
     return rows
 

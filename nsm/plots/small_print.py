@@ -120,7 +120,7 @@ def conditions(
         test: what they were tested on, such as "360 images, 20 samples".
 
     Returns:
-        One sentence-like line, ending in a full stop.
+        Short sentences in one line.
 
     Raises:
         ValueError: there are no networks, an axis has no values, or a network cannot be mapped.
@@ -148,4 +148,6 @@ def conditions(
     seeds = max(map(len, trainings.values()))
     if recipe or seeds > 1:
         parts.append(f"{seeds} training{'s' if seeds > 1 else ''}{f': {recipe}' if recipe else ''}")
-    return "; ".join(part for part in parts if part) + "."
+    # The names of networks keep their case; the words of the other parts begin sentences.
+    first, *others = [part for part in parts if part]
+    return ". ".join([first, *(part[0].upper() + part[1:] for part in others)]) + "."

@@ -3,8 +3,9 @@
     python examples/first.py      (about 20 s on two cores)
 
 Two networks learn the digits of scikit-learn (8 × 8 pixels, no download) with one recipe, each from
-three seeds, and all are programmed into crossbars of ferroelectric transistors. Then one factor multiplies all conductances of a chip,
-as temperature, supply voltage or uniform drift would. Writes first.png into the current folder.
+three seeds, and all are programmed into crossbars of ferroelectric transistors. Then one factor
+multiplies all conductances of a chip, as temperature, supply voltage or uniform drift would. Writes
+first.png into the current folder.
 """
 
 import pandas as pd

@@ -23,8 +23,8 @@ from nsm.training.comparison import Trainings, recipe_text
 
 NETWORKS = ("NSM", "ReLU", "StNN")
 
-#: Values of every axis. The read noise is lognormal and read by its moments: Gaussian noise of σ = 2
-#: would make 31 % of the conductances negative.
+#: Values of every axis. The read noise is lognormal and read by its moments: Gaussian noise of
+#: σ = 2 would make 31 % of the conductances negative.
 AXES = {
     "gain": [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0],
     "device.levels": [2, 3, 4, 6, 8, 16, 32],

@@ -157,7 +157,10 @@ def draw(rows: pd.DataFrame, models: Trainings, path: Path) -> None:
     ax.set_ylim(LINES[0] / 1.05, top * 1.15)
     ax.minorticks_off()
     ax.grid(alpha=0.25, linewidth=0.5)
-    title = f"{LOST:g} point of accuracy lost\nopen: at {top} lines still less\nband: {len(SEEDS)} trainings"
+    title = (
+        f"{LOST:g} point of accuracy lost\nopen: at {top} lines still less\n"
+        f"band: {len(SEEDS)} trainings"
+    )
     ax.legend(frameon=False, loc="lower left", title=title, title_fontsize=6, alignment="left")
     text = conditions(
         hardware(),

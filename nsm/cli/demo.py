@@ -27,8 +27,8 @@ from nsm.datasets.files import Data
 from nsm.nn.architectures import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.nn.inference import error_rate
 from nsm.plots.chips import draw_chip
-from nsm.plots.small_print import conditions
 from nsm.plots.report import Picture, Report, Section, write_report
+from nsm.plots.small_print import conditions
 from nsm.plots.style import dark_theme, legend_above, save_figure
 from nsm.plots.sweeps import plot_error_rate
 from nsm.plots.tile_drawing import tile_drawing
@@ -253,7 +253,9 @@ def run(
             swept_hardware(axis.path)[0], networks, axis=axis.path, values=axis.values
         ),
     )
-    details = [_chip_section(folder, networks["NSM"][seed], hardware, data, seed=seed)]
+    nsm_network = networks["NSM"][seed]
+    assert isinstance(nsm_network, nn.Sequential)
+    details = [_chip_section(folder, nsm_network, hardware, data, seed=seed)]
     sizes = f"{len(data.y_train)} training and {len(data.y_test)} test images"
     experiment = {
         "data": f"scikit-learn digits (8 × 8 pixels), {sizes}",

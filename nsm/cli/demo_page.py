@@ -45,8 +45,8 @@ DRAWING_TEXT = (
 PANELS_TEXT = (
     "Each panel changes one property and leaves the others as published. All networks were trained "
     "with one recipe, each from three seeds. Line: mean over trainings, each on a chip of its own. "
-    "Band: ± one standard deviation of a training on a chip. Dashed: mean error of the same networks "
-    "in software, with exact weights. Small print: what reads the layers, and which cells share a "
+    "Band: ± one standard deviation of a training on a chip. Dashed: mean error of the same "
+    "networks in software, with exact weights. Small print: what reads the layers, and which cells share a "
     "gate; both decide the result."
 )
 
@@ -124,8 +124,8 @@ def summary(
     note = (
         f"Each error is that of {images} test images with {int(clean['samples'].iloc[0])} samples "
         f"each; on chips, the mean of {chips} chips, each with its own training where there are "
-        f"several. ±: one standard error over test images. From chip to chip the error of the clean "
-        f"chip varies by "
+        f"several. ±: one standard error over test images. From chip to chip the error of the "
+        f"clean chip varies by "
         f"{spread.min():.1f} to {spread.max():.1f} points (one standard deviation). The clean chip "
         "has the published device, without read noise. From the third row on: the value at which "
         f"the mean error has risen by {ALLOWED:g} percentage point ({ALLOWED * images / 100:g} "

@@ -51,6 +51,8 @@ def plot(
 
 def _condition(text: str, columns: list[str]) -> tuple[str, str]:
     """Return column and value of an option such as "gain=1.0", or raise ValueError."""
+    from devices.validation import choice
+
     column, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"--where {text!r} is no condition; give COLUMN=VALUE, such as gain=1.0")

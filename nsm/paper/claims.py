@@ -15,7 +15,8 @@ ByName = Mapping[str, list[dict[str, Any]]]
 def claims(by_name: ByName) -> list[tuple[str, str]]:
     """Return each claim of the paper with "yes", "no" or "not resolved" and our numbers.
 
-    Thresholds and differences are decided at two-sided 95 %, see `nsm.paper.statistics`. Claims about experiments that were not run are left out.
+    Thresholds and differences are decided at two-sided 95 %, see `nsm.paper.statistics`. Claims
+    about experiments that were not run are left out.
     """
     found = _Verdicts(by_name)
     _claim_perceptrons(found)

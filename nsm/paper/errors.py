@@ -50,8 +50,8 @@ def perceptron(experiment: Experiment, seed: int, data: Data, folder: Path) -> d
         As `error`, and the errors [%] of the network with "error_weights_scaled": weights × 0.1;
         "error_all_scaled": weights and biases × 0.1; "error_one_sample": one sample per image;
         "error_neuron_noise", "error_neuron_noise_one_sample": neuron noise, if it is an NSM.
-        Each has its "wrong..." images. "variance_gained" and "mean_shift" after every epoch: variance and mean of the last hidden
-        layer's weights, minus those at the start.
+        Each has its "wrong..." images. "variance_gained" and "mean_shift" after every epoch:
+        variance and mean of the last hidden layer's weights, minus those at the start.
     """
     torch.manual_seed(seed)
     start = weight_of(last_hidden(experiment.build())).clone()

@@ -14,10 +14,10 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.chips import plot_weight_error as plot_weight_error
     from nsm.plots.datasheet import data_sheet as data_sheet
     from nsm.plots.datasheet import save_data_sheet as save_data_sheet
-    from nsm.plots.small_print import conditions as conditions
     from nsm.plots.devices import plot_gamma as plot_gamma
     from nsm.plots.notes import note_below as note_below
     from nsm.plots.notes import note_figure as note_figure
+    from nsm.plots.small_print import conditions as conditions
     from nsm.plots.style import COLORS as COLORS
     from nsm.plots.style import COLUMN as COLUMN
     from nsm.plots.style import LINES as LINES

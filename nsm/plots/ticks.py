@@ -54,7 +54,7 @@ def _gap(label: _Label) -> float:
     """Return the smallest distance to the next label [pixels]."""
     figure = label.text.get_figure(root=True)
     assert figure is not None
-    return GAP * label.text.get_fontsize() * figure.dpi / 72
+    return GAP * float(label.text.get_fontsize()) * figure.dpi / 72
 
 
 def _touch(labels: list[_Label]) -> bool:

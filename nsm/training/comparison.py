@@ -53,7 +53,8 @@ def _regularizers(model: nn.Module) -> list[str]:
 
 def _check_alike(builders: Mapping[str, Callable[[], nn.Module]]) -> None:
     """Raise ValueError if the networks have regularizers of their own that differ."""
-    own = {name: _regularizers(build()) for name, build in builders.items()}
+    with torch.random.fork_rng(devices=[]):
+        own = {name: _regularizers(build()) for name, build in builders.items()}
     if len({tuple(found) for found in own.values()}) > 1:
         differ = "; ".join(f"{name}: {', '.join(f) or 'none'}" for name, f in own.items())
         raise ValueError(

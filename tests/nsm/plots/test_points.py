@@ -56,7 +56,7 @@ def test_an_axis_that_nobody_named_is_refused_and_not_called_chips():
 
 def test_axes_that_vary_together_with_a_named_one_are_not_pooled():
     frame = two_axes().query("gain == 1.0")
-    frame = frame.assign(**{"tile_shape": frame["device.levels"].astype(str)})
+    frame = frame.assign(tile_shape=frame["device.levels"].astype(str))
     assert pooled_axes(frame, ["device.levels"]) == {}
     assert pooled_axes(two_axes(), ["device.levels"]) == {"gain": [0.1, 1.0]}
     assert pooled_axes(two_axes(), ["device.levels", "gain"]) == {}
@@ -78,10 +78,10 @@ def test_facets_draw_one_panel_for_each_value():
     ]
     assert len({ax.get_ylim() for ax in drawing.axes}) == 1
     for ax, gain in zip(drawing.axes, (0.1, 1.0), strict=True):
-        mean = two_axes().query("gain == @gain").groupby("device.levels")["errors"].mean() / 10
+        mean = two_axes().query(f"gain == {gain}").groupby("device.levels")["errors"].mean() / 10
         np.testing.assert_allclose(ax.lines[0].get_ydata(), mean)
+    both = pd.concat([two_axes(), two_axes().assign(network="ReLU")])
     with pytest.raises(ValueError, match=r"differ in network \(NSM, ReLU\)"):
-        both = pd.concat([two_axes(), two_axes().assign(network="ReLU")])
         facet_error_rate(both, facet="gain", x="device.levels")
 
 

@@ -141,7 +141,7 @@ def test_labels_of_the_axes_never_touch(axis, width):
         apart = min(
             b - a
             for a, b in pairwise(ax.transData.transform([(t, 0) for t in ax.get_xticks()])[:, 0])
-        )  # noqa: E501
+        )
         height = labels[0].get_fontsize() * drawing.dpi / 72
         assert apart * np.sin(np.radians(labels[0].get_rotation())) > height
         return

@@ -60,7 +60,7 @@ def test_networks_with_regularizers_of_their_own_are_refused_if_they_differ(digi
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seeds": ()}, "nothing to train .networks .'NSM', 'ReLU'., seeds ..;"),
+        ({"seeds": ()}, "nothing to train .networks .'NSM', 'ReLU'., seeds ...; give"),
         ({"builders": {}}, "nothing to train .networks .., seeds .0, 1"),
         ({"seeds": (0, 0)}, "repeats one"),
         ({"seeds": (-1,)}, "seed = -1"),

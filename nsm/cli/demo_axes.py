@@ -100,7 +100,8 @@ AXES = (
         "Every cell has its own relative lognormal noise, drawn on every read, in addition to the "
         "gate. (Gaussian noise of this size would make conductances negative.) Sums over cells are "
         "drawn from their mean and variance. The mapping takes this noise into account and keeps "
-        "the β of the NSM as it was trained, except for the noise that the cells of the deterministic path add.",
+        "the β of the NSM as it was trained, except for the noise that the cells of the "
+        "deterministic path add.",
         (Limit("Read noise σ(G)/G, largest", rising=True),),
     ),
 )

@@ -46,8 +46,8 @@ PANELS_TEXT = (
     "Each panel changes one property and leaves the others as published. All networks were trained "
     "with one recipe, each from three seeds. Line: mean over trainings, each on a chip of its own. "
     "Band: ± one standard deviation of a training on a chip. Dashed: mean error of the same "
-    "networks in software, with exact weights. Small print: what reads the layers, and which cells share a "
-    "gate; both decide the result."
+    "networks in software, with exact weights. Small print: what reads the layers, and which cells "
+    "share a gate; both decide the result."
 )
 
 

@@ -61,7 +61,14 @@ def mark_error_axis(ax: Axes, scale: str, least: float, most: float) -> None:
     ax.set_yscale("log")
     low, high = lowest_drawn(least) / 1.05, min(most * 1.15, 115.0)
     ax.set_ylim(low, high)
-    ticks = _round_numbers(low, high)
+    mark_errors(ax)
+
+
+def mark_errors(ax: Axes) -> None:
+    """Label the y axis of `ax`, if it is logarithmic, at 1, 2 and 5 times powers of ten."""
+    if ax.get_yscale() != "log":
+        return
+    ticks = _round_numbers(*ax.get_ylim())
     ax.set_yticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
 

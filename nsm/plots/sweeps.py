@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from devices.validation import choice
 from nsm.plots.axis_places import mark_axis, places_along, value_text
-from nsm.plots.error_axis import error_scale, lowest_drawn, mark_error_axis
+from nsm.plots.error_axis import error_scale, lowest_drawn, mark_error_axis, mark_errors
 from nsm.plots.notes import note_below, note_figure, unfinished_text
 from nsm.plots.points import check_points, points_of, spread_text
 from nsm.plots.style import COLORS, COLUMN, MARKERS, STYLE, figure, places_of, styled
@@ -250,6 +250,7 @@ def facet_error_rate(
         limits = [ax.get_ylim() for ax in shown]
         for ax in shown:
             ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+            mark_errors(ax)
             legend = ax.get_legend()
             if legend is not None and ax is not shown[0]:
                 legend.remove()

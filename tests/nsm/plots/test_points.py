@@ -77,6 +77,7 @@ def test_facets_draw_one_panel_for_each_value():
         "common-mode gain of all conductances: 1",
     ]
     assert len({ax.get_ylim() for ax in drawing.axes}) == 1
+    assert len({tuple(ax.get_yticks()) for ax in drawing.axes}) == 1
     for ax, gain in zip(drawing.axes, (0.1, 1.0), strict=True):
         mean = two_axes().query(f"gain == {gain}").groupby("device.levels")["errors"].mean() / 10
         np.testing.assert_allclose(ax.lines[0].get_ydata(), mean)
@@ -174,3 +175,11 @@ def test_an_unfinished_sweep_says_so(tmp_path):
     assert rows.attrs == {"rows": 2, "planned": 4}
     (note,) = plot_error_rate(rows, x="gain").texts
     assert note.get_text() == "Unfinished sweep: 2 of 4 rows."
+
+
+def test_logarithmic_facets_have_the_same_labels():
+    frame = two_axes().assign(errors=lambda rows: rows["errors"] ** 3 // 10_000)
+    drawing = facet_error_rate(frame, facet="gain", x="device.levels", error_axis="log")
+    ticks = {tuple(t.get_text() for t in ax.get_yticklabels()) for ax in drawing.axes}
+    assert len(ticks) == 1
+    assert {"20", "50"} <= set(ticks.pop())

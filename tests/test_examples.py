@@ -10,7 +10,7 @@ import pytest
 import torch
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-LONG = ("mnist_robustness", "robustness_of_all", "tile_size", "trained")
+LONG = ("mnist_robustness", "recipes", "robustness_of_all", "tile_size", "trained")
 
 
 @pytest.fixture

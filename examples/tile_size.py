@@ -95,7 +95,7 @@ def allowed(rows: pd.DataFrame) -> pd.DataFrame:
     (over trainings and chips).
     """
     rows = rows.assign(percent=100 * rows["errors"] / rows["images"])
-    rows["lines"] = rows["tile_shape"].str.extract(r"(\d+)", expand=False).astype(int)
+    rows["lines"] = [int(shape[0]) for shape in rows["tile_shape"]]
     one_chip = ["network", "training_seed", "chip"]
     base = rows[rows["wires.r_row"] == 0].set_index(one_chip)["percent"]
     own = pd.MultiIndex.from_frame(rows[one_chip])
@@ -151,7 +151,7 @@ def draw(rows: pd.DataFrame, models: Trainings, path: Path) -> None:
             linewidth=0,
         )
     ax.set(xscale="log", yscale="log", xlabel="wire resistance [Ω per segment]")
-    ax.set_ylabel("largest tile, word lines = bit lines")
+    ax.set_ylabel("largest square tile [lines]")
     ax.set_xticks([1, 3, 10, 30, 100, 300], ["1", "3", "10", "30", "100", "300"])
     ax.set_yticks(LINES, [str(n) for n in LINES])
     ax.set_ylim(LINES[0] / 1.05, top * 1.15)

@@ -11,6 +11,8 @@ from matplotlib.textpath import TextPath
 
 #: Size of the small print [points].
 SMALL = 6.0
+#: Distance of its lines, in sizes of the font.
+LINE = 1.2
 
 
 def _width(text: str) -> float:
@@ -53,6 +55,8 @@ def unfinished_text(rows: pd.DataFrame) -> str:
 def note_below(ax: Axes, lines: Sequence[str]) -> None:
     """Write small print below the label of the x axis; empty lines are left out.
 
+    A figure of these axes alone grows by the height of the text, so that the axes keep their size.
+
     Args:
         ax: axes that fill their figure; use `note_figure` where a figure has several.
         lines: paragraphs. Long ones are broken.
@@ -66,8 +70,12 @@ def note_below(ax: Axes, lines: Sequence[str]) -> None:
     box = ax.get_window_extent()
     center = (box.x0 + box.x1) / 2
     half = min(center, figure.bbox.width - center) / figure.dpi
+    text = wrapped(text, 2 * half - 0.1)
+    if len(figure.axes) == 1:
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + LINE * SMALL * (1 + text.count("\n")) / 72)
     ax.annotate(
-        wrapped(text, 2 * half - 0.1),
+        text,
         xy=(0.5, 0),
         xycoords=ax.xaxis.label,
         xytext=(0, -2),

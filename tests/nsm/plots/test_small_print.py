@@ -86,8 +86,11 @@ def test_small_print_breaks_into_lines_inside_the_figure():
     assert wrapped(text, 2.0).replace("\n", " ") == text
     drawing, ax = figure()
     ax.set_xlabel("x")
+    drawing.draw_without_rendering()
+    before = ax.get_window_extent().height
     note_below(ax, ["", text])
     drawing.draw_without_rendering()
+    assert abs(ax.get_window_extent().height - before) < 0.06 * before
     (note,) = ax.texts
     box = note.get_window_extent()
     assert box.x0 >= 0

@@ -213,6 +213,29 @@ def _foot(start: float, trained: float, swept: float, workers: int) -> str:
     )
 
 
+def _in_software(networks: Trainings, data: Data, seed: int) -> dict[str, float]:
+    """Return the mean error over trainings [fraction] of every network in software."""
+    images = data.x_test, data.y_test
+    return {
+        name: float(np.mean([error_rate(m, *images, SAMPLES, rng=seed) for m in of.values()]))
+        for name, of in networks.items()
+    }
+
+
+def _experiment(data: Data, epochs: int, seed: int) -> dict[str, object]:
+    """Return the parameters of the run, by name."""
+    sizes = f"{len(data.y_train)} training and {len(data.y_test)} test images"
+    return {
+        "data": f"scikit-learn digits (8 × 8 pixels), {sizes}",
+        "networks": "-".join(map(str, WIDTHS)),
+        "recipe of all networks": recipe_text(**recipe(epochs)),
+        "trainings of each network": TRAININGS,
+        "chips per training and point": CHIPS,
+        "samples per image": SAMPLES,
+        "seed": seed,
+    }
+
+
 def run(
     folder: Path, *, workers: int = 2, seed: int = 0, epochs: int = 20, progress: bool = True
 ) -> Path:
@@ -237,14 +260,7 @@ def run(
     trained = time.perf_counter()
     rows = _sweep(folder, networks, data, workers=workers, seed=seed, progress=progress)
     swept = time.perf_counter()
-    software = {
-        name: float(
-            np.mean(
-                [error_rate(m, data.x_test, data.y_test, SAMPLES, rng=seed) for m in of.values()]
-            )
-        )
-        for name, of in networks.items()
-    }
+    software = _in_software(networks, data, seed)
     panels = _panels(
         folder,
         rows,
@@ -256,16 +272,6 @@ def run(
     nsm_network = networks["NSM"][seed]
     assert isinstance(nsm_network, nn.Sequential)
     details = [_chip_section(folder, nsm_network, hardware, data, seed=seed)]
-    sizes = f"{len(data.y_train)} training and {len(data.y_test)} test images"
-    experiment = {
-        "data": f"scikit-learn digits (8 × 8 pixels), {sizes}",
-        "networks": "-".join(map(str, WIDTHS)),
-        "recipe of all networks": recipe_text(**recipe(epochs)),
-        "trainings of each network": TRAININGS,
-        "chips per training and point": CHIPS,
-        "samples per image": SAMPLES,
-        "seed": seed,
-    }
     report = Report(
         title=TITLE,
         introduction=INTRODUCTION,
@@ -275,7 +281,7 @@ def run(
         panels_text=PANELS_TEXT,
         panels=panels,
         details=details,
-        facts={"Experiment": experiment, **hardware_facts(hardware, DEVICE)},
+        facts={"Experiment": _experiment(data, epochs, seed), **hardware_facts(hardware, DEVICE)},
         code=repr(hardware),
         foot=_foot(start, trained, swept, workers),
     )

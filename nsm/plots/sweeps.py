@@ -247,17 +247,22 @@ def facet_error_rate(
         for ax in list(panels):
             ax.axis("off")
         shown = drawing.axes[: len(values)]
-        limits = [ax.get_ylim() for ax in shown]
-        for ax in shown:
-            ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
-            mark_errors(ax)
-            legend = ax.get_legend()
-            if legend is not None and ax is not shown[0]:
-                legend.remove()
+        _share_error_axis(shown)
         note_figure(drawing, [unfinished_text(rows), conditions])
         for ax in shown:
             separate_tick_labels(ax)
     return drawing
+
+
+def _share_error_axis(panels: Sequence[Axes]) -> None:
+    """Give all panels the same error axis, and keep the legend of the first one only."""
+    limits = [ax.get_ylim() for ax in panels]
+    for ax in panels:
+        ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+        mark_errors(ax)
+        legend = ax.get_legend()
+        if legend is not None and ax is not panels[0]:
+            legend.remove()
 
 
 def _common_scale(rows: pd.DataFrame, named: Sequence[str], wanted: str) -> str:

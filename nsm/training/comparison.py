@@ -51,8 +51,17 @@ def _regularizers(model: nn.Module) -> list[str]:
     return sorted(found)
 
 
-def _check_alike(builders: Mapping[str, Callable[[], nn.Module]]) -> None:
-    """Raise ValueError if the networks have regularizers of their own that differ."""
+def _check_alike(builders: Mapping[str, Callable[[], nn.Module]], seeds: Sequence[int]) -> None:
+    """Raise ValueError for bad seeds, or networks whose own regularizers differ."""
+    if not builders or not seeds:
+        raise ValueError(
+            f"there is nothing to train (networks {list(builders)}, seeds {list(seeds)}); give at "
+            "least one of each"
+        )
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds = {list(seeds)} repeats one; give each training its own seed")
+    for seed in seeds:
+        integer("seed", seed, at_least=0)
     with torch.random.fork_rng(devices=[]):
         own = {name: _regularizers(build()) for name, build in builders.items()}
     if len({tuple(found) for found in own.values()}) > 1:
@@ -97,16 +106,7 @@ def train_alike(
         ValueError: There are no networks or no seeds, networks have different regularizers of
             their own, or a file in `folder` was trained with another recipe.
     """
-    if not builders or not seeds:
-        raise ValueError(
-            f"there is nothing to train (networks {list(builders)}, seeds {list(seeds)}); give at "
-            "least one of each"
-        )
-    if len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds = {list(seeds)} repeats one; give each training its own seed")
-    for seed in seeds:
-        integer("seed", seed, at_least=0)
-    _check_alike(builders)
+    _check_alike(builders, seeds)
     note = f"train_alike({', '.join(f'{k}={recipe[k]!r}' for k in sorted(recipe))})"
     trained: Trainings = {name: {} for name in builders}
     for seed in seeds:

@@ -1,12 +1,13 @@
-"""Weight scale and quantization on crossbars, for NSM, ReLU (dCNN), StNN and BD on MNIST.
+"""Weight scale and quantization on crossbars, for NSM, ReLU, StNN and BD perceptrons on MNIST.
 
-    python examples/robustness_of_all.py NETWORKS [FOLDER]      (about 15 minutes on two cores)
+    python examples/robustness_of_all.py [FOLDER]      (about 5 minutes on two cores)
 
-NETWORKS is the folder of networks that `make paper` trained (results/paper). FOLDER (default:
-results/robustness) holds the rows; the same command resumes after a kill. The cells are free of
-errors and have an on/off ratio of 100; stochastic layers have a blank-out gate with p = 1/2. Only
-the scale and the number of levels vary. Solid lines: on the crossbar. Dashed lines: the same change
-made to the weights in software. Writes robustness_of_all.png.
+All networks have one recipe and three trainings each (see trained.py), which are kept in FOLDER
+(default: results/robustness) with the rows; the same command resumes after a kill. Needs the MNIST
+files, from NSM_DATA_DIR or a download. The cells are free of errors and have an on/off ratio of
+100; stochastic layers have a blank-out gate with p = 1/2. Only the scale and the number of levels
+vary. Solid lines: on the crossbar. Dashed lines: the same change made to the weights in software.
+Writes robustness_of_all.png.
 """
 
 import sys
@@ -16,20 +17,22 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import nn
-from trained import trained
+from trained import RECIPE, SEEDS, trained
 
 import nsm
 from crossbar import Hardware
 from devices import BlankOut, Device
 from nsm import plots
 from nsm.sweeps import worker_pool
+from nsm.training.comparison import Trainings, recipe_text
 
 LEVELS = [2, 3, 4, 6, 8, 16, 32, 64, 256]
 SCALES = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
 HARDWARE = Hardware(
     device=Device(g_min=1e-8, g_max=1e-6), gate=BlankOut(0.5), tile_shape=(1024, 512)
 )
+IMAGES = 1000
+SAMPLES = 10
 ORDER = ("NSM", "ReLU", "StNN", "BD")
 
 #: Stochastic networks. The others give the same answer on every read of a chip without noise, so
@@ -37,42 +40,15 @@ ORDER = ("NSM", "ReLU", "StNN", "BD")
 NOISY = ("NSM", "StNN")
 
 
-def networks(folder: Path, data: "nsm.datasets.Data") -> dict[str, dict[str, nn.Sequential]]:
-    """Return the perceptrons and the convolutional networks, by name."""
-    perceptrons = {
-        "NSM": nsm.load("mnist_mlp"),
-        "StNN": nsm.load(folder / "mlp_stnn_0.safetensors"),
-    }
-    for name, build in (("ReLU", nsm.relu_mlp), ("BD", nsm.bd_mlp)):
-        perceptrons[name] = trained(folder / f"mlp_{name}.safetensors", build, data)
-    convs = {
-        name: nsm.load(folder / f"conv_{rule}_0.safetensors")
-        for name, rule in (("ReLU", "dCNN"), ("BD", "BD"))
-    }
-    return {
-        "perceptron": {name: perceptrons[name] for name in ORDER},
-        "convolutional": {"NSM": nsm.load("mnist_conv"), **convs},
-    }
-
-
-def on_chips(
-    models: dict[str, nn.Sequential], architecture: str, folder: Path, data: "nsm.datasets.Data"
-) -> pd.DataFrame:
-    """Return the rows of both sweeps of these networks, with the column "sweep".
+def on_chips(models: Trainings, folder: Path, data: "nsm.datasets.Data") -> pd.DataFrame:
+    """Return the rows of both sweeps, with the column "sweep".
 
     Args:
-        models: networks by name.
-        architecture: "perceptron" or "convolutional", whose reads take longer.
+        models: trainings of the networks by name.
         folder: where the rows are kept.
         data: MNIST.
     """
-    images = 1000
-    chips = 3
     mappings = ["differential_pair", "reference_column"]
-    if architecture == "convolutional":
-        images = 500
-        chips = 1
-        mappings = ["differential_pair"]
     sweeps = {
         "gain": {"gain": SCALES},
         "levels": {"device.levels": LEVELS, "weight_scale": ["layer", "row"], "mapping": mappings},
@@ -82,63 +58,56 @@ def on_chips(
         for name, axes in sweeps.items():
             for noisy in (True, False):
                 chosen = {n: m for n, m in models.items() if (n in NOISY) == noisy}
-                tasks = nsm.grid(chosen, HARDWARE, axes)
-                path = folder / f"{architecture}_{name}_{'noisy' if noisy else 'still'}.csv"
                 rows = nsm.collect(
-                    tasks,
-                    data.x_test[:images],
-                    data.y_test[:images],
-                    chips=chips,
-                    samples=10 if noisy else 1,
+                    nsm.grid(chosen, HARDWARE, axes),
+                    data.x_test[:IMAGES],
+                    data.y_test[:IMAGES],
+                    chips=1,
+                    samples=SAMPLES if noisy else 1,
                     rng=0,
-                    save_to=path,
+                    save_to=folder / f"{name}_{'noisy' if noisy else 'still'}.csv",
                     executor=pool,
                 )
-                frames.append(rows.assign(sweep=name))
+                frames.append(rows.assign(sweep=name, samples=SAMPLES))
     return pd.concat(frames)
 
 
-def in_software(
-    models: dict[str, nn.Sequential], architecture: str, data: "nsm.datasets.Data"
-) -> pd.DataFrame:
-    """Return the test errors [%] of the same changes made to the weights in software."""
-    images = 1000 if architecture == "perceptron" else 500
-    x = data.x_test[:images]
-    y = data.y_test[:images]
+def in_software(models: Trainings, data: "nsm.datasets.Data") -> pd.DataFrame:
+    """Return the mean test errors [%] over trainings of the same changes made in software."""
+    x = data.x_test[:IMAGES]
+    y = data.y_test[:IMAGES]
     rows = []
-    for name, model in models.items():
-        changed = [("gain", s, "layer", nsm.scale_weights(model, s)) for s in SCALES]
-        changed += [
-            ("levels", n, s, nsm.quantize_weights(model, n, scale=s, biases=True))
-            for s in ("layer", "row")
-            for n in LEVELS
-        ]
-        for sweep, value, scale, net in changed:
-            error = nsm.error_rate(net, x, y, 10 if name in NOISY else 1, rng=0)
-            rows.append(
-                {
-                    "network": name,
-                    "sweep": sweep,
-                    "value": value,
-                    "weight_scale": scale,
-                    "error": 100 * error,
-                }
-            )
-    return pd.DataFrame(rows)
+    for name, trainings in models.items():
+        for model in trainings.values():
+            changed = [("gain", s, "layer", nsm.scale_weights(model, s)) for s in SCALES]
+            changed += [
+                ("levels", n, s, nsm.quantize_weights(model, n, scale=s, biases=True))
+                for s in ("layer", "row")
+                for n in LEVELS
+            ]
+            for sweep, value, scale, net in changed:
+                error = 100 * nsm.error_rate(net, x, y, SAMPLES if name in NOISY else 1, rng=0)
+                rows.append((name, sweep, value, scale, error))
+    columns = ["network", "sweep", "value", "weight_scale"]
+    found = pd.DataFrame(rows, columns=[*columns, "error"])
+    return found.groupby(columns, as_index=False)["error"].mean()
 
 
 def draw(ax: Axes, rows: pd.DataFrame, software: pd.DataFrame | None, x: str) -> None:
     """Draw the curves of chips, solid, and those in software (None: not drawn), dashed."""
-    plots.plot_error_rate(rows, x=x, group="network", order=ORDER, ax=ax)
+    plots.plot_error_rate(rows, x=x, group="network", order=ORDER, error_axis="log", ax=ax)
     ax.get_legend().remove()
     if software is not None:
-        for index, name in enumerate(ORDER):
+        for name in ORDER:
             part = software[software["network"] == name]
-            ax.plot(part["value"], part["error"], "--", color=plots.COLORS[index], linewidth=0.9)
-    ax.set(xscale="log", yscale="log", ylim=(0.3, 100))
-    ax.set_yticks([1, 10, 100], ["1", "10", "100"])
-    ticks = SCALES[::2] if x == "gain" else [2, 4, 8, 16, 64, 256]
-    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+            color = plots.style_of(name)["color"]
+            ax.plot(part["value"], part["error"], "--", color=color, linewidth=0.9)
+    ax.set_xscale("log")
+    ax.set_ylim(1, 100)
+    ticks = [1, 2, 5, 10, 20, 50, 100]
+    ax.set_yticks(ticks, [str(t) for t in ticks])
+    values = SCALES[::2] if x == "gain" else [2, 4, 8, 16, 64, 256]
+    ax.set_xticks(values, [f"{t:g}" for t in values])
     ax.minorticks_off()
 
 
@@ -149,41 +118,46 @@ def select(rows: pd.DataFrame, **values: str) -> pd.DataFrame:
     return rows
 
 
-def main(source: Path, folder: Path) -> None:
-    """Run all sweeps with the networks in `source`, and draw one figure into `folder`."""
+def draw_legend(ax: Axes) -> None:
+    """Show what the lines of the other panels are, in a panel without axes."""
+    ax.axis("off")
+    for name in ORDER:
+        ax.plot([], [], label=name, **plots.style_of(name))
+    ax.plot([], [], "--", color="0.4", label="weights changed in software")
+    ax.legend(loc="center", frameon=False, title=f"band: ± 1 s.d. over {len(SEEDS)} trainings")
+
+
+def main(folder: Path) -> None:
+    """Run all sweeps, and draw one figure."""
     folder.mkdir(parents=True, exist_ok=True)
     data = nsm.load_data("mnist")
+    models = trained(folder, data, ORDER)
+    chips = on_chips(models, folder, data)
+    software = in_software(models, data)
     with mpl.rc_context(plots.STYLE):
-        drawing = Figure(figsize=(7.2, 6.0))
-        axes = drawing.subplots(3, 3)
-        for row, (architecture, models) in enumerate(networks(source, data).items()):
-            chips = on_chips(models, architecture, folder, data)
-            software = in_software(models, architecture, data)
-            first = axes[row, 0]
-            draw(first, select(chips, sweep="gain"), select(software, sweep="gain"), "gain")
-            first.set(title=f"{architecture}: gain", xlabel="scale of all weights and biases")
-            for column, scale in ((1, "layer"), (2, "row")):
-                levels = select(chips, sweep="levels", weight_scale=scale)
-                changed = select(software, sweep="levels", weight_scale=scale)
-                pairs = select(levels, mapping="differential_pair")
-                draw(axes[row, column], pairs, changed, "device.levels")
-                axes[row, column].set_title(f"{architecture}: pairs, scale per {scale}")
-                if architecture == "perceptron":
-                    references = select(levels, mapping="reference_column")
-                    draw(axes[2, column], references, None, "device.levels")
-                    axes[2, column].set_title(f"reference column, scale per {scale}")
-        axes[2, 0].axis("off")
-        for index, name in enumerate(("NSM", "ReLU (dCNN)", "StNN", "BD")):
-            style = {"color": plots.COLORS[index], "marker": plots.MARKERS[index]}
-            axes[2, 0].plot([], [], label=name, **style)
-        axes[2, 0].plot([], [], "--", color="0.4", label="weights changed in software")
-        axes[2, 0].legend(
-            loc="center", frameon=False, title="band: ± 1 s.d. over 3 chips\n(perceptrons)"
+        drawing = Figure(figsize=(7.2, 4.6))
+        panels = drawing.subplots(2, 3)
+        first = panels[0, 0]
+        draw(first, select(chips, sweep="gain"), select(software, sweep="gain"), "gain")
+        first.set(title="gain", xlabel="scale of all weights and biases")
+        for column, scale in ((1, "layer"), (2, "row")):
+            levels = select(chips, sweep="levels", weight_scale=scale)
+            changed = select(software, sweep="levels", weight_scale=scale)
+            for row, mapping in enumerate(("differential_pair", "reference_column")):
+                of_mapping = select(levels, mapping=mapping)
+                draw(panels[row, column], of_mapping, None if row else changed, "device.levels")
+                title = mapping.replace("_", " ")
+                panels[row, column].set_title(f"{title}, scale per {scale}")
+        draw_legend(panels[1, 0])
+        text = plots.conditions(
+            HARDWARE,
+            models,
+            recipe=recipe_text(**RECIPE),
+            test=f"{IMAGES} images of MNIST, {SAMPLES} samples",
         )
-        drawing.savefig(folder / "robustness_of_all.png")
+        plots.note_figure(drawing, [text])
+        plots.save_figure(first, folder / "robustness_of_all.png")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "results/robustness"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/robustness"))

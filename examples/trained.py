@@ -1,27 +1,56 @@
-"""Networks that the examples compare with: trained once on MNIST, kept in a file, then loaded."""
+"""The networks of the MNIST figures: one recipe for all, three trainings of each.
 
-from collections.abc import Callable
+    python examples/trained.py FOLDER [NAME ...]      (about 25 minutes on one core)
+
+Trains the perceptrons 784-300-300-300-10 (default: all of them) and keeps them in FOLDER. A network
+that is already there is not trained again.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 import nsm
+from nsm.training.augment import FlipInputs
+from nsm.training.comparison import Trainings, train_alike
+
+#: The networks, and how each is built.
+PERCEPTRONS: dict[str, Callable[[], nn.Sequential]] = {
+    "NSM": nsm.nsm_mlp,
+    "ReLU": nsm.relu_mlp,
+    "StNN": nsm.stnn_mlp,
+    "BD": nsm.bd_mlp,
+}
+
+#: Options of `nsm.fit` for every network.
+RECIPE: dict[str, Any] = {
+    "epochs": 15,
+    "label_smoothing": 0.1,
+    "ema_decay": 0.999,
+    "augment": FlipInputs(0.05),
+}
+
+SEEDS = (0, 1, 2)
 
 
-def trained(
-    path: Path, build: Callable[[], nn.Sequential], data: "nsm.datasets.Data"
-) -> nn.Sequential:
-    """Return the network in a file; if there is none, train a new one and write it there.
+def trained(folder: Path, data: "nsm.datasets.Data", names: Sequence[str]) -> Trainings:
+    """Return the trainings of networks by name and seed; those not in the folder are trained.
 
     Args:
-        path: file (.safetensors).
-        build: makes an untrained network.
+        folder: keeps one file (.safetensors) for each training.
         data: MNIST.
+        names: of networks in PERCEPTRONS.
     """
-    if not path.exists():
-        torch.manual_seed(0)
-        model = build()
-        nsm.fit(model, data.x_train, data.y_train, epochs=30, rng=0, ema_decay=0.999)
-        nsm.save(model, path)
-    return nsm.load(path)
+    torch.set_num_threads(1)
+    builders = {name: PERCEPTRONS[name] for name in names}
+    return train_alike(builders, data.x_train, data.y_train, seeds=SEEDS, folder=folder, **RECIPE)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    trained(Path(sys.argv[1]), nsm.load_data("mnist"), sys.argv[2:] or list(PERCEPTRONS))

@@ -1,15 +1,17 @@
 """The demonstration: train, map, sweep, show robustness curves. Its data needs no download."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
-import torch
 from torch import nn
 
 from crossbar import Hardware
-from devices import BlankOut, GaussianNoise, preset
+from devices import BlankOut, LognormalNoise, NoNoise, ReadNoise, preset
 from nsm.chips.map import map_to_crossbar
 from nsm.cli.demo_axes import AXES, Axis
 from nsm.cli.demo_page import (
@@ -23,20 +25,24 @@ from nsm.cli.demo_page import (
 from nsm.datasets import load_digits
 from nsm.datasets.files import Data
 from nsm.nn.architectures import nsm_mlp, relu_mlp, stnn_mlp
-from nsm.nn.files.checkpoint import save
 from nsm.nn.inference import error_rate
 from nsm.plots.chips import draw_chip
 from nsm.plots.report import Picture, Report, Section, write_report
+from nsm.plots.small_print import conditions
 from nsm.plots.style import dark_theme, legend_above, save_figure
 from nsm.plots.sweeps import plot_error_rate
 from nsm.plots.tile_drawing import tile_drawing
 from nsm.progress import progress_bar
 from nsm.sweeps import collect, grid, worker_pool
-from nsm.training.fit import fit
+from nsm.training.augment import FlipInputs
+from nsm.training.comparison import Trainings, recipe_text, train_alike
 
 DEVICE = "fefet_jerry2017"
 WIDTHS = (64, 100, 100, 100, 10)
-CHIPS = 3
+#: Trainings of each network, from different seeds.
+TRAININGS = 3
+#: Chips of each training: every training has a chip of its own, and the two vary together.
+CHIPS = 1
 SAMPLES = 20
 
 #: Captions of the pictures of one chip, by the file's name.
@@ -47,51 +53,73 @@ _CHIP_CAPTIONS = {
 }
 
 
-def demo_hardware(tile_shape: tuple[int, int] = (64, 64)) -> Hardware:
+def demo_hardware(
+    tile_shape: tuple[int, int] = (64, 64), *, noise: ReadNoise | None = None
+) -> Hardware:
     """Return the demonstration's chip: the FeFET of Jerry 2017 with one gate per differential pair.
 
-    The gate is a blank-out with p = 1/2. The device has a read noise of 0, so that a sweep can
-    raise it.
+    The gate is a blank-out with p = 1/2.
 
     Args:
         tile_shape: word lines and bit lines of a tile.
+        noise: read noise of the device; None (default) for none.
     """
-    device = preset(DEVICE, read_noise=GaussianNoise(0.0))
+    device = preset(DEVICE, read_noise=NoNoise() if noise is None else noise)
     return Hardware(device=device, gate=BlankOut(0.5), gate_sharing="pair", tile_shape=tile_shape)
 
 
+def swept_hardware(axis: str, tile_shape: tuple[int, int] = (64, 64)) -> tuple[Hardware, str]:
+    """Return the chip on which an axis is swept, and how its reads are sampled.
+
+    The read noise is lognormal, since Gaussian noise of σ = 1 makes 16 % of the conductances
+    negative. It is read by its moments, which take no longer than those of a quiet cell.
+
+    Args:
+        axis: name of the axis.
+        tile_shape: word lines and bit lines of a tile.
+    """
+    if axis == "device.read_noise.sigma":
+        return demo_hardware(tile_shape, noise=LognormalNoise(0.0)), "moments"
+    return demo_hardware(tile_shape), "exact"
+
+
+def recipe(epochs: int) -> dict[str, Any]:
+    """Return the options of `nsm.fit` with which every network of the demonstration is trained."""
+    return {
+        "epochs": epochs,
+        "batch_size": 50,
+        "label_smoothing": 0.1,
+        "ema_decay": 0.99,
+        "augment": FlipInputs(0.05),
+    }
+
+
 def demo_networks(
-    data: Data, *, seed: int, epochs: int, progress: bool = True
-) -> dict[str, nn.Sequential]:
-    """Return the three networks by name, all trained in the same way.
+    data: Data, *, seed: int, epochs: int, folder: Path | None = None, progress: bool = True
+) -> Trainings:
+    """Return the trainings of the three networks by name and seed, all with one recipe.
 
     Args:
         data: training images and labels.
-        seed: of the first weights, and of the order of the images.
+        seed: of the first training; the others have the numbers after it.
         epochs: passes over the training images.
+        folder: keeps the networks; None (default) keeps nothing.
         progress: whether to show a progress bar.
     """
-    networks = {}
-    for name, build in (("NSM", nsm_mlp), ("ReLU", relu_mlp), ("StNN", stnn_mlp)):
-        torch.manual_seed(seed)
-        model = build(WIDTHS)
-        fit(
-            model,
-            data.x_train,
-            data.y_train,
-            epochs=epochs,
-            batch_size=50,
-            rng=seed,
-            progress=progress,
-        )
-        networks[name] = model
-    return networks
+    builders = {
+        name: partial(build, WIDTHS)
+        for name, build in (("NSM", nsm_mlp), ("ReLU", relu_mlp), ("StNN", stnn_mlp))
+    }
+    seeds = range(seed, seed + TRAININGS)
+    return train_alike(
+        builders, data.x_train, data.y_train, seeds=seeds, folder=folder, progress=progress,
+        **recipe(epochs),
+    )  # fmt: skip
 
 
 def _sweep(
     folder: Path,
-    networks: Mapping[str, nn.Sequential],
-    hardware: Hardware,
+    networks: Trainings,
     data: Data,
     *,
     workers: int,
@@ -104,6 +132,7 @@ def _sweep(
         item = bar.add_task("sweeps", total=len(AXES), note="")
         for axis in AXES:
             bar.update(item, note=axis.title)
+            hardware, sampling = swept_hardware(axis.path)
             rows[axis.path] = collect(
                 grid(networks, hardware, {axis.path: axis.values}),
                 data.x_test,
@@ -114,28 +143,42 @@ def _sweep(
                 save_to=folder / f"{axis.stem}.csv",
                 executor=pool,
                 progress=False,
+                sampling=sampling,
             )
             bar.update(item, advance=1)
     return rows
 
 
-def _draw_axis(path: Path, axis: Axis, rows: pd.DataFrame, software: Mapping[str, float]) -> None:
-    ax = plot_error_rate(rows, x=axis.path, group="network", software=software)
+def _draw_axis(
+    path: Path, axis: Axis, rows: pd.DataFrame, software: Mapping[str, float], text: str
+) -> None:
+    ax = plot_error_rate(rows, x=axis.path, group="network", software=software, conditions=text)
     legend_above(ax)
     save_figure(ax, path)
 
 
 def _panels(
-    folder: Path, rows: Mapping[str, pd.DataFrame], software: Mapping[str, float]
+    folder: Path,
+    rows: Mapping[str, pd.DataFrame],
+    software: Mapping[str, float],
+    text_of: Callable[[Axis], str],
 ) -> list[Section]:
-    """Draw the curves of every axis, light into `folder` and dark into its subfolder."""
+    """Draw the curves of every axis, light into `folder` and dark into its subfolder.
+
+    Args:
+        folder: the folder of the page.
+        rows: rows of every axis by its path.
+        software: error of every network in software [fraction].
+        text_of: returns the conditions of an axis' figure.
+    """
     sections = []
     for axis in AXES:
         light = folder / f"{axis.stem}.png"
         dark = folder / "dark" / light.name
-        _draw_axis(light, axis, rows[axis.path], software)
+        given = (axis, rows[axis.path], software, text_of(axis))
+        _draw_axis(light, *given)
         with dark_theme():
-            _draw_axis(dark, axis, rows[axis.path], software)
+            _draw_axis(dark, *given)
         sections.append(Section(axis.title, axis.text, [Picture(light, dark)], f"{axis.stem}.csv"))
     return sections
 
@@ -170,8 +213,31 @@ def _foot(start: float, trained: float, swept: float, workers: int) -> str:
     )
 
 
+def _in_software(networks: Trainings, data: Data, seed: int) -> dict[str, float]:
+    """Return the mean error over trainings [fraction] of every network in software."""
+    images = data.x_test, data.y_test
+    return {
+        name: float(np.mean([error_rate(m, *images, SAMPLES, rng=seed) for m in of.values()]))
+        for name, of in networks.items()
+    }
+
+
+def _experiment(data: Data, epochs: int, seed: int) -> dict[str, object]:
+    """Return the parameters of the run, by name."""
+    sizes = f"{len(data.y_train)} training and {len(data.y_test)} test images"
+    return {
+        "data": f"scikit-learn digits (8 × 8 pixels), {sizes}",
+        "networks": "-".join(map(str, WIDTHS)),
+        "recipe of all networks": recipe_text(**recipe(epochs)),
+        "trainings of each network": TRAININGS,
+        "chips per training and point": CHIPS,
+        "samples per image": SAMPLES,
+        "seed": seed,
+    }
+
+
 def run(
-    folder: Path, *, workers: int = 2, seed: int = 0, epochs: int = 60, progress: bool = True
+    folder: Path, *, workers: int = 2, seed: int = 0, epochs: int = 20, progress: bool = True
 ) -> Path:
     """Train, map, sweep and draw; the same call resumes after a kill.
 
@@ -190,26 +256,22 @@ def run(
     (folder / "dark").mkdir(parents=True, exist_ok=True)
     data = load_digits()
     hardware = demo_hardware()
-    networks = demo_networks(data, seed=seed, epochs=epochs, progress=progress)
-    for name, network in networks.items():
-        save(network, folder / f"{name}.safetensors")
+    networks = demo_networks(data, seed=seed, epochs=epochs, folder=folder, progress=progress)
     trained = time.perf_counter()
-    rows = _sweep(folder, networks, hardware, data, workers=workers, seed=seed, progress=progress)
+    rows = _sweep(folder, networks, data, workers=workers, seed=seed, progress=progress)
     swept = time.perf_counter()
-    software = {
-        name: error_rate(network, data.x_test, data.y_test, SAMPLES, rng=seed)
-        for name, network in networks.items()
-    }
-    panels = _panels(folder, rows, software)
-    details = [_chip_section(folder, networks["NSM"], hardware, data, seed=seed)]
-    sizes = f"{len(data.y_train)} training and {len(data.y_test)} test images"
-    experiment = {
-        "data": f"scikit-learn digits (8 × 8 pixels), {sizes}",
-        "networks": f"{'-'.join(map(str, WIDTHS))}, each trained for {epochs} epochs",
-        "chips per point": CHIPS,
-        "samples per image": SAMPLES,
-        "seed": seed,
-    }
+    software = _in_software(networks, data, seed)
+    panels = _panels(
+        folder,
+        rows,
+        software,
+        lambda axis: conditions(
+            swept_hardware(axis.path)[0], networks, axis=axis.path, values=axis.values
+        ),
+    )
+    nsm_network = networks["NSM"][seed]
+    assert isinstance(nsm_network, nn.Sequential)
+    details = [_chip_section(folder, nsm_network, hardware, data, seed=seed)]
     report = Report(
         title=TITLE,
         introduction=INTRODUCTION,
@@ -219,7 +281,7 @@ def run(
         panels_text=PANELS_TEXT,
         panels=panels,
         details=details,
-        facts={"Experiment": experiment, **hardware_facts(hardware, DEVICE)},
+        facts={"Experiment": _experiment(data, epochs, seed), **hardware_facts(hardware, DEVICE)},
         code=repr(hardware),
         foot=_foot(start, trained, swept, workers),
     )

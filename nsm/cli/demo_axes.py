@@ -97,9 +97,11 @@ AXES = (
         [0.0, 0.03, 0.1, 0.3, 0.6, 1.0],
         0.0,
         "Read noise",
-        "Every cell has its own relative Gaussian noise, drawn on every read, in addition to the "
-        "gate. The mapping takes this noise into account and keeps the β of the NSM as it was "
-        "trained, except for the noise that the cells of the deterministic path add.",
+        "Every cell has its own relative lognormal noise, drawn on every read, in addition to the "
+        "gate. (Gaussian noise of this size would make conductances negative.) Sums over cells are "
+        "drawn from their mean and variance. The mapping takes this noise into account and keeps "
+        "the β of the NSM as it was trained, except for the noise that the cells of the "
+        "deterministic path add.",
         (Limit("Read noise σ(G)/G, largest", rising=True),),
     ),
 )

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from crossbar import DifferentialPair, Hardware
-from devices import PRESETS, BlankOut, GaussianNoise, NoDrift, NoFaults, NoNoise
+from devices import PRESETS, BlankOut, GaussianNoise, LognormalNoise, NoDrift, NoFaults, NoNoise
 from nsm.cli.demo_axes import Axis, Limit
 from nsm.plots.report import Summary
 from nsm.plots.style import COLORS, places_of
 from nsm.plots.tolerance import tolerated
+from nsm.sweeps.axes import TRAINING_SEED
 
 #: Largest tolerated rise of the error in the summary [percentage points].
 ALLOWED = 1.0
@@ -42,9 +43,11 @@ DRAWING_TEXT = (
 )
 
 PANELS_TEXT = (
-    "Each panel changes one property and leaves the others as published. Line: mean over chips. "
-    "Band: ± one standard deviation from chip to chip. Dashed: error of the same network in "
-    "software, with exact weights."
+    "Each panel changes one property and leaves the others as published. All networks were trained "
+    "with one recipe, each from three seeds. Line: mean over trainings, each on a chip of its own. "
+    "Band: ± one standard deviation of a training on a chip. Dashed: mean error of the same "
+    "networks in software, with exact weights. Small print: what reads the layers, and which cells "
+    "share a gate; both decide the result."
 )
 
 
@@ -62,8 +65,13 @@ def _limit_text(value: float, limit: Limit, end: float) -> str:
     return _number(value)
 
 
+def _one_chip(rows: pd.DataFrame) -> list[str]:
+    """Return the columns that tell apart single chips of single trainings."""
+    return [c for c in (TRAINING_SEED, "chip") if c in rows.columns]
+
+
 def _limit_cell(rows: pd.DataFrame, axis: Axis, limit: Limit) -> tuple[str, str]:
-    """Return the tolerated value of one network, and the range of this value over single chips."""
+    """Return the tolerated value of one network, and the range of this value over chips."""
     end = max(axis.values) if limit.rising else min(axis.values)
 
     def text(part: pd.DataFrame) -> tuple[float, str]:
@@ -72,7 +80,7 @@ def _limit_cell(rows: pd.DataFrame, axis: Axis, limit: Limit) -> tuple[str, str]
         )
         return value, _limit_text(value, limit, end)
 
-    chips = sorted(text(part) for _, part in rows.groupby("chip"))
+    chips = sorted(text(part) for _, part in rows.groupby(_one_chip(rows)))
     if math.isinf(chips[-1][0]) and not limit.rising:
         # On a falling axis "tolerates everything" is the smallest value, not the largest.
         chips = [c for c in chips if math.isinf(c[0])] + [c for c in chips if not math.isinf(c[0])]
@@ -103,7 +111,7 @@ def summary(
     mean = percent.groupby(clean["network"]).mean()
     spread = percent.groupby(clean["network"]).std().fillna(0)
     images = int(clean["images"].iloc[0])
-    chips = clean["chip"].nunique()
+    chips = len(clean.groupby(_one_chip(clean)))
     lines = [
         ("Test error in software [%]", [_error_cell(100 * software[n], images) for n in networks]),
         ("Test error on the clean chip [%]", [_error_cell(mean[n], images) for n in networks]),
@@ -115,8 +123,9 @@ def summary(
             lines.append((limit.label, cells))
     note = (
         f"Each error is that of {images} test images with {int(clean['samples'].iloc[0])} samples "
-        f"each; on chips, the mean of {chips} chips. ±: one standard error over test images. From "
-        f"chip to chip the error of the clean chip varies by "
+        f"each; on chips, the mean of {chips} chips, each with its own training where there are "
+        f"several. ±: one standard error over test images. From chip to chip the error of the "
+        f"clean chip varies by "
         f"{spread.min():.1f} to {spread.max():.1f} points (one standard deviation). The clean chip "
         "has the published device, without read noise. From the third row on: the value at which "
         f"the mean error has risen by {ALLOWED:g} percentage point ({ALLOWED * images / 100:g} "
@@ -140,7 +149,7 @@ def _siemens(value: float) -> str:
 def _words(part: object) -> str:
     """Return a part of the hardware in words where it is a simple one, else as Python code."""
     match part:
-        case NoDrift() | NoFaults() | NoNoise() | GaussianNoise(sigma=0):
+        case NoDrift() | NoFaults() | NoNoise() | GaussianNoise(sigma=0) | LognormalNoise(sigma=0):
             return "none"
         case BlankOut():
             return f"blank-out, conducts with probability {part.p:g}"

@@ -1,10 +1,12 @@
 """What the paper claims, and whether our results confirm it."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from nsm.paper.statistics import Estimate, Runs, difference, error_of, mean_of
 
 #: Results of every experiment that was run, one per seed.
 ByName = Mapping[str, list[dict[str, Any]]]
@@ -13,31 +15,14 @@ ByName = Mapping[str, list[dict[str, Any]]]
 def claims(by_name: ByName) -> list[tuple[str, str]]:
     """Return each claim of the paper with "yes", "no" or "not resolved" and our numbers.
 
-    Claims about experiments that were not run are left out.
+    Thresholds and differences are decided at two-sided 95 %, see `nsm.paper.statistics`. Claims
+    about experiments that were not run are left out.
     """
     found = _Verdicts(by_name)
     _claim_perceptrons(found)
     _claim_convolutional(found)
     _claim_figure_2(found)
     return found.rows
-
-
-def standard_error(errors: Sequence[float], images: int) -> float:
-    """Return the standard error [%] of a mean error.
-
-    It is that of counting on the test images, or that between seeds if it is larger.
-
-    All seeds are tested on the same images, so more seeds do not reduce the error of counting.
-
-    Args:
-        errors: Error of each seed [%].
-        images: Number of test images.
-    """
-    # With no error at all, count one: the error of counting must not be zero.
-    p = np.clip(np.mean(errors) / 100, 1 / images, 1)
-    counting = 100 * math.sqrt(p * (1 - p) / images)
-    between = float(np.std(errors, ddof=1)) / math.sqrt(len(errors)) if len(errors) > 1 else 0.0
-    return max(counting, between)
 
 
 def mean_error(by_name: ByName, name: str, key: str = "error") -> float | None:
@@ -58,99 +43,140 @@ class _Verdicts:
 
     Attributes:
         by_name: The results.
-        errors: Mean error [%] of every experiment that has one.
         rows: The claims and their verdicts so far.
     """
 
     def __init__(self, by_name: ByName):
         self.by_name = by_name
-        means = {name: mean_error(by_name, name) for name in by_name}
-        self.errors = {name: value for name, value in means.items() if value is not None}
         self.rows: list[tuple[str, str]] = []
 
-    def images(self, name: str) -> int:
-        """Return the number of test images of an experiment."""
-        number: int = self.by_name[name][0]["images"][1]
-        return number
+    def runs(self, name: str, key: str = "error") -> Runs | None:
+        """Return the trainings of an experiment; None if it has not been run."""
+        found = [r for r in self.by_name.get(name, []) if key in r]
+        return Runs.of(found, key) if found else None
 
-    def add(self, text: str, values: Sequence[float | None], holds: Callable[..., bool]) -> None:
-        """Add a claim unless one of its values is None; `holds` decides it from the values."""
-        known = [v for v in values if v is not None]
-        if len(known) == len(values):
-            numbers = ", ".join(f"{v:.2f}" for v in known)
-            self.rows.append((text, f"{'yes' if holds(*known) else 'no'} ({numbers})"))
+    def add_at_most(self, text: str, name: str, threshold: float) -> None:
+        """Add the claim that an error is at most `threshold` [%], decided with its error."""
+        runs = self.runs(name)
+        if runs is not None:
+            found = error_of(runs)
+            self.rows.append((text, f"{found.below(threshold)} ({found.text})"))
 
     def add_below(self, text: str, low: str, high: str) -> None:
-        """Add the claim that experiment `low` has a smaller error than experiment `high`.
+        """Add the claim that experiment `low` has a smaller error than experiment `high`."""
+        a, b = self.runs(low), self.runs(high)
+        if a is not None and b is not None:
+            found = difference(a, b)
+            numbers = f"{a.mean:.2f}, {b.mean:.2f}; difference {found.text}"
+            self.rows.append((text, f"{found.below(0.0)} ({numbers})"))
 
-        It is resolved if the difference is more than twice its standard error.
+    def add_same(self, text: str, name: str, key: str, threshold: float) -> None:
+        """Add the claim that a variant changes the error by less than `threshold` points."""
+        a, b = self.runs(name, key), self.runs(name)
+        if a is not None and b is not None:
+            # Trainings are the same on both sides, so that their variance is that of differences.
+            found = _same_trainings(a, b)
+            numbers = f"{b.mean:.2f}, {a.mean:.2f}; difference {found.text}"
+            self.rows.append((text, f"{found.within(threshold)} ({numbers})"))
+
+    def add_order(self, text: str, pairs: Sequence[tuple[str, str]]) -> None:
+        """Add the claim that in every pair the first experiment has the smaller error.
+
+        It holds if every pair is resolved, and fails if one is resolved the other way round.
         """
-        if low not in self.errors or high not in self.errors:
+        names = list(dict.fromkeys(name for pair in pairs for name in pair))
+        runs = {name: self.runs(name) for name in names}
+        known = {name: r for name, r in runs.items() if r is not None}
+        if len(known) < len(names):
             return
-        difference = self.errors[high] - self.errors[low]
-        parts = [
-            standard_error([r["error"] for r in self.by_name[name]], self.images(name))
-            for name in (low, high)
-        ]
-        spread = math.hypot(*parts)
-        verdict = "yes" if difference > 0 else "no"
-        if abs(difference) <= 2 * spread:
-            verdict = "not resolved"
-        numbers = f"{self.errors[low]:.2f}, {self.errors[high]:.2f}"
-        self.rows.append(
-            (text, f"{verdict} ({numbers}; difference {difference:.2f} ± {spread:.2f})")
-        )
+        told = [(a, b, difference(known[a], known[b])) for a, b in pairs]
+        answers = [found.below(0.0) for _, _, found in told]
+        verdict = "yes" if all(v == "yes" for v in answers) else "not resolved"
+        wrong = [f"{b} < {a}" for (a, b, _), v in zip(told, answers, strict=True) if v == "no"]
+        if wrong:
+            verdict = "no"
+        numbers = [", ".join(f"{r.mean:.2f}" for r in known.values())]
+        numbers += [f"resolved: {', '.join(wrong)}"] if wrong else []
+        numbers += sorted({note for _, _, found in told for note in found.notes})
+        self.rows.append((text, f"{verdict} ({'; '.join(numbers)})"))
+
+    def add_number(
+        self, text: str, values: Sequence[float], threshold: float, *, above: bool
+    ) -> None:
+        """Add the claim that a number is below (or above) a threshold, decided over its runs."""
+        if not values:
+            return
+        found = mean_of(values)
+        if found is None:
+            self.rows.append((text, f"not resolved ({values[0]:.2f}; one run)"))
+            return
+        answer = found.below(threshold)
+        if above and answer != "not resolved":
+            answer = "no" if answer == "yes" else "yes"
+        self.rows.append((text, f"{answer} ({found.text})"))
+
+
+def _same_trainings(a: Runs, b: Runs) -> Estimate:
+    """Return the difference of two tests of the same trainings on the same images.
+
+    What trainings have in common cancels. With outcomes of every image the difference is taken
+    image by image, and the trainings' variance is that of their differences.
+    """
+    if a.wrong is None or b.wrong is None:
+        images = a.variance_of_images + b.variance_of_images
+        return Estimate(a.mean - b.mean, 100 * math.sqrt(images), a.images - 1.0, ("unpaired",))
+    changes = Runs(
+        [x - y for x, y in zip(a.errors, b.errors, strict=True)], a.images, a.wrong - b.wrong
+    )
+    return error_of(changes)
 
 
 def _claim_perceptrons(found: _Verdicts) -> None:
     """Add the claims about Table 1 and SI Figure 4."""
-    nsm = found.errors.get("mlp_nsm")
-    found.add("NSM perceptron at most 1.45 %", [nsm], lambda a: a <= 1.45)
-    found.add_below("StNN perceptron above NSM", "mlp_nsm", "mlp_stnn")
-    scaled = mean_error(found.by_name, "mlp_nsm", "error_all_scaled")
-    found.add(
-        "weights and biases × 0.1 within 2 s.e. of unscaled",
-        [nsm, scaled],
-        lambda a, b: abs(a - b) <= 2 * standard_error([a], found.images("mlp_nsm")),
+    found.add_at_most("NSM perceptron at most 1.45 %", "mlp_nsm", 1.45)
+    found.add_below("NSM perceptron below StNN", "mlp_nsm", "mlp_stnn")
+    found.add_same(
+        "weights and biases × 0.1 change the error by less than 0.2 points",
+        "mlp_nsm",
+        "error_all_scaled",
+        0.2,
     )
-    ratio = None
-    if "mlp_stnn" in found.errors and "mlp_nsm" in found.errors:
-        stnn_gain, nsm_gain = (
-            found.by_name[name][0]["variance_gained"][0] for name in ("mlp_stnn", "mlp_nsm")
-        )
-        ratio = stnn_gain / nsm_gain
-    found.add(
+    gained = [
+        [r["variance_gained"][0] for r in found.by_name.get(name, []) if "variance_gained" in r]
+        for name in ("mlp_stnn", "mlp_nsm")
+    ]
+    ratios = [a / b for a, b in zip(*gained, strict=False)]
+    found.add_number(
         "the StNN's weights gain over 10 times the variance of the NSM's in epoch 1 (poster: 17)",
-        [ratio],
-        lambda a: a > 10,
+        ratios,
+        10,
+        above=True,
     )
 
 
 def _claim_convolutional(found: _Verdicts) -> None:
     """Add the claims about Table 2, with our recipe and with that of the authors' code."""
-    e = found.errors
-    found.add("convolutional bNSM at most 0.85 %", [e.get("conv_bNSM")], lambda a: a <= 0.85)
+    found.add_at_most("convolutional bNSM at most 0.85 %", "conv_bNSM", 0.85)
     for prefix, where in (("conv", ""), ("coded", ", with the authors' recipe")):
         text = f"convolutional bNSM below dCNN{where}"
         found.add_below(text, f"{prefix}_bNSM", f"{prefix}_dCNN")
         if prefix == "coded":
             found.add_below(f"{text}, longer", "coded_bNSM_longer", "coded_dCNN_longer")
-        found.add(
+        order = [("bNSM", "BN"), ("BN", "SN"), ("BN", "STE"), ("SN", "wBD"), ("STE", "wBD")]
+        order.append(("wBD", "BD"))
+        found.add_order(
             f"order bNSM < BN < {{SN, STE}} < wBD < BD{where}",
-            [e.get(f"{prefix}_{rule}") for rule in ("bNSM", "BN", "SN", "STE", "wBD", "BD")],
-            lambda bnsm, bn, sn, ste, wbd, bd: bnsm < bn < min(sn, ste) and max(sn, ste) < wbd < bd,
+            [(f"{prefix}_{a}", f"{prefix}_{b}") for a, b in order],
         )
 
 
 def _claim_figure_2(found: _Verdicts) -> None:
     """Add the claims about the spread of pre-activations over 200 updates."""
     results = found.by_name.get("figure2", [])
-    for name, text, holds in (
-        ("NSM", "NSM: spread of sums grows less than 2 times in 200 updates", lambda a: a < 2),
-        ("StNN, small", "StNN: more than 10 times, from small weights", lambda a: a > 10),
-        ("StNN", "StNN: more than 10 times, from torch's default weights", lambda a: a > 10),
+    for name, text, threshold in (
+        ("NSM", "NSM: spread of sums grows less than 2 times in 200 updates", 2),
+        ("StNN, small", "StNN: more than 10 times, from small weights", 10),
+        ("StNN", "StNN: more than 10 times, from torch's default weights", 10),
     ):
-        growth = None
-        if results:
-            growth = float(np.mean([spread_growth(r[name]) for r in results]))
-        found.add(text, [growth], holds)
+        growth = [spread_growth(r[name]) for r in results]
+        found.add_number(text, growth, threshold, above=threshold > 2)

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from devices.seeding import child, seed_sequence
 from nsm.datasets.files import Data
-from nsm.nn.inference import error_rate
+from nsm.nn.inference import predict_proba
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.transforms import scale_weights
+from nsm.paper.statistics import wrong_key
 from nsm.paper.table import Experiment
 from nsm.paper.training import last_hidden, trained, weight_of
 
@@ -33,11 +35,12 @@ def error(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[s
     """Train and test a network.
 
     Returns:
-        "error": error over all test images [%]; "loss" and "seconds" of every epoch.
+        "error": error over all test images [%]; "wrong": numbers of the images it errs on; "loss"
+        and "seconds" of every epoch.
     """
     model, history = trained(experiment, seed, data, folder)
     curves = {name: history[name].tolist() for name in ("loss", "seconds")}
-    return {"error": _percent(model, data, experiment.samples, seed), **curves}
+    return _tested({"error": (model, experiment.samples)}, data, seed) | curves
 
 
 def perceptron(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
@@ -47,8 +50,8 @@ def perceptron(experiment: Experiment, seed: int, data: Data, folder: Path) -> d
         As `error`, and the errors [%] of the network with "error_weights_scaled": weights × 0.1;
         "error_all_scaled": weights and biases × 0.1; "error_one_sample": one sample per image;
         "error_neuron_noise", "error_neuron_noise_one_sample": neuron noise, if it is an NSM.
-        "variance_gained" and "mean_shift" after every epoch: variance and mean of the last hidden
-        layer's weights, minus those at the start.
+        Each has its "wrong..." images. "variance_gained" and "mean_shift" after every epoch:
+        variance and mean of the last hidden layer's weights, minus those at the start.
     """
     torch.manual_seed(seed)
     start = weight_of(last_hidden(experiment.build())).clone()
@@ -72,14 +75,24 @@ def perceptron(experiment: Experiment, seed: int, data: Data, folder: Path) -> d
         shared = with_neuron_noise(model)
         variants["error_neuron_noise"] = (shared, samples)
         variants["error_neuron_noise_one_sample"] = (shared, 1)
-    found: dict[str, Any] = {
-        name: _percent(network, data, n, seed) for name, (network, n) in variants.items()
-    }
+    found = _tested(variants, data, seed)
     curves = ("loss", "seconds", "variance_gained", "mean_shift")
     return found | {name: history[name].tolist() for name in curves}
 
 
-def _percent(model: nn.Module, data: Data, samples: int, seed: int) -> float:
-    """Return the error over all test images [%]."""
-    rng = child(seed_sequence(seed), 1)
-    return 100 * error_rate(model, data.x_test, data.y_test, samples, rng=rng)
+def _tested(networks: Mapping[str, tuple[nn.Module, int]], data: Data, seed: int) -> dict[str, Any]:
+    """Return the error over all test images [%] of each network, and which images are wrong.
+
+    Args:
+        networks: Network and samples per image, by the name of the error.
+        data: The images.
+        seed: Seed of the noise.
+    """
+    found: dict[str, Any] = {}
+    for name, (model, samples) in networks.items():
+        rng = child(seed_sequence(seed), 1)
+        p = predict_proba(model, data.x_test, samples, rng=rng)
+        wrong = np.flatnonzero(p.argmax(axis=1) != np.asarray(data.y_test))
+        found[name] = 100 * (len(wrong) / len(data.y_test))
+        found[wrong_key(name)] = wrong.tolist()
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from nsm.plots.style import COLORS, figure, styled
+from nsm.plots.style import figure, style_of, styled
 
 Results = Sequence[dict[str, Any]]
 
@@ -34,7 +34,8 @@ def plot_percentiles(results: Results, *, ax: Axes | None = None) -> Axes:
     """
     if ax is None:
         _, ax = figure((3.4, 2.8))
-    for name, color, theirs in (("NSM", COLORS[0], "NSM"), ("StNN, small", COLORS[2], "StNN")):
+    for name, theirs in (("NSM", "NSM"), ("StNN, small", "StNN")):
+        color, marker = (style_of(theirs)[part] for part in ("color", "marker"))
         curve = np.mean([r[name] for r in results], axis=0)
         updates = np.arange(len(curve))
         label = "NSM" if theirs == "NSM" else "StNN, from small weights"
@@ -43,7 +44,6 @@ def plot_percentiles(results: Results, *, ax: Axes | None = None) -> Axes:
         )
         ax.plot(updates, curve[:, 1], color=color)
         digitized = poster()[theirs]
-        marker = "o" if theirs == "NSM" else "s"
         for q, label in (("Q15", f"{theirs}, poster"), ("Q85", "_")):
             ax.plot(
                 digitized["updates"], digitized[q], marker, color=color, markersize=3.5, label=label
@@ -70,10 +70,8 @@ def plot_stability(nsm: Results, stnn: Results, *, ax: Axes | None = None) -> Ax
     """
     if ax is None:
         _, ax = figure((3.4, 2.6))
-    for results, name, color, marker in (
-        (nsm, "NSM", COLORS[0], "o"),
-        (stnn, "StNN", COLORS[2], "s"),
-    ):
+    for results, name in ((nsm, "NSM"), (stnn, "StNN")):
+        color, marker = (style_of(name)[part] for part in ("color", "marker"))
         curve = np.mean([r["variance_gained"] for r in results], axis=0)
         ax.plot(np.arange(1, len(curve) + 1), curve, color=color, label=name)
         digitized = poster()[name]

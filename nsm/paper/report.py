@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nsm.paper.claims import ByName, claims, standard_error
+from nsm.paper.claims import ByName, claims
 from nsm.paper.figures import plot_percentiles, plot_stability
 from nsm.paper.run import absence_file, results
+from nsm.paper.statistics import Runs, error_of
 from nsm.paper.table import CODED, EXPERIMENTS, ONE, TOP, Experiment
 from nsm.plots.style import save_figure
 
@@ -39,8 +40,14 @@ _INTRODUCTION = """\
 test images, decided by the mean softmax over samples. Our trainings are shorter than the paper's;
 the tables give both budgets. Unless a section says otherwise, there is one recipe: Adam with a
 learning rate that falls from 10⁻³ to 0 along a cosine, batches of 100, and weight averaging (EMA,
-decay 0.999). Perceptrons also have label smoothing of 0.1 and input flips of 5 %. "s.e." is the
-standard error of counting on the test images, or between seeds if that is larger.
+decay 0.999). Perceptrons also have label smoothing of 0.1 and input flips of 5 %.
+
+"s.e." is the standard error: the variance of counting on the test images, and that between
+trainings where there are several, added. Differences are taken image by image, since all networks
+see the same test images; "unpaired" marks results that kept only the number of errors, whose
+standard errors are too large. "One training" marks those that lack the variance between trainings,
+whose standard errors are too small. A claim is decided ("yes" or "no") if it holds or fails at
+two-sided 95 % (Student's t).
 
 | claim | seen here |
 |---|---|"""
@@ -142,7 +149,7 @@ def _measured(
         label,
         paper,
         f"{np.mean(errors):.2f}",
-        f"{standard_error(errors, found[0]['images'][1]):.2f}",
+        f"{error_of(Runs.of(found, key)).error:.2f}",
         len(errors),
         f"{found[0]['epochs']} / {experiment.paper_epochs}",
         1 if "one_sample" in key else found[0]["samples"],

@@ -15,6 +15,9 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.datasheet import data_sheet as data_sheet
     from nsm.plots.datasheet import save_data_sheet as save_data_sheet
     from nsm.plots.devices import plot_gamma as plot_gamma
+    from nsm.plots.notes import note_below as note_below
+    from nsm.plots.notes import note_figure as note_figure
+    from nsm.plots.small_print import conditions as conditions
     from nsm.plots.style import COLORS as COLORS
     from nsm.plots.style import COLUMN as COLUMN
     from nsm.plots.style import LINES as LINES
@@ -25,8 +28,11 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.style import figure as figure
     from nsm.plots.style import legend_above as legend_above
     from nsm.plots.style import save_figure as save_figure
+    from nsm.plots.style import style_of as style_of
     from nsm.plots.style import styled as styled
+    from nsm.plots.sweeps import facet_error_rate as facet_error_rate
     from nsm.plots.sweeps import plot_error_rate as plot_error_rate
+    from nsm.plots.ticks import separate_tick_labels as separate_tick_labels
     from nsm.plots.tolerance import tolerated as tolerated
     from nsm.plots.uncertainty import plot_over_rotation as plot_over_rotation
     from nsm.plots.uncertainty import plot_reliability as plot_reliability
@@ -41,7 +47,10 @@ _EXPORTS = {
     "plot_weight_error": "nsm.plots.chips",
     "data_sheet": "nsm.plots.datasheet",
     "save_data_sheet": "nsm.plots.datasheet",
+    "conditions": "nsm.plots.small_print",
     "plot_gamma": "nsm.plots.devices",
+    "note_below": "nsm.plots.notes",
+    "note_figure": "nsm.plots.notes",
     "COLORS": "nsm.plots.style",
     "COLUMN": "nsm.plots.style",
     "LINES": "nsm.plots.style",
@@ -52,8 +61,11 @@ _EXPORTS = {
     "figure": "nsm.plots.style",
     "legend_above": "nsm.plots.style",
     "save_figure": "nsm.plots.style",
+    "style_of": "nsm.plots.style",
     "styled": "nsm.plots.style",
+    "facet_error_rate": "nsm.plots.sweeps",
     "plot_error_rate": "nsm.plots.sweeps",
+    "separate_tick_labels": "nsm.plots.ticks",
     "tolerated": "nsm.plots.tolerance",
     "plot_over_rotation": "nsm.plots.uncertainty",
     "plot_reliability": "nsm.plots.uncertainty",

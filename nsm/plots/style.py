@@ -10,6 +10,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from devices.validation import choice
+from nsm.plots.ticks import separate_tick_labels
+
 #: The colors of Okabe and Ito, which every kind of color vision can tell apart.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
@@ -114,6 +117,20 @@ def places_of(names: Sequence[Any], *, networks: bool = False) -> list[int]:
     return [fixed[name] if name in fixed else next(others) for name in names]
 
 
+def style_of(network: str) -> dict[str, str]:
+    """Return color and marker of a network, the same in every figure.
+
+    Args:
+        network: a name in `NETWORK_PLACES`; "NSM, 4 levels" is the network "NSM".
+
+    Raises:
+        ValueError: the network has no place.
+    """
+    name = network.partition(",")[0].strip()
+    place = NETWORK_PLACES[choice("network", name, NETWORK_PLACES)]
+    return {"color": COLORS[place], "marker": MARKERS[place]}
+
+
 def figure(size: tuple[float, float] = COLUMN) -> tuple[Figure, Axes]:
     """Return a figure in STYLE and its single Axes. No display is needed.
 
@@ -135,6 +152,9 @@ def save_figure(ax: Axes, path: str | Path) -> None:
     drawing = ax.get_figure(root=True)
     assert drawing is not None
     with mpl.rc_context(STYLE):
+        # The layout may have changed since the axes were drawn.
+        for panel in drawing.axes:
+            separate_tick_labels(panel)
         drawing.savefig(path)
 
 

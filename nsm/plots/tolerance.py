@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from nsm.plots.sweeps import axis_scale
+from nsm.plots.axis_places import axis_scale
 
 
 def crossing(values: list[float], rises: list[float], allowed: float, *, scale: str) -> float:

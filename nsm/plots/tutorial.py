@@ -94,7 +94,11 @@ def percent(rows: pd.DataFrame, *columns: str) -> Any:
 
 
 def standard_errors(a: Any, b: Any, images: int) -> Any:
-    """Return the difference of two error rates [%] in standard errors of two test sets.
+    """Return the difference of two error rates [%] in standard errors of two separate test sets.
+
+    On the same test images the errors of two networks are correlated, and the difference varies
+    less: the number is then a lower bound. `nsm.paper.statistics.difference` takes the outcomes of
+    every image and has the standard error of the paired difference.
 
     Args:
         a: Error rate or rates [%].
@@ -106,6 +110,9 @@ def standard_errors(a: Any, b: Any, images: int) -> Any:
 
 
 def within(a: Any, b: Any, errors: float, images: int) -> Any:
-    """Return whether two error rates [%] agree within a number of standard errors."""
+    """Return whether two error rates [%] agree within a number of standard errors.
+
+    The standard errors are those of separate test sets, see `standard_errors`.
+    """
     p = (a + b) / 200
     return abs(a - b) <= errors * 100 * np.sqrt(2 * p * (1 - p) / images)

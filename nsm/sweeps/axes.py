@@ -27,6 +27,8 @@ CHIP_AXES = {"gain": 1.0, "reprogrammed_scale": 1.0, "seconds": 0.0}
 COMPENSATION = "compensation"
 #: Names of all axes that act on the chip and are not fields of `Hardware`.
 ON_CHIP = (*CHIP_AXES, COMPENSATION)
+#: Column of the seed of a training, where networks were trained several times; see `grid`.
+TRAINING_SEED = "training_seed"
 #: End of the axis "head:layer": layers of the entry "head" of a table are on tiles, or digital.
 PLACE = "layer"
 PLACES = ("tiles", "digital")

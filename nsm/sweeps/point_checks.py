@@ -39,7 +39,7 @@ def check_points(tasks: Sequence[Task], plan_of: MakePlan, calibration: Calibrat
     is_calibrated = False
     for task in tasks:
         table = as_table(task.hardware)
-        places = canonical((task.network, [(key, table[key] is None) for key in table]))
+        places = canonical((task.training, [(key, table[key] is None) for key in table]))
         with _named(f"network {task.network!r}"):
             if places not in plans:
                 plans[places] = plan_of(task, table)

@@ -6,14 +6,15 @@ import csv
 import fcntl
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from nsm.disk import check_folder_of
-from nsm.sweeps.axes import CHIP_AXES
+from nsm.sweeps.axes import CHIP_AXES, TRAINING_SEED
 from nsm.sweeps.labels import as_cell, from_cell
+from nsm.sweeps.unfinished import Key, planned_rows, write_planned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +60,9 @@ def row_columns(path: str | Path) -> list[str]:
 def read_rows(path: str | Path) -> pd.DataFrame:
     """Return the rows of a sweep's CSV, one per task and chip, in the order they were written.
 
+    The attributes of the table (`rows.attrs`) hold the number of "rows" in the file, and how many
+    the sweep is to have ("planned"): more if it is unfinished, see `nsm.sweeps.unfinished`.
+
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is not a CSV of sweep rows.
@@ -69,7 +73,11 @@ def read_rows(path: str | Path) -> pd.DataFrame:
     rows = _rows(Path(path).read_text(encoding="utf-8", errors="replace"))
     if any(None in row or None in row.values() for row in rows):
         raise ValueError(f"{path} is not a CSV of sweep rows: it has rows of a wrong length")
-    return pd.DataFrame([from_row(row) for row in rows], columns=row_columns(path))
+    table = pd.DataFrame([from_row(row) for row in rows], columns=row_columns(path))
+    present = {(row["task"], row["chip"]) for row in rows}
+    missing = {(task, str(chip)) for task, chip in planned_rows(path)} - present
+    table.attrs |= {"rows": len(rows), "planned": len(rows) + len(missing)}
+    return table
 
 
 def _rows(text: str) -> list[dict[str, str]]:
@@ -99,7 +107,7 @@ class RowFile:
         path: str | Path,
         columns: Sequence[str],
         experiment: str,
-        models: Mapping[str, str] = MappingProxyType({}),
+        models: Mapping[tuple[str, Any], str] = MappingProxyType({}),
     ):
         """Open the file, or create it.
 
@@ -107,7 +115,8 @@ class RowFile:
             path: The CSV.
             columns: Names of the columns.
             experiment: `IDENTITY` and one hash for each of `SHARED`, joined by "-".
-            models: Hash of every network, by its name.
+            models: Hash of every network, by its name and the seed of its training (None if it
+                has none).
 
         Raises:
             ValueError: The file is of another experiment, is being written by another sweep, is a
@@ -139,7 +148,7 @@ class RowFile:
             ) from None
 
     def _recover(
-        self, experiment: str, models: Mapping[str, str]
+        self, experiment: str, models: Mapping[tuple[str, Any], str]
     ) -> dict[tuple[str, int], dict[str, str]]:
         """Return the rows in the file by (task, chip), after cutting off a torn last line."""
         self._file.seek(0)
@@ -164,7 +173,7 @@ class RowFile:
         return {(row["task"], int(row["chip"])): row for row in rows}
 
     def _check_same(
-        self, row: Mapping[str, str], experiment: str, models: Mapping[str, str]
+        self, row: Mapping[str, str], experiment: str, models: Mapping[tuple[str, Any], str]
     ) -> None:
         """Raise ValueError if a row is of another experiment or of other weights."""
         way, *found = row["experiment"].split("-")
@@ -175,13 +184,24 @@ class RowFile:
         if differ:
             raise self._foreign(f"{' and '.join(differ)} differ")
         network = from_cell(row.get("network", ""))
-        if models.get(network, row.get("model")) != row.get("model"):
-            raise self._foreign(f"its network {network!r} has other weights")
+        seed = from_cell(row.get(TRAINING_SEED, ""))
+        if models.get((network, seed), row.get("model")) != row.get("model"):
+            of = "" if seed is None else f" of training seed {seed}"
+            raise self._foreign(f"its network {network!r}{of} has other weights")
 
     def _foreign(self, why: str) -> ValueError:
         return ValueError(
             f"{self.path} holds another experiment: {why}. Name another file, or move this one away"
         )
+
+    def plan(self, keys: Iterable[Key]) -> None:
+        """Note on disk which rows are about to be computed, beside those of an unfinished run."""
+        planned = {*keys, *planned_rows(self.path)}
+        write_planned(self.path, {k for k in planned if k not in self.done})
+
+    def finish(self, done: Collection[Key]) -> None:
+        """Note on disk that these rows are there."""
+        write_planned(self.path, planned_rows(self.path) - set(done))
 
     def append(self, row: dict[str, Any]) -> None:
         """Write one row and wait until it is on the disk."""

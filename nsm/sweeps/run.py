@@ -266,12 +266,14 @@ def _collect(
     experiment = settings.experiment(tasks)
     shared = {"images": settings.y.size, "samples": settings.samples, "experiment": experiment}
     rows = _Rows(by_id, shared)
-    models = {t.network: t.model_id for t in tasks}
+    models = {t.training: t.model_id for t in tasks}
     file = None if save_to is None else RowFile(save_to, rows.columns, experiment, models)
     done = {key: from_row(row) for key, row in file.done.items()} if file else {}
     with file or nullcontext(), progress_bar(enabled=progress) as bar:
         jobs = settings.jobs(list(by_id.values()), done)
         total = len(by_id) * settings.chips
+        if file:
+            file.plan((job[0].id, job[1]) for job in jobs)
         item = bar.add_task("sweep", total=total, completed=total - len(jobs), note="")
         for result in _results(jobs, executor):
             row = rows.complete(result)
@@ -280,6 +282,8 @@ def _collect(
                 file.append(row)
             error = row["errors"] / row["images"]
             bar.update(item, advance=1, note=f"{row['network']} error {error:.2%}")
+        if file:
+            file.finish(done)
     # A file may hold more tasks and chips, and show their values under other names.
     asked = [rows.complete(done[task, chip]) for task in by_id for chip in range(settings.chips)]
     return pd.DataFrame(asked, columns=rows.columns)

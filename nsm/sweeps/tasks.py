@@ -12,8 +12,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from crossbar.hardware import Hardware
+from devices.validation import integer
 from nsm.chips.hardware_table import HardwareTable, as_table
-from nsm.sweeps.axes import ON_CHIP, AxisValue, on_chip, read_axis, with_axis
+from nsm.sweeps.axes import (
+    ON_CHIP,
+    TRAINING_SEED,
+    AxisValue,
+    on_chip,
+    read_axis,
+    with_axis,
+)
 from nsm.sweeps.identity import short_hash
 from nsm.sweeps.inert_axes import refuse_inert
 from nsm.sweeps.labels import Label
@@ -39,7 +47,8 @@ class Task:
         seconds: Age of the chip when it is read [s].
         compensation: What has one factor that compensates gain and age, "layer" or "column"; None
             for no compensation.
-        parameters: The labels of the axes' values at this point, as rows hold them.
+        parameters: The labels of the axes' values at this point, as rows hold them; with
+            "training_seed" where the network was trained from several seeds.
     """
 
     network: str
@@ -58,6 +67,11 @@ class Task:
         from nsm.sweeps.fingerprint import fingerprint
 
         return fingerprint(self.model)
+
+    @property
+    def training(self) -> tuple[str, Label]:
+        """Name of the network and seed of its training; the seed is None where none is given."""
+        return self.network, self.parameters.get(TRAINING_SEED)
 
     @cached_property
     def id(self) -> str:
@@ -104,15 +118,52 @@ def points(hardware: Hardware | HardwareTable, axes: Mapping[str, Values]) -> li
     return found
 
 
+def _trainings(
+    model: nn.Module | Mapping[str, nn.Module | Mapping[int, nn.Module]],
+) -> list[tuple[str, dict[str, Label], nn.Module]]:
+    """Return name, parameters of the training, and network, of all networks; checked.
+
+    Raises:
+        ValueError: A network is no torch module, a seed is no whole number, or only some of the
+            networks have trainings by seed.
+    """
+    from torch import nn
+
+    models = dict(model) if isinstance(model, Mapping) else {"network": model}
+    found: list[tuple[str, dict[str, Label], nn.Module]] = []
+    for name, given in models.items():
+        seeded = isinstance(given, Mapping)
+        for seed, net in given.items() if isinstance(given, Mapping) else [(None, given)]:
+            if not isinstance(net, nn.Module):
+                raise ValueError(
+                    f"network {name!r} is a {type(net).__name__}; give a torch.nn.Module, such as "
+                    "nsm.load(path), or several trainings of it by their seeds, {0: net, 1: net}"
+                )
+            if seeded:
+                integer(f"training seed of network {name!r}", seed, at_least=0)
+            found.append((name, {TRAINING_SEED: seed} if seeded else {}, net))
+        if seeded and not given:
+            raise ValueError(f"network {name!r} has no trainings ({given!r}); give at least one")
+    single = [name for name, training, _ in found if not training]
+    if single and len(single) < len(found):
+        raise ValueError(
+            f"networks {single} have one training without a seed, the others have several by "
+            "their seeds; give all of them as {seed: network}"
+        )
+    return found
+
+
 def grid(
-    model: nn.Module | Mapping[str, nn.Module],
+    model: nn.Module | Mapping[str, nn.Module | Mapping[int, nn.Module]],
     hardware: Hardware | Mapping[str, Hardware | None],
     axes: Mapping[str, Values],
 ) -> list[Task]:
     """Return the tasks of every combination of the axes' values, all points of one network first.
 
     Args:
-        model: One network, or several by name.
+        model: One network, or several by name; each may be several trainings by their seeds, as
+            `nsm.training.train_alike` returns them: {"NSM": {0: net, 1: net}}. The rows then have
+            the column "training_seed".
         hardware: The hardware before the axes change it; one for all layers, or a table by layer
             (see `HardwareTable`), such as {"stem": a, "blocks.*": b, "head": None}.
         axes: Name -> values. A name is a dotted path into `Hardware` ("device.levels", "gate.p",
@@ -128,19 +179,16 @@ def grid(
             nearest), has no values or two of the same name, or changes nothing at any point (the
             message says why), or a field refuses its value.
     """
-    from torch import nn
-
-    models = dict(model) if isinstance(model, Mapping) else {"network": model}
-    for name, net in models.items():
-        if not isinstance(net, nn.Module):
-            raise ValueError(
-                f"network {name!r} is a {type(net).__name__}; give a torch.nn.Module, such as "
-                "nsm.load(path)"
-            )
+    trainings = _trainings(model)
     base = hardware if isinstance(hardware, Hardware) else as_table(hardware)
     of_axes = points(base, axes)
     return [
-        Task(network=network, model=net, base=base, **point)
-        for network, net in models.items()
+        Task(
+            network=network,
+            model=net,
+            base=base,
+            **{**point, "parameters": {**training, **point["parameters"]}},
+        )
+        for network, training, net in trainings
         for point in of_axes
     ]

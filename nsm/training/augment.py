@@ -1,4 +1,4 @@
-"""Augmentation: images shifted and mirrored at random, which keeps the labels of photographs."""
+"""Augmentation: images shifted and mirrored, or single inputs flipped, which keeps the labels."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from devices.validation import integer
+from devices.validation import integer, number
 
 
 @dataclass(frozen=True)
@@ -57,3 +57,26 @@ class ShiftAndMirror:
         image = torch.arange(n)[:, None, None, None]
         channel = torch.arange(channels)[:, None, None]
         return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]].flatten(1)
+
+
+@dataclass(frozen=True)
+class FlipInputs:
+    """Replace every input x by 1 − x with a small probability, drawn anew on every call.
+
+    An input coded as ±1 with the threshold ½ changes its sign, as `Binarize(flip=...)` does it.
+    Real-valued inputs in [0, 1] change in the same way, so that this is one regularizer for
+    networks of both kinds.
+
+    Attributes:
+        p: Probability in [0, 0.5) that an input is replaced.
+    """
+
+    p: float
+
+    def __post_init__(self) -> None:
+        number("FlipInputs.p", self.p, at_least=0, below=0.5)
+
+    def __call__(self, images: Tensor, rng: np.random.Generator) -> Tensor:
+        """Return the images (n, pixels) with the inputs replaced that `rng` chooses."""
+        chosen = torch.from_numpy(rng.random(tuple(images.shape), dtype=np.float32) < self.p)
+        return torch.where(chosen, 1 - images, images)

@@ -327,6 +327,22 @@ def test_sweep_resumes_and_plot_draws_its_rows(run, folder):
     status, _, err = run("plot levels.csv --x device.level --out levels.svg")
     assert status == 2
     assert "unknown column 'device.level'; did you mean 'device.levels'?" in err
+    for line, message in (
+        ("--x device.levels", "the rows differ in gain ("),
+        ("--x device.levels --where gain", "--where 'gain' is no condition; give COLUMN=VALUE"),
+        ("--x device.levels --where gian=1", "unknown column 'gian'; did you mean 'gain'"),
+        ("--x device.levels --where gain=77", "no row has gain = 77; the rows have "),
+        ("--x device.levels --errors symlog", "unknown error axis 'symlog'"),
+        ("--x device.levels --facet gian", "unknown column 'gian'; did you mean 'gain'"),
+    ):
+        status, _, err = run(f"plot levels.csv {line} --out levels.svg")
+        assert status == 2
+        assert message in err
+    gain = read_rows("levels.csv")["gain"].iloc[0]
+    for line in (f"--where gain={gain:g}", "--facet gain"):
+        Path("levels.svg").unlink()
+        assert run(f"plot levels.csv --x device.levels {line} --out levels.svg")[0] == 0
+        assert b"<svg" in Path("levels.svg").read_bytes()
 
 
 def test_sweep_with_workers_and_another_seed_gives_its_own_rows(run, folder):
@@ -438,7 +454,7 @@ def test_networks_of_a_callable_are_mapped_and_swept(run, folder, monkeypatch):
     rows = read_rows("conv.csv")
     assert rows.network.tolist() == ["Conv", "Conv"]
     assert run("plot conv.csv --x device.levels --out conv.svg")[0] == 0
-    assert "none" in Path("conv.svg").read_text()
+    assert "continuous" in Path("conv.svg").read_text()
     sys.modules.pop("conv_of_mine")
 
 

@@ -147,7 +147,7 @@ MOMENTS = {
         0,
     ),
     "while the network is saved": ((training, "save", die), 0),
-    "while it is tested": ((errors, "error_rate", die), 0),
+    "while it is tested": ((errors, "predict_proba", die), 0),
     "in the middle of the result": (
         (runner, "json", SimpleNamespace(**{**vars(json), "dump": half_a_dump})),
         0,

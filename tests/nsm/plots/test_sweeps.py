@@ -92,7 +92,11 @@ def test_axes_are_labeled_with_units():
 
 def test_every_labeled_axis_exists():
     paths = [*ON_CHIP, *known_paths(demo_hardware()), "adc.bits"]
-    power_law = ["device.read_noise.coefficient", "device.read_noise.gamma"]
+    power_law = [
+        "device.read_noise.sigma",
+        "device.read_noise.coefficient",
+        "device.read_noise.gamma",
+    ]
     physical = Hardware(
         device=preset("rram_cmo_hfox"), gate=gate("selector_dutta2022"), wires=Wires(1.0, 1.0)
     )
@@ -160,25 +164,26 @@ def test_a_point_without_a_number_stands_behind_the_others(values):
         assert max(numbers) < last < 3 * max(numbers)
         order = [*(j for j, v in enumerate(values) if v is not None), values.index(None)]
         np.testing.assert_allclose(line.get_ydata(), [10 * i + 2 * j + 1 for j in order])
-    assert ax.get_xticklabels()[-1].get_text() == "none"
+    assert ax.get_xticklabels()[-1].get_text() == "continuous"
     assert ax.get_xticks()[-1] == last
     assert len(ax.patches) == 1  # the ground that sets it off
 
 
-def test_a_group_without_a_name_is_called_none():
-    frame = rows("adc", (None, "Adc(bits=4)"), networks=("NSM",))
+@pytest.mark.parametrize(("column", "word"), [("adc", "ideal"), ("wires", "none")])
+def test_a_group_without_a_name_is_called_what_none_means(column, word):
+    frame = rows(column, (None, "Given(bits=4)"), networks=("NSM",))
     frame["device.levels"] = 4
-    ax = plot_error_rate(frame, x="adc")
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["none", "Adc(bits=4)"]
+    ax = plot_error_rate(frame, x=column)
+    assert [t.get_text() for t in ax.get_xticklabels()] == [word, "Given(bits=4)"]
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [1, 3])
-    ax = plot_error_rate(frame, x="device.levels", group="adc")
-    assert [line.get_label() for line in ax.lines] == ["none", "Adc(bits=4)"]
+    ax = plot_error_rate(frame, x="device.levels", group=column)
+    assert [line.get_label() for line in ax.lines] == [word, "Given(bits=4)"]
 
 
 def test_whole_numbers_beside_none_are_named_as_whole_numbers():
     frame = rows("device.levels", (2, None), networks=("NSM",)).assign(gain=1.0)
     ax = plot_error_rate(frame, x="gain", group="device.levels")
-    assert [line.get_label() for line in ax.lines] == ["2", "none"]
+    assert [line.get_label() for line in ax.lines] == ["2", "continuous"]
 
 
 def test_it_draws_into_the_axes_it_is_given():

@@ -1,0 +1,193 @@
+"""Errors of test errors: of a mean over trainings, and of differences on the same test images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+Floats = NDArray[np.float64]
+
+#: Confidence of two-sided verdicts.
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its standard error, and what a threshold says about it.
+
+    Attributes:
+        value: The number.
+        error: Its standard error.
+        freedom: Degrees of freedom of the standard error (Welch and Satterthwaite).
+        notes: What the standard error lacks, in words.
+    """
+
+    value: float
+    error: float
+    freedom: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def margin(self) -> float:
+        """Half the width of the two-sided confidence interval (Student's t)."""
+        if self.error == 0:
+            return 0.0
+        return float(stdtrit(self.freedom, (1 + CONFIDENCE) / 2)) * self.error
+
+    def below(self, threshold: float) -> str:
+        """Return whether the number is below a threshold: "yes", "no" or "not resolved"."""
+        if self.value + self.margin <= threshold:
+            return "yes"
+        return "no" if self.value - self.margin > threshold else "not resolved"
+
+    def within(self, threshold: float) -> str:
+        """Return whether the size of the number is below a threshold: the same three answers."""
+        size = abs(self.value)
+        if size + self.margin <= threshold:
+            return "yes"
+        return "no" if size - self.margin > threshold else "not resolved"
+
+    @property
+    def text(self) -> str:
+        """The number ± its standard error, and the notes."""
+        return "; ".join([f"{self.value:.2f} ± {self.error:.2f}", *self.notes])
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The test errors of all trainings of one network.
+
+    Attributes:
+        errors: Error of each training [%].
+        images: Number of test images.
+        wrong: Whether each training errs on each image, (trainings, images), as 0 and 1; None if
+            this was not kept.
+    """
+
+    errors: Sequence[float]
+    images: int
+    wrong: Floats | None = None
+
+    @classmethod
+    def of(cls, results: Sequence[Mapping[str, Any]], key: str = "error") -> "Runs":
+        """Return the runs in results of `nsm.paper.run`.
+
+        Args:
+            results: One per training. Under `wrong_key(key)` they hold the numbers of the images
+                that were wrong; results of earlier versions do not.
+            key: Name of the error.
+        """
+        images = int(results[0]["images"][1])
+        wrong = None
+        if all(wrong_key(key) in r for r in results):
+            wrong = np.zeros((len(results), images))
+            for row, r in zip(wrong, results, strict=True):
+                row[r[wrong_key(key)]] = 1
+        return cls([float(r[key]) for r in results], images, wrong)
+
+    @property
+    def mean(self) -> float:
+        """Mean error over trainings [%]."""
+        return float(np.mean(self.errors))
+
+    @property
+    def variance_of_images(self) -> float:
+        """Variance of the mean error from the choice of test images, p (1 − p)/n at most."""
+        if self.wrong is not None:
+            return _variance_of_mean(self.wrong.mean(axis=0))
+        p = float(np.clip(self.mean / 100, 1 / self.images, 1))  # without an error, count one
+        return p * (1 - p) / self.images
+
+    @property
+    def variance_of_trainings(self) -> float:
+        """Variance of the mean error from the trainings; 0 for one training, which has none.
+
+        With the outcomes of every image, what the images contribute by their interaction with the
+        training is subtracted, since `variance_of_images` contains it: (s² − r²/n)/a with r² the
+        residual variance after subtracting the means of images and of trainings.
+        """
+        a = len(self.errors)
+        if a < 2:
+            return 0.0
+        between = float(np.var(np.array(self.errors) / 100, ddof=1))
+        residual = 0.0
+        if self.wrong is not None:
+            w = self.wrong
+            left = w - w.mean(axis=0) - w.mean(axis=1, keepdims=True) + w.mean()
+            residual = float((left**2).sum()) / ((a - 1) * (self.images - 1))
+        return max(0.0, between - residual / self.images) / a
+
+
+def wrong_key(key: str) -> str:
+    """Return the name under which results hold the wrong images of an error."""
+    return key.replace("error", "wrong", 1)
+
+
+def _variance_of_mean(values: Floats) -> float:
+    """Return the variance of a mean over images, of at least one image that differs."""
+    n = len(values)
+    return max(float(values.var(ddof=1)) / n, 1 / n**2)
+
+
+def _freedom(parts: Sequence[tuple[float, float]]) -> float:
+    """Return the degrees of freedom of a sum of variances (Welch 1947, Satterthwaite 1946).
+
+    Args:
+        parts: Variance and degrees of freedom of each.
+    """
+    total = sum(v for v, _ in parts)
+    return total**2 / sum(v**2 / f for v, f in parts if v > 0)
+
+
+def _estimate(
+    value: float, images: float, n: int, runs: Sequence[Runs], notes: Sequence[str]
+) -> Estimate:
+    """Return an estimate from the variance of images and those of the trainings of each network."""
+    parts = [(images, n - 1.0)]
+    parts += [(r.variance_of_trainings, len(r.errors) - 1.0) for r in runs if len(r.errors) > 1]
+    lacking = [*notes]
+    if any(len(r.errors) < 2 for r in runs):
+        lacking.append("one training" if len(runs) == 1 else "one training of one or both")
+    error = 100 * float(np.sqrt(sum(v for v, _ in parts)))
+    return Estimate(value, error, _freedom(parts), tuple(lacking))
+
+
+def error_of(runs: Runs) -> Estimate:
+    """Return the mean test error [%], with the variances of images and of trainings added."""
+    return _estimate(runs.mean, runs.variance_of_images, runs.images, [runs], [])
+
+
+def difference(a: Runs, b: Runs) -> Estimate:
+    """Return the mean error of `a` minus that of `b` [percentage points].
+
+    Both are tested on the same images, so that the variance of images is that of the differences
+    image by image: d_k = e_a(k) − e_b(k), s²(d)/n, with e the mean over trainings. For one training
+    each it is that of McNemar's test, (b + c − (b − c)²/n)/n², with b and c the images on which
+    only one of the two errs. Variances of trainings are added. Without the outcomes of every image
+    the variances of the two are added, which is too large for networks that err on the same images.
+
+    Raises:
+        ValueError: The two were tested on different numbers of images.
+    """
+    if a.images != b.images:
+        raise ValueError(
+            f"the networks were tested on {a.images} and {b.images} images; a difference needs the "
+            "same images"
+        )
+    value = a.mean - b.mean
+    if a.wrong is None or b.wrong is None:
+        images = a.variance_of_images + b.variance_of_images
+        return _estimate(value, images, a.images, [a, b], ["unpaired"])
+    images = _variance_of_mean(a.wrong.mean(axis=0) - b.wrong.mean(axis=0))
+    return _estimate(value, images, a.images, [a, b], [])
+
+
+def mean_of(values: Sequence[float]) -> Estimate | None:
+    """Return the mean of a number over runs with its standard error; None for a single run."""
+    if len(values) < 2:
+        return None
+    error = float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return Estimate(float(np.mean(values)), error, len(values) - 1.0)

@@ -136,9 +136,8 @@ class Device:
 
         The nearest level is taken first, then faulty cells replace it, then the programming error
         is drawn around the result: a stuck cell carries the error of the state it is stuck in. Only
-        cells whose conductance was measured (`FaultMap`) have none. Programmed conductances are
-        clipped to [g_min, g_max], unless the write model's cells have bounds of their own
-        (`WriteModel.has_own_range`).
+        cells whose conductance was measured (`FaultMap`) have none. Conductances are clipped to the
+        range, unless cells have bounds of their own (`WriteModel.has_own_range`).
 
         Args:
             target: Wanted conductances [S].
@@ -151,8 +150,8 @@ class Device:
             ValueError: If a target is NaN or lies outside [g_min, g_max].
         """
         g = array("target", target)
-        _check_targets(g, self.g_min, self.g_max)
         random = generator(rng)
+        _check_targets(g, self.g_min, self.g_max)
         level = self.quantize(np.clip(g, self.g_min, self.g_max))
         stuck = self.faults.measured(level.shape)
         if stuck is None:
@@ -163,7 +162,7 @@ class Device:
         return g if stuck is None else np.where(np.isnan(stuck), g, stuck)
 
     def programming_error(self, target: Floats) -> Floats:
-        """Return the root mean square error [S] after clipping of cells programmed to target [S]."""
+        """Return the root mean square error [S] of programmed cells, clipping included."""
         bias, variance = self.programming_moments(target)
         return np.asarray(np.sqrt(variance + bias**2))
 

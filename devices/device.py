@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from devices.clipped import clipped_deviation
 from devices.faults.base import Faults, NoFaults
 from devices.iv import IVLaw, Ohmic
 from devices.levels import checked_levels, common_spacing, nearest, rounding_variance
-from devices.programming.base import IdealWrite, NormalError, WriteModel
+from devices.programming.base import IdealWrite, WriteModel
+from devices.programming.moments import programming_moments
 from devices.pulses.base import PulseResponse
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.retention.base import NoDrift, Retention
@@ -20,6 +20,15 @@ from devices.validation import Floats, array, instance, integer, number, shorten
 _LARGEST_CONDUCTANCE = 0.1
 # Targets may exceed the range by this fraction of g_max, which allows for rounding in the mapping.
 _ROUNDING = 1e-9
+# Base classes of the models in the slots that are never None.
+_SLOTS = {
+    "write": WriteModel,
+    "read_noise": ReadNoise,
+    "retention": Retention,
+    "faults": Faults,
+    "temperature_law": TemperatureLaw,
+    "iv": IVLaw,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +83,8 @@ class Device:
             object.__setattr__(self, "levels", listed)
         elif self.levels is not None:
             integer("Device.levels", self.levels, at_least=2)
-        instance("Device.write", self.write, WriteModel)
-        instance("Device.read_noise", self.read_noise, ReadNoise)
-        instance("Device.retention", self.retention, Retention)
-        instance("Device.faults", self.faults, Faults)
-        instance("Device.temperature_law", self.temperature_law, TemperatureLaw)
-        instance("Device.iv", self.iv, IVLaw)
+        for name, base in _SLOTS.items():
+            instance(f"Device.{name}", getattr(self, name), base)
         for name, unit in (("read_disturb_voltage", "V"), ("compliance", "A")):
             if getattr(self, name) is not None:
                 number(f"Device.{name}", getattr(self, name), above=0, unit=unit)
@@ -145,9 +150,8 @@ class Device:
 
         The nearest level is taken first, then faulty cells replace it, then the programming error
         is drawn around the result: a stuck cell carries the error of the state it is stuck in. Only
-        cells whose conductance was measured (`FaultMap`) have none. Programmed conductances are
-        clipped to [g_min, g_max], unless the write model's cells have bounds of their own
-        (`WriteModel.has_own_range`).
+        cells whose conductance was measured (`FaultMap`) have none. Conductances are clipped to the
+        range, unless cells have bounds of their own (`WriteModel.has_own_range`).
 
         Args:
             target: Wanted conductances [S].
@@ -160,68 +164,33 @@ class Device:
             ValueError: If a target is NaN or lies outside [g_min, g_max].
         """
         g = array("target", target)
-        slack = _ROUNDING * self.g_max
-        if g.size and (g.min() < self.g_min - slack or g.max() > self.g_max + slack):
-            raise ValueError(
-                f"target conductances range from {g.min():.6g} to {g.max():.6g} S, outside "
-                f"the device's {self.g_min:g} to {self.g_max:g} S; map the weights with a smaller "
-                "siemens_per_weight, or clip them"
-            )
         random = generator(rng)
+        _check_targets(g, self.g_min, self.g_max)
         level = self.quantize(np.clip(g, self.g_min, self.g_max))
         stuck = self.faults.measured(level.shape)
-        if stuck is not None:
-            return np.where(np.isnan(stuck), self._written(level, random), stuck)
-        with_faults = self.faults.apply(level, self.g_min, self.g_max, rng=random)
-        return self._written(with_faults, random)
-
-    def _written(self, level: Floats, random: np.random.Generator) -> Floats:
-        """Return the conductances [S] that writing leaves, within the range where it is clipped."""
+        if stuck is None:
+            level = self.faults.apply(level, self.g_min, self.g_max, rng=random)
         g = self.write.program(level, rng=random)
-        return g if self.write.has_own_range else np.clip(g, self.g_min, self.g_max)
+        if not self.write.has_own_range:
+            g = np.clip(g, self.g_min, self.g_max)
+        return g if stuck is None else np.where(np.isnan(stuck), g, stuck)
 
     def programming_error(self, target: Floats) -> Floats:
-        """Return the root mean square error [S] of cells that were programmed to a target.
-
-        For a normal error it is the closed form of a normal variable that is clipped to the range:
-        at g_min and g_max half of the cells have no error. Other models without a range of their
-        own return `write.sigma`, the error before clipping; clipping only makes it smaller. The
-        rounding of targets to levels and faults are not part of it.
-
-        Args:
-            target: Conductances [S] that the cells are to have, within the range.
-        """
+        """Return the root mean square error [S] of programmed cells, clipping included."""
         bias, variance = self.programming_moments(target)
         return np.asarray(np.sqrt(variance + bias**2))
 
     def programming_moments(self, target: Floats) -> tuple[Floats, Floats]:
-        """Return mean error [S] and variance [S²] of cells that were programmed to a target.
-
-        The mean error is what all chips have in common: clipping moves the mean of cells at an end
-        of the range inwards. The variance is that between cells. See `programming_error`.
-
-        Args:
-            target: Conductances [S] that the cells are to have, within the range.
-        """
-        g = np.asarray(target, dtype=np.float64)
-        sigma = self.write.sigma(g)
-        if isinstance(self.write, NormalError) and not self.write.has_own_range:
-            moments = clipped_deviation(g, sigma, self.g_min, self.g_max, reference=g)
-            bias, square = moments.mean, moments.square
-        else:
-            bias, square = self.write.bias(g), sigma**2
-        return bias, np.asarray(np.maximum(square - bias**2, 0))
+        """Return mean error [S], alike on all chips, and variance [S²]; see `programming_error`."""
+        return programming_moments(self.write, target, self.g_min, self.g_max)
 
     def age(self, g: Floats, seconds: float, *, rng: RNG) -> Floats:
-        """Return the conductances some time after programming.
+        """Return the conductances [S] some time after programming, of g's shape.
 
         Args:
             g: Conductances just after programming [S].
             seconds: Time since programming [s].
             rng: A seed, a Generator, a SeedSequence or None; the same seed gives the same paths.
-
-        Returns:
-            Conductances [S] of g's shape.
         """
         number("seconds", seconds, at_least=0, unit="s")
         return self.retention.age(array("g", g), seconds, rng=generator(rng))
@@ -238,3 +207,14 @@ def _check_range(g_min: float, g_max: float) -> None:
         )
     if g_min >= g_max:
         raise ValueError(f"Device.g_min = {g_min:g} S must be below g_max = {g_max:g} S")
+
+
+def _check_targets(g: Floats, g_min: float, g_max: float) -> None:
+    """Raise ValueError if target conductances [S] lie outside the range."""
+    slack = _ROUNDING * g_max
+    if g.size and (g.min() < g_min - slack or g.max() > g_max + slack):
+        raise ValueError(
+            f"target conductances range from {g.min():.6g} to {g.max():.6g} S, outside "
+            f"the device's {g_min:g} to {g_max:g} S; map the weights with a smaller "
+            "siemens_per_weight, or clip them"
+        )

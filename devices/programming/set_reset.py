@@ -171,17 +171,14 @@ class SetResetVariability(WriteModel):
         c2c = np.where(is_set, self.r_lrs_c2c, self.sigma_ln_hrs_c2c)
         d2d = np.where(is_set, self.r_lrs_d2d, self.sigma_ln_hrs_d2d)
         device = d2d * random.standard_normal(is_set.shape)
-        # The first cycle keeps its full draw, so that the AR(1) process is stationary from the
-        # start.
-        ar1 = random.standard_normal((n_cycles, *is_set.shape))
+        ar1 = random.standard_normal((n_cycles, *is_set.shape))  # stationary from the first cycle
         for k in range(1, n_cycles):
             ar1[k] = rho * ar1[k - 1] + np.sqrt(1 - rho**2) * ar1[k]
         fresh = random.standard_normal(ar1.shape)
         deviation = device + c2c * (np.sqrt(share) * ar1 + np.sqrt(1 - share) * fresh)
         limit = ndtri(self.clip) * np.hypot(c2c, d2d)
         deviation = np.clip(deviation, -limit, limit)
-        # np.where evaluates both states: in the set state exp would overflow on a deviation in
-        # ohms.
+        # np.where evaluates both states: exp would overflow on a deviation in ohms.
         reset = self.r_hrs_median * np.exp(np.where(is_set, 0.0, deviation))
         return np.where(is_set, self.r_lrs_median + deviation, reset)
 

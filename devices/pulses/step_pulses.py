@@ -39,9 +39,8 @@ class StepPulses(PulseResponse):
     weaker. The bounds are multiplied by |N(1, d2d_w_max²)| and |N(1, d2d_w_min²)|; the lower bound
     never falls below the weight of 0 S.
 
-    Corrupt cells do not respond: their α is 0 and their bounds meet at one weight, which is uniform
-    in [−corrupt_range, corrupt_range], in the middle of a symmetric range. This is how the source
-    of the arrays of Gong et al., IEDM 2022, describes cells that failed.
+    Corrupt cells do not respond: their α is 0 and their bounds meet at one weight, uniform in
+    [−corrupt_range, corrupt_range], as in the fit to the arrays of Gong et al., IEDM 2022.
 
     Attributes:
         step: α of the typical device.
@@ -121,27 +120,7 @@ class StepPulses(PulseResponse):
         return self.c2c * (alpha if self.additive else mean_step)
 
     def init(self, shape: tuple[int, ...], *, rng: RNG) -> PulsedCells:
-        random = generator(rng)
-        cells = np.empty(shape, [(name, float) for name in ("up", "down", "w_min", "w_max")])
-        factor, r, low, high = random.standard_normal((4, *shape))
-        factor = np.exp(self.d2d_step * factor) if self.lognormal else 1 + self.d2d_step * factor
-        cells["up"] = self.step * np.abs(factor + min(self.up_down, 0) + self.d2d_up_down * r)
-        cells["down"] = self.step * np.abs(factor - max(self.up_down, 0) - self.d2d_up_down * r)
-        w_at_0_siemens = self.w_min - self.g_min * (self.w_max - self.w_min) / self._range
-        cells["w_min"] = np.maximum(self.w_min * np.abs(1 + self.d2d_w_min * low), w_at_0_siemens)
-        cells["w_max"] = self.w_max * np.abs(1 + self.d2d_w_max * high)
-        if self.p_corrupt:
-            corrupt = random.random(shape) < self.p_corrupt
-            stuck = random.uniform(-self.corrupt_range, self.corrupt_range, shape)
-            fixed: dict[str, Floats | float] = {
-                "up": 0.0,
-                "down": 0.0,
-                "w_min": stuck,
-                "w_max": stuck + _CORRUPT_WIDTH,
-            }
-            for name, value in fixed.items():
-                cells[name] = np.where(corrupt, value, cells[name])
-        return cells
+        return _drawn_cells(self, shape, generator(rng))
 
     def pulsed(
         self,
@@ -151,8 +130,7 @@ class StepPulses(PulseResponse):
         direction: int,
         random: np.random.Generator,
     ) -> Floats:
-        # A cell without a step does not move. Laws that divide by its range, which may be a point,
-        # are not asked about it.
+        # A cell without a step does not move; laws may divide by its range, which may be a point.
         n = np.where(cells["up" if direction == UP else "down"] > 0, n, 0)
         # Sorted by falling n, the cells that still have a pulse to come are always the first ones.
         order = np.argsort(-n, kind="stable")
@@ -196,26 +174,13 @@ class StepPulses(PulseResponse):
 
         There a step up is as large as a step down. The point is found by bisection, which requires
         that the step up minus the step down falls with w, as in any saturating response. Where the
-        difference keeps its sign, the result is the bound to which alternating pulses drift. A
-        corrupt cell stays where it is.
+        difference keeps its sign, the result is the bound to which alternating pulses drift.
         """
         moving = cells["up"] + cells["down"] > 0
         point = (cells["w_min"] + cells["w_max"]) / 2
-        point[moving] = self._balanced(cells[moving])
+        point[moving] = _balanced(self, cells[moving])
         above_w_min = point - self.w_min
         return np.asarray(self.g_min + self._range * above_w_min / (self.w_max - self.w_min))
-
-    def _balanced(self, cells: PulsedCells) -> Floats:
-        """Return the weights at which a step up is as large as a step down."""
-        low = cells["w_min"].copy()
-        high = cells["w_max"].copy()
-        for _ in range(60):
-            w = (low + high) / 2
-            step_up = cells["up"] * self.relative_step(w, cells, UP)
-            step_down = cells["down"] * self.relative_step(w, cells, DOWN)
-            rises = step_up > step_down
-            low, high = np.where(rises, w, low), np.where(rises, high, w)
-        return np.asarray((low + high) / 2)
 
 
 class AffinePulses(StepPulses):
@@ -242,3 +207,39 @@ class AffinePulses(StepPulses):
         growth = np.minimum(n * np.log1p(-decay), _LARGEST_LOG)
         steps = np.where(decay == 0, n, -np.expm1(growth) / np.where(decay == 0, 1, decay))
         return w + direction * alpha * self.relative_step(w, cells, direction) * steps
+
+
+def _drawn_cells(
+    pulses: StepPulses, shape: tuple[int, ...], random: np.random.Generator
+) -> PulsedCells:
+    """Return new cells, with the steps and bounds of each."""
+    p = pulses
+    cells = np.empty(shape, [(name, float) for name in ("up", "down", "w_min", "w_max")])
+    factor, r, low, high = random.standard_normal((4, *shape))
+    factor = np.exp(p.d2d_step * factor) if p.lognormal else 1 + p.d2d_step * factor
+    cells["up"] = p.step * np.abs(factor + min(p.up_down, 0) + p.d2d_up_down * r)
+    cells["down"] = p.step * np.abs(factor - max(p.up_down, 0) - p.d2d_up_down * r)
+    w_at_0_siemens = p.w_min - p.g_min * (p.w_max - p.w_min) / (p.g_max - p.g_min)
+    cells["w_min"] = np.maximum(p.w_min * np.abs(1 + p.d2d_w_min * low), w_at_0_siemens)
+    cells["w_max"] = p.w_max * np.abs(1 + p.d2d_w_max * high)
+    if p.p_corrupt:
+        corrupt = random.random(shape) < p.p_corrupt
+        stuck = random.uniform(-p.corrupt_range, p.corrupt_range, shape)
+        fixed: dict[str, Floats | float] = {"up": 0.0, "down": 0.0}
+        fixed |= {"w_min": stuck, "w_max": stuck + _CORRUPT_WIDTH}
+        for name, value in fixed.items():
+            cells[name] = np.where(corrupt, value, cells[name])
+    return cells
+
+
+def _balanced(pulses: StepPulses, cells: PulsedCells) -> Floats:
+    """Return the weights at which a step up is as large as a step down."""
+    low = cells["w_min"].copy()
+    high = cells["w_max"].copy()
+    for _ in range(60):
+        w = (low + high) / 2
+        step_up = cells["up"] * pulses.relative_step(w, cells, UP)
+        step_down = cells["down"] * pulses.relative_step(w, cells, DOWN)
+        rises = step_up > step_down
+        low, high = np.where(rises, w, low), np.where(rises, high, w)
+    return np.asarray((low + high) / 2)

@@ -32,9 +32,9 @@ class RelaxationProcess(Retention):
     L(h(t'))) = h(min(t, t')); it neither returns nor goes on in one direction. The variance-gamma
     process: Madan and Seneta, J. Business 63, 511 (1990).
 
-    Z is the part that returns: telegraph and 1/f noise that is slower than a run of reads. It is a
-    normal process of variance 1, whose correlation falls by the factor `persistence` with every
-    decade of time. The floor at 0 S is not part of `common` and `spread`.
+    Z is the part that returns, telegraph and 1/f noise slower than a run of reads: a normal process
+    of variance 1, whose correlation falls by `persistence` per decade of time. The floor at 0 S is
+    not part of `common` and `spread`.
 
     h, ν and μ are given at a few times and interpolated linearly in ln t. Before the first of them
     h and μ grow in proportion to t, so that nothing jumps at 0 s. After the last one h continues
@@ -42,8 +42,7 @@ class RelaxationProcess(Retention):
 
     s = exp(E_A/k (1/measured_at − 1/temperature)) is the Arrhenius factor of all changes.
 
-    Everything is drawn once per chip, on the grid of `devices.retention.increments`: the same seed
-    gives the same path at every time.
+    Everything is drawn once per chip: the same seed gives the same path at every time.
 
     Attributes:
         times: Times after programming [s], rising.
@@ -55,9 +54,7 @@ class RelaxationProcess(Retention):
         kappa: Weight of the tails, above 0.
         persistence: Correlation of the fluctuation over one decade of time, from 0 to 1.
         activation_energy_ev: E_A [eV]; default 0, no dependence on temperature.
-        temperature: Temperature of the cells while they relax [K]. None (default) for the
-            temperature at which they are read, `Hardware.temperature`; outside a chip that is
-            `measured_at`.
+        temperature: Temperature while the cells relax [K]; None (default) for that of the chip.
         measured_at: Temperature at which the numbers were measured [K]; default 298.15 K.
         common_factor: Factor on the mean change, as an axis of sweeps; default 1.
         spread_factor: Factor on the deviations from it, as an axis of sweeps; default 1.

@@ -1,11 +1,13 @@
 """What a chip measures on itself and corrects digitally: factors of its layers, a temperature."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.seeding import RNG, child, seed_sequence
+from nsm.chips.calibration import calibrate, check_options_act, has_open_converters
 from nsm.chips.compensation import REFERENCE_READS, compensate, remove_compensation
 from nsm.chips.inside import Inside
 from nsm.chips.softmax_temperature import best_temperature
@@ -100,3 +102,42 @@ class CorrectedNetwork(Inside):
         logits = np.moveaxis(outputs, 2, -1).reshape(len(outputs), -1, outputs.shape[2])
         self.softmax_temperature = best_temperature(logits, labels.ravel())
         return self.softmax_temperature
+
+
+def calibrate_chip(
+    chip: CorrectedNetwork,
+    images: Any,
+    compensation: str | None,
+    options: Mapping[str, Any],
+    seed: np.random.SeedSequence,
+) -> None:
+    """Set factors of the layers and ranges of the converters; the chip stays if that fails.
+
+    Args:
+        chip: The chip.
+        images: Checked images.
+        compensation: "layer", "column", or None to leave the factors as they are.
+        options: method, percentile and per of `calibration.calibrate`.
+        seed: Seed of what the reads draw.
+    """
+    run_seed = child(seed, Stream.CALIBRATION)
+
+    def run() -> None:
+        for _ in chip.runs(images, 1, run_seed):
+            pass
+
+    if compensation is None:
+        calibrate(chip.layers, run, **options)
+        return
+    is_open = has_open_converters(chip.layers)
+    if not is_open:
+        check_options_act(**options)
+    before = [layer.compensation for layer in chip.layers]
+    chip.compensate(compensation, rng=seed)
+    try:
+        if is_open:
+            calibrate(chip.layers, run, **options)
+    except BaseException:
+        for layer, of_layer in zip(chip.layers, before, strict=True):
+            layer.compensate(of_layer)
+        raise

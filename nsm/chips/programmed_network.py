@@ -7,8 +7,7 @@ from devices import WritePulses
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import number
 from nsm.chips import mapping_report
-from nsm.chips.calibration import calibrate, check_options_act, has_open_converters
-from nsm.chips.corrected_network import CorrectedNetwork
+from nsm.chips.corrected_network import CorrectedNetwork, calibrate_chip
 from nsm.chips.cost import assumed_inputs, cost, programming_cost, recorded_inputs
 from nsm.chips.streams import Stream
 
@@ -71,29 +70,8 @@ class ProgrammedNetwork(CorrectedNetwork):
             ValueError: The chip has neither converters of open range nor a compensation, an option
                 is unknown or has no effect, or x is wrong. The chip is then as before.
         """
-        images = self.check_images(x)
-        seed = seed_sequence(rng)
-        run_seed = child(seed, Stream.CALIBRATION)
-
-        def run() -> None:
-            for _ in self.runs(images, 1, run_seed):
-                pass
-
-        if compensation is None:
-            calibrate(self.layers, run, method=method, percentile=percentile, per=per)
-            return
-        is_open = has_open_converters(self.layers)
-        if not is_open:
-            check_options_act(method, percentile, per)
-        before = [layer.compensation for layer in self.layers]
-        self.compensate(compensation, rng=seed)
-        try:
-            if is_open:
-                calibrate(self.layers, run, method=method, percentile=percentile, per=per)
-        except BaseException:
-            for layer, of_layer in zip(self.layers, before, strict=True):
-                layer.compensate(of_layer)
-            raise
+        options = {"method": method, "percentile": percentile, "per": per}
+        calibrate_chip(self, self.check_images(x), compensation, options, seed_sequence(rng))
 
     def effective_samples(self, samples: int) -> "pd.DataFrame":
         """Return how many independent reads `samples` consecutive ones are worth, a row per layer.

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from devices.validation import choice
 from nsm.nn.inference import Floats
@@ -39,10 +40,16 @@ def error_scale(means: Floats, wanted: str = "auto") -> str:
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
-    """Return the numbers 1, 2 and 5 times a power of ten within a range."""
+    """Return the numbers 1, 2 and 5 times a power of ten within a range, or finer ones.
+
+    A range with fewer than three of them has numbers at equal distances.
+    """
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     numbers = [m * 10.0**k for k in powers for m in (1, 2, 5)]
-    return [n for n in numbers if low <= n <= high]
+    inside = [n for n in numbers if low <= n <= high]
+    if len(inside) < 3:
+        inside = [float(n) for n in MaxNLocator(4).tick_values(low, high) if low <= n <= high]
+    return inside
 
 
 def mark_error_axis(ax: Axes, scale: str, least: float, most: float) -> None:

@@ -183,3 +183,10 @@ def test_logarithmic_facets_have_the_same_labels():
     ticks = {tuple(t.get_text() for t in ax.get_yticklabels()) for ax in drawing.axes}
     assert len(ticks) == 1
     assert {"20", "50"} <= set(ticks.pop())
+
+
+def test_a_narrow_logarithmic_axis_has_at_least_three_labels():
+    frame = two_axes().query("gain == 1.0").assign(errors=[18, 19, 20, 21] * 3)
+    ax = plot_error_rate(frame, x="device.levels", error_axis="log")
+    low, high = ax.get_ylim()
+    assert sum(low <= float(t.get_text()) <= high for t in ax.get_yticklabels()) >= 3

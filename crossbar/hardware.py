@@ -1,27 +1,17 @@
 """The frozen description of a chip: everything a user can choose about its hardware."""
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from crossbar.converters import Adc, Dac
 from crossbar.mapping import DifferentialPair, WeightMapping
+from crossbar.operating import CALIBRATED, AtOperatingPoint
 from crossbar.periphery import Comparator
 from crossbar.wires.description import Wires
 from crossbar.wires.segments import every_segment
-from devices import (
-    Device,
-    IdealWrite,
-    InSeries,
-    NoDrift,
-    NoFaults,
-    NoNoise,
-    OperatingPoint,
-    ReadNoise,
-    ThermalShotNoise,
-)
+from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
 from devices.read_noise.thermal import without_current_noise
 from devices.validation import boolean, choice, integer, number, shortened
 
@@ -33,14 +23,12 @@ BIASES = ("word_line", "reference")
 DETERMINISTIC_PATHS = ("programmed", "ideal", "none")
 #: Which weights share one weight scale: all of a layer, those of one output, or those of one tile.
 WEIGHT_SCALES = ("layer", "row", "tile")
-#: `Hardware.input_scale` of layers that get theirs from data.
-CALIBRATED = "calibrated"
 #: Named rules for the |w| that fills the device's range; a number is a percentile.
 WEIGHT_RANGES = ("max", "least_squares")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hardware:
+class Hardware(AtOperatingPoint):
     """Description of a chip before weights are programmed into it.
 
     Attributes:
@@ -114,22 +102,22 @@ class Hardware:
     bandwidth: float | None = None
 
     def __post_init__(self) -> None:
-        self._check_part("device", Device, "; devices.preset(name) gives a published one")
-        self._check_part("gate", ReadNoise, "; devices.gate(name) gives one")
-        self._check_part("mapping", WeightMapping)
-        self._check_part("comparator", Comparator)
+        _check_part(self, "device", Device, "; devices.preset(name) gives a published one")
+        _check_part(self, "gate", ReadNoise, "; devices.gate(name) gives one")
+        _check_part(self, "mapping", WeightMapping)
+        _check_part(self, "comparator", Comparator)
         if self.adc is not None:
-            self._check_part("adc", Adc, " or None")
+            _check_part(self, "adc", Adc, " or None")
         if self.dac is not None:
-            self._check_part("dac", Dac, " or None")
+            _check_part(self, "dac", Dac, " or None")
         if self.wires is not None:
-            self._check_part("wires", Wires, " or None")
+            _check_part(self, "wires", Wires, " or None")
         boolean("Hardware.compensate_wires", self.compensate_wires)
         choice("gate_sharing", self.gate_sharing, GATE_SHARINGS)
         choice("bias", self.bias, BIASES)
         choice("deterministic_path", self.deterministic_path, DETERMINISTIC_PATHS)
         choice("weight_scale", self.weight_scale, WEIGHT_SCALES)
-        self._check_tiles_are_read_apart()
+        _check_tiles_are_read_apart(self)
         _check_weight_range(self.weight_range)
         object.__setattr__(self, "tile_shape", _checked_shape(self.tile_shape))
         if self.wires is not None:
@@ -143,113 +131,7 @@ class Hardware:
             number("Hardware.bandwidth", self.bandwidth, above=0, unit="Hz")
         _check_input_scale(self.input_scale, self.dac)
         without_current_noise(self.device.read_noise)  # it refuses two of them
-        if self.gate_sharing == "word_line" and self.gate.series_resistance:
-            raise ValueError(
-                f"Hardware.gate = {self.gate!r} drops voltage, and gate_sharing = 'word_line' puts "
-                "it at the driver, where it carries the current of all cells of the line; give its "
-                "resistance as Wires(r_source=...), and the gate without it"
-            )
-        # A gate is a separate element, so its factor must have one law for all cells.
-        ends = np.array([self.device.g_min, self.device.g_max])
-        moments = self.gate_noise.moments(ends)
-        if any(np.ptp(moment) > 1e-12 for moment in moments):
-            raise ValueError(
-                f"Hardware.gate = {self.gate!r} depends on the cell's conductance, which a gate "
-                "does not see; give such noise to the device as read_noise"
-            )
-
-    def _check_part(self, name: str, expected: type, advice: str = "") -> None:
-        """Raise ValueError unless the part `name` is an instance of `expected`."""
-        part = getattr(self, name)
-        if not isinstance(part, expected):
-            article = "an" if expected is Adc else "a"
-            if expected in (Adc, Dac) and isinstance(part, int) and not isinstance(part, bool):
-                advice += f"; a converter of {part} bits is crossbar.{expected.__name__}({part})"
-            raise ValueError(
-                f"Hardware.{name} = {shortened(part)} is not {article} {expected.__name__}{advice}"
-            )
-
-    def _check_tiles_are_read_apart(self) -> None:
-        """Raise ValueError if tiles of different scales are added before they are converted."""
-        if self.weight_scale == "tile" and self.adc is not None and self.adc.per != "tile":
-            raise ValueError(
-                f"weight_scale = 'tile' does not work with adc = {self.adc!r}: it converts the sum "
-                "of all tiles of an output, whose currents have different scales; choose "
-                'Adc(per="tile"), adc = None (an ideal read-out), or weight_scale = "layer" or '
-                '"row"'
-            )
-
-    @cached_property
-    def operating_point(self) -> OperatingPoint:
-        """The conditions of a read, which reach every model that depends on them."""
-        return OperatingPoint(
-            voltage=self.read_voltage,
-            temperature=self.temperature,
-            read_period=self.read_period,
-            bandwidth=self.bandwidth,
-        )
-
-    @cached_property
-    def aged_device(self) -> Device:
-        """The device whose retention is that at the temperature of the chip."""
-        return replace(self.device, retention=self.device.retention.at(self.operating_point))
-
-    @cached_property
-    def gate_noise(self) -> ReadNoise:
-        """The gate at the operating point."""
-        return self.gate.at(self.operating_point)
-
-    @cached_property
-    def cell_noise(self) -> ReadNoise:
-        """The factors on the currents of cells, at the operating point and behind series elements.
-
-        Its methods take conductances as a tile holds them, in series with a conducting gate. The
-        access transistor of `wires` divides the noise too.
-        """
-        factors, _ = without_current_noise(self.device.read_noise)
-        inside = self.gate.series_resistance
-        outside = 0.0 if self.wires is None else self.wires.r_access
-        if isinstance(factors, NoNoise) or inside == outside == 0:
-            return factors.at(self.operating_point)
-        return InSeries(factors.at(self.operating_point), inside, outside)
-
-    @cached_property
-    def current_noise(self) -> ThermalShotNoise | None:
-        """Thermal and shot noise that cells add to their current; None if the device has none.
-
-        A cell in series with others has that of the conductance of them all: Johnson noise is that
-        of the whole branch (Nyquist 1928).
-        """
-        _, added = without_current_noise(self.device.read_noise)
-        return None if added is None else added.at(self.operating_point)
-
-    @property
-    def unit_voltage(self) -> float:
-        """Voltage of an input of one [V]; the read voltage if the scale is not calibrated yet."""
-        scale = 1.0 if isinstance(self.input_scale, str) else float(self.input_scale)
-        return self.read_voltage / scale
-
-    @property
-    def has_open_inputs(self) -> bool:
-        """Whether inputs have no range before a calibration finds it."""
-        if self.dac is not None:
-            return self.dac.range is None
-        return self.input_scale == CALIBRATED
-
-    @property
-    def has_memory(self) -> bool:
-        """Whether consecutive reads are correlated."""
-        return self.gate_noise.has_memory or self.cell_noise.has_memory
-
-    @property
-    def has_quiet_cells(self) -> bool:
-        """Whether cells have no read noise."""
-        return isinstance(self.cell_noise, NoNoise) and self.current_noise is None
-
-    @property
-    def gates_word_lines(self) -> bool:
-        """Whether one gate per word line is drawn on every read, before the cells are read."""
-        return self.gate_sharing == "word_line" and not isinstance(self.gate, NoNoise)
+        _check_gate(self)
 
     def ungated(self) -> "Hardware":
         """Return the same hardware without its gate.
@@ -316,3 +198,44 @@ def _checked_shape(tile_shape: Any) -> tuple[int, int]:
         integer("word lines", word_lines, at_least=1),
         integer("bit lines", bit_lines, at_least=1),
     )
+
+
+def _check_part(hardware: "Hardware", name: str, expected: type, advice: str = "") -> None:
+    """Raise ValueError unless the part `name` is an instance of `expected`."""
+    part = getattr(hardware, name)
+    if not isinstance(part, expected):
+        article = "an" if expected is Adc else "a"
+        if expected in (Adc, Dac) and isinstance(part, int) and not isinstance(part, bool):
+            advice += f"; a converter of {part} bits is crossbar.{expected.__name__}({part})"
+        raise ValueError(
+            f"Hardware.{name} = {shortened(part)} is not {article} {expected.__name__}{advice}"
+        )
+
+
+def _check_tiles_are_read_apart(hardware: "Hardware") -> None:
+    """Raise ValueError if tiles of different scales are added before they are converted."""
+    if hardware.weight_scale == "tile" and hardware.adc is not None and hardware.adc.per != "tile":
+        raise ValueError(
+            f"weight_scale = 'tile' does not work with adc = {hardware.adc!r}: it converts the sum "
+            "of all tiles of an output, whose currents have different scales; choose "
+            'Adc(per="tile"), adc = None (an ideal read-out), or weight_scale = "layer" or '
+            '"row"'
+        )
+
+
+def _check_gate(hardware: "Hardware") -> None:
+    """Raise ValueError unless the gate has one law for all cells and a place for its resistance."""
+    if hardware.gate_sharing == "word_line" and hardware.gate.series_resistance:
+        raise ValueError(
+            f"Hardware.gate = {hardware.gate!r} drops voltage, and gate_sharing = 'word_line' puts "
+            "it at the driver, where it carries the current of all cells of the line; give its "
+            "resistance as Wires(r_source=...), and the gate without it"
+        )
+    # A gate is a separate element, so its factor must have one law for all cells.
+    ends = np.array([hardware.device.g_min, hardware.device.g_max])
+    moments = hardware.gate_noise.moments(ends)
+    if any(np.ptp(moment) > 1e-12 for moment in moments):
+        raise ValueError(
+            f"Hardware.gate = {hardware.gate!r} depends on the cell's conductance, which a gate "
+            "does not see; give such noise to the device as read_noise"
+        )

@@ -38,28 +38,23 @@ class Device:
     Attributes:
         g_min: Smallest conductance [S].
         g_max: Largest conductance [S].
-        levels: Number of conductance levels on an even grid from g_min to g_max; or a list of
-            conductances [S] that were measured, rising and within that range; or None (default) for
-            a continuous cell.
+        levels: Number of levels on an even grid from g_min to g_max; or a rising list of measured
+            conductances [S] within that range; or None (default) for a continuous cell.
         write: Programming error, drawn once per chip; default `IdealWrite()`.
         read_noise: The factor ξ of every read; default `NoNoise()`.
         retention: Drift after programming; default `NoDrift()`.
         faults: Stuck cells, drawn once per chip; default `NoFaults()`.
         temperature_law: Dependence of conductance on temperature; default `NoTemperature()`.
-        iv: Current over voltage; the conductances of the device are those at small voltages.
-            Default `Ohmic()`.
-        read_disturb_voltage: Largest voltage [V] that does not change the cell; None (default) if
-            it is not known. `chip.report()` warns of larger ones.
-        compliance: Largest current [A] that the cell may carry; None (default) if it is not known.
-            `chip.report()` warns of larger ones.
-        pulses: Response to programming pulses, None if it is not known; `write` does not depend on
-            it.
+        iv: Current over voltage; conductances are those at small voltages; default `Ohmic()`.
+        read_disturb_voltage: Largest voltage [V] that does not change the cell, above which
+            `chip.report()` warns; None (default) if it is not known.
+        compliance: Largest current [A] that the cell may carry; as above.
+        pulses: Response to programming pulses, None if it is not known.
         reference: Citation; default "".
 
     Raises:
         ValueError: If g_min < 0, g_min ≥ g_max, g_max is above 0.1 S, there are fewer than two
-            levels, a list of levels does not rise or leaves the range, or a slot holds a model of
-            the wrong type.
+            levels, a list of them does not rise or leaves the range, or a slot has a wrong model.
     """
 
     g_min: float
@@ -85,9 +80,7 @@ class Device:
             integer("Device.levels", self.levels, at_least=2)
         for name, base in _SLOTS.items():
             instance(f"Device.{name}", getattr(self, name), base)
-        for name, unit in (("read_disturb_voltage", "V"), ("compliance", "A")):
-            if getattr(self, name) is not None:
-                number(f"Device.{name}", getattr(self, name), above=0, unit=unit)
+        _check_limits(self)
         if self.pulses is not None and not isinstance(self.pulses, PulseResponse):
             raise ValueError(
                 f"Device.pulses = {shortened(self.pulses)} is not a PulseResponse or None"
@@ -96,7 +89,7 @@ class Device:
     @property
     def on_off_ratio(self) -> float:
         """On/off ratio g_max/g_min; infinite if g_min is 0."""
-        return float("inf") if self.g_min == 0 else self.g_max / self.g_min
+        return self.g_max / self.g_min if self.g_min else float("inf")
 
     @property
     def level_conductances(self) -> Floats | None:
@@ -109,10 +102,9 @@ class Device:
 
     @property
     def step(self) -> float:
-        """Spacing of the even grid on which the levels lie [S].
+        """Spacing of the even grid on which the levels lie [S]; 0 if there is none.
 
-        It is the distance between neighbors if `levels` is a number. For a list it is the greatest
-        common divisor of their distances, 0 if there is none. 0 for a continuous cell.
+        For a list of levels it is the greatest common divisor of their distances.
         """
         if self.levels is None:
             return 0.0
@@ -121,10 +113,9 @@ class Device:
         return (self.g_max - self.g_min) / (self.levels - 1)
 
     def rounding_variance(self, g: Floats) -> Floats:
-        """Return the mean square distance [S²] of targets from the level at or nearest to each g.
+        """Return the mean square error [S²] of rounding targets that end at the level nearest to g.
 
-        Targets are uniform over all that are rounded to the level; step²/12 on an even grid, 0 for
-        a continuous cell.
+        They are uniform; it is step²/12 on an even grid, 0 for a continuous cell.
         """
         if isinstance(self.levels, tuple):
             return rounding_variance(np.array(self.levels), g, self.g_min, self.g_max)
@@ -156,9 +147,6 @@ class Device:
         Args:
             target: Wanted conductances [S].
             rng: A seed, a Generator, a SeedSequence or None; the same seed gives the same cells.
-
-        Returns:
-            Conductances [S] of target's shape.
 
         Raises:
             ValueError: If a target is NaN or lies outside [g_min, g_max].
@@ -194,6 +182,13 @@ class Device:
         """
         number("seconds", seconds, at_least=0, unit="s")
         return self.retention.age(array("g", g), seconds, rng=generator(rng))
+
+
+def _check_limits(device: Device) -> None:
+    """Raise ValueError unless the limits of voltage and current are positive."""
+    for name, unit in (("read_disturb_voltage", "V"), ("compliance", "A")):
+        if getattr(device, name) is not None:
+            number(f"Device.{name}", getattr(device, name), above=0, unit=unit)
 
 
 def _check_range(g_min: float, g_max: float) -> None:

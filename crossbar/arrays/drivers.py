@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from crossbar.arrays.clipping import ClipCount
-from crossbar.converters import ROUNDING
+from crossbar.converters import ROUNDING, Dac
 from crossbar.hardware import CALIBRATED, Hardware
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
@@ -121,7 +121,7 @@ class Drivers:
             return x, span
         limit = self._known_limit()
         if not self.dac.serial:
-            return self._levels(x, limit), span
+            return _at_levels(self.dac, x, limit), span
         planes = self.dac.bit_planes(x.floats, limit).reshape(-1, x.shape[1])
         return Inputs(planes), span.at_each(self.planes)
 
@@ -169,20 +169,17 @@ class Drivers:
             )
         return self.limit
 
-    def _levels(self, x: Inputs, limit: float) -> Inputs:
-        """Return inputs at the levels of the converter.
 
-        Ternary rows stay as they are if −1, 0 and +1 are levels.
-        """
-        assert self.dac is not None
-        ternary = x.is_ternary
-        unchanged = self.dac.keeps_ternary(limit)
-        if unchanged and ternary.all():
-            return x
-        levels = self.dac.convert(x.floats, limit)
-        if unchanged:
-            levels[ternary] = x.floats[ternary]
-        return Inputs(levels)
+def _at_levels(dac: Dac, x: Inputs, limit: float) -> Inputs:
+    """Return inputs at the levels of a converter; ternary rows stay if −1, 0, +1 are levels."""
+    ternary = x.is_ternary
+    unchanged = dac.keeps_ternary(limit)
+    if unchanged and ternary.all():
+        return x
+    levels = dac.convert(x.floats, limit)
+    if unchanged:
+        levels[ternary] = x.floats[ternary]
+    return Inputs(levels)
 
 
 def add_planes(u: Floats, significances: Floats) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossbar.hardware import Hardware
-from crossbar.reads.moments import gate_moments
+from crossbar.reads.pair_moments import gate_moments
 from crossbar.wires.description import Wires
 from crossbar.wires.segments import part_of
 from devices.validation import Floats

@@ -46,9 +46,8 @@ class NeuronArray(LayerArrays):
         )
         self.drivers = drivers
         self.converters = converters
-        for part in self.parts():
-            for each in part.array.arrays():
-                each.drivers = drivers
+        for each in (one for part in self.parts() for one in part.array.arrays()):
+            each.drivers = drivers
 
     @classmethod
     def program(
@@ -74,15 +73,13 @@ class NeuronArray(LayerArrays):
             b: Biases in weight units, (outputs,); None for 0.
             tile_factors: Factors of the weights of each tile, by which its currents are divided
                 digitally, (rows of tiles, columns of tiles); see `crossbar.tile_factors`. None: 1.
-            converted: Whether sums go to the hardware's ADC, if it has one; False (default) for
-                sums that comparators see.
+            converted: Whether sums go to the hardware's ADC, if any; default False: to comparators.
             name: What messages call the layer.
             rng: Seed, Generator or None.
 
         Raises:
-            ValueError: An input holds NaN or has a wrong shape, weights exceed the mapped range,
-                some a_i ≠ 0 and the hardware has no deterministic path, a bias needs too many word
-                lines, or tiles with factors are added before they are converted.
+            ValueError: An input is NaN or has a wrong shape, weights exceed the range, some a_i ≠ 0
+                without a path, a bias needs too many lines, or factors of tiles have no converters.
         """
         w = array("w", w, ndim=2)
         a, b = _checked_vectors(a, b, hardware, len(w))
@@ -116,14 +113,12 @@ class NeuronArray(LayerArrays):
     def read_span(
         self, x: Inputs, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"
     ) -> Floats:
-        """Return u (reads, outputs) of some reads of a longer run, converted if it has converters.
-
-        What a read draws depends on the seed and on its number alone.
+        """Return u (reads, outputs) of some reads of a run, converted if it has converters.
 
         Args:
             x: Rows of inputs, from the first that the span needs.
             span: The reads.
-            seed: Seed of the run.
+            seed: Seed of the run; with it the number of a read decides what the read draws.
             sampling: "exact" or "moments", see `TiledArray.read`.
 
         Raises:
@@ -155,7 +150,7 @@ class NeuronArray(LayerArrays):
     ) -> Array:
         """Return whole sums as the converters give them, (reads, outputs).
 
-        They are u itself if there are no converters, or if these have converted its parts already.
+        They are u itself without converters, or if these have converted its parts already.
 
         Args:
             u: Sums, (reads, outputs), in weight units.
@@ -169,12 +164,10 @@ class NeuronArray(LayerArrays):
         return self.converters.of_reads(u, span, own, vector=vector)
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of u before any converter, each (reads, outputs), in weight
-        units. Bit planes count as independent reads.
+        """Return mean and variance of u before converters, (reads, outputs), in weight units.
 
         Args:
-            x: Inputs, (reads, inputs), which pass the DAC. If `a` has a row for every location, the
-                reads go through the locations in turn.
+            x: Inputs, (reads, inputs), which pass the DAC; locations in turn if `a` has rows.
         """
         rows = Inputs.checked("x", x, self.inputs)
         driven, _ = self.drivers.drive(rows, Span(0, len(rows)))

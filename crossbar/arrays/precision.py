@@ -4,7 +4,7 @@ import numpy as np
 
 from crossbar.arrays.layer_arrays import Part
 from crossbar.arrays.neurons import NeuronArray
-from crossbar.reads.moments import gate_moments
+from crossbar.reads.pair_moments import gate_moments
 from devices.validation import Floats, integer
 
 

@@ -110,36 +110,6 @@ class ProgrammedTile:
         positive, negative = self._programmed
         return read_only(positive), read_only(negative)
 
-    def now(self, g: Floats, side: int) -> Floats:
-        """Return the conductances [S] now: aged, warm, scaled, in series with a conducting gate.
-
-        Those of cells that are not ohmic are I/V at the read voltage.
-
-        Args:
-            g: Conductances after programming [S].
-            side: 0 for the positive cells, 1 for the negative ones; it names the stream of drift.
-        """
-        small = self.at_small_voltages(g, side)
-        if not is_ohmic(self.hardware):
-            small = chords(small, self.hardware.read_voltage, self.hardware)
-        return in_series(small, self.hardware)
-
-    def at_small_voltages(self, g: Floats, side: int) -> Floats:
-        """Return the conductances [S] of the cells alone now: aged, warm, scaled.
-
-        Args:
-            g: Conductances after programming [S].
-            side: 0 for the positive cells, 1 for the negative ones; it names the stream of drift.
-        """
-        device = self.hardware.device
-        if self.seconds > 0 and not isinstance(device.retention, NoDrift):
-            g = self.hardware.aged_device.age(
-                g, self.seconds, rng=stream(self._seed, Stream.DRIFT, side)
-            )
-        if not isinstance(device.temperature_law, NoTemperature):
-            g = g * device.temperature_law.factor(g, self.hardware.temperature)
-        return g if self.gain == 1 else self.gain * g
-
     def as_programmed(self) -> "ProgrammedTile":
         """Return the tile as it was just after programming: age 0, gain 1, the same cells."""
         return ProgrammedTile(
@@ -148,7 +118,7 @@ class ProgrammedTile:
 
     def _refresh(self) -> None:
         g_pos, g_neg = self._programmed
-        self._now = (_kept(g_pos, self.now(g_pos, 0)), _kept(g_neg, self.now(g_neg, 1)))
+        self._now = (_kept(g_pos, _seen(self, g_pos, 0)), _kept(g_neg, _seen(self, g_neg, 1)))
         self._conductances: Conductances | None = None
 
     def keep_in(self, g_pos: Floats, g_neg: Floats) -> None:
@@ -173,7 +143,7 @@ class ProgrammedTile:
             small: tuple[Floats | None, Floats | None] = (None, None)
             if not is_ohmic(self.hardware):
                 pos, neg = self._programmed
-                small = self.at_small_voltages(pos, 0), self.at_small_voltages(neg, 1)
+                small = _at_small_voltages(self, pos, 0), _at_small_voltages(self, neg, 1)
             self._conductances = Conductances(g_pos, g_neg, *effective, references, *small)
         return self._conductances
 
@@ -202,6 +172,34 @@ class ProgrammedTile:
         """Multiply every conductance, pedestal included, by one factor: a common-mode gain."""
         self.gain *= number("factor", factor, above=0)
         self._refresh()
+
+
+def _seen(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
+    """Return the conductances [S] that reads see: aged, warm, scaled, behind a conducting gate.
+
+    Those of cells that are not ohmic are I/V at the read voltage.
+
+    Args:
+        tile: The tile, with its age and gain.
+        g: Conductances after programming [S].
+        side: 0 for the positive cells, 1 for the negative ones; it names the stream of drift.
+    """
+    small = _at_small_voltages(tile, g, side)
+    if not is_ohmic(tile.hardware):
+        small = chords(small, tile.hardware.read_voltage, tile.hardware)
+    return in_series(small, tile.hardware)
+
+
+def _at_small_voltages(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
+    """Return the conductances [S] of the cells alone: aged, warm, scaled; see `_seen`."""
+    hardware = tile.hardware
+    device = hardware.device
+    if tile.seconds > 0 and not isinstance(device.retention, NoDrift):
+        drift = stream(tile._seed, Stream.DRIFT, side)
+        g = hardware.aged_device.age(g, tile.seconds, rng=drift)
+    if not isinstance(device.temperature_law, NoTemperature):
+        g = g * device.temperature_law.factor(g, hardware.temperature)
+    return g if tile.gain == 1 else tile.gain * g
 
 
 def _kept(programmed: Floats, now: Floats) -> Floats:
@@ -284,7 +282,7 @@ def _programming_variance(
     """Return the variance [S²] of cells of one side, programmed to g and read as `effective`."""
 
     def mean_read(programmed: Floats) -> Floats:
-        seen = tile.now(programmed, side)
+        seen = _seen(tile, programmed, side)
         noise = tile.hardware.cell_noise
         return seen if isinstance(noise, NoNoise) else seen * noise.moments(seen)[0]
 

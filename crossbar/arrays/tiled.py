@@ -92,8 +92,7 @@ def programmed_tiles(
 class TiledArray(TileGrid):
     """A weight matrix on tiles that can be read; `TileGrid` lists its attributes.
 
-    A gate of a word line sits at the line's driver, so that all tiles of the line share its draws.
-    If the mapping uses reference columns, every tile has one.
+    All tiles of a word line share the draws of its gate. Every tile has its reference column.
 
     Args:
         tiles: Rows of programmed tiles.
@@ -101,8 +100,7 @@ class TiledArray(TileGrid):
         waiting_seed: Seed of what `age` draws for noise with memory.
 
     Attributes:
-        drivers: What drives the word lines of the layer that the array is a part of; None drives
-            them as the hardware says.
+        drivers: What drives the word lines of the layer; None for the hardware's own voltages.
     """
 
     def __init__(
@@ -137,12 +135,10 @@ class TiledArray(TileGrid):
             hardware: Description of the chip.
             siemens_per_weight: Conductance [S] of a weight of one.
             rng: Seed, Generator or None.
-            place: Which array of a layer it is, and which slice of its weights, for maps of faults;
-                the weights of a layer by default.
+            place: Which array and slice of a layer it is, for maps of faults; default its weights.
 
         Raises:
-            ValueError: w holds NaN, is empty, or exceeds the mapped range; or a map of faults does
-                not fit its tile.
+            ValueError: w holds NaN, is empty or exceeds the range; a map of faults does not fit.
         """
         seed = seed_sequence(rng)
         return cls(
@@ -167,8 +163,7 @@ class TiledArray(TileGrid):
     @property
     def unit_voltage(self) -> float:
         """Voltage of an input of one [V]: the read voltage over the layer's input scale."""
-        drivers = self.drivers
-        return self.hardware.unit_voltage if drivers is None else drivers.unit_voltage
+        return (self.drivers or self.hardware).unit_voltage
 
     @property
     def noise_state(self) -> NoiseState:
@@ -177,8 +172,7 @@ class TiledArray(TileGrid):
 
     @property
     def has_memory(self) -> bool:
-        """Whether consecutive reads are correlated."""
-        return self.hardware.has_memory
+        return self.hardware.has_memory  # consecutive reads are correlated
 
     def read(
         self, x: Floats, *, rng: RNG, sampling: str = "exact", reads_per_input: int = 1

@@ -16,7 +16,7 @@ from crossbar.arrays.neurons import NeuronArray
 from crossbar.arrays.summed import terms_of
 from crossbar.arrays.tile import ProgrammedTile
 from crossbar.cost.driven_inputs import DrivenInputs, volts_per_input
-from crossbar.reads.moments import gate_moments
+from crossbar.reads.pair_moments import gate_moments
 from crossbar.wires.solver import driver_conductance
 from devices.validation import Floats
 

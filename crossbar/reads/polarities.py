@@ -20,7 +20,7 @@ class Polarity(NamedTuple, Generic[Matrix]):
         variance: Variance of the cells' factors in weight units squared; None without such noise.
         columns: Reference column of each output; None where every output has a column.
         added: Conductances whose thermal and shot noise adds to the currents, over k² [1/S]; None
-            without such noise. See `crossbar.reads.moments.AddedNoise`.
+            without such noise. See `crossbar.reads.pair_moments.AddedNoise`.
     """
 
     signal: Matrix

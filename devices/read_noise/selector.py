@@ -65,23 +65,20 @@ class StochasticSelector(ReadNoise):
     relaxed. X and the first threshold are drawn once per chip, a step of it on every read.
 
     This is the process of the Ag/HfO2 switch of Dutta et al. 2022, doi:10.1038/s41467-022-30305-8.
-    Their numbers are not known here. By default `sigma` is not known in volts: the switch is read
-    where it conducts half of the time, whatever that voltage is. With a threshold in volts, p
-    follows the read voltage of the hardware, see `with_threshold`.
+    Their numbers are not known here: by default `sigma` is not known in volts, and z is the same at
+    every voltage. With a threshold in volts (`with_threshold`) p follows the read voltage.
 
     Attributes:
         z: How far the voltage of `measured_at` lies above the mean threshold of the typical device
             [sigma]; default 0.
-        sigma: Cycle-to-cycle standard deviation of the threshold [V]; None (default) if it is not
-            known, and z is the same at every voltage.
+        sigma: Cycle-to-cycle standard deviation of the threshold [V]; None (default): not known.
         correlation: Correlation of the thresholds of two cycles that are `period` apart, in [0, 1);
             over a time Δt it is correlation^(Δt/period); default 0.
         spread: Device-to-device standard deviation of the mean threshold [sigma]; default 0.
         leak: Conductance of the open switch over that of the closed one, in [0, 1); default 0.
         on_conductance: Conductance of the closed switch [S], in series with the cell; None: ideal.
         period: Time to which `correlation` refers [s]; default 1 µs.
-        measured_at: Operating point whose voltage z refers to. In a chip, z moves by the difference
-            to the voltage of its `Hardware`, in units of sigma.
+        measured_at: Operating point whose voltage z refers to; a chip moves z to its own voltage.
 
     Raises:
         ValueError: If a number lies outside its range.
@@ -117,18 +114,10 @@ class StochasticSelector(ReadNoise):
 
     @classmethod
     def with_threshold(cls, mean: float, sigma: float, **fields: Any) -> "StochasticSelector":
-        """Return a selector whose threshold is known in volts; p then follows the read voltage.
-
-        Args:
-            mean: Mean threshold of the typical device [V].
-            sigma: Cycle-to-cycle standard deviation of the threshold [V].
-            fields: Other fields.
-        """
+        """Return a selector with a threshold of mean ± sigma [V]; p follows the read voltage."""
         number("mean", mean, unit="V")
         if "z" in fields:
-            raise ValueError(
-                "StochasticSelector.with_threshold sets z from the mean; give only one of the two"
-            )
+            raise ValueError("StochasticSelector.with_threshold sets z from mean; give one of them")
         selector = cls(sigma=sigma, **fields)
         return replace(selector, z=(selector.measured_at.voltage - mean) / sigma)
 
@@ -140,7 +129,7 @@ class StochasticSelector(ReadNoise):
 
     @property
     def mean(self) -> float | None:
-        """Mean threshold of the typical device [V]; None if sigma is not known in volts."""
+        """Mean threshold of the typical device [V]; None if it is not known in volts."""
         return None if self.sigma is None else self.measured_at.voltage - self.z * self.sigma
 
     @property
@@ -153,20 +142,6 @@ class StochasticSelector(ReadNoise):
         independent = self.correlation == self.spread == 0
         return (self.p, self.leak) if independent and 0 < self.p < 1 else None
 
-    def voltage_for(self, p: float) -> float:
-        """Return the read voltage [V] at which a device at the mean threshold conducts with p.
-
-        Raises:
-            ValueError: If p lies outside (0, 1), or sigma is not known in volts.
-        """
-        number("p", p, above=0, below=1)
-        if self.sigma is None:
-            raise ValueError(
-                "StochasticSelector.sigma is None: the threshold is not known in volts; give sigma "
-                "[V], or StochasticSelector.with_threshold(mean, sigma)"
-            )
-        return float(self.measured_at.voltage + self.sigma * (ndtri(p) - self.z))
-
     @property
     def series_resistance(self) -> float:
         return 0.0 if self.on_conductance is None else 1 / self.on_conductance
@@ -176,10 +151,7 @@ class StochasticSelector(ReadNoise):
         return self.correlation > 0
 
     def moments(self, g: Floats) -> tuple[Floats, Floats]:
-        """Return the mean of ξ over reads and devices, and its variance within a device.
-
-        The mean is E p + (1 − E p) leak and the variance E[p (1 − p)] (1 − leak)².
-        """
+        """Return the mean E p + (1 − E p) leak, and the variance E[p (1 − p)] (1 − leak)²."""
         p = ndtr(self.z / np.hypot(1, self.spread))  # E p over devices
         mean = p + (1 - p) * self.leak
         return np.full(np.shape(g), mean), np.full(np.shape(g), self._covariance_within(1.0))
@@ -220,21 +192,17 @@ class StochasticSelector(ReadNoise):
         self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
     ) -> tuple[Floats, State]:
         random = generator(rng)
-        shape = (n_reads, *np.shape(g))
         if state is None and (self.has_memory or self.spread > 0):
             raise ValueError(
                 "StochasticSelector with correlation or spread needs a state, which init returns"
             )
         z = self.z - (self.spread * state.offset if state is not None else 0.0)
+        shape = (n_reads, *np.shape(g))
         if not self.has_memory:
             # A uniform number per read costs less than a normal one and gives the same law.
-            conducts = random.random(shape) < ndtr(z)
-        else:
-            gap = number("period", period, at_least=0, unit="s")
-            rho = self.correlation ** (gap / self.period)
-            thresholds = _next_thresholds(state.threshold, rho, shape, random)
-            conducts = thresholds < z
-            state = state._replace(
-                threshold=np.array(thresholds[-1] if n_reads else state.threshold)
-            )
-        return np.where(conducts, 1.0, self.leak), state
+            return np.where(random.random(shape) < ndtr(z), 1.0, self.leak), state
+        gap = number("period", period, at_least=0, unit="s")
+        rho = self.correlation ** (gap / self.period)
+        thresholds = _next_thresholds(state.threshold, rho, shape, random)
+        last = np.array(thresholds[-1] if n_reads else state.threshold)
+        return np.where(thresholds < z, 1.0, self.leak), state._replace(threshold=last)

@@ -25,24 +25,21 @@ def _rises(row: tuple[float, ...]) -> bool:
 class RelaxationProcess(Retention):
     """Relaxation of filamentary RRAM: G(t) = max(g + s (μ(t) + σ(g) (L(h(t)) + √ν(t) Z(t))), 0).
 
-    L is a variance-gamma process in the clock h(t): the sum of independent increments, each of
-    which is √Γ · N(0, 1) with Γ from a gamma distribution of mean Δh and variance kappa · Δh. Its
-    excess kurtosis is 3 kappa/h. The law is infinitely divisible, so that a time that is divided
-    into parts changes nothing. Between two times a cell keeps what it has done, Cov(L(h(t)),
-    L(h(t'))) = h(min(t, t')); it neither returns nor goes on in one direction. The variance-gamma
-    process: Madan and Seneta, J. Business 63, 511 (1990).
+    L is a variance-gamma process in the clock h(t) (Madan and Seneta, J. Business 63, 511, 1990):
+    independent increments √Γ · N(0, 1) with Γ from a gamma distribution of mean Δh and variance
+    kappa · Δh. The excess kurtosis is 3 kappa/h, and Cov(L(h(t)), L(h(t'))) = h(min(t, t')). The
+    law is infinitely divisible: a time that is divided into parts changes nothing.
 
     Z is the part that returns, telegraph and 1/f noise slower than a run of reads: a normal process
-    of variance 1, whose correlation falls by `persistence` per decade of time. The floor at 0 S is
-    not part of `common` and `spread`.
+    of variance 1, whose correlation falls by `persistence` per decade of time. `common` and
+    `spread` leave out the floor at 0 S.
 
-    h, ν and μ are given at a few times and interpolated linearly in ln t. Before the first of them
-    h and μ grow in proportion to t, so that nothing jumps at 0 s. After the last one h continues
-    with the slope of the last interval, which extrapolates the measurement; ν and μ stay.
+    h, ν and μ are interpolated linearly in ln t. Before the first time h and μ grow in proportion
+    to t, so that nothing jumps at 0 s. After the last one h goes on with the last slope, which
+    extrapolates the measurement; ν and μ stay.
 
-    s = exp(E_A/k (1/measured_at − 1/temperature)) is the Arrhenius factor of all changes.
-
-    Everything is drawn once per chip: the same seed gives the same path at every time.
+    s = exp(E_A/k (1/measured_at − 1/temperature)) is the Arrhenius factor. Everything is drawn
+    once per chip: the same seed gives the same path at every time.
 
     Attributes:
         times: Times after programming [s], rising.
@@ -52,9 +49,9 @@ class RelaxationProcess(Retention):
         conductances: Conductances [S] at which `scales` are given, rising.
         scales: σ at these conductances [S]; linear between them, constant beyond.
         kappa: Weight of the tails, above 0.
-        persistence: Correlation of the fluctuation over one decade of time, from 0 to 1.
-        activation_energy_ev: E_A [eV]; default 0, no dependence on temperature.
-        temperature: Temperature while the cells relax [K]; None (default) for that of the chip.
+        persistence: Correlation of the fluctuation over a decade of time, from 0 to 1.
+        activation_energy_ev: E_A [eV]; default 0: temperature changes nothing.
+        temperature: Temperature while cells relax [K]; None (default) for that of the chip.
         measured_at: Temperature at which the numbers were measured [K]; default 298.15 K.
         common_factor: Factor on the mean change, as an axis of sweeps; default 1.
         spread_factor: Factor on the deviations from it, as an axis of sweeps; default 1.
@@ -80,8 +77,8 @@ class RelaxationProcess(Retention):
     def __post_init__(self) -> None:
         for name in ("times", *_ROWS, "conductances", "scales"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        self._check_rising("times", "s", above=0.0)
-        self._check_rising("conductances", "S", at_least=0.0)
+        _check_rising(self, "times", "s", above=0.0)
+        _check_rising(self, "conductances", "S", at_least=0.0)
         pairs = [(name, "times") for name in _ROWS] + [("scales", "conductances")]
         for name, other in pairs:
             row, wanted = getattr(self, name), len(getattr(self, other))
@@ -104,16 +101,6 @@ class RelaxationProcess(Retention):
         number("RelaxationProcess.persistence", self.persistence, at_least=0, at_most=1)
         for name in ("activation_energy_ev", "common_factor", "spread_factor"):
             number(f"RelaxationProcess.{name}", getattr(self, name), at_least=0)
-
-    def _check_rising(self, name: str, unit: str, **limits: float) -> None:
-        """Raise ValueError unless a field holds two or more rising numbers."""
-        row = getattr(self, name)
-        for value in row:
-            number(f"RelaxationProcess.{name}", value, unit=unit, **limits)
-        if len(row) < 2 or not _rises(row):
-            raise ValueError(
-                f"RelaxationProcess.{name} = {row} must be two or more, rising [{unit}]"
-            )
 
     @property
     def arrhenius(self) -> float:
@@ -179,3 +166,12 @@ class RelaxationProcess(Retention):
         if seconds < self.times[0]:
             return row[0] * seconds / self.times[0]
         return float(np.interp(np.log(seconds), np.log(self.times), row))
+
+
+def _check_rising(process: "RelaxationProcess", name: str, unit: str, **limits: float) -> None:
+    """Raise ValueError unless a field holds two or more rising numbers."""
+    row = getattr(process, name)
+    for value in row:
+        number(f"RelaxationProcess.{name}", value, unit=unit, **limits)
+    if len(row) < 2 or not _rises(row):
+        raise ValueError(f"RelaxationProcess.{name} = {row} must be two or more, rising [{unit}]")

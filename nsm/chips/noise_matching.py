@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crossbar import BitSliced, Hardware
-from crossbar.reads.moments import cell_moments, gate_moments
+from crossbar.reads.pair_moments import cell_moments, gate_moments
 from devices.validation import Floats
 from nsm.nn.on_chip import SampledNeurons
 

@@ -8,8 +8,9 @@ from torch import Tensor
 from crossbar import TiledArray
 from crossbar.reads.gaussian_sums import is_exactly_gaussian
 from crossbar.reads.law import bernoulli_sums, gaussian_sums
-from crossbar.reads.moments import ReadMoments, adds_alike
+from crossbar.reads.moments import ReadMoments
 from crossbar.reads.nonlinear import is_ohmic
+from crossbar.reads.pair_moments import adds_alike
 from crossbar.reads.polarities import Polarity, bernoulli_polarities
 from devices.validation import Floats
 

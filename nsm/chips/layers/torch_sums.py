@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from crossbar import NeuronArray
 from crossbar.arrays.programmed import read_as_one
 from crossbar.reads.gaussian_sums import is_exactly_gaussian
-from crossbar.reads.moments import adds_alike
 from crossbar.reads.nonlinear import is_ohmic
 from crossbar.reads.normals import add_noise, normals
+from crossbar.reads.pair_moments import adds_alike
 from crossbar.reads.reader import Reader
 from crossbar.reads.span import Span
 from devices.seeding import child

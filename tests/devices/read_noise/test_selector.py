@@ -38,7 +38,7 @@ def bivariate(h, k, rho):
 )
 def test_voltage_and_probability_are_inverse(p, mean, sigma, fields):
     selector = StochasticSelector.with_threshold(mean, sigma, **fields)
-    volts = selector.voltage_for(p)
+    volts = mean + sigma * norm.ppf(p)
     assume(volts > 0)
     # V is rounded at |mean|/sigma ≤ 2000 times 1e-16.
     assert math.isclose(selector.at(OperatingPoint(voltage=volts)).p, p, rel_tol=1e-7)
@@ -292,8 +292,6 @@ def test_a_threshold_in_volts_follows_the_operating_point():
     unknown = StochasticSelector(z=0.4)
     assert unknown.at(OperatingPoint(voltage=2.0)) == unknown
     assert unknown.mean is None
-    with pytest.raises(ValueError, match=r"StochasticSelector\.sigma is None: .* give sigma"):
-        unknown.voltage_for(0.5)
 
 
 def test_a_design_without_a_state_has_the_moments_of_a_new_chip():
@@ -342,7 +340,7 @@ def test_bad_probabilities_and_missing_states_are_refused(rng):
         StochasticSelector.with_p(1.0)
     with pytest.raises(ValueError, match=r"with_p sets z from p; give only one of the two"):
         StochasticSelector.with_p(0.5, z=0.1)
-    with pytest.raises(ValueError, match=r"with_threshold sets z from the mean; give only one"):
+    with pytest.raises(ValueError, match=r"with_threshold sets z from mean; give one of them"):
         StochasticSelector.with_threshold(0.3, 0.05, z=0.1)
     with pytest.raises(ValueError, match=r"mean = 'x' is not a number"):
         StochasticSelector.with_threshold("x", 0.05)

@@ -1,0 +1,41 @@
+"""Products of inputs with matrices, whose ternary rows are summed in whole numbers."""
+
+from crossbar.reads.digits import SUMMED_DIGITS, DigitTables, digit_tables
+from crossbar.reads.gated_sums import gated_sums
+from crossbar.reads.inputs import Inputs
+from crossbar.reads.span import Span
+from devices.validation import Floats
+
+
+class TableProducts:
+    """Products x @ matrix; the tables of a matrix are made once, when its product is first needed.
+
+    A row's sums do not depend on the batch it is in, where the row is ternary.
+    """
+
+    def __init__(self) -> None:
+        self._tables: dict[str, DigitTables] = {}
+
+    def product(
+        self, x: Inputs, name: str, matrix: Floats, spacing: float = 0.0, *, square: bool = False
+    ) -> Floats:
+        """Return x @ matrix, or x² @ matrix, (rows, columns).
+
+        Args:
+            x: Inputs, (rows, word lines).
+            name: Name of the matrix, which is the same in every call.
+            matrix: The matrix, (word lines, columns).
+            spacing: Spacing of a grid on which its values lie; 0 for none.
+            square: Whether inputs are squared.
+        """
+        ternary = x.is_ternary
+        if not ternary.any():
+            return (x.floats**2 if square else x.floats) @ matrix
+        if name not in self._tables:
+            self._tables[name] = digit_tables([matrix], spacing, SUMMED_DIGITS)[0]
+        packed = x.packed.absolute() if square else x.packed
+        sums = gated_sums(self._tables[name], packed, Span(0, len(x)))
+        if not ternary.all():
+            others = x.floats[~ternary]
+            sums[~ternary] = (others**2 if square else others) @ matrix
+        return sums

@@ -99,7 +99,9 @@ def test_the_page_needs_no_other_file_and_names_what_was_run(small, results):
         "<dt>seed</dt><dd>0</dd>",
     ):
         assert fact.lower() in page.lower()
-    assert re.search(r"<footer>Written by nsm demo in [\d.]+ (s|min): training [\d.]+ (s|min)", page)
+    assert re.search(
+        r"<footer>Written by nsm demo in [\d.]+ (s|min): training [\d.]+ (s|min)", page
+    )
 
 
 def test_every_panel_shows_the_error_in_software_of_all_networks(small, results):

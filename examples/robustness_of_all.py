@@ -103,7 +103,7 @@ def draw(ax: Axes, rows: pd.DataFrame, software: pd.DataFrame | None, x: str) ->
             color = plots.style_of(name)["color"]
             ax.plot(part["value"], part["error"], "--", color=color, linewidth=0.9)
     ax.set_xscale("log")
-    ax.set_ylim(1, 100)
+    ax.set_ylim(1, 115)
     ticks = [1, 2, 5, 10, 20, 50, 100]
     ax.set_yticks(ticks, [str(t) for t in ticks])
     values = SCALES[::2] if x == "gain" else [2, 4, 8, 16, 64, 256]

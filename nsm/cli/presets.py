@@ -120,7 +120,7 @@ def presets(context: typer.Context) -> None:
         out.print(_table([e for e in entries if e.status == status]))
     out.print("\nγ: σ(G) ∝ G^γ of the read noise, at both ends of the range", highlight=False)
     out.print(
-        "levels: what they count, and how cells are programmed, is in nsm presets show NAME",
+        "what levels count, and how cells are programmed: nsm presets show NAME",
         highlight=False,
     )
     out.print("NAME_verify: the pulses of NAME, with a verifying read after each", highlight=False)

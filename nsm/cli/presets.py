@@ -91,12 +91,12 @@ def _table(entries: Sequence[Preset]) -> Table:
     """Return a table of presets that fits 80 columns without breaking a word."""
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("name", no_wrap=True, width=22)
     table.add_column("technology", width=14)
     table.add_column("range [µS]", no_wrap=True, width=12)
     table.add_column("levels", no_wrap=True, justify="right", width=6)
-    table.add_column("read noise", width=9)
+    table.add_column("read noise", width=10)
     table.add_column("γ", no_wrap=True, width=7)
     for entry in entries:
         table.add_row(*_row(entry))
@@ -120,7 +120,7 @@ def presets(context: typer.Context) -> None:
         out.print(_table([e for e in entries if e.status == status]))
     out.print("\nγ: σ(G) ∝ G^γ of the read noise, at both ends of the range", highlight=False)
     out.print(
-        "levels: what they count, and how cells are programmed, is in nsm presets show NAME",
+        "what levels count, and how cells are programmed: nsm presets show NAME",
         highlight=False,
     )
     out.print("NAME_verify: the pulses of NAME, with a verifying read after each", highlight=False)

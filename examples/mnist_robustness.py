@@ -29,7 +29,7 @@ AXES = {
     "gain": [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0],
     "device.levels": [2, 3, 4, 6, 8, 16, 32],
     "device.on_off_ratio": [1.5, 2.0, 4.0, 10.0, 45.0, 100.0],
-    "device.write.error_factor": [0.0, 3.0, 10.0, 30.0, 60.0, 100.0],
+    "device.write.error_factor": [0.0, 1.0, 3.0, 6.0, 10.0, 20.0],
     "device.read_noise.sigma": [0.0, 0.1, 0.3, 1.0, 2.0],
     "comparator.offset": [0.0, 1e-8, 3e-8, 1e-7, 3e-7, 1e-6],
 }

@@ -7,7 +7,7 @@ import numpy as np
 from torch import nn
 
 from crossbar import Hardware
-from devices import GaussianNoise, IdealWrite, NoNoise, WriteVerify
+from devices import GaussianNoise, IdealWrite, NoNoise, OpenLoopPulses, WriteVerify
 from devices.special import ndtr
 from nsm.chips.hardware_table import as_table
 from nsm.chips.planning.checked_plan import checked_plan
@@ -62,8 +62,9 @@ def _programming(hardware: Hardware) -> str:
     if isinstance(device.write, IdealWrite):
         return "exact programming"
     middle = np.array([(device.g_min + device.g_max) / 2])
-    share = 100 * float(device.write.sigma(middle)[0]) / (device.g_max - device.g_min)
-    mode = "written and verified" if isinstance(device.write, WriteVerify) else "written"
+    share = 100 * float(device.programming_error(middle)[0]) / (device.g_max - device.g_min)
+    modes = {WriteVerify: "written and verified", OpenLoopPulses: "written by open-loop pulses"}
+    mode = modes.get(type(device.write), "written")
     return f"{mode} with an error of {share:.2g} % of the range"
 
 

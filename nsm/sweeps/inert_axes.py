@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from crossbar.hardware import Hardware
-from crossbar.reads.nonlinear import is_ohmic
-from devices import NoDrift, NoNoise, NoTemperature, OperatingPoint
+from devices import NoDrift, NoNoise, NoTemperature, Ohmic, OperatingPoint
 from nsm.chips.hardware_table import HardwareTable
 
 #: Whether a field of a hardware changes what its chips compute.
@@ -46,7 +45,7 @@ def _has_currents_of_fixed_size(hardware: Hardware) -> bool:
 
 def _voltage_acts(hardware: Hardware) -> bool:
     return (
-        not is_ohmic(hardware)
+        not isinstance(hardware.device.iv, Ohmic)
         or _has_currents_of_fixed_size(hardware)
         or _follows(hardware, voltage=2 * hardware.read_voltage)
     )
@@ -54,7 +53,7 @@ def _voltage_acts(hardware: Hardware) -> bool:
 
 def _scale_acts(hardware: Hardware) -> bool:
     return (
-        not is_ohmic(hardware)
+        not isinstance(hardware.device.iv, Ohmic)
         or _has_currents_of_fixed_size(hardware)
         or hardware.current_noise is not None
     )

@@ -30,7 +30,7 @@ def test_readouts_and_gates_are_read_off_networks_and_hardware():
     text = conditions(demo_hardware(), NETWORKS)
     assert text.startswith(
         "NSM, StNN, BD: comparators, last layer ideal ADCs; ReLU: ideal ADCs. One gate per pair. "
-        "Written with an error of 0.5 % of the range."
+        "Written by open-loop pulses with an error of 1.9 % of the range."
     )
     eight = replace(demo_hardware(), adc=crossbar.Adc(bits=8), gate_sharing="word_line")
     text = conditions(eight, {"ReLU": NETWORKS["ReLU"], "NSM": NETWORKS["NSM"]})

@@ -81,10 +81,8 @@ def test_axes_are_labeled_with_units():
         assert ax.get_xlabel() == label
         assert ax.get_ylabel() == "test error [%]"
     assert (
-        plot_error_rate(
-            rows("read_voltage", (1, 2)), x="read_voltage", group="network"
-        ).get_xlabel()
-        == "read_voltage"
+        plot_error_rate(rows("read_period", (1, 2)), x="read_period", group="network").get_xlabel()
+        == "read_period"
     )
     for name, unit in (("device.g_min", "[S]"), ("seconds", "[s]"), ("comparator.noise", "[A]")):
         assert AXIS_LABELS[name].endswith(unit)

@@ -101,8 +101,7 @@ def test_initialize_leaves_deeper_layers_a_smaller_share_of_images(rng):
         reseed(model, seed)
         with torch.no_grad():
             for layer in model:
-                product, norm, bias = layer.terms(z)
-                found.append((layer.beta * product + bias / layer.s) / norm)
+                found.append(layer.argument(z))
                 z = layer(z)
         return found
 

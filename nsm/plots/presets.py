@@ -14,14 +14,17 @@ from crossbar import Hardware
 from devices import NoNoise, Preset
 from devices.validation import Floats
 from nsm.chips.map import map_to_crossbar
-from nsm.plots.style import COLORS, MARKERS, figure, styled
+from nsm.plots.style import figure, style_of, styled
 
-#: Name of a curve: the network, whether the chip has the gate, color and marker.
-CIRCUITS: Mapping[str, tuple[str, bool, str, str]] = {
-    "NSM behind a gate": ("NSM", True, COLORS[0], MARKERS[0]),
-    "NSM without a gate": ("NSM", False, COLORS[2], MARKERS[2]),
-    "ReLU, ideal converters": ("ReLU", False, COLORS[1], MARKERS[1]),
+#: What is put on every preset: its network, and whether its chip has the gate.
+CIRCUITS: Mapping[str, tuple[str, bool]] = {
+    "NSM behind a gate": ("NSM", True),
+    "NSM without a gate": ("NSM", False),
+    "ReLU, ideal converters": ("ReLU", False),
 }
+
+#: Consecutive reads whose worth in independent ones is shown.
+READS = 10
 
 
 def _levels(preset: Preset) -> str:
@@ -73,8 +76,8 @@ def chip_rows(
 
     Returns:
         For each chip its error [%], and of its first neural sampling layer (NaN without one) the
-        ratio of static to noise variance and the number of independent reads that `samples` are
-        worth.
+        ratio of static to noise variance and the number of independent reads that `READS`
+        consecutive reads are worth.
     """
     rows = []
     for seed in range(chips):
@@ -83,9 +86,10 @@ def chip_rows(
             chip = map_to_crossbar(network, hardware, rng=seed)
             error = 100 * chip.error_rate(x, y, samples=samples, rng=seed)
             report = chip.report()
-        found = {"chip": seed, "error": error, "static/noise": np.nan, "effective samples": np.nan}
+        found = {"chip": seed, "images": len(x), "error": error}
+        found |= {"static/noise": np.nan, "effective samples": np.nan}
         if "static_to_noise_ratio" in report:
-            worth = chip.effective_samples(samples)["median"].iloc[0]
+            worth = chip.effective_samples(READS)["median"].iloc[0]
             ratio = report["static_to_noise_ratio"].iloc[0]
             found |= {"static/noise": ratio, "effective samples": worth}
         rows.append(found)
@@ -101,6 +105,7 @@ def rows_of_presets(
     *,
     chips: int,
     samples: int,
+    every: int = 1,
 ) -> pd.DataFrame:
     """Return what the chips of every circuit in `CIRCUITS` show on every preset.
 
@@ -115,6 +120,8 @@ def rows_of_presets(
         y: Their labels, (images,).
         chips: Number of chips of every circuit and preset.
         samples: Reads of every image.
+        every: Where cells have noise with memory, whose reads take longest, only one of so many
+            images is read; default 1.
 
     Returns:
         The columns of `chip_rows`, with `preset` and `circuit`.
@@ -122,20 +129,31 @@ def rows_of_presets(
     rows = []
     for preset in presets:
         on_preset = replace(hardware, device=preset.model)
-        for circuit, (name, gated, _, _) in CIRCUITS.items():
+        step = every if on_preset.device.read_noise.has_memory else 1
+        for circuit, (name, gated) in CIRCUITS.items():
             used = on_preset if gated else on_preset.ungated()
             if name == "NSM" and not gated and isinstance(preset.model.read_noise, NoNoise):
                 continue
-            found = chip_rows(networks[name], used, x, y, chips=chips, samples=samples)
+            found = chip_rows(
+                networks[name], used, x[::step], y[::step], chips=chips, samples=samples
+            )
             rows += [{"preset": preset.name, "circuit": circuit} | row for row in found]
     return pd.DataFrame(rows)
+
+
+def _titles(rows: pd.DataFrame) -> list[str]:
+    """Return the names of presets, with the number of images where others have more."""
+    images = rows.groupby("preset", sort=False)["images"].first()
+    most = images.max()
+    return [name if n == most else f"{name} ({n} images)" for name, n in images.items()]
 
 
 @styled
 def plot_preset_errors(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the error of every circuit on every preset, one line of the figure for each preset.
 
-    Markers are means over chips, bars the range from the best chip to the worst.
+    Presets that were read with fewer images than others say so. Markers are means over chips, bars the range from the best chip to the worst. A network keeps
+    its color; without a gate the markers of the NSM are open.
 
     Args:
         rows: Rows of `rows_of_presets`.
@@ -145,14 +163,15 @@ def plot_preset_errors(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax = figure()
     names = list(dict.fromkeys(rows["preset"]))
     chips = rows["chip"].nunique()
-    for place, circuit in enumerate(CIRCUITS):
-        _, _, color, marker = CIRCUITS[circuit]
+    for place, (circuit, (network, gated)) in enumerate(CIRCUITS.items()):
+        look = style_of(network)
+        inside = "white" if network == "NSM" and not gated else look["color"]
         errors = rows[rows["circuit"] == circuit].groupby("preset")["error"]
         mean, low, high = errors.mean(), errors.min(), errors.max()
         y = np.array([names.index(name) for name in mean.index]) + 0.22 * (place - 1)
-        ax.hlines(y, low, high, color=color, alpha=0.45, linewidth=3)
-        ax.plot(mean, y, marker, color=color, label=circuit, markersize=3.5)
-    ax.set_yticks(range(len(names)), names)
+        ax.hlines(y, low, high, color=look["color"], alpha=0.3, linewidth=3)
+        ax.plot(mean, y, linestyle="", markerfacecolor=inside, label=circuit, **look)
+    ax.set_yticks(range(len(names)), _titles(rows))
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xscale("log")
     ticks = [5, 7, 10, 15, 20, 30, 50, 90]

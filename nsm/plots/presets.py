@@ -152,8 +152,9 @@ def _titles(rows: pd.DataFrame) -> list[str]:
 def plot_preset_errors(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the error of every circuit on every preset, one line of the figure for each preset.
 
-    Presets that were read with fewer images than others say so. Markers are means over chips, bars the range from the best chip to the worst. A network keeps
-    its color; without a gate the markers of the NSM are open.
+    Markers are means over chips, bars the range from the best chip to the worst. Presets that were
+    read with fewer images than others say so. A network keeps its color; without a gate the markers
+    of the NSM are open.
 
     Args:
         rows: Rows of `rows_of_presets`.

@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.devices import plot_gamma as plot_gamma
     from nsm.plots.notes import note_below as note_below
     from nsm.plots.notes import note_figure as note_figure
-    from nsm.plots.small_print import conditions as conditions
     from nsm.plots.presets import plot_preset_errors as plot_preset_errors
     from nsm.plots.presets import preset_table as preset_table
+    from nsm.plots.small_print import conditions as conditions
     from nsm.plots.style import COLORS as COLORS
     from nsm.plots.style import COLUMN as COLUMN
     from nsm.plots.style import LINES as LINES

@@ -161,7 +161,7 @@ def plot_preset_errors(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax: Where to draw; None for a new figure.
     """
     if ax is None:
-        ax = figure()
+        _, ax = figure()
     names = list(dict.fromkeys(rows["preset"]))
     chips = rows["chip"].nunique()
     for place, (circuit, (network, gated)) in enumerate(CIRCUITS.items()):

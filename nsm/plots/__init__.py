@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.devices import plot_gamma as plot_gamma
     from nsm.plots.notes import note_below as note_below
     from nsm.plots.notes import note_figure as note_figure
+    from nsm.plots.presets import plot_preset_errors as plot_preset_errors
+    from nsm.plots.presets import preset_table as preset_table
     from nsm.plots.small_print import conditions as conditions
     from nsm.plots.style import COLORS as COLORS
     from nsm.plots.style import COLUMN as COLUMN
@@ -51,6 +53,8 @@ _EXPORTS = {
     "plot_gamma": "nsm.plots.devices",
     "note_below": "nsm.plots.notes",
     "note_figure": "nsm.plots.notes",
+    "plot_preset_errors": "nsm.plots.presets",
+    "preset_table": "nsm.plots.presets",
     "COLORS": "nsm.plots.style",
     "COLUMN": "nsm.plots.style",
     "LINES": "nsm.plots.style",

@@ -19,8 +19,15 @@ def initialize(model: nn.Sequential, x: ArrayLike, *, rng: RNG = None) -> None:
     real-valued inputs, ‖w∘x‖ takes the place of ‖w‖ in t, and its batch mean that in b.
 
     In a convolution the batch of a channel is all its locations; with a β for every location, b
-    keeps the channel's mean at 0. The layers are set in order, each on the noisy states of those
-    before it. A layer with `beta="native"` keeps its β, and one without bias keeps its mean.
+    keeps the channel's mean at 0. A layer with `beta="native"` keeps its β, and one without bias
+    keeps its mean.
+
+    The layers are set in order, each on one noisy pass through the initialized layers in front of
+    it. In a deeper layer σ is therefore the deviation over images and noise together, and only a
+    part of the variance 1 distinguishes images. With independent weights, many inputs and normal
+    arguments, this part q is 1 in the first layer, and q' = (2/π) arcsin(2q/3) in the layer behind
+    one of q: 0.46, 0.20, 0.09 in the second, third and fourth layer. It is E erf(x) erf(x') of two
+    passes whose arguments correlate by q.
 
     Args:
         model: The network, changed in place.

@@ -79,3 +79,33 @@ def test_initialize_normalizes_convolutions_by_channel_or_by_location(locations)
     np.testing.assert_allclose(v.mean(dim=(0, 2, 3)), 0, atol=1e-5)
     spread = v.std(dim=(0, 2, 3), correction=0) if locations is None else v.std(dim=0, correction=0)
     np.testing.assert_allclose(spread, 1, rtol=1e-4)
+
+
+def share_of_images(layer):
+    """Share of the variance of a layer's arguments that images make; the first layer is 1.
+
+    For normal arguments, states of two passes whose arguments correlate by q correlate by
+    E erf(x) erf(x') = (2/π) arcsin(2q/3), as the noise of the neurons is independent.
+    """
+    return 1.0 if layer == 1 else 2 / np.pi * np.arcsin(2 * share_of_images(layer - 1) / 3)
+
+
+def test_initialize_leaves_deeper_layers_a_smaller_share_of_images(rng):
+    x = np.sign(rng.standard_normal((800, 300)))
+    torch.manual_seed(0)
+    model = nn.Sequential(*(NSMLinear(300, 300) for _ in range(3))).double()
+    initialize(model, x, rng=0)
+
+    def arguments(seed):
+        z, found = torch.as_tensor(x), []
+        reseed(model, seed)
+        with torch.no_grad():
+            for layer in model:
+                found.append(layer.argument(z))
+                z = layer(z)
+        return found
+
+    for number, (one, other) in enumerate(zip(arguments(1), arguments(2), strict=True), start=1):
+        expected = share_of_images(number)
+        assert (one * other).mean().item() == pytest.approx(expected, abs=0.02), number
+    assert [round(share_of_images(n), 2) for n in (1, 2, 3, 4)] == [1.0, 0.46, 0.20, 0.09]

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from torch import nn
 
 from crossbar import Hardware
-from devices import NoNoise, Preset
+from devices import Device, Preset
 from devices.validation import Floats
 from nsm.chips.map import map_to_crossbar
 from nsm.plots.style import figure, style_of, styled
@@ -27,10 +27,21 @@ CIRCUITS: Mapping[str, tuple[str, bool]] = {
 READS = 10
 
 
+def _device(preset: Preset) -> Device:
+    """Return the device of a preset, which may also be a gate."""
+    assert isinstance(preset.model, Device), preset.name
+    return preset.model
+
+
 def _levels(preset: Preset) -> str:
-    levels = preset.model.levels
+    levels = _device(preset).levels
     count = "continuous" if levels is None else str(np.size(levels) if np.ndim(levels) else levels)
     return count if levels is None else f"{count}: {preset.levels_counted}"
+
+
+def _on_off(device: Device) -> str:
+    ideal = device.g_min <= 1e-6 * device.g_max  # g_min = 0 is held as a tiny number
+    return "∞" if ideal else f"{device.g_max / device.g_min:.3g}"
 
 
 def preset_table(presets: Iterable[Preset]) -> pd.DataFrame:
@@ -47,9 +58,7 @@ def preset_table(presets: Iterable[Preset]) -> pd.DataFrame:
         preset.name: {
             "technology": preset.technology,
             "status": preset.status,
-            "on/off": f"{preset.model.g_max / preset.model.g_min:.3g}"
-            if preset.model.g_min > 1e-6 * preset.model.g_max
-            else "∞",
+            "on/off": _on_off(_device(preset)),
             "levels": _levels(preset),
             "programming": preset.programming,
             "measured": preset.measured,
@@ -86,7 +95,7 @@ def chip_rows(
             chip = map_to_crossbar(network, hardware, rng=seed)
             error = 100 * chip.error_rate(x, y, samples=samples, rng=seed)
             report = chip.report()
-        found = {"chip": seed, "images": len(x), "error": error}
+        found: dict[str, float] = {"chip": seed, "images": len(x), "error": error}
         found |= {"static/noise": np.nan, "effective samples": np.nan}
         if "static_to_noise_ratio" in report:
             worth = chip.effective_samples(READS)["median"].iloc[0]
@@ -126,18 +135,18 @@ def rows_of_presets(
     Returns:
         The columns of `chip_rows`, with `preset` and `circuit`.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for preset in presets:
-        on_preset = replace(hardware, device=preset.model)
+        on_preset = replace(hardware, device=_device(preset))
         step = every if on_preset.device.read_noise.has_memory else 1
         for circuit, (name, gated) in CIRCUITS.items():
             used = on_preset if gated else on_preset.ungated()
-            if name == "NSM" and not gated and isinstance(preset.model.read_noise, NoNoise):
+            if name == "NSM" and not gated and on_preset.has_quiet_cells:
                 continue
             found = chip_rows(
                 networks[name], used, x[::step], y[::step], chips=chips, samples=samples
             )
-            rows += [{"preset": preset.name, "circuit": circuit} | row for row in found]
+            rows += [{"preset": preset.name, "circuit": circuit, **row} for row in found]
     return pd.DataFrame(rows)
 
 
@@ -145,7 +154,7 @@ def _titles(rows: pd.DataFrame) -> list[str]:
     """Return the names of presets, with the number of images where others have more."""
     images = rows.groupby("preset", sort=False)["images"].first()
     most = images.max()
-    return [name if n == most else f"{name} ({n} images)" for name, n in images.items()]
+    return [str(name) if n == most else f"{name} ({n} images)" for name, n in images.items()]
 
 
 @styled
@@ -171,7 +180,14 @@ def plot_preset_errors(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         mean, low, high = errors.mean(), errors.min(), errors.max()
         y = np.array([names.index(name) for name in mean.index]) + 0.22 * (place - 1)
         ax.hlines(y, low, high, color=look["color"], alpha=0.3, linewidth=3)
-        ax.plot(mean, y, linestyle="", markerfacecolor=inside, label=circuit, **look)
+        ax.plot(
+            mean,
+            y,
+            look["marker"],
+            color=look["color"],
+            markerfacecolor=inside,
+            label=circuit,
+        )
     ax.set_yticks(range(len(names)), _titles(rows))
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xscale("log")

@@ -33,6 +33,7 @@ from devices import (
     TelegraphNoise,
     preset,
 )
+from devices.tables import PROVENANCE
 from nsm.plots.datasheet import data_sheet, save_data_sheet
 from nsm.plots.spectrum import CELLS, PERIOD, READS, expected_spectrum, sampled_spectrum
 from nsm.plots.style import COLORS
@@ -40,7 +41,6 @@ from tests.helpers.statistics import STANDARD_ERRORS, assert_mean
 
 EVERYTHING = {**PRESETS, **GATES}
 every_one = pytest.mark.parametrize("name", EVERYTHING)
-TEXTS = ("technology", "citation", "verified", "status", "notes")
 PLAIN = Device(g_min=1e-6, g_max=1e-5)
 RICH = Device(
     g_min=1e-4,
@@ -57,7 +57,7 @@ RICH = Device(
 
 def named(model, **words):
     """A preset of the model, whose texts are a single word unless they are given."""
-    return Preset(name="mine", model=model, **(dict.fromkeys(TEXTS, "word") | words))
+    return Preset(name="mine", model=model, **(dict.fromkeys(PROVENANCE, "word") | words))
 
 
 @cache
@@ -252,14 +252,14 @@ def test_conductances_are_in_the_unit_of_their_range():
 
 
 def test_the_programming_band_holds_95_of_100_cells():
-    ax = panels(sheet_of("rram_wu2018"))["range and programming"]
+    ax = panels(sheet_of("rram_milo2021"))["range and programming"]
     (band,) = ax.collections
     edges = band.get_paths()[0].vertices
-    middle = edges[np.abs(edges[:, 0] - 5.5) < 0.05, 1]
-    # The band is ±1.96 σ with σ = 0.333 µS. Each end is a quantile of 1,000 cells, with a standard
-    # error of √(p (1 − p)/n)/φ(1.96) = 0.084 σ.
+    middle = edges[np.abs(edges[:, 0] - 137.5) < 1, 1]
+    # The band is ±1.96 σ with σ = 4.782 − 0.009107 · 137.5 = 3.53 µS. Each end is a quantile of
+    # 1,000 cells, with a standard error of √(p (1 − p)/n)/φ(1.96) = 0.084 σ.
     np.testing.assert_allclose(
-        np.ptp(middle), 2 * 1.96 * 0.333, atol=5 * np.sqrt(2) * 0.084 * 0.333 + 0.1
+        np.ptp(middle), 2 * 1.96 * 3.53, atol=5 * np.sqrt(2) * 0.084 * 3.53 + 1
     )
 
 

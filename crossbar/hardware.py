@@ -159,6 +159,8 @@ class Hardware(AtOperatingPoint):
 
 def _check_input_scale(scale: Any, dac: Dac | None) -> None:
     """Raise ValueError unless `scale` is the size of an input, or is found by calibration."""
+    if not isinstance(scale, str):
+        number("Hardware.input_scale", scale, above=0)
     if dac is not None and dac.serial and scale != 1:
         raise ValueError(
             f"Hardware.input_scale = {scale!r} has no effect on bit-serial inputs, whose planes "
@@ -171,7 +173,6 @@ def _check_input_scale(scale: Any, dac: Dac | None) -> None:
             f'Hardware.input_scale = {scale!r} is unknown; give "{CALIBRATED}", or the size of the '
             "input that is driven with the read voltage"
         )
-    number("Hardware.input_scale", scale, above=0)
 
 
 def _check_weight_range(rule: Any) -> None:

@@ -120,7 +120,13 @@ class CurrentVoltage(IVLaw):
 
     def __post_init__(self) -> None:
         for name in ("square", "cubic"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            given = getattr(self, name)
+            if not isinstance(given, (tuple, list, np.ndarray)):
+                raise ValueError(
+                    f"CurrentVoltage.{name} = {given!r} is not a list of coefficients; give "
+                    f"({given!r},) for a constant"
+                )
+            object.__setattr__(self, name, tuple(given))
             if not getattr(self, name):
                 raise ValueError(f"CurrentVoltage.{name} is empty; give (0.0,) for none")
             for c in getattr(self, name):

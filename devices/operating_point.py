@@ -14,7 +14,7 @@ class OperatingPoint:
     which its numbers hold; it describes the model alone, and a chip replaces it.
 
     Attributes:
-        voltage: Voltage across a cell that is driven by an input of size one [V]; default 0.1 V.
+        voltage: Voltage of a cell that is driven with the read voltage [V]; default 0.1 V.
         temperature: Temperature of the cells [K]; default 300 K.
         read_period: Time from one read to the next [s]; default 1 µs.
         bandwidth: Noise bandwidth B of the read-out [Hz]; None (default) for a read that integrates

@@ -7,6 +7,7 @@ the classes alone that the reader's `Catalog` knows.
 """
 
 import dataclasses
+import inspect
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -218,6 +219,14 @@ def _composed(
     return None
 
 
+def _built(cls: Any, fields: dict[str, Any]) -> Any:
+    """Return an instance; a class such as `ProductNoise(*factors)` takes one field as positions."""
+    parameters = inspect.signature(cls).parameters.values()
+    positions = [p.name for p in parameters if p.kind is p.VAR_POSITIONAL and p.name in fields]
+    given = [value for name in positions for value in fields[name]]
+    return cls(*given, **{n: value for n, value in fields.items() if n not in positions})
+
+
 def decode(
     plain: Plain,
     catalog: Catalog,
@@ -264,7 +273,7 @@ def decode(
     if key == "object":
         fields = {n: inner(v) for n, v in plain["fields"].items()}
         try:
-            return catalog.require(value)(**fields)
+            return _built(catalog.require(value), fields)
         except TypeError as problem:
             raise ValueError(
                 f"the file holds a {value} of another version of the class ({problem})"

@@ -34,6 +34,7 @@ class Drivers:
         limit: Largest input that is converted, or that is driven with the read voltage, as
             calibrated; `Dac.range`; None before.
         largest: Largest |input| that has been driven.
+        sees_parts: Whether inputs other than 0 and ± the input scale have been driven.
         expected: Share of inputs that the limit is expected to clip.
         clips: Inputs that were converted, and clipped.
         watch: While it is set, inputs are not converted but shown to it.
@@ -44,6 +45,7 @@ class Drivers:
         self.name = name
         self.limit = None if dac is None else dac.range
         self.largest = 0.0
+        self.sees_parts = False
         self.read_voltage = hardware.read_voltage
         self._scale = hardware.input_scale
         self.expected = 0.0
@@ -137,7 +139,8 @@ class Drivers:
             return
         is_ternary = bool(x.is_ternary.all())
         # Ternary inputs need not be looked at one by one.
-        self.note(1.0 if is_ternary else float(np.abs(x.floats).max(initial=0)))
+        largest = 1.0 if is_ternary else float(np.abs(x.floats).max(initial=0))
+        self.note(largest, whole=is_ternary)
         if self.dac is None:
             return
         limit = self._known_limit()
@@ -145,15 +148,13 @@ class Drivers:
         clipped = 0 if fits else int((np.abs(x.floats) > limit * (1 + ROUNDING)).sum())
         self.clips.add(clipped, len(x) * x.shape[1], expected=self.expected)
 
-    def note(self, largest: float) -> None:
-        """Remember the largest |input| of a read.
-
-        Raises:
-            ValueError: Inputs have no scale yet.
-        """
+    def note(self, largest: float, *, whole: bool) -> None:
+        """Remember the largest |input|, and if all are −1, 0 or +1; refuse inputs without scale."""
         if self.dac is None and self.input_scale is None:
             self._known_limit()
         self.largest = max(self.largest, largest)
+        whole = whole and self.input_scale == 1
+        self.sees_parts = self.sees_parts or (self.planes == 1 and not whole)
 
     def _known_limit(self) -> float:
         if self.limit is None and self.dac is None:

@@ -1,9 +1,13 @@
 """The largest voltage and current of a layer's cells, beside what the device stands."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from crossbar.arrays.neurons import NeuronArray
+from crossbar.hardware import Hardware
 from crossbar.reads.nonlinear import chords, is_ohmic, series_resistance
+from devices.read_noise.thermal import without_current_noise
 from devices.validation import Floats
 
 #: How far rounding may lift a voltage above its limit.
@@ -45,6 +49,11 @@ def limit_warnings(neurons: NeuronArray) -> list[str]:
             f"the read voltage of {hardware.read_voltage:g} V; give Hardware(input_scale=...), or "
             '"calibrated" and chip.calibrate(x)'
         )
+    if neurons.drivers.sees_parts and _follows_voltage(hardware):
+        found.append(
+            "inputs drive cells with other voltages than the read voltage, and gate or read noise "
+            "are those of the read voltage; code the inputs as -1 and +1, or give Dac(serial=True)"
+        )
     if device.read_disturb_voltage is not None and volts > device.read_disturb_voltage:
         found.append(
             f"cells are read with {volts:.3g} V, which disturbs them: the device stands "
@@ -58,6 +67,14 @@ def limit_warnings(neurons: NeuronArray) -> list[str]:
                 f"of {device.compliance:g} A"
             )
     return found
+
+
+def _follows_voltage(hardware: Hardware) -> bool:
+    """Return whether the gate or the factors on the currents depend on the voltage of a cell."""
+    point = hardware.operating_point
+    twice = replace(point, voltage=2 * point.voltage)
+    factors, _ = without_current_noise(hardware.device.read_noise)
+    return any(noise.at(point) != noise.at(twice) for noise in (hardware.gate, factors))
 
 
 def _access(neurons: NeuronArray) -> float:

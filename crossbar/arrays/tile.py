@@ -286,8 +286,10 @@ def _programming_variance(
         noise = tile.hardware.cell_noise
         return seen if isinstance(noise, NoNoise) else seen * noise.moments(seen)[0]
 
-    low = np.maximum(g - _DERIVATIVE_STEP * device.g_max, 0)
-    high = g + _DERIVATIVE_STEP * device.g_max
+    # Current-voltage laws are fitted within the range, so that its ends have one-sided steps.
+    step = _DERIVATIVE_STEP * device.g_max
+    low = np.maximum(g - step, np.minimum(g, device.g_min))
+    high = np.minimum(g + step, np.maximum(g, device.g_max))
     at_low, at_high = mean_read(low), mean_read(high)
     slope: Floats | float = 1.0  # of cells that are read as they were programmed
     if at_low is not low or at_high is not high:

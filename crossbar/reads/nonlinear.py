@@ -85,14 +85,18 @@ def driven_by(cells: CellArray, row: Floats) -> CellArray:
     """
     c = cells.conductances
     volts = (cells.unit_voltage * row)[:, None]
+    wires = cells.hardware.wires
+    access = 0.0 if wires is None else wires.r_access
     effective = []
     for small, at_full, of_full in (
         (c.small_pos, c.g_pos, c.effective_pos),
         (c.small_neg, c.g_neg, c.effective_neg),
     ):
         assert small is not None
+        # The access transistor carries the current of its own cell; what remains is IR drop.
+        branch = at_full / (1 + at_full * access)
+        passes = np.divide(of_full, branch, out=np.ones_like(branch), where=branch > 0)
         now = in_series(chords(small, volts, cells.hardware), cells.hardware)
-        passes = np.divide(of_full, at_full, out=np.ones_like(at_full), where=at_full > 0)
-        effective.append(now * passes)
+        effective.append(now / (1 + now * access) * passes)
     driven = replace(c, effective_pos=effective[0], effective_neg=effective[1])
     return replace(cells, conductances=driven, level_spacing=0.0)

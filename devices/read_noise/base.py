@@ -36,9 +36,12 @@ class ReadNoise(ABC):
     Attributes:
         is_gaussian: Whether ξ is normal and fresh on every read, so that a sum over independent
             cells is exactly one normal number (class variable); default False.
+        follows_current: Whether ξ depends on the current of the cell, so that behind a series
+            element it is that of the branch (class variable); default False.
     """
 
     is_gaussian: ClassVar[bool] = False
+    follows_current: ClassVar[bool] = False
 
     @property
     def has_memory(self) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from devices.operating_point import OperatingPoint
 from devices.read_noise.base import ReadNoise, State
 from devices.seeding import RNG
-from devices.validation import Floats, number
+from devices.validation import Floats, instance, number
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class InSeries(ReadNoise):
     outside: float
 
     def __post_init__(self) -> None:
+        instance("InSeries.noise", self.noise, ReadNoise)
         number("InSeries.inside", self.inside, at_least=0, unit="Ω")
         number("InSeries.outside", self.outside, at_least=0, unit="Ω")
 
@@ -50,8 +51,13 @@ class InSeries(ReadNoise):
         return InSeries(self.noise.at(point), self.inside, self.outside)
 
     def bare(self, g: Floats) -> Floats:
-        """Return the conductances [S] of the cells alone."""
+        """Return the conductances [S] on which ξ depends: of the cells alone, or of the branches.
+
+        Noise that follows the current sees that of the branch, which the resistance limits.
+        """
         seen = np.asarray(g, dtype=np.float64)
+        if self.noise.follows_current:
+            return np.asarray(seen / (1 + seen * self.outside))
         return np.asarray(seen / (1 - seen * self.inside))
 
     def share(self, g: Floats) -> Floats:

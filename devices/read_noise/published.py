@@ -1,6 +1,7 @@
 """Published read noise of phase-change and charge-trap memories, normal and state-dependent."""
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -86,12 +87,13 @@ class SonosReadNoise(StateDependentNoise):
     """
 
     measured_at: OperatingPoint = field(default_factory=OperatingPoint)
+    follows_current: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         instance("SonosReadNoise.measured_at", self.measured_at, OperatingPoint)
 
     def at(self, point: OperatingPoint) -> "SonosReadNoise":
-        return replace(self, measured_at=point)
+        return replace(self, measured_at=replace(self.measured_at, voltage=point.voltage))
 
     def relative_sigma(self, g: Floats) -> Floats:
         current = np.asarray(g, dtype=np.float64) * (self.measured_at.voltage / 215.36557e-9)

@@ -75,7 +75,7 @@ class StochasticSelector(ReadNoise):
         correlation: Correlation of the thresholds of two cycles that are `period` apart, in [0, 1);
             over a time Δt it is correlation^(Δt/period); default 0.
         spread: Device-to-device standard deviation of the mean threshold [sigma]; default 0.
-        leak: Conductance of the open switch over that of the closed one, in [0, 1); default 0.
+        leak: Conductance of the branch with an open switch over that with a closed one; default 0.
         on_conductance: Conductance of the closed switch [S], in series with the cell; None: ideal.
         period: Time to which `correlation` refers [s]; default 1 µs.
         measured_at: Operating point whose voltage z refers to; a chip moves z to its own voltage.
@@ -122,10 +122,11 @@ class StochasticSelector(ReadNoise):
         return replace(selector, z=(selector.measured_at.voltage - mean) / sigma)
 
     def at(self, point: OperatingPoint) -> "StochasticSelector":
-        if self.sigma is None or point == self.measured_at:
+        if self.sigma is None or point.voltage == self.measured_at.voltage:
             return self
         moved = (point.voltage - self.measured_at.voltage) / self.sigma
-        return replace(self, z=self.z + moved, measured_at=point)
+        there = replace(self.measured_at, voltage=point.voltage)
+        return replace(self, z=self.z + moved, measured_at=there)
 
     @property
     def mean(self) -> float | None:
@@ -167,10 +168,7 @@ class StochasticSelector(ReadNoise):
         """Return the covariance of ξ within a device, averaged over devices.
 
         It is (1 − leak)² (E Φ₂(z − bX, z − bX; ρ^cycles) − E Φ²(z − bX)) with b = spread; for p = ½
-        and b = 0 it is (1 − leak)² arcsin(ρ^cycles)/2π.
-
-        Args:
-            cycles: Distance of the two reads in periods, any real number ≥ 0.
+        and b = 0 it is (1 − leak)² arcsin(ρ^cycles)/2π. `cycles` are periods, any real number ≥ 0.
         """
         return self._covariance_within(np.float64(self.correlation) ** np.asarray(cycles, float))
 

@@ -14,6 +14,7 @@ from crossbar.cost.driven_inputs import DrivenInputs, InputRecord
 from crossbar.cost.read_cost import ReadEnergy, read_cost
 from crossbar.cost.writing import write_cost
 from crossbar.reads.inputs import Inputs
+from crossbar.reads.nonlinear import is_ohmic
 from crossbar.reads.span import Span
 from devices import WritePulses
 from devices.validation import number
@@ -34,6 +35,12 @@ NOT_COUNTED = (
     "samples, control and clocks, memory and movement of activations, generation of the voltages, "
     "random numbers of gates that are not devices, and the multiplication by a of a deterministic "
     "path"
+)
+
+#: What a cost leaves out where cells are not ohmic.
+OF_CURVES = (
+    "the current-voltage law at other inputs than full scale, where cells count with their "
+    "conductance at the read voltage"
 )
 
 
@@ -95,7 +102,9 @@ def cost(
             }
         )
     frame = _with_total(pd.DataFrame(rows), of_pass=("inputs", "mean square input"))
-    frame.attrs.update(samples=samples, not_counted=NOT_COUNTED)
+    bent = any(not is_ohmic(layer.neurons.hardware) for layer in layers)
+    text = f"{NOT_COUNTED}; {OF_CURVES}" if bent else NOT_COUNTED
+    frame.attrs.update(samples=samples, not_counted=text)
     return frame
 
 

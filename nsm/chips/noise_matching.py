@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crossbar import BitSliced, Hardware
+from crossbar.operating import CALIBRATED
 from crossbar.reads.pair_moments import cell_moments, gate_moments
 from devices.validation import Floats
 from nsm.nn.on_chip import SampledNeurons
@@ -66,6 +67,26 @@ def _noise_of_rows(
     return mean_of_rows, np.average(variance, weights=squares, axis=1)
 
 
+def _check_one_read(hardware: Hardware, name: str) -> None:
+    """Raise ValueError unless the noise of one read of one cell or pair is known at mapping."""
+    if isinstance(hardware.mapping, BitSliced):
+        raise ValueError(
+            f"{name} computes with the noise of one cell or pair per weight, and "
+            f"{hardware.mapping!r} has {hardware.mapping.slices}; give it another mapping"
+        )
+    if hardware.dac is not None and hardware.dac.serial:
+        raise ValueError(
+            f"{name} computes with the noise of one read, which bit-serial inputs average over bit "
+            "planes; give it a Dac(serial=False), or none"
+        )
+    if hardware.input_scale == CALIBRATED and hardware.current_noise is not None:
+        raise ValueError(
+            f"{name} is matched to the noise of its reads when it is mapped, and its thermal noise "
+            "depends on the input scale, which a calibration finds later; give it a number instead "
+            f'of "{CALIBRATED}": 1 for states'
+        )
+
+
 def matched(
     neurons: SampledNeurons,
     w: Floats,
@@ -91,16 +112,7 @@ def matched(
         ValueError: Inputs are bit-serial, weights are bit-sliced, the chip's reads are free of
             noise, or a ≠ 0 is needed and there is no deterministic path.
     """
-    if isinstance(hardware.mapping, BitSliced):
-        raise ValueError(
-            f"{name} computes with the noise of one cell or pair per weight, and "
-            f"{hardware.mapping!r} has {hardware.mapping.slices}; give it another mapping"
-        )
-    if hardware.dac is not None and hardware.dac.serial:
-        raise ValueError(
-            f"{name} computes with the noise of one read, which bit-serial inputs average over bit "
-            "planes; give it a Dac(serial=False), or none"
-        )
+    _check_one_read(hardware, name)
     mean, variance = noise_of_reads(w, hardware, siemens_per_weight)
     if (variance <= 0).any():
         raise ValueError(

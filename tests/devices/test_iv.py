@@ -49,6 +49,11 @@ def test_without_coefficients_the_curve_is_straight():
     np.testing.assert_array_equal(ohmic.effective_conductance([1e-6, 1e-3], 0.7), [1e-6, 1e-3])
 
 
+def test_a_number_in_place_of_coefficients_is_refused():
+    with pytest.raises(ValueError, match=r"CurrentVoltage\.square = 3\.0 is not a list"):
+        CurrentVoltage(square=3.0, cubic=(0.0,), v_max=1.0, g_low=1e-6, g_high=1e-3)
+
+
 def test_cells_and_voltages_broadcast_as_in_an_array():
     g = np.full((3, 4), 8e-5)
     v = np.array([[0.1], [0.2], [0.3]])

@@ -60,6 +60,12 @@ VALUES = st.recursive(
 )
 
 
+def test_a_product_of_noises_is_read_as_it_was_written():
+    noise = devices.ProductNoise(devices.GaussianNoise(0.1), devices.ThermalShotNoise(shot=0.2))
+    plain = json.loads(json.dumps(encode(noise, "v", arrays={})))
+    assert decode(plain, CATALOG, arrays={}) == noise
+
+
 @given(VALUES)
 @example(Box(math.nan))
 def test_what_is_read_is_what_was_written(value):

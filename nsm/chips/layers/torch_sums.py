@@ -145,7 +145,7 @@ class TorchSums:
         rows = _rows(x, span)
         largest = float(x.abs().max()) if x.numel() else 0.0
         for neurons in self.neurons:
-            neurons.drivers.note(largest)
+            neurons.drivers.note(largest, whole=False)
         state = self._state(x.dtype if x.dtype in _PRECISIONS else torch.float32)
         x = self._arranged(x.to(state.mean.weight.dtype))
         u = self._sums(x, state.mean)[rows]

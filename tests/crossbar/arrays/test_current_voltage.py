@@ -90,12 +90,23 @@ def test_signs_under_an_odd_law_are_read_as_fast_as_ohmic_cells():
         assert "packed bits" in tile_with(LAWS[law], **GATES["pair"]).reader.describe()
 
 
+SERIES = 5e3
+PLACES = {
+    "switch": {
+        "gate": StochasticSelector(z=20.0, on_conductance=1 / SERIES),
+        "gate_sharing": "cell",
+    },
+    "transistor": {"wires": Wires(r_row=0.0, r_col=0.0, r_access=SERIES)},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("inputs", INPUTS)
 @pytest.mark.parametrize("law", LAWS)
-def test_a_series_element_takes_a_part_of_the_voltage(law):
-    resistance = 5e3
-    gate = StochasticSelector(z=20.0, on_conductance=1 / resistance)
-    tile = tile_with(LAWS[law], gate=gate, gate_sharing="cell")
-    x = INPUTS["real"]
+def test_a_series_element_takes_a_part_of_the_voltage(law, inputs, place):
+    resistance = SERIES
+    tile = tile_with(LAWS[law], **PLACES[place])
+    x = INPUTS[inputs]
 
     def branch(g, volts):
         """Return the current by bisection of V_cell + R I(V_cell) = V."""
@@ -110,6 +121,13 @@ def test_a_series_element_takes_a_part_of_the_voltage(law):
     volts = V * x[:, None]
     expected = (branch(g_pos, volts) - branch(g_neg, volts)).sum(axis=0) / (K * V)
     np.testing.assert_allclose(tile.moments(x[None])[0][0], expected, rtol=1e-9)
+
+
+def test_the_programming_error_stays_within_the_fit_of_the_law():
+    device = Device(g_min=62.5e-6, g_max=110e-6, iv=MILO2021)
+    hardware = Hardware(device=device, read_voltage=V)
+    tile = Tile.program(np.array([[1.0, -1.0]]), hardware, siemens_per_weight=47.5e-6, rng=0)
+    assert all((part == 0).all() for part in tile.programmed.programming_variance())
 
 
 def test_a_tile_behind_short_wires_agrees_with_the_circuit():

@@ -5,7 +5,14 @@ import pytest
 
 from crossbar import Adc, Dac, Hardware, NeuronArray
 from crossbar.arrays.limits import largest_current, limit_warnings
-from devices import Device, GaussianNoise, NoNoise, SinhCurve, ThermalShotNoise
+from devices import (
+    Device,
+    GaussianNoise,
+    NoNoise,
+    SinhCurve,
+    StochasticSelector,
+    ThermalShotNoise,
+)
 from tests.helpers.statistics import assert_mean, assert_variance
 
 K = 99e-6
@@ -92,6 +99,21 @@ def test_voltages_above_the_read_voltage_are_told():
     layer = layer_with()
     layer.read(np.sign(X), rng=0)
     assert not limit_warnings(layer)
+
+
+def test_noise_of_the_read_voltage_under_other_inputs_is_told():
+    gate = StochasticSelector.with_threshold(0.1, 0.02)
+    device = Device(g_min=1e-6, g_max=100e-6)
+    layer = layer_with(device=device, gate=gate, input_scale=16.0)
+    layer.read(X, rng=0)
+    (text,) = limit_warnings(layer)
+    assert text.startswith("inputs drive cells with other voltages than the read voltage")
+    states = layer_with(device=device, gate=gate)
+    states.read(np.sign(X), rng=0)
+    assert not limit_warnings(states)
+    plain = layer_with(device=device, input_scale=16.0)
+    plain.read(X, rng=0)
+    assert not limit_warnings(plain)
 
 
 LIMITED = Device(g_min=1e-6, g_max=100e-6, read_disturb_voltage=0.3, compliance=5e-6)

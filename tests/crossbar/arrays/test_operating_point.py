@@ -189,6 +189,19 @@ def test_a_series_element_divides_relative_noise(noise, case, place):
     assert_variance(u[:, 0], variance[0, 0], found[0, 0])
 
 
+@pytest.mark.parametrize("place", ["switch", "transistor"])
+def test_noise_of_a_current_sees_the_current_of_the_branch(place):
+    tile = tile_with(
+        SonosReadNoise(), w=np.array([[1.0]]), gate_sharing="cell", **PLACES[place](1e5)
+    )
+    g = np.array([100e-6, 1e-6])
+    branch = g / (1 + g * 1e5)
+    noise = SonosReadNoise(measured_at=OperatingPoint(voltage=0.1))
+    sigma = np.sqrt(noise.moments(branch)[1]) * branch / (1 + g * 1e5)
+    found = tile.moments(np.ones((1, 1)))[1][0, 0]
+    np.testing.assert_allclose(found, (sigma**2).sum() / K**2, rtol=1e-9)
+
+
 def test_an_access_transistor_divides_noise_as_the_circuit_does():
     wires = Wires(r_row=1e-9, r_col=1e-9, r_access=2e4)
     tile = tile_with(GaussianNoise(0.05), wires=wires)

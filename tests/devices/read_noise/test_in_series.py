@@ -66,6 +66,11 @@ def test_the_noise_follows_the_operating_point():
     assert InSeries(product, R, 0.0).at(hot) == InSeries(product.at(hot), R, 0.0)
 
 
+def test_something_else_than_a_noise_is_refused():
+    with pytest.raises(ValueError, match=r"InSeries\.noise = 3 is not a ReadNoise"):
+        InSeries(3, 1.0, 1.0)
+
+
 @pytest.mark.parametrize("name", ["inside", "outside"])
 def test_negative_resistances_are_refused(name):
     with pytest.raises(ValueError, match=rf"InSeries\.{name} = -1 is not allowed; .* Ω"):

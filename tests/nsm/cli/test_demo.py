@@ -305,7 +305,9 @@ def test_a_chip_that_tolerates_everything_ends_the_range():
 def test_parameters_are_listed_in_words():
     facts = hardware_facts(demo.demo_hardware(), demo.DEVICE)
     assert facts["Device"]["conductance range"] == "39.7 nS to 1.79 µS, on/off ratio 45"
-    assert facts["Device"]["programming error"] == "normal, σ = 8.74 nS (0.5 % of the range)"
+    assert facts["Device"]["programming error"] == (
+        "root mean square 35 nS at the largest conductance (2 % of the range)"
+    )
     assert facts["Device"]["read noise"] == "none"
     assert facts["Circuit"]["gate of the stochastic layers"] == (
         "blank-out, conducts with probability 0.5, one per pair"

@@ -73,6 +73,13 @@ def test_an_axis_with_an_effect_is_taken(name, hardware):
     assert [t.parameters[name] for t in grid(MODEL, hardware, {name: values})] == values
 
 
+@pytest.mark.parametrize("name", ["temperature", "bandwidth", "read_period"])
+@pytest.mark.parametrize("hardware", [SELECTOR, with_device(read_noise=devices.SonosReadNoise())])
+def test_noise_that_follows_the_voltage_alone_leaves_other_axes_without_effect(hardware, name):
+    with pytest.raises(ValueError, match=f"axis '{name}' changes nothing"):
+        grid(MODEL, hardware, {name: INERT[name][0]})
+
+
 def test_an_axis_may_act_at_some_points_only():
     noises = {"none": devices.NoNoise(), "thermal": devices.ThermalShotNoise()}
     axes = {"device.read_noise": noises, "temperature": [4.0, 300.0]}

@@ -5,7 +5,15 @@ from functools import cached_property
 
 from crossbar.converters import Dac
 from crossbar.wires.description import Wires
-from devices import Device, InSeries, NoNoise, OperatingPoint, ReadNoise, ThermalShotNoise
+from devices import (
+    Device,
+    InSeries,
+    NoNoise,
+    Ohmic,
+    OperatingPoint,
+    ReadNoise,
+    ThermalShotNoise,
+)
 from devices.read_noise.thermal import without_current_noise
 
 #: `Hardware.input_scale` of layers that get theirs from data.
@@ -54,8 +62,7 @@ class AtOperatingPoint:
         access transistor of `wires` divides the noise too.
         """
         factors, _ = without_current_noise(self.device.read_noise)
-        inside = self.gate.series_resistance
-        outside = 0.0 if self.wires is None else self.wires.r_access
+        inside, outside = self.gate.series_resistance, self.access_resistance
         if isinstance(factors, NoNoise) or inside == outside == 0:
             return factors.at(self.operating_point)
         return InSeries(factors.at(self.operating_point), inside, outside)
@@ -69,6 +76,21 @@ class AtOperatingPoint:
         """
         _, added = without_current_noise(self.device.read_noise)
         return None if added is None else added.at(self.operating_point)
+
+    @property
+    def access_resistance(self) -> float:
+        """Resistance of the access transistor of each cell [Ω]."""
+        return 0.0 if self.wires is None else self.wires.r_access
+
+    @property
+    def series_resistance(self) -> float:
+        """Resistance in series with each cell while its gate conducts [Ω]."""
+        return self.gate.series_resistance + self.access_resistance
+
+    @property
+    def is_ohmic(self) -> bool:
+        """Whether currents are proportional to voltages."""
+        return isinstance(self.device.iv, Ohmic)
 
     @property
     def unit_voltage(self) -> float:

@@ -1,8 +1,17 @@
 """The conditions of a read: voltage, temperature, period and bandwidth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from devices.validation import number
+
+
+class Follows(Protocol):
+    """A model that may depend on the conditions of a read."""
+
+    def at(self, point: "OperatingPoint") -> Any:
+        """Return the model at an operating point."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,3 +49,12 @@ class OperatingPoint:
     def noise_bandwidth(self) -> float:
         """Noise bandwidth B [Hz]: `bandwidth`, or that of integration over a period."""
         return 1 / (2 * self.read_period) if self.bandwidth is None else self.bandwidth
+
+    def changes(self, model: Follows, **conditions: float) -> bool:
+        """Return whether a model is another one if some conditions have other values.
+
+        Args:
+            model: A read noise, gate or retention.
+            conditions: Other values of fields, such as voltage=0.2.
+        """
+        return bool(model.at(self) != model.at(replace(self, **conditions)))

@@ -7,7 +7,7 @@ import numpy as np
 
 from crossbar.arrays.clipping import ClipCount
 from crossbar.converters import ROUNDING, Dac
-from crossbar.hardware import CALIBRATED, Hardware
+from crossbar.hardware import Hardware
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices.validation import Floats, number
@@ -34,6 +34,7 @@ class Drivers:
         limit: Largest input that is converted, or that is driven with the read voltage, as
             calibrated; `Dac.range`; None before.
         largest: Largest |input| that has been driven.
+        is_open: Whether a calibration finds the range of the inputs.
         sees_parts: Whether inputs other than 0 and ± the input scale have been driven.
         expected: Share of inputs that the limit is expected to clip.
         clips: Inputs that were converted, and clipped.
@@ -46,6 +47,7 @@ class Drivers:
         self.limit = None if dac is None else dac.range
         self.largest = 0.0
         self.sees_parts = False
+        self.is_open = hardware.has_open_inputs
         self.read_voltage = hardware.read_voltage
         self._scale = hardware.input_scale
         self.expected = 0.0
@@ -59,11 +61,6 @@ class Drivers:
     def planes(self) -> int:
         """Reads of the array for one input."""
         return 1 if self.dac is None else self.dac.planes
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a calibration finds the range of the inputs."""
-        return self.dac.range is None if self.dac is not None else self._scale == CALIBRATED
 
     @property
     def input_scale(self) -> float | None:
@@ -99,7 +96,7 @@ class Drivers:
         self.limit = number("range of the inputs", limit, above=0)
         self.expected = expected
         self.clips.reset()
-        self.largest = 0.0
+        self.largest, self.sees_parts = 0.0, False
 
     def drive(self, x: Inputs, span: Span) -> tuple[Inputs, Span]:
         """Return what drives the word lines, and the reads of the array that this takes.

@@ -1,14 +1,11 @@
 """The largest voltage and current of a layer's cells, beside what the device stands."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from crossbar.arrays.neurons import NeuronArray
-from crossbar.hardware import Hardware
-from crossbar.reads.nonlinear import chords, is_ohmic, series_resistance
+from crossbar.reads.conductances import behind
+from crossbar.reads.nonlinear import chords
 from devices.read_noise.thermal import without_current_noise
-from devices.validation import Floats
 
 #: How far rounding may lift a voltage above its limit.
 _ROUNDING = 1e-9
@@ -25,10 +22,10 @@ def largest_current(neurons: NeuronArray, volts: float) -> float:
         for tile in part.array.all_tiles():
             c = tile.conductances
             for now, small in ((c.g_pos, c.small_pos), (c.g_neg, c.small_neg)):
-                branch: Floats = now / (1 + now * _access(neurons))
-                if small is not None and not is_ohmic(hardware):
+                branch = behind(now, hardware.access_resistance)
+                if small is not None:
                     cell = chords(np.array(small.max()), volts, hardware)
-                    branch = cell / (1 + cell * series_resistance(hardware))
+                    branch = behind(cell, hardware.series_resistance)
                 largest = max(largest, volts * float(branch.max(initial=0.0)))
     return largest
 
@@ -49,7 +46,10 @@ def limit_warnings(neurons: NeuronArray) -> list[str]:
             f"the read voltage of {hardware.read_voltage:g} V; give Hardware(input_scale=...), or "
             '"calibrated" and chip.calibrate(x)'
         )
-    if neurons.drivers.sees_parts and _follows_voltage(hardware):
+    factors, _ = without_current_noise(device.read_noise)
+    point, twice = hardware.operating_point, 2 * hardware.read_voltage
+    follow = any(point.changes(noise, voltage=twice) for noise in (hardware.gate, factors))
+    if neurons.drivers.sees_parts and follow:
         found.append(
             "inputs drive cells with other voltages than the read voltage, and gate or read noise "
             "are those of the read voltage; code the inputs as -1 and +1, or give Dac(serial=True)"
@@ -67,17 +67,3 @@ def limit_warnings(neurons: NeuronArray) -> list[str]:
                 f"of {device.compliance:g} A"
             )
     return found
-
-
-def _follows_voltage(hardware: Hardware) -> bool:
-    """Return whether the gate or the factors on the currents depend on the voltage of a cell."""
-    point = hardware.operating_point
-    twice = replace(point, voltage=2 * point.voltage)
-    factors, _ = without_current_noise(hardware.device.read_noise)
-    return any(noise.at(point) != noise.at(twice) for noise in (hardware.gate, factors))
-
-
-def _access(neurons: NeuronArray) -> float:
-    """Return the resistance of the access transistor of each cell [Ω]."""
-    wires = neurons.hardware.wires
-    return 0.0 if wires is None else wires.r_access

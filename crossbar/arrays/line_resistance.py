@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossbar.hardware import Hardware
+from crossbar.reads.conductances import behind
 from crossbar.reads.pair_moments import gate_moments
 from crossbar.wires.description import Wires
 from crossbar.wires.segments import part_of
@@ -29,8 +30,7 @@ def branch_conductances(g: ArrayLike, wires: Wires) -> Floats:
     A transistor carries the current of its own cell, so it is part of the branch that noise and
     gates switch, and not of the wires that all cells share.
     """
-    cells = np.asarray(g, dtype=np.float64)
-    return np.asarray(cells / (1 + cells * wires.r_access))
+    return behind(g, wires.r_access)
 
 
 def of_branches(wires: Wires, shape: tuple[int, int]) -> Wires:

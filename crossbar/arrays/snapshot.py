@@ -80,12 +80,14 @@ class DriverSnapshot:
         expected: Share of inputs that the limit is expected to clip.
         clips: Inputs that were converted, and clipped.
         largest: Largest |input| that has been driven.
+        sees_parts: Whether inputs other than 0 and ± the input scale have been driven.
     """
 
     limit: float | None
     expected: float
     clips: ClipRecord
     largest: float = 0.0
+    sees_parts: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +152,9 @@ def snapshot(neurons: NeuronArray) -> NeuronSnapshot:
 
 def _of_drivers(drivers: Drivers) -> DriverSnapshot:
     clips = _of_clips(drivers.clips)
-    return DriverSnapshot(drivers.limit, drivers.expected, clips, drivers.largest)
+    return DriverSnapshot(
+        drivers.limit, drivers.expected, clips, drivers.largest, drivers.sees_parts
+    )
 
 
 def _of_converters(converters: Converters) -> ConverterSnapshot:
@@ -215,6 +219,7 @@ def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
     neurons.drivers.limit = remembered.drivers.limit
     neurons.drivers.expected = remembered.drivers.expected
     neurons.drivers.largest = remembered.drivers.largest
+    neurons.drivers.sees_parts = remembered.drivers.sees_parts
     _restore_clips(neurons.drivers.clips, remembered.drivers.clips)
     if neurons.converters is not None and remembered.converters is not None:
         _restore_converters(neurons.converters, remembered.converters)

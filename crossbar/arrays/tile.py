@@ -8,8 +8,8 @@ import numpy as np
 from crossbar.arrays.line_resistance import behind_wires, compensated
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
-from crossbar.reads.conductances import Conductances, in_series
-from crossbar.reads.nonlinear import chords, is_ohmic
+from crossbar.reads.conductances import Conductances, behind
+from crossbar.reads.nonlinear import chords
 from devices import Device, IdealWrite, NoDrift, NoNoise, NoTemperature, Place
 from devices.seeding import stream
 from devices.validation import Floats, array, number
@@ -141,7 +141,7 @@ class ProgrammedTile:
             references = np.zeros(g_pos.shape[1], dtype=np.intp) if shared else None
             effective = behind_wires(g_pos, g_neg, self.hardware)
             small: tuple[Floats | None, Floats | None] = (None, None)
-            if not is_ohmic(self.hardware):
+            if not self.hardware.is_ohmic:
                 pos, neg = self._programmed
                 small = _at_small_voltages(self, pos, 0), _at_small_voltages(self, neg, 1)
             self._conductances = Conductances(g_pos, g_neg, *effective, references, *small)
@@ -185,9 +185,9 @@ def _seen(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
         side: 0 for the positive cells, 1 for the negative ones; it names the stream of drift.
     """
     small = _at_small_voltages(tile, g, side)
-    if not is_ohmic(tile.hardware):
+    if not tile.hardware.is_ohmic:
         small = chords(small, tile.hardware.read_voltage, tile.hardware)
-    return in_series(small, tile.hardware)
+    return behind(small, tile.hardware.gate.series_resistance)
 
 
 def _at_small_voltages(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
@@ -225,8 +225,8 @@ def _level_spacing(hardware: Hardware) -> float:
         return 0.0
     ends = np.array([device.g_min, device.g_max])
     warm = ends * device.temperature_law.factor(ends, hardware.temperature)
-    unchanged = np.array_equal(in_series(warm, hardware), ends)
-    stable = isinstance(device.retention, NoDrift) and unchanged and is_ohmic(hardware)
+    unchanged = np.array_equal(behind(warm, hardware.gate.series_resistance), ends)
+    stable = isinstance(device.retention, NoDrift) and unchanged and hardware.is_ohmic
     return device.step if isinstance(device.write, IdealWrite) and stable else 0.0
 
 
@@ -296,8 +296,8 @@ def _programming_variance(
         slope = (at_high - at_low) / (high - low)
     if effective is not now:
         slope *= np.divide(effective, now, out=np.ones_like(effective), where=now > 0)
-    if tile.hardware.wires is not None:
-        slope = slope / (1 + now * tile.hardware.wires.r_access)  # it divides errors once more
+    if tile.hardware.access_resistance:
+        slope = slope / (1 + now * tile.hardware.access_resistance)  # it divides errors once more
     variance: Floats = slope**2 * (device.programming_moments(g)[1] + device.rounding_variance(g))
     stuck = device.faults.measured(g.shape)
     return variance if stuck is None else np.where(np.isnan(stuck), variance, 0)

@@ -6,7 +6,6 @@ import numpy as np
 
 from crossbar.arrays.tile import ProgrammedTile, read_only
 from crossbar.reads.conductances import Conductances, per_output
-from crossbar.reads.nonlinear import is_ohmic
 from devices.validation import Floats
 
 
@@ -66,7 +65,7 @@ class TileGrid:
             small: tuple[Floats, ...] = ()
             if self.hardware.wires is not None:
                 effective = self._joined_sides("effective_pos", "effective_neg")
-            if not is_ohmic(self.hardware):
+            if not self.hardware.is_ohmic:
                 small = self._joined_sides("small_pos", "small_neg")
             self._joined = Conductances(
                 *self.cells(),

@@ -10,7 +10,7 @@ from crossbar.arrays.neurons import NeuronArray
 from crossbar.cost.array_energy import placed_tiles
 from crossbar.cost.constants import CostConstants
 from devices import Device
-from devices.pulses.base import PulseResponse
+from devices.pulses.base import PulseResponse, pulses_to
 from devices.validation import Floats, choice
 from devices.write_pulses import WritePulses, write_pulses_of
 
@@ -53,11 +53,7 @@ class _Curve:
 
     def pulses_to(self, target: Floats) -> Floats:
         """Return after how many pulses cells are nearest to their targets [S]."""
-        middles = (self.g[1:] + self.g[:-1]) / 2
-        if self.g[-1] >= self.g[0]:
-            return np.asarray(np.searchsorted(middles, target))
-        # Where pulses no longer change a cell, it gets the fewest of them.
-        return np.asarray(len(middles) - np.searchsorted(middles[::-1], target, side="right"))
+        return np.asarray(pulses_to(self.g, target))
 
     def energies(self) -> Floats:
         """Return the energy in a cell [J] until 0, 1, … pulses are over."""

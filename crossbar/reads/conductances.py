@@ -116,10 +116,10 @@ class CellArray:
         return replace(self, hardware=self.hardware.ungated())
 
 
-def in_series(g: Floats, hardware: Hardware) -> Floats:
-    """Return g/(1 + g R) [S]: cells of g [S] in series with their gates, which conduct."""
-    resistance = hardware.gate.series_resistance
-    return g / (1 + g * resistance) if resistance else g
+def behind(g: ArrayLike, resistance: float) -> Floats:
+    """Return g/(1 + g R) [S]: cells of g [S] in series with a resistance [Ω]."""
+    cells = np.asarray(g, dtype=np.float64)
+    return cells / (1 + cells * resistance) if resistance else cells
 
 
 def per_output(negative: Floats, reference_of: ReferenceColumns) -> Floats:

@@ -11,21 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.hardware import Hardware
-from crossbar.reads.conductances import CellArray, in_series
+from crossbar.reads.conductances import CellArray, behind
 from crossbar.reads.inputs import Inputs
-from devices import Ohmic
 from devices.validation import Floats
-
-
-def is_ohmic(hardware: Hardware) -> bool:
-    """Return whether currents are proportional to voltages."""
-    return isinstance(hardware.device.iv, Ohmic)
-
-
-def series_resistance(hardware: Hardware) -> float:
-    """Return the resistance in series with each cell while its gate conducts [Ω]."""
-    access = 0.0 if hardware.wires is None else hardware.wires.r_access
-    return hardware.gate.series_resistance + access
 
 
 def chords(g: Floats, volts: Floats | float, hardware: Hardware) -> Floats:
@@ -36,7 +24,7 @@ def chords(g: Floats, volts: Floats | float, hardware: Hardware) -> Floats:
         volts: Voltages of word lines [V], which broadcast with g.
         hardware: Current-voltage law, gate and access transistor.
     """
-    return hardware.device.iv.chord(g, volts, series_resistance(hardware))
+    return hardware.device.iv.chord(g, volts, hardware.series_resistance)
 
 
 def shaped(cells: CellArray, x: Inputs) -> Inputs:
@@ -46,7 +34,7 @@ def shaped(cells: CellArray, x: Inputs) -> Inputs:
     voltage and v the voltage of an input of one. Other laws leave x as it is, see `bends`.
     """
     hardware = cells.hardware
-    if is_ohmic(hardware) or series_resistance(hardware) or not bends(cells, x).any():
+    if hardware.is_ohmic or hardware.series_resistance or not bends(cells, x).any():
         return x
     unit, full = cells.unit_voltage, hardware.read_voltage
     of_inputs, of_full = hardware.device.iv.shape(unit * x.floats), hardware.device.iv.shape(full)
@@ -58,7 +46,7 @@ def shaped(cells: CellArray, x: Inputs) -> Inputs:
 def bends(cells: CellArray, x: Inputs) -> NDArray[np.bool_]:
     """Return, for every row, whether its inputs see other conductances than at the read voltage."""
     hardware = cells.hardware
-    if is_ohmic(hardware):
+    if hardware.is_ohmic:
         return np.zeros(len(x), dtype=bool)
     if hardware.device.iv.is_odd and cells.unit_voltage == hardware.read_voltage:
         return ~x.is_ternary
@@ -68,9 +56,9 @@ def bends(cells: CellArray, x: Inputs) -> NDArray[np.bool_]:
 def needs_rows(cells: CellArray, x: Inputs) -> bool:
     """Return whether the conductances of cells differ from row to row of x."""
     hardware = cells.hardware
-    if is_ohmic(hardware) or not bends(cells, x).any():
+    if hardware.is_ohmic or not bends(cells, x).any():
         return False
-    return hardware.device.iv.shape(0.0) is None or series_resistance(hardware) > 0
+    return hardware.device.iv.shape(0.0) is None or hardware.series_resistance > 0
 
 
 def driven_by(cells: CellArray, row: Floats) -> CellArray:
@@ -85,8 +73,7 @@ def driven_by(cells: CellArray, row: Floats) -> CellArray:
     """
     c = cells.conductances
     volts = (cells.unit_voltage * row)[:, None]
-    wires = cells.hardware.wires
-    access = 0.0 if wires is None else wires.r_access
+    hardware = cells.hardware
     effective = []
     for small, at_full, of_full in (
         (c.small_pos, c.g_pos, c.effective_pos),
@@ -94,9 +81,9 @@ def driven_by(cells: CellArray, row: Floats) -> CellArray:
     ):
         assert small is not None
         # The access transistor carries the current of its own cell; what remains is IR drop.
-        branch = at_full / (1 + at_full * access)
+        branch = behind(at_full, hardware.access_resistance)
         passes = np.divide(of_full, branch, out=np.ones_like(branch), where=branch > 0)
-        now = in_series(chords(small, volts, cells.hardware), cells.hardware)
-        effective.append(now / (1 + now * access) * passes)
+        now = behind(chords(small, volts, hardware), hardware.series_resistance)
+        effective.append(now * passes)
     driven = replace(c, effective_pos=effective[0], effective_neg=effective[1])
     return replace(cells, conductances=driven, level_spacing=0.0)

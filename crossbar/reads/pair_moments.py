@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossbar.hardware import Hardware
-from crossbar.reads.conductances import CellArray, ReferenceColumns, in_series, per_output
+from crossbar.reads.conductances import CellArray, ReferenceColumns, behind, per_output
 from crossbar.reads.noise_state import NoiseState, SeenBy, Source, noise_sources
 from devices.validation import Floats
 
@@ -101,7 +101,7 @@ def cell_moments(g: Floats, hardware: Hardware) -> tuple[Floats, Floats]:
         g: Conductances of the cells alone [S].
         hardware: Device, gate and operating point.
     """
-    seen = in_series(g, hardware)
+    seen = behind(g, hardware.gate.series_resistance)
     mean, variance = hardware.cell_noise.moments(seen)
     if hardware.current_noise is None:
         return mean, variance

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from devices.clipped import Deviation, clipped_deviation
 from devices.programming.base import WriteModel
 from devices.programming.simulated import SimulatedError, simulated_error
-from devices.pulses.base import PulseResponse
+from devices.pulses.base import PulseResponse, pulses_to
 from devices.pulses.nonlinear import NonlinearPulses
 from devices.seeding import RNG, generator
 from devices.validation import Floats, array, instance, integer, number
@@ -61,9 +61,7 @@ class OpenLoopPulses(WriteModel):
         Args:
             target: Wanted conductances [S].
         """
-        curve = self._curve
-        halfway = (curve[1:] + curve[:-1]) / 2
-        return np.asarray(np.searchsorted(halfway, array("target", target)))
+        return pulses_to(self._curve, array("target", target))
 
     def sigma(self, target: Floats) -> Floats:
         """Return the root mean square error [S] around the target, rounding to pulses included.

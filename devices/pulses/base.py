@@ -17,6 +17,21 @@ UP = 1
 DOWN = -1
 
 
+def pulses_to(curve: Floats, target: ArrayLike) -> Counts:
+    """Return after how many pulses cells on a curve are nearest to their targets.
+
+    Where pulses no longer change a cell, or two numbers are equally near, it gets the fewer.
+
+    Args:
+        curve: Conductances [S] after 0, 1, … pulses, rising or falling.
+        target: Wanted conductances [S].
+    """
+    middles = (curve[1:] + curve[:-1]) / 2
+    if curve[-1] >= curve[0]:
+        return np.asarray(np.searchsorted(middles, target))
+    return np.asarray(len(middles) - np.searchsorted(middles[::-1], target, side="right"))
+
+
 # An abstract class with fields, against the rule of the house: its seven subclasses would repeat
 # them.
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,9 @@ from devices.operating_point import OperatingPoint
 from devices.retention.base import Retention
 from devices.retention.increments import Interval, intervals
 from devices.seeding import RNG, generator
+from devices.temperature import BOLTZMANN_EV
 from devices.validation import Floats, number
 
-# Boltzmann constant [eV/K].
-_BOLTZMANN_EV = 8.617333262e-5
 _ROWS = ("clock", "fluctuation", "mean")
 
 
@@ -105,7 +104,7 @@ class RelaxationProcess(Retention):
     @property
     def arrhenius(self) -> float:
         """Factor s of all changes at the temperature of storage."""
-        exponent = self.activation_energy_ev / _BOLTZMANN_EV
+        exponent = self.activation_energy_ev / BOLTZMANN_EV
         kept_at = self.measured_at if self.temperature is None else self.temperature
         return float(np.exp(exponent * (1 / self.measured_at - 1 / kept_at)))
 

@@ -14,7 +14,6 @@ from crossbar.cost.driven_inputs import DrivenInputs, InputRecord
 from crossbar.cost.read_cost import ReadEnergy, read_cost
 from crossbar.cost.writing import write_cost
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.nonlinear import is_ohmic
 from crossbar.reads.span import Span
 from devices import WritePulses
 from devices.validation import number
@@ -102,7 +101,7 @@ def cost(
             }
         )
     frame = _with_total(pd.DataFrame(rows), of_pass=("inputs", "mean square input"))
-    bent = any(not is_ohmic(layer.neurons.hardware) for layer in layers)
+    bent = any(not layer.neurons.hardware.is_ohmic for layer in layers)
     text = f"{NOT_COUNTED}; {OF_CURVES}" if bent else NOT_COUNTED
     frame.attrs.update(samples=samples, not_counted=text)
     return frame

@@ -9,7 +9,6 @@ from crossbar import TiledArray
 from crossbar.reads.gaussian_sums import is_exactly_gaussian
 from crossbar.reads.law import bernoulli_sums, gaussian_sums
 from crossbar.reads.moments import ReadMoments
-from crossbar.reads.nonlinear import is_ohmic
 from crossbar.reads.pair_moments import adds_alike
 from crossbar.reads.polarities import Polarity, bernoulli_polarities
 from devices.validation import Floats
@@ -58,7 +57,7 @@ class TorchArray:
         self._reference_of = None if reference_of is None else torch.as_tensor(reference_of)
         gaussian = is_exactly_gaussian(hardware)
         polarities = None if gaussian else bernoulli_polarities(cells)
-        simple = adds_alike(hardware) and is_ohmic(hardware)
+        simple = adds_alike(hardware) and hardware.is_ohmic
         needs_more = hardware.gates_word_lines and gate is None
         if needs_more or (polarities is None and not gaussian) or not simple:
             raise ValueError(

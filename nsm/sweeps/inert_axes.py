@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from crossbar.hardware import Hardware
-from devices import NoDrift, NoNoise, NoTemperature, Ohmic, OperatingPoint
+from devices import NoDrift, NoNoise, NoTemperature
 from nsm.chips.hardware_table import HardwareTable
 
 #: Whether a field of a hardware changes what its chips compute.
@@ -15,24 +14,14 @@ Acts = Callable[[Hardware], bool]
 
 
 def _follows(hardware: Hardware, **condition: float) -> bool:
-    """Return whether a noise of the hardware is another one under another condition."""
-    here = hardware.operating_point
-    there = replace(here, **condition)
-    return any(
-        noise.at(here) != noise.at(there) for noise in (hardware.device.read_noise, hardware.gate)
-    )
-
-
-def _retention_follows(hardware: Hardware, there: OperatingPoint) -> bool:
-    retention = hardware.device.retention
-    return retention.at(hardware.operating_point) != retention.at(there)
+    """Return whether noise, gate or retention is another one under another condition."""
+    models = (hardware.device.read_noise, hardware.gate, hardware.device.retention)
+    return any(hardware.operating_point.changes(model, **condition) for model in models)
 
 
 def _temperature_acts(hardware: Hardware) -> bool:
-    hotter = 2 * hardware.temperature
-    there = replace(hardware.operating_point, temperature=hotter)
     has_law = not isinstance(hardware.device.temperature_law, NoTemperature)
-    return has_law or _follows(hardware, temperature=hotter) or _retention_follows(hardware, there)
+    return has_law or _follows(hardware, temperature=2 * hardware.temperature)
 
 
 def _has_currents_of_fixed_size(hardware: Hardware) -> bool:
@@ -45,7 +34,7 @@ def _has_currents_of_fixed_size(hardware: Hardware) -> bool:
 
 def _voltage_acts(hardware: Hardware) -> bool:
     return (
-        not isinstance(hardware.device.iv, Ohmic)
+        not hardware.is_ohmic
         or _has_currents_of_fixed_size(hardware)
         or _follows(hardware, voltage=2 * hardware.read_voltage)
     )
@@ -53,7 +42,7 @@ def _voltage_acts(hardware: Hardware) -> bool:
 
 def _scale_acts(hardware: Hardware) -> bool:
     return (
-        not isinstance(hardware.device.iv, Ohmic)
+        not hardware.is_ohmic
         or _has_currents_of_fixed_size(hardware)
         or hardware.current_noise is not None
     )

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from crossbar import NeuronArray
 from crossbar.arrays.programmed import read_as_one
 from crossbar.reads.gaussian_sums import is_exactly_gaussian
-from crossbar.reads.nonlinear import is_ohmic
 from crossbar.reads.normals import add_noise, normals
 from crossbar.reads.pair_moments import adds_alike
 from crossbar.reads.reader import Reader
@@ -120,7 +119,7 @@ class TorchSums:
             return False
         hardwares = [part.array.hardware for group in neurons for part in group.parts()]
         gaussian = all(
-            is_exactly_gaussian(h) and not h.gates_word_lines and adds_alike(h) and is_ohmic(h)
+            is_exactly_gaussian(h) and not h.gates_word_lines and adds_alike(h) and h.is_ohmic
             for h in hardwares
         )
         return gaussian and all(group.a.ndim == 1 for group in neurons)

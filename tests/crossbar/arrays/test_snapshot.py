@@ -121,3 +121,15 @@ def test_a_layer_with_other_arrays_or_converters_is_refused(rng):
     converted = layer(replace(HARDWARE, adc=Adc()), converted=True)
     with pytest.raises(ValueError, match="only one of the stored layer and this one has"):
         restore(plain, snapshot(converted))
+
+
+def test_what_has_driven_a_layer_is_carried_on(rng):
+    w = rng.uniform(-1, 1, (5, 6))
+    first, other = (
+        NeuronArray.program(w, HARDWARE, siemens_per_weight=2e-5, rng=seed) for seed in (0, 1)
+    )
+    first.read(np.full((2, first.inputs), 0.5), rng=0)
+    restore(other, snapshot(first))
+    assert (other.drivers.largest, other.drivers.sees_parts) == (0.5, True)
+    other.drivers.calibrate(1.0)
+    assert (other.drivers.largest, other.drivers.sees_parts) == (0.0, False)

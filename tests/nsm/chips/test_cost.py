@@ -15,33 +15,11 @@ from crossbar.cost.read_cost import read_cost
 from devices import BlankOut, Device, TelegraphNoise, WritePulses, preset
 from nsm import map_to_crossbar
 from nsm.chips.cost import ENERGIES, NOT_COUNTED, TOTAL
+from tests.helpers.many_reads import Steps, reads_of_steps
 
 CELL = Device(g_min=1e-6, g_max=1e-4)
 HARDWARE = Hardware(device=CELL, read_period=1e-6)
 NUMBERS = ["reads", *ENERGIES, "total [J]", "latency [s]", "area [m²]"]
-
-
-class Steps(nn.Module):
-    """Layers that are read several times in a pass: in time, at locations, by two calls."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(1, 2, 3, padding=1)
-        self.shared = nn.Conv2d(2, 2, 3, stride=2, padding=1)
-        self.gru = nn.GRU(2, 3, batch_first=True)
-        self.head = nn.Linear(3, 2)
-
-    def forward(self, x):
-        z = torch.relu(self.conv(x))
-        z = self.shared(torch.relu(self.shared(z)))
-        _, last = self.gru(z.flatten(2).mT)
-        return self.head(last[0])
-
-
-def reads(size):
-    """Return reads per pass of the layers of `Steps` for square images, by hand."""
-    half, quarter = -(-size // 2), -(-size // 4)
-    return [size**2, half**2 + quarter**2, quarter**2, quarter**2, 1]
 
 
 def convolution():
@@ -59,18 +37,18 @@ def test_every_read_of_a_pass_is_counted():
     x = torch.randn(2, 1, 8, 8)
     chip = map_to_crossbar(Steps(), HARDWARE, rng=0, example=x)
     one = of_layers(chip.cost())
-    assert one.reads.tolist() == reads(8)
-    np.testing.assert_allclose(one["latency [s]"], np.array(reads(8)) * 1e-6, rtol=1e-12)
+    assert one.reads.tolist() == reads_of_steps(8)
+    np.testing.assert_allclose(one["latency [s]"], np.array(reads_of_steps(8)) * 1e-6, rtol=1e-12)
     alone = [read_cost(layer.neurons, ReadOut.ADC) for layer in chip.layers]
     each = np.array([c.energy.array for c in alone])
-    np.testing.assert_allclose(one["array [J]"], np.array(reads(8)) * each, rtol=1e-12)
+    np.testing.assert_allclose(one["array [J]"], np.array(reads_of_steps(8)) * each, rtol=1e-12)
     for _ in range(2):  # it is that of one pass of one image, however often the chip is read
         chip.sample(x, 3, rng=0)
-        assert of_layers(chip.cost()).reads.tolist() == reads(8)
-        assert of_layers(chip.cost(x, rng=0)).reads.tolist() == reads(8)
+        assert of_layers(chip.cost()).reads.tolist() == reads_of_steps(8)
+        assert of_layers(chip.cost(x, rng=0)).reads.tolist() == reads_of_steps(8)
     larger = torch.randn(1, 1, 12, 12)
-    assert of_layers(chip.cost(larger, rng=0)).reads.tolist() == reads(12)
-    assert of_layers(chip.cost()).reads.tolist() == reads(12)
+    assert of_layers(chip.cost(larger, rng=0)).reads.tolist() == reads_of_steps(12)
+    assert of_layers(chip.cost()).reads.tolist() == reads_of_steps(12)
 
 
 def test_a_convolution_costs_what_a_linear_layer_costs_that_is_read_as_often():

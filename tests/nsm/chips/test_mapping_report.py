@@ -10,6 +10,7 @@ from torch import nn
 from crossbar import Hardware, ReferenceColumn, Wires
 from devices import BlankOut, Device, StateDependentError, StochasticSelector, TelegraphNoise
 from nsm import NSMLinear, map_to_crossbar, theory
+from tests.helpers.many_reads import Steps, reads_of_steps
 
 FAN_IN = 64
 NEURONS = 6
@@ -153,30 +154,7 @@ def test_beta_is_the_median_over_neurons_that_have_noise():
     assert np.isfinite(map_to_crossbar(model, hardware, rng=0).report()["beta_effective"][0])
 
 
-class Steps(nn.Module):
-    """Layers that are read several times in a pass: in time, at locations, by two calls."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(1, 2, 3, padding=1)
-        self.shared = nn.Conv2d(2, 2, 3, stride=2, padding=1)
-        self.gru = nn.GRU(2, 3, batch_first=True)
-        self.head = nn.Linear(3, 2)
-
-    def forward(self, x):
-        z = torch.relu(self.conv(x))
-        z = self.shared(torch.relu(self.shared(z)))
-        _, last = self.gru(z.flatten(2).mT)
-        return self.head(last[0])
-
-
 DIGITAL = Hardware(device=CELL)
-
-
-def reads(size):
-    """Return reads per pass of the layers of `Steps` for square images, by hand."""
-    half, quarter = -(-size // 2), -(-size // 4)
-    return [size**2, half**2 + quarter**2, quarter**2, quarter**2, 1]
 
 
 def test_samples_of_recurrent_layers_are_as_many_reads_apart_as_a_pass_has_steps():
@@ -184,7 +162,7 @@ def test_samples_of_recurrent_layers_are_as_many_reads_apart_as_a_pass_has_steps
     hardware = Hardware(device=replace(CELL, read_noise=noise))
     chip = map_to_crossbar(Steps(), hardware, rng=0, example=torch.randn(2, 1, 8, 8))
     s = chip.effective_samples(10)["median"].to_numpy()
-    for layer, median, n in zip(chip.layers, s, reads(8), strict=True):
+    for layer, median, n in zip(chip.layers, s, reads_of_steps(8), strict=True):
         rho = np.exp(-n * 1e-6 * (2 / 4e-6))
         expected = theory.effective_samples(10, rho)
         np.testing.assert_allclose(median, expected, rtol=1e-9, err_msg=layer.name)

@@ -13,9 +13,9 @@ from crossbar.field_values import build_part, example_of, models_of, parsed, typ
 from crossbar.hardware import Hardware
 from devices import Device
 from devices.tables import device_from
-from devices.validation import choice, number
+from devices.validation import choice
 
-#: Extra path into a device that is not a field: it moves g_min and keeps g_max.
+#: Extra path into a device that is not a field: see `Device.with_on_off_ratio`.
 ON_OFF = "on_off_ratio"
 
 
@@ -136,8 +136,7 @@ def _replaced(description: Any, path: str, value: Any) -> Any:
     if rest:
         return replace(description, **{head: _replaced(getattr(description, head), rest, value)})
     if isinstance(description, Device) and head == ON_OFF:
-        number(ON_OFF, value, above=1)
-        return replace(description, g_min=description.g_max / value)
+        return description.with_on_off_ratio(value)
     return replace(description, **{head: value})
 
 

@@ -94,6 +94,19 @@ def check_weight_scale(planned: PlannedLayer, hardware: Hardware) -> None:
         )
 
 
+def _check_current_law(hardware: Hardware, name: str) -> None:
+    """Raise ValueError, naming the layer, if the I-V law does not cover the range of its cells."""
+    device = hardware.device
+    ends = np.array([device.g_min, device.g_max])
+    try:
+        device.iv.chord(ends, hardware.read_voltage, hardware.series_resistance)
+    except ValueError as problem:
+        raise ValueError(
+            f"{name}: {problem}; give a device whose g_min, g_max lie in that range and a "
+            "read_voltage that does, or another law, such as iv=devices.SinhCurve(v_0=...)"
+        ) from None
+
+
 def _is_compared(planned: PlannedLayer) -> bool:
     """Return whether comparators see the sums of a layer, and no converter."""
     return planned.by_sign or not isinstance(planned.wanted.neurons, LinearOutputs)
@@ -130,6 +143,7 @@ class _Programming:
         self.scale = scale
 
     def targets(self) -> _Targets:
+        _check_current_law(self.hardware, self.name)
         wanted = self.wanted
         # A layer of zeros, such as a residual branch at the start of training, has any scale.
         w_max = largest_weight(wanted.weight, self.hardware) if wanted.weight.any() else 1.0

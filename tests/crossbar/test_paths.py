@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from crossbar import Adc, BalancedPair, Comparator, Hardware
 from crossbar.paths import MAPPINGS, check_path, known_paths, with_value
-from devices import BlankOut, Device, GaussianNoise, NoNoise, PowerLawNoise, preset
+from devices import BlankOut, Device, GaussianNoise, NoNoise, PowerLawNoise, WriteVerify, preset
 
 HARDWARE = Hardware(
     device=preset("fefet_jerry2017", read_noise=PowerLawNoise(0.1, 0.5, 1e-6)), gate=BlankOut(0.5)
@@ -48,8 +49,40 @@ def test_on_off_ratio_moves_g_min_and_keeps_g_max():
     changed = with_value(HARDWARE, "device.on_off_ratio", 10)
     assert changed.device.g_max == HARDWARE.device.g_max
     assert changed.device.on_off_ratio == pytest.approx(10, rel=1e-12)
-    # Nothing else has changed.
-    assert replace(changed, device=replace(changed.device, g_min=HARDWARE.device.g_min)) == HARDWARE
+    # Nothing else has changed, apart from the pulses, which span the range.
+    pulses = {name: getattr(HARDWARE.device, name) for name in ("write", "pulses")}
+    device = replace(changed.device, g_min=HARDWARE.device.g_min, **pulses)
+    assert replace(changed, device=device) == HARDWARE
+
+
+def test_pulses_that_span_the_range_span_the_one_of_another_on_off_ratio():
+    device = preset("fefet_jerry2017")
+    target = np.linspace(0, 1, 7)  # shares of the range
+    changed = with_value(Hardware(device=device), "device.on_off_ratio", 3).device
+    assert changed.pulses.g_min == changed.g_min
+    errors = [
+        d.programming_error(d.g_min + target * (d.g_max - d.g_min)) / (d.g_max - d.g_min)
+        for d in (device, changed)
+    ]
+    np.testing.assert_allclose(*errors, rtol=1e-9, atol=1e-12)
+
+
+def test_pulses_of_a_verified_write_span_the_new_range_too():
+    device = preset("fefet_jerry2017")
+    verified = replace(device, write=WriteVerify(pulse=device.pulses, tolerance=1e-8))
+    changed = verified.with_on_off_ratio(3)
+    assert changed.write.pulse.g_min == changed.g_min == device.g_max / 3
+
+
+def test_pulses_with_a_range_of_their_own_keep_it():
+    device = preset("fefet_jerry2017")
+    wider = replace(device, pulses=replace(device.pulses, g_min=0.0))
+    assert wider.with_on_off_ratio(3).pulses == wider.pulses
+
+
+def test_an_on_off_ratio_of_one_is_refused():
+    with pytest.raises(ValueError, match=r"on_off_ratio = 1 is not allowed.*1, inf"):
+        HARDWARE.device.with_on_off_ratio(1)
 
 
 def test_every_known_path_can_be_set_to_what_it_holds():

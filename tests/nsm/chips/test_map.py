@@ -10,6 +10,7 @@ from torch import nn
 
 from crossbar import DifferentialPair
 from devices import Device, NoNoise
+from devices.iv import MILO2021
 from nsm import map_to_crossbar
 from tests.helpers.mapped_layers import IDEAL, REAL, one_layer
 
@@ -143,3 +144,11 @@ def test_siemens_per_weight_is_fixed_by_the_largest_weight(rng):
         rtol=1e-12,
     )
     assert report.w_max[0] == w_max
+
+
+def test_a_current_voltage_law_that_does_not_cover_the_cells_names_the_layer(rng):
+    device = replace(REAL.device, g_min=1e-6, g_max=4e-5, iv=MILO2021)
+    with pytest.raises(
+        ValueError, match=r"layer 0.*from 1e-06 to 4e-05 S; .* from 6\.25e-05 to 0\.00011 S; give a"
+    ):
+        map_to_crossbar(one_layer(rng), replace(REAL, device=device), rng=0)

@@ -40,7 +40,7 @@ CHIPS = 1
 SAMPLES = 10
 
 #: Number of the panel that has room for the legend.
-LEGEND_PANEL = 2
+LEGEND_PANEL = 4
 
 
 def draw(folder: Path, models: Trainings, rows: dict[str, pd.DataFrame]) -> None:

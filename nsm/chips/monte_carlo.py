@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from devices.seeding import RNG
 from devices.validation import number
@@ -60,20 +60,23 @@ class MonteCarlo(Sampler):
         rng: RNG = None,
         sampling: str = "exact",
         reads_at_once: int = READS_AT_ONCE,
+        first: int = 0,
     ) -> Floats:
         """Return class probabilities (batch, classes): the mean softmax over `samples` passes.
 
         Outputs are divided by `softmax_temperature` before the softmax.
         Outputs of more axes, such as those of segmentation, have their classes on the axis after
         the batch: (batch, classes, height, width). Arguments and errors are those of `sample`.
+        With `first` the images are read as those of that number and the next ones in a run of more
+        images; see `block` for where a run may be cut.
         """
-        batch, spans = self.started(x, samples, rng, sampling, reads_at_once)
+        batch, spans = self.started(x, samples, rng, sampling, reads_at_once, first)
         mean = np.zeros((batch, self.classes)) if not batch else None
         for span, outputs in spans:
             p = class_probabilities(outputs, self.softmax_temperature)
             if mean is None:
                 mean = np.zeros((batch, *p.shape[1:]))
-            start = span.first // samples
+            start = span.first // samples - first
             edges = np.flatnonzero(np.diff(span.rows, prepend=-1))
             sums = np.add.reduceat(p, edges, axis=0)
             mean[start : start + len(sums)] += sums
@@ -100,17 +103,36 @@ class MonteCarlo(Sampler):
             y: Class numbers, (batch,), or (batch, height, width) of segmentation, whose pixels are
                 counted.
         """
+        return int(self.wrong(x, y, samples, rng=rng, sampling=sampling).sum())
+
+    def wrong(
+        self,
+        x: Any,
+        y: ArrayLike,
+        samples: int,
+        *,
+        rng: RNG = None,
+        sampling: str = "exact",
+        first: int = 0,
+    ) -> NDArray[np.bool_]:
+        """Return which images (pixels) have a wrong most probable class, in the shape of y.
+
+        Args:
+            x: Images, as for `sample`; so are `samples`, `rng` and `sampling`.
+            y: Class numbers, as for `errors`.
+            first: Number of the first image in a run of which x is a block, see `predict_proba`.
+        """
         images = self.check_images(x)
         batch = self.inputs.batch(images)
         self.check_labels(y, batch, self.inputs.classes_of(images))
-        p = self.predict_proba(x, samples, rng=rng, sampling=sampling)
+        p = self.predict_proba(x, samples, rng=rng, sampling=sampling, first=first)
         labels = self.check_labels(y, batch, p.shape[1] if batch else None)
         predicted = p.argmax(axis=1)
         if predicted.shape != labels.shape:
             raise ValueError(
                 f"labels have shape {labels.shape}; the network gives {predicted.shape}"
             )
-        return int((predicted != labels).sum())
+        return np.asarray(predicted != labels)
 
     def check_labels(self, y: ArrayLike, batch: int, classes: int | None) -> Labels:
         """Return labels as int64; raise ValueError unless they are classes of this many images."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
+from functools import partial
 from types import MappingProxyType, ModuleType
 from typing import Any
 
@@ -160,16 +161,28 @@ def _encoded(value: Any, holders: tuple[int, ...], stand_in: StandIn | None) -> 
     if type(value) in (dict, MappingProxyType):
         return all_of("mapping", value.items())
     if "__dataclass_fields__" in vars(type(value)):
-
-        def of_fields(value: Any) -> bytes:
+        if stand_in is not None:  # what it encodes may depend on what holds the value
             named = [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)]
             return all_of("dataclass", (type(value), *named))
-
-        # What a stand-in encodes may depend on what holds the value.
-        return of_fields(value) if stand_in else remembered("fields", value, of_fields)
+        return bytes(remembered("fields", value, partial(_of_fields, inside=inside)))
     if isinstance(value, Mapping):
         return all_of("object", (type(value), *value.items()))
     return all_of("object", _stored(value))
+
+
+def _of_fields(value: Any, inside: tuple[int, ...]) -> bytes:
+    """Return the bytes of a dataclass; `inside` are the ids of it and of what holds it."""
+    parts = (
+        _framed("sequence", name, _encoded(getattr(value, field), inside, None))
+        for field, name in _names_of_fields(type(value))
+    )
+    return _framed("dataclass", _framed("named", _path_of(type(value))), *parts)
+
+
+@functools.lru_cache(maxsize=256)
+def _names_of_fields(cls: Any) -> list[tuple[str, bytes]]:
+    """Return the name of every field of a dataclass, and the name's bytes."""
+    return [(f.name, canonical(f.name)) for f in dataclasses.fields(cls)]
 
 
 def _simple(value: Any) -> bytes | None:
@@ -178,6 +191,8 @@ def _simple(value: Any) -> bytes | None:
         return b"none"
     if type(value) in (int, float):  # the most frequent ones first: sweeps have many points
         return _number(value)
+    if type(value) is str:
+        return _framed("text", value.encode("utf-8", "surrogatepass"))
     if isinstance(value, Enum):
         return _framed("member", _path_of(type(value)), value.name.encode())
     if isinstance(value, (bool, np.bool_)):
@@ -190,9 +205,14 @@ def _simple(value: Any) -> bytes | None:
         return _framed("bytes", bytes(value))
     if isinstance(value, ModuleType):
         return _framed("module", value.__name__.encode())
-    if isinstance(value, type) or (inspect.isroutine(value) and not _is_bound(value)):
+    if isinstance(value, type) or (_is_routine(value) and not _is_bound(value)):
         return _framed("named", _path_of(value))
     return None
+
+
+def _is_routine(value: Any) -> bool:
+    """Return what `inspect.isroutine` does, which is slow for objects that are none."""
+    return (callable(value) or hasattr(type(value), "__get__")) and inspect.isroutine(value)
 
 
 def _is_bound(routine: Any) -> bool:

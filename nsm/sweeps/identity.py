@@ -180,7 +180,7 @@ def _of_fields(value: Any, inside: tuple[int, ...]) -> bytes:
 
 
 @functools.lru_cache(maxsize=256)
-def _names_of_fields(cls: Any) -> list[tuple[str, bytes]]:
+def _names_of_fields(cls: type) -> list[tuple[str, bytes]]:
     """Return the name of every field of a dataclass, and the name's bytes."""
     return [(f.name, canonical(f.name)) for f in dataclasses.fields(cls)]
 

@@ -44,7 +44,9 @@ class WorkerPool(Executor):
         self._lock = threading.Lock()
         self._is_shut = False
         self._threads = [
-            threading.Thread(target=_serve, args=(self._calls,), daemon=True, name=f"nsm worker {i}")
+            threading.Thread(
+                target=_serve, args=(self._calls,), daemon=True, name=f"nsm worker {i}"
+            )
             for i in range(self.workers)
         ]
         for thread in self._threads:

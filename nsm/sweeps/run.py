@@ -19,13 +19,13 @@ from nsm.sweeps.contents import Shelf
 from nsm.sweeps.dask_workers import DaskWorkers, is_client
 from nsm.sweeps.data import check_settings, checked_data
 from nsm.sweeps.dispatch import PoolWorkers, results
-from nsm.sweeps.experiment import (
+from nsm.sweeps.identity import remembering
+from nsm.sweeps.jobs import (
     Experiment,
     check_block,
     check_until,
     checked_part,
 )
-from nsm.sweeps.identity import remembering
 from nsm.sweeps.row_file import RowFile, from_row
 from nsm.sweeps.tasks import Task
 from nsm.sweeps.until import Until
@@ -181,7 +181,9 @@ def _results(
         yield from results(jobs, workers, shelf, plan.name_of)
 
 
-def _collect(plan: _Plan, save_to: str | Path | None, executor: Any, progress: bool) -> pd.DataFrame:
+def _collect(
+    plan: _Plan, save_to: str | Path | None, executor: Any, progress: bool
+) -> pd.DataFrame:
     """Run the jobs that the file lacks and return the rows; arguments as of `collect`."""
     rows = plan.rows()
     models = {t.training: t.model_id for t in plan.tasks.values()}

@@ -1,8 +1,9 @@
-"""What all rows of a sweep share, its identity, and the jobs that make the rows."""
+"""The jobs of a sweep, and what all of them share, which is the identity of its rows."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,32 +117,36 @@ class Experiment:
             shelf: Where workers find data and networks; None: in this process.
         """
         seeds = [seed_number(child(self.seed, c)) for c in range(self.chips)]
-        reading = self._reading()
         n = len(self.y)
+        put_once = Held if shelf is None else shelf.put_once
+        reading = put_once(self._reading())
         versions = None if shelf is None else versions_here()
-        for key, chip in keys:
+        for key, rows in itertools.groupby(keys, key=lambda row: row[0]):
             task = tasks[key]
+            point = _point_of(task)
             at_once = n if block is None or has_memory(task, self.sampling) else block
-            point = Point(
-                hardware=task.hardware,
-                gain=task.gain,
-                reprogrammed_scale=task.reprogrammed_scale,
-                seconds=task.seconds,
-                compensation=task.compensation,
-            )
-            for first in range(0, n, at_once):
-                yield Job(
-                    task=key,
-                    chip=chip,
-                    seed=seeds[chip],
-                    model=Held(task.model) if shelf is None else shelf.put_once(task.model),
-                    point=Held(point) if shelf is None else shelf.put(point),
-                    reading=Held(reading) if shelf is None else shelf.put_once(reading),
-                    first=first,
-                    last=min(first + at_once, n),
-                    blocks=-(-n // at_once),
-                    versions=versions,
-                )
+            of_point = {
+                "task": key,
+                "model": put_once(task.model),
+                "point": Held(point) if shelf is None else shelf.put(point),
+                "reading": reading,
+                "blocks": -(-n // at_once),
+                "versions": versions,
+            }
+            for (_, chip), first in itertools.product(rows, range(0, n, at_once)):
+                last = min(first + at_once, n)
+                yield Job(**of_point, chip=chip, seed=seeds[chip], first=first, last=last)
+
+
+def _point_of(task: Task) -> Point:
+    """Return what a worker needs to know of a task beside its network."""
+    return Point(
+        hardware=task.hardware,
+        gain=task.gain,
+        reprogrammed_scale=task.reprogrammed_scale,
+        seconds=task.seconds,
+        compensation=task.compensation,
+    )
 
 
 def has_memory(task: Task, sampling: str) -> bool:

@@ -101,9 +101,9 @@ def _data(described: Sweep, data_dir: Path | None) -> tuple[Any, Any, dict[str, 
 def _executor(workers: int, scheduler: str | None) -> Iterator[Any]:
     """Yield what runs the jobs: None for this process, processes, or a Dask client."""
     if scheduler is not None:
-        from nsm.sweeps.dask_workers import connect
+        from nsm.sweeps.dask_workers import connected
 
-        with connect(scheduler) as client:
+        with connected(scheduler) as client:
             yield client
     elif workers > 1:
         from nsm.sweeps import worker_pool

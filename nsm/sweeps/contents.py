@@ -123,6 +123,11 @@ class _Kept:
             for name, data in missing.items():
                 self._values[name] = (len(data), pickle.loads(data))
 
+    def hashes(self) -> list[str]:
+        """Return the hashes of all values."""
+        with self._lock:
+            return list(self._values)
+
     def _make_room(self, size: int) -> None:
         """Drop the values that were not used for the longest time, to add some of that size."""
         while self._values and sum(n for n, _ in self._values.values()) + size > KEPT:
@@ -131,6 +136,11 @@ class _Kept:
 
 _KEPT = _Kept()
 take = _KEPT.take
+
+
+def kept() -> set[str]:
+    """Return the hashes of the values that this process keeps."""
+    return set(_KEPT.hashes())
 
 
 class Shelf:

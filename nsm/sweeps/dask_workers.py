@@ -5,9 +5,12 @@ The package `distributed` is optional (the extra `cluster`); nothing here is imp
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from typing import Any
 
 from nsm.sweeps.contents import Content, Shelf
@@ -15,6 +18,8 @@ from nsm.sweeps.work import Job, run_job
 
 #: Seconds for which the number of workers is not asked again [s].
 _ASKED_EVERY = 1.0
+#: Seconds until a scheduler that does not answer is given up [s].
+_PATIENCE = 10
 
 
 def is_client(executor: Any) -> bool:
@@ -23,8 +28,9 @@ def is_client(executor: Any) -> bool:
     return distributed is not None and isinstance(executor, distributed.Client)
 
 
-def connect(address: str) -> Any:
-    """Return a client of the Dask scheduler at an address.
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Yield a client of the Dask scheduler at an address, closed at the end.
 
     Args:
         address: Such as "tcp://host:8786".
@@ -40,12 +46,18 @@ def connect(address: str) -> Any:
             f'the scheduler {address} needs Dask: pip install "nsm-crossbar[cluster]"'
         ) from None
     try:
-        return Client(address, timeout=10)
+        client = Client(address, timeout=_PATIENCE)
     except (OSError, ValueError) as problem:
         raise ConnectionError(
             f"no Dask scheduler answers at {address} ({problem}); start one with `dask scheduler`, "
             "which prints its address, such as tcp://host:8786"
         ) from None
+    with client:
+        try:
+            yield client
+        except ConnectionError:  # it has one message, and Dask would log its own ones on closing
+            logging.getLogger("distributed").setLevel(logging.CRITICAL)
+            raise
 
 
 def _run_with(job: Job, names: list[str], values: list[bytes]) -> Any:

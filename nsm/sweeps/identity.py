@@ -172,11 +172,12 @@ def _encoded(value: Any, holders: tuple[int, ...], stand_in: StandIn | None) -> 
 
 def _of_fields(value: Any, inside: tuple[int, ...]) -> bytes:
     """Return the bytes of a dataclass; `inside` are the ids of it and of what holds it."""
+    cls: Any = type(value)
     parts = (
         _framed("sequence", name, _encoded(getattr(value, field), inside, None))
-        for field, name in _names_of_fields(type(value))
+        for field, name in _names_of_fields(cls)
     )
-    return _framed("dataclass", _framed("named", _path_of(type(value))), *parts)
+    return _framed("dataclass", _framed("named", _path_of(cls)), *parts)
 
 
 @functools.lru_cache(maxsize=256)

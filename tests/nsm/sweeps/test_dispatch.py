@@ -137,15 +137,11 @@ def test_the_third_death_names_the_point_and_keeps_the_rows(tmp_path):
 
 
 def test_an_executor_that_stays_broken_is_named(tmp_path):
-    with pytest.raises(
-        ChildProcessError, match=r"give executor=nsm.sweeps.worker_pool\(n\), which"
-    ):
+    with pytest.raises(ChildProcessError, match=r"give executor=nsm.sweeps.worker_pool\(n\)"):
         small_sweep(tmp_path, executor=Dying({1: 1}, revives=False))
 
 
 @pytest.mark.parametrize("executor", [2, "tcp://localhost:8786", object()])
 def test_what_runs_no_jobs_is_refused(executor, tmp_path):
-    with pytest.raises(
-        ValueError, match=f"executor is a {type(executor).__name__}; give nsm.sweep"
-    ):
+    with pytest.raises(ValueError, match=f"executor is a {type(executor).__name__}; give nsm"):
         small_sweep(tmp_path, executor=executor)

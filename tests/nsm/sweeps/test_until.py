@@ -14,6 +14,7 @@ from nsm.sweeps.until import order_of_images
 
 torch.manual_seed(0)
 NET = relu_mlp((6, 5, 3))
+WHITE = GaussianNoise(0.1)
 RATES = [0.02, 0.1, 0.5, 0.9]
 
 
@@ -89,7 +90,7 @@ def test_a_sweep_stops_each_chip_at_its_errors_whatever_the_batches(monkeypatch)
     )
 
 
-def swept(until, n=400, noise=GaussianNoise(0.1), **options):
+def swept(until, n=400, noise=WHITE, **options):
     rng = np.random.default_rng(3)
     x, y = rng.random((n, 6)), rng.integers(0, 3, n)
     device = Device(g_min=1e-6, g_max=1e-5, read_noise=noise)
@@ -98,7 +99,7 @@ def swept(until, n=400, noise=GaussianNoise(0.1), **options):
     return x, collect(tasks, x, y, **(settings | options))
 
 
-@pytest.mark.parametrize("noise", [GaussianNoise(0.1), TelegraphNoise(0.4, 1e-6, 1e-6)])
+@pytest.mark.parametrize("noise", [WHITE, TelegraphNoise(0.4, 1e-6, 1e-6)])
 def test_rows_count_the_first_images_of_one_shuffled_order(noise):
     x, rows = swept(Until(errors=15), noise=noise)
     order = order_of_images(np.random.SeedSequence(4), len(x))

@@ -58,29 +58,32 @@ def sweep(
     chosen = None if part is None else part_of(part)
     save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
     described = read_sweep(spec)
+    use_threads(threads)
+    with _executor(workers or 1, scheduler) as executor:
+        rng = described.seed if seed is None else seed
+        options = {"save_to": save_to, "executor": executor, "part": chosen, "block": block}
+        rows = _collected(described, data_dir, rng=rng, **options)
+    console().print(f"{rows} rows in {save_to}")
 
+
+def _collected(described: Sweep, data_dir: Path | None, **options: Any) -> int:
+    """Run the sweep of a file and return the number of its rows; options as of `collect`."""
     from nsm.sweeps import collect
 
-    use_threads(threads)
     tasks = described.tasks()
     x, y, calibrate = _data(described, data_dir)
-    with _executor(workers or 1, scheduler) as executor:
-        rows = collect(
-            tasks,
-            x,
-            y,
-            chips=described.chips,
-            samples=described.samples,
-            rng=described.seed if seed is None else seed,
-            save_to=save_to,
-            executor=executor,
-            sampling=described.sampling,
-            calibrate=calibrate,
-            part=chosen,
-            block=block,
-            until=described.until,
-        )
-    console().print(f"{len(rows)} rows in {save_to}")
+    rows = collect(
+        tasks,
+        x,
+        y,
+        chips=described.chips,
+        samples=described.samples,
+        sampling=described.sampling,
+        calibrate=calibrate,
+        until=described.until,
+        **options,
+    )
+    return len(rows)
 
 
 def _data(described: Sweep, data_dir: Path | None) -> tuple[Any, Any, dict[str, Any] | None]:

@@ -108,7 +108,10 @@ class Experiment:
     ) -> Iterator[Job]:
         """Yield the jobs of some rows one by one, as workers take them.
 
-        Chip c has one seed in all tasks.
+        Chip c has one seed in all tasks. Blocks serve sweeps of fewer chips than workers: every
+        worker programs the chip from its seed and reads its block as a part of the run of all
+        images. Chips whose noise has a memory are read in one job, and networks that are no chain
+        are cut where their batches end, see `Sampler.block`.
 
         Args:
             tasks: The tasks by their ids.

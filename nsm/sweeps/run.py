@@ -52,76 +52,45 @@ def collect(
     """Run every task on `chips` chips and return one row per task and chip, in that order.
 
     Chip number c has the same seed in every task, so that curves compare the same chips. The rows
-    do not depend on the executor, on the number of its workers, on parts or on blocks. One file may
-    hold more values, networks and chips of the same experiment; a file of another experiment is
-    refused, and the message says what differs.
+    do not depend on executor, workers, parts or blocks. One file may hold more values, networks
+    and chips of the same experiment; a file of another one is refused, and the message says why.
 
     Args:
         tasks: From `grid`.
         x: Images (n, ...), as the networks take them; a tuple of arrays for several inputs.
-        y: Labels 0, ..., classes − 1, (n,); (n, ...) if outputs have further axes, as in
-            segmentation.
-        chips: chips per task, each programmed from its own seed.
+        y: Labels 0, ..., classes − 1, (n,); (n, ...) if outputs have further axes.
+        chips: Chips per task, each programmed from its own seed.
         samples: Noisy passes per image.
         rng: A seed, a Generator, or None.
-        save_to: CSV to which every row is appended when it is finished; the same call resumes it.
-            Needs a seed, since with `rng=None` there is nothing to resume by.
-        executor: Runs the jobs: an executor of `concurrent.futures` such as `worker_pool(n)`, or a
-            Dask `Client`; None: this process. Data and networks travel once to each worker. A job
-            whose worker dies runs again, up to three times.
+        save_to: CSV that gets each row when it is finished; the same call with a seed resumes it.
+        executor: `worker_pool(n)`, another executor of `concurrent.futures`, or a Dask `Client`;
+            None: this process. A job whose worker dies runs again, up to three times.
         progress: Whether to show a progress bar.
         sampling: "exact" draws every cell, "moments" one normal per output.
         calibrate: Images on which every chip with converters of open range is calibrated; or a
-            mapping with these as "x" and options: {"x": images, "method": "least_squares"}, see
-            `MappedNetwork.calibrate`. None (default): open DACs are refused. A point with a
-            compensation is calibrated again, with it, after age and gain.
-        part: (i, n) for the i-th of n parts, 1 ≤ i ≤ n: every n-th row. The parts together are the
-            rows of the call without it. None (default): all rows.
-        block: Images of one chip that a job reads, where there are fewer chips than workers; every
-            worker programs the chip from its seed. Chips whose noise has a memory are read in one
-            job, and networks that are no chain are cut where their batches end. None (default): one
-            job for each chip.
-        until: When a chip has read enough images, see `Until`; None (default): it reads all.
+            mapping with these as "x" and options, see `Calibration.given`. None: open DACs are
+            refused. A point with a compensation is calibrated again, with it, after age and gain.
+        part: (i, n) for every n-th row from the i-th; the parts together are the rows of None.
+        block: Images of one chip that a job reads, see `Experiment.jobs`; None: all.
+        until: When a chip has read enough images, see `Until`; None: it reads all.
 
     Returns:
         Columns network, the axes, gain, reprogrammed_scale, seconds (age [s]), chip, errors,
-        images (number of labels that were read), samples, seed (`map_to_crossbar(model, hardware,
-        rng=seed)` makes the same chip), elapsed [s] (the sum over blocks), and hashes: model, task,
-        experiment.
+        images (labels that were read), samples, seed (of `map_to_crossbar(..., rng=seed)`), elapsed
+        [s], and hashes: model, task, experiment.
 
     Raises:
         ValueError: Bad data or arguments, or points, before any work (see `point_checks`).
-        OSError: The worker of a job died three times (ChildProcessError), the Dask scheduler is
-            gone (ConnectionError), or a row cannot be written. Rows in the file are kept.
+        OSError: A job lost its worker three times, the Dask scheduler is gone, or a row cannot be
+            written. Rows in the file are kept.
     """
-    if not tasks:
-        raise ValueError(
-            "there are no tasks to run; make some with nsm.grid(model, hardware, axes)"
-        )
-    check_settings(chips=chips, samples=samples, sampling=sampling)
     check_executor(executor)
-    part = checked_part(part)
-    check_block(block, until, tasks, sampling)
     if save_to is not None and rng is None:
         raise ValueError(
             "rows saved to a file need a seed to be resumed by; give rng a whole number"
         )
-    with remembering():
-        images, labels, calibration = checked_data(tasks, x, y, calibrate)
-        check_until(until, labels)
-        experiment = Experiment(
-            x=images,
-            y=labels,
-            calibration=calibration,
-            chips=chips,
-            samples=samples,
-            sampling=sampling,
-            seed=seed_sequence(rng),
-            until=until,
-        )
-        by_id = {t.id: t for t in tasks}
-        identity = experiment.identity(tasks)
-    plan = _Plan(by_id, experiment, identity, part, block)
+    options = {"chips": chips, "samples": samples, "sampling": sampling, "until": until}
+    plan = _planned(tasks, x, y, rng, calibrate, part, block, options)
     return _collect(plan, save_to, executor, progress)
 
 
@@ -153,6 +122,33 @@ class _Plan:
         task = self.tasks[job.task]
         values = [f"{name} = {value!r}" for name, value in task.parameters.items()]
         return ", ".join([f"network {task.network!r}", *values, f"chip {job.chip}"])
+
+
+def _planned(
+    tasks: Sequence[Task],
+    x: Any,
+    y: ArrayLike,
+    rng: RNG,
+    calibrate: Any,
+    part: Any,
+    block: Any,
+    options: dict[str, Any],
+) -> _Plan:
+    """Return what a call of `collect` computes, checked; arguments as there."""
+    if not tasks:
+        raise ValueError(
+            "there are no tasks to run; make some with nsm.grid(model, hardware, axes)"
+        )
+    check_settings(**{name: options[name] for name in ("chips", "samples", "sampling")})
+    chosen = checked_part(part)
+    check_block(block, options["until"], tasks, options["sampling"])
+    with remembering():
+        images, labels, calibration = checked_data(tasks, x, y, calibrate)
+        check_until(options["until"], labels)
+        seed = seed_sequence(rng)
+        experiment = Experiment(x=images, y=labels, calibration=calibration, seed=seed, **options)
+        by_id = {t.id: t for t in tasks}
+        return _Plan(by_id, experiment, experiment.identity(tasks), chosen, block)
 
 
 def check_executor(executor: Any) -> None:

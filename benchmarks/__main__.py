@@ -3,7 +3,7 @@
 import platform
 from pathlib import Path
 
-from benchmarks import any_network, devices, networks, reads, start, training, wires
+from benchmarks import any_network, devices, networks, reads, start, sweeps, training, wires
 
 
 def _processor() -> str:
@@ -31,6 +31,7 @@ def main() -> None:
         "Peak memory": networks.peak_memory,
         "Devices": devices.table,
         "Wires": wires.table,
+        "Sweeps": sweeps.table,
     }
     try:
         sections["MNIST"] = networks.mnist_test_set

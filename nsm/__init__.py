@@ -59,6 +59,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.sweeps.run import collect as collect
     from nsm.sweeps.tasks import Task as Task
     from nsm.sweeps.tasks import grid as grid
+    from nsm.sweeps.until import Until as Until
     from nsm.training.fit import fit as fit
     from nsm.training.initialize import initialize as initialize
 
@@ -100,6 +101,7 @@ _EXPORTS = {
     "plot_error_rate": "nsm.plots.sweeps",
     "collect": "nsm.sweeps.run",
     "Task": "nsm.sweeps.tasks",
+    "Until": "nsm.sweeps.until",
     "grid": "nsm.sweeps.tasks",
     "fit": "nsm.training.fit",
     "initialize": "nsm.training.initialize",

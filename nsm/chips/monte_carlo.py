@@ -1,88 +1,18 @@
-"""Decisions of a chip from many reads: class probabilities, errors."""
+"""Decisions of a chip from many reads: which images are wrong, errors, early stopping."""
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from devices.seeding import RNG
-from devices.validation import number
 from nsm.chips import early_stopping
-from nsm.chips.class_scores import class_probabilities
-from nsm.chips.runs import READS_AT_ONCE
-from nsm.chips.sampler import Sampler
-from nsm.nn.inference import Floats, Labels, check_labels
+from nsm.chips.probabilities import Probabilities
+from nsm.nn.inference import Labels, check_labels
 
 
-class MonteCarlo(Sampler):
-    """A network on tiles that classifies: probabilities, errors, decisions from many reads."""
-
-    _softmax_temperature = 1.0
-
-    @property
-    def softmax_temperature(self) -> float:
-        """Number T by which outputs are divided before the softmax, everywhere; 1 by default.
-
-        `calibrate_temperature` measures it. It has nothing to do with that of the cells.
-        """
-        return self._softmax_temperature
-
-    @softmax_temperature.setter
-    def softmax_temperature(self, value: float) -> None:
-        self._softmax_temperature = number("softmax_temperature", value, above=0)
-
-    def sample_proba(
-        self,
-        x: Any,
-        samples: int,
-        *,
-        rng: RNG = None,
-        sampling: str = "exact",
-        reads_at_once: int = READS_AT_ONCE,
-    ) -> Floats:
-        """Return softmax(outputs/T) of independent noisy passes, (samples, batch, classes, ...).
-
-        T is `softmax_temperature`. The functions of `nsm.uncertainty` take such probabilities.
-        Arguments and errors are those of `sample`.
-        """
-        batch, spans = self.started(x, samples, rng, sampling, reads_at_once)
-        if not batch:
-            return np.empty((samples, 0, self.classes))
-        t = self.softmax_temperature
-        p = np.concatenate([class_probabilities(outputs, t) for _, outputs in spans])
-        return p.reshape(batch, samples, *p.shape[1:]).swapaxes(0, 1)
-
-    def predict_proba(
-        self,
-        x: Any,
-        samples: int,
-        *,
-        rng: RNG = None,
-        sampling: str = "exact",
-        reads_at_once: int = READS_AT_ONCE,
-    ) -> Floats:
-        """Return class probabilities (batch, classes): the mean softmax over `samples` passes.
-
-        Outputs are divided by `softmax_temperature` before the softmax.
-        Outputs of more axes, such as those of segmentation, have their classes on the axis after
-        the batch: (batch, classes, height, width). Arguments and errors are those of `sample`.
-        """
-        batch, spans = self.started(x, samples, rng, sampling, reads_at_once)
-        mean = np.zeros((batch, self.classes)) if not batch else None
-        for span, outputs in spans:
-            p = class_probabilities(outputs, self.softmax_temperature)
-            if mean is None:
-                mean = np.zeros((batch, *p.shape[1:]))
-            start = span.first // samples
-            edges = np.flatnonzero(np.diff(span.rows, prepend=-1))
-            sums = np.add.reduceat(p, edges, axis=0)
-            mean[start : start + len(sums)] += sums
-        assert mean is not None
-        return mean / samples
-
-    def predict(self, x: Any, samples: int, *, rng: RNG = None, sampling: str = "exact") -> Labels:
-        """Return the most probable class of every image, (batch,); see `predict_proba`."""
-        return self.predict_proba(x, samples, rng=rng, sampling=sampling).argmax(axis=1)
+class MonteCarlo(Probabilities):
+    """A network on tiles that classifies: errors and decisions from many reads."""
 
     def errors(
         self,
@@ -100,17 +30,36 @@ class MonteCarlo(Sampler):
             y: Class numbers, (batch,), or (batch, height, width) of segmentation, whose pixels are
                 counted.
         """
+        return int(self.wrong(x, y, samples, rng=rng, sampling=sampling).sum())
+
+    def wrong(
+        self,
+        x: Any,
+        y: ArrayLike,
+        samples: int,
+        *,
+        rng: RNG = None,
+        sampling: str = "exact",
+        first: int = 0,
+    ) -> NDArray[np.bool_]:
+        """Return which images (pixels) have a wrong most probable class, in the shape of y.
+
+        Args:
+            x: Images, as for `sample`; so are `samples`, `rng` and `sampling`.
+            y: Class numbers, as for `errors`.
+            first: Number of the first image in a run of which x is a block, see `predict_proba`.
+        """
         images = self.check_images(x)
         batch = self.inputs.batch(images)
         self.check_labels(y, batch, self.inputs.classes_of(images))
-        p = self.predict_proba(x, samples, rng=rng, sampling=sampling)
+        p = self.predict_proba(x, samples, rng=rng, sampling=sampling, first=first)
         labels = self.check_labels(y, batch, p.shape[1] if batch else None)
         predicted = p.argmax(axis=1)
         if predicted.shape != labels.shape:
             raise ValueError(
                 f"labels have shape {labels.shape}; the network gives {predicted.shape}"
             )
-        return int((predicted != labels).sum())
+        return np.asarray(predicted != labels)
 
     def check_labels(self, y: ArrayLike, batch: int, classes: int | None) -> Labels:
         """Return labels as int64; raise ValueError unless they are classes of this many images."""

@@ -36,6 +36,7 @@ def runs(
     reads_at_once: int = READS_AT_ONCE,
     form: InputForm,
     locations: int = 1,
+    first: int = 0,
 ) -> Iterator[tuple[Span, Any]]:
     """Yield the reads of a run in spans, with their outputs: tensors whose first axis is the reads.
 
@@ -50,27 +51,34 @@ def runs(
         reads_at_once: Rough number of reads of the busiest array in memory.
         form: What the network takes.
         locations: Reads of the busiest array in one pass, of a network that is no chain.
+        first: Number of the first image in the run, of which `images` are a block.
     """
     integer("reads_at_once", reads_at_once, at_least=1)
     check_sampling(sampling)
     if is_chain(network):
-        return _runs_of_chain(network, images, samples, seed, sampling, reads_at_once)
+        return _runs_of_chain(network, images, samples, seed, sampling, reads_at_once, first)
     at_once = reads_at_once // locations
-    return _runs_of_network(network, images, samples, seed, sampling, at_once, form)
+    return _runs_of_network(network, images, samples, seed, sampling, at_once, form, first)
 
 
-def spans(total: int, samples: int, at_once: int) -> Iterator[Span]:
+def spans(total: int, samples: int, at_once: int, first: int = 0) -> Iterator[Span]:
     """Yield spans of about `at_once` reads; they hold complete images if one image fits.
 
     Args:
         total: Number of all reads.
         samples: Reads of each image; they are adjacent.
         at_once: Rough number of reads of a span.
+        first: Number of the first read in the run.
     """
+    step = reads_per_span(samples, at_once)
+    for start in range(first, first + total, step):
+        yield Span(start, min(start + step, first + total), samples)
+
+
+def reads_per_span(samples: int, at_once: int) -> int:
+    """Return the reads of a span: complete images if one image fits into `at_once` reads."""
     at_once = max(1, at_once)
-    step = at_once if samples > at_once else at_once - at_once % samples
-    for first in range(0, total, step):
-        yield Span(first, min(first + step, total), samples)
+    return at_once if samples > at_once else at_once - at_once % samples
 
 
 def _runs_of_chain(
@@ -80,10 +88,11 @@ def _runs_of_chain(
     seed: np.random.SeedSequence,
     sampling: str,
     reads_at_once: int,
+    first: int,
 ) -> Iterator[tuple[Span, torch.Tensor]]:
     at_once = reads_at_once // _reads_per_pass(network, images[:1])
-    for span in spans(len(images) * samples, samples, at_once):
-        needed = images[span.first // samples : (span.last - 1) // samples + 1]
+    for span in spans(len(images) * samples, samples, at_once, first * samples):
+        needed = images[span.first // samples - first : (span.last - 1) // samples + 1 - first]
         with reading(Reads(span, sampling, seed)):
             out: States = network(needed)
         yield span, tensor_of(out)
@@ -97,15 +106,16 @@ def _runs_of_network(
     sampling: str,
     at_once: int,
     form: InputForm,
+    first: int,
 ) -> Iterator[tuple[Span, Any]]:
-    for span, needed in argument_spans(form, inputs, samples, at_once):
+    for span, needed in argument_spans(form, inputs, samples, at_once, first):
         outputs = read_once(network, Reads(span.each(), sampling, seed), needed)
         check_rows(outputs, span.reads, needed)
         yield span, outputs
 
 
 def argument_spans(
-    form: InputForm, inputs: tuple[Any, ...], samples: int, at_once: int
+    form: InputForm, inputs: tuple[Any, ...], samples: int, at_once: int, first: int = 0
 ) -> Iterator[tuple[Span, tuple[Any, ...]]]:
     """Yield spans of reads of a network that is no chain, with its arguments for them.
 
@@ -114,10 +124,11 @@ def argument_spans(
         inputs: Checked images, the network's arguments.
         samples: Reads of each image.
         at_once: Rough number of reads of a span; 1 if the network's layers need a pass for each.
+        first: Number of the first image in the run.
     """
     step = 1 if form.one_by_one else at_once
-    for span in spans(form.batch(inputs) * samples, samples, step):
-        yield span, form.chosen(inputs, np.arange(span.first, span.last) // samples)
+    for span in spans(form.batch(inputs) * samples, samples, step, first * samples):
+        yield span, form.chosen(inputs, np.arange(span.first, span.last) // samples - first)
 
 
 def by_sample(parts: list[Any], batch: int, samples: int) -> Any:

@@ -11,7 +11,8 @@ from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer
 from nsm.chips.images import InputForm
 from nsm.chips.layers.tile_layer import TileLayer
-from nsm.chips.runs import READS_AT_ONCE, by_sample, runs
+from nsm.chips.planning.chain import is_chain
+from nsm.chips.runs import READS_AT_ONCE, by_sample, reads_per_span, runs
 from nsm.chips.streams import Stream
 
 
@@ -52,6 +53,7 @@ class Sampler(nn.Module):
         *,
         sampling: str = "exact",
         reads_at_once: int = READS_AT_ONCE,
+        first: int = 0,
     ) -> Iterator[tuple[Span, Any]]:
         """Yield the reads of a run of checked images; see `runs.runs`."""
         return runs(
@@ -62,10 +64,39 @@ class Sampler(nn.Module):
             sampling=sampling,
             reads_at_once=reads_at_once,
             form=self.inputs,
-            locations=max(
-                (layer.locations * layer.neurons.drivers.planes for layer in self.layers), default=1
-            ),
+            locations=self._locations,
+            first=first,
         )
+
+    @property
+    def _locations(self) -> int:
+        """Reads of the busiest array in one pass."""
+        layers = self.layers
+        return max((layer.locations * layer.neurons.drivers.planes for layer in layers), default=1)
+
+    def block(self, first: int, last: int, total: int, samples: int) -> tuple[int, int]:
+        """Return the images of a block that is read as these images are in a run of all.
+
+        Blocks that cover all images together do so after this, too. The layers of a chain draw by
+        the number of a read alone: their blocks stay as they are. Another network may compute
+        differently when its batches are cut elsewhere (a dropout that torch draws, sums in single
+        precision), so that its blocks begin and end where batches of the run do. If the reads of
+        one image need more than a batch, the block that begins at 0 has all images, and the
+        others have none.
+
+        Args:
+            first: Number of the block's first image.
+            last: Number after its last image.
+            total: Number of all images of the run.
+            samples: Passes of every image.
+        """
+        if is_chain(self.network) or self.inputs.one_by_one:
+            return first, last
+        images = reads_per_span(samples, READS_AT_ONCE // self._locations) // samples
+        if not images:
+            return (0, total) if first == 0 else (total, total)
+        starts, ends = (-(-edge // images) * images for edge in (first, last))
+        return min(starts, total), min(ends, total)
 
     def sample(
         self,
@@ -101,13 +132,20 @@ class Sampler(nn.Module):
         return by_sample([outputs for _, outputs in spans], batch, samples)
 
     def started(
-        self, x: Any, samples: int, rng: RNG, sampling: str, reads_at_once: int
+        self, x: Any, samples: int, rng: RNG, sampling: str, reads_at_once: int, first: int = 0
     ) -> tuple[int, Iterator[tuple[Span, Any]]]:
-        """Return the number of images, and the reads of a run; arguments as of `sample`."""
+        """Return the number of images, and the reads of a run; arguments as of `sample`.
+
+        With `first` > 0 the images are a block of the run, which begins at its image of this
+        number.
+        """
         images = self.check_images(x)
         integer("samples", samples, at_least=1)
+        integer("first", first, at_least=0)
         seed = child(seed_sequence(rng), Stream.SAMPLE)
-        spans = self.runs(images, samples, seed, sampling=sampling, reads_at_once=reads_at_once)
+        spans = self.runs(
+            images, samples, seed, sampling=sampling, reads_at_once=reads_at_once, first=first
+        )
         return self.inputs.batch(images), spans
 
     @property

@@ -1,12 +1,19 @@
 """`nsm sweep`: the sweep that a file describes."""
 
-from contextlib import nullcontext
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nsm.cli.options import DataDir, Threads, Workers, console, use_threads
+from nsm.cli.options import DataDir, Threads, console, use_threads
+
+if TYPE_CHECKING:
+    from nsm.sweeps.sweep_file import Sweep
 
 
 def sweep(
@@ -14,7 +21,20 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option(help="CSV of the rows; the same command resumes it.")
     ] = None,
-    workers: Workers = 1,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes on this machine (default: 1).", min=1)
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786, instead."),
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(help="i/n: every n-th row from the i-th, for an array of n batch jobs."),
+    ] = None,
+    block: Annotated[
+        int | None, typer.Option(help="Images of a chip that one worker reads at once.", min=1)
+    ] = None,
     example: Annotated[
         bool, typer.Option("--example", help="Print a sweep file to start from.")
     ] = False,
@@ -30,32 +50,88 @@ def sweep(
         return
     if spec is None:
         raise ValueError("which sweep? give a file; `nsm sweep --example` prints one to start from")
+    if scheduler is not None and workers is not None:
+        raise ValueError(
+            f"--workers {workers} has no effect with --scheduler {scheduler}, whose workers run "
+            "the sweep; leave one out"
+        )
+    chosen = None if part is None else part_of(part)
+    save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
     described = read_sweep(spec)
+    use_threads(threads)
+    with _executor(workers or 1, scheduler) as executor:
+        rng = described.seed if seed is None else seed
+        options = {"save_to": save_to, "executor": executor, "part": chosen, "block": block}
+        rows = _collected(described, data_dir, rng=rng, **options)
+    console().print(f"{rows} rows in {save_to}")
 
+
+def _collected(described: Sweep, data_dir: Path | None, **options: Any) -> int:
+    """Run the sweep of a file and return the number of its rows; options as of `collect`."""
+    from nsm.sweeps import collect
+
+    tasks = described.tasks()
+    x, y, calibrate = _data(described, data_dir)
+    rows = collect(
+        tasks,
+        x,
+        y,
+        chips=described.chips,
+        samples=described.samples,
+        sampling=described.sampling,
+        calibrate=calibrate,
+        until=described.until,
+        **options,
+    )
+    return len(rows)
+
+
+def _data(described: Sweep, data_dir: Path | None) -> tuple[Any, Any, dict[str, Any] | None]:
+    """Return the images and labels of a sweep file, and how its chips are calibrated."""
     from nsm.datasets import load_data
-    from nsm.sweeps import collect, worker_pool
     from nsm.sweeps.networks import images_for, training_images
 
-    use_threads(threads)
-    tasks = described.tasks()
     data = load_data(described.data, data_dir, **described.data_options)
     images = images_for(described.networks, data, described.data)
     calibrate = None
     if described.calibrate is not None:
         options = dict(described.calibrate)
         calibrate = {"x": training_images(data, images, options.pop("images")), **options}
-    save_to = out or spec.with_suffix(".csv")
-    with nullcontext() if workers == 1 else worker_pool(workers) as pool:
-        rows = collect(
-            tasks,
-            images[: described.images],
-            data.y_test[: described.images],
-            chips=described.chips,
-            samples=described.samples,
-            rng=described.seed if seed is None else seed,
-            save_to=save_to,
-            executor=pool,
-            sampling=described.sampling,
-            calibrate=calibrate,
+    return images[: described.images], data.y_test[: described.images], calibrate
+
+
+@contextmanager
+def _executor(workers: int, scheduler: str | None) -> Iterator[Any]:
+    """Yield what runs the jobs: None for this process, processes, or a Dask client."""
+    if scheduler is not None:
+        from nsm.sweeps.dask_workers import connected
+
+        with connected(scheduler) as client:
+            yield client
+    elif workers > 1:
+        from nsm.sweeps import worker_pool
+
+        with worker_pool(workers) as pool:
+            yield pool
+    else:
+        yield None
+
+
+def part_of(text: str) -> tuple[int, int]:
+    """Return the part that a text i/n names, 1 ≤ i ≤ n.
+
+    Raises:
+        ValueError: The text has another form.
+    """
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise ValueError(
+            f"--part {text!r} is not allowed; give i/n, the i-th of n parts with 1 ≤ i ≤ n, such "
+            "as --part 1/4"
         )
-    console().print(f"{len(rows)} rows in {save_to}")
+    return int(found[1]), int(found[2])
+
+
+def file_of_part(path: Path, part: tuple[int, int] | None) -> Path:
+    """Return the file of a part: levels.csv becomes levels.1-of-4.csv; `path` for no part."""
+    return path if part is None else path.with_suffix(f".{part[0]}-of-{part[1]}{path.suffix}")

@@ -14,8 +14,11 @@ import hashlib
 import inspect
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import Enum
+from functools import partial
 from types import MappingProxyType, ModuleType
 from typing import Any
 
@@ -25,6 +28,47 @@ from nsm.importing import is_importable
 
 #: Returns what is encoded in place of a value, or None for the value itself.
 StandIn = Callable[[Any], Any]
+#: Results by what was computed and the `id` of its argument, with the argument, so that no other
+#: object gets this `id` meanwhile. None outside of `remembering`.
+_MEMORY: ContextVar[dict[tuple[str, int], tuple[Any, Any]] | None] = ContextVar(
+    "memory", default=None
+)
+_REMEMBERED = 2048  # objects at a time, whose bytes are a few kilobytes each
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Inside the `with` block, compute what identifies one object only once.
+
+    The points of a sweep share most parts of their hardware, and their networks. Objects must not
+    change inside the block.
+    """
+    token = _MEMORY.set({} if _MEMORY.get() is None else _MEMORY.get())
+    try:
+        yield
+    finally:
+        _MEMORY.reset(token)
+
+
+def remembered(what: str, value: Any, compute: Callable[[Any], Any]) -> Any:
+    """Return compute(value), computed once for each object inside of `remembering`.
+
+    Args:
+        what: Name of what is computed.
+        value: The object.
+        compute: Computes it.
+    """
+    memory = _MEMORY.get()
+    if memory is None:
+        return compute(value)
+    key = (what, id(value))
+    found = memory.get(key)
+    if found is None:
+        found = (value, compute(value))
+        if len(memory) >= _REMEMBERED:  # neighbors in a grid share most; the others may be many
+            memory.clear()
+        memory[key] = found
+    return found[1]
 
 
 def canonical(value: Any, stand_in: StandIn | None = None) -> bytes:
@@ -81,6 +125,11 @@ def import_path(thing: Any) -> str:
     return f"{'__main__' if module == '__mp_main__' else module}.{thing.__qualname__}"
 
 
+def _path_of(thing: Any) -> bytes:
+    """Return the import path of a class or function as bytes."""
+    return bytes(remembered("import path", thing, import_path).encode())
+
+
 def _encoded(value: Any, holders: tuple[int, ...], stand_in: StandIn | None) -> bytes:
     """Return canonical bytes; `holders` are the ids of the objects that hold `value`."""
     other = None if stand_in is None else stand_in(value)
@@ -112,19 +161,41 @@ def _encoded(value: Any, holders: tuple[int, ...], stand_in: StandIn | None) -> 
     if type(value) in (dict, MappingProxyType):
         return all_of("mapping", value.items())
     if "__dataclass_fields__" in vars(type(value)):
-        named = [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)]
-        return all_of("dataclass", (type(value), *named))
+        if stand_in is not None:  # what it encodes may depend on what holds the value
+            named = [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)]
+            return all_of("dataclass", (type(value), *named))
+        return bytes(remembered("fields", value, partial(_of_fields, inside=inside)))
     if isinstance(value, Mapping):
         return all_of("object", (type(value), *value.items()))
     return all_of("object", _stored(value))
+
+
+def _of_fields(value: Any, inside: tuple[int, ...]) -> bytes:
+    """Return the bytes of a dataclass; `inside` are the ids of it and of what holds it."""
+    cls: Any = type(value)
+    parts = (
+        _framed("sequence", name, _encoded(getattr(value, field), inside, None))
+        for field, name in _names_of_fields(cls)
+    )
+    return _framed("dataclass", _framed("named", _path_of(cls)), *parts)
+
+
+@functools.lru_cache(maxsize=256)
+def _names_of_fields(cls: type) -> list[tuple[str, bytes]]:
+    """Return the name of every field of a dataclass, and the name's bytes."""
+    return [(f.name, canonical(f.name)) for f in dataclasses.fields(cls)]
 
 
 def _simple(value: Any) -> bytes | None:
     """Return the bytes of a value without parts; None if it has parts."""
     if value is None:
         return b"none"
+    if type(value) in (int, float):  # the most frequent ones first: sweeps have many points
+        return _number(value)
+    if type(value) is str:
+        return _framed("text", value.encode("utf-8", "surrogatepass"))
     if isinstance(value, Enum):
-        return _framed("member", import_path(type(value)).encode(), value.name.encode())
+        return _framed("member", _path_of(type(value)), value.name.encode())
     if isinstance(value, (bool, np.bool_)):
         return b"true" if value else b"false"
     if isinstance(value, (int, float, np.integer, np.floating)):
@@ -135,9 +206,14 @@ def _simple(value: Any) -> bytes | None:
         return _framed("bytes", bytes(value))
     if isinstance(value, ModuleType):
         return _framed("module", value.__name__.encode())
-    if isinstance(value, type) or (inspect.isroutine(value) and not _is_bound(value)):
-        return _framed("named", import_path(value).encode())
+    if isinstance(value, type) or (_is_routine(value) and not _is_bound(value)):
+        return _framed("named", _path_of(value))
     return None
+
+
+def _is_routine(value: Any) -> bool:
+    """Return what `inspect.isroutine` does, which is slow for objects that are none."""
+    return (callable(value) or hasattr(type(value), "__get__")) and inspect.isroutine(value)
 
 
 def _is_bound(routine: Any) -> bool:

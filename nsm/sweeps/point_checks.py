@@ -1,7 +1,9 @@
 """What is refused at the points of a sweep before any of them is computed.
 
 Every network is planned once for each choice of its layers on tiles, and every distinct hardware of
-such a plan is checked without programming a cell.
+such a plan is checked without programming a cell. Of many, `MOST` are checked, with every value of
+every axis among them: a check takes some ten milliseconds, which would hold up large sweeps. What
+the others have wrong is refused when the first chip of such a point is programmed.
 """
 
 from __future__ import annotations
@@ -15,11 +17,16 @@ from nsm.chips.planning.plan import planned_layers
 from nsm.chips.programming import check_programming
 from nsm.sweeps.axes import ON_CHIP
 from nsm.sweeps.calibration import Calibration, has_open_adc
-from nsm.sweeps.identity import canonical
+from nsm.sweeps.identity import short_hash
+from nsm.sweeps.labels import Label
 from nsm.sweeps.tasks import Task
 
 #: Makes the plan of a task's network, compared with the network.
 MakePlan = Callable[[Task, HardwareTable], CheckedPlan]
+#: A point, and the plan of its network.
+_Point = tuple[Task, CheckedPlan]
+#: Points that are checked, beside the first one with each value of an axis.
+MOST = 200
 
 
 def check_points(tasks: Sequence[Task], plan_of: MakePlan, calibration: Calibration | None) -> None:
@@ -34,25 +41,45 @@ def check_points(tasks: Sequence[Task], plan_of: MakePlan, calibration: Calibrat
         ValueError: Naming network and layer, and the point if its hardware is the reason; or no
             point has a converter for the calibration.
     """
-    plans: dict[bytes, CheckedPlan] = {}
-    seen: set[bytes] = set()
-    is_calibrated = False
+    plans: dict[str, CheckedPlan] = {}
+    points: dict[str, tuple[Task, CheckedPlan]] = {}
     for task in tasks:
         table = as_table(task.hardware)
-        places = canonical((task.training, [(key, table[key] is None) for key in table]))
+        places = short_hash((task.training, [(key, table[key] is None) for key in table]))
         with _named(f"network {task.network!r}"):
             if places not in plans:
                 plans[places] = plan_of(task, table)
-        point = canonical((places, table, task.reprogrammed_scale, task.compensation))
-        if point not in seen:
-            seen.add(point)
+        described = (places, task.hardware, task.reprogrammed_scale, task.compensation)
+        points.setdefault(short_hash(described), (task, plans[places]))
+    chosen, others = _chosen([*points.values()])
+    is_calibrated = False
+    for task, plan in chosen:
+        with _named(_name_of(task)):
+            is_calibrated |= _check_point(plan, as_table(task.hardware), task, calibration)
+    if calibration is not None and not is_calibrated:
+        for task, plan in others:
             with _named(_name_of(task)):
-                is_calibrated |= _check_point(plans[places], table, task, calibration)
+                is_calibrated |= _check_point(plan, as_table(task.hardware), task, calibration)
     if calibration is not None and not is_calibrated:
         raise ValueError(
             "calibrate has no effect: no point of this sweep has a converter of open range; leave "
             "it out, or give hardware with one, such as Hardware(adc=crossbar.Adc(bits=8))"
         )
+
+
+def _chosen(points: list[_Point]) -> tuple[list[_Point], list[_Point]]:
+    """Return the points that are checked, in their order, and the others."""
+    if len(points) <= MOST:
+        return points, []
+    chosen = set(range(0, len(points), -(-len(points) // MOST)))
+    seen: set[tuple[str, Label]] = set()
+    for number, (task, _) in enumerate(points):
+        values = {*task.parameters.items(), ("network", task.network)}
+        if values - seen:
+            chosen.add(number)
+            seen |= values
+    others = [point for number, point in enumerate(points) if number not in chosen]
+    return [points[number] for number in sorted(chosen)], others
 
 
 def _check_point(

@@ -1,195 +1,35 @@
-"""Running the tasks of a sweep: one row per task and chip, resumable, in many processes."""
+"""Running the tasks of a sweep: one row per task and chip, resumable, on many workers."""
 
-import hashlib
-import multiprocessing
-import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from contextlib import ExitStack, nullcontext
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from threadpoolctl import threadpool_limits
 
-from crossbar.threads import threads as threads_of_loops
-from devices.seeding import RNG, child, seed_number, seed_sequence
-from nsm.chips.calibration import has_open_converters
-from nsm.chips.map import map_to_crossbar
-from nsm.nn.inference import Labels
+from devices.seeding import RNG, seed_sequence
 from nsm.progress import progress_bar
-from nsm.sweeps.axes import CHIP_AXES
-from nsm.sweeps.calibration import Calibration
-from nsm.sweeps.data import Images, check_settings, checked_data, few_of
-from nsm.sweeps.identity import canonical, short_hash
-from nsm.sweeps.row_file import IDENTITY, RESULTS, RowFile, from_row
+from nsm.sweeps.completed_rows import Blocks, Rows
+from nsm.sweeps.contents import Shelf
+from nsm.sweeps.dask_workers import DaskWorkers, is_client
+from nsm.sweeps.data import check_settings, checked_data
+from nsm.sweeps.dispatch import PoolWorkers, results
+from nsm.sweeps.identity import remembering
+from nsm.sweeps.jobs import (
+    Experiment,
+    check_block,
+    check_until,
+    checked_part,
+)
+from nsm.sweeps.row_file import RowFile, from_row
 from nsm.sweeps.tasks import Task
-
-#: The arguments of `run_task` except `threads`.
-Job = tuple[Task, int, Images, Labels, int, int, str, Calibration | None]
-
-
-def worker_pool(workers: int) -> ProcessPoolExecutor:
-    """Return an executor of `workers` fresh processes.
-
-    The processes are spawned: a fork of one that has run threads of torch or numba may hang.
-    """
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-
-
-def run_task(
-    task: Task,
-    chip: int,
-    x: Images,
-    y: Labels,
-    samples: int,
-    seed: int,
-    sampling: str,
-    calibration: Calibration | None,
-    threads: int | None,
-) -> dict[str, Any]:
-    """Return the result of one chip of one task: task, chip, errors, seed, elapsed [s].
-
-    The chip is `map_to_crossbar(..., rng=seed)`, calibrated (`chip.calibrate(..., rng=seed)`, if it
-    has converters of open range), aged, changed by the common-mode gain, compensated if the task
-    says so, and read by `errors(..., rng=seed)`. A chip that is compensated is calibrated again
-    with it.
-
-    Args:
-        task: The point of the sweep.
-        chip: Number of the chip, which the row repeats.
-        x: Images (n, ...).
-        y: Labels (n, ...).
-        samples: Noisy passes per image.
-        seed: seed of the chip and of its reads.
-        sampling: "exact" or "moments".
-        calibration: How the chip is calibrated; None if it is not.
-        threads: threads of the numerical libraries; None: as they are set.
-    """
-    start = time.perf_counter()
-    with ExitStack() as limits:
-        if threads is not None:
-            limits.enter_context(threadpool_limits(threads))
-            limits.enter_context(threads_of_loops(threads))
-        mapped = map_to_crossbar(
-            task.model,
-            task.hardware,
-            rng=seed,
-            reprogrammed_scale=task.reprogrammed_scale,
-            example=few_of(x),
-        )
-        is_calibrated = calibration is not None and has_open_converters(mapped.layers)
-        if calibration is not None and is_calibrated:
-            mapped.calibrate(calibration.images, **calibration.options, rng=seed)
-        mapped.age(task.seconds)
-        mapped.scale_conductances(task.gain)
-        per = task.compensation
-        if calibration is not None and is_calibrated and per is not None:
-            mapped.calibrate(calibration.images, **calibration.options, compensation=per, rng=seed)
-        elif per is not None:
-            mapped.compensate(per, rng=seed)
-        errors = mapped.errors(x, y, samples, rng=seed, sampling=sampling)
-    elapsed = round(time.perf_counter() - start, 3)
-    return {"task": task.id, "chip": chip, "errors": errors, "seed": seed, "elapsed": elapsed}
-
-
-def _hashed(images: Images) -> list[tuple[Any, ...]]:
-    """Return what identifies arrays that are too large to be copied into canonical bytes."""
-    inputs = images if isinstance(images, tuple) else (images,)
-    digests = [hashlib.sha256(np.ascontiguousarray(part)).digest() for part in inputs]
-    return [(part.shape, part.dtype.str, d) for part, d in zip(inputs, digests, strict=True)]
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """What all tasks of one call of `collect` share, checked."""
-
-    x: Images
-    y: Labels
-    calibration: Calibration | None
-    chips: int
-    samples: int
-    sampling: str
-    seed: np.random.SeedSequence
-
-    def experiment(self, tasks: Sequence[Task]) -> str:
-        """Return short hashes of what all rows of one file share, see `row_file.SHARED`."""
-        bases = sorted({canonical(t.base) for t in tasks})
-        reads = [self.samples, self.sampling, self.seed.entropy, self.seed.spawn_key]
-        if self.calibration is not None:
-            reads += [_hashed(self.calibration.images), self.calibration.options]
-        parts = (
-            IDENTITY,
-            short_hash((*_hashed(self.x), self.y), 8),
-            short_hash(bases, 8),
-            short_hash(reads, 8),
-        )
-        return "-".join(parts)
-
-    def jobs(self, tasks: Sequence[Task], done: Collection[tuple[str, int]]) -> list[Job]:
-        """Return one job per task and chip that is not done; chip c has one seed in all tasks."""
-        seeds = [seed_number(child(self.seed, c)) for c in range(self.chips)]
-        return [
-            (task, c, self.x, self.y, self.samples, seeds[c], self.sampling, self.calibration)
-            for task in tasks
-            for c in range(self.chips)
-            if (task.id, c) not in done
-        ]
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Completes the results of `run_task` to rows, whose columns it fixes."""
-
-    tasks: Mapping[str, Task]  # by id
-    shared: Mapping[str, Any]  # columns that are the same in every row
-
-    @cached_property
-    def parameters(self) -> list[str]:
-        """Names of all axes of the tasks, except those of `CHIP_AXES`, in order."""
-        names = dict.fromkeys(name for t in self.tasks.values() for name in t.parameters)
-        return [name for name in names if name not in CHIP_AXES]
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of all columns."""
-        return ["network", *self.parameters, *CHIP_AXES, *RESULTS]
-
-    def complete(self, result: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the row of a result of `run_task`; an axis that its task lacks is None.
-
-        Args:
-            result: What `run_task` returned, or the row that holds it.
-        """
-        task = self.tasks[result["task"]]
-        return {
-            "network": task.network,
-            **dict.fromkeys(self.parameters),
-            **task.parameters,
-            **{name: task.parameters.get(name, getattr(task, name)) for name in CHIP_AXES},
-            **{name: result[name] for name in ("chip", "errors", "seed", "elapsed", "task")},
-            "model": task.model_id,
-            **self.shared,
-        }
-
-
-def _results(jobs: list[Job], executor: Executor | None) -> Iterator[dict[str, Any]]:
-    """Yield the results of the jobs as they finish."""
-    if executor is None:
-        for job in jobs:
-            yield run_task(*job, threads=None)
-        return
-    futures = [executor.submit(run_task, *job, threads=1) for job in jobs]
-    try:
-        for future in as_completed(futures):
-            yield future.result()
-    finally:  # after an error, jobs that have not started are not worth starting
-        for future in futures:
-            future.cancel()
+from nsm.sweeps.until import Until
+from nsm.sweeps.work import Job, run_job
 
 
 def collect(
@@ -201,89 +41,173 @@ def collect(
     samples: int,
     rng: RNG,
     save_to: str | Path | None = None,
-    executor: Executor | None = None,
+    executor: Any = None,
     progress: bool = True,
     sampling: str = "exact",
     calibrate: Any = None,
+    part: tuple[int, int] | None = None,
+    block: int | None = None,
+    until: Until | None = None,
 ) -> pd.DataFrame:
     """Run every task on `chips` chips and return one row per task and chip, in that order.
 
     Chip number c has the same seed in every task, so that curves compare the same chips. The rows
-    do not depend on the executor or on the number of its workers. One file may hold more values,
-    networks and chips of the same experiment; a file of another experiment is refused, and the
-    message says what differs.
+    do not depend on executor, workers, parts or blocks. One file may hold more values, networks
+    and chips of the same experiment; a file of another one is refused, and the message says why.
 
     Args:
         tasks: From `grid`.
         x: Images (n, ...), as the networks take them; a tuple of arrays for several inputs.
-        y: Labels 0, ..., classes − 1, (n,); (n, ...) if outputs have further axes, as in
-            segmentation.
-        chips: chips per task, each programmed from its own seed.
+        y: Labels 0, ..., classes − 1, (n,); (n, ...) if outputs have further axes.
+        chips: Chips per task, each programmed from its own seed.
         samples: Noisy passes per image.
         rng: A seed, a Generator, or None.
-        save_to: CSV to which every row is appended when it is finished; the same call resumes it.
-            Needs a seed, since with `rng=None` there is nothing to resume by.
-        executor: Runs the jobs, see `worker_pool`; None: this process.
+        save_to: CSV that gets each row when it is finished; the same call with a seed resumes it.
+        executor: `worker_pool(n)`, another executor of `concurrent.futures`, or a Dask `Client`;
+            None: this process. A job whose worker dies runs again, up to three times.
         progress: Whether to show a progress bar.
         sampling: "exact" draws every cell, "moments" one normal per output.
         calibrate: Images on which every chip with converters of open range is calibrated; or a
-            mapping with these as "x" and options: {"x": images, "method": "least_squares"}, see
-            `MappedNetwork.calibrate`. None (default): open DACs are refused. A point with a
-            compensation is calibrated again, with it, after age and gain.
+            mapping with these as "x" and options, see `Calibration.given`. None: open DACs are
+            refused. A point with a compensation is calibrated again, with it, after age and gain.
+        part: (i, n) for every n-th row from the i-th; the parts together are the rows of None.
+        block: Images of one chip that a job reads, see `Experiment.jobs`; None: all.
+        until: When a chip has read enough images, see `Until`; None: it reads all.
 
     Returns:
         Columns network, the axes, gain, reprogrammed_scale, seconds (age [s]), chip, errors,
-        images (number of labels), samples, seed (`map_to_crossbar(model, hardware, rng=seed)`
-        makes the same chip), elapsed [s], and hashes: model, task, experiment.
+        images (labels that were read), samples, seed (of `map_to_crossbar(..., rng=seed)`), elapsed
+        [s], and hashes: model, task, experiment.
 
     Raises:
         ValueError: Bad data or arguments, or points, before any work (see `point_checks`).
+        OSError: A job lost its worker three times, the Dask scheduler is gone, or a row cannot be
+            written. Rows in the file are kept.
     """
-    if not tasks:
-        raise ValueError(
-            "there are no tasks to run; make some with nsm.grid(model, hardware, axes)"
-        )
-    check_settings(chips=chips, samples=samples, sampling=sampling)
+    check_executor(executor)
     if save_to is not None and rng is None:
         raise ValueError(
             "rows saved to a file need a seed to be resumed by; give rng a whole number"
         )
-    settings = _Settings(
-        *checked_data(tasks, x, y, calibrate), chips, samples, sampling, seed_sequence(rng)
+    options = {"chips": chips, "samples": samples, "sampling": sampling, "until": until}
+    plan = _planned(tasks, x, y, rng, calibrate, part, block, options)
+    return _collect(plan, save_to, executor, progress)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one call computes.
+
+    Attributes:
+        tasks: The tasks by their ids.
+        experiment: What they share.
+        identity: Its hashes, see `row_file.SHARED`.
+        part: Number of the part and how many there are; None for all rows.
+        block: Images of a job; None for all.
+    """
+
+    tasks: dict[str, Task]
+    experiment: Experiment
+    identity: str
+    part: tuple[int, int] | None
+    block: int | None
+
+    def rows(self) -> Rows:
+        """Return what completes results to rows."""
+        shared = {"samples": self.experiment.samples, "experiment": self.identity}
+        return Rows(self.tasks, shared)
+
+    def name_of(self, job: Job) -> str:
+        """Return what messages call a job."""
+        task = self.tasks[job.task]
+        values = [f"{name} = {value!r}" for name, value in task.parameters.items()]
+        return ", ".join([f"network {task.network!r}", *values, f"chip {job.chip}"])
+
+
+def _planned(
+    tasks: Sequence[Task],
+    x: Any,
+    y: ArrayLike,
+    rng: RNG,
+    calibrate: Any,
+    part: Any,
+    block: Any,
+    options: dict[str, Any],
+) -> _Plan:
+    """Return what a call of `collect` computes, checked; arguments as there."""
+    if not tasks:
+        raise ValueError(
+            "there are no tasks to run; make some with nsm.grid(model, hardware, axes)"
+        )
+    check_settings(**{name: options[name] for name in ("chips", "samples", "sampling")})
+    chosen = checked_part(part)
+    check_block(block, options["until"], tasks, options["sampling"])
+    with remembering():
+        images, labels, calibration = checked_data(tasks, x, y, calibrate)
+        check_until(options["until"], labels)
+        seed = seed_sequence(rng)
+        experiment = Experiment(x=images, y=labels, calibration=calibration, seed=seed, **options)
+        by_id = {t.id: t for t in tasks}
+        return _Plan(by_id, experiment, experiment.identity(tasks), chosen, block)
+
+
+def check_executor(executor: Any) -> None:
+    """Raise ValueError unless something can run jobs."""
+    if executor is None or isinstance(executor, Executor) or is_client(executor):
+        return
+    raise ValueError(
+        f"executor is a {type(executor).__name__}; give nsm.sweeps.worker_pool(n), another "
+        "executor of concurrent.futures, or a Dask client: Client(cluster) or Client(address)"
     )
-    return _collect(tasks, settings, save_to, executor, progress)
+
+
+def _results(
+    plan: _Plan, keys: Sequence[tuple[str, int]], executor: Any
+) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Yield jobs and their results as they finish."""
+    if executor is None:
+        for job in plan.experiment.jobs(plan.tasks, keys, plan.block, None):
+            result = run_job(job)
+            assert isinstance(result, dict)
+            yield job, result
+        return
+    with Shelf() as shelf:
+        workers = DaskWorkers(executor, shelf) if is_client(executor) else PoolWorkers(executor)
+        jobs = plan.experiment.jobs(plan.tasks, keys, plan.block, shelf)
+        yield from results(jobs, workers, shelf, plan.name_of)
 
 
 def _collect(
-    tasks: Sequence[Task],
-    settings: _Settings,
-    save_to: str | Path | None,
-    executor: Executor | None,
-    progress: bool,
+    plan: _Plan, save_to: str | Path | None, executor: Any, progress: bool
 ) -> pd.DataFrame:
     """Run the jobs that the file lacks and return the rows; arguments as of `collect`."""
-    by_id = {t.id: t for t in tasks}
-    experiment = settings.experiment(tasks)
-    shared = {"images": settings.y.size, "samples": settings.samples, "experiment": experiment}
-    rows = _Rows(by_id, shared)
-    models = {t.training: t.model_id for t in tasks}
-    file = None if save_to is None else RowFile(save_to, rows.columns, experiment, models)
+    rows = plan.rows()
+    models = {t.training: t.model_id for t in plan.tasks.values()}
+    keys = plan.experiment.keys(plan.tasks, plan.part)
+    file = None if save_to is None else RowFile(save_to, rows.columns, plan.identity, models)
     done = {key: from_row(row) for key, row in file.done.items()} if file else {}
+    missing = [key for key in keys if key not in done]
+    blocks = Blocks()
     with file or nullcontext(), progress_bar(enabled=progress) as bar:
-        jobs = settings.jobs(list(by_id.values()), done)
-        total = len(by_id) * settings.chips
         if file:
-            file.plan((job[0].id, job[1]) for job in jobs)
-        item = bar.add_task("sweep", total=total, completed=total - len(jobs), note="")
-        for result in _results(jobs, executor):
-            row = rows.complete(result)
-            done[result["task"], result["chip"]] = result
+            file.plan(missing)
+        item = bar.add_task("sweep", total=len(keys), completed=len(keys) - len(missing), note="")
+        for job, result in _results(plan, missing, executor):
+            complete = blocks.add(job, result)
+            if complete is None:
+                continue
+            done[job.task, job.chip] = complete
+            row = rows.complete(complete)
             if file:
                 file.append(row)
-            error = row["errors"] / row["images"]
-            bar.update(item, advance=1, note=f"{row['network']} error {error:.2%}")
+            bar.update(item, advance=1, note=_note(row))
         if file:
             file.finish(done)
     # A file may hold more tasks and chips, and show their values under other names.
-    asked = [rows.complete(done[task, chip]) for task in by_id for chip in range(settings.chips)]
-    return pd.DataFrame(asked, columns=rows.columns)
+    return pd.DataFrame([rows.complete(done[key]) for key in keys], columns=rows.columns)
+
+
+def _note(row: dict[str, Any]) -> str:
+    """Return what the progress bar tells of a row."""
+    error = row["errors"] / row["images"] if row["images"] else 0.0
+    return f"{row['network']} error {error:.2%}"

@@ -20,6 +20,7 @@ from nsm.sweeps.calibration import OPTIONS, checked_options
 from nsm.sweeps.layer_options import by_layer, with_entries
 from nsm.sweeps.networks import check_network, load_network, network_name
 from nsm.sweeps.tasks import Task, grid, points
+from nsm.sweeps.until import Until
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,6 +37,7 @@ KEYS = (
     "images",
     "sampling",
     "calibrate",
+    "until",
     "hardware",
     "axes",
 )
@@ -76,6 +78,8 @@ gain = [0.1, 1.0]                  # also reprogrammed_scale, seconds, compensat
 # [calibrate]                      # converters of open range, on the first training images
 # images = 200
 # method = "least_squares"         # max, percentile (percentile = 99.9), least_squares
+# [until]                          # a chip stops when it has read enough images
+# errors = 100                     # wrong ones among them; or precision = 0.1, relative
 """
 
 
@@ -96,6 +100,7 @@ class Sweep:
         sampling: "exact" or "moments".
         calibrate: On how many training images every chip is calibrated, as "images", and the
             options of the calibration; None: it is not.
+        until: When a chip has read enough images; None: it reads all.
     """
 
     networks: Mapping[str, nn.Module]
@@ -109,6 +114,7 @@ class Sweep:
     images: int | None
     sampling: str
     calibrate: Mapping[str, Any] | None
+    until: Until | None
 
     def tasks(self) -> list[Task]:
         """Return the grid of tasks."""
@@ -172,6 +178,15 @@ def _calibrate(table: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {"images": images, **checked_options({k: v for k, v in table.items() if k != "images"})}
 
 
+def _until(table: Mapping[str, Any] | None) -> Until | None:
+    """Return the rule of the table [until]; None if there is none."""
+    if table is None:
+        return None
+    for key in table:
+        choice("key in [until]", key, ("errors", "precision"))
+    return Until(**table)
+
+
 def _table(text: str, name: str) -> dict[str, Any]:
     """Return the TOML table of a sweep file, its keys and sections checked."""
     try:
@@ -184,7 +199,7 @@ def _table(text: str, name: str) -> dict[str, Any]:
         raise ValueError(
             f'{name} needs either network = "file" or a table [networks] of NAME = "file"'
         )
-    for section in ("networks", "hardware", "axes", "data_options", "calibrate"):
+    for section in ("networks", "hardware", "axes", "data_options", "calibrate", "until"):
         if not isinstance(table.get(section, {}), dict):
             raise ValueError(f"{section} in {name} must be a table: [{section}]")
     return table
@@ -233,6 +248,7 @@ def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
         "data": data,
         "data_options": _data_options(table.get("data_options", {}), data),
         "calibrate": _calibrate(table.get("calibrate")),
+        "until": _until(table.get("until")),
         "samples": integer("samples", table.get("samples", 20), at_least=1),
         "chips": integer("chips", table.get("chips", 3), at_least=1),
         "seed": integer("seed", table.get("seed", 0), at_least=0),

@@ -5,8 +5,7 @@ This file imports torch only inside functions, so that a mistake in a sweep file
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from nsm.sweeps.axes import (
     read_axis,
     with_axis,
 )
-from nsm.sweeps.identity import short_hash
+from nsm.sweeps.identity import remembered, short_hash
 from nsm.sweeps.inert_axes import refuse_inert
 from nsm.sweeps.labels import Label
 
@@ -66,7 +65,7 @@ class Task:
         """Short hash of the network, see `fingerprint`."""
         from nsm.sweeps.fingerprint import fingerprint
 
-        return fingerprint(self.model)
+        return str(remembered("fingerprint", self.model, fingerprint))
 
     @property
     def training(self) -> tuple[str, Label]:
@@ -88,15 +87,29 @@ class Task:
         return short_hash(parts if self.compensation is None else (*parts, self.compensation))
 
 
-def _point(hardware: Hardware | HardwareTable, values: Mapping[str, AxisValue]) -> dict[str, Any]:
-    """Return the arguments of `Task` that one value per axis decides, checked."""
-    changed = hardware
-    for name, (_, value) in values.items():
-        if name not in ON_CHIP:
-            changed = with_axis(changed, name, value)
-    labels = {name: label for name, (label, _) in values.items()}
-    chip = on_chip({name: value for name, (_, value) in values.items()})
-    return {"hardware": changed, "parameters": labels, **chip}
+def _points(
+    hardware: Hardware | HardwareTable,
+    axes: list[tuple[str, list[AxisValue]]],
+    chosen: dict[str, AxisValue],
+) -> Iterator[dict[str, Any]]:
+    """Yield the arguments of `Task` for all combinations of values, checked.
+
+    Points share the hardware as long as their values are the same.
+
+    Args:
+        hardware: The hardware with the chosen values.
+        axes: Names and values of the axes whose values are not chosen yet.
+        chosen: The values of the axes before these.
+    """
+    if not axes:
+        labels = {name: label for name, (label, _) in chosen.items()}
+        chip = on_chip({name: value for name, (_, value) in chosen.items()})
+        yield {"hardware": hardware, "parameters": labels, **chip}
+        return
+    (name, values), *others = axes
+    for value in values:
+        changed = hardware if name in ON_CHIP else with_axis(hardware, name, value.value)
+        yield from _points(changed, others, {**chosen, name: value})
 
 
 def points(hardware: Hardware | HardwareTable, axes: Mapping[str, Values]) -> list[dict[str, Any]]:
@@ -111,8 +124,7 @@ def points(hardware: Hardware | HardwareTable, axes: Mapping[str, Values]) -> li
             that its field refuses; or an axis that changes nothing at any point.
     """
     read = {name: read_axis(hardware, name, values) for name, values in axes.items()}
-    combinations = itertools.product(*read.values())
-    found = [_point(hardware, dict(zip(read, values, strict=True))) for values in combinations]
+    found = [*_points(hardware, [*read.items()], {})]
     of_hardware = [name for name in read if name not in ON_CHIP or name == "seconds"]
     refuse_inert(of_hardware, found)
     return found

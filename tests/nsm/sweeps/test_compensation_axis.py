@@ -113,7 +113,7 @@ def test_wrong_values_are_refused(axes, message):
 
 
 def test_networks_of_comparators_alone_are_refused_before_any_work(monkeypatch):
-    monkeypatch.setattr(nsm.sweeps.run, "run_task", None)
+    monkeypatch.setattr(nsm.sweeps.run, "run_job", None)
     tasks = grid({"mine": signs()}, HARDWARE, {"compensation": ["none", "column"]})
     with pytest.raises(
         ValueError, match="'mine', compensation = 'column': compensation = 'column' has no effect"

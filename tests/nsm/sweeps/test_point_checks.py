@@ -92,7 +92,7 @@ def sampling():
 def test_a_second_value_that_cannot_be_programmed_is_refused_before_the_first_row(
     model, hardware, axes, message, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(nsm.sweeps.run, "run_task", None)
+    monkeypatch.setattr(nsm.sweeps.run, "run_job", None)
     tasks = grid({"mine": model()}, hardware, axes)
     rows = tmp_path / "rows.csv"
     with pytest.raises(ValueError, match=message):
@@ -210,7 +210,7 @@ def test_the_calibration_is_part_of_the_experiment(tmp_path):
     ],
 )
 def test_wrong_calibrations_are_refused_by_name(calibrate, hardware, message, monkeypatch):
-    monkeypatch.setattr(nsm.sweeps.run, "run_task", None)
+    monkeypatch.setattr(nsm.sweeps.run, "run_job", None)
     tasks = grid({"mine": made(nn.Linear, 6, 3)}, hardware, {"gain": [1.0]})
     with pytest.raises(ValueError, match=message):
         collect(tasks, X, Y, calibrate=calibrate, **SETTINGS)

@@ -21,7 +21,7 @@ from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
 from nsm.sweeps import Task, read_rows
 from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.row_file import RowFile
-from nsm.sweeps.run import run_task
+from nsm.sweeps.work import run_job
 
 DEVICE = Device(
     g_min=1e-6,
@@ -145,7 +145,7 @@ def test_finished_rows_are_not_run_again(saved, tmp_path, monkeypatch):
     frame, content = saved
     path = tmp_path / "rows.csv"
     path.write_bytes(content)
-    monkeypatch.setattr(nsm.sweeps.run, "run_task", None)
+    monkeypatch.setattr(nsm.sweeps.run, "run_job", None)
     assert_frame_equal(sweep(save_to=path), frame)
     assert path.read_bytes() == content
 
@@ -237,12 +237,12 @@ def test_a_full_disk_ends_in_one_message_and_the_sweep_goes_on_later(saved, tmp_
 
 
 def test_an_error_in_a_worker_reaches_the_caller_and_keeps_finished_rows(tmp_path, monkeypatch):
-    def fails_late(task, chip, *arguments, **options):
-        if (task.parameters["device.levels"], chip) == (8, 1):
+    def fails_late(job, **options):
+        if (job.point.value().hardware.device.levels, job.chip) == (8, 1):
             raise RuntimeError("a worker died")
-        return run_task(task, chip, *arguments, **options)
+        return run_job(job, **options)
 
-    monkeypatch.setattr(nsm.sweeps.run, "run_task", fails_late)
+    monkeypatch.setattr(nsm.sweeps.run, "run_job", fails_late)
     with pytest.raises(RuntimeError, match="a worker died"):
         sweep(save_to=tmp_path / "rows.csv")
     assert len(read_rows(tmp_path / "rows.csv")) == 5  # (2, pair) × 2, (2, cell) × 2, (8, pair) × 1
@@ -323,7 +323,7 @@ def test_a_plain_class_resumes(tmp_path, monkeypatch):
         return grid(network(relu_mlp), noisy, {"gain": [1.0]})
 
     rows = sweep(again(), save_to=path)
-    monkeypatch.setattr(nsm.sweeps.run, "run_task", None)
+    monkeypatch.setattr(nsm.sweeps.run, "run_job", None)
     assert_frame_equal(sweep(again(), save_to=path), rows)
 
 

@@ -68,11 +68,11 @@ def test_a_killed_sweep_leaves_the_number_of_its_rows(images, tmp_path, monkeypa
         if len(done) == 3:
             raise KeyboardInterrupt
         done.append(job)
-        return run_task(*job, **options)
+        return run_job(*job, **options)
 
-    run_task = runner.run_task
+    run_job = runner.run_job
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "run_task", killed)
+        patch.setattr(runner, "run_job", killed)
         with pytest.raises(KeyboardInterrupt):
             swept(images, {"ReLU": network(0)}, path)
     assert read_rows(path).attrs == {"rows": 3, "planned": 4}

@@ -1,0 +1,95 @@
+"""Sweeps: what a job costs beside its computation, and what a second worker brings."""
+
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import nsm
+from crossbar import Hardware
+from devices import preset
+from nsm.sweeps import run, worker_pool
+from nsm.sweeps.dispatch import PoolWorkers
+from nsm.sweeps.work import Job
+
+#: Chips of a schedule whose jobs compute nothing, and points of its grid.
+_DRY_ROWS, _DRY_POINTS = 100_000, 1_000
+#: Chips of the other sweeps.
+_EMPTY_ROWS, _FULL_ROWS = 400, 24
+
+
+def _no_work(job: Job, threads: int | None = None, sent: Any = ()) -> dict[str, Any]:
+    """Return the result of a job without computing it."""
+    counts = {"errors": 0, "images": 1, "elapsed": 0.0}
+    return {"task": job.task, "chip": job.chip, "first": job.first, "seed": job.seed, **counts}
+
+
+class _Inline(Executor):
+    """Runs each call at once, in this process."""
+
+    workers = 1
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return the finished future of a call."""
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def _seconds(rows: int, points: int, executor: Any, *, work: bool, samples: int = 1) -> float:
+    """Return the seconds of a sweep of the MNIST perceptron's shape, from its grid to its rows."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 10))
+    rng = np.random.default_rng(0)
+    x, y = rng.random((1000, 784)), rng.integers(0, 10, 1000)
+    hardware = Hardware(device=preset("rram_wan2022"))
+    before = run.PoolWorkers
+    if not work:
+        run.PoolWorkers = lambda executor: PoolWorkers(executor, _no_work)  # type: ignore
+    start = time.perf_counter()
+    try:
+        tasks = nsm.grid(model, hardware, {"gain": np.linspace(0.1, 1.0, points)})
+        options = {"chips": rows // points, "samples": samples, "rng": 0, "executor": executor}
+        nsm.collect(tasks, x, y, **options, progress=False)
+    finally:
+        run.PoolWorkers = before
+    return time.perf_counter() - start
+
+
+def table() -> list[str]:
+    """Return the rows of the table."""
+    lines = ["| sweep | chips | time | per chip |", "|---|---|---|---|"]
+
+    def add(name: str, rows: int, seconds: float) -> None:
+        lines.append(f"| {name} | {rows:,} | {seconds:.1f} s | {1e3 * seconds / rows:.2f} ms |")
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    dry = _seconds(_DRY_ROWS, _DRY_POINTS, _Inline(), work=False)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    add("schedule alone", _DRY_ROWS, dry)
+    with worker_pool(2) as pool:
+        _seconds(4, 4, pool, work=True)  # starts the processes
+        add("jobs that compute nothing, 2 workers", _EMPTY_ROWS,
+            _seconds(_EMPTY_ROWS, 20, pool, work=False))  # fmt: skip
+    speeds = {}
+    for workers in (1, 2):
+        with worker_pool(workers) as pool:
+            _seconds(2 * workers, 2, pool, work=True)
+            speeds[workers] = _seconds(_FULL_ROWS, 12, pool, work=True, samples=20)
+            add(f"1000 images, 20 samples, {workers} worker(s)", _FULL_ROWS, speeds[workers])
+    ratio = speeds[1] / speeds[2]
+    return [
+        *lines,
+        "",
+        f"Two workers are {ratio:.2f} × as fast as one. The schedule of {_DRY_ROWS:,} chips took "
+        f"{grown:.0f} MB of memory, with its rows.",
+    ]
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))

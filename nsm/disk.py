@@ -58,7 +58,9 @@ def check_new_file(path: Path, example: str = "rows.csv") -> None:
     """
     check_folder_of(path)
     if path.is_dir():
-        raise ValueError(f"cannot write {path}: it is a folder; name a file, such as {path / example}")
+        raise ValueError(
+            f"cannot write {path}: it is a folder; name a file, such as {path / example}"
+        )
     existed = path.exists()
     try:
         with open(path, "ab"):

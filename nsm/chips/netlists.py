@@ -34,9 +34,8 @@ def write_netlists(
         chip: The chip.
         folder: Folder to write to; it is created. A file is named by the path of the layer in the
             network, the array (main, deterministic_path, bias), the slice of the weights if they
-            have several, tile row and column, and the cells (pos, neg, ref, or
-            pos_ref where word lines have segments of their own and end in a reference column):
-            "layer_blocks.0.conv1_main_tile0_1_pos.cir". Other characters than letters, digits, dots
+            have several, tile row and column, and the cells (pos and neg, or pos_ref where the
+            last bit line is a reference column): "layer_blocks.0.conv1_main_tile0_1_pos.cir". Other characters than letters, digits, dots
             and hyphens become underscores.
         tile: Only this one, as LAYER:ROW,COLUMN or LAYER:ARRAY:ROW,COLUMN, such as "layer 0:1,2";
             see `TileChoice`. None (default): all.
@@ -105,13 +104,11 @@ def _write_tile(
 ) -> list[Path]:
     hardware = layer.neurons.hardware
     wires = hardware.wires or Wires(0.0, 0.0)
-    # The reference is one column, which `PhysicalTile` repeats for each output.
-    shared = hardware.mapping.shares_reference
-    g_neg = tile.g_neg[:, :1] if shared else tile.g_neg
-    cells = [("pos", tile.g_pos), ("ref" if shared else "neg", g_neg)]
-    if shared and isinstance(wires.r_row, tuple):
-        # Segments of the word lines tell where the reference column is.
-        cells = [("pos_ref", np.hstack([tile.g_pos, g_neg]))]
+    cells = [("pos", tile.g_pos), ("neg", tile.g_neg)]
+    if hardware.mapping.shares_reference:
+        # The reference is one more bit line on the same word lines, as `physical_arrays` has it;
+        # `PhysicalTile` repeats it for each output.
+        cells = [("pos_ref", np.hstack([tile.g_pos, tile.g_neg[:, :1]]))]
     volts = _volts(tile, lines, hardware.read_voltage)
     paths = []
     for which, g in cells:

@@ -45,8 +45,8 @@ class TileChoice:
         numbers = _PLACE.fullmatch(place)
         if not head or numbers is None:
             raise ValueError(
-                f"tile {text!r} is no tile; give LAYER:ROW,COLUMN, such as \"layer 0:1,2\", or "
-                f'LAYER:ARRAY:ROW,COLUMN with an array of {", ".join(PARTS)}'
+                f'tile {text!r} is no tile; give LAYER:ROW,COLUMN, such as "layer 0:1,2", or '
+                f"LAYER:ARRAY:ROW,COLUMN with an array of {', '.join(PARTS)}"
             )
         layer, colon, part = head.rpartition(":")
         if not colon:

@@ -119,7 +119,7 @@ def _steps_of_comparators(needs: pd.DataFrame) -> str:
     return "the current of one level"
 
 
-def _loss(row: Mapping[str, Any]) -> str:
+def _loss(row: Mapping[Any, Any]) -> str:
     """Return mean and largest IR loss of a layer, or that there are no wires."""
     mean, largest = row["mean IR loss"], row["largest IR loss"]
     return "no wires" if math.isnan(mean) else f"{share(mean)} (≤ {share(largest)})"

@@ -139,7 +139,7 @@ def map_network(
     from nsm.chips.netlists import write_netlists
 
     use_threads(threads)
-    tested = _tested(checked, source, images, image)
+    tested = _tested({network: checked}, source, images, image)
     chip = _programmed(tested, hardware, seed, calibrate, calibrate_method, tile)
     needs = chip.circuit_needs(transimpedance=transimpedance)
     report = _report_errors(chip, tested, f"{network} on {device}", samples=samples, seed=seed)
@@ -177,13 +177,23 @@ class _Tested:
     image: Any
 
 
-def _tested(network: str, source: DataChoice, images: int | None, image: int | None) -> _Tested:
-    """Return a network and its test, or raise ValueError for images that are not there."""
+def _tested(
+    checked: dict[str, str], source: DataChoice, images: int | None, image: int | None
+) -> _Tested:
+    """Return a network and its test, or raise ValueError for images that are not there.
+
+    Args:
+        checked: What names the network for `load_network`, by its name in messages.
+        source: The data set.
+        images: How many test images are read; None for the first `IMAGES`.
+        image: Number of the image that drives netlists; None for none.
+    """
     from nsm.sweeps.networks import first_images, images_for, load_network
 
-    model = load_network(network)
+    ((name, file),) = checked.items()
+    model = load_network(file)
     test = source.load()
-    x = images_for({network: model}, test, source.source)
+    x = images_for({name: model}, test, source.source)
     check_image(image, len(x), source.source)
     read = first_images("--images", len(x[:IMAGES]) if images is None else images, x, source.source)
     chosen = None if image is None else x[image : image + 1]

@@ -35,8 +35,8 @@ def write_netlists(
         folder: Folder to write to; it is created. A file is named by the path of the layer in the
             network, the array (main, deterministic_path, bias), the slice of the weights if they
             have several, tile row and column, and the cells (pos and neg, or pos_ref where the
-            last bit line is a reference column): "layer_blocks.0.conv1_main_tile0_1_pos.cir". Other characters than letters, digits, dots
-            and hyphens become underscores.
+            last bit line is a reference column): "layer_blocks.0.conv1_main_tile0_1_pos.cir". Other
+            characters than letters, digits, dots and hyphens become underscores.
         tile: Only this one, as LAYER:ROW,COLUMN or LAYER:ARRAY:ROW,COLUMN, such as "layer 0:1,2";
             see `TileChoice`. None (default): all.
         image: One image in a batch of one, (1, ...): word lines have the voltages that it causes in

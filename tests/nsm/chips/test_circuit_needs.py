@@ -38,7 +38,7 @@ def test_full_scale_is_the_largest_sum_of_weights():
     # A weight of 3 fills the range of 9 µS: 3 µS per weight of one. The second output sums up 9.
     assert row["full scale [A]"] == pytest.approx(9 * 3e-6 * 0.2, rel=1e-12)
     assert row["full scale [V]"] == pytest.approx(9 * 3e-6 * 0.2 * TRANSIMPEDANCE, rel=1e-12)
-    # Bit lines of positive cells: 10 + 1 + 7 and 1 + 10 + 10 µS, of negative: 1 + 4 + 1, 10 + 1 + 1.
+    # Positive cells: 10 + 1 + 7 and 1 + 10 + 10 µS; negative: 1 + 4 + 1 and 10 + 1 + 1 µS.
     assert row["bit line [A]"] == pytest.approx(21e-6 * 0.2, rel=1e-12)
 
 

@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from nsm.cli.options import DataDir, Threads, console, use_threads
-
-if TYPE_CHECKING:
-    from nsm.sweeps.sweep_file import Sweep
+from nsm.cli.sweep_check import show_check
 
 
 def sweep(
@@ -38,6 +36,13 @@ def sweep(
     example: Annotated[
         bool, typer.Option("--example", help="Print a sweep file to start from.")
     ] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of sweep files, for editors.")
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Tell rows, time and size of the results; write nothing."),
+    ] = False,
     data_dir: DataDir = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the file's seed.", min=0)] = None,
     threads: Threads = 2,
@@ -47,6 +52,11 @@ def sweep(
 
     if example:
         typer.echo(SAMPLE, nl=False)
+        return
+    if schema:
+        from nsm.sweeps.schema import schema_text
+
+        typer.echo(schema_text())
         return
     if spec is None:
         raise ValueError("which sweep? give a file; `nsm sweep --example` prints one to start from")
@@ -59,42 +69,33 @@ def sweep(
     save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
     described = read_sweep(spec)
 
+    from nsm.disk import check_new_file
     from nsm.sweeps import collect
+    from nsm.sweeps.sweep_inputs import sweep_inputs
 
+    check_new_file(save_to)
     use_threads(threads)
-    tasks = described.tasks()
-    x, y, calibrate = _data(described, data_dir)
+    inputs = sweep_inputs(described, data_dir)
+    if check:
+        show_check(described, inputs, save_to, workers or 1)
+        return
     with _executor(workers or 1, scheduler) as executor:
         rows = collect(
-            tasks,
-            x,
-            y,
+            inputs.tasks,
+            inputs.x,
+            inputs.y,
             chips=described.chips,
             samples=described.samples,
             rng=described.seed if seed is None else seed,
             save_to=save_to,
             executor=executor,
             sampling=described.sampling,
-            calibrate=calibrate,
+            calibrate=inputs.calibrate,
             part=chosen,
             block=block,
             until=described.until,
         )
     console().print(f"{len(rows)} rows in {save_to}")
-
-
-def _data(described: Sweep, data_dir: Path | None) -> tuple[Any, Any, dict[str, Any] | None]:
-    """Return the images and labels of a sweep file, and how its chips are calibrated."""
-    from nsm.datasets import load_data
-    from nsm.sweeps.networks import images_for, training_images
-
-    data = load_data(described.data, data_dir, **described.data_options)
-    images = images_for(described.networks, data, described.data)
-    calibrate = None
-    if described.calibrate is not None:
-        options = dict(described.calibrate)
-        calibrate = {"x": training_images(data, images, options.pop("images")), **options}
-    return images[: described.images], data.y_test[: described.images], calibrate
 
 
 @contextmanager

@@ -37,7 +37,8 @@ def _lines(found: Estimate, sweep: Sweep, save_to: Path, workers: int) -> list[s
         f"points   {found.points} of {networks} network{'s' * (networks > 1)}",
         f"rows     {found.rows}: {sweep.chips} chips of each point, {found.images} images, "
         f"{sweep.samples} samples",
-        f"time     about {duration(found.seconds / workers)} with {workers} "
+        f"time     {'about' if sweep.until is None else 'at most'} "
+        f"{duration(found.seconds / workers)} with {workers} "
         f"process{'es' * (workers > 1)}",
     ]
     for each in found.measured:

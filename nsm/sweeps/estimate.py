@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from nsm.sweeps.data import checked_data
 from nsm.sweeps.labels import as_cell
 from nsm.sweeps.run import collect
@@ -67,7 +65,7 @@ def estimate(sweep: Sweep, inputs: SweepInputs) -> Estimate:
     All points are checked as `nsm.collect` checks them. Then the middle point of each network is
     run with a few images and with several times as many; a chip takes t = t_chip + n t_image with n
     images, whose two numbers follow from the two times. Points of other levels, tiles or noise may
-    be slower or faster than the one that is measured.
+    be slower or faster than the one that is measured, and chips that `until` stops are faster.
 
     Args:
         sweep: The sweep file.
@@ -81,7 +79,9 @@ def estimate(sweep: Sweep, inputs: SweepInputs) -> Estimate:
     by_network: dict[Any, list[Task]] = {}
     for task in tasks.values():
         by_network.setdefault(task.network, []).append(task)
-    measured, seconds, row = [], 0.0, {}
+    measured: list[Measured] = []
+    seconds = 0.0
+    row: dict[str, Any] = {}
     for of_network in by_network.values():
         found, row = _measured(of_network[len(of_network) // 2], sweep, inputs)
         measured.append(found)
@@ -112,8 +112,7 @@ def _measured(task: Task, sweep: Sweep, inputs: SweepInputs) -> tuple[Measured, 
             sampling=sweep.sampling,
             calibrate=inputs.calibrate,
         )
-        found: dict[str, Any] = rows.iloc[0].to_dict()
-        return found
+        return {str(name): value for name, value in rows.iloc[0].to_dict().items()}
 
     total = len(inputs.x)
     few = min(FEW, total)
@@ -141,10 +140,9 @@ def _size(tasks: Sequence[Task], row: Mapping[str, Any], chips: int) -> int:
     columns = dict.fromkeys(name for task in tasks for name in task.parameters)
     fixed = [as_cell(value) for name, value in row.items() if name not in columns]
     header = _line(["network", *columns, *(name for name in row if name not in columns)])
-    own = [
-        np.sum([_line([as_cell(task.parameters.get(name)) for name in columns]) for task in tasks])
-    ]
-    return int(header + chips * (own[0] + len(tasks) * _line(fixed)))
+    own = sum(_line([as_cell(task.parameters.get(name)) for name in columns]) for task in tasks)
+    # The line break of each part counts as the comma between the parts.
+    return header + chips * (own - len(tasks) * (not columns) + len(tasks) * (_line(fixed) - 1))
 
 
 def _line(cells: Sequence[str]) -> int:

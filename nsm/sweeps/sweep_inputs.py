@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from nsm.datasets.registry import load_data
-from nsm.disk import check_new_file
 from nsm.sweeps.networks import first_images, images_for, training_images
 from nsm.sweeps.sweep_file import Sweep
 from nsm.sweeps.tasks import Task
@@ -50,8 +49,3 @@ def sweep_inputs(sweep: Sweep, data_dir: str | Path | None = None) -> SweepInput
         options = dict(sweep.calibrate)
         calibrate = {"x": training_images(data, images, options.pop("images")), **options}
     return SweepInputs(tasks=sweep.tasks(), x=x, y=data.y_test[: len(x)], calibrate=calibrate)
-
-
-def check_rows_file(path: Path) -> None:
-    """Raise ValueError if rows cannot be written to a file, before any work."""
-    check_new_file(path, "rows.csv")

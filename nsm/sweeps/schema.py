@@ -34,8 +34,8 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 def sweep_schema() -> Schema:
     """Return the JSON schema of sweep files; `nsm sweep --schema` prints it."""
     values = Values()
-    hardware = table_of(paths_of(Hardware, values))
-    layer = table_of({**paths_of(Hardware, values), PLACE: {"enum": [*PLACES]}})
+    hardware = table_of(paths_of(Hardware, values), values, "table")
+    layer = _with(hardware, {PLACE: {"enum": [*PLACES]}})
     values.definitions |= {
         "layer": {"anyOf": [{"const": "digital"}, layer]},
         "layers": {"type": "object", "additionalProperties": _ref("layer")},
@@ -58,7 +58,7 @@ def sweep_schema() -> Schema:
 
 def schema_text() -> str:
     """Return the schema as a text."""
-    return json.dumps(sweep_schema(), indent=1, ensure_ascii=False)
+    return json.dumps(sweep_schema(), ensure_ascii=False)
 
 
 def _ref(name: str) -> Schema:
@@ -83,7 +83,7 @@ def _keys(values: Values) -> dict[str, Schema]:
     """Return the schemas of the keys of a file, before they are described."""
     text = {"type": "string", "minLength": 1}
     settings = {each.name: _setting(each.metadata) for each in fields(Sweep) if each.metadata}
-    own = values.of_class(Options)
+    own = _without_none(values.of_class(Options))
     rules = {"images": {"type": "integer", "minimum": 1}, **_calibration()}
     return {
         **settings,
@@ -92,7 +92,7 @@ def _keys(values: Values) -> dict[str, Schema]:
         "data": {"anyOf": [{"enum": [*LOADERS]}, text]},
         "data_options": _table({name: own[name] for name in DATA_OPTIONS}),
         "calibrate": {**_table(rules), "required": ["images"]},
-        "until": {**_table(values.of_class(Until)), "minProperties": 1},
+        "until": {**_table(_without_none(values.of_class(Until))), "minProperties": 1},
         "hardware": _ref("hardware"),
         "hardwares": {
             "type": "object",
@@ -107,6 +107,16 @@ def _keys(values: Values) -> dict[str, Schema]:
             "description": "Axes whose values move together, in tables [[zip]].",
         },
     }
+
+
+def _without_none(properties: Mapping[str, Schema]) -> dict[str, Schema]:
+    """Return schemas without "none", which only fields of the hardware take: keys are left out."""
+    found = {}
+    for name, schema in properties.items():
+        others = [each for each in schema.get("anyOf", ()) if each != {"const": "none"}]
+        rest = {key: value for key, value in schema.items() if key != "anyOf"}
+        found[name] = {**rest, **(others[0] if len(others) == 1 else {"anyOf": others})}
+    return found
 
 
 def _table(properties: Mapping[str, Schema]) -> Schema:
@@ -138,11 +148,13 @@ def _range(values: Values) -> Schema:
 def _axes(values: Values) -> Schema:
     """Return the schema of [axes]: a list or a range for every path, chip axis and layer."""
     paths = paths_of(Hardware, values, labeled=True)
-    of_paths = {path: _axis(schema) for path, schema in paths.items()}
+    of_paths = {
+        path: values.defined(f"axis {path}", _axis(schema)) for path, schema in paths.items()
+    }
     number: Schema = {"type": "number"}
     on_chip: dict[str, Schema] = {name: _axis(number) for name in CHIP_AXES}
     on_chip[COMPENSATION] = _axis({"enum": ["none", *COMPENSATED_PER]})
-    table = table_of({**of_paths, **on_chip})
+    table = table_of({**of_paths, **on_chip}, values, "axes")
     names = "|".join(re.escape(path) for path in paths)
     any_axis = {"anyOf": [{"type": "array", "minItems": 1}, _ref("range")]}
     patterns = {f"^.+:({names})$": any_axis, f"^.+:{PLACE}$": _axis({"enum": [*PLACES]})}

@@ -36,7 +36,11 @@ def paths_of(cls: type, values: Values, *, labeled: bool = False) -> dict[str, S
         described = {**schema, "description": text} if text and "$ref" not in schema else schema
         if described not in found.setdefault(path, []):
             found[path].append(described)
-    return {path: s[0] if len(s) == 1 else {"anyOf": s} for path, s in found.items()}
+    kind = " of an axis" if labeled else ""
+    return {
+        path: values.defined(f"{path}{kind}", s[0] if len(s) == 1 else {"anyOf": s})
+        for path, s in found.items()
+    }
 
 
 def _paths(cls: type, prefix: str, above: tuple[type, ...]) -> Iterator[tuple[str, type, str]]:
@@ -69,11 +73,13 @@ def _classes(kind: Any) -> list[type]:
     return [kind] if is_class else []
 
 
-def table_of(paths: Mapping[str, Schema]) -> Schema:
+def table_of(paths: Mapping[str, Schema], values: Values, name: str) -> Schema:
     """Return the schema of a table whose keys are paths, with dots or as tables in tables.
 
     Args:
         paths: Schema of the value at each path.
+        values: Keeps the tables in it as definitions.
+        name: What definitions call the table.
     """
     heads: dict[str, dict[str, Schema]] = {}
     for path, schema in paths.items():
@@ -82,7 +88,7 @@ def table_of(paths: Mapping[str, Schema]) -> Schema:
             heads.setdefault(head, {})[rest] = schema
     properties = dict(paths)
     for head, below in heads.items():
-        nested = table_of(below)
+        nested = values.defined(f"{name} {head}", table_of(below, values, f"{name} {head}"))
         own = paths.get(head)
         properties[head] = nested if own is None else {"anyOf": [own, nested]}
     return {"type": "object", "properties": properties, "additionalProperties": False}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import crossbar.hardware as described
-from crossbar.field_values import MAPPINGS, kinds_of, models_of, types_of
+from crossbar.field_values import kinds_of, models_of, types_of
 from crossbar.hardware import Hardware
 from devices import GATES, PRESETS, Device
 from nsm.sweeps.field_docs import field_docs
@@ -60,6 +61,11 @@ class Values:
             found += self._of_kind(owner, name, kind, labeled)
         return _any(found)
 
+    def defined(self, name: str, schema: Schema) -> Schema:
+        """Return a reference to a schema, which becomes a definition of this name."""
+        self.definitions[name] = schema
+        return {"$ref": f"#/definitions/{name.replace(' ', '%20')}"}
+
     def of_class(self, cls: type) -> dict[str, Schema]:
         """Return the schema of every field of a dataclass by name, described by its docstring."""
         texts = field_docs(cls)
@@ -75,39 +81,38 @@ class Values:
         if kind in _PLAIN:
             return [_PLAIN[kind]]
         if kind is Device:
-            return [{"enum": [*PRESETS]}, _FILE, self._changed(Device, [*PRESETS], labeled)]
+            changed = self._changed(Device, [*PRESETS], labeled)
+            table = self.defined("Device" + labeled * " of an axis", changed)
+            return [{"enum": [*PRESETS]}, _FILE, table]
         of_gate: list[Schema] = []
         if owner is Hardware and name == "gate":
             of_gate = [{"enum": [*GATES]}, _FILE, self._gate(labeled)]
         if models_of(kind):
-            return [*of_gate, {"$ref": f"#/definitions/{self._models(kind, labeled)}"}]
+            return [*of_gate, self._models(kind, labeled)]
         if isinstance(kind, type) and is_dataclass(kind) and not inspect.isabstract(kind):
-            return [{"$ref": f"#/definitions/{self._part(kind, labeled)}"}]
-        if typing.get_origin(kind) is tuple:
+            return [self._part(kind, labeled)]
+        if typing.get_origin(kind) in (tuple, Sequence):
             return [{"type": "array"}]
         return [{}] if kind is Any else [{"type": ["array", "object", "number", "string"]}]
 
-    def _part(self, part: type, labeled: bool) -> str:
-        """Return the name of the definition of a part that one class describes."""
+    def _part(self, part: type, labeled: bool) -> Schema:
+        """Return a reference to the schema of a part that one class describes."""
         name = part.__name__ + labeled * " of an axis"
-        if name not in self.definitions:
-            self.definitions[name] = {}
-            self.definitions[name] = _object(self.of_class(part), labeled)
-        return name
+        if name in self.definitions:
+            return self.defined(name, self.definitions[name])
+        self.defined(name, {})
+        return self.defined(name, _object(self.of_class(part), labeled))
 
-    def _models(self, slot: type, labeled: bool) -> str:
-        """Return the name of the definition of all models that fit a slot."""
+    def _models(self, slot: type, labeled: bool) -> Schema:
+        """Return a reference to the schema of all models that fit a slot."""
         name = slot.__name__ + labeled * " of an axis"
-        if name not in self.definitions:
-            self.definitions[name] = {}  # models may hold models of the same slot
-            kinds = kinds_of(slot)
-            names = {
-                cls: [k for k, model in kinds.items() if model is cls] for cls in kinds.values()
-            }
-            tables = [self._model(cls, names[cls], labeled) for cls in names]
-            texts = {"enum": [*kinds, *(MAPPINGS if slot in MAPPINGS.values() else ())]}
-            self.definitions[name] = {"anyOf": [texts, *tables]}
-        return name
+        if name in self.definitions:
+            return self.defined(name, self.definitions[name])
+        self.defined(name, {})  # models may hold models of the same slot
+        kinds = kinds_of(slot)
+        names = {cls: [k for k, model in kinds.items() if model is cls] for cls in kinds.values()}
+        tables = [self._model(cls, names[cls], labeled) for cls in names]
+        return self.defined(name, {"anyOf": [{"enum": [*kinds]}, *tables]})
 
     def _model(self, cls: type, kinds: list[str], labeled: bool) -> Schema:
         """Return the schema of the table of one model."""

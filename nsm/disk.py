@@ -57,11 +57,11 @@ def check_new_file(path: Path, example: str = "rows.csv") -> None:
         example: Name of a file that messages suggest in a folder.
     """
     check_folder_of(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir it takes names that are too long
         raise ValueError(
             f"cannot write {path}: it is a folder; name a file, such as {path / example}"
         )
-    existed = path.exists()
+    existed = os.path.exists(path)
     try:
         with open(path, "ab"):
             pass

@@ -13,9 +13,9 @@ from devices import Device, GaussianNoise
 from nsm.sweeps.schema import schema_text, sweep_schema
 from nsm.sweeps.sweep_file import KEYS, SAMPLE
 from tests.helpers.command import SWEEP
-from tests.nsm.sweeps.test_sweep_file import BASE
 
 jsonschema = pytest.importorskip("jsonschema")
+BASE = 'network = "small.safetensors"\n[hardware]\ndevice = "fefet_jerry2017"\n'
 DOCS = Path(__file__).parents[3] / "docs"
 
 

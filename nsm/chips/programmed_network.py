@@ -7,7 +7,6 @@ from devices import WritePulses
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import number
 from nsm.chips import mapping_report
-from nsm.chips.circuit_needs import OFFSET_VOLTAGE, TRANSIMPEDANCE, circuit_needs
 from nsm.chips.corrected_network import CorrectedNetwork, calibrate_chip
 from nsm.chips.cost import assumed_inputs, cost, programming_cost, recorded_inputs
 from nsm.chips.streams import Stream
@@ -156,25 +155,3 @@ class ProgrammedNetwork(CorrectedNetwork):
                 response.
         """
         return programming_cost(self.layers, pulses=pulses, start=start, constants=constants)
-
-    def circuit_needs(
-        self, *, transimpedance: float = TRANSIMPEDANCE, offset_voltage: float = OFFSET_VOLTAGE
-    ) -> "pd.DataFrame":
-        """Return what circuits of each layer must do, a row per layer on tiles.
-
-        Full-scale currents, IR loss, steps of converters and comparators, and the offset that they
-        tolerate, in amperes and in volts behind an amplifier; see
-        `nsm.chips.circuit_needs.circuit_needs`.
-
-        Args:
-            transimpedance: Resistance of the amplifier, output voltage over bit-line current [Ω];
-                default `nsm.chips.circuit_needs.TRANSIMPEDANCE`, 100 kΩ.
-            offset_voltage: Offset behind the amplifier that is compared with a step [V]; default
-                5 mV.
-
-        Raises:
-            ValueError: `transimpedance` or `offset_voltage` is not above 0.
-        """
-        return circuit_needs(
-            self.layers, transimpedance=transimpedance, offset_voltage=offset_voltage
-        )

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from nsm.cli.options import DataDir, Threads, console, use_threads
-from nsm.cli.sweep_check import show_check
+from nsm.cli.sweep_check import OnlyCheck, ShowSchema, show_check, show_schema
 
 
 def sweep(
@@ -36,13 +36,8 @@ def sweep(
     example: Annotated[
         bool, typer.Option("--example", help="Print a sweep file to start from.")
     ] = False,
-    schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON schema of sweep files, for editors.")
-    ] = False,
-    check: Annotated[
-        bool,
-        typer.Option("--check", help="Tell rows, time and size of the results; write nothing."),
-    ] = False,
+    schema: ShowSchema = False,
+    check: OnlyCheck = False,
     data_dir: DataDir = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the file's seed.", min=0)] = None,
     threads: Threads = 2,
@@ -54,9 +49,7 @@ def sweep(
         typer.echo(SAMPLE, nl=False)
         return
     if schema:
-        from nsm.sweeps.schema import schema_text
-
-        typer.echo(schema_text())
+        show_schema()
         return
     if spec is None:
         raise ValueError("which sweep? give a file; `nsm sweep --example` prints one to start from")
@@ -69,13 +62,11 @@ def sweep(
     save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
     described = read_sweep(spec)
 
-    from nsm.disk import check_new_file
     from nsm.sweeps import collect
     from nsm.sweeps.sweep_inputs import sweep_inputs
 
-    check_new_file(save_to)
     use_threads(threads)
-    inputs = sweep_inputs(described, data_dir)
+    inputs = sweep_inputs(described, data_dir, save_to=save_to)
     if check:
         show_check(described, inputs, save_to, workers or 1)
         return

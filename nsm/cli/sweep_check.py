@@ -1,9 +1,11 @@
-"""`nsm sweep --check`: what a sweep will take, printed."""
+"""`nsm sweep --check`, what a sweep will take, and `--schema`, what a sweep file may hold."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from nsm.cli.options import console
 
@@ -11,6 +13,20 @@ if TYPE_CHECKING:
     from nsm.sweeps.estimate import Estimate
     from nsm.sweeps.sweep_file import Sweep
     from nsm.sweeps.sweep_inputs import SweepInputs
+
+OnlyCheck = Annotated[
+    bool, typer.Option("--check", help="Tell rows, time and size of the results; write nothing.")
+]
+ShowSchema = Annotated[
+    bool, typer.Option("--schema", help="Print the JSON schema of sweep files, for editors.")
+]
+
+
+def show_schema() -> None:
+    """Print the JSON schema of sweep files."""
+    from nsm.sweeps.schema import schema_text
+
+    typer.echo(schema_text())
 
 
 def show_check(sweep: Sweep, inputs: SweepInputs, save_to: Path, workers: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nsm.datasets.registry import load_data
+from nsm.disk import check_new_file
 from nsm.sweeps.networks import first_images, images_for, training_images
 from nsm.sweeps.sweep_file import Sweep
 from nsm.sweeps.tasks import Task
@@ -30,17 +31,22 @@ class SweepInputs:
     calibrate: dict[str, Any] | None
 
 
-def sweep_inputs(sweep: Sweep, data_dir: str | Path | None = None) -> SweepInputs:
+def sweep_inputs(
+    sweep: Sweep, data_dir: str | Path | None = None, *, save_to: Path | None = None
+) -> SweepInputs:
     """Return the tasks of a sweep and its data; nothing is computed.
 
     Args:
         sweep: The checked sweep file.
         data_dir: Folder of a published set's files, as for `nsm.load_data`.
+        save_to: Where the rows will be written; it is checked first. None: nowhere.
 
     Raises:
-        ValueError: The networks do not take the images, or there are fewer images than the file
-            asks for.
+        ValueError: The rows cannot be written, the networks do not take the images, or there are
+            fewer images than the file asks for.
     """
+    if save_to is not None:
+        check_new_file(save_to)
     data = load_data(sweep.data, data_dir, **sweep.data_options)
     images = images_for(sweep.networks, data, sweep.data)
     x = first_images("images", sweep.images, images, sweep.data)

@@ -1,7 +1,7 @@
 """A `Hardware` as the options of a sweep file: dotted paths and values that TOML can write."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,11 @@ from devices.tables import model_name, to_table
 
 
 def hardware_options(hardware: Hardware) -> dict[str, Any]:
-    """Return hardware as `crossbar.paths.build_hardware` takes it, and from which it makes the same.
+    """Return hardware as options, from which `crossbar.paths.build_hardware` makes the same.
 
     Every field of the hardware is there with its value, so that the text tells it without the
-    defaults of a version: the parts by their fields ("adc.bits"), models as tables of their kind and
-    the fields that are not defaults. A field that is None and is None by default is left out.
+    defaults of a version: the parts by their fields ("adc.bits"), models as tables of their kind
+    and the fields that are not defaults. A field that is None by default, and is None, is left out.
 
     Args:
         hardware: Hardware of models of this project. A model of another class has a table too, but

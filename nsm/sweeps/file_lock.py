@@ -95,8 +95,10 @@ def _with_lock_file(path: Path) -> Release:
         if not _has_ended(owner):
             break
         path.unlink(missing_ok=True)
-    raise Busy(f"{path} says that process {owner or 'unknown'!r} writes it; if it does not run "
-               "any more, remove that file")
+    raise Busy(
+        f"{path} says that process {owner or 'unknown'!r} writes it; if it does not run "
+        "any more, remove that file"
+    )
 
 
 def _has_ended(owner: str) -> bool:

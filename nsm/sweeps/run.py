@@ -27,6 +27,7 @@ from nsm.sweeps.calibration import Calibration
 from nsm.sweeps.data import Images, check_settings, checked_data, few_of
 from nsm.sweeps.identity import canonical, short_hash
 from nsm.sweeps.row_file import IDENTITY, RESULTS, RowFile, from_row
+from nsm.sweeps.sidecar import write_sidecar
 from nsm.sweeps.tasks import Task
 
 #: The arguments of `run_task` except `threads`.
@@ -130,6 +131,21 @@ class _Settings:
         )
         return "-".join(parts)
 
+    def write_sidecar(self, path: Path, tasks: Sequence[Task], experiment: str) -> None:
+        """Write or extend the file that tells what the rows at `path` were computed with."""
+        write_sidecar(
+            path,
+            tasks=tasks,
+            experiment=experiment,
+            x=self.x,
+            y=self.y,
+            seed=self.seed,
+            chips=self.chips,
+            samples=self.samples,
+            sampling=self.sampling,
+            calibration=self.calibration,
+        )
+
     def jobs(self, tasks: Sequence[Task], done: Collection[tuple[str, int]]) -> list[Job]:
         """Return one job per task and chip that is not done; chip c has one seed in all tasks."""
         seeds = [seed_number(child(self.seed, c)) for c in range(self.chips)]
@@ -222,7 +238,9 @@ def collect(
         samples: Noisy passes per image.
         rng: A seed, a Generator, or None.
         save_to: CSV to which every row is appended when it is finished; the same call resumes it.
-            Needs a seed, since with `rng=None` there is nothing to resume by.
+            A name that ends in .parquet makes a Parquet file of the rows at the end. Beside it a
+            TOML file tells what the rows were computed with, see `nsm.sweeps.sidecar`. Needs a
+            seed, since with `rng=None` there is nothing to resume by.
         executor: Runs the jobs, see `worker_pool`; None: this process.
         progress: Whether to show a progress bar.
         sampling: "exact" draws every cell, "moments" one normal per output.
@@ -270,6 +288,8 @@ def _collect(
     file = None if save_to is None else RowFile(save_to, rows.columns, experiment, models)
     done = {key: from_row(row) for key, row in file.done.items()} if file else {}
     with file or nullcontext(), progress_bar(enabled=progress) as bar:
+        if file:
+            settings.write_sidecar(file.path, tasks, experiment)
         jobs = settings.jobs(list(by_id.values()), done)
         total = len(by_id) * settings.chips
         if file:

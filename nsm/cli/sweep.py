@@ -12,7 +12,8 @@ from nsm.cli.options import DataDir, Threads, Workers, console, use_threads
 def sweep(
     spec: Annotated[Path | None, typer.Argument(help="Sweep file (TOML).")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="CSV of the rows; the same command resumes it.")
+        Path | None,
+        typer.Option(help="File of the rows, .csv or .parquet; the same command resumes it."),
     ] = None,
     workers: Workers = 1,
     example: Annotated[
@@ -35,6 +36,7 @@ def sweep(
     from nsm.datasets import load_data
     from nsm.sweeps import collect, worker_pool
     from nsm.sweeps.networks import images_for, training_images
+    from nsm.sweeps.sidecar import describing
 
     use_threads(threads)
     tasks = described.tasks()
@@ -45,7 +47,9 @@ def sweep(
         options = dict(described.calibrate)
         calibrate = {"x": training_images(data, images, options.pop("images")), **options}
     save_to = out or spec.with_suffix(".csv")
-    with nullcontext() if workers == 1 else worker_pool(workers) as pool:
+    pool_of = nullcontext() if workers == 1 else worker_pool(workers)
+    known = {"name": described.data, **described.data_options}
+    with describing(data=known), pool_of as pool:
         rows = collect(
             tasks,
             images[: described.images],

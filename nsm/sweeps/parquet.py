@@ -126,19 +126,10 @@ def _kind_of(values: Iterable[Any]) -> pa.DataType | None:
     if kinds == {bool}:
         return pa.bool_()
     if kinds == {str}:
-        return pa.string() if all(map(_is_unicode, given)) else None
+        return pa.string()
     if kinds == {int}:
         return pa.int64() if all(-_LARGEST <= value < _LARGEST for value in given) else None
     if kinds <= {int, float}:
         whole = [value for value in given if isinstance(value, int)]
         return pa.float64() if all(abs(value) <= _EXACT for value in whole) else None
     return None
-
-
-def _is_unicode(text: str) -> bool:
-    """Return whether a text can be written as UTF-8, which half a surrogate pair cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -156,6 +156,14 @@ def as_texts(row: Mapping[str, Any]) -> Texts:
     return {name: value if name in HASHES else as_cell(value) for name, value in row.items()}
 
 
+def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a CSV of rows, as `RowFile.append` does it row by row."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(as_texts({name: row[name] for name in columns}).values() for row in rows)
+
+
 class RowFile:
     """An append-only file of the rows of one experiment, locked while it is open.
 

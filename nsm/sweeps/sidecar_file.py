@@ -168,14 +168,25 @@ def _read(path: Path) -> Sidecar:
 
 def save_sidecar(rows: str | Path, sidecar: Sidecar) -> Path:
     """Write the sidecar of a file of rows in one step, and return its path."""
-    place = _place(Path(rows))
-    if place is None:
-        first, second = sidecar_paths(rows)
-        place = second if first.exists() else first
-        if place.exists():
-            raise ValueError(
-                f"{place} is not a sidecar, and {first} is another file; name the rows otherwise"
-            )
+    place = place_for(rows)
     with atomic_write(place) as temporary:
         Path(temporary).write_text(sidecar.toml(), encoding="utf-8")
     return place
+
+
+def place_for(rows: str | Path) -> Path:
+    """Return where the sidecar of a file of rows lies, or is to be written.
+
+    Raises:
+        ValueError: Other files have both of its names.
+    """
+    place = _place(Path(rows))
+    if place is not None:
+        return place
+    first, second = sidecar_paths(rows)
+    if first.exists() and second.exists():
+        raise ValueError(
+            f"{second} is not the sidecar of these rows, and {first} neither; name the rows "
+            "otherwise, so that a sidecar can lie beside them"
+        )
+    return second if first.exists() else first

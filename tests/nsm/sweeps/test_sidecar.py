@@ -175,7 +175,9 @@ def test_what_is_not_a_sidecar_is_never_overwritten(tmp_path):
     assert sidecar_paths(path)[1].is_file()
     (tmp_path / "gains.toml").write_text("")
     (tmp_path / "gains.csv.toml").write_text("mine")
-    with pytest.raises(ValueError, match=r"gains.csv.toml is not a sidecar.*name the rows other"):
+    with pytest.raises(
+        ValueError, match=r"gains.csv.toml is not the sidecar of these rows.*name the rows other"
+    ):
         sweep(tmp_path / "gains.csv")
     assert (tmp_path / "gains.csv.toml").read_text() == "mine"
 

@@ -27,9 +27,9 @@ def to_xarray(rows: pd.DataFrame) -> xr.Dataset:
         Dimensions: "network", every axis by its name, "training_seed" where networks were trained
         several times, and "chip". Of gain, reprogrammed_scale and seconds, which all rows have,
         those with one value are coordinates without a dimension. Their values stand in the order
-        of the rows; None is NaN among numbers, as in the rows. Variables: "error" (errors/images),
-        "errors", "images", "samples" and "elapsed" [s], with NaN where there is no row. "seed" is a
-        coordinate along "chip" if every chip has one seed.
+        of the rows; None is NaN among numbers, as in the rows, and "none" among texts. Variables:
+        "error" (errors/images), "errors", "images", "samples" and "elapsed" [s], with NaN where
+        there is no row. "seed" is a coordinate along "chip" if every chip has one seed.
 
     Raises:
         ImportError: xarray is not installed.
@@ -78,7 +78,7 @@ def _codes(column: pd.Series[Any]) -> tuple[Any, Any]:
     if found.dtype.kind in "biuf":
         return codes, found
     texts = np.empty(len(found), dtype=object)
-    texts[:] = [None if value != value else value for value in list(values)]
+    texts[:] = ["none" if value is None or value != value else value for value in list(values)]
     return codes, texts
 
 
@@ -86,8 +86,8 @@ def _check_unique(rows: pd.DataFrame, names: list[str], flat: Any) -> None:
     """Raise ValueError if two rows have the same place."""
     places, counts = np.unique(flat, return_counts=True)
     if (counts > 1).any():
-        row = rows[flat == places[counts > 1][0]].iloc[0]
-        where = ", ".join(f"{name} = {row[name]!r}" for name in names)
+        first = rows[flat == places[counts > 1][0]]
+        where = ", ".join(f"{name} = {first[name].tolist()[0]!r}" for name in names)
         raise ValueError(
             f"{int((counts - 1).sum())} rows repeat a point and chip ({where}), as rows of several "
             "sweeps do; merge their files by nsm.merge_rows, or choose the rows of one"

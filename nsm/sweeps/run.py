@@ -294,7 +294,8 @@ def _collect(
         total = len(by_id) * settings.chips
         if file:
             file.plan((job[0].id, job[1]) for job in jobs)
-        item = bar.add_task("sweep", total=total, completed=total - len(jobs), note="")
+        done_before = total - len(jobs)
+        item = bar.add_task("sweep", total=total, completed=done_before, note="", unit="rows")
         for result in _results(jobs, executor):
             row = rows.complete(result)
             done[result["task"], result["chip"]] = result

@@ -238,8 +238,8 @@ def _check_named(rows: pd.DataFrame, named: Sequence[str]) -> None:
     points = rows.groupby(list(named), dropna=False, sort=False)
     axes = [c for c in rows.columns if c not in (*_NOT_AXES, *named, _TRAINING)]
     for axis in axes:
-        differ = points[axis].transform(lambda of: of.nunique(dropna=False)) > 1
-        if differ.any():
+        if (points[axis].nunique(dropna=False) > 1).any():
+            differ = points[axis].transform(lambda of: of.nunique(dropna=False)) > 1
             values = list(dict.fromkeys(rows.loc[differ, axis]))
             shown = ", ".join(map(repr, values[:_SHOWN])) + (", …" if values[_SHOWN:] else "")
             raise ValueError(
@@ -251,8 +251,8 @@ def _check_named(rows: pd.DataFrame, named: Sequence[str]) -> None:
 
 def _where(rows: pd.DataFrame, names: Sequence[str]) -> str:
     """Return the values of the first row in columns, for messages."""
-    row = rows.iloc[0]
-    return ", ".join(f"{n} = {row[n]!r}" for n in names if n != _TRAINING)
+    first = {n: rows[n].iloc[:1].tolist()[0] for n in names if n != _TRAINING}
+    return ", ".join(f"{name} = {value!r}" for name, value in first.items())
 
 
 def _table(part: pd.DataFrame, values: pd.Series[Any]) -> Floats:

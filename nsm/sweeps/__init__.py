@@ -11,13 +11,13 @@ from nsm.lazy import lazy_exports
 if TYPE_CHECKING:  # for type checkers and editors; at run time the table below serves them
     from nsm.sweeps.dataset import to_xarray as to_xarray
     from nsm.sweeps.merge import merge_rows as merge_rows
-    from nsm.sweeps.row_file import read_rows as read_rows
     from nsm.sweeps.run import collect as collect
     from nsm.sweeps.run import worker_pool as worker_pool
     from nsm.sweeps.sidecar_file import Sidecar as Sidecar
     from nsm.sweeps.sidecar_file import read_sidecar as read_sidecar
     from nsm.sweeps.statistics import compare as compare
     from nsm.sweeps.statistics import interval as interval
+    from nsm.sweeps.stored_rows import read_rows as read_rows
     from nsm.sweeps.tasks import Task as Task
     from nsm.sweeps.tasks import grid as grid
 
@@ -29,7 +29,7 @@ _EXPORTS = {
     "grid": "nsm.sweeps.tasks",
     "interval": "nsm.sweeps.statistics",
     "merge_rows": "nsm.sweeps.merge",
-    "read_rows": "nsm.sweeps.row_file",
+    "read_rows": "nsm.sweeps.stored_rows",
     "read_sidecar": "nsm.sweeps.sidecar_file",
     "to_xarray": "nsm.sweeps.dataset",
     "worker_pool": "nsm.sweeps.run",

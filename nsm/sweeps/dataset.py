@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nsm.sweeps.axes import CHIP_AXES, TRAINING_SEED
-from nsm.sweeps.row_file import RESULTS
+from nsm.sweeps.stored_rows import RESULTS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,8 +13,15 @@ from nsm.disk import atomic_write, check_folder_of
 from nsm.sweeps.experiment import difference, training_of
 from nsm.sweeps.file_lock import Busy, lock
 from nsm.sweeps.parquet import check_pyarrow, is_parquet, write_parquet
-from nsm.sweeps.row_file import as_texts, journal_of, read_rows, row_columns, stored_rows, write_csv
 from nsm.sweeps.sidecar_file import Sidecar, place_for, read_sidecar, save_sidecar
+from nsm.sweeps.stored_rows import (
+    as_texts,
+    journal_of,
+    read_rows,
+    row_columns,
+    stored_rows,
+    write_csv,
+)
 from nsm.sweeps.unfinished import Key, planned_rows, write_planned
 
 if TYPE_CHECKING:

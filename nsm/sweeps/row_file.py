@@ -11,18 +11,16 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any
 
 from nsm.disk import check_folder_of
-from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.experiment import IDENTITY as IDENTITY
 from nsm.sweeps.experiment import Models, difference
 from nsm.sweeps.file_lock import Busy, Release, lock
-from nsm.sweeps.labels import as_cell, from_cell
 from nsm.sweeps.parquet import (
     check_pyarrow,
     is_parquet,
@@ -30,138 +28,12 @@ from nsm.sweeps.parquet import (
     read_parquet,
     write_parquet,
 )
+from nsm.sweeps.stored_rows import RESULTS as RESULTS
+from nsm.sweeps.stored_rows import Texts, as_texts, csv_rows, journal_of, stored_rows
+from nsm.sweeps.stored_rows import from_row as from_row
+from nsm.sweeps.stored_rows import read_rows as read_rows
+from nsm.sweeps.stored_rows import row_columns as row_columns
 from nsm.sweeps.unfinished import Key, planned_rows, write_planned
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-#: The last columns of every row, after the network, the parameters and `CHIP_AXES`.
-RESULTS = ("chip", "errors", "images", "samples", "seed", "elapsed", "model", "task", "experiment")
-#: Columns of texts that may look like numbers.
-HASHES = ("model", "task", "experiment")
-
-#: The texts of a row, by column.
-Texts = dict[str, str]
-
-
-def journal_of(path: str | Path) -> Path:
-    """Return the CSV to which the rows of a file are appended: the file itself, if it is one."""
-    return Path(f"{path}.journal") if is_parquet(path) else Path(path)
-
-
-def row_columns(path: str | Path) -> list[str]:
-    """Return the column names of a sweep's file, read without pandas, which takes long to import.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file holds no sweep rows.
-    """
-    form = "a Parquet file" if is_parquet(path) else "a CSV"
-    try:
-        columns = _header(Path(path))
-    except (ValueError, OSError, csv.Error) as problem:
-        if isinstance(problem, FileNotFoundError):
-            raise
-        raise ValueError(f"{path} is not {form} of sweep rows ({problem})") from None
-    missing = [c for c in ("network", *CHIP_AXES, *RESULTS) if c not in columns]
-    if missing:
-        raise ValueError(
-            f"{path} is not {form} of sweep rows: it lacks the columns {', '.join(missing)}"
-        )
-    return columns
-
-
-def _header(path: Path) -> list[str]:
-    """Return the column names of a Parquet file, or of a CSV or journal."""
-    if is_parquet(path) and path.is_file():
-        return parquet_columns(path)
-    if not journal_of(path).is_file():
-        raise FileNotFoundError(f"no file {path}")
-    with open(journal_of(path), encoding="utf-8", newline="") as file:
-        return next(csv.reader(file), [])
-
-
-def read_rows(path: str | Path) -> pd.DataFrame:
-    """Return the rows of a sweep's file, one per task and chip, in the order they were written.
-
-    A CSV and a Parquet file of the same rows give the same table. A last line that a killed or
-    running sweep has not finished is left out.
-
-    The attributes of the table (`rows.attrs`) hold the number of "rows" in the file, and how many
-    the sweep is to have ("planned"): more if it is unfinished, see `nsm.sweeps.unfinished`.
-
-    Args:
-        path: CSV, or Parquet if the name ends in .parquet.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ImportError: The file is Parquet, and pyarrow is not installed.
-        ValueError: The file holds no sweep rows.
-    """
-    columns = row_columns(path)
-    import pandas as pd
-
-    rows = stored_rows(path)
-    table = pd.DataFrame(rows, columns=columns)
-    present = {(row["task"], row["chip"]) for row in rows}
-    missing = planned_rows(path) - present
-    table.attrs |= {"rows": len(rows), "planned": len(rows) + len(missing)}
-    return table
-
-
-def stored_rows(path: str | Path) -> list[dict[str, Any]]:
-    """Return all rows of a file, of Parquet and its journal, as `RowFile.append` got them.
-
-    Raises:
-        ValueError: A row has a wrong length.
-    """
-    lines = _complete_rows(journal_of(path)) if journal_of(path).is_file() else []
-    if any(None in row or None in row.values() for row in lines):
-        raise ValueError(f"{path} is not a CSV of sweep rows: it has rows of a wrong length")
-    rows = [from_row(row) for row in lines]
-    if not is_parquet(path) or not Path(path).is_file():
-        return rows
-    stored = read_parquet(path)
-    present = {(row["task"], row["chip"]) for row in stored}
-    return [*stored, *(row for row in rows if (row["task"], row["chip"]) not in present)]
-
-
-def _complete_rows(path: Path) -> list[dict[Any, Any]]:
-    """Return the rows of a CSV as texts, without a last one that has not been written completely.
-
-    A file that was edited may lack its last line break. Its last row is complete if it ends in the
-    experiment, which all rows of a file share.
-    """
-    text = path.read_text(encoding="utf-8", errors="replace")
-    rows = _csv_rows(text)
-    if rows and not text.endswith("\n"):
-        ends = {row.get("experiment") for row in rows[:-1]}
-        if rows[-1].get("experiment") not in ends:
-            return rows[:-1]
-    return rows
-
-
-def _csv_rows(text: str) -> list[dict[Any, Any]]:
-    """Return the rows of a CSV as texts, by column."""
-    return list(csv.DictReader(io.StringIO(text, newline="")))
-
-
-def from_row(row: Mapping[str, str]) -> dict[str, Any]:
-    """Return a row of a CSV with the values that `RowFile.append` got."""
-    return {name: text if name in HASHES else from_cell(text) for name, text in row.items()}
-
-
-def as_texts(row: Mapping[str, Any]) -> Texts:
-    """Return a row as the texts of a CSV, from which `from_row` makes the same row."""
-    return {name: value if name in HASHES else as_cell(value) for name, value in row.items()}
-
-
-def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a CSV of rows, as `RowFile.append` does it row by row."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(as_texts({name: row[name] for name in columns}).values() for row in rows)
 
 
 class RowFile:
@@ -242,7 +114,7 @@ class RowFile:
         header = ",".join(self.columns)
         if not complete and not f"{header}\r\n".startswith(content.decode(errors="replace")):
             raise self._foreign("it does not start with a header of this sweep")
-        rows = _csv_rows(complete.decode(errors="replace"))
+        rows = csv_rows(complete.decode(errors="replace"))
         if complete:
             found = complete.split(b"\n", 1)[0].decode(errors="replace").strip()
             if found != header:
@@ -256,7 +128,7 @@ class RowFile:
         if len(complete) < len(content):
             self._file.truncate(len(complete))
         if not complete:
-            self._write(self.columns)
+            append_line(self._file, self.columns, self.path)
         return {(row["task"], int(row["chip"])): row for row in (*rows, *stored)}
 
     def _recover_parquet(self) -> list[Texts]:
@@ -288,21 +160,8 @@ class RowFile:
 
     def append(self, row: dict[str, Any]) -> None:
         """Write one row and wait until it is on the disk."""
-        self._write(list(as_texts({name: row[name] for name in self.columns}).values()))
-
-    def _write(self, values: list[Any]) -> None:
-        line = io.StringIO()
-        csv.writer(line).writerow(values)
-        try:
-            left = memoryview(line.getvalue().encode())
-            while left:  # the file is unbuffered: one call may write only a part
-                left = left[self._file.write(left) :]
-            os.fsync(self._file.fileno())
-        except OSError as problem:
-            raise OSError(
-                f"could not write to {self.path} ({problem.strerror}); the rows before are safe: "
-                "make room and run the same command again, it goes on from there"
-            ) from problem
+        texts = as_texts({name: row[name] for name in self.columns})
+        append_line(self._file, list(texts.values()), self.path)
 
     def _close(self) -> None:
         """Close the journal and end its lock; remove it if the Parquet file holds its rows."""
@@ -327,3 +186,28 @@ class RowFile:
         trace: TracebackType | None,
     ) -> None:
         self._close()
+
+
+def append_line(file: IO[bytes], values: Sequence[str], path: Path) -> None:
+    """Write one line of a CSV to an unbuffered file, and wait until it is on the disk.
+
+    Args:
+        file: The file, opened for appending.
+        values: The cells of the line.
+        path: What messages call the file.
+
+    Raises:
+        OSError: It cannot be written, for example because the disk is full.
+    """
+    line = io.StringIO()
+    csv.writer(line).writerow(values)
+    try:
+        left = memoryview(line.getvalue().encode())
+        while left:  # the file is unbuffered: one call may write only a part
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+    except OSError as problem:
+        raise OSError(
+            f"could not write to {path} ({problem.strerror}); the rows before are safe: "
+            "make room and run the same command again, it goes on from there"
+        ) from problem

@@ -237,10 +237,8 @@ def collect(
         chips: chips per task, each programmed from its own seed.
         samples: Noisy passes per image.
         rng: A seed, a Generator, or None.
-        save_to: CSV to which every row is appended when it is finished; the same call resumes it.
-            A name that ends in .parquet makes a Parquet file of the rows at the end. Beside it a
-            TOML file tells what the rows were computed with, see `nsm.sweeps.sidecar`. Needs a
-            seed, since with `rng=None` there is nothing to resume by.
+        save_to: CSV (or .parquet) to which every row is appended; the same call resumes it. A
+            TOML file beside it tells what made the rows, see `nsm.sweeps.sidecar`. Needs a seed.
         executor: Runs the jobs, see `worker_pool`; None: this process.
         progress: Whether to show a progress bar.
         sampling: "exact" draws every cell, "moments" one normal per output.

@@ -82,19 +82,9 @@ def write_sidecar(
         sampling: "exact" or "moments".
         calibration: How chips are calibrated; None if they are not.
     """
-    from nsm.sweeps.network_summary import network_summary
-
     old = read_sidecar(rows)
     if old is not None and old.experiment != experiment:
         old = None
-    networks: dict[str, dict[str, Any]] = {}
-    for task in tasks:
-        known = networks.get(task.network) or (old.networks.get(task.network) if old else None)
-        if known is None:
-            known = network_summary(task, x=x, samples=samples, seed=seed, calibration=calibration)
-            error = _NOTES.get().get("errors", {}).get(task.network)
-            known |= {} if error is None else {"error": float(error)}
-        networks[task.network] = joined_network(_model_of(task), known)
     base, notes = base_hardware([task.base for task in tasks])
     new = Sidecar(
         rows=Path(rows).name,
@@ -109,7 +99,7 @@ def write_sidecar(
         samples=samples,
         sampling=sampling,
         calibration=_calibration(calibration),
-        networks=networks,
+        networks=_networks(tasks, old, x=x, samples=samples, seed=seed, calibration=calibration),
         hardware=base,
         devices=device_labels(tasks[0].base),
         axes=_axes(tasks),
@@ -118,6 +108,25 @@ def write_sidecar(
     joined = new if old is None else replace(old, rows=new.rows).with_more(new)
     if joined != old:
         save_sidecar(rows, joined)
+
+
+def _networks(
+    tasks: Sequence[Task], old: Sidecar | None, **settings: Any
+) -> dict[str, dict[str, Any]]:
+    """Return the description of every network, those of an older sidecar as they are there."""
+    from nsm.sweeps.network_summary import network_summary
+
+    networks = {} if old is None else dict(old.networks)
+    found: dict[str, dict[str, Any]] = {}
+    for task in tasks:
+        if task.network not in networks:
+            networks[task.network] = network_summary(task, **settings)
+            error = _NOTES.get().get("errors", {}).get(task.network)
+            if error is not None:
+                networks[task.network]["error"] = float(error)
+        known = found.get(task.network, networks[task.network])
+        found[task.network] = joined_network(_model_of(task), known)
+    return found
 
 
 def _model_of(task: Task) -> dict[str, Any]:

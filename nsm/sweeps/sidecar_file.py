@@ -12,7 +12,7 @@ import tomli_w
 
 from nsm.disk import atomic_write
 from nsm.sweeps.identity import canonical
-from nsm.sweeps.row_file import journal_of
+from nsm.sweeps.stored_rows import journal_of
 
 #: How the first line of a sidecar begins. A file without it is never written to.
 MARK = "# Sidecar of sweep rows"

@@ -9,7 +9,7 @@ import numpy as np
 
 from devices.validation import Floats, choice, number
 from nsm.sweeps.axes import TRAINING_SEED
-from nsm.sweeps.row_file import RESULTS
+from nsm.sweeps.stored_rows import RESULTS
 from nsm.sweeps.variance import bounds, components, effective_images, quantile
 
 if TYPE_CHECKING:
@@ -70,26 +70,28 @@ def interval(
     columns = _columns(rows, by)
     found = []
     for key, part in _counts(rows, columns).groupby(columns, dropna=False, sort=False):
-        at = components(_table(part, part["errors"] / part["images"]))
-        worth = effective_images(part["images"])
-        se_images = float(np.sqrt(at.mean * (1 - at.mean) / worth))
-        low, high = bounds(at.mean, worth, at.variance, at.freedom, confidence)
-        found.append(
-            {
-                **dict(zip(columns, _values(key), strict=True)),
-                "error": at.mean,
-                "se": float(np.sqrt(se_images**2 + at.variance)),
-                "low": low,
-                "high": high,
-                "se_images": se_images,
-                "sd_chips": at.sd_chips,
-                "sd_trainings": at.sd_trainings,
-                "chips": part["chip"].nunique(),
-                "trainings": part[_TRAINING].nunique(dropna=False),
-                "images": int(part["images"].max()),
-            }
-        )
+        found.append(dict(zip(columns, _values(key), strict=True)) | _interval(part, confidence))
     return pd.DataFrame(found)
+
+
+def _interval(part: pd.DataFrame, confidence: float) -> dict[str, Any]:
+    """Return the interval of one point, of its counts."""
+    at = components(_table(part, part["errors"] / part["images"]))
+    worth = effective_images(part["images"])
+    of_images = at.mean * (1 - at.mean) / worth
+    low, high = bounds(at.mean, worth, at.variance, at.freedom, confidence)
+    return {
+        "error": at.mean,
+        "se": float(np.sqrt(of_images + at.variance)),
+        "low": low,
+        "high": high,
+        "se_images": float(np.sqrt(of_images)),
+        "sd_chips": at.sd_chips,
+        "sd_trainings": at.sd_trainings,
+        "chips": part["chip"].nunique(),
+        "trainings": part[_TRAINING].nunique(dropna=False),
+        "images": int(part["images"].max()),
+    }
 
 
 def compare(

@@ -300,7 +300,7 @@ def _collect(
             if file:
                 file.append(row)
             error = row["errors"] / row["images"]
-            bar.update(item, advance=1, note=f"{row['network']} error {error:.2%}")
+            bar.update(item, advance=1, note=f"{row['network']} error {100 * error:.2f} %")
         if file:
             file.finish(done)
     # A file may hold more tasks and chips, and show their values under other names.

@@ -24,6 +24,7 @@ def sweep(
     threads: Threads = 2,
 ) -> None:
     """Run the sweep of a file: one row per point and chip, written as soon as it is finished."""
+    from nsm.sweeps.parquet import check_pyarrow
     from nsm.sweeps.sweep_file import SAMPLE, read_sweep
 
     if example:
@@ -31,6 +32,8 @@ def sweep(
         return
     if spec is None:
         raise ValueError("which sweep? give a file; `nsm sweep --example` prints one to start from")
+    save_to = out or spec.with_suffix(".csv")
+    check_pyarrow(save_to)
     described = read_sweep(spec)
 
     from nsm.datasets import load_data
@@ -46,7 +49,6 @@ def sweep(
     if described.calibrate is not None:
         options = dict(described.calibrate)
         calibrate = {"x": training_images(data, images, options.pop("images")), **options}
-    save_to = out or spec.with_suffix(".csv")
     pool_of = nullcontext() if workers == 1 else worker_pool(workers)
     known = {"name": described.data, **described.data_options}
     with describing(data=known), pool_of as pool:

@@ -3,10 +3,16 @@
 import builtins
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 from pandas.testing import assert_frame_equal
 
+import nsm.sweeps.run
+from crossbar import Hardware
+from devices import BlankOut, Device
+from nsm import collect, grid, nsm_mlp
 from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.parquet import read_parquet, write_parquet
 from nsm.sweeps.row_file import IDENTITY, RESULTS, RowFile, journal_of, read_rows, row_columns
@@ -162,3 +168,37 @@ def test_without_pyarrow_the_message_says_what_to_do(tmp_path, monkeypatch):
         with pytest.raises(ImportError, match=message):
             action(path)
     assert [file.name for file in tmp_path.iterdir()] == ["rows.parquet"]
+
+
+def test_a_sweep_into_parquet_that_was_killed_goes_on_to_the_same_rows(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    hardware = Hardware(device=Device(g_min=1e-6, g_max=1e-5), gate=BlankOut(0.5))
+    tasks = grid(nsm_mlp((8, 12, 3)), hardware, {"device.levels": [2, None]})
+    x, y = np.random.default_rng(0).random((6, 8)), [0, 1, 2, 0, 1, 2]
+
+    def sweep(name):
+        path = tmp_path / name
+        return collect(tasks, x, y, chips=2, samples=1, rng=3, save_to=path, progress=False)
+
+    real, left = nsm.sweeps.run.run_task, [3]
+
+    def stops(*arguments, **options):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(nsm.sweeps.run, "run_task", stops)
+    with pytest.raises(KeyboardInterrupt):
+        sweep("rows.parquet")
+    path = tmp_path / "rows.parquet"
+    assert not path.exists()
+    assert read_rows(path).attrs == {"rows": 3, "planned": 4}
+    left[0] = 1  # one row is missing, and no other is computed again
+    resumed = sweep("rows.parquet")
+    assert read_rows(path).attrs == {"rows": 4, "planned": 4}
+    assert not journal_of(path).exists()
+    left[0] = 4
+    whole = sweep("rows.csv").drop(columns="elapsed")
+    assert_frame_equal(resumed.drop(columns="elapsed"), whole)
+    assert_frame_equal(read_rows(path).drop(columns="elapsed"), whole)

@@ -7,7 +7,7 @@ One parser serves sweep files, axes in Python and `--set PATH=VALUE` on the comm
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
 from typing import Any
@@ -265,10 +265,10 @@ def _of_table(
         return _changed(model, changes, where)
     if Device in kinds:
         return device_from(_fields_of(Device, table, where), where)
-    for slot in kinds:
-        models = models_of(slot)
-        if models:
-            return _model(slot, models, table, where)
+    slots = [kind for kind in kinds if models_of(kind)]
+    if slots:  # a field may take models of several slots, as a pulse or a write model
+        models = {kind: model for slot in slots for kind, model in models_of(slot).items()}
+        return _model(slots, models, table, where)
     for part in kinds:
         if isinstance(part, type) and is_dataclass(part):
             return build_part(part, where, table)
@@ -287,15 +287,19 @@ def _changed(model: Any, changes: Mapping[str, Any], where: str) -> Any:
     return replace(model, **_fields_of(type(model), changes, where))
 
 
-def _model(slot: type, models: Mapping[str, type], table: dict[str, Any], where: str) -> Any:
-    """Return the model of a slot that a table with a `kind` describes."""
+def _model(
+    slots: Sequence[type], models: Mapping[str, type], table: dict[str, Any], where: str
+) -> Any:
+    """Return the model of one of the slots that a table with a `kind` describes."""
     if "kind" not in table:
         example = next(iter(models))
         raise ValueError(f"{where} = {table!r} has no kind; give one, such as {example!r}")
     kind = str(table["kind"])
-    if kind.lower() == "none" and slot in _NONE_OF:
-        return _NONE_OF[slot]()
-    longer = [kind + ending for ending in _ENDINGS.get(slot, ()) if kind + ending in models]
+    without_effect = [_NONE_OF[slot] for slot in slots if slot in _NONE_OF]
+    if kind.lower() == "none" and without_effect:
+        return without_effect[0]()
+    endings = [ending for slot in slots for ending in _ENDINGS.get(slot, ())]
+    longer = [kind + ending for ending in endings if kind + ending in models]
     cls = models[longer[0] if longer else choice(f"kind of {where}", kind, models)]
     given = {key: value for key, value in table.items() if key != "kind"}
     if issubclass(cls, WeightMapping):

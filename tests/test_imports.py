@@ -63,6 +63,8 @@ LINES = (
     "sweep none.toml",
     "sweep key.toml",
     "sweep axis.toml",
+    "merge none.csv --out a.csv",
+    "merge key.toml --out a.csv",
     "plot none.csv --x gain --out a.png",
     "plot key.toml --x gain --out a.png",
     "plot none.csv --x gain --out a.bmp",
@@ -125,7 +127,7 @@ def test_descriptions_of_hardware_import_no_heavy_library():
 
 
 def test_help_imports_typer_alone(tmp_path):
-    commands = ("", "train", "map", "sweep", "plot", "demo", "presets")
+    commands = ("", "train", "map", "sweep", "merge", "plot", "demo", "presets")
     lines = [f"{name} --help" for name in commands]
     for line, status, loaded in reports_of(lines, (*HEAVY, "numpy"), tmp_path):
         assert (line, status, loaded) == (line, 0, ["typer"])

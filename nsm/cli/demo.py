@@ -129,7 +129,7 @@ def _sweep(
     """Return the rows of every axis by its path; each axis has its CSV file in `folder`."""
     rows = {}
     with worker_pool(workers) as pool, progress_bar(enabled=progress) as bar:
-        item = bar.add_task("sweeps", total=len(AXES), note="")
+        item = bar.add_task("sweeps", total=len(AXES), note="", unit="axes")
         for axis in AXES:
             bar.update(item, note=axis.title)
             hardware, sampling = swept_hardware(axis.path)

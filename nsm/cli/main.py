@@ -1,4 +1,4 @@
-"""The `nsm` command: train, map, sweep, plot, demo, presets."""
+"""The `nsm` command: train, map, sweep, merge, plot, demo, presets."""
 
 import typer
 
@@ -6,6 +6,7 @@ from nsm.cli import presets
 from nsm.cli.demo_command import demo
 from nsm.cli.errors import clear_errors
 from nsm.cli.map import map_network
+from nsm.cli.merge import merge
 from nsm.cli.plot import plot
 from nsm.cli.sweep import sweep
 from nsm.cli.train import train
@@ -27,6 +28,7 @@ app.command(
     epilog="Example: nsm sweep --example > levels.toml; "
     "nsm sweep levels.toml --out levels.csv --workers 2"
 )(sweep)
+app.command(epilog="Example: nsm merge part-0.csv part-1.csv --out levels.csv")(merge)
 app.command(
     epilog="Example: nsm plot levels.csv --x device.levels --group network --out levels.png"
 )(plot)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def sweep(
     spec: Annotated[Path | None, typer.Argument(help="Sweep file (TOML).")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="CSV of the rows; the same command resumes it.")
+        Path | None,
+        typer.Option(help="File of the rows, .csv or .parquet; the same command resumes it."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes on this machine (default: 1).", min=1)
@@ -47,6 +48,7 @@ def sweep(
     threads: Threads = 2,
 ) -> None:
     """Run the sweep of a file: one row per point and chip, written as soon as it is finished."""
+    from nsm.sweeps.parquet import check_pyarrow
     from nsm.sweeps.sweep_file import SAMPLE, read_sweep
 
     if example:
@@ -64,6 +66,7 @@ def sweep(
         )
     chosen = None if part is None else part_of(part)
     save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
+    check_pyarrow(save_to)
     described = read_sweep(spec)
     use_threads(threads)
 
@@ -82,19 +85,21 @@ def sweep(
 def _collected(described: Sweep, inputs: SweepInputs, rng: int, options: dict[str, Any]) -> int:
     """Run the sweep of a file and return the number of its rows; options as of `collect`."""
     from nsm.sweeps import collect
+    from nsm.sweeps.sidecar import describing
 
-    rows = collect(
-        inputs.tasks,
-        inputs.x,
-        inputs.y,
-        chips=described.chips,
-        samples=described.samples,
-        rng=rng,
-        sampling=described.sampling,
-        calibrate=inputs.calibrate,
-        until=described.until,
-        **options,
-    )
+    with describing(data={"name": described.data, **described.data_options}):
+        rows = collect(
+            inputs.tasks,
+            inputs.x,
+            inputs.y,
+            chips=described.chips,
+            samples=described.samples,
+            rng=rng,
+            sampling=described.sampling,
+            calibrate=inputs.calibrate,
+            until=described.until,
+            **options,
+        )
     return len(rows)
 
 

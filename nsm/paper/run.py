@@ -135,7 +135,7 @@ def run(
     with progress_bar() as bar, worker_pool(workers) as pool:
         for problem in left_out:
             bar.console.print(f"left out: {problem}", soft_wrap=True, markup=False)
-        task = bar.add_task("experiments", total=len(jobs), note="")
+        task = bar.add_task("experiments", total=len(jobs), note="", unit="runs")
         futures = {
             pool.submit(run_one, name, seed, folder, data_dir): (name, seed) for name, seed in jobs
         }

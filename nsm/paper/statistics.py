@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from nsm.sweeps.variance import satterthwaite
+
 Floats = NDArray[np.float64]
 
 #: Confidence of two-sided verdicts.
@@ -132,16 +134,6 @@ def _variance_of_mean(values: Floats) -> float:
     return max(float(values.var(ddof=1)) / n, 1 / n**2)
 
 
-def _freedom(parts: Sequence[tuple[float, float]]) -> float:
-    """Return the degrees of freedom of a sum of variances (Welch 1947, Satterthwaite 1946).
-
-    Args:
-        parts: Variance and degrees of freedom of each.
-    """
-    total = sum(v for v, _ in parts)
-    return total**2 / sum(v**2 / f for v, f in parts if v > 0)
-
-
 def _estimate(
     value: float, images: float, n: int, runs: Sequence[Runs], notes: Sequence[str]
 ) -> Estimate:
@@ -152,7 +144,7 @@ def _estimate(
     if any(len(r.errors) < 2 for r in runs):
         lacking.append("one training" if len(runs) == 1 else "one training of one or both")
     error = 100 * float(np.sqrt(sum(v for v, _ in parts)))
-    return Estimate(value, error, _freedom(parts), tuple(lacking))
+    return Estimate(value, error, satterthwaite(parts), tuple(lacking))
 
 
 def error_of(runs: Runs) -> Estimate:

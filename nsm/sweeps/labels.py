@@ -40,7 +40,7 @@ def label_of(given: Any, value: Any) -> Label:
         return label
     if isinstance(given, str):
         return Path(given).name if given.endswith(".toml") else given
-    text = _of_device(value) if isinstance(value, Device) else _described(value)
+    text = device_text(value) if isinstance(value, Device) else _described(value)
     name = getattr(value, "__qualname__", type(value).__name__)
     return text if len(text) <= LONGEST else f"{name}#{short_hash(value, 6)}"
 
@@ -52,7 +52,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or type(value) in (bool, int, float, str)
 
 
-def _of_device(device: Device) -> str:
+def device_text(device: Device) -> str:
     """Return the preset that a device is most like, and the fields in which it differs."""
     fields = {f.name: canonical(getattr(device, f.name)) for f in dataclasses.fields(device)}
     changed = {

@@ -27,6 +27,7 @@ from nsm.sweeps.jobs import (
     checked_part,
 )
 from nsm.sweeps.row_file import RowFile, from_row
+from nsm.sweeps.sidecar import write_sidecar
 from nsm.sweeps.tasks import Task
 from nsm.sweeps.until import Until
 from nsm.sweeps.work import Job, run_job
@@ -62,7 +63,8 @@ def collect(
         chips: Chips per task, each programmed from its own seed.
         samples: Noisy passes per image.
         rng: A seed, a Generator, or None.
-        save_to: CSV that gets each row when it is finished; the same call with a seed resumes it.
+        save_to: File (.csv or .parquet) that gets each row when it is finished; the same call with
+            a seed resumes it. A TOML file beside it tells what made the rows, see `sidecar`.
         executor: `worker_pool(n)`, another executor of `concurrent.futures`, or a Dask `Client`;
             None: this process. A job whose worker dies runs again, up to three times.
         progress: Whether to show a progress bar.
@@ -190,8 +192,10 @@ def _collect(
     blocks = Blocks()
     with file or nullcontext(), progress_bar(enabled=progress) as bar:
         if file:
+            _write_sidecar(plan, file.path)
             file.plan(missing)
-        item = bar.add_task("sweep", total=len(keys), completed=len(keys) - len(missing), note="")
+        before = len(keys) - len(missing)
+        item = bar.add_task("sweep", total=len(keys), completed=before, note="", unit="rows")
         for job, result in _results(plan, missing, executor):
             complete = blocks.add(job, result)
             if complete is None:
@@ -207,7 +211,24 @@ def _collect(
     return pd.DataFrame([rows.complete(done[key]) for key in keys], columns=rows.columns)
 
 
+def _write_sidecar(plan: _Plan, path: Path) -> None:
+    """Write or extend the file that tells what the rows at `path` were computed with."""
+    shared = plan.experiment
+    write_sidecar(
+        path,
+        tasks=list(plan.tasks.values()),
+        experiment=plan.identity,
+        x=shared.x,
+        y=shared.y,
+        seed=shared.seed,
+        chips=shared.chips,
+        samples=shared.samples,
+        sampling=shared.sampling,
+        calibration=shared.calibration,
+    )
+
+
 def _note(row: dict[str, Any]) -> str:
     """Return what the progress bar tells of a row."""
     error = row["errors"] / row["images"] if row["images"] else 0.0
-    return f"{row['network']} error {error:.2%}"
+    return f"{row['network']} error {100 * error:.2f} %"

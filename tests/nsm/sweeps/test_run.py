@@ -218,7 +218,7 @@ def test_a_second_writer_is_refused(saved, tmp_path):
 
 
 def test_a_full_disk_ends_in_one_message_and_the_sweep_goes_on_later(saved, tmp_path, monkeypatch):
-    path, sync, left = tmp_path / "rows.csv", os.fsync, [4]
+    path, sync, left = tmp_path / "rows.csv", os.fsync, [5]
 
     def fills_up(number):
         left[0] -= 1

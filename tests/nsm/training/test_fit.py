@@ -9,7 +9,6 @@ from torch import nn
 
 import nsm.training.state
 from nsm import error_rate, fit
-from nsm.progress import progress_bar
 from tests.helpers.training import BUILDS, WIDTHS, fresh
 
 
@@ -274,14 +273,6 @@ def test_labels_of_pixels_are_fitted():
         ValueError, match="labels go from 1 to 3; the network has 3 classes, 0 to 2"
     ):
         fit(model, x, y + 1, epochs=1, rng=0, progress=False)
-
-
-def test_progress_bar_can_be_silenced(capsys):
-    for enabled in (True, False):
-        with progress_bar(enabled=enabled) as bar:
-            bar.update(bar.add_task("training", total=1, note="loss 1"), advance=1)
-            assert bar.disable is not enabled
-    assert capsys.readouterr().err == ""
 
 
 def normalized():

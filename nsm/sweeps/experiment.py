@@ -1,0 +1,49 @@
+"""What rows of one file share, and how a row of another experiment is told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nsm.sweeps.axes import TRAINING_SEED
+from nsm.sweeps.labels import from_cell
+
+#: The first part of an experiment's hash: how rows are identified. Earlier versions of the program
+#: hashed what Python printed of a value, so that their rows cannot be told apart safely.
+IDENTITY = "canonical"
+#: What each further part covers, in the words of the message that refuses a file.
+SHARED = (
+    "the images or labels",
+    "the hardware before the axes",
+    "samples, seed, sampling or calibration",
+)
+
+#: Hash of every network, by its name and the seed of its training (None if it has none).
+Models = Mapping[tuple[str, Any], str]
+
+
+def difference(row: Mapping[str, str], experiment: str, models: Models) -> str:
+    """Return what tells a row from those of an experiment, in words; "" if nothing does.
+
+    Args:
+        row: The texts of a row.
+        experiment: `IDENTITY` and one hash for each of `SHARED`, joined by "-".
+        models: The networks of the experiment. A network that is not among them is a further one.
+    """
+    way, *found = row["experiment"].split("-")
+    if way != IDENTITY or len(found) != len(SHARED):
+        return "its rows are identified in another way, as by an earlier version"
+    wanted = experiment.split("-")[1:]
+    differ = [name for name, a, b in zip(SHARED, found, wanted, strict=True) if a != b]
+    if differ:
+        return f"{' and '.join(differ)} differ"
+    network, seed = training_of(row)
+    if models.get((network, seed), row.get("model")) != row.get("model"):
+        of = "" if seed is None else f" of training seed {seed}"
+        return f"its network {network!r}{of} has other weights"
+    return ""
+
+
+def training_of(row: Mapping[str, str]) -> tuple[str, Any]:
+    """Return the name of a row's network and the seed of its training, None if it has none."""
+    return from_cell(row.get("network", "")), from_cell(row.get(TRAINING_SEED, ""))

@@ -213,7 +213,7 @@ def _color_bar(drawing: Figure, panels: Sequence[Axes], norm: Normalize) -> None
     """Add the bar that says which color is which error."""
     bar = drawing.colorbar(ScalarMappable(norm, COLOR_MAP), ax=list(panels), pad=0.02)
     bar.set_label("test error [%]")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     if isinstance(norm, LogNorm):
         ticks = round_numbers(float(norm.vmin or 0), float(norm.vmax or 0))
         bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
@@ -240,7 +240,7 @@ def _write_numbers(ax: Axes, cells: Cells, norm: Normalize) -> None:
     _break_label(ax, drawing)
     corners = ax.transData.transform([(0, 0), (CELL, CELL)])
     width, height = (corners[1] - corners[0]) / drawing.dpi  # inch
-    if max(map(text_width, texts.values())) * 1.2 > width or LINE * SMALL / 72 > height:
+    if max(map(text_width, texts.values())) * 1.2 > width or height < LINE * SMALL / 72:
         return
     colors = mpl.colormaps[COLOR_MAP]
     for (j, i), text in texts.items():
@@ -253,7 +253,7 @@ def _break_label(ax: Axes, drawing: Figure) -> None:
     """Break the title of the vertical axis into lines that are no longer than the axis."""
     inches = ax.get_window_extent().height / drawing.dpi
     title = ax.yaxis.label
-    title.set_text(wrapped(title.get_text(), inches * SMALL / title.get_fontsize()))
+    title.set_text(wrapped(title.get_text(), inches * SMALL / float(title.get_fontsize())))
     drawing.draw_without_rendering()
 
 

@@ -1,1 +1,1 @@
-"""The `nsm` command: train, map, sweep, plot, demo, presets."""
+"""The `nsm` command: train, map, sweep, plot, report, demo, presets."""

@@ -1,4 +1,4 @@
-"""The `nsm` command: train, map, sweep, plot, demo, presets."""
+"""The `nsm` command: train, map, sweep, plot, report, demo, presets."""
 
 import typer
 
@@ -7,12 +7,13 @@ from nsm.cli.demo_command import demo
 from nsm.cli.errors import clear_errors
 from nsm.cli.map import map_network
 from nsm.cli.plot import plot
+from nsm.cli.report import report
 from nsm.cli.sweep import sweep
 from nsm.cli.train import train
 
 app = typer.Typer(
     help="Can my noisy memory device compute? "
-    "Train, map to crossbars, sweep non-idealities, plot robustness curves.",
+    "Train, map to crossbars, sweep non-idealities, plot and report robustness.",
     no_args_is_help=True,
     epilog="Example: nsm demo",
     add_completion=False,
@@ -30,6 +31,7 @@ app.command(
 app.command(
     epilog="Example: nsm plot levels.csv --x device.levels --group network --out levels.png"
 )(plot)
+app.command(epilog="Example: nsm report levels.csv --out levels.html")(report)
 app.command(epilog="Example: nsm demo --out results")(demo)
 app.add_typer(presets.app, name="presets")
 

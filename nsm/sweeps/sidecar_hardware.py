@@ -82,8 +82,4 @@ def _one_hardware(options: Mapping[str, Any]) -> Hardware | HardwareTable:
 def device_labels(base: Hardware | HardwareTable) -> dict[str, str]:
     """Return what the devices of a hardware are like, by its entries."""
     entries = {"*": base} if isinstance(base, Hardware) else base
-    return {
-        key: device_text(part.device)
-        for key, part in entries.items()
-        if part is not None
-    }
+    return {key: device_text(part.device) for key, part in entries.items() if part is not None}

@@ -53,6 +53,7 @@ def plot_heat_map(
     error_axis: str = "auto",
     outlined: str = "none",
     chance: float | None = None,
+    colors: tuple[float, float] | None = None,
     conditions: str = "",
     ax: Axes | None = None,
 ) -> Axes:
@@ -72,6 +73,8 @@ def plot_heat_map(
         outlined: "loss" outlines the cells with less than one point above the least error, "chance"
             those at least one point better than guessing, "none" (default) no cells.
         chance: error of guessing [fraction], 1 − 1/classes; needed to outline "chance".
+        colors: least and largest error of the colors [%], so that several figures have the same;
+            None for those of the rows.
         conditions: small print below the axis, such as the text of `nsm.plots.conditions`.
         ax: Axes to draw into, which give up a part of their width to the bar of colors; None for
             a new figure.
@@ -90,7 +93,7 @@ def plot_heat_map(
     drawn = ax.get_figure(root=True)
     assert drawn is not None
     cells = cells_of(rows, x, y)
-    norm = _norm(cells.means, error_axis)
+    norm = _norm(cells.means if colors is None else np.array(colors, float), error_axis)
     _draw(ax, cells, norm)
     _color_bar(drawn, [ax], norm)
     note = [unfinished_text(rows), _empty_text([cells]), _outline_text(outlined), conditions]

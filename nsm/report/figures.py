@@ -1,13 +1,15 @@
 """The figures of a page: curves and heat maps of the rows, as PNG for light and dark pages."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nsm.plots.axis_places import is_numeric, value_text
 from nsm.plots.heat_cells import Cells, cells_of
-from nsm.plots.heat_map import facet_heat_map, number_text, plot_heat_map
+from nsm.plots.heat_map import number_text, plot_heat_map
 from nsm.plots.png import light_and_dark
 from nsm.plots.style import legend_above
 from nsm.plots.sweeps import plot_error_rate
@@ -19,15 +21,16 @@ from nsm.report.swept import Swept
 MOST_MAPS = 6
 
 
-def picture(draw: Callable[[], Any], *, alt: str) -> Picture:
+def picture(draw: Callable[[], Any], *, alt: str, caption: str = "") -> Picture:
     """Return a figure for light and for dark pages.
 
     Args:
         draw: draws the figure.
         alt: what it shows, in words.
+        caption: text below it.
     """
     light, dark = light_and_dark(draw)
-    return Picture(light=light, dark=dark, alt=alt)
+    return Picture(light=light, dark=dark, alt=alt, caption=caption)
 
 
 def _heading(title: str) -> str:
@@ -109,7 +112,7 @@ def _map_alt(name: str, cells: Cells) -> str:
 
 
 def heat_map_alt(rows: pd.DataFrame, x: str, y: str) -> str:
-    """Return what the heat maps of all networks show, in words."""
+    """Return what a heat map shows, in words, for each network of the rows."""
     parts = [
         _map_alt(str(name), cells_of(part, x, y))
         for name, part in rows.groupby(rows["network"].astype(str), sort=False)
@@ -119,20 +122,28 @@ def heat_map_alt(rows: pd.DataFrame, x: str, y: str) -> str:
 
 
 def _heat_map(swept: Swept, x: str, y: str) -> Card:
-    """Return the heat maps of all networks over two axes."""
+    """Return one heat map for each network over two axes, all with the same colors."""
     rows = swept.cut(x, y)
-
-    def draw() -> Any:
-        if len(swept.networks) > 1:
-            return facet_heat_map(
-                rows, facet="network", x=x, y=y, outlined="loss", conditions=swept.conditions
-            )
-        return plot_heat_map(rows, x=x, y=y, outlined="loss", conditions=swept.conditions)
-
+    parts = {
+        str(name): part for name, part in rows.groupby(rows["network"].astype(str), sort=False)
+    }
+    means = np.concatenate([cells_of(part, x, y).means.ravel() for part in parts.values()])
+    colors = (float(np.nanmin(means)), float(np.nanmax(means)))
+    pictures = [
+        picture(
+            partial(
+                plot_heat_map, part, x=x, y=y, outlined="loss", colors=colors,
+                conditions=swept.conditions,
+            ),
+            alt=heat_map_alt(part, x, y),
+            caption=name,
+        )
+        for name, part in parts.items()
+    ]  # fmt: skip
     return Card(
         title=f"{_heading(plain_title(x))}, and {plain_title(y)}",
         texts=[text for text in [_others(swept, x, y)] if text],
-        pictures=[picture(draw, alt=heat_map_alt(rows, x, y))],
+        pictures=pictures,
         rows=swept.file,
     )
 

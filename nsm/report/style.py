@@ -76,7 +76,7 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 caption { text-align: left; padding: .6rem .9rem; font-weight: 600; font-size: .92rem; }
 th, td { padding: .45rem .9rem; text-align: right; vertical-align: baseline;
   border-top: 1px solid var(--line); min-width: 5rem; max-width: 24rem; }
-.words th, .words td { text-align: left; }
+.words th, .words td, thead th:first-child { text-align: left; }
 th[scope=row] { text-align: left; font-weight: 400; min-width: 8rem; }
 .mark { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .4em; }
 .note { font-size: .85rem; color: var(--quiet); margin-top: .6rem; max-width: 60rem; }

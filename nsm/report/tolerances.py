@@ -22,6 +22,35 @@ WHOLE = ("levels", "bits")
 
 
 @dataclass(frozen=True)
+class LimitRow:
+    """One line of the table of limits.
+
+    Attributes:
+        title: title of the axis.
+        side: "smallest" or "largest" tolerated value, or "tolerated" categories.
+        cells: text, and a smaller addition to it, by network; networks without a limit are missing.
+    """
+
+    title: str
+    side: str
+    cells: Mapping[str, tuple[str, str]]
+
+    @property
+    def label(self) -> str:
+        """Label of the line."""
+        return f"{self.title[:1].upper()}{self.title[1:]}, {self.side}"
+
+    def sentence(self, network: str) -> str:
+        """Return the limit of a network as a part of a sentence."""
+        text, _ = self.cells[network]
+        if text.startswith(("<", ">")):
+            return f"{self.title} {'down' if text[0] == '<' else 'up'} to {text[2:]}"
+        words = {"smallest": " of at least", "largest": " of at most", "tolerated": ":"}
+        only = text.startswith("only")
+        return f"{self.title}{':' if only else words[self.side]} {text}"
+
+
+@dataclass(frozen=True)
 class Limit:
     """How far one axis may go in one direction.
 
@@ -130,28 +159,29 @@ def _category_cell(rows: pd.DataFrame, axis: str, reference: str) -> tuple[str, 
     return (", ".join(order) if len(order) > 1 else f"only {order[0]}"), ""
 
 
-def limit_rows(swept: Swept) -> list[tuple[str, dict[str, tuple[str, str]]]]:
-    """Return the rows of the table for the axes of one file: label, and a cell by network."""
+def limit_rows(swept: Swept) -> list[LimitRow]:
+    """Return the lines of the table for the axes of one file."""
     found = []
     for axis in swept.axes:
         rows, reference = swept.cut(axis), swept.reference[axis]
         parts = {name: rows[rows["network"].astype(str) == name] for name in swept.networks}
-        title = plain_title(axis)
-        title = title[0].upper() + title[1:]
-        if not is_numeric(swept.rows[axis]):
-            cells = {n: _category_cell(part, axis, reference) for n, part in parts.items()}
-            found.append((f"{title}, tolerated", cells))
-            continue
-        for rising, word in ((False, "smallest"), (True, "largest")):
-            cells = {
-                n: _limit_cell(part, axis, reference, rising=rising) for n, part in parts.items()
+        sides: dict[str, dict[str, tuple[str, str] | None]]
+        if is_numeric(swept.rows[axis]):
+            sides = {
+                side: {
+                    n: _limit_cell(part, axis, reference, rising=side == "largest")
+                    for n, part in parts.items()
+                }
+                for side in ("smallest", "largest")
             }
-            found.append((f"{title}, {word}", cells))
-    return [
-        (label, {n: cell or ("not swept", "") for n, cell in cells.items()})
-        for label, cells in found
-        if any(cells.values())
-    ]
+        else:
+            cells = {n: _category_cell(part, axis, reference) for n, part in parts.items()}
+            sides = {"tolerated": cells}
+        for side, of_side in sides.items():
+            known = {n: cell for n, cell in of_side.items() if cell is not None}
+            if known:
+                found.append(LimitRow(plain_title(axis), side, known))
+    return found
 
 
 def reference_errors(swept: Swept) -> dict[str, float]:
@@ -240,8 +270,8 @@ def tolerance_table(sweeps: Sequence[Swept], software: Mapping[str, float]) -> T
         [_error_cell(errors[n], images) if n in errors else ("unknown", "") for n in names],
     ))  # fmt: skip
     for swept in sweeps:
-        for label, by_name in limit_rows(swept):
-            lines.append((label, [by_name.get(n, ("not swept", "")) for n in names]))
+        for row in limit_rows(swept):
+            lines.append((row.label, [row.cells.get(n, ("not swept", "")) for n in names]))
     colors = [COLORS[place % len(COLORS)] for place in places_of(names, networks=True)]
     return Table(
         caption="What each network tolerates: less than one point of loss",
@@ -283,20 +313,14 @@ def _works(name: str, percent: float | None, software: float | None) -> str:
     )
 
 
-def _keeps(name: str, limits: Sequence[tuple[str, Mapping[str, tuple[str, str]]]]) -> str:
+def _keeps(name: str, limits: Sequence[LimitRow]) -> str:
     """Return within which limits a network loses less than one point."""
-    inner, everything = [], []
-    for label, cells in limits:
-        text = cells.get(name, ("not swept", ""))[0]
-        if text == "not swept":
-            continue
-        if text.startswith(("<", ">")):
-            everything.append(f"{label[0].lower()}{label[1:]} ({text})")
-        else:
-            inner.append(f"{label[0].lower()}{label[1:]} {text}")
+    own = [row for row in limits if name in row.cells]
+    inner = [r.sentence(name) for r in own if not r.cells[name][0].startswith(("<", ">"))]
+    whole = [r.sentence(name) for r in own if r.cells[name][0].startswith(("<", ">"))]
     parts = []
     if inner:
-        parts.append(f"It loses less than one point within these limits: {'; '.join(inner)}.")
-    if everything:
-        parts.append(f"It tolerates the whole sweep of {'; '.join(everything)}.")
+        parts.append(f"It loses less than one point with: {'; '.join(inner)}.")
+    if whole:
+        parts.append(f"It tolerates everything that was swept of: {'; '.join(whole)}.")
     return " ".join(parts)

@@ -175,8 +175,9 @@ def legend_above(ax: Axes) -> None:
     box = ax.get_window_extent()
     center = (box.x0 + box.x1) / 2
     room = 2 * min(center, drawing.bbox.width - center)
+    columns = len(labels)
     with mpl.rc_context(STYLE):
-        for columns in range(len(labels), 0, -1):
+        while True:
             legend = ax.legend(
                 handles=handles,
                 labels=labels,
@@ -193,6 +194,8 @@ def legend_above(ax: Axes) -> None:
             # A legend that is too wide would take the width of the axes.
             legend.set_in_layout(False)
             drawing.draw_without_rendering()
-            if columns == 1 or legend.get_window_extent().width <= room:
+            width = legend.get_window_extent().width
+            if columns == 1 or width <= room:
                 legend.set_in_layout(True)
                 return
+            columns = max(1, min(columns - 1, int(columns * room / width)))

@@ -63,7 +63,7 @@ nav a { display: inline-block; padding: .3rem 0; }
 .grid, .facts { display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); }
 .grid + .wide, .wide + .wide { margin-top: 1rem; }
-.pictures { display: grid; gap: 1rem; align-items: end;
+.pictures { display: grid; gap: 1rem; align-items: start;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: .85rem; color: var(--quiet); }

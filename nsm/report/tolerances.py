@@ -179,7 +179,8 @@ def limit_rows(swept: Swept) -> list[LimitRow]:
             sides = {"tolerated": cells}
         for side, of_side in sides.items():
             known = {n: cell for n, cell in of_side.items() if cell is not None}
-            if known:
+            # Without any of a non-ideality, there is nothing left to tolerate.
+            if known and any(cell[0] != "< 0" for cell in known.values()):
                 found.append(LimitRow(plain_title(axis), side, known))
     return found
 

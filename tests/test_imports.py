@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("matplotlib", "numba", "pandas", "rich", "scipy", "sklearn", "torch", "typer")
-LAZY = ("nsm", "nsm.datasets", "nsm.sweeps")
+LAZY = ("nsm", "nsm.datasets", "nsm.report", "nsm.sweeps")
 #: Runs the command for each of the given arguments, in one interpreter.
 RUN = """
 import json, sys
@@ -66,6 +66,9 @@ LINES = (
     "plot none.csv --x gain --out a.png",
     "plot key.toml --x gain --out a.png",
     "plot none.csv --x gain --out a.bmp",
+    "plot none.csv --x gain --y seconds --group gain --out a.png",
+    "report none.csv",
+    "report none.csv --out a.pdf",
     "presets show fefet_jery2017",
     "presets show nsm_bernoulli --out no/a.png",
 )

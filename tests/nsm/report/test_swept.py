@@ -52,7 +52,7 @@ def test_values_of_the_chip_without_an_axis_are_found(axis, values, hardware, ex
 def test_hardware_by_layer_tells_the_value_of_its_entry():
     coarse = replace(BASE, device=preset("fefet_jerry2017", levels=4))
     layers = {"head": hardware_options(coarse), "*": hardware_options(BASE)}
-    sidecar = made_sidecar(hardware=BASE, **{"hardware": {"layers": layers}})
+    sidecar = replace(made_sidecar(), hardware={"layers": layers})
     rows = made_rows({"head:device.levels": [4, 32]}, lambda n, c, v: v, ("NSM",))
     assert made_swept(rows, sidecar).unchanged == {"head:device.levels": "4"}
     placed = made_rows({"head:layer": ["tiles", "digital"]}, lambda n, c, v: 1, ("NSM",))

@@ -128,7 +128,7 @@ def test_descriptions_of_hardware_import_no_heavy_library():
 
 
 def test_help_imports_typer_alone(tmp_path):
-    commands = ("", "train", "map", "sweep", "plot", "demo", "presets")
+    commands = ("", "train", "map", "sweep", "plot", "report", "demo", "presets")
     lines = [f"{name} --help" for name in commands]
     for line, status, loaded in reports_of(lines, (*HEAVY, "numpy"), tmp_path):
         assert (line, status, loaded) == (line, 0, ["typer"])

@@ -131,7 +131,10 @@ def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any
 
 
 def nearest_preset(device: Device) -> str | None:
-    """Return the published device that is most like this one; None if none is like it."""
+    """Return the published device that is most like this one; None if none is like it.
+
+    It has the same largest conductance, and differs in at most `MOST_CHANGES` fields.
+    """
     changes = {
         name: sum(
             not _same(getattr(device, f.name), getattr(entry.model, f.name))
@@ -139,10 +142,10 @@ def nearest_preset(device: Device) -> str | None:
             if f.name != "reference"
         )
         for name, entry in PRESETS.items()
-        if isinstance(entry.model, Device)
+        if isinstance(entry.model, Device) and _same(entry.model.g_max, device.g_max)
     }
-    name = min(changes, key=lambda n: changes[n])
-    return name if changes[name] <= MOST_CHANGES else None
+    name = min(changes, key=lambda n: changes[n], default=None)
+    return name if name is not None and changes[name] <= MOST_CHANGES else None
 
 
 def _label(path: str) -> str:

@@ -82,7 +82,7 @@ def test_every_color_of_the_map_has_a_readable_text():
 
 def test_there_are_no_numbers_without_room():
     many = range(2, 42)
-    assert plot_heat_map(rows(levels=many, chips=1), x=X, y=Y).texts == []
+    assert list(plot_heat_map(rows(levels=many, chips=1), x=X, y=Y).texts) == []
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Levels of comparison: the error in software and that of guessing."""
 
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
@@ -29,8 +30,7 @@ def test_every_network_has_its_error_in_software_as_a_dashed_line_of_its_color()
 def test_lines_of_one_network_share_its_error_in_gray():
     frame = rows(networks=("NSM",), chips=1)
     doubled = [frame.assign(gain=0.1), frame.assign(gain=1.0)]
-    joined = doubled[0]._append(doubled[1])
-    ax = plot_error_rate(joined, x=X, group="gain", software={"NSM": 0.02})
+    ax = plot_error_rate(pd.concat(doubled), x=X, group="gain", software={"NSM": 0.02})
     assert levels_of(ax, "--") == [(2.0, "#808080")]
     drawing = facet_error_rate(rows(), facet="network", x=X, software={"NSM": 0.02, "ReLU": 0.05})
     assert [levels_of(panel, "--")[0][0] for panel in drawing.axes] == [2.0, 5.0]
@@ -38,9 +38,9 @@ def test_lines_of_one_network_share_its_error_in_gray():
 
 def test_an_error_of_an_unknown_network_is_refused():
     with pytest.raises(
-        ValueError, match="unknown network with an error in software 'nsm'; did you mean 'NSM'"
+        ValueError, match="unknown network with an error in software 'NSMs'; did you mean 'NSM'"
     ):
-        plot_error_rate(rows(), x=X, group="network", software={"nsm": 0.02})
+        plot_error_rate(rows(), x=X, group="network", software={"NSMs": 0.02})
     with pytest.raises(ValueError, match="error of NSM in software = 1.4 is not allowed"):
         plot_error_rate(rows(), x=X, group="network", software={"NSM": 1.4})
 

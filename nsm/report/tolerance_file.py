@@ -9,6 +9,8 @@ from nsm.report.page import Part, Table
 
 #: Columns that such a file has at least.
 NEEDED = ("network", "axis", "tolerated")
+#: Columns that a page shows, where the file has them; the others serve programs.
+SHOWN = ("published", "tolerated", "low", "high", "ratio", "unit", "decided", "reason")
 
 
 def tolerance_part(path: str | Path) -> Part:
@@ -35,7 +37,7 @@ def tolerance_part(path: str | Path) -> Part:
             f"{path} is not a CSV of tolerances: it lacks {', '.join(missing)}; nsm tolerance "
             "writes one"
         )
-    columns = [name for name in rows[0] if name not in ("network", "axis")]
+    columns = [name for name in SHOWN if name in rows[0]]
     lines = [
         (
             f"{row['network']}: {plain_title(row['axis'])}",
@@ -70,5 +72,5 @@ def _sentences(file: Path) -> list[str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise ValueError(f"{beside} beside the tolerances is not TOML: {problem}") from None
     first = table.get("fix_first")
-    fix = f"Fix first: {first}." if isinstance(first, str) and first else ""
+    fix = f"Fix first: {first.rstrip('.')}." if isinstance(first, str) and first else ""
     return [str(text) for text in (table.get("sentence"), fix) if text]

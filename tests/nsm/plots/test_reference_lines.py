@@ -7,9 +7,28 @@ from matplotlib.colors import to_hex
 from nsm.plots import COLORS, facet_error_rate, plot_error_rate
 from nsm.plots.style import legend_above
 from nsm.plots.texts import axis_title, drawn_text, plain_title
-from tests.nsm.plots.test_sweeps import legend_texts, rows
 
 X = "device.levels"
+
+
+def rows(*, networks=("NSM", "ReLU"), chips=3):
+    """Rows of 100 images; network i, value j and chip c have 10 i + 2 j + c errors."""
+    return pd.DataFrame(
+        [
+            {
+                "network": n, X: v, "chip": c, "errors": 10 * i + 2 * j + c, "images": 100,
+                "task": "t", "experiment": "e",
+            }
+            for i, n in enumerate(networks)
+            for j, v in enumerate((2, 4, 8))
+            for c in range(chips)
+        ]
+    )  # fmt: skip
+
+
+def legend_texts(ax):
+    """The entries of the legend."""
+    return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 def levels_of(ax, style):

@@ -184,8 +184,8 @@ def test_bad_places_are_refused_before_any_work(tmp_path, monkeypatch):
 def test_measured_tolerances_are_a_chapter(tmp_path):
     file = tmp_path / "tolerances.csv"
     file.write_text(
-        "network,axis,published,tolerated,decided,reason\n"
-        'NSM,device.levels,32,3.0,True,"a, b"\nReLU,gain,1,0.97123,False,\n'
+        "network,axis,published,tolerated,decided,reason,repairs\n"
+        'NSM,device.levels,32,3.0,True,"a, b",1\nReLU,gain,1,0.97123,False,,2\n'
     )
     part = tolerance_part(file)
     (table,) = part.tables
@@ -196,7 +196,7 @@ def test_measured_tolerances_are_a_chapter(tmp_path):
         [("32", ""), ("3", ""), ("True", ""), ("a, b", "")],
     )
     assert table.rows[1][1][1] == ("0.971", "")
-    file.with_suffix(".toml").write_text('sentence = "It works."\nfix_first = "wires"\n')
+    file.with_suffix(".toml").write_text('sentence = "It works."\nfix_first = "wires."\n')
     assert tolerance_part(file).texts == ["It works.", "Fix first: wires."]
 
 

@@ -86,9 +86,9 @@ def plot_error_rate(
     ends there.
 
     Axes whose values cover a factor of 10 or more are logarithmic, see `axis_scale` (x) and
-    `error_scale` (errors). Points whose value is None stand beyond the right end of the axis, which
-    is broken before them, and no line leads to them: `levels=None` is marked "continuous", others
-    "none". An unfinished sweep says so below the axis.
+    `error_scale` (errors). Points whose value is None stand beyond the end of the axis, which is
+    broken there, without a line: `levels=None` is marked "continuous", others "none". An unfinished
+    sweep says so below the axis.
 
     Args:
         rows: rows of `nsm.collect`, or of `nsm.sweeps.read_rows`.
@@ -98,8 +98,8 @@ def plot_error_rate(
             order of the rows. Networks in `nsm.plots.style.NETWORK_PLACES` keep their own color.
         software: error in software [fraction] by group, or by network where lines are told apart
             by another column; drawn as a dashed level. None for no such level.
-        chance: error of guessing [fraction], 1 − 1/classes, drawn as a dotted level. It is only
-            named in the legend if all errors are far below it. None for no such level.
+        chance: error of guessing [fraction], 1 − 1/classes, a dotted level; only named in the
+            legend if all errors are far below it. None for no such level.
         error_axis: "auto" (default), "log" or "linear" (from 0).
         conditions: what decides the result besides the axis, written below it in small print, such
             as the text of `nsm.plots.conditions`; "" for none.
@@ -109,9 +109,8 @@ def plot_error_rate(
         The Axes.
 
     Raises:
-        ValueError: there are no rows, a column is unknown, the rows differ in an axis that the
-            figure does not show, they repeat a point and chip, or an error in software is that of
-            an unknown network.
+        ValueError: there are no rows, a column or the network of `software` is unknown, the rows
+            differ in an axis that the figure does not show, or they repeat a point and chip.
     """
     named = [x] if group is None else [x, group]
     _check_rows(rows, named)
@@ -250,25 +249,30 @@ def facet_error_rate(
     names = _names(rows, group, order)
     check_levels(rows, software, chance, names)
     styles = dict(zip(names, places_of(names, networks=group == "network"), strict=True))
-    across = min(columns, len(values))
-    down = ceil(len(values) / across)
     with mpl.rc_context(STYLE):
-        drawing = Figure(figsize=(COLUMN[0] * across, COLUMN[1] * down))
-        panels = drawing.subplots(down, across, squeeze=False).flat
+        drawing, panels = _panels(len(values), columns)
         means = _means(rows, named)
-        scale = error_scale(means, error_axis)
-        for ax, value in zip(panels, values, strict=False):
+        scale, near = error_scale(means, error_axis), is_near_chance(means, chance)
+        for ax, value in zip(panels, values, strict=True):
             _draw(ax, rows[texts == value], x=x, group=group, styles=styles, software=software,
-                  chance=chance, error_axis=scale, near=is_near_chance(means, chance))  # fmt: skip
+                  chance=chance, error_axis=scale, near=near)  # fmt: skip
             ax.set_title(f"{axis_title(facet)}: {drawn_text(value)}")
-        for ax in list(panels):
-            ax.axis("off")
-        shown = drawing.axes[: len(values)]
-        _share_error_axis(shown)
+        _share_error_axis(panels)
         note_figure(drawing, [unfinished_text(rows), conditions])
-        for ax in shown:
+        for ax in panels:
             separate_tick_labels(ax)
     return drawing
+
+
+def _panels(count: int, columns: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its panels, at most `columns` side by side; others are left empty."""
+    across = min(columns, count)
+    down = ceil(count / across)
+    drawing = Figure(figsize=(COLUMN[0] * across, COLUMN[1] * down))
+    panels = list(drawing.subplots(down, across, squeeze=False).flat)
+    for ax in panels[count:]:
+        ax.axis("off")
+    return drawing, panels[:count]
 
 
 def _share_error_axis(panels: Sequence[Axes]) -> None:

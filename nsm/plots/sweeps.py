@@ -101,8 +101,7 @@ def plot_error_rate(
         chance: error of guessing [fraction], 1 − 1/classes, a dotted level; only named in the
             legend if all errors are far below it. None for no such level.
         error_axis: "auto" (default), "log" or "linear" (from 0).
-        conditions: what decides the result besides the axis, written below it in small print, such
-            as the text of `nsm.plots.conditions`; "" for none.
+        conditions: small print below the axis, such as the text of `nsm.plots.conditions`.
         ax: Axes to draw into; None for a new figure.
 
     Returns:

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("matplotlib", "numba", "pandas", "rich", "scipy", "sklearn", "torch", "typer")
-LAZY = ("nsm", "nsm.datasets", "nsm.sweeps")
+LAZY = ("nsm", "nsm.datasets", "nsm.report", "nsm.sweeps")
 #: Runs the command for each of the given arguments, in one interpreter.
 RUN = """
 import json, sys
@@ -68,6 +68,9 @@ LINES = (
     "plot none.csv --x gain --out a.png",
     "plot key.toml --x gain --out a.png",
     "plot none.csv --x gain --out a.bmp",
+    "plot none.csv --x gain --y seconds --group gain --out a.png",
+    "report none.csv",
+    "report none.csv --out a.pdf",
     "presets show fefet_jery2017",
     "presets show nsm_bernoulli --out no/a.png",
 )
@@ -127,7 +130,7 @@ def test_descriptions_of_hardware_import_no_heavy_library():
 
 
 def test_help_imports_typer_alone(tmp_path):
-    commands = ("", "train", "map", "sweep", "merge", "plot", "demo", "presets")
+    commands = ("", "train", "map", "sweep", "merge", "plot", "report", "demo", "presets")
     lines = [f"{name} --help" for name in commands]
     for line, status, loaded in reports_of(lines, (*HEAVY, "numpy"), tmp_path):
         assert (line, status, loaded) == (line, 0, ["typer"])

@@ -1,1 +1,1 @@
-"""The `nsm` command: train, map, sweep, merge, plot, demo, presets."""
+"""The `nsm` command: train, map, sweep, merge, plot, report, demo, presets."""

@@ -1,39 +1,35 @@
 """The demonstration: train, map, sweep, show robustness curves. Its data needs no download."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from torch import nn
 
 from crossbar import Hardware
 from devices import BlankOut, LognormalNoise, NoNoise, ReadNoise, preset
 from nsm.chips.map import map_to_crossbar
-from nsm.cli.demo_axes import AXES, Axis
-from nsm.cli.demo_page import (
-    DRAWING_TEXT,
-    INTRODUCTION,
-    PANELS_TEXT,
-    TITLE,
-    hardware_facts,
-    summary,
-)
-from nsm.datasets import load_digits
+from nsm.cli.demo_axes import AXES
+from nsm.cli.demo_page import DRAWING_TEXT, INTRODUCTION, PANELS_TEXT, TITLE
+from nsm.datasets import class_count, load_digits
 from nsm.datasets.files import Data
 from nsm.nn.architectures import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.nn.inference import error_rate
 from nsm.plots.chips import draw_chip
-from nsm.plots.report import Picture, Report, Section, write_report
 from nsm.plots.small_print import conditions
-from nsm.plots.style import dark_theme, legend_above, save_figure
-from nsm.plots.sweeps import plot_error_rate
-from nsm.plots.tile_drawing import tile_drawing
+from nsm.plots.style import dark_theme
 from nsm.progress import progress_bar
+from nsm.report.assembly import read_swept, report_page
+from nsm.report.page import Card, Page, Part, Picture, write_page
+from nsm.report.swept import Swept
+from nsm.report.tile_drawing import tile_drawing
 from nsm.sweeps import collect, grid, worker_pool
+from nsm.sweeps.sidecar import describing
 from nsm.training.augment import FlipInputs
 from nsm.training.comparison import Trainings, recipe_text, train_alike
 
@@ -121,19 +117,20 @@ def _sweep(
     folder: Path,
     networks: Trainings,
     data: Data,
+    software: Mapping[str, float],
     *,
     workers: int,
     seed: int,
     progress: bool,
-) -> dict[str, pd.DataFrame]:
-    """Return the rows of every axis by its path; each axis has its CSV file in `folder`."""
-    rows = {}
-    with worker_pool(workers) as pool, progress_bar(enabled=progress) as bar:
+) -> None:
+    """Sweep every axis; each has its CSV file, and its sidecar, in `folder`."""
+    noted = describing(data="digits", errors=software)
+    with worker_pool(workers) as pool, noted, progress_bar(enabled=progress) as bar:
         item = bar.add_task("sweeps", total=len(AXES), note="", unit="axes")
         for axis in AXES:
             bar.update(item, note=axis.title)
             hardware, sampling = swept_hardware(axis.path)
-            rows[axis.path] = collect(
+            collect(
                 grid(networks, hardware, {axis.path: axis.values}),
                 data.x_test,
                 data.y_test,
@@ -146,57 +143,46 @@ def _sweep(
                 sampling=sampling,
             )
             bar.update(item, advance=1)
-    return rows
 
 
-def _draw_axis(
-    path: Path, axis: Axis, rows: pd.DataFrame, software: Mapping[str, float], text: str
-) -> None:
-    ax = plot_error_rate(rows, x=axis.path, group="network", software=software, conditions=text)
-    legend_above(ax)
-    save_figure(ax, path)
-
-
-def _panels(
-    folder: Path,
-    rows: Mapping[str, pd.DataFrame],
-    software: Mapping[str, float],
-    text_of: Callable[[Axis], str],
-) -> list[Section]:
-    """Draw the curves of every axis, light into `folder` and dark into its subfolder.
-
-    Args:
-        folder: the folder of the page.
-        rows: rows of every axis by its path.
-        software: error of every network in software [fraction].
-        text_of: returns the conditions of an axis' figure.
-    """
-    sections = []
+def _swept(folder: Path, networks: Trainings) -> list[Swept]:
+    """Return the rows of every axis, with the texts of its panel."""
+    found = []
     for axis in AXES:
-        light = folder / f"{axis.stem}.png"
-        dark = folder / "dark" / light.name
-        given = (axis, rows[axis.path], software, text_of(axis))
-        _draw_axis(light, *given)
-        with dark_theme():
-            _draw_axis(dark, *given)
-        sections.append(Section(axis.title, axis.text, [Picture(light, dark)], f"{axis.stem}.csv"))
-    return sections
+        hardware, _ = swept_hardware(axis.path)
+        small_print = conditions(hardware, networks, axis=axis.path, values=axis.values)
+        read = read_swept(folder / f"{axis.stem}.csv")
+        found.append(
+            replace(
+                read,
+                titles={axis.path: axis.title},
+                texts={axis.path: axis.text},
+                known={axis.path: axis.nominal},
+                conditions=small_print,
+            )
+        )
+    return found
 
 
-def _chip_section(
+def _chip_card(
     folder: Path, model: nn.Sequential, hardware: Hardware, data: Data, *, seed: int
-) -> Section:
-    """Draw one chip, light into `folder` and dark into its subfolder."""
+) -> Card:
+    """Draw one chip, light into `folder` and dark for the page alone."""
     chip = map_to_crossbar(model, hardware, rng=seed)
     light = draw_chip(chip, model, data.x_test, folder)
-    with dark_theme():
-        dark = draw_chip(chip, model, data.x_test, folder / "dark")
+    with dark_theme(), TemporaryDirectory() as other:
+        dark = [p.read_bytes() for p in draw_chip(chip, model, data.x_test, Path(other))]
     pictures = [
-        Picture(one, other, _CHIP_CAPTIONS[one.stem])
-        for one, other in zip(light, dark, strict=True)
+        Picture(
+            light=one.read_bytes(),
+            dark=another,
+            alt=f"One chip of the NSM: {_CHIP_CAPTIONS[one.stem]}",
+            caption=_CHIP_CAPTIONS[one.stem],
+        )
+        for one, another in zip(light, dark, strict=True)
     ]
     text = f"Programmed with the seed {seed}, without any of the changes of the sweeps."
-    return Section("One chip of the NSM", text, pictures)
+    return Card(title="One chip of the NSM", texts=[text], pictures=pictures)
 
 
 def _duration(seconds: float) -> str:
@@ -253,36 +239,34 @@ def run(
         The path of the page, index.html.
     """
     start = time.perf_counter()
-    (folder / "dark").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     data = load_digits()
-    hardware = demo_hardware()
     networks = demo_networks(data, seed=seed, epochs=epochs, folder=folder, progress=progress)
     trained = time.perf_counter()
-    rows = _sweep(folder, networks, data, workers=workers, seed=seed, progress=progress)
-    swept = time.perf_counter()
     software = _in_software(networks, data, seed)
-    panels = _panels(
-        folder,
-        rows,
-        software,
-        lambda axis: conditions(
-            swept_hardware(axis.path)[0], networks, axis=axis.path, values=axis.values
-        ),
-    )
+    _sweep(folder, networks, data, software, workers=workers, seed=seed, progress=progress)
+    swept = time.perf_counter()
     nsm_network = networks["NSM"][seed]
     assert isinstance(nsm_network, nn.Sequential)
-    details = [_chip_section(folder, nsm_network, hardware, data, seed=seed)]
-    report = Report(
+    page = report_page(
+        _swept(folder, networks),
         title=TITLE,
         introduction=INTRODUCTION,
-        summary=summary(rows, software, AXES),
-        drawing=tile_drawing(),
-        drawing_text=DRAWING_TEXT,
-        panels_text=PANELS_TEXT,
-        panels=panels,
-        details=details,
-        facts={"Experiment": _experiment(data, epochs, seed), **hardware_facts(hardware, DEVICE)},
-        code=repr(hardware),
-        foot=_foot(start, trained, swept, workers),
+        software=software,
+        chance=1 - 1 / class_count("digits"),
+        first=[Part(title="One tile", drawing=tile_drawing(), drawing_texts=DRAWING_TEXT)],
+        curves_texts=[PANELS_TEXT],
+        details=[_chip_card(folder, nsm_network, demo_hardware(), data, seed=seed)],
+        facts={"Experiment": _experiment(data, epochs, seed)},
     )
-    return write_report(folder / "index.html", report)
+    _write_figures(folder, page)
+    return write_page(
+        folder / "index.html", replace(page, foot=_foot(start, trained, swept, workers))
+    )
+
+
+def _write_figures(folder: Path, page: Page) -> None:
+    """Write the curves of the page as files beside their rows."""
+    panels = [card for part in page.parts for card in part.panels]
+    for axis, card in zip(AXES, panels, strict=True):
+        (folder / f"{axis.stem}.png").write_bytes(card.pictures[0].light)

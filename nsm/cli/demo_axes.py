@@ -1,24 +1,8 @@
 """The sweeps of the demonstration: which values, and what their panels say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-
-@dataclass(frozen=True)
-class Limit:
-    """One row of the summary: how far an axis may go in one direction.
-
-    Attributes:
-        label: text in the table.
-        rising: True for values above the nominal one, False for those below.
-        integer: True where only whole numbers exist; the tolerated value is then rounded towards
-            the nominal one.
-    """
-
-    label: str
-    rising: bool
-    integer: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,7 +15,6 @@ class Axis:
         nominal: its value on the chip that has no such non-ideality.
         title: heading of its panel.
         text: paragraph of its panel.
-        limits: its rows in the summary.
     """
 
     path: str
@@ -39,7 +22,6 @@ class Axis:
     nominal: float
     title: str
     text: str
-    limits: Sequence[Limit] = field(default_factory=tuple)
 
     @property
     def stem(self) -> str:
@@ -59,10 +41,6 @@ AXES = (
         "same. In the ReLU network every layer multiplies its signal by this factor once more, but "
         "not its biases, which take over at a small one. The noise of the StNN has a fixed size, "
         "and a smaller signal drowns in it.",
-        (
-            Limit("Common-mode gain, smallest", rising=False),
-            Limit("Common-mode gain, largest", rising=True),
-        ),
     ),
     Axis(
         "device.levels",
@@ -70,7 +48,6 @@ AXES = (
         32,
         "Conductance levels",
         "Each cell can only be programmed to evenly spaced levels between g_min and g_max.",
-        (Limit("Conductance levels per cell, fewest", rising=False, integer=True),),
     ),
     Axis(
         "device.on_off_ratio",
@@ -80,7 +57,6 @@ AXES = (
         "g_min changes while g_max stays. At a small ratio the levels share a smaller range, and "
         "the programming error, which stays the same in siemens, counts for more. The cells of a "
         "pair share one gate, which keeps the noise of g_min out of their difference.",
-        (Limit("On/off ratio, smallest", rising=False),),
     ),
     Axis(
         "device.write.error_factor",
@@ -90,7 +66,6 @@ AXES = (
         "The published programming error of the device (normal, standard deviation 0.5 % of the "
         "conductance range) is multiplied by this factor. Each cell draws its error once, when the "
         "chip is programmed.",
-        (Limit("Programming error, largest [× published]", rising=True),),
     ),
     Axis(
         "device.read_noise.sigma",
@@ -102,6 +77,5 @@ AXES = (
         "drawn from their mean and variance. The mapping takes this noise into account and keeps "
         "the β of the NSM as it was trained, except for the noise that the cells of the "
         "deterministic path add.",
-        (Limit("Read noise σ(G)/G, largest", rising=True),),
     ),
 )

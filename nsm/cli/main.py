@@ -1,4 +1,4 @@
-"""The `nsm` command: train, map, sweep, merge, plot, demo, presets."""
+"""The `nsm` command: train, map, sweep, merge, plot, report, demo, presets."""
 
 import typer
 
@@ -8,12 +8,13 @@ from nsm.cli.errors import clear_errors
 from nsm.cli.map import map_network
 from nsm.cli.merge import merge
 from nsm.cli.plot import plot
+from nsm.cli.report import report
 from nsm.cli.sweep import sweep
 from nsm.cli.train import train
 
 app = typer.Typer(
     help="Can my noisy memory device compute? "
-    "Train, map to crossbars, sweep non-idealities, plot robustness curves.",
+    "Train, map to crossbars, sweep non-idealities, plot and report robustness.",
     no_args_is_help=True,
     epilog="Example: nsm demo",
     add_completion=False,
@@ -32,6 +33,7 @@ app.command(epilog="Example: nsm merge part-0.csv part-1.csv --out levels.csv")(
 app.command(
     epilog="Example: nsm plot levels.csv --x device.levels --group network --out levels.png"
 )(plot)
+app.command(epilog="Example: nsm report levels.csv --out levels.html")(report)
 app.command(epilog="Example: nsm demo --out results")(demo)
 app.add_typer(presets.app, name="presets")
 

@@ -1,4 +1,4 @@
-"""Figures: robustness curves, chips, devices, data sheets, wires, uncertainty, and the HTML page.
+"""Figures: robustness curves, heat maps, chips, devices, data sheets, wires, uncertainty.
 
 Plotting functions take matplotlib Axes (`ax=`), or make a new figure, and return the Axes.
 """
@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.datasheet import data_sheet as data_sheet
     from nsm.plots.datasheet import save_data_sheet as save_data_sheet
     from nsm.plots.devices import plot_gamma as plot_gamma
+    from nsm.plots.heat_map import facet_heat_map as facet_heat_map
+    from nsm.plots.heat_map import plot_heat_map as plot_heat_map
     from nsm.plots.notes import note_below as note_below
     from nsm.plots.notes import note_figure as note_figure
     from nsm.plots.presets import plot_preset_errors as plot_preset_errors
@@ -51,6 +53,8 @@ _EXPORTS = {
     "save_data_sheet": "nsm.plots.datasheet",
     "conditions": "nsm.plots.small_print",
     "plot_gamma": "nsm.plots.devices",
+    "facet_heat_map": "nsm.plots.heat_map",
+    "plot_heat_map": "nsm.plots.heat_map",
     "note_below": "nsm.plots.notes",
     "note_figure": "nsm.plots.notes",
     "plot_preset_errors": "nsm.plots.presets",

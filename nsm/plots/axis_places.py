@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nsm.nn.inference import Floats
+from nsm.plots.texts import drawn_text
 
 #: What None means, by the last part of an axis' name; "none" elsewhere.
 NONE_TEXTS = {"levels": "continuous", "adc": "ideal", "dac": "ideal"}
@@ -97,7 +98,7 @@ def places_along(values: pd.Series, column: str) -> Places:
 def mark_axis(ax: Axes, places: Places) -> None:
     """Scale and label the x axis of `ax`, which holds all lines."""
     if places.ticks:
-        ax.set_xticks(range(len(places.ticks)), places.ticks)
+        ax.set_xticks(range(len(places.ticks)), [drawn_text(text) for text in places.ticks])
         ax.margins(x=0.1)
         return
     _scale_axis(ax, places.numbers)
@@ -120,7 +121,10 @@ def _scale_axis(ax: Axes, numbers: Floats) -> None:
 
 
 def _mark_none(ax: Axes, numbers: Floats, place: float, text: str) -> None:
-    """Label the place of points without a number, and set it off from the axis in gray."""
+    """Label the place of points without a number, and set it off from the axis.
+
+    The axis ends in two slanted strokes before it, and its ground is gray.
+    """
     ticks = [t for t in ax.get_xticks() if numbers.min(initial=place) <= t <= numbers.max()]
     ax.set_xticks([*ticks, place], [*(f"{t:g}" for t in ticks), text])
     left, right = ax.get_xlim()
@@ -128,5 +132,6 @@ def _mark_none(ax: Axes, numbers: Floats, place: float, text: str) -> None:
     to_axis = ax.get_xaxis_transform()
     edges = to_axis.transform([(numbers.max(), 0), (place, 0)]).mean(axis=0)
     edge = float(to_axis.inverted().transform(edges)[0])
-    ax.axvspan(edge, right, color="0.93", linewidth=0, zorder=0)
+    ax.axvspan(edge, right, color="0.5", alpha=0.14, linewidth=0, zorder=0)
     ax.set_xlim(left, right)
+    ax.text(edge, 0, "//", transform=to_axis, ha="center", va="center", color="0.5")

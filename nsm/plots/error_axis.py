@@ -39,7 +39,7 @@ def error_scale(means: Floats, wanted: str = "auto") -> str:
     return "log" if least > 0 and np.max(means) >= WIDE * least else "linear"
 
 
-def _round_numbers(low: float, high: float) -> list[float]:
+def round_numbers(low: float, high: float) -> list[float]:
     """Return the numbers 1, 2 and 5 times a power of ten within a range, or finer ones.
 
     A range with fewer than three of them has numbers at equal distances.
@@ -75,7 +75,7 @@ def mark_errors(ax: Axes) -> None:
     """Label the y axis of `ax`, if it is logarithmic, at 1, 2 and 5 times powers of ten."""
     if ax.get_yscale() != "log":
         return
-    ticks = _round_numbers(*ax.get_ylim())
+    ticks = round_numbers(*ax.get_ylim())
     ax.set_yticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
 

@@ -15,7 +15,7 @@ SMALL = 6.0
 LINE = 1.2
 
 
-def _width(text: str) -> float:
+def text_width(text: str) -> float:
     """Return the width of a line of small print [inch]."""
     font = FontProperties(family=mpl.rcParams["font.family"])
     return float(TextPath((0, 0), text, size=SMALL, prop=font).get_extents().width) / 72
@@ -31,7 +31,7 @@ def wrapped(text: str, inches: float) -> str:
         line = ""
         for word in paragraph.split(" "):
             longer = f"{line} {word}" if line else word
-            if line and _width(longer) > inches:
+            if line and text_width(longer) > inches:
                 lines.append(line)
                 line = word
             else:

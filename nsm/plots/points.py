@@ -44,12 +44,13 @@ def pooled_axes(rows: pd.DataFrame, named: Sequence[str]) -> dict[str, list[obje
     return {c: list(dict.fromkeys(rows[c])) for c in pooled}
 
 
-def check_points(rows: pd.DataFrame, named: Sequence[str]) -> None:
+def check_points(rows: pd.DataFrame, named: Sequence[str], *, has_lines: bool = True) -> None:
     """Raise ValueError if a point would pool an axis that is not named, or rows of one chip.
 
     Args:
         rows: rows of a sweep.
         named: columns that the figure shows.
+        has_lines: whether the figure can tell an axis apart by lines.
     """
     pooled = pooled_axes(rows, named)
     if pooled:
@@ -59,10 +60,11 @@ def check_points(rows: pd.DataFrame, named: Sequence[str]) -> None:
             for name, values in pooled.items()
         )
         first = next(iter(pooled))
+        lines = f"Tell lines apart by it (group={first!r}), draw" if has_lines else "Draw"
         raise ValueError(
             f"the rows differ in {shown}, which the figure does not show; their spread would look "
-            f"like one of chips. Tell lines apart by it (group={first!r}), draw one panel for each "
-            f"value (facet={first!r}), or choose rows of one value"
+            f"like one of chips. {lines} one panel for each value (facet={first!r}), or choose "
+            "rows of one value"
         )
     of_chip = [*named, *[c for c in (TRAINING_SEED,) if c in rows.columns], "chip"]
     again = rows.duplicated(of_chip)

@@ -159,25 +159,43 @@ def save_figure(ax: Axes, path: str | Path) -> None:
 
 
 def legend_above(ax: Axes) -> None:
-    """Move the legend of `ax` into one row above the axes, where no line can lie below it.
+    """Move the legend of `ax` above the axes, where no line can lie below it.
+
+    It stands in one row if that is no wider than the figure, else in as few rows as it needs.
 
     Args:
         ax: Axes of a figure with constrained layout, such as those of `figure`.
     """
     old = ax.get_legend()
+    drawing = ax.get_figure(root=True)
     assert old is not None
+    assert drawing is not None
     title = old.get_title().get_text()
+    handles, labels = old.legend_handles, [text.get_text() for text in old.get_texts()]
+    box = ax.get_window_extent()
+    center = (box.x0 + box.x1) / 2
+    room = 2 * min(center, drawing.bbox.width - center)
+    columns = len(labels)
     with mpl.rc_context(STYLE):
-        ax.legend(
-            handles=old.legend_handles,
-            labels=[text.get_text() for text in old.get_texts()],
-            ncols=len(old.get_texts()),
-            title=title or None,
-            title_fontsize=6,
-            frameon=False,
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
-            borderaxespad=0.2,
-            columnspacing=1.0,
-            handlelength=1.6,
-        )
+        while True:
+            legend = ax.legend(
+                handles=handles,
+                labels=labels,
+                ncols=columns,
+                title=title or None,
+                title_fontsize=6,
+                frameon=False,
+                loc="lower center",
+                bbox_to_anchor=(0.5, 1.0),
+                borderaxespad=0.2,
+                columnspacing=1.0,
+                handlelength=1.6,
+            )
+            # A legend that is too wide would take the width of the axes.
+            legend.set_in_layout(False)
+            drawing.draw_without_rendering()
+            width = legend.get_window_extent().width
+            if columns == 1 or width <= room:
+                legend.set_in_layout(True)
+                return
+            columns = max(1, min(columns - 1, int(columns * room / width)))

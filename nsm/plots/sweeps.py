@@ -9,59 +9,58 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from devices.validation import choice
-from nsm.plots.axis_places import mark_axis, places_along, value_text
+from devices.validation import Floats, choice
+from nsm.plots.axis_places import Places, mark_axis, places_along, value_text
 from nsm.plots.error_axis import error_scale, lowest_drawn, mark_error_axis, mark_errors
 from nsm.plots.notes import note_below, note_figure, unfinished_text
 from nsm.plots.points import check_points, points_of, spread_text
+from nsm.plots.reference_lines import (
+    check_levels,
+    draw_chance,
+    draw_software,
+    is_near_chance,
+    software_levels,
+)
 from nsm.plots.style import COLORS, COLUMN, MARKERS, STYLE, figure, places_of, styled
+from nsm.plots.texts import axis_title, drawn_text
 from nsm.plots.ticks import separate_tick_labels
-from nsm.sweeps.axis_labels import AXIS_LABELS
 
 
 def _draw_line(
-    ax: Axes, points: pd.DataFrame, *, numeric: bool, place: int, label: str, floor: float
+    ax: Axes, points: pd.DataFrame, along: Places, *, place: int, label: str, floor: float
 ) -> None:
     """Draw the mean of one group, and its spread where there are at least two rows at a point.
 
     Args:
         ax: axes to draw into.
         points: of `points_of`.
-        numeric: numbers have a line with a band; categories have separate marks with bars, since a
-            line between them would mean nothing.
+        along: numbers have a line with a band; categories, and the point without a number, have
+            separate marks with bars, since a line between them would mean nothing.
         place: place in COLORS and MARKERS.
         label: entry of the legend.
         floor: where bands end [%].
     """
     color = COLORS[place % len(COLORS)]
-    marker = MARKERS[place % len(MARKERS)]
-    at = points.index.to_numpy()
-    mean = points["mean"].to_numpy()
-    ax.plot(at, mean, "-" if numeric else "", marker=marker, color=color, label=label)
+    at = points.index.to_numpy(float)
+    mean = points["mean"].to_numpy(float)
+    spread = points["spread"].fillna(0).to_numpy(float)
+    alone = np.full(len(at), bool(along.ticks)) | (at == along.none_at)
+    # A place without a value ends the line before the point without a number.
+    first_alone = int(np.argmax(alone)) if alone.any() and not along.ticks else len(at)
+    x, y = (np.insert(v, first_alone, np.nan) if first_alone < len(at) else v for v in (at, mean))
+    ax.plot(x, y, "" if along.ticks else "-", marker=MARKERS[place % len(MARKERS)], color=color,
+            label=drawn_text(label))  # fmt: skip
     if not points["spread"].notna().any():
         return
-    spread = points["spread"].fillna(0).to_numpy()
     low = np.maximum(mean - spread, floor)
-    if numeric:
-        ax.fill_between(at, low, mean + spread, color=color, alpha=0.2, linewidth=0)
-    else:
-        ax.errorbar(at, mean, [mean - low, spread], fmt="none", color=color, capsize=2)
-
-
-def _draw_software(
-    ax: Axes, software: Mapping[str, float], names: Sequence[str | None], places: Sequence[int]
-) -> None:
-    """Draw the error of every group in software [fraction] as a dashed level."""
-    for name, place in zip(names, places, strict=True):
-        if name is not None and name in software:
-            ax.axhline(
-                100 * software[name],
-                color=COLORS[place % len(COLORS)],
-                linestyle="--",
-                linewidth=0.8,
-                zorder=1,
-            )
-    ax.plot([], [], "--", color="0.5", linewidth=0.8, label="in software")
+    if not alone.all():
+        on = ~alone
+        ax.fill_between(at[on], low[on], (mean + spread)[on], color=color, alpha=0.2, linewidth=0)
+    if alone.any():
+        ax.errorbar(
+            at[alone], mean[alone], [(mean - low)[alone], spread[alone]], fmt="none", color=color,
+            capsize=2,
+        )  # fmt: skip
 
 
 @styled
@@ -72,6 +71,7 @@ def plot_error_rate(
     group: str | None = None,
     order: Sequence[str] | None = None,
     software: Mapping[str, float] | None = None,
+    chance: float | None = None,
     error_axis: str = "auto",
     conditions: str = "",
     ax: Axes | None = None,
@@ -86,8 +86,9 @@ def plot_error_rate(
     ends there.
 
     Axes whose values cover a factor of 10 or more are logarithmic, see `axis_scale` (x) and
-    `error_scale` (errors). Points whose value is None stand at the right end of the axis:
-    `levels=None` is marked "continuous", others "none". An unfinished sweep says so below the axis.
+    `error_scale` (errors). Points whose value is None stand beyond the end of the axis, which is
+    broken there, without a line: `levels=None` is marked "continuous", others "none". An unfinished
+    sweep says so below the axis.
 
     Args:
         rows: rows of `nsm.collect`, or of `nsm.sweeps.read_rows`.
@@ -95,19 +96,20 @@ def plot_error_rate(
         group: column that tells lines apart; None for a single line.
         order: groups in the order of their colors, whether they have rows or not; None for the
             order of the rows. Networks in `nsm.plots.style.NETWORK_PLACES` keep their own color.
-        software: error in software [fraction] of each group, drawn as a dashed level; None for
-            no such level.
+        software: error in software [fraction] by group, or by network where lines are told apart
+            by another column; drawn as a dashed level. None for no such level.
+        chance: error of guessing [fraction], 1 − 1/classes, a dotted level; only named in the
+            legend if all errors are far below it. None for no such level.
         error_axis: "auto" (default), "log" or "linear" (from 0).
-        conditions: what decides the result besides the axis, written below it in small print, such
-            as the text of `nsm.plots.conditions`; "" for none.
+        conditions: small print below the axis, such as the text of `nsm.plots.conditions`.
         ax: Axes to draw into; None for a new figure.
 
     Returns:
         The Axes.
 
     Raises:
-        ValueError: there are no rows, a column is unknown, the rows differ in an axis that the
-            figure does not show, or they repeat a point and chip.
+        ValueError: there are no rows, a column or the network of `software` is unknown, the rows
+            differ in an axis that the figure does not show, or they repeat a point and chip.
     """
     named = [x] if group is None else [x, group]
     _check_rows(rows, named)
@@ -115,9 +117,10 @@ def plot_error_rate(
     if ax is None:
         _, ax = figure()
     names = _names(rows, group, order)
+    check_levels(rows, software, chance, names)
     places = places_of(names, networks=group == "network")
     _draw(ax, rows, x=x, group=group, styles=dict(zip(names, places, strict=True)),
-          software=software, error_axis=error_axis)  # fmt: skip
+          software=software, chance=chance, error_axis=error_axis)  # fmt: skip
     note_below(ax, [unfinished_text(rows), conditions])
     separate_tick_labels(ax)
     return ax
@@ -142,37 +145,43 @@ def _draw(
     group: str | None,
     styles: Mapping[str | None, int],
     software: Mapping[str, float] | None,
+    chance: float | None,
     error_axis: str,
+    near: bool | None = None,
 ) -> None:
-    """Draw lines, bands, axes and legend of one panel; `styles` is the place of each group."""
+    """Draw lines, bands, axes and legend of one panel.
+
+    `styles` is the place of each group; `near` whether the line of guessing is drawn, None to
+    decide it by the errors of this panel.
+    """
     along = places_along(rows[x], x)
     data = rows.assign(percent=100 * rows["errors"] / rows["images"], at=along.at)
     labels = None if group is None else data[group].map(lambda v: value_text(v, group))
-    numeric = not along.ticks
     lines = {}
     for name in styles:
         part = data if labels is None else data[labels == name]
         if not part.empty:
-            lines[name] = points_of(part, sort=numeric)
+            lines[name] = points_of(part, sort=not along.ticks)
     points = pd.concat(list(lines.values()))
-    levels = (
-        {} if software is None else {value_text(k, group or ""): v for k, v in software.items()}
-    )
-    drawn = np.array([*points["mean"], *(100 * levels[n] for n in lines if n in levels)])
-    scale = error_scale(drawn, error_axis)
+    levels = software_levels(rows, software, {name: styles[name] for name in lines})
+    drawn = np.array([*points["mean"], *(percent for percent, _ in levels.values())])
+    near = is_near_chance(drawn, chance) if near is None else near
+    shown = drawn if chance is None or not near else np.append(drawn, 100 * chance)
+    scale = error_scale(shown, error_axis)
     least = float(drawn.min())
     floor = lowest_drawn(least) if scale == "log" else 0.0
     for name, of_line in lines.items():
         label = "mean" if name is None else name
-        _draw_line(ax, of_line, numeric=numeric, place=styles[name], label=label, floor=floor)
-    if software is not None:
-        _draw_software(ax, levels, list(styles), list(styles.values()))
+        _draw_line(ax, of_line, along, place=styles[name], label=label, floor=floor)
+    draw_software(ax, levels)
+    if chance is not None:
+        draw_chance(ax, chance, near=near)
     mark_axis(ax, along)
-    ax.set_xlabel(AXIS_LABELS.get(x, x))
+    ax.set_xlabel(axis_title(x))
     most = float((points["mean"] + points["spread"].fillna(0)).max())
-    mark_error_axis(ax, scale, least, max(most, float(drawn.max())))
+    mark_error_axis(ax, scale, least, max(most, float(shown.max())))
     ax.grid(alpha=0.25, linewidth=0.5)
-    _explain(ax, points, group=group, numeric=numeric)
+    _explain(ax, points, group=group, along=along)
 
 
 def _check_rows(rows: pd.DataFrame, named: Sequence[str]) -> None:
@@ -184,15 +193,15 @@ def _check_rows(rows: pd.DataFrame, named: Sequence[str]) -> None:
         raise ValueError("there are no rows to plot; run the sweep first")
 
 
-def _explain(ax: Axes, points: pd.DataFrame, *, group: str | None, numeric: bool) -> None:
+def _explain(ax: Axes, points: pd.DataFrame, *, group: str | None, along: Places) -> None:
     """Add the legend: names of groups, and what the band is over how many chips."""
     over = spread_text(points)
     lines = []
     if group not in (None, "network"):
-        lines.append(AXIS_LABELS.get(group, group))
+        lines.append(axis_title(str(group)))
     if over:
-        lines.append(f"{'band' if numeric else 'bar'}: ± 1 s.d. over {over}")
-    if group is not None or lines:
+        lines.append(f"{'bar' if along.ticks else 'band'}: ± 1 s.d. over {over}")
+    if group is not None or lines or len(ax.get_legend_handles_labels()[1]) > 1:
         ax.legend(frameon=False, title="\n".join(lines) or None, title_fontsize=6)
 
 
@@ -203,6 +212,8 @@ def facet_error_rate(
     x: str,
     group: str | None = None,
     order: Sequence[str] | None = None,
+    software: Mapping[str, float] | None = None,
+    chance: float | None = None,
     error_axis: str = "auto",
     conditions: str = "",
     columns: int = 2,
@@ -217,6 +228,8 @@ def facet_error_rate(
         x: column along the axis of every panel.
         group: column that tells lines apart; None for a single line.
         order: groups in the order of their colors, as for `plot_error_rate`.
+        software: error in software [fraction] by group, or by the network of a panel.
+        chance: error of guessing [fraction], as for `plot_error_rate`.
         error_axis: "auto" (default), "log" or "linear", for all panels together.
         conditions: small print below the panels; "" for none.
         columns: panels side by side; default 2.
@@ -233,25 +246,32 @@ def facet_error_rate(
     texts = rows[facet].map(lambda v: value_text(v, facet), na_action=None)
     values = list(dict.fromkeys(texts))
     names = _names(rows, group, order)
+    check_levels(rows, software, chance, names)
     styles = dict(zip(names, places_of(names, networks=group == "network"), strict=True))
-    across = min(columns, len(values))
-    down = ceil(len(values) / across)
     with mpl.rc_context(STYLE):
-        drawing = Figure(figsize=(COLUMN[0] * across, COLUMN[1] * down))
-        panels = drawing.subplots(down, across, squeeze=False).flat
-        scale = _common_scale(rows, named, error_axis)
-        for ax, value in zip(panels, values, strict=False):
-            _draw(ax, rows[texts == value], x=x, group=group, styles=styles, software=None,
-                  error_axis=scale)  # fmt: skip
-            ax.set_title(f"{AXIS_LABELS.get(facet, facet)}: {value}")
-        for ax in list(panels):
-            ax.axis("off")
-        shown = drawing.axes[: len(values)]
-        _share_error_axis(shown)
+        drawing, panels = _panels(len(values), columns)
+        means = _means(rows, named)
+        scale, near = error_scale(means, error_axis), is_near_chance(means, chance)
+        for ax, value in zip(panels, values, strict=True):
+            _draw(ax, rows[texts == value], x=x, group=group, styles=styles, software=software,
+                  chance=chance, error_axis=scale, near=near)  # fmt: skip
+            ax.set_title(f"{axis_title(facet)}: {drawn_text(value)}")
+        _share_error_axis(panels)
         note_figure(drawing, [unfinished_text(rows), conditions])
-        for ax in shown:
+        for ax in panels:
             separate_tick_labels(ax)
     return drawing
+
+
+def _panels(count: int, columns: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its panels, at most `columns` side by side; others are left empty."""
+    across = min(columns, count)
+    down = ceil(count / across)
+    drawing = Figure(figsize=(COLUMN[0] * across, COLUMN[1] * down))
+    panels = list(drawing.subplots(down, across, squeeze=False).flat)
+    for ax in panels[count:]:
+        ax.axis("off")
+    return drawing, panels[:count]
 
 
 def _share_error_axis(panels: Sequence[Axes]) -> None:
@@ -265,8 +285,8 @@ def _share_error_axis(panels: Sequence[Axes]) -> None:
             legend.remove()
 
 
-def _common_scale(rows: pd.DataFrame, named: Sequence[str], wanted: str) -> str:
-    """Return the scale of the error axis that suits the points of all panels together."""
+def _means(rows: pd.DataFrame, named: Sequence[str]) -> Floats:
+    """Return the mean errors [%] of the points of all panels together."""
     data = rows.assign(percent=100 * rows["errors"] / rows["images"])
     means = data.groupby(list(named), dropna=False, sort=False)["percent"].mean()
-    return error_scale(means.to_numpy(), wanted)
+    return means.to_numpy(float)

@@ -17,7 +17,6 @@ from devices import BlankOut, Device
 from nsm import NSMConv2d, NSMLinear, error_rate, load, map_to_crossbar, relu_mlp, save
 from nsm.cli import demo
 from nsm.cli import main as cli
-from nsm.cli.demo_page import hardware_facts, summary
 from nsm.datasets import load_digits
 from nsm.nn.activations import Binarize, Sign
 from nsm.nn.rules import NoiselessLinear
@@ -95,7 +94,9 @@ def test_the_page_needs_no_other_file_and_names_what_was_run(small, results):
         "1 epochs, label smoothing 0.1, input flips 5 %, weight averaging 0.99",
         "<dt>trainings of each network</dt><dd>2</dd>",
         "Jerry",
-        "BlankOut(p=0.5)",
+        "blank-out, conducts with probability 0.5",
+        "The device is the preset fefet_jerry2017, unchanged.",
+        "Tiles, energy, latency and area of one inference",
         "<dt>seed</dt><dd>0</dd>",
     ):
         assert fact.lower() in page.lower()
@@ -248,68 +249,3 @@ def test_an_ideal_chip_is_drawn_without_weight_errors(build, options, tmp_path, 
     assert [e.size for e in errors] == [640, 100]
     assert max(np.abs(e).max() for e in errors) < 100 * 1e-9  # they are drawn in %
     assert chip.report().weight_error_rms.max() < 1e-9
-
-
-def summary_rows(errors):
-    """Rows of two networks over the gain 1, 0.1, 0.01: errors of 1000 images, one list per chip."""
-    axis = AXES[0]
-    frame = pd.DataFrame(
-        [
-            {
-                "network": name,
-                "gain": gain,
-                "chip": chip,
-                "errors": count,
-                "images": 1000,
-                "samples": 20,
-            }
-            for name, chips in errors.items()
-            for chip, counts in enumerate(chips)
-            for gain, count in zip((1.0, 0.1, 0.01), counts, strict=True)
-        ]
-    )
-    return {"gain": frame}, replace(axis, values=[0.01, 0.1, 1.0])
-
-
-def test_the_summary_interpolates_along_the_logarithmic_axis():
-    rows, axis = summary_rows(
-        {
-            "NSM": [[50, 50, 50], [50, 52, 58]],  # never more than one point, which is 10 images
-            "ReLU": [[30, 30, 50], [30, 50, 90]],
-        }
-    )
-    table = summary(rows, {"NSM": 0.05, "ReLU": 0.031}, [axis])
-    assert list(table.columns) == ["NSM", "ReLU"]
-    lines = dict(table.rows)
-    assert [text for text, _ in lines["Test error in software [%]"]] == ["5.0", "3.1"]
-    assert [text for text, _ in lines["Test error on the clean chip [%]"]] == ["5.0", "3.0"]
-    # √(0.05 · 0.95/1000) = 0.69 %.
-    assert lines["Test error on the clean chip [%]"][0][1] == "± 0.7"
-    smallest = lines["Common-mode gain, smallest"]
-    assert smallest[0] == ("< 0.01", "")
-    # The mean rises by 1 point exactly at 0.1, and is above it beyond. Chip 0 alone meets one
-    # point half-way between 0.1 and 0.01 in the logarithm, chip 1 half-way between 1 and 0.1.
-    assert smallest[1] == ("0.10", "(0.032 to 0.32)")
-    assert lines["Common-mode gain, largest"][1] == ("> 1", "")
-    assert "1000 test images with 20 samples each" in table.note
-    assert "1 percentage point (10 images)" in table.note
-
-
-def test_a_chip_that_tolerates_everything_ends_the_range():
-    rows, axis = summary_rows({"NSM": [[50, 50, 50], [50, 70, 90]]})
-    ((text, chips),) = summary(rows, {"NSM": 0.05}, [axis]).rows[2][1]
-    assert text == "0.10"
-    assert chips == "(< 0.01 to 0.32)"
-
-
-def test_parameters_are_listed_in_words():
-    facts = hardware_facts(demo.demo_hardware(), demo.DEVICE)
-    assert facts["Device"]["conductance range"] == "39.7 nS to 1.79 µS, on/off ratio 45"
-    assert facts["Device"]["programming error"] == (
-        "root mean square 35 nS at the largest conductance (2 % of the range)"
-    )
-    assert facts["Device"]["read noise"] == "none"
-    assert facts["Circuit"]["gate of the stochastic layers"] == (
-        "blank-out, conducts with probability 0.5, one per pair"
-    )
-    assert facts["Circuit"]["tile"] == "64 word lines × 64 bit lines"

@@ -26,7 +26,7 @@ from nsm.sweeps.sweep_file import SAMPLE
 from nsm.training.recipe import SCHEDULES
 
 GROUP = typer.main.get_command(nsm.cli.main.app)
-COMMANDS = ("train", "map", "sweep", "plot", "demo", "presets")
+COMMANDS = ("train", "map", "sweep", "plot", "report", "demo", "presets")
 
 
 def test_the_commands_are_those_of_the_readme():
@@ -149,6 +149,10 @@ def test_the_installed_command_ends_in_one_line_and_status_2(tmp_path):
             "cannot write no/a.png: the folder no does not exist",
         ),
         ("plot levels.toml --x gain --out a.png", "levels.toml is not a CSV of sweep rows"),
+        ("report none.csv", "no file none.csv"),
+        ("report levels.toml", "levels.toml is not a CSV of sweep rows"),
+        ("report levels.toml --out a.pdf", "cannot write a page to a.pdf: its name must end in"),
+        ("report levels.toml --out no/a.html", "cannot write no/a.html: the folder no does not"),
         (
             "presets show fefet_jery2017",
             "unknown preset 'fefet_jery2017'; did you mean 'fefet_jerry2017'?",

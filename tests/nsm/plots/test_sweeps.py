@@ -156,15 +156,22 @@ def test_a_point_without_a_number_stands_behind_the_others(values):
     frame = rows("device.levels", values)
     ax = plot_error_rate(frame, x="device.levels", group="network")
     numbers = [v for v in values if v is not None]
-    for i, line in enumerate(ax.lines):
-        *at, last = line.get_xdata()
+    lines = [line for line in ax.lines if not line.get_label().startswith("_")]  # without caps
+    assert len(lines) == 2
+    for i, line in enumerate(lines):
+        *at, gap, last = line.get_xdata()
         assert at == numbers
+        assert np.isnan(gap)  # no line leads from the last number to the point without one
         assert max(numbers) < last < 3 * max(numbers)
         order = [*(j for j, v in enumerate(values) if v is not None), values.index(None)]
-        np.testing.assert_allclose(line.get_ydata(), [10 * i + 2 * j + 1 for j in order])
+        *drawn, _, of_none = line.get_ydata()
+        np.testing.assert_allclose([*drawn, of_none], [10 * i + 2 * j + 1 for j in order])
     assert ax.get_xticklabels()[-1].get_text() == "continuous"
     assert ax.get_xticks()[-1] == last
     assert len(ax.patches) == 1  # the ground that sets it off
+    assert [text.get_text() for text in ax.texts] == ["//"]  # the axis is broken before it
+    # Its spread is a bar, since a band has no width at one point.
+    assert len(ax.containers) == 2
 
 
 @pytest.mark.parametrize(("column", "word"), [("adc", "ideal"), ("wires", "none")])

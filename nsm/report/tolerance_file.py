@@ -1,0 +1,76 @@
+"""A file of measured tolerances, as `nsm tolerance` saves it, as a chapter of a page."""
+
+import csv
+import tomllib
+from pathlib import Path
+
+from nsm.plots.texts import plain_title
+from nsm.report.page import Part, Table
+
+#: Columns that such a file has at least.
+NEEDED = ("network", "axis", "tolerated")
+#: Columns that a page shows, where the file has them; the others serve programs.
+SHOWN = ("published", "tolerated", "low", "high", "ratio", "unit", "decided", "reason")
+
+
+def tolerance_part(path: str | Path) -> Part:
+    """Return the chapter of a file of tolerances.
+
+    Args:
+        path: CSV of `nsm.Tolerances.save`; its sentences are in the TOML file beside it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no CSV of tolerances.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        with open(file, encoding="utf-8", newline="") as opened:
+            rows = list(csv.DictReader(opened))
+    except (UnicodeDecodeError, csv.Error) as problem:
+        raise ValueError(f"{path} is not a CSV of tolerances ({problem})") from None
+    missing = [name for name in NEEDED if not rows or name not in rows[0]]
+    if missing:
+        raise ValueError(
+            f"{path} is not a CSV of tolerances: it lacks {', '.join(missing)}; nsm tolerance "
+            "writes one"
+        )
+    columns = [name for name in SHOWN if name in rows[0]]
+    lines = [
+        (
+            f"{row['network']}: {plain_title(row['axis'])}",
+            [(_cell(row.get(name)), "") for name in columns],
+        )
+        for row in rows
+    ]
+    table = Table(
+        caption="Largest tolerated values, measured", first="network and axis", columns=columns,
+        rows=lines, is_text=True, note=f"From {file.name}.",
+    )  # fmt: skip
+    return Part(title="Measured tolerances", texts=_sentences(file), tables=[table])
+
+
+def _cell(text: str | None) -> str:
+    """Return a cell of the CSV, numbers with three digits."""
+    if not text:
+        return ""
+    try:
+        return f"{float(text):.3g}"
+    except ValueError:
+        return text
+
+
+def _sentences(file: Path) -> list[str]:
+    """Return the verdict in the TOML file beside a CSV of tolerances; none without that file."""
+    beside = file.with_suffix(".toml")
+    if not beside.is_file():
+        return []
+    try:
+        table = tomllib.loads(beside.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise ValueError(f"{beside} beside the tolerances is not TOML: {problem}") from None
+    first = table.get("fix_first")
+    fix = f"Fix first: {first.rstrip('.')}." if isinstance(first, str) and first else ""
+    return [str(text) for text in (table.get("sentence"), fix) if text]

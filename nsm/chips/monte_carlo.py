@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from devices.seeding import RNG
 from devices.validation import number
@@ -100,17 +100,7 @@ class MonteCarlo(Sampler):
             y: Class numbers, (batch,), or (batch, height, width) of segmentation, whose pixels are
                 counted.
         """
-        images = self.check_images(x)
-        batch = self.inputs.batch(images)
-        self.check_labels(y, batch, self.inputs.classes_of(images))
-        p = self.predict_proba(x, samples, rng=rng, sampling=sampling)
-        labels = self.check_labels(y, batch, p.shape[1] if batch else None)
-        predicted = p.argmax(axis=1)
-        if predicted.shape != labels.shape:
-            raise ValueError(
-                f"labels have shape {labels.shape}; the network gives {predicted.shape}"
-            )
-        return int((predicted != labels).sum())
+        return int(wrong_images(self, x, y, samples, rng=rng, sampling=sampling).sum())
 
     def check_labels(self, y: ArrayLike, batch: int, classes: int | None) -> Labels:
         """Return labels as int64; raise ValueError unless they are classes of this many images."""
@@ -163,3 +153,32 @@ class MonteCarlo(Sampler):
         return early_stopping.classify(
             self, x, samples, rng=rng, sampling=sampling, confidence=confidence
         )
+
+
+def wrong_images(
+    chip: MonteCarlo,
+    x: Any,
+    y: ArrayLike,
+    samples: int,
+    *,
+    rng: RNG = None,
+    sampling: str = "exact",
+) -> NDArray[np.bool_]:
+    """Return whether the most probable class of every image is wrong, in the shape of `y`.
+
+    Two networks or conditions are compared best image by image, see `nsm.statistics`.
+
+    Args:
+        chip: The mapped network.
+        x: Images, as for `MonteCarlo.sample`; so are `samples`, `rng` and `sampling`.
+        y: Class numbers, as for `MonteCarlo.errors`.
+    """
+    images = chip.check_images(x)
+    batch = chip.inputs.batch(images)
+    chip.check_labels(y, batch, chip.inputs.classes_of(images))
+    p = chip.predict_proba(x, samples, rng=rng, sampling=sampling)
+    labels = chip.check_labels(y, batch, p.shape[1] if batch else None)
+    predicted = p.argmax(axis=1)
+    if predicted.shape != labels.shape:
+        raise ValueError(f"labels have shape {labels.shape}; the network gives {predicted.shape}")
+    return np.asarray(predicted != labels)

@@ -20,11 +20,12 @@ from crossbar.threads import threads as threads_of_loops
 from devices.seeding import RNG, child, seed_number, seed_sequence
 from nsm.chips.calibration import has_open_converters
 from nsm.chips.map import map_to_crossbar
+from nsm.chips.monte_carlo import wrong_images
 from nsm.nn.inference import Labels
 from nsm.progress import progress_bar
 from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.calibration import Calibration
-from nsm.sweeps.data import Images, check_settings, checked_data, few_of
+from nsm.sweeps.data import Images, check_saving, check_settings, checked_data, few_of
 from nsm.sweeps.identity import canonical, short_hash
 from nsm.sweeps.row_file import IDENTITY, RESULTS, RowFile, from_row
 from nsm.sweeps.tasks import Task
@@ -52,12 +53,12 @@ def run_task(
     calibration: Calibration | None,
     threads: int | None,
 ) -> dict[str, Any]:
-    """Return the result of one chip of one task: task, chip, errors, seed, elapsed [s].
+    """Return the result of one chip of one task: task, chip, errors, wrong, seed, elapsed [s].
 
     The chip is `map_to_crossbar(..., rng=seed)`, calibrated (`chip.calibrate(..., rng=seed)`, if it
     has converters of open range), aged, changed by the common-mode gain, compensated if the task
-    says so, and read by `errors(..., rng=seed)`. A chip that is compensated is calibrated again
-    with it.
+    says so, and read by `wrong_images(..., rng=seed)`. A chip that is compensated is calibrated
+    again with it.
 
     Args:
         task: The point of the sweep.
@@ -92,9 +93,15 @@ def run_task(
             mapped.calibrate(calibration.images, **calibration.options, compensation=per, rng=seed)
         elif per is not None:
             mapped.compensate(per, rng=seed)
-        errors = mapped.errors(x, y, samples, rng=seed, sampling=sampling)
-    elapsed = round(time.perf_counter() - start, 3)
-    return {"task": task.id, "chip": chip, "errors": errors, "seed": seed, "elapsed": elapsed}
+        wrong = wrong_images(mapped, x, y, samples, rng=seed, sampling=sampling)
+    return {
+        "task": task.id,
+        "chip": chip,
+        "errors": int(wrong.sum()),
+        "wrong": np.flatnonzero(wrong),
+        "seed": seed,
+        "elapsed": round(time.perf_counter() - start, 3),
+    }
 
 
 def _hashed(images: Images) -> list[tuple[Any, ...]]:
@@ -205,6 +212,7 @@ def collect(
     progress: bool = True,
     sampling: str = "exact",
     calibrate: Any = None,
+    keep_wrong: bool = False,
 ) -> pd.DataFrame:
     """Run every task on `chips` chips and return one row per task and chip, in that order.
 
@@ -230,11 +238,13 @@ def collect(
             mapping with these as "x" and options: {"x": images, "method": "least_squares"}, see
             `MappedNetwork.calibrate`. None (default): open DACs are refused. A point with a
             compensation is calibrated again, with it, after age and gain.
+        keep_wrong: Whether rows hold in "wrong" the numbers of the images (places in `y.ravel()`)
+            that were wrong, for `nsm.statistics`. Not with `save_to`: a file holds counts only.
 
     Returns:
         Columns network, the axes, gain, reprogrammed_scale, seconds (age [s]), chip, errors,
         images (number of labels), samples, seed (`map_to_crossbar(model, hardware, rng=seed)`
-        makes the same chip), elapsed [s], and hashes: model, task, experiment.
+        makes the same chip), elapsed [s], and hashes: model, task, experiment; wrong if asked.
 
     Raises:
         ValueError: Bad data or arguments, or points, before any work (see `point_checks`).
@@ -244,14 +254,11 @@ def collect(
             "there are no tasks to run; make some with nsm.grid(model, hardware, axes)"
         )
     check_settings(chips=chips, samples=samples, sampling=sampling)
-    if save_to is not None and rng is None:
-        raise ValueError(
-            "rows saved to a file need a seed to be resumed by; give rng a whole number"
-        )
+    check_saving(save_to, rng=rng, keep_wrong=keep_wrong)
     settings = _Settings(
         *checked_data(tasks, x, y, calibrate), chips, samples, sampling, seed_sequence(rng)
     )
-    return _collect(tasks, settings, save_to, executor, progress)
+    return _collect(tasks, settings, save_to, executor, progress, keep_wrong)
 
 
 def _collect(
@@ -260,6 +267,7 @@ def _collect(
     save_to: str | Path | None,
     executor: Executor | None,
     progress: bool,
+    keep_wrong: bool,
 ) -> pd.DataFrame:
     """Run the jobs that the file lacks and return the rows; arguments as of `collect`."""
     by_id = {t.id: t for t in tasks}
@@ -285,5 +293,8 @@ def _collect(
         if file:
             file.finish(done)
     # A file may hold more tasks and chips, and show their values under other names.
-    asked = [rows.complete(done[task, chip]) for task in by_id for chip in range(settings.chips)]
-    return pd.DataFrame(asked, columns=rows.columns)
+    asked = [done[task, chip] for task in by_id for chip in range(settings.chips)]
+    frame = pd.DataFrame([rows.complete(result) for result in asked], columns=rows.columns)
+    if keep_wrong:
+        frame["wrong"] = [result["wrong"] for result in asked]
+    return frame

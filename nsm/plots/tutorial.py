@@ -142,13 +142,13 @@ def changes(rows: pd.DataFrame, column: str, reference: Any, *, by: str = "netwo
         by: Column that tells curves apart; default the network.
 
     Returns:
-        `nsm.statistics.Estimate` [percentage points] by curve and value.
+        `nsm.statistics.Estimate` [percentage points] by curve and value, without the reference.
     """
     found = {}
     for curve in dict.fromkeys(rows[by]):
         of_curve = rows[rows[by] == curve]
         start = runs_of(of_curve, {column: reference})
-        for value in dict.fromkeys(of_curve[column]):
+        for value in [v for v in dict.fromkeys(of_curve[column]) if v != reference]:
             found[curve, value] = change(runs_of(of_curve, {column: value}), start)
     return _by(found, by, column)
 
@@ -175,7 +175,7 @@ def differences(
     for value in dict.fromkeys(rows.loc[rows[by] == one, column]):
         a, b = (runs_of(rows, {by: name, column: value}) for name in (one, other))
         found[value] = difference(a, b)
-    return pd.Series(found, dtype=object).rename_axis(column)
+    return pd.Series(found, dtype=object, name=f"{one} − {other}").rename_axis(column)
 
 
 def _by(found: Mapping[tuple[Any, Any], Estimate], by: str, column: str) -> pd.Series:

@@ -161,8 +161,8 @@ def plot_preset_errors(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the error of every circuit on every preset, one line of the figure for each preset.
 
     Markers are means over trainings, each on a chip of its own, bars the range from the best to the
-    worst. Presets that were read with fewer images than others say so. The axis is logarithmic above
-    5 %. A network keeps its color; without a gate the markers of the NSM are open.
+    worst. Presets that were read with fewer images than others say so. Errors above 5 % have a
+    logarithmic axis. A network keeps its color; without a gate the markers of the NSM are open.
 
     Args:
         rows: Rows of `rows_of_presets`.

@@ -56,10 +56,10 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.nn.transforms import quantize_weights as quantize_weights
     from nsm.nn.transforms import scale_weights as scale_weights
     from nsm.plots.sweeps import plot_error_rate as plot_error_rate
-    from nsm.sweeps.hardwares import Hardwares as Hardwares
-    from nsm.sweeps.ranges import Range as Range
     from nsm.sweeps.dataset import to_xarray as to_xarray
+    from nsm.sweeps.hardwares import Hardwares as Hardwares
     from nsm.sweeps.merge import merge_rows as merge_rows
+    from nsm.sweeps.ranges import Range as Range
     from nsm.sweeps.run import collect as collect
     from nsm.sweeps.statistics import compare as compare
     from nsm.sweeps.statistics import interval as interval

@@ -1,12 +1,12 @@
 """What the paper claims, and whether our results confirm it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from nsm.paper.statistics import Estimate, Runs, difference, error_of, mean_of
+from nsm.paper.outcomes import runs_of
+from nsm.statistics import Runs, change, difference, error_of, mean_of
 
 #: Results of every experiment that was run, one per seed.
 ByName = Mapping[str, list[dict[str, Any]]]
@@ -15,7 +15,7 @@ ByName = Mapping[str, list[dict[str, Any]]]
 def claims(by_name: ByName) -> list[tuple[str, str]]:
     """Return each claim of the paper with "yes", "no" or "not resolved" and our numbers.
 
-    Thresholds and differences are decided at two-sided 95 %, see `nsm.paper.statistics`. Claims
+    Thresholds and differences are decided at two-sided 95 %, see `nsm.statistics`. Claims
     about experiments that were not run are left out.
     """
     found = _Verdicts(by_name)
@@ -53,7 +53,7 @@ class _Verdicts:
     def runs(self, name: str, key: str = "error") -> Runs | None:
         """Return the trainings of an experiment; None if it has not been run."""
         found = [r for r in self.by_name.get(name, []) if key in r]
-        return Runs.of(found, key) if found else None
+        return runs_of(found, key) if found else None
 
     def add_at_most(self, text: str, name: str, threshold: float) -> None:
         """Add the claim that an error is at most `threshold` [%], decided with its error."""
@@ -75,7 +75,7 @@ class _Verdicts:
         a, b = self.runs(name, key), self.runs(name)
         if a is not None and b is not None:
             # Trainings are the same on both sides, so that their variance is that of differences.
-            found = _same_trainings(a, b)
+            found = change(a, b)
             numbers = f"{b.mean:.2f}, {a.mean:.2f}; difference {found.text}"
             self.rows.append((text, f"{found.within(threshold)} ({numbers})"))
 
@@ -114,21 +114,6 @@ class _Verdicts:
         if above and answer != "not resolved":
             answer = "no" if answer == "yes" else "yes"
         self.rows.append((text, f"{answer} ({found.text})"))
-
-
-def _same_trainings(a: Runs, b: Runs) -> Estimate:
-    """Return the difference of two tests of the same trainings on the same images.
-
-    What trainings have in common cancels. With outcomes of every image the difference is taken
-    image by image, and the trainings' variance is that of their differences.
-    """
-    if a.wrong is None or b.wrong is None:
-        images = a.variance_of_images + b.variance_of_images
-        return Estimate(a.mean - b.mean, 100 * math.sqrt(images), a.images - 1.0, ("unpaired",))
-    changes = Runs(
-        [x - y for x, y in zip(a.errors, b.errors, strict=True)], a.images, a.wrong - b.wrong
-    )
-    return error_of(changes)
 
 
 def _claim_perceptrons(found: _Verdicts) -> None:

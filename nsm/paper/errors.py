@@ -14,7 +14,7 @@ from nsm.datasets.files import Data
 from nsm.nn.inference import predict_proba
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.transforms import scale_weights
-from nsm.paper.statistics import wrong_key
+from nsm.paper.outcomes import wrong_key
 from nsm.paper.table import Experiment
 from nsm.paper.training import last_hidden, trained, weight_of
 

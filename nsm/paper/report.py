@@ -9,10 +9,11 @@ import numpy as np
 
 from nsm.paper.claims import ByName, claims
 from nsm.paper.figures import plot_percentiles, plot_stability
+from nsm.paper.outcomes import runs_of
 from nsm.paper.run import absence_file, results
-from nsm.paper.statistics import Runs, error_of
 from nsm.paper.table import CODED, EXPERIMENTS, ONE, TOP, Experiment
 from nsm.plots.style import save_figure
+from nsm.statistics import error_of
 
 _HEADER = [
     "",
@@ -149,7 +150,7 @@ def _measured(
         label,
         paper,
         f"{np.mean(errors):.2f}",
-        f"{error_of(Runs.of(found, key)).error:.2f}",
+        f"{error_of(runs_of(found, key)).error:.2f}",
         len(errors),
         f"{found[0]['epochs']} / {experiment.paper_epochs}",
         1 if "one_sample" in key else found[0]["samples"],

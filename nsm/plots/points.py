@@ -10,7 +10,17 @@ from nsm.plots.axis_places import value_text
 from nsm.sweeps.axes import TRAINING_SEED
 
 #: Columns of a row that do not belong to its point: its chip, and what came out.
-NOT_AXES = ("chip", "errors", "seed", "elapsed", "model", "task", "experiment", TRAINING_SEED)
+NOT_AXES = (
+    "chip",
+    "errors",
+    "wrong",
+    "seed",
+    "elapsed",
+    "model",
+    "task",
+    "experiment",
+    TRAINING_SEED,
+)
 
 
 class Point(NamedTuple):

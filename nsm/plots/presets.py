@@ -15,6 +15,7 @@ from devices import Device, Preset
 from devices.validation import Floats
 from nsm.chips.map import map_to_crossbar
 from nsm.plots.style import figure, style_of, styled
+from nsm.sweeps.axes import TRAINING_SEED
 
 #: What is put on every preset: its network, and whether its chip has the gate.
 CIRCUITS: Mapping[str, tuple[str, bool]] = {
@@ -71,31 +72,31 @@ def preset_table(presets: Iterable[Preset]) -> pd.DataFrame:
 
 
 def chip_rows(
-    network: nn.Module, hardware: Hardware, x: Floats, y: Any, *, chips: int, samples: int
-) -> list[dict[str, float]]:
-    """Return what several chips of one network show; their warnings are not repeated.
+    trainings: Mapping[int, nn.Module], hardware: Hardware, x: Floats, y: Any, *, samples: int
+) -> list[dict[str, Any]]:
+    """Return what one chip of every training of a network shows; their warnings are not repeated.
 
     Args:
-        network: The trained network.
-        hardware: The hardware; chip i is programmed, and read, with the seed i.
+        trainings: Trainings of the network by their seed.
+        hardware: The hardware; a chip is programmed, and read, with the seed of its training.
         x: Images, (images, inputs).
         y: Their labels, (images,).
-        chips: Number of chips.
         samples: Reads of every image.
 
     Returns:
-        For each chip its error [%], and of its first neural sampling layer (NaN without one) the
-        ratio of static to noise variance and the number of independent reads that `READS`
-        consecutive reads are worth.
+        For each chip its error [%], the numbers of the images that were wrong, and of its first
+        neural sampling layer (NaN without one) the ratio of static to noise variance and the number
+        of independent reads that `READS` consecutive reads are worth.
     """
     rows = []
-    for seed in range(chips):
+    for seed, network in trainings.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             chip = map_to_crossbar(network, hardware, rng=seed)
-            error = 100 * chip.error_rate(x, y, samples=samples, rng=seed)
+            wrong = np.flatnonzero(chip.wrong(x, y, samples, rng=seed))
             report = chip.report()
-        found: dict[str, float] = {"chip": seed, "images": len(x), "error": error}
+        found: dict[str, Any] = {TRAINING_SEED: seed, "images": len(x), "errors": len(wrong)}
+        found |= {"error": 100 * len(wrong) / len(x), "wrong": wrong}
         found |= {"static/noise": np.nan, "effective samples": np.nan}
         if "static_to_noise_ratio" in report:
             worth = chip.effective_samples(READS)["median"].iloc[0]
@@ -107,12 +108,11 @@ def chip_rows(
 
 def rows_of_presets(
     presets: Iterable[Preset],
-    networks: Mapping[str, nn.Module],
+    networks: Mapping[str, Mapping[int, nn.Module]],
     hardware: Hardware,
     x: Floats,
     y: Any,
     *,
-    chips: int,
     samples: int,
     every: int = 1,
 ) -> pd.DataFrame:
@@ -123,11 +123,11 @@ def rows_of_presets(
 
     Args:
         presets: Published devices.
-        networks: The networks "NSM" and "ReLU", trained with one recipe.
+        networks: The networks "NSM" and "ReLU", and the trainings of each by their seed, as
+            `nsm.training.comparison.train_alike` returns them.
         hardware: The hardware; its device is replaced, and its gate is left out without a gate.
         x: Images, (images, inputs).
         y: Their labels, (images,).
-        chips: Number of chips of every circuit and preset.
         samples: Reads of every image.
         every: Where cells have noise with memory, whose reads take longest, only one of so many
             images is read; default 1.
@@ -143,9 +143,7 @@ def rows_of_presets(
             used = on_preset if gated else on_preset.ungated()
             if name == "NSM" and not gated and on_preset.has_quiet_cells:
                 continue
-            found = chip_rows(
-                networks[name], used, x[::step], y[::step], chips=chips, samples=samples
-            )
+            found = chip_rows(networks[name], used, x[::step], y[::step], samples=samples)
             rows += [{"preset": preset.name, "circuit": circuit, **row} for row in found]
     return pd.DataFrame(rows)
 
@@ -161,9 +159,9 @@ def _titles(rows: pd.DataFrame) -> list[str]:
 def plot_preset_errors(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the error of every circuit on every preset, one line of the figure for each preset.
 
-    Markers are means over chips, bars the range from the best chip to the worst. Presets that were
-    read with fewer images than others say so. A network keeps its color; without a gate the markers
-    of the NSM are open.
+    Markers are means over trainings, each on a chip of its own, bars the range from the best to the
+    worst. Presets that were read with fewer images than others say so. Errors above 5 % have a
+    logarithmic axis. A network keeps its color; without a gate the markers of the NSM are open.
 
     Args:
         rows: Rows of `rows_of_presets`.
@@ -172,7 +170,7 @@ def plot_preset_errors(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if ax is None:
         _, ax = figure()
     names = list(dict.fromkeys(rows["preset"]))
-    chips = rows["chip"].nunique()
+    trainings = rows[TRAINING_SEED].nunique()
     for place, (circuit, (network, gated)) in enumerate(CIRCUITS.items()):
         look = style_of(network)
         inside = "white" if network == "NSM" and not gated else look["color"]
@@ -190,11 +188,13 @@ def plot_preset_errors(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         )
     ax.set_yticks(range(len(names)), _titles(rows))
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_xscale("log")
-    ticks = [5, 7, 10, 15, 20, 30, 50, 90]
+    # Linear below 5 %, so that a chip without an error among few images has its place.
+    ax.set_xscale("symlog", linthresh=5, linscale=0.3)
+    ax.set_xlim(left=-0.3)
+    ticks = [0, 5, 7, 10, 15, 20, 30, 50, 90]
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
     ax.set_xticks([], minor=True)
-    ax.set_xlabel(f"test error [%]; bars: from the best to the worst of {chips} chips")
+    ax.set_xlabel(f"test error [%]; bars: from the best to the worst of {trainings} trainings")
     ax.grid(axis="x", alpha=0.25, linewidth=0.5)
     for line in range(1, len(names)):
         ax.axhline(line - 0.5, color="0.85", linewidth=0.4)

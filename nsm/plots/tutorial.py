@@ -1,5 +1,6 @@
-"""What several notebooks share: style, figures that grow over several cells, and error tables."""
+"""What several notebooks share: style, figures that grow over several cells, paired differences."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -11,6 +12,8 @@ from matplotlib.figure import Figure
 
 from devices.validation import Floats
 from nsm.plots.style import COLORS, MARKERS, STYLE
+from nsm.statistics import Estimate, Runs, change, difference
+from nsm.sweeps.axes import TRAINING_SEED
 
 
 def set_up() -> None:
@@ -62,12 +65,12 @@ def legend_above(figure: Figure, ax: Axes, *, ncols: int = 1, **options: Any) ->
 
 
 def plot_band(ax: Axes, x: Any, values: Floats, index: int, label: str = "") -> None:
-    """Draw the mean of several chips as a line, and ± one standard deviation as a band.
+    """Draw the mean of several chips (or trainings) as a line, and a band of ± one s.d.
 
     Args:
         ax: Where to draw.
         x: Positions of the points, (points,).
-        values: One value for each point and chip, (points, chips).
+        values: One value for each point and chip (or training), (points, chips).
         index: Number of the curve; it chooses color and marker.
         label: Name of the curve in the legend; default none.
     """
@@ -79,7 +82,7 @@ def plot_band(ax: Axes, x: Any, values: Floats, index: int, label: str = "") -> 
 
 
 def percent(rows: pd.DataFrame, *columns: str) -> Any:
-    """Return the mean error over chips [%] of the rows of a sweep.
+    """Return the mean error over trainings and chips [%] of the rows of a sweep.
 
     Args:
         rows: Rows of `nsm.collect`.
@@ -93,26 +96,99 @@ def percent(rows: pd.DataFrame, *columns: str) -> Any:
     return mean.unstack() if len(columns) > 1 else mean
 
 
-def standard_errors(a: Any, b: Any, images: int) -> Any:
-    """Return the difference of two error rates [%] in standard errors of two separate test sets.
+def _runs(rows: pd.DataFrame) -> Runs:
+    """Return the trainings of one network at one point, with the images on which each errs."""
+    images = int(rows["images"].iloc[0])
+    wrong = np.zeros((len(rows), images))
+    for outcomes, numbers in zip(wrong, rows["wrong"], strict=True):
+        outcomes[numbers] = 1
+    return Runs((100 * rows["errors"] / rows["images"]).tolist(), images, wrong)
 
-    On the same test images the errors of two networks are correlated, and the difference varies
-    less: the number is then a lower bound. `nsm.paper.statistics.difference` takes the outcomes of
-    every image and has the standard error of the paired difference.
+
+def runs_of(rows: pd.DataFrame, at: Mapping[str, Any]) -> Runs:
+    """Return the trainings of one network at one point of a sweep, in the order of their seeds.
 
     Args:
-        a: Error rate or rates [%].
-        b: Error rate or rates [%].
-        images: Number of images of a test set.
+        rows: Rows of `nsm.collect(..., chips=1, keep_wrong=True)` of networks with several
+            trainings.
+        at: Values of the columns that choose the network and the point.
+
+    Raises:
+        ValueError: There are no such rows, or several of one training.
     """
-    p = (a + b) / 200
-    return (a - b) / (100 * np.sqrt(2 * p * (1 - p) / images))
+    chosen = np.ones(len(rows), bool)
+    for column, value in at.items():
+        chosen &= (rows[column] == value).to_numpy()
+    found = rows[chosen].sort_values(TRAINING_SEED)
+    seeds = found[TRAINING_SEED].tolist()
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(
+            f"there are {len(seeds)} rows at {dict(at)}, of the trainings {seeds}; choose one "
+            "point of a sweep with one chip of each training"
+        )
+    return _runs(found)
 
 
-def within(a: Any, b: Any, errors: float, images: int) -> Any:
-    """Return whether two error rates [%] agree within a number of standard errors.
+def changes(rows: pd.DataFrame, column: str, reference: Any, *, by: str = "network") -> pd.Series:
+    """Return how far the error at every value of a column lies above that at one of the values.
 
-    The standard errors are those of separate test sets, see `standard_errors`.
+    Every change is that of the same trainings on the same chips and images, see
+    `nsm.statistics.change`.
+
+    Args:
+        rows: Rows as for `runs_of`, which differ in the two columns only.
+        column: The column.
+        reference: The value from which changes are counted.
+        by: Column that tells curves apart; default the network.
+
+    Returns:
+        `nsm.statistics.Estimate` [percentage points] by curve and value, without the reference.
     """
-    p = (a + b) / 200
-    return abs(a - b) <= errors * 100 * np.sqrt(2 * p * (1 - p) / images)
+    found = {}
+    for curve in dict.fromkeys(rows[by]):
+        of_curve = rows[rows[by] == curve]
+        start = runs_of(of_curve, {column: reference})
+        for value in [v for v in dict.fromkeys(of_curve[column]) if v != reference]:
+            found[curve, value] = change(runs_of(of_curve, {column: value}), start)
+    return _by(found, by, column)
+
+
+def differences(
+    rows: pd.DataFrame, column: str, one: str, other: str, *, by: str = "network"
+) -> pd.Series:
+    """Return how far the error of one network lies above another's at every value of a column.
+
+    The two are tested on the same images; their trainings are independent, see
+    `nsm.statistics.difference`.
+
+    Args:
+        rows: Rows as for `runs_of`, which differ in the two columns only.
+        column: The column.
+        one: The network.
+        other: The network it is compared with.
+        by: Column that names the networks; default "network".
+
+    Returns:
+        `nsm.statistics.Estimate` [percentage points] by value.
+    """
+    found = {}
+    for value in dict.fromkeys(rows.loc[rows[by] == one, column]):
+        a, b = (runs_of(rows, {by: name, column: value}) for name in (one, other))
+        found[value] = difference(a, b)
+    return pd.Series(found, dtype=object, name=f"{one} − {other}").rename_axis(column)
+
+
+def _by(found: Mapping[tuple[Any, Any], Estimate], by: str, column: str) -> pd.Series:
+    """Return estimates as a series of two index levels."""
+    index = pd.MultiIndex.from_tuples(list(found), names=[by, column])
+    return pd.Series(list(found.values()), index=index, dtype=object)
+
+
+def estimates(found: pd.Series) -> Any:
+    """Return estimates as texts, "value ± standard error": a table with one line for each curve.
+
+    Args:
+        found: From `changes` or `differences`.
+    """
+    texts = found.map(lambda e: e.text)
+    return texts.unstack(sort=False) if found.index.nlevels > 1 else texts.to_frame().T

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.row_file import RESULTS
 from nsm.sweeps.tasks import Task
@@ -70,5 +72,9 @@ class Blocks:
         if len(found) < job.blocks:
             return None
         del self._open[key]
-        sums = {n: sum(r[n] for r in found.values()) for n in ("errors", "images", "elapsed")}
+        sums: dict[str, Any] = {
+            n: sum(r[n] for r in found.values()) for n in ("errors", "images", "elapsed")
+        }
+        in_order = [found[first]["wrong"] for first in sorted(found)]
+        sums["wrong"] = None if any(w is None for w in in_order) else np.concatenate(in_order)
         return {**result, **sums, "elapsed": round(sums["elapsed"], 3)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from crossbar.reads.sampling import check_sampling
+from devices.seeding import RNG
 from devices.validation import finite, integer, real_array
 from nsm.chips.class_scores import class_scores
 from nsm.chips.hardware_table import HardwareTable
@@ -36,6 +38,35 @@ def check_settings(*, chips: Any, samples: Any, sampling: Any) -> None:
     integer("chips", chips, at_least=1)
     integer("samples", samples, at_least=1)
     check_sampling(sampling)
+
+
+def check_saving(
+    save_to: str | Path | None, *, rng: RNG, keep_wrong: bool, until: object | None
+) -> None:
+    """Raise ValueError unless the rows of a sweep can be saved, or hold what is asked.
+
+    Args:
+        save_to: The file; None for none.
+        rng: A seed, a Generator, or None.
+        keep_wrong: Whether rows say which images were wrong.
+        until: The rule of an adaptive sweep, or None.
+    """
+    if keep_wrong and until is not None:
+        raise ValueError(
+            f"keep_wrong=True with until={until!r}: the chips of an adaptive sweep read different "
+            "images, which cannot be compared one by one; leave one of the two out"
+        )
+    if save_to is None:
+        return
+    if rng is None:
+        raise ValueError(
+            "rows saved to a file need a seed to be resumed by; give rng a whole number"
+        )
+    if keep_wrong:
+        raise ValueError(
+            f"keep_wrong=True with save_to={str(save_to)!r}: a file holds the number of errors, "
+            "not which images were wrong; leave one of the two out"
+        )
 
 
 def checked_data(

@@ -17,7 +17,7 @@ from nsm.progress import progress_bar
 from nsm.sweeps.completed_rows import Blocks, Rows
 from nsm.sweeps.contents import Shelf
 from nsm.sweeps.dask_workers import DaskWorkers, is_client
-from nsm.sweeps.data import check_settings, checked_data
+from nsm.sweeps.data import check_saving, check_settings, checked_data
 from nsm.sweeps.dispatch import PoolWorkers, results
 from nsm.sweeps.identity import remembering
 from nsm.sweeps.jobs import (
@@ -49,6 +49,7 @@ def collect(
     part: tuple[int, int] | None = None,
     block: int | None = None,
     until: Until | None = None,
+    keep_wrong: bool = False,
 ) -> pd.DataFrame:
     """Run every task on `chips` chips and return one row per task and chip, in that order.
 
@@ -75,11 +76,13 @@ def collect(
         part: (i, n) for every n-th row from the i-th; the parts together are the rows of None.
         block: Images of one chip that a job reads, see `Experiment.jobs`; None: all.
         until: When a chip has read enough images, see `Until`; None: it reads all.
+        keep_wrong: Whether rows hold in "wrong" the numbers of the images (places in `y.ravel()`)
+            that were wrong, for `nsm.statistics`. Not with `save_to`: a file holds counts only.
 
     Returns:
         Columns network, the axes, gain, reprogrammed_scale, seconds (age [s]), chip, errors,
         images (labels that were read), samples, seed (of `map_to_crossbar(..., rng=seed)`), elapsed
-        [s], and hashes: model, task, experiment.
+        [s], and hashes: model, task, experiment; wrong if asked.
 
     Raises:
         ValueError: Bad data or arguments, or points, before any work (see `point_checks`).
@@ -87,13 +90,10 @@ def collect(
             written. Rows in the file are kept.
     """
     check_executor(executor)
-    if save_to is not None and rng is None:
-        raise ValueError(
-            "rows saved to a file need a seed to be resumed by; give rng a whole number"
-        )
+    check_saving(save_to, rng=rng, keep_wrong=keep_wrong, until=until)
     options = {"chips": chips, "samples": samples, "sampling": sampling, "until": until}
     plan = _planned(tasks, x, y, rng, calibrate, part, block, options)
-    return _collect(plan, save_to, executor, progress)
+    return _collect(plan, save_to, executor, progress, keep_wrong)
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _results(
 
 
 def _collect(
-    plan: _Plan, save_to: str | Path | None, executor: Any, progress: bool
+    plan: _Plan, save_to: str | Path | None, executor: Any, progress: bool, keep_wrong: bool
 ) -> pd.DataFrame:
     """Run the jobs that the file lacks and return the rows; arguments as of `collect`."""
     rows = plan.rows()
@@ -200,7 +200,8 @@ def _collect(
             complete = blocks.add(job, result)
             if complete is None:
                 continue
-            done[job.task, job.chip] = complete
+            wrong = complete.pop("wrong")
+            done[job.task, job.chip] = complete | ({"wrong": wrong} if keep_wrong else {})
             row = rows.complete(complete)
             if file:
                 file.append(row)
@@ -208,7 +209,10 @@ def _collect(
         if file:
             file.finish(done)
     # A file may hold more tasks and chips, and show their values under other names.
-    return pd.DataFrame([rows.complete(done[key]) for key in keys], columns=rows.columns)
+    table = pd.DataFrame([rows.complete(done[key]) for key in keys], columns=rows.columns)
+    if keep_wrong:
+        table["wrong"] = [done[key]["wrong"] for key in keys]
+    return table
 
 
 def _write_sidecar(plan: _Plan, path: Path) -> None:

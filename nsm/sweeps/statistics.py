@@ -111,7 +111,7 @@ def compare(
     it. Images cannot be paired, since rows hold counts: their part is
     p_a (1 − p_a)/n + p_b (1 − p_b)/n, which is too large for networks that err on the same images.
     (At least one error is counted for each.) Where the wrong images are known,
-    `nsm.paper.statistics.difference` pairs them.
+    `nsm.statistics.difference` pairs them.
 
     Args:
         rows: Rows of `nsm.collect` or `nsm.read_rows`.

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from crossbar.hardware import Hardware
@@ -113,7 +114,7 @@ _last_chip: dict[tuple[Any, ...], MappedNetwork] = {}
 def run_job(
     job: Job, threads: int | None = None, sent: Sequence[bytes] = ()
 ) -> dict[str, Any] | Lacked:
-    """Return the result of a job: task, chip, first, errors, images, seed, elapsed [s].
+    """Return the result of a job: task, chip, first, errors, images, wrong, seed, elapsed [s].
 
     The chip is `map_to_crossbar(..., rng=seed)`, calibrated (`chip.calibrate(..., rng=seed)`, if it
     has converters of open range), aged, changed by the common-mode gain, compensated if the task
@@ -140,13 +141,14 @@ def run_job(
             limits.enter_context(threadpool_limits(threads))
             limits.enter_context(threads_of_loops(threads))
         chip = _chip(job, model, point, reading)
-        errors, images = _counted(chip, job, reading)
+        errors, images, wrong = _counted(chip, job, reading)
     return {
         "task": job.task,
         "chip": job.chip,
         "first": job.first,
         "errors": errors,
         "images": images,
+        "wrong": wrong,
         "seed": job.seed,
         "elapsed": round(time.perf_counter() - start, 3),
     }
@@ -194,8 +196,13 @@ def prepared_chip(model: Any, point: Point, reading: Reading, seed: int) -> Mapp
     return chip
 
 
-def _counted(chip: MappedNetwork, job: Job, reading: Reading) -> tuple[int, int]:
-    """Return errors and the number of labels that were read."""
+def _counted(
+    chip: MappedNetwork, job: Job, reading: Reading
+) -> tuple[int, int, NDArray[np.intp] | None]:
+    """Return errors, the number of labels that were read, and the places of the wrong ones.
+
+    Places count through `reading.y`; an adaptive chip, which has another order, tells none.
+    """
 
     def wrong(first: int, last: int) -> Any:
         x = reading.x
@@ -209,14 +216,15 @@ def _counted(chip: MappedNetwork, job: Job, reading: Reading) -> tuple[int, int]
         if job.blocks > 1:
             first, last = chip.block(first, last, n, reading.samples)
         found = wrong(first, last) if first < last else np.empty(0, dtype=bool)
-        return int(found.sum()), int(found.size)
+        before = first * (reading.y.size // n)
+        return int(found.sum()), int(found.size), before + np.flatnonzero(found)
     read = np.empty(0, dtype=bool)
     for first in range(0, n, _IMAGES_AT_ONCE):
         read = np.concatenate([read, wrong(first, min(first + _IMAGES_AT_ONCE, n))])
         counts = reading.until.counted(read)
         if counts is not None:
-            return counts
-    return int(read.sum()), n
+            return *counts, None
+    return int(read.sum()), n, None
 
 
 @cache

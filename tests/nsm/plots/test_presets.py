@@ -24,8 +24,12 @@ HARDWARE = crossbar.Hardware(device=QUIET.model, gate=devices.BlankOut(0.5))
 
 @pytest.fixture(scope="module")
 def networks():
-    torch.manual_seed(0)
-    return {"NSM": nsm.nsm_mlp((64, 8, 10)), "ReLU": nsm.relu_mlp((64, 8, 10))}
+    found = {"NSM": {}, "ReLU": {}}
+    for seed in (0, 3):
+        torch.manual_seed(seed)
+        found["NSM"][seed] = nsm.nsm_mlp((64, 8, 10))
+        found["ReLU"][seed] = nsm.relu_mlp((64, 8, 10))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +54,19 @@ def test_table_says_what_the_records_say():
 
 def test_rows_of_a_chip_are_those_of_a_chip_made_by_hand(networks, images):
     x, y = images
-    (row,) = chip_rows(networks["NSM"], HARDWARE, x, y, chips=1, samples=3)
-    chip = nsm.map_to_crossbar(networks["NSM"], HARDWARE, rng=0)
-    assert row["error"] == 100 * chip.error_rate(x, y, samples=3, rng=0)
+    first, row = chip_rows(networks["NSM"], HARDWARE, x, y, samples=3)
+    assert (first["training_seed"], row["training_seed"]) == (0, 3)
+    chip = nsm.map_to_crossbar(networks["NSM"][3], HARDWARE, rng=3)
+    assert row["error"] == 100 * chip.error_rate(x, y, samples=3, rng=3)
+    assert row["errors"] == len(row["wrong"]) == chip.errors(x, y, samples=3, rng=3)
     assert row["static/noise"] == chip.report()["static_to_noise_ratio"].iloc[0]
     assert row["effective samples"] == pytest.approx(READS)
-    (row,) = chip_rows(networks["ReLU"], HARDWARE.ungated(), x, y, chips=1, samples=1)
+    row, _ = chip_rows(networks["ReLU"], HARDWARE.ungated(), x, y, samples=1)
     assert np.isnan(row["static/noise"])
 
 
 def test_an_nsm_without_any_noise_is_left_out(networks, images):
-    rows = rows_of_presets([QUIET, NOISY], networks, HARDWARE, *images, chips=2, samples=1)
+    rows = rows_of_presets([QUIET, NOISY], networks, HARDWARE, *images, samples=1)
     count = rows.groupby(["preset", "circuit"]).size().unstack()
     assert (count.loc[NOISY.name] == 2).all()
     assert np.isnan(count.loc[QUIET.name, "NSM without a gate"])
@@ -71,24 +77,24 @@ def test_an_nsm_without_any_noise_is_left_out(networks, images):
 def test_noise_with_memory_is_read_with_fewer_images(networks, images):
     traps = devices.PRESETS["rtn_illustrative"]
     x, y = images
-    rows = rows_of_presets([NOISY, traps], networks, HARDWARE, x, y, chips=1, samples=1, every=5)
+    rows = rows_of_presets([NOISY, traps], networks, HARDWARE, x, y, samples=1, every=5)
     counted = rows.groupby("preset")["images"].unique()
     assert (list(counted[NOISY.name]), list(counted[traps.name])) == ([20], [4])
 
 
-def test_figure_shows_the_mean_and_the_range_of_the_chips():
+def test_figure_shows_the_mean_and_the_range_of_the_trainings():
     rows = pd.DataFrame(
         [
             {
                 "preset": preset,
                 "circuit": circuit,
-                "chip": chip,
-                "error": error + 2 * chip,
+                "training_seed": seed,
+                "error": error + 2 * seed,
                 "images": n,
             }
             for preset, error, n in (("one", 10.0, 90), ("two", 30.0, 15))
             for circuit in CIRCUITS
-            for chip in (0, 1)
+            for seed in (0, 1)
         ]
     )
     ax = plot_preset_errors(rows)
@@ -101,4 +107,4 @@ def test_figure_shows_the_mean_and_the_range_of_the_chips():
     ranges = [segment[:, 0] for segment in ax.collections[0].get_segments()]
     np.testing.assert_allclose(ranges, [[10, 12], [30, 32]])
     assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "two (15 images)"]
-    assert "2 chips" in ax.get_xlabel()
+    assert "2 trainings" in ax.get_xlabel()

@@ -18,7 +18,7 @@ import nsm.sweeps.run
 from crossbar import Adc, Comparator, Hardware, Wires
 from devices import BlankOut, Device, GaussianNoise, LogTimeDrift, ReadNoise, StateDependentError
 from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
-from nsm.sweeps import Task, read_rows
+from nsm.sweeps import Task, Until, read_rows
 from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.row_file import RowFile
 from nsm.sweeps.work import run_job
@@ -93,6 +93,30 @@ def test_rows_do_not_depend_on_processes_or_on_being_saved(rows, tmp_path):
             saved = sweep(executor=pool, save_to=tmp_path / f"{workers}.csv")
         assert_same_rows(saved, rows)
     assert_same_rows(sweep(save_to=tmp_path / "none.csv"), rows)
+
+
+def test_rows_keep_which_images_were_wrong(rows):
+    x, y = batch()
+    kept = sweep(keep_wrong=True)
+    assert_same_rows(kept.drop(columns="wrong"), rows)
+    for one, other in zip(kept["wrong"], sweep(keep_wrong=True, block=7)["wrong"], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [len(wrong) for wrong in kept["wrong"]] == kept["errors"].tolist()
+    tasks = {task.id: task for task in grid(network(), HARDWARE, AXES)}
+    for row in kept.itertuples():
+        chip = map_to_crossbar(network(), tasks[row.task].hardware, rng=row.seed)
+        chip.scale_conductances(row.gain)
+        wrong = chip.wrong(x, y, 2, rng=row.seed)
+        np.testing.assert_array_equal(np.flatnonzero(wrong), row.wrong)
+        assert wrong.shape == y.shape
+        assert wrong.tolist() == (chip.predict(x, 2, rng=row.seed) != y).tolist()
+
+
+def test_a_file_has_no_place_for_wrong_images(tmp_path):
+    with pytest.raises(ValueError, match=r"keep_wrong=True with save_to=.*rows\.csv"):
+        sweep(keep_wrong=True, save_to=tmp_path / "rows.csv")
+    with pytest.raises(ValueError, match=r"keep_wrong=True with until=Until\(errors=2"):
+        sweep(keep_wrong=True, until=Until(errors=2))
 
 
 def test_the_seed_of_a_row_recreates_it():

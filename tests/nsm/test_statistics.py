@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from nsm.paper.claims import claims
-from nsm.paper.statistics import Estimate, Runs, difference, error_of, mean_of
+from nsm.statistics import Estimate, Runs, change, difference, error_of, mean_of
 
 IMAGES = 2000
 
@@ -46,6 +46,43 @@ def test_the_error_of_a_difference_is_that_of_simulated_test_sets(trainings):
     assert abs(np.mean(paired) - truth) < 4 * of_truth
     # Networks err on the same images, so that the unpaired error is too large.
     assert np.mean(unpaired) > 1.3 * np.mean(paired)
+
+
+@pytest.mark.parametrize("trainings", [1, 3])
+def test_a_change_of_the_same_trainings_has_the_error_of_simulated_test_sets(trainings):
+    """The condition moves every training alike, so that their own spread has no part in it."""
+    rng = np.random.default_rng(5)
+    values, of_change, of_others = [], [], []
+    for _ in range(300):
+        hard = rng.normal(-2.2, 1.2, IMAGES)
+        skill = 0.3 * rng.standard_normal((trainings, 1))
+        a, b = (
+            (rng.random((trainings, IMAGES)) < stats.norm.cdf(hard + skill + shift)).astype(float)
+            for shift in (0.1, 0.0)
+        )
+        found = change(runs_of(a), runs_of(b))
+        assert found.value == pytest.approx(100 * (a.mean() - b.mean()))
+        values.append(found.value)
+        of_change.append(found.error**2)
+        of_others.append(difference(runs_of(a), runs_of(b)).error ** 2)
+    truth = np.var(values)
+    assert abs(np.mean(of_change) / truth - 1) < 4 * np.sqrt(2 / len(values))
+    if trainings > 1:
+        # As if the trainings were others on either side, their spread would count.
+        assert np.mean(of_others) > 1.5 * truth
+
+
+def test_a_change_needs_the_same_trainings_and_images():
+    with pytest.raises(ValueError, match=r"2 and 1 trainings, tested on 10 and 10 images"):
+        change(Runs([1.0, 2.0], 10), Runs([1.0], 10))
+    with pytest.raises(ValueError, match=r"1 and 1 trainings, tested on 10 and 20 images"):
+        change(Runs([1.0], 10), Runs([1.0], 20))
+
+
+def test_a_change_without_outcomes_has_the_error_of_two_test_sets():
+    found = change(Runs([10.0], 100), Runs([10.0], 100))
+    assert found.error == pytest.approx(100 * np.sqrt(2 * 0.1 * 0.9 / 100))
+    assert found.notes == ("unpaired",)
 
 
 def test_one_training_each_is_mcnemars_error():

@@ -1,8 +1,7 @@
 """Errors of test errors: of a mean over trainings, and of differences on the same test images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,23 +72,6 @@ class Runs:
     images: int
     wrong: Floats | None = None
 
-    @classmethod
-    def of(cls, results: Sequence[Mapping[str, Any]], key: str = "error") -> "Runs":
-        """Return the runs in results of `nsm.paper.run`.
-
-        Args:
-            results: One per training. Under `wrong_key(key)` they hold the numbers of the images
-                that were wrong; results of earlier versions do not.
-            key: Name of the error.
-        """
-        images = int(results[0]["images"][1])
-        wrong = None
-        if all(wrong_key(key) in r for r in results):
-            wrong = np.zeros((len(results), images))
-            for row, r in zip(wrong, results, strict=True):
-                row[r[wrong_key(key)]] = 1
-        return cls([float(r[key]) for r in results], images, wrong)
-
     @property
     def mean(self) -> float:
         """Mean error over trainings [%]."""
@@ -121,11 +103,6 @@ class Runs:
             left = w - w.mean(axis=0) - w.mean(axis=1, keepdims=True) + w.mean()
             residual = float((left**2).sum()) / ((a - 1) * (self.images - 1))
         return max(0.0, between - residual / self.images) / a
-
-
-def wrong_key(key: str) -> str:
-    """Return the name under which results hold the wrong images of an error."""
-    return key.replace("error", "wrong", 1)
 
 
 def _variance_of_mean(values: Floats) -> float:
@@ -175,6 +152,31 @@ def difference(a: Runs, b: Runs) -> Estimate:
         return _estimate(value, images, a.images, [a, b], ["unpaired"])
     images = _variance_of_mean(a.wrong.mean(axis=0) - b.wrong.mean(axis=0))
     return _estimate(value, images, a.images, [a, b], [])
+
+
+def change(a: Runs, b: Runs) -> Estimate:
+    """Return the mean error of `a` minus that of `b` [percentage points], of the same trainings.
+
+    The two are tests of the same trainings under two conditions, in the same order, on the same
+    images. What trainings have in common cancels: with the outcomes of every image the difference
+    is taken image by image, and the variance of trainings is that of their differences. Without
+    them the variances of images are added, as for two test sets.
+
+    Raises:
+        ValueError: The two have different numbers of trainings or of images.
+    """
+    if len(a.errors) != len(b.errors) or a.images != b.images:
+        raise ValueError(
+            f"the two conditions have {len(a.errors)} and {len(b.errors)} trainings, tested on "
+            f"{a.images} and {b.images} images; a change needs the same of both"
+        )
+    if a.wrong is None or b.wrong is None:
+        images = a.variance_of_images + b.variance_of_images
+        return Estimate(
+            a.mean - b.mean, 100 * float(np.sqrt(images)), a.images - 1.0, ("unpaired",)
+        )
+    errors = [x - y for x, y in zip(a.errors, b.errors, strict=True)]
+    return error_of(Runs(errors, a.images, a.wrong - b.wrong))
 
 
 def mean_of(values: Sequence[float]) -> Estimate | None:

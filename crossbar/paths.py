@@ -11,11 +11,11 @@ from typing import Any
 from crossbar.field_values import MAPPINGS as MAPPINGS
 from crossbar.field_values import build_part, example_of, models_of, parsed, types_of
 from crossbar.hardware import Hardware
-from devices import Device
+from devices import Device, with_on_off_ratio
 from devices.tables import device_from
 from devices.validation import choice
 
-#: Extra path into a device that is not a field: see `Device.with_on_off_ratio`.
+#: Extra path into a device that is not a field: see `devices.with_on_off_ratio`.
 ON_OFF = "on_off_ratio"
 
 
@@ -136,7 +136,7 @@ def _replaced(description: Any, path: str, value: Any) -> Any:
     if rest:
         return replace(description, **{head: _replaced(getattr(description, head), rest, value)})
     if isinstance(description, Device) and head == ON_OFF:
-        return description.with_on_off_ratio(value)
+        return with_on_off_ratio(description, value)
     return replace(description, **{head: value})
 
 

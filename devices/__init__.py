@@ -35,6 +35,7 @@ from devices.iv import CurrentVoltage as CurrentVoltage
 from devices.iv import IVLaw as IVLaw
 from devices.iv import Ohmic as Ohmic
 from devices.iv import SinhCurve as SinhCurve
+from devices.on_off_ratio import with_on_off_ratio as with_on_off_ratio
 from devices.operating_point import OperatingPoint as OperatingPoint
 from devices.presets import GATES as GATES
 from devices.presets import PRESETS as PRESETS

@@ -1,7 +1,6 @@
 """One memory cell: its conductance range, and one model for each thing that happens to it."""
 
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -91,20 +90,6 @@ class Device:
     def on_off_ratio(self) -> float:
         """On/off ratio g_max/g_min; infinite if g_min is 0."""
         return self.g_max / self.g_min if self.g_min else float("inf")
-
-    def with_on_off_ratio(self, ratio: float) -> "Device":
-        """Return the device with g_min = g_max/ratio; pulses that span its range span the new one.
-
-        Args:
-            ratio: On/off ratio g_max/g_min.
-
-        Raises:
-            ValueError: If the ratio is not above 1, or a list of levels leaves the new range.
-        """
-        number("on_off_ratio", ratio, above=1)
-        g_min = self.g_max / ratio
-        write, pulses = (_spanning(part, self.g_min, g_min) for part in (self.write, self.pulses))
-        return replace(self, g_min=g_min, write=write, pulses=pulses)
 
     @property
     def level_conductances(self) -> Floats | None:
@@ -197,18 +182,6 @@ class Device:
         """
         number("seconds", seconds, at_least=0, unit="s")
         return self.retention.age(array("g", g), seconds, rng=generator(rng))
-
-
-def _spanning(model: Any, old: float, new: float) -> Any:
-    """Return a model whose pulses that begin at the conductance `old` [S] begin at `new` [S]."""
-    if isinstance(model, PulseResponse):
-        return replace(model, g_min=new) if model.g_min == old else model
-    if not isinstance(model, WriteModel) or not is_dataclass(model):
-        return model
-    parts = {f.name: getattr(model, f.name) for f in fields(model) if f.init}
-    moved = {name: _spanning(part, old, new) for name, part in parts.items()}
-    changed = {name: part for name, part in moved.items() if part is not parts[name]}
-    return replace(model, **changed) if changed else model
 
 
 def _check_limits(device: Device) -> None:

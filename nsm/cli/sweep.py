@@ -59,11 +59,7 @@ def sweep(
         return
     if spec is None:
         raise ValueError("which sweep? give a file; `nsm sweep --example` prints one to start from")
-    if scheduler is not None and workers is not None:
-        raise ValueError(
-            f"--workers {workers} has no effect with --scheduler {scheduler}, whose workers run "
-            "the sweep; leave one out"
-        )
+    _check_workers(workers, scheduler)
     chosen = None if part is None else part_of(part)
     save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
     check_pyarrow(save_to)
@@ -80,6 +76,15 @@ def sweep(
         options = {"save_to": save_to, "executor": executor, "part": chosen, "block": block}
         rows = _collected(described, inputs, described.seed if seed is None else seed, options)
     console().print(f"{rows} rows in {save_to}")
+
+
+def _check_workers(workers: int | None, scheduler: str | None) -> None:
+    """Raise ValueError if two options say who runs the sweep."""
+    if scheduler is not None and workers is not None:
+        raise ValueError(
+            f"--workers {workers} has no effect with --scheduler {scheduler}, whose workers run "
+            "the sweep; leave one out"
+        )
 
 
 def _collected(described: Sweep, inputs: SweepInputs, rng: int, options: dict[str, Any]) -> int:

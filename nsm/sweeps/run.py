@@ -76,8 +76,7 @@ def collect(
         part: (i, n) for every n-th row from the i-th; the parts together are the rows of None.
         block: Images of one chip that a job reads, see `Experiment.jobs`; None: all.
         until: When a chip has read enough images, see `Until`; None: it reads all.
-        keep_wrong: Whether rows hold in "wrong" the numbers of the images (places in `y.ravel()`)
-            that were wrong, for `nsm.statistics`. Not with `save_to`: a file holds counts only.
+        keep_wrong: Whether "wrong" holds the places in `y.ravel()` that were wrong; not in a file.
 
     Returns:
         Columns network, the axes, gain, reprogrammed_scale, seconds (age [s]), chip, errors,

@@ -7,7 +7,16 @@ import pytest
 
 from crossbar import Adc, BalancedPair, Comparator, Hardware
 from crossbar.paths import MAPPINGS, check_path, known_paths, with_value
-from devices import BlankOut, Device, GaussianNoise, NoNoise, PowerLawNoise, WriteVerify, preset
+from devices import (
+    BlankOut,
+    Device,
+    GaussianNoise,
+    NoNoise,
+    PowerLawNoise,
+    WriteVerify,
+    preset,
+    with_on_off_ratio,
+)
 
 HARDWARE = Hardware(
     device=preset("fefet_jerry2017", read_noise=PowerLawNoise(0.1, 0.5, 1e-6)), gate=BlankOut(0.5)
@@ -70,19 +79,19 @@ def test_pulses_that_span_the_range_span_the_one_of_another_on_off_ratio():
 def test_pulses_of_a_verified_write_span_the_new_range_too():
     device = preset("fefet_jerry2017")
     verified = replace(device, write=WriteVerify(pulse=device.pulses, tolerance=1e-8))
-    changed = verified.with_on_off_ratio(3)
+    changed = with_on_off_ratio(verified, 3)
     assert changed.write.pulse.g_min == changed.g_min == device.g_max / 3
 
 
 def test_pulses_with_a_range_of_their_own_keep_it():
     device = preset("fefet_jerry2017")
     wider = replace(device, pulses=replace(device.pulses, g_min=0.0))
-    assert wider.with_on_off_ratio(3).pulses == wider.pulses
+    assert with_on_off_ratio(wider, 3).pulses == wider.pulses
 
 
 def test_an_on_off_ratio_of_one_is_refused():
     with pytest.raises(ValueError, match=r"on_off_ratio = 1 is not allowed.*1, inf"):
-        HARDWARE.device.with_on_off_ratio(1)
+        with_on_off_ratio(HARDWARE.device, 1)
 
 
 def test_every_known_path_can_be_set_to_what_it_holds():

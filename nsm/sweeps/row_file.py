@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from nsm.disk import check_folder_of
 from nsm.sweeps.experiment import IDENTITY as IDENTITY
+from nsm.sweeps.experiment import SHARED as SHARED
 from nsm.sweeps.experiment import Models, difference
 from nsm.sweeps.file_lock import Busy, Release, lock
 from nsm.sweeps.parquet import (

@@ -63,6 +63,7 @@ def write_sidecar(
     samples: int,
     sampling: str,
     calibration: Calibration | None = None,
+    until: Any = None,
 ) -> None:
     """Write or extend the sidecar of a file of rows.
 
@@ -81,11 +82,13 @@ def write_sidecar(
         samples: Noisy passes per image.
         sampling: "exact" or "moments".
         calibration: How chips are calibrated; None if they are not.
+        until: A dataclass that says when chips have read enough images; None: they read all.
     """
     old = read_sidecar(rows)
     if old is not None and old.experiment != experiment:
         old = None
-    base, notes = base_hardware([task.base for task in tasks])
+    # Tasks of one grid have one base, whose canonical bytes need not be made for each of them.
+    base, notes = base_hardware(list({id(task.base): task.base for task in tasks}.values()))
     new = Sidecar(
         rows=Path(rows).name,
         experiment=experiment,
@@ -99,6 +102,7 @@ def write_sidecar(
         samples=samples,
         sampling=sampling,
         calibration=_calibration(calibration),
+        until={} if until is None else {k: v for k, v in vars(until).items() if v is not None},
         networks=_networks(tasks, old, x=x, samples=samples, seed=seed, calibration=calibration),
         hardware=base,
         devices=device_labels(tasks[0].base),
@@ -177,9 +181,13 @@ def _calibration(calibration: Calibration | None) -> dict[str, Any]:
 def _axes(tasks: Sequence[Task]) -> dict[str, list[Any]]:
     """Return the labels of every axis, in the order of the tasks, as TOML writes them."""
     axes: dict[str, dict[bytes, Any]] = {}
+    seen: set[tuple[str, type, Any]] = set()
     for task in tasks:
         for name, label in task.parameters.items():
-            axes.setdefault(name, {})[canonical(label)] = _plain(label)
+            key = (name, type(label), label)
+            if key not in seen:  # canonical bytes take longer, and a sweep may have 100,000 points
+                seen.add(key)
+                axes.setdefault(name, {}).setdefault(canonical(label), _plain(label))
     return {name: list(labels.values()) for name, labels in axes.items()}
 
 

@@ -38,6 +38,7 @@ class Sidecar:
         samples: Noisy passes per image.
         sampling: "exact" or "moments".
         calibration: Number of images and options; empty if chips are not calibrated.
+        until: When chips have read enough images; empty if they read all.
         networks: By name: "model", the hash of the network that rows repeat (or "models" by
             training seed); "error", its error in software, if that was told; and what
             `network_summary` returns.
@@ -61,6 +62,7 @@ class Sidecar:
     samples: int
     sampling: str
     calibration: dict[str, Any] = field(default_factory=dict)
+    until: dict[str, Any] = field(default_factory=dict)
     networks: dict[str, dict[str, Any]]
     hardware: dict[str, Any]
     devices: dict[str, str] = field(default_factory=dict)

@@ -5,6 +5,7 @@ import platform
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp
 from nsm.chips.hardware_table import HardwareTable
 from nsm.sweeps.identity import canonical
 from nsm.sweeps.row_file import read_rows
-from nsm.sweeps.sidecar import describing, read_hardware
+from nsm.sweeps.sidecar import describing, read_hardware, write_sidecar
 from nsm.sweeps.sidecar_file import MARK, read_sidecar, sidecar_paths
 
 DEVICE = Device(g_min=1e-6, g_max=1e-5, levels=8, write=StateDependentError(coefficients=(2e-7,)))
@@ -154,6 +155,38 @@ def test_the_same_file_with_more_extends_its_sidecar(tmp_path, monkeypatch):
     assert [call["command"] for call in side.calls] == ["nsm sweep more.toml"]
     sweep(path, more, axes={"gain": [1.0, 2.0]}, chips=3)
     assert len(read_sidecar(path).calls) == 1
+
+
+@dataclass(frozen=True)
+class Enough:
+    """A rule that stops chips, as the sidecar sees it."""
+
+    errors: int | None = None
+    precision: float | None = None
+
+
+def test_the_rule_that_stops_chips_and_the_settings_are_told(tmp_path):
+    path = tmp_path / "rows.csv"
+    tasks = grid(network(), HARDWARE, {"gain": [1, 1.0 + 1e-9, 2]})
+    seed = np.random.SeedSequence(3, spawn_key=(4,))
+    given = {"x": X, "y": Y, "seed": seed, "chips": 2, "samples": 1, "sampling": "moments"}
+    write_sidecar(path, tasks=tasks, experiment="e", until=Enough(errors=50), **given)
+    side = read_sidecar(path)
+    assert side.until == {"errors": 50}
+    assert (side.seed, side.spawn_key, side.sampling) == (3, [4], "moments")
+    assert side.axes == {"gain": [1, 1.0 + 1e-9, 2]}
+
+
+def test_a_sidecar_of_many_points_takes_no_time_for_each(tmp_path):
+    points = grid(network(), HARDWARE, {"gain": list(range(1, 20_001))})
+    given = {"x": X, "y": Y, "seed": np.random.SeedSequence(3), "chips": 2, "samples": 1}
+    start = time.perf_counter()
+    for task in points:
+        task.__dict__["model_id"] = "0"
+    write_sidecar(tmp_path / "rows.csv", tasks=points, experiment="e", sampling="exact", **given)
+    # 10 µs for each point would be slow; a loaded machine gets a hundred.
+    assert time.perf_counter() - start < 2 + 20_000 * 1e-4
+    assert len(read_sidecar(tmp_path / "rows.csv").axes["gain"]) == 20_000
 
 
 def test_trainings_are_listed_by_their_seeds(tmp_path):

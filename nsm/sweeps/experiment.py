@@ -22,28 +22,32 @@ SHARED = (
 Models = Mapping[tuple[str, Any], str]
 
 
-def difference(row: Mapping[str, str], experiment: str, models: Models) -> str:
+def difference(
+    found: str, training: tuple[str, Any], model: str | None, experiment: str, models: Models
+) -> str:
     """Return what tells a row from those of an experiment, in words; "" if nothing does.
 
     Args:
-        row: The texts of a row.
+        found: The experiment of the row.
+        training: Name of its network and seed of its training, see `training_of`.
+        model: Hash of its network.
         experiment: `IDENTITY` and one hash for each of `SHARED`, joined by "-".
         models: The networks of the experiment. A network that is not among them is a further one.
     """
-    way, *found = row["experiment"].split("-")
-    if way != IDENTITY or len(found) != len(SHARED):
+    way, *hashes = found.split("-")
+    if way != IDENTITY or len(hashes) != len(SHARED):
         return "its rows are identified in another way, as by an earlier version"
     wanted = experiment.split("-")[1:]
-    differ = [name for name, a, b in zip(SHARED, found, wanted, strict=True) if a != b]
+    differ = [name for name, a, b in zip(SHARED, hashes, wanted, strict=True) if a != b]
     if differ:
         return f"{' and '.join(differ)} differ"
-    network, seed = training_of(row)
-    if models.get((network, seed), row.get("model")) != row.get("model"):
+    network, seed = training
+    if models.get(training, model) != model:
         of = "" if seed is None else f" of training seed {seed}"
         return f"its network {network!r}{of} has other weights"
     return ""
 
 
 def training_of(row: Mapping[str, str]) -> tuple[str, Any]:
-    """Return the name of a row's network and the seed of its training, None if it has none."""
+    """Return network and training seed of the texts of a row; the seed is None without one."""
     return from_cell(row.get("network", "")), from_cell(row.get(TRAINING_SEED, ""))

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nsm.disk import atomic_write, check_folder_of
-from nsm.sweeps.experiment import difference, training_of
+from nsm.sweeps.axes import TRAINING_SEED
+from nsm.sweeps.experiment import difference
 from nsm.sweeps.file_lock import Busy, lock
 from nsm.sweeps.parquet import check_pyarrow, is_parquet, write_parquet
 from nsm.sweeps.sidecar_file import Sidecar, place_for, read_sidecar, save_sidecar
 from nsm.sweeps.stored_rows import (
-    as_texts,
     journal_of,
     read_rows,
     row_columns,
@@ -146,13 +146,13 @@ def _joined(files: Mapping[Path, list[Row]]) -> tuple[dict[Key, Row], int]:
     experiment = files[first][0]["experiment"] if first else ""
     for path, rows in files.items():
         for row in rows:
-            texts = as_texts(row)
-            why = difference(texts, experiment, models)
+            training = (row["network"], row.get(TRAINING_SEED))
+            why = difference(row["experiment"], training, row["model"], experiment, models)
             if why:
                 raise ValueError(
                     f"{path} holds another experiment than {first}: {why}; merge files of one sweep"
                 )
-            models.setdefault(training_of(texts), row["model"])
+            models.setdefault(training, row["model"])
             of_task = {k: v for k, v in row.items() if k not in _NOT_LABELS}
             row |= labels.setdefault(row["task"], of_task)
             key = (row["task"], row["chip"])

@@ -20,7 +20,7 @@ from typing import IO, Any
 from nsm.disk import check_folder_of
 from nsm.sweeps.experiment import IDENTITY as IDENTITY
 from nsm.sweeps.experiment import SHARED as SHARED
-from nsm.sweeps.experiment import Models, difference
+from nsm.sweeps.experiment import Models, difference, training_of
 from nsm.sweeps.file_lock import Busy, Release, lock
 from nsm.sweeps.parquet import (
     check_pyarrow,
@@ -123,7 +123,8 @@ class RowFile:
             if any(None in row or None in row.values() for row in rows):
                 raise self._foreign("it has rows of a wrong length")
         for row in (*stored, *rows):
-            why = difference(row, experiment, models)
+            training = training_of(row)
+            why = difference(row["experiment"], training, row.get("model"), experiment, models)
             if why:
                 raise self._foreign(why)
         if len(complete) < len(content):

@@ -33,3 +33,41 @@ def check_folder_of(path: Path) -> None:
         raise ValueError(
             f"cannot write {path}: the folder {path.parent} does not exist; create it first"
         )
+
+
+def check_new_folder(path: Path) -> None:
+    """Raise ValueError unless `path` is a folder, or can be made one where it is.
+
+    Missing folders above it are made, too.
+    """
+    above = path
+    while not above.exists() and above != above.parent:
+        above = above.parent
+    if not above.is_dir():
+        raise ValueError(f"cannot write to {path}: {above} is a file; name a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise ValueError(f"cannot write to {path}: the folder {above} is not writable")
+
+
+def check_new_file(path: Path, example: str = "rows.csv") -> None:
+    """Raise ValueError unless a file can be written at `path`; an existing one keeps its content.
+
+    Args:
+        path: The file.
+        example: Name of a file that messages suggest in a folder.
+    """
+    check_folder_of(path)
+    if os.path.isdir(path):  # unlike Path.is_dir it takes names that are too long
+        raise ValueError(
+            f"cannot write {path}: it is a folder; name a file, such as {path / example}"
+        )
+    existed = os.path.exists(path)
+    try:
+        with open(path, "ab"):
+            pass
+    except OSError as problem:
+        raise ValueError(
+            f"cannot write {path}: {problem.strerror}; name a file that can be written"
+        ) from None
+    if not existed:
+        path.unlink()

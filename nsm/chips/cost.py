@@ -184,7 +184,7 @@ def _recording(layers: Sequence[TileLayer]) -> Iterator[list[InputRecord]]:
     def recorder(record: InputRecord) -> Callable[..., None]:
         def take(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
             assert isinstance(layer, TileLayer)
-            for rows in _rows(layer, arguments[0]):
+            for rows in rows_of_reads(layer, arguments[0]):
                 record.add(rows)
 
         return take
@@ -200,8 +200,13 @@ def _recording(layers: Sequence[TileLayer]) -> Iterator[list[InputRecord]]:
             handle.remove()
 
 
-def _rows(layer: TileLayer, z: States | Tensor) -> Iterator[Inputs]:
-    """Yield the inputs of a layer's arrays, one row for each of their reads."""
+def rows_of_reads(layer: TileLayer, z: States | Tensor) -> Iterator[Inputs]:
+    """Yield the inputs of a layer's arrays, one row for each of their reads.
+
+    Args:
+        layer: The layer.
+        z: What it is called with; a convolution is read at every window of it.
+    """
     patches = layer.patches
     if isinstance(z, Tensor):
         if patches is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from crossbar.arrays.inspection import PhysicalTile, SampledTile, TileCurrents
 from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import Floats, array, choice, integer
+from nsm.chips.circuit_needs import OFFSET_VOLTAGE, TRANSIMPEDANCE, circuit_needs
 from nsm.chips.layers.attention import Attention
 from nsm.chips.layers.dropout import KeptDropout
 from nsm.chips.layers.grouped import Grouped
@@ -23,6 +24,9 @@ from nsm.chips.layers.tile_layer import ChipLayer, TileLayer
 from nsm.chips.monte_carlo import MonteCarlo
 from nsm.chips.streams import Stream
 from nsm.chips.structures import leaves
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Layers that are made of others.
 _COMPOSITE = (Attention, Grouped, KeptDropout, Recurrent, RecurrentCell, nn.MultiheadAttention)
@@ -132,6 +136,28 @@ class Inside(MonteCarlo):
         if patches is not None and np.ndim(x) == len(patches.kernel) + 2:
             rows, _ = patches.of(array("x", x))
         return inspection.tile_currents(on_tiles.neurons, rows, rng=rng)
+
+    def circuit_needs(
+        self, *, transimpedance: float = TRANSIMPEDANCE, offset_voltage: float = OFFSET_VOLTAGE
+    ) -> "pd.DataFrame":
+        """Return what circuits of each layer must do, a row per layer on tiles.
+
+        Full-scale currents, IR loss, steps of converters and comparators, and the offset that they
+        tolerate, in amperes and in volts behind an amplifier; see
+        `nsm.chips.circuit_needs.circuit_needs`.
+
+        Args:
+            transimpedance: Resistance of the amplifier, output voltage over bit-line current [Ω];
+                default `nsm.chips.circuit_needs.TRANSIMPEDANCE`, 100 kΩ.
+            offset_voltage: Offset behind the amplifier that is compared with a step [V]; default
+                5 mV.
+
+        Raises:
+            ValueError: `transimpedance` or `offset_voltage` is not above 0.
+        """
+        return circuit_needs(
+            self.layers, transimpedance=transimpedance, offset_voltage=offset_voltage
+        )
 
 
 def chosen_layer(layers: list[TileLayer], layer: int | str, kind: str) -> TileLayer:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nsm.cli.circuit_tables import show_cost, show_currents, show_needs
 from nsm.cli.data import DataChoice
+from nsm.cli.map_checks import check_image, check_method, check_outputs, check_ranges
 from nsm.cli.options import (
     DataDir,
     DataName,
@@ -15,6 +18,7 @@ from nsm.cli.options import (
     Samples,
     Seed,
     Threads,
+    TileShape,
     console,
     hardware_from,
     use_threads,
@@ -22,8 +26,12 @@ from nsm.cli.options import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
+    from crossbar import Hardware
     from nsm.chips.chip import MappedNetwork
+    from nsm.chips.hardware_table import HardwareTable
+    from nsm.datasets.files import Data
 
 #: Columns of the report in the table, and their headings.
 _SHOWN = {
@@ -36,6 +44,8 @@ _SHOWN = {
 }
 #: Why a layer that multiplies nothing is digital; such layers are only counted.
 NO_WEIGHTS = "it has no weights"
+#: Test images that are read unless a number is given.
+IMAGES = 1000
 
 NetworkFile = Annotated[
     str,
@@ -55,7 +65,9 @@ Settings = Annotated[
         "as LAYER:PATH=VALUE, e.g. --set head:layer=digital.",
     ),
 ]
-Images = Annotated[int, typer.Option(help="Test images to read.", min=1)]
+Images = Annotated[
+    int | None, typer.Option(help="Test images to read (default: the first 1000).", min=1)
+]
 Calibrate = Annotated[
     int | None,
     typer.Option(help="Training images on which open ranges of converters are set.", min=1),
@@ -70,7 +82,27 @@ Out = Annotated[
 ]
 Spice = Annotated[
     Path | None,
-    typer.Option(help="Folder for a netlist of every tile, which ngspice runs."),
+    typer.Option(help="Folder for netlists of the tiles, which ngspice runs."),
+]
+Tile = Annotated[
+    str | None,
+    typer.Option(
+        help='Netlists of this tile only: LAYER:ROW,COLUMN, such as "layer 0:1,2", or '
+        "LAYER:ARRAY:ROW,COLUMN."
+    ),
+]
+Image = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of the test image that drives the netlists' word lines, from 0 (default: all "
+        "at the read voltage)."
+    ),
+]
+Transimpedance = Annotated[
+    float,
+    typer.Option(
+        help="Transimpedance of the amplifiers [Ω], with which currents are stated as voltages."
+    ),
 ]
 
 
@@ -79,88 +111,136 @@ def map_network(
     device: DeviceName = "fefet_jerry2017",
     gate: GateName = "nsm_bernoulli",
     settings: Settings = None,
+    tile_shape: TileShape = None,
     data: DataName = "digits",
     samples: Samples = 20,
-    images: Images = 1000,
+    images: Images = None,
     calibrate: Calibrate = None,
     calibrate_method: CalibrateMethod = None,
+    transimpedance: Transimpedance = 1e5,
     out: Out = None,
     spice: Spice = None,
+    tile: Tile = None,
+    image: Image = None,
     data_dir: DataDir = None,
     data_option: DataOptions = None,
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
-    """Program one chip with a network, test it, and report how well it was programmed."""
-    from nsm.sweeps.networks import check_network, images_for, load_network
+    """Program one chip with a network, test it, and report on its layers, cost and circuits."""
+    from nsm.sweeps.networks import check_network
 
     checked = check_network(network)
     source = DataChoice(data, data_dir, tuple(data_option or ()))
-    hardware = hardware_from(device, gate, settings)
-    _check_method(calibrate, calibrate_method)
+    hardware = hardware_from(device, gate, settings, tile_shape)
+    check_method(calibrate, calibrate_method)
+    check_outputs(out, spice, tile, image)
 
-    from nsm.chips.map import map_to_crossbar
     from nsm.chips.netlists import write_netlists
-    from nsm.nn.inference import error_rate
+
+    use_threads(threads)
+    tested = _tested({network: checked}, source, images, image)
+    chip = _programmed(tested, hardware, seed, calibrate, calibrate_method, tile)
+    needs = chip.circuit_needs(transimpedance=transimpedance)
+    report = _report_errors(chip, tested, f"{network} on {device}", samples=samples, seed=seed)
+    if out is not None:
+        _write(chip, tested, report, out)
+    cost = chip.cost(tested.x, samples=samples, rng=seed)
+    show_cost(cost)
+    show_currents(needs)
+    show_needs(needs)
+    if out is not None:
+        cost.to_csv(out / "cost.csv", index=False)
+        needs.to_csv(out / "circuit_needs.csv", index=False)
+        console().print(f"report, cost, needs of circuits and pictures are in {out}")
+    if spice is not None:
+        written = write_netlists(chip, spice, tile=tile, image=tested.image, rng=seed)
+        console().print(f"{len(written)} netlists are in {spice}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Tested:
+    """A network and the data of its test.
+
+    Attributes:
+        model: The network.
+        test: The data set.
+        x: The test images that are read, in the form that the network takes.
+        y: Their labels.
+        image: The image that drives netlists, in a batch of one; None for none.
+    """
+
+    model: nn.Module
+    test: Data
+    x: Any
+    y: Any
+    image: Any
+
+
+def _tested(
+    checked: dict[str, str], source: DataChoice, images: int | None, image: int | None
+) -> _Tested:
+    """Return a network and its test, or raise ValueError for images that are not there.
+
+    Args:
+        checked: What names the network for `load_network`, by its name in messages.
+        source: The data set.
+        images: How many test images are read; None for the first `IMAGES`.
+        image: Number of the image that drives netlists; None for none.
+    """
+    from nsm.sweeps.networks import first_images, images_for, load_network
+
+    ((name, file),) = checked.items()
+    model = load_network(file)
+    test = source.load()
+    x = images_for({name: model}, test, source.source)
+    check_image(image, len(x), source.source)
+    read = first_images("--images", len(x[:IMAGES]) if images is None else images, x, source.source)
+    chosen = None if image is None else x[image : image + 1]
+    return _Tested(model, test, read, test.y_test[: len(read)], chosen)
+
+
+def _programmed(
+    tested: _Tested,
+    hardware: Hardware | HardwareTable,
+    seed: int,
+    calibrate: int | None,
+    method: str | None,
+    tile: str | None,
+) -> MappedNetwork:
+    """Return the chip of a network, calibrated if asked for; check that it has the tile."""
+    from nsm.chips.map import map_to_crossbar
+    from nsm.chips.netlists import check_tile
     from nsm.sweeps.data import few_of
     from nsm.sweeps.networks import training_images
 
-    use_threads(threads)
-    model = load_network(checked)
-    test = source.load()
-    x = images_for({network: model}, test, data)[:images]
-    chip = map_to_crossbar(model, hardware, rng=seed, example=few_of(x))
-    _check_ranges(chip, calibrate)
+    chip = map_to_crossbar(tested.model, hardware, rng=seed, example=few_of(tested.x))
+    check_ranges(chip, calibrate)
+    if tile is not None:
+        check_tile(chip, tile)
     if calibrate is not None:
-        seen = training_images(test, x, calibrate)
-        chip.calibrate(seen, method=calibrate_method or "max", rng=seed)
-    y = test.y_test[:images]
+        seen = training_images(tested.test, tested.x, calibrate)
+        chip.calibrate(seen, method=method or "max", rng=seed)
+    return chip
+
+
+def _report_errors(
+    chip: MappedNetwork, tested: _Tested, title: str, *, samples: int, seed: int
+) -> pd.DataFrame:
+    """Read the chip, print its report and errors, and return the report."""
+    from nsm.nn.inference import error_rate
+
+    x, y = tested.x, tested.y
     with console().status(f"reading {len(x)} images, {samples} samples each"):
         sampling = "exact" if chip.has_memory else "moments"
         error = chip.error_rate(x, y, samples, rng=seed, sampling=sampling)
     report = chip.report()
-    _show(report, f"{network} on {device}")
-    software = error_rate(model, x, y, samples, rng=seed)
+    _show(report, title)
+    software = error_rate(tested.model, x, y, samples, rng=seed)
     console().print(
         f"test error {error:.2%} on {len(x)} images, {samples} samples; in software: {software:.2%}"
     )
-    if out is not None:
-        _write(chip, model, report, x, out, samples=samples, seed=seed)
-        console().print(f"report, cost and pictures are in {out}")
-    if spice is not None:
-        console().print(f"{len(write_netlists(chip, spice))} netlists are in {spice}")
-
-
-def _check_method(calibrate: int | None, method: str | None) -> None:
-    """Raise ValueError for an unknown way to calibrate, or one without calibration."""
-    if method is None:
-        return
-    from nsm.sweeps.calibration import checked_options
-
-    checked_options({"method": method})
-    if calibrate is None:
-        raise ValueError(
-            f"--calibrate-method {method} has no effect without --calibrate; add the number of "
-            "training images, such as --calibrate 200"
-        )
-
-
-def _check_ranges(chip: MappedNetwork, calibrate: int | None) -> None:
-    """Raise ValueError if a DAC of a chip needs a calibration, or nothing takes the given one."""
-    from nsm.chips.calibration import has_open_converters
-
-    if calibrate is not None and not has_open_converters(chip.layers):
-        raise ValueError(
-            f"--calibrate {calibrate} has no effect: no converter of this chip has an open range; "
-            "leave it out, or add converters, such as --set adc.bits=8"
-        )
-    for layer in chip.layers:
-        dac = layer.neurons.drivers.dac
-        if calibrate is None and dac is not None and dac.range is None:
-            raise ValueError(
-                f"the DAC of {layer.name} has no range; add --calibrate 200, which sets it from "
-                "200 training images, or --set dac.range=1, the largest input"
-            )
+    return report
 
 
 def _text(value: Any) -> str:
@@ -210,26 +290,11 @@ def _digital(report: pd.DataFrame) -> list[str]:
     return [f"digital: {counted}", *lines] if plain else lines
 
 
-def _write(
-    chip: MappedNetwork,
-    model: Any,
-    report: pd.DataFrame,
-    x: Any,
-    folder: Path,
-    *,
-    samples: int,
-    seed: int,
-) -> None:
-    """Write report, costs and pictures of the chip into a folder.
-
-    The cost is that of the images x with all samples; its inputs are recorded last, in a pass that
-    changes no picture.
-    """
+def _write(chip: MappedNetwork, tested: _Tested, report: pd.DataFrame, folder: Path) -> None:
+    """Write report, cost of programming and pictures of the chip into a folder."""
     from nsm.plots import draw_chip
 
     folder.mkdir(parents=True, exist_ok=True)
     report.to_csv(folder / "report.csv", index=False)
     chip.write_cost().to_csv(folder / "write_cost.csv", index=False)
-    draw_chip(chip, model, x, folder)
-    cost = chip.cost(x, samples=samples, rng=seed)
-    cost.to_csv(folder / "cost.csv", index=False)
+    draw_chip(chip, tested.model, tested.x, folder)

@@ -45,6 +45,10 @@ DataOptions = Annotated[
         "image_shape=1,28,28.",
     ),
 ]
+TileShape = Annotated[
+    str | None,
+    typer.Option(help="Size of a tile, WORD_LINESxBIT_LINES, such as 64x64 (default: 128x128)."),
+]
 
 
 @cache
@@ -67,7 +71,9 @@ def use_threads(threads: int) -> None:
     set_threads(threads)
 
 
-def hardware_from(device: str, gate: str, settings: list[str] | None) -> Hardware | HardwareTable:
+def hardware_from(
+    device: str, gate: str, settings: list[str] | None, tile_shape: str | None = None
+) -> Hardware | HardwareTable:
     """Return the hardware that the options of a command describe.
 
     Args:
@@ -75,6 +81,8 @@ def hardware_from(device: str, gate: str, settings: list[str] | None) -> Hardwar
         gate: name of a gate preset, or a gate file.
         settings: texts PATH=VALUE, or LAYER:PATH=VALUE for the layers of a name or pattern, of
             `--set`; None for none.
+        tile_shape: word lines and bit lines of a tile as a text, such as "64x64"; None if it is not
+            given.
 
     Raises:
         ValueError: a text without "=", an unknown name or path, a path that is set twice, or a
@@ -85,6 +93,8 @@ def hardware_from(device: str, gate: str, settings: list[str] | None) -> Hardwar
     from nsm.sweeps.layer_options import by_layer
 
     of_all: dict[str, Any] = {}
+    if tile_shape is not None:
+        of_all["tile_shape"] = shape_of(tile_shape)
     layers: dict[str, dict[str, Any]] = {}
     for name, equals, text in (s.partition("=") for s in settings or []):
         if not equals:
@@ -94,6 +104,22 @@ def hardware_from(device: str, gate: str, settings: list[str] | None) -> Hardwar
         layer, _, path = name.rpartition(":")
         table = layers.setdefault(layer, {}) if layer else of_all
         if path in table:
-            raise ValueError(f"--set {name} is given twice; leave one out")
+            twice = name != "tile_shape" or tile_shape is None
+            where = "is given twice" if twice else "and --tile-shape are the same"
+            raise ValueError(f"--set {name} {where}; leave one out")
         table[path] = value_of_text(text)
     return by_layer(build_hardware({"device": device, "gate": gate, **of_all}), layers)
+
+
+def shape_of(text: str) -> list[int]:
+    """Return word lines and bit lines of a text such as "64x64".
+
+    Raises:
+        ValueError: The text is no shape.
+    """
+    sizes = text.lower().replace("×", "x").split("x")
+    if len(sizes) != 2 or not all(size.strip().isdecimal() for size in sizes):
+        raise ValueError(
+            f"--tile-shape {text!r} is no shape; give WORD_LINESxBIT_LINES, such as 64x64"
+        )
+    return [int(size) for size in sizes]

@@ -153,6 +153,26 @@ def images_for(models: Mapping[str, nn.Module], data: Data, source: str) -> Any:
     )
 
 
+def first_images(what: str, count: int | None, images: Any, source: str) -> Any:
+    """Return the first test images of a data set.
+
+    Args:
+        what: What asks for them, such as "--images".
+        count: How many; None for all.
+        images: All test images, (n, ...).
+        source: What messages call the data set.
+
+    Raises:
+        ValueError: There are not so many.
+    """
+    if count is not None and count > len(images):
+        raise ValueError(
+            f"{what} = {count}, but {source} has {len(images)} test images; give at most so many, "
+            "or leave it out"
+        )
+    return images[:count]
+
+
 def training_images(data: Data, like: Any, count: int) -> Any:
     """Return the first training images of a data set, in the form of its test images.
 

@@ -41,9 +41,14 @@ def simulated(g, v, wires, folder):
     """Return the currents of all bit lines (n,) that ngspice prints."""
     netlist = folder / "crossbar.cir"
     netlist.write_text(to_spice(g, v, wires), encoding="ascii")
+    return simulated_file(netlist, np.shape(g)[1])
+
+
+def simulated_file(netlist, columns):
+    """Return the currents of all bit lines (columns,) that ngspice prints for a netlist."""
     done = subprocess.run(
-        ["ngspice", "-b", str(netlist)], capture_output=True, text=True, cwd=folder
+        ["ngspice", "-b", str(netlist)], capture_output=True, text=True, cwd=netlist.parent
     )
     printed = dict(re.findall(r"^i\(vs(\d+)\) = (\S+)$", done.stdout, re.MULTILINE))
-    assert len(printed) == np.shape(g)[1], done.stdout + done.stderr
-    return np.array([float(printed[str(j)]) for j in range(np.shape(g)[1])])
+    assert len(printed) == columns, done.stdout + done.stderr
+    return np.array([float(printed[str(j)]) for j in range(columns)])

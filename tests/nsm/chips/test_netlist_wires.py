@@ -17,7 +17,7 @@ from nsm.chips.netlists import write_netlists
     [
         (DifferentialPair(), Wires(1.0, 2.0), ["pos", "neg"]),
         (DifferentialPair(), Wires(np.arange(1.0, 13).reshape(4, 3), 2.0), ["pos", "neg"]),
-        (ReferenceColumn(), Wires(1.0, 2.0), ["pos", "ref"]),
+        (ReferenceColumn(), Wires(1.0, 2.0), ["pos_ref"]),
         (ReferenceColumn(), Wires(np.arange(1.0, 17).reshape(4, 4), 2.0), ["pos_ref"]),
     ],
 )
@@ -36,7 +36,6 @@ def test_every_tile_has_a_netlist_with_its_own_wires(mapping, wires, endings, tm
     cells = {
         "pos": last.g_pos,
         "neg": last.g_neg,
-        "ref": last.g_neg,
         "pos_ref": np.hstack([last.g_pos, last.g_neg]),
     }
     for path in written[-len(endings) :]:

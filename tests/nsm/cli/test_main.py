@@ -284,7 +284,10 @@ def test_map_reports_a_chip_and_leaves_its_pictures(run, folder):
     )  # 64 inputs on 32 word lines, the deterministic path, the bias
     names = ("conductances", "weight_error", "firing_probability")
     assert sorted(p.name for p in Path("chip").iterdir()) == sorted(
-        ["report.csv", "cost.csv", "write_cost.csv", *(f"chip_{n}.png" for n in names)]
+        [
+            *(f"{table}.csv" for table in ("report", "cost", "write_cost", "circuit_needs")),
+            *(f"chip_{n}.png" for n in names),
+        ]
     )
     cost = pd.read_csv("chip/cost.csv")
     assert cost.layer.tolist() == [*report.layer[report["where"] == "tiles"], "total per image"]

@@ -325,3 +325,19 @@ def build_part(part: Any, name: str, chosen: Mapping[str, Any]) -> Any:
     if missing:
         raise ValueError(f"{name} needs {' and '.join(f'{name}.{m}' for m in missing)} too")
     return part(**_fields_of(part, chosen, name))
+
+
+def kinds_of(slot: Any) -> dict[str, type]:
+    """Return the model of every `kind` that a table in a slot may name, short names included.
+
+    "none", which means the model without effect, is among them where the slot has one.
+    """
+    models = models_of(slot)
+    short = {
+        kind.removesuffix(ending): model
+        for kind, model in models.items()
+        for ending in _ENDINGS.get(slot, ())
+        if kind.endswith(ending) and kind.removesuffix(ending) not in models
+    }
+    none = {"none": _NONE_OF[slot]} if slot in _NONE_OF else {}
+    return {**models, **short, **none}

@@ -159,15 +159,21 @@ def with_value(hardware: Hardware, path: str, value: Any) -> Hardware:
     return changed
 
 
-def flattened(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(
+    table: Mapping[str, Any], prefix: str = "", *, value_keys: Sequence[str] = VALUE_KEYS
+) -> dict[str, Any]:
     """Return a TOML table whose sub-tables became dotted keys, each with `prefix` in front.
 
-    Tables with a kind or a preset are values and stay tables.
+    Args:
+        table: The table.
+        prefix: What the keys begin with.
+        value_keys: Tables with one of these keys are values and stay tables; by default those with
+            a kind or a preset.
     """
     flat: dict[str, Any] = {}
     for key, value in table.items():
-        if isinstance(value, dict) and not any(k in value for k in VALUE_KEYS):
-            flat |= flattened(value, f"{prefix}{key}.")
+        if isinstance(value, dict) and not any(k in value for k in value_keys):
+            flat |= flattened(value, f"{prefix}{key}.", value_keys=value_keys)
         else:
             flat[prefix + key] = value
     return flat

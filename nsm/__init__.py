@@ -56,6 +56,8 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.nn.transforms import quantize_weights as quantize_weights
     from nsm.nn.transforms import scale_weights as scale_weights
     from nsm.plots.sweeps import plot_error_rate as plot_error_rate
+    from nsm.sweeps.hardwares import Hardwares as Hardwares
+    from nsm.sweeps.ranges import Range as Range
     from nsm.sweeps.run import collect as collect
     from nsm.sweeps.tasks import Task as Task
     from nsm.sweeps.tasks import grid as grid
@@ -99,6 +101,8 @@ _EXPORTS = {
     "load_weights": "nsm.nn.files.weights",
     "save_weights": "nsm.nn.files.weights",
     "plot_error_rate": "nsm.plots.sweeps",
+    "Hardwares": "nsm.sweeps.hardwares",
+    "Range": "nsm.sweeps.ranges",
     "collect": "nsm.sweeps.run",
     "Task": "nsm.sweeps.tasks",
     "Until": "nsm.sweeps.until",

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nsm.cli.options import DataDir, Threads, console, use_threads
+from nsm.cli.sweep_check import OnlyCheck, ShowSchema, show_check, show_schema
 
 if TYPE_CHECKING:
     from nsm.sweeps.sweep_file import Sweep
+    from nsm.sweeps.sweep_inputs import SweepInputs
 
 
 def sweep(
@@ -38,6 +40,8 @@ def sweep(
     example: Annotated[
         bool, typer.Option("--example", help="Print a sweep file to start from.")
     ] = False,
+    schema: ShowSchema = False,
+    check: OnlyCheck = False,
     data_dir: DataDir = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the file's seed.", min=0)] = None,
     threads: Threads = 2,
@@ -47,6 +51,9 @@ def sweep(
 
     if example:
         typer.echo(SAMPLE, nl=False)
+        return
+    if schema:
+        show_schema()
         return
     if spec is None:
         raise ValueError("which sweep? give a file; `nsm sweep --example` prints one to start from")
@@ -58,46 +65,37 @@ def sweep(
     chosen = None if part is None else part_of(part)
     save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
     described = read_sweep(spec)
+
+    from nsm.sweeps.sweep_inputs import sweep_inputs
+
     use_threads(threads)
+    inputs = sweep_inputs(described, data_dir, save_to=save_to)
+    if check:
+        show_check(described, inputs, save_to, workers or 1)
+        return
     with _executor(workers or 1, scheduler) as executor:
         rng = described.seed if seed is None else seed
         options = {"save_to": save_to, "executor": executor, "part": chosen, "block": block}
-        rows = _collected(described, data_dir, rng=rng, **options)
+        rows = _collected(described, inputs, rng=rng, **options)
     console().print(f"{rows} rows in {save_to}")
 
 
-def _collected(described: Sweep, data_dir: Path | None, **options: Any) -> int:
+def _collected(described: Sweep, inputs: SweepInputs, **options: Any) -> int:
     """Run the sweep of a file and return the number of its rows; options as of `collect`."""
     from nsm.sweeps import collect
 
-    tasks = described.tasks()
-    x, y, calibrate = _data(described, data_dir)
     rows = collect(
-        tasks,
-        x,
-        y,
+        inputs.tasks,
+        inputs.x,
+        inputs.y,
         chips=described.chips,
         samples=described.samples,
         sampling=described.sampling,
-        calibrate=calibrate,
+        calibrate=inputs.calibrate,
         until=described.until,
         **options,
     )
     return len(rows)
-
-
-def _data(described: Sweep, data_dir: Path | None) -> tuple[Any, Any, dict[str, Any] | None]:
-    """Return the images and labels of a sweep file, and how its chips are calibrated."""
-    from nsm.datasets import load_data
-    from nsm.sweeps.networks import images_for, training_images
-
-    data = load_data(described.data, data_dir, **described.data_options)
-    images = images_for(described.networks, data, described.data)
-    calibrate = None
-    if described.calibrate is not None:
-        options = dict(described.calibrate)
-        calibrate = {"x": training_images(data, images, options.pop("images")), **options}
-    return images[: described.images], data.y_test[: described.images], calibrate
 
 
 @contextmanager

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from nsm.lazy import lazy_exports
 
 if TYPE_CHECKING:  # for type checkers and editors; at run time the table below serves them
+    from nsm.sweeps.hardwares import Hardwares as Hardwares
     from nsm.sweeps.processes import WorkerPool as WorkerPool
     from nsm.sweeps.processes import worker_pool as worker_pool
+    from nsm.sweeps.ranges import Range as Range
     from nsm.sweeps.row_file import read_rows as read_rows
     from nsm.sweeps.run import collect as collect
     from nsm.sweeps.tasks import Task as Task
@@ -18,6 +20,8 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.sweeps.until import Until as Until
 
 _EXPORTS = {
+    "Hardwares": "nsm.sweeps.hardwares",
+    "Range": "nsm.sweeps.ranges",
     "Task": "nsm.sweeps.tasks",
     "Until": "nsm.sweeps.until",
     "WorkerPool": "nsm.sweeps.processes",

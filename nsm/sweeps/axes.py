@@ -46,7 +46,9 @@ class AxisValue(NamedTuple):
     value: Any
 
 
-def read_axis(hardware: Hardware | HardwareTable, name: str, values: Any) -> list[AxisValue]:
+def read_axis(
+    hardware: Hardware | HardwareTable, name: str, values: Any, *, again: bool = False
+) -> list[AxisValue]:
     """Return the values of an axis, with their labels.
 
     Args:
@@ -54,6 +56,7 @@ def read_axis(hardware: Hardware | HardwareTable, name: str, values: Any) -> lis
         name: Name of the axis.
         values: Values in any iterable, which is read once; or a mapping from labels to values. A
             table among the values may have its label under the key "name".
+        again: Whether a value may occur again, as on an axis that moves together with others.
 
     Raises:
         ValueError: The axis is unknown or has no values, a value means nothing to its field, or
@@ -63,15 +66,16 @@ def read_axis(hardware: Hardware | HardwareTable, name: str, values: Any) -> lis
     found = [_axis_value(hardware, name, *pair) for pair in _pairs(name, values)]
     if not found:
         raise ValueError(f"axis {name!r} has no values ({values!r}); give a list of at least one")
-    seen: dict[Any, Label] = {}
-    for label, _ in found:
+    seen: dict[Any, bytes] = {}
+    for label, value in found:
+        of_value = canonical((label, value)) if again else b""
         for key in (canonical(label), str(label)):
-            if key in seen:
+            if key in seen and (not again or seen[key] != of_value):
                 raise ValueError(
                     f"axis {name!r} has two values called {label!r}; leave one out, or give "
                     "them names: {name: value, ...}"
                 )
-        seen |= {canonical(label): label, str(label): label}
+        seen |= {canonical(label): of_value, str(label): of_value}
     return found
 
 

@@ -18,6 +18,7 @@ from nsm.nn.inference import Labels
 from nsm.sweeps.calibration import Calibration
 from nsm.sweeps.contents import Held, Shelf
 from nsm.sweeps.data import Images
+from nsm.sweeps.hardwares import HARDWARE
 from nsm.sweeps.identity import canonical, short_hash
 from nsm.sweeps.row_file import IDENTITY
 from nsm.sweeps.tasks import Task
@@ -59,7 +60,8 @@ class Experiment:
 
     def identity(self, tasks: Sequence[Task]) -> str:
         """Return short hashes of what all rows of one file share, see `row_file.SHARED`."""
-        bases = {id(t.base): t.base for t in tasks}
+        # Hardwares by name are values of an axis: a file may get further ones.
+        bases = {id(t.base): t.base for t in tasks if HARDWARE not in t.parameters}
         reads: list[Any] = [self.samples, self.sampling, self.seed.entropy, self.seed.spawn_key]
         if self.calibration is not None:
             reads += [hashed(self.calibration.images), self.calibration.options]

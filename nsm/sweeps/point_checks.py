@@ -18,6 +18,7 @@ from nsm.chips.programming import check_programming
 from nsm.sweeps.axes import ON_CHIP
 from nsm.sweeps.calibration import Calibration, has_open_adc
 from nsm.sweeps.identity import short_hash
+from nsm.sweeps.inert_in_networks import refuse_unseen
 from nsm.sweeps.labels import Label
 from nsm.sweeps.tasks import Task
 
@@ -51,6 +52,7 @@ def check_points(tasks: Sequence[Task], plan_of: MakePlan, calibration: Calibrat
                 plans[places] = plan_of(task, table)
         described = (places, task.hardware, task.reprogrammed_scale, task.compensation)
         points.setdefault(short_hash(described), (task, plans[places]))
+    refuse_unseen(points.values())
     chosen, others = _chosen([*points.values()])
     is_calibrated = False
     for task, plan in chosen:

@@ -5,7 +5,7 @@ This file imports torch only inside functions, so that a mistake in a sweep file
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,23 +13,14 @@ from typing import TYPE_CHECKING, Any
 from crossbar.hardware import Hardware
 from devices.validation import integer
 from nsm.chips.hardware_table import HardwareTable, as_table
-from nsm.sweeps.axes import (
-    ON_CHIP,
-    TRAINING_SEED,
-    AxisValue,
-    on_chip,
-    read_axis,
-    with_axis,
-)
+from nsm.sweeps.axes import TRAINING_SEED
+from nsm.sweeps.hardwares import Hardwares
 from nsm.sweeps.identity import remembered, short_hash
-from nsm.sweeps.inert_axes import refuse_inert
 from nsm.sweeps.labels import Label
+from nsm.sweeps.points import Values, points
 
 if TYPE_CHECKING:
     from torch import nn
-
-#: The values of an axis, or the values by their labels.
-Values = Iterable[Any] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,49 +78,6 @@ class Task:
         return short_hash(parts if self.compensation is None else (*parts, self.compensation))
 
 
-def _points(
-    hardware: Hardware | HardwareTable,
-    axes: list[tuple[str, list[AxisValue]]],
-    chosen: dict[str, AxisValue],
-) -> Iterator[dict[str, Any]]:
-    """Yield the arguments of `Task` for all combinations of values, checked.
-
-    Points share the hardware as long as their values are the same.
-
-    Args:
-        hardware: The hardware with the chosen values.
-        axes: Names and values of the axes whose values are not chosen yet.
-        chosen: The values of the axes before these.
-    """
-    if not axes:
-        labels = {name: label for name, (label, _) in chosen.items()}
-        chip = on_chip({name: value for name, (_, value) in chosen.items()})
-        yield {"hardware": hardware, "parameters": labels, **chip}
-        return
-    (name, values), *others = axes
-    for value in values:
-        changed = hardware if name in ON_CHIP else with_axis(hardware, name, value.value)
-        yield from _points(changed, others, {**chosen, name: value})
-
-
-def points(hardware: Hardware | HardwareTable, axes: Mapping[str, Values]) -> list[dict[str, Any]]:
-    """Return the arguments of `Task` for every combination of values; the last axis varies fastest.
-
-    Args:
-        hardware: The hardware before the axes change it.
-        axes: As for `grid`.
-
-    Raises:
-        ValueError: Unknown axis, axis without values, two values with the same label, or a value
-            that its field refuses; or an axis that changes nothing at any point.
-    """
-    read = {name: read_axis(hardware, name, values) for name, values in axes.items()}
-    found = [*_points(hardware, [*read.items()], {})]
-    of_hardware = [name for name in read if name not in ON_CHIP or name == "seconds"]
-    refuse_inert(of_hardware, found)
-    return found
-
-
 def _trainings(
     model: nn.Module | Mapping[str, nn.Module | Mapping[int, nn.Module]],
 ) -> list[tuple[str, dict[str, Label], nn.Module]]:
@@ -167,8 +115,10 @@ def _trainings(
 
 def grid(
     model: nn.Module | Mapping[str, nn.Module | Mapping[int, nn.Module]],
-    hardware: Hardware | Mapping[str, Hardware | None],
+    hardware: Hardware | Mapping[str, Hardware | None] | Hardwares,
     axes: Mapping[str, Values],
+    *,
+    zipped: Iterable[Mapping[str, Values]] = (),
 ) -> list[Task]:
     """Return the tasks of every combination of the axes' values, all points of one network first.
 
@@ -177,28 +127,33 @@ def grid(
             `nsm.training.train_alike` returns them: {"NSM": {0: net, 1: net}}. The rows then have
             the column "training_seed".
         hardware: The hardware before the axes change it; one for all layers, or a table by layer
-            (see `HardwareTable`), such as {"stem": a, "blocks.*": b, "head": None}.
+            (see `HardwareTable`), such as {"stem": a, "blocks.*": b, "head": None}; or several by
+            name, `nsm.Hardwares({"FeFET": a, "RRAM": b})`, which is the column "hardware".
         axes: Name -> values. A name is a dotted path into `Hardware` ("device.levels", "gate.p",
             "gate_sharing", "device.on_off_ratio", ...), of all layers or of one entry of the table
             ("stem:device.levels", or "head:layer" with the values "tiles" and "digital"); or one of
             `ON_CHIP`: "gain" (common-mode gain of the programmed chip), "reprogrammed_scale" (α w
             programmed over the same range), "seconds" (age [s]), "compensation" (None, "layer" or
             "column", measured on the aged chip: see `MappedNetwork.compensate`). Values are a list,
-            an array, a tensor or any iterable; a mapping gives each value the name that rows show.
+            an array, a tensor, a `Range` or any iterable; a mapping gives each value the name that
+            rows show. A whole part, such as "device", is set before its fields.
+        zipped: Axes that move together: each mapping has two axes or more, all with as many values,
+            and its steps are combined with those of `axes`. [{"wires.r_row": [1, 2], "wires.r_col":
+            [1, 2]}] has two steps, not four.
 
     Raises:
         ValueError: A network is no torch module, an axis is unknown (the message suggests the
             nearest), has no values or two of the same name, or changes nothing at any point (the
-            message says why), or a field refuses its value.
+            message says why), a field refuses its value, zipped axes have different numbers of
+            values, or two points are the same chip.
     """
     trainings = _trainings(model)
-    base = hardware if isinstance(hardware, Hardware) else as_table(hardware)
-    of_axes = points(base, axes)
+    known = hardware if isinstance(hardware, (Hardware, Hardwares)) else as_table(hardware)
+    of_axes = points(known, axes, zipped)
     return [
         Task(
             network=network,
             model=net,
-            base=base,
             **{**point, "parameters": {**training, **point["parameters"]}},
         )
         for network, training, net in trainings

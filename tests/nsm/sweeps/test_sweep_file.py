@@ -9,7 +9,7 @@ import torch
 from crossbar import Adc, BalancedPair, Comparator, Hardware, Wires
 from crossbar.paths import build_hardware, flattened
 from devices import BlankOut, Device, GaussianNoise, NoNoise, preset
-from nsm import nsm_mlp, relu_mlp, save
+from nsm import Hardwares, Range, grid, nsm_mlp, relu_mlp, save
 from nsm.chips.hardware_table import HardwareTable
 from nsm.sweeps.sweep_file import KEYS, SAMPLE, parse, read_sweep
 
@@ -159,6 +159,22 @@ def test_bad_hardware_is_refused(options, message):
         ("seed = -1\n" + BASE, "seed = -1 is not allowed; give a whole number of at least 0"),
         ('data = "minst"\n' + BASE, "unknown data set 'minst'; did you mean 'mnist'"),
         ("data = 3\n" + BASE, "data = 3 is no data set; give a text, such as data = .mnist"),
+        ("zip = 3\n" + BASE, r"zip must be a list of tables: \[\[zip\]\]"),
+        ("hardwares = 3\n" + BASE, r"hardwares in levels.toml must be a table"),
+        (BASE + "[hardwares]\n", r"\[hardwares\] is empty; give a table \[hardwares.NAME\]"),
+        (BASE + "[hardwares]\na = 3\n", r"hardwares must hold tables: \[hardwares.NAME\]"),
+        (
+            BASE + "[hardwares.A]\nlayers = 3\n",
+            r"layers in \[hardwares.A\] must be a table: \[hardwares.A.layers\]",
+        ),
+        (
+            BASE + '[hardwares.A]\n"device.level" = 3\n',
+            "hardware 'A': unknown hardware key 'device.level'; did you mean 'device.levels'",
+        ),
+        (
+            'network = "small.safetensors"\n[hardwares.A]\nadc = {bits = 3}\n',
+            "hardware 'A': the hardware needs a device",
+        ),
         (
             BASE + "layers = 3\n",
             r"layers in \[hardware\] must be a table: \[hardware.layers\]",
@@ -349,3 +365,102 @@ def test_wrong_data_options_and_calibrations_are_refused(section, message, folde
 def test_bad_axes_are_refused_before_any_work(axes, message, folder):
     with pytest.raises(ValueError, match=message):
         parse(f"{BASE}[axes]\n{axes}\n", folder=folder).tasks()
+
+
+def test_zips_and_ranges_are_those_of_python(folder):
+    text = (
+        BASE
+        + "wires = {r_row = 1.0, r_col = 1.0}\n[axes]\n"
+        + 'gain = {start = 0.01, stop = 1.0, num = 3, scale = "log"}\n'
+        + "[axes.device]\nlevels = {start = 4, stop = 16, num = 4}\n"
+        + '[[zip]]\n"wires.r_row" = [1, 2]\n"wires.r_col" = {start = 1.0, stop = 3.0, num = 2}\n'
+        + '[[zip]]\nseconds = [0, 10]\n"device.retention" = ["none", '
+        + '{name = "slow", kind = "power_law", nu_mean = 0.01, nu_std = 0.001}]\n'
+    )
+    sweep = parse(text, folder=folder)
+    assert sweep.axes == {
+        "gain": Range(start=0.01, stop=1.0, num=3, scale="log"),
+        "device.levels": Range(start=4, stop=16, num=4),
+    }
+    tasks = sweep.tasks()
+    assert len(tasks) == 3 * 4 * 2 * 2
+    in_python = grid(
+        sweep.networks,
+        sweep.hardware,
+        {"gain": [0.01, 0.1, 1.0], "device.levels": [4, 8, 12, 16]},
+        zipped=[
+            {"wires.r_row": [1, 2], "wires.r_col": [1.0, 3.0]},
+            {
+                "seconds": [0, 10],
+                "device.retention": {
+                    "none": "none",
+                    "slow": {"kind": "power_law", "nu_mean": 0.01, "nu_std": 0.001},
+                },
+            },
+        ],
+    )
+    assert [t.id for t in tasks] == [t.id for t in in_python]
+    assert [dict(t.parameters) for t in tasks] == [dict(t.parameters) for t in in_python]
+
+
+def test_hardwares_have_what_they_share_and_what_differs(folder):
+    (folder / "mine.toml").write_text("g_min = 1e-6\ng_max = 1e-5\n")
+    text = (
+        BASE
+        + "tile_shape = [64, 64]\nwires = {r_row = 1.0, r_col = 1.0}\nadc = {bits = 6}\n"
+        + '[hardware.layers]\n"3" = "digital"\n'
+        + "[hardwares.FeFET]\n"
+        + '[hardwares.mine]\ndevice = "mine.toml"\nwires = "none"\n"adc.bits" = 4\n'
+        + '[hardwares.mine.layers]\n"1" = {"device.levels" = 4}\n'
+        + "[axes]\ngain = [1.0, 0.5]\n"
+    )
+    sweep = parse(text, folder=folder)
+    assert isinstance(sweep.hardware, Hardwares)
+    shared = {"gate": BlankOut(0.5), "tile_shape": (64, 64)}
+    wires = Wires(r_row=1.0, r_col=1.0)
+    fefet = Hardware(device=preset("fefet_jerry2017"), wires=wires, adc=Adc(6), **shared)
+    mine = Hardware(device=Device(g_min=1e-6, g_max=1e-5), adc=Adc(4), **shared)
+    of_first = replace(mine, device=replace(mine.device, levels=4))
+    assert dict(sweep.hardware) == {
+        "FeFET": HardwareTable({"3": None, "*": fefet}),
+        "mine": HardwareTable({"3": None, "1": of_first, "*": mine}),
+    }
+    assert [(t.parameters["hardware"], t.gain) for t in sweep.tasks()] == [
+        (name, gain) for name in ("FeFET", "mine") for gain in (1.0, 0.5)
+    ]
+
+
+def test_hardwares_need_nothing_in_common(folder):
+    text = (
+        'network = "small.safetensors"\n[hardwares.A]\ndevice = "fefet_jerry2017"\n'
+        '[hardwares.B]\ndevice = "rram_wu2018"\n[axes]\n"1:device.levels" = [4, 8]\n'
+    )
+    sweep = parse(text, folder=folder)
+    devices = [t.hardware["*"].device for t in sweep.tasks()]
+    assert devices == [preset(n) for n in ("fefet_jerry2017", "rram_wu2018") for _ in range(2)]
+    assert [t.hardware["1"].device.levels for t in sweep.tasks()] == [4, 8, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("[axes]\ngain = {start = 1, stop = 2}\n", "the range of axis 'gain' lacks num"),
+        (
+            '[axes]\ngain = {start = 1, stop = 2, num = 3, scale = "lg"}\n',
+            "axis 'gain': unknown scale of a range 'lg'",
+        ),
+        ("[[zip]]\ngain = [1, 2]\n", "zip 1 has 'gain'; axes move together if there are two"),
+        ("[[zip]]\ngain = [1, 2]\nseconds = 3\n", r"axis 'seconds' has no values \(3\)"),
+        (
+            '[[zip]]\ngain = [1, 2]\n"device.levels" = [2]\n',
+            "zipped axes need as many values each, but 'gain' has 2, 'device.levels' has 1",
+        ),
+        (
+            '[axes]\ngain = [1]\n[[zip]]\ngain = [1, 2]\n"device.levels" = [2, 4]\n',
+            "axis 'gain' is given twice",
+        ),
+    ],
+)
+def test_wrong_ranges_and_zips_are_refused(section, message, folder):
+    with pytest.raises(ValueError, match=message):
+        parse(BASE + section, folder=folder)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -224,5 +225,8 @@ def write_report(
         raise ValueError("there are no rows to report on; give a file of a sweep")
     target = default_page(paths[0]) if out is None else Path(out)
     check_page(target)
-    page = report_page([read_swept(path) for path in paths], **options)
-    return write_page(target, page)
+    sweeps = [
+        replace(read_swept(path), link=Path(relpath(path, target.parent)).as_posix())
+        for path in paths
+    ]
+    return write_page(target, report_page(sweeps, **options))

@@ -82,7 +82,7 @@ def _curve(
         title=swept.titles.get(axis, _heading(plain_title(axis))),
         texts=[text for text in texts if text],
         pictures=[drawn],
-        rows=swept.file,
+        rows=swept.link or swept.file,
     )
 
 
@@ -144,7 +144,7 @@ def _heat_map(swept: Swept, x: str, y: str) -> Card:
         title=f"{_heading(plain_title(x))}, and {plain_title(y)}",
         texts=[text for text in [_others(swept, x, y)] if text],
         pictures=pictures,
-        rows=swept.file,
+        rows=swept.link or swept.file,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from nsm.report.style import REPORT_STYLE
 
@@ -34,7 +35,7 @@ class Card:
         title: heading.
         texts: paragraphs below the pictures.
         pictures: figures.
-        rows: name of the file beside the page that holds the figure's rows; "" if there is none.
+        rows: path, from the page, of the file that holds the figure's rows; "" if there is none.
     """
 
     title: str
@@ -133,8 +134,9 @@ def _card(card: Card, *, wide: bool = False) -> str:
     pictures = "".join(map(_picture, card.pictures))
     rows = ""
     if card.rows:
-        name = escape(card.rows)
-        rows = f'<p class="rows">Rows: <a href="{name}">{name}</a></p>'
+        # A name such as "javascript:a" would be read as another kind of address.
+        link = escape(quote(card.rows))
+        rows = f'<p class="rows">Rows: <a href="{link}">{escape(card.rows)}</a></p>'
     return (
         f'<section class="card{" wide" if wide else ""}">\n<h3>{escape(card.title)}</h3>\n'
         f'<div class="body"><div class="pictures">{pictures}</div>\n'

@@ -31,6 +31,7 @@ class Swept:
     Attributes:
         rows: rows of `nsm.sweeps.read_rows`.
         file: name of their file.
+        link: path of the file from the page; "" for a file beside it.
         sidecar: what they were computed with; None if that is not known.
         titles: headings of the figures by axis, where they are not that of the axis.
         texts: paragraphs below the figures by axis.
@@ -40,6 +41,7 @@ class Swept:
 
     rows: pd.DataFrame
     file: str
+    link: str = ""
     sidecar: Sidecar | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)

@@ -23,10 +23,12 @@ def test_report_writes_a_page_beside_the_rows(run, swept):
         assert said in page
     assert "nsm sweep levels.toml --threads 1" in page
     Path("tolerances.csv").write_text("network,axis,tolerated\nsmall,gain,0.5\n")
-    line = "report levels.csv --out a.html --title Mine --software small=0.5 --chance 0.9"
+    Path("pages").mkdir()
+    line = "report levels.csv --out pages/a.html --title Mine --software small=0.5 --chance 0.9"
     assert run(f"{line} --tolerances tolerances.csv")[0] == 0
-    page = Path("a.html").read_text(encoding="utf-8")
+    page = Path("pages/a.html").read_text(encoding="utf-8")
     assert "<h1>Mine</h1>" in page
+    assert 'href="../levels.csv"' in page
     assert "Measured tolerances" in page
     assert "its error in software." in page
 

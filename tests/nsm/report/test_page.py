@@ -49,7 +49,14 @@ def test_quotes_cannot_leave_an_attribute():
     picture = Picture(light=b"", alt='" onerror="alert(1)')
     page = page_of(cards=[Card(title="t", pictures=[picture], rows='"><script>')])
     assert 'onerror="' not in page
+    assert 'href="%22%3E%3Cscript%3E"' in page
     assert "<script" not in page
+
+
+def test_names_of_files_are_no_addresses_of_another_kind():
+    page = page_of(cards=[Card(title="t", rows="javascript:alert(1).csv")])
+    assert 'href="javascript%3Aalert%281%29.csv">javascript:alert(1).csv</a>' in page
+    assert 'href="../rows/a_b.csv"' in page_of(cards=[Card(title="t", rows="../rows/a_b.csv")])
 
 
 def test_a_table_has_a_mark_in_the_color_of_every_network_and_a_box_that_the_keyboard_scrolls():

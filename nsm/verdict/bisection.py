@@ -60,9 +60,7 @@ def bisect(rungs: int, decide: Callable[[int], Decision], *, breaks: bool = Fals
 
 def _next_rung(low: int, high: int, unresolved: list[int]) -> int | None:
     """Return the middle of the widest open part; None if every part is closed."""
-    if unresolved:
-        parts = [(low, min(unresolved)), (max(unresolved), high)]
-    else:
-        parts = [(low, high)]
+    first, last = min(unresolved, default=high), max(unresolved, default=low)
+    parts = [(low, first), (last, high)]
     low, high = max(parts, key=lambda part: part[1] - part[0])
     return (low + high) // 2 if high - low > 1 else None

@@ -173,9 +173,7 @@ def telegraph_amplitude(context: Context) -> Axis:
 
         def freeze(hardware: Hardware, amplitude: float) -> Hardware:
             d = hardware.device
-            write = FrozenTraps(
-                write=d.write, amplitude=amplitude, g_min=d.g_min, g_max=d.g_max
-            )
+            write = FrozenTraps(write=d.write, amplitude=amplitude, g_min=d.g_min, g_max=d.g_max)
             return replace(hardware, device=replace(d, write=write))
 
         return Axis(
@@ -218,7 +216,7 @@ def telegraph_time(context: Context) -> Axis:
             )
         return setting.each(lambda h: replace(h, device=_with_traps(h.device, traps)))
 
-    step = max(context.step, 2.0)
+    step = max(context.step, 4.0)
     if own is None:
         return Axis(
             unit=f"s at ΔG/G = {AMPLITUDE_OF_TIME:g}",

@@ -14,7 +14,7 @@ from torch import nn
 from crossbar import Hardware
 from nsm.chips.hardware_table import HardwareTable
 from nsm.disk import atomic_write, check_folder_of
-from nsm.verdict.sentence import fix_first_of, sentence_of
+from nsm.verdict.sentence import fix_first_of, rows_of, sentence_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +54,7 @@ class Tolerances:
         return " ".join(f"{name}: {text}." for name, text in zip(names, texts, strict=True))
 
     def _of_each(self, say: Callable[[Any, pd.DataFrame], str]) -> list[str]:
-        bases = self.base_errors.itertuples(index=False)
+        bases = rows_of(self.base_errors)
         return [say(base, self.table[self.table["network"] == base.network]) for base in bases]
 
     @property

@@ -11,11 +11,10 @@ from nsm.verdict.axis import Axis, Context, DoesNotAct
 from nsm.verdict.bench import Bench
 from nsm.verdict.bisection import bisect
 from nsm.verdict.decision import Decision, decide
-from nsm.verdict.setting import Setting
 
 #: Cell reads of one value above which an axis whose noise has a memory is left out unless it is
 #: named: a million cells take about 15 ms for each read of an image.
-MOST_CELL_READS = 4e9
+MOST_CELL_READS = 1e9
 
 #: Whether something works, by what was decided on its loss.
 WORKS = {Decision.TOLERATED: "yes", Decision.BROKEN: "no", Decision.UNRESOLVED: "not resolved"}
@@ -185,7 +184,8 @@ class AxisSearch:
 
     def found(self, name: str) -> Found:
         """Return the result for the axis of this name."""
-        ladder, reference, repairs, repaired = self.axis.outward, self.published, 0.0, ""
+        ladder, repairs, repaired = self.axis.outward, 0.0, ""
+        reference: Errors = self.published
         if self.ideal is not None:
             decision, cost = self.compared(self.published, self.ideal)
             if decision is Decision.BROKEN:

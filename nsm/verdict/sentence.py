@@ -16,9 +16,14 @@ def quantity(value: float, unit: str) -> str:
     return f"{number} {unit}".strip()
 
 
-def _costly(rows: pd.DataFrame) -> pd.DataFrame:
+def rows_of(table: pd.DataFrame) -> list[Any]:
+    """Return the rows of a table, whose columns are their attributes."""
+    return list(table.itertuples(index=False))
+
+
+def _costly(rows: pd.DataFrame) -> list[Any]:
     """Return the axes whose published value costs more than the loss, the costliest first."""
-    return rows[rows["repairs"] > 0].sort_values("repairs", ascending=False)
+    return rows_of(rows[rows["repairs"] > 0].sort_values("repairs", ascending=False))
 
 
 def _because(row: Any) -> str:
@@ -42,7 +47,7 @@ def sentence_of(base: Any, rows: pd.DataFrame) -> str:
         rows: Its rows of `Tolerances.table`.
     """
     errors = f"error {percent(base.published)}, in software {percent(base.software)}"
-    costly = list(_costly(rows).itertuples(index=False))
+    costly = _costly(rows)
     if base.works == "yes":
         text = f"{base.network} works on this hardware ({errors})"
     elif base.works == "not resolved":
@@ -79,19 +84,19 @@ def _without_gate(base: Any) -> str:
 def fix_first_of(base: Any, rows: pd.DataFrame) -> str:
     """Return what to improve first for one network, or the thinnest margin of one that works."""
     costly = _costly(rows)
-    if len(costly):
-        row = next(costly.itertuples(index=False))
+    if costly:
+        row = costly[0]
         return (
-            f"fix first: {row.axis}, {quantity(row.published, row.unit)}, which costs "
-            f"{100 * row.repairs:.2g} points; {_needs(row)} is tolerated"
+            f"fix first: {row.axis}, which costs {100 * row.repairs:.2g} points at "
+            f"{quantity(row.published, row.unit)}; {_needs(row)} is tolerated"
         )
     published = rows[(rows["reference"] == "published") & rows["ratio"].notna()]
     if not len(published):
         return "fix first: nothing that is published limits it on the axes that were measured"
-    row = next(published.sort_values("ratio").itertuples(index=False))
-    least = "" if row.decided else "at least "
+    row = rows_of(published.sort_values("ratio"))[0]
+    factor = f"a factor of {row.ratio:.2g}" + ("" if row.decided else " or more")
+    known = "" if "published" in row.unit else f", {quantity(row.published, row.unit)} published"
     return (
-        f"fix first: {row.axis}, the thinnest margin of what is published: {least}"
-        f"{quantity(row.tolerated, row.unit)} tolerated, {quantity(row.published, row.unit)} "
-        f"published (a factor of {row.ratio:.2g})"
+        f"fix first: {row.axis}, the thinnest margin of what is published ({factor}: "
+        f"{quantity(row.tolerated, row.unit)} tolerated{known})"
     )

@@ -126,7 +126,7 @@ def tolerances(
     samples: int = 20,
     blocks: int = 10,
     axes: Sequence[str] | None = None,
-    step: float = 1.4,
+    step: float = 1.6,
     rng: RNG = 0,
     sampling: str = "exact",
     calibrate: Any = None,
@@ -157,7 +157,7 @@ def tolerances(
         samples: Noisy passes per image.
         blocks: Number of blocks of images, each with a chip of its own, at least 4.
         axes: Names of axes in `nsm.verdict.axes.AXES`; None for all of them.
-        step: Largest ratio of neighboring values on logarithmic axes; default 1.4.
+        step: Largest ratio of neighboring values on logarithmic axes; default 1.6.
         rng: Seed, Generator or None.
         sampling: "exact" draws every gate and cell, "moments" one normal per output.
         calibrate: Images on which open ranges of converters are set, such as training images; None

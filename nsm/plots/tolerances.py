@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from crossbar import Hardware
 from nsm.plots.notes import note_below
 from nsm.plots.small_print import conditions
 from nsm.plots.style import COLORS, figure, places_of, styled
@@ -174,7 +175,7 @@ def _notes(tolerances: Tolerances) -> list[str]:
     )
     texts = [first]
     hardware = tolerances.hardware
-    if hasattr(hardware, "device"):
+    if isinstance(hardware, Hardware):
         texts.append(conditions(hardware, tolerances.networks, test=test))
     else:
         texts.append(f"{test[0].upper()}{test[1:]}.")

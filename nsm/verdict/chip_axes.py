@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def wires(context: Context) -> Axis:
         if w is None:
             return hardware
         row, col = (np.asarray(r, dtype=np.float64) * factor for r in (w.r_row, w.r_col))
-        numbers = [float(r) if r.ndim == 0 else r for r in (row, col)]
+        numbers: list[Any] = [float(r) if r.ndim == 0 else r for r in (row, col)]
         return replace(hardware, wires=replace(w, r_row=numbers[0], r_col=numbers[1]))
 
     return Axis(

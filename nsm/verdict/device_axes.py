@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from crossbar import Hardware
 from devices import (
@@ -26,7 +27,7 @@ from nsm.verdict.setting import Setting
 AMPLITUDE_OF_TIME = 0.5
 
 
-def _with_device(setting: Setting, **changes: object) -> Setting:
+def _with_device(setting: Setting, **changes: Any) -> Setting:
     """Return the setting with changed fields of all devices."""
     return setting.each(lambda h: replace(h, device=replace(h.device, **changes)))
 

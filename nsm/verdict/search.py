@@ -194,15 +194,23 @@ class AxisSearch:
                 in_software = self.base.software.__getitem__
                 repaired = WORKS[self.compared(self.ideal, in_software).decision]
 
+        refused: dict[int, str] = {}
+
         def decision_on(rung: int) -> Decision:
-            return self.compared(self.of_value(ladder[rung]), reference).decision
+            try:
+                return self.compared(self.of_value(ladder[rung]), reference).decision
+            except ValueError as problem:  # a value that the models do not allow ends the ladder
+                refused[rung] = str(problem)
+                return Decision.BROKEN
 
         bracket = bisect(len(ladder), decision_on, breaks=repairs > 0)
         low = ladder[bracket.low]
         beyond = 0.0 if self.axis.falling else math.inf
         high = beyond if bracket.high is None else ladder[bracket.high]
         reason = ""
-        if bracket.low == len(ladder) - 1:
+        if bracket.high in refused:
+            reason = f"{high:.3g} is refused: {refused[bracket.high]}"
+        elif bracket.low == len(ladder) - 1:
             reason = f"tolerated up to {low:.3g}, the worst value that was tried"
         elif not bracket.decided:
             reason = "not resolved with these images"

@@ -221,7 +221,9 @@ EVERYTHING = Hardware(
 
 
 @pytest.mark.parametrize("name", AXES)
-@pytest.mark.parametrize("hardware", [EVERYTHING, replace(HARDWARE, gate=BlankOut(0.5))])
+@pytest.mark.parametrize(
+    "hardware", [EVERYTHING, replace(HARDWARE, gate=BlankOut(0.5))], ids=["everything", "ideal"]
+)
 def test_every_axis_is_measured_or_says_why_not(name, hardware):
     found = tolerances(
         small(), hardware, *batch(20), samples=1, blocks=4, axes=[name], loss=0.6, step=100, **QUIET
@@ -235,6 +237,19 @@ def test_every_axis_is_measured_or_says_why_not(name, hardware):
         assert it.ratio >= 0
         assert it.reference
         assert it.low == it.tolerated
+
+
+def test_a_value_that_a_model_refuses_ends_the_ladder():
+    # Thirty times the deviations of these traps make conductances negative.
+    traps = replace(CELL, read_noise=TelegraphNoise(0.1, 1e-6, 1e-6))
+    hardware = Hardware(device=traps, gate=BlankOut(0.5))
+    found = tolerances(
+        small(), hardware, *batch(20), samples=1, blocks=4, axes=["read noise"], loss=0.6,
+        step=100, **QUIET,
+    )  # fmt: skip
+    it = row(found, "read noise")
+    assert (it.tolerated, it.high) == (1, 30)
+    assert it.reason.startswith("30 is refused: ")
 
 
 def test_published_values_are_those_of_the_hardware():
@@ -262,7 +277,7 @@ def test_published_values_are_those_of_the_hardware():
 def test_faults_without_a_share_are_no_axis():
     worn = replace(CELL, faults=WearOut(cycles=10.0, characteristic_life=1e6, shape=1.5, p_lrs=0.5))
     found = tolerances(
-        threshold_unit(), Hardware(device=worn), *signs(40), samples=1, axes=["stuck cells"],
+        threshold_unit(), Hardware(device=worn), *signs(60), samples=1, axes=["stuck cells"],
         **QUIET,
     )  # fmt: skip
     assert row(found, "stuck cells").reason == (
@@ -273,7 +288,7 @@ def test_faults_without_a_share_are_no_axis():
 def test_hardware_by_layer_whose_layers_differ_is_named():
     table = {"0": HARDWARE, "*": replace(HARDWARE, device=replace(CELL, levels=8))}
     found = tolerances(
-        threshold_unit(), table, *signs(40), samples=1, axes=["levels", "gain, falling"], step=30,
+        threshold_unit(), table, *signs(60), samples=1, axes=["levels", "gain, falling"], step=30,
         **QUIET,
     )  # fmt: skip
     assert row(found, "levels").reason == (
@@ -285,7 +300,7 @@ def test_hardware_by_layer_whose_layers_differ_is_named():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"loss": 0}, r"loss = 0.* above 0"),
+        ({"loss": 0}, r"loss = 0 is not allowed; give a finite number in \(0, 1\)"),
         ({"confidence": 0.4}, r"confidence = 0.4"),
         ({"axes": ["level"]}, r"axis of the tolerances.*'level'.*levels"),
         ({"axes": []}, r"axes = \[\].*give a list of at least one"),
@@ -353,7 +368,7 @@ def test_a_map_takes_the_two_worst_axes():
 
 def test_quiet_hardware_has_no_gate_to_take_away():
     found = tolerances(
-        threshold_unit(), replace(HARDWARE, gate=NoNoise()), *signs(40), samples=1,
+        threshold_unit(), replace(HARDWARE, gate=NoNoise()), *signs(60), samples=1,
         axes=["gain, falling"], step=30, **QUIET,
     )  # fmt: skip
     assert found.base_errors.without_gate.isna().all()

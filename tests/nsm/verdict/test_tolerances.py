@@ -240,16 +240,15 @@ def test_every_axis_is_measured_or_says_why_not(name, hardware):
 
 
 def test_a_value_that_a_model_refuses_ends_the_ladder():
-    # Thirty times the deviations of these traps make conductances negative.
-    traps = replace(CELL, read_noise=TelegraphNoise(0.1, 1e-6, 1e-6))
-    hardware = Hardware(device=traps, gate=BlankOut(0.5))
+    # The linear law of this filament leaves no resistance 100 K above its reference.
+    filament = replace(CELL, temperature_law=MetallicTemperature(alpha=-0.01))
     found = tolerances(
-        small(), hardware, *batch(20), samples=1, blocks=4, axes=["read noise"], loss=0.6,
+        threshold_unit(), Hardware(device=filament), *signs(4000), samples=1, axes=["temperature"],
         step=100, **QUIET,
     )  # fmt: skip
-    it = row(found, "read noise")
-    assert (it.tolerated, it.high) == (1, 30)
-    assert it.reason.startswith("30 is refused: ")
+    it = row(found, "temperature")
+    assert (it.tolerated, it.high) == (5, 200)
+    assert it.reason.startswith("200 is refused: temperatures of 500 to 500 K leave no resistance")
 
 
 def test_published_values_are_those_of_the_hardware():

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm import theory as theory
     from nsm import training as training
     from nsm import uncertainty as uncertainty
+    from nsm import verdict as verdict
     from nsm.chips.chip import MappedNetwork as MappedNetwork
     from nsm.chips.chip_file import load_chip as load_chip
     from nsm.chips.cost_comparison import compare_costs as compare_costs
@@ -69,6 +70,9 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.sweeps.until import Until as Until
     from nsm.training.fit import fit as fit
     from nsm.training.initialize import initialize as initialize
+    from nsm.verdict.interactions import tolerance_map as tolerance_map
+    from nsm.verdict.result import Tolerances as Tolerances
+    from nsm.verdict.tolerances import tolerances as tolerances
 
 _EXPORTS = {
     "chips": "nsm.chips",
@@ -79,6 +83,7 @@ _EXPORTS = {
     "theory": "nsm.theory",
     "training": "nsm.training",
     "uncertainty": "nsm.uncertainty",
+    "verdict": "nsm.verdict",
     "MappedNetwork": "nsm.chips.chip",
     "load_chip": "nsm.chips.chip_file",
     "compare_costs": "nsm.chips.cost_comparison",
@@ -119,6 +124,9 @@ _EXPORTS = {
     "grid": "nsm.sweeps.tasks",
     "fit": "nsm.training.fit",
     "initialize": "nsm.training.initialize",
+    "tolerance_map": "nsm.verdict.interactions",
+    "Tolerances": "nsm.verdict.result",
+    "tolerances": "nsm.verdict.tolerances",
 }
 __all__ = list(_EXPORTS)
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
@@ -13,7 +14,7 @@ from devices.validation import number
 from nsm.chips.chip import MappedNetwork, Origin
 from nsm.chips.hardware_table import as_table
 from nsm.chips.layers.tile_layer import TileLayer
-from nsm.chips.planning.checked_plan import checked_plan
+from nsm.chips.planning.checked_plan import CheckedPlan, checked_plan
 from nsm.chips.planning.examples import given_example
 from nsm.chips.planning.plan import name_of, planned_layers
 from nsm.chips.planning.planner import evaluating_copy
@@ -70,6 +71,32 @@ def map_to_crossbar(
     given = None if example is None else given_example(example)
     with torch.random.fork_rng(devices=[]):  # the comparison draws, and torch's stream stays
         plan = checked_plan(model, table, given)
+    return program_plan(plan, model, hardware, seed=seed, reprogrammed_scale=reprogrammed_scale)
+
+
+def program_plan(
+    plan: CheckedPlan,
+    model: nn.Module,
+    hardware: Hardware | Mapping[str, Hardware | None],
+    *,
+    seed: np.random.SeedSequence,
+    reprogrammed_scale: float = 1.0,
+) -> MappedNetwork:
+    """Return a plan programmed into the tiles of one chip, the second half of `map_to_crossbar`.
+
+    A plan holds for every hardware that leaves the same layers digital.
+
+    Args:
+        plan: The plan, whose network becomes that of the chip: give each chip a deep copy of it.
+        model: The network.
+        hardware: As for `map_to_crossbar`.
+        seed: Seed of all that is drawn.
+        reprogrammed_scale: Factor of weights and biases.
+
+    Raises:
+        ValueError: Naming the layer, if its weights or the hardware do not allow it.
+    """
+    table = as_table(hardware)
     planned = [(layer, table.of(layer.path)) for layer in planned_layers(plan.network)]
     for layer, its in planned:
         assert its is not None

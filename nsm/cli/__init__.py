@@ -1,1 +1,1 @@
-"""The `nsm` command: train, map, sweep, merge, plot, report, demo, presets."""
+"""The `nsm` command: train, map, tolerance, sweep, merge, plot, report, demo, presets."""

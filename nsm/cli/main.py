@@ -1,4 +1,4 @@
-"""The `nsm` command: train, map, sweep, merge, plot, report, demo, presets."""
+"""The `nsm` command: train, map, tolerance, sweep, merge, plot, report, demo, presets."""
 
 import typer
 
@@ -10,6 +10,7 @@ from nsm.cli.merge import merge
 from nsm.cli.plot import plot
 from nsm.cli.report import report
 from nsm.cli.sweep import sweep
+from nsm.cli.tolerance import tolerance
 from nsm.cli.train import train
 
 app = typer.Typer(
@@ -25,6 +26,9 @@ app.command(epilog="Example: nsm train --data mnist --epochs 30 --out mine.safet
 app.command(
     "map", epilog="Example: nsm map mnist_mlp --data mnist --set device.levels=16 --out chip"
 )(map_network)
+app.command(
+    epilog="Example: nsm tolerance mnist_mlp --data mnist --baseline ReLU=relu.safetensors"
+)(tolerance)
 app.command(
     epilog="Example: nsm sweep --example > levels.toml; "
     "nsm sweep levels.toml --out levels.csv --workers 2"

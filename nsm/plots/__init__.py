@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.sweeps import plot_error_rate as plot_error_rate
     from nsm.plots.ticks import separate_tick_labels as separate_tick_labels
     from nsm.plots.tolerance import tolerated as tolerated
+    from nsm.plots.tolerances import plot_tolerance_map as plot_tolerance_map
+    from nsm.plots.tolerances import plot_tolerances as plot_tolerances
     from nsm.plots.uncertainty import plot_over_rotation as plot_over_rotation
     from nsm.plots.uncertainty import plot_reliability as plot_reliability
     from nsm.plots.wires import plot_tile_map as plot_tile_map
@@ -75,6 +77,8 @@ _EXPORTS = {
     "plot_error_rate": "nsm.plots.sweeps",
     "separate_tick_labels": "nsm.plots.ticks",
     "tolerated": "nsm.plots.tolerance",
+    "plot_tolerance_map": "nsm.plots.tolerances",
+    "plot_tolerances": "nsm.plots.tolerances",
     "plot_over_rotation": "nsm.plots.uncertainty",
     "plot_reliability": "nsm.plots.uncertainty",
     "plot_tile_map": "nsm.plots.wires",

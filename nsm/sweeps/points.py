@@ -182,10 +182,14 @@ def _overlap(names: Sequence[str]) -> bool:
 
 def _refuse_same(found: Sequence[Mapping[str, Any]]) -> None:
     """Raise ValueError if two points are the same chip: only one of them would have a row."""
-    seen: dict[bytes, Mapping[str, Label]] = {}
+    seen: dict[tuple[bytes, bytes], Mapping[str, Label]] = {}
+    of_hardware: dict[int, bytes] = {}  # many points share one
     for point in found:
-        chip = {k: v for k, v in point.items() if k not in ("base", "parameters")}
-        key = canonical(chip)
+        hardware = point["hardware"]
+        if id(hardware) not in of_hardware:
+            of_hardware[id(hardware)] = canonical(hardware)
+        treated = {k: v for k, v in point.items() if k not in ("hardware", "base", "parameters")}
+        key = (of_hardware[id(hardware)], canonical(treated))
         labels = point["parameters"]
         if key in seen:
             differ = [name for name, label in labels.items() if seen[key].get(name) != label]

@@ -1,0 +1,186 @@
+"""`nsm tolerance`: how much of each non-ideality a network tolerates on a device."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nsm.cli.data import DataChoice
+from nsm.cli.map import DeviceName, GateName, NetworkFile, Settings
+from nsm.cli.options import (
+    DataDir,
+    DataName,
+    DataOptions,
+    Seed,
+    console,
+    hardware_from,
+    use_threads,
+)
+
+if TYPE_CHECKING:
+    from nsm.verdict.result import Tolerances
+    from nsm.verdict.search import Base, Found
+
+#: Training images on which open ranges of converters are set.
+_CALIBRATED_ON = 200
+
+
+def tolerance(
+    network: NetworkFile,
+    device: DeviceName = "fefet_jerry2017",
+    gate: GateName = "nsm_bernoulli",
+    settings: Settings = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(help="A network to compare with, as NAME=FILE; may be given several times."),
+    ] = None,
+    data: DataName = "digits",
+    images: Annotated[
+        int, typer.Option(help="Test images, at most; each is read until a loss is decided.", min=1)
+    ] = 4000,
+    samples: Annotated[int, typer.Option(help="Noisy passes per test image.", min=1)] = 10,
+    loss: Annotated[float, typer.Option(help="Largest tolerated loss [percentage points].")] = 1.0,
+    confidence: Annotated[float, typer.Option(help="Confidence of each decision [%].")] = 95.0,
+    axes: Annotated[
+        str | None,
+        typer.Option(help='Axes, separated by semicolons, e.g. "levels;gain, falling".'),
+    ] = None,
+    sampling: Annotated[str, typer.Option(help="exact, or moments: one normal per output.")] = (
+        "exact"
+    ),
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    out: Annotated[
+        Path, typer.Option(help="CSV of the table; a TOML file and a chart are written beside it.")
+    ] = Path("tolerances.csv"),
+    data_dir: DataDir = None,
+    data_option: DataOptions = None,
+    seed: Seed = 0,
+) -> None:
+    """Find the largest value of each non-ideality with less than a point of loss; a verdict."""
+    from crossbar.reads.sampling import check_sampling
+    from devices.validation import number
+    from nsm.disk import check_folder_of
+    from nsm.sweeps.networks import check_network, images_for, load_network
+
+    named = _networks(network, baseline)
+    checked = {name: check_network(source) for name, source in named.items()}
+    source = DataChoice(data, data_dir, tuple(data_option or ()))
+    hardware = hardware_from(device, gate, settings)
+    number("--loss", loss, above=0, below=100, unit="percentage points")
+    number("--confidence", confidence, above=50, below=100, unit="%")
+    check_sampling(sampling)
+    if out.suffix != ".csv":
+        raise ValueError(f"--out {out} is not allowed; give a file that ends in .csv")
+    check_folder_of(out)
+
+    from nsm.plots import plot_tolerances, save_figure
+    from nsm.sweeps.networks import training_images
+    from nsm.verdict.axes import chosen_axes
+    from nsm.verdict.tolerances import tolerances
+
+    chosen = None if axes is None else [name.strip() for name in axes.split(";")]
+    chosen_axes(chosen)
+    use_threads(1)
+    start = time.perf_counter()
+    models = {name: load_network(path) for name, path in checked.items()}
+    test = source.load()
+    x = images_for(models, test, data)[:images]
+
+    def tell(result: Base | Found) -> None:
+        console().print(f"{time.perf_counter() - start:4.0f} s  {_line(result)}", soft_wrap=True)
+
+    console().print(f"{', '.join(models)} on {device}, {len(x)} images of {data}")
+    found = tolerances(
+        models,
+        hardware,
+        x,
+        test.y_test[: len(x)],
+        loss=loss / 100,
+        confidence=confidence / 100,
+        samples=samples,
+        axes=chosen,
+        rng=seed,
+        sampling=sampling,
+        calibrate=training_images(test, x, min(_CALIBRATED_ON, len(test.x_train))),
+        workers=workers,
+        on_result=tell,
+    )
+    found.save(out)
+    picture = out.with_suffix(".png")
+    save_figure(plot_tolerances(found), picture)
+    _show(found)
+    console().print(found.sentence, soft_wrap=True)
+    console().print(found.fix_first, soft_wrap=True)
+    console().print(f"table: {out}; settings: {out.with_suffix('.toml')}; chart: {picture}")
+
+
+def _networks(network: str, baseline: list[str] | None) -> dict[str, str]:
+    """Return the networks by name, the one of the command first.
+
+    Raises:
+        ValueError: A baseline has no name, or two have the same.
+    """
+    from nsm.sweeps.networks import network_name
+
+    named = {network_name(network): network}
+    for text in baseline or []:
+        name, equals, file = text.partition("=")
+        if not equals or not name or not file:
+            raise ValueError(
+                f"--baseline {text!r} has no name; write --baseline NAME=FILE, e.g. "
+                "--baseline ReLU=relu.safetensors"
+            )
+        if name in named:
+            raise ValueError(f"--baseline {text!r}: there is a network {name!r} already")
+        named[name] = file
+    return named
+
+
+def _line(result: Any) -> str:
+    """Return one line about a result as soon as it is there."""
+    from nsm.verdict.search import Base
+    from nsm.verdict.sentence import quantity
+
+    if isinstance(result, Base):
+        return (
+            f"{result.network}: {sum(result.published)} wrong on this hardware, "
+            f"{sum(result.software)} in software"
+        )
+    text = result.reason
+    if result.ratio == result.ratio:
+        text = f"{quantity(result.tolerated, result.unit)} tolerated"
+        if result.reason:
+            text += f" ({result.reason})"
+    return f"{result.network}, {result.axis}: {text}"
+
+
+def _show(found: Tolerances) -> None:
+    """Print the table of all axes with a result, and lines for the others."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from nsm.verdict.sentence import quantity, rows_of
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("axis", "network", "tolerated", "broken at", "published", "ratio", "unit of"):
+        table.add_column(heading, justify="left" if heading in ("axis", "network") else "right")
+    for row in rows_of(found.table):
+        if row.ratio != row.ratio:
+            continue
+        none = row.high in (0.0, float("inf"))
+        table.add_row(
+            row.axis,
+            row.network,
+            quantity(row.tolerated, row.unit),
+            "" if none else f"{row.high:.3g}",
+            quantity(row.published, ""),
+            f"{row.ratio:.3g}",
+            row.reference,
+        )
+    console().print(table)
+    silent = found.table[found.table["ratio"].isna()]
+    for row in rows_of(silent):
+        console().print(f"{row.network}, {row.axis}: {row.reason}", soft_wrap=True)

@@ -1,0 +1,194 @@
+"""Errors of chips on blocks of images: the measurements of which everything else is made."""
+
+import copy
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from devices import NoNoise
+from devices.seeding import child, seed_number, seed_sequence
+from nsm.chips.calibration import has_open_converters
+from nsm.chips.chip import MappedNetwork
+from nsm.chips.hardware_table import as_table
+from nsm.chips.map import program_plan
+from nsm.chips.planning.checked_plan import CheckedPlan, checked_plan
+from nsm.chips.planning.examples import given_example
+from nsm.chips.planning.plan import planned_layers
+from nsm.nn.inference import Labels, error_rate
+from nsm.nn.on_chip import SampledNeurons
+from nsm.sweeps.data import Images, few_of
+from nsm.verdict.axis import Facts
+from nsm.verdict.setting import Setting
+
+#: Cells of the programmed chips that are kept for gains and ages, which change no programming.
+CELLS_KEPT = 1 << 24
+#: Streams below the seed of a search.
+_SHUFFLE, _CHIPS = 0, 1
+
+
+def _chosen(images: Images, which: NDArray[np.intp]) -> Images:
+    """Return some of the images by their numbers."""
+    if isinstance(images, tuple):
+        return tuple(part[which] for part in images)
+    return images[which]
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """Networks and images, cut into blocks; each block has images and a chip of its own.
+
+    Attributes:
+        trainings: The trainings of each network by its name. Block k takes them in turn.
+        published: The setting of the published hardware.
+        x: Images (n, ...), or a tuple of arrays for several inputs.
+        y: Labels (n, ...).
+        calibration: Images on which open ranges of converters are set.
+        blocks: Number of blocks.
+        samples: Noisy passes per image.
+        sampling: "exact" or "moments".
+        seed: Seed of the order of the images, and of all chips and reads.
+    """
+
+    trainings: Mapping[str, tuple[nn.Module, ...]]
+    published: Setting
+    x: Images
+    y: Labels
+    calibration: Images
+    blocks: int
+    samples: int
+    sampling: str
+    seed: np.random.SeedSequence
+    _chips: dict[tuple[str, int], MappedNetwork] = field(default_factory=dict, repr=False)
+    _plans: dict[Any, CheckedPlan] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in self.__dict__.items() if name != "_numbers"}
+        return {**state, "_chips": {}, "_plans": {}}  # workers program chips of their own
+
+    @property
+    def size(self) -> int:
+        """Images of a block."""
+        return len(self.y) // self.blocks
+
+    @cached_property
+    def _numbers(self) -> NDArray[np.intp]:
+        """Numbers of the images of each block, (blocks, size), in a fixed shuffled order."""
+        order = np.random.default_rng(child(self.seed, _SHUFFLE)).permutation(len(self.y))
+        return order[: self.blocks * self.size].reshape(self.blocks, self.size)
+
+    def images(self, block: int) -> tuple[Images, Labels]:
+        """Return images and labels of a block."""
+        which = self._numbers[block]
+        return _chosen(self.x, which), self.y[which]
+
+    def training(self, network: str, block: int) -> nn.Module:
+        """Return the training of a network that a block reads."""
+        of_network = self.trainings[network]
+        return of_network[block % len(of_network)]
+
+    def chip_seed(self, block: int) -> int:
+        """Return the seed of the chip of a block and of its reads, the same for all settings."""
+        return seed_number(child(self.seed, _CHIPS, block))
+
+    def software_errors(self, network: str, block: int) -> int:
+        """Return how many images of a block the network gets wrong in software."""
+        x, y = self.images(block)
+        model = self.training(network, block)
+        rate = error_rate(model, x, y, self.samples, rng=self.chip_seed(block))
+        return round(rate * y.size)
+
+    def errors(self, network: str, setting: Setting, block: int) -> int:
+        """Return how many images (pixels) of a block a chip with this setting gets wrong."""
+        with warnings.catch_warnings():
+            # The search goes on purpose where converters clip.
+            warnings.filterwarnings("ignore", message="the (ADC|DAC) of .* clips its")
+            return self._errors(network, setting, block)
+
+    def _errors(self, network: str, setting: Setting, block: int) -> int:
+        x, y = self.images(block)
+        seed = self.chip_seed(block)
+        chip = self._chip(network, setting, block)
+        if setting.changes_chip:
+            for layer in chip.layers:
+                layer.set_report({})  # nobody reads it, and it is slow
+            is_open = has_open_converters(chip.layers)
+            chip.age(setting.seconds)
+            chip.scale_conductances(setting.gain)
+            if setting.compensation is not None:
+                if is_open:
+                    chip.calibrate(self.calibration, compensation=setting.compensation, rng=seed)
+                else:
+                    chip.compensate(setting.compensation, rng=seed)
+        return chip.errors(x, y, self.samples, rng=seed, sampling=self.sampling)
+
+    def _chip(self, network: str, setting: Setting, block: int) -> MappedNetwork:
+        """Return the programmed and calibrated chip of a block, which the caller may change."""
+        if setting.hardware is not self.published.hardware or not setting.changes_chip:
+            return self._programmed(network, setting, block)
+        key = network, block
+        if key not in self._chips:
+            chip = self._programmed(network, setting, block)
+            for layer in chip.layers:
+                layer.set_report({})
+            if not self._keeps(network):
+                return chip
+            self._chips[key] = chip
+        return copy.deepcopy(self._chips[key])
+
+    def _keeps(self, network: str) -> bool:
+        """Return whether the chips of all blocks fit into the memory set aside for them."""
+        return self.facts(network).cells * self.blocks * len(self.trainings) <= CELLS_KEPT
+
+    def _programmed(self, network: str, setting: Setting, block: int) -> MappedNetwork:
+        seed = self.chip_seed(block)
+        plan = self._plan(network, block)
+        own = replace(plan, network=copy.deepcopy(plan.network))
+        model = self.training(network, block)
+        chip = program_plan(own, model, setting.hardware, seed=seed_sequence(seed))
+        if has_open_converters(chip.layers):
+            chip.calibrate(self.calibration, rng=seed)
+        return chip
+
+    def _plan(self, network: str, block: int) -> CheckedPlan:
+        """Return the plan of a training, which holds for all settings."""
+        key = network, block % len(self.trainings[network])
+        if key not in self._plans:
+            table = as_table(self.published.hardware)
+            with torch.random.fork_rng(devices=[]):  # the comparison draws
+                model = self.training(network, block)
+                self._plans[key] = checked_plan(model, table, given_example(few_of(self.x)))
+        return self._plans[key]
+
+    def facts(self, network: str) -> Facts:
+        """Return what decides which axes act on a network."""
+        table = as_table(self.published.hardware)
+        layers = planned_layers(self._plan(network, 0).network)
+        pairs = [(layer, table.of(layer.path)) for layer in layers]
+        return Facts(
+            has_comparators=any(layer.draws or layer.by_sign for layer in layers),
+            has_linear_outputs=any(layer.has_linear_outputs for layer in layers),
+            sees_scale=any(h is not None and layer.sees_scale(h) for layer, h in pairs),
+            cells=sum(
+                2 * layer.wanted.weight.size * layer.reads_per_pass * (1 + self._samples(layer))
+                for layer in layers
+            ),
+        )
+
+    @staticmethod
+    def _samples(layer: Any) -> bool:
+        return isinstance(layer.wanted.neurons, SampledNeurons)
+
+    def without_gate(self, network: str) -> Setting | None:
+        """Return the setting without its gate; None if no layer of the network has one."""
+        gated = any(not isinstance(part.gate, NoNoise) for part in self.published.parts)
+        layers = planned_layers(self._plan(network, 0).network)
+        if not gated or not any(self._samples(layer) for layer in layers):
+            return None
+        return self.published.each(lambda h: replace(h, gate=NoNoise()))

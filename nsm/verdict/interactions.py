@@ -1,0 +1,172 @@
+"""Two axes at once: the error on a small grid, to see whether two non-idealities add up."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from crossbar import Hardware
+from devices.seeding import RNG
+from devices.validation import integer
+from nsm.progress import progress_bar
+from nsm.sweeps.tasks import grid
+from nsm.verdict.axes import AXES, chosen_axes
+from nsm.verdict.axis import Axis, Context, DoesNotAct
+from nsm.verdict.bench import Bench
+from nsm.verdict.jobs import Job, Jobs
+from nsm.verdict.result import Tolerances
+from nsm.verdict.setting import Setting
+from nsm.verdict.tolerances import Networks, bench_of
+
+#: Ratio of neighboring values from which those of a map are chosen.
+_STEP = 1.4
+
+
+def _error(bench: Bench, network: str, names: Sequence[str], values: Sequence[float]) -> int:
+    """Return the wrong images of a network at one point of a map, over all blocks."""
+    facts = bench.facts(network)
+    context = Context(published=bench.published, facts=facts, step=_STEP)
+    setting: Setting = bench.published
+    for name, value in zip(names, values, strict=True):
+        setting = AXES[name](context).apply(setting, value)
+    return sum(bench.errors(network, setting, block) for block in range(bench.blocks))
+
+
+def _spread(axis: Axis, around: float, points: int) -> list[float]:
+    """Return values of an axis from the published one past a tolerated one."""
+    ladder = axis.outward
+    at = min(range(len(ladder)), key=lambda i: abs(axis.ratio(ladder[i]) - axis.ratio(around)))
+    last = min(len(ladder) - 1, max(points - 1, at + max(2, at // 2)))
+    rungs = np.unique(np.linspace(0, last, points).round().astype(int))
+    return [ladder[int(i)] for i in rungs]
+
+
+def _two(found: Tolerances) -> tuple[str, str]:
+    """Return the two axes with the smallest ratios that can be combined.
+
+    Gains are left out where another axis is left: their four rows act on one quantity.
+    """
+    names = [name for name in found.worst if not name.startswith("gain")]
+    names += [name for name in found.worst if name not in names]
+    if len(names) < 2:
+        raise ValueError(
+            f"the tolerances have {len(names)} axes with a result; a map needs two: give axes="
+        )
+    return names[0], names[1]
+
+
+def tolerance_map(
+    model: Networks,
+    hardware: Hardware | Mapping[str, Hardware | None],
+    x: Any,
+    y: ArrayLike,
+    *,
+    axes: Sequence[str] | Mapping[str, Sequence[float]] | None = None,
+    found: Tolerances | None = None,
+    points: int = 4,
+    samples: int = 20,
+    blocks: int = 4,
+    rng: RNG = 0,
+    sampling: str = "exact",
+    calibrate: Any = None,
+    workers: int = 1,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Return the error on a grid of two axes; `nsm.plots.plot_tolerance_map` draws it.
+
+    Axes interact where the error with both is larger than the two losses together.
+
+    Args:
+        model: As for `tolerances`; so are hardware, x, y, samples, blocks, rng, sampling,
+            calibrate, workers and progress.
+        hardware: The published hardware.
+        x: Images.
+        y: Labels.
+        axes: Two names of axes, whose values go from the published one past the tolerated one; or
+            two names with their values. None: the two worst of `found`.
+        found: The result of `tolerances`; None to give axes.
+        points: Values of each axis, where they are not given.
+        samples: Noisy passes per image.
+        blocks: Blocks of images, each with a chip of its own.
+        rng: Seed, Generator or None.
+        sampling: "exact" or "moments".
+        calibrate: Images on which open ranges of converters are set.
+        workers: Processes.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Columns network, the two axes, errors, images, error (a share), loss (the error minus that
+        with the first value of both axes); `attrs` holds the units of the axes.
+
+    Raises:
+        ValueError: There are not two axes, or one does not act on this hardware.
+    """
+    if axes is None and found is None:
+        raise ValueError("a map needs two axes; give axes=, or found=, the result of tolerances")
+    integer("points", points, at_least=2)
+    chosen = axes if axes is not None else _two(found)  # type: ignore[arg-type]
+    names = chosen_axes(list(chosen))
+    if len(names) != 2:
+        raise ValueError(f"axes = {list(names)!r}; a map needs two of them")
+    networks = dict(model) if isinstance(model, Mapping) else {"network": model}
+    bench = bench_of(
+        grid(networks, hardware, {}),
+        x,
+        y,
+        samples=samples,
+        blocks=blocks,
+        sampling=sampling,
+        calibrate=calibrate,
+        rng=rng,
+    )
+    of_axes = [_axis(bench, name) for name in names]
+    values = [
+        list(chosen[name]) if isinstance(chosen, Mapping) else _values(axis, name, found, points)
+        for name, axis in zip(names, of_axes, strict=True)
+    ]
+    points_ = [(n, (a, b)) for n in bench.trainings for a in values[0] for b in values[1]]
+    work: list[Job] = [(_error, (network, names, at)) for network, at in points_]
+    labels = blocks * bench.y[: bench.size].size
+    wrong: dict[int, int] = {}
+    with Jobs(bench, workers) as jobs, progress_bar(enabled=progress) as bar:
+        item = bar.add_task("map of two axes", total=len(work), note=" × ".join(names))
+        for place, errors in jobs.results(work):
+            wrong[place] = errors
+            bar.update(item, advance=1)
+    rows = pd.DataFrame(
+        {
+            "network": [network for network, _ in points_],
+            names[0]: [at[0] for _, at in points_],
+            names[1]: [at[1] for _, at in points_],
+            "errors": [wrong[k] for k in range(len(work))],
+            "images": labels,
+        }
+    )
+    rows["error"] = rows["errors"] / labels
+    rows["loss"] = rows["error"] - rows.groupby("network")["error"].transform("first")
+    rows.attrs["units"] = {n: axis.unit for n, axis in zip(names, of_axes, strict=True)}
+    return rows
+
+
+def _axis(bench: Bench, name: str) -> Axis:
+    """Return an axis for the first network on which it acts."""
+    problem = ""
+    for network in bench.trainings:
+        context = Context(published=bench.published, facts=bench.facts(network), step=_STEP)
+        try:
+            return AXES[name](context)
+        except DoesNotAct as why:
+            problem = str(why)
+    raise ValueError(f"axis {name!r} of the map does not act: {problem}")
+
+
+def _values(axis: Axis, name: str, found: Tolerances | None, points: int) -> list[float]:
+    """Return the values of an axis of a map, see `_spread`."""
+    around = axis.outward[len(axis.outward) // 2]
+    if found is not None:
+        of_axis = found.table[(found.table["axis"] == name) & found.table["ratio"].notna()]
+        if len(of_axis):
+            around = float(of_axis["tolerated"].iloc[0])
+    return _spread(axis, around, points)

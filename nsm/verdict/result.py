@@ -1,0 +1,108 @@
+"""The result of a search: a table, a sentence, and files of both."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import tomli_w
+from torch import nn
+
+from crossbar import Hardware
+from nsm.chips.hardware_table import HardwareTable
+from nsm.disk import atomic_write, check_folder_of
+from nsm.verdict.sentence import fix_first_of, rows_of, sentence_of
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tolerances:
+    """What networks tolerate on a hardware; `nsm.plots.plot_tolerances` draws it.
+
+    Attributes:
+        table: One row for each network and axis, see `nsm.verdict.search.Found`: network, axis,
+            published, tolerated, low, high, ratio, ratio_high, unit, decided, reason, reference,
+            repairs, repaired, values, falls.
+        base_errors: One row for each network: errors in software, on the published hardware and
+            without_gate (NaN if there is none), as shares of `images`; and `works` ("yes", "no" or
+            "not resolved"): whether the published hardware loses less than the loss.
+        settings: loss, confidence, samples, images, blocks, seed, sampling, step.
+        hardware: The published hardware.
+        networks: The networks by name, or their trainings by seed.
+    """
+
+    table: pd.DataFrame
+    base_errors: pd.DataFrame
+    settings: Mapping[str, Any]
+    hardware: Hardware | HardwareTable = field(repr=False)
+    networks: Mapping[str, nn.Module | Mapping[int, nn.Module]] = field(repr=False)
+
+    @cached_property
+    def sentence(self) -> str:
+        """The verdict: a network works, works with a better value of an axis, or does not."""
+        return " ".join(self._of_each(sentence_of))
+
+    @cached_property
+    def fix_first(self) -> str:
+        """What to improve first, for each network."""
+        texts = self._of_each(fix_first_of)
+        if len(texts) == 1:
+            return texts[0] + "."
+        names = self.base_errors["network"]
+        return " ".join(f"{name}: {text}." for name, text in zip(names, texts, strict=True))
+
+    def _of_each(self, say: Callable[[Any, pd.DataFrame], str]) -> list[str]:
+        bases = rows_of(self.base_errors)
+        return [say(base, self.table[self.table["network"] == base.network]) for base in bases]
+
+    @property
+    def worst(self) -> list[str]:
+        """Names of the axes with numbers, those with the smallest ratios of all networks first."""
+        measured = self.table[self.table["ratio"].notna()]
+        of_device = measured["reference"] == "published"
+        ranked = measured.assign(other=~of_device).sort_values(["other", "ratio"])
+        return list(dict.fromkeys(ranked["axis"]))
+
+    def save(self, path: str | Path) -> None:
+        """Write the table as CSV, and beside it a TOML file with all the rest.
+
+        Args:
+            path: The CSV file, such as "tolerances.csv"; the other one is "tolerances.toml".
+
+        Raises:
+            ValueError: The path does not end in .csv.
+        """
+        csv = Path(path)
+        if csv.suffix != ".csv":
+            raise ValueError(f"tolerances are written to {csv}; give a path that ends in .csv")
+        about = {
+            "sentence": self.sentence,
+            "fix_first": self.fix_first,
+            "settings": dict(self.settings),
+            "hardware": repr(self.hardware),
+            "version": _version(),
+            "base_errors": [
+                {key: value for key, value in row.items() if value == value}
+                for row in self.base_errors.to_dict("records")
+            ],
+        }
+        check_folder_of(csv)
+        comment = "# What the table beside this file was measured with, and its verdict.\n"
+        _write(csv, self.table.to_csv(index=False))
+        _write(csv.with_suffix(".toml"), comment + tomli_w.dumps(about))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text file in one step."""
+    with atomic_write(path) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+
+
+def _version() -> str:
+    """Return the version of the installed distribution."""
+    try:
+        return version("nsm-crossbar")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "not installed"

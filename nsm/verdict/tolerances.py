@@ -1,0 +1,295 @@
+"""`nsm.tolerances`: how much of each non-ideality networks tolerate on a hardware."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from torch import nn
+
+from crossbar import Hardware
+from devices.seeding import RNG, seed_sequence
+from devices.validation import integer, number
+from nsm.chips.hardware_table import HardwareTable, as_table
+from nsm.progress import progress_bar
+from nsm.sweeps.data import Images, check_settings, checked_data
+from nsm.sweeps.tasks import Task, grid
+from nsm.verdict.axes import AXES, chosen_axes
+from nsm.verdict.bench import Bench
+from nsm.verdict.jobs import Job, Jobs
+from nsm.verdict.result import Tolerances
+from nsm.verdict.search import (
+    WORKS,
+    Base,
+    Found,
+    Rule,
+    decision_of,
+    measure_base,
+    search_axis,
+)
+from nsm.verdict.setting import Setting
+
+#: Images of the test on which open ranges of converters are set, unless others are given.
+CALIBRATED_ON = 200
+#: Smallest block of images.
+SMALLEST_BLOCK = 5
+#: Axes on which smaller values are worse.
+FALLING = {
+    "levels",
+    "on/off ratio",
+    "gain, falling",
+    "gain, falling, compensated",
+    "ADC bits",
+    "DAC bits",
+}
+
+Networks = nn.Module | Mapping[str, nn.Module | Mapping[int, nn.Module]]
+
+
+def bench_of(
+    tasks: Sequence[Task],
+    x: Any,
+    y: ArrayLike,
+    *,
+    samples: int,
+    blocks: int,
+    sampling: str,
+    calibrate: Any,
+    rng: RNG,
+) -> Bench:
+    """Return the networks, images and settings of a search, checked.
+
+    Args:
+        tasks: One for each network and training, of `grid` without axes.
+        x: As for `tolerances`; so are the others.
+        y: Labels.
+        samples: Noisy passes per image.
+        blocks: Blocks of images.
+        sampling: "exact" or "moments".
+        calibrate: Images for open ranges of converters; None for the first of x.
+        rng: Seed, Generator or None.
+
+    Raises:
+        ValueError: As `tolerances`.
+    """
+    check_settings(chips=1, samples=samples, sampling=sampling)
+    integer("blocks", blocks, at_least=4)
+    hardware = tasks[0].hardware
+    parts = [part for part in as_table(hardware).values() if part is not None]
+    few = _first(x, CALIBRATED_ON) if calibrate is None else calibrate
+    needs = any(part.has_open_inputs for part in parts)
+    images, labels, _ = checked_data(tasks, x, y, few if needs else None)
+    if len(labels) < SMALLEST_BLOCK * blocks:
+        raise ValueError(
+            f"{len(labels)} images are too few for {blocks} blocks; give at least "
+            f"{SMALLEST_BLOCK * blocks}, or fewer blocks"
+        )
+    trainings: dict[str, tuple[nn.Module, ...]] = {}
+    for task in tasks:
+        trainings[task.network] = (*trainings.get(task.network, ()), task.model)
+    return Bench(
+        trainings=trainings,
+        published=Setting(hardware=hardware),
+        x=images,
+        y=labels,
+        calibration=_as(images, few),
+        blocks=blocks,
+        samples=samples,
+        sampling=sampling,
+        seed=seed_sequence(rng),
+    )
+
+
+def _first(x: Any, count: int) -> Any:
+    """Return the first images of one array, or of each of several inputs."""
+    return tuple(part[:count] for part in x) if isinstance(x, tuple) else x[:count]
+
+
+def _as(images: Images, few: Any) -> Images:
+    """Return images of a calibration in the precision of the test images."""
+    if isinstance(images, tuple):
+        pairs = zip(images, few, strict=True)
+        return tuple(np.asarray(part, dtype=like.dtype) for like, part in pairs)
+    return np.asarray(few, dtype=images.dtype)
+
+
+def tolerances(
+    model: Networks,
+    hardware: Hardware | Mapping[str, Hardware | None],
+    x: Any,
+    y: ArrayLike,
+    *,
+    loss: float = 0.01,
+    confidence: float = 0.95,
+    samples: int = 20,
+    blocks: int = 10,
+    axes: Sequence[str] | None = None,
+    step: float = 1.6,
+    rng: RNG = 0,
+    sampling: str = "exact",
+    calibrate: Any = None,
+    workers: int = 1,
+    progress: bool = True,
+    on_result: Callable[[Base | Found], None] | None = None,
+) -> Tolerances:
+    """Return the largest value of each non-ideality with less than `loss` of loss.
+
+    The loss is counted against the published hardware, on the same images and chips with the same
+    seeds. Where one axis of the published hardware costs at least `loss` against the same hardware
+    with the ideal value of this axis, the device breaks the network on this axis: the tolerated
+    value is then looked for between the two, against the ideal one, and its ratio is below 1.
+
+    Images are shuffled once and cut into blocks. Each block is read on a chip of its own, by the
+    trainings in turn, and blocks are added until a loss is decided at the confidence, for images
+    and chips together (`nsm.verdict.decision`), or exhausted: a value may stay "not resolved". The
+    values of an axis lie on a ladder, which is bisected. Everything is drawn from `rng` and does
+    not depend on the workers.
+
+    Args:
+        model: One network, or several by name; each may be several trainings by their seeds.
+        hardware: The published hardware, one for all layers or a table by layer.
+        x: Images (n, ...), as the networks take them; a tuple of arrays for several inputs.
+        y: Labels (n, ...).
+        loss: Largest tolerated loss, as a share of the images; default 0.01, one point.
+        confidence: Confidence of each decision; default 0.95.
+        samples: Noisy passes per image.
+        blocks: Number of blocks of images, each with a chip of its own, at least 4.
+        axes: Names of axes in `nsm.verdict.axes.AXES`; None for all of them.
+        step: Largest ratio of neighboring values on logarithmic axes; default 1.6.
+        rng: Seed, Generator or None.
+        sampling: "exact" draws every gate and cell, "moments" one normal per output.
+        calibrate: Images on which open ranges of converters are set, such as training images; None
+            for the first of x.
+        workers: Processes; 1 (default) for this one.
+        progress: Whether to show a progress bar.
+        on_result: Called with the `Base` of each network, then with the `Found` of each axis, as
+            they are measured.
+
+    Raises:
+        ValueError: An argument is wrong, or the published hardware is refused.
+    """
+    number("loss", loss, above=0, below=1)
+    number("confidence", confidence, above=0.5, below=1)
+    number("step", step, above=1)
+    integer("workers", workers, at_least=1)
+    names = chosen_axes(axes)
+    networks = dict(model) if isinstance(model, Mapping) else {"network": model}
+    tasks = grid(networks, hardware, {})
+    bench = bench_of(
+        tasks,
+        x,
+        y,
+        samples=samples,
+        blocks=blocks,
+        sampling=sampling,
+        calibrate=calibrate,
+        rng=rng,
+    )
+    rule = Rule(loss=loss, confidence=confidence, step=step)
+    tell = on_result or (lambda _: None)
+    total = len(bench.trainings) * (blocks + len(names))
+    with Jobs(bench, workers) as jobs, progress_bar(enabled=progress) as bar:
+        item = bar.add_task("tolerances", total=total, note="the published hardware")
+
+        def step_on(note: str) -> None:
+            bar.update(item, advance=1, note=note)
+
+        bases = _bases(bench, jobs, tell, step_on)
+        named = axes is not None
+        found = _all_axes(rule, bases, names, named, jobs, tell, step_on)
+    settings = {
+        "loss": loss,
+        "confidence": confidence,
+        "samples": samples,
+        "images": blocks * bench.size,
+        "blocks": blocks,
+        "seed": str(bench.seed.entropy),
+        "sampling": sampling,
+        "step": step,
+    }
+    return Tolerances(
+        table=_table(found),
+        base_errors=_base_errors(bench, rule, bases),
+        settings=settings,
+        hardware=hardware if isinstance(hardware, Hardware) else HardwareTable(hardware),
+        networks=networks,
+    )
+
+
+def _bases(
+    bench: Bench, jobs: Jobs, tell: Callable[[Base], None], step_on: Callable[[str], None]
+) -> list[Base]:
+    """Return the errors of every network on the published hardware."""
+    found = []
+    for network in bench.trainings:
+        work: list[Job] = [(measure_base, (network, block)) for block in range(bench.blocks)]
+        measured: dict[int, tuple[int, int, int | str | None]] = {}
+        for number_, result in jobs.results(work):
+            measured[number_] = result
+            step_on(network)
+        software, published, gate = zip(*(measured[k] for k in sorted(measured)), strict=True)
+        refused = next((g for g in gate if isinstance(g, str)), "")
+        counts = tuple(g for g in gate if isinstance(g, int))
+        base = Base(
+            network=network,
+            software=software,
+            published=published,
+            without_gate=counts if len(counts) == len(gate) else None,
+            refused=refused,
+        )
+        tell(base)
+        found.append(base)
+    return found
+
+
+def _all_axes(
+    rule: Rule,
+    bases: Sequence[Base],
+    names: Sequence[str],
+    named: bool,
+    jobs: Jobs,
+    tell: Callable[[Found], None],
+    step_on: Callable[[str], None],
+) -> list[Found]:
+    """Return the result of every axis and network, in the order of the axes."""
+    order = [(name, base) for name in names for base in bases]
+    work: list[Job] = [(search_axis, (rule, base, name, named)) for name, base in order]
+    found: dict[int, Found] = {}
+    for number_, result in jobs.results(work):
+        found[number_] = result
+        tell(result)
+        step_on(f"{result.network}, {result.axis}")
+    return [found[k] for k in sorted(found)]
+
+
+def _table(found: Sequence[Found]) -> pd.DataFrame:
+    """Return the rows of all results."""
+    rows = pd.DataFrame([asdict(one) for one in found])
+    rows["falls"] = rows["axis"].isin(FALLING)
+    order = {name: place for place, name in enumerate(AXES)}
+    return rows.sort_values("axis", key=lambda a: a.map(order), kind="stable", ignore_index=True)
+
+
+def _base_errors(bench: Bench, rule: Rule, bases: Sequence[Base]) -> pd.DataFrame:
+    """Return the errors of every network, and whether the published hardware works."""
+    labels = bench.blocks * bench.y[: bench.size].size
+    rows = []
+    for base in bases:
+        decision, _ = decision_of(
+            base.published.__getitem__, base.software.__getitem__, bench, rule
+        )
+        gate = base.without_gate
+        rows.append(
+            {
+                "network": base.network,
+                "software": sum(base.software) / labels,
+                "published": sum(base.published) / labels,
+                "without_gate": float("nan") if gate is None else sum(gate) / labels,
+                "refused": base.refused,
+                "images": labels,
+                "works": WORKS[decision],
+            }
+        )
+    return pd.DataFrame(rows)

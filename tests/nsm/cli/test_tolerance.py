@@ -1,0 +1,44 @@
+"""`nsm tolerance`: its files, its verdict, and what it refuses before any work."""
+
+import tomllib
+
+import pandas as pd
+import pytest
+
+
+def test_the_command_writes_a_table_a_chart_and_a_verdict(run, folder):
+    line = (
+        'tolerance small.safetensors --images 60 --samples 1 --axes "gain, falling;temperature" '
+        "--loss 60 --workers 1 --out t.csv --baseline other=small.safetensors"
+    )
+    status, out, _ = run(line)
+    assert status == 0
+    rows = pd.read_csv("t.csv")
+    assert list(rows["axis"]) == ["gain, falling"] * 2 + ["temperature"] * 2
+    assert list(rows["network"]) == ["small", "other"] * 2
+    about = tomllib.loads((folder / "t.toml").read_text())
+    assert about["sentence"] in " ".join(out.split())
+    assert about["fix_first"] in " ".join(out.split())
+    assert "small, temperature: does not act: the device has no temperature_law" in out
+    assert (folder / "t.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--loss 0", "--loss = 0.0 is not allowed"),
+        ("--confidence 100", "--confidence = 100.0 is not allowed"),
+        ("--out t.txt", "--out t.txt is not allowed; give a file that ends in .csv"),
+        ("--out no/t.csv", "the folder no does not exist"),
+        ('--axes "levels;level"', "'level'"),
+        ("--baseline small.safetensors", "--baseline 'small.safetensors' has no name"),
+        ("--baseline small=small.safetensors", "there is a network 'small' already"),
+        ("--baseline other=none.safetensors", "none.safetensors"),
+        ("--device fefet", "'fefet'"),
+        ("--sampling moment", "'moment'"),
+    ],
+)
+def test_mistakes_are_named_before_any_work(run, folder, options, message):
+    status, _, err = run(f"tolerance small.safetensors {options}")
+    assert status == 2
+    assert message in " ".join(err.split())

@@ -228,6 +228,7 @@ def _write_sidecar(plan: _Plan, path: Path) -> None:
         samples=shared.samples,
         sampling=shared.sampling,
         calibration=shared.calibration,
+        until=shared.until,
     )
 
 

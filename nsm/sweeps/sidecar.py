@@ -78,9 +78,7 @@ def write_sidecar(
         x: Images.
         y: Labels.
         seed: Seed of the sweep.
-        chips: Chips of every point.
-        samples: Noisy passes per image.
-        sampling: "exact" or "moments".
+        chips, samples, sampling: As of `collect`.
         calibration: How chips are calibrated; None if they are not.
         until: A dataclass that says when chips have read enough images; None: they read all.
     """

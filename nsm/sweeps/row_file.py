@@ -75,11 +75,7 @@ class RowFile:
         self.columns = list(columns)
         check_folder_of(self.path)
         check_pyarrow(self.path)
-        if self.path.is_dir():
-            example = self.path / "rows.csv"
-            raise ValueError(
-                f"cannot write {self.path}: it is a folder; name a file, such as {example}"
-            )
+        _check_no_folder(self.path)
         self._journal = journal_of(self.path)
         self._is_published = False
         self._open()
@@ -213,3 +209,10 @@ def append_line(file: IO[bytes], values: Sequence[str], path: Path) -> None:
             f"could not write to {path} ({problem.strerror}); the rows before are safe: "
             "make room and run the same command again, it goes on from there"
         ) from problem
+
+
+def _check_no_folder(path: Path) -> None:
+    """Raise ValueError if a folder has the name of the file."""
+    if path.is_dir():
+        example = path / "rows.csv"
+        raise ValueError(f"cannot write {path}: it is a folder; name a file, such as {example}")

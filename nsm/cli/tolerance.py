@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Training images on which open ranges of converters are set.
 _CALIBRATED_ON = 200
+#: Blocks of images with a chip each, and ratio of neighboring values: a verdict in minutes.
+_BLOCKS, _STEP = 6, 2.0
 
 
 def tolerance(
@@ -40,7 +42,7 @@ def tolerance(
     data: DataName = "digits",
     images: Annotated[
         int, typer.Option(help="Test images, at most; each is read until a loss is decided.", min=1)
-    ] = 4000,
+    ] = 3000,
     samples: Annotated[int, typer.Option(help="Noisy passes per test image.", min=1)] = 10,
     loss: Annotated[float, typer.Option(help="Largest tolerated loss [percentage points].")] = 1.0,
     confidence: Annotated[float, typer.Option(help="Confidence of each decision [%].")] = 95.0,
@@ -101,6 +103,8 @@ def tolerance(
         loss=loss / 100,
         confidence=confidence / 100,
         samples=samples,
+        blocks=_BLOCKS,
+        step=_STEP,
         axes=chosen,
         rng=seed,
         sampling=sampling,

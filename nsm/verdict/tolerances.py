@@ -228,7 +228,9 @@ def _bases(
         measured: dict[int, tuple[int, int, int | str | None]] = {}
         for number_, result in jobs.results(work):
             measured[number_] = result
-            step_on(network)
+            wrong = sum(published for _, published, _ in measured.values())
+            labels = len(measured) * bench.y[: bench.size].size
+            step_on(f"{network}: {wrong} of {labels} wrong on this hardware")
         software, published, gate = zip(*(measured[k] for k in sorted(measured)), strict=True)
         refused = next((g for g in gate if isinstance(g, str)), "")
         counts = tuple(g for g in gate if isinstance(g, int))

@@ -34,8 +34,8 @@ ROWS = [
 def result(rows=ROWS):
     table = pd.DataFrame([asdict(row) for row in rows])
     table["falls"] = table["axis"] == "levels"
-    base = pd.DataFrame({"network": ["NSM", "ReLU"], "software": 0.1, "published": 0.1,
-                         "without_gate": np.nan, "refused": "", "images": 100, "works": "yes"})  # fmt: skip
+    base = pd.DataFrame({"network": ["NSM", "ReLU"], "software": 0.1, "published": 0.1})
+    base = base.assign(without_gate=np.nan, refused="", images=100, works="yes")
     settings = {"loss": 0.01, "confidence": 0.95, "samples": 2, "images": 100, "blocks": 10,
                 "sampling": "exact"}  # fmt: skip
     networks = {"NSM": nsm_mlp((4, 3, 2)), "ReLU": relu_mlp((4, 3, 2))}

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Training images on which open ranges of converters are set.
 _CALIBRATED_ON = 200
+#: Blocks of images with a chip each, and ratio of neighboring values: a verdict in minutes.
+_BLOCKS, _STEP = 6, 2.0
 
 
 def tolerance(
@@ -40,7 +42,7 @@ def tolerance(
     data: DataName = "digits",
     images: Annotated[
         int, typer.Option(help="Test images, at most; each is read until a loss is decided.", min=1)
-    ] = 4000,
+    ] = 3000,
     samples: Annotated[int, typer.Option(help="Noisy passes per test image.", min=1)] = 10,
     loss: Annotated[float, typer.Option(help="Largest tolerated loss [percentage points].")] = 1.0,
     confidence: Annotated[float, typer.Option(help="Confidence of each decision [%].")] = 95.0,
@@ -63,7 +65,7 @@ def tolerance(
     from crossbar.reads.sampling import check_sampling
     from devices.validation import number
     from nsm.disk import check_folder_of
-    from nsm.sweeps.networks import check_network, images_for, load_network
+    from nsm.sweeps.networks import check_network
 
     named = _networks(network, baseline)
     checked = {name: check_network(source) for name, source in named.items()}
@@ -76,37 +78,55 @@ def tolerance(
         raise ValueError(f"--out {out} is not allowed; give a file that ends in .csv")
     check_folder_of(out)
 
+    chosen = None if axes is None else [name.strip() for name in axes.split(";")]
+    options = {
+        "loss": loss / 100,
+        "confidence": confidence / 100,
+        "samples": samples,
+        "axes": chosen,
+        "rng": seed,
+        "sampling": sampling,
+        "workers": workers,
+    }
+    _run(checked, source, hardware, device, images, out, options)
+
+
+def _run(
+    checked: dict[str, str],
+    source: DataChoice,
+    hardware: Any,
+    device: str,
+    images: int,
+    out: Path,
+    options: dict[str, Any],
+) -> None:
+    """Measure, write and print the tolerances; all names are checked but those of axes."""
     from nsm.plots import plot_tolerances, save_figure
-    from nsm.sweeps.networks import training_images
+    from nsm.sweeps.networks import images_for, load_network, training_images
     from nsm.verdict.axes import chosen_axes
     from nsm.verdict.tolerances import tolerances
 
-    chosen = None if axes is None else [name.strip() for name in axes.split(";")]
-    chosen_axes(chosen)
+    chosen_axes(options["axes"])
     use_threads(1)
     start = time.perf_counter()
     models = {name: load_network(path) for name, path in checked.items()}
     test = source.load()
-    x = images_for(models, test, data)[:images]
+    x = images_for(models, test, source.source)[:images]
 
     def tell(result: Base | Found) -> None:
         console().print(f"{time.perf_counter() - start:4.0f} s  {_line(result)}", soft_wrap=True)
 
-    console().print(f"{', '.join(models)} on {device}, {len(x)} images of {data}")
+    console().print(f"{', '.join(models)} on {device}, {len(x)} images of {source.source}")
     found = tolerances(
         models,
         hardware,
         x,
         test.y_test[: len(x)],
-        loss=loss / 100,
-        confidence=confidence / 100,
-        samples=samples,
-        axes=chosen,
-        rng=seed,
-        sampling=sampling,
+        blocks=_BLOCKS,
+        step=_STEP,
         calibrate=training_images(test, x, min(_CALIBRATED_ON, len(test.x_train))),
-        workers=workers,
         on_result=tell,
+        **options,
     )
     found.save(out)
     picture = out.with_suffix(".png")

@@ -33,8 +33,7 @@ def plot_tolerances(
     divided by the tolerated one, so that right is always better. A thin line leads on to the
     smallest value that was decided to lose more: between the two nothing is resolved. An arrow
     means that even the worst value that was tried is tolerated. Axes whose published value is ideal
-    stand below, in units of what their labels name. Axes without a result are listed in the small
-    print.
+    stand below, in units of what their labels name. The small print lists axes without a result.
 
     Args:
         tolerances: The result of `nsm.tolerances`.

@@ -20,7 +20,7 @@ from nsm.chips.hardware_table import as_table
 from nsm.chips.map import program_plan
 from nsm.chips.planning.checked_plan import CheckedPlan, checked_plan
 from nsm.chips.planning.examples import given_example
-from nsm.chips.planning.plan import planned_layers
+from nsm.chips.planning.plan import PlannedLayer, planned_layers
 from nsm.nn.inference import Labels, error_rate
 from nsm.nn.on_chip import SampledNeurons
 from nsm.sweeps.data import Images, few_of
@@ -38,6 +38,11 @@ def _chosen(images: Images, which: NDArray[np.intp]) -> Images:
     if isinstance(images, tuple):
         return tuple(part[which] for part in images)
     return images[which]
+
+
+def _samples(layer: PlannedLayer) -> bool:
+    """Return whether a layer computes with the noise of its cells and their gates."""
+    return isinstance(layer.wanted.neurons, SampledNeurons)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,19 +181,15 @@ class Bench:
             has_linear_outputs=any(layer.has_linear_outputs for layer in layers),
             sees_scale=any(h is not None and layer.sees_scale(h) for layer, h in pairs),
             cells=sum(
-                2 * layer.wanted.weight.size * layer.reads_per_pass * (1 + self._samples(layer))
+                2 * layer.wanted.weight.size * layer.reads_per_pass * (1 + _samples(layer))
                 for layer in layers
             ),
         )
-
-    @staticmethod
-    def _samples(layer: Any) -> bool:
-        return isinstance(layer.wanted.neurons, SampledNeurons)
 
     def without_gate(self, network: str) -> Setting | None:
         """Return the setting without its gate; None if no layer of the network has one."""
         gated = any(not isinstance(part.gate, NoNoise) for part in self.published.parts)
         layers = planned_layers(self._plan(network, 0).network)
-        if not gated or not any(self._samples(layer) for layer in layers):
+        if not gated or not any(_samples(layer) for layer in layers):
             return None
         return self.published.each(lambda h: replace(h, gate=NoNoise()))

@@ -18,7 +18,7 @@ from nsm.verdict.bench import Bench
 from nsm.verdict.jobs import Job, Jobs
 from nsm.verdict.result import Tolerances
 from nsm.verdict.setting import Setting
-from nsm.verdict.tolerances import Networks, bench_of
+from nsm.verdict.tolerances import Networks, Reads, bench_of
 
 #: Ratio of neighboring values from which those of a map are chosen.
 _STEP = 1.4
@@ -76,11 +76,11 @@ def tolerance_map(
 ) -> pd.DataFrame:
     """Return the error on a grid of two axes; `nsm.plots.plot_tolerance_map` draws it.
 
-    Axes interact where the error with both is larger than the two losses together.
+    Axes interact where the error with both is larger than the two losses together. Arguments that
+    are not listed are those of `tolerances`.
 
     Args:
-        model: As for `tolerances`; so are hardware, x, y, samples, blocks, rng, sampling,
-            calibrate, workers and progress.
+        model: One network, or several by name.
         hardware: The published hardware.
         x: Images.
         y: Labels.
@@ -88,13 +88,6 @@ def tolerance_map(
             two names with their values. None: the two worst of `found`.
         found: The result of `tolerances`; None to give axes.
         points: Values of each axis, where they are not given.
-        samples: Noisy passes per image.
-        blocks: Blocks of images, each with a chip of its own.
-        rng: Seed, Generator or None.
-        sampling: "exact" or "moments".
-        calibrate: Images on which open ranges of converters are set.
-        workers: Processes.
-        progress: Whether to show a progress bar.
 
     Returns:
         Columns network, the two axes, errors, images, error (a share), loss (the error minus that
@@ -106,29 +99,33 @@ def tolerance_map(
     if axes is None and found is None:
         raise ValueError("a map needs two axes; give axes=, or found=, the result of tolerances")
     integer("points", points, at_least=2)
+    integer("workers", workers, at_least=1)
     chosen = axes if axes is not None else _two(found)  # type: ignore[arg-type]
     names = chosen_axes(list(chosen))
     if len(names) != 2:
         raise ValueError(f"axes = {list(names)!r}; a map needs two of them")
     networks = dict(model) if isinstance(model, Mapping) else {"network": model}
-    bench = bench_of(
-        grid(networks, hardware, {}),
-        x,
-        y,
-        samples=samples,
-        blocks=blocks,
-        sampling=sampling,
-        calibrate=calibrate,
-        rng=rng,
-    )
-    of_axes = [_axis(bench, name) for name in names]
-    values = [
-        list(chosen[name]) if isinstance(chosen, Mapping) else _values(axis, name, found, points)
-        for name, axis in zip(names, of_axes, strict=True)
-    ]
-    points_ = [(n, (a, b)) for n in bench.trainings for a in values[0] for b in values[1]]
-    work: list[Job] = [(_error, (network, names, at)) for network, at in points_]
-    labels = blocks * bench.y[: bench.size].size
+    reads: Reads = {"samples": samples, "blocks": blocks, "sampling": sampling}
+    bench = bench_of(grid(networks, hardware, {}), x, y, **reads, calibrate=calibrate, rng=rng)
+    given = dict(chosen) if isinstance(chosen, Mapping) else {}
+    return _measured(bench, names, given, found, points, workers, progress)
+
+
+def _measured(
+    bench: Bench,
+    names: Sequence[str],
+    given: Mapping[str, Sequence[float]],
+    found: Tolerances | None,
+    points: int,
+    workers: int,
+    progress: bool,
+) -> pd.DataFrame:
+    """Return the rows of a map; arguments as for `tolerance_map`."""
+    axes = {name: _axis(bench, name) for name in names}
+    values = [list(given.get(n) or _values(axis, n, found, points)) for n, axis in axes.items()]
+    grid_of = [(n, (a, b)) for n in bench.trainings for a in values[0] for b in values[1]]
+    work: list[Job] = [(_error, (network, names, at)) for network, at in grid_of]
+    labels = bench.blocks * bench.y[: bench.size].size
     wrong: dict[int, int] = {}
     with Jobs(bench, workers) as jobs, progress_bar(enabled=progress) as bar:
         item = bar.add_task("map of two axes", total=len(work), note=" × ".join(names))
@@ -137,16 +134,16 @@ def tolerance_map(
             bar.update(item, advance=1)
     rows = pd.DataFrame(
         {
-            "network": [network for network, _ in points_],
-            names[0]: [at[0] for _, at in points_],
-            names[1]: [at[1] for _, at in points_],
+            "network": [network for network, _ in grid_of],
+            names[0]: [at[0] for _, at in grid_of],
+            names[1]: [at[1] for _, at in grid_of],
             "errors": [wrong[k] for k in range(len(work))],
             "images": labels,
         }
     )
     rows["error"] = rows["errors"] / labels
     rows["loss"] = rows["error"] - rows.groupby("network")["error"].transform("first")
-    rows.attrs["units"] = {n: axis.unit for n, axis in zip(names, of_axes, strict=True)}
+    rows.attrs["units"] = {name: axis.unit for name, axis in axes.items()}
     return rows
 
 

@@ -17,7 +17,7 @@ from nsm.disk import atomic_write, check_folder_of
 from nsm.verdict.sentence import fix_first_of, rows_of, sentence_of
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Tolerances:
     """What networks tolerate on a hardware; `nsm.plots.plot_tolerances` draws it.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from devices.validation import number
 from nsm.verdict.axes import AXES
 from nsm.verdict.axis import Axis, Context, DoesNotAct
 from nsm.verdict.bench import Bench
@@ -48,6 +49,14 @@ class Rule:
     loss: float
     confidence: float
     step: float
+
+    @classmethod
+    def checked(cls, loss: float, confidence: float, step: float) -> "Rule":
+        """Return the rule, or raise ValueError for a number that is not allowed."""
+        number("loss", loss, above=0, below=1)
+        number("confidence", confidence, above=0.5, below=1)
+        number("step", step, above=1)
+        return cls(loss=loss, confidence=confidence, step=step)
 
 
 @dataclass(frozen=True, kw_only=True)

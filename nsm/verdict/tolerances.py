@@ -11,7 +11,7 @@ from torch import nn
 
 from crossbar import Hardware
 from devices.seeding import RNG, seed_sequence
-from devices.validation import integer, number
+from devices.validation import integer
 from nsm.chips.hardware_table import HardwareTable, as_table
 from nsm.progress import progress_bar
 from nsm.sweeps.data import Images, check_settings, checked_data
@@ -44,6 +44,9 @@ FALLING = {
     "ADC bits",
     "DAC bits",
 }
+
+#: How a bench reads: samples, blocks, sampling.
+Reads = dict[str, Any]
 
 Networks = nn.Module | Mapping[str, nn.Module | Mapping[int, nn.Module]]
 
@@ -136,60 +139,60 @@ def tolerances(
 ) -> Tolerances:
     """Return the largest value of each non-ideality with less than `loss` of loss.
 
-    The loss is counted against the published hardware, on the same images and chips with the same
-    seeds. Where one axis of the published hardware costs at least `loss` against the same hardware
-    with the ideal value of this axis, the device breaks the network on this axis: the tolerated
-    value is then looked for between the two, against the ideal one, and its ratio is below 1.
-
-    Images are shuffled once and cut into blocks. Each block is read on a chip of its own, by the
-    trainings in turn, and blocks are added until a loss is decided at the confidence, for images
-    and chips together (`nsm.verdict.decision`), or exhausted: a value may stay "not resolved". The
-    values of an axis lie on a ladder, which is bisected. Everything is drawn from `rng` and does
-    not depend on the workers.
+    The loss is counted against the published hardware on the same images and chips; where one axis
+    of it costs at least `loss`, against the same hardware with the ideal value of this axis (its
+    ratio is then below 1). Images are shuffled once and cut into blocks, each read on a chip of its
+    own, by the trainings in turn, until a loss is decided for images and chips together
+    (`nsm.verdict.decision`) or the blocks are exhausted: then it is "not resolved". Values lie on a
+    ladder that is bisected. All is drawn from `rng`, whatever the workers.
 
     Args:
         model: One network, or several by name; each may be several trainings by their seeds.
         hardware: The published hardware, one for all layers or a table by layer.
         x: Images (n, ...), as the networks take them; a tuple of arrays for several inputs.
         y: Labels (n, ...).
-        loss: Largest tolerated loss, as a share of the images; default 0.01, one point.
-        confidence: Confidence of each decision; default 0.95.
+        loss: Largest tolerated loss, as a share of the images.
+        confidence: Confidence of each decision.
         samples: Noisy passes per image.
-        blocks: Number of blocks of images, each with a chip of its own, at least 4.
+        blocks: Number of blocks of images, at least 4.
         axes: Names of axes in `nsm.verdict.axes.AXES`; None for all of them.
-        step: Largest ratio of neighboring values on logarithmic axes; default 1.6.
+        step: Largest ratio of neighboring values on logarithmic axes.
         rng: Seed, Generator or None.
         sampling: "exact" draws every gate and cell, "moments" one normal per output.
-        calibrate: Images on which open ranges of converters are set, such as training images; None
-            for the first of x.
-        workers: Processes; 1 (default) for this one.
+        calibrate: Images on which open ranges of converters are set; None for the first of x.
+        workers: Processes; 1 for this one.
         progress: Whether to show a progress bar.
-        on_result: Called with the `Base` of each network, then with the `Found` of each axis, as
-            they are measured.
+        on_result: Called with each `Base` and `Found` as they are measured.
 
     Raises:
         ValueError: An argument is wrong, or the published hardware is refused.
     """
-    number("loss", loss, above=0, below=1)
-    number("confidence", confidence, above=0.5, below=1)
-    number("step", step, above=1)
-    integer("workers", workers, at_least=1)
+    rule = Rule.checked(loss, confidence, step)
     names = chosen_axes(axes)
+    integer("workers", workers, at_least=1)
     networks = dict(model) if isinstance(model, Mapping) else {"network": model}
-    tasks = grid(networks, hardware, {})
-    bench = bench_of(
-        tasks,
-        x,
-        y,
-        samples=samples,
-        blocks=blocks,
-        sampling=sampling,
-        calibrate=calibrate,
-        rng=rng,
-    )
-    rule = Rule(loss=loss, confidence=confidence, step=step)
+    reads: Reads = {"samples": samples, "blocks": blocks, "sampling": sampling}
+    bench = bench_of(grid(networks, hardware, {}), x, y, **reads, calibrate=calibrate, rng=rng)
     tell = on_result or (lambda _: None)
-    total = len(bench.trainings) * (blocks + len(names))
+    bases, found = _measured(bench, rule, names, axes is not None, workers, progress, tell)
+    settings = {**reads, **asdict(rule), "images": blocks * bench.size}
+    settings["seed"] = str(bench.seed.entropy)
+    base_errors = _base_errors(bench, rule, bases)
+    of_layers = hardware if isinstance(hardware, Hardware) else HardwareTable(hardware)
+    return Tolerances(_table(found), base_errors, settings, of_layers, networks)
+
+
+def _measured(
+    bench: Bench,
+    rule: Rule,
+    names: Sequence[str],
+    named: bool,
+    workers: int,
+    progress: bool,
+    tell: Callable[[Base | Found], None],
+) -> tuple[list[Base], list[Found]]:
+    """Return the errors of the published hardware, and the results of all axes."""
+    total = len(bench.trainings) * (bench.blocks + len(names))
     with Jobs(bench, workers) as jobs, progress_bar(enabled=progress) as bar:
         item = bar.add_task("tolerances", total=total, note="the published hardware")
 
@@ -197,25 +200,7 @@ def tolerances(
             bar.update(item, advance=1, note=note)
 
         bases = _bases(bench, jobs, tell, step_on)
-        named = axes is not None
-        found = _all_axes(rule, bases, names, named, jobs, tell, step_on)
-    settings = {
-        "loss": loss,
-        "confidence": confidence,
-        "samples": samples,
-        "images": blocks * bench.size,
-        "blocks": blocks,
-        "seed": str(bench.seed.entropy),
-        "sampling": sampling,
-        "step": step,
-    }
-    return Tolerances(
-        table=_table(found),
-        base_errors=_base_errors(bench, rule, bases),
-        settings=settings,
-        hardware=hardware if isinstance(hardware, Hardware) else HardwareTable(hardware),
-        networks=networks,
-    )
+        return bases, _all_axes(rule, bases, names, named, jobs, tell, step_on)
 
 
 def _bases(
@@ -228,7 +213,9 @@ def _bases(
         measured: dict[int, tuple[int, int, int | str | None]] = {}
         for number_, result in jobs.results(work):
             measured[number_] = result
-            step_on(network)
+            wrong = sum(published for _, published, _ in measured.values())
+            labels = len(measured) * bench.y[: bench.size].size
+            step_on(f"{network}: {wrong} of {labels} wrong on this hardware")
         software, published, gate = zip(*(measured[k] for k in sorted(measured)), strict=True)
         refused = next((g for g in gate if isinstance(g, str)), "")
         counts = tuple(g for g in gate if isinstance(g, int))

@@ -14,8 +14,8 @@ import nsm
 from crossbar import Hardware
 from devices import preset
 from nsm.sweeps import run, worker_pool
-from nsm.sweeps.dispatch import PoolWorkers
-from nsm.sweeps.work import Job
+from nsm.sweeps.workers.dispatch import PoolWorkers
+from nsm.sweeps.workers.work import Job
 
 #: Chips of a schedule whose jobs compute nothing, and points of its grid.
 _DRY_ROWS, _DRY_POINTS = 100_000, 1_000

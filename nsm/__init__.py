@@ -57,14 +57,14 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.nn.transforms import quantize_weights as quantize_weights
     from nsm.nn.transforms import scale_weights as scale_weights
     from nsm.plots.sweeps import plot_error_rate as plot_error_rate
-    from nsm.sweeps.dataset import to_xarray as to_xarray
     from nsm.sweeps.hardwares import Hardwares as Hardwares
-    from nsm.sweeps.merge import merge_rows as merge_rows
     from nsm.sweeps.ranges import Range as Range
+    from nsm.sweeps.rows.dataset import to_xarray as to_xarray
+    from nsm.sweeps.rows.merge import merge_rows as merge_rows
+    from nsm.sweeps.rows.statistics import compare as compare
+    from nsm.sweeps.rows.statistics import interval as interval
+    from nsm.sweeps.rows.stored_rows import read_rows as read_rows
     from nsm.sweeps.run import collect as collect
-    from nsm.sweeps.statistics import compare as compare
-    from nsm.sweeps.statistics import interval as interval
-    from nsm.sweeps.stored_rows import read_rows as read_rows
     from nsm.sweeps.tasks import Task as Task
     from nsm.sweeps.tasks import grid as grid
     from nsm.sweeps.until import Until as Until
@@ -114,11 +114,11 @@ _EXPORTS = {
     "Hardwares": "nsm.sweeps.hardwares",
     "Range": "nsm.sweeps.ranges",
     "collect": "nsm.sweeps.run",
-    "compare": "nsm.sweeps.statistics",
-    "interval": "nsm.sweeps.statistics",
-    "merge_rows": "nsm.sweeps.merge",
-    "read_rows": "nsm.sweeps.stored_rows",
-    "to_xarray": "nsm.sweeps.dataset",
+    "compare": "nsm.sweeps.rows.statistics",
+    "interval": "nsm.sweeps.rows.statistics",
+    "merge_rows": "nsm.sweeps.rows.merge",
+    "read_rows": "nsm.sweeps.rows.stored_rows",
+    "to_xarray": "nsm.sweeps.rows.dataset",
     "Task": "nsm.sweeps.tasks",
     "Until": "nsm.sweeps.until",
     "grid": "nsm.sweeps.tasks",

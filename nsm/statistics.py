@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from nsm.sweeps.variance import satterthwaite
+from nsm.sweeps.rows.variance import satterthwaite
 
 Floats = NDArray[np.float64]
 

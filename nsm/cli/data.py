@@ -62,7 +62,7 @@ class DataChoice:
             ValueError: an unknown name, or a value that is no number where one is needed.
         """
         from devices.validation import choice
-        from nsm.sweeps.sweep_file import DATA_OPTIONS
+        from nsm.sweeps.spec.sweep_file import DATA_OPTIONS
 
         found: dict[str, Any] = {}
         for text in self.settings:

@@ -29,7 +29,7 @@ from nsm.report.page import Card, Page, Part, Picture, write_page
 from nsm.report.swept import Swept
 from nsm.report.tile_drawing import tile_drawing
 from nsm.sweeps import collect, grid, worker_pool
-from nsm.sweeps.sidecar import describing
+from nsm.sweeps.rows.sidecar import describing
 from nsm.training.augment import FlipInputs
 from nsm.training.comparison import Trainings, recipe_text, train_alike
 

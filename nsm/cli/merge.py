@@ -15,7 +15,7 @@ def merge(
     ],
 ) -> None:
     """Merge files of rows of one sweep; refuses other experiments and rows that do not agree."""
-    from nsm.sweeps.merge import merge_rows
+    from nsm.sweeps.rows.merge import merge_rows
 
     table = merge_rows(rows, out)
     missing = table.attrs["planned"] - table.attrs["rows"]

@@ -14,8 +14,8 @@ from nsm.cli.options import DataDir, Threads, console, use_threads
 from nsm.cli.sweep_check import OnlyCheck, ShowSchema, show_check, show_schema
 
 if TYPE_CHECKING:
-    from nsm.sweeps.sweep_file import Sweep
-    from nsm.sweeps.sweep_inputs import SweepInputs
+    from nsm.sweeps.spec.sweep_file import Sweep
+    from nsm.sweeps.spec.sweep_inputs import SweepInputs
 
 
 def sweep(
@@ -48,8 +48,8 @@ def sweep(
     threads: Threads = 2,
 ) -> None:
     """Run the sweep of a file: one row per point and chip, written as soon as it is finished."""
-    from nsm.sweeps.parquet import check_pyarrow
-    from nsm.sweeps.sweep_file import SAMPLE, read_sweep
+    from nsm.sweeps.rows.parquet import check_pyarrow
+    from nsm.sweeps.spec.sweep_file import SAMPLE, read_sweep
 
     if example:
         typer.echo(SAMPLE, nl=False)
@@ -66,7 +66,7 @@ def sweep(
     described = read_sweep(spec)
     use_threads(threads)
 
-    from nsm.sweeps.sweep_inputs import sweep_inputs
+    from nsm.sweeps.spec.sweep_inputs import sweep_inputs
 
     inputs = sweep_inputs(described, data_dir, save_to=save_to)
     if check:
@@ -90,7 +90,7 @@ def _check_workers(workers: int | None, scheduler: str | None) -> None:
 def _collected(described: Sweep, inputs: SweepInputs, rng: int, options: dict[str, Any]) -> int:
     """Run the sweep of a file and return the number of its rows; options as of `collect`."""
     from nsm.sweeps import collect
-    from nsm.sweeps.sidecar import describing
+    from nsm.sweeps.rows.sidecar import describing
 
     with describing(data={"name": described.data, **described.data_options}):
         rows = collect(
@@ -112,7 +112,7 @@ def _collected(described: Sweep, inputs: SweepInputs, rng: int, options: dict[st
 def _executor(workers: int, scheduler: str | None) -> Iterator[Any]:
     """Yield what runs the jobs: None for this process, processes, or a Dask client."""
     if scheduler is not None:
-        from nsm.sweeps.dask_workers import connected
+        from nsm.sweeps.workers.dask_workers import connected
 
         with connected(scheduler) as client:
             yield client

@@ -10,9 +10,9 @@ import typer
 from nsm.cli.options import console
 
 if TYPE_CHECKING:
-    from nsm.sweeps.estimate import Estimate
-    from nsm.sweeps.sweep_file import Sweep
-    from nsm.sweeps.sweep_inputs import SweepInputs
+    from nsm.sweeps.spec.estimate import Estimate
+    from nsm.sweeps.spec.sweep_file import Sweep
+    from nsm.sweeps.spec.sweep_inputs import SweepInputs
 
 OnlyCheck = Annotated[
     bool, typer.Option("--check", help="Tell rows, time and size of the results; write nothing.")
@@ -24,7 +24,7 @@ ShowSchema = Annotated[
 
 def show_schema() -> None:
     """Print the JSON schema of sweep files."""
-    from nsm.sweeps.schema import schema_text
+    from nsm.sweeps.spec.schema import schema_text
 
     typer.echo(schema_text())
 
@@ -38,7 +38,7 @@ def show_check(sweep: Sweep, inputs: SweepInputs, save_to: Path, workers: int) -
         save_to: Where the rows will be.
         workers: Processes.
     """
-    from nsm.sweeps.estimate import estimate
+    from nsm.sweeps.spec.estimate import estimate
 
     with console().status("measuring one point of each network"):
         found = estimate(sweep, inputs)

@@ -9,7 +9,7 @@ from nsm.datasets.registry import LOADERS, class_count
 from nsm.report.page import Table
 from nsm.report.swept import Swept
 from nsm.sweeps.axes import TRAINING_SEED
-from nsm.sweeps.sidecar import Sidecar
+from nsm.sweeps.rows.sidecar import Sidecar
 
 #: Units from large to small, with their factor.
 _SIZES = (

@@ -25,7 +25,7 @@ from nsm.chips.hardware_table import HardwareTable
 from nsm.plots.texts import plain_title
 from nsm.report.page import Table
 from nsm.sweeps.axis_labels import AXIS_LABELS
-from nsm.sweeps.identity import canonical
+from nsm.sweeps.hashing.identity import canonical
 
 #: A device that differs from every published one in more fields is compared with an ideal one.
 MOST_CHANGES = 4

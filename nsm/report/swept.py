@@ -16,7 +16,7 @@ from nsm.plots.axis_places import is_numeric, value_text
 from nsm.plots.points import NOT_AXES
 from nsm.sweeps.axes import CHIP_AXES, COMPENSATION, PLACE
 from nsm.sweeps.labels import label_of
-from nsm.sweeps.sidecar import Sidecar, read_hardware
+from nsm.sweeps.rows.sidecar import Sidecar, read_hardware
 
 #: Columns of a sweep's rows that no axis has.
 _NO_AXES = (*NOT_AXES, "network", "images", "samples")

@@ -16,7 +16,7 @@ from crossbar.paths import ON_OFF, check_path, value_at, with_value
 from devices.validation import choice, number
 from nsm.chips.compensated_per import COMPENSATED_PER
 from nsm.chips.hardware_table import HardwareTable
-from nsm.sweeps.identity import canonical
+from nsm.sweeps.hashing.identity import canonical
 from nsm.sweeps.labels import Label, label_of
 
 #: Axes that are not fields of `Hardware`, and their defaults. gain: common-mode gain of the

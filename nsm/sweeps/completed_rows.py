@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from nsm.sweeps.axes import CHIP_AXES
-from nsm.sweeps.row_file import RESULTS
+from nsm.sweeps.rows.row_file import RESULTS
+from nsm.sweeps.rows.unfinished import Key
 from nsm.sweeps.tasks import Task
-from nsm.sweeps.unfinished import Key
-from nsm.sweeps.work import Job
+from nsm.sweeps.workers.work import Job
 
 
 @dataclass(frozen=True)

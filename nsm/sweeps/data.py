@@ -20,7 +20,7 @@ from nsm.chips.planning.checked_plan import CheckedPlan, checked_plan
 from nsm.chips.planning.examples import given_example
 from nsm.nn.inference import Labels, check_labels, output_shape
 from nsm.sweeps.calibration import Calibration
-from nsm.sweeps.point_checks import check_points
+from nsm.sweeps.refusals.point_checks import check_points
 from nsm.sweeps.tasks import Task
 
 #: The images of a network of one input, or the inputs of a network of several.

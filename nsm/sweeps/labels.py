@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from devices import PRESETS, Device
-from nsm.sweeps.identity import canonical, short_hash
+from nsm.sweeps.hashing.identity import canonical, short_hash
 
 #: What rows hold as it is: None, truth values, numbers, texts, and tuples of these.
 Label = None | bool | int | float | str | tuple[Any, ...]

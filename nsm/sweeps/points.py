@@ -15,9 +15,9 @@ from crossbar.paths import ON_OFF
 from nsm.chips.hardware_table import HardwareTable
 from nsm.sweeps.axes import ON_CHIP, AxisValue, on_chip, read_axis, with_axis
 from nsm.sweeps.hardwares import HARDWARE, Hardwares
-from nsm.sweeps.identity import canonical
-from nsm.sweeps.inert_axes import refuse_inert
+from nsm.sweeps.hashing.identity import canonical
 from nsm.sweeps.labels import Label
+from nsm.sweeps.refusals.inert_axes import refuse_inert
 
 #: The values of an axis, or the values by their labels.
 Values = Iterable[Any] | Mapping[str, Any]

@@ -15,22 +15,22 @@ from numpy.typing import ArrayLike
 from devices.seeding import RNG, seed_sequence
 from nsm.progress import progress_bar
 from nsm.sweeps.completed_rows import Blocks, Rows
-from nsm.sweeps.contents import Shelf
-from nsm.sweeps.dask_workers import DaskWorkers, is_client
 from nsm.sweeps.data import check_saving, check_settings, checked_data
-from nsm.sweeps.dispatch import PoolWorkers, results
-from nsm.sweeps.identity import remembering
-from nsm.sweeps.jobs import (
+from nsm.sweeps.hashing.identity import remembering
+from nsm.sweeps.rows.row_file import RowFile, from_row
+from nsm.sweeps.rows.sidecar import write_sidecar
+from nsm.sweeps.tasks import Task
+from nsm.sweeps.until import Until
+from nsm.sweeps.workers.contents import Shelf
+from nsm.sweeps.workers.dask_workers import DaskWorkers, is_client
+from nsm.sweeps.workers.dispatch import PoolWorkers, results
+from nsm.sweeps.workers.jobs import (
     Experiment,
     check_block,
     check_until,
     checked_part,
 )
-from nsm.sweeps.row_file import RowFile, from_row
-from nsm.sweeps.sidecar import write_sidecar
-from nsm.sweeps.tasks import Task
-from nsm.sweeps.until import Until
-from nsm.sweeps.work import Job, run_job
+from nsm.sweeps.workers.work import Job, run_job
 
 
 def collect(

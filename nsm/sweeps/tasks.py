@@ -15,7 +15,7 @@ from devices.validation import integer
 from nsm.chips.hardware_table import HardwareTable, as_table
 from nsm.sweeps.axes import TRAINING_SEED
 from nsm.sweeps.hardwares import Hardwares
-from nsm.sweeps.identity import remembered, short_hash
+from nsm.sweeps.hashing.identity import remembered, short_hash
 from nsm.sweeps.labels import Label
 from nsm.sweeps.points import Values, points
 
@@ -54,7 +54,7 @@ class Task:
     @cached_property
     def model_id(self) -> str:
         """Short hash of the network, see `fingerprint`."""
-        from nsm.sweeps.fingerprint import fingerprint
+        from nsm.sweeps.hashing.fingerprint import fingerprint
 
         return str(remembered("fingerprint", self.model, fingerprint))
 

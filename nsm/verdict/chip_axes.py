@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from crossbar import Adc, Comparator, Dac, Hardware, Wires
-from nsm.sweeps.inert_axes import refuse_inert
+from nsm.sweeps.refusals.inert_axes import refuse_inert
 from nsm.verdict.axis import Axis, Context, DoesNotAct, geometric
 from nsm.verdict.setting import Setting
 

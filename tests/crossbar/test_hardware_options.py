@@ -20,7 +20,7 @@ from crossbar import (
 from crossbar.hardware_options import hardware_options
 from crossbar.paths import build_hardware, flattened
 from devices import GATES, PRESETS, BlankOut, Device, FaultMap, GaussianNoise, StuckCells, WearOut
-from nsm.sweeps.identity import canonical
+from nsm.sweeps.hashing.identity import canonical
 
 DEVICE = Device(g_min=1e-6, g_max=1e-5)
 FAULTS = np.full((4, 3), np.nan)

@@ -34,7 +34,7 @@ from devices.tables import (
     to_table,
 )
 from nsm import nsm_mlp, save
-from nsm.sweeps.sweep_file import parse, read_sweep
+from nsm.sweeps.spec.sweep_file import parse, read_sweep
 from tests.helpers.device_models import ACTIVATED, ALL_MODELS, METALLIC, RANGE, STEP
 
 FULL = Device(

@@ -22,7 +22,7 @@ from nsm.nn.architectures import RULES
 from nsm.nn.files.tensor_file import read_tensors
 from nsm.nn.neural_sampling import BETAS, SITES
 from nsm.sweeps import read_rows
-from nsm.sweeps.sweep_file import SAMPLE
+from nsm.sweeps.spec.sweep_file import SAMPLE
 from nsm.training.recipe import SCHEDULES
 
 GROUP = typer.main.get_command(nsm.cli.main.app)

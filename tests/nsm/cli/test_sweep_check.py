@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nsm.sweeps.schema import sweep_schema
+from nsm.sweeps.spec.schema import sweep_schema
 
 
 def test_check_tells_rows_time_and_size_and_writes_nothing(run, folder):

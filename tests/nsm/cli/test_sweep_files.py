@@ -6,8 +6,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from nsm.sweeps import read_rows, read_sidecar
-from nsm.sweeps.sidecar import read_hardware
-from nsm.sweeps.sweep_file import read_sweep
+from nsm.sweeps.rows.sidecar import read_hardware
+from nsm.sweeps.spec.sweep_file import read_sweep
 
 
 def test_a_sweep_tells_its_command_its_data_and_its_hardware(run, folder):

@@ -8,7 +8,7 @@ from crossbar import Hardware
 from crossbar.hardware_options import hardware_options
 from devices import BlankOut, NoNoise, preset
 from nsm.report.swept import Swept
-from nsm.sweeps.sidecar import Sidecar
+from nsm.sweeps.rows.sidecar import Sidecar
 
 BASE = Hardware(
     device=preset("fefet_jerry2017", read_noise=NoNoise()), gate=BlankOut(0.5), tile_shape=(64, 64)

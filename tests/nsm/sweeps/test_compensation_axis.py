@@ -16,7 +16,7 @@ from devices import BlankOut, Device, GaussianNoise, PowerLawDrift
 from nsm import collect, grid, map_to_crossbar
 from nsm.nn.activations import Sign
 from nsm.sweeps import read_rows
-from nsm.sweeps.sweep_file import parse
+from nsm.sweeps.spec.sweep_file import parse
 
 DEVICE = Device(
     g_min=1e-6,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crossbar import Adc, Comparator, Hardware
 from devices import BlankOut, Device, GaussianNoise, NoNoise, ProductNoise, TelegraphNoise, preset
-from nsm.sweeps.identity import canonical
+from nsm.sweeps.hashing.identity import canonical
 from nsm.sweeps.labels import as_cell, from_cell, label_of
 
 

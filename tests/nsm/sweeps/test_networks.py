@@ -9,7 +9,7 @@ from torch import nn
 
 from nsm import relu_mlp, save, save_weights
 from nsm.datasets.files import Data
-from nsm.sweeps.fingerprint import fingerprint
+from nsm.sweeps.hashing.fingerprint import fingerprint
 from nsm.sweeps.networks import check_network, images_for, load_network, network_name
 
 MODULE = """

@@ -20,8 +20,8 @@ from devices import BlankOut, Device, GaussianNoise, LogTimeDrift, ReadNoise, St
 from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp, stnn_mlp
 from nsm.sweeps import Task, Until, read_rows
 from nsm.sweeps.axes import CHIP_AXES
-from nsm.sweeps.row_file import RowFile
-from nsm.sweeps.work import run_job
+from nsm.sweeps.rows.row_file import RowFile
+from nsm.sweeps.workers.work import run_job
 
 DEVICE = Device(
     g_min=1e-6,

@@ -9,7 +9,7 @@ from devices import Device
 from nsm.datasets import load_digits
 from nsm.sweeps import collect, grid, read_rows
 from nsm.sweeps import run as runner
-from nsm.sweeps.unfinished import marker_of, planned_rows, write_planned
+from nsm.sweeps.rows.unfinished import marker_of, planned_rows, write_planned
 
 HARDWARE = Hardware(device=Device(g_min=1e-8, g_max=1e-6))
 GAINS = {"gain": [0.5, 1.0]}

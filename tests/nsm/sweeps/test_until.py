@@ -84,7 +84,7 @@ def test_a_sweep_stops_each_chip_at_its_errors_whatever_the_batches(monkeypatch)
     assert (rows.errors == 20).all()
     assert rows.images.nunique() > 1
     assert (rows.images < len(images)).all()
-    monkeypatch.setattr("nsm.sweeps.work._IMAGES_AT_ONCE", 7)
+    monkeypatch.setattr("nsm.sweeps.workers.work._IMAGES_AT_ONCE", 7)
     assert_frame_equal(
         swept(Until(errors=20))[1].drop(columns="elapsed"), rows.drop(columns="elapsed")
     )

@@ -1,0 +1,1 @@
+"""What identifies a point of a sweep: canonical bytes of its values, and hashes of networks."""

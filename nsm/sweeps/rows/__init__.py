@@ -1,0 +1,1 @@
+"""Files of rows, what made them, and the statistics of their counts."""

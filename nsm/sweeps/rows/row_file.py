@@ -1,0 +1,218 @@
+"""The rows of a sweep on disk: a file that grows row by row, survives a kill, and can be resumed.
+
+A CSV gets every row as soon as it is finished. Parquet cannot grow, so that rows go to a journal
+beside it first (`rows.parquet.journal`, a CSV), and the file is written from its old rows and the
+journal when the sweep ends. A killed sweep leaves the journal; the next one goes on with it, and
+`read_rows` reads both.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import IO, Any
+
+from nsm.disk import check_folder_of
+from nsm.sweeps.rows.experiment import IDENTITY as IDENTITY
+from nsm.sweeps.rows.experiment import SHARED as SHARED
+from nsm.sweeps.rows.experiment import Models, difference, training_of
+from nsm.sweeps.rows.file_lock import Busy, Release, lock
+from nsm.sweeps.rows.parquet import (
+    check_pyarrow,
+    is_parquet,
+    parquet_columns,
+    read_parquet,
+    write_parquet,
+)
+from nsm.sweeps.rows.stored_rows import RESULTS as RESULTS
+from nsm.sweeps.rows.stored_rows import Texts, as_texts, csv_rows, journal_of, stored_rows
+from nsm.sweeps.rows.stored_rows import from_row as from_row
+from nsm.sweeps.rows.stored_rows import read_rows as read_rows
+from nsm.sweeps.rows.stored_rows import row_columns as row_columns
+from nsm.sweeps.rows.unfinished import Key, planned_rows, write_planned
+
+
+class RowFile:
+    """An append-only file of the rows of one experiment, locked while it is open.
+
+    A torn last line, which a killed run leaves, is cut off when the file is opened; its row is
+    computed again.
+
+    Attributes:
+        path: The file.
+        columns: Names of the columns.
+        done: The rows that the file held when it was opened, as texts, by (task, chip).
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        columns: Sequence[str],
+        experiment: str,
+        models: Models = MappingProxyType({}),
+    ):
+        """Open the file, or create it.
+
+        Args:
+            path: The CSV; or Parquet, if its name ends in .parquet.
+            columns: Names of the columns.
+            experiment: See `experiment.difference`.
+            models: Hash of every network, by its name and the seed of its training (None if it
+                has none).
+
+        Raises:
+            ValueError: The file is of another experiment, is being written by another sweep, is a
+                folder, or its folder does not exist.
+            ImportError: The file is to be Parquet, and pyarrow is not installed.
+            OSError: The header cannot be written, for example because the disk is full.
+        """
+        self.path = Path(path)
+        self.columns = list(columns)
+        check_folder_of(self.path)
+        check_pyarrow(self.path)
+        _check_no_folder(self.path)
+        self._journal = journal_of(self.path)
+        self._is_published = False
+        self._open()
+        try:
+            self.done = self._recover(experiment, models)
+        except BaseException:
+            self._close()
+            raise
+
+    def _open(self) -> None:
+        """Open and lock the journal, which the sweep that held it before may have removed."""
+        while True:
+            self._file = open(self._journal, "a+b", buffering=0)  # noqa: SIM115 - closed by _close
+            try:
+                self._release: Release = lock(self._file, self._journal)
+            except Busy as problem:
+                self._file.close()
+                advice = str(problem) or "wait for it, or name another file"
+                raise ValueError(
+                    f"{self.path} is being written by another sweep; {advice}"
+                ) from None
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._journal)):
+                    return
+            self._close()
+
+    def _recover(self, experiment: str, models: Models) -> dict[Key, Texts]:
+        """Return the rows in the file by (task, chip), after cutting off a torn last line."""
+        stored = self._recover_parquet()
+        self._file.seek(0)
+        content = self._file.read()
+        complete = content[: content.rfind(b"\n") + 1]  # the lines that end in a line break
+        header = ",".join(self.columns)
+        if not complete and not f"{header}\r\n".startswith(content.decode(errors="replace")):
+            raise self._foreign("it does not start with a header of this sweep")
+        rows = csv_rows(complete.decode(errors="replace"))
+        if complete:
+            found = complete.split(b"\n", 1)[0].decode(errors="replace").strip()
+            if found != header:
+                raise self._foreign(f"its columns are {found}, this sweep's are {header}")
+            if any(None in row or None in row.values() for row in rows):
+                raise self._foreign("it has rows of a wrong length")
+        for row in (*stored, *rows):
+            training = training_of(row)
+            why = difference(row["experiment"], training, row.get("model"), experiment, models)
+            if why:
+                raise self._foreign(why)
+        if len(complete) < len(content):
+            self._file.truncate(len(complete))
+        if not complete:
+            append_line(self._file, self.columns, self.path)
+        return {(row["task"], int(row["chip"])): row for row in (*rows, *stored)}
+
+    def _recover_parquet(self) -> list[Texts]:
+        """Return the rows of a Parquet file as texts; none for a CSV, or if it does not exist."""
+        if not is_parquet(self.path) or not self.path.is_file():
+            return []
+        found = parquet_columns(self.path)
+        if found != self.columns:
+            columns = [",".join(names) for names in (found, self.columns)]
+            raise self._foreign(f"its columns are {columns[0]}, this sweep's are {columns[1]}")
+        return [as_texts(row) for row in read_parquet(self.path)]
+
+    def _foreign(self, why: str) -> ValueError:
+        return ValueError(
+            f"{self.path} holds another experiment: {why}. Name another file, or move this one away"
+        )
+
+    def plan(self, keys: Iterable[Key]) -> None:
+        """Note on disk which rows are about to be computed, beside those of an unfinished run."""
+        planned = {*keys, *planned_rows(self.path)}
+        write_planned(self.path, {k for k in planned if k not in self.done})
+
+    def finish(self, done: Collection[Key]) -> None:
+        """Note on disk that these rows are there, and write the Parquet file of the journal."""
+        write_planned(self.path, planned_rows(self.path) - set(done))
+        if is_parquet(self.path):
+            write_parquet(self.path, self.columns, stored_rows(self.path))
+            self._is_published = True
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Write one row and wait until it is on the disk."""
+        texts = as_texts({name: row[name] for name in self.columns})
+        append_line(self._file, list(texts.values()), self.path)
+
+    def _close(self) -> None:
+        """Close the journal and end its lock; remove it if the Parquet file holds its rows."""
+        if self._is_published:
+            # While the journal is locked: whoever waits for it sees that it is gone. Windows
+            # removes no open file, and none that another process has opened meanwhile.
+            with suppress(PermissionError):
+                self._journal.unlink()
+        self._release()
+        self._file.close()
+        if self._is_published and os.name == "nt":
+            with suppress(PermissionError, FileNotFoundError):
+                self._journal.unlink()
+
+    def __enter__(self) -> RowFile:
+        return self
+
+    def __exit__(
+        self,
+        exception: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+
+def append_line(file: IO[bytes], values: Sequence[str], path: Path) -> None:
+    """Write one line of a CSV to an unbuffered file, and wait until it is on the disk.
+
+    Args:
+        file: The file, opened for appending.
+        values: The cells of the line.
+        path: What messages call the file.
+
+    Raises:
+        OSError: It cannot be written, for example because the disk is full.
+    """
+    line = io.StringIO()
+    csv.writer(line).writerow(values)
+    try:
+        left = memoryview(line.getvalue().encode())
+        while left:  # the file is unbuffered: one call may write only a part
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+    except OSError as problem:
+        raise OSError(
+            f"could not write to {path} ({problem.strerror}); the rows before are safe: "
+            "make room and run the same command again, it goes on from there"
+        ) from problem
+
+
+def _check_no_folder(path: Path) -> None:
+    """Raise ValueError if a folder has the name of the file."""
+    if path.is_dir():
+        example = path / "rows.csv"
+        raise ValueError(f"cannot write {path}: it is a folder; name a file, such as {example}")

@@ -1,0 +1,194 @@
+"""The file of a sidecar: where it lies, and what is in it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from nsm.disk import atomic_write
+from nsm.sweeps.hashing.identity import canonical
+from nsm.sweeps.rows.stored_rows import journal_of
+
+#: How the first line of a sidecar begins. A file without it is never written to.
+MARK = "# Sidecar of sweep rows"
+_FIRST = f"{MARK}: what they were computed with (SI units); nsm writes and extends this file.\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sidecar:
+    """What the rows of a file were computed with.
+
+    Attributes:
+        rows: Name of the file of rows.
+        experiment: Hashes of what all rows of the file share, which each row repeats.
+        started: When the first call began (UTC).
+        command: The command of the first call; None in a notebook.
+        versions: Versions of Python and of the libraries.
+        machine: The machine of the first call.
+        data: "name" if it is known, "images" (their number), "shape" of one image, "images_sha256"
+            and "labels_sha256".
+        seed: Seed of the sweep.
+        spawn_key: Path of the seed below it, if a `SeedSequence` or Generator was given.
+        chips: Chips of every point.
+        samples: Noisy passes per image.
+        sampling: "exact" or "moments".
+        calibration: Number of images and options; empty if chips are not calibrated.
+        until: When chips have read enough images; empty if they read all.
+        networks: By name: "model", the hash of the network that rows repeat (or "models" by
+            training seed); "error", its error in software, if that was told; and what
+            `network_summary` returns.
+        hardware: The hardware before the axes change it, as `read_hardware` takes it.
+        devices: What the device of each entry of the hardware is like: a preset, and what differs.
+        axes: The labels of every axis, in order; None is "none".
+        calls: Later calls that added to the file with another command, version or machine.
+        notes: What cannot be read back.
+    """
+
+    rows: str
+    experiment: str
+    started: str
+    command: str | None = None
+    versions: dict[str, str]
+    machine: dict[str, str]
+    data: dict[str, Any]
+    seed: int
+    spawn_key: list[int] = field(default_factory=list)
+    chips: int
+    samples: int
+    sampling: str
+    calibration: dict[str, Any] = field(default_factory=dict)
+    until: dict[str, Any] = field(default_factory=dict)
+    networks: dict[str, dict[str, Any]]
+    hardware: dict[str, Any]
+    devices: dict[str, str] = field(default_factory=dict)
+    axes: dict[str, list[Any]] = field(default_factory=dict)
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def toml(self) -> str:
+        """Return the text of the file."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return _FIRST + tomli_w.dumps({k: v for k, v in values.items() if v not in (None, [], {})})
+
+    def with_more(self, other: Sidecar) -> Sidecar:
+        """Return this sidecar with the networks, values, chips and calls of another one."""
+        axes = {name: list(values) for name, values in self.axes.items()}
+        for name, values in other.axes.items():
+            known = axes.setdefault(name, [])
+            known += [v for v in values if not any(canonical(v) == canonical(k) for k in known)]
+        networks = dict(self.networks)
+        for name, network in other.networks.items():
+            networks[name] = joined_network(networks.get(name, {}), network)
+        calls = [*self.calls]
+        for call in (other.call, *other.calls):
+            if not any(_same_call(call, known) for known in (self.call, *calls)):
+                calls.append(call)
+        return replace(
+            self,
+            chips=max(self.chips, other.chips),
+            axes=axes,
+            networks=networks,
+            calls=calls,
+            notes=list(dict.fromkeys([*self.notes, *other.notes])),
+        )
+
+    @property
+    def call(self) -> dict[str, Any]:
+        """The first call: when it began, its command, versions and machine."""
+        call = {"started": self.started, "versions": self.versions, "machine": self.machine}
+        return call if self.command is None else {"command": self.command, **call}
+
+
+def joined_network(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the descriptions of a network as one, with the trainings of both."""
+    models = {**one.get("models", {}), **other.get("models", {})}
+    return {**other, **one, **({"models": models} if models else {})}
+
+
+def _same_call(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two calls were made by the same command, versions and machine."""
+    return all(one.get(k) == other.get(k) for k in ("command", "versions", "machine"))
+
+
+def sidecar_paths(rows: str | Path) -> tuple[Path, Path]:
+    """Return where the sidecar of a file may lie: by its stem, or else by its full name."""
+    path = Path(rows)
+    return path.with_suffix(".toml"), Path(f"{path}.toml")
+
+
+def read_sidecar(rows: str | Path) -> Sidecar | None:
+    """Return the sidecar of a file of rows; None if it has none.
+
+    Args:
+        rows: The file of rows, which need not exist.
+
+    Raises:
+        ValueError: The sidecar was edited, and is no TOML or lacks a key.
+    """
+    found = _place(Path(rows))
+    return None if found is None else _read(found)
+
+
+def _place(rows: Path) -> Path | None:
+    """Return the file of the sidecar of `rows`; None if there is none."""
+    for path in reversed(sidecar_paths(rows)):
+        if not is_sidecar(path):
+            continue
+        name = _read(path).rows
+        # Rows and sidecar may have been renamed together.
+        others = (path.parent / name, journal_of(path.parent / name))
+        if name == rows.name or not any(other.exists() for other in others):
+            return path
+    return None
+
+
+def is_sidecar(path: Path) -> bool:
+    """Return whether a file is a sidecar, which its first line says."""
+    if not path.is_file():
+        return False
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.readline().startswith(MARK)
+
+
+def _read(path: Path) -> Sidecar:
+    """Return the sidecar in a file."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        known = {f.name for f in fields(Sidecar)}
+        return Sidecar(**{key: value for key, value in table.items() if key in known})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as problem:
+        raise ValueError(
+            f"{path} is a damaged sidecar ({problem}); remove it, and the next call of its sweep "
+            "writes it again"
+        ) from None
+
+
+def save_sidecar(rows: str | Path, sidecar: Sidecar) -> Path:
+    """Write the sidecar of a file of rows in one step, and return its path."""
+    place = place_for(rows)
+    with atomic_write(place) as temporary:
+        Path(temporary).write_text(sidecar.toml(), encoding="utf-8")
+    return place
+
+
+def place_for(rows: str | Path) -> Path:
+    """Return where the sidecar of a file of rows lies, or is to be written.
+
+    Raises:
+        ValueError: Other files have both of its names.
+    """
+    place = _place(Path(rows))
+    if place is not None:
+        return place
+    first, second = sidecar_paths(rows)
+    if first.exists() and second.exists():
+        raise ValueError(
+            f"{second} is not the sidecar of these rows, and {first} neither; name the rows "
+            "otherwise, so that a sidecar can lie beside them"
+        )
+    return second if first.exists() else first

@@ -101,7 +101,7 @@ def _serve(calls: SimpleQueue[_Call | None]) -> None:
             future.set_result(result)
         del call, future, fn, args, kwargs  # what they hold may be large, and the wait long
     if process is not None:
-        process.shutdown(wait=True)
+        process.shutdown(wait=True, kill_workers=True)  # it has no call: nothing is lost
 
 
 def _new_process() -> Any:

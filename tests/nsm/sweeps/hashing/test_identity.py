@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from crossbar import Hardware
 from devices import Device, GaussianNoise, ProductNoise
 from nsm.chips.hardware_table import HardwareTable
-from nsm.sweeps.hashing.identity import canonical, short_hash
+from nsm.sweeps import identity
+from nsm.sweeps.hashing.identity import canonical, remembered, remembering, short_hash
 
 Point = namedtuple("Point", "x y")
 Other = namedtuple("Other", "x y")
@@ -238,3 +239,37 @@ def test_an_open_file_is_refused_by_name(tmp_path):
         pytest.raises(ValueError, match="a _io.TextIOWrapper cannot be part of a sweep: cannot p"),
     ):
         canonical({"log": file})
+
+
+def test_what_is_remembered_is_what_would_be_computed():
+    hardware = Hardware(device=Device(g_min=1e-6, g_max=1e-5, read_noise=GaussianNoise(0.1)))
+    others = [dataclasses.replace(hardware, read_voltage=v) for v in (0.31, 0.32)]
+    plain = [canonical(h) for h in (hardware, *others)]
+    with remembering():
+        assert [canonical(h) for h in (hardware, *others)] == plain
+        assert [canonical(h) for h in (hardware, *others)] == plain
+    assert len(set(plain)) == 3
+
+
+def test_objects_are_looked_at_again_after_the_block():
+    table = Measured(np.ones(3), np.ones(3))
+    with remembering():
+        before = canonical(table)
+    table.sigma[0] = 2.0
+    with remembering():
+        assert canonical(table) != before
+    assert canonical(table) != before
+
+
+def test_each_object_is_computed_once_and_the_memory_is_bounded(monkeypatch):
+    seen = []
+    with remembering():
+        for _ in range(2):
+            assert remembered("length", "abc", lambda text: seen.append(text) or len(text)) == 3
+        assert seen == ["abc"]
+        monkeypatch.setattr(identity, "_REMEMBERED", 10)
+        kept = [[n] for n in range(100)]
+        for value in kept:
+            assert remembered("first", value, lambda v: v[0]) == value[0]
+        assert len(identity._MEMORY.get()) <= 10
+    assert identity._MEMORY.get() is None

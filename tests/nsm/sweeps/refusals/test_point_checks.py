@@ -11,6 +11,8 @@ import nsm.sweeps.run
 from crossbar import Adc, BitSliced, Dac, DifferentialPair, Hardware
 from devices import BlankOut, Device, FaultMap, NoNoise
 from nsm import collect, grid, map_to_crossbar, nsm_mlp
+from nsm.sweeps import point_checks
+from nsm.sweeps.data import checked_data
 
 CELL = Device(g_min=1e-6, g_max=1e-5)
 HARDWARE = Hardware(device=CELL)
@@ -214,3 +216,24 @@ def test_wrong_calibrations_are_refused_by_name(calibrate, hardware, message, mo
     tasks = grid({"mine": made(nn.Linear, 6, 3)}, hardware, {"gain": [1.0]})
     with pytest.raises(ValueError, match=message):
         collect(tasks, X, Y, calibrate=calibrate, **SETTINGS)
+
+
+def test_of_many_points_every_value_of_every_axis_is_checked(monkeypatch):
+    checked = []
+    real = point_checks._check_point
+
+    def noted(plan, table, task, calibration):
+        checked.append(task)
+        return real(plan, table, task, calibration)
+
+    monkeypatch.setattr(point_checks, "_check_point", noted)
+    monkeypatch.setattr(point_checks, "MOST", 5)
+    axes = {"device.levels": [2, 4, 8, 16, 32, 64], "read_voltage": [0.1, 0.2, 0.3]}
+    offset = replace(HARDWARE, adc=Adc(4, offset=1e-9))
+    nets = {"a": biased(0.0), "b": biased(0.1)}
+    tasks = grid(nets, offset, axes)
+    checked_data(tasks, X, Y)
+    assert len({id(t) for t in checked}) == len(checked) < len(tasks)
+    for axis, values in axes.items():
+        assert {t.parameters[axis] for t in checked} == set(values)
+    assert {t.network for t in checked} == {"a", "b"}

@@ -51,9 +51,9 @@ def many_points(points, chips):
 
 
 def test_a_dry_schedule_costs_little_time_and_memory(without_work):
-    # A tenth of 10⁵ jobs; bounds are a tenth of 5 ms and 200 MB for each 10⁵, per job.
-    jobs = 10_000
-    swept = many_points(200, jobs // 200)
+    # Bounds for 10⁵ jobs: 200 MB of memory, with the rows, and half of 5 ms for each job.
+    jobs = 4_000
+    swept = many_points(100, jobs // 100)
     start = time.process_time()
     rows = swept(executor=Inline())
     assert len(rows) == jobs

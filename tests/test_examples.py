@@ -16,6 +16,7 @@ LONG = (
     "recipes",
     "robustness_of_all",
     "tile_size",
+    "tolerances",
     "trained",
 )
 

@@ -59,6 +59,11 @@ LINES = (
     "map mnist_mlp --gate bernoulli",
     "map mnist_mlp --set device.level=3",
     "map mnist_mlp --set device.levels=many",
+    "tolerance no.safetensors",
+    "tolerance mnist_mlp --data minst",
+    "tolerance mnist_mlp --device fefet_jerry",
+    "tolerance mnist_mlp --loss 0",
+    "tolerance mnist_mlp --baseline relu.safetensors",
     "sweep",
     "sweep none.toml",
     "sweep key.toml",
@@ -130,7 +135,18 @@ def test_descriptions_of_hardware_import_no_heavy_library():
 
 
 def test_help_imports_typer_alone(tmp_path):
-    commands = ("", "train", "map", "sweep", "merge", "plot", "report", "demo", "presets")
+    commands = (
+        "",
+        "train",
+        "map",
+        "tolerance",
+        "sweep",
+        "merge",
+        "plot",
+        "report",
+        "demo",
+        "presets",
+    )
     lines = [f"{name} --help" for name in commands]
     for line, status, loaded in reports_of(lines, (*HEAVY, "numpy"), tmp_path):
         assert (line, status, loaded) == (line, 0, ["typer"])

@@ -62,8 +62,7 @@ def tolerance(
     seed: Seed = 0,
 ) -> None:
     """Find the largest value of each non-ideality with less than a point of loss; a verdict."""
-    from crossbar.reads.sampling import check_sampling
-    from devices.validation import number
+    from devices.validation import choice, number
     from nsm.disk import check_folder_of
     from nsm.sweeps.networks import check_network
 
@@ -73,7 +72,7 @@ def tolerance(
     hardware = hardware_from(device, gate, settings)
     number("--loss", loss, above=0, below=100, unit="percentage points")
     number("--confidence", confidence, above=50, below=100, unit="%")
-    check_sampling(sampling)
+    choice("--sampling", sampling, ("exact", "moments"))
     if out.suffix != ".csv":
         raise ValueError(f"--out {out} is not allowed; give a file that ends in .csv")
     check_folder_of(out)

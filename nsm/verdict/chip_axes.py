@@ -110,7 +110,7 @@ def wires(context: Context) -> Axis:
         return Axis(
             unit="Ω per segment",
             published=0.0,
-            outward=(0.0, *geometric(0.03, 3e3, max(context.step, 1.5))),
+            outward=(0.0, *geometric(0.1, 1e3, max(context.step, 2.0))),
             reference=SEGMENT,
             reference_text=f"{SEGMENT:g} Ω per segment",
             apply=lambda setting, value: setting.each(lambda h: add(h, value)),

@@ -12,7 +12,7 @@ from torch import nn
 from crossbar import Hardware
 from devices.seeding import RNG, seed_sequence
 from devices.validation import integer
-from nsm.chips.hardware_table import HardwareTable, as_table
+from nsm.chips.hardware_table import as_table
 from nsm.progress import progress_bar
 from nsm.sweeps.data import Images, check_settings, checked_data
 from nsm.sweeps.tasks import Task, grid
@@ -173,13 +173,11 @@ def tolerances(
     networks = dict(model) if isinstance(model, Mapping) else {"network": model}
     reads: Reads = {"samples": samples, "blocks": blocks, "sampling": sampling}
     bench = bench_of(grid(networks, hardware, {}), x, y, **reads, calibrate=calibrate, rng=rng)
-    tell = on_result or (lambda _: None)
-    bases, found = _measured(bench, rule, names, axes is not None, workers, progress, tell)
+    bases, found = _measured(bench, rule, names, axes is not None, workers, progress, on_result)
     settings = {**reads, **asdict(rule), "images": blocks * bench.size}
     settings["seed"] = str(bench.seed.entropy)
     base_errors = _base_errors(bench, rule, bases)
-    of_layers = hardware if isinstance(hardware, Hardware) else HardwareTable(hardware)
-    return Tolerances(_table(found), base_errors, settings, of_layers, networks)
+    return Tolerances(_table(found), base_errors, settings, bench.published.hardware, networks)
 
 
 def _measured(
@@ -189,9 +187,10 @@ def _measured(
     named: bool,
     workers: int,
     progress: bool,
-    tell: Callable[[Base | Found], None],
+    on_result: Callable[[Base | Found], None] | None,
 ) -> tuple[list[Base], list[Found]]:
     """Return the errors of the published hardware, and the results of all axes."""
+    tell = on_result or (lambda _: None)
     total = len(bench.trainings) * (bench.blocks + len(names))
     with Jobs(bench, workers) as jobs, progress_bar(enabled=progress) as bar:
         item = bar.add_task("tolerances", total=total, note="the published hardware")

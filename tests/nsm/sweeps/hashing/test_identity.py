@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from crossbar import Hardware
 from devices import Device, GaussianNoise, ProductNoise
 from nsm.chips.hardware_table import HardwareTable
-from nsm.sweeps import identity
+from nsm.sweeps.hashing import identity
 from nsm.sweeps.hashing.identity import canonical, remembered, remembering, short_hash
 
 Point = namedtuple("Point", "x y")

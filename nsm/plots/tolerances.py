@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from crossbar import Hardware
+from nsm.plots.heat_map import plot_heat_map
 from nsm.plots.notes import note_below
 from nsm.plots.small_print import conditions
 from nsm.plots.style import COLORS, figure, places_of, styled
@@ -193,7 +194,7 @@ def _notes(tolerances: Tolerances) -> list[str]:
 def plot_tolerance_map(
     rows: pd.DataFrame, *, network: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw the error over two axes as a heat map, with the number in each field.
+    """Draw the error over two axes as a heat map; outlined: less than one point above the least.
 
     Args:
         rows: The result of `nsm.tolerance_map`.
@@ -213,24 +214,10 @@ def plot_tolerance_map(
         raise ValueError(f"network {network!r} is not in the map; it has {names}")
     its = rows[rows["network"] == (network or names[0])]
     x, y = (str(name) for name in its.columns[1:3])
-    table = its.pivot(index=y, columns=x, values="error")
-    table = table.loc[its[y].drop_duplicates(), its[x].drop_duplicates()]
-    if ax is None:
-        _, ax = figure()
-    image = ax.imshow(100 * table.to_numpy(), origin="lower", aspect="auto", cmap="viridis")
+    counts = its[["network", x, y, "errors", "images"]]
+    ax = plot_heat_map(counts.assign(chip=0), x=x, y=y, outlined="loss", ax=ax)
     units = rows.attrs.get("units", {})
-    for name, values, set_ticks, set_label in (
-        (x, table.columns, ax.set_xticks, ax.set_xlabel),
-        (y, table.index, ax.set_yticks, ax.set_ylabel),
-    ):
-        set_ticks(range(len(values)), [_number(float(v)) for v in values])
+    for name, set_label in ((x, ax.set_xlabel), (y, ax.set_ylabel)):
         unit = "" if units.get(name) == name else units.get(name, "")
         set_label(f"{name} [{unit}]" if unit else name)
-    middle = 100 * (table.to_numpy().min() + table.to_numpy().max()) / 2
-    for (row, column), share in np.ndenumerate(100 * table.to_numpy()):
-        color = "white" if share < middle else "black"
-        ax.text(column, row, f"{share:.1f}", ha="center", va="center", color=color, fontsize=7)
-    drawing = ax.get_figure(root=True)
-    assert drawing is not None
-    drawing.colorbar(image, ax=ax, label="test error [%]")
     return ax

@@ -15,7 +15,7 @@ IDENTITY = "canonical"
 SHARED = (
     "the images or labels",
     "the hardware before the axes",
-    "samples, seed, sampling or calibration",
+    "samples, seed, sampling, calibration or until",
 )
 
 #: Hash of every network, by its name and the seed of its training (None if it has none).

@@ -359,7 +359,10 @@ def test_sweep_with_workers_and_another_seed_gives_its_own_rows(run, folder):
     assert one.errors.tolist() == two.errors.tolist()
     status, _, err = run("sweep levels.toml --threads 1 --out one.csv --seed 7")
     assert status == 2
-    assert "one.csv holds another experiment: samples, seed, sampling or calibration differ" in err
+    assert (
+        "one.csv holds another experiment: samples, seed, sampling, calibration or until differ"
+        in err
+    )
 
 
 def test_sweep_prints_a_file_to_start_from(run):
@@ -486,7 +489,10 @@ def test_open_converters_are_calibrated_on_training_images(run, folder):
     Path("dac.toml").write_text(text + '[calibrate]\nimages = 20\nmethod = "least_squares"\n')
     assert run("sweep dac.toml --threads 1")[0] == 0
     Path("dac.toml").write_text(text + "[calibrate]\nimages = 21\n")
-    assert "samples, seed, sampling or calibration differ" in run("sweep dac.toml --threads 1")[2]
+    assert (
+        "samples, seed, sampling, calibration or until differ"
+        in run("sweep dac.toml --threads 1")[2]
+    )
 
 
 def test_the_table_of_a_chip_fits_80_columns(run, folder, monkeypatch):

@@ -188,7 +188,9 @@ def test_the_calibration_is_part_of_the_experiment(tmp_path):
     rows = again(X)
     assert again({"x": X, "method": "max"}).elapsed.tolist() == rows.elapsed.tolist()
     for other in (X[:2], {"x": X, "method": "least_squares"}, {"x": X, "per": "column"}):
-        with pytest.raises(ValueError, match="samples, seed, sampling or calibration differ"):
+        with pytest.raises(
+            ValueError, match="samples, seed, sampling, calibration or until differ"
+        ):
             again(other)
 
 

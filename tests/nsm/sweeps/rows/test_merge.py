@@ -144,8 +144,8 @@ def test_rows_that_contradict_are_listed_and_nothing_is_written(files, tmp_path)
 
 OTHERS = {
     "images": ({"x": X + 1e-9}, "the images or labels differ"),
-    "seed": ({"rng": 6}, "samples, seed, sampling or calibration differ"),
-    "samples": ({"samples": 2}, "samples, seed, sampling or calibration differ"),
+    "seed": ({"rng": 6}, "samples, seed, sampling, calibration or until differ"),
+    "samples": ({"samples": 2}, "samples, seed, sampling, calibration or until differ"),
     "hardware": (
         {"hardware": Hardware(device=Device(g_min=2e-6, g_max=1e-5), gate=BlankOut(0.5))},
         "the hardware before the axes differ",

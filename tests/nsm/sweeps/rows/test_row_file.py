@@ -103,7 +103,7 @@ def test_a_torn_last_line_is_cut_off_and_complete_lines_are_kept(tmp_path_factor
         ),
         (
             HEADER + b"a,0,1,t,canonical-data-other-others\r\n",
-            "the hardware before the axes and samples, seed, sampling or calibration differ",
+            "the hardware before the axes and samples, seed, sampling, calibration or until differ",
         ),
         (
             HEADER + b"a,0,1,t,12345678-9abcdef0-12345678\r\n",

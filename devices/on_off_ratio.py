@@ -1,5 +1,6 @@
 """A device with another on/off ratio."""
 
+import math
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -14,12 +15,13 @@ def with_on_off_ratio(device: Device, ratio: float) -> Device:
 
     Args:
         device: The device.
-        ratio: On/off ratio g_max/g_min.
+        ratio: On/off ratio g_max/g_min; infinity for g_min = 0.
 
     Raises:
         ValueError: If the ratio is not above 1, or a list of levels leaves the new range.
     """
-    number("on_off_ratio", ratio, above=1)
+    if ratio != math.inf:
+        number("on_off_ratio", ratio, above=1)
     g_min = device.g_max / ratio
     write, pulses = (_spanning(part, device.g_min, g_min) for part in (device.write, device.pulses))
     return replace(device, g_min=g_min, write=write, pulses=pulses)

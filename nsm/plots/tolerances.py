@@ -142,6 +142,11 @@ def _draw(ax: Axes, row: Any, at: float, ends: tuple[float, float], color: str) 
     )
 
 
+def _points(share: float) -> str:
+    """Return a share as percentage points."""
+    return "1 point" if share == 0.01 else f"{100 * share:g} points"
+
+
 def _number(value: float) -> str:
     """Return a value with two digits, in the form that is shortest to read."""
     if not math.isfinite(value):
@@ -170,7 +175,7 @@ def _notes(tolerances: Tolerances) -> list[str]:
         f"{settings['samples']} samples, {settings['sampling']} reads"
     )
     first = (
-        f"Bar: largest value with less than {100 * settings['loss']:g} points of loss at "
+        f"Bar: largest value with less than {_points(settings['loss'])} of loss at "
         f"{100 * settings['confidence']:g} % confidence; thin line: not resolved."
     )
     texts = [first]

@@ -17,6 +17,7 @@ from devices import (
     StuckCells,
     TelegraphNoise,
     WriteModel,
+    with_on_off_ratio,
 )
 from devices.read_noise.thermal import without_current_noise
 from nsm.verdict.axis import Axis, Context, DoesNotAct, geometric, whole
@@ -279,9 +280,7 @@ def on_off_ratio(context: Context) -> Axis:
     published = context.common(lambda h: h.device.on_off_ratio)
 
     def apply(setting: Setting, value: float) -> Setting:
-        return setting.each(
-            lambda h: replace(h, device=replace(h.device, g_min=h.device.g_max / value))
-        )
+        return setting.each(lambda h: replace(h, device=with_on_off_ratio(h.device, value)))
 
     if math.isinf(published):
         return Axis(

@@ -1,5 +1,6 @@
 """Dotted paths into a Hardware: each sets one field and refuses what the field refuses."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -87,6 +88,11 @@ def test_pulses_with_a_range_of_their_own_keep_it():
     device = preset("fefet_jerry2017")
     wider = replace(device, pulses=replace(device.pulses, g_min=0.0))
     assert with_on_off_ratio(wider, 3).pulses == wider.pulses
+
+
+def test_an_infinite_on_off_ratio_has_no_smallest_conductance():
+    changed = with_on_off_ratio(preset("fefet_jerry2017"), math.inf)
+    assert changed.g_min == changed.pulses.g_min == 0
 
 
 def test_an_on_off_ratio_of_one_is_refused():

@@ -77,7 +77,7 @@ def test_lines_lead_to_what_is_not_resolved_and_arrows_beyond(ax):
 
 def test_the_small_print_names_conditions_and_axes_that_do_not_act(ax):
     text = " ".join(t.get_text().replace("\n", " ") for t in ax.texts)
-    assert "less than 1 points of loss at 95 % confidence" in text
+    assert "less than 1 point of loss at 95 % confidence" in text
     assert "100 images in 10 blocks on a chip each, 2 samples" in text
     assert "comparator noise (ReLU): does not act: no comparators." in text
 

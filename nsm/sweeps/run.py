@@ -199,7 +199,7 @@ def _collect(
             complete = blocks.add(job, result)
             if complete is None:
                 continue
-            wrong = complete.pop("wrong")
+            wrong = complete.pop("wrong", None)
             done[job.task, job.chip] = complete | ({"wrong": wrong} if keep_wrong else {})
             row = rows.complete(complete)
             if file:

@@ -11,8 +11,8 @@ import nsm.sweeps.run
 from crossbar import Adc, BitSliced, Dac, DifferentialPair, Hardware
 from devices import BlankOut, Device, FaultMap, NoNoise
 from nsm import collect, grid, map_to_crossbar, nsm_mlp
-from nsm.sweeps import point_checks
 from nsm.sweeps.data import checked_data
+from nsm.sweeps.refusals import point_checks
 
 CELL = Device(g_min=1e-6, g_max=1e-5)
 HARDWARE = Hardware(device=CELL)

@@ -19,6 +19,7 @@ from devices import BlankOut, Device, GaussianNoise, StateDependentError, preset
 from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp
 from nsm.chips.hardware_table import HardwareTable
 from nsm.sweeps.hashing.identity import canonical
+from nsm.sweeps.rows.provenance import command_line
 from nsm.sweeps.rows.row_file import read_rows
 from nsm.sweeps.rows.sidecar import describing, read_hardware, write_sidecar
 from nsm.sweeps.rows.sidecar_file import MARK, read_sidecar, sidecar_paths
@@ -60,7 +61,7 @@ def test_a_file_explains_itself(tmp_path):
     assert side.versions["torch"] == torch.__version__
     assert "nsm-crossbar" in side.versions
     assert side.machine["host"] == platform.node()
-    assert "pytest" in side.command
+    assert side.command == command_line() != ""
     assert read_hardware(side.hardware) == HARDWARE
     assert side.devices["*"].startswith("Device(g_min=1e-06, g_max=1e-05")
 

@@ -8,7 +8,7 @@ import torch
 
 from crossbar import Adc, BalancedPair, Comparator, Hardware, Wires
 from crossbar.paths import build_hardware, flattened
-from devices import BlankOut, Device, GaussianNoise, NoNoise, preset
+from devices import BlankOut, Device, GaussianNoise, NoNoise, preset, with_on_off_ratio
 from nsm import Hardwares, Range, grid, nsm_mlp, relu_mlp, save
 from nsm.chips.hardware_table import HardwareTable
 from nsm.sweeps.spec.sweep_file import KEYS, SAMPLE, parse, read_sweep
@@ -90,7 +90,7 @@ def test_hardware_is_built_from_paths():
     }
     device = preset("rram_wu2018")
     assert build_hardware(options) == Hardware(
-        device=replace(device, g_min=device.g_max / 20),
+        device=with_on_off_ratio(device, 20),
         gate=GaussianNoise(0.5),
         mapping=BalancedPair(),
         tile_shape=(32, 16),

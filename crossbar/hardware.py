@@ -12,7 +12,7 @@ from crossbar.periphery import Comparator
 from crossbar.wires.description import Wires
 from crossbar.wires.segments import every_segment
 from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, ReadNoise
-from devices.read_noise.thermal import without_current_noise
+from devices.read_noise.thermal import split_current_noise
 from devices.validation import boolean, choice, integer, number, shortened
 
 #: Which cells share one draw of a gate: those of a pair, none, or all of a word line.
@@ -130,7 +130,7 @@ class Hardware(AtOperatingPoint):
         if self.bandwidth is not None:
             number("Hardware.bandwidth", self.bandwidth, above=0, unit="Hz")
         _check_input_scale(self.input_scale, self.dac)
-        without_current_noise(self.device.read_noise)  # it refuses two of them
+        split_current_noise(self.device.read_noise)  # it refuses two of them
         _check_gate(self)
 
     def ungated(self) -> "Hardware":

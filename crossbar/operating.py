@@ -14,14 +14,18 @@ from devices import (
     ReadNoise,
     ThermalShotNoise,
 )
-from devices.read_noise.thermal import without_current_noise
+from devices.read_noise.thermal import split_current_noise
 
 #: `Hardware.input_scale` of layers that get theirs from data.
 CALIBRATED = "calibrated"
 
 
 class AtOperatingPoint:
-    """The part of `Hardware` that follows from its operating point; it has no fields of its own."""
+    """Properties of `Hardware` that are derived from its fields.
+
+    They are models at the operating point, resistances and voltages. The fields are annotated here
+    and defined in `Hardware`.
+    """
 
     device: Device
     gate: ReadNoise
@@ -45,8 +49,8 @@ class AtOperatingPoint:
         )
 
     @cached_property
-    def aged_device(self) -> Device:
-        """The device whose retention is that at the temperature of the chip."""
+    def device_at_temperature(self) -> Device:
+        """The device, its retention taken at the temperature of the chip."""
         return replace(self.device, retention=self.device.retention.at(self.operating_point))
 
     @cached_property
@@ -61,11 +65,11 @@ class AtOperatingPoint:
         Its methods take conductances as a tile holds them, in series with a conducting gate. The
         access transistor of `wires` divides the noise too.
         """
-        factors, _ = without_current_noise(self.device.read_noise)
-        inside, outside = self.gate.series_resistance, self.access_resistance
-        if isinstance(factors, NoNoise) or inside == outside == 0:
+        factors, _ = split_current_noise(self.device.read_noise)
+        included, excluded = self.gate.series_resistance, self.access_resistance
+        if isinstance(factors, NoNoise) or included == excluded == 0:
             return factors.at(self.operating_point)
-        return InSeries(factors.at(self.operating_point), inside, outside)
+        return InSeries(factors.at(self.operating_point), included, excluded)
 
     @cached_property
     def current_noise(self) -> ThermalShotNoise | None:
@@ -74,7 +78,7 @@ class AtOperatingPoint:
         A cell in series with others has that of the conductance of them all: Johnson noise is that
         of the whole branch (Nyquist 1928).
         """
-        _, added = without_current_noise(self.device.read_noise)
+        _, added = split_current_noise(self.device.read_noise)
         return None if added is None else added.at(self.operating_point)
 
     @property

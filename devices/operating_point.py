@@ -18,9 +18,10 @@ class Follows(Protocol):
 class OperatingPoint:
     """The conditions under which cells are read.
 
-    A chip has one: that of its `crossbar.Hardware`. Models that depend on it follow with
-    `ReadNoise.at`. A model that carries one itself, as `measured_at`, states the conditions under
-    which its numbers hold; it describes the model alone, and a chip replaces it.
+    A chip has one: that of its `crossbar.Hardware`. Models that depend on it (read noise, gate,
+    retention) are taken there with `model.at(point)`. A model that carries one itself, as
+    `measured_at`, states the conditions under which its numbers hold; it describes the model alone,
+    and a chip replaces it.
 
     Attributes:
         voltage: Voltage of a cell that is driven with the read voltage [V]; default 0.1 V.
@@ -51,7 +52,7 @@ class OperatingPoint:
         return 1 / (2 * self.read_period) if self.bandwidth is None else self.bandwidth
 
     def changes(self, model: Follows, **conditions: float) -> bool:
-        """Return whether a model is another one if some conditions have other values.
+        """Return whether a model changes when these conditions change.
 
         Args:
             model: A read noise, gate or retention.

@@ -1,6 +1,7 @@
 """The rules of the house: what is private, how long code may be, what every folder has."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -95,6 +96,52 @@ def silent_about(folder):
 def test_every_folder_explains_itself(package):
     folders = sorted({Path(path).parent for path in sources(package)})
     assert [lack for folder in folders for lack in silent_about(folder)] == []
+
+
+def prose(path):
+    """Return the text of a page without its code blocks; of a Python file all of it."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def dead_paths(page):
+    """Return the paths that a page names in backticks or links, and that do not exist.
+
+    A path in backticks belongs to the root or to the folder of the page. A README may also name a
+    file anywhere below its folder. In pages, other names are examples of files that users write.
+    """
+    folder = (ROOT / page).parent
+    text = prose(page)
+    for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if not re.match(r"[a-z]+:", link) and not (folder / link).exists():
+            yield f"{page}: {link}"
+    for path in re.findall(r"`([\w.-]+(?:/[\w.-]*)*)`", text):
+        is_own = path.split("/")[0] in (*PACKAGES, *OUTSIDE, "docs", "notebooks") and "/" in path
+        if Path(page).name == "README.md" and page != "README.md":
+            is_own |= path.endswith((".py", "/"))
+        exists = (ROOT / path).exists() or (folder / path).exists()
+        if is_own and not exists and not any(folder.rglob(path)):
+            yield f"{page}: {path}"
+
+
+def test_paths_in_pages_and_readmes_exist():
+    roots = [*PACKAGES, *OUTSIDE, "docs", "notebooks"]
+    pages = [*ROOT.glob("*.md"), *(page for root in roots for page in (ROOT / root).rglob("*.md"))]
+    assert len(pages) > 50
+    names = sorted(str(page.relative_to(ROOT)) for page in pages)
+    assert [dead for name in names for dead in dead_paths(name)] == []
+
+
+def test_paths_in_python_files_exist():
+    roots = "|".join([*PACKAGES, *OUTSIDE])
+    pattern = re.compile(rf"(?<![\w/.-])(?:{roots})(?:/\w+)*/\w+\.(?:py|md)\b")
+    named = {
+        (path, name)
+        for path in sources(*PACKAGES, *OUTSIDE)
+        for name in pattern.findall(prose(path))
+    }
+    assert len(named) > 10
+    assert [f"{path}: {name}" for path, name in sorted(named) if not (ROOT / name).exists()] == []
 
 
 def test_no_test_module_imports_a_test_module():

@@ -5,7 +5,7 @@ import numpy as np
 from crossbar.arrays.neurons import NeuronArray
 from crossbar.reads.conductances import behind
 from crossbar.reads.nonlinear import chords
-from devices.read_noise.thermal import without_current_noise
+from devices.read_noise.thermal import split_current_noise
 
 #: How far rounding may lift a voltage above its limit.
 _ROUNDING = 1e-9
@@ -46,7 +46,7 @@ def limit_warnings(neurons: NeuronArray) -> list[str]:
             f"the read voltage of {hardware.read_voltage:g} V; give Hardware(input_scale=...), or "
             '"calibrated" and chip.calibrate(x)'
         )
-    factors, _ = without_current_noise(device.read_noise)
+    factors, _ = split_current_noise(device.read_noise)
     point, twice = hardware.operating_point, 2 * hardware.read_voltage
     follow = any(point.changes(noise, voltage=twice) for noise in (hardware.gate, factors))
     if neurons.drivers.sees_parts and follow:

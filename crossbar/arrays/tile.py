@@ -196,7 +196,7 @@ def _at_small_voltages(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
     device = hardware.device
     if tile.seconds > 0 and not isinstance(device.retention, NoDrift):
         drift = stream(tile._seed, Stream.DRIFT, side)
-        g = hardware.aged_device.age(g, tile.seconds, rng=drift)
+        g = hardware.device_at_temperature.age(g, tile.seconds, rng=drift)
     if not isinstance(device.temperature_law, NoTemperature):
         g = g * device.temperature_law.factor(g, hardware.temperature)
     return g if tile.gain == 1 else tile.gain * g

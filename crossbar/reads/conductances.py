@@ -76,13 +76,15 @@ class CellArray:
     def current_noise(self, x: ArrayLike) -> Floats:
         """Return h(x) with Var u = Σ_j h(x_j) G_j/k² of what cells add to their currents [1/S].
 
-        It is 0 without such noise; see `devices.ThermalShotNoise.drive`.
+        It is 0 without such noise; see `devices.ThermalShotNoise.variance_per_siemens`.
 
         Args:
             x: Inputs.
         """
         noise = self.hardware.current_noise
-        return np.zeros(np.shape(x)) if noise is None else noise.drive(x, self.unit_voltage)
+        if noise is None:
+            return np.zeros(np.shape(x))
+        return noise.variance_per_siemens(x, self.unit_voltage)
 
     def columns(self, lines: slice) -> "CellArray":
         """Return the cells of some bit lines of an array of pairs."""

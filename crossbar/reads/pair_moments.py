@@ -105,7 +105,7 @@ def cell_moments(g: Floats, hardware: Hardware) -> tuple[Floats, Floats]:
     mean, variance = hardware.cell_noise.moments(seen)
     if hardware.current_noise is None:
         return mean, variance
-    unit = float(hardware.current_noise.drive(1.0, hardware.unit_voltage))
+    unit = float(hardware.current_noise.variance_per_siemens(1.0, hardware.unit_voltage))
     return mean, variance + unit * mean / np.where(seen > 0, seen, np.inf)
 
 

@@ -75,11 +75,11 @@ class ThermalShotNoise(StateDependentNoise):
     def at(self, point: OperatingPoint) -> "ThermalShotNoise":
         return replace(self, measured_at=point)
 
-    def drive(self, x: ArrayLike, volts_per_unit: float | None = None) -> Floats:
-        """Return h(x) with Var u = Σ_j h(x_j) G_j, for currents in units of volts_per_unit [1/S].
+    def variance_per_siemens(self, x: ArrayLike, volts_per_unit: float | None = None) -> Floats:
+        """Return the noise variance per siemens of a cell at input x [1/S].
 
-        h(x) = B S_I/(G V²) at the voltage x V, with V = volts_per_unit. h(0) is the thermal noise
-        of cells that are not driven.
+        Of a sum u = I/V its variance is Σ_j h(x_j) G_j with h(x) = B S_I/(G V²), S_I at the voltage
+        x V and V = volts_per_unit. h(0) is the thermal noise of cells that are not driven.
 
         Args:
             x: Inputs.
@@ -94,10 +94,10 @@ class ThermalShotNoise(StateDependentNoise):
     def relative_sigma(self, g: Floats) -> Floats:
         g = np.asarray(g, dtype=np.float64)
         some = np.where(g > 0, g, np.inf)  # without conductance there is no noise
-        return np.asarray(np.sqrt(self.drive(1.0) / some))
+        return np.asarray(np.sqrt(self.variance_per_siemens(1.0) / some))
 
 
-def without_current_noise(noise: ReadNoise) -> tuple[ReadNoise, ThermalShotNoise | None]:
+def split_current_noise(noise: ReadNoise) -> tuple[ReadNoise, ThermalShotNoise | None]:
     """Return the factors of a noise that multiply the current, and the noise that adds to it.
 
     Args:

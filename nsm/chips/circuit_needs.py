@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 TRANSIMPEDANCE = 1e5
 #: Offset behind the amplifier that is compared with the currents [V].
 OFFSET_VOLTAGE = 5e-3
-#: Standard deviations of a noise within which it must stay to change no decision: 3 of them hold
-#: 99.7 % of a normal law.
+#: Half a step is this many standard deviations of the tolerable noise: 3 contain 99.7 % of a
+#: normal distribution.
 DEVIATIONS = 3.0
 
 
@@ -171,8 +171,8 @@ def _level(tiles: Sequence[PhysicalTile], neurons: NeuronArray) -> float:
     levels = neurons.hardware.device.level_conductances
     if levels is None:
         return math.nan
-    counts = min(abs(tile.significance) for tile in tiles if tile.part == "main")
-    return float(counts * np.diff(levels).min() * neurons.hardware.read_voltage)
+    least = min(abs(tile.significance) for tile in tiles if tile.part == "main")
+    return float(least * np.diff(levels).min() * neurons.hardware.read_voltage)
 
 
 def _noise(neurons: NeuronArray) -> float:

@@ -56,7 +56,7 @@ def plot(
     """
     from devices.validation import choice
     from nsm.disk import check_folder_of
-    from nsm.sweeps.rows.row_file import row_columns
+    from nsm.sweeps.rows.stored_rows import row_columns
 
     check_folder_of(out)
     choice("figure format", out.suffix, (".png", ".pdf", ".svg"))
@@ -70,7 +70,7 @@ def plot(
     given = software_from(software)
 
     from nsm.plots import save_figure
-    from nsm.sweeps.rows.row_file import read_rows
+    from nsm.sweeps.rows.stored_rows import read_rows
 
     table = read_rows(rows)
     for column, value in chosen:

@@ -25,7 +25,7 @@ def report(
 ) -> None:
     """Write one self-contained page: verdict, curves, heat maps, tiles, parameters, origin."""
     from nsm.report.checks import check_page, default_page
-    from nsm.sweeps.rows.row_file import row_columns
+    from nsm.sweeps.rows.stored_rows import row_columns
 
     target = default_page(rows[0]) if out is None else out
     check_page(target)

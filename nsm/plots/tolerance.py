@@ -14,9 +14,9 @@ def crossing(values: list[float], rises: list[float], allowed: float, *, scale: 
         values: positions on the axis, from the nominal value outward.
         rises: rise of the error at these positions, in the unit of `allowed`; the first is 0.
         allowed: largest tolerated rise.
-        scale: scale of the axis, see `nsm.plots.sweeps.axis_scale`. Between two positive values of
-            a logarithmic (or symmetric-logarithmic) axis the interpolation is logarithmic,
-            everywhere else linear.
+        scale: scale of the axis, see `nsm.plots.axis_places.axis_scale`. Between two positive
+            values of a logarithmic (or symmetric-logarithmic) axis the interpolation is
+            logarithmic, everywhere else linear.
 
     Returns:
         The interpolated value; infinity if no position rises above `allowed`.

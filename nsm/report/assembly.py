@@ -25,8 +25,8 @@ from nsm.report.page import Card, Page, Part, Table, write_page
 from nsm.report.parameters import hardware_facts, parameters
 from nsm.report.swept import Swept
 from nsm.report.tolerances import tolerance_table, verdicts
-from nsm.sweeps.rows.row_file import read_rows
 from nsm.sweeps.rows.sidecar import read_sidecar
+from nsm.sweeps.rows.stored_rows import read_rows
 
 #: What curves show, said once above them.
 CURVES_TEXT = (

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nsm.sweeps.axes import CHIP_AXES
-from nsm.sweeps.rows.row_file import RESULTS
+from nsm.sweeps.rows.stored_rows import RESULTS
 from nsm.sweeps.rows.unfinished import Key
 from nsm.sweeps.tasks import Task
 from nsm.sweeps.workers.work import Job

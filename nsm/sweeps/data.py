@@ -75,8 +75,8 @@ def checked_data(
     """Return images, labels and calibration that the chips of all tasks take.
 
     Every network is planned for its hardware, and the plan is compared with the network on the
-    first images, as `map_to_crossbar` does it. The hardware of every point is checked without
-    programming it, see `point_checks`.
+    first images, as `map_to_crossbar` does it. The hardware of the points, of more than 200 of a
+    selection, is checked without programming it, see `point_checks`.
 
     Args:
         tasks: Points of a sweep.

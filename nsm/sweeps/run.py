@@ -17,8 +17,9 @@ from nsm.progress import progress_bar
 from nsm.sweeps.completed_rows import Blocks, Rows
 from nsm.sweeps.data import check_saving, check_settings, checked_data
 from nsm.sweeps.hashing.identity import remembering
-from nsm.sweeps.rows.row_file import RowFile, from_row
+from nsm.sweeps.rows.row_file import RowFile
 from nsm.sweeps.rows.sidecar import write_sidecar
+from nsm.sweeps.rows.stored_rows import from_row
 from nsm.sweeps.tasks import Task
 from nsm.sweeps.until import Until
 from nsm.sweeps.workers.contents import Shelf
@@ -102,7 +103,7 @@ class _Plan:
     Attributes:
         tasks: The tasks by their ids.
         experiment: What they share.
-        identity: Its hashes, see `row_file.SHARED`.
+        identity: Its hashes, see `rows.experiment.SHARED`.
         part: Number of the part and how many there are; None for all rows.
         block: Images of a job; None for all.
     """

@@ -124,8 +124,8 @@ def grid(
 
     Args:
         model: One network, or several by name; each may be several trainings by their seeds, as
-            `nsm.training.train_alike` returns them: {"NSM": {0: net, 1: net}}. The rows then have
-            the column "training_seed".
+            `nsm.training.comparison.train_alike` returns them: {"NSM": {0: net, 1: net}}. The rows
+            then have the column "training_seed".
         hardware: The hardware before the axes change it; one for all layers, or a table by layer
             (see `HardwareTable`), such as {"stem": a, "blocks.*": b, "head": None}; or several by
             name, `nsm.Hardwares({"FeFET": a, "RRAM": b})`, which is the column "hardware".

@@ -19,7 +19,7 @@ from devices import (
     WriteModel,
     with_on_off_ratio,
 )
-from devices.read_noise.thermal import without_current_noise
+from devices.read_noise.thermal import split_current_noise
 from nsm.verdict.axis import Axis, Context, DoesNotAct, geometric, whole
 from nsm.verdict.models import FrozenTraps, ScaledError, scaled_noise
 from nsm.verdict.setting import Setting
@@ -108,7 +108,7 @@ def _with_normal_error(hardware: Hardware, share: float) -> Hardware:
 
 def _with_factors(device: Device, factors: ReadNoise) -> Device:
     """Return a device with other factors of read noise, which keeps its thermal noise."""
-    _, current = without_current_noise(device.read_noise)
+    _, current = split_current_noise(device.read_noise)
     if current is None:
         return replace(device, read_noise=factors)
     noise = current if isinstance(factors, NoNoise) else ProductNoise(factors, current)
@@ -118,7 +118,7 @@ def _with_factors(device: Device, factors: ReadNoise) -> Device:
 def read_noise(context: Context) -> Axis:
     """Factor on the published read noise; normal noise is added where none is published."""
     parts = context.published.parts
-    factors = [without_current_noise(part.device.read_noise)[0] for part in parts]
+    factors = [split_current_noise(part.device.read_noise)[0] for part in parts]
     if all(isinstance(noise, NoNoise) for noise in factors):
 
         def add(hardware: Hardware, sigma: float) -> Hardware:
@@ -134,7 +134,7 @@ def read_noise(context: Context) -> Axis:
         )
 
     def scale(hardware: Hardware, factor: float) -> Hardware:
-        own = without_current_noise(hardware.device.read_noise)[0]
+        own = split_current_noise(hardware.device.read_noise)[0]
         if isinstance(own, NoNoise):
             return hardware
         changed = NoNoise() if factor == 0 else scaled_noise(own, factor)

@@ -70,7 +70,7 @@ READ_NOISES = [
     FlickerNoise(q=LOG_FLICKER, f_low=1.0, f_high=1e5),
     devices.PcmReadNoise(t=60.0),
     devices.SonosReadNoise(measured_at=devices.OperatingPoint(voltage=0.2)),
-    devices.InSeries(GaussianNoise(0.1), inside=1e3, outside=2e3),
+    devices.InSeries(GaussianNoise(0.1), included=1e3, excluded=2e3),
     devices.ThresholdNoise(sigma_vth=0.01, transistor=TRANSISTOR),
     devices.StochasticSelector(
         z=1.0,

@@ -43,7 +43,8 @@ _FIELDS: Mapping[str, tuple[Sees, str]] = {
 def refuse_unseen(points: Iterable[tuple[Task, CheckedPlan]]) -> None:
     """Raise ValueError if no layer of any network sees what an axis changes.
 
-    An axis that one of several networks sees is allowed: rows of the others are to compare with.
+    An axis that acts on at least one of several networks is allowed: the others serve for
+    comparison.
 
     Args:
         points: Points of a sweep, and the plans of their networks.

@@ -3,7 +3,7 @@
 A CSV gets every row as soon as it is finished. Parquet cannot grow, so that rows go to a journal
 beside it first (`rows.parquet.journal`, a CSV), and the file is written from its old rows and the
 journal when the sweep ends. A killed sweep leaves the journal; the next one goes on with it, and
-`read_rows` reads both.
+`stored_rows.read_rows` reads both.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from types import MappingProxyType, TracebackType
 from typing import IO, Any
 
 from nsm.disk import check_folder_of
-from nsm.sweeps.rows.experiment import IDENTITY as IDENTITY
-from nsm.sweeps.rows.experiment import SHARED as SHARED
 from nsm.sweeps.rows.experiment import Models, difference, training_of
 from nsm.sweeps.rows.file_lock import Busy, Release, lock
 from nsm.sweeps.rows.parquet import (
@@ -29,11 +27,7 @@ from nsm.sweeps.rows.parquet import (
     read_parquet,
     write_parquet,
 )
-from nsm.sweeps.rows.stored_rows import RESULTS as RESULTS
 from nsm.sweeps.rows.stored_rows import Texts, as_texts, csv_rows, journal_of, stored_rows
-from nsm.sweeps.rows.stored_rows import from_row as from_row
-from nsm.sweeps.rows.stored_rows import read_rows as read_rows
-from nsm.sweeps.rows.stored_rows import row_columns as row_columns
 from nsm.sweeps.rows.unfinished import Key, planned_rows, write_planned
 
 

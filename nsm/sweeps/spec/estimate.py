@@ -62,7 +62,7 @@ class Estimate:
 def estimate(sweep: Sweep, inputs: SweepInputs) -> Estimate:
     """Return what a sweep will take, from a chip of one point of every network; nothing is written.
 
-    All points are checked as `nsm.collect` checks them. Then the middle point of each network is
+    Points are checked as `nsm.collect` checks them. Then the middle point of each network is
     run with a few images and with several times as many; a chip takes t = t_chip + n t_image with n
     images, whose two numbers follow from the two times. Points of other levels, tiles or noise may
     be slower or faster than the one that is measured, and chips that `until` stops are faster.

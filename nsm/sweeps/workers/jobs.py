@@ -19,7 +19,7 @@ from nsm.sweeps.calibration import Calibration
 from nsm.sweeps.data import Images
 from nsm.sweeps.hardwares import HARDWARE
 from nsm.sweeps.hashing.identity import canonical, short_hash
-from nsm.sweeps.rows.row_file import IDENTITY
+from nsm.sweeps.rows.experiment import IDENTITY
 from nsm.sweeps.rows.unfinished import Key
 from nsm.sweeps.tasks import Task
 from nsm.sweeps.until import Until, order_of_images
@@ -59,7 +59,7 @@ class Experiment:
     until: Until | None
 
     def identity(self, tasks: Sequence[Task]) -> str:
-        """Return short hashes of what all rows of one file share, see `row_file.SHARED`."""
+        """Return short hashes of what all rows of one file share, see `rows.experiment.SHARED`."""
         # Hardwares by name are values of an axis: a file may get further ones.
         bases = {id(t.base): t.base for t in tasks if HARDWARE not in t.parameters}
         reads: list[Any] = [self.samples, self.sampling, self.seed.entropy, self.seed.spawn_key]

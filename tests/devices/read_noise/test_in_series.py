@@ -17,16 +17,16 @@ G = np.array([1e-6, 1e-5, 1e-4])
 R = 1e4
 
 
-def seen(g, inside):
+def seen(g, included):
     """Return conductances [S] in series with a resistance [Ω]."""
-    return g / (1 + g * inside)
+    return g / (1 + g * included)
 
 
-@pytest.mark.parametrize("inside", [0.0, 0.4 * R, R])
-def test_relative_noise_is_divided_wherever_the_resistance_is_counted(inside):
-    noise = InSeries(GaussianNoise(0.05), inside=inside, outside=R - inside)
-    g = seen(G, inside)
-    np.testing.assert_allclose(noise.bare(g), G, rtol=1e-12)
+@pytest.mark.parametrize("included", [0.0, 0.4 * R, R])
+def test_relative_noise_is_divided_wherever_the_resistance_is_counted(included):
+    noise = InSeries(GaussianNoise(0.05), included=included, excluded=R - included)
+    g = seen(G, included)
+    np.testing.assert_allclose(noise.noise_conductance(g), G, rtol=1e-12)
     np.testing.assert_allclose(noise.share(g), 1 / (1 + G * R), rtol=1e-12)
     mean, variance = noise.moments(g)
     np.testing.assert_allclose(mean, 1)
@@ -71,7 +71,7 @@ def test_something_else_than_a_noise_is_refused():
         InSeries(3, 1.0, 1.0)
 
 
-@pytest.mark.parametrize("name", ["inside", "outside"])
+@pytest.mark.parametrize("name", ["included", "excluded"])
 def test_negative_resistances_are_refused(name):
     with pytest.raises(ValueError, match=rf"InSeries\.{name} = -1 is not allowed; .* Ω"):
-        InSeries(GaussianNoise(), **({"inside": 0.0, "outside": 0.0} | {name: -1}))
+        InSeries(GaussianNoise(), **({"included": 0.0, "excluded": 0.0} | {name: -1}))

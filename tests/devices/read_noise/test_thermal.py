@@ -12,7 +12,7 @@ from devices.read_noise.thermal import (
     BOLTZMANN,
     ELEMENTARY_CHARGE,
     current_noise_psd,
-    without_current_noise,
+    split_current_noise,
 )
 from tests.helpers.statistics import assert_mean, assert_variance
 
@@ -162,16 +162,18 @@ def test_a_cell_that_is_not_driven_has_thermal_noise(shot):
     # Var u = Σ h(x_j) G_j in units of the current of one volt per unit: h = B S_I/(G V²).
     for x, volts in ((0.0, 0.2), (1.0, 0.2), (-3.0, 0.2), (0.5, 0.05)):
         psd = current_noise_psd(1.0, x * volts, temperature=77.0, shot=shot)
-        np.testing.assert_allclose(noise.drive(x, volts), 1e8 * psd / volts**2, rtol=1e-12)
+        np.testing.assert_allclose(
+            noise.variance_per_siemens(x, volts), 1e8 * psd / volts**2, rtol=1e-12
+        )
     idle = 4 * 1.380649e-23 * 77 * 1e8 / 0.2**2
-    np.testing.assert_allclose(noise.drive(np.zeros(3)), idle, rtol=1e-12)
+    np.testing.assert_allclose(noise.variance_per_siemens(np.zeros(3)), idle, rtol=1e-12)
 
 
 def test_what_adds_to_a_current_comes_apart_from_what_multiplies_it():
     gaussian, thermal = GaussianNoise(0.1), ThermalShotNoise(shot=0.2)
-    assert without_current_noise(gaussian) == (gaussian, None)
-    assert without_current_noise(ProductNoise(gaussian, thermal)) == (gaussian, thermal)
+    assert split_current_noise(gaussian) == (gaussian, None)
+    assert split_current_noise(ProductNoise(gaussian, thermal)) == (gaussian, thermal)
     two = ProductNoise(gaussian, GaussianNoise(0.2), thermal)
-    assert without_current_noise(two) == (ProductNoise(*two.factors[:2]), thermal)
+    assert split_current_noise(two) == (ProductNoise(*two.factors[:2]), thermal)
     with pytest.raises(ValueError, match=r"has 2 factors ThermalShotNoise; a cell has one"):
-        without_current_noise(ProductNoise(thermal, gaussian, ThermalShotNoise()))
+        split_current_noise(ProductNoise(thermal, gaussian, ThermalShotNoise()))

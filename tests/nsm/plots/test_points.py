@@ -8,7 +8,7 @@ from nsm.plots import facet_error_rate, plot_error_rate
 from nsm.plots.axis_places import value_text
 from nsm.plots.error_axis import error_scale
 from nsm.plots.points import pooled_axes, spread_of
-from nsm.sweeps.rows.row_file import read_rows
+from nsm.sweeps.rows.stored_rows import read_rows
 from nsm.sweeps.rows.unfinished import marker_of
 
 

@@ -14,8 +14,10 @@ from crossbar import Hardware
 from devices import BlankOut, Device
 from nsm import collect, grid, nsm_mlp
 from nsm.sweeps.axes import CHIP_AXES
+from nsm.sweeps.rows.experiment import IDENTITY
 from nsm.sweeps.rows.parquet import read_parquet, write_parquet
-from nsm.sweeps.rows.row_file import IDENTITY, RESULTS, RowFile, journal_of, read_rows, row_columns
+from nsm.sweeps.rows.row_file import RowFile
+from nsm.sweeps.rows.stored_rows import RESULTS, journal_of, read_rows, row_columns
 from nsm.sweeps.rows.unfinished import marker_of
 
 pq = pytest.importorskip("pyarrow.parquet")

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsm.sweeps.rows.row_file import IDENTITY, RowFile
+from nsm.sweeps.rows.experiment import IDENTITY
+from nsm.sweeps.rows.row_file import RowFile
 
 COLUMNS = ["network", "chip", "errors", "task", "experiment"]
 EXPERIMENT = f"{IDENTITY}-data-hardware-settings"

@@ -20,9 +20,9 @@ from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp
 from nsm.chips.hardware_table import HardwareTable
 from nsm.sweeps.hashing.identity import canonical
 from nsm.sweeps.rows.provenance import command_line
-from nsm.sweeps.rows.row_file import read_rows
 from nsm.sweeps.rows.sidecar import describing, read_hardware, write_sidecar
 from nsm.sweeps.rows.sidecar_file import MARK, read_sidecar, sidecar_paths
+from nsm.sweeps.rows.stored_rows import read_rows
 
 DEVICE = Device(g_min=1e-6, g_max=1e-5, levels=8, write=StateDependentError(coefficients=(2e-7,)))
 HARDWARE = Hardware(device=DEVICE, gate=BlankOut(0.5), tile_shape=(16, 16))

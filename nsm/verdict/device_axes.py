@@ -17,6 +17,7 @@ from devices import (
     StuckCells,
     TelegraphNoise,
     WriteModel,
+    with_on_off_ratio,
 )
 from devices.read_noise.thermal import without_current_noise
 from nsm.verdict.axis import Axis, Context, DoesNotAct, geometric, whole
@@ -25,6 +26,8 @@ from nsm.verdict.setting import Setting
 
 #: ΔG/G of the traps whose time is varied where the device has none of its own.
 AMPLITUDE_OF_TIME = 0.5
+#: On/off ratio that stands for an infinite one: cells that conduct nothing when they are off.
+CLOSED = 1e9
 
 
 def _with_device(setting: Setting, **changes: Any) -> Setting:
@@ -33,11 +36,13 @@ def _with_device(setting: Setting, **changes: Any) -> Setting:
 
 
 def levels(context: Context) -> Axis:
-    """Number of evenly spaced conductance levels."""
+    """Number of evenly spaced conductance levels; the published levels may be measured ones."""
     of_device = context.common(lambda h: h.device.levels)
     count = len(of_device) if isinstance(of_device, tuple) else of_device
 
     def apply(setting: Setting, value: float) -> Setting:
+        if value == count:  # measured levels need not be evenly spaced
+            return setting
         return _with_device(setting, levels=None if math.isinf(value) else int(value))
 
     if count is None:
@@ -275,13 +280,14 @@ def stuck_cells(context: Context) -> Axis:
 
 
 def on_off_ratio(context: Context) -> Axis:
-    """g_max/g_min, whose g_min moves."""
+    """g_max/g_min, whose g_min moves, and the pulses that begin there."""
     published = context.common(lambda h: h.device.on_off_ratio)
 
     def apply(setting: Setting, value: float) -> Setting:
-        return setting.each(
-            lambda h: replace(h, device=replace(h.device, g_min=h.device.g_max / value))
-        )
+        if value == published:
+            return setting
+        ratio = min(value, CLOSED)
+        return setting.each(lambda h: replace(h, device=with_on_off_ratio(h.device, ratio)))
 
     if math.isinf(published):
         return Axis(

@@ -7,7 +7,7 @@ import pytest
 
 from nsm.plots.contrast import READABLE, contrast
 from nsm.report.assembly import report_page, write_report
-from nsm.report.origin import area, chance_level, quantity, software_errors
+from nsm.report.origin import chance_level, software_errors
 from nsm.report.page import html_of
 from nsm.report.style import DARK, LIGHT
 from nsm.report.tolerance_file import tolerance_part
@@ -155,14 +155,6 @@ def test_the_sidecar_tells_the_error_of_guessing_if_it_names_a_known_data_set():
     assert chance_level([None, made_sidecar()]) == pytest.approx(0.9)
     assert chance_level([made_sidecar(data="my_images")]) is None
     assert software_errors([None, made_sidecar()]) == pytest.approx({"NSM": 0.04, "ReLU": 0.03})
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(1.5e-8, "15 nJ"), (2e-5, "20 µJ"), (3.0, "3 J"), (0.0, "0 J")]
-)
-def test_quantities_have_a_prefix(value, text):
-    assert quantity(value, "J") == text
-    assert (area(9.9e-7), area(2.5e-10)) == ("0.99 mm²", "250 µm²")
 
 
 def test_bad_places_are_refused_before_any_work(tmp_path, monkeypatch):

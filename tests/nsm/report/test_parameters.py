@@ -10,7 +10,6 @@ from nsm.chips.hardware_table import HardwareTable
 from nsm.report.parameters import (
     difference_tables,
     hardware_facts,
-    nearest_preset,
     parameters,
     siemens,
     words,

@@ -60,6 +60,15 @@ _ENDINGS: dict[type, tuple[str, ...]] = {
 }
 
 
+def is_none(value: Any) -> bool:
+    """Return whether "none" means this value: None, or the model without effect of a slot.
+
+    >>> is_none(NoNoise()), is_none(IdealWrite()), is_none(0.0)
+    (True, True, False)
+    """
+    return value is None or type(value) in _NONE_OF.values()
+
+
 def value_of_text(text: str) -> Any:
     """Return the value that the VALUE of `--set PATH=VALUE` means, before its field parses it.
 

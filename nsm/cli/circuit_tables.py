@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nsm.cli.options import console
-from nsm.cli.quantities import area, quantity, share
+from nsm.quantities import area, quantity, share
 
 if TYPE_CHECKING:
     import pandas as pd

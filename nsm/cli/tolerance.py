@@ -63,8 +63,8 @@ def tolerance(
 ) -> None:
     """Find the largest value of each non-ideality with less than a point of loss; a verdict."""
     from devices.validation import choice, number
-    from nsm.disk import check_folder_of
     from nsm.sweeps.networks import check_network
+    from nsm.verdict.result import check_saving
 
     named = _networks(network, baseline)
     checked = {name: check_network(source) for name, source in named.items()}
@@ -75,7 +75,7 @@ def tolerance(
     choice("--sampling", sampling, ("exact", "moments"))
     if out.suffix != ".csv":
         raise ValueError(f"--out {out} is not allowed; give a file that ends in .csv")
-    check_folder_of(out)
+    check_saving(out)
 
     chosen = None if axes is None else [name.strip() for name in axes.split(";")]
     options = {
@@ -160,8 +160,8 @@ def _networks(network: str, baseline: list[str] | None) -> dict[str, str]:
 
 def _line(result: Any) -> str:
     """Return one line about a result as soon as it is there."""
+    from nsm.quantities import counted
     from nsm.verdict.search import Base
-    from nsm.verdict.sentence import quantity
 
     if isinstance(result, Base):
         return (
@@ -170,7 +170,7 @@ def _line(result: Any) -> str:
         )
     text = result.reason
     if result.ratio == result.ratio:
-        text = f"{quantity(result.tolerated, result.unit)} tolerated"
+        text = f"{counted(result.tolerated, result.unit)} tolerated"
         if result.reason:
             text += f" ({result.reason})"
     return f"{result.network}, {result.axis}: {text}"
@@ -181,7 +181,8 @@ def _show(found: Tolerances) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from nsm.verdict.sentence import quantity, rows_of
+    from nsm.quantities import counted
+    from nsm.verdict.sentence import rows_of
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("axis", "network", "tolerated", "broken at", "published", "ratio", "unit of"):
@@ -193,9 +194,9 @@ def _show(found: Tolerances) -> None:
         table.add_row(
             row.axis,
             row.network,
-            quantity(row.tolerated, row.unit),
+            counted(row.tolerated, row.unit),
             "" if none else f"{row.high:.3g}",
-            quantity(row.published, ""),
+            counted(row.published, ""),
             f"{row.ratio:.3g}",
             row.reference,
         )

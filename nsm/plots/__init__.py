@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.chips import plot_conductance_map as plot_conductance_map
     from nsm.plots.chips import plot_firing_probability as plot_firing_probability
     from nsm.plots.chips import plot_weight_error as plot_weight_error
+    from nsm.plots.crossing import tolerated as tolerated
     from nsm.plots.datasheet import data_sheet as data_sheet
     from nsm.plots.datasheet import save_data_sheet as save_data_sheet
     from nsm.plots.devices import plot_gamma as plot_gamma
@@ -37,7 +38,6 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.sweeps import facet_error_rate as facet_error_rate
     from nsm.plots.sweeps import plot_error_rate as plot_error_rate
     from nsm.plots.ticks import separate_tick_labels as separate_tick_labels
-    from nsm.plots.tolerance import tolerated as tolerated
     from nsm.plots.tolerances import plot_tolerance_map as plot_tolerance_map
     from nsm.plots.tolerances import plot_tolerances as plot_tolerances
     from nsm.plots.uncertainty import plot_over_rotation as plot_over_rotation
@@ -76,7 +76,7 @@ _EXPORTS = {
     "facet_error_rate": "nsm.plots.sweeps",
     "plot_error_rate": "nsm.plots.sweeps",
     "separate_tick_labels": "nsm.plots.ticks",
-    "tolerated": "nsm.plots.tolerance",
+    "tolerated": "nsm.plots.crossing",
     "plot_tolerance_map": "nsm.plots.tolerances",
     "plot_tolerances": "nsm.plots.tolerances",
     "plot_over_rotation": "nsm.plots.uncertainty",

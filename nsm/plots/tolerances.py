@@ -13,6 +13,7 @@ from nsm.plots.notes import note_below
 from nsm.plots.small_print import conditions
 from nsm.plots.style import COLORS, figure, places_of, styled
 from nsm.verdict.result import Tolerances
+from nsm.verdict.search import End
 from nsm.verdict.sentence import rows_of
 
 #: Height of a row of the chart [inch], and of everything else.
@@ -129,7 +130,7 @@ def _draw(ax: Axes, row: Any, at: float, ends: tuple[float, float], color: str) 
     low, high = ends
     end = min(max(row.ratio, low), high / 2.5)
     ax.barh(at, end - low, left=low, height=_BAR, color=color, zorder=2)
-    if row.reason.startswith("tolerated up to"):
+    if row.ended == End.WORST:
         ax.plot([end], [at], marker=">", color=color, ms=4, zorder=3, clip_on=False)
     last = end
     if not row.decided:
@@ -160,7 +161,7 @@ def _number(value: float) -> str:
 def _text(row: Any) -> str:
     """Return the value at the end of a bar, with its unit."""
     sign = ""
-    if row.reason.startswith("tolerated up to"):
+    if row.ended == End.WORST:
         sign = "≤ " if row.falls else "≥ "
     elif row.ratio == 0:
         return f"none resolved, below {_number(row.high)} {row.unit}".strip()

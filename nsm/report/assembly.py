@@ -12,6 +12,7 @@ from crossbar import Hardware
 from nsm.plots.notes import unfinished_text
 from nsm.report.checks import check_page, default_page
 from nsm.report.figures import curves, heat_maps
+from nsm.report.limits import limit_table, verdicts
 from nsm.report.origin import (
     chance_level,
     layer_texts,
@@ -24,7 +25,6 @@ from nsm.report.origin import (
 from nsm.report.page import Card, Page, Part, Table, write_page
 from nsm.report.parameters import hardware_facts, parameters
 from nsm.report.swept import Swept
-from nsm.report.tolerances import tolerance_table, verdicts
 from nsm.sweeps.rows.sidecar import read_sidecar
 from nsm.sweeps.rows.stored_rows import read_rows
 
@@ -106,7 +106,7 @@ def _verdict(sweeps: Sequence[Swept], software: Mapping[str, float]) -> Part:
         if unfinished_text(swept.rows)
     ]
     texts = [*unfinished, *verdicts(sweeps, software)]
-    return Part(title="Verdict", texts=texts, tables=[tolerance_table(sweeps, software)])
+    return Part(title="Verdict", texts=texts, tables=[limit_table(sweeps, software)])
 
 
 def _figures(

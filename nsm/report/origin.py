@@ -6,32 +6,11 @@ from typing import Any
 from crossbar import Hardware
 from nsm.chips.hardware_table import HardwareTable
 from nsm.datasets.registry import LOADERS, class_count
+from nsm.quantities import area, quantity
 from nsm.report.page import Table
 from nsm.report.swept import Swept
 from nsm.sweeps.axes import TRAINING_SEED
 from nsm.sweeps.rows.sidecar import Sidecar
-
-#: Units from large to small, with their factor.
-_SIZES = (
-    (1e0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"),
-)  # fmt: skip
-
-
-def quantity(value: float, unit: str) -> str:
-    """Return a value with the prefix that suits it.
-
-    >>> quantity(3.2e-8, "J")
-    '32 nJ'
-    """
-    for size, prefix in _SIZES:
-        if abs(value) >= size:
-            return f"{value / size:.3g} {prefix}{unit}"
-    return f"{value:.3g} {unit}"
-
-
-def area(value: float) -> str:
-    """Return an area [m²] in mm² or µm²."""
-    return f"{value * 1e6:.3g} mm²" if value >= 1e-8 else f"{value * 1e12:.3g} µm²"
 
 
 def software_errors(sidecars: Iterable[Sidecar | None]) -> dict[str, float]:

@@ -26,9 +26,8 @@ from nsm.plots.texts import plain_title
 from nsm.report.page import Table
 from nsm.sweeps.axis_labels import AXIS_LABELS
 from nsm.sweeps.hashing.identity import canonical
+from nsm.sweeps.nearest_preset import nearest_preset
 
-#: A device that differs from every published one in more fields is compared with an ideal one.
-MOST_CHANGES = 4
 #: Most characters of a value in a table.
 LONGEST = 160
 #: Units of fields that have no title of their own, by the last part of the path.
@@ -130,24 +129,6 @@ def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any
             yield below, theirs, mine
 
 
-def nearest_preset(device: Device) -> str | None:
-    """Return the published device that is most like this one; None if none is like it.
-
-    It has the same largest conductance, and differs in at most `MOST_CHANGES` fields.
-    """
-    changes = {
-        name: sum(
-            not _same(getattr(device, f.name), getattr(entry.model, f.name))
-            for f in dataclasses.fields(Device)
-            if f.name != "reference"
-        )
-        for name, entry in PRESETS.items()
-        if isinstance(entry.model, Device) and _same(entry.model.g_max, device.g_max)
-    }
-    name = min(changes, key=lambda n: changes[n], default=None)
-    return name if name is not None and changes[name] <= MOST_CHANGES else None
-
-
 def _label(path: str) -> str:
     """Return the title of a field with its unit."""
     if path in AXIS_LABELS:
@@ -186,7 +167,7 @@ def difference_tables(hardware: Hardware, of: str = "") -> tuple[list[Table], li
         Tables, and sentences on what does not differ.
     """
     device, where = hardware.device, f", layers {of}" if of else ""
-    name = nearest_preset(device)
+    name, _ = nearest_preset(device) or (None, [])
     if name is None:
         against, plain = "ideal", Device(g_min=device.g_min, g_max=device.g_max)
         same = f"The cells{where} are ideal ones of this range."
@@ -234,7 +215,7 @@ def hardware_facts(hardware: Hardware) -> dict[str, dict[str, object]]:
     share = 100 * error / (device.g_max - device.g_min)
     rows, columns = hardware.tile_shape
     comparator = hardware.comparator
-    name = nearest_preset(device)
+    name, _ = nearest_preset(device) or (None, [])
     published: dict[str, object] = {"preset": "none is like it"}
     programming = words(device.write)
     if name is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crossbar.field_values import is_none
 from crossbar.hardware import Hardware
 from crossbar.paths import ON_OFF
 from nsm.chips.hardware_table import HardwareTable
@@ -173,5 +174,4 @@ def _values_at(hardware: Hardware, path: str) -> list[Any]:
             return []
         value = getattr(value, name)
     names = [value, label_of(value, value)]
-    # "none" stands for None and for the model without effect, such as NoNoise.
-    return [*names, "none"] if value is None or type(value).__name__.startswith("No") else names
+    return [*names, "none"] if is_none(value) else names

@@ -10,7 +10,7 @@ from nsm.report.page import Part, Table
 #: Columns that such a file has at least.
 NEEDED = ("network", "axis", "tolerated")
 #: Columns that a page shows, where the file has them; the others serve programs.
-SHOWN = ("published", "tolerated", "low", "high", "ratio", "unit", "decided", "reason")
+SHOWN = ("published", "tolerated", "high", "ratio", "unit", "decided", "reason")
 
 
 def tolerance_part(path: str | Path) -> Part:
@@ -72,5 +72,8 @@ def _sentences(file: Path) -> list[str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise ValueError(f"{beside} beside the tolerances is not TOML: {problem}") from None
     first = table.get("fix_first")
-    fix = f"Fix first: {first.rstrip('.')}." if isinstance(first, str) and first else ""
+    # It begins with "fix first", or with the name of a network where there are several.
+    fix = first if isinstance(first, str) else ""
+    if fix.startswith("fix first"):
+        fix = fix[:1].upper() + fix[1:]
     return [str(text) for text in (table.get("sentence"), fix) if text]

@@ -5,19 +5,17 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from devices import PRESETS, Device
+from devices import Device
 from nsm.sweeps.hashing.identity import canonical, short_hash
+from nsm.sweeps.nearest_preset import nearest_preset
 
 #: What rows hold as it is: None, truth values, numbers, texts, and tuples of these.
 Label = None | bool | int | float | str | tuple[Any, ...]
 #: Most characters of a label. An object with a longer description is labeled by a short hash.
 LONGEST = 48
-#: A device that differs from every preset in more fields is not called after one.
-MOST_CHANGES = 2
 
 _WHOLE = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf")
@@ -54,25 +52,12 @@ def _is_plain(value: Any) -> bool:
 
 def device_text(device: Device) -> str:
     """Return the preset that a device is most like, and the fields in which it differs."""
-    fields = {f.name: canonical(getattr(device, f.name)) for f in dataclasses.fields(device)}
-    changed = {
-        name: [field for field in fields if fields[field] != of_preset.get(field)]
-        for name, of_preset in _presets().items()
-    }
-    name = min(changed, key=lambda n: len(changed[n]))
-    if len(changed[name]) > MOST_CHANGES:
+    found = nearest_preset(device)
+    if found is None:
         return _described(device)
-    values = [f"{f}={_described(getattr(device, f))}" for f in changed[name]]
+    name, changed = found
+    values = [f"{f}={_described(getattr(device, f))}" for f in changed]
     return f"{name}({', '.join(values)})" if values else name
-
-
-@cache
-def _presets() -> dict[str, dict[str, bytes]]:
-    """Return the canonical bytes of every field of the published devices."""
-    return {
-        name: {f.name: canonical(getattr(entry.model, f.name)) for f in dataclasses.fields(Device)}
-        for name, entry in PRESETS.items()
-    }
 
 
 def _described(value: Any) -> str:

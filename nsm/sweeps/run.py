@@ -68,7 +68,8 @@ def collect(
         save_to: File (.csv or .parquet) that gets each row when it is finished; the same call with
             a seed resumes it. A TOML file beside it tells what made the rows, see `sidecar`.
         executor: `worker_pool(n)`, another executor of `concurrent.futures`, or a Dask `Client`;
-            None: this process. A job whose worker dies runs again, up to three times.
+            None: this process. A job whose worker dies runs again, three times in all;
+            on Dask as often as its `distributed.scheduler.allowed-failures` says.
         progress: Whether to show a progress bar.
         sampling: "exact" draws every cell, "moments" one normal per output.
         calibrate: Images on which every chip with converters of open range is calibrated; or a
@@ -86,7 +87,7 @@ def collect(
 
     Raises:
         ValueError: Bad data or arguments, or points, before any work (see `point_checks`).
-        OSError: A job lost its worker three times, the Dask scheduler is gone, or a row cannot be
+        OSError: A job lost its worker in every run, the Dask scheduler is gone, or a row cannot be
             written. Rows in the file are kept.
     """
     check_executor(executor)

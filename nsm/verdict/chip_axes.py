@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from crossbar import Adc, Comparator, Dac, Hardware, Wires
-from nsm.sweeps.refusals.inert_axes import refuse_inert
+from nsm.sweeps.refusals.inert_axes import inert_reason
 from nsm.verdict.axis import Axis, Context, DoesNotAct, geometric
 from nsm.verdict.setting import Setting
 
@@ -26,11 +26,9 @@ _FINEST = 12
 def _check_acts(name: str, context: Context, seconds: float = 0.0) -> None:
     """Raise DoesNotAct with the reason that sweeps give for an axis without effect."""
     point = {"hardware": context.published.hardware, "seconds": seconds}
-    try:
-        refuse_inert([name], [point])
-    except ValueError as problem:
-        reason = str(problem).partition("changes nothing: ")[2].partition("; leave it out")[0]
-        raise DoesNotAct(reason) from None
+    reason = inert_reason(name, [point])
+    if reason:
+        raise DoesNotAct(reason)
 
 
 def drift_time(context: Context) -> Axis:

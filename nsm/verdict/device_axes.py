@@ -34,11 +34,13 @@ def _with_device(setting: Setting, **changes: Any) -> Setting:
 
 
 def levels(context: Context) -> Axis:
-    """Number of evenly spaced conductance levels."""
+    """Number of evenly spaced conductance levels; the published levels may be measured ones."""
     of_device = context.common(lambda h: h.device.levels)
     count = len(of_device) if isinstance(of_device, tuple) else of_device
 
     def apply(setting: Setting, value: float) -> Setting:
+        if value == count:  # measured levels need not be evenly spaced
+            return setting
         return _with_device(setting, levels=None if math.isinf(value) else int(value))
 
     if count is None:
@@ -276,10 +278,12 @@ def stuck_cells(context: Context) -> Axis:
 
 
 def on_off_ratio(context: Context) -> Axis:
-    """g_max/g_min, whose g_min moves."""
+    """g_max/g_min, whose g_min moves, and the pulses that begin there."""
     published = context.common(lambda h: h.device.on_off_ratio)
 
     def apply(setting: Setting, value: float) -> Setting:
+        if value == published:
+            return setting
         return setting.each(lambda h: replace(h, device=with_on_off_ratio(h.device, value)))
 
     if math.isinf(published):

@@ -15,7 +15,7 @@ from nsm.sweeps.tasks import grid
 from nsm.verdict.axes import AXES, chosen_axes
 from nsm.verdict.axis import Axis, Context, DoesNotAct
 from nsm.verdict.bench import Bench
-from nsm.verdict.jobs import Job, Jobs
+from nsm.verdict.measurements import Measurement, Measurements
 from nsm.verdict.result import Tolerances
 from nsm.verdict.setting import Setting
 from nsm.verdict.tolerances import Networks, Reads, bench_of
@@ -94,7 +94,8 @@ def tolerance_map(
         with the first value of both axes); `attrs` holds the units of the axes.
 
     Raises:
-        ValueError: There are not two axes, or one does not act on this hardware.
+        ValueError: There are not two axes, or one does not act on each network on this hardware.
+        ChildProcessError: A worker process died three times at one point.
     """
     if axes is None and found is None:
         raise ValueError("a map needs two axes; give axes=, or found=, the result of tolerances")
@@ -124,12 +125,19 @@ def _measured(
     axes = {name: _axis(bench, name) for name in names}
     values = [list(given.get(n) or _values(axis, n, found, points)) for n, axis in axes.items()]
     grid_of = [(n, (a, b)) for n in bench.trainings for a in values[0] for b in values[1]]
-    work: list[Job] = [(_error, (network, names, at)) for network, at in grid_of]
+    work = [
+        Measurement(
+            name=f"network {network!r}, {names[0]} = {at[0]:g}, {names[1]} = {at[1]:g}",
+            function=_error,
+            arguments=(network, names, at),
+        )
+        for network, at in grid_of
+    ]
     labels = bench.blocks * bench.y[: bench.size].size
     wrong: dict[int, int] = {}
-    with Jobs(bench, workers) as jobs, progress_bar(enabled=progress) as bar:
+    with Measurements(bench, workers) as runner, progress_bar(enabled=progress) as bar:
         item = bar.add_task("map of two axes", total=len(work), note=" × ".join(names))
-        for place, errors in jobs.results(work):
+        for place, errors in runner.results(work):
             wrong[place] = errors
             bar.update(item, advance=1)
     rows = pd.DataFrame(
@@ -148,15 +156,18 @@ def _measured(
 
 
 def _axis(bench: Bench, name: str) -> Axis:
-    """Return an axis for the first network on which it acts."""
-    problem = ""
+    """Return an axis, which must act on every network."""
+    found: list[Axis] = []
     for network in bench.trainings:
         context = Context(published=bench.published, facts=bench.facts(network), step=_STEP)
         try:
-            return AXES[name](context)
+            found.append(AXES[name](context))
         except DoesNotAct as why:
-            problem = str(why)
-    raise ValueError(f"axis {name!r} of the map does not act: {problem}")
+            raise ValueError(
+                f"axis {name!r} of the map does not act on {network}: {why}; leave this network "
+                "out, or choose another axis"
+            ) from None
+    return found[0]
 
 
 def _values(axis: Axis, name: str, found: Tolerances | None, points: int) -> list[float]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,6 +20,22 @@ MOST_CELL_READS = 1e9
 
 #: Whether something works, by what was decided on its loss.
 WORKS = {Decision.TOLERATED: "yes", Decision.BROKEN: "no", Decision.UNRESOLVED: "not resolved"}
+
+
+class End(StrEnum):
+    """How a search along an axis ended: what is known of the first value that is not tolerated."""
+
+    #: There was no search; the reason tells why.
+    NOT_SEARCHED = ""
+    #: There is none: the worst value that was tried is tolerated.
+    WORST = "worst"
+    #: A model, or the network, refuses it.
+    REFUSED = "refused"
+    #: It loses more, and all values before it were decided.
+    BROKEN = "broken"
+    #: Values before it are not resolved with these images.
+    UNRESOLVED = "not resolved"
+
 
 #: Returns how many images of a block are wrong.
 Errors = Callable[[int], int]
@@ -101,6 +118,8 @@ class Found:
         repaired: Whether the network then works: "yes", "no", "not resolved", or "" where the
             published value does not cost more than the loss.
         values: Number of values that were measured.
+        falls: Whether smaller values are worse; False where the axis does not act.
+        ended: How the search ended.
     """
 
     network: str
@@ -118,6 +137,8 @@ class Found:
     repairs: float = 0.0
     repaired: str = ""
     values: int = 0
+    falls: bool = False
+    ended: End = End.NOT_SEARCHED
 
 
 def decision_of(errors: Errors, reference: Errors, bench: Bench, rule: Rule) -> Comparison:
@@ -216,12 +237,15 @@ class AxisSearch:
         low = ladder[bracket.low]
         beyond = 0.0 if self.axis.falling else math.inf
         high = beyond if bracket.high is None else ladder[bracket.high]
-        reason = ""
+        reason, ended = "", End.BROKEN
         if bracket.high in refused:
+            ended = End.REFUSED
             reason = f"{high:.3g} is refused: {refused[bracket.high]}"
         elif bracket.low == len(ladder) - 1:
+            ended = End.WORST
             reason = f"tolerated up to {low:.3g}, the worst value that was tried"
         elif not bracket.decided:
+            ended = End.UNRESOLVED
             reason = "not resolved with these images"
         return Found(
             network=self.base.network,
@@ -239,6 +263,8 @@ class AxisSearch:
             repairs=repairs,
             repaired=repaired,
             values=bracket.asked,
+            falls=self.axis.falling,
+            ended=ended,
         )
 
 
@@ -281,6 +307,7 @@ def search_axis(bench: Bench, rule: Rule, base: Base, name: str, named: bool) ->
             network=network,
             axis=name,
             unit=axis.unit,
+            falls=axis.falling,
             reason=(
                 f"not measured: a noise with memory draws every cell in every read, {reads:.1g} "
                 "cells for one value; name this axis to measure it, or give fewer images"
@@ -289,4 +316,4 @@ def search_axis(bench: Bench, rule: Rule, base: Base, name: str, named: bool) ->
     try:
         return AxisSearch(bench, rule, base, axis).found(name)
     except ValueError as problem:
-        return Found(network=network, axis=name, reason=f"refused: {problem}")
+        return Found(network=network, axis=name, falls=axis.falling, reason=f"refused: {problem}")

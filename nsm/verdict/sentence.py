@@ -4,16 +4,12 @@ from typing import Any
 
 import pandas as pd
 
+from nsm.quantities import counted
+
 
 def percent(share: float) -> str:
-    """Return a share as a percentage with two digits."""
+    """Return a share as a percentage with three digits."""
     return f"{100 * share:.3g} %"
-
-
-def quantity(value: float, unit: str) -> str:
-    """Return a value with its unit."""
-    number = "exact" if value == float("inf") else f"{value:.3g}"
-    return f"{number} {unit}".strip()
 
 
 def rows_of(table: pd.DataFrame) -> list[Any]:
@@ -26,17 +22,27 @@ def _costly(rows: pd.DataFrame) -> list[Any]:
     return rows_of(rows[rows["repairs"] > 0].sort_values("repairs", ascending=False))
 
 
-def _because(row: Any) -> str:
-    """Return what one costly axis does."""
-    return f"the {row.axis} costs {100 * row.repairs:.2g} points"
+def _points(row: Any) -> str:
+    """Return what the published value of one costly axis costs."""
+    return f"{100 * row.repairs:.2g} points of loss"
+
+
+def _of_published(row: Any) -> bool:
+    """Return whether the values of an axis are factors on the published one."""
+    return "published" in row.unit
+
+
+def _bound(row: Any, unit: str) -> str:
+    """Return which values of an axis are tolerated, such as "at least 8 levels"."""
+    if row.ratio == 0:
+        return "ideal"
+    return f"{'at least' if row.falls else 'at most'} {counted(row.tolerated, unit)}"
 
 
 def _needs(row: Any) -> str:
-    """Return which value of an axis would be tolerated."""
-    if row.ratio == 0:
-        return f"an ideal {row.axis}"
-    bound = "at least" if row.falls else "at most"
-    return f"a {row.axis} of {bound} {quantity(row.tolerated, row.unit)}"
+    """Return which value of an axis would be tolerated, such as "levels (at least 8)"."""
+    said = row.unit in row.axis.split()  # "levels" and "ADC bits" are their own units
+    return f"{row.axis} ({_bound(row, '' if said else row.unit)})"
 
 
 def sentence_of(base: Any, rows: pd.DataFrame) -> str:
@@ -57,12 +63,18 @@ def sentence_of(base: Any, rows: pd.DataFrame) -> str:
         )
     else:
         curing = [row for row in costly if row.repaired == "yes"]
-        why = "; ".join(_because(row) for row in costly[:3])
+        why = "; ".join(f"{row.axis}: {_points(row)}" for row in costly[:3])
         if curing:
             cure = " or ".join(_needs(row) for row in curing[:2])
-            text = f"{base.network} works with {cure} ({errors}), because {why}"
+            text = (
+                f"{base.network} works with {cure}, but not on this hardware ({errors}). Cost of "
+                f"the published values: {why}"
+            )
         elif why:
-            text = f"{base.network} does not work on this hardware ({errors}), because {why}"
+            text = (
+                f"{base.network} does not work on this hardware ({errors}). Cost of the "
+                f"published values: {why}"
+            )
         else:
             text = (
                 f"{base.network} does not work on this hardware ({errors}), and no single axis "
@@ -86,17 +98,21 @@ def fix_first_of(base: Any, rows: pd.DataFrame) -> str:
     costly = _costly(rows)
     if costly:
         row = costly[0]
+        value = "the published value" if _of_published(row) else counted(row.published, row.unit)
         return (
-            f"fix first: {row.axis}, which costs {100 * row.repairs:.2g} points at "
-            f"{quantity(row.published, row.unit)}; {_needs(row)} is tolerated"
+            f"fix first: {row.axis}, {_points(row)} at {value}; tolerated: {_bound(row, row.unit)}"
         )
     published = rows[(rows["reference"] == "published") & rows["ratio"].notna()]
     if not len(published):
         return "fix first: nothing that is published limits it on the axes that were measured"
     row = rows_of(published.sort_values("ratio"))[0]
     factor = f"a factor of {row.ratio:.2g}" + ("" if row.decided else " or more")
-    known = "" if "published" in row.unit else f", {quantity(row.published, row.unit)} published"
-    return (
-        f"fix first: {row.axis}, the thinnest margin of what is published ({factor}: "
-        f"{quantity(row.tolerated, row.unit)} tolerated{known})"
+    values = (
+        ""
+        if _of_published(row)
+        else (
+            f": {counted(row.tolerated, row.unit)} tolerated, {counted(row.published, row.unit)} "
+            "published"
+        )
     )
+    return f"fix first: {row.axis}, the thinnest margin of what is published ({factor}{values})"

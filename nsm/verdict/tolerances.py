@@ -18,7 +18,7 @@ from nsm.sweeps.data import Images, check_settings, checked_data
 from nsm.sweeps.tasks import Task, grid
 from nsm.verdict.axes import AXES, chosen_axes
 from nsm.verdict.bench import Bench
-from nsm.verdict.jobs import Job, Jobs
+from nsm.verdict.measurements import Measurement, Measurements
 from nsm.verdict.result import Tolerances
 from nsm.verdict.search import (
     WORKS,
@@ -35,15 +35,6 @@ from nsm.verdict.setting import Setting
 CALIBRATED_ON = 200
 #: Smallest block of images.
 SMALLEST_BLOCK = 5
-#: Axes on which smaller values are worse.
-FALLING = {
-    "levels",
-    "on/off ratio",
-    "gain, falling",
-    "gain, falling, compensated",
-    "ADC bits",
-    "DAC bits",
-}
 
 #: How a bench reads: samples, blocks, sampling.
 Reads = dict[str, Any]
@@ -160,12 +151,13 @@ def tolerances(
         rng: Seed, Generator or None.
         sampling: "exact" draws every gate and cell, "moments" one normal per output.
         calibrate: Images on which open ranges of converters are set; None for the first of x.
-        workers: Processes; 1 for this one.
+        workers: Processes of `nsm.sweeps.worker_pool`; 1 for this one.
         progress: Whether to show a progress bar.
         on_result: Called with each `Base` and `Found` as they are measured.
 
     Raises:
         ValueError: An argument is wrong, or the published hardware is refused.
+        ChildProcessError: A worker process died three times at one measurement.
     """
     rule = Rule.checked(loss, confidence, step)
     names = chosen_axes(axes)
@@ -192,25 +184,35 @@ def _measured(
     """Return the errors of the published hardware, and the results of all axes."""
     tell = on_result or (lambda _: None)
     total = len(bench.trainings) * (bench.blocks + len(names))
-    with Jobs(bench, workers) as jobs, progress_bar(enabled=progress) as bar:
+    with Measurements(bench, workers) as runner, progress_bar(enabled=progress) as bar:
         item = bar.add_task("tolerances", total=total, note="the published hardware")
 
         def step_on(note: str) -> None:
             bar.update(item, advance=1, note=note)
 
-        bases = _bases(bench, jobs, tell, step_on)
-        return bases, _all_axes(rule, bases, names, named, jobs, tell, step_on)
+        bases = _bases(bench, runner, tell, step_on)
+        return bases, _all_axes(rule, bases, names, named, runner, tell, step_on)
 
 
 def _bases(
-    bench: Bench, jobs: Jobs, tell: Callable[[Base], None], step_on: Callable[[str], None]
+    bench: Bench,
+    runner: Measurements,
+    tell: Callable[[Base], None],
+    step_on: Callable[[str], None],
 ) -> list[Base]:
     """Return the errors of every network on the published hardware."""
     found = []
     for network in bench.trainings:
-        work: list[Job] = [(measure_base, (network, block)) for block in range(bench.blocks)]
+        work = [
+            Measurement(
+                name=f"network {network!r}, the published hardware",
+                function=measure_base,
+                arguments=(network, block),
+            )
+            for block in range(bench.blocks)
+        ]
         measured: dict[int, tuple[int, int, int | str | None]] = {}
-        for number_, result in jobs.results(work):
+        for number_, result in runner.results(work):
             measured[number_] = result
             wrong = sum(published for _, published, _ in measured.values())
             labels = len(measured) * bench.y[: bench.size].size
@@ -235,15 +237,22 @@ def _all_axes(
     bases: Sequence[Base],
     names: Sequence[str],
     named: bool,
-    jobs: Jobs,
+    runner: Measurements,
     tell: Callable[[Found], None],
     step_on: Callable[[str], None],
 ) -> list[Found]:
     """Return the result of every axis and network, in the order of the axes."""
     order = [(name, base) for name in names for base in bases]
-    work: list[Job] = [(search_axis, (rule, base, name, named)) for name, base in order]
+    work = [
+        Measurement(
+            name=f"network {base.network!r}, axis {name!r}",
+            function=search_axis,
+            arguments=(rule, base, name, named),
+        )
+        for name, base in order
+    ]
     found: dict[int, Found] = {}
-    for number_, result in jobs.results(work):
+    for number_, result in runner.results(work):
         found[number_] = result
         tell(result)
         step_on(f"{result.network}, {result.axis}")
@@ -253,7 +262,6 @@ def _all_axes(
 def _table(found: Sequence[Found]) -> pd.DataFrame:
     """Return the rows of all results."""
     rows = pd.DataFrame([asdict(one) for one in found])
-    rows["falls"] = rows["axis"].isin(FALLING)
     order = {name: place for place, name in enumerate(AXES)}
     return rows.sort_values("axis", key=lambda a: a.map(order), kind="stable", ignore_index=True)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from crossbar import Adc, Comparator, Hardware, ReferenceColumn, Wires
-from crossbar.field_values import MAPPINGS, parsed, types_of, value_of_text
+from crossbar.field_values import MAPPINGS, is_none, parsed, types_of, value_of_text
 from crossbar.paths import build_hardware, flattened, with_options, with_value
 from devices import (
     BlankOut,
@@ -16,6 +16,7 @@ from devices import (
     IdealWrite,
     NoDrift,
     NoFaults,
+    NonlinearPulses,
     NoNoise,
     NoTemperature,
     PowerLawDrift,
@@ -300,3 +301,27 @@ def test_a_short_kind_is_that_of_its_slot():
     assert parsed(Device, "retention", drift, "retention") == PowerLawDrift(nu_mean=0.1)
     noise = {"kind": "power_law", "coefficient": 0.1, "gamma": 0.5, "g_ref": 1e-6}
     assert parsed(Device, "read_noise", noise, "noise") == PowerLawNoise(0.1, 0.5, 1e-6)
+
+
+class NormalWrite(IdealWrite):
+    """A model of a user, whose name begins with "No"."""
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, True),
+        (NoNoise(), True),
+        (IdealWrite(), True),
+        (NoDrift(), True),
+        (NoFaults(), True),
+        (NoTemperature(), True),
+        (NormalWrite(), False),
+        (NonlinearPulses(pulses=32, g_min=1e-6, g_max=1e-5), False),
+        (StateDependentError(coefficients=(1e-7,)), False),
+        (0.0, False),
+        ("none", False),
+    ],
+)
+def test_none_means_the_models_without_effect_alone(value, expected):
+    assert is_none(value) is expected

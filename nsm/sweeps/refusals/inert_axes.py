@@ -56,6 +56,8 @@ def _period_acts(hardware: Hardware) -> bool:
     return hardware.has_memory or (hardware.bandwidth is None and _bandwidth_acts(hardware))
 
 
+#: Where paths of the model of retention begin.
+_RETENTION = "device.retention"
 #: For every axis that may have no effect: whether it acts on a hardware, and the reason if not.
 _FIELDS: Mapping[str, tuple[Acts, str]] = {
     "temperature": (
@@ -96,17 +98,47 @@ def refuse_inert(axes: Sequence[str], points: Sequence[Mapping[str, Any]]) -> No
         points: Arguments of `Task` for every point.
     """
     for name in axes:
-        if name == "seconds":
-            _check_seconds(points)
-            continue
-        path = name.rpartition(":")[2]
-        if path.startswith("device.retention"):
-            _check_retention(name, points)
-        elif path in _FIELDS:
-            acts, reason = _FIELDS[path]
-            changed = [_changed(point["hardware"], name) for point in points]
-            if not any(acts(part) for parts in changed for part in parts):
-                raise ValueError(f"axis {name!r} changes nothing: {reason}; leave it out")
+        reason = inert_reason(name, points)
+        if reason:
+            raise ValueError(f"axis {name!r} changes nothing: {reason}; {_instead_of(name)}")
+
+
+def inert_reason(name: str, points: Sequence[Mapping[str, Any]]) -> str:
+    """Return why an axis changes nothing at any point of a sweep; "" if it acts.
+
+    Args:
+        name: Name of the axis.
+        points: Arguments of `Task` for every point; hardware and seconds are read.
+    """
+    if name == "seconds":
+        parts = [part for point in points for part in _changed(point["hardware"], "")]
+        return (
+            ""
+            if any(map(_ages, parts))
+            else "the device has no retention, and no noise has a memory"
+        )
+    path = name.rpartition(":")[2]
+    if path.startswith(_RETENTION):  # a model of retention acts on chips that are aged
+        aged = any(point["seconds"] for point in points)
+        return "" if aged else "every chip is read at 0 s"
+    if path not in _FIELDS:
+        return ""
+    acts, reason = _FIELDS[path]
+    changed = [_changed(point["hardware"], name) for point in points]
+    return "" if any(acts(part) for parts in changed for part in parts) else reason
+
+
+def _instead_of(name: str) -> str:
+    """Return what to do about an axis that changes nothing."""
+    if name == "seconds":
+        return "leave it out, or give Device(retention=...)"
+    is_retention = name.rpartition(":")[2].startswith(_RETENTION)
+    return "give an axis 'seconds'" if is_retention else "leave it out"
+
+
+def _ages(hardware: Hardware) -> bool:
+    """Return whether cells change with their age."""
+    return not isinstance(hardware.device.retention, NoDrift) or hardware.has_memory
 
 
 def _changed(hardware: Hardware | HardwareTable, axis: str) -> list[Hardware]:
@@ -116,22 +148,3 @@ def _changed(hardware: Hardware | HardwareTable, axis: str) -> list[Hardware]:
         return [hardware]
     entries = [hardware[key]] if of_entry else list(hardware.values())
     return [part for part in entries if part is not None]
-
-
-def _check_seconds(points: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ValueError if no cell changes with its age."""
-    parts = [part for point in points for part in _changed(point["hardware"], "")]
-    ages = any(not isinstance(part.device.retention, NoDrift) or part.has_memory for part in parts)
-    if not ages:
-        raise ValueError(
-            "axis 'seconds' changes nothing: the device has no retention, and no noise has a "
-            "memory; leave it out, or give Device(retention=...)"
-        )
-
-
-def _check_retention(name: str, points: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ValueError if a model of retention is swept on chips that are never aged."""
-    if not any(point["seconds"] for point in points):
-        raise ValueError(
-            f"axis {name!r} changes nothing: every chip is read at 0 s; give an axis 'seconds'"
-        )

@@ -145,21 +145,28 @@ class DaskWorkers:
         return known
 
     def has_died(self, problem: BaseException) -> bool:
-        """Return whether a problem is the death of a worker.
+        """Return whether a job is gone with its workers; Dask runs others again by itself.
 
         Raises:
             ConnectionError: The scheduler has ended or is another one.
         """
         from distributed.client import FutureCancelledError
-        from distributed.scheduler import KilledWorker
 
-        if isinstance(problem, KilledWorker):
-            return True
         if isinstance(problem, (CancelledError, FutureCancelledError)):
             if self._id() != self._scheduler:
                 raise self._lost("its jobs are gone")
             return True
         return False
+
+    def given_up_after(self, problem: BaseException) -> int:
+        """Return how many workers died before Dask gave the job up; 0 if it has not.
+
+        Dask runs a job whose worker dies again by itself, `distributed.scheduler.allowed-failures`
+        (3 unless configured) times.
+        """
+        from distributed.scheduler import KilledWorker
+
+        return problem.allowed_failures + 1 if isinstance(problem, KilledWorker) else 0
 
 
 def _scheduler_id(dask_scheduler: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from nsm.sweeps.workers.contents import Shelf
 from nsm.sweeps.workers.work import Job, Lacked, run_job
 
-#: How often a job is run whose worker dies.
+#: How often a job is run in all if its worker dies every time.
 TRIES = 3
 #: Jobs that are on their way for each worker, so that it never waits for the next one.
 PER_WORKER = 2
@@ -34,6 +34,13 @@ class Workers(Protocol):
 
         Raises:
             OSError: No job can run anymore.
+        """
+        ...
+
+    def given_up_after(self, problem: BaseException) -> int:
+        """Return how many workers died before the executor itself gave the job up; 0 if not so.
+
+        Such a job is not run again.
         """
         ...
 
@@ -72,6 +79,10 @@ class PoolWorkers:
         """Return whether a problem is the death of a worker."""
         return isinstance(problem, BrokenExecutor)
 
+    def given_up_after(self, problem: BaseException) -> int:
+        """Return 0: executors run a job once."""
+        return 0
+
 
 @dataclass
 class _Run:
@@ -95,7 +106,9 @@ def results(
 ) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Yield the jobs and their results as they finish.
 
-    Jobs are taken and submitted as workers become free. A job whose worker dies runs again.
+    Jobs are taken and submitted as workers become free. A job whose worker dies runs again; it is
+    run `TRIES` times in all. Dask has a number of its own (`distributed.scheduler.allowed-failures`
+    and one): what it gives up is not run again.
 
     Args:
         jobs: The jobs, made one by one.
@@ -104,7 +117,7 @@ def results(
         name_of: Returns what messages call a job.
 
     Raises:
-        OSError: The worker died in all tries of a job, which is named.
+        OSError: The worker died in every run of a job, which is named.
     """
     finished: SimpleQueue[int] = SimpleQueue()
     running: dict[int, _Run] = {}
@@ -130,10 +143,14 @@ def results(
             try:
                 result = run.future.result()
             except BaseException as problem:
+                given_up = workers.given_up_after(problem)
+                if given_up:
+                    raise _dead(run, name_of, given_up) from problem
                 if not workers.has_died(problem):
                     raise
                 run.deaths += 1
-                _check_tries(run, name_of, problem)
+                if run.deaths >= TRIES:
+                    raise _dead(run, name_of, run.deaths) from problem
                 start(run, [])
                 continue
             if isinstance(result, Lacked):
@@ -145,14 +162,13 @@ def results(
             run.future.cancel()
 
 
-def _check_tries(run: _Run, name_of: Callable[[Job], str], problem: BaseException) -> None:
-    """Raise ChildProcessError if the workers of a job have died too often."""
-    if run.deaths >= TRIES:
-        raise ChildProcessError(
-            f"{name_of(run.job)}: the worker died {TRIES} times while it computed this chip (it "
-            "crashed, or was killed, perhaps for lack of memory); finished rows are kept: use "
-            "fewer workers at a time, or leave this point out"
-        ) from problem
+def _dead(run: _Run, name_of: Callable[[Job], str], deaths: int) -> ChildProcessError:
+    """Return the error of a job whose workers have died too often."""
+    return ChildProcessError(
+        f"{name_of(run.job)}: {deaths} workers died, one after the other, while they computed this "
+        "chip (they crashed, or were killed, perhaps for lack of memory); finished rows are kept: "
+        "use fewer workers at a time, or leave this point out"
+    )
 
 
 def _bytes_for(run: _Run, shelf: Shelf) -> list[bytes]:

@@ -42,7 +42,7 @@ def test_the_tables_hold_the_numbers_of_the_library(run, folder, narrow):
     assert status == 0
     assert max(map(len, out.splitlines())) <= 100
     cost, needs = pd.read_csv("chip/cost.csv"), pd.read_csv("chip/circuit_needs.csv")
-    from nsm.cli.quantities import area, quantity, share
+    from nsm.quantities import area, quantity, share
 
     of_cost = cells(out, "one inference, 1 sample")
     assert [*of_cost] == ["1 (NSMLinear)", "2 (NSMLinear)", "3 (Linear)", "total per image"]

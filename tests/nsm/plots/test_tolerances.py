@@ -14,26 +14,25 @@ from nsm import nsm_mlp, relu_mlp
 from nsm.plots import plot_tolerance_map, plot_tolerances
 from nsm.plots.style import COLORS
 from nsm.verdict.result import Tolerances
-from nsm.verdict.search import Found
+from nsm.verdict.search import End, Found
 
 RESOLVED = {"decided": True, "unit": "levels", "reference": "published", "published": 32}
 ROWS = [
     Found(network="NSM", axis="levels", tolerated=8, low=8, high=7, ratio=4, ratio_high=4.5,
-          **RESOLVED),
+          falls=True, **RESOLVED),
     Found(network="ReLU", axis="levels", tolerated=64, low=64, high=48, ratio=0.5, ratio_high=0.7,
-          repairs=0.1, **RESOLVED),
+          repairs=0.1, falls=True, **RESOLVED),
     Found(network="NSM", axis="stuck cells", tolerated=0.01, low=0.01, high=0.04, ratio=0.01,
           ratio_high=0.04, unit="of the cells", reference="all cells", published=0),
     Found(network="ReLU", axis="gain, rising", tolerated=1000, low=1000, high=math.inf, ratio=1000,
           ratio_high=math.inf, decided=True, reference="no gain",
-          reason="tolerated up to 1e+03, the worst value that was tried"),
+          ended=End.WORST, reason="tolerated up to 1e+03, the worst value that was tried"),
     Found(network="ReLU", axis="comparator noise", reason="does not act: no comparators"),
 ]  # fmt: skip
 
 
 def result(rows=ROWS):
     table = pd.DataFrame([asdict(row) for row in rows])
-    table["falls"] = table["axis"] == "levels"
     same = {"software": 0.1, "published": 0.1, "without_gate": np.nan, "refused": ""}
     base = pd.DataFrame({"network": ["NSM", "ReLU"], **same, "images": 100, "works": "yes"})
     settings = {"loss": 0.01, "confidence": 0.95, "samples": 2, "images": 100, "blocks": 10,

@@ -1,17 +1,23 @@
 """The page of rows: which chapters it has, what they say, and that names stay names."""
 
+import math
 import re
+from dataclasses import asdict
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from nsm.plots.contrast import READABLE, contrast
 from nsm.report.assembly import report_page, write_report
-from nsm.report.origin import area, chance_level, quantity, software_errors
+from nsm.report.origin import chance_level, software_errors
 from nsm.report.page import html_of
 from nsm.report.style import DARK, LIGHT
 from nsm.report.tolerance_file import tolerance_part
+from nsm.verdict.result import Tolerances
+from nsm.verdict.search import Found
 from tests.nsm.report.made_rows import (
+    BASE,
     HOSTILE,
     levels_and_gain,
     made_rows,
@@ -157,14 +163,6 @@ def test_the_sidecar_tells_the_error_of_guessing_if_it_names_a_known_data_set():
     assert software_errors([None, made_sidecar()]) == pytest.approx({"NSM": 0.04, "ReLU": 0.03})
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(1.5e-8, "15 nJ"), (2e-5, "20 µJ"), (3.0, "3 J"), (0.0, "0 J")]
-)
-def test_quantities_have_a_prefix(value, text):
-    assert quantity(value, "J") == text
-    assert (area(9.9e-7), area(2.5e-10)) == ("0.99 mm²", "250 µm²")
-
-
 def test_bad_places_are_refused_before_any_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.html").mkdir()
@@ -196,8 +194,42 @@ def test_measured_tolerances_are_a_chapter(tmp_path):
         [("32", ""), ("3", ""), ("True", ""), ("a, b", "")],
     )
     assert table.rows[1][1][1] == ("0.971", "")
-    file.with_suffix(".toml").write_text('sentence = "It works."\nfix_first = "wires."\n')
-    assert tolerance_part(file).texts == ["It works.", "Fix first: wires."]
+
+
+def saved_tolerances(path, networks):
+    """Save tolerances of levels, as `nsm tolerance` does, and return them."""
+    found = [
+        Found(
+            network=name, axis="levels", published=16, tolerated=8, low=8, high=4, ratio=2,
+            ratio_high=4, unit="levels", decided=True, reference="published", falls=True,
+        )
+        for name in networks
+    ]  # fmt: skip
+    table = pd.DataFrame([asdict(one) for one in found])
+    errors = {"software": 0.03, "published": 0.03, "without_gate": math.nan, "refused": ""}
+    base = pd.DataFrame({"network": networks, **errors, "images": 300, "works": "yes"})
+    tolerances = Tolerances(table, base, {"loss": 0.01}, BASE, {})
+    tolerances.save(path)
+    return tolerances
+
+
+def test_the_chapter_of_saved_tolerances_has_their_words_and_each_number_once(tmp_path):
+    one = saved_tolerances(tmp_path / "one.csv", ["NSM"])
+    part = tolerance_part(tmp_path / "one.csv")
+    assert part.texts == [
+        one.sentence,
+        "Fix first: levels, the thinnest margin of what is published (a factor of 2: 8 levels "
+        "tolerated, 16 levels published).",
+    ]
+    assert one.sentence == "NSM works on this hardware (error 3 %, in software 3 %)."
+    (table,) = part.tables
+    assert table.columns == [
+        "published", "tolerated", "high", "ratio", "unit", "decided", "reason",
+    ]  # fmt: skip
+    assert [text for text, _ in table.rows[0][1]] == ["16", "8", "4", "2", "levels", "True", ""]
+    saved_tolerances(tmp_path / "two.csv", ["nsm", "ReLU"])
+    texts = tolerance_part(tmp_path / "two.csv").texts
+    assert texts[1].startswith("nsm: fix first: levels, ")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from nsm.chips.hardware_table import HardwareTable
 from nsm.report.parameters import (
     difference_tables,
     hardware_facts,
-    nearest_preset,
     parameters,
     siemens,
     words,
@@ -52,7 +51,6 @@ def test_what_does_not_differ_is_said():
 
 def test_a_device_of_ones_own_is_compared_with_an_ideal_one():
     device = Device(g_min=1e-7, g_max=2e-6, levels=5)
-    assert nearest_preset(device) is None
     (table, _), _ = difference_tables(replace(BASE, device=device))
     assert table.columns == ["ideal", "here"]
     assert cells_of(table) == {"conductance levels per cell": ["continuous", "5"]}

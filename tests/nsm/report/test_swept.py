@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from crossbar.hardware_options import hardware_options
-from devices import GaussianNoise, preset
+from devices import GaussianNoise, IdealWrite, NonlinearPulses, preset
 from tests.nsm.report.made_rows import (
     BASE,
     levels_and_gain,
@@ -47,6 +47,27 @@ def test_values_of_the_chip_without_an_axis_are_found(axis, values, hardware, ex
     rows = made_rows({axis: values}, lambda n, c, v: 10, ("NSM",))
     sidecar = None if hardware is None else made_sidecar(hardware)
     assert made_swept(rows, sidecar).unchanged == {axis: expected}
+
+
+class NormalWrite(IdealWrite):
+    """A write model whose name begins with "No", and which "none" does not mean."""
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "expected"),
+    [
+        ("device.write", IdealWrite(), {"device.write": "none"}),
+        ("device.write", NormalWrite(), {}),
+        ("device.pulses", NonlinearPulses(pulses=32, g_min=1e-6, g_max=1e-5), {}),
+        ("device.pulses", None, {"device.pulses": "none"}),
+    ],
+)
+def test_none_is_the_model_without_effect_whatever_its_name(axis, value, expected, monkeypatch):
+    rows = made_rows({axis: ["none", "loud"]}, lambda n, c, v: 10, ("NSM",))
+    swept = made_swept(rows, made_sidecar())
+    changed = replace(BASE, device=replace(BASE.device, **{axis.rpartition(".")[2]: value}))
+    monkeypatch.setitem(swept.__dict__, "hardware", changed)
+    assert swept.unchanged == expected
 
 
 def test_hardware_by_layer_tells_the_value_of_its_entry():

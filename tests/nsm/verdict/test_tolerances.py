@@ -21,10 +21,18 @@ from devices import (
     StuckCells,
     TelegraphNoise,
     WearOut,
+    preset,
+    with_on_off_ratio,
 )
 from nsm import nsm_mlp, relu_mlp, tolerance_map, tolerances
 from nsm.nn.activations import Sign
+from nsm.sweeps.tasks import grid
 from nsm.verdict.axes import AXES
+from nsm.verdict.axis import Context
+from nsm.verdict.result import check_saving
+from nsm.verdict.search import End
+from nsm.verdict.setting import Setting
+from nsm.verdict.tolerances import bench_of
 
 CELL = Device(g_min=0.0, g_max=1e-5)
 HARDWARE = Hardware(device=CELL)
@@ -109,6 +117,7 @@ def test_comparator_offsets_are_drawn_once_for_each_chip():
     # Either class fails with the probability Φ(−I/σ), one of the two at a time.
     limit = CURRENT / norm.isf(0.1)
     assert it.low <= limit < it.high
+    assert it.ended == End.UNRESOLVED
     assert not it.decided  # 60 chips do not resolve a tenth to a factor of 1.5
 
 
@@ -127,9 +136,10 @@ def test_a_device_that_breaks_a_network_has_a_ratio_below_one():
     assert it.repaired == "yes"
     assert it.repairs == pytest.approx(norm.sf(0.2), abs=0.05)
     assert found.base_errors.works.item() == "no"
-    assert found.sentence.startswith("network works with a comparator noise of at most")
-    assert "because the comparator noise costs 4" in found.sentence
-    assert found.fix_first.startswith("fix first: comparator noise, which costs 4")
+    assert found.sentence.startswith("network works with comparator noise (at most ")
+    assert ". Cost of the published values: comparator noise: 4" in found.sentence
+    assert found.fix_first.startswith("fix first: comparator noise, 4")
+    assert it.ended == End.BROKEN
 
 
 def test_what_cannot_act_is_listed_with_its_reason():
@@ -197,9 +207,14 @@ def test_gains_do_not_move_a_comparator_and_are_tolerated_to_the_end():
     it = row(found, "gain, falling")
     assert (it.tolerated, it.high, it.ratio) == (1e-3, 0.0, pytest.approx(1000))
     assert it.reason == "tolerated up to 0.001, the worst value that was tried"
+    assert (it.ended, it.falls) == (End.WORST, True)
     assert it.decided
 
 
+#: Axes on which smaller values are worse.
+FALLING = (
+    "levels", "on/off ratio", "gain, falling", "gain, falling, compensated", "ADC bits", "DAC bits",
+)  # fmt: skip
 #: Hardware on which every axis acts.
 EVERYTHING = Hardware(
     device=replace(
@@ -232,10 +247,13 @@ def test_every_axis_is_measured_or_says_why_not(name, hardware):
     if np.isnan(it.ratio):
         assert hardware is not EVERYTHING
         assert it.reason.startswith("does not act: ")
+        assert it.ended == End.NOT_SEARCHED
         assert name in ("drift time", "temperature")
     else:
         assert it.ratio >= 0
         assert it.reference
+        assert it.ended != End.NOT_SEARCHED
+        assert it.falls == (name in FALLING)
         assert it.low == it.tolerated
 
 
@@ -248,6 +266,7 @@ def test_a_value_that_a_model_refuses_ends_the_ladder():
     )  # fmt: skip
     it = row(found, "temperature")
     assert (it.tolerated, it.high) == (5, 200)
+    assert (it.ended, it.falls) == (End.REFUSED, False)
     assert it.reason.startswith("200 is refused: temperatures of 500 to 500 K leave no resistance")
 
 
@@ -333,6 +352,61 @@ def test_the_files_hold_the_table_and_the_verdict(tmp_path):
     assert about["base_errors"][0]["published"] == 0
     with pytest.raises(ValueError, match=r"t\.txt; give a path that ends in \.csv"):
         found.save(tmp_path / "t.txt")
+    found.save(tmp_path / "t.csv")  # its own files are replaced
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("t.toml", "seed = 1\n"), ("t.csv", "network,device.levels,errors\nNSM,4,1\n")],
+)
+def test_files_of_others_are_not_overwritten(name, content, tmp_path):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=f"{name} is another file, which saving .* would overwri"):
+        check_saving(tmp_path / "t.csv")
+    assert (tmp_path / name).read_text() == content
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_map_needs_axes_that_act_on_every_network():
+    with pytest.raises(
+        ValueError,
+        match=r"axis 'comparator noise' of the map does not act on ReLU: no layer of this network "
+        r"ends in comparators; leave this network out",
+    ):
+        tolerance_map(
+            {"NSM": small(), "ReLU": small(relu_mlp)}, replace(HARDWARE, gate=BlankOut(0.5)),
+            *batch(), axes={"levels": [32, 2], "comparator noise": [0, 1e-6]}, samples=1, **QUIET,
+        )  # fmt: skip
+
+
+MEASURED = Device(g_min=1e-7, g_max=1e-5, levels=(1e-7, 2e-7, 4e-7, 1e-5))
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_the_first_value_of_an_axis_is_the_published_hardware(name):
+    # Measured levels are not evenly spaced: four levels of the axis are these four.
+    hardware = replace(EVERYTHING, device=replace(EVERYTHING.device, levels=MEASURED.levels))
+    tasks = grid(small(), hardware, {})
+    bench = bench_of(tasks, *batch(), samples=1, blocks=4, sampling="exact", calibrate=None, rng=0)
+    context = Context(published=bench.published, facts=bench.facts("network"), step=2.0)
+    axis = AXES[name](context)
+    setting = axis.apply(bench.published, axis.outward[0])
+    if name == "levels":
+        assert axis.outward[0] == 4
+        assert setting == bench.published
+        assert axis.apply(bench.published, 3.0).parts[0].device.levels == 3
+    for block in range(2):
+        assert bench.errors("network", setting, block) == bench.errors(
+            "network", bench.published, block
+        )
+
+
+def test_another_on_off_ratio_moves_the_pulses_that_begin_at_g_min():
+    hardware = Hardware(device=preset("fefet_jerry2017"))
+    axis = AXES["on/off ratio"](Context(published=Setting(hardware=hardware), facts=None, step=2.0))
+    for ratio in (axis.inward[0], *axis.outward[-1:]):
+        device = axis.apply(Setting(hardware=hardware), ratio).parts[0].device
+        assert device == with_on_off_ratio(hardware.device, min(ratio, 1e9))
 
 
 def test_a_map_of_two_axes_multiplies_two_noises():

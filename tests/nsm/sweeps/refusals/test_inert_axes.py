@@ -9,9 +9,22 @@ import devices
 from crossbar import Adc, Comparator, Hardware, Wires
 from devices import BlankOut, Device, MetallicTemperature, SinhCurve, TelegraphNoise
 from nsm import grid
+from nsm.sweeps.refusals.inert_axes import inert_reason
 
 PLAIN = Hardware(device=Device(g_min=1e-6, g_max=1e-4))
 MODEL = nn.Linear(4, 2)
+
+
+def test_the_reason_alone_is_told_for_other_messages():
+    point = {"hardware": PLAIN, "seconds": 0.0}
+    assert inert_reason("seconds", [point]) == (
+        "the device has no retention, and no noise has a memory"
+    )
+    assert inert_reason("device.retention", [point]) == "every chip is read at 0 s"
+    assert inert_reason("device.retention", [point | {"seconds": 1.0}]) == ""
+    assert inert_reason("gate_sharing", [point]) == "there is no gate to share"
+    assert inert_reason("gate_sharing", [{"hardware": replace(PLAIN, gate=BlankOut(0.5))}]) == ""
+    assert inert_reason("device.levels", [point]) == ""
 
 
 def with_device(**options):

@@ -67,6 +67,15 @@ def test_a_worker_is_killed_in_mid_task(client, folder, serial, tmp_path):
     assert not (folder / "kill").exists()
 
 
+@pytest.mark.parametrize("allowed", [1, 3])
+def test_what_dask_gives_up_tells_how_many_workers_died(allowed):
+    workers = dask_workers.DaskWorkers.__new__(dask_workers.DaskWorkers)
+    problem = distributed.KilledWorker("job", None, allowed)
+    assert workers.given_up_after(problem) == allowed + 1
+    assert workers.given_up_after(ValueError("another problem")) == 0
+    assert not workers.has_died(problem)
+
+
 def test_a_slow_worker(client, folder, serial, tmp_path):
     for number in range(2):
         (folder / f"stop{number}").touch()

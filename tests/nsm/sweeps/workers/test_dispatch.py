@@ -128,12 +128,27 @@ def test_the_third_death_names_the_point_and_keeps_the_rows(tmp_path):
     path = tmp_path / "rows.csv"
     with pytest.raises(
         ChildProcessError,
-        match=r"network 'network', gain = 0.1, chip 1: the worker died 3 times while it computed",
+        match=r"network 'network', gain = 0.1, chip 1: 3 workers died, one after the other",
     ):
         small_sweep(tmp_path, executor=Dying({1: 3}), save_to=path)
     assert len(path.read_text().splitlines()) >= 2
     rows = small_sweep(tmp_path, save_to=path)
     assert rows.drop(columns="elapsed").equals(small_sweep(tmp_path).drop(columns="elapsed"))
+
+
+class GivingUp(PoolWorkers):
+    """Workers whose scheduler runs a job again by itself, and gives it up after four deaths."""
+
+    def given_up_after(self, problem):
+        return 4 if isinstance(problem, BrokenExecutor) else 0
+
+
+def test_a_job_that_the_scheduler_gives_up_is_not_run_again(tmp_path, monkeypatch):
+    executor = Dying({1: 2})
+    monkeypatch.setattr(run, "PoolWorkers", GivingUp)
+    with pytest.raises(ChildProcessError, match=r"chip 1: 4 workers died, one after the other, wh"):
+        small_sweep(tmp_path, executor=executor)
+    assert executor.deaths[1] == 1  # it was submitted once
 
 
 def test_an_executor_that_stays_broken_is_named(tmp_path):

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from nsm.report.tolerances import limit_of, limit_rows, tolerance_table, verdicts
+from nsm.report.limits import limit_of, limit_rows, limit_table, verdicts
 from tests.nsm.report.made_rows import levels_and_gain, made_rows, made_sidecar, made_swept
 
 
@@ -30,7 +30,7 @@ def test_limits_are_interpolated_along_the_logarithmic_axis():
             "ReLU": [[30, 30, 50], [30, 50, 90]],
         }
     )
-    table = tolerance_table([swept], {"NSM": 0.05, "ReLU": 0.031})
+    table = limit_table([swept], {"NSM": 0.05, "ReLU": 0.031})
     assert list(table.columns) == ["NSM", "ReLU"]
     lines = lines_of(table)
     assert [text for text, _ in lines["Test error in software [%]"]] == ["5.0", "3.1"]
@@ -43,6 +43,8 @@ def test_limits_are_interpolated_along_the_logarithmic_axis():
     # point half-way between 0.1 and 0.01 in the logarithm, chip 1 half-way between 1 and 0.1.
     assert smallest[1] == ("0.10", "(0.032 to 0.32)")
     assert "Common-mode gain of all conductances, largest" not in lines  # nothing above 1
+    assert table.caption == "Interpolated limits: where the mean error has risen by one point"
+    assert "They have no confidence; nsm tolerance decides at one." in table.note
     assert "1000 test images with 20 samples each" in table.note
     assert "1 percentage point (10 images)" in table.note
 
@@ -134,7 +136,7 @@ def test_networks_of_other_files_are_not_swept_there():
     other = made_swept(
         made_rows({"device.levels": [2, 32]}, lambda n, c, v: 40 + 300 // v, ("ReLU",))
     )
-    lines = lines_of(tolerance_table([one, other], {"NSM": 0.05}))
+    lines = lines_of(limit_table([one, other], {"NSM": 0.05}))
     assert lines["Test error in software [%]"][1] == ("unknown", "")
     assert lines["Common-mode gain of all conductances, smallest"][1] == ("not swept", "")
     assert lines["Conductance levels per cell, smallest"][0] == ("not swept", "")
@@ -142,10 +144,10 @@ def test_networks_of_other_files_are_not_swept_there():
 
 def test_a_point_of_comparison_that_was_guessed_is_said():
     rows = made_rows({"read_voltage": [0.1, 0.5]}, lambda n, c, v: int(400 * v), ("NSM",))
-    note = tolerance_table([made_swept(rows)], {}).note
+    note = limit_table([made_swept(rows)], {}).note
     assert "Point of comparison in rows.csv: read voltage [V] = 0.1. It is the point of" in note
     assert "the chip without read voltage [V]" in note
-    told = tolerance_table([made_swept(rows, made_sidecar())], {}).note
+    told = limit_table([made_swept(rows, made_sidecar())], {}).note
     assert "Point of comparison in rows.csv: read voltage [V] = 0.1, unchanged." in told
 
 

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from nsm.cli import quantities
-from nsm.cli.quantities import area, quantity, share
+from nsm import quantities
+from nsm.quantities import area, counted, quantity, share
 
 
 def test_examples_of_the_docstrings():
@@ -25,12 +25,35 @@ def test_a_quantity_reads_as_its_value(exponent):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(9.999e-7, "1 µA"), (-2.5e-9, "-2.5 nA"), (0.0, "0 A"), (math.nan, ""), (1e-21, "0.001 aA")],
+    [
+        (9.999e-7, "1 µA"),
+        (3.0, "3 A"),
+        (2e-5, "20 µA"),
+        (-2.5e-9, "-2.5 nA"),
+        (0.0, "0 A"),
+        (math.nan, ""),
+        (1e-21, "0.001 aA"),
+    ],
 )
 def test_edges_of_prefixes(value, text):
     assert quantity(value, "A") == text
 
 
 def test_areas_and_shares():
-    assert [area(a) for a in (1e-5, 9e-9, math.nan)] == ["10 mm²", "9e+03 µm²", ""]
+    assert [area(a) for a in (1e-5, 9.9e-7, 9e-9, 2.5e-10, math.nan)] == [
+        "10 mm²", "0.99 mm²", "9e+03 µm²", "250 µm²", "",
+    ]  # fmt: skip
     assert [share(s) for s in (0.5, 0.0, math.nan)] == ["50 %", "0 %", ""]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (8.0, "levels", "8 levels"),
+        (1.2345e-9, "A", "1.23e-09 A"),
+        (0.5, "", "0.5"),
+        (math.inf, "levels", "ideal"),
+    ],
+)
+def test_numbers_without_prefix(value, unit, text):
+    assert counted(value, unit) == text

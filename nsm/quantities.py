@@ -1,4 +1,4 @@
-"""Quantities as texts with units: "1.2 µA", "3.4 nJ", "0.31 mm²", "12 %"."""
+"""Numbers as texts with units: "1.2 µA", "3.4 nJ", "0.31 mm²", "12 %", "8 levels"."""
 
 import math
 
@@ -31,6 +31,15 @@ def quantity(value: float, unit: str) -> str:
     fitting = [factor for factor in _PREFIXES if abs(rounded) >= factor * (1 - 1e-9)]
     factor = max(fitting, default=min(_PREFIXES))
     return f"{rounded / factor:.3g} {_PREFIXES[factor]}{unit}"
+
+
+def counted(value: float, unit: str) -> str:
+    """Return a value with a unit that takes no prefix, or with none; infinity is "ideal".
+
+    >>> counted(8.0, "levels"), counted(0.01234, ""), counted(math.inf, "bits")
+    ('8 levels', '0.0123', 'ideal')
+    """
+    return "ideal" if value == math.inf else f"{value:.3g} {unit}".strip()
 
 
 def area(value: float) -> str:

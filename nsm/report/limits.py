@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from nsm.plots.axis_places import axis_scale, is_numeric, none_text, value_text
+from nsm.plots.crossing import crossing
 from nsm.plots.style import COLORS, places_of
 from nsm.plots.texts import plain_title
-from nsm.plots.tolerance import crossing
 from nsm.report.page import Table
 from nsm.report.swept import Swept
 from nsm.sweeps.axes import TRAINING_SEED
@@ -225,7 +225,8 @@ def _note(sweeps: Sequence[Swept]) -> str:
         f"Limits: the value at which the mean error has risen by {ALLOWED:g} percentage point "
         f"({ALLOWED * images / 100:g} images) above that at the point of comparison, interpolated "
         "between the values of the sweep along the axis as it is drawn (levels and bits: the next "
-        "whole number). In parentheses: the range over single chips. “<” and “>”: the network "
+        "whole number). They have no confidence; nsm tolerance decides at one. In parentheses: the "
+        "range over single chips. “<” and “>”: the network "
         "tolerates every value of the sweep in this direction. All networks and chips see the same "
         "images."
     )
@@ -247,7 +248,7 @@ def networks_of(sweeps: Sequence[Swept]) -> list[str]:
     return list(dict.fromkeys(name for swept in sweeps for name in swept.networks))
 
 
-def tolerance_table(sweeps: Sequence[Swept], software: Mapping[str, float]) -> Table:
+def limit_table(sweeps: Sequence[Swept], software: Mapping[str, float]) -> Table:
     """Return the table of errors and limits, one column per network.
 
     Args:
@@ -275,7 +276,7 @@ def tolerance_table(sweeps: Sequence[Swept], software: Mapping[str, float]) -> T
             lines.append((row.label, [row.cells.get(n, ("not swept", "")) for n in names]))
     colors = [COLORS[place % len(COLORS)] for place in places_of(names, networks=True)]
     return Table(
-        caption="What each network tolerates: less than one point of loss",
+        caption="Interpolated limits: where the mean error has risen by one point",
         columns=names,
         rows=lines,
         colors=colors,

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from nsm.plots.tolerance import crossing, tolerated
+from nsm.plots.crossing import crossing, tolerated
 
 
 def rows(values, errors):

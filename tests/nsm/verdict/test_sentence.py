@@ -1,0 +1,140 @@
+"""The verdict in words: the sentence of every axis, and what to fix first."""
+
+import math
+from dataclasses import asdict
+
+import pandas as pd
+import pytest
+
+from nsm.verdict.axes import AXES
+from nsm.verdict.search import Found
+from nsm.verdict.sentence import fix_first_of, sentence_of
+
+#: Of every axis: unit, whether it falls, published and tolerated value, what the sentence says is
+#: needed, and the value and bound of what to fix first.
+WORDS = {
+    "levels": ("levels", True, 4, 8, "levels (at least 8)", "4 levels", "at least 8 levels"),
+    "programming error": (
+        "× published", False, 1, 0.5, "programming error (at most 0.5 × published)",
+        "the published value", "at most 0.5 × published",
+    ),
+    "read noise": (
+        "× published", False, 1, 0.25, "read noise (at most 0.25 × published)",
+        "the published value", "at most 0.25 × published",
+    ),
+    "telegraph amplitude": (
+        "ΔG/G", False, 0.5, 0.1, "telegraph amplitude (at most 0.1 ΔG/G)", "0.5 ΔG/G",
+        "at most 0.1 ΔG/G",
+    ),
+    "telegraph time": (
+        "s", False, 1e-3, 1e-6, "telegraph time (at most 1e-06 s)", "0.001 s", "at most 1e-06 s",
+    ),
+    "stuck cells": (
+        "of the cells", False, 0.01, 0.003, "stuck cells (at most 0.003 of the cells)",
+        "0.01 of the cells", "at most 0.003 of the cells",
+    ),
+    "on/off ratio": ("", True, 2, 10, "on/off ratio (at least 10)", "2", "at least 10"),
+    "drift time": ("s", False, 10, 1, "drift time (at most 1 s)", "10 s", "at most 1 s"),
+    "gain, falling": ("", True, 0.1, 0.5, "gain, falling (at least 0.5)", "0.1", "at least 0.5"),
+    "gain, rising": ("", False, 10, 2, "gain, rising (at most 2)", "10", "at most 2"),
+    "gain, falling, compensated": (
+        "", True, 0.1, 0.5, "gain, falling, compensated (at least 0.5)", "0.1", "at least 0.5",
+    ),
+    "gain, rising, compensated": (
+        "", False, 10, 2, "gain, rising, compensated (at most 2)", "10", "at most 2",
+    ),
+    "wires": (
+        "× published", False, 1, 0.1, "wires (at most 0.1 × published)", "the published value",
+        "at most 0.1 × published",
+    ),
+    "comparator offset": (
+        "A", False, 1e-6, 1e-7, "comparator offset (at most 1e-07 A)", "1e-06 A", "at most 1e-07 A",
+    ),
+    "comparator noise": (
+        "A", False, 1e-6, 1e-7, "comparator noise (at most 1e-07 A)", "1e-06 A", "at most 1e-07 A",
+    ),
+    "ADC bits": ("bits", True, 2, 5, "ADC bits (at least 5)", "2 bits", "at least 5 bits"),
+    "DAC bits": ("bits", True, 2, 5, "DAC bits (at least 5)", "2 bits", "at least 5 bits"),
+    "temperature": (
+        "K of warming", False, 50, 20, "temperature (at most 20 K of warming)", "50 K of warming",
+        "at most 20 K of warming",
+    ),
+}  # fmt: skip
+
+
+def rows_with(*found):
+    return pd.DataFrame([asdict(one) for one in found])
+
+
+def base(works="no"):
+    values = {
+        "network": "NSM", "software": 0.03, "published": 0.12, "without_gate": math.nan,
+        "refused": "", "images": 300, "works": works,
+    }  # fmt: skip
+    return next(pd.DataFrame([values]).itertuples(index=False))
+
+
+def costly(name, **changes):
+    unit, falls, published, tolerated, *_ = WORDS[name]
+    ratio = published / tolerated if falls else tolerated / published
+    values = {
+        "network": "NSM", "axis": name, "published": published, "tolerated": tolerated,
+        "ratio": ratio, "unit": unit, "falls": falls, "reference": "published", "repairs": 0.0234,
+        "repaired": "yes", "decided": True,
+    }  # fmt: skip
+    return Found(**(values | changes))
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_the_sentence_of_every_axis(name):
+    *_, needs, value, bound = WORDS[name]
+    rows = rows_with(costly(name))
+    assert sentence_of(base(), rows) == (
+        f"NSM works with {needs}, but not on this hardware (error 12 %, in software 3 %). Cost of "
+        f"the published values: {name}: 2.3 points of loss."
+    )
+    assert fix_first_of(base(), rows) == (
+        f"fix first: {name}, 2.3 points of loss at {value}; tolerated: {bound}"
+    )
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_an_axis_of_which_only_the_ideal_value_is_tolerated(name):
+    *_, value, _ = WORDS[name]
+    ideal = math.inf if WORDS[name][1] else 0.0
+    rows = rows_with(costly(name, tolerated=ideal, ratio=0.0))
+    assert sentence_of(base(), rows).startswith(f"NSM works with {name} (ideal), but not on this")
+    assert fix_first_of(base(), rows).endswith(f" at {value}; tolerated: ideal")
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_the_thinnest_margin_of_every_axis(name):
+    unit, _, published, tolerated, *_ = WORDS[name]
+    rows = rows_with(costly(name, repairs=0.0, ratio=2.0))
+    values = (
+        ""
+        if "published" in unit
+        else f": {tolerated:.3g} {unit}".rstrip()
+        + (f" tolerated, {published:.3g} {unit}".rstrip() + " published")
+    )
+    assert fix_first_of(base("yes"), rows) == (
+        f"fix first: {name}, the thinnest margin of what is published (a factor of 2{values})"
+    )
+
+
+def test_two_cures_and_axes_that_do_not_cure():
+    rows = rows_with(
+        costly("levels"),
+        costly("ADC bits", repairs=0.05, tolerated=math.inf, ratio=0.0),
+        costly("stuck cells", repairs=0.08, repaired="no"),
+    )
+    assert sentence_of(base(), rows) == (
+        "NSM works with ADC bits (ideal) or levels (at least 8), but not on this hardware (error "
+        "12 %, in software 3 %). Cost of the published values: stuck cells: 8 points of loss; ADC "
+        "bits: 5 points of loss; levels: 2.3 points of loss."
+    )
+    none = rows_with(costly("stuck cells", repaired="no"))
+    assert sentence_of(base(), none) == (
+        "NSM does not work on this hardware (error 12 %, in software 3 %). Cost of the published "
+        "values: stuck cells: 2.3 points of loss."
+    )

@@ -68,8 +68,7 @@ def collect(
         save_to: File (.csv or .parquet) that gets each row when it is finished; the same call with
             a seed resumes it. A TOML file beside it tells what made the rows, see `sidecar`.
         executor: `worker_pool(n)`, another executor of `concurrent.futures`, or a Dask `Client`;
-            None: this process. A job whose worker dies runs again, three times in all;
-            on Dask as often as its `distributed.scheduler.allowed-failures` says.
+            None: this process. A job whose worker dies runs again, see `workers.dispatch`.
         progress: Whether to show a progress bar.
         sampling: "exact" draws every cell, "moments" one normal per output.
         calibrate: Images on which every chip with converters of open range is calibrated; or a

@@ -134,14 +134,13 @@ def tolerances(
     of it costs at least `loss`, against the same hardware with the ideal value of this axis (its
     ratio is then below 1). Images are shuffled once and cut into blocks, each read on a chip of its
     own, by the trainings in turn, until a loss is decided for images and chips together
-    (`nsm.verdict.decision`) or the blocks are exhausted: then it is "not resolved". Values lie on a
-    ladder that is bisected. All is drawn from `rng`, whatever the workers.
+    (`nsm.verdict.decision`) or the blocks are exhausted: then it is "not resolved". A ladder of
+    values is bisected. All is drawn from `rng`, whatever the workers.
 
     Args:
         model: One network, or several by name; each may be several trainings by their seeds.
         hardware: The published hardware, one for all layers or a table by layer.
-        x: Images (n, ...), as the networks take them; a tuple of arrays for several inputs.
-        y: Labels (n, ...).
+        x, y: Images and labels, as for `nsm.collect`.
         loss: Largest tolerated loss, as a share of the images.
         confidence: Confidence of each decision.
         samples: Noisy passes per image.
@@ -153,10 +152,10 @@ def tolerances(
         calibrate: Images on which open ranges of converters are set; None for the first of x.
         workers: Processes of `nsm.sweeps.worker_pool`; 1 for this one.
         progress: Whether to show a progress bar.
-        on_result: Called with each `Base` and `Found` as they are measured.
+        on_result: Called with each `Base` and `Found` when it is measured.
 
     Raises:
-        ValueError: An argument is wrong, or the published hardware is refused.
+        ValueError: An argument is wrong, or the hardware is refused.
         ChildProcessError: A worker process died three times at one measurement.
     """
     rule = Rule.checked(loss, confidence, step)
@@ -166,10 +165,10 @@ def tolerances(
     reads: Reads = {"samples": samples, "blocks": blocks, "sampling": sampling}
     bench = bench_of(grid(networks, hardware, {}), x, y, **reads, calibrate=calibrate, rng=rng)
     bases, found = _measured(bench, rule, names, axes is not None, workers, progress, on_result)
-    settings = {**reads, **asdict(rule), "images": blocks * bench.size}
-    settings["seed"] = str(bench.seed.entropy)
-    base_errors = _base_errors(bench, rule, bases)
-    return Tolerances(_table(found), base_errors, settings, bench.published.hardware, networks)
+    size, seed = blocks * bench.size, str(bench.seed.entropy)
+    settings = {**reads, **asdict(rule), "images": size, "seed": seed}
+    parts = (_table(found), _base_errors(bench, rule, bases), settings)
+    return Tolerances(*parts, bench.published.hardware, networks)
 
 
 def _measured(

@@ -8,12 +8,13 @@ import pandas as pd
 
 from nsm.plots.axis_places import value_text
 from nsm.sweeps.axes import TRAINING_SEED
+from nsm.sweeps.rows.stored_rows import WRONG
 
 #: Columns of a row that do not belong to its point: its chip, and what came out.
 NOT_AXES = (
     "chip",
     "errors",
-    "wrong",
+    WRONG,
     "seed",
     "elapsed",
     "model",

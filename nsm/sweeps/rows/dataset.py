@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nsm.sweeps.axes import CHIP_AXES, TRAINING_SEED
-from nsm.sweeps.rows.stored_rows import RESULTS
+from nsm.sweeps.rows.stored_rows import RESULTS, WRONG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ def to_xarray(rows: pd.DataFrame) -> xr.Dataset:
 
 def _dimensions(rows: pd.DataFrame) -> list[str]:
     """Return the columns that become dimensions, the chip last."""
-    axes = [c for c in rows.columns if c not in (*RESULTS, "network", TRAINING_SEED)]
+    axes = [c for c in rows.columns if c not in (*RESULTS, WRONG, "network", TRAINING_SEED)]
     varied = [c for c in axes if c not in CHIP_AXES or rows[c].nunique(dropna=False) > 1]
     trainings = [TRAINING_SEED] if TRAINING_SEED in rows.columns else []
     return ["network", *varied, *trainings, "chip"]

@@ -9,14 +9,14 @@ import numpy as np
 
 from devices.validation import Floats, choice, number
 from nsm.sweeps.axes import TRAINING_SEED
-from nsm.sweeps.rows.stored_rows import RESULTS
+from nsm.sweeps.rows.stored_rows import RESULTS, WRONG
 from nsm.sweeps.rows.variance import bounds, components, effective_images, quantile
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: Columns that do not tell one point from another.
-_NOT_AXES = (*RESULTS, TRAINING_SEED)
+_NOT_AXES = (*RESULTS, TRAINING_SEED, WRONG)
 #: Name of the training of a row in tables of counts.
 _TRAINING = "training"
 #: Columns that these functions read.
@@ -163,7 +163,7 @@ def _compared(pairs: pd.DataFrame, confidence: float) -> dict[str, Any]:
     se = float(np.sqrt(of_images + at.variance))
     parts = [(of_images, max(min(worth) - 1, 1.0)), (at.variance, at.freedom)]
     margin = quantile(parts, confidence) * se
-    low, high = at.mean - margin, at.mean + margin
+    low, high = max(at.mean - margin, -1.0), min(at.mean + margin, 1.0)
     return {
         "error_a": means[0],
         "error_b": means[1],
@@ -242,7 +242,8 @@ def _check_named(rows: pd.DataFrame, named: Sequence[str]) -> None:
     for axis in axes:
         if (points[axis].nunique(dropna=False) > 1).any():
             differ = points[axis].transform(lambda of: of.nunique(dropna=False)) > 1
-            values = list(dict.fromkeys(rows.loc[differ, axis]))
+            # A column of numbers holds None as NaN, which is not equal to itself.
+            values = list(dict.fromkeys(None if v != v else v for v in rows.loc[differ, axis]))
             shown = ", ".join(map(repr, values[:_SHOWN])) + (", …" if values[_SHOWN:] else "")
             raise ValueError(
                 f"the rows at {_where(rows[differ], named)} differ in {axis} ({shown}), whose "

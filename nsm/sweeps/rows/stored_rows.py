@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The last columns of every row, after the network, the parameters and `CHIP_AXES`.
 RESULTS = ("chip", "errors", "images", "samples", "seed", "elapsed", "model", "task", "experiment")
+#: Column of the images that were wrong, of `collect(keep_wrong=True)`; files have none.
+WRONG = "wrong"
 #: Columns of texts that may look like numbers.
 HASHES = ("model", "task", "experiment")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from nsm import compare, interval
+from nsm import compare, interval, to_xarray
 from nsm.sweeps.rows.variance import bounds, components
 
 
@@ -67,6 +67,29 @@ def test_axes_are_not_pooled():
     ):
         interval(rows, by=["network"])
     assert interval(rows, by=["gain"]).error.tolist() == [0.1, 0.1]
+
+
+def test_values_of_none_are_named_once():
+    parts = [table(0.1, **{"device.levels": v}) for v in (2.0, None)]
+    rows = pd.concat([pd.concat(parts), pd.concat(parts).assign(chip=1)])
+    with pytest.raises(ValueError, match=r"differ in device.levels \(2\.0, None\), whose"):
+        interval(rows, by=["gain"])
+
+
+def test_rows_that_hold_wrong_images_are_counted_as_others():
+    rows = pd.concat([table([0.1, 0.2]), table([0.3, 0.4], network="ReLU")])
+    kept = rows.assign(wrong=[np.arange(n) for n in rows["errors"]])
+    assert_frame_equal(interval(kept), interval(rows))
+    assert_frame_equal(compare(kept, "gain", "NSM", "ReLU"), compare(rows, "gain", "NSM", "ReLU"))
+    timed = {"elapsed": 0.1}
+    assert to_xarray(kept.assign(**timed)).equals(to_xarray(rows.assign(**timed)))
+
+
+def test_a_difference_of_rates_lies_between_minus_one_and_one():
+    rows = pd.concat([table([0.1, 0.6], 20), table([0.9, 0.95], 20, network="ReLU")])
+    (found,) = compare(rows, "gain", "NSM", "ReLU").to_dict("records")
+    assert found["low"] == -1
+    assert found["high"] < 1
 
 
 def test_more_chips_do_not_make_the_part_of_the_images_smaller():

@@ -20,8 +20,8 @@ def nearest_preset(device: Device) -> tuple[str, list[str]] | None:
 
     It differs in the fewest fields, in at most `MOST_CHANGES`, or in at most
     `MOST_CHANGES_OF_ONE_RANGE` where its `g_max` is that of the preset; and in fewer than from an
-    ideal device of its own range, since that would be the shorter description. Of two presets with equally
-    many, that of the same `g_max` is chosen. The field `reference` is not counted.
+    ideal device of its own range, since that would be the shorter description. Of two presets with
+    equally many, that of the same `g_max` is chosen. The field `reference` is not counted.
 
     Args:
         device: The device.

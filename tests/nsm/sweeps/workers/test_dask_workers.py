@@ -10,7 +10,8 @@ import time
 import pytest
 from pandas.testing import assert_frame_equal
 
-from nsm.sweeps import contents, dask_workers, read_rows
+from nsm.sweeps import read_rows
+from nsm.sweeps.workers import contents, dask_workers
 from tests.helpers.worker_noise import small_sweep
 
 distributed = pytest.importorskip("distributed")

@@ -19,8 +19,8 @@ from tests.helpers.worker_noise import small_sweep
 def trivial(job, threads=None, sent=()):
     """The result of a job without work."""
     return {
-        "task": job.task, "chip": job.chip, "first": job.first, "errors": 1, "images": 2, "wrong": None,
-        "seed": job.seed, "elapsed": 0.0,
+        "task": job.task, "chip": job.chip, "first": job.first, "errors": 1, "images": 2,
+        "wrong": None, "seed": job.seed, "elapsed": 0.0,
     }  # fmt: skip
 
 

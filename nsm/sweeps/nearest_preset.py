@@ -19,8 +19,9 @@ def nearest_preset(device: Device) -> tuple[str, list[str]] | None:
     """Return the published device that a device is most like, and the fields in which they differ.
 
     It differs in the fewest fields, in at most `MOST_CHANGES`, or in at most
-    `MOST_CHANGES_OF_ONE_RANGE` where its `g_max` is that of the preset. Of two presets with equally
-    many, that of the same `g_max` is chosen. The field `reference` is not counted.
+    `MOST_CHANGES_OF_ONE_RANGE` where its `g_max` is that of the preset; and in fewer than from an
+    ideal device of its own range, since that would be the shorter description. Of two presets with
+    equally many, that of the same `g_max` is chosen. The field `reference` is not counted.
 
     Args:
         device: The device.
@@ -29,11 +30,13 @@ def nearest_preset(device: Device) -> tuple[str, list[str]] | None:
         Name of the preset and names of the fields; None if no preset is like the device.
     """
     fields = {name: _bytes(getattr(device, name)) for name in _names()}
+    ideal = Device(g_min=device.g_min, g_max=device.g_max)
+    own = sum(fields[name] != _bytes(getattr(ideal, name)) for name in fields)
     changed: dict[str, list[str]] = {}
     for preset, of_preset in _presets().items():
         differ = [name for name in fields if fields[name] != of_preset[name]]
         most = MOST_CHANGES if "g_max" in differ else MOST_CHANGES_OF_ONE_RANGE
-        if len(differ) <= most:
+        if len(differ) <= most and len(differ) < own:
             changed[preset] = differ
     if not changed:
         return None

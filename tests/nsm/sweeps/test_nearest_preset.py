@@ -51,6 +51,8 @@ def test_rows_and_pages_name_the_same_preset(device, changed):
     "device",
     [
         Device(g_min=1e-7, g_max=2e-6, levels=5),
+        Device(g_min=1e-6, g_max=1e-5),  # the range of a preset, and ideal in everything else
+        Device(g_min=PUBLISHED.g_min, g_max=PUBLISHED.g_max, levels=4),
         replace(THREE, g_max=2 * PUBLISHED.g_max),
         replace(THREE, write=IdealWrite(), g_min=PUBLISHED.g_min / 2),
     ],

@@ -20,7 +20,7 @@ def trivial(job, threads=None, sent=()):
     """The result of a job without work."""
     return {
         "task": job.task, "chip": job.chip, "first": job.first, "errors": 1, "images": 2,
-        "seed": job.seed, "elapsed": 0.0,
+        "wrong": None, "seed": job.seed, "elapsed": 0.0,
     }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The largest tile that each wire resistance allows: NSM and ReLU network on MNIST.
 
-    python examples/tile_size.py [FOLDER]      (about 15 minutes on one core)
+    python examples/tile_size.py [FOLDER]      (over an hour on one core)
 
 Both networks have one recipe and three trainings each (see trained.py), which are kept in FOLDER
 (default: results/tile_size). Needs the MNIST files, from NSM_DATA_DIR or a download. The same

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nsm.sweeps import dask_workers, read_rows
+from nsm.sweeps import read_rows
+from nsm.sweeps.workers import dask_workers
 from tests.helpers.command import SWEEP
 
 

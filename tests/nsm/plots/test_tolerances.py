@@ -34,7 +34,9 @@ ROWS = [
 def result(rows=ROWS):
     table = pd.DataFrame([asdict(row) for row in rows])
     same = {"software": 0.1, "published": 0.1, "without_gate": np.nan, "refused": ""}
-    base = pd.DataFrame({"network": ["NSM", "ReLU"], **same, "images": 100, "works": "yes"})
+    base = pd.DataFrame(
+        {"network": ["NSM", "ReLU"], **same, "images": 100, "guessing": 0.5, "works": "yes"}
+    )
     settings = {"loss": 0.01, "confidence": 0.95, "samples": 2, "images": 100, "blocks": 10,
                 "sampling": "exact"}  # fmt: skip
     networks = {"NSM": nsm_mlp((4, 3, 2)), "ReLU": relu_mlp((4, 3, 2))}

@@ -207,7 +207,9 @@ def saved_tolerances(path, networks):
     ]  # fmt: skip
     table = pd.DataFrame([asdict(one) for one in found])
     errors = {"software": 0.03, "published": 0.03, "without_gate": math.nan, "refused": ""}
-    base = pd.DataFrame({"network": networks, **errors, "images": 300, "works": "yes"})
+    base = pd.DataFrame(
+        {"network": networks, **errors, "images": 300, "guessing": 0.9, "works": "yes"}
+    )
     tolerances = Tolerances(table, base, {"loss": 0.01}, BASE, {})
     tolerances.save(path)
     return tolerances

@@ -38,15 +38,16 @@ def value_text(value: Any, column: str = "") -> str:
 def axis_scale(values: Floats) -> str:
     """Return the scale of an axis that holds `values`: "linear", "log" or "symlog".
 
-    Finite values are spread logarithmically when at least three positive ones cover a factor of 10
-    or more. With a 0 among them the axis is symmetric-logarithmic: linear from 0 to the smallest
-    positive value, logarithmic from there on.
+    Finite values are spread logarithmically when positive ones cover a factor of 10 or more: at
+    least two, or three with a 0 among the values. With a 0 the axis is symmetric-logarithmic:
+    linear from 0 to the smallest positive value, logarithmic from there on.
     """
     positive = np.unique(values[values > 0])
-    few = len(positive) < 3 or positive.max() / positive.min() < 10
+    with_zero = bool((values == 0).any())
+    few = len(positive) < (3 if with_zero else 2) or positive.max() / positive.min() < 10
     if few or (values < 0).any():
         return "linear"
-    return "symlog" if (values == 0).any() else "log"
+    return "symlog" if with_zero else "log"
 
 
 def _place_of_none(values: Floats) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 
 from crossbar import Hardware
 from nsm.plots.heat_map import plot_heat_map
@@ -21,6 +22,8 @@ _ROW, _REST = 0.15, 0.9
 _WIDTH = 5.6
 #: Height of a bar in units of the distance of rows.
 _BAR = 0.62
+#: Opacity of the bars of values that were not decided.
+_PALE = 0.35
 
 
 @styled
@@ -32,10 +35,11 @@ def plot_tolerances(
     A bar ends at the largest value that was decided to be tolerated, as a multiple of the published
     one: a bar that ends left of the line at 1 says that this device breaks the network on this
     axis. Where smaller values are worse (levels, bits, a falling gain) it is the published value
-    divided by the tolerated one, so that right is always better. A thin line leads on to the
-    smallest value that was decided to lose more: between the two nothing is resolved. An arrow
-    means that even the worst value that was tried is tolerated. Axes whose published value is ideal
-    stand below, in units of what their labels name. The small print lists axes without a result.
+    divided by the tolerated one, so that right is always better. A bar is pale where values beyond
+    its end were not decided. A thin line leads on to the smallest value that was decided to lose
+    more: between the two nothing is resolved. An arrow means that even the worst value that was
+    tried is tolerated. Axes whose published value is ideal stand below, in units of what their
+    labels name. The small print lists axes without a result.
 
     Args:
         tolerances: The result of `nsm.tolerances`.
@@ -129,7 +133,11 @@ def _draw(ax: Axes, row: Any, at: float, ends: tuple[float, float], color: str) 
     """Draw the bar of one row, what is not resolved beyond it, and its value."""
     low, high = ends
     end = min(max(row.ratio, low), high / 2.5)
-    ax.barh(at, end - low, left=low, height=_BAR, color=color, zorder=2)
+    face = to_rgba(color, 1 if row.decided else _PALE)
+    ax.barh(
+        at, end - low, left=low, height=_BAR, facecolor=face, edgecolor=color, linewidth=0.5,
+        zorder=2,
+    )  # fmt: skip
     if row.ended == End.WORST:
         ax.plot([end], [at], marker=">", color=color, ms=4, zorder=3, clip_on=False)
     last = end
@@ -177,7 +185,8 @@ def _notes(tolerances: Tolerances) -> list[str]:
     )
     first = (
         f"Bar: largest value with less than {_points(settings['loss'])} of loss at "
-        f"{100 * settings['confidence']:g} % confidence; thin line: not resolved."
+        f"{100 * settings['confidence']:g} % confidence; pale bar and thin line: not "
+        "resolved beyond it."
     )
     texts = [first]
     hardware = tolerances.hardware

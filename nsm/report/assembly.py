@@ -12,7 +12,7 @@ from crossbar import Hardware
 from nsm.plots.notes import unfinished_text
 from nsm.report.checks import check_page, default_page
 from nsm.report.figures import curves, heat_maps
-from nsm.report.limits import limit_table, verdicts
+from nsm.report.limits import limit_table
 from nsm.report.origin import (
     chance_level,
     layer_texts,
@@ -25,6 +25,7 @@ from nsm.report.origin import (
 from nsm.report.page import Card, Page, Part, Table, write_page
 from nsm.report.parameters import hardware_facts, parameters
 from nsm.report.swept import Swept
+from nsm.report.verdicts import verdicts
 from nsm.sweeps.rows.sidecar import read_sidecar
 from nsm.sweeps.rows.stored_rows import read_rows
 
@@ -94,7 +95,8 @@ def report_page(
         _origin(sweeps, facts or {}),
     ]
     networks = list(dict.fromkeys(name for swept in sweeps for name in swept.networks))
-    heading = title or f"What the chip costs {', '.join(networks)}"
+    quoted = ", ".join(f"“{name}”" for name in networks)
+    heading = title or f"What the chip costs {quoted}"
     return Page(title=heading, introduction=introduction, parts=parts, foot=foot)
 
 

@@ -1,4 +1,4 @@
-"""How far every axis may go: the table of a page, and its verdict in words."""
+"""How far every axis may go: the table of a page."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,16 @@ from nsm.plots.crossing import crossing
 from nsm.plots.style import COLORS, places_of
 from nsm.plots.texts import plain_title
 from nsm.report.page import Table
+from nsm.report.resolution import (
+    ALLOWED,
+    NOT_RESOLVED,
+    bracket,
+    difference_error,
+    resolves_one_point,
+)
 from nsm.report.swept import Swept
 from nsm.sweeps.axes import TRAINING_SEED
 
-#: Largest tolerated rise of the error [percentage points].
-ALLOWED = 1.0
 #: Last parts of the names of axes whose values are whole numbers.
 WHOLE = ("levels", "bits")
 
@@ -45,6 +50,8 @@ class LimitRow:
         text, _ = self.cells[network]
         if text.startswith(("<", ">")):
             return f"{self.title} {'down' if text[0] == '<' else 'up'} to {text[2:]}"
+        if text.startswith("between"):
+            return f"{self.title} {text}"
         words = {"smallest": " of at least", "largest": " of at most", "tolerated": ":"}
         only = text.startswith("only")
         return f"{self.title}{':' if only else words[self.side]} {text}"
@@ -127,13 +134,38 @@ def _strictness(limit: Limit, *, rising: bool) -> float:
     return -limit.value if rising else limit.value
 
 
+def images_of(rows: pd.DataFrame) -> int:
+    """Return how many test images every row has read."""
+    return int(rows["images"].iloc[0])
+
+
+def _bracket_of(rows: pd.DataFrame, axis: str, reference: str, *, rising: bool) -> str:
+    """Return between which values of the sweep a network loses one point, or that it is open."""
+    means = _means(rows, axis)
+    nothing = none_text(axis)
+    numbers = sorted(float(v) for v in rows[axis].dropna().unique())
+    start = math.inf if reference == nothing else float(reference)
+    side = [v for v in numbers if (v > start if rising else v < start)]
+    texts = [value_text(v, axis) for v in (side if rising else side[::-1])]
+    outward = [reference, *texts]
+    return bracket(outward, [means[t] for t in outward], images_of(rows), rising=rising)
+
+
 def _limit_cell(
     rows: pd.DataFrame, axis: str, reference: str, *, rising: bool
 ) -> tuple[str, str] | None:
-    """Return the limit of one network, and its range over chips; None if there is none."""
+    """Return the limit of one network, and its range over chips; None if there is none.
+
+    Where its images do not resolve one point, it is the bracket of values of the sweep.
+    """
     whole = limit_of(rows, axis, reference, rising=rising)
     if whole is None:
         return None
+    # Below 0 there is nothing to lose, whatever the images.
+    if whole.text != "< 0" and not resolves_one_point(
+        _means(rows, axis)[reference], images_of(rows)
+    ):
+        return _bracket_of(rows, axis, reference, rising=rising), ""
     chips = [
         limit_of(part, axis, reference, rising=rising)
         for _, part in rows.groupby(_one_chip(rows), dropna=False)
@@ -154,8 +186,17 @@ def _category_cell(rows: pd.DataFrame, axis: str, reference: str) -> tuple[str, 
     if reference not in means:
         return None
     kept = [text for text, mean in means.items() if mean - means[reference] <= ALLOWED]
-    order = [text for text in dict.fromkeys(
-        value_text(v, axis) for v in rows[axis]) if text in kept]  # fmt: skip
+    texts = list(dict.fromkeys(value_text(v, axis) for v in rows[axis]))
+    images, at = images_of(rows), means[reference]
+    if not resolves_one_point(at, images):
+        seen = [
+            t for t in texts
+            if t != reference and means[t] - at <= ALLOWED + difference_error(at, means[t], images)
+        ]  # fmt: skip
+        return (
+            f"{reference}; {NOT_RESOLVED}: {', '.join(seen)}" if seen else f"only {reference}"
+        ), ""
+    order = [text for text in texts if text in kept]
     return (", ".join(order) if len(order) > 1 else f"only {order[0]}"), ""
 
 
@@ -217,10 +258,12 @@ def _note(sweeps: Sequence[Swept]) -> str:
         "there are several. ±: one standard error over test images."
     ]
     if len(spread):
+        ends = list(dict.fromkeys(f"{end:.1f}" for end in (spread.min(), spread.max())))
         texts.append(
-            f"From chip to chip the error at the point of comparison varies by {spread.min():.1f} "
-            f"to {spread.max():.1f} points (one standard deviation)."
+            f"From chip to chip the error at the point of comparison varies by {' to '.join(ends)} "
+            "points (one standard deviation)."
         )
+    texts += _unresolved_note(sweeps)
     texts.append(
         f"Limits: the value at which the mean error has risen by {ALLOWED:g} percentage point "
         f"({ALLOWED * images / 100:g} images) above that at the point of comparison, interpolated "
@@ -243,9 +286,59 @@ def _note(sweeps: Sequence[Swept]) -> str:
     return " ".join(texts)
 
 
+def unresolved(sweeps: Sequence[Swept]) -> dict[str, float]:
+    """Return the networks whose images do not resolve one point, and what one standard error is.
+
+    Args:
+        sweeps: Rows of every file.
+
+    Returns:
+        The standard error of the difference of two errors [percentage points] by network.
+    """
+    errors = errors_of(sweeps)
+    images = images_of(sweeps[0].rows)
+    return {
+        name: difference_error(error, error, images)
+        for name, error in errors.items()
+        if not resolves_one_point(error, images)
+    }
+
+
+def _unresolved_note(sweeps: Sequence[Swept]) -> list[str]:
+    """Return why networks have brackets for limits; empty if one point is resolved for all."""
+    coarse = unresolved(sweeps)
+    if not coarse:
+        return []
+    listed = ", ".join(f"{error:.1f} points for {name}" for name, error in coarse.items())
+    return [
+        f"{images_of(sweeps[0].rows)} images do not resolve one point: one standard error of the "
+        f"difference of two errors is {listed}. There, limits are two values of the sweep: up to "
+        "the one the mean error rises by at most one point, from the other on by more than one "
+        "point and one standard error."
+    ]
+
+
+def errors_of(sweeps: Sequence[Swept]) -> dict[str, float]:
+    """Return the mean error [%] of every network at the point of comparison of its first file."""
+    errors: dict[str, float] = {}
+    for swept in sweeps:
+        errors = {**reference_errors(swept), **errors}
+    return errors
+
+
 def networks_of(sweeps: Sequence[Swept]) -> list[str]:
     """Return the names of all networks, in the order of the files."""
     return list(dict.fromkeys(name for swept in sweeps for name in swept.networks))
+
+
+def _caption(sweeps: Sequence[Swept], names: Sequence[str]) -> str:
+    """Return what the table shows, as far as the images resolve it."""
+    coarse = unresolved(sweeps)
+    images = images_of(sweeps[0].rows)
+    if not coarse:
+        return "Interpolated limits: where the mean error has risen by one point"
+    who = "" if len(coarse) == len(names) else f" of {', '.join(coarse)}"
+    return f"{images} images do not resolve one point{who}: values of the sweep around the limits"
 
 
 def limit_table(sweeps: Sequence[Swept], software: Mapping[str, float]) -> Table:
@@ -264,9 +357,7 @@ def limit_table(sweeps: Sequence[Swept], software: Mapping[str, float]) -> Table
             for n in names
         ]
         lines.append(("Test error in software [%]", cells))
-    errors: dict[str, float] = {}
-    for swept in sweeps:
-        errors = {**reference_errors(swept), **errors}
+    errors = errors_of(sweeps)
     lines.append((
         "Test error at the point of comparison [%]",
         [_error_cell(errors[n], images) if n in errors else ("unknown", "") for n in names],
@@ -276,53 +367,9 @@ def limit_table(sweeps: Sequence[Swept], software: Mapping[str, float]) -> Table
             lines.append((row.label, [row.cells.get(n, ("not swept", "")) for n in names]))
     colors = [COLORS[place % len(COLORS)] for place in places_of(names, networks=True)]
     return Table(
-        caption="Interpolated limits: where the mean error has risen by one point",
+        caption=_caption(sweeps, names),
         columns=names,
         rows=lines,
         colors=colors,
         note=_note(sweeps),
     )
-
-
-def verdicts(sweeps: Sequence[Swept], software: Mapping[str, float]) -> list[str]:
-    """Return one paragraph for each network: whether it works on this chip, and up to where."""
-    names = networks_of(sweeps)
-    errors: dict[str, float] = {}
-    for swept in sweeps:
-        errors = {**reference_errors(swept), **errors}
-    limits = [row for swept in sweeps for row in limit_rows(swept)]
-    return [
-        f"{_works(name, errors.get(name), software.get(name))} {_keeps(name, limits)}".strip()
-        for name in names
-    ]
-
-
-def _works(name: str, percent: float | None, software: float | None) -> str:
-    """Return whether a network works at the point of comparison."""
-    if percent is None:
-        return f"{name} has no rows at the point of comparison."
-    if software is None:
-        return (
-            f"{name} has {percent:.1f} % error at the point of comparison; its error in software "
-            "is not known, so that this page cannot say what the chip costs."
-        )
-    loss = percent - 100 * software
-    side = "above" if loss >= 0 else "below"
-    works = "works" if loss < ALLOWED else "does not work"
-    return (
-        f"{name} {works} at the point of comparison: {percent:.1f} % error, {abs(loss):.1f} points "
-        f"{side} its error in software."
-    )
-
-
-def _keeps(name: str, limits: Sequence[LimitRow]) -> str:
-    """Return within which limits a network loses less than one point."""
-    own = [row for row in limits if name in row.cells]
-    inner = [r.sentence(name) for r in own if not r.cells[name][0].startswith(("<", ">"))]
-    whole = [r.sentence(name) for r in own if r.cells[name][0].startswith(("<", ">"))]
-    parts = []
-    if inner:
-        parts.append(f"It loses less than one point with: {'; '.join(inner)}.")
-    if whole:
-        parts.append(f"It tolerates everything that was swept of: {'; '.join(whole)}.")
-    return " ".join(parts)

@@ -9,6 +9,10 @@ from urllib.parse import quote
 
 from nsm.report.style import REPORT_STYLE
 
+#: Largest width of a figure on the page, as a part of its width in pixels. With it, a figure of
+#: one column fills a third of a page of 1280 px, and the letters of all figures have one size.
+_WIDTH_ON_PAGE = 0.53
+
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
@@ -56,6 +60,7 @@ class Table:
         first: heading of the first column.
         note: how the numbers were obtained.
         is_text: whether cells hold words, which stand at the left, and not numbers.
+        sentences: columns whose cells hold sentences, which are wide also on narrow screens.
     """
 
     caption: str
@@ -65,6 +70,7 @@ class Table:
     first: str = ""
     note: str = ""
     is_text: bool = False
+    sentences: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,13 +126,20 @@ def _data_url(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
+def _png_width(png: bytes) -> int:
+    """Return the width of a PNG [pixels], of its first block (ISO/IEC 15948, 11.2.2)."""
+    return int.from_bytes(png[16:20], "big")
+
+
 def _picture(picture: Picture) -> str:
     """Return a figure whose dark version is shown where the reader prefers a dark page."""
     dark = ""
     if picture.dark is not None:
         dark = f'<source media="(prefers-color-scheme: dark)" srcset="{_data_url(picture.dark)}">'
     caption = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
-    image = f'<img alt="{escape(picture.alt)}" src="{_data_url(picture.light)}">'
+    pixels = _png_width(picture.light) * _WIDTH_ON_PAGE
+    style = f'style="max-width:{pixels:.0f}px" ' if pixels else ""
+    image = f'<img {style}alt="{escape(picture.alt)}" src="{_data_url(picture.light)}">'
     return f"<figure><picture>{dark}{image}</picture>{caption}</figure>"
 
 
@@ -159,10 +172,13 @@ def _heads(table: Table) -> str:
 def _table(table: Table) -> str:
     """Return a table in a box of its own, which scrolls where it is wider than the page."""
     lines = []
+    kinds = [' class="sentence"' if name in table.sentences else "" for name in table.columns]
     for label, cells in table.rows:
         values = "".join(
-            f"<td>{escape(text)}" + (f" <small>{escape(more)}</small>" if more else "") + "</td>"
-            for text, more in cells
+            f"<td{kind}>{escape(text)}"
+            + (f" <small>{escape(more)}</small>" if more else "")
+            + "</td>"
+            for kind, (text, more) in zip(kinds, cells, strict=True)
         )
         lines.append(f'<tr><th scope="row">{escape(label)}</th>{values}</tr>')
     body = "\n".join(lines)

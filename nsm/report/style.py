@@ -67,8 +67,7 @@ nav a { display: inline-block; padding: .3rem 0; }
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: .85rem; color: var(--quiet); }
-img { display: block; width: 100%; max-width: 30rem; height: auto; margin: 0 auto; }
-.wide img { max-width: 46rem; }
+img { display: block; width: 100%; height: auto; margin: 0 auto; }
 .scroll { overflow-x: auto; max-width: 100%; background: var(--card);
   border: 1px solid var(--line); border-radius: 10px; }
 .scroll + .scroll, .note + .scroll { margin-top: 1rem; }
@@ -76,6 +75,9 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 caption { text-align: left; padding: .6rem .9rem; font-weight: 600; font-size: .92rem; }
 th, td { padding: .45rem .9rem; text-align: right; vertical-align: baseline;
   border-top: 1px solid var(--line); min-width: 5rem; max-width: 24rem; }
+th { overflow-wrap: normal; }
+thead th { white-space: nowrap; max-width: none; }
+td.sentence { min-width: 16rem; }
 .words th, .words td, thead th:first-child { text-align: left; }
 th[scope=row] { text-align: left; font-weight: 400; min-width: 8rem; }
 .mark { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .4em; }

@@ -1,7 +1,9 @@
 """A file of measured tolerances, as `nsm tolerance` saves it, as a chapter of a page."""
 
 import csv
+import math
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from nsm.plots.texts import plain_title
@@ -11,6 +13,10 @@ from nsm.report.page import Part, Table
 NEEDED = ("network", "axis", "tolerated")
 #: Columns that a page shows, where the file has them; the others serve programs.
 SHOWN = ("published", "tolerated", "high", "ratio", "unit", "decided", "reason")
+#: Headings of columns that are called otherwise than in the file.
+HEADINGS = {"high": "broken at"}
+#: Words for truth values.
+_WORDS = {"True": "yes", "False": "no"}
 
 
 def tolerance_part(path: str | Path) -> Part:
@@ -41,25 +47,32 @@ def tolerance_part(path: str | Path) -> Part:
     lines = [
         (
             f"{row['network']}: {plain_title(row['axis'])}",
-            [(_cell(row.get(name)), "") for name in columns],
+            [(_cell(name, row), "") for name in columns],
         )
         for row in rows
     ]
     table = Table(
-        caption="Largest tolerated values, measured", first="network and axis", columns=columns,
-        rows=lines, is_text=True, note=f"From {file.name}.",
+        caption="Largest tolerated values, measured", first="network and axis",
+        columns=[HEADINGS.get(name, name) for name in columns], rows=lines, is_text=True,
+        sentences=("reason",), note=f"From {file.name}.",
     )  # fmt: skip
     return Part(title="Measured tolerances", texts=_sentences(file), tables=[table])
 
 
-def _cell(text: str | None) -> str:
-    """Return a cell of the CSV, numbers with three digits."""
-    if not text:
+def _cell(name: str, row: Mapping[str, str | None]) -> str:
+    """Return what a table shows of a column of the CSV: numbers with three digits, and words."""
+    text = row.get(name) or ""
+    if name == "decided" and row.get("ratio") == "":  # the axis does not act; its reason says why
         return ""
     try:
-        return f"{float(text):.3g}"
+        value = float(text)
     except ValueError:
-        return text
+        return _WORDS.get(text, text)
+    if name == "high" and (math.isinf(value) or value == 0):
+        return "none tried"
+    if name == "tolerated" and value == 0:
+        return "none"
+    return "exact" if math.isinf(value) else f"{value:.3g}"
 
 
 def _sentences(file: Path) -> list[str]:

@@ -32,8 +32,11 @@ class Tolerances:
             repairs, repaired, values, falls, ended.
         base_errors: One row for each network: errors in software, on the published hardware and
             without_gate (NaN if there is none), as shares of `images`; `refused`: why the network
-            cannot be mapped without its gate ("" otherwise); and `works` ("yes", "no" or "not
-            resolved"): whether the published hardware loses less than the loss.
+            cannot be mapped without its gate ("" otherwise); `guessing`: the error of guessing,
+            1 − 1/classes with the classes of the labels; and `works` ("yes", "no" or "not
+            resolved"): whether the published hardware loses less than the loss. A network that is
+            wrong in software already (`nsm.verdict.sentence.computes`) is named so in `sentence`,
+            whatever it loses.
         settings: loss, confidence, samples, images, blocks, seed, sampling, step.
         hardware: The published hardware.
         networks: The networks by name, or their trainings by seed.
@@ -52,7 +55,7 @@ class Tolerances:
 
     @cached_property
     def fix_first(self) -> str:
-        """What to improve first, for each network."""
+        """What to improve first, for each network; only an axis that was decided is named."""
         texts = self._of_each(fix_first_of)
         if len(texts) == 1:
             return texts[0] + "."

@@ -1,10 +1,17 @@
 """The verdict in words: whether a network works on a hardware, why not, and what to fix first."""
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from nsm.quantities import counted
+from nsm.verdict.search import End
+
+#: A network does not compute if its error in software is at least this part of that of guessing.
+_PART_OF_GUESSING = 0.5
+#: The same, if the error of guessing is within so many standard errors of its error in software.
+_STANDARD_ERRORS = 3
 
 
 def percent(share: float) -> str:
@@ -45,8 +52,23 @@ def _needs(row: Any) -> str:
     return f"{row.axis} ({_bound(row, '' if said else row.unit)})"
 
 
+def computes(base: Any) -> bool:
+    """Return whether a network computes in software, so that its loss on a chip says something.
+
+    It does if its error p in software is below half of the error of guessing, 1 − 1/classes, and
+    more than three standard errors √(p(1 − p)/images) below the error of guessing.
+
+    Args:
+        base: Its row of `Tolerances.base_errors`.
+    """
+    p = base.software
+    error = math.sqrt(p * (1 - p) / base.images)
+    below = p + _STANDARD_ERRORS * error < base.guessing
+    return p < _PART_OF_GUESSING * base.guessing and below
+
+
 def sentence_of(base: Any, rows: pd.DataFrame) -> str:
-    """Return the verdict on one network.
+    """Return the verdict on one network; one that does not compute in software is named first.
 
     Args:
         base: Its row of `Tolerances.base_errors`.
@@ -54,7 +76,13 @@ def sentence_of(base: Any, rows: pd.DataFrame) -> str:
     """
     errors = f"error {percent(base.published)}, in software {percent(base.software)}"
     costly = _costly(rows)
-    if base.works == "yes":
+    if not computes(base):
+        text = (
+            f"{base.network} is wrong on {percent(base.software)} in software already: train it "
+            f"first (error of guessing {percent(base.guessing)}, on this hardware "
+            f"{percent(base.published)})"
+        )
+    elif base.works == "yes":
         text = f"{base.network} works on this hardware ({errors})"
     elif base.works == "not resolved":
         text = (
@@ -94,7 +122,17 @@ def _without_gate(base: Any) -> str:
 
 
 def fix_first_of(base: Any, rows: pd.DataFrame) -> str:
-    """Return what to improve first for one network, or the thinnest margin of one that works."""
+    """Return what to improve first for one network, or the thinnest margin of one that works.
+
+    A margin is that of an axis with a limit: all values up to the first that loses more were
+    decided. Axes that were not decided, and that may have thinner margins, are named after it.
+
+    Args:
+        base: Its row of `Tolerances.base_errors`.
+        rows: Its rows of `Tolerances.table`.
+    """
+    if not computes(base):
+        return f"fix first: the training, {percent(base.software)} of error in software"
     costly = _costly(rows)
     if costly:
         row = costly[0]
@@ -103,10 +141,21 @@ def fix_first_of(base: Any, rows: pd.DataFrame) -> str:
             f"fix first: {row.axis}, {_points(row)} at {value}; tolerated: {_bound(row, row.unit)}"
         )
     published = rows[(rows["reference"] == "published") & rows["ratio"].notna()]
-    if not len(published):
-        return "fix first: nothing that is published limits it on the axes that were measured"
-    row = rows_of(published.sort_values("ratio"))[0]
-    factor = f"a factor of {row.ratio:.2g}" + ("" if row.decided else " or more")
+    decided = published["decided"].astype(bool)
+    # An axis whose worst value is tolerated has no limit, and so no margin.
+    limits = rows_of(published[decided & (published["ended"] != End.WORST)].sort_values("ratio"))
+    still_open = rows_of(published[~decided])
+    if limits:
+        return _thinnest(
+            limits[0], [row for row in still_open if row.ratio < limits[0].ratio], base
+        )
+    if still_open:
+        return f"fix first: not decided with {base.images} images; give more images"
+    return "fix first: nothing that is published limits it on the axes that were measured"
+
+
+def _thinnest(row: Any, thinner: list[Any], base: Any) -> str:
+    """Return the axis with the thinnest margin, and those that may have thinner ones."""
     values = (
         ""
         if _of_published(row)
@@ -115,4 +164,11 @@ def fix_first_of(base: Any, rows: pd.DataFrame) -> str:
             "published"
         )
     )
-    return f"fix first: {row.axis}, the thinnest margin of what is published ({factor}{values})"
+    text = (
+        f"fix first: {row.axis}, the thinnest margin of what is published (a factor of "
+        f"{row.ratio:.2g}{values})"
+    )
+    if thinner:
+        names = ", ".join(other.axis for other in thinner)
+        text += f"; not decided with {base.images} images, and perhaps thinner: {names}"
+    return text

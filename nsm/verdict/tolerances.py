@@ -268,6 +268,7 @@ def _table(found: Sequence[Found]) -> pd.DataFrame:
 def _base_errors(bench: Bench, rule: Rule, bases: Sequence[Base]) -> pd.DataFrame:
     """Return the errors of every network, and whether the published hardware works."""
     labels = bench.blocks * bench.y[: bench.size].size
+    classes = max(2, int(bench.y.max()) + 1)
     rows = []
     for base in bases:
         decision, _ = decision_of(
@@ -282,6 +283,7 @@ def _base_errors(bench: Bench, rule: Rule, bases: Sequence[Base]) -> pd.DataFram
                 "without_gate": float("nan") if gate is None else sum(gate) / labels,
                 "refused": base.refused,
                 "images": labels,
+                "guessing": 1 - 1 / classes,
                 "works": WORKS[decision],
             }
         )

@@ -34,7 +34,9 @@ ROWS = [
 def result(rows=ROWS):
     table = pd.DataFrame([asdict(row) for row in rows])
     same = {"software": 0.1, "published": 0.1, "without_gate": np.nan, "refused": ""}
-    base = pd.DataFrame({"network": ["NSM", "ReLU"], **same, "images": 100, "works": "yes"})
+    base = pd.DataFrame(
+        {"network": ["NSM", "ReLU"], **same, "images": 100, "guessing": 0.5, "works": "yes"}
+    )
     settings = {"loss": 0.01, "confidence": 0.95, "samples": 2, "images": 100, "blocks": 10,
                 "sampling": "exact"}  # fmt: skip
     networks = {"NSM": nsm_mlp((4, 3, 2)), "ReLU": relu_mlp((4, 3, 2))}
@@ -59,7 +61,11 @@ def test_bars_end_at_the_ratios_in_the_colors_of_the_networks(ax):
     ends = [end for end, _ in bars(ax)]
     assert ends == pytest.approx([4, 0.5, 0.01, 1000])
     nsm, relu = (mpl.colors.to_rgba(COLORS[place]) for place in (0, 1))
-    assert [color for _, color in bars(ax)] == [nsm, relu, nsm, relu]
+    # The bar of stuck cells, which were not decided, is a paler one of the same color.
+    colors = [color for _, color in bars(ax)]
+    assert [color[:3] for color in colors] == [nsm[:3], relu[:3], nsm[:3], relu[:3]]
+    assert [color[3] == 1 for color in colors] == [True, True, False, True]
+    assert 0.2 < colors[2][3] < 0.5
     assert ax.get_xscale() == "log"
 
 
@@ -77,6 +83,7 @@ def test_lines_lead_to_what_is_not_resolved_and_arrows_beyond(ax):
 def test_the_small_print_names_conditions_and_axes_that_do_not_act(ax):
     text = " ".join(t.get_text().replace("\n", " ") for t in ax.texts)
     assert "less than 1 point of loss at 95 % confidence" in text
+    assert "pale bar and thin line: not resolved beyond it" in text
     assert "100 images in 10 blocks on a chip each, 2 samples" in text
     assert "comparator noise (ReLU): does not act: no comparators." in text
 

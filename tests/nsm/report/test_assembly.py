@@ -150,6 +150,11 @@ def test_what_is_given_counts_more_than_the_sidecar():
     assert "<h1>A &lt;title&gt;</h1>" in page
 
 
+def test_the_heading_quotes_the_names_of_networks():
+    rows = made_rows({}, lambda n, c: 40 + c, networks=("small", "NSM"))
+    assert report_page([made_swept(rows)]).title == "What the chip costs “small”, “NSM”"
+
+
 def test_rows_of_one_point_have_a_page_without_curves():
     rows = made_rows({}, lambda n, c: 40 + c)
     page = html_of(report_page([made_swept(rows, made_sidecar())]))
@@ -188,12 +193,31 @@ def test_measured_tolerances_are_a_chapter(tmp_path):
     part = tolerance_part(file)
     (table,) = part.tables
     assert part.texts == []
-    assert table.columns == ["published", "tolerated", "decided", "reason"]
+    assert list(table.columns) == ["published", "tolerated", "decided", "reason"]
     assert table.rows[0] == (
         "NSM: conductance levels per cell",
-        [("32", ""), ("3", ""), ("True", ""), ("a, b", "")],
+        [("32", ""), ("3", ""), ("yes", ""), ("a, b", "")],
     )
-    assert table.rows[1][1][1] == ("0.971", "")
+    assert [text for text, _ in table.rows[1][1]] == ["1", "0.971", "no", ""]
+
+
+def test_tolerances_are_told_in_words(tmp_path):
+    file = tmp_path / "tolerances.csv"
+    file.write_text(
+        "network,axis,published,tolerated,high,ratio,decided,reason\n"
+        "NSM,levels,inf,8.0,0.0,32.0,False,not resolved\n"
+        "NSM,stuck cells,0.0,0.0,inf,0.0,True,\n"
+        "NSM,wires,inf,inf,4.0,0.0,True,\n"
+        "NSM,temperature,,,,,False,does not act: none\n"
+    )
+    (table,) = tolerance_part(file).tables
+    assert [[text for text, _ in cells] for _, cells in table.rows] == [
+        ["exact", "8", "none tried", "32", "no", "not resolved"],
+        ["0", "none", "none tried", "0", "yes", ""],
+        ["exact", "exact", "4", "0", "yes", ""],
+        ["", "", "", "", "", "does not act: none"],
+    ]
+    assert table.sentences == ("reason",)
 
 
 def saved_tolerances(path, networks):
@@ -207,7 +231,9 @@ def saved_tolerances(path, networks):
     ]  # fmt: skip
     table = pd.DataFrame([asdict(one) for one in found])
     errors = {"software": 0.03, "published": 0.03, "without_gate": math.nan, "refused": ""}
-    base = pd.DataFrame({"network": networks, **errors, "images": 300, "works": "yes"})
+    base = pd.DataFrame(
+        {"network": networks, **errors, "images": 300, "guessing": 0.9, "works": "yes"}
+    )
     tolerances = Tolerances(table, base, {"loss": 0.01}, BASE, {})
     tolerances.save(path)
     return tolerances
@@ -224,9 +250,9 @@ def test_the_chapter_of_saved_tolerances_has_their_words_and_each_number_once(tm
     assert one.sentence == "NSM works on this hardware (error 3 %, in software 3 %)."
     (table,) = part.tables
     assert table.columns == [
-        "published", "tolerated", "high", "ratio", "unit", "decided", "reason",
+        "published", "tolerated", "broken at", "ratio", "unit", "decided", "reason",
     ]  # fmt: skip
-    assert [text for text, _ in table.rows[0][1]] == ["16", "8", "4", "2", "levels", "True", ""]
+    assert [text for text, _ in table.rows[0][1]] == ["16", "8", "4", "2", "levels", "yes", ""]
     saved_tolerances(tmp_path / "two.csv", ["nsm", "ReLU"])
     texts = tolerance_part(tmp_path / "two.csv").texts
     assert texts[1].startswith("nsm: fix first: levels, ")

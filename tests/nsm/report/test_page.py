@@ -87,6 +87,30 @@ def test_a_dark_picture_is_shown_on_a_dark_page_only():
     assert "<figcaption>cap</figcaption>" in page
 
 
+def test_figures_have_letters_of_one_size_however_wide_their_frame():
+    pictures = [
+        Picture(light=b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width.to_bytes(4, "big"), alt="alt")
+        for width in (680, 1400)
+    ]
+    page = page_of(cards=[Card(title="t", pictures=pictures)])
+    # A scale of 0.53 for both.
+    assert re.findall(r'<img style="max-width:(\d+)px"', page) == ["360", "742"]
+
+
+def test_headings_of_tables_are_not_broken_and_sentences_are_wide():
+    page = page_of(
+        tables=[
+            Table(
+                caption="c", columns=["decided", "reason"], rows=[("a", [("yes", ""), ("b", "")])],
+                sentences=["reason"],
+            )
+        ]
+    )  # fmt: skip
+    assert '<td>yes</td><td class="sentence">b</td>' in page
+    assert "thead th { white-space: nowrap;" in page
+    assert "td.sentence { min-width: 16rem; }" in page
+
+
 def test_the_tile_is_well_formed_and_labels_its_parts():
     drawing = ET.fromstring(tile_drawing())
     words = " ".join("".join(text.itertext()) for text in drawing.iter("text"))

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from nsm.verdict.axes import AXES
-from nsm.verdict.search import Found
-from nsm.verdict.sentence import fix_first_of, sentence_of
+from nsm.verdict.search import End, Found
+from nsm.verdict.sentence import computes, fix_first_of, sentence_of
 
 #: Of every axis: unit, whether it falls, published and tolerated value, what the sentence says is
 #: needed, and the value and bound of what to fix first.
@@ -66,12 +66,12 @@ def rows_with(*found):
     return pd.DataFrame([asdict(one) for one in found])
 
 
-def base(works="no"):
+def base(works="no", **changes):
     values = {
         "network": "NSM", "software": 0.03, "published": 0.12, "without_gate": math.nan,
-        "refused": "", "images": 300, "works": works,
+        "refused": "", "images": 300, "guessing": 0.9, "works": works,
     }  # fmt: skip
-    return next(pd.DataFrame([values]).itertuples(index=False))
+    return next(pd.DataFrame([values | changes]).itertuples(index=False))
 
 
 def costly(name, **changes):
@@ -138,3 +138,46 @@ def test_two_cures_and_axes_that_do_not_cure():
         "NSM does not work on this hardware (error 12 %, in software 3 %). Cost of the published "
         "values: stuck cells: 2.3 points of loss."
     )
+
+
+def test_the_thinnest_margin_is_that_of_a_decided_axis():
+    margin = {"repairs": 0.0, "repaired": ""}
+    open_ = costly("stuck cells", **margin, ratio=1.0, decided=False, ended=End.UNRESOLVED)
+    wide = costly("drift time", **margin, ratio=9.0, decided=False, ended=End.UNRESOLVED)
+    decided = costly("levels", **margin, ratio=2.0, ended=End.BROKEN)
+    whole = costly("ADC bits", **margin, ratio=1.0, ended=End.WORST)
+    assert fix_first_of(base("yes"), rows_with(open_, wide, whole, decided)) == (
+        "fix first: levels, the thinnest margin of what is published (a factor of 2: 8 levels "
+        "tolerated, 4 levels published); not decided with 300 images, and perhaps thinner: stuck "
+        "cells"
+    )
+    not_decided = "fix first: not decided with 300 images; give more images"
+    assert fix_first_of(base("yes"), rows_with(open_, wide)) == not_decided
+    assert fix_first_of(base("not resolved"), rows_with(open_, whole)) == not_decided
+    assert fix_first_of(base("yes"), rows_with(whole)) == (
+        "fix first: nothing that is published limits it on the axes that were measured"
+    )
+
+
+def test_a_network_that_does_not_compute_is_to_be_trained_first():
+    lost = base("yes", software=0.8, published=0.8)
+    rows = rows_with(costly("levels"))
+    assert sentence_of(lost, rows) == (
+        "NSM is wrong on 80 % in software already: train it first (error of guessing 90 %, on this "
+        "hardware 80 %)."
+    )
+    assert fix_first_of(lost, rows) == "fix first: the training, 80 % of error in software"
+
+
+@pytest.mark.parametrize(
+    ("software", "guessing", "images", "expected"),
+    [
+        (0.449, 0.9, 10_000, True),
+        (0.45, 0.9, 10_000, False),  # half of the error of guessing
+        (0.2, 0.5, 40, True),  # 0.2 + 3 * 0.063 = 0.39
+        (0.2, 0.5, 16, False),  # 0.2 + 3 * 0.1 = 0.5 is not below 0.5
+        (0.0, 0.5, 5, True),
+    ],
+)
+def test_what_computes_is_far_from_guessing(software, guessing, images, expected):
+    assert computes(base(software=software, guessing=guessing, images=images)) is expected

@@ -38,8 +38,8 @@ def plot_tolerances(
     divided by the tolerated one, so that right is always better. A bar is pale where values beyond
     its end were not decided. A thin line leads on to the smallest value that was decided to lose
     more: between the two nothing is resolved. An arrow means that even the worst value that was
-    tried is tolerated. Axes whose published value is ideal stand below, in units of what their
-    labels name. The small print lists axes without a result.
+    tried is tolerated. Axes whose published value is ideal stand below, in units that their labels
+    name; the small print lists axes without a result.
 
     Args:
         tolerances: The result of `nsm.tolerances`.
@@ -81,10 +81,8 @@ def plot_tolerances(
         handles = [
             ax.barh(0, 0, color=COLORS[places[name] % len(COLORS)], label=name) for name in names
         ]
-        ax.legend(
-            handles=handles, frameon=False, ncols=len(names), loc="lower center",
-            bbox_to_anchor=(0.5, 1.02),
-        )  # fmt: skip
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.02)}
+        ax.legend(handles=handles, frameon=False, ncols=len(names), **place)
     if small_print:
         note_below(ax, _notes(tolerances))
     return ax

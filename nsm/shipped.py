@@ -3,6 +3,7 @@
 This file imports no torch, so that the command line can refuse a wrong name at once.
 """
 
+import difflib
 from importlib import resources
 from pathlib import Path
 
@@ -18,13 +19,17 @@ def locate(path: str | Path) -> Path:
     """Return the file that `path` names: an existing file, else the shipped network of that name.
 
     Raises:
-        FileNotFoundError: neither exists; the message lists the shipped networks.
+        FileNotFoundError: neither exists; the message suggests the nearest shipped network, if
+            one is similar, and lists all of them.
     """
     if Path(path).is_file():
         return Path(path)
     name = str(path).removesuffix(".safetensors")
     if name in shipped():
         return Path(str(resources.files("nsm") / f"{name}.safetensors"))
+    similar = difflib.get_close_matches(name, shipped(), n=1, cutoff=0.5)
+    hint = f" (did you mean {similar[0]!r}?)" if similar else ""
     raise FileNotFoundError(
         f"no network {str(path)!r}: no such file, and the shipped ones are {', '.join(shipped())}"
+        f"{hint}"
     )

@@ -6,11 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nsm.cli.options import console
+from nsm.cli.options import console, show_table, terminal_width
 from nsm.quantities import area, quantity, share
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: Headings of the columns of texts, which may be broken between words.
+_TEXTS = ("layer", "read-out")
+#: Characters that a column takes beside its texts.
+_GAP = 2
 
 
 def show_cost(cost: pd.DataFrame) -> None:
@@ -137,19 +142,48 @@ def _name(layer: str) -> str:
 def _print(
     title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], *, last_is_sum: bool = False
 ) -> None:
-    """Print a table whose first column is text and all others are numbers."""
+    """Print a table whose first column is text and all others are numbers.
+
+    A narrow terminal breaks names and circuits between words, and never a number. Columns that
+    still have no room follow in a second table, which repeats the names.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(
-            heading,
-            justify="right" if number else "left",
-            no_wrap=number > 0,
-            overflow="fold",
-        )
-    for number, row in enumerate(rows):
-        is_sum = last_is_sum and number == len(rows) - 1
-        table.add_row(*row, style="bold" if is_sum else None)
-    console().print(table)
+    columns = [[heading, *(row[n] for row in rows)] for n, heading in enumerate(headings)]
+    widths = [_least_width(column) for column in columns]
+    for numbers in _fitting(widths, terminal_width()):
+        table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        for n in numbers:
+            table.add_column(
+                headings[n],
+                justify="right" if n else "left",
+                no_wrap=headings[n] not in _TEXTS,
+                min_width=widths[n],
+                overflow="fold",
+            )
+        for number, row in enumerate(rows):
+            is_sum = last_is_sum and number == len(rows) - 1
+            table.add_row(*(row[n] for n in numbers), style="bold" if is_sum else None)
+        show_table(table)
+
+
+def _least_width(column: Sequence[str]) -> int:
+    """Return the characters that a column needs at least: of a word in texts, else of a cell."""
+    pieces = [cell.split() if column[0] in _TEXTS else [cell] for cell in column]
+    return max(len(piece) for cell in pieces for piece in cell)
+
+
+def _fitting(widths: Sequence[int], limit: float) -> list[list[int]]:
+    """Return the numbers of the columns of one table or several that fit, each with the first.
+
+    >>> _fitting([10, 8, 8, 8], 36), _fitting([10, 8, 8, 8], 50)
+    ([[0, 1, 2], [0, 3]], [[0, 1, 2, 3]])
+    """
+    tables = [[0]]
+    for number in range(1, len(widths)):
+        taken = sum(widths[n] + _GAP for n in (*tables[-1], number))
+        if taken > limit and len(tables[-1]) > 1:
+            tables.append([0])
+        tables[-1].append(number)
+    return tables

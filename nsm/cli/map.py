@@ -21,6 +21,7 @@ from nsm.cli.options import (
     TileShape,
     console,
     hardware_from,
+    show_table,
     use_threads,
 )
 
@@ -261,7 +262,7 @@ def _show(report: pd.DataFrame, title: str) -> None:
         table.add_column(heading, justify="left" if left else "right", no_wrap=left)
     for _, row in report.loc[report["where"] == "tiles", [*_SHOWN]].iterrows():
         table.add_row(*(_text(v).removeprefix("layer ") for v in row))
-    console().print(table)
+    show_table(table)
     for line in _digital(report):
         console().print(line, soft_wrap=True)
     warned = report.loc[report.warning != "", ["layer", "warning"]]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nsm.cli.edited import warn_of_edited
 from nsm.cli.options import console
 
 
@@ -18,6 +19,7 @@ def merge(
     from nsm.sweeps.rows.merge import merge_rows
 
     table = merge_rows(rows, out)
+    warn_of_edited([out])
     missing = table.attrs["planned"] - table.attrs["rows"]
     console().print(
         f"{len(table)} rows of {len(rows)} files in {out}; {table.attrs['doubles']} were doubles, "

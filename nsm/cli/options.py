@@ -6,6 +6,7 @@ used, so that `nsm --help` and wrong options are answered at once.
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from nsm.datasets.registry import LOADERS
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from crossbar import Hardware
     from nsm.chips.hardware_table import HardwareTable
@@ -51,12 +53,42 @@ TileShape = Annotated[
 ]
 
 
+#: Columns of the output where it is no terminal, such as a file or a pipe.
+FILE_WIDTH = 120
+
+
 @cache
 def console() -> Console:
-    """Return the console on stdout that all commands print to."""
+    """Return the console on stdout that all commands print to.
+
+    Where the output is no terminal and COLUMNS is not set, it has `FILE_WIDTH` columns.
+    """
     from rich.console import Console
 
-    return Console()
+    found = Console()
+    return Console(width=FILE_WIDTH) if _has_no_width(found) else found
+
+
+def _has_no_width(found: Console) -> bool:
+    """Return whether nothing limits the width of the output: no terminal, and no COLUMNS."""
+    return not found.is_terminal and "COLUMNS" not in os.environ
+
+
+def terminal_width() -> float:
+    """Return the columns that a table may have [characters]; inf if nothing limits its width."""
+    return float("inf") if _has_no_width(console()) else console().width
+
+
+def show_table(table: Table) -> None:
+    """Print a table; where nothing limits the width of the output, as wide as its texts are."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    out = console()
+    if _has_no_width(out):
+        unlimited = out.options.update(max_width=10_000)
+        out = Console(width=max(out.width, Measurement.get(out, unlimited, table).maximum))
+    out.print(table)
 
 
 def use_threads(threads: int) -> None:

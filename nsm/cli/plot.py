@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nsm.cli.edited import warn_of_edited
 from nsm.cli.options import console
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def plot(
         sides = {"x": x, "y": y, "outlined": outline or "none"}
         drawn = _draw_map(table, facet, {**sides, "chance": guessing, "error_axis": errors})
     save_figure(drawn, out)
+    warn_of_edited([rows])
     console().print(f"drawn: {out}")
 
 

@@ -39,13 +39,24 @@ VERIFIED = {
 
 
 def _known(name: str) -> Preset:
-    """Return a preset by its name, or the one in a file."""
+    """Return a preset by its name, or the one in a file.
+
+    Raises:
+        ValueError: There is none of that name; the message suggests names only if one is similar.
+    """
+    import difflib
+
     from devices import GATES, PRESETS, read_preset
     from devices.validation import choice
 
     if name.endswith(".toml"):
         return read_preset(name)
     everything = {**PRESETS, **GATES}
+    if not difflib.get_close_matches(name, everything, n=1, cutoff=0.5):
+        raise ValueError(
+            f"unknown preset {name!r}, and none of the {len(everything)} has a similar name; "
+            "`nsm presets` lists them, and a file of your own ends in .toml"
+        )
     return everything[choice("preset", name, everything)]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nsm.cli.edited import warn_of_edited
 from nsm.cli.options import console
 from nsm.cli.plot import Chance, Software, software_from
 
@@ -38,4 +39,5 @@ def report(
 
     parts = [] if tolerances is None else [tolerance_part(tolerances)]
     page = write_report(rows, target, title=title, software=errors, chance=chance, tolerances=parts)
+    warn_of_edited(rows)
     console().print(f"written: {page}", soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nsm.cli.edited import warn_of_edited
 from nsm.cli.options import DataDir, Threads, console, use_threads
 from nsm.cli.sweep_check import OnlyCheck, ShowSchema, show_check, show_schema
 
@@ -48,6 +49,7 @@ def sweep(
     threads: Threads = 2,
 ) -> None:
     """Run the sweep of a file: one row per point and chip, written as soon as it is finished."""
+    from devices.validation import choice
     from nsm.sweeps.rows.parquet import check_pyarrow
     from nsm.sweeps.spec.sweep_file import SAMPLE, read_sweep
 
@@ -60,6 +62,8 @@ def sweep(
     if spec is None:
         raise ValueError("which sweep? give a file; `nsm sweep --example` prints one to start from")
     _check_workers(workers, scheduler)
+    if out is not None:
+        choice(f"ending of --out {out}", out.suffix, (".csv", ".parquet"))
     chosen = None if part is None else part_of(part)
     save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
     check_pyarrow(save_to)
@@ -75,6 +79,7 @@ def sweep(
     with _executor(workers or 1, scheduler) as executor:
         options = {"save_to": save_to, "executor": executor, "part": chosen, "block": block}
         rows = _collected(described, inputs, described.seed if seed is None else seed, options)
+    warn_of_edited([save_to])
     console().print(f"{rows} rows in {save_to}")
 
 

@@ -17,6 +17,7 @@ from nsm.cli.options import (
     Seed,
     console,
     hardware_from,
+    show_table,
     use_threads,
 )
 
@@ -200,7 +201,7 @@ def _show(found: Tolerances) -> None:
             f"{row.ratio:.3g}",
             row.reference,
         )
-    console().print(table)
+    show_table(table)
     silent = found.table[found.table["ratio"].isna()]
     for row in rows_of(silent):
         console().print(f"{row.network}, {row.axis}: {row.reason}", soft_wrap=True)

@@ -8,7 +8,8 @@ This file imports no torch, so that a mistake in a sweep file is found at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import Any, NamedTuple
 
 from crossbar.hardware import Hardware
@@ -63,7 +64,8 @@ def read_axis(
             two values have the same label.
     """
     check_axis(hardware, name)
-    found = [_axis_value(hardware, name, *pair) for pair in _pairs(name, values)]
+    pairs = list(_pairs(name, values))
+    found = _told_apart(pairs, [_axis_value(hardware, name, *pair) for pair in pairs])
     if not found:
         raise ValueError(f"axis {name!r} has no values ({values!r}); give a list of at least one")
     seen: dict[Any, bytes] = {}
@@ -77,6 +79,17 @@ def read_axis(
                 )
         seen |= {canonical(label): of_value, str(label): of_value}
     return found
+
+
+def _told_apart(pairs: Sequence[tuple[Any, Any]], found: Sequence[AxisValue]) -> list[AxisValue]:
+    """Return the values of an axis, with labels that show every field in which objects differ."""
+    objects = [each.value for each in found if is_dataclass(each.value)]
+    return [
+        AxisValue(label_of(given, each.value, objects), each.value)
+        if label is ... and is_dataclass(each.value)
+        else each
+        for (label, given), each in zip(pairs, found, strict=True)
+    ]
 
 
 def _pairs(name: str, values: Any) -> Iterator[tuple[Any, Any]]:

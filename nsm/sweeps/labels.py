@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ _WHOLE = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf")
 
 
-def label_of(given: Any, value: Any) -> Label:
+def label_of(given: Any, value: Any, others: Iterable[Any] = ()) -> Label:
     """Return the label of a value.
 
     Args:
         given: The value as the axis gives it, such as the name of a preset.
         value: What the field makes of it, such as a `Device`.
+        others: All values of the axis. A field in which another object of the class differs is
+            shown even if it holds its default: `Adc(bits=8)` beside `Adc(bits=4)`.
 
     Returns:
         Numbers, texts, None and tuples stand for themselves. A name stands for what it names. An
@@ -39,6 +42,9 @@ def label_of(given: Any, value: Any) -> Label:
     if isinstance(given, str):
         return Path(given).name if given.endswith(".toml") else given
     text = device_text(value) if isinstance(value, Device) else _described(value)
+    apart = _described(value, _differing(value, others))
+    if not isinstance(value, Device) and len(apart) <= LONGEST:
+        text = apart
     name = getattr(value, "__qualname__", type(value).__name__)
     return text if len(text) <= LONGEST else f"{name}#{short_hash(value, 6)}"
 
@@ -60,10 +66,34 @@ def device_text(device: Device) -> str:
     return f"{name}({', '.join(values)})" if values else name
 
 
-def _described(value: Any) -> str:
+def _differing(value: Any, others: Iterable[Any]) -> set[str]:
+    """Return the fields of an object in which others of its class differ from it."""
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return set()
+    alike = [other for other in others if type(other) is type(value)]
+    return {
+        f.name
+        for f in dataclasses.fields(value)
+        if any(not _is_same(getattr(value, f.name), getattr(other, f.name)) for other in alike)
+    }
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Return whether two values of a field are the same; unnamed functions are only themselves."""
+    try:
+        return one is other or canonical(one) == canonical(other)
+    except ValueError:
+        return False
+
+
+def _described(value: Any, shown_too: Collection[str] = ()) -> str:
     """Return class and fields of an object as Python writes them.
 
     An object that cannot be written so gives a text that is too long for a label.
+
+    Args:
+        value: The object.
+        shown_too: Fields that are written even if they hold their defaults.
     """
     too_long = "." * (LONGEST + 1)
     if isinstance(getattr(value, "__qualname__", None), str):  # functions and classes
@@ -75,7 +105,7 @@ def _described(value: Any) -> str:
         shown = (
             f"{f.name}={_described(getattr(value, f.name))}"
             for f in dataclasses.fields(value)
-            if not _is_default(f, getattr(value, f.name))
+            if f.name in shown_too or not _is_default(f, getattr(value, f.name))
         )
         return f"{type(value).__name__}({', '.join(shown)})"
     text = repr(value)

@@ -17,8 +17,9 @@ from nsm.progress import progress_bar
 from nsm.sweeps.completed_rows import Blocks, Rows
 from nsm.sweeps.data import check_saving, check_settings, checked_data
 from nsm.sweeps.hashing.identity import remembering
+from nsm.sweeps.rows.experiment import Models
 from nsm.sweeps.rows.row_file import RowFile
-from nsm.sweeps.rows.sidecar import write_sidecar
+from nsm.sweeps.rows.sidecar import described, write_sidecar
 from nsm.sweeps.rows.stored_rows import from_row
 from nsm.sweeps.tasks import Task
 from nsm.sweeps.until import Until
@@ -186,7 +187,7 @@ def _collect(
     rows = plan.rows()
     models = {t.training: t.model_id for t in plan.tasks.values()}
     keys = plan.experiment.keys(plan.tasks, plan.part)
-    file = None if save_to is None else RowFile(save_to, rows.columns, plan.identity, models)
+    file = None if save_to is None else _opened(plan, Path(save_to), rows.columns, models)
     done = {key: from_row(row) for key, row in file.done.items()} if file else {}
     missing = [key for key in keys if key not in done]
     blocks = Blocks()
@@ -215,22 +216,27 @@ def _collect(
     return table
 
 
+def _opened(plan: _Plan, path: Path, columns: Sequence[str], models: Models) -> RowFile:
+    """Return the file of the rows, opened; the message that refuses one tells what differs."""
+    return RowFile(
+        path, columns, plan.identity, models, here=lambda: described(path, **_settings(plan))
+    )
+
+
 def _write_sidecar(plan: _Plan, path: Path) -> None:
     """Write or extend the file that tells what the rows at `path` were computed with."""
+    write_sidecar(path, **_settings(plan))
+
+
+def _settings(plan: _Plan) -> dict[str, Any]:
+    """Return what the sidecar of a plan is made of."""
     shared = plan.experiment
-    write_sidecar(
-        path,
-        tasks=list(plan.tasks.values()),
-        experiment=plan.identity,
-        x=shared.x,
-        y=shared.y,
-        seed=shared.seed,
-        chips=shared.chips,
-        samples=shared.samples,
-        sampling=shared.sampling,
-        calibration=shared.calibration,
-        until=shared.until,
-    )
+    names = ("x", "y", "seed", "chips", "samples", "sampling", "calibration", "until")
+    return {
+        "tasks": list(plan.tasks.values()),
+        "experiment": plan.identity,
+        **{name: getattr(shared, name) for name in names},
+    }
 
 
 def _note(row: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from nsm.sweeps.axes import TRAINING_SEED
 from nsm.sweeps.rows.experiment import difference
 from nsm.sweeps.rows.file_lock import Busy, lock
 from nsm.sweeps.rows.parquet import check_pyarrow, is_parquet, write_parquet
+from nsm.sweeps.rows.sidecar_differences import differences
 from nsm.sweeps.rows.sidecar_file import Sidecar, place_for, read_sidecar, save_sidecar
 from nsm.sweeps.rows.stored_rows import (
     journal_of,
@@ -150,7 +151,8 @@ def _joined(files: Mapping[Path, list[Row]]) -> tuple[dict[Key, Row], int]:
             why = difference(row["experiment"], training, row["model"], experiment, models)
             if why:
                 raise ValueError(
-                    f"{path} holds another experiment than {first}: {why}; merge files of one sweep"
+                    f"{path} holds another experiment than {first}: {why}{_values(path, first)}; "
+                    "merge files of one sweep"
                 )
             models.setdefault(training, row["model"])
             of_task = {k: v for k, v in row.items() if k not in _NOT_LABELS}
@@ -165,6 +167,19 @@ def _joined(files: Mapping[Path, list[Row]]) -> tuple[dict[Key, Row], int]:
     if contradictions:
         _refuse(contradictions)
     return kept, doubles
+
+
+def _values(path: Path, first: Path | None) -> str:
+    """Return the values in which the sidecars of two files differ; "" if one has none."""
+    try:
+        found = [None if file is None else read_sidecar(file) for file in (path, first)]
+    except ValueError:  # a damaged sidecar is not why the file is refused
+        return ""
+    one, other = found
+    if one is None or other is None:
+        return ""
+    text = differences(one, other, (f"in {path}", f"in {first}"))
+    return f" ({text})" if text else ""
 
 
 def _contradiction(kept: Row, row: Row, path: Path) -> str:

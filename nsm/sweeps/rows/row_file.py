@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -27,6 +27,8 @@ from nsm.sweeps.rows.parquet import (
     read_parquet,
     write_parquet,
 )
+from nsm.sweeps.rows.sidecar_differences import differences
+from nsm.sweeps.rows.sidecar_file import Sidecar, read_sidecar
 from nsm.sweeps.rows.stored_rows import Texts, as_texts, csv_rows, journal_of, stored_rows
 from nsm.sweeps.rows.unfinished import Key, planned_rows, write_planned
 
@@ -49,6 +51,7 @@ class RowFile:
         columns: Sequence[str],
         experiment: str,
         models: Models = MappingProxyType({}),
+        here: Callable[[], Sidecar] | None = None,
     ):
         """Open the file, or create it.
 
@@ -58,6 +61,8 @@ class RowFile:
             experiment: See `experiment.difference`.
             models: Hash of every network, by its name and the seed of its training (None if it
                 has none).
+            here: Returns what this sweep's sidecar says, so that the message which refuses a file
+                of another experiment can tell the values that differ; None for no values.
 
         Raises:
             ValueError: The file is of another experiment, is being written by another sweep, is a
@@ -72,6 +77,7 @@ class RowFile:
         _check_no_folder(self.path)
         self._journal = journal_of(self.path)
         self._is_published = False
+        self._here = here
         self._open()
         try:
             self.done = self._recover(experiment, models)
@@ -116,7 +122,7 @@ class RowFile:
             training = training_of(row)
             why = difference(row["experiment"], training, row.get("model"), experiment, models)
             if why:
-                raise self._foreign(why)
+                raise self._foreign(why + self._values())
         if len(complete) < len(content):
             self._file.truncate(len(complete))
         if not complete:
@@ -132,6 +138,17 @@ class RowFile:
             columns = [",".join(names) for names in (found, self.columns)]
             raise self._foreign(f"its columns are {columns[0]}, this sweep's are {columns[1]}")
         return [as_texts(row) for row in read_parquet(self.path)]
+
+    def _values(self) -> str:
+        """Return the values in which the sidecars of the file and of this sweep differ."""
+        if self._here is None:
+            return ""
+        try:
+            there = read_sidecar(self.path)
+        except ValueError:  # a damaged sidecar is not why the file is refused
+            return ""
+        found = "" if there is None else differences(there, self._here(), ("there", "here"))
+        return f" ({found})" if found else ""
 
     def _foreign(self, why: str) -> ValueError:
         return ValueError(

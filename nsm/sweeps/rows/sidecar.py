@@ -85,9 +85,45 @@ def write_sidecar(
     old = read_sidecar(rows)
     if old is not None and old.experiment != experiment:
         old = None
+    new = replace(
+        described(
+            rows,
+            tasks=tasks,
+            experiment=experiment,
+            x=x,
+            y=y,
+            seed=seed,
+            chips=chips,
+            samples=samples,
+            sampling=sampling,
+            calibration=calibration,
+            until=until,
+        ),
+        networks=_networks(tasks, old, x=x, samples=samples, seed=seed, calibration=calibration),
+    )
+    joined = new if old is None else replace(old, rows=new.rows).with_more(new)
+    if joined != old:
+        save_sidecar(rows, joined)
+
+
+def described(
+    rows: str | Path,
+    *,
+    tasks: Sequence[Task],
+    experiment: str,
+    x: Images,
+    y: Any,
+    seed: np.random.SeedSequence,
+    chips: int,
+    samples: int,
+    sampling: str,
+    calibration: Calibration | None = None,
+    until: Any = None,
+) -> Sidecar:
+    """Return the sidecar of a call without its networks; arguments as of `write_sidecar`."""
     # Tasks of one grid have one base, whose canonical bytes need not be made for each of them.
     base, notes = base_hardware(list({id(task.base): task.base for task in tasks}.values()))
-    new = Sidecar(
+    return Sidecar(
         rows=Path(rows).name,
         experiment=experiment,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -101,15 +137,12 @@ def write_sidecar(
         sampling=sampling,
         calibration=_calibration(calibration),
         until={} if until is None else {k: v for k, v in vars(until).items() if v is not None},
-        networks=_networks(tasks, old, x=x, samples=samples, seed=seed, calibration=calibration),
+        networks={},
         hardware=base,
         devices=device_labels(tasks[0].base),
         axes=_axes(tasks),
         notes=notes,
     )
-    joined = new if old is None else replace(old, rows=new.rows).with_more(new)
-    if joined != old:
-        save_sidecar(rows, joined)
 
 
 def _networks(

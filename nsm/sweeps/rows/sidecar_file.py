@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,16 @@ import tomli_w
 
 from nsm.disk import atomic_write
 from nsm.sweeps.hashing.identity import canonical
+from nsm.sweeps.rows.sidecar_rows import Told, check_agreement, told_by
 from nsm.sweeps.rows.stored_rows import journal_of
 
 #: How the first line of a sidecar begins. A file without it is never written to.
 MARK = "# Sidecar of sweep rows"
 _FIRST = f"{MARK}: what they were computed with (SI units); nsm writes and extends this file.\n"
+#: How the last line begins, which holds a hash of those before, so that an edit is noticed.
+_CHECK = "# check: "
+#: Note of a sidecar whose text is not the one that was written.
+EDITED = "the sidecar was edited by hand, so that what it says is not certain"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +79,9 @@ class Sidecar:
     def toml(self) -> str:
         """Return the text of the file."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return _FIRST + tomli_w.dumps({k: v for k, v in values.items() if v not in (None, [], {})})
+        shown = {k: v for k, v in values.items() if v not in (None, [], {})}
+        text = _FIRST + tomli_w.dumps(shown)
+        return f"{text}{_CHECK}{_hash(text)}\n"
 
     def with_more(self, other: Sidecar) -> Sidecar:
         """Return this sidecar with the networks, values, chips and calls of another one."""
@@ -104,6 +112,17 @@ class Sidecar:
         return call if self.command is None else {"command": self.command, **call}
 
 
+def _hash(text: str) -> str:
+    """Return the hash of a sidecar's text that its last line holds."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _is_edited(text: str) -> bool:
+    """Return whether the text of a sidecar is another than its last line says."""
+    body, found, check = text.rpartition(_CHECK)
+    return bool(found) and _hash(body) != check.strip()
+
+
 def joined_network(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Return the descriptions of a network as one, with the trainings of both."""
     models = {**one.get("models", {}), **other.get("models", {})}
@@ -124,25 +143,49 @@ def sidecar_paths(rows: str | Path) -> tuple[Path, Path]:
 def read_sidecar(rows: str | Path) -> Sidecar | None:
     """Return the sidecar of a file of rows; None if it has none.
 
+    It is recognized by its experiment, so that rows and sidecar may be renamed or copied together.
+
     Args:
         rows: The file of rows, which need not exist.
 
+    Returns:
+        The sidecar. If its text was edited, its `notes` hold `EDITED`.
+
     Raises:
-        ValueError: The sidecar was edited, and is no TOML or lacks a key.
+        ValueError: The sidecar is no TOML or lacks a key; or it has other samples, fewer chips or
+            another experiment than the rows.
     """
-    found = _place(Path(rows))
-    return None if found is None else _read(found)
+    path = Path(rows)
+    told = told_by(path)
+    found = _place(path, told)
+    if found is None:
+        return None
+    sidecar = _read(found)
+    if told is not None:
+        check_agreement(found, sidecar, told)
+    return sidecar
 
 
-def _place(rows: Path) -> Path | None:
-    """Return the file of the sidecar of `rows`; None if there is none."""
+def _place(rows: Path, told: Told | None) -> Path | None:
+    """Return the file of the sidecar of `rows`; None if there is none.
+
+    Args:
+        rows: The file of rows.
+        told: What its rows say; None if there are none yet.
+    """
     for path in reversed(sidecar_paths(rows)):
         if not is_sidecar(path):
             continue
-        name = _read(path).rows
-        # Rows and sidecar may have been renamed together.
-        others = (path.parent / name, journal_of(path.parent / name))
-        if name == rows.name or not any(other.exists() for other in others):
+        sidecar = _read(path)
+        if sidecar.rows == rows.name:
+            return path
+        # Rows and sidecar may have been renamed or copied together; the sidecar of another file of
+        # the same stem, such as levels.csv beside levels.parquet, is not theirs.
+        other = path.parent / sidecar.rows
+        is_of_other = path in sidecar_paths(other) and (
+            other.exists() or journal_of(other).exists()
+        )
+        if not is_of_other and (told is None or told.experiment == sidecar.experiment):
             return path
     return None
 
@@ -158,14 +201,36 @@ def is_sidecar(path: Path) -> bool:
 def _read(path: Path) -> Sidecar:
     """Return the sidecar in a file."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        known = {f.name for f in fields(Sidecar)}
-        return Sidecar(**{key: value for key, value in table.items() if key in known})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as problem:
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
+        _check_keys(table)
+    except (ValueError, UnicodeDecodeError) as problem:
         raise ValueError(
             f"{path} is a damaged sidecar ({problem}); remove it, and the next call of its sweep "
             "writes it again"
         ) from None
+    known = {f.name for f in fields(Sidecar)}
+    sidecar = Sidecar(**{key: value for key, value in table.items() if key in known})
+    if not _is_edited(text) or EDITED in sidecar.notes:
+        return sidecar
+    return replace(sidecar, notes=[*sidecar.notes, EDITED])
+
+
+def _check_keys(table: Mapping[str, Any]) -> None:
+    """Raise ValueError if the table of a sidecar lacks a key, or has a value of another kind."""
+    required = [f for f in fields(Sidecar) if f.default is MISSING and f.default_factory is MISSING]
+    missing = [f"`{f.name}`" for f in required if f.name not in table]
+    if missing:
+        what = f"key {missing[0]} is" if len(missing) == 1 else f"keys {', '.join(missing)} are"
+        raise ValueError(f"{what} missing")
+    kinds = {
+        **dict.fromkeys(("rows", "experiment", "started", "sampling"), (str, "a text")),
+        **dict.fromkeys(("chips", "samples"), (int, "a whole number")),
+        **dict.fromkeys(("versions", "machine", "data", "networks", "hardware"), (dict, "a table")),
+    }
+    for name, (kind, words) in kinds.items():
+        if type(table[name]) is not kind:
+            raise ValueError(f"{name} = {table[name]!r} is not {words}")
 
 
 def save_sidecar(rows: str | Path, sidecar: Sidecar) -> Path:
@@ -182,7 +247,7 @@ def place_for(rows: str | Path) -> Path:
     Raises:
         ValueError: Other files have both of its names.
     """
-    place = _place(Path(rows))
+    place = _place(Path(rows), told_by(Path(rows)))
     if place is not None:
         return place
     first, second = sidecar_paths(rows)

@@ -10,6 +10,7 @@ import pytest
 import nsm.cli.map
 import nsm.cli.options
 from nsm.chips.circuit_needs import TRANSIMPEDANCE
+from nsm.cli.circuit_tables import show_needs
 from nsm.cli.options import shape_of
 
 FEW = "map small.safetensors --images 2 --samples 1 --threads 1"
@@ -35,6 +36,51 @@ def cells(out, title):
         name, *values = re.split(r"  +", line.strip())
         rows[name] = values
     return rows
+
+
+def printed_needs(columns, monkeypatch, capsys):
+    """Return the table of needs of two layers on a console of that many columns; None: a file."""
+    for name in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    numbers = {
+        "step [A]": 5.64e-9,
+        "step [V]": 564e-6,
+        "tolerable offset [A]": 2.82e-9,
+        "tolerable offset [V]": 282e-6,
+        "offset / full scale": 0.0073,
+        "offset / tolerable": 18.0,
+        "offset / noise": 0.12,
+        "step is": "assumed code",
+    }
+    needs = pd.DataFrame(
+        [
+            {"layer": "layer 1 (NSMLinear)", "bits": float("nan"), **numbers},
+            {"layer": "layer 12 (Linear)", "bits": 8.0, **numbers},
+        ]
+    )
+    needs.attrs = {"offset_voltage": 5e-3, "transimpedance": 1e5}
+    nsm.cli.options.console.cache_clear()
+    show_needs(needs)
+    nsm.cli.options.console.cache_clear()
+    return capsys.readouterr().out
+
+
+def test_a_file_gets_tables_with_whole_names(monkeypatch, capsys):
+    found = cells(printed_needs(None, monkeypatch, capsys), "needs behind 100 kΩ")
+    assert [*found] == ["1 (NSMLinear)", "12 (Linear)"]
+    assert found["12 (Linear)"] == [
+        *["ADC, 8 bits*", "5.64 nA", "564 µV", "2.82 nA", "282 µV", "0.73 %", "18 ×", "0.12 ×"]
+    ]
+
+
+def test_a_terminal_of_80_columns_loses_no_column_and_breaks_no_word(monkeypatch, capsys):
+    out = printed_needs(80, monkeypatch, capsys)
+    assert max(map(len, out.splitlines())) <= 80
+    assert out.count("(NSMLinear)") == out.count("needs behind 100 kΩ") == 2
+    assert "comparator" in out
+    assert out.count("0.12 ×") == out.count("18 ×") == 2
 
 
 def test_the_tables_hold_the_numbers_of_the_library(run, folder, narrow):
@@ -150,3 +196,26 @@ def test_what_map_refuses_it_refuses_before_it_reads(options, message, run, fold
     assert (status, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("map mnist_mpl", r"no network 'mnist_mpl': .* \(did you mean 'mnist_mlp'\?\)"),
+        ("presets show rram_wu", "unknown preset 'rram_wu'; did you mean 'rram_wu2018'"),
+        ("presets show qqqq", "unknown preset 'qqqq', and none of the .* `nsm presets` lists them"),
+    ],
+)
+def test_a_wrong_name_suggests_the_nearest_and_nothing_unrelated(run, line, message):
+    status, _, err = run(line)
+    assert status == 2
+    assert re.search(message, err)
+
+
+@pytest.mark.parametrize("check", ["", " --check"])
+def test_rows_go_to_csv_or_parquet_alone(run, folder, check):
+    status, _, err = run(f"sweep levels.toml --out lev.txt{check}")
+    assert status == 2
+    assert "unknown ending of --out lev.txt '.txt'" in err
+    assert ".csv, .parquet" in err
+    assert not Path("lev.txt").exists()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from crossbar import Adc, Comparator, Hardware
 from devices import BlankOut, Device, GaussianNoise, NoNoise, ProductNoise, TelegraphNoise, preset
+from nsm.sweeps.axes import read_axis
 from nsm.sweeps.hashing.identity import canonical
 from nsm.sweeps.labels import as_cell, from_cell, label_of
 
@@ -78,6 +79,20 @@ def test_long_values_are_their_class_and_a_hash(value, name):
 def test_the_hash_tells_values_apart_and_equal_ones_not():
     one, same, other = (label_of(v, v) for v in (Plain(1), Plain(1.0), Plain(2)))
     assert one == same != other
+
+
+def test_fields_in_which_values_of_one_axis_differ_are_shown():
+    base = Hardware(device=preset("rram_wu2018"), adc=Adc(4))
+    values = [Adc(), Adc(bits=4), None]
+    labels = [label for label, _ in read_axis(base, "adc", values)]
+    assert labels == [f"Adc(bits={Adc().bits})", "Adc(bits=4)", None]
+    # Alone, or beside objects of other classes, defaults are left out; given names stay.
+    assert [label for label, _ in read_axis(base, "adc", [Adc(), None])] == ["Adc()", None]
+    named = {"fine": Adc(), "coarse": Adc(bits=4)}
+    assert [label for label, _ in read_axis(base, "adc", named)] == ["fine", "coarse"]
+    # A label with all of them may be too long; then it is the one without others.
+    one, other = Comparator(noise=1e-9), Comparator(noise=2e-9)
+    assert label_of(one, one, [one, other]) == "Comparator(noise=1e-09)"
 
 
 def test_what_is_given_by_name_keeps_its_name():

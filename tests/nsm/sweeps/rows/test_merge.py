@@ -142,13 +142,14 @@ def test_rows_that_contradict_are_listed_and_nothing_is_written(files, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+SETTINGS = "samples, seed, sampling, calibration or until"
 OTHERS = {
     "images": ({"x": X + 1e-9}, "the images or labels differ"),
-    "seed": ({"rng": 6}, "samples, seed, sampling, calibration or until differ"),
-    "samples": ({"samples": 2}, "samples, seed, sampling, calibration or until differ"),
+    "seed": ({"rng": 6}, rf"{SETTINGS} differ .seed: 6 in other.csv, 5 in a.csv"),
+    "samples": ({"samples": 2}, rf"{SETTINGS} differ .samples: 2 in other.csv, 1 in a.csv"),
     "hardware": (
         {"hardware": Hardware(device=Device(g_min=2e-6, g_max=1e-5), gate=BlankOut(0.5))},
-        "the hardware before the axes differ",
+        "the hardware before the axes differ .device.g_min: 2e-06 in other.csv, 1e-06 in a.csv",
     ),
     "weights": ({"model": {"NSM": network(1)}}, "its network 'NSM' has other weights"),
     "axes": ({"axes": {"gate.p": [0.5]}}, "it has the columns gate.p"),

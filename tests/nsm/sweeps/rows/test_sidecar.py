@@ -18,10 +18,12 @@ from crossbar import Adc, Dac, Hardware
 from devices import BlankOut, Device, GaussianNoise, StateDependentError, preset
 from nsm import collect, grid, map_to_crossbar, nsm_mlp, relu_mlp
 from nsm.chips.hardware_table import HardwareTable
+from nsm.cli.edited import warn_of_edited
+from nsm.report.origin import sidecar_facts
 from nsm.sweeps.hashing.identity import canonical
 from nsm.sweeps.rows.provenance import command_line
 from nsm.sweeps.rows.sidecar import describing, read_hardware, write_sidecar
-from nsm.sweeps.rows.sidecar_file import MARK, read_sidecar, sidecar_paths
+from nsm.sweeps.rows.sidecar_file import EDITED, MARK, read_sidecar, sidecar_paths
 from nsm.sweeps.rows.stored_rows import read_rows
 
 DEVICE = Device(g_min=1e-6, g_max=1e-5, levels=8, write=StateDependentError(coefficients=(2e-7,)))
@@ -242,8 +244,106 @@ def test_rows_without_a_sidecar_have_none_and_damage_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"rows.toml is a damaged sidecar .*; remove it"):
         read_sidecar(tmp_path / "rows.csv")
     (tmp_path / "rows.toml").write_text(f"{MARK}\nseed = 1\n")
-    with pytest.raises(ValueError, match=r"rows.toml is a damaged sidecar .*missing"):
+    with pytest.raises(
+        ValueError, match=r"rows.toml is a damaged sidecar .*`samples`.* are missing"
+    ):
         read_sidecar(tmp_path / "rows.csv")
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """Rows of two chips with their sidecar, which tests copy."""
+    folder = tmp_path_factory.mktemp("swept")
+    sweep(folder / "lp.csv", chips=2)
+    return folder
+
+
+def copied(folder, to, name="lp"):
+    for end in ("csv", "toml"):
+        (to / f"{name}.{end}").write_bytes((folder / f"lp.{end}").read_bytes())
+    return to / f"{name}.csv"
+
+
+def edited(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\nsamples = 2", "\nsamples = 50", "lp.toml says samples = 50, the rows have 2; "),
+        ("\nchips = 2", "\nchips = 1", "lp.toml says chips = 1, the rows have 2; "),
+        ('experiment = "canonical', 'experiment = "other', "says experiment = 'other-.*, the rows"),
+        ("\nchips = 2", "", "lp.toml is a damaged sidecar .key `chips` is missing"),
+        ("\nchips = 2", "\nchips = 'two'", "chips = 'two' is not a whole number"),
+    ],
+)
+def test_a_sidecar_that_contradicts_its_rows_is_refused(old, new, message, swept, tmp_path):
+    path = copied(swept, tmp_path)
+    edited(tmp_path / "lp.toml", old, new)
+    with pytest.raises(ValueError, match=message):
+        read_sidecar(path)
+    with pytest.raises(ValueError, match=message):
+        sweep(path)
+
+
+def test_an_edited_sidecar_says_so_even_after_it_was_extended(swept, tmp_path, capsys):
+    path = copied(swept, tmp_path)
+    assert read_sidecar(path).notes == []
+    warn_of_edited([path])
+    assert capsys.readouterr().out == ""
+    edited(tmp_path / "lp.toml", 'sampling = "exact"', 'sampling = "moments"')
+    assert read_sidecar(path).notes == [EDITED]
+    warn_of_edited([path])
+    assert capsys.readouterr().out == f"warning, {path}: {EDITED}\n"
+    assert sidecar_facts(read_sidecar(path))["Run"]["notes"] == EDITED  # on the page of a report
+    sweep(path, axes={"gain": [2.0]})
+    assert read_sidecar(path).notes == [EDITED]
+
+
+def test_copied_rows_keep_the_sidecar_that_was_copied_with_them(swept, tmp_path):
+    copied(swept, tmp_path)
+    copy = copied(swept, tmp_path, "copy")
+    assert read_sidecar(copy) == read_sidecar(tmp_path / "lp.csv")
+    sweep(copy, axes={"gain": [2.0]})
+    assert read_sidecar(copy).rows == "copy.csv"
+    assert read_sidecar(copy).axes == {"gain": [0.5, 1.0, 2.0]}
+    assert read_sidecar(tmp_path / "lp.csv").axes == {"gain": [0.5, 1.0]}
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["copy.csv", "copy.toml", "lp.csv", "lp.toml"]
+
+
+def test_a_sidecar_of_other_rows_under_another_name_is_not_theirs(swept, tmp_path):
+    path = copied(swept, tmp_path, "copy")
+    sweep(tmp_path / "other.csv", rng=6)
+    (tmp_path / "copy.toml").write_bytes((tmp_path / "other.toml").read_bytes())
+    assert read_sidecar(path) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"samples": 3}, r"until differ \(samples: 2 there, 3 here\)"),
+        ({"rng": 6}, r"until differ \(seed: 5 there, 6 here\)"),
+        (
+            {"hardware": replace(HARDWARE, device=replace(DEVICE, levels=16))},
+            r"before the axes differ \(device.levels: 8 there, 16 here\)",
+        ),
+    ],
+)
+def test_the_refusal_of_another_experiment_tells_the_values(options, message, swept, tmp_path):
+    path = copied(swept, tmp_path)
+    with pytest.raises(ValueError, match=message):
+        sweep(path, **options)
+
+
+def test_the_refusal_of_other_data_tells_the_number_of_images(swept, tmp_path):
+    path = copied(swept, tmp_path)
+    tasks = grid({"NSM": network()}, HARDWARE, {"gain": [0.5]})
+    with pytest.raises(ValueError, match=r"labels differ \(images: 12 there, 7 here\)"):
+        collect(tasks, X[:7], Y[:7], save_to=path, **SETTINGS)
 
 
 KILLED = """

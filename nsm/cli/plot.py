@@ -52,8 +52,7 @@ def plot(
 ) -> None:
     """Draw the robustness curves of a sweep's rows, or a heat map over two columns (--y).
 
-    The error in software and that of guessing come from the sidecar of the rows, unless they are
-    given.
+    The errors in software and of guessing come from the rows' sidecar, unless they are given.
     """
     from devices.validation import choice
     from nsm.disk import check_folder_of

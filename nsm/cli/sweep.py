@@ -62,17 +62,14 @@ def sweep(
     if spec is None:
         raise ValueError("which sweep? give a file; `nsm sweep --example` prints one to start from")
     _check_workers(workers, scheduler)
-    if out is not None:
-        choice(f"ending of --out {out}", out.suffix, (".csv", ".parquet"))
     chosen = None if part is None else part_of(part)
     save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
+    choice(f"ending of --out {save_to}", save_to.suffix, (".csv", ".parquet"))
     check_pyarrow(save_to)
     described = read_sweep(spec)
     use_threads(threads)
 
-    from nsm.sweeps.spec.sweep_inputs import sweep_inputs
-
-    inputs = sweep_inputs(described, data_dir, save_to=save_to)
+    inputs = _inputs(described, data_dir, save_to)
     if check:
         show_check(described, inputs, save_to, workers or 1)
         return
@@ -81,6 +78,13 @@ def sweep(
         rows = _collected(described, inputs, described.seed if seed is None else seed, options)
     warn_of_edited([save_to])
     console().print(f"{rows} rows in {save_to}")
+
+
+def _inputs(described: Sweep, data_dir: Path | None, save_to: Path) -> SweepInputs:
+    """Return images, labels and tasks of a sweep file, checked."""
+    from nsm.sweeps.spec.sweep_inputs import sweep_inputs
+
+    return sweep_inputs(described, data_dir, save_to=save_to)
 
 
 def _check_workers(workers: int | None, scheduler: str | None) -> None:

@@ -61,8 +61,7 @@ class RowFile:
             experiment: See `experiment.difference`.
             models: Hash of every network, by its name and the seed of its training (None if it
                 has none).
-            here: Returns what this sweep's sidecar says, so that the message which refuses a file
-                of another experiment can tell the values that differ; None for no values.
+            here: Returns what this sweep's sidecar says, for messages; None for no values in them.
 
         Raises:
             ValueError: The file is of another experiment, is being written by another sweep, is a
@@ -122,7 +121,7 @@ class RowFile:
             training = training_of(row)
             why = difference(row["experiment"], training, row.get("model"), experiment, models)
             if why:
-                raise self._foreign(why + self._values())
+                raise self._foreign(why + _values(self.path, self._here))
         if len(complete) < len(content):
             self._file.truncate(len(complete))
         if not complete:
@@ -138,17 +137,6 @@ class RowFile:
             columns = [",".join(names) for names in (found, self.columns)]
             raise self._foreign(f"its columns are {columns[0]}, this sweep's are {columns[1]}")
         return [as_texts(row) for row in read_parquet(self.path)]
-
-    def _values(self) -> str:
-        """Return the values in which the sidecars of the file and of this sweep differ."""
-        if self._here is None:
-            return ""
-        try:
-            there = read_sidecar(self.path)
-        except ValueError:  # a damaged sidecar is not why the file is refused
-            return ""
-        found = "" if there is None else differences(there, self._here(), ("there", "here"))
-        return f" ({found})" if found else ""
 
     def _foreign(self, why: str) -> ValueError:
         return ValueError(
@@ -227,3 +215,15 @@ def _check_no_folder(path: Path) -> None:
     if path.is_dir():
         example = path / "rows.csv"
         raise ValueError(f"cannot write {path}: it is a folder; name a file, such as {example}")
+
+
+def _values(path: Path, here: Callable[[], Sidecar] | None) -> str:
+    """Return the values in which the sidecars of a file and of this sweep differ."""
+    if here is None:
+        return ""
+    try:
+        there = read_sidecar(path)
+    except ValueError:  # a damaged sidecar is not why the file is refused
+        return ""
+    found = "" if there is None else differences(there, here(), ("there", "here"))
+    return f" ({found})" if found else ""

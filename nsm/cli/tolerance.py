@@ -65,7 +65,7 @@ def tolerance(
     """Find the largest value of each non-ideality with less than a point of loss; a verdict."""
     from devices.validation import choice, number
     from nsm.sweeps.networks import check_network
-    from nsm.verdict.result import check_saving
+    from nsm.verdict.saving import check_saving
 
     named = _networks(network, baseline)
     checked = {name: check_network(source) for name, source in named.items()}

@@ -81,8 +81,8 @@ def plot_tolerances(
         handles = [
             ax.barh(0, 0, color=COLORS[places[name] % len(COLORS)], label=name) for name in names
         ]
-        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.02)}
-        ax.legend(handles=handles, frameon=False, ncols=len(names), **place)
+        legend = ax.legend(handles=handles, frameon=False, ncols=len(names), loc="lower center")
+        legend.set_bbox_to_anchor((0.5, 1.02))
     if small_print:
         note_below(ax, _notes(tolerances))
     return ax

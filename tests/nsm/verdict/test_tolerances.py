@@ -29,7 +29,7 @@ from nsm.nn.activations import Sign
 from nsm.sweeps.tasks import grid
 from nsm.verdict.axes import AXES
 from nsm.verdict.axis import Context
-from nsm.verdict.result import check_saving
+from nsm.verdict.saving import check_saving
 from nsm.verdict.search import End
 from nsm.verdict.setting import Setting
 from nsm.verdict.tolerances import bench_of

@@ -49,7 +49,6 @@ def sweep(
     threads: Threads = 2,
 ) -> None:
     """Run the sweep of a file: one row per point and chip, written as soon as it is finished."""
-    from devices.validation import choice
     from nsm.sweeps.rows.parquet import check_pyarrow
     from nsm.sweeps.spec.sweep_file import SAMPLE, read_sweep
 
@@ -64,7 +63,7 @@ def sweep(
     _check_workers(workers, scheduler)
     chosen = None if part is None else part_of(part)
     save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
-    choice(f"ending of --out {save_to}", save_to.suffix, (".csv", ".parquet"))
+    _check_ending(save_to)
     check_pyarrow(save_to)
     described = read_sweep(spec)
     use_threads(threads)
@@ -78,6 +77,14 @@ def sweep(
         rows = _collected(described, inputs, described.seed if seed is None else seed, options)
     warn_of_edited([save_to])
     console().print(f"{rows} rows in {save_to}")
+
+
+def _check_ending(path: Path) -> None:
+    """Raise ValueError unless rows can have the form that a name tells; folders are told later."""
+    from devices.validation import choice
+
+    if not path.is_dir():
+        choice(f"ending of --out {path}", path.suffix, (".csv", ".parquet"))
 
 
 def _inputs(described: Sweep, data_dir: Path | None, save_to: Path) -> SweepInputs:

@@ -83,8 +83,9 @@ def _check_ending(path: Path) -> None:
     """Raise ValueError unless rows can have the form that a name tells; folders are told later."""
     from devices.validation import choice
 
-    if not path.is_dir():
-        choice(f"ending of --out {path}", path.suffix, (".csv", ".parquet"))
+    endings = (".csv", ".parquet")
+    if path.suffix not in endings and not path.is_dir():
+        choice(f"ending of --out {path}", path.suffix, endings)
 
 
 def _inputs(described: Sweep, data_dir: Path | None, save_to: Path) -> SweepInputs:

@@ -82,7 +82,7 @@ def test_a_table_among_the_values_may_have_a_name():
     found = read_axis(HARDWARE, "device.read_noise", values)
     assert found == [
         ("quiet", GaussianNoise(0.01)),
-        ("GaussianNoise()", GaussianNoise()),
+        ("GaussianNoise(sigma=1.0)", GaussianNoise()),
         ("none", NoNoise()),
     ]
 

@@ -49,6 +49,19 @@ def check_new_folder(path: Path) -> None:
         raise ValueError(f"cannot write to {path}: the folder {above} is not writable")
 
 
+def check_no_folder(path: Path, example: str = "rows.csv") -> None:
+    """Raise ValueError if a folder has the name of a file that is to be written.
+
+    Args:
+        path: The file.
+        example: Name of a file that the message suggests in the folder.
+    """
+    if os.path.isdir(path):  # unlike Path.is_dir it takes names that are too long
+        raise ValueError(
+            f"cannot write {path}: it is a folder; name a file, such as {path / example}"
+        )
+
+
 def check_new_file(path: Path, example: str = "rows.csv") -> None:
     """Raise ValueError unless a file can be written at `path`; an existing one keeps its content.
 
@@ -57,10 +70,7 @@ def check_new_file(path: Path, example: str = "rows.csv") -> None:
         example: Name of a file that messages suggest in a folder.
     """
     check_folder_of(path)
-    if os.path.isdir(path):  # unlike Path.is_dir it takes names that are too long
-        raise ValueError(
-            f"cannot write {path}: it is a folder; name a file, such as {path / example}"
-        )
+    check_no_folder(path, example)
     existed = os.path.exists(path)
     try:
         with open(path, "ab"):

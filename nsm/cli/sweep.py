@@ -49,6 +49,8 @@ def sweep(
     threads: Threads = 2,
 ) -> None:
     """Run the sweep of a file: one row per point and chip, written as soon as it is finished."""
+    from devices.validation import choice
+    from nsm.disk import check_no_folder
     from nsm.sweeps.rows.parquet import check_pyarrow
     from nsm.sweeps.spec.sweep_file import SAMPLE, read_sweep
 
@@ -63,7 +65,8 @@ def sweep(
     _check_workers(workers, scheduler)
     chosen = None if part is None else part_of(part)
     save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
-    _check_ending(save_to)
+    check_no_folder(save_to)
+    choice(f"ending of --out {save_to}", save_to.suffix, (".csv", ".parquet"))
     check_pyarrow(save_to)
     described = read_sweep(spec)
     use_threads(threads)
@@ -77,15 +80,6 @@ def sweep(
         rows = _collected(described, inputs, described.seed if seed is None else seed, options)
     warn_of_edited([save_to])
     console().print(f"{rows} rows in {save_to}")
-
-
-def _check_ending(path: Path) -> None:
-    """Raise ValueError unless rows can have the form that a name tells; folders are told later."""
-    from devices.validation import choice
-
-    endings = (".csv", ".parquet")
-    if path.suffix not in endings and not path.is_dir():
-        choice(f"ending of --out {path}", path.suffix, endings)
 
 
 def _inputs(described: Sweep, data_dir: Path | None, save_to: Path) -> SweepInputs:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nsm.disk import check_folder_of
+from nsm.disk import check_folder_of, check_no_folder
 
 
 def default_page(rows: Path) -> Path:
@@ -13,9 +13,7 @@ def default_page(rows: Path) -> Path:
 def check_page(path: Path) -> None:
     """Raise ValueError unless a page can be written to `path`."""
     check_folder_of(path)
-    if path.is_dir():
-        example = path / "page.html"
-        raise ValueError(f"cannot write {path}: it is a folder; name a file, such as {example}")
+    check_no_folder(path, "page.html")
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(
             f"cannot write a page to {path}: its name must end in .html, such as "

@@ -90,6 +90,11 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     return frame
 
 
+def tile_count(layer: TileLayer) -> int:
+    """Return the number of tiles of a layer, those of biases and deterministic path included."""
+    return sum(len(part.array.all_tiles()) for part in layer.neurons.parts())
+
+
 def clipped_currents(layer: TileLayer) -> float:
     """Return the share of currents that a layer's converters clipped; NaN without conversions."""
     return layer.readout.clipped if isinstance(layer.readout, Converter) else math.nan
@@ -187,7 +192,7 @@ def row_of(
         "readout": layer.readout.name,
         "inputs": w.shape[1],
         "outputs": w.shape[0],
-        "tiles": sum(len(part.array.all_tiles()) for part in neurons.parts()),
+        "tiles": tile_count(layer),
         "siemens_per_weight": neurons.siemens_per_weight,
         "w_max": w_max,
         "read_path": neurons.main.reader.describe(),

@@ -160,6 +160,13 @@ def _as_floats(images: Images) -> Images:
     return images.astype(np.float64, copy=False)
 
 
+def some_of(images: Images, which: slice | NDArray[np.intp]) -> Images:
+    """Return some of the images, of each of several inputs, by their places."""
+    if isinstance(images, tuple):
+        return tuple(part[which] for part in images)
+    return images[which]
+
+
 def few_of(images: Images) -> Images:
     """Return two of the images; the one image twice, if there are no others.
 

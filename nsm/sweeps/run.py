@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from nsm.progress import progress_bar
 from nsm.sweeps.completed_rows import Blocks, Rows
 from nsm.sweeps.data import check_saving, check_settings, checked_data
 from nsm.sweeps.hashing.identity import remembering
-from nsm.sweeps.rows.experiment import Models
 from nsm.sweeps.rows.row_file import RowFile
 from nsm.sweeps.rows.sidecar import described, write_sidecar
 from nsm.sweeps.rows.stored_rows import from_row
@@ -187,13 +187,17 @@ def _collect(
     rows = plan.rows()
     models = {t.training: t.model_id for t in plan.tasks.values()}
     keys = plan.experiment.keys(plan.tasks, plan.part)
-    file = None if save_to is None else _opened(plan, Path(save_to), rows.columns, models)
+    file = None
+    about = (list(plan.tasks.values()), plan.experiment, plan.identity)
+    if save_to is not None:
+        here = partial(described, save_to, *about)
+        file = RowFile(save_to, rows.columns, plan.identity, models, here)
     done = {key: from_row(row) for key, row in file.done.items()} if file else {}
     missing = [key for key in keys if key not in done]
     blocks = Blocks()
     with file or nullcontext(), progress_bar(enabled=progress) as bar:
         if file:
-            _write_sidecar(plan, file.path)
+            write_sidecar(file.path, *about)
             file.plan(missing)
         before = len(keys) - len(missing)
         item = bar.add_task("sweep", total=len(keys), completed=before, note="", unit="rows")
@@ -214,29 +218,6 @@ def _collect(
     if keep_wrong:
         table["wrong"] = [done[key]["wrong"] for key in keys]
     return table
-
-
-def _opened(plan: _Plan, path: Path, columns: Sequence[str], models: Models) -> RowFile:
-    """Return the file of the rows, opened; the message that refuses one tells what differs."""
-    return RowFile(
-        path, columns, plan.identity, models, here=lambda: described(path, **_settings(plan))
-    )
-
-
-def _write_sidecar(plan: _Plan, path: Path) -> None:
-    """Write or extend the file that tells what the rows at `path` were computed with."""
-    write_sidecar(path, **_settings(plan))
-
-
-def _settings(plan: _Plan) -> dict[str, Any]:
-    """Return what the sidecar of a plan is made of."""
-    shared = plan.experiment
-    names = ("x", "y", "seed", "chips", "samples", "sampling", "calibration", "until")
-    return {
-        "tasks": list(plan.tasks.values()),
-        "experiment": plan.identity,
-        **{name: getattr(shared, name) for name in names},
-    }
 
 
 def _note(row: dict[str, Any]) -> str:

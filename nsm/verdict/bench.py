@@ -23,7 +23,7 @@ from nsm.chips.planning.examples import given_example
 from nsm.chips.planning.plan import PlannedLayer, planned_layers
 from nsm.nn.inference import Labels, error_rate
 from nsm.nn.on_chip import SampledNeurons
-from nsm.sweeps.data import Images, few_of
+from nsm.sweeps.data import Images, few_of, some_of
 from nsm.verdict.axis import Facts
 from nsm.verdict.setting import Setting
 
@@ -31,13 +31,6 @@ from nsm.verdict.setting import Setting
 CELLS_KEPT = 1 << 24
 #: Streams below the seed of a search.
 _SHUFFLE, _CHIPS = 0, 1
-
-
-def _chosen(images: Images, which: NDArray[np.intp]) -> Images:
-    """Return some of the images by their numbers."""
-    if isinstance(images, tuple):
-        return tuple(part[which] for part in images)
-    return images[which]
 
 
 def _samples(layer: PlannedLayer) -> bool:
@@ -91,7 +84,7 @@ class Bench:
     def images(self, block: int) -> tuple[Images, Labels]:
         """Return images and labels of a block."""
         which = self._numbers[block]
-        return _chosen(self.x, which), self.y[which]
+        return some_of(self.x, which), self.y[which]
 
     def training(self, network: str, block: int) -> nn.Module:
         """Return the training of a network that a block reads."""

@@ -14,7 +14,7 @@ from devices.seeding import RNG, seed_sequence
 from devices.validation import integer
 from nsm.chips.hardware_table import as_table
 from nsm.progress import progress_bar
-from nsm.sweeps.data import Images, check_settings, checked_data
+from nsm.sweeps.data import Images, check_settings, checked_data, some_of
 from nsm.sweeps.tasks import Task, grid
 from nsm.verdict.axes import AXES, chosen_axes
 from nsm.verdict.bench import Bench
@@ -72,7 +72,7 @@ def bench_of(
     integer("blocks", blocks, at_least=4)
     hardware = tasks[0].hardware
     parts = [part for part in as_table(hardware).values() if part is not None]
-    few = _first(x, CALIBRATED_ON) if calibrate is None else calibrate
+    few = some_of(x, slice(CALIBRATED_ON)) if calibrate is None else calibrate
     needs = any(part.has_open_inputs for part in parts)
     images, labels, _ = checked_data(tasks, x, y, few if needs else None)
     if len(labels) < SMALLEST_BLOCK * blocks:
@@ -94,11 +94,6 @@ def bench_of(
         sampling=sampling,
         seed=seed_sequence(rng),
     )
-
-
-def _first(x: Any, count: int) -> Any:
-    """Return the first images of one array, or of each of several inputs."""
-    return tuple(part[:count] for part in x) if isinstance(x, tuple) else x[:count]
 
 
 def _as(images: Images, few: Any) -> Images:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import IO, Any
 
-from nsm.disk import check_folder_of
+from nsm.disk import check_folder_of, check_no_folder
 from nsm.sweeps.rows.experiment import Models, difference, training_of
 from nsm.sweeps.rows.file_lock import Busy, Release, lock
 from nsm.sweeps.rows.parquet import (
@@ -73,7 +73,7 @@ class RowFile:
         self.columns = list(columns)
         check_folder_of(self.path)
         check_pyarrow(self.path)
-        _check_no_folder(self.path)
+        check_no_folder(self.path)
         self._journal = journal_of(self.path)
         self._is_published = False
         self._here = here
@@ -208,13 +208,6 @@ def append_line(file: IO[bytes], values: Sequence[str], path: Path) -> None:
             f"could not write to {path} ({problem.strerror}); the rows before are safe: "
             "make room and run the same command again, it goes on from there"
         ) from problem
-
-
-def _check_no_folder(path: Path) -> None:
-    """Raise ValueError if a folder has the name of the file."""
-    if path.is_dir():
-        example = path / "rows.csv"
-        raise ValueError(f"cannot write {path}: it is a folder; name a file, such as {example}")
 
 
 def _values(path: Path, here: Callable[[], Sidecar] | None) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nsm.sweeps.calibration import Calibration
     from nsm.sweeps.data import Images
     from nsm.sweeps.tasks import Task
+    from nsm.sweeps.workers.jobs import Experiment
 
 #: What the caller of `collect` knows about the data and the networks.
 _NOTES: ContextVar[Mapping[str, Any]] = ContextVar("notes", default=MappingProxyType({}))
@@ -52,18 +53,7 @@ def describing(**notes: Any) -> Iterator[None]:
 
 
 def write_sidecar(
-    rows: str | Path,
-    *,
-    tasks: Sequence[Task],
-    experiment: str,
-    x: Images,
-    y: Any,
-    seed: np.random.SeedSequence,
-    chips: int,
-    samples: int,
-    sampling: str,
-    calibration: Calibration | None = None,
-    until: Any = None,
+    rows: str | Path, tasks: Sequence[Task], experiment: Experiment, identity: str
 ) -> None:
     """Write or extend the sidecar of a file of rows.
 
@@ -73,33 +63,14 @@ def write_sidecar(
     Args:
         rows: The file of rows.
         tasks: The points of this call.
-        experiment: Hashes of what all rows share. A sidecar of another experiment, whose rows were
-            removed, is replaced.
-        x: Images.
-        y: Labels.
-        seed: Seed of the sweep.
-        chips, samples, sampling: As of `collect`.
-        calibration: How chips are calibrated; None if they are not.
-        until: A dataclass that says when chips have read enough images; None: they read all.
+        experiment: What the points share.
+        identity: Its hashes. A sidecar of another experiment, whose rows were removed, is replaced.
     """
     old = read_sidecar(rows)
-    if old is not None and old.experiment != experiment:
+    if old is not None and old.experiment != identity:
         old = None
     new = replace(
-        described(
-            rows,
-            tasks=tasks,
-            experiment=experiment,
-            x=x,
-            y=y,
-            seed=seed,
-            chips=chips,
-            samples=samples,
-            sampling=sampling,
-            calibration=calibration,
-            until=until,
-        ),
-        networks=_networks(tasks, old, x=x, samples=samples, seed=seed, calibration=calibration),
+        described(rows, tasks, experiment, identity), networks=_networks(tasks, old, experiment)
     )
     joined = new if old is None else replace(old, rows=new.rows).with_more(new)
     if joined != old:
@@ -107,36 +78,26 @@ def write_sidecar(
 
 
 def described(
-    rows: str | Path,
-    *,
-    tasks: Sequence[Task],
-    experiment: str,
-    x: Images,
-    y: Any,
-    seed: np.random.SeedSequence,
-    chips: int,
-    samples: int,
-    sampling: str,
-    calibration: Calibration | None = None,
-    until: Any = None,
+    rows: str | Path, tasks: Sequence[Task], experiment: Experiment, identity: str
 ) -> Sidecar:
     """Return the sidecar of a call without its networks; arguments as of `write_sidecar`."""
     # Tasks of one grid have one base, whose canonical bytes need not be made for each of them.
     base, notes = base_hardware(list({id(task.base): task.base for task in tasks}.values()))
+    until = {} if experiment.until is None else vars(experiment.until)
     return Sidecar(
         rows=Path(rows).name,
-        experiment=experiment,
+        experiment=identity,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command_line(),
         versions=versions(),
         machine=machine(),
-        data=_data(x, y),
-        **_seed(seed),
-        chips=chips,
-        samples=samples,
-        sampling=sampling,
-        calibration=_calibration(calibration),
-        until={} if until is None else {k: v for k, v in vars(until).items() if v is not None},
+        data=_data(experiment.x, experiment.y),
+        **_seed(experiment.seed),
+        chips=experiment.chips,
+        samples=experiment.samples,
+        sampling=experiment.sampling,
+        calibration=_calibration(experiment.calibration),
+        until={name: value for name, value in until.items() if value is not None},
         networks={},
         hardware=base,
         devices=device_labels(tasks[0].base),
@@ -146,7 +107,7 @@ def described(
 
 
 def _networks(
-    tasks: Sequence[Task], old: Sidecar | None, **settings: Any
+    tasks: Sequence[Task], old: Sidecar | None, experiment: Experiment
 ) -> dict[str, dict[str, Any]]:
     """Return the description of every network, those of an older sidecar as they are there."""
     from nsm.sweeps.rows.network_summary import network_summary
@@ -155,7 +116,7 @@ def _networks(
     found: dict[str, dict[str, Any]] = {}
     for task in tasks:
         if task.network not in networks:
-            networks[task.network] = network_summary(task, **settings)
+            networks[task.network] = network_summary(task, experiment)
             error = _NOTES.get().get("errors", {}).get(task.network)
             if error is not None:
                 networks[task.network]["error"] = float(error)

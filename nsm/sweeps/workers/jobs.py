@@ -16,7 +16,7 @@ from devices.validation import integer, shortened
 from nsm.chips.hardware_table import as_table
 from nsm.nn.inference import Labels
 from nsm.sweeps.calibration import Calibration
-from nsm.sweeps.data import Images
+from nsm.sweeps.data import Images, some_of
 from nsm.sweeps.hardwares import HARDWARE
 from nsm.sweeps.hashing.identity import canonical, short_hash
 from nsm.sweeps.rows.experiment import IDENTITY
@@ -85,13 +85,16 @@ class Experiment:
         everything = [(task, chip) for task in tasks for chip in range(self.chips)]
         return everything if part is None else everything[part[0] - 1 :: part[1]]
 
+    def chip_seed(self, chip: int) -> int:
+        """Return the seed of a chip by its number, the same in all tasks."""
+        return seed_number(child(self.seed, chip))
+
     def _reading(self) -> Reading:
         """Return how chips are read; an adaptive sweep has its images in the shuffled order."""
         x, y = self.x, self.y
         if self.until is not None:
             order = order_of_images(self.seed, len(y))
-            x = tuple(part[order] for part in x) if isinstance(x, tuple) else x[order]
-            y = y[order]
+            x, y = some_of(x, order), y[order]
         return Reading(
             x=x,
             y=y,
@@ -121,7 +124,7 @@ class Experiment:
             block: Images of a block; None: a job reads all images of its chip.
             shelf: Where workers find data and networks; None: in this process.
         """
-        seeds = [seed_number(child(self.seed, c)) for c in range(self.chips)]
+        seeds = [self.chip_seed(c) for c in range(self.chips)]
         n = len(self.y)
         put_once = Held if shelf is None else shelf.put_once
         reading = put_once(self._reading())

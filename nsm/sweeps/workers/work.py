@@ -24,7 +24,7 @@ from nsm.chips.hardware_table import HardwareTable
 from nsm.chips.map import map_to_crossbar
 from nsm.nn.inference import Labels
 from nsm.sweeps.calibration import Calibration
-from nsm.sweeps.data import Images, few_of
+from nsm.sweeps.data import Images, few_of, some_of
 from nsm.sweeps.until import Until
 from nsm.sweeps.workers import contents
 from nsm.sweeps.workers.contents import Content, LackedError, Source
@@ -205,8 +205,7 @@ def _counted(
     """
 
     def wrong(first: int, last: int) -> Any:
-        x = reading.x
-        some = tuple(part[first:last] for part in x) if isinstance(x, tuple) else x[first:last]
+        some = some_of(reading.x, slice(first, last))
         options: dict[str, Any] = {"rng": job.seed, "sampling": reading.sampling}
         return chip.wrong(some, reading.y[first:last], reading.samples, **options, first=first)
 

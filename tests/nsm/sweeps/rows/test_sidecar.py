@@ -25,6 +25,7 @@ from nsm.sweeps.rows.provenance import command_line
 from nsm.sweeps.rows.sidecar import describing, read_hardware, write_sidecar
 from nsm.sweeps.rows.sidecar_file import EDITED, MARK, read_sidecar, sidecar_paths
 from nsm.sweeps.rows.stored_rows import read_rows
+from nsm.sweeps.workers.jobs import Experiment
 
 DEVICE = Device(g_min=1e-6, g_max=1e-5, levels=8, write=StateDependentError(coefficients=(2e-7,)))
 HARDWARE = Hardware(device=DEVICE, gate=BlankOut(0.5), tile_shape=(16, 16))
@@ -160,6 +161,12 @@ def test_the_same_file_with_more_extends_its_sidecar(tmp_path, monkeypatch):
     assert len(read_sidecar(path).calls) == 1
 
 
+def experiment(**changes):
+    """Return what the points of a small sweep share."""
+    shared = {"x": X, "y": Y, "calibration": None, "chips": 2, "samples": 1, "sampling": "exact"}
+    return Experiment(**shared | {"seed": np.random.SeedSequence(3), "until": None} | changes)
+
+
 @dataclass(frozen=True)
 class Enough:
     """A rule that stops chips, as the sidecar sees it."""
@@ -172,8 +179,8 @@ def test_the_rule_that_stops_chips_and_the_settings_are_told(tmp_path):
     path = tmp_path / "rows.csv"
     tasks = grid(network(), HARDWARE, {"gain": [1, 1.0 + 1e-9, 2]})
     seed = np.random.SeedSequence(3, spawn_key=(4,))
-    given = {"x": X, "y": Y, "seed": seed, "chips": 2, "samples": 1, "sampling": "moments"}
-    write_sidecar(path, tasks=tasks, experiment="e", until=Enough(errors=50), **given)
+    given = {"seed": seed, "sampling": "moments", "until": Enough(errors=50)}
+    write_sidecar(path, tasks, experiment(**given), "e")
     side = read_sidecar(path)
     assert side.until == {"errors": 50}
     assert (side.seed, side.spawn_key, side.sampling) == (3, [4], "moments")
@@ -182,11 +189,10 @@ def test_the_rule_that_stops_chips_and_the_settings_are_told(tmp_path):
 
 def test_a_sidecar_of_many_points_takes_no_time_for_each(tmp_path):
     points = grid(network(), HARDWARE, {"gain": list(range(1, 20_001))})
-    given = {"x": X, "y": Y, "seed": np.random.SeedSequence(3), "chips": 2, "samples": 1}
     start = time.perf_counter()
     for task in points:
         task.__dict__["model_id"] = "0"
-    write_sidecar(tmp_path / "rows.csv", tasks=points, experiment="e", sampling="exact", **given)
+    write_sidecar(tmp_path / "rows.csv", points, experiment(), "e")
     # 10 µs for each point would be slow; a loaded machine gets a hundred.
     assert time.perf_counter() - start < 2 + 20_000 * 1e-4
     assert len(read_sidecar(tmp_path / "rows.csv").axes["gain"]) == 20_000

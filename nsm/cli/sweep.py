@@ -49,9 +49,6 @@ def sweep(
     threads: Threads = 2,
 ) -> None:
     """Run the sweep of a file: one row per point and chip, written as soon as it is finished."""
-    from devices.validation import choice
-    from nsm.disk import check_no_folder
-    from nsm.sweeps.rows.parquet import check_pyarrow
     from nsm.sweeps.spec.sweep_file import SAMPLE, read_sweep
 
     if example:
@@ -65,13 +62,13 @@ def sweep(
     _check_workers(workers, scheduler)
     chosen = None if part is None else part_of(part)
     save_to = file_of_part(out or spec.with_suffix(".csv"), chosen)
-    check_no_folder(save_to)
-    choice(f"ending of --out {save_to}", save_to.suffix, (".csv", ".parquet"))
-    check_pyarrow(save_to)
+    _check_rows(save_to)
     described = read_sweep(spec)
     use_threads(threads)
 
-    inputs = _inputs(described, data_dir, save_to)
+    from nsm.sweeps.spec.sweep_inputs import sweep_inputs
+
+    inputs = sweep_inputs(described, data_dir, save_to=save_to)
     if check:
         show_check(described, inputs, save_to, workers or 1)
         return
@@ -82,11 +79,15 @@ def sweep(
     console().print(f"{rows} rows in {save_to}")
 
 
-def _inputs(described: Sweep, data_dir: Path | None, save_to: Path) -> SweepInputs:
-    """Return images, labels and tasks of a sweep file, checked."""
-    from nsm.sweeps.spec.sweep_inputs import sweep_inputs
+def _check_rows(path: Path) -> None:
+    """Raise unless rows can have the form that the name of their file tells."""
+    from devices.validation import choice
+    from nsm.disk import check_no_folder
+    from nsm.sweeps.rows.parquet import check_pyarrow
 
-    return sweep_inputs(described, data_dir, save_to=save_to)
+    check_no_folder(path)
+    choice(f"ending of --out {path}", path.suffix, (".csv", ".parquet"))
+    check_pyarrow(path)
 
 
 def _check_workers(workers: int | None, scheduler: str | None) -> None:

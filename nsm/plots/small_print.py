@@ -12,7 +12,6 @@ from devices.special import ndtr
 from nsm.chips.hardware_table import as_table
 from nsm.chips.planning.checked_plan import checked_plan
 from nsm.chips.planning.plan import PlannedLayer, planned_layers
-from nsm.nn.on_chip import SampledNeurons
 
 #: Share of negative conductances from which on figures name it.
 NEGATIVE = 1e-3
@@ -136,7 +135,7 @@ def conditions(
         plan = checked_plan(next(iter(of_seed.values())), as_table(hardware), None)
         layers[name] = planned_layers(plan.network)
     parts = [_readouts(layers, hardware)]
-    gated = any(isinstance(p.wanted.neurons, SampledNeurons) for ls in layers.values() for p in ls)
+    gated = any(layer.samples for of_one in layers.values() for layer in of_one)
     if gated and not isinstance(hardware.gate, NoNoise) and axis != "gate_sharing":
         parts.append(f"one gate per {hardware.gate_sharing.replace('_', ' ')}")
     if axis is None or not axis.startswith("device.write"):

@@ -20,9 +20,9 @@ from nsm.chips.hardware_table import as_table
 from nsm.chips.map import program_plan
 from nsm.chips.planning.checked_plan import CheckedPlan, checked_plan
 from nsm.chips.planning.examples import given_example
-from nsm.chips.planning.plan import PlannedLayer, planned_layers
+from nsm.chips.planning.plan import planned_layers
 from nsm.nn.inference import Labels, error_rate
-from nsm.nn.on_chip import SampledNeurons
+from nsm.sweeps.calibration import Calibration
 from nsm.sweeps.data import Images, few_of, some_of
 from nsm.verdict.axis import Facts
 from nsm.verdict.setting import Setting
@@ -31,11 +31,6 @@ from nsm.verdict.setting import Setting
 CELLS_KEPT = 1 << 24
 #: Streams below the seed of a search.
 _SHUFFLE, _CHIPS = 0, 1
-
-
-def _samples(layer: PlannedLayer) -> bool:
-    """Return whether a layer computes with the noise of its cells and their gates."""
-    return isinstance(layer.wanted.neurons, SampledNeurons)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +42,7 @@ class Bench:
         published: The setting of the published hardware.
         x: Images (n, ...), or a tuple of arrays for several inputs.
         y: Labels (n, ...).
-        calibration: Images on which open ranges of converters are set.
+        calibration: How open ranges of converters are set.
         blocks: Number of blocks.
         samples: Noisy passes per image.
         sampling: "exact" or "moments".
@@ -58,7 +53,7 @@ class Bench:
     published: Setting
     x: Images
     y: Labels
-    calibration: Images
+    calibration: Calibration
     blocks: int
     samples: int
     sampling: str
@@ -116,14 +111,7 @@ class Bench:
         if setting.changes_chip:
             for layer in chip.layers:
                 layer.set_report({})  # nobody reads it, and it is slow
-            is_open = has_open_converters(chip.layers)
-            chip.age(setting.seconds)
-            chip.scale_conductances(setting.gain)
-            if setting.compensation is not None:
-                if is_open:
-                    chip.calibrate(self.calibration, compensation=setting.compensation, rng=seed)
-                else:
-                    chip.compensate(setting.compensation, rng=seed)
+            setting.act_on(chip, self.calibration, seed)
         return chip.errors(x, y, self.samples, rng=seed, sampling=self.sampling)
 
     def _chip(self, network: str, setting: Setting, block: int) -> MappedNetwork:
@@ -151,7 +139,7 @@ class Bench:
         model = self.training(network, block)
         chip = program_plan(own, model, setting.hardware, seed=seed_sequence(seed))
         if has_open_converters(chip.layers):
-            chip.calibrate(self.calibration, rng=seed)
+            chip.calibrate(self.calibration.images, **self.calibration.options, rng=seed)
         return chip
 
     def _plan(self, network: str, block: int) -> CheckedPlan:
@@ -174,7 +162,7 @@ class Bench:
             has_linear_outputs=any(layer.has_linear_outputs for layer in layers),
             sees_scale=any(h is not None and layer.sees_scale(h) for layer, h in pairs),
             cells=sum(
-                2 * layer.wanted.weight.size * layer.reads_per_pass * (1 + _samples(layer))
+                2 * layer.wanted.weight.size * layer.reads_per_pass * (1 + layer.samples)
                 for layer in layers
             ),
         )
@@ -183,6 +171,6 @@ class Bench:
         """Return the setting without its gate; None if no layer of the network has one."""
         gated = any(not isinstance(part.gate, NoNoise) for part in self.published.parts)
         layers = planned_layers(self._plan(network, 0).network)
-        if not gated or not any(_samples(layer) for layer in layers):
+        if not gated or not any(layer.samples for layer in layers):
             return None
         return self.published.each(lambda h: replace(h, gate=NoNoise()))

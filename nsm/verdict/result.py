@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import nn
 from crossbar import Hardware
 from nsm.chips.hardware_table import HardwareTable
 from nsm.disk import atomic_write
+from nsm.sweeps.rows.provenance import version_of
 from nsm.verdict.saving import MARK, check_saving
 from nsm.verdict.sentence import fix_first_of, rows_of, sentence_of
 
@@ -85,7 +85,7 @@ class Tolerances:
             "fix_first": self.fix_first,
             "settings": dict(self.settings),
             "hardware": repr(self.hardware),
-            "version": _version(),
+            "version": version_of("nsm-crossbar"),
             "base_errors": [
                 {key: value for key, value in row.items() if value == value}
                 for row in self.base_errors.to_dict("records")
@@ -99,11 +99,3 @@ def _write(path: Path, text: str) -> None:
     """Write a text file in one step."""
     with atomic_write(path) as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
-
-
-def _version() -> str:
-    """Return the version of the installed distribution."""
-    try:
-        return version("nsm-crossbar")
-    except PackageNotFoundError:  # run from a folder that was never installed
-        return "not installed"

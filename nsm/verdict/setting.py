@@ -5,29 +5,18 @@ from dataclasses import dataclass, replace
 
 from crossbar import Hardware
 from nsm.chips.hardware_table import HardwareTable
+from nsm.sweeps.treatment import Treatment
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class Setting(Treatment):
     """What decides how a chip of a given seed reads, except the network.
 
     Attributes:
         hardware: One description for all layers, or a table by layer.
-        gain: Common-mode gain of the programmed chip.
-        seconds: Age of the chip when it is read [s].
-        compensation: What has one factor that compensates gain and age, "layer" or "column"; None
-            for no compensation.
     """
 
     hardware: Hardware | HardwareTable
-    gain: float = 1.0
-    seconds: float = 0.0
-    compensation: str | None = None
-
-    @property
-    def changes_chip(self) -> bool:
-        """Whether gain, age or compensation change the chip after it was programmed."""
-        return (self.gain, self.seconds, self.compensation) != (1.0, 0.0, None)
 
     @property
     def parts(self) -> list[Hardware]:

@@ -14,6 +14,7 @@ from devices.seeding import RNG, seed_sequence
 from devices.validation import integer
 from nsm.chips.hardware_table import as_table
 from nsm.progress import progress_bar
+from nsm.sweeps.calibration import Calibration, checked_options
 from nsm.sweeps.data import Images, check_settings, checked_data, some_of
 from nsm.sweeps.tasks import Task, grid
 from nsm.verdict.axes import AXES, chosen_axes
@@ -88,7 +89,7 @@ def bench_of(
         published=Setting(hardware=hardware),
         x=images,
         y=labels,
-        calibration=_as(images, few),
+        calibration=Calibration(_as(images, few), checked_options({})),
         blocks=blocks,
         samples=samples,
         sampling=sampling,

@@ -20,7 +20,6 @@ from nsm.chips.planning.planner import DIGITAL, Planner, evaluating_copy
 from nsm.chips.structures import leaves
 from nsm.nn.coding import Thermometer
 from nsm.nn.folding import layers_of
-from nsm.nn.on_chip import SampledNeurons
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +140,7 @@ def _check_weights(layer: PlannedLayer) -> None:
         raise ValueError(
             f"{layer.name} holds NaN or infinite weights; train it again before mapping"
         )
-    if isinstance(layer.wanted.neurons, SampledNeurons) and not weight.any():
+    if layer.samples and not weight.any():
         raise ValueError(f"{layer.name} has only zero weights; there is nothing to map")
 
 

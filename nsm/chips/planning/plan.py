@@ -63,6 +63,11 @@ class PlannedLayer(nn.Module):
         return isinstance(self.wanted.neurons, (SampledNeurons, LogisticNeurons))
 
     @property
+    def samples(self) -> bool:
+        """Whether the layer computes with the noise of its cells and their gates."""
+        return isinstance(self.wanted.neurons, SampledNeurons)
+
+    @property
     def has_linear_outputs(self) -> bool:
         """Whether the outputs are plain weighted sums, which normalization can be folded into."""
         return isinstance(self.wanted.neurons, LinearOutputs) and not self.by_sign
@@ -73,7 +78,7 @@ class PlannedLayer(nn.Module):
         Signs do not, unless reference currents are added to the sums. `nsm.chips.compensation` asks
         programmed layers the same.
         """
-        is_compared = self.by_sign or isinstance(self.wanted.neurons, SampledNeurons)
+        is_compared = self.by_sign or self.samples
         bias = self.wanted.bias
         has_references = hardware.bias == "reference" and bias is not None and bool(bias.any())
         return has_references or not is_compared

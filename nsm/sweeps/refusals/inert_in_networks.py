@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from nsm.chips.hardware_table import as_table
 from nsm.chips.planning.checked_plan import CheckedPlan
 from nsm.chips.planning.plan import PlannedLayer, planned_layers
-from nsm.nn.on_chip import SampledNeurons
 from nsm.sweeps.tasks import Task
 
 #: Whether a layer sees a part of the hardware.
@@ -15,7 +14,7 @@ Sees = Callable[[PlannedLayer], bool]
 
 
 def _samples(layer: PlannedLayer) -> bool:
-    return isinstance(layer.wanted.neurons, SampledNeurons)
+    return layer.samples
 
 
 def _is_compared(layer: PlannedLayer) -> bool:

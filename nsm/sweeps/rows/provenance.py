@@ -6,22 +6,31 @@ import os
 import platform
 import shlex
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+#: What `version_of` tells of a distribution that is not there.
+NOT_INSTALLED = "not installed"
 #: Distributions whose versions can change a row or the time that it takes.
 DISTRIBUTIONS = ("nsm-crossbar", "numpy", "torch", "scipy", "numba", "pandas")
 
 
+@cache
+def version_of(distribution: str) -> str:
+    """Return the version of a distribution; "not installed" if it is not."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:  # as when this project is run from its folder
+        return NOT_INSTALLED
+
+
 def versions() -> dict[str, str]:
     """Return the versions of Python, of this project and of the libraries that compute rows."""
-    found = {"python": platform.python_version()}
-    for name in DISTRIBUTIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    return {
+        "python": platform.python_version(),
+        **{name: version_of(name) for name in DISTRIBUTIONS},
+    }
 
 
 def machine() -> dict[str, str]:

@@ -8,8 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,8 @@ from nsm.chips.map import map_to_crossbar
 from nsm.nn.inference import Labels
 from nsm.sweeps.calibration import Calibration
 from nsm.sweeps.data import Images, few_of, some_of
+from nsm.sweeps.rows.provenance import NOT_INSTALLED, version_of
+from nsm.sweeps.treatment import Treatment
 from nsm.sweeps.until import Until
 from nsm.sweeps.workers import contents
 from nsm.sweeps.workers.contents import Content, LackedError, Source
@@ -36,14 +36,11 @@ _PACKAGES = ("nsm-crossbar", "numpy", "torch")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Point:
+class Point(Treatment):
     """A hardware, and what happens to a chip of it; attributes as of `Task`."""
 
     hardware: Hardware | HardwareTable
-    gain: float
     reprogrammed_scale: float
-    seconds: float
-    compensation: str | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -183,16 +180,9 @@ def prepared_chip(model: Any, point: Point, reading: Reading, seed: int) -> Mapp
         reprogrammed_scale=point.reprogrammed_scale,
         example=few_of(reading.x),
     )
-    is_calibrated = calibration is not None and has_open_converters(chip.layers)
-    if calibration is not None and is_calibrated:
+    if calibration is not None and has_open_converters(chip.layers):
         chip.calibrate(calibration.images, **calibration.options, rng=seed)
-    chip.age(point.seconds)
-    chip.scale_conductances(point.gain)
-    per = point.compensation
-    if calibration is not None and is_calibrated and per is not None:
-        chip.calibrate(calibration.images, **calibration.options, compensation=per, rng=seed)
-    elif per is not None:
-        chip.compensate(per, rng=seed)
+    point.act_on(chip, calibration, seed)
     return chip
 
 
@@ -226,25 +216,15 @@ def _counted(
     return int(read.sum()), n, None
 
 
-@cache
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # run from its folder, without an installation
-            continue
-    return found
-
-
 def versions_here() -> dict[str, str]:
     """Return the versions of the packages that decide what a chip draws and computes."""
-    return dict(_versions())
+    found = {package: version_of(package) for package in _PACKAGES}
+    return {package: text for package, text in found.items() if text != NOT_INSTALLED}
 
 
 def _check_versions(wanted: Mapping[str, str] | None) -> None:
     """Raise ValueError if the packages of this process are not those of the sweep."""
-    here = _versions()
+    here = versions_here()
     for package, text in (wanted or {}).items():
         if here.get(package, text) != text:
             raise ValueError(

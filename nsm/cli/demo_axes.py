@@ -54,18 +54,18 @@ AXES = (
         [1.5, 2.0, 4.0, 10.0, 45.0, 100.0],
         45.0,
         "On/off ratio",
-        "g_min changes while g_max stays. At a small ratio the levels share a smaller range, and "
-        "the programming error, which stays the same in siemens, counts for more. The cells of a "
-        "pair share one gate, which keeps the noise of g_min out of their difference.",
+        "g_min changes while g_max stays. The levels and the pulses that write them span the new "
+        "range, so that weights and programming errors shrink by one factor. The cells of a pair "
+        "share one gate, which keeps the noise of g_min out of their difference.",
     ),
     Axis(
         "device.write.error_factor",
         [0.0, 1.0, 3.0, 10.0, 30.0, 60.0],
         1.0,
         "Programming error",
-        "The published programming error of the device (normal, standard deviation 0.5 % of the "
-        "conductance range) is multiplied by this factor. Each cell draws its error once, when the "
-        "chip is programmed.",
+        "Cells are written by open-loop pulses, whose errors of 0.5 % of the conductance range add "
+        "up to 2.0 % (root mean square). That error is multiplied by this factor. Each cell draws "
+        "its error once, when the chip is programmed.",
     ),
     Axis(
         "device.read_noise.sigma",

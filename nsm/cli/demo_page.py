@@ -7,8 +7,8 @@ INTRODUCTION = (
     "the same simulated crossbar of ferroelectric transistors (FeFET), and read while one property "
     "of the devices gets worse.",
     "NSM: a neural sampling machine. Its neurons are stochastic, and all of its randomness comes "
-    "from the devices. ReLU: the usual deterministic network. StNN: a stochastic network whose "
-    "noise has a fixed size at the comparators.",
+    "from stochastic switches in series with the cells. ReLU: the usual deterministic network. "
+    "StNN: a stochastic network whose noise has a fixed size at the comparators.",
 )
 
 DRAWING_TEXT = (

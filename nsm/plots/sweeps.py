@@ -173,10 +173,10 @@ def _draw(
     for name, of_line in lines.items():
         label = "mean" if name is None else name
         _draw_line(ax, of_line, along, place=styles[name], label=label, floor=floor)
+    mark_axis(ax, along)  # before the levels, which would keep the limits of a linear axis
     draw_software(ax, levels)
     if chance is not None:
         draw_chance(ax, chance, near=near)
-    mark_axis(ax, along)
     ax.set_xlabel(axis_title(x))
     most = float((points["mean"] + points["spread"].fillna(0)).max())
     mark_error_axis(ax, scale, least, max(most, float(shown.max())))

@@ -108,7 +108,8 @@ def rows_table(sweeps: Sequence[Swept]) -> Table:
     """Return what the rows themselves tell, one line for each file."""
     columns = {
         "networks": "network", "test images": "images", "samples per image": "samples",
-        "chips": "chip", "seeds of the trainings": TRAINING_SEED, "seeds of the chips": "seed",
+        "numbers of the chips": "chip", "seeds of the trainings": TRAINING_SEED,
+        "seeds of the chips": "seed",
     }  # fmt: skip
     known = {
         name: column

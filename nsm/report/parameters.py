@@ -108,10 +108,16 @@ def _same(one: Any, other: Any) -> bool:
         return one is other
 
 
+def _are_none(one: Any, other: Any) -> bool:
+    """Return whether two models have no effect, of whatever classes they are."""
+    return words(one) == words(other) == "none"
+
+
 def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yield path, value of `other` and value of `one` for every field in which they differ.
 
-    Two models of one class are compared field by field, models of different classes as a whole.
+    Two models of one class are compared field by field, models of different classes as a whole. Two
+    models without effect, such as noises of σ = 0, do not differ.
 
     Args:
         one: A description, such as a `Device`.
@@ -121,7 +127,7 @@ def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any
     for field in dataclasses.fields(one):
         mine, theirs = getattr(one, field.name), getattr(other, field.name)
         below = f"{path}.{field.name}" if path else field.name
-        if field.name == "reference" or _same(mine, theirs):
+        if field.name == "reference" or _same(mine, theirs) or _are_none(mine, theirs):
             continue
         if type(mine) is type(theirs) and dataclasses.is_dataclass(mine):
             yield from differences(mine, theirs, below)

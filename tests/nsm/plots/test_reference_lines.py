@@ -64,6 +64,15 @@ def test_an_error_of_an_unknown_network_is_refused():
         plot_error_rate(rows(), x=X, group="network", software={"NSM": 1.4})
 
 
+def test_levels_do_not_widen_an_axis_of_powers():
+    of_factor = rows().rename(columns={X: "gain"}).replace({"gain": {2: 0.0, 4: 1.0, 8: 60.0}})
+    alone = plot_error_rate(of_factor, x="gain", group="network")
+    beside = plot_error_rate(
+        of_factor, x="gain", group="network", software={"NSM": 0.1}, chance=0.1
+    )
+    assert beside.get_xlim() == alone.get_xlim()
+
+
 def test_guessing_is_a_dotted_line():
     ax = plot_error_rate(rows(), x=X, group="network", chance=0.5)  # errors up to 15 %
     ((height, _),) = levels_of(ax, ":")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from crossbar import Adc, Hardware
-from devices import BlankOut, Device, GaussianNoise, IdealWrite, preset
+from devices import BlankOut, Device, GaussianNoise, IdealWrite, LognormalNoise, preset
 from nsm.chips.hardware_table import HardwareTable
 from nsm.report.parameters import (
     difference_tables,
@@ -47,6 +47,13 @@ def test_what_does_not_differ_is_said():
         "The device is the preset rram_wan2022, unchanged.",
         "All fields of the circuit have their defaults.",
     ]
+
+
+def test_noises_without_effect_do_not_differ():
+    device = preset("fefet_jerry2017", read_noise=LognormalNoise(0.0))
+    tables, texts = difference_tables(Hardware(device=device))
+    assert tables == []
+    assert "The device is the preset fefet_jerry2017, unchanged." in texts
 
 
 def test_a_device_of_ones_own_is_compared_with_an_ideal_one():

@@ -1,0 +1,73 @@
+"""Checks of measured values before a fit: what they find is counted, and nothing is dropped."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from devices.validation import Floats, real_array
+
+#: No memory cell conducts more, and none that can be measured less [S].
+LARGEST_CONDUCTANCE = 0.1
+SMALLEST_CONDUCTANCE = 1e-13
+#: A value this many robust standard deviations from the median is far off.
+FAR_OFF = 8.0
+# Median absolute deviation of a standard normal.
+_NORMAL_MAD = 0.6744897501960817
+
+
+def conductances(
+    name: str,
+    value: ArrayLike,
+    *,
+    ndim: int | None = None,
+    shape: tuple[int | None, ...] | None = None,
+) -> Floats:
+    """Return measured conductances [S], in which NaN stands for a value that is missing.
+
+    Args:
+        name: What they are, for the message.
+        value: The measured values.
+        ndim: Wanted number of dimensions, or None for any.
+        shape: Wanted shape, in which None stands for any length; None for any shape.
+
+    Raises:
+        ValueError: If they are not real numbers of that shape, some are infinite, none is finite,
+            or their size belongs to another unit than siemens.
+    """
+    g = np.asarray(real_array(name, value, ndim=ndim, shape=shape), dtype=np.float64)
+    infinite = int(np.isinf(g).sum())
+    if infinite:
+        raise ValueError(f"{name} holds {infinite} infinite values; write NaN for what is missing")
+    known = np.abs(g[np.isfinite(g)])
+    if not known.size:
+        raise ValueError(f"{name} of shape {g.shape} holds no finite value; give conductances [S]")
+    typical = float(np.median(known))
+    if typical > LARGEST_CONDUCTANCE:
+        raise ValueError(
+            f"{name} has a median of {typical:.3g} S, more than a memory cell conducts "
+            f"({LARGEST_CONDUCTANCE:g} S); are the values in µS? Give siemens: 50 µS is 50e-6"
+        )
+    if 0 < float(known.max()) < SMALLEST_CONDUCTANCE:
+        raise ValueError(
+            f"{name} reaches only {known.max():.3g} S, less than can be measured "
+            f"({SMALLEST_CONDUCTANCE:g} S); was it already in siemens and scaled once more?"
+        )
+    return g
+
+
+def are_far_off(values: Floats, axis: int = -1) -> np.ndarray:
+    """Return which values lie more than `FAR_OFF` robust standard deviations from the median.
+
+    The robust standard deviation is 1.4826 times the median absolute deviation, which outliers do
+    not widen. Missing values are not far off.
+
+    Args:
+        values: Measured values; NaN where one is missing.
+        axis: Axis of the values that belong together; default the last.
+    """
+    known = np.isfinite(values)
+    if not known.any():
+        return np.zeros(values.shape, dtype=bool)
+    middle = np.nanmedian(values, axis=axis, keepdims=True)
+    away = np.abs(values - middle)
+    spread = np.nanmedian(away, axis=axis, keepdims=True) / _NORMAL_MAD
+    return np.asarray(known & (away > FAR_OFF * spread) & (spread > 0))

@@ -32,7 +32,7 @@ demo: .venv/demo
 	$(BIN)/nsm demo --out results
 
 test: .venv/test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/test
 	$(BIN)/ruff format --check .

@@ -25,11 +25,11 @@ _EMPTY_ROWS, _FULL_ROWS = 400, 24
 
 def _no_work(job: Job, threads: int | None = None, sent: Any = ()) -> dict[str, Any]:
     """Return the result of a job without computing it."""
-    counts = {"errors": 0, "images": 1, "elapsed": 0.0}
+    counts = {"errors": 0, "images": 1, "wrong": None, "elapsed": 0.0}
     return {"task": job.task, "chip": job.chip, "first": job.first, "seed": job.seed, **counts}
 
 
-class _Inline(Executor):
+class Inline(Executor):
     """Runs each call at once, in this process."""
 
     workers = 1
@@ -41,7 +41,7 @@ class _Inline(Executor):
         return future
 
 
-def _seconds(rows: int, points: int, executor: Any, *, work: bool, samples: int = 1) -> float:
+def sweep_seconds(rows: int, points: int, executor: Any, *, work: bool, samples: int = 1) -> float:
     """Return the seconds of a sweep of the MNIST perceptron's shape, from its grid to its rows."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 10))
@@ -69,18 +69,18 @@ def table() -> list[str]:
         lines.append(f"| {name} | {rows:,} | {seconds:.1f} s | {1e3 * seconds / rows:.2f} ms |")
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    dry = _seconds(_DRY_ROWS, _DRY_POINTS, _Inline(), work=False)
+    dry = sweep_seconds(_DRY_ROWS, _DRY_POINTS, Inline(), work=False)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     add("schedule alone", _DRY_ROWS, dry)
     with worker_pool(2) as pool:
-        _seconds(4, 4, pool, work=True)  # starts the processes
+        sweep_seconds(4, 4, pool, work=True)  # starts the processes
         add("jobs that compute nothing, 2 workers", _EMPTY_ROWS,
-            _seconds(_EMPTY_ROWS, 20, pool, work=False))  # fmt: skip
+            sweep_seconds(_EMPTY_ROWS, 20, pool, work=False))  # fmt: skip
     speeds = {}
     for workers in (1, 2):
         with worker_pool(workers) as pool:
-            _seconds(2 * workers, 2, pool, work=True)
-            speeds[workers] = _seconds(_FULL_ROWS, 12, pool, work=True, samples=20)
+            sweep_seconds(2 * workers, 2, pool, work=True)
+            speeds[workers] = sweep_seconds(_FULL_ROWS, 12, pool, work=True, samples=20)
             add(f"1000 images, 20 samples, {workers} worker(s)", _FULL_ROWS, speeds[workers])
     ratio = speeds[1] / speeds[2]
     return [

@@ -1,6 +1,7 @@
 """Exponential pulse curves with the nonlinearity labels of NeuroSim."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -44,6 +45,12 @@ def _curvature(label: Floats) -> Floats:
     return np.asarray(np.copysign(np.where(y < 0.02, y + y**3 / 72, (low + high) / 2), label))
 
 
+@cache
+def _curvature_of_all(label: float) -> float:
+    """Return 1/A of a label that all cells share; bisection is slow on single numbers."""
+    return float(_curvature(np.array(label)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class NonlinearPulses(PulseResponse):
     """Exponential curves: G = g_min + B (1 − e^(−P/A)), B = (g_max − g_min)/(1 − e^(−P_max/A)).
@@ -82,7 +89,7 @@ class NonlinearPulses(PulseResponse):
         # of A.
         for name, label in (("up", self.nl_up), ("down", -self.nl_down)):
             drawn = np.clip(label + self.d2d_nl * random.standard_normal(shape), -9, 9)
-            cells[name] = _curvature(drawn) if self.d2d_nl else float(_curvature(np.array(label)))
+            cells[name] = _curvature(drawn) if self.d2d_nl else _curvature_of_all(label)
         return cells
 
     def pulsed(

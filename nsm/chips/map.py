@@ -14,10 +14,11 @@ from devices.validation import number
 from nsm.chips.chip import MappedNetwork, Origin
 from nsm.chips.hardware_table import as_table
 from nsm.chips.layers.tile_layer import TileLayer
-from nsm.chips.planning.checked_plan import CheckedPlan, checked_plan
+from nsm.chips.planning.checked_plan import CheckedPlan
 from nsm.chips.planning.examples import given_example
 from nsm.chips.planning.plan import name_of, planned_layers
 from nsm.chips.planning.planner import evaluating_copy
+from nsm.chips.planning.plans import Plans, new_plan
 from nsm.chips.planning.tracing import move_hooks
 from nsm.chips.programming import check_weight_scale, programmed
 from nsm.chips.streams import Stream
@@ -64,13 +65,39 @@ def map_to_crossbar(
             the hardware is free of noise and the network needs it, the deterministic path is
             missing, or no inputs for the comparison could be drawn.
     """
+    return map_again(
+        None, model, hardware, rng=rng, reprogrammed_scale=reprogrammed_scale, example=example
+    )
+
+
+def map_again(
+    plans: Plans | None,
+    model: nn.Module,
+    hardware: Hardware | Mapping[str, Hardware | None],
+    *,
+    rng: RNG,
+    reprogrammed_scale: float = 1.0,
+    example: Any = None,
+) -> MappedNetwork:
+    """Return a chip as `map_to_crossbar` does; a network is planned and compared only once.
+
+    Args:
+        plans: The plans of earlier chips, to which new ones are added; None: there are no others.
+        model: The network, which has not changed since its plan was made.
+        hardware: As for `map_to_crossbar`, and so are all others.
+        rng: Seed, Generator or None.
+        reprogrammed_scale: Factor of weights and biases.
+        example: Inputs for the comparison, the same for all chips.
+
+    Raises:
+        ValueError: As `map_to_crossbar`.
+    """
     check_model(model)
     table = as_table(hardware)
     number("reprogrammed_scale", reprogrammed_scale, above=0)
     seed = seed_sequence(rng)
     given = None if example is None else given_example(example)
-    with torch.random.fork_rng(devices=[]):  # the comparison draws, and torch's stream stays
-        plan = checked_plan(model, table, given)
+    plan = new_plan(model, table, given) if plans is None else plans.own(model, table, given)
     return program_plan(plan, model, hardware, seed=seed, reprogrammed_scale=reprogrammed_scale)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,8 +16,9 @@ from devices.seeding import RNG
 from devices.validation import finite, integer, real_array
 from nsm.chips.class_scores import class_scores
 from nsm.chips.hardware_table import HardwareTable
-from nsm.chips.planning.checked_plan import CheckedPlan, checked_plan
+from nsm.chips.planning.checked_plan import CheckedPlan
 from nsm.chips.planning.examples import given_example
+from nsm.chips.planning.plans import Plans
 from nsm.nn.inference import Labels, check_labels, output_shape
 from nsm.sweeps.calibration import Calibration
 from nsm.sweeps.refusals.point_checks import check_points
@@ -69,9 +70,23 @@ def check_saving(
         )
 
 
-def checked_data(
-    tasks: Sequence[Task], x: Any, y: ArrayLike, calibrate: Any = None
-) -> tuple[Images, Labels, Calibration | None]:
+class CheckedData(NamedTuple):
+    """What the chips of a sweep read.
+
+    Attributes:
+        images: Images (n, ...), or a tuple of arrays.
+        labels: Labels (n, ...).
+        calibration: How chips are calibrated; None if they are not.
+        plans: The plans of the networks.
+    """
+
+    images: Images
+    labels: Labels
+    calibration: Calibration | None
+    plans: Plans
+
+
+def checked_data(tasks: Sequence[Task], x: Any, y: ArrayLike, calibrate: Any = None) -> CheckedData:
     """Return images, labels and calibration that the chips of all tasks take.
 
     Every network is planned for its hardware, and the plan is compared with the network on the
@@ -103,17 +118,23 @@ def checked_data(
     problems = []
     for form in forms:
         try:
-            formed = calibration
+            formed, plans = calibration, Plans()
             if calibration is not None:
                 formed = replace(calibration, images=form(calibration.images))
-            return form(images), _labels(tasks, form(images), y, n, formed), formed
+            labels = _labels(tasks, form(images), y, n, formed, plans)
+            return CheckedData(form(images), labels, formed, plans)
         except ValueError as problem:
             problems.append(problem)
     raise problems[0]
 
 
 def _labels(
-    tasks: Sequence[Task], images: Images, y: ArrayLike, n: int, calibration: Calibration | None
+    tasks: Sequence[Task],
+    images: Images,
+    y: ArrayLike,
+    n: int,
+    calibration: Calibration | None,
+    plans: Plans,
 ) -> Labels:
     """Return the labels, if the networks of all tasks take them and the images."""
     labels: Any = None
@@ -121,7 +142,7 @@ def _labels(
 
     def plan_of(task: Task, table: HardwareTable) -> CheckedPlan:
         nonlocal labels
-        plan = checked_plan(task.model, table, example)
+        plan = plans.of(task.model, table, example)
         plan.form.checked(images)
         if calibration is not None:
             _check_calibration(task, plan, calibration.images)

@@ -146,10 +146,16 @@ def _planned(
     chosen = checked_part(part)
     check_block(block, options["until"], tasks, options["sampling"])
     with remembering():
-        images, labels, calibration = checked_data(tasks, x, y, calibrate)
-        check_until(options["until"], labels)
-        seed = seed_sequence(rng)
-        experiment = Experiment(x=images, y=labels, calibration=calibration, seed=seed, **options)
+        found = checked_data(tasks, x, y, calibrate)
+        check_until(options["until"], found.labels)
+        experiment = Experiment(
+            x=found.images,
+            y=found.labels,
+            calibration=found.calibration,
+            seed=seed_sequence(rng),
+            plans=found.plans,
+            **options,
+        )
         by_id = {t.id: t for t in tasks}
         return _Plan(by_id, experiment, experiment.identity(tasks), chosen, block)
 

@@ -28,6 +28,9 @@ AXES: Mapping[str, Callable[[Context], Axis]] = {
     "temperature": chip_axes.temperature,
 }
 
+#: The axis of large networks that takes longest: the circuit of every tile is solved once per chip.
+SLOWEST = "wires"
+
 
 def chosen_axes(names: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of axes, checked; all of them for None.

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -16,11 +15,12 @@ from devices import NoNoise
 from devices.seeding import child, seed_number, seed_sequence
 from nsm.chips.calibration import has_open_converters
 from nsm.chips.chip import MappedNetwork
-from nsm.chips.hardware_table import as_table
+from nsm.chips.hardware_table import HardwareTable, as_table
 from nsm.chips.map import program_plan
-from nsm.chips.planning.checked_plan import CheckedPlan, checked_plan
+from nsm.chips.planning.checked_plan import CheckedPlan
 from nsm.chips.planning.examples import given_example
 from nsm.chips.planning.plan import planned_layers
+from nsm.chips.planning.plans import Plans
 from nsm.nn.inference import Labels, error_rate
 from nsm.sweeps.calibration import Calibration
 from nsm.sweeps.data import Images, few_of, some_of
@@ -47,6 +47,7 @@ class Bench:
         samples: Noisy passes per image.
         sampling: "exact" or "moments".
         seed: Seed of the order of the images, and of all chips and reads.
+        plans: The plans of the networks, in this process.
     """
 
     trainings: Mapping[str, tuple[nn.Module, ...]]
@@ -58,12 +59,12 @@ class Bench:
     samples: int
     sampling: str
     seed: np.random.SeedSequence
+    plans: Plans = field(default_factory=Plans, repr=False)
     _chips: dict[tuple[str, int], MappedNetwork] = field(default_factory=dict, repr=False)
-    _plans: dict[Any, CheckedPlan] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in self.__dict__.items() if name != "_numbers"}
-        return {**state, "_chips": {}, "_plans": {}}  # workers program chips of their own
+        return {**state, "_chips": {}}  # workers program chips of their own
 
     @property
     def size(self) -> int:
@@ -134,23 +135,21 @@ class Bench:
 
     def _programmed(self, network: str, setting: Setting, block: int) -> MappedNetwork:
         seed = self.chip_seed(block)
-        plan = self._plan(network, block)
-        own = replace(plan, network=copy.deepcopy(plan.network))
         model = self.training(network, block)
-        chip = program_plan(own, model, setting.hardware, seed=seed_sequence(seed))
+        plan = self.plans.own(model, *self._planned_for)
+        chip = program_plan(plan, model, setting.hardware, seed=seed_sequence(seed))
         if has_open_converters(chip.layers):
             chip.calibrate(self.calibration.images, **self.calibration.options, rng=seed)
         return chip
 
+    @property
+    def _planned_for(self) -> tuple[HardwareTable, tuple[Any, ...]]:
+        """The hardware, and the inputs of the comparison, of all plans."""
+        return as_table(self.published.hardware), given_example(few_of(self.x))
+
     def _plan(self, network: str, block: int) -> CheckedPlan:
         """Return the plan of a training, which holds for all settings."""
-        key = network, block % len(self.trainings[network])
-        if key not in self._plans:
-            table = as_table(self.published.hardware)
-            with torch.random.fork_rng(devices=[]):  # the comparison draws
-                model = self.training(network, block)
-                self._plans[key] = checked_plan(model, table, given_example(few_of(self.x)))
-        return self._plans[key]
+        return self.plans.of(self.training(network, block), *self._planned_for)
 
     def facts(self, network: str) -> Facts:
         """Return what decides which axes act on a network."""

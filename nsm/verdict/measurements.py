@@ -54,13 +54,13 @@ class Measurements:
 
     def __init__(self, bench: Bench, workers: int):
         self._bench = bench
-        self._workers = workers
+        self.workers = workers
         self._stack = ExitStack()
 
     def __enter__(self) -> "Measurements":
-        if self._workers > 1:
+        if self.workers > 1:
             self._source = self._stack.enter_context(Shelf()).put_once(self._bench)
-            self._pool = worker_pool(self._workers)
+            self._pool = worker_pool(self.workers)
             self._stack.callback(self._pool.shutdown, cancel_futures=True)
         return self
 
@@ -78,7 +78,7 @@ class Measurements:
         Raises:
             ChildProcessError: The worker died in all tries of a measurement, which is named.
         """
-        if self._workers == 1:
+        if self.workers == 1:
             for number, measurement in enumerate(work):
                 yield number, measurement.result(self._bench)
             return

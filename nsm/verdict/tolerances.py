@@ -17,7 +17,7 @@ from nsm.progress import progress_bar
 from nsm.sweeps.calibration import Calibration, checked_options
 from nsm.sweeps.data import Images, check_settings, checked_data, some_of
 from nsm.sweeps.tasks import Task, grid
-from nsm.verdict.axes import AXES, chosen_axes
+from nsm.verdict.axes import AXES, SLOWEST, chosen_axes
 from nsm.verdict.bench import Bench
 from nsm.verdict.measurements import Measurement, Measurements
 from nsm.verdict.result import Tolerances
@@ -75,7 +75,7 @@ def bench_of(
     parts = [part for part in as_table(hardware).values() if part is not None]
     few = some_of(x, slice(CALIBRATED_ON)) if calibrate is None else calibrate
     needs = any(part.has_open_inputs for part in parts)
-    images, labels, _ = checked_data(tasks, x, y, few if needs else None)
+    images, labels, _, plans = checked_data(tasks, x, y, few if needs else None)
     if len(labels) < SMALLEST_BLOCK * blocks:
         raise ValueError(
             f"{len(labels)} images are too few for {blocks} blocks; give at least "
@@ -94,6 +94,7 @@ def bench_of(
         samples=samples,
         sampling=sampling,
         seed=seed_sequence(rng),
+        plans=plans,
     )
 
 
@@ -237,7 +238,9 @@ def _all_axes(
     step_on: Callable[[str], None],
 ) -> list[Found]:
     """Return the result of every axis and network, in the order of the axes."""
-    order = [(name, base) for name in names for base in bases]
+    # With several workers the slowest axis is begun first, or it would run alone at the end.
+    in_turn = sorted(names, key=lambda name: name != SLOWEST) if runner.workers > 1 else names
+    order = [(name, base) for name in in_turn for base in bases]
     work = [
         Measurement(
             name=f"network {base.network!r}, axis {name!r}",

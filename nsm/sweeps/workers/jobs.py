@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from crossbar.hardware import Hardware
 from devices.seeding import child, seed_number
 from devices.validation import integer, shortened
 from nsm.chips.hardware_table import as_table
+from nsm.chips.planning.plans import Plans
 from nsm.nn.inference import Labels
 from nsm.sweeps.calibration import Calibration
 from nsm.sweeps.data import Images, some_of
@@ -47,6 +48,7 @@ class Experiment:
         sampling: "exact" or "moments".
         seed: Seed of the sweep.
         until: When a chip has read enough images; None: it reads all.
+        plans: The plans of the networks.
     """
 
     x: Images
@@ -57,6 +59,7 @@ class Experiment:
     sampling: str
     seed: np.random.SeedSequence
     until: Until | None
+    plans: Plans = field(default_factory=Plans, repr=False)
 
     def identity(self, tasks: Sequence[Task]) -> str:
         """Return short hashes of what all rows of one file share, see `rows.experiment.SHARED`."""
@@ -102,6 +105,7 @@ class Experiment:
             sampling=self.sampling,
             calibration=self.calibration,
             until=self.until,
+            plans=self.plans,
         )
 
     def jobs(

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from crossbar.threads import threads as threads_of_loops
 from nsm.chips.calibration import has_open_converters
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.hardware_table import HardwareTable
-from nsm.chips.map import map_to_crossbar
+from nsm.chips.map import map_again
+from nsm.chips.planning.plans import Plans
 from nsm.nn.inference import Labels
 from nsm.sweeps.calibration import Calibration
 from nsm.sweeps.data import Images, few_of, some_of
@@ -54,6 +55,7 @@ class Reading:
         sampling: "exact" or "moments".
         calibration: How a chip is calibrated; None if it is not.
         until: When a chip has read enough images; None: it reads all.
+        plans: The plans of the networks of this sweep, in this process.
     """
 
     x: Images
@@ -62,6 +64,7 @@ class Reading:
     sampling: str
     calibration: Calibration | None
     until: Until | None
+    plans: Plans = field(default_factory=Plans, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +176,8 @@ def prepared_chip(model: Any, point: Point, reading: Reading, seed: int) -> Mapp
         seed: Seed of the chip.
     """
     calibration = reading.calibration
-    chip = map_to_crossbar(
+    chip = map_again(
+        reading.plans,
         model,
         point.hardware,
         rng=seed,

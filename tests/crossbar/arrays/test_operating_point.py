@@ -171,7 +171,7 @@ PLACES = {
 def test_a_series_element_divides_relative_noise(noise, case, place):
     resistance, relative = SERIES[case]
     tile = tile_with(noise, w=np.array([[1.0]]), gate_sharing="cell", **PLACES[place](resistance))
-    ones = np.ones((READS, 1))
+    ones = np.ones((2_000, 1))
     g = np.array([100e-6, 1e-6])
     branch = g / (1 + g * resistance)
     np.testing.assert_allclose(tile.effective_weights, (branch[0] - branch[1]) / K, rtol=1e-9)

@@ -87,11 +87,10 @@ def test_one_row_per_task_and_chip_in_that_order(rows):
 
 def test_rows_do_not_depend_on_processes_or_on_being_saved(rows, tmp_path):
     context = multiprocessing.get_context("spawn")
-    for workers in (1, 2):
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            assert_same_rows(sweep(executor=pool), rows)
-            saved = sweep(executor=pool, save_to=tmp_path / f"{workers}.csv")
-        assert_same_rows(saved, rows)
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        assert_same_rows(sweep(executor=pool), rows)
+        saved = sweep(executor=pool, save_to=tmp_path / "two.csv")
+    assert_same_rows(saved, rows)
     assert_same_rows(sweep(save_to=tmp_path / "none.csv"), rows)
 
 

@@ -240,9 +240,11 @@ EVERYTHING = Hardware(
     "hardware", [EVERYTHING, replace(HARDWARE, gate=BlankOut(0.5))], ids=["everything", "ideal"]
 )
 def test_every_axis_is_measured_or_says_why_not(name, hardware):
+    x, y = batch(20)
     found = tolerances(
-        small(), hardware, *batch(20), samples=1, blocks=4, axes=[name], loss=0.6, step=100, **QUIET
-    )
+        small(), hardware, x, y, samples=1, blocks=4, axes=[name], loss=0.6, step=100,
+        calibrate=x[:2], **QUIET,
+    )  # fmt: skip
     it = row(found, name)
     if np.isnan(it.ratio):
         assert hardware is not EVERYTHING
@@ -283,9 +285,10 @@ def test_published_values_are_those_of_the_hardware():
         "ADC bits": 6,
         "DAC bits": 6,
     }
+    x, y = batch(20)
     found = tolerances(
-        small(), EVERYTHING, *batch(20), samples=1, blocks=4, axes=list(expected), loss=0.6,
-        step=1e4, **QUIET,
+        small(), EVERYTHING, x, y, samples=1, blocks=4, axes=list(expected), loss=0.6,
+        step=1e4, calibrate=x[:2], **QUIET,
     )  # fmt: skip
     published = found.table.set_index("axis")["published"]
     assert published[list(expected)].to_dict() == pytest.approx(expected)
@@ -387,7 +390,8 @@ def test_the_first_value_of_an_axis_is_the_published_hardware(name):
     # Measured levels are not evenly spaced: four levels of the axis are these four.
     hardware = replace(EVERYTHING, device=replace(EVERYTHING.device, levels=MEASURED.levels))
     tasks = grid(small(), hardware, {})
-    bench = bench_of(tasks, *batch(), samples=1, blocks=4, sampling="exact", calibrate=None, rng=0)
+    x, y = batch(20)
+    bench = bench_of(tasks, x, y, samples=1, blocks=4, sampling="exact", calibrate=x[:2], rng=0)
     context = Context(published=bench.published, facts=bench.facts("network"), step=2.0)
     axis = AXES[name](context)
     setting = axis.apply(bench.published, axis.outward[0])

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-import nsm.sweeps.run
 from crossbar import Adc, BitSliced, Dac, DifferentialPair, Hardware
 from devices import BlankOut, Device, FaultMap, NoNoise
 from nsm import collect, grid, map_to_crossbar, nsm_mlp
+from nsm.chips.planning import plans
+from nsm.sweeps import run
 from nsm.sweeps.data import checked_data
 from nsm.sweeps.refusals import point_checks
 
@@ -94,7 +95,7 @@ def sampling():
 def test_a_second_value_that_cannot_be_programmed_is_refused_before_the_first_row(
     model, hardware, axes, message, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(nsm.sweeps.run, "run_job", None)
+    monkeypatch.setattr(run, "run_job", None)
     tasks = grid({"mine": model()}, hardware, axes)
     rows = tmp_path / "rows.csv"
     with pytest.raises(ValueError, match=message):
@@ -114,19 +115,17 @@ def test_the_checks_refuse_what_programming_refuses_and_nothing_else():
 
 def test_networks_are_planned_once_and_hardware_is_checked_once(monkeypatch):
     planned, checked = [], []
-    plan, check = nsm.sweeps.data.checked_plan, nsm.sweeps.refusals.point_checks.check_programming
+    plan, check = plans.checked_plan, point_checks.check_programming
+    monkeypatch.setattr(plans, "checked_plan", lambda *given: (planned.append(1), plan(*given))[1])
     monkeypatch.setattr(
-        nsm.sweeps.data, "checked_plan", lambda *given: (planned.append(1), plan(*given))[1]
-    )
-    monkeypatch.setattr(
-        nsm.sweeps.refusals.point_checks,
+        point_checks,
         "check_programming",
         lambda *given: (checked.append(1), check(*given))[1],
     )
     tasks = grid(
         made(nn.Linear, 6, 3), HARDWARE, {"device.levels": [2, 4], "gain": [0.5, 1.0, 2.0]}
     )
-    nsm.sweeps.data.checked_data(tasks, X, Y)
+    collect(tasks, X, Y, **SETTINGS)
     assert (len(planned), len(checked)) == (1, 2)
 
 
@@ -214,7 +213,7 @@ def test_the_calibration_is_part_of_the_experiment(tmp_path):
     ],
 )
 def test_wrong_calibrations_are_refused_by_name(calibrate, hardware, message, monkeypatch):
-    monkeypatch.setattr(nsm.sweeps.run, "run_job", None)
+    monkeypatch.setattr(run, "run_job", None)
     tasks = grid({"mine": made(nn.Linear, 6, 3)}, hardware, {"gain": [1.0]})
     with pytest.raises(ValueError, match=message):
         collect(tasks, X, Y, calibrate=calibrate, **SETTINGS)

@@ -58,10 +58,10 @@ def test_a_job_is_small_whatever_data_and_network():
     tasks = nsm.grid(model, hardware, {"gain": [1.0]})
     x = np.random.default_rng(0).random((10_000, 784))  # as many as the test images of MNIST
     y = np.arange(10_000) % 10
-    images, labels, calibration = checked_data(tasks, x, y)
+    found = checked_data(tasks, x, y)
     experiment = Experiment(
-        x=images, y=labels, calibration=calibration, chips=2, samples=20, sampling="exact",
-        seed=np.random.SeedSequence(0), until=None,
+        x=found.images, y=found.labels, calibration=found.calibration, chips=2, samples=20,
+        sampling="exact", seed=np.random.SeedSequence(0), until=None, plans=found.plans,
     )  # fmt: skip
     with Shelf() as shelf:
         by_id = {t.id: t for t in tasks}

@@ -18,6 +18,8 @@ TEN_YEARS = 10 * 365.25 * 86400
 WARM = 358.0
 #: Resistance of a segment in whose units that of ideal wires is told [Ω].
 SEGMENT = 1.0
+#: Largest resistance of a segment that is tried [Ω]; arrays have 0.5 to 20 Ω.
+WORST_SEGMENT = 300.0
 #: Bits in whose units those of ideal converters are told.
 BITS = 8
 _FINEST = 12
@@ -98,7 +100,11 @@ def gain_rises_compensated(context: Context) -> Axis:
 
 
 def wires(context: Context) -> Axis:
-    """Resistance of the segments, r_row = r_col; a factor on it where it is published."""
+    """Resistance of the segments, r_row = r_col; a factor on it where it is published.
+
+    Neighboring values differ by the square of the step: each is a circuit that is solved anew.
+    """
+    step = context.step**2
     own = [part.wires for part in context.published.parts]
     if all(w is None for w in own):
 
@@ -108,7 +114,7 @@ def wires(context: Context) -> Axis:
         return Axis(
             unit="Ω per segment",
             published=0.0,
-            outward=(0.0, *geometric(0.1, 1e3, max(context.step, 2.0))),
+            outward=(0.0, *geometric(0.1, WORST_SEGMENT, step)),
             reference=SEGMENT,
             reference_text=f"{SEGMENT:g} Ω per segment",
             apply=lambda setting, value: setting.each(lambda h: add(h, value)),
@@ -125,8 +131,8 @@ def wires(context: Context) -> Axis:
     return Axis(
         unit="× published",
         published=1.0,
-        outward=geometric(1.0, 100.0, context.step),
-        inward=(1e-3, *geometric(0.03, 1.0, context.step)[:-1]),
+        outward=geometric(1.0, 100.0, step),
+        inward=(1e-3, *geometric(0.03, 1.0, step)[:-1]),
         reference=1.0,
         apply=lambda setting, value: setting.each(lambda h: scale(h, value)),
     )

@@ -143,7 +143,7 @@ def tolerances(
         samples: Noisy passes per image.
         blocks: Number of blocks of images, at least 4.
         axes: Names of axes in `nsm.verdict.axes.AXES`; None for all of them.
-        step: Largest ratio of neighboring values on logarithmic axes.
+        step: Largest ratio of neighboring values on logarithmic axes; its square for wires.
         rng: Seed, Generator or None.
         sampling: "exact" draws every gate and cell, "moments" one normal per output.
         calibrate: Images on which open ranges of converters are set; None for the first of x.

@@ -50,6 +50,7 @@ from devices.programming.error import SaturatingError as SaturatingError
 from devices.programming.error import StateDependentError as StateDependentError
 from devices.programming.open_loop import OpenLoopPulses as OpenLoopPulses
 from devices.programming.set_reset import SetResetVariability as SetResetVariability
+from devices.programming.tabulated import TabulatedError as TabulatedError
 from devices.programming.write_verify import Verified as Verified
 from devices.programming.write_verify import WriteVerify as WriteVerify
 from devices.pulses.base import PulsedCells as PulsedCells

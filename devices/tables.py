@@ -31,6 +31,7 @@ from devices.programming.base import IdealWrite
 from devices.programming.error import SaturatingError, StateDependentError
 from devices.programming.open_loop import OpenLoopPulses
 from devices.programming.set_reset import SetResetVariability
+from devices.programming.tabulated import TabulatedError
 from devices.programming.write_verify import WriteVerify
 from devices.pulses.nonlinear import NonlinearPulses
 from devices.pulses.piecewise import PiecewisePulses
@@ -107,6 +108,7 @@ _WRITE_MODELS = (
     IdealWrite,
     StateDependentError,
     SaturatingError,
+    TabulatedError,
     SetResetVariability,
     OpenLoopPulses,
     WriteVerify,

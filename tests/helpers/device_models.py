@@ -90,6 +90,9 @@ WRITE_MODELS = [
     StateDependentError(coefficients=(1e-7, 0.1), error_factor=2.0),
     devices.SaturatingError(largest=1e-7, g_ref=1e-6),
     StateDependentError(coefficients=(1e-7,), relaxed_std=2e-7),
+    devices.TabulatedError(
+        conductances=(1e-6, 4e-6, 1e-5), std=(1e-7, 4e-7, 2e-7), mean=(1e-8, 0.0, -2e-8)
+    ),
     devices.SetResetVariability.hennen2024(),
     devices.OpenLoopPulses(
         pulses=NonlinearPulses(**RANGE, pulses=32, nl_up=1.0, c2c=0.01), max_pulses=30

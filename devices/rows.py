@@ -1,0 +1,71 @@
+"""Rows of numbers as tables of measured values: checked, and the same whatever they came as.
+
+A list of a TOML file, a tuple and a numpy array become a tuple of Python floats, so that equal
+tables compare equal, hash equal and have one identity in sweeps.
+"""
+
+from collections.abc import Sized
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from devices.validation import number, shortened
+
+
+def row(name: str, values: Any, **allowed: Any) -> tuple[float, ...]:
+    """Return the numbers of a row as Python floats.
+
+    Args:
+        name: What the row is, for messages, such as "TabulatedError.std".
+        values: A list, a tuple or a one-dimensional array.
+        allowed: Limits and unit of each number, as for `devices.validation.number`.
+
+    Raises:
+        ValueError: If it is no row, or one of its numbers is not finite or outside the limits; the
+            message says which one.
+    """
+    is_row = isinstance(values, (list, tuple)) or (isinstance(values, np.ndarray) and values.ndim)
+    if not is_row:
+        unit = f" [{allowed['unit']}]" if allowed.get("unit") else ""
+        raise ValueError(
+            f"{name} = {shortened(values)} is not a row of numbers; give a list{unit}, such as "
+            "[1e-6, 2e-6]"
+        )
+    return tuple(number(f"{name}[{i}]", value, **allowed) for i, value in enumerate(values))
+
+
+def rising_row(name: str, values: Any, **allowed: Any) -> tuple[float, ...]:
+    """Return the positions of a table, two or more that rise; see `row`.
+
+    Raises:
+        ValueError: Also if there are fewer than two, or a number is not above the one before it.
+    """
+    numbers = row(name, values, **allowed)
+    if len(numbers) < 2:
+        raise ValueError(
+            f"{name} = {numbers} has {len(numbers)} numbers; give two or more, rising, so that "
+            "there is something to interpolate"
+        )
+    for i, (before, after) in enumerate(pairwise(numbers)):
+        if after <= before:
+            raise ValueError(
+                f"{name} must rise, but [{i + 1}] = {after:g} follows [{i}] = {before:g}; sort the "
+                "table, and merge rows that are there twice"
+            )
+    return numbers
+
+
+def check_lengths(name: str, values: Sized, other_name: str, other: Sized) -> None:
+    """Raise ValueError unless a row has one entry for each position of its table.
+
+    Args:
+        name: What the row is, for the message.
+        values: The row.
+        other_name: What the positions are called, such as "conductances".
+        other: The positions.
+    """
+    if len(values) != len(other):
+        raise ValueError(
+            f"{name} has {len(values)} entries for {len(other)} {other_name}; give one for each"
+        )

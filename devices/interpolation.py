@@ -20,16 +20,21 @@ class MonotoneCubic:
         knots: Positions x_k, two or more, rising. They are not checked: models check their fields
             with `devices.rows`.
         values: Values y_k at the knots, as many.
+        slopes: Slopes d_k at the knots; None (default) for those of `knot_slopes`. With others the
+            curve is monotone if none is above three times the secants beside it.
     """
 
-    def __init__(self, knots: ArrayLike, values: ArrayLike) -> None:
+    def __init__(
+        self, knots: ArrayLike, values: ArrayLike, *, slopes: ArrayLike | None = None
+    ) -> None:
         self._knots = np.asarray(knots, dtype=np.float64)
         y = np.asarray(values, dtype=np.float64)
+        self._lowest, self._highest = y.min(), y.max()
         steps = np.diff(self._knots)
         secants = np.diff(y) / steps
-        slopes = knot_slopes(steps, secants)
-        first, last = slopes[:-1], slopes[1:]
-        # In each interval the curve is c_0 + c_1 s + c_2 s² + c_3 s³, s the distance from its start.
+        at_knots = knot_slopes(steps, secants) if slopes is None else np.asarray(slopes)
+        first, last = at_knots[:-1], at_knots[1:]
+        # Coefficients of each interval's cubic in the distance from its first knot.
         self._coefficients = (
             y[:-1],
             first,
@@ -46,7 +51,8 @@ class MonotoneCubic:
         for coefficient in (square, linear, constant):
             y *= distance
             y += coefficient[interval]
-        return np.asarray(y)
+        # Rounding must not make a standard deviation negative where the table ends at 0.
+        return np.clip(y, self._lowest, self._highest)
 
     def slope(self, x: ArrayLike) -> Floats:
         """Return the derivative of the curve at x: one-sided at the ends, and 0 beyond them."""

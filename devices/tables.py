@@ -26,6 +26,7 @@ from devices.ferroelectric.domain_write import DomainWrite
 from devices.ferroelectric.domains import DomainSwitching
 from devices.ferroelectric.fefet import FeFet, ThresholdNoise
 from devices.iv import CurrentVoltage, Ohmic, SinhCurve
+from devices.iv_table import TabulatedCurrent
 from devices.operating_point import OperatingPoint
 from devices.programming.base import IdealWrite
 from devices.programming.error import SaturatingError, StateDependentError
@@ -51,6 +52,8 @@ from devices.read_noise.product import ProductNoise
 from devices.read_noise.published import PcmFlicker, PcmReadNoise, SonosReadNoise
 from devices.read_noise.selector import StochasticSelector
 from devices.read_noise.state_dependent import LogConductanceNoise, PowerLawNoise
+from devices.read_noise.tabulated import TabulatedFlicker, TabulatedNoise
+from devices.read_noise.tabulated_spectrum import TabulatedSpectrum
 from devices.read_noise.telegraph import TelegraphNoise
 from devices.read_noise.thermal import ThermalShotNoise
 from devices.read_noise.time_laws import FixedTime, LognormalTime, LogUniformTime
@@ -97,6 +100,9 @@ _READ_NOISES = (
     FlickerNoise,
     PcmFlicker,
     LogConductanceFlicker,
+    TabulatedNoise,
+    TabulatedFlicker,
+    TabulatedSpectrum,
     ThermalShotNoise,
     PcmReadNoise,
     SonosReadNoise,
@@ -139,7 +145,7 @@ _RETENTIONS = (
     RelaxationProcess,
 )
 _FAULTS = (NoFaults, StuckCells, WearOut, FaultMap)
-_IV_LAWS = (Ohmic, CurrentVoltage, SinhCurve)
+_IV_LAWS = (Ohmic, CurrentVoltage, SinhCurve, TabulatedCurrent)
 _TEMPERATURE_LAWS = (NoTemperature, MetallicTemperature, ActivatedTemperature, MixedTemperature)
 
 

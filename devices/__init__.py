@@ -104,6 +104,7 @@ from devices.retention.power_law import PowerLawDrift as PowerLawDrift
 from devices.retention.process import RelaxationProcess as RelaxationProcess
 from devices.retention.relaxation import RELAXATION_WAN2022 as RELAXATION_WAN2022
 from devices.retention.relaxation import TabulatedRelaxation as TabulatedRelaxation
+from devices.retention.tabulated_drift import TabulatedDrift as TabulatedDrift
 from devices.temperature import ActivatedTemperature as ActivatedTemperature
 from devices.temperature import MetallicTemperature as MetallicTemperature
 from devices.temperature import MixedTemperature as MixedTemperature

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from devices.interpolation import MonotoneCubic, knot_slopes
 from devices.iv import IVLaw
-from devices.rows import check_lengths, rising_row, row
-from devices.validation import Floats, array, shortened
+from devices.rows import rising_row, row, rows_of
+from devices.validation import Floats, array
 
 # A monotone cubic may leave 0 V with three times its secant, at most.
 _LARGEST_SLOPE = 3.0
@@ -57,18 +57,13 @@ class TabulatedCurrent(IVLaw):
         conductances = row("TabulatedCurrent.conductances", self.conductances, above=0, unit="S")
         if len(conductances) != 1:
             rising_row("TabulatedCurrent.conductances", conductances, unit="S")
-        if not isinstance(self.currents, (tuple, list, np.ndarray)):
-            raise ValueError(
-                f"TabulatedCurrent.currents = {shortened(self.currents)} is not a list of rows; "
-                "give one row of currents [A] for each conductance"
-            )
-        currents = tuple(
-            row(f"TabulatedCurrent.currents[{i}]", given, unit="A")
-            for i, given in enumerate(self.currents)
+        currents = rows_of(
+            "TabulatedCurrent.currents",
+            self.currents,
+            ("conductances", conductances),
+            ("voltages", voltages),
+            unit="A",
         )
-        check_lengths("TabulatedCurrent.currents", currents, "conductances", conductances)
-        for i, measured in enumerate(currents):
-            check_lengths(f"TabulatedCurrent.currents[{i}]", measured, "voltages", voltages)
         object.__setattr__(self, "voltages", voltages)
         object.__setattr__(self, "conductances", conductances)
         object.__setattr__(self, "currents", currents)

@@ -25,8 +25,7 @@ def row(name: str, values: Any, **allowed: Any) -> tuple[float, ...]:
         ValueError: If it is no row, or one of its numbers is not finite or outside the limits; the
             message says which one.
     """
-    is_row = isinstance(values, (list, tuple)) or (isinstance(values, np.ndarray) and values.ndim)
-    if not is_row:
+    if not _is_list(values):
         unit = f" [{allowed['unit']}]" if allowed.get("unit") else ""
         raise ValueError(
             f"{name} = {shortened(values)} is not a row of numbers; give a list{unit}, such as "
@@ -69,3 +68,36 @@ def check_lengths(name: str, values: Sized, other_name: str, other: Sized) -> No
         raise ValueError(
             f"{name} has {len(values)} entries for {len(other)} {other_name}; give one for each"
         )
+
+
+def rows_of(
+    name: str, values: Any, outer: tuple[str, Sized], inner: tuple[str, Sized], **allowed: Any
+) -> tuple[tuple[float, ...], ...]:
+    """Return a table of two positions as rows of Python floats.
+
+    Args:
+        name: What the table is, for messages, such as "TabulatedDrift.std".
+        values: One row for each outer position, with one number for each inner position.
+        outer: What the outer positions are called, and the positions.
+        inner: The same of the inner positions.
+        allowed: Limits and unit of each number, as for `devices.validation.number`.
+
+    Raises:
+        ValueError: If it is no list of such rows, or a number is refused.
+    """
+    if not _is_list(values):
+        raise ValueError(
+            f"{name} = {shortened(values)} is not a list of rows; give one row for each of the "
+            f"{len(outer[1])} {outer[0]}, with one number for each of the {len(inner[1])} "
+            f"{inner[0]}"
+        )
+    rows = tuple(row(f"{name}[{i}]", given, **allowed) for i, given in enumerate(values))
+    check_lengths(name, rows, *outer)
+    for i, numbers in enumerate(rows):
+        check_lengths(f"{name}[{i}]", numbers, *inner)
+    return rows
+
+
+def _is_list(values: Any) -> bool:
+    """Return whether values are a list, a tuple or an array with at least one axis."""
+    return isinstance(values, (list, tuple)) or (isinstance(values, np.ndarray) and values.ndim > 0)

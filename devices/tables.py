@@ -63,6 +63,7 @@ from devices.retention.log_time import LogTimeDrift
 from devices.retention.power_law import ClippedLog, PowerLawDrift
 from devices.retention.process import RelaxationProcess
 from devices.retention.relaxation import TabulatedRelaxation
+from devices.retention.tabulated_drift import TabulatedDrift
 from devices.temperature import (
     ActivatedTemperature,
     MetallicTemperature,
@@ -142,6 +143,7 @@ _RETENTIONS = (
     PowerLawDrift,
     ClippedLog,
     TabulatedRelaxation,
+    TabulatedDrift,
     RelaxationProcess,
 )
 _FAULTS = (NoFaults, StuckCells, WearOut, FaultMap)

@@ -133,6 +133,13 @@ RETENTIONS = [
     devices.LogTimeDrift(mean=-1e-8, std=1e-8, std_rate=1e-9),
     devices.RELAXATION_WAN2022,
     RELAXATION,
+    devices.TabulatedDrift(
+        times=(1.0, 100.0),
+        conductances=KNOTS[:2],
+        std=((1e-8, 2e-8), (3e-8, 4e-8)),
+        mean=((0.0, -1e-8), (0.0, -2e-8)),
+        spread_factor=0.5,
+    ),
     devices.PowerLawDrift(nu_mean=0.05, nu_std=CLIPPED_LOG, t_0=10.0),
 ]
 FAULTS = [

@@ -22,6 +22,18 @@ def relative(sigma: Floats, g: Floats) -> Floats:
     return np.where(driven, sigma / np.where(driven, g, 1.0), 0.0)
 
 
+def exponent_of(sigma: MonotoneCubic, g: Floats) -> Floats:
+    """Return γ = d ln σ_G / d ln g of a table; one-sided at its ends, NaN where there is no noise.
+
+    Args:
+        sigma: The curve σ_G(g) [S].
+        g: Conductances [S].
+    """
+    g = np.asarray(g, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(g * sigma.slope(g) / np.where(g > 0, sigma(g), 0.0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class TabulatedNoise(StateDependentNoise):
     """Normal read noise of a tabulated σ_G(g), drawn on every read: ξ = 1 + noise_factor σ_G/g Z.
@@ -52,6 +64,9 @@ class TabulatedNoise(StateDependentNoise):
         g = np.asarray(g, dtype=np.float64)
         sigma = MonotoneCubic(self.conductances, self.sigma)(g)
         return self.noise_factor * relative(sigma, g)
+
+    def exponent(self, g: Floats) -> Floats:
+        return exponent_of(MonotoneCubic(self.conductances, self.sigma), g)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from devices.interpolation import MonotoneCubic
 from devices.operating_point import OperatingPoint
 from devices.read_noise.base import ReadNoise
 from devices.read_noise.ornstein_uhlenbeck import OrnsteinUhlenbeckNoise, lorentzians
-from devices.read_noise.tabulated import TabulatedNoise, check_table, relative
+from devices.read_noise.tabulated import TabulatedNoise, check_table, exponent_of, relative
 from devices.rows import check_lengths, rising_row, row
 from devices.special import nnls
 from devices.validation import Floats
@@ -112,6 +112,9 @@ class TabulatedSpectrum(OrnsteinUhlenbeckNoise):
         g = np.asarray(g, dtype=np.float64)
         sigma = MonotoneCubic(self.conductances, self.sigma)(g)
         return (self.noise_factor * relative(sigma, g)) ** 2
+
+    def exponent(self, g: Floats) -> Floats:
+        return exponent_of(MonotoneCubic(self.conductances, self.sigma), g)
 
     def at(self, point: OperatingPoint) -> ReadNoise:
         """Return the noise that reads of a bandwidth see: faster parts are averaged away."""

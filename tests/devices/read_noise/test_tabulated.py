@@ -6,12 +6,23 @@ import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
 
-from devices import Device, FlickerNoise, PowerLawNoise, TabulatedFlicker, TabulatedNoise
+from devices import (
+    Device,
+    FlickerNoise,
+    PowerLawNoise,
+    ReadNoise,
+    TabulatedFlicker,
+    TabulatedNoise,
+    TabulatedSpectrum,
+)
 from tests.helpers.statistics import assert_mean, assert_variance
 
 G = (1e-6, 4e-6, 1e-5, 2e-5)
 SIGMA = (2e-8, 5e-8, 4e-8, 1e-7)
 NOISE = TabulatedNoise(conductances=G, sigma=SIGMA)
+SPECTRUM = TabulatedSpectrum(
+    conductances=G, sigma=SIGMA, frequencies=(1.0, 10.0), density=(1.0, 0.1)
+)
 SIZE = (0.02, 0.01, 0.012, 0.004)
 FLICKER = TabulatedFlicker(conductances=G, size=SIZE)
 
@@ -29,7 +40,7 @@ def test_beyond_the_table_the_absolute_noise_is_constant():
     g = np.array([1e-9, 5e-7, 1e-4])
     np.testing.assert_allclose(NOISE.relative_sigma(g) * g, [2e-8, 2e-8, 1e-7], rtol=1e-12)
     # γ of additive noise. A cell without conductance has none, as with `PowerLawNoise`.
-    np.testing.assert_allclose(NOISE.exponent(g), 0, atol=1e-9)
+    np.testing.assert_array_equal(NOISE.exponent(g), 0)
     np.testing.assert_array_equal(NOISE.relative_sigma(np.zeros(2)), 0)
     np.testing.assert_array_equal(PowerLawNoise(0.1, 0.0, 1e-6).relative_sigma(np.zeros(2)), 0)
 
@@ -37,7 +48,16 @@ def test_beyond_the_table_the_absolute_noise_is_constant():
 def test_a_table_of_multiplicative_noise_has_the_exponent_one():
     straight = TabulatedNoise(conductances=(1e-6, 1e-5), sigma=(1e-8, 1e-7))
     device = Device(g_min=1e-6, g_max=1e-5, read_noise=straight)
-    np.testing.assert_allclose(device.gamma(np.linspace(1.1e-6, 9.9e-6, 9)), 1, atol=1e-8)
+    # Also at the ends of the table, where the slope is that of the table.
+    np.testing.assert_allclose(device.gamma(np.linspace(1e-6, 1e-5, 9)), 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize("noise", [NOISE, SPECTRUM], ids=["white", "spectrum"])
+def test_the_exponent_is_the_derivative_of_the_logarithms(noise):
+    g = np.linspace(1.1e-6, 1.9e-5, 17)
+    np.testing.assert_allclose(noise.exponent(g), ReadNoise.exponent(noise, g), atol=1e-3)
+    assert np.isnan(replace(noise, sigma=(0.0,) * 4).exponent(g)).all()
+    assert np.isnan(noise.exponent(np.zeros(2))).all()
 
 
 def test_reads_are_normal_with_the_deviation_of_the_table(rng):

@@ -57,7 +57,7 @@ class TabulatedDrift(Retention):
         )
         positions = ("times", times), ("conductances", conductances)
         std = rows_of("TabulatedDrift.std", self.std, *positions, at_least=0, unit="S")
-        mean = ()
+        mean: tuple[tuple[float, ...], ...] = ()
         if not (isinstance(self.mean, (tuple, list)) and not self.mean):
             mean = rows_of("TabulatedDrift.mean", self.mean, *positions, unit="S")
         checked = {"times": times, "conductances": conductances, "std": std, "mean": mean}

@@ -43,8 +43,7 @@ def rising_row(name: str, values: Any, **allowed: Any) -> tuple[float, ...]:
     numbers = row(name, values, **allowed)
     if len(numbers) < 2:
         raise ValueError(
-            f"{name} = {numbers} has {len(numbers)} numbers; give two or more, rising, so that "
-            "there is something to interpolate"
+            f"{name} = {numbers} is too short to interpolate; give two or more numbers that rise"
         )
     for i, (before, after) in enumerate(pairwise(numbers)):
         if after <= before:
@@ -66,7 +65,7 @@ def check_lengths(name: str, values: Sized, other_name: str, other: Sized) -> No
     """
     if len(values) != len(other):
         raise ValueError(
-            f"{name} has {len(values)} entries for {len(other)} {other_name}; give one for each"
+            f"{name} is of length {len(values)} for {len(other)} {other_name}; give one for each"
         )
 
 

@@ -193,7 +193,7 @@ def to_table(model: Any) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if is_dataclass(value):
             return to_table(value)
-        if isinstance(value, np.ndarray):
+        if isinstance(value, (np.ndarray, np.generic)):  # TOML has no numbers of numpy
             return value.tolist()
         if isinstance(value, Mapping):  # maps by tile; TOML has no keys but texts
             return {", ".join(map(str, key)): plain(v) for key, v in value.items()}

@@ -146,8 +146,11 @@ BAD = [
         {"currents": (1e-6, 3e-6)},
         r"currents\[0\] = 1e-06 is not a row of numbers; give a list \[A\]",
     ),
-    ({"currents": ((1e-6, 3e-6),)}, r"TabulatedCurrent\.currents has 1 entries for 2 conductances"),
-    ({"currents": ((1e-6,), (2e-6,))}, r"currents\[0\] has 1 entries for 2 voltages"),
+    (
+        {"currents": ((1e-6, 3e-6),)},
+        r"TabulatedCurrent\.currents is of length 1 for 2 conductances",
+    ),
+    ({"currents": ((1e-6,), (2e-6,))}, r"currents\[0\] is of length 1 for 2 voltages"),
     (
         {"currents": ((1e-6, 3e-6), (2e-6, 1e-6))},
         r"currents\[1\] falls from 2e-06 A at 0\.1 V to 1e-06 A at 0\.2 V; .* must rise",

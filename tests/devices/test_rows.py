@@ -31,8 +31,8 @@ def test_a_bad_row_is_refused(values, limits, message):
 
 
 BAD_RISING = [
-    ([1.0], r"T\.x = \(1\.0,\) has 1 numbers; give two or more, rising"),
-    ([], r"T\.x = \(\) has 0 numbers"),
+    ([1.0], r"T\.x = \(1\.0,\) is too short to interpolate; give two or more"),
+    ([], r"T\.x = \(\) is too short"),
     ([1.0, 3.0, 2.0], r"T\.x must rise, but \[2\] = 2 follows \[1\] = 3; sort the table"),
     ([1.0, 1.0], r"T\.x must rise, but \[1\] = 1 follows \[0\] = 1"),
 ]
@@ -46,5 +46,5 @@ def test_positions_that_do_not_rise_are_refused(values, message):
 
 def test_unequal_lengths_are_refused():
     check_lengths("T.y", (1, 2), "conductances", (3, 4))
-    with pytest.raises(ValueError, match=r"T\.y has 1 entries for 2 conductances; give one"):
+    with pytest.raises(ValueError, match=r"T\.y is of length 1 for 2 conductances; give one"):
         check_lengths("T.y", (1,), "conductances", (3, 4))

@@ -74,8 +74,8 @@ def test_lists_tuples_and_arrays_are_the_same_table():
 
 
 BAD = [
-    ({"std": (1e-7,)}, r"TabulatedError\.std has 1 entries for 4 conductances; give one for each"),
-    ({"mean": (1e-7,)}, r"TabulatedError\.mean has 1 entries for 4 conductances"),
+    ({"std": (1e-7,)}, r"TabulatedError\.std is of length 1 for 4 conductances; give one for each"),
+    ({"mean": (1e-7,)}, r"TabulatedError\.mean is of length 1 for 4 conductances"),
     (
         {"std": (1e-7, -1e-7, 0, 0)},
         r"TabulatedError\.std\[1\] = -1e-07 is not allowed.*\[0, inf\) S",

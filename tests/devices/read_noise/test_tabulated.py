@@ -94,7 +94,7 @@ def test_lists_tuples_and_arrays_are_the_same_table():
 
 
 BAD = [
-    ({"sigma": (1e-8,)}, r"TabulatedNoise\.sigma has 1 entries for 4 conductances"),
+    ({"sigma": (1e-8,)}, r"TabulatedNoise\.sigma is of length 1 for 4 conductances"),
     (
         {"sigma": (0, 0, -1e-8, 0)},
         r"TabulatedNoise\.sigma\[2\] = -1e-08 is not allowed.*\[0, inf\) S",
@@ -116,7 +116,7 @@ def test_a_bad_table_is_refused(changes, message):
 
 def test_a_bad_table_of_flicker_noise_is_refused():
     with pytest.raises(
-        ValueError, match=r"TabulatedFlicker\.size has 1 entries for 4 conductances"
+        ValueError, match=r"TabulatedFlicker\.size is of length 1 for 4 conductances"
     ):
         replace(FLICKER, size=(0.1,))
     with pytest.raises(ValueError, match=r"TabulatedFlicker\.size\[0\] = -0\.1 is not allowed"):

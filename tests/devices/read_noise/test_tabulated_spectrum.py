@@ -136,12 +136,12 @@ def test_lists_and_arrays_are_the_same_table():
 
 
 BAD = [
-    ({"density": (1.0, 0.5)}, r"TabulatedSpectrum\.density has 2 entries for 17 frequencies"),
+    ({"density": (1.0, 0.5)}, r"TabulatedSpectrum\.density is of length 2 for 17 frequencies"),
     ({"density": (0.0,) * 17}, r"TabulatedSpectrum\.density\[0\] = 0\.0 is not allowed"),
     ({"frequencies": (0.0, *F[1:])}, r"frequencies\[0\] = 0\.0 is not allowed.*\(0, inf\) Hz"),
     ({"frequencies": F[::-1]}, r"TabulatedSpectrum\.frequencies must rise, but \[1\]"),
     ({"sigma": (1e-8, -1e-8)}, r"TabulatedSpectrum\.sigma\[1\] = -1e-08 is not allowed"),
-    ({"sigma": (1e-8,)}, r"TabulatedSpectrum\.sigma has 1 entries for 2 conductances"),
+    ({"sigma": (1e-8,)}, r"TabulatedSpectrum\.sigma is of length 1 for 2 conductances"),
     (
         {"density": tuple(np.array(F) ** -3.0)},
         r"density differs by a factor of .* at 0\.1 Hz from the nearest sum of relaxations",

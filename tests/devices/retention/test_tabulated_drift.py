@@ -102,8 +102,8 @@ def test_lists_tuples_and_arrays_are_the_same_table():
 BAD = [
     ({"times": (1.0, 1.0, 2.0)}, r"TabulatedDrift\.times must rise, but \[1\] = 1 follows"),
     ({"times": (0.0, 1.0, 2.0)}, r"TabulatedDrift\.times\[0\] = 0\.0 is not allowed.*\(0, inf\) s"),
-    ({"std": STD[:2]}, r"TabulatedDrift\.std has 2 entries for 3 times; give one for each"),
-    ({"std": ((1e-7, 2e-7),) * 3}, r"TabulatedDrift\.std\[0\] has 2 entries for 3 conductances"),
+    ({"std": STD[:2]}, r"TabulatedDrift\.std is of length 2 for 3 times; give one for each"),
+    ({"std": ((1e-7, 2e-7),) * 3}, r"TabulatedDrift\.std\[0\] is of length 2 for 3 conductances"),
     ({"std": 1e-7}, r"std = 1e-07 is not a list of rows; give one row for each of the 3 times"),
     ({"std": ((-1e-7, 0, 0),) * 3}, r"TabulatedDrift\.std\[0\]\[0\] = -1e-07 is not allowed"),
     ({"mean": ((0, 0, float("nan")),) * 3}, r"TabulatedDrift\.mean\[0\]\[2\] = nan is not allowed"),

@@ -96,7 +96,7 @@ def test_rows_are_values_of_an_axis(path, rows):
     for name in path.split("."):
         owner = getattr(owner, name)
     assert owner == tuple(map(tuple, rows)) if np.ndim(rows) == 2 else owner == tuple(rows)
-    with pytest.raises(ValueError, match="entries for"):
+    with pytest.raises(ValueError, match="is of length"):
         with_value(HARDWARE, path, rows[:-1])
 
 
@@ -108,7 +108,5 @@ def test_tables_of_a_file_make_the_hardware():
     )
     assert built.device == DEVICE
     bad = options | {"device.write": {"kind": "tabulated", "conductances": [1e-6], "std": [1e-8]}}
-    with pytest.raises(
-        ValueError, match=r"TabulatedError\.conductances = \(1e-06,\) has 1 numbers"
-    ):
+    with pytest.raises(ValueError, match=r"TabulatedError\.conductances = \(1e-06,\) is too short"):
         build_hardware({"device.g_min": 1e-6, "device.g_max": 4e-5} | bad)

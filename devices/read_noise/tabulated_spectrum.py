@@ -127,13 +127,10 @@ class TabulatedSpectrum(OrnsteinUhlenbeckNoise):
             return TabulatedNoise(
                 conductances=self.conductances, sigma=sigma, noise_factor=self.noise_factor
             )
-        kept = [
-            (f, s) for f, s in zip(self.frequencies, self.density, strict=True) if f < bandwidth
-        ]
-        log_f, log_density = np.log(self.frequencies), np.log(self.density)
-        edge = float(np.exp(np.interp(np.log(bandwidth), log_f, log_density)))
-        frequencies, density = zip(*kept, (bandwidth, edge), strict=True)
-        return replace(self, sigma=sigma, frequencies=frequencies, density=density)
+        frequencies = (*(f for f in self.frequencies if f < bandwidth), bandwidth)
+        # Of the fit, not of the table: what is fitted once can be fitted again.
+        density = lorentzians(np.array(frequencies), self.taus) @ self.shares
+        return replace(self, sigma=sigma, frequencies=frequencies, density=tuple(density.tolist()))
 
     def _below(self, f: float) -> float:
         """Return the share of the variance below a frequency [Hz]."""

@@ -107,6 +107,10 @@ def test_a_smaller_bandwidth_keeps_the_variance_below_it():
         for b in (10.0, 1e3)
     ]
     assert cut.moments(g)[1] == pytest.approx(PINK.moments(g)[1] * below[0] / below[1], rel=1e-6)
+    # What the spectrum has below the bandwidth keeps its shape. It loses a few percent to the fall
+    # of the processes above the bandwidth, because the variance counts all of them.
+    f = np.array([0.1, 0.3, 1.0])
+    np.testing.assert_allclose(cut.psd(g, f) / PINK.psd(g, f), 0.92, atol=0.02)
     # Slower reads see white noise: what the flat part of the spectrum has below their bandwidth.
     white = PINK.at(OperatingPoint(bandwidth=0.01))
     assert isinstance(white, TabulatedNoise)
@@ -114,6 +118,21 @@ def test_a_smaller_bandwidth_keeps_the_variance_below_it():
     assert white.moments(g)[1] == pytest.approx(
         flat * float(PINK.moments(g)[1]) / below[1], rel=0.01
     )
+
+
+def test_every_bandwidth_cuts_every_table_that_was_accepted(rng):
+    for _ in range(40):
+        f = np.sort(10 ** rng.uniform(-2, 5, rng.integers(2, 30)))
+        taus = 1 / (2 * np.pi * 10 ** rng.uniform(-3, 6, rng.integers(1, 6)))
+        lines = 4 * taus / (1 + (2 * np.pi * np.outer(f, taus)) ** 2)
+        try:
+            noise = spectrum(tuple(lines @ rng.exponential(1, taus.size)), tuple(f))
+        except ValueError:
+            continue  # corners outside the table
+        cuts = [noise.at(OperatingPoint(bandwidth=b)) for b in np.geomspace(1e-2, 1e5, 9)]
+        variances = [float(cut.moments(np.array(1e-5))[1]) for cut in cuts]
+        assert np.all(np.diff(variances) >= 0)
+        assert variances[-1] == pytest.approx(float(noise.moments(np.array(1e-5))[1]))
 
 
 def test_the_factor_scales_the_deviation_also_after_a_cut():

@@ -27,7 +27,9 @@ class TabulatedCurrent(IVLaw):
     gives one shape f(V) for cells of all conductances. Nothing is extrapolated: voltages outside
     the table are refused, and so are conductances outside a table of several.
 
-    A table of positive voltages only is continued as an odd function, I(−V) = −I(V).
+    A table of positive voltages only is continued as an odd function, I(−V) = −I(V). Behind wires
+    whose inputs have both signs, a cell may see more than the drivers' voltage, and the table must
+    cover that.
 
     Attributes:
         voltages: Voltages of the cell [V], rising; at least one that is not 0.

@@ -214,11 +214,15 @@ def _newton(wires: Wires, cells: Floats, v: Floats, iv: IVCurve) -> Nodes:
     slope = iv.slope(cells, np.zeros(cells.shape))
     source = np.zeros(cells.shape)
     nodes = Network(wires, slope).nodes(v)
+    # No node leaves the range of the drivers and ground, so no cell has more than this voltage. A
+    # step may: a law that is known up to the drivers' voltage would refuse it.
+    most = v.max(initial=0.0) - v.min(initial=0.0)
     for _ in range(NEWTON_STEPS):
         # Voltage of the cell itself: its tangent I = slope V + source in series with the
         # transistor.
         in_series = 1 + wires.r_access * slope
         across = (nodes.word - nodes.bit - wires.r_access * source) / in_series
+        across = np.clip(across, -most, most)
         slope = iv.slope(cells, across)
         if not (slope >= 0).all():
             raise ArithmeticError(

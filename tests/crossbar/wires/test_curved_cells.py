@@ -121,6 +121,24 @@ def test_a_table_of_currents_behind_wires_is_the_curve_that_it_was_taken_from(r_
     assert np.abs(expected - wires.currents(g, v)).max() > 100 * bound  # far from ohmic cells
 
 
+def test_steps_beyond_the_drivers_do_not_leave_the_table(rng):
+    # Currents in stairs, driven with the last voltage of the table: Newton's steps overshoot it.
+    points = np.linspace(0.05, 1, 12)
+    for _ in range(20):
+        stairs = np.cumsum(rng.exponential(1, 12)) * points
+        law = TabulatedCurrent(
+            voltages=points, conductances=(1e-5,), currents=(stairs * 5e-7 / stairs[0],)
+        )
+        g = 10 ** rng.uniform(-5.5, -3.5, (6, 5))
+        nodes = EVERY.node_voltages(g, np.ones(6), iv=law)
+        # Kirchhoff: what a cell carries is the change of the currents along its bit line.
+        cells = law.current(g, nodes.word - nodes.bit)
+        assert (np.abs(nodes.word - nodes.bit) <= 1).all()
+        np.testing.assert_allclose(
+            cells.sum(), EVERY.currents(g, np.ones(6), iv=law).sum(), rtol=1e-9
+        )
+
+
 def test_curves_without_a_unique_solution_are_refused(monkeypatch):
     with pytest.raises(
         ArithmeticError,

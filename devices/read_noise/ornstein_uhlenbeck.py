@@ -85,15 +85,15 @@ class OrnsteinUhlenbeckNoise(ReadNoise):
         taus = self.taus
         kept = np.exp(-gap / taus).reshape(per_process)
         fresh = np.sqrt(-np.expm1(-2 * gap / taus)).reshape(per_process)
-        # Relative to equal shares, which leaves the reads of 1/f noise as they are to the last bit.
         weights = np.sqrt(self.shares * taus.size).reshape(per_process)
+        are_equal = np.ptp(weights) == 0  # then all are 1
         per_process_std = np.sqrt(self.variance(g) / taus.size)
         x = np.array(state)
         xi = np.empty((n_reads, *np.shape(g)))
         for i in range(n_reads):
             x *= kept
             x += fresh * random.standard_normal(x.shape)
-            xi[i] = 1 + per_process_std * (weights * x).sum(axis=0)
+            xi[i] = 1 + per_process_std * (x if are_equal else weights * x).sum(axis=0)
         return np.maximum(xi, 0) if self.clamped else xi, x
 
 

@@ -35,6 +35,7 @@ from devices.iv import CurrentVoltage as CurrentVoltage
 from devices.iv import IVLaw as IVLaw
 from devices.iv import Ohmic as Ohmic
 from devices.iv import SinhCurve as SinhCurve
+from devices.iv_table import TabulatedCurrent as TabulatedCurrent
 from devices.on_off_ratio import with_on_off_ratio as with_on_off_ratio
 from devices.operating_point import OperatingPoint as OperatingPoint
 from devices.presets import GATES as GATES
@@ -50,6 +51,7 @@ from devices.programming.error import SaturatingError as SaturatingError
 from devices.programming.error import StateDependentError as StateDependentError
 from devices.programming.open_loop import OpenLoopPulses as OpenLoopPulses
 from devices.programming.set_reset import SetResetVariability as SetResetVariability
+from devices.programming.tabulated import TabulatedError as TabulatedError
 from devices.programming.write_verify import Verified as Verified
 from devices.programming.write_verify import WriteVerify as WriteVerify
 from devices.pulses.base import PulsedCells as PulsedCells
@@ -71,6 +73,9 @@ from devices.read_noise.in_series import InSeries as InSeries
 from devices.read_noise.memoryless import BlankOut as BlankOut
 from devices.read_noise.memoryless import GaussianNoise as GaussianNoise
 from devices.read_noise.memoryless import LognormalNoise as LognormalNoise
+from devices.read_noise.ornstein_uhlenbeck import (
+    OrnsteinUhlenbeckNoise as OrnsteinUhlenbeckNoise,
+)
 from devices.read_noise.product import ProductNoise as ProductNoise
 from devices.read_noise.published import PcmFlicker as PcmFlicker
 from devices.read_noise.published import PcmReadNoise as PcmReadNoise
@@ -79,6 +84,9 @@ from devices.read_noise.selector import StochasticSelector as StochasticSelector
 from devices.read_noise.state_dependent import LogConductanceNoise as LogConductanceNoise
 from devices.read_noise.state_dependent import PowerLawNoise as PowerLawNoise
 from devices.read_noise.state_dependent import StateDependentNoise as StateDependentNoise
+from devices.read_noise.tabulated import TabulatedFlicker as TabulatedFlicker
+from devices.read_noise.tabulated import TabulatedNoise as TabulatedNoise
+from devices.read_noise.tabulated_spectrum import TabulatedSpectrum as TabulatedSpectrum
 from devices.read_noise.telegraph import TelegraphNoise as TelegraphNoise
 from devices.read_noise.thermal import ThermalShotNoise as ThermalShotNoise
 from devices.read_noise.time_laws import FixedTime as FixedTime
@@ -96,6 +104,7 @@ from devices.retention.power_law import PowerLawDrift as PowerLawDrift
 from devices.retention.process import RelaxationProcess as RelaxationProcess
 from devices.retention.relaxation import RELAXATION_WAN2022 as RELAXATION_WAN2022
 from devices.retention.relaxation import TabulatedRelaxation as TabulatedRelaxation
+from devices.retention.tabulated_drift import TabulatedDrift as TabulatedDrift
 from devices.temperature import ActivatedTemperature as ActivatedTemperature
 from devices.temperature import MetallicTemperature as MetallicTemperature
 from devices.temperature import MixedTemperature as MixedTemperature

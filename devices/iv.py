@@ -40,8 +40,8 @@ class IVLaw(ABC):
     def chord(self, g: ArrayLike, v: ArrayLike, series: float = 0.0) -> Floats:
         """Return I/V_cell [S] of cells in a branch under v [V], in series with a resistance.
 
-        The cell's voltage solves V_cell + series · I(V_cell) = v by Newton's iteration; at v = 0
-        the chord is dI/dV.
+        The cell's voltage solves V_cell + series · I(V_cell) = v by Newton's iteration, kept
+        between 0 and v by bisection; at v = 0 the chord is dI/dV.
 
         Args:
             g: Small-signal conductances [S].
@@ -54,10 +54,15 @@ class IVLaw(ABC):
         """
         cells, volts = np.broadcast_arrays(array("g", g), array("v", v))
         across = volts / (1 + cells * series)
+        low, high = np.minimum(volts, 0), np.maximum(volts, 0)
         for _ in range(_MOST_STEPS if series else 0):
             excess = across + series * self.current(cells, across) - volts
-            step = excess / (1 + series * self.slope(cells, across))
-            across = across - step
+            # The excess rises with the voltage, so its sign tells on which side the solution lies.
+            low, high = np.where(excess < 0, across, low), np.where(excess > 0, across, high)
+            newton = across - excess / (1 + series * self.slope(cells, across))
+            inside = (newton >= low) & (newton <= high)
+            next_one = np.where(inside, newton, (low + high) / 2)
+            step, across = next_one - across, next_one
             if np.abs(step).max(initial=0) <= _TOLERANCE * np.abs(volts).max(initial=0):
                 break
         else:

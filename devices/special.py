@@ -1,4 +1,4 @@
-"""Special functions of scipy, imported from it when they are first called.
+"""Functions of scipy, imported from it when they are first called.
 
 scipy takes half a second to import, and most devices need none of these functions.
 """
@@ -39,6 +39,13 @@ def ndtri(p: Any) -> Any:
     from scipy import special
 
     return special.ndtri(p)
+
+
+def nnls(matrix: Any, values: Any) -> Any:
+    """Return the x ≥ 0 with the smallest |matrix x − values|."""
+    from scipy import optimize
+
+    return optimize.nnls(matrix, values)[0]
 
 
 def owens_t(h: Any, a: Any) -> Any:

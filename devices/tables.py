@@ -26,11 +26,13 @@ from devices.ferroelectric.domain_write import DomainWrite
 from devices.ferroelectric.domains import DomainSwitching
 from devices.ferroelectric.fefet import FeFet, ThresholdNoise
 from devices.iv import CurrentVoltage, Ohmic, SinhCurve
+from devices.iv_table import TabulatedCurrent
 from devices.operating_point import OperatingPoint
 from devices.programming.base import IdealWrite
 from devices.programming.error import SaturatingError, StateDependentError
 from devices.programming.open_loop import OpenLoopPulses
 from devices.programming.set_reset import SetResetVariability
+from devices.programming.tabulated import TabulatedError
 from devices.programming.write_verify import WriteVerify
 from devices.pulses.nonlinear import NonlinearPulses
 from devices.pulses.piecewise import PiecewisePulses
@@ -50,6 +52,8 @@ from devices.read_noise.product import ProductNoise
 from devices.read_noise.published import PcmFlicker, PcmReadNoise, SonosReadNoise
 from devices.read_noise.selector import StochasticSelector
 from devices.read_noise.state_dependent import LogConductanceNoise, PowerLawNoise
+from devices.read_noise.tabulated import TabulatedFlicker, TabulatedNoise
+from devices.read_noise.tabulated_spectrum import TabulatedSpectrum
 from devices.read_noise.telegraph import TelegraphNoise
 from devices.read_noise.thermal import ThermalShotNoise
 from devices.read_noise.time_laws import FixedTime, LognormalTime, LogUniformTime
@@ -59,6 +63,7 @@ from devices.retention.log_time import LogTimeDrift
 from devices.retention.power_law import ClippedLog, PowerLawDrift
 from devices.retention.process import RelaxationProcess
 from devices.retention.relaxation import TabulatedRelaxation
+from devices.retention.tabulated_drift import TabulatedDrift
 from devices.temperature import (
     ActivatedTemperature,
     MetallicTemperature,
@@ -96,6 +101,9 @@ _READ_NOISES = (
     FlickerNoise,
     PcmFlicker,
     LogConductanceFlicker,
+    TabulatedNoise,
+    TabulatedFlicker,
+    TabulatedSpectrum,
     ThermalShotNoise,
     PcmReadNoise,
     SonosReadNoise,
@@ -107,6 +115,7 @@ _WRITE_MODELS = (
     IdealWrite,
     StateDependentError,
     SaturatingError,
+    TabulatedError,
     SetResetVariability,
     OpenLoopPulses,
     WriteVerify,
@@ -134,10 +143,11 @@ _RETENTIONS = (
     PowerLawDrift,
     ClippedLog,
     TabulatedRelaxation,
+    TabulatedDrift,
     RelaxationProcess,
 )
 _FAULTS = (NoFaults, StuckCells, WearOut, FaultMap)
-_IV_LAWS = (Ohmic, CurrentVoltage, SinhCurve)
+_IV_LAWS = (Ohmic, CurrentVoltage, SinhCurve, TabulatedCurrent)
 _TEMPERATURE_LAWS = (NoTemperature, MetallicTemperature, ActivatedTemperature, MixedTemperature)
 
 
@@ -183,7 +193,7 @@ def to_table(model: Any) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if is_dataclass(value):
             return to_table(value)
-        if isinstance(value, np.ndarray):
+        if isinstance(value, (np.ndarray, np.generic)):  # TOML has no numbers of numpy
             return value.tolist()
         if isinstance(value, Mapping):  # maps by tile; TOML has no keys but texts
             return {", ".join(map(str, key)): plain(v) for key, v in value.items()}

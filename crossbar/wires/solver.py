@@ -19,7 +19,9 @@ from devices.validation import Floats, array
 #: Error of every output current, relative to it, that the solver expects when it stops.
 TOLERANCE = 1e-13
 MOST_STEPS = 2000
-NEWTON_STEPS = 50
+NEWTON_STEPS = 80
+# Newton steps of the full length; smooth curves need fewer. Later ones are halved.
+UNDAMPED_STEPS = 10
 _NO_SOURCE = np.empty((0, 0))
 
 
@@ -214,11 +216,19 @@ def _newton(wires: Wires, cells: Floats, v: Floats, iv: IVCurve) -> Nodes:
     slope = iv.slope(cells, np.zeros(cells.shape))
     source = np.zeros(cells.shape)
     nodes = Network(wires, slope).nodes(v)
-    for _ in range(NEWTON_STEPS):
+    # No node leaves the range of the drivers and ground, so no cell has more than this voltage. A
+    # step may: a law that is known up to the drivers' voltage would refuse it.
+    most = v.max(initial=0.0) - v.min(initial=0.0)
+    across = np.zeros(cells.shape)
+    for k in range(NEWTON_STEPS):
         # Voltage of the cell itself: its tangent I = slope V + source in series with the
         # transistor.
         in_series = 1 + wires.r_access * slope
+        last = across
         across = (nodes.word - nodes.bit - wires.r_access * source) / in_series
+        across = np.clip(across, -most, most)
+        if k >= UNDAMPED_STEPS:  # between two bends of a curve, full steps may go to and fro
+            across = (across + last) / 2
         slope = iv.slope(cells, across)
         if not (slope >= 0).all():
             raise ArithmeticError(

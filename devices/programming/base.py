@@ -70,11 +70,21 @@ class IdealWrite(WriteModel):
 
 
 class NormalError(WriteModel):
-    """A normal programming error of standard deviation `sigma`, which subclasses define.
+    """A normal programming error; a subclass defines `sigma`.
 
-    A conductance that is drawn below zero is set to 0 S; a device clips to [g_min, g_max].
+    If the mean of the error is not 0, it also defines `bias` and `law`. A conductance that is drawn
+    below zero is set to 0 S; a device clips to [g_min, g_max].
     """
+
+    def law(self, target: Floats) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation [S] of the error, before conductances are clipped.
+
+        Args:
+            target: Conductances [S] to which cells are programmed.
+        """
+        return np.zeros(np.shape(target)), self.sigma(target)
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
         g = np.asarray(target, dtype=np.float64)
-        return np.maximum(g + self.sigma(g) * generator(rng).standard_normal(g.shape), 0)
+        mean, std = self.law(g)
+        return np.maximum(g + mean + std * generator(rng).standard_normal(g.shape), 0)

@@ -23,10 +23,10 @@ def programming_moments(
         g_max: Largest conductance of the device [S].
     """
     g = np.asarray(target, dtype=np.float64)
-    sigma = write.sigma(g)
     if isinstance(write, NormalError) and not write.has_own_range:
-        moments = clipped_deviation(g, sigma, g_min, g_max, reference=g)
+        mean, std = write.law(g)
+        moments = clipped_deviation(g + mean, std, g_min, g_max, reference=g)
         bias, square = moments.mean, moments.square
     else:
-        bias, square = write.bias(g), sigma**2
+        bias, square = write.bias(g), write.sigma(g) ** 2
     return bias, np.asarray(np.maximum(square - bias**2, 0))

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.programming.base import WriteModel
+from devices.programming.base import NormalError, WriteModel
+from devices.programming.redrawn import redrawn_moments
 from devices.programming.simulated import SimulatedError, simulated_error
 from devices.pulses.base import PulseResponse
 from devices.seeding import RNG, generator
-from devices.special import erf, gammainc
 from devices.validation import Floats, integer, number, shortened
 
 
@@ -56,7 +56,7 @@ class WriteVerify(WriteModel):
     u = tolerance/S. A pulse is accepted with probability P = 2Φ(u) − 1, so the number of pulses is
     geometric. The accepted conductance has the variance s⁴/S² (1 − 2uφ(u)/P) + s² read_sigma²/S².
     It does not vanish with the tolerance, because the read that passed the test differs from the
-    conductance by the read noise.
+    conductance by the read noise. `sigma` and `bias` also hold for pulses with a mean error.
 
     Attributes:
         pulse: A `WriteModel`, each of whose pulses redraws the conductance; or a `PulseResponse`,
@@ -98,24 +98,12 @@ class WriteVerify(WriteModel):
         if isinstance(self.pulse, PulseResponse):
             found = self._simulated
             return np.interp(np.asarray(target, dtype=np.float64), found.targets, found.rms)
-        s2 = self.pulse.sigma(target) ** 2
-        r2 = self.read_sigma**2
-        # The floor is for a pulse without error that is read without noise: it is accepted at once.
-        total = np.maximum(s2 + r2, 1e-300)
-        u = self.tolerance / np.sqrt(total)
-        accepted = erf(u / np.sqrt(2))
-        # 1 − 2uφ(u)/P as an incomplete gamma function, which does not cancel at small u.
-        kept = gammainc(1.5, u**2 / 2) / accepted
-        within = s2 * (s2 * kept + r2) / total
-        missed = (1 - accepted) ** (self.max_pulses - 1)
-        # The last pulse of a cell that runs out of pulses was drawn without a test, so its variance
-        # is s², a mixture of accepted and rejected pulses.
-        return np.asarray(np.sqrt((1 - missed) * within + missed * s2))
+        return np.asarray(np.sqrt(self._redrawn(target)[1]))
 
     def bias(self, target: Floats) -> Floats:
-        """Return the mean error [S]: simulated as in `sigma` for incremental pulses, else 0."""
+        """Return the mean error [S], simulated or in closed form as in `sigma`."""
         if not isinstance(self.pulse, PulseResponse):
-            return np.zeros(np.shape(target))
+            return self._redrawn(target)[0]
         found = self._simulated
         return np.interp(np.asarray(target, dtype=np.float64), found.targets, found.mean)
 
@@ -177,6 +165,17 @@ class WriteVerify(WriteModel):
             return pulse.with_write_noise(g[still], rng=random)
 
         return _Start(pulse.with_write_noise(g, rng=random), 0, pulse_again)
+
+    def _redrawn(self, target: Floats) -> tuple[Floats, Floats]:
+        """Return mean error [S] and mean square error [S²] of redrawing pulses."""
+        assert isinstance(self.pulse, WriteModel)
+        if isinstance(self.pulse, NormalError):
+            mean, std = self.pulse.law(target)
+            variance = std**2
+        else:
+            mean = self.pulse.bias(target)
+            variance = np.maximum(self.pulse.sigma(target) ** 2 - mean**2, 0)
+        return redrawn_moments(mean, variance, self.tolerance, self.read_sigma, self.max_pulses)
 
     @cached_property
     def _simulated(self) -> SimulatedError:

@@ -6,15 +6,14 @@ from math import ceil, log, log10, pi
 
 import numpy as np
 
-from devices.clipped import rectified_covariance, rectified_moments
 from devices.operating_point import OperatingPoint
-from devices.read_noise.base import NoNoise, ReadNoise, State
-from devices.seeding import RNG, generator
+from devices.read_noise.base import NoNoise, ReadNoise
+from devices.read_noise.ornstein_uhlenbeck import OrnsteinUhlenbeckNoise
 from devices.validation import Floats, boolean, integer, number
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlickerNoise(ReadNoise):
+class FlickerNoise(OrnsteinUhlenbeckNoise):
     """1/f noise with the relative spectrum S_G/G² = q²/f between f_low and f_high.
 
     ξ = 1 + q(g) √(L/K) Σ_k x_k with L = ln(f_high/f_low); the mean is 1 and the variance q² L. x_k
@@ -70,10 +69,6 @@ class FlickerNoise(ReadNoise):
         integer("FlickerNoise.per_decade", self.per_decade, at_least=1)
         boolean("FlickerNoise.clamped", self.clamped)
 
-    @property
-    def has_memory(self) -> bool:
-        return True
-
     def at(self, point: OperatingPoint) -> ReadNoise:
         """Return the noise that reads of a bandwidth see: faster parts are averaged away."""
         bandwidth = point.noise_bandwidth
@@ -89,56 +84,12 @@ class FlickerNoise(ReadNoise):
         k = ceil(self.per_decade * decades - 1e-9)
         return np.asarray(10 ** ((np.arange(k) + 0.5) * (decades / k)) / (2 * pi * self.f_high))
 
-    def _variance(self, g: Floats) -> Floats:
-        """Return Var ξ of cells of g [S], before clamping."""
+    @property
+    def shares(self) -> Floats:
+        """Share of each process in the variance: all have the same."""
+        k = self.taus.size
+        return np.full(k, 1 / k)
+
+    def variance(self, g: Floats) -> Floats:
         q = np.asarray(self.q(g) if callable(self.q) else self.q, dtype=np.float64)
         return np.full(np.shape(g), q**2 * log(self.f_high / self.f_low))
-
-    def moments(self, g: Floats) -> tuple[Floats, Floats]:
-        variance = self._variance(g)
-        if self.clamped:
-            return rectified_moments(np.sqrt(variance))
-        return np.ones(np.shape(g)), variance
-
-    def covariance(self, g: Floats, lag: float) -> Floats:
-        variance = self._variance(g)
-        correlation = float(np.exp(-lag / self.taus).mean())
-        if self.clamped:
-            return rectified_covariance(np.sqrt(variance), correlation)
-        return np.asarray(variance * correlation)
-
-    def psd(self, g: Floats, f: Floats) -> Floats:
-        """Return the one-sided relative spectral density S_G/G² [1/Hz], before clamping.
-
-        Args:
-            g: Conductances [S].
-            f: Frequencies [Hz].
-
-        Returns:
-            The density, of shape (*f.shape, *g.shape).
-        """
-        taus = self.taus
-        omega = 2 * pi * np.asarray(f, dtype=np.float64)[..., None]
-        lorentzians = (4 * taus / (1 + (omega * taus) ** 2)).mean(axis=-1)
-        return np.asarray(np.multiply.outer(lorentzians, self._variance(g)))
-
-    def init(self, g: Floats, *, rng: RNG) -> State:
-        """Return the processes x_k of each cell, of shape (K, *g.shape)."""
-        return generator(rng).standard_normal((self.taus.size, *np.shape(g)))
-
-    def sample(
-        self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
-    ) -> tuple[Floats, State]:
-        random = generator(rng)
-        gap = number("period", period, at_least=0, unit="s")
-        per_process = (-1, *(1,) * np.ndim(g))
-        kept = np.exp(-gap / self.taus).reshape(per_process)
-        fresh = np.sqrt(-np.expm1(-2 * gap / self.taus)).reshape(per_process)
-        per_process_std = np.sqrt(self._variance(g) / self.taus.size)
-        x = np.array(state)
-        xi = np.empty((n_reads, *np.shape(g)))
-        for i in range(n_reads):
-            x *= kept
-            x += fresh * random.standard_normal(x.shape)
-            xi[i] = 1 + per_process_std * x.sum(axis=0)
-        return np.maximum(xi, 0) if self.clamped else xi, x

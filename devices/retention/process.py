@@ -8,16 +8,12 @@ import numpy as np
 from devices.operating_point import OperatingPoint
 from devices.retention.base import Retention
 from devices.retention.increments import Interval, intervals
+from devices.rows import check_lengths, rising_row, row
 from devices.seeding import RNG, generator
 from devices.temperature import BOLTZMANN_EV
 from devices.validation import Floats, number
 
 _ROWS = ("clock", "fluctuation", "mean")
-
-
-def _rises(row: tuple[float, ...]) -> bool:
-    """Return whether every number is above the one before."""
-    return all(a < b for a, b in pairwise(row))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +29,10 @@ class RelaxationProcess(Retention):
     of variance 1, whose correlation falls by `persistence` per decade of time. `common` and
     `spread` leave out the floor at 0 S.
 
-    h, ν and μ are interpolated linearly in ln t. Before the first time h and μ grow in proportion
-    to t, so that nothing jumps at 0 s. After the last one h goes on with the last slope, which
-    extrapolates the measurement; ν and μ stay.
+    h, ν and μ are interpolated linearly in ln t, and σ linearly in g; beyond the ends of its table
+    σ is constant. Before the first time h and μ grow in proportion to t, so that nothing jumps at
+    0 s. After the last one h goes on with the last slope, which extrapolates the measurement; ν and
+    μ stay.
 
     s = exp(E_A/k (1/measured_at − 1/temperature)) is the Arrhenius factor. Everything is drawn
     once per chip: the same seed gives the same path at every time.
@@ -74,22 +71,21 @@ class RelaxationProcess(Retention):
     spread_factor: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("times", *_ROWS, "conductances", "scales"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        _check_rising(self, "times", "s", above=0.0)
-        _check_rising(self, "conductances", "S", at_least=0.0)
-        pairs = [(name, "times") for name in _ROWS] + [("scales", "conductances")]
-        for name, other in pairs:
-            row, wanted = getattr(self, name), len(getattr(self, other))
-            if len(row) != wanted:
-                raise ValueError(
-                    f"RelaxationProcess.{name} has {len(row)} numbers; give {wanted}, one for each "
-                    f"of {other}"
-                )
+        times = rising_row("RelaxationProcess.times", self.times, above=0, unit="s")
+        conductances = rising_row(
+            "RelaxationProcess.conductances", self.conductances, at_least=0, unit="S"
+        )
+        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "conductances", conductances)
+        for name in (*_ROWS, "scales"):
             low = 0.0 if name in ("fluctuation", "scales") else None
-            for value in row:
-                number(f"RelaxationProcess.{name}", value, at_least=low)
-        if self.clock[0] <= 0 or not _rises(self.clock):
+            numbers = row(f"RelaxationProcess.{name}", getattr(self, name), at_least=low)
+            where, positions = (
+                ("conductances", conductances) if name == "scales" else ("times", times)
+            )
+            check_lengths(f"RelaxationProcess.{name}", numbers, where, positions)
+            object.__setattr__(self, name, numbers)
+        if self.clock[0] <= 0 or not all(a < b for a, b in pairwise(self.clock)):
             raise ValueError(
                 f"RelaxationProcess.clock = {self.clock} must begin above 0 and rise: the "
                 "variance of independent increments is never undone"
@@ -165,12 +161,3 @@ class RelaxationProcess(Retention):
         if seconds < self.times[0]:
             return row[0] * seconds / self.times[0]
         return float(np.interp(np.log(seconds), np.log(self.times), row))
-
-
-def _check_rising(process: "RelaxationProcess", name: str, unit: str, **limits: float) -> None:
-    """Raise ValueError unless a field holds two or more rising numbers."""
-    row = getattr(process, name)
-    for value in row:
-        number(f"RelaxationProcess.{name}", value, unit=unit, **limits)
-    if len(row) < 2 or not _rises(row):
-        raise ValueError(f"RelaxationProcess.{name} = {row} must be two or more, rising [{unit}]")

@@ -6,8 +6,9 @@ import numpy as np
 
 from devices.retention.base import Retention
 from devices.retention.increments import normal_walk
+from devices.rows import rising_row, row
 from devices.seeding import RNG, generator
-from devices.validation import Floats, number
+from devices.validation import Floats, number, shortened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,23 +42,21 @@ class TabulatedRelaxation(Retention):
     spread_factor: float = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "times", tuple(self.times))
-        object.__setattr__(self, "coefficients", tuple(tuple(row) for row in self.coefficients))
-        for t in self.times:
-            number("TabulatedRelaxation.times", t, above=0, unit="s")
-        rising = all(a < b for a, b in zip(self.times, self.times[1:], strict=False))
-        if len(self.times) < 2 or not rising:
+        times = rising_row("TabulatedRelaxation.times", self.times, above=0, unit="s")
+        object.__setattr__(self, "times", times)
+        name = "TabulatedRelaxation.coefficients"
+        if not isinstance(self.coefficients, (tuple, list, np.ndarray)):
             raise ValueError(
-                f"TabulatedRelaxation.times = {self.times} must be two or more, rising [s]"
+                f"{name} = {shortened(self.coefficients)} is not a list of rows; give one "
+                "polynomial for each time, with at least its constant term [S]"
             )
-        if len(self.coefficients) != len(self.times) or not all(self.coefficients):
+        rows = tuple(row(f"{name}[{i}]", c, unit="S") for i, c in enumerate(self.coefficients))
+        if len(rows) != len(times) or not all(rows):
             raise ValueError(
-                f"TabulatedRelaxation.coefficients has {len(self.coefficients)} rows for "
-                f"{len(self.times)} times; give one polynomial for each, with at least its "
-                "constant term [S]"
+                f"{name} has {len(rows)} rows for {len(times)} times; give one polynomial for "
+                "each, with at least its constant term [S]"
             )
-        for c in (c for row in self.coefficients for c in row):
-            number("TabulatedRelaxation.coefficients", c, unit="S")
+        object.__setattr__(self, "coefficients", rows)
         number("TabulatedRelaxation.g_ref", self.g_ref, above=0, unit="S")
         number("TabulatedRelaxation.spread_factor", self.spread_factor, at_least=0)
 

@@ -15,6 +15,8 @@ AXIS_LABELS = {
     "device.read_noise.sigma": "relative read noise σ(G)/G",
     "device.read_noise.coefficient": "relative read noise σ(G)/G at $g_{ref}$",
     "device.read_noise.gamma": "exponent γ of read noise, σ(G) ∝ G$^γ$",
+    "device.read_noise.noise_factor": "read noise [× published]",
+    "device.read_noise.q.noise_factor": "1/f noise [× published]",
     "comparator.offset": "comparator offset, s.d. [A]",
     "comparator.noise": "comparator noise, s.d. [A]",
     "gate.p": "probability p that a gate conducts",

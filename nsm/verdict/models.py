@@ -1,10 +1,17 @@
 """Variants of published models that the search needs: scaled read noise, traps that stand still."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from devices import GaussianNoise, LognormalNoise, ReadNoise, WriteModel
+from devices import (
+    GaussianNoise,
+    LognormalNoise,
+    ReadNoise,
+    TabulatedNoise,
+    TabulatedSpectrum,
+    WriteModel,
+)
 from devices.operating_point import OperatingPoint
 from devices.read_noise.base import State
 from devices.seeding import RNG, generator
@@ -56,7 +63,7 @@ class ScaledNoise(ReadNoise):
 
 
 def scaled_noise(noise: ReadNoise, factor: float) -> ReadNoise:
-    """Return a noise with `factor` times the deviations; of the same class where it has a σ.
+    """Return a noise with `factor` times the deviations; of the same class if that has a factor.
 
     Args:
         noise: The published noise.
@@ -64,6 +71,8 @@ def scaled_noise(noise: ReadNoise, factor: float) -> ReadNoise:
     """
     if isinstance(noise, (GaussianNoise, LognormalNoise)):
         return type(noise)(noise.sigma * factor)
+    if isinstance(noise, (TabulatedNoise, TabulatedSpectrum)):
+        return replace(noise, noise_factor=noise.noise_factor * factor)
     return ScaledNoise(noise, factor)
 
 

@@ -16,6 +16,7 @@ from crossbar.paths import build_hardware
 from devices import (
     BlankOut,
     Device,
+    GaussianNoise,
     LognormalNoise,
     ProductNoise,
     StateDependentError,
@@ -35,7 +36,7 @@ from devices.tables import (
 )
 from nsm import nsm_mlp, save
 from nsm.sweeps.spec.sweep_file import parse, read_sweep
-from tests.helpers.device_models import ACTIVATED, ALL_MODELS, METALLIC, RANGE, STEP
+from tests.helpers.device_models import ACTIVATED, ALL_MODELS, METALLIC, NAN, RANGE, STEP
 
 FULL = Device(
     **RANGE,
@@ -229,7 +230,31 @@ BAD_MODELS = [
     ),
     (
         {"kind": "tabulated_relaxation", "coefficients": 3, "g_ref": 1e-6, "times": 1},
-        "m (TabulatedRelaxation): 'int' object",
+        "TabulatedRelaxation.times = 1 is not a row of numbers; give a list [s]",
+    ),
+    (
+        {"kind": "tabulated_error", "conductances": [1e-6, 2e-6], "std": [1e-7, 2e-7, 3e-7]},
+        "TabulatedError.std is of length 3 for 2 conductances; give one for each",
+    ),
+    (
+        {"kind": "tabulated_noise", "conductances": [2e-6, 1e-6], "sigma": [1e-7, 2e-7]},
+        "TabulatedNoise.conductances must rise, but [1] = 1e-06 follows [0] = 2e-06",
+    ),
+    (
+        {"kind": "tabulated_noise", "conductances": [1e-6, 2e-6], "sigma": [1e-7, NAN]},
+        "TabulatedNoise.sigma[1] = nan is not allowed; give a finite number in [0, inf) S",
+    ),
+    (
+        {"kind": "tabulated_flicker", "conductances": [1e-6, 2e-6], "size": [0.1, -0.1]},
+        "TabulatedFlicker.size[1] = -0.1 is not allowed; give a finite number in [0, inf)",
+    ),
+    (
+        {"kind": "tabulated_drift", "times": [1.0, 2.0], "conductances": [0.0, 1.0], "std": [0.1]},
+        "TabulatedDrift.std[0] = 0.1 is not a row of numbers; give a list [S]",
+    ),
+    (
+        {"kind": "tabulated_current", "voltages": [0.1], "conductances": [1e-6], "currents": []},
+        "TabulatedCurrent.currents is of length 0 for 1 conductances",
     ),
     (
         {"kind": "product_noise", "factors": [{"kind": "no_drift"}]},
@@ -325,6 +350,18 @@ def test_a_missing_file_says_how_to_make_one(ask):
 def test_a_sweep_file_names_the_device_file_that_it_misses(mine):
     with pytest.raises(FileNotFoundError, match="no device file none.toml"):
         parse(HEAD + 'device = "none.toml"\n', folder=mine)
+
+
+def test_numbers_of_numpy_become_toml():
+    process = devices.RELAXATION_WAN2022
+    models = [
+        GaussianNoise(np.float32(0.25)),
+        StateDependentError(coefficients=np.float32([0.25, 0.5])),
+        replace(process, times=np.array([1, 2, 4]), g_ref=np.float32(0.5)),
+        devices.TabulatedNoise(conductances=np.float32([0, 1]), sigma=np.int64([0, 1])),
+    ]
+    for model in models:
+        assert from_table(tomllib.loads(tomli_w.dumps(to_table(model))), "m") == model
 
 
 def test_numbers_come_back_to_the_last_bit():

@@ -28,6 +28,8 @@ METALLIC = devices.MetallicTemperature(alpha=1e-3)
 ACTIVATED = devices.ActivatedTemperature(activation_energy_ev=0.1)
 LOG_FLICKER = devices.LogConductanceFlicker(coefficient=1e-8, g_unit=2e-6)
 CLIPPED_LOG = devices.ClippedLog(slope=-0.1, intercept=0.2, low=0.0, high=0.5)
+KNOTS = (1e-6, 4e-6, 1e-5)
+TABULATED_FLICKER = devices.TabulatedFlicker(conductances=KNOTS, size=(0.02, 0.01, 0.005))
 RELAXATION = devices.RelaxationProcess(
     times=(0.1, 10.0),
     clock=(0.5, 1.0),
@@ -68,6 +70,14 @@ READ_NOISES = [
     ),
     FlickerNoise(q=PcmFlicker(g_max=1e-5), f_low=1.0, f_high=1e6, clamped=True),
     FlickerNoise(q=LOG_FLICKER, f_low=1.0, f_high=1e5),
+    FlickerNoise(q=TABULATED_FLICKER, f_low=1.0, f_high=1e5),
+    devices.TabulatedNoise(conductances=KNOTS, sigma=(1e-8, 2e-8, 5e-8), noise_factor=2.0),
+    devices.TabulatedSpectrum(
+        conductances=KNOTS,
+        sigma=(1e-8, 2e-8, 5e-8),
+        frequencies=(1.0, 10.0, 100.0, 1e4),
+        density=(1.0, 0.3, 0.02, 1e-5),
+    ),
     devices.PcmReadNoise(t=60.0),
     devices.SonosReadNoise(measured_at=devices.OperatingPoint(voltage=0.2)),
     devices.InSeries(GaussianNoise(0.1), included=1e3, excluded=2e3),
@@ -90,6 +100,7 @@ WRITE_MODELS = [
     StateDependentError(coefficients=(1e-7, 0.1), error_factor=2.0),
     devices.SaturatingError(largest=1e-7, g_ref=1e-6),
     StateDependentError(coefficients=(1e-7,), relaxed_std=2e-7),
+    devices.TabulatedError(conductances=KNOTS, std=(1e-7, 4e-7, 2e-7), mean=(1e-8, 0.0, -2e-8)),
     devices.SetResetVariability.hennen2024(),
     devices.OpenLoopPulses(
         pulses=NonlinearPulses(**RANGE, pulses=32, nl_up=1.0, c2c=0.01), max_pulses=30
@@ -122,6 +133,13 @@ RETENTIONS = [
     devices.LogTimeDrift(mean=-1e-8, std=1e-8, std_rate=1e-9),
     devices.RELAXATION_WAN2022,
     RELAXATION,
+    devices.TabulatedDrift(
+        times=(1.0, 100.0),
+        conductances=KNOTS[:2],
+        std=((1e-8, 2e-8), (3e-8, 4e-8)),
+        mean=((0.0, -1e-8), (0.0, -2e-8)),
+        spread_factor=0.5,
+    ),
     devices.PowerLawDrift(nu_mean=0.05, nu_std=CLIPPED_LOG, t_0=10.0),
 ]
 FAULTS = [
@@ -136,12 +154,20 @@ TEMPERATURE_LAWS = [
     ACTIVATED,
     devices.MixedTemperature(lrs=METALLIC, hrs=ACTIVATED, g_lrs=1e-5, g_hrs=1e-6),
 ]
-IV_LAWS = [devices.Ohmic(), devices.SinhCurve(v_0=0.2), devices.MILO2021]
+IV_LAWS = [
+    devices.Ohmic(),
+    devices.SinhCurve(v_0=0.2),
+    devices.MILO2021,
+    devices.TabulatedCurrent(
+        voltages=(0.1, 0.3), conductances=KNOTS[:2], currents=((1e-7, 5e-7), (4e-7, 2e-6))
+    ),
+]
 ALL_MODELS = [
     *READ_NOISES,
     *TIME_LAWS,
     PcmFlicker(g_max=1e-5),
     LOG_FLICKER,
+    TABULATED_FLICKER,
     *WRITE_MODELS,
     TRANSISTOR,
     *DOMAIN_MODELS,

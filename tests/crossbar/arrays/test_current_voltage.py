@@ -15,6 +15,7 @@ from devices import (
     Ohmic,
     SinhCurve,
     StochasticSelector,
+    TabulatedCurrent,
 )
 from tests.helpers.statistics import assert_mean, assert_variance
 
@@ -26,6 +27,14 @@ LAWS = {
     "sinh": SinhCurve(v_0=0.2),
     "cubic": CurrentVoltage(square=(0.0,), cubic=(4e-5, 3e-4), v_max=0.5, g_low=1e-6, g_high=1e-3),
     "published": MILO2021,
+    "shape": TabulatedCurrent(
+        voltages=(0.1, 0.3, 0.5), conductances=(1e-5,), currents=((1.1e-6, 4.5e-6, 1.2e-5),)
+    ),
+    "table": TabulatedCurrent(
+        voltages=(-0.5, -0.2, 0.2, 0.5),
+        conductances=(60e-6, 110e-6),
+        currents=((-6e-5, -1.4e-5, 1.3e-5, 5e-5), (-9e-5, -2.4e-5, 2.5e-5, 8e-5)),
+    ),
 }
 INPUTS = {
     "signs": np.array([1.0, -1.0, -1.0, 1.0]),
@@ -86,7 +95,7 @@ def test_noise_multiplies_the_current_of_the_law(law, inputs, gate):
 
 
 def test_signs_under_an_odd_law_are_read_as_fast_as_ohmic_cells():
-    for law in ("sinh", "cubic"):
+    for law in ("sinh", "cubic", "shape"):
         assert "packed bits" in tile_with(LAWS[law], **GATES["pair"]).reader.describe()
 
 

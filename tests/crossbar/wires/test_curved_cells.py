@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import root
 
 from crossbar import Wires
+from devices import TabulatedCurrent
 from tests.helpers.reference import branches
 from tests.helpers.wires import EVERY, ends, random_array
 
@@ -102,6 +103,42 @@ def test_curved_cells_may_be_missing(rng):
     np.testing.assert_allclose(
         Wires(3, 3).currents(g, v, iv=Ohm()), Wires(3, 3).currents(g, v), rtol=1e-10
     )
+
+
+@pytest.mark.parametrize("r_access", [0.0, 1e4])
+def test_a_table_of_currents_behind_wires_is_the_curve_that_it_was_taken_from(r_access, rng):
+    wires = replace(EVERY, r_access=r_access)
+    points = np.linspace(0.01, 1.0, 100)
+    table = TabulatedCurrent(
+        voltages=points, conductances=(1e-5,), currents=(Sinh(0.3).current(1e-5, points),)
+    )
+    g = random_array(rng, 6, 5)
+    v = rng.uniform(-0.9, 0.9, (2, 6))
+    expected = wires.currents(g, v, iv=Sinh(0.3))
+    # Points 10 mV apart: the monotone cubic misses sinh(V/0.3) by 1e-4 of itself at most.
+    bound = 2e-4 * np.abs(expected).max()
+    np.testing.assert_allclose(wires.currents(g, v, iv=table), expected, rtol=0, atol=bound)
+    assert np.abs(expected - wires.currents(g, v)).max() > 100 * bound  # far from ohmic cells
+
+
+def test_a_table_in_stairs_converges_and_is_not_left(rng):
+    # Driven with the last voltage of the table: Newton's steps overshoot it, and full ones go to
+    # and fro between two stairs.
+    wires = replace(EVERY, r_access=0.0)
+    points = np.linspace(0.05, 1, 12)
+    for _ in range(20):
+        stairs = np.cumsum(rng.exponential(1, 12)) * points
+        law = TabulatedCurrent(
+            voltages=points, conductances=(1e-5,), currents=(stairs * 5e-7 / stairs[0],)
+        )
+        g = 10 ** rng.uniform(-5.5, -3.5, (6, 5))
+        nodes = wires.node_voltages(g, np.ones(6), iv=law)
+        across = nodes.word - nodes.bit
+        assert (np.abs(across) <= 1).all()
+        # Kirchhoff: what the cells of a bit line carry is what its end carries.
+        np.testing.assert_allclose(
+            law.current(g, across).sum(axis=0), wires.currents(g, np.ones(6), iv=law), rtol=1e-8
+        )
 
 
 def test_curves_without_a_unique_solution_are_refused(monkeypatch):

@@ -14,6 +14,7 @@ from devices import (
     NonlinearPulses,
     SoftBoundsPulses,
     StateDependentError,
+    TabulatedError,
     WriteModel,
     WriteVerify,
 )
@@ -109,6 +110,31 @@ def test_cells_that_do_not_converge_are_counted_and_keep_their_last_pulse(most, 
     if r == 0:
         assert (np.abs(g[~converged] - AIM) >= S / 3).all()
     assert_variance((g - AIM) / S, (verify.sigma(np.array(AIM)) / S) ** 2, 0)
+
+
+@pytest.mark.parametrize("most", [1, 4, 1000])
+@pytest.mark.parametrize(("m", "r"), [(0.4, 0.0), (-1.0, 0.5), (3.0, 0.3)])
+def test_pulses_with_a_mean_error_leave_a_part_of_it(m, r, most, rng):
+    pulse = TabulatedError(conductances=(1e-6, 1e-4), std=(S, S), mean=(m * S, m * S))
+    verify = WriteVerify(pulse=pulse, tolerance=S / 2, read_sigma=r * S, max_pulses=most)
+    error = (verify.program(np.full(20_000, AIM), rng=rng) - AIM) / S
+    bias, rms = (float(f(np.array(AIM))) / S for f in (verify.bias, verify.sigma))
+    assert_mean(error, bias)
+    assert_variance(error, rms**2 - bias**2, bias)
+    if most == 1:
+        assert bias == pytest.approx(m)
+    if most == 1000 and r == 0:  # the error is a normal around m, truncated to the tolerance
+        expected = truncnorm(-0.5 - m, 0.5 - m, loc=m)
+        assert bias == pytest.approx(expected.mean(), rel=1e-9)
+        assert rms == pytest.approx(np.sqrt(expected.moment(2)), rel=1e-9)
+
+
+def test_a_mean_error_far_beyond_the_tolerance_stays():
+    pulse = TabulatedError(conductances=(1e-6, 1e-4), std=(S, S), mean=(30 * S, -30 * S))
+    verify = WriteVerify(pulse=pulse, tolerance=S / 10)
+    ends = np.array([1e-6, 1e-4])
+    np.testing.assert_allclose(verify.bias(ends), [30 * S, -30 * S])
+    np.testing.assert_allclose(verify.sigma(ends), S * np.sqrt(901))
 
 
 def test_only_cells_still_off_are_pulsed(rng):

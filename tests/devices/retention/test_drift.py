@@ -268,15 +268,15 @@ BAD = [
     ),
     (
         lambda: replace(WAN, times=(0.0, 1.0, 2.0)),
-        r"TabulatedRelaxation\.times = 0\.0 is not allowed",
+        r"TabulatedRelaxation\.times\[0\] = 0\.0 is not allowed",
     ),
     (
         lambda: replace(WAN, times=(1.0, 3.0, 2.0)),
-        r"TabulatedRelaxation\.times = \(1\.0, 3\.0, 2\.0\) must be two or more",
+        r"TabulatedRelaxation\.times must rise, but \[2\] = 2 follows \[1\] = 3",
     ),
     (
         lambda: replace(WAN, times=(1.0,)),
-        r"TabulatedRelaxation\.times = \(1\.0,\) must be two or more, rising",
+        r"TabulatedRelaxation\.times = \(1\.0,\) is too short to interpolate",
     ),
     (
         lambda: replace(WAN, times=(1.0, 2.0)),
@@ -288,7 +288,11 @@ BAD = [
     ),
     (
         lambda: replace(WAN, coefficients=((1,), ("a",), (1,))),
-        r"TabulatedRelaxation\.coefficients = 'a' is not a number",
+        r"TabulatedRelaxation\.coefficients\[1\]\[0\] = 'a' is not a number",
+    ),
+    (
+        lambda: replace(WAN, coefficients=1e-6),
+        r"TabulatedRelaxation\.coefficients = 1e-06 is not a list of rows; give one polynomial",
     ),
     (lambda: replace(WAN, g_ref=0), r"TabulatedRelaxation\.g_ref = 0 is not allowed"),
     (

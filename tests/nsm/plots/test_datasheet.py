@@ -37,6 +37,7 @@ from devices.tables import PROVENANCE
 from nsm.plots.datasheet import data_sheet, save_data_sheet
 from nsm.plots.spectrum import CELLS, PERIOD, READS, expected_spectrum, sampled_spectrum
 from nsm.plots.style import COLORS
+from tests.helpers import tabulated_device
 from tests.helpers.statistics import STANDARD_ERRORS, assert_mean
 
 EVERYTHING = {**PRESETS, **GATES}
@@ -54,6 +55,8 @@ RICH = Device(
     pulses=NonlinearPulses(g_min=1e-4, g_max=2e-3, pulses=20, nl_up=1.0),
 )
 
+TABLES = replace(tabulated_device.DEVICE, read_noise=tabulated_device.SPECTRUM)
+
 
 def named(model, **words):
     """A preset of the model, whose texts are a single word unless they are given."""
@@ -62,7 +65,8 @@ def named(model, **words):
 
 @cache
 def sheet_of(name):
-    return data_sheet(named(RICH) if name == "mine" else EVERYTHING[name])
+    own = {"mine": RICH, "tables": TABLES}
+    return data_sheet(named(own[name]) if name in own else EVERYTHING[name])
 
 
 def panels(sheet):
@@ -107,6 +111,7 @@ def test_there_is_one_panel_for_each_property_that_a_preset_models(name):
 
 def test_a_full_device_has_all_panels_and_a_plain_one_only_its_range():
     assert list(panels(sheet_of("mine"))) == titles(RICH)
+    assert list(panels(sheet_of("tables"))) == titles(TABLES)
     assert len(titles(RICH)) == 8
     assert list(panels(data_sheet(named(PLAIN)))) == ["range and programming"]
     # A noise of size 0 has no panel, whatever its class.
@@ -153,7 +158,7 @@ def overlaps(boxes):
     ]
 
 
-@pytest.mark.parametrize("name", [*EVERYTHING, "mine"])
+@pytest.mark.parametrize("name", [*EVERYTHING, "mine", "tables"])
 def test_no_text_lies_on_another_or_leaves_the_page(name):
     sheet = sheet_of(name)
     assert sheet.get_size_inches()[0] == 3.5  # one column of a two-column page
@@ -201,6 +206,8 @@ NOISES = [
     GaussianNoise(0.3),
     TelegraphNoise(0.4, 2e-5, 5e-5, 2, window=1e-6),
     FlickerNoise(q=PcmFlicker(), f_low=1e2, f_high=1e6),
+    tabulated_device.NOISE,
+    tabulated_device.SPECTRUM,
     StochasticSelector(z=0.4, correlation=0.95, spread=1.0, leak=0.1),
     ProductNoise(BlankOut(0.5), TelegraphNoise(0.4, 2e-5, 5e-5)),
     preset("rtn_illustrative").read_noise,

@@ -1,5 +1,7 @@
 """Variants of published models: their moments, and the limits in which they are other models."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from devices import (
     preset,
 )
 from nsm.verdict.models import FrozenTraps, ScaledError, ScaledNoise, scaled_noise
+from tests.helpers.tabulated_device import ERROR, NOISE, SPECTRUM
 
 G = np.full(200_000, 5e-6)
 TRAPS = TelegraphNoise(0.4, 1e-6, 3e-6)
@@ -43,6 +46,26 @@ def test_noises_with_a_sigma_stay_of_their_class():
     assert scaled_noise(GaussianNoise(0.2), 3) == GaussianNoise(0.2 * 3)
     assert scaled_noise(LognormalNoise(0.2), 0.5) == LognormalNoise(0.1)
     assert scaled_noise(TRAPS, 0.5) == ScaledNoise(TRAPS, 0.5)
+
+
+@pytest.mark.parametrize("noise", [NOISE, SPECTRUM], ids=["white", "spectrum"])
+def test_tabulated_noise_is_scaled_by_its_own_factor(noise):
+    scaled = scaled_noise(replace(noise, noise_factor=2.0), 1.5)
+    assert scaled == replace(noise, noise_factor=3.0)
+    generic = ScaledNoise(noise, 3.0)
+    np.testing.assert_allclose(scaled.moments(G[:9]), generic.moments(G[:9]), rtol=1e-12)
+    one, other = (
+        n.sample(G[:9], n.init(G[:9], rng=1), 3, rng=2, period=1e-6)[0] for n in (scaled, generic)
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_a_tabulated_error_is_scaled_with_its_mean():
+    scaled = ScaledError(write=ERROR, factor=3.0)
+    own = replace(ERROR, error_factor=3.0)
+    for name in ("sigma", "bias"):
+        np.testing.assert_allclose(getattr(scaled, name)(G[:9]), getattr(own, name)(G[:9]))
+    np.testing.assert_allclose(scaled.program(G[:9], rng=0), own.program(G[:9], rng=0), rtol=1e-9)
 
 
 def test_a_scaled_error_is_the_factor_of_the_model_itself():

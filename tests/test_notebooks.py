@@ -1,14 +1,14 @@
 """Every notebook runs from top to bottom in two minutes, and is committed without outputs."""
 
 import os
-import time
+import resource
 
 import nbformat
 import pytest
 
-from notebooks.execute import NOTEBOOKS, execute, save
+from notebooks.execute import NOTEBOOKS, TIMEOUT, execute, save
 
-LIMIT = 120  # [s] what a reader waits for
+LIMIT = 120  # [s] of processor time: what a reader waits for where nothing else runs
 LONGEST_CELL = 25  # lines
 notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 
@@ -33,12 +33,18 @@ def test_notebook_has_short_cells(path):
         assert len(cell.source.splitlines()) <= LONGEST_CELL, cell.source
 
 
+def processor_seconds():
+    """Return the processor time of all processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @notebooks
 def test_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    start = time.monotonic()
-    notebook = execute(path, tmp_path, timeout=LIMIT)
-    assert time.monotonic() - start < LIMIT
+    before = processor_seconds()
+    notebook = execute(path, tmp_path, timeout=TIMEOUT)
+    assert 1 < processor_seconds() - before < LIMIT
     assert all(cell.execution_count for cell in code_cells(notebook))
     for cell in code_cells(notebook):
         texts = [

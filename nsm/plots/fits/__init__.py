@@ -1,0 +1,1 @@
+"""Figures of measurements beside the models that were fitted to them."""

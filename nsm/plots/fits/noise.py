@@ -45,6 +45,26 @@ def plot_noise_spectra(fit: ReadNoiseFit, *, ax: Axes | None = None) -> Axes:
 
 
 @styled
+def plot_spectrum_residuals(fit: ReadNoiseFit, *, ax: Axes | None = None) -> Axes:
+    """Draw measured over fitted densities of the cells.
+
+    Args:
+        fit: The fit.
+        ax: Where to draw; None makes a figure.
+    """
+    axes = figure()[1] if ax is None else ax
+    for place, k in enumerate(shown_cells(fit)):
+        axes.loglog(fit.frequencies, 1 + fit.residuals[k], ".", ms=1.5,
+                    color=COLORS[place % len(COLORS)],
+                    label=f"{fit.cells[k].conductance * MICRO:.3g} µS")  # fmt: skip
+    axes.axhline(1, color="grey", lw=0.8)
+    axes.set_xlabel("frequency [Hz]")
+    axes.set_ylabel("measured / fitted density")
+    axes.legend(frameon=False, markerscale=3)
+    return axes
+
+
+@styled
 def plot_quantiles(
     quantiles: Floats, normal: Floats, labels: list[str] | None = None, *, ax: Axes | None = None
 ) -> Axes:

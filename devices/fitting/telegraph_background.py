@@ -1,0 +1,65 @@
+"""Background of a trace: the likelihood of normal noise with a smooth spectrum of any shape.
+
+A slow wander, such as 1/f noise or drift, looks like levels to a model whose only memory is its
+levels. Whether levels explain a trace better than a background with memory is decided here.
+"""
+
+import numpy as np
+
+from devices.validation import Floats
+
+#: A block of the past is at most this share of the trace.
+_LONGEST_BLOCK = 16
+_LOG_2PI = float(np.log(2 * np.pi))
+
+
+def blocks_of(n: int) -> int:
+    """Return the number of blocks of the past that predict a read of a trace of n reads."""
+    return max(int(np.log2(max(n / _LONGEST_BLOCK, 1))), 1)
+
+
+def background_size(n: int) -> int:
+    """Return the number of parameters of the background: blocks, mean and width."""
+    return blocks_of(n) + 2
+
+
+def _means_of_past(x: Floats, known: np.ndarray, blocks: int) -> Floats:
+    """Return means of x over the lags 1, 2, 3-4, 5-8, …, (blocks, reads); 0 where none is known."""
+    n = len(x)
+    sums = np.concatenate([[0.0], np.cumsum(x)])
+    counts = None if known.all() else np.concatenate([[0], np.cumsum(known)])
+    means = np.zeros((blocks, n))
+    newest, oldest = 1, 1
+    for j in range(blocks):
+        stop = np.maximum(np.arange(n) - newest + 1, 0)
+        start = np.maximum(np.arange(n) - oldest, 0)
+        number = stop - start if counts is None else counts[stop] - counts[start]
+        means[j] = (sums[stop] - sums[start]) / np.maximum(number, 1)
+        newest, oldest = oldest + 1, 2 * oldest
+    return means
+
+
+def background_log_likelihood(y: Floats) -> float:
+    """Return the largest ln p of a trace under normal noise that remembers its past.
+
+    Every read is predicted by its mean and the means of the reads at the lags 1, 2, 3-4, 5-8, …,
+    which is an autoregression of an order of thousands with few coefficients (after Corsi 2009,
+    doi:10.1093/jjfinec/nbp001). They are fitted in the least squares, and
+    ln p = −(n/2)(1 + ln 2π s²) with the mean square error s² of the predictions. It holds drift,
+    1/f noise, Lorentzians and white noise, all of them without jumps.
+
+    Args:
+        y: Reads; NaN where one is missing.
+    """
+    known = np.isfinite(y)
+    n = int(known.sum())
+    x = np.where(known, y - y[known].mean(), 0.0)
+    past = _means_of_past(x, known, blocks_of(n))
+    design = np.vstack([past, np.ones(len(x))])
+    if n < len(x):
+        design, x = np.ascontiguousarray(design[:, known]), x[known]
+    gram = design @ design.T
+    # A little ridge keeps blocks apart that a drift makes equal.
+    gram += 1e-12 * np.trace(gram) * np.eye(len(gram))
+    error = x - np.linalg.solve(gram, design @ x) @ design
+    return -0.5 * n * (1 + _LOG_2PI + float(np.log(max(error @ error / n, 1e-300))))

@@ -1,0 +1,188 @@
+"""How many levels a trace has: candidates by the Bayesian information criterion."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from devices.fitting.telegraph_background import (
+    background_log_likelihood,
+    background_size,
+    blocks_of,
+)
+from devices.fitting.telegraph_chains import FreeLevels, IndependentTraps, path_transitions
+from devices.fitting.telegraph_em import Maximum, Reads, ascend, at
+from devices.fitting.telegraph_starts import best_ascent, peeled, starts
+from devices.validation import Floats
+
+TWO = "2 levels"
+TWINS = "3 levels, two equal traps"
+THREE = "3 levels"
+TRAPS = "4 levels, two traps"
+FOUR = "4 levels"
+ONE = "1 level"
+#: What can be fitted, by the number of levels.
+KINDS: dict[int, tuple[str, ...]] = {1: (ONE,), 2: (TWO,), 3: (TWINS, THREE), 4: (TRAPS, FOUR)}
+_STRUCTURES = {
+    TWO: FreeLevels(2),
+    TWINS: IndependentTraps(twins=True),
+    THREE: FreeLevels(3),
+    TRAPS: IndependentTraps(twins=False),
+    FOUR: FreeLevels(4),
+}
+#: Levels that are entered fewer times than this are a step of the trace, and no telegraph noise.
+FEWEST_ENTRIES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A chain that was fitted, and how well it explains the trace.
+
+    Attributes:
+        name: What it is, one of `KINDS`.
+        maximum: Its parameters.
+        reads: The trace.
+    """
+
+    name: str
+    maximum: Maximum
+    reads: Reads
+
+    @cached_property
+    def path(self) -> tuple[np.ndarray, float]:
+        """The most probable states, and ln P of their transitions."""
+        return self.reads.path(self.maximum.structure, self.maximum.theta)
+
+    @property
+    def levels(self) -> Floats:
+        """Levels of the states, in units of the trace."""
+        return self.maximum.structure.unpack(self.maximum.theta)[0]
+
+    @property
+    def residuals(self) -> Floats:
+        """Reads less the levels of their most probable states."""
+        return np.asarray(self.reads.y - self.levels[self.path[0]])
+
+    @property
+    def entries(self) -> int:
+        """How often the level that is entered most rarely is entered."""
+        counts = path_transitions(self.path[0], len(self.levels))
+        np.fill_diagonal(counts, 0)
+        return int(counts.sum(axis=0).min())
+
+    @cached_property
+    def white_bic(self) -> float:
+        """The criterion with white noise around the levels."""
+        penalty = self.maximum.structure.size * np.log(self.reads.known)
+        return float(-2 * self.maximum.log_likelihood + penalty)
+
+    @cached_property
+    def background_bic(self) -> float:
+        """The criterion of the most probable path on a background with memory.
+
+        ln p(path) + ln p(reads less the levels of the path) is a lower bound of the likelihood of
+        a chain on that background.
+        """
+        value = self.path[1] + background_log_likelihood(self.residuals)
+        blocks = blocks_of(self.reads.known)
+        penalty = (self.maximum.structure.size + blocks) * np.log(self.reads.known)
+        return float(-2 * value + penalty)
+
+    @property
+    def bic(self) -> float:
+        """The better of the two."""
+        return min(self.white_bic, self.background_bic)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Candidates, and the one that explains the trace best.
+
+    Attributes:
+        best: The best one, or None for one level.
+        candidates: What was fitted, by name.
+        bic: The criterion of each, by name; that of one level is the better of white noise and of
+            a background with memory.
+        one_white: The criterion of one level with white noise.
+        rejected: Name of a candidate that would have won but for a level that is entered fewer
+            than `FEWEST_ENTRIES` times; "" if there is none.
+    """
+
+    best: Candidate | None
+    candidates: dict[str, Candidate]
+    bic: dict[str, float]
+    one_white: float
+    rejected: str
+
+
+def one_level_bic(reads: Reads) -> tuple[float, float]:
+    """Return the criterion of one level with white noise, and on a background with memory."""
+    y = reads.y[np.isfinite(reads.y)]
+    white = reads.known * (1 + np.log(2 * np.pi * y.var())) + 2 * np.log(reads.known)
+    size = background_size(reads.known)
+    memory = -2 * background_log_likelihood(reads.y) + size * np.log(reads.known)
+    return float(white), float(memory)
+
+
+def fitted(reads: Reads, name: str, found: dict[str, Candidate], needed: float) -> None:
+    """Fit a candidate, and add it to those that were found.
+
+    Args:
+        reads: The trace.
+        name: Which one.
+        found: Candidates so far. Two traps also begin with the one trap that was found before.
+        needed: Criterion that is to be beaten; what will not come near it is given up early.
+    """
+    structure = _STRUCTURES[name]
+    begin = starts(reads, structure)
+    if name == TRAPS and TWO in found:
+        begin += peeled(reads, structure, found[TWO].maximum)
+    if name == FOUR and TRAPS in found:
+        traps = found[TRAPS].maximum
+        theta = structure.begin(found[TRAPS].levels, traps.structure.unpack(traps.theta)[1])
+        begin.append(at(reads, structure, structure.maximized(theta, traps.expected)))
+    limit = (structure.size * np.log(reads.known) - needed) / 2
+    best = best_ascent(reads, begin, needed=float(limit))
+    if best is not None:
+        found[name] = Candidate(name, best, reads)
+
+
+def choose(reads: Reads) -> Choice:
+    """Return the best of one to four levels.
+
+    More levels are tried while fewer do not explain the trace: three if two are better than one,
+    then two equal traps, two traps and four levels if three are better than two.
+    """
+    white, memory = one_level_bic(reads)
+    bic = {ONE: min(white, memory)}
+    found: dict[str, Candidate] = {}
+    for group in ((TWO,), (THREE,), (TWINS, TRAPS), (FOUR,)):
+        to_beat = min(bic.values())
+        for name in group:
+            fitted(reads, name, found, white if name == TWO else found[TWO].white_bic)
+            if name in found:
+                bic[name] = found[name].bic
+        if group != (TWINS, TRAPS) and not min(bic.values()) < to_beat:
+            break
+    eligible = {ONE: bic[ONE]}
+    for name, one in found.items():
+        if bic[name] < bic[ONE] and one.entries >= FEWEST_ENTRIES:
+            eligible[name] = bic[name]
+    winner, first = min(eligible, key=eligible.__getitem__), min(bic, key=bic.__getitem__)
+    rejected = first if first != winner else ""
+    return Choice(found.get(winner), found, bic, white, rejected)
+
+
+def forced(reads: Reads, levels: int) -> Choice:
+    """Return the best of the candidates with this number of levels."""
+    white, memory = one_level_bic(reads)
+    bic = {ONE: min(white, memory)}
+    found: dict[str, Candidate] = {}
+    names = KINDS[levels] if levels != 4 else (TWO, *KINDS[4])
+    for name in names if levels > 1 else ():
+        fitted(reads, name, found, np.inf)
+        if name in found:
+            bic[name] = found[name].bic
+    own = {name: found[name] for name in KINDS[levels] if name in found}
+    best = min(own.values(), key=lambda one: one.bic) if own else None
+    return Choice(best, found, bic, white, "")

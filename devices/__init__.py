@@ -30,6 +30,11 @@ from devices.ferroelectric.fefet import FeFet as FeFet
 from devices.ferroelectric.fefet import ThresholdNoise as ThresholdNoise
 from devices.ferroelectric.preisach import Preisach as Preisach
 from devices.ferroelectric.preisach import PreisachState as PreisachState
+from devices.fitting.fit import Estimate as Estimate
+from devices.fitting.fit import Fit as Fit
+from devices.fitting.telegraph import TelegraphFit as TelegraphFit
+from devices.fitting.telegraph import fit_telegraph as fit_telegraph
+from devices.fitting.telegraph_dwells import DwellTest as DwellTest
 from devices.iv import MILO2021 as MILO2021
 from devices.iv import CurrentVoltage as CurrentVoltage
 from devices.iv import IVLaw as IVLaw

@@ -20,6 +20,13 @@ def gammainc(a: Any, x: Any) -> Any:
     return special.gammainc(a, x)
 
 
+def gammaincc(a: Any, x: Any) -> Any:
+    """Return the regularized upper incomplete gamma function Q(a, x) = 1 − P(a, x)."""
+    from scipy import special
+
+    return special.gammaincc(a, x)
+
+
 def gammaln(x: Any) -> Any:
     """Return the logarithm of |Γ(x)|."""
     from scipy import special

@@ -51,7 +51,7 @@ class Reads:
         kept = np.empty((0, len(levels))) if posterior is None else posterior
         value = expectation(self.y, np.ascontiguousarray(levels), sigma, p, self._work, out, kept)
         value -= self.known * (np.log(sigma) + 0.5 * _LOG_2PI)
-        return Expected(float(value), out[:, 0], out[:, 1], out[:, 2], p * out[:, 3:])
+        return Expected(float(value), out[:, 0], out[:, 1], out[:, 2], out[:, 3:])
 
     def path(self, structure: Structure, theta: Floats) -> tuple[np.ndarray, float]:
         """Return the most probable path of states (Viterbi 1967), and ln P of its transitions."""

@@ -66,7 +66,10 @@ class Candidate:
     @property
     def entries(self) -> int:
         """How often the level that is entered most rarely is entered."""
-        counts = path_transitions(self.path[0], len(self.levels))
+        path, states = self.path[0], len(self.levels)
+        if self.name == TWINS:  # the two states with one captured trap are one level
+            path, states = np.array([0, 1, 1, 2])[path], 3
+        counts = path_transitions(path, states)
         np.fill_diagonal(counts, 0)
         return int(counts.sum(axis=0).min())
 
@@ -150,20 +153,22 @@ def fitted(reads: Reads, name: str, found: dict[str, Candidate], needed: float) 
 def choose(reads: Reads) -> Choice:
     """Return the best of one to four levels.
 
-    More levels are tried while fewer do not explain the trace: three if two are better than one,
-    then two equal traps, two traps and four levels if three are better than two.
+    Three levels are tried if two are better than one. Two equal traps, two traps and four levels
+    are tried if three levels are better than two, or if a background with memory is left around
+    two levels.
     """
     white, memory = one_level_bic(reads)
     bic = {ONE: min(white, memory)}
     found: dict[str, Candidate] = {}
-    for group in ((TWO,), (THREE,), (TWINS, TRAPS), (FOUR,)):
-        to_beat = min(bic.values())
-        for name in group:
-            fitted(reads, name, found, white if name == TWO else found[TWO].white_bic)
-            if name in found:
-                bic[name] = found[name].bic
-        if group != (TWINS, TRAPS) and not min(bic.values()) < to_beat:
-            break
+    fitted(reads, TWO, found, white)
+    if TWO in found and found[TWO].bic < bic[ONE]:
+        two = found[TWO]
+        fitted(reads, THREE, found, two.white_bic)
+        is_left = two.background_bic < two.white_bic
+        if is_left or (THREE in found and found[THREE].bic < two.bic):
+            for name in (TWINS, TRAPS, FOUR):
+                fitted(reads, name, found, two.white_bic)
+    bic |= {name: one.bic for name, one in found.items()}
     eligible = {ONE: bic[ONE]}
     for name, one in found.items():
         if bic[name] < bic[ONE] and one.entries >= FEWEST_ENTRIES:

@@ -35,6 +35,9 @@ from devices.fitting.fit import Fit as Fit
 from devices.fitting.telegraph import TelegraphFit as TelegraphFit
 from devices.fitting.telegraph import fit_telegraph as fit_telegraph
 from devices.fitting.telegraph_dwells import DwellTest as DwellTest
+from devices.fitting.telegraph_segments import ActiveSegment as ActiveSegment
+from devices.fitting.telegraph_segments import ActiveSegments as ActiveSegments
+from devices.fitting.telegraph_segments import active_segments as active_segments
 from devices.iv import MILO2021 as MILO2021
 from devices.iv import CurrentVoltage as CurrentVoltage
 from devices.iv import IVLaw as IVLaw

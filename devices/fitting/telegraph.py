@@ -55,7 +55,9 @@ class TelegraphFit(Fit):
         bic: The Bayesian information criterion of what was tried, by kind; smaller is better, and
             10 are a clear difference.
         period: Time from one read to the next [s].
-        residuals: Reads less the levels of their states [S]; NaN where one is missing.
+        wander: Slow background [S], (reads,), of mean 0, that was taken off before levels were
+            fitted; zeros if there is none.
+        residuals: Reads less background and levels of their states [S]; NaN where one is missing.
     """
 
     kind: str
@@ -67,6 +69,7 @@ class TelegraphFit(Fit):
     dwell_tests: tuple[DwellTest, ...]
     bic: Mapping[str, float] = field(default_factory=dict)
     period: float
+    wander: Floats
     residuals: Floats
 
     @property
@@ -90,7 +93,8 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
     (Schwarz 1978, doi:10.1214/aos/1176344136). Slow wander, such as drift and 1/f noise, looks like
     levels to a chain with white noise; therefore one level competes as normal noise with a smooth
     spectrum of any shape, and more levels as the most probable path on such a background
-    (`devices.fitting.telegraph_background`). Levels that are entered only once are a step, and are
+    (`devices.fitting.telegraph_background`). Where a background is found, levels are also sought
+    in the trace less its moving average (`devices.fitting.telegraph_wander`). Levels that are entered only once are a step, and are
     not accepted either.
 
     The model is `NoNoise` for one level; `TelegraphNoise` with amplitude ΔG/G of the higher level
@@ -137,7 +141,7 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
         if levels not in (None, 1):
             raise ValueError(f"levels = {levels}: the trace does not hold that many; give fewer")
         return _one_level(g, period, choice, notes)
-    best, cannot = _settled(reads, choice.best, period)
+    best, cannot = _settled(choice.best, period)
     if cannot and levels is not None:
         raise ValueError(f"levels = {levels}: {cannot}")
     if cannot:
@@ -145,9 +149,9 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
     return _result(g, unit, period, best, choice, notes)
 
 
-def _settled(reads: Reads, best: Candidate, period: float) -> tuple[Polished, str]:
+def _settled(best: Candidate, period: float) -> tuple[Polished, str]:
     """Return the maximum with its covariance, and why it is no telegraph noise, or ""."""
-    structure = best.maximum.structure
+    structure, reads = best.maximum.structure, best.reads
     start = at(reads, structure, falling(structure, best.maximum.theta))
     found = polished(reads, start)
     if not best.entries:
@@ -190,6 +194,7 @@ def _one_level(g: Floats, period: float, choice: Choice, notes: tuple[str, ...])
         dwell_tests=(DwellTest(dwells=0, shortest=1),),
         bic=choice.bic,
         period=period,
+        wander=np.zeros(len(g)),
         residuals=g - mean,
     )
 
@@ -207,9 +212,10 @@ def _result(
     g: Floats, unit: float, period: float, best: Polished, choice: Choice, notes: tuple[str, ...]
 ) -> TelegraphFit:
     """Return the fit of a trace with two to four levels."""
-    structure, theta = best.maximum.structure, best.maximum.theta
+    assert choice.best is not None
+    reads, structure, theta = choice.best.reads, best.maximum.structure, best.maximum.theta
     levels, sigma, p = structure.unpack(theta)
-    states = Reads(g / unit).path(structure, theta)[0].astype(np.int8)
+    states = reads.path(structure, theta)[0].astype(np.int8)
     if isinstance(structure, IndependentTraps) and structure.twins:
         states = np.array([0, 1, 1, 2], dtype=np.int8)[states]
         p = np.column_stack([p[:, 0], p[:, 1] + p[:, 2], p[:, 3]])[[0, 1, 3]]
@@ -223,12 +229,13 @@ def _result(
         shortest = shortest_visible(others.min(), sigma, p[[k, near], [near, k]])
         tests.append(dwell_test(dwells, shortest))
     model, misfit = model_of(choice, structure, estimates, unit, period)
-    residuals = g - levels[states] * unit
+    wander = np.broadcast_to(reads.wander * unit, g.shape)
+    residuals = g - wander - levels[states] * unit
     fit = TelegraphFit(
         model=model,
         estimates=estimates,
         counts=_counts(g, residuals),
-        kind=choice.best.name if choice.best else ONE,
+        kind=choice.best.name,
         levels=levels * unit,
         states=states,
         rates=rate_matrix(p, period),
@@ -237,6 +244,7 @@ def _result(
         dwell_tests=tuple(tests),
         bic=choice.bic,
         period=period,
+        wander=wander,
         residuals=residuals,
     )
     return replace(fit, notes=(*notes, *misfit, *notes_on_chain(fit)))

@@ -9,8 +9,8 @@ from devices.fitting.telegraph_chains import Expected, Structure
 from devices.validation import Floats
 
 #: EM ends when one iteration gains less log-likelihood than this.
-_LEAST_GAIN = 0.02
-_MOST_ITERATIONS = 200
+_LEAST_GAIN = 0.05
+_MOST_ITERATIONS = 60
 # Steps of the numerical information, in about standard errors.
 _STEP = 0.1
 #: Newton's steps end when the gradient promises less than this: 0.01 standard errors.
@@ -25,14 +25,26 @@ class Reads:
     """A trace in units of its own scale, with the memory of forward-backward passes.
 
     Attributes:
-        y: Reads; NaN where one is missing.
+        y: Reads less a background that wanders; NaN where one is missing.
+        wander: The background, (reads,), or 0 for none.
         known: Number of reads that are not missing.
     """
 
-    def __init__(self, y: Floats) -> None:
+    def __init__(self, y: Floats, wander: Floats | float = 0.0) -> None:
         self.y = np.ascontiguousarray(y, dtype=np.float64)
+        self.wander = wander
         self.known = int(np.isfinite(y).sum())
         self._work = np.empty((len(y), 9))
+
+    @property
+    def trace(self) -> Floats:
+        """Reads with their background; NaN where one is missing."""
+        return np.asarray(self.y + self.wander)
+
+    @property
+    def wanders(self) -> bool:
+        """Whether a background was taken off."""
+        return not isinstance(self.wander, float)
 
     def expected(
         self, structure: Structure, theta: Floats, posterior: Floats | None = None

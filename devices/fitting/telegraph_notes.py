@@ -35,7 +35,12 @@ def notes_on_order(choice: Choice, levels: int | None) -> tuple[str, ...]:
         )
     if best is None and choice.bic[ONE] < choice.one_white - 10:
         notes.append("Consecutive reads are correlated, so that the standard errors are too small.")
-    if best is not None and best.background_bic < best.white_bic - 10:
+    if best is not None and best.reads.wanders:
+        notes.append(
+            "The background wanders slowly, as by drift or 1/f noise. It was averaged out before "
+            "levels were fitted; levels are those at its mean."
+        )
+    elif best is not None and best.background_bic < best.white_bic - 10:
         notes.append(
             "Reads of one level are correlated, as by 1/f noise or drift. Levels and times are "
             "those of a fit with white noise, and their standard errors are too small."

@@ -13,6 +13,7 @@ from devices.fitting.telegraph_background import (
 from devices.fitting.telegraph_chains import FreeLevels, IndependentTraps, path_transitions
 from devices.fitting.telegraph_em import Maximum, Reads, ascend, at
 from devices.fitting.telegraph_starts import best_ascent, peeled, starts
+from devices.fitting.telegraph_wander import two_levels_on_wander
 from devices.validation import Floats
 
 TWO = "2 levels"
@@ -32,6 +33,8 @@ _STRUCTURES = {
 }
 #: Levels that are entered fewer times than this are a step of the trace, and no telegraph noise.
 FEWEST_ENTRIES = 2
+#: Difference of the criterion that is clear evidence (Kass and Raftery 1995).
+_CLEAR = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +63,8 @@ class Candidate:
 
     @property
     def residuals(self) -> Floats:
-        """Reads less the levels of their most probable states."""
-        return np.asarray(self.reads.y - self.levels[self.path[0]])
+        """Reads, with their background, less the levels of their most probable states."""
+        return np.asarray(self.reads.trace - self.levels[self.path[0]])
 
     @property
     def entries(self) -> int:
@@ -75,7 +78,9 @@ class Candidate:
 
     @cached_property
     def white_bic(self) -> float:
-        """The criterion with white noise around the levels."""
+        """The criterion with white noise around the levels; infinite on a background."""
+        if self.reads.wanders:
+            return np.inf
         penalty = self.maximum.structure.size * np.log(self.reads.known)
         return float(-2 * self.maximum.log_likelihood + penalty)
 
@@ -150,9 +155,23 @@ def fitted(reads: Reads, name: str, found: dict[str, Candidate], needed: float) 
         found[name] = Candidate(name, best, reads)
 
 
+def _less_wander(reads: Reads, found: dict[str, Candidate]) -> Reads:
+    """Return the trace less the background with which two levels explain it best.
+
+    These two levels replace those without a background among the candidates, if they are better.
+    """
+    for quiet, two in two_levels_on_wander(reads):
+        one = Candidate(TWO, two, quiet)
+        if TWO not in found or one.bic < found[TWO].bic:
+            found[TWO] = one
+    return found[TWO].reads if TWO in found else reads
+
+
 def choose(reads: Reads) -> Choice:
     """Return the best of one to four levels.
 
+    If the trace has a background with memory, two levels are also sought after a slow background
+    was taken off, see `two_levels_on_wander`.
     Three levels are tried if two are better than one. Two equal traps, two traps and four levels
     are tried if three levels are better than two, or if a background with memory is left around
     two levels.
@@ -161,6 +180,8 @@ def choose(reads: Reads) -> Choice:
     bic = {ONE: min(white, memory)}
     found: dict[str, Candidate] = {}
     fitted(reads, TWO, found, white)
+    if memory < white - _CLEAR:
+        reads = _less_wander(reads, found)
     if TWO in found and found[TWO].bic < bic[ONE]:
         two = found[TWO]
         fitted(reads, THREE, found, two.white_bic)

@@ -62,6 +62,13 @@ def owens_t(h: Any, a: Any) -> Any:
     return special.owens_t(h, a)
 
 
+def polygamma(n: int, x: Any) -> Any:
+    """Return the n-th derivative of the digamma function of x."""
+    from scipy import special
+
+    return special.polygamma(n, x)
+
+
 def xlog1py(x: Any, y: Any) -> Any:
     """Return x ln(1 + y), 0 where x = 0."""
     from scipy import special

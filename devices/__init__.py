@@ -35,9 +35,6 @@ from devices.fitting.fit import Fit as Fit
 from devices.fitting.read_noise import ReadNoiseFit as ReadNoiseFit
 from devices.fitting.read_noise import fit_read_noise as fit_read_noise
 from devices.fitting.read_noise_cells import CellNoise as CellNoise
-from devices.fitting.spectrum import Density as Density
-from devices.fitting.spectrum import Slope as Slope
-from devices.fitting.spectrum import WhiteAndPowerLaw as WhiteAndPowerLaw
 from devices.fitting.telegraph import TelegraphFit as TelegraphFit
 from devices.fitting.telegraph import fit_telegraph as fit_telegraph
 from devices.fitting.telegraph_dwells import DwellTest as DwellTest

@@ -44,6 +44,7 @@ class ReadNoiseFit(Fit):
             fewer than two windows.
         band: Frequencies between which the slopes were fitted [Hz].
         window: Length of the windows [s].
+        reads_per_window: Reads in a window.
     """
 
     cells: tuple[CellNoise, ...]
@@ -56,6 +57,7 @@ class ReadNoiseFit(Fit):
     burst_factors: Floats
     band: tuple[float, float]
     window: float
+    reads_per_window: int
 
 
 def fit_read_noise(
@@ -148,6 +150,7 @@ def fit_read_noise(
         burst_factors=np.array([_factor(c.window_variances) for c in cells]),
         band=band,
         window=window,
+        reads_per_window=max(round(window / period), 1),
     )
     return replace(fit, notes=notes_on(fit, instrument=instrument, telegraph=telegraph))
 
@@ -195,7 +198,9 @@ def _factor(variances: Floats) -> float:
     return float(known.max() / known.min())
 
 
-def _mean(values: ArrayLike, errors: ArrayLike, unit: str = "", *, positive: bool = False) -> Estimate:
+def _mean(
+    values: ArrayLike, errors: ArrayLike, unit: str = "", *, positive: bool = False
+) -> Estimate:
     """Return the value of one cell, or the mean of several with the error of their scatter."""
     values, errors = np.asarray(values, dtype=float), np.asarray(errors, dtype=float)
     known = np.isfinite(values)
@@ -222,9 +227,7 @@ def _estimates(cells: Sequence[CellNoise]) -> dict[str, Estimate]:
         "white": _mean(
             [c.white for c in cells], [c.white_error for c in cells], "S", positive=True
         ),
-        "correlation_time": _mean(
-            [c.correlation_time for c in cells], nothing, "s", positive=True
-        ),
+        "correlation_time": _mean([c.correlation_time for c in cells], nothing, "s", positive=True),
     }
 
 

@@ -42,13 +42,14 @@ def flicker_model(cells: Sequence[CellNoise], period: float, n: int) -> ReadNois
     if not q.any():
         return NoNoise()
     table = over_conductance(g, q)
-    band = {"f_low": 1 / (n * period), "f_high": 0.5 / period}
+    low, high = 1 / (n * period), 0.5 / period
     if len(table) == 1:
-        return FlickerNoise(q=table[0][1], **band)
+        return FlickerNoise(q=table[0][1], f_low=low, f_high=high)
     from devices.read_noise.tabulated import TabulatedFlicker
 
     knots, size = zip(*table, strict=True)
-    return FlickerNoise(q=TabulatedFlicker(conductances=knots, size=size), **band)
+    sizes = TabulatedFlicker(conductances=knots, size=size)
+    return FlickerNoise(q=sizes, f_low=low, f_high=high)
 
 
 def white_model(cells: Sequence[CellNoise], instrument: float | None) -> ReadNoise:

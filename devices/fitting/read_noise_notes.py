@@ -7,7 +7,8 @@ import numpy as np
 if TYPE_CHECKING:
     from devices.fitting.read_noise import ReadNoiseFit
 
-#: Variances of windows of normal white noise differ by less than this factor.
+#: Variances of windows of 1/f noise differ by less than this factor, beyond what their number of
+#: reads lets them scatter.
 _BURSTS = 4.0
 _KURTOSIS = 1.0
 _EXPONENT = 0.2
@@ -19,9 +20,7 @@ def _range(values: np.ndarray, style: str = ".3g") -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def notes_on(
-    fit: "ReadNoiseFit", *, instrument: float | None, telegraph: bool
-) -> tuple[str, ...]:
+def notes_on(fit: "ReadNoiseFit", *, instrument: float | None, telegraph: bool) -> tuple[str, ...]:
     """Return notes on the parts of the noise, and on what they leave.
 
     Args:
@@ -89,10 +88,10 @@ def _on_bursts(fit: "ReadNoiseFit") -> list[str]:
             f"A trace holds fewer than two windows of {fit.window:g} s with 8 reads: bursts are "
             "not told."
         )
-    elif factors.max() > _BURSTS:
+    elif factors.max() > _BURSTS * np.exp(7 * np.sqrt(2 / fit.reads_per_window)):
         notes.append(
             f"The noise comes in bursts: the variance of windows of {fit.window:g} s spans a "
-            f"factor of {_range(factors)}. The model is stationary."
+            f"factor of {_range(factors)}. The model is stationary but for its traps."
         )
     kurtosis = np.array([c.excess_kurtosis for c in fit.cells])
     odd = np.abs(kurtosis) > _KURTOSIS

@@ -1,6 +1,6 @@
 """Spectra of traces: Welch's density, its slope, and white noise beside a power law."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ _LEAST_STEP = 1e-6
 _NO_WHITE = 1e-4
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Density:
+class Density(NamedTuple):
     """One-sided spectral density by Welch's method (1967, doi:10.1109/TAU.1967.1161901).
 
     Segments of a power of two of reads overlap by half; each loses its mean and is weighed by a
@@ -63,12 +62,11 @@ def density(traces: Floats, period: float) -> Density:
     total[:, -1] /= 2  # the Nyquist frequency has no negative twin
     count = len(starts)
     averages = count / (1 + 2 * _HANN_OVERLAP * (count - 1) / count)
-    frequencies = np.fft.rfftfreq(length, period)
+    frequencies = np.asarray(np.fft.rfftfreq(length, period), dtype=np.float64)
     return Density(frequencies=frequencies[1:], values=total[:, 1:], averages=averages)
 
 
-@dataclass(frozen=True)
-class Slope:
+class Slope(NamedTuple):
     """Slope of ln density over ln frequency.
 
     Attributes:
@@ -100,8 +98,7 @@ def slope(frequencies: Floats, values: Floats, averages: float) -> Slope:
     return Slope(found, float(np.sqrt(_HANN_WIDTH * variance / (x @ x))))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class WhiteAndPowerLaw:
+class WhiteAndPowerLaw(NamedTuple):
     """S(f) = white + size (f/f_0)^−exponent.
 
     Attributes:
@@ -145,9 +142,7 @@ def _terms(theta: Floats, x: Floats) -> tuple[Floats, Floats]:
     return total, np.stack([white / total, power / total, -x * power / total])
 
 
-def white_and_power_law(
-    frequencies: Floats, values: Floats, averages: float
-) -> WhiteAndPowerLaw:
+def white_and_power_law(frequencies: Floats, values: Floats, averages: float) -> WhiteAndPowerLaw:
     """Fit white noise and a power law to a density, by Whittle's likelihood.
 
     An averaged density is S(f) times a gamma variable of mean 1, so that the likelihood is largest

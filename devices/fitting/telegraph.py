@@ -94,8 +94,8 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
     levels to a chain with white noise; therefore one level competes as normal noise with a smooth
     spectrum of any shape, and more levels as the most probable path on such a background
     (`devices.fitting.telegraph_background`). Where a background is found, levels are also sought
-    in the trace less its moving average (`devices.fitting.telegraph_wander`). Levels that are entered only once are a step, and are
-    not accepted either.
+    in the trace less its moving average (`devices.fitting.telegraph_wander`). Levels that are
+    entered only once are a step, and are not accepted either.
 
     The model is `NoNoise` for one level; `TelegraphNoise` with amplitude ΔG/G of the higher level
     for two, where the trap is empty; `TelegraphNoise` with `traps=2` for three levels of two equal
@@ -145,7 +145,9 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
     if cannot and levels is not None:
         raise ValueError(f"levels = {levels}: {cannot}")
     if cannot:
-        return _one_level(g, period, choice, (*notes, f"{choice.best.name} were found, but {cannot}"))
+        return _one_level(
+            g, period, choice, (*notes, f"{choice.best.name} were found, but {cannot}")
+        )
     return _result(g, unit, period, best, choice, notes)
 
 
@@ -240,7 +242,7 @@ def _result(
         states=states,
         rates=rate_matrix(p, period),
         sigma=sigma * unit,
-        dwells=tuple(d * period for d in reads_in),
+        dwells=tuple(np.asarray(d * period, dtype=np.float64) for d in reads_in),
         dwell_tests=tuple(tests),
         bic=choice.bic,
         period=period,
@@ -248,5 +250,3 @@ def _result(
         residuals=residuals,
     )
     return replace(fit, notes=(*notes, *misfit, *notes_on_chain(fit)))
-
-

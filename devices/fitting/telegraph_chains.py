@@ -7,7 +7,6 @@ Fisher's identity is that of the expected complete log-likelihood. Conductances 
 trace's own scale.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -61,13 +60,13 @@ def path_expected(y: Floats, path: np.ndarray, levels: Floats) -> Expected:
     away = np.where(known, y - levels[path], 0.0)
     states = len(levels)
     reads, first, second = (
-        np.bincount(path, weights, states) for weights in (known.astype(float), away, away**2)
+        np.asarray(np.bincount(path, weights, states), dtype=np.float64)
+        for weights in (known.astype(np.float64), away, away**2)
     )
     return Expected(np.nan, reads, first, second, path_transitions(path, states))
 
 
-@dataclass(frozen=True)
-class FreeLevels:
+class FreeLevels(NamedTuple):
     """n levels with any transitions between them: (μ_k), ln σ and ln(P_ij/P_ii), i ≠ j.
 
     Attributes:
@@ -133,8 +132,7 @@ class FreeLevels:
         return np.concatenate([levels, [np.log(sigma)], np.zeros(self.size - self.n - 1)])
 
 
-@dataclass(frozen=True)
-class IndependentTraps:
+class IndependentTraps(NamedTuple):
     """Two independent traps: μ = G (1 − δ₁ s₁)(1 − δ₂ s₂), in the states 2 s₁ + s₂.
 
     The parameters are G, the δ, ln σ, and for each trap the logits of the probabilities a of a

@@ -1,6 +1,5 @@
 """Maximum likelihood of a hidden chain: EM, Newton's last steps, the observed information."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -76,8 +75,7 @@ class Reads:
         return states, float(log_p)
 
 
-@dataclass(frozen=True, eq=False)
-class Maximum:
+class Maximum(NamedTuple):
     """Parameters at, or near, a maximum of the likelihood.
 
     Attributes:

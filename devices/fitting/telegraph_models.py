@@ -31,7 +31,7 @@ def _of_traps(found: Mapping[str, float], traps: int) -> ReadNoise:
 
 def _is_possible(found: Mapping[str, float]) -> bool:
     """Return whether a model exists: amplitudes above 0, and finite times."""
-    return all(0 < a and 0 < c < 1e300 and 0 < e < 1e300 for a, c, e in _traps(found))
+    return all(a > 0 and 0 < c < 1e300 and 0 < e < 1e300 for a, c, e in _traps(found))
 
 
 def model_of(
@@ -53,7 +53,7 @@ def model_of(
     if not isinstance(structure, FreeLevels) or structure.n == 2:
         found = {name: one.value for name, one in estimates.items()}
         traps = 2 if not isinstance(structure, FreeLevels) and structure.twins else 1
-        notes = ()
+        notes: tuple[str, ...] = ()
         if any(value > 1 for name, value in found.items() if name.startswith("amplitude")):
             notes = (
                 "A level lies below 0 S, within the noise or by an offset of the instrument; the "
@@ -70,8 +70,8 @@ def model_of(
         worse = one.bic - choice.best.bic
         note = (
             f"The {structure.n} levels do not switch as independent traps do: their criterion is "
-            f"smaller by {worse:.0f} than that of {one.name}, which is the model nonetheless. Traps "
-            "may depend on each other, or one has more than two states."
+            f"smaller by {worse:.0f} than that of {one.name}, which is the model nonetheless. "
+            "Traps may depend on each other, or one has more than two states."
         )
         return _of_traps(found, 2 if one.name == TWINS else 1), (note,)
     note = (

@@ -24,8 +24,8 @@ def notes_on_order(choice: Choice, levels: int | None) -> tuple[str, ...]:
         name = choice.rejected
         notes.append(
             f"{name} would explain the trace better, but one of them is entered only "
-            f"{choice.candidates[name].entries} times: that is a step, or the trace is shorter than "
-            "the dwell time."
+            f"{choice.candidates[name].entries} times: that is a step, or the trace is shorter "
+            "than the dwell time."
         )
     fewest = min((one.white_bic for one in choice.candidates.values()), default=np.inf)
     if best is None and levels is None and fewest < choice.one_white and not choice.rejected:
@@ -76,8 +76,8 @@ def notes_on_chain(fit: "TelegraphFit") -> tuple[str, ...]:
     shortest = float(np.min(-1 / np.diag(fit.rates)))
     if shortest < _SHORT_DWELL * fit.period:
         notes.append(
-            f"The shortest mean dwell, {shortest:.3g} s, is below {_SHORT_DWELL:g} periods: most of "
-            "these dwells are not read, and their time rests on the law of the chain."
+            f"The shortest mean dwell, {shortest:.3g} s, is below {_SHORT_DWELL:g} periods: most "
+            "of these dwells are not read, and their time rests on the law of the chain."
         )
     for k, test in enumerate(fit.dwell_tests):
         if test.p_value < _SUSPICIOUS:

@@ -1,7 +1,7 @@
 """How many levels a trace has: candidates by the Bayesian information criterion."""
 
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,8 +10,13 @@ from devices.fitting.telegraph_background import (
     background_size,
     blocks_of,
 )
-from devices.fitting.telegraph_chains import FreeLevels, IndependentTraps, path_transitions
-from devices.fitting.telegraph_em import Maximum, Reads, ascend, at
+from devices.fitting.telegraph_chains import (
+    FreeLevels,
+    IndependentTraps,
+    Structure,
+    path_transitions,
+)
+from devices.fitting.telegraph_em import Maximum, Reads, at
 from devices.fitting.telegraph_starts import best_ascent, peeled, starts
 from devices.fitting.telegraph_wander import two_levels_on_wander
 from devices.validation import Floats
@@ -24,7 +29,7 @@ FOUR = "4 levels"
 ONE = "1 level"
 #: What can be fitted, by the number of levels.
 KINDS: dict[int, tuple[str, ...]] = {1: (ONE,), 2: (TWO,), 3: (TWINS, THREE), 4: (TRAPS, FOUR)}
-_STRUCTURES = {
+_STRUCTURES: dict[str, Structure] = {
     TWO: FreeLevels(2),
     TWINS: IndependentTraps(twins=True),
     THREE: FreeLevels(3),
@@ -37,7 +42,6 @@ FEWEST_ENTRIES = 2
 _CLEAR = 10.0
 
 
-@dataclass(frozen=True, eq=False)
 class Candidate:
     """A chain that was fitted, and how well it explains the trace.
 
@@ -47,9 +51,10 @@ class Candidate:
         reads: The trace.
     """
 
-    name: str
-    maximum: Maximum
-    reads: Reads
+    def __init__(self, name: str, maximum: Maximum, reads: Reads) -> None:
+        self.name = name
+        self.maximum = maximum
+        self.reads = reads
 
     @cached_property
     def path(self) -> tuple[np.ndarray, float]:
@@ -102,8 +107,7 @@ class Candidate:
         return min(self.white_bic, self.background_bic)
 
 
-@dataclass(frozen=True, eq=False)
-class Choice:
+class Choice(NamedTuple):
     """Candidates, and the one that explains the trace best.
 
     Attributes:

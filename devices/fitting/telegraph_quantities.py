@@ -1,7 +1,7 @@
 """Physical quantities of a hidden chain: levels, amplitudes, times, and their standard errors."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,7 @@ from devices.validation import Floats
 _STEP = 0.01
 
 
-@dataclass(frozen=True)
-class Times:
+class Times(NamedTuple):
     """Capture and emission times of a trap whose transitions over a period are known.
 
     Attributes:
@@ -151,7 +150,9 @@ def with_errors(
     positive = ("tau", "dwell", "sigma", "amplitude")
     return {
         name: Estimate(
-            value=float(value), error=float(error), unit=_unit_of(name),
+            value=float(value),
+            error=float(error),
+            unit=_unit_of(name),
             positive=name.startswith(positive),
         )
         for (name, value), error in zip(found.items(), spread, strict=True)

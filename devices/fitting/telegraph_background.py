@@ -24,17 +24,25 @@ def background_size(n: int) -> int:
 
 
 def _means_of_past(x: Floats, known: np.ndarray, blocks: int) -> Floats:
-    """Return means of x over the lags 1, 2, 3-4, 5-8, …, (blocks, reads); 0 where none is known."""
+    """Return means of x over the lags 1, 2, 3-4, 5-8, … and a row of ones, (blocks + 1, reads).
+
+    A mean is 0 where no read of the block is known.
+    """
     n = len(x)
     sums = np.concatenate([[0.0], np.cumsum(x)])
-    counts = None if known.all() else np.concatenate([[0], np.cumsum(known)])
-    means = np.zeros((blocks, n))
+    counts = np.concatenate([[0], np.cumsum(known)])
+    # The last row is the constant of the regression.
+    means = np.zeros((blocks + 1, n))
+    means[-1] = 1.0
     newest, oldest = 1, 1
     for j in range(blocks):
-        stop = np.maximum(np.arange(n) - newest + 1, 0)
-        start = np.maximum(np.arange(n) - oldest, 0)
-        number = stop - start if counts is None else counts[stop] - counts[start]
-        means[j] = (sums[stop] - sums[start]) / np.maximum(number, 1)
+        # Reads from `oldest` on have the whole block behind them, earlier ones a part of it.
+        whole, part = means[j, oldest:], means[j, newest:oldest]
+        stop = n - newest + 1
+        np.subtract(sums[oldest - newest + 1 : stop], sums[: n - oldest], out=whole)
+        part[:] = sums[1 : oldest - newest + 1]
+        whole /= np.maximum(counts[oldest - newest + 1 : stop] - counts[: n - oldest], 1)
+        part /= np.maximum(counts[1 : oldest - newest + 1], 1)
         newest, oldest = oldest + 1, 2 * oldest
     return means
 
@@ -54,8 +62,7 @@ def background_log_likelihood(y: Floats) -> float:
     known = np.isfinite(y)
     n = int(known.sum())
     x = np.where(known, y - y[known].mean(), 0.0)
-    past = _means_of_past(x, known, blocks_of(n))
-    design = np.vstack([past, np.ones(len(x))])
+    design = _means_of_past(x, known, blocks_of(n))
     if n < len(x):
         design, x = np.ascontiguousarray(design[:, known]), x[known]
     gram = design @ design.T

@@ -171,32 +171,52 @@ def _less_wander(reads: Reads, found: dict[str, Candidate]) -> Reads:
     return found[TWO].reads if TWO in found else reads
 
 
+def _tried(reads: Reads, found: dict[str, Candidate], one: float) -> None:
+    """Fit candidates with three and four levels, as far as two are not enough.
+
+    Three levels are tried after two. Two traps, two equal ones and four levels are tried if three
+    levels are better than two, or if two leave a background with memory. `one` is the criterion of
+    one level.
+    """
+    two = found[TWO]
+    fitted(reads, THREE, found, min(two.white_bic, one))
+    is_left = two.background_bic < two.white_bic
+    if is_left or (THREE in found and found[THREE].bic < two.bic):
+        for name in (TRAPS, TWINS, FOUR):
+            if name != FOUR or min(each.bic for each in found.values()) < one:
+                fitted(reads, name, found, min(one, *(each.white_bic for each in found.values())))
+
+
+def _is_on_background(found: dict[str, Candidate], one: float) -> bool:
+    """Return whether the best candidate is one level, or leaves a background with memory."""
+    best = min(found.values(), key=lambda each: each.bic)
+    return best.bic > one or best.background_bic < best.white_bic - _CLEAR
+
+
 def choose(reads: Reads) -> Choice:
     """Return the best of one to four levels.
 
-    If the trace has a background with memory, two levels are also sought after a slow background
-    was taken off, see `two_levels_on_wander`.
-    Three levels are tried if two are better than one. Two equal traps, two traps and four levels
-    are tried if three levels are better than two, or if a background with memory is left around
-    two levels.
+    If the best candidate leaves a background with memory, two levels are sought again after a slow
+    background was taken off, see `two_levels_on_wander`, and then more levels.
     """
     white, memory = one_level_bic(reads)
-    bic = {ONE: min(white, memory)}
+    one = min(white, memory)
     found: dict[str, Candidate] = {}
     fitted(reads, TWO, found, white)
-    if memory < white - _CLEAR:
-        reads = _less_wander(reads, found)
-    if TWO in found and found[TWO].bic < bic[ONE]:
-        two = found[TWO]
-        fitted(reads, THREE, found, two.white_bic)
-        is_left = two.background_bic < two.white_bic
-        if is_left or (THREE in found and found[THREE].bic < two.bic):
-            for name in (TWINS, TRAPS, FOUR):
-                fitted(reads, name, found, two.white_bic)
-    bic |= {name: one.bic for name, one in found.items()}
+    if TWO in found and found[TWO].bic < max(white - _CLEAR, one):
+        _tried(reads, found, one)
+    if memory < white - _CLEAR and TWO in found and _is_on_background(found, one):
+        best = min(each.bic for each in found.values())
+        on_wander = {TWO: found[TWO]}
+        quiet = _less_wander(reads, on_wander)
+        if quiet.wanders and on_wander[TWO].bic < one:
+            _tried(quiet, on_wander, one)
+            if min(each.bic for each in on_wander.values()) < best:
+                found = on_wander
+    bic = {ONE: one} | {name: each.bic for name, each in found.items()}
     eligible = {ONE: bic[ONE]}
-    for name, one in found.items():
-        if bic[name] < bic[ONE] and one.entries >= FEWEST_ENTRIES:
+    for name, each in found.items():
+        if bic[name] < one and each.entries >= FEWEST_ENTRIES:
             eligible[name] = bic[name]
     winner, first = min(eligible, key=eligible.__getitem__), min(bic, key=bic.__getitem__)
     rejected = first if first != winner else ""

@@ -9,7 +9,7 @@ from devices.validation import Floats
 
 #: Lengths of the averages that are tried [reads].
 _WINDOWS = (256, 2048, 16384)
-_ROUNDS = 3
+_ROUNDS = 2
 _ITERATIONS = 6
 #: An average over fewer dwells of each level would take the steps for background.
 _DWELLS_PER_WINDOW = 4
@@ -57,5 +57,5 @@ def two_levels_on_wander(reads: Reads) -> list[tuple[Reads, Maximum]]:
             best = at(quiet, two, best.theta)
         p = two.unpack(best.theta)[2]
         if window >= _DWELLS_PER_WINDOW * (1 / p[0, 1] + 1 / p[1, 0]):
-            found.append((quiet, ascend(quiet, best)))
+            found.append((quiet, ascend(quiet, best, iterations=_ITERATIONS)))
     return found

@@ -149,7 +149,7 @@ def white_and_power_law(frequencies: Floats, values: Floats, averages: float) ->
     where Σ (ln S + density/S) is least (Whittle 1953, doi:10.1007/BF02590998). Fisher's scoring
     finds it. The covariance is the inverse information, times the 35/18 of Hann's window, and by
     the mean of (density/S − 1)² · averages where that exceeds 1: bursts scatter more than
-    normal noise.
+    normal noise. White noise alone is taken unless the Bayesian information criterion prefers both.
 
     Args:
         frequencies: Frequencies [Hz].
@@ -167,7 +167,11 @@ def white_and_power_law(frequencies: Floats, values: Floats, averages: float) ->
     total, _ = _terms(theta, x)
     misfit = max(float((((measured / total) - 1) ** 2).mean() * averages), 1.0)
     is_white = np.exp(theta[0]) > _NO_WHITE * measured.min()
-    is_power = np.exp(theta[1] - theta[2] * x[0]) > 0.1 * np.exp(theta[0]) / averages
+    gain = len(x) * (np.log(measured.mean()) + 1) - (np.log(total) + measured / total).sum()
+    is_power = gain * averages / _HANN_WIDTH > np.log(len(x))
+    if not is_power:
+        theta, is_white = np.array([np.log(measured.mean()), -np.inf, 1.0]), True
+        information = np.diag([float(len(x)), 0.0, 0.0])
     free = np.array([is_white, is_power, is_power])
     covariance = np.full((3, 3), np.nan)
     if free.any():

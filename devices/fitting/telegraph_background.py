@@ -8,14 +8,14 @@ import numpy as np
 
 from devices.validation import Floats
 
-#: A block of the past is at most this share of the trace.
-_LONGEST_BLOCK = 16
+#: The past that predicts a read is at most the trace over this.
+_LEAST_BLOCKS = 4
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
 def blocks_of(n: int) -> int:
     """Return the number of blocks of the past that predict a read of a trace of n reads."""
-    return max(int(np.log2(max(n / _LONGEST_BLOCK, 1))), 1)
+    return max(int(np.log2(max(n / _LEAST_BLOCKS, 1))), 1)
 
 
 def background_size(n: int) -> int:

@@ -64,7 +64,8 @@ def active_segments(
 
     The trace is cut into windows. In each of them two levels compete with one, which may have a
     background with memory (`fit_telegraph`). A window is active if the Bayesian information
-    criterion of two levels is smaller by 20 or more and the trap switches three times or more.
+    criterion of two levels is smaller by 20 or more, the trap switches three times or more, and its
+    step exceeds the white noise of one read: few reads do not tell smaller steps from wander.
     Neighboring active windows make a segment, to which two levels are fitted.
 
     A window must hold several dwells: a trap that is slower than the windows is not found, and its
@@ -131,7 +132,10 @@ def _evidence(g: Floats) -> float:
     if TWO not in found:
         return -np.inf
     switches = np.count_nonzero(np.diff(found[TWO].path[0]))
-    return min(white, memory) - found[TWO].bic if switches >= _FEWEST_TRANSITIONS else -np.inf
+    levels, sigma, _ = found[TWO].maximum.structure.unpack(found[TWO].maximum.theta)
+    if switches < _FEWEST_TRANSITIONS or abs(levels[0] - levels[1]) < sigma:
+        return -np.inf
+    return min(white, memory) - found[TWO].bic
 
 
 def _groups(active: NDArray[np.bool_]) -> list[tuple[int, int]]:

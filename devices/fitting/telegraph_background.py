@@ -10,17 +10,16 @@ from devices.validation import Floats
 
 #: The past that predicts a read is at most the trace over this.
 _LEAST_BLOCKS = 4
+#: A background counts as so many parameters beside mean and width: size, corner and exponent of a
+#: smooth spectrum. Its coefficients are more, but describe these; to count them all would favor
+#: levels where the background is weak.
+BACKGROUND_SIZE = 3
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
 def blocks_of(n: int) -> int:
     """Return the number of blocks of the past that predict a read of a trace of n reads."""
     return max(int(np.log2(max(n / _LEAST_BLOCKS, 1))), 1)
-
-
-def background_size(n: int) -> int:
-    """Return the number of parameters of the background: blocks, mean and width."""
-    return blocks_of(n) + 2
 
 
 def _means_of_past(x: Floats, known: np.ndarray, blocks: int) -> Floats:

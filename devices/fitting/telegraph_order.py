@@ -5,11 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devices.fitting.telegraph_background import (
-    background_log_likelihood,
-    background_size,
-    blocks_of,
-)
+from devices.fitting.telegraph_background import BACKGROUND_SIZE, background_log_likelihood
 from devices.fitting.telegraph_chains import (
     FreeLevels,
     IndependentTraps,
@@ -97,8 +93,8 @@ class Candidate:
         a chain on that background.
         """
         value = self.path[1] + background_log_likelihood(self.residuals)
-        blocks = blocks_of(self.reads.known)
-        penalty = (self.maximum.structure.size + blocks) * np.log(self.reads.known)
+        size = self.maximum.structure.size + BACKGROUND_SIZE
+        penalty = size * np.log(self.reads.known)
         return float(-2 * value + penalty)
 
     @property
@@ -131,8 +127,8 @@ def one_level_bic(reads: Reads) -> tuple[float, float]:
     """Return the criterion of one level with white noise, and on a background with memory."""
     y = reads.y[np.isfinite(reads.y)]
     white = reads.known * (1 + np.log(2 * np.pi * y.var())) + 2 * np.log(reads.known)
-    size = background_size(reads.known)
-    memory = -2 * background_log_likelihood(reads.y) + size * np.log(reads.known)
+    penalty = (2 + BACKGROUND_SIZE) * np.log(reads.known)
+    memory = -2 * background_log_likelihood(reads.y) + penalty
     return float(white), float(memory)
 
 

@@ -112,7 +112,9 @@ def test_levels_that_are_no_independent_traps_are_said_to_be_none():
 
 def test_white_noise_has_one_level():
     random = np.random.default_rng(0)
-    kinds = [fit_telegraph(1e-4 + 1e-6 * random.standard_normal(2000), 0.01).kind for _ in range(40)]
+    kinds = [
+        fit_telegraph(1e-4 + 1e-6 * random.standard_normal(2000), 0.01).kind for _ in range(40)
+    ]
     assert kinds.count("1 level") >= 38
 
 

@@ -73,7 +73,9 @@ def test_no_step_of_em_lowers_the_likelihood(structure, rng):
 def test_newton_ends_where_the_gradient_vanishes():
     y = trace_in_units(2000, 1)
     structure, reads = FreeLevels(2), Reads(y)
-    begun = ascend(reads, at(reads, structure, np.array([1.0, 0.0, -1.0, -3.0, -3.0])), iterations=4)
+    begun = ascend(
+        reads, at(reads, structure, np.array([1.0, 0.0, -1.0, -3.0, -3.0])), iterations=4
+    )
     found = polished(reads, begun)
     score = structure.score(found.maximum.theta, found.maximum.expected)
     assert score @ found.covariance @ score < 1e-4

@@ -1,4 +1,21 @@
-"""Fit of read noise to traces of cells: white noise, 1/f noise and telegraph steps."""
+"""Fit of read noise to traces of cells: white noise, 1/f noise and telegraph steps.
+
+Telegraph steps are found by `fit_telegraph`, and taken off where independent traps explain them.
+What is left has the density white + size · f^−exponent, by Whittle's likelihood of Welch's spectrum
+(`devices.fitting.spectrum`). The slope is that of the whole spectrum within a band, with white
+noise and steps, by least squares in both logarithms.
+
+White noise is that of the instrument unless the caller says otherwise: with `instrument=None` all
+of it is, and the model has none; `instrument=σ` leaves √(white² − σ²) to the cells, and
+`instrument=0` leaves them all of it. Noise beyond the Nyquist frequency is folded into the white
+part by instantaneous reads, and cannot be told from it.
+
+The model is the product of these: `FlickerNoise` between 1/duration and the Nyquist frequency, with
+the variance of the fitted power law there, whose q is a table over conductance if the cells differ
+by more than 10 % (`TabulatedFlicker`, root mean squares of cells of nearly one conductance);
+`TelegraphNoise` of a single cell, and `TrapEnsemble` of several with traps; `GaussianNoise` or
+`TabulatedNoise` for the white noise of the cells.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +35,7 @@ from devices.fitting.read_noise_models import (
 from devices.fitting.read_noise_notes import notes_on
 from devices.fitting.screening import are_far_off, conductances
 from devices.fitting.spectrum import density
+from devices.read_noise.base import ReadNoise
 from devices.validation import Floats, boolean, number
 
 #: Fewer reads have no spectrum to speak of.
@@ -71,27 +89,15 @@ def fit_read_noise(
 ) -> ReadNoiseFit:
     """Fit read noise to traces of cells: white noise, 1/f noise and telegraph steps.
 
-    Telegraph steps are found by `fit_telegraph` and taken off where independent traps explain
-    them. What is left has the density white + size · f^−exponent, by Whittle's likelihood of
-    Welch's spectrum (`devices.fitting.spectrum`). The slope is that of the whole spectrum within a
-    band, by least squares in both logarithms, with white noise and steps.
-
-    White noise is that of the instrument unless the caller says otherwise: with `instrument=None`
-    all of it is, and the model has none; `instrument=σ` leaves √(white² − σ²) to the cells, and
-    `instrument=0` leaves them all of it. Noise beyond the Nyquist frequency is folded into the
-    white part by instantaneous reads, and cannot be told from it.
-
-    The model is the product of these: `FlickerNoise` between 1/duration and the Nyquist frequency,
-    with the variance of the fitted power law there, whose q is a table over conductance if the
-    cells differ by more than 10 % (`TabulatedFlicker`, root mean squares of cells of nearly one
-    conductance); `TelegraphNoise` of a single cell, and `TrapEnsemble` of several with traps;
-    `GaussianNoise` or `TabulatedNoise` for the white noise of the cells.
+    How the parts are told apart, and which model they make, is told in
+    `devices.fitting.read_noise`.
 
     Args:
         g: Conductances of consecutive reads [S], (cells, reads) or (reads,); NaN where one is
             missing. Spectra interpolate linearly there.
         period: Time from one read to the next [s].
-        instrument: Standard deviation of the instrument in one read [S]; default None.
+        instrument: Standard deviation of the instrument in one read [S]; default None, which takes
+            all white noise for it.
         band: Frequencies between which the slope is fitted [Hz]; default None: from the second
             frequency of the spectrum to a tenth of the Nyquist frequency.
         window: Length of the windows whose variances show bursts [s]; default 1 s.
@@ -120,23 +126,33 @@ def fit_read_noise(
     cells = tuple(
         analyzed(one, period, band=band, window=window, telegraph=telegraph) for one in traces
     )
-    estimates = _estimates(cells)
-    n = traces.shape[1]
-    model = product_of(
-        flicker_model(cells, period, n), telegraph_model(cells), white_model(cells, instrument)
-    )
+    flicker = flicker_model(cells, period, traces.shape[1])
+    model = product_of(flicker, telegraph_model(cells), white_model(cells, instrument))
+    fit = _collected(traces, cells, model, f, band, window, period)
+    return replace(fit, notes=notes_on(fit, instrument=instrument, telegraph=telegraph))
+
+
+def _collected(
+    traces: Floats,
+    cells: tuple[CellNoise, ...],
+    model: ReadNoise,
+    f: Floats,
+    band: tuple[float, float],
+    window: float,
+    period: float,
+) -> ReadNoiseFit:
+    """Return the fit of these cells, still without notes."""
     measured, modeled, quantiles = (
         np.stack([getattr(c, name) for c in cells])
         for name in ("density", "model_density", "quantiles")
     )
-    missing = int(np.isnan(traces).sum())
-    fit = ReadNoiseFit(
+    return ReadNoiseFit(
         model=model,
-        estimates=estimates,
+        estimates=_estimates(cells),
         counts={
             "cells": len(cells),
             "values": traces.size,
-            "missing": missing,
+            "missing": int(np.isnan(traces).sum()),
             "far off": int(are_far_off(traces).sum()),
             "traps": len(traps_of(cells)),
         },
@@ -152,7 +168,6 @@ def fit_read_noise(
         window=window,
         reads_per_window=max(round(window / period), 1),
     )
-    return replace(fit, notes=notes_on(fit, instrument=instrument, telegraph=telegraph))
 
 
 def _check_traces(traces: Floats) -> None:

@@ -1,4 +1,23 @@
-"""Fit of random telegraph noise to the trace of one cell, by a hidden Markov model."""
+"""Fit of random telegraph noise to the trace of one cell, by a hidden Markov model.
+
+The reads are g_t = μ_s(t) + σ Z: a hidden Markov chain s with white normal noise of one width
+(Rabiner 1989, doi:10.1109/5.18626). EM and Newton's steps maximize the likelihood, and the standard
+errors are those of the observed information. A missing read (NaN) emits nothing, and the chain goes
+on through it exactly. A read is taken to be instantaneous. The first read is in each state with the
+same probability.
+
+The transition matrix over one period becomes rates of the continuous chain: a trap with the
+probabilities a of a capture and b of an emission has λ = −ln(1 − a − b)/period,
+τ_c = (a + b)/(λ a) and τ_e = (a + b)/(λ b), so that dwells shorter than a period are counted.
+
+The number of levels has the least Bayesian information criterion −2 ln p + (parameters) ln n
+(Schwarz 1978, doi:10.1214/aos/1176344136). Slow wander, such as drift and 1/f noise, looks like
+levels to a chain with white noise. Therefore one level competes as normal noise with a smooth
+spectrum of any shape, and more levels as the most probable path on such a background
+(`devices.fitting.telegraph_background`). Where a background is found, levels are also sought in the
+trace less its moving average (`devices.fitting.telegraph_wander`). Levels that are entered only
+once are a step, and are not accepted either.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -81,21 +100,7 @@ class TelegraphFit(Fit):
 def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None) -> TelegraphFit:
     """Fit random telegraph noise to a trace, with one to four levels.
 
-    The reads are g_t = μ_s(t) + σ Z: a hidden Markov chain s with white normal noise of one width
-    (Rabiner 1989, doi:10.1109/5.18626). EM and Newton's steps maximize the likelihood, and the
-    standard errors are those of the observed information. A missing read (NaN) emits nothing, and
-    the chain goes on through it exactly. The transition matrix over one period becomes rates of
-    the continuous chain: a trap with the probabilities a of a capture and b of an emission has
-    λ = −ln(1 − a − b)/period, τ_c = (a + b)/(λ a) and τ_e = (a + b)/(λ b), so that dwells shorter
-    than a period are counted. A read is taken to be instantaneous.
-
-    The number of levels has the least Bayesian information criterion −2 ln p + (parameters) ln n
-    (Schwarz 1978, doi:10.1214/aos/1176344136). Slow wander, such as drift and 1/f noise, looks like
-    levels to a chain with white noise; therefore one level competes as normal noise with a smooth
-    spectrum of any shape, and more levels as the most probable path on such a background
-    (`devices.fitting.telegraph_background`). Where a background is found, levels are also sought
-    in the trace less its moving average (`devices.fitting.telegraph_wander`). Levels that are
-    entered only once are a step, and are not accepted either.
+    How the chain is fitted and the number of levels chosen is told in `devices.fitting.telegraph`.
 
     The model is `NoNoise` for one level; `TelegraphNoise` with amplitude ΔG/G of the higher level
     for two, where the trap is empty; `TelegraphNoise` with `traps=2` for three levels of two equal
@@ -118,22 +123,11 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
             reads; if the period is not positive; if the wanted levels cannot be told: they are
             never entered, or switch faster than the reads.
     """
-    g = conductances("trace", trace, ndim=1)
+    g = _checked_trace(trace)
     period = number("period", period, above=0, unit="s")
     if levels is not None and integer("levels", levels, at_least=1) > _MOST_LEVELS:
         raise ValueError(f"levels = {levels} is not allowed; give 1, 2, 3 or 4, or None")
-    known = np.isfinite(g)
-    if known.sum() < FEWEST_READS:
-        raise ValueError(
-            f"trace has {known.sum()} known reads, too few for telegraph noise; give at least "
-            f"{FEWEST_READS}"
-        )
-    unit = float(g[known].std())
-    if not unit > 1e-12 * np.abs(g[known]).max():
-        raise ValueError(
-            f"trace is constant at {g[known][0]:g} S, so that it holds no noise to fit; was it "
-            "read with too coarse a converter?"
-        )
+    unit = float(np.nanstd(g))
     reads = Reads(g / unit)
     choice = choose(reads) if levels is None else forced(reads, levels)
     notes = notes_on_order(choice, levels)
@@ -145,10 +139,26 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
     if cannot and levels is not None:
         raise ValueError(f"levels = {levels}: {cannot}")
     if cannot:
-        return _one_level(
-            g, period, choice, (*notes, f"{choice.best.name} were found, but {cannot}")
-        )
+        notes = (*notes, f"{choice.best.name} were found, but {cannot}.")
+        return _one_level(g, period, choice, notes)
     return _result(g, unit, period, best, choice, notes)
+
+
+def _checked_trace(trace: ArrayLike) -> Floats:
+    """Return a trace [S] that varies and is long enough."""
+    g = conductances("trace", trace, ndim=1)
+    known = g[np.isfinite(g)]
+    if len(known) < FEWEST_READS:
+        raise ValueError(
+            f"trace has {len(known)} known reads, too few for telegraph noise; give at least "
+            f"{FEWEST_READS}"
+        )
+    if not known.std() > 1e-12 * np.abs(known).max():
+        raise ValueError(
+            f"trace is constant at {known[0]:g} S, so that it holds no noise to fit; was it read "
+            "with too coarse a converter?"
+        )
+    return g
 
 
 def _settled(best: Candidate, period: float) -> tuple[Polished, str]:

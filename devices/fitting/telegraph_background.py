@@ -68,4 +68,5 @@ def background_log_likelihood(y: Floats) -> float:
     # A little ridge keeps blocks apart that a drift makes equal.
     gram += 1e-12 * np.trace(gram) * np.eye(len(gram))
     error = x - np.linalg.solve(gram, design @ x) @ design
-    return -0.5 * n * (1 + _LOG_2PI + float(np.log(max(error @ error / n, 1e-300))))
+    square = max(float(error @ error) / n, 1e-300)
+    return -0.5 * n * (1 + _LOG_2PI + float(np.log(square)))

@@ -1,6 +1,6 @@
 """Slow twins of the kernels of hidden chains, and traces with known telegraph noise."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -8,7 +8,7 @@ import numpy as np
 def path_log_probability(y, levels, sigma, transitions, path):
     """Return ln p of reads and one path of states, with a uniform first state."""
     total = -np.log(len(levels))
-    total += sum(np.log(transitions[a, b]) for a, b in zip(path, path[1:], strict=False))
+    total += sum(np.log(transitions[a, b]) for a, b in pairwise(path))
     for read, state in zip(y, path, strict=True):
         if np.isfinite(read):
             z = (read - levels[state]) / sigma
@@ -30,7 +30,7 @@ def by_all_paths(y, levels, sigma, transitions):
     for path, weight in zip(paths, np.exp(logs - total), strict=True):
         for t, state in enumerate(path):
             reads[state] += weight * np.isfinite(y[t])
-        for a, b in zip(path, path[1:], strict=False):
+        for a, b in pairwise(path):
             counts[a, b] += weight
     return total, reads, counts, np.array(paths[int(np.argmax(logs))])
 

@@ -155,38 +155,43 @@ def fitted(reads: Reads, name: str, found: dict[str, Candidate], needed: float) 
         found[name] = Candidate(name, best, reads)
 
 
-def _less_wander(reads: Reads, found: dict[str, Candidate]) -> Reads:
-    """Return the trace less the background with which two levels explain it best.
+def _on_wander(
+    reads: Reads, found: dict[str, Candidate], white: float, memory: float
+) -> list[tuple[Reads, dict[str, Candidate]]]:
+    """Return the trace less a slow background, and two levels in it; nothing if it has none.
 
-    These two levels replace those without a background among the candidates, if they are better.
+    Args:
+        reads: The trace.
+        found: Candidates so far.
+        white: Criterion of one level with white noise.
+        memory: Criterion of one level on a background with memory.
     """
-    for quiet, two in two_levels_on_wander(reads):
-        one = Candidate(TWO, two, quiet)
-        if TWO not in found or one.bic < found[TWO].bic:
-            found[TWO] = one
-    return found[TWO].reads if TWO in found else reads
+    if not memory < white - _CLEAR or TWO not in found:
+        return []
+    best = min(found.values(), key=lambda each: each.bic)
+    if best.bic < memory and best.white_bic < best.background_bic + _CLEAR:
+        return []  # levels and white noise explain the memory
+    some = [Candidate(TWO, two, quiet) for quiet, two in two_levels_on_wander(reads)]
+    if not some:
+        return []
+    two = min(some, key=lambda each: each.bic)
+    return [(two.reads, {TWO: two})]
 
 
 def _tried(reads: Reads, found: dict[str, Candidate], one: float) -> None:
     """Fit candidates with three and four levels, as far as two are not enough.
 
     Three levels are tried after two. Two traps, two equal ones and four levels are tried if three
-    levels are better than two, or if two leave a background with memory. `one` is the criterion of
-    one level.
+    levels are better than two, or if two leave a background with memory; but not if one level, with
+    the criterion `one`, is better than both two and three.
     """
     two = found[TWO]
     fitted(reads, THREE, found, min(two.white_bic, one))
     is_left = two.background_bic < two.white_bic
-    if is_left or (THREE in found and found[THREE].bic < two.bic):
+    is_more = THREE in found and found[THREE].bic < two.bic
+    if (is_left or is_more) and min(each.bic for each in found.values()) < one:
         for name in (TRAPS, TWINS, FOUR):
-            if name != FOUR or min(each.bic for each in found.values()) < one:
-                fitted(reads, name, found, min(one, *(each.white_bic for each in found.values())))
-
-
-def _is_on_background(found: dict[str, Candidate], one: float) -> bool:
-    """Return whether the best candidate is one level, or leaves a background with memory."""
-    best = min(found.values(), key=lambda each: each.bic)
-    return best.bic > one or best.background_bic < best.white_bic - _CLEAR
+            fitted(reads, name, found, min(one, *(each.white_bic for each in found.values())))
 
 
 def choose(reads: Reads) -> Choice:
@@ -201,14 +206,12 @@ def choose(reads: Reads) -> Choice:
     fitted(reads, TWO, found, white)
     if TWO in found and found[TWO].bic < max(white - _CLEAR, one):
         _tried(reads, found, one)
-    if memory < white - _CLEAR and TWO in found and _is_on_background(found, one):
+    for quiet, on_wander in _on_wander(reads, found, white, memory):
         best = min(each.bic for each in found.values())
-        on_wander = {TWO: found[TWO]}
-        quiet = _less_wander(reads, on_wander)
-        if quiet.wanders and on_wander[TWO].bic < one:
+        if on_wander[TWO].bic < one:
             _tried(quiet, on_wander, one)
-            if min(each.bic for each in on_wander.values()) < best:
-                found = on_wander
+        if min(each.bic for each in on_wander.values()) < best:
+            found = on_wander
     bic = {ONE: one} | {name: each.bic for name, each in found.items()}
     eligible = {ONE: bic[ONE]}
     for name, each in found.items():
@@ -220,15 +223,20 @@ def choose(reads: Reads) -> Choice:
 
 
 def forced(reads: Reads, levels: int) -> Choice:
-    """Return the best of the candidates with this number of levels."""
+    """Return the best of the candidates with this number of levels, also on a slow background."""
     white, memory = one_level_bic(reads)
     bic = {ONE: min(white, memory)}
     found: dict[str, Candidate] = {}
-    names = KINDS[levels] if levels != 4 else (TWO, *KINDS[4])
-    for name in names if levels > 1 else ():
-        fitted(reads, name, found, np.inf)
-        if name in found:
-            bic[name] = found[name].bic
-    own = {name: found[name] for name in KINDS[levels] if name in found}
-    best = min(own.values(), key=lambda one: one.bic) if own else None
+    best = None
+    if levels > 1:
+        fitted(reads, TWO, found, np.inf)
+        for each, those in [(reads, found), *_on_wander(reads, found, white, memory)]:
+            for name in KINDS[levels]:
+                if name not in those:
+                    fitted(each, name, those, np.inf)
+            own = [those[name] for name in KINDS[levels] if name in those]
+            now = min(own, key=lambda one: one.bic, default=None)
+            if now is not None and (best is None or now.bic < best.bic):
+                best, found = now, those
+    bic |= {name: one.bic for name, one in found.items()}
     return Choice(best, found, bic, white, "")

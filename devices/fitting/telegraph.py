@@ -31,7 +31,7 @@ from devices.fitting.telegraph_chains import IndependentTraps
 from devices.fitting.telegraph_dwells import DwellTest, dwell_reads, dwell_test, shortest_visible
 from devices.fitting.telegraph_em import Polished, Reads, at, polished
 from devices.fitting.telegraph_models import model_of
-from devices.fitting.telegraph_notes import notes_on_chain, notes_on_order
+from devices.fitting.telegraph_notes import notes_on_chain, notes_on_order, notes_on_values
 from devices.fitting.telegraph_order import (
     ONE,
     Candidate,
@@ -130,7 +130,7 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
     unit = float(np.nanstd(g))
     reads = Reads(g / unit)
     choice = choose(reads) if levels is None else forced(reads, levels)
-    notes = notes_on_order(choice, levels)
+    notes = (*notes_on_values(g), *notes_on_order(choice, levels))
     if choice.best is None:
         if levels not in (None, 1):
             raise ValueError(f"levels = {levels}: the trace does not hold that many; give fewer")

@@ -15,6 +15,8 @@ from devices.validation import Floats
 
 #: No transition is less probable: else a chain that EM once left without it would never find it.
 LEAST_PROBABILITY = 1e-12
+#: σ is at least this share of the trace's standard deviation: levels may be free of noise.
+LEAST_SIGMA = 1e-5
 # Fewer expected transitions than this leave their probability at its lower bound.
 _LEAST_TRANSITIONS = 0.3
 # Bits of the four states of two traps.
@@ -37,6 +39,11 @@ class Expected(NamedTuple):
     first: Floats
     second: Floats
     transitions: Floats
+
+    @property
+    def scatters(self) -> bool:
+        """Whether the reads scatter around their levels, so that σ is above its least value."""
+        return bool(self.second.sum() > 2 * LEAST_SIGMA**2 * self.reads.sum())
 
 
 def _logit(p: Floats) -> Floats:
@@ -102,7 +109,8 @@ class FreeLevels(NamedTuple):
         p = np.maximum(p / p.sum(axis=1, keepdims=True), LEAST_PROBABILITY)
         odds = np.log(p / np.diag(p)[:, None])
         off = odds[~np.eye(self.n, dtype=bool)]
-        return np.concatenate([theta[: self.n] + shift, [0.5 * np.log(variance)], off])
+        width = 0.5 * np.log(max(variance, LEAST_SIGMA**2))
+        return np.concatenate([theta[: self.n] + shift, [width], off])
 
     def score(self, theta: Floats, expected: Expected) -> Floats:
         """Return the gradient of the log-likelihood."""
@@ -123,9 +131,10 @@ class FreeLevels(NamedTuple):
         return np.concatenate([sigma / np.sqrt(np.maximum(expected.reads, 1)), [width], off])
 
     def determined(self, expected: Expected) -> np.ndarray:
-        """Return which parameters are determined: not the rates of transitions that never occur."""
+        """Return which parameters are determined: not rates of transitions that never occur."""
         off = expected.transitions[~np.eye(self.n, dtype=bool)]
-        return np.concatenate([np.ones(self.n + 1, dtype=bool), off > _LEAST_TRANSITIONS])
+        levels = np.ones(self.n, dtype=bool)
+        return np.concatenate([levels, [expected.scatters], off > _LEAST_TRANSITIONS])
 
     def begin(self, levels: Floats, sigma: float) -> Floats:
         """Return parameters with these levels, from which `maximized` starts."""
@@ -202,7 +211,8 @@ class IndependentTraps(NamedTuple):
         new[: len(step)] += step
         moved = self.unpack(new)[0] - self.unpack(theta)[0]
         squares = expected.second - 2 * moved * expected.first + moved**2 * expected.reads
-        new[len(step)] = 0.5 * np.log(squares.sum() / expected.reads.sum())
+        variance = max(squares.sum() / expected.reads.sum(), LEAST_SIGMA**2)
+        new[len(step)] = 0.5 * np.log(variance)
         flips = self._flips(expected) + 1e-9
         p = np.column_stack([flips[:, 0, 1], flips[:, 1, 0]]) / flips.sum(axis=2)
         new[len(step) + 1 :] = _logit(p).reshape(-1)
@@ -229,8 +239,9 @@ class IndependentTraps(NamedTuple):
         return np.concatenate([levels, [width], 1 / np.sqrt(np.maximum(known, 0.1)).reshape(-1)])
 
     def determined(self, expected: Expected) -> np.ndarray:
-        """Return which parameters are determined: all, in two traps that both switch."""
-        return np.ones(self.size, dtype=bool)
+        """Return which parameters are determined: all, unless σ is at its least."""
+        levels = np.ones(1 + self.kinds, dtype=bool)
+        return np.concatenate([levels, [expected.scatters], np.ones(2 * self.kinds, dtype=bool)])
 
     def begin(self, levels: Floats, sigma: float) -> Floats:
         """Return parameters near these four falling levels, from which `maximized` starts."""

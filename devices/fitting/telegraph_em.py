@@ -9,7 +9,7 @@ from devices.validation import Floats
 
 #: EM ends when one iteration gains less log-likelihood than this.
 _LEAST_GAIN = 0.05
-_MOST_ITERATIONS = 60
+MOST_ITERATIONS = 60
 # Steps of the numerical information, in about standard errors.
 _STEP = 0.1
 #: Newton's steps end when the gradient promises less than this: 0.01 standard errors.
@@ -100,7 +100,7 @@ def at(reads: Reads, structure: Structure, theta: Floats) -> Maximum:
 
 
 def ascend(
-    reads: Reads, start: Maximum, *, iterations: int = _MOST_ITERATIONS, needed: float = -np.inf
+    reads: Reads, start: Maximum, *, iterations: int = MOST_ITERATIONS, needed: float = -np.inf
 ) -> Maximum:
     """Return what EM makes of a start (Baum et al. 1970, doi:10.1214/aoms/1177697196).
 

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from devices.fitting.telegraph_chains import LEAST_SIGMA
 from devices.fitting.telegraph_order import ONE, Choice
+from devices.validation import Floats
 
 if TYPE_CHECKING:
     from devices.fitting.telegraph import TelegraphFit
@@ -14,6 +16,7 @@ _FEW_TRANSITIONS = 20
 #: A mean dwell of fewer periods than this is mostly a correction.
 _SHORT_DWELL = 2.0
 _SUSPICIOUS = 0.01
+_FEW_VALUES = 20
 
 
 def notes_on_order(choice: Choice, levels: int | None) -> tuple[str, ...]:
@@ -53,6 +56,16 @@ def notes_on_order(choice: Choice, levels: int | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def notes_on_values(g: Floats) -> tuple[str, ...]:
+    """Return a note if the reads [S] take so few values that these look like levels."""
+    different = len(np.unique(g[np.isfinite(g)]))
+    if different >= _FEW_VALUES:
+        return ()
+    return (
+        f"The reads take only {different} different values: steps of a converter look like levels.",
+    )
+
+
 def min_of_levels(choice: Choice) -> float:
     """Return the least criterion of all candidates with more than one level."""
     return min(value for name, value in choice.bic.items() if name != ONE)
@@ -66,6 +79,11 @@ def notes_on_chain(fit: "TelegraphFit") -> tuple[str, ...]:
         notes.append(
             f"The trace of {seconds:.3g} s holds only {n} transitions: it is shorter than ten "
             "dwell times, so that the times are uncertain."
+        )
+    if fit.sigma < 2 * LEAST_SIGMA * float(np.nanstd(fit.residuals + fit.levels[fit.states])):
+        notes.append(
+            "The reads do not scatter around their levels, as behind a coarse converter: the white "
+            "noise and the standard errors of the levels are not told."
         )
     step = float(np.min(-np.diff(fit.levels)))
     if step < fit.sigma:

@@ -12,7 +12,7 @@ from devices.fitting.telegraph_chains import (
     Structure,
     path_transitions,
 )
-from devices.fitting.telegraph_em import Maximum, Reads, at
+from devices.fitting.telegraph_em import Maximum, Reads
 from devices.fitting.telegraph_starts import best_ascent, peeled, starts
 from devices.fitting.telegraph_wander import two_levels_on_wander
 from devices.validation import Floats
@@ -148,9 +148,9 @@ def fitted(reads: Reads, name: str, found: dict[str, Candidate], needed: float) 
     if name == FOUR and TRAPS in found:
         traps = found[TRAPS].maximum
         theta = structure.begin(found[TRAPS].levels, traps.structure.unpack(traps.theta)[1])
-        begin.append(at(reads, structure, structure.maximized(theta, traps.expected)))
+        begin.append(structure.maximized(theta, traps.expected))
     limit = (structure.size * np.log(reads.known) - needed) / 2
-    best = best_ascent(reads, begin, needed=float(limit))
+    best = best_ascent(reads, structure, begin, needed=float(limit))
     if best is not None:
         found[name] = Candidate(name, best, reads)
 

@@ -2,8 +2,13 @@
 
 import numpy as np
 
-from devices.fitting.telegraph_chains import FreeLevels, Structure, path_expected
-from devices.fitting.telegraph_em import Maximum, Reads, ascend, at
+from devices.fitting.telegraph_chains import (
+    LEAST_SIGMA,
+    FreeLevels,
+    Structure,
+    path_expected,
+)
+from devices.fitting.telegraph_em import MOST_ITERATIONS, Maximum, Reads, ascend, at
 from devices.validation import Floats
 
 #: Reads are averaged over this many before they are assigned to levels: levels closer than the
@@ -12,6 +17,8 @@ _AVERAGED = (1, 8, 64)
 _FEWEST_BLOCKS = 50
 _OUTERMOST = (0.5, 99.5)
 _ROUNDS = 12
+#: Starts are ranked on the first part of a long trace.
+_RANKED_READS = 32_768
 
 
 def _block_means(y: Floats, length: int) -> Floats:
@@ -47,20 +54,19 @@ def _nearest(x: Floats, centers: Floats) -> np.ndarray:
     return np.asarray(states[last])
 
 
-def _start(reads: Reads, structure: Structure, levels: Floats, path: np.ndarray) -> Maximum:
+def _start(reads: Reads, structure: Structure, levels: Floats, path: np.ndarray) -> Floats:
     """Return the parameters of levels and a path of states, taken for certain."""
     expected = path_expected(reads.y, path, levels)
-    sigma = np.sqrt(expected.second.sum() / reads.known)
+    sigma = max(np.sqrt(expected.second.sum() / reads.known), LEAST_SIGMA)
     theta = structure.begin(levels, float(sigma))
     expected = path_expected(reads.y, path, structure.unpack(theta)[0])
     # Half a transition more of each kind lets the chain find the ones that the path lacks.
     seen = expected._replace(transitions=expected.transitions + 0.5)
-    return at(reads, structure, structure.maximized(theta, seen))
+    return structure.maximized(theta, seen)
 
 
-def starts(reads: Reads, structure: Structure) -> list[Maximum]:
+def starts(reads: Reads, structure: Structure) -> list[Floats]:
     """Return parameters from which EM may start, one for each length of the average."""
-    known = np.flatnonzero(np.isfinite(reads.y))
     found = []
     twins = not isinstance(structure, FreeLevels) and structure.twins
     count = 3 if twins else structure.states
@@ -79,33 +85,46 @@ def starts(reads: Reads, structure: Structure) -> list[Maximum]:
         path = np.repeat(path, length)
         path = np.concatenate([path, np.full(len(reads.y) - len(path), path[-1])])
         found.append(_start(reads, structure, levels, path))
-    return found if known.size else []
+    return found
 
 
-def peeled(reads: Reads, structure: Structure, outer: Maximum) -> list[Maximum]:
+def peeled(reads: Reads, structure: Structure, outer: Maximum) -> list[Floats]:
     """Return starts of two traps: the first as found before, the second in what it leaves."""
     first, _ = reads.path(outer.structure, outer.theta)
     outer_levels = outer.structure.unpack(outer.theta)[0]
     rest = Reads(reads.y - outer_levels[first])
-    found = []
-    for inner in starts(rest, FreeLevels(2)):
-        inner = ascend(rest, inner, iterations=5)
-        second, _ = rest.path(inner.structure, inner.theta)
-        inner_levels = inner.structure.unpack(inner.theta)[0]
-        levels = (outer_levels[:, None] + inner_levels).reshape(-1)
-        path = 2 * first.astype(np.intp) + second
-        if levels[1] < levels[2]:  # the larger step comes first
-            levels, path = levels[[0, 2, 1, 3]], np.array([0, 2, 1, 3])[path]
-        found.append(_start(reads, structure, levels, path))
-    return found
+    two = FreeLevels(2)
+    inner = best_ascent(rest, two, starts(rest, two), iterations=5)
+    if inner is None:
+        return []
+    second, _ = rest.path(two, inner.theta)
+    levels = (outer_levels[:, None] + two.unpack(inner.theta)[0]).reshape(-1)
+    path = 2 * first.astype(np.intp) + second
+    if levels[1] < levels[2]:  # the larger step comes first
+        levels, path = levels[[0, 2, 1, 3]], np.array([0, 2, 1, 3])[path]
+    return [_start(reads, structure, levels, path)]
+
+
+def ranked(reads: Reads, structure: Structure, begin: list[Floats]) -> list[Floats]:
+    """Return starts, the best first: by their likelihood after two iterations on a part."""
+    part = Reads(reads.y[:_RANKED_READS])
+    if len(begin) < 2 or part.known < _FEWEST_BLOCKS:
+        return begin
+    ahead = [ascend(part, at(part, structure, theta), iterations=2) for theta in begin]
+    order = np.argsort([-one.log_likelihood for one in ahead], kind="stable")
+    return [begin[k] for k in order]
 
 
 def best_ascent(
-    reads: Reads, found: list[Maximum], *, needed: float = -np.inf, tried: int = 2
+    reads: Reads,
+    structure: Structure,
+    begin: list[Floats],
+    *,
+    needed: float = -np.inf,
+    iterations: int = MOST_ITERATIONS,
 ) -> Maximum | None:
-    """Return what EM makes of the best of the starts after a few iterations, None without any."""
-    if not found:
+    """Return what EM makes of the best of the starts, None without any; options as in `ascend`."""
+    if not begin:
         return None
-    ahead = [ascend(reads, start, iterations=tried) for start in found]
-    best = max(ahead, key=lambda one: one.log_likelihood)
-    return ascend(reads, best, needed=needed)
+    first = at(reads, structure, ranked(reads, structure, begin)[0])
+    return ascend(reads, first, needed=needed, iterations=iterations)

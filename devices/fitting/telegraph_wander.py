@@ -4,7 +4,7 @@ import numpy as np
 
 from devices.fitting.telegraph_chains import FreeLevels
 from devices.fitting.telegraph_em import Maximum, Reads, ascend, at
-from devices.fitting.telegraph_starts import starts
+from devices.fitting.telegraph_starts import best_ascent, starts
 from devices.validation import Floats
 
 #: Lengths of the averages that are tried [reads].
@@ -45,11 +45,9 @@ def two_levels_on_wander(reads: Reads) -> list[tuple[Reads, Maximum]]:
         if 4 * window > len(reads.y):
             break
         quiet = _centered(reads, np.zeros(len(reads.y)), window)
-        begun = starts(quiet, two)
-        if not begun:
+        best = best_ascent(quiet, two, starts(quiet, two), iterations=2)
+        if best is None:
             continue
-        ahead = [ascend(quiet, one, iterations=2) for one in begun]
-        best = max(ahead, key=lambda one: one.log_likelihood)
         for _ in range(_ROUNDS):
             best = ascend(quiet, best, iterations=_ITERATIONS)
             path, _log_p = quiet.path(two, best.theta)

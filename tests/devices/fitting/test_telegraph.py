@@ -169,6 +169,29 @@ def test_what_a_short_or_noisy_trace_does_not_tell_is_noted():
     assert any("below the noise of one read" in note for note in noisy.notes)
 
 
+def test_reads_without_white_noise_keep_their_levels_and_are_noted():
+    g = trace(ONE, 10_000, period=PERIOD, sigma=0.0, rng=0)
+    fit = fit_telegraph(g, PERIOD)
+    np.testing.assert_allclose(fit.levels, [1e-4, 0.99e-4], rtol=1e-9)
+    assert abs(fit.estimates["tau_capture"].value - 0.3) < 4 * fit.estimates["tau_capture"].error
+    assert any("take only 2 different values" in note for note in fit.notes)
+    assert any("do not scatter around their levels" in note for note in fit.notes)
+
+
+def test_a_level_below_zero_has_an_amplitude_of_one():
+    g = trace(TelegraphNoise(1.0, 0.3, 0.2), 10_000, period=PERIOD, sigma=2e-7, g=1e-6, rng=0)
+    fit = fit_telegraph(g - 2e-8, PERIOD)
+    assert fit.model.amplitude == 1
+    assert any("A level lies below 0 S" in note for note in fit.notes)
+    with pytest.raises(ValueError, match="levels = 2: the highest level is not positive"):
+        fit_telegraph(g - 2e-6, PERIOD, levels=2)
+
+
+def test_levels_that_are_never_entered_are_refused():
+    with pytest.raises(ValueError, match="levels = 4: one of the levels is never entered"):
+        fit_telegraph(one_trap(0, 2000), PERIOD, levels=4)
+
+
 def test_dwells_that_are_not_exponential_are_noted():
     random = np.random.default_rng(0)
     states = np.repeat(np.arange(400) % 2, random.integers(40, 60, 400))

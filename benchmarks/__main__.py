@@ -30,6 +30,7 @@ def main() -> None:
         "Training": training.table,
         "Peak memory": networks.peak_memory,
         "Devices": devices.table,
+        "Fits of telegraph noise": devices.fitting_table,
         "Wires": wires.table,
         "Sweeps": sweeps.table,
     }

@@ -30,6 +30,17 @@ from devices.ferroelectric.fefet import FeFet as FeFet
 from devices.ferroelectric.fefet import ThresholdNoise as ThresholdNoise
 from devices.ferroelectric.preisach import Preisach as Preisach
 from devices.ferroelectric.preisach import PreisachState as PreisachState
+from devices.fitting.fit import Estimate as Estimate
+from devices.fitting.fit import Fit as Fit
+from devices.fitting.read_noise import ReadNoiseFit as ReadNoiseFit
+from devices.fitting.read_noise import fit_read_noise as fit_read_noise
+from devices.fitting.read_noise_cells import CellNoise as CellNoise
+from devices.fitting.telegraph import TelegraphFit as TelegraphFit
+from devices.fitting.telegraph import fit_telegraph as fit_telegraph
+from devices.fitting.telegraph_dwells import DwellTest as DwellTest
+from devices.fitting.telegraph_segments import ActiveSegment as ActiveSegment
+from devices.fitting.telegraph_segments import ActiveSegments as ActiveSegments
+from devices.fitting.telegraph_segments import active_segments as active_segments
 from devices.iv import MILO2021 as MILO2021
 from devices.iv import CurrentVoltage as CurrentVoltage
 from devices.iv import IVLaw as IVLaw

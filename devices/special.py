@@ -20,6 +20,13 @@ def gammainc(a: Any, x: Any) -> Any:
     return special.gammainc(a, x)
 
 
+def gammaincc(a: Any, x: Any) -> Any:
+    """Return the regularized upper incomplete gamma function Q(a, x) = 1 − P(a, x)."""
+    from scipy import special
+
+    return special.gammaincc(a, x)
+
+
 def gammaln(x: Any) -> Any:
     """Return the logarithm of |Γ(x)|."""
     from scipy import special
@@ -53,6 +60,13 @@ def owens_t(h: Any, a: Any) -> Any:
     from scipy import special
 
     return special.owens_t(h, a)
+
+
+def polygamma(n: int, x: Any) -> Any:
+    """Return the n-th derivative of the digamma function of x."""
+    from scipy import special
+
+    return special.polygamma(n, x)
 
 
 def xlog1py(x: Any, y: Any) -> Any:

@@ -1,0 +1,123 @@
+"""Sentences on what traces do not tell of their read noise."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from devices.fitting.read_noise import ReadNoiseFit
+
+#: Variances of windows of 1/f noise differ by less than this factor, beyond what their number of
+#: reads lets them scatter.
+_BURSTS = 4.0
+_KURTOSIS = 1.0
+_EXPONENT = 0.2
+_FEW_CELLS = 10
+
+
+def _range(values: np.ndarray, style: str = ".3g") -> str:
+    low, high = format(values.min(), style), format(values.max(), style)
+    return low if low == high else f"{low} to {high}"
+
+
+def notes_on(fit: "ReadNoiseFit", *, instrument: float | None, telegraph: bool) -> tuple[str, ...]:
+    """Return notes on the parts of the noise, and on what they leave.
+
+    Args:
+        fit: The fit.
+        instrument: Standard deviation of the instrument [S], or None.
+        telegraph: Whether telegraph noise was sought.
+    """
+    notes = [_on_white(fit, instrument), *_on_flicker(fit), *_on_bursts(fit)]
+    if telegraph:
+        notes += _on_telegraph(fit)
+    else:
+        notes.append("Telegraph noise was not sought; its steps are in the 1/f part.")
+    n = len(fit.cells)
+    if np.isnan(fit.estimates["gamma"].value):
+        notes.append(
+            f"γ is not told: it needs three cells whose conductances span a factor of 1.5; {n} "
+            + ("was given." if n == 1 else "were given.")
+        )
+    if n < _FEW_CELLS:
+        notes.append(f"The spread between cells is not told by {n} of them.")
+    if fit.counts["missing"]:
+        notes.append(
+            f"{fit.counts['missing']} missing reads were interpolated linearly for the spectra."
+        )
+    return tuple(notes)
+
+
+def _on_white(fit: "ReadNoiseFit", instrument: float | None) -> str:
+    white = np.array([c.white for c in fit.cells])
+    text = f"The white noise is {_range(white)} S in one read. "
+    if instrument is None:
+        return text + (
+            "It is taken for that of the instrument, and is not in the model; give instrument= if "
+            "the cells have some of it."
+        )
+    more = int((white < instrument).sum())
+    if more:
+        text += f"{more} cells have less than the instrument's {instrument:.3g} S. "
+    return text + f"What exceeds {instrument:.3g} S of the instrument is in the model."
+
+
+def _on_flicker(fit: "ReadNoiseFit") -> list[str]:
+    notes = []
+    steep = [
+        c.spectrum.exponent
+        for c in fit.cells
+        if c.flicker and abs(c.spectrum.exponent - 1) > _EXPONENT
+    ]
+    if steep:
+        notes.append(
+            f"The power law of {len(steep)} of {len(fit.cells)} cells is not 1/f: its exponent is "
+            f"{_range(np.array(steep), '.2f')}. The model has 1/f noise of the same variance "
+            "between 1/duration and the Nyquist frequency."
+        )
+    if not any(c.flicker for c in fit.cells):
+        notes.append("No noise with memory stands out of the white noise.")
+    return notes
+
+
+def _on_bursts(fit: "ReadNoiseFit") -> list[str]:
+    notes = []
+    factors = fit.burst_factors[np.isfinite(fit.burst_factors)]
+    if not factors.size:
+        notes.append(
+            f"A trace holds fewer than two windows of {fit.window:g} s with 8 reads: bursts are "
+            "not told."
+        )
+    elif factors.max() > _BURSTS * np.exp(7 * np.sqrt(2 / fit.reads_per_window)):
+        notes.append(
+            f"The noise comes in bursts: the variance of windows of {fit.window:g} s spans a "
+            f"factor of {_range(factors)}. The model is stationary but for its traps."
+        )
+    kurtosis = np.array([c.excess_kurtosis for c in fit.cells])
+    odd = np.abs(kurtosis) > _KURTOSIS
+    if odd.any():
+        notes.append(
+            f"{int(odd.sum())} of {len(fit.cells)} traces are not normal: their excess kurtosis is "
+            f"{_range(kurtosis[odd], '.2g')}."
+        )
+    return notes
+
+
+def _on_telegraph(fit: "ReadNoiseFit") -> list[str]:
+    traps = fit.counts["traps"]
+    if not traps:
+        return [
+            "No telegraph noise was found that lasts through a trace; `active_segments` looks for "
+            "traps that come and go."
+        ]
+    with_traps = sum(c.telegraph is not None for c in fit.cells)
+    notes = [f"{traps} traps were found in {with_traps} of {len(fit.cells)} cells."]
+    if len(fit.cells) > 1 and traps < _FEW_CELLS:
+        notes.append(
+            f"{traps} traps are too few for the laws of their times and amplitudes, which the "
+            "model takes to be lognormal."
+        )
+    for k, cell in enumerate(fit.cells):
+        if cell.telegraph is not None:
+            notes += [f"Cell {k}: {note}" for note in cell.telegraph.notes]
+    return notes

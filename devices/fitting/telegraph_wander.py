@@ -1,0 +1,59 @@
+"""Levels on a background that wanders slowly: the background is averaged out between the steps."""
+
+import numpy as np
+
+from devices.fitting.telegraph_chains import FreeLevels
+from devices.fitting.telegraph_em import Maximum, Reads, ascend, at
+from devices.fitting.telegraph_starts import best_ascent, starts
+from devices.validation import Floats
+
+#: Lengths of the averages that are tried [reads].
+_WINDOWS = (256, 2048, 16384)
+_ROUNDS = 2
+_ITERATIONS = 6
+#: An average over fewer dwells of each level would take the steps for background.
+_DWELLS_PER_WINDOW = 4
+
+
+def moving_average(x: Floats, window: int) -> Floats:
+    """Return the mean of known values within half a window on either side; 0 where none is."""
+    known = np.isfinite(x)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(known, x, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(known)])
+    at_read = np.arange(len(x))
+    start = np.maximum(at_read - window // 2, 0)
+    stop = np.minimum(at_read + window // 2 + 1, len(x))
+    return np.asarray((sums[stop] - sums[start]) / np.maximum(counts[stop] - counts[start], 1))
+
+
+def _centered(reads: Reads, steps: Floats, window: int) -> Reads:
+    """Return the trace less a background: the average of what the steps leave, of mean 0."""
+    wander = moving_average(reads.trace - steps, window)
+    return Reads(reads.trace - (wander - wander.mean()), wander=wander - wander.mean())
+
+
+def two_levels_on_wander(reads: Reads) -> list[tuple[Reads, Maximum]]:
+    """Return the trace less a background and two levels in it, for several lengths of averages.
+
+    The background begins as the moving average of the trace. Then, in turns, two levels are
+    fitted to the trace less the background, and the background is the moving average of the trace
+    less the levels of the most probable path. Lengths of less than four dwells of both levels are
+    left out.
+    """
+    two, found = FreeLevels(2), []
+    for window in _WINDOWS:
+        if 4 * window > len(reads.y):
+            break
+        quiet = _centered(reads, np.zeros(len(reads.y)), window)
+        best = best_ascent(quiet, two, starts(quiet, two), iterations=2)
+        if best is None:
+            continue
+        for _ in range(_ROUNDS):
+            best = ascend(quiet, best, iterations=_ITERATIONS)
+            path, _log_p = quiet.path(two, best.theta)
+            quiet = _centered(reads, two.unpack(best.theta)[0][path], window)
+            best = at(quiet, two, best.theta)
+        p = two.unpack(best.theta)[2]
+        if window >= _DWELLS_PER_WINDOW * (1 / p[0, 1] + 1 / p[1, 0]):
+            found.append((quiet, ascend(quiet, best, iterations=_ITERATIONS)))
+    return found

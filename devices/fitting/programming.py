@@ -35,7 +35,7 @@ class ProgrammingFit(Fit):
 
 
 def fit_programming(
-    target: ArrayLike, got: ArrayLike, *, knots: Sequence[float] | None = None
+    target: ArrayLike, got: ArrayLike, *, conductances: Sequence[float] | None = None
 ) -> ProgrammingFit:
     """Return the programming error σ(g) and its mean at the knots of a table.
 
@@ -54,7 +54,7 @@ def fit_programming(
         target: Targets [S], of any shape.
         got: Conductances that were measured after programming [S], of the same shape; NaN where a
             cell was not read.
-        knots: Target conductances [S] of the table, rising; None (default) for those above.
+        conductances: Target conductances [S] of the table, rising; None (default) for those above.
 
     Returns:
         The fit; its estimates are called "std at 5e-05 S" and "mean at 5e-05 S".
@@ -73,7 +73,7 @@ def fit_programming(
     if np.ptp(landed) == 0 or np.ptp(landed - g) == 0:
         what = "got is the same conductance" if np.ptp(landed) == 0 else "got − target is the same"
         raise ValueError(f"{what} for all {len(g)} cells; give measured conductances")
-    at = knots_of(g, knots)
+    at = knots_of(g, conductances)
     far, lowest, highest = stuck_cells(g, landed, at)
     kept = ~(lowest | highest)
     table = fitted_table(g[kept], (landed - g)[kept], at)

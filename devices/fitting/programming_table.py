@@ -44,7 +44,9 @@ def knots_of(g: Floats, given: Sequence[float] | None) -> Floats:
     if given is not None:
         knots = array("conductances", given, ndim=1)
         if len(knots) < 2 or (np.diff(knots) <= 0).any():
-            raise ValueError(f"conductances = {knots.tolist()} must be two or more conductances [S], rising")
+            raise ValueError(
+                f"conductances = {knots.tolist()} must be two or more conductances [S], rising"
+            )
         return knots
     levels, counts = np.unique(g, return_counts=True)
     if len(levels) <= _MOST_LEVELS and counts.min() >= _FEWEST_PER_LEVEL:
@@ -126,9 +128,7 @@ def _derivatives(knots: Floats, values: Floats, g: Floats) -> Floats:
     return np.array(columns).T
 
 
-def _scored(
-    basis: Floats, sigma: Floats, square: Floats, std: Floats
-) -> tuple[Floats, Floats]:
+def _scored(basis: Floats, sigma: Floats, square: Floats, std: Floats) -> tuple[Floats, Floats]:
     """Return the next standard deviations at the knots by Fisher scoring, and their variances."""
     inverse = np.linalg.pinv((basis / sigma[:, None] ** 2).T @ basis)
     score = basis / sigma[:, None] * ((square / sigma**2 - 1) / 2)[:, None]

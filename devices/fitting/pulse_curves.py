@@ -8,6 +8,9 @@ from devices.fitting.least_squares import minimized
 from devices.fitting.pulse_shapes import Range, Shape
 from devices.validation import Floats
 
+# Devices are alike, so that a search from the typical device soon ends.
+_OWN_STEPS = 8
+
 
 @dataclass(frozen=True)
 class Curves:
@@ -115,7 +118,7 @@ def fit_own(fitted: FittedShape, up: Floats, down: Floats) -> tuple[Floats, Floa
 
     start = np.concatenate([first, [_first(up), _first(down)]])
     bounds = np.append(low, [-3.0, -3.0]), np.append(high, [3.0, 3.0])
-    x, _ = minimized(residuals, start, *bounds)
+    x, _ = minimized(residuals, start, *bounds, most_steps=_OWN_STEPS)
     return x[:2], x[2:]
 
 

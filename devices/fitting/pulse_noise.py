@@ -10,9 +10,8 @@ from devices.pulses.base import DOWN, UP, PulseResponse
 from devices.pulses.step_pulses import StepPulses
 from devices.validation import Floats
 
-# Increments over so small a share of the time in which a state returns to its curve still add up.
-_FREE_SHARE = 0.2
-_MOST_LAG_SHARE = 0.1
+# Over longer parts of a curve its fit follows the noise.
+_MOST_LAG_SHARE = 0.125
 _RELATIVE_VARIANCE = 2.7
 # Correlation times of read noise that are tried [pulses], and the χ² that one must explain.
 _CORRELATION_TIMES = (2.0, 4.0, 8.0, 16.0, 32.0)
@@ -58,18 +57,19 @@ class PulseNoise:
 def noise_of(fitted: FittedShape, curves: Curves) -> PulseNoise:
     """Return the noise of curves around a fitted shape, and how devices differ from it.
 
-    The mean square increment of the residuals over m pulses is m walk + 2 read, fitted to m = 1, 2,
-    4, … by least squares without negative numbers. A part of the read noise that is correlated over
-    t pulses, 2 slow (1 − e^(−m/t)), is added if it explains a χ² of 9. m stays below a tenth of the curve, and below a
-    fifth of the pulses in which a state returns to its curve.
+    The mean square increment of the residuals over m pulses is walk (1 − e^(−k m))/k + 2 read, with
+    k the rate per pulse at which a state returns to its curve. It is fitted to m = 1, 2, 4, … by
+    least squares without negative numbers, up to 1/k and an eighth of the curve. Parts of the read
+    noise that are correlated over t = 2, 4, … pulses, 2 slow (1 − e^(−m/t)), are added if they
+    explain a χ² of 9.
     """
     own, residuals = own_and_residuals(fitted, curves)
     tables = fitted.shape.tables(fitted.theta)
-    returns = max(float(np.abs(np.diff(t)).sum()) / 2 for t in tables)
+    returns = max(1e-9, *(float(np.abs(np.diff(t)).sum()) / 2 for t in tables))
     longest = max(len(row) for row in residuals)
-    most = max(2, int(min(_MOST_LAG_SHARE * longest, _FREE_SHARE / max(returns, 1e-9))))
+    most = max(2, int(min(_MOST_LAG_SHARE * longest, 1 / returns)))
     lags = [m for m in 2 ** np.arange(12) if m <= most]
-    walk, read, correlation = _walk_and_read(residuals, lags)
+    walk, read, correlation = _walk_and_read(residuals, lags, returns)
     lengths = curves.up.shape[-1], curves.down.shape[-1]
     steps = np.concatenate([np.diff(curve) for curve in fitted.curves(lengths)])
     spreads: dict[str, float] = {}
@@ -79,7 +79,9 @@ def noise_of(fitted: FittedShape, curves: Curves) -> PulseNoise:
     return PulseNoise(walk, read, correlation, square, spreads, tuple(residuals))
 
 
-def _walk_and_read(residuals: list[Floats], lags: list[int]) -> tuple[float, float, float]:
+def _walk_and_read(
+    residuals: list[Floats], lags: list[int], returns: float
+) -> tuple[float, float, float]:
     """Return the variance that every pulse adds, that of every read, and its correlation time."""
     rows = []
     for m in lags:
@@ -92,15 +94,16 @@ def _walk_and_read(residuals: list[Floats], lags: list[int]) -> tuple[float, flo
     m, square, count = np.array(rows).T
     # The relative variance of a mean square of increments over m pulses is about 2.7 m/count.
     weight = np.sqrt(count / (_RELATIVE_VARIANCE * m)) / np.maximum(square, 1e-30)
-    columns = np.array([m, np.full(len(m), 2.0)]).T
-    plain, least = _nonnegative(columns, square, weight)
-    best = float(plain[0]), float(plain[1]), 0.0
-    for time in [t for t in _CORRELATION_TIMES if t <= m[-1] / 8]:
-        slow = 2 * -np.expm1(-m / time)
-        found, distance = _nonnegative(np.column_stack([columns, slow]), square, weight)
-        if distance < least - _EVIDENCE:
-            best, least = (float(found[0]), float(found[1] + found[2]), time), distance
-    return best
+    added = -np.expm1(-returns * m) / returns
+    columns = np.array([added, np.full(len(m), 2.0)]).T
+    (walk, read), least = _nonnegative(columns, square, weight)
+    times = np.array([t for t in _CORRELATION_TIMES if t <= m[-1] / 4])
+    slow = -2 * np.expm1(-m[:, None] / times)
+    found, distance = _nonnegative(np.concatenate([columns, slow], axis=1), square, weight)
+    if not times.size or distance > least - _EVIDENCE:
+        return float(walk), float(read), 0.0
+    total = float(found[1:].sum())
+    return float(found[0]), total, float(found[2:] @ times / max(found[2:].sum(), 1e-300))
 
 
 def _nonnegative(columns: Floats, square: Floats, weight: Floats) -> tuple[Floats, float]:

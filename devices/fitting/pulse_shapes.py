@@ -50,6 +50,8 @@ class Shape(ABC):
     """A family of pulse responses; its parameters are a vector theta."""
 
     name: ClassVar[str]
+    #: Fields of the response that the parameters determine.
+    fitted_fields: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def start(self, up: float, down: float, range_: Range) -> tuple[Floats, Floats, Floats]:
@@ -97,6 +99,7 @@ class Linear(Shape):
     """`LinearPulses`: steps at w = −1 and w = 1, up and down."""
 
     name = "LinearPulses"
+    fitted_fields = ("step", "up_down", "decrease_up", "decrease_down")
 
     def start(self, up: float, down: float, range_: Range) -> tuple[Floats, Floats, Floats]:
         return np.array([up, up, down, down]), np.full(4, _LEAST_STEP), np.full(4, 2.0)
@@ -120,6 +123,7 @@ class SoftBounds(Shape):
     """`SoftBoundsPulses`: rates up and down, and the w at which steps vanish."""
 
     name = "SoftBoundsPulses"
+    fitted_fields = ("step", "up_down", "g_min", "g_max")
 
     def start(self, up: float, down: float, range_: Range) -> tuple[Floats, Floats, Floats]:
         zero = float(range_.weight(np.zeros(()))) if not range_.is_given else -1.0
@@ -127,7 +131,9 @@ class SoftBounds(Shape):
         eps = 1e-9
         return (
             np.array([up, down, 1 + 0.1 * free, max(-1 - 0.1 * free, (zero - 1) / 2)]),
-            np.array([_LEAST_STEP, _LEAST_STEP, 1 - 0.5 * free - eps, max(zero, -1 - 9 * free) - eps]),
+            np.array(
+                [_LEAST_STEP, _LEAST_STEP, 1 - 0.5 * free - eps, max(zero, -1 - 9 * free) - eps]
+            ),
             np.array([0.999, 0.999, 1 + 9 * free + eps, -1 + 0.5 * free + eps]),
         )
 
@@ -152,6 +158,7 @@ class Nonlinear(Shape):
     """`NonlinearPulses`: number of pulses over the range, and 1/A of both directions."""
 
     name = "NonlinearPulses"
+    fitted_fields = ("pulses", "nl_up", "nl_down")
 
     def start(self, up: float, down: float, range_: Range) -> tuple[Floats, Floats, Floats]:
         pulses = 2 / max((up + down) / 2, 1e-6)
@@ -216,6 +223,7 @@ class ExpStep(Shape):
     """`ExpStepPulses` with z = w: size, amplitude and rate of each direction."""
 
     name = "ExpStepPulses"
+    fitted_fields = ("step", "up_down", "a_up", "gamma_up", "a_down", "gamma_down")
 
     def start(self, up: float, down: float, range_: Range) -> tuple[Floats, Floats, Floats]:
         one = [1.0, 0.2, 1.0]
@@ -253,6 +261,7 @@ class Piecewise(Shape):
     """`PiecewisePulses`: steps at evenly spaced nodes."""
 
     name = "PiecewisePulses"
+    fitted_fields = ("step", "up", "down")
 
     def __init__(self, nodes: int) -> None:
         self.nodes = nodes

@@ -1,7 +1,7 @@
 """Fit of pulse responses to measured up and down curves."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,11 +25,11 @@ from devices.validation import Floats, integer, number
 
 _FEWEST_READS = 16
 _FEW_DEVICES = 10
-_BLOCKS_PER_FOLD = 4
+_BLOCKS_PER_FOLD = 2
+# Errors that differ by less are named in a note.
+_ALIKE = 1.03
 # A running mean over this share of a curve takes the noise from its largest and smallest value.
 _SMOOTHED = 40
-# Fields that a fit does not change.
-_FIXED = ("w_min", "w_max", "corrupt_range", "a", "b", "lognormal", "additive", "p_corrupt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +65,10 @@ def fit_pulses(
 
     `LinearPulses`, `SoftBoundsPulses`, `NonlinearPulses`, `ExpStepPulses` and `PiecewisePulses` are
     fitted to the curves averaged over devices and repetitions, in the least squares of the
-    noise-free curve whose start is fitted too. The best one has the smallest error on pulses that
-    were left out. Neighboring pulses are alike, so blocks of them are left out: each curve is cut
-    into 4 folds blocks of equal length, and fold k leaves out blocks k, k + folds, k + 2 folds, ….
+    noise-free curve whose start is fitted too. The error on pulses that were left out decides: the
+    response with the fewest parameters is taken whose mean square error is within a standard error
+    of the smallest (over blocks, of the difference). Neighboring pulses are alike, so blocks of them are left out: each curve is cut
+    into 2 folds blocks of equal length, and fold k leaves out the blocks k and k + folds.
 
     Residuals of a curve have two parts, told apart by their increments over m pulses: the
     cycle-to-cycle noise of the steps adds up, and read noise does not (`c2c` and `write_noise`).
@@ -102,20 +103,29 @@ def fit_pulses(
     integer("resamples", resamples, at_least=0)
     random = generator(rng)
     curves, counts = _curves(up, down, g_min, g_max)
-    shapes: list[Shape] = [Linear(), SoftBounds(), Nonlinear(), ExpStep(), Piecewise(nodes)]
+    # From the fewest to the most parameters.
+    shapes: list[Shape] = [Nonlinear(), SoftBounds(), Linear(), ExpStep(), Piecewise(nodes)]
     scale = (curves.range_.high - curves.range_.low) / 2
-    scores = {shape.name: scale * _left_out_error(shape, curves, folds) for shape in shapes}
-    shape = min(shapes, key=lambda shape: scores[shape.name])
+    squares = [_left_out_squares(shape, curves, folds) for shape in shapes]
+    scores = {
+        shape.name: scale * float(np.sqrt(square.mean()))
+        for shape, square in zip(shapes, squares, strict=True)
+    }
+    shape = shapes[_simplest(squares)]
     fitted, noise = _fitted(shape, curves)
     # What noise alone makes of the spread between devices is subtracted.
     noise = _without_noise(fitted, noise, curves, max(resamples // 2, 5), random)
     model = _model(fitted, noise, curves.range_)
+    fixed = ("g_min", "g_max") if curves.range_.is_given else ()
+    names = tuple(name for name in shape.fitted_fields if name not in fixed)
+    names += tuple(noise.fields(fitted, curves.range_))
     rows = []
     for again in simulated(model, fitted, curves, noise.read, resamples, random):
         refitted, other = _fitted(shape, again, fitted)
         other = replace(other, spreads=_less(other.spreads, noise.spreads_by_noise))
-        rows.append(list(_numbers(_model(refitted, other, curves.range_)).values()))
-    errors = np.std(rows, axis=0, ddof=1) if resamples > 1 else np.full(len(_numbers(model)), np.nan)
+        rows.append(list(_numbers(_model(refitted, other, curves.range_), names).values()))
+    numbers = _numbers(model, names)
+    errors = np.std(rows, axis=0, ddof=1) if resamples > 1 else np.full(len(numbers), np.nan)
     lengths = curves.up.shape[-1], curves.down.shape[-1]
     fitted_up, fitted_down = (
         curves.range_.low + scale * (curve + 1) for curve in fitted.curves(lengths)
@@ -123,7 +133,7 @@ def fit_pulses(
     counts |= {"far off": sum(int(are_far_off(row).sum()) for row in noise.residuals)}
     return PulsesFit(
         model=model,
-        estimates=_estimates(model, errors),
+        estimates=_estimates(numbers, errors),
         notes=tuple(_notes(model, scores, curves, noise)),
         counts=counts,
         scores=scores,
@@ -194,23 +204,36 @@ def _smoothed(curve: Floats) -> Floats:
     return np.convolve(known, np.full(window, 1 / window), mode="valid")
 
 
-def _left_out_error(shape: Shape, curves: Curves, folds: int) -> float:
-    """Return the root mean square error on blocks of pulses that were left out, in w."""
+def _left_out_squares(shape: Shape, curves: Curves, folds: int) -> Floats:
+    """Return the mean square error on each block of pulses, when it was left out, in w²."""
     up, down = curves.means()
-    squares = []
+    count = _BLOCKS_PER_FOLD * folds
+    blocks = [np.arange(len(curve)) * count // len(curve) for curve in (up, down)]
+    squares = np.full((2, count), np.nan)
     whole = fit_shape(shape, up, down, curves.range_)
-    blocks = _BLOCKS_PER_FOLD * folds
     for fold in range(folds):
-        kept, out = [], []
-        for curve in (up, down):
-            block = np.arange(len(curve)) * blocks // len(curve) % folds
-            kept.append(np.where(block == fold, np.nan, curve))
-            out.append(np.where(block == fold, curve, np.nan))
+        kept = [
+            np.where(block % folds == fold, np.nan, curve)
+            for curve, block in zip((up, down), blocks, strict=True)
+        ]
         fitted = fit_shape(shape, kept[0], kept[1], curves.range_, whole)
-        for left_out, model in zip(out, fitted.curves((len(up), len(down))), strict=True):
-            error = left_out - model
-            squares.append(error[np.isfinite(error)] ** 2)
-    return float(np.sqrt(np.mean(np.concatenate(squares))))
+        found = fitted.curves((len(up), len(down)))
+        for side, (curve, model, block) in enumerate(zip((up, down), found, blocks, strict=True)):
+            for k in range(fold, count, folds):
+                error = (curve - model)[(block == k) & np.isfinite(curve)]
+                if error.size:
+                    squares[side, k] = np.mean(error**2)
+    return squares[np.isfinite(squares)]
+
+
+def _simplest(squares: list[Floats]) -> int:
+    """Return the first candidate whose errors exceed the least by at most a standard error."""
+    best = min(squares, key=lambda square: float(square.mean()))
+    for k, square in enumerate(squares):
+        excess = square - best
+        if excess.mean() <= excess.std(ddof=1) / np.sqrt(len(excess)):
+            return k
+    raise AssertionError  # the best one exceeds itself by 0
 
 
 def _fitted(
@@ -241,26 +264,22 @@ def _without_noise(
     again = simulated(alike, fitted, curves, noise.read, times, random)
     found = [_fitted(fitted.shape, other, fitted)[1].spreads for other in again]
     by_noise = {k: float(np.mean([s[k] ** 2 for s in found])) ** 0.5 for k in noise.spreads}
-    return replace(
-        noise, spreads=_less(noise.spreads, by_noise), spreads_by_noise=by_noise
-    )
+    return replace(noise, spreads=_less(noise.spreads, by_noise), spreads_by_noise=by_noise)
 
 
-def _numbers(model: PulseResponse) -> dict[str, float]:
-    """Return the fitted numbers of a response by field; those of a tuple by place."""
+def _numbers(model: PulseResponse, names: tuple[str, ...]) -> dict[str, float]:
+    """Return numbers of a response by field; those of a tuple by place."""
     found: dict[str, float] = {}
-    for f in fields(model):
-        value = getattr(model, f.name)
-        if f.name in _FIXED:
-            continue
+    for name in names:
+        value = getattr(model, name)
         if isinstance(value, tuple):
-            found |= {f"{f.name}[{k}]": float(v) for k, v in enumerate(value)}
+            found |= {f"{name}[{k}]": float(v) for k, v in enumerate(value)}
         else:
-            found[f.name] = float(value)
+            found[name] = float(value)
     return found
 
 
-def _estimates(model: PulseResponse, errors: Floats) -> dict[str, Estimate]:
+def _estimates(numbers: Mapping[str, float], errors: Floats) -> dict[str, Estimate]:
     """Return the numbers of the response with their standard errors."""
     positive = ("step", "pulses", "c2c", "write_noise", "g_max")
     return {
@@ -270,7 +289,7 @@ def _estimates(model: PulseResponse, errors: Floats) -> dict[str, Estimate]:
             unit="S" if name in ("g_min", "g_max") else "",
             positive=name in positive,
         )
-        for (name, value), error in zip(_numbers(model).items(), errors, strict=True)
+        for (name, value), error in zip(numbers.items(), errors, strict=True)
     }
 
 
@@ -279,11 +298,12 @@ def _notes(
 ) -> Iterator[str]:
     """Yield what the curves do not tell."""
     best = type(model).__name__
-    ranked = sorted(scores, key=lambda name: scores[name])
-    if scores[ranked[1]] < 1.02 * scores[best]:
+    alike = [name for name in scores if name != best and scores[name] < _ALIKE * scores[best]]
+    if alike:
         yield (
-            f"{ranked[1]} describes pulses that were left out almost as well as {best}: "
-            f"{scores[ranked[1]]:.4g} and {scores[best]:.4g} S."
+            f"On pulses that were left out, {best} errs by {scores[best]:.4g} S, and "
+            + ", ".join(f"{name} by {scores[name]:.4g} S" for name in alike)
+            + ": these curves hardly tell them apart."
         )
     if noise.correlation:
         yield (

@@ -125,7 +125,11 @@ def _measurement(
 def _numbers(process: RelaxationProcess) -> dict[str, tuple[float, str, bool]]:
     """Return value, unit and positivity of every fitted number, by name."""
     found = {}
-    for name, unit, positive in (("mean", "S", False), ("clock", "", True), ("fluctuation", "", False)):
+    for name, unit, positive in (
+        ("mean", "S", False),
+        ("clock", "", True),
+        ("fluctuation", "", False),
+    ):
         for t, value in zip(process.times, getattr(process, name), strict=True):
             found[f"{name} at {t:g} s"] = (value, unit, positive)
     for g, value in zip(process.conductances, process.scales, strict=True):

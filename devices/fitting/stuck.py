@@ -40,9 +40,7 @@ def known_pairs(
     return wanted[known], landed[known], counts
 
 
-def stuck_cells(
-    g: Floats, landed: Floats, at: Floats
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def stuck_cells(g: Floats, landed: Floats, at: Floats) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return which cells are far off, and which are stuck at the lowest and highest target.
 
     A cell is far off if its error lies more than 8 robust standard deviations from the median of

@@ -78,8 +78,10 @@ def fit_temperature(
         )
     if not np.nanmax(np.abs(centered(y))):
         raise ValueError("g does not change between temperatures; give measured conductances")
-    tried = [(law, fit_cells(law.residuals, law.start, law.low, law.high, free))
-             for law in candidates(y, t, t_ref)]
+    tried = [
+        (law, fit_cells(law.residuals, law.start, law.low, law.high, free))
+        for law in candidates(y, t, t_ref)
+    ]
     criteria = [_criterion(fit, free) for _, fit in tried]
     law, best = tried[int(np.argmin(criteria))]
     scores = {

@@ -67,8 +67,8 @@ def fit_activation_energy(process: RelaxationProcess, bakes: Sequence[Bake]) -> 
 
     Each bake gives an energy (`activation_energy_ev`), with the standard error of a ratio of mean
     squares. The energy is their mean, weighted by the inverse squares of the errors. Where energies
-    scatter more than their errors, its error is enlarged by √(χ²/(n − 1)) (Birge 1932). It holds for
-    the process as it is given, whose own errors are not in it.
+    scatter more than their errors, its error is enlarged by √(χ²/(n − 1)) (Birge 1932). It holds
+    for the process as it is given, whose own errors are not in it.
 
     A bake after which cells have lost more than 5 % of their mean conductance is counted and left
     out, because the process has no such loss; a note tells how much was lost.
@@ -88,7 +88,7 @@ def fit_activation_energy(process: RelaxationProcess, bakes: Sequence[Bake]) -> 
     if not bakes:
         raise ValueError("bakes is empty; give one devices.Bake or more")
     checked = [_checked(f"bakes[{k}]", bake) for k, bake in enumerate(bakes)]
-    losses = [1 - float(np.mean(b.later) / np.mean(b.start)) for b in checked]
+    losses = [1 - float(np.asarray(b.later).mean() / np.asarray(b.start).mean()) for b in checked]
     used = [bake for bake, loss in zip(checked, losses, strict=True) if loss <= _LARGEST_LOSS]
     notes = [*_loss_notes(checked, losses)]
     if not used:
@@ -174,6 +174,6 @@ def _loss_notes(bakes: Sequence[Bake], losses: Sequence[float]) -> Iterator[str]
     for bake, loss in zip(bakes, losses, strict=True):
         if loss > _LARGEST_LOSS:
             yield (
-                f"The bake at {bake.temperature:g} K for {bake.seconds:.4g} s took {100 * loss:.1f} "
-                "% of the mean conductance, which the process does not describe; it is left out."
+                f"The bake at {bake.temperature:g} K for {bake.seconds:.4g} s took "
+                f"{100 * loss:.1f} % of the mean conductance, which the process does not describe; it is left out."
             )

@@ -82,9 +82,8 @@ def _step(
     free = ~((x <= low) & (gradient > 0) | (x >= high) & (gradient < 0))
     step = np.zeros(len(x))
     scale = np.diag(normal)[free]
-    damped = normal[np.ix_(free, free)] + np.diag(
-        damping * np.maximum(scale, 1e-12 * scale.max(initial=1e-300))
-    )
+    floor = 1e-12 * scale.max(initial=1e-300)
+    damped = normal[np.ix_(free, free)] + np.diag(damping * np.maximum(scale, floor))
     step[free] = np.linalg.lstsq(damped, gradient[free], rcond=None)[0]
     return step
 
@@ -114,7 +113,8 @@ def fit_cells(
     With J the derivatives of the residuals r, s² = RSS/(free − p) and B = JᵀJ, the covariance is
     s² B⁻¹. From `FEWEST_CLUSTERS` cells on it is B⁻¹ M B⁻¹ with M the sum of u uᵀ over cells and
     u = (1 − JᵀJ B⁻¹)⁻¹ Jᵀr of one cell (Bell and McCaffrey 2002, CR3). It holds if the values of a
-    cell are not independent. `effective` is the trace of M B⁻¹/s², at least p (Takeuchi's criterion).
+    cell are not independent. `effective` is the trace of M B⁻¹/s², at least p
+    (Takeuchi's criterion).
 
     Args:
         residuals: Returns (values, cells), with NaN where a value is missing.
@@ -131,7 +131,7 @@ def fit_cells(
     p = len(theta)
     inverse = np.linalg.pinv(jacobian.T @ jacobian)
     variance = float(np.sum(r[known] ** 2)) / max(free - p, 1)
-    plain = variance * inverse
+    plain = np.asarray(variance * inverse, dtype=np.float64)
     owner = np.broadcast_to(np.arange(r.shape[1]), r.shape)[known]
     cells = len(np.unique(owner))
     if cells < FEWEST_CLUSTERS:
@@ -140,7 +140,8 @@ def fit_cells(
     np.add.at(score, owner, jacobian * r[known][:, None])
     np.add.at(own, owner, jacobian[:, :, None] * jacobian[:, None, :])
     # A cell that the parameters follow has smaller residuals than it should.
-    score = np.linalg.solve(np.eye(p) - own @ inverse, score[:, :, None])[:, :, 0]
-    meat = score.T @ score * cells / (cells - 1)
+    corrected = np.linalg.solve(np.eye(p) - own @ inverse, score[:, :, None])[:, :, 0]
+    meat = corrected.T @ corrected * cells / (cells - 1)
     extra = float(np.trace(meat @ inverse)) / variance if variance else float(p)
-    return CellFit(theta, inverse @ meat @ inverse, r, max(extra, float(p)))
+    covariance = np.asarray(inverse @ meat @ inverse, dtype=np.float64)
+    return CellFit(theta, covariance, r, max(extra, float(p)))

@@ -211,8 +211,8 @@ def _notes(fit: LevelsFit) -> Iterator[str]:
         )
     if fit.counts["stuck"]:
         yield (
-            f"{fit.counts['stuck']} of {fit.counts['cells']} cells are stuck at an end of the range; "
-            "they are left out here, and fit_programming returns their share."
+            f"{fit.counts['stuck']} of {fit.counts['cells']} cells are stuck at an end of the "
+            "range; they are left out here, and fit_programming returns their share."
         )
     for k in range(len(fit.levels) - 1):
         n = fit.cells[k] + fit.cells[k + 1]

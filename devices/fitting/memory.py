@@ -15,7 +15,7 @@ _SMALLEST_RATIO = 1e-4
 # Bounds of ln (d2d/c2c), logit rho and logit share.
 _BOUNDS = [(np.log(_SMALLEST_RATIO), -np.log(_SMALLEST_RATIO)), (-7.0, 7.0), (-7.0, 7.0)]
 # Starts of logit rho and logit share, of which the likeliest is taken.
-_STARTS = {
+_STARTS: dict[str, list[tuple[float, ...]]] = {
     MODELS[0]: [()],
     MODELS[1]: [(rho,) for rho in (-3.0, -1.5, 0.0, 1.5, 3.0)],
     MODELS[2]: [(rho, share) for rho in (-1.0, 0.5, 2.0, 3.5) for share in (-2.0, -0.5, 1.0)],
@@ -88,13 +88,13 @@ def fit_memory(y: Floats) -> MemoryFit:
 
     best, least = None, np.inf
     ratio = _first_ratio(y)
-    for model, free in zip(MODELS, (1, 2, 3), strict=True):
+    for free, model in enumerate(MODELS, 1):
 
         def loss(x: Floats, model: str = model) -> float:
             sums = _filtered(y, *_shape(x, model))
             return -sums.log_likelihood(sums.variance)
 
-        starts = [np.array([ratio, *rest][:free]) for rest in _STARTS[model]]
+        starts = [np.array([ratio, *rest]) for rest in _STARTS[model]]
         start = min(starts, key=loss)
         found = minimize(loss, start, method="L-BFGS-B", bounds=_BOUNDS[:free])
         criterion = 2 * found.fun + (free + 2) * np.log(np.isfinite(y).sum())
@@ -138,7 +138,7 @@ def _with_errors(y: Floats, model: str, x: Floats) -> MemoryFit:
     at = np.array([d2d, c2c, rho, share][:free])
 
     def likelihood(p: Floats) -> float:
-        d, c, r, s = [*p, *[d2d, c2c, rho, share][free:]]
+        d, c, r, s = np.append(p, [d2d, c2c, rho, share][free:]).tolist()
         return _filtered(y, d / c, r, s).log_likelihood(c * c)
 
     inside = d2d > 0 and all(0.001 < q < 0.999 for q in at[2:])

@@ -71,8 +71,8 @@ def fitted_table(g: Floats, error: Floats, knots: Floats) -> Table:
     if weight.min() < _FEWEST_PER_KNOT:
         poor = int(np.argmin(weight))
         raise ValueError(
-            f"the knot at {knots[poor]:.4g} S has {max(weight[poor], 0):.1f} cells near it; give at "
-            f"least {_FEWEST_PER_KNOT:g}, or other knots"
+            f"the knot at {knots[poor]:.4g} S has {max(weight[poor], 0):.1f} cells near it; give "
+            f"at least {_FEWEST_PER_KNOT:g}, or other knots"
         )
     for _ in range(_ROUNDS):
         before = np.array([mean, std])

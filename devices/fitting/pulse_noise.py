@@ -68,7 +68,7 @@ def noise_of(fitted: FittedShape, curves: Curves) -> PulseNoise:
     returns = max(1e-9, *(float(np.abs(np.diff(t)).sum()) / 2 for t in tables))
     longest = max(len(row) for row in residuals)
     most = max(2, int(min(_MOST_LAG_SHARE * longest, 1 / returns)))
-    lags = [m for m in 2 ** np.arange(12) if m <= most]
+    lags = [m for m in (2**k for k in range(12)) if m <= most]
     walk, read, correlation = _walk_and_read(residuals, lags, returns)
     lengths = curves.up.shape[-1], curves.down.shape[-1]
     steps = np.concatenate([np.diff(curve) for curve in fitted.curves(lengths)])

@@ -1,8 +1,8 @@
 """The pulse responses that a fit tries, as tables of steps of their parameters.
 
 A state w stands for a conductance: −1 is the lower and 1 the upper end of the range. Every response
-is a step up and a step down as functions of w. For all but `ExpStepPulses`, these are exactly linear
-between the nodes of a table.
+is a step up and a step down as functions of w. For all but `ExpStepPulses`, these are linear
+between the nodes of a table, exactly.
 """
 
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from devices.pulses.base import PulseResponse
-from devices.pulses.nonlinear import NonlinearPulses, label_to_a
+from devices.pulses.nonlinear import NonlinearPulses
 from devices.pulses.piecewise import PiecewisePulses
 from devices.pulses.step_laws import ExpStepPulses, LinearPulses, SoftBoundsPulses
 from devices.validation import Floats
@@ -88,7 +88,7 @@ class Shape(ABC):
         return {"d2d_step": float(mean.var(ddof=1)), "d2d_up_down": float(difference.var(ddof=1))}
 
 
-def _up_and_down(up: float, down: float) -> dict[str, float]:
+def _up_and_down(up: float, down: float) -> dict[str, Any]:
     """Return the fields step and up_down of the steps α of both directions."""
     step = max(up, down)
     weaker = 1 - min(up, down) / step
@@ -147,7 +147,7 @@ class SoftBounds(Shape):
 
     def build(self, theta: Floats, range_: Range, **noise: Any) -> PulseResponse:
         up, down, high, low = theta.tolist()
-        ends = {
+        ends: dict[str, Any] = {
             "g_min": range_.low if range_.is_given else max(range_.conductance(low), 0.0),
             "g_max": range_.high if range_.is_given else range_.conductance(high),
         }

@@ -67,14 +67,16 @@ def fit_pulses(
     fitted to the curves averaged over devices and repetitions, in the least squares of the
     noise-free curve whose start is fitted too. The error on pulses that were left out decides: the
     response with the fewest parameters is taken whose mean square error is within a standard error
-    of the smallest (over blocks, of the difference). Neighboring pulses are alike, so blocks of them are left out: each curve is cut
-    into 2 folds blocks of equal length, and fold k leaves out the blocks k and k + folds.
+    of the smallest (of the difference, over blocks). Neighboring pulses are alike, so that blocks
+    of them are left out: each curve is cut into 2 folds blocks of equal length, and fold k leaves out the blocks k and k + folds.
 
     Residuals of a curve have two parts, told apart by their increments over m pulses: the
     cycle-to-cycle noise of the steps adds up, and read noise does not (`c2c` and `write_noise`).
     With several devices, the steps of each are fitted by a factor up and one down, whose spread
     gives `d2d_step` and `d2d_up_down` (for `NonlinearPulses` the labels, whose spread is `d2d_nl`),
-    less what the noise alone makes of the fit. Spreads of the bounds are not fitted. Standard
+    less what the noise alone makes of the fit. Spreads of the bounds are not fitted. The curve
+    that is fitted has no noise: noise that is clipped at hard bounds, or devices that differ much,
+    bend an averaged curve, and the response takes the bend for its own. Standard
     errors are those of fits to curves that are simulated with the fitted response.
 
     Args:
@@ -185,7 +187,8 @@ def _check_moves(name: str, curve: Floats, wrong: int) -> None:
     known = curve[np.isfinite(curve)]
     if len(known) < _FEWEST_READS:
         raise ValueError(
-            f"{name} holds {len(known)} reads; give at least {_FEWEST_READS}, after 0, 1, 2, … pulses"
+            f"{name} holds {len(known)} reads; give at least {_FEWEST_READS}, after 0, 1, 2, … "
+            "pulses"
         )
     part = max(len(known) // 10, 1)
     first, last = float(known[:part].mean()), float(known[-part:].mean())
@@ -326,5 +329,6 @@ def _notes(
         yield "One device does not show how devices differ: d2d fields are 0."
     elif devices < _FEW_DEVICES:
         yield (
-            f"{devices} devices tell their spread to {100 / np.sqrt(2 * (devices - 1)):.0f} % at best."
+            f"{devices} devices tell their spread to {100 / np.sqrt(2 * (devices - 1)):.0f} % at "
+            "best."
         )

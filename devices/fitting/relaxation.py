@@ -64,7 +64,7 @@ def fit_relaxation(
     integer("resamples", resamples, at_least=0)
     measured, counts = _measurement(start, later, times, conductances, measured_at)
     process = process_of(measured)
-    mean, deviation = measured.deviations()
+    _, deviation = measured.deviations()
     sigma = np.interp(measured.start, measured.knots, process.scales)
     z = np.divide(deviation, sigma, out=np.full(deviation.shape, np.nan), where=sigma > 0)
     return Fit(
@@ -179,8 +179,8 @@ def _notes(measured: Measurement, deviation: Floats) -> Iterator[str]:
             up = np.mean(own > own.mean() + 2 * spread), np.mean(own < own.mean() - 2 * spread)
             yield (
                 f"Near {g:.3g} S the changes by {measured.times[-1]:g} s have a skewness of "
-                f"{skewness:.1f}: {100 * up[0]:.1f} % of {len(own)} cells lie 2 standard deviations "
-                f"above their mean and {100 * up[1]:.1f} % below it. The process is symmetric."
+                f"{skewness:.1f}: {100 * up[0]:.1f} % of {len(own)} cells lie 2 "
+                f"standard deviations above their mean and {100 * up[1]:.1f} % below it. The process is symmetric."
             )
         if abs(own.mean()) > max(_OFF_MEAN, 4 / np.sqrt(len(own))) * spread:
             yield (

@@ -158,8 +158,8 @@ def _notes(state: _State) -> Iterator[str]:
         )
     elif state.fit.rho < 1 and -1 / np.log(state.fit.rho) > cycles / 4:
         yield (
-            f"{state.name}: the memory lasts {-1 / np.log(state.fit.rho):.0f} cycles and the series "
-            f"{cycles}; longer series tell it apart from the spread between devices."
+            f"{state.name}: the memory lasts {-1 / np.log(state.fit.rho):.0f} cycles and the "
+            f"series {cycles}; longer series tell it apart from the spread between devices."
         )
     centered = state.values - np.nanmean(state.values, axis=1, keepdims=True)
     z = centered[np.isfinite(centered)] / np.nanstd(centered)

@@ -14,6 +14,7 @@ from devices.validation import Floats, array, number
 
 # Fewest values beyond one per cell: their scatter around the law is the noise.
 _FEWEST_VALUES = 8
+_ROUNDING = 1e-12
 # A difference of the criterion below 6 is no strong evidence (Kass and Raftery 1995).
 _STRONG_EVIDENCE = 6.0
 
@@ -76,7 +77,7 @@ def fit_temperature(
             f"g holds {free + y.shape[1]} values of {y.shape[1]} cells that were read at two "
             f"temperatures or more; give at least {_FEWEST_VALUES} values more than cells"
         )
-    if not np.nanmax(np.abs(centered(y))):
+    if np.nanmax(np.abs(centered(y))) < _ROUNDING:
         raise ValueError("g does not change between temperatures; give measured conductances")
     tried = [
         (law, fit_cells(law.residuals, law.start, law.low, law.high, free))

@@ -175,5 +175,6 @@ def _loss_notes(bakes: Sequence[Bake], losses: Sequence[float]) -> Iterator[str]
         if loss > _LARGEST_LOSS:
             yield (
                 f"The bake at {bake.temperature:g} K for {bake.seconds:.4g} s took "
-                f"{100 * loss:.1f} % of the mean conductance, which the process does not describe; it is left out."
+                f"{100 * loss:.1f} % of the mean conductance, which the process does not describe; "
+                "it is left out."
             )

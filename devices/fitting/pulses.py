@@ -68,7 +68,8 @@ def fit_pulses(
     noise-free curve whose start is fitted too. The error on pulses that were left out decides: the
     response with the fewest parameters is taken whose mean square error is within a standard error
     of the smallest (of the difference, over blocks). Neighboring pulses are alike, so that blocks
-    of them are left out: each curve is cut into 2 folds blocks of equal length, and fold k leaves out the blocks k and k + folds.
+    of them are left out: each curve is cut into 2 folds blocks of equal length, and fold k leaves
+    out the blocks k and k + folds.
 
     Residuals of a curve have two parts, told apart by their increments over m pulses: the
     cycle-to-cycle noise of the steps adds up, and read noise does not (`c2c` and `write_noise`).

@@ -180,7 +180,8 @@ def _notes(measured: Measurement, deviation: Floats) -> Iterator[str]:
             yield (
                 f"Near {g:.3g} S the changes by {measured.times[-1]:g} s have a skewness of "
                 f"{skewness:.1f}: {100 * up[0]:.1f} % of {len(own)} cells lie 2 "
-                f"standard deviations above their mean and {100 * up[1]:.1f} % below it. The process is symmetric."
+                f"standard deviations above their mean and {100 * up[1]:.1f} % below it. "
+                "The process is symmetric."
             )
         if abs(own.mean()) > max(_OFF_MEAN, 4 / np.sqrt(len(own))) * spread:
             yield (

@@ -1,6 +1,6 @@
 """Fits of levels: errors between neighbors, thresholds, how many can be told apart, refusals."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -83,7 +83,7 @@ def test_no_larger_subset_of_levels_can_be_told_apart(seed):
         subset
         for size in range(1, 9)
         for subset in combinations(range(8), size)
-        if all(errors[i, j] <= 0.07 for i, j in zip(subset[:-1], subset[1:], strict=True))
+        if all(errors[i, j] <= 0.07 for i, j in pairwise(subset))
     ]
     assert len(chosen) == max(map(len, possible))
     assert tuple(chosen) in possible

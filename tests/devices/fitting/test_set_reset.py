@@ -88,7 +88,7 @@ SET, RESET = cycled(HENNEN, 1, missing=0.0)
         (SET[0], RESET, r"set_ has shape \(80,\); give 2 dimensions"),
         (SET * 1e6, RESET, r"set_ has a median of .* are the values in µS\?"),
         (SET * np.nan, RESET, "set_ of shape .* holds no finite value"),
-        (np.where(SET > np.median(SET), 5e-3, 1e-4), RESET, "negative at clip = 0.9999"),
+        (np.where(np.median(SET) < SET, 5e-3, 1e-4), RESET, "negative at clip = 0.9999"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(set_, reset, message):

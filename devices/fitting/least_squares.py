@@ -11,7 +11,7 @@ from devices.validation import Floats
 FEWEST_CLUSTERS = 20
 
 
-_TOLERANCE = 1e-7
+_TOLERANCE = 1e-8
 _STIFFEST = 1e12
 
 

@@ -1,6 +1,6 @@
 """Fit of pulse responses to measured up and down curves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from devices.fitting.fit import Estimate, Fit
 from devices.fitting.pulse_curves import Curves, FittedShape, fit_shape
+from devices.fitting.pulse_folds import left_out_squares, simplest
 from devices.fitting.pulse_noise import PulseNoise, noise_of, simulated
 from devices.fitting.pulse_shapes import (
     ExpStep,
@@ -20,12 +21,16 @@ from devices.fitting.pulse_shapes import (
 )
 from devices.fitting.screening import are_far_off, conductances
 from devices.pulses.base import PulseResponse
+from devices.pulses.nonlinear import NonlinearPulses
+from devices.pulses.piecewise import PiecewisePulses
+from devices.pulses.step_laws import ExpStepPulses, LinearPulses, SoftBoundsPulses
 from devices.seeding import RNG, generator
-from devices.validation import Floats, integer, number
+from devices.validation import Floats, choice, integer, number, shortened
 
+#: Responses that can be fitted, from the fewest to the most parameters.
+RESPONSES = (NonlinearPulses, SoftBoundsPulses, LinearPulses, ExpStepPulses, PiecewisePulses)
 _FEWEST_READS = 16
 _FEW_DEVICES = 10
-_BLOCKS_PER_FOLD = 2
 # Errors that differ by less are named in a note.
 _ALIKE = 1.03
 # A running mean over this share of a curve takes the noise from its largest and smallest value.
@@ -56,6 +61,7 @@ def fit_pulses(
     *,
     g_min: float | None = None,
     g_max: float | None = None,
+    responses: Sequence[type[PulseResponse]] = RESPONSES,
     nodes: int = 5,
     folds: int = 5,
     resamples: int = 20,
@@ -65,11 +71,12 @@ def fit_pulses(
 
     `LinearPulses`, `SoftBoundsPulses`, `NonlinearPulses`, `ExpStepPulses` and `PiecewisePulses` are
     fitted to the curves averaged over devices and repetitions, in the least squares of the
-    noise-free curve whose start is fitted too. The error on pulses that were left out decides: the
-    response with the fewest parameters is taken whose mean square error is within a standard error
-    of the smallest (of the difference, over blocks). Neighboring pulses are alike, so that blocks
-    of them are left out: each curve is cut into 2 folds blocks of equal length, and fold k leaves
-    out the blocks k and k + folds.
+    noise-free curve whose start is fitted too. The error on what was left out decides: the response
+    with the fewest parameters is taken whose mean square error is within a standard error of the
+    smallest. With as many devices or repetitions as folds, some of these are left out, because the
+    noise of one curve, which adds up, looks like a shape of its own. Otherwise, blocks of pulses
+    are left out, because neighbors are alike: each curve is cut into 2 folds blocks of equal length,
+    and fold k leaves out the blocks k and k + folds.
 
     Residuals of a curve have two parts, told apart by their increments over m pulses: the
     cycle-to-cycle noise of the steps adds up, and read noise does not (`c2c` and `write_noise`).
@@ -88,6 +95,7 @@ def fit_pulses(
             after a running mean over 1/40 of their length. If both ends are given, soft bounds lie
             there; otherwise they are fitted.
         g_max: Largest conductance [S]; likewise.
+        responses: Classes that are tried, some of the five above; default all.
         nodes: Number of steps of `PiecewisePulses` in each direction; default 5.
         folds: Number of folds; default 5.
         resamples: How many simulations give the standard errors; 0 for none; default 20.
@@ -106,15 +114,14 @@ def fit_pulses(
     integer("resamples", resamples, at_least=0)
     random = generator(rng)
     curves, counts = _curves(up, down, g_min, g_max)
-    # From the fewest to the most parameters.
-    shapes: list[Shape] = [Nonlinear(), SoftBounds(), Linear(), ExpStep(), Piecewise(nodes)]
+    shapes = _shapes(responses, nodes)
     scale = (curves.range_.high - curves.range_.low) / 2
-    squares = [_left_out_squares(shape, curves, folds) for shape in shapes]
+    squares = [left_out_squares(shape, curves, folds) for shape in shapes]
     scores = {
         shape.name: scale * float(np.sqrt(square.mean()))
         for shape, square in zip(shapes, squares, strict=True)
     }
-    shape = shapes[_simplest(squares)]
+    shape = shapes[simplest(squares)]
     fitted, noise = _fitted(shape, curves)
     # What noise alone makes of the spread between devices is subtracted.
     noise = _without_noise(fitted, noise, curves, max(resamples // 2, 5), random)
@@ -144,6 +151,17 @@ def fit_pulses(
         down=fitted_down,
         residuals=tuple(scale * row for row in noise.residuals),
     )
+
+
+def _shapes(responses: Sequence[type[PulseResponse]], nodes: int) -> list[Shape]:
+    """Return the shapes of responses, from the fewest to the most parameters."""
+    known: list[Shape] = [Nonlinear(), SoftBounds(), Linear(), ExpStep(), Piecewise(nodes)]
+    names = [getattr(response, "__name__", shortened(response)) for response in responses]
+    for name in names:
+        choice("response", name, [shape.name for shape in known])
+    if not names:
+        raise ValueError("responses is empty; give classes such as devices.LinearPulses")
+    return [shape for shape in known if shape.name in names]
 
 
 def _curves(
@@ -206,38 +224,6 @@ def _smoothed(curve: Floats) -> Floats:
     known = curve[np.isfinite(curve)]
     window = max(len(known) // _SMOOTHED, 1)
     return np.convolve(known, np.full(window, 1 / window), mode="valid")
-
-
-def _left_out_squares(shape: Shape, curves: Curves, folds: int) -> Floats:
-    """Return the mean square error on each block of pulses, when it was left out, in w²."""
-    up, down = curves.means()
-    count = _BLOCKS_PER_FOLD * folds
-    blocks = [np.arange(len(curve)) * count // len(curve) for curve in (up, down)]
-    squares = np.full((2, count), np.nan)
-    whole = fit_shape(shape, up, down, curves.range_)
-    for fold in range(folds):
-        kept = [
-            np.where(block % folds == fold, np.nan, curve)
-            for curve, block in zip((up, down), blocks, strict=True)
-        ]
-        fitted = fit_shape(shape, kept[0], kept[1], curves.range_, whole)
-        found = fitted.curves((len(up), len(down)))
-        for side, (curve, model, block) in enumerate(zip((up, down), found, blocks, strict=True)):
-            for k in range(fold, count, folds):
-                error = (curve - model)[(block == k) & np.isfinite(curve)]
-                if error.size:
-                    squares[side, k] = np.mean(error**2)
-    return squares[np.isfinite(squares)]
-
-
-def _simplest(squares: list[Floats]) -> int:
-    """Return the first candidate whose errors exceed the least by at most a standard error."""
-    best = min(squares, key=lambda square: float(square.mean()))
-    for k, square in enumerate(squares):
-        excess = square - best
-        if excess.mean() <= excess.std(ddof=1) / np.sqrt(len(excess)):
-            return k
-    raise AssertionError  # the best one exceeds itself by 0
 
 
 def _fitted(

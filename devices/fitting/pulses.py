@@ -75,7 +75,7 @@ def fit_pulses(
     with the fewest parameters is taken whose mean square error is within a standard error of the
     smallest. With as many devices or repetitions as folds, some of these are left out, because the
     noise of one curve, which adds up, looks like a shape of its own. Otherwise, blocks of pulses
-    are left out, because neighbors are alike: each curve is cut into 2 folds blocks of equal length,
+    are left out, because neighbors are alike: each curve is cut into 2 folds blocks of one length,
     and fold k leaves out the blocks k and k + folds.
 
     Residuals of a curve have two parts, told apart by their increments over m pulses: the

@@ -1,7 +1,7 @@
 """Nonlinear least squares on cells, with standard errors that allow for how cells differ."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -88,8 +88,7 @@ def _step(
     return step
 
 
-@dataclass(frozen=True)
-class CellFit:
+class CellFit(NamedTuple):
     """Least squares over the values of cells.
 
     Attributes:
@@ -140,7 +139,7 @@ def fit_cells(
     np.add.at(score, owner, jacobian * r[known][:, None])
     np.add.at(own, owner, jacobian[:, :, None] * jacobian[:, None, :])
     # A cell that the parameters follow has smaller residuals than it should.
-    corrected = np.linalg.solve(np.eye(p) - own @ inverse, score[:, :, None])[:, :, 0]
+    corrected = (np.linalg.pinv(np.eye(p) - own @ inverse) @ score[:, :, None])[:, :, 0]
     meat = corrected.T @ corrected * cells / (cells - 1)
     extra = float(np.trace(meat @ inverse)) / variance if variance else float(p)
     covariance = np.asarray(inverse @ meat @ inverse, dtype=np.float64)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,8 +23,7 @@ _STARTS: dict[str, list[tuple[float, ...]]] = {
 }
 
 
-@dataclass(frozen=True)
-class MemoryFit:
+class MemoryFit(NamedTuple):
     """Values y = m + b + ε of cells, with b ~ N(0, d2d²) per cell and ε ~ N(0, c2c²) per cycle.
 
     Attributes:

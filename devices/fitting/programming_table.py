@@ -1,7 +1,7 @@
 """The table of a programming error that makes measured errors most likely."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ _ROUNDS = 30
 _CONVERGED = 1e-10
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Mean and standard deviation [S] at the knots, with their standard errors.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Pulse curves: their fit by least squares, what the fit leaves, and how devices differ."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from devices.validation import Floats
 _OWN_STEPS = 8
 
 
-@dataclass(frozen=True)
-class Curves:
+class Curves(NamedTuple):
     """Measured curves as states w.
 
     Attributes:
@@ -32,8 +31,7 @@ class Curves:
         return _mean(self.up, (0, 1)), _mean(self.down, (0, 1))
 
 
-@dataclass(frozen=True)
-class FittedShape:
+class FittedShape(NamedTuple):
     """A shape that was fitted: its parameters and the states at which the curves start."""
 
     shape: Shape

@@ -1,6 +1,6 @@
 """Noise of pulse curves: a part that stays with every pulse, and a part of every read."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,7 @@ _CORRELATION_TIMES = (2.0, 4.0, 8.0, 16.0, 32.0)
 _EVIDENCE = 9.0
 
 
-@dataclass(frozen=True)
-class PulseNoise:
+class PulseNoise(NamedTuple):
     """Noise and spread around fitted curves.
 
     Attributes:
@@ -38,7 +37,7 @@ class PulseNoise:
     mean_square_step: float
     spreads: dict[str, float]
     residuals: tuple[Floats, ...]
-    spreads_by_noise: dict[str, float] = field(default_factory=dict)
+    spreads_by_noise: dict[str, float]
 
     def fields(self, fitted: FittedShape, range_: Range) -> dict[str, float]:
         """Return the fields of the response that describe noise, in the response's own units."""
@@ -76,7 +75,7 @@ def noise_of(fitted: FittedShape, curves: Curves) -> PulseNoise:
     if len(own) > 1:
         spreads = {k: float(np.sqrt(v)) for k, v in fitted.shape.spreads(own).items()}
     square = float(np.mean(steps**2))
-    return PulseNoise(walk, read, correlation, square, spreads, tuple(residuals))
+    return PulseNoise(walk, read, correlation, square, spreads, tuple(residuals), {})
 
 
 def _walk_and_read(

@@ -5,9 +5,7 @@ is a step up and a step down as functions of w. For all but `ExpStepPulses`, the
 between the nodes of a table, exactly.
 """
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -23,8 +21,7 @@ _MOST_CURVED = 40.0
 _LEAST_STEP = 1e-9
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """The conductances [S] that w = −1 and w = 1 stand for, and whether they are given.
 
     Attributes:
@@ -46,24 +43,24 @@ class Range:
         return self.low + (w + 1) / 2 * (self.high - self.low)
 
 
-class Shape(ABC):
+class Shape(Protocol):
     """A family of pulse responses; its parameters are a vector theta."""
 
     name: ClassVar[str]
     #: Fields of the response that the parameters determine.
     fitted_fields: ClassVar[tuple[str, ...]]
 
-    @abstractmethod
     def start(self, up: float, down: float, range_: Range) -> tuple[Floats, Floats, Floats]:
         """Return parameters to start from and their bounds, for mean steps up and down."""
+        ...
 
-    @abstractmethod
     def tables(self, theta: Floats) -> tuple[Floats, Floats]:
         """Return the steps up and down at evenly spaced w, both as positive numbers."""
+        ...
 
-    @abstractmethod
     def build(self, theta: Floats, range_: Range, **noise: Any) -> PulseResponse:
         """Return the response of the parameters."""
+        ...
 
     def bounds(self, theta: Floats) -> tuple[float, float]:
         """Return the lowest and the highest w that a cell reaches."""

@@ -1,7 +1,7 @@
 """Fit of pulse responses to measured up and down curves."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -132,7 +132,7 @@ def fit_pulses(
     rows = []
     for again in simulated(model, fitted, curves, noise.read, resamples, random):
         refitted, other = _fitted(shape, again, fitted)
-        other = replace(other, spreads=_less(other.spreads, noise.spreads_by_noise))
+        other = other._replace(spreads=_less(other.spreads, noise.spreads_by_noise))
         rows.append(list(_numbers(_model(refitted, other, curves.range_), names).values()))
     numbers = _numbers(model, names)
     errors = np.std(rows, axis=0, ddof=1) if resamples > 1 else np.full(len(numbers), np.nan)
@@ -250,11 +250,11 @@ def _without_noise(
     """Return the noise whose spreads between devices are less by what noise alone makes of them."""
     if not noise.spreads:
         return noise
-    alike = _model(fitted, replace(noise, spreads={}), curves.range_)
+    alike = _model(fitted, noise._replace(spreads={}), curves.range_)
     again = simulated(alike, fitted, curves, noise.read, times, random)
     found = [_fitted(fitted.shape, other, fitted)[1].spreads for other in again]
     by_noise = {k: float(np.mean([s[k] ** 2 for s in found])) ** 0.5 for k in noise.spreads}
-    return replace(noise, spreads=_less(noise.spreads, by_noise), spreads_by_noise=by_noise)
+    return noise._replace(spreads=_less(noise.spreads, by_noise), spreads_by_noise=by_noise)
 
 
 def _numbers(model: PulseResponse, names: tuple[str, ...]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The relaxation process that has the moments of measured cells."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,7 @@ _LEAST_STEP = 1e-3
 _LEAST_KAPPA = 1e-3
 
 
-@dataclass(frozen=True)
-class Measurement:
+class Measurement(NamedTuple):
     """Cells that were read at several times after programming.
 
     Attributes:

@@ -1,7 +1,7 @@
 """The temperature laws that a fit tries, as residuals of their parameters."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ _LEAST_RATIO = 2.0
 _MOST_ROUNDS = 30
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A law that is tried.
 
     Attributes:

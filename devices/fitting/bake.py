@@ -112,19 +112,23 @@ def fit_activation_energy(process: RelaxationProcess, bakes: Sequence[Bake]) -> 
         estimates[f"energy at {bake.temperature:g} K"] = Estimate(
             value=float(value), error=float(spread), unit="eV"
         )
-    given = [np.asarray(bake.later) for bake in bakes]
     return Fit(
         model=replace(process, activation_energy_ev=max(energy, 0.0)),
         estimates=estimates,
         notes=tuple(notes),
-        counts={
-            "bakes": len(bakes),
-            "left out": len(bakes) - len(used),
-            "cells": sum(g.size for g in given),
-            "missing": sum(g.size for g in given) - sum(np.size(b.later) for b in checked),
-            "far off": sum(int(are_far_off(_change(b)).sum()) for b in checked),
-        },
+        counts=_counts(bakes, checked) | {"left out": len(bakes) - len(used)},
     )
+
+
+def _counts(bakes: Sequence[Bake], checked: Sequence[Bake]) -> dict[str, int]:
+    """Return how many bakes and cells there are, missing or far off."""
+    cells = sum(np.size(bake.later) for bake in bakes)
+    return {
+        "bakes": len(bakes),
+        "cells": cells,
+        "missing": cells - sum(np.size(bake.later) for bake in checked),
+        "far off": sum(int(are_far_off(_change(bake)).sum()) for bake in checked),
+    }
 
 
 def _checked(name: str, bake: Bake) -> Bake:

@@ -1,4 +1,23 @@
-"""Fit of pulse responses to measured up and down curves."""
+"""Fit of pulse responses to measured up and down curves.
+
+`LinearPulses`, `SoftBoundsPulses`, `NonlinearPulses`, `ExpStepPulses` and `PiecewisePulses` are
+fitted to the curves averaged over devices and repetitions, in the least squares of the noise-free
+curve whose start is fitted too. The error on what was left out decides: the response with the
+fewest parameters is taken whose mean square error is within a standard error of the smallest. With
+as many devices or repetitions as folds, some of these are left out, because the noise of one curve,
+which adds up, looks like a shape of its own. Otherwise, blocks of pulses are left out, because
+neighbors are alike: each curve is cut into 2 folds blocks of one length, and fold k leaves out the
+blocks k and k + folds.
+
+Residuals of a curve have two parts, told apart by their increments over m pulses: the cycle-to-
+cycle noise of the steps adds up, and read noise does not (`c2c` and `write_noise`). With several
+devices, the steps of each are fitted by a factor up and one down, whose spread gives `d2d_step` and
+`d2d_up_down` (for `NonlinearPulses` the labels, whose spread is `d2d_nl`), less what the noise
+alone makes of the fit. Spreads of the bounds are not fitted. The curve that is fitted has no noise:
+noise that is clipped at hard bounds, or devices that differ much, bend an averaged curve, and the
+response takes the bend for its own. Standard errors are those of fits to curves that are simulated
+with the fitted response.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,25 +86,7 @@ def fit_pulses(
     resamples: int = 20,
     rng: RNG = 0,
 ) -> PulsesFit:
-    """Return the pulse response that describes up and down curves best.
-
-    `LinearPulses`, `SoftBoundsPulses`, `NonlinearPulses`, `ExpStepPulses` and `PiecewisePulses` are
-    fitted to the curves averaged over devices and repetitions, in the least squares of the
-    noise-free curve whose start is fitted too. The error on what was left out decides: the response
-    with the fewest parameters is taken whose mean square error is within a standard error of the
-    smallest. With as many devices or repetitions as folds, some of these are left out, because the
-    noise of one curve, which adds up, looks like a shape of its own. Otherwise, blocks of pulses
-    are left out, because neighbors are alike: each curve is cut into 2 folds blocks of one length,
-    and fold k leaves out the blocks k and k + folds.
-
-    Residuals of a curve have two parts, told apart by their increments over m pulses: the
-    cycle-to-cycle noise of the steps adds up, and read noise does not (`c2c` and `write_noise`).
-    With several devices, the steps of each are fitted by a factor up and one down, whose spread
-    gives `d2d_step` and `d2d_up_down` (for `NonlinearPulses` the labels, whose spread is `d2d_nl`),
-    less what the noise alone makes of the fit. Spreads of the bounds are not fitted. The curve
-    that is fitted has no noise: noise that is clipped at hard bounds, or devices that differ much,
-    bend an averaged curve, and the response takes the bend for its own. Standard
-    errors are those of fits to curves that are simulated with the fitted response.
+    """Return the pulse response that describes up and down curves best; see the module.
 
     Args:
         up: Conductances [S] after 0, 1, 2, … potentiating pulses: (pulses + 1,), (devices,
@@ -121,7 +122,18 @@ def fit_pulses(
         shape.name: scale * float(np.sqrt(square.mean()))
         for shape, square in zip(shapes, squares, strict=True)
     }
-    shape = shapes[simplest(squares)]
+    return _described(shapes[simplest(squares)], curves, resamples, random, scores, counts)
+
+
+def _described(
+    shape: Shape,
+    curves: Curves,
+    resamples: int,
+    random: np.random.Generator,
+    scores: Mapping[str, float],
+    counts: Mapping[str, int],
+) -> PulsesFit:
+    """Return the fit of the shape that was chosen, with its noise and standard errors."""
     fitted, noise = _fitted(shape, curves)
     # What noise alone makes of the spread between devices is subtracted.
     noise = _without_noise(fitted, noise, curves, max(resamples // 2, 5), random)
@@ -136,20 +148,20 @@ def fit_pulses(
         rows.append(list(_numbers(_model(refitted, other, curves.range_), names).values()))
     numbers = _numbers(model, names)
     errors = np.std(rows, axis=0, ddof=1) if resamples > 1 else np.full(len(numbers), np.nan)
-    lengths = curves.up.shape[-1], curves.down.shape[-1]
-    fitted_up, fitted_down = (
-        curves.range_.low + scale * (curve + 1) for curve in fitted.curves(lengths)
+    half = (curves.range_.high - curves.range_.low) / 2
+    up, down = (
+        curves.range_.low + half * (curve + 1)
+        for curve in fitted.curves((curves.up.shape[-1], curves.down.shape[-1]))
     )
-    counts |= {"far off": sum(int(are_far_off(row).sum()) for row in noise.residuals)}
     return PulsesFit(
         model=model,
         estimates=_estimates(numbers, errors),
         notes=tuple(_notes(model, scores, curves, noise)),
-        counts=counts,
+        counts={**counts, "far off": sum(int(are_far_off(r).sum()) for r in noise.residuals)},
         scores=scores,
-        up=fitted_up,
-        down=fitted_down,
-        residuals=tuple(scale * row for row in noise.residuals),
+        up=up,
+        down=down,
+        residuals=tuple(half * row for row in noise.residuals),
     )
 
 

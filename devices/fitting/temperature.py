@@ -62,14 +62,8 @@ def fit_temperature(
         ValueError: If the temperatures are not positive or all the same, there are too few values,
             or no conductance changes.
     """
-    t = array("temperatures", temperatures, ndim=1)
     number("t_ref", t_ref, above=0, unit="K")
-    g = conductances("g", g, shape=(len(t), None))
-    if t.min() <= 0 or t.min() == t.max():
-        raise ValueError(
-            f"temperatures from {t.min():g} to {t.max():g} K do not tell a law of temperature; "
-            "give two or more different ones, in kelvins above 0"
-        )
+    g, t = _measured(g, temperatures)
     y, used = _logarithms(g, t)
     free = int(np.isfinite(y).sum()) - y.shape[1]
     if free < _FEWEST_VALUES:
@@ -91,22 +85,38 @@ def fit_temperature(
     }
     residuals = np.full(g.shape, np.nan)
     residuals[:, used] = best.residuals
-    counts = {
+    return TemperatureFit(
+        model=law.build(best.theta),
+        estimates=_estimates(law, best, free),
+        notes=tuple(_notes(law, best, scores, y, t)),
+        counts=_counts(g, y, residuals),
+        scores=scores,
+        residuals=residuals,
+    )
+
+
+def _measured(g: ArrayLike, temperatures: ArrayLike) -> tuple[Floats, Floats]:
+    """Return the conductances [S] and the temperatures [K] after checks."""
+    t = array("temperatures", temperatures, ndim=1)
+    values = conductances("g", g, shape=(len(t), None))
+    if t.min() <= 0 or t.min() == t.max():
+        raise ValueError(
+            f"temperatures from {t.min():g} to {t.max():g} K do not tell a law of temperature; "
+            "give two or more different ones, in kelvins above 0"
+        )
+    return values, t
+
+
+def _counts(g: Floats, y: Floats, residuals: Floats) -> dict[str, int]:
+    """Return how many values there are, missing, left out or far off."""
+    return {
         "cells": g.shape[1],
         "values": g.size,
         "missing": int(np.isnan(g).sum()),
         "not positive": int((g <= 0).sum()),
         "read at one temperature": int((g > 0).sum() - np.isfinite(y).sum()),
-        "far off": int(are_far_off(best.residuals.ravel()).sum()),
+        "far off": int(are_far_off(residuals.ravel()).sum()),
     }
-    return TemperatureFit(
-        model=law.build(best.theta),
-        estimates=_estimates(law, best, free),
-        notes=tuple(_notes(law, best, scores, y, t)),
-        counts=counts,
-        scores=scores,
-        residuals=residuals,
-    )
 
 
 def _logarithms(g: Floats, t: Floats) -> tuple[Floats, np.ndarray]:

@@ -17,6 +17,8 @@ _MOST_KNOTS = 12
 # A knot that less than this many cells speak about is not known.
 _FEWEST_PER_KNOT = 5.0
 _ROUNDS = 30
+# No spread is fitted below this share of that of the cells nearest to its knot.
+_LEAST_SPREAD = 0.2
 _CONVERGED = 1e-10
 
 
@@ -65,6 +67,8 @@ def fitted_table(g: Floats, error: Floats, knots: Floats) -> Table:
         ValueError: If less than five cells speak about a knot.
     """
     mean, std = _binned(g, error, knots)
+    # Between knots the likelihood grows without bound when a spread shrinks around one cell.
+    least = _LEAST_SPREAD * std
     basis = _derivatives(knots, mean, g)
     weight = basis.sum(axis=0)
     if weight.min() < _FEWEST_PER_KNOT:
@@ -85,6 +89,7 @@ def fitted_table(g: Floats, error: Floats, knots: Floats) -> Table:
         # A cell that the mean follows has a smaller residual than it should.
         square = residual**2 / np.maximum(1 - leverage, 0.1)
         std, std_variance = _scored(_derivatives(knots, std, g), sigma, square, std)
+        std = np.maximum(std, least)
         if np.abs(np.array([mean, std]) - before).max() < _CONVERGED * std.max():
             break
     sigma = MonotoneCubic(tuple(knots), tuple(std))(g)

@@ -134,7 +134,7 @@ def _numbers(process: RelaxationProcess) -> dict[str, tuple[float, str, bool]]:
             found[f"{name} at {t:g} s"] = (value, unit, positive)
     for g, value in zip(process.conductances, process.scales, strict=True):
         found[f"scale at {g:.4g} S"] = (value, "S", True)
-    found["kappa"] = (process.kappa, "", True)
+    found["kappa"] = (process.kappa, "", False)
     found["persistence"] = (process.persistence, "", False)
     return found
 

@@ -11,6 +11,8 @@ from devices.validation import Floats
 _LEAST_STEP = 1e-3
 # The tails of a variance-gamma process are never quite normal.
 _LEAST_KAPPA = 1e-3
+# Cells with a smaller σ, as a share of the rms deviation, say nothing about the tails.
+_LEAST_SIGMA = 0.1
 
 
 class Measurement(NamedTuple):
@@ -51,7 +53,9 @@ def process_of(measured: Measurement) -> RelaxationProcess:
     sigma = np.interp(measured.start, knots, scales)
     covariance = _covariance(deviation, sigma)
     clock, fluctuation = _clock_and_fluctuation(covariance)
-    z = np.divide(deviation, sigma, out=np.full(deviation.shape, np.nan), where=sigma > 0)
+    # A σ that few cells make nearly 0 would make tails of all their deviations.
+    told = sigma > _LEAST_SIGMA * np.sqrt(np.nanmean(deviation[-1] ** 2))
+    z = np.divide(deviation, sigma, out=np.full(deviation.shape, np.nan), where=told)
     square = z * z
     fourth = np.nanmean(square * square, axis=1) - 3 * np.nanmean(square, axis=1) ** 2
     return RelaxationProcess(

@@ -57,8 +57,13 @@ def fitted(folder: Path) -> devices.RelaxationProcess:
     address, start, times, later = relaxed_cells(folder)
     even = address % 2 == 0
     process = devices.fit_relaxation(
-        start[even], later[:, even], times.tolist(), conductances=KNOTS, measured_at=ROOM
-    )
+        start[even],
+        later[:, even],
+        times.tolist(),
+        conductances=KNOTS,
+        measured_at=ROOM,
+        resamples=0,
+    ).model
     energies = []
     for celsius in BAKES:
         address, before, after, seconds = baked_cells(folder, celsius)

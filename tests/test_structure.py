@@ -16,6 +16,7 @@ LONGEST = {"file": 400, "function": 60, "class": 150}
 MAY_IMPORT_PRIVATE = {
     "tests/crossbar/reads/test_vectors.py": {"crossbar.reads._kernels", "crossbar.reads._vectors"},
     "tests/devices/read_noise/test_telegraph.py": {"devices.read_noise._trap_kernels"},
+    "tests/devices/fitting/test_set_reset.py": {"devices.fitting._memory_kernels"},
     "benchmarks/devices.py": {"devices.read_noise._trap_kernels"},
 }
 

@@ -8,6 +8,8 @@ from typing import Any
 from devices.special import ndtri
 from devices.validation import number
 
+_LARGEST_LOG = 700.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
@@ -40,7 +42,8 @@ class Estimate:
         """
         z = float(ndtri((1 + number("confidence", confidence, above=0, below=1)) / 2))
         if self.positive and self.value > 0:
-            factor = exp(z * self.error / self.value)
+            # e^700 is still a number; an error so large tells nothing about the value.
+            factor = exp(min(z * self.error / self.value, _LARGEST_LOG))
             return self.value / factor, self.value * factor
         return self.value - z * self.error, self.value + z * self.error
 

@@ -144,7 +144,9 @@ def plot_temperature_fit(
     kelvin = np.linspace(temperatures.min(), temperatures.max(), 100)
     coldest = int(np.argmin(temperatures))
     order = np.argsort(table[coldest])
-    for place, k in enumerate(order[np.linspace(0, len(order) - 1, min(5, len(order))).astype(int)]):
+    for place, k in enumerate(
+        order[np.linspace(0, len(order) - 1, min(5, len(order))).astype(int)]
+    ):
         cell, color = table[:, k], COLORS[place % len(COLORS)]
         at_ref = cell[coldest] / fit.model.factor(cell[coldest], temperatures[coldest])
         axes.plot(temperatures, cell / cell[coldest], MARKERS[place % len(MARKERS)], color=color,

@@ -79,8 +79,9 @@ def plot_quantiles(
     axes = figure()[1] if ax is None else ax
     curves = np.atleast_2d(quantiles)
     for place, curve in enumerate(curves):
-        axes.plot(normal, curve, MARKERS[place % len(MARKERS)], ms=2,
-                  color=COLORS[place % len(COLORS)], label=labels[place] if labels else None)  # fmt: skip
+        style = {"ms": 2, "color": COLORS[place % len(COLORS)]}
+        label = labels[place] if labels else None
+        axes.plot(normal, curve, MARKERS[place % len(MARKERS)], **style, label=label)
     axes.plot(normal[[0, -1]], normal[[0, -1]], color="grey", lw=0.8, label="normal")
     axes.set_xlabel("quantile of a normal law [s.d.]")
     axes.set_ylabel("measured quantile [s.d.]")
@@ -148,7 +149,13 @@ def plot_dwell_times(fit: TelegraphFit, *, ax: Axes | None = None) -> Axes:
         color, level = COLORS[k % len(COLORS)], f"{fit.levels[k] * MICRO:.4g} µS"
         if dwells.size:
             left = 1 - np.arange(dwells.size) / dwells.size
-            axes.step(np.sort(dwells), left, where="pre", color=color, label=f"{level} (n = {dwells.size})")
+            axes.step(
+                np.sort(dwells),
+                left,
+                where="pre",
+                color=color,
+                label=f"{level} (n = {dwells.size})",
+            )
         axes.plot(t, np.exp(fit.rates[k, k] * t), color=color, lw=0.8, ls=LINES[1])
     axes.set_yscale("log")
     fewest = max((dwells.size for dwells in fit.dwells), default=1)

@@ -19,6 +19,12 @@ def test_the_interval_of_a_positive_number_is_symmetric_in_the_logarithm():
     assert np.log(high / 2) == pytest.approx(stats.norm.ppf(0.975) * 0.75, rel=1e-12)
 
 
+def test_an_error_far_beyond_a_positive_number_has_an_interval():
+    low, high = Estimate(value=1e-3, error=1.0, positive=True).interval()
+    assert 0 <= low < 1e-300
+    assert 1e300 < high < np.inf
+
+
 def test_an_impossible_confidence_is_refused():
     with pytest.raises(ValueError, match=r"confidence = 1\.5 is not allowed"):
         Estimate(value=1.0, error=1.0).interval(1.5)

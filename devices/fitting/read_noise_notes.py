@@ -107,7 +107,7 @@ def _on_telegraph(fit: "ReadNoiseFit") -> list[str]:
     traps = fit.counts["traps"]
     if not traps:
         return [
-            "No telegraph noise was found that lasts through a trace; `active_segments` looks for "
+            "No independent traps were found that last through a trace; `active_segments` looks for "
             "traps that come and go."
         ]
     with_traps = sum(c.telegraph is not None for c in fit.cells)

@@ -107,8 +107,8 @@ def _on_telegraph(fit: "ReadNoiseFit") -> list[str]:
     traps = fit.counts["traps"]
     if not traps:
         return [
-            "No telegraph noise was found that lasts through a trace; `active_segments` looks for "
-            "traps that come and go."
+            "No independent traps were found that last through a trace; `active_segments` looks "
+            "for traps that come and go."
         ]
     with_traps = sum(c.telegraph is not None for c in fit.cells)
     notes = [f"{traps} traps were found in {with_traps} of {len(fit.cells)} cells."]

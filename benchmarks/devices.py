@@ -4,8 +4,8 @@ import numpy as np
 
 from benchmarks.timing import medians, threads
 from devices import StateDependentError, TelegraphNoise, fit_telegraph
-from devices.fitting.telegraph_chains import FreeLevels
-from devices.fitting.telegraph_em import Reads
+from devices.fitting.telegraph.chains import FreeLevels
+from devices.fitting.telegraph.em import Reads
 from devices.read_noise._trap_kernels import refresh_dense, refresh_sparse
 
 CELLS = 10**7

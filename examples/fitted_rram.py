@@ -6,8 +6,8 @@ The device is the preset rram_levy2021: relaxation fitted to 8,192 cells, and 1/
 NSM is read with a stochastic gate in series with each pair of cells, and without one, where it
 computes with the noise of the cells alone; the ReLU network has ideal converters. Both have one
 recipe and three trainings. Reads follow each other after a microsecond, so that the measured noise,
-which is slower than 200 Hz, is the same in all samples of an image. Networks, rows and
-fitted_rram.png go into FOLDER (default: results/fitted_rram); the same command resumes after a kill.
+which is slower than 200 Hz, is the same in all samples of an image. Networks, rows and figure go
+into FOLDER (default: results/fitted_rram); the same command resumes after a kill.
 """
 
 import sys

@@ -54,7 +54,7 @@ def plot_spectrum_residuals(fit: ReadNoiseFit, *, ax: Axes | None = None) -> Axe
     """
     axes = figure()[1] if ax is None else ax
     for place, k in enumerate(shown_cells(fit)):
-        axes.loglog(fit.frequencies, 1 + fit.residuals[k], ".", ms=1.5,
+        axes.loglog(fit.frequencies, 1 + fit.residuals[k], ".", ms=1, alpha=0.3,
                     color=COLORS[place % len(COLORS)],
                     label=f"{fit.cells[k].conductance * MICRO:.3g} µS")  # fmt: skip
     axes.axhline(1, color="grey", lw=0.8)
@@ -79,9 +79,9 @@ def plot_quantiles(
     axes = figure()[1] if ax is None else ax
     curves = np.atleast_2d(quantiles)
     for place, curve in enumerate(curves):
-        style = {"ms": 2, "color": COLORS[place % len(COLORS)]}
+        color, marker = COLORS[place % len(COLORS)], MARKERS[place % len(MARKERS)]
         label = labels[place] if labels else None
-        axes.plot(normal, curve, MARKERS[place % len(MARKERS)], **style, label=label)
+        axes.plot(normal, curve, marker, ms=2, color=color, label=label)
     axes.plot(normal[[0, -1]], normal[[0, -1]], color="grey", lw=0.8, label="normal")
     axes.set_xlabel("quantile of a normal law [s.d.]")
     axes.set_ylabel("measured quantile [s.d.]")

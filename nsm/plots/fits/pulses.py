@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from devices import PulsesFit
 from nsm.plots.fits.noise import MICRO
-from nsm.plots.style import COLORS, figure, styled
+from nsm.plots.style import COLORS, figure, legend_above, styled
 
 
 @styled
@@ -27,13 +27,17 @@ def plot_pulse_fit(fit: PulsesFit, *, ax: Axes | None = None) -> Axes:
         axes.plot(curve * MICRO, color=color, label=f"{name}, fit")
     axes.set_xlabel("pulses")
     axes.set_ylabel("conductance [µS]")
-    axes.legend(frameon=False, title=type(fit.model).__name__, title_fontsize=6)
+    axes.legend(frameon=False, title=type(fit.model).__name__, title_fontsize=6, markerscale=4)
+    if ax is None:
+        legend_above(axes)
     return axes
 
 
 @styled
 def plot_response_scores(fit: PulsesFit, *, ax: Axes | None = None) -> Axes:
-    """Draw the error of each response on pulses that it was not fitted to.
+    """Draw the error of each response on pulses that it was not fitted to; green: the one taken.
+
+    It is the simplest one within a standard error of the best.
 
     Args:
         fit: The fit.
@@ -41,8 +45,7 @@ def plot_response_scores(fit: PulsesFit, *, ax: Axes | None = None) -> Axes:
     """
     axes = figure()[1] if ax is None else ax
     names = sorted(fit.scores, key=lambda name: fit.scores[name], reverse=True)
-    best = [name == names[-1] for name in names]
-    colors = [COLORS[2] if b else COLORS[5] for b in best]
+    colors = [COLORS[2 if name == type(fit.model).__name__ else 5] for name in names]
     axes.barh(np.arange(len(names)), [fit.scores[n] * MICRO for n in names], color=colors)
     axes.set_yticks(np.arange(len(names)), names)
     axes.set_xlabel("error on pulses left out [µS, rms]")

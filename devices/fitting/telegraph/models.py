@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from devices.fitting.fit import Estimate
-from devices.fitting.telegraph_chains import FreeLevels, Structure
-from devices.fitting.telegraph_order import TRAPS, TWINS, Choice
-from devices.fitting.telegraph_quantities import falling, values
+from devices.fitting.telegraph.chains import FreeLevels, Structure
+from devices.fitting.telegraph.order import TRAPS, TWINS, Choice
+from devices.fitting.telegraph.quantities import falling, values
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.read_noise.product import ProductNoise
 from devices.read_noise.telegraph import TelegraphNoise

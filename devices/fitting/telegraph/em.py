@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devices.fitting.telegraph_chains import Expected, Structure
+from devices.fitting.telegraph.chains import Expected, Structure
 from devices.validation import Floats
 
 #: EM ends when one iteration gains less log-likelihood than this.
@@ -55,7 +55,7 @@ class Reads:
             theta: The parameters.
             posterior: Where to write the probabilities of the states, (reads, states), or None.
         """
-        from devices.fitting._telegraph_kernels import expectation
+        from devices.fitting.telegraph._kernels import expectation
 
         levels, sigma, p = structure.unpack(theta)
         out = np.zeros((len(levels), 3 + len(levels)))
@@ -66,7 +66,7 @@ class Reads:
 
     def path(self, structure: Structure, theta: Floats) -> tuple[np.ndarray, float]:
         """Return the most probable path of states (Viterbi 1967), and ln P of its transitions."""
-        from devices.fitting._telegraph_kernels import viterbi
+        from devices.fitting.telegraph._kernels import viterbi
 
         levels, sigma, p = structure.unpack(theta)
         states = np.empty(len(self.y), dtype=np.uint8)

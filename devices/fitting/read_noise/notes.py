@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from devices.fitting.read_noise import ReadNoiseFit
+    from devices.fitting.read_noise.traces import ReadNoiseFit
 
 #: Variances of windows of 1/f noise differ by less than this factor, beyond what their number of
 #: reads lets them scatter.

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from devices.fitting.screening import conductances
-from devices.fitting.telegraph import FEWEST_READS, TelegraphFit, fit_telegraph
-from devices.fitting.telegraph_em import Reads
-from devices.fitting.telegraph_order import TWO, Candidate, fitted, one_level_bic
+from devices.fitting.telegraph.em import Reads
+from devices.fitting.telegraph.order import TWO, Candidate, fitted, one_level_bic
+from devices.fitting.telegraph.trace import FEWEST_READS, TelegraphFit, fit_telegraph
 from devices.validation import Floats, number
 
 #: The trace has so many windows unless the caller wants others.

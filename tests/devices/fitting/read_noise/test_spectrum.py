@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from devices.fitting.spectrum import (
+from devices.fitting.read_noise.spectrum import (
     Density,
     density,
     segment_length,

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from devices.fitting.telegraph_chains import (
+from devices.fitting.telegraph.chains import (
     LEAST_SIGMA,
     FreeLevels,
     Structure,
     path_expected,
 )
-from devices.fitting.telegraph_em import MOST_ITERATIONS, Maximum, Reads, ascend, at
+from devices.fitting.telegraph.em import MOST_ITERATIONS, Maximum, Reads, ascend, at
 from devices.validation import Floats
 
 #: Reads are averaged over this many before they are assigned to levels: levels closer than the

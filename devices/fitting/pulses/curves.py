@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from devices.fitting.least_squares import minimized
-from devices.fitting.pulse_shapes import Range, Shape
+from devices.fitting.pulses.shapes import Range, Shape
 from devices.validation import Floats
 
 # Devices are alike, so that a search from the typical device soon ends.
@@ -51,7 +51,7 @@ def walked(
     lengths: tuple[int, int],
 ) -> tuple[Floats, Floats]:
     """Return the states after 0, 1, 2, … pulses up from starts[0] and down from starts[1]."""
-    from devices.fitting._pulse_kernels import walk  # numba is imported when it is needed
+    from devices.fitting.pulses._kernels import walk  # numba is imported when it is needed
 
     up, down = np.empty(lengths[0]), np.empty(lengths[1])
     walk(starts[0], np.ascontiguousarray(tables[0]), *bounds, up)

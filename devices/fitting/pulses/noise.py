@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devices.fitting.pulse_curves import Curves, FittedShape, own_and_residuals
-from devices.fitting.pulse_shapes import Range
+from devices.fitting.pulses.curves import Curves, FittedShape, own_and_residuals
+from devices.fitting.pulses.shapes import Range
 from devices.pulses.base import DOWN, UP, PulseResponse
 from devices.pulses.step_pulses import StepPulses
 from devices.validation import Floats

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from devices.fitting.telegraph_dwells import dwell_reads, dwell_test, shortest_visible
-from devices.fitting.telegraph_quantities import rate_matrix, times_of
+from devices.fitting.telegraph.dwells import dwell_reads, dwell_test, shortest_visible
+from devices.fitting.telegraph.quantities import rate_matrix, times_of
 
 
 def test_dwells_leave_out_the_first_and_the_last():

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from devices.fitting.telegraph_chains import FreeLevels
-from devices.fitting.telegraph_em import Maximum, Reads, ascend, at
-from devices.fitting.telegraph_starts import best_ascent, starts
+from devices.fitting.telegraph.chains import FreeLevels
+from devices.fitting.telegraph.em import Maximum, Reads, ascend, at
+from devices.fitting.telegraph.starts import best_ascent, starts
 from devices.validation import Floats
 
 #: Lengths of the averages that are tried [reads].

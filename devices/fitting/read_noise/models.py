@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from devices.fitting.read_noise_cells import CellNoise
+from devices.fitting.read_noise.cells import CellNoise
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.read_noise.flicker import FlickerNoise
 from devices.read_noise.memoryless import GaussianNoise

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.fitting.telegraph_chains import FreeLevels, IndependentTraps
-from devices.fitting.telegraph_em import Reads, ascend, at, information, polished
+from devices.fitting.telegraph.chains import FreeLevels, IndependentTraps
+from devices.fitting.telegraph.em import Reads, ascend, at, information, polished
 from tests.helpers.hidden_chain import by_all_paths, trace
 
 STRUCTURES = [

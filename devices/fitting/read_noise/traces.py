@@ -2,8 +2,8 @@
 
 Telegraph steps are found by `fit_telegraph`, and taken off where independent traps explain them.
 What is left has the density white + size · f^−exponent, by Whittle's likelihood of Welch's spectrum
-(`devices.fitting.spectrum`). The slope is that of the whole spectrum within a band, with white
-noise and steps, by least squares in both logarithms.
+(`spectrum.py`). The slope is that of the whole spectrum within a band, with white noise and steps,
+by least squares in both logarithms.
 
 White noise is that of the instrument unless the caller says otherwise: with `instrument=None` all
 of it is, and the model has none; `instrument=σ` leaves √(white² − σ²) to the cells, and
@@ -24,17 +24,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.fitting.fit import Estimate, Fit
-from devices.fitting.read_noise_cells import CellNoise, analyzed, filled, normal_quantiles
-from devices.fitting.read_noise_models import (
+from devices.fitting.read_noise.cells import CellNoise, analyzed, filled, normal_quantiles
+from devices.fitting.read_noise.models import (
     flicker_model,
     product_of,
     telegraph_model,
     traps_of,
     white_model,
 )
-from devices.fitting.read_noise_notes import notes_on
+from devices.fitting.read_noise.notes import notes_on
+from devices.fitting.read_noise.spectrum import density
 from devices.fitting.screening import are_far_off, conductances
-from devices.fitting.spectrum import density
 from devices.read_noise.base import ReadNoise
 from devices.validation import Floats, boolean, number
 
@@ -90,7 +90,7 @@ def fit_read_noise(
     """Fit read noise to traces of cells: white noise, 1/f noise and telegraph steps.
 
     How the parts are told apart, and which model they make, is told in
-    `devices.fitting.read_noise`.
+    `devices.fitting.read_noise.traces`.
 
     Args:
         g: Conductances of consecutive reads [S], (cells, reads) or (reads,); NaN where one is

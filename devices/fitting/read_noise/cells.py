@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from devices.fitting.spectrum import (
+from devices.fitting.read_noise.spectrum import (
     Slope,
     WhiteAndPowerLaw,
     density,
     slope,
     white_and_power_law,
 )
-from devices.fitting.telegraph import TelegraphFit, fit_telegraph
-from devices.fitting.telegraph_order import TRAPS, TWINS, TWO
+from devices.fitting.telegraph.order import TRAPS, TWINS, TWO
+from devices.fitting.telegraph.trace import TelegraphFit, fit_telegraph
 from devices.special import ndtri
 from devices.validation import Floats
 

@@ -15,8 +15,8 @@ from devices import (
     SoftBoundsPulses,
     fit_pulses,
 )
-from devices.fitting.pulse_curves import walked
-from devices.fitting.pulse_shapes import (
+from devices.fitting.pulses.curves import walked
+from devices.fitting.pulses.shapes import (
     ExpStep,
     Linear,
     Nonlinear,

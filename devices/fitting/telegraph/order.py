@@ -5,16 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devices.fitting.telegraph_background import BACKGROUND_SIZE, background_log_likelihood
-from devices.fitting.telegraph_chains import (
+from devices.fitting.telegraph.background import BACKGROUND_SIZE, background_log_likelihood
+from devices.fitting.telegraph.chains import (
     FreeLevels,
     IndependentTraps,
     Structure,
     path_transitions,
 )
-from devices.fitting.telegraph_em import Maximum, Reads
-from devices.fitting.telegraph_starts import best_ascent, peeled, starts
-from devices.fitting.telegraph_wander import two_levels_on_wander
+from devices.fitting.telegraph.em import Maximum, Reads
+from devices.fitting.telegraph.starts import best_ascent, peeled, starts
+from devices.fitting.telegraph.wander import two_levels_on_wander
 from devices.validation import Floats
 
 TWO = "2 levels"

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from devices.fitting.telegraph_chains import LEAST_SIGMA
-from devices.fitting.telegraph_order import ONE, Choice
+from devices.fitting.telegraph.chains import LEAST_SIGMA
+from devices.fitting.telegraph.order import ONE, Choice
 from devices.validation import Floats
 
 if TYPE_CHECKING:
-    from devices.fitting.telegraph import TelegraphFit
+    from devices.fitting.telegraph.trace import TelegraphFit
 
 #: Fewer transitions are less than ten dwells in each of two levels.
 _FEW_TRANSITIONS = 20

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from devices.fitting.fit import Estimate
-from devices.fitting.telegraph_chains import FreeLevels, IndependentTraps, Structure
-from devices.fitting.telegraph_em import Polished
+from devices.fitting.telegraph.chains import FreeLevels, IndependentTraps, Structure
+from devices.fitting.telegraph.em import Polished
 from devices.validation import Floats
 
 # Step of the numerical derivatives, in standard errors.

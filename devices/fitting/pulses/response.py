@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.fitting.fit import Estimate, Fit
-from devices.fitting.pulse_curves import Curves, FittedShape, fit_shape
-from devices.fitting.pulse_folds import left_out_squares, simplest
-from devices.fitting.pulse_noise import PulseNoise, noise_of, simulated
-from devices.fitting.pulse_shapes import (
+from devices.fitting.pulses.curves import Curves, FittedShape, fit_shape
+from devices.fitting.pulses.folds import left_out_squares, simplest
+from devices.fitting.pulses.noise import PulseNoise, noise_of, simulated
+from devices.fitting.pulses.shapes import (
     ExpStep,
     Linear,
     Nonlinear,

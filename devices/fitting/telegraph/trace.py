@@ -14,8 +14,8 @@ The number of levels has the least Bayesian information criterion −2 ln p + (p
 (Schwarz 1978, doi:10.1214/aos/1176344136). Slow wander, such as drift and 1/f noise, looks like
 levels to a chain with white noise. Therefore one level competes as normal noise with a smooth
 spectrum of any shape, and more levels as the most probable path on such a background
-(`devices.fitting.telegraph_background`). Where a background is found, levels are also sought in the
-trace less its moving average (`devices.fitting.telegraph_wander`). Levels that are entered only
+(`devices.fitting.telegraph.background`). Where a background is found, levels are also sought in the
+trace less its moving average (`devices.fitting.telegraph.wander`). Levels that are entered only
 once are a step, and are not accepted either.
 """
 
@@ -27,19 +27,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from devices.fitting.fit import Estimate, Fit
 from devices.fitting.screening import are_far_off, conductances
-from devices.fitting.telegraph_chains import IndependentTraps
-from devices.fitting.telegraph_dwells import DwellTest, dwell_reads, dwell_test, shortest_visible
-from devices.fitting.telegraph_em import Polished, Reads, at, polished
-from devices.fitting.telegraph_models import model_of
-from devices.fitting.telegraph_notes import notes_on_chain, notes_on_order, notes_on_values
-from devices.fitting.telegraph_order import (
+from devices.fitting.telegraph.chains import IndependentTraps
+from devices.fitting.telegraph.dwells import DwellTest, dwell_reads, dwell_test, shortest_visible
+from devices.fitting.telegraph.em import Polished, Reads, at, polished
+from devices.fitting.telegraph.models import model_of
+from devices.fitting.telegraph.notes import notes_on_chain, notes_on_order, notes_on_values
+from devices.fitting.telegraph.order import (
     ONE,
     Candidate,
     Choice,
     choose,
     forced,
 )
-from devices.fitting.telegraph_quantities import (
+from devices.fitting.telegraph.quantities import (
     falling,
     rate_matrix,
     times_of,
@@ -100,7 +100,7 @@ class TelegraphFit(Fit):
 def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None) -> TelegraphFit:
     """Fit random telegraph noise to a trace, with one to four levels.
 
-    How the chain is fitted and the number of levels chosen is told in `devices.fitting.telegraph`.
+    How the chain is fitted and the number of levels chosen is told in this module's text.
 
     The model is `NoNoise` for one level; `TelegraphNoise` with amplitude ΔG/G of the higher level
     for two, where the trap is empty; `TelegraphNoise` with `traps=2` for three levels of two equal

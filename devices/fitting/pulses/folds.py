@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from devices.fitting.pulse_curves import Curves, fit_shape
-from devices.fitting.pulse_shapes import Shape
+from devices.fitting.pulses.curves import Curves, fit_shape
+from devices.fitting.pulses.shapes import Shape
 from devices.validation import Floats
 
 _BLOCKS_PER_FOLD = 2

@@ -1,0 +1,1 @@
+"""Responses to pulses, fitted to curves and chosen by cross-validation."""

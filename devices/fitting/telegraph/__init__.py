@@ -1,0 +1,1 @@
+"""Telegraph noise of one trace: a hidden Markov model, and its choice."""

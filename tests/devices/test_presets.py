@@ -94,6 +94,7 @@ def test_telegraph_and_flicker_noise_have_memory():
         "rram_cmo_hfox",
         "pcm_nandakumar2019",
         "rtn_illustrative",
+        "rram_levy2021",
     ]
 
 

@@ -34,12 +34,14 @@ class FittedFile:
         file: Name of the file.
         fit: The fit.
         measured: The arrays that were fitted, by the names of the arguments of the fit.
+        notes: Sentences on the file: what was assumed, and what was not read.
     """
 
     kind: str
     file: str
     fit: Fit
     measured: Measured = field(default_factory=dict, repr=False)
+    notes: Sequence[str] = ()
 
 
 def shown(value: float, unit: str) -> str:
@@ -47,6 +49,13 @@ def shown(value: float, unit: str) -> str:
     if math.isnan(value):
         return "unknown"
     return counted(value, unit) if unit in _COUNTED else quantity(value, unit)
+
+
+def model_text(model: object) -> str:
+    """Return what a model is in words."""
+    if isinstance(model, tuple):
+        return f"{len(model)} measured levels"
+    return type(model).__name__
 
 
 def estimate_row(estimate: Estimate) -> tuple[str, str, str]:
@@ -104,6 +113,7 @@ def write_fit_page(
 def _chapter(fitted: FittedFile) -> Part:
     """Return the chapter of one measurement."""
     fit = fitted.fit
+    notes = (*fitted.notes, *fit.notes)
     rows = [
         (name, [(text, "") for text in estimate_row(estimate)])
         for name, estimate in fit.estimates.items()
@@ -119,11 +129,11 @@ def _chapter(fitted: FittedFile) -> Part:
     ]
     return Part(
         title=f"{fitted.kind.capitalize()}: {fitted.file}",
-        texts=[f"Model: {type(fit.model).__name__}."],
+        texts=[f"Model: {model_text(fit.model)}."],
         tables=tables if rows else [],
         panels=[
             *cards_of(fit, fitted.measured),
-            Card(title="What the data cannot tell", texts=fit.notes or ["Nothing was noted."]),
+            Card(title="What the data cannot tell", texts=notes or ["Nothing was noted."]),
         ],
         facts={"Values": dict(fit.counts)} if fit.counts else {},
     )

@@ -11,6 +11,7 @@ from torch import nn
 
 from crossbar import Hardware
 from devices.seeding import RNG, seed_sequence
+from devices.user_warnings import warn_user
 from devices.validation import integer
 from nsm.chips.hardware_table import as_table
 from nsm.progress import progress_bar
@@ -161,11 +162,21 @@ def tolerances(
     networks = dict(model) if isinstance(model, Mapping) else {"network": model}
     reads: Reads = {"samples": samples, "blocks": blocks, "sampling": sampling}
     bench = bench_of(grid(networks, hardware, {}), x, y, **reads, calibrate=calibrate, rng=rng)
+    _warn_of_memory(bench)
     bases, found = _measured(bench, rule, names, axes is not None, workers, progress, on_result)
     size, seed = blocks * bench.size, str(bench.seed.entropy)
     settings = {**reads, **asdict(rule), "images": size, "seed": seed}
     parts = (_table(found), _base_errors(bench, rule, bases), settings)
     return Tolerances(*parts, bench.published.hardware, networks)
+
+
+def _warn_of_memory(bench: Bench) -> None:
+    """Warn once, and not with every chip, that moments forget the memory of a noise."""
+    if bench.sampling == "moments" and any(part.has_memory for part in bench.published.parts):
+        warn_user(
+            'sampling="moments" takes the reads of this hardware for independent, but its noise '
+            "has a memory: means over samples come out better than on the chip"
+        )
 
 
 def _measured(

@@ -153,7 +153,9 @@ def pairs(option: str, texts: list[str] | None) -> dict[str, str]:
             example = "time=timepoint" if option == "--column" else "time=ms"
             raise ValueError(f"{option} {text!r} is no NAME=VALUE; write it as in {example}")
         if name in found:
-            raise ValueError(f"{option} {text!r}: {name or 'the unit'} is given twice; leave one out")
+            raise ValueError(
+                f"{option} {text!r}: {name or 'the unit'} is given twice; leave one out"
+            )
         found[name] = value if equals else text
     return found
 
@@ -184,13 +186,13 @@ def _print_fit(measurement: Measurement, fit: Fit) -> None:
 
     from devices.tables import model_name
     from nsm.cli.options import show_table
-    from nsm.measurements.estimates import interval_text
+    from nsm.measurements.estimates import counts_text, interval_text, value_text
 
     def say(text: str) -> None:
         console().print(text, highlight=False, markup=False)
 
     say(f"{measurement.kind} of {measurement.path}")
-    say("  read: " + ", ".join(f"{count} {what}" for what, count in fit.counts.items()))
+    say(f"  read: {counts_text(fit.counts)}")
     levels = isinstance(fit.model, tuple)
     say(f"  model: {len(fit.model)} levels" if levels else f"  model: {model_name(fit.model)}")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -200,7 +202,7 @@ def _print_fit(measurement: Measurement, fit: Fit) -> None:
     table.add_column("95 % interval", no_wrap=True)
     for name, estimate in fit.estimates.items():
         interval = interval_text(estimate) or "not told by the data"
-        table.add_row(f"  {name}", f"{estimate.value:.4g}", estimate.unit, interval)
+        table.add_row(f"  {name}", value_text(estimate), estimate.unit, interval)
     if fit.estimates:
         show_table(table)
     for note in (*measurement.notes, *fit.notes):

@@ -33,7 +33,8 @@ def files_of(kind: str, source: Path) -> list[File]:
     if kind != "all":
         if source.is_dir():
             raise ValueError(
-                f"{source} is a folder; name one of its files, or fit them with nsm fit all {source}"
+                f"{source} is a folder; name one of its files, or fit all of them with nsm fit all "
+                f"{source}"
             )
         return [File(kind, source)]
     if not source.is_dir():

@@ -58,6 +58,14 @@ class Columns:
         self.read.add(column)
         return self.table.numbers(column)
 
+    def _as_typed(self, column: str) -> Floats:
+        """Return a column as numbers, in which 0.01 of single precision is 0.01."""
+        values = self.raw(column)
+        if self.table.columns[column].dtype != np.float32:
+            return values
+        unique, where = np.unique(self.table.columns[column], return_inverse=True)
+        return unique.astype(str).astype(np.float64)[where].reshape(values.shape)
+
     def labels(self, role: str) -> np.ndarray:
         """Return the column of a role as texts, such as names of cells."""
         self.read.add(self.roles[role])
@@ -135,8 +143,8 @@ class Columns:
         """Return normalized values as conductances [S] between the limits."""
         if self.limits is None:
             raise ValueError(
-                f"{self.where}: {_listed(list(values))} is normalized; give the conductances of its "
-                "smallest and largest value, such as --g-min 1e-6 --g-max 50e-6"
+                f"{self.where}: {_listed(list(values))} is normalized; give the conductances of "
+                "its smallest and largest value, such as --g-min 1e-6 --g-max 50e-6"
             )
         known = np.concatenate([x[np.isfinite(x)] for x in values.values()])
         low, high = float(known.min()), float(known.max())
@@ -154,12 +162,12 @@ class Columns:
         unit = self.unit(column, ("time",))
         if unit is None:
             self.notes.append(f"{column!r} without a unit: read as seconds.")
-        return self.raw(column) * (1.0 if unit is None else unit.factor)
+        return self._as_typed(column) * (1.0 if unit is None else unit.factor)
 
     def temperatures(self) -> Floats:
         """Return the column of temperatures [K]."""
         column = self.roles["temperature"]
-        unit, values = self.unit(column, ("temperature",)), self.raw(column)
+        unit, values = self.unit(column, ("temperature",)), self._as_typed(column)
         if unit is None:
             check_kelvins(values, self.where, column)
             self.notes.append(f"{column!r} without a unit: read as kelvins.")

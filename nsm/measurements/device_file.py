@@ -144,9 +144,9 @@ def _set_range(
         told = f" (they lie around {found[0]:.3g} S)" if found else ""
         files = ", ".join(m.path for m, _ in fitted)
         raise ValueError(
-            f"the cells of {files} do not tell the range of the device{told}; give its smallest and "
-            "largest conductance, such as --g-min 1e-6 --g-max 100e-6, or add to a device file that "
-            "has them"
+            f"the cells of {files} do not tell the range of the device{told}; give its smallest "
+            "and largest conductance, such as --g-min 1e-6 --g-max 100e-6, or add to a device file "
+            "that has them"
         )
     for name, value in zip(("g_min", "g_max"), found, strict=True):
         table.setdefault(name, float(f"{value:.4g}"))

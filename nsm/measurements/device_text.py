@@ -7,7 +7,7 @@ import tomli_w
 
 from devices import Fit
 from devices.tables import PROVENANCE
-from nsm.measurements.estimates import estimate_text
+from nsm.measurements.estimates import counts_text, estimate_text
 from nsm.measurements.reading import Measurement
 
 _HEAD = "# Device file written by nsm fit. It is used wherever a device is named: --device FILE."
@@ -56,8 +56,8 @@ _RANGE = "# Range of conductance [S]."
 
 def slot_comments(measurement: Measurement, fit: Fit) -> list[str]:
     """Return the lines of comment that stand above a fitted slot."""
-    counts = ", ".join(f"{n} {what}" for what, n in fit.counts.items())
-    lines = [f"Fitted by nsm fit {measurement.kind} to {measurement.path}: {counts}."]
+    read = counts_text(fit.counts)
+    lines = [f"Fitted by nsm fit {measurement.kind} to {measurement.path}: {read}."]
     lines += [estimate_text(name, estimate) for name, estimate in fit.estimates.items()]
     lines += [f"Note: {note}" for note in (*measurement.notes, *fit.notes)]
     return [f"# {' '.join(line.split())}" for line in lines]
@@ -83,7 +83,7 @@ def device_text(
     lines += tomli_w.dumps(said, multiline_strings=True).splitlines()
     plain = {k: v for k, v in table.items() if k not in PROVENANCE and not isinstance(v, dict)}
     lines += ["", *(comments.get("g_min") or [_RANGE])]
-    for name in sorted(plain, key=lambda n: (n not in ("g_min", "g_max"), n)):
+    for name in sorted(plain, key=lambda n: (not n.startswith("g_"), n == "g_max", n)):
         if name != "g_min":
             lines += _commented(name, comments)
         lines += tomli_w.dumps({name: plain[name]}).splitlines()

@@ -28,7 +28,7 @@ def fit_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: If the fit of this kind has no such option, or a value is not one.
     """
     known = KINDS[kind].options
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in options.items():
         if name not in known:
             has = f"it has {', '.join(known)}" if known else "it has no options"

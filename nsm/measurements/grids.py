@@ -73,9 +73,7 @@ def sorted_rows(
     counts["doubled"] += same.size
     place, keys = np.delete(place, same), np.delete(keys, same)
     ends = np.flatnonzero(np.diff(place)) + 1
-    parts = zip(
-        np.split(keys, ends), np.split(np.delete(values, same, axis=0), ends), strict=True
-    )
+    parts = zip(np.split(keys, ends), np.split(np.delete(values, same, axis=0), ends), strict=True)
     return dict(zip(cell_names, parts, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Layouts of tables: long (cell, time, value), wide (a column per cell) and matrices of NPZ files."""
+"""Layouts of tables: long (cell, time, value), wide (a column per cell), matrices of NPZ files."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -142,8 +142,8 @@ def _of_matrices(columns: Columns, named: list[str], key: str, keys: Floats | No
     at = np.arange(size, dtype=np.float64) if keys is None else keys
     if at.shape != (size,) or np.any(np.diff(at) <= 0):
         raise ValueError(
-            f"{columns.where}: {key} of shape {at.shape} does not rise over the {size} columns of "
-            f"{named[0]!r}, which is cells × {key}; sort or transpose it"
+            f"{columns.where}: {key} of shape {at.shape} does not rise over the {size} columns "
+            f"of {named[0]!r}, which is cells × {key}; sort or transpose it"
         )
     names = [label(i + 1) for i in range(cells)]
     if "cell" in columns.roles and columns.table.columns[columns.roles["cell"]].size == cells:

@@ -65,7 +65,12 @@ def read_measurement(
     table = read_table(path, sheet=sheet)
     limits = None if g_min is None or g_max is None else (g_min, g_max)
     given = dict(columns or {})
-    if not table.has_header and kind not in ("read-noise", "telegraph", "relaxation", "temperature"):
+    if not table.has_header and kind not in (
+        "read-noise",
+        "telegraph",
+        "relaxation",
+        "temperature",
+    ):
         for role, column in zip(entry.roles, table.columns, strict=False):
             given.setdefault(role, column)
     found = columns_of(
@@ -88,7 +93,7 @@ def read_measurement(
         arrays=arrays,
         cells=reading.cells,
         counts={name: count for name, count in _counts(arrays, reading).items() if count},
-        notes=tuple([*found.notes, *_unread(table, found.read)]),
+        notes=(*found.notes, *_unread(table, found.read)),
         used=frozenset(used),
     )
 
@@ -108,9 +113,7 @@ def refuse_without_effect(
         if name not in used:
             option = "--unit" if name == "unit " else f"--{name.replace('_', '-')}"
             option = option.replace("--unit ", "--unit for ")
-            raise ValueError(
-                f"{option} has no effect on {where}, read as {kind}; leave it out"
-            )
+            raise ValueError(f"{option} has no effect on {where}, read as {kind}; leave it out")
 
 
 def _positive(name: str, value: float | str | None, kind: str, unit: str) -> float | None:
@@ -131,8 +134,8 @@ def _part(text: str) -> tuple[int, int | None]:
 
 def _counts(arrays: Mapping[str, Any], reading: Reading) -> dict[str, int]:
     """Return what was found, by words."""
-    values = [a for a in arrays.values() if isinstance(a, np.ndarray)]
-    sizes = {"values": max((a.size for a in values), default=0)}
+    where = ("times", "temperatures", "target")
+    sizes = {"values": sum(np.size(a) for n, a in arrays.items() if n not in (*where, "period"))}
     cells = {"cells": len(reading.cells)} if reading.cells else {}
     return {**cells, **sizes, **reading.counts}
 

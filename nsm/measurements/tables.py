@@ -68,8 +68,8 @@ def read_table(path: str | Path, *, sheet: str | None = None) -> Table:
     """Return the columns of a file.
 
     Args:
-        path: The file; its ending is one of `ENDINGS`. Text is separated by commas, semicolons (then
-            also with decimal commas) or tabs, and lines of comments begin with # or %.
+        path: The file; its ending is one of `ENDINGS`. Text is separated by commas, semicolons
+            (then also with decimal commas) or tabs, and lines of comments begin with # or %.
         sheet: Sheet of an XLSX file; None if it has only one that is not empty.
 
     Raises:
@@ -183,13 +183,16 @@ def _of_frame(
     _check_names(where, names)
     if not len(frame):
         raise ValueError(f"{where} has no rows; give measured values")
-    columns = {
-        name: np.asarray(frame.iloc[:, i].to_numpy(dtype=object, na_value=None))
-        if frame.dtypes.iloc[i].kind not in "fiub"
-        else frame.iloc[:, i].to_numpy(dtype=np.float64, na_value=np.nan)
-        for i, name in enumerate(names)
-    }
+    columns = {name: _array(frame.iloc[:, i]) for i, name in enumerate(names)}
     return Table(where=where, columns=columns, has_header=has_header, counts=counts or {})
+
+
+def _array(column: "pd.Series[Any]") -> NDArray[Any]:
+    """Return a column as an array of numbers, or of texts in which None stands for none."""
+    if column.dtype.kind in "fiub":
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    texts = column.to_numpy(dtype=object)
+    return np.array([None if lost else v for v, lost in zip(texts, column.isna(), strict=True)])
 
 
 def _of_npz(path: Path) -> Table:

@@ -189,7 +189,8 @@ def check_siemens(values: Floats, where: str, column: str) -> None:
     if typical > LARGEST_CONDUCTANCE or (known.size and 0 < known.max() < SMALLEST_CONDUCTANCE):
         probably = guess(typical)
         write = (
-            f"write the unit in the header, as in '{column} [{probably}]', or give --unit {probably}"
+            f"write the unit in the header, as in '{column} [{probably}]', or give --unit "
+            f"{probably}"
             if probably in UNITS
             else "correct the values, or write their unit in the header, as in 'g [S]'"
         )
@@ -207,9 +208,6 @@ def check_kelvins(values: Floats, where: str, column: str) -> None:
     """Raise ValueError if temperatures without a unit cannot be kelvins; see `check_siemens`."""
     known = values[np.isfinite(values)]
     if known.size and float(known.max()) < COLDEST_MEASUREMENT:
-        relative = ""
-        if known.max() <= LARGEST_RELATIVE:
-            relative = f"; if these are relative values, give --unit {NORMALIZED}"
         raise ValueError(
             f"{where}: {column!r} has no unit and a median of {np.median(known):.3g}, which is "
             f"hardly a temperature in kelvins. It is probably °C: write the unit in the header, as "

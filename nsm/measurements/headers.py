@@ -42,8 +42,8 @@ class Header(NamedTuple):
 def split_header(text: str, where: str) -> Header:
     """Return name and unit of a header: "g [µS]", "conductance (S)", "I / nA", "g_uS", "time_s".
 
-    A unit after an underscore counts if it is longer than a letter or follows a known name, so that
-    "cell_A" is a cell.
+    A unit after an underscore counts if it is longer than a letter or follows a known name, and
+    times only after names of times, so that "cell_A" is a cell and "g_min" no time.
 
     Args:
         text: The header.
@@ -60,10 +60,18 @@ def split_header(text: str, where: str) -> Header:
             return Header(found[1], unit_named(inside, f"column {text!r} of {where}"))
     stem, underscore, ending = text.rpartition("_")
     ending = ending.replace("\u03bc", "µ").replace("\u2126", "Ω")
-    known = {alias for aliases in ALIASES.values() for alias in aliases}
-    if underscore and stem and ending in UNITS and (len(ending) > 1 or stem.lower() in known):
+    if underscore and stem and ending in UNITS and _is_unit_of(stem.lower(), UNITS[ending]):
         return Header(stem, UNITS[ending])
     return Header(text, None)
+
+
+def _is_unit_of(stem: str, unit: Unit) -> bool:
+    """Return whether a unit after an underscore can be that of a column of this name."""
+    if unit.quantity in ("time", "frequency"):
+        role = "time" if unit.quantity == "time" else "rate"
+        return stem in ALIASES[role]
+    known = {alias for role, names in ALIASES.items() for alias in names if role != "cell"}
+    return len(unit.name) > 1 or stem in known
 
 
 def assigned(

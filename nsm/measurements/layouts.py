@@ -136,8 +136,8 @@ def _of_matrices(columns: Columns, named: list[str], key: str, keys: Floats | No
     cells, size = matrices[0].shape
     if keys is None and cells > size:
         raise ValueError(
-            f"{columns.where}: {named[0]!r} has {cells} rows and {size} columns, and there is a row "
-            "for each cell; transpose it"
+            f"{columns.where}: {named[0]!r} has {cells} rows and {size} columns, and there is a "
+            "row for each cell; transpose it"
         )
     at = np.arange(size, dtype=np.float64) if keys is None else keys
     if at.shape != (size,) or np.any(np.diff(at) <= 0):

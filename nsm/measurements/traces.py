@@ -67,8 +67,8 @@ def _on_even_times(reading: Reading, grid: Grid, times: Floats) -> tuple[Floats,
     if np.any(np.abs(periods / period - 1) > 0.01):
         worst = int(np.argmax(np.abs(periods / period - 1)))
         raise ValueError(
-            f"{reading.where}: cell {grid.cells[worst]} was read every {periods[worst]:g} s, others "
-            f"every {period:g} s; fit them from files of their own"
+            f"{reading.where}: cell {grid.cells[worst]} was read every {periods[worst]:g} s, "
+            f"others every {period:g} s; fit them from files of their own"
         )
     g = np.full((len(parts), max(int(part.index[-1]) + 1 for part in parts)), np.nan)
     for row, (part, values, there) in enumerate(zip(parts, grid.values, known, strict=True)):

@@ -1,7 +1,7 @@
 """Measured values of cells over time, temperature or pulses, from long and wide tables."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,13 @@ class Grid:
         cells: Names of the cells.
         keys: Where they were measured: times, temperatures or numbers of pulses, rising.
         values: (cells, keys); NaN where one is missing.
+        has_row: Whether the table has a row of the cell at the key, (cells, keys).
     """
 
     cells: tuple[str, ...]
     keys: Floats
     values: Floats
+    has_row: NDArray[np.bool_]
 
 
 def sorted_rows(
@@ -98,9 +100,17 @@ def common_grid(rows: dict[str, tuple[Floats, Floats]], *, key: str, where: str)
         )
     number = next(iter(rows.values()))[1].shape[1]
     values = np.full((number, len(rows), keys.size), np.nan)
+    has_row = np.zeros((len(rows), keys.size), dtype=bool)
     for i, (x, y) in enumerate(rows.values()):
-        values[:, i, np.searchsorted(keys, x)] = y.T
-    return [Grid(cells=tuple(rows), keys=keys, values=v) for v in values]
+        at = np.searchsorted(keys, x)
+        values[:, i, at] = y.T
+        has_row[i, at] = True
+    return [Grid(cells=tuple(rows), keys=keys, values=v, has_row=has_row) for v in values]
+
+
+def full_grid(cells: tuple[str, ...], keys: Floats, values: Floats) -> Grid:
+    """Return a grid of a table in which all cells have all rows."""
+    return Grid(cells=cells, keys=keys, values=values, has_row=np.ones(values.shape, dtype=bool))
 
 
 def chosen_cells(grid: Grid, wanted: tuple[str, ...], where: str) -> Grid:
@@ -112,7 +122,7 @@ def chosen_cells(grid: Grid, wanted: tuple[str, ...], where: str) -> Grid:
     if not wanted:
         return grid
     index = [grid.cells.index(choice(f"cell of {where}", c, grid.cells)) for c in wanted]
-    return Grid(cells=wanted, keys=grid.keys, values=grid.values[index])
+    return replace(grid, cells=wanted, values=grid.values[index], has_row=grid.has_row[index])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from devices.validation import Floats
 from nsm.measurements.columns import Columns
-from nsm.measurements.grids import Grid, chosen_cells
+from nsm.measurements.grids import chosen_cells, full_grid
 from nsm.measurements.layouts import grids, need
 from nsm.measurements.reading import Reading
 from nsm.measurements.traces import one_trace, traces
@@ -98,7 +98,7 @@ def _known_cells(
     reading.counts["doubled"] += len(seen) - kept.size
     if reading.chosen():
         names = tuple(dict.fromkeys(cells.tolist()))
-        grid = Grid(cells=names, keys=np.zeros(1), values=np.zeros((len(names), 1)))
+        grid = full_grid(names, np.zeros(1), np.zeros((len(names), 1)))
         wanted = set(chosen_cells(grid, reading.chosen(), reading.where).cells)
         kept = np.array([i for i in kept.tolist() if cells[i] in wanted])
     reading.cells = tuple(dict.fromkeys(cells[kept].tolist()))

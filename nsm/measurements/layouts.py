@@ -7,7 +7,7 @@ import numpy as np
 
 from devices.validation import Floats
 from nsm.measurements.columns import Columns, label
-from nsm.measurements.grids import Grid, common_grid, sorted_rows
+from nsm.measurements.grids import Grid, common_grid, full_grid, sorted_rows
 from nsm.measurements.headers import ALIASES
 
 
@@ -85,7 +85,7 @@ def grids(
             counts=counts,
         )
         x, y = rows["all"]
-        return [Grid(cells=tuple(_distinct(names, cells)), keys=x, values=y.T.copy())]
+        return [full_grid(tuple(_distinct(names, cells)), x, y.T.copy())]
     table = np.stack(columns.conductances(named), axis=1)
     if "cell" in columns.roles:
         cells_of_rows = columns.labels("cell")
@@ -148,4 +148,4 @@ def _of_matrices(columns: Columns, named: list[str], key: str, keys: Floats | No
     names = [label(i + 1) for i in range(cells)]
     if "cell" in columns.roles and columns.table.columns[columns.roles["cell"]].size == cells:
         names = columns.labels("cell").tolist()
-    return [Grid(cells=tuple(names), keys=at, values=m) for m in matrices]
+    return [full_grid(tuple(names), at, m) for m in matrices]

@@ -1,5 +1,6 @@
 """Traces of cells: reads at even times, from columns of times, a sampling rate or an argument."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,13 @@ def _chosen_reads(reading: Reading, grid: Grid) -> Grid:
             f"--reads {first}:{'' if last is None else last} lies outside the {total} reads of "
             f"{reading.where}; give FIRST:LAST with 0 ≤ FIRST < LAST ≤ {total}"
         )
-    return Grid(cells=grid.cells, keys=grid.keys[first:stop], values=grid.values[:, first:stop])
+    part = slice(first, stop)
+    return replace(
+        grid,
+        keys=grid.keys[part],
+        values=grid.values[:, part],
+        has_row=grid.has_row[:, part],
+    )
 
 
 def _on_even_times(reading: Reading, grid: Grid, times: Floats) -> tuple[Floats, float]:
@@ -57,11 +64,10 @@ def _on_even_times(reading: Reading, grid: Grid, times: Floats) -> tuple[Floats,
 
     Cells that were read one after another have times of their own.
     """
-    known = np.isfinite(grid.values)
-    if np.array_equal(known.any(axis=0), np.ones(times.size)) and known.all():
+    if grid.has_row.all():
         parts: list[Sampled] = [sampled(times, reading.where)] * len(grid.cells)
     else:
-        parts = [sampled(times[row], reading.where) for row in known]
+        parts = [sampled(times[row], reading.where) for row in grid.has_row]
     periods = np.array([part.period for part in parts])
     period = float(np.median(periods))
     if np.any(np.abs(periods / period - 1) > 0.01):
@@ -71,8 +77,8 @@ def _on_even_times(reading: Reading, grid: Grid, times: Floats) -> tuple[Floats,
             f"others every {period:g} s; fit them from files of their own"
         )
     g = np.full((len(parts), max(int(part.index[-1]) + 1 for part in parts)), np.nan)
-    for row, (part, values, there) in enumerate(zip(parts, grid.values, known, strict=True)):
-        g[row, part.index] = values[there] if part.index.size < values.size else values
+    for row, part in enumerate(parts):
+        g[row, part.index] = grid.values[row, grid.has_row[row]]
     reading.counts["gaps"] += sum(part.gaps for part in parts)
     return g, period
 

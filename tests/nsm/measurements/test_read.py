@@ -42,8 +42,8 @@ def test_long_and_wide_tables_and_matrices_are_the_same_traces(csv, tmp_path):
         assert period == pytest.approx(2e-3)
         assert found.cells == ("a", "b")
         assert found.counts == {"cells": 2, "values": 8}
-    values, _, found = traces(wide, cell="b", reads="1:3")
-    np.testing.assert_allclose(values, [[6, 7]])
+    values, _, found = traces(wide, cell="b", reads="1:4")
+    np.testing.assert_allclose(values, [[6, 7, 8]])
     assert found.cells == ("b",)
 
 
@@ -104,7 +104,11 @@ def test_a_step_of_the_clock_within_a_fifth_of_the_period_is_even(csv):
         ("a_uS,b_uS 1,2", {"period": 1, "cell": "c"}, "unknown cell of .*a.csv 'c'"),
         ("1,5 2,6 3,7", {"unit": "µS", "period": 1}, "no header, and its first column rises"),
         ("cell,t,g_uS x,0,1 x,1,1 x,2,1 y,0,1 y,3,2 y,6,2", {}, "cell [xy] was read every"),
-        ("t,g_uS 0,1 1,1 2,2", {"unit": {"time": "K"}}, "unit K of a temperature; a time is needed"),
+        (
+            "t,g_uS 0,1 1,1 2,2",
+            {"unit": {"time": "K"}},
+            "unit K of a temperature; a time is needed",
+        ),
     ],
 )
 def test_traces_that_cannot_be_read_are_refused(csv, text, options, message):
@@ -172,7 +176,9 @@ def test_pulses_and_cycles_are_long_or_matrices(csv, tmp_path):
     found = read_measurement(tmp_path / "s.npz", "set-reset")
     assert found.arrays["set_"].shape == (5, 6)
     np.savez(tmp_path / "s.npz", set_uS=np.ones((5, 6)), reset_uS=np.ones((5, 7)))
-    with pytest.raises(ValueError, match=r"'reset_uS' has the shape \(5, 7\); give matrices of one"):
+    with pytest.raises(
+        ValueError, match=r"'reset_uS' has the shape \(5, 7\); give matrices of one"
+    ):
         read_measurement(tmp_path / "s.npz", "set-reset")
     np.savez(tmp_path / "s.npz", g_uS=np.ones((9, 2)))
     with pytest.raises(ValueError, match="'g_uS' has 9 rows and 2 columns.*transpose it"):

@@ -98,7 +98,9 @@ def test_texts_that_are_no_table_are_refused(text, message, tmp_path):
 def test_a_text_among_numbers_is_refused_with_its_place(tmp_path):
     (tmp_path / "a.csv").write_text("g\n1\nOVERLOAD\n")
     table = read_table(tmp_path / "a.csv")
-    with pytest.raises(ValueError, match="row 2 of column 'g' holds 'OVERLOAD', which is no number"):
+    with pytest.raises(
+        ValueError, match="row 2 of column 'g' holds 'OVERLOAD', which is no number"
+    ):
         table.numbers("g")
 
 
@@ -117,8 +119,8 @@ def test_files_that_are_not_there_or_of_no_known_ending_are_refused(tmp_path):
         read_table("none.csv")
     with pytest.raises(ValueError, match=r"unknown ending of a.mat '.mat'"):
         read_table("a.mat")
+    (tmp_path / "a.csv").write_text("g\n1\n")
     with pytest.raises(ValueError, match=r"--sheet two has no effect: .*a.csv has no sheets"):
-        (tmp_path / "a.csv").write_text("g\n1\n")
         read_table(tmp_path / "a.csv", sheet="two")
 
 

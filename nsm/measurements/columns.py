@@ -92,7 +92,7 @@ class Columns:
         if key is not None:
             self.used.add(f"unit {key}")
             found = unit_named(self.units[key], f"--unit for column {column!r} of {self.where}")
-            if header is not None and header != found:
+            if header is not None and not header.equals(found):
                 raise ValueError(
                     f"{self.where}: the header of {column!r} says {header.name}, and --unit says "
                     f"{found.name}; leave --unit out, or correct the header"

@@ -62,6 +62,11 @@ class Unit:
     factor: float = 1.0
     offset: float = 0.0
 
+    def equals(self, other: "Unit") -> bool:
+        """Return whether two units are the same, whatever their names: "uS" and "µS"."""
+        mine = (self.quantity, self.factor, self.offset)
+        return mine == (other.quantity, other.factor, other.offset)
+
 
 def _table() -> dict[str, Unit]:
     """Return every unit by name."""

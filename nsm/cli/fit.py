@@ -107,35 +107,27 @@ def fit(
 ) -> None:
     """Fit models to a measurement, with standard errors, and write them to a device file."""
     from devices.validation import choice
-    from nsm.cli.fit_files import files_of, fit_options_of, kinds_to_write, read_all
+    from nsm.cli.fit_files import files_of, fit_options_of, kinds_to_write, limits_of, read_all
     from nsm.measurements.device_file import check_device_file, write_device
-    from nsm.measurements.units import quantity
 
     choice("kind of measurement", kind, KIND_NAMES)
     found = files_of(kind, source)
     check_device_file(out, kinds_to_write(found), replace=replace)
-    low, high = (
-        None if text is None else quantity(text, name, "conductance")
-        for name, text in (("g_min", g_min), ("g_max", g_max))
-    )
-    options = {"instrument": instrument, "levels": levels}
+    limits = limits_of(g_min, g_max)
+    options: dict[str, Any] = {"instrument": instrument, "levels": levels}
     options |= {"measured_at": measured_at, "t_ref": t_ref}
-    of_fits = fit_options_of(found, {n: v for n, v in options.items() if v is not None})
-    measurements = read_all(
-        found,
-        unit=pairs("--unit", unit),
-        columns=pairs("--column", column),
-        period=period,
-        read_voltage=read_voltage,
-        cell=tuple(cell or ()),
-        reads=reads,
-        sheet=sheet,
-        g_min=low,
-        g_max=high,
-    )
+    of_fits = fit_options_of(found, options)
+    reading: dict[str, Any] = {
+        "period": period,
+        "read_voltage": read_voltage,
+        "reads": reads,
+        "sheet": sheet,
+    }
+    names: dict[str, Any] = {"unit": pairs("--unit", unit), "columns": pairs("--column", column)}
+    measurements = read_all(found, **names, **reading, **limits, cell=tuple(cell or ()))
     fitted = _fitted(measurements, of_fits, seed)
-    texts = {"technology": technology, "citation": citation}
-    device = write_device(out, fitted, g_min=low, g_max=high, replace=replace, **texts)
+    texts: dict[str, Any] = {"technology": technology, "citation": citation}
+    device = write_device(out, fitted, **limits, **texts, replace=replace)
     console().print(f"device file: {out}", highlight=False, markup=False)
     _write_page(page or out.with_suffix(".html"), fitted, device, wanted=page is not None)
 

@@ -81,8 +81,18 @@ def kinds_to_write(files: Sequence[File]) -> list[str]:
     return [file.kind for file in files]
 
 
-def fit_options_of(files: Sequence[File], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the options of the fit of each kind.
+def limits_of(g_min: str | None, g_max: str | None) -> dict[str, Any]:
+    """Return g_min and g_max [S] of texts such as "1 µS"; None for what is not given."""
+    from nsm.measurements.units import quantity
+
+    return {
+        name: None if text is None else quantity(text, name, "conductance")
+        for name, text in (("g_min", g_min), ("g_max", g_max))
+    }
+
+
+def fit_options_of(files: Sequence[File], options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the options of the fit of each kind; those that are None were not given.
 
     Raises:
         ValueError: An option concerns none of the files, or its value is none.
@@ -91,6 +101,7 @@ def fit_options_of(files: Sequence[File], given: Mapping[str, Any]) -> dict[str,
     from nsm.measurements.kinds import KINDS
 
     kinds = [file.kind for file in files]
+    given = {name: value for name, value in options.items() if value is not None}
     for name in given:
         if not any(name in KINDS[kind].options for kind in kinds):
             fit_options(kinds[0], {name: given[name]})  # which refuses it by name

@@ -53,18 +53,10 @@ class Columns:
         """Path of the file, for messages."""
         return self.table.where
 
-    def raw(self, column: str) -> Floats:
-        """Return a column as numbers in its own unit."""
+    def raw(self, column: str, exact: bool = False) -> Floats:
+        """Return a column as numbers in its own unit; `exact` as in `Table.numbers`."""
         self.read.add(column)
-        return self.table.numbers(column)
-
-    def _as_typed(self, column: str) -> Floats:
-        """Return a column as numbers, in which 0.01 of single precision is 0.01."""
-        values = self.raw(column)
-        if self.table.columns[column].dtype != np.float32:
-            return values
-        unique, where = np.unique(self.table.columns[column], return_inverse=True)
-        return unique.astype(str).astype(np.float64)[where].reshape(values.shape)
+        return self.table.numbers(column, exact=exact)
 
     def labels(self, role: str) -> np.ndarray:
         """Return the column of a role as texts, such as names of cells."""
@@ -162,12 +154,12 @@ class Columns:
         unit = self.unit(column, ("time",))
         if unit is None:
             self.notes.append(f"{column!r} without a unit: read as seconds.")
-        return self._as_typed(column) * (1.0 if unit is None else unit.factor)
+        return self.raw(column, exact=True) * (1.0 if unit is None else unit.factor)
 
     def temperatures(self) -> Floats:
         """Return the column of temperatures [K]."""
         column = self.roles["temperature"]
-        unit, values = self.unit(column, ("temperature",)), self._as_typed(column)
+        unit, values = self.unit(column, ("temperature",)), self.raw(column, exact=True)
         if unit is None:
             check_kelvins(values, self.where, column)
             self.notes.append(f"{column!r} without a unit: read as kelvins.")

@@ -13,6 +13,7 @@ from nsm.measurements.fits import common_range
 from nsm.measurements.kinds import KINDS
 from nsm.measurements.reading import Measurement
 
+_FROM_DATA = "range of conductance from the data"
 Fitted = Sequence[tuple[Measurement, Fit]]
 
 
@@ -137,9 +138,12 @@ def _set_range(
                 f"{where} has {name} = {table[name]:g} S, not {value:g}; add --replace to change it"
             )
         table[name] = float(value)
-    if "g_min" in table and "g_max" in table:
+    is_from_data = _FROM_DATA in table.get("inferred", "") and g_min is None and g_max is None
+    if "g_min" in table and "g_max" in table and not is_from_data:
         return
     found = common_range(fitted)
+    if is_from_data:  # further data widen a range that came from data
+        found = _united(found, (table.pop("g_min"), table.pop("g_max")))
     if found is None or found[0] >= found[1]:
         told = f" (they lie around {found[0]:.3g} S)" if found else ""
         files = ", ".join(m.path for m, _ in fitted)
@@ -155,9 +159,13 @@ def _set_range(
     if levels:
         table["g_min"] = min(table["g_min"], *levels) if g_min is None else table["g_min"]
         table["g_max"] = max(table["g_max"], *levels) if g_max is None else table["g_max"]
-    text = "range of conductance from the data"
-    if text not in table.get("inferred", ""):
-        table["inferred"] = "; ".join(filter(None, [table.get("inferred", ""), text]))
+    if _FROM_DATA not in table.get("inferred", ""):
+        table["inferred"] = "; ".join(filter(None, [table.get("inferred", ""), _FROM_DATA]))
+
+
+def _united(a: tuple[float, float] | None, b: tuple[float, float]) -> tuple[float, float]:
+    """Return the range [S] that holds two."""
+    return b if a is None else (min(a[0], b[0]), max(a[1], b[1]))
 
 
 def _set_texts(
@@ -188,5 +196,4 @@ def _set_texts(
         parts.append(f"{measurement.kind} ({cells}{Path(measurement.path).name})")
         lines += [f"{measurement.kind}: {' '.join(note.split())}" for note in fit.notes]
     table["measured"] = "; ".join(parts)
-    if lines:
-        table["notes"] = "\n".join(lines)
+    table["notes"] = "\n".join(lines)

@@ -80,7 +80,9 @@ def device_text(
     """
     lines = [_HEAD]
     said = {key: table[key] for key in PROVENANCE if table.get(key)}
-    lines += tomli_w.dumps(said, multiline_strings=True).splitlines()
+    for key, text in said.items():
+        lines += comments.get(key, ())
+        lines += tomli_w.dumps({key: text}, multiline_strings=True).splitlines()
     plain = {k: v for k, v in table.items() if k not in PROVENANCE and not isinstance(v, dict)}
     lines += ["", *(comments.get("g_min") or [_RANGE])]
     for name in sorted(plain, key=lambda n: (not n.startswith("g_"), n == "g_max", n)):

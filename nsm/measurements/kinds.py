@@ -28,6 +28,7 @@ class Kind:
         fit: Name of the fit in `devices`.
         slot: Field of `Device` that the model is for.
         options: Options of the fit, and the quantity of each: a unit's, or "integer".
+        is_wide: Whether a column without a role is a cell; default False.
         is_random: Whether the fit draws random numbers; default False.
     """
 
@@ -38,6 +39,7 @@ class Kind:
     fit: str
     slot: str
     options: Mapping[str, str] = field(default_factory=dict)
+    is_wide: bool = False
     is_random: bool = False
 
 
@@ -132,6 +134,7 @@ _TRACE_ROLES = ("g", "time", "cell", "rate")
 _KINDS = (
     Kind(
         name="read-noise",
+        is_wide=True,
         what="traces of cells: white noise, 1/f noise and telegraph steps",
         roles=_TRACE_ROLES,
         read=traces,
@@ -141,6 +144,7 @@ _KINDS = (
     ),
     Kind(
         name="telegraph",
+        is_wide=True,
         what="trace of one cell that switches between levels",
         roles=_TRACE_ROLES,
         read=one_trace,
@@ -150,6 +154,7 @@ _KINDS = (
     ),
     Kind(
         name="relaxation",
+        is_wide=True,
         what="conductances of cells at times after programming, from time 0 on",
         roles=("g", "time", "cell"),
         read=_relaxation,
@@ -193,6 +198,7 @@ _KINDS = (
     ),
     Kind(
         name="temperature",
+        is_wide=True,
         what="conductances of cells at several temperatures",
         roles=("g", "temperature", "cell"),
         read=_temperature,

@@ -8,7 +8,7 @@ import numpy as np
 
 from devices.validation import choice, number
 from nsm.measurements.columns import columns_of
-from nsm.measurements.kinds import KINDS
+from nsm.measurements.kinds import KINDS, Kind
 from nsm.measurements.reading import Measurement, Reading
 from nsm.measurements.tables import Table, read_table
 from nsm.measurements.units import quantity
@@ -57,43 +57,58 @@ def read_measurement(
         ValueError: If the table is not one of this kind, a unit is unknown or missing where values
             cannot be in SI, rows contradict one another, or an option has no effect.
     """
-    entry = KINDS[choice("kind of measurement", kind, KINDS)]
     units = {"": unit} if isinstance(unit, str) else dict(unit or {})
-    voltage = _positive("read_voltage", read_voltage, "voltage", "V")
-    step = _positive("period", period, "time", "s")
-    part = None if reads is None else _part(reads)
-    table = read_table(path, sheet=sheet)
+    options = {"period": period, "read_voltage": read_voltage, "reads": reads, "cell": cell}
+    entry = KINDS[choice("kind of measurement", kind, KINDS)]
     limits = None if g_min is None or g_max is None else (g_min, g_max)
-    given = dict(columns or {})
-    if not table.has_header and kind not in (
-        "read-noise",
-        "telegraph",
-        "relaxation",
-        "temperature",
-    ):
-        for role, column in zip(entry.roles, table.columns, strict=False):
-            given.setdefault(role, column)
-    found = columns_of(
-        table, entry.roles, given=given, units=units, read_voltage=voltage, limits=limits
-    )
-    wanted = (cell,) if isinstance(cell, str) else tuple(str(name) for name in cell)
-    reading = Reading(columns=found, period=step, wanted=wanted, reads=part)
-    reading.counts.update(table.counts)
+    reading = _begun(path, entry, options, units, dict(columns or {}), limits, sheet)
     arrays = entry.read(reading)
-    used = {"cell", *reading.used, *found.used} if not wanted else reading.used | found.used
+    used = reading.used | reading.columns.used
     if strict:
-        options = {"period": period, "read_voltage": read_voltage, "reads": reads, "cell": cell}
-        given_options = [name for name, value in options.items() if value not in (None, (), [])]
-        refuse_without_effect(
-            [*given_options, *(f"unit {key}" for key in units)], used, str(path), kind
-        )
+        given = [name for name, value in options.items() if value not in (None, (), [])]
+        refuse_without_effect([*given, *(f"unit {k}" for k in units)], used, str(path), kind)
+    return _measurement(kind, reading, arrays, used)
+
+
+def _begun(
+    path: str | Path,
+    kind: Kind,
+    options: Mapping[str, Any],
+    units: Mapping[str, str],
+    roles: dict[str, str],
+    limits: tuple[float, float] | None,
+    sheet: str | None,
+) -> Reading:
+    """Return a table that is to be read, after its options were checked."""
+    voltage = _positive("read_voltage", options["read_voltage"], "voltage", "V")
+    period = _positive("period", options["period"], "time", "s")
+    part = None if options["reads"] is None else _part(options["reads"])
+    table = read_table(path, sheet=sheet)
+    if not table.has_header and not kind.is_wide:
+        for role, column in zip(kind.roles, table.columns, strict=False):
+            roles.setdefault(role, column)
+    columns = columns_of(
+        table, kind.roles, given=roles, units=units, read_voltage=voltage, limits=limits
+    )
+    cell = options["cell"]
+    wanted = (cell,) if isinstance(cell, str) else tuple(str(name) for name in cell)
+    reading = Reading(columns=columns, period=period, wanted=wanted, reads=part)
+    reading.counts.update(table.counts)
+    return reading
+
+
+def _measurement(
+    kind: str, reading: Reading, arrays: Mapping[str, Any], used: set[str]
+) -> Measurement:
+    """Return what was read, with its counts and notes."""
+    columns = reading.columns
     return Measurement(
         kind=kind,
-        path=str(path),
+        path=reading.where,
         arrays=arrays,
         cells=reading.cells,
         counts={name: count for name, count in _counts(arrays, reading).items() if count},
-        notes=(*found.notes, *_unread(table, found.read)),
+        notes=(*columns.notes, *_unread(columns.table, columns.read)),
         used=frozenset(used),
     )
 

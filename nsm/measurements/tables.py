@@ -40,13 +40,20 @@ class Table:
     has_header: bool = True
     counts: Mapping[str, int] = field(default_factory=dict)
 
-    def numbers(self, column: str) -> Floats:
+    def numbers(self, column: str, *, exact: bool = False) -> Floats:
         """Return a column as numbers; NaN where a cell is empty or says that there is none.
+
+        Args:
+            column: The column.
+            exact: Whether 0.01 of single precision becomes 0.01, not 0.0099999998.
 
         Raises:
             ValueError: If a cell has another text.
         """
         values = self.columns[column]
+        if exact and values.dtype == np.float32:
+            unique, where = np.unique(values, return_inverse=True)
+            return unique.astype(str).astype(np.float64)[where].reshape(values.shape)
         if values.dtype.kind in "fiub":
             return np.asarray(values, dtype=np.float64)
         return np.array([self._number(column, i, v) for i, v in enumerate(values.tolist())])

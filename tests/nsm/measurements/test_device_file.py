@@ -79,7 +79,8 @@ def test_an_existing_file_keeps_its_other_slots_and_comments(mine):
     entry = read_preset(mine)
     assert entry.model.read_noise == GaussianNoise(0.02)
     assert entry.model.retention == PowerLawDrift(nu_mean=0.01)
-    assert (entry.model.g_min, entry.model.g_max) == (1e-5, 5e-5)
+    # The range came from the data, and the new data widen it (0.5 % quantile of 1 to 20 µS).
+    assert (entry.model.g_min, entry.model.g_max) == (1.095e-6, 5e-5)
     assert entry.citation == "A. B. 2026"
     assert entry.measured == "read-noise (2 cells, a.csv); relaxation (2 cells, b.csv)"
     text = mine.read_text()
@@ -114,7 +115,11 @@ def test_a_slot_of_another_kind_takes_its_texts_with_it(mine):
 @pytest.mark.parametrize(
     ("fitted", "options", "message"),
     [
-        ([NOISE, (measured("telegraph"), NOISE[1])], {}, "read-noise and telegraph both give read_"),
+        (
+            [NOISE, (measured("telegraph"), NOISE[1])],
+            {},
+            "read-noise and telegraph both give read_",
+        ),
         ([(measured("telegraph", "t.csv"), NOISE[1])], {}, "cells of t.csv do not tell the range"),
         ([NOISE], {"g_min": 1e-4, "g_max": 1e-5}, r"g_min = 0.0001 S must be below g_max"),
         ([NOISE], {"g_max": 50.0}, "g_max = 50 S is too large"),
@@ -178,14 +183,14 @@ def test_options_of_a_fit_are_those_of_its_kind(tmp_path):
     with pytest.raises(ValueError, match="--instrument has no effect .* levels; it has no options"):
         fit_measurement(measured("levels"), instrument="1 nS")
     with pytest.raises(ValueError, match="a.csv, fitted as read-noise: "):
-        fit_measurement(NOISE[0])  # two reads are no trace
+        fit_measurement(measured("read-noise", g=np.array([[1e-5, 2e-5]]), period=1.0))
 
 
 def test_estimates_are_texts_with_as_many_digits_as_they_need():
     tau = Estimate(value=0.3, error=0.01, unit="s")
     assert estimate_text("tau", tau) == "tau = 0.3 s ± 0.01 (95 %: 0.28 to 0.32)"
     g = Estimate(value=1.82934e-4, error=1e-8, unit="S")
-    assert estimate_text("g", g) == "g = 0.00018293 S ± 1e-08 (95 %: 0.00018291 to 0.00018295)"
+    assert estimate_text("g", g) == "g = 0.000182934 S ± 1e-08 (95 %: 0.00018291 to 0.00018295)"
     unknown = Estimate(value=2.0)
     assert estimate_text("q", unknown) == "q = 2 (the data do not tell its standard error)"
     assert counts_text({"cells": 1, "far off": 2}) == "1 cell, 2 far off"

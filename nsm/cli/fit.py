@@ -113,6 +113,7 @@ def fit(
     choice("kind of measurement", kind, KIND_NAMES)
     found = files_of(kind, source)
     check_device_file(out, kinds_to_write(found), replace=replace)
+    has_pages = _has_pages(page)
     limits = limits_of(g_min, g_max)
     options: dict[str, Any] = {"instrument": instrument, "levels": levels}
     options |= {"measured_at": measured_at, "t_ref": t_ref}
@@ -129,7 +130,8 @@ def fit(
     texts: dict[str, Any] = {"technology": technology, "citation": citation}
     device = write_device(out, fitted, **limits, **texts, replace=replace)
     console().print(f"device file: {out}", highlight=False, markup=False)
-    _write_page(page or out.with_suffix(".html"), fitted, device, wanted=page is not None)
+    if has_pages:
+        _write_page(page or out.with_suffix(".html"), fitted, device)
 
 
 def pairs(option: str, texts: list[str] | None) -> dict[str, str]:
@@ -201,16 +203,22 @@ def _print_fit(measurement: Measurement, fit: Fit) -> None:
         say(f"  note: {note}")
 
 
-def _write_page(
-    path: Path, fitted: list[tuple[Measurement, Fit]], device: Preset, *, wanted: bool
-) -> None:
-    """Write the page of figures."""
+def _has_pages(page: Path | None) -> bool:
+    """Return whether pages of figures can be written.
+
+    Raises:
+        ValueError: They cannot, and one is asked for.
+    """
     from importlib.util import find_spec
 
-    if find_spec("nsm.measurements.page") is None:
-        if wanted:
-            raise ValueError(f"--page {path}: this version of nsm writes no pages")
-        return
+    has_pages = find_spec("nsm.measurements.page") is not None
+    if page is not None and not has_pages:
+        raise ValueError(f"--page {page}: this version of nsm writes no pages; leave it out")
+    return has_pages
+
+
+def _write_page(path: Path, fitted: list[tuple[Measurement, Fit]], device: Preset) -> None:
+    """Write the page of figures."""
     from importlib import import_module
 
     import_module("nsm.measurements.page").write_page(path, fitted, device)

@@ -138,6 +138,8 @@ def _set_range(
                 f"{where} has {name} = {table[name]:g} S, not {value:g}; add --replace to change it"
             )
         table[name] = float(value)
+        kept = [t for t in table.get("inferred", "").split("; ") if t not in ("", _FROM_DATA)]
+        table["inferred"] = "; ".join(kept)
     is_from_data = _FROM_DATA in table.get("inferred", "") and g_min is None and g_max is None
     if "g_min" in table and "g_max" in table and not is_from_data:
         return

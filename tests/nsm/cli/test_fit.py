@@ -94,7 +94,7 @@ def test_fit_all_fits_a_folder_and_names_what_it_does_not(run, here):
     assert status == 0
     device = read_preset("mine.toml").model
     assert len(device.levels) == 3
-    assert device.g_max == device.levels[-1] > 9e-5  # the range came from the data, and widens
+    assert device.g_max >= device.levels[-1] > 9e-5  # the range came from the data, and widens
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_fit_all_fits_a_folder_and_names_what_it_does_not(run, here):
         ("fit programming pairs.csv --unit µS --unit nS", "--unit 'nS': the unit is given twice"),
         ("fit programming pairs.csv --column got", "--column 'got' is no NAME=VALUE"),
         ("fit programming pairs.csv --column gto=got", "role in --column gto=got 'gto'; did you"),
-        ("fit programming pairs.csv --unit µS --page a.html --g-min 1V", "g_min = '1V' is a volt"),
+        ("fit programming pairs.csv --unit µS --g-min 1V", "g_min = '1V' is a volt"),
         ("fit programming .", ". is a folder; name one of its files"),
         ("fit all pairs.csv", "nsm fit all needs a folder, and pairs.csv is none"),
         ("fit all .", "no file in . is named by what was measured"),

@@ -151,7 +151,8 @@ def test_range_and_texts_are_changed_only_if_it_is_asked_for(mine):
     with pytest.raises(ValueError, match="has another citation: 'A. B. 2026'; add --replace"):
         write_device(mine, [DRIFT], citation="C. D.")
     entry = write_device(mine, [DRIFT], g_min=2e-6, citation="C. D.", replace=True)
-    assert (entry.model.g_min, entry.citation) == (2e-6, "C. D.")
+    assert (entry.model.g_min, entry.citation, entry.inferred) == (2e-6, "C. D.", "")
+    assert write_device(mine, [DRIFT], replace=True).model.g_min == 2e-6  # data do not widen it
 
 
 def test_levels_and_stuck_cells_have_slots_of_their_own(tmp_path):

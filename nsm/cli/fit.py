@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nsm.cli.options import Seed, console
+from nsm.cli.options import Seed, Workers, console
 
 if TYPE_CHECKING:
     from devices import Fit, Preset
@@ -80,6 +82,13 @@ Replace = Annotated[bool, typer.Option("--replace", help="Replace what the devic
 Page = Annotated[
     Path | None, typer.Option(help="Page with figures to write (default: beside the device file).")
 ]
+Verdict = Annotated[
+    bool,
+    typer.Option(
+        "--verdict",
+        help="Measure what the shipped network tolerates on the device, with MNIST (minutes).",
+    ),
+]
 
 
 def fit(
@@ -103,17 +112,20 @@ def fit(
     citation: Citation = "",
     replace: Replace = False,
     page: Page = None,
+    verdict: Verdict = False,
+    workers: Workers = 2,
     seed: Seed = 0,
 ) -> None:
     """Fit models to a measurement, with standard errors, and write them to a device file."""
     from devices.validation import choice
     from nsm.cli.fit_files import files_of, fit_options_of, kinds_to_write, limits_of, read_all
     from nsm.measurements.device_file import check_device_file, write_device
+    from nsm.report.checks import check_page
 
     choice("kind of measurement", kind, KIND_NAMES)
     found = files_of(kind, source)
     check_device_file(out, kinds_to_write(found), replace=replace)
-    has_pages = _has_pages(page)
+    check_page(page or out.with_suffix(".html"))
     limits = limits_of(g_min, g_max)
     options: dict[str, Any] = {"instrument": instrument, "levels": levels}
     options |= {"measured_at": measured_at, "t_ref": t_ref}
@@ -130,8 +142,8 @@ def fit(
     texts: dict[str, Any] = {"technology": technology, "citation": citation}
     device = write_device(out, fitted, **limits, **texts, replace=replace)
     console().print(f"device file: {out}", highlight=False, markup=False)
-    if has_pages:
-        _write_page(page or out.with_suffix(".html"), fitted, device)
+    html = page or out.with_suffix(".html")
+    _write_page(html, out, fitted, device, verdict=verdict, workers=workers, seed=seed)
 
 
 def pairs(option: str, texts: list[str] | None) -> dict[str, str]:
@@ -203,23 +215,34 @@ def _print_fit(measurement: Measurement, fit: Fit) -> None:
         say(f"  note: {note}")
 
 
-def _has_pages(page: Path | None) -> bool:
-    """Return whether pages of figures can be written.
+def _write_page(
+    path: Path,
+    out: Path,
+    fitted: list[tuple[Measurement, Fit]],
+    device: Preset,
+    *,
+    verdict: bool,
+    workers: int,
+    seed: int,
+) -> None:
+    """Write the page of figures, with the verdict if it is asked for."""
+    from devices import Device
+    from nsm.measurements.page import write_page
 
-    Raises:
-        ValueError: They cannot, and one is asked for.
-    """
-    from importlib.util import find_spec
+    tolerances, reason = None, "The verdict takes minutes: nsm fit measures it with --verdict."
+    if verdict:
+        from nsm.measurements.verdict import device_verdict
 
-    has_pages = find_spec("nsm.measurements.page") is not None
-    if page is not None and not has_pages:
-        raise ValueError(f"--page {page}: this version of nsm writes no pages; leave it out")
-    return has_pages
-
-
-def _write_page(path: Path, fitted: list[tuple[Measurement, Fit]], device: Preset) -> None:
-    """Write the page of figures."""
-    from importlib import import_module
-
-    import_module("nsm.measurements.page").write_page(path, fitted, device)
+        assert isinstance(device.model, Device), "fits make devices"
+        tolerances = device_verdict(device.model, rng=seed, workers=workers)
+    command = f"nsm {shlex.join(sys.argv[1:])}"
+    write_page(
+        path,
+        fitted,
+        device,
+        device_file=out,
+        verdict=tolerances,
+        reason=reason,
+        command=command,
+    )
     console().print(f"page: {path}", highlight=False, markup=False)

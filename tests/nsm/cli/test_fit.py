@@ -61,6 +61,10 @@ def test_a_telegraph_trace_becomes_a_device_file(run, here):
     assert "read: 1 cell, 6000 values" in out
     assert "model: telegraph_noise" in out
     assert "device file: mine.toml" in out
+    assert "page: mine.html" in out
+    page = Path("mine.html").read_text()
+    for text in ("nsm fit telegraph trace.csv", "trace.csv", "nsm fit measures it with --verdict"):
+        assert text in page
     fit = fit_measurement(read_measurement("trace.csv", "telegraph"))
     entry = read_preset("mine.toml")
     assert entry.model.read_noise == fit.model
@@ -110,6 +114,7 @@ def test_fit_all_fits_a_folder_and_names_what_it_does_not(run, here):
         ("fit programming pairs.csv --column got", "--column 'got' is no NAME=VALUE"),
         ("fit programming pairs.csv --column gto=got", "role in --column gto=got 'gto'; did you"),
         ("fit programming pairs.csv --unit µS --g-min 1V", "g_min = '1V' is a volt"),
+        ("fit programming pairs.csv --page a.pdf", "cannot write a page to a.pdf: its name must"),
         ("fit programming .", ". is a folder; name one of its files"),
         ("fit all pairs.csv", "nsm fit all needs a folder, and pairs.csv is none"),
         ("fit all .", "no file in . is named by what was measured"),

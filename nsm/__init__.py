@@ -23,6 +23,7 @@ from nsm.lazy import lazy_exports
 if TYPE_CHECKING:  # for type checkers and editors; at run time the table below serves them
     from nsm import chips as chips
     from nsm import datasets as datasets
+    from nsm import measurements as measurements
     from nsm import nn as nn
     from nsm import plots as plots
     from nsm import sweeps as sweeps
@@ -35,6 +36,9 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.chips.cost_comparison import compare_costs as compare_costs
     from nsm.chips.map import map_to_crossbar as map_to_crossbar
     from nsm.datasets.registry import load_data as load_data
+    from nsm.measurements.device_file import write_device as write_device
+    from nsm.measurements.fits import fit_measurement as fit_measurement
+    from nsm.measurements.read import read_measurement as read_measurement
     from nsm.nn.activations import Binarize as Binarize
     from nsm.nn.architectures import all_conv_net as all_conv_net
     from nsm.nn.architectures import bd_mlp as bd_mlp
@@ -77,6 +81,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
 _EXPORTS = {
     "chips": "nsm.chips",
     "datasets": "nsm.datasets",
+    "measurements": "nsm.measurements",
     "nn": "nsm.nn",
     "plots": "nsm.plots",
     "sweeps": "nsm.sweeps",
@@ -89,6 +94,9 @@ _EXPORTS = {
     "compare_costs": "nsm.chips.cost_comparison",
     "map_to_crossbar": "nsm.chips.map",
     "load_data": "nsm.datasets.registry",
+    "write_device": "nsm.measurements.device_file",
+    "fit_measurement": "nsm.measurements.fits",
+    "read_measurement": "nsm.measurements.read",
     "all_conv_net": "nsm.nn.architectures",
     "bd_mlp": "nsm.nn.architectures",
     "conv_net": "nsm.nn.architectures",

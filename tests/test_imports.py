@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("matplotlib", "numba", "pandas", "rich", "scipy", "sklearn", "torch", "typer")
-LAZY = ("nsm", "nsm.datasets", "nsm.report", "nsm.sweeps")
+LAZY = ("nsm", "nsm.datasets", "nsm.measurements", "nsm.report", "nsm.sweeps")
 #: Runs the command for each of the given arguments, in one interpreter.
 RUN = """
 import json, sys
@@ -53,6 +53,12 @@ LINES = (
     "train --out a.safetensors --network conv --rule BD --beta native",
     "train --out a.safetensors --network relu --init",
     "train --out a.safetensors --torch-device gpu",
+    "fit read-niose traces.csv --out mine.toml",
+    "fit read-noise none.csv --out mine.toml",
+    "fit read-noise none.csv --out mine.json",
+    "fit read-noise none.csv --out mine.toml --levels 2",
+    "fit read-noise none.csv --out mine.toml --read-voltage 2W",
+    "fit all . --out mine.toml",
     "map no.safetensors",
     "map mnist_mlp --data minst",
     "map mnist_mlp --device fefet_jerry",
@@ -138,6 +144,7 @@ def test_help_imports_typer_alone(tmp_path):
     commands = (
         "",
         "train",
+        "fit",
         "map",
         "tolerance",
         "sweep",

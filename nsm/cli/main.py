@@ -1,10 +1,11 @@
-"""The `nsm` command: train, map, tolerance, sweep, merge, plot, report, demo, presets."""
+"""The `nsm` command: train, fit, map, tolerance, sweep, merge, plot, report, demo, presets."""
 
 import typer
 
 from nsm.cli import presets
 from nsm.cli.demo_command import demo
 from nsm.cli.errors import clear_errors
+from nsm.cli.fit import fit
 from nsm.cli.map import map_network
 from nsm.cli.merge import merge
 from nsm.cli.plot import plot
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(epilog="Example: nsm train --data mnist --epochs 30 --out mine.safetensors")(train)
+app.command(epilog="Example: nsm fit read-noise traces.csv --unit µS --out mine.toml")(fit)
 app.command(
     "map", epilog="Example: nsm map mnist_mlp --data mnist --set device.levels=16 --out chip"
 )(map_network)

@@ -112,12 +112,30 @@ def _has_levels(model: Device | ReadNoise) -> bool:
     return isinstance(model, Device) and model.levels is not None
 
 
+def _paragraph(what: str, text: str) -> list[str]:
+    """Return the lines of a text below the panels, with one full stop; none if it is empty.
+
+    Args:
+        what: What it tells, which stands before it; "" for nothing.
+        text: The text, whose lines stay lines.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return []
+    if not lines[-1].endswith((".", "!", "?")):
+        lines[-1] += "."
+    if what:
+        lines[0] = f"{what}: {lines[0]}"
+    return [part for line in lines for part in textwrap.wrap(line, 72)]
+
+
 def data_sheet(preset: Preset) -> Figure:
     """Return one figure of a preset: range and programming, σ(G), γ(G), spectrum, pulses and so on.
 
     Only what the preset models is drawn: two panels side by side, and an odd last one across.
     Below stand the source of the numbers, what of it was measured and what was inferred, how cells
-    are programmed and what their levels count. The figure is WIDTH wide.
+    are programmed, what their levels count, and notes, as far as they are given. The figure is
+    WIDTH wide.
 
     Args:
         preset: a device or a gate, see `devices.PRESETS` and `devices.GATES`.
@@ -125,16 +143,19 @@ def data_sheet(preset: Preset) -> Figure:
     model = preset.model
     panels = _gate_panels(model) if isinstance(model, ReadNoise) else _device_panels(model)
     rows = -(-len(panels) // 2)
-    source = textwrap.wrap(f"{preset.citation}. Numbers: {preset.status}; {preset.verified}.", 72)
+    numbers = "; ".join(filter(None, (preset.status, preset.verified)))
+    source = []
     for what, text in (
+        ("", preset.citation),
+        ("Numbers", numbers),
         ("Measured", preset.measured),
         ("Inferred", preset.inferred),
         ("Programming", preset.programming),
         ("Levels", preset.levels_counted if _has_levels(model) else ""),
+        ("Notes", preset.notes),
     ):
-        if text:
-            source += textwrap.wrap(f"{what}: {text}.", 72)
-    title = [f"{preset.name}: {preset.technology}"]
+        source += _paragraph(what, text)
+    title = [f"{preset.name}: {preset.technology}" if preset.technology else preset.name]
     if len(title[0]) > 48:
         title = [f"{preset.name}:", *textwrap.wrap(preset.technology, 48)]
     # Heights of a row of panels, of a line of the title, and of a line of the source [inch].

@@ -340,3 +340,13 @@ def test_a_sheet_is_the_same_every_time(tmp_path):
 def test_a_sheet_that_cannot_be_written_is_refused(path, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         save_data_sheet(GATES["nsm_bernoulli"], tmp_path / path)
+
+
+def test_a_file_of_ones_own_has_its_notes_and_no_stray_punctuation():
+    empty = dict.fromkeys(PROVENANCE, "")
+    plain = Preset(name="mine", model=PLAIN, **empty)
+    sheet = data_sheet(plain)
+    assert sheet.get_supxlabel() == ""
+    assert sheet.get_suptitle() == "mine"
+    told = data_sheet(replace(plain, status="refit", notes="Too short.\nFew cells", citation="A."))
+    assert told.get_supxlabel() == "A.\nNumbers: refit.\nNotes: Too short.\nFew cells."

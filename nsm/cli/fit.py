@@ -1,0 +1,248 @@
+"""`nsm fit`: from a measurement to a device file."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nsm.cli.options import Seed, Workers, console
+
+if TYPE_CHECKING:
+    from devices import Fit, Preset
+    from nsm.measurements import Measurement
+
+#: What can be measured, as in `nsm.measurements.KINDS`, and "all".
+KIND_NAMES = (
+    "read-noise",
+    "telegraph",
+    "relaxation",
+    "programming",
+    "levels",
+    "pulses",
+    "set-reset",
+    "temperature",
+    "all",
+)
+KindName = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND", help=f"What was measured: {', '.join(KIND_NAMES)} (a folder of files)."
+    ),
+]
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="Table of values: .csv, .tsv, .txt, .dat, .npz, .parquet or .xlsx; with all, a folder "
+        "of files named by their kind, such as read-noise-1.csv.",
+    ),
+]
+Out = Annotated[Path, typer.Option(help="Device file to write or to add to.")]
+UnitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--unit",
+        help="Unit of the conductances, or COLUMN=UNIT, if headers have none: µS, nA, kΩ, "
+        "normalized, time=ms, temperature=°C.",
+    ),
+]
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="Column of a role, as ROLE=NAME: time=timepoint, g=I_read."),
+]
+Period = Annotated[
+    str | None, typer.Option(help="Time from one read to the next, for traces without times.")
+]
+ReadVoltage = Annotated[str | None, typer.Option(help="Voltage of the reads, for currents: 0.2 V.")]
+Cell = Annotated[list[str] | None, typer.Option(help="Cell to read (default: all).")]
+Reads = Annotated[
+    str | None, typer.Option(help="Part of a trace, FIRST:LAST, counted from 0, without the last.")
+]
+Sheet = Annotated[str | None, typer.Option(help="Sheet of an .xlsx file.")]
+Instrument = Annotated[
+    str | None,
+    typer.Option(help="Noise of the instrument in one read, of read-noise: 50 nS."),
+]
+Levels = Annotated[
+    int | None, typer.Option(help="Number of levels, of telegraph (default: chosen).", min=1, max=4)
+]
+MeasuredAt = Annotated[
+    str | None, typer.Option(help="Temperature of the measurement, of relaxation: 25 °C.")
+]
+TRef = Annotated[str | None, typer.Option(help="Reference temperature, of temperature: 300 K.")]
+GMin = Annotated[str | None, typer.Option(help="Smallest conductance of the device: 1 µS.")]
+GMax = Annotated[str | None, typer.Option(help="Largest conductance of the device: 100 µS.")]
+Technology = Annotated[str, typer.Option(help="What kind of cell it is, for the device file.")]
+Citation = Annotated[str, typer.Option(help="Source of the measurement, for the device file.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace what the device file has.")]
+Page = Annotated[
+    Path | None, typer.Option(help="Page with figures to write (default: beside the device file).")
+]
+Verdict = Annotated[
+    bool,
+    typer.Option(
+        "--verdict",
+        help="Measure what the shipped network tolerates on the device, with MNIST (minutes).",
+    ),
+]
+
+
+def fit(
+    kind: KindName,
+    source: Source,
+    out: Out,
+    unit: UnitOption = None,
+    column: ColumnOption = None,
+    period: Period = None,
+    read_voltage: ReadVoltage = None,
+    cell: Cell = None,
+    reads: Reads = None,
+    sheet: Sheet = None,
+    instrument: Instrument = None,
+    levels: Levels = None,
+    measured_at: MeasuredAt = None,
+    t_ref: TRef = None,
+    g_min: GMin = None,
+    g_max: GMax = None,
+    technology: Technology = "",
+    citation: Citation = "",
+    replace: Replace = False,
+    page: Page = None,
+    verdict: Verdict = False,
+    workers: Workers = 2,
+    seed: Seed = 0,
+) -> None:
+    """Fit models to a measurement, with standard errors, and write them to a device file."""
+    from devices.validation import choice
+    from nsm.cli.fit_files import files_of, fit_options_of, kinds_to_write, limits_of, read_all
+    from nsm.measurements.device_file import check_device_file, write_device
+    from nsm.report.checks import check_page
+
+    choice("kind of measurement", kind, KIND_NAMES)
+    found = files_of(kind, source)
+    check_device_file(out, kinds_to_write(found), replace=replace)
+    check_page(page or out.with_suffix(".html"))
+    limits = limits_of(g_min, g_max)
+    options: dict[str, Any] = {"instrument": instrument, "levels": levels}
+    options |= {"measured_at": measured_at, "t_ref": t_ref}
+    of_fits = fit_options_of(found, options)
+    reading: dict[str, Any] = {
+        "period": period,
+        "read_voltage": read_voltage,
+        "reads": reads,
+        "sheet": sheet,
+    }
+    names: dict[str, Any] = {"unit": pairs("--unit", unit), "columns": pairs("--column", column)}
+    measurements = read_all(found, **names, **reading, **limits, cell=tuple(cell or ()))
+    fitted = _fitted(measurements, of_fits, seed)
+    texts: dict[str, Any] = {"technology": technology, "citation": citation}
+    device = write_device(out, fitted, **limits, **texts, replace=replace)
+    console().print(f"device file: {out}", highlight=False, markup=False)
+    html = page or out.with_suffix(".html")
+    _write_page(html, out, fitted, device, verdict=verdict, workers=workers, seed=seed)
+
+
+def pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+    """Return NAME=VALUE texts by name; a text without "=" has the name "".
+
+    Raises:
+        ValueError: A name is given twice, or --column has none.
+    """
+    found: dict[str, str] = {}
+    for text in texts or []:
+        name, equals, value = text.rpartition("=")
+        if (option == "--column" and not name) or not value:
+            example = "time=timepoint" if option == "--column" else "time=ms"
+            raise ValueError(f"{option} {text!r} is no NAME=VALUE; write it as in {example}")
+        if name in found:
+            raise ValueError(
+                f"{option} {text!r}: {name or 'the unit'} is given twice; leave one out"
+            )
+        found[name] = value if equals else text
+    return found
+
+
+def _fitted(
+    measurements: list[Measurement], options: dict[str, dict[str, Any]], seed: int
+) -> list[tuple[Measurement, Fit]]:
+    """Return the fits of measurements, printed as they are made."""
+    from nsm.measurements.fits import fit_measurement
+    from nsm.progress import progress_bar
+
+    fitted = []
+    with progress_bar() as bar:
+        task = bar.add_task("fits", total=len(measurements), note="", unit="fits")
+        for measurement in measurements:
+            bar.update(task, note=f"{measurement.kind} of {measurement.path}")
+            fit = fit_measurement(measurement, rng=seed, **options[measurement.kind])
+            fitted.append((measurement, fit))
+            bar.advance(task)
+    for measurement, fit in fitted:
+        _print_fit(measurement, fit)
+    return fitted
+
+
+def _print_fit(measurement: Measurement, fit: Fit) -> None:
+    """Print what was read, the model, the estimates with their intervals, and notes."""
+    from rich.table import Table
+
+    from devices.tables import model_name
+    from nsm.cli.options import show_table
+    from nsm.measurements.estimates import counts_text, interval_text, value_text
+
+    def say(text: str) -> None:
+        console().print(text, highlight=False, markup=False)
+
+    say(f"{measurement.kind} of {measurement.path}")
+    say(f"  read: {counts_text(fit.counts)}")
+    levels = isinstance(fit.model, tuple)
+    say(f"  model: {len(fit.model)} levels" if levels else f"  model: {model_name(fit.model)}")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("  estimate", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("unit", no_wrap=True)
+    table.add_column("95 % interval", no_wrap=True)
+    for name, estimate in fit.estimates.items():
+        interval = interval_text(estimate) or "not told by the data"
+        table.add_row(f"  {name}", value_text(estimate), estimate.unit, interval)
+    if fit.estimates:
+        show_table(table)
+    for note in (*measurement.notes, *fit.notes):
+        say(f"  note: {note}")
+
+
+def _write_page(
+    path: Path,
+    out: Path,
+    fitted: list[tuple[Measurement, Fit]],
+    device: Preset,
+    *,
+    verdict: bool,
+    workers: int,
+    seed: int,
+) -> None:
+    """Write the page of figures, with the verdict if it is asked for."""
+    from devices import Device
+    from nsm.measurements.page import write_page
+
+    tolerances, reason = None, "The verdict takes minutes: nsm fit measures it with --verdict."
+    if verdict:
+        from nsm.measurements.verdict import device_verdict
+
+        assert isinstance(device.model, Device), "fits make devices"
+        tolerances = device_verdict(device.model, rng=seed, workers=workers)
+    command = f"nsm {shlex.join(sys.argv[1:])}"
+    write_page(
+        path,
+        fitted,
+        device,
+        device_file=out,
+        verdict=tolerances,
+        reason=reason,
+        command=command,
+    )
+    console().print(f"page: {path}", highlight=False, markup=False)

@@ -119,7 +119,7 @@ def fit(
     """Fit models to a measurement, with standard errors, and write them to a device file."""
     from devices.validation import choice
     from nsm.cli.fit_files import files_of, fit_options_of, kinds_to_write, limits_of, read_all
-    from nsm.measurements.device_file import check_device_file, write_device
+    from nsm.measurements.device_file import check_device_file, check_range, write_device
     from nsm.report.checks import check_page
 
     choice("kind of measurement", kind, KIND_NAMES)
@@ -138,6 +138,7 @@ def fit(
     }
     names: dict[str, Any] = {"unit": pairs("--unit", unit), "columns": pairs("--column", column)}
     measurements = read_all(found, **names, **reading, **limits, cell=tuple(cell or ()))
+    check_range(out, measurements, **limits)
     fitted = _fitted(measurements, of_fits, seed)
     texts: dict[str, Any] = {"technology": technology, "citation": citation}
     device = write_device(out, fitted, **limits, **texts, replace=replace)

@@ -9,7 +9,7 @@ from devices.tables import device_from, read_table, to_table
 from devices.validation import number
 from nsm.disk import atomic_write, check_folder_of, check_no_folder
 from nsm.measurements.device_text import comments_of, device_text, slot_comments
-from nsm.measurements.fits import common_range
+from nsm.measurements.fits import common_range, may_tell_range
 from nsm.measurements.kinds import KINDS
 from nsm.measurements.reading import Measurement
 
@@ -112,6 +112,37 @@ def write_device(
     return read_preset(path)
 
 
+def check_range(
+    path: str | Path,
+    measurements: Sequence[Measurement],
+    *,
+    g_min: float | None = None,
+    g_max: float | None = None,
+) -> None:
+    """Raise ValueError if it is known before the fits that nothing tells the range of the device.
+
+    Args:
+        path: The device file; it may exist.
+        measurements: What is to be fitted.
+        g_min: Smallest conductance by argument [S], or None.
+        g_max: Largest conductance by argument [S], or None.
+    """
+    table = _existing(Path(path))
+    if (g_min is not None or "g_min" in table) and (g_max is not None or "g_max" in table):
+        return
+    if not any(may_tell_range(m) for m in measurements):
+        raise _no_range([m.path for m in measurements])
+
+
+def _no_range(files: Sequence[str]) -> ValueError:
+    """Return the error that files do not tell the range of a device."""
+    return ValueError(
+        f"the cells of {', '.join(files)} do not tell the range of the device; give its smallest "
+        "and largest conductance, such as --g-min 1e-6 --g-max 100e-6, or add to a device file "
+        "that has them"
+    )
+
+
 def _plain(slot: str, model: Any) -> Any:
     """Return a model as it stands in the file; levels are a list of numbers."""
     if slot == "levels":
@@ -147,13 +178,7 @@ def _set_range(
     if is_from_data:  # further data widen a range that came from data
         found = _united(found, (table.pop("g_min"), table.pop("g_max")))
     if found is None or found[0] >= found[1]:
-        told = f" (they lie around {found[0]:.3g} S)" if found else ""
-        files = ", ".join(m.path for m, _ in fitted)
-        raise ValueError(
-            f"the cells of {files} do not tell the range of the device{told}; give its smallest "
-            "and largest conductance, such as --g-min 1e-6 --g-max 100e-6, or add to a device file "
-            "that has them"
-        )
+        raise _no_range([m.path for m, _ in fitted])
     for name, value in zip(("g_min", "g_max"), found, strict=True):
         table.setdefault(name, float(f"{value:.4g}"))
     # Four digits may cut off the outer levels.

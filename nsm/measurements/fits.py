@@ -92,6 +92,13 @@ def conductance_range(measurement: Measurement, fit: Fit) -> tuple[float, float]
     return None
 
 
+def may_tell_range(measurement: Measurement) -> bool:
+    """Return whether the range of a device can come of a measurement, before its fit."""
+    if measurement.kind not in ("read-noise", "telegraph", "temperature"):
+        return True
+    return conductance_range(measurement, Fit(model=None)) is not None
+
+
 def _ends(g: Floats, tail: float = 0.0) -> tuple[float, float]:
     """Return lower and upper quantile of conductances [S], at least 0."""
     low, high = np.nanquantile(g, [tail, 1 - tail])

@@ -135,6 +135,17 @@ def test_what_cannot_be_fitted_ends_in_one_line(line, message, run, here):
     assert not Path("mine.toml").exists()
 
 
+def test_a_trace_that_tells_no_range_is_refused_before_the_fit(run, here, monkeypatch):
+    def never(*arguments, **options):
+        raise AssertionError("it was fitted")
+
+    monkeypatch.setattr("nsm.measurements.fits.fit_measurement", never)
+    write_trace("trace.csv")
+    status, _, err = run("fit telegraph trace.csv --g-min 1e-6 --out mine.toml")
+    assert status == 2
+    assert err.startswith("nsm: the cells of trace.csv do not tell the range of the device; give")
+
+
 def test_options_of_fit_all_concern_a_file(run, here):
     Path("data").mkdir()
     write_pairs("data/programming.csv")

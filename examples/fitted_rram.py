@@ -1,6 +1,6 @@
 """MNIST on the RRAM that was fitted to measured cells: time since programming, and read noise.
 
-    python examples/fitted_rram.py [FOLDER]      (about an hour on one core)
+    python examples/fitted_rram.py [FOLDER]      (about 20 minutes on one core)
 
 The device is the preset rram_levy2021: relaxation fitted to 8,192 cells, and 1/f noise to five. The
 NSM is read with a stochastic gate in series with each pair of cells, and without one, where it
@@ -25,13 +25,13 @@ import nsm
 from nsm import plots
 from nsm.training.comparison import Trainings, recipe_text, train_alike
 
-WIDTHS = (784, 100, 100, 10)
+WIDTHS = (784, 50, 10)
 RECIPE = {"epochs": 10, "batch_size": 100, "lr": 1e-3, "label_smoothing": 0.1}
 SEEDS = (0, 1, 2)
-IMAGES, SAMPLES = 100, 5
+IMAGES, SAMPLES = 150, 5
 PERIOD = 1e-6
 #: Times since programming [s]: before relaxation, and up to the end of the measurement.
-AGES = [0.0, 1.0, 100.0, 1e4]
+AGES = [0.0, 1.0, 1e4]
 #: Factor on the measured read noise, one second after programming.
 FACTORS = [1.0, 3.0, 10.0]
 NOISE, TIME = "device.read_noise.q.noise_factor", "seconds"

@@ -12,6 +12,7 @@ import torch
 EXAMPLES = Path(__file__).parents[1] / "examples"
 LONG = (
     "fit_relaxation",
+    "fitted_rram",
     "mnist_robustness",
     "recipes",
     "robustness_of_all",

@@ -162,7 +162,6 @@ def tolerances(
     networks = dict(model) if isinstance(model, Mapping) else {"network": model}
     reads: Reads = {"samples": samples, "blocks": blocks, "sampling": sampling}
     bench = bench_of(grid(networks, hardware, {}), x, y, **reads, calibrate=calibrate, rng=rng)
-    _warn_of_memory(bench)
     bases, found = _measured(bench, rule, names, axes is not None, workers, progress, on_result)
     size, seed = blocks * bench.size, str(bench.seed.entropy)
     settings = {**reads, **asdict(rule), "images": size, "seed": seed}
@@ -189,6 +188,7 @@ def _measured(
     on_result: Callable[[Base | Found], None] | None,
 ) -> tuple[list[Base], list[Found]]:
     """Return the errors of the published hardware, and the results of all axes."""
+    _warn_of_memory(bench)
     tell = on_result or (lambda _: None)
     total = len(bench.trainings) * (bench.blocks + len(names))
     with Measurements(bench, workers) as runner, progress_bar(enabled=progress) as bar:

@@ -116,8 +116,10 @@ def test_every_panel_shows_the_error_in_software_of_all_networks(small, results)
         assert error == round(100 * np.mean(each), 1)
 
 
-def test_the_same_call_resumes(small, results):
-    before = {p.name: p.read_bytes() for p in results.glob("*.csv")}
+def test_the_same_call_resumes(small, results, monkeypatch):
+    few = small.AXES[:3]
+    monkeypatch.setattr(small, "AXES", few)
+    before = {f"{a.stem}.csv": (results / f"{a.stem}.csv").read_bytes() for a in few}
     torn = results / f"{small.AXES[0].stem}.csv"
     torn.write_bytes(before[torn.name][:-20])
     small.run(results, workers=1, epochs=1, progress=False)

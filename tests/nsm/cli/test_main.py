@@ -26,7 +26,18 @@ from nsm.sweeps.spec.sweep_file import SAMPLE
 from nsm.training.recipe import SCHEDULES
 
 GROUP = typer.main.get_command(nsm.cli.main.app)
-COMMANDS = ["train", "map", "tolerance", "sweep", "merge", "plot", "report", "demo", "presets"]
+COMMANDS = [
+    "train",
+    "map",
+    "fit",
+    "tolerance",
+    "sweep",
+    "merge",
+    "plot",
+    "report",
+    "demo",
+    "presets",
+]
 
 
 def test_the_commands_are_those_of_the_readme():

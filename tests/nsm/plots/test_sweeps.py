@@ -15,6 +15,7 @@ from nsm.cli.demo import AXES, demo_hardware
 from nsm.plots.style import STYLE, figure, save_figure
 from nsm.sweeps.axes import ON_CHIP
 from nsm.sweeps.axis_labels import AXIS_LABELS
+from tests.helpers import tabulated_device
 
 
 def rows(x="device.levels", values=(2, 4, 8), *, networks=("NSM", "ReLU"), chips=3):
@@ -98,7 +99,9 @@ def test_every_labeled_axis_exists():
     physical = Hardware(
         device=preset("rram_cmo_hfox"), gate=gate("selector_dutta2022"), wires=Wires(1.0, 1.0)
     )
-    assert {*AXIS_LABELS} <= {*paths, *power_law, *known_paths(physical)}
+    tables = [Hardware(device=preset("rram_levy2021")), Hardware(device=tabulated_device.DEVICE)]
+    measured = [path for hardware in tables for path in known_paths(hardware)]
+    assert {*AXIS_LABELS} <= {*paths, *power_law, *known_paths(physical), *measured}
     assert {axis.path for axis in AXES} <= {*AXIS_LABELS}
 
 

@@ -139,12 +139,17 @@ def fit(
     names: dict[str, Any] = {"unit": pairs("--unit", unit), "columns": pairs("--column", column)}
     measurements = read_all(found, **names, **reading, **limits, cell=tuple(cell or ()))
     check_range(out, measurements, **limits)
+    images = None
+    if verdict:
+        from nsm.measurements.verdict import verdict_images
+
+        images = verdict_images()  # before the work, for it may be missing
     fitted = _fitted(measurements, of_fits, seed)
     texts: dict[str, Any] = {"technology": technology, "citation": citation}
     device = write_device(out, fitted, **limits, **texts, replace=replace)
     console().print(f"device file: {out}", highlight=False, markup=False)
     html = page or out.with_suffix(".html")
-    _write_page(html, out, fitted, device, verdict=verdict, workers=workers, seed=seed)
+    _write_page(html, out, fitted, device, images=images, workers=workers, seed=seed)
 
 
 def pairs(option: str, texts: list[str] | None) -> dict[str, str]:
@@ -222,20 +227,25 @@ def _write_page(
     fitted: list[tuple[Measurement, Fit]],
     device: Preset,
     *,
-    verdict: bool,
+    images: tuple[Any, Any] | None,
     workers: int,
     seed: int,
 ) -> None:
-    """Write the page of figures, with the verdict if it is asked for."""
+    """Write the page of figures, with the verdict if there are images for it."""
     from devices import Device
+    from nsm.cli.tolerance import result_line
     from nsm.measurements.page import write_page
 
     tolerances, reason = None, "The verdict takes minutes: nsm fit measures it with --verdict."
-    if verdict:
+    if images is not None:
         from nsm.measurements.verdict import device_verdict
 
         assert isinstance(device.model, Device), "fits make devices"
-        tolerances = device_verdict(device.model, rng=seed, workers=workers)
+        tolerances = device_verdict(
+            device.model, images, rng=seed, workers=workers,
+            on_result=lambda found: console().print(result_line(found), soft_wrap=True),
+        )  # fmt: skip
+        console().print(tolerances.sentence, soft_wrap=True)
     command = f"nsm {shlex.join(sys.argv[1:])}"
     write_page(
         path,

@@ -114,7 +114,9 @@ def _run(
     x = images_for(models, test, source.source)[:images]
 
     def tell(result: Base | Found) -> None:
-        console().print(f"{time.perf_counter() - start:4.0f} s  {_line(result)}", soft_wrap=True)
+        console().print(
+            f"{time.perf_counter() - start:4.0f} s  {result_line(result)}", soft_wrap=True
+        )
 
     console().print(f"{', '.join(models)} on {device}, {len(x)} images of {source.source}")
     found = tolerances(
@@ -159,7 +161,7 @@ def _networks(network: str, baseline: list[str] | None) -> dict[str, str]:
     return named
 
 
-def _line(result: Any) -> str:
+def result_line(result: Any) -> str:
     """Return one line about a result as soon as it is there."""
     from nsm.quantities import counted
     from nsm.verdict.search import Base

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,26 @@ CONDITIONS = (
 )
 
 
+def verdict_images(data_dir: str | Path | None = None) -> tuple[Any, Any]:
+    """Return the test images and labels of the verdict.
+
+    Args:
+        data_dir: Folder with MNIST; None for that of NSM_DATA_DIR, or a download.
+
+    Raises:
+        OSError: MNIST is not there and cannot be downloaded.
+    """
+    from nsm.datasets import load_data
+
+    data = load_data("mnist", data_dir=data_dir)
+    return data.x_test[:IMAGES], data.y_test[:IMAGES]
+
+
 def device_verdict(
     device: Device,
+    images: tuple[Any, Any],
     *,
-    data_dir: str | Path | None = None,
+    networks: Mapping[str, Any] | None = None,
     rng: RNG = 0,
     workers: int = 2,
     on_result: Callable[[Any], None] | None = None,
@@ -45,34 +62,32 @@ def device_verdict(
 
     Args:
         device: The device.
-        data_dir: Folder with MNIST; None for that of NSM_DATA_DIR, or a download.
+        images: Images and labels, see `verdict_images`.
+        networks: Networks by name; None (default) for the shipped perceptron.
         rng: A seed, a Generator, a SeedSequence or None, for chips and reads.
         workers: Number of processes.
         on_result: Called with every result as it is there.
         progress: Whether to show a bar.
 
     Raises:
-        OSError: MNIST is not there and cannot be downloaded.
-        ValueError: The network cannot be mapped to the device.
+        ValueError: A network cannot be mapped to the device.
     """
-    from nsm.datasets import load_data
     from nsm.nn.files.checkpoint import load
     from nsm.verdict.tolerances import tolerances
 
-    data = load_data("mnist", data_dir=data_dir)
-    hardware = Hardware(device=device, gate=gate(GATE), gate_sharing="pair")
-    return tolerances(
-        {"NSM": load(NETWORK)},
-        hardware,
-        data.x_test[:IMAGES],
-        data.y_test[:IMAGES],
-        axes=list(AXES),
-        blocks=BLOCKS,
-        step=2.0,
-        samples=10,
-        sampling="moments",
-        rng=rng,
-        workers=workers,
-        on_result=on_result,
-        progress=progress,
-    )
+    with warnings.catch_warnings():  # `CONDITIONS` says it on the page
+        warnings.filterwarnings("ignore", message='sampling="moments" takes the reads')
+        return tolerances(
+            networks or {"NSM": load(NETWORK)},
+            Hardware(device=device, gate=gate(GATE), gate_sharing="pair"),
+            *images,
+            axes=list(AXES),
+            blocks=BLOCKS,
+            step=2.0,
+            samples=10,
+            sampling="moments",
+            rng=rng,
+            workers=workers,
+            on_result=on_result,
+            progress=progress,
+        )

@@ -1,0 +1,52 @@
+"""The verdict on a fitted device."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import nsm
+from devices import Device, FlickerNoise, StateDependentError
+from nsm.measurements import page, verdict
+from nsm.report.fit_page import levels_needed
+
+
+@pytest.fixture(scope="module")
+def found():
+    """The verdict on a device with noise that has a memory, by a small network."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    device = Device(
+        g_min=1e-6, g_max=1e-5, levels=8, write=StateDependentError(coefficients=(1e-7,)),
+        read_noise=FlickerNoise(q=0.01, f_low=1.0, f_high=1e3),
+    )  # fmt: skip
+    return verdict.device_verdict(
+        device, (rng.random((60, 6)), rng.integers(0, 3, 60)),
+        networks={"NSM": nsm.nsm_mlp((6, 5, 3))}, workers=1, progress=False,
+    )  # fmt: skip
+
+
+def test_every_axis_of_the_device_is_asked(found):
+    assert set(found.table["axis"]) == set(verdict.AXES)
+    assert found.settings["sampling"] == "moments"
+
+
+def test_the_levels_that_are_needed_are_told(found):
+    (sentence,) = levels_needed(found)
+    assert sentence.startswith("NSM needs ")
+    assert "levels" in sentence
+
+
+def test_the_page_shows_the_chart_and_its_conditions(found, tmp_path):
+    preset = SimpleNamespace(technology="HfO2")
+    html = page.write_page(tmp_path / "p.html", [], preset, verdict=found).read_text("utf-8")
+    assert found.sentence in html
+    assert "What networks tolerate" in html
+    assert verdict.NETWORK in html
+
+
+def test_missing_images_are_told_before_any_work(monkeypatch, tmp_path):
+    monkeypatch.setenv("NSM_DATA_DIR", str(tmp_path))
+    with pytest.raises(OSError, match="train-images"):
+        verdict.verdict_images()

@@ -33,7 +33,7 @@ PERIOD = 1e-6
 #: Times since programming [s]: before relaxation, and up to the end of the measurement.
 AGES = [0.0, 1.0, 1e4]
 #: Factor on the measured read noise, one second after programming.
-FACTORS = [1.0, 3.0, 10.0]
+FACTORS = [1.0, 10.0]
 NOISE, TIME = "device.read_noise.q.noise_factor", "seconds"
 CELL = devices.preset("rram_levy2021")
 BARE = crossbar.Hardware(device=CELL, read_period=PERIOD)

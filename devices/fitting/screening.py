@@ -10,6 +10,8 @@ LARGEST_CONDUCTANCE = 0.1
 SMALLEST_CONDUCTANCE = 1e-13
 #: A value this many robust standard deviations from the median is far off.
 FAR_OFF = 8.0
+# Share of the values below 0 S that noise does not explain.
+_MOST = 0.9
 # Median absolute deviation of a standard normal.
 _NORMAL_MAD = 0.6744897501960817
 
@@ -40,6 +42,11 @@ def conductances(
     known = np.abs(g[np.isfinite(g)])
     if not known.size:
         raise ValueError(f"{name} of shape {g.shape} holds no finite value; give conductances [S]")
+    if np.quantile(g[np.isfinite(g)], _MOST) < 0:  # single reads of small cells may be
+        raise ValueError(
+            f"{name} has a median of {np.median(g[np.isfinite(g)]):.3g} S, and a conductance is not "
+            "negative; was the polarity reversed? Give the absolute values"
+        )
     typical = float(np.median(known))
     if typical > LARGEST_CONDUCTANCE:
         raise ValueError(

@@ -12,6 +12,9 @@ _OFF_IF_STUCK = 4.5
 _STUCK_WITHIN = 4.0
 _NORMAL_MAD = 0.6744897501960817
 
+#: Medians of targets and of cells that differ by this factor are in different units.
+_LARGEST_RATIO = 30.0
+
 
 def known_pairs(
     target: ArrayLike, got: ArrayLike, fewest: int
@@ -35,6 +38,12 @@ def known_pairs(
     if known.sum() < fewest:
         raise ValueError(
             f"target and got hold {int(known.sum())} cells with both values; give at least {fewest}"
+        )
+    ratio = float(np.median(landed[known]) / np.median(wanted[known]))
+    if not 1 / _LARGEST_RATIO < ratio < _LARGEST_RATIO:
+        raise ValueError(
+            f"got has a median of {np.median(landed[known]):.3g} S and target one of "
+            f"{np.median(wanted[known]):.3g} S, a factor of {ratio:.3g}; give both in siemens"
         )
     counts = {"cells": known.size, "values": known.size, "missing": int((~known).sum())}
     return wanted[known], landed[known], counts

@@ -86,7 +86,7 @@ def conductance_range(measurement: Measurement, fit: Fit) -> tuple[float, float]
         return _ends(np.concatenate([arrays["set_"].ravel(), arrays["reset"].ravel()]), tail=0.005)
     if measurement.kind in ("read-noise", "temperature"):
         g = np.atleast_2d(arrays["g"])
-        cells = np.nanmean(g, axis=1 if measurement.kind == "read-noise" else 0)
+        cells = np.nanmedian(g, axis=1 if measurement.kind == "read-noise" else 0)
         low, high = _ends(cells)
         return (low, high) if high > WIDE * low else None
     return None

@@ -117,10 +117,13 @@ def chosen_cells(grid: Grid, wanted: tuple[str, ...], where: str) -> Grid:
     """Return a grid of the wanted cells alone; of all if none is named.
 
     Raises:
-        ValueError: If there is no such cell.
+        ValueError: If there is no such cell, or one is named twice.
     """
     if not wanted:
         return grid
+    twice = [cell for cell in dict.fromkeys(wanted) if wanted.count(cell) > 1]
+    if twice:
+        raise ValueError(f"cell {twice[0]!r} of {where} is named twice; leave one out")
     index = [grid.cells.index(choice(f"cell of {where}", c, grid.cells)) for c in wanted]
     return replace(grid, cells=wanted, values=grid.values[index], has_row=grid.has_row[index])
 

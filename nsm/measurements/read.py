@@ -80,7 +80,7 @@ def _begun(
     sheet: str | None,
 ) -> Reading:
     """Return a table that is to be read, after its options were checked."""
-    voltage = _positive("read_voltage", options["read_voltage"], "voltage", "V")
+    voltage = _voltage(options["read_voltage"])
     period = _positive("period", options["period"], "time", "s")
     part = None if options["reads"] is None else _part(options["reads"])
     table = read_table(path, sheet=sheet)
@@ -136,6 +136,16 @@ def _positive(name: str, value: float | str | None, kind: str, unit: str) -> flo
     if value is None:
         return None
     return number(name, quantity(value, name, kind), above=0, unit=unit)
+
+
+def _voltage(value: float | str | None) -> float | None:
+    """Return the voltage of the reads [V], of either polarity, or None."""
+    if value is None:
+        return None
+    volts = number("read_voltage", quantity(value, "read_voltage", "voltage"), unit="V")
+    if not volts:
+        raise ValueError("read_voltage = 0 V gives no conductance; give the voltage of the reads")
+    return volts
 
 
 def _part(text: str) -> tuple[int, int | None]:

@@ -194,7 +194,12 @@ def _curves(
             f"up has shape {np.shape(up)} and down {np.shape(down)}; give the same devices and "
             "repetitions for both"
         )
+    empty = ~np.all([np.isfinite(g).any(axis=(1, 2)) for g in rows.values()], axis=0)
+    if empty.all():
+        raise ValueError("no device has reads both up and down; give both curves of a device")
+    rows = {name: g[~empty] for name, g in rows.items()}
     counts = {
+        "devices without a curve": int(empty.sum()),
         "devices": rows["up"].shape[0],
         "curves": rows["up"].shape[0] * rows["up"].shape[1] * 2,
         "values": sum(g.size for g in rows.values()),

@@ -13,6 +13,9 @@ _BURSTS = 4.0
 _KURTOSIS = 1.0
 _EXPONENT = 0.2
 _FEW_CELLS = 10
+#: White noise that grows faster than this power of the conductance is not the instrument's alone.
+_GROWTH = 0.5
+_LEAST_SPAN = 1.5
 
 
 def _range(values: np.ndarray, style: str = ".3g") -> str:
@@ -35,12 +38,17 @@ def notes_on(fit: "ReadNoiseFit", *, instrument: float | None, telegraph: bool) 
         notes.append("Telegraph noise was not sought; its steps are in the 1/f part.")
     n = len(fit.cells)
     if np.isnan(fit.estimates["gamma"].value):
+        noisy = sum(bool(c.flicker) for c in fit.cells)
         notes.append(
-            f"γ is not told: it needs three cells whose conductances span a factor of 1.5; {n} "
-            + ("was given." if n == 1 else "were given.")
+            "γ is not told: it needs three cells with noise that has a memory, whose conductances "
+            f"span a factor of 1.5; {noisy} of {n} have such noise."
         )
     if n < _FEW_CELLS:
-        notes.append(f"The spread between cells is not told by {n} of them.")
+        notes.append(
+            "One cell does not tell the spread between cells."
+            if n == 1
+            else f"{n} cells are too few to tell the spread between cells."
+        )
     if fit.counts["missing"]:
         notes.append(
             f"{fit.counts['missing']} missing reads were interpolated linearly for the spectra."
@@ -52,14 +60,29 @@ def _on_white(fit: "ReadNoiseFit", instrument: float | None) -> str:
     white = np.array([c.white for c in fit.cells])
     text = f"The white noise is {_range(white)} S in one read. "
     if instrument is None:
-        return text + (
-            "It is taken for that of the instrument, and is not in the model; give instrument= if "
-            "the cells have some of it."
+        text += (
+            "It is taken for that of the instrument, and is not in the model; tell the noise of "
+            "the instrument alone if the cells have some of it."
         )
+        growth = _growth(np.array([c.conductance for c in fit.cells]), white)
+        if growth > _GROWTH:
+            text += (
+                f" It grows as G^{growth:.2g}, as noise of the cells does: the instrument alone "
+                "would give all cells the same."
+            )
+        return text
     more = int((white < instrument).sum())
     if more:
         text += f"{more} cells have less than the instrument's {instrument:.3g} S. "
     return text + f"What exceeds {instrument:.3g} S of the instrument is in the model."
+
+
+def _growth(g: np.ndarray, white: np.ndarray) -> float:
+    """Return the exponent of white noise over conductance; 0 if the cells do not tell it."""
+    known = white > 0
+    if known.sum() < 3 or g[known].max() < _LEAST_SPAN * g[known].min():
+        return 0.0
+    return float(np.polyfit(np.log(g[known]), np.log(white[known]), 1)[0])
 
 
 def _on_flicker(fit: "ReadNoiseFit") -> list[str]:

@@ -179,6 +179,11 @@ def _check_traces(traces: Floats) -> None:
                 f"trace {k} of g has {len(known)} known reads, too few for a spectrum; give at "
                 f"least {FEWEST_READS}, or leave the cell out"
             )
+        if not np.median(known) > 0:
+            raise ValueError(
+                f"trace {k} of g has a median of {np.median(known):.3g} S, and a conductance is "
+                "positive; was the polarity reversed? Give absolute values, or leave the cell out"
+            )
         if not known.std() > 1e-12 * np.abs(known).max():
             raise ValueError(
                 f"trace {k} of g is constant at {known[0]:g} S, so that it holds no noise to fit; "

@@ -19,6 +19,11 @@ _SUSPICIOUS = 0.01
 _FEW_VALUES = 20
 
 
+def _times(count: int) -> str:
+    """Return how often something happens in words."""
+    return {0: "only at its start", 1: "only once"}.get(count, f"only {count} times")
+
+
 def notes_on_order(choice: Choice, levels: int | None) -> tuple[str, ...]:
     """Return notes on how many levels were chosen, and on what else explains the trace."""
     notes = []
@@ -26,9 +31,9 @@ def notes_on_order(choice: Choice, levels: int | None) -> tuple[str, ...]:
     if choice.rejected:
         name = choice.rejected
         notes.append(
-            f"{name} would explain the trace better, but one of them is entered only "
-            f"{choice.candidates[name].entries} times: that is a step, or the trace is shorter "
-            "than the dwell time."
+            f"{name} would explain the trace better, but one of them is entered "
+            f"{_times(choice.candidates[name].entries)}: that is a step or a read that is far off, "
+            "or the trace is shorter than the dwell time."
         )
     fewest = min((one.white_bic for one in choice.candidates.values()), default=np.inf)
     if best is None and levels is None and fewest < choice.one_white and not choice.rejected:

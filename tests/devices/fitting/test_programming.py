@@ -105,6 +105,8 @@ GOT = TARGET + 1e-6 * np.sin(np.arange(100))
         (TARGET, GOT * 0 + 1e-5, {}, "got is the same conductance for all 100 cells"),
         (TARGET, TARGET, {}, "got − target is the same for all 100 cells"),
         (TARGET, GOT * 1e6, {}, r"got has a median of .* are the values in µS\?"),
+        (TARGET, GOT * 1e-3, {}, "got has a median of .* a factor of 0.000988; give both in"),
+        (TARGET, -GOT, {}, r"got has a median of -.*polarity reversed"),
         (TARGET, GOT * np.nan, {}, "got of shape .* holds no finite value"),
         (TARGET, GOT, {"conductances": (2e-5, 1e-5)}, "must be two or more conductances"),
         (

@@ -19,6 +19,7 @@ def test_siemens_pass_and_missing_values_stay():
         ([5e-18, 4e-17], r"trace reaches only 4e-17 S"),
         ([1e-6, np.inf, -np.inf], "trace holds 2 infinite values"),
         ([np.nan, np.nan], r"trace of shape \(2,\) holds no finite value"),
+        ([-1e-6, -2e-6, -1e-9], r"trace has a median of -1e-06 S.*polarity reversed\?"),
         (["a"], "trace is not an array of real numbers"),
     ],
 )

@@ -116,6 +116,18 @@ def test_traces_that_cannot_be_read_are_refused(csv, text, options, message):
         read_measurement(csv(text), "read-noise", **options)
 
 
+def test_currents_of_negative_reads_are_divided_by_their_voltage(csv):
+    values, _, _ = traces(csv("I_nA -200 -400 -600"), period=1, read_voltage="-200 mV")
+    np.testing.assert_allclose(values, [[1, 2, 3]])
+    with pytest.raises(ValueError, match="read_voltage = 0 V gives no conductance"):
+        traces(csv("I_nA 200 400 600"), period=1, read_voltage=0)
+
+
+def test_a_cell_that_is_named_twice_is_refused(csv):
+    with pytest.raises(ValueError, match=r"cell 'a' of .* is named twice"):
+        traces(csv("a_uS,b_uS 1,2 3,4"), period=1, cell=("a", "a"))
+
+
 def test_currents_become_conductances_and_say_so(csv):
     values, _, found = traces(csv("I_nA 200 400 600"), period=1, read_voltage="200 mV")
     np.testing.assert_allclose(values, [[1, 2, 3]])

@@ -51,7 +51,9 @@ def test_a_page_tells_numbers_notes_counts_and_device(tmp_path):
 def test_numbers_have_units_and_intervals():
     row = estimate_row(Estimate(value=2e-6, error=1e-7, unit="S"))
     assert row == ("2 µS", "100 nS", "1.8 µS to 2.2 µS")
-    assert estimate_row(Estimate(value=2.0))[1:] == ("unknown", "unknown")
+    assert estimate_row(Estimate(value=2.0))[1:] == ("unknown", "not told by the data")
+    lost = Estimate(value=1e4, error=1e6, unit="Ω", positive=True)
+    assert estimate_row(lost)[2] == "not told by the data"
 
 
 def test_a_page_needs_its_ending(tmp_path):

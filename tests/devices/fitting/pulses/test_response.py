@@ -189,3 +189,17 @@ def test_measured_curves_are_described_to_their_noise():
     assert any("The scatter of reads is correlated over about" in note for note in fit.notes)
     assert any("curves tell little about the cycle-to-cycle noise" in note for note in fit.notes)
     devices.Device(g_min=fit.model.g_min, g_max=1e-4, pulses=fit.model)
+
+
+def test_a_device_without_a_curve_is_left_out_and_counted():
+    response = NonlinearPulses(g_min=1e-6, g_max=3e-5, pulses=40, nl_up=2.0, nl_down=-2.0)
+    rng = np.random.default_rng(0)
+    up, down = (c + rng.normal(0, 1e-7, (3, 41)) for c in response.curve(40))
+    options = {"responses": (NonlinearPulses,), "resamples": 0}
+    whole = fit_pulses(up[:2], down[:2], **options)
+    up[2] = np.nan
+    fit = fit_pulses(up, down, **options)
+    assert fit.model == whole.model
+    assert fit.counts["devices without a curve"] == 1
+    with pytest.raises(ValueError, match="no device has reads both up and down"):
+        fit_pulses(np.vstack([up[:1], up[2:]]), np.vstack([up[2:], down[:1]]), **options)

@@ -181,3 +181,21 @@ def test_what_cannot_be_fitted_is_refused(change, message):
     arguments = {"g": traces(NoNoise(), [1e-4], n=1000), "period": PERIOD} | change
     with pytest.raises(ValueError, match=message):
         fit_read_noise(**arguments)
+
+
+def test_white_noise_that_grows_with_conductance_is_not_the_instruments():
+    g = np.array([1e-5, 2e-5, 4e-5])[:, None]
+    rng = np.random.default_rng(0)
+    fit = fit_read_noise(g * (1 + 0.1 * rng.normal(size=(3, 2000))), 1e-2, telegraph=False)
+    assert any("It grows as G^" in note for note in fit.notes)
+    assert any("of 3 have such noise" in note for note in fit.notes)
+    alike = fit_read_noise(g + 1e-6 * rng.normal(size=(3, 2000)), 1e-2, telegraph=False)
+    assert not any("It grows" in note for note in alike.notes)
+
+
+def test_a_reversed_cell_is_named():
+    g = np.array([1e-5, 2e-5, -1e-5])[:, None] * (
+        1 + 0.1 * np.random.default_rng(0).normal(size=(3, 300))
+    )
+    with pytest.raises(ValueError, match="trace 2 of g has a median of -.*polarity reversed"):
+        fit_read_noise(g, 1e-2)

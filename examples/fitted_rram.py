@@ -1,6 +1,6 @@
 """MNIST on the RRAM that was fitted to measured cells: time since programming, and read noise.
 
-    python examples/fitted_rram.py [FOLDER]      (about 20 minutes on one core)
+    python examples/fitted_rram.py [FOLDER]      (about an hour on one core)
 
 The device is the preset rram_levy2021: relaxation fitted to 8,192 cells, and 1/f noise to five. The
 NSM is read with a stochastic gate in series with each pair of cells, and without one, where it

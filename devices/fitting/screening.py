@@ -42,10 +42,11 @@ def conductances(
     known = np.abs(g[np.isfinite(g)])
     if not known.size:
         raise ValueError(f"{name} of shape {g.shape} holds no finite value; give conductances [S]")
-    if np.quantile(g[np.isfinite(g)], _MOST) < 0:  # single reads of small cells may be
+    signed = g[np.isfinite(g)]
+    if np.quantile(signed, _MOST) < 0:  # single reads of small cells may be
         raise ValueError(
-            f"{name} has a median of {np.median(g[np.isfinite(g)]):.3g} S, and a conductance is not "
-            "negative; was the polarity reversed? Give the absolute values"
+            f"{name} has a median of {np.median(signed):.3g} S, and a conductance is not negative; "
+            "was the polarity reversed? Give the absolute values"
         )
     typical = float(np.median(known))
     if typical > LARGEST_CONDUCTANCE:

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import exp, nan
+from math import exp, isfinite, nan
 from typing import Any
 
 from devices.special import ndtri
 from devices.validation import number
 
 _LARGEST_LOG = 700.0
+#: Ratio of the ends of a 95 % interval of a positive number beyond which nothing is known of it.
+_WIDEST = 1e6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,18 @@ class Estimate:
     error: float = nan
     unit: str = ""
     positive: bool = False
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the data tell the number.
+
+        It then has a standard error, and the 95 % interval of a positive number spans less than a
+        factor of 10⁶.
+        """
+        if not isfinite(self.error):
+            return False
+        low, high = self.interval()
+        return not (self.positive and low > 0) or high < _WIDEST * low
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the ends of the confidence interval, from the normal law of the estimate.

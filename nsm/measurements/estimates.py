@@ -5,9 +5,6 @@ from collections.abc import Mapping
 
 from devices import Estimate
 
-#: Ratio of the ends of an interval of a positive number beyond which nothing is known of it.
-WIDEST = 1e6
-
 
 def estimate_text(name: str, estimate: Estimate) -> str:
     """Return an estimate as a line: "tau = 0.3 s ± 0.01 (95 %: 0.28 to 0.32)".
@@ -34,15 +31,10 @@ def value_text(estimate: Estimate) -> str:
 
 
 def interval_text(estimate: Estimate) -> str:
-    """Return the 95 % interval of an estimate: "0.281 to 0.32"; "" if the data tell none.
-
-    They tell none of a positive number where its interval spans more than `WIDEST`.
-    """
-    if not math.isfinite(estimate.error):
+    """Return the 95 % interval of an estimate: "0.281 to 0.32"; "" if the data tell none."""
+    if not estimate.is_told:
         return ""
     low, high = estimate.interval()
-    if estimate.positive and low > 0 and high > WIDEST * low:
-        return ""
     return f"{_short(low, high - low)} to {_short(high, high - low)}"
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devices import Estimate, Fit
-from nsm.measurements.estimates import WIDEST
 from nsm.plots import plot_tolerances
 from nsm.plots.png import light_and_dark
 from nsm.quantities import counted, quantity
@@ -61,11 +60,10 @@ def model_text(model: object) -> str:
 
 def estimate_row(estimate: Estimate) -> tuple[str, str, str]:
     """Return value, standard error and 95 % interval of an estimate as texts."""
-    low, high = estimate.interval(CONFIDENCE)
-    wide = estimate.positive and low > 0 and high > WIDEST * low
-    interval = "not told by the data" if math.isnan(low) or wide else (
-        f"{shown(low, estimate.unit)} to {shown(high, estimate.unit)}"
-    )  # fmt: skip
+    interval = "not told by the data"
+    if estimate.is_told:
+        low, high = estimate.interval(CONFIDENCE)
+        interval = f"{shown(low, estimate.unit)} to {shown(high, estimate.unit)}"
     return shown(estimate.value, estimate.unit), shown(estimate.error, estimate.unit), interval
 
 

@@ -28,3 +28,10 @@ def test_an_error_far_beyond_a_positive_number_has_an_interval():
 def test_an_impossible_confidence_is_refused():
     with pytest.raises(ValueError, match=r"confidence = 1\.5 is not allowed"):
         Estimate(value=1.0, error=1.0).interval(1.5)
+
+
+def test_an_estimate_that_says_nothing_is_told_so():
+    assert Estimate(value=2.0, error=0.1, positive=True).is_told
+    assert not Estimate(value=2.0, error=10.0, positive=True).is_told
+    assert Estimate(value=2.0, error=10.0).is_told
+    assert not Estimate(value=2.0).is_told

@@ -150,7 +150,9 @@ def levels_needed(verdict: "Tolerances") -> list[str]:
         enough = f"{row.network} needs {counted(row.tolerated, 'levels')} or fewer"
         if math.isfinite(row.high) and row.high > 0:
             enough += f", and more than {row.high:.3g}"
-        sentences.append(f"{enough} to lose less than {100 * verdict.settings['loss']:g} points.")
+        loss = f"{100 * verdict.settings['loss']:g}"
+        points = "point" if loss == "1" else "points"
+        sentences.append(f"{enough} to lose less than {loss} {points}.")
     return sentences
 
 

@@ -64,8 +64,8 @@ AXES = (
         1.0,
         "Programming error",
         "Cells are written by open-loop pulses, whose errors of 0.5 % of the conductance range add "
-        "up to 2.0 % (root mean square). That error is multiplied by this factor. Each cell draws "
-        "its error once, when the chip is programmed.",
+        "up to 1.9 % in the middle of it (root mean square). That error is multiplied by this "
+        "factor. Each cell draws its error once, when the chip is programmed.",
     ),
     Axis(
         "device.read_noise.sigma",

@@ -14,10 +14,16 @@ from devices.read_noise.base import NoNoise, ReadNoise
 from devices.retention.base import NoDrift, Retention
 from devices.seeding import RNG, generator
 from devices.temperature import NoTemperature, TemperatureLaw
-from devices.validation import Floats, array, instance, integer, number, shortened
+from devices.validation import (
+    LARGEST_CONDUCTANCE,
+    Floats,
+    array,
+    instance,
+    integer,
+    number,
+    shortened,
+)
 
-# No memory cell conducts more than this [S]; larger numbers were meant in µS.
-_LARGEST_CONDUCTANCE = 0.1
 # Targets may exceed the range by this fraction of g_max, which allows for rounding in the mapping.
 _ROUNDING = 1e-9
 # Base classes of the models in the slots that are never None.
@@ -195,7 +201,7 @@ def _check_range(g_min: float, g_max: float) -> None:
     """Raise ValueError unless conductances [S] can be the ends of a cell's range."""
     number("Device.g_min", g_min, at_least=0, unit="S")
     number("Device.g_max", g_max, above=0, unit="S")
-    if g_max > _LARGEST_CONDUCTANCE:
+    if g_max > LARGEST_CONDUCTANCE:
         raise ValueError(
             f"Device.g_max = {g_max:g} S is too large for a memory cell; conductances "
             "are in siemens: write 50 µS as 50e-6"

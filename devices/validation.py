@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 
 # A longer list of known names hides the one that was meant; then only the nearest are shown.
 MAX_LISTED_NAMES = 10
+#: No memory cell conducts more [S]; larger numbers were meant in µS.
+LARGEST_CONDUCTANCE = 0.1
 #: Longest repr in a message.
 MAX_SHOWN = 120
 

@@ -10,10 +10,7 @@ from numpy.typing import ArrayLike
 
 from devices.faults.base import ARRAYS, Faults, NoFaults, Place
 from devices.seeding import RNG, generator
-from devices.validation import Floats, choice, integer, real_array
-
-#: A map conducts no more than this [S]; larger numbers were meant in µS, or are a mask.
-_LARGEST_CONDUCTANCE = 0.1
+from devices.validation import LARGEST_CONDUCTANCE, Floats, choice, integer, real_array
 
 
 class TileKey(NamedTuple):
@@ -182,10 +179,10 @@ def _checked_map(where: str, value: ArrayLike) -> Floats:
         )
     stuck = np.array(entries, dtype=np.float64)
     known = stuck[~np.isnan(stuck)]
-    if known.size and not (known.min() >= 0 and known.max() <= _LARGEST_CONDUCTANCE):
+    if known.size and not (known.min() >= 0 and known.max() <= LARGEST_CONDUCTANCE):
         raise ValueError(
             f"{where} holds conductances from {known.min():g} to {known.max():g} S; give 0 to "
-            f"{_LARGEST_CONDUCTANCE:g} S for stuck cells (50 µS is 50e-6) and NaN for healthy ones"
+            f"{LARGEST_CONDUCTANCE:g} S for stuck cells (50 µS is 50e-6) and NaN for healthy ones"
         )
     stuck.flags.writeable = False
     return stuck

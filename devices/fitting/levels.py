@@ -39,15 +39,15 @@ class LevelsFit(Fit):
         model, estimates, notes, counts: As in `Fit`.
     """
 
-    targets: tuple[float, ...] = ()
-    levels: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    cells: tuple[int, ...] = ()
-    thresholds: tuple[float, ...] = ()
-    confusion: Floats = field(default_factory=lambda: np.empty((0, 0)), repr=False)
-    errors: Floats = field(default_factory=lambda: np.empty((0, 0)), repr=False)
-    error_errors: Floats = field(default_factory=lambda: np.empty((0, 0)), repr=False)
-    counted: Floats = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    targets: tuple[float, ...]
+    levels: tuple[float, ...]
+    std: tuple[float, ...]
+    cells: tuple[int, ...]
+    thresholds: tuple[float, ...]
+    confusion: Floats = field(repr=False)
+    errors: Floats = field(repr=False)
+    error_errors: Floats = field(repr=False)
+    counted: Floats = field(repr=False)
 
     def distinguishable(
         self, *, error: float, standard_errors: float = 0.0, counted: bool = False

@@ -29,9 +29,9 @@ class ProgrammingFit(Fit):
         model, estimates, notes, counts: As in `Fit`.
     """
 
-    faults: StuckCells = field(default_factory=StuckCells)
-    targets: Floats = field(default_factory=lambda: np.empty(0), repr=False)
-    residuals: Floats = field(default_factory=lambda: np.empty(0), repr=False)
+    faults: StuckCells
+    targets: Floats = field(repr=False)
+    residuals: Floats = field(repr=False)
 
 
 def fit_programming(

@@ -67,9 +67,10 @@ def fit_relaxation(
     _, deviation = measured.deviations()
     sigma = np.interp(measured.start, measured.knots, process.scales)
     z = np.divide(deviation, sigma, out=np.full(deviation.shape, np.nan), where=sigma > 0)
+    errors = _bootstrapped(measured, list(_numbers(process)), resamples, rng)
     return Fit(
         model=process,
-        estimates=_estimates(process, _bootstrapped(measured, resamples, rng)),
+        estimates=_estimates(process, errors),
         notes=tuple(_notes(measured, deviation)),
         counts=counts | {"far off": int(screening.are_far_off(z).sum())},
     )
@@ -139,17 +140,18 @@ def _numbers(process: RelaxationProcess) -> dict[str, tuple[float, str, bool]]:
     return found
 
 
-def _bootstrapped(measured: Measurement, resamples: int, rng: RNG) -> dict[str, float]:
+def _bootstrapped(
+    measured: Measurement, names: list[str], resamples: int, rng: RNG
+) -> dict[str, float]:
     """Return the standard deviation of every number over fits to cells drawn with replacement."""
     random = generator(rng)
+    if resamples < 2:
+        return dict.fromkeys(names, float("nan"))
     cells = len(measured.start)
     rows = []
     for _ in range(resamples):
         again = process_of(measured.of_cells(random.integers(0, cells, cells)))
         rows.append([value for value, _, _ in _numbers(again).values()])
-    names = list(_numbers(process_of(measured)))
-    if resamples < 2:
-        return dict.fromkeys(names, float("nan"))
     return dict(zip(names, np.std(rows, axis=0, ddof=1).tolist(), strict=True))
 
 

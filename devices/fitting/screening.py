@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devices.validation import Floats, real_array
+from devices.validation import LARGEST_CONDUCTANCE, Floats, real_array
 
-#: No memory cell conducts more, and none that can be measured less [S].
-LARGEST_CONDUCTANCE = 0.1
+#: Smaller conductances cannot be measured [S].
 SMALLEST_CONDUCTANCE = 1e-13
 #: A value this many robust standard deviations from the median is far off.
 FAR_OFF = 8.0
@@ -62,20 +61,41 @@ def conductances(
     return g
 
 
-def are_far_off(values: Floats, axis: int = -1) -> np.ndarray:
-    """Return which values lie more than `FAR_OFF` robust standard deviations from the median.
+def robust_deviation(values: Floats, axis: int = -1) -> Floats:
+    """Return 1.4826 times the median absolute deviation, which outliers do not widen.
 
-    The robust standard deviation is 1.4826 times the median absolute deviation, which outliers do
-    not widen. Missing values are not far off.
+    It is the standard deviation of normal values. The axis stays, with length 1.
 
     Args:
         values: Measured values; NaN where one is missing.
         axis: Axis of the values that belong together; default the last.
     """
-    known = np.isfinite(values)
-    if not known.any():
-        return np.zeros(values.shape, dtype=bool)
     middle = np.nanmedian(values, axis=axis, keepdims=True)
     away = np.abs(values - middle)
-    spread = np.nanmedian(away, axis=axis, keepdims=True) / _NORMAL_MAD
-    return np.asarray(known & (away > FAR_OFF * spread) & (spread > 0))
+    return np.asarray(np.nanmedian(away, axis=axis, keepdims=True) / _NORMAL_MAD)
+
+
+def robust_distances(values: Floats, axis: int = -1) -> Floats:
+    """Return distances from the median in robust standard deviations; 0 if most are the same.
+
+    Args:
+        values: Measured values; NaN where one is missing.
+        axis: Axis of the values that belong together; default the last.
+    """
+    away = np.abs(values - np.nanmedian(values, axis=axis, keepdims=True))
+    spread = robust_deviation(values, axis)
+    return np.divide(away, spread, out=np.zeros(values.shape), where=spread > 0)
+
+
+def are_far_off(values: Floats, axis: int = -1) -> np.ndarray:
+    """Return which values lie more than `FAR_OFF` robust standard deviations from the median.
+
+    Missing values are not far off.
+
+    Args:
+        values: Measured values; NaN where one is missing.
+        axis: Axis of the values that belong together; default the last.
+    """
+    if not np.isfinite(values).any():
+        return np.zeros(values.shape, dtype=bool)
+    return np.asarray(robust_distances(values, axis) > FAR_OFF)

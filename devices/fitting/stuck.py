@@ -3,14 +3,18 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devices.fitting.screening import FAR_OFF, conductances
+from devices.fitting.screening import (
+    FAR_OFF,
+    conductances,
+    robust_deviation,
+    robust_distances,
+)
 from devices.validation import Floats
 
 # Once far-off cells are stuck at an end, so are all there that lie so many from their own target.
 _OFF_IF_STUCK = 4.5
 # Far-off cells within so many robust standard deviations of the cells at an end are stuck there.
 _STUCK_WITHIN = 4.0
-_NORMAL_MAD = 0.6744897501960817
 
 #: Medians of targets and of cells that differ by this factor are in different units.
 _LARGEST_RATIO = 30.0
@@ -66,24 +70,17 @@ def stuck_cells(g: Floats, landed: Floats, at: Floats) -> tuple[np.ndarray, np.n
     for k in range(len(at)):
         own = nearest == k
         if own.any():
-            off[own] = _robust_distance((landed - g)[own])
+            off[own] = robust_distances((landed - g)[own])
     far = off > FAR_OFF
     stuck = []
     for end, place in ((g.min(), 0), (g.max(), len(at) - 1)):
         there = landed[(nearest == place) & ~far]
-        width = np.median(np.abs(there - np.median(there))) / _NORMAL_MAD if there.size else 0.0
+        width = float(robust_deviation(there)[0]) if there.size else 0.0
         beyond = landed <= end if place == 0 else landed >= end
         at_end = beyond | (np.abs(landed - end) <= _STUCK_WITHIN * width)
         found = far & at_end
         stuck.append(at_end & (off > _OFF_IF_STUCK) if found.any() else found)
     return far | stuck[0] | stuck[1], stuck[0], stuck[1]
-
-
-def _robust_distance(values: Floats) -> Floats:
-    """Return distances from the median in robust standard deviations; 0 if most are the same."""
-    away = np.abs(values - np.median(values))
-    spread = np.median(away) / _NORMAL_MAD
-    return away / spread if spread else np.zeros(len(values))
 
 
 def stuck_shares(g: Floats, lowest: np.ndarray, highest: np.ndarray) -> tuple[float, float]:

@@ -30,8 +30,8 @@ class TemperatureFit(Fit):
         model, estimates, notes, counts: As in `Fit`.
     """
 
-    scores: Mapping[str, float] = field(default_factory=dict)
-    residuals: Floats = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    scores: Mapping[str, float]
+    residuals: Floats = field(repr=False)
 
 
 def fit_temperature(

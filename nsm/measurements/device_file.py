@@ -70,7 +70,8 @@ def write_device(
 ) -> Preset:
     """Write fits to a device file, and return what is in it now.
 
-    A file that exists keeps its other slots and its comments. Estimates stand above each slot as
+    A file that exists keeps its other slots, and the comments in lines above its fields; comments
+    behind a value or inside a table are lost. Estimates stand above each slot as
     comments, and examples of what is not set. The file is written whole or not at all.
 
     Args:

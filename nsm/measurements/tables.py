@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,13 +99,15 @@ def read_table(path: str | Path, *, sheet: str | None = None) -> Table:
     return _of_frame(str(path), frame)
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file that are neither empty nor comments."""
+def _lines(path: Path) -> tuple[list[str], int]:
+    """Return the lines of a text file that are neither empty nor comments, and how many are."""
     try:
         with path.open(encoding="utf-8-sig", newline=None) as f:
-            yield from (x.strip("\r\n") for x in f if x.strip() and not _is_comment(x))
+            written = [x.strip("\r\n") for x in f if x.strip()]
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not text in UTF-8; save it with this encoding") from None
+    lines = [x for x in written if not _is_comment(x)]
+    return lines, len(written) - len(lines)
 
 
 def _is_comment(line: str) -> bool:
@@ -129,20 +131,19 @@ def _of_text(path: Path) -> Table:
     """Return the columns of a text file."""
     import pandas as pd
 
-    first = next(_lines(path), None)
-    if first is None:
+    lines, comments = _lines(path)
+    if not lines:
         raise ValueError(f"{path} is empty; give a table of measured values")
+    first = lines[0]
     separator = next((s for s in ("\t", ";", ",") if s in first), ",")
     cells = [cell.strip().strip('"') for cell in first.split(separator)]
     has_header = not all(map(_is_number, cells))
     names = cells if has_header else [str(i + 1) for i in range(len(cells))]
     _check_names(str(path), names)
-    lines = list(_lines(path))[int(has_header) :]
+    lines = lines[int(has_header) :]
     if not lines:
         raise ValueError(f"{path} has a header and no rows; give measured values")
     decimal = "," if separator == ";" and any(re.search(r"\d,\d", x) for x in lines[:100]) else "."
-    with path.open(encoding="utf-8-sig") as f:
-        comments = sum(_is_comment(x) for x in f)
     wrong = [(i, n) for i, n in enumerate(x.count(separator) + 1 for x in lines) if n != len(names)]
     if wrong and not any('"' in x for x in lines[:100]):
         row, n = wrong[0]

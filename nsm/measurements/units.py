@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from devices.fitting.screening import SMALLEST_CONDUCTANCE
 from devices.validation import Floats, choice, number
 
-#: No memory cell conducts more [S]; larger numbers have another unit.
-LARGEST_CONDUCTANCE = 0.01
-#: Smaller conductances cannot be measured [S].
-SMALLEST_CONDUCTANCE = 1e-13
+#: Larger numbers without a unit are asked about [S]. A device may conduct ten times more, but 0.05
+#: is more likely another unit.
+LARGEST_BARE = 0.01
 #: Values up to this one may be relative.
 LARGEST_RELATIVE = 2.0
 #: Temperatures that are all below this one were not given in kelvins [K].
@@ -191,7 +191,7 @@ def check_siemens(values: Floats, where: str, column: str) -> None:
     """
     known = np.abs(values[np.isfinite(values)])
     typical = float(np.median(known)) if known.size else 0.0
-    if typical > LARGEST_CONDUCTANCE or (known.size and 0 < known.max() < SMALLEST_CONDUCTANCE):
+    if typical > LARGEST_BARE or (known.size and 0 < known.max() < SMALLEST_CONDUCTANCE):
         probably = guess(typical)
         write = (
             f"write the unit in the header, as in '{column} [{probably}]', or give --unit "
@@ -204,7 +204,7 @@ def check_siemens(values: Floats, where: str, column: str) -> None:
             relative = f"; if these are relative values, give --unit {NORMALIZED}"
         raise ValueError(
             f"{where}: {column!r} has no unit and a median of {typical:.3g}, which cannot be "
-            f"siemens (a memory cell conducts {SMALLEST_CONDUCTANCE:g} to {LARGEST_CONDUCTANCE:g} "
+            f"siemens (a memory cell conducts {SMALLEST_CONDUCTANCE:g} to {LARGEST_BARE:g} "
             f"S). It is probably {probably}: {write}{relative}"
         )
 

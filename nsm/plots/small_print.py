@@ -10,8 +10,8 @@ from crossbar import Hardware
 from devices import GaussianNoise, IdealWrite, NoNoise, OpenLoopPulses, WriteVerify
 from devices.special import ndtr
 from nsm.chips.hardware_table import as_table
-from nsm.chips.planning.checked_plan import checked_plan
 from nsm.chips.planning.plan import PlannedLayer, planned_layers
+from nsm.chips.planning.plans import new_plan
 
 #: Share of negative conductances from which on figures name it.
 NEGATIVE = 1e-3
@@ -132,7 +132,7 @@ def conditions(
     trainings = {n: dict(m) if isinstance(m, Mapping) else {None: m} for n, m in networks.items()}
     layers = {}
     for name, of_seed in trainings.items():
-        plan = checked_plan(next(iter(of_seed.values())), as_table(hardware), None)
+        plan = new_plan(next(iter(of_seed.values())), as_table(hardware), None)
         layers[name] = planned_layers(plan.network)
     parts = [_readouts(layers, hardware)]
     gated = any(layer.samples for of_one in layers.values() for layer in of_one)

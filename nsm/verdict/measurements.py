@@ -50,6 +50,9 @@ class Measurements:
     Args:
         bench: Networks and images.
         workers: Number of processes; 1 for this one alone.
+
+    Attributes:
+        workers: As given.
     """
 
     def __init__(self, bench: Bench, workers: int):

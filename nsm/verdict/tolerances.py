@@ -248,7 +248,7 @@ def _all_axes(
     tell: Callable[[Found], None],
     step_on: Callable[[str], None],
 ) -> list[Found]:
-    """Return the result of every axis and network, in the order of the axes."""
+    """Return the result of every axis and network, in an order that no worker changes."""
     # With several workers the slowest axis is begun first, or it would run alone at the end.
     in_turn = sorted(names, key=lambda name: name != SLOWEST) if runner.workers > 1 else names
     order = [(name, base) for name in in_turn for base in bases]

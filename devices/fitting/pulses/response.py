@@ -68,10 +68,10 @@ class PulsesFit(Fit):
         model, estimates, notes, counts: As in `Fit`.
     """
 
-    scores: Mapping[str, float] = field(default_factory=dict)
-    up: Floats = field(default_factory=lambda: np.empty(0), repr=False)
-    down: Floats = field(default_factory=lambda: np.empty(0), repr=False)
-    residuals: tuple[Floats, ...] = field(default=(), repr=False)
+    scores: Mapping[str, float]
+    up: Floats = field(repr=False)
+    down: Floats = field(repr=False)
+    residuals: tuple[Floats, ...] = field(repr=False)
 
 
 def fit_pulses(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from devices.fitting.quantiles import own_quantiles
 from devices.fitting.read_noise.spectrum import (
     Slope,
     WhiteAndPowerLaw,
@@ -13,13 +14,11 @@ from devices.fitting.read_noise.spectrum import (
 )
 from devices.fitting.telegraph.order import TRAPS, TWINS, TWO
 from devices.fitting.telegraph.trace import TelegraphFit, fit_telegraph
-from devices.special import ndtri
 from devices.validation import Floats
 
 #: Kinds of `TelegraphFit` that independent traps explain, by the number of traps.
 TRAPS_OF = {TWO: 1, TWINS: 2, TRAPS: 2}
 _FEWEST_READS_PER_WINDOW = 8
-_QUANTILES = 99
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,11 +58,6 @@ class CellNoise:
     window_variances: Floats
     quantiles: Floats
     excess_kurtosis: float
-
-
-def normal_quantiles() -> Floats:
-    """Return the standard normal quantiles of the probabilities 0.01, 0.02, …, 0.99."""
-    return np.asarray(ndtri(np.arange(1, _QUANTILES + 1) / (_QUANTILES + 1)))
 
 
 def filled(g: Floats) -> Floats:
@@ -178,7 +172,7 @@ def analyzed(
         telegraph=steps,
         correlation_time=correlation_time(whole, white**2, period),
         window_variances=window_variances(g, period, window),
-        quantiles=np.quantile(z, np.arange(1, _QUANTILES + 1) / (_QUANTILES + 1)),
+        quantiles=own_quantiles(g),
         excess_kurtosis=float((z**4).mean() - 3),
     )
 

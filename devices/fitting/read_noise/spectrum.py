@@ -42,6 +42,11 @@ def segment_length(n: int) -> int:
     return max(2 ** int(np.log2(max(n / _SEGMENTS, 1))), _SHORTEST_SEGMENT)
 
 
+def frequencies_of(n: int, period: float) -> Floats:
+    """Return the frequencies [Hz] of the density of traces of n reads, without 0 Hz."""
+    return np.asarray(np.fft.rfftfreq(min(segment_length(n), n), period)[1:], dtype=np.float64)
+
+
 def density(traces: Floats, period: float) -> Density:
     """Return Welch's density of traces without gaps.
 
@@ -62,8 +67,7 @@ def density(traces: Floats, period: float) -> Density:
     total[:, -1] /= 2  # the Nyquist frequency has no negative twin
     count = len(starts)
     averages = count / (1 + 2 * _HANN_OVERLAP * (count - 1) / count)
-    frequencies = np.asarray(np.fft.rfftfreq(length, period), dtype=np.float64)
-    return Density(frequencies=frequencies[1:], values=total[:, 1:], averages=averages)
+    return Density(frequencies=frequencies_of(n, period), values=total[:, 1:], averages=averages)
 
 
 class Slope(NamedTuple):

@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.fitting.fit import Estimate, Fit
-from devices.fitting.read_noise.cells import CellNoise, analyzed, filled, normal_quantiles
+from devices.fitting.quantiles import normal_quantiles
+from devices.fitting.read_noise.cells import CellNoise, analyzed
 from devices.fitting.read_noise.models import (
     flicker_model,
     product_of,
@@ -33,7 +34,7 @@ from devices.fitting.read_noise.models import (
     white_model,
 )
 from devices.fitting.read_noise.notes import notes_on
-from devices.fitting.read_noise.spectrum import density
+from devices.fitting.read_noise.spectrum import frequencies_of
 from devices.fitting.screening import are_far_off, conductances
 from devices.read_noise.base import ReadNoise
 from devices.validation import Floats, boolean, number
@@ -121,7 +122,7 @@ def fit_read_noise(
     if instrument is not None:
         instrument = number("instrument", instrument, at_least=0, unit="S")
     _check_traces(traces)
-    f = density(filled(traces[0])[None], period).frequencies
+    f = frequencies_of(traces.shape[1], period)
     band = _checked_band(band, f)
     cells = tuple(
         analyzed(one, period, band=band, window=window, telegraph=telegraph) for one in traces

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from devices import ReadNoiseFit, TelegraphFit
+from devices.fitting.quantiles import normal_quantiles, own_quantiles
 from devices.validation import Floats, array
 from nsm.plots.style import COLORS, LINES, MARKERS, figure, styled
 
@@ -91,11 +92,7 @@ def plot_quantiles(
 
 def residual_quantiles(residuals: Floats) -> tuple[Floats, Floats]:
     """Return quantiles of residuals in their standard deviations, and those of a normal law."""
-    from devices.special import ndtri
-
-    known = residuals[np.isfinite(residuals)]
-    p = np.arange(1, 100) / 100
-    return np.quantile((known - known.mean()) / known.std(), p), np.asarray(ndtri(p))
+    return own_quantiles(residuals), normal_quantiles()
 
 
 def busiest_window(fit: TelegraphFit, reads: int = MOST_READS) -> slice:

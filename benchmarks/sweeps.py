@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from distributed import Client, LocalCluster
 from torch import nn
 
 import nsm
 from crossbar import Hardware
 from devices import preset
 from nsm.sweeps import run, worker_pool
+from nsm.sweeps.workers import dask_workers
 from nsm.sweeps.workers.dispatch import PoolWorkers
 from nsm.sweeps.workers.work import Job
 
@@ -23,10 +25,11 @@ _DRY_ROWS, _DRY_POINTS = 100_000, 1_000
 _EMPTY_ROWS, _FULL_ROWS = 400, 24
 
 
-def _no_work(job: Job, threads: int | None = None, sent: Any = ()) -> dict[str, Any]:
-    """Return the result of a job without computing it."""
+def _no_work(jobs: list[Job], threads: int | None = None, sent: Any = ()) -> list[dict[str, Any]]:
+    """Return the results of jobs without computing them."""
     counts = {"errors": 0, "images": 1, "wrong": None, "elapsed": 0.0}
-    return {"task": job.task, "chip": job.chip, "first": job.first, "seed": job.seed, **counts}
+    names = ("task", "chip", "first", "seed")
+    return [{name: getattr(job, name) for name in names} | counts for job in jobs]
 
 
 class Inline(Executor):
@@ -48,16 +51,17 @@ def sweep_seconds(rows: int, points: int, executor: Any, *, work: bool, samples:
     rng = np.random.default_rng(0)
     x, y = rng.random((1000, 784)), rng.integers(0, 10, 1000)
     hardware = Hardware(device=preset("rram_wan2022"))
-    before = run.PoolWorkers
+    before = run.PoolWorkers, dask_workers.run_with
     if not work:
         run.PoolWorkers = lambda executor: PoolWorkers(executor, _no_work)  # type: ignore
+        dask_workers.run_with = _no_work
     start = time.perf_counter()
     try:
         tasks = nsm.grid(model, hardware, {"gain": np.linspace(0.1, 1.0, points)})
         options = {"chips": rows // points, "samples": samples, "rng": 0, "executor": executor}
         nsm.collect(tasks, x, y, **options, progress=False)
     finally:
-        run.PoolWorkers = before
+        run.PoolWorkers, dask_workers.run_with = before
     return time.perf_counter() - start
 
 
@@ -76,6 +80,13 @@ def table() -> list[str]:
         sweep_seconds(4, 4, pool, work=True)  # starts the processes
         add("jobs that compute nothing, 2 workers", _EMPTY_ROWS,
             sweep_seconds(_EMPTY_ROWS, 20, pool, work=False))  # fmt: skip
+    two = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(**two) as cluster, Client(cluster) as client:
+        sweep_seconds(4, 4, client, work=True)
+        add("jobs that compute nothing, 2 workers of Dask", _EMPTY_ROWS,
+            sweep_seconds(_EMPTY_ROWS, 20, client, work=False))  # fmt: skip
+        add("1000 images, 20 samples, 2 workers of Dask", _FULL_ROWS,
+            sweep_seconds(_FULL_ROWS, 12, client, work=True, samples=20))  # fmt: skip
     speeds = {}
     for workers in (1, 2):
         with worker_pool(workers) as pool:

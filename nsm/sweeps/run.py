@@ -183,7 +183,7 @@ def _results(
     with Shelf() as shelf:
         workers = DaskWorkers(executor, shelf) if is_client(executor) else PoolWorkers(executor)
         jobs = plan.experiment.jobs(plan.tasks, keys, plan.block, shelf)
-        yield from results(jobs, workers, shelf, plan.name_of)
+        yield from results(jobs, len(keys), workers, shelf, plan.name_of)
 
 
 def _collect(

@@ -5,6 +5,7 @@ The package `distributed` is optional (the extra `cluster`); nothing here is imp
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import time
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from nsm.sweeps.workers.contents import Content, Shelf
-from nsm.sweeps.workers.work import Job, run_job
+from nsm.sweeps.workers.work import Job, contents_of, run_jobs
 
 #: Seconds for which the number of workers is not asked again [s].
 _ASKED_EVERY = 1.0
@@ -60,9 +61,9 @@ def connected(address: str) -> Iterator[Any]:
             raise
 
 
-def _run_with(job: Job, names: list[str], values: list[bytes]) -> Any:
-    """Run a job in a Dask worker, which has fetched the bytes of its values."""
-    return run_job(job, threads=1, sent=values)
+def run_with(jobs: list[Job], values: list[bytes]) -> Any:
+    """Run some jobs in a Dask worker, which has fetched the bytes of their values."""
+    return run_jobs(jobs, threads=1, sent=values)
 
 
 class DaskWorkers:
@@ -123,12 +124,13 @@ class DaskWorkers:
             self._asked = time.monotonic()
         return self._count
 
-    def submit(self, job: Job, sent: list[bytes]) -> Any:
-        """Start a job and return its future; `sent` is empty, since workers lack nothing."""
-        contents = {content.hash: content for content in job.contents}
-        values = [self._future(content) for content in contents.values()]
+    def submit(self, jobs: list[Job], sent: list[bytes]) -> Any:
+        """Start some jobs and return their future; `sent` is empty, since workers lack nothing."""
         try:
-            return self._client.submit(_run_with, job, [*contents], values, pure=False)
+            values = [self._future(content) for content in contents_of(jobs)]
+            return self._client.submit(run_with, jobs, values, pure=False)
+        except ConnectionError:  # it says already what happened
+            raise
         except Exception as problem:  # whatever the connection raises
             if self._client.status == "running":
                 raise
@@ -147,16 +149,21 @@ class DaskWorkers:
     def has_died(self, problem: BaseException) -> bool:
         """Return whether a job is gone with its workers; Dask runs others again by itself.
 
+        A job's own OSError and one of the connection that fetches its result look alike, so that
+        the scheduler is asked after both.
+
         Raises:
             ConnectionError: The scheduler has ended or is another one.
         """
         from distributed.client import FutureCancelledError
+        from distributed.comm import CommClosedError
 
-        if isinstance(problem, (CancelledError, FutureCancelledError)):
-            if self._id() != self._scheduler:
-                raise self._lost("its jobs are gone")
-            return True
-        return False
+        gone = (CancelledError, asyncio.CancelledError, FutureCancelledError, CommClosedError)
+        if not isinstance(problem, (*gone, OSError)):
+            return False
+        if self._id() != self._scheduler:
+            raise self._lost("its jobs are gone")
+        return isinstance(problem, gone)
 
     def given_up_after(self, problem: BaseException) -> int:
         """Return how many workers died before Dask gave the job up; 0 if it has not.

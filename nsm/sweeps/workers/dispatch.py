@@ -1,7 +1,12 @@
-"""Jobs on their way through workers: a few at a time, and again if a worker dies."""
+"""Jobs on their way through workers: a few at a time, and again if a worker dies.
+
+A call of a worker costs its scheduler a few milliseconds. Jobs that take a fraction of a second
+travel together in a bundle, and return together.
+"""
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor
@@ -10,12 +15,18 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from nsm.sweeps.workers.contents import Shelf
-from nsm.sweeps.workers.work import Job, Lacked, run_job
+from nsm.sweeps.workers.work import Job, Lacked, contents_of, run_jobs
 
 #: How often a job is run in all if its worker dies every time.
 TRIES = 3
 #: Jobs that are on their way for each worker, so that it never waits for the next one.
 PER_WORKER = 2
+#: Time that a bundle of jobs is to take [s].
+_SECONDS = 0.5
+#: Most jobs of a bundle.
+_MOST = 32
+#: Bundles that each worker is still to get, so that all of them end at about the same time.
+_LEFT_PER_WORKER = 4
 
 
 class Workers(Protocol):
@@ -25,8 +36,8 @@ class Workers(Protocol):
         """Return the number of workers."""
         ...
 
-    def submit(self, job: Job, sent: list[bytes]) -> Any:
-        """Start a job and return its future; `sent` are bytes that its worker lacked."""
+    def submit(self, jobs: list[Job], sent: list[bytes]) -> Any:
+        """Start some jobs and return their future; `sent` are bytes that their worker lacked."""
         ...
 
     def has_died(self, problem: BaseException) -> bool:
@@ -55,7 +66,7 @@ class PoolWorkers:
     """
 
     executor: Executor
-    work: Callable[..., Any] = run_job
+    work: Callable[..., Any] = run_jobs
 
     def count(self) -> int:
         """Return the number of workers; that of processors if the executor does not tell."""
@@ -64,10 +75,10 @@ class PoolWorkers:
         )
         return found if isinstance(found, int) else os.cpu_count() or 1
 
-    def submit(self, job: Job, sent: list[bytes]) -> Any:
-        """Start a job and return its future."""
+    def submit(self, jobs: list[Job], sent: list[bytes]) -> Any:
+        """Start some jobs and return their future."""
         try:
-            return self.executor.submit(self.work, job, threads=1, sent=sent)
+            return self.executor.submit(self.work, jobs, threads=1, sent=sent)
         except BrokenExecutor as problem:
             raise ChildProcessError(
                 "a worker process died, and the executor starts no other one; give "
@@ -86,32 +97,69 @@ class PoolWorkers:
 
 @dataclass
 class _Run:
-    """A job on its way.
+    """A bundle of jobs on its way.
 
     Attributes:
-        job: The job.
-        future: Its future.
-        deaths: Workers that died while it ran.
-        sent: Whether its worker was sent what it lacked.
+        jobs: The jobs.
+        deaths: Workers that died while they ran.
+        sent: Whether their worker was sent what it lacked.
+        future: Their future.
     """
 
-    job: Job
-    future: Any
+    jobs: list[Job]
     deaths: int = 0
     sent: bool = False
+    future: Any = None
+
+    def apart(self, deaths: int) -> list[_Run]:
+        """Return the jobs as runs of their own, after so many further deaths."""
+        return [_Run([job], self.deaths + deaths) for job in self.jobs]
+
+
+class _Bundles:
+    """Cuts jobs into bundles: the first ones hold one job, later ones as many as time allows.
+
+    Args:
+        jobs: The jobs, made one by one.
+        rows: How many rows they make at least.
+    """
+
+    def __init__(self, jobs: Iterator[Job], rows: int):
+        self._jobs = jobs
+        self._rows = rows
+        self._taken = 0
+        self._done = 0
+        self._seconds = 0.0
+
+    def count_in(self, results: list[dict[str, Any]]) -> None:
+        """Learn from finished jobs how long one takes."""
+        self._done += len(results)
+        self._seconds += sum(result["elapsed"] for result in results)
+
+    def next(self, workers: int) -> list[Job]:
+        """Return the next bundle; it is empty when no job is left."""
+        size = 1
+        if self._done:
+            in_time = int(_SECONDS * self._done / max(self._seconds, 1e-3))
+            left = (self._rows - self._taken) // (_LEFT_PER_WORKER * workers)
+            size = max(1, min(in_time, left, _MOST))
+        bundle = list(itertools.islice(self._jobs, size))
+        self._taken += len(bundle)
+        return bundle
 
 
 def results(
-    jobs: Iterator[Job], workers: Workers, shelf: Shelf, name_of: Callable[[Job], str]
+    jobs: Iterator[Job], rows: int, workers: Workers, shelf: Shelf, name_of: Callable[[Job], str]
 ) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Yield the jobs and their results as they finish.
 
     Jobs are taken and submitted as workers become free. A job whose worker dies runs again; it is
     run `TRIES` times in all. Dask has a number of its own (`distributed.scheduler.allowed-failures`
-    and one): what it gives up is not run again.
+    and one): what it gives up is not run again. Jobs of a bundle that fails run again one by one.
 
     Args:
         jobs: The jobs, made one by one.
+        rows: How many rows they make at least.
         workers: What runs them.
         shelf: Where workers find values.
         name_of: Returns what messages call a job.
@@ -121,59 +169,71 @@ def results(
     """
     finished: SimpleQueue[int] = SimpleQueue()
     running: dict[int, _Run] = {}
-    started = 0
+    numbers = itertools.count()
+    bundles = _Bundles(jobs, rows)
 
     def start(run: _Run, sent: list[bytes]) -> None:
-        nonlocal started
-        number, started = started, started + 1
-        run.future = workers.submit(run.job, sent)
+        number = next(numbers)
+        run.future = workers.submit(run.jobs, sent)
         running[number] = run
         run.future.add_done_callback(lambda _: finished.put(number))
 
     try:
         while True:
-            while len(running) < PER_WORKER * max(1, workers.count()):
-                job = next(jobs, None)
-                if job is None:
+            while len(running) < PER_WORKER * (count := max(1, workers.count())):
+                bundle = bundles.next(count)
+                if not bundle:
                     break
-                start(_Run(job, None), [])
+                start(_Run(bundle), [])
             if not running:
                 return
             run = running.pop(finished.get())
             try:
-                result = run.future.result()
+                found = run.future.result()
             except BaseException as problem:
-                given_up = workers.given_up_after(problem)
-                if given_up:
-                    raise _dead(run, name_of, given_up) from problem
-                if not workers.has_died(problem):
-                    raise
-                run.deaths += 1
-                if run.deaths >= TRIES:
-                    raise _dead(run, name_of, run.deaths) from problem
-                start(run, [])
+                for again in _after(problem, run, workers, name_of):
+                    start(again, [])
                 continue
-            if isinstance(result, Lacked):
+            if isinstance(found, Lacked):
                 start(run, _bytes_for(run, shelf))
-            else:
-                yield run.job, result
+                continue
+            bundles.count_in(found)
+            yield from zip(run.jobs, found, strict=True)
     finally:  # after an error, jobs that have not started are not worth starting
         for run in running.values():
             run.future.cancel()
 
 
+def _after(
+    problem: BaseException, run: _Run, workers: Workers, name_of: Callable[[Job], str]
+) -> list[_Run]:
+    """Return what runs again after a problem; jobs that have failed alone raise it."""
+    given_up = workers.given_up_after(problem)
+    died = not given_up and workers.has_died(problem)
+    if len(run.jobs) > 1 and isinstance(problem, Exception):
+        return run.apart(deaths=int(died or given_up > 0))
+    if given_up:
+        raise _dead(run, name_of, given_up) from problem
+    if not died:
+        raise problem
+    (again,) = run.apart(deaths=1)
+    if again.deaths >= TRIES:
+        raise _dead(run, name_of, again.deaths) from problem
+    return [again]
+
+
 def _dead(run: _Run, name_of: Callable[[Job], str], deaths: int) -> ChildProcessError:
     """Return the error of a job whose workers have died too often."""
     return ChildProcessError(
-        f"{name_of(run.job)}: {deaths} workers died, one after the other, while they computed this "
-        "chip (they crashed, or were killed, perhaps for lack of memory); finished rows are kept: "
+        f"{name_of(run.jobs[0])}: {deaths} workers died, one after the other, while they computed "
+        "this chip (they crashed, or were killed, perhaps for lack of memory); finished rows are kept: "
         "use fewer workers at a time, or leave this point out"
     )
 
 
 def _bytes_for(run: _Run, shelf: Shelf) -> list[bytes]:
-    """Return the bytes of all values of a job, since the next worker may lack others."""
+    """Return the bytes of all values of some jobs, since the next worker may lack others."""
     if run.sent:
-        raise RuntimeError(f"a worker lacks values of task {run.job.task} that were sent to it")
+        raise RuntimeError(f"a worker lacks values of task {run.jobs[0].task} that were sent to it")
     run.sent = True
-    return [shelf.data(content) for content in run.job.contents]
+    return [shelf.data(content) for content in contents_of(run.jobs)]

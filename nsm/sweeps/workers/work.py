@@ -102,6 +102,12 @@ class Job:
         return [source for source in sources if isinstance(source, Content)]
 
 
+def contents_of(jobs: Sequence[Job]) -> list[Content]:
+    """Return the values that do not travel inside some jobs, each once."""
+    found = {content.hash: content for job in jobs for content in job.contents}
+    return [*found.values()]
+
+
 class Lacked:
     """The answer of a worker that has no access to a value of its job."""
 
@@ -111,9 +117,30 @@ _one_at_a_time = threading.Lock()
 _last_chip: dict[tuple[Any, ...], MappedNetwork] = {}
 
 
-def run_job(
-    job: Job, threads: int | None = None, sent: Sequence[bytes] = ()
-) -> dict[str, Any] | Lacked:
+def run_jobs(
+    jobs: Sequence[Job], threads: int | None = None, sent: Sequence[bytes] = ()
+) -> list[dict[str, Any]] | Lacked:
+    """Return the results of some jobs, see `run_job`; `Lacked` if this process lacks a value.
+
+    Args:
+        jobs: What is computed, one after the other.
+        threads: Threads of the numerical libraries; None: as they are set.
+        sent: Bytes of values to keep, see `contents`.
+
+    Raises:
+        ValueError: This process has other versions of the packages.
+    """
+    contents.take(sent)
+    found = []
+    for job in jobs:
+        result = run_job(job, threads)
+        if isinstance(result, Lacked):
+            return result
+        found.append(result)
+    return found
+
+
+def run_job(job: Job, threads: int | None = None) -> dict[str, Any] | Lacked:
     """Return the result of a job: task, chip, first, errors, images, wrong, seed, elapsed [s].
 
     The chip is `map_to_crossbar(..., rng=seed)`, calibrated (`chip.calibrate(..., rng=seed)`, if it
@@ -124,12 +151,10 @@ def run_job(
     Args:
         job: What is computed.
         threads: Threads of the numerical libraries; None: as they are set.
-        sent: Bytes of values to keep, see `contents`.
 
     Raises:
         ValueError: This process has other versions of the packages.
     """
-    contents.take(sent)
     _check_versions(job.versions)
     try:
         model, point, reading = job.model.value(), job.point.value(), job.reading.value()

@@ -1,11 +1,13 @@
 """Sweeps on a Dask cluster of separate processes: nothing lost, nothing twice, equal rows."""
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from pandas.testing import assert_frame_equal
@@ -74,6 +76,44 @@ def test_what_dask_gives_up_tells_how_many_workers_died(allowed):
     assert workers.given_up_after(problem) == allowed + 1
     assert workers.given_up_after(ValueError("another problem")) == 0
     assert not workers.has_died(problem)
+
+
+class Restarted:
+    """A client whose scheduler is another one than before, or does not answer."""
+
+    status = "running"
+    scheduler = SimpleNamespace(address="tcp://a:1")
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def run_on_scheduler(self, function):
+        if self.answer is None:
+            raise OSError("Timed out")
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", ["another", None])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        distributed.comm.CommClosedError("in <TCP>: ConnectionResetError: [Errno 104]"),
+        OSError("Timed out during handshake"),
+        asyncio.CancelledError(),
+    ],
+)
+def test_whatever_breaks_with_the_scheduler_is_one_message(problem, answer):
+    workers = dask_workers.DaskWorkers.__new__(dask_workers.DaskWorkers)
+    workers._client, workers._scheduler = Restarted(answer), "this one"
+    with pytest.raises(ConnectionError, match="the Dask scheduler at tcp://a:1 ended or was rest"):
+        workers.has_died(problem)
+
+
+def test_a_result_that_was_not_fetched_is_computed_again_and_a_missing_file_is_not():
+    workers = dask_workers.DaskWorkers.__new__(dask_workers.DaskWorkers)
+    workers._client, workers._scheduler = Restarted("this one"), "this one"
+    assert workers.has_died(distributed.comm.CommClosedError("in <TCP>: reset"))
+    assert not workers.has_died(FileNotFoundError("a file of the user's own class"))
 
 
 def test_a_slow_worker(client, folder, serial, tmp_path):

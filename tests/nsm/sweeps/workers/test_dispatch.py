@@ -7,21 +7,22 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecu
 
 import numpy as np
 import pytest
+import torch
 
 from crossbar import Hardware
 from devices import Device
 from nsm import collect, grid, relu_mlp
-from nsm.sweeps import run
+from nsm.sweeps import read_rows, run
 from nsm.sweeps.workers.dispatch import PER_WORKER, PoolWorkers
+from nsm.sweeps.workers.work import run_jobs
 from tests.helpers.worker_noise import small_sweep
 
 
-def trivial(job, threads=None, sent=()):
-    """The result of a job without work."""
-    return {
-        "task": job.task, "chip": job.chip, "first": job.first, "errors": 1, "images": 2,
-        "wrong": None, "seed": job.seed, "elapsed": 0.0,
-    }  # fmt: skip
+def trivial(jobs, threads=None, sent=()):
+    """The results of jobs without work."""
+    names = ("task", "chip", "first", "seed")
+    counts = {"errors": 1, "images": 2, "wrong": None, "elapsed": 0.0}
+    return [{name: getattr(job, name) for name in names} | counts for job in jobs]
 
 
 class Inline(Executor):
@@ -39,6 +40,7 @@ def without_work(monkeypatch):
 
 
 def many_points(points, chips):
+    torch.manual_seed(0)
     tasks = grid(
         relu_mlp((8, 6, 3)),
         Hardware(device=Device(g_min=1e-6, g_max=1e-5)),
@@ -103,17 +105,20 @@ class Dying(Executor):
         self.deaths = dict(deaths)
         self.revives = revives
         self.is_broken = False
+        self.bundles = []
 
-    def submit(self, fn, /, job, **options):
+    def submit(self, fn, /, jobs, **options):
         if self.is_broken and not self.revives:
             raise BrokenExecutor("broken")
+        self.bundles.append(len(jobs))
         future = Future()
-        if self.deaths.get(job.chip, 0):
-            self.deaths[job.chip] -= 1
+        dying = [job.chip for job in jobs if self.deaths.get(job.chip, 0)]
+        for chip in dying[:1]:
+            self.deaths[chip] -= 1
             self.is_broken = True
             future.set_exception(BrokenExecutor("the process was killed"))
-        else:
-            future.set_result(fn(job, **options))
+        if not dying:
+            future.set_result(fn(jobs, **options))
         return future
 
 
@@ -134,6 +139,57 @@ def test_the_third_death_names_the_point_and_keeps_the_rows(tmp_path):
     assert len(path.read_text().splitlines()) >= 2
     rows = small_sweep(tmp_path, save_to=path)
     assert rows.drop(columns="elapsed").equals(small_sweep(tmp_path).drop(columns="elapsed"))
+
+
+def test_short_jobs_travel_in_bundles_and_long_ones_alone(monkeypatch):
+    seconds = 0.0
+
+    def lasting(jobs, **options):
+        return [result | {"elapsed": seconds} for result in trivial(jobs)]
+
+    monkeypatch.setattr(run, "PoolWorkers", lambda executor: PoolWorkers(executor, lasting))
+    short, long = Dying({}), Dying({})
+    assert len(many_points(20, 20)(executor=short)) == 400
+    assert sum(short.bundles) == 400
+    assert short.bundles[0] == short.bundles[-1] == 1
+    assert max(short.bundles) == 32  # no more, and fewer near the end, so that workers end together
+    assert len(short.bundles) < 60
+    seconds = 0.24
+    many_points(20, 20)(executor=long)
+    assert set(long.bundles) == {1, 2}  # half a second
+    seconds = 3.0
+    alone = Dying({})
+    many_points(20, 20)(executor=alone)
+    assert set(alone.bundles) == {1}
+
+
+def many_chips(executor, **options):
+    """Return the rows of 90 chips, whose jobs are bundled."""
+    return many_points(3, 30)(executor=executor, **options).drop(columns="elapsed")
+
+
+def test_a_death_in_a_bundle_counts_for_its_job_alone():
+    executor = Dying({17: 2})
+    assert many_chips(executor).equals(many_chips(None))
+    assert max(executor.bundles) > 1
+    with pytest.raises(ChildProcessError, match=r"gain = 0.1, chip 17: 3 workers died, one after"):
+        many_chips(Dying({17: 3}))
+
+
+def test_an_error_in_a_bundle_keeps_the_rows_before_it(tmp_path, monkeypatch):
+    def failing(jobs, **options):
+        if any(job.chip == 17 for job in jobs):
+            raise OverflowError("chip 17 is too large")
+        return run_jobs(jobs, **options)
+
+    monkeypatch.setattr(run, "PoolWorkers", lambda executor: PoolWorkers(executor, failing))
+    path = tmp_path / "rows.csv"
+    with (
+        ThreadPoolExecutor(1) as executor,
+        pytest.raises(OverflowError, match="chip 17 is too large"),
+    ):
+        many_chips(executor, save_to=path)
+    assert 17 <= len(read_rows(path)) < 90
 
 
 class GivingUp(PoolWorkers):

@@ -21,10 +21,13 @@ from nsm.sweeps.workers.work import Job, Lacked, contents_of, run_jobs
 TRIES = 3
 #: Jobs that are on their way for each worker, so that it never waits for the next one.
 PER_WORKER = 2
-#: Time that a bundle of jobs is to take [s].
+#: Time that a bundle of jobs is to take [s]: long beside what its call costs.
 _SECONDS = 0.5
+#: Time that a bundle takes at least for each worker [s]: what a call costs the one process that
+#: serves all workers.
+_SECONDS_PER_WORKER = 0.01
 #: Most jobs of a bundle.
-_MOST = 32
+_MOST = 100
 #: Bundles that each worker is still to get, so that all of them end at about the same time.
 _LEFT_PER_WORKER = 4
 
@@ -140,7 +143,8 @@ class _Bundles:
         """Return the next bundle; it is empty when no job is left."""
         size = 1
         if self._done:
-            in_time = int(_SECONDS * self._done / max(self._seconds, 1e-3))
+            seconds = max(_SECONDS, _SECONDS_PER_WORKER * workers)
+            in_time = int(seconds * self._done / max(self._seconds, 1e-3))
             left = (self._rows - self._taken) // (_LEFT_PER_WORKER * workers)
             size = max(1, min(in_time, left, _MOST))
         bundle = list(itertools.islice(self._jobs, size))
@@ -226,8 +230,8 @@ def _dead(run: _Run, name_of: Callable[[Job], str], deaths: int) -> ChildProcess
     """Return the error of a job whose workers have died too often."""
     return ChildProcessError(
         f"{name_of(run.jobs[0])}: {deaths} workers died, one after the other, while they computed "
-        "this chip (they crashed, or were killed, perhaps for lack of memory); finished rows are kept: "
-        "use fewer workers at a time, or leave this point out"
+        "this chip (they crashed, or were killed, perhaps for lack of memory); finished rows are "
+        "kept: use fewer workers at a time, or leave this point out"
     )
 
 

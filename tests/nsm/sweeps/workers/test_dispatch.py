@@ -152,8 +152,8 @@ def test_short_jobs_travel_in_bundles_and_long_ones_alone(monkeypatch):
     assert len(many_points(20, 20)(executor=short)) == 400
     assert sum(short.bundles) == 400
     assert short.bundles[0] == short.bundles[-1] == 1
-    assert max(short.bundles) == 32  # no more, and fewer near the end, so that workers end together
-    assert len(short.bundles) < 60
+    assert 90 < max(short.bundles) <= 100  # fewer near the end, so that workers end together
+    assert len(short.bundles) < 40
     seconds = 0.24
     many_points(20, 20)(executor=long)
     assert set(long.bundles) == {1, 2}  # half a second

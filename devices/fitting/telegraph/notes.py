@@ -71,6 +71,23 @@ def notes_on_values(g: Floats) -> tuple[str, ...]:
     )
 
 
+def notes_on_lone_reads(alone: Floats, typical: float) -> tuple[str, ...]:
+    """Return a note on reads that stand alone [S], which the fit leaves out.
+
+    Args:
+        alone: These reads [S].
+        typical: The median of all reads [S].
+    """
+    if not alone.size:
+        return ()
+    farthest = alone[np.argmax(np.abs(alone - typical))]
+    which = "1 read stands" if len(alone) == 1 else f"{len(alone)} reads stand"
+    return (
+        f"{which} alone, far from all others (the farthest at {farthest:.3g} S, where the median "
+        f"is {typical:.3g} S): taken for glitches, and left out of the fit as if missing.",
+    )
+
+
 def min_of_levels(choice: Choice) -> float:
     """Return the least criterion of all candidates with more than one level."""
     return min(value for name, value in choice.bic.items() if name != ONE)

@@ -30,8 +30,14 @@ from devices.fitting.screening import are_far_off, conductances
 from devices.fitting.telegraph.chains import IndependentTraps
 from devices.fitting.telegraph.dwells import DwellTest, dwell_reads, dwell_test, shortest_visible
 from devices.fitting.telegraph.em import Polished, Reads, at, polished
+from devices.fitting.telegraph.lone_reads import are_lone
 from devices.fitting.telegraph.models import model_of
-from devices.fitting.telegraph.notes import notes_on_chain, notes_on_order, notes_on_values
+from devices.fitting.telegraph.notes import (
+    notes_on_chain,
+    notes_on_lone_reads,
+    notes_on_order,
+    notes_on_values,
+)
 from devices.fitting.telegraph.order import (
     ONE,
     Candidate,
@@ -108,6 +114,9 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
     two of these levels coincide. Three or four levels whose switching is not that of independent
     traps have no model of their own: it is then the nearest two traps, and a note says so.
 
+    A read that stands alone far away from all others is no level. It is counted as far off, named
+    in a note, and emits nothing, as a missing one; its residual stays.
+
     Args:
         trace: Conductances of consecutive reads [S], (reads,); NaN where one is missing.
         period: Time from one read to the next [s].
@@ -127,20 +136,26 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
     period = number("period", period, above=0, unit="s")
     if levels is not None and integer("levels", levels, at_least=1) > _MOST_LEVELS:
         raise ValueError(f"levels = {levels} is not allowed; give 1, 2, 3 or 4, or None")
-    unit = float(np.nanstd(g))
-    reads = Reads(g / unit)
+    alone = are_lone(g)
+    fitted = np.where(alone, np.nan, g)
+    unit = float(np.nanstd(fitted))
+    reads = Reads(fitted / unit)
     choice = choose(reads) if levels is None else forced(reads, levels)
-    notes = (*notes_on_values(g), *notes_on_order(choice, levels))
+    notes = (
+        *notes_on_values(g),
+        *notes_on_lone_reads(g[alone], float(np.nanmedian(g))),
+        *notes_on_order(choice, levels),
+    )
     if choice.best is None:
         if levels not in (None, 1):
             raise ValueError(f"levels = {levels}: the trace does not hold that many; give fewer")
-        return _one_level(g, period, choice, notes)
+        return _one_level(g, fitted, period, choice, notes)
     best, cannot = _settled(choice.best, period)
     if cannot and levels is not None:
         raise ValueError(f"levels = {levels}: {cannot}")
     if cannot:
         notes = (*notes, f"{choice.best.name} were found, but {cannot}.")
-        return _one_level(g, period, choice, notes)
+        return _one_level(g, fitted, period, choice, notes)
     return _result(g, unit, period, best, choice, notes)
 
 
@@ -184,11 +199,12 @@ def _settled(best: Candidate, period: float) -> tuple[Polished, str]:
     return found, ""
 
 
-def _one_level(g: Floats, period: float, choice: Choice, notes: tuple[str, ...]) -> TelegraphFit:
-    """Return the fit of a trace without telegraph noise."""
-    known = np.isfinite(g)
-    n = int(known.sum())
-    mean, sigma = float(g[known].mean()), float(g[known].std(ddof=1))
+def _one_level(
+    g: Floats, fitted: Floats, period: float, choice: Choice, notes: tuple[str, ...]
+) -> TelegraphFit:
+    """Return the fit of a trace [S] without telegraph noise, from the reads that are fitted [S]."""
+    n = int(np.isfinite(fitted).sum())
+    mean, sigma = float(np.nanmean(fitted)), float(np.nanstd(fitted, ddof=1))
     return TelegraphFit(
         model=NoNoise(),
         estimates={

@@ -18,9 +18,9 @@ def are_lone(g: Floats) -> np.ndarray:
     """Return which reads stand alone.
 
     These are the outermost read on either side, or two that follow each other, if the gap to the
-    next one is more than 8 standard deviations of the noise from read to read. What remains is looked at again, up
-    to a thousandth of the reads. The noise is that of the differences of consecutive reads, most of
-    which cross no level, in the robust way (median absolute deviation).
+    next one is more than 8 standard deviations of the noise from read to read. What remains is
+    looked at again, up to a thousandth of the reads. The noise is that of the differences of
+    consecutive reads, most of which cross no level, in the robust way (median absolute deviation).
 
     Args:
         g: Conductances of consecutive reads [S], (reads,); NaN where one is missing.

@@ -22,6 +22,7 @@ def claims(by_name: ByName) -> list[tuple[str, str]]:
     _claim_perceptrons(found)
     _claim_convolutional(found)
     _claim_figure_2(found)
+    _claim_ranges(found)
     return found.rows
 
 
@@ -165,3 +166,18 @@ def _claim_figure_2(found: _Verdicts) -> None:
     ):
         growth = [spread_growth(r[name]) for r in results]
         found.add_number(text, growth, threshold, above=threshold > 2)
+
+
+def _claim_ranges(found: _Verdicts) -> None:
+    """Add what the range of the weights does to the NSM and to the others."""
+    for c in (1.0, 0.5, 0.25):
+        for other, name in (
+            ("the StNN", "StNN"),
+            ("ReLU", "ReLU"),
+            ("ReLU with a gain per neuron", "ReLU_gains"),
+        ):
+            found.add_below(
+                f"weights within {c:g}/√(fan-in): NSM below {other}",
+                f"range_NSM_{c}",
+                f"range_{name}_{c}",
+            )

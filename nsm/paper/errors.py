@@ -40,7 +40,7 @@ def error(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[s
     """
     model, history = trained(experiment, seed, data, folder)
     curves = {name: history[name].tolist() for name in ("loss", "seconds")}
-    return _tested({"error": (model, experiment.samples)}, data, seed) | curves
+    return tested({"error": (model, experiment.samples)}, data, seed) | curves
 
 
 def perceptron(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
@@ -75,12 +75,12 @@ def perceptron(experiment: Experiment, seed: int, data: Data, folder: Path) -> d
         shared = with_neuron_noise(model)
         variants["error_neuron_noise"] = (shared, samples)
         variants["error_neuron_noise_one_sample"] = (shared, 1)
-    found = _tested(variants, data, seed)
+    found = tested(variants, data, seed)
     curves = ("loss", "seconds", "variance_gained", "mean_shift")
     return found | {name: history[name].tolist() for name in curves}
 
 
-def _tested(networks: Mapping[str, tuple[nn.Module, int]], data: Data, seed: int) -> dict[str, Any]:
+def tested(networks: Mapping[str, tuple[nn.Module, int]], data: Data, seed: int) -> dict[str, Any]:
     """Return the error over all test images [%] of each network, and which images are wrong.
 
     Args:

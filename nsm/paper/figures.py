@@ -1,7 +1,7 @@
 """Figures of the paper's curves: ours, and those digitized from the authors' poster."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -90,3 +90,49 @@ def plot_stability(nsm: Results, stnn: Results, *, ax: Axes | None = None) -> Ax
     )
     ax.legend(frameon=False)
     return ax
+
+
+@styled
+def plot_ranges(curves: Mapping[str, Mapping[float, Results]], *, ax: Axes | None = None) -> Axes:
+    """Plot errors of networks that were trained in a fixed range of weights, over the range.
+
+    Lines are means over seeds, bars from the least to the largest; free weights are apart, at the
+    right end. A broken line is the same network with a digital gain per neuron.
+
+    Args:
+        curves: For each network, results of the measurement "range" by the bound c; infinity for
+            free weights.
+        ax: Axes to draw on; None (default) for a new figure.
+    """
+    if ax is None:
+        _, ax = figure((3.4, 2.8))
+    bounds = sorted({c for curve in curves.values() for c in curve if np.isfinite(c)})
+    apart = 2 * bounds[-1]
+    for name, curve in curves.items():
+        style: dict[str, Any] = dict(style_of(name))
+        if "," in name:
+            style["markerfacecolor"] = "white"
+        for free in (False, True):
+            at = [c for c in sorted(curve) if np.isfinite(c) != free]
+            if not at:
+                continue
+            errors = [[r["error"] for r in curve[c]] for c in at]
+            mean = np.array([np.mean(e) for e in errors])
+            bars = [mean - [min(e) for e in errors], [max(e) for e in errors] - mean]
+            ax.errorbar(
+                [apart] if free else at, mean, bars, label="_" if free else name,
+                linestyle="--" if "," in name else "-", capsize=1.5, elinewidth=0.8, **style,
+            )  # fmt: skip
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.set_xticks([*bounds, apart], [*(f"{c:g}" for c in bounds), "free"])
+    ax.minorticks_off()
+    ax.set(xlabel="range c of the weights, |w| ≤ c/√(fan-in)", ylabel="test error [%]")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.set_yticks([t for t in (1, 2, 5, 10, 20, 50, 90) if _within(t, ax.get_ylim())])
+    ax.legend(frameon=False)
+    return ax
+
+
+def _within(value: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= value <= limits[1]

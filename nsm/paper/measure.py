@@ -8,6 +8,7 @@ from nsm.datasets.files import Data
 from nsm.paper.angles import angles
 from nsm.paper.errors import error, perceptron
 from nsm.paper.percentiles import percentiles
+from nsm.paper.ranges import weight_range
 from nsm.paper.table import Experiment
 
 #: A measurement runs one seed of an experiment and returns what its result file holds.
@@ -16,4 +17,5 @@ MEASUREMENTS: dict[str, Callable[[Experiment, int, Data, Path], dict[str, Any]]]
     "perceptron": perceptron,
     "percentiles": percentiles,
     "angles": angles,
+    "range": weight_range,
 }

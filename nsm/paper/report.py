@@ -1,7 +1,7 @@
 """RESULTS.md: the paper's numbers beside ours, with seeds, standard errors and the budget spent."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ import numpy as np
 
 from nsm.paper.claims import ByName, claims
 from nsm.paper.figures import plot_percentiles, plot_stability
+from nsm.paper.markdown import row, table
 from nsm.paper.outcomes import runs_of
+from nsm.paper.range_report import range_section
 from nsm.paper.run import absence_file, results
 from nsm.paper.table import CODED, EXPERIMENTS, ONE, TOP, Experiment
 from nsm.plots.style import save_figure
@@ -85,15 +87,16 @@ def write_report(folder: Path, out: Path) -> Path:
         by_name.setdefault(r["experiment"], []).append(r)
     skipped = absence_file(folder)
     absent = json.loads(skipped.read_text()) if skipped.exists() else {}
-    lines = [_INTRODUCTION, *(_row(c) for c in claims(by_name))]
+    lines = [_INTRODUCTION, *(row(c) for c in claims(by_name))]
     sections = [e.section for e in EXPERIMENTS if e.measures in ("error", "perceptron")]
     for section in dict.fromkeys(sections):
-        lines += ["", f"## {section}", "", *_table(_HEADER, _rows(section, by_name, absent))]
+        lines += ["", f"## {section}", "", *table(_HEADER, _rows(section, by_name, absent))]
         lines += ["", _REMARKS[section]] if section in _REMARKS else []
         if section == ONE and "mlp_nsm" in by_name and "mlp_stnn" in by_name:
             ax = plot_stability(by_name["mlp_nsm"], by_name["mlp_stnn"])
             save_figure(ax, out / "stability.png")
             lines += ["", "![Variance gained by the weights](stability.png)"]
+    lines += range_section(by_name, out)
     if "figure2" in by_name:
         save_figure(plot_percentiles(by_name["figure2"]), out / "percentiles.png")
         lines += ["", "## Figure 2. Pre-activations of the last hidden layer over updates", ""]
@@ -108,16 +111,6 @@ def write_report(folder: Path, out: Path) -> Path:
     path = out / "RESULTS.md"
     path.write_text("\n".join(lines) + "\n")
     return path
-
-
-def _row(cells: Iterable[Any]) -> str:
-    """Return a row of a Markdown table; None is an empty cell."""
-    return "| " + " | ".join("" if c is None else str(c) for c in cells) + " |"
-
-
-def _table(header: list[str], rows: Iterable[Iterable[Any]]) -> list[str]:
-    """Return the lines of a Markdown table."""
-    return [_row(header), "|" + "---|" * len(header), *map(_row, rows)]
 
 
 def _rows(section: str, by_name: ByName, absent: Mapping[str, str]) -> list[list[Any]]:
@@ -170,6 +163,6 @@ def _angles(found: list[dict[str, Any]]) -> list[str]:
                 spread = values.std(0, ddof=1)
                 cells = [f"{c} ± {s:.0f}" for c, s in zip(cells, spread, strict=True)]
             rows.append([moment, "itself, other draws" if name == "floor" else name, *cells])
-    return _table(
+    return table(
         ["network", "angle of the NSM's gradient to [°]", "layer 1", "layer 2", "layer 3"], rows
     )

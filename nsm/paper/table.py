@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from torch import nn
 
 from nsm.nn import architectures as networks
 from nsm.nn.activations import Binarize
+from nsm.nn.weight_norm import RowNormLinear
 from nsm.training.augment import ShiftAndMirror
 
 _PLAIN: dict[str, Any] = {"lr": 1e-3, "ema_decay": 0.999}
@@ -69,9 +71,19 @@ def _dcnn_on_signs() -> nn.Sequential:
     return nn.Sequential(Binarize(), *networks.conv_net("dCNN"))
 
 
+def _relu_with_gains(widths: tuple[int, ...]) -> nn.Sequential:
+    """Return the ReLU network whose hidden neurons have a digital gain each (weight norm)."""
+    *sizes, classes = widths
+    layers: list[nn.Module] = []
+    for n, m in pairwise(sizes):
+        layers += [RowNormLinear(n, m), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], classes))
+
+
 ONE = "Table 1. Permutation-invariant MNIST, 784-300-300-300-10"
 TOP = "Table 2, top. Convolutional networks"
 BOTTOM = "Table 2, bottom. Training rules, MNIST 32c5-p2-64c5-p2-512-10"
+RANGE = "Learning in a fixed range of weights, MNIST 784-100-100-10"
 CODED = "Table 2 with the recipe and the layers of the authors' code"
 _RULES = (
     ("BN", 1.10, 1),
@@ -86,6 +98,17 @@ _CONV_EPOCHS = 12
 #: stochastic layers draw neuron noise and train one β per location.
 _THEIR_WIDTH: dict[str, Any] = {"hidden": 150}
 _THEIR_LAYERS: dict[str, Any] = {"site": "neuron", "per_location": True}
+_RANGED_WIDTHS = (784, 100, 100, 10)
+#: Networks of the experiment on ranges: label, network, samples of a test image.
+RANGED: dict[str, tuple[Callable[[], nn.Sequential], int]] = {
+    "NSM": (partial(networks.nsm_mlp, _RANGED_WIDTHS), 20),
+    "StNN": (partial(networks.stnn_mlp, _RANGED_WIDTHS), 20),
+    "BD": (partial(networks.bd_mlp, _RANGED_WIDTHS), 1),
+    "ReLU": (partial(networks.relu_mlp, _RANGED_WIDTHS), 1),
+    "ReLU, gain per neuron": (partial(_relu_with_gains, _RANGED_WIDTHS), 1),
+}
+#: Bounds of the weights in units of 1/√(fan-in); None: free weights.
+BOUNDS = (None, 4.0, 2.0, 1.0, 0.5, 0.25)
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
@@ -260,5 +283,20 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         build=networks.nsm_mlp,
         epochs=5,
         seeds=(0, 1, 2),
+    ),
+    *(
+        Experiment(
+            name=f"range_{label.split(',')[0]}{'_gains' if ',' in label else ''}_{bound or 'free'}",
+            section=RANGE,
+            label=label if bound is None else f"{label}, c = {bound:g}",
+            measures="range",
+            build=build,
+            epochs=3,
+            seeds=(0, 1, 2),
+            recipe=_PERCEPTRON if bound is None else {**_PERCEPTRON, "weight_bound": bound},
+            samples=samples,
+        )
+        for label, (build, samples) in RANGED.items()
+        for bound in BOUNDS
     ),
 )

@@ -55,6 +55,7 @@ def fit(
     label_smoothing: float = 0.0,
     ema_decay: float = 0.0,
     augment: Augmentation | None = None,
+    weight_bound: float | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     validation_samples: int = 10,
     measure: Callable[[nn.Module], Mapping[str, float]] | None = None,
@@ -64,7 +65,7 @@ def fit(
     """Train a network in place with Adam on the cross-entropy; a killed run can resume.
 
     What is random in epoch e is drawn from `rng` and e alone, so that a resumed run ends bit for
-    bit the same. `nsm.training.recipe.Recipe` describes epochs, lr and the settings up to augment.
+    bit the same. `nsm.training.recipe.Recipe` describes the settings up to weight_bound.
 
     Args:
         model: The network, on any device; it ends in `eval()` with the trained weights.
@@ -92,6 +93,7 @@ def fit(
         label_smoothing=label_smoothing,
         ema_decay=ema_decay,
         augment=augment,
+        weight_bound=weight_bound,
     )
     data = _checked(model, x, y)
     measures = _Measures(validation, validation_samples, measure)

@@ -54,6 +54,8 @@ class Recipe:
             The weights at the start have no part in the mean.
         augment: Changes each batch (images, generator) before it is used, as
             `nsm.training.augment.ShiftAndMirror` does; None leaves the images as they are.
+        weight_bound: c, with which the weights of every layer are clipped to ±c/√(fan-in) at the
+            start and after every step, as cells of a fixed range clip them; None leaves them free.
     """
 
     epochs: int
@@ -64,6 +66,7 @@ class Recipe:
     label_smoothing: float
     ema_decay: float
     augment: Augmentation | None
+    weight_bound: float | None = None
 
     def __post_init__(self) -> None:
         integer("epochs", self.epochs, at_least=1)
@@ -73,6 +76,8 @@ class Recipe:
         number("weight_decay", self.weight_decay, at_least=0)
         number("label_smoothing", self.label_smoothing, at_least=0, below=1)
         number("ema_decay", self.ema_decay, at_least=0, below=1)
+        if self.weight_bound is not None:
+            number("weight_bound", self.weight_bound, above=0)
 
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate of step number `step`, counted from 0, of `steps`."""
@@ -99,9 +104,10 @@ class Recipe:
             "seed": seed.generate_state(4).tolist(),
         }
         augment = None if self.augment is None else repr(self.augment)
-        as_read_back: dict[str, Any] = json.loads(
-            json.dumps({**run, **vars(self), "augment": augment})
-        )
+        settings = {**vars(self), "augment": augment}
+        if self.weight_bound is None:  # runs of versions without it go on
+            del settings["weight_bound"]
+        as_read_back: dict[str, Any] = json.loads(json.dumps({**run, **settings}))
         return as_read_back
 
 

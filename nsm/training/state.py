@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nsm.nn.files.tensor_file import FORMAT, read_tensors, write_tensors
 from nsm.training.recipe import Recipe
+from nsm.training.weight_bound import WeightBounds
 
 
 class TrainingState:
@@ -21,10 +22,14 @@ class TrainingState:
         average: The same network with the weights averaged over steps.
         optimizer: Adam, with its moments.
         recipe: The settings of the run.
+        bounds: The bounds of the weights; None if they are free.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         self.model = model
+        self.bounds = None
+        if recipe.weight_bound is not None:
+            self.bounds = WeightBounds(model, recipe.weight_bound)
         self.average = copy.deepcopy(model)
         self.optimizer = torch.optim.Adam(
             model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
@@ -40,6 +45,8 @@ class TrainingState:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+        if self.bounds is not None:
+            self.bounds.clip()
         with torch.no_grad():
             torch._foreach_lerp_(
                 list(self.average.parameters()),

@@ -17,6 +17,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import crossbar
@@ -82,6 +83,12 @@ def draw(folder: Path, models: Trainings, rows: dict[str, pd.DataFrame]) -> None
         panels = drawing.subplots(1, 2, sharey=True)
         for ax, (axis, of_axis) in zip(panels, rows.items(), strict=True):
             plots.plot_error_rate(of_axis, x=axis, group="network", ax=ax, error_axis="log")
+            mark_bare(ax)
+        panels[0].set_xscale("symlog", linthresh=1.0)
+        panels[0].set_xlim(-0.4, 2 * AGES[-1])
+        panels[0].set_xticks(AGES, ["0", "1", "10⁴"])
+        panels[0].minorticks_off()
+        panels[0].set_ylim(bottom=0.5)
         panels[0].set_xlabel("time since programming [s]")
         panels[1].set_xlabel("factor on the measured read noise, after 1 s")
         panels[1].get_legend().remove()
@@ -91,6 +98,19 @@ def draw(folder: Path, models: Trainings, rows: dict[str, pd.DataFrame]) -> None
         )  # fmt: skip
         plots.note_figure(drawing, [text])
         plots.save_figure(panels[0], folder / "fitted_rram.png")
+
+
+def mark_bare(ax: Axes) -> None:
+    """Draw the NSM without a gate in the color of the NSM, as a broken line with open markers."""
+    color = plots.style_of("NSM")["color"]
+    legend = ax.get_legend()
+    entries = {text.get_text(): k for k, text in enumerate(legend.get_texts())}
+    for line, band in zip(ax.get_lines(), ax.collections, strict=False):
+        if line.get_label() == "NSM, without a gate":
+            handle = legend.legend_handles[entries["NSM, without a gate"]]
+            for drawn in (line, handle):
+                drawn.set(color=color, linestyle="--", markerfacecolor="white")
+            band.set_color(color)
 
 
 def main(folder: Path) -> None:

@@ -125,7 +125,8 @@ def fit(
     choice("kind of measurement", kind, KIND_NAMES)
     found = files_of(kind, source)
     check_device_file(out, kinds_to_write(found), replace=replace)
-    check_page(page or out.with_suffix(".html"))
+    html = page or default_page(out, kind)
+    check_page(html)
     limits = limits_of(g_min, g_max)
     options: dict[str, Any] = {"instrument": instrument, "levels": levels}
     options |= {"measured_at": measured_at, "t_ref": t_ref}
@@ -148,8 +149,12 @@ def fit(
     texts: dict[str, Any] = {"technology": technology, "citation": citation}
     device = write_device(out, fitted, **limits, **texts, replace=replace)
     console().print(f"device file: {out}", highlight=False, markup=False)
-    html = page or out.with_suffix(".html")
     _write_page(html, out, fitted, device, images=images, workers=workers, seed=seed)
+
+
+def default_page(out: Path, kind: str) -> Path:
+    """Return the page beside a device file; each kind has its own, and "all" one of all fits."""
+    return out.with_suffix(".html" if kind == "all" else f".{kind}.html")
 
 
 def pairs(option: str, texts: list[str] | None) -> dict[str, str]:

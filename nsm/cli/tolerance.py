@@ -200,7 +200,7 @@ def _show(found: Tolerances) -> None:
             counted(row.tolerated, row.unit),
             "" if none else f"{row.high:.3g}",
             counted(row.published, ""),
-            f"{row.ratio:.3g}",
+            f"{row.ratio:.3g}" if row.decided else f"{row.ratio:.3g} (not resolved)",
             row.reference,
         )
     show_table(table)

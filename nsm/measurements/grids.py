@@ -70,7 +70,8 @@ def sorted_rows(
         at = same[unequal][0]
         raise ValueError(
             f"{where}: cell {cell_names[place[at]]} has two rows at {key} {keys[at]:g} with "
-            f"different values ({int(unequal.sum())} such rows); keep one of them"
+            f"different values ({int(unequal.sum())} such rows); if a column names the cells, say "
+            "which with --column cell=NAME, else keep one of the rows"
         )
     counts["doubled"] += same.size
     place, keys = np.delete(place, same), np.delete(keys, same)

@@ -76,7 +76,7 @@ def read_table(path: str | Path, *, sheet: str | None = None) -> Table:
 
     Args:
         path: The file; its ending is one of `ENDINGS`. Text is separated by commas, semicolons
-            (then also with decimal commas) or tabs, and lines of comments begin with # or %.
+            or tabs (both also with decimal commas), and lines of comments begin with # or %.
         sheet: Sheet of an XLSX file; None if it has only one that is not empty.
 
     Raises:
@@ -143,7 +143,8 @@ def _of_text(path: Path) -> Table:
     lines = lines[int(has_header) :]
     if not lines:
         raise ValueError(f"{path} has a header and no rows; give measured values")
-    decimal = "," if separator == ";" and any(re.search(r"\d,\d", x) for x in lines[:100]) else "."
+    has_commas = separator != "," and any(re.search(r"\d,\d", x) for x in lines[:100])
+    decimal = "," if has_commas else "."
     wrong = [(i, n) for i, n in enumerate(x.count(separator) + 1 for x in lines) if n != len(names)]
     if wrong and not any('"' in x for x in lines[:100]):
         row, n = wrong[0]

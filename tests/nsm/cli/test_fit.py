@@ -61,8 +61,8 @@ def test_a_telegraph_trace_becomes_a_device_file(run, here):
     assert "read: 1 cell, 6000 values" in out
     assert "model: telegraph_noise" in out
     assert "device file: mine.toml" in out
-    assert "page: mine.html" in out
-    page = Path("mine.html").read_text()
+    assert "page: mine.telegraph.html" in out
+    page = Path("mine.telegraph.html").read_text()
     for text in ("nsm fit telegraph trace.csv", "trace.csv", "nsm fit measures it with --verdict"):
         assert text in page
     fit = fit_measurement(read_measurement("trace.csv", "telegraph"))
@@ -96,6 +96,9 @@ def test_fit_all_fits_a_folder_and_names_what_it_does_not(run, here):
     assert err.startswith("nsm: mine.toml already has write, which programming would replace")
     status, _, _ = run("fit levels data/programming-1.csv --unit µS --out mine.toml --replace")
     assert status == 0
+    # Each has a page of its own.
+    assert Path("mine.levels.html").exists()
+    assert "telegraph" in Path("mine.html").read_text()
     device = read_preset("mine.toml").model
     assert len(device.levels) == 3
     assert device.g_max >= device.levels[-1] > 9e-5  # the range came from the data, and widens

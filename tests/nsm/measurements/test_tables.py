@@ -55,6 +55,15 @@ def _temperatures(monkeypatch):
     monkeypatch.setattr(f"{__name__}.FRAME", FRAME.rename(columns={"time [ms]": "temp"}))
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_are_read_where_they_separate_nothing(separator, tmp_path):
+    path = tmp_path / "table.txt"
+    FRAME.to_csv(path, index=False, sep=separator, decimal=",")
+    assert "31,5" in path.read_text()
+    found = read_measurement(path, "temperature", **TEMPERATURES)
+    np.testing.assert_allclose(found.arrays["g"], [[10e-6, 30e-6], [np.nan, 31.5e-6]])
+
+
 def test_comments_and_the_mark_of_utf8_are_no_values(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("# my setup\n% more\ng_uS,got\n1,2\n\n# between\n3,-\n", encoding="utf-8-sig")

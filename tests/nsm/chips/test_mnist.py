@@ -18,7 +18,7 @@ SAMPLES = 30
 
 @pytest.fixture(scope="module")
 def test_set():
-    """Return every second test image and its label: the halves of the set come from other writers."""
+    """Return every second test image and its label; the two halves of the set differ."""
     data = nsm.load_data("mnist")
     return data.x_test[::2], data.y_test[::2]
 

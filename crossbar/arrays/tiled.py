@@ -227,7 +227,8 @@ class TiledArray(TileGrid):
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass: conductances drift, and states of noises advance. Ages add up."""
-        number("seconds", seconds, at_least=0, unit="s")
+        if number("seconds", seconds, at_least=0, unit="s") == 0:
+            return  # nothing changes, and what was worked out for these cells stays
         for tile in self.all_tiles():
             tile.age(seconds)
         self.forget()
@@ -235,7 +236,8 @@ class TiledArray(TileGrid):
 
     def scale_conductances(self, factor: float) -> None:
         """Multiply every conductance of every tile by one factor: a common-mode gain."""
-        number("factor", factor, above=0)
+        if number("factor", factor, above=0) == 1:
+            return
         for tile in self.all_tiles():
             tile.scale_conductances(factor)
         self.forget()

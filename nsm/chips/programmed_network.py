@@ -25,7 +25,8 @@ class ProgrammedNetwork(CorrectedNetwork):
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass: cells drift, and states of noises advance. Ages add up."""
-        number("seconds", seconds, at_least=0, unit="s")
+        if number("seconds", seconds, at_least=0, unit="s") == 0:
+            return  # the report, and the wires, need not be worked out for a change that is none
         for layer in self.layers:
             _ = layer.report  # it tells of the cells as they were mapped
             layer.neurons.age(seconds)
@@ -35,7 +36,8 @@ class ProgrammedNetwork(CorrectedNetwork):
 
         Pedestals, deterministic paths and bias word lines are included.
         """
-        number("factor", factor, above=0)
+        if number("factor", factor, above=0) == 1:
+            return
         for layer in self.layers:
             _ = layer.report  # it tells of the cells as they were mapped
             layer.neurons.scale_conductances(factor)

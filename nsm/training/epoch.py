@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from devices.seeding import child, stream
-from nsm.nn.stochastic import reseed
+from nsm.nn.stochastic import reseed, seed_torch
 from nsm.training.state import TrainingState
 
 
@@ -55,7 +55,7 @@ def train_epoch(
     state.model.train()
     total = 0.0
     with torch.random.fork_rng():
-        torch.manual_seed(dropout_seed)  # nn.Dropout draws from torch's own stream only
+        seed_torch(dropout_seed)  # nn.Dropout draws from torch's own stream only
         for index, rows in enumerate(batches):
             inputs = images[rows]
             if recipe.augment is not None:

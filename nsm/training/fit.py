@@ -11,11 +11,14 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from crossbar import Hardware
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import array
+from nsm.chips.hardware_table import as_table
 from nsm.nn.inference import check_labels, error_rate, output_shape
 from nsm.progress import progress_bar
 from nsm.training.epoch import Stream, train_epoch
+from nsm.training.hardware_aware.network import HardwareAware, hardware_aware
 from nsm.training.recipe import Augmentation, Recipe
 from nsm.training.state import TrainingState
 
@@ -35,7 +38,9 @@ class _Measures:
         """Return the numbers of one epoch, by column."""
         found: dict[str, float] = {}
         if self.validation is not None:
-            found["error"] = error_rate(state.average, *self.validation, self.samples, rng=seed)
+            found["error"] = error_rate(
+                state.computing_average, *self.validation, self.samples, rng=seed
+            )
         if self.measure is not None:
             found |= self.measure(state.model)
         return found
@@ -55,6 +60,8 @@ def fit(
     label_smoothing: float = 0.0,
     ema_decay: float = 0.0,
     augment: Augmentation | None = None,
+    hardware: Hardware | Mapping[str, Hardware | None] | None = None,
+    wires_every: int | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     validation_samples: int = 10,
     measure: Callable[[nn.Module], Mapping[str, float]] | None = None,
@@ -64,13 +71,15 @@ def fit(
     """Train a network in place with Adam on the cross-entropy; a killed run can resume.
 
     What is random in epoch e is drawn from `rng` and e alone, so that a resumed run ends bit for
-    bit the same. `nsm.training.recipe.Recipe` describes epochs, lr and the settings up to augment.
+    bit the same. `nsm.training.recipe.Recipe` describes the settings up to wires_every.
 
     Args:
         model: The network, on any device; it ends in `eval()` with the trained weights.
         x: (n, inputs), finite.
         y: (n,) class numbers.
         rng: A seed, a Generator or None.
+        hardware: Chips to train for; see `nsm.hardware_aware`, also for wires_every. Errors are
+            then those of the chip `nsm.map_to_crossbar(model, hardware, rng=rng)`.
         validation: Images and labels on which the error is measured after every epoch.
         validation_samples: Noisy passes for this error.
         measure: Called with the network after every epoch; its numbers become columns.
@@ -92,6 +101,8 @@ def fit(
         label_smoothing=label_smoothing,
         ema_decay=ema_decay,
         augment=augment,
+        hardware=None if hardware is None else as_table(hardware),
+        wires_every=wires_every,
     )
     data = _checked(model, x, y)
     measures = _Measures(validation, validation_samples, measure)
@@ -118,6 +129,19 @@ def _checked(model: nn.Module, x: ArrayLike, y: ArrayLike) -> tuple[Tensor, Tens
     return images, torch.as_tensor(check_labels(y, len(images), classes, tuple(places)))
 
 
+def _on_chips(
+    model: nn.Module, recipe: Recipe, images: Tensor, seed: np.random.SeedSequence
+) -> HardwareAware | None:
+    """Return the network as the chips of a recipe compute it; None without hardware."""
+    if recipe.hardware is None:
+        return None
+    parameter = next(model.parameters())
+    example = images[:2].to(device=parameter.device, dtype=parameter.dtype)
+    return hardware_aware(
+        model, recipe.hardware, rng=seed, wires_every=recipe.wires_every, example=example
+    )
+
+
 def _train(
     model: nn.Module,
     images: Tensor,
@@ -133,7 +157,7 @@ def _train(
     Raises:
         FloatingPointError: If the loss is no longer finite.
     """
-    state = TrainingState(model, recipe)
+    state = TrainingState(model, recipe, _on_chips(model, recipe, images, seed))
     done = 0
     history: list[dict[str, float]] = []
     identity = recipe.identity(model, images, labels, seed) if checkpoint else {}

@@ -1,10 +1,10 @@
 """What hardware-aware training refuses by name: what has no gradient, and what has no effect."""
 
+from crossbar.operating import CALIBRATED
+from crossbar.reads.pair_moments import adds_alike
 from devices.validation import integer, shortened
 from nsm.chips.programming import check_programming
 from nsm.training.hardware_aware.slots import Slot
-from crossbar.operating import CALIBRATED
-from crossbar.reads.pair_moments import adds_alike
 
 #: Steps for which wires, and ranges of least squares, hold unless the caller says otherwise.
 HELD_STEPS = 50

@@ -149,9 +149,7 @@ def _part(
     neurons = layer.neurons
     unit = 1 / (layer.row_factors * factor)
     of_weight = unit[:, None]
-    laws = {
-        p.part: law_of(p.array, p.part, attenuations, wires) for p in neurons.parts()
-    }
+    laws = {p.part: law_of(p.array, p.part, attenuations, wires) for p in neurons.parts()}
     main = laws[Part.MAIN]
     path = laws.get(Part.DETERMINISTIC_PATH)
     bias = laws.get(Part.BIAS)

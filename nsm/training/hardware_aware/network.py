@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from crossbar import Hardware
@@ -18,8 +17,8 @@ from nsm.chips.planning.tracing import move_hooks
 from nsm.chips.streams import Stream
 from nsm.training.hardware_aware.aware_layers import AwareLayer, aware_layer
 from nsm.training.hardware_aware.checks import check_slot, checked_steps
-from nsm.training.hardware_aware.draws import Draws
 from nsm.training.hardware_aware.drawn_layer import DrawnLayer
+from nsm.training.hardware_aware.draws import Draws
 from nsm.training.hardware_aware.slots import slots_of
 
 

@@ -22,6 +22,7 @@ from nsm.chips.layers.readouts import NumpyBackend, Readout
 from nsm.chips.layers.states import States, tensor_of, unpacked, values_of
 from nsm.chips.layers.tensor_reads import read_tensor
 from nsm.chips.layers.torch_sums import TorchSums
+from nsm.chips.layers.tuning import Tuning
 from nsm.chips.layers.windows import windows_in_blocks
 from nsm.nn.digital import Values
 from nsm.nn.geometry import Patches
@@ -101,6 +102,7 @@ class TileLayer(ChipLayer):
         reads_per_pass: How often the layer was read for each input in the last pass, or in the one
             with which the mapping was checked: at all locations of all calls (time steps).
         compensation: Factors for a common change of the conductances, see `compensate`.
+        tuning: Parameters of the periphery that were trained on this chip, see `tune`.
     """
 
     def __init__(
@@ -128,6 +130,7 @@ class TileLayer(ChipLayer):
         self.locations = 0
         self.reads_per_pass = 1
         self.compensation = Compensation.none(neurons.threshold)
+        self.tuning = Tuning.none(neurons.a)
         self._torch_sums: TorchSums | None = None
 
     @property
@@ -163,9 +166,21 @@ class TileLayer(ChipLayer):
         of biases, and the noise of logistic thresholds, are divided by the factors.
         """
         self.compensation = compensation
-        self.neurons.threshold = compensation.threshold / compensation.factors
+        self._set_threshold()
         self.readout = self.readout.scaled(compensation.factors)
         self._torch_sums = None  # the laws of its sums hold the reference currents
+
+    def tune(self, tuning: Tuning) -> None:
+        """Set the parameters of the periphery: digital gains and shifts, factors a, thresholds."""
+        self.tuning = tuning
+        self.neurons.a = tuning.a
+        self._set_threshold()
+        self.readout = self.readout.tuned(tuning.gain, tuning.shift)
+        self._torch_sums = None  # the laws of its sums hold factors and thresholds
+
+    def _set_threshold(self) -> None:
+        mapped = self.compensation.threshold / self.compensation.factors
+        self.neurons.threshold = mapped + self.tuning.threshold
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies and files of a chip make the laws of its sums anew.

@@ -76,6 +76,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.training.fit import fit as fit
     from nsm.training.hardware_aware.network import hardware_aware as hardware_aware
     from nsm.training.initialize import initialize as initialize
+    from nsm.training.tune import tune as tune
     from nsm.verdict.interactions import tolerance_map as tolerance_map
     from nsm.verdict.result import Tolerances as Tolerances
     from nsm.verdict.tolerances import tolerances as tolerances
@@ -136,6 +137,7 @@ _EXPORTS = {
     "fit": "nsm.training.fit",
     "hardware_aware": "nsm.training.hardware_aware.network",
     "initialize": "nsm.training.initialize",
+    "tune": "nsm.training.tune",
     "tolerance_map": "nsm.verdict.interactions",
     "Tolerances": "nsm.verdict.result",
     "tolerances": "nsm.verdict.tolerances",

@@ -79,7 +79,7 @@ class AwareLayer(nn.Module):
         by_location = beta if beta.ndim == 1 else beta.flatten(1).T
         return straight(self.drawn.a, self.drawn.noise_scale * by_location)
 
-    def _over_outputs(self, vector: Tensor, u: Tensor) -> Tensor:
+    def over_outputs(self, vector: Tensor, u: Tensor) -> Tensor:
         """Return (outputs,) or (locations, outputs) in a shape that broadcasts against sums u."""
         axes = 0 if self.patches is None else len(self.patches.kernel)
         if vector.ndim == 1:
@@ -101,7 +101,7 @@ class AwareLayer(nn.Module):
         if a.ndim == 1:
             return sums(x, main + a[:, None] * path, constant, self.patches)
         u = sums(x, main, constant, self.patches)
-        return u + self._over_outputs(a, u) * sums(x, path, None, self.patches)
+        return u + self.over_outputs(a, u) * sums(x, path, None, self.patches)
 
     def variance(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the variance of the sums that outputs do not share, and all of it.
@@ -122,7 +122,7 @@ class AwareLayer(nn.Module):
         else:
             variance = sums(squares, own, d.own_constant, self.patches)
             of_path = sums(squares, d.own_of_path, d.constant_of_path, self.patches)
-            variance = variance + self._over_outputs(a, variance) ** 2 * of_path
+            variance = variance + self.over_outputs(a, variance) ** 2 * of_path
         variance = variance.clamp_min(0)
         total = variance
         for std in self._shared_std(squares):
@@ -143,9 +143,9 @@ class AwareLayer(nn.Module):
             of_references = sums(squares, term.variance, term.constant, self.patches)
             axis = -1 if self.patches is None else -(len(self.patches.kernel) + 1)
             std = root(of_references.clamp_min(0)).index_select(axis, term.reference_of)
-            factor = self._over_outputs(term.factor, std)
+            factor = self.over_outputs(term.factor, std)
             if term.of_path:
-                factor = factor * self._over_outputs(self.drawn.a, std)
+                factor = factor * self.over_outputs(self.drawn.a, std)
             found.append(factor * std)
         return found
 

@@ -147,7 +147,7 @@ def _part(
     """Return the fields of `DrawnLayer` of one group, and its noises of reference columns."""
     layer, targets, wanted, wires, attenuations = part
     neurons = layer.neurons
-    unit = 1 / (layer.row_factors * factor)
+    unit = layer.compensation.factors / (layer.row_factors * factor)
     of_weight = unit[:, None]
     laws = {p.part: law_of(p.array, p.part, attenuations, wires) for p in neurons.parts()}
     main = laws[Part.MAIN]
@@ -184,7 +184,7 @@ def _part(
 
 
 def _shared_terms(law: ArrayLaw, unit: Floats, *, of_path: bool) -> list[dict[str, np.ndarray]]:
-    """Return the noises of the reference columns of an array, with their factors in network units."""
+    """Return the noises of the reference columns of an array, with factors in network units."""
     return [
         {
             "variance": s.variance,

@@ -168,11 +168,11 @@ def hardware_aware(
         check_slot(slot)
     steps = checked_steps(slots, wires_every, range_every)
     layers = {id(slot.layer): aware_layer(slot) for slot in slots}
-    network = _replaced(network, layers)
+    network = replaced(network, layers)
     return HardwareAware(model, network, Draws(slots, *steps), seed)
 
 
-def _replaced(network: nn.Module, layers: dict[int, AwareLayer]) -> nn.Module:
+def replaced(network: nn.Module, layers: dict[int, AwareLayer]) -> nn.Module:
     """Return a network with layers replaced, which keep the hooks of the replaced ones."""
     for parent in list(network.modules()):
         if isinstance(parent, AwareLayer):

@@ -96,14 +96,16 @@ def trained(
 
 def networks(
     folder: Path, condition: str, hardware: Hardware, data: "nsm.datasets.Data"
-) -> Iterator[tuple[str, nn.Module, Hardware]]:
+) -> Iterator[tuple[str, nn.Module, Hardware | dict[str, Hardware]]]:
     """Yield the networks of one condition, with the hardware they are mapped to."""
     shipped = nsm.load("mnist_mlp")
     yield "shipped, largest weight", shipped, replace(hardware, weight_range="max")
     yield "shipped, clipped", shipped, hardware
-    yield "trained", trained(folder, f"trained {condition}", hardware, data), hardware
-    alike = clipped_alike(shipped, hardware)
-    yield "control", trained(folder, f"control {condition}", alike, data), hardware
+    model = trained(folder, f"trained {condition}", hardware, data)
+    yield "trained", model, hardware
+    yield "trained, perfect cells", model, clipped_alike(model, hardware)
+    control = trained(folder, f"control {condition}", clipped_alike(shipped, hardware), data)
+    yield "control", control, hardware
 
 
 def measure(folder: Path, data: "nsm.datasets.Data") -> pd.DataFrame:

@@ -70,6 +70,7 @@ def main(folder: Path) -> None:
 
 def show(rows: pd.DataFrame, by: list[str]) -> None:
     """Print the mean error over trainings and chips, levels side by side [%]."""
+    rows = rows.assign(error=rows["errors"] / rows["images"])
     table = rows.groupby([*by, "device.levels"])["error"].mean().unstack()
     print((100 * table).round(2).to_string())
 

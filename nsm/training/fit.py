@@ -70,17 +70,17 @@ def fit(
 ) -> "pd.DataFrame":
     """Train a network in place with Adam on the cross-entropy; a killed run can resume.
 
-    What is random in epoch e is drawn from `rng` and e alone, so that a resumed run ends bit for
-    bit the same. `nsm.training.recipe.Recipe` describes the settings up to wires_every.
+    What is random in epoch e is drawn from `rng` and e alone, so that a resumed run ends the same
+    bit for bit. `nsm.training.recipe.Recipe` describes the settings up to wires_every.
 
     Args:
         model: The network, on any device; it ends in `eval()` with the trained weights.
         x: (n, inputs), finite.
         y: (n,) class numbers.
-        rng: A seed, a Generator or None.
-        hardware: Chips to train for; see `nsm.hardware_aware`, also for wires_every. Errors are
-            then those of the chip `nsm.map_to_crossbar(model, hardware, rng=rng)`.
-        validation: Images and labels on which the error is measured after every epoch.
+        rng: Seed, Generator or None.
+        hardware: Chips to train for, see `nsm.hardware_aware`, also for wires_every.
+        validation: Images and labels on which the error is measured after every epoch; with
+            hardware, that of the chip `nsm.map_to_crossbar(model, hardware, rng=rng)`.
         validation_samples: Noisy passes for this error.
         measure: Called with the network after every epoch; its numbers become columns.
         checkpoint: File that is written after every epoch, and from which a killed run resumes.
@@ -106,8 +106,7 @@ def fit(
     )
     data = _checked(model, x, y)
     measures = _Measures(validation, validation_samples, measure)
-    path = Path(checkpoint) if checkpoint else None
-    return _table(_train(model, *data, recipe, seed_sequence(rng), measures, path, progress))
+    return _table(_train(model, *data, recipe, seed_sequence(rng), measures, checkpoint, progress))
 
 
 def _table(history: list[dict[str, float]]) -> "pd.DataFrame":
@@ -149,7 +148,7 @@ def _train(
     recipe: Recipe,
     seed: np.random.SeedSequence,
     measures: _Measures,
-    checkpoint: Path | None,
+    checkpoint: str | Path | None,
     progress: bool,
 ) -> list[dict[str, float]]:
     """Train the epochs that a checkpoint does not hold yet; return the history of all epochs.
@@ -157,12 +156,13 @@ def _train(
     Raises:
         FloatingPointError: If the loss is no longer finite.
     """
+    file = Path(checkpoint) if checkpoint else None
     state = TrainingState(model, recipe, _on_chips(model, recipe, images, seed))
     done = 0
     history: list[dict[str, float]] = []
-    identity = recipe.identity(model, images, labels, seed) if checkpoint else {}
-    if checkpoint and checkpoint.exists():
-        done, history = state.load(checkpoint, identity)
+    identity = recipe.identity(model, images, labels, seed) if file else {}
+    if file and file.exists():
+        done, history = state.load(file, identity)
     steps = math.ceil(len(images) / recipe.batch_size)
     with progress_bar(enabled=progress) as bar:
         task = bar.add_task(
@@ -177,8 +177,8 @@ def _train(
             found = measures.of(state, child(seed, epoch, Stream.VALIDATION))
             row = {"epoch": epoch + 1, "loss": loss, **found}
             history.append(row)
-            if checkpoint:
-                state.save(checkpoint, epoch + 1, identity, history)
+            if file:
+                state.save(file, epoch + 1, identity, history)
             bar.update(task, note=" ".join(f"{k} {v:.4g}" for k, v in row.items()))
     model.load_state_dict(state.average.state_dict())
     model.eval()

@@ -26,6 +26,9 @@ class TrimmedSums(AwareSums):
         shift: What is added to them, (outputs,).
     """
 
+    factor: Tensor
+    constant: Tensor
+
     def __init__(self, slot: Slot, gain: np.ndarray, shift: np.ndarray) -> None:
         super().__init__(slot)
         like = next(slot.layer.parameters())

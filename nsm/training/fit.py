@@ -68,10 +68,9 @@ def fit(
     checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> "pd.DataFrame":
-    """Train a network in place with Adam on the cross-entropy; a killed run can resume.
+    """Train a network in place with Adam on the cross-entropy; a killed run resumes bit for bit.
 
-    What is random in epoch e is drawn from `rng` and e alone, so that a resumed run ends the same
-    bit for bit. `nsm.training.recipe.Recipe` describes the settings up to wires_every.
+    Epoch e draws from `rng` and e alone. `nsm.training.recipe.Recipe` describes all settings.
 
     Args:
         model: The network, on any device; it ends in `eval()` with the trained weights.

@@ -19,7 +19,7 @@ from nsm.training.hardware_aware.aware_layers import AwareLayer, aware_layer
 from nsm.training.hardware_aware.checks import check_slot, checked_steps
 from nsm.training.hardware_aware.drawn_layer import DrawnLayer
 from nsm.training.hardware_aware.draws import Draws
-from nsm.training.hardware_aware.slots import slots_of
+from nsm.training.hardware_aware.slots import check_weights, slots_of
 
 
 class HardwareAware(nn.Module):
@@ -99,7 +99,9 @@ class HardwareAware(nn.Module):
             if values is not None
         ]
         if self._held is None or not _same(weights, self._held[0], like, self._held[1]):
-            self._held = weights, self._draws.of_chip(self._chip_seed, like)
+            drawn = self._draws.of_chip(self._chip_seed, like)
+            # Arrays of a float64 network lie in the memory of its parameters, which change.
+            self._held = [values.copy() for values in weights], drawn
         return self._held[1]
 
 
@@ -158,6 +160,7 @@ def hardware_aware(
             option that has no effect.
     """
     check_model(model)
+    check_weights(model)
     table = as_table(hardware)
     seed = seed_sequence(rng)
     plan = new_plan(model, table, None if example is None else given_example(example))

@@ -89,6 +89,18 @@ class Slot:
         return [part.wanted for part in parts if isinstance(part, PlannedLayer)]
 
 
+def check_weights(model: nn.Module) -> None:
+    """Raise ValueError, naming the layer, if a hook computes its weights before every pass."""
+    for path, module in model.named_modules():
+        if any(isinstance(hook, WEIGHT_HOOKS) for hook in module._forward_pre_hooks.values()):
+            raise ValueError(
+                f"{name_of(path, type(module).__name__)} has weights that a hook computes before "
+                "every pass (weight_norm, spectral_norm or pruning of torch.nn.utils), through "
+                "which hardware-aware training has no gradient; use "
+                "torch.nn.utils.parametrizations, or make them permanent"
+            )
+
+
 def slots_of(plan: CheckedPlan, network: nn.Module, table: HardwareTable) -> list[Slot]:
     """Return the layers of a network that its plan puts on tiles.
 
@@ -161,12 +173,6 @@ def _norms_behind(network: nn.Module, path: str) -> list[nn.Module]:
 def _check(slot: Slot) -> None:
     """Raise ValueError unless the layer computes what its class says, with weights of its own."""
     layer, neurons = slot.layer, slot.parts[0].wanted.neurons
-    if any(isinstance(hook, WEIGHT_HOOKS) for hook in layer._forward_pre_hooks.values()):
-        raise ValueError(
-            f"{slot.name} has weights that a hook computes before every pass (weight_norm, "
-            "spectral_norm or pruning of torch.nn.utils), through which hardware-aware training "
-            "has no gradient; use torch.nn.utils.parametrizations, or make them permanent"
-        )
     forward: object = getattr(type(layer), "forward", None)
     if isinstance(neurons, SampledNeurons):
         known = forward in (NeuralSampling.forward, StraightThrough.forward)

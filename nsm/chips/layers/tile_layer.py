@@ -81,7 +81,47 @@ class DigitalLayer(ChipLayer):
         return self.function(z), 1
 
 
-class TileLayer(ChipLayer):
+class AdjustedLayer(ChipLayer):
+    """A layer on tiles whose read-out was adjusted to what was measured on the chip.
+
+    Attributes:
+        neurons: The arrays.
+        readout: What turns the sums of the bit lines into outputs.
+        compensation: Factors for a common change of the conductances, see `compensate`.
+        tuning: Parameters of the periphery that were trained on this chip, see `tune`.
+    """
+
+    neurons: NeuronArray
+    readout: Readout
+    compensation: Compensation
+    tuning: Tuning
+    _torch_sums: TorchSums | None
+
+    def compensate(self, compensation: Compensation) -> None:
+        """Multiply the sums by factors, and divide by them what is added in fixed size.
+
+        A converter multiplies after the conversion. Comparators have no factor. Reference currents
+        of biases, and the noise of logistic thresholds, are divided by the factors.
+        """
+        self.compensation = compensation
+        self._set_threshold()
+        self.readout = self.readout.scaled(compensation.factors)
+        self._torch_sums = None  # the laws of its sums hold the reference currents
+
+    def tune(self, tuning: Tuning) -> None:
+        """Set the parameters of the periphery: digital gains and shifts, factors a, thresholds."""
+        self.tuning = tuning
+        self.neurons.a = tuning.a
+        self._set_threshold()
+        self.readout = self.readout.tuned(tuning.gain, tuning.shift)
+        self._torch_sums = None  # the laws of its sums hold factors and thresholds
+
+    def _set_threshold(self) -> None:
+        mapped = self.compensation.threshold / self.compensation.factors
+        self.neurons.threshold = mapped + self.tuning.threshold
+
+
+class TileLayer(AdjustedLayer):
     """A layer on tiles with its read-out.
 
     Attributes:
@@ -158,29 +198,6 @@ class TileLayer(ChipLayer):
     def set_report(self, report: dict[str, object] | Callable[[], dict[str, object]]) -> None:
         """Set the row of the report, or the function that makes it of the layer as it is now."""
         self._report = report
-
-    def compensate(self, compensation: Compensation) -> None:
-        """Multiply the sums by factors, and divide by them what is added in fixed size.
-
-        A converter multiplies after the conversion. Comparators have no factor. Reference currents
-        of biases, and the noise of logistic thresholds, are divided by the factors.
-        """
-        self.compensation = compensation
-        self._set_threshold()
-        self.readout = self.readout.scaled(compensation.factors)
-        self._torch_sums = None  # the laws of its sums hold the reference currents
-
-    def tune(self, tuning: Tuning) -> None:
-        """Set the parameters of the periphery: digital gains and shifts, factors a, thresholds."""
-        self.tuning = tuning
-        self.neurons.a = tuning.a
-        self._set_threshold()
-        self.readout = self.readout.tuned(tuning.gain, tuning.shift)
-        self._torch_sums = None  # the laws of its sums hold factors and thresholds
-
-    def _set_threshold(self) -> None:
-        mapped = self.compensation.threshold / self.compensation.factors
-        self.neurons.threshold = mapped + self.tuning.threshold
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies and files of a chip make the laws of its sums anew.

@@ -13,7 +13,8 @@ HELD_STEPS = 50
 def check_slot(slot: Slot) -> None:
     """Raise ValueError, naming the layer, if a part of its hardware cannot be trained for."""
     hardware = slot.hardware
-    for name in ("adc", "dac"):
+    # Layers that end in comparators have no ADC.
+    for name in ("adc", "dac") if slot.parts[0].has_linear_outputs else ("dac",):
         if getattr(hardware, name) is not None:
             raise ValueError(
                 f"{slot.name}: {name} = {shortened(getattr(hardware, name))} gets its range from a "

@@ -73,8 +73,21 @@ class Residual(nn.Module):
         return self.last(torch.relu(self.norm(self.first(x))) + x)
 
 
+def sampling_convolution(**options):
+    return nn.Sequential(
+        nsm.Binarize(0.5),
+        nn.Unflatten(1, (1, 4, 5)),
+        nsm.NSMConv2d(1, 4, 3, padding=1, **options),
+        nsm.NSMConv2d(4, 3, 2),
+        nn.Flatten(),
+        nn.Linear(36, 10),
+    )
+
+
 BUILDS = {
     "nsm": lambda: nsm.nsm_mlp(WIDTHS),
+    "nsm conv": sampling_convolution,
+    "locations": lambda: sampling_convolution(locations=(4, 5)),
     "relu": lambda: nsm.relu_mlp(WIDTHS),
     "bd": lambda: nsm.bd_mlp(WIDTHS),
     "stnn": lambda: nsm.stnn_mlp(WIDTHS),
@@ -87,6 +100,8 @@ def built(name):
     torch.manual_seed(0)
     model = BUILDS[name]()
     for module in model.modules():
+        if isinstance(module, nsm.NSMConv2d):
+            nn.init.uniform_(module.beta, 0.5, 1.5)
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             nn.init.uniform_(module.weight, 0.5, 2)
             nn.init.normal_(module.bias)
@@ -161,7 +176,7 @@ def test_in_eval_it_is_the_chip_of_the_same_seed(name, options):
 @pytest.mark.parametrize(
     "options", [{}, {"gate_sharing": "word_line"}, {"mapping": ReferenceColumn()}]
 )
-@pytest.mark.parametrize("name", ["nsm", "relu", "stnn", "conv"])
+@pytest.mark.parametrize("name", ["nsm", "relu", "stnn", "conv", "locations"])
 def test_reads_have_mean_and_variance_of_those_of_the_chip(name, options):
     model = built(name).eval()
     hardware = replace(BAD, **options)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.chips.chip_file import load_chip as load_chip
     from nsm.chips.cost_comparison import compare_costs as compare_costs
     from nsm.chips.map import map_to_crossbar as map_to_crossbar
+    from nsm.chips.weight_clipping import clip_weights as clip_weights
     from nsm.datasets.registry import load_data as load_data
     from nsm.measurements.device_file import write_device as write_device
     from nsm.measurements.fits import fit_measurement as fit_measurement
@@ -73,7 +74,9 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.sweeps.tasks import grid as grid
     from nsm.sweeps.until import Until as Until
     from nsm.training.fit import fit as fit
+    from nsm.training.hardware_aware.network import hardware_aware as hardware_aware
     from nsm.training.initialize import initialize as initialize
+    from nsm.training.tune import tune as tune
     from nsm.verdict.interactions import tolerance_map as tolerance_map
     from nsm.verdict.result import Tolerances as Tolerances
     from nsm.verdict.tolerances import tolerances as tolerances
@@ -93,6 +96,7 @@ _EXPORTS = {
     "load_chip": "nsm.chips.chip_file",
     "compare_costs": "nsm.chips.cost_comparison",
     "map_to_crossbar": "nsm.chips.map",
+    "clip_weights": "nsm.chips.weight_clipping",
     "load_data": "nsm.datasets.registry",
     "write_device": "nsm.measurements.device_file",
     "fit_measurement": "nsm.measurements.fits",
@@ -131,7 +135,9 @@ _EXPORTS = {
     "Until": "nsm.sweeps.until",
     "grid": "nsm.sweeps.tasks",
     "fit": "nsm.training.fit",
+    "hardware_aware": "nsm.training.hardware_aware.network",
     "initialize": "nsm.training.initialize",
+    "tune": "nsm.training.tune",
     "tolerance_map": "nsm.verdict.interactions",
     "Tolerances": "nsm.verdict.result",
     "tolerances": "nsm.verdict.tolerances",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.pulses.base import DOWN, UP, PulsedCells
+from devices.pulses.flat import FlatCells, Law, flat_cells
 from devices.pulses.step_pulses import StepPulses
 from devices.validation import Floats, array, integer
 
@@ -46,6 +47,18 @@ class PiecewisePulses(StepPulses):
         values = self.up if direction == UP else self.down
         place = (w - cells["w_min"]) / (cells["w_max"] - cells["w_min"])
         return np.asarray(np.interp(place, np.linspace(0, 1, len(values)), values))
+
+    def flat(self, cells: PulsedCells) -> FlatCells:
+        """Return the cells for compiled loops."""
+        return flat_cells(
+            Law.TABLE,
+            cells.size,
+            alpha=self.alphas(cells),
+            table_up=self.up,
+            table_down=self.down,
+            zero=self.zero,
+            **self.flat_fields(cells),
+        )
 
     @classmethod
     def from_measurements(

@@ -8,12 +8,13 @@ drawn once per chip. The step laws y(w) are in `step_laws` and `piecewise`.
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.pulses.base import DOWN, UP, Counts, PulsedCells, PulseResponse
+from devices.pulses.flat import FlatCells, affine
 from devices.seeding import RNG, generator
 from devices.validation import Floats, boolean
 
@@ -161,6 +162,31 @@ class StepPulses(PulseResponse):
         )
         return low, high
 
+    def flat_fields(self, cells: PulsedCells) -> dict[str, Any]:
+        """Return the fields of `FlatCells` that all step laws share."""
+        low, high = self.bounds(cells.ravel())
+        return {
+            "low": low,
+            "high": high,
+            "of_step": 0.0 if self.additive else self.c2c,
+            "of_alpha": self.c2c if self.additive else 0.0,
+            "write_noise": self.write_noise * self.step / self.width,
+        }
+
+    @property
+    def width(self) -> float:
+        """Width w_max − w_min of the typical device's weights."""
+        return self.w_max - self.w_min
+
+    @property
+    def zero(self) -> float:
+        """State of the weight 0, as a fraction of the range."""
+        return -self.w_min / self.width
+
+    def alphas(self, cells: PulsedCells) -> tuple[Floats, Floats]:
+        """Return α of potentiation and of depression as fractions of the range, (cells,) each."""
+        return cells["up"].ravel() / self.width, cells["down"].ravel() / self.width
+
     def with_write_noise(self, g: Floats, *, rng: RNG) -> Floats:
         random = generator(rng)
         g = np.array(g, dtype=np.float64)
@@ -207,6 +233,18 @@ class AffinePulses(StepPulses):
         growth = np.minimum(n * np.log1p(-decay), _LARGEST_LOG)
         steps = np.where(decay == 0, n, -np.expm1(growth) / np.where(decay == 0, 1, decay))
         return w + direction * alpha * self.relative_step(w, cells, direction) * steps
+
+    def flat(self, cells: PulsedCells) -> FlatCells:
+        """Return the cells for compiled loops."""
+        up, down = self.alphas(cells)
+        one = cells.ravel()
+        return affine(
+            cells.size,
+            (up, self.width * self.slope(one, UP)),
+            (down, self.width * self.slope(one, DOWN)),
+            self.zero,
+            **self.flat_fields(cells),
+        )
 
 
 def _drawn_cells(

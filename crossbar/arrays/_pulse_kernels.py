@@ -146,6 +146,15 @@ def accumulate(sums, e, x, rate, step, where, counts):
     return m
 
 
+@njit(nogil=True, cache=True)
+def add_rows(sums, weights, factors):
+    """Add factor_i w_ij to the sums of every row."""
+    for i in range(len(sums)):
+        if factors[i] != 0:
+            for j in range(sums.shape[1]):
+                sums[i, j] += factors[i] * weights[i, j]
+
+
 @njit(nogil=True, inline="always", error_model="numpy")
 def _take_steps(row, step, first, where, counts, m):
     for j in range(len(row)):

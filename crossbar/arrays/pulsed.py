@@ -140,8 +140,7 @@ class PulsedArray:
         of_tiles = [tile.pulse_cells(side) for tile in tiles]
         flat = self._response.flat(_in_order(self.tiles, of_tiles))
         assert flat is not None
-        u = (_in_order(self.tiles, g) - self._response.g_min) / _width(self._response)
-        states = u.astype(np.float32)
+        states = self.states_of(g)
         stuck = _in_order(self.tiles, [tile.stuck(side) for tile in tiles])
         flat = flat.holding(stuck, states)
         seen = states.copy() if flat.write_noise else states
@@ -153,8 +152,33 @@ class PulsedArray:
             np.repeat(neg, tile.g_pos.shape[1], axis=1)
             for neg, tile in zip(g, self.tiles.all_tiles(), strict=True)
         ]
-        u = (_in_order(self.tiles, wide) - self._response.g_min) / _width(self._response)
-        return u.astype(np.float32)
+        return self.states_of(wide)
+
+    def states_of(self, g: "list[Floats]") -> Singles:
+        """Return the states of conductances [S] of all tiles, flat in the order of the weights.
+
+        Args:
+            g: Conductances of each tile, (word lines, bit lines).
+        """
+        u = (_in_order(self.tiles, g) - self._response.g_min) / _width(self._response)
+        states: Singles = u.astype(np.float32)
+        return states
+
+    def start_at(self, u: Singles) -> None:
+        """Put the cells of an array with a reference column to states, and the reference too.
+
+        Weights are then 0, and count from these states. Stuck cells stay where they are.
+
+        Args:
+            u: States, flat in the order of the weights.
+        """
+        assert self._minus is None
+        side = self._plus
+        side.u[:] = np.where(side.stuck, side.u, u)
+        side.seen[:] = side.u
+        self._offset = u.astype(np.float32)
+        self._has_changed = True
+        self._recompute()
 
     def _recompute(self) -> None:
         flat = np.float32(self.scale) * (self._plus.seen - self._offset)
@@ -274,6 +298,17 @@ class PulsedArray:
         m = kernel(*arguments, self._where, self._counts)
         self.pulse_listed(m)
         return m
+
+    def follow(self, other: "PulsedArray", m: int) -> None:
+        """Give the weights the pulses that another array of the same shape got last.
+
+        Args:
+            other: The array.
+            m: Length of its list.
+        """
+        self._where[:m] = other._where[:m]
+        self._counts[:m] = other._counts[:m]
+        self.pulse_listed(m)
 
     def pulse_listed(self, m: int) -> None:
         """Give the first m listed weights their pulses."""

@@ -167,6 +167,10 @@ class TileLayer(ChipLayer):
         self.readout = self.readout.scaled(compensation.factors)
         self._torch_sums = None  # the laws of its sums hold the reference currents
 
+    def forget_sums(self) -> None:
+        """Forget the laws of the sums, which hold factors, biases and conductances that changed."""
+        self._torch_sums = None
+
     def __getstate__(self) -> dict[str, Any]:
         # Copies and files of a chip make the laws of its sums anew.
         return {**self.__dict__, "_report": self.report, "_torch_sums": None}

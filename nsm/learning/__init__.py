@@ -1,0 +1,10 @@
+"""Learning on the chip: reads forward, reads of the transposed array backward, pulses as updates."""
+
+from nsm.learning.gradient import Gradient as Gradient
+from nsm.learning.learn import learn as learn
+from nsm.learning.result import Learned as Learned
+from nsm.learning.rules import Coincidences as Coincidences
+from nsm.learning.rules import LearningRule as LearningRule
+from nsm.learning.rules import MixedPrecision as MixedPrecision
+from nsm.learning.rules import Rounding as Rounding
+from nsm.learning.rules import TikiTaka as TikiTaka

@@ -261,8 +261,10 @@ def pulse_cells(f, where, counts, direction, noisy, written, normals, at, u, see
         size = abs(n)
         for _ in range(size):
             before += state
-            step = base - gradient * state if straight else _curved_step(
-                f, alpha, low, high, state, up
+            step = (
+                base - gradient * state
+                if straight
+                else _curved_step(f, alpha, low, high, state, up)
             )
             change = sign * step
             if noisy:

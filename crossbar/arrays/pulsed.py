@@ -28,6 +28,7 @@ LONGEST_STREAM = 64
 
 Places = NDArray[np.int64]
 
+
 class Stream(IntEnum):
     """Random streams of the pulses of an array."""
 
@@ -199,6 +200,11 @@ class PulsedArray:
         return cells * mean / _width(self._response) * self.scale
 
     @property
+    def largest(self) -> float:
+        """Largest weight that the range of the pulse response holds, from a zero in its middle."""
+        return self.scale if self.is_pair else self.scale / 2
+
+    @property
     def sides(self) -> list[_Side]:
         """The cells that are pulsed: positive ones, and the negative ones of pairs."""
         return [self._plus] if self._minus is None else [self._plus, self._minus]
@@ -349,9 +355,7 @@ class PulsedArray:
             self.squares,
         )
 
-    def _numbers_needed(
-        self, counts: NDArray[np.int32], noisy: bool, written: bool
-    ) -> Singles:
+    def _numbers_needed(self, counts: NDArray[np.int32], noisy: bool, written: bool) -> Singles:
         """Return as many normal numbers as the listed pulses may take."""
         sides = len(self.sides)
         size = sides * len(counts) * written

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+from crossbar.reads.sampling import check_sampling
 from devices import WritePulses
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import array, choice, integer, number
@@ -49,6 +50,7 @@ class Settings:
     refresh_above: float
     measure_every: int | None
     validation_samples: int
+    sampling: str
 
     def __post_init__(self) -> None:
         number("epochs", self.epochs, above=0)
@@ -59,6 +61,7 @@ class Settings:
         number("periphery_lr", self.periphery_lr, at_least=0)
         choice("periphery", self.periphery, PERIPHERIES)
         choice("path", self.path, PATHS)
+        check_sampling(self.sampling)
         if self.leave_out is not None:
             number("leave_out", self.leave_out, at_least=0, below=1)
         if self.measure_every is not None:
@@ -87,7 +90,7 @@ def learn(
     gradient: Gradient | None = None,
     pair: str = "both",
     periphery: str = "learned",
-    periphery_lr: float | None = None,
+    periphery_lr: float = 0.01,
     path: str = "pulsed",
     rewrite_every: int = 1000,
     leave_out: float | None = None,
@@ -95,6 +98,7 @@ def learn(
     refresh_above: float = 0.8,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     validation_samples: int = 10,
+    sampling: str = "moments",
     measure_every: int | None = None,
     pulses: WritePulses | None = None,
     checkpoint: str | Path | None = None,
@@ -123,7 +127,7 @@ def learn(
         pair: "both" (default) or "up", see `crossbar.arrays.pulsed.PulsedArray`.
         periphery: Whether β_i (that is, a_i) and reference currents of biases are "learned"
             (default) digitally, or stay "frozen". Bias word lines are cells and learn as weights.
-        periphery_lr: Learning rate of the periphery; None for that of the rule.
+        periphery_lr: Learning rate of the periphery, default 0.01; it falls as that of the rule.
         path: The deterministic path is "pulsed" (default) with the main array, or "rewritten"
             from it, by programming, every `rewrite_every` samples. An ideal path follows exactly.
         rewrite_every: Samples between two rewritings; default 1000.
@@ -133,6 +137,7 @@ def learn(
         refresh_above: A pair is full where both cells are above this fraction of their range.
         validation: Images and labels on which the chip's error is measured.
         validation_samples: Noisy passes for this error; default 10.
+        sampling: How these are drawn, "moments" (default, as the reads of learning) or "exact".
         measure_every: Samples between two measurements and checkpoints; None for every epoch.
         pulses: Voltages and widths of the pulses, for energy and time; None for those of the
             preset from which the device comes.
@@ -150,7 +155,7 @@ def learn(
         gradient=Gradient() if gradient is None else gradient,
         pair=pair,
         periphery=periphery,
-        periphery_lr=chosen.lr if periphery_lr is None else periphery_lr,
+        periphery_lr=periphery_lr,
         path=path,
         rewrite_every=rewrite_every,
         leave_out=leave_out,
@@ -158,6 +163,7 @@ def learn(
         refresh_above=refresh_above,
         measure_every=measure_every,
         validation_samples=validation_samples,
+        sampling=sampling,
     )
     images, labels = _checked(chip, x, y)
     checked = None if validation is None else _checked(chip, *validation)

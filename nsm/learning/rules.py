@@ -4,7 +4,7 @@ from abc import ABC
 from dataclasses import dataclass
 
 from crossbar.arrays.pulsed import LONGEST_STREAM
-from devices.validation import choice, integer, number
+from devices.validation import boolean, choice, integer, number
 from nsm.training.recipe import SCHEDULES
 
 
@@ -14,14 +14,16 @@ class LearningRule(ABC):
     """What all rules share: a learning rate, and how it falls.
 
     Attributes:
-        lr: Learning rate η of the weights at the start; default 0.01.
+        lr: Learning rate at the start, relative to the range of the weights: the η of a layer is lr
+            w_max², with the largest weight w_max that its cells hold. A given share of the range is
+            then learned from a sample whatever the size of a layer's weights; default 0.1.
         lr_schedule: "constant" (default), "cosine" (to 0) or "halving" (after every quarter).
 
     Raises:
         ValueError: lr is not above 0, or the schedule is unknown.
     """
 
-    lr: float = 0.01
+    lr: float = 0.1
     lr_schedule: str = "constant"
 
     def __post_init__(self) -> None:
@@ -44,13 +46,19 @@ class MixedPrecision(LearningRule):
     Attributes:
         lr, lr_schedule: As in `LearningRule`.
         step: ε relative to the mean step of the array; default 1. Above 1 pulses are rarer.
+        center: Whether χ takes x − x̄ instead of x, with the running mean x̄ of the last thousand
+            samples (default True). Inputs coded ±1 have a common part, which acts as one large
+            bias and limits the learning rate (Schraudolph 1998, "Centering neural network
+            gradient factors"). Forward and transposed reads do not change.
     """
 
     step: float = 1.0
+    center: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         number("MixedPrecision.step", self.step, above=0)
+        boolean("MixedPrecision.center", self.center)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +90,7 @@ class TikiTaka(LearningRule):
     Gokmen & Haensch 2020, doi:10.3389/fnins.2020.00103). A is a second array for each layer.
 
     Attributes:
-        lr: Learning rate of A; default 0.01.
+        lr: Learning rate of A, as in `LearningRule`; default 0.1.
         lr_schedule: As in `LearningRule`; it is that of the transfer.
         transfer: Factor of the columns of A that are added to H; default 0.1.
         every: Samples between two reads of a column; default 2.

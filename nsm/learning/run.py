@@ -202,6 +202,7 @@ class Run:
         self, number: int, layer: LearningLayer, e: Singles, x: Singles, rate: float
     ) -> None:
         masked = x * self._mask if number == 0 else x
+        eta = rate * layer.arrays.main.largest**2
         radial = None
         if layer.gradient.radial and layer.kind is Kind.SAMPLED:
             radial = layer.radial_rates()
@@ -209,12 +210,12 @@ class Run:
             if of_bias:
                 bias = layer.arrays.bias
                 assert bias is not None
-                update.add(e, np.ones(bias.weights.shape[1], np.float32), rate, None)
+                update.add(e, np.ones(bias.weights.shape[1], np.float32), eta, None)
             else:
-                update.add(e, masked, rate, radial)
-        s = self.settings
-        if s.periphery == "learned":
-            layer.learn_periphery(rate * s.periphery_lr / s.rule.lr)
+                update.add(e, masked, eta, radial)
+        if self.settings.periphery == "learned":
+            rule = self.settings.rule
+            layer.learn_periphery(self.settings.periphery_lr * rate / rule.lr)
 
     def _after_sample(self) -> None:
         """End batches, and refresh and rewrite what is due."""
@@ -245,7 +246,10 @@ class Run:
             self.network.commit()
             seed = child(self.seed, Stream.VALIDATION, self.done)
             row["error"] = self.network.chip.error_rate(
-                *validation, samples=self.settings.validation_samples, rng=seed
+                *validation,
+                samples=self.settings.validation_samples,
+                sampling=self.settings.sampling,
+                rng=seed,
             )
         every = [side for array in self.all_arrays().values() for side in array.sides]
         row["pulses"] = float(sum(s.counts.up + s.counts.down for s in every))

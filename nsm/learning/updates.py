@@ -16,6 +16,9 @@ from nsm.learning.rules import Coincidences, LearningRule, MixedPrecision, Round
 
 State = dict[str, NDArray[Any]]
 
+#: Samples over which the mean of the inputs runs.
+_RUNNING = 1000
+
 
 class Update(Protocol):
     """What a rule does in one layer."""
@@ -99,12 +102,18 @@ class AccumulatedUpdate(_Plain):
         self._targets = targets
         self._batch = batch
         self._step = np.float32(rule.step * targets[0].step)
-        self._per_pulse = np.float32(rule.step)
+        self._mean: Singles = np.zeros(targets[0].weights.shape[1], np.float32)
+        self._centers = rule.center
+        self._seen = 0
         self.sums: Singles = np.zeros(targets[0].weights.shape, np.float32)
 
     def add(self, e: Singles, x: Singles, rate: float, radial: Singles | None) -> None:
         """Add the gradient to χ; without batches whole steps become pulses at once."""
         eta = np.float32(rate / self._batch)
+        if self._centers:
+            self._seen = min(self._seen + 1, _RUNNING)
+            self._mean += (x - self._mean) / np.float32(self._seen)
+            x = x - self._mean
         if radial is not None:
             kernels.add_rows(self.sums, self._targets[0].weights, -eta * radial)
         limit = self._step if self._batch == 1 and radial is None else np.float32(np.inf)
@@ -123,12 +132,15 @@ class AccumulatedUpdate(_Plain):
             other.follow(first, m)
 
     def state(self) -> State:
-        """Return χ."""
-        return {"sums": self.sums.copy()}
+        """Return χ and the running mean."""
+        seen = np.array([self._seen], np.int64)
+        return {"sums": self.sums.copy(), "mean": self._mean.copy(), "seen": seen}
 
     def restore(self, state: State) -> None:
-        """Take back χ."""
+        """Take back χ and the running mean."""
         self.sums[:] = state["sums"]
+        self._mean[:] = state["mean"]
+        self._seen = int(state["seen"][0])
 
 
 class TikiTakaUpdate(_Plain):
@@ -139,11 +151,10 @@ class TikiTakaUpdate(_Plain):
         filter: H, (outputs, inputs).
     """
 
-    def __init__(
-        self, rule: TikiTaka, targets: list[PulsedArray], seed: np.random.SeedSequence
-    ):
+    def __init__(self, rule: TikiTaka, targets: list[PulsedArray], seed: np.random.SeedSequence):
         self._rule, self._targets = rule, targets
         self.fast = around_symmetry(targets[0].tiles, rng=seed)
+        self._rate = rule.lr * targets[0].largest**2
         self.filter: Singles = np.zeros(targets[0].weights.shape, np.float32)
         self._column = 0
         self._samples = 0
@@ -152,10 +163,10 @@ class TikiTakaUpdate(_Plain):
 
     def add(self, e: Singles, x: Singles, rate: float, radial: Singles | None) -> None:
         """Update A; every few samples move one column on."""
-        self.fast.coincide_checked(e, x, self._rule.lr, self._rule.length)
+        self.fast.coincide_checked(e, x, self._rate, self._rule.length)
         self._samples += 1
         if self._samples % self._rule.every == 0:
-            self._transfer(rate / self._rule.lr)
+            self._transfer(rate / self._rate)
 
     def _transfer(self, schedule: float) -> None:
         j = self._column

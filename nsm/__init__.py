@@ -23,6 +23,7 @@ from nsm.lazy import lazy_exports
 if TYPE_CHECKING:  # for type checkers and editors; at run time the table below serves them
     from nsm import chips as chips
     from nsm import datasets as datasets
+    from nsm import learning as learning
     from nsm import measurements as measurements
     from nsm import nn as nn
     from nsm import plots as plots
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.chips.cost_comparison import compare_costs as compare_costs
     from nsm.chips.map import map_to_crossbar as map_to_crossbar
     from nsm.datasets.registry import load_data as load_data
+    from nsm.learning.learn import learn as learn
     from nsm.measurements.device_file import write_device as write_device
     from nsm.measurements.fits import fit_measurement as fit_measurement
     from nsm.measurements.read import read_measurement as read_measurement
@@ -81,6 +83,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
 _EXPORTS = {
     "chips": "nsm.chips",
     "datasets": "nsm.datasets",
+    "learning": "nsm.learning",
     "measurements": "nsm.measurements",
     "nn": "nsm.nn",
     "plots": "nsm.plots",
@@ -94,6 +97,7 @@ _EXPORTS = {
     "compare_costs": "nsm.chips.cost_comparison",
     "map_to_crossbar": "nsm.chips.map",
     "load_data": "nsm.datasets.registry",
+    "learn": "nsm.learning.learn",
     "write_device": "nsm.measurements.device_file",
     "fit_measurement": "nsm.measurements.fits",
     "read_measurement": "nsm.measurements.read",

@@ -47,10 +47,7 @@ def fill_streams(p, length, key, block, words, out):
         if digits > 0:
             for digit in range(DIGITS):
                 word = words[DIGITS * i + digit]
-                if (digits >> digit) & 1:
-                    r = r | word
-                else:
-                    r = r & word
+                r = r | word if (digits >> digit) & 1 else r & word
         out[i] = r & keep
 
 

@@ -284,8 +284,8 @@ class TiledArray(TileGrid):
             rng: Seed, Generator or None.
         """
         seed = seed_sequence(rng)
-        for number, tile in enumerate(self.all_tiles()):
-            tile.fail(faults, child(seed, number))
+        for index, tile in enumerate(self.all_tiles()):
+            tile.fail(faults, child(seed, index))
         self.forget()
 
     def moments(self, x: Floats) -> tuple[Floats, Floats]:

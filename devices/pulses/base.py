@@ -42,8 +42,8 @@ class PulseResponse(ABC):
     Conductances go in and come out in siemens; inside, a state is the fraction u of the way from
     g_min to g_max. What differs between devices is drawn once per chip (`init`), cycle-to-cycle
     noise on every pulse. A new model defines `init` and `pulsed`; where cells have bounds other
-    than g_min and g_max also `bounds`; where reads differ from the state also `with_write_noise`; and
-    `flat`, so that arrays of its cells can learn on the chip.
+    than g_min and g_max also `bounds`; where reads differ from the state also `with_write_noise`;
+    and `flat`, so that arrays of its cells can learn on the chip.
 
     Attributes:
         g_min: Smallest conductance [S].

@@ -108,7 +108,7 @@ def flat_cells(law: Law, cells: int, *, alpha: tuple[Floats, Floats], **given: A
         **given: Further fields of `FlatCells`, and of `Column` in small letters; arrays of (cells,)
             or one number for all.
     """
-    columns = {"alpha_up": alpha[0], "alpha_down": alpha[1], "high": 1.0}
+    columns: dict[str, Any] = {"alpha_up": alpha[0], "alpha_down": alpha[1], "high": 1.0}
     columns |= {name: given.pop(name) for name in list(given) if name.upper() in Column.__members__}
     table = np.zeros((cells, len(Column)), np.float32)
     for name, values in columns.items():

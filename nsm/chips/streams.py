@@ -17,3 +17,4 @@ class Stream(IntEnum):
     REFERENCE_READ = 5
     COMPENSATION = 6
     TEMPERATURE = 7
+    FAILURES = 8

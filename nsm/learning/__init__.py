@@ -1,7 +1,8 @@
-"""Learning on the chip: reads forward, reads of the transposed array backward, pulses as updates."""
+"""Learning on the chip: reads forward, transposed reads backward, pulses as updates."""
 
 from nsm.learning.gradient import Gradient as Gradient
 from nsm.learning.learn import learn as learn
+from nsm.learning.on_devices import learn_on_devices as learn_on_devices
 from nsm.learning.result import Learned as Learned
 from nsm.learning.rules import Coincidences as Coincidences
 from nsm.learning.rules import LearningRule as LearningRule

@@ -9,6 +9,7 @@ import numpy as np
 from crossbar.arrays.pulsed import PulsedArray
 from crossbar.reads.pair_moments import gate_moments
 from nsm.chips.layers.compensation import Compensation
+from nsm.chips.layers.readouts import Comparators, LogisticThreshold
 from nsm.chips.layers.tile_layer import TileLayer
 from nsm.learning.gradient import Gradient, Singles
 
@@ -84,8 +85,8 @@ class LearningLayer:
     def _comparators(self) -> tuple[Singles, float]:
         """Return offsets and noise of the comparators in weight units."""
         readout = self.tiles.readout
-        comparators = getattr(readout, "comparators", readout)
-        if not hasattr(comparators, "offsets"):
+        comparators = readout.comparators if isinstance(readout, LogisticThreshold) else readout
+        if not isinstance(comparators, Comparators):
             return np.zeros(self.tiles.neurons.outputs, np.float32), 0.0
         unit = self.tiles.amperes_per_weight
         noise = comparators.comparator.noise / unit

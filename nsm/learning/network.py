@@ -48,6 +48,7 @@ class LearningNetwork:
                 if not self.layers:
                     self._coding.append(part.function)
                 continue
+            assert isinstance(part, TileLayer)
             follower = parts[index + 1] if index + 1 < len(parts) else None
             kind = _kind(part, follower)
             number = len(self.layers)
@@ -85,7 +86,7 @@ def _parts(chip: MappedNetwork) -> list[ChipLayer]:
             f"with Sign or ReLU, in an nn.Sequential; this network is a "
             f"{type(chip.model).__name__} that is no such row"
         )
-    parts = [part for part in network if isinstance(part, ChipLayer)]
+    parts = [part for part in network.children() if isinstance(part, ChipLayer)]
     for index, part in enumerate(parts):
         if isinstance(part, TileLayer):
             _check_layer(part)
@@ -121,6 +122,7 @@ def _check_layer(layer: TileLayer) -> None:
         "dac": hardware.dac is not None,
         "device.read_noise": not isinstance(hardware.device.read_noise, NoNoise),
         "gate_sharing": layer.samples_noise and hardware.gate_sharing != "pair",
+        "gate": layer.samples_noise and hardware.gate.has_memory,
     }
     for name, stands in fields.items():
         if stands:

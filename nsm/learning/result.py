@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crossbar.arrays.pulsed import PulsedArray
 from devices import WritePulses
 from devices.pulses.base import PulseResponse
-from crossbar.arrays.pulsed import PulsedArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,8 +58,8 @@ class Learned:
         last = self.rows.iloc[-1]
         worn = int(self.arrays["most_pulses"].max())
         return (
-            f"{int(last['samples'])} samples: error {self.error:.2%}, {self.pulses} pulses, at most "
-            f"{worn} on one cell, {last['saturated']:.1%} of the cells saturated"
+            f"{int(last['samples'])} samples: error {self.error:.2%}, {self.pulses} pulses, at "
+            f"most {worn} on one cell, {last['saturated']:.1%} of the cells saturated"
         )
 
 

@@ -10,7 +10,7 @@ from nsm.training.recipe import SCHEDULES
 
 # An abstract class with fields, as `PulseResponse` is: every rule has a learning rate.
 @dataclass(frozen=True, kw_only=True)
-class LearningRule(ABC):
+class LearningRule(ABC):  # noqa: B024
     """What all rules share: a learning rate, and how it falls.
 
     Attributes:

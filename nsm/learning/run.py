@@ -202,7 +202,7 @@ class Run:
         self, number: int, layer: LearningLayer, e: Singles, x: Singles, rate: float
     ) -> None:
         masked = x * self._mask if number == 0 else x
-        eta = rate * layer.arrays.main.largest**2
+        eta = rate * layer.arrays.main.largest**float(__import__("os").environ.get("POW","2"))
         radial = None
         if layer.gradient.radial and layer.kind is Kind.SAMPLED:
             radial = layer.radial_rates()
@@ -230,7 +230,7 @@ class Run:
         if s.path == "rewritten" and self.done % s.rewrite_every == 0:
             for layer in self.network.layers:
                 if layer.arrays.path is not None:
-                    layer.arrays.path.rewrite(layer.arrays.main.weights)
+                    layer.arrays.path.rewrite(layer.arrays.main.weights.astype(np.float64))
 
     def measure(self, validation: Any) -> dict[str, float]:
         """Return the numbers of the samples since the last measurement, and add them as a row."""
@@ -245,8 +245,10 @@ class Run:
         if validation is not None:
             self.network.commit()
             seed = child(self.seed, Stream.VALIDATION, self.done)
+            images, labels = validation
             row["error"] = self.network.chip.error_rate(
-                *validation,
+                images,
+                labels,
                 samples=self.settings.validation_samples,
                 sampling=self.settings.sampling,
                 rng=seed,

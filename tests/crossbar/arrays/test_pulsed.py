@@ -162,7 +162,8 @@ def test_stuck_cells_stay_stuck_and_new_faults_join_them():
     assert 0.05 < stuck.mean() < 0.4
     before = tile.g_pos[stuck]
     array.pulse(np.full((40, 40), 2), rng=0)
-    assert (tile.g_pos[stuck] == pytest.approx(before)) and (tile.stuck(0) == stuck).all()
+    assert tile.g_pos[stuck] == pytest.approx(before)
+    assert (tile.stuck(0) == stuck).all()
     array.fail(devices.StuckCells(p_stuck_lrs=0.5), rng=1)
     more = tile.stuck(0)
     assert (more >= stuck).all()
@@ -310,6 +311,7 @@ def test_transposed_reads_are_those_of_the_transposed_weights():
         ungated = array.read_transposed(many[:500], rng=1, reads="ungated")
         error = ungated.std(axis=0) / np.sqrt(500)
         assert (np.abs(ungated.mean(axis=0) - ideal[0]) < 4.5 * error).all()
-        assert (ungated.std(axis=0) < exact.std(axis=0)).all()
+        # Cells alone have a tenth of noise each, and gates √(p(1 − p)) = 0.43 of a weight.
+        assert (ungated.std(axis=0) < exact.std(axis=0) / 1.5).all()
     with pytest.raises(ValueError, match="reads = 'backwards'"):
         array.read_transposed(e, rng=0, reads="backwards")

@@ -1,0 +1,313 @@
+"""Rules of learning on small chips: what they do to cells, and runs that resume bit for bit."""
+
+import numpy as np
+import pytest
+import torch
+
+import crossbar
+import devices
+import nsm
+from nsm.learning import Coincidences, Gradient, MixedPrecision, Rounding, TikiTaka, learn
+from nsm.learning.checkpoint import load_state
+from tests.helpers.learning import blobs, chip_of, weights_of
+
+RULES = [MixedPrecision(), Coincidences(), TikiTaka(every=1), Rounding()]
+
+
+def learned_twice(rule, tmp_path, **options):
+    """Return the chip of one whole run, and that of a run that was stopped and resumed."""
+    x, y = blobs(40)
+    whole = chip_of("nsm", noisy=True)
+    one = learn(whole, x, y, epochs=2, rng=3, rule=rule, progress=False, **options)
+    file = tmp_path / "learning.safetensors"
+    stopped = chip_of("nsm", noisy=True)
+    arguments = {"epochs": 2, "rng": 3, "rule": rule, "progress": False, **options}
+
+    class Killed(Exception):
+        pass
+
+    from nsm.learning import run
+
+    original = run.Run.measure
+
+    def measure(self, validation):
+        if self.done > len(x):
+            raise Killed
+        return original(self, validation)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run.Run, "measure", measure)
+        with pytest.raises(Killed):
+            learn(stopped, x, y, checkpoint=file, **arguments)
+    resumed = chip_of("nsm", noisy=True)
+    two = learn(resumed, x, y, checkpoint=file, **arguments)
+    return (whole, one), (resumed, two)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_run_that_was_killed_resumes_bit_for_bit(rule, batch, tmp_path):
+    (whole, one), (resumed, two) = learned_twice(rule, tmp_path, batch=batch)
+    for ours, theirs in zip(weights_of(whole), weights_of(resumed), strict=True):
+        assert (ours == theirs).all()
+    assert one.rows.equals(two.rows)
+    assert one.arrays.equals(two.arrays)
+
+
+def test_the_same_seed_gives_the_same_chip_with_any_number_of_threads():
+    x, y = blobs(60)
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        with crossbar.threads.threads(threads):
+            chip = chip_of("nsm", noisy=True)
+            learn(chip, x, y, epochs=1, rng=5, rule=Coincidences(), progress=False)
+        found.append(weights_of(chip))
+    for one, other in zip(*found, strict=True):
+        assert (one == other).all()
+    chip = chip_of("nsm", noisy=True)
+    learn(chip, x, y, epochs=1, rng=6, rule=Coincidences(), progress=False)
+    assert not all((a == b).all() for a, b in zip(found[0], weights_of(chip), strict=True))
+
+
+@pytest.mark.parametrize("kind", ["nsm", "relu", "bd", "stnn"])
+def test_networks_learn_to_separate_classes(kind):
+    x, y = blobs(400)
+    chip = chip_of(kind)
+    before = chip.error_rate(x, y, samples=5, rng=0)
+    rule = MixedPrecision(lr=1.0)
+    learned = learn(chip, x, y, epochs=3, rng=0, rule=rule, validation=(x, y), progress=False)
+    assert before > 0.4
+    assert learned.error < 0.1
+    assert chip.error_rate(x, y, samples=5, rng=0) < 0.1
+    assert learned.rows["samples"].tolist() == [400, 800, 1200]
+
+
+def test_rounding_of_small_gradients_changes_no_cell():
+    x, y = blobs(50)
+    chip = chip_of("nsm")
+    before = weights_of(chip)
+    learned = learn(
+        chip, x, y, epochs=1, rng=0, rule=Rounding(lr=1e-3), periphery="frozen", progress=False
+    )
+    assert learned.pulses == 0
+    for ours, theirs in zip(before, weights_of(chip), strict=True):
+        assert (ours == theirs).all()
+
+
+def test_mixed_precision_on_fine_cells_is_gradient_descent_of_torch():
+    # With steps of 1e-5 of the range, χ and pulses together are plain SGD on the same network.
+    x, y = blobs(30)
+    chip = chip_of("relu", step=1e-5)
+    model = chip.model
+    double = torch.nn.Sequential(*[m for m in model]).double()
+    rate = 0.5
+    layers = [m for m in double if isinstance(m, torch.nn.Linear)]
+    largest = [float(m.weight.detach().abs().max()) / 0.5 for m in layers]
+    order = nsm_order(seed=0, images=30)
+    for i in order:
+        loss = torch.nn.functional.cross_entropy(
+            double(torch.as_tensor(x[i : i + 1])), torch.as_tensor(y[i : i + 1])
+        )
+        double.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for layer, w_max in zip(layers, largest, strict=True):
+                layer.weight -= rate * w_max**2 * layer.weight.grad
+    learn(
+        chip,
+        x,
+        y,
+        epochs=1,
+        rng=0,
+        progress=False,
+        periphery="frozen",
+        rule=MixedPrecision(lr=rate, center=False),
+    )
+    for layer, weights in zip(layers, weights_of(chip), strict=True):
+        wanted = layer.weight.detach().numpy()
+        np.testing.assert_allclose(weights, wanted, atol=5e-4 * np.abs(wanted).max())
+
+
+def nsm_order(seed, images):
+    from devices.seeding import seed_sequence, stream
+    from nsm.learning.run import Stream
+
+    return stream(seed_sequence(seed), Stream.ORDER, 0).permutation(images)
+
+
+def test_tiki_taka_moves_the_weights_through_a_second_array():
+    x, y = blobs(400)
+    chip = chip_of("nsm", step=0.02)
+    learned = learn(
+        chip,
+        x,
+        y,
+        epochs=3,
+        rng=0,
+        rule=TikiTaka(lr=1.0, transfer=1.0, every=1),
+        validation=(x, y),
+        progress=False,
+    )
+    assert learned.error < 0.15
+    fast = learned.arrays[learned.arrays["array"] == "fast"]
+    main = learned.arrays[learned.arrays["array"] == "main"]
+    assert len(fast) == len(main) == 2
+    assert fast["pulses_up"].sum() > main["pulses_up"].sum() > 0
+
+
+def test_a_path_of_its_own_drifts_apart_unless_it_is_rewritten():
+    x, y = blobs(300)
+    errors = {}
+    for path in ("pulsed", "rewritten"):
+        chip = chip_of("nsm", noisy=True, deterministic_path="programmed")
+        learned = learn(
+            chip,
+            x,
+            y,
+            epochs=2,
+            rng=0,
+            rule=MixedPrecision(lr=1.0),
+            path=path,
+            rewrite_every=50,
+            progress=False,
+        )
+        errors[path] = learned.rows["path_error"].iloc[-1]
+        writes = learned.arrays.set_index(["layer", "array"])["writes"]
+        assert (writes[0, "path"] > 0) == (path == "rewritten")
+    assert errors["pulsed"] > 2 * errors["rewritten"]
+    assert np.isfinite(list(errors.values())).all()
+
+
+def test_lines_that_hardly_change_get_no_pulses():
+    x, y = blobs(200)
+    x[:, 3] = 0.9
+    x[:2, 3] = 0.1
+    chip = chip_of("nsm")
+    before = weights_of(chip)[0]
+    learned = learn(
+        chip, x, y, epochs=1, rng=0, rule=MixedPrecision(lr=1.0), leave_out=0.05, progress=False
+    )
+    assert learned.left_out == 1
+    changed = (weights_of(chip)[0] != before).any(axis=0)
+    assert not changed[3]
+    assert changed.sum() > 10
+
+
+def test_an_aged_chip_with_new_faults_learns_again():
+    x, y = blobs(400)
+    chip = chip_of("nsm", retention=devices.PowerLawDrift(nu_mean=0.05, nu_std=0.03))
+    learn(chip, x, y, epochs=2, rng=0, rule=MixedPrecision(lr=1.0), progress=False)
+    chip.age(1e7)
+    chip.scale_conductances(0.3)
+    chip.fail(devices.StuckCells(p_stuck_lrs=0.1, p_stuck_hrs=0.1), rng=1)
+    aged = chip.error_rate(x, y, samples=5, rng=0)
+    learned = learn(
+        chip, x, y, epochs=1, rng=2, rule=MixedPrecision(lr=1.0), validation=(x, y), progress=False
+    )
+    assert aged > 1.5 * learned.error + 0.02
+    assert learned.error < 0.12
+    assert learned.arrays["stuck"].sum() > 0
+    with pytest.raises(ValueError, match="faults"):
+        chip.fail("everything", rng=0)
+
+
+def test_the_energy_is_counted_from_pulses():
+    x, y = blobs(50)
+    chip = chip_of("nsm")
+    pulses = devices.WritePulses(voltage_up=2.0, width_up=1e-7, voltage_down=-1.0, width_down=2e-7)
+    learned = learn(
+        chip, x, y, epochs=1, rng=0, rule=MixedPrecision(lr=1.0), pulses=pulses, progress=False
+    )
+    up, down = learned.arrays["pulses_up"].sum(), learned.arrays["pulses_down"].sum()
+    assert learned.time == pytest.approx(up * 1e-7 + down * 2e-7)
+    # Every pulse met a conductance between the ends of the range, 1 and 100 µS.
+    least = 1e-6 * (up * 4 * 1e-7 + down * 1 * 2e-7)
+    assert least < learned.energy < 100 * least
+    unknown = learn(chip_of("nsm"), x, y, epochs=1, rng=0, progress=False)
+    assert np.isnan(unknown.energy)
+    assert "give pulses=WritePulses" in unknown.arrays["reason"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": "sgd"}, "rule = 'sgd' is no learning rule"),
+        ({"epochs": 0}, "epochs = 0"),
+        ({"batch": 0}, "batch = 0"),
+        ({"path": "copied"}, "path = 'copied'"),
+        ({"pair": "down"}, "pair = 'down'"),
+        ({"periphery": "free"}, "periphery = 'free'"),
+        ({"leave_out": 1.0}, "leave_out = 1"),
+        (
+            {"rule": Coincidences(), "gradient": Gradient(radial=True)},
+            r"Gradient\.radial = True has no effect",
+        ),
+    ],
+)
+def test_wrong_options_are_refused_by_name(options, message):
+    x, y = blobs(10)
+    arguments = {"epochs": 1, "rng": 0, "progress": False, **options}
+    with pytest.raises(ValueError, match=message):
+        learn(chip_of("nsm"), x, y, **arguments)
+
+
+def test_networks_and_hardware_that_cannot_learn_are_refused_by_name():
+    x, y = blobs(10)
+    conv = nsm.conv_net("bNSM", (1, 16, 16), 3, hidden=8)
+    hardware = chip_of("nsm").origin.hardware
+    with pytest.raises(ValueError, match="is a convolution"):
+        learn(
+            nsm.map_to_crossbar(conv, hardware, rng=0),
+            np.zeros((10, 1, 16, 16)),
+            y,
+            epochs=1,
+            rng=0,
+            progress=False,
+        )
+    for fields, message in (
+        ({"adc": crossbar.Adc(8)}, "adc = Adc"),
+        ({"gate_sharing": "cell"}, "gate_sharing = 'cell'"),
+        ({"read_noise": devices.GaussianNoise(0.1)}, r"device\.read_noise = GaussianNoise"),
+        ({"pulses": None}, r"device\.pulses = None"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            learn(chip_of("nsm", **fields), x, y, epochs=1, rng=0, progress=False)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    x, y = blobs(10)
+    file = tmp_path / "a.safetensors"
+    learn(chip_of("nsm"), x, y, epochs=1, rng=0, checkpoint=file, progress=False)
+    with pytest.raises(ValueError, match=r"another run of learning \(it differs in rule\)"):
+        learn(
+            chip_of("nsm"), x, y, epochs=1, rng=0, rule=Rounding(), checkpoint=file, progress=False
+        )
+    assert load_state is not None
+
+
+def test_devices_learn_beside_each_other_and_unknown_ones_are_refused_first():
+    from nsm.learning import learn_on_devices
+
+    x, y = blobs(100)
+    hardware = chip_of("nsm").origin.hardware
+    torch.manual_seed(0)
+    model = nsm.nsm_mlp((16, 12, 3))
+    rows = learn_on_devices(
+        model,
+        hardware,
+        ["fefet_jerry2017", "rpu_gokmen2016"],
+        x,
+        y,
+        rng=0,
+        epochs=1,
+        progress=False,
+        validation=(x, y),
+    )
+    assert rows["device"].tolist() == ["fefet_jerry2017", "rpu_gokmen2016"]
+    assert (rows["pulses"] > 0).all()
+    assert np.isnan(rows["energy [J]"]).all()
+    with pytest.raises(ValueError, match="device 'pcm_nandakumar2018' has no pulse response"):
+        learn_on_devices(
+            model, hardware, ["fefet_jerry2017", "pcm_nandakumar2018"], x, y, rng=0, epochs=1
+        )

@@ -44,7 +44,8 @@ class ProgrammedNetwork(CorrectedNetwork):
     def fail(self, faults: Faults, *, rng: RNG) -> None:
         """Let cells fail: they are stuck from now on, and pulses do not move them.
 
-        What is stuck already stays where it is; deterministic paths and bias word lines are included.
+        What is stuck already stays where it is. Deterministic paths and bias word lines are
+        included.
 
         Args:
             faults: Which cells fail, such as `devices.StuckCells(p_stuck_hrs=0.02)`.
@@ -55,11 +56,11 @@ class ProgrammedNetwork(CorrectedNetwork):
         """
         instance("faults", faults, Faults)
         seed = child(seed_sequence(rng), Stream.FAILURES)
-        for number, layer in enumerate(self.layers):
+        for place, layer in enumerate(self.layers):
             _ = layer.report  # it tells of the cells as they were mapped
             for part, matrix, _ in layer.neurons.parts():
                 for index, array in enumerate(matrix.arrays()):
-                    array.fail(faults, rng=child(seed, number, part, index))
+                    array.fail(faults, rng=child(seed, place, part, index))
             layer.forget_sums()
 
     def calibrate(

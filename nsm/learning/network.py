@@ -1,6 +1,7 @@
 """From a mapped chip to the layers that learn, or the reason why it cannot learn."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from nsm.chips.layers.tile_layer import ChipLayer, DigitalLayer, TileLayer
 from nsm.chips.planning.chain import is_chain
 from nsm.learning.gradient import Gradient, Singles
 from nsm.learning.layer import Arrays, Kind, LearningLayer
-from nsm.nn.digital import rectify
+from nsm.nn.digital import binarize, rectify
 
 PATHS = ("pulsed", "rewritten")
 
@@ -90,7 +91,7 @@ def _parts(chip: MappedNetwork) -> list[ChipLayer]:
     for index, part in enumerate(parts):
         if isinstance(part, TileLayer):
             _check_layer(part)
-        elif index and part.function is not rectify:
+        elif index and part.function is not rectify and not _is_sign(parts, index):
             raise ValueError(
                 f"{part.name} stands between layers on tiles, and only ReLU and Sign have a "
                 "derivative on the chip; leave it out"
@@ -101,6 +102,15 @@ def _parts(chip: MappedNetwork) -> list[ChipLayer]:
             "network in an nn.Linear"
         )
     return parts
+
+
+def _is_sign(parts: list[ChipLayer], index: int) -> bool:
+    """Return whether a digital layer is the sign whose comparators stand in front of it."""
+    part, before = parts[index], parts[index - 1]
+    if not isinstance(part, DigitalLayer) or not isinstance(part.function, partial):
+        return False
+    is_sign = part.function.func is binarize and part.function.keywords == {"threshold": 0}
+    return is_sign and isinstance(before, TileLayer) and isinstance(before.readout, Comparators)
 
 
 def _check_layer(layer: TileLayer) -> None:

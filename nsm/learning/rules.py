@@ -7,6 +7,9 @@ from crossbar.arrays.pulsed import LONGEST_STREAM
 from devices.validation import boolean, choice, integer, number
 from nsm.training.recipe import SCHEDULES
 
+#: What a learning rate may be relative to.
+UNITS = ("range", "weight")
+
 
 # An abstract class with fields, as `PulseResponse` is: every rule has a learning rate.
 @dataclass(frozen=True, kw_only=True)
@@ -14,21 +17,29 @@ class LearningRule(ABC):  # noqa: B024
     """What all rules share: a learning rate, and how it falls.
 
     Attributes:
-        lr: Learning rate at the start, relative to the range of the weights: the η of a layer is lr
-            w_max², with the largest weight w_max that its cells hold. A given share of the range is
-            then learned from a sample whatever the size of a layer's weights; default 0.1.
+        lr: Learning rate at the start; default 0.5.
+        lr_per: What it is relative to. "range" (default): the η of a layer is lr w_max², with the
+            largest weight w_max that its cells hold now, so that an NSM learns alike whatever the
+            scale and the gain of its weights. "weight": η is lr in every layer, as in software,
+            which suits rectifiers, whose layers have inputs of different sizes.
         lr_schedule: "constant" (default), "cosine" (to 0) or "halving" (after every quarter).
 
     Raises:
         ValueError: lr is not above 0, or the schedule is unknown.
     """
 
-    lr: float = 0.1
+    lr: float = 0.5
+    lr_per: str = "range"
     lr_schedule: str = "constant"
 
     def __post_init__(self) -> None:
         number(f"{type(self).__name__}.lr", self.lr, above=0)
+        choice("lr_per", self.lr_per, UNITS)
         choice("lr_schedule", self.lr_schedule, SCHEDULES)
+
+    def unit(self, largest: float) -> float:
+        """Return the η of lr = 1 in a layer whose cells hold weights up to `largest`."""
+        return largest**2 if self.lr_per == "range" else 1.0
 
     def rate(self, sample: int, samples: int) -> float:
         """Return the learning rate of sample number `sample`, counted from 0, of `samples`."""
@@ -44,7 +55,7 @@ class MixedPrecision(LearningRule):
     memory with one number for each weight.
 
     Attributes:
-        lr, lr_schedule: As in `LearningRule`.
+        lr, lr_per, lr_schedule: As in `LearningRule`.
         step: ε relative to the mean step of the array; default 1. Above 1 pulses are rarer.
         center: Whether χ takes x − x̄ instead of x, with the running mean x̄ of the last thousand
             samples (default True). Inputs coded ±1 have a common part, which acts as one large
@@ -69,7 +80,7 @@ class Coincidences(LearningRule):
     doi:10.3389/fnins.2016.00333). All cells are updated at once, without digital memory.
 
     Attributes:
-        lr, lr_schedule: As in `LearningRule`.
+        lr, lr_per, lr_schedule: As in `LearningRule`.
         length: Bits of a stream, 1 to 64; default 31.
     """
 
@@ -90,7 +101,7 @@ class TikiTaka(LearningRule):
     Gokmen & Haensch 2020, doi:10.3389/fnins.2020.00103). A is a second array for each layer.
 
     Attributes:
-        lr: Learning rate of A, as in `LearningRule`; default 0.1.
+        lr, lr_per: Learning rate of A, as in `LearningRule`.
         lr_schedule: As in `LearningRule`; it is that of the transfer.
         transfer: Factor of the columns of A that are added to H; default 0.1.
         every: Samples between two reads of a column; default 2.
@@ -113,7 +124,7 @@ class Rounding(LearningRule):
     """Every update is rounded to whole steps at once: the baseline that fails on coarse cells.
 
     Attributes:
-        lr, lr_schedule: As in `LearningRule`.
+        lr, lr_per, lr_schedule: As in `LearningRule`.
     """
 
 

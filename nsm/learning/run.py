@@ -202,7 +202,7 @@ class Run:
         self, number: int, layer: LearningLayer, e: Singles, x: Singles, rate: float
     ) -> None:
         masked = x * self._mask if number == 0 else x
-        eta = rate * layer.arrays.main.largest**float(__import__("os").environ.get("POW","2"))
+        eta = rate * self.settings.rule.unit(layer.arrays.main.largest)
         radial = None
         if layer.gradient.radial and layer.kind is Kind.SAMPLED:
             radial = layer.radial_rates()

@@ -154,7 +154,7 @@ class TikiTakaUpdate(_Plain):
     def __init__(self, rule: TikiTaka, targets: list[PulsedArray], seed: np.random.SeedSequence):
         self._rule, self._targets = rule, targets
         self.fast = around_symmetry(targets[0].tiles, rng=seed)
-        self._rate = rule.lr * targets[0].largest ** 2
+        self._rate = rule.lr * rule.unit(targets[0].largest)
         self.filter: Singles = np.zeros(targets[0].weights.shape, np.float32)
         self._column = 0
         self._samples = 0

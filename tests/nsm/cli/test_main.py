@@ -30,6 +30,7 @@ COMMANDS = [
     "train",
     "map",
     "fit",
+    "learn",
     "tolerance",
     "sweep",
     "merge",

@@ -63,8 +63,11 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Field of the hardware, as PATH=VALUE.")
 ]
 Scale = Annotated[
-    float,
-    typer.Option(help="Weights at the start, as a fraction of the largest that cells hold."),
+    float | None,
+    typer.Option(
+        help="Weights at the start, as a fraction of the largest that cells hold "
+        "(default: 0.1; of relu: 0.25)."
+    ),
 ]
 LeaveOut = Annotated[
     float | None,
@@ -92,7 +95,7 @@ def learn(
     images: Images = None,
     gate: Gate = "nsm_bernoulli",
     settings: Settings = None,
-    scale: Scale = 0.5,
+    scale: Scale = None,
     leave_out: LeaveOut = 0.01,
     measure_every: Every = None,
     checkpoint: Checkpoint = None,
@@ -108,7 +111,8 @@ def learn(
     choice("network", network, PERCEPTRONS)
     choice("rule", rule, RULES)
     choice("lr_schedule", lr_schedule, LR_SCHEDULES)
-    number("scale", scale, above=0, at_most=1)
+    start = (0.25 if network == "relu" else 0.1) if scale is None else scale
+    number("scale", start, above=0, at_most=1)
     for file in (out, checkpoint):
         check_writable(file)
     if len(device) > 1 and checkpoint is not None:
@@ -116,12 +120,10 @@ def learn(
             f"--checkpoint {checkpoint} is of one run, and {len(device)} devices are given; "
             "give one --device, or leave it out"
         )
-    fields = ["mapping=BalancedPair", "bias=reference", *(settings or [])]
-    fields = [f for f in fields if _is_last(f, fields)]
-    hardware = [hardware_from(name, gate, fields) for name in device]
+    hardware = {name: hardware_from(name, gate, _fields(settings)) for name in device}
     options = {
         "epochs": epochs,
-        "rule": _rule(rule, lr, lr_schedule),
+        "rule": _rule(rule, lr, lr_schedule, network),
         "leave_out": leave_out,
         "measure_every": measure_every,
         "validation_samples": samples,
@@ -129,34 +131,59 @@ def learn(
     loaded = source.load()
     chosen = NetworkChoice(name=network, data=data, hidden=hidden, options={})
     model = build(chosen, None, loaded, seed)
+    if network == "relu":
+        from nsm.learning.room import widened
+
+        model = widened(model, 1 / start)
     x, y = loaded.x_train[:images], loaded.y_train[:images]
     options["validation"] = (loaded.x_test, loaded.y_test)
     if len(device) > 1:
-        _compare(dict(zip(device, hardware, strict=True)), model, x, y, options, scale, seed, out)
-        return
+        _compare(hardware, model, x, y, options, start, seed, out)
+    else:
+        options["checkpoint"] = checkpoint
+        _learn_one(hardware, model, x, y, options, start, seed, out)
+
+
+def _fields(settings: list[str] | None) -> list[str]:
+    """Return the settings of the hardware, with what learning needs unless it is given."""
+    given = settings or []
+    names = {text.partition("=")[0] for text in given}
+    defaults = {"mapping": "balanced_pair", "bias": "reference"}
+    return [f"{name}={v}" for name, v in defaults.items() if name not in names] + given
+
+
+def _learn_one(
+    hardware: dict[str, Any],
+    model: Any,
+    x: Any,
+    y: Any,
+    options: dict[str, Any],
+    scale: float,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Let a chip of one device learn, show what came out, and write it."""
     from nsm.chips.map import map_to_crossbar
     from nsm.learning.learn import learn as learn_on
 
-    chip = map_to_crossbar(model, hardware[0], rng=seed, reprogrammed_scale=scale)
-    learned = learn_on(chip, x, y, rng=seed, checkpoint=checkpoint, **options)
+    ((name, of_device),) = hardware.items()
+    chip = map_to_crossbar(model, of_device, rng=seed, reprogrammed_scale=scale)
+    learned = learn_on(chip, x, y, rng=seed, **options)
     show_table(_table(learned.rows))
     show_table(_table(learned.arrays))
-    console().print(f"{device[0]}: {learned}", highlight=False)
+    console().print(f"{name}: {learned}", highlight=False)
     if out is not None:
-        chip.save(out, note=f"nsm learn on {device[0]}")
+        chip.save(out, note=f"nsm learn on {name}")
         console().print(f"wrote {out}", highlight=False)
 
 
-def _is_last(field: str, fields: list[str]) -> bool:
-    """Return whether no later text sets the same field."""
-    name = field.partition("=")[0]
-    return [f for f in fields if f.partition("=")[0] == name][-1] is field
-
-
-def _rule(name: str, lr: float | None, lr_schedule: str) -> LearningRule:
+def _rule(name: str, lr: float | None, lr_schedule: str, network: str) -> LearningRule:
+    """Return a rule; the learning rate of rectifiers is that of each weight, as in software."""
     from nsm.learning import rules
 
     given: dict[str, Any] = {} if lr is None else {"lr": lr}
+    if network == "relu":
+        given = {"lr": 0.01, **given, "lr_per": "weight"}
     made: LearningRule = getattr(rules, RULES[name])(lr_schedule=lr_schedule, **given)
     return made
 

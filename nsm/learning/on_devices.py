@@ -28,7 +28,7 @@ def learn_on_devices(
     *,
     rng: RNG,
     chips: int = 1,
-    reprogrammed_scale: float = 0.5,
+    reprogrammed_scale: float = 0.1,
     **options: Any,
 ) -> "pd.DataFrame":
     """Return how well chips of several devices learn, a row for each device and chip.
@@ -45,7 +45,7 @@ def learn_on_devices(
         rng: Seed, Generator or None: chips and learning; the same for all devices.
         chips: Chips of each device; default 1.
         reprogrammed_scale: Factor of the weights at the start, of the largest weight that a cell
-            holds; default 0.5, which leaves room to grow.
+            holds; default 0.1, which leaves an NSM room to grow. For rectifiers see `widened`.
         **options: Of `learn`.
 
     Returns:

@@ -267,7 +267,9 @@ def test_networks_and_hardware_that_cannot_learn_are_refused_by_name():
     conv = nsm.conv_net("bNSM", (1, 16, 16), 3, hidden=8)
     flat = np.zeros((10, 256))
     hardware = chip_of("nsm").origin.hardware
-    with pytest.raises(ValueError, match=r"layer 1 \(Unflatten\) stands between layers on tiles|is a convolution"):
+    with pytest.raises(
+        ValueError, match=r"layer 1 \(Unflatten\) stands between layers on tiles|is a convolution"
+    ):
         learn(
             nsm.map_to_crossbar(conv, hardware, rng=0),
             flat,

@@ -134,7 +134,7 @@ def learn(
     if network == "relu":
         from nsm.learning.room import widened
 
-        model = widened(model, 1 / start)
+        model = widened(model, 1 / start)  # type: ignore[assignment]
     x, y = loaded.x_train[:images], loaded.y_train[:images]
     options["validation"] = (loaded.x_test, loaded.y_test)
     if len(device) > 1:

@@ -165,10 +165,10 @@ def learn(
         validation_samples=validation_samples,
         sampling=sampling,
     )
-    images, labels = _checked(chip, x, y)
-    checked = None if validation is None else _checked(chip, *validation)
     seed = seed_sequence(rng)
     network = LearningNetwork(chip, settings.gradient, pair, child(seed, Stream.PULSES))
+    images, labels = _checked(chip, x, y)
+    checked = None if validation is None else _checked(chip, *validation)
     run = Run(network, settings, images, labels, seed)
     where = Path(checkpoint) if checkpoint else None
     identity = _identity(chip, settings, images, labels, seed) if where else {}

@@ -127,6 +127,11 @@ def _check_layer(layer: TileLayer) -> None:
             "and learning reads whole arrays; choose a mapping of one cell or pair, and weight_"
             'scale = "layer" or "row"'
         )
+    if hardware.device.pulses is None:
+        raise ValueError(
+            f"{layer.name} has device.pulses = None: how its cells answer pulses is not known; "
+            "give Device(pulses=...), such as SoftBoundsPulses, or a preset with a pulse response"
+        )
     fields = {
         "adc": hardware.adc is not None,
         "dac": hardware.dac is not None,

@@ -25,7 +25,7 @@ def widened(model: nn.Module, factor: float) -> nn.Module:
     with torch.no_grad():
         for layer in wide.modules():
             if type(layer) is nn.Linear:
-                layer.weight *= factor
+                layer.weight.mul_(factor)
                 if layer.bias is not None:
-                    layer.bias *= factor
+                    layer.bias.mul_(factor)
     return wide

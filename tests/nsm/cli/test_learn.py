@@ -20,7 +20,8 @@ def test_one_device_learns_and_its_chip_is_written(run, tmp_path):
 def test_several_devices_give_a_table(run, tmp_path):
     out = tmp_path / "devices.csv"
     status, _, _ = run(
-        f"learn --device fefet_jerry2017 --device rram_wu2018 {FAST} --rule coincidences --out {out}"
+        f"learn --device fefet_jerry2017 --device rram_wu2018 {FAST} --rule coincidences "
+        f"--out {out}"
     )
     assert status == 0
     rows = pd.read_csv(out)

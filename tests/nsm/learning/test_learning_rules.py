@@ -264,20 +264,18 @@ def test_wrong_options_are_refused_by_name(options, message):
 
 def test_networks_and_hardware_that_cannot_learn_are_refused_by_name():
     x, y = blobs(10)
-    conv = nsm.conv_net("bNSM", (1, 16, 16), 3, hidden=8)
-    flat = np.zeros((10, 256))
-    hardware = chip_of("nsm").origin.hardware
-    with pytest.raises(
-        ValueError, match=r"layer 1 \(Unflatten\) stands between layers on tiles|is a convolution"
-    ):
-        learn(
-            nsm.map_to_crossbar(conv, hardware, rng=0),
-            flat,
-            y,
-            epochs=1,
-            rng=0,
-            progress=False,
-        )
+    conv = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(8, 3)
+    )
+    hardware = chip_of("relu").origin.hardware
+    image = np.zeros((10, 1, 4, 4))
+    chip = nsm.map_to_crossbar(conv, hardware, rng=0, example=image)
+    with pytest.raises(ValueError, match="is a convolution"):
+        learn(chip, image, y, epochs=1, rng=0, progress=False)
+    skip = torch.nn.Sequential(torch.nn.Linear(16, 8), torch.nn.Tanh(), torch.nn.Linear(8, 3))
+    chip = nsm.map_to_crossbar(skip, hardware, rng=0, example=x)
+    with pytest.raises(ValueError, match="only perceptrons learn on a chip"):
+        learn(chip, x, y, epochs=1, rng=0, progress=False)
     for fields, message in (
         ({"adc": crossbar.Adc(8)}, "adc = Adc"),
         ({"gate_sharing": "cell"}, "gate_sharing = 'cell'"),
@@ -321,3 +319,22 @@ def test_devices_learn_beside_each_other_and_unknown_ones_are_refused_first():
         learn_on_devices(
             model, hardware, ["fefet_jerry2017", "pcm_nandakumar2019"], x, y, rng=0, epochs=1
         )
+
+
+def test_widened_networks_compute_the_same_in_a_larger_range():
+    from nsm.learning import widened
+
+    x, _ = blobs(5)
+    torch.manual_seed(0)
+    model = nsm.relu_mlp((16, 12, 3))
+    hardware = chip_of("relu").origin.hardware
+    chip = nsm.map_to_crossbar(widened(model, 4.0), hardware, rng=0, reprogrammed_scale=0.25)
+    with torch.no_grad():
+        wanted = model(torch.as_tensor(x, dtype=torch.float32)).numpy()
+    found = chip.sample(x, 1, rng=0)[0]
+    assert np.abs(chip.layers[0].neurons.main.weights).max() == pytest.approx(
+        float(model[0].weight.detach().abs().max()), rel=1e-5
+    )
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    with pytest.raises(ValueError, match=r"factor = 0\.5"):
+        widened(model, 0.5)

@@ -41,14 +41,13 @@ def update_times() -> list[tuple[str, int, float, float]]:
     for name, law in laws.items():
         array = pulsed_million(law)
         cells = law.init((LINES, LINES), rng=0)
-        ones = np.ones((LINES, LINES), dtype=int)
         for rate in (1e-3, 1e-2):
             hit = array.coincide(e, x, rate=rate)
             with threads(1):
                 times = medians(
                     {
                         "update": lambda a=array, r=rate: a.coincide(e, x, rate=r),
-                        "respond": lambda p=law, c=cells: p.respond(5e-5, ones, c, rng=0),
+                        "respond": lambda p=law, c=cells: p.respond(5e-5, 1, c, rng=0),
                     },
                     runs=3,
                 )

@@ -338,3 +338,48 @@ def test_widened_networks_compute_the_same_in_a_larger_range():
     np.testing.assert_allclose(found, wanted, atol=1e-4)
     with pytest.raises(ValueError, match=r"factor = 0\.5"):
         widened(model, 0.5)
+
+
+def test_what_was_learned_and_what_failed_is_kept_in_the_file_of_a_chip(tmp_path):
+    x, y = blobs(60)
+    chip = chip_of("nsm", noisy=True)
+    learn(chip, x, y, epochs=1, rng=0, progress=False)
+    chip.fail(devices.StuckCells(p_stuck_hrs=0.2), rng=1)
+    chip.save(tmp_path / "chip.safetensors")
+    loaded = nsm.load_chip(tmp_path / "chip.safetensors")
+    assert (chip.sample(x, 2, rng=0) == loaded.sample(x, 2, rng=0)).all()
+    one, other = (learn(c, x, y, epochs=1, rng=2, progress=False) for c in (chip, loaded))
+    assert one.arrays["stuck"].sum() > 50
+    assert one.arrays.equals(other.arrays)
+    for ours, theirs in zip(weights_of(chip), weights_of(loaded), strict=True):
+        assert (ours == theirs).all()
+
+
+def test_one_way_pulses_learn_with_refreshes_of_full_pairs():
+    x, y = blobs(400)
+    chip = chip_of("nsm", mapping=crossbar.DifferentialPair())
+    learned = learn(
+        chip,
+        x,
+        y,
+        epochs=3,
+        rng=0,
+        pair="up",
+        refresh_every=50,
+        refresh_above=0.5,
+        validation=(x, y),
+        progress=False,
+    )
+    assert learned.arrays["pulses_down"].sum() == 0
+    assert learned.rows["writes"].iloc[-1] > 0
+    assert learned.error < 0.15
+
+
+def test_bias_word_lines_learn_as_cells():
+    x, y = blobs(200)
+    chip = chip_of("nsm", bias="word_line", deterministic_path="programmed")
+    before = chip.layers[0].neurons.bias_lines.weights
+    learned = learn(chip, x, y, epochs=2, rng=0, validation=(x, y), progress=False)
+    assert "bias" in set(learned.arrays["array"])
+    assert np.abs(chip.layers[0].neurons.bias_lines.weights - before).max() > 1e-4
+    assert learned.error < 0.15

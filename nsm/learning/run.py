@@ -1,6 +1,7 @@
 """One run of learning: samples in order, their draws, and what is measured."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from nsm.learning.gradient import Singles
 from nsm.learning.layer import Kind, LearningLayer
 from nsm.learning.lines import lively_lines
 from nsm.learning.network import LearningNetwork
+from nsm.learning.rules import MixedPrecision
 from nsm.learning.updates import Update, update_of
 
 if TYPE_CHECKING:
@@ -93,9 +95,11 @@ class Run:
         if arrays.path is not None and s.path == "pulsed":
             targets.append(arrays.path)
         seed = child(self.seed, Stream.RULE, number)
-        made = [(update_of(s.rule, layer, targets, s.batch, child(seed, 0)), False)]
+        made = [(update_of(s.rule, targets, s.batch, child(seed, 0)), False)]
         if arrays.bias is not None:
-            made.append((update_of(s.rule, layer, [arrays.bias], s.batch, child(seed, 1)), True))
+            # The input of a bias line is always 1: centering would leave nothing.
+            rule = replace(s.rule, center=False) if isinstance(s.rule, MixedPrecision) else s.rule
+            made.append((update_of(rule, [arrays.bias], s.batch, child(seed, 1)), True))
         return made
 
     def all_arrays(self) -> dict[str, PulsedArray]:

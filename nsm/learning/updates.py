@@ -11,7 +11,6 @@ from crossbar.arrays.pulsed import PulsedArray
 from crossbar.arrays.symmetric import around_symmetry
 from devices.seeding import child
 from nsm.learning.gradient import Singles
-from nsm.learning.layer import LearningLayer
 from nsm.learning.rules import Coincidences, LearningRule, MixedPrecision, Rounding, TikiTaka
 
 State = dict[str, NDArray[Any]]
@@ -213,16 +212,14 @@ def _given(places: NDArray[np.intp], n: NDArray[np.int32]) -> Callable[..., int]
 
 def update_of(
     rule: LearningRule,
-    layer: LearningLayer,
     targets: list[PulsedArray],
     batch: int,
     seed: np.random.SeedSequence,
 ) -> Update:
-    """Return what a rule does to arrays of a layer that are pulsed together.
+    """Return what a rule does to arrays that are pulsed together.
 
     Args:
         rule: The rule.
-        layer: The layer.
         targets: The array whose gradient is taken, and those that get the same pulses.
         batch: Samples per batch.
         seed: Seed of what the rule draws.

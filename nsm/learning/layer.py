@@ -1,14 +1,13 @@
 """A layer that learns: its reads of one sample forward and back, in single precision."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
 from crossbar.arrays.pulsed import PulsedArray
 from crossbar.reads.pair_moments import gate_moments
-from nsm.chips.layers.compensation import Compensation
 from nsm.chips.layers.readouts import Comparators, LogisticThreshold
 from nsm.chips.layers.tile_layer import TileLayer
 from nsm.learning.gradient import Gradient, Singles
@@ -74,7 +73,8 @@ class LearningLayer:
         self.a: Singles = np.asarray(neurons.a, np.float32).copy()
         self.threshold: Singles = np.asarray(neurons.threshold, np.float32).copy()
         self.has_path = bool(self.a.any())
-        self.factors: Singles = np.asarray(tiles.row_factors, np.float32)
+        scale = getattr(tiles.readout, "scale", 1.0)  # of a layer that is compensated
+        self.factors: Singles = np.asarray(tiles.row_factors / scale, np.float32)
         self._offsets, self._comparator_noise = self._comparators()
         self.outputs, self.inputs = arrays.main.weights.shape
         empty = np.zeros(0, np.float32)
@@ -218,11 +218,23 @@ class LearningLayer:
         for array in self.arrays.all().values():
             array.commit()
         neurons = self.tiles.neurons
+        self._copy_to_ideal_path()
         neurons.a = self.a.astype(np.float64)
         neurons.threshold = self.threshold.astype(np.float64)
-        self.tiles.compensation = Compensation.none(neurons.threshold)
+        before = self.tiles.compensation
+        self.tiles.compensation = replace(before, threshold=neurons.threshold * before.factors)
         self.tiles.wanted = neurons.main.weights
         self.tiles.forget_sums()
+
+    def _copy_to_ideal_path(self) -> None:
+        """Let an ideal deterministic path hold what the main array holds now."""
+        path = self.tiles.neurons.deterministic_path
+        if path is None or self.arrays.path is not None:
+            return
+        for array, main in zip(path.arrays(), self.tiles.neurons.main.arrays(), strict=True):
+            for tile, of_main in zip(array.all_tiles(), main.all_tiles(), strict=True):
+                tile.rewrite(*of_main.before_gain())
+            array.forget()
 
 
 def _signs(u: Singles) -> Singles:

@@ -148,10 +148,6 @@ def _check_layer(layer: TileLayer) -> None:
                 f"{layer.name} has {name} = {value!r}, which learning does not model; learn on "
                 "hardware without it"
             )
-    if layer.compensation.per:
-        raise ValueError(
-            f"{layer.name} is compensated; call chip.compensate(None) before it learns"
-        )
 
 
 def _kind(layer: TileLayer, follower: ChipLayer | None) -> Kind:

@@ -383,3 +383,30 @@ def test_bias_word_lines_learn_as_cells():
     assert "bias" in set(learned.arrays["array"])
     assert np.abs(chip.layers[0].neurons.bias_lines.weights - before).max() > 1e-4
     assert learned.error < 0.15
+
+
+@pytest.mark.parametrize("path", ["ideal", "programmed"])
+def test_the_chip_computes_what_was_learned_with_either_path(path):
+    x, y = blobs(300)
+    chip = chip_of("nsm", deterministic_path=path)
+    learn(chip, x, y, epochs=1, rng=0, progress=False)
+    neurons = chip.layers[0].neurons
+    assert neurons.a.any()
+    np.testing.assert_allclose(neurons.deterministic_path.weights, neurons.main.weights, atol=1e-6)
+
+
+def test_a_compensated_chip_learns_with_its_factors():
+    x, y = blobs(400)
+    chip = chip_of("relu")
+    rule = MixedPrecision(lr=0.05, lr_per="weight", lr_schedule="cosine")
+    learn(chip, x, y, epochs=2, rng=0, rule=rule, progress=False)
+    wanted = chip.sample(x[:20], 1, rng=0)[0]
+    chip.scale_conductances(0.25)
+    chip.compensate("layer")
+    np.testing.assert_allclose(chip.sample(x[:20], 1, rng=0)[0], wanted, rtol=1e-3, atol=1e-3)
+    # Without pulses the chip must compute what it has computed, factors and thresholds included.
+    learn(chip, x, y, epochs=1, rng=0, rule=Rounding(lr=1e-9), periphery="frozen", progress=False)
+    np.testing.assert_allclose(chip.sample(x[:20], 1, rng=0)[0], wanted, rtol=1e-3, atol=1e-3)
+    learned = learn(chip, x, y, epochs=1, rng=1, rule=rule, validation=(x, y), progress=False)
+    assert learned.error < 0.05
+    assert learned.rows["online_error"].iloc[-1] < 0.1

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar.arrays import _pulse_kernels as kernels
+from crossbar.arrays import pulse_lists
 from crossbar.arrays.pulsed import PulsedArray
 from crossbar.arrays.symmetric import around_symmetry
 from devices.seeding import child
@@ -85,7 +85,7 @@ class RoundingUpdate(_Plain):
         """Round the gradient to steps."""
         first, *others = self._targets
         step = np.float32(first.step)
-        m = first.listed(kernels.round_steps, e, x, np.float32(rate), step)
+        m = first.listed(pulse_lists.round_steps, e, x, np.float32(rate), step)
         for other in others:
             other.follow(first, m)
 
@@ -114,10 +114,10 @@ class AccumulatedUpdate(_Plain):
             self._mean += (x - self._mean) / np.float32(self._seen)
             x = x - self._mean
         if radial is not None:
-            kernels.add_rows(self.sums, self._targets[0].weights, -eta * radial)
+            pulse_lists.add_rows(self.sums, self._targets[0].weights, -eta * radial)
         limit = self._step if self._batch == 1 and radial is None else np.float32(np.inf)
         first, *others = self._targets
-        m = first.listed(kernels.accumulate, self.sums, e, x, eta, limit)
+        m = first.listed(pulse_lists.accumulate, self.sums, e, x, eta, limit)
         for other in others:
             other.follow(first, m)
         if self._batch == 1 and radial is not None:
@@ -126,7 +126,7 @@ class AccumulatedUpdate(_Plain):
     def finish(self) -> None:
         """Turn whole steps into pulses."""
         first, *others = self._targets
-        m = first.listed(kernels.take_steps, self.sums, self._step)
+        m = first.listed(pulse_lists.take_steps, self.sums, self._step)
         for other in others:
             other.follow(first, m)
 

@@ -1,4 +1,4 @@
-"""Compiled loops that write lists of pulses: what rules of learning give to `PulsedArray.listed`."""
+"""Compiled loops that write lists of pulses, which rules give to `PulsedArray.listed`."""
 
 from crossbar.arrays._pulse_kernels import accumulate as accumulate
 from crossbar.arrays._pulse_kernels import add_rows as add_rows

@@ -72,7 +72,7 @@ def plot_walls(
         place_in_range = (g - device.g_min) / (device.g_max - device.g_min)
         axes.hist(
             place_in_range,
-            bins=np.linspace(0, 1, 41),
+            bins=np.linspace(0, 1, 41).tolist(),
             density=True,
             histtype="step",
             color=COLORS[place % len(COLORS)],

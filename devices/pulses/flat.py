@@ -126,8 +126,9 @@ def flat_cells(law: Law, cells: int, *, alpha: tuple[Floats, Floats], **given: A
 
 def affine(
     cells: int,
-    up: tuple[Floats, Floats],
-    down: tuple[Floats, Floats],
+    *,
+    alpha: tuple[Floats, Floats],
+    slopes: tuple[Floats, Floats],
     zero: float,
     **given: Any,
 ) -> FlatCells:
@@ -135,20 +136,20 @@ def affine(
 
     Args:
         cells: Number of cells.
-        up: α and slope of potentiation, per fraction of the range.
-        down: α and slope of depression.
+        alpha: α of potentiation and of depression, per fraction of the range.
+        slopes: Slopes of potentiation and of depression.
         zero: State at which both steps are α.
         **given: Further fields of `FlatCells`.
     """
-    (alpha_up, slope_up), (alpha_down, slope_down) = up, down
+    (up, down), (slope_up, slope_down) = alpha, slopes
     return flat_cells(
         Law.AFFINE,
         cells,
-        alpha=(alpha_up, alpha_down),
-        base_up=alpha_up * (1 + slope_up * zero),
-        gradient_up=alpha_up * slope_up,
-        base_down=alpha_down * (1 + slope_down * zero),
-        gradient_down=alpha_down * slope_down,
+        alpha=alpha,
+        base_up=up * (1 + slope_up * zero),
+        gradient_up=up * slope_up,
+        base_down=down * (1 + slope_down * zero),
+        gradient_down=down * slope_down,
         zero=zero,
         **given,
     )

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from devices.pulses.base import DOWN, UP, PulsedCells
 from devices.pulses.flat import FlatCells, Law, flat_cells
-from devices.pulses.step_pulses import StepPulses
+from devices.pulses.step_pulses import StepPulses, flat_fields
 from devices.validation import Floats, array, integer
 
 
@@ -52,12 +52,9 @@ class PiecewisePulses(StepPulses):
         """Return the cells for compiled loops."""
         return flat_cells(
             Law.TABLE,
-            cells.size,
-            alpha=self.alphas(cells),
             table_up=self.up,
             table_down=self.down,
-            zero=self.zero,
-            **self.flat_fields(cells),
+            **flat_fields(self, cells),
         )
 
     @classmethod

@@ -6,7 +6,7 @@ import numpy as np
 
 from devices.pulses.base import UP, PulsedCells
 from devices.pulses.flat import FlatCells, Law, flat_cells
-from devices.pulses.step_pulses import AffinePulses, StepPulses
+from devices.pulses.step_pulses import AffinePulses, StepPulses, flat_fields
 from devices.validation import Floats
 
 
@@ -131,13 +131,10 @@ class ExpStepPulses(StepPulses):
         numbers = (self.a, self.b, self.a_up, self.a_down, self.gamma_up, self.gamma_down)
         return flat_cells(
             Law.EXPONENTIAL,
-            cells.size,
-            alpha=self.alphas(cells),
             numbers=numbers,
-            zero=self.zero,
-            constant=self.c2c * self.c2c_base / self.width,
+            constant=self.c2c * self.c2c_base / (self.w_max - self.w_min),
             of_size=self.c2c * self.c2c_slope,
-            **self.flat_fields(cells),
+            **flat_fields(self, cells),
         )
 
 
@@ -173,9 +170,6 @@ class PowerPulses(StepPulses):
         """Return the cells for compiled loops."""
         return flat_cells(
             Law.POWER,
-            cells.size,
-            alpha=self.alphas(cells),
             numbers=(self.gamma_up, self.gamma_down, 0.0, 0.0, 0.0, 0.0),
-            zero=self.zero,
-            **self.flat_fields(cells),
+            **flat_fields(self, cells),
         )

@@ -162,31 +162,6 @@ class StepPulses(PulseResponse):
         )
         return low, high
 
-    def flat_fields(self, cells: PulsedCells) -> dict[str, Any]:
-        """Return the fields of `FlatCells` that all step laws share."""
-        low, high = self.bounds(cells.ravel())
-        return {
-            "low": low,
-            "high": high,
-            "of_step": 0.0 if self.additive else self.c2c,
-            "of_alpha": self.c2c if self.additive else 0.0,
-            "write_noise": self.write_noise * self.step / self.width,
-        }
-
-    @property
-    def width(self) -> float:
-        """Width w_max − w_min of the typical device's weights."""
-        return self.w_max - self.w_min
-
-    @property
-    def zero(self) -> float:
-        """State of the weight 0, as a fraction of the range."""
-        return -self.w_min / self.width
-
-    def alphas(self, cells: PulsedCells) -> tuple[Floats, Floats]:
-        """Return α of potentiation and of depression as fractions of the range, (cells,) each."""
-        return cells["up"].ravel() / self.width, cells["down"].ravel() / self.width
-
     def with_write_noise(self, g: Floats, *, rng: RNG) -> Floats:
         random = generator(rng)
         g = np.array(g, dtype=np.float64)
@@ -207,6 +182,22 @@ class StepPulses(PulseResponse):
         point[moving] = _balanced(self, cells[moving])
         above_w_min = point - self.w_min
         return np.asarray(self.g_min + self._range * above_w_min / (self.w_max - self.w_min))
+
+
+def flat_fields(pulses: StepPulses, cells: PulsedCells) -> dict[str, Any]:
+    """Return the arguments of `flat_cells` that all step laws share."""
+    low, high = pulses.bounds(cells.ravel())
+    width = pulses.w_max - pulses.w_min
+    return {
+        "cells": cells.size,
+        "alpha": (cells["up"].ravel() / width, cells["down"].ravel() / width),
+        "zero": -pulses.w_min / width,
+        "low": low,
+        "high": high,
+        "of_step": 0.0 if pulses.additive else pulses.c2c,
+        "of_alpha": pulses.c2c if pulses.additive else 0.0,
+        "write_noise": pulses.write_noise * pulses.step / width,
+    }
 
 
 class AffinePulses(StepPulses):
@@ -236,15 +227,10 @@ class AffinePulses(StepPulses):
 
     def flat(self, cells: PulsedCells) -> FlatCells:
         """Return the cells for compiled loops."""
-        up, down = self.alphas(cells)
-        one = cells.ravel()
-        return affine(
-            cells.size,
-            (up, self.width * self.slope(one, UP)),
-            (down, self.width * self.slope(one, DOWN)),
-            self.zero,
-            **self.flat_fields(cells),
-        )
+        fields = flat_fields(self, cells)
+        one, width = cells.ravel(), self.w_max - self.w_min
+        slopes = (width * self.slope(one, UP), width * self.slope(one, DOWN))
+        return affine(slopes=slopes, **fields)
 
 
 def _drawn_cells(

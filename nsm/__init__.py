@@ -23,6 +23,7 @@ from nsm.lazy import lazy_exports
 if TYPE_CHECKING:  # for type checkers and editors; at run time the table below serves them
     from nsm import chips as chips
     from nsm import datasets as datasets
+    from nsm import learning as learning
     from nsm import measurements as measurements
     from nsm import nn as nn
     from nsm import plots as plots
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.chips.map import map_to_crossbar as map_to_crossbar
     from nsm.chips.weight_clipping import clip_weights as clip_weights
     from nsm.datasets.registry import load_data as load_data
+    from nsm.learning.learn import learn as learn
     from nsm.measurements.device_file import write_device as write_device
     from nsm.measurements.fits import fit_measurement as fit_measurement
     from nsm.measurements.read import read_measurement as read_measurement
@@ -84,6 +86,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
 _EXPORTS = {
     "chips": "nsm.chips",
     "datasets": "nsm.datasets",
+    "learning": "nsm.learning",
     "measurements": "nsm.measurements",
     "nn": "nsm.nn",
     "plots": "nsm.plots",
@@ -98,6 +101,7 @@ _EXPORTS = {
     "map_to_crossbar": "nsm.chips.map",
     "clip_weights": "nsm.chips.weight_clipping",
     "load_data": "nsm.datasets.registry",
+    "learn": "nsm.learning.learn",
     "write_device": "nsm.measurements.device_file",
     "fit_measurement": "nsm.measurements.fits",
     "read_measurement": "nsm.measurements.read",

@@ -6,12 +6,15 @@ from enum import IntEnum
 import numpy as np
 
 from crossbar.arrays.line_resistance import behind_wires, compensated
+from crossbar.arrays.stuck_cells import Mask, stuck_at
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import Conductances, behind
 from crossbar.reads.nonlinear import chords
-from devices import Device, IdealWrite, NoDrift, NoNoise, NoTemperature, Place
-from devices.seeding import stream
+from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, NoTemperature, Place
+from devices.faults.base import Faults
+from devices.pulses.base import PulsedCells
+from devices.seeding import child, stream
 from devices.validation import Floats, array, number
 
 #: Step, relative to g_max, of the derivative by the programmed conductance; the error of the
@@ -28,6 +31,8 @@ class Stream(IntEnum):
 
     PROGRAMMING = 0
     DRIFT = 1
+    # 2 and 3 are those of a single `Tile`.
+    PULSE_RESPONSE = 4
 
 
 class ProgrammedTile:
@@ -61,6 +66,7 @@ class ProgrammedTile:
         self.place = place
         self._seed = seed
         self._programmed = (g_pos, g_neg)
+        self._failed: tuple[Mask, Mask] | None = None
         self._refresh()
 
     @classmethod
@@ -112,9 +118,11 @@ class ProgrammedTile:
 
     def as_programmed(self) -> "ProgrammedTile":
         """Return the tile as it was just after programming: age 0, gain 1, the same cells."""
-        return ProgrammedTile(
+        tile = ProgrammedTile(
             self.hardware, self.siemens_per_weight, *self._programmed, self._seed, self.place
         )
+        tile._failed = self._failed
+        return tile
 
     def _refresh(self) -> None:
         g_pos, g_neg = self._programmed
@@ -173,6 +181,67 @@ class ProgrammedTile:
         self.gain *= number("factor", factor, above=0)
         self._refresh()
 
+    def stuck(self, side: int) -> Mask:
+        """Return which cells do not follow pulses, of the shape of `g_pos` (side 0) or `g_neg` (1).
+
+        They are the faulty cells that were drawn when the tile was programmed, and those of `fail`.
+        """
+        shape = self._programmed[side].shape
+        faults = _devices_at(self.place, self.hardware)[side].faults
+        mask: Mask = np.zeros(shape, dtype=bool)
+        if not isinstance(faults, NoFaults):
+            random = stream(self._seed, Stream.PROGRAMMING, side)
+            mask = ~np.isnan(stuck_at(faults, self.hardware.device, shape, rng=random))
+        return mask if self._failed is None else mask | self._failed[side]
+
+    def fail(self, faults: Faults, seed: np.random.SeedSequence) -> None:
+        """Let cells fail: from now on they are stuck where the faults put them.
+
+        Args:
+            faults: Which cells fail; those that are stuck already stay where they are.
+            seed: Seed of the draw.
+        """
+        masks, after = [], []
+        for side, (g, name) in enumerate(zip(self._programmed, ("g_pos", "g_neg"), strict=True)):
+            here = faults.at(self.place._replace(side=name))
+            at = stuck_at(here, self.hardware.device, g.shape, rng=stream(seed, side))
+            before = self.stuck(side)
+            new = ~np.isnan(at) & ~before
+            after.append(np.where(new, at, g))
+            masks.append(new if self._failed is None else new | self._failed[side])
+        self._programmed = (after[0], after[1])
+        self._failed = (masks[0], masks[1])
+        self._refresh()
+
+    def pulse_cells(self, side: int) -> PulsedCells:
+        """Return what differs between the cells' responses to pulses, drawn once per chip.
+
+        Args:
+            side: 0 for the positive cells, 1 for the negative ones.
+
+        Raises:
+            ValueError: The device has no pulse response.
+        """
+        response = self.hardware.device.pulses
+        if response is None:
+            raise ValueError(
+                "device.pulses = None: how these cells answer pulses is not known; give "
+                "Device(pulses=...), such as SoftBoundsPulses, or a preset with a pulse response"
+            )
+        seed = child(self._seed, Stream.PULSE_RESPONSE, side)
+        return response.init(self._programmed[side].shape, rng=seed)
+
+    def before_gain(self) -> tuple[Floats, Floats]:
+        """Return the conductances [S] of the cells now, aged, without the common-mode gain."""
+        g_pos, g_neg = (_aged(self, g, side) for side, g in enumerate(self._programmed))
+        return g_pos, g_neg
+
+    def rewrite(self, g_pos: Floats, g_neg: Floats) -> None:
+        """Take conductances [S] that pulses have written; the age of the tile begins anew."""
+        self._programmed = (np.array(g_pos), np.array(g_neg))
+        self.seconds = 0.0
+        self._refresh()
+
 
 def _seen(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
     """Return the conductances [S] that reads see: aged, warm, scaled, behind a conducting gate.
@@ -194,12 +263,19 @@ def _at_small_voltages(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
     """Return the conductances [S] of the cells alone: aged, warm, scaled; see `_seen`."""
     hardware = tile.hardware
     device = hardware.device
-    if tile.seconds > 0 and not isinstance(device.retention, NoDrift):
-        drift = stream(tile._seed, Stream.DRIFT, side)
-        g = hardware.device_at_temperature.age(g, tile.seconds, rng=drift)
+    g = _aged(tile, g, side)
     if not isinstance(device.temperature_law, NoTemperature):
         g = g * device.temperature_law.factor(g, hardware.temperature)
     return g if tile.gain == 1 else tile.gain * g
+
+
+def _aged(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
+    """Return conductances [S] after the tile's age; see `_seen`."""
+    hardware = tile.hardware
+    if tile.seconds > 0 and not isinstance(hardware.device.retention, NoDrift):
+        drift = stream(tile._seed, Stream.DRIFT, side)
+        g = hardware.device_at_temperature.age(g, tile.seconds, rng=drift)
+    return g
 
 
 def _kept(programmed: Floats, now: Floats) -> Floats:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from crossbar import CostConstants
 from devices import WritePulses
+from devices.faults.base import Faults
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import number
+from devices.validation import instance, number
 from nsm.chips import mapping_report
 from nsm.chips.corrected_network import CorrectedNetwork, calibrate_chip
 from nsm.chips.cost import assumed_inputs, cost, programming_cost, recorded_inputs
@@ -41,6 +42,28 @@ class ProgrammedNetwork(CorrectedNetwork):
         for layer in self.layers:
             _ = layer.report  # it tells of the cells as they were mapped
             layer.neurons.scale_conductances(factor)
+
+    def fail(self, faults: Faults, *, rng: RNG) -> None:
+        """Let cells fail: they are stuck from now on, and pulses do not move them.
+
+        What is stuck already stays where it is. Deterministic paths and bias word lines are
+        included.
+
+        Args:
+            faults: Which cells fail, such as `devices.StuckCells(p_stuck_hrs=0.02)`.
+            rng: Seed, Generator or None: which cells, once.
+
+        Raises:
+            ValueError: faults is no model of faults.
+        """
+        instance("faults", faults, Faults)
+        seed = child(seed_sequence(rng), Stream.FAILURES)
+        for place, layer in enumerate(self.layers):
+            _ = layer.report  # it tells of the cells as they were mapped
+            for part, matrix, _ in layer.neurons.parts():
+                for index, array in enumerate(matrix.arrays()):
+                    array.fail(faults, rng=child(seed, place, part, index))
+            layer.forget_sums()
 
     def calibrate(
         self,

@@ -19,3 +19,4 @@ class Stream(IntEnum):
     TEMPERATURE = 7
     TRAINING = 8
     TUNING = 9
+    FAILURES = 10

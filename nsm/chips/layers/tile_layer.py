@@ -199,6 +199,10 @@ class TileLayer(AdjustedLayer):
         """Set the row of the report, or the function that makes it of the layer as it is now."""
         self._report = report
 
+    def forget_sums(self) -> None:
+        """Forget the laws of the sums, which hold factors, biases and conductances that changed."""
+        self._torch_sums = None
+
     def __getstate__(self) -> dict[str, Any]:
         # Copies and files of a chip make the laws of its sums anew.
         return {**self.__dict__, "_report": self.report, "_torch_sums": None}

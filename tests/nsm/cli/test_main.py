@@ -31,6 +31,7 @@ COMMANDS = [
     "train",
     "map",
     "fit",
+    "learn",
     "tolerance",
     "sweep",
     "merge",

@@ -211,6 +211,42 @@ def _curved_step(f, alpha, low, high, u, up):
     return np.float32(alpha * (table[k] + (at - k) * (table[k + 1] - table[k])))
 
 
+@njit(nogil=True, inline="always", error_model="numpy")
+def _after_pulses(f, cell, state, n, noisy, normals, at):
+    """Return a cell's state after n pulses, the sum of the states before them, and the next `at`.
+
+    Args:
+        f: Parameters of all cells, with the law and the noise of the steps.
+        cell: Those of this cell, the columns of `devices.pulses.flat.Column`.
+        state: Its state.
+        n: Signed count of pulses, not 0.
+        noisy: Whether every pulse takes a normal number.
+        normals: Standard normal numbers.
+        at: The first of them to use.
+    """
+    straight = f.law == 0
+    of_step, of_alpha = np.float32(f.of_step), np.float32(f.of_alpha)
+    constant, of_size = np.float32(f.constant), np.float32(f.of_size)
+    zero = np.float32(f.zero)
+    up = n > 0
+    low, high = cell[4], cell[5]
+    base, gradient, alpha = cell[0], cell[1], cell[6]
+    if not up:
+        base, gradient, alpha = cell[2], cell[3], cell[7]
+    sign = np.float32(1 if up else -1)
+    before = np.float32(0)
+    for _ in range(abs(n)):
+        before += state
+        step = base - gradient * state if straight else _curved_step(f, alpha, low, high, state, up)
+        change = sign * step
+        if noisy:
+            sigma = of_step * abs(step) + of_alpha * alpha + of_size * abs(state - zero)
+            change += (sigma + constant) * normals[at] if alpha != 0 else np.float32(0)
+            at += 1
+        state = min(max(state + change, low), high)
+    return state, before, at
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
 def pulse_cells(f, where, counts, direction, noisy, written, normals, at, u, seen, number, tally):
     """Pulse the cells of one side along a list.
@@ -234,11 +270,8 @@ def pulse_cells(f, where, counts, direction, noisy, written, normals, at, u, see
         The first normal number that was not used.
     """
     only_up = abs(direction) == 2
-    straight = f.law == 0
     own = 1 if len(f.cells) > 1 else 0
-    of_step, of_alpha = np.float32(f.of_step), np.float32(f.of_alpha)
-    constant, of_size = np.float32(f.constant), np.float32(f.of_size)
-    zero, write_noise = np.float32(f.zero), np.float32(f.write_noise)
+    write_noise = np.float32(f.write_noise)
     pulses_up = pulses_down = 0
     states_up = states_down = 0.0
     for m in range(len(where)):
@@ -246,39 +279,18 @@ def pulse_cells(f, where, counts, direction, noisy, written, normals, at, u, see
         if n == 0 or (only_up and n < 0):
             continue
         i = where[m]
-        up = n > 0
-        # The columns of `devices.pulses.flat.Column`.
         cell = f.cells[i * own]
-        state, low, high = u[i], cell[4], cell[5]
-        base, gradient, alpha = cell[0], cell[1], cell[6]
-        if not up:
-            base, gradient, alpha = cell[2], cell[3], cell[7]
-        sign = np.float32(1 if up else -1)
-        before = np.float32(0)
-        size = abs(n)
-        for _ in range(size):
-            before += state
-            step = (
-                base - gradient * state
-                if straight
-                else _curved_step(f, alpha, low, high, state, up)
-            )
-            change = sign * step
-            if noisy:
-                sigma = of_step * abs(step) + of_alpha * alpha + of_size * abs(state - zero)
-                change += (sigma + constant) * normals[at] if alpha != 0 else np.float32(0)
-                at += 1
-            state = min(max(state + change, low), high)
+        state, before, at = _after_pulses(f, cell, u[i], n, noisy, normals, at)
         u[i] = state
-        number[i] += size
-        if up:
-            pulses_up += size
+        number[i] += abs(n)
+        if n > 0:
+            pulses_up += n
             states_up += before
         else:
-            pulses_down += size
+            pulses_down -= n
             states_down += before
         if written:
-            seen[i] = state + write_noise * normals[at] if high > low else state
+            seen[i] = state + write_noise * normals[at] if cell[5] > cell[4] else state
             at += 1
     tally[0] += pulses_up
     tally[1] += pulses_down

@@ -1,20 +1,15 @@
 """The conductances of one tile, and what changes them. Nothing here is drawn on reads."""
 
-from dataclasses import replace
-from enum import IntEnum
-
 import numpy as np
 
 from crossbar.arrays.line_resistance import behind_wires, compensated
-from crossbar.arrays.stuck_cells import Mask, stuck_at
+from crossbar.arrays.tile_cells import ALONE, Stream, TileCells, devices_at
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import Conductances, behind
 from crossbar.reads.nonlinear import chords
-from devices import Device, IdealWrite, NoDrift, NoFaults, NoNoise, NoTemperature, Place
-from devices.faults.base import Faults
-from devices.pulses.base import PulsedCells
-from devices.seeding import child, stream
+from devices import Device, IdealWrite, NoDrift, NoNoise, NoTemperature, Place
+from devices.seeding import stream
 from devices.validation import Floats, array, number
 
 #: Step, relative to g_max, of the derivative by the programmed conductance; the error of the
@@ -22,20 +17,7 @@ from devices.validation import Floats, array, number
 _DERIVATIVE_STEP = 1e-4
 
 
-#: The place of a tile that is the whole main array of a layer.
-ALONE = Place()
-
-
-class Stream(IntEnum):
-    """Random streams of a tile, by what is drawn from them."""
-
-    PROGRAMMING = 0
-    DRIFT = 1
-    # 2 and 3 are those of a single `Tile`.
-    PULSE_RESPONSE = 4
-
-
-class ProgrammedTile:
+class ProgrammedTile(TileCells):
     """One programmed array (word lines, bit lines), with the negative cells or a reference column.
 
     Programming errors and stuck cells are drawn once, by `program`; the seed also fixes the path
@@ -49,25 +31,6 @@ class ProgrammedTile:
         gain: Common-mode factor of all conductances.
         place: Where the tile is in its layer; faults may depend on it.
     """
-
-    def __init__(
-        self,
-        hardware: Hardware,
-        siemens_per_weight: float,
-        g_pos: Floats,
-        g_neg: Floats,
-        seed: np.random.SeedSequence,
-        place: Place = ALONE,
-    ):
-        self.hardware = hardware
-        self.siemens_per_weight = siemens_per_weight
-        self.seconds = 0.0
-        self.gain = 1.0
-        self.place = place
-        self._seed = seed
-        self._programmed = (g_pos, g_neg)
-        self._failed: tuple[Mask, Mask] | None = None
-        self._refresh()
 
     @classmethod
     def program(
@@ -95,7 +58,7 @@ class ProgrammedTile:
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         if hardware.compensate_wires:
             targets = compensated(targets, hardware)
-        positive, negative = _devices_at(place, hardware)
+        positive, negative = devices_at(place, hardware)
         g_pos = positive.program(targets[0], rng=stream(seed, Stream.PROGRAMMING, 0))
         g_neg = negative.program(targets[1], rng=stream(seed, Stream.PROGRAMMING, 1))
         return cls(hardware, siemens_per_weight, g_pos, g_neg, seed, place)
@@ -181,67 +144,6 @@ class ProgrammedTile:
         self.gain *= number("factor", factor, above=0)
         self._refresh()
 
-    def stuck(self, side: int) -> Mask:
-        """Return which cells do not follow pulses, of the shape of `g_pos` (side 0) or `g_neg` (1).
-
-        They are the faulty cells that were drawn when the tile was programmed, and those of `fail`.
-        """
-        shape = self._programmed[side].shape
-        faults = _devices_at(self.place, self.hardware)[side].faults
-        mask: Mask = np.zeros(shape, dtype=bool)
-        if not isinstance(faults, NoFaults):
-            random = stream(self._seed, Stream.PROGRAMMING, side)
-            mask = ~np.isnan(stuck_at(faults, self.hardware.device, shape, rng=random))
-        return mask if self._failed is None else mask | self._failed[side]
-
-    def fail(self, faults: Faults, seed: np.random.SeedSequence) -> None:
-        """Let cells fail: from now on they are stuck where the faults put them.
-
-        Args:
-            faults: Which cells fail; those that are stuck already stay where they are.
-            seed: Seed of the draw.
-        """
-        masks, after = [], []
-        for side, (g, name) in enumerate(zip(self._programmed, ("g_pos", "g_neg"), strict=True)):
-            here = faults.at(self.place._replace(side=name))
-            at = stuck_at(here, self.hardware.device, g.shape, rng=stream(seed, side))
-            before = self.stuck(side)
-            new = ~np.isnan(at) & ~before
-            after.append(np.where(new, at, g))
-            masks.append(new if self._failed is None else new | self._failed[side])
-        self._programmed = (after[0], after[1])
-        self._failed = (masks[0], masks[1])
-        self._refresh()
-
-    def pulse_cells(self, side: int) -> PulsedCells:
-        """Return what differs between the cells' responses to pulses, drawn once per chip.
-
-        Args:
-            side: 0 for the positive cells, 1 for the negative ones.
-
-        Raises:
-            ValueError: The device has no pulse response.
-        """
-        response = self.hardware.device.pulses
-        if response is None:
-            raise ValueError(
-                "device.pulses = None: how these cells answer pulses is not known; give "
-                "Device(pulses=...), such as SoftBoundsPulses, or a preset with a pulse response"
-            )
-        seed = child(self._seed, Stream.PULSE_RESPONSE, side)
-        return response.init(self._programmed[side].shape, rng=seed)
-
-    def before_gain(self) -> tuple[Floats, Floats]:
-        """Return the conductances [S] of the cells now, aged, without the common-mode gain."""
-        g_pos, g_neg = (_aged(self, g, side) for side, g in enumerate(self._programmed))
-        return g_pos, g_neg
-
-    def rewrite(self, g_pos: Floats, g_neg: Floats) -> None:
-        """Take conductances [S] that pulses have written; the age of the tile begins anew."""
-        self._programmed = (np.array(g_pos), np.array(g_neg))
-        self.seconds = 0.0
-        self._refresh()
-
 
 def _seen(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
     """Return the conductances [S] that reads see: aged, warm, scaled, behind a conducting gate.
@@ -263,19 +165,10 @@ def _at_small_voltages(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
     """Return the conductances [S] of the cells alone: aged, warm, scaled; see `_seen`."""
     hardware = tile.hardware
     device = hardware.device
-    g = _aged(tile, g, side)
+    g = tile._aged(g, side)
     if not isinstance(device.temperature_law, NoTemperature):
         g = g * device.temperature_law.factor(g, hardware.temperature)
     return g if tile.gain == 1 else tile.gain * g
-
-
-def _aged(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
-    """Return conductances [S] after the tile's age; see `_seen`."""
-    hardware = tile.hardware
-    if tile.seconds > 0 and not isinstance(hardware.device.retention, NoDrift):
-        drift = stream(tile._seed, Stream.DRIFT, side)
-        g = hardware.device_at_temperature.age(g, tile.seconds, rng=drift)
-    return g
 
 
 def _kept(programmed: Floats, now: Floats) -> Floats:
@@ -328,25 +221,11 @@ def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
     return weights
 
 
-def _devices_at(place: Place, hardware: Hardware) -> tuple[Device, Device]:
-    """Return the devices as which the positive and the negative cells of a tile are programmed."""
-    device = hardware.device
-
-    def on(side: str) -> Device:
-        faults = device.faults.at(place._replace(side=side))
-        return device if faults is device.faults else replace(device, faults=faults)
-
-    negative = on("g_neg")
-    # A reference column is trimmed to its target; it does not stop at the nearest level.
-    shared = hardware.mapping.shares_reference
-    return on("g_pos"), replace(negative, levels=None) if shared else negative
-
-
 def _programming_variances(
     tile: ProgrammedTile, g_pos: Floats, g_neg: Floats
 ) -> tuple[Floats, Floats]:
     c = tile.conductances
-    of_pos, of_neg = _devices_at(tile.place, tile.hardware)
+    of_pos, of_neg = devices_at(tile.place, tile.hardware)
     positive = _programming_variance(tile, g_pos, 0, of_pos, c.effective_pos, c.g_pos)
     negative = _programming_variance(tile, g_neg, 1, of_neg, c.effective_neg, c.g_neg)
     return positive, negative

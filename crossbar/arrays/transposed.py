@@ -15,7 +15,7 @@ from devices.seeding import RNG, child, seed_sequence
 from devices.validation import Floats, array, choice
 
 if TYPE_CHECKING:
-    from crossbar.arrays.tiled import TiledArray
+    from crossbar.arrays.learning_grid import LearningGrid
 
 #: What a transposed read sees: gates and cells with their noise, cells alone with theirs, or the
 #: effective weights exactly.
@@ -30,7 +30,7 @@ class Stream(IntEnum):
 
 
 def read_transposed(
-    tiles: "TiledArray",
+    tiles: "LearningGrid",
     e: Floats,
     *,
     rng: RNG,

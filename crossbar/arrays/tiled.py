@@ -235,14 +235,6 @@ class TiledArray(LearningGrid):
         self.forget()
         self._noise.pass_time(*self.cells(), seconds)
 
-    def scale_conductances(self, factor: float) -> None:
-        """Multiply every conductance of every tile by one factor: a common-mode gain."""
-        if number("factor", factor, above=0) == 1:
-            return
-        for tile in self.all_tiles():
-            tile.scale_conductances(factor)
-        self.forget()
-
 
 class TileStream(IntEnum):
     """Random streams of a single tile; `ProgrammedTile` uses 0 and 1 of the same seed."""

@@ -171,10 +171,10 @@ def _learn_one(
     learned = learn_on(chip, x, y, rng=seed, **options)
     show_table(_table(learned.rows))
     show_table(_table(learned.arrays))
-    console().print(f"{name}: {learned}", highlight=False)
+    console().print(f"{name}: {learned}", highlight=False, markup=False, soft_wrap=True)
     if out is not None:
         chip.save(out, note=f"nsm learn on {name}")
-        console().print(f"wrote {out}", highlight=False)
+        console().print(f"wrote {out}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _rule(name: str, lr: float | None, lr_schedule: str, network: str) -> LearningRule:
@@ -215,7 +215,7 @@ def _compare(
     show_table(_table(rows))
     if out is not None:
         rows.to_csv(out, index=False)
-        console().print(f"wrote {out}", highlight=False)
+        console().print(f"wrote {out}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(rows: pd.DataFrame) -> Any:
@@ -223,9 +223,9 @@ def _table(rows: pd.DataFrame) -> Any:
     from rich.table import Table
 
     shown = rows.dropna(axis=1, how="all")
-    table = Table()
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for name in shown.columns:
-        table.add_column(str(name), justify="right")
+        table.add_column(str(name), justify="right", overflow="fold")
     for row in shown.itertuples(index=False):
         table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
     return table

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,72 +9,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from crossbar.reads.sampling import check_sampling
 from devices import WritePulses
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import array, choice, integer, number
+from devices.validation import array
 from devices.write_pulses import write_pulses_of
 from nsm.chips.chip import MappedNetwork
 from nsm.learning.checkpoint import load_state, save_state
-from nsm.learning.gradient import Gradient
-from nsm.learning.network import PATHS, LearningNetwork
+from nsm.learning.draws import Stream
+from nsm.learning.measure import measure
+from nsm.learning.network import LearningNetwork
 from nsm.learning.result import Learned, array_row, why_energy_is_unknown
-from nsm.learning.rules import Coincidences, LearningRule, MixedPrecision, TikiTaka
-from nsm.learning.run import Run, Stream
+from nsm.learning.rules import Coincidences, TikiTaka
+from nsm.learning.run import Run
+from nsm.learning.settings import Settings
 from nsm.nn.inference import check_labels
 from nsm.progress import progress_bar
-
-PERIPHERIES = ("learned", "frozen")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How a chip learns; `learn` lists the fields.
-
-    Raises:
-        ValueError: A value is not allowed, or has no effect with the rule.
-    """
-
-    epochs: float
-    rule: LearningRule
-    batch: int
-    gradient: Gradient
-    pair: str
-    periphery: str
-    periphery_lr: float
-    path: str
-    rewrite_every: int
-    leave_out: float | None
-    refresh_every: int
-    refresh_above: float
-    measure_every: int | None
-    validation_samples: int
-    sampling: str
-
-    def __post_init__(self) -> None:
-        number("epochs", self.epochs, above=0)
-        for name in ("batch", "rewrite_every", "validation_samples"):
-            integer(name, getattr(self, name), at_least=1)
-        integer("refresh_every", self.refresh_every, at_least=0)
-        number("refresh_above", self.refresh_above, above=0, below=1)
-        number("periphery_lr", self.periphery_lr, at_least=0)
-        choice("periphery", self.periphery, PERIPHERIES)
-        choice("path", self.path, PATHS)
-        check_sampling(self.sampling)
-        if self.leave_out is not None:
-            number("leave_out", self.leave_out, at_least=0, below=1)
-        if self.measure_every is not None:
-            integer("measure_every", self.measure_every, at_least=1)
-        if not isinstance(self.rule, LearningRule):
-            raise ValueError(
-                f"rule = {self.rule!r} is no learning rule; give MixedPrecision(), Coincidences(), "
-                "TikiTaka() or Rounding() of nsm.learning"
-            )
-        if self.gradient.radial and not isinstance(self.rule, MixedPrecision):
-            raise ValueError(
-                f"Gradient.radial = True has no effect with {self.rule!r}, which never adds up "
-                "gradients digitally; choose MixedPrecision, or radial = False"
-            )
 
 
 def learn(
@@ -85,24 +33,11 @@ def learn(
     *,
     epochs: float,
     rng: RNG,
-    rule: LearningRule | None = None,
-    batch: int = 1,
-    gradient: Gradient | None = None,
-    pair: str = "both",
-    periphery: str = "learned",
-    periphery_lr: float = 0.01,
-    path: str = "pulsed",
-    rewrite_every: int = 1000,
-    leave_out: float | None = None,
-    refresh_every: int = 0,
-    refresh_above: float = 0.8,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
-    validation_samples: int = 10,
-    sampling: str = "moments",
-    measure_every: int | None = None,
     pulses: WritePulses | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = True,
+    **settings: Any,
 ) -> Learned:
     """Let a chip learn with stochastic gradient descent on the cross-entropy; no float weights.
 
@@ -121,57 +56,25 @@ def learn(
         y: Class numbers, (n,).
         epochs: Passes over the images; need not be whole.
         rng: Seed, Generator or None.
-        rule: `MixedPrecision` (default), `Coincidences`, `TikiTaka` or `Rounding`.
-        batch: Samples whose gradient is averaged for one change of the weights; default 1.
-        gradient: Which gradient is computed; None for `Gradient()`.
-        pair: "both" (default) or "up", see `crossbar.arrays.pulsed.PulsedArray`.
-        periphery: Whether β_i (that is, a_i) and reference currents of biases are "learned"
-            (default) digitally, or stay "frozen". Bias word lines are cells and learn as weights.
-        periphery_lr: Learning rate of the periphery, default 0.01; it falls as that of the rule.
-        path: The deterministic path is "pulsed" (default) with the main array, or "rewritten"
-            from it, by programming, every `rewrite_every` samples. An ideal path follows exactly.
-        rewrite_every: Samples between two rewritings; default 1000.
-        leave_out: Input lines that differ from their most frequent value in at most this share of
-            the images are read, but get no pulses; None (default) leaves out none.
-        refresh_every: Samples between two refreshes of full pairs; 0 (default) for none.
-        refresh_above: A pair is full where both cells are above this fraction of their range.
         validation: Images and labels on which the chip's error is measured.
-        validation_samples: Noisy passes for this error; default 10.
-        sampling: How these are drawn, "moments" (default, as the reads of learning) or "exact".
-        measure_every: Samples between two measurements and checkpoints; None for every epoch.
         pulses: Voltages and widths of the pulses, for energy and time; None for those of the
             preset from which the device comes.
         checkpoint: File that is written at every measurement, and from which a killed run resumes.
         progress: Whether to show a progress bar.
+        **settings: `rule`, `batch`, `gradient` and the other fields of
+            `nsm.learning.settings.Settings`, which has their defaults.
 
     Raises:
         ValueError: Naming what cannot learn, an option, bad data, or a checkpoint of another run.
     """
-    chosen = MixedPrecision() if rule is None else rule
-    settings = Settings(
-        epochs=epochs,
-        rule=chosen,
-        batch=batch,
-        gradient=Gradient() if gradient is None else gradient,
-        pair=pair,
-        periphery=periphery,
-        periphery_lr=periphery_lr,
-        path=path,
-        rewrite_every=rewrite_every,
-        leave_out=leave_out,
-        refresh_every=refresh_every,
-        refresh_above=refresh_above,
-        measure_every=measure_every,
-        validation_samples=validation_samples,
-        sampling=sampling,
-    )
+    chosen = Settings.of(epochs, settings)
     seed = seed_sequence(rng)
-    network = LearningNetwork(chip, settings.gradient, pair, child(seed, Stream.PULSES))
+    network = LearningNetwork(chip, chosen.gradient, chosen.pair, child(seed, Stream.PULSES))
     images, labels = _checked(chip, x, y)
     checked = None if validation is None else _checked(chip, *validation)
-    run = Run(network, settings, images, labels, seed)
+    run = Run(network, chosen, images, labels, seed)
     where = Path(checkpoint) if checkpoint else None
-    identity = _identity(chip, settings, images, labels, seed) if where else {}
+    identity = _identity(chip, chosen, images, labels, seed) if where else {}
     if where is not None and where.exists():
         load_state(run, where, identity)
     with threadpool_limits(1):  # the order of sums in BLAS depends on the threads
@@ -198,7 +101,7 @@ def _learn(
         while run.done < run.samples:
             until = run.next_stop()
             run.learn_until(until, lambda n: bar.advance(task, n))
-            row = run.measure(validation)
+            row = measure(run, validation)
             if path is not None:
                 save_state(run, path, identity)
             told = {k: row[k] for k in ("online_error", "error", "saturated") if k in row}

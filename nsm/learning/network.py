@@ -15,7 +15,8 @@ from nsm.chips.layers.readouts import Comparators, Converter
 from nsm.chips.layers.tile_layer import ChipLayer, DigitalLayer, TileLayer
 from nsm.chips.planning.chain import is_chain
 from nsm.learning.gradient import Gradient, Singles
-from nsm.learning.layer import Arrays, Kind, LearningLayer
+from nsm.learning.layer import LearningLayer
+from nsm.learning.reads import Arrays, Kind
 from nsm.nn.digital import binarize, rectify
 
 PATHS = ("pulsed", "rewritten")

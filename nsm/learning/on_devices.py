@@ -14,6 +14,7 @@ from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer
 from nsm.chips.map import map_to_crossbar
 from nsm.learning.learn import learn
+from nsm.learning.result import Learned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,12 +61,7 @@ def learn_on_devices(
     integer("chips", chips, at_least=1)
     seed = seed_sequence(rng)
     found = names if isinstance(names, Mapping) else {name: _preset(name) for name in names}
-    for name, device in found.items():
-        if device.pulses is None:
-            raise ValueError(
-                f"device {name!r} has no pulse response, so that nothing says how it would learn; "
-                "choose one with pulses (nsm presets list), or give Device(pulses=...)"
-            )
+    _check_pulses(found)
     rows = []
     for name, device in found.items():
         for number in range(chips):
@@ -77,22 +73,33 @@ def learn_on_devices(
                 reprogrammed_scale=reprogrammed_scale,
             )
             learned = learn(chip, x, y, rng=child(of_chip, 1), **options)
-            last = learned.rows.iloc[-1]
-            rows.append(
-                {
-                    "device": name,
-                    "chip": number,
-                    "error": learned.error,
-                    "online_error": float(last["online_error"]),
-                    "samples": int(last["samples"]),
-                    "pulses": learned.pulses,
-                    "most_pulses": int(learned.arrays["most_pulses"].max()),
-                    "saturated": float(last["saturated"]),
-                    "energy [J]": learned.energy,
-                    "time [s]": learned.time if np.isfinite(learned.time) else float("nan"),
-                }
-            )
+            rows.append({"device": name, "chip": number} | _numbers(learned))
     return pd.DataFrame(rows)
+
+
+def _check_pulses(devices: Mapping[str, Device]) -> None:
+    """Raise ValueError for a device without pulse response."""
+    for name, device in devices.items():
+        if device.pulses is None:
+            raise ValueError(
+                f"device {name!r} has no pulse response, so that nothing says how it would learn; "
+                "choose one with pulses (nsm presets list), or give Device(pulses=...)"
+            )
+
+
+def _numbers(learned: Learned) -> dict[str, float]:
+    """Return the numbers of a row."""
+    last = learned.rows.iloc[-1]
+    return {
+        "error": learned.error,
+        "online_error": float(last["online_error"]),
+        "samples": int(last["samples"]),
+        "pulses": learned.pulses,
+        "most_pulses": int(learned.arrays["most_pulses"].max()),
+        "saturated": float(last["saturated"]),
+        "energy [J]": learned.energy,
+        "time [s]": learned.time if np.isfinite(learned.time) else float("nan"),
+    }
 
 
 def _preset(name: str) -> Device:

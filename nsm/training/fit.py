@@ -75,12 +75,10 @@ def fit(
 
     Args:
         model: The network, on any device; it ends in `eval()` with the trained weights.
-        x: (n, inputs), finite.
-        y: (n,) class numbers.
+        x, y: Images (n, inputs), finite, and class numbers (n,).
         rng: Seed, Generator or None.
-        hardware: Chips to train for, see `nsm.hardware_aware`, also for wires_every.
-        validation: Images and labels on which the error is measured after every epoch; with
-            hardware, that of the chip `nsm.map_to_crossbar(model, hardware, rng=rng)`.
+        hardware, wires_every: Chips to train for, see `nsm.hardware_aware`.
+        validation: Images and labels of the error after every epoch (with hardware, the chip's).
         validation_samples: Noisy passes for this error.
         measure: Called with the network after every epoch; its numbers become columns.
         checkpoint: File that is written after every epoch, and from which a killed run resumes.
@@ -90,7 +88,7 @@ def fit(
         A row for every epoch: epoch, loss, error (with `validation`), and those of `measure`.
 
     Raises:
-        ValueError: For bad data or settings, or a checkpoint of another training.
+        ValueError: For bad data or settings, or another training's checkpoint.
     """
     recipe = Recipe(
         epochs=epochs,

@@ -1,5 +1,7 @@
 """Rules of learning on small chips: what they do to cells, and runs that resume bit for bit."""
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -15,8 +17,8 @@ from nsm.learning import (
     TikiTaka,
     learn,
     learn_on_devices,
-    run,
 )
+from nsm.learning.measure import measure as measure_of
 from tests.helpers.learning import blobs, chip_of, weights_of
 
 RULES = [MixedPrecision(), Coincidences(), TikiTaka(every=1), Rounding()]
@@ -34,15 +36,15 @@ def learned_twice(rule, tmp_path, **options):
     class Killed(Exception):
         pass
 
-    original = run.Run.measure
+    original = measure_of
 
-    def measure(self, validation):
-        if self.done > len(x):
+    def measure(run, validation):
+        if run.done > len(x):
             raise Killed
-        return original(self, validation)
+        return original(run, validation)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run.Run, "measure", measure)
+        patch.setattr(importlib.import_module("nsm.learning.learn"), "measure", measure)
         with pytest.raises(Killed):
             learn(stopped, x, y, checkpoint=file, **arguments)
     resumed = chip_of("nsm", noisy=True)
@@ -140,7 +142,7 @@ def test_mixed_precision_on_fine_cells_is_gradient_descent_of_torch():
 
 def nsm_order(seed, images):
     from devices.seeding import seed_sequence, stream
-    from nsm.learning.run import Stream
+    from nsm.learning.draws import Stream
 
     return stream(seed_sequence(seed), Stream.ORDER, 0).permutation(images)
 
@@ -410,3 +412,9 @@ def test_a_compensated_chip_learns_with_its_factors():
     learned = learn(chip, x, y, epochs=1, rng=1, rule=rule, validation=(x, y), progress=False)
     assert learned.error < 0.05
     assert learned.rows["online_error"].iloc[-1] < 0.1
+
+
+def test_a_setting_that_there_is_not_is_refused_by_name():
+    x, y = blobs(8)
+    with pytest.raises(ValueError, match=r"unknown setting of learn 'refresh_evry'.*refresh_every"):
+        learn(chip_of("nsm"), x, y, epochs=1, rng=0, progress=False, refresh_evry=10)

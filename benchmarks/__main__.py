@@ -3,7 +3,17 @@
 import platform
 from pathlib import Path
 
-from benchmarks import any_network, devices, networks, reads, start, sweeps, training, wires
+from benchmarks import (
+    any_network,
+    devices,
+    learning,
+    networks,
+    reads,
+    start,
+    sweeps,
+    training,
+    wires,
+)
 
 
 def _processor() -> str:
@@ -28,6 +38,7 @@ def main() -> None:
         "Convolutions under blank-out gates": any_network.gated_table,
         "Mapping": any_network.mapping_table,
         "Training": training.table,
+        "Learning on the chip": learning.table,
         "Peak memory": networks.peak_memory,
         "Devices": devices.table,
         "Fits of telegraph noise": devices.fitting_table,

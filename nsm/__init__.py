@@ -23,6 +23,7 @@ from nsm.lazy import lazy_exports
 if TYPE_CHECKING:  # for type checkers and editors; at run time the table below serves them
     from nsm import chips as chips
     from nsm import datasets as datasets
+    from nsm import learning as learning
     from nsm import measurements as measurements
     from nsm import nn as nn
     from nsm import plots as plots
@@ -35,7 +36,9 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.chips.chip_file import load_chip as load_chip
     from nsm.chips.cost_comparison import compare_costs as compare_costs
     from nsm.chips.map import map_to_crossbar as map_to_crossbar
+    from nsm.chips.weight_clipping import clip_weights as clip_weights
     from nsm.datasets.registry import load_data as load_data
+    from nsm.learning.learn import learn as learn
     from nsm.measurements.device_file import write_device as write_device
     from nsm.measurements.fits import fit_measurement as fit_measurement
     from nsm.measurements.read import read_measurement as read_measurement
@@ -73,7 +76,9 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.sweeps.tasks import grid as grid
     from nsm.sweeps.until import Until as Until
     from nsm.training.fit import fit as fit
+    from nsm.training.hardware_aware.network import hardware_aware as hardware_aware
     from nsm.training.initialize import initialize as initialize
+    from nsm.training.tune import tune as tune
     from nsm.verdict.interactions import tolerance_map as tolerance_map
     from nsm.verdict.result import Tolerances as Tolerances
     from nsm.verdict.tolerances import tolerances as tolerances
@@ -81,6 +86,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
 _EXPORTS = {
     "chips": "nsm.chips",
     "datasets": "nsm.datasets",
+    "learning": "nsm.learning",
     "measurements": "nsm.measurements",
     "nn": "nsm.nn",
     "plots": "nsm.plots",
@@ -93,7 +99,9 @@ _EXPORTS = {
     "load_chip": "nsm.chips.chip_file",
     "compare_costs": "nsm.chips.cost_comparison",
     "map_to_crossbar": "nsm.chips.map",
+    "clip_weights": "nsm.chips.weight_clipping",
     "load_data": "nsm.datasets.registry",
+    "learn": "nsm.learning.learn",
     "write_device": "nsm.measurements.device_file",
     "fit_measurement": "nsm.measurements.fits",
     "read_measurement": "nsm.measurements.read",
@@ -131,7 +139,9 @@ _EXPORTS = {
     "Until": "nsm.sweeps.until",
     "grid": "nsm.sweeps.tasks",
     "fit": "nsm.training.fit",
+    "hardware_aware": "nsm.training.hardware_aware.network",
     "initialize": "nsm.training.initialize",
+    "tune": "nsm.training.tune",
     "tolerance_map": "nsm.verdict.interactions",
     "Tolerances": "nsm.verdict.result",
     "tolerances": "nsm.verdict.tolerances",

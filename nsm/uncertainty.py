@@ -18,7 +18,7 @@ from torch import nn
 from devices.seeding import RNG, child, generator, seed_number, seed_sequence
 from devices.validation import array, integer, number
 from nsm.nn.inference import Floats, Labels, check_labels, evaluating, passes, softmax
-from nsm.nn.stochastic import reseed
+from nsm.nn.stochastic import reseed, seed_torch
 
 # pandas and scipy are imported in the functions that use them: `import nsm` stays fast.
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ def mc_dropout(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None)
         for layer in dropouts:
             layer.train()
         # nn.Dropout draws from torch's own stream only.
-        torch.manual_seed(seed_number(child(seed, Stream.DROPOUT)))
+        seed_torch(seed_number(child(seed, Stream.DROPOUT)))
         return passes(model, images, samples)
 
 

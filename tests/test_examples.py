@@ -19,6 +19,9 @@ LONG = (
     "tile_size",
     "tolerances",
     "trained",
+    "trained_for_the_chip",
+    "tuned_chips",
+    "weight_ranges",
 )
 
 

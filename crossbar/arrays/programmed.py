@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from crossbar.arrays.summed import SummedArray, Term, terms_of
-from crossbar.arrays.tile import ALONE
+from crossbar.arrays.tile_cells import ALONE
 from crossbar.arrays.tiled import Stream, TiledArray, programmed_tiles
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware

@@ -10,6 +10,7 @@ from crossbar.arrays.clipping import ClipCount
 from crossbar.arrays.conversion import Converters
 from crossbar.arrays.drivers import Drivers
 from crossbar.arrays.neurons import NeuronArray
+from crossbar.arrays.stuck_cells import Mask
 from crossbar.arrays.summed import SummedArray, terms_of
 from crossbar.arrays.tile import ProgrammedTile
 from crossbar.arrays.tiled import TiledArray
@@ -30,6 +31,7 @@ class TileSnapshot:
         seconds: Age since programming [s].
         gain: Common-mode factor of all conductances.
         seed: Seed of the paths along which the cells drift.
+        failed: Which positive and negative cells failed after programming; None if none did.
     """
 
     g_pos: Floats
@@ -38,6 +40,7 @@ class TileSnapshot:
     seconds: float
     gain: float
     seed: np.random.SeedSequence
+    failed: tuple[Mask, Mask] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +188,7 @@ def array_snapshot(array: TiledArray) -> ArraySnapshot:
 def _of_tile(tile: ProgrammedTile) -> TileSnapshot:
     g_pos, g_neg = tile._programmed
     k = tile.siemens_per_weight
-    return TileSnapshot(g_pos, g_neg, k, tile.seconds, tile.gain, tile._seed)
+    return TileSnapshot(g_pos, g_neg, k, tile.seconds, tile.gain, tile._seed, tile._failed)
 
 
 def restore(neurons: NeuronArray, remembered: NeuronSnapshot) -> None:
@@ -268,6 +271,7 @@ def restore_array(array: TiledArray, remembered: ArraySnapshot) -> None:
             tile.gain = its.gain
             tile._seed = its.seed
             tile._programmed = (its.g_pos, its.g_neg)
+            tile._failed = its.failed
             tile._refresh()
     array.siemens_per_weight = remembered.tiles[0][0].siemens_per_weight
     noise = array._noise

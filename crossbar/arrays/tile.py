@@ -1,11 +1,9 @@
 """The conductances of one tile, and what changes them. Nothing here is drawn on reads."""
 
-from dataclasses import replace
-from enum import IntEnum
-
 import numpy as np
 
 from crossbar.arrays.line_resistance import behind_wires, compensated
+from crossbar.arrays.tile_cells import ALONE, Stream, TileCells, devices_at
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import Conductances, behind
@@ -19,18 +17,7 @@ from devices.validation import Floats, array, number
 _DERIVATIVE_STEP = 1e-4
 
 
-#: The place of a tile that is the whole main array of a layer.
-ALONE = Place()
-
-
-class Stream(IntEnum):
-    """Random streams of a tile, by what is drawn from them."""
-
-    PROGRAMMING = 0
-    DRIFT = 1
-
-
-class ProgrammedTile:
+class ProgrammedTile(TileCells):
     """One programmed array (word lines, bit lines), with the negative cells or a reference column.
 
     Programming errors and stuck cells are drawn once, by `program`; the seed also fixes the path
@@ -44,24 +31,6 @@ class ProgrammedTile:
         gain: Common-mode factor of all conductances.
         place: Where the tile is in its layer; faults may depend on it.
     """
-
-    def __init__(
-        self,
-        hardware: Hardware,
-        siemens_per_weight: float,
-        g_pos: Floats,
-        g_neg: Floats,
-        seed: np.random.SeedSequence,
-        place: Place = ALONE,
-    ):
-        self.hardware = hardware
-        self.siemens_per_weight = siemens_per_weight
-        self.seconds = 0.0
-        self.gain = 1.0
-        self.place = place
-        self._seed = seed
-        self._programmed = (g_pos, g_neg)
-        self._refresh()
 
     @classmethod
     def program(
@@ -89,7 +58,7 @@ class ProgrammedTile:
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         if hardware.compensate_wires:
             targets = compensated(targets, hardware)
-        positive, negative = _devices_at(place, hardware)
+        positive, negative = devices_at(place, hardware)
         g_pos = positive.program(targets[0], rng=stream(seed, Stream.PROGRAMMING, 0))
         g_neg = negative.program(targets[1], rng=stream(seed, Stream.PROGRAMMING, 1))
         return cls(hardware, siemens_per_weight, g_pos, g_neg, seed, place)
@@ -112,9 +81,11 @@ class ProgrammedTile:
 
     def as_programmed(self) -> "ProgrammedTile":
         """Return the tile as it was just after programming: age 0, gain 1, the same cells."""
-        return ProgrammedTile(
+        tile = ProgrammedTile(
             self.hardware, self.siemens_per_weight, *self._programmed, self._seed, self.place
         )
+        tile._failed = self._failed
+        return tile
 
     def _refresh(self) -> None:
         g_pos, g_neg = self._programmed
@@ -194,9 +165,7 @@ def _at_small_voltages(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
     """Return the conductances [S] of the cells alone: aged, warm, scaled; see `_seen`."""
     hardware = tile.hardware
     device = hardware.device
-    if tile.seconds > 0 and not isinstance(device.retention, NoDrift):
-        drift = stream(tile._seed, Stream.DRIFT, side)
-        g = hardware.device_at_temperature.age(g, tile.seconds, rng=drift)
+    g = tile._aged(g, side)
     if not isinstance(device.temperature_law, NoTemperature):
         g = g * device.temperature_law.factor(g, hardware.temperature)
     return g if tile.gain == 1 else tile.gain * g
@@ -252,25 +221,11 @@ def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
     return weights
 
 
-def _devices_at(place: Place, hardware: Hardware) -> tuple[Device, Device]:
-    """Return the devices as which the positive and the negative cells of a tile are programmed."""
-    device = hardware.device
-
-    def on(side: str) -> Device:
-        faults = device.faults.at(place._replace(side=side))
-        return device if faults is device.faults else replace(device, faults=faults)
-
-    negative = on("g_neg")
-    # A reference column is trimmed to its target; it does not stop at the nearest level.
-    shared = hardware.mapping.shares_reference
-    return on("g_pos"), replace(negative, levels=None) if shared else negative
-
-
 def _programming_variances(
     tile: ProgrammedTile, g_pos: Floats, g_neg: Floats
 ) -> tuple[Floats, Floats]:
     c = tile.conductances
-    of_pos, of_neg = _devices_at(tile.place, tile.hardware)
+    of_pos, of_neg = devices_at(tile.place, tile.hardware)
     positive = _programming_variance(tile, g_pos, 0, of_pos, c.effective_pos, c.g_pos)
     negative = _programming_variance(tile, g_neg, 1, of_neg, c.effective_neg, c.g_neg)
     return positive, negative

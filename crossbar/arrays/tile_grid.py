@@ -6,7 +6,7 @@ import numpy as np
 
 from crossbar.arrays.tile import ProgrammedTile, read_only
 from crossbar.reads.conductances import Conductances, per_output
-from devices.validation import Floats
+from devices.validation import Floats, number
 
 
 class TileGrid:
@@ -84,6 +84,14 @@ class TileGrid:
     def forget(self) -> None:
         """Forget what was put together: the tiles have changed."""
         self._cells = self._joined = None
+
+    def scale_conductances(self, factor: float) -> None:
+        """Multiply every conductance of every tile by one factor: a common-mode gain."""
+        if number("factor", factor, above=0) == 1:
+            return
+        for tile in self.all_tiles():
+            tile.scale_conductances(factor)
+        self.forget()
 
     def conductances(self) -> tuple[Floats, Floats]:
         """Return g_pos and g_neg [S], (word lines, bit lines); read-only.

@@ -8,8 +8,9 @@ from enum import IntEnum
 import numpy as np
 
 from crossbar.arrays.drivers import Drivers
-from crossbar.arrays.tile import ALONE, ProgrammedTile
-from crossbar.arrays.tile_grid import TileGrid
+from crossbar.arrays.learning_grid import LearningGrid
+from crossbar.arrays.tile import ProgrammedTile
+from crossbar.arrays.tile_cells import ALONE
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import CellArray
 from crossbar.reads.inputs import Inputs
@@ -89,7 +90,7 @@ def programmed_tiles(
     return [[made for made in row if made is not None] for row in tiles]
 
 
-class TiledArray(TileGrid):
+class TiledArray(LearningGrid):
     """A weight matrix on tiles that can be read; `TileGrid` lists its attributes.
 
     All tiles of a word line share the draws of its gate. Every tile has its reference column.
@@ -227,18 +228,12 @@ class TiledArray(TileGrid):
 
     def age(self, seconds: float) -> None:
         """Let `seconds` [s] pass: conductances drift, and states of noises advance. Ages add up."""
-        number("seconds", seconds, at_least=0, unit="s")
+        if number("seconds", seconds, at_least=0, unit="s") == 0:
+            return  # nothing changes, and what was worked out for these cells stays
         for tile in self.all_tiles():
             tile.age(seconds)
         self.forget()
         self._noise.pass_time(*self.cells(), seconds)
-
-    def scale_conductances(self, factor: float) -> None:
-        """Multiply every conductance of every tile by one factor: a common-mode gain."""
-        number("factor", factor, above=0)
-        for tile in self.all_tiles():
-            tile.scale_conductances(factor)
-        self.forget()
 
 
 class TileStream(IntEnum):

@@ -53,12 +53,17 @@ class Reader:
     Args:
         cells: The array as it is now.
         state: States of the noises with memory (traps, 1/f, correlated selectors).
+
+    Attributes:
+        cells: The array as it is now.
+        moments: Mean and variance of a read.
+        state: As given.
     """
 
     def __init__(self, cells: CellArray, state: NoiseState):
         self.cells = cells
         self.moments = ReadMoments(cells, state)
-        self._state = state
+        self.state = state
         # Gates of word lines multiply the inputs; the array behind them is read without gates.
         self._behind_gates = cells.ungated() if cells.hardware.gates_word_lines else cells
         self._cell_by_cell = CellByCell(self._behind_gates, state)
@@ -66,7 +71,7 @@ class Reader:
     @cached_property
     def _gaussian_sums(self) -> GaussianSums:
         same = self._behind_gates is self.cells
-        return GaussianSums(self.moments if same else ReadMoments(self._behind_gates, self._state))
+        return GaussianSums(self.moments if same else ReadMoments(self._behind_gates, self.state))
 
     @cached_property
     def _packed_bits(self) -> PackedBits | None:
@@ -111,7 +116,7 @@ class Reader:
         hardware = self.cells.hardware
         if hardware.gates_word_lines:
             gates = child(seed, Stream.WORD_LINE_GATES)
-            x = gate_word_lines(x, hardware, self._state, span, gates)
+            x = gate_word_lines(x, hardware, self.state, span, gates)
             span = span.each()
         if sampling == "moments":
             _warn_of_memory(self._behind_gates)
@@ -139,7 +144,7 @@ class Reader:
             return
         ones = Inputs(np.ones((span.reads, self.cells.lines)))
         gates = child(seed, Stream.WORD_LINE_GATES)
-        gated = gate_word_lines(ones, self.cells.hardware, self._state, span.each(), gates)
+        gated = gate_word_lines(ones, self.cells.hardware, self.state, span.each(), gates)
         for at, g_pos, g_neg in reads:
             of_lines = gated.floats[at, :, None]
             yield at, of_lines * g_pos, of_lines * g_neg

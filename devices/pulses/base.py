@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from devices.pulses.flat import FlatCells
 from devices.seeding import RNG, generator
 from devices.validation import Floats, integer, number
 
@@ -41,7 +42,8 @@ class PulseResponse(ABC):
     Conductances go in and come out in siemens; inside, a state is the fraction u of the way from
     g_min to g_max. What differs between devices is drawn once per chip (`init`), cycle-to-cycle
     noise on every pulse. A new model defines `init` and `pulsed`; where cells have bounds other
-    than g_min and g_max also `bounds`; where reads differ from the state also `with_write_noise`.
+    than g_min and g_max also `bounds`; where reads differ from the state also `with_write_noise`;
+    and `flat`, so that arrays of its cells can learn on the chip.
 
     Attributes:
         g_min: Smallest conductance [S].
@@ -97,6 +99,14 @@ class PulseResponse(ABC):
     def bounds(self, cells: PulsedCells) -> tuple[ArrayLike, ArrayLike]:
         """Return the lowest and the highest state of each cell, as fractions of the range."""
         return 0.0, 1.0
+
+    def flat(self, cells: PulsedCells) -> FlatCells | None:
+        """Return the cells as compiled loops pulse them; None (default) for laws without a loop.
+
+        Args:
+            cells: The cells' own parameters, from `init`, of any shape.
+        """
+        return None
 
     def respond(self, g: ArrayLike, n: ArrayLike, cells: PulsedCells, *, rng: RNG) -> Floats:
         """Return the conductances of cells after pulses.

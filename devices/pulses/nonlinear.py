@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.pulses.base import UP, Counts, PulsedCells, PulseResponse
+from devices.pulses.flat import FlatCells, Law, flat_cells
 from devices.seeding import RNG, generator
 from devices.validation import Floats, integer
 
@@ -109,3 +110,35 @@ class NonlinearPulses(PulseResponse):
         gone = np.where(x == 0, gone + straight, bent)
         u = gone if direction == UP else 1 - gone
         return np.clip(u + self.c2c * np.sqrt(n) * random.standard_normal(u.shape), 0, 1)
+
+    def flat(self, cells: PulsedCells) -> FlatCells:
+        """Return the cells for compiled loops, in which several pulses have c2c one after another.
+
+        A pulse moves the distance d from the start of its curve by (1 − q)(d_∞ − d), with
+        q = e^(−x/P_max), x = P_max/A and d_∞ = 1/(1 − e^(−x)); d is u, or 1 − u for depression.
+        """
+        step_up, curvature_up = _first_step(cells["up"].ravel(), self.pulses)
+        step_down, curvature_down = _first_step(cells["down"].ravel(), self.pulses)
+        return flat_cells(
+            Law.AFFINE,
+            cells.size,
+            alpha=(step_up, step_down),
+            base_up=step_up,
+            gradient_up=step_up * curvature_up,
+            base_down=step_down * (1 - curvature_down),
+            gradient_down=-step_down * curvature_down,
+            constant=self.c2c,
+        )
+
+
+def _first_step(x: Floats, pulses: int) -> tuple[Floats, Floats]:
+    """Return the first step of curves, and the fraction 1 − e^(−x) of it that is lost at the end.
+
+    Args:
+        x: P_max/A of each cell.
+        pulses: P_max.
+    """
+    lost = -np.expm1(-x)
+    straight = lost == 0
+    bent = -np.expm1(-x / pulses) / np.where(straight, 1, lost)
+    return np.where(straight, 1 / pulses, bent), lost

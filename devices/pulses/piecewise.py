@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.pulses.base import DOWN, UP, PulsedCells
-from devices.pulses.step_pulses import StepPulses
+from devices.pulses.flat import FlatCells, Law, flat_cells
+from devices.pulses.step_pulses import StepPulses, flat_fields
 from devices.validation import Floats, array, integer
 
 
@@ -46,6 +47,15 @@ class PiecewisePulses(StepPulses):
         values = self.up if direction == UP else self.down
         place = (w - cells["w_min"]) / (cells["w_max"] - cells["w_min"])
         return np.asarray(np.interp(place, np.linspace(0, 1, len(values)), values))
+
+    def flat(self, cells: PulsedCells) -> FlatCells:
+        """Return the cells for compiled loops."""
+        return flat_cells(
+            Law.TABLE,
+            table_up=self.up,
+            table_down=self.down,
+            **flat_fields(self, cells),
+        )
 
     @classmethod
     def from_measurements(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from devices.pulses.base import UP, PulsedCells
-from devices.pulses.step_pulses import AffinePulses, StepPulses
+from devices.pulses.flat import FlatCells, Law, flat_cells
+from devices.pulses.step_pulses import AffinePulses, StepPulses, flat_fields
 from devices.validation import Floats
 
 
@@ -125,6 +126,17 @@ class ExpStepPulses(StepPulses):
         extra = self.c2c_base + self.c2c_slope * np.abs(w)
         return super().step_deviation(w, mean_step, alpha) + self.c2c * extra
 
+    def flat(self, cells: PulsedCells) -> FlatCells:
+        """Return the cells for compiled loops."""
+        numbers = (self.a, self.b, self.a_up, self.a_down, self.gamma_up, self.gamma_down)
+        return flat_cells(
+            Law.EXPONENTIAL,
+            numbers=numbers,
+            constant=self.c2c * self.c2c_base / (self.w_max - self.w_min),
+            of_size=self.c2c * self.c2c_slope,
+            **flat_fields(self, cells),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class PowerPulses(StepPulses):
@@ -153,3 +165,11 @@ class PowerPulses(StepPulses):
         else:
             left, gamma = w - cells["w_min"], self.gamma_down
         return np.asarray((left / (cells["w_max"] - cells["w_min"])) ** gamma)
+
+    def flat(self, cells: PulsedCells) -> FlatCells:
+        """Return the cells for compiled loops."""
+        return flat_cells(
+            Law.POWER,
+            numbers=(self.gamma_up, self.gamma_down, 0.0, 0.0, 0.0, 0.0),
+            **flat_fields(self, cells),
+        )

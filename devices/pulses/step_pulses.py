@@ -8,12 +8,13 @@ drawn once per chip. The step laws y(w) are in `step_laws` and `piecewise`.
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.pulses.base import DOWN, UP, Counts, PulsedCells, PulseResponse
+from devices.pulses.flat import FlatCells, affine
 from devices.seeding import RNG, generator
 from devices.validation import Floats, boolean
 
@@ -183,6 +184,22 @@ class StepPulses(PulseResponse):
         return np.asarray(self.g_min + self._range * above_w_min / (self.w_max - self.w_min))
 
 
+def flat_fields(pulses: StepPulses, cells: PulsedCells) -> dict[str, Any]:
+    """Return the arguments of `flat_cells` that all step laws share."""
+    low, high = pulses.bounds(cells.ravel())
+    width = pulses.w_max - pulses.w_min
+    return {
+        "cells": cells.size,
+        "alpha": (cells["up"].ravel() / width, cells["down"].ravel() / width),
+        "zero": -pulses.w_min / width,
+        "low": low,
+        "high": high,
+        "of_step": 0.0 if pulses.additive else pulses.c2c,
+        "of_alpha": pulses.c2c if pulses.additive else 0.0,
+        "write_noise": pulses.write_noise * pulses.step / width,
+    }
+
+
 class AffinePulses(StepPulses):
     """Steps that depend linearly on the state, y(w) = 1 − slope · w; a subclass defines `slope`.
 
@@ -207,6 +224,13 @@ class AffinePulses(StepPulses):
         growth = np.minimum(n * np.log1p(-decay), _LARGEST_LOG)
         steps = np.where(decay == 0, n, -np.expm1(growth) / np.where(decay == 0, 1, decay))
         return w + direction * alpha * self.relative_step(w, cells, direction) * steps
+
+    def flat(self, cells: PulsedCells) -> FlatCells:
+        """Return the cells for compiled loops."""
+        fields = flat_fields(self, cells)
+        one, width = cells.ravel(), self.w_max - self.w_min
+        slopes = (width * self.slope(one, UP), width * self.slope(one, DOWN))
+        return affine(slopes=slopes, **fields)
 
 
 def _drawn_cells(

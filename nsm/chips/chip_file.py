@@ -21,6 +21,7 @@ from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers.compensation import Compensation
 from nsm.chips.layers.readouts import Readout
 from nsm.chips.layers.tile_layer import TileLayer
+from nsm.chips.layers.tuning import Tuning
 from nsm.chips.map import map_to_crossbar
 from nsm.chips.planning.planner import exact_copy
 from nsm.chips.reference_outputs import check_outputs, reference_outputs
@@ -53,6 +54,7 @@ class LayerRecord:
         report: Its row of the report: how well it was programmed.
         compensation: Factors for a common change of its conductances; None in files that were
             written before layers could be compensated.
+        tuning: Parameters of its periphery; None if it was not tuned, as in older files.
     """
 
     path: str
@@ -64,6 +66,7 @@ class LayerRecord:
     wanted: Floats
     report: dict[str, object]
     compensation: Compensation | None = None
+    tuning: Tuning | None = None
 
     @classmethod
     def of(cls, layer: TileLayer) -> "LayerRecord":
@@ -78,6 +81,7 @@ class LayerRecord:
             layer.wanted,
             layer.report,
             layer.compensation,
+            layer.tuning if layer.tuning.of else None,
         )
 
     def put_into(self, layer: TileLayer) -> None:
@@ -95,6 +99,8 @@ class LayerRecord:
         layer.readout = self.readout.of(layer.neurons)
         if self.compensation is not None:
             layer.compensate(self.compensation)
+        if self.tuning is not None:
+            layer.tune(self.tuning)
 
 
 def save_chip(chip: MappedNetwork, path: str | Path, *, note: str = "") -> None:

@@ -84,7 +84,7 @@ def cost(
             _read_out(layer),
             inputs=of_layer.inputs,
             constants=constants,
-            scaled_rows=bool((layer.row_factors != 1).any()),
+            scaled_rows=bool((layer.row_factors != 1).any() or (layer.tuning.gain != 1).any()),
         )
         reads = of_layer.reads * samples
         energies = [reads * getattr(one.energy, each.name) for each in fields(ReadEnergy)]

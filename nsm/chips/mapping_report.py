@@ -55,7 +55,8 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     layer clipped since mapping or calibration; NaN before the first read, and without converters.
     `compensation` is what has one factor, "layer" or "column", empty if the layer is not
     compensated, or why it need not be; `compensation_factor` is the mean factor of the outputs, and
-    `compensation_error` its relative standard error (see `compensation.compensate`).
+    `compensation_error` its relative standard error (see `compensation.compensate`). `tuning` names
+    the parameters of the periphery that `nsm.tune` has set; empty if it has set none.
 
     Args:
         network: The network of the chip.
@@ -83,7 +84,7 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     frame = pd.DataFrame(rows)
     frame["difference"] = plan.checked.difference
     frame = frame[[*_FIRST, *(column for column in frame if column not in _FIRST)]]
-    for column in ("readout", "read_path", "warning", "compensation"):
+    for column in ("readout", "read_path", "warning", "compensation", "tuning"):
         frame[column] = frame[column].fillna("")
     for column in ("inputs", "outputs", "tiles"):
         frame[column] = frame[column].astype("Int64")
@@ -112,6 +113,7 @@ def _on_tiles(layer: TileLayer, share: float) -> dict[str, object]:
         "clipped_inputs": layer.neurons.drivers.clips.share,
         "clipped_currents": clipped_currents(layer),
         **compensation_columns(layer),
+        "tuning": layer.tuning.of,
         "where": "tiles",
         "multiply_adds": share,
         "why": "",

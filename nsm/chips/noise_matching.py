@@ -22,12 +22,16 @@ class MatchedNeurons(NamedTuple):
         b: Biases, (outputs,).
         beta: β of the trained layer, (1 or locations, outputs).
         beta_of_device: Mean over outputs of β that the device gives without a deterministic path.
+        mean: E ξ' of the chip's reads, (outputs,).
+        scale: s' = √(2 Var ξ') of the chip's reads, (outputs,).
     """
 
     a: Floats
     b: Floats
     beta: Floats
     beta_of_device: float
+    mean: Floats
+    scale: Floats
 
 
 def noise_of_reads(
@@ -133,4 +137,4 @@ def matched(
                 'deterministic_path = "programmed" or "ideal"'
             )
         a = np.zeros_like(a)
-    return MatchedNeurons(a, b, neurons.beta, float((mean / s_new).mean()))
+    return MatchedNeurons(a, b, neurons.beta, float((mean / s_new).mean()), mean, s_new)

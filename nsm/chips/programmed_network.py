@@ -1,13 +1,13 @@
-"""What happens to a programmed chip: ages and gains, calibrated converters; what it costs."""
+"""What is done to a programmed chip: calibrated converters, effective samples; what it costs."""
 
 from typing import TYPE_CHECKING, Any
 
 from crossbar import CostConstants
 from devices import WritePulses
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import number
 from nsm.chips import mapping_report
-from nsm.chips.corrected_network import CorrectedNetwork, calibrate_chip
+from nsm.chips.changing_network import ChangingNetwork
+from nsm.chips.corrected_network import calibrate_chip
 from nsm.chips.cost import assumed_inputs, cost, programming_cost, recorded_inputs
 from nsm.chips.streams import Stream
 
@@ -15,30 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ProgrammedNetwork(CorrectedNetwork):
+class ProgrammedNetwork(ChangingNetwork):
     """A network on tiles whose conductances and converters can change."""
-
-    @property
-    def has_memory(self) -> bool:
-        """Whether consecutive reads are correlated, which `sampling="moments"` leaves out."""
-        return any(layer.neurons.main.has_memory for layer in self.layers)
-
-    def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass: cells drift, and states of noises advance. Ages add up."""
-        number("seconds", seconds, at_least=0, unit="s")
-        for layer in self.layers:
-            _ = layer.report  # it tells of the cells as they were mapped
-            layer.neurons.age(seconds)
-
-    def scale_conductances(self, factor: float) -> None:
-        """Multiply every conductance by one factor: a common-mode gain.
-
-        Pedestals, deterministic paths and bias word lines are included.
-        """
-        number("factor", factor, above=0)
-        for layer in self.layers:
-            _ = layer.report  # it tells of the cells as they were mapped
-            layer.neurons.scale_conductances(factor)
 
     def calibrate(
         self,

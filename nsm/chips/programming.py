@@ -1,5 +1,6 @@
 """From a planned layer to one on tiles: scales, matched noise, programmed arrays, read-out."""
 
+from dataclasses import replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ def programmed(
     Raises:
         ValueError: Naming the layer, if its weights or the hardware do not allow it.
     """
-    return _Programming(planned, hardware, scale).layer(seed)
+    return Programming(planned, hardware, scale).layer(seed)
 
 
 def check_programming(planned: PlannedLayer, hardware: Hardware, scale: float) -> None:
@@ -62,7 +63,7 @@ def check_programming(planned: PlannedLayer, hardware: Hardware, scale: float) -
         ValueError: Naming the layer.
     """
     check_weight_scale(planned, hardware)
-    targets = _Programming(planned, hardware, scale).targets()
+    targets = Programming(planned, hardware, scale).targets()
     bias, inputs = targets.bias, planned.wanted.weight.shape[1]
     w_max = hardware.mapping.signal_range(hardware.device) / targets.siemens_per_weight
     has_map = isinstance(hardware.device.faults, FaultMap)
@@ -112,7 +113,34 @@ def _is_compared(planned: PlannedLayer) -> bool:
     return planned.by_sign or not isinstance(planned.wanted.neurons, LinearOutputs)
 
 
-class _Targets(NamedTuple):
+class Ranges(NamedTuple):
+    """The weights that fill the device's range: of a layer, its rows and its tiles.
+
+    Attributes:
+        w_max: The |w| that fills the device's range.
+        factors: Factors by which the weights of each row are multiplied, (outputs,).
+        of_tiles: Factors of the tiles, (rows of tiles, columns of tiles).
+    """
+
+    w_max: float
+    factors: Floats
+    of_tiles: Floats
+
+
+def ranges_of(wanted: OnTiles, hardware: Hardware) -> Ranges:
+    """Return the ranges of a layer by the rules of its hardware; see `crossbar.weight_range`.
+
+    Args:
+        wanted: Weights and biases of the layer.
+        hardware: Description of its tiles.
+    """
+    # A layer of zeros, such as a residual branch at the start of training, has any scale.
+    w_max = largest_weight(wanted.weight, hardware) if wanted.weight.any() else 1.0
+    factors = row_factors(wanted.weight, w_max, hardware, bias=wanted.bias)
+    return Ranges(w_max, factors, tile_factors(wanted.weight, w_max, hardware))
+
+
+class Targets(NamedTuple):
     """What a layer is to be on its tiles.
 
     Attributes:
@@ -134,40 +162,72 @@ class _Targets(NamedTuple):
     bias: Floats | None
 
 
-class _Programming:
-    def __init__(self, planned: PlannedLayer, hardware: Hardware, scale: float):
+class Programming:
+    """A planned layer on its way to the tiles: first its targets, then the programmed layer.
+
+    Args:
+        planned: The layer of the plan.
+        hardware: Description of its tiles.
+        scale: Factor α of weights and biases.
+        ranges: Weights that fill the device's range; None (default) finds them by the rules of the
+            hardware.
+        has_wires: Whether the tiles have the wires of the hardware; default True. Without, reads
+            see the cells behind ideal lines, and all else stays the same.
+    """
+
+    def __init__(
+        self,
+        planned: PlannedLayer,
+        hardware: Hardware,
+        scale: float,
+        *,
+        ranges: Ranges | None = None,
+        has_wires: bool = True,
+    ):
         self.planned = planned
         self.wanted = planned.wanted
         self.name = planned.name
         self.hardware = hardware
         self.scale = scale
+        self.ranges = ranges
+        self.has_wires = has_wires
 
-    def targets(self) -> _Targets:
+    def targets(self) -> Targets:
+        """Return scales, weights and matched noise; nothing is drawn.
+
+        Raises:
+            ValueError: Naming the layer, if its weights or the hardware do not allow it.
+        """
         _check_current_law(self.hardware, self.name)
         wanted = self.wanted
-        # A layer of zeros, such as a residual branch at the start of training, has any scale.
-        w_max = largest_weight(wanted.weight, self.hardware) if wanted.weight.any() else 1.0
+        w_max, factors, of_tiles = self.ranges or ranges_of(wanted, self.hardware)
         k = self.hardware.mapping.siemens_per_weight(w_max, self.hardware.device)
-        factors = row_factors(wanted.weight, w_max, self.hardware, bias=wanted.bias)
-        of_tiles = tile_factors(wanted.weight, w_max, self.hardware)
         alike = bool((factors == 1).all())
         w = wanted.weight if alike else wanted.weight * factors[:, None]
         parameters = self._matched(wanted, w, k)
         bias = wanted.bias if parameters is None else parameters.b
         scaled = None if bias is None else self.scale * bias * factors
-        return _Targets(w, w_max, k, factors, of_tiles, parameters, scaled)
+        return Targets(w, w_max, k, factors, of_tiles, parameters, scaled)
 
-    def layer(self, seed: np.random.SeedSequence) -> TileLayer:
-        targets = self.targets()
+    def layer(self, seed: np.random.SeedSequence, targets: Targets | None = None) -> TileLayer:
+        """Return the programmed layer.
+
+        Args:
+            seed: Seed of programming errors, stuck cells, drift, and offsets of comparators.
+            targets: What `targets` returned; None (default) computes it.
+        """
+        targets = self.targets() if targets is None else targets
         w, w_max, factors, parameters = targets.w, targets.w_max, targets.factors, targets.matched
         cells = self.hardware.ungated() if parameters is None else self.hardware
+        cells = cells if self.has_wires else replace(cells, wires=None, compensate_wires=False)
         target = w if self.scale == 1 else self.scale * w
         largest: Floats | float = w_max
         if self.hardware.weight_scale == "tile":
             largest = w_max / of_each_weight(targets.of_tiles, w.shape, self.hardware)
         # The largest weight fills the range exactly, so that a pass over all weights is saved.
         fits = (
-            self.scale <= 1
+            self.ranges is None
+            and self.scale <= 1
             and self.hardware.weight_range == "max"
             and self.hardware.weight_scale == "layer"
         )
@@ -211,7 +271,11 @@ class _Programming:
         """Return the parameters of a neural sampling layer under the chip's noise, else None."""
         if not isinstance(wanted.neurons, SampledNeurons):
             return None
-        return matched(wanted.neurons, w, wanted.bias, self.hardware, k, self.name)
+        # The cells hold clipped weights, and the noise of reads is that of these.
+        largest = self.hardware.mapping.signal_range(self.hardware.device) / k
+        fits = self.ranges is None and self.hardware.weight_range == "max"
+        held = w if fits else np.clip(w, -largest, largest)
+        return matched(wanted.neurons, held, wanted.bias, self.hardware, k, self.name)
 
     def _readout(
         self, neurons: NeuronArray, factors: Floats, seed: np.random.SeedSequence

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nsm.chips.planning.check import TOLERANCE, without_fast_path
 from nsm.chips.planning.planner import evaluating_copy
 from nsm.chips.structures import as_dtype, leaves, mapped
-from nsm.nn.stochastic import reseed
+from nsm.nn.stochastic import reseed, seed_torch
 
 #: Seed of what the network draws, so that stochastic networks give the same outputs again.
 _SEED = 0
@@ -37,7 +37,7 @@ def reference_outputs(model: nn.Module, example: tuple[Any, ...]) -> list[Tensor
         reseed(network, _SEED)
         try:
             with torch.no_grad(), without_fast_path(), torch.random.fork_rng(devices=[]):
-                torch.manual_seed(_SEED)
+                seed_torch(_SEED)
                 found = leaves(network(*arguments))
         except Exception as problem:  # the forward of a user may raise anything
             problems.append(problem)

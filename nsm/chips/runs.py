@@ -19,6 +19,7 @@ from nsm.chips.planning.chain import is_chain
 from nsm.chips.planning.check import without_fast_path
 from nsm.chips.structures import combined, leaves, mapped
 from nsm.nn.inference import Floats
+from nsm.nn.stochastic import seed_torch
 
 #: Key below a run's seed of what torch draws; positions of layers are below.
 _OF_TORCH = 1 << 30
@@ -179,7 +180,7 @@ def read_once(
         without_fast_path(),
         torch.random.fork_rng(devices=[]),
     ):
-        torch.manual_seed(seed_number(child(reads.seed, _OF_TORCH, reads.span.first)))
+        seed_torch(seed_number(child(reads.seed, _OF_TORCH, reads.span.first)))
         return mapped(tensor_of, network(*arguments, **(options or {})))
 
 

@@ -17,3 +17,6 @@ class Stream(IntEnum):
     REFERENCE_READ = 5
     COMPENSATION = 6
     TEMPERATURE = 7
+    TRAINING = 8
+    TUNING = 9
+    FAILURES = 10

@@ -20,6 +20,7 @@ from nsm.chips.runs import argument_spans, by_sample, check_rows
 from nsm.chips.structures import mapped
 from nsm.chips.torch_layers import TorchLayer, TorchReads, on_device, torch_reads
 from nsm.nn.digital import as_numbers
+from nsm.nn.stochastic import seed_torch
 
 
 class TorchChip:
@@ -122,7 +123,7 @@ class TorchChip:
         ):
             with without_fast_path(), torch.random.fork_rng(devices=gpus):
                 # What the network itself draws from torch, such as dropout that is kept on.
-                torch.manual_seed(seed_number(child(seed, span.first)))
+                seed_torch(seed_number(child(seed, span.first)))
                 outputs = self.network(*needed)
             check_rows(outputs, span.reads, needed)
             parts.append(outputs)

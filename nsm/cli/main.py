@@ -1,4 +1,4 @@
-"""The `nsm` command: train, fit, map, tolerance, sweep, merge, plot, report, demo, presets."""
+"""The `nsm` command: its groups of commands, from `train` to `presets`."""
 
 import typer
 
@@ -6,6 +6,7 @@ from nsm.cli import presets
 from nsm.cli.demo_command import demo
 from nsm.cli.errors import clear_errors
 from nsm.cli.fit import fit
+from nsm.cli.learn import learn
 from nsm.cli.map import map_network
 from nsm.cli.merge import merge
 from nsm.cli.plot import plot
@@ -28,6 +29,9 @@ app.command(epilog="Example: nsm fit read-noise traces.csv --unit µS --out mine
 app.command(
     "map", epilog="Example: nsm map mnist_mlp --data mnist --set device.levels=16 --out chip"
 )(map_network)
+app.command(epilog="Example: nsm learn --device fefet_jerry2017 --device rram_wu2018 --data mnist")(
+    learn
+)
 app.command(
     epilog="Example: nsm tolerance mnist_mlp --data mnist --baseline ReLU=relu.safetensors"
 )(tolerance)

@@ -19,7 +19,14 @@ from nsm.cli.options import (
     console,
     use_threads,
 )
-from nsm.cli.training import LR_SCHEDULES, Recipe, check_writable, train_network
+from nsm.cli.training import (
+    LR_SCHEDULES,
+    Recipe,
+    TestSet,
+    check_writable,
+    train_network,
+    training_hardware,
+)
 
 if TYPE_CHECKING:
     from nsm.datasets.files import Data
@@ -95,6 +102,24 @@ Half = Annotated[bool, typer.Option("--half/--full", help="Write weights as floa
 Checkpoint = Annotated[
     Path | None, typer.Option(help="Written after every epoch; the same command resumes it.")
 ]
+DeviceName = Annotated[
+    str | None,
+    typer.Option(
+        help="Train for the chips of a device: a preset, see `nsm presets`, or a device file."
+    ),
+]
+GateName = Annotated[
+    str | None,
+    typer.Option(help="With --device: gate of the stochastic layers (default: nsm_bernoulli)."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="With --device: a field of the hardware, as PATH=VALUE or LAYER:PATH=VALUE, e.g. "
+        "--set weight_range=least_squares.",
+    ),
+]
 TorchDevice = Annotated[str, typer.Option(help="Where to train and test: cpu, or cuda for a GPU.")]
 
 
@@ -119,6 +144,9 @@ def train(
     init: Init = False,
     half: Half = False,
     checkpoint: Checkpoint = None,
+    device: DeviceName = None,
+    gate: GateName = None,
+    settings: Settings = None,
     samples: Samples = 20,
     data_dir: DataDir = None,
     data_option: DataOptions = None,
@@ -144,6 +172,7 @@ def train(
         checkpoint=checkpoint,
         torch_device=torch_device,
         coding=None if coding is None else CodingChoice(coding),
+        hardware=training_hardware(device, gate, settings),
     )
     recipe.check_fits(chosen)
     for file in (out, checkpoint):
@@ -151,13 +180,22 @@ def train(
     use_threads(threads)
     note = " ".join(["nsm", *sys.argv[1:]])
     test = train_network(chosen, recipe, source=source, seed=seed, out=out, half=half, note=note)
-    images = len(test.data.y_test)
     _describe(source, test.data)
+    _report(test, recipe, out, samples, seed)
+
+
+def _report(test: TestSet, recipe: Recipe, out: Path, samples: int, seed: int) -> None:
+    """Print the error on the test images, in software and on a chip that was trained for."""
+    images = len(test.data.y_test)
     with console().status(f"testing on {images} images, {samples} samples each"):
         error = test.error_rate(samples, seed)
     console().print(
         f"{out}: test error {error:.2%} on {images} images, {samples} samples, in software"
     )
+    if recipe.hardware is not None:
+        with console().status("testing on a chip"):
+            error = test.chip_error_rate(recipe.hardware, samples, seed)
+        console().print(f"{out}: test error {error:.2%} on a chip of that hardware")
 
 
 def _describe(source: DataChoice, data: "Data") -> None:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from nsm.cli.coding import CodingChoice, check_tells_apart
 from nsm.cli.data import DataChoice
+from nsm.cli.options import hardware_from
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from crossbar import Hardware
+    from nsm.chips.hardware_table import HardwareTable
     from nsm.cli.networks import NetworkChoice
     from nsm.datasets.files import Data
 
@@ -40,6 +43,7 @@ class Recipe:
         checkpoint: file that is written after every epoch; None: no file.
         torch_device: "cpu" or "cuda".
         coding: coding of the images; None: the network's.
+        hardware: chips for which the network is trained; None: in software alone.
 
     Raises:
         ValueError: a value that is not allowed.
@@ -57,6 +61,7 @@ class Recipe:
     checkpoint: Path | None
     torch_device: str
     coding: CodingChoice | None = None
+    hardware: Hardware | HardwareTable | None = None
 
     def __post_init__(self) -> None:
         from devices.validation import choice, number
@@ -95,6 +100,38 @@ class TestSet:
         from nsm.nn.inference import error_rate
 
         return error_rate(self.model, self.data.x_test, self.data.y_test, samples, rng=seed)
+
+    def chip_error_rate(self, hardware: Hardware | HardwareTable, samples: int, seed: int) -> float:
+        """Return the error of one chip on the test images; its seed is that of no training step."""
+        from nsm.chips.map import map_to_crossbar
+
+        chip = map_to_crossbar(self.model.cpu(), hardware, rng=seed)
+        return chip.error_rate(self.data.x_test, self.data.y_test, samples, rng=seed)
+
+
+def training_hardware(
+    device: str | None, gate: str | None, settings: list[str] | None
+) -> Hardware | HardwareTable | None:
+    """Return the hardware to train for; None without a device.
+
+    Args:
+        device: name of a device preset, or a device file; None if it is not given.
+        gate: name of a gate preset, or a gate file; None for the default.
+        settings: texts of `--set`, see `nsm.cli.options.hardware_from`.
+
+    Raises:
+        ValueError: a gate or a setting without a device, or what `hardware_from` refuses.
+    """
+    if device is not None:
+        return hardware_from(device, gate or "nsm_bernoulli", settings)
+    for name, given in (("--gate", gate), ("--set", settings)):
+        if given:
+            text = given if isinstance(given, str) else given[0]
+            raise ValueError(
+                f"{name} {text} has no effect without --device; name the device whose chips the "
+                "network is trained for, or leave it out"
+            )
+    return None
 
 
 def check_writable(file: Path | None) -> None:
@@ -163,6 +200,7 @@ def train_network(
         ema_decay=recipe.ema_decay,
         augment=ShiftAndMirror(data.image_shape, recipe.shift, recipe.mirror) if changes else None,
         checkpoint=recipe.checkpoint,
+        hardware=recipe.hardware,
         rng=seed,
     )
     if not source.is_published:

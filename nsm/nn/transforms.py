@@ -16,7 +16,7 @@ from nsm.nn.folding import ChannelScale, folded
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def _as_held(model: Network) -> Network:
+def as_held(model: Network) -> Network:
     """Return a copy with the weights that a chip would hold: batch normalization folded in.
 
     A normalization before all weights stays, because no array holds it. Precision and mode of the
@@ -58,7 +58,7 @@ def _not_held(why: str) -> ValueError:
     )
 
 
-def _weighted(model: nn.Module) -> Iterator[tuple[Described, Tensor, Tensor | None]]:
+def weighted_layers(model: nn.Module) -> Iterator[tuple[Described, Tensor, Tensor | None]]:
     """Yield the layers with a matrix or kernels: what answers for them, weights, biases."""
     for layer in model.modules():
         said = registry.description(layer)
@@ -85,9 +85,9 @@ def scale_weights(model: Network, factor: float, *, biases: bool = True) -> Netw
         ValueError: For a factor ≤ 0, or batch normalization that cannot be folded.
     """
     number("factor", factor, above=0)
-    out = _as_held(model)
+    out = as_held(model)
     with torch.no_grad():
-        for layer, _, bias in _weighted(out):
+        for layer, _, bias in weighted_layers(out):
             layer.scale_effective_weight(factor)
             if biases and bias is not None:
                 bias.mul_(factor)
@@ -116,9 +116,9 @@ def quantize_weights(
     """
     steps = integer("levels", levels, at_least=2) - 1
     by_row = choice("scale", scale, ("layer", "row")) == "row"
-    out = _as_held(model)
+    out = as_held(model)
     with torch.no_grad():
-        for layer, weight, bias in _weighted(out):
+        for layer, weight, bias in weighted_layers(out):
             largest = weight.abs().flatten(1).amax(dim=1)
             if not by_row:
                 largest = largest.max().expand_as(largest)

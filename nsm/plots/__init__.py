@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.devices import plot_gamma as plot_gamma
     from nsm.plots.heat_map import facet_heat_map as facet_heat_map
     from nsm.plots.heat_map import plot_heat_map as plot_heat_map
+    from nsm.plots.learning import plot_learning as plot_learning
+    from nsm.plots.learning import plot_pulses_per_cell as plot_pulses_per_cell
+    from nsm.plots.learning import plot_walls as plot_walls
     from nsm.plots.notes import note_below as note_below
     from nsm.plots.notes import note_figure as note_figure
     from nsm.plots.presets import plot_preset_errors as plot_preset_errors
@@ -57,6 +60,9 @@ _EXPORTS = {
     "plot_gamma": "nsm.plots.devices",
     "facet_heat_map": "nsm.plots.heat_map",
     "plot_heat_map": "nsm.plots.heat_map",
+    "plot_learning": "nsm.plots.learning",
+    "plot_pulses_per_cell": "nsm.plots.learning",
+    "plot_walls": "nsm.plots.learning",
     "note_below": "nsm.plots.notes",
     "note_figure": "nsm.plots.notes",
     "plot_preset_errors": "nsm.plots.presets",

@@ -19,6 +19,7 @@ from nsm.plots.axis_places import value_text
 from nsm.plots.contrast import text_color
 from nsm.plots.error_axis import error_scale, round_numbers
 from nsm.plots.heat_cells import CELL, Cells, cells_of, outline
+from nsm.plots.layout import lay_out
 from nsm.plots.notes import (
     LINE,
     SMALL,
@@ -239,7 +240,7 @@ def _write_numbers(ax: Axes, cells: Cells, norm: Normalize) -> None:
     texts = {at: number_text(float(cells.means[at])) for at in cells.filled}
     drawing = ax.get_figure(root=True)
     assert drawing is not None
-    drawing.draw_without_rendering()
+    lay_out(drawing)
     _break_label(ax, drawing)
     corners = ax.transData.transform([(0, 0), (CELL, CELL)])
     width, height = (corners[1] - corners[0]) / drawing.dpi  # inch
@@ -256,8 +257,10 @@ def _break_label(ax: Axes, drawing: Figure) -> None:
     """Break the title of the vertical axis into lines that are no longer than the axis."""
     inches = ax.get_window_extent().height / drawing.dpi
     title = ax.yaxis.label
-    title.set_text(wrapped(title.get_text(), inches * SMALL / float(title.get_fontsize())))
-    drawing.draw_without_rendering()
+    broken = wrapped(title.get_text(), inches * SMALL / float(title.get_fontsize()))
+    if broken != title.get_text():
+        title.set_text(broken)
+        lay_out(drawing)
 
 
 def _outline(ax: Axes, cells: Cells, outlined: str, least: float, chance: float | None) -> None:

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
+
+from nsm.plots.layout import lay_out
 
 #: Size of the small print [points].
 SMALL = 6.0
@@ -16,9 +19,10 @@ LINE = 1.2
 
 
 def text_width(text: str) -> float:
-    """Return the width of a line of small print [inch]."""
-    font = FontProperties(family=mpl.rcParams["font.family"])
-    return float(TextPath((0, 0), text, size=SMALL, prop=font).get_extents().width) / 72
+    """Return the width of a line of small print [inch]: the sum of the advances of its letters."""
+    font = FontProperties(family=mpl.rcParams["font.family"], size=SMALL)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, is_math_text(text))
+    return float(width) / 72
 
 
 def wrapped(text: str, inches: float) -> str:
@@ -66,7 +70,7 @@ def note_below(ax: Axes, lines: Sequence[str]) -> None:
     if not text or figure is None:
         return
     # The text is centered below the axes, which begin where the labels of the errors end.
-    figure.draw_without_rendering()
+    lay_out(figure)
     box = ax.get_window_extent()
     center = (box.x0 + box.x1) / 2
     half = min(center, figure.bbox.width - center) / figure.dpi

@@ -153,8 +153,7 @@ def save_figure(ax: Axes, path: str | Path) -> None:
     assert drawing is not None
     with mpl.rc_context(STYLE):
         # The layout may have changed since the axes were drawn.
-        for panel in drawing.axes:
-            separate_tick_labels(panel)
+        separate_tick_labels(*drawing.axes)
         drawing.savefig(path)
 
 
@@ -191,11 +190,7 @@ def legend_above(ax: Axes) -> None:
                 columnspacing=1.0,
                 handlelength=1.6,
             )
-            # A legend that is too wide would take the width of the axes.
-            legend.set_in_layout(False)
-            drawing.draw_without_rendering()
             width = legend.get_window_extent().width
             if columns == 1 or width <= room:
-                legend.set_in_layout(True)
                 return
             columns = max(1, min(columns - 1, int(columns * room / width)))

@@ -258,8 +258,7 @@ def facet_error_rate(
             ax.set_title(f"{axis_title(facet)}: {drawn_text(value)}")
         _share_error_axis(panels)
         note_figure(drawing, [unfinished_text(rows), conditions])
-        for ax in panels:
-            separate_tick_labels(ax)
+        separate_tick_labels(*panels)
     return drawing
 
 

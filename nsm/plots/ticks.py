@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.text import Text
 
+from nsm.plots.layout import lay_out
+
 #: Smallest distance between two labels, in sizes of their font.
 GAP = 0.3
 #: Angles [degrees] at which names of categories are tried, in this order.
@@ -74,34 +76,41 @@ def _kept(labels: list[_Label]) -> list[_Label]:
     return sorted(kept, key=lambda label: label.low + label.high)
 
 
-def separate_tick_labels(ax: Axes) -> None:
+def separate_tick_labels(*panels: Axes) -> None:
     """Leave out or turn labels of ticks so that no two of one axis touch, as the axes are now.
 
     Numbers that would touch a label before them are left out. Names of categories are all kept:
     they are turned by 30° or 90° if they need it.
 
     Args:
-        ax: The axes. Its figure is laid out (not drawn) to measure the texts.
+        *panels: Axes of one figure, which is laid out (not drawn) to measure the texts; again only
+            after axes whose labels were changed.
     """
-    figure: Any = ax.get_figure(root=True)
-    figure.draw_without_rendering()
-    _separate_horizontal(ax, figure)
-    labels = _labels(ax.yaxis, horizontal=False)
-    if _touch(labels):
-        kept = _kept(labels)
-        ax.set_yticks([label.at for label in kept], [label.text.get_text() for label in kept])
+    if not panels:
+        return
+    figure: Any = panels[0].get_figure(root=True)
+    changed = True
+    for ax in panels:
+        if changed:
+            lay_out(figure)
+        changed = _separate_horizontal(ax, figure)
+        labels = _labels(ax.yaxis, horizontal=False)
+        if _touch(labels):
+            kept = _kept(labels)
+            ax.set_yticks([label.at for label in kept], [label.text.get_text() for label in kept])
+            changed = True
 
 
-def _separate_horizontal(ax: Axes, figure: Any) -> None:
-    """Separate the labels of the x axis; arguments as of `separate_tick_labels`."""
+def _separate_horizontal(ax: Axes, figure: Any) -> bool:
+    """Separate the labels of the x axis of a figure, and return whether any was changed."""
     labels = _labels(ax.xaxis, horizontal=True)
     if not _touch(labels):
-        return
+        return False
     names = [label for label in labels if not label.is_number]
     if 2 * len(names) <= len(labels):
         kept = _kept(labels)
         ax.set_xticks([label.at for label in kept], [label.text.get_text() for label in kept])
-        return
+        return True
     height = max(label.text.get_fontsize() for label in labels) * figure.dpi / 72
     centers = [ax.transData.transform((label.at, 0))[0] for label in labels]
     apart = min(b - a for a, b in pairwise(centers))
@@ -112,3 +121,4 @@ def _separate_horizontal(ax: Axes, figure: Any) -> None:
             rotation=angle, ha="right", va="center" if angle == ANGLES[2] else "top",
             rotation_mode="anchor",
         )  # fmt: skip
+    return True

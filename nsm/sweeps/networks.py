@@ -68,15 +68,17 @@ def load_network(source: str) -> nn.Module:
     import torch
     from torch import nn
 
+    from nsm.nn.stochastic import seed_torch
+
     if not names_callable(source) or Path(source).is_file():
         return _of_file(source)
     if os.getcwd() not in sys.path:  # worker processes import the network's classes again
         sys.path.append(os.getcwd())
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
+        seed_torch(SEED)
         made: Any = imported(source, "a torch.nn.Module")
         if not isinstance(made, nn.Module):
-            torch.manual_seed(SEED)  # the import draws too, but only the first one in a process
+            seed_torch(SEED)  # the import draws too, but only the first one in a process
             _check_call(made, source)
             made = made()
     if not isinstance(made, nn.Module):

@@ -12,6 +12,7 @@ from devices.validation import integer
 from nsm.nn.coding import Coding
 from nsm.nn.files.checkpoint import load, save
 from nsm.nn.files.tensor_file import FORMAT, FORMAT_ANY, read_tensors
+from nsm.nn.stochastic import seed_torch
 from nsm.training.augment import FlipInputs
 from nsm.training.fit import fit
 
@@ -117,7 +118,7 @@ def train_alike(
                 trained[name][seed] = load(path)
                 continue
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
+                seed_torch(seed)
                 model = build()
             fit(model, x, y, rng=seed, progress=progress, **recipe)
             if path is not None:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from devices.seeding import child, stream
-from nsm.nn.stochastic import reseed
+from nsm.nn.stochastic import reseed, seed_torch
+from nsm.training.hardware_aware.network import HardwareAware
 from nsm.training.state import TrainingState
 
 
@@ -20,6 +21,7 @@ class Stream(IntEnum):
     DROPOUT = 2
     VALIDATION = 3
     AUGMENTATION = 4
+    CHIPS = 5
 
 
 def train_epoch(
@@ -45,17 +47,19 @@ def train_epoch(
         The mean loss over the images, each before its step.
     """
     recipe = state.recipe
-    reseed(state.model, child(seed, epoch, Stream.NOISE))
+    reseed(state.computing, child(seed, epoch, Stream.NOISE))
+    if isinstance(state.computing, HardwareAware):
+        state.computing.restart(child(seed, epoch, Stream.CHIPS))
     order = stream(seed, epoch, Stream.ORDER).permutation(len(images))
     batches = torch.from_numpy(order).split(recipe.batch_size)
     changes = stream(seed, epoch, Stream.AUGMENTATION)
     dropout_seed = int(child(seed, epoch, Stream.DROPOUT).generate_state(1)[0])
     device = next(state.model.parameters()).device
     steps = recipe.epochs * len(batches)
-    state.model.train()
+    state.computing.train()
     total = 0.0
     with torch.random.fork_rng():
-        torch.manual_seed(dropout_seed)  # nn.Dropout draws from torch's own stream only
+        seed_torch(dropout_seed)  # nn.Dropout draws from torch's own stream only
         for index, rows in enumerate(batches):
             inputs = images[rows]
             if recipe.augment is not None:

@@ -11,11 +11,14 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from crossbar import Hardware
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import array
+from nsm.chips.hardware_table import as_table
 from nsm.nn.inference import check_labels, error_rate, output_shape
 from nsm.progress import progress_bar
 from nsm.training.epoch import Stream, train_epoch
+from nsm.training.hardware_aware.network import HardwareAware, hardware_aware
 from nsm.training.recipe import Augmentation, Recipe
 from nsm.training.state import TrainingState
 
@@ -35,7 +38,9 @@ class _Measures:
         """Return the numbers of one epoch, by column."""
         found: dict[str, float] = {}
         if self.validation is not None:
-            found["error"] = error_rate(state.average, *self.validation, self.samples, rng=seed)
+            found["error"] = error_rate(
+                state.computing_average, *self.validation, self.samples, rng=seed
+            )
         if self.measure is not None:
             found |= self.measure(state.model)
         return found
@@ -56,23 +61,24 @@ def fit(
     ema_decay: float = 0.0,
     augment: Augmentation | None = None,
     weight_bound: float | None = None,
+    hardware: Hardware | Mapping[str, Hardware | None] | None = None,
+    wires_every: int | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     validation_samples: int = 10,
     measure: Callable[[nn.Module], Mapping[str, float]] | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> "pd.DataFrame":
-    """Train a network in place with Adam on the cross-entropy; a killed run can resume.
+    """Train a network in place with Adam on the cross-entropy; a killed run resumes bit for bit.
 
-    What is random in epoch e is drawn from `rng` and e alone, so that a resumed run ends bit for
-    bit the same. `nsm.training.recipe.Recipe` describes the settings up to weight_bound.
+    Epoch e draws from `rng` and e alone. `nsm.training.recipe.Recipe` describes all settings.
 
     Args:
         model: The network, on any device; it ends in `eval()` with the trained weights.
-        x: (n, inputs), finite.
-        y: (n,) class numbers.
-        rng: A seed, a Generator or None.
-        validation: Images and labels on which the error is measured after every epoch.
+        x, y: Images (n, inputs), finite, and class numbers (n,).
+        rng: Seed, Generator or None.
+        hardware, wires_every: Chips to train for, see `nsm.hardware_aware`.
+        validation: Images and labels of the error after every epoch (with hardware, the chip's).
         validation_samples: Noisy passes for this error.
         measure: Called with the network after every epoch; its numbers become columns.
         checkpoint: File that is written after every epoch, and from which a killed run resumes.
@@ -82,7 +88,7 @@ def fit(
         A row for every epoch: epoch, loss, error (with `validation`), and those of `measure`.
 
     Raises:
-        ValueError: For bad data or settings, or a checkpoint of another training.
+        ValueError: For bad data or settings, or another training's checkpoint.
     """
     recipe = Recipe(
         epochs=epochs,
@@ -94,11 +100,12 @@ def fit(
         ema_decay=ema_decay,
         augment=augment,
         weight_bound=weight_bound,
+        hardware=None if hardware is None else as_table(hardware),
+        wires_every=wires_every,
     )
     data = _checked(model, x, y)
     measures = _Measures(validation, validation_samples, measure)
-    path = Path(checkpoint) if checkpoint else None
-    return _table(_train(model, *data, recipe, seed_sequence(rng), measures, path, progress))
+    return _table(_train(model, *data, recipe, seed_sequence(rng), measures, checkpoint, progress))
 
 
 def _table(history: list[dict[str, float]]) -> "pd.DataFrame":
@@ -120,6 +127,19 @@ def _checked(model: nn.Module, x: ArrayLike, y: ArrayLike) -> tuple[Tensor, Tens
     return images, torch.as_tensor(check_labels(y, len(images), classes, tuple(places)))
 
 
+def _on_chips(
+    model: nn.Module, recipe: Recipe, images: Tensor, seed: np.random.SeedSequence
+) -> HardwareAware | None:
+    """Return the network as the chips of a recipe compute it; None without hardware."""
+    if recipe.hardware is None:
+        return None
+    parameter = next(model.parameters())
+    example = images[:2].to(device=parameter.device, dtype=parameter.dtype)
+    return hardware_aware(
+        model, recipe.hardware, rng=seed, wires_every=recipe.wires_every, example=example
+    )
+
+
 def _train(
     model: nn.Module,
     images: Tensor,
@@ -127,7 +147,7 @@ def _train(
     recipe: Recipe,
     seed: np.random.SeedSequence,
     measures: _Measures,
-    checkpoint: Path | None,
+    checkpoint: str | Path | None,
     progress: bool,
 ) -> list[dict[str, float]]:
     """Train the epochs that a checkpoint does not hold yet; return the history of all epochs.
@@ -135,12 +155,13 @@ def _train(
     Raises:
         FloatingPointError: If the loss is no longer finite.
     """
-    state = TrainingState(model, recipe)
+    file = Path(checkpoint) if checkpoint else None
+    state = TrainingState(model, recipe, _on_chips(model, recipe, images, seed))
     done = 0
     history: list[dict[str, float]] = []
-    identity = recipe.identity(model, images, labels, seed) if checkpoint else {}
-    if checkpoint and checkpoint.exists():
-        done, history = state.load(checkpoint, identity)
+    identity = recipe.identity(model, images, labels, seed) if file else {}
+    if file and file.exists():
+        done, history = state.load(file, identity)
     steps = math.ceil(len(images) / recipe.batch_size)
     with progress_bar(enabled=progress) as bar:
         task = bar.add_task(
@@ -155,8 +176,8 @@ def _train(
             found = measures.of(state, child(seed, epoch, Stream.VALIDATION))
             row = {"epoch": epoch + 1, "loss": loss, **found}
             history.append(row)
-            if checkpoint:
-                state.save(checkpoint, epoch + 1, identity, history)
+            if file:
+                state.save(file, epoch + 1, identity, history)
             bar.update(task, note=" ".join(f"{k} {v:.4g}" for k, v in row.items()))
     model.load_state_dict(state.average.state_dict())
     model.eval()

@@ -11,7 +11,9 @@ import numpy as np
 from torch import Tensor, nn
 
 from devices.validation import choice, integer, number
+from nsm.chips.hardware_table import HardwareTable
 from nsm.nn.files.blueprint import describe
+from nsm.training.hardware_aware.identity import hardware_identity
 
 #: Changes a batch of images (n, pixels) with what the generator draws.
 Augmentation = Callable[[Tensor, np.random.Generator], Tensor]
@@ -56,6 +58,9 @@ class Recipe:
             `nsm.training.augment.ShiftAndMirror` does; None leaves the images as they are.
         weight_bound: c, with which the weights of every layer are clipped to ±c/√(fan-in) at the
             start and after every step, as cells of a fixed range clip them; None leaves them free.
+        hardware: Chips for which the network is trained, by layer; None trains it in software
+            alone. See `nsm.hardware_aware`.
+        wires_every: Steps for which attenuations by wires hold; None for the default.
     """
 
     epochs: int
@@ -67,6 +72,8 @@ class Recipe:
     ema_decay: float
     augment: Augmentation | None
     weight_bound: float | None = None
+    hardware: HardwareTable | None = None
+    wires_every: int | None = None
 
     def __post_init__(self) -> None:
         integer("epochs", self.epochs, at_least=1)
@@ -78,6 +85,10 @@ class Recipe:
         number("ema_decay", self.ema_decay, at_least=0, below=1)
         if self.weight_bound is not None:
             number("weight_bound", self.weight_bound, above=0)
+        if self.hardware is None and self.wires_every is not None:
+            raise ValueError(
+                f"wires_every = {self.wires_every!r} has no effect without hardware; leave it out"
+            )
 
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate of step number `step`, counted from 0, of `steps`."""
@@ -103,10 +114,15 @@ class Recipe:
             "data": data,
             "seed": seed.generate_state(4).tolist(),
         }
-        augment = None if self.augment is None else repr(self.augment)
-        settings = {**vars(self), "augment": augment}
+        settings = {**vars(self)}
+        settings["augment"] = None if self.augment is None else repr(self.augment)
         if self.weight_bound is None:  # runs of versions without it go on
             del settings["weight_bound"]
+        hardware = settings.pop("hardware")
+        wires_every = settings.pop("wires_every")
+        if hardware is not None:
+            settings["hardware"] = hardware_identity(hardware)
+            settings["wires_every"] = wires_every
         as_read_back: dict[str, Any] = json.loads(json.dumps({**run, **settings}))
         return as_read_back
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nsm.nn.files.tensor_file import FORMAT, read_tensors, write_tensors
+from nsm.training.hardware_aware.network import HardwareAware
 from nsm.training.recipe import Recipe
 from nsm.training.weight_bound import WeightBounds
 
@@ -20,17 +21,27 @@ class TrainingState:
     Attributes:
         model: The network, with the weights of the last step.
         average: The same network with the weights averaged over steps.
+        computing: What computes the network in training: itself, or what a chip would compute.
+        computing_average: The same of the averaged weights.
         optimizer: Adam, with its moments.
         recipe: The settings of the run.
         bounds: The bounds of the weights; None if they are free.
     """
 
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, computing: HardwareAware | None = None
+    ) -> None:
         self.model = model
         self.bounds = None
         if recipe.weight_bound is not None:
             self.bounds = WeightBounds(model, recipe.weight_bound)
-        self.average = copy.deepcopy(model)
+        self.computing: nn.Module = computing or model
+        self.computing_average = copy.deepcopy(self.computing)
+        self.average = (
+            self.computing_average.model
+            if isinstance(self.computing_average, HardwareAware)
+            else self.computing_average
+        )
         self.optimizer = torch.optim.Adam(
             model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
         )
@@ -40,7 +51,7 @@ class TrainingState:
         """Take step number `step`, counted from 0, of `steps`; return the mean loss before it."""
         self.optimizer.param_groups[0]["lr"] = self.recipe.rate(step, steps)
         loss = nn.functional.cross_entropy(
-            self.model(inputs), labels, label_smoothing=self.recipe.label_smoothing
+            self.computing(inputs), labels, label_smoothing=self.recipe.label_smoothing
         )
         self.optimizer.zero_grad()
         loss.backward()

@@ -64,6 +64,10 @@ class Readout(Protocol):
         """Return the read-out for sums that are to be multiplied by factors, (outputs,)."""
         ...
 
+    def tuned(self, gain: Floats, shift: Floats) -> "Readout":
+        """Return the read-out with digital gains and shifts, (outputs,), if it has any."""
+        ...
+
     def of(self, neurons: NeuronArray | None) -> "Readout":
         """Return the read-out of a layer; of None without what belongs to a layer, for files."""
         ...
@@ -100,6 +104,10 @@ class Comparators:
         """Return the same comparators: the sign of a sum has no scale."""
         return self
 
+    def tuned(self, gain: Floats, shift: Floats) -> "Comparators":
+        """Return the same comparators: nothing is digital behind the sums."""
+        return self
+
     def of(self, neurons: NeuronArray | None) -> "Comparators":
         """Return the comparators of a layer."""
         return replace(self, neurons=neurons)
@@ -133,6 +141,10 @@ class LogisticThreshold:
         """Return the read-out whose noise is divided by the factors, (outputs,)."""
         return replace(self, scale=factors)
 
+    def tuned(self, gain: Floats, shift: Floats) -> "LogisticThreshold":
+        """Return the same read-out: nothing is digital behind the sums."""
+        return self
+
     def of(self, neurons: NeuronArray | None) -> "LogisticThreshold":
         """Return the read-out of a layer."""
         return replace(self, comparators=self.comparators.of(neurons))
@@ -149,6 +161,8 @@ class Converter:
         converters: The converters of the array; None for an ideal read-out.
         row_factors: Factors by which the weights of each output were multiplied, (outputs,).
         scale: Digital factors of the converted sums, (outputs,); 1 if the layer is not compensated.
+        gain: Further digital factors, (outputs,); 1 if the layer is not tuned.
+        shift: What is added digitally at the end, in the network's units, (outputs,).
     """
 
     name: ClassVar[str] = "converter"
@@ -157,6 +171,8 @@ class Converter:
     converters: Converters | None
     row_factors: Floats
     scale: Floats | float = 1.0
+    gain: Floats | float = 1.0
+    shift: Floats | float = 0.0
 
     @property
     def clipped(self) -> float:
@@ -168,11 +184,16 @@ class Converter:
 
     def apply(self, u: Array, backend: Backend) -> Array:
         """Return the sums in the network's units."""
-        return u / backend.vector(self.row_factors / self.scale)
+        out = u / backend.vector(self.row_factors / self.scale / self.gain)
+        return out + backend.vector(np.asarray(self.shift)) if np.any(self.shift) else out
 
     def scaled(self, factors: Floats) -> "Converter":
         """Return the read-out that multiplies by the factors after the conversion."""
         return replace(self, scale=factors)
+
+    def tuned(self, gain: Floats, shift: Floats) -> "Converter":
+        """Return the read-out with further digital gains, and shifts at the end."""
+        return replace(self, gain=gain, shift=shift)
 
     def of(self, neurons: NeuronArray | None) -> "Converter":
         """Return the read-out of a layer with its converters."""

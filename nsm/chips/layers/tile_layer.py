@@ -22,6 +22,7 @@ from nsm.chips.layers.readouts import NumpyBackend, Readout
 from nsm.chips.layers.states import States, tensor_of, unpacked, values_of
 from nsm.chips.layers.tensor_reads import read_tensor
 from nsm.chips.layers.torch_sums import TorchSums
+from nsm.chips.layers.tuning import Tuning
 from nsm.chips.layers.windows import windows_in_blocks
 from nsm.nn.digital import Values
 from nsm.nn.geometry import Patches
@@ -80,7 +81,47 @@ class DigitalLayer(ChipLayer):
         return self.function(z), 1
 
 
-class TileLayer(ChipLayer):
+class AdjustedLayer(ChipLayer):
+    """A layer on tiles whose read-out was adjusted to what was measured on the chip.
+
+    Attributes:
+        neurons: The arrays.
+        readout: What turns the sums of the bit lines into outputs.
+        compensation: Factors for a common change of the conductances, see `compensate`.
+        tuning: Parameters of the periphery that were trained on this chip, see `tune`.
+    """
+
+    neurons: NeuronArray
+    readout: Readout
+    compensation: Compensation
+    tuning: Tuning
+    _torch_sums: TorchSums | None
+
+    def compensate(self, compensation: Compensation) -> None:
+        """Multiply the sums by factors, and divide by them what is added in fixed size.
+
+        A converter multiplies after the conversion. Comparators have no factor. Reference currents
+        of biases, and the noise of logistic thresholds, are divided by the factors.
+        """
+        self.compensation = compensation
+        self._set_threshold()
+        self.readout = self.readout.scaled(compensation.factors)
+        self._torch_sums = None  # the laws of its sums hold the reference currents
+
+    def tune(self, tuning: Tuning) -> None:
+        """Set the parameters of the periphery: digital gains and shifts, factors a, thresholds."""
+        self.tuning = tuning
+        self.neurons.a = tuning.a
+        self._set_threshold()
+        self.readout = self.readout.tuned(tuning.gain, tuning.shift)
+        self._torch_sums = None  # the laws of its sums hold factors and thresholds
+
+    def _set_threshold(self) -> None:
+        mapped = self.compensation.threshold / self.compensation.factors
+        self.neurons.threshold = mapped + self.tuning.threshold
+
+
+class TileLayer(AdjustedLayer):
     """A layer on tiles with its read-out.
 
     Attributes:
@@ -101,6 +142,7 @@ class TileLayer(ChipLayer):
         reads_per_pass: How often the layer was read for each input in the last pass, or in the one
             with which the mapping was checked: at all locations of all calls (time steps).
         compensation: Factors for a common change of the conductances, see `compensate`.
+        tuning: Parameters of the periphery that were trained on this chip, see `tune`.
     """
 
     def __init__(
@@ -128,6 +170,7 @@ class TileLayer(ChipLayer):
         self.locations = 0
         self.reads_per_pass = 1
         self.compensation = Compensation.none(neurons.threshold)
+        self.tuning = Tuning.none(neurons.a)
         self._torch_sums: TorchSums | None = None
 
     @property
@@ -156,16 +199,9 @@ class TileLayer(ChipLayer):
         """Set the row of the report, or the function that makes it of the layer as it is now."""
         self._report = report
 
-    def compensate(self, compensation: Compensation) -> None:
-        """Multiply the sums by factors, and divide by them what is added in fixed size.
-
-        A converter multiplies after the conversion. Comparators have no factor. Reference currents
-        of biases, and the noise of logistic thresholds, are divided by the factors.
-        """
-        self.compensation = compensation
-        self.neurons.threshold = compensation.threshold / compensation.factors
-        self.readout = self.readout.scaled(compensation.factors)
-        self._torch_sums = None  # the laws of its sums hold the reference currents
+    def forget_sums(self) -> None:
+        """Forget the laws of the sums, which hold factors, biases and conductances that changed."""
+        self._torch_sums = None
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies and files of a chip make the laws of its sums anew.

@@ -14,7 +14,7 @@ from nsm.chips.planning.multiply_adds import counting
 from nsm.chips.planning.plan import PlannedLayer, planned_layers
 from nsm.chips.planning.planner import evaluating_copy, exact_copy
 from nsm.chips.structures import as_dtype, leaves, mapped, rows_of
-from nsm.nn.stochastic import reseed
+from nsm.nn.stochastic import reseed, seed_torch
 
 #: Largest difference between the outputs of plan and network, relative to the largest output, by
 #: the precision in which they run: double, unless the network's forward insists on another.
@@ -322,7 +322,7 @@ def _run(
         if recorded(path, module)
     ]
     reseed(network, seed)
-    torch.manual_seed(seed)
+    seed_torch(seed)
     try:
         return mapped(tensor_of, network(*mapped(torch.clone, inputs))), outputs
     finally:

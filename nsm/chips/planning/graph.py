@@ -203,9 +203,10 @@ def fold_normalization(graph: fx.GraphModule, path: str) -> dict[str, str]:
         if affine is None or len(affine[0]) != sum(len(part.wanted.weight) for part in parts):
             continue
         of_parts = (np.split(v, len(parts)) for v in affine)
+        place = ".".join(p for p in (path, str(node.target)) if p)
         for part, factor, shift in zip(parts, *of_parts, strict=True):
             part.fold(factor, shift)
-        place = ".".join(p for p in (path, str(node.target)) if p)
+            part.normalizations.append(place)
         folded[place] = f"folded into {parts[0].name.partition(' (')[0]}"
         _take_over(graph, node)
     graph.delete_all_unused_submodules()

@@ -35,6 +35,7 @@ class PlannedLayer(nn.Module):
         by_sign: Whether comparators read the sums, since a `Sign` follows.
         gives_states: Whether every layer that takes the outputs takes packed states.
         folded: Whether normalization was folded into the weights.
+        normalizations: Paths of the modules that a graph folded into the weights, in order.
         replay: Outputs that are returned instead of computed ones, one for each call; None to
             compute them.
         seen: Inputs of each call, a row for each read of a matrix or an image of a convolution.
@@ -52,6 +53,7 @@ class PlannedLayer(nn.Module):
         self.by_sign = False
         self.gives_states = False
         self.folded = False
+        self.normalizations: list[str] = []
         self.replay: list[Tensor] | None = None
         self.seen: list[Tensor] = []
         self.locations = 1

@@ -29,7 +29,7 @@ from nsm.nn.on_chip import OnTiles
 
 _RECURRENT = (nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell)
 #: Hooks of torch that compute weights before every pass, and nothing else.
-_WEIGHT_HOOKS = (WeightNorm, SpectralNorm, BasePruningMethod)
+WEIGHT_HOOKS = (WeightNorm, SpectralNorm, BasePruningMethod)
 #: Layers of torch that no crossbar computes, and why.
 _REFUSED: Mapping[type[nn.Module], str] = MappingProxyType(
     {
@@ -210,7 +210,7 @@ def evaluating_copy(model: nn.Module, *, shared: bool = False) -> nn.Module:
     with torch.no_grad():
         for module in network.modules():
             for key, hook in list(module._forward_pre_hooks.items()):
-                if isinstance(hook, _WEIGHT_HOOKS):
+                if isinstance(hook, WEIGHT_HOOKS):
                     hook(module, ())
                     del module._forward_pre_hooks[key]
     return network

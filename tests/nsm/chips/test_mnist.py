@@ -18,9 +18,9 @@ SAMPLES = 30
 
 @pytest.fixture(scope="module")
 def test_set():
-    """Return the test images and their labels."""
+    """Return every second test image and its label; the two halves of the set differ."""
     data = nsm.load_data("mnist")
-    return data.x_test, data.y_test
+    return data.x_test[::2], data.y_test[::2]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_the_shipped_files_are_small(name):
 
 def test_the_error_in_software_is_at_most_two_percent(software):
     # Detorakis et al. 2019, Table 1: 1.36 % with 100 samples; benchmarks/RESULTS.md has ours.
-    # Standard error of 10,000 images at 1.4 %: 0.12 points.
+    # Standard error of 5,000 images at 1.4 %: 0.17 points; the bound is 3.6 of them away.
     assert software <= 0.020
 
 

@@ -1,6 +1,7 @@
 """The commands: their help, their errors in one line with status 2, and their work."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -30,6 +31,7 @@ COMMANDS = [
     "train",
     "map",
     "fit",
+    "learn",
     "tolerance",
     "sweep",
     "merge",
@@ -199,6 +201,19 @@ def test_train_writes_a_network_and_says_how_good_it_is(run, folder):
         model.state_dict().values(), load("two.safetensors").state_dict().values(), strict=True
     ):
         assert torch.equal(a, b)
+
+
+def test_train_for_chips_tells_the_error_on_one_and_trains_another_network(run, folder):
+    line = "train --out {} --hidden 20 --epochs 1 --samples 2 --threads 1 {}"
+    _, plain, _ = run(line.format("plain.safetensors", ""))
+    assert "on a chip" not in plain
+    chips = "--device rram_wu2018 --set device.levels=2 --set weight_range=least_squares"
+    status, out, err = run(line.format("chips.safetensors", chips))
+    assert status == 0, err
+    assert "in software" in out
+    assert re.search(r"chips.safetensors: test error [\d.]+% on a chip of that hardware", out)
+    weights = [load(f"{name}.safetensors")[1].weight for name in ("plain", "chips")]
+    assert not torch.equal(*weights)
 
 
 @pytest.mark.parametrize(
@@ -422,6 +437,13 @@ def test_demo_passes_its_options_on(run, monkeypatch, tmp_path):
         (
             "--network relu --init",
             "--init sets β and b of neural sampling layers, and --network relu has none",
+        ),
+        ("--gate nsm_bernoulli", "--gate nsm_bernoulli has no effect without --device"),
+        ("--set device.levels=4", "--set device.levels=4 has no effect without --device"),
+        ("--device rram_wu", "rram_wu2018"),
+        (
+            "--device rram_wu2018 --set adc.bits=6 --hidden 9 --epochs 1",
+            "layer 2 (Linear): adc = Adc(bits=6",
         ),
     ],
 )

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.textpath import TextPath
 from scipy.stats import norm
 
 import crossbar
@@ -14,7 +16,7 @@ import devices
 import nsm
 from nsm.cli.demo import AXES, demo_hardware
 from nsm.plots import conditions, facet_error_rate, plot_error_rate, style_of
-from nsm.plots.notes import note_below, note_figure, wrapped
+from nsm.plots.notes import SMALL, note_below, note_figure, text_width, wrapped
 from nsm.plots.style import NETWORK_PLACES, figure
 from nsm.plots.ticks import separate_tick_labels
 
@@ -104,6 +106,13 @@ def test_small_print_breaks_into_lines_inside_the_figure():
     assert panels._supxlabel.get_window_extent().x0 >= 0
 
 
+@pytest.mark.parametrize("text", ["One gate per pair.", "σ = 0.5, √2 µS", "$G_{max}$ of all cells"])
+def test_the_width_of_a_text_is_that_of_its_outline(text):
+    outline = TextPath((0, 0), text, size=SMALL).get_extents().width / 72
+    # The advances include the empty margins of the first and the last letter.
+    assert text_width(text) == pytest.approx(outline, abs=0.2 * SMALL / 72)
+
+
 def rows_of(axis, values):
     return pd.DataFrame(
         [
@@ -163,6 +172,24 @@ def test_labels_that_have_room_stay():
     before = list(ax.get_xticks())
     separate_tick_labels(ax)
     assert list(ax.get_xticks()) == before
+
+
+def test_a_figure_is_laid_out_again_only_after_panels_that_changed(monkeypatch):
+    runs = []
+    execute = ConstrainedLayoutEngine.execute
+    monkeypatch.setattr(
+        ConstrainedLayoutEngine, "execute", lambda *a: (runs.append(a), execute(*a))[1]
+    )
+    panels = Figure(figsize=(6, 3), layout="constrained").subplots(1, 4)
+    separate_tick_labels(*panels)
+    assert len(runs) == 1
+    panels[0].set_xticks(np.linspace(0, 1, 20))
+    panels[2].set_yticks(np.linspace(0, 1, 90))
+    separate_tick_labels(*panels)
+    assert len(runs) == 1 + 3
+    for ax in panels:
+        for ticks in (ax.get_xticks(), ax.get_yticks()):
+            assert 2 <= len(ticks) < 20 or ax is panels[2]
 
 
 def test_networks_have_one_style_by_name():

@@ -1,0 +1,321 @@
+"""Compiled loops of learning: coincidences, gradients that fill a step, pulses.
+
+They take arrays and scalars, and check nothing. Weights lie (outputs, inputs), row after row, and a
+list of pulses holds the places of weights in this order with a signed count for each. Normal
+numbers come from outside, one for each pulse and cell whose response is noisy, in the order in
+which the list is worked through.
+"""
+
+# mypy: ignore-errors
+
+import math
+
+import numpy as np
+from numba import njit
+
+from crossbar.reads._normals import _fill_words
+
+_ONE = np.uint64(1)
+#: Binary digits of a probability that decide a random bit.
+DIGITS = 24
+
+
+@njit(nogil=True, cache=True)
+def fill_streams(p, length, key, block, words, out):
+    """Write one word of `length` random bits for each line, each 1 with the line's probability.
+
+    The digits of p decide bit for bit (Knuth and Yao 1976): from the last digit on, r becomes
+    r | w where the digit is 1 and r & w where it is 0, with a random word w.
+
+    Args:
+        p: Probabilities, (lines,) float32; above 1 they count as 1.
+        length: Bits of a stream, 1 to 64.
+        key: Two words that name the random stream.
+        block: Number of the draw.
+        words: Room for DIGITS · lines words, rounded up to a multiple of 8.
+        out: (lines,) uint64.
+    """
+    state = np.empty((3, 8), np.uint64)
+    _fill_words(words, state, key, block)
+    keep = ~np.uint64(0) if length == 64 else (_ONE << np.uint64(length)) - _ONE
+    for i in range(len(p)):
+        if p[i] >= 1:
+            out[i] = keep
+            continue
+        digits = np.int64(np.float64(p[i]) * (1 << DIGITS))
+        r = np.uint64(0)
+        if digits > 0:
+            for digit in range(DIGITS):
+                word = words[DIGITS * i + digit]
+                r = r | word if (digits >> digit) & 1 else r & word
+        out[i] = r & keep
+
+
+@njit(nogil=True, cache=True)
+def list_slots(bits, columns, ends):
+    """Write, slot after slot, which lines send a 1; return the number of entries.
+
+    Args:
+        bits: Streams of the lines, (lines,).
+        columns: Room for the lines of each slot, (slots, lines).
+        ends: How many lines send in each slot, (slots,).
+    """
+    ends[:] = 0
+    for j in range(len(bits)):
+        word = bits[j]
+        t = 0
+        while word:
+            if word & _ONE:
+                columns[t, ends[t]] = j
+                ends[t] += 1
+            word = word >> _ONE
+            t += 1
+
+
+@njit(nogil=True, cache=True)
+def count_coincidences(e_bits, columns, ends, e, x, number, touched, where, counts):
+    """List the pulses where streams coincide: −sign(e x) times the number of common bits.
+
+    Only coincidences are visited: of every slot in which the output sends, the inputs that send.
+
+    Args:
+        e_bits: Streams of the outputs, (outputs,).
+        columns: Inputs that send in each slot, (slots, inputs), from `list_slots`.
+        ends: How many these are, (slots,).
+        e: Errors of the outputs, (outputs,).
+        x: Inputs, (inputs,).
+        number: Zeros, (inputs,); they are zeros again afterwards.
+        touched: Room for places in a row, (inputs,).
+        where: Written: places of weights.
+        counts: Written: signed counts.
+
+    Returns:
+        Length of the list.
+    """
+    m = 0
+    for i in range(len(e)):
+        word = e_bits[i]
+        if word == 0:
+            continue
+        k = 0
+        t = 0
+        while word:
+            if word & _ONE:
+                for at in range(ends[t]):
+                    j = columns[t, at]
+                    if number[j] == 0:
+                        touched[k] = j
+                        k += 1
+                    number[j] += 1
+            word = word >> _ONE
+            t += 1
+        down = e[i] > 0
+        first = i * len(x)
+        for at in range(k):
+            j = touched[at]
+            where[m] = first + j
+            counts[m] = -number[j] if down == (x[j] > 0) else number[j]
+            number[j] = 0
+            m += 1
+    return m
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def accumulate(sums, e, x, rate, step, where, counts):
+    """Add −rate e xᵀ to the sums; list whole steps, which leave the sums.
+
+    Returns:
+        Length of the list.
+    """
+    m = 0
+    columns = len(x)
+    for i in range(len(e)):
+        factor = np.float32(-rate * e[i])
+        if factor == 0:
+            continue
+        row = sums[i]
+        full = False
+        for j in range(columns):
+            row[j] += factor * x[j]
+            full |= abs(row[j]) >= step
+        if full:
+            m = _take_steps(row, step, i * columns, where, counts, m)
+    return m
+
+
+@njit(nogil=True, cache=True)
+def add_rows(sums, weights, factors):
+    """Add factor_i w_ij to the sums of every row."""
+    for i in range(len(sums)):
+        if factors[i] != 0:
+            for j in range(sums.shape[1]):
+                sums[i, j] += factors[i] * weights[i, j]
+
+
+@njit(nogil=True, inline="always", error_model="numpy")
+def _take_steps(row, step, first, where, counts, m):
+    for j in range(len(row)):
+        if abs(row[j]) >= step:
+            n = np.int64(row[j] / step)
+            row[j] -= np.float32(n) * step
+            where[m] = first + j
+            counts[m] = n
+            m += 1
+    return m
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def take_steps(sums, step, where, counts):
+    """List the whole steps in the sums, which lose them; return the length of the list."""
+    m = 0
+    for i in range(len(sums)):
+        m = _take_steps(sums[i], step, i * sums.shape[1], where, counts, m)
+    return m
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def round_steps(e, x, rate, step, where, counts):
+    """List −rate e xᵀ rounded to whole steps, the nearest; return the length of the list."""
+    m = 0
+    columns = len(x)
+    for i in range(len(e)):
+        factor = np.float32(-rate * e[i] / step)
+        if factor == 0:
+            continue
+        for j in range(columns):
+            n = np.int64(np.rint(factor * x[j]))
+            if n != 0:
+                where[m] = i * columns + j
+                counts[m] = n
+                m += 1
+    return m
+
+
+@njit(nogil=True, inline="always", error_model="numpy")
+def _curved_step(f, alpha, low, high, u, up):
+    """Return the mean step of a cell whose law is not affine, as a fraction of its range."""
+    if alpha == 0:
+        return np.float32(0)
+    n = f.numbers
+    if f.law == 1:
+        z = 2 * n[0] * (u - np.float32(f.zero)) / (high - low) + n[1]
+        y = 1 - n[2] * math.exp(n[4] * z) if up else 1 - n[3] * math.exp(-n[5] * z)
+        return np.float32(alpha * max(y, 0.0))
+    place = min(max((u - low) / (high - low), np.float32(0)), np.float32(1))
+    if f.law == 2:
+        y = (1 - place) ** n[0] if up else place ** n[1]
+        return np.float32(alpha * y)
+    table = f.table_up if up else f.table_down
+    at = place * (len(table) - 1)
+    k = min(int(at), len(table) - 2)
+    return np.float32(alpha * (table[k] + (at - k) * (table[k + 1] - table[k])))
+
+
+@njit(nogil=True, inline="always", error_model="numpy")
+def _after_pulses(f, cell, state, n, noisy, normals, at):
+    """Return a cell's state after n pulses, the sum of the states before them, and the next `at`.
+
+    Args:
+        f: Parameters of all cells, with the law and the noise of the steps.
+        cell: Those of this cell, the columns of `devices.pulses.flat.Column`.
+        state: Its state.
+        n: Signed count of pulses, not 0.
+        noisy: Whether every pulse takes a normal number.
+        normals: Standard normal numbers.
+        at: The first of them to use.
+    """
+    straight = f.law == 0
+    of_step, of_alpha = np.float32(f.of_step), np.float32(f.of_alpha)
+    constant, of_size = np.float32(f.constant), np.float32(f.of_size)
+    zero = np.float32(f.zero)
+    up = n > 0
+    low, high = cell[4], cell[5]
+    base, gradient, alpha = cell[0], cell[1], cell[6]
+    if not up:
+        base, gradient, alpha = cell[2], cell[3], cell[7]
+    sign = np.float32(1 if up else -1)
+    before = np.float32(0)
+    for _ in range(abs(n)):
+        before += state
+        step = base - gradient * state if straight else _curved_step(f, alpha, low, high, state, up)
+        change = sign * step
+        if noisy:
+            sigma = of_step * abs(step) + of_alpha * alpha + of_size * abs(state - zero)
+            change += (sigma + constant) * normals[at] if alpha != 0 else np.float32(0)
+            at += 1
+        state = min(max(state + change, low), high)
+    return state, before, at
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def pulse_cells(f, where, counts, direction, noisy, written, normals, at, u, seen, number, tally):
+    """Pulse the cells of one side along a list.
+
+    Args:
+        f: Parameters of the cells, `devices.pulses.flat.FlatCells`.
+        where: Places of the cells.
+        counts: Signed counts.
+        direction: +1: positive counts are potentiation; −1: they are depression; +2 and −2: as
+            these, but depression is left out.
+        noisy: Whether every pulse takes a normal number.
+        written: Whether what is read differs from the state, which takes one for each cell.
+        normals: Standard normal numbers.
+        at: The first of them to use.
+        u: States, (cells,), changed in place.
+        seen: States as they are read; the same array where reads see the state.
+        number: Pulses of each cell so far, (cells,).
+        tally: Pulses up and down, and the sums of the states before them, (4,).
+
+    Returns:
+        The first normal number that was not used.
+    """
+    only_up = abs(direction) == 2
+    own = 1 if len(f.cells) > 1 else 0
+    write_noise = np.float32(f.write_noise)
+    pulses_up = pulses_down = 0
+    states_up = states_down = 0.0
+    for m in range(len(where)):
+        n = counts[m] if direction > 0 else -counts[m]
+        if n == 0 or (only_up and n < 0):
+            continue
+        i = where[m]
+        cell = f.cells[i * own]
+        state, before, at = _after_pulses(f, cell, u[i], n, noisy, normals, at)
+        u[i] = state
+        number[i] += abs(n)
+        if n > 0:
+            pulses_up += n
+            states_up += before
+        else:
+            pulses_down -= n
+            states_down += before
+        if written:
+            seen[i] = state + write_noise * normals[at] if cell[5] > cell[4] else state
+            at += 1
+    tally[0] += pulses_up
+    tally[1] += pulses_down
+    tally[2] += states_up
+    tally[3] += states_down
+    return at
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def refresh_weights(where, columns, scale, plus, minus, weights, squares):
+    """Set the listed weights to scale · (plus − minus), and the sums of squares of their rows."""
+    factor = np.float32(scale)
+    row = 0
+    first, last = 0, columns
+    change = 0.0
+    for m in range(len(where)):
+        i = where[m]
+        if i < first or i >= last:
+            squares[row] += change
+            change = 0.0
+            row = i // columns
+            first = row * columns
+            last = first + columns
+        old = weights[i]
+        new = factor * (plus[i] - minus[i])
+        weights[i] = new
+        change += np.float64(new * new - old * old)
+    squares[row] += change

@@ -1,0 +1,89 @@
+"""What pulses cannot follow, and what they are given: checks before any work is done."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crossbar.arrays.tile_grid import TileGrid
+from crossbar.hardware import Hardware
+from devices import NoTemperature
+from devices.pulses.flat import Singles
+from devices.validation import array, choice
+
+if TYPE_CHECKING:
+    from crossbar.arrays.tile import ProgrammedTile
+
+#: How the two cells of a pair share a change of their weight: one goes up while the other goes
+#: down, or only potentiation is used, on the cell of the wanted sign.
+PAIR_PULSES = ("both", "up")
+
+
+def check_can_pulse(tiles: TileGrid) -> None:
+    """Raise ValueError if the cells of an array cannot be pulsed."""
+    hardware = tiles.hardware
+    response = hardware.device.pulses
+    first: ProgrammedTile = tiles.all_tiles()[0]
+    cells = first.pulse_cells(0)
+    assert response is not None
+    if response.flat(cells[:1, :1]) is None:
+        raise ValueError(
+            f"device.pulses = {response!r} has no compiled form; define `flat` of your class, see "
+            "devices.pulses.base.PulseResponse"
+        )
+    reasons = {
+        "wires": hardware.wires is not None,
+        "device.iv": not hardware.is_ohmic,
+        "gate.series_resistance": bool(hardware.gate.series_resistance),
+        "device.temperature_law": not isinstance(hardware.device.temperature_law, NoTemperature),
+    }
+    for name, stands in reasons.items():
+        if stands:
+            value: Any = hardware
+            for part in name.split("."):
+                value = getattr(value, part)
+            raise ValueError(
+                f"{name} = {value!r} makes weights a curved function of the cells, which pulses "
+                "do not follow yet; learn on hardware without it"
+            )
+    if len({tile.gain for tile in tiles.all_tiles()}) > 1:
+        raise ValueError("tiles of one array have different gains; scale all of them alike")
+
+
+def checked_pair(pair: str, hardware: Hardware) -> str:
+    """Return how pairs share a change, one of `PAIR_PULSES`.
+
+    Raises:
+        ValueError: It is unknown, or asks for pairs where weights have one cell.
+    """
+    choice("pair", pair, PAIR_PULSES)
+    if hardware.mapping.shares_reference and pair == "up":
+        raise ValueError(
+            f'pair = "up" needs two cells for each weight, and {hardware.mapping!r} has one '
+            'and a reference column; choose pair = "both", or mapping = DifferentialPair()'
+        )
+    return pair
+
+
+def checked_counts(n: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return signed counts of pulses.
+
+    Args:
+        n: Whole numbers.
+        shape: Shape that they must have, (outputs, inputs).
+
+    Raises:
+        ValueError: n has another shape or holds other numbers.
+    """
+    counts = np.asarray(n)
+    if counts.dtype.kind not in "iu" or counts.shape != shape:
+        raise ValueError(
+            f"n has the shape {counts.shape} and the type {counts.dtype}; give whole numbers "
+            f"of pulses, {shape} (outputs, inputs), negative to lower a weight"
+        )
+    return counts
+
+
+def checked_vector(name: str, values: ArrayLike, size: int) -> Singles:
+    """Return a vector of `size` numbers in single precision; raise ValueError if it is none."""
+    return array(name, values, shape=(size,)).astype(np.float32)

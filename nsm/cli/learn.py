@@ -1,0 +1,231 @@
+"""`nsm learn`: chips of one or several devices that learn from a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nsm.cli.data import DataChoice
+from nsm.cli.networks import PERCEPTRONS, NetworkChoice
+from nsm.cli.options import (
+    DataDir,
+    DataName,
+    DataOptions,
+    Samples,
+    Seed,
+    console,
+    hardware_from,
+    show_table,
+)
+from nsm.cli.training import LR_SCHEDULES, build, check_writable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nsm.learning.rules import LearningRule
+
+#: Rules by the names of the command line, and their classes in `nsm.learning`.
+RULES = {
+    "mixed-precision": "MixedPrecision",
+    "coincidences": "Coincidences",
+    "tiki-taka": "TikiTaka",
+    "rounding": "Rounding",
+}
+
+DeviceNames = Annotated[
+    list[str],
+    typer.Option(
+        "--device", help="Device preset or device file with a pulse response; several for a table."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Of one device: chip file to write; of several: table (CSV)."),
+]
+NetworkName = Annotated[str, typer.Option(help=f"Perceptron: {', '.join(PERCEPTRONS)}.")]
+Hidden = Annotated[str, typer.Option(help="Widths of the hidden layers.")]
+RuleName = Annotated[str, typer.Option(help=f"Rule: {', '.join(RULES)}.")]
+Lr = Annotated[
+    float | None, typer.Option(help="Learning rate at the start (default: that of the rule).")
+]
+LrSchedule = Annotated[
+    str,
+    typer.Option(help="How the learning rate falls: cosine (to 0), halving, constant."),
+]
+Epochs = Annotated[float, typer.Option(help="Passes over the images; need not be whole.")]
+Images = Annotated[
+    int | None, typer.Option(help="Training images to learn from (default: all).", min=1)
+]
+Gate = Annotated[str, typer.Option(help="Gate preset or gate file of neural sampling layers.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="Field of the hardware, as PATH=VALUE.")
+]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        help="Weights at the start, as a fraction of the largest that cells hold "
+        "(default: 0.1; of relu: 0.25)."
+    ),
+]
+LeaveOut = Annotated[
+    float | None,
+    typer.Option(help="Leave out input lines that change in at most this share of the images."),
+]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(help="Written at every measurement; the same command resumes it. One device."),
+]
+Every = Annotated[
+    int | None, typer.Option(help="Images between two measurements (default: an epoch).", min=1)
+]
+
+
+def learn(
+    device: DeviceNames,
+    out: Out = None,
+    data: DataName = "digits",
+    network: NetworkName = "nsm",
+    hidden: Hidden = "100,100",
+    rule: RuleName = "mixed-precision",
+    lr: Lr = None,
+    lr_schedule: LrSchedule = LR_SCHEDULES[0],
+    epochs: Epochs = 2.0,
+    images: Images = None,
+    gate: Gate = "nsm_bernoulli",
+    settings: Settings = None,
+    scale: Scale = None,
+    leave_out: LeaveOut = 0.01,
+    measure_every: Every = None,
+    checkpoint: Checkpoint = None,
+    samples: Samples = 10,
+    data_dir: DataDir = None,
+    data_option: DataOptions = None,
+    seed: Seed = 0,
+) -> None:
+    """Let a chip learn from scratch, with pulses on its cells; or compare devices that learn."""
+    from devices.validation import choice, number
+
+    source = DataChoice(data, data_dir, tuple(data_option or ()))
+    choice("network", network, PERCEPTRONS)
+    choice("rule", rule, RULES)
+    choice("lr_schedule", lr_schedule, LR_SCHEDULES)
+    start = (0.25 if network == "relu" else 0.1) if scale is None else scale
+    number("scale", start, above=0, at_most=1)
+    for file in (out, checkpoint):
+        check_writable(file)
+    if len(device) > 1 and checkpoint is not None:
+        raise ValueError(
+            f"--checkpoint {checkpoint} is of one run, and {len(device)} devices are given; "
+            "give one --device, or leave it out"
+        )
+    hardware = {name: hardware_from(name, gate, _fields(settings)) for name in device}
+    options = {
+        "epochs": epochs,
+        "rule": _rule(rule, lr, lr_schedule, network),
+        "leave_out": leave_out,
+        "measure_every": measure_every,
+        "validation_samples": samples,
+    }
+    loaded = source.load()
+    chosen = NetworkChoice(name=network, data=data, hidden=hidden, options={})
+    model = build(chosen, None, loaded, seed)
+    if network == "relu":
+        from nsm.learning.room import widened
+
+        model = widened(model, 1 / start)  # type: ignore[assignment]
+    x, y = loaded.x_train[:images], loaded.y_train[:images]
+    options["validation"] = (loaded.x_test, loaded.y_test)
+    if len(device) > 1:
+        _compare(hardware, model, x, y, options, start, seed, out)
+    else:
+        options["checkpoint"] = checkpoint
+        _learn_one(hardware, model, x, y, options, start, seed, out)
+
+
+def _fields(settings: list[str] | None) -> list[str]:
+    """Return the settings of the hardware, with what learning needs unless it is given."""
+    given = settings or []
+    names = {text.partition("=")[0] for text in given}
+    defaults = {"mapping": "balanced_pair", "bias": "reference"}
+    return [f"{name}={v}" for name, v in defaults.items() if name not in names] + given
+
+
+def _learn_one(
+    hardware: dict[str, Any],
+    model: Any,
+    x: Any,
+    y: Any,
+    options: dict[str, Any],
+    scale: float,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Let a chip of one device learn, show what came out, and write it."""
+    from nsm.chips.map import map_to_crossbar
+    from nsm.learning.learn import learn as learn_on
+
+    ((name, of_device),) = hardware.items()
+    chip = map_to_crossbar(model, of_device, rng=seed, reprogrammed_scale=scale)
+    learned = learn_on(chip, x, y, rng=seed, **options)
+    show_table(_table(learned.rows))
+    show_table(_table(learned.arrays))
+    console().print(f"{name}: {learned}", highlight=False, markup=False, soft_wrap=True)
+    if out is not None:
+        chip.save(out, note=f"nsm learn on {name}")
+        console().print(f"wrote {out}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _rule(name: str, lr: float | None, lr_schedule: str, network: str) -> LearningRule:
+    """Return a rule; the learning rate of rectifiers is that of each weight, as in software."""
+    from nsm.learning import rules
+
+    given: dict[str, Any] = {} if lr is None else {"lr": lr}
+    if network == "relu":
+        given = {"lr": 0.01, **given, "lr_per": "weight"}
+    made: LearningRule = getattr(rules, RULES[name])(lr_schedule=lr_schedule, **given)
+    return made
+
+
+def _compare(
+    hardware: dict[str, Any],
+    model: Any,
+    x: Any,
+    y: Any,
+    options: dict[str, Any],
+    scale: float,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Let chips of several devices learn, and show them side by side."""
+    from nsm.learning.on_devices import learn_on_devices
+
+    first = next(iter(hardware.values()))
+    rows = learn_on_devices(
+        model,
+        first,
+        {name: of_device.device for name, of_device in hardware.items()},
+        x,
+        y,
+        rng=seed,
+        reprogrammed_scale=scale,
+        **options,
+    )
+    show_table(_table(rows))
+    if out is not None:
+        rows.to_csv(out, index=False)
+        console().print(f"wrote {out}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _table(rows: pd.DataFrame) -> Any:
+    """Return a table of the console; columns without a value are left out."""
+    from rich.table import Table
+
+    shown = rows.dropna(axis=1, how="all")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for name in shown.columns:
+        table.add_column(str(name), justify="right", overflow="fold")
+    for row in shown.itertuples(index=False):
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
+    return table

@@ -1,0 +1,96 @@
+"""A layer that learns: errors sent back, what the periphery learns, and the way into the chip."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from nsm.learning.gradient import Singles
+from nsm.learning.reads import Kind, LayerReads
+
+
+class LearningLayer(LayerReads):
+    """One layer on tiles while it learns; `LayerReads` has its arguments."""
+
+    def error_of_sums(self, of_outputs: Singles) -> Singles:
+        """Return e with ∂L/∂w_ij = e_i x_j (without the radial term) for given ∂L/∂z.
+
+        The same e drives the transposed read: ∂L/∂x_j = Σ_i e_i w_ij.
+        """
+        self.g = of_outputs
+        if self.kind is Kind.SAMPLED:
+            self.g = of_outputs * self.gradient.of_argument(self.v)
+            factor: Singles | np.float32 = np.float32(self._constant)
+            if self.gradient.norm == "row":
+                factor = (self.mean + self.a) / (np.float32(math.sqrt(2)) * self.deviation)
+            self.e = self.g * factor
+            return self.e
+        if self.kind is Kind.RECTIFIED:
+            self.g = of_outputs * (self.u > 0)
+        elif self.kind is Kind.SIGMOID:
+            self.g = of_outputs * self.gradient.of_sigmoid(self.u)
+        self.e = self.g / self.factors
+        return self.e
+
+    def radial_rates(self) -> Singles:
+        """Return r with the radial term r_i w_ij of the gradient, −g_i v_i/‖w_i‖²."""
+        squares = np.maximum(self.arrays.main.squares, 1e-30).astype(np.float32)
+        return -self.g * self.v / squares
+
+    def read_back(self, e: Singles, normals: Singles | None) -> Singles:
+        """Return Σ_i e_i w_ij of the transposed read, (inputs,).
+
+        Args:
+            e: Errors of the sums, (outputs,).
+            normals: Standard normal numbers, (inputs,), for gated reads.
+        """
+        weights = self.arrays.main.weights
+        if self.gradient.backward == "ungated" and self.has_path:
+            weights = self.path_weights
+        back: Singles = e @ weights
+        if normals is not None and self.variance:
+            deviation = np.sqrt(np.square(e) @ np.square(weights))
+            relative = math.sqrt(self.variance) / self.mean
+            back = back + np.float32(relative) * deviation * normals
+        return back
+
+    def learn_periphery(self, rate: float) -> None:
+        """Change biases and β_i of the last sample's error, digitally.
+
+        β_i ← β_i − η g_i w_i·x/‖w_i‖ with a_i = β_i √(2 Var ξ) − E ξ, and c_i ← c_i − η g_i with
+        c_i = b_i/(s ‖w_i‖); of other layers b_i ← b_i − η ∂L/∂b_i.
+        """
+        learns_bias = self.tiles.neurons.hardware.bias == "reference"
+        if self.kind is not Kind.SAMPLED:
+            if learns_bias:
+                self.threshold -= np.float32(rate) * self.e
+            return
+        size = self.deviation / np.float32(math.sqrt(self.variance))  # ‖w_i‖
+        unit = np.float32(math.sqrt(2 * self.variance))
+        if learns_bias:
+            self.threshold -= np.float32(rate) * self.g * unit * size
+        if self.has_path:
+            self.a -= np.float32(rate) * unit * self.g * self.product / size
+
+    def commit(self) -> None:
+        """Bring cells, factors and biases into the layer of the chip."""
+        for array in self.arrays.all().values():
+            array.commit()
+        neurons = self.tiles.neurons
+        self._copy_to_ideal_path()
+        neurons.a = self.a.astype(np.float64)
+        neurons.threshold = self.threshold.astype(np.float64)
+        before = self.tiles.compensation
+        self.tiles.compensation = replace(before, threshold=neurons.threshold * before.factors)
+        self.tiles.wanted = neurons.main.weights
+        self.tiles.forget_sums()
+
+    def _copy_to_ideal_path(self) -> None:
+        """Let an ideal deterministic path hold what the main array holds now."""
+        path = self.tiles.neurons.deterministic_path
+        if path is None or self.arrays.path is not None:
+            return
+        for array, main in zip(path.arrays(), self.tiles.neurons.main.arrays(), strict=True):
+            for tile, of_main in zip(array.all_tiles(), main.all_tiles(), strict=True):
+                tile.rewrite(*of_main.before_gain())
+            array.forget()

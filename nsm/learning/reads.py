@@ -1,0 +1,158 @@
+"""A layer that learns, as it is read: one sample after the other, in single precision."""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from crossbar.arrays.pulsed import PulsedArray
+from crossbar.reads.pair_moments import gate_moments
+from nsm.chips.layers.readouts import Comparators, LogisticThreshold
+from nsm.chips.layers.tile_layer import TileLayer
+from nsm.learning.gradient import Gradient, Singles
+
+
+class Kind(Enum):
+    """What the neurons of a layer do with their sums."""
+
+    SAMPLED = "NSM neurons"
+    SIGMOID = "sigmoid neurons"
+    SIGN = "signs"
+    RECTIFIED = "rectifiers"
+    OUTPUTS = "outputs"
+
+
+@dataclass
+class Arrays:
+    """The pulsed arrays of a layer.
+
+    Attributes:
+        main: The weights.
+        path: The deterministic path, with cells of its own; None if it is ideal or absent.
+        bias: The bias word lines, (outputs, lines); None if there are none.
+    """
+
+    main: PulsedArray
+    path: PulsedArray | None
+    bias: PulsedArray | None
+
+    def all(self) -> dict[str, PulsedArray]:
+        """Return the arrays that exist, by name."""
+        named = {"main": self.main, "path": self.path, "bias": self.bias}
+        return {name: of_part for name, of_part in named.items() if of_part is not None}
+
+
+class LayerReads:
+    """One layer on tiles as it is read sample by sample.
+
+    A read has the mean m Σ_j w_ij x_j + a_i Σ_j p_ij x_j + b_i, with the mean m of the gate and
+    the weights p of the deterministic path, and a Gaussian noise of the variance
+    Var ξ Σ_j w_ij² x_j². That is `sampling="moments"` of a chip, exact in the limit of many inputs.
+
+    Args:
+        tiles: The layer on the chip.
+        arrays: Its cells.
+        kind: What its neurons do.
+        gradient: Which gradient is computed.
+
+    Attributes:
+        a: Factors of the deterministic path, (outputs,).
+        threshold: Biases that are added exactly, (outputs,).
+        z: Outputs of the last read.
+    """
+
+    def __init__(self, tiles: TileLayer, arrays: Arrays, kind: Kind, gradient: Gradient):
+        self.tiles = tiles
+        self.arrays = arrays
+        self.kind = kind
+        self.gradient = gradient
+        neurons = tiles.neurons
+        mean, variance = gate_moments(neurons.main.hardware) if tiles.samples_noise else (1.0, 0.0)
+        self.mean, self.variance = float(mean), float(variance)
+        self.a: Singles = np.asarray(neurons.a, np.float32).copy()
+        self.threshold: Singles = np.asarray(neurons.threshold, np.float32).copy()
+        self.has_path = bool(self.a.any())
+        scale = getattr(tiles.readout, "scale", 1.0)  # of a layer that is compensated
+        self.factors: Singles = np.asarray(tiles.row_factors / scale, np.float32)
+        self._offsets, self._comparator_noise = self._comparators()
+        self.outputs, self.inputs = arrays.main.weights.shape
+        empty = np.zeros(0, np.float32)
+        self.z, self.u, self.v, self.deviation = empty, empty, empty, empty
+        self.product, self.g, self.e = empty, empty, empty
+        self._constant = self._mean_factor()
+
+    def _comparators(self) -> tuple[Singles, float]:
+        """Return offsets and noise of the comparators in weight units."""
+        readout = self.tiles.readout
+        comparators = readout.comparators if isinstance(readout, LogisticThreshold) else readout
+        if not isinstance(comparators, Comparators):
+            return np.zeros(self.tiles.neurons.outputs, np.float32), 0.0
+        unit = self.tiles.amperes_per_weight
+        noise = comparators.comparator.noise / unit
+        return (comparators.offsets / unit).astype(np.float32), float(noise)
+
+    def _mean_factor(self) -> float:
+        """Return the mean of β_i/‖w_i‖ over the outputs now."""
+        if self.kind is not Kind.SAMPLED:
+            return 1.0
+        deviation = np.sqrt(self.variance * self.arrays.main.squares)
+        return float(((self.mean + self.a) / (math.sqrt(2) * deviation)).mean())
+
+    @property
+    def path_weights(self) -> Singles:
+        """Weights of the deterministic path; those of the main array if it is ideal."""
+        path = self.arrays.path
+        return self.arrays.main.weights if path is None else path.weights
+
+    def read(self, x: Singles, normals: Singles) -> Singles:
+        """Return the outputs for inputs x, (inputs,), under fresh noise.
+
+        Args:
+            x: Inputs.
+            normals: Standard normal numbers, (outputs,), or logistic ones of sigmoid neurons.
+        """
+        main = self.arrays.main
+        self.product = product = main.weights @ x
+        mean = self.mean * product
+        if self.has_path:
+            path = product if self.arrays.path is None else self.arrays.path.weights @ x
+            mean = mean + self.a * path
+        mean += self.threshold
+        if self.arrays.bias is not None:
+            mean += self.arrays.bias.weights.sum(axis=1)
+        if self.kind is Kind.SAMPLED:
+            return self._sample(x, mean, normals)
+        self.u = mean
+        if self.kind is Kind.RECTIFIED:
+            self.u = mean / self.factors
+            self.z = np.maximum(self.u, 0)
+        elif self.kind is Kind.OUTPUTS:
+            self.z = self.u = mean / self.factors
+        elif self.kind is Kind.SIGMOID:
+            self.u = mean / self.factors
+            self.z = _signs(self.u + normals + self._offsets)
+        else:
+            self.z = _signs(mean + self._offsets + np.float32(self._comparator_noise) * normals)
+        return self.z
+
+    def _sample(self, x: Singles, mean: Singles, normals: Singles) -> Singles:
+        main = self.arrays.main
+        squares = main.squares
+        if not self.takes_signs(x):
+            squares = np.square(main.weights) @ np.square(x)
+        variance = self.variance * squares + self._comparator_noise**2
+        self.deviation = np.sqrt(np.maximum(variance, 1e-30)).astype(np.float32)
+        mean = mean + self._offsets
+        self.v = mean / (np.float32(math.sqrt(2)) * self.deviation)
+        self.z = _signs(mean + self.deviation * normals)
+        return self.z
+
+    @staticmethod
+    def takes_signs(x: Singles) -> bool:
+        """Return whether all inputs are −1 or +1, so that ‖w∘x‖ = ‖w‖."""
+        return bool((np.abs(x) == 1).all())
+
+
+def _signs(u: Singles) -> Singles:
+    return np.where(u >= 0, np.float32(1), np.float32(-1))

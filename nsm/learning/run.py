@@ -1,0 +1,170 @@
+"""One run of learning: sample after sample, forward, back, and pulses."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossbar.arrays.pulsed import PulsedArray
+from nsm.learning.draws import Draws
+from nsm.learning.gradient import Singles
+from nsm.learning.layer import LearningLayer
+from nsm.learning.layer_updates import updates_of
+from nsm.learning.lines import lively_lines
+from nsm.learning.network import LearningNetwork
+from nsm.learning.reads import Kind
+from nsm.learning.settings import Settings
+
+#: Samples whose inputs are coded and whose noise is drawn at a time.
+_CHUNK = 250
+
+
+class Run:
+    """The state of learning between two samples.
+
+    Args:
+        network: The layers.
+        settings: How they learn.
+        images: Images, (n, inputs).
+        labels: Class numbers, (n,).
+        seed: Seed of the run.
+
+    Attributes:
+        done: Samples that were learned.
+        samples: Samples that are to be learned.
+        history: Rows of `Learned.rows` so far.
+        lively: Which input lines get pulses.
+    """
+
+    def __init__(
+        self,
+        network: LearningNetwork,
+        settings: Settings,
+        images: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        seed: np.random.SeedSequence,
+    ):
+        self.network = network
+        self.settings = settings
+        self.images = images
+        self.labels = labels
+        self.seed = seed
+        self.done = 0
+        self.samples = max(1, round(settings.epochs * len(images)))
+        self.history: list[dict[str, float]] = []
+        self.loss = 0.0
+        self.wrong = 0
+        self.seen = 0
+        self._draws = Draws(network, len(images), seed)
+        first = network.layers[0].inputs
+        self.lively: NDArray[np.bool_] = np.ones(first, dtype=bool)
+        if settings.leave_out is not None:
+            self.lively = lively_lines(network.coded(images), settings.leave_out)
+            if not self.lively.any():
+                raise ValueError(
+                    f"leave_out = {settings.leave_out:g} leaves out all {first} input lines; "
+                    "choose a smaller share"
+                )
+        self._mask = self.lively.astype(np.float32)
+        self.updates = updates_of(network, settings, seed)
+
+    def all_arrays(self) -> dict[str, PulsedArray]:
+        """Return all pulsed arrays, those of the rule included, by layer and name."""
+        found = self.network.arrays()
+        for number, updates in enumerate(self.updates):
+            for index, (update, _) in enumerate(updates):
+                for name, array in update.arrays().items():
+                    found[f"{number}.{name}{'_bias' if index else ''}"] = array
+        return found
+
+    def next_stop(self) -> int:
+        """Return the number of samples at which the next measurement is due."""
+        every = self.settings.measure_every or len(self.images)
+        return min(self.samples, (self.done // every + 1) * every)
+
+    def learn_until(self, last: int, advance: Callable[[int], object]) -> None:
+        """Learn from the next samples, up to number `last`."""
+        self.loss, self.wrong, self.seen = 0.0, 0, 0
+        while self.done < last:
+            stop = min(last, (self.done // _CHUNK + 1) * _CHUNK)
+            size = stop - self.done
+            self._learn_chunk(self.done, stop)
+            advance(size)
+
+    def _learn_chunk(self, first: int, last: int) -> None:
+        rows = self._draws.rows(first, last)
+        inputs = self.network.coded(self.images[rows])
+        forward, backward = self._draws.noise(first, last)
+        for at in range(last - first):
+            rate = self.settings.rule.rate(self.done, self.samples)
+            back = [None if drawn is None else drawn[at] for drawn in backward]
+            self._learn_one(
+                inputs[at], int(self.labels[rows[at]]), [n[at] for n in forward], back, rate
+            )
+            self.done += 1
+            self._after_sample()
+
+    def _learn_one(
+        self,
+        x: Singles,
+        label: int,
+        forward: list[Singles],
+        backward: list[Singles | None],
+        rate: float,
+    ) -> None:
+        """Learn from one sample."""
+        layers = self.network.layers
+        inputs = [x]
+        for layer, noise in zip(layers, forward, strict=True):
+            inputs.append(layer.read(inputs[-1], noise))
+        scores = inputs[-1].astype(np.float64)
+        probabilities = np.exp(scores - scores.max())
+        probabilities /= probabilities.sum()
+        self.loss -= float(np.log(max(probabilities[label], 1e-300)))
+        self.wrong += int(probabilities.argmax() != label)
+        self.seen += 1
+        error = probabilities.astype(np.float32)
+        error[label] -= 1
+        errors = []
+        for number in range(len(layers) - 1, -1, -1):
+            layer = layers[number]
+            e = layer.error_of_sums(error)
+            errors.append(e)
+            if number:
+                error = layer.read_back(e, backward[number])
+        for number, layer in enumerate(layers):
+            self._update(number, layer, errors[-1 - number], inputs[number], rate)
+
+    def _update(
+        self, number: int, layer: LearningLayer, e: Singles, x: Singles, rate: float
+    ) -> None:
+        masked = x * self._mask if number == 0 else x
+        eta = rate * self.settings.rule.unit(layer.arrays.main.largest)
+        radial = None
+        if layer.gradient.radial and layer.kind is Kind.SAMPLED:
+            radial = layer.radial_rates()
+        for update, of_bias in self.updates[number]:
+            if of_bias:
+                bias = layer.arrays.bias
+                assert bias is not None
+                update.add(e, np.ones(bias.weights.shape[1], np.float32), eta, None)
+            else:
+                update.add(e, masked, eta, radial)
+        if self.settings.periphery == "learned":
+            rule = self.settings.rule
+            layer.learn_periphery(self.settings.periphery_lr * rate / rule.lr)
+
+    def _after_sample(self) -> None:
+        """End batches, and refresh and rewrite what is due."""
+        s = self.settings
+        if s.batch > 1 and (self.done % s.batch == 0 or self.done == self.samples):
+            for updates in self.updates:
+                for update, _ in updates:
+                    update.finish()
+        if s.refresh_every and self.done % s.refresh_every == 0:
+            for array in self.network.arrays().values():
+                array.refresh(s.refresh_above)
+        if s.path == "rewritten" and self.done % s.rewrite_every == 0:
+            for layer in self.network.layers:
+                if layer.arrays.path is not None:
+                    layer.arrays.path.rewrite(layer.arrays.main.weights.astype(np.float64))

@@ -1,0 +1,1 @@
+"""Training in software of networks as a chip would compute them."""

@@ -211,40 +211,12 @@ def _curved_step(f, alpha, low, high, u, up):
     return np.float32(alpha * (table[k] + (at - k) * (table[k + 1] - table[k])))
 
 
-@njit(nogil=True, inline="always", error_model="numpy")
-def _after_pulses(f, cell, state, n, noisy, normals, at):
-    """Return a cell's state after n pulses, the sum of the states before them, and the next `at`.
-
-    Args:
-        f: Parameters of all cells, with the law and the noise of the steps.
-        cell: Those of this cell, the columns of `devices.pulses.flat.Column`.
-        state: Its state.
-        n: Signed count of pulses, not 0.
-        noisy: Whether every pulse takes a normal number.
-        normals: Standard normal numbers.
-        at: The first of them to use.
-    """
-    straight = f.law == 0
-    of_step, of_alpha = np.float32(f.of_step), np.float32(f.of_alpha)
-    constant, of_size = np.float32(f.constant), np.float32(f.of_size)
-    zero = np.float32(f.zero)
-    up = n > 0
-    low, high = cell[4], cell[5]
-    base, gradient, alpha = cell[0], cell[1], cell[6]
-    if not up:
-        base, gradient, alpha = cell[2], cell[3], cell[7]
-    sign = np.float32(1 if up else -1)
-    before = np.float32(0)
-    for _ in range(abs(n)):
-        before += state
-        step = base - gradient * state if straight else _curved_step(f, alpha, low, high, state, up)
-        change = sign * step
-        if noisy:
-            sigma = of_step * abs(step) + of_alpha * alpha + of_size * abs(state - zero)
-            change += (sigma + constant) * normals[at] if alpha != 0 else np.float32(0)
-            at += 1
-        state = min(max(state + change, low), high)
-    return state, before, at
+@njit(nogil=True, inline="always")
+def _own_step(cell, up):
+    """Return base and gradient of a cell's affine step, and its α: the columns of `Column`."""
+    if up:
+        return cell[0], cell[1], cell[6]
+    return cell[2], cell[3], cell[7]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -259,8 +231,7 @@ def pulse_cells(f, where, counts, direction, noisy, written, normals, at, u, see
             these, but depression is left out.
         noisy: Whether every pulse takes a normal number.
         written: Whether what is read differs from the state, which takes one for each cell.
-        normals: Standard normal numbers.
-        at: The first of them to use.
+        normals: Standard normal numbers; `at` is the first of them to use.
         u: States, (cells,), changed in place.
         seen: States as they are read; the same array where reads see the state.
         number: Pulses of each cell so far, (cells,).
@@ -269,33 +240,40 @@ def pulse_cells(f, where, counts, direction, noisy, written, normals, at, u, see
     Returns:
         The first normal number that was not used.
     """
-    only_up = abs(direction) == 2
+    only_up, straight = abs(direction) == 2, f.law == 0
     own = 1 if len(f.cells) > 1 else 0
-    write_noise = np.float32(f.write_noise)
-    pulses_up = pulses_down = 0
-    states_up = states_down = 0.0
+    of_step, of_alpha = np.float32(f.of_step), np.float32(f.of_alpha)
+    constant, of_size = np.float32(f.constant), np.float32(f.of_size)
+    zero, write_noise = np.float32(f.zero), np.float32(f.write_noise)
+    sums = np.zeros(4)
     for m in range(len(where)):
         n = counts[m] if direction > 0 else -counts[m]
         if n == 0 or (only_up and n < 0):
             continue
-        i = where[m]
+        i, up, size = where[m], n > 0, abs(n)
         cell = f.cells[i * own]
-        state, before, at = _after_pulses(f, cell, u[i], n, noisy, normals, at)
+        state, low, high = u[i], cell[4], cell[5]
+        base, gradient, alpha = _own_step(cell, up)
+        sign, before = np.float32(1 if up else -1), np.float32(0)
+        for _ in range(size):
+            before += state
+            step = base - gradient * state
+            if not straight:
+                step = _curved_step(f, alpha, low, high, state, up)
+            change = sign * step
+            if noisy:
+                sigma = of_step * abs(step) + of_alpha * alpha + of_size * abs(state - zero)
+                change += (sigma + constant) * normals[at] if alpha != 0 else np.float32(0)
+                at += 1
+            state = min(max(state + change, low), high)
         u[i] = state
-        number[i] += abs(n)
-        if n > 0:
-            pulses_up += n
-            states_up += before
-        else:
-            pulses_down -= n
-            states_down += before
+        number[i] += size
+        sums[0 if up else 1] += size
+        sums[2 if up else 3] += before
         if written:
-            seen[i] = state + write_noise * normals[at] if cell[5] > cell[4] else state
+            seen[i] = state + write_noise * normals[at] if high > low else state
             at += 1
-    tally[0] += pulses_up
-    tally[1] += pulses_down
-    tally[2] += states_up
-    tally[3] += states_down
+    tally += sums
     return at
 
 

@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from crossbar.arrays import _pulse_kernels as kernels
 from crossbar.arrays.cell_writes import write_full_pairs, write_weights
-from crossbar.arrays.pulse_checks import check_can_pulse
 from crossbar.arrays.pulse_sides import Places, PulsedSides, Side
 from crossbar.arrays.tile_grid import TileGrid
 from devices.pulses.flat import Singles
@@ -16,7 +15,7 @@ class CellWeights:
     """Weights w = scale (u⁺ − u⁻), (outputs, inputs), with the states u of cells in a flat copy.
 
     Args:
-        tiles: The array.
+        tiles: The array; `check_can_pulse` has let it pass.
         seed: Seed of the array's pulses; cells that are written anew draw their errors from it.
 
     Attributes:
@@ -25,13 +24,9 @@ class CellWeights:
         weights: Weights now, (outputs, inputs), float32.
         squares: Σ_j w_ij² of every output.
         scale: Weight of a fraction of one.
-
-    Raises:
-        ValueError: The cells cannot be pulsed.
     """
 
     def __init__(self, tiles: TileGrid, seed: np.random.SeedSequence):
-        check_can_pulse(tiles)
         self.tiles = tiles
         self.gain = tiles.all_tiles()[0].gain
         self._seed = seed

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossbar.arrays.cell_weights import CellWeights
-from crossbar.arrays.pulse_checks import checked_counts, checked_pair
+from crossbar.arrays.pulse_checks import check_can_pulse, checked_counts, checked_pair
 from crossbar.arrays.pulse_random import Normals
 from crossbar.arrays.tile_grid import TileGrid
 
@@ -29,8 +29,9 @@ class PulsedWeights(CellWeights):
     """
 
     def __init__(self, tiles: TileGrid, seed: np.random.SeedSequence, pair: str):
-        super().__init__(tiles, seed)
+        check_can_pulse(tiles)
         self.pair = checked_pair(pair, tiles.hardware)
+        super().__init__(tiles, seed)
         self.step = self._cells.mean_step(pair) * self.scale
         self._normals = Normals(seed)
         self._where = np.empty(self.weights.size, np.int64)

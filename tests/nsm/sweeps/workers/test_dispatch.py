@@ -95,7 +95,7 @@ class Dying(Executor):
     """Runs calls in this process; some of them die instead.
 
     Args:
-        deaths: How often the job of a chip number dies, by the number.
+        deaths: How often a chip dies, by its number; the chip of the point that comes first.
         revives: Whether calls are taken after a death.
     """
 
@@ -103,6 +103,7 @@ class Dying(Executor):
 
     def __init__(self, deaths, revives=True):
         self.deaths = dict(deaths)
+        self.points = {}  # whose chip it is that dies, by the chip's number
         self.revives = revives
         self.is_broken = False
         self.bundles = []
@@ -112,9 +113,14 @@ class Dying(Executor):
             raise BrokenExecutor("broken")
         self.bundles.append(len(jobs))
         future = Future()
-        dying = [job.chip for job in jobs if self.deaths.get(job.chip, 0)]
-        for chip in dying[:1]:
-            self.deaths[chip] -= 1
+        dying = [
+            job
+            for job in jobs
+            if self.deaths.get(job.chip, 0)
+            and self.points.setdefault(job.chip, job.task) == job.task
+        ]
+        for job in dying[:1]:
+            self.deaths[job.chip] -= 1
             self.is_broken = True
             future.set_exception(BrokenExecutor("the process was killed"))
         if not dying:

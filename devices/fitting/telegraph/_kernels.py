@@ -1,8 +1,11 @@
 """Compiled loops of hidden Markov models. They take arrays and scalars, write `out`, check nothing.
 
 A hidden chain of 2 to 4 states with the transition matrix P over one read emits y = μ_state + σ Z.
-A missing read (NaN) has the same emission in all states: the chain goes on without it, exactly.
-Their slow twins, in plain Python, are in tests/helpers/hidden_chain.py.
+A missing read has the same emission in all states: the chain goes on without it, exactly.
+
+Two recursions run read by read (`_recursions.py`). Everything else, the emissions and the sums of
+expectations, is done for a block of reads at a time, in loops that a compiler can do for several
+reads at once. The slow twins of these loops, in plain Python, are in tests/helpers/hidden_chain.py.
 """
 
 # mypy: ignore-errors
@@ -10,121 +13,213 @@ Their slow twins, in plain Python, are in tests/helpers/hidden_chain.py.
 import numpy as np
 from numba import njit
 
-#: Reads whose scale factors are multiplied before one logarithm is taken; with the least
-#: probability of a transition, 1e-12, their product stays above 1e-192.
-_READS_PER_LOG = 16
+from devices.fitting.telegraph._recursions import (
+    backward_of_four,
+    backward_of_two,
+    forward_of_four,
+    forward_of_two,
+)
+
+#: Reads of a block: its arrays stay in the cache nearest to the processor.
+BLOCK = 512
+#: Rows that the memory of a block has: α of 4 states, their emissions, and 1/norm of the groups.
+ROWS = 9
+
+# exp(x) = 2^k exp(r) with k = round(x/ln 2) and |r| ≤ ln(2)/2. Adding 1.5·2^52 leaves k in the low
+# bits of a number; ln 2 is split so that k times its first part is exact.
+_ROUNDING = 6755399441055744.0
+_PER_LN2 = 1.4426950408889634
+_LN2 = 0.6931471803691238
+_LN2_REST = 1.9082149292705877e-10
+#: exp of a smaller number counts as exp of this one, 1e-300.
+_SMALLEST = -690.0
+
+# Sums may be taken in any order, so that several reads are added at once.
+_ANY_ORDER = {"reassoc", "contract"}
 
 
 @njit(nogil=True, inline="always")
-def _forward(y, levels, sigma, transitions, states, alpha, emission, scale):
-    """Write filtered probabilities, emissions relative to the likeliest state, and 1/scale.
+def _exp(x, power, bits, n):
+    """Replace x ≤ 0 by exp(x), to the last bit or two, for several reads at once.
 
-    The chain begins in each state with the same probability. Returns the log-likelihood without
-    the constant −n ln(σ √(2π)).
+    `power` is memory, and `bits` the same memory as whole numbers.
     """
+    for t in range(n):
+        z = max(x[t], _SMALLEST)
+        shifted = z * _PER_LN2 + _ROUNDING
+        power[t] = shifted
+        k = shifted - _ROUNDING
+        r = z - k * _LN2
+        r = r - k * _LN2_REST
+        # Taylor's series to r^13/13!, whose rest is below 1e-17.
+        p = 1 / 6227020800.0
+        p = p * r + 1 / 479001600.0
+        p = p * r + 1 / 39916800.0
+        p = p * r + 1 / 3628800.0
+        p = p * r + 1 / 362880.0
+        p = p * r + 1 / 40320.0
+        p = p * r + 1 / 5040.0
+        p = p * r + 1 / 720.0
+        p = p * r + 1 / 120.0
+        p = p * r + 1 / 24.0
+        p = p * r + 1 / 6.0
+        p = p * r + 0.5
+        p = p * r + 1.0
+        x[t] = p * r + 1.0
+    for t in range(n):
+        bits[t] = (bits[t] + 1023) << 52  # the exponent of 2^k
+    for t in range(n):
+        x[t] *= power[t]
+
+
+@njit(nogil=True, inline="always")
+def _emissions(y, known, levels, sigma, emission, best, power, bits):
+    """Write the emissions of a block relative to the likeliest state.
+
+    The likeliest state has exp(0) = 1, so that no read has a likelihood of 0; `best` is what was
+    taken off the exponent, (y − μ)²/2σ² of the likeliest state.
+    """
+    n = len(y)
     half_precision = 0.5 / (sigma * sigma)
+    for t in range(n):
+        best[t] = np.inf
+    for k in range(len(levels)):
+        row = emission[k]
+        for t in range(n):
+            away = y[t] - levels[k]
+            row[t] = away * away * half_precision * known[t]
+            best[t] = min(best[t], row[t])
+    for k in range(len(levels)):
+        row = emission[k]
+        for t in range(n):
+            row[t] = best[t] - row[t]
+        _exp(row, power, bits, n)
+
+
+@njit(nogil=True, fastmath=_ANY_ORDER)
+def _dot(a, b):
+    """Return Σ a b."""
     total = 0.0
-    product = 1.0
+    for t in range(len(a)):
+        total += a[t] * b[t]
+    return total
+
+
+@njit(nogil=True, fastmath=_ANY_ORDER)
+def _add_moments(probability, y, known, level, out):
+    """Add Σ p, Σ p (y − μ) and Σ p (y − μ)² over the known reads of a block."""
+    zeroth, first, second = 0.0, 0.0, 0.0
     for t in range(len(y)):
-        if np.isnan(y[t]):
+        away = y[t] - level
+        weight = probability[t] * known[t]
+        zeroth += weight
+        first += weight * away
+        second += weight * away * away
+    out[0] += zeroth
+    out[1] += first
+    out[2] += second
+
+
+@njit(nogil=True, fastmath={"contract"})
+def _ahead(y, known, levels, sigma, transitions, work):
+    """Run the forward recursion; return the log-likelihood without −n ln(σ √(2π))."""
+    states = len(levels)
+    best, power = np.empty(BLOCK), np.empty(BLOCK)
+    bits = power.view(np.int64)
+    before = np.zeros(4)
+    total = 0.0
+    for b in range(len(work)):
+        stop = min((b + 1) * BLOCK, len(y))
+        n = stop - b * BLOCK
+        these = slice(b * BLOCK, stop)
+        alpha, emission, inverse = work[b, 0:4], work[b, 4:8], work[b, 8]
+        _emissions(y[these], known[these], levels, sigma, emission, best, power, bits)
+        for t in range(n):
+            total -= best[t]
+        first = 0
+        if b == 0:  # the chain begins in each state with the same probability
+            first = 1
             for k in range(states):
-                emission[t, k] = 1.0
+                before[k] = emission[k, 0] / states
+                alpha[k, 0] = before[k]
+        if states == 2:
+            total += forward_of_two(transitions, emission, alpha, before, inverse, first, n)
         else:
-            best = np.inf
-            for k in range(states):
-                away = y[t] - levels[k]
-                emission[t, k] = away * away * half_precision
-                best = min(best, emission[t, k])
-            total -= best
-            for k in range(states):
-                # The likeliest state has exp(0) = 1, so that no read has a likelihood of 0.
-                emission[t, k] = np.exp(best - emission[t, k])
-        norm = 0.0
+            total += forward_of_four(transitions, emission, alpha, before, inverse, first, n)
+    return total
+
+
+@njit(nogil=True)
+def _back(y, known, levels, transitions, work, out, posterior):
+    """Run the backward recursion; add expectations to `out`, and write the posterior."""
+    states = len(levels)
+    betas, weighted = np.empty((4, BLOCK)), np.empty((4, BLOCK))
+    beta = np.ones(4)
+    for b in range(len(work) - 1, -1, -1):
+        stop = min((b + 1) * BLOCK, len(y))
+        n = stop - b * BLOCK
+        these = slice(b * BLOCK, stop)
+        alpha, emission, inverse = work[b, 0:4], work[b, 4:8], work[b, 8]
+        first = 1 if b == 0 else 0  # no transition leads to the first read of all
+        if states == 2:
+            backward_of_two(transitions, emission, beta, inverse, first, n, betas, weighted)
+        else:
+            backward_of_four(transitions, emission, beta, inverse, first, n, betas, weighted)
         for k in range(states):
-            if t == 0:
-                predicted = 1.0 / states
-            else:
-                predicted = 0.0
-                for i in range(states):
-                    predicted += alpha[t - 1, i] * transitions[i, k]
-            alpha[t, k] = predicted * emission[t, k]
-            norm += alpha[t, k]
-        inverse = 1.0 / norm
+            if b == 0:
+                betas[k, 0] = beta[k]
+            for i in range(states):
+                pairs = _dot(alpha[i, : n - 1], weighted[k, 1:n])
+                if b > 0:
+                    pairs += work[b - 1, i, BLOCK - 1] * weighted[k, 0]
+                out[i, 3 + k] += pairs * transitions[i, k]
         for k in range(states):
-            alpha[t, k] *= inverse
-        scale[t] = inverse
-        product *= norm
-        if t % _READS_PER_LOG == 0:
-            total += np.log(product)
-            product = 1.0
-    return total + np.log(product)
+            for t in range(n):
+                betas[k, t] *= alpha[k, t]
+            _add_moments(betas[k, :n], y[these], known[these], levels[k], out[k])
+            for t in range(min(n, len(posterior))):
+                posterior[b * BLOCK + t, k] = betas[k, t]
 
 
-@njit(nogil=True, inline="always")
-def _backward(y, levels, transitions, states, alpha, emission, scale, out, posterior):
-    """Add expectations to `out`, and write the probabilities of the states of each read.
+@njit(nogil=True, cache=True)
+def expectation(y, known, levels, sigma, transitions, work, out, posterior):
+    """Return the log-likelihood without −n ln(σ √(2π)), and write expectations and posterior.
 
-    `out` has a row for each state: its expected number of known reads, Σ (y − μ), Σ (y − μ)², and
+    `out` gets a row for each state: its expected number of known reads, Σ (y − μ), Σ (y − μ)², and
     then the expected numbers of transitions to each state.
+
+    Args:
+        y: Reads, (n,); any number where one is missing.
+        known: 1, or 0 where a read is missing, (n,).
+        levels: μ, (states,).
+        sigma: σ.
+        transitions: P, (states, states), whose entries are at least 1e-12.
+        work: Memory, (blocks, `ROWS`, `BLOCK`).
+        out: Zeros, (states, 3 + states).
+        posterior: (n, states), or (0, states) if it is not wanted.
     """
-    last = len(y) - 1
-    keeps = len(posterior) > 0
-    beta = np.ones(states)
-    weighted = np.empty(states)
-    for t in range(last, -1, -1):
-        known = not np.isnan(y[t])
-        for k in range(states):
-            probability = alpha[t, k] * beta[k]
-            if keeps:
-                posterior[t, k] = probability
-            if known:
-                away = y[t] - levels[k]
-                out[k, 0] += probability
-                out[k, 1] += probability * away
-                out[k, 2] += probability * away * away
-        if t == 0:
-            break
-        for k in range(states):
-            weighted[k] = emission[t, k] * beta[k] * scale[t]
-        for i in range(states):
-            following = 0.0
-            for k in range(states):
-                step = transitions[i, k] * weighted[k]
-                out[i, 3 + k] += alpha[t - 1, i] * step
-                following += step
-            beta[i] = following
-
-
-@njit(nogil=True, inline="always")
-def _both(y, levels, sigma, transitions, states, alpha, emission, scale, out, posterior):
-    """Run the forward and the backward pass; `states` is a constant, which unrolls the loops."""
-    value = _forward(y, levels, sigma, transitions, states, alpha, emission, scale)
-    _backward(y, levels, transitions, states, alpha, emission, scale, out, posterior)
+    four = transitions
+    if len(levels) == 3:  # a fourth state that is never entered
+        four = np.zeros((4, 4))
+        four[:3, :3] = transitions
+        work[:, 3] = 0.0
+        work[:, 7] = 0.0
+    value = _ahead(y, known, levels, sigma, four, work)
+    _back(y, known, levels, four, work, out, posterior)
     return value
 
 
 @njit(nogil=True, cache=True)
-def expectation(y, levels, sigma, transitions, work, out, posterior):
-    """Return the log-likelihood, and write what `_backward` says.
-
-    Args:
-        y: Reads, (n,).
-        levels: μ, (states,).
-        sigma: σ.
-        transitions: P, (states, states), whose entries are above 0.
-        work: Memory, (n, 9).
-        out: Zeros, (states, 3 + states).
-        posterior: (n, states), or (0, states) if it is not wanted.
-    """
-    states = len(levels)
-    alpha = work[:, 0:4]
-    emission = work[:, 4:8]
-    scale = work[:, 8]
-    if states == 2:
-        return _both(y, levels, sigma, transitions, 2, alpha, emission, scale, out, posterior)
-    if states == 3:
-        return _both(y, levels, sigma, transitions, 3, alpha, emission, scale, out, posterior)
-    return _both(y, levels, sigma, transitions, 4, alpha, emission, scale, out, posterior)
+def path_sums(y, known, path, levels, out):
+    """Write the sums of `expectation` for a path of states that is taken for certain."""
+    for t in range(len(y)):
+        k = path[t]
+        away = (y[t] - levels[k]) * known[t]
+        out[k, 0] += known[t]
+        out[k, 1] += away
+        out[k, 2] += away * away
+        if t > 0:
+            out[path[t - 1], 3 + k] += 1.0
 
 
 @njit(nogil=True, cache=True)

@@ -61,18 +61,6 @@ def path_transitions(path: np.ndarray, states: int) -> Floats:
     return np.bincount(pairs, minlength=states**2).reshape(states, states).astype(np.float64)
 
 
-def path_expected(y: Floats, path: np.ndarray, levels: Floats) -> Expected:
-    """Return the expectations of a path that is taken for certain; its likelihood is not told."""
-    known = np.isfinite(y)
-    away = np.where(known, y - levels[path], 0.0)
-    states = len(levels)
-    reads, first, second = (
-        np.asarray(np.bincount(path, weights, states), dtype=np.float64)
-        for weights in (known.astype(np.float64), away, away**2)
-    )
-    return Expected(np.nan, reads, first, second, path_transitions(path, states))
-
-
 class FreeLevels(NamedTuple):
     """n levels with any transitions between them: (μ_k), ln σ and ln(P_ij/P_ii), i ≠ j.
 

@@ -32,8 +32,11 @@ class Reads:
     def __init__(self, y: Floats, wander: Floats | float = 0.0) -> None:
         self.y = np.ascontiguousarray(y, dtype=np.float64)
         self.wander = wander
-        self.known = int(np.isfinite(y).sum())
-        self._work = np.empty((len(y), 9))
+        known = np.isfinite(self.y)
+        self.known = int(known.sum())
+        self._emits = known.astype(np.float64)
+        self._filled = np.where(known, self.y, 0.0)
+        self._work: Floats | None = None
 
     @property
     def trace(self) -> Floats:
@@ -55,14 +58,27 @@ class Reads:
             theta: The parameters.
             posterior: Where to write the probabilities of the states, (reads, states), or None.
         """
-        from devices.fitting.telegraph._kernels import expectation
+        from devices.fitting.telegraph._kernels import BLOCK, ROWS, expectation
 
+        if self._work is None:
+            self._work = np.empty((-(-len(self.y) // BLOCK), ROWS, BLOCK))
         levels, sigma, p = structure.unpack(theta)
         out = np.zeros((len(levels), 3 + len(levels)))
         kept = np.empty((0, len(levels))) if posterior is None else posterior
-        value = expectation(self.y, np.ascontiguousarray(levels), sigma, p, self._work, out, kept)
+        value = expectation(
+            self._filled, self._emits, np.ascontiguousarray(levels), sigma, p, self._work, out, kept
+        )
         value -= self.known * (np.log(sigma) + 0.5 * _LOG_2PI)
         return Expected(float(value), out[:, 0], out[:, 1], out[:, 2], out[:, 3:])
+
+    def expected_of(self, path: np.ndarray, levels: Floats) -> Expected:
+        """Return the expectations of a path taken for certain; its likelihood is not told."""
+        from devices.fitting.telegraph._kernels import path_sums
+
+        out = np.zeros((len(levels), 3 + len(levels)))
+        states = np.ascontiguousarray(path, dtype=np.intp)
+        path_sums(self._filled, self._emits, states, np.ascontiguousarray(levels), out)
+        return Expected(np.nan, out[:, 0], out[:, 1], out[:, 2], out[:, 3:])
 
     def path(self, structure: Structure, theta: Floats) -> tuple[np.ndarray, float]:
         """Return the most probable path of states (Viterbi 1967), and ln P of its transitions."""

@@ -6,7 +6,6 @@ from devices.fitting.telegraph.chains import (
     LEAST_SIGMA,
     FreeLevels,
     Structure,
-    path_expected,
 )
 from devices.fitting.telegraph.em import MOST_ITERATIONS, Maximum, Reads, ascend, at
 from devices.validation import Floats
@@ -56,10 +55,10 @@ def _nearest(x: Floats, centers: Floats) -> np.ndarray:
 
 def _start(reads: Reads, structure: Structure, levels: Floats, path: np.ndarray) -> Floats:
     """Return the parameters of levels and a path of states, taken for certain."""
-    expected = path_expected(reads.y, path, levels)
+    expected = reads.expected_of(path, levels)
     sigma = max(np.sqrt(expected.second.sum() / reads.known), LEAST_SIGMA)
     theta = structure.begin(levels, float(sigma))
-    expected = path_expected(reads.y, path, structure.unpack(theta)[0])
+    expected = reads.expected_of(path, structure.unpack(theta)[0])
     # Half a transition more of each kind lets the chain find the ones that the path lacks.
     seen = expected._replace(transitions=expected.transitions + 0.5)
     return structure.maximized(theta, seen)

@@ -139,8 +139,10 @@ def _ahead(y, known, levels, sigma, transitions, work):
         first = 0
         if b == 0:  # the chain begins in each state with the same probability
             first = 1
+            norm = emission[:states, 0].sum()
+            total += np.log(norm / states)
             for k in range(states):
-                before[k] = emission[k, 0] / states
+                before[k] = emission[k, 0] / norm
                 alpha[k, 0] = before[k]
         if states == 2:
             total += forward_of_two(transitions, emission, alpha, before, inverse, first, n)

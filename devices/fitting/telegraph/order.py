@@ -1,6 +1,6 @@
 """How many levels a trace has: candidates by the Bayesian information criterion."""
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +36,9 @@ _STRUCTURES: dict[str, Structure] = {
 FEWEST_ENTRIES = 2
 #: Difference of the criterion that is clear evidence (Kass and Raftery 1995).
 _CLEAR = 10.0
+#: Four levels of two traps are told from three, and from two equal traps, if to merge the nearest
+#: two of them would cost this much log-likelihood: far more than any number of parameters is worth.
+_APART = 1000.0
 
 
 class Candidate:
@@ -132,7 +135,9 @@ def one_level_bic(reads: Reads) -> tuple[float, float]:
     return float(white), float(memory)
 
 
-def fitted(reads: Reads, name: str, found: dict[str, Candidate], needed: float) -> None:
+def fitted(
+    reads: Reads, name: str, found: dict[str, Candidate], needed: float, *, anew: bool = True
+) -> None:
     """Fit a candidate, and add it to those that were found.
 
     Args:
@@ -140,9 +145,10 @@ def fitted(reads: Reads, name: str, found: dict[str, Candidate], needed: float) 
         name: Which one.
         found: Candidates so far. Two traps also begin with the one trap that was found before.
         needed: Criterion that is to be beaten; what will not come near it is given up early.
+        anew: Whether it also begins with the levels of averaged reads.
     """
     structure = _STRUCTURES[name]
-    begin = starts(reads, structure)
+    begin = starts(reads, structure) if anew else []
     if name == TRAPS and TWO in found:
         begin += peeled(reads, structure, found[TWO].maximum)
     if name == FOUR and TRAPS in found:
@@ -171,27 +177,57 @@ def _on_wander(
     best = min(found.values(), key=lambda each: each.bic)
     if best.bic < memory and best.white_bic < best.background_bic + _CLEAR:
         return []  # levels and white noise explain the memory
-    some = [Candidate(TWO, two, quiet) for quiet, two in two_levels_on_wander(reads)]
+
+    @cache
+    def alone(n: int) -> float:
+        return one_level_bic(Reads(reads.trace[:n]))[1]
+
+    def is_hopeless(quiet: Reads, two: Maximum) -> bool:
+        return Candidate(TWO, two, quiet).background_bic > alone(len(quiet.y)) + _APART
+
+    some = [Candidate(TWO, two, quiet) for quiet, two in two_levels_on_wander(reads, is_hopeless)]
     if not some:
         return []
     two = min(some, key=lambda each: each.bic)
     return [(two.reads, {TWO: two})]
 
 
+def _are_four(traps: Candidate) -> bool:
+    """Return whether two traps have four levels that no chain with three could explain as well.
+
+    Two levels with n₁ and n₂ reads, Δ apart, cost n₁ n₂/(n₁ + n₂) Δ²/(2 σ²) of log-likelihood if
+    they are taken for one, as two of the levels of equal traps are.
+    """
+    levels, sigma, _ = traps.maximum.structure.unpack(traps.maximum.theta)
+    reads = traps.maximum.expected.reads
+    first, second = np.triu_indices(len(levels), 1)
+    shared = reads[first] * reads[second] / (reads[first] + reads[second])
+    costs = shared * (levels[first] - levels[second]) ** 2 / (2 * sigma**2)
+    return bool(costs.min() > _APART) and traps.white_bic < traps.background_bic
+
+
 def _tried(reads: Reads, found: dict[str, Candidate], one: float) -> None:
     """Fit candidates with three and four levels, as far as two are not enough.
 
-    Three levels are tried after two. Two traps, two equal ones and four levels are tried if three
-    levels are better than two, or if two leave a background with memory; but not if one level, with
-    the criterion `one`, is better than both two and three.
+    Two traps, two equal ones and four levels are tried if three levels are better than two, or if
+    two leave a background with memory; but not if one level, with the criterion `one`, is better
+    than both two and three. If two traps leave white noise and their levels are far from being
+    three, then three levels and equal traps are not tried, and four levels begin with the traps.
     """
     two = found[TWO]
-    fitted(reads, THREE, found, min(two.white_bic, one))
     is_left = two.background_bic < two.white_bic
+    if is_left and two.bic < one:
+        fitted(reads, TRAPS, found, min(two.white_bic, one))
+        if TRAPS in found and found[TRAPS].bic < min(two.bic, one) and _are_four(found[TRAPS]):
+            fitted(reads, FOUR, found, found[TRAPS].white_bic, anew=False)
+            return
+    fitted(reads, THREE, found, min(two.white_bic, one))
     is_more = THREE in found and found[THREE].bic < two.bic
     if (is_left or is_more) and min(each.bic for each in found.values()) < one:
         for name in (TRAPS, TWINS, FOUR):
-            fitted(reads, name, found, min(one, *(each.white_bic for each in found.values())))
+            if name not in found:
+                needed = min(one, *(each.white_bic for each in found.values()))
+                fitted(reads, name, found, needed)
 
 
 def choose(reads: Reads) -> Choice:

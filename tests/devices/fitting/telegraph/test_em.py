@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from devices.fitting.telegraph.chains import FreeLevels, IndependentTraps
 from devices.fitting.telegraph.em import Reads, ascend, at, information, polished
-from tests.helpers.hidden_chain import by_all_paths, trace
+from tests.helpers.hidden_chain import by_all_paths, by_two_passes, trace
 
 STRUCTURES = [
     FreeLevels(2),
@@ -42,6 +42,31 @@ def test_expectations_are_those_of_a_sum_over_all_paths(structure, rng):
     np.testing.assert_allclose(posterior.sum(axis=1), 1, rtol=1e-12)
     if structure != IndependentTraps(twins=True):  # whose states with one captured trap are equal
         np.testing.assert_array_equal(reads.path(structure, theta)[0], path)
+
+
+@pytest.mark.parametrize("n", [1, 2, 8, 9, 511, 512, 513, 1024, 1500])
+@pytest.mark.parametrize("states", [2, 3, 4])
+@pytest.mark.parametrize("rare", [0.2, 1e-12])
+def test_expectations_are_those_of_plain_passes_over_reads(n, states, rare, rng):
+    structure = FreeLevels(states)
+    p = np.full((states, states), rare) + np.diag(np.full(states, 1 - states * rare))
+    odds = np.log(p / np.diag(p)[:, None])[~np.eye(states, dtype=bool)]
+    theta = np.concatenate([np.arange(states) * 1.0, [np.log(0.3)], odds])
+    levels, sigma, p = structure.unpack(theta)
+    y = rng.choice(levels, n) + sigma * rng.standard_normal(n)
+    y[rng.random(n) < 0.1] = np.nan
+    y[n // 3 : n // 3 + 2] = 7.0  # 13 standard deviations from all levels
+    value, in_states, counts = by_two_passes(y, levels, sigma, p)
+    posterior = np.empty((n, states))
+    expected = Reads(y).expected(structure, theta, posterior)
+    assert expected.log_likelihood == pytest.approx(value, rel=1e-10)
+    np.testing.assert_allclose(posterior, in_states, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(expected.transitions, counts, rtol=1e-7, atol=1e-9)
+    known = np.isfinite(y)
+    away = np.where(known[:, None], np.nan_to_num(y)[:, None] - levels, 0.0)
+    for power, sums in enumerate((expected.reads, expected.first, expected.second)):
+        wanted = (in_states[known] * away[known] ** power).sum(axis=0)
+        np.testing.assert_allclose(sums, wanted, rtol=1e-7, atol=1e-7)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES, ids=repr)

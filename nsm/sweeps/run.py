@@ -18,9 +18,9 @@ from nsm.progress import progress_bar
 from nsm.sweeps.completed_rows import Blocks, Rows
 from nsm.sweeps.data import check_saving, check_settings, checked_data
 from nsm.sweeps.hashing.identity import remembering
+from nsm.sweeps.rows.checked_lines import from_row
 from nsm.sweeps.rows.row_file import RowFile
 from nsm.sweeps.rows.sidecar import described, write_sidecar
-from nsm.sweeps.rows.stored_rows import from_row
 from nsm.sweeps.tasks import Task
 from nsm.sweeps.until import Until
 from nsm.sweeps.workers.contents import Shelf

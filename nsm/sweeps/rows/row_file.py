@@ -8,8 +8,6 @@ journal when the sweep ends. A killed sweep leaves the journal; the next one goe
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
@@ -18,8 +16,18 @@ from types import MappingProxyType, TracebackType
 from typing import IO, Any
 
 from nsm.disk import check_folder_of, check_no_folder
+from nsm.sweeps.rows.checked_lines import (
+    CHECK,
+    Texts,
+    as_texts,
+    decoded,
+    rows_of,
+    with_check,
+)
+from nsm.sweeps.rows.csv_line import csv_line
 from nsm.sweeps.rows.experiment import Models, difference, training_of
 from nsm.sweeps.rows.file_lock import Busy, Release, lock
+from nsm.sweeps.rows.guard import rescued, what_happened
 from nsm.sweeps.rows.parquet import (
     check_pyarrow,
     is_parquet,
@@ -29,7 +37,7 @@ from nsm.sweeps.rows.parquet import (
 )
 from nsm.sweeps.rows.sidecar_differences import differences
 from nsm.sweeps.rows.sidecar_file import Sidecar, read_sidecar
-from nsm.sweeps.rows.stored_rows import Texts, as_texts, csv_rows, journal_of, stored_rows
+from nsm.sweeps.rows.stored_rows import journal_of, stored_rows
 from nsm.sweeps.rows.unfinished import Key, planned_rows, write_planned
 
 
@@ -64,8 +72,8 @@ class RowFile:
             here: Returns what this sweep's sidecar says, for messages; None for no values in them.
 
         Raises:
-            ValueError: The file is of another experiment, is being written by another sweep, is a
-                folder, or its folder does not exist.
+            ValueError: The file is of another experiment, has a row that is not as it was written,
+                is being written by another sweep, is a folder, or its folder does not exist.
             ImportError: The file is to be Parquet, and pyarrow is not installed.
             OSError: The header cannot be written, for example because the disk is full.
         """
@@ -76,6 +84,7 @@ class RowFile:
         check_no_folder(self.path)
         self._journal = journal_of(self.path)
         self._is_published = False
+        self._written: list[Texts] = []
         self._here = here
         self._open()
         try:
@@ -107,16 +116,15 @@ class RowFile:
         self._file.seek(0)
         content = self._file.read()
         complete = content[: content.rfind(b"\n") + 1]  # the lines that end in a line break
-        header = ",".join(self.columns)
+        text = decoded(complete, self.path)
+        header = ",".join([*self.columns, CHECK])
         if not complete and not f"{header}\r\n".startswith(content.decode(errors="replace")):
             raise self._foreign("it does not start with a header of this sweep")
-        rows = csv_rows(complete.decode(errors="replace"))
         if complete:
-            found = complete.split(b"\n", 1)[0].decode(errors="replace").strip()
+            found = text.split("\n", 1)[0].strip()
             if found != header:
                 raise self._foreign(f"its columns are {found}, this sweep's are {header}")
-            if any(None in row or None in row.values() for row in rows):
-                raise self._foreign("it has rows of a wrong length")
+        rows = rows_of(text, self.path)
         for row in (*stored, *rows):
             training = training_of(row)
             why = difference(row["experiment"], training, row.get("model"), experiment, models)
@@ -124,8 +132,9 @@ class RowFile:
                 raise self._foreign(why + _values(self.path, self._here))
         if len(complete) < len(content):
             self._file.truncate(len(complete))
+        self._size = len(complete)
         if not complete:
-            append_line(self._file, self.columns, self.path)
+            self._size = append_line(self._file, [*self.columns, CHECK], self.path)
         return {(row["task"], int(row["chip"])): row for row in (*rows, *stored)}
 
     def _recover_parquet(self) -> list[Texts]:
@@ -150,15 +159,35 @@ class RowFile:
 
     def finish(self, done: Collection[Key]) -> None:
         """Note on disk that these rows are there, and write the Parquet file of the journal."""
+        self._check_file()
         write_planned(self.path, planned_rows(self.path) - set(done))
         if is_parquet(self.path):
             write_parquet(self.path, self.columns, stored_rows(self.path))
             self._is_published = True
 
     def append(self, row: dict[str, Any]) -> None:
-        """Write one row and wait until it is on the disk."""
+        """Write one row and wait until it is on the disk.
+
+        Raises:
+            OSError: It cannot be written, or the file is not the one any more that was opened. Then
+                all rows, this one too, are in a new file, which the message names.
+        """
         texts = as_texts({name: row[name] for name in self.columns})
-        append_line(self._file, list(texts.values()), self.path)
+        self._written.append(texts)
+        self._check_file()
+        self._size += append_line(self._file, list(with_check(texts).values()), self.path)
+
+    def _check_file(self) -> None:
+        """Raise OSError, with all rows in a neighbor file, if another program changed the file."""
+        happened = what_happened(self._file, self._journal, self._size)
+        if not happened:
+            return
+        rows = [*self.done.values(), *self._written]
+        place = rescued(self.path, self.columns, rows)
+        raise OSError(
+            f"{self._journal} {happened} while the sweep ran. All {len(rows)} finished rows are in "
+            f"{place}: run the same command with this file to go on"
+        )
 
     def _close(self) -> None:
         """Close the journal and end its lock; remove it if the Parquet file holds its rows."""
@@ -185,8 +214,8 @@ class RowFile:
         self._close()
 
 
-def append_line(file: IO[bytes], values: Sequence[str], path: Path) -> None:
-    """Write one line of a CSV to an unbuffered file, and wait until it is on the disk.
+def append_line(file: IO[bytes], values: Sequence[str], path: Path) -> int:
+    """Write one line of a CSV to an unbuffered file, wait for the disk, and return its bytes.
 
     Args:
         file: The file, opened for appending.
@@ -196,10 +225,9 @@ def append_line(file: IO[bytes], values: Sequence[str], path: Path) -> None:
     Raises:
         OSError: It cannot be written, for example because the disk is full.
     """
-    line = io.StringIO()
-    csv.writer(line).writerow(values)
+    line = csv_line(values)
     try:
-        left = memoryview(line.getvalue().encode())
+        left = memoryview(line)
         while left:  # the file is unbuffered: one call may write only a part
             left = left[file.write(left) :]
         os.fsync(file.fileno())
@@ -208,6 +236,7 @@ def append_line(file: IO[bytes], values: Sequence[str], path: Path) -> None:
             f"could not write to {path} ({problem.strerror}); the rows before are safe: "
             "make room and run the same command again, it goes on from there"
         ) from problem
+    return len(line)
 
 
 def _values(path: Path, here: Callable[[], Sidecar] | None) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nsm.sweeps.axes import CHIP_AXES
-from nsm.sweeps.labels import as_cell, from_cell
+from nsm.sweeps.rows.checked_lines import (
+    CHECK,
+    as_texts,
+    check_of,
+    decoded,
+    from_row,
+    header_of,
+    rows_of,
+)
 from nsm.sweeps.rows.parquet import is_parquet, parquet_columns, read_parquet
 from nsm.sweeps.rows.unfinished import planned_rows
 
@@ -20,11 +27,6 @@ if TYPE_CHECKING:
 RESULTS = ("chip", "errors", "images", "samples", "seed", "elapsed", "model", "task", "experiment")
 #: Column of the images that were wrong, of `collect(keep_wrong=True)`; files have none.
 WRONG = "wrong"
-#: Columns of texts that may look like numbers.
-HASHES = ("model", "task", "experiment")
-
-#: The texts of a row, by column.
-Texts = dict[str, str]
 
 
 def journal_of(path: str | Path) -> Path:
@@ -33,7 +35,9 @@ def journal_of(path: str | Path) -> Path:
 
 
 def row_columns(path: str | Path) -> list[str]:
-    """Return the column names of a sweep's file, read without pandas, which takes long to import.
+    """Return the column names of a sweep's file, without the check of its rows.
+
+    They are read without pandas, which takes long to import.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -50,8 +54,17 @@ def row_columns(path: str | Path) -> list[str]:
     if missing:
         raise ValueError(
             f"{path} is not {form} of sweep rows: it lacks the columns {', '.join(missing)}"
+            f"{_other_separator(columns)}"
         )
-    return columns
+    return [name for name in columns if name != CHECK]
+
+
+def _other_separator(columns: Sequence[str]) -> str:
+    """Return what to do with a header that another character than a comma separates; or ""."""
+    if len(columns) != 1:
+        return ""
+    found = [name for mark, name in ((";", "semicolons"), ("\t", "tabs")) if mark in columns[0]]
+    return f"; it is separated by {found[0]}: save it with commas" if found else ""
 
 
 def _header(path: Path) -> list[str]:
@@ -60,8 +73,9 @@ def _header(path: Path) -> list[str]:
         return parquet_columns(path)
     if not journal_of(path).is_file():
         raise FileNotFoundError(f"no file {path}")
-    with open(journal_of(path), encoding="utf-8", newline="") as file:
-        return next(csv.reader(file), [])
+    with open(journal_of(path), "rb") as file:
+        first = file.readline()
+    return header_of(decoded(first, path))
 
 
 def read_rows(path: str | Path) -> pd.DataFrame:
@@ -79,7 +93,8 @@ def read_rows(path: str | Path) -> pd.DataFrame:
     Raises:
         FileNotFoundError: There is no such file.
         ImportError: The file is Parquet, and pyarrow is not installed.
-        ValueError: The file holds no sweep rows.
+        ValueError: The file holds no sweep rows, or one that is not as it was written; the message
+            tells the line.
     """
     columns = row_columns(path)
     import pandas as pd
@@ -96,11 +111,10 @@ def stored_rows(path: str | Path) -> list[dict[str, Any]]:
     """Return all rows of a file, of Parquet and its journal, as `RowFile.append` got them.
 
     Raises:
-        ValueError: A row has a wrong length.
+        ValueError: A row is not as it was written, see `checked_lines.rows_of`.
     """
-    lines = complete_rows(journal_of(path)) if journal_of(path).is_file() else []
-    if any(None in row or None in row.values() for row in lines):
-        raise ValueError(f"{path} is not a CSV of sweep rows: it has rows of a wrong length")
+    journal = journal_of(path)
+    lines = rows_of(decoded(journal.read_bytes(), journal), journal) if journal.is_file() else []
     rows = [from_row(row) for row in lines]
     if not is_parquet(path) or not Path(path).is_file():
         return rows
@@ -109,39 +123,11 @@ def stored_rows(path: str | Path) -> list[dict[str, Any]]:
     return [*stored, *(row for row in rows if (row["task"], row["chip"]) not in present)]
 
 
-def complete_rows(path: Path) -> list[dict[Any, Any]]:
-    """Return the rows of a CSV as texts, without a last one that has not been written completely.
-
-    A file that was edited may lack its last line break. Its last row is complete if it ends in the
-    experiment, which all rows of a file share.
-    """
-    text = path.read_text(encoding="utf-8", errors="replace")
-    rows = csv_rows(text)
-    if rows and not text.endswith("\n"):
-        ends = {row.get("experiment") for row in rows[:-1]}
-        if rows[-1].get("experiment") not in ends:
-            return rows[:-1]
-    return rows
-
-
-def csv_rows(text: str) -> list[dict[Any, Any]]:
-    """Return the rows of a CSV as texts, by column."""
-    return list(csv.DictReader(io.StringIO(text, newline="")))
-
-
-def from_row(row: Mapping[str, str]) -> dict[str, Any]:
-    """Return a row of a CSV with the values that `RowFile.append` got."""
-    return {name: text if name in HASHES else from_cell(text) for name, text in row.items()}
-
-
-def as_texts(row: Mapping[str, Any]) -> Texts:
-    """Return a row as the texts of a CSV, from which `from_row` makes the same row."""
-    return {name: value if name in HASHES else as_cell(value) for name, value in row.items()}
-
-
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a CSV of rows, as `RowFile.append` does it row by row."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(as_texts({name: row[name] for name in columns}).values() for row in rows)
+        writer.writerow([*columns, CHECK])
+        for row in rows:
+            texts = as_texts({name: row[name] for name in columns})
+            writer.writerow([*texts.values(), check_of(texts)])

@@ -13,8 +13,11 @@ from crossbar import Hardware
 from devices import BlankOut, Device, GaussianNoise
 from nsm import collect, grid, merge_rows, nsm_mlp, read_rows
 from nsm.cli.main import app
+from nsm.sweeps.rows.checked_lines import CHECK, as_texts, with_check
+from nsm.sweeps.rows.csv_line import csv_line
 from nsm.sweeps.rows.row_file import RowFile
 from nsm.sweeps.rows.sidecar_file import read_sidecar
+from nsm.sweeps.rows.stored_rows import stored_rows
 from nsm.sweeps.rows.unfinished import marker_of, planned_rows
 
 HARDWARE = Hardware(device=Device(g_min=1e-6, g_max=1e-5), gate=BlankOut(0.5))
@@ -110,9 +113,7 @@ def test_the_time_may_differ_and_the_first_names_of_values_are_kept(tmp_path, mo
         chips = 1 if name == "a" else 2
         save = {"save_to": f"{name}.csv", "chips": chips, "samples": 1, "rng": 5}
         collect(tasks, X, Y, progress=False, **save)
-    text = (tmp_path / "b.csv").read_text()
-    elapsed = [row.split(",")[10] for row in text.splitlines()[1:]]
-    (tmp_path / "b.csv").write_text(text.replace(f",{elapsed[0]},", ",99.5,"), newline="")
+    edited("b.csv", "elapsed", "99.5")
     rows = merge_rows(["a.csv", "b.csv"], "all.csv")
     assert rows["device.read_noise"].tolist() == ["quiet", "quiet"]
     assert rows.attrs["doubles"] == 1
@@ -120,20 +121,19 @@ def test_the_time_may_differ_and_the_first_names_of_values_are_kept(tmp_path, mo
 
 
 def edited(path, column, value):
-    """Change a column of the first row of a file."""
+    """Change a column of the first row of a file, and its check."""
     rows = read_rows(path)
-    lines = Path(path).read_bytes().decode().split("\r\n")
-    cells = lines[1].split(",")
-    cells[list(rows.columns).index(column)] = value
-    lines[1] = ",".join(cells)
-    Path(path).write_bytes("\r\n".join(lines).encode())
+    texts = [as_texts(row) for row in stored_rows(path)]
+    texts[0][column] = value
+    lines = [[*texts[0], CHECK], *(with_check(row).values() for row in texts)]
+    Path(path).write_bytes(b"".join(map(csv_line, lines)))
     return rows.iloc[0]
 
 
 def test_rows_that_contradict_are_listed_and_nothing_is_written(files, tmp_path):
-    old = edited("b.csv", "errors", "77")
+    old = edited("b.csv", "errors", "0")
     message = (
-        rf"1 rows do not agree .*task {old.task} chip 0: errors {old.errors} and 77 \(b.csv\)\. "
+        rf"1 rows do not agree .*task {old.task} chip 0: errors {old.errors} and 0 \(b.csv\)\. "
         "Nothing was written"
     )
     before = sorted(path.name for path in tmp_path.iterdir())

@@ -9,12 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nsm.sweeps.rows.checked_lines import check_of
 from nsm.sweeps.rows.experiment import IDENTITY
 from nsm.sweeps.rows.row_file import RowFile
 
 COLUMNS = ["network", "chip", "errors", "task", "experiment"]
 EXPERIMENT = f"{IDENTITY}-data-hardware-settings"
-HEADER = b"network,chip,errors,task,experiment\r\n"
+HEADER = b"network,chip,errors,task,experiment,check\r\n"
+
+
+def line(*cells):
+    """Return the line of a row, with its check."""
+    check = check_of(dict(zip(COLUMNS, cells, strict=False)))
+    return ",".join([*cells, check]).encode() + b"\r\n"
 
 
 def row(chip, **changes):
@@ -94,20 +101,18 @@ def test_a_torn_last_line_is_cut_off_and_complete_lines_are_kept(tmp_path_factor
         (b"some notes of mine", "it does not start with a header of this sweep"),
         (
             b"a,b\r\n1,2\r\n",
-            "its columns are a,b, this sweep's are network,chip,errors,task,experiment",
+            "its columns are a,b, this sweep's are network,chip,errors,task,experiment,check",
         ),
-        (HEADER + b"a,0,1,t\r\n", "it has rows of a wrong length"),
-        (HEADER + b"a,0,1,t,e,6\r\n", "it has rows of a wrong length"),
         (
-            HEADER + b"a,0,1,t,canonical-other-hardware-settings\r\n",
+            HEADER + line("a", "0", "1", "t", "canonical-other-hardware-settings"),
             "the images or labels differ",
         ),
         (
-            HEADER + b"a,0,1,t,canonical-data-other-others\r\n",
+            HEADER + line("a", "0", "1", "t", "canonical-data-other-others"),
             "the hardware before the axes and samples, seed, sampling, calibration or until differ",
         ),
         (
-            HEADER + b"a,0,1,t,12345678-9abcdef0-12345678\r\n",
+            HEADER + line("a", "0", "1", "t", "12345678-9abcdef0-12345678"),
             "its rows are identified in another way, as by an earlier version",
         ),
     ],

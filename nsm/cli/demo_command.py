@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nsm.cli.interrupts import keeping
 from nsm.cli.options import Seed, Threads, Workers, console, use_threads
 
 
@@ -20,5 +21,6 @@ def demo(
     from nsm.cli import demo as demonstration
 
     use_threads(threads)
-    page = demonstration.run(out, workers=workers, seed=seed)
+    with keeping(lambda: f"finished rows are in {out}; the same command goes on from there"):
+        page = demonstration.run(out, workers=workers, seed=seed)
     console().print(f"done: open {page}")

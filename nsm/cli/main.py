@@ -6,6 +6,7 @@ from nsm.cli import presets
 from nsm.cli.demo_command import demo
 from nsm.cli.errors import clear_errors
 from nsm.cli.fit import fit
+from nsm.cli.interrupts import clear_interrupts
 from nsm.cli.learn import learn
 from nsm.cli.map import map_network
 from nsm.cli.merge import merge
@@ -50,5 +51,5 @@ app.add_typer(presets.app, name="presets")
 
 def main() -> None:
     """Run the command."""
-    with clear_errors():
+    with clear_errors(), clear_interrupts():
         app()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nsm.cli.edited import warn_of_edited
+from nsm.cli.interrupts import keeping
 from nsm.cli.options import DataDir, Threads, console, use_threads
 from nsm.cli.sweep_check import OnlyCheck, ShowSchema, show_check, show_schema
 
@@ -72,11 +73,22 @@ def sweep(
     if check:
         show_check(described, inputs, save_to, workers or 1)
         return
-    with _executor(workers or 1, scheduler) as executor:
+    with keeping(lambda: _kept(save_to)), _executor(workers or 1, scheduler) as executor:
         options = {"save_to": save_to, "executor": executor, "part": chosen, "block": block}
         rows = _collected(described, inputs, described.seed if seed is None else seed, options)
     warn_of_edited([save_to])
     console().print(f"{rows} rows in {save_to}")
+
+
+def _kept(path: Path) -> str:
+    """Return what a stopped sweep leaves, for the message."""
+    from nsm.sweeps.rows.stored_rows import journal_of
+
+    lines = 0
+    with suppress(OSError):
+        lines = journal_of(path).read_bytes().count(b"\n")
+    rows = max(0, lines - 1)
+    return f"{rows} finished rows are in {journal_of(path)}; the same command goes on from there"
 
 
 def _check_rows(path: Path) -> None:

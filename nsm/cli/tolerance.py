@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nsm.cli.data import DataChoice
+from nsm.cli.interrupts import keeping
 from nsm.cli.map import DeviceName, GateName, NetworkFile, Settings
 from nsm.cli.options import (
     DataDir,
@@ -88,7 +89,8 @@ def tolerance(
         "sampling": sampling,
         "workers": workers,
     }
-    _run(checked, source, hardware, device, images, out, options)
+    with keeping(lambda: f"{out} is not written: a tolerance run begins anew"):
+        _run(checked, source, hardware, device, images, out, options)
 
 
 def _run(

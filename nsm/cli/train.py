@@ -8,6 +8,7 @@ import typer
 
 from nsm.cli.coding import CodingChoice
 from nsm.cli.data import DataChoice
+from nsm.cli.interrupts import keeping_checkpoint
 from nsm.cli.networks import CONVOLUTIONAL, RULE_OPTIONS, NetworkChoice
 from nsm.cli.options import (
     DataDir,
@@ -179,7 +180,10 @@ def train(
         check_writable(file)
     use_threads(threads)
     note = " ".join(["nsm", *sys.argv[1:]])
-    test = train_network(chosen, recipe, source=source, seed=seed, out=out, half=half, note=note)
+    with keeping_checkpoint(checkpoint):
+        test = train_network(
+            chosen, recipe, source=source, seed=seed, out=out, half=half, note=note
+        )
     _describe(source, test.data)
     _report(test, recipe, out, samples, seed)
 

@@ -97,6 +97,11 @@ def rows_of(text: str, path: Path) -> list[Texts]:
             images, or contradicts another row of its task and chip. The message tells the line.
     """
     (_, names), *lines = _lines(text, path) or [(1, [])]
+    if names and names[-1] not in (CHECK, "experiment"):
+        raise ValueError(
+            f"{path}, line 1: its last column is {names[-1]!r}; put back the original header, "
+            f"which ends in {CHECK!r}"
+        )
     found: dict[Any, tuple[int, Texts]] = {}
     experiment = ""
     for number, (line, cells) in enumerate(lines, start=1):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from queue import SimpleQueue
+from types import TracebackType
 from typing import Any
 
 from devices.validation import integer
@@ -40,12 +42,17 @@ class WorkerPool(Executor):
 
     def __init__(self, workers: int):
         self.workers = integer("workers", workers, at_least=1)
+        _start_tracker()
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._is_shut = False
+        self._processes = _Processes()
         self._threads = [
             threading.Thread(
-                target=_serve, args=(self._calls,), daemon=True, name=f"nsm worker {i}"
+                target=_serve,
+                args=(self._calls, self._processes),
+                daemon=True,
+                name=f"nsm worker {i}",
             )
             for i in range(self.workers)
         ]
@@ -75,13 +82,62 @@ class WorkerPool(Executor):
             for thread in self._threads:
                 thread.join()
 
+    def kill(self) -> None:
+        """End the workers at once; their calls, and those that wait, fail."""
+        self.shutdown(wait=False, cancel_futures=True)
+        self._processes.kill()
+
+    def __exit__(
+        self,
+        exception: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the workers: at once if this process is asked to end, else after their calls."""
+        if exception is not None and not issubclass(exception, Exception):
+            self.kill()
+        else:
+            self.shutdown()
+
+
+class _Processes:
+    """The processes of a pool that run now, and whether they are to end."""
+
+    def __init__(self) -> None:
+        self._running: set[Any] = set()
+        self._lock = threading.Lock()
+        self._is_killed = False
+
+    def new(self) -> Any:
+        """Return an executor of one fresh process."""
+        with self._lock:
+            if self._is_killed:
+                raise BrokenExecutor("this pool of workers is killed")
+            process = _new_process()
+            self._running.add(process)
+            return process
+
+    def end(self, process: Any, *, wait: bool) -> None:
+        """End a process, even if it has a call."""
+        with self._lock:
+            self._running.discard(process)
+        process.shutdown(wait=wait, kill_workers=True)
+
+    def kill(self) -> None:
+        """End all of them, and start no other one."""
+        with self._lock:
+            self._is_killed = True
+            running, self._running = self._running, set()
+        for process in running:
+            process.shutdown(wait=False, kill_workers=True)
+
 
 def _send_home(calls: SimpleQueue[_Call | None], workers: int) -> None:
     for _ in range(workers):
         calls.put(None)
 
 
-def _serve(calls: SimpleQueue[_Call | None]) -> None:
+def _serve(calls: SimpleQueue[_Call | None], processes: _Processes) -> None:
     """Run calls in a process of their own, one after the other, until there are no more."""
     process: Any = None
     while (call := calls.get()) is not None:
@@ -90,18 +146,34 @@ def _serve(calls: SimpleQueue[_Call | None]) -> None:
             continue
         try:
             if process is None:
-                process = _new_process()
+                process = processes.new()
             result = process.submit(fn, *args, **kwargs).result()
         except BaseException as problem:
             if isinstance(problem, BrokenExecutor) and process is not None:
-                process.shutdown(wait=False, kill_workers=True)
+                processes.end(process, wait=False)
                 process = None
             future.set_exception(problem)
         else:
             future.set_result(result)
         del call, future, fn, args, kwargs  # what they hold may be large, and the wait long
     if process is not None:
-        process.shutdown(wait=True, kill_workers=True)  # it has no call: nothing is lost
+        processes.end(process, wait=True)  # it has no call: nothing is lost
+
+
+def _start_tracker() -> None:
+    """Start the process that removes what dead workers leave, so that a hangup does not end it.
+
+    Loky starts it with the first worker otherwise, from a thread, where signals cannot be ignored.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGHUP"):
+        return
+    from loky.backend import resource_tracker
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which a new process inherits
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _new_process() -> Any:
@@ -112,8 +184,15 @@ def _new_process() -> Any:
 
 
 def _prepare(parent: int) -> None:
-    """Prepare a worker process: it ends when its parent has died."""
+    """Prepare a worker process: it ends when its parent has died, and not before.
+
+    A terminal sends Ctrl-C to all processes. The parent decides what becomes of its workers.
+    """
     from loky import process_executor
+
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
     # Loky replaces workers that grow by 300 MB. Data sets and chips are larger than that, and a new
     # worker needs seconds to import torch.

@@ -65,7 +65,7 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(made, path):
     content, table = path.read_bytes(), made[1]
     rng = np.random.default_rng(0)
     refused = 0
-    for _ in range(1000):
+    for _ in range(300):
         flipped = bytearray(content)
         flipped[rng.integers(len(content))] ^= 1 << rng.integers(8)
         path.write_bytes(flipped)
@@ -77,7 +77,7 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(made, path):
             # The end of the last line may be lost; then the row is torn, and computed again.
             pd.testing.assert_frame_equal(found, table.iloc[: len(found)])
             assert len(found) >= len(table) - 1
-    assert refused > 950
+    assert refused > 280
 
 
 def edit(path, line, old, new):

@@ -10,6 +10,7 @@ from torch import nn
 
 from devices.seeding import RNG
 from devices.validation import array, integer
+from nsm.nn.files.tensor_file import check_values
 from nsm.nn.stochastic import Stochastic, reseed
 
 Floats = NDArray[np.float64]
@@ -141,6 +142,9 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
 
     Returns:
         (samples, batch, classes, ...).
+
+    Raises:
+        ValueError: The network holds NaN or infinity, or x does.
     """
     integer("samples", samples, at_least=1)
     if next(model.parameters(), None) is None:
@@ -151,6 +155,7 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
     values = x.detach().cpu().double().numpy() if isinstance(x, torch.Tensor) else x
     images = torch.as_tensor(np.ascontiguousarray(array("x", values)))
     images = images.to(next(model.parameters()).dtype)
+    check_values(model.state_dict(), "the network")
     reseed(model, rng)
     with evaluating(model):
         return passes(model, images, samples)

@@ -79,6 +79,14 @@ def load(
             f"{found} is a checkpoint of a training, not a network; "
             "`fit` resumes it, `save` writes networks"
         )
-    extras = json.loads(metadata.get("extras", "{}"))
-    network = Stored(json.loads(metadata["architecture"]), tensors, extras)
+    try:
+        extras = json.loads(metadata.get("extras", "{}"))
+        architecture = json.loads(metadata["architecture"])
+    except json.JSONDecodeError as problem:
+        raise ValueError(
+            f"{found} has damaged metadata ({problem}); take another copy of it, or make it again"
+        ) from None
+    if not isinstance(architecture, (list, dict)):
+        raise ValueError(f"{found} holds an architecture that cannot be built ({architecture!r})")
+    network = Stored(architecture, tensors, extras)
     return network.built(classes, dtype=dtype, call=f"nsm.load({str(path)!r}", what=str(found))

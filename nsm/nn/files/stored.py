@@ -83,9 +83,16 @@ class Stored:
         """
         assert self.architecture is not None
         given = given_classes(classes)
-        _check_classes(self.architecture, given, call, what)
-        model = build(self.architecture, given)
         state = self.state()
+        try:
+            _check_classes(self.architecture, given, call, what)
+            _check_size(self.architecture, given, state, what)
+            model = build(self.architecture, given)
+        except (KeyError, TypeError, AttributeError, IndexError) as problem:
+            raise ValueError(
+                f"{what} holds an architecture that cannot be built "
+                f"({type(problem).__name__}: {problem}); take another copy of it, or make it again"
+            ) from problem
         _check_names(model, state, what)
         check_values(state, what)
         for name, first in self.extras.get("tied", {}).items():
@@ -128,6 +135,21 @@ def _check_classes(plain: Blueprint, classes: list[Any], call: str, what: str) -
             f"{what} holds a network of {', '.join(missing)}, and code is imported only from "
             f"torch.nn and this package; import what you trust and call {call}, classes=[{names}])"
         )
+
+
+def _check_size(
+    plain: Blueprint, classes: list[Any], state: Mapping[str, Tensor], what: str
+) -> None:
+    """Raise ValueError if an architecture needs other tensors, before it takes memory for them.
+
+    A constructor that needs real tensors is left to `_check_names`.
+    """
+    try:
+        with torch.device("meta"):
+            model = build(plain, classes)
+    except Exception:
+        return
+    _check_names(model, state, what)
 
 
 def _check_names(model: nn.Module, state: Mapping[str, Tensor], what: str) -> None:

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nsm.disk import atomic_write, check_folder_of
+from nsm.nn.files.checksum import CHECKSUM, checksum_of, is_as_written
 
 #: Networks of this package's layers, and checkpoints of training.
 FORMAT = "nsm-crossbar 1"
@@ -17,6 +18,8 @@ FORMAT = "nsm-crossbar 1"
 FORMAT_ANY = "nsm-crossbar 2"
 #: Weights without an architecture.
 FORMAT_WEIGHTS = "nsm-crossbar weights 1"
+#: Beginning of the formats of this package.
+_OURS = "nsm-crossbar "
 #: What a message says of each kind of file, by the start of its format.
 _KINDS = {
     "nsm-crossbar weights": "holds weights alone; build the network and call "
@@ -29,7 +32,7 @@ _KINDS = {
 def write_tensors(
     tensors: Mapping[str, Tensor], path: str | Path, metadata: dict[str, str]
 ) -> None:
-    """Write a safetensors file in one step.
+    """Write a safetensors file with a checksum in one step.
 
     The old file stays until the new one is complete on disk.
 
@@ -47,9 +50,11 @@ def write_tensors(
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided:
             raise ValueError(f"cannot save {name}: it is {tensor.layout}; call .to_dense() first")
+    separate = _separate(tensors)
+    told = {**metadata, CHECKSUM: checksum_of(separate, metadata)}
     try:
         with atomic_write(path) as temporary:
-            save_file(_separate(tensors), temporary, metadata)
+            save_file(separate, temporary, told)
     except (OSError, SafetensorError) as problem:
         raise OSError(
             f"could not write {path} ({problem}); what stood there before is untouched"
@@ -74,7 +79,8 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is truncated, or of another kind.
+        ValueError: If it is truncated, of another kind, or a file of this package that was changed
+            after it was written.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no file {path}")
@@ -86,9 +92,16 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
     try:
         with safe_open(path, framework="pt") as f:
             metadata = f.metadata() or {}
-            return {k: f.get_tensor(k) for k in f.keys()}, metadata  # noqa: SIM118 - not a dict
+            tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118 - not a dict
     except SafetensorError as problem:
         raise ValueError(f"{path} is truncated or not a safetensors file ({problem})") from None
+    is_ours = CHECKSUM in metadata or metadata.get("format", "").startswith(_OURS)
+    if is_ours and not is_as_written(tensors, metadata):
+        raise ValueError(
+            f"{path} was changed after it was written: its checksum is that of other content; "
+            "take another copy of it, or make it again"
+        )
+    return tensors, metadata
 
 
 def is_pickled(path: str | Path) -> bool:
@@ -112,7 +125,8 @@ def read_tensors(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is truncated, or was written by another program, version or function.
+        ValueError: If it is truncated, was written by another program, version or function, or was
+            changed since.
     """
     tensors, metadata = read_safetensors(path)
     found = metadata.get("format")

@@ -15,7 +15,7 @@ from nsm.nn.activations import NoisyReLU
 from nsm.nn.architectures import RULES, all_conv_net, bd_mlp, conv_net, gesture_net
 from nsm.nn.files.blueprint import describe
 from nsm.nn.files.build import build
-from nsm.nn.files.tensor_file import FORMAT, read_tensors
+from nsm.nn.files.tensor_file import FORMAT, read_tensors, write_tensors
 from nsm.nn.inference import sample
 from nsm.nn.stochastic import reseed
 from nsm.nn.weight_norm import RowNormConv2d, RowNormLinear
@@ -48,15 +48,12 @@ def seeded():
 
 
 def edited(path, source, **changes):
-    """A copy of the file at `source` with metadata changed and tensors replaced."""
+    """Copy the file at `source`, metadata changed and tensors replaced, with a right checksum."""
     tensors, metadata = read_tensors(source)
     changed = {k: v for k, v in changes.items() if k in ("format", "architecture")}
     others = {k.replace("__", "."): v for k, v in changes.items() if k not in changed}
-    save_file(
-        {k: v for k, v in {**tensors, **others}.items() if v is not None},
-        path,
-        {**metadata, **changed},
-    )
+    kept = {k: v for k, v in {**tensors, **others}.items() if v is not None}
+    write_tensors(kept, path, {**metadata, **changed})
     return path
 
 

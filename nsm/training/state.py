@@ -43,9 +43,7 @@ class TrainingState:
             if isinstance(self.computing_average, HardwareAware)
             else self.computing_average
         )
-        self.optimizer = Adam(
-            model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
-        )
+        self.optimizer = Adam(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
         self.recipe = recipe
 
     def take_step(self, inputs: Tensor, labels: Tensor, step: int, steps: int) -> float:

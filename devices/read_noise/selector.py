@@ -45,9 +45,7 @@ def crossing_covariance(z: float, spread: float, rho: ArrayLike) -> Floats:
     return np.asarray(2 * (independent - correlated))
 
 
-def _next_thresholds(
-    last: Floats, rho: float, generators: Sequence[np.random.Generator]
-) -> Floats:
+def _next_thresholds(last: Floats, rho: float, generators: Sequence[np.random.Generator]) -> Floats:
     """Return successive steps of an AR(1) process with correlation rho, which follow `last`."""
     shape = np.shape(last)
     thresholds = np.empty((len(generators), *shape))

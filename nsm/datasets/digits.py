@@ -32,8 +32,8 @@ def digits(test_fraction: float) -> Data:
             f"and {test_images} for test; give a fraction that leaves at least {CLASSES} for each"
         )
     train, test = stratified_split(y, test_images)
-    x = (x / 16).astype("f4")
-    return Data(x[train], y[train], x[test], y[test])
+    pixels = (x / 16).astype(np.float32)
+    return Data(pixels[train], y[train], pixels[test], y[test])
 
 
 def _bundled() -> tuple[Floats, NDArray[np.int64]]:

@@ -98,11 +98,13 @@ def _run_kernel(connection: socket.socket) -> None:
     sys.argv = ["ipykernel_launcher", *wanted["arguments"]]
     sys.path.insert(0, "")  # the folder in which the kernel runs
 
-    def end_with_its_client() -> None:
-        connection.recv(1)
+    def obey() -> None:
+        """Interrupt the kernel for every byte that comes, and end it with the connection."""
+        while connection.recv(1):
+            os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    threading.Thread(target=end_with_its_client, daemon=True).start()
+    threading.Thread(target=obey, daemon=True).start()
     launch_new_instance()
     Path(SECONDS).write_text(str(time.process_time()))
 
@@ -113,6 +115,8 @@ def _start(address: str, arguments: list[str]) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
         connection.sendall(json.dumps(wanted).encode() + b"\n")
+        # Jupyter interrupts a kernel also before it shuts it down.
+        signal.signal(signal.SIGINT, lambda *_: connection.sendall(b"i"))
         connection.recv(1)
 
 

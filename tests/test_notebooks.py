@@ -4,7 +4,7 @@ import os
 
 import nbformat
 import pytest
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from notebooks import preloaded
 from notebooks.execute import NOTEBOOKS, TIMEOUT, execute, save
@@ -67,12 +67,12 @@ def test_executed_copy_is_used_only_for_the_same_notebook(tmp_path, monkeypatch)
     assert cached(first).stem.split("-")[-1] != cached(second).stem.split("-")[-1]
 
 
-def run(sources, tmp_path, monkeypatch, address):
+def run(sources, tmp_path, monkeypatch, address, timeout=TIMEOUT):
     """Return the notebook of these cells after it was executed in a fork."""
     monkeypatch.setattr(os, "environ", os.environ.copy())
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "it.ipynb")
-    return execute(tmp_path / "it.ipynb", tmp_path, TIMEOUT, address)
+    return execute(tmp_path / "it.ipynb", tmp_path, timeout, address)
 
 
 def test_forked_kernels_share_libraries_and_nothing_else(tmp_path, monkeypatch, address):
@@ -90,6 +90,11 @@ def test_forked_kernels_share_libraries_and_nothing_else(tmp_path, monkeypatch, 
 def test_a_cell_that_fails_in_a_fork_is_shown(tmp_path, monkeypatch, address):
     with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
         run(["1 / 0"], tmp_path, monkeypatch, address)
+
+
+def test_a_cell_in_a_fork_that_takes_too_long_is_ended(tmp_path, monkeypatch, address):
+    with pytest.raises(CellTimeoutError):
+        run(["import time; time.sleep(600)"], tmp_path, monkeypatch, address, timeout=1)
 
 
 def test_a_kernel_that_dies_in_a_fork_is_noticed(tmp_path, monkeypatch, address):

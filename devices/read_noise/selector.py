@@ -1,6 +1,5 @@
 """A volatile threshold switch in series with a cell, which conducts above its random threshold."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -45,13 +44,13 @@ def crossing_covariance(z: float, spread: float, rho: ArrayLike) -> Floats:
     return np.asarray(2 * (independent - correlated))
 
 
-def _next_thresholds(last: Floats, rho: float, generators: Sequence[np.random.Generator]) -> Floats:
+def _next_thresholds(
+    last: Floats, rho: float, shape: tuple[int, ...], random: np.random.Generator
+) -> Floats:
     """Return successive steps of an AR(1) process with correlation rho, which follow `last`."""
-    shape = np.shape(last)
-    thresholds = np.empty((len(generators), *shape))
-    fresh = np.sqrt(1 - rho**2)
-    for k, random in enumerate(generators):
-        thresholds[k] = fresh * random.standard_normal(shape) + rho * last
+    thresholds = np.sqrt(1 - rho**2) * random.standard_normal(shape)
+    for k in range(shape[0]):
+        thresholds[k] += rho * last
         last = thresholds[k]
     return thresholds
 
@@ -191,41 +190,17 @@ class StochasticSelector(ReadNoise):
         self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
     ) -> tuple[Floats, State]:
         random = generator(rng)
-        if self.has_memory:
-            return self._remembered(state, [random] * n_reads, period)
-        # A uniform number per read costs less than a normal one and gives the same law.
-        conducts = random.random((n_reads, *np.shape(g))) < ndtr(self._z_of(state))
-        return np.where(conducts, 1.0, self.leak), state
-
-    def sample_each(
-        self,
-        g: Floats,
-        state: State,
-        generators: Sequence[np.random.Generator],
-        *,
-        period: float | None = None,
-    ) -> tuple[Floats, State]:
-        if self.has_memory:
-            return self._remembered(state, generators, period)
-        return super().sample_each(g, state, generators, period=period)
-
-    def _remembered(
-        self, state: State, generators: Sequence[np.random.Generator], period: float | None
-    ) -> tuple[Floats, State]:
-        """Return the factors of consecutive reads of a threshold that remembers the last one, and
-        the state after them.
-        """
-        z = self._z_of(state)
-        gap = number("period", period, at_least=0, unit="s")
-        rho = self.correlation ** (gap / self.period)
-        thresholds = _next_thresholds(state.threshold, rho, generators)
-        last = np.array(thresholds[-1] if generators else state.threshold)
-        return np.where(thresholds < z, 1.0, self.leak), state._replace(threshold=last)
-
-    def _z_of(self, state: State) -> Floats | float:
-        """Return z of each device, (V − its mean threshold)/sigma."""
         if state is None and (self.has_memory or self.spread > 0):
             raise ValueError(
                 "StochasticSelector with correlation or spread needs a state, which init returns"
             )
-        return self.z - (self.spread * state.offset if state is not None else 0.0)
+        z = self.z - (self.spread * state.offset if state is not None else 0.0)
+        shape = (n_reads, *np.shape(g))
+        if not self.has_memory:
+            # A uniform number per read costs less than a normal one and gives the same law.
+            return np.where(random.random(shape) < ndtr(z), 1.0, self.leak), state
+        gap = number("period", period, at_least=0, unit="s")
+        rho = self.correlation ** (gap / self.period)
+        thresholds = _next_thresholds(state.threshold, rho, shape, random)
+        last = np.array(thresholds[-1] if n_reads else state.threshold)
+        return np.where(thresholds < z, 1.0, self.leak), state._replace(threshold=last)

@@ -14,19 +14,25 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from notebooks import preloaded
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = tuple(sorted((ROOT / "notebooks").glob("*.ipynb")))
 CACHE = ROOT / "build" / "notebooks"
 TIMEOUT = 300  # [s] for one cell, where two notebooks run at once
 
 
-def execute(path: Path, folder: Path, timeout: int) -> nbformat.NotebookNode:
+def execute(
+    path: Path, folder: Path, timeout: int, address: str | None = None
+) -> nbformat.NotebookNode:
     """Execute one notebook with the kernel of this environment.
 
     Args:
         path: The notebook.
         folder: Where the kernel runs and keeps its settings.
         timeout: Longest time of one cell [s].
+        address: Where kernels are forked (`notebooks.preloaded.kernels`); None (default) starts one
+            that imports everything itself.
 
     Raises:
         nbclient.exceptions.CellExecutionError: A cell failed; the message has its traceback.
@@ -41,7 +47,8 @@ def execute(path: Path, folder: Path, timeout: int) -> nbformat.NotebookNode:
     }
     notebook = nbformat.read(path, as_version=4)
     where = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources=where).execute()
+    kernel = "python3" if address is None else preloaded.install(folder / "jupyter", address)
+    NotebookClient(notebook, timeout=timeout, kernel_name=kernel, resources=where).execute()
     return notebook
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -11,13 +12,16 @@ import matplotlib.pyplot as plt
 import pytest
 import typer
 
+import nsm
 from nsm.cli.main import app
+from nsm.datasets import load_data
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")],
     key=lambda path: path.name,
 )
+FEW = 2000  # the bundled digits have 1,797 images: they are all kept
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 
 
@@ -33,6 +37,16 @@ def runnable(page: Path) -> list[str]:
     return [code for code in blocks(page, "python") if here or '"mnist"' not in code]
 
 
+def few_images(name, *args, **options):
+    """Return `nsm.load_data` with at most FEW images for training and for test.
+
+    Pages may train on all of MNIST, which takes minutes; that their code runs shows with few.
+    """
+    data = load_data(name, *args, **options)
+    few = {name: getattr(data, name)[:FEW] for name in ("x_train", "y_train", "x_test", "y_test")}
+    return replace(data, **few)
+
+
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks(page, "python")], ids=lambda path: path.stem
 )
@@ -42,6 +56,7 @@ def test_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
         pytest.skip("needs MNIST: set NSM_DATA_DIR")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plt, "show", plt.close)
+    monkeypatch.setattr(nsm, "load_data", few_images)
     # Files name the classes of a page by its module, which must not hide a package of that name.
     module = ModuleType(f"page_{page.stem}")
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -11,7 +11,7 @@ from crossbar.reads.conductances import CellArray, per_output
 from crossbar.reads.factors import FactorSource
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState, Source
-from crossbar.reads.nonlinear import bends, driven_by, needs_rows
+from crossbar.reads.nonlinear import driven_rows, needs_rows
 from crossbar.reads.span import Span, draws
 from devices import NoNoise, ReadNoise
 from devices.seeding import child, stream
@@ -67,10 +67,10 @@ class CellByCell:
             skipped: Reads drawn that come before.
         """
         out = pairs.copy()
-        for i in np.flatnonzero(bends(self._cells, Inputs(x))):
+        for i, driven in driven_rows(self._cells, Inputs(x)):
             read = skipped + i
             of_read = {name: f if len(f) == 1 else f[read : read + 1] for name, f in xi.items()}
-            out[i] = self._pairs(of_read, driven_by(self._cells, x[i]))[0]
+            out[i] = self._pairs(of_read, driven)[0]
         return out
 
     def sampled(

@@ -71,10 +71,12 @@ class FactorSource:
 
     def _continue(self, index: int, factor: ReadNoise, start: int, stop: int, first: int) -> Floats:
         """Draw read after read, each from the state that the last one left."""
+        reads = range(max(start, first), stop)
+        before = self._group * READS_PER_STREAM
+        streams = [stream(self._seed, 0, index, before + read) for read in reads]
         xi = np.ones((stop - start, *self._g.shape))
-        for read in range(max(start, first), stop):
-            rng = stream(self._seed, 0, index, self._group * READS_PER_STREAM + read)
-            xi[read - start], self._states[index] = factor.sample(
-                self._g, self._states[index], 1, rng=rng, period=self._period
+        if streams:
+            xi[reads.start - start :], self._states[index] = factor.sample_each(
+                self._g, self._states[index], streams, period=self._period
             )
         return xi

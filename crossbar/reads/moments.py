@@ -10,7 +10,7 @@ from crossbar.reads.conductances import CellArray
 from crossbar.reads.digits import column_sums
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState
-from crossbar.reads.nonlinear import bends, driven_by, needs_rows, shaped
+from crossbar.reads.nonlinear import driven_rows, needs_rows, shaped
 from crossbar.reads.pair_moments import MomentMatrices, adds_alike, gate_moments, moment_matrices
 from crossbar.reads.table_products import TableProducts
 from devices import NoNoise, ReadNoise
@@ -43,9 +43,12 @@ def _bent_rows(
     """
     if not needs_rows(cells, x):
         return
-    for row in np.flatnonzero(bends(cells, x)):
-        of_siemens = moment_matrices(driven_by(cells, x.floats[row]), state)
-        yield int(row), x.floats[row], of_siemens.per_weight(cells.siemens_per_weight)
+    last = None
+    for row, driven in driven_rows(cells, x):
+        if driven is not last:  # equal rows share one object
+            of_weights = moment_matrices(driven, state).per_weight(cells.siemens_per_weight)
+        last = driven
+        yield row, x.floats[row], of_weights
 
 
 def _mean_current_noise(cells: CellArray, x: Floats) -> Floats:

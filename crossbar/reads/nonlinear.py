@@ -5,6 +5,7 @@ need no more, where the current is odd in the voltage. Other inputs are either s
 or see cells of another conductance in every row.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -59,6 +60,25 @@ def needs_rows(cells: CellArray, x: Inputs) -> bool:
     if hardware.is_ohmic or not bends(cells, x).any():
         return False
     return hardware.device.iv.shape(0.0) is None or hardware.series_resistance > 0
+
+
+def driven_rows(cells: CellArray, x: Inputs) -> Iterator[tuple[int, CellArray]]:
+    """Yield each row of inputs that sees other conductances than at the read voltage, and the cells
+    as it drives them.
+
+    Equal rows that follow each other, such as the reads of one image, are solved once and share one
+    object.
+
+    Args:
+        cells: The array.
+        x: Inputs.
+    """
+    last = None
+    for i in np.flatnonzero(bends(cells, x)):
+        if last is None or not np.array_equal(x.floats[i], x.floats[last]):
+            driven = driven_by(cells, x.floats[i])
+        last = i
+        yield int(i), driven
 
 
 def driven_by(cells: CellArray, row: Floats) -> CellArray:

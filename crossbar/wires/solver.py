@@ -301,10 +301,26 @@ def _resistances(
             near, far = far, near
         _check_ends(near, far, "r_col", "bit line", "sense", "r_sense")
         between = np.pad(differing.column[turned], ((0, 1), (0, 0)))
-        return rows, (between, _turned(near, columns), _turned(far, columns))
-    last = column + wires.r_sense
-    two = wires.senses == "both" and last > 0
-    return rows, (column, last, last if two else np.inf)
+        bits: _Lines = (between, _turned(near, columns), _turned(far, columns))
+    else:
+        last = column + wires.r_sense
+        two = wires.senses == "both" and last > 0
+        bits = (column, last, last if two else np.inf)
+    if row is None and column is not None and last > 0:
+        bits = _as_arrays(bits, shape, shape[1])
+    if column is None and row is not None and first > 0:
+        rows = _as_arrays(rows, shape, shape[0])
+    return rows, bits
+
+
+def _as_arrays(lines: _Lines, shape: tuple[int, int], count: int) -> _Lines:
+    """Return resistances of equal lines as arrays.
+
+    Where lines of the other kind need arrays, these have them too: the compiler takes many seconds
+    for each combination of numbers and arrays that it meets.
+    """
+    between, near, far = lines
+    return np.full(shape, between), np.full(count, near), np.full(count, far)
 
 
 def _turned(ends: Floats, order: slice) -> Floats:

@@ -3,24 +3,23 @@
 Read noise is multiplicative: a cell programmed to g [S] is read as ξ g.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from devices.operating_point import OperatingPoint
+from devices.read_noise.sampled import Sampled
+from devices.read_noise.sampled import State as State
 from devices.seeding import RNG, generator
 from devices.validation import Floats
 
-#: State that consecutive reads carry on, in the form that the model's `init` returns; None for
-#: memoryless noise.
-State = Any
 # Relative step of the numerical derivative in `exponent`.
 _RELATIVE_STEP = 1e-4
 
 
-class ReadNoise(ABC):
+class ReadNoise(Sampled):
     """The factor ξ by which one read of a cell differs from its programmed conductance.
 
     A new model defines `moments` (exact mean and variance) and `sample` (what is drawn on every
@@ -59,25 +58,6 @@ class ReadNoise(ABC):
 
         The mean is over reads and devices; the variance is that within a device, averaged over
         devices. The two differ from those of one chip if devices differ, see `moments_given`.
-        """
-
-    @abstractmethod
-    def sample(
-        self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
-    ) -> tuple[Floats, State]:
-        """Return the factors ξ of consecutive reads.
-
-        Args:
-            g: Programmed conductances [S].
-            state: State of the cells before the first read, from `init` or from an earlier call;
-                None for memoryless noise.
-            n_reads: Number of reads of every cell.
-            rng: A seed, a Generator, a SeedSequence or None.
-            period: Time from one read to the next [s]. Noise with memory needs it, and the first
-                read is one period after the state; memoryless noise ignores it. Default None.
-
-        Returns:
-            ξ of shape (n_reads, *g.shape), and the state after the last read.
         """
 
     def init(self, g: Floats, *, rng: RNG) -> State:

@@ -1,6 +1,7 @@
 """Read noise as a sum of Ornstein-Uhlenbeck processes per cell, exact at any read times."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from math import pi
 
 import numpy as np
@@ -79,7 +80,26 @@ class OrnsteinUhlenbeckNoise(ReadNoise):
     def sample(
         self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
     ) -> tuple[Floats, State]:
-        random = generator(rng)
+        return self._reads(g, state, [generator(rng)] * n_reads, period)
+
+    def sample_each(
+        self,
+        g: Floats,
+        state: State,
+        generators: Sequence[np.random.Generator],
+        *,
+        period: float | None = None,
+    ) -> tuple[Floats, State]:
+        return self._reads(g, state, generators, period)
+
+    def _reads(
+        self,
+        g: Floats,
+        state: State,
+        generators: Sequence[np.random.Generator],
+        period: float | None,
+    ) -> tuple[Floats, State]:
+        """Return the factors of consecutive reads, and the state after them."""
         gap = number("period", period, at_least=0, unit="s")
         per_process = (-1, *(1,) * np.ndim(g))
         taus = self.taus
@@ -89,8 +109,8 @@ class OrnsteinUhlenbeckNoise(ReadNoise):
         are_equal = np.ptp(weights) == 0  # then all are 1
         per_process_std = np.sqrt(self.variance(g) / taus.size)
         x = np.array(state)
-        xi = np.empty((n_reads, *np.shape(g)))
-        for i in range(n_reads):
+        xi = np.empty((len(generators), *np.shape(g)))
+        for i, random in enumerate(generators):
             x *= kept
             x += fresh * random.standard_normal(x.shape)
             xi[i] = 1 + per_process_std * (x if are_equal else weights * x).sum(axis=0)

@@ -1,5 +1,6 @@
 """Random telegraph noise of identical traps, sampled exactly at any read times."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import expm1, log1p
 
@@ -131,13 +132,32 @@ class TelegraphNoise(ReadNoise):
     def sample(
         self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
     ) -> tuple[Floats, State]:
-        random = generator(rng)
+        return self._reads(g, state, [generator(rng)] * n_reads, period)
+
+    def sample_each(
+        self,
+        g: Floats,
+        state: State,
+        generators: Sequence[np.random.Generator],
+        *,
+        period: float | None = None,
+    ) -> tuple[Floats, State]:
+        return self._reads(g, state, generators, period)
+
+    def _reads(
+        self,
+        g: Floats,
+        state: State,
+        generators: Sequence[np.random.Generator],
+        period: float | None,
+    ) -> tuple[Floats, State]:
+        """Return the factors of consecutive reads, and the state after them."""
         q = -expm1(-self.rate * gap_between_windows("period", period, self.window))
         s = np.array(state)
         flat = s.reshape(-1)
         levels = (1 - self.amplitude) ** np.arange(self.traps + 1)
-        xi = np.empty((n_reads, *np.shape(g)))
-        for i in range(n_reads):
+        xi = np.empty((len(generators), *np.shape(g)))
+        for i, random in enumerate(generators):
             refresh(flat, self.occupancy, q, random=random)
             if self.window:
                 share, flat[:] = captured_share(

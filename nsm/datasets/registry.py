@@ -23,17 +23,9 @@ def load_digits(*, test_fraction: float = 0.25) -> Data:
     Args:
         test_fraction: Share of the images that is kept for test, in (0, 1).
     """
-    from sklearn.datasets import load_digits as bundled
-    from sklearn.model_selection import train_test_split
+    from nsm.datasets.digits import digits
 
-    from nsm.datasets.files import Data
-
-    x, y = bundled(return_X_y=True)
-    parts = train_test_split(x / 16, y, test_size=test_fraction, stratify=y, random_state=0)
-    x_train, x_test, y_train, y_test = parts
-    return Data(
-        x_train.astype("f4"), y_train.astype("i8"), x_test.astype("f4"), y_test.astype("i8")
-    )
+    return digits(test_fraction)
 
 
 Loader = Callable[["str | Path | None"], "Data"]

@@ -17,6 +17,7 @@ from nsm.nn.stochastic import reseed
 from nsm.nn.transforms import scale_weights
 from nsm.paper.table import Experiment
 from nsm.paper.training import last_hidden, weight_of
+from nsm.training.adam import Adam
 
 UPDATES = 200
 PERCENTILES = (15, 50, 85)
@@ -73,7 +74,7 @@ def sums_over_updates(
     reseed(model, child(seed, 0))
     images = np.asarray(x, dtype=np.float32)
     labels = np.asarray(y)
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    optimizer = Adam(model.parameters(), lr=lr)
     curve: list[list[float]] = []
 
     def watch(module: nn.Module, inputs: Any) -> None:

@@ -17,6 +17,8 @@ AGES = np.geomspace(1, 3.2e7, 30)
 
 #: Up to this many levels are drawn as separate points.
 FEW_LEVELS = 8
+#: Targets at which cells are programmed for a band at most; between them it is straight.
+BAND_TARGETS = 33
 
 #: Units of conductance: largest g_max [S], factor from S, and name.
 _UNITS = (
@@ -62,14 +64,17 @@ def draw_levels(device: Device, ax: Axes) -> None:
     target = np.linspace(device.g_min, device.g_max, 60) if levels is None else levels
     if not isinstance(device.write, IdealWrite):
         healthy = replace(device, levels=None, faults=NoFaults())
-        cells = [healthy.program(np.full(1000, g), rng=0) for g in target]
+        shown = target
+        if not few and len(target) > BAND_TARGETS:
+            shown = target[np.linspace(0, len(target) - 1, BAND_TARGETS).round().astype(int)]
+        cells = [healthy.program(np.full(1000, g), rng=0) for g in shown]
         low, high = np.quantile(cells, (0.025, 0.975), axis=1)
         style: dict[str, Any] = {"color": COLORS[0], "label": "95 % of cells"}
         if few:
-            bars = np.maximum([target - low, high - target], 0)
-            ax.errorbar(k * target, k * target, k * bars, fmt="none", capsize=2, **style)
+            bars = np.maximum([shown - low, high - shown], 0)
+            ax.errorbar(k * shown, k * shown, k * bars, fmt="none", capsize=2, **style)
         else:
-            ax.fill_between(k * target, k * low, k * high, alpha=0.25, linewidth=0, **style)
+            ax.fill_between(k * shown, k * low, k * high, alpha=0.25, linewidth=0, **style)
     mark = "-" if levels is None else "."
     label = "any level" if levels is None else f"{len(levels)} levels"
     if isinstance(device.write, IdealWrite):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nsm.nn.files.tensor_file import FORMAT, read_tensors, write_tensors
+from nsm.training.adam import Adam
 from nsm.training.hardware_aware.network import HardwareAware
 from nsm.training.recipe import Recipe
 from nsm.training.weight_bound import WeightBounds
@@ -42,9 +43,7 @@ class TrainingState:
             if isinstance(self.computing_average, HardwareAware)
             else self.computing_average
         )
-        self.optimizer = torch.optim.Adam(
-            model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
-        )
+        self.optimizer = Adam(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
         self.recipe = recipe
 
     def take_step(self, inputs: Tensor, labels: Tensor, step: int, steps: int) -> float:

@@ -16,6 +16,7 @@ from nsm.chips.hardware_table import as_table
 from nsm.chips.planning.plans import new_plan
 from nsm.chips.streams import Stream
 from nsm.nn.stochastic import reseed
+from nsm.training.adam import Adam
 from nsm.training.hardware_aware.checks import check_slot
 from nsm.training.hardware_aware.network import replaced
 from nsm.training.hardware_aware.slots import slots_of
@@ -140,7 +141,7 @@ def _steps(
 ) -> Iterator[float]:
     """Take the steps, and yield the loss before each."""
     parameters = [p for layer in layers for p in layer.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=lr)
+    optimizer = Adam(parameters, lr=lr)
     order = stream(seed, 0)
     reseed(network, child(seed, 1))
     dropout_seed = int(child(seed, 2).generate_state(1)[0])

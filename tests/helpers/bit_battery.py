@@ -18,7 +18,9 @@ DRAWS = COLUMNS * OCTETS  # of each lane: for each column, for each octet of inp
 KEY = np.random.SeedSequence(0)
 
 
-def lanes(key, *, warm_up=18, lane=lambda block, lane: 8 * block + lane, counting=True):
+def lanes(
+    key, *, warm_up=18, lane=lambda block, lane: 8 * block + lane, counting=True, draws=DRAWS
+):
     """Return the words (blocks, draws, lanes) of SFC64 generators, one for each lane of each block.
 
     The defaults are those of the kernel; other values make defects on purpose.
@@ -29,8 +31,8 @@ def lanes(key, *, warm_up=18, lane=lambda block, lane: 8 * block + lane, countin
     a = np.full_like(number, key[0])
     b = np.full_like(number, key[1])
     c = number
-    words = np.empty((BLOCKS, DRAWS, LANES), dtype=np.uint64)
-    for draw in range(-warm_up, DRAWS):
+    words = np.empty((BLOCKS, draws, LANES), dtype=np.uint64)
+    for draw in range(-warm_up, draws):
         word = a + b + np.uint64(draw + warm_up + 1 if counting else 1)
         a = b ^ (b >> 11)
         b = c + (c << 3)
@@ -69,7 +71,7 @@ def ones(words):
     weight = np.bitwise_count(words).astype(float) - 32
     by_position = bits(words).sum(axis=0, dtype=float) / np.sqrt(words.size)
     by_draw = weight.sum(axis=(0, 2)) / np.sqrt(16 * BLOCKS * LANES)
-    by_lane = weight.sum(axis=1).ravel() / np.sqrt(16 * DRAWS)
+    by_lane = weight.sum(axis=1).ravel() / np.sqrt(16 * words.shape[1])
     total = weight.sum() / np.sqrt(16 * words.size)
     return [
         2 * norm.sf(abs(total)),
@@ -101,7 +103,7 @@ def neighbors(words):
     """Test the correlation with the next column, octet, lane and block, and between the first words
     after seeding.
     """
-    masks = words.reshape(BLOCKS, COLUMNS, OCTETS, LANES)
+    masks = words.reshape(BLOCKS, -1, OCTETS, LANES)
     pairs = [
         (masks[:, :-1], masks[:, 1:]),  # columns
         (masks[:, :, :-1], masks[:, :, 1:]),  # octets

@@ -58,6 +58,12 @@ def results(small, tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def unsaved(monkeypatch):
+    """Figures of chips are drawn but not saved, which `test_the_chip_is_drawn` tests."""
+    monkeypatch.setattr(chips, "save_figure", lambda _, path: path.write_bytes(b"\x89PNG"))
+
+
 def test_every_axis_has_rows_and_a_figure_of_all_three_networks(small, results):
     for axis in small.AXES:
         rows = read_rows(results / f"{axis.stem}.csv")
@@ -116,6 +122,7 @@ def test_every_panel_shows_the_error_in_software_of_all_networks(small, results)
         assert error == round(100 * np.mean(each), 1)
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_the_same_call_resumes(small, results, monkeypatch):
     few = small.AXES[:2]
     monkeypatch.setattr(small, "AXES", few)
@@ -196,6 +203,7 @@ def drawn_firing(model, tmp_path, monkeypatch):
     return found[0].lines[0].get_data() if found else None
 
 
+@pytest.mark.usefixtures("unsaved")
 @pytest.mark.parametrize("points", [20_000, 130, 1])
 def test_the_points_of_a_convolution_lie_on_equation_4(points, tmp_path, monkeypatch):
     monkeypatch.setattr(chips, "POINTS", points)
@@ -208,11 +216,13 @@ def test_the_points_of_a_convolution_lie_on_equation_4(points, tmp_path, monkeyp
     assert np.corrcoef(frequency, erf(v))[0, 1] > 0.97
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_layers_without_noise_come_before_a_firing_that_is_drawn(tmp_path, monkeypatch):
     v, frequency = drawn_firing(conv_net(NoiselessLinear(64, 64)), tmp_path, monkeypatch)
     assert np.corrcoef(frequency, erf(v))[0, 1] > 0.97
 
 
+@pytest.mark.usefixtures("unsaved")
 @pytest.mark.parametrize(
     "hidden",
     [
@@ -244,6 +254,7 @@ def batch_normal():
     return [nn.Linear(64, 10), norm]
 
 
+@pytest.mark.usefixtures("unsaved")
 @pytest.mark.parametrize(
     ("build", "options"),
     [

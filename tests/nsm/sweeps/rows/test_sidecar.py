@@ -189,12 +189,12 @@ def test_the_rule_that_stops_chips_and_the_settings_are_told(tmp_path):
 
 def test_a_sidecar_of_many_points_takes_no_time_for_each(tmp_path):
     points = grid(network(), HARDWARE, {"gain": list(range(1, 20_001))})
-    start = time.perf_counter()
+    start = time.process_time()  # what other processes do does not count
     for task in points:
         task.__dict__["model_id"] = "0"
     write_sidecar(tmp_path / "rows.csv", points, experiment(), "e")
     # 10 µs for each point would be slow; a loaded machine gets a hundred.
-    assert time.perf_counter() - start < 2 + 20_000 * 1e-4
+    assert time.process_time() - start < 2 + 20_000 * 1e-4
     assert len(read_sidecar(tmp_path / "rows.csv").axes["gain"]) == 20_000
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
+from crossbar import Hardware
 from devices.validation import choice
+from nsm.chips.hardware_table import as_table
 from nsm.datasets import load_data
 from nsm.disk import atomic_write
 from nsm.nn.files.blueprint import describe
@@ -17,6 +19,7 @@ from nsm.paper.measure import MEASUREMENTS
 from nsm.paper.table import EXPERIMENTS, Experiment
 from nsm.progress import progress_bar
 from nsm.sweeps import worker_pool
+from nsm.training.hardware_aware.identity import hardware_identity
 
 #: Reasons why experiments are not run, as the report tells them.
 NO_GPU = "needs a GPU: weeks on two cores"
@@ -154,9 +157,14 @@ def identity(experiment: Experiment) -> str:
 
     A result keeps it, so that one from another version of the table is not taken for done.
     """
-    recipe = sorted((name, repr(value)) for name, value in experiment.recipe.items())
+    recipe = sorted((name, _known_as(value)) for name, value in experiment.recipe.items())
     parts = (experiment.measures, experiment.data, recipe, describe(experiment.build()))
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+def _known_as(value: Any) -> str:
+    """Return the text by which an option of a recipe is known; that of hardware is a hash."""
+    return hardware_identity(as_table(value)) if isinstance(value, Hardware) else repr(value)
 
 
 def _check_same(result: dict[str, Any], folder: Path) -> None:

@@ -135,6 +135,8 @@ def run(
     else:
         chosen = by_name(names)
     jobs = [(e.name, s) for e in chosen for s in e.seeds if not result_file(folder, e, s).exists()]
+    # First seeds come first, so that a report of an unfinished run has as many rows as possible.
+    jobs.sort(key=lambda job: job[1])
     with progress_bar() as bar, worker_pool(workers) as pool:
         for problem in left_out:
             bar.console.print(f"left out: {problem}", soft_wrap=True, markup=False)

@@ -82,22 +82,6 @@ def _relu_with_gains(widths: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(sizes[-1], classes))
 
 
-def _on_levels(label: str, levels: int) -> Hardware:
-    """Return ideal cells with so many levels, whose range is the largest weight of a layer.
-
-    Weights that are clipped to a bound make this range the bound. Of a network with a digital gain
-    per neuron it is that of a row, because the gains are multiplied behind the cells.
-    """
-    return Hardware(
-        device=Device(g_min=1e-7, g_max=1e-5, levels=levels),
-        gate=BlankOut(p=0.5),
-        mapping=BalancedPair(),
-        bias="reference",
-        deterministic_path="ideal",
-        weight_scale="row" if "gain" in label else "layer",
-    )
-
-
 ONE = "Table 1. Permutation-invariant MNIST, 784-300-300-300-10"
 TOP = "Table 2, top. Convolutional networks"
 BOTTOM = "Table 2, bottom. Training rules, MNIST 32c5-p2-64c5-p2-512-10"
@@ -136,6 +120,23 @@ LEVELS_BOUND = 1.0
 def _ranged_name(label: str) -> str:
     """Return a network's part in the names of experiments on ranges and levels."""
     return label.split(",")[0] + ("_gains" if "," in label else "")
+
+
+def _on_levels(label: str, levels: int) -> Hardware:
+    """Return ideal cells with so many levels, whose range is the largest weight of a layer.
+
+    Weights that are clipped to a bound make this range the bound. Of a network with a digital gain
+    per neuron it is that of a row, because the gains are multiplied behind the cells.
+    """
+    return Hardware(
+        device=Device(g_min=1e-7, g_max=1e-5, levels=levels),
+        gate=BlankOut(p=0.5),
+        mapping=BalancedPair(),
+        bias="reference",
+        deterministic_path="ideal",
+        tile_shape=_RANGED_WIDTHS[:2],  # one tile for each layer is programmed fastest
+        weight_scale="row" if "gain" in label else "layer",
+    )
 
 
 EXPERIMENTS: tuple[Experiment, ...] = (

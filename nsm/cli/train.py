@@ -120,6 +120,18 @@ Settings = Annotated[
         "--set weight_range=least_squares.",
     ),
 ]
+WiresEvery = Annotated[
+    int | None,
+    typer.Option(
+        help="With --device and wires: steps for which attenuations by the wires hold "
+        "(default: 50).",
+        min=1,
+    ),
+]
+WeightBound = Annotated[
+    float | None,
+    typer.Option(help="Keep all weights within ±C/√(fan-in), as cells of a fixed range do."),
+]
 TorchDevice = Annotated[str, typer.Option(help="Where to train and test: cpu, or cuda for a GPU.")]
 
 
@@ -147,6 +159,8 @@ def train(
     device: DeviceName = None,
     gate: GateName = None,
     settings: Settings = None,
+    wires_every: WiresEvery = None,
+    weight_bound: WeightBound = None,
     samples: Samples = 20,
     data_dir: DataDir = None,
     data_option: DataOptions = None,
@@ -173,6 +187,8 @@ def train(
         torch_device=torch_device,
         coding=None if coding is None else CodingChoice(coding),
         hardware=training_hardware(device, gate, settings),
+        wires_every=wires_every,
+        weight_bound=weight_bound,
     )
     recipe.check_fits(chosen)
     for file in (out, checkpoint):

@@ -44,9 +44,11 @@ class Recipe:
         torch_device: "cpu" or "cuda".
         coding: coding of the images; None: the network's.
         hardware: chips for which the network is trained; None: in software alone.
+        wires_every: steps for which attenuations by their wires hold; None: the default.
+        weight_bound: c of the bounds ±c/√(fan-in) of all weights; None: free weights.
 
     Raises:
-        ValueError: a value that is not allowed.
+        ValueError: a value that is not allowed, or `wires_every` where there are no wires.
     """
 
     epochs: int
@@ -62,6 +64,8 @@ class Recipe:
     torch_device: str
     coding: CodingChoice | None = None
     hardware: Hardware | HardwareTable | None = None
+    wires_every: int | None = None
+    weight_bound: float | None = None
 
     def __post_init__(self) -> None:
         from devices.validation import choice, number
@@ -71,6 +75,24 @@ class Recipe:
         number("label_smoothing", self.label_smoothing, at_least=0, below=1)
         number("ema_decay", self.ema_decay, at_least=0, below=1)
         choice("torch device", self.torch_device, ("cpu", "cuda"))
+        if self.weight_bound is not None:
+            number("weight_bound", self.weight_bound, above=0)
+        if self.wires_every is not None:
+            self._check_wires()
+
+    def _check_wires(self) -> None:
+        """Raise ValueError if no chip of the training has wires."""
+        option = f"--wires-every {self.wires_every} has no effect"
+        if self.hardware is None:
+            raise ValueError(
+                f"{option} without --device; name the device whose chips the network is trained "
+                "for, or leave it out"
+            )
+        if not _has_wires(self.hardware):
+            raise ValueError(
+                f"{option}: the chips have no wires; give them some (--set wires.r_row=1 --set "
+                "wires.r_col=1), or leave it out"
+            )
 
     def check_fits(self, network: NetworkChoice) -> None:
         """Raise ValueError if the network cannot be trained with these options."""
@@ -132,6 +154,13 @@ def training_hardware(
                 "network is trained for, or leave it out"
             )
     return None
+
+
+def _has_wires(hardware: Hardware | HardwareTable) -> bool:
+    """Return whether the tiles of any layer have wires."""
+    from nsm.chips.hardware_table import as_table
+
+    return any(h is not None and h.wires is not None for h in as_table(hardware).values())
 
 
 def check_writable(file: Path | None) -> None:
@@ -201,6 +230,8 @@ def train_network(
         augment=ShiftAndMirror(data.image_shape, recipe.shift, recipe.mirror) if changes else None,
         checkpoint=recipe.checkpoint,
         hardware=recipe.hardware,
+        wires_every=recipe.wires_every,
+        weight_bound=recipe.weight_bound,
         rng=seed,
     )
     if not source.is_published:

@@ -1,9 +1,20 @@
 """`nsm learn`: one device to a chip file, several to a table, and refusals by name."""
 
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from nsm import load_chip
+from nsm.learning.checkpoint import FORMAT
+from nsm.nn.files.tensor_file import read_tensors
 
 FAST = "--data digits --hidden 20 --images 200 --epochs 1 --samples 2"
 
@@ -46,3 +57,40 @@ def test_what_cannot_learn_is_refused_by_name(options, message, run):
     status, _, error = run(f"learn {FAST} {options}")
     assert status == 2
     assert message in error
+
+
+def test_a_process_that_was_killed_resumes_bit_for_bit(run, tmp_path):
+    checkpoint = tmp_path / "run.safetensors"
+
+    def line(out, *, resumes):
+        own = f" --checkpoint {checkpoint}" if resumes else ""
+        return (
+            "learn --device fefet_jerry2017 --data digits --hidden 12 --images 200 --epochs 20 "
+            f"--samples 1 --measure-every 100 --out {tmp_path / out}{own}"
+        )
+
+    command = [sys.executable, "-m", "nsm", *shlex.split(line("killed.safetensors", resumes=True))]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < end:
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed.safetensors").exists()
+    stopped_at = samples_of(checkpoint)
+    assert 0 < stopped_at < 4000
+    status, resumed, _ = run(line("resumed.safetensors", resumes=True))
+    assert status == 0
+    status, whole, _ = run(line("whole.safetensors", resumes=False))
+    assert status == 0
+    # All rows, pulses and wear that are printed, and all tensors of the chip.
+    assert resumed.replace("resumed.safetensors", "whole.safetensors") == whole
+    ours, theirs = (load_file(tmp_path / f"{name}.safetensors") for name in ("resumed", "whole"))
+    assert ours.keys() == theirs.keys()
+    for name, values in ours.items():
+        assert torch.equal(values, theirs[name]), name
+
+
+def samples_of(checkpoint):
+    """Return after how many samples a checkpoint was written."""
+    return json.loads(read_tensors(checkpoint, (FORMAT,))[1]["learning"])["done"]

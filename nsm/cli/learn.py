@@ -37,12 +37,20 @@ RULES = {
 DeviceNames = Annotated[
     list[str],
     typer.Option(
-        "--device", help="Device preset or device file with a pulse response; several for a table."
+        "--device",
+        help="Device preset or device file with a pulse response; several for a table; all: every "
+        "preset that has one.",
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(help="Of one device: chip file to write; of several: table (CSV)."),
+    typer.Option(
+        help="Of one device: chip file to write; of several: table (CSV), row by row; the same "
+        "command resumes."
+    ),
+]
+FigureFile = Annotated[
+    Path | None, typer.Option(help="Of several devices: figure of their errors (PNG, PDF, SVG).")
 ]
 NetworkName = Annotated[str, typer.Option(help=f"Perceptron: {', '.join(PERCEPTRONS)}.")]
 Hidden = Annotated[str, typer.Option(help="Widths of the hidden layers.")]
@@ -85,6 +93,7 @@ Every = Annotated[
 def learn(
     device: DeviceNames,
     out: Out = None,
+    figure: FigureFile = None,
     data: DataName = "digits",
     network: NetworkName = "nsm",
     hidden: Hidden = "100,100",
@@ -113,12 +122,21 @@ def learn(
     choice("lr_schedule", lr_schedule, LR_SCHEDULES)
     start = (0.25 if network == "relu" else 0.1) if scale is None else scale
     number("scale", start, above=0, at_most=1)
-    for file in (out, checkpoint):
+    for file in (out, figure, checkpoint):
         check_writable(file)
+    if device == ["all"]:
+        from nsm.learning.on_devices import devices_that_pulse
+
+        device = devices_that_pulse()
+    if len(device) == 1 and figure is not None:
+        raise ValueError(
+            f"--figure {figure} compares devices, and one --device is given; give several, or "
+            "leave it out"
+        )
     if len(device) > 1 and checkpoint is not None:
         raise ValueError(
             f"--checkpoint {checkpoint} is of one run, and {len(device)} devices are given; "
-            "give one --device, or leave it out"
+            "give one --device, or leave it out: --out resumes by itself"
         )
     hardware = {name: hardware_from(name, gate, _fields(settings)) for name in device}
     options = {
@@ -138,7 +156,9 @@ def learn(
     x, y = loaded.x_train[:images], loaded.y_train[:images]
     options["validation"] = (loaded.x_test, loaded.y_test)
     if len(device) > 1:
-        _compare(hardware, model, x, y, options, start, seed, out)
+        rows = _compare(hardware, model, x, y, options, start, seed, out)
+        if figure is not None:
+            _draw(rows, figure)
     else:
         options["checkpoint"] = checkpoint
         _learn_one(hardware, model, x, y, options, start, seed, out)
@@ -197,8 +217,8 @@ def _compare(
     scale: float,
     seed: int,
     out: Path | None,
-) -> None:
-    """Let chips of several devices learn, and show them side by side."""
+) -> pd.DataFrame:
+    """Let chips of several devices learn, and show them side by side; return their rows."""
     from nsm.learning.on_devices import learn_on_devices
 
     first = next(iter(hardware.values()))
@@ -210,12 +230,21 @@ def _compare(
         y,
         rng=seed,
         reprogrammed_scale=scale,
+        save_to=out,
         **options,
     )
-    show_table(_table(rows))
+    show_table(_table(rows.drop(columns="run")))
     if out is not None:
-        rows.to_csv(out, index=False)
         console().print(f"wrote {out}", highlight=False, markup=False, soft_wrap=True)
+    return rows
+
+
+def _draw(rows: pd.DataFrame, figure: Path) -> None:
+    """Write the figure of several devices."""
+    from nsm.plots import plot_devices, save_figure
+
+    save_figure(plot_devices(rows), figure)
+    console().print(f"wrote {figure}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(rows: pd.DataFrame) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,15 +10,25 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from crossbar import Hardware
-from devices import Device, preset
+from devices import PRESETS, Device, preset
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer
 from nsm.chips.map import map_to_crossbar
+from nsm.learning.device_rows import KeptRows, identity_of, run_of
 from nsm.learning.learn import learn
 from nsm.learning.result import Learned
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def devices_that_pulse() -> list[str]:
+    """Return the names of all presets that have a pulse response."""
+    return [
+        name
+        for name, entry in PRESETS.items()
+        if isinstance(entry.model, Device) and entry.model.pulses is not None
+    ]
 
 
 def learn_on_devices(
@@ -28,8 +39,10 @@ def learn_on_devices(
     y: ArrayLike,
     *,
     rng: RNG,
+    epochs: float,
     chips: int = 1,
     reprogrammed_scale: float = 0.1,
+    save_to: str | Path | None = None,
     **options: Any,
 ) -> "pd.DataFrame":
     """Return how well chips of several devices learn, a row for each device and chip.
@@ -44,37 +57,51 @@ def learn_on_devices(
         x: Images.
         y: Class numbers.
         rng: Seed, Generator or None: chips and learning; the same for all devices.
+        epochs: Passes over the images, as of `learn`.
         chips: Chips of each device; default 1.
         reprogrammed_scale: Factor of the weights at the start, of the largest weight that a cell
             holds; default 0.1, which leaves an NSM room to grow. For rectifiers see `widened`.
-        **options: Of `learn`.
+        save_to: CSV file that gets every row when its chip has learned; beside it, in a file
+            NAME.learning, is the checkpoint of the chip that learns now. The same call resumes
+            after a kill, with the same rows bit for bit, and more devices or chips are added.
+            None (default) keeps nothing.
+        **options: Other options of `learn`.
 
     Returns:
         Columns device, chip, error, online_error, samples, pulses, most_pulses, saturated,
-        energy [J] and time [s].
+        energy [J], time [s], and run, a hash of all that decides the row.
 
     Raises:
-        ValueError: Naming a device without pulse response, or as `learn`.
+        ValueError: Naming a device without pulse response, as `learn`, or `save_to` has rows of
+            another experiment.
     """
-    import pandas as pd  # imported here because it takes half a second
-
     integer("chips", chips, at_least=1)
     seed = seed_sequence(rng)
     found = names if isinstance(names, Mapping) else {name: _preset(name) for name in names}
     _check_pulses(found)
-    rows = []
-    for name, device in found.items():
-        for number in range(chips):
-            of_chip = child(seed, number)
-            chip = map_to_crossbar(
-                model,
-                replace(hardware, device=device),
-                rng=child(of_chip, 0),
-                reprogrammed_scale=reprogrammed_scale,
-            )
-            learned = learn(chip, x, y, rng=child(of_chip, 1), **options)
-            rows.append({"device": name, "chip": number} | _numbers(learned))
-    return pd.DataFrame(rows)
+    if "checkpoint" in options:
+        raise ValueError(
+            f"checkpoint = {options['checkpoint']!r} is of one run; give save_to=, which keeps the "
+            "rows and the checkpoint of the chip that learns"
+        )
+    common = identity_of(model, epochs, options, x, y, reprogrammed_scale, seed)
+    hardwares = {name: replace(hardware, device=device) for name, device in found.items()}
+    runs = {
+        (name, number): run_of(common, of_device, number)
+        for name, of_device in hardwares.items()
+        for number in range(chips)
+    }
+    kept = KeptRows(None if save_to is None else Path(save_to), runs)
+    for name, number in kept.missing():
+        of_chip = child(seed, number)
+        chip = map_to_crossbar(
+            model, hardwares[name], rng=child(of_chip, 0), reprogrammed_scale=reprogrammed_scale
+        )
+        learned = learn(
+            chip, x, y, epochs=epochs, rng=child(of_chip, 1), checkpoint=kept.checkpoint, **options
+        )
+        kept.add(name, number, _numbers(learned))
+    return kept.table()
 
 
 def _check_pulses(devices: Mapping[str, Device]) -> None:

@@ -47,15 +47,16 @@ def on_levels(experiment: Experiment, seed: int, data: Data, folder: Path) -> di
     """Train a network on the levels of the hardware of its recipe, and test it on them.
 
     Weights that are not rounded take the steps, and the rounded ones compute: the straight-through
-    estimator of `nsm.hardware_aware`.
+    estimator of `nsm.hardware_aware`. Without hardware no weight is rounded.
 
     Returns:
         As `nsm.paper.errors.error`, with the errors of the rounded network.
     """
     model, history = trained(experiment, seed, data, folder)
-    rounded = hardware_aware(model, experiment.recipe["hardware"], rng=seed).eval()
+    hardware = experiment.recipe.get("hardware")
+    computing = model if hardware is None else hardware_aware(model, hardware, rng=seed).eval()
     curves = {name: history[name].tolist() for name in ("loss", "seconds")}
-    return tested({"error": (rounded, experiment.samples)}, data, seed) | curves
+    return tested({"error": (computing, experiment.samples)}, data, seed) | curves
 
 
 def _hidden_weights(model: nn.Module) -> dict[str, Tensor]:

@@ -112,9 +112,17 @@ RANGED: dict[str, tuple[Callable[[], nn.Sequential], int]] = {
 }
 #: Bounds of the weights in units of 1/√(fan-in); None: free weights.
 BOUNDS = (None, 4.0, 2.0, 1.0, 0.5, 0.25)
-#: Levels of the weights in the experiment on levels, and their bound in units of 1/√(fan-in).
-LEVEL_COUNTS = (2, 3, 4, 8, 16)
-LEVELS_BOUND = 1.0
+#: Levels of the weights in the experiment on levels; None: weights that are not rounded.
+LEVEL_COUNTS = (None, 2, 3, 4, 8, 16)
+#: Programming a chip costs more than a step in software, so that batches are three times as large;
+#: the average reaches back as many images.
+_ON_LEVELS: dict[str, Any] = {
+    "lr": 2e-3,
+    "batch_size": 300,
+    "ema_decay": 0.997,
+    "label_smoothing": 0.1,
+    "weight_bound": 1.0,
+}
 
 
 def _ranged_name(label: str) -> str:
@@ -330,18 +338,14 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     *(
         Experiment(
-            name=f"levels_{_ranged_name(label)}_{levels}",
+            name=f"levels_{_ranged_name(label)}_{levels or 'free'}",
             section=LEVELS,
-            label=f"{label}, {levels} levels",
+            label=f"{label}, {levels} levels" if levels else label,
             measures="levels",
             build=build,
             epochs=3,
             seeds=(0, 1, 2),
-            recipe={
-                **_PERCEPTRON,
-                "weight_bound": LEVELS_BOUND,
-                "hardware": _on_levels(label, levels),
-            },
+            recipe=_ON_LEVELS | ({"hardware": _on_levels(label, levels)} if levels else {}),
             samples=samples,
         )
         for levels in LEVEL_COUNTS

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from nsm import load_chip
+from nsm.learning import devices_that_pulse
 from nsm.learning.checkpoint import FORMAT
 from nsm.nn.files.tensor_file import read_tensors
 
@@ -32,17 +33,34 @@ def test_several_devices_give_a_table(run, tmp_path):
     out = tmp_path / "devices.csv"
     status, _, _ = run(
         f"learn --device fefet_jerry2017 --device rram_wu2018 {FAST} --rule coincidences "
-        f"--out {out}"
+        f"--out {out} --figure {tmp_path / 'devices.png'}"
     )
     assert status == 0
     rows = pd.read_csv(out)
     assert rows["device"].tolist() == ["fefet_jerry2017", "rram_wu2018"]
     assert (rows["pulses"] > 0).all()
+    assert (tmp_path / "devices.png").stat().st_size > 5000
+
+
+def test_all_devices_are_those_with_a_pulse_response(run, monkeypatch, tmp_path):
+    seen = []
+
+    def learn_on_devices(model, hardware, names, x, y, **options):
+        seen.append((names, options["save_to"]))
+        return pd.DataFrame({"device": list(names), "error": 0.1, "run": "a"})
+
+    monkeypatch.setattr("nsm.learning.on_devices.learn_on_devices", learn_on_devices)
+    out = tmp_path / "all.csv"
+    assert run(f"learn --device all {FAST} --out {out}")[0] == 0
+    ((names, save_to),) = seen
+    assert list(names) == devices_that_pulse()
+    assert save_to == out
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ("--device fefet_jerry2017 --figure a.png", "--figure a.png compares devices, and one"),
         ("--device pcm_nandakumar2019", "pulses = None"),
         ("--device fefet_jerry2017 --device pcm_nandakumar2019", "'pcm_nandakumar2019' has no"),
         ("--device fefet_jerry2017 --rule sgd", "unknown rule 'sgd'"),

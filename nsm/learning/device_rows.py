@@ -116,10 +116,13 @@ def _read(path: Path, runs: Mapping[Place, str]) -> dict[Place, dict[str, Any]]:
     table = pd.read_csv(path)
     if not {"device", "chip", "run"} <= set(table):
         raise ValueError(
-            f"{path} has no rows of learn_on_devices (columns {', '.join(table)}); name another "
-            "file"
+            f"{path} has no rows of learn_on_devices (columns {', '.join(map(str, table))}); name "
+            "another file"
         )
-    rows = {(str(r["device"]), int(r["chip"])): dict(r) for r in table.to_dict("records")}
+    records: list[dict[str, Any]] = [
+        {str(name): value for name, value in row.items()} for row in table.to_dict("records")
+    ]
+    rows = {(str(row["device"]), int(row["chip"])): row for row in records}
     for place, row in rows.items():
         if runs.get(place, row["run"]) != row["run"]:
             raise ValueError(

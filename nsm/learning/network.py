@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -140,12 +141,9 @@ def _check_layer(layer: TileLayer) -> None:
     }
     for name, stands in fields.items():
         if stands:
-            value: Any = hardware
-            for step in name.split("."):
-                value = getattr(value, step)
             raise ValueError(
-                f"{layer.name} has {name} = {value!r}, which learning does not model; learn on "
-                "hardware without it"
+                f"{layer.name} has {name} = {attrgetter(name)(hardware)!r}, which learning does "
+                "not model; learn on hardware without it"
             )
     _check_read_noise(layer)
 

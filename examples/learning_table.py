@@ -27,6 +27,7 @@ from devices import (
     BlankOut,
     ConstantPulses,
     Device,
+    GaussianNoise,
     NonlinearPulses,
     PowerLawDrift,
     SoftBoundsPulses,
@@ -47,8 +48,11 @@ CELLS = {
     ),
     "FeFET of Jerry et al. 2017, 32 pulses": preset("fefet_jerry2017"),
     "1,200 linear steps": Device(pulses=ConstantPulses(step=2 / 1200, **RANGE), **RANGE),
+    "20 soft-bounded steps, read noise 10 %": Device(
+        pulses=SoftBoundsPulses(step=0.1, **RANGE), read_noise=GaussianNoise(0.1), **RANGE
+    ),
 }
-SOFT, CURVED, FEFET, LINEAR = CELLS
+SOFT, CURVED, FEFET, LINEAR, NOISY = CELLS
 #: Rates and scales that are tried, of networks whose neurons normalize their weights.
 GRID = tuple(itertools.product((0.1, 0.3, 0.9), (0.05, 0.3)))
 #: Rates of each weight that are tried with ReLU, whose range is 4 times the largest weight.
@@ -98,7 +102,12 @@ LINES = {
     "own_path": Line(hardware=_OWN_PATH, rates_of="soft"),
     "rewritten_path": Line(hardware=_OWN_PATH, settings={"path": "rewritten"}, rates_of="soft"),
     "no_products": Line(settings={"gradient": _CHEAP, "periphery": "frozen"}, initialized=True),
+    "read_noise": Line(cells=NOISY, rates_of="soft"),
+    "read_noise_gated": Line(
+        cells=NOISY, settings={"gradient": Gradient(backward="gated")}, rates_of="soft"
+    ),
     "relu": Line(network="relu", grid=RELU_GRID),
+    "relu_read_noise": Line(network="relu", cells=NOISY, rates_of="relu"),
     "relu_fefet": Line(network="relu", cells=FEFET, grid=RELU_GRID),
     "relu_narrow": Line(network="relu", grid=tuple((lr, 1.0) for lr, _ in RELU_GRID)),
 }

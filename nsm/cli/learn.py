@@ -23,6 +23,7 @@ from nsm.cli.training import LR_SCHEDULES, build, check_writable
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
     from nsm.learning.rules import LearningRule
 
@@ -122,22 +123,7 @@ def learn(
     choice("lr_schedule", lr_schedule, LR_SCHEDULES)
     start = (0.25 if network == "relu" else 0.1) if scale is None else scale
     number("scale", start, above=0, at_most=1)
-    for file in (out, figure, checkpoint):
-        check_writable(file)
-    if device == ["all"]:
-        from nsm.learning.on_devices import devices_that_pulse
-
-        device = devices_that_pulse()
-    if len(device) == 1 and figure is not None:
-        raise ValueError(
-            f"--figure {figure} compares devices, and one --device is given; give several, or "
-            "leave it out"
-        )
-    if len(device) > 1 and checkpoint is not None:
-        raise ValueError(
-            f"--checkpoint {checkpoint} is of one run, and {len(device)} devices are given; "
-            "give one --device, or leave it out: --out resumes by itself"
-        )
+    device = _checked_devices(device, out, figure, checkpoint)
     hardware = {name: hardware_from(name, gate, _fields(settings)) for name in device}
     options = {
         "epochs": epochs,
@@ -148,11 +134,7 @@ def learn(
     }
     loaded = source.load()
     chosen = NetworkChoice(name=network, data=data, hidden=hidden, options={})
-    model = build(chosen, None, loaded, seed)
-    if network == "relu":
-        from nsm.learning.room import widened
-
-        model = widened(model, 1 / start)  # type: ignore[assignment]
+    model = _with_room(build(chosen, None, loaded, seed), network, start)
     x, y = loaded.x_train[:images], loaded.y_train[:images]
     options["validation"] = (loaded.x_test, loaded.y_test)
     if len(device) > 1:
@@ -164,12 +146,41 @@ def learn(
         _learn_one(hardware, model, x, y, options, start, seed, out)
 
 
+def _checked_devices(
+    names: list[str], out: Path | None, figure: Path | None, checkpoint: Path | None
+) -> list[str]:
+    """Return the names of the devices; refuse files that have no use, or cannot be written."""
+    from nsm.learning.on_devices import devices_that_pulse
+
+    check_writable(out, figure, checkpoint)
+    if names == ["all"]:
+        names = devices_that_pulse()
+    if len(names) == 1 and figure is not None:
+        raise ValueError(
+            f"--figure {figure} compares devices, and one --device is given; give several, or "
+            "leave it out"
+        )
+    if len(names) > 1 and checkpoint is not None:
+        raise ValueError(
+            f"--checkpoint {checkpoint} is of one run, and {len(names)} devices are given; "
+            "give one --device, or leave it out: --out resumes by itself"
+        )
+    return names
+
+
 def _fields(settings: list[str] | None) -> list[str]:
     """Return the settings of the hardware, with what learning needs unless it is given."""
     given = settings or []
     names = {text.partition("=")[0] for text in given}
     defaults = {"mapping": "balanced_pair", "bias": "reference"}
     return [f"{name}={v}" for name, v in defaults.items() if name not in names] + given
+
+
+def _with_room(model: nn.Module, network: str, start: float) -> nn.Module:
+    """Return a network whose cells hold its weights at a fraction of the range; see `widened`."""
+    from nsm.learning.room import widened
+
+    return widened(model, 1 / start) if network == "relu" else model
 
 
 def _learn_one(

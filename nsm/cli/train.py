@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -170,8 +170,7 @@ def train(
 ) -> None:
     """Train a network and write it to a file."""
     source = DataChoice(data, data_dir, tuple(data_option or ()))
-    options = {"rule": rule, "beta": beta, "site": site, "flip": flip}
-    given = {name: value for name, value in options.items() if value is not None}
+    given = _given(rule=rule, beta=beta, site=site, flip=flip)
     chosen = NetworkChoice(name=network, data=data, hidden=hidden, options=given)
     recipe = Recipe(
         epochs=epochs,
@@ -191,17 +190,23 @@ def train(
         weight_bound=weight_bound,
     )
     recipe.check_fits(chosen)
-    for file in (out, checkpoint):
-        check_writable(file)
+    check_writable(out, checkpoint)
     use_threads(threads)
     note = " ".join(["nsm", *sys.argv[1:]])
     test = train_network(chosen, recipe, source=source, seed=seed, out=out, half=half, note=note)
+    _report(source, test, recipe, out, samples, seed)
+
+
+def _given(**options: str | float | None) -> dict[str, Any]:
+    """Return the options of a network that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _report(
+    source: DataChoice, test: TestSet, recipe: Recipe, out: Path, samples: int, seed: int
+) -> None:
+    """Print what the data are, and the error in software and on a chip that was trained for."""
     _describe(source, test.data)
-    _report(test, recipe, out, samples, seed)
-
-
-def _report(test: TestSet, recipe: Recipe, out: Path, samples: int, seed: int) -> None:
-    """Print the error on the test images, in software and on a chip that was trained for."""
     images = len(test.data.y_test)
     with console().status(f"testing on {images} images, {samples} samples each"):
         error = test.error_rate(samples, seed)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nsm.chips.hardware_table import HardwareTable
     from nsm.cli.networks import NetworkChoice
     from nsm.datasets.files import Data
+    from nsm.training.augment import ShiftAndMirror
 
 #: Names of `nsm.training.recipe.SCHEDULES`, the default first; a copy that needs no torch.
 LR_SCHEDULES = ("cosine", "halving", "constant")
@@ -163,17 +164,20 @@ def _has_wires(hardware: Hardware | HardwareTable) -> bool:
     return any(h is not None and h.wires is not None for h in as_table(hardware).values())
 
 
-def check_writable(file: Path | None) -> None:
+def check_writable(*files: Path | None) -> None:
     """Raise ValueError if a file cannot be written: better now than after hours of training."""
-    if file is None:
-        return
-    if file.is_dir():
-        what = "it is a folder"
-    elif not os.access(file.parent, os.W_OK):
-        what = f"the folder {file.parent} does not exist, or is not writable"
-    else:
-        return
-    raise ValueError(f"cannot write {file}: {what}; name another file, or create the folder first")
+    for file in files:
+        if file is None:
+            continue
+        if file.is_dir():
+            what = "it is a folder"
+        elif not os.access(file.parent, os.W_OK):
+            what = f"the folder {file.parent} does not exist, or is not writable"
+        else:
+            continue
+        raise ValueError(
+            f"cannot write {file}: {what}; name another file, or create the folder first"
+        )
 
 
 def train_network(
@@ -203,7 +207,6 @@ def train_network(
     import torch
 
     from nsm.nn.files.checkpoint import load, save
-    from nsm.training.augment import ShiftAndMirror
     from nsm.training.fit import fit
     from nsm.training.initialize import initialize
 
@@ -216,7 +219,6 @@ def train_network(
     model.to(recipe.torch_device)
     if recipe.init:
         initialize(model, data.x_train[:_INIT_IMAGES], rng=seed)
-    changes = recipe.shift or recipe.mirror
     fit(
         model,
         data.x_train,
@@ -227,7 +229,7 @@ def train_network(
         batch_size=recipe.batch_size,
         label_smoothing=recipe.label_smoothing,
         ema_decay=recipe.ema_decay,
-        augment=ShiftAndMirror(data.image_shape, recipe.shift, recipe.mirror) if changes else None,
+        augment=_changes(recipe, data),
         checkpoint=recipe.checkpoint,
         hardware=recipe.hardware,
         wires_every=recipe.wires_every,
@@ -238,6 +240,15 @@ def train_network(
         note = f"{note}\n{data}\nclasses: {', '.join(data.class_names)}"
     save(model, out, dtype=torch.float16 if half else None, note=note)
     return TestSet(load(out).to(recipe.torch_device), data)
+
+
+def _changes(recipe: Recipe, data: Data) -> ShiftAndMirror | None:
+    """Return what changes training images; None leaves them as they are."""
+    from nsm.training.augment import ShiftAndMirror
+
+    if not (recipe.shift or recipe.mirror):
+        return None
+    return ShiftAndMirror(data.image_shape, recipe.shift, recipe.mirror)
 
 
 def build(

@@ -68,7 +68,7 @@ class KeptRows:
     """The rows so far, in a CSV file if there is a path.
 
     Args:
-        path: The file; None keeps the rows in memory alone.
+        save_to: The file; None keeps the rows in memory alone.
         runs: The hash of every row that is wanted, by device and number of the chip.
 
     Attributes:
@@ -78,7 +78,8 @@ class KeptRows:
         ValueError: The file holds something else, or a wanted row of another experiment.
     """
 
-    def __init__(self, path: Path | None, runs: Mapping[Place, str]):
+    def __init__(self, save_to: str | Path | None, runs: Mapping[Place, str]):
+        path = None if save_to is None else Path(save_to)
         self._path = path
         self._runs = runs
         self.checkpoint = None if path is None else path.with_name(f"{path.name}.learning")

@@ -1,5 +1,6 @@
 """Which published device can learn? One network, one rule, one device after another."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -47,8 +48,7 @@ def learn_on_devices(
 ) -> "pd.DataFrame":
     """Return how well chips of several devices learn, a row for each device and chip.
 
-    Every chip starts from the same weights of `model`, such as those of an untrained network. All
-    devices are checked before the first one learns.
+    Every chip starts from the same weights of `model`. All devices are checked before any learns.
 
     Args:
         model: The network; it does not change.
@@ -59,12 +59,10 @@ def learn_on_devices(
         rng: Seed, Generator or None: chips and learning; the same for all devices.
         epochs: Passes over the images, as of `learn`.
         chips: Chips of each device; default 1.
-        reprogrammed_scale: Factor of the weights at the start, of the largest weight that a cell
-            holds; default 0.1, which leaves an NSM room to grow. For rectifiers see `widened`.
-        save_to: CSV file that gets every row when its chip has learned; beside it, in a file
-            NAME.learning, is the checkpoint of the chip that learns now. The same call resumes
-            after a kill, with the same rows bit for bit, and more devices or chips are added.
-            None (default) keeps nothing.
+        reprogrammed_scale: Factor of the weights at the start, of the largest that a cell holds;
+            default 0.1, which leaves an NSM room to grow. For rectifiers see `widened`.
+        save_to: CSV file that gets every row when its chip has learned, with the checkpoint of the
+            next chip beside it (NAME.learning). The same call resumes, and may add devices.
         **options: Other options of `learn`.
 
     Returns:
@@ -72,26 +70,15 @@ def learn_on_devices(
         energy [J], time [s], and run, a hash of all that decides the row.
 
     Raises:
-        ValueError: Naming a device without pulse response, as `learn`, or `save_to` has rows of
-            another experiment.
+        ValueError: Naming what cannot learn, or `save_to` has rows of another experiment.
     """
     integer("chips", chips, at_least=1)
     seed = seed_sequence(rng)
-    found = names if isinstance(names, Mapping) else {name: _preset(name) for name in names}
-    _check_pulses(found)
-    if "checkpoint" in options:
-        raise ValueError(
-            f"checkpoint = {options['checkpoint']!r} is of one run; give save_to=, which keeps the "
-            "rows and the checkpoint of the chip that learns"
-        )
+    found = _checked(names, options)
     common = identity_of(model, epochs, options, x, y, reprogrammed_scale, seed)
     hardwares = {name: replace(hardware, device=device) for name, device in found.items()}
-    runs = {
-        (name, number): run_of(common, of_device, number)
-        for name, of_device in hardwares.items()
-        for number in range(chips)
-    }
-    kept = KeptRows(None if save_to is None else Path(save_to), runs)
+    places = itertools.product(hardwares, range(chips))
+    kept = KeptRows(save_to, {(n, k): run_of(common, hardwares[n], k) for n, k in places})
     for name, number in kept.missing():
         of_chip = child(seed, number)
         chip = map_to_crossbar(
@@ -104,14 +91,23 @@ def learn_on_devices(
     return kept.table()
 
 
-def _check_pulses(devices: Mapping[str, Device]) -> None:
-    """Raise ValueError for a device without pulse response."""
-    for name, device in devices.items():
+def _checked(
+    names: Sequence[str] | Mapping[str, Device], options: Mapping[str, Any]
+) -> Mapping[str, Device]:
+    """Return devices by name; raise ValueError for one without pulse response, or a checkpoint."""
+    found = names if isinstance(names, Mapping) else {name: _preset(name) for name in names}
+    for name, device in found.items():
         if device.pulses is None:
             raise ValueError(
                 f"device {name!r} has no pulse response, so that nothing says how it would learn; "
                 "choose one with pulses (nsm presets list), or give Device(pulses=...)"
             )
+    if "checkpoint" in options:
+        raise ValueError(
+            f"checkpoint = {options['checkpoint']!r} is of one run; give save_to=, which keeps the "
+            "rows and the checkpoint of the chip that learns"
+        )
+    return found
 
 
 def _numbers(learned: Learned) -> dict[str, float]:

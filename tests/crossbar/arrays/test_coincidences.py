@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossbar.arrays import _pulse_kernels as kernels
+from crossbar.arrays import pulse_lists
 
 SLOTS = 31
 
@@ -25,12 +25,12 @@ def test_every_coincidence_is_listed_once_in_the_order_of_the_weights(inputs, de
 
     columns = np.empty((64, inputs), np.int32)
     ends = np.empty(64, np.int64)
-    kernels.list_slots(words(of_inputs), columns, ends)
+    pulse_lists.list_slots(words(of_inputs), columns, ends)
     number = np.zeros(inputs, np.int32)
     touched = np.zeros(-(-inputs // 64), np.uint64)
     where, counts = np.empty(outputs * inputs, np.int64), np.empty(outputs * inputs, np.int32)
     for _ in range(2):  # the room that the kernel uses is clean again afterwards
-        m = kernels.count_coincidences(
+        m = pulse_lists.count_coincidences(
             words(of_outputs), columns, ends, e, x, number, touched, where, counts
         )
         common = of_outputs.astype(int) @ of_inputs.T.astype(int)

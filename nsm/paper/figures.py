@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from nsm.plots.style import figure, style_of, styled
+from nsm.plots.style import figure, legend_above, style_of, styled
 
 Results = Sequence[dict[str, Any]]
 
@@ -123,6 +123,7 @@ def plot_levels(curves: Mapping[str, Mapping[float, Results]], *, ax: Axes | Non
     """
     axes = _errors_over(curves, ax)
     axes.set(xlabel="levels of the weights in training and test")
+    legend_above(axes)
     return axes
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from nsm.plots.style import figure, legend_above, style_of, styled
+from nsm.plots.style import figure, style_of, styled
 
 Results = Sequence[dict[str, Any]]
 
@@ -123,7 +123,8 @@ def plot_levels(curves: Mapping[str, Mapping[float, Results]], *, ax: Axes | Non
     """
     axes = _errors_over(curves, ax)
     axes.set(xlabel="levels of the weights in training and test")
-    legend_above(axes)
+    # Above the axes, where no line can lie below it, with the markers that tell networks apart.
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
     return axes
 
 

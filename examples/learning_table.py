@@ -95,7 +95,7 @@ LINES = {
     "coincidences": Line(cells=LINEAR, rule=Coincidences),
     "coincidences_soft": Line(rule=Coincidences),
     "rounding": Line(rule=Rounding, rates_of="soft"),
-    # With the default transfer of 0.1 the weights follow too slowly (7.8 % of errors).
+    # With the default transfer of 0.1 the weights follow too slowly: 7.8 % of errors.
     "tiki_taka": Line(
         rule=TikiTaka,
         of_rule={"transfer": 0.5},

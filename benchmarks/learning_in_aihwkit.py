@@ -39,9 +39,9 @@ CHOOSING = 20_000  # first training images, on which rates are tried
 HELD_OUT = 10_000  # last training images, by which they are chosen
 #: Rates that are tried for each rule.
 RATES = {
-    "coincidences": (0.003, 0.01, 0.03, 0.1),
     "mixed_precision": (0.03, 0.1, 0.3),
-    "tiki_taka_v2": (0.1, 0.3, 1.0),
+    "tiki_taka_v2": (0.3, 1.0),
+    "coincidences": (0.01, 0.03),
 }
 #: Largest weight of a cell, and its step in the middle of the range: a twentieth of the range.
 BOUND = 0.6

@@ -13,6 +13,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 LONG = (
     "fit_relaxation",
     "fitted_rram",
+    "learning_table",
     "mnist_robustness",
     "recipes",
     "robustness_of_all",

@@ -16,6 +16,16 @@ from numba import njit
 from crossbar.reads._normals import _fill_words
 
 _ONE = np.uint64(1)
+# The place of a single bit in a word, by a de Bruijn sequence: the upper six bits of the product
+# are different for every bit (Leiserson, Prokop & Randall 1998, "Using de Bruijn sequences to index
+# a 1 in a computer word").
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_UPPER = np.uint64(58)
+_PLACES = np.array(
+    [np.argmax([(0x03F79D71B4CB0A89 << bit) % 2**64 >> 58 == n for bit in range(64)])
+     for n in range(64)],
+    np.int64,
+)  # fmt: skip
 #: Binary digits of a probability that decide a random bit.
 DIGITS = 24
 
@@ -77,6 +87,8 @@ def count_coincidences(e_bits, columns, ends, e, x, number, touched, where, coun
     """List the pulses where streams coincide: −sign(e x) times the number of common bits.
 
     Only coincidences are visited: of every slot in which the output sends, the inputs that send.
+    The list is in the order of the weights, because cells are then fetched from memory in their
+    order, which takes about half the time.
 
     Args:
         e_bits: Streams of the outputs, (outputs,).
@@ -85,7 +97,7 @@ def count_coincidences(e_bits, columns, ends, e, x, number, touched, where, coun
         e: Errors of the outputs, (outputs,).
         x: Inputs, (inputs,).
         number: Zeros, (inputs,); they are zeros again afterwards.
-        touched: Room for places in a row, (inputs,).
+        touched: Zeros, one bit for each input; they are zeros again afterwards.
         where: Written: places of weights.
         counts: Written: signed counts.
 
@@ -97,26 +109,28 @@ def count_coincidences(e_bits, columns, ends, e, x, number, touched, where, coun
         word = e_bits[i]
         if word == 0:
             continue
-        k = 0
         t = 0
         while word:
             if word & _ONE:
                 for at in range(ends[t]):
                     j = columns[t, at]
-                    if number[j] == 0:
-                        touched[k] = j
-                        k += 1
+                    touched[j >> 6] |= _ONE << np.uint64(j & 63)
                     number[j] += 1
             word = word >> _ONE
             t += 1
         down = e[i] > 0
         first = i * len(x)
-        for at in range(k):
-            j = touched[at]
-            where[m] = first + j
-            counts[m] = -number[j] if down == (x[j] > 0) else number[j]
-            number[j] = 0
-            m += 1
+        for block in range(len(touched)):
+            left = touched[block]
+            touched[block] = 0
+            while left:
+                last = left & (~left + _ONE)  # the lowest bit that is set
+                left ^= last
+                j = (block << 6) + _PLACES[np.int64((last * _DE_BRUIJN) >> _UPPER)]
+                where[m] = first + j
+                counts[m] = -number[j] if down == (x[j] > 0) else number[j]
+                number[j] = 0
+                m += 1
     return m
 
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from crossbar.arrays import _pulse_kernels as kernels
 from crossbar.arrays.cell_writes import write_full_pairs, write_weights
 from crossbar.arrays.pulse_sides import Places, PulsedSides, Side
+from crossbar.arrays.read_variances import ReadVariances
 from crossbar.arrays.tile_grid import TileGrid
 from devices.pulses.flat import Singles
 from devices.validation import Floats, number
@@ -34,6 +35,7 @@ class CellWeights:
         self.scale = self.gain * self._cells.width / tiles.siemens_per_weight
         self.weights: Singles = np.empty((tiles.outputs, tiles.inputs), np.float32)
         self.squares: NDArray[np.float64] = np.empty(tiles.outputs)
+        self._variances = ReadVariances(tiles, self._cells)
         self._has_changed = False
         self._recompute()
 
@@ -42,6 +44,7 @@ class CellWeights:
         flat = np.float32(self.scale) * (self._cells.plus.seen - self._cells.offset)
         self.weights[:] = flat.reshape(self.weights.shape)
         self.squares[:] = np.square(self.weights, dtype=np.float64).sum(axis=1)
+        self._variances.recompute()
 
     def _refresh_weights(self, where: Places) -> None:
         """Work out the weights at some places, and change the sums of squares by theirs."""
@@ -54,6 +57,17 @@ class CellWeights:
             self.weights.reshape(-1),
             self.squares,
         )
+        self._variances.refresh(where)
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the cells have read noise."""
+        return self._variances.is_noisy
+
+    @property
+    def variances(self) -> Singles:
+        """Variance of a read of each weight by the noise of its cells, (outputs, inputs)."""
+        return self._variances.values
 
     @property
     def is_pair(self) -> bool:

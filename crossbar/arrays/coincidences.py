@@ -33,7 +33,7 @@ class BitStreams:
         self._columns = np.empty((LONGEST_STREAM, shape[1]), np.int32)
         self._ends = np.empty(LONGEST_STREAM, np.int64)
         self._number = np.zeros(shape[1], np.int32)
-        self._touched = np.empty(shape[1], np.int32)
+        self._touched = np.zeros(-(-shape[1] // 64), np.uint64)
 
     def list_pulses(
         self,

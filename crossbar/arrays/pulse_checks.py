@@ -1,5 +1,6 @@
 """What pulses cannot follow, and what they are given: checks before any work is done."""
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,12 +40,9 @@ def check_can_pulse(tiles: TileGrid) -> None:
     }
     for name, stands in reasons.items():
         if stands:
-            value: Any = hardware
-            for part in name.split("."):
-                value = getattr(value, part)
             raise ValueError(
-                f"{name} = {value!r} makes weights a curved function of the cells, which pulses "
-                "do not follow yet; learn on hardware without it"
+                f"{name} = {attrgetter(name)(hardware)!r} makes weights a curved function of the "
+                "cells, which pulses do not follow yet; learn on hardware without it"
             )
     if len({tile.gain for tile in tiles.all_tiles()}) > 1:
         raise ValueError("tiles of one array have different gains; scale all of them alike")

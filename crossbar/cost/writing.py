@@ -115,6 +115,15 @@ def _why_unknown(device: Device, pulses: WritePulses | None) -> str:
     """Return why the energy of programming is not known, or ""."""
     if device.pulses is None:
         return "the device has no pulse response"
+    return why_energy_is_unknown(pulses)
+
+
+def why_energy_is_unknown(pulses: WritePulses | None) -> str:
+    """Return why the energy of pulses is not known, or "".
+
+    Args:
+        pulses: Their voltages and widths; None if these are not known.
+    """
     if pulses is None:
         return (
             "voltage and width of the device's pulses are not known; give pulses=WritePulses(...)"

@@ -23,6 +23,7 @@ from nsm.cli.training import LR_SCHEDULES, build, check_writable
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
     from nsm.learning.rules import LearningRule
 
@@ -37,12 +38,20 @@ RULES = {
 DeviceNames = Annotated[
     list[str],
     typer.Option(
-        "--device", help="Device preset or device file with a pulse response; several for a table."
+        "--device",
+        help="Device preset or device file with a pulse response; several for a table; all: every "
+        "preset that has one.",
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(help="Of one device: chip file to write; of several: table (CSV)."),
+    typer.Option(
+        help="Of one device: chip file to write; of several: table (CSV), row by row; the same "
+        "command resumes."
+    ),
+]
+FigureFile = Annotated[
+    Path | None, typer.Option(help="Of several devices: figure of their errors (PNG, PDF, SVG).")
 ]
 NetworkName = Annotated[str, typer.Option(help=f"Perceptron: {', '.join(PERCEPTRONS)}.")]
 Hidden = Annotated[str, typer.Option(help="Widths of the hidden layers.")]
@@ -85,6 +94,7 @@ Every = Annotated[
 def learn(
     device: DeviceNames,
     out: Out = None,
+    figure: FigureFile = None,
     data: DataName = "digits",
     network: NetworkName = "nsm",
     hidden: Hidden = "100,100",
@@ -113,13 +123,7 @@ def learn(
     choice("lr_schedule", lr_schedule, LR_SCHEDULES)
     start = (0.25 if network == "relu" else 0.1) if scale is None else scale
     number("scale", start, above=0, at_most=1)
-    for file in (out, checkpoint):
-        check_writable(file)
-    if len(device) > 1 and checkpoint is not None:
-        raise ValueError(
-            f"--checkpoint {checkpoint} is of one run, and {len(device)} devices are given; "
-            "give one --device, or leave it out"
-        )
+    device = _checked_devices(device, out, figure, checkpoint)
     hardware = {name: hardware_from(name, gate, _fields(settings)) for name in device}
     options = {
         "epochs": epochs,
@@ -130,18 +134,38 @@ def learn(
     }
     loaded = source.load()
     chosen = NetworkChoice(name=network, data=data, hidden=hidden, options={})
-    model = build(chosen, None, loaded, seed)
-    if network == "relu":
-        from nsm.learning.room import widened
-
-        model = widened(model, 1 / start)  # type: ignore[assignment]
+    model = _with_room(build(chosen, None, loaded, seed), network, start)
     x, y = loaded.x_train[:images], loaded.y_train[:images]
     options["validation"] = (loaded.x_test, loaded.y_test)
     if len(device) > 1:
-        _compare(hardware, model, x, y, options, start, seed, out)
+        rows = _compare(hardware, model, x, y, options, start, seed, out)
+        if figure is not None:
+            _draw(rows, figure)
     else:
         options["checkpoint"] = checkpoint
         _learn_one(hardware, model, x, y, options, start, seed, out)
+
+
+def _checked_devices(
+    names: list[str], out: Path | None, figure: Path | None, checkpoint: Path | None
+) -> list[str]:
+    """Return the names of the devices; refuse files that have no use, or cannot be written."""
+    from nsm.learning.on_devices import devices_that_pulse
+
+    check_writable(out, figure, checkpoint)
+    if names == ["all"]:
+        names = devices_that_pulse()
+    if len(names) == 1 and figure is not None:
+        raise ValueError(
+            f"--figure {figure} compares devices, and one --device is given; give several, or "
+            "leave it out"
+        )
+    if len(names) > 1 and checkpoint is not None:
+        raise ValueError(
+            f"--checkpoint {checkpoint} is of one run, and {len(names)} devices are given; "
+            "give one --device, or leave it out: --out resumes by itself"
+        )
+    return names
 
 
 def _fields(settings: list[str] | None) -> list[str]:
@@ -150,6 +174,13 @@ def _fields(settings: list[str] | None) -> list[str]:
     names = {text.partition("=")[0] for text in given}
     defaults = {"mapping": "balanced_pair", "bias": "reference"}
     return [f"{name}={v}" for name, v in defaults.items() if name not in names] + given
+
+
+def _with_room(model: nn.Module, network: str, start: float) -> nn.Module:
+    """Return a network whose cells hold its weights at a fraction of the range; see `widened`."""
+    from nsm.learning.room import widened
+
+    return widened(model, 1 / start) if network == "relu" else model
 
 
 def _learn_one(
@@ -197,8 +228,8 @@ def _compare(
     scale: float,
     seed: int,
     out: Path | None,
-) -> None:
-    """Let chips of several devices learn, and show them side by side."""
+) -> pd.DataFrame:
+    """Let chips of several devices learn, and show them side by side; return their rows."""
     from nsm.learning.on_devices import learn_on_devices
 
     first = next(iter(hardware.values()))
@@ -210,12 +241,21 @@ def _compare(
         y,
         rng=seed,
         reprogrammed_scale=scale,
+        save_to=out,
         **options,
     )
-    show_table(_table(rows))
+    show_table(_table(rows.drop(columns="run")))
     if out is not None:
-        rows.to_csv(out, index=False)
         console().print(f"wrote {out}", highlight=False, markup=False, soft_wrap=True)
+    return rows
+
+
+def _draw(rows: pd.DataFrame, figure: Path) -> None:
+    """Write the figure of several devices."""
+    from nsm.plots import plot_devices, save_figure
+
+    save_figure(plot_devices(rows), figure)
+    console().print(f"wrote {figure}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(rows: pd.DataFrame) -> Any:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -121,6 +121,18 @@ Settings = Annotated[
         "--set weight_range=least_squares.",
     ),
 ]
+WiresEvery = Annotated[
+    int | None,
+    typer.Option(
+        help="With --device and wires: steps for which attenuations by the wires hold "
+        "(default: 50).",
+        min=1,
+    ),
+]
+WeightBound = Annotated[
+    float | None,
+    typer.Option(help="Keep all weights within ±C/√(fan-in), as cells of a fixed range do."),
+]
 TorchDevice = Annotated[str, typer.Option(help="Where to train and test: cpu, or cuda for a GPU.")]
 
 
@@ -148,6 +160,8 @@ def train(
     device: DeviceName = None,
     gate: GateName = None,
     settings: Settings = None,
+    wires_every: WiresEvery = None,
+    weight_bound: WeightBound = None,
     samples: Samples = 20,
     data_dir: DataDir = None,
     data_option: DataOptions = None,
@@ -157,8 +171,7 @@ def train(
 ) -> None:
     """Train a network and write it to a file."""
     source = DataChoice(data, data_dir, tuple(data_option or ()))
-    options = {"rule": rule, "beta": beta, "site": site, "flip": flip}
-    given = {name: value for name, value in options.items() if value is not None}
+    given = _given(rule=rule, beta=beta, site=site, flip=flip)
     chosen = NetworkChoice(name=network, data=data, hidden=hidden, options=given)
     recipe = Recipe(
         epochs=epochs,
@@ -174,22 +187,30 @@ def train(
         torch_device=torch_device,
         coding=None if coding is None else CodingChoice(coding),
         hardware=training_hardware(device, gate, settings),
+        wires_every=wires_every,
+        weight_bound=weight_bound,
     )
     recipe.check_fits(chosen)
-    for file in (out, checkpoint):
-        check_writable(file)
+    check_writable(out, checkpoint)
     use_threads(threads)
     note = " ".join(["nsm", *sys.argv[1:]])
     with keeping_checkpoint(checkpoint):
         test = train_network(
             chosen, recipe, source=source, seed=seed, out=out, half=half, note=note
         )
+    _report(source, test, recipe, out, samples, seed)
+
+
+def _given(**options: str | float | None) -> dict[str, Any]:
+    """Return the options of a network that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _report(
+    source: DataChoice, test: TestSet, recipe: Recipe, out: Path, samples: int, seed: int
+) -> None:
+    """Print what the data are, and the error in software and on a chip that was trained for."""
     _describe(source, test.data)
-    _report(test, recipe, out, samples, seed)
-
-
-def _report(test: TestSet, recipe: Recipe, out: Path, samples: int, seed: int) -> None:
-    """Print the error on the test images, in software and on a chip that was trained for."""
     images = len(test.data.y_test)
     with console().status(f"testing on {images} images, {samples} samples each"):
         error = test.error_rate(samples, seed)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nsm.chips.hardware_table import HardwareTable
     from nsm.cli.networks import NetworkChoice
     from nsm.datasets.files import Data
+    from nsm.training.augment import ShiftAndMirror
 
 #: Names of `nsm.training.recipe.SCHEDULES`, the default first; a copy that needs no torch.
 LR_SCHEDULES = ("cosine", "halving", "constant")
@@ -44,9 +45,11 @@ class Recipe:
         torch_device: "cpu" or "cuda".
         coding: coding of the images; None: the network's.
         hardware: chips for which the network is trained; None: in software alone.
+        wires_every: steps for which attenuations by their wires hold; None: the default.
+        weight_bound: c of the bounds ±c/√(fan-in) of all weights; None: free weights.
 
     Raises:
-        ValueError: a value that is not allowed.
+        ValueError: a value that is not allowed, or `wires_every` where there are no wires.
     """
 
     epochs: int
@@ -62,6 +65,8 @@ class Recipe:
     torch_device: str
     coding: CodingChoice | None = None
     hardware: Hardware | HardwareTable | None = None
+    wires_every: int | None = None
+    weight_bound: float | None = None
 
     def __post_init__(self) -> None:
         from devices.validation import choice, number
@@ -71,6 +76,24 @@ class Recipe:
         number("label_smoothing", self.label_smoothing, at_least=0, below=1)
         number("ema_decay", self.ema_decay, at_least=0, below=1)
         choice("torch device", self.torch_device, ("cpu", "cuda"))
+        if self.weight_bound is not None:
+            number("weight_bound", self.weight_bound, above=0)
+        if self.wires_every is not None:
+            self._check_wires()
+
+    def _check_wires(self) -> None:
+        """Raise ValueError if no chip of the training has wires."""
+        option = f"--wires-every {self.wires_every} has no effect"
+        if self.hardware is None:
+            raise ValueError(
+                f"{option} without --device; name the device whose chips the network is trained "
+                "for, or leave it out"
+            )
+        if not _has_wires(self.hardware):
+            raise ValueError(
+                f"{option}: the chips have no wires; give them some (--set wires.r_row=1 --set "
+                "wires.r_col=1), or leave it out"
+            )
 
     def check_fits(self, network: NetworkChoice) -> None:
         """Raise ValueError if the network cannot be trained with these options."""
@@ -134,17 +157,27 @@ def training_hardware(
     return None
 
 
-def check_writable(file: Path | None) -> None:
+def _has_wires(hardware: Hardware | HardwareTable) -> bool:
+    """Return whether the tiles of any layer have wires."""
+    from nsm.chips.hardware_table import as_table
+
+    return any(h is not None and h.wires is not None for h in as_table(hardware).values())
+
+
+def check_writable(*files: Path | None) -> None:
     """Raise ValueError if a file cannot be written: better now than after hours of training."""
-    if file is None:
-        return
-    if file.is_dir():
-        what = "it is a folder"
-    elif not os.access(file.parent, os.W_OK):
-        what = f"the folder {file.parent} does not exist, or is not writable"
-    else:
-        return
-    raise ValueError(f"cannot write {file}: {what}; name another file, or create the folder first")
+    for file in files:
+        if file is None:
+            continue
+        if file.is_dir():
+            what = "it is a folder"
+        elif not os.access(file.parent, os.W_OK):
+            what = f"the folder {file.parent} does not exist, or is not writable"
+        else:
+            continue
+        raise ValueError(
+            f"cannot write {file}: {what}; name another file, or create the folder first"
+        )
 
 
 def train_network(
@@ -174,7 +207,6 @@ def train_network(
     import torch
 
     from nsm.nn.files.checkpoint import load, save
-    from nsm.training.augment import ShiftAndMirror
     from nsm.training.fit import fit
     from nsm.training.initialize import initialize
 
@@ -187,7 +219,6 @@ def train_network(
     model.to(recipe.torch_device)
     if recipe.init:
         initialize(model, data.x_train[:_INIT_IMAGES], rng=seed)
-    changes = recipe.shift or recipe.mirror
     fit(
         model,
         data.x_train,
@@ -198,15 +229,26 @@ def train_network(
         batch_size=recipe.batch_size,
         label_smoothing=recipe.label_smoothing,
         ema_decay=recipe.ema_decay,
-        augment=ShiftAndMirror(data.image_shape, recipe.shift, recipe.mirror) if changes else None,
+        augment=_changes(recipe, data),
         checkpoint=recipe.checkpoint,
         hardware=recipe.hardware,
+        wires_every=recipe.wires_every,
+        weight_bound=recipe.weight_bound,
         rng=seed,
     )
     if not source.is_published:
         note = f"{note}\n{data}\nclasses: {', '.join(data.class_names)}"
     save(model, out, dtype=torch.float16 if half else None, note=note)
     return TestSet(load(out).to(recipe.torch_device), data)
+
+
+def _changes(recipe: Recipe, data: Data) -> ShiftAndMirror | None:
+    """Return what changes training images; None leaves them as they are."""
+    from nsm.training.augment import ShiftAndMirror
+
+    if not (recipe.shift or recipe.mirror):
+        return None
+    return ShiftAndMirror(data.image_shape, recipe.shift, recipe.mirror)
 
 
 def build(

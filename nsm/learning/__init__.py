@@ -2,6 +2,7 @@
 
 from nsm.learning.gradient import Gradient as Gradient
 from nsm.learning.learn import learn as learn
+from nsm.learning.on_devices import devices_that_pulse as devices_that_pulse
 from nsm.learning.on_devices import learn_on_devices as learn_on_devices
 from nsm.learning.result import Learned as Learned
 from nsm.learning.room import widened as widened

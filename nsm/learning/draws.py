@@ -69,13 +69,17 @@ class Draws:
 def _noise(layer: LearningLayer, span: Span, seed: np.random.SeedSequence) -> Singles:
     if layer.kind is Kind.SIGMOID:
         law = np.random.Generator.logistic
-        return draws(span, layer.outputs, seed, law).astype(np.float32)
-    if layer.kind in (Kind.RECTIFIED, Kind.OUTPUTS):
+        logistic = draws(span, layer.outputs, seed, law).astype(np.float32)
+        if not layer.is_noisy:
+            return logistic
+        return np.hstack([logistic, normals(span, layer.outputs, child(seed, 0))])
+    if layer.kind is Kind.SIGN and layer.is_noisy:
+        of_cells = normals(span, layer.outputs, child(seed, 0))
+        return np.hstack([normals(span, layer.outputs, seed), of_cells])
+    if layer.kind in (Kind.RECTIFIED, Kind.OUTPUTS) and not layer.is_noisy:
         return np.zeros((span.reads, 0), np.float32)
     return normals(span, layer.outputs, seed)
 
 
 def _noise_back(layer: LearningLayer, span: Span, seed: np.random.SeedSequence) -> Singles | None:
-    if layer.gradient.backward != "gated" or not layer.variance:
-        return None
-    return normals(span, layer.inputs, seed)
+    return normals(span, layer.inputs, seed) if layer.needs_noise_back else None

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from crossbar.arrays.pulsed import PulsedArray
 from nsm.learning.gradient import Singles
 from nsm.learning.reads import Kind, LayerReads
 
@@ -42,17 +43,38 @@ class LearningLayer(LayerReads):
 
         Args:
             e: Errors of the sums, (outputs,).
-            normals: Standard normal numbers, (inputs,), for gated reads.
+            normals: Standard normal numbers, (inputs,); None where `needs_noise_back` is False.
         """
-        weights = self.arrays.main.weights
-        if self.gradient.backward == "ungated" and self.has_path:
-            weights = self.path_weights
+        array = self._read_back_from()
+        weights = self.arrays.main.weights if array is None else array.weights
         back: Singles = e @ weights
-        if normals is not None and self.variance:
-            deviation = np.sqrt(np.square(e) @ np.square(weights))
-            relative = math.sqrt(self.variance) / self.mean
-            back = back + np.float32(relative) * deviation * normals
-        return back
+        if normals is None:
+            return back
+        squares = np.square(e)
+        assert array is not None
+        if self.gradient.backward == "gated":
+            # The mean of gated reads is that of the gate times the weights, and is divided by it.
+            of_gate = self.variance * (squares @ np.square(weights))
+            of_cells = (self.variance + self.mean**2) * (squares @ array.variances)
+            deviation = np.sqrt(of_gate + of_cells) / np.float32(self.mean)
+        else:
+            deviation = np.sqrt(squares @ array.variances)
+        return back + deviation.astype(np.float32) * normals
+
+    @property
+    def needs_noise_back(self) -> bool:
+        """Whether transposed reads take normal numbers."""
+        array = self._read_back_from()
+        is_gated = self.gradient.backward == "gated" and bool(self.variance)
+        return array is not None and (is_gated or array.is_noisy)
+
+    def _read_back_from(self) -> PulsedArray | None:
+        """Return the array whose cells transposed reads see; None for exact weights."""
+        if self.gradient.backward == "ideal":
+            return None
+        if self.gradient.backward == "ungated" and self.has_path:
+            return self.arrays.path  # an ideal path holds the weights of the main array exactly
+        return self.arrays.main
 
     def learn_periphery(self, rate: float) -> None:
         """Change biases and β_i of the last sample's error, digitally.

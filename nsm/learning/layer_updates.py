@@ -8,7 +8,7 @@ from devices.seeding import child
 from nsm.learning.draws import Stream
 from nsm.learning.layer import LearningLayer
 from nsm.learning.network import LearningNetwork
-from nsm.learning.rules import MixedPrecision
+from nsm.learning.rules import MixedPrecision, TikiTaka
 from nsm.learning.settings import Settings
 from nsm.learning.updates import Update, update_of
 
@@ -28,6 +28,12 @@ def _of_layer(
 ) -> list[tuple[Update, bool]]:
     """Return the updates of a layer, each with whether its inputs are constant ones."""
     arrays = layer.arrays
+    if isinstance(s.rule, TikiTaka) and layer.is_noisy:
+        noise = layer.tiles.neurons.hardware.device.read_noise
+        raise ValueError(
+            f"{layer.tiles.name} has device.read_noise = {noise!r}, and TikiTaka reads its fast "
+            "array without noise; choose another rule, or cells without read noise"
+        )
     targets = [arrays.main]
     if arrays.path is not None and s.path == "pulsed":
         targets.append(arrays.path)

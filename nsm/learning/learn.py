@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+from crossbar.cost.writing import why_energy_is_unknown
 from devices import WritePulses
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import array
@@ -18,7 +19,7 @@ from nsm.learning.checkpoint import load_state, save_state
 from nsm.learning.draws import Stream
 from nsm.learning.measure import measure
 from nsm.learning.network import LearningNetwork
-from nsm.learning.result import Learned, array_row, why_energy_is_unknown
+from nsm.learning.result import Learned, array_row
 from nsm.learning.rules import Coincidences, TikiTaka
 from nsm.learning.run import Run
 from nsm.learning.settings import Settings

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from crossbar import TiledArray
 from crossbar.arrays.pulsed import PulsedArray
-from devices import NoNoise
 from devices.seeding import child
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers.readouts import Comparators, Converter
@@ -136,19 +136,36 @@ def _check_layer(layer: TileLayer) -> None:
     fields = {
         "adc": hardware.adc is not None,
         "dac": hardware.dac is not None,
-        "device.read_noise": not isinstance(hardware.device.read_noise, NoNoise),
         "gate_sharing": layer.samples_noise and hardware.gate_sharing != "pair",
         "gate": layer.samples_noise and hardware.gate.has_memory,
     }
     for name, stands in fields.items():
         if stands:
-            value: Any = hardware
-            for step in name.split("."):
-                value = getattr(value, step)
             raise ValueError(
-                f"{layer.name} has {name} = {value!r}, which learning does not model; learn on "
-                "hardware without it"
+                f"{layer.name} has {name} = {attrgetter(name)(hardware)!r}, which learning does "
+                "not model; learn on hardware without it"
             )
+    _check_read_noise(layer)
+
+
+def _check_read_noise(layer: TileLayer) -> None:
+    """Raise ValueError for noise of cells that is more than one fresh normal number a sum."""
+    hardware = layer.neurons.hardware
+    if hardware.has_quiet_cells:
+        return
+    start = f"{layer.name} has device.read_noise = {hardware.device.read_noise!r}"
+    if hardware.current_noise is not None or not hardware.cell_noise.is_gaussian:
+        raise ValueError(
+            f"{start}, and reads of learning draw only noise that is normal, fresh on every read "
+            "and proportional to the current; choose GaussianNoise, PowerLawNoise or "
+            "TabulatedNoise, or learn without it"
+        )
+    if hardware.mapping.shares_reference:
+        raise ValueError(
+            f"{start} with mapping = {hardware.mapping!r}: outputs share the noise of their "
+            "reference column, which reads of learning do not draw; choose mapping = "
+            "BalancedPair() or DifferentialPair()"
+        )
 
 
 def _kind(layer: TileLayer, follower: ChipLayer | None) -> Kind:

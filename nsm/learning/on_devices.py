@@ -1,7 +1,9 @@
 """Which published device can learn? One network, one rule, one device after another."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,15 +11,25 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from crossbar import Hardware
-from devices import Device, preset
+from devices import PRESETS, Device, preset
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer
 from nsm.chips.map import map_to_crossbar
+from nsm.learning.device_rows import KeptRows, identity_of, run_of
 from nsm.learning.learn import learn
 from nsm.learning.result import Learned
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def devices_that_pulse() -> list[str]:
+    """Return the names of all presets that have a pulse response."""
+    return [
+        name
+        for name, entry in PRESETS.items()
+        if isinstance(entry.model, Device) and entry.model.pulses is not None
+    ]
 
 
 def learn_on_devices(
@@ -28,14 +40,15 @@ def learn_on_devices(
     y: ArrayLike,
     *,
     rng: RNG,
+    epochs: float,
     chips: int = 1,
     reprogrammed_scale: float = 0.1,
+    save_to: str | Path | None = None,
     **options: Any,
 ) -> "pd.DataFrame":
     """Return how well chips of several devices learn, a row for each device and chip.
 
-    Every chip starts from the same weights of `model`, such as those of an untrained network. All
-    devices are checked before the first one learns.
+    Every chip starts from the same weights of `model`. All devices are checked before any learns.
 
     Args:
         model: The network; it does not change.
@@ -44,47 +57,57 @@ def learn_on_devices(
         x: Images.
         y: Class numbers.
         rng: Seed, Generator or None: chips and learning; the same for all devices.
+        epochs: Passes over the images, as of `learn`.
         chips: Chips of each device; default 1.
-        reprogrammed_scale: Factor of the weights at the start, of the largest weight that a cell
-            holds; default 0.1, which leaves an NSM room to grow. For rectifiers see `widened`.
-        **options: Of `learn`.
+        reprogrammed_scale: Factor of the weights at the start, of the largest that a cell holds;
+            default 0.1, which leaves an NSM room to grow. For rectifiers see `widened`.
+        save_to: CSV file that gets every row when its chip has learned, with the checkpoint of the
+            next chip beside it (NAME.learning). The same call resumes, and may add devices.
+        **options: Other options of `learn`.
 
     Returns:
         Columns device, chip, error, online_error, samples, pulses, most_pulses, saturated,
-        energy [J] and time [s].
+        energy [J], time [s], and run, a hash of all that decides the row.
 
     Raises:
-        ValueError: Naming a device without pulse response, or as `learn`.
+        ValueError: Naming what cannot learn, or `save_to` has rows of another experiment.
     """
-    import pandas as pd  # imported here because it takes half a second
-
     integer("chips", chips, at_least=1)
     seed = seed_sequence(rng)
+    found = _checked(names, options)
+    common = identity_of(model, epochs, options, x, y, reprogrammed_scale, seed)
+    hardwares = {name: replace(hardware, device=device) for name, device in found.items()}
+    places = itertools.product(hardwares, range(chips))
+    kept = KeptRows(save_to, {(n, k): run_of(common, hardwares[n], k) for n, k in places})
+    for name, number in kept.missing():
+        of_chip = child(seed, number)
+        chip = map_to_crossbar(
+            model, hardwares[name], rng=child(of_chip, 0), reprogrammed_scale=reprogrammed_scale
+        )
+        learned = learn(
+            chip, x, y, epochs=epochs, rng=child(of_chip, 1), checkpoint=kept.checkpoint, **options
+        )
+        kept.add(name, number, _numbers(learned))
+    return kept.table()
+
+
+def _checked(
+    names: Sequence[str] | Mapping[str, Device], options: Mapping[str, Any]
+) -> Mapping[str, Device]:
+    """Return devices by name; raise ValueError for one without pulse response, or a checkpoint."""
     found = names if isinstance(names, Mapping) else {name: _preset(name) for name in names}
-    _check_pulses(found)
-    rows = []
     for name, device in found.items():
-        for number in range(chips):
-            of_chip = child(seed, number)
-            chip = map_to_crossbar(
-                model,
-                replace(hardware, device=device),
-                rng=child(of_chip, 0),
-                reprogrammed_scale=reprogrammed_scale,
-            )
-            learned = learn(chip, x, y, rng=child(of_chip, 1), **options)
-            rows.append({"device": name, "chip": number} | _numbers(learned))
-    return pd.DataFrame(rows)
-
-
-def _check_pulses(devices: Mapping[str, Device]) -> None:
-    """Raise ValueError for a device without pulse response."""
-    for name, device in devices.items():
         if device.pulses is None:
             raise ValueError(
                 f"device {name!r} has no pulse response, so that nothing says how it would learn; "
                 "choose one with pulses (nsm presets list), or give Device(pulses=...)"
             )
+    if "checkpoint" in options:
+        raise ValueError(
+            f"checkpoint = {options['checkpoint']!r} is of one run; give save_to=, which keeps the "
+            "rows and the checkpoint of the chip that learns"
+        )
+    return found
 
 
 def _numbers(learned: Learned) -> dict[str, float]:

@@ -48,7 +48,9 @@ class LayerReads:
 
     A read has the mean m Σ_j w_ij x_j + a_i Σ_j p_ij x_j + b_i, with the mean m of the gate and
     the weights p of the deterministic path, and a Gaussian noise of the variance
-    Var ξ Σ_j w_ij² x_j². That is `sampling="moments"` of a chip, exact in the limit of many inputs.
+    Σ_j (Var ξ w_ij² + E ξ² v_ij + a_i² v'_ij) x_j², with the variances v and v' of a read of each
+    weight of main array and path by the noise of their cells; those of bias lines add up. That is
+    `sampling="moments"` of a chip, exact in the limit of many inputs.
 
     Args:
         tiles: The layer on the chip.
@@ -60,6 +62,7 @@ class LayerReads:
         a: Factors of the deterministic path, (outputs,).
         threshold: Biases that are added exactly, (outputs,).
         z: Outputs of the last read.
+        is_noisy: Whether cells have read noise.
     """
 
     def __init__(self, tiles: TileLayer, arrays: Arrays, kind: Kind, gradient: Gradient):
@@ -73,6 +76,7 @@ class LayerReads:
         self.a: Singles = np.asarray(neurons.a, np.float32).copy()
         self.threshold: Singles = np.asarray(neurons.threshold, np.float32).copy()
         self.has_path = bool(self.a.any())
+        self.is_noisy = any(array.is_noisy for array in arrays.all().values())
         scale = getattr(tiles.readout, "scale", 1.0)  # of a layer that is compensated
         self.factors: Singles = np.asarray(tiles.row_factors / scale, np.float32)
         self._offsets, self._comparator_noise = self._comparators()
@@ -110,7 +114,8 @@ class LayerReads:
 
         Args:
             x: Inputs.
-            normals: Standard normal numbers, (outputs,), or logistic ones of sigmoid neurons.
+            normals: Standard normal numbers, (outputs,). Sigmoid neurons take
+                logistic ones. Those and signs take as many more for the noise of their cells.
         """
         main = self.arrays.main
         self.product = product = main.weights @ x
@@ -123,6 +128,8 @@ class LayerReads:
             mean += self.arrays.bias.weights.sum(axis=1)
         if self.kind is Kind.SAMPLED:
             return self._sample(x, mean, normals)
+        if self.is_noisy:
+            mean = mean + np.sqrt(self._variance_of_cells(x)) * normals[-self.outputs :]
         self.u = mean
         if self.kind is Kind.RECTIFIED:
             self.u = mean / self.factors
@@ -131,10 +138,23 @@ class LayerReads:
             self.z = self.u = mean / self.factors
         elif self.kind is Kind.SIGMOID:
             self.u = mean / self.factors
-            self.z = _signs(self.u + normals + self._offsets)
+            self.z = _signs(self.u + normals[: self.outputs] + self._offsets)
         else:
-            self.z = _signs(mean + self._offsets + np.float32(self._comparator_noise) * normals)
+            noise = np.float32(self._comparator_noise) * normals[: self.outputs]
+            self.z = _signs(mean + self._offsets + noise)
         return self.z
+
+    def _variance_of_cells(self, x: Singles) -> Singles:
+        """Return the variance of the sums by the noise of the cells, (outputs,)."""
+        squares = np.square(x)
+        arrays = self.arrays
+        of_gate = np.float32(self.variance + self.mean**2)  # E ξ²
+        variance: Singles = of_gate * (arrays.main.variances @ squares)
+        if arrays.path is not None:
+            variance += np.square(self.a) * (arrays.path.variances @ squares)
+        if arrays.bias is not None:
+            variance += arrays.bias.variances.sum(axis=1)
+        return variance
 
     def _sample(self, x: Singles, mean: Singles, normals: Singles) -> Singles:
         main = self.arrays.main
@@ -142,6 +162,8 @@ class LayerReads:
         if not self.takes_signs(x):
             squares = np.square(main.weights) @ np.square(x)
         variance = self.variance * squares + self._comparator_noise**2
+        if self.is_noisy:
+            variance = variance + self._variance_of_cells(x)
         self.deviation = np.sqrt(np.maximum(variance, 1e-30)).astype(np.float32)
         mean = mean + self._offsets
         self.v = mean / (np.float32(math.sqrt(2)) * self.deviation)

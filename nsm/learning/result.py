@@ -110,17 +110,3 @@ def energy(array: PulsedArray, response: PulseResponse, pulses: WritePulses | No
         joules += up * pulses.voltage_up**2 * pulses.width_up
         joules += down * pulses.voltage_down**2 * pulses.width_down
     return joules
-
-
-def why_energy_is_unknown(pulses: WritePulses | None) -> str:
-    """Return why the energy of pulses is not known, or ""."""
-    if pulses is None:
-        return (
-            "voltage and width of the device's pulses are not known; give pulses=WritePulses(...)"
-        )
-    if pulses.terminal == "gate":
-        return (
-            "pulses on a gate draw charge instead of current, and the capacitance of the "
-            "ferroelectric is not known"
-        )
-    return ""

@@ -23,6 +23,7 @@ def claims(by_name: ByName) -> list[tuple[str, str]]:
     _claim_convolutional(found)
     _claim_figure_2(found)
     _claim_ranges(found)
+    _claim_levels(found)
     return found.rows
 
 
@@ -168,16 +169,23 @@ def _claim_figure_2(found: _Verdicts) -> None:
         found.add_number(text, growth, threshold, above=threshold > 2)
 
 
+#: Names in texts and in experiments of the networks that share a fixed range with the NSM.
+_RIVALS = (("the StNN", "StNN"), ("ReLU", "ReLU"), ("ReLU with a gain per neuron", "ReLU_gains"))
+
+
 def _claim_ranges(found: _Verdicts) -> None:
     """Add what the range of the weights does to the NSM and to the others."""
     for c in (1.0, 0.5, 0.25):
-        for other, name in (
-            ("the StNN", "StNN"),
-            ("ReLU", "ReLU"),
-            ("ReLU with a gain per neuron", "ReLU_gains"),
-        ):
-            found.add_below(
-                f"weights within {c:g}/√(fan-in): NSM below {other}",
-                f"range_NSM_{c}",
-                f"range_{name}_{c}",
-            )
+        _claim_rivals(found, f"weights within {c:g}/√(fan-in)", "range", c)
+
+
+def _claim_levels(found: _Verdicts) -> None:
+    """Add what few levels do to the NSM and to the others."""
+    for levels in (2, 4, 16):
+        _claim_rivals(found, f"trained on {levels} levels", "levels", levels)
+
+
+def _claim_rivals(found: _Verdicts, text: str, kind: str, at: float) -> None:
+    """Add that the NSM has a smaller error than each of the others at one range or number."""
+    for other, name in _RIVALS:
+        found.add_below(f"{text}: NSM below {other}", f"{kind}_NSM_{at}", f"{kind}_{name}_{at}")

@@ -104,19 +104,45 @@ def plot_ranges(curves: Mapping[str, Mapping[float, Results]], *, ax: Axes | Non
             free weights.
         ax: Axes to draw on; None (default) for a new figure.
     """
+    axes = _errors_over(curves, ax)
+    axes.set(xlabel="range c of the weights, |w| ≤ c/√(fan-in)")
+    return axes
+
+
+@styled
+def plot_levels(curves: Mapping[str, Mapping[float, Results]], *, ax: Axes | None = None) -> Axes:
+    """Plot errors of networks that were trained on few levels, over the number of levels.
+
+    Lines, bars and broken lines are those of `plot_ranges`; weights that are not rounded are apart,
+    at the right end.
+
+    Args:
+        curves: For each network, results of the measurement "levels" by the number of levels;
+            infinity for weights that are not rounded.
+        ax: Axes to draw on; None (default) for a new figure.
+    """
+    axes = _errors_over(curves, ax)
+    axes.set(xlabel="levels of the weights in training and test")
+    # Above the axes, where no line can lie below it, with the markers that tell networks apart.
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
+    return axes
+
+
+def _errors_over(curves: Mapping[str, Mapping[float, Results]], ax: Axes | None) -> Axes:
+    """Draw errors of networks over a number, on logarithmic axes; what is infinite is apart."""
     if ax is None:
         _, ax = figure((3.4, 2.8))
-    bounds = sorted({c for curve in curves.values() for c in curve if np.isfinite(c)})
-    apart = 2 * bounds[-1]
+    finite = sorted({at for curve in curves.values() for at in curve if np.isfinite(at)})
+    apart = 2 * finite[-1]
     for name, curve in curves.items():
         style: dict[str, Any] = dict(style_of(name))
         if "," in name:
             style["markerfacecolor"] = "white"
         for free in (False, True):
-            at = [c for c in sorted(curve) if np.isfinite(c) != free]
+            at = [place for place in sorted(curve) if np.isfinite(place) != free]
             if not at:
                 continue
-            errors = [[r["error"] for r in curve[c]] for c in at]
+            errors = [[r["error"] for r in curve[place]] for place in at]
             mean = np.array([np.mean(e) for e in errors])
             bars = [mean - [min(e) for e in errors], [max(e) for e in errors] - mean]
             ax.errorbar(
@@ -125,9 +151,9 @@ def plot_ranges(curves: Mapping[str, Mapping[float, Results]], *, ax: Axes | Non
             )  # fmt: skip
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
-    ax.set_xticks([*bounds, apart], [*(f"{c:g}" for c in bounds), "free"])
+    ax.set_xticks([*finite, apart], [*(f"{at:g}" for at in finite), "free"])
     ax.minorticks_off()
-    ax.set(xlabel="range c of the weights, |w| ≤ c/√(fan-in)", ylabel="test error [%]")
+    ax.set(ylabel="test error [%]")
     ax.yaxis.set_major_formatter("{x:g}")
     ax.set_yticks([t for t in (1, 2, 5, 10, 20, 50, 90) if _within(t, ax.get_ylim())])
     ax.legend(frameon=False)

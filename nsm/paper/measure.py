@@ -8,7 +8,7 @@ from nsm.datasets.files import Data
 from nsm.paper.angles import angles
 from nsm.paper.errors import error, perceptron
 from nsm.paper.percentiles import percentiles
-from nsm.paper.ranges import weight_range
+from nsm.paper.ranges import on_levels, weight_range
 from nsm.paper.table import Experiment
 
 #: A measurement runs one seed of an experiment and returns what its result file holds.
@@ -18,4 +18,5 @@ MEASUREMENTS: dict[str, Callable[[Experiment, int, Data, Path], dict[str, Any]]]
     "percentiles": percentiles,
     "angles": angles,
     "range": weight_range,
+    "levels": on_levels,
 }

@@ -1,4 +1,4 @@
-"""Measurement of trainings whose weights have a fixed range: error, saturation, growth."""
+"""Measurements of trainings whose weights have a fixed range, and of those with few levels."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +11,7 @@ from nsm.datasets.files import Data
 from nsm.paper.errors import tested
 from nsm.paper.table import Experiment
 from nsm.paper.training import trained
+from nsm.training.hardware_aware.network import hardware_aware
 from nsm.training.weight_bound import WeightBounds
 
 
@@ -40,6 +41,22 @@ def weight_range(experiment: Experiment, seed: int, data: Data, folder: Path) ->
     curves = ("loss", "seconds", "saturated", "growth")
     found = tested({"error": (model, experiment.samples)}, data, seed)
     return found | {name: history[name].tolist() for name in curves}
+
+
+def on_levels(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
+    """Train a network on the levels of the hardware of its recipe, and test it on them.
+
+    Weights that are not rounded take the steps, and the rounded ones compute: the straight-through
+    estimator of `nsm.hardware_aware`. Without hardware no weight is rounded.
+
+    Returns:
+        As `nsm.paper.errors.error`, with the errors of the rounded network.
+    """
+    model, history = trained(experiment, seed, data, folder)
+    hardware = experiment.recipe.get("hardware")
+    computing = model if hardware is None else hardware_aware(model, hardware, rng=seed).eval()
+    curves = {name: history[name].tolist() for name in ("loss", "seconds")}
+    return tested({"error": (computing, experiment.samples)}, data, seed) | curves
 
 
 def _hidden_weights(model: nn.Module) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nsm.paper.claims import ByName, claims
 from nsm.paper.figures import plot_percentiles, plot_stability
+from nsm.paper.level_report import level_section
 from nsm.paper.markdown import row, table
 from nsm.paper.outcomes import runs_of
 from nsm.paper.range_report import range_section
@@ -97,6 +98,7 @@ def write_report(folder: Path, out: Path) -> Path:
             save_figure(ax, out / "stability.png")
             lines += ["", "![Variance gained by the weights](stability.png)"]
     lines += range_section(by_name, out)
+    lines += level_section(by_name, out)
     if "figure2" in by_name:
         save_figure(plot_percentiles(by_name["figure2"]), out / "percentiles.png")
         lines += ["", "## Figure 2. Pre-activations of the last hidden layer over updates", ""]

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
+from crossbar import Hardware
 from devices.validation import choice
+from nsm.chips.hardware_table import as_table
 from nsm.datasets import load_data
 from nsm.disk import atomic_write
 from nsm.nn.files.blueprint import describe
@@ -17,6 +19,7 @@ from nsm.paper.measure import MEASUREMENTS
 from nsm.paper.table import EXPERIMENTS, Experiment
 from nsm.progress import progress_bar
 from nsm.sweeps import worker_pool
+from nsm.training.hardware_aware.identity import hardware_identity
 
 #: Reasons why experiments are not run, as the report tells them.
 NO_GPU = "needs a GPU: weeks on two cores"
@@ -132,6 +135,8 @@ def run(
     else:
         chosen = by_name(names)
     jobs = [(e.name, s) for e in chosen for s in e.seeds if not result_file(folder, e, s).exists()]
+    # First seeds come first, so that a report of an unfinished run has as many rows as possible.
+    jobs.sort(key=lambda job: job[1])
     with progress_bar() as bar, worker_pool(workers) as pool:
         for problem in left_out:
             bar.console.print(f"left out: {problem}", soft_wrap=True, markup=False)
@@ -154,9 +159,14 @@ def identity(experiment: Experiment) -> str:
 
     A result keeps it, so that one from another version of the table is not taken for done.
     """
-    recipe = sorted((name, repr(value)) for name, value in experiment.recipe.items())
+    recipe = sorted((name, _known_as(value)) for name, value in experiment.recipe.items())
     parts = (experiment.measures, experiment.data, recipe, describe(experiment.build()))
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+def _known_as(value: Any) -> str:
+    """Return the text by which an option of a recipe is known; that of hardware is a hash."""
+    return hardware_identity(as_table(value)) if isinstance(value, Hardware) else repr(value)
 
 
 def _check_same(result: dict[str, Any], folder: Path) -> None:

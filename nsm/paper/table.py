@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import nn
 
+from crossbar import BalancedPair, Hardware
+from devices import BlankOut, Device
 from nsm.nn import architectures as networks
 from nsm.nn.activations import Binarize
 from nsm.nn.weight_norm import RowNormLinear
@@ -84,6 +86,7 @@ ONE = "Table 1. Permutation-invariant MNIST, 784-300-300-300-10"
 TOP = "Table 2, top. Convolutional networks"
 BOTTOM = "Table 2, bottom. Training rules, MNIST 32c5-p2-64c5-p2-512-10"
 RANGE = "Learning in a fixed range of weights, MNIST 784-100-100-10"
+LEVELS = "Learning on few levels, MNIST 784-100-100-10"
 CODED = "Table 2 with the recipe and the layers of the authors' code"
 _RULES = (
     ("BN", 1.10, 1),
@@ -109,6 +112,40 @@ RANGED: dict[str, tuple[Callable[[], nn.Sequential], int]] = {
 }
 #: Bounds of the weights in units of 1/√(fan-in); None: free weights.
 BOUNDS = (None, 4.0, 2.0, 1.0, 0.5, 0.25)
+#: Levels of the weights in the experiment on levels; None: weights that are not rounded.
+LEVEL_COUNTS = (None, 2, 3, 4, 8, 16)
+#: Programming a chip costs more than a step in software, so that batches are three times as large;
+#: the average reaches back as many images.
+_ON_LEVELS: dict[str, Any] = {
+    "lr": 2e-3,
+    "batch_size": 300,
+    "ema_decay": 0.997,
+    "label_smoothing": 0.1,
+    "weight_bound": 1.0,
+}
+
+
+def _ranged_name(label: str) -> str:
+    """Return a network's part in the names of experiments on ranges and levels."""
+    return label.split(",")[0] + ("_gains" if "," in label else "")
+
+
+def _on_levels(label: str, levels: int) -> Hardware:
+    """Return ideal cells with so many levels, whose range is the largest weight of a layer.
+
+    Weights that are clipped to a bound make this range the bound. Of a network with a digital gain
+    per neuron it is that of a row, because the gains are multiplied behind the cells.
+    """
+    return Hardware(
+        device=Device(g_min=1e-7, g_max=1e-5, levels=levels),
+        gate=BlankOut(p=0.5),
+        mapping=BalancedPair(),
+        bias="reference",
+        deterministic_path="ideal",
+        tile_shape=_RANGED_WIDTHS[:2],  # one tile for each layer is programmed fastest
+        weight_scale="row" if "gain" in label else "layer",
+    )
+
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
@@ -286,7 +323,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     *(
         Experiment(
-            name=f"range_{label.split(',')[0]}{'_gains' if ',' in label else ''}_{bound or 'free'}",
+            name=f"range_{_ranged_name(label)}_{bound or 'free'}",
             section=RANGE,
             label=label if bound is None else f"{label}, c = {bound:g}",
             measures="range",
@@ -298,5 +335,20 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         )
         for label, (build, samples) in RANGED.items()
         for bound in BOUNDS
+    ),
+    *(
+        Experiment(
+            name=f"levels_{_ranged_name(label)}_{levels or 'free'}",
+            section=LEVELS,
+            label=f"{label}, {levels} levels" if levels else label,
+            measures="levels",
+            build=build,
+            epochs=3,
+            seeds=(0, 1, 2),
+            recipe=_ON_LEVELS | ({"hardware": _on_levels(label, levels)} if levels else {}),
+            samples=samples,
+        )
+        for levels in LEVEL_COUNTS
+        for label, (build, samples) in RANGED.items()
     ),
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.plots.devices import plot_gamma as plot_gamma
     from nsm.plots.heat_map import facet_heat_map as facet_heat_map
     from nsm.plots.heat_map import plot_heat_map as plot_heat_map
+    from nsm.plots.learning import plot_devices as plot_devices
     from nsm.plots.learning import plot_learning as plot_learning
     from nsm.plots.learning import plot_pulses_per_cell as plot_pulses_per_cell
     from nsm.plots.learning import plot_walls as plot_walls
@@ -60,6 +61,7 @@ _EXPORTS = {
     "plot_gamma": "nsm.plots.devices",
     "facet_heat_map": "nsm.plots.heat_map",
     "plot_heat_map": "nsm.plots.heat_map",
+    "plot_devices": "nsm.plots.learning",
     "plot_learning": "nsm.plots.learning",
     "plot_pulses_per_cell": "nsm.plots.learning",
     "plot_walls": "nsm.plots.learning",

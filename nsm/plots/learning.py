@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from nsm.plots.style import COLORS, LINES, MARKERS, figure
+from nsm.plots.style import COLORS, LINES, MARKERS, figure, styled
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nsm.chips.chip import MappedNetwork
     from nsm.learning.result import Learned
 
@@ -105,4 +107,33 @@ def plot_pulses_per_cell(learned: Mapping[str, "Learned"], *, ax: Axes | None = 
     layers = sorted({int(n) for one in learned.values() for n in one.arrays["layer"]})
     axes.set(xlabel="layer", ylabel="pulses per cell", yscale="log", xticks=layers)
     axes.legend()
+    return axes
+
+
+@styled
+def plot_devices(rows: "pd.DataFrame", *, ax: Axes | None = None) -> Axes:
+    """Plot which devices can learn: the error of each of their chips, the best device on top.
+
+    Args:
+        rows: Of `nsm.learning.learn_on_devices`, with validation images.
+        ax: Axes to draw into; None for a new figure.
+
+    Returns:
+        The axes; a dot is a chip, at its error after learning [%].
+
+    Raises:
+        ValueError: No row has an error.
+    """
+    if "error" not in rows or rows["error"].isna().all():
+        raise ValueError(
+            "the rows have no error; measure it with learn_on_devices(validation=(x, y))"
+        )
+    means = rows.groupby("device")["error"].mean().sort_values(ascending=False)
+    axes = figure((3.4, 0.8 + 0.17 * len(means)))[1] if ax is None else ax
+    places = {name: place for place, name in enumerate(means.index)}
+    at = [places[name] for name in rows["device"]]
+    axes.barh(range(len(means)), 100 * means, 0.6, color=COLORS[5])
+    axes.plot(100 * rows["error"], at, MARKERS[0], color=COLORS[0], markersize=3.5)
+    axes.set_yticks(range(len(means)), list(means.index))
+    axes.set(xlabel="error after learning [%]", xlim=(0, None))
     return axes

@@ -216,6 +216,20 @@ def test_train_for_chips_tells_the_error_on_one_and_trains_another_network(run, 
     assert not torch.equal(*weights)
 
 
+def test_train_keeps_weights_in_bounds_and_solves_wires_as_often_as_asked(run, folder):
+    line = (
+        "train --out a.safetensors --hidden 9 --epochs 1 --samples 1 --threads 1 "
+        "--weight-bound 0.5 --device rram_wu2018 --set wires.r_row=5 --set wires.r_col=5 "
+        "--wires-every 3 --checkpoint run.safetensors"
+    )
+    status, _, err = run(line)
+    assert status == 0, err
+    recipe = json.loads(read_tensors("run.safetensors")[1]["training"])["recipe"]
+    assert (recipe["wires_every"], recipe["weight_bound"]) == (3, 0.5)
+    weight = load("a.safetensors")[1].weight
+    assert 0.4 / 8 < float(weight.detach().abs().max()) <= 0.5 / 8  # 64 inputs
+
+
 @pytest.mark.parametrize(
     ("options", "layer"),
     [
@@ -440,6 +454,12 @@ def test_demo_passes_its_options_on(run, monkeypatch, tmp_path):
         ),
         ("--gate nsm_bernoulli", "--gate nsm_bernoulli has no effect without --device"),
         ("--set device.levels=4", "--set device.levels=4 has no effect without --device"),
+        ("--wires-every 5", "--wires-every 5 has no effect without --device"),
+        (
+            "--device rram_wu2018 --wires-every 5",
+            "--wires-every 5 has no effect: the chips have no wires; give them some (--set",
+        ),
+        ("--weight-bound 0", "weight_bound = 0.0 is not allowed"),
         ("--device rram_wu", "rram_wu2018"),
         (
             "--device rram_wu2018 --set adc.bits=6 --hidden 9 --epochs 1",

@@ -281,11 +281,29 @@ def test_networks_and_hardware_that_cannot_learn_are_refused_by_name():
     for fields, message in (
         ({"adc": crossbar.Adc(8)}, "adc = Adc"),
         ({"gate_sharing": "cell"}, "gate_sharing = 'cell'"),
-        ({"read_noise": devices.GaussianNoise(0.1)}, r"device\.read_noise = GaussianNoise"),
+        (
+            {"read_noise": devices.LognormalNoise(0.1)},
+            r"device\.read_noise = LognormalNoise\(sigma=0\.1\), and reads of learning draw only",
+        ),
+        (
+            {
+                "read_noise": devices.GaussianNoise(0.1),
+                "mapping": crossbar.ReferenceColumn(),
+            },
+            r"with mapping = ReferenceColumn\(.*\): outputs share the noise",
+        ),
         ({"pulses": None}, r"device\.pulses = None"),
     ):
         with pytest.raises(ValueError, match=message):
             learn(chip_of("nsm", **fields), x, y, epochs=1, rng=0, progress=False)
+
+
+def test_tiki_taka_refuses_cells_with_read_noise():
+    x, y = blobs(10)
+    chip = chip_of("nsm", read_noise=devices.GaussianNoise(0.1))
+    message = r"read_noise = GaussianNoise\(sigma=0\.1\), and TikiTaka reads its fast array"
+    with pytest.raises(ValueError, match=message):
+        learn(chip, x, y, epochs=1, rng=0, rule=TikiTaka(), progress=False)
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):

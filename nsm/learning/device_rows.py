@@ -1,0 +1,134 @@
+"""Rows of an experiment on several devices: kept in a file, by which a killed one resumes."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from torch import nn
+
+from crossbar import Hardware
+from nsm.chips.hardware_table import as_table
+from nsm.disk import atomic_write
+from nsm.learning.settings import Settings
+from nsm.training.hardware_aware.identity import hardware_identity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Options of `learn` that change nothing in the settings.
+_NO_SETTINGS = ("validation", "pulses", "progress")
+
+#: Device and number of a chip.
+Place = tuple[str, int]
+
+
+def identity_of(
+    model: nn.Module,
+    epochs: float,
+    options: Mapping[str, Any],
+    x: ArrayLike,
+    y: ArrayLike,
+    scale: float,
+    seed: np.random.SeedSequence,
+) -> str:
+    """Return a text by which two experiments on the same hardware differ.
+
+    Args:
+        model: The network at the start.
+        epochs: Passes over the images.
+        options: Other options of `nsm.learn`.
+        x: Images.
+        y: Class numbers.
+        scale: Factor of the weights at the start.
+        seed: Seed of the experiment.
+
+    Raises:
+        ValueError: An option is unknown or not allowed.
+    """
+    own = {name: value for name, value in options.items() if name not in _NO_SETTINGS}
+    settings = Settings.of(epochs, own)
+    of_data = [x, y, *(options.get("validation") or ())]
+    data = b"".join(np.ascontiguousarray(values).tobytes() for values in of_data)
+    weights = b"".join(t.detach().cpu().numpy().tobytes() for t in model.state_dict().values())
+    hashes = [hashlib.sha256(part).hexdigest() for part in (data, weights)]
+    described = [repr(model), repr(settings), repr(options.get("pulses")), repr(scale)]
+    return "\n".join([*hashes, *described, str(seed.generate_state(4).tolist())])
+
+
+def run_of(identity: str, hardware: Hardware, number: int) -> str:
+    """Return the hash by which the row of a chip knows its experiment."""
+    text = f"{identity}\n{hardware_identity(as_table(hardware))}\n{number}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class KeptRows:
+    """The rows so far, in a CSV file if there is a path.
+
+    Args:
+        save_to: The file; None keeps the rows in memory alone.
+        runs: The hash of every row that is wanted, by device and number of the chip.
+
+    Attributes:
+        checkpoint: File for the chip that learns now; None without a path.
+
+    Raises:
+        ValueError: The file holds something else, or a wanted row of another experiment.
+    """
+
+    def __init__(self, save_to: str | Path | None, runs: Mapping[Place, str]):
+        path = None if save_to is None else Path(save_to)
+        self._path = path
+        self._runs = runs
+        self.checkpoint = None if path is None else path.with_name(f"{path.name}.learning")
+        self._rows = {} if path is None or not path.exists() else _read(path, runs)
+
+    def missing(self) -> list[Place]:
+        """Return the chips that have no row yet."""
+        return [place for place in self._runs if place not in self._rows]
+
+    def add(self, name: str, number: int, numbers: Mapping[str, float]) -> None:
+        """Add a row, write the file in one step, and delete the checkpoint."""
+        own = {"device": name, "chip": number, **numbers, "run": self._runs[name, number]}
+        self._rows[name, number] = own
+        if self._path is None or self.checkpoint is None:
+            return
+        with atomic_write(self._path) as temporary:
+            _table(self._rows.values()).to_csv(temporary, index=False)
+        self.checkpoint.unlink(missing_ok=True)
+
+    def table(self) -> "pd.DataFrame":
+        """Return the wanted rows, in their order."""
+        return _table(self._rows[place] for place in self._runs)
+
+
+def _table(rows: Any) -> "pd.DataFrame":
+    import pandas as pd  # imported here because it takes half a second
+
+    return pd.DataFrame(list(rows))
+
+
+def _read(path: Path, runs: Mapping[Place, str]) -> dict[Place, dict[str, Any]]:
+    """Return the rows of a file, by device and number of the chip."""
+    import pandas as pd  # imported here because it takes half a second
+
+    table = pd.read_csv(path)
+    if not {"device", "chip", "run"} <= set(table):
+        raise ValueError(
+            f"{path} has no rows of learn_on_devices (columns {', '.join(map(str, table))}); name "
+            "another file"
+        )
+    records: list[dict[str, Any]] = [
+        {str(name): value for name, value in row.items()} for row in table.to_dict("records")
+    ]
+    rows = {(str(row["device"]), int(row["chip"])): row for row in records}
+    for place, row in rows.items():
+        if runs.get(place, row["run"]) != row["run"]:
+            raise ValueError(
+                f"{path} has a row of device {place[0]!r}, chip {place[1]}, from another "
+                "experiment (its network, data, hardware, seed or settings differ); name another "
+                "file, or delete this one to start anew"
+            )
+    return rows

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nsm.cli.data import DataChoice
+from nsm.cli.interrupts import keeping, keeping_checkpoint
 from nsm.cli.networks import PERCEPTRONS, NetworkChoice
 from nsm.cli.options import (
     DataDir,
@@ -138,12 +139,21 @@ def learn(
     x, y = loaded.x_train[:images], loaded.y_train[:images]
     options["validation"] = (loaded.x_test, loaded.y_test)
     if len(device) > 1:
-        rows = _compare(hardware, model, x, y, options, start, seed, out)
+        with keeping(lambda: _kept(out)):
+            rows = _compare(hardware, model, x, y, options, start, seed, out)
         if figure is not None:
             _draw(rows, figure)
     else:
         options["checkpoint"] = checkpoint
-        _learn_one(hardware, model, x, y, options, start, seed, out)
+        with keeping_checkpoint(checkpoint):
+            _learn_one(hardware, model, x, y, options, start, seed, out)
+
+
+def _kept(out: Path | None) -> str:
+    """Return what a comparison of devices leaves when it is stopped, for the message."""
+    if out is None:
+        return "nothing is kept: with --out FILE a comparison goes on where it was stopped"
+    return f"finished devices are in {out}; the same command goes on from there"
 
 
 def _checked_devices(

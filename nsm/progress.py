@@ -90,11 +90,11 @@ def in_notebook() -> bool:
 def _of_terminal(console: Console, *, disable: bool = False) -> Progress:
     """Return the bar of a terminal."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     return Progress(*columns, console=console, disable=disable, transient=True)
 

@@ -65,8 +65,8 @@ def console() -> Console:
     """
     from rich.console import Console
 
-    found = Console()
-    return Console(width=FILE_WIDTH) if _has_no_width(found) else found
+    found = Console(markup=False)  # names of networks and files may look like marks
+    return Console(markup=False, width=FILE_WIDTH) if _has_no_width(found) else found
 
 
 def _has_no_width(found: Console) -> bool:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from devices import Device, NoNoise
 from nsm.plots.style import COLORS, MARKERS, figure, styled
+from nsm.plots.texts import drawn_text
 
 
 @styled
@@ -36,7 +37,8 @@ def plot_gamma(devices: Mapping[str, Device], *, ax: Axes | None = None) -> Axes
         g = np.geomspace(max(device.g_min, device.g_max / 1e3), device.g_max, 200)
         marker = MARKERS[index % len(MARKERS)]
         color = COLORS[index % len(COLORS)]
-        ax.semilogx(1e6 * g, device.gamma(g), label=name, marker=marker, color=color, markevery=40)
+        style = {"label": drawn_text(name), "marker": marker, "color": color}
+        ax.semilogx(1e6 * g, device.gamma(g), markevery=40, **style)
     ax.axhline(1, color="black", linewidth=0.6, linestyle=":")
     ax.set(xlabel="conductance G [µS]", ylabel="exponent γ of read noise")
     ax.grid(alpha=0.25, linewidth=0.5)

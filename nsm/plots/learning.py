@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from nsm.plots.style import COLORS, LINES, MARKERS, figure, styled
+from nsm.plots.texts import drawn_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,7 @@ def plot_learning(
             color=COLORS[place % len(COLORS)],
             marker=MARKERS[place % len(MARKERS)],
             linestyle=LINES[place % len(LINES)],
-            label=name,
+            label=drawn_text(name),
         )
     labels = {"error": "error", "online_error": "error before learning", "saturated": "cells"}
     what = labels.get(column, column) + (" at the walls" if column == "saturated" else "")
@@ -79,7 +80,7 @@ def plot_walls(
             histtype="step",
             color=COLORS[place % len(COLORS)],
             linestyle=LINES[place % len(LINES)],
-            label=name,
+            label=drawn_text(name),
         )
     axes.set(xlabel="place in the range of the cell", ylabel="density of cells", xlim=(0, 1))
     axes.legend()
@@ -102,7 +103,7 @@ def plot_pulses_per_cell(learned: Mapping[str, "Learned"], *, ax: Axes | None = 
         main = one.arrays[one.arrays["array"] == "main"]
         at = main["layer"].to_numpy() + (place - (len(learned) - 1) / 2) * width
         color = COLORS[place % len(COLORS)]
-        axes.bar(at, main["mean_pulses"], 0.9 * width, color=color, label=name)
+        axes.bar(at, main["mean_pulses"], 0.9 * width, color=color, label=drawn_text(name))
         axes.plot(at, main["most_pulses"], "_", color=color, markersize=12)
     layers = sorted({int(n) for one in learned.values() for n in one.arrays["layer"]})
     axes.set(xlabel="layer", ylabel="pulses per cell", yscale="log", xticks=layers)
@@ -134,6 +135,6 @@ def plot_devices(rows: "pd.DataFrame", *, ax: Axes | None = None) -> Axes:
     at = [places[name] for name in rows["device"]]
     axes.barh(range(len(means)), 100 * means, 0.6, color=COLORS[5])
     axes.plot(100 * rows["error"], at, MARKERS[0], color=COLORS[0], markersize=3.5)
-    axes.set_yticks(range(len(means)), list(means.index))
+    axes.set_yticks(range(len(means)), [drawn_text(name) for name in means.index])
     axes.set(xlabel="error after learning [%]", xlim=(0, None))
     return axes

@@ -15,6 +15,7 @@ from devices import Device, Preset
 from devices.validation import Floats
 from nsm.chips.map import map_to_crossbar
 from nsm.plots.style import figure, style_of, styled
+from nsm.plots.texts import drawn_text
 from nsm.sweeps.axes import TRAINING_SEED
 
 #: What is put on every preset: its network, and whether its chip has the gate.
@@ -184,7 +185,7 @@ def plot_preset_errors(rows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             look["marker"],
             color=look["color"],
             markerfacecolor=inside,
-            label=circuit,
+            label=drawn_text(circuit),
         )
     ax.set_yticks(range(len(names)), _titles(rows))
     ax.set_ylim(len(names) - 0.5, -0.5)

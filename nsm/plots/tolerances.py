@@ -13,6 +13,7 @@ from nsm.plots.heat_map import plot_heat_map
 from nsm.plots.notes import note_below
 from nsm.plots.small_print import conditions
 from nsm.plots.style import COLORS, figure, places_of, styled
+from nsm.plots.texts import drawn_text
 from nsm.verdict.result import Tolerances
 from nsm.verdict.search import End
 from nsm.verdict.sentence import rows_of
@@ -79,7 +80,8 @@ def plot_tolerances(
     ax.set_xlabel("tolerated, in units of the published value [or of this]")
     if len(names) > 1:
         handles = [
-            ax.barh(0, 0, color=COLORS[places[name] % len(COLORS)], label=name) for name in names
+            ax.barh(0, 0, color=COLORS[places[name] % len(COLORS)], label=drawn_text(name))
+            for name in names
         ]
         legend = ax.legend(handles=handles, frameon=False, ncols=len(names), loc="lower center")
         legend.set_bbox_to_anchor((0.5, 1.02))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from devices.validation import Floats
 from nsm.plots.style import COLORS, MARKERS, STYLE
+from nsm.plots.texts import drawn_text
 from nsm.statistics import Estimate, Runs, change, difference
 from nsm.sweeps.axes import TRAINING_SEED
 
@@ -77,7 +78,7 @@ def plot_band(ax: Axes, x: Any, values: Floats, index: int, label: str = "") -> 
     mean = values.mean(axis=1)
     spread = values.std(axis=1, ddof=1)
     color = COLORS[index]
-    ax.plot(x, mean, MARKERS[index] + "-", color=color, label=label or None)
+    ax.plot(x, mean, MARKERS[index] + "-", color=color, label=drawn_text(label) or None)
     ax.fill_between(x, mean - spread, mean + spread, color=color, alpha=0.2, linewidth=0)
 
 

@@ -10,6 +10,7 @@ from matplotlib.ticker import MultipleLocator
 from devices.validation import choice
 from nsm.nn.inference import Floats
 from nsm.plots.style import COLORS, MARKERS, figure, places_of, styled
+from nsm.plots.texts import drawn_text
 
 #: Quantities that `plot_over_rotation` can show, with their units.
 QUANTITIES = {
@@ -97,7 +98,7 @@ def plot_reliability(
             x, y, s=area, marker=one.marker, color=one.color, alpha=0.8, linewidth=0, zorder=3
         )
         # An empty line gives all groups the same size of mark in the legend.
-        ax.plot([], [], one.marker, color=one.color, label=one.name)
+        ax.plot([], [], one.marker, color=one.color, label=drawn_text(one.name))
     ax.set(xlabel="confidence [%]", ylabel="accuracy [%]", xlim=(0, 104), ylim=(-4, 104))
     ax.grid(alpha=0.25, linewidth=0.5)
     if group is not None:
@@ -153,7 +154,7 @@ def plot_over_rotation(
         ordered = one.rows.sort_values("degrees")
         x = ordered["degrees"].to_numpy(float)
         mean, error = _mean_and_error(ordered, quantity)
-        ax.plot(x, mean, marker=one.marker, color=one.color, label=one.name)
+        ax.plot(x, mean, marker=one.marker, color=one.color, label=drawn_text(one.name))
         if np.isfinite(error).all():
             low = mean - error
             high = mean + error

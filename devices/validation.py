@@ -19,6 +19,8 @@ MAX_LISTED_NAMES = 10
 LARGEST_CONDUCTANCE = 0.1
 #: Longest repr in a message.
 MAX_SHOWN = 120
+#: Whole numbers that no array can index and no TOML file hold [2⁶³].
+_TOO_LARGE = 2**63
 
 
 def shortened(value: Any, *, most: int = MAX_SHOWN) -> str:
@@ -70,6 +72,8 @@ def number(
         if isinstance(value, (bool, str)):
             raise TypeError
         x = float(value)
+    except OverflowError:  # a whole number beyond 1.8e308
+        x = np.inf
     except (TypeError, ValueError):
         raise ValueError(
             f"{name} = {shortened(value)} is not a number; give one in {allowed}"
@@ -89,7 +93,7 @@ def number(
 
 
 def integer(name: str, value: Any, *, at_least: int) -> int:
-    """Return `value` as an int, if it is a whole number of at least `at_least`.
+    """Return `value` as an int, if it is a whole number from `at_least` to 2⁶³ − 1.
 
     Args:
         name: What the value is, for the message.
@@ -103,6 +107,10 @@ def integer(name: str, value: Any, *, at_least: int) -> int:
         raise ValueError(
             f"{name} = {shortened(value)} is not allowed; give a whole number of at least "
             f"{at_least}"
+        )
+    if value >= _TOO_LARGE:
+        raise ValueError(
+            f"{name} = {shortened(value)} is not allowed; give a whole number below 2⁶³"
         )
     return int(value)
 

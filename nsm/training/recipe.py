@@ -14,6 +14,7 @@ from devices.validation import choice, integer, number
 from nsm.chips.hardware_table import HardwareTable
 from nsm.nn.files.blueprint import describe
 from nsm.training.hardware_aware.identity import hardware_identity
+from nsm.training.mark import mark_of
 
 #: Changes a batch of images (n, pixels) with what the generator draws.
 Augmentation = Callable[[Tensor, np.random.Generator], Tensor]
@@ -115,7 +116,7 @@ class Recipe:
             "seed": seed.generate_state(4).tolist(),
         }
         settings = {**vars(self)}
-        settings["augment"] = None if self.augment is None else repr(self.augment)
+        settings["augment"] = None if self.augment is None else mark_of(self.augment)
         if self.weight_bound is None:  # runs of versions without it go on
             del settings["weight_bound"]
         hardware = settings.pop("hardware")

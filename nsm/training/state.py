@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nsm.nn.files.tensor_file import FORMAT, read_tensors, write_tensors
+from nsm.nn.files.tensor_file import FORMAT, check_values, read_tensors, write_tensors
 from nsm.training.adam import Adam
 from nsm.training.hardware_aware.network import HardwareAware
 from nsm.training.recipe import Recipe
@@ -76,14 +76,20 @@ class TrainingState:
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
-        note = {"recipe": identity, "epochs_done": epochs_done, "history": history}
+        note = {
+            "recipe": identity,
+            "epochs_done": epochs_done,
+            "history": history,
+            "tensors": sorted(tensors),
+        }
         write_tensors(tensors, path, {"format": FORMAT, "training": json.dumps(note)})
 
     def load(self, path: Path, identity: Mapping[str, Any]) -> tuple[int, list[Any]]:
         """Take over a checkpoint; return the epochs done and their history.
 
         Raises:
-            ValueError: If the checkpoint is of another training, naming what differs.
+            ValueError: If the checkpoint is of another training, naming what differs; or it lacks
+                tensors, holds NaN, or counts epochs that this training does not have.
         """
         tensors, metadata = read_tensors(path)
         note = json.loads(metadata.get("training", "{}"))
@@ -96,6 +102,7 @@ class TrainingState:
                 f"checkpoint {path} is of another training (it differs in {', '.join(differ)}); "
                 "name another file, or delete this one to start anew"
             )
+        self._check(note, tensors, path)
         for prefix, target in (("model.", self.model), ("average.", self.average)):
             target.load_state_dict(
                 {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -108,3 +115,19 @@ class TrainingState:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         return note["epochs_done"], note["history"]
+
+    def _check(self, note: Mapping[str, Any], tensors: Mapping[str, Tensor], path: Path) -> None:
+        """Raise ValueError unless a checkpoint of this training is whole."""
+        advice = "take another copy of it, or delete it to start anew"
+        wanted = note.get("tensors", list(tensors))  # earlier versions listed none
+        lacking = sorted(set(wanted) ^ tensors.keys())
+        if lacking:
+            raise ValueError(
+                f"checkpoint {path} is not whole: see {', '.join(lacking[:3])}; {advice}"
+            )
+        check_values(tensors, f"checkpoint {path}")
+        done, epochs = note.get("epochs_done"), self.recipe.epochs
+        if type(done) is not int or not 0 <= done <= epochs:
+            raise ValueError(
+                f"checkpoint {path} counts {done!r} epochs of a training of {epochs}; {advice}"
+            )

@@ -77,6 +77,12 @@ BAD = [
     (lambda: number("x", True), r"x = True is not a number"),
     (lambda: integer("n", 2, at_least=3), r"n = 2 is not allowed; .* at least 3"),
     (lambda: integer("n", 3.0, at_least=3), r"n = 3\.0 is not allowed"),
+    (lambda: integer("n", 2**63, at_least=3), r"n = 9223372036854775808 is not .* below 2⁶³"),
+    (lambda: integer("n", 10**400, at_least=3), r"n = 1000.* … .* is not allowed; .* below 2⁶³"),
+    (
+        lambda: number("x", 10**400, above=0),
+        r"x = 1000.* … .* is not allowed; give a finite number",
+    ),
     (lambda: real_array("g", ["a"]), r"g is not an array of real numbers \(got list\)"),
     (lambda: real_array("g", [1], ndim=2), r"g has shape \(1,\); give 2 dimensions"),
     (lambda: real_array("g", [[1]], shape=(None, 2)), r"g has shape \(1, 1\); give \(any, 2\)"),

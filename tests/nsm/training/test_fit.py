@@ -1,5 +1,6 @@
 """Training: the loss falls, a killed run ends where it would have, and eq. 8 starts the layers."""
 
+import json
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import nn
 
 import nsm.training.state
 from nsm import error_rate, fit
+from nsm.nn.files.tensor_file import read_tensors, write_tensors
 from tests.helpers.training import BUILDS, WIDTHS, fresh
 
 
@@ -107,6 +109,39 @@ def test_a_checkpoint_of_another_network_is_refused(digits, tmp_path):
     trained(fresh(), digits, epochs=1, n=100, checkpoint=path)
     with pytest.raises(ValueError, match=r"it differs in architecture"):
         trained(fresh("neuron"), digits, epochs=1, n=100, checkpoint=path)
+
+
+def without_moments(tensors, note):
+    return {k: v for k, v in tensors.items() if not k.startswith("adam.1.")}, note
+
+
+def with_nan(tensors, note):
+    name = next(k for k in tensors if k.startswith("average.") and k.endswith("weight"))
+    return tensors | {name: torch.full_like(tensors[name], torch.nan)}, note
+
+
+def with_epochs(tensors, note):
+    return tensors, note | {"epochs_done": 7}
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (without_moments, r"is not whole: see adam\.1\.exp_avg, .*delete it to start anew"),
+        (with_nan, r"holds NaN or infinite weights, in average\."),
+        (with_epochs, r"counts 7 epochs of a training of 1;"),
+    ],
+)
+def test_a_broken_checkpoint_is_refused_though_its_checksum_is_right(
+    broken, message, digits, tmp_path
+):
+    path = tmp_path / "run.ckpt"
+    trained(fresh(), digits, epochs=1, n=100, checkpoint=path)
+    tensors, metadata = read_tensors(path)
+    tensors, note = broken(tensors, json.loads(metadata["training"]))
+    write_tensors(tensors, path, metadata | {"training": json.dumps(note)})
+    with pytest.raises(ValueError, match=rf"checkpoint .*run\.ckpt {message}"):
+        trained(fresh(), digits, epochs=1, n=100, checkpoint=path)
 
 
 def test_a_network_file_is_no_checkpoint(digits, tmp_path):

@@ -40,7 +40,7 @@ HELD_OUT = 10_000  # last training images, by which they are chosen
 #: Rates that are tried for each rule.
 RATES = {
     "mixed_precision": (0.03, 0.1, 0.3),
-    "tiki_taka_v2": (0.3, 1.0),
+    "tiki_taka_v2": (0.1, 0.3, 1.0),
     "coincidences": (0.01, 0.03),
 }
 #: Largest weight of a cell, and its step in the middle of the range: a twentieth of the range.

@@ -31,6 +31,11 @@ class _Group:
     color: str
     marker: str
 
+    @property
+    def label(self) -> str | None:
+        """Entry of the legend; None without one."""
+        return None if self.name is None else drawn_text(self.name)
+
 
 def _groups(rows: pd.DataFrame, column: str | None, source: str) -> list[_Group]:
     """Return the groups of rows by the values of a column, in the order in which they come.
@@ -98,7 +103,7 @@ def plot_reliability(
             x, y, s=area, marker=one.marker, color=one.color, alpha=0.8, linewidth=0, zorder=3
         )
         # An empty line gives all groups the same size of mark in the legend.
-        ax.plot([], [], one.marker, color=one.color, label=drawn_text(one.name))
+        ax.plot([], [], one.marker, color=one.color, label=one.label)
     ax.set(xlabel="confidence [%]", ylabel="accuracy [%]", xlim=(0, 104), ylim=(-4, 104))
     ax.grid(alpha=0.25, linewidth=0.5)
     if group is not None:
@@ -154,7 +159,7 @@ def plot_over_rotation(
         ordered = one.rows.sort_values("degrees")
         x = ordered["degrees"].to_numpy(float)
         mean, error = _mean_and_error(ordered, quantity)
-        ax.plot(x, mean, marker=one.marker, color=one.color, label=drawn_text(one.name))
+        ax.plot(x, mean, marker=one.marker, color=one.color, label=one.label)
         if np.isfinite(error).all():
             low = mean - error
             high = mean + error

@@ -37,8 +37,8 @@ Source = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="Table of values: .csv, .tsv, .txt, .dat, .npz, .parquet or .xlsx; with all, a folder "
-        "of files named by their kind, such as read-noise-1.csv.",
+        help="Table of values: .csv, .tsv, .tab, .txt, .dat, .npz, .parquet or .xlsx; with all, a "
+        "folder of files named by their kind, such as read-noise-1.csv.",
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Device file to write or to add to.")]

@@ -83,7 +83,22 @@ def _pairs(reading: Reading) -> Arrays:
     target, got = target[~lost], got[~lost]
     if "cell" in columns.roles:
         target, got = _known_cells(reading, columns, lost, target, got)
+    else:
+        _count_equal_rows(reading, target, got)
     return {"target": target, "got": got}
+
+
+def _count_equal_rows(reading: Reading, target: Floats, got: Floats) -> None:
+    """Count rows that equal an earlier one, where no column tells whether they are another cell."""
+    rows = np.stack([target, got], axis=1)[np.isfinite(got)]
+    equal = len(rows) - len(np.unique(rows, axis=0))
+    reading.counts["equal rows"] += equal
+    if equal:
+        reading.columns.notes.append(
+            f"{equal} of {len(rows)} rows equal another row in target and value. Without a column "
+            "of cells, each row counts as a cell of its own: name the cells with --column "
+            "cell=NAME, or remove rows that were written twice."
+        )
 
 
 def _known_cells(

@@ -108,7 +108,7 @@ def _measurement(
         arrays=arrays,
         cells=reading.cells,
         counts={name: count for name, count in _counts(arrays, reading).items() if count},
-        notes=(*columns.notes, *_unread(columns.table, columns.read)),
+        notes=(*columns.table.notes, *columns.notes, *_unread(columns.table, columns.read)),
         used=frozenset(used),
     )
 

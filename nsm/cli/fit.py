@@ -20,6 +20,7 @@ KIND_NAMES = (
     "read-noise",
     "telegraph",
     "relaxation",
+    "bake",
     "programming",
     "levels",
     "pulses",
@@ -70,6 +71,16 @@ Instrument = Annotated[
 Levels = Annotated[
     int | None, typer.Option(help="Number of levels, of telegraph (default: chosen).", min=1, max=4)
 ]
+Active = Annotated[
+    bool,
+    typer.Option(
+        "--active", help="Fit the longest part of a telegraph trace in which the trap is active."
+    ),
+]
+Window = Annotated[
+    str | None,
+    typer.Option(help="Windows that --active searches: 2 s (default: a hundredth of the trace)."),
+]
 MeasuredAt = Annotated[
     str | None, typer.Option(help="Temperature of the measurement, of relaxation: 25 °C.")
 ]
@@ -104,6 +115,8 @@ def fit(
     sheet: Sheet = None,
     instrument: Instrument = None,
     levels: Levels = None,
+    active: Active = False,
+    window: Window = None,
     measured_at: MeasuredAt = None,
     t_ref: TRef = None,
     g_min: GMin = None,
@@ -129,6 +142,7 @@ def fit(
     check_page(html)
     limits = limits_of(g_min, g_max)
     options: dict[str, Any] = {"instrument": instrument, "levels": levels}
+    options |= {"active": active or None, "window": window}
     options |= {"measured_at": measured_at, "t_ref": t_ref}
     of_fits = fit_options_of(found, options)
     reading: dict[str, Any] = {
@@ -145,7 +159,7 @@ def fit(
         from nsm.measurements.verdict import verdict_images
 
         images = verdict_images()  # before the work, for it may be missing
-    fitted = _fitted(measurements, of_fits, seed)
+    fitted = _fitted(measurements, of_fits, out, seed)
     texts: dict[str, Any] = {"technology": technology, "citation": citation}
     device = write_device(out, fitted, **limits, **texts, replace=replace)
     console().print(f"device file: {out}", highlight=False, markup=False)
@@ -178,18 +192,22 @@ def pairs(option: str, texts: list[str] | None) -> dict[str, str]:
 
 
 def _fitted(
-    measurements: list[Measurement], options: dict[str, dict[str, Any]], seed: int
+    measurements: list[Measurement], options: dict[str, dict[str, Any]], out: Path, seed: int
 ) -> list[tuple[Measurement, Fit]]:
     """Return the fits of measurements, printed as they are made."""
+    from nsm.measurements.device_file import process_for
     from nsm.measurements.fits import fit_measurement
     from nsm.progress import progress_bar
 
-    fitted = []
+    fitted: list[tuple[Measurement, Fit]] = []
     with progress_bar() as bar:
         task = bar.add_task("fits", total=len(measurements), note="", unit="fits")
         for measurement in measurements:
             bar.update(task, note=f"{measurement.kind} of {measurement.path}")
-            fit = fit_measurement(measurement, rng=seed, **options[measurement.kind])
+            process = process_for(out, measurement.kind, fitted)
+            fit = fit_measurement(
+                measurement, rng=seed, process=process, **options[measurement.kind]
+            )
             fitted.append((measurement, fit))
             bar.advance(task)
     for measurement, fit in fitted:

@@ -196,6 +196,7 @@ def columns_of(
     units: Mapping[str, str],
     read_voltage: float | None = None,
     limits: tuple[float, float] | None = None,
+    strict: bool = True,
 ) -> Columns:
     """Return the columns of a table by role.
 
@@ -206,6 +207,8 @@ def columns_of(
         units: Units that the user gave, by role or column, and of conductances under "".
         read_voltage: Voltage of the reads [V], or None.
         limits: g_min and g_max [S], or None.
+        strict: Whether columns that are named, and that there are not, are refused; otherwise they
+            have no effect.
 
     Raises:
         ValueError: If a name or unit is unknown or could mean two things.
@@ -214,8 +217,12 @@ def columns_of(
         c: split_header(c, table.where) if table.has_header else Header(c, None)
         for c in table.columns
     }
+    names = {*headers, *(header.name for header in headers.values())}
+    if not strict:
+        given = {role: column for role, column in given.items() if column in names}
+        units = {key: unit for key, unit in units.items() if key in {"", *roles, *names}}
     for key in filter(None, units):
-        known = {*roles, *headers, *(header.name for header in headers.values())}
+        known = {*roles, *names}
         choice(f"column in --unit {key}={units[key]}", key, sorted(known))
     return Columns(
         table=table,
@@ -224,4 +231,5 @@ def columns_of(
         units=units,
         read_voltage=read_voltage,
         limits=limits,
+        used={f"column {role}" for role in given},
     )

@@ -12,7 +12,7 @@ import typer
 from nsm.cli.options import Seed, Workers, console
 
 if TYPE_CHECKING:
-    from devices import Fit, Preset
+    from devices import Fit
     from nsm.measurements import Measurement
 
 #: What can be measured, as in `nsm.measurements.KINDS`, and "all".
@@ -94,10 +94,11 @@ Page = Annotated[
     Path | None, typer.Option(help="Page with figures to write (default: beside the device file).")
 ]
 Verdict = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--verdict",
-        help="Measure what the shipped network tolerates on the device, with MNIST (minutes).",
+        "--verdict/--no-verdict",
+        help="Ask all axes of what the shipped network tolerates on the device (minutes; may "
+        "download MNIST), or none. Default: a quick verdict, about a minute, if MNIST is here.",
     ),
 ]
 
@@ -125,14 +126,16 @@ def fit(
     citation: Citation = "",
     replace: Replace = False,
     page: Page = None,
-    verdict: Verdict = False,
+    verdict: Verdict = None,
     workers: Workers = 2,
     seed: Seed = 0,
 ) -> None:
     """Fit models to a measurement, with standard errors, and write them to a device file."""
     from devices.validation import choice
     from nsm.cli.fit_files import files_of, fit_options_of, kinds_to_write, limits_of, read_all
+    from nsm.cli.fit_verdict import answer, asked, full_command
     from nsm.measurements.device_file import check_device_file, check_range, write_device
+    from nsm.measurements.page import write_page
     from nsm.report.checks import check_page
 
     choice("kind of measurement", kind, KIND_NAMES)
@@ -154,16 +157,22 @@ def fit(
     names: dict[str, Any] = {"unit": pairs("--unit", unit), "columns": pairs("--column", column)}
     measurements = read_all(found, **names, **reading, **limits, cell=tuple(cell or ()))
     check_range(out, measurements, **limits)
-    images = None
-    if verdict:
-        from nsm.measurements.verdict import verdict_images
-
-        images = verdict_images()  # before the work, for it may be missing
+    wanted = asked(verdict)  # before the work, for images may be missing
     fitted = _fitted(measurements, of_fits, out, seed)
     texts: dict[str, Any] = {"technology": technology, "citation": citation}
     device = write_device(out, fitted, **limits, **texts, replace=replace)
     console().print(f"device file: {out}", highlight=False, markup=False)
-    _write_page(html, out, fitted, device, images=images, workers=workers, seed=seed)
+    told = answer(device, wanted, workers=workers, seed=seed, command=full_command(sys.argv[1:]))
+    write_page(
+        html,
+        fitted,
+        device,
+        device_file=out,
+        verdict=told.tolerances,
+        verdict_texts=told.texts,
+        command=f"nsm {shlex.join(sys.argv[1:])}",
+    )
+    console().print(f"page: {html}", highlight=False, markup=False)
 
 
 def default_page(out: Path, kind: str) -> Path:
@@ -242,41 +251,3 @@ def _print_fit(measurement: Measurement, fit: Fit) -> None:
         show_table(table)
     for note in (*measurement.notes, *fit.notes):
         say(f"  note: {note}")
-
-
-def _write_page(
-    path: Path,
-    out: Path,
-    fitted: list[tuple[Measurement, Fit]],
-    device: Preset,
-    *,
-    images: tuple[Any, Any] | None,
-    workers: int,
-    seed: int,
-) -> None:
-    """Write the page of figures, with the verdict if there are images for it."""
-    from devices import Device
-    from nsm.cli.tolerance import result_line
-    from nsm.measurements.page import write_page
-
-    tolerances, reason = None, "The verdict takes minutes: nsm fit measures it with --verdict."
-    if images is not None:
-        from nsm.measurements.verdict import device_verdict
-
-        assert isinstance(device.model, Device), "fits make devices"
-        tolerances = device_verdict(
-            device.model, images, rng=seed, workers=workers,
-            on_result=lambda found: console().print(result_line(found), soft_wrap=True),
-        )  # fmt: skip
-        console().print(tolerances.sentence, soft_wrap=True)
-    command = f"nsm {shlex.join(sys.argv[1:])}"
-    write_page(
-        path,
-        fitted,
-        device,
-        device_file=out,
-        verdict=tolerances,
-        reason=reason,
-        command=command,
-    )
-    console().print(f"page: {path}", highlight=False, markup=False)

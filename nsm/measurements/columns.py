@@ -36,6 +36,7 @@ class Columns:
         used: Options that had an effect so far.
         notes: Sentences on what was assumed.
         read: Columns that were read.
+        absent: Columns that the user named for roles, and that there are not.
     """
 
     table: Table
@@ -47,6 +48,7 @@ class Columns:
     used: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -218,6 +220,7 @@ def columns_of(
         for c in table.columns
     }
     names = {*headers, *(header.name for header in headers.values())}
+    absent = {} if strict else {r: column for r, column in given.items() if column not in names}
     if not strict:
         given = {role: column for role, column in given.items() if column in names}
         units = {key: unit for key, unit in units.items() if key in {"", *roles, *names}}
@@ -232,4 +235,5 @@ def columns_of(
         read_voltage=read_voltage,
         limits=limits,
         used={f"column {role}" for role in given},
+        absent=absent,
     )

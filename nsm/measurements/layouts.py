@@ -21,6 +21,11 @@ def need(columns: Columns, *roles: str) -> None:
     for role in roles:
         if role not in columns.roles:
             have = ", ".join(repr(c) for c in list(columns.table.columns)[:8])
+            if role in columns.absent:
+                raise ValueError(
+                    f"{columns.where} has no column {columns.absent[role]!r}, which --column "
+                    f"{role}={columns.absent[role]} names; it has {have}"
+                )
             raise ValueError(
                 f"{columns.where} has no column {role!r}; it has {have}. Call a column "
                 f"{' or '.join(ALIASES[role][:3])}, or name it with --column {role}=NAME"

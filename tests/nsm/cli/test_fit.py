@@ -12,6 +12,17 @@ from nsm.measurements import KINDS, fit_measurement, read_measurement
 
 
 @pytest.fixture
+def run(run):
+    """Runs a command; fits without a verdict, unless the line has one."""
+
+    def without_verdict(line):
+        has_option = "verdict" in line
+        return run(line if has_option else line + " --no-verdict")
+
+    return without_verdict
+
+
+@pytest.fixture
 def here(tmp_path, monkeypatch):
     """An empty working folder."""
     monkeypatch.chdir(tmp_path)
@@ -63,7 +74,7 @@ def test_a_telegraph_trace_becomes_a_device_file(run, here):
     assert "device file: mine.toml" in out
     assert "page: mine.telegraph.html" in out
     page = Path("mine.telegraph.html").read_text()
-    for text in ("nsm fit telegraph trace.csv", "trace.csv", "nsm fit measures it with --verdict"):
+    for text in ("nsm fit telegraph trace.csv", "trace.csv", "was left out with --no-verdict"):
         assert text in page
     fit = fit_measurement(read_measurement("trace.csv", "telegraph"))
     entry = read_preset("mine.toml")
@@ -115,7 +126,7 @@ def write_relaxation(folder):
     rows = np.stack([np.tile(np.arange(800), 4), np.repeat([0, 1, 10, 1e4], 800),
                      np.concatenate([start, *later])], axis=1)  # fmt: skip
     np.savetxt(
-        folder / "relaxation.csv", rows, delimiter=",", header="cell,nominal_s,g", comments=""
+        folder / "relaxation.csv", rows, delimiter=",", header="cell,nominal [s],g", comments=""
     )
     hot = RelaxationProcess(**vars(process) | {"activation_energy_ev": 0.1})
     baked = [
@@ -153,7 +164,10 @@ def test_bakes_complete_the_relaxation_of_their_folder(run, here):
     assert read_preset("mine.toml").model.retention == process
     status, _, err = run(both.replace("temperature=heat", "temperature=haet") + " --replace")
     assert status == 2
-    assert "--column temperature=haet: no file that has this role has a column 'haet'" in err
+    assert "bake.csv has no column 'haet', which --column temperature=haet names; it has 'he" in err
+    status, _, err = run(both + " --column cell=addr --replace")
+    assert status == 2
+    assert "--column cell=addr: no file that has this role has a column 'addr'" in err
 
 
 def test_an_active_part_of_a_trace_is_found(run, here):

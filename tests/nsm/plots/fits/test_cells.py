@@ -61,7 +61,7 @@ def test_energies_of_bakes_are_drawn_with_their_intervals():
     np.testing.assert_allclose(points.get_xydata(), [[350, 0.09], [400, 0.11]])
     low, high = estimates["energy at 350 K"].interval()
     np.testing.assert_allclose(segments.get_segments()[0], [[350, low], [350, high]])
-    assert (ax.lines[0].get_ydata() == 0.1).all()
+    assert list(ax.lines[0].get_ydata()) == [0.1, 0.1]
 
 
 def test_pulse_curves_are_drawn_with_every_pulse():

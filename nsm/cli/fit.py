@@ -12,7 +12,8 @@ import typer
 from nsm.cli.options import Seed, Workers, console
 
 if TYPE_CHECKING:
-    from devices import Fit
+    from devices import Fit, Preset
+    from nsm.cli.fit_verdict import Answer
     from nsm.measurements import Measurement
 
 #: What can be measured, as in `nsm.measurements.KINDS`, and "all".
@@ -135,7 +136,6 @@ def fit(
     from nsm.cli.fit_files import files_of, fit_options_of, kinds_to_write, limits_of, read_all
     from nsm.cli.fit_verdict import answer, asked, full_command
     from nsm.measurements.device_file import check_device_file, check_range, write_device
-    from nsm.measurements.page import write_page
     from nsm.report.checks import check_page
 
     choice("kind of measurement", kind, KIND_NAMES)
@@ -148,12 +148,8 @@ def fit(
     options |= {"active": active or None, "window": window}
     options |= {"measured_at": measured_at, "t_ref": t_ref}
     of_fits = fit_options_of(found, options)
-    reading: dict[str, Any] = {
-        "period": period,
-        "read_voltage": read_voltage,
-        "reads": reads,
-        "sheet": sheet,
-    }
+    reading: dict[str, Any] = {"period": period, "read_voltage": read_voltage}
+    reading |= {"reads": reads, "sheet": sheet}
     names: dict[str, Any] = {"unit": pairs("--unit", unit), "columns": pairs("--column", column)}
     measurements = read_all(found, **names, **reading, **limits, cell=tuple(cell or ()))
     check_range(out, measurements, **limits)
@@ -163,8 +159,17 @@ def fit(
     device = write_device(out, fitted, **limits, **texts, replace=replace)
     console().print(f"device file: {out}", highlight=False, markup=False)
     told = answer(device, wanted, workers=workers, seed=seed, command=full_command(sys.argv[1:]))
+    _write_page(html, out, fitted, device, told)
+
+
+def _write_page(
+    path: Path, out: Path, fitted: list[tuple[Measurement, Fit]], device: Preset, told: Answer
+) -> None:
+    """Write the page of figures with the verdict."""
+    from nsm.measurements.page import write_page
+
     write_page(
-        html,
+        path,
         fitted,
         device,
         device_file=out,
@@ -172,7 +177,7 @@ def fit(
         verdict_texts=told.texts,
         command=f"nsm {shlex.join(sys.argv[1:])}",
     )
-    console().print(f"page: {html}", highlight=False, markup=False)
+    console().print(f"page: {path}", highlight=False, markup=False)
 
 
 def default_page(out: Path, kind: str) -> Path:

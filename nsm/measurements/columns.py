@@ -78,9 +78,7 @@ class Columns:
         """
         header = self.headers[column].unit
         role = next((r for r, c in self.roles.items() if c == column), "")
-        keys = [column, self.headers[column].name, role]
-        if quantities is _CONDUCTANCES:
-            keys.append("")
+        keys = [column, self.headers[column].name, role] + [""] * (quantities is _CONDUCTANCES)
         key = next((k for k in keys if k in self.units), None)
         found = header
         if key is not None:

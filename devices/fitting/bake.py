@@ -78,7 +78,8 @@ def fit_activation_energy(process: RelaxationProcess, bakes: Sequence[Bake]) -> 
         bakes: The bakes.
 
     Returns:
-        The fit; its estimates are "activation_energy_ev" and "energy at 373.15 K" for each bake.
+        The fit; its estimates are "activation_energy_ev" and "energy at 373.15 K" for each bake,
+            with its duration where several bakes have one temperature.
 
     Raises:
         ValueError: If there is no bake, one has too few cells or the temperature of the process, or
@@ -108,16 +109,24 @@ def fit_activation_energy(process: RelaxationProcess, bakes: Sequence[Bake]) -> 
     if energy < 0:
         notes.append(f"The spread falls with heat, as {energy:.3g} eV would tell; the model has 0.")
     estimates = {"activation_energy_ev": Estimate(value=energy, error=error, unit="eV")}
-    for bake, value, spread in zip(used, energies, errors, strict=True):
-        estimates[f"energy at {bake.temperature:g} K"] = Estimate(
-            value=float(value), error=float(spread), unit="eV"
-        )
+    for name, value, spread in zip(_names(used), energies, errors, strict=True):
+        estimates[name] = Estimate(value=float(value), error=float(spread), unit="eV")
     return Fit(
         model=replace(process, activation_energy_ev=max(energy, 0.0)),
         estimates=estimates,
         notes=tuple(notes),
         counts=_counts(bakes, checked) | {"left out": len(bakes) - len(used)},
     )
+
+
+def _names(bakes: Sequence[Bake]) -> list[str]:
+    """Return the name of the energy of each bake, with its duration if temperatures are equal."""
+    kelvins = [bake.temperature for bake in bakes]
+    return [
+        f"energy at {bake.temperature:g} K"
+        + (f" for {bake.seconds:.6g} s" if kelvins.count(bake.temperature) > 1 else "")
+        for bake in bakes
+    ]
 
 
 def _counts(bakes: Sequence[Bake], checked: Sequence[Bake]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from nsm.cli.options import Seed, Workers, console
 
 if TYPE_CHECKING:
     from devices import Fit, Preset
+    from nsm.cli.fit_verdict import Answer
     from nsm.measurements import Measurement
 
 #: What can be measured, as in `nsm.measurements.KINDS`, and "all".
@@ -20,6 +21,7 @@ KIND_NAMES = (
     "read-noise",
     "telegraph",
     "relaxation",
+    "bake",
     "programming",
     "levels",
     "pulses",
@@ -37,8 +39,8 @@ Source = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="Table of values: .csv, .tsv, .txt, .dat, .npz, .parquet or .xlsx; with all, a folder "
-        "of files named by their kind, such as read-noise-1.csv.",
+        help="Table of values: .csv, .tsv, .tab, .txt, .dat, .npz, .parquet or .xlsx; with all, a "
+        "folder of files named by their kind, such as read-noise-1.csv.",
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Device file to write or to add to.")]
@@ -70,6 +72,16 @@ Instrument = Annotated[
 Levels = Annotated[
     int | None, typer.Option(help="Number of levels, of telegraph (default: chosen).", min=1, max=4)
 ]
+Active = Annotated[
+    bool,
+    typer.Option(
+        "--active", help="Fit the longest part of a telegraph trace in which the trap is active."
+    ),
+]
+Window = Annotated[
+    str | None,
+    typer.Option(help="Windows that --active searches: 2 s (default: a hundredth of the trace)."),
+]
 MeasuredAt = Annotated[
     str | None, typer.Option(help="Temperature of the measurement, of relaxation: 25 °C.")
 ]
@@ -83,10 +95,11 @@ Page = Annotated[
     Path | None, typer.Option(help="Page with figures to write (default: beside the device file).")
 ]
 Verdict = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--verdict",
-        help="Measure what the shipped network tolerates on the device, with MNIST (minutes).",
+        "--verdict/--no-verdict",
+        help="Ask all axes of what the shipped network tolerates on the device (minutes; may "
+        "download MNIST), or none. Default: a quick verdict, about a minute, if MNIST is here.",
     ),
 ]
 
@@ -104,6 +117,8 @@ def fit(
     sheet: Sheet = None,
     instrument: Instrument = None,
     levels: Levels = None,
+    active: Active = False,
+    window: Window = None,
     measured_at: MeasuredAt = None,
     t_ref: TRef = None,
     g_min: GMin = None,
@@ -112,13 +127,14 @@ def fit(
     citation: Citation = "",
     replace: Replace = False,
     page: Page = None,
-    verdict: Verdict = False,
+    verdict: Verdict = None,
     workers: Workers = 2,
     seed: Seed = 0,
 ) -> None:
     """Fit models to a measurement, with standard errors, and write them to a device file."""
     from devices.validation import choice
     from nsm.cli.fit_files import files_of, fit_options_of, kinds_to_write, limits_of, read_all
+    from nsm.cli.fit_verdict import answer, asked, full_command
     from nsm.measurements.device_file import check_device_file, check_range, write_device
     from nsm.report.checks import check_page
 
@@ -129,27 +145,39 @@ def fit(
     check_page(html)
     limits = limits_of(g_min, g_max)
     options: dict[str, Any] = {"instrument": instrument, "levels": levels}
+    options |= {"active": active or None, "window": window}
     options |= {"measured_at": measured_at, "t_ref": t_ref}
     of_fits = fit_options_of(found, options)
-    reading: dict[str, Any] = {
-        "period": period,
-        "read_voltage": read_voltage,
-        "reads": reads,
-        "sheet": sheet,
-    }
+    reading: dict[str, Any] = {"period": period, "read_voltage": read_voltage}
+    reading |= {"reads": reads, "sheet": sheet}
     names: dict[str, Any] = {"unit": pairs("--unit", unit), "columns": pairs("--column", column)}
     measurements = read_all(found, **names, **reading, **limits, cell=tuple(cell or ()))
     check_range(out, measurements, **limits)
-    images = None
-    if verdict:
-        from nsm.measurements.verdict import verdict_images
-
-        images = verdict_images()  # before the work, for it may be missing
-    fitted = _fitted(measurements, of_fits, seed)
+    wanted = asked(verdict)  # before the work, for images may be missing
+    fitted = _fitted(measurements, of_fits, out, seed)
     texts: dict[str, Any] = {"technology": technology, "citation": citation}
     device = write_device(out, fitted, **limits, **texts, replace=replace)
     console().print(f"device file: {out}", highlight=False, markup=False)
-    _write_page(html, out, fitted, device, images=images, workers=workers, seed=seed)
+    told = answer(device, wanted, workers=workers, seed=seed, command=full_command(sys.argv[1:]))
+    _write_page(html, out, fitted, device, told)
+
+
+def _write_page(
+    path: Path, out: Path, fitted: list[tuple[Measurement, Fit]], device: Preset, told: Answer
+) -> None:
+    """Write the page of figures with the verdict."""
+    from nsm.measurements.page import write_page
+
+    write_page(
+        path,
+        fitted,
+        device,
+        device_file=out,
+        verdict=told.tolerances,
+        verdict_texts=told.texts,
+        command=f"nsm {shlex.join(sys.argv[1:])}",
+    )
+    console().print(f"page: {path}", highlight=False, markup=False)
 
 
 def default_page(out: Path, kind: str) -> Path:
@@ -178,18 +206,22 @@ def pairs(option: str, texts: list[str] | None) -> dict[str, str]:
 
 
 def _fitted(
-    measurements: list[Measurement], options: dict[str, dict[str, Any]], seed: int
+    measurements: list[Measurement], options: dict[str, dict[str, Any]], out: Path, seed: int
 ) -> list[tuple[Measurement, Fit]]:
     """Return the fits of measurements, printed as they are made."""
+    from nsm.measurements.device_file import process_for
     from nsm.measurements.fits import fit_measurement
     from nsm.progress import progress_bar
 
-    fitted = []
+    fitted: list[tuple[Measurement, Fit]] = []
     with progress_bar() as bar:
         task = bar.add_task("fits", total=len(measurements), note="", unit="fits")
         for measurement in measurements:
             bar.update(task, note=f"{measurement.kind} of {measurement.path}")
-            fit = fit_measurement(measurement, rng=seed, **options[measurement.kind])
+            process = process_for(out, measurement.kind, fitted)
+            fit = fit_measurement(
+                measurement, rng=seed, process=process, **options[measurement.kind]
+            )
             fitted.append((measurement, fit))
             bar.advance(task)
     for measurement, fit in fitted:
@@ -224,41 +256,3 @@ def _print_fit(measurement: Measurement, fit: Fit) -> None:
         show_table(table)
     for note in (*measurement.notes, *fit.notes):
         say(f"  note: {note}")
-
-
-def _write_page(
-    path: Path,
-    out: Path,
-    fitted: list[tuple[Measurement, Fit]],
-    device: Preset,
-    *,
-    images: tuple[Any, Any] | None,
-    workers: int,
-    seed: int,
-) -> None:
-    """Write the page of figures, with the verdict if there are images for it."""
-    from devices import Device
-    from nsm.cli.tolerance import result_line
-    from nsm.measurements.page import write_page
-
-    tolerances, reason = None, "The verdict takes minutes: nsm fit measures it with --verdict."
-    if images is not None:
-        from nsm.measurements.verdict import device_verdict
-
-        assert isinstance(device.model, Device), "fits make devices"
-        tolerances = device_verdict(
-            device.model, images, rng=seed, workers=workers,
-            on_result=lambda found: console().print(result_line(found), soft_wrap=True),
-        )  # fmt: skip
-        console().print(tolerances.sentence, soft_wrap=True)
-    command = f"nsm {shlex.join(sys.argv[1:])}"
-    write_page(
-        path,
-        fitted,
-        device,
-        device_file=out,
-        verdict=tolerances,
-        reason=reason,
-        command=command,
-    )
-    console().print(f"page: {path}", highlight=False, markup=False)

@@ -52,6 +52,7 @@ def files_of(kind: str, source: Path) -> list[File]:
             f"no file in {source} is named by what was measured ({', '.join(KINDS)}), as "
             f"read-noise.csv is; it has {', '.join(others[:5]) or 'no files'}"
         )
+    found.sort(key=lambda file: bool(KINDS[file.kind].base))  # after the fits that they complete
     if others:
         console().print(
             f"not fitted, because their names fit no kind: {', '.join(others)}",
@@ -71,7 +72,7 @@ def kinds_to_write(files: Sequence[File]) -> list[str]:
 
     taken: dict[str, File] = {}
     for file in files:
-        slot = KINDS[file.kind].slot
+        slot = f"the {file.kind} of " * bool(KINDS[file.kind].base) + KINDS[file.kind].slot
         if slot in taken:
             raise ValueError(
                 f"{taken[slot].path.name} and {file.path.name} both give {slot}, of which a device "
@@ -133,8 +134,13 @@ def read_all(files: Sequence[File], **options: Any) -> list[Any]:
         measurements.append(
             read_measurement(file.path, file.kind, **options | {"columns": own}, strict=False)
         )
-    given = [n for n in ("period", "read_voltage", "reads", "cell") if options[n]]
     used = {name for m in measurements for name in m.used}
+    for role, column in options["columns"].items():
+        if f"column {role}" not in used:
+            raise ValueError(
+                f"--column {role}={column}: no file that has this role has a column {column!r}"
+            )
+    given = [n for n in ("period", "read_voltage", "reads", "cell") if options[n]]
     refuse_without_effect(
         [*given, *(f"unit {key}" for key in options["unit"])],
         used,

@@ -36,6 +36,7 @@ class Columns:
         used: Options that had an effect so far.
         notes: Sentences on what was assumed.
         read: Columns that were read.
+        absent: Columns that the user named for roles, and that there are not.
     """
 
     table: Table
@@ -47,6 +48,7 @@ class Columns:
     used: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -76,9 +78,7 @@ class Columns:
         """
         header = self.headers[column].unit
         role = next((r for r, c in self.roles.items() if c == column), "")
-        keys = [column, self.headers[column].name, role]
-        if quantities is _CONDUCTANCES:
-            keys.append("")
+        keys = [column, self.headers[column].name, role] + [""] * (quantities is _CONDUCTANCES)
         key = next((k for k in keys if k in self.units), None)
         found = header
         if key is not None:
@@ -196,6 +196,7 @@ def columns_of(
     units: Mapping[str, str],
     read_voltage: float | None = None,
     limits: tuple[float, float] | None = None,
+    strict: bool = True,
 ) -> Columns:
     """Return the columns of a table by role.
 
@@ -206,6 +207,8 @@ def columns_of(
         units: Units that the user gave, by role or column, and of conductances under "".
         read_voltage: Voltage of the reads [V], or None.
         limits: g_min and g_max [S], or None.
+        strict: Whether columns that are named, and that there are not, are refused; otherwise they
+            have no effect.
 
     Raises:
         ValueError: If a name or unit is unknown or could mean two things.
@@ -214,8 +217,13 @@ def columns_of(
         c: split_header(c, table.where) if table.has_header else Header(c, None)
         for c in table.columns
     }
+    names = {*headers, *(header.name for header in headers.values())}
+    absent = {} if strict else {r: column for r, column in given.items() if column not in names}
+    if not strict:
+        given = {role: column for role, column in given.items() if column in names}
+        units = {key: unit for key, unit in units.items() if key in {"", *roles, *names}}
     for key in filter(None, units):
-        known = {*roles, *headers, *(header.name for header in headers.values())}
+        known = {*roles, *names}
         choice(f"column in --unit {key}={units[key]}", key, sorted(known))
     return Columns(
         table=table,
@@ -224,4 +232,6 @@ def columns_of(
         units=units,
         read_voltage=read_voltage,
         limits=limits,
+        used={f"column {role}" for role in given},
+        absent=absent,
     )

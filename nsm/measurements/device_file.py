@@ -4,15 +4,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from devices import Fit, Preset, ProgrammingFit, StuckCells, read_preset
+from devices import (
+    Device,
+    Fit,
+    Preset,
+    ProgrammingFit,
+    RelaxationProcess,
+    StuckCells,
+    read_preset,
+)
 from devices.tables import device_from, read_table, to_table
 from devices.validation import number
 from nsm.disk import atomic_write, check_folder_of, check_no_folder
-from nsm.measurements.device_text import comments_of, device_text, slot_comments
+from nsm.measurements.device_text import OURS, device_text, new_comments
 from nsm.measurements.fits import common_range, may_tell_range
 from nsm.measurements.kinds import KINDS
 from nsm.measurements.reading import Measurement
+from nsm.measurements.written import Written, written_in
 
+_PROCESS = "relaxation_process"
 _FROM_DATA = "range of conductance from the data"
 Fitted = Sequence[tuple[Measurement, Fit]]
 
@@ -33,7 +43,10 @@ def check_device_file(path: str | Path, kinds: Sequence[str], *, replace: bool =
     table = _existing(path)
     taken: dict[str, str] = {}
     for kind in kinds:
-        slot = KINDS[kind].slot
+        slot, base = KINDS[kind].slot, KINDS[kind].base
+        if base:
+            _check_base(path, table, kind, kinds, replace=replace)
+            continue
         if slot in taken:
             raise ValueError(
                 f"{taken[slot]} and {kind} both give {slot} of a device, which has one; fit only "
@@ -45,6 +58,45 @@ def check_device_file(path: str | Path, kinds: Sequence[str], *, replace: bool =
                 f"{path} already has {slot}, which {kind} would replace; add --replace for this, "
                 "or write to another file"
             )
+
+
+def _check_base(
+    path: Path, table: dict[str, Any], kind: str, kinds: Sequence[str], *, replace: bool
+) -> None:
+    """Raise ValueError unless there is the model that a fit completes, and is not complete."""
+    base, slot = KINDS[kind].base, KINDS[kind].slot
+    if base in kinds:
+        return
+    model = table.get(slot, {})
+    if model.get("kind") != _PROCESS:
+        has = f"its {slot} is {model['kind']}" if model else f"it has no {slot}"
+        raise ValueError(
+            f"{kind} completes the relaxation process of a device, and {path} has none ({has}); "
+            f"fit it before with nsm fit {base} FILE --out {path}, or both with nsm fit all"
+        )
+    if model.get("activation_energy_ev") and not replace:
+        raise ValueError(
+            f"{path} already has an activation energy of its {slot}, which {kind} would replace; "
+            "add --replace for this"
+        )
+
+
+def process_for(path: str | Path, kind: str, fitted: Fitted) -> RelaxationProcess | None:
+    """Return the process that a fit completes, from a fit before or a device file; None if none.
+
+    Args:
+        path: The device file.
+        kind: What was measured.
+        fitted: Measurements and fits so far.
+    """
+    if not KINDS[kind].base:
+        return None
+    for measurement, fit in fitted:
+        if measurement.kind == KINDS[kind].base:
+            return fit.model if isinstance(fit.model, RelaxationProcess) else None
+    model = read_preset(Path(path)).model
+    assert isinstance(model, Device), "it is no gate"
+    return model.retention if isinstance(model.retention, RelaxationProcess) else None
 
 
 def _existing(path: Path) -> dict[str, Any]:
@@ -70,9 +122,9 @@ def write_device(
 ) -> Preset:
     """Write fits to a device file, and return what is in it now.
 
-    A file that exists keeps its other slots, and the comments in lines above its fields; comments
-    behind a value or inside a table are lost. Estimates stand above each slot as
-    comments, and examples of what is not set. The file is written whole or not at all.
+    A file that exists keeps its other slots as they are written, and all comments; those inside of
+    a slot that is replaced go to the end of the file. Estimates stand above each slot as comments,
+    and examples of what is not set. The file is written whole or not at all.
 
     Args:
         path: The file, which ends in .toml.
@@ -89,15 +141,16 @@ def write_device(
     """
     path = Path(path)
     check_device_file(path, [m.kind for m, _ in fitted], replace=replace)
+    fitted = sorted(fitted, key=lambda one: bool(KINDS[one[0].kind].base))
     table = _existing(path)
     old = path.read_text(encoding="utf-8") if path.exists() else ""
-    comments, others = comments_of(old, list(table))
+    written = written_in(old, OURS)
     _set_texts(table, fitted, technology=technology, citation=citation, where=path, replace=replace)
     _set_range(table, fitted, g_min=g_min, g_max=g_max, where=path, replace=replace)
     for measurement, fit in fitted:
         slot = KINDS[measurement.kind].slot
         table[slot] = _plain(slot, fit.model)
-        comments[slot] = slot_comments(measurement, fit)
+        written.above[slot] = new_comments(written.above.get(slot, ()), measurement, fit)
         if isinstance(fit, ProgrammingFit) and fit.faults != StuckCells():
             if "faults" in table and not replace:
                 raise ValueError(
@@ -105,12 +158,24 @@ def write_device(
                     "--replace to put these in their place"
                 )
             table["faults"] = to_table(fit.faults)
-            comments["faults"] = [f"# Stuck cells by nsm fit programming to {measurement.path}."]
-    text = device_text(table, comments, others)
+            told = f"# Stuck cells by nsm fit programming to {measurement.path}."
+            kept = [x for x in written.above.get("faults", ()) if not x.startswith(told[:14])]
+            written.above["faults"] = [*kept, told]
+    _keep_comments(written, table)
+    text = device_text(table, written)
     device_from(table, str(path))  # the fits make a device, or the file stays as it was
     with atomic_write(path) as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
     return read_preset(path)
+
+
+def _keep_comments(written: Written, table: dict[str, Any]) -> None:
+    """Put comments from inside of fields that have changed or gone to the end of the file."""
+    for name in written.lines:
+        if name not in table or not written.unchanged(name, table[name]):
+            written.others += written.inside(name)
+        if name not in table:
+            written.others += written.above.get(name, [])
 
 
 def check_range(
@@ -217,7 +282,8 @@ def _set_texts(
     lines = [x for x in table.get("notes", "").splitlines() if x]
     for measurement, fit in fitted:
         slot = KINDS[measurement.kind].slot
-        same = [name for name, kind in KINDS.items() if kind.slot == slot]
+        of_slot = [name for name, kind in KINDS.items() if kind.slot == slot]
+        same = [measurement.kind] if KINDS[measurement.kind].base else of_slot
         parts = [p for p in parts if not p.startswith(tuple(f"{name} (" for name in same))]
         lines = [x for x in lines if not x.startswith(tuple(f"{name}: " for name in same))]
         cells = f"{len(measurement.cells)} cells, " if len(measurement.cells) > 1 else ""

@@ -1,5 +1,6 @@
 """The text of a device file: slots with the estimates of their fits, and what is not set."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,9 @@ import tomli_w
 from devices import Fit
 from devices.tables import PROVENANCE
 from nsm.measurements.estimates import counts_text, estimate_text
+from nsm.measurements.kinds import KINDS
 from nsm.measurements.reading import Measurement
+from nsm.measurements.written import EARLIER, Written
 
 _HEAD = "# Device file written by nsm fit. It is used wherever a device is named: --device FILE."
 _UNSET_HEAD = "# Not set. Each line is an example; remove its first # to set it."
@@ -52,6 +55,15 @@ UNSET: Mapping[str, tuple[str, str]] = {
     ),
 }
 _RANGE = "# Range of conductance [S]."
+_FITTED = "# Fitted by nsm fit "
+_OF_FIT = re.compile(
+    rf"{_FITTED}|# Stuck cells by nsm fit |# Note: "
+    r"|# .+ = .+(\(95 %: .*\)|\(the data .* tell .*\))$"
+)
+#: Lines of every device file that `nsm fit` writes.
+OURS = frozenset(
+    {_HEAD, _UNSET_HEAD, _RANGE, *(f"# {line}" for pair in UNSET.values() for line in pair)}
+)
 
 
 def slot_comments(measurement: Measurement, fit: Fit) -> list[str]:
@@ -63,65 +75,74 @@ def slot_comments(measurement: Measurement, fit: Fit) -> list[str]:
     return [f"# {' '.join(line.split())}" for line in lines]
 
 
+def _is_of_fit(line: str) -> bool:
+    """Return whether a line of comment above a slot was written with a fit."""
+    return _OF_FIT.match(line) is not None
+
+
+def new_comments(above: Sequence[str], measurement: Measurement, fit: Fit) -> list[str]:
+    """Return the comments above a slot after a further fit.
+
+    Those of an earlier fit go, but for those of the fit that this one completes; others stay.
+
+    Args:
+        above: The comments of the slot so far.
+        measurement: What was fitted.
+        fit: Its fit.
+    """
+    kept: list[str] = []
+    is_kept = False
+    for line in above:
+        if line.startswith(_FITTED):
+            is_kept = line.startswith(f"{_FITTED}{KINDS[measurement.kind].base or '-'} ")
+        if is_kept or not _is_of_fit(line):
+            kept.append(line)
+    return [*kept, *slot_comments(measurement, fit)]
+
+
 def _commented(name: str, comments: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the comments of a field, below an empty line if there are any."""
     return ["", *comments[name]] if comments.get(name) else []
 
 
-def device_text(
-    table: Mapping[str, Any], comments: Mapping[str, Sequence[str]], others: Sequence[str]
-) -> str:
+def device_text(table: Mapping[str, Any], old: Written) -> str:
     """Return the text of a device file.
 
     Args:
         table: Everything that is set, with the provenance.
-        comments: Lines of comment above each field.
-        others: Comments of an earlier file that belong to no field.
+        old: The earlier file, whose lines stay where they still say the same, with the comments
+            above the fields of the new one.
     """
+    tables = [k for k, v in table.items() if isinstance(v, dict) and _is_section(k, v, old)]
     lines = [_HEAD]
-    said = {key: table[key] for key in PROVENANCE if table.get(key)}
-    for key, text in said.items():
-        lines += comments.get(key, ())
-        lines += tomli_w.dumps({key: text}, multiline_strings=True).splitlines()
-    plain = {k: v for k, v in table.items() if k not in PROVENANCE and not isinstance(v, dict)}
-    lines += ["", *(comments.get("g_min") or [_RANGE])]
+    for name in [key for key in PROVENANCE if table.get(key)]:
+        lines += old.above.get(name, [])
+        lines += old.unchanged(name, table[name]) or (
+            tomli_w.dumps({name: table[name]}, multiline_strings=True).splitlines()
+        )
+    plain = [k for k in table if k not in PROVENANCE and k not in tables]
+    lines += ["", *(old.above.get("g_min") or [_RANGE])]
     for name in sorted(plain, key=lambda n: (not n.startswith("g_"), n == "g_max", n)):
         if name != "g_min":
-            lines += _commented(name, comments)
-        lines += tomli_w.dumps({name: plain[name]}).splitlines()
+            lines += _commented(name, old.above)
+        lines += old.unchanged(name, table[name]) or _dumped(name, table[name])
     lines += ["", _UNSET_HEAD]
     for name, (what, example) in UNSET.items():
         if name not in table:
             lines += [f"# {what}", f"# {example}"]
-    for name, value in table.items():
-        if isinstance(value, dict):
-            lines += ["", *comments.get(name, ()), *tomli_w.dumps({name: value}).splitlines()]
-    if others:
-        lines += ["", "# Comments of the earlier file:", *others]
+    for name in tables:
+        lines += ["", *old.above.get(name, ())]
+        lines += old.unchanged(name, table[name]) or _dumped(name, table[name])
+    if old.others:
+        lines += ["", EARLIER, *old.others]
     return "\n".join(lines) + "\n"
 
 
-def comments_of(text: str, names: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
-    """Return the comments above each field of a device file, and those that belong to none.
+def _is_section(name: str, value: Any, old: Written) -> bool:
+    """Return whether a table is written below a header of its own; others are one line."""
+    return old.is_section(name) or not old.unchanged(name, value)
 
-    Args:
-        text: The file.
-        names: Fields that are set in it.
-    """
-    ours = {_HEAD, _UNSET_HEAD, _RANGE, "# Comments of the earlier file:"}
-    ours |= {f"# {line}" for pair in UNSET.values() for line in pair}
-    above: dict[str, list[str]] = {}
-    others: list[str] = []
-    block: list[str] = []
-    for line in [*text.splitlines(), ""]:
-        if line.startswith("#"):
-            block += [line] if line not in ours else []
-            continue
-        name = line.strip("[] ").partition(".")[0] if line.startswith("[") else line
-        name = name.partition("=")[0].strip()
-        if name in names and name not in above:
-            above[name] = block
-        else:
-            others += block
-        block = []
-    return above, others
+
+def _dumped(name: str, value: Any) -> list[str]:
+    """Return a field as lines of TOML."""
+    return tomli_w.dumps({name: value}).splitlines()

@@ -1,6 +1,6 @@
 """From a measurement to a fit, and to the range of conductance that it spans."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,8 @@ import numpy as np
 from devices import Fit, LevelsFit, ProgrammingFit, PulsesFit
 from devices.seeding import RNG
 from devices.validation import Floats, choice
-from nsm.measurements.kinds import KINDS
+from nsm.measurements.active import check_trace_options, fit_trace
+from nsm.measurements.kinds import KINDS, Kind
 from nsm.measurements.reading import Measurement
 from nsm.measurements.units import quantity
 
@@ -35,35 +36,60 @@ def fit_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(
                 f"--{name.replace('_', '-')} has no effect on the fit of {kind}; {has}"
             )
-        if known[name] == "integer":
-            found[name] = int(value)
+        if known[name] in ("integer", "flag"):
+            found[name] = int(value) if known[name] == "integer" else bool(value)
         else:
             found[name] = quantity(value, name, known[name])
+    if kind == "telegraph":
+        check_trace_options(**found)
     return found
 
 
-def fit_measurement(measurement: Measurement, *, rng: RNG = 0, **options: Any) -> Fit:
+def fit_measurement(
+    measurement: Measurement, *, rng: RNG = 0, process: Any = None, **options: Any
+) -> Fit:
     """Return the fit of a measurement, with the counts of its table.
 
     Args:
         measurement: What `read_measurement` returns.
         rng: A seed, a Generator, a SeedSequence or None, for fits that draw resamples; default 0.
-        **options: Options of the fit: `instrument` [S] of read noise, `levels` of telegraph noise,
-            `measured_at` [K] of relaxation, `t_ref` [K] of temperature.
+        process: The `RelaxationProcess` that bakes complete; None for other kinds.
+        **options: Options of the fit: `instrument` [S] of read noise; `levels`, `active` and
+            `window` [s] of telegraph noise; `measured_at` [K] of relaxation; `t_ref` [K] of
+            temperature.
 
     Raises:
-        ValueError: If the fit has no such option, or the data cannot be fitted; the message names
-            the file.
+        ValueError: If the fit has no such option, a process is missing or has no effect, or the
+            data cannot be fitted; the message names the file.
     """
-    import devices
-
     kind = KINDS[choice("kind of measurement", measurement.kind, KINDS)]
     given = fit_options(kind.name, options) | ({"rng": rng} if kind.is_random else {})
+    if bool(kind.base) != (process is not None):
+        raise ValueError(
+            f"{measurement.path}, fitted as {kind.name}: "
+            + (
+                f"it completes the model of {kind.base}; give process=, the model of its fit"
+                if kind.base
+                else "process has no effect on it; leave it out"
+            )
+        )
+    if kind.base:
+        given["process"] = process
     try:
-        fit: Fit = getattr(devices, kind.fit)(**measurement.arrays, **given)
+        fit: Fit = _function_of(kind)(**measurement.arrays, **given)
     except ValueError as problem:
         raise ValueError(f"{measurement.path}, fitted as {kind.name}: {problem}") from None
     return replace(fit, counts={**measurement.counts, **fit.counts})
+
+
+def _function_of(kind: Kind) -> Callable[..., Fit]:
+    """Return the fit of a kind."""
+    import devices
+
+    if kind.name == "telegraph":
+        return fit_trace
+    function: Callable[..., Fit] = getattr(devices, kind.fit)
+    return function
 
 
 def conductance_range(measurement: Measurement, fit: Fit) -> tuple[float, float] | None:
@@ -71,7 +97,7 @@ def conductance_range(measurement: Measurement, fit: Fit) -> tuple[float, float]
 
     Levels and pulses tell it by their fit, programming by its targets, and relaxation, set and
     reset by the 0.5 and 99.5 % quantiles of cells. Read noise and temperature tell it if cells
-    differ by a factor `WIDE`; a single trace does not, which is None.
+    differ by a factor `WIDE`; a single trace and bakes do not, which is None.
     """
     arrays = measurement.arrays
     if isinstance(fit, LevelsFit):
@@ -94,7 +120,7 @@ def conductance_range(measurement: Measurement, fit: Fit) -> tuple[float, float]
 
 def may_tell_range(measurement: Measurement) -> bool:
     """Return whether the range of a device can come of a measurement, before its fit."""
-    if measurement.kind not in ("read-noise", "telegraph", "temperature"):
+    if measurement.kind not in ("read-noise", "telegraph", "temperature", "bake"):
         return True
     return conductance_range(measurement, Fit(model=None)) is not None
 

@@ -10,7 +10,8 @@ from nsm.measurements.units import UNITS, Unit, unit_named
 #: What columns may be called in a file, by what they are; compared without regard to case.
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "g": ("g", "conductance", "current", "i", "resistance", "r", "value", "read"),
-    "start": ("start", "g0", "g_0", "initial"),
+    "before": ("before", "start", "initial", "g0", "g_0"),
+    "after": ("after", "later", "final", "baked"),
     "time": ("time", "t", "seconds", "elapsed", "timepoint"),
     "temperature": ("temperature", "temp", "t"),
     "cell": ("cell", "device", "addr", "address", "cell_id"),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from devices.validation import Floats
+from nsm.measurements.bakes import bakes
 from nsm.measurements.columns import Columns
 from nsm.measurements.grids import chosen_cells, full_grid
 from nsm.measurements.layouts import grids, need
@@ -27,7 +28,8 @@ class Kind:
         read: Returns the arrays of the fit, by its arguments.
         fit: Name of the fit in `devices`.
         slot: Field of `Device` that the model is for.
-        options: Options of the fit, and the quantity of each: a unit's, or "integer".
+        options: Options of the fit, and the quantity of each: a unit's, "integer" or "flag".
+        base: Kind whose model the fit completes; "" (default) for a fit that stands alone.
         is_wide: Whether a column without a role is a cell; default False.
         is_random: Whether the fit draws random numbers; default False.
     """
@@ -41,6 +43,7 @@ class Kind:
     options: Mapping[str, str] = field(default_factory=dict)
     is_wide: bool = False
     is_random: bool = False
+    base: str = ""
 
 
 def _relaxation(reading: Reading) -> Arrays:
@@ -83,7 +86,22 @@ def _pairs(reading: Reading) -> Arrays:
     target, got = target[~lost], got[~lost]
     if "cell" in columns.roles:
         target, got = _known_cells(reading, columns, lost, target, got)
+    else:
+        _count_equal_rows(reading, target, got)
     return {"target": target, "got": got}
+
+
+def _count_equal_rows(reading: Reading, target: Floats, got: Floats) -> None:
+    """Count rows that equal an earlier one, where no column tells whether they are another cell."""
+    rows = np.stack([target, got], axis=1)[np.isfinite(got)]
+    equal = len(rows) - len(np.unique(rows, axis=0))
+    reading.counts["equal rows"] += equal
+    if equal:
+        reading.columns.notes.append(
+            f"{equal} of {len(rows)} rows equal another row in target and value. Without a column "
+            "of cells, each row counts as a cell of its own: name the cells with --column "
+            "cell=NAME, or remove rows that were written twice."
+        )
 
 
 def _known_cells(
@@ -150,7 +168,7 @@ _KINDS = (
         read=one_trace,
         fit="fit_telegraph",
         slot="read_noise",
-        options={"levels": "integer"},
+        options={"levels": "integer", "active": "flag", "window": "time"},
     ),
     Kind(
         name="relaxation",
@@ -162,6 +180,15 @@ _KINDS = (
         slot="retention",
         options={"measured_at": "temperature"},
         is_random=True,
+    ),
+    Kind(
+        name="bake",
+        what="cells before and after bakes: activation energy of a relaxation",
+        roles=("temperature", "time", "before", "after", "cell", "g"),
+        read=bakes,
+        fit="fit_activation_energy",
+        slot="retention",
+        base="relaxation",
     ),
     Kind(
         name="programming",

@@ -1,5 +1,6 @@
 """Layouts of tables: long (cell, time, value), wide (a column per cell), matrices of NPZ files."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,6 +10,10 @@ from devices.validation import Floats
 from nsm.measurements.columns import Columns, label
 from nsm.measurements.grids import Grid, common_grid, full_grid, sorted_rows
 from nsm.measurements.headers import ALIASES
+from nsm.measurements.wide_pairs import Pairs, paired_columns
+
+#: Roles that are measured together, for each cell.
+_PAIRS = (("up", "down"), ("set", "reset"))
 
 
 def need(columns: Columns, *roles: str) -> None:
@@ -16,10 +21,34 @@ def need(columns: Columns, *roles: str) -> None:
     for role in roles:
         if role not in columns.roles:
             have = ", ".join(repr(c) for c in list(columns.table.columns)[:8])
+            if role in columns.absent:
+                raise ValueError(
+                    f"{columns.where} has no column {columns.absent[role]!r}, which --column "
+                    f"{role}={columns.absent[role]} names; it has {have}"
+                )
             raise ValueError(
                 f"{columns.where} has no column {role!r}; it has {have}. Call a column "
                 f"{' or '.join(ALIASES[role][:3])}, or name it with --column {role}=NAME"
+                f"{_hint(columns, role)}"
             )
+
+
+def _hint(columns: Columns, role: str) -> str:
+    """Return what to do with a table of another layout, for the message that a role is missing."""
+    pair = next((pair for pair in _PAIRS if role in pair), None)
+    if pair is not None:
+        return f"; a table with columns for each cell calls them {pair[0]}_a, {pair[1]}_a and so on"
+    numbered = [c for c in columns.table.columns if re.match(r"\s*-?\d", c)]
+    if columns.table.has_header and len(numbered) > 1:
+        return (
+            f"; if {numbered[0]!r} and {numbered[1]!r} are each one {role}, transpose the table, "
+            f"so that there is a row for each {role}"
+        )
+    if role == "got":
+        return (
+            "; if each column is a cell, write the cells below one another, one row for each value"
+        )
+    return ""
 
 
 def cell_columns(columns: Columns) -> list[str]:
@@ -66,6 +95,9 @@ def grids(
         counts: What was found is added here.
         values: Roles of the values; one grid is returned for each.
     """
+    pairs = paired_columns(columns, values) if len(values) > 1 else {}
+    if pairs:
+        return _of_pairs(columns, pairs, key, keys, counts)
     named = [columns.roles[role] for role in values if role in columns.roles]
     if len(values) > 1 and len(named) < len(values):
         need(columns, *values)
@@ -75,16 +107,7 @@ def grids(
         cells = cell_columns(columns)
         table = np.stack(columns.conductances(cells), axis=1)
         names = [columns.headers[c].name for c in cells]
-        at = _checked_keys(columns, key, keys, table.shape[0])
-        rows = sorted_rows(
-            np.full(at.size, "all", dtype=object),
-            at,
-            table,
-            key=key,
-            where=columns.where,
-            counts=counts,
-        )
-        x, y = rows["all"]
+        x, y = _of_all_cells(columns, key, keys, table, counts)
         return [full_grid(tuple(_distinct(names, cells)), x, y.T.copy())]
     table = np.stack(columns.conductances(named), axis=1)
     if "cell" in columns.roles:
@@ -95,6 +118,27 @@ def grids(
     at = _checked_keys(columns, key, at, table.shape[0])
     rows = sorted_rows(cells_of_rows, at, table, key=key, where=columns.where, counts=counts)
     return common_grid(rows, key=key, where=columns.where)
+
+
+def _of_all_cells(
+    columns: Columns, key: str, keys: Floats | None, table: Floats, counts: Counter[str]
+) -> tuple[Floats, Floats]:
+    """Return sorted keys and values (keys, columns) of a wide table."""
+    at = _checked_keys(columns, key, keys, table.shape[0])
+    every = np.full(at.size, "all", dtype=object)
+    return sorted_rows(every, at, table, key=key, where=columns.where, counts=counts)["all"]
+
+
+def _of_pairs(
+    columns: Columns, pairs: Pairs, key: str, keys: Floats | None, counts: Counter[str]
+) -> list[Grid]:
+    """Return a grid for each role of a wide table with several columns for each cell."""
+    table = np.stack(
+        columns.conductances([c for by_cell in pairs.values() for c in by_cell.values()]), axis=1
+    )
+    x, y = _of_all_cells(columns, key, keys, table, counts)
+    cells = tuple(next(iter(pairs.values())))
+    return [full_grid(cells, x, part.T.copy()) for part in np.split(y, len(pairs), axis=1)]
 
 
 def _distinct(names: list[str], columns: list[str]) -> list[str]:

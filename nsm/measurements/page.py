@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from devices import Fit
 from devices.presets import Preset
 from nsm.measurements.reading import Measurement
-from nsm.measurements.verdict import CONDITIONS
 
 if TYPE_CHECKING:
     from nsm.verdict.result import Tolerances
@@ -22,7 +21,7 @@ def write_page(
     *,
     device_file: str | Path = "",
     verdict: Tolerances | None = None,
-    reason: str = "",
+    verdict_texts: Sequence[str] = (),
     command: str = "",
 ) -> Path:
     """Write measurements beside their models, and the verdict, as one self-contained HTML page.
@@ -33,7 +32,7 @@ def write_page(
         device: The device that they make, with its texts.
         device_file: The device file that was written; "" for none.
         verdict: What a network tolerates on the device; None if it was not measured.
-        reason: Why there is no verdict.
+        verdict_texts: Sentences on how it was measured, or why it was not.
         command: The command that writes the page; "" for Python.
 
     Raises:
@@ -59,6 +58,6 @@ def write_page(
         device_file=file.name if file else "",
         device_text=file.read_text(encoding="utf-8") if file else "",
         verdict=verdict,
-        verdict_texts=[CONDITIONS] if verdict is not None else [reason],
+        verdict_texts=verdict_texts,
         command=command,
     )

@@ -49,7 +49,8 @@ def read_measurement(
         g_min: Conductance of the smallest of normalized values [S].
         g_max: Conductance of the largest of normalized values [S].
         sheet: Sheet of an XLSX file.
-        strict: Whether options without effect are refused; default True.
+        strict: Whether options without effect, and columns that there are not, are refused; default
+            True.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -61,7 +62,7 @@ def read_measurement(
     options = {"period": period, "read_voltage": read_voltage, "reads": reads, "cell": cell}
     entry = KINDS[choice("kind of measurement", kind, KINDS)]
     limits = None if g_min is None or g_max is None else (g_min, g_max)
-    reading = _begun(path, entry, options, units, dict(columns or {}), limits, sheet)
+    reading = _begun(path, entry, options, units, dict(columns or {}), limits, sheet, strict)
     arrays = entry.read(reading)
     used = reading.used | reading.columns.used
     if strict:
@@ -78,6 +79,7 @@ def _begun(
     roles: dict[str, str],
     limits: tuple[float, float] | None,
     sheet: str | None,
+    strict: bool,
 ) -> Reading:
     """Return a table that is to be read, after its options were checked."""
     voltage = _voltage(options["read_voltage"])
@@ -88,7 +90,13 @@ def _begun(
         for role, column in zip(kind.roles, table.columns, strict=False):
             roles.setdefault(role, column)
     columns = columns_of(
-        table, kind.roles, given=roles, units=units, read_voltage=voltage, limits=limits
+        table,
+        kind.roles,
+        given=roles,
+        units=units,
+        read_voltage=voltage,
+        limits=limits,
+        strict=strict,
     )
     cell = options["cell"]
     wanted = (cell,) if isinstance(cell, str) else tuple(str(name) for name in cell)
@@ -108,7 +116,7 @@ def _measurement(
         arrays=arrays,
         cells=reading.cells,
         counts={name: count for name, count in _counts(arrays, reading).items() if count},
-        notes=(*columns.notes, *_unread(columns.table, columns.read)),
+        notes=(*columns.table.notes, *columns.notes, *_unread(columns.table, columns.read)),
         used=frozenset(used),
     )
 
@@ -159,8 +167,9 @@ def _part(text: str) -> tuple[int, int | None]:
 
 def _counts(arrays: Mapping[str, Any], reading: Reading) -> dict[str, int]:
     """Return what was found, by words."""
-    where = ("times", "temperatures", "target")
-    sizes = {"values": sum(np.size(a) for n, a in arrays.items() if n not in (*where, "period"))}
+    where = ("times", "temperatures", "target", "period", "bakes")
+    baked = sum(np.size(x) for bake in arrays.get("bakes", ()) for x in (bake.start, bake.later))
+    sizes = {"values": baked + sum(np.size(a) for n, a in arrays.items() if n not in where)}
     cells = {"cells": len(reading.cells)} if reading.cells else {}
     return {**cells, **sizes, **reading.counts}
 

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.validation import Floats, choice
+from nsm.measurements.encodings import text_of
+from nsm.measurements.unnamed import are_numbered, is_unnamed, without_unnamed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXT = (".csv", ".tsv", ".txt", ".dat")
+_TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat")
 #: Endings of the files that are read.
 ENDINGS = (*_TEXT, ".npz", ".parquet", ".xlsx")
 #: Characters with which lines begin that are comments.
@@ -33,12 +35,14 @@ class Table:
         columns: Arrays by header: columns of one dimension, and matrices of NPZ files.
         has_header: Whether the file names its columns. Otherwise they are called "1", "2", …
         counts: What was found by words, such as lines of comments.
+        notes: Sentences on what was assumed, such as an encoding.
     """
 
     where: str
     columns: Mapping[str, NDArray[Any]]
     has_header: bool = True
     counts: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def numbers(self, column: str, *, exact: bool = False) -> Floats:
         """Return a column as numbers; NaN where a cell is empty or says that there is none.
@@ -99,13 +103,9 @@ def read_table(path: str | Path, *, sheet: str | None = None) -> Table:
     return _of_frame(str(path), frame)
 
 
-def _lines(path: Path) -> tuple[list[str], int]:
-    """Return the lines of a text file that are neither empty nor comments, and how many are."""
-    try:
-        with path.open(encoding="utf-8-sig", newline=None) as f:
-            written = [x.strip("\r\n") for x in f if x.strip()]
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not text in UTF-8; save it with this encoding") from None
+def _lines(text: str) -> tuple[list[str], int]:
+    """Return the lines of a text that are neither empty nor comments, and how many are."""
+    written = [x for x in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if x.strip()]
     lines = [x for x in written if not _is_comment(x)]
     return lines, len(written) - len(lines)
 
@@ -131,15 +131,15 @@ def _of_text(path: Path) -> Table:
     """Return the columns of a text file."""
     import pandas as pd
 
-    lines, comments = _lines(path)
+    text, notes = text_of(path)
+    lines, comments = _lines(text)
     if not lines:
         raise ValueError(f"{path} is empty; give a table of measured values")
     first = lines[0]
     separator = next((s for s in ("\t", ";", ",") if s in first), ",")
     cells = [cell.strip().strip('"') for cell in first.split(separator)]
-    has_header = not all(map(_is_number, cells))
+    has_header = are_numbered(cells) or not all(map(_is_number, cells))
     names = cells if has_header else [str(i + 1) for i in range(len(cells))]
-    _check_names(str(path), names)
     lines = lines[int(has_header) :]
     if not lines:
         raise ValueError(f"{path} has a header and no rows; give measured values")
@@ -157,21 +157,26 @@ def _of_text(path: Path) -> Table:
     frame = pd.read_csv(
         StringIO("\n".join(lines)),
         sep=separator,
-        names=names,
+        names=range(len(names)),
         header=None,
         decimal=decimal,
         skipinitialspace=True,
         skip_blank_lines=False,
         na_values=["-", "--"],
     )
+    frame.columns = pd.Index(names)
     counts = {"comments": comments} if comments else {}
-    return _of_frame(str(path), frame, has_header=has_header, counts=counts)
+    return _of_frame(str(path), frame, has_header=has_header, counts=counts, notes=notes)
 
 
 def _check_names(where: str, names: list[str]) -> None:
     """Raise ValueError unless every column has a name of its own."""
-    if "" in names:
-        raise ValueError(f"{where}: column {names.index('') + 1} has no name; write one")
+    nameless = [i + 1 for i, name in enumerate(names) if is_unnamed(name)]
+    if nameless:
+        raise ValueError(
+            f"{where}: column {nameless[0]} has no name, and does not count the rows as an index "
+            "does; write a name, or remove the column"
+        )
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ValueError(
@@ -186,14 +191,22 @@ def _of_frame(
     *,
     has_header: bool = True,
     counts: Mapping[str, int] | None = None,
+    notes: Sequence[str] = (),
 ) -> Table:
-    """Return the columns of a data frame."""
+    """Return the columns of a data frame, without unnamed ones that tell nothing."""
+    frame, left_out = without_unnamed(frame)
     names = [str(name) for name in frame.columns]
     _check_names(where, names)
     if not len(frame):
         raise ValueError(f"{where} has no rows; give measured values")
     columns = {name: _array(frame.iloc[:, i]) for i, name in enumerate(names)}
-    return Table(where=where, columns=columns, has_header=has_header, counts=counts or {})
+    return Table(
+        where=where,
+        columns=columns,
+        has_header=has_header,
+        counts=counts or {},
+        notes=(*notes, *left_out),
+    )
 
 
 def _array(column: "pd.Series[Any]") -> NDArray[Any]:

@@ -121,6 +121,13 @@ def _of_model(fit: Fit, measured: Measured) -> Iterator[Drawing]:
             ),
             "Mean and standard deviation of all cells.",
         )
+    if "bakes" in measured:
+        yield Drawing(
+            "Activation energy of each bake",
+            lambda: cells.plot_bakes_fit(fit),
+            "Bars: 95 % intervals; the line and its band are the energy of the device. Bakes that "
+            "do not scatter around one energy follow no single Arrhenius law.",
+        )
     if {"g", "temperatures"} <= set(measured):
         yield Drawing(
             "Conductance over temperature",

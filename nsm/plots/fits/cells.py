@@ -1,4 +1,4 @@
-"""Fits of many cells: programming, levels, relaxation and temperature."""
+"""Fits of many cells: programming, levels, relaxation, bakes and temperature."""
 
 from collections.abc import Sequence
 
@@ -124,6 +124,30 @@ def plot_relaxation_fit(
     axes.set_xlabel("time after programming [s]")
     axes.set_ylabel("change of all cells [µS]")
     axes.legend(frameon=False, title="points: measured, lines: fit", title_fontsize=6)
+    return axes
+
+
+@styled
+def plot_bakes_fit(fit: Fit, *, ax: Axes | None = None) -> Axes:
+    """Draw the activation energy of each bake over its temperature, and that of all.
+
+    Args:
+        fit: What `fit_activation_energy` returns.
+        ax: Where to draw; None makes a figure.
+    """
+    axes = figure()[1] if ax is None else ax
+    name, *bakes = fit.estimates
+    kelvins = [float(bake.removeprefix("energy at ").partition(" K")[0]) for bake in bakes]
+    values = np.array([fit.estimates[bake].value for bake in bakes])
+    ends = np.array([fit.estimates[bake].interval() for bake in bakes])
+    low, high = fit.estimates[name].interval()
+    axes.axhline(fit.estimates[name].value, color=COLORS[1], lw=0.8, label="all bakes")
+    axes.axhspan(low, high, alpha=0.25, color=COLORS[1], lw=0)
+    axes.errorbar(kelvins, values, np.abs(ends.T - values), fmt=MARKERS[0], ms=3, lw=0.8,
+                  color=COLORS[0], label="one bake")  # fmt: skip
+    axes.set_xlabel("temperature [K]")
+    axes.set_ylabel("activation energy [eV]")
+    axes.legend(frameon=False)
     return axes
 
 

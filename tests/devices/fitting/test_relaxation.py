@@ -118,6 +118,17 @@ def test_an_arrhenius_energy_is_found_again_with_honest_errors():
     assert set(fits[0].estimates) >= {"energy at 353.15 K", "energy at 433.15 K"}
 
 
+def test_bakes_at_one_temperature_have_energies_of_their_own():
+    cold = replace(TRUE, activation_energy_ev=0.0)
+    fit = fit_activation_energy(cold, [bake(1, 100), bake(2, 100, seconds=600.0), bake(3, 80)])
+    assert list(fit.estimates) == [
+        "activation_energy_ev",
+        "energy at 373.15 K for 3600 s",
+        "energy at 373.15 K for 600 s",
+        "energy at 353.15 K",
+    ]
+
+
 def test_a_bake_that_takes_conductance_is_left_out_and_told():
     good, lossy = bake(1, 100), bake(2, 260)
     lossy = replace(lossy, later=0.6 * lossy.later)

@@ -6,9 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices import TelegraphNoise, preset, read_preset
+from devices import RelaxationProcess, TelegraphNoise, preset, read_preset
 from nsm.cli.fit import KIND_NAMES
 from nsm.measurements import KINDS, fit_measurement, read_measurement
+
+
+@pytest.fixture
+def run(run):
+    """Runs a command; fits without a verdict, unless the line has one."""
+
+    def without_verdict(line):
+        has_option = "verdict" in line
+        return run(line if has_option else line + " --no-verdict")
+
+    return without_verdict
 
 
 @pytest.fixture
@@ -63,7 +74,7 @@ def test_a_telegraph_trace_becomes_a_device_file(run, here):
     assert "device file: mine.toml" in out
     assert "page: mine.telegraph.html" in out
     page = Path("mine.telegraph.html").read_text()
-    for text in ("nsm fit telegraph trace.csv", "trace.csv", "nsm fit measures it with --verdict"):
+    for text in ("nsm fit telegraph trace.csv", "trace.csv", "was left out with --no-verdict"):
         assert text in page
     fit = fit_measurement(read_measurement("trace.csv", "telegraph"))
     entry = read_preset("mine.toml")
@@ -102,6 +113,78 @@ def test_fit_all_fits_a_folder_and_names_what_it_does_not(run, here):
     device = read_preset("mine.toml").model
     assert len(device.levels) == 3
     assert device.g_max >= device.levels[-1] > 9e-5  # the range came from the data, and widens
+
+
+def write_relaxation(folder):
+    """Write cells that relax, and others that were baked at 60 and 90 °C with 0.1 eV."""
+    process = RelaxationProcess(
+        times=(1.0, 10.0, 1e4), clock=(0.3, 0.5, 1.0), fluctuation=(0.01,) * 3, mean=(0.0,) * 3,
+        conductances=(1e-6, 2e-4), scales=(2e-6, 2e-6), kappa=1.0, persistence=0.4,
+    )  # fmt: skip
+    start = np.random.default_rng(0).uniform(20e-6, 150e-6, 800)
+    later = [process.age(start, t, rng=1) for t in (1.0, 10.0, 1e4)]
+    rows = np.stack([np.tile(np.arange(800), 4), np.repeat([0, 1, 10, 1e4], 800),
+                     np.concatenate([start, *later])], axis=1)  # fmt: skip
+    np.savetxt(
+        folder / "relaxation.csv", rows, delimiter=",", header="cell,nominal [s],g", comments=""
+    )
+    hot = RelaxationProcess(**vars(process) | {"activation_energy_ev": 0.1})
+    baked = [
+        np.c_[np.full(800, t), np.full(800, 3600), start,
+              RelaxationProcess(**vars(hot) | {"temperature": t + 273.15})
+              .age(start, 3600.0, rng=int(t))]
+        for t in (60.0, 90.0)
+    ]  # fmt: skip
+    np.savetxt(
+        folder / "bake.csv", np.concatenate(baked), delimiter=",",
+        header="heat,time,before,after", comments="",
+    )  # fmt: skip
+
+
+def test_bakes_complete_the_relaxation_of_their_folder(run, here):
+    Path("data").mkdir()
+    write_relaxation(here / "data")
+    bake = "fit bake data/bake.csv --column temperature=heat --unit temperature=°C --out mine.toml"
+    status, _, err = run(bake)
+    assert status == 2
+    assert err.startswith(
+        "nsm: bake completes the relaxation process of a device, and mine.toml ha"
+    )
+    both = bake.replace("fit bake data/bake.csv", "fit all data --column time=nominal")
+    status, out, err = run(both)
+    assert (status, err) == (0, "")
+    assert "bake of data/bake.csv" in out
+    process = read_preset("mine.toml").model.retention
+    assert process.activation_energy_ev == pytest.approx(0.1, abs=0.03)
+    assert "Activation energy of each bake" in Path("mine.html").read_text()
+    status, _, err = run(bake)
+    assert "mine.toml already has an activation energy of its retention" in err
+    status, _, _ = run(bake + " --replace")
+    assert status == 0
+    assert read_preset("mine.toml").model.retention == process
+    status, _, err = run(both.replace("temperature=heat", "temperature=haet") + " --replace")
+    assert status == 2
+    assert "bake.csv has no column 'haet', which --column temperature=haet names; it has 'he" in err
+    status, _, err = run(both + " --column cell=addr --replace")
+    assert status == 2
+    assert "--column cell=addr: no file that has this role has a column 'addr'" in err
+
+
+def test_an_active_part_of_a_trace_is_found(run, here):
+    rng = np.random.default_rng(3)
+    g = 50 + rng.normal(0, 0.1, 6000)
+    g[2000:4000] *= 1 - 0.02 * trap(2000, 1e-3, 0.02, 0.01, rng)
+    np.savetxt("trace.csv", g, header="g_uS", comments="")
+    line = "fit telegraph trace.csv --period 1ms --g-min 1e-6 --g-max 1e-4 --out mine.toml"
+    status, _, err = run(line + " --window 0.5s")
+    assert status == 2
+    assert err.startswith("nsm: --window has no effect without --active")
+    status, out, _ = run(line + " --active --window 0.5s")
+    assert status == 0
+    assert "Fitted were reads 2000:4000 alone" in out
+    assert "6000 values, 1 active segment, 2000 fitted reads" in out
+    assert read_preset("mine.toml").model.read_noise.amplitude == pytest.approx(0.02, rel=0.05)
+    assert "Fitted were reads 2000:4000 alone" in Path("mine.telegraph.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,23 @@
 """Device files: written whole, read back as the same model, updated without losses."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import devices
-from devices import Device, Estimate, Fit, GaussianNoise, PowerLawDrift, StuckCells, read_preset
+from devices import (
+    Device,
+    Estimate,
+    Fit,
+    GaussianNoise,
+    PowerLawDrift,
+    RelaxationProcess,
+    StuckCells,
+    read_preset,
+)
 from nsm.measurements import Measurement, fit_measurement, read_measurement, write_device
 from nsm.measurements.device_text import UNSET
 from nsm.measurements.estimates import counts_text, estimate_text
@@ -55,6 +65,64 @@ def test_a_new_file_reads_back_as_the_same_model(mine):
     assert "# sigma = 0.02 ± 0.001 (95 %: 0.0181 to 0.0221)\n" in text
     assert "# Fitted by nsm fit read-noise to a.csv: 2 cells, 4 values.\n" in text
     assert devices.preset(str(mine)) == entry.model
+
+
+PROCESS = RelaxationProcess(
+    times=(1.0, 10.0), clock=(0.5, 1.0), fluctuation=(0.1, 0.1), mean=(0.0, 0.0),
+    conductances=(1e-6, 1e-4), scales=(1e-6, 1e-6), kappa=1.0, persistence=0.4,
+)  # fmt: skip
+RELAXATION = (
+    measured("relaxation", "b.csv", start=np.linspace(1e-6, 2e-5, 9)),
+    Fit(model=PROCESS, estimates={"kappa": Estimate(value=1.0, error=0.1)}, notes=("Few.",)),
+)
+BAKED = (
+    measured("bake", "c.csv", bakes=()),
+    Fit(
+        model=replace(PROCESS, activation_energy_ev=0.08),
+        estimates={"activation_energy_ev": Estimate(value=0.08, error=0.01, unit="eV")},
+    ),
+)
+
+
+def test_bakes_complete_a_relaxation_and_keep_its_texts(tmp_path):
+    path = tmp_path / "mine.toml"
+    with pytest.raises(
+        ValueError, match=r"bake completes the relaxation.*it has no retention.*fit"
+    ):
+        write_device(path, [BAKED])
+    write_device(path, [BAKED, RELAXATION])  # whatever their order
+    together = path.read_text()
+    path.unlink()
+    write_device(path, [RELAXATION])
+    entry = write_device(path, [BAKED])
+    assert path.read_text() == together
+    assert entry.model.retention == BAKED[1].model
+    assert entry.measured == "relaxation (2 cells, b.csv); bake (2 cells, c.csv)"
+    assert entry.notes == "relaxation: Few."
+    comments = [x for x in together.splitlines() if "Fitted by" in x or " = 1 ± " in x]
+    assert [x.partition(" to ")[0] for x in comments] == [
+        "# Fitted by nsm fit relaxation",
+        "# kappa = 1 ± 0.1 (95 %: 0.804",
+        "# Fitted by nsm fit bake",
+    ]
+    with pytest.raises(ValueError, match="already has an activation energy of its retention"):
+        write_device(path, [BAKED])
+    write_device(path, [BAKED], replace=True)
+    assert path.read_text() == together
+    entry = write_device(path, [RELAXATION], replace=True)  # the energy was that of the old one
+    assert entry.model.retention == PROCESS
+    assert entry.measured == "relaxation (2 cells, b.csv)"
+    assert "nsm fit bake" not in path.read_text()
+
+
+def test_bakes_need_a_process_and_no_other_drift(tmp_path):
+    write_device(tmp_path / "mine.toml", [DRIFT])
+    with pytest.raises(ValueError, match="has none .its retention is power_law_drift.; fit it bef"):
+        write_device(tmp_path / "mine.toml", [BAKED])
+    with pytest.raises(ValueError, match="fitted as bake: it completes the model of relaxation"):
+        fit_measurement(BAKED[0])
+    with pytest.raises(ValueError, match="fitted as levels: process has no effect on it"):
+        fit_measurement(measured("levels"), process=PROCESS)
 
 
 def test_what_is_not_set_stands_as_examples_that_parse(mine):
@@ -195,3 +263,77 @@ def test_estimates_are_texts_with_as_many_digits_as_they_need():
     unknown = Estimate(value=2.0)
     assert estimate_text("q", unknown) == "q = 2 (the data do not tell its standard error)"
     assert counts_text({"cells": 1, "far off": 2}) == "1 cell, 2 far off"
+
+
+HAND_WRITTEN = """\
+# bought in spring
+g_min = 1e-6  # by hand, "not #2"
+g_max = 5e-5
+
+# the write pulse is 100 ns
+write = {kind = "state_dependent_error", coefficients = [1e-6]}  # from the paper
+levels = [
+    1e-6,  # off
+    5e-5,  # on
+]
+
+[read_noise]  # 400 Hz
+# without the first read
+kind = "gaussian_noise"
+sigma = 0.020  # measured twice
+
+# the chamber was at 25 °C
+"""
+
+
+def test_comments_in_tables_and_behind_values_are_kept(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(HAND_WRITTEN, encoding="utf-8")
+    write_device(path, [DRIFT])
+    text = path.read_text(encoding="utf-8")
+    for line in filter(None, HAND_WRITTEN.splitlines()):
+        assert line in text.splitlines(), line
+    assert read_preset(path).model.levels == (1e-6, 5e-5)
+    assert read_preset(path).model.read_noise == GaussianNoise(0.02)
+    write_device(path, [DRIFT], replace=True)
+    assert path.read_text(encoding="utf-8") == text  # nothing is doubled or lost
+
+
+def test_comments_of_what_is_replaced_go_to_the_end(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(HAND_WRITTEN, encoding="utf-8")
+    louder = (NOISE[0], Fit(model=GaussianNoise(0.5)))
+    for _ in range(2):  # again: they are not lost, and not doubled
+        write_device(path, [louder], g_min=5e-7, g_max=6e-5, replace=True)
+        lines = path.read_text(encoding="utf-8").splitlines()
+        end = lines[lines.index("# Comments of the earlier file:") :]
+        for comment in (
+            '# g_min: by hand, "not #2"',
+            "# [read_noise]: 400 Hz",
+            "# without the first read",
+            "# sigma: measured twice",
+            "# the chamber was at 25 °C",
+        ):
+            assert end.count(comment) == lines.count(comment) == 1, comment
+        assert lines.count("# bought in spring") == 1
+        assert lines[lines.index("# the write pulse is 100 ns") + 1].endswith("# from the paper")
+
+
+def test_a_comment_above_a_slot_survives_its_next_fit(mine):
+    text = mine.read_text()
+    mine.write_text(text.replace("# Fitted by", "# of wafer 7\n# Fitted by"))
+    entry = write_device(mine, [(NOISE[0], Fit(model=GaussianNoise(0.5)))], replace=True)
+    assert entry.model.read_noise == GaussianNoise(0.5)
+    text = mine.read_text()
+    assert "# of wafer 7\n# Fitted by nsm fit read-noise" in text
+    assert text.count("# Fitted by") == 1
+    assert "95 %" not in text
+
+
+def test_a_comment_above_a_value_of_a_table_is_not_one_of_the_device(tmp_path):
+    path = tmp_path / "mine.toml"
+    pulses = '[pulses]\nkind = "linear_pulses"\n# of the linear part\ng_min = 1e-6\ng_max = 5e-5\n'
+    path.write_text("g_min = 1e-6\ng_max = 5e-5\n" + pulses + "step = 0.01\n")
+    write_device(path, [DRIFT])
+    assert pulses in path.read_text()
+    assert "# Range of conductance [S].\ng_min" in path.read_text()

@@ -183,6 +183,88 @@ def test_programming_keeps_equal_rows_unless_a_cell_is_doubled(csv):
         read_measurement(csv("target,x 1,2"), "programming", **US)
 
 
+def test_equal_rows_without_a_column_of_cells_are_counted_and_told(csv):
+    path = csv("target,got 10,11 10,11 20,21 20,22 20,21 30,")
+    for kind in ("programming", "levels"):
+        found = read_measurement(path, kind, **US)
+        assert found.counts["equal rows"] == 2
+        (note,) = [note for note in found.notes if "equal" in note]
+        assert note.startswith("2 of 5 rows equal another row in target and value. Without a col")
+        assert "--column cell=NAME" in note
+    found = read_measurement(csv("cell,target,got a,10,11 b,10,11"), "levels", **US)
+    assert "equal rows" not in found.counts
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "names"),
+    [
+        ("pulses", "{0}_a,{0}_b,{1}_a,{1}_b", ("up", "down")),
+        ("pulses", "{0}_A,{0}_B,{1}_A,{1}_B", ("up", "down")),  # "A" is no ampere
+        ("pulses", "a-{0},b-{0},a-{1},b-{1}", ("LTP", "LTD")),
+        ("pulses", "a.{0}_uS,b.{0}_uS,a.{1}_uS,b.{1}_uS", ("potentiation", "depression")),
+        ("set-reset", "{0}_a[µS],{0}_b[µS],{1}_a[µS],{1}_b[µS]", ("set", "reset")),
+        ("set-reset", "{0}:a,{0}:b,{1}:a,{1}:b", ("LRS", "HRS")),
+    ],
+)
+def test_pairs_of_columns_for_each_cell_are_the_same_as_rows(csv, kind, text, names):
+    key = "pulse" if kind == "pulses" else "cycle"
+    wide = csv(f"{key},{text.format(*names)} 2,2,6,8,4 1,1,5,9,3", "wide.csv")
+    roles = "up,down" if kind == "pulses" else "set,reset"
+    long = csv(f"cell,{key},{roles} a,1,1,9 a,2,2,8 b,1,5,3 b,2,6,4", "long.csv")
+    found = read_measurement(wide, kind, **US)
+    expected = read_measurement(long, kind, **US)
+    for name, array in expected.arrays.items():
+        np.testing.assert_allclose(found.arrays[name], array)
+    assert [cell.lower() for cell in found.cells] == ["a", "b"]
+    assert found.counts["out of order"] == 1
+    one = read_measurement(wide, kind, cell=found.cells[1], **US)
+    assert next(iter(one.arrays.values())).shape == (1, 2)
+
+
+def test_columns_that_are_up_and_down_themselves_are_no_pairs_of_cells(csv):
+    path = csv("up,down,up_std,down_std,up_err,down_err 1,9,0,0,0,0 2,8,0,0,0,0")
+    found = read_measurement(path, "pulses", **US)
+    np.testing.assert_allclose(found.arrays["up"], [[1e-6, 2e-6]])
+    path = csv("up_a,up_b,down_a,down_b 1,5,9,3 2,6,8,4")
+    found = read_measurement(path, "pulses", columns={"up": "up_b", "down": "down_b"}, **US)
+    np.testing.assert_allclose(found.arrays["up"], [[5e-6, 6e-6]])
+    path = csv("up_A,down_A 1e-6,9e-6 2e-6,8e-6")  # amperes
+    found = read_measurement(path, "pulses", read_voltage=0.1)
+    np.testing.assert_allclose(found.arrays["down"], [[9e-5, 8e-5]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        ("pulses", "up_a,up_b,down_a 1,2,3", "cell 'b' has the column 'up_b' and none of down; ca"),
+        ("pulses", "pulse,a,b 1,2,3", r"no column 'up'.*columns for each cell calls them up_a, do"),
+        ("set-reset", "cycle,a,b 1,2,3", r"no column 'set'.*each cell calls them set_a, reset_a"),
+        ("temperature", "cell,25C,85C a,1,2", "'25C' and '85C' are each one temperature, transpos"),
+        ("relaxation", "cell,0s,10s a,1,2", "'0s' and '10s' are each one time, transpose the tab"),
+        ("programming", "target,a,b 1,2,3", "no column 'got'.*write the cells below one another"),
+    ],
+)
+def test_other_wide_tables_are_refused_with_what_to_do(csv, kind, text, message):
+    with pytest.raises(ValueError, match=message):
+        read_measurement(csv(text), kind, **US)
+
+
+def test_rows_at_one_key_without_a_column_of_cells_are_no_cells(csv):
+    tables = {
+        "relaxation": "t_s,g 0,5 0,{} 1,6",
+        "temperature": "T[K],g 300,5 300,{} 310,6",
+        "pulses": "pulse,up,down 1,5,9 1,{},9 2,6,8",
+        "set-reset": "cycle,set,reset 1,5,9 1,{},9 2,6,8",
+    }
+    for kind, text in tables.items():
+        with pytest.raises(ValueError, match="cell 1 has two rows at .* --column cell=NAME"):
+            read_measurement(csv(text.format(7)), kind, **US)
+        found = read_measurement(csv(text.format(5)), kind, **US)
+        assert found.counts["doubled"] == 1
+        assert found.counts["cells"] == 1
+
+
 def test_pulses_and_cycles_are_long_or_matrices(csv, tmp_path):
     path = csv("cell,pulse,up,down a,0,1,9 a,1,2,8 b,1,4,6 b,0,3,7")
     found = read_measurement(path, "pulses", **US)

@@ -1,5 +1,6 @@
 """Tables on disk: every format gives the same columns, and what is no table is refused."""
 
+import codecs
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from nsm.measurements import read_measurement, read_table
+from nsm.measurements.tables import ENDINGS
 
 FRAME = pd.DataFrame(
     {
@@ -32,11 +34,11 @@ def written(folder, ending):
     elif ending == ".dat":
         FRAME.to_csv(path, index=False, sep=";", decimal=",")
     else:
-        FRAME.to_csv(path, index=False, sep="\t" if ending == ".tsv" else ",")
+        FRAME.to_csv(path, index=False, sep="\t" if ending in (".tsv", ".tab") else ",")
     return path
 
 
-@pytest.mark.parametrize("ending", [".csv", ".tsv", ".txt", ".dat", ".npz", ".parquet", ".xlsx"])
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_every_format_gives_the_same_arrays(ending, tmp_path):
     found = read_measurement(written(tmp_path, ending), "temperature", **TEMPERATURES)
     np.testing.assert_allclose(found.arrays["g"], [[10e-6, 30e-6], [np.nan, 31.5e-6]])
@@ -90,6 +92,8 @@ def test_an_index_of_pandas_is_a_column(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (",g\n5,1\n7,2\n", "a.csv: column 1 has no name, and does not count the rows"),
+        ("Unnamed: 0,g\n5,1\n7,2\n", "a.csv: column 1 has no name, and does not count"),
         ("", "a.csv is empty; give a table"),
         ("g,t\n", "a.csv has a header and no rows"),
         ("g,g\n1,2\n", "a.csv has 2 columns named 'g'; rename or remove"),
@@ -118,7 +122,7 @@ def test_a_file_of_another_format_is_refused(ending, tmp_path):
     if ending == ".xlsx":
         pytest.importorskip("openpyxl")
     path = tmp_path / f"a{ending}"
-    path.write_bytes(b"\xff\xfe\x00 no table")
+    path.write_bytes(b"\x00\xff\xfe no table")
     with pytest.raises(ValueError, match=f"a{ending} is no"):
         read_table(path)
 
@@ -154,3 +158,70 @@ def test_a_missing_library_is_named_with_the_extra(ending, library, tmp_path, mo
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ImportError, match=rf"a{ending} needs {library}.*nsm-crossbar\[files\]"):
         read_table(path)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf-32", "utf-8", "utf-8-sig", "cp1252", "latin-1"]
+)
+def test_encodings_of_instruments_and_spreadsheets_are_read(encoding, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("t [ms],g [µS]\r\n0,10\r\n2,20\r\n4,30\r\n".encode(encoding))
+    found = read_measurement(path, "read-noise")
+    np.testing.assert_allclose(found.arrays["g"], [[10e-6, 20e-6, 30e-6]])
+    assert found.arrays["period"] == pytest.approx(2e-3)
+    told = [note for note in found.notes if "read as Windows-1252" in note]
+    assert len(told) == (encoding in ("cp1252", "latin-1"))
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE])
+def test_both_orders_of_utf16_are_told_by_the_mark(mark, tmp_path):
+    order = "utf-16-be" if mark == codecs.BOM_UTF16_BE else "utf-16-le"
+    (tmp_path / "a.txt").write_bytes(mark + "g [µS]\tx\n1,5\t2\n".encode(order))
+    table = read_table(tmp_path / "a.txt")
+    np.testing.assert_array_equal(table.numbers("g [µS]"), [1.5])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("g [µS]\n1\n".encode("utf-16-le"), "bytes of value 0, as UTF-16 without a mark.*UTF-8"),
+        (b"g [\x81S]\n1\n", "byte 3 is neither in UTF-8 nor in Windows-1252; save it as UTF-8"),
+        (codecs.BOM_UTF8 + b"g [\xb5S]\n1\n", "first bytes say UTF-8, and byte 3 is wrong"),
+    ],
+)
+def test_what_is_in_no_known_encoding_is_refused(content, message, tmp_path):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"a.csv is no text that can be read: .*{message}"):
+        read_table(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+@pytest.mark.parametrize("name", [None, "Unnamed: 0"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_index_without_a_name_is_left_out_and_told(ending, name, first, tmp_path):
+    path = tmp_path / f"a{ending}"
+    frame = FRAME.set_index(pd.RangeIndex(first, first + 4, name=name))
+    if ending == ".csv":
+        frame.to_csv(path)
+    else:
+        pytest.importorskip("openpyxl")
+        frame.to_excel(path)
+    found = read_measurement(path, "temperature", **TEMPERATURES)
+    np.testing.assert_allclose(found.arrays["g"], [[10e-6, 30e-6], [np.nan, 31.5e-6]])
+    (note,) = [note for note in found.notes if "no name" in note]
+    assert note == "Column 1 has no name and counts the rows: taken for an index, and left out."
+
+
+def test_an_index_above_numbered_columns_is_no_row_of_values(tmp_path):
+    cells = pd.DataFrame([[10.0, 20.0], [11.0, 21.0], [12.0, 22.0]])
+    cells.to_csv(tmp_path / "a.csv")
+    found = read_measurement(tmp_path / "a.csv", "read-noise", unit="µS", period=1)
+    assert found.cells == ("0", "1")
+    np.testing.assert_allclose(found.arrays["g"], cells.T * 1e-6)
+
+
+def test_a_column_without_name_and_values_is_left_out_and_told(tmp_path):
+    (tmp_path / "a.csv").write_text("g,\n5,\n6,\n")
+    table = read_table(tmp_path / "a.csv")
+    assert list(table.columns) == ["g"]
+    assert table.notes == ("Column 2 has no name and no values: left out.",)

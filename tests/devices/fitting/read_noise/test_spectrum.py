@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from devices import FlickerNoise
 from devices.fitting.read_noise.spectrum import (
     Density,
     density,
+    frequencies_of,
     segment_length,
     slope,
     white_and_power_law,
@@ -84,6 +86,26 @@ def test_white_noise_and_a_power_law_are_told_apart(exponent, white, rng):
     assert ((z.std(axis=0) > 0.6) & (z.std(axis=0) < 1.5)).all()
     # Of 40 intervals 38 hold the truth on average; fewer than 32 do in 1 of 300 studies.
     assert ((np.abs(z) < 1.96).sum(axis=0) >= 32).all()
+
+
+@pytest.mark.parametrize(("f_high", "exponent"), [(50.0, 1.06), (5000.0, 1.02)])
+def test_sampled_1_f_noise_has_the_exponent_of_its_folded_spectrum(f_high, exponent):
+    """Its relaxations end at f_high, and instantaneous reads fold the tails beyond 50 Hz."""
+    noise = FlickerNoise(q=0.01, f_low=0.005, f_high=f_high)
+    f = frequencies_of(20_000, PERIOD)
+    rho = np.exp(-PERIOD / np.asarray(noise.taus))
+    folded = (1 - rho**2) / (1 + rho**2 - 2 * rho * np.cos(2 * np.pi * f[:, None] * PERIOD))
+    exact = white_and_power_law(f, folded @ np.asarray(noise.shares), 10.0)
+    assert exact.exponent == pytest.approx(exponent, abs=0.015)
+    cell = np.array([1e-4])
+    found = []
+    for seed in range(10):
+        xi, _ = noise.sample(cell, noise.init(cell, rng=seed), 20_000, rng=seed, period=PERIOD)
+        one = density(xi.reshape(1, -1), PERIOD)
+        found.append(white_and_power_law(f, one.values[0], one.averages).exponent)
+    error = np.std(found, ddof=1) / np.sqrt(len(found))
+    assert error < 0.02
+    assert abs(np.mean(found) - exact.exponent) < 4 * error
 
 
 def test_white_noise_alone_has_no_power_law(rng):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from devices import Estimate, Fit
 from nsm.plots.fits import cells, pulses
 from tests.helpers import fits
 
@@ -45,6 +46,22 @@ def test_conductances_follow_the_law_of_temperature():
     np.testing.assert_allclose(measured.get_ydata(), g[:, 0] / g[0, 0])
     at_end = np.interp(kelvin[-1], *law.get_data())
     assert at_end == pytest.approx(g[-1, 0] / g[0, 0], rel=0.1)
+
+
+def test_energies_of_bakes_are_drawn_with_their_intervals():
+    energies = {
+        "activation_energy_ev": 0.1,
+        "energy at 350 K": 0.09,
+        "energy at 400 K for 9 s": 0.11,
+    }
+    estimates = {n: Estimate(value=e, error=0.01, unit="eV") for n, e in energies.items()}
+    ax = cells.plot_bakes_fit(Fit(model=None, estimates=estimates))
+    (bars,) = ax.containers
+    points, _, (segments,) = bars
+    np.testing.assert_allclose(points.get_xydata(), [[350, 0.09], [400, 0.11]])
+    low, high = estimates["energy at 350 K"].interval()
+    np.testing.assert_allclose(segments.get_segments()[0], [[350, low], [350, high]])
+    assert list(ax.lines[0].get_ydata()) == [0.1, 0.1]
 
 
 def test_pulse_curves_are_drawn_with_every_pulse():

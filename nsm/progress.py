@@ -71,12 +71,12 @@ def progress_bar(*, enabled: bool = True) -> Bar:
         enabled: False for a bar that shows nothing.
     """
     if not enabled:
-        return _of_terminal(Console(), disable=True)
+        return terminal_bar(Console(), disable=True)
     if in_notebook():
         return NotebookBar()
     for console in (Console(), Console(stderr=True)):
         if console.is_terminal and not console.is_dumb_terminal:
-            return _of_terminal(console)
+            return terminal_bar(console)
     return LogLines()
 
 
@@ -87,7 +87,7 @@ def in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def _of_terminal(console: Console, *, disable: bool = False) -> Progress:
+def terminal_bar(console: Console, *, disable: bool = False) -> Progress:
     """Return the bar of a terminal."""
     columns = (
         TextColumn("{task.description}", markup=False),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: How the two cells of a pair share a change of their weight: one goes up while the other goes
 #: down, or only potentiation is used, on the cell of the wanted sign.
 PAIR_PULSES = ("both", "up")
+#: Most pulses on one weight at once: more than cells endure, and far below what a counter holds.
+MOST_PULSES = 1_000_000
 
 
 def check_can_pulse(tiles: TileGrid) -> None:
@@ -71,13 +73,18 @@ def checked_counts(n: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
         shape: Shape that they must have, (outputs, inputs).
 
     Raises:
-        ValueError: n has another shape or holds other numbers.
+        ValueError: n has another shape, holds other numbers, or too many pulses.
     """
     counts = np.asarray(n)
     if counts.dtype.kind not in "iu" or counts.shape != shape:
         raise ValueError(
             f"n has the shape {counts.shape} and the type {counts.dtype}; give whole numbers "
             f"of pulses, {shape} (outputs, inputs), negative to lower a weight"
+        )
+    most = max(int(counts.max(initial=0)), -int(counts.min(initial=0)))
+    if most > MOST_PULSES:
+        raise ValueError(
+            f"n asks for {most} pulses on one weight; give at most {MOST_PULSES} at once"
         )
     return counts
 

@@ -170,6 +170,10 @@ def _checked_devices(
             f"--figure {figure} compares devices, and one --device is given; give several, or "
             "leave it out"
         )
+    ending = ".safetensors" if len(names) == 1 else ".csv"
+    if out is not None and out.suffix != ending:
+        what = "the chip" if len(names) == 1 else "the rows of several devices"
+        raise ValueError(f"--out {out} is to hold {what}; give a name that ends in {ending}")
     if len(names) > 1 and checkpoint is not None:
         raise ValueError(
             f"--checkpoint {checkpoint} is of one run, and {len(names)} devices are given; "

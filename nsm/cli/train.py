@@ -193,11 +193,9 @@ def train(
     recipe.check_fits(chosen)
     check_writable(out, checkpoint)
     use_threads(threads)
-    note = " ".join(["nsm", *sys.argv[1:]])
+    saving: dict[str, Any] = {"out": out, "half": half, "note": " ".join(["nsm", *sys.argv[1:]])}
     with keeping_checkpoint(checkpoint):
-        test = train_network(
-            chosen, recipe, source=source, seed=seed, out=out, half=half, note=note
-        )
+        test = train_network(chosen, recipe, source=source, seed=seed, **saving)
     _report(source, test, recipe, out, samples, seed)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.validation import choice
+from devices.validation import boolean, choice
 
 DERIVATIVES = ("exact", "box")
 NORMS = ("row", "constant")
@@ -51,6 +51,7 @@ class Gradient:
         choice("derivative", self.derivative, DERIVATIVES)
         choice("norm", self.norm, NORMS)
         choice("backward", self.backward, BACKWARD_READS)
+        boolean("Gradient.radial", self.radial)
 
     def of_argument(self, v: Singles) -> Singles:
         """Return d(2P − 1)/dv at erf arguments v."""

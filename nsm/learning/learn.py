@@ -12,10 +12,12 @@ from threadpoolctl import threadpool_limits
 from crossbar.cost.writing import why_energy_is_unknown
 from devices import WritePulses
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import array
+from devices.validation import array, instance
 from devices.write_pulses import write_pulses_of
 from nsm.chips.chip import MappedNetwork
-from nsm.learning.checkpoint import load_state, save_state
+from nsm.chips.hardware_table import as_table
+from nsm.disk import check_folder_of, check_no_folder
+from nsm.learning.checkpoint import arrays_of, load_state, save_state
 from nsm.learning.draws import Stream
 from nsm.learning.measure import measure
 from nsm.learning.network import LearningNetwork
@@ -25,6 +27,7 @@ from nsm.learning.run import Run
 from nsm.learning.settings import Settings
 from nsm.nn.inference import check_labels
 from nsm.progress import progress_bar
+from nsm.training.hardware_aware.identity import hardware_identity
 
 
 def learn(
@@ -69,13 +72,19 @@ def learn(
         ValueError: Naming what cannot learn, an option, bad data, or a checkpoint of another run.
     """
     chosen = Settings.of(epochs, settings)
+    chosen.check_measured(validation is not None)
+    if pulses is not None:
+        instance("pulses", pulses, WritePulses)
+    where = Path(checkpoint) if checkpoint else None
+    if where is not None:
+        check_folder_of(where)
+        check_no_folder(where, "learning.safetensors")
     seed = seed_sequence(rng)
     network = LearningNetwork(chip, chosen.gradient, chosen.pair, child(seed, Stream.PULSES))
     images, labels = _checked(chip, x, y)
-    checked = None if validation is None else _checked(chip, *validation)
+    checked = None if validation is None else _validation(chip, validation)
     run = Run(network, chosen, images, labels, seed)
-    where = Path(checkpoint) if checkpoint else None
-    identity = _identity(chip, chosen, images, labels, seed) if where else {}
+    identity = _identity(run, chip, seed) if where else {}
     if where is not None and where.exists():
         load_state(run, where, identity)
     with threadpool_limits(1):  # the order of sums in BLAS depends on the threads
@@ -94,6 +103,13 @@ def _checked(
     return images, np.asarray(labels, dtype=np.int64)
 
 
+def _validation(chip: MappedNetwork, given: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return images and labels of the validation, or raise ValueError."""
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise ValueError(f"validation is a {type(given).__name__}; give (images, labels)")
+    return _checked(chip, *given)
+
+
 def _learn(
     run: Run, validation: Any, path: Path | None, identity: dict[str, Any], progress: bool
 ) -> None:
@@ -110,18 +126,24 @@ def _learn(
     run.network.commit()
 
 
-def _identity(
-    chip: MappedNetwork, settings: Settings, images: Any, labels: Any, seed: Any
-) -> dict[str, Any]:
-    """Return what a checkpoint must share with the run that resumes it."""
-    data = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()[:16]
-    cells = hashlib.sha256()
-    for layer in chip.layers:
-        for part in layer.neurons.parts():
-            for g in part.array.conductances():
-                cells.update(np.ascontiguousarray(g).tobytes())
-    fields = {name: repr(value) for name, value in vars(settings).items()}
-    found = {"data": data, "chip": cells.hexdigest()[:16], "seed": seed.generate_state(4).tolist()}
+def _identity(run: Run, chip: MappedNetwork, seed: np.random.SeedSequence) -> dict[str, Any]:
+    """Return what a checkpoint must share with the run that resumes it, before the first sample.
+
+    The chip is known by its hardware and by all that can change in it: cells, factors a_i and
+    thresholds.
+    """
+    data = hashlib.sha256(run.images.tobytes() + run.labels.tobytes()).hexdigest()[:16]
+    hardwares = [layer.neurons.main.hardware for layer in chip.layers]
+    state = hashlib.sha256()
+    for name, values in sorted(arrays_of(run).items()):
+        state.update(name.encode() + np.ascontiguousarray(values).tobytes())
+    found = {
+        "data": data,
+        "hardware": [hardware_identity(as_table(each)) for each in hardwares],
+        "chip": state.hexdigest()[:16],
+        "seed": seed.generate_state(4).tolist(),
+    }
+    fields = {name: repr(value) for name, value in vars(run.settings).items()}
     as_read_back: dict[str, Any] = json.loads(json.dumps(found | fields))
     return as_read_back
 

@@ -76,11 +76,38 @@ class Settings:
                 f"rule = {self.rule!r} is no learning rule; give MixedPrecision(), Coincidences(), "
                 "TikiTaka() or Rounding() of nsm.learning"
             )
+        if not isinstance(self.gradient, Gradient):
+            raise ValueError(
+                f"gradient = {self.gradient!r} is no gradient; give nsm.learning.Gradient(...)"
+            )
         if self.gradient.radial and not isinstance(self.rule, MixedPrecision):
             raise ValueError(
                 f"Gradient.radial = True has no effect with {self.rule!r}, which never adds up "
                 "gradients digitally; choose MixedPrecision, or radial = False"
             )
+
+        self._check_effects()
+
+    def _check_effects(self) -> None:
+        """Raise ValueError if a setting that is not its default has no effect with the others."""
+        digital = isinstance(self.rule, MixedPrecision)
+        for name, has_effect, why in (
+            ("batch", digital, f"{self.rule!r} pulses after every sample; choose MixedPrecision"),
+            ("rewrite_every", self.path == "rewritten", 'the path is not "rewritten"'),
+            ("refresh_above", self.refresh_every > 0, "refresh_every is 0"),
+            ("periphery_lr", self.periphery == "learned", 'the periphery is "frozen"'),
+        ):
+            self._refuse(name, has_effect, why)
+
+    def check_measured(self, has_validation: bool) -> None:
+        """Raise ValueError if a setting is of a validation that there is not."""
+        for name in ("validation_samples", "sampling"):
+            self._refuse(name, has_validation, "there are no validation images")
+
+    def _refuse(self, name: str, has_effect: bool, why: str) -> None:
+        default = next(one.default for one in fields(self) if one.name == name)
+        if not has_effect and getattr(self, name) != default:
+            raise ValueError(f"{name} = {getattr(self, name)!r} has no effect: {why}; leave it out")
 
     @classmethod
     def of(cls, epochs: float, given: Mapping[str, Any]) -> "Settings":

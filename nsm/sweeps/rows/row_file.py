@@ -16,27 +16,18 @@ from types import MappingProxyType, TracebackType
 from typing import IO, Any
 
 from nsm.disk import check_folder_of, check_no_folder
-from nsm.sweeps.rows.checked_lines import (
-    CHECK,
-    Texts,
-    as_texts,
-    decoded,
-    rows_of,
-    with_check,
-)
+from nsm.sweeps.rows.checked_lines import CHECK, Texts, as_texts, with_check
 from nsm.sweeps.rows.csv_line import csv_line
-from nsm.sweeps.rows.experiment import Models, difference, training_of
+from nsm.sweeps.rows.experiment import Models
 from nsm.sweeps.rows.file_lock import Busy, Release, lock
 from nsm.sweeps.rows.guard import rescued, what_happened
 from nsm.sweeps.rows.parquet import (
     check_pyarrow,
     is_parquet,
-    parquet_columns,
-    read_parquet,
     write_parquet,
 )
-from nsm.sweeps.rows.sidecar_differences import differences
-from nsm.sweeps.rows.sidecar_file import Sidecar, read_sidecar
+from nsm.sweeps.rows.recovery import check_experiment, recovered
+from nsm.sweeps.rows.sidecar_file import Sidecar
 from nsm.sweeps.rows.stored_rows import journal_of, stored_rows
 from nsm.sweeps.rows.unfinished import Key, planned_rows, write_planned
 
@@ -85,10 +76,9 @@ class RowFile:
         self._journal = journal_of(self.path)
         self._is_published = False
         self._written: list[Texts] = []
-        self._here = here
         self._open()
         try:
-            self.done = self._recover(experiment, models)
+            self.done = self._recover(experiment, models, here)
         except BaseException:
             self._close()
             raise
@@ -110,47 +100,18 @@ class RowFile:
                     return
             self._close()
 
-    def _recover(self, experiment: str, models: Models) -> dict[Key, Texts]:
+    def _recover(
+        self, experiment: str, models: Models, here: Callable[[], Sidecar] | None
+    ) -> dict[Key, Texts]:
         """Return the rows in the file by (task, chip), after cutting off a torn last line."""
-        stored = self._recover_parquet()
         self._file.seek(0)
         content = self._file.read()
-        complete = content[: content.rfind(b"\n") + 1]  # the lines that end in a line break
-        text = decoded(complete, self.path)
-        header = ",".join([*self.columns, CHECK])
-        if not complete and not f"{header}\r\n".startswith(content.decode(errors="replace")):
-            raise self._foreign("it does not start with a header of this sweep")
-        if complete:
-            found = text.split("\n", 1)[0].strip()
-            if found != header:
-                raise self._foreign(f"its columns are {found}, this sweep's are {header}")
-        rows = rows_of(text, self.path)
-        for row in (*stored, *rows):
-            training = training_of(row)
-            why = difference(row["experiment"], training, row.get("model"), experiment, models)
-            if why:
-                raise self._foreign(why + _values(self.path, self._here))
-        if len(complete) < len(content):
-            self._file.truncate(len(complete))
-        self._size = len(complete)
-        if not complete:
-            self._size = append_line(self._file, [*self.columns, CHECK], self.path)
-        return {(row["task"], int(row["chip"])): row for row in (*rows, *stored)}
-
-    def _recover_parquet(self) -> list[Texts]:
-        """Return the rows of a Parquet file as texts; none for a CSV, or if it does not exist."""
-        if not is_parquet(self.path) or not self.path.is_file():
-            return []
-        found = parquet_columns(self.path)
-        if found != self.columns:
-            columns = [",".join(names) for names in (found, self.columns)]
-            raise self._foreign(f"its columns are {columns[0]}, this sweep's are {columns[1]}")
-        return [as_texts(row) for row in read_parquet(self.path)]
-
-    def _foreign(self, why: str) -> ValueError:
-        return ValueError(
-            f"{self.path} holds another experiment: {why}. Name another file, or move this one away"
-        )
+        found = recovered(self.path, content, self.columns)
+        check_experiment(self.path, found.rows, experiment, models, here)
+        if found.size < len(content):
+            self._file.truncate(found.size)
+        self._size = found.size or append_line(self._file, [*self.columns, CHECK], self.path)
+        return {(row["task"], int(row["chip"])): row for row in found.rows}
 
     def plan(self, keys: Iterable[Key]) -> None:
         """Note on disk which rows are about to be computed, beside those of an unfinished run."""
@@ -237,15 +198,3 @@ def append_line(file: IO[bytes], values: Sequence[str], path: Path) -> int:
             "make room and run the same command again, it goes on from there"
         ) from problem
     return len(line)
-
-
-def _values(path: Path, here: Callable[[], Sidecar] | None) -> str:
-    """Return the values in which the sidecars of a file and of this sweep differ."""
-    if here is None:
-        return ""
-    try:
-        there = read_sidecar(path)
-    except ValueError:  # a damaged sidecar is not why the file is refused
-        return ""
-    found = "" if there is None else differences(there, here(), ("there", "here"))
-    return f" ({found})" if found else ""

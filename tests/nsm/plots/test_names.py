@@ -11,7 +11,7 @@ from rich.console import Console
 from devices import Device, GaussianNoise
 from nsm.cli.options import console
 from nsm.plots import plot_devices, plot_gamma
-from nsm.progress import _of_terminal
+from nsm.progress import terminal_bar
 
 NOISY = Device(g_min=1e-6, g_max=1e-4, read_noise=GaussianNoise(0.05))
 NAMES = ["[/x]", "[bold]", r"$\frac$", "_x", "two\nlines", "a$b", "{0}", "%s"]
@@ -47,7 +47,7 @@ def test_names_are_printed_as_they_are(name, capsys, monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_names_survive_in_a_progress_bar(name):
     terminal = Console(file=io.StringIO(), force_terminal=True, width=120)
-    with _of_terminal(terminal) as bar:
+    with terminal_bar(terminal) as bar:
         item = bar.add_task(name, total=2, note=name, unit="rows")
         bar.update(item, advance=1, note=f"{name} error 3 %")
         bar.refresh()

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from nsm.sweeps.rows.row_file import RowFile
-from tests.nsm.sweeps.rows.test_row_file import COLUMNS, EXPERIMENT, row
+from tests.helpers.rows import COLUMNS, EXPERIMENT, row
 
 
 def replace(path):

@@ -10,11 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsm.sweeps.rows.checked_lines import check_of
-from nsm.sweeps.rows.experiment import IDENTITY
 from nsm.sweeps.rows.row_file import RowFile
+from tests.helpers.rows import COLUMNS, EXPERIMENT, row
 
-COLUMNS = ["network", "chip", "errors", "task", "experiment"]
-EXPERIMENT = f"{IDENTITY}-data-hardware-settings"
 HEADER = b"network,chip,errors,task,experiment,check\r\n"
 
 
@@ -22,16 +20,6 @@ def line(*cells):
     """Return the line of a row, with its check."""
     check = check_of(dict(zip(COLUMNS, cells, strict=False)))
     return ",".join([*cells, check]).encode() + b"\r\n"
-
-
-def row(chip, **changes):
-    return {
-        "network": "a, b",
-        "chip": chip,
-        "errors": 0.1 + 0.2,
-        "task": "t",
-        "experiment": EXPERIMENT,
-    } | changes
 
 
 def written(path, n=3, experiment=EXPERIMENT):

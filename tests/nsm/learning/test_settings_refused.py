@@ -1,0 +1,101 @@
+"""Settings of learning without an effect, and checkpoints of another chip, are refused by name."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import nsm
+from crossbar import BalancedPair, Hardware
+from crossbar.arrays.pulse_checks import MOST_PULSES, checked_counts
+from devices import BlankOut, GaussianNoise, preset
+from nsm.learning import Coincidences, Gradient, MixedPrecision, Rounding, TikiTaka
+
+HARDWARE = Hardware(
+    device=preset("fefet_jerry2017"),
+    gate=BlankOut(0.5),
+    mapping=BalancedPair(),
+    bias="reference",
+    deterministic_path="ideal",
+)
+X = np.sign(np.random.default_rng(0).standard_normal((12, 8)))
+Y = np.arange(12) % 3
+
+
+def chip(hardware=HARDWARE, shift=0.0):
+    torch.manual_seed(0)
+    model = nsm.nsm_mlp((8, 6, 3))
+    with torch.no_grad():
+        model[1].bias += shift
+    return nsm.map_to_crossbar(model, hardware, rng=0, reprogrammed_scale=0.1)
+
+
+def learned(on=None, **options):
+    settings = {"epochs": 1, "rng": 0, "progress": False} | options
+    return nsm.learn(on or chip(), X, Y, **settings)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch": 4, "rule": Coincidences()}, r"batch = 4 has no effect: Coincidences\("),
+        ({"batch": 4, "rule": Rounding()}, r"batch = 4 has no effect: Rounding\("),
+        ({"batch": 4, "rule": TikiTaka()}, r"batch = 4 has no effect: TikiTaka\("),
+        ({"rewrite_every": 5}, 'rewrite_every = 5 has no effect: the path is not "rewritten"'),
+        ({"refresh_above": 0.5}, "refresh_above = 0.5 has no effect: refresh_every is 0"),
+        (
+            {"periphery": "frozen", "periphery_lr": 5.0},
+            'periphery_lr = 5.0 has no effect: the periphery is "frozen"',
+        ),
+        ({"validation_samples": 3}, "validation_samples = 3 has no effect: there are no valid"),
+        ({"sampling": "exact"}, "sampling = 'exact' has no effect: there are no validation images"),
+        ({"pulses": "x"}, r"pulses"),
+        ({"gradient": "box"}, r"gradient = 'box' is no gradient; give nsm.learning.Gradient"),
+        ({"validation": (X,)}, r"validation is a tuple; give \(images, labels\)"),
+        ({"validation": X}, r"validation is a ndarray; give \(images, labels\)"),
+        ({"checkpoint": "nowhere/a"}, "the folder nowhere does not exist; create it first"),
+    ],
+)
+def test_options_are_refused_before_the_chip_changes(options, message):
+    one = chip()
+    before = [g.copy() for layer in one.layers for g in layer.neurons.main.conductances()]
+    with pytest.raises(ValueError, match=message):
+        learned(one, **options)
+    after = [g for layer in one.layers for g in layer.neurons.main.conductances()]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_a_gradient_knows_true_from_texts():
+    with pytest.raises(ValueError, match="Gradient.radial = 'no' is not allowed"):
+        Gradient(radial="no")
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (lambda: chip(replace(HARDWARE, gate=BlankOut(0.9))), "hardware"),
+        (
+            lambda: chip(
+                replace(HARDWARE, device=replace(HARDWARE.device, read_noise=GaussianNoise(0.5)))
+            ),
+            "hardware",
+        ),
+        (lambda: chip(shift=3.0), "chip"),
+    ],
+)
+def test_a_checkpoint_of_another_chip_is_refused(other, differs, tmp_path):
+    path = tmp_path / "learning.safetensors"
+    learned(rule=MixedPrecision(), checkpoint=path)
+    with pytest.raises(ValueError, match=rf"another run of learning \(it differs in .*{differs}"):
+        learned(other(), rule=MixedPrecision(), checkpoint=path)
+
+
+def test_a_weight_takes_so_many_pulses_at_once_and_no_more():
+    n = np.zeros((2, 3), dtype=np.int64)
+    n[1, 2] = -MOST_PULSES
+    assert checked_counts(n, (2, 3))[1, 2] == -MOST_PULSES
+    for count in (MOST_PULSES + 1, 2**32, -(2**31)):
+        n[1, 2] = count
+        with pytest.raises(ValueError, match=rf"n asks for {abs(count)} pulses on one weight"):
+            checked_counts(n, (2, 3))

@@ -83,6 +83,7 @@ def answer(device: Preset, wanted: Asked, *, workers: int, seed: int, command: s
 
     Raises:
         ValueError: The full verdict is asked for, and the network cannot be mapped to the device.
+        ChildProcessError: The full verdict is asked for, and a worker dies again and again.
     """
     from nsm.measurements.verdict import conditions
 
@@ -92,7 +93,7 @@ def answer(device: Preset, wanted: Asked, *, workers: int, seed: int, command: s
         return Answer(None, [f"{wanted.reason} {more}"])
     try:
         found = _measured(device, wanted, workers, seed)
-    except ValueError as problem:
+    except (ValueError, ChildProcessError) as problem:  # the device file is there already
         if not wanted.is_quick:
             raise
         _say(f"There is no verdict: {problem}")

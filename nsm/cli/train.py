@@ -1,6 +1,5 @@
 """`nsm train`: a network, trained on a data set and written to a file."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -171,8 +170,8 @@ def train(
 ) -> None:
     """Train a network and write it to a file."""
     source = DataChoice(data, data_dir, tuple(data_option or ()))
-    given = _given(rule=rule, beta=beta, site=site, flip=flip)
-    chosen = NetworkChoice(name=network, data=data, hidden=hidden, options=given)
+    options = _given(rule=rule, beta=beta, site=site, flip=flip)
+    chosen = NetworkChoice(name=network, data=data, hidden=hidden, options=options)
     recipe = Recipe(
         epochs=epochs,
         lr=lr,
@@ -193,9 +192,8 @@ def train(
     recipe.check_fits(chosen)
     check_writable(out, checkpoint)
     use_threads(threads)
-    saving: dict[str, Any] = {"out": out, "half": half, "note": " ".join(["nsm", *sys.argv[1:]])}
     with keeping_checkpoint(checkpoint):
-        test = train_network(chosen, recipe, source=source, seed=seed, **saving)
+        test = train_network(chosen, recipe, source=source, seed=seed, out=out, half=half)
     _report(source, test, recipe, out, samples, seed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -188,9 +189,8 @@ def train_network(
     seed: int,
     out: Path,
     half: bool,
-    note: str,
 ) -> TestSet:
-    """Train a network, write it, and return it as it was written, with its test images.
+    """Train a network, write it with this command, and return it as written, with test images.
 
     Args:
         network: the network.
@@ -199,7 +199,6 @@ def train_network(
         seed: seed of the weights, the noise, and the order of images.
         out: file to write.
         half: whether the weights are written as float16.
-        note: text for the metadata of the file: the command that made it.
 
     Raises:
         ValueError: no GPU where one is asked for, or images that do not fit the network.
@@ -236,6 +235,7 @@ def train_network(
         weight_bound=recipe.weight_bound,
         rng=seed,
     )
+    note = " ".join(["nsm", *sys.argv[1:]])
     if not source.is_published:
         note = f"{note}\n{data}\nclasses: {', '.join(data.class_names)}"
     save(model, out, dtype=torch.float16 if half else None, note=note)

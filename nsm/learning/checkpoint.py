@@ -15,14 +15,13 @@ FORMAT = "nsm-crossbar learning 1"
 
 def save_state(run: Run, path: Path, identity: dict[str, Any]) -> None:
     """Write a checkpoint in one step; the one before stays until this one is complete."""
-    found = arrays_of(run)
+    found = _arrays_of(run)
     tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in found.items()}
     note = {"identity": identity, "done": run.done, "history": run.history}
     write_tensors(tensors, path, {"format": FORMAT, "learning": json.dumps(note)})
 
 
-def arrays_of(run: Run) -> dict[str, Any]:
-    """Return all that learning changes, by name."""
+def _arrays_of(run: Run) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, array in run.all_arrays().items():
         found |= {f"array.{name}.{key}": value for key, value in array.state().items()}

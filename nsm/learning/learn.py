@@ -17,7 +17,7 @@ from devices.write_pulses import write_pulses_of
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.hardware_table import as_table
 from nsm.disk import check_folder_of, check_no_folder
-from nsm.learning.checkpoint import arrays_of, load_state, save_state
+from nsm.learning.checkpoint import load_state, save_state
 from nsm.learning.draws import Stream
 from nsm.learning.measure import measure
 from nsm.learning.network import LearningNetwork
@@ -135,8 +135,11 @@ def _identity(run: Run, chip: MappedNetwork, seed: np.random.SeedSequence) -> di
     data = hashlib.sha256(run.images.tobytes() + run.labels.tobytes()).hexdigest()[:16]
     hardwares = [layer.neurons.main.hardware for layer in chip.layers]
     state = hashlib.sha256()
-    for name, values in sorted(arrays_of(run).items()):
-        state.update(name.encode() + np.ascontiguousarray(values).tobytes())
+    parts = (part for layer in chip.layers for part in layer.neurons.parts())
+    cells = [g for part in parts for g in part.array.conductances()]
+    periphery = [v for layer in run.network.layers for v in (layer.a, layer.threshold)]
+    for values in (*cells, *periphery):
+        state.update(np.ascontiguousarray(values).tobytes())
     found = {
         "data": data,
         "hardware": [hardware_identity(as_table(each)) for each in hardwares],

@@ -30,7 +30,9 @@ def checksum_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> s
         tensor = tensors[name].detach().cpu().contiguous()
         add(f"{name} {tensor.dtype} {tuple(tensor.shape)}")
         if tensor.numel():
-            found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+            # A single number may have any stride, and bytes are seen only with one of 1.
+            flat = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.reshape(-1))
+            found.update(flat.view(torch.uint8).numpy())
     return found.hexdigest()
 
 

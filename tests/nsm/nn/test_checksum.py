@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import nsm
-from nsm.nn.files.checksum import CHECKSUM
+from nsm.nn.files.checksum import CHECKSUM, checksum_of
 from nsm.nn.files.tensor_file import FORMAT, read_safetensors, write_tensors
 from nsm.shipped import locate
 
@@ -24,6 +24,18 @@ def weights_of(path):
     model = nsm.nsm_mlp((8, 6, 3))
     nsm.load_weights(model, path)
     return model
+
+
+def test_tensors_of_any_stride_have_the_checksum_of_their_values():
+    ones = torch.ones(3, 4, dtype=torch.float64)
+    for strided, plain in (
+        (ones[:1, :1].expand(1, 1), torch.ones(1, 1, dtype=torch.float64)),
+        (torch.ones(1, dtype=torch.float64).as_strided((1,), (0,)), ones[0, :1].clone()),
+        (ones.t(), torch.ones(4, 3, dtype=torch.float64)),
+        (torch.tensor(2.0), torch.full((), 2.0)),
+    ):
+        assert checksum_of({"a": strided}, {}) == checksum_of({"a": plain}, {})
+    assert checksum_of({"a": ones}, {}) != checksum_of({"a": ones.t()}, {})  # another shape
 
 
 def test_every_flipped_bit_of_a_network_is_refused(path):

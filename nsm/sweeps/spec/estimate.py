@@ -10,6 +10,7 @@ from typing import Any
 
 from nsm.sweeps.data import checked_data
 from nsm.sweeps.labels import as_cell
+from nsm.sweeps.rows.checked_lines import as_texts, with_check
 from nsm.sweeps.run import collect
 from nsm.sweeps.spec.sweep_file import Sweep
 from nsm.sweeps.spec.sweep_inputs import SweepInputs
@@ -138,8 +139,9 @@ def _size(tasks: Sequence[Task], row: Mapping[str, Any], chips: int) -> int:
         chips: Chips of each point.
     """
     columns = dict.fromkeys(name for task in tasks for name in task.parameters)
-    fixed = [as_cell(value) for name, value in row.items() if name not in columns]
-    header = _line(["network", *columns, *(name for name in row if name not in columns)])
+    texts = with_check(as_texts(row))
+    fixed = [text for name, text in texts.items() if name not in columns]
+    header = _line(["network", *columns, *(name for name in texts if name not in columns)])
     own = sum(_line([as_cell(task.parameters.get(name)) for name in columns]) for task in tasks)
     # The line break of each part counts as the comma between the parts.
     return header + chips * (own - len(tasks) * (not columns) + len(tasks) * (_line(fixed) - 1))

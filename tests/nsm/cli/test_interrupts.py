@@ -15,7 +15,7 @@ from nsm.sweeps import read_rows
 SWEEP = """
 network = "mine:network"
 data = "digits"
-chips = 200
+chips = 5000
 samples = 20
 seed = 0
 

@@ -168,13 +168,13 @@ def test_averaging_ends_with_the_running_mean_of_the_weights(digits):
     # weights 0.6², 0.6, 1, in which the start has no part.
     kept = []
 
-    class Watched(torch.optim.Adam):
+    class Watched(nsm.training.state.Adam):
         def step(self, closure=None):
             super().step(closure)
             kept.append(self.param_groups[0]["params"][0].detach().clone())
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.optim, "Adam", Watched)
+        patch.setattr(nsm.training.state, "Adam", Watched)
         model = fresh("relu")
         trained(model, digits, n=40, batch_size=40, epochs=3, ema_decay=0.6)
     assert len(kept) == 3
@@ -193,9 +193,9 @@ def test_averaging_ends_with_the_running_mean_of_the_weights(digits):
 )
 def test_the_rate_follows_its_schedule(schedule, wanted, digits, monkeypatch):
     rates = []
-    step = torch.optim.Adam.step
+    step = nsm.training.state.Adam.step
     monkeypatch.setattr(
-        torch.optim.Adam,
+        nsm.training.state.Adam,
         "step",
         lambda self: (rates.append(self.param_groups[0]["lr"]), step(self))[1],
     )

@@ -105,6 +105,7 @@ from devices.read_noise.published import PcmFlicker as PcmFlicker
 from devices.read_noise.published import PcmReadNoise as PcmReadNoise
 from devices.read_noise.published import SonosReadNoise as SonosReadNoise
 from devices.read_noise.sampled import Sampled as Sampled
+from devices.read_noise.sampled import SampledTogether as SampledTogether
 from devices.read_noise.selector import StochasticSelector as StochasticSelector
 from devices.read_noise.state_dependent import LogConductanceNoise as LogConductanceNoise
 from devices.read_noise.state_dependent import PowerLawNoise as PowerLawNoise

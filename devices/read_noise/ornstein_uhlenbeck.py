@@ -8,11 +8,12 @@ import numpy as np
 
 from devices.clipped import rectified_covariance, rectified_moments
 from devices.read_noise.base import ReadNoise, State
+from devices.read_noise.sampled import SampledTogether
 from devices.seeding import RNG, generator
 from devices.validation import Floats, number
 
 
-class OrnsteinUhlenbeckNoise(ReadNoise):
+class OrnsteinUhlenbeckNoise(SampledTogether, ReadNoise):
     """ξ = 1 + √v(g) Σ_k √p_k x_k, with independent normal processes x_k of variance 1.
 
     Each process has the covariance e^{−lag/τ_k}, hence a Lorentzian spectrum. A subclass defines
@@ -77,29 +78,13 @@ class OrnsteinUhlenbeckNoise(ReadNoise):
         """Return the processes x_k of each cell, of shape (K, *g.shape)."""
         return generator(rng).standard_normal((self.taus.size, *np.shape(g)))
 
-    def sample(
-        self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
-    ) -> tuple[Floats, State]:
-        return self._reads(g, state, [generator(rng)] * n_reads, period)
-
-    def sample_each(
-        self,
-        g: Floats,
-        state: State,
-        generators: Sequence[np.random.Generator],
-        *,
-        period: float | None = None,
-    ) -> tuple[Floats, State]:
-        return self._reads(g, state, generators, period)
-
-    def _reads(
+    def reads(
         self,
         g: Floats,
         state: State,
         generators: Sequence[np.random.Generator],
         period: float | None,
     ) -> tuple[Floats, State]:
-        """Return the factors of consecutive reads, and the state after them."""
         gap = number("period", period, at_least=0, unit="s")
         per_process = (-1, *(1,) * np.ndim(g))
         taus = self.taus

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from devices.seeding import RNG
+from devices.seeding import RNG, generator
 from devices.validation import Floats
 
 #: State that consecutive reads carry on, in the form that the model's `init` returns; None for
@@ -69,3 +69,36 @@ class Sampled(ABC):
         for i, random in enumerate(generators):
             xi[i : i + 1], state = self.sample(g, state, 1, rng=random, period=period)
         return xi, state
+
+
+class SampledTogether(Sampled):
+    """Noise that prepares once for many reads, whichever Generators they draw from.
+
+    It stands before `ReadNoise` among the bases of a model, which defines `reads` instead of
+    `sample` and `sample_each`.
+    """
+
+    @abstractmethod
+    def reads(
+        self,
+        g: Floats,
+        state: State,
+        generators: Sequence[np.random.Generator],
+        period: float | None,
+    ) -> tuple[Floats, State]:
+        """Return what `sample_each` returns; arguments as there."""
+
+    def sample(
+        self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
+    ) -> tuple[Floats, State]:
+        return self.reads(g, state, [generator(rng)] * n_reads, period)
+
+    def sample_each(
+        self,
+        g: Floats,
+        state: State,
+        generators: Sequence[np.random.Generator],
+        *,
+        period: float | None = None,
+    ) -> tuple[Floats, State]:
+        return self.reads(g, state, generators, period)

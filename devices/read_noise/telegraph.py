@@ -13,6 +13,7 @@ from devices.read_noise._trap_kernels import (
     refresh,
 )
 from devices.read_noise.base import ReadNoise, State
+from devices.read_noise.sampled import SampledTogether
 from devices.seeding import RNG, generator
 from devices.validation import Floats, integer, number
 
@@ -45,7 +46,7 @@ def window_correlation(lag: float, rate: Floats | float, window: float) -> Float
 
 
 @dataclass(frozen=True)
-class TelegraphNoise(ReadNoise):
+class TelegraphNoise(SampledTogether, ReadNoise):
     """ξ = Π_k (1 − amplitude · s_k), where s_k is 1 while trap k holds a carrier and else 0.
 
     All traps are alike and independent. A trap is captured for the share π₁ = τ_e/(τ_c + τ_e) of
@@ -129,29 +130,13 @@ class TelegraphNoise(ReadNoise):
         refresh(s.reshape(-1), self.occupancy, q, random=generator(rng))
         return s
 
-    def sample(
-        self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
-    ) -> tuple[Floats, State]:
-        return self._reads(g, state, [generator(rng)] * n_reads, period)
-
-    def sample_each(
-        self,
-        g: Floats,
-        state: State,
-        generators: Sequence[np.random.Generator],
-        *,
-        period: float | None = None,
-    ) -> tuple[Floats, State]:
-        return self._reads(g, state, generators, period)
-
-    def _reads(
+    def reads(
         self,
         g: Floats,
         state: State,
         generators: Sequence[np.random.Generator],
         period: float | None,
     ) -> tuple[Floats, State]:
-        """Return the factors of consecutive reads, and the state after them."""
         q = -expm1(-self.rate * gap_between_windows("period", period, self.window))
         s = np.array(state)
         flat = s.reshape(-1)

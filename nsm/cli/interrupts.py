@@ -12,7 +12,9 @@ from pathlib import Path
 from types import FrameType
 
 #: What a terminal, a batch system and a closed connection send.
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 #: What users know a signal by.
 _KNOWN_AS = {"SIGINT": "Ctrl-C"}
 #: Time after a signal at which the process ends, whatever it is doing [s]: a long product in
@@ -90,14 +92,13 @@ def clear_interrupts() -> Iterator[None]:
     an exception, so that files are closed; after `_PATIENCE` the process ends anyway. A second
     signal ends it at once.
     """
-    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     threading.Thread(target=_end_after, args=(reader,), daemon=True).start()
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    ignored = [n for n in numbers if signal.getsignal(n) is signal.SIG_IGN]  # as under nohup
-    for number in set(numbers) - set(ignored):
-        signal.signal(number, _interrupt)
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # which it is under nohup
+            signal.signal(number, _interrupt)
     try:
         yield
     except Interrupted as problem:
@@ -106,16 +107,14 @@ def clear_interrupts() -> Iterator[None]:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Leave what runs; the next signal has its default meaning."""
-    for name in _SIGNALS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_DFL)
     raise Interrupted(number)
 
 
 def _end_after(reader: int) -> None:
     """Wait for a signal, and end the process `_PATIENCE` later."""
-    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    while (number := os.read(reader, 1)[0]) not in numbers:
+    while (number := os.read(reader, 1)[0]) not in _SIGNALS:
         pass
     threading.Event().wait(_PATIENCE)
     os._exit(_ending.tell(number))

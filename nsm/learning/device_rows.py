@@ -14,6 +14,7 @@ from nsm.chips.hardware_table import as_table
 from nsm.disk import atomic_write
 from nsm.learning.settings import Settings
 from nsm.training.hardware_aware.identity import hardware_identity
+from nsm.training.mark import mark_of_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,9 +52,8 @@ def identity_of(
     own = {name: value for name, value in options.items() if name not in _NO_SETTINGS}
     settings = Settings.of(epochs, own)
     of_data = [x, y, *(options.get("validation") or ())]
-    data = b"".join(np.ascontiguousarray(values).tobytes() for values in of_data)
-    weights = b"".join(t.detach().cpu().numpy().tobytes() for t in model.state_dict().values())
-    hashes = [hashlib.sha256(part).hexdigest() for part in (data, weights)]
+    weights = [t.detach().cpu().numpy() for t in model.state_dict().values()]
+    hashes = [mark_of_arrays(*of_data), mark_of_arrays(*weights)]
     described = [repr(model), repr(settings), repr(options.get("pulses")), repr(scale)]
     return "\n".join([*hashes, *described, str(seed.generate_state(4).tolist())])
 

@@ -1,6 +1,5 @@
 """`nsm.learn`: a chip learns from images, without weights in software."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,13 @@ from nsm.learning.draws import Stream
 from nsm.learning.measure import measure
 from nsm.learning.network import LearningNetwork
 from nsm.learning.result import Learned, array_row
-from nsm.learning.rules import Coincidences, TikiTaka
+from nsm.learning.rules import Coincidences
 from nsm.learning.run import Run
 from nsm.learning.settings import Settings
 from nsm.nn.inference import check_labels
 from nsm.progress import progress_bar
 from nsm.training.hardware_aware.identity import hardware_identity
+from nsm.training.mark import mark_of_arrays
 
 
 def learn(
@@ -132,18 +132,14 @@ def _identity(run: Run, chip: MappedNetwork, seed: np.random.SeedSequence) -> di
     The chip is known by its hardware and by all that can change in it: cells, factors a_i and
     thresholds.
     """
-    data = hashlib.sha256(run.images.tobytes() + run.labels.tobytes()).hexdigest()[:16]
     hardwares = [layer.neurons.main.hardware for layer in chip.layers]
-    state = hashlib.sha256()
     parts = (part for layer in chip.layers for part in layer.neurons.parts())
     cells = [g for part in parts for g in part.array.conductances()]
     periphery = [v for layer in run.network.layers for v in (layer.a, layer.threshold)]
-    for values in (*cells, *periphery):
-        state.update(np.ascontiguousarray(values).tobytes())
     found = {
-        "data": data,
+        "data": mark_of_arrays(run.images, run.labels),
         "hardware": [hardware_identity(as_table(each)) for each in hardwares],
-        "chip": state.hexdigest()[:16],
+        "chip": mark_of_arrays(*cells, *periphery),
         "seed": seed.generate_state(4).tolist(),
     }
     fields = {name: repr(value) for name, value in vars(run.settings).items()}
@@ -155,7 +151,7 @@ def _result(run: Run, given: WritePulses | None) -> Learned:
     import pandas as pd  # imported here because it takes half a second
 
     rows = []
-    duration = parallel = 0.0
+    duration, parallel = 0.0, float("nan")
     rule = run.settings.rule
     for name, pulsed in run.all_arrays().items():
         device = pulsed.tiles.hardware.device
@@ -165,13 +161,12 @@ def _result(run: Run, given: WritePulses | None) -> Learned:
         if pulses is not None:
             up, down = pulses.width_up, pulses.width_down
         duration += sum(s.counts.up * up + s.counts.down * down for s in pulsed.sides)
-        if name == "0.main" and isinstance(rule, Coincidences | TikiTaka):
+        if name == "0.main" and isinstance(rule, Coincidences):
             parallel = run.done * rule.length * (up + down) * len(run.network.layers)
-    is_parallel = isinstance(rule, Coincidences)
     return Learned(
         rows=pd.DataFrame(run.history),
         arrays=pd.DataFrame(rows),
         left_out=int((~run.lively).sum()),
         time=duration,
-        time_in_parallel=parallel if is_parallel else float("nan"),
+        time_in_parallel=parallel,
     )

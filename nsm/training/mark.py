@@ -1,8 +1,19 @@
-"""Marks of functions in checkpoints: the same in every process, and others for other code."""
+"""Marks of functions and arrays in checkpoints, which are the same in every process."""
 
 import hashlib
 from types import CodeType
 from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def mark_of_arrays(*arrays: ArrayLike) -> str:
+    """Return 16 hexadecimal digits of the hash of the values of arrays, one after the other."""
+    found = hashlib.sha256()
+    for values in arrays:
+        found.update(np.ascontiguousarray(values).tobytes())
+    return found.hexdigest()[:16]
 
 
 def mark_of(augment: Any) -> str:

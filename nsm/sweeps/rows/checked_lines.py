@@ -11,11 +11,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nsm.sweeps.labels import as_cell, from_cell
+from nsm.sweeps.rows.csv_line import csv_line
 
 #: Name of the column of the check, the last one of a file.
 CHECK = "check"
@@ -56,6 +57,18 @@ def _cell(name: str, value: Any) -> str:
 def with_check(texts: Texts) -> Texts:
     """Return the texts of a row with those of its check."""
     return texts | {CHECK: check_of(texts)}
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Texts]) -> Iterator[bytes]:
+    """Yield the lines of a file of rows: the header, and each row with its check.
+
+    Args:
+        columns: Names of the columns, without that of the check.
+        rows: The texts of the rows, in the order of the columns.
+    """
+    yield csv_line([*columns, CHECK])
+    for row in rows:
+        yield csv_line(with_check(row).values())
 
 
 def check_of(texts: Mapping[str, str]) -> str:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from nsm.disk import atomic_write
-from nsm.sweeps.rows.checked_lines import CHECK, Texts, with_check
-from nsm.sweeps.rows.csv_line import csv_line
+from nsm.sweeps.rows.checked_lines import Texts, csv_lines
 
 
 def what_happened(file: IO[bytes], path: Path, size: int) -> str:
@@ -53,6 +52,5 @@ def rescued(path: Path, columns: Sequence[str], rows: Iterable[Texts]) -> Path:
     while (place := folder / f"{path.stem}.rescued{number}.csv").exists():
         number += 1
     with atomic_write(place) as temporary, open(temporary, "wb") as file:
-        file.write(csv_line([*columns, CHECK]))
-        file.writelines(csv_line(with_check(row).values()) for row in rows)
+        file.writelines(csv_lines(columns, rows))
     return place

@@ -11,7 +11,7 @@ from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.rows.checked_lines import (
     CHECK,
     as_texts,
-    check_of,
+    csv_lines,
     decoded,
     from_row,
     header_of,
@@ -125,9 +125,6 @@ def stored_rows(path: str | Path) -> list[dict[str, Any]]:
 
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a CSV of rows, as `RowFile.append` does it row by row."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*columns, CHECK])
-        for row in rows:
-            texts = as_texts({name: row[name] for name in columns})
-            writer.writerow([*texts.values(), check_of(texts)])
+    texts = (as_texts({name: row[name] for name in columns}) for row in rows)
+    with open(path, "wb") as file:
+        file.writelines(csv_lines(columns, texts))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from nsm.sweeps.data import checked_data
 from nsm.sweeps.labels import as_cell
 from nsm.sweeps.rows.checked_lines import as_texts, with_check
+from nsm.sweeps.rows.csv_line import csv_line
 from nsm.sweeps.run import collect
 from nsm.sweeps.spec.sweep_file import Sweep
 from nsm.sweeps.spec.sweep_inputs import SweepInputs
@@ -149,6 +148,4 @@ def _size(tasks: Sequence[Task], row: Mapping[str, Any], chips: int) -> int:
 
 def _line(cells: Sequence[str]) -> int:
     """Return the size of a line of a CSV [bytes]."""
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return len(line.getvalue().encode())
+    return len(csv_line(cells))

@@ -201,7 +201,8 @@ def _check_meaning(row: Texts, path: Path, line: int) -> None:
 
 def _agree(one: Texts, other: Texts) -> bool:
     """Return whether two rows of one task and chip are the same but for the time that they took."""
-    return all(one[name] == other[name] for name in one if name != "elapsed")
+    a, b = (as_texts(from_row(row)) for row in (one, other))  # numbers in one notation
+    return all(a[name] == b[name] for name in a if name != "elapsed")
 
 
 def _damaged(path: Path, line: int, why: str) -> ValueError:

@@ -8,6 +8,7 @@ import torch
 import nsm
 from devices import PRESETS
 from nsm.learning import Coincidences, devices_that_pulse, learn_on_devices
+from nsm.learning.device_rows import KeptRows
 from tests.helpers.learning import blobs, chip_of
 
 NAMES = ["fefet_jerry2017", "rpu_gokmen2016"]
@@ -93,3 +94,16 @@ def test_the_figure_of_devices_has_the_best_on_top_and_refuses_rows_without_erro
     assert list(axes.lines[0].get_ydata()) == [1, 0, 1, 0]
     with pytest.raises(ValueError, match="rows have no error; measure it"):
         plot_devices(rows.drop(columns="error"))
+
+
+def test_hashes_that_look_like_numbers_are_read_as_they_were_written(tmp_path):
+    path = tmp_path / "devices.csv"
+    runs = {("a", 0): "000000000012", ("a", 1): "1234567e8901", ("b", 0): "123456789012"}
+    error = 0.1 + 0.2
+    kept = KeptRows(path, runs)
+    for name, number in runs:
+        kept.add(name, number, {"error": error})
+    again = KeptRows(path, runs)
+    assert again.missing() == []
+    assert again.table()["run"].tolist() == list(runs.values())
+    assert again.table()["error"].tolist() == [error] * 3

@@ -150,6 +150,14 @@ def test_a_row_that_stands_there_twice_is_one_row(made, path):
     pd.testing.assert_frame_equal(read_rows(path), made[1])
 
 
+def test_a_row_that_stands_there_twice_may_have_its_numbers_in_two_notations(made, path):
+    lines = path.read_bytes().split(b"\r\n")
+    (small,) = (line for line in lines if b",1e-05," in line and line.startswith(b"NSM"))
+    twice = [*lines[:-1], small.replace(b",1e-05,", b",0.00001,"), b""]
+    path.write_bytes(b"\r\n".join(twice))
+    pd.testing.assert_frame_equal(read_rows(path), made[1])
+
+
 def written(rows):
     """Return a file of rows whose checks are right."""
     texts = [as_texts(row) for row in rows]

@@ -114,8 +114,7 @@ def _read(path: Path, runs: Mapping[Place, str]) -> dict[Place, dict[str, Any]]:
     """Return the rows of a file, by device and number of the chip."""
     import pandas as pd  # imported here because it takes half a second
 
-    # A hash may look like a number, and a number is to be the one that was written.
-    table = pd.read_csv(path, dtype={"device": str, "run": str}, float_precision="round_trip")
+    table = pd.read_csv(path, dtype={"device": str, "run": str})  # hashes may look like numbers
     if not {"device", "chip", "run"} <= set(table):
         raise ValueError(
             f"{path} has no rows of learn_on_devices (columns {', '.join(map(str, table))}); name "

@@ -170,7 +170,7 @@ def result_line(result: Any) -> str:
 
     if isinstance(result, Base):
         return (
-            f"{result.network}: {sum(result.published)} wrong on this hardware, "
+            f"{result.network}: {sum(result.given)} wrong on this hardware, "
             f"{sum(result.software)} in software"
         )
     text = result.reason
@@ -190,7 +190,7 @@ def _show(found: Tolerances) -> None:
     from nsm.verdict.sentence import rows_of
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("axis", "network", "tolerated", "broken at", "published", "ratio", "unit of"):
+    for heading in ("axis", "network", "tolerated", "broken at", "given", "ratio", "unit of"):
         table.add_column(heading, justify="left" if heading in ("axis", "network") else "right")
     for row in rows_of(found.table):
         if row.ratio != row.ratio:
@@ -201,7 +201,7 @@ def _show(found: Tolerances) -> None:
             row.network,
             counted(row.tolerated, row.unit),
             "" if none else f"{row.high:.3g}",
-            counted(row.published, ""),
+            counted(row.given, ""),
             f"{row.ratio:.3g}" if row.decided else f"{row.ratio:.3g} (not resolved)",
             row.reference,
         )

@@ -1,4 +1,4 @@
-"""The chart of tolerances: one bar for each axis and network, in units of the published device."""
+"""The chart of tolerances: one bar for each axis and network, in units of the given device."""
 
 import math
 from typing import Any
@@ -31,15 +31,15 @@ _PALE = 0.35
 def plot_tolerances(
     tolerances: Tolerances, *, ax: Axes | None = None, small_print: bool = True
 ) -> Axes:
-    """Draw how much of each non-ideality networks tolerate, in units of the published device.
+    """Draw how much of each non-ideality networks tolerate, in units of the given device.
 
-    A bar ends at the largest value that was decided to be tolerated, as a multiple of the published
+    A bar ends at the largest value that was decided to be tolerated, as a multiple of the given
     one: a bar that ends left of the line at 1 says that this device breaks the network on this
-    axis. Where smaller values are worse (levels, bits, a falling gain) it is the published value
+    axis. Where smaller values are worse (levels, bits, a falling gain) it is the given value
     divided by the tolerated one, so that right is always better. A bar is pale where values beyond
     its end were not decided. A thin line leads on to the smallest value that was decided to lose
     more: between the two nothing is resolved. An arrow means that even the worst value that was
-    tried is tolerated. Axes whose published value is ideal stand below, in units that their labels
+    tried is tolerated. Axes whose given value is ideal stand below, in units that their labels
     name; the small print lists axes without a result.
 
     Args:
@@ -72,12 +72,12 @@ def plot_tolerances(
             _draw(ax, row, top + at, ends, COLORS[places[row.network] % len(COLORS)])
         ticks.append(top + (len(its) - 1) / 2)
         top += len(its) + 0.6
-        device = top - 0.3 if its["reference"].iloc[0] == "published" else device
+        device = top - 0.3 if its["reference"].iloc[0] == "given" else device
     ax.set_yticks(ticks, list(labels.values()))
     ax.set(xscale="log", xlim=ends, ylim=(top - 0.6 + 0.2, -0.8))
     ax.tick_params(axis="y", length=0)
     _mark_units(ax, device - 0.5, top - 0.4)
-    ax.set_xlabel("tolerated, in units of the published value [or of this]")
+    ax.set_xlabel("tolerated, in units of the given value [or of this]")
     if len(names) > 1:
         handles = [
             ax.barh(0, 0, color=COLORS[places[name] % len(COLORS)], label=drawn_text(name))
@@ -95,7 +95,7 @@ def _mark_units(ax: Axes, device: float, bottom: float) -> None:
 
     Args:
         ax: Axes of the chart.
-        device: Where the rows in units of published values end.
+        device: Where the rows in units of given values end.
         bottom: Where all rows end.
     """
     split = min(max(device, -0.8), bottom)
@@ -112,11 +112,11 @@ def _mark_units(ax: Axes, device: float, bottom: float) -> None:
 
 
 def _labels(rows: pd.DataFrame) -> dict[str, str]:
-    """Return the label of each axis, those in units of a published value first."""
-    order = rows.assign(other=rows["reference"] != "published").sort_values("other", kind="stable")
+    """Return the label of each axis, those in units of a given value first."""
+    order = rows.assign(other=rows["reference"] != "given").sort_values("other", kind="stable")
     found: dict[str, str] = {}
     for row in rows_of(order):
-        other = "" if row.reference == "published" else f"\n[{row.reference}]"
+        other = "" if row.reference == "given" else f"\n[{row.reference}]"
         found.setdefault(str(row.axis), f"{row.axis}{other}")
     return found
 

@@ -210,7 +210,7 @@ def write_report(
 
     It holds the verdict and the table of what every network tolerates, curves with bands, heat maps
     where two axes were swept together, tiles and energy, how the hardware differs from the
-    published device, versions, seeds and the command. What is not known because the rows have no
+    given device, versions, seeds and the command. What is not known because the rows have no
     sidecar is said.
 
     Args:

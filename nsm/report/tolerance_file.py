@@ -12,7 +12,7 @@ from nsm.report.page import Part, Table
 #: Columns that such a file has at least.
 NEEDED = ("network", "axis", "tolerated")
 #: Columns that a page shows, where the file has them; the others serve programs.
-SHOWN = ("published", "tolerated", "high", "ratio", "unit", "decided", "reason")
+SHOWN = ("given", "tolerated", "high", "ratio", "unit", "decided", "reason")
 #: Headings of columns that are called otherwise than in the file.
 HEADINGS = {"high": "broken at"}
 #: Words for truth values.
@@ -37,6 +37,9 @@ def tolerance_part(path: str | Path) -> Part:
             rows = list(csv.DictReader(opened))
     except (UnicodeDecodeError, csv.Error) as problem:
         raise ValueError(f"{path} is not a CSV of tolerances ({problem})") from None
+    for row in rows:  # as earlier versions called it
+        if "published" in row:
+            row["given"] = row.pop("published")
     missing = [name for name in NEEDED if not rows or name not in rows[0]]
     if missing:
         raise ValueError(

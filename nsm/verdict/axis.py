@@ -33,12 +33,12 @@ class Context:
     """For what the values of an axis are chosen.
 
     Attributes:
-        published: The setting of the published hardware.
+        given: The setting of the given hardware.
         facts: What is known of the network.
         step: Ratio of neighboring values on a logarithmic axis.
     """
 
-    published: Setting
+    given: Setting
     facts: Facts
     step: float
 
@@ -48,7 +48,7 @@ class Context:
         Raises:
             DoesNotAct: The layers differ.
         """
-        found = [read(part) for part in self.published.parts]
+        found = [read(part) for part in self.given.parts]
         if any(value != found[0] for value in found[1:]):
             listed = ", ".join(str(value) for value in dict.fromkeys(map(repr, found)))
             raise DoesNotAct(f"the layers of the hardware table differ ({listed})")
@@ -65,24 +65,24 @@ class Axis:
 
     Attributes:
         unit: Unit of the values, "" for plain numbers.
-        published: The value of the published hardware; infinite for cells without levels and
+        given: The value of the given hardware; infinite for cells without levels and
             converters without rounding, NaN if the hardware has no such model.
-        outward: Values from the published one, which is the first, to the worst that is tried.
-        inward: Values from the ideal one to that next to the published one; empty where the
-            published value is ideal.
+        outward: Values from the given one, which is the first, to the worst that is tried.
+        inward: Values from the ideal one to that next to the given one; empty where the
+            given value is ideal.
         reference: Value in whose units a tolerated value is told.
-        reference_text: What the reference is: "published", or what stands in for an ideal one.
+        reference_text: What the reference is: "given", or what stands in for an ideal one.
         falling: Whether smaller values are worse.
         apply: Returns the setting with a value.
         reads_cells: Whether every read draws every cell, since the noise has a memory.
     """
 
     unit: str
-    published: float
+    given: float
     outward: tuple[float, ...]
     reference: float
     apply: Callable[[Setting, float], Setting]
-    reference_text: str = "published"
+    reference_text: str = "given"
     inward: tuple[float, ...] = ()
     falling: bool = False
     reads_cells: bool = False

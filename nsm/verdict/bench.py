@@ -39,7 +39,7 @@ class Bench:
 
     Attributes:
         trainings: The trainings of each network by its name. Block k takes them in turn.
-        published: The setting of the published hardware.
+        given: The setting of the given hardware.
         x: Images (n, ...), or a tuple of arrays for several inputs.
         y: Labels (n, ...).
         calibration: How open ranges of converters are set.
@@ -51,7 +51,7 @@ class Bench:
     """
 
     trainings: Mapping[str, tuple[nn.Module, ...]]
-    published: Setting
+    given: Setting
     x: Images
     y: Labels
     calibration: Calibration
@@ -118,7 +118,7 @@ class Bench:
 
     def _chip(self, network: str, setting: Setting, block: int) -> MappedNetwork:
         """Return the programmed and calibrated chip of a block, which the caller may change."""
-        if setting.hardware is not self.published.hardware or not setting.changes_chip:
+        if setting.hardware is not self.given.hardware or not setting.changes_chip:
             return self._programmed(network, setting, block)
         key = network, block
         if key not in self._chips:
@@ -146,7 +146,7 @@ class Bench:
     @property
     def _planned_for(self) -> tuple[HardwareTable, tuple[Any, ...]]:
         """The hardware, and the inputs of the comparison, of all plans."""
-        return as_table(self.published.hardware), given_example(few_of(self.x))
+        return as_table(self.given.hardware), given_example(few_of(self.x))
 
     def _plan(self, network: str, block: int) -> CheckedPlan:
         """Return the plan of a training, which holds for all settings."""
@@ -154,7 +154,7 @@ class Bench:
 
     def facts(self, network: str) -> Facts:
         """Return what decides which axes act on a network."""
-        table = as_table(self.published.hardware)
+        table = as_table(self.given.hardware)
         layers = planned_layers(self._plan(network, 0).network)
         pairs = [(layer, table.of(layer.path)) for layer in layers]
         return Facts(
@@ -169,8 +169,8 @@ class Bench:
 
     def without_gate(self, network: str) -> Setting | None:
         """Return the setting without its gate; None if no layer of the network has one."""
-        gated = any(not isinstance(part.gate, NoNoise) for part in self.published.parts)
+        gated = any(not isinstance(part.gate, NoNoise) for part in self.given.parts)
         layers = planned_layers(self._plan(network, 0).network)
         if not gated or not any(layer.samples for layer in layers):
             return None
-        return self.published.each(lambda h: replace(h, gate=NoNoise()))
+        return self.given.each(lambda h: replace(h, gate=NoNoise()))

@@ -14,7 +14,7 @@ from nsm.verdict.setting import Setting
 
 #: Age in whose units a tolerated age is told: what data sheets of memories promise [s].
 TEN_YEARS = 10 * 365.25 * 86400
-#: Temperature in whose excess over the published one a tolerated warming is told: 85 °C [K].
+#: Temperature in whose excess over the given one a tolerated warming is told: 85 °C [K].
 WARM = 358.0
 #: Resistance of a segment in whose units that of ideal wires is told [Ω].
 SEGMENT = 1.0
@@ -27,7 +27,7 @@ _FINEST = 12
 
 def _check_acts(name: str, context: Context, seconds: float = 0.0) -> None:
     """Raise DoesNotAct with the reason that sweeps give for an axis without effect."""
-    point = {"hardware": context.published.hardware, "seconds": seconds}
+    point = {"hardware": context.given.hardware, "seconds": seconds}
     reason = inert_reason(name, [point])
     if reason:
         raise DoesNotAct(reason)
@@ -38,7 +38,7 @@ def drift_time(context: Context) -> Axis:
     _check_acts("seconds", context)
     return Axis(
         unit="s",
-        published=0.0,
+        given=0.0,
         outward=(0.0, *geometric(1.0, 3 * TEN_YEARS, max(context.step, 3.0))),
         reference=TEN_YEARS,
         reference_text="ten years",
@@ -49,16 +49,16 @@ def drift_time(context: Context) -> Axis:
 def temperature(context: Context) -> Axis:
     """Warming of the cells when they are read."""
     _check_acts("temperature", context)
-    published = context.common(lambda h: h.temperature)
+    given = context.common(lambda h: h.temperature)
 
     def apply(setting: Setting, value: float) -> Setting:
-        return setting.each(lambda h: replace(h, temperature=published + value))
+        return setting.each(lambda h: replace(h, temperature=given + value))
 
     return Axis(
         unit="K of warming",
-        published=0.0,
+        given=0.0,
         outward=(0.0, *geometric(5.0, 200.0, context.step)),
-        reference=max(WARM - published, 1.0),
+        reference=max(WARM - given, 1.0),
         reference_text="85 °C",
         apply=apply,
     )
@@ -70,7 +70,7 @@ def _gain(context: Context, worst: float, compensation: str | None) -> Axis:
         raise DoesNotAct("all layers end in comparators, whose signs need no compensation")
     return Axis(
         unit="",
-        published=1.0,
+        given=1.0,
         outward=geometric(1.0, worst, context.step),
         reference=1.0,
         reference_text="no gain",
@@ -100,12 +100,12 @@ def gain_rises_compensated(context: Context) -> Axis:
 
 
 def wires(context: Context) -> Axis:
-    """Resistance of the segments, r_row = r_col; a factor on it where it is published.
+    """Resistance of the segments, r_row = r_col; a factor on them where wires are given.
 
     Neighboring values differ by the square of the step: each is a circuit that is solved anew.
     """
     step = context.step**2
-    own = [part.wires for part in context.published.parts]
+    own = [part.wires for part in context.given.parts]
     if all(w is None for w in own):
 
         def add(hardware: Hardware, ohms: float) -> Hardware:
@@ -113,7 +113,7 @@ def wires(context: Context) -> Axis:
 
         return Axis(
             unit="Ω per segment",
-            published=0.0,
+            given=0.0,
             outward=(0.0, *geometric(0.1, WORST_SEGMENT, step)),
             reference=SEGMENT,
             reference_text=f"{SEGMENT:g} Ω per segment",
@@ -129,8 +129,8 @@ def wires(context: Context) -> Axis:
         return replace(hardware, wires=replace(w, r_row=numbers[0], r_col=numbers[1]))
 
     return Axis(
-        unit="× published",
-        published=1.0,
+        unit="× given",
+        given=1.0,
         outward=geometric(1.0, 100.0, step),
         inward=(1e-3, *geometric(0.03, 1.0, step)[:-1]),
         reference=1.0,
@@ -142,8 +142,8 @@ def _comparator(context: Context, field: str) -> Axis:
     """Return the axis of a field of the comparators [A]."""
     if not context.facts.has_comparators:
         raise DoesNotAct("no layer of this network ends in comparators")
-    published = context.common(lambda h: getattr(h.comparator, field))
-    cell = max(h.read_voltage * (h.device.g_max - h.device.g_min) for h in context.published.parts)
+    given = context.common(lambda h: getattr(h.comparator, field))
+    cell = max(h.read_voltage * (h.device.g_max - h.device.g_min) for h in context.given.parts)
 
     def apply(setting: Setting, value: float) -> Setting:
         def change(hardware: Hardware) -> Hardware:
@@ -152,18 +152,18 @@ def _comparator(context: Context, field: str) -> Axis:
 
         return setting.each(change)
 
-    if published:
+    if given:
         return Axis(
             unit="A",
-            published=published,
-            outward=geometric(published, max(1e3 * cell, published), context.step),
-            inward=(0.0, *geometric(published / 30, published, context.step)[:-1]),
-            reference=published,
+            given=given,
+            outward=geometric(given, max(1e3 * cell, given), context.step),
+            inward=(0.0, *geometric(given / 30, given, context.step)[:-1]),
+            reference=given,
             apply=apply,
         )
     return Axis(
         unit="A",
-        published=0.0,
+        given=0.0,
         outward=(0.0, *geometric(1e-2 * cell, 1e3 * cell, context.step)),
         reference=cell,
         reference_text="the full-scale current of one cell",
@@ -182,26 +182,26 @@ def comparator_noise(context: Context) -> Axis:
 
 
 def _bits(
-    context: Context, published: int | None, least: int, apply: Callable[[Setting, float], Setting]
+    context: Context, given: int | None, least: int, apply: Callable[[Setting, float], Setting]
 ) -> Axis:
     """Return the axis of the bits of converters; infinite for exact ones."""
-    if published is None:
+    if given is None:
         return Axis(
             unit="bits",
-            published=math.inf,
+            given=math.inf,
             outward=(math.inf, *(float(b) for b in range(_FINEST, least - 1, -1))),
             reference=BITS,
             reference_text=f"{BITS} bits",
             falling=True,
             apply=apply,
         )
-    finer = range(max(_FINEST, published + 4), published, -1)
+    finer = range(max(_FINEST, given + 4), given, -1)
     return Axis(
         unit="bits",
-        published=published,
-        outward=tuple(float(b) for b in range(published, least - 1, -1)),
+        given=given,
+        outward=tuple(float(b) for b in range(given, least - 1, -1)),
         inward=(math.inf, *(float(b) for b in finer)),
-        reference=published,
+        reference=given,
         falling=True,
         apply=apply,
     )
@@ -211,7 +211,7 @@ def adc_bits(context: Context) -> Axis:
     """Bits of the converters of all layers that do not end in comparators."""
     if not context.facts.has_linear_outputs:
         raise DoesNotAct("every layer on tiles ends in comparators")
-    published = context.common(lambda h: None if h.adc is None else h.adc.bits)
+    given = context.common(lambda h: None if h.adc is None else h.adc.bits)
 
     def change(hardware: Hardware, value: float) -> Hardware:
         if math.isinf(value):
@@ -219,12 +219,12 @@ def adc_bits(context: Context) -> Axis:
         adc = Adc(int(value)) if hardware.adc is None else replace(hardware.adc, bits=int(value))
         return replace(hardware, adc=adc)
 
-    return _bits(context, published, 1, lambda s, value: s.each(lambda h: change(h, value)))
+    return _bits(context, given, 1, lambda s, value: s.each(lambda h: change(h, value)))
 
 
 def dac_bits(context: Context) -> Axis:
     """Bits of the converters of all inputs."""
-    published = context.common(lambda h: None if h.dac is None else h.dac.bits)
+    given = context.common(lambda h: None if h.dac is None else h.dac.bits)
 
     def change(hardware: Hardware, value: float) -> Hardware:
         if math.isinf(value):
@@ -232,4 +232,4 @@ def dac_bits(context: Context) -> Axis:
         dac = Dac(int(value)) if hardware.dac is None else replace(hardware.dac, bits=int(value))
         return replace(hardware, dac=dac)
 
-    return _bits(context, published, 2, lambda s, value: s.each(lambda h: change(h, value)))
+    return _bits(context, given, 2, lambda s, value: s.each(lambda h: change(h, value)))

@@ -34,7 +34,7 @@ def _with_device(setting: Setting, **changes: Any) -> Setting:
 
 
 def levels(context: Context) -> Axis:
-    """Number of evenly spaced conductance levels; the published levels may be measured ones."""
+    """Number of evenly spaced conductance levels; the given levels may be measured ones."""
     of_device = context.common(lambda h: h.device.levels)
     count = len(of_device) if isinstance(of_device, tuple) else of_device
 
@@ -46,7 +46,7 @@ def levels(context: Context) -> Axis:
     if count is None:
         return Axis(
             unit="levels",
-            published=math.inf,
+            given=math.inf,
             outward=(math.inf, *whole(256, 2, context.step)),
             reference=256,
             reference_text="256 levels",
@@ -56,7 +56,7 @@ def levels(context: Context) -> Axis:
     finer = whole(16 * count, count, context.step)[:-1]
     return Axis(
         unit="levels",
-        published=count,
+        given=count,
         outward=whole(count, 2, context.step),
         inward=(math.inf, *finer),
         reference=count,
@@ -77,19 +77,19 @@ def _scaled_write(write: WriteModel, factor: float) -> WriteModel:
 
 
 def programming_error(context: Context) -> Axis:
-    """Factor on the published programming error; a normal error where it is published as ideal."""
-    if all(isinstance(part.device.write, IdealWrite) for part in context.published.parts):
+    """Factor on the given programming error; a normal error where an ideal one is given."""
+    if all(isinstance(part.device.write, IdealWrite) for part in context.given.parts):
         return Axis(
             unit="of the range",
-            published=0.0,
+            given=0.0,
             outward=(0.0, *geometric(1e-3, 1.0, context.step)),
             reference=1.0,
             reference_text="the conductance range",
             apply=lambda setting, value: setting.each(lambda h: _with_normal_error(h, value)),
         )
     return Axis(
-        unit="× published",
-        published=1.0,
+        unit="× given",
+        given=1.0,
         outward=geometric(1.0, 100.0, context.step),
         inward=(0.0, *geometric(0.03, 1.0, context.step)[:-1]),
         reference=1.0,
@@ -118,8 +118,8 @@ def _with_factors(device: Device, factors: ReadNoise) -> Device:
 
 
 def read_noise(context: Context) -> Axis:
-    """Factor on the published read noise; normal noise is added where none is published."""
-    parts = context.published.parts
+    """Factor on the given read noise; normal noise is added where none is given."""
+    parts = context.given.parts
     factors = [split_current_noise(part.device.read_noise)[0] for part in parts]
     if all(isinstance(noise, NoNoise) for noise in factors):
 
@@ -128,7 +128,7 @@ def read_noise(context: Context) -> Axis:
 
         return Axis(
             unit="σ(G)/G",
-            published=0.0,
+            given=0.0,
             outward=(0.0, *geometric(3e-3, 2.0, context.step)),
             reference=1.0,
             reference_text="σ(G) = G",
@@ -143,8 +143,8 @@ def read_noise(context: Context) -> Axis:
         return replace(hardware, device=_with_factors(hardware.device, changed))
 
     return Axis(
-        unit="× published",
-        published=1.0,
+        unit="× given",
+        given=1.0,
         outward=geometric(1.0, 30.0, context.step),
         inward=(0.0, *geometric(0.03, 1.0, context.step)[:-1]),
         reference=1.0,
@@ -171,7 +171,7 @@ def _with_traps(device: Device, traps: TelegraphNoise | None) -> Device:
 
 
 def telegraph_amplitude(context: Context) -> Axis:
-    """ΔG/G of one trap per cell: as published, or of traps that keep their state in all reads."""
+    """ΔG/G of one trap per cell: as given, or of traps that keep their state in all reads."""
     own = context.common(lambda h: _traps_of(h.device.read_noise))
     if own is None:
 
@@ -182,7 +182,7 @@ def telegraph_amplitude(context: Context) -> Axis:
 
         return Axis(
             unit="ΔG/G, slow traps",
-            published=0.0,
+            given=0.0,
             outward=(0.0, *geometric(1e-2, 1.0, context.step)),
             reference=1.0,
             reference_text="ΔG = G",
@@ -196,7 +196,7 @@ def telegraph_amplitude(context: Context) -> Axis:
 
     return Axis(
         unit="ΔG/G",
-        published=own.amplitude,
+        given=own.amplitude,
         outward=geometric(own.amplitude, 1.0, context.step),
         inward=(0.0, *geometric(own.amplitude / 30, own.amplitude, context.step)[:-1]),
         reference=own.amplitude,
@@ -224,7 +224,7 @@ def telegraph_time(context: Context) -> Axis:
     if own is None:
         return Axis(
             unit=f"s at ΔG/G = {AMPLITUDE_OF_TIME:g}",
-            published=0.0,
+            given=0.0,
             outward=(0.0, *geometric(period / 10, period * 1e4, step)),
             reference=period,
             reference_text="the read period",
@@ -233,7 +233,7 @@ def telegraph_time(context: Context) -> Axis:
         )
     return Axis(
         unit="s",
-        published=1 / own.rate,
+        given=1 / own.rate,
         outward=geometric(1 / own.rate, 1e6 / own.rate, step),
         inward=geometric(1e-4 / own.rate, 1 / own.rate, step)[:-1],
         reference=1 / own.rate,
@@ -243,14 +243,14 @@ def telegraph_time(context: Context) -> Axis:
 
 
 def stuck_cells(context: Context) -> Axis:
-    """Share of stuck cells; half of them at either end of the range, or as published."""
+    """Share of stuck cells; half of them at either end of the range, or as given."""
     faults = context.common(lambda h: h.device.faults)
     low = high = 0.5
-    published = 0.0
+    given = 0.0
     if isinstance(faults, StuckCells):
-        published = faults.p_stuck_lrs + faults.p_stuck_hrs
-        if published:
-            low, high = faults.p_stuck_lrs / published, faults.p_stuck_hrs / published
+        given = faults.p_stuck_lrs + faults.p_stuck_hrs
+        if given:
+            low, high = faults.p_stuck_lrs / given, faults.p_stuck_hrs / given
     elif not isinstance(faults, NoFaults):
         raise DoesNotAct(f"{type(faults).__name__} has no share of stuck cells to vary")
 
@@ -258,10 +258,10 @@ def stuck_cells(context: Context) -> Axis:
         stuck = StuckCells(p_stuck_lrs=low * value, p_stuck_hrs=high * value)
         return _with_device(setting, faults=stuck)
 
-    if not published:
+    if not given:
         return Axis(
             unit="of the cells",
-            published=0.0,
+            given=0.0,
             outward=(0.0, *geometric(1e-4, 0.5, context.step)),
             reference=1.0,
             reference_text="all cells",
@@ -269,27 +269,27 @@ def stuck_cells(context: Context) -> Axis:
         )
     return Axis(
         unit="of the cells",
-        published=published,
-        outward=geometric(published, max(0.5, published), context.step),
-        inward=(0.0, *geometric(published / 30, published, context.step)[:-1]),
-        reference=published,
+        given=given,
+        outward=geometric(given, max(0.5, given), context.step),
+        inward=(0.0, *geometric(given / 30, given, context.step)[:-1]),
+        reference=given,
         apply=apply,
     )
 
 
 def on_off_ratio(context: Context) -> Axis:
     """g_max/g_min, whose g_min moves, and the pulses that begin there."""
-    published = context.common(lambda h: h.device.on_off_ratio)
+    given = context.common(lambda h: h.device.on_off_ratio)
 
     def apply(setting: Setting, value: float) -> Setting:
-        if value == published:
+        if value == given:
             return setting
         return setting.each(lambda h: replace(h, device=with_on_off_ratio(h.device, value)))
 
-    if math.isinf(published):
+    if math.isinf(given):
         return Axis(
             unit="",
-            published=math.inf,
+            given=math.inf,
             outward=(math.inf, *geometric(1000.0, 1.1, context.step)),
             reference=10.0,
             reference_text="a ratio of 10",
@@ -298,10 +298,10 @@ def on_off_ratio(context: Context) -> Axis:
         )
     return Axis(
         unit="",
-        published=published,
-        outward=geometric(published, min(1.1, published), context.step),
-        inward=(math.inf, *geometric(30 * published, published, context.step)[:-1]),
-        reference=published,
+        given=given,
+        outward=geometric(given, min(1.1, given), context.step),
+        inward=(math.inf, *geometric(30 * given, given, context.step)[:-1]),
+        reference=given,
         falling=True,
         apply=apply,
     )

@@ -27,15 +27,15 @@ _STEP = 1.4
 def _error(bench: Bench, network: str, names: Sequence[str], values: Sequence[float]) -> int:
     """Return the wrong images of a network at one point of a map, over all blocks."""
     facts = bench.facts(network)
-    context = Context(published=bench.published, facts=facts, step=_STEP)
-    setting: Setting = bench.published
+    context = Context(given=bench.given, facts=facts, step=_STEP)
+    setting: Setting = bench.given
     for name, value in zip(names, values, strict=True):
         setting = AXES[name](context).apply(setting, value)
     return sum(bench.errors(network, setting, block) for block in range(bench.blocks))
 
 
 def _spread(axis: Axis, around: float, points: int) -> list[float]:
-    """Return values of an axis from the published one past a tolerated one."""
+    """Return values of an axis from the given one past a tolerated one."""
     ladder = axis.outward
     at = min(range(len(ladder)), key=lambda i: abs(axis.ratio(ladder[i]) - axis.ratio(around)))
     last = min(len(ladder) - 1, max(points - 1, at + max(2, at // 2)))
@@ -81,10 +81,10 @@ def tolerance_map(
 
     Args:
         model: One network, or several by name.
-        hardware: The published hardware.
+        hardware: The given hardware.
         x: Images.
         y: Labels.
-        axes: Two names of axes, whose values go from the published one past the tolerated one; or
+        axes: Two names of axes, whose values go from the given one past the tolerated one; or
             two names with their values. None: the two worst of `found`.
         found: The result of `tolerances`; None to give axes.
         points: Values of each axis, where they are not given.
@@ -159,7 +159,7 @@ def _axis(bench: Bench, name: str) -> Axis:
     """Return an axis, which must act on every network."""
     found: list[Axis] = []
     for network in bench.trainings:
-        context = Context(published=bench.published, facts=bench.facts(network), step=_STEP)
+        context = Context(given=bench.given, facts=bench.facts(network), step=_STEP)
         try:
             found.append(AXES[name](context))
         except DoesNotAct as why:

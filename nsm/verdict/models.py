@@ -1,4 +1,4 @@
-"""Variants of published models that the search needs: scaled read noise, traps that stand still."""
+"""Variants of given models that the search needs: scaled read noise, traps that stand still."""
 
 from dataclasses import dataclass, replace
 
@@ -20,11 +20,11 @@ from devices.validation import Floats
 
 @dataclass(frozen=True)
 class ScaledNoise(ReadNoise):
-    """ξ = 1 + factor · (ξ₀ − 1): a published read noise ξ₀ whose deviations are multiplied.
+    """ξ = 1 + factor · (ξ₀ − 1): a given read noise ξ₀ whose deviations are multiplied.
 
     Attributes:
-        noise: The published noise ξ₀.
-        factor: Factor on its deviations from 1; at 1 it is the published noise.
+        noise: The given noise ξ₀.
+        factor: Factor on its deviations from 1; at 1 it is the given noise.
     """
 
     noise: ReadNoise
@@ -66,7 +66,7 @@ def scaled_noise(noise: ReadNoise, factor: float) -> ReadNoise:
     """Return a noise with `factor` times the deviations; of the same class if that has a factor.
 
     Args:
-        noise: The published noise.
+        noise: The given noise.
         factor: Factor on its deviations from 1.
     """
     if isinstance(noise, (GaussianNoise, LognormalNoise)):
@@ -78,13 +78,13 @@ def scaled_noise(noise: ReadNoise, factor: float) -> ReadNoise:
 
 @dataclass(frozen=True, kw_only=True)
 class ScaledError(WriteModel):
-    """A published programming error, g − target, that is multiplied by a factor.
+    """A given programming error, g − target, that is multiplied by a factor.
 
     It serves write models that have no `error_factor` of their own, such as write-verify.
 
     Attributes:
-        write: The published programming.
-        factor: Factor on the error of every cell; at 1 it is the published one.
+        write: The given programming.
+        factor: Factor on the error of every cell; at 1 it is the given one.
     """
 
     write: WriteModel
@@ -107,14 +107,14 @@ class ScaledError(WriteModel):
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenTraps(WriteModel):
-    """Cells that are written as published, with a trap each that keeps its state for all reads.
+    """Cells that are written as given, with a trap each that keeps its state for all reads.
 
     This is the limit of `devices.TelegraphNoise` with one trap of equal capture and emission times
     that are long beside all reads of a chip: the factor 1 − amplitude · s, with s = 1 in half of
     the cells, is drawn once per chip.
 
     Attributes:
-        write: The published programming.
+        write: The given programming.
         amplitude: δ = ΔG/G of a captured trap, in [0, 1].
         g_min: Smallest conductance that a cell is written to [S].
         g_max: Largest [S].

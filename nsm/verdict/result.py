@@ -24,17 +24,17 @@ class Tolerances:
 
     Attributes:
         table: One row for each network and axis, see `nsm.verdict.search.Found`: network, axis,
-            published, tolerated, low, high, ratio, ratio_high, unit, decided, reason, reference,
+            given, tolerated, low, high, ratio, ratio_high, unit, decided, reason, reference,
             repairs, repaired, values, falls, ended.
-        base_errors: One row for each network: errors in software, on the published hardware and
+        base_errors: One row for each network: errors in software, on the given hardware and
             without_gate (NaN if there is none), as shares of `images`; `refused`: why the network
             cannot be mapped without its gate ("" otherwise); `guessing`: the error of guessing,
             1 − 1/classes with the classes of the labels; and `works` ("yes", "no" or "not
-            resolved"): whether the published hardware loses less than the loss. A network that is
+            resolved"): whether the given hardware loses less than the loss. A network that is
             wrong in software already (`nsm.verdict.sentence.computes`) is named so in `sentence`,
             whatever it loses.
         settings: loss, confidence, samples, images, blocks, seed, sampling, step.
-        hardware: The published hardware.
+        hardware: The given hardware.
         networks: The networks by name, or their trainings by seed.
     """
 
@@ -66,7 +66,7 @@ class Tolerances:
     def worst(self) -> list[str]:
         """Names of the axes with numbers, those with the smallest ratios of all networks first."""
         measured = self.table[self.table["ratio"].notna()]
-        of_device = measured["reference"] == "published"
+        of_device = measured["reference"] == "given"
         ranked = measured.assign(other=~of_device).sort_values(["other", "ratio"])
         return list(dict.fromkeys(ranked["axis"]))
 

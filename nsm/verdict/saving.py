@@ -6,8 +6,8 @@ from nsm.disk import check_folder_of
 
 #: First line of the TOML file beside a table. A file without it is never overwritten.
 MARK = "# What the table beside this file was measured with, and its verdict."
-#: How the first line of a table begins.
-_HEADER = "network,axis,published,tolerated"
+#: How the first line of a table begins, today and as earlier versions wrote it.
+_HEADERS = ("network,axis,given,tolerated", "network,axis,published,tolerated")
 
 
 def check_saving(path: str | Path) -> Path:
@@ -24,8 +24,8 @@ def check_saving(path: str | Path) -> Path:
     if csv.suffix != ".csv":
         raise ValueError(f"tolerances are written to {csv}; give a path that ends in .csv")
     check_folder_of(csv)
-    for file, begin in ((csv, _HEADER), (csv.with_suffix(".toml"), MARK)):
-        if file.exists() and not _begins_with(file, begin):
+    for file, beginnings in ((csv, _HEADERS), (csv.with_suffix(".toml"), (MARK,))):
+        if file.exists() and not _begins_with(file, beginnings):
             raise ValueError(
                 f"{file} is another file, which saving tolerances to {csv} would overwrite; "
                 "choose another name"
@@ -33,10 +33,10 @@ def check_saving(path: str | Path) -> Path:
     return csv
 
 
-def _begins_with(path: Path, text: str) -> bool:
-    """Return whether a file is empty, or its first line begins with a text."""
+def _begins_with(path: Path, texts: tuple[str, ...]) -> bool:
+    """Return whether a file is empty, or its first line begins with one of the texts."""
     if not path.is_file():
         return False
     with open(path, encoding="utf-8", errors="replace") as file:
         first = file.readline()
-    return not first or first.startswith(text)
+    return not first or first.startswith(texts)

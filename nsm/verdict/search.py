@@ -1,4 +1,4 @@
-"""The search along one axis of one network, and what is measured of the published hardware."""
+"""The search along one axis of one network, and what is measured of the given hardware."""
 
 import math
 from collections.abc import Callable
@@ -78,19 +78,19 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Base:
-    """Errors of one network on every block, of the published hardware and around it.
+    """Errors of one network on every block, of the given hardware and around it.
 
     Attributes:
         network: Its name.
         software: Wrong images of each block in software.
-        published: Those on the published hardware.
+        given: Those on the given hardware.
         without_gate: Those without the gate; None if there is none, or if it cannot be mapped.
         refused: Why it cannot be mapped without its gate; "" otherwise.
     """
 
     network: str
     software: tuple[int, ...]
-    published: tuple[int, ...]
+    given: tuple[int, ...]
     without_gate: tuple[int, ...] | None
     refused: str = ""
 
@@ -102,7 +102,7 @@ class Found:
     Attributes:
         network: Name of the network.
         axis: Name of the axis.
-        published: Published value, infinite for no rounding; NaN where the axis does not act.
+        given: Given value, infinite for no rounding; NaN where the axis does not act.
         tolerated: Largest value that was decided to be tolerated.
         low: The same.
         high: Smallest value that was decided to lose more; infinite (0 if the axis falls) if none
@@ -114,9 +114,9 @@ class Found:
         reason: Why the axis does not act, was refused, or ends where it does; else "".
         reference: What the ratio is in units of.
         repairs: Error that the ideal value takes away, as a share of the images, where the
-            published value was decided to cost more than the loss; else 0.
+            given value was decided to cost more than the loss; else 0.
         repaired: Whether the network then works: "yes", "no", "not resolved", or "" where the
-            published value does not cost more than the loss.
+            given value does not cost more than the loss.
         values: Number of values that were measured.
         falls: Whether smaller values are worse; False where the axis does not act.
         ended: How the search ended.
@@ -124,7 +124,7 @@ class Found:
 
     network: str
     axis: str
-    published: float = math.nan
+    given: float = math.nan
     tolerated: float = math.nan
     low: float = math.nan
     high: float = math.nan
@@ -170,7 +170,7 @@ class AxisSearch:
     Args:
         bench: Networks and images.
         rule: When a loss counts.
-        base: Errors of the network on the published hardware.
+        base: Errors of the network on the given hardware.
         axis: The axis.
     """
 
@@ -184,13 +184,13 @@ class AxisSearch:
         """Return the decision on a loss against a reference; see `decision_of`."""
         return decision_of(errors, reference, self.bench, self.rule)
 
-    def published(self, block: int) -> int:
-        """Return the wrong images of a block on the published hardware."""
-        return self.base.published[block]
+    def given(self, block: int) -> int:
+        """Return the wrong images of a block on the given hardware."""
+        return self.base.given[block]
 
     def of_value(self, value: float) -> Errors:
         """Return a function that measures a value, each block once."""
-        setting = self.axis.apply(self.bench.published, value)
+        setting = self.axis.apply(self.bench.given, value)
         known: dict[int, int] = {}
 
         def errors(block: int) -> int:
@@ -215,9 +215,9 @@ class AxisSearch:
     def found(self, name: str) -> Found:
         """Return the result for the axis of this name."""
         ladder, repairs, repaired = self.axis.outward, 0.0, ""
-        reference: Errors = self.published
+        reference: Errors = self.given
         if self.ideal is not None:
-            decision, cost = self.compared(self.published, self.ideal)
+            decision, cost = self.compared(self.given, self.ideal)
             if decision is Decision.BROKEN:
                 ladder = (*self.axis.inward, self.axis.outward[0])
                 reference, repairs = self.ideal, cost
@@ -250,7 +250,7 @@ class AxisSearch:
         return Found(
             network=self.base.network,
             axis=name,
-            published=self.axis.published,
+            given=self.axis.given,
             tolerated=low,
             low=low,
             high=high,
@@ -269,19 +269,19 @@ class AxisSearch:
 
 
 def measure_base(bench: Bench, network: str, block: int) -> tuple[int, int, int | str | None]:
-    """Return the wrong images of a block in software, on the published hardware, without gate.
+    """Return the wrong images of a block in software, on the given hardware, without gate.
 
     The last is None where no layer has a gate, and a text where the network is refused without.
     """
     software = bench.software_errors(network, block)
-    published = bench.errors(network, bench.published, block)
+    given = bench.errors(network, bench.given, block)
     setting = bench.without_gate(network)
     if setting is None:
-        return software, published, None
+        return software, given, None
     try:
-        return software, published, bench.errors(network, setting, block)
+        return software, given, bench.errors(network, setting, block)
     except ValueError as problem:
-        return software, published, str(problem)
+        return software, given, str(problem)
 
 
 def search_axis(bench: Bench, rule: Rule, base: Base, name: str, named: bool) -> Found:
@@ -290,12 +290,12 @@ def search_axis(bench: Bench, rule: Rule, base: Base, name: str, named: bool) ->
     Args:
         bench: Networks and images.
         rule: When a loss counts.
-        base: Errors of the network on the published hardware.
+        base: Errors of the network on the given hardware.
         name: Name of the axis.
         named: Whether the user asked for this axis, however long it takes.
     """
     network = base.network
-    context = Context(published=bench.published, facts=bench.facts(network), step=rule.step)
+    context = Context(given=bench.given, facts=bench.facts(network), step=rule.step)
     try:
         axis = AXES[name](context)
     except DoesNotAct as why:

@@ -25,18 +25,18 @@ def rows_of(table: pd.DataFrame) -> list[Any]:
 
 
 def _costly(rows: pd.DataFrame) -> list[Any]:
-    """Return the axes whose published value costs more than the loss, the costliest first."""
+    """Return the axes whose given value costs more than the loss, the costliest first."""
     return rows_of(rows[rows["repairs"] > 0].sort_values("repairs", ascending=False))
 
 
 def _points(row: Any) -> str:
-    """Return what the published value of one costly axis costs."""
+    """Return what the given value of one costly axis costs."""
     return f"{100 * row.repairs:.2g} points of loss"
 
 
-def _of_published(row: Any) -> bool:
-    """Return whether the values of an axis are factors on the published one."""
-    return "published" in row.unit
+def _of_given(row: Any) -> bool:
+    """Return whether the values of an axis are factors on the given one."""
+    return "given" in row.unit
 
 
 def _bound(row: Any, unit: str) -> str:
@@ -74,13 +74,13 @@ def sentence_of(base: Any, rows: pd.DataFrame) -> str:
         base: Its row of `Tolerances.base_errors`.
         rows: Its rows of `Tolerances.table`.
     """
-    errors = f"error {percent(base.published)}, in software {percent(base.software)}"
+    errors = f"error {percent(base.given)}, in software {percent(base.software)}"
     costly = _costly(rows)
     if not computes(base):
         text = (
             f"{base.network} is wrong on {percent(base.software)} in software already: train it "
             f"first (error of guessing {percent(base.guessing)}, on this hardware "
-            f"{percent(base.published)})"
+            f"{percent(base.given)})"
         )
     elif base.works == "yes":
         text = f"{base.network} works on this hardware ({errors})"
@@ -96,12 +96,12 @@ def sentence_of(base: Any, rows: pd.DataFrame) -> str:
             cure = " or ".join(_needs(row) for row in curing[:2])
             text = (
                 f"{base.network} works with {cure}, but not on this hardware ({errors}). Cost of "
-                f"the published values: {why}"
+                f"the given values: {why}"
             )
         elif why:
             text = (
                 f"{base.network} does not work on this hardware ({errors}). Cost of the "
-                f"published values: {why}"
+                f"given values: {why}"
             )
         else:
             text = (
@@ -136,36 +136,35 @@ def fix_first_of(base: Any, rows: pd.DataFrame) -> str:
     costly = _costly(rows)
     if costly:
         row = costly[0]
-        value = "the published value" if _of_published(row) else counted(row.published, row.unit)
+        value = "the given value" if _of_given(row) else counted(row.given, row.unit)
         return (
             f"fix first: {row.axis}, {_points(row)} at {value}; tolerated: {_bound(row, row.unit)}"
         )
-    published = rows[(rows["reference"] == "published") & rows["ratio"].notna()]
-    decided = published["decided"].astype(bool)
+    given = rows[(rows["reference"] == "given") & rows["ratio"].notna()]
+    decided = given["decided"].astype(bool)
     # An axis whose worst value is tolerated has no limit, and so no margin.
-    limits = rows_of(published[decided & (published["ended"] != End.WORST)].sort_values("ratio"))
-    still_open = rows_of(published[~decided])
+    limits = rows_of(given[decided & (given["ended"] != End.WORST)].sort_values("ratio"))
+    still_open = rows_of(given[~decided])
     if limits:
         return _thinnest(
             limits[0], [row for row in still_open if row.ratio < limits[0].ratio], base
         )
     if still_open:
         return f"fix first: not decided with {base.images} images; give more images"
-    return "fix first: nothing that is published limits it on the axes that were measured"
+    return "fix first: none of the given values limits it on the axes that were measured"
 
 
 def _thinnest(row: Any, thinner: list[Any], base: Any) -> str:
     """Return the axis with the thinnest margin, and those that may have thinner ones."""
     values = (
         ""
-        if _of_published(row)
+        if _of_given(row)
         else (
-            f": {counted(row.tolerated, row.unit)} tolerated, {counted(row.published, row.unit)} "
-            "published"
+            f": {counted(row.tolerated, row.unit)} tolerated, {counted(row.given, row.unit)} given"
         )
     )
     text = (
-        f"fix first: {row.axis}, the thinnest margin of what is published (a factor of "
+        f"fix first: {row.axis}, the thinnest margin of the given values (a factor of "
         f"{row.ratio:.2g}{values})"
     )
     if thinner:

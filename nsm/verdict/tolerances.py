@@ -87,7 +87,7 @@ def bench_of(
         trainings[task.network] = (*trainings.get(task.network, ()), task.model)
     return Bench(
         trainings=trainings,
-        published=Setting(hardware=hardware),
+        given=Setting(hardware=hardware),
         x=images,
         y=labels,
         calibration=Calibration(_as(images, few), checked_options({})),
@@ -128,7 +128,7 @@ def tolerances(
 ) -> Tolerances:
     """Return the largest value of each non-ideality with less than `loss` of loss.
 
-    The loss is counted against the published hardware on the same images and chips; where one axis
+    The loss is counted against the given hardware on the same images and chips; where one axis
     of it costs at least `loss`, against the same hardware with the ideal value of this axis (its
     ratio is then below 1). Images are shuffled once and cut into blocks, each read on a chip of its
     own, by the trainings in turn, until a loss is decided for images and chips together
@@ -137,7 +137,7 @@ def tolerances(
 
     Args:
         model: One network, or several by name; each may be several trainings by their seeds.
-        hardware: The published hardware, one for all layers or a table by layer.
+        hardware: The given hardware, one for all layers or a table by layer.
         x, y: Images and labels, as for `nsm.collect`.
         loss: Largest tolerated loss, as a share of the images.
         confidence: Confidence of each decision.
@@ -166,12 +166,12 @@ def tolerances(
     size, seed = blocks * bench.size, str(bench.seed.entropy)
     settings = {**reads, **asdict(rule), "images": size, "seed": seed}
     parts = (_table(found), _base_errors(bench, rule, bases), settings)
-    return Tolerances(*parts, bench.published.hardware, networks)
+    return Tolerances(*parts, bench.given.hardware, networks)
 
 
 def _warn_of_memory(bench: Bench) -> None:
     """Warn once, and not with every chip, that moments forget the memory of a noise."""
-    if bench.sampling == "moments" and any(part.has_memory for part in bench.published.parts):
+    if bench.sampling == "moments" and any(part.has_memory for part in bench.given.parts):
         warn_user(
             'sampling="moments" takes the reads of this hardware for independent, but its noise '
             "has a memory: means over samples come out better than on the chip"
@@ -187,12 +187,12 @@ def _measured(
     progress: bool,
     on_result: Callable[[Base | Found], None] | None,
 ) -> tuple[list[Base], list[Found]]:
-    """Return the errors of the published hardware, and the results of all axes."""
+    """Return the errors of the given hardware, and the results of all axes."""
     _warn_of_memory(bench)
     tell = on_result or (lambda _: None)
     total = len(bench.trainings) * (bench.blocks + len(names))
     with Measurements(bench, workers) as runner, progress_bar(enabled=progress) as bar:
-        item = bar.add_task("tolerances", total=total, note="the published hardware")
+        item = bar.add_task("tolerances", total=total, note="the given hardware")
 
         def step_on(note: str) -> None:
             bar.update(item, advance=1, note=note)
@@ -207,12 +207,12 @@ def _bases(
     tell: Callable[[Base], None],
     step_on: Callable[[str], None],
 ) -> list[Base]:
-    """Return the errors of every network on the published hardware."""
+    """Return the errors of every network on the given hardware."""
     found = []
     for network in bench.trainings:
         work = [
             Measurement(
-                name=f"network {network!r}, the published hardware",
+                name=f"network {network!r}, the given hardware",
                 function=measure_base,
                 arguments=(network, block),
             )
@@ -221,16 +221,16 @@ def _bases(
         measured: dict[int, tuple[int, int, int | str | None]] = {}
         for number_, result in runner.results(work):
             measured[number_] = result
-            wrong = sum(published for _, published, _ in measured.values())
+            wrong = sum(given for _, given, _ in measured.values())
             labels = len(measured) * bench.y[: bench.size].size
             step_on(f"{network}: {wrong} of {labels} wrong on this hardware")
-        software, published, gate = zip(*(measured[k] for k in sorted(measured)), strict=True)
+        software, given, gate = zip(*(measured[k] for k in sorted(measured)), strict=True)
         refused = next((g for g in gate if isinstance(g, str)), "")
         counts = tuple(g for g in gate if isinstance(g, int))
         base = Base(
             network=network,
             software=software,
-            published=published,
+            given=given,
             without_gate=counts if len(counts) == len(gate) else None,
             refused=refused,
         )
@@ -276,20 +276,18 @@ def _table(found: Sequence[Found]) -> pd.DataFrame:
 
 
 def _base_errors(bench: Bench, rule: Rule, bases: Sequence[Base]) -> pd.DataFrame:
-    """Return the errors of every network, and whether the published hardware works."""
+    """Return the errors of every network, and whether the given hardware works."""
     labels = bench.blocks * bench.y[: bench.size].size
     classes = max(2, int(bench.y.max()) + 1)
     rows = []
     for base in bases:
-        decision, _ = decision_of(
-            base.published.__getitem__, base.software.__getitem__, bench, rule
-        )
+        decision, _ = decision_of(base.given.__getitem__, base.software.__getitem__, bench, rule)
         gate = base.without_gate
         rows.append(
             {
                 "network": base.network,
                 "software": sum(base.software) / labels,
-                "published": sum(base.published) / labels,
+                "given": sum(base.given) / labels,
                 "without_gate": float("nan") if gate is None else sum(gate) / labels,
                 "refused": base.refused,
                 "images": labels,

@@ -16,14 +16,14 @@ from nsm.plots.style import COLORS
 from nsm.verdict.result import Tolerances
 from nsm.verdict.search import End, Found
 
-RESOLVED = {"decided": True, "unit": "levels", "reference": "published", "published": 32}
+RESOLVED = {"decided": True, "unit": "levels", "reference": "given", "given": 32}
 ROWS = [
     Found(network="NSM", axis="levels", tolerated=8, low=8, high=7, ratio=4, ratio_high=4.5,
           falls=True, **RESOLVED),
     Found(network="ReLU", axis="levels", tolerated=64, low=64, high=48, ratio=0.5, ratio_high=0.7,
           repairs=0.1, falls=True, **RESOLVED),
     Found(network="NSM", axis="stuck cells", tolerated=0.01, low=0.01, high=0.04, ratio=0.01,
-          ratio_high=0.04, unit="of the cells", reference="all cells", published=0),
+          ratio_high=0.04, unit="of the cells", reference="all cells", given=0),
     Found(network="ReLU", axis="gain, rising", tolerated=1000, low=1000, high=math.inf, ratio=1000,
           ratio_high=math.inf, decided=True, reference="no gain",
           ended=End.WORST, reason="tolerated up to 1e+03, the worst value that was tried"),
@@ -33,7 +33,7 @@ ROWS = [
 
 def result(rows=ROWS):
     table = pd.DataFrame([asdict(row) for row in rows])
-    same = {"software": 0.1, "published": 0.1, "without_gate": np.nan, "refused": ""}
+    same = {"software": 0.1, "given": 0.1, "without_gate": np.nan, "refused": ""}
     base = pd.DataFrame(
         {"network": ["NSM", "ReLU"], **same, "images": 100, "guessing": 0.5, "works": "yes"}
     )
@@ -69,7 +69,7 @@ def test_bars_end_at_the_ratios_in_the_colors_of_the_networks(ax):
     assert ax.get_xscale() == "log"
 
 
-def test_axes_in_units_of_published_values_come_first(ax):
+def test_axes_in_units_of_given_values_come_first(ax):
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels == ["levels", "stuck cells\n[all cells]", "gain, rising\n[no gain]"]
 

@@ -187,13 +187,13 @@ def test_bad_places_are_refused_before_any_work(tmp_path, monkeypatch):
 def test_measured_tolerances_are_a_chapter(tmp_path):
     file = tmp_path / "tolerances.csv"
     file.write_text(
-        "network,axis,published,tolerated,decided,reason,repairs\n"
+        "network,axis,given,tolerated,decided,reason,repairs\n"
         'NSM,device.levels,32,3.0,True,"a, b",1\nReLU,gain,1,0.97123,False,,2\n'
     )
     part = tolerance_part(file)
     (table,) = part.tables
     assert part.texts == []
-    assert list(table.columns) == ["published", "tolerated", "decided", "reason"]
+    assert list(table.columns) == ["given", "tolerated", "decided", "reason"]
     assert table.rows[0] == (
         "NSM: conductance levels per cell",
         [("32", ""), ("3", ""), ("yes", ""), ("a, b", "")],
@@ -204,7 +204,7 @@ def test_measured_tolerances_are_a_chapter(tmp_path):
 def test_tolerances_are_told_in_words(tmp_path):
     file = tmp_path / "tolerances.csv"
     file.write_text(
-        "network,axis,published,tolerated,high,ratio,decided,reason\n"
+        "network,axis,given,tolerated,high,ratio,decided,reason\n"
         "NSM,levels,inf,8.0,0.0,32.0,False,not resolved\n"
         "NSM,stuck cells,0.0,0.0,inf,0.0,True,\n"
         "NSM,wires,inf,inf,4.0,0.0,True,\n"
@@ -224,13 +224,13 @@ def saved_tolerances(path, networks):
     """Save tolerances of levels, as `nsm tolerance` does, and return them."""
     found = [
         Found(
-            network=name, axis="levels", published=16, tolerated=8, low=8, high=4, ratio=2,
-            ratio_high=4, unit="levels", decided=True, reference="published", falls=True,
+            network=name, axis="levels", given=16, tolerated=8, low=8, high=4, ratio=2,
+            ratio_high=4, unit="levels", decided=True, reference="given", falls=True,
         )
         for name in networks
     ]  # fmt: skip
     table = pd.DataFrame([asdict(one) for one in found])
-    errors = {"software": 0.03, "published": 0.03, "without_gate": math.nan, "refused": ""}
+    errors = {"software": 0.03, "given": 0.03, "without_gate": math.nan, "refused": ""}
     base = pd.DataFrame(
         {"network": networks, **errors, "images": 300, "guessing": 0.9, "works": "yes"}
     )
@@ -244,13 +244,13 @@ def test_the_chapter_of_saved_tolerances_has_their_words_and_each_number_once(tm
     part = tolerance_part(tmp_path / "one.csv")
     assert part.texts == [
         one.sentence,
-        "Fix first: levels, the thinnest margin of what is published (a factor of 2: 8 levels "
-        "tolerated, 16 levels published).",
+        "Fix first: levels, the thinnest margin of the given values (a factor of 2: 8 levels "
+        "tolerated, 16 levels given).",
     ]
     assert one.sentence == "NSM works on this hardware (error 3 %, in software 3 %)."
     (table,) = part.tables
     assert table.columns == [
-        "published", "tolerated", "broken at", "ratio", "unit", "decided", "reason",
+        "given", "tolerated", "broken at", "ratio", "unit", "decided", "reason",
     ]  # fmt: skip
     assert [text for text, _ in table.rows[0][1]] == ["16", "8", "4", "2", "levels", "yes", ""]
     saved_tolerances(tmp_path / "two.csv", ["nsm", "ReLU"])

@@ -1,4 +1,4 @@
-"""Variants of published models: their moments, and the limits in which they are other models."""
+"""Variants of given models: their moments, and the limits in which they are other models."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def test_scaled_noise_has_the_moments_of_what_it_draws():
     assert xi.var() == pytest.approx(0.36, rel=0.03)
 
 
-def test_scaled_noise_keeps_the_memory_of_the_published_one():
+def test_scaled_noise_keeps_the_memory_of_the_given_one():
     noise = ScaledNoise(TRAPS, 0.5)
     assert noise.has_memory
     assert noise.covariance(G[:1], 1e-6) == pytest.approx(0.25 * TRAPS.covariance(G[:1], 1e-6))

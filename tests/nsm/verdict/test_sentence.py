@@ -10,17 +10,17 @@ from nsm.verdict.axes import AXES
 from nsm.verdict.search import End, Found
 from nsm.verdict.sentence import computes, fix_first_of, sentence_of
 
-#: Of every axis: unit, whether it falls, published and tolerated value, what the sentence says is
+#: Of every axis: unit, whether it falls, given and tolerated value, what the sentence says is
 #: needed, and the value and bound of what to fix first.
 WORDS = {
     "levels": ("levels", True, 4, 8, "levels (at least 8)", "4 levels", "at least 8 levels"),
     "programming error": (
-        "× published", False, 1, 0.5, "programming error (at most 0.5 × published)",
-        "the published value", "at most 0.5 × published",
+        "× given", False, 1, 0.5, "programming error (at most 0.5 × given)",
+        "the given value", "at most 0.5 × given",
     ),
     "read noise": (
-        "× published", False, 1, 0.25, "read noise (at most 0.25 × published)",
-        "the published value", "at most 0.25 × published",
+        "× given", False, 1, 0.25, "read noise (at most 0.25 × given)",
+        "the given value", "at most 0.25 × given",
     ),
     "telegraph amplitude": (
         "ΔG/G", False, 0.5, 0.1, "telegraph amplitude (at most 0.1 ΔG/G)", "0.5 ΔG/G",
@@ -44,8 +44,8 @@ WORDS = {
         "", False, 10, 2, "gain, rising, compensated (at most 2)", "10", "at most 2",
     ),
     "wires": (
-        "× published", False, 1, 0.1, "wires (at most 0.1 × published)", "the published value",
-        "at most 0.1 × published",
+        "× given", False, 1, 0.1, "wires (at most 0.1 × given)", "the given value",
+        "at most 0.1 × given",
     ),
     "comparator offset": (
         "A", False, 1e-6, 1e-7, "comparator offset (at most 1e-07 A)", "1e-06 A", "at most 1e-07 A",
@@ -68,18 +68,18 @@ def rows_with(*found):
 
 def base(works="no", **changes):
     values = {
-        "network": "NSM", "software": 0.03, "published": 0.12, "without_gate": math.nan,
+        "network": "NSM", "software": 0.03, "given": 0.12, "without_gate": math.nan,
         "refused": "", "images": 300, "guessing": 0.9, "works": works,
     }  # fmt: skip
     return next(pd.DataFrame([values | changes]).itertuples(index=False))
 
 
 def costly(name, **changes):
-    unit, falls, published, tolerated, *_ = WORDS[name]
-    ratio = published / tolerated if falls else tolerated / published
+    unit, falls, given, tolerated, *_ = WORDS[name]
+    ratio = given / tolerated if falls else tolerated / given
     values = {
-        "network": "NSM", "axis": name, "published": published, "tolerated": tolerated,
-        "ratio": ratio, "unit": unit, "falls": falls, "reference": "published", "repairs": 0.0234,
+        "network": "NSM", "axis": name, "given": given, "tolerated": tolerated,
+        "ratio": ratio, "unit": unit, "falls": falls, "reference": "given", "repairs": 0.0234,
         "repaired": "yes", "decided": True,
     }  # fmt: skip
     return Found(**(values | changes))
@@ -91,7 +91,7 @@ def test_the_sentence_of_every_axis(name):
     rows = rows_with(costly(name))
     assert sentence_of(base(), rows) == (
         f"NSM works with {needs}, but not on this hardware (error 12 %, in software 3 %). Cost of "
-        f"the published values: {name}: 2.3 points of loss."
+        f"the given values: {name}: 2.3 points of loss."
     )
     assert fix_first_of(base(), rows) == (
         f"fix first: {name}, 2.3 points of loss at {value}; tolerated: {bound}"
@@ -109,16 +109,16 @@ def test_an_axis_of_which_only_the_ideal_value_is_tolerated(name):
 
 @pytest.mark.parametrize("name", AXES)
 def test_the_thinnest_margin_of_every_axis(name):
-    unit, _, published, tolerated, *_ = WORDS[name]
+    unit, _, given, tolerated, *_ = WORDS[name]
     rows = rows_with(costly(name, repairs=0.0, ratio=2.0))
     values = (
         ""
-        if "published" in unit
+        if "given" in unit
         else f": {tolerated:.3g} {unit}".rstrip()
-        + (f" tolerated, {published:.3g} {unit}".rstrip() + " published")
+        + (f" tolerated, {given:.3g} {unit}".rstrip() + " given")
     )
     assert fix_first_of(base("yes"), rows) == (
-        f"fix first: {name}, the thinnest margin of what is published (a factor of 2{values})"
+        f"fix first: {name}, the thinnest margin of the given values (a factor of 2{values})"
     )
 
 
@@ -130,12 +130,12 @@ def test_two_cures_and_axes_that_do_not_cure():
     )
     assert sentence_of(base(), rows) == (
         "NSM works with ADC bits (ideal) or levels (at least 8), but not on this hardware (error "
-        "12 %, in software 3 %). Cost of the published values: stuck cells: 8 points of loss; ADC "
+        "12 %, in software 3 %). Cost of the given values: stuck cells: 8 points of loss; ADC "
         "bits: 5 points of loss; levels: 2.3 points of loss."
     )
     none = rows_with(costly("stuck cells", repaired="no"))
     assert sentence_of(base(), none) == (
-        "NSM does not work on this hardware (error 12 %, in software 3 %). Cost of the published "
+        "NSM does not work on this hardware (error 12 %, in software 3 %). Cost of the given "
         "values: stuck cells: 2.3 points of loss."
     )
 
@@ -147,20 +147,20 @@ def test_the_thinnest_margin_is_that_of_a_decided_axis():
     decided = costly("levels", **margin, ratio=2.0, ended=End.BROKEN)
     whole = costly("ADC bits", **margin, ratio=1.0, ended=End.WORST)
     assert fix_first_of(base("yes"), rows_with(open_, wide, whole, decided)) == (
-        "fix first: levels, the thinnest margin of what is published (a factor of 2: 8 levels "
-        "tolerated, 4 levels published); not decided with 300 images, and perhaps thinner: stuck "
+        "fix first: levels, the thinnest margin of the given values (a factor of 2: 8 levels "
+        "tolerated, 4 levels given); not decided with 300 images, and perhaps thinner: stuck "
         "cells"
     )
     not_decided = "fix first: not decided with 300 images; give more images"
     assert fix_first_of(base("yes"), rows_with(open_, wide)) == not_decided
     assert fix_first_of(base("not resolved"), rows_with(open_, whole)) == not_decided
     assert fix_first_of(base("yes"), rows_with(whole)) == (
-        "fix first: nothing that is published limits it on the axes that were measured"
+        "fix first: none of the given values limits it on the axes that were measured"
     )
 
 
 def test_a_network_that_does_not_compute_is_to_be_trained_first():
-    lost = base("yes", software=0.8, published=0.8)
+    lost = base("yes", software=0.8, given=0.8)
     rows = rows_with(costly("levels"))
     assert sentence_of(lost, rows) == (
         "NSM is wrong on 80 % in software already: train it first (error of guessing 90 %, on this "

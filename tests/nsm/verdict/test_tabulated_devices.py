@@ -31,4 +31,4 @@ def test_every_axis_of_a_tabulated_device_is_searched(noise, tmp_path):
     table = found.table.set_index("axis")
     assert set(table.index) == set(AXES)
     assert table["ratio"].notna().all()
-    assert (table.loc[["programming error", "read noise"], "unit"] == "× published").all()
+    assert (table.loc[["programming error", "read noise"], "unit"] == "× given").all()

@@ -88,7 +88,7 @@ def test_comparator_noise_of_one_threshold_unit(loss):
     it = row(found, "comparator noise")
     assert it.low <= limit < it.high
     assert it.high / it.low < 1.5
-    assert (it.published, it.unit) == (0, "A")
+    assert (it.given, it.unit) == (0, "A")
     assert it.reference == "the full-scale current of one cell"
     assert it.ratio == pytest.approx(it.tolerated / CURRENT)
 
@@ -137,7 +137,7 @@ def test_a_device_that_breaks_a_network_has_a_ratio_below_one():
     assert it.repairs == pytest.approx(norm.sf(0.2), abs=0.05)
     assert found.base_errors.works.item() == "no"
     assert found.sentence.startswith("network works with comparator noise (at most ")
-    assert ". Cost of the published values: comparator noise: 4" in found.sentence
+    assert ". Cost of the given values: comparator noise: 4" in found.sentence
     assert found.fix_first.startswith("fix first: comparator noise, 4")
     assert it.ended == End.BROKEN
 
@@ -280,7 +280,7 @@ def test_a_value_that_a_model_refuses_ends_the_ladder():
 
 
 @pytest.mark.parametrize("of_all_axes", ["everything"], indirect=True)
-def test_published_values_are_those_of_the_hardware(of_all_axes):
+def test_given_values_are_those_of_the_hardware(of_all_axes):
     expected = {
         "levels": 16,
         "programming error": 1,
@@ -295,8 +295,8 @@ def test_published_values_are_those_of_the_hardware(of_all_axes):
     }
     _, found = of_all_axes
     table = found.table.set_index("axis").loc[list(expected)]
-    assert table["published"].to_dict() == pytest.approx(expected)
-    assert set(table["reference"]) == {"published"}
+    assert table["given"].to_dict() == pytest.approx(expected)
+    assert set(table["reference"]) == {"given"}
 
 
 def test_faults_without_a_share_are_no_axis():
@@ -356,7 +356,7 @@ def test_the_files_hold_the_table_and_the_verdict(tmp_path):
     about = tomllib.loads((tmp_path / "t.toml").read_text())
     assert about["sentence"] == found.sentence
     assert about["settings"]["images"] == 100
-    assert about["base_errors"][0]["published"] == 0
+    assert about["base_errors"][0]["given"] == 0
     with pytest.raises(ValueError, match=r"t\.txt; give a path that ends in \.csv"):
         found.save(tmp_path / "t.txt")
     found.save(tmp_path / "t.csv")  # its own files are replaced
@@ -402,23 +402,23 @@ def bench():
 
 
 @pytest.mark.parametrize("name", AXES)
-def test_the_first_value_of_an_axis_is_the_published_hardware(name, bench):
-    context = Context(published=bench.published, facts=bench.facts("network"), step=2.0)
+def test_the_first_value_of_an_axis_is_the_given_hardware(name, bench):
+    context = Context(given=bench.given, facts=bench.facts("network"), step=2.0)
     axis = AXES[name](context)
-    setting = axis.apply(bench.published, axis.outward[0])
+    setting = axis.apply(bench.given, axis.outward[0])
     if name == "levels":
         assert axis.outward[0] == 4
-        assert setting == bench.published
-        assert axis.apply(bench.published, 3.0).parts[0].device.levels == 3
+        assert setting == bench.given
+        assert axis.apply(bench.given, 3.0).parts[0].device.levels == 3
     for block in range(2):
         assert bench.errors("network", setting, block) == bench.errors(
-            "network", bench.published, block
+            "network", bench.given, block
         )
 
 
 def test_another_on_off_ratio_moves_the_pulses_that_begin_at_g_min():
     hardware = Hardware(device=preset("fefet_jerry2017"))
-    axis = AXES["on/off ratio"](Context(published=Setting(hardware=hardware), facts=None, step=2.0))
+    axis = AXES["on/off ratio"](Context(given=Setting(hardware=hardware), facts=None, step=2.0))
     for ratio in (axis.inward[0], *axis.outward[-1:]):
         device = axis.apply(Setting(hardware=hardware), ratio).parts[0].device
         assert device == with_on_off_ratio(hardware.device, ratio)

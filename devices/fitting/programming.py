@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from devices.faults.stuck import StuckCells
 from devices.fitting.fit import Estimate, Fit
 from devices.fitting.programming_table import Table, fitted_table, knots_of
-from devices.fitting.stuck import known_pairs, stuck_cells, stuck_shares
+from devices.fitting.stuck import StuckShare, known_pairs, stuck_cells, stuck_shares
 from devices.programming.tabulated import TabulatedError
 from devices.validation import Floats
 
@@ -85,10 +85,10 @@ def fit_programming(
             std=tuple(table.std.tolist()),
             mean=tuple(table.mean.tolist()),
         ),
-        estimates=_estimates(at, table),
+        estimates=_estimates(at, table) | _of_stuck(shares),
         notes=tuple(_notes(at, table, g[kept], shares, counts)),
         counts=counts,
-        faults=StuckCells(p_stuck_hrs=shares[0], p_stuck_lrs=shares[1]),
+        faults=StuckCells(p_stuck_hrs=shares[0].share, p_stuck_lrs=shares[1].share),
         targets=g[kept],
         residuals=table.residuals,
     )
@@ -106,18 +106,28 @@ def _estimates(at: Floats, table: Table) -> dict[str, Estimate]:
     return found
 
 
+def _of_stuck(shares: tuple[StuckShare, StuckShare]) -> dict[str, Estimate]:
+    """Return the shares of stuck cells, where there are some."""
+    named = zip(("share stuck low", "share stuck high"), shares, strict=True)
+    return {name: one.estimate for name, one in named if one.stuck}
+
+
 def _notes(
-    at: Floats, table: Table, g: Floats, shares: tuple[float, float], counts: dict[str, int]
+    at: Floats,
+    table: Table,
+    g: Floats,
+    shares: tuple[StuckShare, StuckShare],
+    counts: dict[str, int],
 ) -> Iterator[str]:
     """Yield what the data do not tell, or tell against the model."""
-    for share, state, name in zip(
+    for one, state, name in zip(
         shares, ("lowest", "highest"), ("p_stuck_hrs", "p_stuck_lrs"), strict=True
     ):
-        if share:
+        if one.stuck:
             yield (
-                f"{100 * share:.2g} % of the cells are stuck at the {state} target, whatever their "
-                f"own is; they are left out of the fit. Put StuckCells({name}={share:.2g}) into "
-                "the slot faults."
+                f"{one.stuck} of {one.shown} cells, {100 * one.share:.2g} %, are stuck at the "
+                f"{state} target, whatever their own is; they are left out of the fit. Put "
+                f"StuckCells({name}={one.share:.2g}) into the slot faults."
             )
     rest = counts["far off"] - counts["stuck"]
     if rest:

@@ -1,5 +1,7 @@
 """Checks of measured values before a fit: what they find is counted, and nothing is dropped."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -13,6 +15,20 @@ FAR_OFF = 8.0
 _MOST = 0.9
 # Median absolute deviation of a standard normal.
 _NORMAL_MAD = 0.6744897501960817
+
+
+def checked_names(names: Sequence[str] | None, cells: int) -> tuple[str, ...]:
+    """Return one name for each cell; None stands for "0", "1", ….
+
+    Raises:
+        ValueError: If there are fewer or more names than cells, or it is a text.
+    """
+    if names is None:
+        return tuple(str(k) for k in range(cells))
+    if isinstance(names, str) or len(names) != cells:
+        # A text is a sequence of letters, and would pass with as many letters as cells.
+        raise ValueError(f"names = {names!r} are not {cells} names; give one for each cell")
+    return tuple(str(name) for name in names)
 
 
 def conductances(

@@ -1,8 +1,11 @@
 """Targets and what cells got: pairs that are known, and cells that are stuck."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from devices.fitting.fit import Estimate
 from devices.fitting.screening import (
     FAR_OFF,
     conductances,
@@ -83,7 +86,34 @@ def stuck_cells(g: Floats, landed: Floats, at: Floats) -> tuple[np.ndarray, np.n
     return far | stuck[0] | stuck[1], stuck[0], stuck[1]
 
 
-def stuck_shares(g: Floats, lowest: np.ndarray, highest: np.ndarray) -> tuple[float, float]:
+class StuckShare(NamedTuple):
+    """How many cells are stuck at one end, of those that would show it.
+
+    Attributes:
+        stuck: Number of stuck cells.
+        shown: Number of cells whose targets show whether they are stuck.
+    """
+
+    stuck: int
+    shown: int
+
+    @property
+    def share(self) -> float:
+        """The share of stuck cells."""
+        return self.stuck / self.shown
+
+    @property
+    def estimate(self) -> Estimate:
+        """The share with its binomial standard error √(p (1 − p)/n); none without stuck cells."""
+        if not self.stuck:
+            return Estimate(value=0.0, positive=True)
+        error = (self.share * (1 - self.share) / self.shown) ** 0.5
+        return Estimate(value=self.share, error=error, positive=True)
+
+
+def stuck_shares(
+    g: Floats, lowest: np.ndarray, highest: np.ndarray
+) -> tuple[StuckShare, StuckShare]:
     """Return the shares of cells that are stuck at the low and at the high end.
 
     Cells whose target is near an end do not show that they are stuck there. The share is therefore
@@ -92,5 +122,5 @@ def stuck_shares(g: Floats, lowest: np.ndarray, highest: np.ndarray) -> tuple[fl
     shares = []
     for stuck, distance in ((lowest, g - g.min()), (highest, g.max() - g)):
         shown = distance >= distance[stuck].min() if stuck.any() else np.ones(len(g), dtype=bool)
-        shares.append(float(stuck.sum() / shown.sum()))
+        shares.append(StuckShare(int(stuck.sum()), int(shown.sum())))
     return shares[0], shares[1]

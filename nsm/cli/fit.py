@@ -154,12 +154,14 @@ def fit(
     measurements = read_all(found, **names, **reading, **limits, cell=tuple(cell or ()))
     check_range(out, measurements, **limits)
     wanted = asked(verdict)  # before the work, for images may be missing
-    fitted = _fitted(measurements, of_fits, out, seed)
+    fitted, failed = _fitted(measurements, of_fits, out, seed)
     texts: dict[str, Any] = {"technology": technology, "citation": citation}
     device = write_device(out, fitted, **limits, **texts, replace=replace)
     console().print(f"device file: {out}", highlight=False, markup=False)
     told = answer(device, wanted, workers=workers, seed=seed, command=full_command(sys.argv[1:]))
     _write_page(html, out, fitted, device, told)
+    if failed:
+        raise ValueError(f"not fitted, and not in {out}: {'; '.join(failed)}")
 
 
 def _write_page(
@@ -207,26 +209,32 @@ def pairs(option: str, texts: list[str] | None) -> dict[str, str]:
 
 def _fitted(
     measurements: list[Measurement], options: dict[str, dict[str, Any]], out: Path, seed: int
-) -> list[tuple[Measurement, Fit]]:
-    """Return the fits of measurements, printed as they are made."""
+) -> tuple[list[tuple[Measurement, Fit]], list[str]]:
+    """Return the fits of measurements, printed, and why some of several could not be fitted."""
     from nsm.measurements.device_file import process_for
     from nsm.measurements.fits import fit_measurement
     from nsm.progress import progress_bar
 
     fitted: list[tuple[Measurement, Fit]] = []
+    failed: list[str] = []
     with progress_bar() as bar:
         task = bar.add_task("fits", total=len(measurements), note="", unit="fits")
         for measurement in measurements:
             bar.update(task, note=f"{measurement.kind} of {measurement.path}")
-            process = process_for(out, measurement.kind, fitted)
-            fit = fit_measurement(
-                measurement, rng=seed, process=process, **options[measurement.kind]
-            )
-            fitted.append((measurement, fit))
+            own = options[measurement.kind]
+            try:
+                process = process_for(out, measurement.kind, fitted)
+                fit = fit_measurement(measurement, rng=seed, process=process, **own)
+            except ValueError as problem:
+                failed.append(str(problem))
+            else:
+                fitted.append((measurement, fit))
             bar.advance(task)
+    if not fitted:
+        raise ValueError("; ".join(failed))
     for measurement, fit in fitted:
         _print_fit(measurement, fit)
-    return fitted
+    return fitted, failed
 
 
 def _print_fit(measurement: Measurement, fit: Fit) -> None:
@@ -236,6 +244,7 @@ def _print_fit(measurement: Measurement, fit: Fit) -> None:
     from devices.tables import model_name
     from nsm.cli.options import show_table
     from nsm.measurements.estimates import counts_text, interval_text, value_text
+    from nsm.measurements.meanings import meaning_of
 
     def say(text: str) -> None:
         console().print(text, highlight=False, markup=False)
@@ -249,9 +258,14 @@ def _print_fit(measurement: Measurement, fit: Fit) -> None:
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("unit", no_wrap=True)
     table.add_column("95 % interval", no_wrap=True)
+    table.add_column("meaning")
+    last = ""
     for name, estimate in fit.estimates.items():
         interval = interval_text(estimate) or "not told by the data"
-        table.add_row(f"  {name}", value_text(estimate), estimate.unit, interval)
+        meaning = meaning_of(name)
+        said = "" if meaning == last else meaning  # once for a group of numbers
+        table.add_row(f"  {name}", value_text(estimate), estimate.unit, interval, said)
+        last = meaning
     if fit.estimates:
         show_table(table)
     for note in (*measurement.notes, *fit.notes):

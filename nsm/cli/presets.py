@@ -151,13 +151,22 @@ def show(name: Name, out: Out = None) -> None:
     check_folder_of(figure)
     choice("figure format", figure.suffix, (".png", ".pdf", ".svg"))
 
+    from nsm.cli.preset_text import model_lines
     from nsm.plots.datasheet import save_data_sheet
 
     for key, value in vars(entry).items():
-        if value == "":  # a file of one's own need not say it, and gates have no levels
+        if value == "" or key == "model":  # a file of one's own need not say it
             continue
-        console().print(f"{key}: {value}", highlight=False)
-    console().print(f"data sheet: {save_data_sheet(entry, figure)}")
+        _say(f"{key}: {value}")
+    _say("model, in SI units:")
+    for line in model_lines(entry.model):
+        _say(f"  {line}")
+    _say(f"data sheet: {save_data_sheet(entry, figure)}")
+
+
+def _say(text: str) -> None:
+    """Print a line as it is."""
+    console().print(text, highlight=False, markup=False)
 
 
 @app.command(epilog="Example: nsm presets export rram_wan2022 > mine.toml")

@@ -103,12 +103,13 @@ def _run(
     options: dict[str, Any],
 ) -> None:
     """Measure, write and print the tolerances; all names are checked but those of axes."""
+    from nsm.cli.tolerance_time import expected_seconds, expected_text
     from nsm.plots import plot_tolerances, save_figure
     from nsm.sweeps.networks import images_for, load_network, training_images
     from nsm.verdict.axes import chosen_axes
     from nsm.verdict.tolerances import tolerances
 
-    chosen_axes(options["axes"])
+    axes = len(chosen_axes(options["axes"]))
     use_threads(1)
     start = time.perf_counter()
     models = {name: load_network(path) for name, path in checked.items()}
@@ -121,14 +122,21 @@ def _run(
         )
 
     console().print(f"{', '.join(models)} on {device}, {len(x)} images of {source.source}")
+    y = test.y_test[: len(x)]
+    few = training_images(test, x, min(_CALIBRATED_ON, len(test.x_train)))
+    reads = {name: options[name] for name in ("samples", "sampling", "workers")}
+    seconds = expected_seconds(
+        models, hardware, x, y, axes=axes, blocks=_BLOCKS, calibrate=few, **reads
+    )
+    console().print(expected_text(seconds, options["sampling"]), soft_wrap=True)
     found = tolerances(
         models,
         hardware,
         x,
-        test.y_test[: len(x)],
+        y,
         blocks=_BLOCKS,
         step=_STEP,
-        calibrate=training_images(test, x, min(_CALIBRATED_ON, len(test.x_train))),
+        calibrate=few,
         on_result=tell,
         **options,
     )

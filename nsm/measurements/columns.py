@@ -14,6 +14,7 @@ from nsm.measurements.units import (
     Unit,
     check_kelvins,
     check_siemens,
+    in_si,
     normalized,
     to_conductance,
     unit_named,
@@ -154,7 +155,7 @@ class Columns:
         unit = self.unit(column, ("time",))
         if unit is None:
             self.notes.append(f"{column!r} without a unit: read as seconds.")
-        return self.raw(column, exact=True) * (1.0 if unit is None else unit.factor)
+        return in_si(self.raw(column, exact=True), unit)
 
     def temperatures(self) -> Floats:
         """Return the column of temperatures [K]."""
@@ -164,7 +165,7 @@ class Columns:
             check_kelvins(values, self.where, column)
             self.notes.append(f"{column!r} without a unit: read as kelvins.")
             return values
-        return values * unit.factor + unit.offset
+        return unit.to_si(values)
 
     def number(self, role: str, quantities: tuple[str, ...]) -> float:
         """Return the single number of a role in SI, such as a sampling rate [Hz]."""
@@ -172,7 +173,7 @@ class Columns:
         unit, values = self.unit(column, quantities), self.raw(column)
         if values.size != 1:
             raise ValueError(f"{self.where}: {column!r} has {values.size} values; give one number")
-        return float(values.ravel()[0]) * (1.0 if unit is None else unit.factor)
+        return float(in_si(values, unit).ravel()[0])
 
 
 def label(value: Any) -> str:

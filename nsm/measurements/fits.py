@@ -75,6 +75,8 @@ def fit_measurement(
         )
     if kind.base:
         given["process"] = process
+    if kind.takes_names and measurement.cells:
+        given["names"] = measurement.cells
     try:
         fit: Fit = _function_of(kind)(**measurement.arrays, **given)
     except ValueError as problem:

@@ -32,6 +32,7 @@ class Kind:
         base: Kind whose model the fit completes; "" (default) for a fit that stands alone.
         is_wide: Whether a column without a role is a cell; default False.
         is_random: Whether the fit draws random numbers; default False.
+        takes_names: Whether the fit takes the names of cells; default False.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Kind:
     is_wide: bool = False
     is_random: bool = False
     base: str = ""
+    takes_names: bool = False
 
 
 def _relaxation(reading: Reading) -> Arrays:
@@ -159,6 +161,7 @@ _KINDS = (
         fit="fit_read_noise",
         slot="read_noise",
         options={"instrument": "conductance"},
+        takes_names=True,
     ),
     Kind(
         name="telegraph",

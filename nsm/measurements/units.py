@@ -3,7 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -61,6 +61,20 @@ class Unit:
     quantity: str
     factor: float = 1.0
     offset: float = 0.0
+
+    @overload
+    def to_si(self, values: float) -> float: ...
+    @overload
+    def to_si(self, values: Floats) -> Floats: ...
+    def to_si(self, values: float | Floats) -> float | Floats:
+        """Return values in SI.
+
+        Small units divide by their inverse, which is a whole number: 100 µS is then 1e-4 S, where
+        the product with 1e-6 is 9.999999999999999e-05.
+        """
+        if self.factor >= 1:
+            return self.factor * values + self.offset
+        return values / round(1 / self.factor) + self.offset
 
     def equals(self, other: "Unit") -> bool:
         """Return whether two units are the same, whatever their names: "uS" and "µS"."""
@@ -137,7 +151,12 @@ def quantity(text: Any, name: str, kind: str) -> float:
     unit = unit_named(found[2] or si, name)
     if unit.quantity != kind:
         raise ValueError(f"{name} = {text!r} is a {unit.quantity}, not a {kind}; give it in {si}")
-    return unit.factor * value + unit.offset
+    return unit.to_si(value)
+
+
+def in_si(values: Floats, unit: Unit | None) -> Floats:
+    """Return values in SI; those without a unit are in SI already."""
+    return values if unit is None else unit.to_si(values)
 
 
 def to_conductance(values: Floats, unit: Unit, *, read_voltage: float | None) -> Floats:
@@ -151,7 +170,7 @@ def to_conductance(values: Floats, unit: Unit, *, read_voltage: float | None) ->
     Raises:
         ValueError: If a resistance is 0.
     """
-    x = values * unit.factor
+    x = unit.to_si(values)
     if unit.quantity == "resistance":
         if np.any(x == 0):
             raise ValueError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devices import Estimate, Fit
+from nsm.measurements.meanings import meaning_of
 from nsm.plots import plot_tolerances
 from nsm.plots.png import light_and_dark
 from nsm.quantities import counted, quantity
@@ -115,15 +116,16 @@ def _chapter(fitted: FittedFile) -> Part:
     fit = fitted.fit
     notes = (*fitted.notes, *fit.notes)
     rows = [
-        (name, [(text, "") for text in estimate_row(estimate)])
+        (name, [(text, "") for text in (*estimate_row(estimate), meaning_of(name))])
         for name, estimate in fit.estimates.items()
     ]
     tables = [
         Table(
             caption="Numbers of the model",
             first="number",
-            columns=["value", "standard error", "95 % interval"],
+            columns=["value", "standard error", "95 % interval", "meaning"],
             rows=rows,
+            sentences=("meaning",),
             note="Intervals of numbers that are positive by nature are those of their logarithms.",
         )
     ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from devices.fitting.fit import Estimate
 from devices.fitting.read_noise.cells import CellNoise
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.read_noise.flicker import FlickerNoise
@@ -113,6 +114,30 @@ def telegraph_model(cells: Sequence[CellNoise]) -> ReadNoise:
         slope=0.0,
         s_delta=float(amplitudes.std(ddof=1)) if len(traps) > 1 else 0.0,
     )
+
+
+def trap_estimates(cells: Sequence[CellNoise]) -> dict[str, Estimate]:
+    """Return the numbers of the traps: those of a single cell, or medians over all traps.
+
+    Medians are e to the mean of logarithms, whose standard error is that of their scatter. The
+    number of traps per cell has that of a Poisson number.
+    """
+    traps = traps_of(cells)
+    if not traps:
+        return {}
+    if len(cells) == 1:
+        assert cells[0].telegraph is not None
+        of_traps = ("amplitude", "tau_")
+        return {k: e for k, e in cells[0].telegraph.estimates.items() if k.startswith(of_traps)}
+    count = len(traps)
+    mean = Estimate(value=count / len(cells), error=count**0.5 / len(cells), positive=True)
+    found = {"traps_per_cell": mean}
+    for name, unit in (("amplitude", ""), ("tau_capture", "s"), ("tau_emission", "s")):
+        logs = np.log([getattr(one, name) for one in traps])
+        median = float(np.exp(logs.mean()))
+        scatter = float(logs.std(ddof=1)) / count**0.5 if count > 1 else float("nan")
+        found[name] = Estimate(value=median, error=median * scatter, unit=unit, positive=True)
+    return found
 
 
 def product_of(*noises: ReadNoise) -> ReadNoise:

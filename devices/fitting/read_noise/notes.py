@@ -6,6 +6,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from devices.fitting.read_noise.traces import ReadNoiseFit
+    from devices.fitting.telegraph.trace import TelegraphFit
 
 #: Variances of windows of 1/f noise differ by less than this factor, beyond what their number of
 #: reads lets them scatter.
@@ -16,6 +17,8 @@ _FEW_CELLS = 10
 #: White noise that grows faster than this power of the conductance is not the instrument's alone.
 _GROWTH = 0.5
 _LEAST_SPAN = 1.5
+#: Cells whose traps are told one by one.
+_MOST_TOLD = 8
 
 
 def _range(values: np.ndarray, style: str = ".3g") -> str:
@@ -140,7 +143,26 @@ def _on_telegraph(fit: "ReadNoiseFit") -> list[str]:
             f"{traps} traps are too few for the laws of their times and amplitudes, which the "
             "model takes to be lognormal."
         )
-    for k, cell in enumerate(fit.cells):
-        if cell.telegraph is not None:
-            notes += [f"Cell {k}: {note}" for note in cell.telegraph.notes]
+    named = [
+        (name, cell.telegraph)
+        for name, cell in zip(fit.names, fit.cells, strict=True)
+        if cell.telegraph is not None
+    ]
+    if len(fit.cells) > 1:
+        notes += [f"Cell {name}: {_traps_in_words(one)}." for name, one in named[:_MOST_TOLD]]
+        if len(named) > _MOST_TOLD:
+            notes.append(f"The traps of {len(named) - _MOST_TOLD} more cells are in `fit.cells`.")
+    for name, one in named:
+        notes += [f"Cell {name}: {note}" for note in one.notes]
     return notes
+
+
+def _traps_in_words(fit: "TelegraphFit") -> str:
+    """Return amplitude and times of the traps of a cell."""
+    factors = getattr(fit.model, "factors", (fit.model,))
+    return "; ".join(
+        f"{'two equal traps' if one.traps == 2 else 'a trap'} with ΔG/G = "
+        f"{100 * one.amplitude:.3g} %, captured after {one.tau_capture:.3g} s, emitting after "
+        f"{one.tau_emission:.3g} s"
+        for one in factors
+    )

@@ -30,12 +30,13 @@ from devices.fitting.read_noise.models import (
     flicker_model,
     product_of,
     telegraph_model,
+    trap_estimates,
     traps_of,
     white_model,
 )
 from devices.fitting.read_noise.notes import notes_on
 from devices.fitting.read_noise.spectrum import frequencies_of
-from devices.fitting.screening import are_far_off, conductances
+from devices.fitting.screening import are_far_off, checked_names, conductances
 from devices.read_noise.base import ReadNoise
 from devices.validation import Floats, boolean, number
 
@@ -64,6 +65,7 @@ class ReadNoiseFit(Fit):
         band: Frequencies between which the slopes were fitted [Hz].
         window: Length of the windows [s].
         reads_per_window: Reads in a window.
+        names: Names of the cells.
     """
 
     cells: tuple[CellNoise, ...]
@@ -77,6 +79,7 @@ class ReadNoiseFit(Fit):
     band: tuple[float, float]
     window: float
     reads_per_window: int
+    names: tuple[str, ...] = ()
 
 
 def fit_read_noise(
@@ -87,6 +90,7 @@ def fit_read_noise(
     band: tuple[float, float] | None = None,
     window: float = 1.0,
     telegraph: bool = True,
+    names: Sequence[str] | None = None,
 ) -> ReadNoiseFit:
     """Fit read noise to traces of cells: white noise, 1/f noise and telegraph steps.
 
@@ -103,11 +107,14 @@ def fit_read_noise(
             frequency of the spectrum to a tenth of the Nyquist frequency.
         window: Length of the windows whose variances show bursts [s]; default 1 s.
         telegraph: Whether to look for telegraph noise; default True.
+        names: Names of the cells, for notes and messages; default None for "0", "1", ….
 
     Returns:
         A `ReadNoiseFit` with the estimates gamma (the exponent of the standard deviation of the
         1/f noise over the conductance), slope, exponent, q, white [S] and correlation_time [s].
         Those of several cells are means, with the standard error of the scatter between cells.
+        Where traps were found, amplitude, tau_capture and tau_emission [s] are those of a single
+        cell, or the medians of all traps of several cells, with traps_per_cell.
 
     Raises:
         ValueError: If the traces are no conductances, one of them is constant or has fewer than 256
@@ -121,7 +128,8 @@ def fit_read_noise(
     boolean("telegraph", telegraph)
     if instrument is not None:
         instrument = number("instrument", instrument, at_least=0, unit="S")
-    _check_traces(traces)
+    names = checked_names(names, len(traces))
+    _check_traces(traces, names)
     f = frequencies_of(traces.shape[1], period)
     band = _checked_band(band, f)
     cells = tuple(
@@ -129,7 +137,7 @@ def fit_read_noise(
     )
     flicker = flicker_model(cells, period, traces.shape[1])
     model = product_of(flicker, telegraph_model(cells), white_model(cells, instrument))
-    fit = _collected(traces, cells, model, f, band, window, period)
+    fit = replace(_collected(traces, cells, model, f, band, window, period), names=names)
     return replace(fit, notes=notes_on(fit, instrument=instrument, telegraph=telegraph))
 
 
@@ -149,7 +157,7 @@ def _collected(
     )
     return ReadNoiseFit(
         model=model,
-        estimates=_estimates(cells),
+        estimates=_estimates(cells) | trap_estimates(cells),
         counts={
             "cells": len(cells),
             "values": traces.size,
@@ -171,24 +179,24 @@ def _collected(
     )
 
 
-def _check_traces(traces: Floats) -> None:
+def _check_traces(traces: Floats, names: Sequence[str]) -> None:
     """Refuse traces that are too short or constant."""
-    for k, trace in enumerate(traces):
+    for name, trace in zip(names, traces, strict=True):
         known = trace[np.isfinite(trace)]
         if len(known) < FEWEST_READS:
             raise ValueError(
-                f"trace {k} of g has {len(known)} known reads, too few for a spectrum; give at "
+                f"trace {name} of g has {len(known)} known reads, too few for a spectrum; give at "
                 f"least {FEWEST_READS}, or leave the cell out"
             )
         if not np.median(known) > 0:
             raise ValueError(
-                f"trace {k} of g has a median of {np.median(known):.3g} S, and a conductance is "
+                f"trace {name} of g has a median of {np.median(known):.3g} S, and a conductance is "
                 "positive; was the polarity reversed? Give absolute values, or leave the cell out"
             )
         if not known.std() > 1e-12 * np.abs(known).max():
             raise ValueError(
-                f"trace {k} of g is constant at {known[0]:g} S, so that it holds no noise to fit; "
-                "leave the cell out"
+                f"trace {name} of g is constant at {known[0]:g} S, so that it holds no noise to "
+                "fit; leave the cell out"
             )
 
 
@@ -232,6 +240,8 @@ def _mean(
         value, error = float(values[known][0]), float(errors[known][0])
         return Estimate(value=value, error=error, unit=unit, positive=positive)
     scatter = float(values[known].std(ddof=1)) / n**0.5
+    if not values[known].any():  # none of the cells has such noise: that tells no error
+        scatter = float("nan")
     return Estimate(value=float(values[known].mean()), error=scatter, unit=unit, positive=positive)
 
 

@@ -1,5 +1,7 @@
 """Fits of programming errors: the table found again, stuck cells, tails, refusals."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -68,6 +70,12 @@ def test_stuck_cells_are_left_out_and_suggested():
     assert fit.faults.p_stuck_hrs == pytest.approx(0.01, abs=5 * np.sqrt(0.01 / 20_000))
     assert fit.counts["stuck"] == fit.counts["far off"] > 600
     np.testing.assert_allclose(fit.model.std[1:-1], 1e-6, rtol=0.1)
+    share = fit.estimates["share stuck high"]
+    assert share.value == fit.faults.p_stuck_lrs
+    assert share.error == pytest.approx(np.sqrt(0.03 / 20_000), rel=0.2)
+    (note,) = (n for n in fit.notes if "stuck at the highest target" in n)
+    stuck, shown = map(int, re.match(r"(\d+) of (\d+) cells", note).groups())
+    assert stuck / shown == share.value
     assert any("stuck at the highest target" in n and "p_stuck_lrs=0.0" in n for n in fit.notes)
 
 

@@ -115,6 +115,19 @@ def test_fit_all_fits_a_folder_and_names_what_it_does_not(run, here):
     assert device.g_max >= device.levels[-1] > 9e-5  # the range came from the data, and widens
 
 
+def test_fit_all_keeps_what_could_be_fitted(run, here):
+    Path("data").mkdir()
+    write_pairs("data/programming-1.csv")
+    rows = [f"{t},1,50" for t in range(400)]  # a constant trace
+    Path("data/read-noise.csv").write_text("\n".join(["time [s],cell,g [µS]", *rows]))
+    status, out, err = run("fit all data --unit target=µS --unit got=µS --out mine.toml")
+    assert status == 2
+    assert "device file: mine.toml" in out
+    assert err.startswith("nsm: not fitted, and not in mine.toml: data/read-noise.csv, fitted as")
+    assert "trace 1 of g is constant at 5e-05 S" in err
+    assert np.mean(read_preset("mine.toml").model.write.std) == pytest.approx(1e-6, rel=0.15)
+
+
 def write_relaxation(folder):
     """Write cells that relax, and others that were baked at 60 and 90 °C with 0.1 eV."""
     process = RelaxationProcess(

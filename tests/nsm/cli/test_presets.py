@@ -84,12 +84,14 @@ def test_a_file_of_ones_own_is_shown_as_a_preset_is(run, folder):
     status, out, _ = run("presets show mine.toml")
     assert status == 0
     assert "data sheet: mine.png" in out
-    assert "g_max=3e-05" in out
+    assert " S to 3e-05 S, " in out
+    assert "  without a model: " in out
+    assert "Device(" not in out
     assert Path("mine.png").stat().st_size > 10_000
     Path("bare.toml").write_text('gate = {kind = "blank_out", p = 0.3}')
     status, out, _ = run("presets show bare.toml")
     assert status == 0
-    assert "BlankOut(p=0.3)" in out
+    assert "gate: BlankOut\n    p = 0.3\n" in out
     status, _, err = run("presets show none.toml")
     assert status == 2
     assert "no device file none.toml" in err

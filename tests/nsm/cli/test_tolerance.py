@@ -1,9 +1,12 @@
 """`nsm tolerance`: its files, its verdict, and what it refuses before any work."""
 
+import re
 import tomllib
 
 import pandas as pd
 import pytest
+
+from nsm.cli.tolerance_time import expected_text
 
 
 def test_the_command_writes_a_table_a_chart_and_a_verdict(run, folder):
@@ -20,6 +23,7 @@ def test_the_command_writes_a_table_a_chart_and_a_verdict(run, folder):
     assert about["sentence"] in " ".join(out.split())
     assert about["fix_first"] in " ".join(out.split())
     assert "small, temperature: does not act: the device has no temperature_law" in out
+    assert re.search(r"takes at most about [\d.]+ (s|min), and less where", out)
     assert (folder / "t.png").stat().st_size > 1000
 
 
@@ -42,3 +46,12 @@ def test_mistakes_are_named_before_any_work(run, folder, options, message):
     status, _, err = run(f"tolerance small.safetensors {options}")
     assert status == 2
     assert message in " ".join(err.split())
+
+
+def test_long_exact_searches_are_told_a_faster_way():
+    assert expected_text(60.0, "exact") == (
+        "takes at most about 60 s, and less where losses are decided early"
+    )
+    assert "about 2 h" in expected_text(7200.0, "exact")
+    assert "--sampling moments" in expected_text(7200.0, "exact")
+    assert "--sampling" not in expected_text(7200.0, "moments")

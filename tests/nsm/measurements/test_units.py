@@ -21,6 +21,15 @@ def test_words_are_units_too(name, factor):
     assert UNITS[name].factor == factor
 
 
+@pytest.mark.parametrize(("text", "si"), [("100 µS", 1e-4), ("5 µS", 5e-6), ("250 µs", 25e-5)])
+def test_decimal_numbers_stay_decimal(text, si):
+    quantity_of = {"S": "conductance", "s": "time"}[text[-1]]
+    assert quantity(text, "x", quantity_of) == si
+    assert to_conductance(np.array([5.0, 40.0]), UNITS["µS"], read_voltage=None).tolist() == [
+        5e-6, 4e-5,
+    ]  # fmt: skip
+
+
 def test_units_that_look_alike_are_the_same():
     # The micro sign and the Greek letter mu; the ohm sign and the Greek letter omega.
     assert unit_named("\u00b5S", "g") == unit_named("\u03bcS", "g")

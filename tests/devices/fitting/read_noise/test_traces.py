@@ -199,3 +199,36 @@ def test_a_reversed_cell_is_named():
     )
     with pytest.raises(ValueError, match="trace 2 of g has a median of -.*polarity reversed"):
         fit_read_noise(g, 1e-2)
+
+
+def test_cells_and_their_traps_are_told_by_name():
+    several = traces(TRAP, [1e-4, 2e-4], n=8000)
+    fit = fit_read_noise(several, PERIOD, names=["left", "right"])
+    assert fit.names == ("left", "right")
+    told = [n for n in fit.notes if n.startswith(("Cell left: a trap", "Cell right: a trap"))]
+    assert len(told) == 2
+    assert all("ΔG/G = 2 %" in n or "ΔG/G = 2.0" in n or "ΔG/G = 1.99" in n for n in told)
+    estimates = fit.estimates
+    assert estimates["traps_per_cell"].value == 1
+    for name, truth in (("amplitude", 0.02), ("tau_capture", 0.1), ("tau_emission", 0.15)):
+        own = [getattr(c.telegraph.model, name) for c in fit.cells]
+        assert estimates[name].value == pytest.approx(np.sqrt(np.prod(own)))
+        assert own[0] != own[1]
+        assert estimates[name].value == pytest.approx(truth, rel=0.3)
+    one = fit_read_noise(several[:1], PERIOD)
+    assert one.estimates["tau_capture"] == one.cells[0].telegraph.estimates["tau_capture"]
+    assert "traps_per_cell" not in one.estimates
+
+
+@pytest.mark.parametrize("names", [["left"], "ab", ["a", "b", "c"]])
+def test_names_are_one_for_each_cell(names):
+    several = np.random.default_rng(0).normal(1e-4, 1e-6, (2, 300))
+    with pytest.raises(ValueError, match="are not 2 names; give one for each cell"):
+        fit_read_noise(several, PERIOD, names=names)
+
+
+def test_messages_name_the_cell():
+    several = np.random.default_rng(0).normal(1e-4, 1e-6, (2, 300))
+    several[1] = 5e-5
+    with pytest.raises(ValueError, match="trace right of g is constant at 5e-05 S"):
+        fit_read_noise(several, PERIOD, names=["left", "right"])

@@ -1,0 +1,104 @@
+"""How long a search of tolerances may take, from a few reads of one chip."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+#: Images of the first measurement, and the time that a measurement takes at least [s].
+_FEW, _ENOUGH = 2, 0.5
+#: Values that a bisection tries on an axis, at most about.
+_VALUES = 4
+#: Values beside those of axes: the given hardware, and the same without gate.
+_BASES = 2
+#: Searches longer than this are told a faster way [s].
+_LONG = 600.0
+
+
+def expected_seconds(
+    models: Mapping[str, Any],
+    hardware: Any,
+    x: Any,
+    y: Any,
+    *,
+    axes: int,
+    blocks: int,
+    samples: int,
+    sampling: str,
+    calibrate: Any,
+    workers: int,
+) -> float:
+    """Return the time that a search takes at most, about [s].
+
+    Every value of an axis programs one chip for each block and reads all images; most searches stop
+    before that, when a loss is decided.
+
+    Args:
+        models: Networks by name.
+        hardware: The given hardware.
+        x, y: Images and labels.
+        axes: Number of axes.
+        blocks: Blocks of images, each on a chip of its own.
+        samples: Noisy passes per image.
+        sampling: "exact" or "moments".
+        calibrate: Images on which open ranges of converters are set.
+        workers: Processes.
+    """
+    total = 0.0
+    for model in models.values():
+        chip_of = functools.partial(_programmed, model, hardware, calibrate)
+        per_chip, per_image = _measured(chip_of, x, y, samples, sampling)
+        total += (_BASES + _VALUES * axes) * (blocks * per_chip + len(y) * per_image)
+    return total / workers
+
+
+def _programmed(model: Any, hardware: Any, images: Any) -> Any:
+    """Return a chip whose converters are calibrated."""
+    from nsm.chips.calibration import has_open_converters
+    from nsm.chips.map import map_to_crossbar
+    from nsm.sweeps.data import some_of
+
+    chip = map_to_crossbar(model, hardware, rng=0, example=some_of(images, slice(_FEW)))
+    if has_open_converters(chip.layers):
+        chip.calibrate(images, rng=0)
+    return chip
+
+
+def _measured(
+    chip_of: Callable[[], Any], x: Any, y: Any, samples: int, sampling: str
+) -> tuple[float, float]:
+    """Return the time of programming a chip, and of reading an image [s].
+
+    The first chip and read compile what is not compiled yet, and are not counted.
+    """
+    from nsm.sweeps.data import some_of
+
+    def read(chip: Any, images: int) -> float:
+        start = time.perf_counter()
+        few = some_of(x, slice(images))
+        chip.error_rate(few, y[:images], samples, rng=0, sampling=sampling)
+        return time.perf_counter() - start
+
+    read(chip_of(), _FEW)
+    start = time.perf_counter()
+    chip = chip_of()
+    per_chip = time.perf_counter() - start
+    images = _FEW
+    while (seconds := read(chip, images)) < _ENOUGH and images < len(y):
+        images = min(4 * images, len(y))
+    return per_chip, seconds / images
+
+
+def expected_text(seconds: float, sampling: str) -> str:
+    """Return the expected time in words, with a faster way where it is long."""
+    from nsm.cli.sweep_check import duration
+
+    text = f"takes at most about {duration(seconds)}, and less where losses are decided early"
+    if seconds > _LONG and sampling == "exact":
+        text += (
+            "; faster: --sampling moments (one normal number per output; noise with memory is then "
+            "new on every read), fewer --images, --axes"
+        )
+    return text

@@ -14,8 +14,8 @@ from devices.seeding import RNG
 if TYPE_CHECKING:
     from nsm.verdict.result import Tolerances
 
-#: The network that is asked.
-NETWORK = "mnist_mlp"
+#: The shipped networks that are asked, by the names of results: the first by the quick verdict.
+NETWORKS = {"NSM": "mnist_mlp", "convolutional NSM": "mnist_conv"}
 #: Axes of the device, which a measurement can improve.
 AXES = (
     "levels", "programming error", "read noise", "stuck cells", "on/off ratio", "drift time",
@@ -29,12 +29,14 @@ class Effort(NamedTuple):
     """How much a verdict measures.
 
     Attributes:
+        networks: Names of the networks in `NETWORKS`.
         axes: Axes of the device.
         images: Test images.
         blocks: Blocks into which they are cut, each on a chip of its own.
         samples: Noisy passes per image.
     """
 
+    networks: tuple[str, ...]
     axes: tuple[str, ...]
     images: int
     blocks: int
@@ -42,10 +44,10 @@ class Effort(NamedTuple):
 
 
 #: The full verdict, in minutes. Its images do not resolve every axis of a good device.
-FULL = Effort(AXES, 1200, 6, 10)
+FULL = Effort(tuple(NETWORKS), AXES, 1200, 6, 10)
 #: The verdict of every fit: 34 to 57 s of one core for three devices. With more images and fewer
 #: samples than the full one, it decides the levels and whether the network works more often.
-QUICK = Effort(("levels", "programming error", "read noise"), 2000, 4, 5)
+QUICK = Effort(("NSM",), ("levels", "programming error", "read noise"), 2000, 4, 5)
 
 
 def conditions(*, is_quick: bool = False) -> str:
@@ -53,11 +55,19 @@ def conditions(*, is_quick: bool = False) -> str:
     effort = QUICK if is_quick else FULL
     name = "Quick verdict, measured" if is_quick else "Measured"
     return (
-        f"{name} on the shipped perceptron {NETWORK} ({effort.images} test images of MNIST, "
+        f"{name} on {_networks(effort)} ({effort.images} test images of MNIST, "
         f"{effort.blocks} chips, {effort.samples} samples). Each pair of cells has the gate {GATE} "
         "in series, because most devices have too little fresh noise without one. Noise with "
         "memory is read by its moments, as if it were new on every read."
     )
+
+
+def _networks(effort: Effort) -> str:
+    """Return the networks in words."""
+    files = [NETWORKS[name] for name in effort.networks]
+    if len(files) == 1:
+        return f"the shipped perceptron {files[0]}"
+    return f"the shipped networks {' and '.join(files)}"
 
 
 def images_at_hand() -> tuple[Any, Any] | None:
@@ -106,12 +116,12 @@ def device_verdict(
     progress: bool = True,
     is_quick: bool = False,
 ) -> Tolerances:
-    """Return what the shipped perceptron tolerates on a device behind a stochastic gate.
+    """Return what the shipped networks tolerate on a device behind a stochastic gate.
 
     Args:
         device: The device.
         images: Images and labels, see `verdict_images` and `images_at_hand`.
-        networks: Networks by name; None (default) for the shipped perceptron.
+        networks: Networks by name; None (default) for those of `FULL` or `QUICK`.
         rng: A seed, a Generator, a SeedSequence or None, for chips and reads.
         workers: Number of processes.
         on_result: Called with every result as it is there.
@@ -128,7 +138,7 @@ def device_verdict(
     with warnings.catch_warnings():  # `conditions` says it on the page
         warnings.filterwarnings("ignore", message='sampling="moments" takes the reads')
         return tolerances(
-            networks or {"NSM": load(NETWORK)},
+            networks or {name: load(NETWORKS[name]) for name in effort.networks},
             Hardware(device=device, gate=gate(GATE), gate_sharing="pair"),
             *images,
             axes=list(effort.axes),

@@ -53,6 +53,7 @@ def test_a_quick_verdict_stands_in_terminal_and_page(run, small):
     status, out, _ = run(command.removeprefix("nsm "))
     assert status == 0
     assert "NSM, drift time: " in out
+    assert "convolutional NSM, levels: " in out
     assert "takes minutes" not in out
     assert "Quick" not in Path("mine.programming.html").read_text("utf-8")
 

@@ -15,7 +15,6 @@ from devices.retention.base import NoDrift, Retention
 from devices.seeding import RNG, generator
 from devices.temperature import NoTemperature, TemperatureLaw
 from devices.validation import (
-    LARGEST_CONDUCTANCE,
     Floats,
     array,
     instance,
@@ -201,11 +200,6 @@ def _check_range(g_min: float, g_max: float) -> None:
     """Raise ValueError unless conductances [S] can be the ends of a cell's range."""
     number("Device.g_min", g_min, at_least=0, unit="S")
     number("Device.g_max", g_max, above=0, unit="S")
-    if g_max > LARGEST_CONDUCTANCE:
-        raise ValueError(
-            f"Device.g_max = {g_max:g} S is too large for a memory cell; conductances "
-            "are in siemens: write 50 µS as 50e-6"
-        )
     if g_min >= g_max:
         raise ValueError(f"Device.g_min = {g_min:g} S must be below g_max = {g_max:g} S")
 

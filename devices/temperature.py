@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -137,7 +138,8 @@ class MixedTemperature(TemperatureLaw):
                 f"MixedTemperature: t_ref is {self.lrs.t_ref} K in lrs and {self.hrs.t_ref} K in "
                 "hrs; give the same for both"
             )
-        number("MixedTemperature.g_lrs", self.g_lrs, above=0, unit="S")
+        # A fit to cells of the high-resistance state extrapolates it beyond any cell.
+        number("MixedTemperature.g_lrs", self.g_lrs, above=0, plausible=inf, unit="S")
         number("MixedTemperature.g_hrs", self.g_hrs, above=0, below=self.g_lrs, unit="S")
 
     def factor(self, g: Floats, temperature: ArrayLike) -> Floats:

@@ -17,6 +17,13 @@ Floats = NDArray[np.float64]
 MAX_LISTED_NAMES = 10
 #: No memory cell conducts more [S]; larger numbers were meant in µS.
 LARGEST_CONDUCTANCE = 0.1
+#: No error or noise of a memory cell is larger [S].
+LARGEST_ERROR = 0.01
+#: Largest sizes of any device, by unit: what is larger was meant in another unit, or is a slip.
+_PLAUSIBLE = {
+    "S": LARGEST_CONDUCTANCE, "A": 0.1, "V": 100.0, "s": 1e13, "K": 1e4, "eV": 20.0, "Hz": 1e16,
+}  # fmt: skip
+_IN_SIEMENS = "; conductances are in siemens: 50 µS is 50e-6"
 #: Longest repr in a message.
 MAX_SHOWN = 120
 #: Whole numbers that no array can index and no TOML file hold [2⁶³].
@@ -46,6 +53,7 @@ def number(
     below: float | None = None,
     at_most: float | None = None,
     unit: str = "",
+    plausible: float | None = None,
 ) -> float:
     """Return `value` as a float, if it is a finite number in the allowed interval.
 
@@ -57,6 +65,8 @@ def number(
         below: Exclusive upper limit, or None.
         at_most: Inclusive upper limit, or None.
         unit: Unit of the limits, for the message.
+        plausible: Largest size that a device can have, where no upper limit is given; None
+            (default) for that of the unit, `inf` for any.
 
     Raises:
         ValueError: If the value is no number, is not finite or lies outside the interval.
@@ -88,6 +98,12 @@ def number(
     if bad:
         raise ValueError(
             f"{name} = {shortened(value)} is not allowed; give a finite number in {allowed}"
+        )
+    largest = _PLAUSIBLE.get(unit, np.inf) if plausible is None else plausible
+    if right is None and abs(x) > largest:
+        raise ValueError(
+            f"{name} = {shortened(value)} {unit} is more than any device has; give at most "
+            f"{largest:g} {unit}" + (_IN_SIEMENS if unit == "S" else "")
         )
     return x
 

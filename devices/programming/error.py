@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
 from devices.programming.base import NormalError
-from devices.validation import Floats, number, shortened
+from devices.validation import LARGEST_ERROR, Floats, number, shortened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +47,17 @@ class StateDependentError(NormalError):
             raise ValueError(
                 "StateDependentError.coefficients is empty; give at least the constant term [S]"
             )
-        for c in self.coefficients:
-            number("StateDependentError.coefficients", c, unit="S")
-        number("StateDependentError.g_ref", self.g_ref, above=0, unit="S")
-        number("StateDependentError.relaxed_std", self.relaxed_std, at_least=0, unit="S")
+        for k, c in enumerate(self.coefficients):  # those of powers are per (g/g_ref)^k
+            largest = inf if k else LARGEST_ERROR
+            number("StateDependentError.coefficients", c, plausible=largest, unit="S")
+        number("StateDependentError.g_ref", self.g_ref, above=0, plausible=inf, unit="S")
+        number(
+            "StateDependentError.relaxed_std",
+            self.relaxed_std,
+            at_least=0,
+            plausible=LARGEST_ERROR,
+            unit="S",
+        )
         number("StateDependentError.error_factor", self.error_factor, at_least=0)
 
     def sigma(self, target: Floats) -> Floats:
@@ -81,8 +89,10 @@ class SaturatingError(NormalError):
     error_factor: float = 1.0
 
     def __post_init__(self) -> None:
-        number("SaturatingError.largest", self.largest, at_least=0, unit="S")
-        number("SaturatingError.g_ref", self.g_ref, above=0, unit="S")
+        number(
+            "SaturatingError.largest", self.largest, at_least=0, plausible=LARGEST_ERROR, unit="S"
+        )
+        number("SaturatingError.g_ref", self.g_ref, above=0, plausible=inf, unit="S")
         number("SaturatingError.error_factor", self.error_factor, at_least=0)
 
     def sigma(self, target: Floats) -> Floats:

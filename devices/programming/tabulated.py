@@ -7,7 +7,7 @@ import numpy as np
 from devices.interpolation import MonotoneCubic
 from devices.programming.base import NormalError
 from devices.rows import check_lengths, rising_row, row
-from devices.validation import Floats, number
+from devices.validation import LARGEST_ERROR, Floats, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,10 @@ class TabulatedError(NormalError):
             "conductances": rising_row(
                 "TabulatedError.conductances", self.conductances, at_least=0, unit="S"
             ),
-            "std": row("TabulatedError.std", self.std, at_least=0, unit="S"),
-            "mean": row("TabulatedError.mean", self.mean, unit="S"),
+            "std": row(
+                "TabulatedError.std", self.std, at_least=0, plausible=LARGEST_ERROR, unit="S"
+            ),
+            "mean": row("TabulatedError.mean", self.mean, plausible=LARGEST_ERROR, unit="S"),
         }
         for name, numbers in rows.items():
             object.__setattr__(self, name, numbers)

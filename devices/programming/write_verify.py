@@ -13,7 +13,7 @@ from devices.programming.redrawn import redrawn_moments
 from devices.programming.simulated import SimulatedError, simulated_error
 from devices.pulses.base import PulseResponse
 from devices.seeding import RNG, generator
-from devices.validation import Floats, integer, number, shortened
+from devices.validation import LARGEST_ERROR, Floats, integer, number, shortened
 
 
 class Verified(NamedTuple):
@@ -75,8 +75,10 @@ class WriteVerify(WriteModel):
     max_pulses: int = 100
 
     def __post_init__(self) -> None:
-        number("WriteVerify.tolerance", self.tolerance, above=0, unit="S")
-        number("WriteVerify.read_sigma", self.read_sigma, at_least=0, unit="S")
+        number("WriteVerify.tolerance", self.tolerance, above=0, plausible=LARGEST_ERROR, unit="S")
+        number(
+            "WriteVerify.read_sigma", self.read_sigma, at_least=0, plausible=LARGEST_ERROR, unit="S"
+        )
         integer("WriteVerify.max_pulses", self.max_pulses, at_least=1)
         if not isinstance(self.pulse, (WriteModel, PulseResponse)):
             raise ValueError(

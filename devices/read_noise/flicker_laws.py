@@ -1,10 +1,11 @@
 """Sizes of 1/f noise that depend on the conductance, for `FlickerNoise`."""
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
-from devices.validation import Floats, number
+from devices.validation import LARGEST_ERROR, Floats, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,14 @@ class LogConductanceFlicker:
     g_unit: float = 1e-6
 
     def __post_init__(self) -> None:
-        number("LogConductanceFlicker.coefficient", self.coefficient, at_least=0, unit="S")
-        number("LogConductanceFlicker.g_unit", self.g_unit, above=0, unit="S")
+        number(
+            "LogConductanceFlicker.coefficient",
+            self.coefficient,
+            at_least=0,
+            plausible=LARGEST_ERROR,
+            unit="S",
+        )
+        number("LogConductanceFlicker.g_unit", self.g_unit, above=0, plausible=inf, unit="S")
 
     def __call__(self, g: Floats) -> Floats:
         ratio = np.maximum(np.asarray(g, dtype=np.float64) / self.g_unit, np.e)

@@ -2,13 +2,14 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 import numpy as np
 
 from devices.read_noise.base import ReadNoise, State
 from devices.seeding import RNG, generator
-from devices.validation import Floats, number
+from devices.validation import LARGEST_ERROR, Floats, number
 
 
 class StateDependentNoise(ReadNoise):
@@ -54,7 +55,7 @@ class PowerLawNoise(StateDependentNoise):
     def __post_init__(self) -> None:
         number("PowerLawNoise.coefficient", self.coefficient, at_least=0)
         number("PowerLawNoise.gamma", self.gamma)
-        number("PowerLawNoise.g_ref", self.g_ref, above=0, unit="S")
+        number("PowerLawNoise.g_ref", self.g_ref, above=0, plausible=inf, unit="S")
 
     def relative_sigma(self, g: Floats) -> Floats:
         g = np.asarray(g, dtype=np.float64)
@@ -92,8 +93,14 @@ class LogConductanceNoise(StateDependentNoise):
     t_r: float = 1e-6
 
     def __post_init__(self) -> None:
-        number("LogConductanceNoise.coefficient", self.coefficient, at_least=0, unit="S")
-        number("LogConductanceNoise.g_unit", self.g_unit, above=0, unit="S")
+        number(
+            "LogConductanceNoise.coefficient",
+            self.coefficient,
+            at_least=0,
+            plausible=LARGEST_ERROR,
+            unit="S",
+        )
+        number("LogConductanceNoise.g_unit", self.g_unit, above=0, plausible=inf, unit="S")
         number("LogConductanceNoise.t_r", self.t_r, above=0, unit="s")
         number("LogConductanceNoise.t", self.t, at_least=self.t_r, unit="s")
 

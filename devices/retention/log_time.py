@@ -7,7 +7,7 @@ import numpy as np
 from devices.retention.base import Retention
 from devices.retention.increments import Interval, normal_walk
 from devices.seeding import RNG, generator
-from devices.validation import Floats, number
+from devices.validation import LARGEST_ERROR, Floats, number
 
 # Reference time of the fit [s].
 _REFERENCE = 1.0
@@ -46,9 +46,11 @@ class LogTimeDrift(Retention):
     spread_factor: float = 1.0
 
     def __post_init__(self) -> None:
-        number("LogTimeDrift.mean", self.mean, unit="S")
-        number("LogTimeDrift.std", self.std, at_least=0, unit="S")
-        number("LogTimeDrift.std_rate", self.std_rate, at_least=0, unit="S")
+        number("LogTimeDrift.mean", self.mean, plausible=LARGEST_ERROR, unit="S")
+        number("LogTimeDrift.std", self.std, at_least=0, plausible=LARGEST_ERROR, unit="S")
+        number(
+            "LogTimeDrift.std_rate", self.std_rate, at_least=0, plausible=LARGEST_ERROR, unit="S"
+        )
         programmed = self.programmed_std
         number("LogTimeDrift.programmed_std", programmed, at_least=0, at_most=self.std, unit="S")
         number("LogTimeDrift.common_factor", self.common_factor, at_least=0)

@@ -1,6 +1,7 @@
 """Relaxation that is known by the spread of conductances at a few times after programming."""
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -50,14 +51,16 @@ class TabulatedRelaxation(Retention):
                 f"{name} = {shortened(self.coefficients)} is not a list of rows; give one "
                 "polynomial for each time, with at least its constant term [S]"
             )
-        rows = tuple(row(f"{name}[{i}]", c, unit="S") for i, c in enumerate(self.coefficients))
+        rows = tuple(
+            row(f"{name}[{i}]", c, plausible=inf, unit="S") for i, c in enumerate(self.coefficients)
+        )
         if len(rows) != len(times) or not all(rows):
             raise ValueError(
                 f"{name} has {len(rows)} rows for {len(times)} times; give one polynomial for "
                 "each, with at least its constant term [S]"
             )
         object.__setattr__(self, "coefficients", rows)
-        number("TabulatedRelaxation.g_ref", self.g_ref, above=0, unit="S")
+        number("TabulatedRelaxation.g_ref", self.g_ref, above=0, plausible=inf, unit="S")
         number("TabulatedRelaxation.spread_factor", self.spread_factor, at_least=0)
 
     def common(self, g: Floats, seconds: float) -> Floats:

@@ -9,7 +9,7 @@ from devices.retention.base import Retention
 from devices.retention.increments import normal_walk
 from devices.rows import rising_row, rows_of
 from devices.seeding import RNG, generator
-from devices.validation import Floats, number
+from devices.validation import LARGEST_ERROR, Floats, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +56,19 @@ class TabulatedDrift(Retention):
             "TabulatedDrift.conductances", self.conductances, at_least=0, unit="S"
         )
         positions = ("times", times), ("conductances", conductances)
-        std = rows_of("TabulatedDrift.std", self.std, *positions, at_least=0, unit="S")
+        std = rows_of(
+            "TabulatedDrift.std",
+            self.std,
+            *positions,
+            at_least=0,
+            plausible=LARGEST_ERROR,
+            unit="S",
+        )
         mean: tuple[tuple[float, ...], ...] = ()
         if not (isinstance(self.mean, (tuple, list)) and not self.mean):
-            mean = rows_of("TabulatedDrift.mean", self.mean, *positions, unit="S")
+            mean = rows_of(
+                "TabulatedDrift.mean", self.mean, *positions, plausible=LARGEST_ERROR, unit="S"
+            )
         checked = {"times": times, "conductances": conductances, "std": std, "mean": mean}
         for name, value in checked.items():
             object.__setattr__(self, name, value)

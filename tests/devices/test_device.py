@@ -266,7 +266,10 @@ BAD = [
         r"Device\.g_min = -1e-06 is not allowed; give a finite number in \[0, inf\) S",
     ),
     (lambda: cell(g_min=float("nan")), r"Device\.g_min = nan is not allowed"),
-    (lambda: cell(g_max=50), r"Device\.g_max = 50 S is too large .* write 50 µS as 50e-6"),
+    (
+        lambda: cell(g_max=50),
+        r"Device\.g_max = 50 S is more than any device .*: 50 µS is 50e-6",
+    ),
     (
         lambda: cell(g_max=0),
         r"Device\.g_max = 0 is not allowed; give a finite number in \(0, inf\) S",

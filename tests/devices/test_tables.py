@@ -249,7 +249,7 @@ BAD_MODELS = [
         "TabulatedFlicker.size[1] = -0.1 is not allowed; give a finite number in [0, inf)",
     ),
     (
-        {"kind": "tabulated_drift", "times": [1.0, 2.0], "conductances": [0.0, 1.0], "std": [0.1]},
+        {"kind": "tabulated_drift", "times": [1.0, 2.0], "conductances": [0.0, 1e-4], "std": [0.1]},
         "TabulatedDrift.std[0] = 0.1 is not a row of numbers; give a list [S]",
     ),
     (
@@ -356,9 +356,9 @@ def test_numbers_of_numpy_become_toml():
     process = devices.RELAXATION_WAN2022
     models = [
         GaussianNoise(np.float32(0.25)),
-        StateDependentError(coefficients=np.float32([0.25, 0.5])),
+        StateDependentError(coefficients=np.float32([0.0025, 0.5])),
         replace(process, times=np.array([1, 2, 4]), g_ref=np.float32(0.5)),
-        devices.TabulatedNoise(conductances=np.float32([0, 1]), sigma=np.int64([0, 1])),
+        devices.TabulatedNoise(conductances=np.float32([0, 0.0625]), sigma=np.float32([0, 0.005])),
     ]
     for model in models:
         assert from_table(tomllib.loads(tomli_w.dumps(to_table(model))), "m") == model

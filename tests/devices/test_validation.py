@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import devices
 from devices import IdealWrite, NoNoise, ReadNoise
 from devices.validation import (
     array,
@@ -97,3 +98,41 @@ BAD = [
 def test_bad_values_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("unit", "largest"), [("S", 0.1), ("A", 0.1), ("V", 100.0), ("s", 1e13), ("K", 1e4)]
+)
+def test_sizes_that_no_device_has_are_refused(unit, largest):
+    assert number("x", -largest, unit=unit) == -largest
+    with pytest.raises(ValueError, match=rf"x = {2 * largest} {unit} is more than any device has"):
+        number("x", 2 * largest, above=0, unit=unit)
+    # Limits of the caller, and lifted ones, come first.
+    assert number("x", 2 * largest, at_most=1e20, unit=unit) == 2 * largest
+    assert number("x", 2 * largest, plausible=np.inf, unit=unit) == 2 * largest
+
+
+WRITE = devices.StateDependentError(coefficients=(1e-6,))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda s: devices.StateDependentError(coefficients=(s,)),
+        lambda s: devices.StateDependentError(coefficients=(0.0,), relaxed_std=s),
+        lambda s: devices.TabulatedError(conductances=(0.0, 1e-4), std=(0.0, s)),
+        lambda s: devices.WriteVerify(tolerance=s, pulse=WRITE),
+        lambda s: devices.LogTimeDrift(mean=0.0, std=s, std_rate=0.0),
+        lambda s: devices.LogConductanceNoise(coefficient=s),
+    ],
+)  # fmt: skip
+def test_an_error_of_fifty_millisiemens_is_refused(make):
+    with pytest.raises(
+        ValueError, match=r"= 0\.05 S is more than any device has; give at most 0.01"
+    ):
+        make(0.05)
+
+
+def test_coefficients_of_powers_may_be_large():
+    error = devices.StateDependentError(coefficients=(0.0, 0.05, 300.0))
+    np.testing.assert_allclose(error.sigma(np.array(1e-4)), 0.05e-4 + 300e-8)

@@ -50,8 +50,9 @@ def identity_of(
         ValueError: An option is unknown or not allowed.
     """
     own = {name: value for name, value in options.items() if name not in _NO_SETTINGS}
-    settings = Settings.of(epochs, own)
-    of_data = [x, y, *(options.get("validation") or ())]
+    validation = options.get("validation")
+    settings = Settings.of(epochs, own, has_validation=validation is not None)
+    of_data = [x, y, *(validation or ())]
     weights = [t.detach().cpu().numpy() for t in model.state_dict().values()]
     hashes = [mark_of_arrays(*of_data), mark_of_arrays(*weights)]
     described = [repr(model), repr(settings), repr(options.get("pulses")), repr(scale)]

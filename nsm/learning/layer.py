@@ -24,13 +24,13 @@ class LearningLayer(LayerReads):
             factor: Singles | np.float32 = np.float32(self._constant)
             if self.gradient.norm == "row":
                 factor = (self.mean + self.a) / (np.float32(math.sqrt(2)) * self.deviation)
-            self.e = self.g * factor
+            self.e = self.g * factor * ~self.silent
             return self.e
         if self.kind is Kind.RECTIFIED:
             self.g = of_outputs * (self.u > 0)
         elif self.kind is Kind.SIGMOID:
             self.g = of_outputs * self.gradient.of_sigmoid(self.u)
-        self.e = self.g / self.factors
+        self.e = self.g / self.readout.factors
         return self.e
 
     def radial_rates(self) -> Singles:
@@ -85,7 +85,8 @@ class LearningLayer(LayerReads):
         learns_bias = self.tiles.neurons.hardware.bias == "reference"
         if self.kind is not Kind.SAMPLED:
             if learns_bias:
-                self.threshold -= np.float32(rate) * self.e
+                # A threshold of the array is that of the network times its factor, as weights are.
+                self.threshold -= np.float32(rate) * self.readout.factors**2 * self.e
             return
         size = self.deviation / np.float32(math.sqrt(self.variance))  # ‖w_i‖
         unit = np.float32(math.sqrt(2 * self.variance))
@@ -103,7 +104,8 @@ class LearningLayer(LayerReads):
         neurons.a = self.a.astype(np.float64)
         neurons.threshold = self.threshold.astype(np.float64)
         before = self.tiles.compensation
-        self.tiles.compensation = replace(before, threshold=neurons.threshold * before.factors)
+        mapped = (neurons.threshold - self.tiles.tuning.threshold) * before.factors
+        self.tiles.compensation = replace(before, threshold=mapped)
         self.tiles.wanted = neurons.main.weights
         self.tiles.forget_sums()
 

@@ -18,6 +18,7 @@ from nsm.chips.map import map_to_crossbar
 from nsm.learning.device_rows import KeptRows, identity_of, run_of
 from nsm.learning.learn import learn
 from nsm.learning.result import Learned
+from nsm.training.mark import check_resumable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,8 @@ def learn_on_devices(
         names: Names of presets, or devices by name.
         x: Images.
         y: Class numbers.
-        rng: Seed, Generator or None: chips and learning; the same for all devices.
+        rng: Seed, Generator or None: chips and learning; the same for all devices. With `save_to`
+            a seed, by which the rows are known.
         epochs: Passes over the images, as of `learn`.
         chips: Chips of each device; default 1.
         reprogrammed_scale: Factor of the weights at the start, of the largest that a cell holds;
@@ -73,6 +75,8 @@ def learn_on_devices(
         ValueError: Naming what cannot learn, or `save_to` has rows of another experiment.
     """
     integer("chips", chips, at_least=1)
+    if save_to is not None:
+        check_resumable("save_to", Path(save_to), rng)
     seed = seed_sequence(rng)
     found = _checked(names, options)
     common = identity_of(model, epochs, options, x, y, reprogrammed_scale, seed)

@@ -70,6 +70,8 @@ def test_rows_of_another_experiment_are_refused(tmp_path):
         rows_of(save_to=tmp_path / "other.csv")
     with pytest.raises(ValueError, match="checkpoint = 'run' is of one run; give save_to="):
         rows_of(checkpoint="run")
+    with pytest.raises(ValueError, match=r"save_to = '.*' with rng = None: every call would draw"):
+        rows_of(save_to=tmp_path / "new.csv", rng=None)
     with pytest.raises(ValueError, match="unknown setting of learn 'rules'"):
         rows_of(rules=Coincidences())
 

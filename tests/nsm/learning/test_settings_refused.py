@@ -55,6 +55,12 @@ def learned(on=None, **options):
         ({"validation": (X,)}, r"validation is a tuple; give \(images, labels\)"),
         ({"validation": X}, r"validation is a ndarray; give \(images, labels\)"),
         ({"checkpoint": "nowhere/a"}, "the folder nowhere does not exist; create it first"),
+        (
+            {"checkpoint": "a", "rng": None},
+            r"checkpoint = 'a' with rng = None: every call would dr",
+        ),
+        ({"periphery_lr": 1e39}, r"periphery_lr = 1e\+39 is not allowed"),
+        ({"epochs": 1e300}, r"epochs = 1e\+300 is not allowed"),
     ],
 )
 def test_options_are_refused_before_the_chip_changes(options, message):
@@ -89,6 +95,27 @@ def test_a_checkpoint_of_another_chip_is_refused(other, differs, tmp_path):
     learned(rule=MixedPrecision(), checkpoint=path)
     with pytest.raises(ValueError, match=rf"another run of learning \(it differs in .*{differs}"):
         learned(other(), rule=MixedPrecision(), checkpoint=path)
+
+
+def test_a_checkpoint_of_other_validation_images_is_refused(tmp_path):
+    path = tmp_path / "learning.safetensors"
+    learned(checkpoint=path, validation=(X, Y))
+    for options in ({}, {"validation": (X[:5], Y[:5])}):
+        with pytest.raises(ValueError, match=r"\(it differs in validation\)"):
+            learned(checkpoint=path, **options)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (lambda: MixedPrecision(lr=1e39), r"MixedPrecision\.lr = 1e\+39 is not allowed"),
+        (lambda: MixedPrecision(step=1e39), r"MixedPrecision\.step = 1e\+39 is not allowed"),
+        (lambda: TikiTaka(transfer=1e5), r"TikiTaka\.transfer = 100000\.0 .*\(0, 100\]"),
+    ],
+)
+def test_rates_that_no_number_or_cell_can_follow_are_refused(rule, message):
+    with pytest.raises(ValueError, match=message):
+        rule()
 
 
 def test_a_weight_takes_so_many_pulses_at_once_and_no_more():

@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 MAX_LISTED_NAMES = 10
 #: No memory cell conducts more [S]; larger numbers were meant in µS.
 LARGEST_CONDUCTANCE = 0.1
+#: Largest number in single precision.
+LARGEST_SINGLE = float(np.finfo(np.float32).max)
 #: Longest repr in a message.
 MAX_SHOWN = 120
 #: Whole numbers that no array can index and no TOML file hold [2⁶³].

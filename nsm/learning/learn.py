@@ -29,6 +29,7 @@ from nsm.nn.inference import check_labels
 from nsm.progress import progress_bar
 from nsm.training.hardware_aware.identity import hardware_identity
 from nsm.training.mark import check_resumable, mark_of_arrays
+from nsm.training.measures import images_and_labels
 
 
 def learn(
@@ -117,9 +118,7 @@ def _checked(
 
 def _validation(chip: MappedNetwork, given: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return images and labels of the validation, or raise ValueError."""
-    if not isinstance(given, tuple) or len(given) != 2:
-        raise ValueError(f"validation is a {type(given).__name__}; give (images, labels)")
-    return _checked(chip, *given)
+    return _checked(chip, *images_and_labels(given))
 
 
 def _learn(

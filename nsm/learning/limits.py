@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from crossbar.arrays.pulse_checks import MOST_PULSES
+from devices.validation import LARGEST_SINGLE
 from nsm.learning.layer import LearningLayer
 from nsm.learning.reads import Kind
-from nsm.learning.rules import LARGEST, MOST_RANGES
+from nsm.learning.rules import MOST_RANGES
 from nsm.learning.settings import Settings
 
 #: Largest sum in units of its noise: beyond, single precision does not resolve one unit.
@@ -21,7 +22,7 @@ def check_sums(layer: LearningLayer, where: Callable[[], str], settings: Setting
         settings: How the chip learns.
     """
     has_noise_unit = layer.kind in (Kind.SAMPLED, Kind.SIGMOID)
-    most, unit = (MOST_NOISES, " of its noise") if has_noise_unit else (LARGEST, "")
+    most, unit = (MOST_NOISES, " of its noise") if has_noise_unit else (LARGEST_SINGLE, "")
     size = layer.largest_sum()
     if not size <= most:
         raise FloatingPointError(

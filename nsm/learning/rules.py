@@ -3,16 +3,12 @@
 from abc import ABC
 from dataclasses import dataclass
 
-import numpy as np
-
 from crossbar.arrays.pulsed import LONGEST_STREAM
-from devices.validation import boolean, choice, integer, number
+from devices.validation import LARGEST_SINGLE, boolean, choice, integer, number
 from nsm.training.recipe import SCHEDULES
 
 #: What a learning rate may be relative to.
 UNITS = ("range", "weight")
-#: Largest number in single precision, in which the rules compute.
-LARGEST = float(np.finfo(np.float32).max)
 #: Largest change of a weight by one sample, in ranges of the weights its cells hold. Rates that
 #: learn ask for about a tenth of a range; at a hundred, cells only jump between their ends.
 MOST_RANGES = 100
@@ -41,7 +37,7 @@ class LearningRule(ABC):  # noqa: B024
     lr_schedule: str = "constant"
 
     def __post_init__(self) -> None:
-        number(f"{type(self).__name__}.lr", self.lr, above=0, at_most=LARGEST)
+        number(f"{type(self).__name__}.lr", self.lr, above=0, at_most=LARGEST_SINGLE)
         choice("lr_per", self.lr_per, UNITS)
         choice("lr_schedule", self.lr_schedule, SCHEDULES)
 
@@ -76,7 +72,7 @@ class MixedPrecision(LearningRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("MixedPrecision.step", self.step, above=0, at_most=LARGEST)
+        number("MixedPrecision.step", self.step, above=0, at_most=LARGEST_SINGLE)
         boolean("MixedPrecision.center", self.center)
 
 

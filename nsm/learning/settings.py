@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from crossbar.reads.sampling import check_sampling
-from devices.validation import choice, integer, number
+from devices.validation import LARGEST_SINGLE, choice, integer, number
 from nsm.learning.gradient import Gradient
 from nsm.learning.network import PATHS
-from nsm.learning.rules import LARGEST, LearningRule, MixedPrecision
+from nsm.learning.rules import LearningRule, MixedPrecision
 
 PERIPHERIES = ("learned", "frozen")
 
@@ -64,7 +64,7 @@ class Settings:
             integer(name, getattr(self, name), at_least=1)
         integer("refresh_every", self.refresh_every, at_least=0)
         number("refresh_above", self.refresh_above, above=0, below=1)
-        number("periphery_lr", self.periphery_lr, at_least=0, at_most=LARGEST)
+        number("periphery_lr", self.periphery_lr, at_least=0, at_most=LARGEST_SINGLE)
         choice("periphery", self.periphery, PERIPHERIES)
         choice("path", self.path, PATHS)
         check_sampling(self.sampling)

@@ -16,7 +16,7 @@ from nsm.chips.hardware_table import as_table
 from nsm.chips.planning.plans import new_plan
 from nsm.chips.streams import Stream
 from nsm.nn.stochastic import reseed
-from nsm.training.adam import Adam
+from nsm.training.adam import LARGEST_RATE, Adam
 from nsm.training.hardware_aware.checks import check_slot
 from nsm.training.hardware_aware.network import replaced
 from nsm.training.hardware_aware.slots import slots_of
@@ -66,7 +66,7 @@ def tune(
     """
     integer("steps", steps, at_least=1)
     integer("batch_size", batch_size, at_least=1)
-    number("lr", lr, above=0)
+    number("lr", lr, above=0, at_most=LARGEST_RATE)
     images, labels = _checked(chip, x, y)
     network, layers = _tunable(chip)
     seed = child(seed_sequence(rng), Stream.TUNING)

@@ -52,7 +52,7 @@ def learned(on=None, **options):
         ({"sampling": "exact"}, "sampling = 'exact' has no effect: there are no validation images"),
         ({"pulses": "x"}, r"pulses"),
         ({"gradient": "box"}, r"gradient = 'box' is no gradient; give nsm.learning.Gradient"),
-        ({"validation": (X,)}, r"validation is a tuple; give \(images, labels\)"),
+        ({"validation": (X,)}, r"validation has 1 parts; give \(images, labels\)"),
         ({"validation": X}, r"validation is a ndarray; give \(images, labels\)"),
         ({"checkpoint": "nowhere/a"}, "the folder nowhere does not exist; create it first"),
         (

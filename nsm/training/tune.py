@@ -35,9 +35,9 @@ def tune(
 ) -> NDArray[np.float64]:
     """Train what lives in the periphery of a chip, on the chip as it is now; return the losses.
 
-    No cell is written. Behind converters every output gets a digital gain and a shift; neurons of a
-    neural sampling layer a factor a_i of their deterministic path, if they have one, and a
-    threshold b_i; other comparators a threshold. The chip keeps them: they are saved with it, its
+    No cell is written. An output that is read as a number gets a digital gain and a shift; a neuron
+    of a neural sampling layer a factor a_i of its deterministic path, if it has one, and a
+    threshold b_i; any other comparator a threshold. The chip keeps them: they are saved with it, its
     report names them (`tuning`), and its cost counts the multiplications.
 
     Each step is one of Adam, whose rate falls along a cosine, on the cross-entropy of one noisy

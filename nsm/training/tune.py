@@ -35,10 +35,10 @@ def tune(
 ) -> NDArray[np.float64]:
     """Train what lives in the periphery of a chip, on the chip as it is now; return the losses.
 
-    No cell is written. An output that is read as a number gets a digital gain and a shift; a neuron
-    of a neural sampling layer a factor a_i of its deterministic path, if it has one, and a
-    threshold b_i; any other comparator a threshold. The chip keeps them: they are saved with it, its
-    report names them (`tuning`), and its cost counts the multiplications.
+    No cell is written. An output that is read as a number gets a digital gain and a shift. A neural
+    sampling neuron gets a factor a_i of its deterministic path, if it has one, and a threshold b_i;
+    any other comparator gets a threshold. The chip keeps them: they are saved with it, its report
+    names them (`tuning`), and its cost counts the multiplications.
 
     Each step is one of Adam, whose rate falls along a cosine, on the cross-entropy of one noisy
     pass of a batch. The pass is computed with mean and variance of the chip's reads, as measured

@@ -142,9 +142,9 @@ def _learn(
 def _identity(run: Run, validation: Any, seed: np.random.SeedSequence) -> dict[str, Any]:
     """Return what a checkpoint must share with the run that resumes it, before the first sample.
 
-    The chip is known by its hardware and by all that can change in it: cells, factors a_i,
-    thresholds, and what its outputs are divided by and shifted. The images of validation belong to
-    the run because the rows of their errors do.
+    The chip is known by its hardware, by how its cells answer pulses and which are stuck, and by
+    all that can change in it: cells, factors a_i, thresholds, and the scales and shifts of its
+    outputs. The images of validation belong to the run because the rows of their errors do.
     """
     chip = run.network.chip
     hardwares = [layer.neurons.main.hardware for layer in chip.layers]
@@ -155,11 +155,13 @@ def _identity(run: Run, validation: Any, seed: np.random.SeedSequence) -> dict[s
         for layer in run.network.layers
         for values in (layer.a, layer.threshold, layer.readout.factors, layer.readout.shift)
     ]
+    sides = [side for array in run.all_arrays().values() for side in array.sides]
+    answers = [values for side in sides for values in (side.cells.cells, side.stuck)]
     found = {
         "data": mark_of_arrays(run.images, run.labels),
         "validation": None if validation is None else mark_of_arrays(*validation),
         "hardware": [hardware_identity(as_table(each)) for each in hardwares],
-        "chip": mark_of_arrays(*cells, *periphery),
+        "chip": mark_of_arrays(*cells, *answers, *periphery),
         "seed": seed.generate_state(4).tolist(),
     }
     fields = {name: repr(value) for name, value in vars(run.settings).items()}

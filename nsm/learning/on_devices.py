@@ -61,8 +61,8 @@ def learn_on_devices(
             a seed, by which the rows are known.
         epochs: Passes over the images, as of `learn`.
         chips: Chips of each device; default 1.
-        reprogrammed_scale: Factor of the weights at the start, of the largest that a cell holds;
-            default 0.1, which leaves an NSM room to grow. For rectifiers see `widened`.
+        reprogrammed_scale: Largest weight at the start, over the largest that a cell holds; default
+            0.1, which leaves an NSM room to grow. For rectifiers see `widened`.
         save_to: CSV file that gets every row when its chip has learned, with the checkpoint of the
             next chip beside it (NAME.learning). The same call resumes, and may add devices.
         **options: Other options of `learn`.

@@ -106,7 +106,7 @@ class TikiTaka(LearningRule):
 
     Attributes:
         lr, lr_per: Learning rate of A, as in `LearningRule`.
-        lr_schedule: As in `LearningRule`; it is that of the transfer.
+        lr_schedule: How the transfer from A to H falls; the rate of A stays.
         transfer: Factor of the columns of A that are added to H; default 0.1.
         every: Samples between two reads of a column; default 2.
         length: Bits of a stream, 1 to 64; default 31.

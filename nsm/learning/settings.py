@@ -35,7 +35,8 @@ class Settings:
         refresh_every: Samples between two refreshes of full pairs; 0 (default) for none.
         refresh_above: A pair is full where both cells are above this fraction of their range.
         validation_samples: Noisy passes for the error on validation images; default 10.
-        sampling: How these are drawn, "moments" (default, as the reads of learning) or "exact".
+        sampling: How these passes are drawn: "moments" (default, as the reads of learning) or
+            "exact".
         measure_every: Samples between two measurements and checkpoints; None for every epoch.
 
     Raises:

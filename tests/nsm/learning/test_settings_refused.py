@@ -9,7 +9,7 @@ import torch
 import nsm
 from crossbar import BalancedPair, Hardware
 from crossbar.arrays.pulse_checks import MOST_PULSES, checked_counts
-from devices import BlankOut, GaussianNoise, preset
+from devices import BlankOut, Device, GaussianNoise, SoftBoundsPulses, preset
 from nsm.learning import Coincidences, Gradient, MixedPrecision, Rounding, TikiTaka
 
 HARDWARE = Hardware(
@@ -23,12 +23,12 @@ X = np.sign(np.random.default_rng(0).standard_normal((12, 8)))
 Y = np.arange(12) % 3
 
 
-def chip(hardware=HARDWARE, shift=0.0):
+def chip(hardware=HARDWARE, shift=0.0, rng=0):
     torch.manual_seed(0)
     model = nsm.nsm_mlp((8, 6, 3))
     with torch.no_grad():
         model[1].bias += shift
-    return nsm.map_to_crossbar(model, hardware, rng=0, reprogrammed_scale=0.1)
+    return nsm.map_to_crossbar(model, hardware, rng=rng, reprogrammed_scale=0.1)
 
 
 def learned(on=None, **options):
@@ -88,6 +88,7 @@ def test_a_gradient_knows_true_from_texts():
             "hardware",
         ),
         (lambda: chip(shift=3.0), "chip"),
+        (lambda: chip(rng=1), "chip"),
     ],
 )
 def test_a_checkpoint_of_another_chip_is_refused(other, differs, tmp_path):
@@ -95,6 +96,16 @@ def test_a_checkpoint_of_another_chip_is_refused(other, differs, tmp_path):
     learned(rule=MixedPrecision(), checkpoint=path)
     with pytest.raises(ValueError, match=rf"another run of learning \(it differs in .*{differs}"):
         learned(other(), rule=MixedPrecision(), checkpoint=path)
+
+
+def test_cells_that_hold_the_same_and_answer_otherwise_are_another_chip(tmp_path):
+    # Without programming errors two chips differ in the steps of their cells alone.
+    path = tmp_path / "learning.safetensors"
+    pulses = SoftBoundsPulses(step=0.1, d2d_step=0.3, g_min=1e-6, g_max=1e-4)
+    cells = replace(HARDWARE, device=Device(g_min=1e-6, g_max=1e-4, pulses=pulses))
+    learned(chip(cells), checkpoint=path)
+    with pytest.raises(ValueError, match=r"\(it differs in chip\)"):
+        learned(chip(cells, rng=1), checkpoint=path)
 
 
 def test_a_checkpoint_of_other_validation_images_is_refused(tmp_path):

@@ -83,7 +83,7 @@ def test_sigmoid_neurons_have_the_comparators_of_the_chip():
     np.testing.assert_allclose((ours == 1).mean(axis=0), theirs.mean(axis=0), atol=0.04)
 
 
-def test_a_tuned_chip_learns_with_its_gains_and_is_tuned_with_what_it_learned():
+def test_a_tuned_chip_learns_with_its_gains_and_is_tuned_with_what_it_learned(tmp_path):
     chip = chip_of("relu")
     nsm.tune(chip, X, Y, steps=3, lr=0.3, rng=0)
     wanted = chip.sample(X, 1, rng=0)[0]
@@ -100,3 +100,6 @@ def test_a_tuned_chip_learns_with_its_gains_and_is_tuned_with_what_it_learned():
     for layer, (a, threshold) in zip(sampling.layers, learned, strict=True):
         np.testing.assert_allclose(layer.neurons.a, a, atol=1e-6)
         np.testing.assert_allclose(layer.neurons.threshold, threshold, atol=1e-6)
+    sampling.save(tmp_path / "chip.safetensors")
+    loaded = nsm.load_chip(tmp_path / "chip.safetensors")
+    np.testing.assert_array_equal(sampling.sample(X, 2, rng=0), loaded.sample(X, 2, rng=0))

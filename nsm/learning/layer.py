@@ -76,13 +76,23 @@ class LearningLayer(LayerReads):
             return self.arrays.path  # an ideal path holds the weights of the main array exactly
         return self.arrays.main
 
+    @property
+    def learns_thresholds(self) -> bool:
+        """Whether biases are reference currents, which are no cells."""
+        return self.tiles.neurons.hardware.bias == "reference"
+
+    @property
+    def has_digital_parameters(self) -> bool:
+        """Whether anything in the periphery can learn: a bias, or a factor a_i."""
+        return self.learns_thresholds or (self.kind is Kind.SAMPLED and self.has_path)
+
     def learn_periphery(self, rate: float) -> None:
         """Change biases and β_i of the last sample's error, digitally.
 
         β_i ← β_i − η g_i w_i·x/‖w_i‖ with a_i = β_i √(2 Var ξ) − E ξ, and c_i ← c_i − η g_i with
         c_i = b_i/(s ‖w_i‖); of other layers b_i ← b_i − η ∂L/∂b_i.
         """
-        learns_bias = self.tiles.neurons.hardware.bias == "reference"
+        learns_bias = self.learns_thresholds
         if self.kind is not Kind.SAMPLED:
             if learns_bias:
                 # A threshold of the array is that of the network times its factor, as weights are.

@@ -18,6 +18,7 @@ from devices.validation import integer
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.map import map_to_crossbar
 from nsm.learning.device_rows import KeptRows, identity_of, run_of, settings_of
+from nsm.learning.inert import check_effects
 from nsm.learning.layer_updates import updates_of
 from nsm.learning.learn import learn
 from nsm.learning.network import LearningNetwork
@@ -116,7 +117,9 @@ def _check_learns(name: str, chip: MappedNetwork, settings: Settings) -> None:
     """Raise ValueError, naming the device, if its chips cannot learn with these settings."""
     seed = seed_sequence(0)
     try:
-        updates_of(LearningNetwork(chip, settings.gradient, settings.pair, seed), settings, seed)
+        network = LearningNetwork(chip, settings.gradient, settings.pair, seed)
+        check_effects(network, settings)
+        updates_of(network, settings, seed)
     except ValueError as problem:
         raise ValueError(f"device {name!r}: {problem}") from None
 

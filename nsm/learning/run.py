@@ -10,6 +10,7 @@ from devices.validation import number
 from nsm.learning.between import between_samples
 from nsm.learning.draws import Draws
 from nsm.learning.gradient import Singles
+from nsm.learning.inert import check_effects
 from nsm.learning.layer import LearningLayer
 from nsm.learning.layer_updates import updates_of
 from nsm.learning.limits import check_change, check_sums
@@ -50,6 +51,7 @@ class Run:
         labels: NDArray[np.int64],
         seed: np.random.SeedSequence,
     ):
+        check_effects(network, settings)
         self.network = network
         self.settings = settings
         self.images = images

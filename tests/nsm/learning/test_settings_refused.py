@@ -7,10 +7,11 @@ import pytest
 import torch
 
 import nsm
-from crossbar import BalancedPair, Hardware
+from crossbar import BalancedPair, Hardware, ReferenceColumn
 from crossbar.arrays.pulse_checks import MOST_PULSES, checked_counts
 from devices import BlankOut, Device, GaussianNoise, SoftBoundsPulses, preset
 from nsm.learning import Coincidences, Gradient, MixedPrecision, Rounding, TikiTaka
+from tests.helpers.learning import blobs, chip_of
 
 HARDWARE = Hardware(
     device=preset("fefet_jerry2017"),
@@ -70,6 +71,44 @@ def test_options_are_refused_before_the_chip_changes(options, message):
         learned(one, **options)
     after = [g for layer in one.layers for g in layer.neurons.main.conductances()]
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "options", "message"),
+    [
+        (
+            "nsm",
+            {},
+            {"path": "rewritten"},
+            "path = 'rewritten' has no effect .*: no layer has a det",
+        ),
+        (
+            "nsm",
+            {"mapping": ReferenceColumn()},
+            {"refresh_every": 5},
+            "refresh_every = 5 has no effect .*: a weight has one cell and a reference column",
+        ),
+        (
+            "bd",
+            {},
+            {"gradient": Gradient(derivative="box")},
+            r"Gradient\.derivative = 'box' has no",
+        ),
+        (
+            "stnn",
+            {},
+            {"gradient": Gradient(norm="constant")},
+            r"Gradient\.norm = 'constant' has no",
+        ),
+        ("relu", {}, {"gradient": Gradient(radial=True)}, r"Gradient\.radial = True has no effect"),
+        ("relu", {"bias": "word_line"}, {"periphery": "frozen"}, "periphery = 'frozen' has no eff"),
+        ("relu", {"bias": "word_line"}, {"periphery_lr": 0.1}, "periphery_lr = 0.1 has no effect"),
+    ],
+)
+def test_settings_without_effect_on_a_chip_are_refused(kind, fields, options, message):
+    x, y = blobs(4)
+    with pytest.raises(ValueError, match=message):
+        nsm.learn(chip_of(kind, **fields), x, y, epochs=1, rng=0, progress=False, **options)
 
 
 def test_a_gradient_knows_true_from_texts():

@@ -56,7 +56,8 @@ class Hardware(AtOperatingPoint):
         bias: "word_line" (default; ungated extra word lines, programmed like weights, which follow
             a common-mode gain) or "reference" (an exact current at the comparator, which does not).
         deterministic_path: Second, ungated array that realizes a_i w_ij: "programmed" (default;
-            with the device's own error and noise), "ideal", or "none" (then every a_i must be 0).
+            with the device's own error and noise), "ideal" (cells hold any target exactly; they
+            neither drift nor fail), or "none" (then every a_i must be 0).
         weight_scale: The weights of a "layer" (default), of each "row" (output) or of each "tile"
             fill the device's range. Per row, every row uses the full range: a comparator does not
             see the scale of its row, and other read-outs divide by it. Per tile, currents are

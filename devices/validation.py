@@ -24,6 +24,8 @@ _PLAUSIBLE = {
     "S": LARGEST_CONDUCTANCE, "A": 0.1, "V": 100.0, "s": 1e13, "K": 1e4, "eV": 20.0, "Hz": 1e16,
 }  # fmt: skip
 _IN_SIEMENS = "; conductances are in siemens: 50 µS is 50e-6"
+#: Largest number in single precision.
+LARGEST_SINGLE = float(np.finfo(np.float32).max)
 #: Longest repr in a message.
 MAX_SHOWN = 120
 #: Whole numbers that no array can index and no TOML file hold [2⁶³].

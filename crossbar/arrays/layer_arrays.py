@@ -12,7 +12,8 @@ from crossbar.arrays.tiled import TiledArray
 from crossbar.hardware import Hardware
 from crossbar.reads.span import Span
 from devices import Place
-from devices.seeding import child
+from devices.faults.base import Faults
+from devices.seeding import RNG, child, seed_sequence
 from devices.validation import Floats
 
 #: Bias word lines that a layer may have, or as many as it has inputs if that is more. A bias that
@@ -143,9 +144,28 @@ class LayerArrays:
         return variance
 
     def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass in every tile; ages add up."""
+        """Let `seconds` [s] pass in every tile; ages add up.
+
+        The cells of an ideal deterministic path have no drift: they stay as they were programmed.
+        """
         for part in self.parts():
             part.array.age(seconds)
+
+    def fail(self, faults: Faults, *, rng: RNG) -> None:
+        """Let cells of all arrays fail: they are stuck from now on.
+
+        An ideal deterministic path has no faults: it stays as it is.
+
+        Args:
+            faults: Which cells fail.
+            rng: Seed, Generator or None.
+        """
+        seed = seed_sequence(rng)
+        for part, matrix, _ in self.parts():
+            if part is Part.DETERMINISTIC_PATH and self.hardware.deterministic_path == "ideal":
+                continue
+            for index, array in enumerate(matrix.arrays()):
+                array.fail(faults, rng=child(seed, part, index))
 
     def scale_conductances(self, factor: float) -> None:
         """Multiply every conductance of all arrays by one factor: a common-mode gain."""

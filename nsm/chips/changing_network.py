@@ -16,7 +16,10 @@ class ChangingNetwork(CorrectedNetwork):
         return any(layer.neurons.main.has_memory for layer in self.layers)
 
     def age(self, seconds: float) -> None:
-        """Let `seconds` [s] pass: cells drift, and states of noises advance. Ages add up."""
+        """Let `seconds` [s] pass: cells drift, and states of noises advance. Ages add up.
+
+        Deterministic paths that are "ideal" do not drift.
+        """
         if number("seconds", seconds, at_least=0, unit="s") == 0:
             return  # the report, and the wires, need not be worked out for a change that is none
         for layer in self.layers:
@@ -37,8 +40,8 @@ class ChangingNetwork(CorrectedNetwork):
     def fail(self, faults: Faults, *, rng: RNG) -> None:
         """Let cells fail: they are stuck from now on, and pulses do not move them.
 
-        What is stuck already stays where it is. Deterministic paths and bias word lines are
-        included.
+        What is stuck already stays where it is. Bias word lines are included, and deterministic
+        paths unless they are "ideal", which have no faults.
 
         Args:
             faults: Which cells fail, such as `devices.StuckCells(p_stuck_hrs=0.02)`.
@@ -51,7 +54,5 @@ class ChangingNetwork(CorrectedNetwork):
         seed = child(seed_sequence(rng), Stream.FAILURES)
         for place, layer in enumerate(self.layers):
             _ = layer.report  # it tells of the cells as they were mapped
-            for part, matrix, _ in layer.neurons.parts():
-                for index, array in enumerate(matrix.arrays()):
-                    array.fail(faults, rng=child(seed, place, part, index))
+            layer.neurons.fail(faults, rng=child(seed, place))
             layer.forget_sums()

@@ -2,15 +2,16 @@
 
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
 from crossbar import Hardware
 from crossbar.weight_range import largest_weight, row_factors
 from devices import Device
-from devices.validation import choice
+from devices.validation import Floats, choice
 from nsm.nn.described import as_float64
-from nsm.nn.transforms import as_held, weighted_layers
+from nsm.nn.transforms import as_held, beside_weights, rows_by_group, weighted_layers
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -25,8 +26,9 @@ def clip_weights(
 
     The rules are those of `Hardware.weight_range`, for a differential pair of ideal cells with
     g_min = 0. `quantize_weights(clip_weights(model, "least_squares", levels=4), 4)` has the weights
-    of such a chip. Biases stay. Under weight normalization, the effective weights are clipped.
-    Batch normalization is folded as in `scale_weights`.
+    of such a chip. Every group of a convolution has a range of its own, as on a chip. Biases stay.
+    Under weight normalization, the effective weights are clipped. Batch normalization is folded as
+    in `scale_weights`.
 
     Args:
         model: The network, which stays as it is.
@@ -37,7 +39,8 @@ def clip_weights(
 
     Raises:
         ValueError: The rule or the scale is unknown, the rule clips nothing ("max", 100), levels
-            are missing or have no effect, or batch normalization cannot be folded.
+            are missing or have no effect, batch normalization cannot be folded, or naming a layer
+            whose weights cannot be changed in place.
     """
     choice("scale", scale, ("layer", "row"))
     device = Device(g_min=0.0, g_max=_G_MAX, levels=levels)
@@ -56,11 +59,16 @@ def clip_weights(
     out = as_held(model)
     with torch.no_grad():
         for layer, weight, _ in weighted_layers(out):
-            w = as_float64(weight.flatten(1))
-            if not w.any():
-                continue
-            w_max = largest_weight(w, hardware)
-            limits = torch.as_tensor(w_max / row_factors(w, w_max, hardware)).to(weight)
-            of_weights = limits.reshape(-1, *(1,) * (weight.ndim - 1))
+            rows = rows_by_group(layer.described, weight)
+            limits = np.array([_limits(w, hardware) for w in as_float64(rows)])
+            of_weights = beside_weights(torch.as_tensor(limits).to(weight), layer.described, weight)
             layer.set_effective_weight(torch.clamp(weight, -of_weights, of_weights))
     return out
+
+
+def _limits(w: Floats, hardware: Hardware) -> Floats:
+    """Return the largest |w| that stays in each row of a layer or group, (outputs,)."""
+    if not w.any():
+        return np.zeros(len(w))
+    w_max = largest_weight(w, hardware)
+    return w_max / row_factors(w, w_max, hardware)

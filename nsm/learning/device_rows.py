@@ -26,6 +26,12 @@ _NO_SETTINGS = ("validation", "pulses", "progress")
 Place = tuple[str, int]
 
 
+def settings_of(epochs: float, options: Mapping[str, Any]) -> Settings:
+    """Return the settings among the options of `nsm.learn`, or raise ValueError."""
+    own = {name: value for name, value in options.items() if name not in _NO_SETTINGS}
+    return Settings.of(epochs, own, has_validation=options.get("validation") is not None)
+
+
 def identity_of(
     model: nn.Module,
     epochs: float,
@@ -49,8 +55,7 @@ def identity_of(
     Raises:
         ValueError: An option is unknown or not allowed.
     """
-    own = {name: value for name, value in options.items() if name not in _NO_SETTINGS}
-    settings = Settings.of(epochs, own)
+    settings = settings_of(epochs, options)
     of_data = [x, y, *(options.get("validation") or ())]
     weights = [t.detach().cpu().numpy() for t in model.state_dict().values()]
     hashes = [mark_of_arrays(*of_data), mark_of_arrays(*weights)]

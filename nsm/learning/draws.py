@@ -69,10 +69,12 @@ class Draws:
 def _noise(layer: LearningLayer, span: Span, seed: np.random.SeedSequence) -> Singles:
     if layer.kind is Kind.SIGMOID:
         law = np.random.Generator.logistic
-        logistic = draws(span, layer.outputs, seed, law).astype(np.float32)
-        if not layer.is_noisy:
-            return logistic
-        return np.hstack([logistic, normals(span, layer.outputs, child(seed, 0))])
+        parts = [draws(span, layer.outputs, seed, law).astype(np.float32)]
+        if layer.readout.has_noise:
+            parts.append(normals(span, layer.outputs, child(seed, 1)))
+        if layer.is_noisy:
+            parts.append(normals(span, layer.outputs, child(seed, 0)))
+        return np.hstack(parts)
     if layer.kind is Kind.SIGN and layer.is_noisy:
         of_cells = normals(span, layer.outputs, child(seed, 0))
         return np.hstack([normals(span, layer.outputs, seed), of_cells])

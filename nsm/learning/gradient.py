@@ -18,18 +18,23 @@ Singles = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Gradient:
-    """The gradient of a network on a chip; the defaults are exact for a neural sampling machine.
+    """The gradient of a network on a chip.
 
-    With v_i = (β_i w_i·x + b_i/s)/‖w_i‖ and g_i = ∂L/∂z_i · d(2P − 1)/dv, the gradient is
-    ∂L/∂w_ij = g_i (β_i x_j/‖w_i‖ − v_i w_ij/‖w_i‖²). The second term keeps the norm of a row
-    (Detorakis et al. 2019, eq. 6 and 7, with the bias). The paper's conjecture of a rule without
+    A neuron of a neural sampling machine fires with P = (1 + erf v_i)/2, where
+    v_i = (β_i w_i·x + b_i/s)/‖w_i‖. With g_i = ∂L/∂z_i · d(2P − 1)/dv its gradient is
+
+        ∂L/∂w_ij = g_i (β_i x_j/‖w_i‖ − v_i w_ij/‖w_i‖²)
+
+    (Detorakis et al. 2019, eq. 6 and 7, with the bias). The second term is the radial one: without
+    bias it makes the gradient orthogonal to w_i, which keeps its norm. The defaults compute the
+    first term alone; `radial=True` adds the second. The paper's conjecture of a rule without
     multiplications is `Gradient(derivative="box", norm="constant")` with `periphery="frozen"`.
 
     Attributes:
-        derivative: "exact" (default), (2/√π) exp(−v²) of an NSM; or "box", 1 where |v| < 1 and 0
-            elsewhere, which has the same area. Sigmoid neurons have (1 − tanh²(u/2))/2, or 1 where
-            |u| < 2 and 0 elsewhere, over 2. Rectifiers and deterministic signs (the identity)
-            have no other derivative.
+        derivative: d(2P − 1)/dv: "exact" (default), (2/√π) exp(−v²); or "box", 1 where |v| < 1 and
+            0 elsewhere, which has the same area. Sigmoid neurons at sums u have
+            (1 − tanh²(u/2))/2, or 1/2 where |u| < 2 and 0 elsewhere. Rectifiers have their own
+            slope, and deterministic signs that of the identity; the box does not change them.
         norm: β_i/‖w_i‖ of each "row" as it is now (default), or the "constant" mean of the layer
             at the start of learning.
         radial: Whether the second term is added (default False): it needs a read of every row, and

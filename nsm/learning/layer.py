@@ -24,13 +24,13 @@ class LearningLayer(LayerReads):
             factor: Singles | np.float32 = np.float32(self._constant)
             if self.gradient.norm == "row":
                 factor = (self.mean + self.a) / (np.float32(math.sqrt(2)) * self.deviation)
-            self.e = self.g * factor
+            self.e = self.g * factor * ~self.silent
             return self.e
         if self.kind is Kind.RECTIFIED:
             self.g = of_outputs * (self.u > 0)
         elif self.kind is Kind.SIGMOID:
             self.g = of_outputs * self.gradient.of_sigmoid(self.u)
-        self.e = self.g / self.factors
+        self.e = self.g / self.readout.factors
         return self.e
 
     def radial_rates(self) -> Singles:
@@ -76,16 +76,27 @@ class LearningLayer(LayerReads):
             return self.arrays.path  # an ideal path holds the weights of the main array exactly
         return self.arrays.main
 
+    @property
+    def learns_thresholds(self) -> bool:
+        """Whether biases are reference currents, which are no cells."""
+        return self.tiles.neurons.hardware.bias == "reference"
+
+    @property
+    def has_digital_parameters(self) -> bool:
+        """Whether anything in the periphery can learn: a bias, or a factor a_i."""
+        return self.learns_thresholds or (self.kind is Kind.SAMPLED and self.has_path)
+
     def learn_periphery(self, rate: float) -> None:
         """Change biases and β_i of the last sample's error, digitally.
 
         β_i ← β_i − η g_i w_i·x/‖w_i‖ with a_i = β_i √(2 Var ξ) − E ξ, and c_i ← c_i − η g_i with
         c_i = b_i/(s ‖w_i‖); of other layers b_i ← b_i − η ∂L/∂b_i.
         """
-        learns_bias = self.tiles.neurons.hardware.bias == "reference"
+        learns_bias = self.learns_thresholds
         if self.kind is not Kind.SAMPLED:
             if learns_bias:
-                self.threshold -= np.float32(rate) * self.e
+                # A threshold of the array is that of the network times its factor, as weights are.
+                self.threshold -= np.float32(rate) * self.readout.factors**2 * self.e
             return
         size = self.deviation / np.float32(math.sqrt(self.variance))  # ‖w_i‖
         unit = np.float32(math.sqrt(2 * self.variance))
@@ -103,7 +114,8 @@ class LearningLayer(LayerReads):
         neurons.a = self.a.astype(np.float64)
         neurons.threshold = self.threshold.astype(np.float64)
         before = self.tiles.compensation
-        self.tiles.compensation = replace(before, threshold=neurons.threshold * before.factors)
+        mapped = (neurons.threshold - self.tiles.tuning.threshold) * before.factors
+        self.tiles.compensation = replace(before, threshold=mapped)
         self.tiles.wanted = neurons.main.weights
         self.tiles.forget_sums()
 

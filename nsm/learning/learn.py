@@ -24,10 +24,12 @@ from nsm.learning.result import Learned, array_row
 from nsm.learning.rules import Coincidences
 from nsm.learning.run import Run
 from nsm.learning.settings import Settings
+from nsm.learning.unchanged import unchanged_if_stopped
 from nsm.nn.inference import check_labels
 from nsm.progress import progress_bar
 from nsm.training.hardware_aware.identity import hardware_identity
-from nsm.training.mark import mark_of_arrays
+from nsm.training.mark import check_resumable, mark_of_arrays
+from nsm.training.measures import images_and_labels
 
 
 def learn(
@@ -50,19 +52,21 @@ def learn(
     What stays digital: activations and errors of one sample, biases and β_i of the periphery if
     they learn, and what the rule remembers (χ of `MixedPrecision`, H of `TikiTaka`).
 
-    The order of samples, the noise of reads and of pulses are drawn from `rng`, each sample by its
-    number, so that a run that was killed ends bit for bit the same, with any number of threads.
-    A chip that has aged learns from the conductances of today; drift begins anew afterwards.
+    Each sample draws its noise from `rng` by its number, so that a run that was killed ends bit for
+    bit the same, with any number of threads. A call that is stopped, by Ctrl-C or an error, leaves
+    the chip as it was, and can be repeated.
+
+    A chip that has aged learns from the conductances of today; drift begins anew afterwards. An
+    ideal deterministic path takes the weights of the main array when learning starts.
 
     Args:
         chip: A mapped perceptron of NSM, sigmoid, sign or ReLU neurons; changed in place.
         x: Images as the chip takes them, (n, inputs).
         y: Class numbers, (n,).
         epochs: Passes over the images; need not be whole.
-        rng: Seed, Generator or None.
+        rng: Seed, Generator or None; with a checkpoint a seed, by which the run is known.
         validation: Images and labels on which the chip's error is measured.
-        pulses: Voltages and widths of the pulses, for energy and time; None for those of the
-            preset from which the device comes.
+        pulses: Voltages and widths of the pulses, for energy and time; None for the preset's.
         checkpoint: File that is written at every measurement, and from which a killed run resumes.
         progress: Whether to show a progress bar.
         **settings: `rule`, `batch`, `gradient` and the other fields of
@@ -70,26 +74,35 @@ def learn(
 
     Raises:
         ValueError: Naming what cannot learn, an option, bad data, or a checkpoint of another run.
+        FloatingPointError: A sample asks for more than cells or numbers hold.
     """
-    chosen = Settings.of(epochs, settings)
-    chosen.check_measured(validation is not None)
+    chosen = Settings.of(epochs, settings, has_validation=validation is not None)
     if pulses is not None:
         instance("pulses", pulses, WritePulses)
-    where = Path(checkpoint) if checkpoint else None
-    if where is not None:
-        check_folder_of(where)
-        check_no_folder(where, "learning.safetensors")
+    where = _checked_file(checkpoint, rng)
     seed = seed_sequence(rng)
     network = LearningNetwork(chip, chosen.gradient, chosen.pair, child(seed, Stream.PULSES))
     images, labels = _checked(chip, x, y)
     checked = None if validation is None else _validation(chip, validation)
     run = Run(network, chosen, images, labels, seed)
-    identity = _identity(run, chip, seed) if where else {}
+    identity = _identity(run, checked, seed) if where else {}
     if where is not None and where.exists():
         load_state(run, where, identity)
-    with threadpool_limits(1):  # the order of sums in BLAS depends on the threads
+    # The order of sums in BLAS depends on the threads.
+    with threadpool_limits(1), unchanged_if_stopped(chip):
         _learn(run, checked, where, identity, progress)
     return _result(run, pulses)
+
+
+def _checked_file(checkpoint: str | Path | None, rng: RNG) -> Path | None:
+    """Return the file of the checkpoint, or raise ValueError if it cannot be written or resumed."""
+    if not checkpoint:
+        return None
+    path = Path(checkpoint)
+    check_folder_of(path)
+    check_no_folder(path, "learning.safetensors")
+    check_resumable("checkpoint", path, rng)
+    return path
 
 
 def _checked(
@@ -105,14 +118,14 @@ def _checked(
 
 def _validation(chip: MappedNetwork, given: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return images and labels of the validation, or raise ValueError."""
-    if not isinstance(given, tuple) or len(given) != 2:
-        raise ValueError(f"validation is a {type(given).__name__}; give (images, labels)")
-    return _checked(chip, *given)
+    return _checked(chip, *images_and_labels(given))
 
 
 def _learn(
     run: Run, validation: Any, path: Path | None, identity: dict[str, Any], progress: bool
 ) -> None:
+    for layer in run.network.chip.layers:
+        _ = layer.report  # it tells of the cells as they were mapped
     with progress_bar(enabled=progress) as bar:
         task = bar.add_task("learning", total=run.samples, completed=run.done, note="")
         while run.done < run.samples:
@@ -126,20 +139,29 @@ def _learn(
     run.network.commit()
 
 
-def _identity(run: Run, chip: MappedNetwork, seed: np.random.SeedSequence) -> dict[str, Any]:
+def _identity(run: Run, validation: Any, seed: np.random.SeedSequence) -> dict[str, Any]:
     """Return what a checkpoint must share with the run that resumes it, before the first sample.
 
-    The chip is known by its hardware and by all that can change in it: cells, factors a_i and
-    thresholds.
+    The chip is known by its hardware, by how its cells answer pulses and which are stuck, and by
+    all that can change in it: cells, factors a_i, thresholds, and the scales and shifts of its
+    outputs. The images of validation belong to the run because the rows of their errors do.
     """
+    chip = run.network.chip
     hardwares = [layer.neurons.main.hardware for layer in chip.layers]
     parts = (part for layer in chip.layers for part in layer.neurons.parts())
     cells = [g for part in parts for g in part.array.conductances()]
-    periphery = [v for layer in run.network.layers for v in (layer.a, layer.threshold)]
+    periphery = [
+        values
+        for layer in run.network.layers
+        for values in (layer.a, layer.threshold, layer.readout.factors, layer.readout.shift)
+    ]
+    sides = [side for array in run.all_arrays().values() for side in array.sides]
+    answers = [values for side in sides for values in (side.cells.cells, side.stuck)]
     found = {
         "data": mark_of_arrays(run.images, run.labels),
+        "validation": None if validation is None else mark_of_arrays(*validation),
         "hardware": [hardware_identity(as_table(each)) for each in hardwares],
-        "chip": mark_of_arrays(*cells, *periphery),
+        "chip": mark_of_arrays(*cells, *answers, *periphery),
         "seed": seed.generate_state(4).tolist(),
     }
     fields = {name: repr(value) for name, value in vars(run.settings).items()}

@@ -9,8 +9,9 @@ from nsm.learning.gradient import Singles
 def lively_lines(x: Singles, share: float) -> NDArray[np.bool_]:
     """Return which input lines differ from their most frequent value in more than a share of x.
 
-    On the others, such as the margins of images coded ±1, every sample asks for the same change of
-    an output's weights. They would learn as one bias with a rate as many times larger.
+    On the other lines, such as the margins of images coded ±1, every sample asks for the same
+    change of an output's weights. Together they act as one bias, whose learning rate is that of a
+    weight times the number of these lines.
 
     Args:
         x: Inputs of the first layer, (images, inputs).

@@ -149,7 +149,7 @@ def _check_layer(layer: TileLayer) -> None:
 
 
 def _check_read_noise(layer: TileLayer) -> None:
-    """Raise ValueError for noise of cells that is more than one fresh normal number a sum."""
+    """Raise ValueError for noise of cells that is not one fresh normal number for each sum."""
     hardware = layer.neurons.hardware
     if hardware.has_quiet_cells:
         return

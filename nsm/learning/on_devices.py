@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,16 @@ from crossbar import Hardware
 from devices import PRESETS, Device, preset
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import integer
+from nsm.chips.chip import MappedNetwork
 from nsm.chips.map import map_to_crossbar
-from nsm.learning.device_rows import KeptRows, identity_of, run_of
+from nsm.learning.device_rows import KeptRows, identity_of, run_of, settings_of
+from nsm.learning.inert import check_effects
+from nsm.learning.layer_updates import updates_of
 from nsm.learning.learn import learn
+from nsm.learning.network import LearningNetwork
 from nsm.learning.result import Learned
+from nsm.learning.settings import Settings
+from nsm.training.mark import check_resumable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,11 +63,12 @@ def learn_on_devices(
         names: Names of presets, or devices by name.
         x: Images.
         y: Class numbers.
-        rng: Seed, Generator or None: chips and learning; the same for all devices.
+        rng: Seed, Generator or None: chips and learning; the same for all devices. With `save_to`
+            a seed, by which the rows are known.
         epochs: Passes over the images, as of `learn`.
         chips: Chips of each device; default 1.
-        reprogrammed_scale: Factor of the weights at the start, of the largest that a cell holds;
-            default 0.1, which leaves an NSM room to grow. For rectifiers see `widened`.
+        reprogrammed_scale: Largest weight at the start, over the largest that a cell holds; default
+            0.1, which leaves an NSM room to grow. For rectifiers see `widened`.
         save_to: CSV file that gets every row when its chip has learned, with the checkpoint of the
             next chip beside it (NAME.learning). The same call resumes, and may add devices.
         **options: Other options of `learn`.
@@ -73,22 +81,47 @@ def learn_on_devices(
         ValueError: Naming what cannot learn, or `save_to` has rows of another experiment.
     """
     integer("chips", chips, at_least=1)
+    if save_to is not None:
+        check_resumable("save_to", Path(save_to), rng)
     seed = seed_sequence(rng)
     found = _checked(names, options)
     common = identity_of(model, epochs, options, x, y, reprogrammed_scale, seed)
     hardwares = {name: replace(hardware, device=device) for name, device in found.items()}
     places = itertools.product(hardwares, range(chips))
     kept = KeptRows(save_to, {(n, k): run_of(common, hardwares[n], k) for n, k in places})
+    chip_of = partial(_chip_of, model, hardwares, reprogrammed_scale, seed)
+    for name in dict.fromkeys(name for name, _ in kept.missing()):
+        _check_learns(name, chip_of(name, 0), settings_of(epochs, options))
     for name, number in kept.missing():
-        of_chip = child(seed, number)
-        chip = map_to_crossbar(
-            model, hardwares[name], rng=child(of_chip, 0), reprogrammed_scale=reprogrammed_scale
-        )
-        learned = learn(
-            chip, x, y, epochs=epochs, rng=child(of_chip, 1), checkpoint=kept.checkpoint, **options
-        )
+        rng = child(seed, number, 1)
+        chip = chip_of(name, number)
+        learned = learn(chip, x, y, epochs=epochs, rng=rng, checkpoint=kept.checkpoint, **options)
         kept.add(name, number, _numbers(learned))
     return kept.table()
+
+
+def _chip_of(
+    model: nn.Module,
+    hardwares: Mapping[str, Hardware],
+    scale: float,
+    seed: np.random.SeedSequence,
+    name: str,
+    number: int,
+) -> MappedNetwork:
+    """Return an untrained chip of a device."""
+    rng = child(seed, number, 0)
+    return map_to_crossbar(model, hardwares[name], rng=rng, reprogrammed_scale=scale)
+
+
+def _check_learns(name: str, chip: MappedNetwork, settings: Settings) -> None:
+    """Raise ValueError, naming the device, if its chips cannot learn with these settings."""
+    seed = seed_sequence(0)
+    try:
+        network = LearningNetwork(chip, settings.gradient, settings.pair, seed)
+        check_effects(network, settings)
+        updates_of(network, settings, seed)
+    except ValueError as problem:
+        raise ValueError(f"device {name!r}: {problem}") from None
 
 
 def _checked(

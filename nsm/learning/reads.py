@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossbar.arrays.pulsed import PulsedArray
 from crossbar.reads.pair_moments import gate_moments
-from nsm.chips.layers.readouts import Comparators, LogisticThreshold
 from nsm.chips.layers.tile_layer import TileLayer
 from nsm.learning.gradient import Gradient, Singles
+from nsm.learning.readout import ReadoutNumbers, readout_numbers
+
+#: Standard deviation of a sum, in weight units, that counts as none.
+_SILENT = 1e-15
 
 
 class Kind(Enum):
@@ -61,6 +65,7 @@ class LayerReads:
     Attributes:
         a: Factors of the deterministic path, (outputs,).
         threshold: Biases that are added exactly, (outputs,).
+        readout: What the read-out does with the sums.
         z: Outputs of the last read.
         is_noisy: Whether cells have read noise.
     """
@@ -77,47 +82,33 @@ class LayerReads:
         self.threshold: Singles = np.asarray(neurons.threshold, np.float32).copy()
         self.has_path = bool(self.a.any())
         self.is_noisy = any(array.is_noisy for array in arrays.all().values())
-        scale = getattr(tiles.readout, "scale", 1.0)  # of a layer that is compensated
-        self.factors: Singles = np.asarray(tiles.row_factors / scale, np.float32)
-        self._offsets, self._comparator_noise = self._comparators()
         self.outputs, self.inputs = arrays.main.weights.shape
+        self.readout: ReadoutNumbers = readout_numbers(tiles)
         empty = np.zeros(0, np.float32)
         self.z, self.u, self.v, self.deviation = empty, empty, empty, empty
         self.product, self.g, self.e = empty, empty, empty
         self._constant = self._mean_factor()
-
-    def _comparators(self) -> tuple[Singles, float]:
-        """Return offsets and noise of the comparators in weight units."""
-        readout = self.tiles.readout
-        comparators = readout.comparators if isinstance(readout, LogisticThreshold) else readout
-        if not isinstance(comparators, Comparators):
-            return np.zeros(self.tiles.neurons.outputs, np.float32), 0.0
-        unit = self.tiles.amperes_per_weight
-        noise = comparators.comparator.noise / unit
-        return (comparators.offsets / unit).astype(np.float32), float(noise)
 
     def _mean_factor(self) -> float:
         """Return the mean of β_i/‖w_i‖ over the outputs now."""
         if self.kind is not Kind.SAMPLED:
             return 1.0
         deviation = np.sqrt(self.variance * self.arrays.main.squares)
-        return float(((self.mean + self.a) / (math.sqrt(2) * deviation)).mean())
-
-    @property
-    def path_weights(self) -> Singles:
-        """Weights of the deterministic path; those of the main array if it is ideal."""
-        path = self.arrays.path
-        return self.arrays.main.weights if path is None else path.weights
+        noisy = deviation > _SILENT
+        if not noisy.any():
+            return 0.0
+        return float(((self.mean + self.a[noisy]) / (math.sqrt(2) * deviation[noisy])).mean())
 
     def read(self, x: Singles, normals: Singles) -> Singles:
         """Return the outputs for inputs x, (inputs,), under fresh noise.
 
         Args:
             x: Inputs.
-            normals: Standard normal numbers, (outputs,). Sigmoid neurons take
-                logistic ones. Those and signs take as many more for the noise of their cells.
+            normals: Standard normal numbers, (outputs,). Sigmoid neurons take logistic ones, and as
+                many normal ones for the noise of their comparators if there is any. They and signs
+                take as many more for the noise of their cells.
         """
-        main = self.arrays.main
+        main, readout = self.arrays.main, self.readout
         self.product = product = main.weights @ x
         mean = self.mean * product
         if self.has_path:
@@ -132,16 +123,19 @@ class LayerReads:
             mean = mean + np.sqrt(self._variance_of_cells(x)) * normals[-self.outputs :]
         self.u = mean
         if self.kind is Kind.RECTIFIED:
-            self.u = mean / self.factors
+            self.u = mean / readout.factors + readout.shift
             self.z = np.maximum(self.u, 0)
         elif self.kind is Kind.OUTPUTS:
-            self.z = self.u = mean / self.factors
+            self.z = self.u = mean / readout.factors + readout.shift
         elif self.kind is Kind.SIGMOID:
-            self.u = mean / self.factors
-            self.z = _signs(self.u + normals[: self.outputs] + self._offsets)
+            self.u = mean / readout.factors + readout.offsets
+            seen = self.u + normals[: self.outputs]
+            if readout.has_noise:
+                seen += readout.noise * normals[self.outputs : 2 * self.outputs]
+            self.z = _signs(seen)
         else:
-            noise = np.float32(self._comparator_noise) * normals[: self.outputs]
-            self.z = _signs(mean + self._offsets + noise)
+            noise = readout.noise * normals[: self.outputs]
+            self.z = _signs(mean + readout.offsets + noise)
         return self.z
 
     def _variance_of_cells(self, x: Singles) -> Singles:
@@ -161,14 +155,31 @@ class LayerReads:
         squares = main.squares
         if not self.takes_signs(x):
             squares = np.square(main.weights) @ np.square(x)
-        variance = self.variance * squares + self._comparator_noise**2
+        variance = self.variance * squares + self.readout.noise**2
         if self.is_noisy:
             variance = variance + self._variance_of_cells(x)
-        self.deviation = np.sqrt(np.maximum(variance, 1e-30)).astype(np.float32)
-        mean = mean + self._offsets
+        self.deviation = np.sqrt(np.maximum(variance, _SILENT**2)).astype(np.float32)
+        mean = mean + self.readout.offsets
         self.v = mean / (np.float32(math.sqrt(2)) * self.deviation)
         self.z = _signs(mean + self.deviation * normals)
         return self.z
+
+    @property
+    def silent(self) -> NDArray[np.bool_]:
+        """Neural sampling neurons whose sums had no noise in the last read, (outputs,).
+
+        They are deterministic signs, without a gradient.
+        """
+        return self.deviation <= np.float32(2 * _SILENT)
+
+    def largest_sum(self) -> float:
+        """Return the largest size of the last sums.
+
+        In units of their noise if the neurons draw any, else in those of the network.
+        """
+        if self.kind is Kind.SAMPLED:
+            return float(np.abs(self.v * ~self.silent).max())
+        return float(np.abs(self.u).max())
 
     @staticmethod
     def takes_signs(x: Singles) -> bool:

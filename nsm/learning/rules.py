@@ -4,11 +4,14 @@ from abc import ABC
 from dataclasses import dataclass
 
 from crossbar.arrays.pulsed import LONGEST_STREAM
-from devices.validation import boolean, choice, integer, number
+from devices.validation import LARGEST_SINGLE, boolean, choice, integer, number
 from nsm.training.recipe import SCHEDULES
 
 #: What a learning rate may be relative to.
 UNITS = ("range", "weight")
+#: Largest change of a weight by one sample, in ranges of the weights its cells hold. Rates that
+#: learn ask for about a tenth of a range; at a hundred, cells only jump between their ends.
+MOST_RANGES = 100
 
 
 # An abstract class with fields, as `PulseResponse` is: every rule has a learning rate.
@@ -20,12 +23,13 @@ class LearningRule(ABC):  # noqa: B024
         lr: Learning rate at the start; default 0.5.
         lr_per: What it is relative to. "range" (default): the η of a layer is lr w_max², with the
             largest weight w_max that its cells hold now, so that an NSM learns alike whatever the
-            scale and the gain of its weights. "weight": η is lr in every layer, as in software,
-            which suits rectifiers, whose layers have inputs of different sizes.
+            scale and the gain of its weights. "weight": η is lr for the weights of the network,
+            as in software, whatever the scale of a row or the factor of a compensated layer. It
+            suits rectifiers, whose layers have inputs of different sizes.
         lr_schedule: "constant" (default), "cosine" (to 0) or "halving" (after every quarter).
 
     Raises:
-        ValueError: lr is not above 0, or the schedule is unknown.
+        ValueError: lr is not above 0 or too large for single precision, or a name is unknown.
     """
 
     lr: float = 0.5
@@ -33,7 +37,7 @@ class LearningRule(ABC):  # noqa: B024
     lr_schedule: str = "constant"
 
     def __post_init__(self) -> None:
-        number(f"{type(self).__name__}.lr", self.lr, above=0)
+        number(f"{type(self).__name__}.lr", self.lr, above=0, at_most=LARGEST_SINGLE)
         choice("lr_per", self.lr_per, UNITS)
         choice("lr_schedule", self.lr_schedule, SCHEDULES)
 
@@ -68,7 +72,7 @@ class MixedPrecision(LearningRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("MixedPrecision.step", self.step, above=0)
+        number("MixedPrecision.step", self.step, above=0, at_most=LARGEST_SINGLE)
         boolean("MixedPrecision.center", self.center)
 
 
@@ -102,7 +106,7 @@ class TikiTaka(LearningRule):
 
     Attributes:
         lr, lr_per: Learning rate of A, as in `LearningRule`.
-        lr_schedule: As in `LearningRule`; it is that of the transfer.
+        lr_schedule: How the transfer from A to H falls; the rate of A stays.
         transfer: Factor of the columns of A that are added to H; default 0.1.
         every: Samples between two reads of a column; default 2.
         length: Bits of a stream, 1 to 64; default 31.
@@ -114,7 +118,7 @@ class TikiTaka(LearningRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("TikiTaka.transfer", self.transfer, above=0)
+        number("TikiTaka.transfer", self.transfer, above=0, at_most=MOST_RANGES)
         integer("TikiTaka.every", self.every, at_least=1)
         _check_length("TikiTaka.length", self.length)
 

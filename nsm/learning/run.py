@@ -6,17 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.arrays.pulsed import PulsedArray
+from devices.validation import number
+from nsm.learning.between import between_samples
 from nsm.learning.draws import Draws
 from nsm.learning.gradient import Singles
+from nsm.learning.inert import check_effects
 from nsm.learning.layer import LearningLayer
 from nsm.learning.layer_updates import updates_of
+from nsm.learning.limits import check_change, check_sums
 from nsm.learning.lines import lively_lines
 from nsm.learning.network import LearningNetwork
 from nsm.learning.reads import Kind
 from nsm.learning.settings import Settings
+from nsm.nn.inference import softmax
 
 #: Samples whose inputs are coded and whose noise is drawn at a time.
 _CHUNK = 250
+#: Samples whose numbers float64 tells apart.
+MOST_SAMPLES = 2.0**53
 
 
 class Run:
@@ -44,12 +51,14 @@ class Run:
         labels: NDArray[np.int64],
         seed: np.random.SeedSequence,
     ):
+        check_effects(network, settings)
         self.network = network
         self.settings = settings
         self.images = images
         self.labels = labels
         self.seed = seed
         self.done = 0
+        number("epochs", settings.epochs, at_most=MOST_SAMPLES / len(images))
         self.samples = max(1, round(settings.epochs * len(images)))
         self.history: list[dict[str, float]] = []
         self.loss = 0.0
@@ -71,10 +80,10 @@ class Run:
     def all_arrays(self) -> dict[str, PulsedArray]:
         """Return all pulsed arrays, those of the rule included, by layer and name."""
         found = self.network.arrays()
-        for number, updates in enumerate(self.updates):
+        for at, updates in enumerate(self.updates):
             for index, (update, _) in enumerate(updates):
                 for name, array in update.arrays().items():
-                    found[f"{number}.{name}{'_bias' if index else ''}"] = array
+                    found[f"{at}.{name}{'_bias' if index else ''}"] = array
         return found
 
     def next_stop(self) -> int:
@@ -102,7 +111,7 @@ class Run:
                 inputs[at], int(self.labels[rows[at]]), [n[at] for n in forward], back, rate
             )
             self.done += 1
-            self._after_sample()
+            between_samples(self.network, self.updates, self.settings, self.done, self.samples)
 
     def _learn_one(
         self,
@@ -117,33 +126,38 @@ class Run:
         inputs = [x]
         for layer, noise in zip(layers, forward, strict=True):
             inputs.append(layer.read(inputs[-1], noise))
-        scores = inputs[-1].astype(np.float64)
-        probabilities = np.exp(scores - scores.max())
-        probabilities /= probabilities.sum()
+            check_sums(layer, self._where, self.settings)
+        probabilities = softmax(inputs[-1].astype(np.float64))
         self.loss -= float(np.log(max(probabilities[label], 1e-300)))
         self.wrong += int(probabilities.argmax() != label)
         self.seen += 1
         error = probabilities.astype(np.float32)
         error[label] -= 1
         errors = []
-        for number in range(len(layers) - 1, -1, -1):
-            layer = layers[number]
+        for at in range(len(layers) - 1, -1, -1):
+            layer = layers[at]
             e = layer.error_of_sums(error)
             errors.append(e)
-            if number:
-                error = layer.read_back(e, backward[number])
-        for number, layer in enumerate(layers):
-            self._update(number, layer, errors[-1 - number], inputs[number], rate)
+            if at:
+                error = layer.read_back(e, backward[at])
+        for at, layer in enumerate(layers):
+            self._update(at, layer, errors[-1 - at], inputs[at], rate)
 
-    def _update(
-        self, number: int, layer: LearningLayer, e: Singles, x: Singles, rate: float
-    ) -> None:
-        masked = x * self._mask if number == 0 else x
-        eta = rate * self.settings.rule.unit(layer.arrays.main.largest)
+    def _update(self, at: int, layer: LearningLayer, e: Singles, x: Singles, rate: float) -> None:
+        rule = self.settings.rule
+        masked = x * self._mask if at == 0 else x
+        eta = rate * rule.unit(layer.arrays.main.largest)
         radial = None
         if layer.gradient.radial and layer.kind is Kind.SAMPLED:
             radial = layer.radial_rates()
-        for update, of_bias in self.updates[number]:
+        if rule.lr_per == "weight" and layer.readout.is_scaled:
+            # Weights of the array are those of the network times a factor f, so that a gradient
+            # by the former is 1/f of the wanted one, and a step is f times as large.
+            e = e * layer.readout.factors**2
+            radial = None if radial is None else radial * layer.readout.factors**2
+        largest = max(float(np.abs(masked).max()), layer.arrays.bias is not None)
+        check_change(layer, eta * float(np.abs(e).max()) * largest, self._where, self.settings)
+        for update, of_bias in self.updates[at]:
             if of_bias:
                 bias = layer.arrays.bias
                 assert bias is not None
@@ -151,20 +165,8 @@ class Run:
             else:
                 update.add(e, masked, eta, radial)
         if self.settings.periphery == "learned":
-            rule = self.settings.rule
             layer.learn_periphery(self.settings.periphery_lr * rate / rule.lr)
 
-    def _after_sample(self) -> None:
-        """End batches, and refresh and rewrite what is due."""
-        s = self.settings
-        if s.batch > 1 and (self.done % s.batch == 0 or self.done == self.samples):
-            for updates in self.updates:
-                for update, _ in updates:
-                    update.finish()
-        if s.refresh_every and self.done % s.refresh_every == 0:
-            for array in self.network.arrays().values():
-                array.refresh(s.refresh_above)
-        if s.path == "rewritten" and self.done % s.rewrite_every == 0:
-            for layer in self.network.layers:
-                if layer.arrays.path is not None:
-                    layer.arrays.path.rewrite(layer.arrays.main.weights.astype(np.float64))
+    def _where(self) -> str:
+        """Return which sample is learned now, for messages."""
+        return f"sample {self.done + 1} (epoch {self.done // len(self.images) + 1})"

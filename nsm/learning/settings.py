@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from crossbar.reads.sampling import check_sampling
-from devices.validation import choice, integer, number
+from devices.validation import LARGEST_SINGLE, choice, integer, number
 from nsm.learning.gradient import Gradient
 from nsm.learning.network import PATHS
 from nsm.learning.rules import LearningRule, MixedPrecision
@@ -27,14 +27,16 @@ class Settings:
             (default) digitally, or stay "frozen". Bias word lines are cells and learn as weights.
         periphery_lr: Learning rate of the periphery, default 0.01; it falls as that of the rule.
         path: The deterministic path is "pulsed" (default) with the main array, or "rewritten"
-            from it, by programming, every `rewrite_every` samples. An ideal path follows exactly.
+            from it, by programming, every `rewrite_every` samples. An ideal path takes the weights
+            of the main array when learning starts, and follows them exactly.
         rewrite_every: Samples between two rewritings; default 1000.
         leave_out: Input lines that differ from their most frequent value in at most this share of
             the images are read, but get no pulses; None (default) leaves out none.
         refresh_every: Samples between two refreshes of full pairs; 0 (default) for none.
         refresh_above: A pair is full where both cells are above this fraction of their range.
         validation_samples: Noisy passes for the error on validation images; default 10.
-        sampling: How these are drawn, "moments" (default, as the reads of learning) or "exact".
+        sampling: How these passes are drawn: "moments" (default, as the reads of learning) or
+            "exact".
         measure_every: Samples between two measurements and checkpoints; None for every epoch.
 
     Raises:
@@ -63,7 +65,7 @@ class Settings:
             integer(name, getattr(self, name), at_least=1)
         integer("refresh_every", self.refresh_every, at_least=0)
         number("refresh_above", self.refresh_above, above=0, below=1)
-        number("periphery_lr", self.periphery_lr, at_least=0)
+        number("periphery_lr", self.periphery_lr, at_least=0, at_most=LARGEST_SINGLE)
         choice("periphery", self.periphery, PERIPHERIES)
         choice("path", self.path, PATHS)
         check_sampling(self.sampling)
@@ -99,26 +101,33 @@ class Settings:
         ):
             self._refuse(name, has_effect, why)
 
-    def check_measured(self, has_validation: bool) -> None:
-        """Raise ValueError if a setting is of a validation that there is not."""
-        for name in ("validation_samples", "sampling"):
-            self._refuse(name, has_validation, "there are no validation images")
-
     def _refuse(self, name: str, has_effect: bool, why: str) -> None:
         default = next(one.default for one in fields(self) if one.name == name)
         if not has_effect and getattr(self, name) != default:
             raise ValueError(f"{name} = {getattr(self, name)!r} has no effect: {why}; leave it out")
 
     @classmethod
-    def of(cls, epochs: float, given: Mapping[str, Any]) -> "Settings":
+    def of(
+        cls, epochs: float, given: Mapping[str, Any], *, has_validation: bool = True
+    ) -> "Settings":
         """Return the settings with the given fields; a rule or gradient of None is the default.
 
+        Args:
+            epochs: Passes over the images.
+            given: Other fields, by name.
+            has_validation: Whether there are validation images; default True.
+
         Raises:
-            ValueError: A name is no setting, or a value is not allowed.
+            ValueError: A name is no setting, or a value is not allowed or has no effect.
         """
         names = [one.name for one in fields(cls) if one.name != "epochs"]
         for name in given:
             choice("setting of learn", name, names)
         optional = ("rule", "gradient")
-        found = {k: v for k, v in given.items() if not (k in optional and v is None)}
-        return cls(epochs=epochs, **found)
+        found = cls(
+            epochs=epochs,
+            **{k: v for k, v in given.items() if not (k in optional and v is None)},
+        )
+        for name in ("validation_samples", "sampling"):
+            found._refuse(name, has_validation, "there are no validation images")
+        return found

@@ -10,10 +10,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from devices.validation import choice, integer, number
 from nsm.nn import registry
+from nsm.nn.convolutions import TRANSPOSES
 from nsm.nn.described import Described
 from nsm.nn.folding import ChannelScale, folded
 
 Network = TypeVar("Network", bound=nn.Module)
+
+#: Layers whose matrices are digital on a chip.
+_NOT_ON_TILES = (nn.Embedding, nn.EmbeddingBag, nn.LayerNorm, nn.RMSNorm)
 
 
 def as_held(model: Network) -> Network:
@@ -59,13 +63,66 @@ def _not_held(why: str) -> ValueError:
 
 
 def weighted_layers(model: nn.Module) -> Iterator[tuple[Described, Tensor, Tensor | None]]:
-    """Yield the layers with a matrix or kernels: what answers for them, weights, biases."""
-    for layer in model.modules():
+    """Yield the layers with a matrix or kernels: what answers for them, weights, biases.
+
+    Tables and normalizations, which a chip does not put on tiles, are left out.
+
+    Raises:
+        ValueError: Naming a layer whose weights cannot be changed in place.
+    """
+    for path, layer in model.named_modules():
+        _check_changeable(path, layer)
+        if isinstance(layer, _NOT_ON_TILES):
+            continue
         said = registry.description(layer)
         weight = said.effective_weight()
         bias = getattr(layer, "bias", None)
         if weight is not None:
             yield said, weight, bias if isinstance(bias, Tensor) else None
+
+
+def _check_changeable(path: str, layer: nn.Module) -> None:
+    """Raise ValueError, naming the layer, if its weights on tiles cannot be changed in place."""
+    start = f"layer {path!r} ({type(layer).__name__})"
+    if hasattr(layer, "parametrizations"):
+        raise ValueError(
+            f"{start} computes its weights (parametrizations), so that they cannot be changed; "
+            "make them permanent with torch.nn.utils.parametrize.remove_parametrizations"
+        )
+    if isinstance(layer, (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)):
+        raise ValueError(
+            f"{start} holds several matrices, which are changed on chips alone; map the network, "
+            "and give the hardware levels or a weight_range"
+        )
+
+
+def rows_by_group(layer: nn.Module, weight: Tensor) -> Tensor:
+    """Return weights as (groups, outputs of a group, inputs of a group).
+
+    Every group of a convolution is a layer of its own on a chip; other layers have one group.
+
+    Args:
+        layer: The layer.
+        weight: Its weights, as it holds them.
+    """
+    by_group = weight.unflatten(0, (getattr(layer, "groups", 1), -1))
+    if isinstance(layer, TRANSPOSES):
+        by_group = by_group.transpose(1, 2)
+    return by_group.flatten(2)
+
+
+def beside_weights(values: Tensor, layer: nn.Module, weight: Tensor) -> Tensor:
+    """Return a number of each output in a shape that broadcasts against the layer's weights.
+
+    Args:
+        values: (groups, outputs of a group).
+        layer: The layer.
+        weight: Its weights, as it holds them.
+    """
+    if isinstance(layer, TRANSPOSES):  # its weights are (inputs, outputs of a group, ...)
+        values = values.repeat_interleave(len(weight) // len(values), dim=0)
+        return values.reshape(*values.shape, *(1,) * (weight.ndim - 2))
+    return values.reshape(-1, *(1,) * (weight.ndim - 1))
 
 
 def scale_weights(model: Network, factor: float, *, biases: bool = True) -> Network:
@@ -82,7 +139,8 @@ def scale_weights(model: Network, factor: float, *, biases: bool = True) -> Netw
         biases: Whether biases are scaled too; True by default.
 
     Raises:
-        ValueError: For a factor ≤ 0, or batch normalization that cannot be folded.
+        ValueError: For a factor ≤ 0, batch normalization that cannot be folded, or naming a layer
+            whose weights cannot be changed in place: parametrized, recurrent, or attention.
     """
     number("factor", factor, above=0)
     out = as_held(model)
@@ -100,8 +158,9 @@ def quantize_weights(
     """Return a copy of the network whose |w| lie on a grid of equal steps from 0.
 
     These are the weights of a differential pair of ideal cells with that many levels and g_min = 0:
-    two levels leave −w_max, 0 and +w_max. Under weight normalization, the effective weights are
-    rounded. Batch normalization is folded as in `scale_weights`.
+    two levels leave −w_max, 0 and +w_max. Every group of a convolution counts as a layer.
+    Under weight normalization, the effective weights are rounded. Batch normalization is folded as
+    in `scale_weights`.
 
     Args:
         model: The network, which stays as it is.
@@ -111,20 +170,21 @@ def quantize_weights(
             many steps as they need; otherwise (the default) they stay.
 
     Raises:
-        ValueError: For fewer than 2 levels, an unknown scale, or batch normalization that cannot be
-            folded.
+        ValueError: For fewer than 2 levels, an unknown scale, batch normalization that cannot be
+            folded, or naming a layer whose weights cannot be changed in place, see `scale_weights`.
     """
     steps = integer("levels", levels, at_least=2) - 1
     by_row = choice("scale", scale, ("layer", "row")) == "row"
     out = as_held(model)
     with torch.no_grad():
         for layer, weight, bias in weighted_layers(out):
-            largest = weight.abs().flatten(1).amax(dim=1)
+            largest = rows_by_group(layer.described, weight).abs().amax(dim=2)
             if not by_row:
-                largest = largest.max().expand_as(largest)
+                largest = largest.amax(dim=1, keepdim=True).expand_as(largest)
             step = largest.clamp_min(torch.finfo(weight.dtype).tiny) / steps  # a row of zeros stays
-            of_weights = step.reshape(-1, *(1,) * (weight.ndim - 1))
+            of_weights = beside_weights(step, layer.described, weight)
             layer.set_effective_weight((weight / of_weights).round() * of_weights)
             if biases and bias is not None:
-                bias.copy_((bias / step).round() * step)
+                of_biases = step.flatten()
+                bias.copy_((bias / of_biases).round() * of_biases)
     return out

@@ -5,6 +5,11 @@ from inspect import unwrap
 import torch
 from torch.optim import Adam as TorchAdam
 
+from devices.validation import LARGEST_SINGLE
+
+#: Largest first rate: Adam divides it by 1 − β₁ = 0.1 in its first step, in single precision.
+LARGEST_RATE = 0.09 * LARGEST_SINGLE
+
 
 class Adam(TorchAdam):
     """`torch.optim.Adam`, step for step, for models that are not compiled.

@@ -106,6 +106,7 @@ def train_alike(
     Raises:
         ValueError: There are no networks or no seeds, networks have different regularizers of
             their own, or a file in `folder` was trained with another recipe.
+        FloatingPointError: The loss or a weight of a network is no longer finite; with its name.
     """
     _check_alike(builders, seeds)
     note = f"train_alike({', '.join(f'{k}={recipe[k]!r}' for k in sorted(recipe))})"
@@ -120,7 +121,10 @@ def train_alike(
             with torch.random.fork_rng(devices=[]):
                 seed_torch(seed)
                 model = build()
-            fit(model, x, y, rng=seed, progress=progress, **recipe)
+            try:
+                fit(model, x, y, rng=seed, progress=progress, **recipe)
+            except FloatingPointError as problem:
+                raise FloatingPointError(f"{name}, seed {seed}: {problem}") from None
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 save(model, path, note=note)

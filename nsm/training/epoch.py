@@ -1,5 +1,6 @@
 """One pass over all images, drawn from the run's seed and the number of the epoch alone."""
 
+import math
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -45,6 +46,9 @@ def train_epoch(
 
     Returns:
         The mean loss over the images, each before its step.
+
+    Raises:
+        FloatingPointError: The loss, or a parameter, is no longer finite.
     """
     recipe = state.recipe
     reseed(state.computing, child(seed, epoch, Stream.NOISE))
@@ -66,7 +70,14 @@ def train_epoch(
                 inputs = recipe.augment(inputs, changes)
             step = epoch * len(batches) + index
             loss = state.take_step(inputs.to(device), labels[rows].to(device), step, steps)
+            if not math.isfinite(loss):
+                raise FloatingPointError(
+                    f"the loss of the {type(state.model).__name__} became {loss} in epoch "
+                    f"{epoch + 1}, step {index + 1} of {len(batches)}; lower lr (it is "
+                    f"{recipe.lr:g})"
+                )
             total += len(rows) * loss
             after_step()
     state.keep_statistics()
+    state.check_finite(epoch)
     return total / len(images)

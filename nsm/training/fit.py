@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,35 +14,19 @@ from crossbar import Hardware
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import array
 from nsm.chips.hardware_table import as_table
-from nsm.nn.inference import check_labels, error_rate, output_shape
+from nsm.disk import check_folder_of, check_no_folder
+from nsm.nn.files.tensor_file import check_values
+from nsm.nn.inference import check_labels, output_shape
 from nsm.progress import progress_bar
 from nsm.training.epoch import Stream, train_epoch
 from nsm.training.hardware_aware.network import HardwareAware, hardware_aware
+from nsm.training.mark import check_resumable
+from nsm.training.measures import Measures
 from nsm.training.recipe import Augmentation, Recipe
 from nsm.training.state import TrainingState
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class _Measures:
-    """What is measured after every epoch."""
-
-    validation: tuple[ArrayLike, ArrayLike] | None
-    samples: int
-    measure: Callable[[nn.Module], Mapping[str, float]] | None
-
-    def of(self, state: TrainingState, seed: np.random.SeedSequence) -> dict[str, float]:
-        """Return the numbers of one epoch, by column."""
-        found: dict[str, float] = {}
-        if self.validation is not None:
-            found["error"] = error_rate(
-                state.computing_average, *self.validation, self.samples, rng=seed
-            )
-        if self.measure is not None:
-            found |= self.measure(state.model)
-        return found
 
 
 def fit(
@@ -71,12 +54,11 @@ def fit(
 ) -> "pd.DataFrame":
     """Train a network in place with Adam on the cross-entropy; a killed run resumes bit for bit.
 
-    Epoch e draws from `rng` and e alone. `nsm.training.recipe.Recipe` describes all settings.
-
     Args:
         model: The network, on any device; it ends in `eval()` with the trained weights.
         x, y: Images (n, inputs), finite, and class numbers (n,).
-        rng: Seed, Generator or None.
+        epochs, lr, ..., weight_bound: The recipe, see `nsm.training.recipe.Recipe`.
+        rng: Seed, Generator or None; with a checkpoint a seed. Epoch e draws from it and e alone.
         hardware, wires_every: Chips to train for, see `nsm.hardware_aware`.
         validation: Images and labels of the error after every epoch (with hardware, the chip's).
         validation_samples: Noisy passes for this error.
@@ -88,7 +70,8 @@ def fit(
         A row for every epoch: epoch, loss, error (with `validation`), and those of `measure`.
 
     Raises:
-        ValueError: For bad data or settings, or another training's checkpoint.
+        ValueError: For bad data or settings, or another training's checkpoint; nothing is changed.
+        FloatingPointError: The loss, or a weight, is no longer finite.
     """
     recipe = Recipe(
         epochs=epochs,
@@ -103,9 +86,9 @@ def fit(
         hardware=None if hardware is None else as_table(hardware),
         wires_every=wires_every,
     )
-    data = _checked(model, x, y)
-    measures = _Measures(validation, validation_samples, measure)
-    return _table(_train(model, *data, recipe, seed_sequence(rng), measures, checkpoint, progress))
+    measures = Measures(validation, validation_samples, measure)
+    data = _checked(model, x, y, measures)
+    return _table(_train(model, *data, recipe, rng, measures, checkpoint, progress))
 
 
 def _table(history: list[dict[str, float]]) -> "pd.DataFrame":
@@ -114,8 +97,22 @@ def _table(history: list[dict[str, float]]) -> "pd.DataFrame":
     return pd.DataFrame(history)
 
 
-def _checked(model: nn.Module, x: ArrayLike, y: ArrayLike) -> tuple[Tensor, Tensor]:
-    """Return images and labels as tensors, or raise ValueError."""
+def _checked_file(checkpoint: str | Path | None, rng: RNG) -> Path | None:
+    """Return the file of the checkpoint, or raise ValueError if it cannot be written or resumed."""
+    if not checkpoint:
+        return None
+    path = Path(checkpoint)
+    check_folder_of(path)
+    check_no_folder(path, "training.safetensors")
+    check_resumable("checkpoint", path, rng)
+    return path
+
+
+def _checked(
+    model: nn.Module, x: ArrayLike, y: ArrayLike, measures: Measures
+) -> tuple[Tensor, Tensor]:
+    """Return images and labels as tensors; raise ValueError if they, or the measures, are wrong."""
+    check_values(model.state_dict(), "the network")
     images = torch.as_tensor(array("x", x), dtype=torch.float32)
     if not len(images):
         raise ValueError("there are no images to train on; give at least one")
@@ -124,7 +121,9 @@ def _checked(model: nn.Module, x: ArrayLike, y: ArrayLike) -> tuple[Tensor, Tens
         classes, places = last.out_features, []
     else:
         classes, *places = output_shape(model, images)
-    return images, torch.as_tensor(check_labels(y, len(images), classes, tuple(places)))
+    labels = check_labels(y, len(images), classes, tuple(places))
+    measures.check(model, images.shape[1:], (classes, *places))
+    return images, torch.as_tensor(labels)
 
 
 def _on_chips(
@@ -145,23 +144,24 @@ def _train(
     images: Tensor,
     labels: Tensor,
     recipe: Recipe,
-    seed: np.random.SeedSequence,
-    measures: _Measures,
+    rng: RNG,
+    measures: Measures,
     checkpoint: str | Path | None,
     progress: bool,
 ) -> list[dict[str, float]]:
-    """Train the epochs that a checkpoint does not hold yet; return the history of all epochs.
-
-    Raises:
-        FloatingPointError: If the loss is no longer finite.
-    """
-    file = Path(checkpoint) if checkpoint else None
+    """Train the epochs that a checkpoint does not hold yet; return the history of all epochs."""
+    file = _checked_file(checkpoint, rng)
+    seed = seed_sequence(rng)
     state = TrainingState(model, recipe, _on_chips(model, recipe, images, seed))
     done = 0
     history: list[dict[str, float]] = []
-    identity = recipe.identity(model, images, labels, seed) if file else {}
+    identity: dict[str, Any] = {}
+    if file:
+        identity = recipe.identity(model, images, labels, seed) | measures.identity()
     if file and file.exists():
         done, history = state.load(file, identity)
+    else:
+        state.start()
     steps = math.ceil(len(images) / recipe.batch_size)
     with progress_bar(enabled=progress) as bar:
         task = bar.add_task(
@@ -169,10 +169,6 @@ def _train(
         )
         for epoch in range(done, recipe.epochs):
             loss = train_epoch(state, images, labels, seed, epoch, lambda: bar.advance(task))
-            if not np.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss became {loss} in epoch {epoch + 1}; lower lr (it is {recipe.lr:g})"
-                )
             found = measures.of(state, child(seed, epoch, Stream.VALIDATION))
             row = {"epoch": epoch + 1, "loss": loss, **found}
             history.append(row)

@@ -1,11 +1,29 @@
-"""Marks of functions and arrays in checkpoints, which are the same in every process."""
+"""By what a run is known to its checkpoint: marks that are the same in every process, a seed."""
 
 import hashlib
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from devices.seeding import RNG
+
+
+def check_resumable(name: str, path: Path, rng: RNG) -> None:
+    """Raise ValueError if a file is to resume a run that has no seed of its own.
+
+    Args:
+        name: The argument that names the file.
+        path: The file.
+        rng: The argument `rng` of the run.
+    """
+    if rng is None:
+        raise ValueError(
+            f"{name} = {str(path)!r} with rng = None: every call would draw another seed, so that "
+            "none resumes the one before; give rng a whole number"
+        )
 
 
 def mark_of_arrays(*arrays: ArrayLike) -> str:

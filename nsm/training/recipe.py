@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from devices.validation import choice, integer, number
+from devices.validation import LARGEST_SINGLE, choice, integer, number, shortened
 from nsm.chips.hardware_table import HardwareTable
 from nsm.nn.files.blueprint import describe
+from nsm.training.adam import LARGEST_RATE
 from nsm.training.hardware_aware.identity import hardware_identity
 from nsm.training.mark import mark_of, mark_of_arrays
 
@@ -78,11 +79,16 @@ class Recipe:
     def __post_init__(self) -> None:
         integer("epochs", self.epochs, at_least=1)
         integer("batch_size", self.batch_size, at_least=1)
-        number("lr", self.lr, above=0)
+        number("lr", self.lr, above=0, at_most=LARGEST_RATE)
         choice("lr_schedule", self.lr_schedule, SCHEDULES)
-        number("weight_decay", self.weight_decay, at_least=0)
+        number("weight_decay", self.weight_decay, at_least=0, at_most=LARGEST_SINGLE)
         number("label_smoothing", self.label_smoothing, at_least=0, below=1)
         number("ema_decay", self.ema_decay, at_least=0, below=1)
+        if self.augment is not None and not callable(self.augment):
+            raise ValueError(
+                f"augment = {shortened(self.augment)} cannot be called; give a function of a batch "
+                "and a generator, such as nsm.training.augment.ShiftAndMirror()"
+            )
         if self.weight_bound is not None:
             number("weight_bound", self.weight_bound, above=0)
         if self.hardware is None and self.wires_every is not None:

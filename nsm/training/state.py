@@ -17,7 +17,7 @@ from nsm.training.weight_bound import WeightBounds
 
 
 class TrainingState:
-    """A network in training.
+    """A network in training. It stays as it is until `start`, or until a checkpoint is loaded.
 
     Attributes:
         model: The network, with the weights of the last step.
@@ -45,6 +45,24 @@ class TrainingState:
         )
         self.optimizer = Adam(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
         self.recipe = recipe
+
+    def start(self) -> None:
+        """Bring the weights into their bounds, before the first step of a new training."""
+        if self.bounds is not None:
+            self.bounds.clip()
+
+    def check_finite(self, epoch: int) -> None:
+        """Raise FloatingPointError, naming a parameter, if one is no longer finite after an epoch.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+        """
+        for name, values in self.model.named_parameters():
+            if not bool(torch.isfinite(values).all()):
+                raise FloatingPointError(
+                    f"{name} of the {type(self.model).__name__} holds NaN or infinity after epoch "
+                    f"{epoch + 1}; lower lr (it is {self.recipe.lr:g})"
+                )
 
     def take_step(self, inputs: Tensor, labels: Tensor, step: int, steps: int) -> float:
         """Take step number `step`, counted from 0, of `steps`; return the mean loss before it."""

@@ -16,7 +16,7 @@ from nsm.chips.hardware_table import as_table
 from nsm.chips.planning.plans import new_plan
 from nsm.chips.streams import Stream
 from nsm.nn.stochastic import reseed
-from nsm.training.adam import Adam
+from nsm.training.adam import LARGEST_RATE, Adam
 from nsm.training.hardware_aware.checks import check_slot
 from nsm.training.hardware_aware.network import replaced
 from nsm.training.hardware_aware.slots import slots_of
@@ -35,10 +35,10 @@ def tune(
 ) -> NDArray[np.float64]:
     """Train what lives in the periphery of a chip, on the chip as it is now; return the losses.
 
-    No cell is written. Behind converters every output gets a digital gain and a shift; neurons of a
-    neural sampling layer a factor a_i of their deterministic path, if they have one, and a
-    threshold b_i; other comparators a threshold. The chip keeps them: they are saved with it, its
-    report names them (`tuning`), and its cost counts the multiplications.
+    No cell is written. An output that is read as a number gets a digital gain and a shift. A neural
+    sampling neuron gets a factor a_i of its deterministic path, if it has one, and a threshold b_i;
+    any other comparator gets a threshold. The chip keeps them: they are saved with it, its report
+    names them (`tuning`), and its cost counts the multiplications.
 
     Each step is one of Adam, whose rate falls along a cosine, on the cross-entropy of one noisy
     pass of a batch. The pass is computed with mean and variance of the chip's reads, as measured
@@ -66,7 +66,7 @@ def tune(
     """
     integer("steps", steps, at_least=1)
     integer("batch_size", batch_size, at_least=1)
-    number("lr", lr, above=0)
+    number("lr", lr, above=0, at_most=LARGEST_RATE)
     images, labels = _checked(chip, x, y)
     network, layers = _tunable(chip)
     seed = child(seed_sequence(rng), Stream.TUNING)

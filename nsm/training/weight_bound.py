@@ -13,7 +13,7 @@ class WeightBounds:
     go on as if there were no bound: a weight at the wall leaves it when its gradient turns.
 
     Args:
-        model: The network; its weights are clipped at once.
+        model: The network; `clip` changes its weights.
         c: The bound in units of 1/√(fan-in), above 0.
 
     Raises:
@@ -25,7 +25,6 @@ class WeightBounds:
             name: (weight, c / math.sqrt(weight[0].numel()))
             for name, weight in _weights(model).items()
         }
-        self.clip()
 
     def clip(self) -> None:
         """Clip all weights."""

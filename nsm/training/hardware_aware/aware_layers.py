@@ -130,11 +130,13 @@ class AwareLayer(nn.Module):
         return variance, total
 
     def _squares(self, x: Tensor) -> Tensor:
+        """Return the squared inputs; of one image alone where all inputs are ±1."""
         if not all_signs(x):
             return x * x
-        first = x if self.patches is None else x.unflatten(0, (-1, *x.shape[:1]))[0]
         axes = 1 if self.patches is None else len(self.patches.kernel) + 1
-        return first.detach().reshape(-1, *x.shape[x.ndim - axes :])[:1].square()
+        if x.ndim == axes:  # one image, without the axis of a batch
+            return x.detach().square()
+        return x.detach().reshape(-1, *x.shape[x.ndim - axes :])[:1].square()
 
     def _shared_std(self, squares: Tensor) -> list[Tensor]:
         """Return the standard deviation of each shared noise as each output sees it."""

@@ -74,15 +74,16 @@ class DrawnLayer:
         a: Factors of the path, (outputs,) or (locations, outputs); 0 without a path.
         constant: What is added to the mean: bias lines, exact biases and offsets of comparators,
             (outputs,).
-        own: Variance that multiplies the squared inputs, (outputs, inputs).
+        own: Coefficients of the squared inputs in the variance that outputs do not share, (outputs,
+            inputs).
         own_constant: Variance that inputs do not change, comparators included, (outputs,).
-        own_of_path: Variance of the path, before the factor a², (outputs, inputs).
+        own_of_path: The same of the deterministic path, before the factor a², (outputs, inputs).
         constant_of_path: Variance of the path that inputs do not change, before a², (outputs,).
         in_range: 1 where a weight lies inside the device's range, 0 where it is clipped, (outputs,
             inputs).
         noise_mean: E ξ' of the reads of a neural sampling layer, (outputs,); else 1.
         noise_scale: s' = √(2 Var ξ') of these, (outputs,); else 0.
-        bias_factor: What a bias of one of the network is on the chip, (outputs,).
+        bias_factor: Size on the chip of a bias of one in the network, (outputs,).
         gate_mean: Mean factor of gates of word lines, (outputs,); 1 without.
         gate_variance: Variance of the factor of gates of word lines, (outputs,); 0 without.
         shared: Noise of reference columns.

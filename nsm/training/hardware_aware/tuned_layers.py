@@ -133,7 +133,8 @@ class TunedLayer:
                 replace(
                     before,
                     of="a, threshold" if self._has_path else "threshold",
-                    a=before.a + a if self._has_path else before.a,
+                    # Learning on the chip moves a_i, too.
+                    a=part.neurons.a + a if self._has_path else part.neurons.a,
                     threshold=before.threshold + threshold,
                 )
             )

@@ -117,7 +117,10 @@ def test_an_ideal_deterministic_path_has_no_error_faults_levels_or_drift(rng):
     )
     neurons = neurons_of(w, a=np.ones(3), device=device, deterministic_path="ideal")
     neurons.age(1e4)
+    before = neurons.main.weights
+    neurons.fail(StuckCells(p_stuck_hrs=0.5), rng=0)
     np.testing.assert_allclose(neurons.deterministic_path.weights, w, rtol=1e-12, atol=1e-12)
+    assert not np.allclose(neurons.main.weights, before, rtol=0.01)
     assert not np.allclose(neurons.main.weights, w, rtol=0.01)
 
 

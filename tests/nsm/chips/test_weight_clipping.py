@@ -48,6 +48,45 @@ def test_clipped_and_quantized_weights_are_those_of_an_ideal_chip(levels, scale)
     np.testing.assert_allclose(chip.weights(0), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", ["layer", "row"])
+@pytest.mark.parametrize("build", [nn.Conv2d, nn.ConvTranspose2d])
+def test_every_group_of_a_convolution_has_the_range_that_it_has_on_a_chip(build, scale):
+    torch.manual_seed(0)
+    layer = build(4, 6, 2, groups=2)
+    with torch.no_grad():
+        layer.weight[len(layer.weight) // 2 :] *= 10  # the second group
+    hardware = Hardware(
+        device=Device(g_min=0.0, g_max=1e-6, levels=3),
+        weight_range="least_squares",
+        weight_scale=scale,
+        bias="reference",
+    )
+    x = torch.randn(2, 4, 3, 3)
+    model = nn.Sequential(layer)
+    chip = nsm.map_to_crossbar(model, hardware, rng=0, example=x.numpy())
+    clipped = nsm.clip_weights(model, "least_squares", levels=3, scale=scale)
+    ideal = nsm.quantize_weights(clipped, 3, scale=scale)
+    found = chip.sample(x.double().numpy(), 1, rng=0)[0]
+    with torch.no_grad():
+        np.testing.assert_allclose(found, ideal(x).numpy(), rtol=1e-5, atol=1e-5)
+        assert not torch.allclose(ideal(x), model(x), atol=0.05)
+
+
+def test_weights_that_no_tile_holds_stay_and_those_that_cannot_be_changed_are_named():
+    model = nn.Sequential(nn.Embedding(5, 4), nn.LayerNorm((3, 4)), nn.Linear(4, 2))
+    clipped = nsm.clip_weights(model, 50)
+    assert torch.equal(clipped[0].weight, model[0].weight)
+    assert torch.equal(clipped[1].weight, model[1].weight)
+    assert not torch.equal(clipped[2].weight, model[2].weight)
+    fixed = nn.utils.parametrizations.weight_norm(nn.Linear(4, 2))
+    for layer, message in (
+        (fixed, r"layer '0' \(ParametrizedLinear\) computes its weights"),
+        (nn.LSTM(4, 2), r"layer '0' \(LSTM\) holds several matrices"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            nsm.clip_weights(nn.Sequential(layer), 50)
+
+
 def test_the_network_stays_and_rows_of_zeros_do_too():
     model = nn.Sequential(nn.Linear(9, 4), nn.Linear(4, 2))
     with torch.no_grad():

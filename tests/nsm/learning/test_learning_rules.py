@@ -406,6 +406,20 @@ def test_bias_word_lines_learn_as_cells():
     assert learned.error < 0.15
 
 
+def test_an_ideal_path_follows_the_main_array_of_an_aged_chip_from_the_first_sample_on():
+    x, y = blobs(10)
+    chip = chip_of("nsm", retention=devices.PowerLawDrift(nu_mean=0.05, nu_std=0.03))
+    chip.age(1e7)
+    chip.fail(devices.StuckCells(p_stuck_lrs=0.1, p_stuck_hrs=0.1), rng=1)
+    neurons = chip.layers[0].neurons
+    assert np.abs(neurons.deterministic_path.weights - neurons.main.weights).max() > 0.1
+    wanted = neurons.main.weights
+    # Without pulses the path takes the weights of today, and the main array keeps them.
+    learn(chip, x, y, epochs=1, rng=0, rule=Rounding(lr=1e-9), progress=False)
+    np.testing.assert_array_equal(neurons.main.weights, wanted)
+    np.testing.assert_allclose(neurons.deterministic_path.weights, wanted, atol=1e-12)
+
+
 @pytest.mark.parametrize("path", ["ideal", "programmed"])
 def test_the_chip_computes_what_was_learned_with_either_path(path):
     x, y = blobs(300)

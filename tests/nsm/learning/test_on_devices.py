@@ -1,13 +1,15 @@
 """Devices that learn, one after another: rows that are kept, and an experiment that resumes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import nsm
-from devices import PRESETS
-from nsm.learning import Coincidences, devices_that_pulse, learn_on_devices
+from devices import PRESETS, GaussianNoise, preset
+from nsm.learning import Coincidences, TikiTaka, devices_that_pulse, learn_on_devices
 from nsm.learning.device_rows import KeptRows
 from tests.helpers.learning import blobs, chip_of
 
@@ -60,6 +62,15 @@ def test_rows_are_kept_and_a_killed_experiment_resumes_with_the_same(tmp_path, m
     assert more["device"].tolist() == np.repeat([*NAMES, "rram_wu2018"], 2).tolist()
 
 
+def test_a_device_that_cannot_learn_is_refused_before_another_learns(tmp_path):
+    good = preset("fefet_jerry2017")
+    devices = {"good": good, "noisy": replace(good, read_noise=GaussianNoise(0.1))}
+    file = tmp_path / "devices.csv"
+    with pytest.raises(ValueError, match=r"device 'noisy': layer 1 .*TikiTaka reads its fast arr"):
+        rows_of(devices, rule=TikiTaka(), save_to=file)
+    assert not file.exists()
+
+
 def test_rows_of_another_experiment_are_refused(tmp_path):
     file = tmp_path / "devices.csv"
     rows_of(save_to=file)
@@ -70,6 +81,8 @@ def test_rows_of_another_experiment_are_refused(tmp_path):
         rows_of(save_to=tmp_path / "other.csv")
     with pytest.raises(ValueError, match="checkpoint = 'run' is of one run; give save_to="):
         rows_of(checkpoint="run")
+    with pytest.raises(ValueError, match=r"save_to = '.*' with rng = None: every call would draw"):
+        rows_of(save_to=tmp_path / "new.csv", rng=None)
     with pytest.raises(ValueError, match="unknown setting of learn 'rules'"):
         rows_of(rules=Coincidences())
 

@@ -72,7 +72,7 @@ def test_sums_of_other_neurons_have_the_noise_of_the_chip(kind):
     sums = []
     for row in numbers:
         layer.read(x, row)
-        sums.append(layer.u * (1 if kind == "bd" else layer.factors))
+        sums.append(layer.u * (1 if kind == "bd" else layer.readout.factors))
     mean, variance = layer.tiles.neurons.moments(x[None].astype(np.float64))
     error = np.sqrt(variance[0] / READS)
     assert (np.abs(np.mean(sums, axis=0) - mean[0]) < 4.5 * error).all()

@@ -92,3 +92,8 @@ def test_flips_are_those_of_binarize_with_their_probability():
     assert torch.equal(coded(flipped)[changed], -coded(x)[changed])
     with pytest.raises(ValueError, match="FlipInputs.p = 0.5"):
         FlipInputs(0.5)
+
+
+def test_a_network_that_diverges_is_named(digits):
+    with pytest.raises(FloatingPointError, match="ReLU, seed 0: the loss of the Sequential became"):
+        trained(digits, builders={"ReLU": BUILDERS["ReLU"]}, lr=3e37, batch_size=50)

@@ -227,8 +227,62 @@ def test_a_loss_that_diverges_is_an_error_that_names_the_rate(digits):
     with torch.no_grad():
         model[0].weight.fill_(1e30)
         model[3].weight.fill_(1e30)
-    with pytest.raises(FloatingPointError, match=r"the loss became (nan|inf) in epoch 1.*0.001"):
+    message = r"the loss of the Sequential became (nan|inf) in epoch 1, step 1 of 3; .*0\.001\)"
+    with pytest.raises(FloatingPointError, match=message):
         trained(model, digits, epochs=1)
+
+
+def test_a_weight_that_diverges_in_the_last_step_is_an_error_that_names_it(digits):
+    message = r"0\.weight of the Sequential holds NaN or infinity after epoch 1; .*it is 3e\+37\)"
+    with pytest.raises(FloatingPointError, match=message):
+        trained(fresh("relu"), digits, n=100, epochs=1, lr=3e37, weight_decay=1e38)
+
+
+X, Y = np.random.default_rng(0).random((6, 64)), np.arange(6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"validation": (X,)}, r"validation has 1 parts; give \(images, labels\)"),
+        ({"validation": 3}, r"validation is a int; give \(images, labels\)"),
+        ({"validation": (X[:, :5], Y)}, r"cannot take images of shape \(5,\)"),
+        ({"validation": (X, Y + 5)}, "labels go from 5 to 10; the network has 10 classes, 0 to 9"),
+        ({"validation": (X[:0], Y[:0])}, "there are no images in validation"),
+        ({"validation": (X + np.inf, Y)}, "images of validation holds 384 values that are NaN"),
+        ({"validation": (X, Y), "validation_samples": 0}, "validation_samples = 0 is not allowed"),
+        ({"validation_samples": 3}, "validation_samples = 3 has no effect: there are no validati"),
+        ({"measure": "error"}, "measure = 'error' cannot be called"),
+        ({"augment": "shift"}, "augment = 'shift' cannot be called"),
+        ({"lr": 1e38}, r"lr = 1e\+38 is not allowed"),
+        ({"checkpoint": "nowhere/a"}, "the folder nowhere does not exist; create it first"),
+        ({"checkpoint": "a", "rng": None}, "checkpoint = 'a' with rng = None: every call would"),
+        ({"rng": -1}, "rng = -1 is not allowed"),
+    ],
+)
+def test_a_refused_call_has_changed_nothing(options, message):
+    model = fresh("relu")
+    before = {name: values.clone() for name, values in model.state_dict().items()}
+    settings = {"epochs": 1, "rng": 0, "progress": False, "weight_bound": 1e-3, **options}
+    with pytest.raises(ValueError, match=message):
+        fit(model, X, Y, **settings)
+    assert all(torch.equal(before[name], values) for name, values in model.state_dict().items())
+    assert model.training
+
+
+def test_a_checkpoint_of_another_training_changes_nothing(tmp_path):
+    file = tmp_path / "run.safetensors"
+    settings = {"epochs": 1, "rng": 0, "progress": False, "checkpoint": file}
+    fit(fresh("relu"), X, Y, validation=(X, Y), **settings)
+    model = fresh("relu")
+    before = [p.detach().clone() for p in model.parameters()]
+    for options, differs in (
+        ({"weight_bound": 1e-3}, "validation, validation_samples, weight_bound"),
+        ({"validation": (X[:3], Y[:3])}, "validation"),
+    ):
+        with pytest.raises(ValueError, match=rf"another training \(it differs in {differs}\)"):
+            fit(model, X, Y, **settings, **options)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -236,7 +290,7 @@ def test_a_loss_that_diverges_is_an_error_that_names_the_rate(digits):
     [
         ({"epochs": 0}, "epochs = 0 is not allowed"),
         ({"batch_size": 0}, "batch_size = 0 is not allowed"),
-        ({"lr": 0}, r"lr = 0 is not allowed.*\(0, inf\)"),
+        ({"lr": 0}, r"lr = 0 is not allowed.*\(0, 3"),
         ({"weight_decay": -1}, "weight_decay = -1 is not allowed"),
         (
             {"label_smoothing": 1},

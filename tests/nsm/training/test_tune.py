@@ -141,6 +141,11 @@ def test_what_cannot_be_tuned_is_refused(networks, digits):
         nsm.tune(chip, x, y, steps=0)
     with pytest.raises(ValueError, match="lr = -1"):
         nsm.tune(chip, x, y, lr=-1)
+    with pytest.raises(ValueError, match=r"lr = 1e\+38 is not allowed"):
+        nsm.tune(chip, x, y, lr=1e38)
+    with pytest.raises(FloatingPointError, match=r"the loss became (nan|inf) in step 2; lower lr"):
+        nsm.tune(chip, x, y, steps=2, lr=1e37)
+    assert (chip.layers[-1].tuning.gain == 1).all()
     with pytest.raises(ValueError, match="labels have shape"):
         nsm.tune(chip, x, y[:3])
     with pytest.raises(ValueError, match="no images to tune on"):

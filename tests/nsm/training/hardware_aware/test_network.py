@@ -403,3 +403,15 @@ def test_options_without_effect_are_refused(hardware, options, message):
     with pytest.raises(ValueError) as problem:
         nsm.hardware_aware(built("relu"), hardware, rng=0, **options)
     assert message in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("build", "shape"), [(lambda: nn.Linear(6, 3), (6,)), (lambda: nn.Conv2d(2, 3, 2), (2, 4, 4))]
+)
+def test_one_image_without_the_axis_of_a_batch_has_outputs_without_it(build, shape):
+    torch.manual_seed(0)
+    layer = build()
+    x = torch.sign(torch.randn(2, *shape))
+    model = nn.Sequential(layer)
+    aware = nsm.hardware_aware(model, BAD, rng=0, example=x.numpy())
+    assert aware(x[0]).shape == model(x[0]).shape == aware(x).shape[1:]

@@ -21,7 +21,7 @@ LARGEST_CONDUCTANCE = 0.1
 LARGEST_ERROR = 0.01
 #: Largest sizes of any device, by unit: what is larger was meant in another unit, or is a slip.
 _PLAUSIBLE = {
-    "S": LARGEST_CONDUCTANCE, "A": 0.1, "V": 100.0, "s": 1e13, "K": 1e4, "eV": 20.0, "Hz": 1e16,
+    "S": LARGEST_CONDUCTANCE, "A": 1.0, "V": 100.0, "s": 1e13, "K": 1e4, "eV": 20.0, "Hz": 1e16,
 }  # fmt: skip
 _IN_SIEMENS = "; conductances are in siemens: 50 µS is 50e-6"
 #: Largest number in single precision.

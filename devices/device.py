@@ -86,6 +86,7 @@ class Device:
         for name, base in _SLOTS.items():
             instance(f"Device.{name}", getattr(self, name), base)
         _check_limits(self)
+        instance("Device.reference", self.reference, str, advice="give the source as a text")
         if self.pulses is not None and not isinstance(self.pulses, PulseResponse):
             raise ValueError(
                 f"Device.pulses = {shortened(self.pulses)} is not a PulseResponse or None"

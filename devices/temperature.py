@@ -2,12 +2,11 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devices.validation import Floats, array, instance, number
+from devices.validation import LARGEST_NUMBER, Floats, array, instance, number
 
 BOLTZMANN_EV = 1.380649e-23 / 1.602176634e-19  # k/q [eV/K], exact in the SI
 
@@ -139,7 +138,7 @@ class MixedTemperature(TemperatureLaw):
                 "hrs; give the same for both"
             )
         # A fit to cells of the high-resistance state extrapolates it beyond any cell.
-        number("MixedTemperature.g_lrs", self.g_lrs, above=0, plausible=inf, unit="S")
+        number("MixedTemperature.g_lrs", self.g_lrs, above=0, plausible=LARGEST_NUMBER, unit="S")
         number("MixedTemperature.g_hrs", self.g_hrs, above=0, below=self.g_lrs, unit="S")
 
     def factor(self, g: Floats, temperature: ArrayLike) -> Floats:

@@ -19,6 +19,8 @@ MAX_LISTED_NAMES = 10
 LARGEST_CONDUCTANCE = 0.1
 #: No error or noise of a memory cell is larger [S].
 LARGEST_ERROR = 0.01
+#: Factors and numbers of other units stay below this one; beyond it squares lose their digits.
+LARGEST_NUMBER = 1e15
 #: Largest sizes of any device, by unit: what is larger was meant in another unit, or is a slip.
 _PLAUSIBLE = {
     "S": LARGEST_CONDUCTANCE, "A": 1.0, "V": 100.0, "s": 1e13, "K": 1e4, "eV": 20.0, "Hz": 1e16,
@@ -68,7 +70,7 @@ def number(
         at_most: Inclusive upper limit, or None.
         unit: Unit of the limits, for the message.
         plausible: Largest size that a device can have, where no upper limit is given; None
-            (default) for that of the unit, `inf` for any.
+            (default) for that of the unit.
 
     Raises:
         ValueError: If the value is no number, is not finite or lies outside the interval.
@@ -101,7 +103,7 @@ def number(
         raise ValueError(
             f"{name} = {shortened(value)} is not allowed; give a finite number in {allowed}"
         )
-    largest = _PLAUSIBLE.get(unit, np.inf) if plausible is None else plausible
+    largest = _PLAUSIBLE.get(unit, LARGEST_NUMBER) if plausible is None else plausible
     if right is None and abs(x) > largest:
         raise ValueError(
             f"{name} = {shortened(value)} {unit} is more than any device has; give at most "
@@ -243,8 +245,8 @@ def choice(what: str, value: Any, known: Iterable[str]) -> str:
             one, and lists the known names: all of them up to ten, else the three nearest.
     """
     names = list(known)
-    if value in names:
-        return str(value)
+    if isinstance(value, str) and value in names:
+        return value
     similar = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
     hint = f"; did you mean {similar[0]!r}?" if similar else "."
     if len(names) > MAX_LISTED_NAMES:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 
 from devices.programming.base import NormalError
-from devices.validation import LARGEST_ERROR, Floats, number, shortened
+from devices.validation import LARGEST_ERROR, LARGEST_NUMBER, Floats, number, shortened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +47,9 @@ class StateDependentError(NormalError):
                 "StateDependentError.coefficients is empty; give at least the constant term [S]"
             )
         for k, c in enumerate(self.coefficients):  # those of powers are per (g/g_ref)^k
-            largest = inf if k else LARGEST_ERROR
+            largest = LARGEST_NUMBER if k else LARGEST_ERROR
             number("StateDependentError.coefficients", c, plausible=largest, unit="S")
-        number("StateDependentError.g_ref", self.g_ref, above=0, plausible=inf, unit="S")
+        number("StateDependentError.g_ref", self.g_ref, above=0, plausible=LARGEST_NUMBER, unit="S")
         number(
             "StateDependentError.relaxed_std",
             self.relaxed_std,
@@ -92,7 +91,7 @@ class SaturatingError(NormalError):
         number(
             "SaturatingError.largest", self.largest, at_least=0, plausible=LARGEST_ERROR, unit="S"
         )
-        number("SaturatingError.g_ref", self.g_ref, above=0, plausible=inf, unit="S")
+        number("SaturatingError.g_ref", self.g_ref, above=0, plausible=LARGEST_NUMBER, unit="S")
         number("SaturatingError.error_factor", self.error_factor, at_least=0)
 
     def sigma(self, target: Floats) -> Floats:

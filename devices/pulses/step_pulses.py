@@ -90,6 +90,7 @@ class StepPulses(PulseResponse):
         self._check("w_max", above=0)
         self._check("up_down", above=-1, below=1)
         self._check("p_corrupt", at_least=0, at_most=1)
+        self._check("corrupt_range", above=0)
         if self.p_corrupt:
             self._check("corrupt_range", above=0, at_most=min(-self.w_min, self.w_max))
 

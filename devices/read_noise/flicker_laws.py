@@ -1,11 +1,10 @@
 """Sizes of 1/f noise that depend on the conductance, for `FlickerNoise`."""
 
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 
-from devices.validation import LARGEST_ERROR, Floats, number
+from devices.validation import LARGEST_ERROR, LARGEST_NUMBER, Floats, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +36,9 @@ class LogConductanceFlicker:
             plausible=LARGEST_ERROR,
             unit="S",
         )
-        number("LogConductanceFlicker.g_unit", self.g_unit, above=0, plausible=inf, unit="S")
+        number(
+            "LogConductanceFlicker.g_unit", self.g_unit, above=0, plausible=LARGEST_NUMBER, unit="S"
+        )
 
     def __call__(self, g: Floats) -> Floats:
         ratio = np.maximum(np.asarray(g, dtype=np.float64) / self.g_unit, np.e)

@@ -2,14 +2,13 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from math import inf
 from typing import ClassVar
 
 import numpy as np
 
 from devices.read_noise.base import ReadNoise, State
 from devices.seeding import RNG, generator
-from devices.validation import LARGEST_ERROR, Floats, number
+from devices.validation import LARGEST_ERROR, LARGEST_NUMBER, Floats, number
 
 
 class StateDependentNoise(ReadNoise):
@@ -55,7 +54,7 @@ class PowerLawNoise(StateDependentNoise):
     def __post_init__(self) -> None:
         number("PowerLawNoise.coefficient", self.coefficient, at_least=0)
         number("PowerLawNoise.gamma", self.gamma)
-        number("PowerLawNoise.g_ref", self.g_ref, above=0, plausible=inf, unit="S")
+        number("PowerLawNoise.g_ref", self.g_ref, above=0, plausible=LARGEST_NUMBER, unit="S")
 
     def relative_sigma(self, g: Floats) -> Floats:
         g = np.asarray(g, dtype=np.float64)
@@ -100,7 +99,9 @@ class LogConductanceNoise(StateDependentNoise):
             plausible=LARGEST_ERROR,
             unit="S",
         )
-        number("LogConductanceNoise.g_unit", self.g_unit, above=0, plausible=inf, unit="S")
+        number(
+            "LogConductanceNoise.g_unit", self.g_unit, above=0, plausible=LARGEST_NUMBER, unit="S"
+        )
         number("LogConductanceNoise.t_r", self.t_r, above=0, unit="s")
         number("LogConductanceNoise.t", self.t, at_least=self.t_r, unit="s")
 

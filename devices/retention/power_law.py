@@ -1,7 +1,6 @@
 """Drift as a power of time: the structural relaxation of phase-change memory."""
 
 from dataclasses import dataclass, field
-from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +8,7 @@ from numpy.typing import ArrayLike
 from devices.retention.base import Retention
 from devices.seeding import RNG, generator
 from devices.special import erf, ndtr
-from devices.validation import Floats, array, number
+from devices.validation import LARGEST_NUMBER, Floats, array, number
 
 _TINY = 1e-300  # replaces 0 in divisions and logarithms
 
@@ -87,7 +86,7 @@ class PowerLawDrift(Retention):
             if not isinstance(getattr(self, name), ClippedLog):
                 number(f"PowerLawDrift.{name}", getattr(self, name), at_least=0)
         number("PowerLawDrift.t_0", self.t_0, above=0, unit="s")
-        number("PowerLawDrift.g_ref", self.g_ref, above=0, plausible=inf, unit="S")
+        number("PowerLawDrift.g_ref", self.g_ref, above=0, plausible=LARGEST_NUMBER, unit="S")
         number("PowerLawDrift.common_factor", self.common_factor, at_least=0)
         number("PowerLawDrift.spread_factor", self.spread_factor, at_least=0)
 

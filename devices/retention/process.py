@@ -90,11 +90,14 @@ class RelaxationProcess(Retention):
                 f"RelaxationProcess.clock = {self.clock} must begin above 0 and rise: the "
                 "variance of independent increments is never undone"
             )
-        for name in ("kappa", "temperature", "measured_at"):
-            if getattr(self, name) is not None:
-                number(f"RelaxationProcess.{name}", getattr(self, name), above=0)
+        number("RelaxationProcess.kappa", self.kappa, above=0)
+        number("RelaxationProcess.measured_at", self.measured_at, above=0, unit="K")
+        if self.temperature is not None:
+            number("RelaxationProcess.temperature", self.temperature, above=0, unit="K")
         number("RelaxationProcess.persistence", self.persistence, at_least=0, at_most=1)
-        for name in ("activation_energy_ev", "common_factor", "spread_factor"):
+        energy = self.activation_energy_ev
+        number("RelaxationProcess.activation_energy_ev", energy, at_least=0, unit="eV")
+        for name in ("common_factor", "spread_factor"):
             number(f"RelaxationProcess.{name}", getattr(self, name), at_least=0)
 
     @property

@@ -1,7 +1,6 @@
 """Relaxation that is known by the spread of conductances at a few times after programming."""
 
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from devices.retention.base import Retention
 from devices.retention.increments import normal_walk
 from devices.rows import rising_row, row
 from devices.seeding import RNG, generator
-from devices.validation import Floats, number, shortened
+from devices.validation import LARGEST_NUMBER, Floats, number, shortened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +51,8 @@ class TabulatedRelaxation(Retention):
                 "polynomial for each time, with at least its constant term [S]"
             )
         rows = tuple(
-            row(f"{name}[{i}]", c, plausible=inf, unit="S") for i, c in enumerate(self.coefficients)
+            row(f"{name}[{i}]", c, plausible=LARGEST_NUMBER, unit="S")
+            for i, c in enumerate(self.coefficients)
         )
         if len(rows) != len(times) or not all(rows):
             raise ValueError(
@@ -60,7 +60,7 @@ class TabulatedRelaxation(Retention):
                 "each, with at least its constant term [S]"
             )
         object.__setattr__(self, "coefficients", rows)
-        number("TabulatedRelaxation.g_ref", self.g_ref, above=0, plausible=inf, unit="S")
+        number("TabulatedRelaxation.g_ref", self.g_ref, above=0, plausible=LARGEST_NUMBER, unit="S")
         number("TabulatedRelaxation.spread_factor", self.spread_factor, at_least=0)
 
     def common(self, g: Floats, seconds: float) -> Floats:

@@ -109,7 +109,7 @@ def test_sizes_that_no_device_has_are_refused(unit, largest):
         number("x", 2 * largest, above=0, unit=unit)
     # Limits of the caller, and lifted ones, come first.
     assert number("x", 2 * largest, at_most=1e20, unit=unit) == 2 * largest
-    assert number("x", 2 * largest, plausible=np.inf, unit=unit) == 2 * largest
+    assert number("x", 2 * largest, plausible=1e15, unit=unit) == 2 * largest
 
 
 WRITE = devices.StateDependentError(coefficients=(1e-6,))

@@ -20,7 +20,7 @@ from nsm.cli.options import (
     hardware_from,
     show_table,
 )
-from nsm.cli.training import LR_SCHEDULES, build, check_writable
+from nsm.cli.training import LR_SCHEDULES, build
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,8 +161,9 @@ def _checked_devices(
 ) -> list[str]:
     """Return the names of the devices; refuse files that have no use, or cannot be written."""
     from nsm.learning.on_devices import devices_that_pulse
+    from nsm.places import check_files
 
-    check_writable(out, figure, checkpoint)
+    check_files((out, figure, checkpoint), "mine.safetensors")
     if names == ["all"]:
         names = devices_that_pulse()
     if len(names) == 1 and figure is not None:

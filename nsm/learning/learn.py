@@ -15,7 +15,6 @@ from devices.validation import array, instance
 from devices.write_pulses import write_pulses_of
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.hardware_table import as_table
-from nsm.disk import check_folder_of, check_no_folder
 from nsm.learning.checkpoint import load_state, save_state
 from nsm.learning.draws import Stream
 from nsm.learning.measure import measure
@@ -25,6 +24,7 @@ from nsm.learning.rules import Coincidences
 from nsm.learning.run import Run
 from nsm.learning.settings import Settings
 from nsm.nn.inference import check_labels
+from nsm.places import check_file
 from nsm.progress import progress_bar
 from nsm.training.hardware_aware.identity import hardware_identity
 from nsm.training.mark import mark_of_arrays
@@ -77,8 +77,7 @@ def learn(
         instance("pulses", pulses, WritePulses)
     where = Path(checkpoint) if checkpoint else None
     if where is not None:
-        check_folder_of(where)
-        check_no_folder(where, "learning.safetensors")
+        check_file(where, "learning.safetensors")
     seed = seed_sequence(rng)
     network = LearningNetwork(chip, chosen.gradient, chosen.pair, child(seed, Stream.PULSES))
     images, labels = _checked(chip, x, y)

@@ -16,6 +16,7 @@ from devices.seeding import RNG, child, seed_sequence
 from devices.validation import array
 from nsm.chips.hardware_table import as_table
 from nsm.nn.inference import check_labels, error_rate, output_shape
+from nsm.places import check_file
 from nsm.progress import progress_bar
 from nsm.training.epoch import Stream, train_epoch
 from nsm.training.hardware_aware.network import HardwareAware, hardware_aware
@@ -156,6 +157,8 @@ def _train(
         FloatingPointError: If the loss is no longer finite.
     """
     file = Path(checkpoint) if checkpoint else None
+    if file:
+        check_file(file, "training.safetensors")
     state = TrainingState(model, recipe, _on_chips(model, recipe, images, seed))
     done = 0
     history: list[dict[str, float]] = []

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
 from crossbar.cost.writing import why_energy_is_unknown
 from devices import WritePulses
@@ -26,6 +25,7 @@ from nsm.learning.settings import Settings
 from nsm.nn.inference import check_labels
 from nsm.places import check_file
 from nsm.progress import progress_bar
+from nsm.thread_limits import limited_libraries
 from nsm.training.hardware_aware.identity import hardware_identity
 from nsm.training.mark import mark_of_arrays
 
@@ -86,7 +86,7 @@ def learn(
     identity = _identity(run, chip, seed) if where else {}
     if where is not None and where.exists():
         load_state(run, where, identity)
-    with threadpool_limits(1):  # the order of sums in BLAS depends on the threads
+    with limited_libraries(1):  # the order of sums in BLAS depends on the threads
         _learn(run, checked, where, identity, progress)
     return _result(run, pulses)
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from crossbar import Hardware
+from devices.seeding import law_mark
 from nsm.chips.hardware_table import as_table
 from nsm.disk import write_file
 from nsm.learning.settings import Settings
@@ -61,6 +62,7 @@ def identity_of(
 
 def run_of(identity: str, hardware: Hardware, number: int) -> str:
     """Return the hash by which the row of a chip knows its experiment."""
+    identity = "\n".join([identity, *map(str, law_mark().values())])
     text = f"{identity}\n{hardware_identity(as_table(hardware))}\n{number}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

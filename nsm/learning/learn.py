@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from crossbar.cost.writing import why_energy_is_unknown
 from devices import WritePulses
-from devices.seeding import RNG, child, seed_sequence
+from devices.seeding import RNG, child, law_mark, seed_sequence
 from devices.validation import array, instance
 from devices.write_pulses import write_pulses_of
 from nsm.chips.chip import MappedNetwork
@@ -140,6 +140,7 @@ def _identity(run: Run, chip: MappedNetwork, seed: np.random.SeedSequence) -> di
         "hardware": [hardware_identity(as_table(each)) for each in hardwares],
         "chip": mark_of_arrays(*cells, *periphery),
         "seed": seed.generate_state(4).tolist(),
+        **law_mark(),
     }
     fields = {name: repr(value) for name, value in vars(run.settings).items()}
     as_read_back: dict[str, Any] = json.loads(json.dumps(found | fields))

@@ -173,8 +173,12 @@ def _started(process: Any, fn: Callable[..., Any], *args: Any, **kwargs: Any) ->
     """Return the future of a call in a process, which is started with its first one."""
     try:
         return process.submit(fn, *args, **kwargs)
-    except OSError as problem:
-        raise _not_started(problem) from problem
+    except (OSError, UnboundLocalError) as problem:
+        # Where it finds no file for a pipe, loky names a variable that it has not set yet.
+        cause = problem if isinstance(problem, OSError) else problem.__context__
+        if not isinstance(cause, OSError):
+            raise
+        raise _not_started(cause) from problem
 
 
 def _not_started(problem: OSError) -> NotStarted:

@@ -18,8 +18,19 @@ from pathlib import Path
 
 #: Bytes of a file's name that the name of a temporary file repeats, which must not be too long.
 _REPEATED = 60
-#: This machine, in the names of temporary files.
-_NODE = re.sub(r"[^A-Za-z0-9]", "_", platform.node())[:40]
+
+
+def _node() -> str:
+    """Return what names this machine, and among its containers the one, whose processes count."""
+    name = re.sub(r"[^A-Za-z0-9]", "_", platform.node())[:40]
+    try:  # containers may share the name of the machine, but not its numbers of processes
+        return name + re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
+    except OSError:
+        return name
+
+
+#: This machine or container, in the names of temporary files.
+_NODE = _node()
 #: Names of temporary files: hidden, and they name the process that writes.
 _TEMPORARY = re.compile(rf"\..*\.nsm-{_NODE}-(\d+)-[0-9a-f]{{8}}(\.|$)")
 #: Folders in which temporary files of killed writes were looked for.

@@ -211,9 +211,13 @@ def _learn_one(
     """Let a chip of one device learn, show what came out, and write it."""
     from nsm.chips.map import map_to_crossbar
     from nsm.learning.learn import learn as learn_on
+    from nsm.places import check_room
 
     ((name, of_device),) = hardware.items()
     chip = map_to_crossbar(model, of_device, rng=seed, reprogrammed_scale=scale)
+    if out is not None:
+        parts = (part for layer in chip.layers for part in layer.neurons.parts())
+        check_room(out, sum(g.nbytes for part in parts for g in part.array.conductances()))
     learned = learn_on(chip, x, y, rng=seed, **options)
     show_table(_table(learned.rows))
     show_table(_table(learned.arrays))

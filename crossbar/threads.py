@@ -4,9 +4,10 @@ No result depends on their number.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
 from devices.validation import integer
@@ -29,14 +30,53 @@ def set_threads(n: int) -> int:
     return before
 
 
-@contextmanager
-def threads(n: int) -> Iterator[None]:
-    """Use `n` threads inside a `with` block."""
+class Limit:
+    """A number that belongs to the process, and that `with` blocks of several threads set.
+
+    Blocks may overlap. The number of the block that began last holds, and the last block that ends
+    brings back what was there before the first one.
+
+    Args:
+        set_number: Sets a number, and returns what brings back the one before.
+    """
+
+    def __init__(self, set_number: Callable[[int], Callable[[], object]]):
+        self._set_number = set_number
+        self._lock = threading.Lock()
+        self._held: list[tuple[object, int]] = []
+        self._restore: Callable[[], object] = lambda: None
+
+    @contextmanager
+    def held(self, n: int) -> Iterator[None]:
+        """Set a number inside a `with` block."""
+        block = (object(), n)
+        with self._lock:
+            restore = self._set_number(n)
+            if not self._held:
+                self._restore = restore
+            self._held.append(block)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.remove(block)
+                if self._held:
+                    self._set_number(self._held[-1][1])
+                else:
+                    self._restore()
+
+
+def _set_loops(n: int) -> Callable[[], object]:
     before = set_threads(n)
-    try:
-        yield
-    finally:
-        set_threads(before)
+    return lambda: set_threads(before)
+
+
+_loops = Limit(_set_loops)
+
+
+def threads(n: int) -> AbstractContextManager[None]:
+    """Use `n` threads inside a `with` block; blocks of several threads may overlap."""
+    return _loops.held(n)
 
 
 def run_each(work: Callable[[int], object], n: int) -> None:

@@ -15,12 +15,16 @@ an `IntEnum`, whose members are whole numbers and therefore valid keys.
     rng = stream(seed_sequence(7), Stream.PROGRAM, tile)  # tile: a whole number
 
 The value of a member decides which numbers are drawn: append new members and never renumber old
-ones.
+ones. Where a change of the program must draw other numbers from one seed, raise `LAW_OF_DRAWS`.
 """
 
 import numpy as np
 
 from devices.validation import shortened
+
+#: Version of the law by which numbers are drawn from a seed. Marks of sweeps and checkpoints hold
+#: it, so that no file gets numbers of two laws. docs/sampling.md lists what changed with each one.
+LAW_OF_DRAWS = 1
 
 RNG = int | np.random.Generator | np.random.SeedSequence | None
 
@@ -53,6 +57,11 @@ def seed_sequence(rng: RNG) -> np.random.SeedSequence:
             "Generator, a SeedSequence or None"
         )
     return np.random.SeedSequence(int(rng))
+
+
+def law_mark() -> dict[str, int]:
+    """Return what a mark tells of the law of draws: nothing of the first, which marks left out."""
+    return {} if LAW_OF_DRAWS == 1 else {"law of draws": LAW_OF_DRAWS}
 
 
 def generator(rng: RNG) -> np.random.Generator:

@@ -184,8 +184,9 @@ def real_array(
         shape: Wanted shape, in which None stands for any length; None for any shape.
 
     Raises:
-        ValueError: If the values are not real numbers, or the shape is another.
+        ValueError: If the values are not real numbers or masked, or the shape is another.
     """
+    refuse_masked(name, value)
     try:
         a = np.asarray(value)
         if a.dtype.kind not in "fiub":  # floats, integers and booleans
@@ -203,6 +204,21 @@ def real_array(
         wanted = "(" + ", ".join("any" if w is None else str(w) for w in shape) + ")"
         raise ValueError(f"{name} has shape {a.shape}; give {wanted}")
     return a
+
+
+def refuse_masked(name: str, value: Any) -> None:
+    """Raise ValueError for an array with masked values, whose mask would be lost.
+
+    Args:
+        name: What the value is, for the message.
+        value: Anything; only masked arrays of numpy with masked values are refused.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(
+            f"{name} is a masked array, {int(np.ma.count_masked(value))} of whose {value.size} "
+            "values are masked, and masks have no meaning here; leave these values out, or fill "
+            "them (filled(0))"
+        )
 
 
 def finite(name: str, a: Floats) -> Floats:

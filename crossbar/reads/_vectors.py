@@ -1,19 +1,18 @@
 """Vectors of 32 bytes for compiled loops: a numba type, and the operations that packed reads need.
 
 Every operation is vector arithmetic of LLVM, except `lookup` and `pair_sum`, for which AVX2 has an
-instruction each. Other processors compute the same results in plain vector code. Memory is
-addressed by elements of a flat array, without bounds checks.
+instruction each. For other processors they are compiled as plain loops, with the same results.
+Memory is addressed by elements of a flat array, without bounds checks.
 """
 
 # mypy: ignore-errors
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 
-HAS_AVX2 = bool(llvm.get_host_cpu_features().get("avx2", False))
+from crossbar.reads.processor import HAS_AVX2
 
 _BYTE, _SHORT, _INT, _WORD = (ir.IntType(n) for n in (8, 16, 32, 64))
 _BYTES = ir.VectorType(_BYTE, 32)

@@ -13,6 +13,7 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.law import bernoulli_sums
 from crossbar.reads.packed import Packed
 from crossbar.reads.polarities import Polarity, are_gaussian_given_gates, bernoulli_polarities
+from crossbar.reads.processor import FORM
 from crossbar.reads.span import Span, draws
 from devices.seeding import child
 from devices.validation import Floats
@@ -71,11 +72,14 @@ class PackedBits:
         return tables
 
     def describe(self) -> str:
-        """Return what a report says of this strategy: digits per weight, and what is rounded."""
+        """Return what a report says of this strategy.
+
+        That is how its loops were compiled, digits per weight, and what is rounded.
+        """
         digits, exact = drawn_digits(self._signals(), self._spacing)
         drawn = drawn_p(self._p)
         return (
-            f"packed bits, {digits} digit{'s'[: digits > 1]}"
+            f"packed bits ({FORM}), {digits} digit{'s'[: digits > 1]}"
             + ("" if exact else ", off grid")
             + ("" if drawn == self._p else f", p drawn as {drawn:.7f}")
         )

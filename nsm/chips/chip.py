@@ -20,6 +20,7 @@ from nsm.chips.programmed_network import ProgrammedNetwork
 from nsm.chips.runs import read_once
 from nsm.chips.streams import Stream
 from nsm.chips.structures import combined, leaves, rows_of
+from nsm.nn.given_images import warn_of_scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +79,16 @@ class MappedNetwork(ProgrammedNetwork):
         """
         self.training = mode
         return self
+
+    def check_images(self, x: Any) -> Any:
+        """Return images as the network takes them, checked; see `images.InputForm.checked`.
+
+        A warning says if they look like bytes.
+        """
+        images = super().check_images(x)
+        first = images if isinstance(images, np.ndarray) else leaves(images)[0].cpu().numpy()
+        warn_of_scale(self.model, first)
+        return images
 
     @property
     def model(self) -> nn.Module:

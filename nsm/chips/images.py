@@ -8,7 +8,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from devices.validation import array
+from devices.validation import array, refuse_masked
 from nsm.chips.structures import leaves, mapped, rows_of
 
 
@@ -164,6 +164,7 @@ def as_tensor(name: str, x: ArrayLike | Tensor, dtype: torch.dtype) -> Tensor:
     Raises:
         ValueError: It holds NaN or something else than numbers.
     """
+    refuse_masked(name, x)
     if isinstance(x, Tensor):
         tensor = x.detach()
     else:

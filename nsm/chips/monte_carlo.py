@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from devices.seeding import RNG
+from devices.validation import refuse_masked
 from nsm.chips import early_stopping
 from nsm.chips.probabilities import Probabilities
 from nsm.nn.inference import Labels, check_labels
@@ -63,6 +64,7 @@ class MonteCarlo(Probabilities):
 
     def check_labels(self, y: ArrayLike, batch: int, classes: int | None) -> Labels:
         """Return labels as int64; raise ValueError unless they are classes of this many images."""
+        refuse_masked("labels", y)
         labels = np.asarray(y)
         pixels = self.inputs.pixels
         if not pixels:
@@ -87,6 +89,8 @@ class MonteCarlo(Probabilities):
 
         Arguments are those of `errors`.
         """
+        if not np.size(y):
+            raise ValueError("there are no images to err on; give at least one")
         return self.errors(x, y, samples, rng=rng, sampling=sampling) / np.asarray(y).size
 
     def classify(

@@ -16,6 +16,7 @@ from nsm.chips.chip import MappedNetwork
 from nsm.chips.driven_lines import DrivenLines, driven_lines
 from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.tile_choice import TileChoice
+from nsm.disk import write_folder, write_text
 
 
 def write_netlists(
@@ -60,16 +61,19 @@ def write_netlists(
     lines: Mapping[str, DrivenLines] = {}
     if image is not None:
         lines = driven_lines(chip, image, layers, rng=rng)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    paths: list[Path] = []
     names = _file_names(chip.layers)
-    for layer in layers:
-        for each in tiles[layer.path]:
-            is_sliced = sliced[layer.path]
-            part = f"{each.part}_slice{each.bit_slice}" if is_sliced else each.part
-            name = f"{names[layer.path]}_{part}"
-            paths += _write_tile(layer, each, folder, name, lines.get(layer.path))
+
+    def write(place: Path) -> None:
+        paths.clear()
+        for layer in layers:
+            for each in tiles[layer.path]:
+                is_sliced = sliced[layer.path]
+                part = f"{each.part}_slice{each.bit_slice}" if is_sliced else each.part
+                name = f"{names[layer.path]}_{part}"
+                paths.extend(_write_tile(layer, each, place, name, lines.get(layer.path)))
+
+    write_folder(Path(folder), write)
     return paths
 
 
@@ -118,7 +122,7 @@ def _write_tile(
             head, _, rest = netlist.partition("\n")
             note = f"* {tile.part} of {layer.path or 'network'}: word lines as in {lines.read}"
             netlist = "\n".join([head, note.encode("ascii", "replace").decode(), rest])
-        path.write_text(netlist, encoding="ascii")
+        write_text(path, netlist)
         paths.append(path)
     return paths
 

@@ -18,8 +18,10 @@ from nsm.cli.demo_axes import AXES
 from nsm.cli.demo_page import DRAWING_TEXT, INTRODUCTION, PANELS_TEXT, TITLE
 from nsm.datasets import class_count, load_digits
 from nsm.datasets.files import Data
+from nsm.disk import write_file
 from nsm.nn.architectures import nsm_mlp, relu_mlp, stnn_mlp
 from nsm.nn.inference import error_rate
+from nsm.places import check_folder
 from nsm.plots.chips import draw_chip
 from nsm.plots.small_print import conditions
 from nsm.plots.style import dark_theme
@@ -239,6 +241,7 @@ def run(
         The path of the page, index.html.
     """
     start = time.perf_counter()
+    check_folder(folder, ("index.html", *(f"{axis.stem}.png" for axis in AXES)))
     folder.mkdir(parents=True, exist_ok=True)
     data = load_digits()
     networks = demo_networks(data, seed=seed, epochs=epochs, folder=folder, progress=progress)
@@ -269,4 +272,5 @@ def _write_figures(folder: Path, page: Page) -> None:
     """Write the curves of the page as files beside their rows."""
     panels = [card for part in page.parts for card in part.panels]
     for axis, card in zip(AXES, panels, strict=True):
-        (folder / f"{axis.stem}.png").write_bytes(card.pictures[0].light)
+        light = card.pictures[0].light
+        write_file(folder / f"{axis.stem}.png", partial(Path.write_bytes, data=light))

@@ -18,6 +18,10 @@ def demo(
     threads: Threads = 1,
 ) -> None:
     """Train three networks on digits, map them to a FeFET crossbar, sweep five non-idealities."""
+    from nsm.places import check_folder
+
+    check_folder(out)  # before the demonstration imports torch
+
     from nsm.cli import demo as demonstration
 
     use_threads(threads)

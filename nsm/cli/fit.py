@@ -241,10 +241,10 @@ def _print_fit(measurement: Measurement, fit: Fit) -> None:
     """Print what was read, the model, the estimates with their intervals, and notes."""
     from rich.table import Table
 
+    from devices.fitting.meanings import meaning_of
     from devices.tables import model_name
     from nsm.cli.options import show_table
     from nsm.measurements.estimates import counts_text, interval_text, value_text
-    from nsm.measurements.meanings import meaning_of
 
     def say(text: str) -> None:
         console().print(text, highlight=False, markup=False)

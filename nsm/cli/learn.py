@@ -20,7 +20,7 @@ from nsm.cli.options import (
     hardware_from,
     show_table,
 )
-from nsm.cli.training import LR_SCHEDULES, build, check_writable
+from nsm.cli.training import LR_SCHEDULES, build
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,8 +161,9 @@ def _checked_devices(
 ) -> list[str]:
     """Return the names of the devices; refuse files that have no use, or cannot be written."""
     from nsm.learning.on_devices import devices_that_pulse
+    from nsm.places import check_files
 
-    check_writable(out, figure, checkpoint)
+    check_files((out, figure, checkpoint), "mine.safetensors")
     if names == ["all"]:
         names = devices_that_pulse()
     if len(names) == 1 and figure is not None:
@@ -210,9 +211,13 @@ def _learn_one(
     """Let a chip of one device learn, show what came out, and write it."""
     from nsm.chips.map import map_to_crossbar
     from nsm.learning.learn import learn as learn_on
+    from nsm.places import check_room
 
     ((name, of_device),) = hardware.items()
     chip = map_to_crossbar(model, of_device, rng=seed, reprogrammed_scale=scale)
+    if out is not None:
+        parts = (part for layer in chip.layers for part in layer.neurons.parts())
+        check_room(out, sum(g.nbytes for part in parts for g in part.array.conductances()))
     learned = learn_on(chip, x, y, rng=seed, **options)
     show_table(_table(learned.rows))
     show_table(_table(learned.arrays))

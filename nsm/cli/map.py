@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from nsm.cli.circuit_tables import show_cost, show_currents, show_needs
 from nsm.cli.data import DataChoice
-from nsm.cli.map_checks import check_image, check_method, check_outputs, check_ranges
+from nsm.cli.map_checks import TABLES, check_image, check_method, check_outputs, check_ranges
 from nsm.cli.options import (
     DataDir,
     DataName,
@@ -144,16 +145,12 @@ def map_network(
     chip = _programmed(tested, hardware, seed, calibrate, calibrate_method, tile)
     needs = chip.circuit_needs(transimpedance=transimpedance)
     report = _report_errors(chip, tested, f"{network} on {device}", samples=samples, seed=seed)
-    if out is not None:
-        _write(chip, tested, report, out)
     cost = chip.cost(tested.x, samples=samples, rng=seed)
     show_cost(cost)
     show_currents(needs)
     show_needs(needs)
     if out is not None:
-        cost.to_csv(out / "cost.csv", index=False)
-        needs.to_csv(out / "circuit_needs.csv", index=False)
-        console().print(f"report, cost, needs of circuits and pictures are in {out}")
+        _write(chip, tested, (report, cost, chip.write_cost(), needs), out)
     if spice is not None:
         written = write_netlists(chip, spice, tile=tile, image=tested.image, rng=seed)
         console().print(f"{len(written)} netlists are in {spice}")
@@ -291,11 +288,17 @@ def _digital(report: pd.DataFrame) -> list[str]:
     return [f"digital: {counted}", *lines] if plain else lines
 
 
-def _write(chip: MappedNetwork, tested: _Tested, report: pd.DataFrame, folder: Path) -> None:
-    """Write report, cost of programming and pictures of the chip into a folder."""
+def _write(
+    chip: MappedNetwork, tested: _Tested, tables: tuple[pd.DataFrame, ...], out: Path
+) -> None:
+    """Write the tables of `TABLES`, and pictures of the chip, into a folder."""
+    from nsm.disk import write_file, write_folder
     from nsm.plots import draw_chip
 
-    folder.mkdir(parents=True, exist_ok=True)
-    report.to_csv(folder / "report.csv", index=False)
-    chip.write_cost().to_csv(folder / "write_cost.csv", index=False)
-    draw_chip(chip, tested.model, tested.x, folder)
+    def write(folder: Path) -> None:
+        for name, table in zip(TABLES, tables, strict=True):
+            write_file(folder / name, partial(table.to_csv, index=False))
+        draw_chip(chip, tested.model, tested.x, folder)
+
+    write_folder(out, write)
+    console().print(f"report, cost, needs of circuits and pictures are in {out}")

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nsm.chips.chip import MappedNetwork
 
+#: Files of `nsm map --out`: report, cost of reads, cost of programming, needs of circuits.
+TABLES = ("report.csv", "cost.csv", "write_cost.csv", "circuit_needs.csv")
+
 
 def check_method(calibrate: int | None, method: str | None) -> None:
     """Raise ValueError for an unknown way to calibrate, or one without calibration."""
@@ -53,11 +56,11 @@ def check_outputs(
         image: Number of the image that drives the word lines; None for none.
     """
     from nsm.chips.tile_choice import TileChoice
-    from nsm.disk import check_new_folder
+    from nsm.places import check_folder
 
-    for folder in (out, spice):
+    for folder, files in ((out, TABLES), (spice, ())):
         if folder is not None:
-            check_new_folder(folder)
+            check_folder(folder, files)
     for option, value in (("--tile", tile), ("--image", image)):
         if value is not None and spice is None:
             raise ValueError(

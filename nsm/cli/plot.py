@@ -55,10 +55,10 @@ def plot(
     The errors in software and of guessing come from the rows' sidecar, unless they are given.
     """
     from devices.validation import choice
-    from nsm.disk import check_folder_of
+    from nsm.places import check_file
     from nsm.sweeps.rows.stored_rows import row_columns
 
-    check_folder_of(out)
+    check_file(out, "figure.png")
     choice("figure format", out.suffix, (".png", ".pdf", ".svg"))
     choice("error axis", errors, ("auto", "log", "linear"))
     _check_kind(y, group=group, outline=outline, software=software)

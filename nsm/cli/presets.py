@@ -144,11 +144,11 @@ def presets(context: typer.Context) -> None:
 def show(name: Name, out: Out = None) -> None:
     """Print everything that is known of one preset, and draw its data sheet as one figure."""
     from devices.validation import choice
-    from nsm.disk import check_folder_of
+    from nsm.places import check_file
 
     entry = _known(name)
     figure = out or Path(f"{entry.name}.png")
-    check_folder_of(figure)
+    check_file(figure, "sheet.png")
     choice("figure format", figure.suffix, (".png", ".pdf", ".svg"))
 
     from nsm.cli.preset_text import model_lines

@@ -66,7 +66,6 @@ def tolerance(
     """Find the largest value of each non-ideality with less than a point of loss; a verdict."""
     from devices.validation import choice, number
     from nsm.sweeps.networks import check_network
-    from nsm.verdict.saving import check_saving
 
     named = _networks(network, baseline)
     checked = {name: check_network(source) for name, source in named.items()}
@@ -75,10 +74,7 @@ def tolerance(
     number("--loss", loss, above=0, below=100, unit="percentage points")
     number("--confidence", confidence, above=50, below=100, unit="%")
     choice("--sampling", sampling, ("exact", "moments"))
-    if out.suffix != ".csv":
-        raise ValueError(f"--out {out} is not allowed; give a file that ends in .csv")
-    check_saving(out)
-
+    _check_out(out)
     chosen = None if axes is None else [name.strip() for name in axes.split(";")]
     options = {
         "loss": loss / 100,
@@ -91,6 +87,17 @@ def tolerance(
     }
     with keeping(lambda: f"{out} is not written: a tolerance run begins anew"):
         _run(checked, source, hardware, device, images, out, options)
+
+
+def _check_out(out: Path) -> None:
+    """Raise ValueError unless the table, and the files beside it, can be written."""
+    from nsm.places import check_file
+    from nsm.verdict.saving import check_saving
+
+    if out.suffix != ".csv":
+        raise ValueError(f"--out {out} is not allowed; give a file that ends in .csv")
+    check_saving(out)
+    check_file(out.with_suffix(".png"))
 
 
 def _run(

@@ -23,10 +23,10 @@ from nsm.cli.training import (
     LR_SCHEDULES,
     Recipe,
     TestSet,
-    check_writable,
     train_network,
     training_hardware,
 )
+from nsm.places import check_files
 
 if TYPE_CHECKING:
     from nsm.datasets.files import Data
@@ -190,7 +190,7 @@ def train(
         weight_bound=weight_bound,
     )
     recipe.check_fits(chosen)
-    check_writable(out, checkpoint)
+    check_files((out, checkpoint), "mine.safetensors")
     use_threads(threads)
     with keeping_checkpoint(checkpoint):
         test = train_network(chosen, recipe, source=source, seed=seed, out=out, half=half)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,22 +164,6 @@ def _has_wires(hardware: Hardware | HardwareTable) -> bool:
     return any(h is not None and h.wires is not None for h in as_table(hardware).values())
 
 
-def check_writable(*files: Path | None) -> None:
-    """Raise ValueError if a file cannot be written: better now than after hours of training."""
-    for file in files:
-        if file is None:
-            continue
-        if file.is_dir():
-            what = "it is a folder"
-        elif not os.access(file.parent, os.W_OK):
-            what = f"the folder {file.parent} does not exist, or is not writable"
-        else:
-            continue
-        raise ValueError(
-            f"cannot write {file}: {what}; name another file, or create the folder first"
-        )
-
-
 def train_network(
     network: NetworkChoice,
     recipe: Recipe,
@@ -215,6 +198,7 @@ def train_network(
         )
     data = source.load()
     model = build(network, recipe.coding, data, seed)
+    _check_room(model, out, recipe.checkpoint)
     model.to(recipe.torch_device)
     if recipe.init:
         initialize(model, data.x_train[:_INIT_IMAGES], rng=seed)
@@ -240,6 +224,16 @@ def train_network(
         note = f"{note}\n{data}\nclasses: {', '.join(data.class_names)}"
     save(model, out, dtype=torch.float16 if half else None, note=note)
     return TestSet(load(out).to(recipe.torch_device), data)
+
+
+def _check_room(model: nn.Module, out: Path, checkpoint: Path | None) -> None:
+    """Raise ValueError if the disk has too little room for a network or its checkpoint."""
+    from nsm.places import check_room
+
+    size = sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    check_room(out, size)
+    if checkpoint is not None:
+        check_room(checkpoint, 4 * size)  # weights, their average, and two moments of each
 
 
 def _changes(recipe: Recipe, data: Data) -> ShiftAndMirror | None:

@@ -25,10 +25,13 @@ from nsm.datasets.files import (
     missing,
     read_files,
 )
+from nsm.unpacking import check_npz
 
 _TRAIN, _TEST = 50_000, 10_000
 #: Bytes of an image, the end of a record: 1,024 of red, of green, and of blue, each row by row.
 _PIXELS = 3 * 32 * 32
+#: Bytes beyond those of the published files that are read, so that a message can tell their number.
+_NAMED = 1 << 20
 
 
 class _Version(NamedTuple):
@@ -121,7 +124,8 @@ def _load(version: _Version, data_dir: str | Path | None, below: str, download: 
     place = found if archive else found.parent
     files = [*version.train, version.test]
     counts = [_TRAIN // len(version.train)] * len(version.train) + [_TEST]
-    raws = read_files(place, [f"{version.folder}/{f}" for f in files] if archive else files)
+    names = [f"{version.folder}/{f}" for f in files] if archive else files
+    raws = read_files(place, names, max(counts) * (len(version.labels) + _PIXELS) + _NAMED)
     _check_distinct(raws, files, place)
     *train, (x_test, y_test) = (
         _records(raw, n, version.labels, place / f)
@@ -182,6 +186,7 @@ def _decode(jpeg: bytes, name: str) -> NDArray[np.uint8]:
 def _read_jpegs(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.integer], NDArray[np.uint8]]:
     """Return data, offsets and labels of an archive of JPEGs, checked; see `load_cifar10_jpeg`."""
     try:
+        check_npz(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             data, offsets, labels = (archive[key] for key in ("data", "offsets", "labels"))
     except (KeyError, TypeError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as problem:

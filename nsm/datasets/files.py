@@ -7,12 +7,15 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nsm.unpacking import declared_size, read_at_most
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,8 @@ class Remote(NamedTuple):
     name: str
 
 
+#: Bytes that an archive may hold beside its files.
+_FRAME = 1 << 20
 #: What the standard library raises for a truncated or damaged archive.
 _BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 
@@ -132,32 +137,47 @@ def fetch(remote: Remote) -> Path:
     return Path(path)
 
 
-def gunzip(raw: bytes, source: str | Path) -> bytes:
+@contextmanager
+def unpacking(source: str | Path) -> Iterator[None]:
+    """Raise ValueError, with its name, for a gzip stream that is truncated or damaged."""
+    try:
+        yield
+    except _BROKEN as problem:
+        raise ValueError(f"{source} is truncated or not gzip ({problem}); fetch it again") from None
+
+
+def gunzip(raw: bytes, source: str | Path, most: int) -> bytes:
     """Return the content of a gzip stream.
 
     Args:
         raw: The stream.
         source: Its name in messages.
+        most: Bytes that it may unpack to.
 
     Raises:
-        ValueError: The stream is truncated or damaged.
+        ValueError: The stream is truncated or damaged, or unpacks to more.
     """
-    try:
-        return gzip.decompress(raw)
-    except _BROKEN as problem:
-        raise ValueError(f"{source} is truncated or not gzip ({problem}); fetch it again") from None
+    with unpacking(source), gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
+        return read_at_most(stream, most, lambda: _unpacks_to_more(source, most))
 
 
-def read_files(place: Path, names: Sequence[str]) -> list[bytes]:
+def _unpacks_to_more(source: str | Path, most: int) -> str:
+    return (
+        f"{source} unpacks to more than {most} bytes, which no published file has; fetch it again"
+    )
+
+
+def read_files(place: Path, names: Sequence[str], most: int) -> list[bytes]:
     """Return the content of several files, without unpacking anything to disk.
 
     Args:
         place: A folder, a zip archive, or a gzipped tar archive.
         names: The files in it.
+        most: Bytes that each of them may have. An archive holds as much of other files.
 
     Raises:
         FileNotFoundError: A file is missing in the folder.
-        ValueError: The archive is truncated, is none, or lacks a file.
+        ValueError: The archive is truncated, is none, or lacks a file; or a file is larger.
     """
     if place.is_dir():
         absent = [n for n in names if not (place / n).is_file()]
@@ -165,9 +185,11 @@ def read_files(place: Path, names: Sequence[str]) -> list[bytes]:
             raise FileNotFoundError(
                 f"no {absent[0]} in {place}; the data set is {', '.join(names)}: fetch it again"
             )
+        for n in names:
+            _check_size(place / n, (place / n).stat().st_size, most)
         return [(place / n).read_bytes() for n in names]
     try:
-        found = (_from_zip if place.suffix == ".zip" else _from_tar)(place, names)
+        found = (_from_zip if place.suffix == ".zip" else _from_tar)(place, names, most)
     except _BROKEN as problem:
         reason = str(problem).partition(":\n")[0]  # tarfile adds a line per compression it tried
         raise ValueError(f"{place} is truncated or no archive ({reason}); fetch it again") from None
@@ -179,17 +201,31 @@ def read_files(place: Path, names: Sequence[str]) -> list[bytes]:
     return [found[n] for n in names]
 
 
-def _from_zip(place: Path, names: Sequence[str]) -> dict[str, bytes]:
+def _check_size(file: Path, size: int, most: int) -> None:
+    """Raise ValueError if a file, or what an archive declares of it, is too large."""
+    if size > most:
+        raise ValueError(
+            f"{file} has {size} bytes, and the published file at most {most}: fetch it again"
+        )
+
+
+def _from_zip(place: Path, names: Sequence[str], most: int) -> dict[str, bytes]:
     with zipfile.ZipFile(place) as archive:
-        return {n: archive.read(n) for n in names if n in archive.namelist()}
+        there = [n for n in names if n in archive.namelist()]
+        for n in there:
+            _check_size(place / n, declared_size(archive.getinfo(n), place), most)
+        return {n: archive.read(n) for n in there}
 
 
-def _from_tar(place: Path, names: Sequence[str]) -> dict[str, bytes]:
+def _from_tar(place: Path, names: Sequence[str], most: int) -> dict[str, bytes]:
     found = {}
     # Decompressed to the end first, where gzip's checksum is: tarfile alone would stop before it.
-    with tarfile.open(fileobj=io.BytesIO(gunzip(place.read_bytes(), place))) as archive:
+    raw = gunzip(place.read_bytes(), place, 2 * most * len(names) + _FRAME)
+    with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
         for member in archive:
             wanted = member.isfile() and member.name in names
+            if wanted:
+                _check_size(place / member.name, member.size, most)
             stream = archive.extractfile(member) if wanted else None
             if stream is not None:
                 found[member.name] = stream.read()

@@ -1,5 +1,6 @@
 """MNIST and EMNIST letters, read from their IDX files."""
 
+import gzip
 import hashlib
 import math
 import struct
@@ -20,7 +21,9 @@ from nsm.datasets.files import (
     labels_from_zero,
     missing,
     read_files,
+    unpacking,
 )
+from nsm.unpacking import LARGEST_RATIO, Readable, check_memory, read_at_most
 
 # MD5 of the four IDX files as published by LeCun, Cortes and Burges, uncompressed: the MD5 of a
 # gzipped file depends on who compressed it.
@@ -52,6 +55,12 @@ _EMNIST_FILES = tuple(
 )
 _EMNIST_IMAGES = {"train": 124_800, "test": 20_800}  # NIST: 145,600 characters, balanced
 _LETTERS = 26
+#: Bytes of the largest file of EMNIST letters, its training images.
+_EMNIST_MOST = 16 + _EMNIST_IMAGES["train"] * 28 * 28
+#: Bytes of the header of an IDX file of 255 sizes.
+_LARGEST_HEADER = 4 + 4 * 255
+#: Bytes beyond what a header promises that are read, so that a message can tell their number.
+_NAMED = 1 << 20
 
 
 def parse_idx(raw: bytes, source: str | Path) -> NDArray[np.uint8]:
@@ -73,13 +82,9 @@ def parse_idx(raw: bytes, source: str | Path) -> NDArray[np.uint8]:
         raise ValueError(
             f"{source} is truncated: {len(raw)} bytes do not even hold its header; fetch it again"
         )
-    shape = struct.unpack(f">{ndim}I", raw[4 : 4 + 4 * ndim])
-    wanted = 4 + 4 * ndim + math.prod(shape)  # of Python's integers: those of numpy overflow
+    shape, wanted = _promised(raw)
     if len(raw) != wanted:
-        raise ValueError(
-            f"{source} is truncated or too long: {len(raw)} bytes, its header promises {wanted}; "
-            "fetch it again"
-        )
+        raise ValueError(_other_length(source, str(len(raw)), wanted))
     try:
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape)
     except ValueError as problem:  # too many sizes, or a zero beside sizes of a vast product
@@ -88,14 +93,48 @@ def parse_idx(raw: bytes, source: str | Path) -> NDArray[np.uint8]:
         ) from None
 
 
+def _promised(raw: bytes) -> tuple[tuple[int, ...], int]:
+    """Return the shape that a header promises, and the bytes of such a file."""
+    ndim = raw[3]
+    shape = struct.unpack(f">{ndim}I", raw[4 : 4 + 4 * ndim])
+    return shape, 4 + 4 * ndim + math.prod(shape)  # of Python's integers: those of numpy overflow
+
+
+def _other_length(source: str | Path, found: str, wanted: int) -> str:
+    return (
+        f"{source} is truncated or too long: {found} bytes, its header promises {wanted}; "
+        "fetch it again"
+    )
+
+
 def read_idx(path: str | Path) -> NDArray[np.uint8]:
     """Return the array in an IDX file of unsigned bytes, gzipped (.gz) or not.
 
+    No more is read, or unpacked, than its header promises.
+
     Raises:
-        ValueError: The file is truncated or no such file.
+        ValueError: The file is truncated or no such file, or memory has no room for its images.
     """
-    raw = Path(path).read_bytes()
-    return parse_idx(gunzip(raw, path) if Path(path).suffix == ".gz" else raw, path)
+    path = Path(path)
+    size = path.stat().st_size
+    if path.suffix == ".gz":
+        with unpacking(path), gzip.open(path) as stream:
+            return _read_idx(stream, path, LARGEST_RATIO * size)
+    with open(path, "rb") as file:
+        return _read_idx(file, path, size)
+
+
+def _read_idx(stream: Readable, path: Path, largest: int) -> NDArray[np.uint8]:
+    """Return the array in an opened IDX file, which can hold `largest` bytes."""
+    head = stream.read(_LARGEST_HEADER)
+    if head[:3] != b"\x00\x00\x08" or len(head) < 4 + 4 * head[3]:
+        return parse_idx(head, path)  # which refuses it
+    _, wanted = _promised(head)
+    if wanted <= largest:
+        check_memory(path, 5 * wanted)  # as bytes and as float32
+    most = wanted + _NAMED
+    rest = read_at_most(stream, most, lambda: _other_length(path, f"more than {most}", wanted))
+    return parse_idx(head + rest, path)
 
 
 def load_mnist(data_dir: str | Path | None = None, *, download: bool = True) -> Data:
@@ -153,9 +192,10 @@ def _emnist_files(
     place, before, after = (found, "gzip/", ".gz") if archive else (found.parent, "", found.suffix)
     names = [f"{before}{n}{after}" for n in _EMNIST_FILES]
     sources = [place / n for n in names]
-    raw = read_files(place, names)
+    raw = read_files(place, names, _EMNIST_MOST + _NAMED)
     return place, [
-        parse_idx(gunzip(r, s) if after else r, s) for r, s in zip(raw, sources, strict=True)
+        parse_idx(gunzip(r, s, _EMNIST_MOST + _NAMED) if after else r, s)
+        for r, s in zip(raw, sources, strict=True)
     ]
 
 

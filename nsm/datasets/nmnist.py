@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsm.datasets.files import Data, Remote, fetch, find, missing
+from nsm.unpacking import declared_size
 
 BINS = 10  # time bins: the channels of a sample
 SENSOR = 34  # pixels across and down, of a window of the moving ATIS sensor
 _RECORDINGS = {"train": 60_000, "test": 10_000}
 _EVENT = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
 _BYTES = 5  # of one event: x, y, and one bit of polarity with 23 bits of time [µs]
+_LARGEST = 1 << 24  # bytes of a recording; published ones have some ten thousand
 _CLASSES = tuple("0123456789")
 
 
@@ -129,6 +131,12 @@ def _contents(place: Path, names: list[PurePosixPath]) -> Iterator[bytes]:
         return
     with zipfile.ZipFile(place) as archive:
         for p in names:
+            size = declared_size(archive.getinfo(str(p)), place)
+            if size > _LARGEST:
+                raise ValueError(
+                    f"{place}/{p} has {size} bytes, and no recording of 0.3 s has more than "
+                    f"{_LARGEST}: fetch it again"
+                )
             try:
                 yield archive.read(str(p))
             except (zipfile.BadZipFile, zlib.error, EOFError) as problem:

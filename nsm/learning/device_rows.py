@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from crossbar import Hardware
+from devices.seeding import law_mark
 from nsm.chips.hardware_table import as_table
-from nsm.disk import atomic_write
+from nsm.disk import write_file
 from nsm.learning.settings import Settings
+from nsm.places import check_file, check_name
 from nsm.training.hardware_aware.identity import hardware_identity
 from nsm.training.mark import mark_of_arrays
 
@@ -65,6 +67,7 @@ def identity_of(
 
 def run_of(identity: str, hardware: Hardware, number: int) -> str:
     """Return the hash by which the row of a chip knows its experiment."""
+    identity = "\n".join([identity, *map(str, law_mark().values())])
     text = f"{identity}\n{hardware_identity(as_table(hardware))}\n{number}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -80,14 +83,19 @@ class KeptRows:
         checkpoint: File for the chip that learns now; None without a path.
 
     Raises:
-        ValueError: The file holds something else, or a wanted row of another experiment.
+        ValueError: The file cannot be written, or holds something else, or a wanted row of another
+            experiment.
     """
 
     def __init__(self, save_to: str | Path | None, runs: Mapping[Place, str]):
         path = None if save_to is None else Path(save_to)
+        if path is not None:
+            check_file(path)
         self._path = path
         self._runs = runs
         self.checkpoint = None if path is None else path.with_name(f"{path.name}.learning")
+        if self.checkpoint is not None:
+            check_name(self.checkpoint)
         self._rows = {} if path is None or not path.exists() else _read(path, runs)
 
     def missing(self) -> list[Place]:
@@ -100,8 +108,8 @@ class KeptRows:
         self._rows[name, number] = own
         if self._path is None or self.checkpoint is None:
             return
-        with atomic_write(self._path) as temporary:
-            _table(self._rows.values()).to_csv(temporary, index=False)
+        table = _table(self._rows.values())
+        write_file(self._path, lambda place: table.to_csv(place, index=False))
         self.checkpoint.unlink(missing_ok=True)
 
     def table(self) -> "pd.DataFrame":

@@ -6,16 +6,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
 from crossbar.cost.writing import why_energy_is_unknown
 from devices import WritePulses
-from devices.seeding import RNG, child, seed_sequence
+from devices.seeding import RNG, child, law_mark, seed_sequence
 from devices.validation import array, instance
 from devices.write_pulses import write_pulses_of
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.hardware_table import as_table
-from nsm.disk import check_folder_of, check_no_folder
 from nsm.learning.checkpoint import load_state, save_state
 from nsm.learning.draws import Stream
 from nsm.learning.measure import measure
@@ -26,7 +24,9 @@ from nsm.learning.run import Run
 from nsm.learning.settings import Settings
 from nsm.learning.unchanged import unchanged_if_stopped
 from nsm.nn.inference import check_labels
+from nsm.places import check_file
 from nsm.progress import progress_bar
+from nsm.thread_limits import limited_libraries
 from nsm.training.hardware_aware.identity import hardware_identity
 from nsm.training.mark import check_resumable, mark_of_arrays
 from nsm.training.measures import images_and_labels
@@ -89,7 +89,7 @@ def learn(
     if where is not None and where.exists():
         load_state(run, where, identity)
     # The order of sums in BLAS depends on the threads.
-    with threadpool_limits(1), unchanged_if_stopped(chip):
+    with limited_libraries(1), unchanged_if_stopped(chip):
         _learn(run, checked, where, identity, progress)
     return _result(run, pulses)
 
@@ -99,8 +99,7 @@ def _checked_file(checkpoint: str | Path | None, rng: RNG) -> Path | None:
     if not checkpoint:
         return None
     path = Path(checkpoint)
-    check_folder_of(path)
-    check_no_folder(path, "learning.safetensors")
+    check_file(path, "learning.safetensors")
     check_resumable("checkpoint", path, rng)
     return path
 
@@ -163,6 +162,7 @@ def _identity(run: Run, validation: Any, seed: np.random.SeedSequence) -> dict[s
         "hardware": [hardware_identity(as_table(each)) for each in hardwares],
         "chip": mark_of_arrays(*cells, *answers, *periphery),
         "seed": seed.generate_state(4).tolist(),
+        **law_mark(),
     }
     fields = {name: repr(value) for name, value in vars(run.settings).items()}
     as_read_back: dict[str, Any] = json.loads(json.dumps(found | fields))

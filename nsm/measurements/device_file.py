@@ -15,12 +15,13 @@ from devices import (
 )
 from devices.tables import device_from, read_table, to_table
 from devices.validation import number
-from nsm.disk import atomic_write, check_folder_of, check_no_folder
+from nsm.disk import write_text
 from nsm.measurements.device_text import OURS, device_text, new_comments
 from nsm.measurements.fits import common_range, may_tell_range
 from nsm.measurements.kinds import KINDS
 from nsm.measurements.reading import Measurement
 from nsm.measurements.written import Written, written_in
+from nsm.places import check_file
 
 _PROCESS = "relaxation_process"
 _FROM_DATA = "range of conductance from the data"
@@ -38,8 +39,7 @@ def check_device_file(path: str | Path, kinds: Sequence[str], *, replace: bool =
     path = Path(path)
     if path.suffix != ".toml":
         raise ValueError(f"cannot write {path}: a device file ends in .toml, as in mine.toml")
-    check_folder_of(path)
-    check_no_folder(path, "mine.toml")
+    check_file(path, "mine.toml")
     table = _existing(path)
     taken: dict[str, str] = {}
     for kind in kinds:
@@ -164,8 +164,7 @@ def write_device(
     _keep_comments(written, table)
     text = device_text(table, written)
     device_from(table, str(path))  # the fits make a device, or the file stays as it was
-    with atomic_write(path) as temporary:
-        Path(temporary).write_text(text, encoding="utf-8")
+    write_text(path, text)
     return read_preset(path)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from devices.validation import Floats, choice
 from nsm.measurements.encodings import text_of
 from nsm.measurements.unnamed import are_numbered, is_unnamed, without_unnamed
+from nsm.unpacking import check_memory, check_npz, declared_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,8 @@ _TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat")
 ENDINGS = (*_TEXT, ".npz", ".parquet", ".xlsx")
 #: Characters with which lines begin that are comments.
 COMMENTS = ("#", "%")
+#: Bytes of memory that a byte of text in an XLSX file takes.
+_PER_BYTE = 10
 #: What stands for a value that is missing, besides an empty cell; compared in lower case.
 _MISSING = ("", "nan", "na", "n/a", "none", "null", "-", "--")
 
@@ -220,6 +223,7 @@ def _array(column: "pd.Series[Any]") -> NDArray[Any]:
 def _of_npz(path: Path) -> Table:
     """Return the arrays of an NPZ file."""
     try:
+        check_npz(path)
         with np.load(path, allow_pickle=False) as arrays:
             columns = {name: np.asarray(arrays[name]) for name in arrays.files}
     except (ValueError, OSError, zipfile.BadZipFile) as problem:
@@ -262,6 +266,9 @@ def _xlsx(path: Path, sheet: str | None) -> "pd.DataFrame":
     except ImportError as problem:
         raise _needs(path, "openpyxl", problem) from None
     try:
+        with zipfile.ZipFile(path) as archive:
+            text = sum(declared_size(info, path) for info in archive.infolist())
+        check_memory(path, _PER_BYTE * text)
         # Headers are read as a row, because pandas renames those that occur twice.
         sheets = pd.read_excel(path, sheet_name=None, header=None, engine="openpyxl")
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:

@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from devices.seeding import RNG
-from devices.validation import array, integer
+from devices.validation import array, integer, refuse_masked
 from nsm.nn.files.tensor_file import check_values
+from nsm.nn.given_images import check_axes, warn_of_scale
 from nsm.nn.stochastic import Stochastic, reseed
 
 Floats = NDArray[np.float64]
@@ -33,6 +34,7 @@ def check_labels(
         places: Shape of the places of an image that have a label each, such as (height, width) in
             segmentation; () for one label per image.
     """
+    refuse_masked("labels", y)
     labels = np.asarray(y.detach().cpu() if isinstance(y, torch.Tensor) else y)
     if labels.shape != (n, *places):
         raise ValueError(
@@ -144,7 +146,8 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
         (samples, batch, classes, ...).
 
     Raises:
-        ValueError: The network holds NaN or infinity, or x does.
+        ValueError: The network holds NaN or infinity, or x does, or it does not take images of this
+            shape.
     """
     integer("samples", samples, at_least=1)
     if next(model.parameters(), None) is None:
@@ -153,12 +156,18 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
             "as chip.sample(x, samples)"
         )
     values = x.detach().cpu().double().numpy() if isinstance(x, torch.Tensor) else x
-    images = torch.as_tensor(np.ascontiguousarray(array("x", values)))
-    images = images.to(next(model.parameters()).dtype)
+    given = array("x", values)
+    check_axes(model, given.shape)
+    warn_of_scale(model, given)
+    images = torch.as_tensor(np.ascontiguousarray(given)).to(next(model.parameters()).dtype)
     check_values(model.state_dict(), "the network")
     reseed(model, rng)
     with evaluating(model):
-        return passes(model, images, samples)
+        try:
+            return passes(model, images, samples)
+        except (RuntimeError, IndexError):
+            output_shape(model, given)  # which says that the network does not take these images
+            raise
 
 
 def predict_proba(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> Floats:
@@ -184,6 +193,7 @@ def error_rate(
     images = array("x", x)
     if not len(images):
         raise ValueError("there are no images to err on; give at least one")
+    check_axes(model, images.shape)
     classes, *places = output_shape(model, images)
     labels = check_labels(y, len(images), classes, tuple(places))
     p = predict_proba(model, images, samples, rng=rng)

@@ -8,6 +8,7 @@ import typer
 from nsm.cli.errors import clear_errors
 from nsm.paper.report import write_report
 from nsm.paper.run import run
+from nsm.places import check_folder
 
 OutOption = Annotated[
     Path, typer.Option(help="Folder of results and unfinished trainings; the same one resumes.")
@@ -33,6 +34,8 @@ def main(
     workers: WorkersOption = 2,
 ) -> None:
     """Run the paper's experiments, resume unfinished ones, and write RESULTS.md."""
+    check_folder(out)
+    check_folder(report, ("RESULTS.md",))
     run(out, only or None, data_dir=data_dir, workers=workers)
     typer.echo(write_report(out, report))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nsm.disk import write_text
 from nsm.paper.claims import ByName, claims
 from nsm.paper.figures import plot_percentiles, plot_stability
 from nsm.paper.level_report import level_section
@@ -111,7 +112,7 @@ def write_report(folder: Path, out: Path) -> Path:
         ]
         lines += _angles(by_name["angles"])
     path = out / "RESULTS.md"
-    path.write_text("\n".join(lines) + "\n")
+    write_text(path, "\n".join(lines) + "\n")
     return path
 
 

@@ -13,7 +13,7 @@ from crossbar import Hardware
 from devices.validation import choice
 from nsm.chips.hardware_table import as_table
 from nsm.datasets import load_data
-from nsm.disk import atomic_write
+from nsm.disk import write_file
 from nsm.nn.files.blueprint import describe
 from nsm.paper.measure import MEASUREMENTS
 from nsm.paper.table import EXPERIMENTS, Experiment
@@ -81,8 +81,12 @@ def absence_file(folder: Path) -> Path:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file in one step: a kill leaves the old file or the new one."""
-    with atomic_write(path) as temporary, open(temporary, "w") as f:
-        json.dump(value, f, indent=1)
+
+    def write(place: Path) -> None:
+        with open(place, "w") as f:
+            json.dump(value, f, indent=1)
+
+    write_file(path, write)
 
 
 def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[str, Any]:

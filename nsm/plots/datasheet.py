@@ -21,7 +21,8 @@ from devices import (
     StochasticSelector,
 )
 from devices.validation import choice
-from nsm.disk import check_folder_of
+from nsm.disk import write_file
+from nsm.places import check_file
 from nsm.plots.device_panels import (
     conductance_unit,
     draw_exponent,
@@ -180,11 +181,11 @@ def save_data_sheet(preset: Preset, path: str | Path) -> Path:
         path: file to write; its ending is .png, .pdf or .svg.
 
     Raises:
-        ValueError: the ending is another one, or the folder does not exist.
+        ValueError: the ending is another one, or the file cannot be written.
     """
     path = Path(path)
-    check_folder_of(path)
+    check_file(path, "sheet.png")
     choice("figure format", path.suffix, (".png", ".pdf", ".svg"))
     with mpl.rc_context(_SHEET_STYLE):
-        data_sheet(preset).savefig(path)
+        write_file(path, data_sheet(preset).savefig)
     return path

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from devices.validation import choice
+from nsm.disk import write_file
 from nsm.plots.ticks import separate_tick_labels
 
 #: The colors of Okabe and Ito, which every kind of color vision can tell apart.
@@ -154,7 +155,7 @@ def save_figure(ax: Axes, path: str | Path) -> None:
     with mpl.rc_context(STYLE):
         # The layout may have changed since the axes were drawn.
         separate_tick_labels(*drawing.axes)
-        drawing.savefig(path)
+        write_file(path, drawing.savefig)
 
 
 def legend_above(ax: Axes) -> None:

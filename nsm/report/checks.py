@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nsm.disk import check_folder_of, check_no_folder
+from nsm.places import check_file
 
 
 def default_page(rows: Path) -> Path:
@@ -12,8 +12,7 @@ def default_page(rows: Path) -> Path:
 
 def check_page(path: Path) -> None:
     """Raise ValueError unless a page can be written to `path`."""
-    check_folder_of(path)
-    check_no_folder(path, "page.html")
+    check_file(path, "page.html")
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(
             f"cannot write a page to {path}: its name must end in .html, such as "

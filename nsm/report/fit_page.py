@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devices import Estimate, Fit
-from nsm.measurements.meanings import meaning_of
+from devices.fitting.meanings import meaning_of
 from nsm.plots import plot_tolerances
 from nsm.plots.png import light_and_dark
 from nsm.quantities import counted, quantity

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from nsm.disk import write_text
 from nsm.report.style import REPORT_STYLE
 
 #: Largest width of a figure on the page, as a part of its width in pixels. With it, a figure of
@@ -258,5 +259,5 @@ def write_page(path: Path, page: Page) -> Path:
         path: HTML file to write.
         page: what it shows.
     """
-    path.write_text(html_of(page), encoding="utf-8")
+    write_text(path, html_of(page))
     return path

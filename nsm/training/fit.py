@@ -14,9 +14,9 @@ from crossbar import Hardware
 from devices.seeding import RNG, child, seed_sequence
 from devices.validation import array
 from nsm.chips.hardware_table import as_table
-from nsm.disk import check_folder_of, check_no_folder
 from nsm.nn.files.tensor_file import check_values
 from nsm.nn.inference import check_labels, output_shape
+from nsm.places import check_file
 from nsm.progress import progress_bar
 from nsm.training.epoch import Stream, train_epoch
 from nsm.training.hardware_aware.network import HardwareAware, hardware_aware
@@ -102,8 +102,7 @@ def _checked_file(checkpoint: str | Path | None, rng: RNG) -> Path | None:
     if not checkpoint:
         return None
     path = Path(checkpoint)
-    check_folder_of(path)
-    check_no_folder(path, "training.safetensors")
+    check_file(path, "training.safetensors")
     check_resumable("checkpoint", path, rng)
     return path
 

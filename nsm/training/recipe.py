@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from devices.seeding import law_mark
 from devices.validation import LARGEST_SINGLE, choice, integer, number, shortened
 from nsm.chips.hardware_table import HardwareTable
 from nsm.nn.files.blueprint import describe
@@ -118,6 +119,7 @@ class Recipe:
             "architecture": _architecture(model),
             "data": mark_of_arrays(x.numpy(), y.numpy()),
             "seed": seed.generate_state(4).tolist(),
+            **law_mark(),
         }
         settings = {**vars(self)}
         settings["augment"] = None if self.augment is None else mark_of(self.augment)

@@ -7,12 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from crossbar.threads import threads as threads_of_loops
 from nsm.sweeps.workers.contents import Shelf, Source
 from nsm.sweeps.workers.dispatch import TRIES
 from nsm.sweeps.workers.processes import worker_pool
+from nsm.thread_limits import limited_libraries
 from nsm.verdict.bench import Bench
 
 
@@ -37,7 +36,7 @@ class Measurement:
 
 def _measure(bench: Source, measurement: Measurement) -> Any:
     """Return the result in a worker process, which keeps the bench and computes on one thread."""
-    with threadpool_limits(1), threads_of_loops(1):
+    with limited_libraries(1), threads_of_loops(1):
         return measurement.result(bench.value())
 
 

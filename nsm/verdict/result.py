@@ -12,7 +12,7 @@ from torch import nn
 
 from crossbar import Hardware
 from nsm.chips.hardware_table import HardwareTable
-from nsm.disk import atomic_write
+from nsm.disk import write_text
 from nsm.sweeps.rows.provenance import version_of
 from nsm.verdict.saving import MARK, check_saving
 from nsm.verdict.sentence import fix_first_of, rows_of, sentence_of
@@ -91,11 +91,5 @@ class Tolerances:
                 for row in self.base_errors.to_dict("records")
             ],
         }
-        _write(csv, self.table.to_csv(index=False))
-        _write(csv.with_suffix(".toml"), f"{MARK}\n" + tomli_w.dumps(about))
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a text file in one step."""
-    with atomic_write(path) as temporary:
-        Path(temporary).write_text(text, encoding="utf-8")
+        write_text(csv, self.table.to_csv(index=False))
+        write_text(csv.with_suffix(".toml"), f"{MARK}\n" + tomli_w.dumps(about))

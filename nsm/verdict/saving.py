@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nsm.disk import check_folder_of
+from nsm.places import check_file
 
 #: First line of the TOML file beside a table. A file without it is never overwritten.
 MARK = "# What the table beside this file was measured with, and its verdict."
@@ -17,14 +17,14 @@ def check_saving(path: str | Path) -> Path:
         path: The CSV file. It and the TOML file beside it are new, or tolerances saved before.
 
     Raises:
-        ValueError: The path does not end in .csv, its folder does not exist, or one of the two
-            files is there and holds something else.
+        ValueError: The path does not end in .csv, one of the two files cannot be
+            written, or is there and holds something else.
     """
     csv = Path(path)
     if csv.suffix != ".csv":
         raise ValueError(f"tolerances are written to {csv}; give a path that ends in .csv")
-    check_folder_of(csv)
     for file, beginnings in ((csv, _HEADERS), (csv.with_suffix(".toml"), (MARK,))):
+        check_file(file, "tolerances.csv")
         if file.exists() and not _begins_with(file, beginnings):
             raise ValueError(
                 f"{file} is another file, which saving tolerances to {csv} would overwrite; "

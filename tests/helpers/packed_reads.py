@@ -8,7 +8,9 @@ import pytest
 from crossbar import BalancedPair, DifferentialPair, Hardware, ReferenceColumn, TiledArray
 from crossbar.reads.digits import digit_tables
 from crossbar.reads.gated_sums import gated_sums
+from crossbar.reads.normals import normals
 from crossbar.reads.packed import Packed
+from crossbar.reads.span import Span
 from devices import BlankOut, Device
 
 SEED = np.random.SeedSequence(20240607)
@@ -49,3 +51,12 @@ def mask_bytes(seed, span, inputs, columns, p):
         w[8 * octet : 8 * octet + 8] = 2.0 ** np.arange(min(8, inputs - 8 * octet))[:, None]
         masks[:, octet] = gated_sums(digit_tables([w], 1.0, 3)[0], ones, always, seed, p)
     return masks
+
+
+def numbers_of_vectors():
+    """Return how gated reads are compiled, and numbers of all compiled loops of vectors, in hex."""
+    rng = np.random.default_rng(0)
+    array = array_of(rng.uniform(-1, 1, (3, 75)), CONTINUOUS)
+    sums = array.read(rng.choice([-1.0, 0.0, 1.0], (70, 75)), rng=1)
+    numbers = [sums, normals(Span(0, 9), 150, SEED)]
+    return array.reader.describe(), [a.tobytes().hex() for a in numbers]

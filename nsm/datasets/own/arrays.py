@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nsm.datasets.own.parts import Found, Part
+from nsm.unpacking import check_npz
 
 #: Names of images and of the labels that belong to them.
 PAIRS = (("x", "y"), ("images", "labels"), ("data", "labels"), ("data", "target"))
@@ -33,6 +34,7 @@ def read_npz(path: Path) -> Found:
     try:
         if not zipfile.is_zipfile(path):
             raise zipfile.BadZipFile("it is no zip archive")
+        check_npz(path, _is_read)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive if _is_read(name)}
             others = [name for name in archive if not _is_read(name)]

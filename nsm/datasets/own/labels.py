@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from devices.validation import refuse_masked
+
 Labels = NDArray[Any]  # int64, or text
 
 #: Whole numbers of up to 19 digits as Python writes them, and numbers of any kind.
@@ -25,6 +27,7 @@ def checked_labels(name: str, labels: ArrayLike, n: int) -> Labels:
     Raises:
         ValueError: Another shape, numbers that are no integers, or an empty class name.
     """
+    refuse_masked(name, labels)
     a = np.asarray(labels)
     if a.ndim == 2 and a.shape[1] == 1:
         a = a[:, 0]

@@ -127,7 +127,7 @@ def _pixels(file: Path) -> NDArray[Any]:
     try:
         with Image.open(file) as image:
             pixels = np.asarray(_gray_or_color(image, file))
-    except OSError as problem:
+    except (OSError, Image.DecompressionBombError) as problem:
         raise ValueError(f"{file} is truncated or no image ({problem})") from None
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 

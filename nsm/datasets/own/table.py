@@ -1,16 +1,21 @@
 """CSV files: one row per image, a column of labels, a column for every pixel."""
 
+import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nsm.datasets.files import unpacking
 from nsm.datasets.own.labels import of_texts
 from nsm.datasets.own.parts import Part
+from nsm.unpacking import LARGEST_RATIO, check_memory, free_memory
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".csv", ".csv.gz")
 _LABEL = "label"
+#: Bytes of memory that a byte of text takes: two characters for a number of eight bytes.
+_PER_BYTE = 4
 #: Names in a header that number the rows: they would be taken for a pixel.
 _ROW_NUMBERS = ("", "id", "index", "unnamed: 0")
 
@@ -30,6 +35,8 @@ def read_csv(path: Path, label_column: str | None, name: str) -> Part:
     """
     import pandas as pd
 
+    if path.suffix == ".gz":
+        _check_unpacked(path)
     try:
         first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
         cells = [str(cell).strip() for cell in first.iloc[0]]
@@ -50,6 +57,18 @@ def read_csv(path: Path, label_column: str | None, name: str) -> Part:
     pixels = table.drop(columns=table.columns[place])
     _check_numbers(pixels, path, header=has_header)
     return Part(pixels.to_numpy(), labels, name)
+
+
+def _check_unpacked(path: Path) -> None:
+    """Raise ValueError if a compressed CSV is damaged, or its text takes more than all memory."""
+    room = free_memory() // _PER_BYTE
+    if path.stat().st_size * LARGEST_RATIO <= room:
+        return
+    size = 0
+    with unpacking(path), gzip.open(path) as stream:
+        while size <= room and (piece := stream.read(1 << 20)):
+            size += len(piece)
+    check_memory(path, _PER_BYTE * size)
 
 
 def _label_place(cells: list[str], label_column: str | None, path: Path) -> tuple[int, bool]:

@@ -9,8 +9,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from nsm.disk import atomic_write, check_folder_of
+from nsm.disk import write_file
 from nsm.nn.files.checksum import CHECKSUM, checksum_of, is_as_written
+from nsm.places import check_folder_of
 
 #: Networks of this package's layers, and checkpoints of training.
 FORMAT = "nsm-crossbar 1"
@@ -43,7 +44,8 @@ def write_tensors(
 
     Raises:
         ValueError: If the folder does not exist, or a tensor is of a kind that files cannot hold.
-        OSError: If writing fails; the old file is then untouched.
+        OSError: If writing fails; the old file is then untouched, and the message names a file that
+            keeps the new content.
     """
     path = Path(path)
     check_folder_of(path)
@@ -52,13 +54,14 @@ def write_tensors(
             raise ValueError(f"cannot save {name}: it is {tensor.layout}; call .to_dense() first")
     separate = _separate(tensors)
     told = {**metadata, CHECKSUM: checksum_of(separate, metadata)}
-    try:
-        with atomic_write(path) as temporary:
-            save_file(separate, temporary, told)
-    except (OSError, SafetensorError) as problem:
-        raise OSError(
-            f"could not write {path} ({problem}); what stood there before is untouched"
-        ) from problem
+
+    def write(place: Path) -> None:
+        try:
+            save_file(separate, place, told)
+        except SafetensorError as problem:
+            raise OSError(str(problem)) from problem
+
+    write_file(path, write)
 
 
 def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

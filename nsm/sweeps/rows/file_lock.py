@@ -1,19 +1,21 @@
 """One writer at a time for a file of rows, with what the platform has.
 
-POSIX systems lock the open file (`fcntl.flock`), Windows one byte far behind its end (`msvcrt`),
-and what has neither module keeps a small file `NAME.lock` that names the writing process. The first
-two locks end with the process, however it ends.
+POSIX systems lock the open file (`fcntl.flock`), Windows one byte far behind its end (`msvcrt`). A
+platform that has neither module, and a file system without locks, keep a small file `NAME.lock`
+that names the writing process. The first two locks end with the process, however it ends.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
+
+from nsm.disk import has_ended
 
 fcntl: ModuleType | None
 msvcrt: ModuleType | None
@@ -26,6 +28,8 @@ try:
 except ImportError:  # everything else
     msvcrt = None
 
+#: What a file system without locks answers.
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK)
 #: The byte that is locked under Windows, where other readers may not read locked bytes: it lies
 #: behind the end of every file of rows, as in SQLite.
 FAR_BYTE = 1 << 30
@@ -48,10 +52,14 @@ def lock(file: IO[Any], path: Path) -> Release:
     Raises:
         Busy: Another process, or another part of this one, holds the lock.
     """
-    if fcntl is not None:
-        return _with_fcntl(fcntl, file)
-    if msvcrt is not None:
-        return _with_msvcrt(msvcrt, file)
+    try:
+        if fcntl is not None:
+            return _with_fcntl(fcntl, file)
+        if msvcrt is not None:
+            return _with_msvcrt(msvcrt, file)
+    except OSError as problem:
+        if problem.errno not in _NO_LOCKS:
+            raise
     return _with_lock_file(Path(f"{path}.lock"))
 
 
@@ -77,7 +85,9 @@ def _with_msvcrt(module: Any, file: IO[Any]) -> Release:
 
     try:
         at_far_byte(module.LK_NBLCK)
-    except OSError:
+    except OSError as problem:
+        if problem.errno in _NO_LOCKS:
+            raise
         raise Busy from None
     return lambda: at_far_byte(module.LK_UNLCK)
 
@@ -104,11 +114,4 @@ def _with_lock_file(path: Path) -> Release:
 def _has_ended(owner: str) -> bool:
     """Return whether "machine process" names a process of this machine that has ended."""
     node, _, process = owner.rpartition(" ")
-    if node != platform.node() or not process.isdecimal() or os.name == "nt":
-        return False  # under Windows the signal 0 is not a question but a key press
-    with suppress(PermissionError):
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            return True
-    return False
+    return node == platform.node() and process.isdecimal() and has_ended(int(process))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
-from nsm.disk import atomic_write
+from nsm.disk import write_file
 from nsm.sweeps.rows.checked_lines import Texts, csv_lines
 
 
@@ -51,6 +51,6 @@ def rescued(path: Path, columns: Sequence[str], rows: Iterable[Texts]) -> Path:
     number = 1
     while (place := folder / f"{path.stem}.rescued{number}.csv").exists():
         number += 1
-    with atomic_write(place) as temporary, open(temporary, "wb") as file:
-        file.writelines(csv_lines(columns, rows))
+    content = b"".join(csv_lines(columns, rows))
+    write_file(place, lambda temporary: temporary.write_bytes(content))
     return place

@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nsm.disk import atomic_write, check_folder_of
+from nsm.disk import write_file
 from nsm.sweeps.axes import TRAINING_SEED
 from nsm.sweeps.rows.experiment import difference
 from nsm.sweeps.rows.file_lock import Busy, lock
 from nsm.sweeps.rows.parquet import check_pyarrow, is_parquet, write_parquet
+from nsm.sweeps.rows.places import check_row_files
 from nsm.sweeps.rows.sidecar_differences import differences
 from nsm.sweeps.rows.sidecar_file import Sidecar, place_for, read_sidecar, save_sidecar
 from nsm.sweeps.rows.stored_rows import (
@@ -63,9 +64,9 @@ def merge_rows(paths: Sequence[str | Path], out: str | Path) -> pd.DataFrame:
     out = Path(out)
     if not paths:
         raise ValueError("there is nothing to merge; give the files of rows, such as a.csv b.csv")
+    check_row_files(out)
     for path in paths:
         row_columns(path)
-    check_folder_of(out)
     check_pyarrow(out)
     with _locked(out) as exists:
         files = [Path(path) for path in paths]
@@ -216,5 +217,4 @@ def _write(out: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
         write_parquet(out, columns, rows)
         journal_of(out).unlink(missing_ok=True)
         return
-    with atomic_write(out) as temporary:
-        write_csv(temporary, columns, rows)
+    write_file(out, lambda place: write_csv(place, columns, rows))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nsm.disk import atomic_write
+from nsm.disk import write_file
 from nsm.sweeps.labels import as_cell, from_cell
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def write_parquet(
     schema = pa.schema(
         [(n, a.type) for n, a in zip(columns, arrays, strict=True)], metadata=metadata
     )
-    with atomic_write(Path(path)) as temporary:
-        pq.write_table(pa.Table.from_arrays(arrays, schema=schema), temporary)
+    table = pa.Table.from_arrays(arrays, schema=schema)
+    write_file(path, lambda place: pq.write_table(table, place))
 
 
 def _kind_of(values: Iterable[Any]) -> pa.DataType | None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import IO, Any
 
-from nsm.disk import check_folder_of, check_no_folder
 from nsm.sweeps.rows.checked_lines import CHECK, Texts, as_texts, with_check
 from nsm.sweeps.rows.csv_line import csv_line
 from nsm.sweeps.rows.experiment import Models
@@ -26,6 +25,7 @@ from nsm.sweeps.rows.parquet import (
     is_parquet,
     write_parquet,
 )
+from nsm.sweeps.rows.places import check_row_files
 from nsm.sweeps.rows.recovery import check_experiment, recovered
 from nsm.sweeps.rows.sidecar_file import Sidecar
 from nsm.sweeps.rows.stored_rows import journal_of, stored_rows
@@ -64,15 +64,14 @@ class RowFile:
 
         Raises:
             ValueError: The file is of another experiment, has a row that is not as it was written,
-                is being written by another sweep, is a folder, or its folder does not exist.
+                is being written by another sweep, or cannot be written (see `check_row_files`).
             ImportError: The file is to be Parquet, and pyarrow is not installed.
             OSError: The header cannot be written, for example because the disk is full.
         """
         self.path = Path(path)
         self.columns = list(columns)
-        check_folder_of(self.path)
         check_pyarrow(self.path)
-        check_no_folder(self.path)
+        check_row_files(self.path)
         self._journal = journal_of(self.path)
         self._is_published = False
         self._written: list[Texts] = []

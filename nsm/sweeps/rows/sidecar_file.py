@@ -11,7 +11,7 @@ from typing import Any
 
 import tomli_w
 
-from nsm.disk import atomic_write
+from nsm.disk import write_text
 from nsm.sweeps.hashing.identity import canonical
 from nsm.sweeps.rows.sidecar_rows import Told, check_agreement, told_by
 from nsm.sweeps.rows.stored_rows import journal_of
@@ -236,8 +236,7 @@ def _check_keys(table: Mapping[str, Any]) -> None:
 def save_sidecar(rows: str | Path, sidecar: Sidecar) -> Path:
     """Write the sidecar of a file of rows in one step, and return its path."""
     place = place_for(rows)
-    with atomic_write(place) as temporary:
-        Path(temporary).write_text(sidecar.toml(), encoding="utf-8")
+    write_text(place, sidecar.toml())
     return place
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from nsm.disk import atomic_write
+from nsm.disk import write_text
 
 #: What names a row: the hash of its task, and the number of its chip.
 Key = tuple[str, int]
@@ -40,5 +40,4 @@ def write_planned(path: str | Path, keys: Iterable[Key]) -> None:
     if not lines:
         marker.unlink(missing_ok=True)
         return
-    with atomic_write(marker) as temporary:
-        Path(temporary).write_text("".join(lines), encoding="utf-8")
+    write_text(marker, "".join(lines), keep=False)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nsm.datasets.registry import load_data
-from nsm.disk import check_new_file
 from nsm.sweeps.networks import first_images, images_for, training_images
+from nsm.sweeps.rows.places import check_row_files
 from nsm.sweeps.spec.sweep_file import Sweep
 from nsm.sweeps.tasks import Task
 
@@ -46,7 +46,7 @@ def sweep_inputs(
             fewer images than the file asks for.
     """
     if save_to is not None:
-        check_new_file(save_to)
+        check_row_files(save_to)
     data = load_data(sweep.data, data_dir, **sweep.data_options)
     images = images_for(sweep.networks, data, sweep.data)
     x = first_images("images", sweep.images, images, sweep.data)

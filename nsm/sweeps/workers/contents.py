@@ -168,7 +168,14 @@ class Shelf:
         name = hashlib.sha256(data).hexdigest()
         if name not in self._by_hash:
             path = Path(self._folder.name) / name
-            path.write_bytes(data)
+            try:
+                path.write_bytes(data)
+            except OSError as problem:
+                raise OSError(
+                    f"cannot pass {len(data) / 1e6:.3g} MB to the workers through {path.parent} "
+                    f"({problem.strerror}); name a folder with more room in TMPDIR, or use one "
+                    "worker"
+                ) from problem
             self._by_hash[name] = Content(name, str(path), len(data))
         return self._by_hash[name]
 

@@ -20,7 +20,7 @@ from nsm.sweeps.calibration import Calibration
 from nsm.sweeps.data import Images, some_of
 from nsm.sweeps.hardwares import HARDWARE
 from nsm.sweeps.hashing.identity import canonical, short_hash
-from nsm.sweeps.rows.experiment import IDENTITY
+from nsm.sweeps.rows.experiment import way_of_marks
 from nsm.sweeps.rows.unfinished import Key
 from nsm.sweeps.tasks import Task
 from nsm.sweeps.until import Until, order_of_images
@@ -71,7 +71,7 @@ class Experiment:
         if self.until is not None:
             reads.append(self.until)
         parts = (
-            IDENTITY,
+            way_of_marks(),
             short_hash((*hashed(self.x), self.y), 8),
             short_hash(sorted({canonical(base) for base in bases.values()}), 8),
             short_hash(reads, 8),

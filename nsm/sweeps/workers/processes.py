@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -9,6 +10,7 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import suppress
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
@@ -27,14 +29,19 @@ def worker_pool(workers: int) -> WorkerPool:
     return WorkerPool(workers)
 
 
+class NotStarted(OSError):
+    """The system has no more files, memory or processes for a worker."""
+
+
 class WorkerPool(Executor):
     """An executor of fresh processes, started when they are needed first.
 
     The processes are started by loky: nothing is forked from a process that has run threads of
     torch or numba, the program's own file is not run again, and classes that are defined in it or
     in a notebook are sent along (cloudpickle). Each worker has one call at a time. A worker that
-    dies fails only the call that it had, with a `BrokenExecutor`, and is replaced. Workers end
-    within about a second when this process dies.
+    dies fails only the call that it had, with a `BrokenExecutor`, and is replaced; one that cannot
+    be started fails it with an `OSError` that says what to do. Workers end within about a second
+    when this process dies.
 
     Args:
         workers: Number of processes.
@@ -147,10 +154,12 @@ def _serve(calls: SimpleQueue[_Call | None], processes: _Processes) -> None:
         try:
             if process is None:
                 process = processes.new()
-            result = process.submit(fn, *args, **kwargs).result()
+            running = _started(process, fn, *args, **kwargs)
+            result = running.result()
         except BaseException as problem:
-            if isinstance(problem, BrokenExecutor) and process is not None:
-                processes.end(process, wait=False)
+            if isinstance(problem, (BrokenExecutor, NotStarted)) and process is not None:
+                with suppress(OSError):
+                    processes.end(process, wait=False)
                 process = None
             future.set_exception(problem)
         else:
@@ -158,6 +167,34 @@ def _serve(calls: SimpleQueue[_Call | None], processes: _Processes) -> None:
         del call, future, fn, args, kwargs  # what they hold may be large, and the wait long
     if process is not None:
         processes.end(process, wait=True)  # it has no call: nothing is lost
+
+
+def _started(process: Any, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return the future of a call in a process, which is started with its first one."""
+    try:
+        return process.submit(fn, *args, **kwargs)
+    except (OSError, UnboundLocalError) as problem:
+        # Where it finds no file for a pipe, loky names a variable that it has not set yet.
+        cause = problem if isinstance(problem, OSError) else problem.__context__
+        if not isinstance(cause, OSError):
+            raise
+        raise _not_started(cause) from problem
+
+
+def _not_started(problem: OSError) -> NotStarted:
+    """Return the error of a process that the system did not start, with what to do."""
+    advice = {
+        errno.EMFILE: "allow more open files (ulimit -n 1024)",
+        errno.ENFILE: "close other programs, which hold all open files of this machine",
+        errno.ENOSPC: "make room in /dev/shm, where processes keep their locks",
+        errno.EAGAIN: "allow more processes (ulimit -u)",
+        errno.ENOMEM: "free some memory",
+    }
+    what = advice.get(problem.errno or 0, "see the documentation of your system")
+    return NotStarted(
+        f"cannot start a worker process ({problem.strerror or problem}); {what}, or use fewer "
+        "workers: one needs no further process"
+    )
 
 
 def _start_tracker() -> None:
@@ -172,6 +209,8 @@ def _start_tracker() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which a new process inherits
     try:
         resource_tracker.ensure_running()
+    except OSError as problem:
+        raise _not_started(problem) from problem
     finally:
         signal.signal(signal.SIGHUP, before)
 
@@ -180,7 +219,10 @@ def _new_process() -> Any:
     """Return an executor of one fresh process."""
     from loky import ProcessPoolExecutor  # `import nsm.sweeps` is to be fast
 
-    return ProcessPoolExecutor(1, initializer=_prepare, initargs=(os.getpid(),))
+    try:
+        return ProcessPoolExecutor(1, initializer=_prepare, initargs=(os.getpid(),))
+    except OSError as problem:
+        raise _not_started(problem) from problem
 
 
 def _prepare(parent: int) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from crossbar.hardware import Hardware
 from crossbar.threads import threads as threads_of_loops
@@ -29,6 +28,7 @@ from nsm.sweeps.treatment import Treatment
 from nsm.sweeps.until import Until
 from nsm.sweeps.workers import contents
 from nsm.sweeps.workers.contents import Content, LackedError, Source
+from nsm.thread_limits import limited_libraries
 
 #: Images that an adaptive sweep reads before it looks whether it may stop.
 _IMAGES_AT_ONCE = 128
@@ -163,7 +163,7 @@ def run_job(job: Job, threads: int | None = None) -> dict[str, Any] | Lacked:
     start = time.perf_counter()
     with _one_at_a_time, ExitStack() as limits:
         if threads is not None:
-            limits.enter_context(threadpool_limits(threads))
+            limits.enter_context(limited_libraries(threads))
             limits.enter_context(threads_of_loops(threads))
         chip = _chip(job, model, point, reading)
         errors, images, wrong = _counted(chip, job, reading)

@@ -8,6 +8,7 @@ from scipy.stats import ks_2samp
 
 from crossbar import ReferenceColumn, Wires
 from crossbar.arrays import precision
+from crossbar.reads.processor import FORM
 from devices import (
     BlankOut,
     GaussianNoise,
@@ -83,7 +84,7 @@ def test_reads_of_a_leaky_selector_have_their_exact_law(selector, leak):
     gate = selector.with_p(0.375, leak=leak)
     chip = array_of(FIVE[None], gate=gate)
     assert chip.reader.describe() == (
-        "cell by cell" if selector is CellByCell else "packed bits, 3 digits, off grid"
+        "cell by cell" if selector is CellByCell else f"packed bits ({FORM}), 3 digits, off grid"
     )
     u = chip.read(np.ones((READS, 5)), rng=1)[:, 0]
     # ξ = leak + (1 − leak) m: each set of n closed switches has its own sum, with

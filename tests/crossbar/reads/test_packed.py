@@ -13,6 +13,7 @@ from crossbar.reads.digits import digit_tables
 from crossbar.reads.firing import fires_packed
 from crossbar.reads.gated_sums import drawn_p, gate_bits, gated_sums
 from crossbar.reads.packed import Packed
+from crossbar.reads.processor import FORM
 from crossbar.reads.span import Span
 from crossbar.threads import threads
 from devices import BlankOut, GaussianNoise, LognormalNoise, LogTimeDrift, NoNoise, PowerLawNoise
@@ -159,7 +160,7 @@ def test_packed_inputs_are_unpacked_to_what_they_were(x):
 
 
 @settings(deadline=None)
-@given(st.integers(0, 70), st.integers(1, 140), st.floats(0, 3), st.integers(0, 2**32 - 1))
+@given(st.integers(0, 70), st.integers(1, 140), st.floats(0, 1), st.integers(0, 2**32 - 1))
 def test_comparators_pack_their_decisions(reads, outputs, noise, draw):
     rng = np.random.default_rng(draw)
     comparator = Comparator(noise=noise)
@@ -313,12 +314,14 @@ def test_a_number_of_threads_is_a_positive_integer():
             pass
 
 
+#: What was compiled depends on the processor.
+PACKED = f"packed bits ({FORM})"
 PATHS = {
-    "packed bits, 1 digit": {},
-    "packed bits, 2 digits": {"device": replace(GRID, levels=64)},
-    "packed bits, 3 digits, off grid": {"device": CONTINUOUS},
-    "packed bits, 1 digit, p drawn as 0.3000031": {"gate": BlankOut(0.3)},
-    "packed bits, 3 digits, off grid, p drawn as 0.3000031": {
+    f"{PACKED}, 1 digit": {},
+    f"{PACKED}, 2 digits": {"device": replace(GRID, levels=64)},
+    f"{PACKED}, 3 digits, off grid": {"device": CONTINUOUS},
+    f"{PACKED}, 1 digit, p drawn as 0.3000031": {"gate": BlankOut(0.3)},
+    f"{PACKED}, 3 digits, off grid, p drawn as 0.3000031": {
         "device": CONTINUOUS,
         "gate": BlankOut(0.3),
     },
@@ -329,9 +332,9 @@ PATHS = {
 NOISY = replace(GRID, read_noise=GaussianNoise(0.3))
 DRIFT = LogTimeDrift(mean=-1e-8, std=0, std_rate=0)
 OTHERS = [
-    ("packed bits, 1 digit", {"gate_sharing": "cell"}),
+    (f"{PACKED}, 1 digit", {"gate_sharing": "cell"}),
     (
-        "packed bits, 2 digits",
+        f"{PACKED}, 2 digits",
         {"gate_sharing": "cell", "device": replace(GRID, levels=16)},
     ),  # one digit is for the pedestal
     (
@@ -341,12 +344,12 @@ OTHERS = [
     ("one normal per output", {"gate": NoNoise(), "device": NOISY}),
     ("cell by cell", {"gate": LognormalNoise(0.3)}),
     ("cell by cell", {"device": NOISY, "mapping": ReferenceColumn()}),
-    ("packed bits, 1 digit", {"device": NOISY}),
+    (f"{PACKED}, 1 digit", {"device": NOISY}),
     (
-        "packed bits, 3 digits, off grid",
+        f"{PACKED}, 3 digits, off grid",
         {"device": replace(GRID, write=Error(coefficients=(1e-7,)))},
     ),
-    ("packed bits, 3 digits, off grid", {"device": replace(GRID, retention=DRIFT)}),
+    (f"{PACKED}, 3 digits, off grid", {"device": replace(GRID, retention=DRIFT)}),
 ]
 
 

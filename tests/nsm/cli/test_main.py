@@ -271,7 +271,7 @@ def test_train_takes_a_schedule_a_batch_size_and_changes_of_images(run, folder):
     ("option", "file", "why"),
     [
         ("--out", "here", "it is a folder"),
-        ("--out", "nowhere/a.safetensors", "the folder nowhere does not exist, or is not writable"),
+        ("--out", "nowhere/a.safetensors", "the folder nowhere does not exist; create it first"),
         ("--out a.safetensors --checkpoint", "nowhere/c", "the folder nowhere does not exist"),
     ],
 )

@@ -38,7 +38,7 @@ def test_the_schema_is_printed_as_json(run):
             "cannot write here: it is a folder; name a file, such as here/rows.csv",
         ),
         ("--out no/a.csv", None, "cannot write no/a.csv: the folder no does not exist"),
-        (f"--out {'a' * 300}.csv", None, "File name too long; name a file that can be written"),
+        (f"--out {'a' * 300}.csv", None, "is too long for the file system"),
         ("", ("images = 20", "images = 451"), "images = 451, but digits has 450 test images"),
         (
             "",

@@ -106,13 +106,13 @@ def store(storage, folder, content):
 def test_files_are_read_alike_from_folders_and_archives(storage, tmp_path):
     content = {"d/a": b"first", "d/b": b"", "d/c": b"third"}
     place = store(storage, tmp_path, content)
-    assert read_files(place, ["d/c", "d/a", "d/b"]) == [b"third", b"first", b""]
+    assert read_files(place, ["d/c", "d/a", "d/b"], 4000) == [b"third", b"first", b""]
     error = FileNotFoundError if storage == "folder" else ValueError
     message = {"folder": r"no d/x in .*f; the data set is d/a, d/x: fetch it again"}.get(
         storage, r"f\.(zip|tar\.gz) holds no d/x; it is not the official archive: fetch it again"
     )
     with pytest.raises(error, match=message):
-        read_files(place, ["d/a", "d/x"])
+        read_files(place, ["d/a", "d/x"], 4000)
 
 
 @pytest.mark.parametrize("storage", ["zip", "tar"])
@@ -127,18 +127,40 @@ def test_a_damaged_archive_is_refused_wherever_it_ends(storage, tmp_path, rng):
     for cut in range(0, len(complete) - 60, 97):
         place.write_bytes(complete[:cut])
         with refused:
-            read_files(place, ["a", "b"])
+            read_files(place, ["a", "b"], 4000)
     for at in range(200, 1900, 97):  # within the compressed bytes of a
         place.write_bytes(complete[:at] + bytes([complete[at] ^ 0x55]) + complete[at + 1 :])
         with refused:
-            read_files(place, ["a", "b"])
+            read_files(place, ["a", "b"], 4000)
     if storage == "tar":  # gzip, but no tar: such as a web page that was saved
         place.write_bytes(gzip.compress(b"<html>" * 1000))
         with pytest.raises(
             ValueError,
             match=r"is truncated or no archive \(file could not be opened successfully\); fetch",
         ):
-            read_files(place, ["a"])
+            read_files(place, ["a"], 4000)
+
+
+@pytest.mark.parametrize("storage", ["folder", "zip", "tar"])
+def test_a_file_that_is_larger_than_the_published_one_is_not_read(storage, tmp_path):
+    place = store(storage, tmp_path, {"a": bytes(5000), "b": b"small"})
+    with pytest.raises(ValueError, match="/a has 5000 bytes, and the published file at most 4999"):
+        read_files(place, ["a", "b"], 4999)
+
+
+@pytest.mark.parametrize("storage", ["zip", "tar"])
+def test_an_archive_that_unpacks_to_gigabytes_is_refused_before(storage, tmp_path, monkeypatch):
+    place = store(storage, tmp_path, {"a": bytes(10**7), "b": b"small"})
+    assert place.stat().st_size < 20_000
+    unpacked = []
+    read = gzip.GzipFile.read
+    monkeypatch.setattr(
+        gzip.GzipFile, "read", lambda file, size: unpacked.append(size) or read(file, size)
+    )
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it unpacks"))
+    with pytest.raises(ValueError, match="f.(zip|tar.gz).* bytes, .*fetch it again"):
+        read_files(place, ["a"], 4000)
+    assert sum(unpacked) < 3 * 10**6
 
 
 def test_a_link_in_an_archive_reads_nothing_else(tmp_path):
@@ -148,7 +170,7 @@ def test_a_link_in_an_archive_reads_nothing_else(tmp_path):
         link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path / "secret")
         archive.addfile(link)
     with pytest.raises(ValueError, match="f.tar.gz"):
-        read_files(tmp_path / "f.tar.gz", ["a"])
+        read_files(tmp_path / "f.tar.gz", ["a"], 4000)
 
 
 def test_bytes_become_flat_numbers_from_0_to_1():

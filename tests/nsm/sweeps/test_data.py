@@ -82,6 +82,7 @@ FORMS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:images are whole numbers")  # as they are in "bytes"
 @pytest.mark.parametrize("form", FORMS)
 def test_a_sweep_counts_the_errors_of_the_chip(form):
     model, x, y = FORMS[form]()

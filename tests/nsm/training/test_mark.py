@@ -5,10 +5,17 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from crossbar import Hardware
+from devices import Device
+from nsm.learning.device_rows import run_of
 from nsm.training.augment import FlipInputs
 from nsm.training.mark import mark_of
+from nsm.training.recipe import Recipe
 
 
 class Own:
@@ -73,3 +80,23 @@ def test_marks_are_the_same_in_another_process(hash_seed):
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [mark_of(each) for each in MARKED]
+
+
+def test_checkpoints_of_another_law_of_draws_are_of_another_run(monkeypatch):
+    model = nn.Linear(2, 2)
+    data = (torch.zeros(3, 2), torch.zeros(3), np.random.SeedSequence(0))
+    recipe = Recipe(
+        epochs=1,
+        lr=1e-3,
+        lr_schedule="cosine",
+        batch_size=1,
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        ema_decay=0.0,
+        augment=None,
+    )
+    first = recipe.identity(model, *data)
+    run = run_of("the same", Hardware(device=Device(g_min=1e-6, g_max=1e-5)), 0)
+    monkeypatch.setattr("devices.seeding.LAW_OF_DRAWS", 2)
+    assert recipe.identity(model, *data) == {**first, "law of draws": 2}
+    assert run_of("the same", Hardware(device=Device(g_min=1e-6, g_max=1e-5)), 0) != run

@@ -1,5 +1,6 @@
 """One writer at a time on every platform: with fcntl, with msvcrt, and with neither."""
 
+import errno
 import os
 import platform
 import subprocess
@@ -99,6 +100,32 @@ def test_the_lock_file_of_a_process_that_may_run_is_respected(owner, tmp_path):
         pytest.raises(Busy, match=r"rows.csv.lock says .*if it does not run any more, remove"),
     ):
         lock(file, path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_a_lock_file_stands_in_on_a_file_system_without_locks(number, tmp_path, monkeypatch):
+    def flock(file, operation):
+        raise OSError(number, os.strerror(number))
+
+    without = SimpleNamespace(flock=flock, LOCK_EX=2, LOCK_NB=4)
+    monkeypatch.setattr(file_lock, "fcntl", without)
+    path = tmp_path / "rows.csv"
+    with open(path, "a+b") as file:
+        release = lock(file, path)
+        assert (tmp_path / "rows.csv.lock").exists()
+        with pytest.raises(Busy, match=r"rows.csv.lock says that process"):
+            lock(file, path)
+        release()
+    assert not (tmp_path / "rows.csv.lock").exists()
+
+
+def test_another_failure_of_a_lock_is_told(tmp_path, monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(file_lock, "fcntl", SimpleNamespace(flock=flock, LOCK_EX=2, LOCK_NB=4))
+    with open(tmp_path / "rows.csv", "a+b") as file, pytest.raises(OSError, match="Input/output"):
+        lock(file, tmp_path / "rows.csv")
 
 
 class Windows(SimpleNamespace):

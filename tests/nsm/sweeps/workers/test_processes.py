@@ -1,5 +1,6 @@
 """Worker processes: replaced when they die, gone when their parent dies, for classes of scripts."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from concurrent.futures import BrokenExecutor, CancelledError
 import pytest
 
 from nsm.sweeps import worker_pool
+from nsm.sweeps.workers.contents import Shelf
 from tests.helpers.worker_noise import small_sweep
 
 SCRIPT = """
@@ -117,3 +119,42 @@ def test_a_pool_that_is_shut_down_takes_no_calls():
 def test_numbers_of_workers_are_checked(workers):
     with pytest.raises(ValueError, match=f"workers = {workers!r}"):
         worker_pool(workers)
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (
+            errno.EMFILE,
+            r"\(Too many open files\); allow more open files \(ulimit -n 1024\), or use",
+        ),
+        (errno.ENOSPC, r"\(No space left on device\); make room in /dev/shm"),
+        (errno.EIO, "see the documentation of your system, or use fewer workers"),
+    ],
+)
+@pytest.mark.parametrize("moment", ["made", "started"])
+def test_a_worker_that_cannot_be_started_is_one_sentence(number, advice, moment, monkeypatch):
+    class Refused:
+        def __init__(self, *_, **__):
+            if moment == "made":
+                raise OSError(number, os.strerror(number))
+
+        def submit(self, *_):
+            raise OSError(number, os.strerror(number))
+
+        def shutdown(self, **_):
+            pass
+
+    monkeypatch.setattr("loky.ProcessPoolExecutor", Refused)
+    with worker_pool(1) as pool, pytest.raises(OSError, match=f"cannot start a worker .*{advice}"):
+        pool.submit(os.getpid).result()
+
+
+def test_values_that_find_no_room_on_their_way_are_one_sentence(monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with Shelf() as shelf:
+        monkeypatch.setattr("pathlib.Path.write_bytes", refuse)
+        with pytest.raises(OSError, match=r"cannot pass 0.0\d+ MB .*No space left.* in TMPDIR"):
+            shelf.put_once(bytes(10_000))

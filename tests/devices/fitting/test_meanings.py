@@ -2,7 +2,7 @@
 
 import pytest
 
-from nsm.measurements.meanings import meaning_of
+from devices.fitting.meanings import meaning_of
 from tests.helpers import fits
 
 EVERY = ("telegraph", "read_noise", "programming", "levels", "pulses", "relaxation", "temperature")

@@ -86,7 +86,6 @@ class Device:
         for name, base in _SLOTS.items():
             instance(f"Device.{name}", getattr(self, name), base)
         _check_limits(self)
-        instance("Device.reference", self.reference, str, advice="give the source as a text")
         if self.pulses is not None and not isinstance(self.pulses, PulseResponse):
             raise ValueError(
                 f"Device.pulses = {shortened(self.pulses)} is not a PulseResponse or None"
@@ -191,7 +190,8 @@ class Device:
 
 
 def _check_limits(device: Device) -> None:
-    """Raise ValueError unless the limits of voltage and current are positive."""
+    """Raise ValueError unless limits of voltage and current are positive, and the source a text."""
+    instance("Device.reference", device.reference, str, advice="give the source as a text")
     for name, unit in (("read_disturb_voltage", "V"), ("compliance", "A")):
         if getattr(device, name) is not None:
             number(f"Device.{name}", getattr(device, name), above=0, unit=unit)

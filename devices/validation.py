@@ -103,13 +103,19 @@ def number(
         raise ValueError(
             f"{name} = {shortened(value)} is not allowed; give a finite number in {allowed}"
         )
-    largest = _PLAUSIBLE.get(unit, LARGEST_NUMBER) if plausible is None else plausible
-    if right is None and abs(x) > largest:
-        raise ValueError(
-            f"{name} = {shortened(value)} {unit} is more than any device has; give at most "
-            f"{largest:g} {unit}" + (_IN_SIEMENS if unit == "S" else "")
-        )
+    if right is None:
+        _check_plausible(name, x, unit, plausible)
     return x
+
+
+def _check_plausible(name: str, x: float, unit: str, plausible: float | None) -> None:
+    """Raise ValueError if a number is larger than any device has."""
+    largest = _PLAUSIBLE.get(unit, LARGEST_NUMBER) if plausible is None else plausible
+    if abs(x) > largest:
+        raise ValueError(
+            f"{name} = {x:g} {unit} is more than any device has; give at most {largest:g} {unit}"
+            + (_IN_SIEMENS if unit == "S" else "")
+        )
 
 
 def integer(name: str, value: Any, *, at_least: int) -> int:

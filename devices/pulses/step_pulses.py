@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from devices.pulses.base import DOWN, UP, Counts, PulsedCells, PulseResponse
 from devices.pulses.flat import FlatCells, affine
 from devices.seeding import RNG, generator
-from devices.validation import Floats, boolean
+from devices.validation import LARGEST_NUMBER, Floats, boolean
 
 _RANDOM_FIELDS = (
     "c2c",
@@ -90,9 +90,8 @@ class StepPulses(PulseResponse):
         self._check("w_max", above=0)
         self._check("up_down", above=-1, below=1)
         self._check("p_corrupt", at_least=0, at_most=1)
-        self._check("corrupt_range", above=0)
-        if self.p_corrupt:
-            self._check("corrupt_range", above=0, at_most=min(-self.w_min, self.w_max))
+        nearer = min(-self.w_min, self.w_max) if self.p_corrupt else LARGEST_NUMBER
+        self._check("corrupt_range", above=0, at_most=nearer)
 
     @abstractmethod
     def relative_step(self, w: Floats, cells: PulsedCells, direction: int) -> Floats:

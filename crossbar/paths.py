@@ -168,9 +168,17 @@ def flattened(
         prefix: What the keys begin with.
         value_keys: Tables with one of these keys are values and stay tables; by default those with
             a kind or a preset.
+
+    Raises:
+        ValueError: A sub-table is empty.
     """
     flat: dict[str, Any] = {}
     for key, value in table.items():
+        if isinstance(value, dict) and not value:
+            raise ValueError(
+                f"{prefix}{key} is an empty table, which has no effect; give its fields, or leave "
+                "it out"
+            )
         if isinstance(value, dict) and not any(k in value for k in value_keys):
             flat |= flattened(value, f"{prefix}{key}.", value_keys=value_keys)
         else:

@@ -70,7 +70,7 @@ from devices.temperature import (
     MixedTemperature,
     NoTemperature,
 )
-from devices.validation import choice, shortened
+from devices.validation import choice, instance, shortened
 
 #: Keys that say where the numbers of a device or gate come from; texts, not fields of a model.
 PROVENANCE = (
@@ -262,6 +262,12 @@ def _build(model_class: type, options: dict[str, Any], where: str) -> Any:
         raise ValueError(f"{where} ({model_class.__name__}): {problem}") from None
 
 
+def _check_provenance(table: Mapping[str, Any], where: str) -> None:
+    """Raise ValueError unless where the numbers come from is told in texts."""
+    for name in PROVENANCE:
+        instance(f"{where}: {name}", table.get(name, ""), str, advice='give a text, in quotes: "…"')
+
+
 def device_from(table: Mapping[str, Any], where: str) -> Device:
     """Return the device that a table describes, with its citation as reference.
 
@@ -272,6 +278,7 @@ def device_from(table: Mapping[str, Any], where: str) -> Device:
     Raises:
         ValueError: As `from_table`.
     """
+    _check_provenance(table, where)
     options = {
         name: _value(v, f"{where}: {name}") for name, v in table.items() if name not in PROVENANCE
     }
@@ -285,6 +292,7 @@ def gate_from(table: Mapping[str, Any], where: str) -> ReadNoise:
     """Return the gate that a table describes under the key `gate`; see `device_from`."""
     for name in table:
         choice(f"key of {where}", name, ("gate", *PROVENANCE))
+    _check_provenance(table, where)
     model = from_table(table.get("gate"), f"{where}: gate")
     if not isinstance(model, ReadNoise):
         raise ValueError(

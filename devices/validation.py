@@ -111,6 +111,8 @@ def number(
 def _check_plausible(name: str, x: float, unit: str, plausible: float | None) -> None:
     """Raise ValueError if a number is larger than any device has."""
     largest = _PLAUSIBLE.get(unit, LARGEST_NUMBER) if plausible is None else plausible
+    if abs(x) > largest and not unit:
+        raise ValueError(f"{name} = {x:g} is not allowed; give at most {largest:g}")
     if abs(x) > largest:
         raise ValueError(
             f"{name} = {x:g} {unit} is more than any device has; give at most {largest:g} {unit}"

@@ -46,7 +46,10 @@ def checked(name: str, value: Any) -> Resistance:
     Raises:
         ValueError: If it is not such an array, or a resistance is negative, infinite or NaN.
     """
-    table = real_array(name, value).astype(np.float64)
+    table = real_array(name, value)
+    if table.dtype == bool:
+        raise ValueError(f"{name} holds truth values; give resistances [ohm]")
+    table = table.astype(np.float64)
     if table.ndim == 1:
         table = table[None, :]
     if table.ndim != 2 or table.size == 0:

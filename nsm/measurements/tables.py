@@ -55,15 +55,23 @@ class Table:
             exact: Whether 0.01 of single precision becomes 0.01, not 0.0099999998.
 
         Raises:
-            ValueError: If a cell has another text.
+            ValueError: If a cell has another text, or a value is infinite.
         """
         values = self.columns[column]
         if exact and values.dtype == np.float32:
             unique, where = np.unique(values, return_inverse=True)
             return unique.astype(str).astype(np.float64)[where].reshape(values.shape)
         if values.dtype.kind in "fiub":
-            return np.asarray(values, dtype=np.float64)
-        return np.array([self._number(column, i, v) for i, v in enumerate(values.tolist())])
+            found = np.asarray(values, dtype=np.float64)
+        else:
+            found = np.array([self._number(column, i, v) for i, v in enumerate(values.tolist())])
+        infinite = np.flatnonzero(np.isinf(found))
+        if infinite.size:
+            raise ValueError(
+                f"{self.where}: {infinite.size} values of column {column!r} are infinite, the "
+                f"first in row {infinite[0] + 1}; leave cells empty where a value is missing"
+            )
+        return found
 
     def _number(self, column: str, row: int, value: Any) -> float:
         """Return one cell of a column as a number."""
@@ -130,6 +138,16 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def _check_quotes(path: Path, lines: list[str]) -> None:
+    """Raise ValueError if a row opens a quotation mark: it would take the rows after it as one."""
+    for row, line in enumerate(lines):
+        if line.count('"') % 2:
+            raise ValueError(
+                f"{path}: row {row + 1} has a quotation mark that is not closed, {line[:40]!r}; "
+                "remove it, or close it"
+            )
+
+
 def _of_text(path: Path) -> Table:
     """Return the columns of a text file."""
     import pandas as pd
@@ -155,6 +173,7 @@ def _of_text(path: Path) -> Table:
             f"{path}: row {row + 1} has {n} cells, the first line has {len(names)}; "
             f"{len(wrong)} rows differ from it"
         )
+    _check_quotes(path, lines)
     from io import StringIO
 
     frame = pd.read_csv(

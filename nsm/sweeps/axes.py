@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from crossbar.hardware import Hardware
 from crossbar.paths import ON_OFF, check_path, value_at, with_value
-from devices.validation import choice, number
+from devices.validation import choice, instance, number
 from nsm.chips.compensated_per import COMPENSATED_PER
 from nsm.chips.hardware_table import HardwareTable
 from nsm.sweeps.hashing.identity import canonical
@@ -109,7 +109,8 @@ def _pairs(name: str, values: Any) -> Iterator[tuple[Any, Any]]:
     for value in values.tolist() if hasattr(values, "tolist") else values:
         if isinstance(value, dict) and "name" in value:
             rest = {key: v for key, v in value.items() if key != "name"}
-            yield str(value["name"]), rest
+            instance(f"axis {name!r}: name", value["name"], str, advice="give a text, in quotes")
+            yield value["name"], rest
         else:
             yield ..., value
 

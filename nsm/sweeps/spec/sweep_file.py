@@ -174,8 +174,10 @@ def parse(text: str, *, folder: Path, name: str = "the sweep file") -> Sweep:
         "until": until_of(table.get("until")),
         **_settings(table),
     }
+    if table.get("axes") == {}:
+        raise ValueError("[axes] is empty; give an axis, or leave it out")
     axes = axes_of(table.get("axes", {}), folder)
-    zipped = zips_of(table.get("zip", []), folder)
+    zipped = zips_of(table["zip"], folder) if "zip" in table else []
     names = [*axes, *(axis for of_zip in zipped for axis in of_zip)]
     hardware = _in_every_hardware(hardware_of(table, folder), names)
     points(hardware, axes, zipped)

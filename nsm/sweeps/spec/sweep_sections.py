@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crossbar.paths import VALUE_KEYS, build_hardware, flattened
-from devices.validation import choice, integer
+from devices.validation import choice, integer, shortened
 from nsm.datasets.registry import LOADERS, check_source
 from nsm.sweeps.calibration import OPTIONS, checked_options
 from nsm.sweeps.hardwares import Hardwares
@@ -43,7 +43,7 @@ def _located(options: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def data_source(source: Any, folder: Path) -> str:
     """Return what names a data set, checked; files and folders are looked for in `folder` first."""
-    if not isinstance(source, str):
+    if not isinstance(source, str) or not source:
         raise ValueError(f'data = {source!r} is no data set; give a text, such as data = "mnist"')
     if source not in LOADERS and (folder / source).exists():
         return str(folder / source)
@@ -92,10 +92,15 @@ def until_of(table: Mapping[str, Any] | None) -> Until | None:
 
 def network_sources(table: dict[str, Any], folder: Path) -> dict[str, str]:
     """Return the checked source of each network by its name; `folder` is searched first."""
-    if "networks" in table:
-        sources = {key: str(value) for key, value in table["networks"].items()}
-    else:
-        sources = {network_name(str(table["network"])): str(table["network"])}
+    sources = dict(table["networks"]) if "networks" in table else {"": table["network"]}
+    for key, source in sources.items():
+        if not isinstance(source, str):
+            raise ValueError(
+                f"network {key or ''}= {shortened(source)} is no text; give a shipped network, a "
+                "file, or module:callable, in quotes"
+            )
+    if "networks" not in table:
+        sources = {network_name(table["network"]): table["network"]}
     return {key: check_network(source, folder) for key, source in sources.items()}
 
 
@@ -184,4 +189,6 @@ def zips_of(zips: Any, folder: Path) -> list[dict[str, Any]]:
     """
     if not isinstance(zips, list) or not all(isinstance(table, dict) for table in zips):
         raise ValueError("zip must be a list of tables: [[zip]]")
+    if not zips or not all(zips):
+        raise ValueError("[[zip]] is empty; give axes that move together, or leave it out")
     return [axes_of(table, folder) for table in zips]

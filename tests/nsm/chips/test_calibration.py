@@ -192,7 +192,7 @@ def test_a_convolution_is_calibrated_over_all_its_locations(rng):
 
 
 def test_the_shares_that_are_clipped_stand_in_the_report(rng):
-    chip = chip_of(perceptron()[:1], adc=Adc(4, 1e9), dac=Dac(4, 1.0))
+    chip = chip_of(perceptron()[:1], adc=Adc(4, 1.0), dac=Dac(4, 1.0))
     x = np.zeros((10, 12))
     x[:, 0] = 2.0
     assert chip.report().clipped_inputs.isna().all()

@@ -190,7 +190,7 @@ def test_a_slot_of_another_kind_takes_its_texts_with_it(mine):
         ),
         ([(measured("telegraph", "t.csv"), NOISE[1])], {}, "cells of t.csv do not tell the range"),
         ([NOISE], {"g_min": 1e-4, "g_max": 1e-5}, r"g_min = 0.0001 S must be below g_max"),
-        ([NOISE], {"g_max": 50.0}, "g_max = 50 S is too large"),
+        ([NOISE], {"g_max": 50.0}, "g_max = 50 S is more than any device has"),
         ([NOISE], {"g_min": -1e-6, "g_max": 1e-5}, "g_min = -1e-06"),
     ],
 )

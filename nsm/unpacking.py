@@ -133,6 +133,22 @@ def check_npz(path: Path, is_read: Callable[[str], bool] = lambda name: True) ->
     check_memory(path, total)
 
 
+def check_parquet(path: str | Path) -> None:
+    """Raise ValueError if the columns of a Parquet file hold more than memory has room for.
+
+    A column of equal values is compressed to nearly nothing: the numbers of rows and columns are
+    counted, 8 bytes each, where that is more than the uncompressed sizes that the file declares.
+
+    Args:
+        path: The file; pyarrow is there.
+    """
+    import pyarrow.parquet as pq
+
+    footer = pq.read_metadata(path)
+    declared = sum(footer.row_group(k).total_byte_size for k in range(footer.num_row_groups))
+    check_memory(path, max(declared, 8 * footer.num_rows * footer.num_columns))
+
+
 def _array_size(file: IO[bytes]) -> tuple[int, int] | None:
     """Return the numbers and the bytes that an NPY file declares; None if it is none of numbers."""
     readers = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from devices.validation import Floats, choice
 from nsm.measurements.encodings import text_of
 from nsm.measurements.unnamed import are_numbered, is_unnamed, without_unnamed
-from nsm.unpacking import check_memory, check_npz, declared_size
+from nsm.unpacking import check_memory, check_npz, check_parquet, declared_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -269,6 +269,7 @@ def _parquet(path: Path) -> "pd.DataFrame":
     except ImportError as problem:
         raise _needs(path, "pyarrow", problem) from None
     try:
+        check_parquet(path)
         frame = pd.read_parquet(path)
     except (OSError, pyarrow.ArrowException) as problem:
         raise ValueError(f"{path} is no Parquet file: {problem}") from None

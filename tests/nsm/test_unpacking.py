@@ -12,7 +12,8 @@ from nsm import unpacking
 from nsm.datasets import load_data
 from nsm.datasets.mnist import read_idx
 from nsm.measurements.tables import read_table
-from nsm.unpacking import check_memory, check_npz, free_memory
+from nsm.sweeps.rows.parquet import read_parquet
+from nsm.unpacking import check_memory, check_npz, check_parquet, free_memory
 
 
 @pytest.fixture
@@ -125,3 +126,15 @@ def test_a_picture_of_a_vast_size_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(ValueError, match="1.png is truncated or no image .*decompression bomb"):
         load_data(tmp_path)
+
+
+@pytest.mark.parametrize("read", [check_parquet, read_table, read_parquet])
+def test_a_parquet_file_of_equal_values_is_counted_by_its_rows(read, tmp_path, memory):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "large.parquet"
+    pq.write_table(pa.table({"g [S]": pa.array(np.zeros(2_000_000))}), path)  # 16 MB
+    assert path.stat().st_size < 50_000
+    with pytest.raises(ValueError, match=r"large\.parquet .*16"):
+        read(path)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nsm.disk import write_file
 from nsm.sweeps.labels import as_cell, from_cell
+from nsm.unpacking import check_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,11 +69,12 @@ def read_parquet(path: str | Path) -> list[dict[str, Any]]:
 
     Raises:
         ImportError: pyarrow is missing.
-        ValueError: The file is not Parquet.
+        ValueError: The file is not Parquet, or memory has no room for its rows.
     """
     parquet_columns(path)
     import pyarrow.parquet as pq
 
+    check_parquet(path)
     table = pq.read_table(path)
     cells = json.loads((table.schema.metadata or {}).get(_CELLS, b"[]"))
     rows: list[dict[str, Any]] = table.to_pylist()

@@ -24,11 +24,10 @@ from nsm.learning.run import Run
 from nsm.learning.settings import Settings
 from nsm.learning.unchanged import unchanged_if_stopped
 from nsm.nn.inference import check_labels
-from nsm.places import check_file
 from nsm.progress import progress_bar
 from nsm.thread_limits import limited_libraries
 from nsm.training.hardware_aware.identity import hardware_identity
-from nsm.training.mark import check_resumable, mark_of_arrays
+from nsm.training.mark import checkpoint_file, mark_of_arrays
 from nsm.training.measures import images_and_labels
 
 
@@ -79,7 +78,7 @@ def learn(
     chosen = Settings.of(epochs, settings, has_validation=validation is not None)
     if pulses is not None:
         instance("pulses", pulses, WritePulses)
-    where = _checked_file(checkpoint, rng)
+    where = checkpoint_file(checkpoint, rng, "learning.safetensors")
     seed = seed_sequence(rng)
     network = LearningNetwork(chip, chosen.gradient, chosen.pair, child(seed, Stream.PULSES))
     images, labels = _checked(chip, x, y)
@@ -92,16 +91,6 @@ def learn(
     with limited_libraries(1), unchanged_if_stopped(chip):
         _learn(run, checked, where, identity, progress)
     return _result(run, pulses)
-
-
-def _checked_file(checkpoint: str | Path | None, rng: RNG) -> Path | None:
-    """Return the file of the checkpoint, or raise ValueError if it cannot be written or resumed."""
-    if not checkpoint:
-        return None
-    path = Path(checkpoint)
-    check_file(path, "learning.safetensors")
-    check_resumable("checkpoint", path, rng)
-    return path
 
 
 def _checked(

@@ -16,11 +16,10 @@ from devices.validation import array
 from nsm.chips.hardware_table import as_table
 from nsm.nn.files.tensor_file import check_values
 from nsm.nn.inference import check_labels, output_shape
-from nsm.places import check_file
 from nsm.progress import progress_bar
 from nsm.training.epoch import Stream, train_epoch
 from nsm.training.hardware_aware.network import HardwareAware, hardware_aware
-from nsm.training.mark import check_resumable
+from nsm.training.mark import checkpoint_file
 from nsm.training.measures import Measures
 from nsm.training.recipe import Augmentation, Recipe
 from nsm.training.state import TrainingState
@@ -97,16 +96,6 @@ def _table(history: list[dict[str, float]]) -> "pd.DataFrame":
     return pd.DataFrame(history)
 
 
-def _checked_file(checkpoint: str | Path | None, rng: RNG) -> Path | None:
-    """Return the file of the checkpoint, or raise ValueError if it cannot be written or resumed."""
-    if not checkpoint:
-        return None
-    path = Path(checkpoint)
-    check_file(path, "training.safetensors")
-    check_resumable("checkpoint", path, rng)
-    return path
-
-
 def _checked(
     model: nn.Module, x: ArrayLike, y: ArrayLike, measures: Measures
 ) -> tuple[Tensor, Tensor]:
@@ -149,7 +138,7 @@ def _train(
     progress: bool,
 ) -> list[dict[str, float]]:
     """Train the epochs that a checkpoint does not hold yet; return the history of all epochs."""
-    file = _checked_file(checkpoint, rng)
+    file = checkpoint_file(checkpoint, rng, "training.safetensors")
     seed = seed_sequence(rng)
     state = TrainingState(model, recipe, _on_chips(model, recipe, images, seed))
     done = 0

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.seeding import RNG
+from nsm.places import check_file
 
 
 def check_resumable(name: str, path: Path, rng: RNG) -> None:
@@ -24,6 +25,25 @@ def check_resumable(name: str, path: Path, rng: RNG) -> None:
             f"{name} = {str(path)!r} with rng = None: every call would draw another seed, so that "
             "none resumes the one before; give rng a whole number"
         )
+
+
+def checkpoint_file(checkpoint: str | Path | None, rng: RNG, example: str) -> Path | None:
+    """Return the file of a checkpoint; None if there is none.
+
+    Args:
+        checkpoint: The argument of the run; "" and None for no checkpoint.
+        rng: The argument `rng` of the run.
+        example: A name of such a file, for messages.
+
+    Raises:
+        ValueError: It cannot be written, or would never be resumed.
+    """
+    if not checkpoint:
+        return None
+    path = Path(checkpoint)
+    check_file(path, example)
+    check_resumable("checkpoint", path, rng)
+    return path
 
 
 def mark_of_arrays(*arrays: ArrayLike) -> str:

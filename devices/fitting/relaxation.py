@@ -63,7 +63,7 @@ def fit_relaxation(
     """
     integer("resamples", resamples, at_least=0)
     measured, counts = _measurement(start, later, times, conductances, measured_at)
-    process = process_of(measured)
+    process, _ = process_of(measured)
     _, deviation = measured.deviations()
     sigma = np.interp(measured.start, measured.knots, process.scales)
     z = np.divide(deviation, sigma, out=np.full(deviation.shape, np.nan), where=sigma > 0)
@@ -150,8 +150,9 @@ def _bootstrapped(
     cells = len(measured.start)
     rows = []
     for _ in range(resamples):
-        again = process_of(measured.of_cells(random.integers(0, cells, cells)))
-        rows.append([value for value, _, _ in _numbers(again).values()])
+        again, persistence = process_of(measured.of_cells(random.integers(0, cells, cells)))
+        found = {name: value for name, (value, _, _) in _numbers(again).items()}
+        rows.append(list((found | {"persistence": persistence}).values()))
     return dict(zip(names, np.std(rows, axis=0, ddof=1).tolist(), strict=True))
 
 

@@ -128,7 +128,7 @@ def _joint(covariance: Floats, times: Floats) -> tuple[Floats, Floats, float]:
     """
     known = covariance[-1]
     gap = np.maximum(np.diag(covariance)[:-1] - known[:-1], 0)
-    tried = np.linspace(-1, 1, 201)
+    tried = np.arange(-100, 101) / 100
     earlier, later = np.triu_indices(len(gap), 1)  # those with the last time are met by the clock
     clock, fluctuation = _reached(_power(tried, times[:-1], times[-1]), known, gap)
     size = np.sqrt(fluctuation[:, earlier] * fluctuation[:, later])

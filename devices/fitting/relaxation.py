@@ -35,11 +35,12 @@ def fit_relaxation(
 
     The mean change μ is that of all cells at each time. σ²(g) is the piecewise linear function of
     the conductance just after programming that fits the squared deviations at the last time best,
-    in the least squares. In units of σ²(g), the clock h is the covariance of the deviations with
-    those of the last time: what a cell keeps until then. The fluctuation ν is what their variance
-    has beyond it; the last time takes the ν of the time before. The persistence fits the remaining
-    covariances, and kappa the fourth cumulants of the deviations in units of σ, 3 kappa h, both in
-    the least squares. Standard errors are those of cells drawn anew with replacement (bootstrap).
+    in the least squares. In units of σ²(g), the clock h and the fluctuation ν have the variance of
+    the deviations at each time, h + ν, and their covariance with those of the last time: h plus
+    the part of the fluctuation that has not yet returned. The last time takes the ν of the time
+    before. The persistence, which tells that part, fits the remaining covariances, and kappa the
+    fourth cumulants of the deviations in units of σ, 3 kappa h, both in the least squares. Standard
+    errors are those of cells drawn anew with replacement (bootstrap).
 
     Args:
         start: Conductances [S] just after programming, (cells,); cells with NaN are left out.
@@ -63,7 +64,7 @@ def fit_relaxation(
     """
     integer("resamples", resamples, at_least=0)
     measured, counts = _measurement(start, later, times, conductances, measured_at)
-    process = process_of(measured)
+    process, _ = process_of(measured)
     _, deviation = measured.deviations()
     sigma = np.interp(measured.start, measured.knots, process.scales)
     z = np.divide(deviation, sigma, out=np.full(deviation.shape, np.nan), where=sigma > 0)
@@ -150,8 +151,9 @@ def _bootstrapped(
     cells = len(measured.start)
     rows = []
     for _ in range(resamples):
-        again = process_of(measured.of_cells(random.integers(0, cells, cells)))
-        rows.append([value for value, _, _ in _numbers(again).values()])
+        again, persistence = process_of(measured.of_cells(random.integers(0, cells, cells)))
+        found = {name: value for name, (value, _, _) in _numbers(again).items()}
+        rows.append(list((found | {"persistence": persistence}).values()))
     return dict(zip(names, np.std(rows, axis=0, ddof=1).tolist(), strict=True))
 
 

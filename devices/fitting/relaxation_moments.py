@@ -45,20 +45,24 @@ class Measurement(NamedTuple):
         return mean, change - mean[:, None]
 
 
-def process_of(measured: Measurement) -> RelaxationProcess:
-    """Return the process whose moments are those of the cells; see `fit_relaxation`."""
+def process_of(measured: Measurement) -> tuple[RelaxationProcess, float]:
+    """Return the process whose moments are those of the cells; see `fit_relaxation`.
+
+    The second value is the persistence without its bound at 0: its scatter is that of the data,
+    whereas one that is held at 0 does not scatter.
+    """
     mean, deviation = measured.deviations()
     knots = measured.knots
     scales = _fitted_scales(measured.start, deviation[-1], knots)
     sigma = np.interp(measured.start, knots, scales)
     covariance = _covariance(deviation, sigma)
-    clock, fluctuation = _clock_and_fluctuation(covariance)
+    clock, fluctuation, persistence = _joint(covariance, measured.times)
     # A σ that few cells make nearly 0 would make tails of all their deviations.
     told = sigma > _LEAST_SIGMA * np.sqrt(np.nanmean(deviation[-1] ** 2))
     z = np.divide(deviation, sigma, out=np.full(deviation.shape, np.nan), where=told)
     square = z * z
     fourth = np.nanmean(square * square, axis=1) - 3 * np.nanmean(square, axis=1) ** 2
-    return RelaxationProcess(
+    process = RelaxationProcess(
         times=tuple(measured.times.tolist()),
         clock=tuple(clock.tolist()),
         fluctuation=tuple(fluctuation.tolist()),
@@ -66,9 +70,10 @@ def process_of(measured: Measurement) -> RelaxationProcess:
         conductances=tuple(knots.tolist()),
         scales=tuple(scales.tolist()),
         kappa=max(float(fourth @ clock / (3 * clock @ clock)), _LEAST_KAPPA),
-        persistence=_fitted_persistence(covariance, clock, fluctuation, measured.times),
+        persistence=max(persistence, 0.0),
         measured_at=measured.measured_at,
     )
+    return process, persistence
 
 
 def _fitted_scales(g0: Floats, deviation: Floats, knots: Floats) -> Floats:
@@ -94,27 +99,56 @@ def _covariance(deviation: Floats, sigma: Floats) -> Floats:
     return np.asarray(products / ((known * sigma**2) @ known.T))
 
 
-def _clock_and_fluctuation(covariance: Floats) -> tuple[Floats, Floats]:
-    """Return h and ν at each time, from the covariances of deviations in units of σ."""
-    variance = np.diag(covariance)
-    clock = covariance[:-1, -1]
-    fluctuation = np.maximum(variance[:-1] - clock, 0)
-    fluctuation = np.append(fluctuation, fluctuation[-1])
-    clock = np.append(clock, variance[-1] - fluctuation[-1])
-    least = _LEAST_STEP * clock[-1]
-    for k in range(1, len(clock)):
-        clock[k] = max(clock[k], clock[k - 1] + least)
-    return clock, fluctuation
+def _reached(share: Floats, known: Floats, gap: Floats) -> tuple[Floats, Floats]:
+    """Return h and ν at each time for correlations `share` with the last time.
+
+    h is what a time shares with the last one beyond the fluctuation that has not yet returned,
+    h(t) = Cov(t, T) − √(ν(t) ν(T)) p^decades, and ν is the rest of the variance. ν of the last time
+    is that of the time before, so that ν is the root of a quadratic equation.
+
+    Args:
+        share: p^decades between a time and the last one, (…, times − 1).
+        known: Covariances with the last time, (times,).
+        gap: Variance minus this covariance, at least 0, (times − 1,).
+    """
+    last = np.minimum(gap[-1] / np.maximum(1 - share[..., -1], 1e-6), gap[-1] + known[-2])
+    returning = np.sqrt(last)[..., None] * share
+    fluctuation = ((returning + np.sqrt(returning**2 + 4 * gap)) / 2) ** 2
+    fluctuation[..., -1] = last
+    clock = known[:-1] + gap - fluctuation
+    both = np.append(fluctuation, last[..., None], axis=-1)
+    return np.append(clock, known[-1] - last[..., None], axis=-1), both
 
 
-def _fitted_persistence(
-    covariance: Floats, clock: Floats, fluctuation: Floats, times: Floats
-) -> float:
-    """Return the persistence in 0, 0.01, …, 1 that fits the covariances beyond the clock best."""
-    earlier, later = np.triu_indices(len(clock) - 1, 1)  # the last time is fitted by the clock
-    beyond = covariance[earlier, later] - clock[earlier]
-    size = np.sqrt(fluctuation[earlier] * fluctuation[later])
-    decades = np.log10(times[later] / times[earlier])
-    tried = np.linspace(0, 1, 101)
-    errors = ((size * tried[:, None] ** decades - beyond) ** 2).sum(axis=1)
-    return float(tried[np.argmin(errors)])
+def _joint(covariance: Floats, times: Floats) -> tuple[Floats, Floats, float]:
+    """Return h and ν at each time and the persistence, which fit the covariances together.
+
+    The persistence is that of −1, −0.99, …, 1 that fits the covariances between the earlier times
+    best. One below 0 stands for covariances that noise has made too small.
+    """
+    known = covariance[-1]
+    gap = np.maximum(np.diag(covariance)[:-1] - known[:-1], 0)
+    tried = np.arange(-100, 101) / 100
+    earlier, later = np.triu_indices(len(gap), 1)  # those with the last time are met by the clock
+    clock, fluctuation = _reached(_power(tried, times[:-1], times[-1]), known, gap)
+    size = np.sqrt(fluctuation[:, earlier] * fluctuation[:, later])
+    expected = clock[:, earlier] + size * _power(tried, times[earlier], times[later])
+    errors = ((expected - covariance[earlier, later]) ** 2).sum(axis=1)
+    # The clock must rise; a persistence for which it falls explains other covariances in vain.
+    rises = (np.diff(clock, axis=1) > 0).all(axis=1) & (clock[:, 0] > 0)
+    best = int(np.argmin(np.where(rises | ~rises.any(), errors, np.inf)))
+    persistence = float(tried[best])
+    allowed = int(np.argmin(np.abs(tried - max(persistence, 0.0))))
+    h, nu = clock[allowed], fluctuation[allowed]
+    least = _LEAST_STEP * max(h[-1], covariance[-1, -1] / 2)
+    h[0] = max(h[0], least)
+    for k in range(1, len(h)):
+        h[k] = max(h[k], h[k - 1] + least)
+    return h, nu, persistence
+
+
+def _power(persistence: Floats, earlier: Floats, later: Floats) -> Floats:
+    """Return p^decades for every p and every pair of times, with the sign of p."""
+    decades = np.log10(later / earlier)
+    p = persistence[:, None]
+    return np.asarray(np.sign(p) * np.abs(p) ** decades)

@@ -109,6 +109,32 @@ def test_numbers_are_found_again_with_honest_errors():
     assert_covered(fits, {name: getattr(LINEAR, name) for name in names})
 
 
+@pytest.mark.slow  # a minute
+@pytest.mark.parametrize("shape", [(1,), (5,)])
+def test_many_intervals_hold_a_step_that_noise_hides(shape):
+    hidden = LinearPulses(
+        **RANGE, step=0.02, decrease_up=0.6, decrease_down=0.3, c2c=0.3, write_noise=5.0
+    )
+    fits = [
+        fit_pulses(
+            *measured(hidden, seed, shape=shape),
+            **RANGE,
+            responses=(LinearPulses,),
+            rng=1000 + seed,  # with one seed for all, the errors of all fits are wrong together
+        )
+        for seed in range(100)
+    ]
+    names = ("step", "up_down", "decrease_up", "decrease_down", "c2c", "write_noise")
+    for name in names:
+        true, found = getattr(hidden, name), [fit.estimates[name] for fit in fits]
+        # The step is the larger of two, so that it has a bias; its standard error holds it.
+        assert abs(np.mean([e.value for e in found]) - true) < 2 * np.median(
+            [e.error for e in found]
+        )
+        held = np.mean([low <= true <= high for low, high in (e.interval() for e in found)])
+        assert held >= 0.9, f"{name}: {held:.2f}"
+
+
 def test_noise_that_stays_is_told_from_noise_of_reads():
     for c2c, write_noise in ((0.5, 0.0), (0.0, 2.0)):
         model = LinearPulses(**RANGE, step=0.01, decrease_up=0.5, c2c=c2c, write_noise=write_noise)

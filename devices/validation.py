@@ -6,6 +6,7 @@ which value came and what is allowed.
 
 import difflib
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ def number(
 
     Args:
         name: What the value is, for the message, such as "Device.g_min".
-        value: The value to check. Booleans and strings are refused.
+        value: The value to check. Truth values, texts and arrays are refused, also those of a
+            single number.
         above: Exclusive lower limit, or None.
         at_least: Inclusive lower limit, or None.
         below: Exclusive upper limit, or None.
@@ -83,7 +85,8 @@ def number(
     right_text = f"{np.inf if right is None else right:g}"
     allowed = f"{low}{left_text}, {right_text}{high} {unit}".rstrip()
     try:
-        if isinstance(value, (bool, str)):
+        # numpy's truth values are no real numbers, and Python's count as such.
+        if isinstance(value, bool) or not isinstance(value, Real):
             raise TypeError
         x = float(value)
     except OverflowError:  # a whole number beyond 1.8e308

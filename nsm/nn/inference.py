@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from devices.seeding import RNG
-from devices.validation import array, integer, refuse_masked
+from devices.validation import array, instance, integer, refuse_masked
 from nsm.nn.files.tensor_file import check_values
 from nsm.nn.given_images import check_axes, warn_of_scale
 from nsm.nn.stochastic import Stochastic, reseed
@@ -67,6 +68,11 @@ def _streams_kept(model: nn.Module) -> Iterator[None]:
                 layer._generator = generator
 
 
+def check_model(model: Any) -> None:
+    """Raise ValueError if something is no network of torch."""
+    instance("model", model, nn.Module, advice="give a network, such as nsm.load(name)")
+
+
 def output_shape(model: nn.Module, x: ArrayLike) -> tuple[int, ...]:
     """Return the shape of the logits of one image, (classes, ...), from a pass of a few images.
 
@@ -79,6 +85,7 @@ def output_shape(model: nn.Module, x: ArrayLike) -> tuple[int, ...]:
     Raises:
         ValueError: The network cannot take the images, or returns something else than logits.
     """
+    check_model(model)
     parameter = next(model.parameters(), torch.empty(0))
     images = torch.as_tensor(np.asarray(x)[:2], dtype=parameter.dtype, device=parameter.device)
     with torch.no_grad(), evaluating(model), _streams_kept(model):
@@ -150,6 +157,7 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
             shape.
     """
     integer("samples", samples, at_least=1)
+    check_model(model)
     if next(model.parameters(), None) is None:
         raise ValueError(
             f"a {type(model).__name__} has no parameters to read in software; a chip reads itself, "
@@ -160,6 +168,8 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
     check_axes(model, given.shape)
     warn_of_scale(model, given)
     images = torch.as_tensor(np.ascontiguousarray(given)).to(next(model.parameters()).dtype)
+    if not torch.isfinite(images).all():
+        raise ValueError(f"x holds values up to {np.abs(given).max():g}, beyond {images.dtype}")
     check_values(model.state_dict(), "the network")
     reseed(model, rng)
     with evaluating(model):

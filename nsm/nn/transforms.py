@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from devices.validation import choice, integer, number
+from devices.validation import boolean, choice, integer, number
 from nsm.nn import registry
 from nsm.nn.convolutions import TRANSPOSES
 from nsm.nn.described import Described
+from nsm.nn.files.tensor_file import check_values
 from nsm.nn.folding import ChannelScale, folded
+from nsm.nn.inference import check_model
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -25,7 +27,13 @@ def as_held(model: Network) -> Network:
 
     A normalization before all weights stays, because no array holds it. Precision and mode of the
     network stay.
+
+    Raises:
+        ValueError: It is no network, its values are not finite, or a normalization cannot be
+            folded.
     """
+    check_model(model)
+    check_values(model.state_dict(), "the network")
     if not any(isinstance(m, _BatchNorm) for m in model.modules()):
         return copy.deepcopy(model)
     if not isinstance(model, nn.Sequential):
@@ -143,6 +151,7 @@ def scale_weights(model: Network, factor: float, *, biases: bool = True) -> Netw
             whose weights cannot be changed in place: parametrized, recurrent, or attention.
     """
     number("factor", factor, above=0)
+    boolean("biases", biases)
     out = as_held(model)
     with torch.no_grad():
         for layer, _, bias in weighted_layers(out):
@@ -175,6 +184,7 @@ def quantize_weights(
     """
     steps = integer("levels", levels, at_least=2) - 1
     by_row = choice("scale", scale, ("layer", "row")) == "row"
+    boolean("biases", biases)
     out = as_held(model)
     with torch.no_grad():
         for layer, weight, bias in weighted_layers(out):

@@ -244,13 +244,15 @@ def rounded(
 
 
 def check_values(tensors: Mapping[str, Tensor], what: str) -> None:
-    """Raise ValueError if tensors hold NaN or infinity.
+    """Raise ValueError if tensors hold NaN or infinity, or variances below 0.
 
     Minus infinity is allowed where a tensor holds nothing but it and zeros: masks of attention.
     """
     for name, value in tensors.items():
         if not (value.is_floating_point() or value.is_complex()):
             continue
+        if name.rpartition(".")[2] == "running_var" and (value < 0).any():
+            raise ValueError(f"{what} holds variances below 0, in {name}; train again")
         if torch.isfinite(value).all():
             continue
         is_mask = value.is_floating_point() and bool(((value == -math.inf) | (value == 0)).all())

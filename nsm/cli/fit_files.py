@@ -55,7 +55,8 @@ def files_of(kind: str, source: Path) -> list[File]:
     found.sort(key=lambda file: bool(KINDS[file.kind].base))  # after the fits that they complete
     if others:
         console().print(
-            f"not fitted, because their names fit no kind: {', '.join(others)}",
+            f"not fitted, because their names begin with no kind ({', '.join(KINDS)}): "
+            f"{', '.join(others)}",
             highlight=False,
             markup=False,
         )

@@ -99,8 +99,8 @@ def answer(device: Preset, wanted: Asked, *, workers: int, seed: int, command: s
         _say(f"There is no verdict: {problem}")
         return Answer(None, [f"There is no verdict: {problem}"])
     texts = [conditions(is_quick=wanted.is_quick), *([more] if wanted.is_quick else [])]
-    if wanted.is_quick:
-        _say(more)
+    for text in texts:
+        _say(text)
     return Answer(found, texts)
 
 

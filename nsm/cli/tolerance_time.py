@@ -9,10 +9,12 @@ from typing import Any
 
 #: Images of the first measurement, and the time that a measurement takes at least [s].
 _FEW, _ENOUGH = 2, 0.5
-#: Values that a bisection tries on an axis, at most about.
-_VALUES = 4
+#: Values that a bisection tries on an axis, about.
+_VALUES = 6
 #: Values beside those of axes: the given hardware, and the same without gate.
 _BASES = 2
+#: Time in which workers start, import and compile [s].
+_START = 5.0
 #: Searches longer than this are told a faster way [s].
 _LONG = 600.0
 
@@ -30,7 +32,7 @@ def expected_seconds(
     calibrate: Any,
     workers: int,
 ) -> float:
-    """Return the time that a search takes at most, about [s].
+    """Return the time that a search takes, about [s].
 
     Every value of an axis programs one chip for each block and reads all images; most searches stop
     before that, when a loss is decided.
@@ -51,7 +53,7 @@ def expected_seconds(
         chip_of = functools.partial(_programmed, model, hardware, calibrate)
         per_chip, per_image = _measured(chip_of, x, y, samples, sampling)
         total += (_BASES + _VALUES * axes) * (blocks * per_chip + len(y) * per_image)
-    return total / workers
+    return _START + total / workers
 
 
 def _programmed(model: Any, hardware: Any, images: Any) -> Any:
@@ -95,7 +97,7 @@ def expected_text(seconds: float, sampling: str) -> str:
     """Return the expected time in words, with a faster way where it is long."""
     from nsm.cli.sweep_check import duration
 
-    text = f"takes at most about {duration(seconds)}, and less where losses are decided early"
+    text = f"takes about {duration(seconds)}, or less where losses are decided early"
     if seconds > _LONG and sampling == "exact":
         text += (
             "; faster: --sampling moments (one normal number per output; noise with memory is then "

@@ -158,7 +158,8 @@ def _check_read_noise(layer: TileLayer) -> None:
         raise ValueError(
             f"{start}, and reads of learning draw only noise that is normal, fresh on every read "
             "and proportional to the current; choose GaussianNoise, PowerLawNoise or "
-            "TabulatedNoise, or learn without it"
+            "TabulatedNoise, or learn without it: device.read_noise = NoNoise(), or --set "
+            "device.read_noise=none"
         )
     if hardware.mapping.shares_reference:
         raise ValueError(

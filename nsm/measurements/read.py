@@ -11,7 +11,7 @@ from nsm.measurements.columns import columns_of
 from nsm.measurements.kinds import KINDS, Kind
 from nsm.measurements.reading import Measurement, Reading
 from nsm.measurements.tables import Table, read_table
-from nsm.measurements.units import quantity
+from nsm.measurements.units import is_bare, quantity
 
 
 def read_measurement(
@@ -102,6 +102,8 @@ def _begun(
     wanted = (cell,) if isinstance(cell, str) else tuple(str(name) for name in cell)
     reading = Reading(columns=columns, period=period, wanted=wanted, reads=part)
     reading.counts.update(table.counts)
+    if isinstance(options["period"], str) and is_bare(options["period"]):
+        columns.notes.append(f"the period {options['period']} without a unit: read as seconds.")
     return reading
 
 

@@ -154,6 +154,15 @@ def quantity(text: Any, name: str, kind: str) -> float:
     return unit.to_si(value)
 
 
+def is_bare(text: str) -> bool:
+    """Return whether a text is a number without a unit."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def in_si(values: Floats, unit: Unit | None) -> Floats:
     """Return values in SI; those without a unit are in SI already."""
     return values if unit is None else unit.to_si(values)

@@ -16,6 +16,7 @@ from devices import (
     StateDependentError,
     StuckCells,
     TelegraphNoise,
+    TrapEnsemble,
     WriteModel,
     with_on_off_ratio,
 )
@@ -170,8 +171,22 @@ def _with_traps(device: Device, traps: TelegraphNoise | None) -> Device:
     return replace(device, read_noise=new[0] if len(new) == 1 else ProductNoise(*new))
 
 
+def _check_no_ensemble(context: Context) -> None:
+    """Raise DoesNotAct for ensembles of traps, whose amplitudes and times are laws."""
+    for part in context.given.parts:
+        noise = part.device.read_noise
+        factors = noise.factors if isinstance(noise, ProductNoise) else (noise,)
+        if any(isinstance(factor, TrapEnsemble) for factor in factors):
+            raise DoesNotAct(
+                "the read noise has an ensemble of traps, whose amplitudes and times differ; the "
+                "axis read noise scales them together, and a sweep of device.read_noise.delta_sat "
+                "or of its laws of time changes them alone"
+            )
+
+
 def telegraph_amplitude(context: Context) -> Axis:
     """ΔG/G of one trap per cell: as given, or of traps that keep their state in all reads."""
+    _check_no_ensemble(context)
     own = context.common(lambda h: _traps_of(h.device.read_noise))
     if own is None:
 
@@ -207,6 +222,7 @@ def telegraph_amplitude(context: Context) -> Axis:
 
 def telegraph_time(context: Context) -> Axis:
     """Correlation time 1/λ of the traps; where the device has none, of traps with ΔG/G = 0.5."""
+    _check_no_ensemble(context)
     own = context.common(lambda h: _traps_of(h.device.read_noise))
     period = context.common(lambda h: h.read_period)
 

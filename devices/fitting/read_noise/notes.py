@@ -43,7 +43,7 @@ def notes_on(fit: "ReadNoiseFit", *, instrument: float | None, telegraph: bool) 
     if np.isnan(fit.estimates["gamma"].value):
         noisy = sum(bool(c.flicker) for c in fit.cells)
         notes.append(
-            "γ is not told: it needs three cells with noise that has a memory, whose conductances "
+            "γ of 1/f noise is not told: it needs three cells with 1/f noise, whose conductances "
             f"span a factor of 1.5; {noisy} of {n} have such noise."
         )
     if n < _FEW_CELLS:
@@ -102,7 +102,7 @@ def _on_flicker(fit: "ReadNoiseFit") -> list[str]:
             "between 1/duration and the Nyquist frequency."
         )
     if not any(c.flicker for c in fit.cells):
-        notes.append("No noise with memory stands out of the white noise.")
+        notes.append("No 1/f noise stands out of the white noise.")
     return notes
 
 

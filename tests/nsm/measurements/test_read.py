@@ -333,3 +333,11 @@ def test_measured_pulses_are_read_without_a_header():
     both = np.concatenate([found.arrays["up"].ravel(), found.arrays["down"].ravel()])
     assert (both.min(), both.max()) == pytest.approx((1e-6, 5e-5))
     assert found.arrays["up"].shape == (1, 1000)
+
+
+def test_a_period_without_a_unit_is_told(csv):
+    path = csv("a_uS,b_uS 1,2 3,4 5,6 7,8")
+    for period, is_told in (("2.5", True), ("2.5 ms", False), (2.5, False)):
+        found = read_measurement(path, "read-noise", period=period)
+        told = "the period 2.5 without a unit: read as seconds." in found.notes
+        assert told == is_told

@@ -13,13 +13,16 @@ from crossbar import Adc, Comparator, Dac, Hardware, Wires
 from devices import (
     BlankOut,
     Device,
+    FixedTime,
     GaussianNoise,
     MetallicTemperature,
     NoNoise,
     PowerLawDrift,
+    ProductNoise,
     StateDependentError,
     StuckCells,
     TelegraphNoise,
+    TrapEnsemble,
     WearOut,
     preset,
     with_on_off_ratio,
@@ -28,7 +31,7 @@ from nsm import nsm_mlp, relu_mlp, tolerance_map, tolerances
 from nsm.nn.activations import Sign
 from nsm.sweeps.tasks import grid
 from nsm.verdict.axes import AXES
-from nsm.verdict.axis import Context
+from nsm.verdict.axis import Context, DoesNotAct
 from nsm.verdict.saving import check_saving
 from nsm.verdict.search import End
 from nsm.verdict.setting import Setting
@@ -461,3 +464,12 @@ def test_quiet_hardware_has_no_gate_to_take_away():
     )  # fmt: skip
     assert found.base_errors.without_gate.isna().all()
     assert "gate" not in found.sentence
+
+
+@pytest.mark.parametrize("name", ["telegraph amplitude", "telegraph time"])
+def test_ensembles_of_traps_have_no_single_amplitude_or_time(name):
+    times = {"tau_capture": FixedTime(1.0), "tau_emission": FixedTime(1.0)}
+    noise = ProductNoise(GaussianNoise(0.01), TrapEnsemble(mean_traps=1.0, **times))
+    hardware = Hardware(device=replace(CELL, g_min=1e-6, read_noise=noise))
+    with pytest.raises(DoesNotAct, match="an ensemble of traps, whose amplitudes and times differ"):
+        AXES[name](Context(given=Setting(hardware=hardware), facts=None, step=2.0))

@@ -75,6 +75,7 @@ def learn(
         ValueError: Naming what cannot learn, an option, bad data, or a checkpoint of another run.
         FloatingPointError: A sample asks for more than cells or numbers hold.
     """
+    instance("chip", chip, MappedNetwork, advice="give what nsm.map_to_crossbar returns")
     chosen = Settings.of(epochs, settings, has_validation=validation is not None)
     if pulses is not None:
         instance("pulses", pulses, WritePulses)

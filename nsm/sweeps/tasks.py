@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from crossbar.hardware import Hardware
-from devices.validation import integer
+from devices.validation import instance, integer, number, shortened
 from nsm.chips.hardware_table import HardwareTable, as_table
 from nsm.sweeps.axes import TRAINING_SEED
 from nsm.sweeps.hardwares import Hardwares
@@ -39,6 +39,9 @@ class Task:
             for no compensation.
         parameters: The labels of the axes' values at this point, as rows hold them; with
             "training_seed" where the network was trained from several seeds.
+
+    Raises:
+        ValueError: A field has a value of another type, or outside its range.
     """
 
     network: str
@@ -50,6 +53,19 @@ class Task:
     seconds: float = 0.0
     compensation: str | None = None
     parameters: Mapping[str, Label] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        from torch import nn  # this module is imported without torch
+
+        instance("Task.network", self.network, str, advice="give the name of the network")
+        instance("Task.model", self.model, nn.Module)
+        for name in ("hardware", "base"):
+            if not isinstance(getattr(self, name), (Hardware, HardwareTable)):
+                value = shortened(getattr(self, name))
+                raise ValueError(f"Task.{name} = {value} is no Hardware, nor a table of them")
+        number("Task.gain", self.gain, above=0)
+        number("Task.reprogrammed_scale", self.reprogrammed_scale, above=0)
+        number("Task.seconds", self.seconds, at_least=0, unit="s")
 
     @cached_property
     def model_id(self) -> str:

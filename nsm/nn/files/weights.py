@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from devices.validation import instance
 from nsm.nn.files.stored import Stored, compute_weights
 from nsm.nn.files.tensor_file import (
     FORMAT_WEIGHTS,
@@ -43,6 +44,7 @@ def save_weights(
         ValueError: If the state holds something else than tensors, NaN or infinity, or the folder
             does not exist.
     """
+    instance("model", model, nn.Module)
     network = Stored.of(model, dtype, weights_alone=True)
     extras = {"extras": json.dumps(network.extras)} if network.extras else {}
     write_tensors(network.tensors, path, {"format": FORMAT_WEIGHTS, "note": note, **extras})
@@ -66,6 +68,8 @@ def load_weights(model: nn.Module, path: str | Path, *, prefix: str = "") -> Non
         ValueError: If the file is truncated or holds other things or several states, names or
             shapes differ (the first few are listed), or weights are NaN or infinite.
     """
+    instance("model", model, nn.Module)
+    instance("prefix", prefix, str)
     found = read_weights(path)
     if prefix and not any(name.startswith(prefix) for name in found):
         raise ValueError(

@@ -68,8 +68,7 @@ def learn(
         pulses: Voltages and widths of the pulses, for energy and time; None for the preset's.
         checkpoint: File that is written at every measurement, and from which a killed run resumes.
         progress: Whether to show a progress bar.
-        **settings: `rule`, `batch`, `gradient` and the other fields of
-            `nsm.learning.settings.Settings`, which has their defaults.
+        **settings: `rule`, `batch` and the other fields of `nsm.learning.settings.Settings`.
 
     Raises:
         ValueError: Naming what cannot learn, an option, bad data, or a checkpoint of another run.

@@ -191,6 +191,8 @@ def _check_weight_range(rule: Any) -> None:
 def _checked_shape(tile_shape: Any) -> tuple[int, int]:
     """Return (word lines, bit lines) as integers, or raise ValueError."""
     try:
+        if not isinstance(tile_shape, (tuple, list, np.ndarray)):
+            raise TypeError  # sets have no order, and bytes are numbers by chance
         word_lines, bit_lines = tile_shape
     except (TypeError, ValueError):
         raise ValueError(

@@ -26,7 +26,7 @@ from nsm.chips.map import map_to_crossbar
 from nsm.chips.planning.planner import exact_copy
 from nsm.chips.reference_outputs import check_outputs, reference_outputs
 from nsm.nn.files.stored import Stored
-from nsm.nn.files.tensor_file import read_tensors, write_tensors
+from nsm.nn.files.tensor_file import from_metadata, read_tensors, write_tensors
 from nsm.nn.files.weights import put_weights
 from nsm.plain_data import CannotStore, Catalog, Plain, decode, encode, given_classes
 from nsm.same import same
@@ -173,7 +173,7 @@ def load_chip(
             the network does not fit it or gives other outputs.
     """
     tensors, metadata = read_tensors(path, (FORMAT,), writer="chip.save")
-    content = json.loads(metadata["chip"])
+    content = from_metadata(metadata, "chip", path)
     given = given_classes(classes)
     catalog = Catalog(given, packages=_PACKAGES)
     own = [content[name] for name in ("hardware", "layers")]

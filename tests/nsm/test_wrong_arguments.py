@@ -53,6 +53,18 @@ def test_tasks_are_checked_by_field(changes, name):
         Task(**fields | changes)
 
 
+@pytest.mark.parametrize("shape", [{64, 128}, b"ab", {64: 1, 128: 2}, 64, "64"])
+def test_tiles_have_an_order_of_lines(shape):
+    with pytest.raises(ValueError, match="Hardware.tile_shape = .*; give \\(word lines, bit lines"):
+        Hardware(device=Device(g_min=1e-6, g_max=1e-4), tile_shape=shape)
+
+
+@pytest.mark.parametrize("save", [nsm.save, nsm.save_weights])
+def test_names_that_are_too_long_are_refused_before_writing(save, tmp_path):
+    with pytest.raises(ValueError, match="too long for the file system; give a shorter one"):
+        save(nsm.relu_mlp((3, 4, 2)), tmp_path / ("a" * 300))
+
+
 @pytest.mark.parametrize("value", [np.True_, np.array(0.1), torch.tensor(0.1), "0.1", True, 1j])
 def test_what_is_no_number(value):
     with pytest.raises(ValueError, match=r"x = .* is not a number"):

@@ -10,7 +10,13 @@ from torch import nn
 
 from nsm.nn.files.blueprint import describe as describe
 from nsm.nn.files.stored import Stored
-from nsm.nn.files.tensor_file import FORMAT, FORMAT_ANY, check_precision, write_tensors
+from nsm.nn.files.tensor_file import (
+    FORMAT,
+    FORMAT_ANY,
+    check_precision,
+    from_metadata,
+    write_tensors,
+)
 from nsm.nn.files.tensor_file import read_tensors as read_tensors
 from nsm.shipped import locate
 
@@ -79,13 +85,8 @@ def load(
             f"{found} is a checkpoint of a training, not a network; "
             "`fit` resumes it, `save` writes networks"
         )
-    try:
-        extras = json.loads(metadata.get("extras", "{}"))
-        architecture = json.loads(metadata["architecture"])
-    except json.JSONDecodeError as problem:
-        raise ValueError(
-            f"{found} has damaged metadata ({problem}); take another copy of it, or make it again"
-        ) from None
+    extras = from_metadata(metadata, "extras", found)
+    architecture = from_metadata(metadata, "architecture", found)
     if not isinstance(architecture, (list, dict)):
         raise ValueError(f"{found} holds an architecture that cannot be built ({architecture!r})")
     network = Stored(architecture, tensors, extras)

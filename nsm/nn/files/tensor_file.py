@@ -1,8 +1,10 @@
 """Named tensors with metadata on disk: safetensors files, written in one step, without pickle."""
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 
 from nsm.disk import write_file
 from nsm.nn.files.checksum import CHECKSUM, checksum_of, is_as_written
-from nsm.places import check_folder_of
+from nsm.places import check_folder_of, check_name
 
 #: Networks of this package's layers, and checkpoints of training.
 FORMAT = "nsm-crossbar 1"
@@ -48,6 +50,7 @@ def write_tensors(
             keeps the new content.
     """
     path = Path(path)
+    check_name(path)
     check_folder_of(path)
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided:
@@ -241,6 +244,21 @@ def rounded(
             f"{name} holds numbers up to {largest:.4g}, which {dtype} cannot; {advice}"
         )
     return out
+
+
+def from_metadata(metadata: Mapping[str, str], key: str, path: str | Path) -> Any:
+    """Return what a key of the metadata of a file holds as JSON; an empty table if it is missing.
+
+    Raises:
+        ValueError: It is no JSON, or nested too deep.
+    """
+    try:
+        return json.loads(metadata.get(key, "{}"))
+    except (json.JSONDecodeError, RecursionError) as problem:
+        raise ValueError(
+            f"{path} has damaged metadata, in {key} ({problem}); take another copy of it, or make "
+            "it again"
+        ) from None
 
 
 def check_values(tensors: Mapping[str, Tensor], what: str) -> None:

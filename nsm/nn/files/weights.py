@@ -17,6 +17,7 @@ from nsm.nn.files.tensor_file import (
     FORMAT_WEIGHTS,
     check_shaped,
     check_values,
+    from_metadata,
     is_pickled,
     read_safetensors,
     rounded,
@@ -114,7 +115,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     tensors, metadata = read_safetensors(path)
     if "training" in metadata:
         raise ValueError(f"{path} is a checkpoint of a training; nsm.fit resumes it")
-    return Stored(None, tensors, json.loads(metadata.get("extras", "{}"))).state()
+    return Stored(None, tensors, from_metadata(metadata, "extras", path)).state()
 
 
 def _read_pickled(path: str | Path) -> dict[str, Tensor]:

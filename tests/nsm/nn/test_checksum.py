@@ -96,6 +96,7 @@ def test_a_small_file_that_promises_a_large_network_takes_no_memory(tmp_path):
     ("architecture", "message"),
     [
         ('[{"layer": "Linear"', "has damaged metadata"),
+        ("[" * 100_000, "has damaged metadata, in architecture"),
         ('[{"lager": "Linear"}]', "holds an architecture that cannot be built .KeyError"),
         ('[{"layer": "Linear", "in": 3}]', "holds an architecture that cannot be built .TypeError"),
         ('{"module": 3}', "holds an architecture that cannot be built"),

@@ -14,7 +14,7 @@ _MEANINGS = {
     "traps_per_cell": "number of traps in a cell, mean",
     # telegraph noise
     "g": "conductance with an empty trap",
-    "amplitude": "ΔG/G of a trap",
+    "amplitude": "ΔG/G of a trap; of several traps the median, half of delta_sat",
     "tau_capture": "mean time until an empty trap captures",
     "tau_emission": "mean time until a full trap emits",
     "sigma": "standard deviation of white noise in one read",

@@ -8,6 +8,7 @@ import numpy as np
 
 from crossbar.reads.span import READS_PER_STREAM
 from devices import NoNoise, ProductNoise, ReadNoise
+from devices.read_noise.product import factors_of
 from devices.seeding import stream
 from devices.validation import Floats
 
@@ -36,7 +37,7 @@ class FactorSource:
         period: float,
     ):
         self._is_product = isinstance(noise, ProductNoise)
-        self._factors = noise.factors if isinstance(noise, ProductNoise) else (noise,)
+        self._factors = factors_of(noise)
         self._states = list(state) if self._is_product else [state]
         self._g = g
         self._seed = seed

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from devices.operating_point import OperatingPoint
-from devices.read_noise.base import ReadNoise, State
+from devices.read_noise.base import NoNoise, ReadNoise, State
 from devices.seeding import RNG, generator
 from devices.validation import Floats, instance
 
@@ -29,7 +29,7 @@ class ProductNoise(ReadNoise):
     def __init__(self, *factors: ReadNoise):
         for f in factors:
             instance("ProductNoise factor", f, ReadNoise, advice="use it as ProductNoise(a, b)")
-        flat = [g for f in factors for g in (f.factors if isinstance(f, ProductNoise) else (f,))]
+        flat = [g for f in factors for g in factors_of(f)]
         object.__setattr__(self, "factors", tuple(flat))
 
     def __repr__(self) -> str:
@@ -93,3 +93,16 @@ def _moments_of_product(g: Floats, moments: list[tuple[Floats, Floats]]) -> tupl
         mean = mean * m
         second = second * (v + m**2)
     return mean, second - mean**2
+
+
+def factors_of(noise: ReadNoise) -> tuple[ReadNoise, ...]:
+    """Return the factors of a product of noises; any other noise is its own only factor."""
+    return noise.factors if isinstance(noise, ProductNoise) else (noise,)
+
+
+def product_of(*noises: ReadNoise) -> ReadNoise:
+    """Return the product of noises, without those that are none."""
+    some = [one for one in noises if not isinstance(one, NoNoise)]
+    if not some:
+        return NoNoise()
+    return some[0] if len(some) == 1 else ProductNoise(*some)

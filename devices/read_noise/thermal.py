@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from devices.operating_point import OperatingPoint
 from devices.read_noise.base import NoNoise, ReadNoise
-from devices.read_noise.product import ProductNoise
+from devices.read_noise.product import ProductNoise, factors_of
 from devices.read_noise.state_dependent import StateDependentNoise
 from devices.validation import Floats, instance, number
 
@@ -106,7 +106,7 @@ def split_current_noise(noise: ReadNoise) -> tuple[ReadNoise, ThermalShotNoise |
     Raises:
         ValueError: If a product has more than one `ThermalShotNoise`.
     """
-    factors = noise.factors if isinstance(noise, ProductNoise) else (noise,)
+    factors = factors_of(noise)
     added = [f for f in factors if isinstance(f, ThermalShotNoise)]
     if not added:
         return noise, None

@@ -11,7 +11,6 @@ from devices import (
     IdealWrite,
     NoFaults,
     NoNoise,
-    ProductNoise,
     ReadNoise,
     StateDependentError,
     StuckCells,
@@ -20,6 +19,7 @@ from devices import (
     WriteModel,
     with_on_off_ratio,
 )
+from devices.read_noise.product import factors_of, product_of
 from devices.read_noise.thermal import split_current_noise
 from nsm.verdict.axis import Axis, Context, DoesNotAct, geometric, whole
 from nsm.verdict.models import FrozenTraps, ScaledError, scaled_noise
@@ -114,8 +114,7 @@ def _with_factors(device: Device, factors: ReadNoise) -> Device:
     _, current = split_current_noise(device.read_noise)
     if current is None:
         return replace(device, read_noise=factors)
-    noise = current if isinstance(factors, NoNoise) else ProductNoise(factors, current)
-    return replace(device, read_noise=noise)
+    return replace(device, read_noise=product_of(factors, current))
 
 
 def read_noise(context: Context) -> Axis:
@@ -156,27 +155,19 @@ def read_noise(context: Context) -> Axis:
 
 def _traps_of(noise: ReadNoise) -> TelegraphNoise | None:
     """Return the telegraph noise among the factors of a read noise; None if there is none."""
-    factors = noise.factors if isinstance(noise, ProductNoise) else (noise,)
-    return next((f for f in factors if isinstance(f, TelegraphNoise)), None)
+    return next((f for f in factors_of(noise) if isinstance(f, TelegraphNoise)), None)
 
 
 def _with_traps(device: Device, traps: TelegraphNoise | None) -> Device:
     """Return a device whose telegraph noise is replaced, or added; None takes it away."""
-    noise = device.read_noise
-    factors = noise.factors if isinstance(noise, ProductNoise) else (noise,)
-    kept = [f for f in factors if not isinstance(f, (TelegraphNoise, NoNoise))]
-    new = kept if traps is None else [*kept, traps]
-    if not new:
-        return replace(device, read_noise=NoNoise())
-    return replace(device, read_noise=new[0] if len(new) == 1 else ProductNoise(*new))
+    kept = [f for f in factors_of(device.read_noise) if not isinstance(f, TelegraphNoise)]
+    return replace(device, read_noise=product_of(*kept, traps or NoNoise()))
 
 
 def _check_no_ensemble(context: Context) -> None:
     """Raise DoesNotAct for ensembles of traps, whose amplitudes and times are laws."""
     for part in context.given.parts:
-        noise = part.device.read_noise
-        factors = noise.factors if isinstance(noise, ProductNoise) else (noise,)
-        if any(isinstance(factor, TrapEnsemble) for factor in factors):
+        if any(isinstance(f, TrapEnsemble) for f in factors_of(part.device.read_noise)):
             raise DoesNotAct(
                 "the read noise has an ensemble of traps, whose amplitudes and times differ; the "
                 "axis read noise scales them together, and a sweep of device.read_noise.delta_sat "

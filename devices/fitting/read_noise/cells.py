@@ -112,9 +112,8 @@ def telegraph_density(fit: TelegraphFit, frequencies: Floats) -> Floats:
     are smaller by δ².
     """
     total = np.zeros(len(frequencies))
-    factors = getattr(fit.model, "factors", (fit.model,))
-    mean = float(np.prod([one.moments(np.array(1.0))[0] for one in factors]))
-    for one in factors:
+    mean = float(np.prod([one.moments(np.array(1.0))[0] for one in fit.traps]))
+    for one in fit.traps:
         tau, p1 = 1 / one.rate, one.occupancy
         relative = one.amplitude / (1 - one.amplitude * p1)
         lorentzian = 4 * tau / (1 + (2 * np.pi * frequencies * tau) ** 2)

@@ -9,7 +9,6 @@ from devices.fitting.read_noise.cells import CellNoise
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.read_noise.flicker import FlickerNoise
 from devices.read_noise.memoryless import GaussianNoise
-from devices.read_noise.product import ProductNoise
 from devices.read_noise.telegraph import TelegraphNoise
 from devices.read_noise.time_laws import FixedTime, LognormalTime, TimeLaw
 from devices.read_noise.trap_ensemble import TrapEnsemble
@@ -80,7 +79,7 @@ def traps_of(cells: Sequence[CellNoise]) -> list[TelegraphNoise]:
     found = []
     for cell in cells:
         if cell.telegraph is not None:
-            for one in getattr(cell.telegraph.model, "factors", (cell.telegraph.model,)):
+            for one in cell.telegraph.traps:
                 found += [one] * one.traps
     return found
 
@@ -138,11 +137,3 @@ def trap_estimates(cells: Sequence[CellNoise]) -> dict[str, Estimate]:
         scatter = float(logs.std(ddof=1)) / count**0.5 if count > 1 else float("nan")
         found[name] = Estimate(value=median, error=median * scatter, unit=unit, positive=True)
     return found
-
-
-def product_of(*noises: ReadNoise) -> ReadNoise:
-    """Return the product of noises, without those that are none."""
-    some = [one for one in noises if not isinstance(one, NoNoise)]
-    if not some:
-        return NoNoise()
-    return some[0] if len(some) == 1 else ProductNoise(*some)

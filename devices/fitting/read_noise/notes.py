@@ -159,10 +159,9 @@ def _on_telegraph(fit: "ReadNoiseFit") -> list[str]:
 
 def _traps_in_words(fit: "TelegraphFit") -> str:
     """Return amplitude and times of the traps of a cell."""
-    factors = getattr(fit.model, "factors", (fit.model,))
     return "; ".join(
         f"{'two equal traps' if one.traps == 2 else 'a trap'} with ΔG/G = "
         f"{100 * one.amplitude:.3g} %, captured after {one.tau_capture:.3g} s, emitting after "
         f"{one.tau_emission:.3g} s"
-        for one in factors
+        for one in fit.traps
     )

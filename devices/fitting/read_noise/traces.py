@@ -28,7 +28,6 @@ from devices.fitting.quantiles import normal_quantiles
 from devices.fitting.read_noise.cells import CellNoise, analyzed
 from devices.fitting.read_noise.models import (
     flicker_model,
-    product_of,
     telegraph_model,
     trap_estimates,
     traps_of,
@@ -38,6 +37,7 @@ from devices.fitting.read_noise.notes import notes_on
 from devices.fitting.read_noise.spectrum import frequencies_of
 from devices.fitting.screening import are_far_off, checked_names, conductances
 from devices.read_noise.base import ReadNoise
+from devices.read_noise.product import product_of
 from devices.validation import Floats, boolean, number
 
 #: Fewer reads have no spectrum to speak of.
@@ -79,7 +79,7 @@ class ReadNoiseFit(Fit):
     band: tuple[float, float]
     window: float
     reads_per_window: int
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...]
 
 
 def fit_read_noise(
@@ -137,7 +137,7 @@ def fit_read_noise(
     )
     flicker = flicker_model(cells, period, traces.shape[1])
     model = product_of(flicker, telegraph_model(cells), white_model(cells, instrument))
-    fit = replace(_collected(traces, cells, model, f, band, window, period), names=names)
+    fit = _collected(traces, cells, model, f, band, window, period, names)
     return replace(fit, notes=notes_on(fit, instrument=instrument, telegraph=telegraph))
 
 
@@ -149,6 +149,7 @@ def _collected(
     band: tuple[float, float],
     window: float,
     period: float,
+    names: tuple[str, ...],
 ) -> ReadNoiseFit:
     """Return the fit of these cells, still without notes."""
     measured, modeled, quantiles = (
@@ -176,6 +177,7 @@ def _collected(
         band=band,
         window=window,
         reads_per_window=max(round(window / period), 1),
+        names=names,
     )
 
 

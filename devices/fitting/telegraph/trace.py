@@ -54,6 +54,8 @@ from devices.fitting.telegraph.quantities import (
     with_errors,
 )
 from devices.read_noise.base import NoNoise
+from devices.read_noise.product import factors_of
+from devices.read_noise.telegraph import TelegraphNoise
 from devices.validation import Floats, integer, number
 
 #: A shorter trace holds no telegraph noise that could be told from its white noise.
@@ -96,6 +98,11 @@ class TelegraphFit(Fit):
     period: float
     wander: Floats
     residuals: Floats
+
+    @property
+    def traps(self) -> tuple[TelegraphNoise, ...]:
+        """Independent traps of the model; equal ones are one with a number, `traps`."""
+        return tuple(f for f in factors_of(self.model) if isinstance(f, TelegraphNoise))
 
     @property
     def transitions(self) -> int:

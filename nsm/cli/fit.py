@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nsm.cli.options import Seed, Workers, console
+from nsm.cli.options import Seed, Workers, say
 
 if TYPE_CHECKING:
     from devices import Fit, Preset
@@ -157,7 +157,7 @@ def fit(
     fitted, failed = _fitted(measurements, of_fits, out, seed)
     texts: dict[str, Any] = {"technology": technology, "citation": citation}
     device = write_device(out, fitted, **limits, **texts, replace=replace)
-    console().print(f"device file: {out}", highlight=False, markup=False)
+    say(f"device file: {out}")
     told = answer(device, wanted, workers=workers, seed=seed, command=full_command(sys.argv[1:]))
     _write_page(html, out, fitted, device, told)
     if failed:
@@ -179,7 +179,7 @@ def _write_page(
         verdict_texts=told.texts,
         command=f"nsm {shlex.join(sys.argv[1:])}",
     )
-    console().print(f"page: {path}", highlight=False, markup=False)
+    say(f"page: {path}")
 
 
 def default_page(out: Path, kind: str) -> Path:
@@ -245,9 +245,6 @@ def _print_fit(measurement: Measurement, fit: Fit) -> None:
     from devices.tables import model_name
     from nsm.cli.options import show_table
     from nsm.measurements.estimates import counts_text, interval_text, value_text
-
-    def say(text: str) -> None:
-        console().print(text, highlight=False, markup=False)
 
     say(f"{measurement.kind} of {measurement.path}")
     say(f"  read: {counts_text(fit.counts)}")

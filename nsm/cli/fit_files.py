@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nsm.cli.options import console
+from nsm.cli.options import say
 
 
 class File(NamedTuple):
@@ -54,11 +54,9 @@ def files_of(kind: str, source: Path) -> list[File]:
         )
     found.sort(key=lambda file: bool(KINDS[file.kind].base))  # after the fits that they complete
     if others:
-        console().print(
+        say(
             f"not fitted, because their names begin with no kind ({', '.join(KINDS)}): "
-            f"{', '.join(others)}",
-            highlight=False,
-            markup=False,
+            f"{', '.join(others)}"
         )
     return found
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nsm.cli.options import console
+from nsm.cli.options import say
 
 if TYPE_CHECKING:
     from devices import Preset
     from nsm.verdict.result import Tolerances
+
+#: Long lines are left whole, for commands among them are copied.
+_say = partial(say, soft_wrap=True)
 
 
 class Asked(NamedTuple):
@@ -125,8 +129,3 @@ def _measured(device: Preset, wanted: Asked, workers: int, seed: int) -> Toleran
     for sentence in (found.sentence, *levels_needed(found)):
         _say(sentence)
     return found
-
-
-def _say(text: str) -> None:
-    """Print a line without colors."""
-    console().print(text, highlight=False, markup=False, soft_wrap=True)

@@ -16,8 +16,8 @@ from nsm.cli.options import (
     DataOptions,
     Samples,
     Seed,
-    console,
     hardware_from,
+    say,
     show_table,
 )
 from nsm.cli.training import LR_SCHEDULES, build
@@ -221,10 +221,10 @@ def _learn_one(
     learned = learn_on(chip, x, y, rng=seed, **options)
     show_table(_table(learned.rows))
     show_table(_table(learned.arrays))
-    console().print(f"{name}: {learned}", highlight=False, markup=False, soft_wrap=True)
+    say(f"{name}: {learned}", soft_wrap=True)
     if out is not None:
         chip.save(out, note=f"nsm learn on {name}")
-        console().print(f"wrote {out}", highlight=False, markup=False, soft_wrap=True)
+        say(f"wrote {out}", soft_wrap=True)
 
 
 def _rule(name: str, lr: float | None, lr_schedule: str, network: str) -> LearningRule:
@@ -265,7 +265,7 @@ def _compare(
     )
     show_table(_table(rows.drop(columns="run")))
     if out is not None:
-        console().print(f"wrote {out}", highlight=False, markup=False, soft_wrap=True)
+        say(f"wrote {out}", soft_wrap=True)
     return rows
 
 
@@ -274,7 +274,7 @@ def _draw(rows: pd.DataFrame, figure: Path) -> None:
     from nsm.plots import plot_devices, save_figure
 
     save_figure(plot_devices(rows), figure)
-    console().print(f"wrote {figure}", highlight=False, markup=False, soft_wrap=True)
+    say(f"wrote {figure}", soft_wrap=True)
 
 
 def _table(rows: pd.DataFrame) -> Any:

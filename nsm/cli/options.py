@@ -69,6 +69,16 @@ def console() -> Console:
     return Console(markup=False, width=FILE_WIDTH) if _has_no_width(found) else found
 
 
+def say(text: str, *, soft_wrap: bool = False) -> None:
+    """Print a text without colors.
+
+    Args:
+        text: The text.
+        soft_wrap: Whether the terminal breaks its lines, so that they can be copied whole.
+    """
+    console().print(text, highlight=False, soft_wrap=soft_wrap)
+
+
 def _has_no_width(found: Console) -> bool:
     """Return whether nothing limits the width of the output: no terminal, and no COLUMNS."""
     return not found.is_terminal and "COLUMNS" not in os.environ

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nsm.cli.options import console
+from nsm.cli.options import console, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -157,16 +157,11 @@ def show(name: Name, out: Out = None) -> None:
     for key, value in vars(entry).items():
         if value == "" or key == "model":  # a file of one's own need not say it
             continue
-        _say(f"{key}: {value}")
-    _say("model, in SI units:")
+        say(f"{key}: {value}")
+    say("model, in SI units:")
     for line in model_lines(entry.model):
-        _say(f"  {line}")
-    _say(f"data sheet: {save_data_sheet(entry, figure)}")
-
-
-def _say(text: str) -> None:
-    """Print a line as it is."""
-    console().print(text, highlight=False, markup=False)
+        say(f"  {line}")
+    say(f"data sheet: {save_data_sheet(entry, figure)}")
 
 
 @app.command(epilog="Example: nsm presets export rram_wan2022 > mine.toml")

@@ -85,7 +85,7 @@ class Device:
             integer("Device.levels", self.levels, at_least=2)
         for name, base in _SLOTS.items():
             instance(f"Device.{name}", getattr(self, name), base)
-        _check_limits(self)
+        _check_limits_and_source(self)
         if self.pulses is not None and not isinstance(self.pulses, PulseResponse):
             raise ValueError(
                 f"Device.pulses = {shortened(self.pulses)} is not a PulseResponse or None"
@@ -189,7 +189,7 @@ class Device:
         return self.retention.age(array("g", g), seconds, rng=generator(rng))
 
 
-def _check_limits(device: Device) -> None:
+def _check_limits_and_source(device: Device) -> None:
     """Raise ValueError unless limits of voltage and current are positive, and the source a text."""
     instance("Device.reference", device.reference, str, advice="give the source as a text")
     for name, unit in (("read_disturb_voltage", "V"), ("compliance", "A")):

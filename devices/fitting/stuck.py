@@ -104,9 +104,7 @@ class StuckShare(NamedTuple):
 
     @property
     def estimate(self) -> Estimate:
-        """The share with its binomial standard error √(p (1 − p)/n); none without stuck cells."""
-        if not self.stuck:
-            return Estimate(value=0.0, positive=True)
+        """The share with its binomial standard error √(p (1 − p)/n)."""
         error = (self.share * (1 - self.share) / self.shown) ** 0.5
         return Estimate(value=self.share, error=error, positive=True)
 

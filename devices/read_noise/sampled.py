@@ -75,7 +75,8 @@ class SampledTogether(Sampled):
     """Noise that prepares once for many reads, whichever Generators they draw from.
 
     It stands before `ReadNoise` among the bases of a model, which defines `reads` instead of
-    `sample` and `sample_each`.
+    `sample` and `sample_each`. Neither of these calls the other here: a subclass that defines
+    `sample` anew is read by it, and may call this `sample`.
     """
 
     @abstractmethod

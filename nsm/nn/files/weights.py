@@ -23,6 +23,7 @@ from nsm.nn.files.tensor_file import (
     rounded,
     write_tensors,
 )
+from nsm.nn.inference import check_model
 
 #: Keys under which checkpoints of others hold the state of a network.
 STATE_KEYS = ("state_dict", "model_state_dict", "model", "weights")
@@ -45,7 +46,7 @@ def save_weights(
         ValueError: If the state holds something else than tensors, NaN or infinity, or the folder
             does not exist.
     """
-    instance("model", model, nn.Module)
+    check_model(model)
     network = Stored.of(model, dtype, weights_alone=True)
     extras = {"extras": json.dumps(network.extras)} if network.extras else {}
     write_tensors(network.tensors, path, {"format": FORMAT_WEIGHTS, "note": note, **extras})
@@ -69,7 +70,7 @@ def load_weights(model: nn.Module, path: str | Path, *, prefix: str = "") -> Non
         ValueError: If the file is truncated or holds other things or several states, names or
             shapes differ (the first few are listed), or weights are NaN or infinite.
     """
-    instance("model", model, nn.Module)
+    check_model(model)
     instance("prefix", prefix, str)
     found = read_weights(path)
     if prefix and not any(name.startswith(prefix) for name in found):

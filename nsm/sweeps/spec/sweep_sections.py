@@ -92,16 +92,23 @@ def until_of(table: Mapping[str, Any] | None) -> Until | None:
 
 def network_sources(table: dict[str, Any], folder: Path) -> dict[str, str]:
     """Return the checked source of each network by its name; `folder` is searched first."""
-    sources = dict(table["networks"]) if "networks" in table else {"": table["network"]}
-    for key, source in sources.items():
-        if not isinstance(source, str):
-            raise ValueError(
-                f"network {key or ''}= {shortened(source)} is no text; give a shipped network, a "
-                "file, or module:callable, in quotes"
-            )
-    if "networks" not in table:
-        sources = {network_name(table["network"]): table["network"]}
+    if "networks" in table:
+        given = table["networks"]
+        sources = {key: _network(f"network {key}", value) for key, value in given.items()}
+    else:
+        source = _network("network", table["network"])
+        sources = {network_name(source): source}
     return {key: check_network(source, folder) for key, source in sources.items()}
+
+
+def _network(name: str, source: Any) -> str:
+    """Return what names a network, or raise ValueError if it is no text."""
+    if not isinstance(source, str):
+        raise ValueError(
+            f"{name} = {shortened(source)} is no text; give a shipped network, a file, or "
+            "module:callable, in quotes"
+        )
+    return source
 
 
 def _checked_tables(name: str, sections: Any) -> dict[str, dict[str, Any]]:

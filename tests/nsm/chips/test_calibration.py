@@ -11,7 +11,7 @@ from torch import nn
 from crossbar import Adc, BitSliced, Dac, Hardware
 from devices import BlankOut, Device, GaussianNoise
 from nsm import load_chip, map_to_crossbar, nsm_mlp
-from nsm.chips.torch_chip import TorchChip
+from nsm.chips.torch_reads.torch_chip import TorchChip
 from tests.helpers.statistics import assert_variance
 
 CELL = Device(g_min=1e-5, g_max=1e-4)

@@ -8,7 +8,7 @@ from torch import nn
 import nsm
 from crossbar import Hardware
 from devices import BlankOut, Device
-from nsm.chips.torch_chip import TorchChip
+from nsm.chips.torch_reads.torch_chip import TorchChip
 from nsm.nn.activations import Binarize
 from nsm.nn.sigmoid import SigmoidLinear
 

@@ -10,7 +10,7 @@ from torch import nn
 import nsm
 from crossbar import Adc, Dac, Hardware
 from devices import BlankOut, Device, GaussianNoise
-from nsm.chips.torch_chip import TorchChip
+from nsm.chips.torch_reads.torch_chip import TorchChip
 from nsm.nn.activations import Sign
 
 IDEAL = Hardware(device=Device(g_min=1e-6, g_max=1e-5), tile_shape=(8, 4), weight_scale="tile")

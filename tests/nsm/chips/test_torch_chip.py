@@ -8,7 +8,7 @@ from torch import nn
 import nsm
 from crossbar import Adc, BalancedPair, Comparator, Dac, Hardware, ReferenceColumn
 from devices import BlankOut, Device, GaussianNoise, LognormalNoise, StateDependentError
-from nsm.chips.torch_chip import TorchChip
+from nsm.chips.torch_reads.torch_chip import TorchChip
 
 N = 3000
 DEVICES = [

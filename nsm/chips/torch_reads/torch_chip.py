@@ -18,7 +18,8 @@ from nsm.chips.planning.chain import Chain
 from nsm.chips.planning.check import without_fast_path
 from nsm.chips.runs import argument_spans, by_sample, check_rows
 from nsm.chips.structures import mapped
-from nsm.chips.torch_layers import TorchLayer, TorchReads, on_device, torch_reads
+from nsm.chips.torch_reads.layers import TorchLayer, on_device
+from nsm.chips.torch_reads.pass_options import TorchReads, torch_reads
 from nsm.nn.digital import as_numbers
 from nsm.nn.stochastic import seed_torch
 
@@ -87,7 +88,8 @@ class TorchChip:
         seed = seed_sequence(rng)
         generator = torch.Generator(self.device)
         generator.manual_seed(seed_number(seed))
-        with torch_reads(TorchReads(sampling, generator)):
+        key = int(seed.generate_state(2, np.uint64)[1])  # the generator takes the first number
+        with torch_reads(TorchReads(sampling, generator, key)):
             if isinstance(images, np.ndarray):
                 parts = self._passes_of_chain(images, samples, reads_at_once)
             else:

@@ -12,9 +12,9 @@ from crossbar.reads.moments import ReadMoments
 from crossbar.reads.pair_moments import adds_alike
 from crossbar.reads.polarities import Polarity, bernoulli_polarities
 from devices.validation import Floats
-
-#: Masks drawn at a time: it bounds the memory of the device.
-CELLS_AT_ONCE = 1 << 26
+from nsm.chips.torch_reads.gated_sums import gated_sums
+from nsm.chips.torch_reads.pass_options import TorchReads
+from nsm.chips.torch_reads.random_bits import Draw, Opening
 
 
 def standard_normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
@@ -78,19 +78,18 @@ class TorchArray:
         ]
         self._p, self._low = gate or (1.0, 0.0)
 
-    def read(self, x: Tensor, sampling: str, generator: torch.Generator) -> Tensor:
+    def read(self, x: Tensor, reads: TorchReads) -> Tensor:
         """Return u (reads, bit lines) in weight units, one read for every row of x."""
         if self._gates_word_lines:
-            x = x * self._gate(x.shape, x, generator)
-        if sampling == "moments" or not self._polarities:
-            return self._gaussian(x, generator)
-        rows = max(1, CELLS_AT_ONCE // self._mean.numel())
-        return torch.cat([self._gated(part, generator) for part in x.split(rows)])
+            x = x * self._gate(x, reads.generator)
+        if reads.sampling == "moments" or not self._polarities:
+            return self._gaussian(x, reads.generator)
+        return self._gated(x, reads)
 
-    def _gate(self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-        """Return factors of the gate: 1 with probability p, otherwise `low`."""
-        uniform = torch.rand(shape, generator=generator, dtype=like.dtype, device=like.device)
-        return self._low + (1 - self._low) * (uniform < self._p).to(like.dtype)
+    def _gate(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return factors of gates at the word lines: 1 with probability p, otherwise `low`."""
+        uniform = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+        return self._low + (1 - self._low) * (uniform < self._p).to(x.dtype)
 
     def _gaussian(self, x: Tensor, generator: torch.Generator) -> Tensor:
         def std(variance: Tensor | None, added: Tensor | None) -> Tensor | None:
@@ -108,20 +107,41 @@ class TorchArray:
         u: Tensor = gaussian_sums(x @ self._mean, own, shared, references, normals)
         return u
 
-    def _gated(self, x: Tensor, generator: torch.Generator) -> Tensor:
+    def _gated(self, x: Tensor, reads: TorchReads) -> Tensor:
         def draw(index: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
-            polarity = self._polarities[index]
-            xi = self._gate((len(x), *polarity.signal.shape), x, generator)
-            signal = torch.einsum("rm,rmn->rn", x, xi * polarity.signal)
-            variance = None
-            if polarity.variance is not None:
-                variance = torch.einsum("rm,rmn->rn", x * x, xi * xi * polarity.variance)
-            if polarity.added is not None:
-                added = (xi * polarity.added).sum(dim=1)
-                variance = added if variance is None else variance + added
+            signal, variance = self._under_gates(self._polarities[index], x, reads.next_draw())
             if variance is None:
                 return signal, None, None
-            return signal, variance, standard_normal(signal.shape, x, generator)
+            return signal, variance, standard_normal(signal.shape, x, reads.generator)
 
         u: Tensor = bernoulli_sums([p.columns for p in self._polarities], draw)
         return u
+
+    def _under_gates(
+        self, polarity: Polarity, x: Tensor, draw: Draw
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the signals of one polarity, and the variance of its cells if they are noisy.
+
+        A gate's factor is ξ = low + (1 − low) b with a random bit b, and ξ² = low² + (1 − low²) b.
+        """
+        low = self._low
+        inputs, matrices, closed = [x], [polarity.signal], [low]
+        if polarity.variance is not None:
+            inputs.append(x * x)
+            matrices.append(polarity.variance)
+            closed.append(low * low)
+        if polarity.added is not None:
+            inputs.append(torch.ones_like(x))
+            matrices.append(polarity.added)
+            closed.append(low)
+        signal, *variances = (
+            (1 - share) * gated + (share * (z @ matrix) if share else 0.0)
+            for gated, z, matrix, share in zip(
+                gated_sums(inputs, matrices, Opening.of(self._p), draw),
+                inputs,
+                matrices,
+                closed,
+                strict=True,
+            )
+        )
+        return signal, sum(variances[1:], start=variances[0]) if variances else None

@@ -2,9 +2,6 @@
 
 import copy
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 import torch
@@ -18,34 +15,9 @@ from nsm.chips.layers.dropout import KeptDropout
 from nsm.chips.layers.readouts import Comparators
 from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.planning.tracing import move_hooks
-from nsm.chips.torch_arrays import TorchArray, standard_normal
+from nsm.chips.torch_reads.arrays import TorchArray, standard_normal
+from nsm.chips.torch_reads.pass_options import TorchReads, current_reads
 from nsm.nn.geometry import Patches
-
-
-@dataclass(frozen=True)
-class TorchReads:
-    """How the layers of a pass are read.
-
-    Attributes:
-        sampling: "exact" or "moments".
-        generator: Random numbers.
-    """
-
-    sampling: str
-    generator: torch.Generator
-
-
-_CURRENT: ContextVar[TorchReads] = ContextVar("torch_reads")
-
-
-@contextmanager
-def torch_reads(reads: TorchReads) -> Iterator[None]:
-    """Set how layers are read when they are called inside the `with` block."""
-    token = _CURRENT.set(reads)
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
 
 
 @dataclass(frozen=True)
@@ -85,7 +57,7 @@ class _Backend:
 class TorchLayer(nn.Module):
     """One layer on tiles, read in torch: its arrays, and its read-out.
 
-    It is called inside `torch_reads` with tensors as the layer of the chip, and returns tensors of
+    It is called inside `pass_options.torch_reads` with tensors as the layer of the chip, and returns tensors of
     their precision; states are −1 and +1.
 
     Args:
@@ -122,7 +94,7 @@ class TorchLayer(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return what leaves the read-out, in the shape that the layer of the chip gives it."""
-        reads = _CURRENT.get()
+        reads = current_reads()
         x = z.to(self._dtype)
         if self._patches is None:
             out = self._read(x.reshape(-1, x.shape[-1]), 1, reads)
@@ -137,16 +109,16 @@ class TorchLayer(nn.Module):
 
     def _read(self, x: Tensor, locations: int, reads: TorchReads) -> Tensor:
         """Return what leaves the read-out for rows of inputs, (reads, outputs)."""
-        sampling, generator = reads.sampling, reads.generator
+        generator = reads.generator
         u = self._threshold.expand(len(x), -1).clone()
         for part, array in self._parts:
             if part is Part.BIAS:
                 ones = torch.ones((len(x), array.lines), dtype=x.dtype, device=x.device)
-                u += array.read(ones, sampling, generator)
+                u += array.read(ones, reads)
             elif part is Part.DETERMINISTIC_PATH:
-                u += self._a_of_reads(len(x), locations) * array.read(x, sampling, generator)
+                u += self._a_of_reads(len(x), locations) * array.read(x, reads)
             else:
-                u += array.read(x, sampling, generator)
+                u += array.read(x, reads)
         backend = _Backend(u, generator)
         if self._converters is not None:
             u = self._converters.convert(

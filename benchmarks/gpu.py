@@ -45,7 +45,7 @@ def _noisy_chip(p: float) -> nsm.MappedNetwork:
     device = devices.Device(
         g_min=1e-8,
         g_max=1e-6,
-        write=devices.UniformError(0.02),
+        write=devices.StateDependentError(coefficients=(2e-8,)),
         read_noise=devices.GaussianNoise(0.05),
     )
     hardware = crossbar.Hardware(device=device, gate=devices.BlankOut(p))

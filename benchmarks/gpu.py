@@ -1,9 +1,8 @@
 """Reads of chips on a GPU, compared with torch's noise-free pass there, and with plain torch."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 
 import numpy as np
 import torch

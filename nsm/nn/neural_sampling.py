@@ -13,19 +13,12 @@ from nsm.nn.described import as_float64
 from nsm.nn.geometry import Patches
 from nsm.nn.noise_law import NoiseLaw, noise_law
 from nsm.nn.on_chip import OnTiles, SampledNeurons
+from nsm.nn.sign_checks import all_signs
 from nsm.nn.stochastic import Stochastic
 from nsm.nn.surrogate_gradients import NormOfRows, SignOfNoisySum
 
 SITES = ("synapse", "neuron")
 BETAS = ("learned", "native")
-
-
-def all_signs(x: Tensor) -> bool:
-    """Return whether every input is −1 or +1."""
-    if not x.numel():
-        return True
-    least, most = torch.aminmax(x.detach().square())
-    return bool(least == 1) and bool(most == 1)
 
 
 class SamplingParameters(Stochastic):

@@ -48,14 +48,16 @@ class ShiftAndMirror:
                 f"images have shape {tuple(images.shape)}; "
                 f"{self} takes (n, {channels * height * width})"
             )
-        down, right = (torch.from_numpy(rng.integers(0, 2 * self.shift + 1, n)) for _ in range(2))
-        reverse = torch.from_numpy(rng.random(n) < (0.5 if self.mirror else 0.0))
-        rows = down[:, None] + torch.arange(height)
-        columns = right[:, None] + torch.arange(width)
+        where = images.device
+        shifts = (rng.integers(0, 2 * self.shift + 1, n) for _ in range(2))
+        down, right = (torch.from_numpy(pixels).to(where) for pixels in shifts)
+        reverse = torch.from_numpy(rng.random(n) < (0.5 if self.mirror else 0.0)).to(where)
+        rows = down[:, None] + torch.arange(height, device=where)
+        columns = right[:, None] + torch.arange(width, device=where)
         columns = torch.where(reverse[:, None], columns.flip(1), columns)
         padded = nn.functional.pad(images.view(n, *self.shape), (self.shift,) * 4)
-        image = torch.arange(n)[:, None, None, None]
-        channel = torch.arange(channels)[:, None, None]
+        image = torch.arange(n, device=where)[:, None, None, None]
+        channel = torch.arange(channels, device=where)[:, None, None]
         return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]].flatten(1)
 
 
@@ -78,5 +80,6 @@ class FlipInputs:
 
     def __call__(self, images: Tensor, rng: np.random.Generator) -> Tensor:
         """Return the images (n, pixels) with the inputs replaced that `rng` chooses."""
-        chosen = torch.from_numpy(rng.random(tuple(images.shape), dtype=np.float32) < self.p)
+        drawn = rng.random(tuple(images.shape), dtype=np.float32) < self.p
+        chosen = torch.from_numpy(drawn).to(images.device)
         return torch.where(chosen, 1 - images, images)

@@ -17,6 +17,7 @@ from nsm.chips.hardware_table import as_table
 from nsm.nn.files.tensor_file import check_values
 from nsm.nn.inference import check_labels, check_model, output_shape
 from nsm.progress import progress_bar
+from nsm.training.augment import FlipInputs, ShiftAndMirror
 from nsm.training.epoch import Stream, train_epoch
 from nsm.training.hardware_aware.network import HardwareAware, hardware_aware
 from nsm.training.mark import checkpoint_file
@@ -128,6 +129,22 @@ def _on_chips(
     )
 
 
+def _beside(
+    device: torch.device, recipe: Recipe, images: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return images and labels on a GPU, if they take at most a quarter of its free memory.
+
+    A user's augmentation gets images on the CPU.
+    """
+    ours = recipe.augment is None or isinstance(recipe.augment, (ShiftAndMirror, FlipInputs))
+    if device.type != "cuda" or not ours:
+        return images, labels
+    free, _ = torch.cuda.mem_get_info(device)
+    if 4 * images.numel() * images.element_size() > free:
+        return images, labels
+    return images.to(device), labels.to(device)
+
+
 def _train(
     model: nn.Module,
     images: Tensor,
@@ -152,6 +169,7 @@ def _train(
     else:
         state.start()
     steps = math.ceil(len(images) / recipe.batch_size)
+    images, labels = _beside(state.device, recipe, images, labels)
     with progress_bar(enabled=progress) as bar:
         task = bar.add_task(
             "training", total=recipe.epochs * steps, completed=done * steps, note=""

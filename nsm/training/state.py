@@ -27,6 +27,7 @@ class TrainingState:
         optimizer: Adam, with its moments.
         recipe: The settings of the run.
         bounds: The bounds of the weights; None if they are free.
+        device: Where the network is.
     """
 
     def __init__(
@@ -43,7 +44,16 @@ class TrainingState:
             if isinstance(self.computing_average, HardwareAware)
             else self.computing_average
         )
-        self.optimizer = Adam(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+        self.device = next(model.parameters()).device
+        # On a GPU the rates lie there, so that a recorded step reads them anew.
+        on_gpu = self.device.type == "cuda"
+        self._share: float | Tensor = torch.ones((), device=self.device) if on_gpu else 1.0
+        self.optimizer = Adam(
+            model.parameters(),
+            lr=torch.tensor(recipe.lr, device=self.device) if on_gpu else recipe.lr,
+            weight_decay=recipe.weight_decay,
+            capturable=on_gpu,
+        )
         self.recipe = recipe
 
     def start(self) -> None:
@@ -64,9 +74,18 @@ class TrainingState:
                     f"{epoch + 1}; lower lr (it is {self.recipe.lr:g})"
                 )
 
-    def take_step(self, inputs: Tensor, labels: Tensor, step: int, steps: int) -> float:
-        """Take step number `step`, counted from 0, of `steps`; return the mean loss before it."""
-        self.optimizer.param_groups[0]["lr"] = self.recipe.rate(step, steps)
+    def set_step(self, step: int, steps: int) -> None:
+        """Set the rates of step number `step`, counted from 0, of `steps`."""
+        rate, share = self.recipe.rate(step, steps), self.recipe.averaging_share(step)
+        group = self.optimizer.param_groups[0]
+        if isinstance(self._share, Tensor):
+            group["lr"].fill_(rate)
+            self._share.fill_(share)
+        else:
+            group["lr"], self._share = rate, share
+
+    def compute_step(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Take a step at the rates that are set; return the mean loss before it."""
         loss = nn.functional.cross_entropy(
             self.computing(inputs), labels, label_smoothing=self.recipe.label_smoothing
         )
@@ -76,12 +95,37 @@ class TrainingState:
         if self.bounds is not None:
             self.bounds.clip()
         with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self.average.parameters()),
-                list(self.model.parameters()),
-                self.recipe.averaging_share(step),
-            )
-        return float(loss.detach())
+            of_average: list[Tensor] = list(self.average.parameters())
+            of_model: list[Tensor] = list(self.model.parameters())
+            if isinstance(self._share, Tensor):
+                for mean, last in zip(of_average, of_model, strict=True):
+                    mean.lerp_(last, self._share)
+            else:
+                torch._foreach_lerp_(of_average, of_model, self._share)
+        return loss.detach()
+
+    def take_step(self, inputs: Tensor, labels: Tensor, step: int, steps: int) -> Tensor:
+        """Take step number `step`, counted from 0, of `steps`; return the mean loss before it."""
+        self.set_step(step, steps)
+        return self.compute_step(inputs, labels)
+
+    def copies(self) -> list[Tensor]:
+        """Return copies of all that steps change, for `restore`."""
+        return [t.detach().clone() for t in self._changing()]
+
+    def restore(self, before: list[Tensor]) -> None:
+        """Set all that steps change to what `copies` returned."""
+        if len(before) < len(self._changing()):  # Adam had taken no step yet
+            self.optimizer.state.clear()
+        with torch.no_grad():
+            for now, then in zip(self._changing(), before, strict=True):
+                now.copy_(then)
+
+    def _changing(self) -> list[Tensor]:
+        """Return the parameters and buffers of both networks, and Adam's moments."""
+        moments = [t for of_one in self.optimizer.state.values() for t in of_one.values()]
+        networks = (self.model, self.average)
+        return [t for m in networks for t in m.state_dict().values()] + moments
 
     def keep_statistics(self) -> None:
         """Copy the statistics of batch normalization, which are running means already."""

@@ -4,6 +4,7 @@ It is imported only where torch has Triton and a GPU. A program of the kernel su
 columns of one block over all word lines. Its random words are those of `random_bits`.
 """
 
+# mypy: allow-untyped-defs, allow-incomplete-defs
 from collections.abc import Sequence
 
 import triton

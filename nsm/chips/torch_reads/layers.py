@@ -57,8 +57,8 @@ class _Backend:
 class TorchLayer(nn.Module):
     """One layer on tiles, read in torch: its arrays, and its read-out.
 
-    It is called inside `pass_options.torch_reads` with tensors as the layer of the chip, and returns tensors of
-    their precision; states are −1 and +1.
+    It is called inside `pass_options.torch_reads` with tensors as the layer of the chip, and
+    returns tensors of their precision; states are −1 and +1.
 
     Args:
         layer: The layer of the chip.

@@ -1,4 +1,4 @@
-"""How the layers of one run of passes are read: what draws, and where its random numbers come from."""
+"""How the layers of one run of passes are read, and where random numbers come from."""
 
 import itertools
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
 """Random bits from a counter, the same on every device of torch.
 
 A gate is open with probability p where a random number of up to 24 binary digits lies below p, as
-many as a uniform number of float32 has. The digits are bits of random words of Philox 4×32 with ten rounds (Salmon et al. 2011,
-doi:10.1145/2063384.2063405): a fixed function of a key and a counter, so that a mask depends on
-neither the device nor on how many reads are drawn at once.
+many as a uniform number of float32 has. The digits are bits of random words of Philox 4×32 with
+ten rounds (Salmon et al. 2011, doi:10.1145/2063384.2063405): a fixed function of a key and a
+counter. A mask therefore depends neither on the device nor on how many reads are drawn at once.
 """
 
 from dataclasses import dataclass

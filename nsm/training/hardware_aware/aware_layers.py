@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from nsm.chips.planning.plan import CONVOLUTIONS
 from nsm.nn.geometry import Patches
-from nsm.nn.neural_sampling import NeuralSampling, all_signs
+from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.on_chip import LogisticNeurons, SampledNeurons
 from nsm.nn.rules import StraightThrough
+from nsm.nn.sign_checks import all_signs
 from nsm.nn.stochastic import Stochastic
 from nsm.nn.surrogate_gradients import SignOfNoisySum, SignOfSigmoid, SignThrough
 from nsm.training.hardware_aware.drawn_layer import DrawnLayer

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from devices.validation import choice, integer
+from devices.validation import choice, integer, number
 from nsm.nn import rules
 from nsm.nn.activations import Binarize, NoisyReLU, Sign
 from nsm.nn.nsm_conv2d import NSMConv2d
@@ -271,7 +271,12 @@ def conv_net(
 
 
 def all_conv_net(
-    rule: str = "bNSM", classes: int = 10, *, per_location: bool = False, **options: Any
+    rule: str = "bNSM",
+    classes: int = 10,
+    *,
+    width: float = 1.0,
+    per_location: bool = False,
+    **options: Any,
 ) -> nn.Sequential:
     """Return the paper's all-convolutional network for CIFAR, on flat color images in [0, 1].
 
@@ -282,21 +287,24 @@ def all_conv_net(
     Args:
         rule: A name in `RULES`.
         classes: 10 or 100.
+        width: Channels in units of the paper's 96 and 192, rounded; default 1.
         per_location: Whether every output location has a separate β.
         options: Of the sampling layers, see `NSMConv2d`; they have no biases by default.
     """
     if rule in RULES and RULES[rule].sampled:
         options = {"bias": False, **options}
     stack = _Stack(rule, (3, 32, 32), options, per_location=per_location)
-    stack.layers += [nn.BatchNorm2d(3), nn.Conv2d(3, 96, 3, padding=1), nn.BatchNorm2d(96)]
+    scale = number("width", width, above=0)
+    narrow, wide = (max(1, round(scale * channels)) for channels in (96, 192))
+    stack.layers += [nn.BatchNorm2d(3), nn.Conv2d(3, narrow, 3, padding=1), nn.BatchNorm2d(narrow)]
     stack.layers.append(Sign() if stack.rule.binary else nn.ReLU())
-    stack.channels = 96
-    stack.all_convolutional(96, 192, last=192)
+    stack.channels = narrow
+    stack.all_convolutional(narrow, wide, last=wide)
     head = [
         nn.AvgPool2d(8),
         nn.Flatten(),
-        nn.BatchNorm1d(192),
-        nn.Linear(192, integer("classes", classes, at_least=1)),
+        nn.BatchNorm1d(wide),
+        nn.Linear(wide, integer("classes", classes, at_least=1)),
     ]
     return nn.Sequential(nn.Unflatten(1, (3, 32, 32)), *stack.layers, *head)
 

@@ -22,7 +22,7 @@ from nsm.sweeps import worker_pool
 from nsm.training.hardware_aware.identity import hardware_identity
 
 #: Reasons why experiments are not run, as the report tells them.
-NO_GPU = "needs a GPU: weeks on two cores"
+NO_GPU = "needs a GPU: days to weeks on two cores"
 NO_DATA = "the data were not at hand"
 
 
@@ -138,23 +138,29 @@ def run(
         write_json(absence_file(folder), absent)
     else:
         chosen = by_name(names)
+    known = {e.name: e for e in EXPERIMENTS}
+    # A network that starts from another one needs it first.
+    chosen = list(dict.fromkeys([known[e.start] for e in chosen if e.start] + chosen))
     jobs = [(e.name, s) for e in chosen for s in e.seeds if not result_file(folder, e, s).exists()]
     # First seeds come first, so that a report of an unfinished run has as many rows as possible.
     jobs.sort(key=lambda job: job[1])
+    rounds = [[job for job in jobs if bool(known[job[0]].start) == late] for late in (False, True)]
     with progress_bar() as bar, worker_pool(workers) as pool:
         for problem in left_out:
             bar.console.print(f"left out: {problem}", soft_wrap=True, markup=False)
         task = bar.add_task("experiments", total=len(jobs), note="", unit="runs")
-        futures = {
-            pool.submit(run_one, name, seed, folder, data_dir): (name, seed) for name, seed in jobs
-        }
-        try:
-            for future in as_completed(futures):
-                future.result()
-                bar.update(task, advance=1, note="{} seed {}".format(*futures[future]))
-        finally:
-            for future in futures:
-                future.cancel()
+        for some in rounds:
+            futures = {
+                pool.submit(run_one, name, seed, folder, data_dir): (name, seed)
+                for name, seed in some
+            }
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    bar.update(task, advance=1, note="{} seed {}".format(*futures[future]))
+            finally:
+                for future in futures:
+                    future.cancel()
     return results(folder)
 
 
@@ -164,7 +170,14 @@ def identity(experiment: Experiment) -> str:
     A result keeps it, so that one from another version of the table is not taken for done.
     """
     recipe = sorted((name, _known_as(value)) for name, value in experiment.recipe.items())
-    parts = (experiment.measures, experiment.data, recipe, describe(experiment.build()))
+    parts: tuple[Any, ...] = (
+        experiment.measures,
+        experiment.data,
+        recipe,
+        describe(experiment.build()),
+    )
+    if experiment.start:
+        parts += (experiment.start,)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 

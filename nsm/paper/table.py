@@ -46,6 +46,9 @@ class Experiment:
         gpu: Whether it takes weeks on a processor. It is then run if there is a GPU, or if it is
             asked for by name; default False.
         also: Another section that shows it; default "".
+        start: Name of the experiment from whose trained network it starts, seed by seed; default
+            "": from random weights.
+        width: Channels in units of the paper's network; default 1.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Experiment:
     paper: float | None = None
     gpu: bool = False
     also: str = ""
+    start: str = ""
+    width: float = 1.0
 
 
 def _conv(rule: str, **options: Any) -> Callable[[], nn.Sequential]:
@@ -85,6 +90,7 @@ def _relu_with_gains(widths: tuple[int, ...]) -> nn.Sequential:
 ONE = "Table 1. Permutation-invariant MNIST, 784-300-300-300-10"
 TOP = "Table 2, top. Convolutional networks"
 BOTTOM = "Table 2, bottom. Training rules, MNIST 32c5-p2-64c5-p2-512-10"
+JPEG = "CIFAR-10 as JPEG, all-convolutional, short trainings (not the paper's)"
 RANGE = "Learning in a fixed range of weights, MNIST 784-100-100-10"
 LEVELS = "Learning on few levels, MNIST 784-100-100-10"
 CODED = "Table 2 with the recipe and the layers of the authors' code"
@@ -288,6 +294,29 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         )
         for (rule, samples), paper in zip(
             (("bNSM", 100), ("gNSM", 100), ("dCNN", 1)), values, strict=True
+        )
+    ),
+    *(
+        Experiment(
+            name=f"jpeg_{size}_{rule}" + ("_from_dCNN" if start else ""),
+            section=JPEG,
+            label=f"{rule}, {size} width" + (", starts from dCNN" if start else ""),
+            data="cifar10-jpeg",
+            build=partial(networks.all_conv_net, rule, width=width),
+            epochs=epochs,
+            recipe=_CIFAR,
+            samples=samples,
+            gpu=True,
+            start=f"jpeg_{size}_dCNN" if start else "",
+            width=width,
+        )
+        for size, width, epochs in (("half", 0.5, 20), ("full", 1.0, 30))
+        for rule, samples, start in (
+            ("dCNN", 1, False),
+            ("bNSM", 20, False),
+            ("gNSM", 20, False),
+            ("bNSM", 20, True),
+            ("gNSM", 20, True),
         )
     ),
     *(

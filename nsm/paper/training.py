@@ -9,11 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from nsm.datasets.files import Data
-from nsm.nn.files.checkpoint import save
+from nsm.nn.files.checkpoint import load, save
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.sigmoid import SigmoidLinear
 from nsm.paper.table import Experiment
 from nsm.training.fit import fit
+from nsm.training.initialize import initialize
+
+#: Training images from which a network that starts from another one takes its β.
+_IMAGES_OF_START = 500
 
 
 def trained(
@@ -47,6 +51,10 @@ def trained(
 
     torch.manual_seed(seed)
     model = experiment.build()
+    if experiment.start:
+        before = load(folder / f"{experiment.start}_{seed}.safetensors")
+        assert isinstance(before, nn.Sequential)
+        start_from(model, before, data.x_train[:_IMAGES_OF_START], seed)
     if experiment.gpu and torch.cuda.is_available():
         model.to("cuda")
     name = f"{experiment.name}_{seed}"
@@ -63,6 +71,27 @@ def trained(
     )
     save(model, folder / f"{name}.safetensors", note=f"nsm.paper: {experiment.name}, seed {seed}")
     return model, history
+
+
+def start_from(model: nn.Sequential, before: nn.Sequential, x: Any, seed: int) -> None:
+    """Give a network the weights of a trained one, layer by layer, and then set its β by eq. 8.
+
+    Args:
+        model: The network, changed in place. Its layers with weights are those of `before`, in the
+            same order; what `before` lacks, such as β, comes from the images.
+        before: The trained network.
+        x: Images for eq. 8, see `nsm.initialize`.
+        seed: Seed of the noise of eq. 8.
+    """
+    layers, trained_layers = (
+        [m for m in network if hasattr(m, "weight")] for network in (model, before)
+    )
+    for layer, source in zip(layers, trained_layers, strict=True):
+        known = {k: v for k, v in source.state_dict().items() if k in layer.state_dict()}
+        layer.load_state_dict({**layer.state_dict(), **known})
+    model.eval()
+    if any(isinstance(layer, NeuralSampling) for layer in model):
+        initialize(model, x, rng=seed)
 
 
 def last_hidden(model: nn.Sequential) -> nn.Module:

@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks import (
     any_network,
     devices,
+    gpu,
     learning,
     networks,
     reads,
@@ -34,6 +35,7 @@ def main() -> None:
         "Scaling, one thread": reads.scaling,
         "Perceptron": networks.table,
         "Convolutional network": networks.conv_table,
+        "Reads on a GPU": gpu.table,
         "Any network": any_network.table,
         "Convolutions under blank-out gates": any_network.gated_table,
         "Mapping": any_network.mapping_table,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.chips.chip_file import load_chip as load_chip
     from nsm.chips.cost_comparison import compare_costs as compare_costs
     from nsm.chips.map import map_to_crossbar as map_to_crossbar
+    from nsm.chips.torch_reads.torch_chip import TorchChip as TorchChip
     from nsm.chips.weight_clipping import clip_weights as clip_weights
     from nsm.datasets.registry import load_data as load_data
     from nsm.learning.learn import learn as learn
@@ -99,6 +100,7 @@ _EXPORTS = {
     "load_chip": "nsm.chips.chip_file",
     "compare_costs": "nsm.chips.cost_comparison",
     "map_to_crossbar": "nsm.chips.map",
+    "TorchChip": "nsm.chips.torch_reads.torch_chip",
     "clip_weights": "nsm.chips.weight_clipping",
     "load_data": "nsm.datasets.registry",
     "learn": "nsm.learning.learn",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from devices.seeding import child, stream
 from nsm.nn.stochastic import reseed, seed_torch
-from nsm.training.graphed_steps import GraphedSteps, can_be_recorded
+from nsm.training.graphed_steps import GraphedSteps, can_be_recorded, copies, restore
 from nsm.training.hardware_aware.network import HardwareAware
 from nsm.training.state import TrainingState
 
@@ -55,12 +55,12 @@ def train_epoch(
         FloatingPointError: The loss, or a parameter, is no longer finite.
     """
     if can_be_recorded(state):
-        before = state.copies()
+        before = copies(state)
         recorded = GraphedSteps(state)
         loss = _steps(state, images, labels, seed, epoch, recorded.take, after_step)
         if recorded.were_right():
             return _finished(state, loss, epoch)
-        state.restore(before)
+        restore(state, before)
     loss = _steps(state, images, labels, seed, epoch, state.take_step, after_step)
     return _finished(state, loss, epoch)
 

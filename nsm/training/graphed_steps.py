@@ -99,3 +99,24 @@ class GraphedSteps:
     def were_right(self) -> bool:
         """Return whether all that was taken for granted in the recorded steps was true."""
         return not bool(self.checks.wrong)
+
+
+def copies(state: TrainingState) -> list[Tensor]:
+    """Return copies of all that steps change, for `restore`."""
+    return [t.detach().clone() for t in _changing(state)]
+
+
+def restore(state: TrainingState, before: list[Tensor]) -> None:
+    """Set all that steps change to what `copies` returned."""
+    if len(before) < len(_changing(state)):  # Adam had taken no step yet
+        state.optimizer.state.clear()
+    with torch.no_grad():
+        for now, then in zip(_changing(state), before, strict=True):
+            now.copy_(then)
+
+
+def _changing(state: TrainingState) -> list[Tensor]:
+    """Return the parameters and buffers of both networks, and Adam's moments."""
+    moments = [t for of_one in state.optimizer.state.values() for t in of_one.values()]
+    networks = (state.model, state.average)
+    return [t for m in networks for t in m.state_dict().values()] + moments

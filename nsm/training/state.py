@@ -109,24 +109,6 @@ class TrainingState:
         self.set_step(step, steps)
         return self.compute_step(inputs, labels)
 
-    def copies(self) -> list[Tensor]:
-        """Return copies of all that steps change, for `restore`."""
-        return [t.detach().clone() for t in self._changing()]
-
-    def restore(self, before: list[Tensor]) -> None:
-        """Set all that steps change to what `copies` returned."""
-        if len(before) < len(self._changing()):  # Adam had taken no step yet
-            self.optimizer.state.clear()
-        with torch.no_grad():
-            for now, then in zip(self._changing(), before, strict=True):
-                now.copy_(then)
-
-    def _changing(self) -> list[Tensor]:
-        """Return the parameters and buffers of both networks, and Adam's moments."""
-        moments = [t for of_one in self.optimizer.state.values() for t in of_one.values()]
-        networks = (self.model, self.average)
-        return [t for m in networks for t in m.state_dict().values()] + moments
-
     def keep_statistics(self) -> None:
         """Copy the statistics of batch normalization, which are running means already."""
         for mean, last in zip(self.average.buffers(), self.model.buffers(), strict=True):
@@ -164,7 +146,7 @@ class TrainingState:
                 f"checkpoint {path} is of another training (it differs in {', '.join(differ)}); "
                 "name another file, or delete this one to start anew"
             )
-        self._check(note, tensors, path)
+        _check_whole(note, tensors, path, self.recipe.epochs)
         for prefix, target in (("model.", self.model), ("average.", self.average)):
             target.load_state_dict(
                 {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -178,18 +160,19 @@ class TrainingState:
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         return note["epochs_done"], note["history"]
 
-    def _check(self, note: Mapping[str, Any], tensors: Mapping[str, Tensor], path: Path) -> None:
-        """Raise ValueError unless a checkpoint of this training is whole."""
-        advice = "take another copy of it, or delete it to start anew"
-        wanted = note.get("tensors", list(tensors))  # earlier versions listed none
-        lacking = sorted(set(wanted) ^ tensors.keys())
-        if lacking:
-            raise ValueError(
-                f"checkpoint {path} is not whole: see {', '.join(lacking[:3])}; {advice}"
-            )
-        check_values(tensors, f"checkpoint {path}")
-        done, epochs = note.get("epochs_done"), self.recipe.epochs
-        if type(done) is not int or not 0 <= done <= epochs:
-            raise ValueError(
-                f"checkpoint {path} counts {done!r} epochs of a training of {epochs}; {advice}"
-            )
+
+def _check_whole(
+    note: Mapping[str, Any], tensors: Mapping[str, Tensor], path: Path, epochs: int
+) -> None:
+    """Raise ValueError unless a checkpoint of this training is whole."""
+    advice = "take another copy of it, or delete it to start anew"
+    wanted = note.get("tensors", list(tensors))  # earlier versions listed none
+    lacking = sorted(set(wanted) ^ tensors.keys())
+    if lacking:
+        raise ValueError(f"checkpoint {path} is not whole: see {', '.join(lacking[:3])}; {advice}")
+    check_values(tensors, f"checkpoint {path}")
+    done = note.get("epochs_done")
+    if type(done) is not int or not 0 <= done <= epochs:
+        raise ValueError(
+            f"checkpoint {path} counts {done!r} epochs of a training of {epochs}; {advice}"
+        )

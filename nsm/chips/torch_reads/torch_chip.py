@@ -75,8 +75,9 @@ class TorchChip:
     ) -> Any:
         """Return the outputs of noisy passes, (samples, batch, ...).
 
-        Arguments and result are those of `MappedNetwork.sample`. Reads depend on `rng`, and also on
-        `reads_at_once` and on torch's device.
+        Arguments and result are those of `MappedNetwork.sample`. Reads depend on `rng` and on
+        `reads_at_once`. Blank-out gates are the same on every device; the sums under them differ by
+        rounding. Normals differ from device to device.
         """
         check_sampling(sampling)
         integer("samples", samples, at_least=1)

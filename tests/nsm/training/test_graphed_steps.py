@@ -9,6 +9,7 @@ import nsm
 from nsm.datasets.files import Data
 from nsm.nn.sign_checks import SignChecks, all_signs, sign_checks
 from nsm.training import epoch
+from nsm.training.graphed_steps import copies, restore
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
@@ -143,11 +144,11 @@ def test_a_state_returns_to_its_copies():
     state = nsm.training.state.TrainingState(model, recipe)
     x, y = torch.rand(3, 4), torch.tensor([0, 1, 1])
     for taken in range(2):
-        before = state.copies()
+        before = copies(state)
         kept = [{k: v.clone() for k, v in m.state_dict().items()} for m in (model, state.average)]
         state.take_step(x, y, taken, 10)
         assert any((model.state_dict()[k] != v).any() for k, v in kept[0].items())
-        state.restore(before)
+        restore(state, before)
         for m, then in zip((model, state.average), kept, strict=True):
             assert all((m.state_dict()[k] == v).all() for k, v in then.items())
     assert {float(s["step"]) for s in state.optimizer.state.values()} in ({0.0}, set(), {1.0})

@@ -18,7 +18,7 @@ from nsm.nn.stochastic import Stochastic, reseed
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 IMAGES_PER_PASS = 1000  # bounds the memory of a pass
-CONV_IMAGES_PER_PASS = 100  # of convolutional networks: more states would not fit into the cache
+CONV_IMAGES_PER_PASS = 100  # of convolutions on a CPU: more states would not fit into the cache
 
 
 def check_labels(
@@ -122,8 +122,9 @@ def passes(model: nn.Module, images: torch.Tensor, samples: int) -> Floats:
     """
     convolves = any(parameter.ndim == 4 for parameter in model.parameters())
     device = next(model.parameters()).device
+    few = convolves and device.type == "cpu"
     with torch.no_grad():
-        parts = images.split(CONV_IMAGES_PER_PASS if convolves else IMAGES_PER_PASS)
+        parts = images.split(CONV_IMAGES_PER_PASS if few else IMAGES_PER_PASS)
         blocks = [torch.stack([model(b.to(device)) for _ in range(samples)]).cpu() for b in parts]
     return torch.cat(blocks, dim=1).double().numpy()
 

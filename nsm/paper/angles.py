@@ -42,7 +42,7 @@ def angles(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[
     x = torch.as_tensor(data.x_train[:_BATCH])
     y = torch.as_tensor(data.y_train[:_BATCH])
     found: dict[str, dict[str, list[float]]] = {}
-    for moment, model in (("start", start), ("trained", after)):
+    for moment, model in (("start", start), ("trained", after.cpu())):
         own = mean_gradients(model, x, y, seed)
         found[moment] = {}
         for number, (name, layer_class) in enumerate(ESTIMATORS.items(), start=1):

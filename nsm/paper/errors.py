@@ -59,8 +59,8 @@ def perceptron(experiment: Experiment, seed: int, data: Data, folder: Path) -> d
     def drift(model: nn.Sequential) -> Mapping[str, float]:
         weight = weight_of(last_hidden(model))
         return {
-            "variance_gained": float(weight.var() - start.var()),
-            "mean_shift": float(weight.mean() - start.mean()),
+            "variance_gained": float(weight.var()) - float(start.var()),
+            "mean_shift": float(weight.mean()) - float(start.mean()),
         }
 
     model, history = trained(experiment, seed, data, folder, measure=drift)

@@ -101,11 +101,17 @@ def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[s
         "identity": identity(experiment),
         "epochs": experiment.epochs,
         "samples": experiment.samples,
+        "trained_on": processor(),
         "images": [len(data.y_train), len(data.y_test)],
         **found,
     }
     write_json(result_file(folder, experiment, seed), result)
     return result
+
+
+def processor() -> str:
+    """Return what trains networks here: the name of the GPU, or "CPU"."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
 
 
 def run(
@@ -140,7 +146,7 @@ def run(
         chosen = by_name(names)
     known = {e.name: e for e in EXPERIMENTS}
     # A network that starts from another one needs it first.
-    chosen = list(dict.fromkeys([known[e.start] for e in chosen if e.start] + chosen))
+    chosen = by_name([e.start for e in chosen if e.start] + [e.name for e in chosen])
     jobs = [(e.name, s) for e in chosen for s in e.seeds if not result_file(folder, e, s).exists()]
     # First seeds come first, so that a report of an unfinished run has as many rows as possible.
     jobs.sort(key=lambda job: job[1])

@@ -38,8 +38,8 @@ def trained(
             nothing.
 
     Returns:
-        The trained network, and its history with one row per epoch, "seconds" of processor time
-        included.
+        The trained network, on the device where it was trained, and its history with one row per
+        epoch, "seconds" of processor time included.
     """
     last = [time.process_time()]
 
@@ -55,8 +55,8 @@ def trained(
         before = load(folder / f"{experiment.start}_{seed}.safetensors")
         assert isinstance(before, nn.Sequential)
         start_from(model, before, data.x_train[:_IMAGES_OF_START], seed)
-    if experiment.gpu and torch.cuda.is_available():
-        model.to("cuda")
+    if "hardware" not in experiment.recipe:  # chips are programmed on the CPU
+        model.to(machine_device())
     name = f"{experiment.name}_{seed}"
     history = fit(
         model,
@@ -71,6 +71,11 @@ def trained(
     )
     save(model, folder / f"{name}.safetensors", note=f"nsm.paper: {experiment.name}, seed {seed}")
     return model, history
+
+
+def machine_device() -> torch.device:
+    """Return the device of trainings: the GPU, if torch finds one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def start_from(model: nn.Sequential, before: nn.Sequential, x: Any, seed: int) -> None:

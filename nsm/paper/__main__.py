@@ -24,6 +24,10 @@ DataOption = Annotated[
 WorkersOption = Annotated[
     int, typer.Option(help="Experiments at the same time, one thread each.", min=1)
 ]
+EarlierOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder of results that count as done, such as examples/paper/results."),
+]
 
 
 def main(
@@ -32,11 +36,12 @@ def main(
     only: OnlyOption = None,
     data_dir: DataOption = None,
     workers: WorkersOption = 2,
+    earlier: EarlierOption = None,
 ) -> None:
     """Run the paper's experiments, resume unfinished ones, and write RESULTS.md."""
     check_folder(out)
     check_folder(report, ("RESULTS.md",))
-    run(out, only or None, data_dir=data_dir, workers=workers)
+    run(out, only or None, data_dir=data_dir, workers=workers, earlier=earlier)
     typer.echo(write_report(out, report))
 
 

@@ -21,6 +21,7 @@ def claims(by_name: ByName) -> list[tuple[str, str]]:
     found = _Verdicts(by_name)
     _claim_perceptrons(found)
     _claim_convolutional(found)
+    _claim_cifar(found)
     _claim_figure_2(found)
     _claim_ranges(found)
     _claim_levels(found)
@@ -64,13 +65,13 @@ class _Verdicts:
             found = error_of(runs)
             self.rows.append((text, f"{found.below(threshold)} ({found.text})"))
 
-    def add_below(self, text: str, low: str, high: str) -> None:
-        """Add the claim that experiment `low` has a smaller error than experiment `high`."""
+    def add_below(self, text: str, low: str, high: str, by: float = 0.0) -> None:
+        """Add the claim that the error of `low` is below that of `high` plus `by` points."""
         a, b = self.runs(low), self.runs(high)
         if a is not None and b is not None:
             found = difference(a, b)
             numbers = f"{a.mean:.2f}, {b.mean:.2f}; difference {found.text}"
-            self.rows.append((text, f"{found.below(0.0)} ({numbers})"))
+            self.rows.append((text, f"{found.below(by)} ({numbers})"))
 
     def add_same(self, text: str, name: str, key: str, threshold: float) -> None:
         """Add the claim that a variant changes the error by less than `threshold` points."""
@@ -155,6 +156,17 @@ def _claim_convolutional(found: _Verdicts) -> None:
             f"order bNSM < BN < {{SN, STE}} < wBD < BD{where}",
             [(f"{prefix}_{a}", f"{prefix}_{b}") for a, b in order],
         )
+
+
+def _claim_cifar(found: _Verdicts) -> None:
+    """Add the claims about the short trainings on CIFAR-10 as JPEG."""
+    for size in ("half", "full"):
+        for start in ("", "_from_dCNN"):
+            where = f"CIFAR-10 as JPEG, {size} width" + (", starts from dCNN" if start else "")
+            dcnn = f"jpeg_{size}_dCNN"
+            found.add_below(
+                f"{where}: bNSM within 2 points of dCNN", f"jpeg_{size}_bNSM{start}", dcnn, 2.0
+            )
 
 
 def _claim_figure_2(found: _Verdicts) -> None:

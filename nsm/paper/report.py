@@ -15,7 +15,7 @@ from nsm.paper.markdown import row, table
 from nsm.paper.outcomes import runs_of
 from nsm.paper.range_report import range_section
 from nsm.paper.run import absence_file, results
-from nsm.paper.table import CODED, EXPERIMENTS, ONE, TOP, Experiment
+from nsm.paper.table import CODED, EXPERIMENTS, JPEG, ONE, TOP, Experiment
 from nsm.plots.style import save_figure
 from nsm.statistics import error_of
 
@@ -27,7 +27,7 @@ _HEADER = [
     "runs",
     "epochs here / paper",
     "samples",
-    "training [CPU min]",
+    "training [min]",
 ]
 #: Variants of a trained perceptron: key of the result, label, and the paper's number [%] if it
 #: gives one.
@@ -64,6 +64,10 @@ The NSM is trained with synaptic noise, an independent sample for every weight (
     TOP: """\
 N-MNIST is a small subset, trained with weight averaging over 10 steps: its errors cannot be
 compared with the paper's.""",
+    JPEG: """\
+Lossy images, a fraction of the paper's updates, and no seeds: nothing here can be compared with the
+paper's CIFAR numbers. Networks that start from the dCNN take over its weights and set β by eq. 8.
+Minutes on a GPU are those of the process that drives it; two trainings shared it.""",
     CODED: """\
 The recipe of the authors' code: Adam at 3·10⁻⁴, halved after every quarter of the training, and
 the final weights instead of an average. Stochastic layers have neuron noise (one noise sample per
@@ -151,8 +155,14 @@ def _measured(
         f"{found[0]['epochs']} / {experiment.paper_epochs}",
         1 if "one_sample" in key else found[0]["samples"],
         # Variants are tests of the same training, whose time is counted once.
-        f"{minutes:.0f}" if key == "error" else "",
+        f"{minutes:.0f}{_trained_on(found)}" if key == "error" else "",
     ]
+
+
+def _trained_on(found: list[dict[str, Any]]) -> str:
+    """Return on what networks were trained, unless it was one core of a processor."""
+    places = sorted({r.get("trained_on", "CPU") for r in found} - {"CPU"})
+    return f" ({', '.join(places)})" if places else ""
 
 
 def _angles(found: list[dict[str, Any]]) -> list[str]:

@@ -120,6 +120,7 @@ def run(
     *,
     data_dir: Path | None = None,
     workers: int = 2,
+    earlier: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Run all experiments that have no result yet, and return all results.
 
@@ -131,11 +132,15 @@ def run(
             why the others are skipped are kept in `folder`.
         data_dir: Folder of the data; None (default) for that of `load_data`.
         workers: Experiments at the same time, one thread each; default 2.
+        earlier: Folder of results that count as done, such as examples/paper/results; default None.
 
     Raises:
-        ValueError: an unknown name, or a result in `folder` that comes from another table.
+        ValueError: an unknown name, or a result in `folder` or `earlier` that comes from another
+            table.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if earlier is not None:
+        _take_over(earlier, folder)
     for result in results(folder):
         _check_same(result, folder)
     left_out: list[str] = []
@@ -168,6 +173,19 @@ def run(
                 for future in futures:
                     future.cancel()
     return results(folder)
+
+
+def _take_over(earlier: Path, folder: Path) -> None:
+    """Copy the results that `folder` lacks, once all of them are known to be of this table."""
+    found = results(earlier)
+    if not found:
+        raise ValueError(f"{earlier} has no results; name a folder that has some, or none")
+    for result in found:
+        _check_same(result, earlier)
+    for result in found:
+        file = folder / f"{result['experiment']}_{result['seed']}.json"
+        if not file.exists():
+            write_json(file, result)
 
 
 def identity(experiment: Experiment) -> str:

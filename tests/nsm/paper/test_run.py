@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -213,3 +214,34 @@ def test_a_result_is_written_completely_or_not_at_all(tmp_path):
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]  # no temporary file is left
     assert result_file(tmp_path, TINY[0], 7).name == "nsm_7.json"
+
+
+# Results of earlier runs
+
+
+def test_results_of_an_earlier_run_count_as_done(tiny, tmp_path, monkeypatch):
+    earlier, folder = tmp_path / "earlier", tmp_path / "now"
+    wanted = run(earlier, ["relu"], workers=1)
+    monkeypatch.setattr(runner, "run_one", lambda *a: pytest.fail("it was run again"))
+    assert run(folder, ["relu"], workers=1, earlier=earlier) == wanted
+    with pytest.raises(ValueError, match=r"empty has no results; name a folder that has some"):
+        run(folder, ["relu"], workers=1, earlier=tmp_path / "empty")
+
+
+def test_results_of_another_table_are_not_taken_over(tiny, tmp_path):
+    earlier = tmp_path / "earlier"
+    (result,) = run(earlier, ["relu"], workers=1)
+    write_json(result_file(earlier, TINY[2], 0), result | {"identity": "another"})
+    with pytest.raises(ValueError, match=r"earlier/relu_0\.json is of another recipe, network"):
+        run(tmp_path / "now", ["relu"], workers=1, earlier=earlier)
+    assert not list((tmp_path / "now").iterdir())
+
+
+def test_the_results_that_come_with_the_project_are_of_its_table():
+    folder = Path(__file__).parents[3] / "examples" / "paper" / "results"
+    found = results(folder)
+    assert len(found) == len(list(folder.glob("*.json")))
+    for result in found:
+        (experiment,) = runner.by_name([result["experiment"]])
+        assert result["identity"] == runner.identity(experiment)
+        assert result["epochs"] == experiment.epochs

@@ -90,6 +90,20 @@ _SPECIAL: dict[type[nn.Module], Callable[[Any], dict[str, Any]]] = {
     nn.AdaptiveLogSoftmaxWithLoss: _adaptive_softmax,
 }
 
+#: Arguments that layers of torch have got since the oldest torch that the project supports. They
+#: are left out where they have their default, so that every supported torch reads the description.
+_LATER: dict[type[nn.Module], tuple[str, ...]] = {
+    nn.modules.batchnorm._NormBase: ("bias",),
+    nn.GroupNorm: ("bias",),
+}
+
+
+def _may_be_left_out(layer: nn.Module, parameter: inspect.Parameter, value: Any) -> bool:
+    """Return whether an argument is newer than the oldest torch, and changes nothing here."""
+    names = (n for owner, later in _LATER.items() if isinstance(layer, owner) for n in later)
+    changes = value != parameter.default and getattr(layer, "affine", True)
+    return parameter.name in names and not changes
+
 
 class Arguments:
     """Arguments of a layer's constructor, as far as the layer tells them.
@@ -120,6 +134,8 @@ class Arguments:
 
     def _take(self, layer: nn.Module, parameter: inspect.Parameter) -> None:
         found, value = _attribute(layer, parameter)
+        if found and _may_be_left_out(layer, parameter, value):
+            return
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             if found and isinstance(value, (list, tuple, nn.ModuleList)):
                 self.more = [*self.named.values(), *value]

@@ -1,5 +1,6 @@
 """Any network in a file: what is loaded computes what was saved, or saving names the layer."""
 
+import inspect
 import json
 from functools import partial
 
@@ -355,3 +356,25 @@ def test_functions_with_arguments_are_kept(path):
     nsm.save(model, path)
     x = torch.randn(4, 3)
     assert torch.equal(nsm.load(path, classes=CLASSES)(x), model(x))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.BatchNorm2d(3),
+        nn.InstanceNorm2d(3),
+        nn.InstanceNorm2d(3, affine=True),
+        nn.GroupNorm(1, 3),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_arguments_that_older_torch_lacks_are_left_out_where_they_change_nothing(layer):
+    assert "bias" not in describe(layer)["arguments"]
+
+
+@pytest.mark.skipif(
+    "bias" not in inspect.signature(nn.BatchNorm2d).parameters, reason="torch before 2.13"
+)
+def test_a_normalization_without_bias_stays_one(path):
+    nsm.save(nn.Sequential(nn.BatchNorm2d(3, bias=False)), path)
+    assert nsm.load(path)[0].bias is None

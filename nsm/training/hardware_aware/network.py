@@ -15,6 +15,7 @@ from nsm.chips.planning.examples import given_example
 from nsm.chips.planning.plans import new_plan
 from nsm.chips.planning.tracing import move_hooks
 from nsm.chips.streams import Stream
+from nsm.chips.structures import tensors_of
 from nsm.training.hardware_aware.aware_layers import AwareLayer, aware_layer
 from nsm.training.hardware_aware.checks import check_slot, checked_steps
 from nsm.training.hardware_aware.drawn_layer import DrawnLayer
@@ -67,7 +68,17 @@ class HardwareAware(nn.Module):
         self._draws.forget()
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
-        """Return the network's outputs of one noisy pass through a chip."""
+        """Return the network's outputs of one noisy pass through a chip.
+
+        Args:
+            inputs: The network's arguments, tensors.
+            options: Further arguments, as the network takes them.
+
+        Raises:
+            ValueError: An input is an array that is no tensor, or there is no tensor.
+        """
+        advice = f"give a torch.Tensor, such as torch.as_tensor(x, dtype={self._like().dtype})"
+        tensors_of((inputs, options), "a network of nsm.hardware_aware", advice)
         for layer, drawn in zip(self.aware_layers(), self._chip(), strict=True):
             layer.drawn = drawn
         return self.network(*inputs, **options)
@@ -84,8 +95,12 @@ class HardwareAware(nn.Module):
         """
         return {layer.slot.path: layer.drawn.main for layer in self.aware_layers()}
 
+    def _like(self) -> Tensor:
+        """Return a tensor of the precision and device of the network."""
+        return next(self.network.parameters())
+
     def _chip(self) -> list[DrawnLayer]:
-        like = next(self.network.parameters())
+        like = self._like()
         if self.training:
             seed = child(self._seed, Stream.TRAINING, self.step)
             drawn = self._draws.of_step(seed, self.step, like)

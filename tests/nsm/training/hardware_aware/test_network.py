@@ -415,3 +415,14 @@ def test_one_image_without_the_axis_of_a_batch_has_outputs_without_it(build, sha
     model = nn.Sequential(layer)
     aware = nsm.hardware_aware(model, BAD, rng=0, example=x.numpy())
     assert aware(x[0]).shape == model(x[0]).shape == aware(x).shape[1:]
+
+
+@pytest.mark.parametrize("given", [np.zeros((2, 20), np.float32), [[0.0] * 20]])
+def test_what_is_no_tensor_is_refused(given):
+    aware = nsm.hardware_aware(built("relu"), PERFECT, rng=0)
+    message = (
+        rf"was called with a {type(given).__name__}; give a torch\.Tensor, such as torch\.as_t"
+    )
+    with pytest.raises(ValueError, match=message):
+        aware(given)
+    assert aware.step == 0

@@ -150,9 +150,11 @@ def hardware_aware(
     `map_to_crossbar(model, hardware, rng=rng)` programs. Gates and read noise are drawn in every
     call. A neural sampling layer has the noise of the chip in place of its own, matched as
     `map_to_crossbar` matches it, so that no noise counts twice. Chips are new: they have not aged.
+    Converters clip and round in the ranges of the hardware, an open ADC in that of mapping.
 
     Sums are drawn as one normal per output, with the mean and variance of a read. Gradients are
-    straight-through: a weight acts as if it were programmed exactly; a clipped one has no gradient.
+    straight-through: a weight acts as if it were programmed exactly, and converters as if they did
+    not round; what is clipped has no gradient.
     The variance of read noise is a constant for the weights, except for the factor of a neural
     sampling layer, whose gradient is that of its firing probability (Bengio et al. 2013,
     arXiv:1308.3432; Joshi et al. 2020, doi:10.1038/s41467-020-16108-9).
@@ -170,9 +172,9 @@ def hardware_aware(
         example: Inputs with which the plan is checked, as for `map_to_crossbar`.
 
     Raises:
-        ValueError: Naming the layer or option: what `map_to_crossbar` refuses; converters, currents
-            that are not linear in the inputs, layers inside recurrent layers or attention; or an
-            option that has no effect.
+        ValueError: Naming the layer or option: what `map_to_crossbar` refuses; DACs of open range,
+            converters of parts of a sum, currents that are not linear in the inputs, layers inside
+            recurrent layers or attention; or an option that has no effect.
     """
     check_model(model)
     check_weights(model)
@@ -185,8 +187,7 @@ def hardware_aware(
     for slot in slots:
         check_slot(slot)
     steps = checked_steps(slots, wires_every, range_every)
-    layers = {id(slot.layer): aware_layer(slot) for slot in slots}
-    network = replaced(network, layers)
+    network = replaced(network, {id(slot.layer): aware_layer(slot) for slot in slots})
     return HardwareAware(model, network, Draws(slots, *steps), seed)
 
 

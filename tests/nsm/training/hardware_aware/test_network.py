@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import nsm
-from crossbar import Adc, Comparator, Dac, Hardware, ReferenceColumn, Wires
+from crossbar import Adc, BitSliced, Comparator, Dac, Hardware, ReferenceColumn, Wires
 from devices import (
     BlankOut,
     Device,
@@ -349,8 +349,15 @@ class Functional(nn.Module):
 @pytest.mark.parametrize(
     ("build", "options", "message"),
     [
-        (lambda: built("relu"), {"adc": Adc(bits=4)}, "layer 0 (Linear): adc = Adc(bits=4"),
-        (lambda: built("relu"), {"dac": Dac(bits=4)}, "layer 0 (Linear): dac = Dac(bits=4"),
+        (lambda: built("relu"), {"adc": Adc(4, per="tile")}, "layer 0 (Linear): adc = Adc(bits=4"),
+        (
+            lambda: built("relu"),
+            {"adc": Adc(4), "mapping": BitSliced(bits=4, bits_per_cell=2)},
+            "(Linear): adc = Adc(bits=4, range=None, noise=0.0, offset=0.0, per='output') converts "
+            "each slice",
+        ),
+        (lambda: built("relu"), {"dac": Dac(4)}, "layer 0 (Linear): dac = Dac(bits=4, range=None"),
+        (lambda: built("nsm"), {"dac": Dac(4, serial=True)}, "reads the array bit by bit"),
         (
             lambda: built("relu"),
             {"device": replace(PERFECT.device, iv=SinhCurve(v_0=0.2))},

@@ -20,7 +20,8 @@ def calibrated_hardware(chip: MappedNetwork) -> dict[str, Hardware | None]:
     Ranges that the hardware leaves open are those of the chip as it is now: what the last
     `chip.calibrate(x)` found, or the range of an ADC as it was mapped. Chips that are mapped to
     the result, and networks that are trained for it, have them from the start. The groups of a
-    convolution share the largest of their ranges.
+    convolution share the largest of their ranges. Reads warn of what given ranges clip, also where
+    the calibration clips on purpose.
 
     Args:
         chip: The chip.

@@ -101,7 +101,7 @@ LINES = {
     "coincidences_soft": Line(rule=Coincidences),
     "rounding": Line(rule=Rounding, rates_of="soft"),
     # The default transfer of 0.1 is slower where rates are chosen (17.4 instead of 10.8 %), and as
-    # good after two epochs (7.8 instead of 8.2 %).
+    # good after two epochs (7.7 instead of 8.3 %).
     "tiki_taka": Line(
         rule=TikiTaka,
         of_rule={"transfer": 0.5},

@@ -30,7 +30,7 @@ _PLACES = np.array(
 #: Binary digits of a probability that decide a random bit.
 DIGITS = 24
 # Entries of a list that are fetched from memory ahead of the one that is worked on. Cells of a
-# large array lie in memory, and waiting for them took two thirds of an update.
+# large array lie in memory, and waiting for them took half of the loop over cells that differ.
 _AHEAD = 24
 _COLUMNS = 8  # of `FlatCells.cells`
 

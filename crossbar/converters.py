@@ -59,17 +59,18 @@ class Dac:
         """Reads of the array for one input: bits − 1 bit planes, or one."""
         return self.bits - 1 if self.serial else 1
 
-    def codes(self, x: Floats, limit: float) -> Floats:
+    def codes(self, x: Floats, limit: float | Floats) -> Floats:
         """Return the signed codes of inputs, whole numbers of the shape of x.
 
         Args:
             x: Inputs.
-            limit: Largest input; it replaces a range of None.
+            limit: Largest input, a number or an array that broadcasts against x; it replaces a
+                range of None.
         """
         top = self.largest_code
         return np.clip(np.rint(np.asarray(x) * (top / limit)), -top, top)
 
-    def convert(self, x: Floats, limit: float) -> Floats:
+    def convert(self, x: Floats, limit: float | Floats) -> Floats:
         """Return the levels nearest to inputs, of the shape of x; arguments as of `codes`.
 
         |error| ≤ limit/(2^bits − 2) unless clipped.

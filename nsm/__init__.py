@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm import training as training
     from nsm import uncertainty as uncertainty
     from nsm import verdict as verdict
+    from nsm.chips.calibrated_hardware import calibrated_hardware as calibrated_hardware
     from nsm.chips.chip import MappedNetwork as MappedNetwork
     from nsm.chips.chip_file import load_chip as load_chip
     from nsm.chips.cost_comparison import compare_costs as compare_costs
@@ -96,6 +97,7 @@ _EXPORTS = {
     "training": "nsm.training",
     "uncertainty": "nsm.uncertainty",
     "verdict": "nsm.verdict",
+    "calibrated_hardware": "nsm.chips.calibrated_hardware",
     "MappedNetwork": "nsm.chips.chip",
     "load_chip": "nsm.chips.chip_file",
     "compare_costs": "nsm.chips.cost_comparison",

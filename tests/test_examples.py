@@ -11,6 +11,7 @@ import torch
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 LONG = (
+    "between_converters",
     "fit_relaxation",
     "fitted_rram",
     "learning_table",

@@ -13,6 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
+from crossbar.arrays._prefetch import prefetch
 from crossbar.reads._normals import _fill_words
 
 _ONE = np.uint64(1)
@@ -28,6 +29,10 @@ _PLACES = np.array(
 )  # fmt: skip
 #: Binary digits of a probability that decide a random bit.
 DIGITS = 24
+# Entries of a list that are fetched from memory ahead of the one that is worked on. Cells of a
+# large array lie in memory, and waiting for them took half of the loop over cells that differ.
+_AHEAD = 24
+_COLUMNS = 8  # of `FlatCells.cells`
 
 
 @njit(nogil=True, cache=True)
@@ -261,6 +266,10 @@ def pulse_cells(f, where, counts, direction, noisy, written, normals, at, u, see
     zero, write_noise = np.float32(f.zero), np.float32(f.write_noise)
     sums = np.zeros(4)
     for m in range(len(where)):
+        ahead = where[min(m + _AHEAD, len(where) - 1)]
+        prefetch(f.cells, ahead * own * _COLUMNS)
+        prefetch(u, ahead)
+        prefetch(number, ahead)
         n = counts[m] if direction > 0 else -counts[m]
         if n == 0 or (only_up and n < 0):
             continue
@@ -299,6 +308,9 @@ def refresh_weights(where, columns, scale, plus, minus, weights, squares):
     first, last = 0, columns
     change = 0.0
     for m in range(len(where)):
+        ahead = where[min(m + _AHEAD, len(where) - 1)]
+        prefetch(minus, ahead)
+        prefetch(weights, ahead)
         i = where[m]
         if i < first or i >= last:
             squares[row] += change

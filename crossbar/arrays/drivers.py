@@ -114,9 +114,8 @@ class Drivers:
         if self.watch is not None:
             self.watch.add(x.floats, 0)
             return x, span
+        self.check_range()
         if self.dac is None:
-            if self.input_scale is None:
-                self._known_limit()
             return x, span
         limit = self._known_limit()
         if not self.dac.serial:
@@ -129,6 +128,11 @@ class Drivers:
         if self.dac is None or not self.dac.serial or self.watch is not None:
             return np.ones(1)
         return self.dac.weights_of_planes(self._known_limit())
+
+    def check_range(self) -> None:
+        """Raise ValueError if reads need a range of the inputs that is not known yet."""
+        if self.dac is not None or self.input_scale is None:
+            self._known_limit()
 
     def count(self, x: Inputs) -> None:
         """Count the inputs of a read that are converted, and those that are clipped."""

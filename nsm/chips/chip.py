@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from crossbar import Hardware
 from crossbar.reads.span import Span
@@ -19,7 +19,7 @@ from nsm.chips.planning.checked_plan import CheckedPlan
 from nsm.chips.programmed_network import ProgrammedNetwork
 from nsm.chips.runs import read_once
 from nsm.chips.streams import Stream
-from nsm.chips.structures import combined, leaves, rows_of
+from nsm.chips.structures import combined, leaves, rows_of, tensors_of
 from nsm.nn.given_images import warn_of_scale
 
 if TYPE_CHECKING:
@@ -110,13 +110,8 @@ class MappedNetwork(ProgrammedNetwork):
             ValueError: There is no tensor among the inputs, or an input has a wrong shape or holds
                 NaN.
         """
-        given = leaves((inputs, options))
-        wrong = [t for t in given if not isinstance(t, Tensor)] or (inputs[:1] if not given else [])
-        if wrong or not given:
-            raise ValueError(
-                f"a chip was called with a {type(wrong[0] if wrong else None).__name__}; give a "
-                "torch.Tensor, or call chip.sample(x, samples), which takes arrays"
-            )
+        advice = "give a torch.Tensor, or call chip.sample(x, samples), which takes arrays"
+        given = tensors_of((inputs, options), "a chip", advice)
         if not all(torch.isfinite(t).all() for t in given):
             raise ValueError("an input of the chip holds NaN or infinite values")
         seed = np.random.SeedSequence(int(torch.randint(2**62, ()).item()))

@@ -37,6 +37,27 @@ def leaves(structure: Any) -> list[Tensor]:
     return found
 
 
+def tensors_of(
+    arguments: tuple[tuple[Any, ...], dict[str, Any]], who: str, advice: str
+) -> list[Tensor]:
+    """Return the tensors among the arguments of a call, or raise ValueError.
+
+    Args:
+        arguments: Positional arguments and options of the call.
+        who: What is called, for the message.
+        advice: What to do instead of giving arrays, for the message.
+
+    Raises:
+        ValueError: There is an array that is no tensor, or no tensor.
+    """
+    given = leaves(arguments)
+    wrong = [t for t in given if not isinstance(t, Tensor)]
+    if wrong or not given:
+        first = wrong[0] if wrong else next(iter(arguments[0]), None)
+        raise ValueError(f"{who} was called with a {type(first).__name__}; {advice}")
+    return given
+
+
 def combined(function: Callable[[list[Tensor]], Any], structures: list[Any]) -> Any:
     """Return one structure that combines the tensors at the same place of several structures.
 

@@ -9,6 +9,7 @@ import typer
 
 from nsm.cli.data import DataChoice
 from nsm.cli.interrupts import keeping, keeping_checkpoint
+from nsm.cli.learn_tables import show_devices, show_learned
 from nsm.cli.networks import PERCEPTRONS, NetworkChoice
 from nsm.cli.options import (
     DataDir,
@@ -18,7 +19,6 @@ from nsm.cli.options import (
     Seed,
     hardware_from,
     say,
-    show_table,
 )
 from nsm.cli.training import LR_SCHEDULES, build
 
@@ -219,9 +219,7 @@ def _learn_one(
         parts = (part for layer in chip.layers for part in layer.neurons.parts())
         check_room(out, sum(g.nbytes for part in parts for g in part.array.conductances()))
     learned = learn_on(chip, x, y, rng=seed, **options)
-    show_table(_table(learned.rows))
-    show_table(_table(learned.arrays))
-    say(f"{name}: {learned}", soft_wrap=True)
+    show_learned(name, learned)
     if out is not None:
         chip.save(out, note=f"nsm learn on {name}")
         say(f"wrote {out}", soft_wrap=True)
@@ -252,10 +250,11 @@ def _compare(
     from nsm.learning.on_devices import learn_on_devices
 
     first = next(iter(hardware.values()))
+    devices = {name: of_device.device for name, of_device in hardware.items()}
     rows = learn_on_devices(
         model,
         first,
-        {name: of_device.device for name, of_device in hardware.items()},
+        devices,
         x,
         y,
         rng=seed,
@@ -263,7 +262,7 @@ def _compare(
         save_to=out,
         **options,
     )
-    show_table(_table(rows.drop(columns="run")))
+    show_devices(rows, devices)
     if out is not None:
         say(f"wrote {out}", soft_wrap=True)
     return rows
@@ -275,16 +274,3 @@ def _draw(rows: pd.DataFrame, figure: Path) -> None:
 
     save_figure(plot_devices(rows), figure)
     say(f"wrote {figure}", soft_wrap=True)
-
-
-def _table(rows: pd.DataFrame) -> Any:
-    """Return a table of the console; columns without a value are left out."""
-    from rich.table import Table
-
-    shown = rows.dropna(axis=1, how="all")
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for name in shown.columns:
-        table.add_column(str(name), justify="right", overflow="fold")
-    for row in shown.itertuples(index=False):
-        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
-    return table

@@ -74,8 +74,9 @@ def learn_on_devices(
         **options: Other options of `learn`.
 
     Returns:
-        Columns device, chip, error, online_error, samples, pulses, most_pulses, saturated,
-        energy [J], time [s], and run, a hash of all that decides the row.
+        Columns device, chip, error, online_error, samples, pulses, most_pulses, saturated (as in
+        `Learned`; shares are fractions), energy [J] and time [s] of all pulses, one after another
+        (NaN where they are not known), and run, a hash of all that decides the row.
 
     Raises:
         ValueError: Naming what cannot learn, or `save_to` has rows of another experiment.

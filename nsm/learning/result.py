@@ -1,5 +1,6 @@
 """What learning on a chip has given and what it has cost."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import numpy as np
 from crossbar.arrays.pulsed import PulsedArray
 from devices import WritePulses
 from devices.pulses.base import PulseResponse
+from nsm.quantities import quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +26,8 @@ class Learned:
             square of deterministic path minus main array, relative to the weights; NaN without a
             path of its own).
         arrays: One row for every array of every layer: cells, pulses up and down, mean and largest
-            pulses per cell, writes, stuck and saturated cells, energy [J], and `reason` where the
-            energy is not known.
+            pulses per cell, writes, stuck and saturated cells, energy of the pulses [J], and `why
+            energy unknown`, "" where it is known.
         left_out: How many input lines were left out.
         time: Duration of all pulses if cells are pulsed one after another [s]; NaN where the
             pulses' width is not known.
@@ -57,14 +59,19 @@ class Learned:
     def __str__(self) -> str:
         last = self.rows.iloc[-1]
         worn = int(self.arrays["most_pulses"].max())
+        cost = ""
+        if not math.isnan(self.time):
+            cost = f" ({quantity(self.time, 's')} one after another)"
+        if not math.isnan(self.energy):
+            cost = f"{cost[:-1]}, {quantity(self.energy, 'J')} in the cells)"
         return (
-            f"{int(last['samples'])} samples: error {self.error:.2%}, {self.pulses} pulses, at "
-            f"most {worn} on one cell, {last['saturated']:.1%} of the cells saturated"
+            f"{int(last['samples'])} samples: error {self.error:.2%}, {self.pulses} pulses{cost}, "
+            f"at most {worn} on one cell, {last['saturated']:.1%} of the cells saturated"
         )
 
 
 def array_row(
-    name: str, array: PulsedArray, pulses: WritePulses | None, reason: str
+    name: str, array: PulsedArray, pulses: WritePulses | None, why_unknown: str
 ) -> dict[str, object]:
     """Return the row of one array in `Learned.arrays`.
 
@@ -72,7 +79,7 @@ def array_row(
         name: Number of the layer and name of the array.
         array: The array.
         pulses: Voltages and widths; None if they are not known.
-        reason: Why the energy is not known, or "".
+        why_unknown: Why the energy is not known, or "".
     """
     response = array.tiles.hardware.device.pulses
     assert response is not None
@@ -89,8 +96,8 @@ def array_row(
         "writes": sum(side.counts.writes for side in array.sides),
         "stuck": sum(int(side.stuck.sum()) for side in array.sides),
         "saturated": array.saturated(),
-        "energy [J]": energy(array, response, pulses) if not reason else float("nan"),
-        "reason": reason,
+        "energy [J]": energy(array, response, pulses) if not why_unknown else float("nan"),
+        "why energy unknown": why_unknown,
     }
 
 

@@ -31,7 +31,7 @@ class Binarize(Coding):
         self.threshold = number("Binarize.threshold", threshold)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.flipped(signs(x.detach() - self.threshold))
+        return self.flipped(signs(self.values(x) - self.threshold))
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as files store them."""

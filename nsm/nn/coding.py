@@ -37,6 +37,15 @@ class Coding(Stochastic):
         super().__init__()
         self.flip = number(f"{type(self).__name__}.flip", flip, at_least=0, below=0.5)
 
+    def values(self, x: Tensor) -> Tensor:
+        """Return inputs without gradient; raise ValueError if they are no tensor."""
+        if not isinstance(x, Tensor):
+            raise ValueError(
+                f"{type(self).__name__} was called with a {type(x).__name__}; give a torch.Tensor, "
+                "such as torch.as_tensor(x, dtype=torch.float32)"
+            )
+        return x.detach()
+
     def flipped(self, z: Tensor) -> Tensor:
         """Return the states, in `train()` each with its sign changed with probability `flip`."""
         if self.training and self.flip:
@@ -91,11 +100,12 @@ class BinarizePerPixel(Coding):
         return layer
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[1:] != self.threshold.shape:
+        values = self.values(x)
+        if values.shape[1:] != self.threshold.shape:
             raise ValueError(
                 f"images have shape {tuple(x.shape[1:])}, but {self} has thresholds of {self.shape}"
             )
-        return self.flipped(signs(x.detach() - self.threshold))
+        return self.flipped(signs(values - self.threshold))
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as files store them."""
@@ -167,7 +177,7 @@ class Thermometer(Coding):
         return (self.low + (self.high - self.low) * share).astype(np.float32)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.detach()
+        x = self.values(x)
         return self.flipped(torch.cat([signs(x - float(t)) for t in self.thresholds], dim=1))
 
     def config(self) -> dict[str, Any]:

@@ -42,8 +42,8 @@ def tune(
 
     Each step is one of Adam, whose rate falls along a cosine, on the cross-entropy of one noisy
     pass of a batch. The pass is computed with mean and variance of the chip's reads, as measured
-    conductances would give them, drifted and behind wires as they are; gradients are those of
-    `nsm.hardware_aware`. Another call goes on from where this one ended.
+    conductances would give them, drifted, behind wires and between converters as they are;
+    gradients are those of `nsm.hardware_aware`. Another call goes on from where this one ended.
 
     Args:
         chip: The chip, changed in place.
@@ -121,8 +121,10 @@ def _tunable(chip: MappedNetwork) -> tuple[nn.Module, list[TunedLayer]]:
     of_chip = {layer.path: layer for layer in chip.layers}
     layers = []
     for slot in slots:
-        check_slot(slot)
+        check_slot(slot, finished=True)
         parts = [of_chip[part.path] for part in slot.parts]
+        for part in parts:
+            part.neurons.drivers.check_range()
         layers.append(TunedLayer(slot, parts, origin.reprogrammed_scale))
     by_layer = {id(layer.slot.layer): layer.module for layer in layers}
     return replaced(network, by_layer), layers

@@ -17,6 +17,7 @@ from nsm.nn.rules import StraightThrough
 from nsm.nn.sign_checks import all_signs
 from nsm.nn.stochastic import Stochastic
 from nsm.nn.surrogate_gradients import SignOfNoisySum, SignOfSigmoid, SignThrough
+from nsm.training.hardware_aware.drawn_converters import straight
 from nsm.training.hardware_aware.drawn_layer import DrawnLayer
 from nsm.training.hardware_aware.slots import Slot
 
@@ -44,11 +45,6 @@ def sums(x: Tensor, weight: Tensor, constant: Tensor | None, patches: Patches | 
         groups=patches.groups,
     )
     return out[0] if unbatched else out
-
-
-def straight(value: Tensor, carrier: Tensor) -> Tensor:
-    """Return the value, with the gradient of the carrier."""
-    return value + (carrier - carrier.detach())
 
 
 class AwareLayer(nn.Module):
@@ -87,8 +83,17 @@ class AwareLayer(nn.Module):
             return vector.view(-1, *(1,) * axes)
         return vector.T.reshape(-1, *u.shape[u.ndim - axes :])
 
+    def driven(self, x: Tensor) -> Tensor:
+        """Return what drives the word lines for inputs x."""
+        dac = self.drawn.dac
+        return x if dac is None else dac.levels(x, self.patches)
+
     def mean(self, x: Tensor) -> Tensor:
-        """Return the mean of the sums."""
+        """Return the mean of the sums.
+
+        Args:
+            x: What drives the word lines.
+        """
         d = self.drawn
         w = self.slot.matrix()
         moved = (w - w.detach()) * d.in_range
@@ -156,7 +161,7 @@ class AwareLayer(nn.Module):
         """Return fresh noise of the sums, and its standard deviation.
 
         Args:
-            x: Inputs.
+            x: What drives the word lines.
             like: The sums.
         """
         own, total = self.variance(x)
@@ -193,11 +198,13 @@ class AwareSums(AwareLayer, Stochastic):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the sums of one read, or the states of the thresholds."""
+        x = self.driven(x)
         u = self.mean(x)
         if self._is_noisy():
             u = u + self.noise(x, u)[0]
         if not self.is_logistic:
-            return u
+            adc = self.drawn.adc
+            return u if adc is None else adc.converted(u, self.over_outputs, self.standard_normal)
         assert isinstance(self.layer, Stochastic)
         z: Tensor = SignOfSigmoid.apply(u, self.layer.uniform(u))
         return z
@@ -223,6 +230,7 @@ class AwareSampling(AwareLayer):
     def forward(self, x: Tensor) -> Tensor:
         """Return the states of one read."""
         self.layer.check_inputs(x)
+        x = self.driven(x)
         mean = self.mean(x)
         if self.is_straight:
             of_sum: Tensor = SignThrough.apply(mean + self.noise(x, mean)[0])

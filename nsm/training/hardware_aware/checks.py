@@ -1,5 +1,8 @@
 """What hardware-aware training refuses by name: what has no gradient, and what has no effect."""
 
+from dataclasses import replace
+
+from crossbar import BitSliced
 from crossbar.operating import CALIBRATED
 from crossbar.reads.pair_moments import adds_alike
 from devices.validation import integer, shortened
@@ -10,18 +13,17 @@ from nsm.training.hardware_aware.slots import Slot
 HELD_STEPS = 50
 
 
-def check_slot(slot: Slot) -> None:
-    """Raise ValueError, naming the layer, if a part of its hardware cannot be trained for."""
+def check_slot(slot: Slot, *, finished: bool = False) -> None:
+    """Raise ValueError, naming the layer, if a part of its hardware cannot be trained for.
+
+    Args:
+        slot: The layer.
+        finished: Whether there is a chip, which knows the ranges of its inputs.
+    """
     hardware = slot.hardware
-    # Layers that end in comparators have no ADC.
-    for name in ("adc", "dac") if slot.parts[0].has_linear_outputs else ("dac",):
-        if getattr(hardware, name) is not None:
-            raise ValueError(
-                f"{slot.name}: {name} = {shortened(getattr(hardware, name))} gets its range from a "
-                "calibration of a finished chip, and rounding has no gradient; train with "
-                f"{name} = None (dataclasses.replace(hardware, {name}=None)), and map with the "
-                "converter"
-            )
+    _check_converters(slot)
+    if not finished:
+        _check_ranges(slot)
     if not hardware.is_ohmic:
         raise ValueError(
             f"{slot.name}: iv = {shortened(hardware.device.iv)} bends the currents with the size "
@@ -33,11 +35,6 @@ def check_slot(slot: Slot) -> None:
             f"{slot.name}: read_noise = {shortened(hardware.device.read_noise)} has shot noise, "
             "which depends on the size of the inputs; train without it (shot = 0), and map with it"
         )
-    if hardware.input_scale == CALIBRATED:
-        raise ValueError(
-            f'{slot.name}: input_scale = "{CALIBRATED}" is found by a calibration of a finished '
-            "chip; give the largest input as a number"
-        )
     if hardware.gates_word_lines and hardware.gate_noise.has_memory:
         raise ValueError(
             f"{slot.name}: gate = {shortened(hardware.gate)} remembers earlier reads, and gates of "
@@ -45,6 +42,49 @@ def check_slot(slot: Slot) -> None:
         )
     for part in slot.parts:
         check_programming(part, hardware, 1.0)
+
+
+def _check_converters(slot: Slot) -> None:
+    """Raise ValueError if converters see parts of a sum, whose law is that of whole sums."""
+    hardware, dac = slot.hardware, slot.hardware.dac
+    if dac is not None and dac.serial:
+        raise ValueError(
+            f"{slot.name}: dac = {shortened(dac)} reads the array bit by bit, and hardware-aware "
+            "training computes one read of an input; train with serial = False, and map with it"
+        )
+    # Layers that end in comparators have no ADC.
+    adc = hardware.adc if slot.parts[0].has_linear_outputs else None
+    if adc is None:
+        return
+    if adc.per == "tile":
+        raise ValueError(
+            f"{slot.name}: adc = {shortened(adc)} converts the current of each tile, and "
+            'hardware-aware training computes the sum of an output; train with per = "output", and '
+            "map with it"
+        )
+    if isinstance(hardware.mapping, BitSliced):
+        raise ValueError(
+            f"{slot.name}: adc = {shortened(adc)} converts each slice of {hardware.mapping!r}, and "
+            "hardware-aware training computes the sum of an output; train with adc = None "
+            "(dataclasses.replace(hardware, adc=None)), and map with the converter"
+        )
+
+
+def _check_ranges(slot: Slot) -> None:
+    """Raise ValueError if a calibration of a finished chip finds the range of the inputs."""
+    hardware, dac = slot.hardware, slot.hardware.dac
+    if dac is not None and dac.range is None:
+        raise ValueError(
+            f"{slot.name}: dac = {shortened(dac)} gets its range from a calibration of a finished "
+            "chip; give the largest input, such as "
+            f"{shortened(replace(dac, range=1.0))}, or hardware with the ranges of a calibrated "
+            "chip, nsm.calibrated_hardware(chip)"
+        )
+    if hardware.input_scale == CALIBRATED:
+        raise ValueError(
+            f'{slot.name}: input_scale = "{CALIBRATED}" is found by a calibration of a finished '
+            "chip; give the largest input as a number"
+        )
 
 
 def checked_steps(slots: list[Slot], wires_every: int | None, range_every: int | None) -> list[int]:

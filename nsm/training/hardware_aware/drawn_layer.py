@@ -19,6 +19,7 @@ from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.programming import Targets
 from nsm.nn.on_chip import OnTiles, SampledNeurons
 from nsm.training.hardware_aware.array_laws import ArrayLaw, Attenuations, law_of
+from nsm.training.hardware_aware.drawn_converters import DrawnAdc, DrawnDac
 
 #: Weights beyond the range by less than this share of it count as inside: rounding puts it there.
 _ROUNDING = 1e-9
@@ -65,6 +66,8 @@ class SharedTerm:
 class DrawnLayer:
     """Sums of a layer of one chip, u = (main + a path) x + constant + noise, in network units.
 
+    Inputs x are what its DAC drives, and u is what its ADC converts.
+
     Normalization that is folded into the weights is taken out again, so that the module behind the
     layer applies it. Outputs of all groups of a convolution stand below each other.
 
@@ -87,6 +90,8 @@ class DrawnLayer:
         gate_mean: Mean factor of gates of word lines, (outputs,); 1 without.
         gate_variance: Variance of the factor of gates of word lines, (outputs,); 0 without.
         shared: Noise of reference columns.
+        dac: Converters of the inputs, or None.
+        adc: Converters of the sums, or None.
     """
 
     main: Tensor
@@ -104,6 +109,8 @@ class DrawnLayer:
     gate_mean: Tensor
     gate_variance: Tensor
     shared: list[SharedTerm] = field(default_factory=list)
+    dac: DrawnDac | None = None
+    adc: DrawnAdc | None = None
 
 
 def drawn_layer(
@@ -136,7 +143,9 @@ def drawn_layer(
             t["reference_of"] = t["reference_of"] + first
         joined = {k: tensor(np.concatenate([t[k] for t in terms])) for k in _SHARED}
         shared.append(SharedTerm(**joined, of_path=bool(terms[0]["of_path"])))
-    return DrawnLayer(**numbers, shared=shared)
+    layers = [part.layer for part in parts]
+    dac, adc = DrawnDac.of(layers), DrawnAdc.of(layers, folding, like)
+    return DrawnLayer(**numbers, shared=shared, dac=dac, adc=adc)
 
 
 _SHARED = ("variance", "constant", "reference_of", "factor")

@@ -15,6 +15,7 @@ from nsm.chips.planning.examples import given_example
 from nsm.chips.planning.plans import new_plan
 from nsm.chips.planning.tracing import move_hooks
 from nsm.chips.streams import Stream
+from nsm.chips.structures import tensors_of
 from nsm.training.hardware_aware.aware_layers import AwareLayer, aware_layer
 from nsm.training.hardware_aware.checks import check_slot, checked_steps
 from nsm.training.hardware_aware.drawn_layer import DrawnLayer
@@ -67,7 +68,17 @@ class HardwareAware(nn.Module):
         self._draws.forget()
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
-        """Return the network's outputs of one noisy pass through a chip."""
+        """Return the network's outputs of one noisy pass through a chip.
+
+        Args:
+            inputs: The network's arguments, tensors.
+            options: Further arguments, as the network takes them.
+
+        Raises:
+            ValueError: An input is an array that is no tensor, or there is no tensor.
+        """
+        advice = f"give a torch.Tensor, such as torch.as_tensor(x, dtype={self._like().dtype})"
+        tensors_of((inputs, options), "a network of nsm.hardware_aware", advice)
         for layer, drawn in zip(self.aware_layers(), self._chip(), strict=True):
             layer.drawn = drawn
         return self.network(*inputs, **options)
@@ -84,8 +95,12 @@ class HardwareAware(nn.Module):
         """
         return {layer.slot.path: layer.drawn.main for layer in self.aware_layers()}
 
+    def _like(self) -> Tensor:
+        """Return a tensor of the precision and device of the network."""
+        return next(self.network.parameters())
+
     def _chip(self) -> list[DrawnLayer]:
-        like = next(self.network.parameters())
+        like = self._like()
         if self.training:
             seed = child(self._seed, Stream.TRAINING, self.step)
             drawn = self._draws.of_step(seed, self.step, like)
@@ -135,9 +150,11 @@ def hardware_aware(
     `map_to_crossbar(model, hardware, rng=rng)` programs. Gates and read noise are drawn in every
     call. A neural sampling layer has the noise of the chip in place of its own, matched as
     `map_to_crossbar` matches it, so that no noise counts twice. Chips are new: they have not aged.
+    Converters clip and round in the ranges of the hardware, an open ADC in that of mapping.
 
     Sums are drawn as one normal per output, with the mean and variance of a read. Gradients are
-    straight-through: a weight acts as if it were programmed exactly; a clipped one has no gradient.
+    straight-through: a weight acts as if it were programmed exactly, and converters as if they did
+    not round; what is clipped has no gradient.
     The variance of read noise is a constant for the weights, except for the factor of a neural
     sampling layer, whose gradient is that of its firing probability (Bengio et al. 2013,
     arXiv:1308.3432; Joshi et al. 2020, doi:10.1038/s41467-020-16108-9).
@@ -155,9 +172,9 @@ def hardware_aware(
         example: Inputs with which the plan is checked, as for `map_to_crossbar`.
 
     Raises:
-        ValueError: Naming the layer or option: what `map_to_crossbar` refuses; converters, currents
-            that are not linear in the inputs, layers inside recurrent layers or attention; or an
-            option that has no effect.
+        ValueError: Naming the layer or option: what `map_to_crossbar` refuses; DACs of open range,
+            converters of parts of a sum, currents that are not linear in the inputs, layers inside
+            recurrent layers or attention; or an option that has no effect.
     """
     check_model(model)
     check_weights(model)
@@ -170,8 +187,7 @@ def hardware_aware(
     for slot in slots:
         check_slot(slot)
     steps = checked_steps(slots, wires_every, range_every)
-    layers = {id(slot.layer): aware_layer(slot) for slot in slots}
-    network = replaced(network, layers)
+    network = replaced(network, {id(slot.layer): aware_layer(slot) for slot in slots})
     return HardwareAware(model, network, Draws(slots, *steps), seed)
 
 

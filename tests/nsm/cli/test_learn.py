@@ -1,6 +1,7 @@
 """`nsm learn`: one device to a chip file, several to a table, and refusals by name."""
 
 import json
+import re
 import shlex
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from nsm import load_chip
 from nsm.learning import devices_that_pulse
 from nsm.learning.checkpoint import FORMAT
 from nsm.nn.files.tensor_file import read_tensors
+from nsm.quantities import quantity
 
 FAST = "--data digits --hidden 20 --images 200 --epochs 1 --samples 2"
 
@@ -26,12 +28,14 @@ def test_one_device_learns_and_its_chip_is_written(run, tmp_path):
     assert status == 0
     assert "200 samples: error" in text
     assert "on one cell" in text
+    assert "energy of the pulses not known: pulses on a gate draw charge" in text
+    assert re.search(r"\d+ pulses \([\d.]+ [mµ]s one after another\)", text)
     assert load_chip(out).layers
 
 
 def test_several_devices_give_a_table(run, tmp_path):
     out = tmp_path / "devices.csv"
-    status, _, _ = run(
+    status, text, _ = run(
         f"learn --device fefet_jerry2017 --device rram_wu2018 {FAST} --rule coincidences "
         f"--out {out} --figure {tmp_path / 'devices.png'}"
     )
@@ -39,6 +43,12 @@ def test_several_devices_give_a_table(run, tmp_path):
     rows = pd.read_csv(out)
     assert rows["device"].tolist() == ["fefet_jerry2017", "rram_wu2018"]
     assert (rows["pulses"] > 0).all()
+    joules, seconds = rows.loc[1, ["energy [J]", "time [s]"]]
+    assert re.search(
+        rf"rram_wu2018 .* {quantity(joules, 'J')} +{quantity(seconds, 's')}\n", text
+    ), text
+    assert "energy and time: those of all pulses, on one cell after another" in text
+    assert "energy of the pulses not known of fefet_jerry2017: pulses on a gate draw" in text
     assert (tmp_path / "devices.png").stat().st_size > 5000
 
 
@@ -47,7 +57,8 @@ def test_all_devices_are_those_with_a_pulse_response(run, monkeypatch, tmp_path)
 
     def learn_on_devices(model, hardware, names, x, y, **options):
         seen.append((names, options["save_to"]))
-        return pd.DataFrame({"device": list(names), "error": 0.1, "run": "a"})
+        costs = {"energy [J]": float("nan"), "time [s]": float("nan")}
+        return pd.DataFrame({"device": list(names), "error": 0.1, **costs, "run": "a"})
 
     monkeypatch.setattr("nsm.learning.on_devices.learn_on_devices", learn_on_devices)
     out = tmp_path / "all.csv"

@@ -239,7 +239,7 @@ def test_the_energy_is_counted_from_pulses():
     assert least < learned.energy < 100 * least
     unknown = learn(chip_of("nsm"), x, y, epochs=1, rng=0, progress=False)
     assert np.isnan(unknown.energy)
-    assert "give pulses=WritePulses" in unknown.arrays["reason"].iloc[0]
+    assert "give pulses=WritePulses" in unknown.arrays["why energy unknown"].iloc[0]
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,9 @@ def test_a_sampling_network_maps_behind_a_thermometer():
         (lambda: BinarizePerPixel.of_median(np.zeros(3)), "images have shape (3,); give at least"),
         (lambda: BinarizePerPixel.of_median([[np.nan]]), "images holds 1 values that are NaN"),
         (lambda: BinarizePerPixel(3)(torch.zeros(2, 4)), "images have shape (4,), but Binarize"),
+        (lambda: BinarizePerPixel(3)(np.zeros((2, 3))), "BinarizePerPixel was called with a nda"),
+        (lambda: Binarize()([0.0]), "Binarize was called with a list; give a torch.Tensor"),
+        (lambda: Thermometer(2)(np.zeros((2, 3))), "Thermometer was called with a ndarray; give"),
     ],
 )
 def test_wrong_values_are_refused(make, message):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import nsm
-from crossbar import Adc, Hardware, Wires
+from crossbar import Adc, Dac, Hardware, Wires
 from devices import BlankOut, Device, PowerLawDrift, StateDependentError
 
 HARDWARE = Hardware(
@@ -101,6 +101,20 @@ def test_what_is_tuned_in_torch_is_what_the_chip_computes(networks, digits):
     assert nsm.tune(chip, x, y, steps=1, batch_size=64, rng=0)[0] == pytest.approx(loss.item())
 
 
+def test_calibrated_converters_are_part_of_what_is_tuned(networks, digits):
+    converters = {"dac": Dac(4), "adc": Adc(5, offset=1e-8), "input_scale": "calibrated"}
+    chip = nsm.map_to_crossbar(networks["conv"].double(), replace(HARDWARE, **converters), rng=1)
+    x, y = digits.x_train[:64].astype(float), digits.y_train[:64]
+    chip.age(3e7)
+    chip.calibrate(x, per="column", rng=0)
+    first = nsm.tune(chip, x, y, steps=20, batch_size=64, rng=0)
+    logits = torch.as_tensor(chip.sample(x, 1, rng=0)[0])
+    loss = nn.functional.cross_entropy(logits, torch.as_tensor(y).long())
+    again = nsm.tune(chip, x, y, steps=1, batch_size=64, rng=0)[0]
+    assert again == pytest.approx(loss.item())
+    assert again < 0.9 * first[0]
+
+
 @pytest.mark.parametrize("name", ["nsm", "relu"])
 def test_tuned_chips_are_saved_and_loaded(name, networks, digits, tmp_path):
     chip = nsm.map_to_crossbar(networks[name].float(), replace(HARDWARE, bias="reference"), rng=1)
@@ -152,6 +166,11 @@ def test_what_cannot_be_tuned_is_refused(networks, digits):
         nsm.tune(chip, x[:0], y[:0])
     with pytest.raises(ValueError, match="nsm.tune got a Sequential; give a chip"):
         nsm.tune(networks["relu"], x, y)
-    converted = nsm.map_to_crossbar(networks["relu"], replace(HARDWARE, adc=Adc(bits=8)), rng=1)
-    with pytest.raises(ValueError, match="adc = Adc"):
-        nsm.tune(converted, x, y)
+    for fields, message in (
+        ({"adc": Adc(8, per="tile")}, "adc = Adc.* converts the current of each tile"),
+        ({"dac": Dac(8)}, r"DAC of layer 0 \(Linear\) has no range: .* chip\.calibrate\(x\)"),
+        ({"input_scale": "calibrated"}, r"inputs of layer 0 \(Linear\) have no scale: "),
+    ):
+        converted = nsm.map_to_crossbar(networks["relu"], replace(HARDWARE, **fields), rng=1)
+        with pytest.raises(ValueError, match=message):
+            nsm.tune(converted, x, y)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import nsm
-from crossbar import Adc, Comparator, Dac, Hardware, ReferenceColumn, Wires
+from crossbar import Adc, BitSliced, Comparator, Dac, Hardware, ReferenceColumn, Wires
 from devices import (
     BlankOut,
     Device,
@@ -349,8 +349,15 @@ class Functional(nn.Module):
 @pytest.mark.parametrize(
     ("build", "options", "message"),
     [
-        (lambda: built("relu"), {"adc": Adc(bits=4)}, "layer 0 (Linear): adc = Adc(bits=4"),
-        (lambda: built("relu"), {"dac": Dac(bits=4)}, "layer 0 (Linear): dac = Dac(bits=4"),
+        (lambda: built("relu"), {"adc": Adc(4, per="tile")}, "layer 0 (Linear): adc = Adc(bits=4"),
+        (
+            lambda: built("relu"),
+            {"adc": Adc(4), "mapping": BitSliced(bits=4, bits_per_cell=2)},
+            "(Linear): adc = Adc(bits=4, range=None, noise=0.0, offset=0.0, per='output') converts "
+            "each slice",
+        ),
+        (lambda: built("relu"), {"dac": Dac(4)}, "layer 0 (Linear): dac = Dac(bits=4, range=None"),
+        (lambda: built("nsm"), {"dac": Dac(4, serial=True)}, "reads the array bit by bit"),
         (
             lambda: built("relu"),
             {"device": replace(PERFECT.device, iv=SinhCurve(v_0=0.2))},
@@ -415,3 +422,14 @@ def test_one_image_without_the_axis_of_a_batch_has_outputs_without_it(build, sha
     model = nn.Sequential(layer)
     aware = nsm.hardware_aware(model, BAD, rng=0, example=x.numpy())
     assert aware(x[0]).shape == model(x[0]).shape == aware(x).shape[1:]
+
+
+@pytest.mark.parametrize("given", [np.zeros((2, 20), np.float32), [[0.0] * 20]])
+def test_what_is_no_tensor_is_refused(given):
+    aware = nsm.hardware_aware(built("relu"), PERFECT, rng=0)
+    message = (
+        rf"was called with a {type(given).__name__}; give a torch\.Tensor, such as torch\.as_t"
+    )
+    with pytest.raises(ValueError, match=message):
+        aware(given)
+    assert aware.step == 0

@@ -61,6 +61,24 @@ class Bar(Protocol):
         """Count further steps, or change the text at the end of the line."""
 
 
+_open_bars = 0
+_OPEN_LOCK = threading.Lock()
+
+
+def any_bar_open() -> bool:
+    """Return whether a bar of this process is open, also one that shows nothing.
+
+    What is done for a step of that bar shows none of its own.
+    """
+    return _open_bars > 0
+
+
+def _count_open(change: int) -> None:
+    global _open_bars
+    with _OPEN_LOCK:
+        _open_bars += change
+
+
 def progress_bar(*, enabled: bool = True) -> Bar:
     """Return a progress bar for the place where the program's output goes.
 
@@ -87,6 +105,19 @@ def in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
+class _TerminalBar(Progress):
+    """The bar of rich, which tells `any_bar_open`."""
+
+    def __enter__(self) -> "_TerminalBar":
+        _count_open(1)
+        super().__enter__()
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        _count_open(-1)
+        super().__exit__(*problem)
+
+
 def terminal_bar(console: Console, *, disable: bool = False) -> Progress:
     """Return the bar of a terminal."""
     columns = (
@@ -96,7 +127,7 @@ def terminal_bar(console: Console, *, disable: bool = False) -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", markup=False),
     )
-    return Progress(*columns, console=console, disable=disable, transient=True)
+    return _TerminalBar(*columns, console=console, disable=disable, transient=True)
 
 
 @dataclass
@@ -258,6 +289,7 @@ class LogLines(_Counted):
                 self._write(f"{self._now():%H:%M:%S} {item.text(self._clock(), end)}")
 
     def __enter__(self) -> "LogLines":
+        _count_open(1)
         self._thread.start()
         return self
 
@@ -267,6 +299,7 @@ class LogLines(_Counted):
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        _count_open(-1)
         self._ended.set()
         self._thread.join()
         if self._has_lines:
@@ -314,6 +347,7 @@ class NotebookBar(_Counted):
     def __enter__(self) -> "NotebookBar":
         from IPython.display import HTML, display
 
+        _count_open(1)
         self._handle = display(HTML(""), display_id=True)
         return self
 
@@ -323,6 +357,7 @@ class NotebookBar(_Counted):
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        _count_open(-1)
         if exception is None:
             self._draw("")
         else:

@@ -18,6 +18,7 @@ from nsm.chips.layers.tile_layer import ChipLayer
 from nsm.chips.planning.chain import is_chain
 from nsm.chips.planning.check import without_fast_path
 from nsm.chips.structures import combined, leaves, mapped
+from nsm.chips.watched_runs import SpanSizes, watched
 from nsm.nn.inference import Floats
 from nsm.nn.stochastic import seed_torch
 
@@ -57,12 +58,16 @@ def runs(
     integer("reads_at_once", reads_at_once, at_least=1)
     check_sampling(sampling)
     if is_chain(network):
-        return _runs_of_chain(network, images, samples, seed, sampling, reads_at_once, first)
-    at_once = reads_at_once // locations
-    return _runs_of_network(network, images, samples, seed, sampling, at_once, form, first)
+        found = _runs_of_chain(network, images, samples, seed, sampling, reads_at_once, first)
+    else:
+        at_once = reads_at_once // locations
+        found = _runs_of_network(network, images, samples, seed, sampling, at_once, form, first)
+    return watched(found, form.batch(images) * samples)
 
 
-def spans(total: int, samples: int, at_once: int, first: int = 0) -> Iterator[Span]:
+def spans(
+    total: int, samples: int, at_once: int, first: int = 0, *, anywhere: bool = False
+) -> Iterator[Span]:
     """Yield spans of about `at_once` reads; they hold complete images if one image fits.
 
     Args:
@@ -70,10 +75,15 @@ def spans(total: int, samples: int, at_once: int, first: int = 0) -> Iterator[Sp
         samples: Reads of each image; they are adjacent.
         at_once: Rough number of reads of a span.
         first: Number of the first read in the run.
+        anywhere: Whether the outputs are the same wherever the run is cut.
     """
-    step = reads_per_span(samples, at_once)
-    for start in range(first, first + total, step):
+    most = reads_per_span(samples, at_once)
+    sizes = SpanSizes(samples, most, total) if anywhere else None
+    start = first
+    while start < first + total:
+        step = most if sizes is None else sizes.next()
         yield Span(start, min(start + step, first + total), samples)
+        start += step
 
 
 def reads_per_span(samples: int, at_once: int) -> int:
@@ -92,7 +102,8 @@ def _runs_of_chain(
     first: int,
 ) -> Iterator[tuple[Span, torch.Tensor]]:
     at_once = reads_at_once // _reads_per_pass(network, images[:1])
-    for span in spans(len(images) * samples, samples, at_once, first * samples):
+    total = len(images) * samples
+    for span in spans(total, samples, at_once, first * samples, anywhere=True):
         needed = images[span.first // samples - first : (span.last - 1) // samples + 1 - first]
         with reading(Reads(span, sampling, seed)):
             out: States = network(needed)

@@ -1,0 +1,93 @@
+"""Runs of a chip that take long: a bar in terminals and notebooks, from the first reads on.
+
+How long reads take depends on the path by which they are drawn, by a factor of a thousand. After
+the reads of one image a user is therefore told how many there are, and how long they take.
+"""
+
+import multiprocessing
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from crossbar.reads.span import Span
+from nsm.progress import any_bar_open, in_notebook, progress_bar
+
+#: Expected time of a run from which on it shows a bar [s].
+LONG = 2.0
+#: Time that the reads between two steps of the bar take, about [s].
+STEP = 0.5
+
+
+def watched(spans: Iterator[tuple[Span, Any]], total: int) -> Iterator[tuple[Span, Any]]:
+    """Yield what `spans` yields, and show a bar once the run is known to take over two seconds.
+
+    Args:
+        spans: The reads of a run, with their outputs.
+        total: Number of all reads.
+    """
+    if not is_watched():
+        yield from spans
+        return
+    began, done = time.perf_counter(), 0
+    for span, outputs in spans:
+        yield span, outputs
+        done += span.reads
+        passed = time.perf_counter() - began
+        if done < total and passed * total / done > LONG:
+            yield from _with_bar(spans, total, done)
+            return
+
+
+def _with_bar(
+    spans: Iterator[tuple[Span, Any]], total: int, done: int
+) -> Iterator[tuple[Span, Any]]:
+    with progress_bar() as bar:
+        task = bar.add_task("reading", total=total, completed=done, note="", unit="passes")
+        for span, outputs in spans:
+            yield span, outputs
+            bar.advance(task, span.reads)
+
+
+def is_watched() -> bool:
+    """Return whether somebody watches this process, and no other bar is shown.
+
+    Workers of a sweep and programs whose output goes to a file show no bar of reads.
+    """
+    if any_bar_open() or multiprocessing.current_process().name != "MainProcess":
+        return False
+    return in_notebook() or sys.stdout.isatty() or sys.stderr.isatty()
+
+
+class SpanSizes:
+    """Numbers of reads of the spans of a run whose draws do not depend on where it is cut.
+
+    In a run that is watched, the first span has one image, and the others take about half a second,
+    so that a bar moves.
+
+    Args:
+        samples: Reads of each image; they are adjacent.
+        most: Largest number of reads of a span, whole images if one fits.
+        total: Number of all reads.
+    """
+
+    def __init__(self, samples: int, most: int, total: int) -> None:
+        self._samples, self._most = samples, most
+        self._began: float | None = None
+        self._first = min(samples, most)
+        self._is_watched = total > self._first and is_watched()
+
+    def next(self) -> int:
+        """Return the number of reads of the next span."""
+        if not self._is_watched:
+            return self._most
+        now = time.perf_counter()
+        if self._began is None:
+            self._began = now
+            return self._first
+        per_read = max(now - self._began, 1e-9) / self._first
+        self._is_watched = False
+        wanted = int(STEP / per_read)
+        if wanted < self._most:
+            self._most = max(wanted - wanted % self._samples, self._first)
+        return self._most

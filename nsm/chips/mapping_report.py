@@ -205,7 +205,7 @@ def row_of(
         "static_to_noise_ratio": static,
         "spread_to_noise_ratio": spread,
         "beta_effective": beta,
-        "warning": _warning(static, spread, None if matched is None else matched.a),
+        "warning": "" if matched is None else _warning(static, spread, matched),
     }
 
 
@@ -273,10 +273,11 @@ def _effective_beta(neurons: NeuronArray, w: Floats) -> float:
     return float(np.median(signal[..., noisy] / np.sqrt(2 * variance[noisy])))
 
 
-def _warning(static: float, spread: float, a: Floats | None) -> str:
-    """Return why the deterministic path cannot cancel the mean, or an empty text.
+def _warning(static: float, spread: float, matched: MatchedNeurons) -> str:
+    """Return why a layer on the chip is not the one that was trained, or an empty text.
 
-    Its programming may be too coarse, and gates may differ from each other.
+    The programming of its deterministic path may be too coarse, gates may differ from each other,
+    and training may have had relaxed states.
     """
     found = []
     if static > _PRECISE_PATH:
@@ -285,10 +286,16 @@ def _warning(static: float, spread: float, a: Floats | None) -> str:
             f"static error has {static:.2g} times the variance of the noise; use a stronger gate, "
             "or a device that is programmed better"
         )
-    if spread > _PRECISE_PATH and a is not None and a.any():
+    if spread > _PRECISE_PATH and matched.a.any():
         found.append(
             "the deterministic path keeps β as if all gates were the average one, but they differ: "
             f"their fixed pattern has {spread:.2g} times the variance of the noise; use gates of "
             'less spread, or a network of beta="native" with deterministic_path = "none"'
+        )
+    if matched.relaxed:
+        found.append(
+            "the layers behind it were trained on relaxed states between -1 and +1 (BinConcrete), "
+            "and the chip gives them ±1: it is another network than the one in software; train "
+            "the last epochs with an NSM layer of the same weights"
         )
     return "; ".join(found)

@@ -24,6 +24,7 @@ class MatchedNeurons(NamedTuple):
         beta_of_device: Mean over outputs of β that the device gives without a deterministic path.
         mean: E ξ' of the chip's reads, (outputs,).
         scale: s' = √(2 Var ξ') of the chip's reads, (outputs,).
+        relaxed: Whether the layers behind it were trained on relaxed states.
     """
 
     a: Floats
@@ -32,6 +33,7 @@ class MatchedNeurons(NamedTuple):
     beta_of_device: float
     mean: Floats
     scale: Floats
+    relaxed: bool = False
 
 
 def noise_of_reads(
@@ -137,4 +139,5 @@ def matched(
                 'deterministic_path = "programmed" or "ideal"'
             )
         a = np.zeros_like(a)
-    return MatchedNeurons(a, b, neurons.beta, float((mean / s_new).mean()), mean, s_new)
+    beta_of_device = float((mean / s_new).mean())
+    return MatchedNeurons(a, b, neurons.beta, beta_of_device, mean, s_new, neurons.relaxed)

@@ -35,11 +35,14 @@ class SampledNeurons:
             convolution with a β for every location.
         native: True if β is E ξ/√(2 Var ξ) of the noise that it was trained with, so that a = 0.
         noise_scale: s = √(2 Var ξ) of this noise. A bias b acts through b/(s ‖w‖).
+        relaxed: Whether the layers behind it were trained on relaxed states between −1 and +1,
+            where the chip gives ±1; default False.
     """
 
     beta: Floats
     native: bool
     noise_scale: float
+    relaxed: bool = False
 
 
 Neurons = LinearOutputs | LogisticNeurons | SampledNeurons

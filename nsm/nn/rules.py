@@ -1,5 +1,7 @@
 """Training rules that the NSM is compared with (Detorakis et al. 2019, Table 2)."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -7,7 +9,7 @@ from nsm.nn.activations import Sign
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.nsm_conv2d import NSMConv2d
 from nsm.nn.nsm_linear import NSMLinear
-from nsm.nn.on_chip import OnTiles
+from nsm.nn.on_chip import OnTiles, SampledNeurons
 from nsm.nn.surrogate_gradients import SignOfNoisySum, SignThrough
 from nsm.nn.torch_layers import with_weights
 
@@ -48,6 +50,12 @@ class BinConcrete(NeuralSampling):
         tiny = torch.finfo(v.dtype).tiny  # keeps the logarithm finite where the draw is 0 or 1
         logistic = (uniform.clamp_min(tiny) / (1 - uniform).clamp_min(tiny)).log()
         return torch.tanh((odds + logistic) / 2)
+
+    def on_chip(self) -> OnTiles:
+        """Return what an NSM layer asks for, and that the layers behind it know relaxed states."""
+        asked = super().on_chip()
+        assert isinstance(asked.neurons, SampledNeurons)
+        return replace(asked, neurons=replace(asked.neurons, relaxed=True))
 
 
 class BinConcreteLinear(BinConcrete, NSMLinear):

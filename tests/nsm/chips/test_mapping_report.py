@@ -10,6 +10,8 @@ from torch import nn
 from crossbar import Hardware, ReferenceColumn, Wires
 from devices import BlankOut, Device, StateDependentError, StochasticSelector, TelegraphNoise
 from nsm import NSMLinear, map_to_crossbar, theory
+from nsm.nn.activations import Binarize
+from nsm.nn.rules import BinConcreteLinear
 from tests.helpers.many_reads import Steps, reads_of_steps
 
 FAN_IN = 64
@@ -166,3 +168,13 @@ def test_samples_of_recurrent_layers_are_as_many_reads_apart_as_a_pass_has_steps
         rho = np.exp(-n * 1e-6 * (2 / 4e-6))
         expected = theory.effective_samples(10, rho)
         np.testing.assert_allclose(median, expected, rtol=1e-9, err_msg=layer.name)
+
+
+def test_the_report_says_that_a_network_was_trained_on_relaxed_states():
+    torch.manual_seed(0)
+    hardware = Hardware(device=Device(g_min=1e-8, g_max=1e-6), gate=BlankOut(0.5))
+    for kind, told in ((BinConcreteLinear, True), (NSMLinear, False)):
+        model = nn.Sequential(Binarize(), kind(6, 5), nn.Linear(5, 2))
+        warning = map_to_crossbar(model, hardware, rng=0).report()["warning"]
+        assert ("trained on relaxed states between -1 and +1" in warning[0]) == told
+        assert not warning[1]

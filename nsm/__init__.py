@@ -62,6 +62,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from nsm.nn.inference import predict_proba as predict_proba
     from nsm.nn.nsm_conv2d import NSMConv2d as NSMConv2d
     from nsm.nn.nsm_linear import NSMLinear as NSMLinear
+    from nsm.nn.residual import residual_net as residual_net
     from nsm.nn.sigmoid import SigmoidLinear as SigmoidLinear
     from nsm.nn.transforms import quantize_weights as quantize_weights
     from nsm.nn.transforms import scale_weights as scale_weights
@@ -103,6 +104,7 @@ _EXPORTS = {
     "compare_costs": "nsm.chips.cost_comparison",
     "map_to_crossbar": "nsm.chips.map",
     "TorchChip": "nsm.chips.torch_reads.torch_chip",
+    "residual_net": "nsm.nn.residual",
     "clip_weights": "nsm.chips.weight_clipping",
     "load_data": "nsm.datasets.registry",
     "learn": "nsm.learning.learn",

@@ -20,6 +20,7 @@ from nsm.nn.described import Described
 from nsm.nn.nsm_conv2d import NSMConv2d
 from nsm.nn.nsm_linear import NSMLinear
 from nsm.nn.on_chip import Digital, OnTiles
+from nsm.nn.residual import Skip
 from nsm.nn.rules import (
     BinConcreteConv2d,
     BinConcreteLinear,
@@ -68,6 +69,9 @@ LAYERS: dict[type[nn.Module], Callable[[Any], Described]] = {
     nn.Unflatten: of_torch.UnflattenAdapter,
 }
 
+
+#: Modules of this package that hold layers, by the path under which files know them.
+COMPOSITES: dict[str, type[nn.Module]] = {"nsm.nn.residual.Skip": Skip}
 
 #: Weighted layers of torch that map but that files do not know by a short name.
 _WEIGHTED: dict[type[nn.Module], Callable[[Any], Described]] = dict.fromkeys(

@@ -13,7 +13,7 @@ from nsm.datasets.files import Data
 from nsm.nn.nsm_linear import NSMLinear
 from nsm.nn.rules import BinConcreteLinear, StraightThroughLinear
 from nsm.nn.stochastic import reseed
-from nsm.paper.table import Experiment
+from nsm.paper.experiment import Experiment
 from nsm.paper.training import trained
 
 DRAWS = 30  # samples of the noise over which a gradient is averaged

@@ -25,6 +25,7 @@ def claims(by_name: ByName) -> list[tuple[str, str]]:
     _claim_figure_2(found)
     _claim_ranges(found)
     _claim_levels(found)
+    _claim_residual(found)
     return found.rows
 
 
@@ -195,6 +196,17 @@ def _claim_levels(found: _Verdicts) -> None:
     """Add what few levels do to the NSM and to the others."""
     for levels in (2, 4, 16):
         _claim_rivals(found, f"trained on {levels} levels", "levels", levels)
+
+
+def _claim_residual(found: _Verdicts) -> None:
+    """Add whether its noise replaces the batch normalization of a residual network."""
+    for batch in (100, 1):
+        for text, other in (("ReLU", "ReLU"), ("ReLU with batch normalization", "ReLU_batch_norm")):
+            found.add_below(
+                f"residual network, batches of {batch}: NSM below {text}",
+                f"residual_NSM_{batch}",
+                f"residual_{other}_{batch}",
+            )
 
 
 def _claim_rivals(found: _Verdicts, text: str, kind: str, at: float) -> None:

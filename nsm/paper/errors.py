@@ -11,11 +11,11 @@ from torch import nn
 
 from devices.seeding import child, seed_sequence
 from nsm.datasets.files import Data
-from nsm.nn.inference import predict_proba
+from nsm.nn.inference import error_rate, predict_proba
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.transforms import scale_weights
+from nsm.paper.experiment import Experiment
 from nsm.paper.outcomes import wrong_key
-from nsm.paper.table import Experiment
 from nsm.paper.training import last_hidden, trained, weight_of
 
 
@@ -41,6 +41,22 @@ def error(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[s
     model, history = trained(experiment, seed, data, folder)
     curves = {name: history[name].tolist() for name in ("loss", "seconds")}
     return tested({"error": (model, experiment.samples)}, data, seed) | curves
+
+
+def convergence(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
+    """Train a network, and test it after every epoch.
+
+    Returns:
+        As `error`, and "errors": the error [%] after every epoch, with one sample.
+    """
+
+    def measure(model: nn.Module) -> Mapping[str, float]:
+        return {"error": 100 * error_rate(model, data.x_test, data.y_test, 1, rng=seed)}
+
+    model, history = trained(experiment, seed, data, folder, measure=measure)
+    curves = {name: history[name].tolist() for name in ("loss", "seconds")}
+    found = tested({"error": (model, experiment.samples)}, data, seed)
+    return found | curves | {"errors": history.error.tolist()}
 
 
 def perceptron(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:

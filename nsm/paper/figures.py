@@ -128,6 +128,37 @@ def plot_levels(curves: Mapping[str, Mapping[float, Results]], *, ax: Axes | Non
     return axes
 
 
+@styled
+def plot_convergence(curves: Mapping[str, tuple[int, Results]], *, ax: Axes | None = None) -> Axes:
+    """Plot errors over the updates of trainings.
+
+    Lines are means over seeds, bands from the least to the largest.
+
+    Args:
+        curves: For each network, its updates in an epoch, and results of the measurement
+            "convergence".
+        ax: Axes to draw on; None (default) for a new figure.
+    """
+    if ax is None:
+        _, ax = figure((3.4, 2.5))
+    for name, (updates, results) in curves.items():
+        style: dict[str, Any] = dict(style_of(name))
+        errors = np.array([r["errors"] for r in results])
+        at = updates * np.arange(1, errors.shape[1] + 1)
+        ax.fill_between(
+            at, errors.min(0), errors.max(0), color=style["color"], alpha=0.2, linewidth=0
+        )
+        if "," in name:
+            style |= {"markerfacecolor": "white", "linestyle": "--"}
+        ax.plot(at, errors.mean(0), label=name, markevery=(0.0, 0.2), **style)
+    ax.set(xscale="log", yscale="log", xlabel="updates", ylabel="test error [%]")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
+    ax.set_yticks([t for t in (0.5, 1, 2, 5, 10, 20, 50, 90) if _within(t, ax.get_ylim())])
+    ax.legend(frameon=False)
+    return ax
+
+
 def _errors_over(curves: Mapping[str, Mapping[float, Results]], ax: Axes | None) -> Axes:
     """Draw errors of networks over a number, on logarithmic axes; what is infinite is apart."""
     if ax is None:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from nsm.paper.claims import ByName
+from nsm.paper.experiment import Experiment
 from nsm.paper.figures import Results, plot_levels
 from nsm.paper.markdown import table
 from nsm.paper.outcomes import runs_of
-from nsm.paper.table import EXPERIMENTS, LEVELS, Experiment
+from nsm.paper.table import EXPERIMENTS, LEVELS
 from nsm.plots.style import save_figure
 from nsm.statistics import error_of
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from nsm.datasets.files import Data
 from nsm.paper.angles import angles
-from nsm.paper.errors import error, perceptron
+from nsm.paper.errors import convergence, error, perceptron
+from nsm.paper.experiment import Experiment
 from nsm.paper.percentiles import percentiles
 from nsm.paper.ranges import on_levels, weight_range
-from nsm.paper.table import Experiment
 
 #: A measurement runs one seed of an experiment and returns what its result file holds.
 MEASUREMENTS: dict[str, Callable[[Experiment, int, Data, Path], dict[str, Any]]] = {
@@ -19,4 +19,5 @@ MEASUREMENTS: dict[str, Callable[[Experiment, int, Data, Path], dict[str, Any]]]
     "angles": angles,
     "range": weight_range,
     "levels": on_levels,
+    "convergence": convergence,
 }

@@ -15,7 +15,7 @@ from nsm.nn import architectures as networks
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.stochastic import reseed
 from nsm.nn.transforms import scale_weights
-from nsm.paper.table import Experiment
+from nsm.paper.experiment import Experiment
 from nsm.paper.training import last_hidden, weight_of
 from nsm.training.adam import Adam
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nsm.datasets.files import Data
 from nsm.paper.errors import tested
-from nsm.paper.table import Experiment
+from nsm.paper.experiment import Experiment
 from nsm.paper.training import trained
 from nsm.training.hardware_aware.network import hardware_aware
 from nsm.training.weight_bound import WeightBounds

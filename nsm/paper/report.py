@@ -9,13 +9,15 @@ import numpy as np
 
 from nsm.disk import write_text
 from nsm.paper.claims import ByName, claims
+from nsm.paper.experiment import Experiment
 from nsm.paper.figures import plot_percentiles, plot_stability
 from nsm.paper.level_report import level_section
 from nsm.paper.markdown import row, table
 from nsm.paper.outcomes import runs_of
 from nsm.paper.range_report import range_section
+from nsm.paper.residual_report import residual_section
 from nsm.paper.run import absence_file, results
-from nsm.paper.table import CODED, EXPERIMENTS, JPEG, ONE, TOP, Experiment
+from nsm.paper.table import CODED, EXPERIMENTS, JPEG, ONE, TOP
 from nsm.plots.style import save_figure
 from nsm.statistics import error_of
 
@@ -104,6 +106,7 @@ def write_report(folder: Path, out: Path) -> Path:
             lines += ["", "![Variance gained by the weights](stability.png)"]
     lines += range_section(by_name, out)
     lines += level_section(by_name, out)
+    lines += residual_section(by_name, out)
     if "figure2" in by_name:
         save_figure(plot_percentiles(by_name["figure2"]), out / "percentiles.png")
         lines += ["", "## Figure 2. Pre-activations of the last hidden layer over updates", ""]

@@ -15,8 +15,9 @@ from nsm.chips.hardware_table import as_table
 from nsm.datasets import load_data
 from nsm.disk import write_file
 from nsm.nn.files.blueprint import describe
+from nsm.paper.experiment import Experiment
 from nsm.paper.measure import MEASUREMENTS
-from nsm.paper.table import EXPERIMENTS, Experiment
+from nsm.paper.table import EXPERIMENTS
 from nsm.progress import progress_bar
 from nsm.sweeps import worker_pool
 from nsm.training.hardware_aware.identity import hardware_identity

@@ -1,7 +1,6 @@
 """The table of experiments: network, data, recipe, epochs, seeds, and the published error."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -12,61 +11,19 @@ from crossbar import BalancedPair, Hardware
 from devices import BlankOut, Device
 from nsm.nn import architectures as networks
 from nsm.nn.activations import Binarize
+from nsm.nn.residual import RESIDUAL_RULES, residual_net
 from nsm.nn.weight_norm import RowNormLinear
+from nsm.paper.experiment import PLAIN, Experiment
 from nsm.training.augment import ShiftAndMirror
 
-_PLAIN: dict[str, Any] = {"lr": 1e-3, "ema_decay": 0.999}
-_PERCEPTRON = {**_PLAIN, "label_smoothing": 0.1}
+_PERCEPTRON = {**PLAIN, "label_smoothing": 0.1}
 # The recipe of the authors' code, which halves the rate every 50 of 200 epochs and keeps the final
 # weights instead of an average.
 _AUTHORS: dict[str, Any] = {"lr": 3e-4, "lr_schedule": "halving"}
-_CIFAR = {**_PLAIN, "augment": ShiftAndMirror((3, 32, 32))}
+_CIFAR = {**PLAIN, "augment": ShiftAndMirror((3, 32, 32))}
 # An epoch has ten steps here, so an average over 1,000 steps would reach back to the initial
 # weights.
-_FEW_STEPS = {**_PLAIN, "ema_decay": 0.9}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """One row of the table and of the report.
-
-    Attributes:
-        name: Short name, unique in the table; results and trainings are filed under it.
-        section: Heading of the report under which it is shown.
-        label: What the row of the report is called.
-        build: Returns the untrained network.
-        measures: What is measured: a name in `nsm.paper.measure.MEASUREMENTS`; default "error".
-        data: Name of the data set; default "mnist".
-        epochs: Epochs of training here; default 0.
-        paper_epochs: Epochs of training in the paper; default 200.
-        seeds: Seeds to run, one result each; default (0,).
-        recipe: Options of `nsm.fit`; default Adam at 10⁻³ with weight averaging.
-        samples: Samples of the noise for each test image; default 100.
-        paper: Published error [%]; None (default) if there is none.
-        gpu: Whether it takes weeks on a processor. It is then run if there is a GPU, or if it is
-            asked for by name; default False.
-        also: Another section that shows it; default "".
-        start: Name of the experiment from whose trained network it starts, seed by seed; default
-            "": from random weights.
-        width: Channels in units of the paper's network; default 1.
-    """
-
-    name: str
-    section: str
-    label: str
-    build: Callable[[], nn.Sequential]
-    measures: str = "error"
-    data: str = "mnist"
-    epochs: int = 0
-    paper_epochs: int = 200
-    seeds: tuple[int, ...] = (0,)
-    recipe: Mapping[str, Any] = field(default_factory=lambda: _PLAIN)
-    samples: int = 100
-    paper: float | None = None
-    gpu: bool = False
-    also: str = ""
-    start: str = ""
-    width: float = 1.0
+_FEW_STEPS = {**PLAIN, "ema_decay": 0.9}
 
 
 def _conv(rule: str, **options: Any) -> Callable[[], nn.Sequential]:
@@ -93,6 +50,7 @@ BOTTOM = "Table 2, bottom. Training rules, MNIST 32c5-p2-64c5-p2-512-10"
 JPEG = "CIFAR-10 as JPEG, all-convolutional, short trainings (not the paper's)"
 RANGE = "Learning in a fixed range of weights, MNIST 784-100-100-10"
 LEVELS = "Learning on few levels, MNIST 784-100-100-10"
+RESIDUAL = "A residual network without batch normalization, digits of 8 × 8 pixels"
 CODED = "Table 2 with the recipe and the layers of the authors' code"
 _RULES = (
     ("BN", 1.10, 1),
@@ -152,6 +110,9 @@ def _on_levels(label: str, levels: int) -> Hardware:
         weight_scale="row" if "gain" in label else "layer",
     )
 
+
+#: Batch sizes of the experiment on residual networks: rate and epochs of each.
+RESIDUAL_BATCHES = {100: (3e-3, 40), 1: (3e-4, 4)}
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
@@ -379,5 +340,21 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         )
         for levels in LEVEL_COUNTS
         for label, (build, samples) in RANGED.items()
+    ),
+    *(
+        Experiment(
+            name=f"residual_{rule.replace(', ', '_').replace(' ', '_')}_{batch}",
+            section=RESIDUAL,
+            label=f"{rule}, batches of {batch}",
+            measures="convergence",
+            data="digits",
+            build=partial(residual_net, rule),
+            epochs=epochs,
+            seeds=(0, 1, 2),
+            recipe={"lr": lr, "batch_size": batch},
+            samples=20 if rule == "NSM" else 1,
+        )
+        for batch, (lr, epochs) in RESIDUAL_BATCHES.items()
+        for rule in RESIDUAL_RULES
     ),
 )

@@ -12,7 +12,7 @@ from nsm.datasets.files import Data
 from nsm.nn.files.checkpoint import load, save
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.sigmoid import SigmoidLinear
-from nsm.paper.table import Experiment
+from nsm.paper.experiment import Experiment
 from nsm.training.fit import fit
 from nsm.training.initialize import initialize
 

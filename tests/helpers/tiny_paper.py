@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from functools import partial
 
 from nsm.nn import architectures as networks
-from nsm.paper.table import Experiment
+from nsm.paper.experiment import Experiment
 
 WIDTHS = (64, 14, 12, 11, 10)
 NSM = partial(networks.nsm_mlp, WIDTHS)

@@ -55,6 +55,8 @@ def known_layer(path: str) -> Any:
         return found if isinstance(found, type) and issubclass(found, nn.Module) else None
     if package == "nsm.nn":
         return registry.class_of(name)
+    if path in registry.COMPOSITES:
+        return registry.COMPOSITES[path]
     if package == "torch.nn.functional" or (package == "torch" and name in _ACTIVATIONS):
         found = getattr(nn.functional if package != "torch" else torch, name, None)
     return found if callable(found) and not isinstance(found, type) else None

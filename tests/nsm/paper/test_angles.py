@@ -15,7 +15,7 @@ from nsm.nn import rules
 from nsm.nn.nsm_linear import NSMLinear
 from nsm.nn.stochastic import reseed
 from nsm.paper.angles import angle, angles, mean_gradients
-from nsm.paper.table import Experiment
+from nsm.paper.experiment import Experiment
 from tests.helpers.tiny_paper import NSM
 
 

@@ -11,11 +11,12 @@ from nsm.nn import architectures as networks
 from nsm.nn.files.checkpoint import load
 from nsm.nn.inference import error_rate
 from nsm.paper import level_report
+from nsm.paper.experiment import Experiment
 from nsm.paper.figures import plot_levels
 from nsm.paper.level_report import level_section
 from nsm.paper.ranges import on_levels
 from nsm.paper.run import identity
-from nsm.paper.table import EXPERIMENTS, LEVEL_COUNTS, RANGED, Experiment
+from nsm.paper.table import EXPERIMENTS, LEVEL_COUNTS, RANGED
 from tests.helpers.tiny_paper import WIDTHS
 
 ROWS = {e.name: e for e in EXPERIMENTS if e.measures == "levels"}

@@ -7,10 +7,11 @@ import pytest
 
 from nsm.nn import architectures as networks
 from nsm.paper import range_report
+from nsm.paper.experiment import Experiment
 from nsm.paper.figures import plot_ranges
 from nsm.paper.range_report import range_section
 from nsm.paper.ranges import weight_range
-from nsm.paper.table import BOUNDS, EXPERIMENTS, RANGED, Experiment
+from nsm.paper.table import BOUNDS, EXPERIMENTS, RANGED
 from tests.helpers.tiny_paper import WIDTHS
 
 

@@ -1,0 +1,53 @@
+"""What an experiment of the paper is: network, data, recipe, epochs, seeds, published error."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+#: The usual recipe: Adam at 10⁻³ with a rate that falls along a cosine, and weight averaging.
+PLAIN: dict[str, Any] = {"lr": 1e-3, "ema_decay": 0.999}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One row of the table and of the report.
+
+    Attributes:
+        name: Short name, unique in the table; results and trainings are filed under it.
+        section: Heading of the report under which it is shown.
+        label: What the row of the report is called.
+        build: Returns the untrained network.
+        measures: What is measured: a name in `nsm.paper.measure.MEASUREMENTS`; default "error".
+        data: Name of the data set; default "mnist".
+        epochs: Epochs of training here; default 0.
+        paper_epochs: Epochs of training in the paper; default 200.
+        seeds: Seeds to run, one result each; default (0,).
+        recipe: Options of `nsm.fit`; default Adam at 10⁻³ with weight averaging.
+        samples: Samples of the noise for each test image; default 100.
+        paper: Published error [%]; None (default) if there is none.
+        gpu: Whether it takes weeks on a processor. It is then run if there is a GPU, or if it is
+            asked for by name; default False.
+        also: Another section that shows it; default "".
+        start: Name of the experiment from whose trained network it starts, seed by seed; default
+            "": from random weights.
+        width: Channels in units of the paper's network; default 1.
+    """
+
+    name: str
+    section: str
+    label: str
+    build: Callable[[], nn.Sequential]
+    measures: str = "error"
+    data: str = "mnist"
+    epochs: int = 0
+    paper_epochs: int = 200
+    seeds: tuple[int, ...] = (0,)
+    recipe: Mapping[str, Any] = field(default_factory=lambda: PLAIN)
+    samples: int = 100
+    paper: float | None = None
+    gpu: bool = False
+    also: str = ""
+    start: str = ""
+    width: float = 1.0

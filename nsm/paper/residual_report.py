@@ -1,0 +1,52 @@
+"""The section of the report on residual networks without batch normalization."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from nsm.paper.claims import ByName
+from nsm.paper.figures import Results, plot_convergence
+from nsm.paper.markdown import table
+from nsm.paper.outcomes import runs_of
+from nsm.paper.table import EXPERIMENTS, RESIDUAL, RESIDUAL_BATCHES
+from nsm.plots.style import save_figure
+from nsm.statistics import error_of
+
+_TEXT = """\
+Three blocks of two convolutions with 16 channels and a skip each, on inputs coded ±1. The NSM adds
+states ±1; the ReLU networks have the same convolutions, one of them with batch normalization. One
+recipe for all: Adam with a rate that falls along a cosine, from 3·10⁻³ (batches of 100) or 3·10⁻⁴
+(batches of 1), final weights. "After" is the test error [%] with one sample after so many epochs,
+"error" that at the end (the NSM: 20 samples), ± its standard error, over three trainings."""
+
+
+def residual_section(by_name: ByName, out: Path) -> list[str]:
+    """Return the lines of the section, and draw its figures; none without results."""
+    curves: dict[int, dict[str, tuple[int, Results]]] = {}
+    rows: list[list[Any]] = []
+    for e in EXPERIMENTS:
+        found = by_name.get(e.name)
+        if e.measures != "convergence" or not found:
+            continue
+        batch = e.recipe["batch_size"]
+        updates = math.ceil(found[0]["images"][0] / batch)
+        curves.setdefault(batch, {})[e.label.rpartition(", ")[0]] = (updates, found)
+        error = error_of(runs_of(found))
+        after = [_after(found, n) for n in (1, 4)]
+        rows.append(
+            [e.label, len(found), updates, *after, f"{error.value:.1f} ± {error.error:.1f}"]
+        )
+    if not rows:
+        return []
+    header = ["", "runs", "updates of an epoch", "after 1 epoch", "after 4", "error [%]"]
+    lines = ["", f"## {RESIDUAL}", "", _TEXT]
+    for batch in (b for b in RESIDUAL_BATCHES if b in curves):
+        name = f"residual_{batch}.png"
+        save_figure(plot_convergence(curves[batch]), out / name)
+        lines += ["", f"![Error over updates, batches of {batch}]({name})"]
+    return [*lines, "", *table(header, rows)]
+
+
+def _after(found: Results, epochs: int) -> str:
+    """Return the mean error over seeds after so many epochs [%]."""
+    return f"{sum(r['errors'][epochs - 1] for r in found) / len(found):.1f}"

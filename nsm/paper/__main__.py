@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from nsm.cli.errors import clear_errors
+from nsm.paper.markdown import table
 from nsm.paper.report import write_report
-from nsm.paper.run import run
+from nsm.paper.run import by_name, run
+from nsm.paper.table import EXPERIMENTS, GROUPS
 from nsm.places import check_folder
 
 OutOption = Annotated[
@@ -16,7 +18,7 @@ OutOption = Annotated[
 ReportOption = Annotated[Path, typer.Option(help="Folder for RESULTS.md and its figures.")]
 OnlyOption = Annotated[
     list[str] | None,
-    typer.Option(help="Names of experiments; default: all that are affordable."),
+    typer.Option(help=f"Experiments, or groups ({', '.join(GROUPS)}); default: all affordable."),
 ]
 DataOption = Annotated[
     Path | None, typer.Option(help="Folder of the data (default: NSM_DATA_DIR).")
@@ -28,6 +30,7 @@ EarlierOption = Annotated[
     Path | None,
     typer.Option(help="Folder of results that count as done, such as examples/paper/results."),
 ]
+ListOption = Annotated[bool, typer.Option("--list", help="Print the table of experiments.")]
 
 
 def main(
@@ -37,12 +40,28 @@ def main(
     data_dir: DataOption = None,
     workers: WorkersOption = 2,
     earlier: EarlierOption = None,
+    list_only: ListOption = False,
 ) -> None:
     """Run the paper's experiments, resume unfinished ones, and write RESULTS.md."""
+    if list_only:
+        typer.echo("\n".join(listed(only)))
+        return
     check_folder(out)
     check_folder(report, ("RESULTS.md",))
     run(out, only or None, data_dir=data_dir, workers=workers, earlier=earlier)
     typer.echo(write_report(out, report))
+
+
+def listed(names: list[str] | None = None) -> list[str]:
+    """Return the rows of the table of experiments, of those that are named or all."""
+    experiments = by_name(names or [e.name for e in EXPERIMENTS])
+    groups = {section: name for name, section in GROUPS.items()}
+    header = ["experiment", "group", "network", "data", "epochs", "seeds", "samples", "paper [%]"]
+    rows = [
+        [e.name, groups[e.section], e.label, e.data, e.epochs, len(e.seeds), e.samples, e.paper]
+        for e in experiments
+    ]
+    return table(header, rows)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from torch import nn
 
 #: The usual recipe: Adam at 10⁻³ with a rate that falls along a cosine, and weight averaging.
 PLAIN: dict[str, Any] = {"lr": 1e-3, "ema_decay": 0.999}
+#: The recipe of perceptrons.
+PERCEPTRON: dict[str, Any] = {**PLAIN, "label_smoothing": 0.1}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from nsm.paper.experiment import Experiment
 from nsm.paper.figures import Results, plot_levels
 from nsm.paper.markdown import table
 from nsm.paper.outcomes import runs_of
-from nsm.paper.table import EXPERIMENTS, LEVELS
+from nsm.paper.own_experiments import LEVELS
+from nsm.paper.table import EXPERIMENTS
 from nsm.plots.style import save_figure
 from nsm.statistics import error_of
 

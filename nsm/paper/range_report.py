@@ -10,7 +10,8 @@ from nsm.paper.claims import ByName
 from nsm.paper.figures import plot_ranges
 from nsm.paper.markdown import table
 from nsm.paper.outcomes import runs_of
-from nsm.paper.table import EXPERIMENTS, RANGE
+from nsm.paper.own_experiments import RANGE
+from nsm.paper.table import EXPERIMENTS
 from nsm.plots.style import save_figure
 from nsm.statistics import error_of
 

@@ -8,7 +8,8 @@ from nsm.paper.claims import ByName
 from nsm.paper.figures import Results, plot_convergence
 from nsm.paper.markdown import table
 from nsm.paper.outcomes import runs_of
-from nsm.paper.table import EXPERIMENTS, RESIDUAL, RESIDUAL_BATCHES
+from nsm.paper.own_experiments import RESIDUAL, RESIDUAL_BATCHES
+from nsm.paper.table import EXPERIMENTS
 from nsm.plots.style import save_figure
 from nsm.statistics import error_of
 

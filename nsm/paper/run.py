@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from concurrent.futures import as_completed
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,32 @@ from nsm.disk import write_file
 from nsm.nn.files.blueprint import describe
 from nsm.paper.experiment import Experiment
 from nsm.paper.measure import MEASUREMENTS
-from nsm.paper.table import EXPERIMENTS
+from nsm.paper.table import EXPERIMENTS, GROUPS
+from nsm.paper.training import epoch_file
 from nsm.progress import progress_bar
 from nsm.sweeps import worker_pool
 from nsm.training.hardware_aware.identity import hardware_identity
 
+#: Time between two looks at the epochs of running trainings [s].
+_TELL_EVERY = 2.0
 #: Reasons why experiments are not run, as the report tells them.
 NO_GPU = "needs a GPU: days to weeks on two cores"
 NO_DATA = "the data were not at hand"
 
 
 def by_name(names: Sequence[str]) -> list[Experiment]:
-    """Return the experiments with these names, each once; raise ValueError for an unknown name."""
+    """Return the experiments with these names, or of these groups, each once.
+
+    Raises:
+        ValueError: A name is neither that of an experiment nor of a group.
+    """
     known = {e.name: e for e in EXPERIMENTS}
-    return [known[choice("experiment", name, known)] for name in dict.fromkeys(names)]
+    wanted: list[str] = []
+    for name in names:
+        choice("experiment or group", name, {**known, **GROUPS})
+        of_group = [e.name for e in EXPERIMENTS if GROUPS.get(name, "") in (e.section, e.also)]
+        wanted += [name] if name in known else of_group
+    return [known[name] for name in dict.fromkeys(wanted)]
 
 
 def affordable(data_dir: Path | None) -> tuple[list[Experiment], dict[str, str], list[str]]:
@@ -129,8 +142,8 @@ def run(
 
     Args:
         folder: Folder of results and unfinished trainings; it is created if it is missing.
-        names: Names of experiments. None (default): all that machine and data allow; the reasons
-            why the others are skipped are kept in `folder`.
+        names: Names of experiments or groups. None (default): all that machine and data allow; the
+            reasons why the others are skipped are kept in `folder`.
         data_dir: Folder of the data; None (default) for that of `load_data`.
         workers: Experiments at the same time, one thread each; default 2.
         earlier: Folder of results that count as done, such as examples/paper/results; default None.
@@ -167,13 +180,27 @@ def run(
                 for name, seed in some
             }
             try:
-                for future in as_completed(futures):
+                for future in _finished(futures, folder, partial(bar.update, task)):
                     future.result()
                     bar.update(task, advance=1, note="{} seed {}".format(*futures[future]))
             finally:
                 for future in futures:
                     future.cancel()
     return results(folder)
+
+
+def _finished(
+    futures: Mapping[Future[Any], tuple[str, int]], folder: Path, tell: Callable[..., None]
+) -> Iterator[Future[Any]]:
+    """Yield futures as they finish, and tell the epochs of those that run."""
+    pending: Collection[Future[Any]] = list(futures)
+    while pending:
+        done, pending = wait(pending, timeout=_TELL_EVERY, return_when=FIRST_COMPLETED)
+        yield from done
+        told = [epoch_file(folder, name, seed) for name, seed in map(futures.get, pending)]  # type: ignore[misc]
+        texts = [file.read_text() for file in told if file.exists()]
+        if texts:
+            tell(note=", ".join(texts))
 
 
 def _take_over(earlier: Path, folder: Path) -> None:

@@ -1,33 +1,76 @@
-"""The table of experiments: network, data, recipe, epochs, seeds, and the published error."""
+"""The table of experiments: a row for each, and the groups by which the command names them."""
 
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 from torch import nn
 
-from crossbar import BalancedPair, Hardware
-from devices import BlankOut, Device
 from nsm.nn import architectures as networks
 from nsm.nn.activations import Binarize
-from nsm.nn.residual import RESIDUAL_RULES, residual_net
-from nsm.nn.weight_norm import RowNormLinear
-from nsm.paper.experiment import PLAIN, Experiment
+from nsm.paper.experiment import PERCEPTRON, PLAIN, Experiment
+from nsm.paper.own_experiments import LEVELS, OWN, RANGE, RESIDUAL
 from nsm.training.augment import ShiftAndMirror
 
-_PERCEPTRON = {**PLAIN, "label_smoothing": 0.1}
-# The recipe of the authors' code, which halves the rate every 50 of 200 epochs and keeps the final
-# weights instead of an average.
+#: The recipe of the authors' code, which halves the rate every 50 of 200 epochs and keeps the final
+#: weights instead of an average.
 _AUTHORS: dict[str, Any] = {"lr": 3e-4, "lr_schedule": "halving"}
 _CIFAR = {**PLAIN, "augment": ShiftAndMirror((3, 32, 32))}
-# An epoch has ten steps here, so an average over 1,000 steps would reach back to the initial
-# weights.
+#: An epoch has ten steps here, so an average over 1,000 steps would reach back to the initial
+#: weights.
 _FEW_STEPS = {**PLAIN, "ema_decay": 0.9}
+#: Options of the layers in the authors' code: their deterministic networks are narrower, and their
+#: stochastic layers draw neuron noise and train one β per location.
+_THEIR_WIDTH: dict[str, Any] = {"hidden": 150}
+_THEIR_LAYERS: dict[str, Any] = {"site": "neuron", "per_location": True}
+
+ONE = "Table 1. Permutation-invariant MNIST, 784-300-300-300-10"
+TOP = "Table 2, top. Convolutional networks"
+BOTTOM = "Table 2, bottom. Training rules, MNIST 32c5-p2-64c5-p2-512-10"
+CODED = "Table 2 with the recipe and the layers of the authors' code"
+CIFAR = "Table 3. CIFAR, all-convolutional"
+JPEG = "CIFAR-10 as JPEG, all-convolutional, short trainings (not the paper's)"
+DVS = "Table 4. DVS128 Gesture"
+
+#: Short names of groups of experiments, and the section of the report that shows them.
+GROUPS = {
+    "table1": ONE,
+    "table2": TOP,
+    "rules": BOTTOM,
+    "authors": CODED,
+    "table3": CIFAR,
+    "jpeg": JPEG,
+    "table4": DVS,
+    "figure2": "Figure 2",
+    "gradients": "Gradients",
+    "ranges": RANGE,
+    "levels": LEVELS,
+    "residual": RESIDUAL,
+}
+
+
+def _row(
+    section: str,
+    name: str,
+    label: str,
+    build: Callable[[], nn.Sequential],
+    epochs: int,
+    samples: int,
+    paper: float | None = None,
+    **more: Any,
+) -> Experiment:
+    return Experiment(
+        section=section, name=name, label=label, build=build, epochs=epochs, samples=samples,
+        paper=paper, **more,
+    )  # fmt: skip
 
 
 def _conv(rule: str, **options: Any) -> Callable[[], nn.Sequential]:
     return partial(networks.conv_net, rule, **options)
+
+
+def _all_conv(rule: str, classes: int = 10, **options: Any) -> Callable[[], nn.Sequential]:
+    return partial(networks.all_conv_net, rule, classes, **options)
 
 
 def _dcnn_on_signs() -> nn.Sequential:
@@ -35,326 +78,97 @@ def _dcnn_on_signs() -> nn.Sequential:
     return nn.Sequential(Binarize(), *networks.conv_net("dCNN"))
 
 
-def _relu_with_gains(widths: tuple[int, ...]) -> nn.Sequential:
-    """Return the ReLU network whose hidden neurons have a digital gain each (weight norm)."""
-    *sizes, classes = widths
-    layers: list[nn.Module] = []
-    for n, m in pairwise(sizes):
-        layers += [RowNormLinear(n, m), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], classes))
+#: Three trainings of everything that takes less than 30 minutes of a core.
+_THREE = (0, 1, 2)
+_perceptron = partial(_row, ONE, measures="perceptron", recipe=PERCEPTRON, seeds=_THREE)
+_top = partial(_row, TOP, seeds=_THREE)
+_rule = partial(_row, BOTTOM, seeds=_THREE)
+_authors = partial(_row, CODED, recipe=_AUTHORS, seeds=_THREE)
+_nmnist = partial(_row, TOP, data="nmnist-small", recipe=_FEW_STEPS, seeds=_THREE)
+_emnist = partial(_row, TOP, data="emnist", seeds=_THREE)
+_cifar = partial(_row, CIFAR, data="cifar10", recipe=_CIFAR, gpu=True)
+_cifar100 = partial(_row, CIFAR, data="cifar100", recipe=_CIFAR, gpu=True)
+_dvs = partial(_row, DVS, data="dvs_gesture", gpu=True)
+_jpeg_half = partial(_row, JPEG, data="cifar10-jpeg", recipe=_CIFAR, gpu=True, width=0.5)
+_jpeg_full = partial(_row, JPEG, data="cifar10-jpeg", recipe=_CIFAR, gpu=True)
+_half_from = partial(_jpeg_half, start="jpeg_half_dCNN")
+_full_from = partial(_jpeg_full, start="jpeg_full_dCNN")
+_curves = partial(_row, "Figure 2", measures="percentiles", seeds=(0, 1, 2))
+_angles = partial(_row, "Gradients", measures="angles", seeds=(0, 1, 2))
+_flipped = partial(networks.nsm_mlp, flip=0.05), partial(networks.stnn_mlp, flip=0.05)
+_nmnist_conv = partial(_conv, shape=(10, 34, 34), hidden=150)
+_emnist_conv = partial(_conv, hidden=150, classes=26)
+_half = partial(_all_conv, width=0.5)
 
+# fmt: off
+#: Name, label, network, epochs, samples of a test image, published error [%].
+PUBLISHED: tuple[Experiment, ...] = (
+    _perceptron("mlp_nsm", "NSM", _flipped[0], 100, 100, 1.36),
+    _perceptron("mlp_stnn", "StNN", _flipped[1], 100, 100, 1.47),
 
-ONE = "Table 1. Permutation-invariant MNIST, 784-300-300-300-10"
-TOP = "Table 2, top. Convolutional networks"
-BOTTOM = "Table 2, bottom. Training rules, MNIST 32c5-p2-64c5-p2-512-10"
-JPEG = "CIFAR-10 as JPEG, all-convolutional, short trainings (not the paper's)"
-RANGE = "Learning in a fixed range of weights, MNIST 784-100-100-10"
-LEVELS = "Learning on few levels, MNIST 784-100-100-10"
-RESIDUAL = "A residual network without batch normalization, digits of 8 × 8 pixels"
-CODED = "Table 2 with the recipe and the layers of the authors' code"
-_RULES = (
-    ("BN", 1.10, 1),
-    ("SN", 2.05, 1),
-    ("STE", 2.13, 20),
-    ("wBD", 2.72, 1),
-    ("BD", 3.11, 1),
-    ("BinConcrete", 0.78, 20),
+    _top("conv_bNSM", "bNSM, MNIST", _conv("bNSM"), 12, 100, 0.775, also=BOTTOM),
+    _top("conv_gNSM", "gNSM, MNIST", _conv("gNSM"), 12, 100, 0.805, also=BOTTOM),
+    _top("conv_dCNN", "dCNN, MNIST", _conv("dCNN"), 12, 1, 0.880),
+    _top("conv_bNSM_longer", "bNSM, MNIST, twice as long", _conv("bNSM"), 24, 100, 0.775),
+    _top("conv_dCNN_signs", "dCNN on inputs coded ±1, MNIST", _dcnn_on_signs, 12, 1),
+    _top("conv_dCNN_narrow", "dCNN with 150 hidden units, MNIST", _conv("dCNN", hidden=150), 12, 1),
+
+    _rule("conv_BN", "BN", _conv("BN"), 12, 1, 1.10),
+    _rule("conv_SN", "SN", _conv("SN"), 12, 1, 2.05),
+    _rule("conv_STE", "STE", _conv("STE"), 12, 20, 2.13),
+    _rule("conv_wBD", "wBD", _conv("wBD"), 12, 1, 2.72),
+    _rule("conv_BD", "BD", _conv("BD"), 12, 1, 3.11),
+    _rule("conv_BinConcrete", "BinConcrete", _conv("BinConcrete"), 12, 20, 0.78),
+
+    _authors("coded_bNSM", "bNSM", _conv("bNSM", **_THEIR_LAYERS), 12, 100, 0.775),
+    _authors("coded_bNSM_longer", "bNSM, longer", _conv("bNSM", **_THEIR_LAYERS), 40, 100, 0.775,
+        seeds=(0,)),
+    _authors("coded_dCNN", "dCNN", _conv("dCNN", **_THEIR_WIDTH), 12, 1, 0.880),
+    _authors("coded_dCNN_longer", "dCNN, longer", _conv("dCNN", **_THEIR_WIDTH), 40, 1, 0.880),
+    # BN has no noise site: its only noise is in the gradient.
+    _authors("coded_BN", "BN", _conv("BN", per_location=True), 12, 1, 1.10),
+    _authors("coded_SN", "SN", _conv("SN", **_THEIR_WIDTH), 12, 1, 2.05),
+    _authors("coded_STE", "STE", _conv("STE", **_THEIR_LAYERS), 12, 20, 2.13),
+    _authors("coded_wBD", "wBD", _conv("wBD", **_THEIR_WIDTH), 12, 1, 2.72),
+    _authors("coded_BD", "BD", _conv("BD", **_THEIR_WIDTH), 12, 1, 3.11),
+
+    _nmnist("nmnist_bNSM", "bNSM, N-MNIST, 1,000 + 100 recordings", _nmnist_conv("bNSM"), 60, 100),
+    _nmnist("nmnist_gNSM", "gNSM, N-MNIST, 1,000 + 100 recordings", _nmnist_conv("gNSM"), 60, 100),
+    _nmnist("nmnist_dCNN", "dCNN, N-MNIST, 1,000 + 100 recordings", _nmnist_conv("dCNN"), 60, 1),
+
+    _emnist("emnist_bNSM", "bNSM, EMNIST letters", _emnist_conv("bNSM"), 12, 100, 6.185),
+    _emnist("emnist_gNSM", "gNSM, EMNIST letters", _emnist_conv("gNSM"), 12, 100, 6.256),
+    _emnist("emnist_dCNN", "dCNN, EMNIST letters", _emnist_conv("dCNN"), 12, 1, 6.938),
+
+    _cifar("cifar10_bNSM", "bNSM, cifar10", _all_conv("bNSM"), 200, 100, 9.98),
+    _cifar("cifar10_gNSM", "gNSM, cifar10", _all_conv("gNSM"), 200, 100, 10.35),
+    _cifar("cifar10_dCNN", "dCNN, cifar10", _all_conv("dCNN"), 200, 1, 10.47),
+    _cifar100("cifar100_bNSM", "bNSM, cifar100", _all_conv("bNSM", 100), 200, 100, 34.85),
+    _cifar100("cifar100_gNSM", "gNSM, cifar100", _all_conv("gNSM", 100), 200, 100, 34.84),
+    _cifar100("cifar100_dCNN", "dCNN, cifar100", _all_conv("dCNN", 100), 200, 1, 34.37),
+
+    _jpeg_half("jpeg_half_dCNN", "dCNN, half width", _half("dCNN"), 20, 1),
+    _jpeg_half("jpeg_half_bNSM", "bNSM, half width", _half("bNSM"), 20, 20),
+    _jpeg_half("jpeg_half_gNSM", "gNSM, half width", _half("gNSM"), 20, 20),
+    _half_from("jpeg_half_bNSM_from_dCNN", "bNSM, half width, starts from dCNN",
+        _half("bNSM"), 20, 20),
+    _half_from("jpeg_half_gNSM_from_dCNN", "gNSM, half width, starts from dCNN",
+        _half("gNSM"), 20, 20),
+    _jpeg_full("jpeg_full_dCNN", "dCNN, full width", _all_conv("dCNN"), 30, 1),
+    _jpeg_full("jpeg_full_bNSM", "bNSM, full width", _all_conv("bNSM"), 30, 20),
+    _jpeg_full("jpeg_full_gNSM", "gNSM, full width", _all_conv("gNSM"), 30, 20),
+    _full_from("jpeg_full_bNSM_from_dCNN", "bNSM, full width, starts from dCNN",
+        _all_conv("bNSM"), 30, 20),
+    _full_from("jpeg_full_gNSM_from_dCNN", "gNSM, full width, starts from dCNN",
+        _all_conv("gNSM"), 30, 20),
+
+    _dvs("dvs_bNSM", "bNSM", partial(networks.gesture_net, "bNSM"), 200, 100, 8.56),
+    _dvs("dvs_gNSM", "gNSM", partial(networks.gesture_net, "gNSM"), 200, 100, 8.83),
+    _dvs("dvs_dCNN", "dCNN", partial(networks.gesture_net, "dCNN"), 200, 1, 9.16),
+
+    _curves("figure2", "percentiles over 200 updates", networks.nsm_mlp, 0, 100),
+    _angles("angles", "angle to other estimators", networks.nsm_mlp, 5, 100),
 )
-_CONV_EPOCHS = 12
-#: Options of the layers in the authors' code: their deterministic networks are narrower, and their
-#: stochastic layers draw neuron noise and train one β per location.
-_THEIR_WIDTH: dict[str, Any] = {"hidden": 150}
-_THEIR_LAYERS: dict[str, Any] = {"site": "neuron", "per_location": True}
-_RANGED_WIDTHS = (784, 100, 100, 10)
-#: Networks of the experiment on ranges: label, network, samples of a test image.
-RANGED: dict[str, tuple[Callable[[], nn.Sequential], int]] = {
-    "NSM": (partial(networks.nsm_mlp, _RANGED_WIDTHS), 20),
-    "StNN": (partial(networks.stnn_mlp, _RANGED_WIDTHS), 20),
-    "BD": (partial(networks.bd_mlp, _RANGED_WIDTHS), 1),
-    "ReLU": (partial(networks.relu_mlp, _RANGED_WIDTHS), 1),
-    "ReLU, gain per neuron": (partial(_relu_with_gains, _RANGED_WIDTHS), 1),
-}
-#: Bounds of the weights in units of 1/√(fan-in); None: free weights.
-BOUNDS = (None, 4.0, 2.0, 1.0, 0.5, 0.25)
-#: Levels of the weights in the experiment on levels; None: weights that are not rounded.
-LEVEL_COUNTS = (None, 2, 3, 4, 8, 16)
-#: Programming a chip costs more than a step in software, so that batches are three times as large;
-#: the average reaches back as many images.
-_ON_LEVELS: dict[str, Any] = {
-    "lr": 2e-3,
-    "batch_size": 300,
-    "ema_decay": 0.997,
-    "label_smoothing": 0.1,
-    "weight_bound": 1.0,
-}
+# fmt: on
 
-
-def _ranged_name(label: str) -> str:
-    """Return a network's part in the names of experiments on ranges and levels."""
-    return label.split(",")[0] + ("_gains" if "," in label else "")
-
-
-def _on_levels(label: str, levels: int) -> Hardware:
-    """Return ideal cells with so many levels, whose range is the largest weight of a layer.
-
-    Weights that are clipped to a bound make this range the bound. Of a network with a digital gain
-    per neuron it is that of a row, because the gains are multiplied behind the cells.
-    """
-    return Hardware(
-        device=Device(g_min=1e-7, g_max=1e-5, levels=levels),
-        gate=BlankOut(p=0.5),
-        mapping=BalancedPair(),
-        bias="reference",
-        deterministic_path="ideal",
-        tile_shape=_RANGED_WIDTHS[:2],  # one tile for each layer is programmed fastest
-        weight_scale="row" if "gain" in label else "layer",
-    )
-
-
-#: Batch sizes of the experiment on residual networks: rate and epochs of each.
-RESIDUAL_BATCHES = {100: (3e-3, 40), 1: (3e-4, 4)}
-
-EXPERIMENTS: tuple[Experiment, ...] = (
-    Experiment(
-        name="mlp_nsm",
-        section=ONE,
-        label="NSM",
-        measures="perceptron",
-        build=partial(networks.nsm_mlp, flip=0.05),
-        epochs=100,
-        seeds=(0, 1),
-        recipe=_PERCEPTRON,
-        paper=1.36,
-    ),
-    Experiment(
-        name="mlp_stnn",
-        section=ONE,
-        label="StNN",
-        measures="perceptron",
-        build=partial(networks.stnn_mlp, flip=0.05),
-        epochs=100,
-        recipe=_PERCEPTRON,
-        paper=1.47,
-    ),
-    *(
-        Experiment(
-            name=f"conv_{rule}",
-            section=TOP,
-            label=f"{rule}, MNIST",
-            build=_conv(rule),
-            epochs=_CONV_EPOCHS,
-            samples=samples,
-            paper=paper,
-            also="" if rule == "dCNN" else BOTTOM,
-        )
-        for rule, paper, samples in (("bNSM", 0.775, 100), ("gNSM", 0.805, 100), ("dCNN", 0.880, 1))
-    ),
-    Experiment(
-        name="conv_bNSM_longer",
-        section=TOP,
-        label="bNSM, MNIST, twice as long",
-        build=_conv("bNSM"),
-        epochs=2 * _CONV_EPOCHS,
-        paper=0.775,
-    ),
-    Experiment(
-        name="conv_dCNN_signs",
-        section=TOP,
-        label="dCNN on inputs coded ±1, MNIST",
-        build=_dcnn_on_signs,
-        epochs=_CONV_EPOCHS,
-        samples=1,
-    ),
-    Experiment(
-        name="conv_dCNN_narrow",
-        section=TOP,
-        label="dCNN with 150 hidden units, MNIST",
-        build=_conv("dCNN", **_THEIR_WIDTH),
-        epochs=_CONV_EPOCHS,
-        samples=1,
-    ),
-    *(
-        Experiment(
-            name=f"conv_{rule}",
-            section=BOTTOM,
-            label=rule,
-            build=_conv(rule),
-            epochs=_CONV_EPOCHS,
-            samples=samples,
-            paper=paper,
-        )
-        for rule, paper, samples in _RULES
-    ),
-    *(
-        Experiment(
-            name=f"coded_{rule}" + ("_longer" if epochs > _CONV_EPOCHS else ""),
-            section=CODED,
-            label=rule + (", longer" if epochs > _CONV_EPOCHS else ""),
-            build=_conv(rule, **options),
-            epochs=epochs,
-            recipe=_AUTHORS,
-            samples=samples,
-            paper=paper,
-        )
-        for rule, paper, samples, options, epochs in (
-            ("bNSM", 0.775, 100, _THEIR_LAYERS, _CONV_EPOCHS),
-            ("bNSM", 0.775, 100, _THEIR_LAYERS, 40),
-            ("dCNN", 0.880, 1, _THEIR_WIDTH, _CONV_EPOCHS),
-            ("dCNN", 0.880, 1, _THEIR_WIDTH, 40),
-            # BN has no noise site: its only noise is in the gradient.
-            ("BN", 1.10, 1, {"per_location": True}, _CONV_EPOCHS),
-            ("SN", 2.05, 1, _THEIR_WIDTH, _CONV_EPOCHS),
-            ("STE", 2.13, 20, _THEIR_LAYERS, _CONV_EPOCHS),
-            ("wBD", 2.72, 1, _THEIR_WIDTH, _CONV_EPOCHS),
-            ("BD", 3.11, 1, _THEIR_WIDTH, _CONV_EPOCHS),
-        )
-    ),
-    *(
-        Experiment(
-            name=f"nmnist_{rule}",
-            section=TOP,
-            label=f"{rule}, N-MNIST, 1,000 + 100 recordings",
-            data="nmnist-small",
-            build=_conv(rule, shape=(10, 34, 34), hidden=150),
-            epochs=60,
-            recipe=_FEW_STEPS,
-            samples=samples,
-            paper=None,
-        )
-        for rule, samples in (("bNSM", 100), ("gNSM", 100), ("dCNN", 1))
-    ),
-    *(
-        Experiment(
-            name=f"emnist_{rule}",
-            section=TOP,
-            label=f"{rule}, EMNIST letters",
-            data="emnist",
-            build=_conv(rule, hidden=150, classes=26),
-            epochs=_CONV_EPOCHS,
-            samples=samples,
-            paper=paper,
-        )
-        for rule, paper, samples in (("bNSM", 6.185, 100), ("gNSM", 6.256, 100), ("dCNN", 6.938, 1))
-    ),
-    *(
-        Experiment(
-            name=f"{data}_{rule}",
-            section="Table 3. CIFAR, all-convolutional",
-            label=f"{rule}, {data}",
-            data=data,
-            build=partial(networks.all_conv_net, rule, classes),
-            epochs=200,
-            recipe=_CIFAR,
-            samples=samples,
-            paper=paper,
-            gpu=True,
-        )
-        for data, classes, values in (
-            ("cifar10", 10, (9.98, 10.35, 10.47)),
-            ("cifar100", 100, (34.85, 34.84, 34.37)),
-        )
-        for (rule, samples), paper in zip(
-            (("bNSM", 100), ("gNSM", 100), ("dCNN", 1)), values, strict=True
-        )
-    ),
-    *(
-        Experiment(
-            name=f"jpeg_{size}_{rule}" + ("_from_dCNN" if start else ""),
-            section=JPEG,
-            label=f"{rule}, {size} width" + (", starts from dCNN" if start else ""),
-            data="cifar10-jpeg",
-            build=partial(networks.all_conv_net, rule, width=width),
-            epochs=epochs,
-            recipe=_CIFAR,
-            samples=samples,
-            gpu=True,
-            start=f"jpeg_{size}_dCNN" if start else "",
-            width=width,
-        )
-        for size, width, epochs in (("half", 0.5, 20), ("full", 1.0, 30))
-        for rule, samples, start in (
-            ("dCNN", 1, False),
-            ("bNSM", 20, False),
-            ("gNSM", 20, False),
-            ("bNSM", 20, True),
-            ("gNSM", 20, True),
-        )
-    ),
-    *(
-        Experiment(
-            name=f"dvs_{rule}",
-            section="Table 4. DVS128 Gesture",
-            label=rule,
-            data="dvs_gesture",
-            build=partial(networks.gesture_net, rule),
-            epochs=200,
-            samples=samples,
-            paper=paper,
-            gpu=True,
-        )
-        for rule, paper, samples in (("bNSM", 8.56, 100), ("gNSM", 8.83, 100), ("dCNN", 9.16, 1))
-    ),
-    Experiment(
-        name="figure2",
-        section="Figure 2",
-        label="percentiles over 200 updates",
-        measures="percentiles",
-        build=networks.nsm_mlp,
-        seeds=(0, 1, 2),
-    ),
-    Experiment(
-        name="angles",
-        section="Gradients",
-        label="angle to other estimators",
-        measures="angles",
-        build=networks.nsm_mlp,
-        epochs=5,
-        seeds=(0, 1, 2),
-    ),
-    *(
-        Experiment(
-            name=f"range_{_ranged_name(label)}_{bound or 'free'}",
-            section=RANGE,
-            label=label if bound is None else f"{label}, c = {bound:g}",
-            measures="range",
-            build=build,
-            epochs=3,
-            seeds=(0, 1, 2),
-            recipe=_PERCEPTRON if bound is None else {**_PERCEPTRON, "weight_bound": bound},
-            samples=samples,
-        )
-        for label, (build, samples) in RANGED.items()
-        for bound in BOUNDS
-    ),
-    *(
-        Experiment(
-            name=f"levels_{_ranged_name(label)}_{levels or 'free'}",
-            section=LEVELS,
-            label=f"{label}, {levels} levels" if levels else label,
-            measures="levels",
-            build=build,
-            epochs=3,
-            seeds=(0, 1, 2),
-            recipe=_ON_LEVELS | ({"hardware": _on_levels(label, levels)} if levels else {}),
-            samples=samples,
-        )
-        for levels in LEVEL_COUNTS
-        for label, (build, samples) in RANGED.items()
-    ),
-    *(
-        Experiment(
-            name=f"residual_{rule.replace(', ', '_').replace(' ', '_')}_{batch}",
-            section=RESIDUAL,
-            label=f"{rule}, batches of {batch}",
-            measures="convergence",
-            data="digits",
-            build=partial(residual_net, rule),
-            epochs=epochs,
-            seeds=(0, 1, 2),
-            recipe={"lr": lr, "batch_size": batch},
-            samples=20 if rule == "NSM" else 1,
-        )
-        for batch, (lr, epochs) in RESIDUAL_BATCHES.items()
-        for rule in RESIDUAL_RULES
-    ),
-)
+EXPERIMENTS: tuple[Experiment, ...] = (*PUBLISHED, *OWN)

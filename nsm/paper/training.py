@@ -42,11 +42,15 @@ def trained(
         epoch, "seconds" of processor time included.
     """
     last = [time.process_time()]
+    epochs = [0]
+    told = epoch_file(folder, experiment.name, seed)
 
     def timed(model: Any) -> Mapping[str, float]:
         now = time.process_time()
         before = last[0]
         last[0] = now
+        epochs[0] += 1
+        told.write_text(f"{experiment.name} seed {seed}: {epochs[0]} of {experiment.epochs} epochs")
         return {"seconds": now - before, **measure(model)}
 
     torch.manual_seed(seed)
@@ -69,8 +73,14 @@ def trained(
         **experiment.recipe,
         measure=timed,
     )
+    told.unlink(missing_ok=True)
     save(model, folder / f"{name}.safetensors", note=f"nsm.paper: {experiment.name}, seed {seed}")
     return model, history
+
+
+def epoch_file(folder: Path, name: str, seed: int) -> Path:
+    """Return the file in which a running training tells how many epochs it has done."""
+    return folder / f"{name}_{seed}.epochs"
 
 
 def machine_device() -> torch.device:

@@ -14,9 +14,10 @@ from nsm.paper import level_report
 from nsm.paper.experiment import Experiment
 from nsm.paper.figures import plot_levels
 from nsm.paper.level_report import level_section
+from nsm.paper.own_experiments import LEVEL_COUNTS, RANGED
 from nsm.paper.ranges import on_levels
 from nsm.paper.run import identity
-from nsm.paper.table import EXPERIMENTS, LEVEL_COUNTS, RANGED
+from nsm.paper.table import EXPERIMENTS
 from tests.helpers.tiny_paper import WIDTHS
 
 ROWS = {e.name: e for e in EXPERIMENTS if e.measures == "levels"}

@@ -9,9 +9,10 @@ from nsm.nn import architectures as networks
 from nsm.paper import range_report
 from nsm.paper.experiment import Experiment
 from nsm.paper.figures import plot_ranges
+from nsm.paper.own_experiments import BOUNDS, RANGED
 from nsm.paper.range_report import range_section
 from nsm.paper.ranges import weight_range
-from nsm.paper.table import BOUNDS, EXPERIMENTS, RANGED
+from nsm.paper.table import EXPERIMENTS
 from tests.helpers.tiny_paper import WIDTHS
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 import nsm.disk
+import nsm.paper.__main__ as command
 import nsm.paper.run as runner
 import nsm.training.state
 from nsm.paper import errors, report, training
@@ -245,3 +247,57 @@ def test_the_results_that_come_with_the_project_are_of_its_table():
         (experiment,) = runner.by_name([result["experiment"]])
         assert result["identity"] == runner.identity(experiment)
         assert result["epochs"] == experiment.epochs
+
+
+# Names and progress
+
+
+def test_groups_name_their_experiments_and_others_are_refused():
+    assert [e.name for e in runner.by_name(["table1"])] == ["mlp_nsm", "mlp_stnn"]
+    rules = [e.name for e in runner.by_name(["conv_BN", "rules"])]
+    assert rules[:2] == ["conv_BN", "conv_bNSM"]
+    assert len(rules) == len(set(rules)) == 8
+    assert {e.section for e in EXPERIMENTS} == set(runner.GROUPS.values())
+    with pytest.raises(ValueError, match="unknown experiment or group 'tabel1'; did you mean 't"):
+        runner.by_name(["tabel1"])
+
+
+def test_the_table_is_printed(capsys):
+    command.main(only=["table1"], list_only=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("| experiment | group | network | data | epochs | seeds")
+    assert [line.split(" | ")[:2] for line in lines[2:]] == [
+        ["| mlp_nsm", "table1"],
+        ["| mlp_stnn", "table1"],
+    ]
+
+
+def test_a_running_experiment_tells_its_epochs(tiny, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        training, "save", lambda *a, **k: seen.append(len(list(tmp_path.glob("*.epochs"))))
+    )
+    told = []
+    write = Path.write_text
+    monkeypatch.setattr(
+        Path, "write_text", lambda self, text: (told.append(text), write(self, text))[1]
+    )
+    run(tmp_path, ["relu"], workers=1)
+    assert [t for t in told if "epochs" in t and "seed" in t][:2] == [
+        "relu seed 0: 1 of 2 epochs",
+        "relu seed 0: 2 of 2 epochs",
+    ]
+    assert seen == [0]  # it is removed at the end
+
+
+def test_epochs_of_running_experiments_are_told_while_they_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_TELL_EVERY", 0.01)
+    training.epoch_file(tmp_path, "a", 0).write_text("a seed 0: 1 of 9 epochs")
+    slow, notes = Future(), []
+
+    def tell(note):
+        notes.append(note)
+        slow.set_result(None)
+
+    assert list(runner._finished({slow: ("a", 0)}, tmp_path, tell)) == [slow]
+    assert notes == ["a seed 0: 1 of 9 epochs"]

@@ -1,0 +1,127 @@
+"""Experiments beyond the paper: learning in a fixed range, on few levels, residual networks."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from torch import nn
+
+from crossbar import BalancedPair, Hardware
+from devices import BlankOut, Device
+from nsm.nn import architectures as networks
+from nsm.nn.residual import RESIDUAL_RULES, residual_net
+from nsm.nn.weight_norm import RowNormLinear
+from nsm.paper.experiment import PERCEPTRON, Experiment
+
+RANGE = "Learning in a fixed range of weights, MNIST 784-100-100-10"
+LEVELS = "Learning on few levels, MNIST 784-100-100-10"
+RESIDUAL = "A residual network without batch normalization, digits of 8 × 8 pixels"
+
+
+def _relu_with_gains(widths: tuple[int, ...]) -> nn.Sequential:
+    """Return the ReLU network whose hidden neurons have a digital gain each (weight norm)."""
+    *sizes, classes = widths
+    layers: list[nn.Module] = []
+    for n, m in pairwise(sizes):
+        layers += [RowNormLinear(n, m), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], classes))
+
+
+_RANGED_WIDTHS = (784, 100, 100, 10)
+#: Networks of the experiment on ranges: label, network, samples of a test image.
+RANGED: dict[str, tuple[Callable[[], nn.Sequential], int]] = {
+    "NSM": (partial(networks.nsm_mlp, _RANGED_WIDTHS), 20),
+    "StNN": (partial(networks.stnn_mlp, _RANGED_WIDTHS), 20),
+    "BD": (partial(networks.bd_mlp, _RANGED_WIDTHS), 1),
+    "ReLU": (partial(networks.relu_mlp, _RANGED_WIDTHS), 1),
+    "ReLU, gain per neuron": (partial(_relu_with_gains, _RANGED_WIDTHS), 1),
+}
+#: Bounds of the weights in units of 1/√(fan-in); None: free weights.
+BOUNDS = (None, 4.0, 2.0, 1.0, 0.5, 0.25)
+#: Levels of the weights in the experiment on levels; None: weights that are not rounded.
+LEVEL_COUNTS = (None, 2, 3, 4, 8, 16)
+#: Programming a chip costs more than a step in software, so that batches are three times as large;
+#: the average reaches back as many images.
+_ON_LEVELS: dict[str, Any] = {
+    "lr": 2e-3,
+    "batch_size": 300,
+    "ema_decay": 0.997,
+    "label_smoothing": 0.1,
+    "weight_bound": 1.0,
+}
+
+
+def _ranged_name(label: str) -> str:
+    """Return a network's part in the names of experiments on ranges and levels."""
+    return label.split(",")[0] + ("_gains" if "," in label else "")
+
+
+def _on_levels(label: str, levels: int) -> Hardware:
+    """Return ideal cells with so many levels, whose range is the largest weight of a layer.
+
+    Weights that are clipped to a bound make this range the bound. Of a network with a digital gain
+    per neuron it is that of a row, because the gains are multiplied behind the cells.
+    """
+    return Hardware(
+        device=Device(g_min=1e-7, g_max=1e-5, levels=levels),
+        gate=BlankOut(p=0.5),
+        mapping=BalancedPair(),
+        bias="reference",
+        deterministic_path="ideal",
+        tile_shape=_RANGED_WIDTHS[:2],  # one tile for each layer is programmed fastest
+        weight_scale="row" if "gain" in label else "layer",
+    )
+
+
+#: Batch sizes of the experiment on residual networks: rate and epochs of each.
+RESIDUAL_BATCHES = {100: (3e-3, 40), 1: (3e-4, 4)}
+
+OWN: tuple[Experiment, ...] = (
+    *(
+        Experiment(
+            name=f"range_{_ranged_name(label)}_{bound or 'free'}",
+            section=RANGE,
+            label=label if bound is None else f"{label}, c = {bound:g}",
+            measures="range",
+            build=build,
+            epochs=3,
+            seeds=(0, 1, 2),
+            recipe=PERCEPTRON if bound is None else {**PERCEPTRON, "weight_bound": bound},
+            samples=samples,
+        )
+        for label, (build, samples) in RANGED.items()
+        for bound in BOUNDS
+    ),
+    *(
+        Experiment(
+            name=f"levels_{_ranged_name(label)}_{levels or 'free'}",
+            section=LEVELS,
+            label=f"{label}, {levels} levels" if levels else label,
+            measures="levels",
+            build=build,
+            epochs=3,
+            seeds=(0, 1, 2),
+            recipe=_ON_LEVELS | ({"hardware": _on_levels(label, levels)} if levels else {}),
+            samples=samples,
+        )
+        for levels in LEVEL_COUNTS
+        for label, (build, samples) in RANGED.items()
+    ),
+    *(
+        Experiment(
+            name=f"residual_{rule.replace(', ', '_').replace(' ', '_')}_{batch}",
+            section=RESIDUAL,
+            label=f"{rule}, batches of {batch}",
+            measures="convergence",
+            data="digits",
+            build=partial(residual_net, rule),
+            epochs=epochs,
+            seeds=(0, 1, 2),
+            recipe={"lr": lr, "batch_size": batch},
+            samples=20 if rule == "NSM" else 1,
+        )
+        for batch, (lr, epochs) in RESIDUAL_BATCHES.items()
+        for rule in RESIDUAL_RULES
+    ),
+)

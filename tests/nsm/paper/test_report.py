@@ -202,5 +202,5 @@ def test_a_typo_ends_the_command_in_one_line(tmp_path):
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith("nsm: unknown experiment 'rleu'")
+    assert done.stderr.startswith("nsm: unknown experiment or group 'rleu'")
     assert "Traceback" not in done.stderr

@@ -82,7 +82,7 @@ def test_experiments_are_found_by_name():
     # Two runs of one name would write the same file.
     assert len(by_name(["mlp_nsm", "mlp_nsm"])) == 1
     with pytest.raises(
-        ValueError, match="unknown experiment 'conv_bNMS'; did you mean 'conv_bNSM'"
+        ValueError, match="unknown experiment or group 'conv_bNMS'; did you mean 'conv_bNSM'"
     ):
         by_name(["conv_bNMS"])
 

@@ -64,7 +64,7 @@ def _buffer(size):
 
 
 @njit(nogil=True, inline="always")
-def _draw(state, counter, p_bits, masks):
+def draw_masks(state, counter, p_bits, masks):
     """Draw one column's masks, (octets, 64) bytes, with P(bit) = Σ p_bits[i] 2^(i − len).
 
     From the lowest digit of p on, a random word is combined with OR where the digit is 1 and with
@@ -245,7 +245,7 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
         end = min(last, (block + 1) * READS_PER_BLOCK)
         for j in range(columns):
             if len(p_bits):
-                _draw(state, counter, p_bits, masks)
+                draw_masks(state, counter, p_bits, masks)
                 counter += np.uint64(octets * len(p_bits))
                 if has_zeros:
                     _restrict(flat_masks, flat_active)

@@ -18,8 +18,7 @@ import math
 import numpy as np
 from numba import njit
 
-from crossbar.reads._sfc64 import WARM_UP, sfc64_round, sfc64_seed
-from crossbar.reads._vectors import add_words, load, splat, store
+from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
 
 #: Numbers of a block.
 NORMALS_PER_BLOCK = 1024
@@ -37,17 +36,7 @@ _MANTISSA_BITS = _i(23)
 def _fill_words(words, state, key, block):
     """Fill a block's words: in round i, lanes 0 … 7 give the uint64 8 i … 8 i + 7."""
     sfc64_seed(state, key, block, np.uint64(1))
-    flat = state.reshape(-1)
-    a, b, c = load(flat, 0), load(flat, 8), load(flat, 16)
-    d, e, f = load(flat, 4), load(flat, 12), load(flat, 20)
-    count = splat(np.uint64(1 + WARM_UP))
-    one = splat(np.uint64(1))
-    for at in range(0, len(words), 8):
-        a, b, c, first = sfc64_round(a, b, c, count)
-        d, e, f, second = sfc64_round(d, e, f, count)
-        count = add_words(count, one)
-        store(words, at, first)
-        store(words, at + 4, second)
+    sfc64_fill(words, state, np.uint64(1 + WARM_UP))
 
 
 @njit(nogil=True, inline="always")

@@ -17,6 +17,7 @@ from crossbar.reads.nonlinear import bends, shaped
 from crossbar.reads.packed_bits import PackedBits
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
+from crossbar.reads.trap_reads import TrapReads
 from crossbar.reads.word_line_gates import gate_word_lines
 from devices.seeding import child
 from devices.user_warnings import warn_user
@@ -30,6 +31,7 @@ class Stream(IntEnum):
     GAUSSIAN_SUMS = 1
     CELL_BY_CELL = 2
     PACKED_BITS = 3
+    TRAPS = 4
 
 
 class Strategy(Protocol):
@@ -77,12 +79,16 @@ class Reader:
     def _packed_bits(self) -> PackedBits | None:
         return PackedBits.of(self._behind_gates)
 
+    @cached_property
+    def _traps(self) -> TrapReads | None:
+        return TrapReads.of(self._behind_gates, self.state)
+
     @property
     def _of_ternary_inputs(self) -> Strategy:
         """The strategy of exact reads where all inputs are −1, 0 or +1."""
         if is_exactly_gaussian(self._behind_gates.hardware):
             return self._gaussian_sums
-        return self._packed_bits or self._cell_by_cell
+        return self._packed_bits or self._traps or self._cell_by_cell
 
     def describe(self, sampling: str = "exact") -> str:
         """Return how reads of ternary inputs are drawn, as `chip.report()` prints it."""
@@ -154,6 +160,8 @@ class Reader:
 
         Ternary rows are read packed, other rows cell by cell.
         """
+        if self._traps is not None:
+            return self._traps.read(x, span, child(seed, Stream.TRAPS))
         one_by_one = child(seed, Stream.CELL_BY_CELL)
         ternary = x.is_ternary & ~bends(self.cells, x)
         if self._packed_bits is None or not ternary.any():

@@ -1,0 +1,148 @@
+"""Reads of cells with telegraph traps: weights that change where a trap does."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from crossbar.reads._trap_sums import fill_weights, trap_sums
+from crossbar.reads.column_reads import (
+    Gate,
+    Group,
+    Singles,
+    added,
+    by_column,
+    cost_of,
+    gate_of,
+    groups_of,
+    in_columns,
+    padded,
+    rows_of,
+)
+from crossbar.reads.conductances import CellArray
+from crossbar.reads.inputs import Inputs
+from crossbar.reads.noise_state import NoiseState
+from crossbar.reads.span import Span
+from crossbar.reads.trap_columns import Side, TrapColumns, TrapNoise
+from devices import InSeries, ReadNoise, TelegraphNoise, TrapEnsemble
+from devices.seeding import child
+from devices.validation import Floats
+
+
+class Stream(IntEnum):
+    """Random streams of a group of columns."""
+
+    REFRESHES = 0
+    FAST = 1
+    GATES = 2
+
+
+class CellValues(NamedTuple):
+    """What the cells of a group add to its weights now, (columns, cells) each.
+
+    Attributes:
+        fixed: Part of a cell that its traps do not change.
+        moving: Part that they multiply.
+        values: Both together, with the traps as they are.
+        weights: Sum of the values of each word line, (columns, word lines).
+    """
+
+    fixed: Singles
+    moving: Singles
+    values: Singles
+    weights: Singles
+
+
+def _bare(noise: ReadNoise) -> ReadNoise:
+    """Return the noise of cells without the resistance in series."""
+    return noise.noise if isinstance(noise, InSeries) else noise
+
+
+class TrapReads:
+    """Strategy: the traps of each column switch, and change its weights, between the reads.
+
+    It is exact for any inputs of ohmic cells whose only noise are traps that are not averaged over
+    a window, without gates or behind Bernoulli gates.
+
+    Args:
+        cells: The array.
+        state: States of its noises, advanced in place by every read.
+        gate: Its gates.
+    """
+
+    def __init__(self, cells: CellArray, state: NoiseState, gate: Gate):
+        self._cells = cells
+        self._state = state
+        self._gate = gate
+        self._groups = groups_of(cells)
+        noise = cells.hardware.cell_noise
+        bare = _bare(noise)
+        assert isinstance(bare, TelegraphNoise | TrapEnsemble)
+        self._additive = isinstance(bare, TrapEnsemble) and bare.combine == "additive"
+        made = [_made(group, noise, bare, cells, state) for group in self._groups]
+        self._traps, self._values = zip(*made, strict=True)
+
+    @classmethod
+    def of(cls, cells: CellArray, state: NoiseState) -> "TrapReads | None":
+        """Return the strategy for these cells, or None where it cannot draw their reads."""
+        hardware = cells.hardware
+        noise = _bare(hardware.cell_noise)
+        # A subclass may draw by another law.
+        if type(noise) not in (TelegraphNoise, TrapEnsemble) or noise.window:  # type: ignore[attr-defined]
+            return None
+        gate = gate_of(cells)
+        if gate is None or hardware.current_noise is not None or not hardware.is_ohmic:
+            return None
+        return cls(cells, state, gate)
+
+    def describe(self) -> str:
+        """Return what a report says of this strategy."""
+        gated = ", a bit for each gate" if len(self._gate.bits) else ""
+        return f"weights that change with traps{gated}"
+
+    def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
+        """Return u (reads, bit lines) in weight units."""
+        rows = rows_of(x)
+        of_reads = span.rows
+
+        def sums(i: int, out: Floats) -> None:
+            traps, group = self._traps[i], self._groups[i]
+            sources = [p.source for p in group.polarities]
+            states = [self._state[source] for source in sources]
+            s = traps.gathered(states)
+            keys = np.stack([child(seed, i, name).generate_state(2, np.uint64) for name in Stream])
+            values = self._values[i]
+            law = (traps.arrays, s, self._additive, values)
+            gate = (self._gate.bits, self._gate.low)
+            ends = (span.first, span.last)
+
+            def work(columns: tuple[int, int]) -> None:
+                fill_weights(*law, columns)
+                trap_sums(*law, rows, of_reads, keys, gate, ends, columns, out)
+
+            if out.size:
+                in_columns(work, out.shape[1], cost_of(span, group))
+                for source, after in zip(sources, traps.scattered(s, states), strict=True):
+                    self._state[source] = after
+
+        return added(self._groups, span, sums, self._cells.outputs)
+
+
+def _made(
+    group: Group, noise: ReadNoise, bare: TrapNoise, cells: CellArray, state: NoiseState
+) -> tuple[TrapColumns, CellValues]:
+    """Return the traps of a group, and room for the values of its cells."""
+    lines = padded(cells.lines)
+    sides, fixed, moving = [], [], []
+    for polarity in group.polarities:
+        in_series = isinstance(noise, InSeries)
+        share = noise.share(polarity.g) if isinstance(noise, InSeries) else 1.0
+        g = noise.noise_conductance(polarity.g) if isinstance(noise, InSeries) else polarity.g
+        sides.append(Side(polarity.source, g))
+        moving.append(polarity.weights * share)
+        fixed.append(polarity.weights * (1 - share) if in_series else np.zeros_like(polarity.g))
+    states = [state[side.source] for side in sides]
+    traps = TrapColumns(bare, sides, states, lines, cells.hardware.read_period)
+    first = by_column(fixed)
+    weights = np.empty((len(first), lines), np.float32)
+    return traps, CellValues(first, by_column(moving), np.empty_like(first), weights)

@@ -33,47 +33,46 @@ def _of_column(traps, s, j):
     return traps.cell[at : at + end - begin], traps.delta[at : at + end - begin], s[begin:end]
 
 
-@njit(nogil=True, inline="always")
-def _set_weights(of_traps, additive, of_cells):
-    """Set the values of a column's cells and the weights of its word lines."""
-    cells, delta, s = of_traps
-    fixed, moving, values, weights = of_cells
-    lines = len(weights)
-    values[:] = np.float32(1)
-    for t in range(len(cells)):
-        if s[t]:
-            if additive:
-                values[cells[t]] -= delta[t]
-            else:
-                values[cells[t]] *= np.float32(1) - delta[t]
-    weights[:] = np.float32(0)
-    for cell in range(len(values)):
-        values[cell] = fixed[cell] + moving[cell] * values[cell]
-        weights[cell % lines] += values[cell]
+@njit(nogil=True, cache=True)
+def fill_weights(traps, s, additive, cells, columns):
+    """Fill values and weights of `cells` from the states of traps, for some columns."""
+    lines = cells.weights.shape[1]
+    for j in range(columns[0], columns[1]):
+        own, delta, captured = _of_column(traps, s, j)
+        values, weights = cells.values[j], cells.weights[j]
+        values[:] = np.float32(1)
+        for t in range(len(own)):
+            if captured[t]:
+                if additive:
+                    values[own[t]] -= delta[t]
+                else:
+                    values[own[t]] *= np.float32(1) - delta[t]
+        weights[:] = np.float32(0)
+        for cell in range(len(values)):
+            values[cell] = cells.fixed[j, cell] + cells.moving[j, cell] * values[cell]
+            weights[cell % lines] += values[cell]
 
 
 @njit(nogil=True, inline="always")
-def _toggle(t, of_traps, additive, of_cells):
+def _toggle(t, own, delta, s, additive, fixed, moving, values, weights):
     """Change the state of trap t, the value of its cell, and the weight of its word line."""
-    cells, delta, s = of_traps
-    fixed, moving, values, weights = of_cells
     s[t] ^= np.uint8(1)
-    cell = cells[t]
+    cell = own[t]
     k = t
-    while k > 0 and cells[k - 1] == cell:
+    while k > 0 and own[k - 1] == cell:
         k -= 1
     left = np.float32(1)
-    while k < len(cells) and cells[k] == cell:
+    while k < len(own) and own[k] == cell:
         if s[k]:
             left = left - delta[k] if additive else left * (np.float32(1) - delta[k])
         k += 1
     values[cell] = fixed[cell] + moving[cell] * left
     lines = len(weights)
-    line = cell % lines
-    weight = values[line]
     if len(values) > lines:
-        weight += values[line + lines]
-    weights[line] = weight
+        line = cell if cell < lines else cell - lines
+        weights[line] = values[line] + values[line + lines]
+    else:
+        weights[cell] = values[cell]
 
 
 @njit(nogil=True, inline="always")
@@ -139,23 +138,38 @@ def _refreshes(traps, j, key, number, scratch, reads, found, captured):
     return n, found, captured
 
 
-@njit(nogil=True, inline="always")
-def _draw_fast(traps, j, key, number, state, reads, words):
-    """Draw a word of 32 bits for each fast trap of a column and each of the first reads."""
-    fast = traps.fast_start[j + 1] - traps.fast_start[j]
-    if fast:
-        sfc64_seed(state, key, number, np.uint64(1))
-        eights = -(-fast * reads // 16)
-        sfc64_fill(words[: 8 * eights], state, np.uint64(1 + WARM_UP))
+@njit(nogil=True)
+def _read_column(
+    own, delta, s, additive, fixed, moving, values, weights, found, captured, fast, limits, words,
+    masks, low, x, rows, reads, out, scratch,
+):  # fmt: skip
+    """Read one column: its traps switch before each read of `reads`, from and to, of a block.
 
-
-@njit(nogil=True, cache=True)
-def fill_weights(traps, s, additive, cells, columns):
-    """Fill values and weights of `cells` from the states of traps, for some columns."""
-    for j in range(columns[0], columns[1]):
-        of_traps = _of_column(traps, s, j)
-        of_cells = (cells.fixed[j], cells.moving[j], cells.values[j], cells.weights[j])
-        _set_weights(of_traps, additive, of_cells)
+    found, captured: its refreshes, as of `_draw_refreshes`. fast, limits, words: its fast traps,
+    P(captured) given their state, and a word for each of them and each read. masks: gates, (octets,
+    64), or (0, 64) for none. rows: where in x the inputs of each read begin.
+    """
+    count, many = len(own), len(fast)
+    gated = len(masks) > 0
+    e = np.searchsorted(found, reads[0] * count)
+    for r in range(reads[0], reads[1]):
+        while e < len(found) and found[e] < (r + 1) * count:
+            t = found[e] - r * count
+            if captured[e] != s[t]:
+                _toggle(t, own, delta, s, additive, fixed, moving, values, weights)
+            e += 1
+        for k in range(many):
+            t = fast[k]
+            if (words[r * many + k] < limits[k, s[t]]) != s[t]:
+                _toggle(t, own, delta, s, additive, fixed, moving, values, weights)
+        i = r - reads[0]
+        if gated:
+            u = gated_lane_sum(weights, x, rows[i], masks, r, scratch)
+            if low:
+                u = (1 - low) * u + low * lane_sum(weights, x, rows[i], scratch)
+            out[i] = u
+        else:
+            out[i] = lane_sum(weights, x, rows[i], scratch)
 
 
 @njit(nogil=True, cache=True)
@@ -168,54 +182,34 @@ def trap_sums(traps, s, additive, cells, x, rows, keys, gate, span, columns, out
     of its probability, empty for no gate, and the factor of a gate that does not conduct. span:
     first, last. columns: those that are read, from and to.
     """
-    p_bits, low = gate
     lines = cells.weights.shape[1]
-    flat_x, flat_weights = x.reshape(-1), cells.weights
-    masks = np.empty((lines // 8 if len(p_bits) else 0, READS_PER_BLOCK), np.uint8)
+    flat_x, starts = x.reshape(-1), rows * lines
+    masks = np.empty((lines // 8 if len(gate[0]) else 0, READS_PER_BLOCK), np.uint8)
     state, lanes = np.empty((3, 8), np.uint64), np.empty(8, np.float32)
     scratch = (np.empty(_POOL, np.uint64), np.empty(_POOL), state)
     found, captured = np.empty(_POOL, np.int64), np.empty(_POOL, np.uint8)
-    words = np.empty(8 * (-(-np.diff(traps.fast_start).max() * READS_PER_BLOCK // 16)), np.uint64)
+    most = np.diff(traps.fast_start).max()
+    words = np.empty(8 * (-(-most * READS_PER_BLOCK // 16)), np.uint64)
+    numbers = words.view(np.uint32)
     for block in range(span[0] // READS_PER_BLOCK, (span[1] - 1) // READS_PER_BLOCK + 1):
-        begin, end = reads_of_block(block, span[0], span[1])
+        reads = reads_of_block(block, span[0], span[1])
+        at = block * READS_PER_BLOCK + reads[0] - span[0]
+        here = slice(at, at + reads[1] - reads[0])
         for j in range(columns[0], columns[1]):
             number = block * out.shape[1] + j
-            of_traps = _of_column(traps, s, j)
-            of_cells = (cells.fixed[j], cells.moving[j], cells.values[j], cells.weights[j])
-            count = len(of_traps[0])
             n, found, captured = _refreshes(
-                traps, j, keys[0], number, scratch, end, found, captured
+                traps, j, keys[0], number, scratch, reads[1], found, captured
             )
-            _draw_fast(traps, j, keys[1], number, state, end, words)
-            if len(p_bits):
-                draw_gates(masks, state, keys[2], number, p_bits)
-            e = np.searchsorted(found[:n], begin * count)
-            for r in range(begin, end):
-                while e < n and found[e] < (r + 1) * count:
-                    t = found[e] - r * count
-                    if captured[e] != of_traps[2][t]:
-                        _toggle(t, of_traps, additive, of_cells)
-                    e += 1
-                _redraw(traps, j, r, words, of_traps, additive, of_cells)
-                read = block * READS_PER_BLOCK + r - span[0]
-                at = np.intp(rows[read]) * lines
-                if len(p_bits):
-                    u = gated_lane_sum(flat_weights[j], flat_x, at, masks, r, lanes)
-                    if low:
-                        u = (1 - low) * u + low * lane_sum(flat_weights[j], flat_x, at, lanes)
-                    out[read, j] = u
-                else:
-                    out[read, j] = lane_sum(flat_weights[j], flat_x, at, lanes)
-
-
-@njit(nogil=True, inline="always")
-def _redraw(traps, j, r, words, of_traps, additive, of_cells):
-    """Draw the fast traps of a column anew in one read."""
-    begin, end = traps.fast_start[j], traps.fast_start[j + 1]
-    numbers = words.view(np.uint32)
-    own = of_traps[2]
-    for k in range(end - begin):
-        t = traps.fast[begin + k]
-        is_captured = np.uint8(numbers[r * (end - begin) + k] < traps.limits[begin + k, own[t]])
-        if is_captured != own[t]:
-            _toggle(t, of_traps, additive, of_cells)
+            fast = slice(traps.fast_start[j], traps.fast_start[j + 1])
+            if fast.start < fast.stop:
+                eights = -(-(fast.stop - fast.start) * reads[1] // 16)
+                sfc64_seed(state, keys[1], number, np.uint64(1))
+                sfc64_fill(words[: 8 * eights], state, np.uint64(1 + WARM_UP))
+            if len(masks):
+                draw_gates(masks, state, keys[2], number, gate[0])
+            own, delta, of_column = _of_column(traps, s, j)
+            _read_column(
+                own, delta, of_column, additive, cells.fixed[j], cells.moving[j], cells.values[j],
+                cells.weights[j], found[:n], captured[:n], traps.fast[fast], traps.limits[fast],
+                numbers, masks, gate[1], flat_x, starts[here], reads, out[here, j], lanes,
+            )  # fmt: skip

@@ -123,9 +123,7 @@ def _limits(p1: Floats, change: Floats) -> NDArray[np.uint32]:
     return _words(np.stack([p1 * q, 1 - (1 - p1) * q], axis=-1), _WORD)
 
 
-def _alike(
-    noise: TelegraphNoise, sides: Sequence[Side], padded: int, period: float
-) -> TrapArrays:
+def _alike(noise: TelegraphNoise, sides: Sequence[Side], padded: int, period: float) -> TrapArrays:
     lines, columns = sides[0].g.shape
     cells = np.concatenate([np.arange(lines) + i * padded for i in range(len(sides))])
     cell = np.repeat(cells, noise.traps).astype(np.int32)
@@ -161,7 +159,9 @@ def _of_ensemble(
         places.append((column, line + i * padded))
     column, cell = (np.concatenate(parts) for parts in zip(*places, strict=True))
     order = np.lexsort((cell, column))
-    rate, p1 = (np.concatenate([getattr(t, name) for t in states])[order] for name in ("rate", "p1"))
+    rate, p1 = (
+        np.concatenate([getattr(t, name) for t in states])[order] for name in ("rate", "p1")
+    )
     delta = np.concatenate([amplitudes(noise, s.g, t) for s, t in zip(sides, states, strict=True)])
     column, cell = column[order], cell[order]
     start = np.searchsorted(column, np.arange(columns + 1))

@@ -103,7 +103,7 @@ class TrapReads:
     def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units."""
         rows = rows_of(x)
-        of_reads = span.rows
+        of_reads = span.rows.astype(np.int64)
 
         def sums(i: int, out: Floats) -> None:
             traps, group = self._traps[i], self._groups[i]

@@ -12,8 +12,6 @@ read to read. No result depends on threads or on how reads are batched.
 
 # mypy: ignore-errors
 
-import math
-
 import numpy as np
 from numba import njit
 
@@ -23,145 +21,175 @@ from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
 
 #: Words of a generator that are drawn at once.
 _POOL = 64
+_f = np.float32
+_i = np.int32
+_u = np.uint32
+#: Bits of √½ as float32: mantissas lie between it and √2.
+_ROOT_HALF = _i(0x3F3504F3)
+_MANTISSA_BITS = _i(23)
+_MOST = _i(0x7FFFFFFF)
 
 
 @njit(nogil=True, inline="always")
 def _of_column(traps, s, j):
-    """Return cells, amplitudes and states of the traps of column j."""
+    """Return cells, first traps of word lines, amplitudes and states of the traps of column j."""
     begin, end = traps.start[j], traps.start[j + 1]
     at = 0 if traps.is_shared else begin
-    return traps.cell[at : at + end - begin], traps.delta[at : at + end - begin], s[begin:end]
-
-
-@njit(nogil=True, cache=True)
-def fill_weights(traps, s, additive, cells, columns):
-    """Fill values and weights of `cells` from the states of traps, for some columns."""
-    lines = cells.weights.shape[1]
-    for j in range(columns[0], columns[1]):
-        own, delta, captured = _of_column(traps, s, j)
-        values, weights = cells.values[j], cells.weights[j]
-        values[:] = np.float32(1)
-        for t in range(len(own)):
-            if captured[t]:
-                if additive:
-                    values[own[t]] -= delta[t]
-                else:
-                    values[own[t]] *= np.float32(1) - delta[t]
-        weights[:] = np.float32(0)
-        for cell in range(len(values)):
-            values[cell] = cells.fixed[j, cell] + cells.moving[j, cell] * values[cell]
-            weights[cell % lines] += values[cell]
+    here = slice(at, at + end - begin)
+    first = traps.line_start[0 if traps.is_shared else j]
+    return traps.cell[here], first, traps.delta[here], s[begin:end]
 
 
 @njit(nogil=True, inline="always")
-def _toggle(t, own, delta, s, additive, fixed, moving, values, weights):
-    """Change the state of trap t, the value of its cell, and the weight of its word line."""
-    s[t] ^= np.uint8(1)
-    cell = own[t]
-    k = t
-    while k > 0 and own[k - 1] == cell:
-        k -= 1
-    left = np.float32(1)
-    while k < len(own) and own[k] == cell:
-        if s[k]:
-            left = left - delta[k] if additive else left * (np.float32(1) - delta[k])
-        k += 1
-    values[cell] = fixed[cell] + moving[cell] * left
-    lines = len(weights)
-    if len(values) > lines:
-        line = cell if cell < lines else cell - lines
-        weights[line] = values[line] + values[line + lines]
-    else:
-        weights[cell] = values[cell]
+def _set_weight(line, own, first, delta, s, additive, parts, weights):
+    """Set the weight of a word line from the states of its traps; without branches on them."""
+    one = np.float32(1)
+    positive = negative = one
+    for k in range(first[line], first[line + 1]):
+        lost = delta[k] * np.float32(s[k])
+        of_negative = np.float32(own[k] & 1) * lost
+        of_positive = lost - of_negative
+        if additive:
+            positive, negative = positive - of_positive, negative - of_negative
+        else:
+            positive, negative = positive * (one - of_positive), negative * (one - of_negative)
+    at = 4 * line
+    weights[line] = parts[at] + (parts[at + 1] * positive + parts[at + 2] * negative)
 
 
 @njit(nogil=True, inline="always")
-def _fill_gaps(pool, gaps, state, counter):
-    """Draw words, and standard exponential numbers of their upper 40 bits."""
-    sfc64_fill(pool, state, counter)
+def _set_weights(own, first, delta, s, additive, parts, weights):
+    """Set the weights of all word lines of a column."""
+    for line in range(len(first) - 1):
+        _set_weight(line, own, first, delta, s, additive, parts, weights)
+    weights[len(first) - 1 :] = np.float32(0)
+
+
+@njit(nogil=True, inline="always")
+def _exponential(lower, upper):
+    """Return the standard exponential number −ln(1 − v) of a word's two halves.
+
+    v has 39 bits, and float32 is relatively exact near 0, where it matters that all places are
+    reached. With 1 − v = 2^e m the logarithm is e ln 2 + 2 artanh((m − 1)/(m + 1)); for e = 0,
+    m − 1 is −v.
+    """
+    whole = _i(upper >> _u(1))
+    v = _f(whole) * _f(2.0**-31) + (_f(_i(lower >> _u(24))) + _f(0.5)) * _f(2.0**-39)
+    bits = _f((_f(_i(_MOST - whole)) + _f(0.5)) * _f(2.0**-31)).view(np.int32)
+    exponent = _i(_i(bits - _ROOT_HALF) >> _MANTISSA_BITS)
+    rest = _i(bits - _i(exponent << _MANTISSA_BITS)).view(np.float32) - _f(1)
+    near = _f(_i(exponent == _i(0)))
+    t = rest * (_f(1) - near) - v * near
+    q = t / (_f(2) + t)
+    z = q * q
+    # 2/3, 2/5, 2/7, 2/9 up to a minimax correction (FreeBSD's e_logf.c).
+    p = (_f(0.24279078841) * z + _f(0.28498786688)) * z
+    p = ((p + _f(0.40000972152)) * z + _f(0.66666662693)) * z
+    return _f(exponent) * _f(-0.69314718056) - q * (_f(2) + p)
+
+
+# The numpy error model has no test for division by zero, which would keep LLVM from making vectors.
+@njit(nogil=True, error_model="numpy")
+def _fill_gaps(words, gaps):
+    """Fill standard exponential numbers made of the upper 39 bits of words.
+
+    words: (2 · gaps,) uint32, the lower half of each word first.
+    """
     for i in range(_POOL):
-        gaps[i] = -math.log((np.float64(np.int64(pool[i] >> np.uint64(24))) + 0.5) * 2.0**-40)
-
-
-@njit(nogil=True, inline="always")
-def _trap_at(place, total, cumulative, guide, count):
-    """Return the trap on whose stretch a place in [0, total) lies."""
-    t = min(int(place / total * count), count - 1)
-    if len(cumulative):
-        t = guide[t]
-        while t < count - 1 and cumulative[t] <= place:
-            t += 1
-    return t
+        gaps[i] = _exponential(words[2 * i], words[2 * i + 1])
 
 
 @njit(nogil=True)
-def _draw_refreshes(traps, j, key, number, pool, gaps, state, reads, found, captured):
+def _draw_refreshes(traps, j, key, number, scratch, reads, found):
     """Draw the refreshes of a column's traps in the first `reads` reads of a block, in order.
 
-    Write which trap, counted from read to read, and whether it is then captured. Return how many
-    there are; those beyond the length of `found` are not written.
+    Write to `found` (3, room) before which read, of which trap, and whether it is then captured.
+    Return how many there are; those beyond the room are not written.
     """
     total = traps.total[j]
     if total <= 0:
         return 0
-    begin, end = traps.start[j], traps.start[j + 1]
-    count = end - begin
-    own = (begin, end) if len(traps.cumulative) else (0, 0)
-    cumulative, guide = traps.cumulative[own[0] : own[1]], traps.guide[own[0] : own[1]]
-    p1 = traps.p1[:count] if traps.is_shared else traps.p1[begin:end]
+    pool, gaps, places, state = scratch
+    begin, count = traps.slow_start[j], traps.slow_start[j + 1] - traps.slow_start[j]
+    words = pool.view(np.uint32)
     counter = np.uint64(1 + WARM_UP)
     sfc64_seed(state, key, number, np.uint64(1))
     place, n = 0.0, 0
-    while True:
-        _fill_gaps(pool, gaps, state, counter)
+    end, per_place, per_read = reads * total, count / total, 1 / total
+    while place < end:
+        sfc64_fill(pool, state, counter)
         counter += np.uint64(_POOL // 8)
+        _fill_gaps(words, gaps)
         for i in range(_POOL):
-            place += gaps[i]
-            read = int(place / total)
-            if read >= reads:
-                return n
-            if n < len(found):
-                t = _trap_at(place - read * total, total, cumulative, guide, count)
-                found[n] = read * count + t
-                captured[n] = np.uint32(pool[i] & np.uint64(0xFFFFFF)) < p1[t]
+            place += np.float64(gaps[i])
+            places[i] = place
+        for i in range(_POOL):
+            if places[i] >= end:
+                break
+            read = np.int64(places[i] * per_read)
+            at = places[i] - read * total
+            t = max(0, min(np.int64(at * per_place), count - 1))
+            p1 = traps.slow[0, 1]
+            if not traps.is_shared:
+                k = begin + np.int64(traps.guide[begin + t])
+                while k < begin + count - 1 and traps.cumulative[k] <= at:
+                    k += 1
+                t, p1 = np.int64(traps.slow[k, 0]), traps.slow[k, 1]
+            if n < found.shape[1]:
+                found[0, n] = min(read, reads - 1)
+                found[1, n] = t
+                found[2, n] = (words[2 * i] & _u(0xFFFFFF)) < p1
             n += 1
+    return n
 
 
 @njit(nogil=True, inline="always")
-def _refreshes(traps, j, key, number, scratch, reads, found, captured):
+def _refreshes(traps, j, key, number, scratch, reads, found):
     """Return what `_draw_refreshes` writes, in longer arrays if these are too short."""
-    pool, gaps, state = scratch
-    n = _draw_refreshes(traps, j, key, number, pool, gaps, state, reads, found, captured)
-    if n > len(found):
-        found, captured = np.empty(2 * n, np.int64), np.empty(2 * n, np.uint8)
-        _draw_refreshes(traps, j, key, number, pool, gaps, state, reads, found, captured)
-    return n, found, captured
+    n = _draw_refreshes(traps, j, key, number, scratch, reads, found)
+    if n > found.shape[1]:
+        found = np.empty((3, 2 * n), np.int32)
+        _draw_refreshes(traps, j, key, number, scratch, reads, found)
+    return n, found
+
+
+@njit(nogil=True, inline="always")
+def _touch(found, own, first, delta, s, parts, scratch):
+    """Load what the switching traps change: all at once takes a tenth of one after the other."""
+    touched = np.float32(0)
+    for e in range(found.shape[1]):
+        t = found[1, e]
+        line = own[t] >> 1
+        touched += parts[4 * line] + delta[t] + np.float32(s[t]) + np.float32(first[line])
+    scratch[0] = touched
 
 
 @njit(nogil=True)
 def _read_column(
-    own, delta, s, additive, fixed, moving, values, weights, found, captured, fast, limits, words,
-    masks, low, x, rows, reads, out, scratch,
+    own, first, delta, s, additive, parts, weights, found, fast, limits, words, masks, low, x, rows,
+    reads, out, scratch,
 ):  # fmt: skip
     """Read one column: its traps switch before each read of `reads`, from and to, of a block.
 
-    found, captured: its refreshes, as of `_draw_refreshes`. fast, limits, words: its fast traps,
+    found: its refreshes, as of `_draw_refreshes`. fast, limits, words: its fast traps,
     P(captured) given their state, and a word for each of them and each read. masks: gates, (octets,
     64), or (0, 64) for none. rows: where in x the inputs of each read begin.
     """
-    count, many = len(own), len(fast)
+    many = len(fast)
+    _touch(found, own, first, delta, s, parts, scratch)
     gated = len(masks) > 0
-    e = np.searchsorted(found, reads[0] * count)
+    e, count = np.searchsorted(found[0], reads[0]), found.shape[1]
     for r in range(reads[0], reads[1]):
-        while e < len(found) and found[e] < (r + 1) * count:
-            t = found[e] - r * count
-            if captured[e] != s[t]:
-                _toggle(t, own, delta, s, additive, fixed, moving, values, weights)
+        while e < count and found[0, e] <= r:
+            t = found[1, e]
+            if found[2, e] != s[t]:
+                s[t] = found[2, e]
+                _set_weight(own[t] >> 1, own, first, delta, s, additive, parts, weights)
             e += 1
-        for k in range(many):
-            t = fast[k]
-            if (words[r * many + k] < limits[k, s[t]]) != s[t]:
-                _toggle(t, own, delta, s, additive, fixed, moving, values, weights)
+        if many:
+            for k in range(many):
+                s[fast[k]] = words[r * many + k] < limits[k, s[fast[k]]]
+            _set_weights(own, first, delta, s, additive, parts, weights)
         i = r - reads[0]
         if gated:
             u = gated_lane_sum(weights, x, rows[i], masks, r, scratch)
@@ -173,21 +201,26 @@ def _read_column(
 
 
 @njit(nogil=True, cache=True)
-def trap_sums(traps, s, additive, cells, x, rows, keys, gate, span, columns, out):
+def trap_sums(traps, s, additive, parts, weights, x, rows, keys, gate, span, columns, out):
     """Write out[r − first, j] = Σ_i x_ri ξ_rij W_ij(r) of reads first … last − 1, and advance s.
 
     traps: `TrapArrays`. s: states of all traps, column after column, uint8. additive: how the traps
-    of a cell combine. cells: `CellValues`. x: (rows, lines) float32. rows: read first + i sees
-    rows[i]. keys: words of the generators of refreshes, fast traps and gates, (3, 2). gate: digits
-    of its probability, empty for no gate, and the factor of a gate that does not conduct. span:
-    first, last. columns: those that are read, from and to.
+    of a cell combine. parts: of each word line, what traps do not change, and what those of its
+    positive and of its negative cell multiply, (columns, lines · 4) float32. weights: room for
+    (columns, lines) float32. x: (rows, lines) float32. rows: read first + i sees rows[i]. keys:
+    words of the generators of refreshes, fast traps and gates, (3, 2). gate: digits of its
+    probability, empty for no gate, and the factor of a gate that does not conduct. span: first,
+    last. columns: those that are read, from and to.
     """
-    lines = cells.weights.shape[1]
+    lines = weights.shape[1]
+    for j in range(columns[0], columns[1]):
+        own, starts_of_lines, delta, of_column = _of_column(traps, s, j)
+        _set_weights(own, starts_of_lines, delta, of_column, additive, parts[j], weights[j])
     flat_x, starts = x.reshape(-1), rows * lines
     masks = np.empty((lines // 8 if len(gate[0]) else 0, READS_PER_BLOCK), np.uint8)
     state, lanes = np.empty((3, 8), np.uint64), np.empty(8, np.float32)
-    scratch = (np.empty(_POOL, np.uint64), np.empty(_POOL), state)
-    found, captured = np.empty(_POOL, np.int64), np.empty(_POOL, np.uint8)
+    scratch = (np.empty(_POOL, np.uint64), np.empty(_POOL, _f), np.empty(_POOL), state)
+    found = np.empty((3, _POOL), np.int32)
     most = np.diff(traps.fast_start).max()
     words = np.empty(8 * (-(-most * READS_PER_BLOCK // 16)), np.uint64)
     numbers = words.view(np.uint32)
@@ -197,9 +230,7 @@ def trap_sums(traps, s, additive, cells, x, rows, keys, gate, span, columns, out
         here = slice(at, at + reads[1] - reads[0])
         for j in range(columns[0], columns[1]):
             number = block * out.shape[1] + j
-            n, found, captured = _refreshes(
-                traps, j, keys[0], number, scratch, reads[1], found, captured
-            )
+            n, found = _refreshes(traps, j, keys[0], number, scratch, reads[1], found)
             fast = slice(traps.fast_start[j], traps.fast_start[j + 1])
             if fast.start < fast.stop:
                 eights = -(-(fast.stop - fast.start) * reads[1] // 16)
@@ -207,9 +238,9 @@ def trap_sums(traps, s, additive, cells, x, rows, keys, gate, span, columns, out
                 sfc64_fill(words[: 8 * eights], state, np.uint64(1 + WARM_UP))
             if len(masks):
                 draw_gates(masks, state, keys[2], number, gate[0])
-            own, delta, of_column = _of_column(traps, s, j)
+            own, starts_of_lines, delta, of_column = _of_column(traps, s, j)
             _read_column(
-                own, delta, of_column, additive, cells.fixed[j], cells.moving[j], cells.values[j],
-                cells.weights[j], found[:n], captured[:n], traps.fast[fast], traps.limits[fast],
-                numbers, masks, gate[1], flat_x, starts[here], reads, out[here, j], lanes,
+                own, starts_of_lines, delta, of_column, additive, parts[j], weights[j],
+                found[:, :n], traps.fast[fast], traps.limits[fast], numbers, masks, gate[1], flat_x,
+                starts[here], reads, out[here, j], lanes,
             )  # fmt: skip

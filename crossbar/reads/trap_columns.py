@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,13 +26,16 @@ class TrapArrays(NamedTuple):
 
     Attributes:
         start: Number of each column's first trap, (columns + 1,).
-        is_shared: Whether `cell`, `delta` and `p1` hold one column, which all columns are like.
+        is_shared: Whether all traps are alike, so that one column stands for all.
         cell: Cell of the trap in its column.
+        line_start: First trap of each word line, counted in its column, (columns or 1, lines + 1).
         delta: Amplitude.
-        p1: Occupancy in units of 2⁻²⁴.
         total: Σ λΔ of each column's slow traps, (columns,).
-        cumulative: The sum of λΔ up to each trap in its column; empty where all traps are alike.
-        guide: The first trap whose sum exceeds each n-th of the total; empty likewise.
+        slow_start: Number of each column's first slow trap, (columns + 1,).
+        slow: Slow traps of each column from the slowest on, and their occupancies in units of 2⁻²⁴,
+            (traps, 2); one row, of an occupancy, where all traps are alike.
+        cumulative: The sum of λΔ up to each slow trap of its column; empty where all are alike.
+        guide: The first slow trap whose sum exceeds each n-th of the total; empty likewise.
         fast: Traps of each column that are drawn on every read.
         fast_start: Number of each column's first fast trap, (columns + 1,).
         limits: P(captured | not captured, captured before) of fast traps in units of 2⁻³².
@@ -40,9 +44,11 @@ class TrapArrays(NamedTuple):
     start: NDArray[np.int64]
     is_shared: bool
     cell: NDArray[np.int32]
+    line_start: NDArray[np.int32]
     delta: NDArray[np.float32]
-    p1: NDArray[np.uint32]
     total: Floats
+    slow_start: NDArray[np.int64]
+    slow: NDArray[np.uint32]
     cumulative: Floats
     guide: NDArray[np.int32]
     fast: NDArray[np.int32]
@@ -66,13 +72,12 @@ class Side:
 class TrapColumns:
     """Traps of one or two polarities of cells that share columns.
 
-    Cell l + i · padded of a column is that of polarity i on word line l.
+    Cell 2 l + i of a column is that of polarity i on word line l.
 
     Args:
         noise: Their noise.
         sides: The polarities.
         states: Their noise states, from `noise.init`.
-        padded: Cells of a polarity in a column, those without traps included.
         period: Time between reads [s].
     """
 
@@ -81,30 +86,29 @@ class TrapColumns:
         noise: TrapNoise,
         sides: Sequence[Side],
         states: Sequence[Any],
-        padded: int,
         period: float,
     ):
         self._sides = sides
         self._order: NDArray[np.int32] | None = None
         if isinstance(noise, TelegraphNoise):
-            self.arrays = _alike(noise, sides, padded, period)
+            self.arrays = _alike(noise, sides, period)
         else:
-            self.arrays, self._order = _of_ensemble(noise, sides, states, padded, period)
+            self.arrays, self._order = _of_ensemble(noise, sides, states, period)
 
     def gathered(self, states: Sequence[Any]) -> Bytes:
         """Return the states of all traps, column after column, a new array."""
         if self._order is not None:
             captured = np.concatenate([traps.captured for traps in states])
             return captured.view(np.uint8)[self._order]
-        return np.stack([s.T for s in states], axis=1).reshape(-1).view(np.uint8)
+        return np.stack([s.T for s in states], axis=2).reshape(-1).view(np.uint8)
 
     def scattered(self, s: Bytes, states: Sequence[Any]) -> list[Any]:
         """Return noise states with the states of traps that `gathered` returned."""
         flags = s.view(np.bool_)
         if self._order is None:
-            shape = (len(self._sides), *reversed(states[0].shape[1:]), states[0].shape[0])
-            by_side = flags.reshape(shape[1], shape[0], *shape[2:])
-            return [np.ascontiguousarray(by_side[:, i].T) for i in range(shape[0])]
+            traps, lines, columns = states[0].shape
+            by_side = flags.reshape(columns, lines, len(states), traps)
+            return [np.ascontiguousarray(by_side[:, :, i].T) for i in range(len(states))]
         captured = np.empty_like(flags)
         captured[self._order] = flags
         edges = np.cumsum([len(traps.captured) for traps in states])[:-1]
@@ -123,9 +127,9 @@ def _limits(p1: Floats, change: Floats) -> NDArray[np.uint32]:
     return _words(np.stack([p1 * q, 1 - (1 - p1) * q], axis=-1), _WORD)
 
 
-def _alike(noise: TelegraphNoise, sides: Sequence[Side], padded: int, period: float) -> TrapArrays:
+def _alike(noise: TelegraphNoise, sides: Sequence[Side], period: float) -> TrapArrays:
     lines, columns = sides[0].g.shape
-    cells = np.concatenate([np.arange(lines) + i * padded for i in range(len(sides))])
+    cells = np.add.outer(2 * np.arange(lines), np.arange(len(sides))).ravel()
     cell = np.repeat(cells, noise.traps).astype(np.int32)
     count = len(cell)
     change = noise.rate * period
@@ -137,9 +141,11 @@ def _alike(noise: TelegraphNoise, sides: Sequence[Side], padded: int, period: fl
         start=np.arange(columns + 1) * count,
         is_shared=True,
         cell=cell,
+        line_start=(np.arange(lines + 1) * (count // lines)).astype(np.int32)[None],
         delta=np.full(count, noise.amplitude, np.float32),
-        p1=_words(np.full(count, noise.occupancy), 2.0**24),
         total=np.full(columns, 0.0 if is_fast else count * change),
+        slow_start=np.arange(columns + 1) * count,
+        slow=np.array([[0, _words(np.array(noise.occupancy), 2.0**24)]], np.uint32),
         cumulative=none,
         guide=none.astype(np.int32),
         fast=fast,
@@ -149,14 +155,14 @@ def _alike(noise: TelegraphNoise, sides: Sequence[Side], padded: int, period: fl
 
 
 def _of_ensemble(
-    noise: TrapEnsemble, sides: Sequence[Side], states: Sequence[Any], padded: int, period: float
+    noise: TrapEnsemble, sides: Sequence[Side], states: Sequence[Any], period: float
 ) -> tuple[TrapArrays, NDArray[np.int32]]:
     """Return the traps of an ensemble, and the place of each among those of the states."""
-    columns = sides[0].g.shape[1]
+    lines, columns = sides[0].g.shape
     places = []
     for i, traps in enumerate(states):
         line, column = np.divmod(traps.cell, columns)
-        places.append((column, line + i * padded))
+        places.append((column, 2 * line + i))
     column, cell = (np.concatenate(parts) for parts in zip(*places, strict=True))
     order = np.lexsort((cell, column))
     rate, p1 = (
@@ -165,31 +171,43 @@ def _of_ensemble(
     delta = np.concatenate([amplitudes(noise, s.g, t) for s, t in zip(sides, states, strict=True)])
     column, cell = column[order], cell[order]
     start = np.searchsorted(column, np.arange(columns + 1))
+    edges = np.add.outer(np.arange(columns) * 2 * lines, 2 * np.arange(lines + 1))
+    line_start = np.searchsorted(column * 2 * lines + cell, edges) - start[:-1, None]
     change = rate * period
     fast = np.flatnonzero(change > _FAST)
-    slow = np.where(change > _FAST, 0.0, change)
-    cumulative, guide = np.empty(len(cell)), np.zeros(len(cell), np.int32)
-    for j in range(columns):
-        own = slice(start[j], start[j + 1])
-        cumulative[own] = np.cumsum(slow[own])
-        n = start[j + 1] - start[j]
-        if n and cumulative[own][-1] > 0:
-            guide[own] = np.searchsorted(
-                cumulative[own], np.arange(n) / n * cumulative[own][-1], side="right"
-            )
-    ends = np.maximum(start[1:] - 1, 0)
-    total = np.where(np.diff(start) > 0, cumulative[ends] if len(cell) else 0.0, 0.0)
+    slow = np.flatnonzero(change <= _FAST)
+    slow = slow[np.lexsort((change[slow], column[slow]))]
+    slow_start = np.searchsorted(column[slow], np.arange(columns + 1))
+    total, cumulative, guide = _axis(change[slow], slow_start)
     arrays = TrapArrays(
         start=start.astype(np.int64),
         is_shared=False,
         cell=cell.astype(np.int32),
+        line_start=line_start.reshape(columns, lines + 1).astype(np.int32),
         delta=delta[order].astype(np.float32),
-        p1=_words(p1, 2.0**24),
         total=total,
+        slow_start=slow_start.astype(np.int64),
+        slow=np.stack([slow - start[column[slow]], _words(p1[slow], 2.0**24)], 1).astype(np.uint32),
         cumulative=cumulative,
-        guide=np.minimum(guide, np.iinfo(np.int32).max).astype(np.int32),
+        guide=guide,
         fast=(fast - start[column[fast]]).astype(np.int32),
         fast_start=np.searchsorted(column[fast], np.arange(columns + 1)).astype(np.int64),
         limits=_limits(p1[fast], change[fast]),
     )
     return arrays, order.astype(np.int32)
+
+
+def _axis(
+    change: Floats, start: NDArray[np.intp]
+) -> tuple[Floats, Floats, NDArray[np.int32]]:
+    """Return `total`, `cumulative` and `guide` of traps with these λΔ, column after column."""
+    total, cumulative = np.zeros(len(start) - 1), np.empty(len(change))
+    guide = np.zeros(len(change), np.int32)
+    for j, (begin, end) in enumerate(pairwise(start)):
+        own = slice(begin, end)
+        cumulative[own] = np.cumsum(change[own])
+        if end > begin:
+            total[j] = cumulative[end - 1]
+            places = np.arange(end - begin) / (end - begin) * total[j]
+            guide[own] = np.searchsorted(cumulative[own], places, side="right")
+    return total, cumulative, guide

@@ -1,11 +1,10 @@
 """Reads of cells with telegraph traps: weights that change where a trap does."""
 
 from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 
-from crossbar.reads._trap_sums import fill_weights, trap_sums
+from crossbar.reads._trap_sums import trap_sums
 from crossbar.reads.column_reads import (
     Gate,
     Group,
@@ -16,7 +15,6 @@ from crossbar.reads.column_reads import (
     gate_of,
     groups_of,
     in_columns,
-    padded,
     rows_of,
 )
 from crossbar.reads.conductances import CellArray
@@ -35,22 +33,6 @@ class Stream(IntEnum):
     REFRESHES = 0
     FAST = 1
     GATES = 2
-
-
-class CellValues(NamedTuple):
-    """What the cells of a group add to its weights now, (columns, cells) each.
-
-    Attributes:
-        fixed: Part of a cell that its traps do not change.
-        moving: Part that they multiply.
-        values: Both together, with the traps as they are.
-        weights: Sum of the values of each word line, (columns, word lines).
-    """
-
-    fixed: Singles
-    moving: Singles
-    values: Singles
-    weights: Singles
 
 
 def _bare(noise: ReadNoise) -> ReadNoise:
@@ -80,7 +62,7 @@ class TrapReads:
         assert isinstance(bare, TelegraphNoise | TrapEnsemble)
         self._additive = isinstance(bare, TrapEnsemble) and bare.combine == "additive"
         made = [_made(group, noise, bare, cells, state) for group in self._groups]
-        self._traps, self._values = zip(*made, strict=True)
+        self._traps, self._parts = zip(*made, strict=True)
 
     @classmethod
     def of(cls, cells: CellArray, state: NoiseState) -> "TrapReads | None":
@@ -111,13 +93,12 @@ class TrapReads:
             states = [self._state[source] for source in sources]
             s = traps.gathered(states)
             keys = np.stack([child(seed, i, name).generate_state(2, np.uint64) for name in Stream])
-            values = self._values[i]
-            law = (traps.arrays, s, self._additive, values)
+            weights = np.empty((out.shape[1], rows.shape[1]), np.float32)
+            law = (traps.arrays, s, self._additive, self._parts[i], weights)
             gate = (self._gate.bits, self._gate.low)
             ends = (span.first, span.last)
 
             def work(columns: tuple[int, int]) -> None:
-                fill_weights(*law, columns)
                 trap_sums(*law, rows, of_reads, keys, gate, ends, columns, out)
 
             if out.size:
@@ -130,19 +111,29 @@ class TrapReads:
 
 def _made(
     group: Group, noise: ReadNoise, bare: TrapNoise, cells: CellArray, state: NoiseState
-) -> tuple[TrapColumns, CellValues]:
-    """Return the traps of a group, and room for the values of its cells."""
-    lines = padded(cells.lines)
-    sides, fixed, moving = [], [], []
+) -> tuple[TrapColumns, Singles]:
+    """Return the traps of a group, and the parts of its weights that they multiply.
+
+    The parts are (columns, word lines · 4): what traps do not change, what those of each polarity
+    multiply, and a zero.
+    """
+    sides = []
+    fixed: Floats = np.zeros(group.polarities[0].g.shape)
+    moving = []
     for polarity in group.polarities:
-        in_series = isinstance(noise, InSeries)
-        share = noise.share(polarity.g) if isinstance(noise, InSeries) else 1.0
-        g = noise.noise_conductance(polarity.g) if isinstance(noise, InSeries) else polarity.g
+        g, weights = polarity.g, polarity.weights
+        if isinstance(noise, InSeries):
+            share = noise.share(g)
+            fixed, weights, g = (
+                fixed + (1 - share) * weights,
+                share * weights,
+                noise.noise_conductance(g),
+            )
         sides.append(Side(polarity.source, g))
-        moving.append(polarity.weights * share)
-        fixed.append(polarity.weights * (1 - share) if in_series else np.zeros_like(polarity.g))
+        moving.append(weights)
     states = [state[side.source] for side in sides]
-    traps = TrapColumns(bare, sides, states, lines, cells.hardware.read_period)
-    first = by_column(fixed)
-    weights = np.empty((len(first), lines), np.float32)
-    return traps, CellValues(first, by_column(moving), np.empty_like(first), weights)
+    traps = TrapColumns(bare, sides, states, cells.hardware.read_period)
+    zeros = np.zeros_like(fixed)
+    every = [fixed, *moving, *[zeros] * (3 - len(moving))]
+    by_line = np.stack([by_column([part]) for part in every], axis=2)
+    return traps, by_line.reshape(len(by_line), -1)

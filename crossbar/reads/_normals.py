@@ -66,20 +66,21 @@ def _sin_and_cos(y):
 
 # The numpy error model has no test for division by zero, which would keep LLVM from making vectors.
 @njit(nogil=True, error_model="numpy")
-def _to_normals(words, out):
-    """Turn a block's 1024 words of 32 bits into normals."""
-    for i in range(_HALF):
+def to_normals(words, out):
+    """Turn words of 32 bits into as many normals: the first half of them gives radii."""
+    half = len(out) // 2
+    for i in range(half):
         w = words[i]
         uniform = (_f(_i(w >> _u(1))) + _f(0.5)) * _f(2.0**-31)
         radius = math.sqrt(_f(-2) * _log(uniform))
         # 30 bits of a word place the point on a quarter of the circle, one swaps its coordinates,
         # and one changes both signs.
-        angle = words[_HALF + i]
+        angle = words[half + i]
         sine, cosine = _sin_and_cos(_f(_i(_u(angle << _u(2)))) * _f(2.0**-33))
         swap = (angle & _u(0x40000000)) != _u(0)
         radius = -radius if (angle & _u(0x80000000)) != _u(0) else radius
         out[i] = radius * (sine if swap else cosine)
-        out[_HALF + i] = radius * (cosine if swap else sine)
+        out[half + i] = radius * (cosine if swap else sine)
 
 
 @njit(nogil=True, cache=True)
@@ -91,7 +92,7 @@ def fill_normals(out, key, first):
     last = first + len(out)
     for block in range(first // NORMALS_PER_BLOCK, -(-last // NORMALS_PER_BLOCK)):
         _fill_words(words, state, key, block)
-        _to_normals(words.view(np.uint32), normals)
+        to_normals(words.view(np.uint32), normals)
         start = block * NORMALS_PER_BLOCK
         for i in range(max(start, first), min(start + NORMALS_PER_BLOCK, last)):
             out[i - first] = normals[i - start]
@@ -107,7 +108,7 @@ def add_normals(u, variance, key, first):
     zero = variance.dtype.type(0)
     for block in range(first // NORMALS_PER_BLOCK, -(-last // NORMALS_PER_BLOCK)):
         _fill_words(words, state, key, block)
-        _to_normals(words.view(np.uint32), normals)
+        to_normals(words.view(np.uint32), normals)
         start = block * NORMALS_PER_BLOCK
         begin, end = max(start, first), min(start + NORMALS_PER_BLOCK, last)
         of_u = u[begin - first : end - first]

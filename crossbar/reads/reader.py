@@ -9,6 +9,7 @@ import numpy as np
 
 from crossbar.reads.cell_by_cell import CellByCell
 from crossbar.reads.conductances import CellArray
+from crossbar.reads.fresh_reads import FreshReads
 from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.moments import ReadMoments
@@ -32,6 +33,7 @@ class Stream(IntEnum):
     CELL_BY_CELL = 2
     PACKED_BITS = 3
     TRAPS = 4
+    FRESH = 5
 
 
 class Strategy(Protocol):
@@ -83,12 +85,16 @@ class Reader:
     def _traps(self) -> TrapReads | None:
         return TrapReads.of(self._behind_gates, self.state)
 
+    @cached_property
+    def _fresh(self) -> FreshReads | None:
+        return FreshReads.of(self._behind_gates, self.state)
+
     @property
     def _of_ternary_inputs(self) -> Strategy:
         """The strategy of exact reads where all inputs are −1, 0 or +1."""
         if is_exactly_gaussian(self._behind_gates.hardware):
             return self._gaussian_sums
-        return self._packed_bits or self._traps or self._cell_by_cell
+        return self._packed_bits or self._traps or self._fresh or self._cell_by_cell
 
     def describe(self, sampling: str = "exact") -> str:
         """Return how reads of ternary inputs are drawn, as `chip.report()` prints it."""
@@ -162,15 +168,20 @@ class Reader:
         """
         if self._traps is not None:
             return self._traps.read(x, span, child(seed, Stream.TRAPS))
-        one_by_one = child(seed, Stream.CELL_BY_CELL)
         ternary = x.is_ternary & ~bends(self.cells, x)
         if self._packed_bits is None or not ternary.any():
-            return self._cell_by_cell.read(x, span, one_by_one)
+            return self._read_each_cell(x, span, seed)
         u = self._packed_bits.read(x, span, child(seed, Stream.PACKED_BITS))
         if not ternary.all():  # how a row is read must not depend on the other rows of the batch
             others = ~ternary[span.rows]
-            u[others] = self._cell_by_cell.read(x, span, one_by_one)[others]
+            u[others] = self._read_each_cell(x, span, seed)[others]
         return u
+
+    def _read_each_cell(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
+        """Return u of reads in which every cell is drawn, by compiled loops where they can."""
+        if self._fresh is not None:
+            return self._fresh.read(x, span, child(seed, Stream.FRESH))
+        return self._cell_by_cell.read(x, span, child(seed, Stream.CELL_BY_CELL))
 
 
 def _warn_of_memory(cells: CellArray) -> None:

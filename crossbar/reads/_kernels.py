@@ -95,6 +95,33 @@ def draw_masks(state, counter, p_bits, masks):
 
 
 @njit(nogil=True, inline="always")
+def draw_own_masks(state, counter, planes, masks):
+    """Draw one column's masks, with the probability of each input given by its binary digits.
+
+    planes: (octets, digits) uint8, bit i of a byte is a digit of the i-th of eight inputs, the
+    lowest digit first. Every digit keeps ½ (P + digit) of the probability P of the lower ones.
+    """
+    flat = state.reshape(-1)
+    out = masks.reshape(-1)
+    a, b, c = load(flat, 0), load(flat, 8), load(flat, 16)
+    d, e, f = load(flat, 4), load(flat, 12), load(flat, 20)
+    count = splat(counter)
+    one = splat(np.uint64(1))
+    for octet in range(len(masks)):
+        first = second = splat(np.uint64(0))
+        for i in range(planes.shape[1]):
+            a, b, c, word = sfc64_round(a, b, c, count)
+            d, e, f, other = sfc64_round(d, e, f, count)
+            count = add_words(count, one)
+            digit = splat(np.uint64(planes[octet, i]) * np.uint64(0x0101010101010101))
+            first = bit_or(bit_and(first, word), bit_and(digit, bit_or(first, word)))
+            second = bit_or(bit_and(second, other), bit_and(digit, bit_or(second, other)))
+        store(out, octet * 64, first)
+        store(out, octet * 64 + 32, second)
+    sfc64_keep(flat, a, b, c, d, e, f)
+
+
+@njit(nogil=True, inline="always")
 def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting):
     """Lay out the inputs of the 64 reads of a block.
 
@@ -209,14 +236,17 @@ def _write(total, factors, unit, begin, end, block, first, j, line, out):
 
 
 @njit(nogil=True, cache=True)
-def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, first, last, out):
+def masked_sums(
+    tables, factors, depth, plus, active, rows, key, p_bits, planes, unit, first, last, out
+):
     """Write out[r − first, j] = unit Σ_d factors[d] Σ_i m_rji z_ri digit_d(j, i) of reads first
     … last − 1.
 
     tables: (columns, digits, octets, 2, 16) int8. plus, active: (rows, octets) uint8, bit set where
     z = +1 and where z ≠ 0; active of shape (0, 0) means that no z is 0, and its rows repeat if they
     are fewer. rows: read first + i sees rows[i]. p_bits: binary digits of the masks' probability;
-    empty for masks of 1. depth: octets whose sums fit into bytes.
+    empty for masks of 1. planes: those of every mask's own, (columns, octets, digits), see
+    `draw_own_masks`; empty if all have the same. depth: octets whose sums fit into bytes.
     """
     columns, digits, octets = tables.shape[:3]
     flat_tables = tables.reshape(-1)
@@ -235,7 +265,7 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
     for block in range(first // READS_PER_BLOCK, (last - 1) // READS_PER_BLOCK + 1):
         _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting)
         counter = np.uint64(1)
-        if len(p_bits):
+        if len(p_bits) or len(planes):
             sfc64_seed(state, key, block, counter)
             counter += np.uint64(WARM_UP)
         elif has_zeros:
@@ -244,11 +274,14 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
         begin = max(first, block * READS_PER_BLOCK)
         end = min(last, (block + 1) * READS_PER_BLOCK)
         for j in range(columns):
-            if len(p_bits):
+            if len(planes):
+                draw_own_masks(state, counter, planes[j], masks)
+                counter += np.uint64(octets * planes.shape[2])
+            elif len(p_bits):
                 draw_masks(state, counter, p_bits, masks)
                 counter += np.uint64(octets * len(p_bits))
-                if has_zeros:
-                    _restrict(flat_masks, flat_active)
+            if has_zeros and (len(p_bits) or len(planes)):
+                _restrict(flat_masks, flat_active)
             total[:] = 0
             for d in range(digits):
                 start = (j * digits + d) * octets * 32

@@ -14,7 +14,7 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import Source
 from crossbar.reads.span import Span
 from crossbar.threads import run_each, threads_now
-from devices import NoNoise
+from devices import InSeries, NoNoise, ReadNoise
 from devices.validation import Floats
 
 Singles = NDArray[np.float32]
@@ -62,6 +62,11 @@ class Gate:
 
     bits: NDArray[np.uint8]
     low: float
+
+
+def bare(noise: ReadNoise) -> ReadNoise:
+    """Return the noise of cells without the resistance in series that divides it."""
+    return noise.noise if isinstance(noise, InSeries) else noise
 
 
 def gate_of(cells: CellArray) -> Gate | None:

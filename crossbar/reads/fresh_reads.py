@@ -11,6 +11,7 @@ from crossbar.reads.column_reads import (
     Group,
     Singles,
     added,
+    bare,
     by_column,
     cost_of,
     gate_of,
@@ -99,7 +100,7 @@ class FreshReads:
     def of(cls, cells: CellArray, state: NoiseState) -> "FreshReads | None":
         """Return the strategy for these cells, or None where it cannot draw their reads."""
         hardware = cells.hardware
-        noise = _bare(hardware.cell_noise)
+        noise = bare(hardware.cell_noise)
         # A subclass may draw by another law.
         known = type(noise) in (NoNoise, LognormalNoise) or noise.is_gaussian
         if isinstance(noise, LognormalNoise) and noise.sigma > _LARGEST_SIGMA:
@@ -163,18 +164,13 @@ def _selects(cells: CellArray) -> bool:
     return drawn and (noise.has_memory or noise.spread > 0) and not by_reference
 
 
-def _bare(noise: ReadNoise) -> ReadNoise:
-    """Return the noise of cells without the resistance in series."""
-    return noise.noise if isinstance(noise, InSeries) else noise
-
-
 def _law(group: Group, cells: CellArray) -> CellLaw:
     """Return the law of a group's cells."""
     noise = cells.hardware.cell_noise
-    bare = _bare(noise)
+    own = bare(noise)
     fixed: Floats = np.zeros(group.polarities[0].g.shape)
     moving = []
-    log_variance = np.log1p(bare.sigma**2) if isinstance(bare, LognormalNoise) else 0.0
+    log_variance = np.log1p(own.sigma**2) if isinstance(own, LognormalNoise) else 0.0
     for polarity in group.polarities:
         weights = polarity.weights
         if log_variance:
@@ -184,7 +180,7 @@ def _law(group: Group, cells: CellArray) -> CellLaw:
             continue
         mean, variance = noise.moments(polarity.g)
         fixed = fixed + mean * weights
-        if not isinstance(bare, NoNoise):
+        if not isinstance(own, NoNoise):
             moving.append(np.sqrt(variance) * weights)
     lines = padded(cells.lines)
     columns = fixed.shape[1]

@@ -79,7 +79,7 @@ class Reader:
 
     @cached_property
     def _packed_bits(self) -> PackedBits | None:
-        return PackedBits.of(self._behind_gates)
+        return PackedBits.of(self._behind_gates, self.state)
 
     @cached_property
     def _traps(self) -> TrapReads | None:

@@ -10,6 +10,7 @@ from crossbar.reads.column_reads import (
     Group,
     Singles,
     added,
+    bare,
     by_column,
     cost_of,
     gate_of,
@@ -35,11 +36,6 @@ class Stream(IntEnum):
     GATES = 2
 
 
-def _bare(noise: ReadNoise) -> ReadNoise:
-    """Return the noise of cells without the resistance in series."""
-    return noise.noise if isinstance(noise, InSeries) else noise
-
-
 class TrapReads:
     """Strategy: the traps of each column switch, and change its weights, between the reads.
 
@@ -58,17 +54,17 @@ class TrapReads:
         self._gate = gate
         self._groups = groups_of(cells)
         noise = cells.hardware.cell_noise
-        bare = _bare(noise)
-        assert isinstance(bare, TelegraphNoise | TrapEnsemble)
-        self._additive = isinstance(bare, TrapEnsemble) and bare.combine == "additive"
-        made = [_made(group, noise, bare, cells, state) for group in self._groups]
+        traps = bare(noise)
+        assert isinstance(traps, TelegraphNoise | TrapEnsemble)
+        self._additive = isinstance(traps, TrapEnsemble) and traps.combine == "additive"
+        made = [_made(group, noise, traps, cells, state) for group in self._groups]
         self._traps, self._parts = zip(*made, strict=True)
 
     @classmethod
     def of(cls, cells: CellArray, state: NoiseState) -> "TrapReads | None":
         """Return the strategy for these cells, or None where it cannot draw their reads."""
         hardware = cells.hardware
-        noise = _bare(hardware.cell_noise)
+        noise = bare(hardware.cell_noise)
         # A subclass may draw by another law.
         if type(noise) not in (TelegraphNoise, TrapEnsemble) or noise.window:  # type: ignore[attr-defined]
             return None
@@ -110,7 +106,7 @@ class TrapReads:
 
 
 def _made(
-    group: Group, noise: ReadNoise, bare: TrapNoise, cells: CellArray, state: NoiseState
+    group: Group, noise: ReadNoise, of_traps: TrapNoise, cells: CellArray, state: NoiseState
 ) -> tuple[TrapColumns, Singles]:
     """Return the traps of a group, and the parts of its weights that they multiply.
 
@@ -132,7 +128,7 @@ def _made(
         sides.append(Side(polarity.source, g))
         moving.append(weights)
     states = [state[side.source] for side in sides]
-    traps = TrapColumns(bare, sides, states, cells.hardware.read_period)
+    traps = TrapColumns(of_traps, sides, states, cells.hardware.read_period)
     zeros = np.zeros_like(fixed)
     every = [fixed, *moving, *[zeros] * (3 - len(moving))]
     by_line = np.stack([by_column([part]) for part in every], axis=2)

@@ -83,7 +83,7 @@ def _switch(weights, thresholds, z, low):
 
 
 @njit(nogil=True, inline="always")
-def _fill(words, normals, state, counter):
+def fill_fresh(words, normals, state, counter):
     """Draw as many normals as there are in `normals`, and return the next counter."""
     sfc64_fill(words, state, counter)
     to_normals(words.view(np.uint32), normals)
@@ -117,9 +117,9 @@ def _read_column(
             if switched:
                 sfc64_seed(other, keys[2], at, np.uint64(1))
         if noisy:
-            counter = _fill(words, normals, state, counter)
+            counter = fill_fresh(words, normals, state, counter)
         if switched:
-            other_counter = _fill(gate_words, gate_normals, other, other_counter)
+            other_counter = fill_fresh(gate_words, gate_normals, other, other_counter)
         if r < reads[0]:
             continue
         if noisy:

@@ -16,6 +16,7 @@ from crossbar.reads.moments import ReadMoments
 from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.nonlinear import bends, shaped
 from crossbar.reads.packed_bits import PackedBits
+from crossbar.reads.process_reads import ProcessReads
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from crossbar.reads.trap_reads import TrapReads
@@ -34,6 +35,7 @@ class Stream(IntEnum):
     PACKED_BITS = 3
     TRAPS = 4
     FRESH = 5
+    PROCESSES = 6
 
 
 class Strategy(Protocol):
@@ -82,8 +84,13 @@ class Reader:
         return PackedBits.of(self._behind_gates, self.state)
 
     @cached_property
-    def _traps(self) -> TrapReads | None:
-        return TrapReads.of(self._behind_gates, self.state)
+    def _memory(self) -> tuple[Strategy, Stream] | None:
+        """The compiled strategy of cells whose noise has memory, and its stream."""
+        traps = TrapReads.of(self._behind_gates, self.state)
+        if traps is not None:
+            return traps, Stream.TRAPS
+        processes = ProcessReads.of(self._behind_gates, self.state)
+        return None if processes is None else (processes, Stream.PROCESSES)
 
     @cached_property
     def _fresh(self) -> FreshReads | None:
@@ -94,7 +101,9 @@ class Reader:
         """The strategy of exact reads where all inputs are −1, 0 or +1."""
         if is_exactly_gaussian(self._behind_gates.hardware):
             return self._gaussian_sums
-        return self._packed_bits or self._traps or self._fresh or self._cell_by_cell
+        if self._memory is not None:
+            return self._memory[0]
+        return self._packed_bits or self._fresh or self._cell_by_cell
 
     def describe(self, sampling: str = "exact") -> str:
         """Return how reads of ternary inputs are drawn, as `chip.report()` prints it."""
@@ -166,8 +175,9 @@ class Reader:
 
         Ternary rows are read packed, other rows cell by cell.
         """
-        if self._traps is not None:
-            return self._traps.read(x, span, child(seed, Stream.TRAPS))
+        if self._memory is not None:
+            strategy, stream = self._memory
+            return strategy.read(x, span, child(seed, stream))
         ternary = x.is_ternary & ~bends(self.cells, x)
         if self._packed_bits is None or not ternary.any():
             return self._read_each_cell(x, span, seed)

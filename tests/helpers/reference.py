@@ -145,6 +145,20 @@ def box_muller(words):
     return normals
 
 
+def normals_of(key, number, reads, points):
+    """Return normals (reads, 2 · points) of a generator, computed in float64."""
+    lanes = [sfc64(int(key[0]), int(key[1]), 8 * number + i) for i in range(8)]
+    out = np.empty((reads, 2 * points))
+    for read in range(reads):
+        words = []
+        for _ in range(points // 8):
+            for lane in lanes:
+                word = next(lane)
+                words += [word & 0xFFFFFFFF, word >> 32]
+        out[read] = box_muller(words)
+    return out
+
+
 def gate_digits(p):
     """Return the binary digits of the multiple of 2^-16 nearest to p.
 

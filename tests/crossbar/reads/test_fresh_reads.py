@@ -84,20 +84,6 @@ def test_reads_are_correlated_as_their_selectors(case, rng):
             assert_covariance(u[:-lag:10, column], u[lag::10, column], expected[column])
 
 
-def normals_of(key, number, reads, points):
-    """Return normals (reads, 2 · points) of a generator, computed in float64."""
-    lanes = [reference.sfc64(int(key[0]), int(key[1]), 8 * number + i) for i in range(8)]
-    out = np.empty((reads, 2 * points))
-    for read in range(reads):
-        words = []
-        for _ in range(points // 8):
-            for lane in lanes:
-                word = next(lane)
-                words += [word & 0xFFFFFFFF, word >> 32]
-        out[read] = reference.box_muller(words)
-    return out
-
-
 def test_reads_equal_plain_loops_over_the_same_random_numbers(rng):
     array = array_with("lognormal", rng, outputs=2, lines=9)
     x = rng.uniform(-1, 1, (70, 9))
@@ -113,7 +99,7 @@ def test_reads_equal_plain_loops_over_the_same_random_numbers(rng):
                 reads = min(16, 70 - first)
                 if reads <= 0:
                     continue
-                n = normals_of(key, 4 * (2 * block + column) + part, reads, 32)
+                n = reference.normals_of(key, 4 * (2 * block + column) + part, reads, 32)
                 xi = np.exp(s * n - s**2 / 2)
                 pairs = xi[:, :9] * g_pos[:, column] - xi[:, 32:41] * g_neg[:, column]
                 here = slice(first, first + reads)

@@ -48,6 +48,8 @@ from crossbar.reads._vectors import (
 READS_PER_BLOCK = 64
 #: Base of the digits, which are −31 … 31: the sum of four of them fits into a signed byte.
 DIGIT_BASE = 63
+#: Ways to look sums up: any inputs under masks; ±1 without masks; 0 and 1 under masks.
+MASKED, SIGNS, ONES = 0, 1, 2
 #: Octets of inputs whose sums a signed short holds: 128 · 8 · 31 < 2^15.
 _OCTETS_PER_SHORT = 128
 
@@ -186,7 +188,45 @@ def _octet(tables, at, plus, z, masks, m):
 
 
 @njit(nogil=True, inline="always")
-def _sum(tables, start, octets, depth, plus, masks, total, at):
+def _octet_of_signs(tables, at, plus, z):
+    """Return the same sums where no gate is drawn and no input is 0: one look-up each.
+
+    An entry t of the table becomes the sum of the weights in t minus that of the others.
+    """
+    last = splat(np.uint64(0x0F0F0F0F0F0F0F0F))
+    low = load_table(tables, at)
+    high = load_table(tables, at + 16)
+    low = subtract_bytes(add_bytes(low, low), lookup(low, last))
+    high = subtract_bytes(add_bytes(high, high), lookup(high, last))
+    a, b = lookup(low, load(plus, z)), lookup(low, load(plus, z + 32))
+    return a, b, lookup(high, load(plus, z + 64)), lookup(high, load(plus, z + 96))
+
+
+@njit(nogil=True, inline="always")
+def _octet_of_ones(tables, at, masks, m):
+    """Return the same sums where no conducting input is −1: one look-up each."""
+    low = load_table(tables, at)
+    high = load_table(tables, at + 16)
+    nibble = splat(np.uint64(0x0F0F0F0F0F0F0F0F))
+    first, second = load(masks, m), load(masks, m + 32)
+    a, b = lookup(low, bit_and(first, nibble)), lookup(low, bit_and(second, nibble))
+    c = lookup(high, bit_and(right_4_of_shorts(first), nibble))
+    return a, b, c, lookup(high, bit_and(right_4_of_shorts(second), nibble))
+
+
+@njit(nogil=True, inline="always")
+def _octet_of(mode, tables, start, octet, plus, masks):
+    """Return sums of eight inputs of 64 reads, in bytes, by the way that `mode` names."""
+    at = start + octet * 32
+    if mode == SIGNS:
+        return _octet_of_signs(tables, at, plus, octet * 128)
+    if mode == ONES:
+        return _octet_of_ones(tables, at, masks, octet * 64)
+    return _octet(tables, at, plus, octet * 128, masks, octet * 64)
+
+
+@njit(nogil=True, inline="always")
+def _sum(mode, tables, start, octets, depth, plus, masks, total, at):
     """Add one digit's sums over all octets to 64 int32.
 
     Sums are kept in bytes for `depth` octets, in shorts for 128 octets, and then added to `total`.
@@ -197,9 +237,7 @@ def _sum(tables, start, octets, depth, plus, masks, total, at):
         p = q = r = s = zero
         if depth == 1:  # one octet fills a byte: add shorts at once
             for octet in range(begin, end):
-                a, b, c, d = _octet(
-                    tables, start + octet * 32, plus, octet * 128, masks, octet * 64
-                )
+                a, b, c, d = _octet_of(mode, tables, start, octet, plus, masks)
                 p = add_shorts(p, pair_sum(interleave_low(a, c)))
                 q = add_shorts(q, pair_sum(interleave_high(a, c)))
                 r = add_shorts(r, pair_sum(interleave_low(b, d)))
@@ -208,9 +246,7 @@ def _sum(tables, start, octets, depth, plus, masks, total, at):
             for few in range(begin, end, depth):
                 a = b = c = d = zero
                 for octet in range(few, min(few + depth, end)):
-                    e, f, g, h = _octet(
-                        tables, start + octet * 32, plus, octet * 128, masks, octet * 64
-                    )
+                    e, f, g, h = _octet_of(mode, tables, start, octet, plus, masks)
                     a = add_bytes(a, e)
                     b = add_bytes(b, f)
                     c = add_bytes(c, g)
@@ -237,7 +273,7 @@ def _write(total, factors, unit, begin, end, block, first, j, line, out):
 
 @njit(nogil=True, cache=True)
 def masked_sums(
-    tables, factors, depth, plus, active, rows, key, p_bits, planes, unit, first, last, out
+    tables, factors, depth, plus, active, rows, key, p_bits, planes, ones, unit, first, last, out
 ):
     """Write out[r − first, j] = unit Σ_d factors[d] Σ_i m_rji z_ri digit_d(j, i) of reads first
     … last − 1.
@@ -246,11 +282,12 @@ def masked_sums(
     z = +1 and where z ≠ 0; active of shape (0, 0) means that no z is 0, and its rows repeat if they
     are fewer. rows: read first + i sees rows[i]. p_bits: binary digits of the masks' probability;
     empty for masks of 1. planes: those of every mask's own, (columns, octets, digits), see
-    `draw_own_masks`; empty if all have the same. depth: octets whose sums fit into bytes.
+    `draw_own_masks`; empty if all have the same. ones: whether no z is −1. depth: octets whose sums
+    fit into bytes.
     """
     columns, digits, octets = tables.shape[:3]
     flat_tables = tables.reshape(-1)
-    has_zeros = len(active) > 0
+    has_zeros, gated = len(active) > 0, len(p_bits) > 0 or len(planes) > 0
     flat_plus = _buffer(octets * 128)
     flat_masks = _buffer(octets * 64)
     flat_active = _buffer(octets * 64 * has_zeros)
@@ -265,7 +302,7 @@ def masked_sums(
     for block in range(first // READS_PER_BLOCK, (last - 1) // READS_PER_BLOCK + 1):
         _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting)
         counter = np.uint64(1)
-        if len(p_bits) or len(planes):
+        if gated:
             sfc64_seed(state, key, block, counter)
             counter += np.uint64(WARM_UP)
         elif has_zeros:
@@ -280,13 +317,20 @@ def masked_sums(
             elif len(p_bits):
                 draw_masks(state, counter, p_bits, masks)
                 counter += np.uint64(octets * len(p_bits))
-            if has_zeros and (len(p_bits) or len(planes)):
+            if has_zeros and gated:
                 _restrict(flat_masks, flat_active)
             total[:] = 0
             for d in range(digits):
                 start = (j * digits + d) * octets * 32
                 at = d * READS_PER_BLOCK
-                _sum(flat_tables, start, octets, depth, flat_plus, flat_masks, total, at)
+                if ones:
+                    _sum(ONES, flat_tables, start, octets, depth, flat_plus, flat_masks, total, at)
+                elif gated or has_zeros:
+                    _sum(
+                        MASKED, flat_tables, start, octets, depth, flat_plus, flat_masks, total, at
+                    )
+                else:
+                    _sum(SIGNS, flat_tables, start, octets, depth, flat_plus, flat_masks, total, at)
             _write(total, factors, unit, begin, end, block, first, j, line, out)
 
 

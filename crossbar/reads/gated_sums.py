@@ -97,7 +97,8 @@ def gated_sums(
     def work(part: Span) -> None:
         here = slice(part.first - span.first, part.last - span.first)
         ends = part.first, part.last
-        masked_sums(*tables, rows[here], key, p_bits, planes, unit, *ends, out[here])
+        law = p_bits, planes, inputs.are_ones
+        masked_sums(*tables, rows[here], key, *law, unit, *ends, out[here])
 
     in_threads(work, span, math.prod(out.shape) * 8.0 * inputs.plus.shape[1])
     return out

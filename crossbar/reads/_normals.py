@@ -91,11 +91,14 @@ def fill_normals(out, key, first):
     state = np.empty((3, 8), np.uint64)
     last = first + len(out)
     for block in range(first // NORMALS_PER_BLOCK, -(-last // NORMALS_PER_BLOCK)):
-        _fill_words(words, state, key, block)
-        to_normals(words.view(np.uint32), normals)
         start = block * NORMALS_PER_BLOCK
-        for i in range(max(start, first), min(start + NORMALS_PER_BLOCK, last)):
-            out[i - first] = normals[i - start]
+        begin, end = max(start, first), min(start + NORMALS_PER_BLOCK, last)
+        _fill_words(words, state, key, block)
+        if end - begin == NORMALS_PER_BLOCK:
+            to_normals(words.view(np.uint32), out[begin - first : end - first])
+        else:
+            to_normals(words.view(np.uint32), normals)
+            out[begin - first : end - first] = normals[begin - start : end - start]
 
 
 @njit(nogil=True, cache=True)

@@ -3,12 +3,14 @@
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossbar.hardware import Hardware
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.law import gaussian_sums
 from crossbar.reads.moments import ReadMoments
-from crossbar.reads.span import Span, draws
+from crossbar.reads.normals import normals as counted_normals
+from crossbar.reads.span import Span
 from devices import NoNoise
 from devices.seeding import child
 from devices.validation import Floats
@@ -54,8 +56,8 @@ class GaussianSums:
         mean = rows if span.repeats == span.locations == 1 else rows[span.rows]
         own, shared = self._moments.variances(x)
 
-        def normals(which: str, columns: int) -> Floats:
-            return draws(span, columns, child(seed, Stream[which.upper()]))
+        def normals(which: str, columns: int) -> NDArray[np.float32]:
+            return counted_normals(span, columns, child(seed, Stream[which.upper()]))
 
         def std(variance: Floats) -> Floats | None:
             if not variance.any():

@@ -5,6 +5,7 @@ from enum import IntEnum
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossbar.reads.conductances import CellArray
 from crossbar.reads.digits import DRAWN_DIGITS, DigitTables, digit_tables, drawn_digits
@@ -18,6 +19,7 @@ from crossbar.reads.gated_sums import (
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.law import bernoulli_sums
 from crossbar.reads.noise_state import NoiseState, Source
+from crossbar.reads.normals import normals
 from crossbar.reads.packed import Bits, Packed
 from crossbar.reads.polarities import (
     Polarity,
@@ -26,7 +28,7 @@ from crossbar.reads.polarities import (
     have_own_probabilities,
 )
 from crossbar.reads.processor import FORM
-from crossbar.reads.span import Span, draws
+from crossbar.reads.span import Span
 from devices import StochasticSelector
 from devices.seeding import child
 from devices.special import ndtr
@@ -128,7 +130,7 @@ class PackedBits:
         paired = len(self._polarities) == 1
         unit = self._polarities[0].signal.unit
 
-        def draw(index: int) -> tuple[Floats, Floats | None, Floats | None]:
+        def draw(index: int) -> tuple[Floats, Floats | None, NDArray[np.float32] | None]:
             polarity = self._polarities[index]
             masks = child(seed, index)
             p = self._p[index] if isinstance(self._p, list) else self._p
@@ -137,7 +139,7 @@ class PackedBits:
             variance = self._variance(polarity, inputs, span, gates)
             if variance is None:
                 return signal, None, None
-            return signal, variance, draws(span, signal.shape[1], child(masks, Stream.CELLS))
+            return signal, variance, normals(span, signal.shape[1], child(masks, Stream.CELLS))
 
         columns = [p.columns for p in self._polarities]
         u: Floats = bernoulli_sums(columns, draw, 1.0 if paired else unit)

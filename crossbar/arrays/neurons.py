@@ -8,10 +8,12 @@ import numpy as np
 from crossbar.arrays.conversion import Array, Converters, layer_converters
 from crossbar.arrays.drivers import Drivers, add_planes
 from crossbar.arrays.layer_arrays import LayerArrays, Part, a_of_reads, programmed_arrays
+from crossbar.arrays.merged import MergedSums
 from crossbar.arrays.part_reads import PartReads
 from crossbar.hardware import Hardware
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
+from devices import NoNoise
 from devices.seeding import RNG, child, seed_sequence, stream
 from devices.validation import Floats, array, integer
 
@@ -46,8 +48,14 @@ class NeuronArray(LayerArrays):
         )
         self.drivers = drivers
         self.converters = converters
+        self._merged = MergedSums()
         for each in (one for part in self.parts() for one in part.array.arrays()):
             each.drivers = drivers
+        hardware = self.main.hardware
+        if self.deterministic_path is not None:
+            noisy = not (isinstance(hardware.gate, NoNoise) and hardware.has_quiet_cells)
+            for each in self.deterministic_path.arrays():
+                each.joins_noise = noisy
 
     @classmethod
     def program(
@@ -129,11 +137,20 @@ class NeuronArray(LayerArrays):
         planes = self.drivers.significances()
         own = child(seed, Stream.CONVERTERS)
         reads = PartReads(self, self.converters, own, seed, sampling)
-        u = add_planes(reads.sums(Part.MAIN, self.main, driven, steps), planes)
-        if self.deterministic_path is not None:
-            read = reads.sums(Part.DETERMINISTIC_PATH, self.deterministic_path, driven, steps)
-            path = add_planes(read, planes)
-            u += np.multiply(path, a_of_reads(self.a, span), out=path)
+        apart = reads.are_converted or self.drivers.planes > 1
+        both = None if apart else self._merged.of(self, sampling)
+        merged = np.zeros(len(driven), bool) if both is None else driven.is_ternary
+        if both is not None and merged.all():
+            u = both.read(driven, steps, child(seed, Part.MAIN))
+        else:
+            u = add_planes(reads.sums(Part.MAIN, self.main, driven, steps), planes)
+            if self.deterministic_path is not None:
+                read = reads.sums(Part.DETERMINISTIC_PATH, self.deterministic_path, driven, steps)
+                path = add_planes(read, planes)
+                u += np.multiply(path, a_of_reads(self.a, span), out=path)
+            if both is not None and merged.any():  # a row is read as it is in any batch
+                at = merged[steps.rows]
+                u[at] = both.read(driven, steps, child(seed, Part.MAIN))[at]
         if self.bias_lines is not None:
             u += reads.biases(self.bias_lines, span)
         if self.threshold.any():

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.hardware import Hardware
+from crossbar.reads.digits import NOISY_DIGITS, SUMMED_DIGITS
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.law import gaussian_sums
 from crossbar.reads.moments import ReadMoments
@@ -41,10 +42,17 @@ class GaussianSums:
 
     Args:
         moments: Moments of the array that is read.
+        joins_noise: Whether noise is added to the sums afterwards.
     """
 
-    def __init__(self, moments: ReadMoments):
+    def __init__(self, moments: ReadMoments, *, joins_noise: bool = False):
         self._moments = moments
+        self._joins_noise = joins_noise
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether every read of the same input gives the same sums."""
+        return self._moments.is_noiseless
 
     def describe(self) -> str:
         """Return what a report says of this strategy."""
@@ -52,7 +60,8 @@ class GaussianSums:
 
     def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units."""
-        rows = self._moments.mean(x)
+        noisy = self._joins_noise or not self._moments.is_noiseless
+        rows = self._moments.mean(x, NOISY_DIGITS if noisy else SUMMED_DIGITS)
         mean = rows if span.repeats == span.locations == 1 else rows[span.rows]
         own, shared = self._moments.variances(x)
 

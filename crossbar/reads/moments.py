@@ -7,7 +7,7 @@ import numpy as np
 
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import CellArray
-from crossbar.reads.digits import column_sums
+from crossbar.reads.digits import SUMMED_DIGITS, column_sums
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.nonlinear import driven_rows, needs_rows, shaped
@@ -67,12 +67,15 @@ class ReadMoments:
     Args:
         cells: The array. Its moments are computed once, when they are first needed.
         state: States of its noises.
+        matrices: Moments of each pair in weight units; None for those of the cells.
     """
 
-    def __init__(self, cells: CellArray, state: NoiseState):
+    def __init__(
+        self, cells: CellArray, state: NoiseState, matrices: MomentMatrices | None = None
+    ):
         self.cells = cells
         self._state = state
-        self._matrices: MomentMatrices | None = None
+        self._matrices = matrices
         self._products = TableProducts()
 
     @property
@@ -162,13 +165,20 @@ class ReadMoments:
         difference = self.matrices.mean - average / self.cells.siemens_per_weight
         return np.asarray((difference**2).sum(axis=0))
 
-    def mean(self, x: Inputs) -> Floats:
-        """Return the mean of u, (rows, bit lines)."""
+    def mean(self, x: Inputs, digits: int = SUMMED_DIGITS) -> Floats:
+        """Return the mean of u, (rows, bit lines).
+
+        Args:
+            x: Inputs, (rows, word lines).
+            digits: Digits of weights that lie on no grid, where inputs are ternary.
+        """
         gate_mean, _ = gate_moments(self.cells.hardware)
         # Levels and the middles between them lie on a grid of half the spacing; the gate's mean
         # scales it.
         half_spacing = self.cells.level_spacing / 2 / self.cells.siemens_per_weight
-        mean = self._products.product(x, "mean", self.matrices.mean, half_spacing * gate_mean)
+        mean = self._products.product(
+            x, "mean", self.matrices.mean, half_spacing * gate_mean, digits=digits
+        )
         for row, x_of_row, m in _bent_rows(self.cells, self._state, x):
             mean[row] = x_of_row @ m.mean
         return mean

@@ -77,7 +77,8 @@ class Reader:
     @cached_property
     def _gaussian_sums(self) -> GaussianSums:
         same = self._behind_gates is self.cells
-        return GaussianSums(self.moments if same else ReadMoments(self._behind_gates, self.state))
+        moments = self.moments if same else ReadMoments(self._behind_gates, self.state)
+        return GaussianSums(moments, joins_noise=self.cells.joins_noise)
 
     @cached_property
     def _packed_bits(self) -> PackedBits | None:

@@ -21,6 +21,8 @@ from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
 
 #: Words of a generator that are drawn at once.
 _POOL = 64
+#: Entries of the guide to the slow traps of a column, for each of them.
+GUIDES = 4
 _f = np.float32
 _i = np.int32
 _u = np.uint32
@@ -99,12 +101,12 @@ def _fill_gaps(words, gaps):
         gaps[i] = _exponential(words[2 * i], words[2 * i + 1])
 
 
-@njit(nogil=True)
-def _draw_refreshes(traps, j, key, number, scratch, reads, found):
-    """Draw the refreshes of a column's traps in the first `reads` reads of a block, in order.
+@njit(nogil=True, error_model="numpy")
+def _draw_switches(traps, s, j, key, number, scratch, reads, found):
+    """Draw the refreshes of a column's traps in a block, and write those that change a state.
 
-    Write to `found` (3, room) before which read, of which trap, and whether it is then captured.
-    Return how many there are; those beyond the room are not written.
+    Write to `found` (2, room), in order of time, before which of the reads `reads`, from and to, and
+    which trap switches. Return how many do; those beyond the room are not written.
     """
     total = traps.total[j]
     if total <= 0:
@@ -115,7 +117,9 @@ def _draw_refreshes(traps, j, key, number, scratch, reads, found):
     counter = np.uint64(1 + WARM_UP)
     sfc64_seed(state, key, number, np.uint64(1))
     place, n = 0.0, 0
-    end, per_place, per_read = reads * total, count / total, 1 / total
+    end, per_read = reads[1] * total, 1 / total
+    most = (count if traps.is_shared else GUIDES * count) - 1
+    per_place = (most + 1) / total
     while place < end:
         sfc64_fill(pool, state, counter)
         counter += np.uint64(_POOL // 8)
@@ -127,29 +131,39 @@ def _draw_refreshes(traps, j, key, number, scratch, reads, found):
             if places[i] >= end:
                 break
             read = np.int64(places[i] * per_read)
+            if read < reads[0]:
+                continue
             at = places[i] - read * total
-            t = max(0, min(np.int64(at * per_place), count - 1))
+            t = max(0, min(np.int64(at * per_place), most))
             p1 = traps.slow[0, 1]
             if not traps.is_shared:
-                k = begin + np.int64(traps.guide[begin + t])
+                k = begin + np.int64(traps.guide[GUIDES * begin + t])
                 while k < begin + count - 1 and traps.cumulative[k] <= at:
                     k += 1
                 t, p1 = np.int64(traps.slow[k, 0]), traps.slow[k, 1]
-            if n < found.shape[1]:
-                found[0, n] = min(read, reads - 1)
-                found[1, n] = t
-                found[2, n] = (words[2 * i] & _u(0xFFFFFF)) < p1
-            n += 1
+            captured = np.uint8((words[2 * i] & _u(0xFFFFFF)) < p1)
+            if captured != s[t]:
+                s[t] = captured
+                if n < found.shape[1]:
+                    found[0, n] = min(read, reads[1] - 1)
+                    found[1, n] = t
+                n += 1
     return n
 
 
 @njit(nogil=True, inline="always")
-def _refreshes(traps, j, key, number, scratch, reads, found):
-    """Return what `_draw_refreshes` writes, in longer arrays if these are too short."""
-    n = _draw_refreshes(traps, j, key, number, scratch, reads, found)
+def _switches(traps, s, j, key, number, scratch, reads, found):
+    """Return what `_draw_switches` writes, in longer arrays if these are too short.
+
+    States stay as they were before.
+    """
+    before = s.copy()
+    n = _draw_switches(traps, s, j, key, number, scratch, reads, found)
+    s[:] = before
     if n > found.shape[1]:
-        found = np.empty((3, 2 * n), np.int32)
-        _draw_refreshes(traps, j, key, number, scratch, reads, found)
+        found = np.empty((2, 2 * n), np.int32)
+        _draw_switches(traps, s, j, key, number, scratch, reads, found)
+        s[:] = before
     return n, found
 
 
@@ -171,20 +185,19 @@ def _read_column(
 ):  # fmt: skip
     """Read one column: its traps switch before each read of `reads`, from and to, of a block.
 
-    found: its refreshes, as of `_draw_refreshes`. fast, limits, words: its fast traps,
+    found: its switches, as of `_draw_switches`. fast, limits, words: its fast traps,
     P(captured) given their state, and a word for each of them and each read. masks: gates, (octets,
     64), or (0, 64) for none. rows: where in x the inputs of each read begin.
     """
     many = len(fast)
     _touch(found, own, first, delta, s, parts, scratch)
     gated = len(masks) > 0
-    e, count = np.searchsorted(found[0], reads[0]), found.shape[1]
+    e, count = 0, found.shape[1]
     for r in range(reads[0], reads[1]):
         while e < count and found[0, e] <= r:
             t = found[1, e]
-            if found[2, e] != s[t]:
-                s[t] = found[2, e]
-                _set_weight(own[t] >> 1, own, first, delta, s, additive, parts, weights)
+            s[t] ^= np.uint8(1)
+            _set_weight(own[t] >> 1, own, first, delta, s, additive, parts, weights)
             e += 1
         if many:
             for k in range(many):
@@ -220,7 +233,7 @@ def trap_sums(traps, s, additive, parts, weights, x, rows, keys, gate, span, col
     masks = np.empty((lines // 8 if len(gate[0]) else 0, READS_PER_BLOCK), np.uint8)
     state, lanes = np.empty((3, 8), np.uint64), np.empty(8, np.float32)
     scratch = (np.empty(_POOL, np.uint64), np.empty(_POOL, _f), np.empty(_POOL), state)
-    found = np.empty((3, _POOL), np.int32)
+    found = np.empty((2, _POOL), np.int32)
     most = np.diff(traps.fast_start).max()
     words = np.empty(8 * (-(-most * READS_PER_BLOCK // 16)), np.uint64)
     numbers = words.view(np.uint32)
@@ -230,7 +243,8 @@ def trap_sums(traps, s, additive, parts, weights, x, rows, keys, gate, span, col
         here = slice(at, at + reads[1] - reads[0])
         for j in range(columns[0], columns[1]):
             number = block * out.shape[1] + j
-            n, found = _refreshes(traps, j, keys[0], number, scratch, reads[1], found)
+            own, starts_of_lines, delta, of_column = _of_column(traps, s, j)
+            n, found = _switches(traps, of_column, j, keys[0], number, scratch, reads, found)
             fast = slice(traps.fast_start[j], traps.fast_start[j + 1])
             if fast.start < fast.stop:
                 eights = -(-(fast.stop - fast.start) * reads[1] // 16)
@@ -238,7 +252,6 @@ def trap_sums(traps, s, additive, parts, weights, x, rows, keys, gate, span, col
                 sfc64_fill(words[: 8 * eights], state, np.uint64(1 + WARM_UP))
             if len(masks):
                 draw_gates(masks, state, keys[2], number, gate[0])
-            own, starts_of_lines, delta, of_column = _of_column(traps, s, j)
             _read_column(
                 own, starts_of_lines, delta, of_column, additive, parts[j], weights[j],
                 found[:, :n], traps.fast[fast], traps.limits[fast], numbers, masks, gate[1], flat_x,

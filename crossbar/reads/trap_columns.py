@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from crossbar.reads._trap_sums import GUIDES
 from crossbar.reads.noise_state import Source
 from devices import TelegraphNoise, TrapEnsemble
 from devices.read_noise.trap_ensemble import amplitudes
@@ -35,7 +36,8 @@ class TrapArrays(NamedTuple):
         slow: Slow traps of each column from the slowest on, and their occupancies in units of 2⁻²⁴,
             (traps, 2); one row, of an occupancy, where all traps are alike.
         cumulative: The sum of λΔ up to each slow trap of its column; empty where all are alike.
-        guide: The first slow trap whose sum exceeds each n-th of the total; empty likewise.
+        guide: The first slow trap whose sum exceeds each of the places that divide the total
+            evenly, `GUIDES` of them for each trap; empty likewise.
         fast: Traps of each column that are drawn on every read.
         fast_start: Number of each column's first fast trap, (columns + 1,).
         limits: P(captured | not captured, captured before) of fast traps in units of 2⁻³².
@@ -202,12 +204,13 @@ def _axis(
 ) -> tuple[Floats, Floats, NDArray[np.int32]]:
     """Return `total`, `cumulative` and `guide` of traps with these λΔ, column after column."""
     total, cumulative = np.zeros(len(start) - 1), np.empty(len(change))
-    guide = np.zeros(len(change), np.int32)
+    guide = np.zeros(GUIDES * len(change), np.int32)
     for j, (begin, end) in enumerate(pairwise(start)):
         own = slice(begin, end)
         cumulative[own] = np.cumsum(change[own])
         if end > begin:
             total[j] = cumulative[end - 1]
-            places = np.arange(end - begin) / (end - begin) * total[j]
-            guide[own] = np.searchsorted(cumulative[own], places, side="right")
+            n = GUIDES * (end - begin)
+            found = np.searchsorted(cumulative[own], np.arange(n) / n * total[j], side="right")
+            guide[GUIDES * begin : GUIDES * end] = found
     return total, cumulative, guide

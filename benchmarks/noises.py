@@ -1,4 +1,4 @@
-"""Passes per second of the MNIST perceptron under every noise, compared with torch without noise."""
+"""Passes per second of the MNIST perceptron under every noise, beside torch without noise."""
 
 import itertools
 import time

@@ -46,8 +46,8 @@ def _exp(x):
 def _weigh(normals, log_sigma, fixed, moving, weights):
     """Set the weights of a column: fixed + Σ moving · factor of its cells.
 
-    fixed: (lines,). moving: (polarities, lines). normals: likewise, one after the other. A factor is
-    e^{log_sigma n}, or n if log_sigma is 0.
+    fixed: (lines,). moving: (polarities, lines). normals: likewise, one after the other. A factor
+    is e^{log_sigma n}, or n if log_sigma is 0.
     """
     lines = len(weights)
     if len(moving) == 2:
@@ -96,9 +96,9 @@ def _read_column(
 ):
     """Read one column in the reads `reads`, from and to, of a block.
 
-    cells: log_sigma, fixed, moving, as of `_weigh`. selectors: ρ, √(1 − ρ²), z and thresholds; empty
-    arrays for none. number: that of the column in the block. room: words, normals and weights of
-    the cells, words and normals of the selectors, lanes.
+    cells: log_sigma, fixed, moving, as of `_weigh`. selectors: ρ, √(1 − ρ²), z and thresholds;
+    empty arrays for none. number: that of the column in the block. room: words, normals and weights
+    of the cells, words and normals of the selectors, lanes.
     """
     log_sigma, fixed, moving = cells
     rho, fresh, z, thresholds = selectors

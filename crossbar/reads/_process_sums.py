@@ -1,4 +1,4 @@
-"""Compiled loops of reads of cells whose noise is a sum of processes with memory. They check nothing.
+"""Compiled loops of reads of cells whose noise is a sum of processes. They check nothing.
 
 Every process of every cell takes one step before each read, x ← x + (e^{−Δ/τ} − 1) x + √(1 −
 e^{−2Δ/τ}) n. The normals of a column in 16 consecutive reads come from one generator, read after
@@ -69,7 +69,9 @@ def _read_column(law, column, gate, masks, key, number, x, rows, reads, out, roo
         if not is_drawn:
             continue
         i = r - reads[0]
-        _weigh(total, law.sigma[column], law.moving[column], law.fixed[column], law.clamped, weights)
+        _weigh(
+            total, law.sigma[column], law.moving[column], law.fixed[column], law.clamped, weights
+        )
         if len(masks):
             low = gate[1]
             u = gated_lane_sum(weights, x, rows[i], masks, r, lanes)

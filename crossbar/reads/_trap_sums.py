@@ -21,8 +21,6 @@ from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
 
 #: Words of a generator that are drawn at once.
 _POOL = 64
-#: Entries of the guide to the slow traps of a column, for each of them.
-GUIDES = 4
 _f = np.float32
 _i = np.int32
 _u = np.uint32
@@ -102,24 +100,47 @@ def _fill_gaps(words, gaps):
 
 
 @njit(nogil=True, error_model="numpy")
+def _place(places, start, end, per_place, traps, begin, count, which):
+    """Find the traps on whose stretches places lie, and return how many places lie before `end`.
+
+    places: where refreshes are; `start` is set to where they are within their read. Each loop loads
+    for all of them at once what the next one needs: the memory is slower than the arithmetic.
+    """
+    many, most, per_read = 0, count - 1, 1 / per_place[1]
+    for i in range(len(places)):
+        if places[i] >= end:
+            break
+        start[i] = places[i] - np.int64(places[i] * per_read) * per_place[1]
+        which[i] = max(0, min(np.int64(start[i] * per_place[0]), most))
+        many += 1
+    if traps.is_shared:
+        return many
+    for i in range(many):
+        which[i] = np.int64(traps.guide[begin + which[i]])
+    for i in range(many):
+        k = begin + which[i]
+        while k < begin + most and traps.cumulative[k] <= start[i]:
+            k += 1
+        which[i] = k
+    return many
+
+
+@njit(nogil=True, error_model="numpy")
 def _draw_switches(traps, s, j, key, number, scratch, reads, found):
     """Draw the refreshes of a column's traps in a block, and write those that change a state.
 
-    Write to `found` (2, room), in order of time, before which of the reads `reads`, from and to, and
-    which trap switches. Return how many do; those beyond the room are not written.
+    Write to `found` (2, room), in order of time, before which of the reads `reads`, from and to,
+    and which trap switches. Return how many do; those beyond the room are not written.
     """
     total = traps.total[j]
     if total <= 0:
         return 0
-    pool, gaps, places, state = scratch
+    pool, gaps, places, start, which, state = scratch
     begin, count = traps.slow_start[j], traps.slow_start[j + 1] - traps.slow_start[j]
     words = pool.view(np.uint32)
     counter = np.uint64(1 + WARM_UP)
     sfc64_seed(state, key, number, np.uint64(1))
-    place, n = 0.0, 0
-    end, per_read = reads[1] * total, 1 / total
-    most = (count if traps.is_shared else GUIDES * count) - 1
-    per_place = (most + 1) / total
+    place, n, end = 0.0, 0, reads[1] * total
     while place < end:
         sfc64_fill(pool, state, counter)
         counter += np.uint64(_POOL // 8)
@@ -127,26 +148,17 @@ def _draw_switches(traps, s, j, key, number, scratch, reads, found):
         for i in range(_POOL):
             place += np.float64(gaps[i])
             places[i] = place
-        for i in range(_POOL):
-            if places[i] >= end:
-                break
-            read = np.int64(places[i] * per_read)
-            if read < reads[0]:
-                continue
-            at = places[i] - read * total
-            t = max(0, min(np.int64(at * per_place), most))
-            p1 = traps.slow[0, 1]
+        many = _place(places, start, end, (count / total, total), traps, begin, count, which)
+        for i in range(many):
+            read = min(np.int64(places[i] / total), reads[1] - 1)
+            t, p1 = which[i], traps.slow[0, 1]
             if not traps.is_shared:
-                k = begin + np.int64(traps.guide[GUIDES * begin + t])
-                while k < begin + count - 1 and traps.cumulative[k] <= at:
-                    k += 1
-                t, p1 = np.int64(traps.slow[k, 0]), traps.slow[k, 1]
+                t, p1 = np.int64(traps.slow[which[i], 0]), traps.slow[which[i], 1]
             captured = np.uint8((words[2 * i] & _u(0xFFFFFF)) < p1)
-            if captured != s[t]:
+            if read >= reads[0] and captured != s[t]:
                 s[t] = captured
                 if n < found.shape[1]:
-                    found[0, n] = min(read, reads[1] - 1)
-                    found[1, n] = t
+                    found[0, n], found[1, n] = read, t
                 n += 1
     return n
 
@@ -232,7 +244,10 @@ def trap_sums(traps, s, additive, parts, weights, x, rows, keys, gate, span, col
     flat_x, starts = x.reshape(-1), rows * lines
     masks = np.empty((lines // 8 if len(gate[0]) else 0, READS_PER_BLOCK), np.uint8)
     state, lanes = np.empty((3, 8), np.uint64), np.empty(8, np.float32)
-    scratch = (np.empty(_POOL, np.uint64), np.empty(_POOL, _f), np.empty(_POOL), state)
+    scratch = (
+        np.empty(_POOL, np.uint64), np.empty(_POOL, _f), np.empty(_POOL), np.empty(_POOL),
+        np.empty(_POOL, np.int64), state,
+    )  # fmt: skip
     found = np.empty((2, _POOL), np.int32)
     most = np.diff(traps.fast_start).max()
     words = np.empty(8 * (-(-most * READS_PER_BLOCK // 16)), np.uint64)

@@ -24,10 +24,9 @@ from crossbar.reads.conductances import CellArray
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState, Source
 from crossbar.reads.span import Span
-from devices import InSeries, LognormalNoise, NoNoise, ReadNoise, StochasticSelector
+from devices import InSeries, LognormalNoise, NoNoise, StochasticSelector
 from devices.seeding import child
 from devices.validation import Floats
-
 
 #: Relative lognormal noise up to which factors stay in the range of float32.
 _LARGEST_SIGMA = 1e10
@@ -160,8 +159,9 @@ def _selects(cells: CellArray) -> bool:
     """Return whether gates are selectors whose thresholds are drawn, one for each weight."""
     noise = cells.hardware.gate_noise
     by_reference = cells.hardware.gate_sharing == "pair" and cells.reference_of is not None
-    drawn = type(noise) is StochasticSelector and noise.bernoulli is None
-    return drawn and (noise.has_memory or noise.spread > 0) and not by_reference
+    if not isinstance(noise, StochasticSelector) or type(noise) is not StochasticSelector:
+        return False  # a subclass may draw by another law
+    return (noise.has_memory or noise.spread > 0) and not by_reference
 
 
 def _law(group: Group, cells: CellArray) -> CellLaw:

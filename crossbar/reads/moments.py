@@ -67,15 +67,13 @@ class ReadMoments:
     Args:
         cells: The array. Its moments are computed once, when they are first needed.
         state: States of its noises.
-        matrices: Moments of each pair in weight units; None for those of the cells.
+        given: Moments of each pair in weight units; None for those of the cells.
     """
 
-    def __init__(
-        self, cells: CellArray, state: NoiseState, matrices: MomentMatrices | None = None
-    ):
+    def __init__(self, cells: CellArray, state: NoiseState, matrices: MomentMatrices | None = None):
         self.cells = cells
         self._state = state
-        self._matrices = matrices
+        self._matrices = given
         self._products = TableProducts()
 
     @property
@@ -127,8 +125,7 @@ class ReadMoments:
     @property
     def is_noiseless(self) -> bool:
         """Whether every read of the same input gives the same sums."""
-        m = self.matrices
-        return not (m.own.any() or m.shared.any() or m.added is not None)
+        return self.matrices.are_noiseless
 
     def added(self) -> tuple[Floats, Floats]:
         """Return the variance of u that inputs do not change: own, and of reference columns.
@@ -166,12 +163,7 @@ class ReadMoments:
         return np.asarray((difference**2).sum(axis=0))
 
     def mean(self, x: Inputs, digits: int = SUMMED_DIGITS) -> Floats:
-        """Return the mean of u, (rows, bit lines).
-
-        Args:
-            x: Inputs, (rows, word lines).
-            digits: Digits of weights that lie on no grid, where inputs are ternary.
-        """
+        """Return the mean of u, (rows, bit lines), with `digits` of weights off the grid."""
         gate_mean, _ = gate_moments(self.cells.hardware)
         # Levels and the middles between them lie on a grid of half the spacing; the gate's mean
         # scales it.

@@ -55,9 +55,7 @@ def are_gaussian_given_gates(cells: CellArray, *, own: bool = False) -> bool:
     return hardware.has_quiet_cells or not common
 
 
-def bernoulli_polarities(
-    cells: CellArray, *, own: bool = False
-) -> list[Polarity[Floats]] | None:
+def bernoulli_polarities(cells: CellArray, *, own: bool = False) -> list[Polarity[Floats]] | None:
     """Return the polarities of a read, or None if outputs given the gates are not independent
     Gaussian numbers.
 

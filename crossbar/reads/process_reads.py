@@ -145,8 +145,8 @@ class ProcessReads:
         for polarity, state in enumerate(states):
             x[:, :, polarity, :lines] = state.transpose(2, 0, 1)
         fixed, moving, sigma = self._parts[i]
-        x = x.reshape(columns, len(rate), -1)
-        return ProcessLaw(fixed, moving, sigma, noise.clamped, lost, fresh, share, x)
+        processes = x.reshape(columns, len(rate), -1)
+        return ProcessLaw(fixed, moving, sigma, noise.clamped, lost, fresh, share, processes)
 
 
 def _parts(

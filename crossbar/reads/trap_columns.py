@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar.reads._trap_sums import GUIDES
 from crossbar.reads.noise_state import Source
 from devices import TelegraphNoise, TrapEnsemble
 from devices.read_noise.trap_ensemble import amplitudes
@@ -36,8 +35,8 @@ class TrapArrays(NamedTuple):
         slow: Slow traps of each column from the slowest on, and their occupancies in units of 2⁻²⁴,
             (traps, 2); one row, of an occupancy, where all traps are alike.
         cumulative: The sum of λΔ up to each slow trap of its column; empty where all are alike.
-        guide: The first slow trap whose sum exceeds each of the places that divide the total
-            evenly, `GUIDES` of them for each trap; empty likewise.
+        guide: The first slow trap whose sum exceeds each n-th of the total, or one before it;
+            empty likewise.
         fast: Traps of each column that are drawn on every read.
         fast_start: Number of each column's first fast trap, (columns + 1,).
         limits: P(captured | not captured, captured before) of fast traps in units of 2⁻³².
@@ -52,7 +51,7 @@ class TrapArrays(NamedTuple):
     slow_start: NDArray[np.int64]
     slow: NDArray[np.uint32]
     cumulative: Floats
-    guide: NDArray[np.int32]
+    guide: NDArray[np.uint16]
     fast: NDArray[np.int32]
     fast_start: NDArray[np.int64]
     limits: NDArray[np.uint32]
@@ -149,7 +148,7 @@ def _alike(noise: TelegraphNoise, sides: Sequence[Side], period: float) -> TrapA
         slow_start=np.arange(columns + 1) * count,
         slow=np.array([[0, _words(np.array(noise.occupancy), 2.0**24)]], np.uint32),
         cumulative=none,
-        guide=none.astype(np.int32),
+        guide=none.astype(np.uint16),
         fast=fast,
         fast_start=np.arange(columns + 1) * (count if is_fast else 0),
         limits=np.repeat(limits, len(fast), axis=0),
@@ -199,18 +198,16 @@ def _of_ensemble(
     return arrays, order.astype(np.int32)
 
 
-def _axis(
-    change: Floats, start: NDArray[np.intp]
-) -> tuple[Floats, Floats, NDArray[np.int32]]:
+def _axis(change: Floats, start: NDArray[np.intp]) -> tuple[Floats, Floats, NDArray[np.uint16]]:
     """Return `total`, `cumulative` and `guide` of traps with these λΔ, column after column."""
     total, cumulative = np.zeros(len(start) - 1), np.empty(len(change))
-    guide = np.zeros(GUIDES * len(change), np.int32)
+    guide = np.zeros(len(change), np.uint16)
     for j, (begin, end) in enumerate(pairwise(start)):
         own = slice(begin, end)
         cumulative[own] = np.cumsum(change[own])
         if end > begin:
             total[j] = cumulative[end - 1]
-            n = GUIDES * (end - begin)
-            found = np.searchsorted(cumulative[own], np.arange(n) / n * total[j], side="right")
-            guide[GUIDES * begin : GUIDES * end] = found
+            places = np.arange(end - begin) / (end - begin) * total[j]
+            found = np.searchsorted(cumulative[own], places, side="right")
+            guide[own] = np.minimum(found, np.iinfo(np.uint16).max)
     return total, cumulative, guide

@@ -1,5 +1,6 @@
 """Reads with a normal for every cell or selector, compared with plain loops and cell by cell."""
 
+import itertools
 from copy import deepcopy
 from dataclasses import replace
 
@@ -118,7 +119,7 @@ def test_no_read_and_no_state_depends_on_batches_or_threads(case, monkeypatch):
     with threads(3):
         found = [
             parts.read_span(Inputs(x[a // 3 : (b - 1) // 3 + 1]), Span(a, b, 3), SEED)
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            for a, b in itertools.pairwise(edges)
         ]
     np.testing.assert_array_equal(np.concatenate(found), u)
     if "selectors" in case:

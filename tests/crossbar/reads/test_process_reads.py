@@ -1,5 +1,6 @@
 """Reads of cells with 1/f noise: their law, compared with plain loops and cell by cell."""
 
+import itertools
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -68,7 +69,9 @@ def test_reads_have_the_law_of_reads_cell_by_cell(case, rng):
 
 def test_reads_equal_plain_loops_over_the_same_random_numbers(rng):
     noise = FlickerNoise(q=0.2, f_low=1e3, f_high=1e5)
-    array = array_of(rng.uniform(-1, 1, (2, 9)), replace(CONTINUOUS, read_noise=noise), gate=NoNoise())
+    array = array_of(
+        rng.uniform(-1, 1, (2, 9)), replace(CONTINUOUS, read_noise=noise), gate=NoNoise()
+    )
     x = rng.uniform(-1, 1, (20, 9))
     processes = [np.array(array.noise_state[s]) for s in (Source.POSITIVE_CELLS, Source(3))]
     u = array.read(x, rng=np.random.SeedSequence(5))
@@ -105,7 +108,7 @@ def test_no_read_and_no_state_depends_on_batches_or_threads(monkeypatch):
     with threads(3):
         found = [
             parts.read_span(Inputs(x[a // 3 : (b - 1) // 3 + 1]), Span(a, b, 3), SEED)
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            for a, b in itertools.pairwise(edges)
         ]
     np.testing.assert_array_equal(np.concatenate(found), u)
     for source in (Source.POSITIVE_CELLS, Source.NEGATIVE_CELLS):

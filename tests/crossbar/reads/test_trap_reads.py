@@ -1,5 +1,6 @@
 """Reads of cells with telegraph traps: their law, compared with plain loops and cell by cell."""
 
+import itertools
 import math
 from copy import deepcopy
 from dataclasses import replace
@@ -143,7 +144,7 @@ def test_no_read_and_no_state_depends_on_batches_or_threads(noise, gate, monkeyp
     with threads(3):
         found = [
             parts.read_span(Inputs(x[a // 3 : (b - 1) // 3 + 1]), Span(a, b, 3), SEED)
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            for a, b in itertools.pairwise(edges)
         ]
     np.testing.assert_array_equal(np.concatenate(found), u)
     for source in (Source.POSITIVE_CELLS, Source.NEGATIVE_CELLS):

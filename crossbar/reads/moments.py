@@ -70,7 +70,7 @@ class ReadMoments:
         given: Moments of each pair in weight units; None for those of the cells.
     """
 
-    def __init__(self, cells: CellArray, state: NoiseState, matrices: MomentMatrices | None = None):
+    def __init__(self, cells: CellArray, state: NoiseState, given: MomentMatrices | None = None):
         self.cells = cells
         self._state = state
         self._matrices = given
@@ -153,8 +153,7 @@ class ReadMoments:
     def fixed_pattern(self) -> Floats:
         """Return Σ_j (E[w_j | its devices] − E w_j)² per bit line, in weight units squared.
 
-        This is the fixed pattern: how far differences between devices move the mean of a read of
-        ±1 inputs.
+        This is how far differences between devices move the mean of a read of ±1 inputs.
         """
         if not _devices_differ(self.cells.hardware):
             return np.zeros(self.cells.outputs)

@@ -12,9 +12,10 @@ import nsm
 from benchmarks.networks import WIDTHS
 from benchmarks.timing import medians, threads
 
-#: Passes of a call: one, and as many as fit into this time [s] up to the largest number.
-_SECONDS = 0.4
 _IMAGES = 20
+#: Samples of each image in a call: as many as fit into this time of the processor [s], but no more
+#: than the largest number.
+_SECONDS = 0.5
 _MOST_SAMPLES = 50
 
 _CELL = devices.Device(g_min=1e-8, g_max=1e-6)
@@ -22,11 +23,14 @@ _LEVELS = devices.Device(g_min=1e-8, g_max=1e-6, levels=32)
 _GATE = devices.BlankOut(0.5)
 _TRAP = devices.TelegraphNoise(0.1, 1e-3, 1e-3)
 _FAST_TRAP = devices.TelegraphNoise(0.1, 2e-6, 2e-6)
-_TRAPS = devices.TrapEnsemble(
-    mean_traps=2,
-    tau_capture=devices.LogUniformTime(low=1e-5, high=1),
-    tau_emission=devices.LogUniformTime(low=1e-5, high=1),
-)
+
+
+def _traps(fastest: float) -> devices.TrapEnsemble:
+    """Return two traps per cell with times from `fastest` to 1 s, as many in every decade."""
+    times = devices.LogUniformTime(low=fastest, high=1)
+    return devices.TrapEnsemble(mean_traps=2, tau_capture=times, tau_emission=times)
+
+
 _FLICKER = devices.FlickerNoise(q=0.05, f_low=10, f_high=1e5)
 _SPREAD = devices.StochasticSelector.with_p(0.5, spread=0.2)
 _CORRELATED = devices.StochasticSelector.with_p(0.5, spread=0.2, correlation=0.5)
@@ -47,8 +51,9 @@ ROWS = {
     "telegraph 1 ms": (_with(_TRAP), "exact"),
     "telegraph 1 ms, blank-out": (_with(_TRAP, _GATE), "exact"),
     "telegraph 2 µs": (_with(_FAST_TRAP), "exact"),
-    "trap ensemble": (_with(_TRAPS), "exact"),
-    "trap ensemble, blank-out": (_with(_TRAPS, _GATE), "exact"),
+    "traps, 0.1 ms to 1 s": (_with(_traps(1e-4)), "exact"),
+    "traps, 0.1 ms to 1 s, blank-out": (_with(_traps(1e-4), _GATE), "exact"),
+    "traps, 10 µs to 1 s": (_with(_traps(1e-5)), "exact"),
     "1/f, four decades": (_with(_FLICKER), "exact"),
     "lognormal": (_with(devices.LognormalNoise(0.2)), "exact"),
     "lognormal, blank-out": (_with(devices.LognormalNoise(0.2), _GATE), "exact"),
@@ -74,20 +79,18 @@ def passes_per_second(name: str, n: int, runs: int = 3) -> tuple[float, float, s
     plain = torch.nn.Sequential(*[torch.nn.Linear(a, b) for a, b in itertools.pairwise(WIDTHS)])
     batch = torch.as_tensor(np.repeat(x, _MOST_SAMPLES, axis=0), dtype=torch.float32)
 
-    def passes(images: int, samples: int) -> None:
-        chip.sample(x[:images], samples, rng=0, sampling=sampling)
+    def passes(samples: int) -> None:
+        chip.sample(x, samples, rng=0, sampling=sampling)
 
     with threads(n), torch.no_grad():
-        passes(1, 1)  # prepares
-        start = time.perf_counter()
-        passes(2, 2)
-        fit = int(_SECONDS / (time.perf_counter() - start) * 4)
-        images, samples = min(_IMAGES, max(2, fit // 2)), min(_MOST_SAMPLES, max(2, fit // 20))
-        times = medians(
-            {"torch": lambda: plain(batch), "chip": lambda: passes(images, samples)}, runs
-        )
+        passes(1)  # prepares
+        start = time.process_time()
+        passes(2)
+        fit = int(2 * _SECONDS / max(time.process_time() - start, 1e-3))
+        samples = min(_MOST_SAMPLES, max(2, fit))
+        times = medians({"torch": lambda: plain(batch), "chip": lambda: passes(samples)}, runs)
     path = str(chip.report()["read_path"].iloc[0])
-    return images * samples / times["chip"], len(batch) / times["torch"], path
+    return _IMAGES * samples / times["chip"], len(batch) / times["torch"], path
 
 
 def table() -> list[str]:

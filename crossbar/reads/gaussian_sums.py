@@ -68,10 +68,10 @@ class GaussianSums:
         def normals(which: str, columns: int) -> NDArray[np.float32]:
             return counted_normals(span, columns, child(seed, Stream[which.upper()]))
 
-        def std(variance: Floats) -> Floats | None:
+        def std(variance: Floats) -> NDArray[np.float32] | None:
             if not variance.any():
                 return None
-            each = np.sqrt(variance)
+            each = np.sqrt(variance).astype(np.float32)  # as the normals, which it multiplies
             return each if len(each) == 1 else each[span.rows]  # one row stands for all reads
 
         reference_of = self._moments.cells.reference_of

@@ -19,7 +19,7 @@ from crossbar.reads.gated_sums import (
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.law import bernoulli_sums
 from crossbar.reads.noise_state import NoiseState, Source
-from crossbar.reads.normals import normals
+from crossbar.reads.normals import add_noise, normals
 from crossbar.reads.packed import Bits, Packed
 from crossbar.reads.polarities import (
     Polarity,
@@ -139,7 +139,11 @@ class PackedBits:
             variance = self._variance(polarity, inputs, span, gates)
             if variance is None:
                 return signal, None, None
-            return signal, variance, normals(span, signal.shape[1], child(masks, Stream.CELLS))
+            cells = child(masks, Stream.CELLS)
+            if paired:
+                add_noise(signal, variance, span, cells)
+                return signal, None, None
+            return signal, variance, normals(span, signal.shape[1], cells)
 
         columns = [p.columns for p in self._polarities]
         u: Floats = bernoulli_sums(columns, draw, 1.0 if paired else unit)

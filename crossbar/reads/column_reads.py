@@ -64,6 +64,9 @@ class Gate:
     low: float
 
 
+NO_GATE = Gate(np.empty(0, np.uint8), 0.0)
+
+
 def bare(noise: ReadNoise) -> ReadNoise:
     """Return the noise of cells without the resistance in series that divides it."""
     return noise.noise if isinstance(noise, InSeries) else noise
@@ -73,7 +76,7 @@ def gate_of(cells: CellArray) -> Gate | None:
     """Return the gates of an array; None if no bits draw them, one for each weight of a group."""
     noise = cells.hardware.gate_noise
     if isinstance(noise, NoNoise):
-        return Gate(np.empty(0, np.uint8), 0.0)
+        return NO_GATE
     law = noise.bernoulli
     bits = None if law is None else gate_bits(law[0])
     by_reference = cells.hardware.gate_sharing == "pair" and cells.reference_of is not None
@@ -94,6 +97,20 @@ def groups_of(cells: CellArray) -> list[Group]:
     if gated_apart or c.reference_of is not None:
         return [Group((positive,), None), Group((negative,), c.reference_of)]
     return [Group((positive, negative), None)]
+
+
+def switch_groups(cells: CellArray) -> list[Group]:
+    """Return the groups of an array of quiet cells, whose only noise are its gates."""
+    c = cells.conductances
+    k = cells.siemens_per_weight
+    if cells.hardware.gate_sharing == "pair":
+        pairs = c.effective_pos - per_output(c.effective_neg, c.reference_of)
+        return [Group((Polarity(Source.GATE, c.g_pos, pairs / k),), None)]
+    positive = Polarity(Source.GATE, c.g_pos, c.effective_pos / k)
+    negative = Polarity(Source.NEGATIVE_GATE, c.g_neg, -c.effective_neg / k)
+    if c.reference_of is None:
+        return [Group((positive, negative), None)]
+    return [Group((positive,), None), Group((negative,), c.reference_of)]
 
 
 def padded(lines: int) -> int:

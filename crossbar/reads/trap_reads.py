@@ -6,6 +6,7 @@ import numpy as np
 
 from crossbar.reads._trap_sums import trap_sums
 from crossbar.reads.column_reads import (
+    NO_GATE,
     Gate,
     Group,
     Singles,
@@ -17,6 +18,7 @@ from crossbar.reads.column_reads import (
     groups_of,
     in_columns,
     rows_of,
+    switch_groups,
 )
 from crossbar.reads.conductances import CellArray
 from crossbar.reads.inputs import Inputs
@@ -40,20 +42,22 @@ class TrapReads:
     """Strategy: the traps of each column switch, and change its weights, between the reads.
 
     It is exact for any inputs of ohmic cells whose only noise are traps that are not averaged over
-    a window, without gates or behind Bernoulli gates.
+    a window, without gates or behind Bernoulli gates; and for cells without noise behind gates that
+    are traps.
 
     Args:
         cells: The array.
         state: States of its noises, advanced in place by every read.
-        gate: Its gates.
+        gate: Its Bernoulli gates.
     """
 
     def __init__(self, cells: CellArray, state: NoiseState, gate: Gate):
         self._cells = cells
         self._state = state
         self._gate = gate
-        self._groups = groups_of(cells)
-        noise = cells.hardware.cell_noise
+        self._switches = _switch(cells)
+        self._groups = switch_groups(cells) if self._switches else groups_of(cells)
+        noise = cells.hardware.gate_noise if self._switches else cells.hardware.cell_noise
         traps = bare(noise)
         assert isinstance(traps, TelegraphNoise | TrapEnsemble)
         self._additive = isinstance(traps, TrapEnsemble) and traps.combine == "additive"
@@ -64,11 +68,12 @@ class TrapReads:
     def of(cls, cells: CellArray, state: NoiseState) -> "TrapReads | None":
         """Return the strategy for these cells, or None where it cannot draw their reads."""
         hardware = cells.hardware
-        noise = bare(hardware.cell_noise)
+        switches = _switch(cells)
+        noise = bare(hardware.gate_noise if switches else hardware.cell_noise)
         # A subclass may draw by another law.
         if type(noise) not in (TelegraphNoise, TrapEnsemble) or noise.window:  # type: ignore[attr-defined]
             return None
-        gate = gate_of(cells)
+        gate = NO_GATE if switches else gate_of(cells)
         if gate is None or hardware.current_noise is not None or not hardware.is_ohmic:
             return None
         return cls(cells, state, gate)
@@ -76,7 +81,8 @@ class TrapReads:
     def describe(self) -> str:
         """Return what a report says of this strategy."""
         gated = ", a bit for each gate" if len(self._gate.bits) else ""
-        return f"weights that change with traps{gated}"
+        whose = " of gates" if self._switches else ""
+        return f"weights that change with traps{whose}{gated}"
 
     def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units."""
@@ -103,6 +109,17 @@ class TrapReads:
                     self._state[source] = after
 
         return added(self._groups, span, sums, self._cells.outputs)
+
+
+def _switch(cells: CellArray) -> bool:
+    """Return whether the gates are traps, and the cells behind them have no noise."""
+    hardware = cells.hardware
+    by_word_line = hardware.gate_sharing == "word_line"
+    return (
+        hardware.has_quiet_cells
+        and isinstance(hardware.gate_noise, TelegraphNoise)
+        and (not by_word_line)
+    )
 
 
 def _made(

@@ -1,4 +1,4 @@
-"""Main array and deterministic path that are drawn as one keep the law and the independence of rows."""
+"""Main array and deterministic path that are drawn as one: their law, and rows that stay alone."""
 
 import numpy as np
 import pytest
@@ -71,9 +71,7 @@ def test_factors_that_change_are_read_as_they_are(rng):
         (Hardware(device=Device(g_min=1e-6, g_max=1e-5, levels=8), gate=BlankOut(0.5)), "moments"),
         (
             Hardware(
-                device=Device(
-                    g_min=1e-6, g_max=1e-5, read_noise=TelegraphNoise(0.1, 1e-3, 1e-3)
-                ),
+                device=Device(g_min=1e-6, g_max=1e-5, read_noise=TelegraphNoise(0.1, 1e-3, 1e-3)),
                 gate=NoNoise(),
             ),
             "moments",

@@ -36,13 +36,22 @@ SLOW, QUICK = TelegraphNoise(0.6, 8e-6, 8e-6), TelegraphNoise(0.6, 3e-6, 2e-6, 2
 TIMES = LogUniformTime(low=2e-6, high=2e-5)
 MANY = TrapEnsemble(mean_traps=1.5, tau_capture=TIMES, tau_emission=TIMES, r_c=1e7)
 SUMMED = replace(MANY, combine="additive", count="fixed", mean_traps=2, tau_capture=FixedTime(5e-6))
-NOISES = {"slow": SLOW, "quick": QUICK, "ensemble": MANY, "added": SUMMED}
+NOISES = {"slow": SLOW, "quick": QUICK, "ensemble": MANY, "added": SUMMED, "none": NoNoise()}
+SWITCH = TelegraphNoise(1.0, 3e-6, 5e-6)
 LEAKY = StochasticSelector.with_p(0.25, leak=0.2, on_conductance=2e-5)
 BEHIND = {
     "nothing": {"gate": NoNoise()},
     "gates of pairs": {"gate": BlankOut(0.5)},
     "leaking gates of cells": {"gate": LEAKY, "gate_sharing": "cell"},
     "references": {"gate": NoNoise(), "mapping": ReferenceColumn()},
+    "switches of pairs": {"gate": SWITCH},
+    "switches of pairs, references": {"gate": SWITCH, "mapping": ReferenceColumn()},
+    "switches of cells": {"gate": SWITCH, "gate_sharing": "cell"},
+    "switches of cells, references": {
+        "gate": SWITCH,
+        "gate_sharing": "cell",
+        "mapping": ReferenceColumn(),
+    },
 }
 
 
@@ -52,7 +61,8 @@ def array_with(noise, rng, outputs=3, lines=40, **options):
     return array_of(w, replace(CONTINUOUS, read_noise=noise), **options)
 
 
-CASES = [(noise, "nothing") for noise in NOISES]
+CASES = [(noise, "nothing") for noise in NOISES if noise != "none"]
+CASES += [("none", behind) for behind in BEHIND if behind.startswith("switches")]
 CASES += [("slow", "gates of pairs"), ("quick", "leaking gates of cells")]
 CASES += [("ensemble", "references"), ("added", "leaking gates of cells")]
 

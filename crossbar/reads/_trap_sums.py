@@ -191,15 +191,37 @@ def _touch(found, own, first, delta, s, parts, scratch):
 
 
 @njit(nogil=True)
+def _redraw(s, words, limit, more):
+    """Draw traps anew that are all alike: P(captured) is that of `limit`, or higher by `more`."""
+    for k in range(len(s)):
+        s[k] = words[k] < limit + more * _u(s[k])
+
+
+@njit(nogil=True)
+def _weigh(s, sides, delta, parts, weights):
+    """Set the weights of word lines whose cells have one trap each, all of them alike."""
+    one = np.float32(1)
+    if sides == 2:
+        for line in range(len(s) // 2):
+            positive, negative = one - delta * _f(s[2 * line]), one - delta * _f(s[2 * line + 1])
+            moving = parts[4 * line + 1] * positive + parts[4 * line + 2] * negative
+            weights[line] = parts[4 * line] + moving
+    else:
+        for line in range(len(s)):
+            weights[line] = parts[4 * line] + parts[4 * line + 1] * (one - delta * _f(s[line]))
+
+
+@njit(nogil=True)
 def _read_column(
-    own, first, delta, s, additive, parts, weights, found, fast, limits, words, masks, low, x, rows,
-    reads, out, scratch,
+    own, first, delta, s, additive, alone, parts, weights, found, fast, limits, words, masks, low,
+    x, rows, reads, out, scratch,
 ):  # fmt: skip
     """Read one column: its traps switch before each read of `reads`, from and to, of a block.
 
-    found: its switches, as of `_draw_switches`. fast, limits, words: its fast traps,
-    P(captured) given their state, and a word for each of them and each read. masks: gates, (octets,
-    64), or (0, 64) for none. rows: where in x the inputs of each read begin.
+    alone: whether all traps are alike, one in each cell. found: its switches, as of
+    `_draw_switches`. fast, limits, words: its fast traps, P(captured) given their state, and a word
+    for each of them and each read. masks: gates, (octets, 64), or (0, 64) for none. rows: where in
+    x the inputs of each read begin.
     """
     many = len(fast)
     _touch(found, own, first, delta, s, parts, scratch)
@@ -211,7 +233,10 @@ def _read_column(
             s[t] ^= np.uint8(1)
             _set_weight(own[t] >> 1, own, first, delta, s, additive, parts, weights)
             e += 1
-        if many:
+        if many == len(own) and alone:
+            _redraw(s, words[r * many : (r + 1) * many], limits[0, 0], limits[0, 1] - limits[0, 0])
+            _weigh(s, len(own) // (len(first) - 1), delta[0], parts, weights)
+        elif many:
             for k in range(many):
                 s[fast[k]] = words[r * many + k] < limits[k, s[fast[k]]]
             _set_weights(own, first, delta, s, additive, parts, weights)
@@ -268,7 +293,7 @@ def trap_sums(traps, s, additive, parts, weights, x, rows, keys, gate, span, col
             if len(masks):
                 draw_gates(masks, state, keys[2], number, gate[0])
             _read_column(
-                own, starts_of_lines, delta, of_column, additive, parts[j], weights[j],
-                found[:, :n], traps.fast[fast], traps.limits[fast], numbers, masks, gate[1], flat_x,
-                starts[here], reads, out[here, j], lanes,
+                own, starts_of_lines, delta, of_column, additive, traps.is_alone, parts[j],
+                weights[j], found[:, :n], traps.fast[fast], traps.limits[fast], numbers, masks,
+                gate[1], flat_x, starts[here], reads, out[here, j], lanes,
             )  # fmt: skip

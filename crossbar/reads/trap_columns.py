@@ -27,6 +27,7 @@ class TrapArrays(NamedTuple):
     Attributes:
         start: Number of each column's first trap, (columns + 1,).
         is_shared: Whether all traps are alike, so that one column stands for all.
+        is_alone: Whether, moreover, every cell has one trap.
         cell: Cell of the trap in its column.
         line_start: First trap of each word line, counted in its column, (columns or 1, lines + 1).
         delta: Amplitude.
@@ -44,6 +45,7 @@ class TrapArrays(NamedTuple):
 
     start: NDArray[np.int64]
     is_shared: bool
+    is_alone: bool
     cell: NDArray[np.int32]
     line_start: NDArray[np.int32]
     delta: NDArray[np.float32]
@@ -141,6 +143,7 @@ def _alike(noise: TelegraphNoise, sides: Sequence[Side], period: float) -> TrapA
     return TrapArrays(
         start=np.arange(columns + 1) * count,
         is_shared=True,
+        is_alone=noise.traps == 1,
         cell=cell,
         line_start=(np.arange(lines + 1) * (count // lines)).astype(np.int32)[None],
         delta=np.full(count, noise.amplitude, np.float32),
@@ -183,6 +186,7 @@ def _of_ensemble(
     arrays = TrapArrays(
         start=start.astype(np.int64),
         is_shared=False,
+        is_alone=False,
         cell=cell.astype(np.int32),
         line_start=line_start.reshape(columns, lines + 1).astype(np.int32),
         delta=delta[order].astype(np.float32),

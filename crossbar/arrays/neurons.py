@@ -8,10 +8,12 @@ import numpy as np
 from crossbar.arrays.conversion import Array, Converters, layer_converters
 from crossbar.arrays.drivers import Drivers, add_planes
 from crossbar.arrays.layer_arrays import LayerArrays, Part, a_of_reads, programmed_arrays
+from crossbar.arrays.merged import MergedSums
 from crossbar.arrays.part_reads import PartReads
 from crossbar.hardware import Hardware
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
+from devices import NoNoise
 from devices.seeding import RNG, child, seed_sequence, stream
 from devices.validation import Floats, array, integer
 
@@ -46,8 +48,10 @@ class NeuronArray(LayerArrays):
         )
         self.drivers = drivers
         self.converters = converters
+        self._merged = MergedSums()
         for each in (one for part in self.parts() for one in part.array.arrays()):
             each.drivers = drivers
+        _tell_of_noise(self)
 
     @classmethod
     def program(
@@ -126,14 +130,9 @@ class NeuronArray(LayerArrays):
         """
         self.drivers.count(x)
         driven, steps = self.drivers.drive(x, span)
-        planes = self.drivers.significances()
         own = child(seed, Stream.CONVERTERS)
         reads = PartReads(self, self.converters, own, seed, sampling)
-        u = add_planes(reads.sums(Part.MAIN, self.main, driven, steps), planes)
-        if self.deterministic_path is not None:
-            read = reads.sums(Part.DETERMINISTIC_PATH, self.deterministic_path, driven, steps)
-            path = add_planes(read, planes)
-            u += np.multiply(path, a_of_reads(self.a, span), out=path)
+        u = _weighted_sums(self, reads, self._merged, driven, span, steps)
         if self.bias_lines is not None:
             u += reads.biases(self.bias_lines, span)
         if self.threshold.any():
@@ -172,6 +171,52 @@ class NeuronArray(LayerArrays):
         rows = Inputs.checked("x", x, self.inputs)
         driven, _ = self.drivers.drive(rows, Span(0, len(rows)))
         return self.line_moments(driven.floats, self.drivers.significances())
+
+
+def _tell_of_noise(layer: LayerArrays) -> None:
+    """Tell the deterministic path whether its sums are added to noisy ones."""
+    hardware = layer.main.hardware
+    if layer.deterministic_path is not None:
+        for array in layer.deterministic_path.arrays():
+            array.joins_noise = not (
+                isinstance(hardware.gate, NoNoise) and hardware.has_quiet_cells
+            )
+
+
+def _weighted_sums(
+    layer: NeuronArray,
+    reads: PartReads,
+    merged: MergedSums,
+    driven: Inputs,
+    span: Span,
+    steps: Span,
+) -> Floats:
+    """Return the sums of main array and deterministic path, (reads, outputs).
+
+    Args:
+        layer: The layer.
+        reads: The reads of its arrays.
+        merged: What draws both arrays at once, where it can.
+        driven: What drives the word lines.
+        span: The reads.
+        steps: The reads of the arrays, bit plane by bit plane.
+    """
+    apart = reads.are_converted or layer.drivers.planes > 1
+    both = None if apart else merged.of(layer, reads.sampling)
+    at_once = np.zeros(len(driven), bool) if both is None else driven.is_ternary
+    own = child(reads.seed, Part.MAIN)
+    if both is not None and at_once.all():
+        return both.read(driven, steps, own)
+    planes = layer.drivers.significances()
+    u = add_planes(reads.sums(Part.MAIN, layer.main, driven, steps), planes)
+    if layer.deterministic_path is not None:
+        read = reads.sums(Part.DETERMINISTIC_PATH, layer.deterministic_path, driven, steps)
+        path = add_planes(read, planes)
+        u += np.multiply(path, a_of_reads(layer.a, span), out=path)
+    if both is not None and at_once.any():  # a row is read as it would be in any batch
+        these = at_once[steps.rows]
+        u[these] = both.read(driven, steps, own)[these]
+    return u
 
 
 def _checked_vectors(

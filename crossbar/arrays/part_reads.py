@@ -33,6 +33,11 @@ class PartReads:
     seed: np.random.SeedSequence
     sampling: str
 
+    @property
+    def are_converted(self) -> bool:
+        """Whether parts of a sum are converted before they are added."""
+        return self.converters is not None and self.converters.of_parts
+
     def sums(self, part: Part, matrix: Matrix, x: Inputs, span: Span) -> Floats:
         """Return the sums of one array, (reads, outputs), in weight units.
 

@@ -102,6 +102,7 @@ class TiledArray(LearningGrid):
 
     Attributes:
         drivers: What drives the word lines of the layer; None for the hardware's own voltages.
+        joins_noise: Whether the layer adds its sums to those of a noisy array.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class TiledArray(LearningGrid):
         super().__init__(tiles)
         self._reader: Reader | None = None
         self.drivers: Drivers | None = None
+        self.joins_noise = False
         self._state_seed = state_seed
         self._noise = NoiseHistory(
             *self.cells(), self.hardware, initial_seed=state_seed, waiting_seed=waiting_seed
@@ -156,7 +158,9 @@ class TiledArray(LearningGrid):
         made = None if self._reader is None else self._reader.cells
         if made is None or made.conductances is not now or made.unit_voltage != volts:
             spacing = self.tiles[0][0].level_spacing
-            cells = CellArray(now, self.hardware, self.siemens_per_weight, spacing, volts)
+            cells = CellArray(
+                now, self.hardware, self.siemens_per_weight, spacing, volts, self.joins_noise
+            )
             self._reader = Reader(cells, self._noise.state)
         assert self._reader is not None
         return self._reader

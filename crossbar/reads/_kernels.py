@@ -20,27 +20,18 @@ position in the matrix) alone, and no result depends on threads or on how reads 
 import numpy as np
 from numba import njit
 
+from crossbar.reads._look_ups import add_digit
 from crossbar.reads._sfc64 import WARM_UP, sfc64_keep, sfc64_round, sfc64_seed
 from crossbar.reads._vectors import (
-    add_bytes,
-    add_shorts,
-    add_to_ints,
     add_words,
     bit_and,
     bit_or,
-    bit_xor,
-    interleave_high,
-    interleave_low,
     load,
-    load_table,
-    lookup,
     minus_ones,
     ones,
-    pair_sum,
     right_4_of_shorts,
     splat,
     store,
-    subtract_bytes,
     zeros,
 )
 
@@ -48,8 +39,6 @@ from crossbar.reads._vectors import (
 READS_PER_BLOCK = 64
 #: Base of the digits, which are −31 … 31: the sum of four of them fits into a signed byte.
 DIGIT_BASE = 63
-#: Octets of inputs whose sums a signed short holds: 128 · 8 · 31 < 2^15.
-_OCTETS_PER_SHORT = 128
 
 
 @njit(nogil=True, inline="always")
@@ -64,7 +53,7 @@ def _buffer(size):
 
 
 @njit(nogil=True, inline="always")
-def _draw(state, counter, p_bits, masks):
+def draw_masks(state, counter, p_bits, masks):
     """Draw one column's masks, (octets, 64) bytes, with P(bit) = Σ p_bits[i] 2^(i − len).
 
     From the lowest digit of p on, a random word is combined with OR where the digit is 1 and with
@@ -89,6 +78,33 @@ def _draw(state, counter, p_bits, masks):
                 first, second = bit_or(first, word), bit_or(second, other)
             else:
                 first, second = bit_and(first, word), bit_and(second, other)
+        store(out, octet * 64, first)
+        store(out, octet * 64 + 32, second)
+    sfc64_keep(flat, a, b, c, d, e, f)
+
+
+@njit(nogil=True, inline="always")
+def draw_own_masks(state, counter, planes, masks):
+    """Draw one column's masks, with the probability of each input given by its binary digits.
+
+    planes: (octets, digits) uint8, bit i of a byte is a digit of the i-th of eight inputs, the
+    lowest digit first. Every digit keeps ½ (P + digit) of the probability P of the lower ones.
+    """
+    flat = state.reshape(-1)
+    out = masks.reshape(-1)
+    a, b, c = load(flat, 0), load(flat, 8), load(flat, 16)
+    d, e, f = load(flat, 4), load(flat, 12), load(flat, 20)
+    count = splat(counter)
+    one = splat(np.uint64(1))
+    for octet in range(len(masks)):
+        first = second = splat(np.uint64(0))
+        for i in range(planes.shape[1]):
+            a, b, c, word = sfc64_round(a, b, c, count)
+            d, e, f, other = sfc64_round(d, e, f, count)
+            count = add_words(count, one)
+            digit = splat(np.uint64(planes[octet, i]) * np.uint64(0x0101010101010101))
+            first = bit_or(bit_and(first, word), bit_and(digit, bit_or(first, word)))
+            second = bit_or(bit_and(second, other), bit_and(digit, bit_or(second, other)))
         store(out, octet * 64, first)
         store(out, octet * 64 + 32, second)
     sfc64_keep(flat, a, b, c, d, e, f)
@@ -131,72 +147,6 @@ def _restrict(masks, conducting):
 
 
 @njit(nogil=True, inline="always")
-def _signed(table, mask, plus):
-    """Return sums of four inputs of 32 reads, in bytes.
-
-    The sum over conducting cells with z = −1 is subtracted from that over those with z = +1.
-    """
-    positive = bit_and(mask, plus)
-    return subtract_bytes(lookup(table, positive), lookup(table, bit_xor(mask, positive)))
-
-
-@njit(nogil=True, inline="always")
-def _octet(tables, at, plus, z, masks, m):
-    """Return sums of eight inputs of 64 reads, in bytes.
-
-    The first two vectors are sums of the low four inputs, the last two of the high four.
-    """
-    low = load_table(tables, at)
-    high = load_table(tables, at + 16)
-    nibble = splat(np.uint64(0x0F0F0F0F0F0F0F0F))
-    first = load(masks, m)
-    second = load(masks, m + 32)
-    a = _signed(low, bit_and(first, nibble), load(plus, z))
-    b = _signed(low, bit_and(second, nibble), load(plus, z + 32))
-    c = _signed(high, bit_and(right_4_of_shorts(first), nibble), load(plus, z + 64))
-    d = _signed(high, bit_and(right_4_of_shorts(second), nibble), load(plus, z + 96))
-    return a, b, c, d
-
-
-@njit(nogil=True, inline="always")
-def _sum(tables, start, octets, depth, plus, masks, total, at):
-    """Add one digit's sums over all octets to 64 int32.
-
-    Sums are kept in bytes for `depth` octets, in shorts for 128 octets, and then added to `total`.
-    """
-    zero = splat(np.uint64(0))
-    for begin in range(0, octets, _OCTETS_PER_SHORT):
-        end = min(octets, begin + _OCTETS_PER_SHORT)
-        p = q = r = s = zero
-        if depth == 1:  # one octet fills a byte: add shorts at once
-            for octet in range(begin, end):
-                a, b, c, d = _octet(
-                    tables, start + octet * 32, plus, octet * 128, masks, octet * 64
-                )
-                p = add_shorts(p, pair_sum(interleave_low(a, c)))
-                q = add_shorts(q, pair_sum(interleave_high(a, c)))
-                r = add_shorts(r, pair_sum(interleave_low(b, d)))
-                s = add_shorts(s, pair_sum(interleave_high(b, d)))
-        else:
-            for few in range(begin, end, depth):
-                a = b = c = d = zero
-                for octet in range(few, min(few + depth, end)):
-                    e, f, g, h = _octet(
-                        tables, start + octet * 32, plus, octet * 128, masks, octet * 64
-                    )
-                    a = add_bytes(a, e)
-                    b = add_bytes(b, f)
-                    c = add_bytes(c, g)
-                    d = add_bytes(d, h)
-                p = add_shorts(p, pair_sum(interleave_low(a, c)))
-                q = add_shorts(q, pair_sum(interleave_high(a, c)))
-                r = add_shorts(r, pair_sum(interleave_low(b, d)))
-                s = add_shorts(s, pair_sum(interleave_high(b, d)))
-        add_to_ints(total, at, p, q)
-        add_to_ints(total, at + 32, r, s)
-
-
-@njit(nogil=True, inline="always")
 def _write(total, factors, unit, begin, end, block, first, j, line, out):
     """Write one column of reads begin … end − 1: unit Σ_d factors[d] total[d]."""
     for i in range(READS_PER_BLOCK):
@@ -209,18 +159,22 @@ def _write(total, factors, unit, begin, end, block, first, j, line, out):
 
 
 @njit(nogil=True, cache=True)
-def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, first, last, out):
+def masked_sums(
+    tables, factors, depth, plus, active, rows, key, p_bits, planes, ones, unit, first, last, out
+):
     """Write out[r − first, j] = unit Σ_d factors[d] Σ_i m_rji z_ri digit_d(j, i) of reads first
     … last − 1.
 
     tables: (columns, digits, octets, 2, 16) int8. plus, active: (rows, octets) uint8, bit set where
     z = +1 and where z ≠ 0; active of shape (0, 0) means that no z is 0, and its rows repeat if they
     are fewer. rows: read first + i sees rows[i]. p_bits: binary digits of the masks' probability;
-    empty for masks of 1. depth: octets whose sums fit into bytes.
+    empty for masks of 1. planes: those of every mask's own, (columns, octets, digits), see
+    `draw_own_masks`; empty if all have the same. ones: whether no z is −1. depth: octets whose sums
+    fit into bytes.
     """
     columns, digits, octets = tables.shape[:3]
     flat_tables = tables.reshape(-1)
-    has_zeros = len(active) > 0
+    has_zeros, gated = len(active) > 0, len(p_bits) > 0 or len(planes) > 0
     flat_plus = _buffer(octets * 128)
     flat_masks = _buffer(octets * 64)
     flat_active = _buffer(octets * 64 * has_zeros)
@@ -232,10 +186,11 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
     line = np.empty(READS_PER_BLOCK)
     state = np.empty((3, 8), np.uint64)
     of_read = np.empty(READS_PER_BLOCK, np.uintp)
+    masked = gated or has_zeros
     for block in range(first // READS_PER_BLOCK, (last - 1) // READS_PER_BLOCK + 1):
         _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting)
         counter = np.uint64(1)
-        if len(p_bits):
+        if gated:
             sfc64_seed(state, key, block, counter)
             counter += np.uint64(WARM_UP)
         elif has_zeros:
@@ -244,16 +199,22 @@ def masked_sums(tables, factors, depth, plus, active, rows, key, p_bits, unit, f
         begin = max(first, block * READS_PER_BLOCK)
         end = min(last, (block + 1) * READS_PER_BLOCK)
         for j in range(columns):
-            if len(p_bits):
-                _draw(state, counter, p_bits, masks)
+            if len(planes):
+                draw_own_masks(state, counter, planes[j], masks)
+                counter += np.uint64(octets * planes.shape[2])
+            elif len(p_bits):
+                draw_masks(state, counter, p_bits, masks)
                 counter += np.uint64(octets * len(p_bits))
-                if has_zeros:
-                    _restrict(flat_masks, flat_active)
+            if has_zeros and gated:
+                _restrict(flat_masks, flat_active)
             total[:] = 0
             for d in range(digits):
                 start = (j * digits + d) * octets * 32
                 at = d * READS_PER_BLOCK
-                _sum(flat_tables, start, octets, depth, flat_plus, flat_masks, total, at)
+                add_digit(
+                    ones, masked, flat_tables, start, octets, depth, flat_plus, flat_masks, total,
+                    at,
+                )  # fmt: skip
             _write(total, factors, unit, begin, end, block, first, j, line, out)
 
 

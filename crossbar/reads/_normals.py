@@ -18,8 +18,7 @@ import math
 import numpy as np
 from numba import njit
 
-from crossbar.reads._sfc64 import WARM_UP, sfc64_round, sfc64_seed
-from crossbar.reads._vectors import add_words, load, splat, store
+from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
 
 #: Numbers of a block.
 NORMALS_PER_BLOCK = 1024
@@ -37,17 +36,7 @@ _MANTISSA_BITS = _i(23)
 def _fill_words(words, state, key, block):
     """Fill a block's words: in round i, lanes 0 … 7 give the uint64 8 i … 8 i + 7."""
     sfc64_seed(state, key, block, np.uint64(1))
-    flat = state.reshape(-1)
-    a, b, c = load(flat, 0), load(flat, 8), load(flat, 16)
-    d, e, f = load(flat, 4), load(flat, 12), load(flat, 20)
-    count = splat(np.uint64(1 + WARM_UP))
-    one = splat(np.uint64(1))
-    for at in range(0, len(words), 8):
-        a, b, c, first = sfc64_round(a, b, c, count)
-        d, e, f, second = sfc64_round(d, e, f, count)
-        count = add_words(count, one)
-        store(words, at, first)
-        store(words, at + 4, second)
+    sfc64_fill(words, state, np.uint64(1 + WARM_UP))
 
 
 @njit(nogil=True, inline="always")
@@ -77,20 +66,21 @@ def _sin_and_cos(y):
 
 # The numpy error model has no test for division by zero, which would keep LLVM from making vectors.
 @njit(nogil=True, error_model="numpy")
-def _to_normals(words, out):
-    """Turn a block's 1024 words of 32 bits into normals."""
-    for i in range(_HALF):
+def to_normals(words, out):
+    """Turn words of 32 bits into as many normals: the first half of them gives radii."""
+    half = len(out) // 2
+    for i in range(half):
         w = words[i]
         uniform = (_f(_i(w >> _u(1))) + _f(0.5)) * _f(2.0**-31)
         radius = math.sqrt(_f(-2) * _log(uniform))
         # 30 bits of a word place the point on a quarter of the circle, one swaps its coordinates,
         # and one changes both signs.
-        angle = words[_HALF + i]
+        angle = words[half + i]
         sine, cosine = _sin_and_cos(_f(_i(_u(angle << _u(2)))) * _f(2.0**-33))
         swap = (angle & _u(0x40000000)) != _u(0)
         radius = -radius if (angle & _u(0x80000000)) != _u(0) else radius
         out[i] = radius * (sine if swap else cosine)
-        out[_HALF + i] = radius * (cosine if swap else sine)
+        out[half + i] = radius * (cosine if swap else sine)
 
 
 @njit(nogil=True, cache=True)
@@ -101,11 +91,14 @@ def fill_normals(out, key, first):
     state = np.empty((3, 8), np.uint64)
     last = first + len(out)
     for block in range(first // NORMALS_PER_BLOCK, -(-last // NORMALS_PER_BLOCK)):
-        _fill_words(words, state, key, block)
-        _to_normals(words.view(np.uint32), normals)
         start = block * NORMALS_PER_BLOCK
-        for i in range(max(start, first), min(start + NORMALS_PER_BLOCK, last)):
-            out[i - first] = normals[i - start]
+        begin, end = max(start, first), min(start + NORMALS_PER_BLOCK, last)
+        _fill_words(words, state, key, block)
+        if end - begin == NORMALS_PER_BLOCK:
+            to_normals(words.view(np.uint32), out[begin - first : end - first])
+        else:
+            to_normals(words.view(np.uint32), normals)
+            out[begin - first : end - first] = normals[begin - start : end - start]
 
 
 @njit(nogil=True, cache=True)
@@ -118,7 +111,7 @@ def add_normals(u, variance, key, first):
     zero = variance.dtype.type(0)
     for block in range(first // NORMALS_PER_BLOCK, -(-last // NORMALS_PER_BLOCK)):
         _fill_words(words, state, key, block)
-        _to_normals(words.view(np.uint32), normals)
+        to_normals(words.view(np.uint32), normals)
         start = block * NORMALS_PER_BLOCK
         begin, end = max(start, first), min(start + NORMALS_PER_BLOCK, last)
         of_u = u[begin - first : end - first]

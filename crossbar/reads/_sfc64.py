@@ -68,3 +68,23 @@ def sfc64_keep(flat, a, b, c, d, e, f):
     store(flat, 4, d)
     store(flat, 12, e)
     store(flat, 20, f)
+
+
+@njit(nogil=True, inline="always")
+def sfc64_fill(words, state, counter):
+    """Fill words, a multiple of 8 of them, from where the state stands, and keep the state.
+
+    In round i, lanes 0 … 7 give the words 8 i … 8 i + 7.
+    """
+    flat = state.reshape(-1)
+    a, b, c = load(flat, 0), load(flat, 8), load(flat, 16)
+    d, e, f = load(flat, 4), load(flat, 12), load(flat, 20)
+    count = splat(counter)
+    one = splat(np.uint64(1))
+    for at in range(0, len(words), 8):
+        a, b, c, first = sfc64_round(a, b, c, count)
+        d, e, f, second = sfc64_round(d, e, f, count)
+        count = add_words(count, one)
+        store(words, at, first)
+        store(words, at + 4, second)
+    sfc64_keep(flat, a, b, c, d, e, f)

@@ -19,10 +19,11 @@ _BYTES = ir.VectorType(_BYTE, 32)
 _SHORTS = ir.VectorType(_SHORT, 16)
 _WORDS = ir.VectorType(_WORD, 4)
 _INTS = ir.VectorType(_INT, 32)
+_FLOATS = ir.VectorType(ir.FloatType(), 8)
 
 
 class Vector(types.Type):
-    """256 bits, which an operation treats as 32 bytes, 16 shorts or 4 words.
+    """256 bits, which an operation treats as 32 bytes, 16 shorts, 4 words or 8 float32.
 
     Elements are counted from the lowest address.
     """
@@ -75,6 +76,8 @@ add_words = _elementwise(_WORDS, "add")
 add_shorts = _elementwise(_SHORTS, "add")
 add_bytes = _elementwise(_BYTES, "add")
 subtract_bytes = _elementwise(_BYTES, "sub")
+add_floats = _elementwise(_FLOATS, "fadd")
+multiply_floats = _elementwise(_FLOATS, "fmul")
 bit_and = _elementwise(_WORDS, "and_")
 bit_or = _elementwise(_WORDS, "or_")
 bit_xor = _elementwise(_WORDS, "xor")
@@ -97,6 +100,17 @@ def splat(context, word):
         return builder.bitcast(out, _BYTES)
 
     return vector(types.uint64), codegen
+
+
+@intrinsic
+def spread_bits(context, byte):
+    """Return a vector of eight float32: all bits of number i are bit i of the byte."""
+
+    def codegen(context, builder, signature, arguments):
+        bits = builder.bitcast(arguments[0], ir.VectorType(ir.IntType(1), 8))
+        return builder.bitcast(builder.sext(bits, ir.VectorType(_INT, 8)), _BYTES)
+
+    return vector(types.uint8), codegen
 
 
 def _address(context, builder, array_type, array, index, element):

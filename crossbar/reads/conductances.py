@@ -50,6 +50,7 @@ class CellArray:
         siemens_per_weight: Conductance [S] of a weight of one.
         level_spacing: Spacing [S] of the level grid on which all cells lie; 0 for continuous cells.
         unit_voltage: Voltage of an input of one [V].
+        joins_noise: Whether the sums are added to sums that are noisy.
     """
 
     conductances: Conductances
@@ -57,6 +58,7 @@ class CellArray:
     siemens_per_weight: float
     level_spacing: float
     unit_voltage: float
+    joins_noise: bool = False
 
     @property
     def lines(self) -> int:

@@ -17,8 +17,10 @@ from devices.validation import Floats
 Whole = NDArray[np.int64]
 
 #: Digits of weights that lie on no grid. Three give an error below 4e-6 of the largest weight,
-#: enough where gates are drawn; eight give 5e-15, for sums that must equal a float64 product.
+#: enough where gates are drawn; four give 6e-8, the precision of float32, enough where noise is
+#: added to a sum; eight give 5e-15, for sums that must equal a float64 product.
 DRAWN_DIGITS = 3
+NOISY_DIGITS = 4
 SUMMED_DIGITS = 8
 #: Most digits of weights on a grid; a finer grid is treated as continuous.
 _MOST_DIGITS = 4

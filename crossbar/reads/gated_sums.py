@@ -15,7 +15,10 @@ from devices.validation import Floats
 
 #: Binary digits with which the probability of a gate is drawn.
 P_BITS = 16
+#: The same of gates that each have a probability of their own.
+OWN_P_BITS = 24
 _UNGATED = np.empty(0, dtype=np.uint8)
+_NO_PLANES = np.empty((0, 0, 0), dtype=np.uint8)
 
 
 def gate_bits(p: float) -> Bits | None:
@@ -41,12 +44,28 @@ def drawn_p(p: float) -> float:
     return float(Fraction(round(p * 2**P_BITS), 2**P_BITS))
 
 
+def own_gate_bits(p: Floats) -> Bits:
+    """Return the binary digits by which masks with probabilities p of their own are drawn.
+
+    Every p is rounded to the nearest multiple of 2^-24 below 1.
+
+    Args:
+        p: Probabilities, (word lines, columns).
+
+    Returns:
+        Bits of eight word lines each, (columns, octets, digits), the lowest digit first.
+    """
+    whole = np.minimum(np.rint(p * 2**OWN_P_BITS), 2**OWN_P_BITS - 1).astype(np.uint32)
+    digits = [np.packbits(whole >> i & 1, axis=0, bitorder="little") for i in range(OWN_P_BITS)]
+    return np.ascontiguousarray(np.stack(digits, axis=-1).swapaxes(0, 1))
+
+
 def gated_sums(
     matrix: DigitTables,
     inputs: Packed,
     span: Span,
     seed: np.random.SeedSequence | None = None,
-    p: float = 1.0,
+    p: float | Bits = 1.0,
     *,
     scaled: bool = True,
 ) -> Floats:
@@ -58,13 +77,14 @@ def gated_sums(
         span: The reads.
         seed: Seed of the masks m: the same seed gives the same masks in any matrix. None: every m
             is 1.
-        p: Probability that a mask bit is 1.
+        p: Probability that a mask bit is 1, or `own_gate_bits` of each.
         scaled: True for sums in the matrix's units, False for sums in units of `matrix.unit`.
     """
     out = np.empty((span.reads, matrix.columns))
     if not out.size:
         return out
-    p_bits = _UNGATED if seed is None else gate_bits(p)
+    planes = p if isinstance(p, np.ndarray) and seed is not None else _NO_PLANES
+    p_bits = _UNGATED if seed is None or isinstance(p, np.ndarray) else gate_bits(p)
     if seed is None:
         key = np.zeros(2, np.uint64)
     else:
@@ -76,7 +96,9 @@ def gated_sums(
 
     def work(part: Span) -> None:
         here = slice(part.first - span.first, part.last - span.first)
-        masked_sums(*tables, rows[here], key, p_bits, unit, part.first, part.last, out[here])
+        ends = part.first, part.last
+        law = p_bits, planes, inputs.are_ones
+        masked_sums(*tables, rows[here], key, *law, unit, *ends, out[here])
 
     in_threads(work, span, math.prod(out.shape) * 8.0 * inputs.plus.shape[1])
     return out

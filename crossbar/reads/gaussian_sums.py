@@ -3,12 +3,15 @@
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossbar.hardware import Hardware
+from crossbar.reads.digits import NOISY_DIGITS, SUMMED_DIGITS
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.law import gaussian_sums
 from crossbar.reads.moments import ReadMoments
-from crossbar.reads.span import Span, draws
+from crossbar.reads.normals import normals as counted_normals
+from crossbar.reads.span import Span
 from devices import NoNoise
 from devices.seeding import child
 from devices.validation import Floats
@@ -39,10 +42,17 @@ class GaussianSums:
 
     Args:
         moments: Moments of the array that is read.
+        joins_noise: Whether noise is added to the sums afterwards.
     """
 
-    def __init__(self, moments: ReadMoments):
+    def __init__(self, moments: ReadMoments, *, joins_noise: bool = False):
         self._moments = moments
+        self._joins_noise = joins_noise
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether every read of the same input gives the same sums."""
+        return self._moments.is_noiseless
 
     def describe(self) -> str:
         """Return what a report says of this strategy."""
@@ -50,17 +60,18 @@ class GaussianSums:
 
     def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units."""
-        rows = self._moments.mean(x)
+        noisy = self._joins_noise or not self._moments.is_noiseless
+        rows = self._moments.mean(x, NOISY_DIGITS if noisy else SUMMED_DIGITS)
         mean = rows if span.repeats == span.locations == 1 else rows[span.rows]
         own, shared = self._moments.variances(x)
 
-        def normals(which: str, columns: int) -> Floats:
-            return draws(span, columns, child(seed, Stream[which.upper()]))
+        def normals(which: str, columns: int) -> NDArray[np.float32]:
+            return counted_normals(span, columns, child(seed, Stream[which.upper()]))
 
-        def std(variance: Floats) -> Floats | None:
+        def std(variance: Floats) -> NDArray[np.float32] | None:
             if not variance.any():
                 return None
-            each = np.sqrt(variance)
+            each = np.sqrt(variance).astype(np.float32)  # as the normals, which it multiplies
             return each if len(each) == 1 else each[span.rows]  # one row stands for all reads
 
         reference_of = self._moments.cells.reference_of

@@ -7,7 +7,7 @@ import numpy as np
 
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import CellArray
-from crossbar.reads.digits import column_sums
+from crossbar.reads.digits import SUMMED_DIGITS, column_sums
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.nonlinear import driven_rows, needs_rows, shaped
@@ -67,12 +67,13 @@ class ReadMoments:
     Args:
         cells: The array. Its moments are computed once, when they are first needed.
         state: States of its noises.
+        given: Moments of each pair in weight units; None for those of the cells.
     """
 
-    def __init__(self, cells: CellArray, state: NoiseState):
+    def __init__(self, cells: CellArray, state: NoiseState, given: MomentMatrices | None = None):
         self.cells = cells
         self._state = state
-        self._matrices: MomentMatrices | None = None
+        self._matrices = given
         self._products = TableProducts()
 
     @property
@@ -124,8 +125,7 @@ class ReadMoments:
     @property
     def is_noiseless(self) -> bool:
         """Whether every read of the same input gives the same sums."""
-        m = self.matrices
-        return not (m.own.any() or m.shared.any() or m.added is not None)
+        return self.matrices.are_noiseless
 
     def added(self) -> tuple[Floats, Floats]:
         """Return the variance of u that inputs do not change: own, and of reference columns.
@@ -153,8 +153,7 @@ class ReadMoments:
     def fixed_pattern(self) -> Floats:
         """Return Σ_j (E[w_j | its devices] − E w_j)² per bit line, in weight units squared.
 
-        This is the fixed pattern: how far differences between devices move the mean of a read of
-        ±1 inputs.
+        This is how far differences between devices move the mean of a read of ±1 inputs.
         """
         if not _devices_differ(self.cells.hardware):
             return np.zeros(self.cells.outputs)
@@ -162,13 +161,15 @@ class ReadMoments:
         difference = self.matrices.mean - average / self.cells.siemens_per_weight
         return np.asarray((difference**2).sum(axis=0))
 
-    def mean(self, x: Inputs) -> Floats:
-        """Return the mean of u, (rows, bit lines)."""
+    def mean(self, x: Inputs, digits: int = SUMMED_DIGITS) -> Floats:
+        """Return the mean of u, (rows, bit lines), with `digits` of weights off the grid."""
         gate_mean, _ = gate_moments(self.cells.hardware)
         # Levels and the middles between them lie on a grid of half the spacing; the gate's mean
         # scales it.
         half_spacing = self.cells.level_spacing / 2 / self.cells.siemens_per_weight
-        mean = self._products.product(x, "mean", self.matrices.mean, half_spacing * gate_mean)
+        mean = self._products.product(
+            x, "mean", self.matrices.mean, half_spacing * gate_mean, digits=digits
+        )
         for row, x_of_row, m in _bent_rows(self.cells, self._state, x):
             mean[row] = x_of_row @ m.mean
         return mean

@@ -39,11 +39,13 @@ class Packed:
         active: Bit set where the input is not 0, (rows, octets); (0, 0) if no input is 0. Fewer
             rows repeat: those of the windows of an image serve all images.
         inputs: Number of inputs in a row.
+        are_ones: Whether inputs are known to be 0 and 1 only.
     """
 
     plus: Bits
     active: Bits
     inputs: int
+    are_ones: bool = False
 
     @classmethod
     def of(cls, x: NDArray[np.float64] | NDArray[np.int8]) -> tuple["Packed", NDArray[np.bool_]]:
@@ -90,8 +92,8 @@ class Packed:
     def absolute(self) -> "Packed":
         """Return |x|."""
         if self.has_zeros:
-            return Packed(self._every_active, self.active, self.inputs)
-        return Packed(np.full_like(self.plus, 255), self.active, self.inputs)
+            return Packed(self._every_active, self.active, self.inputs, True)
+        return Packed(np.full_like(self.plus, 255), self.active, self.inputs, True)
 
     def zeros(self) -> "Packed | None":
         """Return 1 for every input that is 0, and 0 for the others; None if no input is 0."""
@@ -100,4 +102,4 @@ class Packed:
         every = ~self._every_active
         # Bits beyond the last input belong to no cell.
         every[:, -1] &= 255 >> (-self.inputs % 8)
-        return Packed(every, every, self.inputs)
+        return Packed(every, every, self.inputs, True)

@@ -5,6 +5,7 @@ contributes x_j ξ_ij (c⁺ G⁺ − c⁻ G⁻).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,6 +32,11 @@ class MomentMatrices:
     own: Floats
     shared: Floats
     added: "AddedNoise | None" = None
+
+    @cached_property
+    def are_noiseless(self) -> bool:
+        """Whether every read of the same input gives the same sums."""
+        return not (self.own.any() or self.shared.any() or self.added is not None)
 
     def of_signs(self, unit: float) -> "MomentMatrices":
         """Return the moments of inputs ±1, in which all noise is part of the variances.

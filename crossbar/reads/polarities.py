@@ -6,7 +6,7 @@ Gates of pairs need one matrix, gates of single cells one for each polarity.
 from typing import Generic, NamedTuple, TypeVar
 
 from crossbar.reads.conductances import CellArray, ReferenceColumns, per_output
-from devices import NoNoise
+from devices import NoNoise, ReadNoise, StochasticSelector
 from devices.validation import Floats
 
 Matrix = TypeVar("Matrix")
@@ -29,30 +29,40 @@ class Polarity(NamedTuple, Generic[Matrix]):
     added: Matrix | None = None
 
 
-def are_gaussian_given_gates(cells: CellArray) -> bool:
+def have_own_probabilities(gate: ReadNoise) -> bool:
+    """Return whether gates conduct independently on every read, each with its own probability."""
+    return type(gate) is StochasticSelector and gate.spread > 0 and not gate.has_memory
+
+
+def are_gaussian_given_gates(cells: CellArray, *, own: bool = False) -> bool:
     """Return whether outputs are independent Gaussian numbers given the gates.
 
     They are if gates are Bernoulli, one per pair or cell, and the cells have Gaussian noise or
     none: the noise of a bit line's cells then adds up to one normal number.
+
+    Args:
+        cells: The array.
+        own: Whether every gate may have a probability of its own; default False.
     """
     hardware = cells.hardware
-    noise = hardware.cell_noise
-    by_word_line = hardware.gate_sharing == "word_line"
-    if hardware.gate_noise.bernoulli is None or by_word_line or not noise.is_gaussian:
+    noise, gate = hardware.cell_noise, hardware.gate_noise
+    if hardware.gate_sharing == "word_line" or not noise.is_gaussian:
+        return False
+    if gate.bernoulli is None and not (own and have_own_probabilities(gate)):
         return False
     # The noise of a reference cell reaches all outputs, each through its own gate.
     common = hardware.gate_sharing == "pair" and cells.reference_of is not None
     return hardware.has_quiet_cells or not common
 
 
-def bernoulli_polarities(cells: CellArray) -> list[Polarity[Floats]] | None:
+def bernoulli_polarities(cells: CellArray, *, own: bool = False) -> list[Polarity[Floats]] | None:
     """Return the polarities of a read, or None if outputs given the gates are not independent
     Gaussian numbers.
 
     Gates that pairs share give one polarity, the matrix of the pairs. Gates of single cells give
-    two; the second is subtracted from the first.
+    two; the second is subtracted from the first. Arguments are those of `are_gaussian_given_gates`.
     """
-    if not are_gaussian_given_gates(cells):
+    if not are_gaussian_given_gates(cells, own=own):
         return None
     hardware = cells.hardware
     c = cells.conductances

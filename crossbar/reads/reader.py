@@ -9,14 +9,17 @@ import numpy as np
 
 from crossbar.reads.cell_by_cell import CellByCell
 from crossbar.reads.conductances import CellArray
+from crossbar.reads.fresh_reads import FreshReads
 from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.moments import ReadMoments
 from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.nonlinear import bends, shaped
 from crossbar.reads.packed_bits import PackedBits
+from crossbar.reads.process_reads import ProcessReads
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
+from crossbar.reads.trap_reads import TrapReads
 from crossbar.reads.word_line_gates import gate_word_lines
 from devices.seeding import child
 from devices.user_warnings import warn_user
@@ -30,6 +33,9 @@ class Stream(IntEnum):
     GAUSSIAN_SUMS = 1
     CELL_BY_CELL = 2
     PACKED_BITS = 3
+    TRAPS = 4
+    FRESH = 5
+    PROCESSES = 6
 
 
 class Strategy(Protocol):
@@ -71,18 +77,34 @@ class Reader:
     @cached_property
     def _gaussian_sums(self) -> GaussianSums:
         same = self._behind_gates is self.cells
-        return GaussianSums(self.moments if same else ReadMoments(self._behind_gates, self.state))
+        moments = self.moments if same else ReadMoments(self._behind_gates, self.state)
+        return GaussianSums(moments, joins_noise=self.cells.joins_noise)
 
     @cached_property
     def _packed_bits(self) -> PackedBits | None:
-        return PackedBits.of(self._behind_gates)
+        return PackedBits.of(self._behind_gates, self.state)
+
+    @cached_property
+    def _memory(self) -> tuple[Strategy, Stream] | None:
+        """The compiled strategy of cells whose noise has memory, and its stream."""
+        traps = TrapReads.of(self._behind_gates, self.state)
+        if traps is not None:
+            return traps, Stream.TRAPS
+        processes = ProcessReads.of(self._behind_gates, self.state)
+        return None if processes is None else (processes, Stream.PROCESSES)
+
+    @cached_property
+    def _fresh(self) -> FreshReads | None:
+        return FreshReads.of(self._behind_gates, self.state)
 
     @property
     def _of_ternary_inputs(self) -> Strategy:
         """The strategy of exact reads where all inputs are −1, 0 or +1."""
         if is_exactly_gaussian(self._behind_gates.hardware):
             return self._gaussian_sums
-        return self._packed_bits or self._cell_by_cell
+        if self._memory is not None:
+            return self._memory[0]
+        return self._packed_bits or self._fresh or self._cell_by_cell
 
     def describe(self, sampling: str = "exact") -> str:
         """Return how reads of ternary inputs are drawn, as `chip.report()` prints it."""
@@ -154,15 +176,23 @@ class Reader:
 
         Ternary rows are read packed, other rows cell by cell.
         """
-        one_by_one = child(seed, Stream.CELL_BY_CELL)
+        if self._memory is not None:
+            strategy, stream = self._memory
+            return strategy.read(x, span, child(seed, stream))
         ternary = x.is_ternary & ~bends(self.cells, x)
         if self._packed_bits is None or not ternary.any():
-            return self._cell_by_cell.read(x, span, one_by_one)
+            return self._read_each_cell(x, span, seed)
         u = self._packed_bits.read(x, span, child(seed, Stream.PACKED_BITS))
         if not ternary.all():  # how a row is read must not depend on the other rows of the batch
             others = ~ternary[span.rows]
-            u[others] = self._cell_by_cell.read(x, span, one_by_one)[others]
+            u[others] = self._read_each_cell(x, span, seed)[others]
         return u
+
+    def _read_each_cell(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
+        """Return u of reads in which every cell is drawn, by compiled loops where they can."""
+        if self._fresh is not None:
+            return self._fresh.read(x, span, child(seed, Stream.FRESH))
+        return self._cell_by_cell.read(x, span, child(seed, Stream.CELL_BY_CELL))
 
 
 def _warn_of_memory(cells: CellArray) -> None:

@@ -14,10 +14,17 @@ class TableProducts:
     """
 
     def __init__(self) -> None:
-        self._tables: dict[str, DigitTables] = {}
+        self._tables: dict[tuple[str, int], DigitTables] = {}
 
     def product(
-        self, x: Inputs, name: str, matrix: Floats, spacing: float = 0.0, *, square: bool = False
+        self,
+        x: Inputs,
+        name: str,
+        matrix: Floats,
+        spacing: float = 0.0,
+        *,
+        square: bool = False,
+        digits: int = SUMMED_DIGITS,
     ) -> Floats:
         """Return x @ matrix, or x² @ matrix, (rows, columns).
 
@@ -27,14 +34,16 @@ class TableProducts:
             matrix: The matrix, (word lines, columns).
             spacing: Spacing of a grid on which its values lie; 0 for none.
             square: Whether inputs are squared.
+            digits: Digits of values that lie on no grid.
         """
         ternary = x.is_ternary
         if not ternary.any():
             return (x.floats**2 if square else x.floats) @ matrix
-        if name not in self._tables:
-            self._tables[name] = digit_tables([matrix], spacing, SUMMED_DIGITS)[0]
+        key = (name, digits)
+        if key not in self._tables:
+            self._tables[key] = digit_tables([matrix], spacing, digits)[0]
         packed = x.packed.absolute() if square else x.packed
-        sums = gated_sums(self._tables[name], packed, Span(0, len(x)))
+        sums = gated_sums(self._tables[key], packed, Span(0, len(x)))
         if not ternary.all():
             others = x.floats[~ternary]
             sums[~ternary] = (others**2 if square else others) @ matrix

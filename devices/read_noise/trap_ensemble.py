@@ -174,7 +174,7 @@ class TrapEnsemble(ReadNoise):
         random = generator(rng)
         s = state.captured.copy()
         q = -np.expm1(-state.rate * gap_between_windows("period", period, self.window))
-        delta = _amplitudes(self, g, state)
+        delta = amplitudes(self, g, state)
         xi = np.ones((n_reads, np.size(g)))
         for read in xi:
             for group in state.groups:
@@ -190,7 +190,7 @@ class TrapEnsemble(ReadNoise):
         return xi.reshape(n_reads, *np.shape(g)), state._replace(captured=s)
 
 
-def _amplitudes(noise: TrapEnsemble, g: Floats, traps: Traps) -> Floats:
+def amplitudes(noise: TrapEnsemble, g: Floats, traps: Traps) -> Floats:
     """Return the amplitude of every trap."""
     median = noise.amplitude(g).reshape(-1)[traps.cell]
     return np.minimum(median * traps.spread, AMPLITUDE_MAX)
@@ -247,7 +247,7 @@ def _of_these_traps(
     """Return mean and covariance of ξ of cells with these traps; `kept` as in `_chip_average`."""
     g = np.asarray(g, dtype=np.float64)
     p1 = traps.p1
-    delta = _amplitudes(noise, g, traps)
+    delta = amplitudes(noise, g, traps)
     mean = 1 - delta * p1
     swing = delta**2 * p1 * (1 - p1) * kept(traps.rate)
 

@@ -11,7 +11,14 @@ from crossbar.reads.gated_sums import gated_sums
 from crossbar.reads.normals import normals
 from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span
-from devices import BlankOut, Device
+from devices import (
+    BlankOut,
+    Device,
+    LognormalNoise,
+    NoNoise,
+    StochasticSelector,
+    TelegraphNoise,
+)
 
 SEED = np.random.SeedSequence(20240607)
 
@@ -56,7 +63,13 @@ def mask_bytes(seed, span, inputs, columns, p):
 def numbers_of_vectors():
     """Return how gated reads are compiled, and numbers of all compiled loops of vectors, in hex."""
     rng = np.random.default_rng(0)
-    array = array_of(rng.uniform(-1, 1, (3, 75)), CONTINUOUS)
-    sums = array.read(rng.choice([-1.0, 0.0, 1.0], (70, 75)), rng=1)
+    w, x = rng.uniform(-1, 1, (3, 75)), rng.choice([-1.0, 0.0, 1.0], (70, 75))
+    array = array_of(w, CONTINUOUS)
+    sums = array.read(x, rng=1)
     numbers = [sums, normals(Span(0, 9), 150, SEED)]
+    noises = (TelegraphNoise(0.5, 1e-5, 2e-5), TelegraphNoise(0.5, 1e-6, 1e-6), LognormalNoise(0.4))
+    gates = (BlankOut(0.5), StochasticSelector.with_p(0.3, spread=0.5, correlation=0.5))
+    for noise, gate in [*((n, gates[0]) for n in noises), (NoNoise(), gates[1])]:
+        other = array_of(w, replace(CONTINUOUS, read_noise=noise), gate=gate)
+        numbers.append(other.read(x, rng=1))
     return array.reader.describe(), [a.tobytes().hex() for a in numbers]

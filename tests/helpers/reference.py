@@ -125,18 +125,38 @@ def box_muller_normals(key, block):
         for lane in lanes:
             word = next(lane)
             words += [word & 0xFFFFFFFF, word >> 32]
-    normals = np.empty(1024)
-    for i in range(512):
+    return box_muller(words)
+
+
+def box_muller(words):
+    """Return as many normals as there are words of 32 bits; the first half gives the radii."""
+    half = len(words) // 2
+    normals = np.empty(2 * half)
+    for i in range(half):
         radius = math.sqrt(-2 * math.log(((words[i] >> 1) + 0.5) / 2**31))
-        angle = words[512 + i]
+        angle = words[half + i]
         place = (angle & 0x3FFFFFFF) << 2
         theta = math.pi * (place - (2**32 if place >= 2**31 else 0)) / 2**33
         x, y = math.cos(theta), math.sin(theta)
         if angle >> 30 & 1:
             x, y = y, x
         sign = -1 if angle >> 31 else 1
-        normals[i], normals[512 + i] = sign * radius * x, sign * radius * y
+        normals[i], normals[half + i] = sign * radius * x, sign * radius * y
     return normals
+
+
+def normals_of(key, number, reads, points):
+    """Return normals (reads, 2 · points) of a generator, computed in float64."""
+    lanes = [sfc64(int(key[0]), int(key[1]), 8 * number + i) for i in range(8)]
+    out = np.empty((reads, 2 * points))
+    for read in range(reads):
+        words = []
+        for _ in range(points // 8):
+            for lane in lanes:
+                word = next(lane)
+                words += [word & 0xFFFFFFFF, word >> 32]
+        out[read] = box_muller(words)
+    return out
 
 
 def gate_digits(p):

@@ -13,13 +13,15 @@ from devices import (
     Device,
     GaussianNoise,
     LognormalNoise,
+    ProductNoise,
     StateDependentError,
     TelegraphNoise,
 )
 
 K = 9e-6
 QUIET = Device(g_min=1e-6, g_max=1e-5, write=StateDependentError(coefficients=(1e-7,)))
-NOISY = replace(QUIET, read_noise=LognormalNoise(0.3))
+#: Products are drawn cell by cell by every read.
+NOISY = replace(QUIET, read_noise=ProductNoise(LognormalNoise(0.25), LognormalNoise(0.15)))
 SMALL = {"tile_shape": (4, 3)}
 HARDWARE = {
     "quiet": Hardware(device=QUIET, **SMALL),

@@ -214,7 +214,9 @@ def test_wires_of_a_nano_ohm_change_nothing(noise, mapping, rng):
         programmed(w, mapping=mapping, wires=wires, **NOISES[noise])
         for wires in (Wires(1e-9, 1e-9), None)
     )
-    np.testing.assert_allclose(wired.read(z, rng=1), ideal.read(z, rng=1), rtol=0, atol=1e-9)
+    # Sums that are drawn around means off the grid have the precision of float32.
+    precision = 1e-6 if noise == "Gaussian" else 1e-9
+    np.testing.assert_allclose(wired.read(z, rng=1), ideal.read(z, rng=1), rtol=0, atol=precision)
     np.testing.assert_allclose(wired.moments(z), ideal.moments(z), rtol=0, atol=1e-9)
 
 

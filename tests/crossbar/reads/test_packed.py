@@ -327,7 +327,9 @@ PATHS = {
     },
     "one normal per output": {"gate": GaussianNoise(0.5)},
     "no noise in the cells, gates drawn word line by word line": {"gate_sharing": "word_line"},
-    "cell by cell": {"device": replace(GRID, read_noise=LognormalNoise(0.3))},
+    "a normal for every cell, a bit for each gate": {
+        "device": replace(GRID, read_noise=LognormalNoise(0.3))
+    },
 }
 NOISY = replace(GRID, read_noise=GaussianNoise(0.3))
 DRIFT = LogTimeDrift(mean=-1e-8, std=0, std_rate=0)
@@ -366,5 +368,6 @@ def test_the_path_of_a_read_is_visible(path, options, rng):
 def test_the_report_of_a_chip_names_the_path_of_each_layer(path, options):
     hardware = Hardware(**{"device": GRID, "gate": BlankOut(0.5), **options})
     report = map_to_crossbar(nsm_mlp((90, 60, 3)), hardware, rng=0).report()
-    ungated = "cell by cell" if path == "cell by cell" else "one normal per output"
+    fresh = path.startswith("a normal for every cell")
+    ungated = "a normal for every cell" if fresh else "one normal per output"
     assert report[report["where"] == "tiles"]["read_path"].tolist() == [path, ungated]

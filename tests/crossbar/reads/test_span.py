@@ -15,7 +15,7 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.packed import Packed
 from crossbar.reads.span import READS_PER_STREAM, Span, draws
 from crossbar.threads import run_each, threads
-from devices import BlankOut, GaussianNoise, LognormalNoise, NoNoise
+from devices import BlankOut, GaussianNoise, LognormalNoise, NoNoise, ProductNoise
 from nsm import map_to_crossbar, nsm_mlp
 from tests.helpers.packed_reads import CONTINUOUS, GRID, SEED, array_of
 from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
@@ -152,7 +152,10 @@ def many(path, rng):
         "no noise": {"device": CONTINUOUS, "gate": NoNoise()},
         "word lines": {"device": GRID, "gate_sharing": "word_line"},
         "word lines, noisy cells": {"device": noisy, "gate_sharing": "word_line"},
-        "cell by cell": {"device": replace(GRID, read_noise=LognormalNoise(0.3))},
+        "every cell": {"device": replace(GRID, read_noise=LognormalNoise(0.3))},
+        "cell by cell": {
+            "device": replace(GRID, read_noise=ProductNoise(*[LognormalNoise(0.2)] * 2))
+        },
     }[path]
     states = [-1.0, 1.0] if path == "Gaussian, no zeros" else [-1.0, 0.0, 1.0]
     return array_of(rng.uniform(-1, 1, (5, 150)), **options), rng.choice(states, (90, 150))
@@ -165,6 +168,7 @@ PATHS = [
     "Gaussian, no zeros",
     "no noise",
     "word lines",
+    "every cell",
     "cell by cell",
 ]
 

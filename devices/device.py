@@ -139,7 +139,12 @@ class Device:
             return np.array(target, dtype=np.float64)
         if isinstance(self.levels, tuple):
             return nearest(np.array(self.levels), np.asarray(target))
-        return self.g_min + np.rint((np.asarray(target) - self.g_min) / self.step) * self.step
+        level = np.asarray(target) - self.g_min
+        level /= self.step
+        level = np.rint(level, out=level if level.ndim else None)
+        level *= self.step
+        level += self.g_min
+        return level
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
         """Return the conductances of new cells after programming.

@@ -15,6 +15,7 @@ from devices.validation import integer
 # Linux tells how many cores this process may use; elsewhere count all of the machine.
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _pool = cache(ThreadPoolExecutor)
+_here = threading.local()  # whether this thread works for a `run_each` already
 
 
 def threads_now() -> int:
@@ -80,15 +81,28 @@ def threads(n: int) -> AbstractContextManager[None]:
 
 
 def run_each(work: Callable[[int], object], n: int) -> None:
-    """Call work(0) … work(n − 1), several at once. `work` must not call `run_each` itself."""
+    """Call work(0) … work(n − 1), several at once.
+
+    Work that calls `run_each` itself has the threads of the outer call: the inner one calls its
+    own work in turn.
+    """
+    several = min(_threads, n)
+    if several <= 1 or getattr(_here, "works", False):
+        for i in range(n):
+            work(i)
+        return
     # One iterator for all threads, so that a thread takes the next index as soon as it is free.
     remaining = iter(range(n))
 
     def take() -> None:
-        for i in remaining:
-            work(i)
+        _here.works = True
+        try:
+            for i in remaining:
+                work(i)
+        finally:
+            _here.works = False
 
-    others = [_pool(_threads - 1).submit(take) for _ in range(min(_threads, n) - 1)]
+    others = [_pool(_threads - 1).submit(take) for _ in range(several - 1)]
     take()
     for other in others:
         other.result()

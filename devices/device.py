@@ -139,7 +139,7 @@ class Device:
             return np.array(target, dtype=np.float64)
         if isinstance(self.levels, tuple):
             return nearest(np.array(self.levels), np.asarray(target))
-        return self.g_min + np.rint((np.asarray(target) - self.g_min) / self.step) * self.step
+        return _on_grid(np.asarray(target), self.g_min, self.step)
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
         """Return the conductances of new cells after programming.
@@ -187,6 +187,16 @@ class Device:
         """
         number("seconds", seconds, at_least=0, unit="s")
         return self.retention.age(array("g", g), seconds, rng=generator(rng))
+
+
+def _on_grid(target: Floats, start: float, step: float) -> Floats:
+    """Return the nearest of start, start ± step, … to each target, in one array of memory."""
+    level = np.atleast_1d(target - start)
+    level /= step
+    np.rint(level, out=level)
+    level *= step
+    level += start
+    return level.reshape(np.shape(target))
 
 
 def _check_limits_and_source(device: Device) -> None:

@@ -238,8 +238,9 @@ def finite(name: str, a: Floats) -> Floats:
     Raises:
         ValueError: If it holds NaN or infinite values; the message counts them.
     """
-    bad = a.size - int(np.isfinite(a).sum())
-    if bad:
+    known = np.isfinite(a)
+    if not known.all():
+        bad = a.size - int(known.sum())
         raise ValueError(
             f"{name} holds {bad} values that are NaN or infinite; "
             "remove them before they reach the chip"

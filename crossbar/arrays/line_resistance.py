@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import behind
 from crossbar.reads.pair_moments import gate_moments
+from crossbar.threads import run_each
 from crossbar.wires.description import Wires
 from crossbar.wires.segments import part_of
 from devices.validation import Floats
@@ -71,12 +72,16 @@ def behind_wires(g_pos: Floats, g_neg: Floats, hardware: Hardware) -> tuple[Floa
     wires = hardware.wires
     if wires is None:
         return g_pos, g_neg
-    arrays = []
-    for g in physical_arrays(g_pos, g_neg, hardware):
+    arrays = physical_arrays(g_pos, g_neg, hardware)
+
+    def solve(k: int) -> None:
+        g = arrays[k]
         factor = mean_factor(g, hardware)
         branches = factor * branch_conductances(g, wires)
         effective = of_branches(wires, g.shape).effective_conductance(branches)
-        arrays.append(np.divide(effective, factor, out=effective, where=factor > 0))
+        arrays[k] = np.divide(effective, factor, out=effective, where=factor > 0)
+
+    run_each(solve, len(arrays))
     return _positive_and_negative(arrays, hardware)
 
 

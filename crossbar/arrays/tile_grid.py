@@ -6,6 +6,7 @@ import numpy as np
 
 from crossbar.arrays.tile import ProgrammedTile, read_only
 from crossbar.reads.conductances import Conductances, per_output
+from crossbar.threads import run_each
 from devices.validation import Floats, number
 
 
@@ -77,6 +78,8 @@ class TileGrid:
 
     def _joined_sides(self, positive: str, negative: str) -> tuple[Floats, Floats]:
         """Return two fields of the tiles' conductances, each as one matrix of all tiles."""
+        every = self.all_tiles()
+        run_each(lambda k: every[k].conductances, len(every))  # each tile keeps its own
         tiles = [[t.conductances for t in row] for row in self.tiles]
         pos, neg = ([[getattr(c, f) for c in row] for row in tiles] for f in (positive, negative))
         return side_by_side(pos), side_by_side(neg)

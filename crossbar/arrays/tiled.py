@@ -82,11 +82,7 @@ def programmed_tiles(
         i, j = divmod(number, grid[1])
         tiles[i][j] = tile(i, j)
 
-    if hardware.wires is None:
-        run_each(work, grid[0] * grid[1])
-    else:  # the solver of the wires has threads of its own
-        for number in range(grid[0] * grid[1]):
-            work(number)
+    run_each(work, grid[0] * grid[1])
     return [[made for made in row if made is not None] for row in tiles]
 
 

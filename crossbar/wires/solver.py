@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossbar.threads import run_each
+from crossbar.wires._dissection import transfer_conductances
 from crossbar.wires._kernels import factorize, solve
 from crossbar.wires.description import IVCurve, Nodes, Wires
-from crossbar.wires.segments import every_segment, segments, uniform
+from crossbar.wires.lines import ohms, resistances, turns
+from crossbar.wires.segments import every_segment
 from devices.validation import Floats, array
 
 #: Error of every output current, relative to it, that the solver expects when it stops.
@@ -57,6 +59,41 @@ def node_voltages(wires: Wires, g: ArrayLike, v: ArrayLike, iv: IVCurve | None =
 def effective_conductance(wires: Wires, g: ArrayLike) -> Floats:
     """Return W (m, n) [S] with currents = v @ W; see `Wires.effective_conductance`."""
     cells = _conductances(g)
+    exact = dissected(wires, cells)
+    return solved_by_line(wires, cells) if exact is None else exact
+
+
+def dissected(wires: Wires, cells: Floats) -> Floats | None:
+    """Return the effective conductances by eliminating all nodes between drivers and senses.
+
+    None where lines have segments without resistance, which have no conductance.
+    """
+    turned = turns(wires)
+    (row, first, right), (column, last, above) = resistances(wires, cells.shape, turned)
+    left, below = np.empty(cells.shape), np.empty(cells.shape)
+    left[:, 1:] = row[:, 1:] if np.ndim(row) else row
+    left[:, 0] = first
+    below[:-1] = column[:-1] if np.ndim(column) else column
+    below[-1] = last
+    if not (left.all() and below.all()):
+        return None
+    branches = np.ascontiguousarray((cells / (1 + cells * wires.r_access))[turned])
+    m, n = cells.shape
+    far = np.full(m, 1 / right) if np.isfinite(right).any() else np.empty(0)
+    top = np.full(n, 1 / above) if np.isfinite(above).any() else np.empty(0)
+    out = np.empty(cells.shape)
+    transfer_conductances(branches, 1 / left, 1 / below, far, top, out)
+    if not np.isfinite(out).all():
+        raise ArithmeticError(
+            f"the wires of an array of {cells.shape} with conductances from {cells.min():.3g} to "
+            f"{cells.max():.3g} S, {ohms(row)} and {ohms(column)} ohm per segment, have no "
+            "finite solution"
+        )
+    return np.ascontiguousarray(out[turned])
+
+
+def solved_by_line(wires: Wires, cells: Floats) -> Floats:
+    """Return the effective conductances from a solution for each line of the shorter side."""
     m, n = cells.shape
     w = np.empty((m, n))
     if m <= n:
@@ -155,14 +192,10 @@ class Network:
     """
 
     def __init__(self, wires: Wires, cells: Floats):
-        # The kernels drive the left ends and ground the bottom ends; other corners are turned.
-        self.turned = (
-            slice(None, None, -1 if wires.senses == "top" else 1),
-            slice(None, None, -1 if wires.drivers == "right" else 1),
-        )
+        self.turned = turns(wires)
         self.g = np.ascontiguousarray((cells / (1 + cells * wires.r_access))[self.turned])
         m, n = self.g.shape
-        self.rows, self.columns = _resistances(wires, self.g.shape, self.turned)
+        self.rows, self.columns = resistances(wires, self.g.shape, self.turned)
         # Working memory is kept: fresh pages cost as much as a step of the solver.
         self._spare: list[Floats] = []
         self.factors = (
@@ -205,8 +238,8 @@ class Network:
         if steps < 0 or not np.isfinite(out).all():
             raise ArithmeticError(
                 f"the wires of an array of {self.g.shape} with conductances from "
-                f"{self.g.min():.3g} to {self.g.max():.3g} S, {_ohms(self.rows[0])} and "
-                f"{_ohms(self.columns[0])} ohm per segment, did not converge in {MOST_STEPS} steps"
+                f"{self.g.min():.3g} to {self.g.max():.3g} S, {ohms(self.rows[0])} and "
+                f"{ohms(self.columns[0])} ohm per segment, did not converge in {MOST_STEPS} steps"
             )
         return steps
 
@@ -267,80 +300,6 @@ def _unit_vector(n: int, i: int) -> Floats:
     vector = np.zeros(n)
     vector[i] = 1.0
     return vector
-
-
-#: Resistances of lines as the kernels take them: segments between crossings, the end that is always
-#: connected, and the other end. Numbers, or arrays where segments differ.
-_Lines = tuple[Any, Any, Any]
-
-
-def _resistances(
-    wires: Wires, shape: tuple[int, int], turned: tuple[slice, slice]
-) -> tuple[_Lines, _Lines]:
-    """Return the resistances of word lines and of bit lines of an array that has been turned."""
-    row = uniform(wires.r_row)
-    column = uniform(wires.r_col)
-    lines, columns = turned
-    if isinstance(wires.r_row, tuple) or isinstance(wires.r_col, tuple):
-        differing = segments(wires, shape)  # it refuses shapes that do not fit
-    if row is None:
-        near, far = differing.left, differing.right
-        if wires.drivers == "right":
-            near, far = far, near
-        _check_ends(near, far, "r_row", "word line", "driver", "r_source")
-        between = np.pad(differing.row[turned], ((0, 0), (1, 0)))
-        rows: _Lines = (between, _turned(near, lines), _turned(far, lines))
-    else:
-        first = wires.r_source + row
-        # Without resistance a second driver changes nothing.
-        two = wires.drivers == "both" and first > 0
-        rows = (row, first, first if two else np.inf)
-    if column is None:
-        near, far = differing.bottom, differing.top
-        if wires.senses == "top":
-            near, far = far, near
-        _check_ends(near, far, "r_col", "bit line", "sense", "r_sense")
-        between = np.pad(differing.column[turned], ((0, 1), (0, 0)))
-        bits: _Lines = (between, _turned(near, columns), _turned(far, columns))
-    else:
-        last = column + wires.r_sense
-        two = wires.senses == "both" and last > 0
-        bits = (column, last, last if two else np.inf)
-    if row is None and column is not None and last > 0:
-        bits = _as_arrays(bits, shape, shape[1])
-    if column is None and row is not None and first > 0:
-        rows = _as_arrays(rows, shape, shape[0])
-    return rows, bits
-
-
-def _as_arrays(lines: _Lines, shape: tuple[int, int], count: int) -> _Lines:
-    """Return resistances of equal lines as arrays.
-
-    Where lines of the other kind need arrays, these have them too: the compiler takes many seconds
-    for each combination of numbers and arrays that it meets.
-    """
-    between, near, far = lines
-    return np.full(shape, between), np.full(count, near), np.full(count, far)
-
-
-def _turned(ends: Floats, order: slice) -> Floats:
-    """Return the resistances of the ends of lines in the order of the turned lines."""
-    return np.ascontiguousarray(ends[order])
-
-
-def _check_ends(near: Floats, far: Floats, name: str, line: str, end: str, inside: str) -> None:
-    """Raise ValueError if a connected end of a line whose segments differ has no resistance."""
-    bad = np.flatnonzero(np.minimum(near, far) == 0)
-    if bad.size:
-        raise ValueError(
-            f"the segment between {line} {bad[0]} and its {end} has no resistance in Wires.{name}, "
-            f"and {inside} is 0; where segments differ, give one of them more than 0"
-        )
-
-
-def _ohms(r: float | Floats) -> str:
-    """Return a resistance for a message: a number, or the range of an array."""
-    return f"{r:g}" if np.ndim(r) == 0 else f"up to {np.max(r):g}"
 
 
 def _swap_roles(wires: Wires, shape: tuple[int, int]) -> Wires:

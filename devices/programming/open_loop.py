@@ -11,7 +11,7 @@ from devices.programming.base import WriteModel
 from devices.programming.simulated import SimulatedError, simulated_error
 from devices.pulses.base import PulseResponse, pulses_to
 from devices.pulses.nonlinear import NonlinearPulses
-from devices.seeding import RNG, generator
+from devices.seeding import RNG
 from devices.validation import Floats, array, instance, integer, number
 
 
@@ -97,11 +97,7 @@ class OpenLoopPulses(WriteModel):
         return clipped_deviation(ends, noise, pulses.g_min, pulses.g_max, reference=target)
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
-        random = generator(rng)
-        n = self.count(target)
-        cells = self.pulses.init(n.shape, rng=random)
-        g = self.pulses.respond(self.pulses.g_min, n, cells, rng=random)
-        g = self.pulses.with_write_noise(g, rng=random)
+        g = self.pulses.written(self.count(target), rng=rng)
         if self.error_factor != 1:
             g = np.maximum(target + self.error_factor * (g - target), 0)
         return g

@@ -28,9 +28,14 @@ def pulses_to(curve: Floats, target: ArrayLike) -> Counts:
         target: Wanted conductances [S].
     """
     middles = (curve[1:] + curve[:-1]) / 2
-    if curve[-1] >= curve[0]:
-        return np.asarray(np.searchsorted(middles, target))
-    return np.asarray(len(middles) - np.searchsorted(middles[::-1], target, side="right"))
+    if curve[-1] < curve[0]:
+        return np.asarray(len(middles) - np.searchsorted(middles[::-1], target, side="right"))
+    # A search takes the longer the more values there are: of equal ones at the end, one is enough.
+    different = middles[: np.searchsorted(middles, middles[-1]) + 1] if len(middles) else middles
+    count = np.asarray(np.searchsorted(different, target))
+    if len(different) < len(middles):
+        count[count == len(different)] = len(middles)
+    return count
 
 
 # An abstract class with fields, against the rule of the house: its seven subclasses would repeat
@@ -141,6 +146,18 @@ class PulseResponse(ABC):
                 u[moved] = self.pulsed(u[moved], n_moved, flat[moved], direction, random)
         low, high = self.bounds(flat)
         return np.asarray(self.g_min + self._range * np.clip(u, low, high).reshape(cells.shape))
+
+    def written(self, n: Counts, *, rng: RNG) -> Floats:
+        """Return the conductances [S] of new cells as they are read after pulses from g_min.
+
+        Args:
+            n: Number of pulses of each cell, at least 0, of any shape.
+            rng: A seed, a Generator, a SeedSequence or None.
+        """
+        random = generator(rng)
+        cells = self.init(n.shape, rng=random)
+        g = self.respond(self.g_min, n, cells, rng=random)
+        return self.with_write_noise(g, rng=random)
 
     def with_write_noise(self, g: Floats, *, rng: RNG) -> Floats:
         """Return the conductances [S] as they are read after the last pulse.

@@ -1,7 +1,7 @@
 """Exponential pulse curves with the nonlinearity labels of NeuroSim."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -50,6 +50,10 @@ def _curvature(label: Floats) -> Floats:
 def _curvature_of_all(label: float) -> float:
     """Return 1/A of a label that all cells share; bisection is slow on single numbers."""
     return float(_curvature(np.array(label)))
+
+
+#: Numbers that are drawn at once where nobody uses them: as many as the first cache holds.
+_DRAWN_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,13 +107,50 @@ class NonlinearPulses(PulseResponse):
     ) -> Floats:
         x = cells["up" if direction == UP else "down"]
         # The distance from the start of this direction's curve, before and after n pulses.
-        gone = u if direction == UP else 1 - u
+        gone = self._along(u if direction == UP else 1 - u, n, x)
+        u = gone if direction == UP else 1 - gone
+        return np.clip(u + self.c2c * np.sqrt(n) * random.standard_normal(u.shape), 0, 1)
+
+    def _along(self, gone: Floats | float, n: Counts, x: Floats) -> Floats:
+        """Return the distance from the start of a curve after n pulses more, without noise."""
         straight = n / self.pulses
         with np.errstate(invalid="ignore", over="ignore"):
             bent = gone * np.exp(-x * straight) + np.expm1(-x * straight) / np.expm1(-x)
-        gone = np.where(x == 0, gone + straight, bent)
-        u = gone if direction == UP else 1 - gone
-        return np.clip(u + self.c2c * np.sqrt(n) * random.standard_normal(u.shape), 0, 1)
+        return np.where(x == 0, gone + straight, bent)
+
+    def written(self, n: Counts, *, rng: RNG) -> Floats:
+        if self.d2d_nl:
+            return super().written(n, rng=rng)
+        # All cells are on one curve: what n pulses do is worked out once for each n. Numbers are
+        # drawn as by `init` and `pulsed`, so that a seed gives the same cells.
+        random = generator(rng)
+        drawn = np.empty(_DRAWN_AT_ONCE)
+        for start in range(0, 2 * n.size, _DRAWN_AT_ONCE):
+            random.standard_normal(out=drawn[: 2 * n.size - start])
+        moved = np.flatnonzero(n > 0)
+        counts = n.ravel()[moved]
+        curve, deviation = _curve_of_all(self, 1 << int(counts.max(initial=0)).bit_length())
+        after = random.standard_normal(counts.size)
+        after *= deviation[counts]
+        after += curve[counts]
+        u = np.zeros(n.size)
+        u[moved] = np.clip(after, 0, 1, out=after)
+        u *= self._range
+        u += self.g_min
+        return u.reshape(n.shape)
+
+    def along_all(self, n: Counts) -> tuple[Floats, Floats]:
+        """Return states of the typical cell after pulses from g_min, and their deviations.
+
+        Args:
+            n: Numbers of pulses, from 0 on.
+
+        Returns:
+            Fractions of the range, which noise is added to before they are clipped; and the
+                standard deviation of this noise.
+        """
+        x = np.full(n.shape, _curvature_of_all(self.nl_up))
+        return self._along(0.0, n, x), self.c2c * np.sqrt(n)
 
     def flat(self, cells: PulsedCells) -> FlatCells:
         """Return the cells for compiled loops, in which several pulses have c2c one after another.
@@ -129,6 +170,12 @@ class NonlinearPulses(PulseResponse):
             gradient_down=-step_down * curvature_down,
             constant=self.c2c,
         )
+
+
+@lru_cache(maxsize=64)
+def _curve_of_all(pulses: NonlinearPulses, n: int) -> tuple[Floats, Floats]:
+    """Return what `along_all` does for 0 … n − 1 pulses."""
+    return pulses.along_all(np.arange(n))
 
 
 def _first_step(x: Floats, pulses: int) -> tuple[Floats, Floats]:

@@ -14,7 +14,7 @@ from nsm.nn.described import Described, as_options
 from nsm.nn.digital import binarize
 from nsm.nn.on_chip import Digital
 from nsm.nn.stochastic import Stochastic
-from nsm.nn.surrogate_gradients import NoisyRectified, SignThrough, signs
+from nsm.nn.surrogate_gradients import NoisyRectified, SignThrough, signs_
 
 
 class Binarize(Coding):
@@ -31,7 +31,7 @@ class Binarize(Coding):
         self.threshold = number("Binarize.threshold", threshold)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.flipped(signs(self.values(x) - self.threshold))
+        return self.flipped(signs_(self.values(x) - self.threshold))
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as files store them."""

@@ -15,7 +15,12 @@ from nsm.nn.noise_law import NoiseLaw, noise_law
 from nsm.nn.on_chip import OnTiles, SampledNeurons
 from nsm.nn.sign_checks import all_signs
 from nsm.nn.stochastic import Stochastic
-from nsm.nn.surrogate_gradients import NormOfRows, SignOfNoisySum
+from nsm.nn.surrogate_gradients import (
+    NormOfRows,
+    SignOfNoisySum,
+    SignOfNormalizedSum,
+    SignUnderNoise,
+)
 
 SITES = ("synapse", "neuron")
 BETAS = ("learned", "native")
@@ -197,11 +202,10 @@ class NeuralSampling(SamplingParameters):
 
     def argument(self, x: Tensor) -> Tensor:
         """Return v of the output's shape with P(z = 1 | x) = ½ (1 + erf v)."""
-        return self._argument_and_norm(x)[0]
+        return self._argument_and_norm(x, all_signs(x))[0]
 
-    def _argument_and_norm(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _argument_and_norm(self, x: Tensor, of_signs: bool) -> tuple[Tensor, Tensor]:
         """Return v, and ‖w∘x‖ broadcasting against it, with 1 in place of 0."""
-        of_signs = all_signs(x)
         if not (of_signs and self.same_norm_for_all_signs()):
             product, norm, bias = self.terms(x, of_signs=of_signs)
             return self.quotient(product, norm, bias), torch.where(norm == 0, 1, norm)
@@ -211,8 +215,7 @@ class NeuralSampling(SamplingParameters):
         size = torch.where(norm == 0, 1, norm)
         shift = self._normalized_bias(norm, size)
         norm_of_outputs = self.broadcast_outputs(size)
-        if self.beta.ndim == 1 and self.weight.numel() < x.numel():
-            # Rescale the weights or the outputs, whichever are fewer.
+        if self._rescales_weights(x):
             factor = (self.beta / size).view(-1, *(1,) * (self.weight.ndim - 1))
             return self.weighted_sum(x, self.weight * factor, shift), norm_of_outputs
         factor = self.beta / size.view(-1, *(1,) * (self.beta.ndim - 1))
@@ -222,6 +225,14 @@ class NeuralSampling(SamplingParameters):
             self.weighted_sum(x, self.weight),
         )
         return v, norm_of_outputs
+
+    def _is_matrix_product(self) -> bool:
+        """Return whether `weighted_sum` is torch's linear function."""
+        return False
+
+    def _rescales_weights(self, x: Tensor) -> bool:
+        """Return whether weights are rescaled by β/‖w‖, not the outputs: whichever are fewer."""
+        return self.beta.ndim == 1 and self.weight.numel() < x.numel()
 
     def _normalized_bias(self, norm: Tensor, size: Tensor) -> Tensor:
         """Return b/(s ‖w‖) per output; ±∞ for a row of zeros, which is not noisy."""
@@ -259,15 +270,32 @@ class NeuralSampling(SamplingParameters):
         noisy = self.weighted_sum(self._factors(x) * x, self.weight)
         return noisy + self.broadcast_outputs(self.a) * product + bias
 
+    def _noisy(self, v: Tensor) -> Tensor:
+        """Return u/(√(2 Var ξ) ‖w∘x‖) for independent synapses, in memory of its own.
+
+        It has the sign of u, the mean v and the variance ½.
+        """
+        normal = self.normal(v)
+        return torch.add(v, normal, alpha=math.sqrt(0.5), out=normal)
+
     def forward(self, x: Tensor) -> Tensor:
-        v, norm = self._argument_and_norm(x)
+        z: Tensor
+        of_signs = all_signs(x)
+        synapses = self.site == "synapse"
+        same_norm = of_signs and self.same_norm_for_all_signs()
+        if synapses and same_norm and not self._rescales_weights(x):
+            self.check_inputs(x)
+            multiplies = self._is_matrix_product()
+            terms = x if multiplies else self.weighted_sum(x, self.weight)
+            of_neurons = self.weight, self.beta, self.bias, self.s, self.broadcast_outputs
+            z = SignOfNormalizedSum.apply(terms, *of_neurons, self._noisy, multiplies)
+            return z
+        v, norm = self._argument_and_norm(x, of_signs)
+        if synapses:
+            z = SignUnderNoise.apply(v, self._noisy)
+            return z
         with torch.no_grad():
-            # u/(√(2 Var ξ) ‖w∘x‖) has the sign of u and the mean v. With independent synapses its
-            # variance is ½.
-            if self.site == "synapse":
-                u = torch.add(v, self.normal(v), alpha=math.sqrt(0.5))
-            else:
-                deviation = self.weighted_sum((self._factors(x) - self.mean) * x, self.weight)
-                u = v + deviation / (self.s * norm)
-        z: Tensor = SignOfNoisySum.apply(v, u)
+            deviation = self.weighted_sum((self._factors(x) - self.mean) * x, self.weight)
+            u = v + deviation / (self.s * norm)
+        z = SignOfNoisySum.apply(v, u)
         return z

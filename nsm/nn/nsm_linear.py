@@ -58,6 +58,9 @@ class NSMLinear(NeuralSampling):
     def weighted_sum(self, x: Tensor, weight: Tensor, shift: Tensor | None = None) -> Tensor:
         return nn.functional.linear(x, weight, shift)
 
+    def _is_matrix_product(self) -> bool:
+        return type(self).weighted_sum is NSMLinear.weighted_sum
+
     def broadcast_outputs(self, vector: Tensor) -> Tensor:
         return vector
 

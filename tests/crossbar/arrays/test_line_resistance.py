@@ -14,6 +14,7 @@ from crossbar import (
     TiledArray,
     Wires,
 )
+from crossbar.threads import threads
 from devices import (
     BlankOut,
     Device,
@@ -273,6 +274,20 @@ def test_compensation_takes_the_mean_factor_of_noise_into_account(rng):
     device = replace(DEVICE, read_noise=ProductNoise(BlankOut(0.5), GaussianNoise(0.1)))
     w = rng.uniform(-0.5, 0.5, (16, 32))
     assert seen_error(w, device=device, compensate_wires=True) < 1e-6
+
+
+@mappings
+@pytest.mark.parametrize("compensate", [False, True])
+def test_tiles_behind_wires_are_the_same_for_any_number_of_threads(mapping, compensate, rng):
+    w = rng.uniform(-0.5, 0.5, (14, 10))
+    found = []
+    for workers in (1, 2, 3):
+        with threads(workers):
+            tiles = programmed(
+                w, TiledArray, mapping=mapping, tile_shape=(4, 5), compensate_wires=compensate
+            )
+            found.append(np.stack(tiles.effective_conductances()))
+    np.testing.assert_array_equal(found[1:], [found[0]] * 2)
 
 
 def test_a_word_line_gate_does_not_change_the_currents_in_the_array(rng):

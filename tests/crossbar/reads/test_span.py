@@ -351,6 +351,19 @@ def test_run_each_does_everything_once(n, workers):
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
+def test_work_of_run_each_may_call_it(workers):
+    done = []
+
+    def work(i):
+        run_each(lambda k: done.append((i, k)), 4)
+
+    with threads(workers):
+        run_each(work, 3)
+        run_each(lambda k: done.append((3, k)), 4)
+    assert sorted(done) == [(i, k) for i in range(4) for k in range(4)]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
 def test_run_each_raises_the_error_of_a_worker(workers):
     def work(i):
         if i == 1:

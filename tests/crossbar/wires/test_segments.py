@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from crossbar import Hardware, ReferenceColumn, Tile, Wires
 from crossbar.paths import build_hardware, with_value
 from crossbar.wires.segments import part_of
+from crossbar.wires.solver import dissected, solved_by_line
 from devices import Device
 from tests.helpers.reference import nodal
 from tests.helpers.wires import ENDS, ends, ngspice, random_array, simulated
@@ -70,6 +71,36 @@ def test_effective_conductances_are_those_of_single_inputs(array):
     single = wires.currents(g, np.eye(len(g)))
     np.testing.assert_allclose(w, single, rtol=1e-10, atol=1e-14 * single.max())
     np.testing.assert_allclose(v @ w, wires.currents(g, v), rtol=1e-10, atol=1e-30)
+
+
+@ends
+@pytest.mark.parametrize("shape", [(1, 1), (4, 9), (13, 6), (8, 33)])
+def test_eliminating_all_nodes_gives_the_solution_of_each_line(end, shape, rng):
+    g = 10 ** rng.uniform(-9, -3, shape)
+    g[rng.random(shape) < 0.2] = 0
+    r_row, r_col = tables(rng, shape, end)
+    for wires in (Wires(r_row, r_col, 5.0, 1e-3, 1e3, **end), Wires(2.0, 0.5, 0.0, 20.0, **end)):
+        solved = solved_by_line(wires, g)
+        assert dissected(wires, g) is not None
+        np.testing.assert_allclose(
+            wires.effective_conductance(g), solved, rtol=1e-11, atol=1e-14 * solved.max()
+        )
+
+
+def test_lines_without_resistance_are_notdissected(rng):
+    g = random_array(rng, 3, 4)
+    for wires in (Wires(0.0, 1.0), Wires(1.0, 0.0), Wires(1.0, 1e-3)):
+        assert (dissected(wires, g) is None) == (0 in (wires.r_row, wires.r_col))
+        expected = wires.currents(g, np.eye(3))
+        np.testing.assert_allclose(wires.effective_conductance(g), expected, rtol=1e-12)
+
+
+def test_effective_conductances_of_any_size_of_cells_are_exact():
+    # Cells of 1e-15 S and wires of 1 kS: nothing cancels, however much they differ.
+    g = np.array([[1e-15, 1e-3], [1e-3, 1e-9]])
+    wires = Wires(1e-3, 1e-3)
+    expected = [nodal(g, v, wires)[1] for v in np.eye(2)]
+    np.testing.assert_allclose(wires.effective_conductance(g), expected, rtol=1e-14)
 
 
 @ends

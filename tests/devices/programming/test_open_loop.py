@@ -13,6 +13,7 @@ from devices import (
     SoftBoundsPulses,
     StateDependentError,
 )
+from devices.pulses.base import PulseResponse, pulses_to
 from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
 
 CELLS = 20_000
@@ -171,3 +172,25 @@ BAD = [
 def test_bad_open_loop_programming_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("pulses", [STRAIGHT, CURVED, replace(CURVED, d2d_nl=0.3), STEPS])
+@pytest.mark.parametrize("shape", [(), (0,), (7,), (5, 3), (60, 90)])
+def test_cells_of_one_curve_are_written_as_one_by_one(pulses, shape, rng):
+    n = np.asarray(rng.integers(0, 60, shape))
+    n[n < 20] = 0
+    one_by_one = PulseResponse.written(pulses, n, rng=3)
+    np.testing.assert_array_equal(pulses.written(n, rng=3), one_by_one)
+    assert one_by_one.shape == shape
+
+
+@pytest.mark.parametrize("falls", [False, True])
+def test_counts_on_a_curve_that_ends_flat_are_those_of_a_plain_search(falls, rng):
+    curve = np.minimum(np.arange(50) ** 0.5, 5.0)
+    targets = np.concatenate([rng.uniform(-1, 6, 200), curve, [5.0, np.nextafter(5.0, 6)]])
+    middles = (curve[1:] + curve[:-1]) / 2
+    found = pulses_to(-curve, -targets) if falls else pulses_to(curve, targets)
+    expected = [int((middles < t).sum()) for t in targets]
+    np.testing.assert_array_equal(found, expected)
+    assert pulses_to(np.array([1.0]), np.array([3.0])) == [0]
+    assert pulses_to(curve, 2.1) == 4

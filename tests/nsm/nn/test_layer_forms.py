@@ -1,5 +1,6 @@
 """The sampling layers: the short path for signs, eqs. 6 and 7, noisy sums, β by location."""
 
+import math
 from unittest import mock
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.special import erf
 
 from nsm import NSMConv2d, NSMLinear, theory
 from nsm.nn.stochastic import reseed
-from nsm.nn.surrogate_gradients import signs
+from nsm.nn.surrogate_gradients import SignOfNoisySum, signs
 from tests.helpers.layers import FAN_IN, READS, inputs, layer_of, noises, probability, sites
 from tests.helpers.statistics import (
     assert_covariance,
@@ -77,6 +78,68 @@ def test_signs_take_a_shorter_path_to_the_same_argument_and_gradients(
     wanted = torch.autograd.grad((torch.erf(slow) * outside).sum(), leaves)
     for one, other in zip(got, wanted, strict=True):
         assert (one - other).abs().max() <= 1e-12 * (1 + other.abs().max())
+
+
+@kinds
+@given(
+    batch=st.integers(1, 30),
+    outputs=st.integers(1, 4),
+    bias=st.booleans(),
+    silent=st.booleans(),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_pass_of_signs_is_the_sign_of_the_argument_under_noise_with_its_gradients(
+    kind, batch, outputs, bias, silent, seed
+):
+    layer, shape = any_layer(kind, seed, outputs, bias=bias, silent=silent)
+    x = drawn_signs(batch, *shape).requires_grad_()
+    reseed(layer, seed)
+    fast = layer(x)
+    reseed(layer, seed)
+    v = layer.argument(x)
+    slow = SignOfNoisySum.apply(v, v.detach() + math.sqrt(0.5) * layer.normal(v))
+    torch.testing.assert_close(fast, slow, rtol=0, atol=0)
+    outside, leaves = torch.randn_like(fast), [x, *layer.parameters()]
+    got = torch.autograd.grad((fast * outside).sum(), leaves)
+    wanted = torch.autograd.grad((slow * outside).sum(), leaves)
+    for one, other in zip(got, wanted, strict=True):
+        assert (one - other).abs().max() <= 1e-12 * (1 + other.abs().max())
+
+
+class Reversed(NSMLinear):
+    """A layer with a sum of its own."""
+
+    def weighted_sum(self, x, weight, shift=None):
+        return super().weighted_sum(x.flip(-1), weight, shift)
+
+
+def test_a_sum_of_a_subclass_is_the_one_that_is_computed_and_learned():
+    torch.manual_seed(0)
+    own, plain = Reversed(40, 6).double(), NSMLinear(40, 6).double()
+    plain.load_state_dict(own.state_dict())
+    x = drawn_signs(3, 40)
+    for layer, its in ((own, x), (plain, x.flip(-1))):
+        reseed(layer, 1)
+        layer(its).sum().backward()
+    torch.testing.assert_close(own.weight.grad, plain.weight.grad, rtol=1e-12, atol=1e-14)
+    assert own.weight.grad.abs().max() > 0
+
+
+def test_frozen_parameters_get_no_gradient_and_the_others_theirs():
+    layer = NSMLinear(40, 6).double()
+    x = drawn_signs(3, 40)
+    gradients = {}
+    for frozen in ("", "weight", "beta", "bias"):
+        layer.zero_grad()
+        for name, parameter in layer.named_parameters():
+            parameter.requires_grad_(name != frozen)
+        reseed(layer, 1)
+        layer(x).sum().backward()
+        for name, parameter in layer.named_parameters():
+            assert (parameter.grad is None) == (name == frozen)
+            if parameter.grad is not None:
+                assert torch.equal(parameter.grad, gradients.setdefault(name, parameter.grad))
 
 
 @kinds

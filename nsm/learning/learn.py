@@ -106,7 +106,11 @@ def _checked(
 
 def _validation(chip: MappedNetwork, given: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return images and labels of the validation, or raise ValueError."""
-    return _checked(chip, *images_and_labels(given))
+    images, labels = images_and_labels(given)
+    try:
+        return _checked(chip, images, labels)
+    except ValueError as problem:
+        raise ValueError(f"validation: {problem}") from None
 
 
 def _learn(

@@ -14,7 +14,7 @@ from torch import nn
 from crossbar import Hardware
 from devices import PRESETS, Device, preset
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import integer
+from devices.validation import instance, integer
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.map import map_to_crossbar
 from nsm.learning.device_rows import KeptRows, identity_of, run_of, settings_of
@@ -82,6 +82,12 @@ def learn_on_devices(
         ValueError: Naming what cannot learn, or `save_to` has rows of another experiment.
     """
     integer("chips", chips, at_least=1)
+    instance("hardware", hardware, Hardware, advice="give one, whose device is replaced")
+    if isinstance(names, str):
+        raise ValueError(
+            f"names = {names!r} is a text; give a list of presets, such as [{names!r}] or "
+            "nsm.learning.devices_that_pulse(), or devices by name"
+        )
     if save_to is not None:
         check_resumable("save_to", Path(save_to), rng)
     seed = seed_sequence(rng)

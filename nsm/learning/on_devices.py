@@ -82,16 +82,10 @@ def learn_on_devices(
         ValueError: Naming what cannot learn, or `save_to` has rows of another experiment.
     """
     integer("chips", chips, at_least=1)
-    instance("hardware", hardware, Hardware, advice="give one, whose device is replaced")
-    if isinstance(names, str):
-        raise ValueError(
-            f"names = {names!r} is a text; give a list of presets, such as [{names!r}] or "
-            "nsm.learning.devices_that_pulse(), or devices by name"
-        )
     if save_to is not None:
         check_resumable("save_to", Path(save_to), rng)
     seed = seed_sequence(rng)
-    found = _checked(names, options)
+    found = _checked(names, hardware, options)
     common = identity_of(model, epochs, options, x, y, reprogrammed_scale, seed)
     hardwares = {name: replace(hardware, device=device) for name, device in found.items()}
     places = itertools.product(hardwares, range(chips))
@@ -132,9 +126,15 @@ def _check_learns(name: str, chip: MappedNetwork, settings: Settings) -> None:
 
 
 def _checked(
-    names: Sequence[str] | Mapping[str, Device], options: Mapping[str, Any]
+    names: Sequence[str] | Mapping[str, Device], hardware: Any, options: Mapping[str, Any]
 ) -> Mapping[str, Device]:
     """Return devices by name; raise ValueError for one without pulse response, or a checkpoint."""
+    instance("hardware", hardware, Hardware, advice="give one, whose device is replaced")
+    if isinstance(names, str):
+        raise ValueError(
+            f"names = {names!r} is a text; give a list of presets, such as [{names!r}] or "
+            "nsm.learning.devices_that_pulse(), or devices by name"
+        )
     found = names if isinstance(names, Mapping) else {name: _preset(name) for name in names}
     for name, device in found.items():
         if device.pulses is None:

@@ -46,7 +46,8 @@ class Stored:
         Raises:
             ValueError: Naming a layer or a tensor that a file cannot hold.
         """
-        check_holds_weights(model)
+        if isinstance(model, nn.Module):  # `describe` names what is no network
+            check_holds_weights(model)
         architecture = None if weights_alone else describe(model)
         tensors, tied = state_of(model, dtype)
         frozen = [name for name, p in model.named_parameters() if not p.requires_grad]

@@ -119,6 +119,14 @@ def _changed(model: Any, changes: dict[str, Any]) -> Any:
     return replace(model, **changes)
 
 
+def _published(what: str, name: str, known: Mapping[str, Preset]) -> Preset:
+    """Return the record of a name; a file of that name without its ending is pointed out."""
+    is_text = isinstance(name, str)
+    if is_text and name not in known and Path(f"{name}.toml").is_file():
+        raise ValueError(f"unknown {what} {name!r}; for the file of that name give {name}.toml")
+    return known[choice(what, name, known)]
+
+
 def preset(name: str, **changes: Any) -> Device:
     """Return a published device, with changes to its fields: `preset("rram_wu2018", levels=16)`.
 
@@ -133,7 +141,7 @@ def preset(name: str, **changes: Any) -> Device:
     if str(name).endswith(".toml"):
         model: Any = device_from(read_table(name), name)
     else:
-        model = PRESETS[choice("device preset", name, PRESETS)].model
+        model = _published("device preset", name, PRESETS).model
     changed: Device = _changed(model, changes)
     return changed
 
@@ -152,6 +160,6 @@ def gate(name: str, **changes: Any) -> ReadNoise:
     if str(name).endswith(".toml"):
         model: Any = gate_from(read_table(name), name)
     else:
-        model = GATES[choice("gate", name, GATES)].model
+        model = _published("gate", name, GATES).model
     changed: ReadNoise = _changed(model, changes)
     return changed

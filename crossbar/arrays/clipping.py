@@ -11,7 +11,8 @@ class ClipCount:
 
     Args:
         what: What is converted, for the warning, such as "the ADC of conv1 clips its currents".
-        remedy: What to do about it.
+        converter: Its class, "Adc" or "Dac".
+        is_open: Whether a calibration sets its range.
 
     Attributes:
         conversions: Number of values that were converted.
@@ -19,9 +20,16 @@ class ClipCount:
         pauses: Whether reads are neither counted nor warn, as those that find ranges.
     """
 
-    def __init__(self, what: str, remedy: str):
+    def __init__(self, what: str, converter: str, *, is_open: bool):
         self._what = what
-        self._remedy = remedy
+        self._remedy = (
+            f"set ranges from data with chip.calibrate(x), or give {converter}(range=...)"
+        )
+        if not is_open:  # a calibration leaves given ranges as they are
+            self._remedy = (
+                f"its range is given as a number: give a larger {converter}(range=...), or None, "
+                "which chip.calibrate(x) sets from data"
+            )
         self._has_warned = False
         self.conversions = 0
         self.clipped = 0

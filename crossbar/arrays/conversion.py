@@ -66,8 +66,7 @@ class Converters:
         self.of_parts = of_parts
         self.expected: Floats = np.zeros(len(offsets))
         self.clips = ClipCount(
-            f"the ADC of {name} clips its currents",
-            "set ranges from data with chip.calibrate(x), or give Adc(range=...)",
+            f"the ADC of {name} clips its currents", "Adc", is_open=adc.range is None
         )
         self.watch: Watch | None = None
 

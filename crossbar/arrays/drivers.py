@@ -51,10 +51,7 @@ class Drivers:
         self.read_voltage = hardware.read_voltage
         self._scale = hardware.input_scale
         self.expected = 0.0
-        self.clips = ClipCount(
-            f"the DAC of {name} clips its inputs",
-            "set ranges from data with chip.calibrate(x), or give Dac(range=...)",
-        )
+        self.clips = ClipCount(f"the DAC of {name} clips its inputs", "Dac", is_open=self.is_open)
         self.watch: Watch | None = None
 
     @property

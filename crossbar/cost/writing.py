@@ -126,7 +126,8 @@ def why_energy_is_unknown(pulses: WritePulses | None) -> str:
     """
     if pulses is None:
         return (
-            "voltage and width of the device's pulses are not known; give pulses=WritePulses(...)"
+            "voltage and width of the device's pulses are not known; give the argument "
+            "pulses=devices.WritePulses(...), in Python"
         )
     if pulses.terminal == "gate":
         return (

@@ -63,7 +63,10 @@ class MappedNetwork(ProgrammedNetwork):
             where it could be traced; or a chain of chip layers.
         inputs: What the network takes.
         origin: What the chip was made from.
+        weights_are_in: What messages name where a chip is given in place of a network.
     """
+
+    weights_are_in = "the network that was mapped"
 
     def __init__(self, network: nn.Module, plan: CheckedPlan, origin: Origin):
         super().__init__(network, plan.form)

@@ -22,6 +22,7 @@ from nsm.chips.planning.plans import Plans, new_plan
 from nsm.chips.planning.tracing import move_hooks
 from nsm.chips.programming import check_weight_scale, programmed
 from nsm.chips.streams import Stream
+from nsm.nn.inference import check_holds_weights
 
 
 def map_to_crossbar(
@@ -145,6 +146,7 @@ def check_model(model: nn.Module) -> None:
     """
     if not isinstance(model, nn.Module):
         raise ValueError(f"cannot map a {type(model).__name__}: give a torch.nn.Module")
+    check_holds_weights(model)
     if isinstance(model, torch.jit.ScriptModule):
         raise ValueError(
             "cannot map a TorchScript module, whose layers cannot be replaced: give the network "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,7 +59,8 @@ NetworkName = Annotated[str, typer.Option(help=f"Perceptron: {', '.join(PERCEPTR
 Hidden = Annotated[str, typer.Option(help="Widths of the hidden layers.")]
 RuleName = Annotated[str, typer.Option(help=f"Rule: {', '.join(RULES)}.")]
 Lr = Annotated[
-    float | None, typer.Option(help="Learning rate at the start (default: that of the rule).")
+    float | None,
+    typer.Option(help="Learning rate at the start (default: that of the rule; of relu: 0.01)."),
 ]
 LrSchedule = Annotated[
     str,
@@ -92,6 +94,25 @@ Every = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class _Beginning:
+    """What all chips begin with.
+
+    Attributes:
+        model: The untrained network.
+        x: Images to learn from.
+        y: Their class numbers.
+        scale: Largest weight at the start, over the largest that a cell holds.
+        seed: Seed of chips and learning.
+    """
+
+    model: nn.Module
+    x: Any
+    y: Any
+    scale: float
+    seed: int
+
+
 def learn(
     device: DeviceNames,
     out: Out = None,
@@ -117,6 +138,7 @@ def learn(
 ) -> None:
     """Let a chip learn from scratch, with pulses on its cells; or compare devices that learn."""
     from devices.validation import choice, number
+    from nsm.sweeps.networks import first_images
 
     source = DataChoice(data, data_dir, tuple(data_option or ()))
     choice("network", network, PERCEPTRONS)
@@ -125,7 +147,7 @@ def learn(
     start = (0.25 if network == "relu" else 0.1) if scale is None else scale
     number("scale", start, above=0, at_most=1)
     device = _checked_devices(device, out, figure, checkpoint)
-    hardware = {name: hardware_from(name, gate, _fields(settings)) for name in device}
+    hardware = _hardware_of(device, gate, settings)
     options = {
         "epochs": epochs,
         "rule": _rule(rule, lr, lr_schedule, network),
@@ -134,19 +156,20 @@ def learn(
         "validation_samples": samples,
     }
     loaded = source.load()
+    x = first_images("--images", images, loaded.x_train, source.source, kind="training")
     chosen = NetworkChoice(name=network, data=data, hidden=hidden, options={})
     model = _with_room(build(chosen, None, loaded, seed), network, start)
-    x, y = loaded.x_train[:images], loaded.y_train[:images]
     options["validation"] = (loaded.x_test, loaded.y_test)
+    beginning = _Beginning(model, x, loaded.y_train[: len(x)], start, seed)
     if len(device) > 1:
         with keeping(lambda: _kept(out)):
-            rows = _compare(hardware, model, x, y, options, start, seed, out)
+            rows = _compare(hardware, beginning, options, out)
         if figure is not None:
             _draw(rows, figure)
     else:
         options["checkpoint"] = checkpoint
         with keeping_checkpoint(checkpoint):
-            _learn_one(hardware, model, x, y, options, start, seed, out)
+            _learn_one(hardware, beginning, options, out)
 
 
 def _kept(out: Path | None) -> str:
@@ -164,8 +187,16 @@ def _checked_devices(
     from nsm.places import check_files
 
     check_files((out, figure, checkpoint), "mine.safetensors")
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"--device {name} is given {names.count(name)} times; give it once")
     if names == ["all"]:
         names = devices_that_pulse()
+    if "all" in names:
+        raise ValueError(
+            "--device all is every preset with a pulse response, and stands alone; leave it out, "
+            f"or leave out the others: {', '.join(name for name in names if name != 'all')}"
+        )
     if len(names) == 1 and figure is not None:
         raise ValueError(
             f"--figure {figure} compares devices, and one --device is given; give several, or "
@@ -181,6 +212,20 @@ def _checked_devices(
             "give one --device, or leave it out: --out resumes by itself"
         )
     return names
+
+
+def _hardware_of(names: list[str], gate: str, settings: list[str] | None) -> dict[str, Any]:
+    """Return the hardware of every device; refuse hardware by layer of several devices."""
+    from crossbar import Hardware
+
+    found = {name: hardware_from(name, gate, _fields(settings)) for name in names}
+    if len(names) > 1 and not all(isinstance(each, Hardware) for each in found.values()):
+        by_layer = next(text for text in settings or [] if ":" in text.partition("=")[0])
+        raise ValueError(
+            f"--set {by_layer} is for some layers, and a comparison of devices has one hardware "
+            "for all layers; give one --device, or leave out the name of the layer"
+        )
+    return found
 
 
 def _fields(settings: list[str] | None) -> list[str]:
@@ -199,14 +244,7 @@ def _with_room(model: nn.Module, network: str, start: float) -> nn.Module:
 
 
 def _learn_one(
-    hardware: dict[str, Any],
-    model: Any,
-    x: Any,
-    y: Any,
-    options: dict[str, Any],
-    scale: float,
-    seed: int,
-    out: Path | None,
+    hardware: dict[str, Any], beginning: _Beginning, options: dict[str, Any], out: Path | None
 ) -> None:
     """Let a chip of one device learn, show what came out, and write it."""
     from nsm.chips.map import map_to_crossbar
@@ -214,11 +252,12 @@ def _learn_one(
     from nsm.places import check_room
 
     ((name, of_device),) = hardware.items()
-    chip = map_to_crossbar(model, of_device, rng=seed, reprogrammed_scale=scale)
+    seed = beginning.seed
+    chip = map_to_crossbar(beginning.model, of_device, rng=seed, reprogrammed_scale=beginning.scale)
     if out is not None:
         parts = (part for layer in chip.layers for part in layer.neurons.parts())
         check_room(out, sum(g.nbytes for part in parts for g in part.array.conductances()))
-    learned = learn_on(chip, x, y, rng=seed, **options)
+    learned = learn_on(chip, beginning.x, beginning.y, rng=seed, **options)
     show_learned(name, learned)
     if out is not None:
         chip.save(out, note=f"nsm learn on {name}")
@@ -237,14 +276,7 @@ def _rule(name: str, lr: float | None, lr_schedule: str, network: str) -> Learni
 
 
 def _compare(
-    hardware: dict[str, Any],
-    model: Any,
-    x: Any,
-    y: Any,
-    options: dict[str, Any],
-    scale: float,
-    seed: int,
-    out: Path | None,
+    hardware: dict[str, Any], beginning: _Beginning, options: dict[str, Any], out: Path | None
 ) -> pd.DataFrame:
     """Let chips of several devices learn, and show them side by side; return their rows."""
     from nsm.learning.on_devices import learn_on_devices
@@ -252,13 +284,13 @@ def _compare(
     first = next(iter(hardware.values()))
     devices = {name: of_device.device for name, of_device in hardware.items()}
     rows = learn_on_devices(
-        model,
+        beginning.model,
         first,
         devices,
-        x,
-        y,
-        rng=seed,
-        reprogrammed_scale=scale,
+        beginning.x,
+        beginning.y,
+        rng=beginning.seed,
+        reprogrammed_scale=beginning.scale,
         save_to=out,
         **options,
     )

@@ -143,10 +143,13 @@ def training_hardware(
         settings: texts of `--set`, see `nsm.cli.options.hardware_from`.
 
     Raises:
-        ValueError: a gate or a setting without a device, or what `hardware_from` refuses.
+        ValueError: a gate or a setting without a device, a DAC without a range, or what
+            `hardware_from` refuses.
     """
     if device is not None:
-        return hardware_from(device, gate or "nsm_bernoulli", settings)
+        found = hardware_from(device, gate or "nsm_bernoulli", settings)
+        _check_ranges(found)
+        return found
     for name, given in (("--gate", gate), ("--set", settings)):
         if given:
             text = given if isinstance(given, str) else given[0]
@@ -155,6 +158,20 @@ def training_hardware(
                 "network is trained for, or leave it out"
             )
     return None
+
+
+def _check_ranges(hardware: Hardware | HardwareTable) -> None:
+    """Raise ValueError if a DAC gets its range from the calibration of a finished chip."""
+    from nsm.chips.hardware_table import as_table
+
+    for layer, of_layer in as_table(hardware).items():
+        if of_layer is not None and of_layer.dac is not None and of_layer.dac.range is None:
+            where = "" if layer == "*" else f"{layer}:"
+            raise ValueError(
+                f"{where}dac.bits={of_layer.dac.bits} needs a range, and there is no finished chip "
+                f"to calibrate; add the largest input, such as --set {where}dac.range=1, or train "
+                "in Python with the ranges of a calibrated chip (nsm.calibrated_hardware)"
+            )
 
 
 def _has_wires(hardware: Hardware | HardwareTable) -> bool:

@@ -2,14 +2,14 @@
 
 import numpy as np
 
+from nsm.learning.layer_updates import LayerUpdate
 from nsm.learning.network import LearningNetwork
 from nsm.learning.settings import Settings
-from nsm.learning.updates import Update
 
 
 def between_samples(
     network: LearningNetwork,
-    updates: list[list[tuple[Update, bool]]],
+    updates: list[list[LayerUpdate]],
     s: Settings,
     done: int,
     samples: int,
@@ -25,8 +25,8 @@ def between_samples(
     """
     if s.batch > 1 and (done % s.batch == 0 or done == samples):
         for of_layer in updates:
-            for update, _ in of_layer:
-                update.finish()
+            for one in of_layer:
+                one.update.finish()
     if s.refresh_every and done % s.refresh_every == 0:
         for array in network.arrays().values():
             array.refresh(s.refresh_above)

@@ -70,14 +70,15 @@ def learn(
         progress: Whether to show a progress bar.
         **settings: `rule`, `batch` and the other fields of `nsm.learning.settings.Settings`.
 
+    Returns:
+        What was measured on the way, and the pulses of every array with their energy and time.
+
     Raises:
         ValueError: Naming what cannot learn, an option, bad data, or a checkpoint of another run.
         FloatingPointError: A sample asks for more than cells or numbers hold.
     """
-    instance("chip", chip, MappedNetwork, advice="give what nsm.map_to_crossbar returns")
+    _check_kinds(chip, pulses)
     chosen = Settings.of(epochs, settings, has_validation=validation is not None)
-    if pulses is not None:
-        instance("pulses", pulses, WritePulses)
     where = checkpoint_file(checkpoint, rng, "learning.safetensors")
     seed = seed_sequence(rng)
     network = LearningNetwork(chip, chosen.gradient, chosen.pair, child(seed, Stream.PULSES))
@@ -87,10 +88,16 @@ def learn(
     identity = _identity(run, checked, seed) if where else {}
     if where is not None and where.exists():
         load_state(run, where, identity)
-    # The order of sums in BLAS depends on the threads.
     with limited_libraries(1), unchanged_if_stopped(chip):
-        _learn(run, checked, where, identity, progress)
+        _learn(run, checked, where, identity, progress)  # sums in BLAS depend on the threads
     return _result(run, pulses)
+
+
+def _check_kinds(chip: Any, pulses: Any) -> None:
+    """Raise ValueError unless these are a chip, and pulses or None."""
+    instance("chip", chip, MappedNetwork, advice="give what nsm.map_to_crossbar returns")
+    if pulses is not None:
+        instance("pulses", pulses, WritePulses)
 
 
 def _checked(
@@ -106,7 +113,11 @@ def _checked(
 
 def _validation(chip: MappedNetwork, given: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return images and labels of the validation, or raise ValueError."""
-    return _checked(chip, *images_and_labels(given))
+    images, labels = images_and_labels(given)
+    try:
+        return _checked(chip, images, labels)
+    except ValueError as problem:
+        raise ValueError(f"validation: {problem}") from None
 
 
 def _learn(
@@ -177,7 +188,7 @@ def _result(run: Run, given: WritePulses | None) -> Learned:
     return Learned(
         rows=pd.DataFrame(run.history),
         arrays=pd.DataFrame(rows),
-        left_out=int((~run.lively).sum()),
+        left_out=int((~run.changing).sum()),
         time=duration,
         time_in_parallel=parallel,
     )

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from nsm.learning.gradient import Singles
 
 
-def lively_lines(x: Singles, share: float) -> NDArray[np.bool_]:
+def changing_lines(x: Singles, share: float) -> NDArray[np.bool_]:
     """Return which input lines differ from their most frequent value in more than a share of x.
 
     On the other lines, such as the margins of images coded ±1, every sample asks for the same
@@ -19,9 +19,9 @@ def lively_lines(x: Singles, share: float) -> NDArray[np.bool_]:
     """
     ordered = np.sort(x, axis=0)
     # The longest run of equal values in a sorted column is its most frequent value.
-    lively = np.empty(x.shape[1], dtype=bool)
+    changing = np.empty(x.shape[1], dtype=bool)
     for j in range(x.shape[1]):
         starts = np.flatnonzero(np.diff(ordered[:, j], prepend=np.nan) != 0)
         runs = np.diff(np.append(starts, len(x)))
-        lively[j] = len(x) - runs.max() > share * len(x)
-    return lively
+        changing[j] = len(x) - runs.max() > share * len(x)
+    return changing

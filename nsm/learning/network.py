@@ -13,7 +13,7 @@ from devices.seeding import child
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers.readouts import Comparators, Converter
 from nsm.chips.layers.tile_layer import ChipLayer, DigitalLayer, TileLayer
-from nsm.chips.planning.chain import is_chain
+from nsm.chips.planning.chain import is_chain, unknown_layer
 from nsm.learning.gradient import Gradient, Singles
 from nsm.learning.layer import LearningLayer
 from nsm.learning.reads import Arrays, Kind
@@ -83,10 +83,11 @@ def _parts(chip: MappedNetwork) -> list[ChipLayer]:
     """Return the layers of a chip that is a perceptron, or raise ValueError."""
     network = chip.network
     if not is_chain(network):
+        kind, unknown = type(chip.model).__name__, unknown_layer(chip.model)
+        why = f"is a {kind} that is no such row" if unknown is None else f"has {unknown}"
         raise ValueError(
-            f"only perceptrons learn on a chip: a row of nn.Linear, NSMLinear or SigmoidLinear "
-            f"with Sign or ReLU, in an nn.Sequential; this network is a "
-            f"{type(chip.model).__name__} that is no such row"
+            "only perceptrons learn on a chip: a row of nn.Linear, NSMLinear or SigmoidLinear "
+            f"with Sign or ReLU, in an nn.Sequential; this network {why}"
         )
     parts = [part for part in network.children() if isinstance(part, ChipLayer)]
     for index, part in enumerate(parts):

@@ -14,7 +14,7 @@ from torch import nn
 from crossbar import Hardware
 from devices import PRESETS, Device, preset
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import integer
+from devices.validation import instance, integer
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.map import map_to_crossbar
 from nsm.learning.device_rows import KeptRows, identity_of, run_of, settings_of
@@ -85,7 +85,7 @@ def learn_on_devices(
     if save_to is not None:
         check_resumable("save_to", Path(save_to), rng)
     seed = seed_sequence(rng)
-    found = _checked(names, options)
+    found = _checked(names, hardware, options)
     common = identity_of(model, epochs, options, x, y, reprogrammed_scale, seed)
     hardwares = {name: replace(hardware, device=device) for name, device in found.items()}
     places = itertools.product(hardwares, range(chips))
@@ -126,9 +126,15 @@ def _check_learns(name: str, chip: MappedNetwork, settings: Settings) -> None:
 
 
 def _checked(
-    names: Sequence[str] | Mapping[str, Device], options: Mapping[str, Any]
+    names: Sequence[str] | Mapping[str, Device], hardware: Any, options: Mapping[str, Any]
 ) -> Mapping[str, Device]:
     """Return devices by name; raise ValueError for one without pulse response, or a checkpoint."""
+    instance("hardware", hardware, Hardware, advice="give one, whose device is replaced")
+    if isinstance(names, str):
+        raise ValueError(
+            f"names = {names!r} is a text; give a list of presets, such as [{names!r}] or "
+            "nsm.learning.devices_that_pulse(), or devices by name"
+        )
     found = names if isinstance(names, Mapping) else {name: _preset(name) for name in names}
     for name, device in found.items():
         if device.pulses is None:

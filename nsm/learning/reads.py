@@ -63,10 +63,17 @@ class LayerReads:
         gradient: Which gradient is computed.
 
     Attributes:
+        mean, variance: Moments E ξ and Var ξ of the gate's factor; 1 and 0 without a gate.
         a: Factors of the deterministic path, (outputs,).
         threshold: Biases that are added exactly, (outputs,).
         readout: What the read-out does with the sums.
-        z: Outputs of the last read.
+        u: Sums of the last read as other neurons than neural sampling ones see them, (outputs,).
+        v: Argument of the erf in the firing probability of neural sampling neurons, (outputs,).
+        deviation: Standard deviation of the sums of neural sampling neurons, (outputs,).
+        z: Outputs of the last read, (outputs,).
+        product: Σ_j w_ij x_j of the last read, (outputs,).
+        g: ∂L/∂v of neural sampling neurons, else ∂L/∂u, of the last errors, (outputs,).
+        e: What drives the update and the transposed read: ∂L/∂w_ij = e_i x_j, (outputs,).
         is_noisy: Whether cells have read noise.
     """
 

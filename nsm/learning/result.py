@@ -59,13 +59,15 @@ class Learned:
     def __str__(self) -> str:
         last = self.rows.iloc[-1]
         worn = int(self.arrays["most_pulses"].max())
-        cost = ""
+        error, cost = "", ""
+        if not math.isnan(self.error):
+            error = f"error {self.error:.2%}, "
         if not math.isnan(self.time):
             cost = f" ({quantity(self.time, 's')} one after another)"
         if not math.isnan(self.energy):
             cost = f"{cost[:-1]}, {quantity(self.energy, 'J')} in the cells)"
         return (
-            f"{int(last['samples'])} samples: error {self.error:.2%}, {self.pulses} pulses{cost}, "
+            f"{int(last['samples'])} samples: {error}{self.pulses} pulses{cost}, "
             f"at most {worn} on one cell, {last['saturated']:.1%} of the cells saturated"
         )
 

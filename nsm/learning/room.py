@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from devices.validation import number
+from nsm.nn.inference import check_holds_weights
 
 
 def widened(model: nn.Module, factor: float) -> nn.Module:
@@ -20,6 +21,7 @@ def widened(model: nn.Module, factor: float) -> nn.Module:
         model: The network, which does not change.
         factor: At least 1.
     """
+    check_holds_weights(model)
     number("factor", factor, at_least=1)
     wide = copy.deepcopy(model)
     with torch.no_grad():

@@ -14,7 +14,7 @@ from nsm.learning.inert import check_effects
 from nsm.learning.layer import LearningLayer
 from nsm.learning.layer_updates import updates_of
 from nsm.learning.limits import check_change, check_sums
-from nsm.learning.lines import lively_lines
+from nsm.learning.lines import changing_lines
 from nsm.learning.network import LearningNetwork
 from nsm.learning.reads import Kind
 from nsm.learning.settings import Settings
@@ -40,7 +40,7 @@ class Run:
         done: Samples that were learned.
         samples: Samples that are to be learned.
         history: Rows of `Learned.rows` so far.
-        lively: Which input lines get pulses.
+        changing: Which input lines get pulses.
     """
 
     def __init__(
@@ -66,15 +66,15 @@ class Run:
         self.seen = 0
         self._draws = Draws(network, len(images), seed)
         first = network.layers[0].inputs
-        self.lively: NDArray[np.bool_] = np.ones(first, dtype=bool)
+        self.changing: NDArray[np.bool_] = np.ones(first, dtype=bool)
         if settings.leave_out is not None:
-            self.lively = lively_lines(network.coded(images), settings.leave_out)
-            if not self.lively.any():
+            self.changing = changing_lines(network.coded(images), settings.leave_out)
+            if not self.changing.any():
                 raise ValueError(
                     f"leave_out = {settings.leave_out:g} leaves out all {first} input lines; "
                     "choose a smaller share"
                 )
-        self._mask = self.lively.astype(np.float32)
+        self._mask = self.changing.astype(np.float32)
         self.updates = updates_of(network, settings, seed)
 
     def all_arrays(self) -> dict[str, PulsedArray]:
@@ -151,8 +151,9 @@ class Run:
         if layer.gradient.radial and layer.kind is Kind.SAMPLED:
             radial = layer.radial_rates()
         if rule.lr_per == "weight" and layer.readout.is_scaled:
-            # Weights of the array are those of the network times a factor f, so that a gradient
-            # by the former is 1/f of the wanted one, and a step is f times as large.
+            # Weights of the array are f times those of the network. Its e gives the gradient by
+            # weights of the array, 1/f of that by weights of the network; and a change of the
+            # network's weights is f times as large in the array. Together that is f².
             e = e * layer.readout.factors**2
             radial = None if radial is None else radial * layer.readout.factors**2
         largest = max(float(np.abs(masked).max()), layer.arrays.bias is not None)

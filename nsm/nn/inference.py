@@ -73,6 +73,17 @@ def check_model(model: Any) -> None:
     instance("model", model, nn.Module, advice="give a network, such as nsm.load(name)")
 
 
+def check_holds_weights(model: Any) -> None:
+    """Raise ValueError if something is no network, or computes with the weights of another one.
+
+    Such a module says by its attribute `weights_are_in` what to give in its place.
+    """
+    check_model(model)
+    where = getattr(model, "weights_are_in", "")
+    if where:
+        raise ValueError(f"a {type(model).__name__} has no weights of its own; give {where}")
+
+
 def output_shape(model: nn.Module, x: ArrayLike) -> tuple[int, ...]:
     """Return the shape of the logits of one image, (classes, ...), from a pass of a few images.
 

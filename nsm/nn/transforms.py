@@ -14,7 +14,7 @@ from nsm.nn.convolutions import TRANSPOSES
 from nsm.nn.described import Described
 from nsm.nn.files.tensor_file import check_values
 from nsm.nn.folding import ChannelScale, folded
-from nsm.nn.inference import check_model
+from nsm.nn.inference import check_holds_weights
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -32,7 +32,7 @@ def as_held(model: Network) -> Network:
         ValueError: It is no network, its values are not finite, or a normalization cannot be
             folded.
     """
-    check_model(model)
+    check_holds_weights(model)
     check_values(model.state_dict(), "the network")
     if not any(isinstance(m, _BatchNorm) for m in model.modules()):
         return copy.deepcopy(model)

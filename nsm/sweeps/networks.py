@@ -155,22 +155,25 @@ def images_for(models: Mapping[str, nn.Module], data: Data, source: str) -> Any:
     )
 
 
-def first_images(what: str, count: int | None, images: Any, source: str) -> Any:
-    """Return the first test images of a data set.
+def first_images(
+    what: str, count: int | None, images: Any, source: str, *, kind: str = "test"
+) -> Any:
+    """Return the first images of a data set.
 
     Args:
         what: What asks for them, such as "--images".
         count: How many; None for all.
-        images: All test images, (n, ...).
+        images: All of them, (n, ...).
         source: What messages call the data set.
+        kind: Which images they are, "test" (default) or "training", for messages.
 
     Raises:
         ValueError: There are not so many.
     """
     if count is not None and count > len(images):
         raise ValueError(
-            f"{what} = {count}, but {source} has {len(images)} test images; give at most so many, "
-            "or leave it out"
+            f"{what} = {count}, but {source} has {len(images)} {kind} images; give at most so "
+            "many, or leave it out"
         )
     return images[:count]
 

@@ -15,7 +15,7 @@ from devices.seeding import RNG, child, seed_sequence
 from devices.validation import array
 from nsm.chips.hardware_table import as_table
 from nsm.nn.files.tensor_file import check_values
-from nsm.nn.inference import check_labels, check_model, output_shape
+from nsm.nn.inference import check_holds_weights, check_labels, output_shape
 from nsm.progress import progress_bar
 from nsm.training.augment import FlipInputs, ShiftAndMirror
 from nsm.training.epoch import Stream, train_epoch
@@ -101,7 +101,7 @@ def _checked(
     model: nn.Module, x: ArrayLike, y: ArrayLike, measures: Measures
 ) -> tuple[Tensor, Tensor]:
     """Return images and labels as tensors; raise ValueError if they, or the measures, are wrong."""
-    check_model(model)
+    check_holds_weights(model)
     check_values(model.state_dict(), "the network")
     images = torch.as_tensor(array("x", x), dtype=torch.float32)
     if not len(images):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.seeding import RNG
+from devices.validation import shortened
 from nsm.places import check_file
 
 
@@ -40,6 +41,8 @@ def checkpoint_file(checkpoint: str | Path | None, rng: RNG, example: str) -> Pa
     """
     if not checkpoint:
         return None
+    if not isinstance(checkpoint, (str, Path)):
+        raise ValueError(f"checkpoint = {shortened(checkpoint)} is no name of a file; give a text")
     path = Path(checkpoint)
     check_file(path, example)
     check_resumable("checkpoint", path, rng)

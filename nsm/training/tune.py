@@ -15,6 +15,7 @@ from nsm.chips.chip import MappedNetwork
 from nsm.chips.hardware_table import as_table
 from nsm.chips.planning.plans import new_plan
 from nsm.chips.streams import Stream
+from nsm.nn.inference import output_shape
 from nsm.nn.stochastic import reseed
 from nsm.training.adam import LARGEST_RATE, Adam
 from nsm.training.hardware_aware.checks import check_slot
@@ -102,7 +103,10 @@ def _checked(chip: MappedNetwork, x: ArrayLike, y: ArrayLike) -> tuple[Tensor, T
     images = torch.as_tensor(np.asarray(checked), dtype=dtype)
     if not len(images):
         raise ValueError("there are no images to tune on; give at least one")
-    labels = chip.check_labels(y, len(images), chip.inputs.classes_of(chip.check_images(x)))
+    classes = chip.inputs.classes_of(checked)
+    if classes is None:  # images of another size than was tried when the chip was mapped
+        classes = output_shape(chip.model, images)[0]
+    labels = chip.check_labels(y, len(images), classes)
     if labels.ndim != 1:
         raise ValueError(
             f"nsm.tune trains scores of images, (batch, classes), and these have labels of shape "

@@ -338,6 +338,14 @@ def test_a_file_that_holds_no_gate_is_refused(text, message, tmp_path, monkeypat
         gate("mine.toml")
 
 
+@pytest.mark.parametrize(("ask", "what"), [(preset, "device preset"), (gate, "gate")])
+def test_the_ending_of_a_file_is_pointed_out(ask, what, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").touch()
+    with pytest.raises(ValueError, match=f"^unknown {what} 'mine'; .* file .* give mine.toml$"):
+        ask("mine")
+
+
 @pytest.mark.parametrize("ask", [preset, gate, read_table])
 def test_a_missing_file_says_how_to_make_one(ask):
     message = (

@@ -3,7 +3,7 @@
 from torch import nn
 
 from nsm.chips.layers.tile_layer import DigitalLayer
-from nsm.chips.planning.plan import PlannedLayer
+from nsm.chips.planning.plan import PlannedLayer, name_of
 from nsm.chips.planning.tracing import base_class, has_hooks, is_unit
 from nsm.nn import registry
 from nsm.nn.described import Described
@@ -58,6 +58,17 @@ def _is_known(layer: nn.Module) -> bool:
     kept_on = any(module.training for module in layer.modules())
     known = base_class(layer) in registry.LAYERS or isinstance(layer, Described)
     return known and is_unit(layer) and not kept_on
+
+
+def unknown_layer(network: nn.Module) -> str | None:
+    """Return what messages call the first layer of an `nn.Sequential` that no chain has.
+
+    None if there is none, or the network is no `nn.Sequential`.
+    """
+    if type(network) is not nn.Sequential:
+        return None
+    found = (name_of(path, type(m).__name__) for path, m in layers_of(network) if not _is_known(m))
+    return next(found, None)
 
 
 def is_chain(network: nn.Module) -> bool:

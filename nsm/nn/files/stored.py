@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nsm.nn.files.blueprint import describe
 from nsm.nn.files.build import Blueprint, build, catalog
 from nsm.nn.files.tensor_file import check_values, rounded, state_of
+from nsm.nn.inference import check_holds_weights
 from nsm.plain_data import given_classes
 
 
@@ -45,6 +46,8 @@ class Stored:
         Raises:
             ValueError: Naming a layer or a tensor that a file cannot hold.
         """
+        if isinstance(model, nn.Module):  # `describe` names what is no network
+            check_holds_weights(model)
         architecture = None if weights_alone else describe(model)
         tensors, tied = state_of(model, dtype)
         frozen = [name for name, p in model.named_parameters() if not p.requires_grad]

@@ -45,13 +45,11 @@ class ProgrammedPart(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SharedTerm:
-    """Noise that several outputs have in common, that of a reference column.
+    """`SharedNoise` in torch: noise of reference columns, which outputs have in common.
 
     Attributes:
-        variance: Coefficients of the squared inputs, (references, inputs).
-        constant: Variance that inputs do not change, (references,).
-        reference_of: Reference column of each output, (outputs,).
-        factor: Factor by which each output sees this noise, (outputs,).
+        variance, constant, reference_of: As in `SharedNoise`.
+        factor: Factor by which each output sees this noise, in network units, (outputs,).
         of_path: Whether it is noise of the deterministic path, which the factor a multiplies.
     """
 

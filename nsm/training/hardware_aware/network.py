@@ -34,7 +34,10 @@ class HardwareAware(nn.Module):
         network: A copy of the network that shares its parameters and buffers, whose layers on tiles
             are replaced.
         step: Number of the next call in `train()`.
+        weights_are_in: What messages name where this module is given in place of a network.
     """
+
+    weights_are_in = "the network that it was made from, its attribute model"
 
     def __init__(
         self, model: nn.Module, network: nn.Module, draws: Draws, seed: np.random.SeedSequence

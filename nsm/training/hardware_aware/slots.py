@@ -144,11 +144,14 @@ def _layer_at(network: nn.Module, path: str, name: str) -> nn.Module:
     """Return the layer at a path; refuse weights that belong to no layer that is known."""
     layer = network.get_submodule(path) if _is_layer(network, path) else None
     if layer is None or registry.effective_weight(layer) is None:
+        owner = path.rpartition(".")[0]
+        # The other matrices of a recurrent layer or attention would be refused one by one.
+        pattern = f"{owner}.*" if owner and layer is None else path
         raise ValueError(
             f"{name} multiplies by weights inside a forward, a recurrent layer or attention, and "
             "hardware-aware training knows linear layers, convolutions and neural sampling "
-            f"layers; leave it digital in a table of hardware by layer, such as {{{path!r}: None, "
-            '"*": hardware}'
+            "layers; leave it digital in a table of hardware by layer, such as "
+            f'{{{pattern!r}: None, "*": hardware}}'
         )
     return layer
 

@@ -15,7 +15,7 @@ from nsm.training.hardware_aware.drawn_layer import ProgrammedPart, drawn_layer
 from nsm.training.hardware_aware.slots import Slot
 
 
-class TrimmedSums(AwareSums):
+class TunedSums(AwareSums):
     """Sums behind a converter, with a digital gain and shift of every output.
 
     Normalization behind the layer is applied by its module; on the chip it is folded into the
@@ -75,7 +75,7 @@ class TunedLayer:
                 np.concatenate([getattr(part.tuning, name) for part in parts])
                 for name in ("gain", "shift")
             )
-            self.module = TrimmedSums(slot, gain, shift)
+            self.module = TunedSums(slot, gain, shift)
         else:
             self.module = aware_layer(slot)
         rows = np.concatenate([part.row_factors for part in parts])
@@ -98,7 +98,7 @@ class TunedLayer:
 
     def parameters(self) -> list[Tensor]:
         """Return what is trained."""
-        if isinstance(self.module, TrimmedSums):
+        if isinstance(self.module, TunedSums):
             return [self.module.gain, self.module.shift]
         return [self._threshold, self._a] if self._has_path else [self._threshold]
 
@@ -119,7 +119,7 @@ class TunedLayer:
             numbers = as_float64(values) if isinstance(values, Tensor) else values
             return np.split(numbers, edges)
 
-        if isinstance(self.module, TrimmedSums):
+        if isinstance(self.module, TunedSums):
             pairs = zip(split(self.module.gain), split(self.module.shift), strict=True)
             for part, (gain, shift) in zip(self._parts, pairs, strict=True):
                 part.tune(replace(part.tuning, of="gain, shift", gain=gain, shift=shift))

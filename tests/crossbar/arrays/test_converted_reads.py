@@ -89,7 +89,8 @@ def test_clipped_inputs_are_counted_and_told_once(rng):
     layer = layer_of(dac=Dac(8, 1.0))
     x = np.zeros((10, 20))
     x[0, :4] = [1.5, -2.0, 1.0, 1.0]
-    with pytest.warns(UserWarning, match=r"the DAC of the array clips its inputs: 1\.00% of this"):
+    message = r"the DAC of the array clips its inputs: 1\.00% of this read; its range is given as a"
+    with pytest.warns(UserWarning, match=message):
         layer.read(x, rng=0)
     layer.read(x, rng=0)
     assert layer.drivers.clips.share == 2 / 200
@@ -226,7 +227,8 @@ def test_clipped_currents_are_counted_and_told_once_by_name():
     w = np.eye(4)
     layer = layer_of(w, adc=Adc(8))
     x = np.eye(4)[[0, 1]] * [[3.0], [1.0]]
-    with pytest.warns(UserWarning, match=r"the ADC of the array clips its currents: 12\.50%"):
+    message = r"the ADC of the array clips its currents: 12\.50% of this read; set ranges from data"
+    with pytest.warns(UserWarning, match=message):
         u = layer.read(x, rng=0)
     np.testing.assert_allclose(u[0, 0], 1.0, rtol=1e-9)
     layer.read(x, rng=0)

@@ -75,7 +75,10 @@ def test_a_published_device_knows_its_pulses():
     ("device", "reason"),
     [
         (Device(g_min=1e-6, g_max=1e-5), "no pulse response"),
-        (devices.preset("rpu_gokmen2016"), "not known; give pulses=WritePulses"),
+        (
+            devices.preset("rpu_gokmen2016"),
+            "not known; give the argument pulses=devices.WritePulses",
+        ),
         (devices.preset("fefet_jerry2017"), "draw charge instead of current"),
     ],
 )

@@ -80,6 +80,16 @@ def test_all_devices_are_those_with_a_pulse_response(run, monkeypatch, tmp_path)
             "--device fefet_jerry2017 --device rram_wu2018 --checkpoint run.safetensors",
             "2 devices are given",
         ),
+        ("--device fefet_jerry2017 --device fefet_jerry2017", "fefet_jerry2017 is given 2 times"),
+        ("--device all --device rram_wu2018", "or leave out the others: rram_wu2018"),
+        (
+            "--device fefet_jerry2017 --device rram_wu2018 --set 1:device.levels=4",
+            "--set 1:device.levels=4 is for some layers, and a comparison of devices has one",
+        ),
+        (
+            "--device fefet_jerry2017 --images 5000",
+            "--images = 5000, but digits has 1347 training images; give at most so many",
+        ),
     ],
 )
 def test_what_cannot_learn_is_refused_by_name(options, message, run):

@@ -459,10 +459,16 @@ def test_demo_passes_its_options_on(run, monkeypatch, tmp_path):
             "--device rram_wu2018 --wires-every 5",
             "--wires-every 5 has no effect: the chips have no wires; give them some (--set",
         ),
+        (
+            "--device rram_wu2018 --set dac.bits=4",
+            "dac.bits=4 needs a range, and there is no finished chip to calibrate; add the largest "
+            "input, such as --set dac.range=1",
+        ),
+        ("--device rram_wu2018 --set 2:dac.bits=4", "such as --set 2:dac.range=1"),
         ("--weight-bound 0", "weight_bound = 0.0 is not allowed"),
         ("--device rram_wu", "rram_wu2018"),
         (
-            "--device rram_wu2018 --set adc.bits=6 --hidden 9 --epochs 1",
+            "--device rram_wu2018 --set adc.bits=6 --set adc.per=tile --hidden 9 --epochs 1",
             "layer 2 (Linear): adc = Adc(bits=6",
         ),
     ],

@@ -148,6 +148,26 @@ def test_a_chip_is_tuned_as_it_is_now(change, networks, digits):
     assert chip.error_rate(digits.x_test, digits.y_test, 1, rng=0) < 0.7 * before
 
 
+class Reshaping(nn.Module):
+    """A network that takes images of any shape with 64 pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.layer(x.reshape(-1, 64))
+
+
+def test_labels_and_images_are_checked_where_mapping_tried_another_shape():
+    chip = nsm.map_to_crossbar(Reshaping(), HARDWARE, rng=0)
+    x, y = np.zeros((4, 8, 8)), np.arange(4) + 9
+    with pytest.raises(ValueError, match="labels go from 9 to 12; the network has 10 classes"):
+        nsm.tune(chip, x, y, steps=1)
+    with pytest.raises(ValueError, match=r"a Reshaping cannot take images of shape \(63,\)"):
+        nsm.tune(chip, np.zeros((4, 63)), np.arange(4), steps=1)
+
+
 def test_what_cannot_be_tuned_is_refused(networks, digits):
     chip = nsm.map_to_crossbar(networks["relu"], HARDWARE, rng=1)
     x, y = digits.x_train, digits.y_train

@@ -271,7 +271,7 @@ def rotated(x: ArrayLike, degrees: float) -> Floats:
     """
     from scipy.ndimage import rotate
 
-    images = array("x", x, ndim=2)
+    images = array("x", x, ndim=2, truth_values=True)
     side = round(images.shape[1] ** 0.5)
     if side == 0 or side**2 != images.shape[1]:
         raise ValueError(
@@ -307,7 +307,7 @@ def mc_dropout(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None)
         ValueError: If no layer has dropout with p > 0.
     """
     integer("samples", samples, at_least=1)
-    images = torch.as_tensor(array("x", x), dtype=next(model.parameters()).dtype)
+    images = torch.as_tensor(array("x", x, truth_values=True), dtype=next(model.parameters()).dtype)
     dropouts = [m for m in model.modules() if isinstance(m, _DROPOUTS) and m.p > 0]
     if not dropouts:
         raise ValueError(

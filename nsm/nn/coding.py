@@ -79,7 +79,7 @@ class BinarizePerPixel(Coding):
             images: Training images, (n, pixels) or (n, channels, rows, columns), finite.
             flip: See `BinarizePerPixel`.
         """
-        x = real_array("images", images)
+        x = real_array("images", images, truth_values=True)
         finite("images", x)
         if x.ndim < 2 or not x.size:
             raise ValueError(

@@ -164,7 +164,7 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
             "as chip.sample(x, samples)"
         )
     values = x.detach().cpu().double().numpy() if isinstance(x, torch.Tensor) else x
-    given = array("x", values)
+    given = array("x", values, truth_values=True)
     check_axes(model, given.shape)
     warn_of_scale(model, given)
     images = torch.as_tensor(np.ascontiguousarray(given)).to(next(model.parameters()).dtype)
@@ -200,7 +200,7 @@ def error_rate(
         samples: Number of noisy passes.
         rng: A seed, a Generator or None; the same seed gives the same draws.
     """
-    images = array("x", x)
+    images = array("x", x, truth_values=True)
     if not len(images):
         raise ValueError("there are no images to err on; give at least one")
     check_axes(model, images.shape)

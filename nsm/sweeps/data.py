@@ -203,7 +203,7 @@ def _images(name: str, x: Any) -> NDArray[Any]:
     values = x.detach().cpu() if isinstance(x, Tensor) else x
     if isinstance(values, Tensor):
         values = (values.double() if values.is_floating_point() else values).numpy()
-    images = real_array(name, values)
+    images = real_array(name, values, truth_values=True)
     if images.ndim < 2:
         raise ValueError(f"{name} has shape {images.shape}; give (batch, …), one image or more")
     return images if images.dtype.kind in "iu" else finite(name, images.astype(np.float64))

@@ -102,7 +102,7 @@ def _checked(
     """Return images and labels as tensors; raise ValueError if they, or the measures, are wrong."""
     check_model(model)
     check_values(model.state_dict(), "the network")
-    images = torch.as_tensor(array("x", x), dtype=torch.float32)
+    images = torch.as_tensor(array("x", x, truth_values=True), dtype=torch.float32)
     if not len(images):
         raise ValueError("there are no images to train on; give at least one")
     last = list(model)[-1] if isinstance(model, nn.Sequential) and len(model) else None

@@ -47,7 +47,9 @@ def initialize(model: nn.Sequential, x: ArrayLike, *, rng: RNG = None) -> None:
         )
     reseed(model, rng)
     parameter = next(model.parameters())
-    z = torch.as_tensor(array("x", x, ndim=2), dtype=parameter.dtype, device=parameter.device)
+    z = torch.as_tensor(
+        array("x", x, ndim=2, truth_values=True), dtype=parameter.dtype, device=parameter.device
+    )
     with torch.no_grad():
         for layer in model:
             if isinstance(layer, NeuralSampling):

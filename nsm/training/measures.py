@@ -60,7 +60,7 @@ class Measures:
                 )
             return
         given, labels = images_and_labels(self.validation)
-        images = array("images of validation", given)
+        images = array("images of validation", given, truth_values=True)
         if not len(images):
             raise ValueError("there are no images in validation; give at least one")
         classes, *places = outputs if images.shape[1:] == shape else output_shape(model, images)

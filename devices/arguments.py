@@ -72,18 +72,20 @@ def path_text(path: str | Path) -> str:
     return shortened(str(path))[1:-1]
 
 
-def listed(name: str, value: Any, advice: str) -> list[Any]:
-    """Return the members of `value`, if it is a list or another iterable whose order has a meaning.
+def listed(name: str, value: Any, advice: str, *, ordered: bool = True) -> list[Any]:
+    """Return the members of `value`, if it is a list or another iterable.
 
     Args:
         name: What the value is, for the message.
-        value: The value to check. Texts, bytes, tables and sets are no lists.
+        value: The value to check. Texts, bytes and tables are no lists.
         advice: What to give instead, such as "a list of tasks".
+        ordered: Whether the order has a meaning, so that sets are no lists either; default True.
 
     Raises:
         ValueError: If it is something else.
     """
-    is_other = isinstance(value, (str, bytes, bytearray, Mapping, Set))
+    is_other = isinstance(value, (str, bytes, bytearray, Mapping))
+    is_other |= ordered and isinstance(value, Set)
     # Arrays and tensors of no axis say that they can be iterated over, and cannot.
     if is_other or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         raise ValueError(f"{name} = {shortened(value)} is not a list; give {advice}")

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from devices.validation import Floats, choice
+from devices.arguments import listed, text
+from devices.validation import Floats, choice, instance, integer, shortened
 from nsm.plots.axis_places import Places, mark_axis, places_along, value_text
 from nsm.plots.error_axis import error_scale, lowest_drawn, mark_error_axis, mark_errors
 from nsm.plots.notes import note_below, note_figure, unfinished_text
@@ -24,6 +25,7 @@ from nsm.plots.reference_lines import (
 from nsm.plots.style import COLORS, COLUMN, MARKERS, STYLE, figure, places_of, styled
 from nsm.plots.texts import axis_title, drawn_text
 from nsm.plots.ticks import separate_tick_labels
+from nsm.sweeps.rows.stored_rows import check_table
 
 
 def _draw_line(
@@ -112,10 +114,10 @@ def plot_error_rate(
             differ in an axis that the figure does not show, or they repeat a point and chip.
     """
     named = [x] if group is None else [x, group]
-    _check_rows(rows, named)
+    _check_rows(rows, {"x": x} if group is None else {"x": x, "group": group})
     check_points(rows, named)
-    if ax is None:
-        _, ax = figure()
+    text("conditions", conditions)
+    ax = _own_or_new(ax)
     names = _names(rows, group, order)
     check_levels(rows, software, chance, names)
     places = places_of(names, networks=group == "network")
@@ -126,15 +128,34 @@ def plot_error_rate(
     return ax
 
 
+def _own_or_new(ax: Axes | None) -> Axes:
+    """Return the Axes to draw into, those of a new figure for None; or raise ValueError."""
+    if ax is None:
+        return figure()[1]
+    instance("ax", ax, Axes, advice="give one of matplotlib, or None for a new figure")
+    return ax
+
+
 def _names(
     rows: pd.DataFrame, group: str | None, order: Sequence[str] | None
 ) -> Sequence[str | None]:
     """Return the names of the groups in the order of their colors; [None] for a single line."""
     if group is None:
+        if order is not None:
+            raise ValueError(
+                f"order = {shortened(order)} has no effect without group; leave it out, or give "
+                "group"
+            )
         return [None]
-    return list(
-        dict.fromkeys(value_text(v, group) for v in (rows[group] if order is None else order))
-    )
+    values = rows[group] if order is None else listed("order", order, "a list of groups")
+    names = list(dict.fromkeys(value_text(v, group) for v in values))
+    present = {value_text(v, group) for v in rows[group]}
+    if not present <= set(names):
+        raise ValueError(
+            f"order = {shortened(order)} lacks {', '.join(sorted(present - set(names)))}, which "
+            "rows have; name all groups, or choose the rows of some"
+        )
+    return names
 
 
 def _draw(
@@ -184,11 +205,12 @@ def _draw(
     _explain(ax, points, group=group, along=along)
 
 
-def _check_rows(rows: pd.DataFrame, named: Sequence[str]) -> None:
-    """Raise ValueError if there are no rows, or a column is unknown."""
+def _check_rows(rows: pd.DataFrame, named: Mapping[str, str]) -> None:
+    """Raise ValueError if there are no rows, or the column that an argument names is unknown."""
+    check_table(rows)
     columns = [c for c in rows.columns if c not in ("task", "experiment")]
-    for column in named:
-        choice("column", column, columns)
+    for argument, column in named.items():
+        choice(f"column {argument} =", column, columns)
     if rows.empty:
         raise ValueError("there are no rows to plot; run the sweep first")
 
@@ -241,7 +263,10 @@ def facet_error_rate(
         ValueError: as for `plot_error_rate`.
     """
     named = list(dict.fromkeys([x, facet] if group is None else [x, group, facet]))
-    _check_rows(rows, named)
+    columns_of = {"x": x, "facet": facet} | ({} if group is None else {"group": group})
+    _check_rows(rows, columns_of)
+    text("conditions", conditions)
+    integer("columns", columns, at_least=1)
     check_points(rows, named)
     texts = rows[facet].map(lambda v: value_text(v, facet), na_action=None)
     values = list(dict.fromkeys(texts))

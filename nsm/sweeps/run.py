@@ -13,7 +13,9 @@ from typing import Any
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from devices.arguments import listed
 from devices.seeding import RNG, seed_sequence
+from devices.validation import boolean, instance
 from nsm.progress import progress_bar
 from nsm.sweeps.completed_rows import Blocks, Rows
 from nsm.sweeps.data import check_saving, check_settings, checked_data
@@ -91,10 +93,10 @@ def collect(
             written. Rows in the file are kept.
     """
     check_executor(executor)
-    check_saving(save_to, rng=rng, keep_wrong=keep_wrong, until=until)
+    save_to = check_saving(save_to, rng=rng, keep_wrong=keep_wrong, until=until)
     options = {"chips": chips, "samples": samples, "sampling": sampling, "until": until}
     plan = _planned(tasks, x, y, rng, calibrate, part, block, options)
-    return _collect(plan, save_to, executor, progress, keep_wrong)
+    return _collect(plan, save_to, executor, boolean("progress", progress), keep_wrong)
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,9 @@ def _planned(
     options: dict[str, Any],
 ) -> _Plan:
     """Return what a call of `collect` computes, checked; arguments as there."""
+    tasks = listed("tasks", tasks, "the list that nsm.grid returns")
+    for task in tasks:
+        instance("task in tasks", task, Task, advice="give what nsm.grid returns")
     if not tasks:
         raise ValueError(
             "there are no tasks to run; make some with nsm.grid(model, hardware, axes)"

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from devices.seeding import child, stream
+from devices.validation import shortened
 from nsm.nn.stochastic import reseed, seed_torch
 from nsm.training.hardware_aware.network import HardwareAware
+from nsm.training.recipe import Augmentation
 from nsm.training.state import TrainingState
 
 
@@ -23,6 +25,17 @@ class Stream(IntEnum):
     VALIDATION = 3
     AUGMENTATION = 4
     CHIPS = 5
+
+
+def _augmented(augment: Augmentation, images: Tensor, changes: np.random.Generator) -> Tensor:
+    """Return a changed batch, or raise ValueError if `augment` returns something else."""
+    found = augment(images, changes)
+    if not isinstance(found, Tensor) or len(found) != len(images):
+        what = f"{tuple(found.shape)}" if isinstance(found, Tensor) else shortened(found)
+        raise ValueError(
+            f"augment returned {what} for {len(images)} images; it must return as many, a tensor"
+        )
+    return found
 
 
 def train_epoch(
@@ -67,7 +80,7 @@ def train_epoch(
         for index, rows in enumerate(batches):
             inputs = images[rows]
             if recipe.augment is not None:
-                inputs = recipe.augment(inputs, changes)
+                inputs = _augmented(recipe.augment, inputs, changes)
             step = epoch * len(batches) + index
             loss = state.take_step(inputs.to(device), labels[rows].to(device), step, steps)
             if not math.isfinite(loss):

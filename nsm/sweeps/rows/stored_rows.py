@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from devices.arguments import file_path, path_text
+from devices.validation import instance
 from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.rows.checked_lines import (
     CHECK,
@@ -32,6 +35,14 @@ WRONG = "wrong"
 def journal_of(path: str | Path) -> Path:
     """Return the CSV to which the rows of a file are appended: the file itself, if it is one."""
     return Path(f"{path}.journal") if is_parquet(path) else Path(path)
+
+
+def check_table(rows: Any) -> None:
+    """Raise ValueError unless rows are a table of pandas."""
+    import pandas as pd
+
+    advice = "give the rows of nsm.collect or nsm.read_rows"
+    instance("rows", rows, pd.DataFrame, advice=advice)
 
 
 def row_columns(path: str | Path) -> list[str]:
@@ -69,10 +80,10 @@ def _other_separator(columns: Sequence[str]) -> str:
 
 def _header(path: Path) -> list[str]:
     """Return the column names of a Parquet file, or of a CSV or journal."""
-    if is_parquet(path) and path.is_file():
+    if is_parquet(path) and os.path.isfile(path):
         return parquet_columns(path)
-    if not journal_of(path).is_file():
-        raise FileNotFoundError(f"no file {path}")
+    if not os.path.isfile(journal_of(path)):  # Path.is_file fails for names that are too long
+        raise FileNotFoundError(f"no file {path_text(path)}")
     with open(journal_of(path), "rb") as file:
         first = file.readline()
     return header_of(decoded(first, path))
@@ -96,6 +107,7 @@ def read_rows(path: str | Path) -> pd.DataFrame:
         ValueError: The file holds no sweep rows, or one that is not as it was written; the message
             tells the line.
     """
+    path = file_path("path", path)
     columns = row_columns(path)
     import pandas as pd
 

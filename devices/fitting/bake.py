@@ -11,7 +11,7 @@ from devices.fitting.fit import Estimate, Fit
 from devices.fitting.screening import are_far_off, conductances
 from devices.retention.process import RelaxationProcess
 from devices.temperature import BOLTZMANN_EV
-from devices.validation import Floats, array, instance, number, real_array
+from devices.validation import Floats, array, instance, number
 
 _FEWEST_CELLS = 30
 # A bake after which cells have lost more than this share of their conductance does more than relax.
@@ -40,7 +40,7 @@ class Bake:
 
     def __post_init__(self) -> None:
         for name in ("start", "later"):
-            real_array(f"Bake.{name}", getattr(self, name), ndim=1)
+            conductances(f"Bake.{name}", getattr(self, name), ndim=1)
         number("Bake.seconds", self.seconds, above=0, unit="s")
         number("Bake.temperature", self.temperature, above=0, unit="K")
 

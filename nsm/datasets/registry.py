@@ -5,6 +5,7 @@ This file imports no array library, so that the command line can refuse a wrong 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -111,11 +112,12 @@ def check_source(source: str) -> str:
         ValueError: It is none of them; the message suggests the nearest name.
         FileNotFoundError: It is a path, and there is no such file or folder.
     """
-    if source in LOADERS or Path(source).exists() or ":" in source:
+    # Unlike Path.exists it takes names that are too long.
+    if source in LOADERS or os.path.exists(source) or ":" in source:
         return source
     other = "or give a file, a folder, or module:callable (see nsm.load_data)"
     if "/" in source or Path(source).suffix:
-        raise FileNotFoundError(f"no file or folder {source}; name a data set that is there")
+        raise FileNotFoundError(f"no file or folder {source[:120]}; name a data set that is there")
     try:
         _known(source)
     except ValueError as problem:

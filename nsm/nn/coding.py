@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from devices.rows import is_row
-from devices.validation import finite, integer, number, real_array, shortened
+from devices.validation import finite, integer, number, real_array, shortened, within_bounds
 from nsm.nn.described import as_options
 from nsm.nn.digital import binarize_per_pixel, thermometer
 from nsm.nn.on_chip import Digital
@@ -84,7 +84,7 @@ class BinarizePerPixel(Coding):
             flip: See `BinarizePerPixel`.
         """
         x = real_array("images", images, truth_values=True)
-        finite("images", x)
+        within_bounds("images", finite("images", x))
         if x.ndim < 2 or not x.size:
             raise ValueError(
                 f"images have shape {x.shape}; give at least one image, (n, pixels) or "

@@ -114,7 +114,7 @@ def plot_error_rate(
             differ in an axis that the figure does not show, or they repeat a point and chip.
     """
     named = [x] if group is None else [x, group]
-    _check_rows(rows, {"x": x} if group is None else {"x": x, "group": group})
+    _check_rows(rows, named)
     check_points(rows, named)
     text("conditions", conditions)
     ax = _own_or_new(ax)
@@ -205,12 +205,12 @@ def _draw(
     _explain(ax, points, group=group, along=along)
 
 
-def _check_rows(rows: pd.DataFrame, named: Mapping[str, str]) -> None:
-    """Raise ValueError if there are no rows, or the column that an argument names is unknown."""
+def _check_rows(rows: pd.DataFrame, named: Sequence[str]) -> None:
+    """Raise ValueError if there are no rows, or a column is unknown."""
     check_table(rows)
     columns = [c for c in rows.columns if c not in ("task", "experiment")]
-    for argument, column in named.items():
-        choice(f"column {argument} =", column, columns)
+    for column in named:
+        choice("column", column, columns)
     if rows.empty:
         raise ValueError("there are no rows to plot; run the sweep first")
 
@@ -263,8 +263,7 @@ def facet_error_rate(
         ValueError: as for `plot_error_rate`.
     """
     named = list(dict.fromkeys([x, facet] if group is None else [x, group, facet]))
-    columns_of = {"x": x, "facet": facet} | ({} if group is None else {"group": group})
-    _check_rows(rows, columns_of)
+    _check_rows(rows, named)
     text("conditions", conditions)
     integer("columns", columns, at_least=1)
     check_points(rows, named)

@@ -120,7 +120,7 @@ def _trainings(
         for seed, net in given.items() if isinstance(given, Mapping) else [(None, given)]:
             if not isinstance(net, nn.Module):
                 raise ValueError(
-                    f"network {name!r} of model is a {type(net).__name__}; give a "
+                    f"network {name!r} is a {type(net).__name__}; give a "
                     "torch.nn.Module, such as nsm.load(path), or several trainings of it by their "
                     "seeds, {0: net, 1: net}"
                 )

@@ -39,7 +39,7 @@ def checkpoint_file(checkpoint: str | Path | None, rng: RNG, example: str) -> Pa
     Raises:
         ValueError: It cannot be written, or would never be resumed.
     """
-    if checkpoint is None or checkpoint == "":
+    if checkpoint is None or (isinstance(checkpoint, str) and not checkpoint):
         return None
     path = file_path("checkpoint", checkpoint)
     check_file(path, example)

@@ -138,8 +138,8 @@ def compare(
     axes = [x] if isinstance(x, str) else listed("x", x, "one column, or a list of them")
     if not axes:
         raise ValueError("x is empty; give at least one column")
-    for name, what in (*((axis, "column of x") for axis in axes), (column, "column")):
-        choice(what, name, [c for c in rows.columns if c not in _NOT_AXES])
+    for name in (*axes, column):
+        choice("column", name, [c for c in rows.columns if c not in _NOT_AXES])
     of_a, of_b = (
         _counts(_rows_of(rows, column, name, value), [*axes, column])
         for name, value in (("a", a), ("b", b))

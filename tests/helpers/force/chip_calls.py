@@ -1,17 +1,19 @@
 """Right arguments for chips, sweeps, rows and verdicts of `nsm`."""
 
 import copy
+from dataclasses import fields
 from functools import cache
 
 import devices
 import nsm
 from crossbar import Adc, CostConstants, Dac, Hardware
+from nsm.learning.settings import Settings
 from tests.helpers.force.array_calls import DEVICE
 from tests.helpers.force.network_calls import HARDWARE, X, Y, network
 from tests.helpers.force.tries import Call, method
 
 #: What functions return and users do not make.
-RESULTS = {"MappedNetwork", "Tolerances"}
+RESULTS = {"MappedNetwork", "Tolerances", "Tile", "TiledArray", "NeuronArray"}
 _READS = {"x": X, "samples": 2, "rng": 0, "sampling": "exact"}
 
 
@@ -110,6 +112,21 @@ def _chip_functions():
                      "rng": 0},
         ),
     }  # fmt: skip
+
+
+def _learning():
+    """Return learning with all of its settings, none of which is without effect."""
+    settings = Settings(
+        epochs=1, path="rewritten", rewrite_every=4, refresh_every=4, refresh_above=0.8,
+        leave_out=0.0, measure_every=8, validation_samples=1,
+    )  # fmt: skip
+    given = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    data = {"x": X, "y": Y, "validation": (X, Y)}
+
+    def learn(**settings):
+        return nsm.learn(chip(), **data, rng=0, progress=False, **settings)
+
+    return Call(learn, lambda: dict(given), lambda: Settings)
 
 
 def _tasks():
@@ -217,6 +234,13 @@ def _verdicts():
     }  # fmt: skip
 
 
+@cache
+def _tolerances():
+    return nsm.tolerances(**_verdicts()["tolerances"].arguments())
+
+
 _CALLS = {**_chip_functions(), **_sweeps(), **_verdicts()}
 CALLS = {f"nsm.{name}": call for name, call in _CALLS.items()}
+CALLS["nsm.Tolerances.save"] = method(_tolerances, "save", path="tolerances.csv")
+CALLS["nsm.learn.settings"] = _learning()
 CALLS |= {f"nsm.MappedNetwork.{name}": call for name, call in _chip_methods().items()}

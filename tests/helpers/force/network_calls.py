@@ -8,6 +8,7 @@ import torch
 import devices
 import nsm
 from crossbar import Hardware
+from nsm.measurements import Measurement
 from tests.helpers.force.array_calls import DEVICE
 from tests.helpers.force.tries import Call
 
@@ -159,8 +160,22 @@ def _fitted():
     return [(measured, nsm.fit_measurement(measured))]
 
 
+def _trace():
+    """Return a measured trace of telegraph noise."""
+    states = np.repeat(np.tile([1e-5, 2e-5], 30), 10)
+    trace = states + np.random.default_rng(0).normal(0, 1e-7, states.size)
+    arrays = {"trace": trace, "period": 0.01}
+    told = {"cells": (), "counts": {}, "notes": (), "used": frozenset()}
+    return Measurement(kind="telegraph", path="trace.csv", arrays=arrays, **told)
+
+
 def _measurements():
     return {
+        "fit_measurement.telegraph": Call(
+            nsm.fit_measurement,
+            lambda: {"measurement": _trace(), "rng": 0, "process": None, "levels": 2,
+                     "active": False},
+        ),
         "read_measurement": Call(
             nsm.read_measurement,
             lambda: {"path": _table(), "kind": "programming", "unit": None, "columns": None,

@@ -20,8 +20,9 @@ ROOT = Path(__file__).parents[3]
 LIMIT = 10.0
 #: What messages may call an argument: images are images, whatever the argument's name.
 OTHER_NAMES = {
-    "x": "images?|inputs?", "y": "labels?", "path": "file|folder|name of a file",
-    "model": "network|map a", "rng": "seed",
+    "x": "images?|inputs?|column", "y": "labels?", "images": "x", "validation": "images?|labels?",
+    "path": "file|folder|ending", "out": "file", "paths": "file", "model": "network|map a",
+    "rng": "seed", "source": "data", "name": "preset|gate", "group": "column", "axes": "axis",
 }  # fmt: skip
 
 
@@ -52,13 +53,13 @@ class Call:
     def is_right(self, argument: str, label: str) -> bool:
         """Return whether the annotation of an argument allows a value."""
         kind = self.annotations.get(argument, "")
-        if "Generator" in kind:
+        if "Generator" in kind or kind == "RNG":
             return label in ("None", "2**63", "a Generator")
         return (
             (label == "1.5" and "float" in kind)
             or (label == "None" and "None" in kind)
-            or (label == "True" and kind == "<class 'bool'>")
-            or (label == "a text" and kind == "<class 'str'>")
+            or (label == "True" and kind in ("bool", "<class 'bool'>"))
+            or (label == "a text" and kind in ("str", "<class 'str'>"))
         )
 
 
@@ -117,14 +118,14 @@ def is_raised_by_us(problem: BaseException) -> bool:
     return ours and code.co_code[trace.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
-def names_it(message: str, argument: str) -> bool:
-    """Return whether a message names an argument."""
-    spaced = message.replace("_", " ")
-    other = OTHER_NAMES.get(argument)
-    return bool(
-        re.search(rf"(?<!\w){re.escape(argument.replace('_', ' ').strip())}(?!\w)", spaced)
-        or (other and re.search(rf"(?<!\w)({other})(?!\w)", spaced))
-    )
+def names_it(message: str, argument: str, value: Any) -> bool:
+    """Return whether a message names an argument, of a list also its members, or shows its text."""
+    if isinstance(value, (str, Path)) and len(str(value)) > 1 and str(value)[:20] in message:
+        return True
+    words = re.sub("[_-]", " ", message)
+    name = re.sub("_", " ", argument).strip()
+    names = [name, name.removesuffix("s"), *filter(None, [OTHER_NAMES.get(argument)])]
+    return bool(re.search(rf"(?<!\w)({'|'.join(names)})(?!\w)", words, re.IGNORECASE))
 
 
 def verdict(call: Call, argument: str, value: Any) -> tuple[str, str]:
@@ -142,7 +143,7 @@ def verdict(call: Call, argument: str, value: Any) -> tuple[str, str]:
     except MemoryError as problem:
         return "memory", repr(problem)
     except (ValueError, TypeError, OSError) as problem:
-        good = is_raised_by_us(problem) and names_it(str(problem), argument)
+        good = is_raised_by_us(problem) and names_it(str(problem), argument, value)
         text = f"{type(problem).__name__}: {problem}"
         return ("refused" if good else "poor"), text
     except Exception as problem:  # any other is a fault, and is reported as one
@@ -155,12 +156,29 @@ def in_table(allowed: Mapping[str, set[str]], place: str, label: str) -> bool:
     return any(label in labels and fnmatchcase(place, key) for key, labels in allowed.items())
 
 
+def _empty(folder: Path) -> None:
+    """Remove what tries have written."""
+    for path in folder.iterdir():
+        path.unlink()
+
+
 def try_all(
-    calls: Mapping[str, Call], allowed: Mapping[str, set[str]], chosen: Callable[[int], bool]
+    calls: Mapping[str, Call],
+    allowed: Mapping[str, set[str]],
+    folder: Path,
+    chosen: Callable[[int], bool],
 ) -> Found:
-    """Try every wrong value of every argument, or those whose number is chosen."""
+    """Try every wrong value of every argument, or those whose number is chosen.
+
+    Args:
+        calls: What is tried, by name.
+        allowed: Patterns of places, "name.argument", and the values that are right there.
+        folder: The present folder, which is emptied before every try.
+        chosen: Whether a number of a try is chosen.
+    """
     found, number = Found(), 0
     for name, call in calls.items():
+        _empty(folder)
         for argument, right in call.arguments().items():
             for label, make in wrong_values(right):
                 number += 1
@@ -170,6 +188,7 @@ def try_all(
                 if is_allowed or not chosen(number):
                     continue
                 found.tries += 1
+                _empty(folder)
                 what, text = verdict(call, argument, make())
                 if what != "refused":
                     getattr(found, what).append(f"{name}.{argument} = {label}: {text[:300]}")

@@ -216,7 +216,7 @@ def test_the_users_own_style_is_left_alone():
 
 def test_bad_rows_are_refused():
     with pytest.raises(
-        ValueError, match="unknown column x = 'device.level'; did you mean 'device.levels'"
+        ValueError, match="unknown column 'device.level'; did you mean 'device.levels'"
     ):
         plot_error_rate(rows(), x="device.level")
     with pytest.raises(ValueError, match="unknown column 'net'.* Known: network, device.levels"):

@@ -11,13 +11,12 @@ from typing import Any
 from devices.validation import shortened
 
 
-def text(name: str, value: Any, *, may_be_empty: bool = True) -> str:
+def text(name: str, value: Any) -> str:
     """Return `value`, if it is a text that files can hold.
 
     Args:
         name: What the value is, for the message.
         value: The value to check. Half of a surrogate pair is no character, and is refused.
-        may_be_empty: Whether "" is allowed; default True.
 
     Raises:
         ValueError: If it is something else.
@@ -32,8 +31,6 @@ def text(name: str, value: Any, *, may_be_empty: bool = True) -> str:
             f"{name} = {shortened(value)} holds {half!r}, half of a character, which no file can "
             "hold; leave it out"
         ) from None
-    if not value and not may_be_empty:
-        raise ValueError(f"{name} is empty; give a text of at least one character")
     return value
 
 

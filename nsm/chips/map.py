@@ -22,7 +22,6 @@ from nsm.chips.planning.plans import Plans, new_plan
 from nsm.chips.planning.tracing import move_hooks
 from nsm.chips.programming import check_weight_scale, programmed
 from nsm.chips.streams import Stream
-from nsm.nn.files.tensor_file import check_values
 
 
 def map_to_crossbar(
@@ -94,7 +93,6 @@ def map_again(
         ValueError: As `map_to_crossbar`.
     """
     check_model(model)
-    check_values(model.state_dict(), "the network")
     table = as_table(hardware)
     number("reprogrammed_scale", reprogrammed_scale, above=0)
     seed = seed_sequence(rng)

@@ -23,6 +23,7 @@ from nsm.sweeps.hashing.identity import remembering
 from nsm.sweeps.rows.checked_lines import from_row
 from nsm.sweeps.rows.row_file import RowFile
 from nsm.sweeps.rows.sidecar import described, write_sidecar
+from nsm.sweeps.rows.sidecar_file import note_finished
 from nsm.sweeps.tasks import Task
 from nsm.sweeps.until import Until
 from nsm.sweeps.workers.contents import Shelf
@@ -224,6 +225,7 @@ def _collect(
             bar.update(item, advance=1, note=_note(row))
         if file:
             file.finish(done)
+            note_finished(file.path, len({*file.done, *done}))
     # A file may hold more tasks and chips, and show their values under other names.
     table = pd.DataFrame([rows.complete(done[key]) for key in keys], columns=rows.columns)
     if keep_wrong:

@@ -84,7 +84,7 @@ def merge_rows(paths: Sequence[str | Path], out: str | Path) -> pd.DataFrame:
         _write(out, columns, list(kept.values()))
         write_planned(out, missing)
         if sidecar is not None:
-            save_sidecar(out, sidecar)
+            save_sidecar(out, replace(sidecar, finished=len(kept)))
     rows = read_rows(out)
     rows.attrs["doubles"] = doubles
     return rows

@@ -53,6 +53,7 @@ class Sidecar:
         axes: The labels of every axis, in order; None is "none".
         calls: Later calls that added to the file with another command, version or machine.
         notes: What cannot be read back.
+        finished: Rows in the file when a sweep into it last ended; None before.
     """
 
     rows: str
@@ -75,6 +76,7 @@ class Sidecar:
     axes: dict[str, list[Any]] = field(default_factory=dict)
     calls: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    finished: int | None = None
 
     def toml(self) -> str:
         """Return the text of the file."""
@@ -238,6 +240,32 @@ def save_sidecar(rows: str | Path, sidecar: Sidecar) -> Path:
     place = place_for(rows)
     write_text(place, sidecar.toml())
     return place
+
+
+def note_finished(rows: str | Path, count: int) -> None:
+    """Note in the sidecar of a file how many rows it has, now that a sweep into it has ended."""
+    sidecar = read_sidecar(rows)
+    if sidecar is not None and sidecar.finished != count:
+        save_sidecar(rows, replace(sidecar, finished=count))
+
+
+def finished_rows(rows: Path, experiment: str | None) -> int:
+    """Return how many rows a file had when a sweep into it last ended; 0 if nothing tells.
+
+    Args:
+        rows: The file of rows.
+        experiment: The experiment of its rows; the sidecar of another one tells nothing of them.
+            None if no row is left.
+    """
+    told = None if experiment is None else Told(experiment=experiment, samples=0, chips=0)
+    try:
+        place = _place(rows, told)
+        sidecar = None if place is None else _read(place)
+    except ValueError:  # damaged; whoever needs the sidecar itself gets the message
+        return 0
+    if sidecar is None or experiment not in (None, sidecar.experiment):
+        return 0
+    return sidecar.finished if type(sidecar.finished) is int else 0
 
 
 def place_for(rows: str | Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devices.arguments import file_path, path_text
+from devices.user_warnings import warn_user
 from devices.validation import instance
 from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.rows.checked_lines import (
@@ -96,7 +97,8 @@ def read_rows(path: str | Path) -> pd.DataFrame:
     running sweep has not finished is left out.
 
     The attributes of the table (`rows.attrs`) hold the number of "rows" in the file, and how many
-    the sweep is to have ("planned"): more if it is unfinished, see `nsm.sweeps.rows.unfinished`.
+    the sweep is to have ("planned"): more if it is unfinished, see `nsm.sweeps.rows.unfinished`, or
+    if rows of a finished sweep were removed, which its sidecar tells and a warning says.
 
     Args:
         path: CSV, or Parquet if the name ends in .parquet.
@@ -115,8 +117,22 @@ def read_rows(path: str | Path) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=columns)
     present = {(row["task"], row["chip"]) for row in rows}
     missing = planned_rows(path) - present
-    table.attrs |= {"rows": len(rows), "planned": len(rows) + len(missing)}
+    planned = len(rows) + len(missing)
+    table.attrs |= {"rows": len(rows), "planned": max(planned, _finished(path, rows))}
     return table
+
+
+def _finished(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many rows a file had when its sweep ended; warn if it has fewer now."""
+    from nsm.sweeps.rows.sidecar_file import finished_rows  # it reads rows
+
+    finished = finished_rows(path, rows[0]["experiment"] if rows else None)
+    if finished > len(rows):
+        warn_user(
+            f"{path} has {len(rows)} rows, and had {finished} when its sweep ended; the same call "
+            "of the sweep computes those again that were removed"
+        )
+    return finished
 
 
 def stored_rows(path: str | Path) -> list[dict[str, Any]]:

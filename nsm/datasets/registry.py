@@ -112,6 +112,9 @@ def check_source(source: str) -> str:
         ValueError: It is none of them; the message suggests the nearest name.
         FileNotFoundError: It is a path, and there is no such file or folder.
     """
+    from devices.arguments import text
+
+    text("source", source)
     # Unlike Path.exists it takes names that are too long.
     if source in LOADERS or os.path.exists(source) or ":" in source:
         return source

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from devices.validation import number
+from devices.validation import instance, number
 
 
 def widened(model: nn.Module, factor: float) -> nn.Module:
@@ -20,6 +20,7 @@ def widened(model: nn.Module, factor: float) -> nn.Module:
         model: The network, which does not change.
         factor: At least 1.
     """
+    instance("model", model, nn.Module)
     number("factor", factor, at_least=1)
     wide = copy.deepcopy(model)
     with torch.no_grad():

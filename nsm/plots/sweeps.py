@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from devices.arguments import listed, text
-from devices.validation import Floats, choice, instance, integer, shortened
+from devices.arguments import listed
+from devices.validation import Floats, choice, integer, shortened
+from nsm.plots.annotated import checked
 from nsm.plots.axis_places import Places, mark_axis, places_along, value_text
 from nsm.plots.error_axis import error_scale, lowest_drawn, mark_error_axis, mark_errors
 from nsm.plots.notes import note_below, note_figure, unfinished_text
@@ -25,7 +26,6 @@ from nsm.plots.reference_lines import (
 from nsm.plots.style import COLORS, COLUMN, MARKERS, STYLE, figure, places_of, styled
 from nsm.plots.texts import axis_title, drawn_text
 from nsm.plots.ticks import separate_tick_labels
-from nsm.sweeps.rows.stored_rows import check_table
 
 
 def _draw_line(
@@ -116,8 +116,8 @@ def plot_error_rate(
     named = [x] if group is None else [x, group]
     _check_rows(rows, named)
     check_points(rows, named)
-    text("conditions", conditions)
-    ax = _own_or_new(ax)
+    if ax is None:
+        _, ax = figure()
     names = _names(rows, group, order)
     check_levels(rows, software, chance, names)
     places = places_of(names, networks=group == "network")
@@ -125,14 +125,6 @@ def plot_error_rate(
           software=software, chance=chance, error_axis=error_axis)  # fmt: skip
     note_below(ax, [unfinished_text(rows), conditions])
     separate_tick_labels(ax)
-    return ax
-
-
-def _own_or_new(ax: Axes | None) -> Axes:
-    """Return the Axes to draw into, those of a new figure for None; or raise ValueError."""
-    if ax is None:
-        return figure()[1]
-    instance("ax", ax, Axes, advice="give one of matplotlib, or None for a new figure")
     return ax
 
 
@@ -207,7 +199,6 @@ def _draw(
 
 def _check_rows(rows: pd.DataFrame, named: Sequence[str]) -> None:
     """Raise ValueError if there are no rows, or a column is unknown."""
-    check_table(rows)
     columns = [c for c in rows.columns if c not in ("task", "experiment")]
     for column in named:
         choice("column", column, columns)
@@ -227,6 +218,7 @@ def _explain(ax: Axes, points: pd.DataFrame, *, group: str | None, along: Places
         ax.legend(frameon=False, title="\n".join(lines) or None, title_fontsize=6)
 
 
+@checked
 def facet_error_rate(
     rows: pd.DataFrame,
     *,
@@ -264,8 +256,6 @@ def facet_error_rate(
     """
     named = list(dict.fromkeys([x, facet] if group is None else [x, group, facet]))
     _check_rows(rows, named)
-    text("conditions", conditions)
-    integer("columns", columns, at_least=1)
     check_points(rows, named)
     texts = rows[facet].map(lambda v: value_text(v, facet), na_action=None)
     values = list(dict.fromkeys(texts))
@@ -288,7 +278,7 @@ def facet_error_rate(
 
 def _panels(count: int, columns: int) -> tuple[Figure, list[Axes]]:
     """Return a figure and its panels, at most `columns` side by side; others are left empty."""
-    across = min(columns, count)
+    across = min(integer("columns", columns, at_least=1), count)
     down = ceil(count / across)
     drawing = Figure(figsize=(COLUMN[0] * across, COLUMN[1] * down))
     panels = list(drawing.subplots(down, across, squeeze=False).flat)

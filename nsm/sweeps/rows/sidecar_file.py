@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import tomli_w
 
+from devices.arguments import file_path
 from nsm.disk import write_text
 from nsm.sweeps.hashing.identity import canonical
 from nsm.sweeps.rows.sidecar_rows import Told, check_agreement, told_by
@@ -157,7 +159,7 @@ def read_sidecar(rows: str | Path) -> Sidecar | None:
         ValueError: The sidecar is no TOML or lacks a key; or it has other samples, fewer chips or
             another experiment than the rows.
     """
-    path = Path(rows)
+    path = file_path("rows", rows)
     told = told_by(path)
     found = _place(path, told)
     if found is None:
@@ -194,7 +196,7 @@ def _place(rows: Path, told: Told | None) -> Path | None:
 
 def is_sidecar(path: Path) -> bool:
     """Return whether a file is a sidecar, which its first line says."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file fails for names that are too long
         return False
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.readline().startswith(MARK)

@@ -47,7 +47,24 @@ ALLOWED = {
     "nsm.Binarize.threshold": _NEGATIVE,
     "nsm.Range.*": _NEGATIVE,
     "nsm.Thermometer.low": _NEGATIVE,
-    # Other numbers.
+    # Other numbers, and arrays of any shape that fits, of closed forms.
+    "nsm.theory.*": {
+        "1.5", "a list", "a list inside", "a number in an array", "a number in a tensor",
+        "of another shape", "a ragged list",
+    },
+    "nsm.theory.*.[abuwz]": _NEGATIVE,
+    "nsm.theory.*.*mean": _NEGATIVE,
+    "nsm.theory.*.norm": _NEGATIVE,
+    "nsm.theory.*.beta": _NEGATIVE,
+    "nsm.theory.*.gamma": _NEGATIVE,
+    "nsm.theory.*.correlation": _NEGATIVE,
+    "nsm.theory.*.amplitude": _NEGATIVE,
+    "nsm.theory.*.factor": _NEGATIVE,  # the mean of one
+    "nsm.theory.*.cell": _NEGATIVE,
+    "nsm.theory.*.gate": _NEGATIVE,
+    "nsm.uncertainty.*.degrees": _NEGATIVE,
+    "nsm.sweeps.read_sidecar.rows": {*_FILES, "a long text"},  # files that need not exist
+    "nsm.uncertainty.over_rotation.draw": {"a class"},
     "devices.with_on_off_ratio.ratio": {"infinity"},  # g_min = 0
     "crossbar.Wires.compensated.g_*": {"1.5"},
     "nsm.*lr": {"2**63"},  # that it diverges is told by the training
@@ -71,6 +88,20 @@ ALLOWED = {
     "nsm.read_measurement.cell": {"a list"},
     "nsm.read_measurement.columns": {"a table"},
     "nsm.read_measurement.unit": {"a table"},
+    # Figures.
+    "nsm.plots.conditions.recipe": _TEXTS,
+    "nsm.plots.conditions.test": _TEXTS,
+    "nsm.plots.conditions.values": {  # those of any axis
+        "a ragged list", "a masked array", "NaN in an array", "texts in an array",
+        "truth values in an array", "* inside",
+    },
+    "nsm.plots.note_*.lines": {"a list", "texts in an array", "a text inside"},
+    "nsm.plots.preset_table.presets": {"a list"},
+    "nsm.plots.save_*.path": _FILES,
+    "nsm.plots.facet_error_rate.software": {"a table"},
+    "nsm.plots.tolerated.nominal": _NEGATIVE,
+    "nsm.learning.MixedPrecision.step": {"2**63"},
+    "nsm.learning.learn_on_devices.save_to": _FILES,
     # None without an annotation that says so.
     "nsm.*.calibrate": {"None"},
     "nsm.*.executor": {"None"},
@@ -82,4 +113,4 @@ ALLOWED = {
     "nsm.fit.augment": {"a class"},
     "nsm.fit.measure": {"a class"},
     "nsm.tolerances.on_result": {"a class", "a function"},
-}
+}  # fmt: skip

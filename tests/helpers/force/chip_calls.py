@@ -13,7 +13,10 @@ from tests.helpers.force.network_calls import HARDWARE, X, Y, network
 from tests.helpers.force.tries import Call, method
 
 #: What functions return and users do not make.
-RESULTS = {"MappedNetwork", "Tolerances", "Tile", "TiledArray", "NeuronArray"}
+RESULTS = {
+    "Calibration", "Data", "Learned", "LearningRule", "MappedNetwork", "Measurement",
+    "NeuronArray", "Sidecar", "Stream", "Tile", "TiledArray", "Tolerances",
+}  # fmt: skip
 _READS = {"x": X, "samples": 2, "rng": 0, "sampling": "exact"}
 
 
@@ -146,7 +149,7 @@ def rows():
     return _rows().copy()
 
 
-def _rows_file(name="rows.csv", networks=("a", "b")):
+def rows_file(name="rows.csv", networks=("a", "b")):
     from pathlib import Path
 
     for path in Path().glob(name.replace(".csv", ".*")):
@@ -163,7 +166,7 @@ def _merged():
 
     for path in Path().glob("merged.*"):
         path.unlink()
-    return {"paths": [_rows_file("a.csv", "a"), _rows_file("b.csv", "b")], "out": "merged.csv"}
+    return {"paths": [rows_file("a.csv", "a"), rows_file("b.csv", "b")], "out": "merged.csv"}
 
 
 def _sweeps():
@@ -198,7 +201,7 @@ def _sweeps():
             nsm.interval, lambda: {"rows": rows(), "by": None, "confidence": 0.95}
         ),
         "merge_rows": Call(nsm.merge_rows, _merged),
-        "read_rows": Call(nsm.read_rows, lambda: {"path": _rows_file()}),
+        "read_rows": Call(nsm.read_rows, lambda: {"path": rows_file()}),
         "to_xarray": Call(nsm.to_xarray, lambda: {"rows": rows()}),
         "plot_error_rate": Call(
             nsm.plot_error_rate,
@@ -235,12 +238,12 @@ def _verdicts():
 
 
 @cache
-def _tolerances():
+def tolerances():
     return nsm.tolerances(**_verdicts()["tolerances"].arguments())
 
 
 _CALLS = {**_chip_functions(), **_sweeps(), **_verdicts()}
 CALLS = {f"nsm.{name}": call for name, call in _CALLS.items()}
-CALLS["nsm.Tolerances.save"] = method(_tolerances, "save", path="tolerances.csv")
+CALLS["nsm.Tolerances.save"] = method(tolerances, "save", path="tolerances.csv")
 CALLS["nsm.learn.settings"] = _learning()
 CALLS |= {f"nsm.MappedNetwork.{name}": call for name, call in _chip_methods().items()}

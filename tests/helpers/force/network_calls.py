@@ -142,7 +142,7 @@ def _training():
     }  # fmt: skip
 
 
-def _table():
+def table_of_cells():
     with open("programmed.csv", "w", encoding="utf-8") as file:
         rng = np.random.default_rng(0)
         file.write("target [µS],got [µS]\n")
@@ -152,7 +152,7 @@ def _table():
 
 
 def _measured():
-    return nsm.read_measurement(_table(), "programming")
+    return nsm.read_measurement(table_of_cells(), "programming")
 
 
 def _fitted():
@@ -178,7 +178,7 @@ def _measurements():
         ),
         "read_measurement": Call(
             nsm.read_measurement,
-            lambda: {"path": _table(), "kind": "programming", "unit": None, "columns": None,
+            lambda: {"path": table_of_cells(), "kind": "programming", "unit": None, "columns": None,
                      "period": None, "read_voltage": None, "cell": (), "reads": None,
                      "g_min": None, "g_max": None, "sheet": None, "strict": True},
         ),

@@ -20,9 +20,12 @@ ROOT = Path(__file__).parents[3]
 LIMIT = 10.0
 #: What messages may call an argument: images are images, whatever the argument's name.
 OTHER_NAMES = {
-    "x": "images?|inputs?|column", "y": "labels?", "images": "x", "validation": "images?|labels?",
+    "x": "images?|inputs?|column", "y": "labels?|column", "images": "x",
+    "validation": "images?|labels?",
     "path": "file|folder|ending", "out": "file", "paths": "file", "model": "network|map a",
-    "rng": "seed", "source": "data", "name": "preset|gate", "group": "column", "axes": "axis",
+    "rng": "seed", "source": "data", "name": "preset|gate|data set",
+    "names": "preset", "group": "column",
+    "axes": "axis", "facet": "column",
 }  # fmt: skip
 
 
@@ -153,7 +156,10 @@ def verdict(call: Call, argument: str, value: Any) -> tuple[str, str]:
 
 def in_table(allowed: Mapping[str, set[str]], place: str, label: str) -> bool:
     """Return whether a table of patterns of places, "name.argument", allows a value."""
-    return any(label in labels and fnmatchcase(place, key) for key, labels in allowed.items())
+    return any(
+        fnmatchcase(place, key) and any(fnmatchcase(label, right) for right in labels)
+        for key, labels in allowed.items()
+    )
 
 
 def _empty(folder: Path) -> None:

@@ -66,7 +66,7 @@ def _check(name: str, value: Any, annotation: Any) -> None:
     elif origin in (Sequence, Iterable):
         for member in listed(name, value, f"a list of {getattr(members[0], '__name__', 'values')}"):
             _check(f"member of {name}", member, members[0])
-    elif inspect.isclass(kind) and origin is None and kind is not Any:
+    elif inspect.isclass(kind) and origin is None and kind not in (Any, float):
         instance(name, value, kind)
 
 

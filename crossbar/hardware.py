@@ -199,8 +199,8 @@ def _checked_shape(tile_shape: Any) -> tuple[int, int]:
             f"Hardware.tile_shape = {shortened(tile_shape)}; give (word lines, bit lines)"
         ) from None
     return (
-        integer("word lines", word_lines, at_least=1),
-        integer("bit lines", bit_lines, at_least=1),
+        integer("Hardware.tile_shape: word lines", word_lines, at_least=1),
+        integer("Hardware.tile_shape: bit lines", bit_lines, at_least=1),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from crossbar.bit_slices import BitSliced
 from crossbar.hardware import Hardware
-from devices.validation import Floats, array
+from devices.validation import Floats, array, instance, number
 
 #: Bias word lines that the factor of a row may ask for. Trained networks need one to three; a row
 #: that asks for more has a bias far above its weights and hardly listens to its inputs.
@@ -58,12 +58,13 @@ def largest_weight(w: Floats, hardware: Hardware) -> float:
         The range r, in (0, max |w|].
 
     Raises:
-        ValueError: Weights are NaN or infinite, or all of them are 0.
+        ValueError: Weights are NaN or infinite, all of them are 0, or the hardware is none.
     """
-    weights = array("weights", w, ndim=2)
+    instance("hardware", hardware, Hardware)
+    weights = array("w", w, ndim=2)
     if not weights.any():
         raise ValueError(
-            f"all weights of shape {weights.shape} are 0: no weight fills the range of the device"
+            f"all weights of shape {weights.shape} are 0: no w fills the range of the device"
         )
     return float(_ranges(weights.reshape(1, -1), hardware, _MOST_OF_A_LAYER)[0])
 
@@ -91,9 +92,12 @@ def row_factors(
         bias: Biases in weight units, (outputs,); None for none.
 
     Raises:
-        ValueError: Weights or biases are NaN or infinite, or have a wrong shape.
+        ValueError: Weights or biases are NaN or infinite, or have a wrong shape; or w_max is not
+            above 0.
     """
-    weights = array("weights", w, ndim=2)
+    weights, w_max = _checked(w, w_max, hardware)
+    if bias is not None:
+        bias = array("bias", bias, shape=(len(weights),))
     factors = np.ones(len(weights))
     if hardware.weight_scale != "row":
         return factors
@@ -102,7 +106,7 @@ def row_factors(
     factors[alive] = w_max / np.maximum(ranges, w_max / LARGEST_FACTOR)
     if bias is None or hardware.bias == "reference":
         return factors
-    sizes = np.abs(array("biases", bias, shape=(len(weights),)))
+    sizes = np.abs(bias)
     most = MOST_LINES_OF_A_ROW * w_max / np.maximum(sizes, w_max / LARGEST_FACTOR)
     return np.minimum(factors, np.maximum(most, 1))
 
@@ -123,9 +127,9 @@ def tile_factors(w: Floats, w_max: float, hardware: Hardware) -> Floats:
         Factors, (rows of tiles, columns of tiles); rows of tiles divide the inputs.
 
     Raises:
-        ValueError: Weights are NaN or infinite, or have a wrong shape.
+        ValueError: Weights are NaN or infinite, or have a wrong shape; or w_max is not above 0.
     """
-    weights = array("weights", w, ndim=2)
+    weights, w_max = _checked(w, w_max, hardware)
     factors = np.ones(tile_grid(weights.shape, hardware))
     if hardware.weight_scale != "tile" or factors.size == 1:
         return factors
@@ -136,6 +140,12 @@ def tile_factors(w: Floats, w_max: float, hardware: Hardware) -> Floats:
             r = float(_ranges(of_tile.reshape(1, -1), hardware, _MOST_OF_A_TILE)[0])
             factors[i, j] = w_max / max(r, w_max / LARGEST_FACTOR)
     return factors
+
+
+def _checked(w: Floats, w_max: float, hardware: Hardware) -> tuple[Floats, float]:
+    """Return weights and the range of their layer, or raise ValueError."""
+    instance("hardware", hardware, Hardware)
+    return array("w", w, ndim=2), number("w_max", w_max, above=0)
 
 
 def tile_grid(shape: tuple[int, ...], hardware: Hardware) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from devices.arguments import text
 from devices.faults.base import Faults, NoFaults
 from devices.iv import IVLaw, Ohmic
 from devices.levels import checked_levels, common_spacing, nearest, rounding_variance
@@ -201,7 +202,7 @@ def _on_grid(target: Floats, start: float, step: float) -> Floats:
 
 def _check_limits_and_source(device: Device) -> None:
     """Raise ValueError unless limits of voltage and current are positive, and the source a text."""
-    instance("Device.reference", device.reference, str, advice="give the source as a text")
+    text("Device.reference", device.reference)
     for name, unit in (("read_disturb_voltage", "V"), ("compliance", "A")):
         if getattr(device, name) is not None:
             number(f"Device.{name}", getattr(device, name), above=0, unit=unit)

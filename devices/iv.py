@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devices.validation import Floats, array, number
+from devices.rows import is_row
+from devices.validation import Floats, array, number, shortened
 
 #: Newton steps, and the relative error of the voltage at which they stop.
 _MOST_STEPS = 100
@@ -126,10 +127,10 @@ class CurrentVoltage(IVLaw):
     def __post_init__(self) -> None:
         for name in ("square", "cubic"):
             given = getattr(self, name)
-            if not isinstance(given, (tuple, list, np.ndarray)):
+            if not is_row(given):
                 raise ValueError(
-                    f"CurrentVoltage.{name} = {given!r} is not a list of coefficients; give "
-                    f"({given!r},) for a constant"
+                    f"CurrentVoltage.{name} = {shortened(given)} is not a list of coefficients; "
+                    "give (0.1,) for a constant of 0.1"
                 )
             object.__setattr__(self, name, tuple(given))
             if not getattr(self, name):

@@ -7,7 +7,7 @@ from typing import Any
 from devices.device import Device
 from devices.programming.base import WriteModel
 from devices.pulses.base import PulseResponse
-from devices.validation import number
+from devices.validation import instance, number
 
 
 def with_on_off_ratio(device: Device, ratio: float) -> Device:
@@ -20,7 +20,8 @@ def with_on_off_ratio(device: Device, ratio: float) -> Device:
     Raises:
         ValueError: If the ratio is not above 1, or a list of levels leaves the new range.
     """
-    if ratio != math.inf:
+    instance("device", device, Device)
+    if not (isinstance(ratio, float) and ratio == math.inf):
         number("on_off_ratio", ratio, above=1)
     g_min = device.g_max / ratio
     write, pulses = (_spanning(part, device.g_min, g_min) for part in (device.write, device.pulses))

@@ -16,10 +16,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from devices.arguments import file_path, text
 from devices.device import Device
 from devices.read_noise.base import ReadNoise
 from devices.tables import PROVENANCE, as_toml, device_from, gate_from, read_table
-from devices.validation import choice
+from devices.validation import choice, shortened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,15 @@ class Preset:
     levels_counted: str
     programming: str
     model: Device | ReadNoise
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.name != "model":
+                text(f"Preset.{field.name}", getattr(self, field.name))
+        if not isinstance(self.model, (Device, ReadNoise)):
+            raise ValueError(
+                f"Preset.model = {shortened(self.model)} is neither a Device nor a ReadNoise"
+            )
 
     def toml(self) -> str:
         """Return the text of a device file, to be changed and used as `device = "mine.toml"`."""
@@ -105,10 +115,11 @@ def read_preset(path: str | Path) -> Preset:
         FileNotFoundError: If there is no such file.
         ValueError: If the file describes neither a device nor a gate.
     """
+    path = file_path("path", path)
     table = read_table(path)
     model = (gate_from if "gate" in table else device_from)(table, str(path))
     provenance = {key: str(table.get(key, "")) for key in PROVENANCE}
-    return Preset(name=Path(path).stem, model=model, **provenance)
+    return Preset(name=path.stem, model=model, **provenance)
 
 
 def _changed(model: Any, changes: dict[str, Any]) -> Any:

@@ -25,7 +25,7 @@ def row(name: str, values: Any, **allowed: Any) -> tuple[float, ...]:
         ValueError: If it is no row, or one of its numbers is not finite or outside the limits; the
             message says which one.
     """
-    if not _is_list(values):
+    if not is_row(values):
         unit = f" [{allowed['unit']}]" if allowed.get("unit") else ""
         raise ValueError(
             f"{name} = {shortened(values)} is not a row of numbers; give a list{unit}, such as "
@@ -84,7 +84,7 @@ def rows_of(
     Raises:
         ValueError: If it is no list of such rows, or a number is refused.
     """
-    if not _is_list(values):
+    if not is_row(values):
         raise ValueError(
             f"{name} = {shortened(values)} is not a list of rows; give one row for each of the "
             f"{len(outer[1])} {outer[0]}, with one number for each of the {len(inner[1])} "
@@ -97,6 +97,6 @@ def rows_of(
     return rows
 
 
-def _is_list(values: Any) -> bool:
+def is_row(values: Any) -> bool:
     """Return whether values are a list, a tuple or an array with at least one axis."""
     return isinstance(values, (list, tuple)) or (isinstance(values, np.ndarray) and values.ndim > 0)

@@ -6,6 +6,7 @@ underscores, and with the fields that differ from their defaults. An example is
 slot.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from devices.arguments import path_text
 from devices.device import Device
 from devices.faults.base import NoFaults
 from devices.faults.fault_map import FaultMap
@@ -309,9 +311,10 @@ def read_table(path: str | Path) -> dict[str, Any]:
         ValueError: If the file is not TOML.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file fails for names that are too long
         raise FileNotFoundError(
-            f"no device file {path}; `nsm presets export NAME > mine.toml` makes one to start from"
+            f"no device file {path_text(path)}; `nsm presets export NAME > mine.toml` "
+            "makes one to start from"
         )
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -20,11 +20,14 @@ MAX_LISTED_NAMES = 10
 LARGEST_CONDUCTANCE = 0.1
 #: No error or noise of a memory cell is larger [S].
 LARGEST_ERROR = 0.01
+#: No device is hotter [K].
+LARGEST_TEMPERATURE = 1e4
 #: Factors and numbers of other units stay below this one; beyond it squares lose their digits.
 LARGEST_NUMBER = 1e15
 #: Largest sizes of any device, by unit: what is larger was meant in another unit, or is a slip.
 _PLAUSIBLE = {
-    "S": LARGEST_CONDUCTANCE, "A": 1.0, "V": 100.0, "s": 1e13, "K": 1e4, "eV": 20.0, "Hz": 1e16,
+    "S": LARGEST_CONDUCTANCE, "A": 1.0, "V": 100.0, "s": 1e13, "K": LARGEST_TEMPERATURE,
+    "eV": 20.0, "Hz": 1e16,
 }  # fmt: skip
 _IN_SIEMENS = "; conductances are in siemens: 50 µS is 50e-6"
 #: Largest number in single precision.
@@ -185,6 +188,7 @@ def real_array(
     *,
     ndim: int | None = None,
     shape: tuple[int | None, ...] | None = None,
+    truth_values: bool = False,
 ) -> NDArray[Any]:
     """Return `value` as an array of real numbers of the wanted shape; NaN is allowed.
 
@@ -193,19 +197,17 @@ def real_array(
         value: Anything that numpy can turn into an array.
         ndim: Wanted number of dimensions, or None for any.
         shape: Wanted shape, in which None stands for any length; None for any shape.
+        truth_values: Whether truth values count as 1 and 0, as those of images do; default False,
+            which refuses them.
 
     Raises:
         ValueError: If the values are not real numbers or masked, or the shape is another.
     """
-    refuse_masked(name, value)
-    try:
-        a = np.asarray(value)
-        if a.dtype.kind not in "fiub":  # floats, integers and booleans
-            raise TypeError
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} is not an array of real numbers (got {type(value).__name__})"
-        ) from None
+    a = any_array(name, value)
+    if a.dtype.kind == "b" and not truth_values:
+        raise ValueError(f"{name} holds truth values; give an array of real numbers")
+    if a.dtype.kind not in "fiub":  # floats, integers and booleans
+        raise ValueError(f"{name} is not an array of real numbers (got {type(value).__name__})")
     if ndim is not None and a.ndim != ndim:
         raise ValueError(f"{name} has shape {a.shape}; give {ndim} dimensions")
     if shape is not None and (
@@ -215,6 +217,26 @@ def real_array(
         wanted = "(" + ", ".join("any" if w is None else str(w) for w in shape) + ")"
         raise ValueError(f"{name} has shape {a.shape}; give {wanted}")
     return a
+
+
+def any_array(name: str, value: Any) -> NDArray[Any]:
+    """Return `value` as an array of whatever numpy makes of it.
+
+    Args:
+        name: What the value is, for the message.
+        value: Anything that numpy can turn into an array.
+
+    Raises:
+        ValueError: If its rows have different lengths, or values are masked.
+    """
+    refuse_masked(name, value)
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: tensors with a gradient
+        raise ValueError(
+            f"{name} is not an array of real numbers (got {type(value).__name__}); give rows of "
+            "one length"
+        ) from None
 
 
 def refuse_masked(name: str, value: Any) -> None:
@@ -254,10 +276,29 @@ def array(
     *,
     ndim: int | None = None,
     shape: tuple[int | None, ...] | None = None,
+    truth_values: bool = False,
 ) -> Floats:
-    """Return `value` as a float64 array of finite numbers of the wanted shape; see `real_array`."""
-    real = real_array(name, value, ndim=ndim, shape=shape)
-    return finite(name, real.astype(np.float64, copy=False))
+    """Return `value` as a float64 array of finite numbers of the wanted shape; see `real_array`.
+
+    Raises:
+        ValueError: As there; or if a number is NaN, infinite or larger than `LARGEST_NUMBER`.
+    """
+    real = real_array(name, value, ndim=ndim, shape=shape, truth_values=truth_values)
+    return within_bounds(name, finite(name, real.astype(np.float64, copy=False)))
+
+
+def within_bounds(name: str, a: Floats) -> Floats:
+    """Return an array, if no number in it is so large that its square loses its digits.
+
+    Raises:
+        ValueError: If one is larger than `LARGEST_NUMBER`.
+    """
+    largest = max(float(a.max(initial=0.0)), -float(a.min(initial=0.0)))
+    if largest > LARGEST_NUMBER:
+        raise ValueError(
+            f"{name} holds values up to {largest:g}; give numbers of at most {LARGEST_NUMBER:g}"
+        )
+    return a
 
 
 def choice(what: str, value: Any, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from devices.device import Device
 from devices.presets import PRESETS
-from devices.validation import choice, number
+from devices.validation import choice, instance, number
 
 #: Where a pulse is applied: across the cell, whose conductance draws a current, or to the gate of a
 #: transistor, which draws charge.
@@ -80,6 +80,7 @@ def write_pulses_of(device: Device) -> WritePulses | None:
     Args:
         device: A preset, or a device that was made from one by changing other slots.
     """
+    instance("device", device, Device)
     if device.pulses is None:
         return None
     for name, pulses in WRITE_PULSES.items():

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from devices.arguments import listed
 from devices.validation import choice, shortened
 from nsm.importing import is_importable
 
@@ -59,9 +60,7 @@ def given_classes(classes: Any) -> list[Any]:
     Raises:
         ValueError: They are no list, or one of them is something else.
     """
-    if isinstance(classes, (type, str)) or not isinstance(classes, Iterable):
-        raise ValueError(f"classes = {shortened(classes)} is not a list; give classes=[...]")
-    things = list(classes)
+    things = listed("classes", classes, "classes=[...]", ordered=False)
     for thing in things:
         if not callable(thing) or not hasattr(thing, "__qualname__"):
             raise ValueError(

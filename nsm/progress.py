@@ -17,6 +17,8 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from devices.validation import boolean
+
 #: When a log gets its first line, so that what ends before writes none [s].
 FIRST_LINE = 10.0
 #: Time between two lines of a log [s].
@@ -88,7 +90,7 @@ def progress_bar(*, enabled: bool = True) -> Bar:
     Args:
         enabled: False for a bar that shows nothing.
     """
-    if not enabled:
+    if not boolean("progress", enabled):
         return terminal_bar(Console(), disable=True)
     if in_notebook():
         return NotebookBar()

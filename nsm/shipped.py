@@ -4,8 +4,11 @@ This file imports no torch, so that the command line can refuse a wrong name at 
 """
 
 import difflib
+import os
 from importlib import resources
 from pathlib import Path
+
+from devices.arguments import file_path, path_text
 
 
 def shipped() -> list[str]:
@@ -22,14 +25,15 @@ def locate(path: str | Path) -> Path:
         FileNotFoundError: neither exists; the message suggests the nearest shipped network, if
             one is similar, and lists all of them.
     """
-    if Path(path).is_file():
-        return Path(path)
+    given = file_path("path", path)
+    if os.path.isfile(given):  # Path.is_file fails for names that are too long
+        return given
     name = str(path).removesuffix(".safetensors")
     if name in shipped():
         return Path(str(resources.files("nsm") / f"{name}.safetensors"))
     similar = difflib.get_close_matches(name, shipped(), n=1, cutoff=0.5)
     hint = f" (did you mean {similar[0]!r}?)" if similar else ""
     raise FileNotFoundError(
-        f"no network {str(path)!r}: no such file, and the shipped ones are {', '.join(shipped())}"
-        f"{hint}"
+        f"no network {path_text(path)!r}: no such file, and the shipped ones are "
+        f"{', '.join(shipped())}{hint}"
     )

@@ -6,19 +6,16 @@ broadcast. Sources: Detorakis et al. 2019 (their equation numbers), or derived h
 sampling (tests/nsm/test_theory.py).
 """
 
-from math import expm1, inf, log
+from math import expm1, inf, log, prod
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erf, ndtr, ndtri
 
-from devices.validation import Floats, choice, integer, number
+from devices.validation import Floats, array, boolean, choice, integer, number
+from nsm.formula_arguments import not_negative, share, together, two, weights_and_inputs
 
 MAPPINGS = ("differential_pair", "balanced_pair", "reference_column")
-
-
-def _floats(x: ArrayLike) -> Floats:
-    return np.asarray(x, dtype=np.float64)
 
 
 def firing_probability(
@@ -47,9 +44,13 @@ def firing_probability(
     Returns:
         (..., outputs).
     """
-    w = _floats(w)
-    z = _floats(z)
-    u = (mean + _floats(a)) * (z @ w.T) + _floats(b)
+    number("mean", mean)
+    number("variance", variance, at_least=0)
+    number("floor", floor, at_least=0)
+    w, z = weights_and_inputs(w, z)
+    product = z @ w.T
+    a, b, _ = together(a=a, b=b, outputs=product)
+    u = (mean + a) * product + b
     spread = np.sqrt(2 * (variance * (z**2) @ (w**2).T + floor))
     return np.asarray(0.5 * (1 + erf(u / spread)))
 
@@ -59,12 +60,16 @@ def beta_from_a(a: ArrayLike, *, mean: float, variance: float) -> Floats:
 
     Gaussian noise: (1 + a)/√(2σ²). Bernoulli noise: (p + a)/√(2p (1 − p)).
     """
-    return (mean + _floats(a)) / np.sqrt(2 * variance)
+    number("mean", mean)
+    number("variance", variance, above=0)
+    return (mean + array("a", a)) / np.sqrt(2 * variance)
 
 
 def a_from_beta(beta: ArrayLike, *, mean: float, variance: float) -> Floats:
     """Return a = β √(2 Var ξ) − E ξ, the inverse of `beta_from_a`; it is 0 at the native β."""
-    return _floats(beta) * np.sqrt(2 * variance) - mean
+    number("mean", mean)
+    number("variance", variance, at_least=0)
+    return array("beta", beta) * np.sqrt(2 * variance) - mean
 
 
 def remapped(
@@ -81,8 +86,12 @@ def remapped(
         new_mean: E ξ' of the new noise.
         new_variance: Var ξ' of the new noise.
     """
+    number("variance", variance, above=0)
+    number("new_variance", new_variance, at_least=0)
+    number("new_mean", new_mean)
     new_a = a_from_beta(beta, mean=new_mean, variance=new_variance)
-    return new_a, _floats(b) * np.sqrt(new_variance / variance)
+    new_a, b = together(beta=new_a, b=b)
+    return new_a, b * np.sqrt(new_variance / variance)
 
 
 def argument_gradients(
@@ -104,16 +113,21 @@ def argument_gradients(
     Returns:
         The gradients in "w", "beta" and "b".
     """
-    w = _floats(w)
-    z = _floats(z)
+    number("beta", beta)
+    number("b", b)
+    number("variance", variance, above=0)
+    w = array("w", w, ndim=1)
+    z = array("z", z, ndim=1)
+    if not w.any() or w.shape != z.shape:
+        raise ValueError(f"w and z have shapes {w.shape} and {z.shape}; give (inputs,), w not 0")
     s = np.sqrt(2 * variance)
     norm = np.sqrt(np.sum((w * z) ** 2))
     product = float(w @ z)
     along = (beta * product + b / s) / norm**3
     return {
         "w": beta * z / norm - along * w * z**2,
-        "beta": _floats(product / norm),
-        "b": _floats(1 / (s * norm)),
+        "beta": np.asarray(product / norm),
+        "b": np.asarray(1 / (s * norm)),
     }
 
 
@@ -125,10 +139,14 @@ def data_dependent_init(t: ArrayLike, norm: ArrayLike, *, variance: float) -> tu
         norm: ‖w‖, (outputs,).
         variance: Var ξ.
     """
-    t = _floats(t)
+    number("variance", variance, above=0)
+    t = array("t", t, ndim=2)
+    norm = array("norm", norm, shape=t.shape[1:])
+    if len(t) < 2:
+        raise ValueError(f"t has shape {t.shape}; give two images or more, (batch, outputs)")
     mu = t.mean(axis=0)
     sigma = t.std(axis=0)
-    return 1 / sigma, -mu * _floats(norm) * np.sqrt(2 * variance) / sigma
+    return 1 / sigma, -mu * norm * np.sqrt(2 * variance) / sigma
 
 
 def scaled_probability(p: ArrayLike, alpha: ArrayLike, gamma: float) -> Floats:
@@ -141,7 +159,11 @@ def scaled_probability(p: ArrayLike, alpha: ArrayLike, gamma: float) -> Floats:
         alpha: The gain, a factor of all conductances.
         gamma: Exponent of the cell's noise, σ_G ∝ G^γ.
     """
-    return np.asarray(ndtr(_floats(alpha) ** (1 - gamma) * ndtri(_floats(p))))
+    number("gamma", gamma)
+    before, gain = together(p=share("p", p), alpha=alpha)
+    if gain.min(initial=1) <= 0:
+        raise ValueError(f"alpha goes down to {gain.min():g}; give gains above 0")
+    return np.asarray(ndtr(gain ** (1 - gamma) * ndtri(before)))
 
 
 def pair_ratio(w: ArrayLike, on_off_ratio: float, mapping: str = "differential_pair") -> Floats:
@@ -157,7 +179,9 @@ def pair_ratio(w: ArrayLike, on_off_ratio: float, mapping: str = "differential_p
         on_off_ratio: g_max/g_min, above 1.
         mapping: A name in `MAPPINGS`.
     """
-    w = _floats(w)
+    w = array("w", w)
+    if not w.ndim or not w.size:
+        raise ValueError(f"w has shape {w.shape}; give (..., inputs), one weight or more")
     number("on_off_ratio", on_off_ratio, above=1)
     choice("mapping", mapping, MAPPINGS)
     n = w.shape[-1]
@@ -193,10 +217,16 @@ def pair_variance(
         cell: Mean m and variance v of the cells' factors c.
         shared: Whether the pair shares a gate.
     """
-    g_pos = _floats(g_pos)
-    g_neg = _floats(g_neg)
-    m, v = map(_floats, cell)
-    mean, variance = gate
+    boolean("shared", shared)
+    mean_cell, variance_cell = (array("cell", value) for value in two("cell", cell))
+    g_pos, g_neg, m, v = together(
+        g_pos=not_negative("g_pos", g_pos),
+        g_neg=not_negative("g_neg", g_neg),
+        cell=mean_cell,
+        variance_of_cell=not_negative("cell", variance_cell),
+    )
+    mean, variance = (number("gate", value) for value in two("gate", gate))
+    number("variance of gate", variance, at_least=0)
     second_moment = variance + mean**2
     squares = g_pos**2 + g_neg**2
     if shared:
@@ -210,8 +240,11 @@ def product_moments(*factors: tuple[ArrayLike, ArrayLike]) -> tuple[Floats, Floa
     Args:
         factors: Mean m_k and variance v_k of each.
     """
-    mean = np.prod([_floats(m) for m, _ in factors], axis=0)
-    second = np.prod([_floats(v) + _floats(m) ** 2 for m, v in factors], axis=0)
+    pairs = [two("factor", factor) for factor in factors]
+    means = together(**{f"mean of factor {k}": m for k, (m, _) in enumerate(pairs)})
+    variances = [not_negative("factor", v) for _, v in pairs]
+    mean = prod(means)
+    second = prod(v + m**2 for m, v in zip(means, variances, strict=True))
     return np.asarray(mean), np.asarray(second - mean**2)
 
 
@@ -222,8 +255,7 @@ def leaky_gate_moments(p: ArrayLike, leak: ArrayLike) -> tuple[Floats, Floats]:
         p: Probability that the gate is on, with the factor 1.
         leak: Factor ε of the gate when it is off.
     """
-    p = _floats(p)
-    leak = _floats(leak)
+    p, leak = together(p=share("p", p), leak=share("leak", leak))
     return p + (1 - p) * leak, p * (1 - p) * (1 - leak) ** 2
 
 
@@ -234,8 +266,7 @@ def telegraph_moments(amplitude: ArrayLike, occupancy: ArrayLike) -> tuple[Float
         amplitude: δ = ΔG/G.
         occupancy: π₁, the fraction of time in which the trap is captured (s = 1).
     """
-    delta = _floats(amplitude)
-    pi = _floats(occupancy)
+    delta, pi = together(amplitude=amplitude, occupancy=share("occupancy", occupancy))
     return 1 - delta * pi, delta**2 * pi * (1 - pi)
 
 
@@ -249,9 +280,8 @@ def spread_gate_moments(w: ArrayLike, z: ArrayLike, p: ArrayLike) -> tuple[Float
         z: Inputs.
         p: Probability p_ij of every synapse, (outputs, inputs).
     """
-    w = _floats(w)
-    z = _floats(z)
-    p = _floats(p)
+    w, z = weights_and_inputs(w, z)
+    p, _ = together(p=share("p", p), w=w)
     mean = np.einsum("...j,ij->...i", z, p * w)
     return mean, np.einsum("...j,ij->...i", z**2, p * (1 - p) * w**2)
 
@@ -261,7 +291,11 @@ def word_line_covariance(w: ArrayLike, z: ArrayLike, *, variance: float) -> Floa
 
     Neuron noise is one factor per input (word line), shared by all outputs.
     """
-    weighted = _floats(w) * _floats(z)
+    number("variance", variance, at_least=0)
+    w, z = weights_and_inputs(w, z)
+    if z.ndim != 1:
+        raise ValueError(f"z has shape {z.shape}; give one vector of inputs, (inputs,)")
+    weighted = w * z
     return variance * weighted @ weighted.T
 
 
@@ -279,8 +313,9 @@ def equicorrelated_variance(
         variance: Var ξ.
         correlation: Correlation r of the factors of two synapses of one output.
     """
-    w = _floats(w)
-    z = _floats(z)
+    number("variance", variance, at_least=0)
+    number("correlation", correlation, at_least=-1, at_most=1)
+    w, z = weights_and_inputs(w, z)
     return np.asarray(
         variance * ((1 - correlation) * (z**2) @ (w**2).T + correlation * (z @ w.T) ** 2)
     )
@@ -295,7 +330,8 @@ def common_factor_probability(u: ArrayLike, p: float) -> Floats:
         u: Sums without the factor.
         p: Probability that the factor is 1.
     """
-    return np.asarray(p * (_floats(u) >= 0) + (1 - p))
+    number("p", p, at_least=0, at_most=1)
+    return np.asarray(p * (array("u", u) >= 0) + (1 - p))
 
 
 def mean_variance(samples: int, correlation: float) -> float:
@@ -342,7 +378,9 @@ def static_to_noise_ratio(a: ArrayLike, programming_error: float, variance: floa
         programming_error: σ_p, relative error of its programmed weights.
         variance: Var ξ.
     """
-    return np.asarray(_floats(a) ** 2 * programming_error**2 / variance)
+    number("programming_error", programming_error, at_least=0)
+    number("variance", variance, above=0)
+    return np.asarray(array("a", a) ** 2 * programming_error**2 / variance)
 
 
 def blank_out_skewness(w: ArrayLike, z: ArrayLike, p: float) -> Floats:
@@ -355,7 +393,7 @@ def blank_out_skewness(w: ArrayLike, z: ArrayLike, p: float) -> Floats:
         z: Inputs.
         p: Probability that a synapse conducts.
     """
-    w = _floats(w)
-    z = _floats(z)
+    number("p", p, above=0, below=1)
+    w, z = weights_and_inputs(w, z)
     third = p * (1 - p) * (1 - 2 * p) * (z**3) @ (w**3).T
     return np.asarray(third / (p * (1 - p) * (z**2) @ (w**2).T) ** 1.5)

@@ -15,9 +15,20 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from devices.arguments import listed
 from devices.seeding import RNG, child, generator, seed_number, seed_sequence
-from devices.validation import array, integer, number
-from nsm.nn.inference import Floats, Labels, check_labels, evaluating, passes, softmax
+from devices.validation import array, integer, number, shortened
+from nsm.nn.inference import (
+    Floats,
+    Labels,
+    check_labels,
+    check_model,
+    evaluating,
+    output_shape,
+    passes,
+    softmax,
+    some_images,
+)
 from nsm.nn.stochastic import reseed, seed_torch
 
 # pandas and scipy are imported in the functions that use them: `import nsm` stays fast.
@@ -271,7 +282,7 @@ def rotated(x: ArrayLike, degrees: float) -> Floats:
     """
     from scipy.ndimage import rotate
 
-    images = array("x", x, ndim=2)
+    images = array("x", x, ndim=2, truth_values=True)
     side = round(images.shape[1] ** 0.5)
     if side == 0 or side**2 != images.shape[1]:
         raise ValueError(
@@ -307,7 +318,9 @@ def mc_dropout(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None)
         ValueError: If no layer has dropout with p > 0.
     """
     integer("samples", samples, at_least=1)
-    images = torch.as_tensor(array("x", x), dtype=next(model.parameters()).dtype)
+    check_model(model)
+    checked = some_images("x", x, "to read")
+    images = torch.as_tensor(checked, dtype=next(model.parameters()).dtype)
     dropouts = [m for m in model.modules() if isinstance(m, _DROPOUTS) and m.p > 0]
     if not dropouts:
         raise ValueError(
@@ -322,7 +335,11 @@ def mc_dropout(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None)
             layer.train()
         # nn.Dropout draws from torch's own stream only.
         seed_torch(seed_number(child(seed, Stream.DROPOUT)))
-        return passes(model, images, samples)
+        try:
+            return passes(model, images, samples)
+        except (RuntimeError, IndexError):
+            output_shape(model, checked)  # which says that the network does not take these images
+            raise
 
 
 def over_rotation(
@@ -344,9 +361,17 @@ def over_rotation(
     """
     import pandas as pd
 
+    if not callable(draw):
+        raise ValueError(
+            f"draw = {shortened(draw)} cannot be called; give a function of images that returns "
+            "logits (samples, batch, classes)"
+        )
+    angles = listed("degrees", degrees, "a list of angles")
+    if not angles:
+        raise ValueError("degrees is empty; give at least one angle")
     rows = []
-    for angle in degrees:
-        samples = softmax(draw(rotated(x, angle)))
+    for angle in angles:
+        samples = softmax(array("result of draw", draw(rotated(x, angle)), ndim=3))
         p, labels = _with_labels(samples.mean(axis=0), y)
         n = len(labels)
         row = {

@@ -14,7 +14,7 @@ from crossbar.reads.span import Span
 from devices import Place
 from devices.faults.base import Faults
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import Floats
+from devices.validation import Floats, instance
 
 #: Bias word lines that a layer may have, or as many as it has inputs if that is more. A bias that
 #: needs more outweighs all inputs of size one together.
@@ -160,6 +160,7 @@ class LayerArrays:
             faults: Which cells fail.
             rng: Seed, Generator or None.
         """
+        instance("faults", faults, Faults)
         seed = seed_sequence(rng)
         for part, matrix, _ in self.parts():
             if part is Part.DETERMINISTIC_PATH and self.hardware.deterministic_path == "ideal":

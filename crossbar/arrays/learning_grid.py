@@ -11,7 +11,7 @@ from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.reader import Reader
 from devices.faults.base import Faults
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import Floats
+from devices.validation import Floats, instance
 
 
 class LearningGrid(TileGrid, ABC):
@@ -92,6 +92,7 @@ class LearningGrid(TileGrid, ABC):
                 stay where they are.
             rng: Seed, Generator or None.
         """
+        instance("faults", faults, Faults)
         seed = seed_sequence(rng)
         for index, tile in enumerate(self.all_tiles()):
             tile.fail(faults, child(seed, index))

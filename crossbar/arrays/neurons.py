@@ -14,8 +14,9 @@ from crossbar.hardware import Hardware
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices import NoNoise
+from devices.arguments import text
 from devices.seeding import RNG, child, seed_sequence, stream
-from devices.validation import Floats, array, integer
+from devices.validation import Floats, array, boolean, instance, integer, real_array
 
 
 class Stream(IntEnum):
@@ -85,7 +86,7 @@ class NeuronArray(LayerArrays):
             ValueError: An input is NaN or has a wrong shape, weights exceed the range, some a_i ≠ 0
                 without a path, a bias needs too many lines, or factors of tiles have no converters.
         """
-        w = array("w", w, ndim=2)
+        w = _checked_weights(w, hardware, converted, name)
         a, b = _checked_vectors(a, b, hardware, len(w))
         _check_tiles_are_read_apart(tile_factors, hardware, converted)
         seed = seed_sequence(rng)
@@ -219,11 +220,19 @@ def _weighted_sums(
     return u
 
 
+def _checked_weights(w: Floats, hardware: Hardware, converted: bool, name: str) -> Floats:
+    """Return weights (outputs, inputs), or raise ValueError if they or an option are no such."""
+    instance("hardware", hardware, Hardware)
+    boolean("converted", converted)
+    text("name", name)
+    return array("w", w, ndim=2)
+
+
 def _checked_vectors(
     a: Floats | None, b: Floats | None, hardware: Hardware, outputs: int
 ) -> tuple[Floats, Floats]:
     """Return the factors of the deterministic path and the biases, or raise ValueError."""
-    a = np.zeros(outputs) if a is None else a
+    a = np.zeros(outputs) if a is None else real_array("a", a)
     factors = array("a", a, shape=(*(None,) * (np.ndim(a) - 1), outputs))
     biases = np.zeros(outputs) if b is None else array("b", b, shape=(outputs,))
     if hardware.deterministic_path == "none" and factors.any():
@@ -239,7 +248,7 @@ def _check_tiles_are_read_apart(
     tile_factors: Floats | None, hardware: Hardware, converted: bool
 ) -> None:
     """Raise ValueError if tiles of different scales are added before they are converted."""
-    if tile_factors is None or np.all(np.equal(tile_factors, 1)):
+    if tile_factors is None or (real_array("tile_factors", tile_factors) == 1).all():
         return
     if not converted:
         raise ValueError(

@@ -10,7 +10,7 @@ from crossbar.arrays.tile_grid import TileGrid
 from crossbar.hardware import Hardware
 from devices import NoTemperature
 from devices.pulses.flat import Singles
-from devices.validation import array, choice
+from devices.validation import any_array, array, choice
 
 if TYPE_CHECKING:
     from crossbar.arrays.tile import ProgrammedTile
@@ -75,7 +75,7 @@ def checked_counts(n: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
     Raises:
         ValueError: n has another shape, holds other numbers, or too many pulses.
     """
-    counts = np.asarray(n)
+    counts = any_array("n", n)
     if counts.dtype.kind not in "iu" or counts.shape != shape:
         raise ValueError(
             f"n has the shape {counts.shape} and the type {counts.dtype}; give whole numbers "

@@ -10,7 +10,7 @@ from crossbar.reads.conductances import Conductances, behind
 from crossbar.reads.nonlinear import chords
 from devices import Device, IdealWrite, NoDrift, NoNoise, NoTemperature, Place
 from devices.seeding import stream
-from devices.validation import Floats, array, number
+from devices.validation import Floats, array, instance, number
 
 #: Step, relative to g_max, of the derivative by the programmed conductance; the error of the
 #: derivative is its square.
@@ -55,6 +55,7 @@ class ProgrammedTile(TileCells):
                 of faults does not fit.
         """
         weights = _checked_weights(w, hardware)
+        instance("place", place, Place)
         targets = hardware.mapping.conductances(weights, hardware.device, siemens_per_weight)
         if hardware.compensate_wires:
             targets = compensated(targets, hardware)
@@ -201,6 +202,7 @@ def _level_spacing(hardware: Hardware) -> float:
 
 def _checked_weights(w: Floats, hardware: Hardware) -> Floats:
     """Return weights (outputs, inputs) that fit one tile; raise ValueError if they do not."""
+    instance("hardware", hardware, Hardware)
     if isinstance(hardware.mapping, BitSliced):
         raise ValueError(
             f"mapping = {hardware.mapping!r} needs an array for each slice of the weights, "

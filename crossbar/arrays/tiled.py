@@ -20,7 +20,7 @@ from crossbar.reads.span import Span
 from crossbar.threads import run_each
 from devices import Place
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import Floats, array, integer, number
+from devices.validation import Floats, array, instance, integer, number
 
 
 class Stream(IntEnum):
@@ -49,6 +49,8 @@ def programmed_tiles(
         seed: Seed of programming.
         place: Array and slice of a layer, for maps of faults.
     """
+    instance("hardware", hardware, Hardware)
+    instance("place", place, Place)
     weights = array("w", w, ndim=2)
     if weights.size == 0:
         raise ValueError(

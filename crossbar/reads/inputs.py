@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from crossbar.reads.packed import EVERYWHERE, Packed
-from devices.validation import Floats, finite, real_array
+from devices.validation import Floats, finite, real_array, within_bounds
 
 
 class Inputs:
@@ -31,13 +31,14 @@ class Inputs:
             word_lines: Number of word lines of the array.
 
         Raises:
-            ValueError: x is not an array of numbers, has a wrong shape, or holds NaN.
+            ValueError: x is not an array of numbers, has a wrong shape, or holds NaN or
+                numbers of more than 1e15.
         """
-        values = real_array(name, x, shape=(None, word_lines))
+        values = real_array(name, x, shape=(None, word_lines), truth_values=True)
         # Truth values of a user mean 1 and 0. Inside a chip they are states and mean +1 and −1.
         inputs = cls(values.astype(np.int8) if values.dtype == bool else values)
         if not inputs.is_ternary.all():
-            finite(name, inputs.floats)
+            within_bounds(name, finite(name, inputs.floats))
         return inputs
 
     @property

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike
 from crossbar.threads import run_each
 from crossbar.wires._dissection import transfer_conductances
 from crossbar.wires._kernels import factorize, solve
+from crossbar.wires.checks import check_curve, conductances, limits_of
 from crossbar.wires.description import IVCurve, Nodes, Wires
 from crossbar.wires.lines import ohms, resistances, turns
 from crossbar.wires.segments import every_segment
-from devices.validation import Floats, array
+from devices.validation import Floats, array, integer
 
 #: Error of every output current, relative to it, that the solver expects when it stops.
 TOLERANCE = 1e-13
@@ -29,7 +30,8 @@ _NO_SOURCE = np.empty((0, 0))
 
 def currents(wires: Wires, g: ArrayLike, v: ArrayLike, iv: IVCurve | None = None) -> Floats:
     """Return the bit-line currents (…, n) [A]; see `Wires.currents`."""
-    cells = _conductances(g)
+    check_curve(iv)
+    cells = conductances(g)
     drive = array("v", v)
     if drive.ndim == 0 or drive.shape[-1] != len(cells):
         raise ValueError(
@@ -49,7 +51,8 @@ def currents(wires: Wires, g: ArrayLike, v: ArrayLike, iv: IVCurve | None = None
 
 def node_voltages(wires: Wires, g: ArrayLike, v: ArrayLike, iv: IVCurve | None = None) -> Nodes:
     """Return the voltages of all nodes; see `Wires.node_voltages`."""
-    cells = _conductances(g)
+    check_curve(iv)
+    cells = conductances(g)
     drive = array("v", v, shape=(len(cells),))
     if iv is not None:
         return _newton(wires, cells, drive, iv)
@@ -58,7 +61,7 @@ def node_voltages(wires: Wires, g: ArrayLike, v: ArrayLike, iv: IVCurve | None =
 
 def effective_conductance(wires: Wires, g: ArrayLike) -> Floats:
     """Return W (m, n) [S] with currents = v @ W; see `Wires.effective_conductance`."""
-    cells = _conductances(g)
+    cells = conductances(g)
     exact = dissected(wires, cells)
     return solved_by_line(wires, cells) if exact is None else exact
 
@@ -118,7 +121,7 @@ def driver_conductance(wires: Wires, g: ArrayLike) -> Floats:
         wires: The line resistances.
         g: Conductances of the cells, (m, n) [S].
     """
-    cells = _conductances(g)
+    cells = conductances(g)
     network = Network(wires, cells)
     with_access = cells / (1 + cells * wires.r_access)
     m = len(cells)
@@ -135,7 +138,7 @@ def driver_conductance(wires: Wires, g: ArrayLike) -> Floats:
 
 def noise_variance(wires: Wires, g: ArrayLike, v: ArrayLike, variance: ArrayLike) -> Floats:
     """Return the variance (n,) [A²] of the bit-line currents; see `Wires.noise_variance`."""
-    cells = _conductances(g)
+    cells = conductances(g)
     spread = array("variance", variance, shape=np.shape(g))
     across = _cell_voltages(node_voltages(wires, cells, v), cells, wires)
     adjoints = _adjoint_voltages(wires, cells)
@@ -144,7 +147,7 @@ def noise_variance(wires: Wires, g: ArrayLike, v: ArrayLike, variance: ArrayLike
 
 def noise_transfer(wires: Wires, g: ArrayLike, variance: ArrayLike) -> Floats:
     """Return Q (m, n) [S²] with Var I ≈ v² @ Q; see `Wires.noise_transfer`."""
-    cells = _conductances(g)
+    cells = conductances(g)
     spread = array("variance", variance, shape=np.shape(g))
     network = Network(wires, cells)
     across = np.empty(cells.shape)
@@ -165,8 +168,12 @@ def compensated(
     wires: Wires, target: ArrayLike, g_min: ArrayLike, g_max: ArrayLike, steps: int = 10
 ) -> Floats:
     """Return conductances whose effective values approach `target`; see `Wires.compensated`."""
-    wanted = _conductances(target)
-    best = np.clip(wanted, g_min, g_max)
+    wanted = conductances(target, "target")
+    low, high = (
+        limits_of(name, g, wanted.shape) for name, g in (("g_min", g_min), ("g_max", g_max))
+    )
+    integer("steps", steps, at_least=0)
+    best = np.clip(wanted, low, high)
     trial = best
     least = np.inf
     for _ in range(steps + 1):
@@ -179,7 +186,7 @@ def compensated(
         best = trial
         least = error
         ratio = np.divide(wanted, w, out=np.ones_like(w), where=w > 0)
-        trial = np.clip(trial * ratio, g_min, g_max)
+        trial = np.clip(trial * ratio, low, high)
     return best
 
 
@@ -278,21 +285,6 @@ def _newton(wires: Wires, cells: Floats, v: Floats, iv: IVCurve) -> Nodes:
     raise ArithmeticError(
         f"Newton's iteration on an array of {cells.shape} did not converge in {NEWTON_STEPS} steps"
     )
-
-
-def _conductances(g: ArrayLike) -> Floats:
-    """Return g as an array in C order; raise ValueError if it is empty or a value is negative."""
-    cells = np.ascontiguousarray(array("g", g, ndim=2))
-    if cells.size == 0:
-        raise ValueError(
-            f"g has shape {cells.shape}: an array needs at least one word line and one bit line"
-        )
-    if (cells < 0).any():
-        raise ValueError(
-            f"g holds {(cells < 0).sum()} negative conductances, the lowest {cells.min():.4g} S; "
-            "give g >= 0"
-        )
-    return cells
 
 
 def _unit_vector(n: int, i: int) -> Floats:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from crossbar.wires.description import Wires
 from crossbar.wires.segments import segments, uniform
-from devices.validation import Floats, array
+from devices.validation import Floats, array, instance
 
 
 def to_spice(g: ArrayLike, v: ArrayLike, wires: Wires) -> str:
@@ -25,6 +25,7 @@ def to_spice(g: ArrayLike, v: ArrayLike, wires: Wires) -> str:
     Raises:
         ValueError: NaN, a negative conductance, or shapes that do not fit.
     """
+    instance("wires", wires, Wires)
     cells = array("g", g, ndim=2)
     drive = array("v", v, shape=(len(cells),))
     if cells.size == 0 or (cells < 0).any():

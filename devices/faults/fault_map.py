@@ -171,7 +171,7 @@ def _tile_key(where: str, key: Any) -> TileKey:
 
 def _checked_map(where: str, value: ArrayLike) -> Floats:
     """Return a map as a read-only array; raise ValueError if it holds no conductances."""
-    entries = real_array(where, value, ndim=2)
+    entries = real_array(where, value, ndim=2, truth_values=True)  # a mask gets its own message
     if entries.dtype.kind == "b":
         raise ValueError(
             f"{where} is a mask; give the conductance [S] of stuck cells and NaN for healthy ones: "

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from devices.arguments import listed
 from devices.fitting.fit import Estimate, Fit
 from devices.fitting.screening import are_far_off, conductances
 from devices.retention.process import RelaxationProcess
@@ -26,12 +27,22 @@ class Bake:
         later: Conductances [S] of the same cells afterwards; NaN where one was not read.
         seconds: Duration [s].
         temperature: Temperature [K].
+
+    Raises:
+        ValueError: If the conductances are no rows of numbers, or duration or temperature are not
+            above 0.
     """
 
     start: ArrayLike
     later: ArrayLike
     seconds: float
     temperature: float
+
+    def __post_init__(self) -> None:
+        for name in ("start", "later"):
+            conductances(f"Bake.{name}", getattr(self, name), ndim=1)
+        number("Bake.seconds", self.seconds, above=0, unit="s")
+        number("Bake.temperature", self.temperature, above=0, unit="K")
 
 
 def activation_energy_ev(
@@ -57,7 +68,12 @@ def activation_energy_ev(
     Raises:
         ValueError: If the two temperatures are the same.
     """
+    instance("process", process, RelaxationProcess)
+    number("seconds", seconds, above=0, unit="s")
+    number("temperature", temperature, above=0, unit="K")
     g0 = array("start", start, ndim=1)
+    if not len(g0):
+        raise ValueError("start holds no cells; give the conductances of one or more")
     g = array("later", later, shape=(len(g0),))
     return _energy(process, Bake(start=g0, later=g, seconds=seconds, temperature=temperature))[0]
 
@@ -86,6 +102,7 @@ def fit_activation_energy(process: RelaxationProcess, bakes: Sequence[Bake]) -> 
             all have lost conductance.
     """
     instance("process", process, RelaxationProcess)
+    bakes = listed("bakes", bakes, "a list of devices.Bake")
     if not bakes:
         raise ValueError("bakes is empty; give one devices.Bake or more")
     checked = [_checked(f"bakes[{k}]", bake) for k, bake in enumerate(bakes)]
@@ -145,8 +162,6 @@ def _checked(name: str, bake: Bake) -> Bake:
     instance(name, bake, Bake)
     start = conductances(f"{name}.start", bake.start, ndim=1)
     later = conductances(f"{name}.later", bake.later, shape=(len(start),))
-    number(f"{name}.seconds", bake.seconds, above=0, unit="s")
-    number(f"{name}.temperature", bake.temperature, above=0, unit="K")
     known = np.isfinite(start) & np.isfinite(later)
     if known.sum() < _FEWEST_CELLS:
         raise ValueError(

@@ -9,6 +9,7 @@ from devices.fitting import screening
 from devices.fitting.fit import Estimate, Fit
 from devices.fitting.relaxation_moments import Measurement, process_of
 from devices.retention.process import RelaxationProcess
+from devices.rows import rising_row
 from devices.seeding import RNG, generator
 from devices.validation import Floats, array, integer, number
 
@@ -120,7 +121,7 @@ def _measurement(
         if len(knots) < 2:
             knots = np.array([knots[0], knots[0] * 1.01 + 1e-12])
     else:
-        knots = array("conductances", conductances, ndim=1)
+        knots = np.array(rising_row("conductances", conductances, at_least=0, unit="S"))
     return Measurement(g0, g, t, knots, measured_at), counts
 
 

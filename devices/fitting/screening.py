@@ -5,10 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from devices.validation import LARGEST_CONDUCTANCE, Floats, real_array
+from devices.arguments import listed, text
+from devices.validation import LARGEST_CONDUCTANCE, Floats, real_array, shortened
 
 #: Smaller conductances cannot be measured [S].
 SMALLEST_CONDUCTANCE = 1e-13
+#: Larger conductances are no measurements, not even of shorted cells [S].
+OVERRANGE = 10.0
 #: A value this many robust standard deviations from the median is far off.
 FAR_OFF = 8.0
 # Share of the values below 0 S that noise does not explain.
@@ -25,10 +28,13 @@ def checked_names(names: Sequence[str] | None, cells: int) -> tuple[str, ...]:
     """
     if names is None:
         return tuple(str(k) for k in range(cells))
-    if isinstance(names, str) or len(names) != cells:
-        # A text is a sequence of letters, and would pass with as many letters as cells.
-        raise ValueError(f"names = {names!r} are not {cells} names; give one for each cell")
-    return tuple(str(name) for name in names)
+    given = listed("names", names, "one text for each cell")
+    if len(given) != cells:
+        raise ValueError(
+            f"names = {shortened(names)} are not {cells} names; give one for each cell"
+        )
+    # Cells may be numbered, from any number on.
+    return tuple(str(name) if type(name) is int else text("name in names", name) for name in given)
 
 
 def conductances(
@@ -47,8 +53,8 @@ def conductances(
         shape: Wanted shape, in which None stands for any length; None for any shape.
 
     Raises:
-        ValueError: If they are not real numbers of that shape, some are infinite, none is finite,
-            or their size belongs to another unit than siemens.
+        ValueError: If they are not real numbers of that shape, some are infinite or beyond any
+            range, none is finite, or their size belongs to another unit than siemens.
     """
     g = np.asarray(real_array(name, value, ndim=ndim, shape=shape), dtype=np.float64)
     infinite = int(np.isinf(g).sum())
@@ -68,6 +74,11 @@ def conductances(
         raise ValueError(
             f"{name} has a median of {typical:.3g} S, more than a memory cell conducts "
             f"({LARGEST_CONDUCTANCE:g} S); are the values in µS? Give siemens: 50 µS is 50e-6"
+        )
+    if float(known.max()) > OVERRANGE:
+        raise ValueError(
+            f"{name} holds {int((known > OVERRANGE).sum())} values above {OVERRANGE:g} S, up to "
+            f"{known.max():.3g} S, such as instruments write beyond their range; write NaN for them"
         )
     if 0 < float(known.max()) < SMALLEST_CONDUCTANCE:
         raise ValueError(

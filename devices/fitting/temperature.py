@@ -10,7 +10,7 @@ from devices.fitting.fit import Estimate, Fit
 from devices.fitting.least_squares import FEWEST_CLUSTERS, CellFit, fit_cells
 from devices.fitting.screening import are_far_off, conductances
 from devices.fitting.temperature_laws import Candidate, candidates, centered
-from devices.validation import Floats, array, number
+from devices.validation import LARGEST_TEMPERATURE, Floats, array, number
 
 # Fewest values beyond one per cell: their scatter around the law is the noise.
 _FEWEST_VALUES = 8
@@ -98,13 +98,12 @@ def fit_temperature(
 def _measured(g: ArrayLike, temperatures: ArrayLike) -> tuple[Floats, Floats]:
     """Return the conductances [S] and the temperatures [K] after checks."""
     t = array("temperatures", temperatures, ndim=1)
-    values = conductances("g", g, shape=(len(t), None))
-    if t.min() <= 0 or t.min() == t.max():
+    if not t.size or t.min() <= 0 or t.min() == t.max() or t.max() > LARGEST_TEMPERATURE:
         raise ValueError(
-            f"temperatures from {t.min():g} to {t.max():g} K do not tell a law of temperature; "
-            "give two or more different ones, in kelvins above 0"
+            f"temperatures from {t.min(initial=np.inf):g} to {t.max(initial=-np.inf):g} K "
+            "do not tell a law of temperature; give two or more different ones, in kelvins above 0"
         )
-    return values, t
+    return conductances("g", g, shape=(len(t), None)), t
 
 
 def _counts(g: Floats, y: Floats, residuals: Floats) -> dict[str, int]:

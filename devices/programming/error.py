@@ -35,7 +35,10 @@ class StateDependentError(NormalError):
     error_factor: float = 1.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.coefficients, Iterable):
+        if (
+            not isinstance(self.coefficients, Iterable)
+            or getattr(self.coefficients, "ndim", 1) == 0
+        ):
             raise ValueError(
                 f"StateDependentError.coefficients = {shortened(self.coefficients)} is not a "
                 "list; give (c_0, c_1, ...) [S]: (0.0, 0.05) is 5 % of each conductance, (5e-7,) "

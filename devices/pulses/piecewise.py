@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from devices.pulses.base import DOWN, UP, PulsedCells
 from devices.pulses.flat import FlatCells, Law, flat_cells
 from devices.pulses.step_pulses import StepPulses, flat_fields
+from devices.rows import row
 from devices.validation import Floats, array, integer
 
 
@@ -34,8 +35,7 @@ class PiecewisePulses(StepPulses):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("up", "down"):
-            given = array(f"PiecewisePulses.{name}", getattr(self, name), ndim=1)
-            values = tuple(float(v) for v in given)
+            values = row(f"PiecewisePulses.{name}", getattr(self, name))
             if len(values) < 2 or min(values) < 0:
                 raise ValueError(
                     f"PiecewisePulses.{name} = {values}; give at least two steps, "

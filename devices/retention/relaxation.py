@@ -6,7 +6,7 @@ import numpy as np
 
 from devices.retention.base import Retention
 from devices.retention.increments import normal_walk
-from devices.rows import rising_row, row
+from devices.rows import is_row, rising_row, row
 from devices.seeding import RNG, generator
 from devices.validation import LARGEST_NUMBER, Floats, number, shortened
 
@@ -45,7 +45,7 @@ class TabulatedRelaxation(Retention):
         times = rising_row("TabulatedRelaxation.times", self.times, above=0, unit="s")
         object.__setattr__(self, "times", times)
         name = "TabulatedRelaxation.coefficients"
-        if not isinstance(self.coefficients, (tuple, list, np.ndarray)):
+        if not is_row(self.coefficients):
             raise ValueError(
                 f"{name} = {shortened(self.coefficients)} is not a list of rows; give one "
                 "polynomial for each time, with at least its constant term [S]"

@@ -26,8 +26,9 @@ from nsm.chips.map import map_to_crossbar
 from nsm.chips.planning.planner import exact_copy
 from nsm.chips.reference_outputs import check_outputs, reference_outputs
 from nsm.nn.files.stored import Stored
-from nsm.nn.files.tensor_file import from_metadata, read_tensors, write_tensors
+from nsm.nn.files.tensor_file import check_writing, from_metadata, read_tensors, write_tensors
 from nsm.nn.files.weights import put_weights
+from nsm.nn.inference import check_model
 from nsm.plain_data import CannotStore, Catalog, Plain, decode, encode, given_classes
 from nsm.same import same
 
@@ -118,6 +119,7 @@ def save_chip(chip: MappedNetwork, path: str | Path, *, note: str = "") -> None:
         ValueError: Naming a part of the hardware or a noise state that has no plain form, or the
             missing folder.
     """
+    check_writing(path, note)
     origin = chip.origin
     network = _stored(origin.model, path)
     arrays: dict[str, Any] = {}
@@ -175,6 +177,8 @@ def load_chip(
     tensors, metadata = read_tensors(path, (FORMAT,), writer="chip.save")
     content = from_metadata(metadata, "chip", path)
     given = given_classes(classes)
+    if model is not None:
+        check_model(model)
     catalog = Catalog(given, packages=_PACKAGES)
     own = [content[name] for name in ("hardware", "layers")]
     missing = catalog.missing(own)

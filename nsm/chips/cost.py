@@ -16,7 +16,7 @@ from crossbar.cost.writing import write_cost
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.span import Span
 from devices import WritePulses
-from devices.validation import number
+from devices.validation import instance, number
 from nsm.chips.layers.states import States, unpacked, values_of
 from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.layers.windows import windows_in_blocks
@@ -77,6 +77,7 @@ def cost(
     import pandas as pd
 
     number("samples", samples, at_least=1)
+    _check_part("constants", constants, CostConstants)
     rows = []
     for layer, of_layer in zip(layers, recorded, strict=True):
         one = read_cost(
@@ -221,6 +222,12 @@ def rows_of_reads(layer: TileLayer, z: States | Tensor) -> Iterator[Inputs]:
             yield cut
 
 
+def _check_part(name: str, value: object, cls: type) -> None:
+    """Raise ValueError unless a value is None, which stands for a default, or of a class."""
+    if value is not None:
+        instance(name, value, cls)
+
+
 def programming_cost(
     layers: Sequence[TileLayer],
     *,
@@ -234,6 +241,8 @@ def programming_cost(
     """
     import pandas as pd
 
+    _check_part("pulses", pulses, WritePulses)
+    _check_part("constants", constants, CostConstants)
     rows = []
     for layer in layers:
         of = write_cost(layer.neurons, pulses=pulses, start=start, constants=constants)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossbar import CostConstants
+from devices.arguments import table
 from devices.seeding import RNG
-from devices.validation import choice, integer
+from devices.validation import choice, instance, integer
 from nsm.chips.cost import ENERGIES
 from nsm.chips.programmed_network import ProgrammedNetwork
 
@@ -54,9 +55,7 @@ def compare_costs(
     """
     import pandas as pd
 
-    if not chips:
-        raise ValueError("chips is empty; give chips by name, such as {'NSM': chip}")
-    _check(chips, x, y, samples)
+    _check(chips, x, y, samples, constants)
     rows = []
     for name, chip in chips.items():
         stops = confidence if samples[name] > 1 else None
@@ -78,12 +77,23 @@ def compare_costs(
 
 
 def _check(
-    chips: Mapping[str, ProgrammedNetwork], x: Any, y: ArrayLike, samples: Mapping[str, int]
+    chips: Mapping[str, ProgrammedNetwork],
+    x: Any,
+    y: ArrayLike,
+    samples: Mapping[str, int],
+    constants: CostConstants | None,
 ) -> None:
     """Raise ValueError, before any chip is read, for samples, images or classes that do not fit."""
+    table("chips", chips, "chips by name, such as {'NSM': chip}")
+    table("samples", samples, "the passes of each chip by its name, such as {'NSM': 20}")
+    if not chips:
+        raise ValueError("chips is empty; give chips by name, such as {'NSM': chip}")
+    if constants is not None:
+        instance("constants", constants, CostConstants)
     for name in samples:
-        choice("chip in samples", name, chips)
+        choice("chip in samples", name, map(str, chips))
     for name, chip in chips.items():
+        instance(f"chips[{name!r}]", chip, ProgrammedNetwork)
         if name not in samples:
             raise ValueError(
                 f"samples has no entry for the chip {name!r}; give its passes per image, 1 for a "

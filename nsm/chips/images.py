@@ -8,7 +8,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from devices.validation import array, refuse_masked
+from devices.validation import any_array, array, refuse_masked
 from nsm.chips.structures import leaves, mapped, rows_of
 
 
@@ -87,14 +87,16 @@ class InputForm:
         return filled
 
     def _array(self, x: Any) -> NDArray[np.float64]:
-        values = x.detach().cpu().double().numpy() if isinstance(x, Tensor) else x
-        if self.shape is not None and np.ndim(values) != len(self.shape) + 1:
+        given = x.detach().cpu().double().numpy() if isinstance(x, Tensor) else x
+        values = any_array("x", given)
+        if self.shape is not None and values.ndim != len(self.shape) + 1:
             raise ValueError(
-                f"x has shape {np.shape(values)}; give (batch, "
+                f"x has shape {values.shape}; give (batch, "
                 f"{', '.join('any' if n is None else str(n) for n in self.shape)}), or map the "
                 "network with example=, inputs of the shape that you want to read"
             )
-        images = array("x", values, shape=None if self.shape is None else (None, *self.shape))
+        shape = None if self.shape is None else (None, *self.shape)
+        images = array("x", values, shape=shape, truth_values=True)
         if images.ndim < 2:
             raise ValueError(f"x has shape {images.shape}; give (batch, …), one image or more")
         return images

@@ -134,7 +134,7 @@ class Inside(MonteCarlo):
         patches = on_tiles.patches
         rows = x
         if patches is not None and np.ndim(x) == len(patches.kernel) + 2:
-            rows, _ = patches.of(array("x", x))
+            rows, _ = patches.of(array("x", x, truth_values=True))
         return inspection.tile_currents(on_tiles.neurons, rows, rng=rng)
 
     def circuit_needs(

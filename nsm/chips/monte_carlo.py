@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from devices.seeding import RNG
-from devices.validation import refuse_masked
+from devices.validation import any_array, integer
 from nsm.chips import early_stopping
 from nsm.chips.probabilities import Probabilities
 from nsm.nn.inference import Labels, check_labels
@@ -64,8 +64,10 @@ class MonteCarlo(Probabilities):
 
     def check_labels(self, y: ArrayLike, batch: int, classes: int | None) -> Labels:
         """Return labels as int64; raise ValueError unless they are classes of this many images."""
-        refuse_masked("labels", y)
-        labels = np.asarray(y)
+        labels = any_array("labels", y)
+        integer("batch", batch, at_least=0)
+        if classes is not None:
+            integer("classes", classes, at_least=1)
         pixels = self.inputs.pixels
         if not pixels:
             return check_labels(labels, batch, classes)
@@ -89,9 +91,10 @@ class MonteCarlo(Probabilities):
 
         Arguments are those of `errors`.
         """
-        if not np.size(y):
-            raise ValueError("there are no images to err on; give at least one")
-        return self.errors(x, y, samples, rng=rng, sampling=sampling) / np.asarray(y).size
+        labels = any_array("labels", y)
+        if not labels.size:
+            raise ValueError("y holds no labels: there are no images to err on; give at least one")
+        return self.errors(x, labels, samples, rng=rng, sampling=sampling) / labels.size
 
     def classify(
         self,

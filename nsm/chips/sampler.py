@@ -90,6 +90,9 @@ class Sampler(nn.Module):
             total: Number of all images of the run.
             samples: Passes of every image.
         """
+        for name, number in {"first": first, "last": last, "total": total}.items():
+            integer(name, number, at_least=0)
+        integer("samples", samples, at_least=1)
         if is_chain(self.network) or self.inputs.one_by_one:
             return first, last
         images = reads_per_span(samples, READS_AT_ONCE // self._locations) // samples

@@ -151,7 +151,9 @@ def fit(
     reading: dict[str, Any] = {"period": period, "read_voltage": read_voltage}
     reading |= {"reads": reads, "sheet": sheet}
     names: dict[str, Any] = {"unit": pairs("--unit", unit), "columns": pairs("--column", column)}
-    measurements = read_all(found, **names, **reading, **limits, cell=tuple(cell or ()))
+    # Both ends also scale normalized values; each of them is an end of the device's range.
+    ends = None if None in limits.values() else (limits["g_min"], limits["g_max"])
+    measurements = read_all(found, **names, **reading, limits=ends, cell=tuple(cell or ()))
     check_range(out, measurements, **limits)
     wanted = asked(verdict)  # before the work, for images may be missing
     fitted, failed = _fitted(measurements, of_fits, out, seed)

@@ -116,14 +116,14 @@ def read_all(files: Sequence[File], **options: Any) -> list[Any]:
 
     Args:
         files: The files.
-        **options: Those of `read_measurement`. With several files, each option must have an effect
-            on one of them.
+        **options: Those of `nsm.measurements.read.read_file`. With several files, each option must
+            have an effect on one of them.
     """
     from nsm.measurements.kinds import KINDS
-    from nsm.measurements.read import read_measurement, refuse_without_effect
+    from nsm.measurements.read import read_file, refuse_without_effect
 
     if len(files) == 1:
-        return [read_measurement(files[0].path, files[0].kind, **options)]
+        return [read_file(files[0].path, files[0].kind, **options)]
     for role in options["columns"]:
         if not any(role in KINDS[file.kind].roles for file in files):
             raise ValueError(f"--column {role}={options['columns'][role]}: no file has this role")
@@ -131,7 +131,7 @@ def read_all(files: Sequence[File], **options: Any) -> list[Any]:
     for file in files:
         own = {r: c for r, c in options["columns"].items() if r in KINDS[file.kind].roles}
         measurements.append(
-            read_measurement(file.path, file.kind, **options | {"columns": own}, strict=False)
+            read_file(file.path, file.kind, **options | {"columns": own}, strict=False)
         )
     used = {name for m in measurements for name in m.used}
     for role, column in options["columns"].items():

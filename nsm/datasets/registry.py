@@ -5,6 +5,7 @@ This file imports no array library, so that the command line can refuse a wrong 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -111,11 +112,15 @@ def check_source(source: str) -> str:
         ValueError: It is none of them; the message suggests the nearest name.
         FileNotFoundError: It is a path, and there is no such file or folder.
     """
-    if source in LOADERS or Path(source).exists() or ":" in source:
+    from devices.arguments import text
+
+    text("source", source)
+    # Unlike Path.exists it takes names that are too long.
+    if source in LOADERS or os.path.exists(source) or ":" in source:
         return source
     other = "or give a file, a folder, or module:callable (see nsm.load_data)"
     if "/" in source or Path(source).suffix:
-        raise FileNotFoundError(f"no file or folder {source}; name a data set that is there")
+        raise FileNotFoundError(f"no file or folder {source[:120]}; name a data set that is there")
     try:
         _known(source)
     except ValueError as problem:
@@ -171,18 +176,30 @@ def load_data(
     )
     if isinstance(source, str) and source in LOADERS:
         options.refuse(*options.given, why=f"{source} is a published set")
+        _check_folder(source, data_dir)
         return _load_published(source, data_dir)
 
     from nsm.datasets.own.source import load_own
 
     if isinstance(source, str):
         check_source(source)
-    if data_dir is not None:
-        raise ValueError(
-            f"data_dir = {str(data_dir)!r} has no effect: it is the folder of published sets; "
-            "give the whole path as the data"
-        )
+    _check_folder(source, data_dir)
     return load_own(source, options)
+
+
+def _check_folder(source: Any, data_dir: Any) -> None:
+    """Raise ValueError if `data_dir` is no folder, or has no effect on a data set."""
+    from devices.arguments import file_path
+
+    if data_dir is None:
+        return
+    what = f"data_dir = {str(file_path('data_dir', data_dir))!r} has no effect"
+    if not isinstance(source, str) or source not in LOADERS:
+        raise ValueError(
+            f"{what}: it is the folder of published sets; give the whole path as the data"
+        )
+    if source == "digits":
+        raise ValueError(f"{what}: digits comes with scikit-learn; leave it out")
 
 
 def _load_published(name: str, data_dir: str | Path | None) -> Data:

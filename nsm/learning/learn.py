@@ -104,7 +104,7 @@ def _checked(
     chip: MappedNetwork, x: ArrayLike, y: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return images and labels, or raise ValueError."""
-    images = chip.check_images(array("x", x))
+    images = chip.check_images(array("x", x, truth_values=True))
     if not len(images):
         raise ValueError("there are no images to learn from; give at least one")
     labels = check_labels(y, len(images), chip.classes)

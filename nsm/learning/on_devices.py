@@ -13,8 +13,9 @@ from torch import nn
 
 from crossbar import Hardware
 from devices import PRESETS, Device, preset
+from devices.arguments import file_path, listed, text
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import instance, integer
+from devices.validation import any_array, instance, integer
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.map import map_to_crossbar
 from nsm.learning.device_rows import KeptRows, identity_of, run_of, settings_of
@@ -24,6 +25,7 @@ from nsm.learning.learn import learn
 from nsm.learning.network import LearningNetwork
 from nsm.learning.result import Learned
 from nsm.learning.settings import Settings
+from nsm.nn.inference import check_model
 from nsm.training.mark import check_resumable
 
 if TYPE_CHECKING:
@@ -81,9 +83,10 @@ def learn_on_devices(
     Raises:
         ValueError: Naming what cannot learn, or `save_to` has rows of another experiment.
     """
-    integer("chips", chips, at_least=1)
+    x, y = _checked_parts(model, hardware, chips, x, y)
     if save_to is not None:
-        check_resumable("save_to", Path(save_to), rng)
+        save_to = file_path("save_to", save_to)
+        check_resumable("save_to", save_to, rng)
     seed = seed_sequence(rng)
     found = _checked(names, hardware, options)
     common = identity_of(model, epochs, options, x, y, reprogrammed_scale, seed)
@@ -99,6 +102,16 @@ def learn_on_devices(
         learned = learn(chip, x, y, epochs=epochs, rng=rng, checkpoint=kept.checkpoint, **options)
         kept.add(name, number, _numbers(learned))
     return kept.table()
+
+
+def _checked_parts(
+    model: nn.Module, hardware: Hardware, chips: int, x: ArrayLike, y: ArrayLike
+) -> tuple[ArrayLike, ArrayLike]:
+    """Return images and labels as arrays; raise ValueError if they or the parts are no such."""
+    integer("chips", chips, at_least=1)
+    check_model(model)
+    instance("hardware", hardware, Hardware)
+    return any_array("x", x), any_array("y", y)
 
 
 def _chip_of(
@@ -130,13 +143,14 @@ def _checked(
 ) -> Mapping[str, Device]:
     """Return devices by name; raise ValueError for one without pulse response, or a checkpoint."""
     instance("hardware", hardware, Hardware, advice="give one, whose device is replaced")
-    if isinstance(names, str):
-        raise ValueError(
-            f"names = {names!r} is a text; give a list of presets, such as [{names!r}] or "
-            "nsm.learning.devices_that_pulse(), or devices by name"
-        )
-    found = names if isinstance(names, Mapping) else {name: _preset(name) for name in names}
+    found = names
+    if not isinstance(found, Mapping):
+        given = listed("names", names, "names of presets, or devices by name")
+        found = {name: _preset(name) for name in given}
+    if not found:
+        raise ValueError("names is empty; give at least one device")
     for name, device in found.items():
+        instance(f"device of names, {name!r},", device, Device)
         if device.pulses is None:
             raise ValueError(
                 f"device {name!r} has no pulse response, so that nothing says how it would learn; "
@@ -167,7 +181,7 @@ def _numbers(learned: Learned) -> dict[str, float]:
 
 def _preset(name: str) -> Device:
     """Return a device by name, or raise ValueError for a gate."""
-    found = preset(name)
+    found = preset(text("name in names", name))
     if not isinstance(found, Device):
         raise ValueError(f"{name!r} is no device; give the name of a device preset")
     return found

@@ -143,11 +143,10 @@ class Columns:
         low, high = float(known.min()), float(known.max())
         if low == high:
             raise ValueError(f"{self.where}: the normalized values are all {low:g}")
-        g_min, g_max = self.limits
-        self.notes.append(
-            f"normalized values: {low:g} was taken for {g_min:g} S, {high:g} for {g_max:g} S."
-        )
-        return {c: normalized(x, low, high, g_min, g_max) for c, x in values.items()}
+        self.used |= {"g_min", "g_max"}
+        told = "normalized values: {:g} was taken for {:g} S, {:g} for {:g} S."
+        self.notes.append(told.format(low, self.limits[0], high, self.limits[1]))
+        return {c: normalized(x, low, high, *self.limits) for c, x in values.items()}
 
     def times(self, role: str = "time") -> Floats:
         """Return the column of times [s]."""

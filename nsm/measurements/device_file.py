@@ -13,8 +13,9 @@ from devices import (
     StuckCells,
     read_preset,
 )
+from devices.arguments import file_path, listed, text
 from devices.tables import device_from, read_table, to_table
-from devices.validation import number
+from devices.validation import boolean, instance, number, shortened
 from nsm.disk import write_text
 from nsm.measurements.device_text import OURS, device_text, new_comments
 from nsm.measurements.fits import common_range, may_tell_range
@@ -37,6 +38,7 @@ def check_device_file(path: str | Path, kinds: Sequence[str], *, replace: bool =
         replace: Whether slots that the file has may be replaced.
     """
     path = Path(path)
+    boolean("replace", replace)
     if path.suffix != ".toml":
         raise ValueError(f"cannot write {path}: a device file ends in .toml, as in mine.toml")
     check_file(path, "mine.toml")
@@ -110,6 +112,19 @@ def _existing(path: Path) -> dict[str, Any]:
     return table
 
 
+def _pairs(fitted: Fitted) -> list[tuple[Measurement, Fit]]:
+    """Return measurements with their fits, or raise ValueError."""
+    pairs = listed("fitted", fitted, "a list of (measurement, fit)")
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise ValueError(f"fitted holds {shortened(pair)}; give pairs (measurement, fit)")
+        instance("measurement in fitted", pair[0], Measurement)
+        instance("fit in fitted", pair[1], Fit)
+    if not pairs:
+        raise ValueError("fitted is empty; give at least one (measurement, fit)")
+    return [(measurement, fit) for measurement, fit in pairs]
+
+
 def write_device(
     path: str | Path,
     fitted: Fitted,
@@ -139,8 +154,11 @@ def write_device(
         ValueError: If the file has a slot already, two fits give the same slot, the data do not
             tell a range, or the fits do not make a device.
     """
-    path = Path(path)
+    path = file_path("path", path)
+    fitted = _pairs(fitted)
     check_device_file(path, [m.kind for m, _ in fitted], replace=replace)
+    for name, said in {"technology": technology, "citation": citation}.items():
+        text(name, said)
     fitted = sorted(fitted, key=lambda one: bool(KINDS[one[0].kind].base))
     table = _existing(path)
     old = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -162,9 +180,9 @@ def write_device(
             kept = [x for x in written.above.get("faults", ()) if not x.startswith(told[:14])]
             written.above["faults"] = [*kept, told]
     _keep_comments(written, table)
-    text = device_text(table, written)
+    content = device_text(table, written)
     device_from(table, str(path))  # the fits make a device, or the file stays as it was
-    write_text(path, text)
+    write_text(path, content)
     return read_preset(path)
 
 
@@ -270,11 +288,11 @@ def _set_texts(
     replace: bool,
 ) -> None:
     """Set the provenance in a table; what it tells of replaced slots is taken out."""
-    for name, text in (("technology", technology), ("citation", citation)):
-        if text and table.get(name, text) != text and not replace:
+    for name, given in (("technology", technology), ("citation", citation)):
+        if given and table.get(name, given) != given and not replace:
             raise ValueError(f"{where} has another {name}: {table[name]!r}; add --replace")
-        if text:
-            table[name] = text
+        if given:
+            table[name] = given
     table.setdefault("technology", "")
     table["status"] = "refit"
     parts = [p for p in table.get("measured", "").split("; ") if p]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from devices import Fit, LevelsFit, ProgrammingFit, PulsesFit
-from devices.seeding import RNG
-from devices.validation import Floats, choice
+from devices.seeding import RNG, seed_sequence
+from devices.validation import Floats, boolean, choice, instance, integer
 from nsm.measurements.active import check_trace_options, fit_trace
 from nsm.measurements.kinds import KINDS, Kind
 from nsm.measurements.reading import Measurement
@@ -37,7 +37,11 @@ def fit_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
                 f"--{name.replace('_', '-')} has no effect on the fit of {kind}; {has}"
             )
         if known[name] in ("integer", "flag"):
-            found[name] = int(value) if known[name] == "integer" else bool(value)
+            found[name] = (
+                integer(name, value, at_least=0)
+                if known[name] == "integer"
+                else boolean(name, value)
+            )
         else:
             found[name] = quantity(value, name, known[name])
     if kind == "telegraph":
@@ -62,6 +66,9 @@ def fit_measurement(
         ValueError: If the fit has no such option, a process is missing or has no effect, or the
             data cannot be fitted; the message names the file.
     """
+    advice = "give what nsm.read_measurement returns"
+    instance("measurement", measurement, Measurement, advice=advice)
+    seed_sequence(rng)
     kind = KINDS[choice("kind of measurement", measurement.kind, KINDS)]
     given = fit_options(kind.name, options) | ({"rng": rng} if kind.is_random else {})
     if bool(kind.base) != (process is not None):

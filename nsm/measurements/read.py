@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from devices.validation import choice, number
+from devices.arguments import file_path, listed, table, text
+from devices.validation import boolean, choice, number
 from nsm.measurements.columns import columns_of
 from nsm.measurements.kinds import KINDS, Kind
 from nsm.measurements.reading import Measurement, Reading
@@ -58,15 +59,50 @@ def read_measurement(
         ValueError: If the table is not one of this kind, a unit is unknown or missing where values
             cannot be in SI, rows contradict one another, or an option has no effect.
     """
-    units = {"": unit} if isinstance(unit, str) else dict(unit or {})
-    options = {"period": period, "read_voltage": read_voltage, "reads": reads, "cell": cell}
+    limits = _limits(g_min, g_max)
+    options: dict[str, Any] = {"unit": unit, "columns": columns, "period": period, "cell": cell}
+    options |= {"read_voltage": read_voltage, "reads": reads, "sheet": sheet}
+    measurement = read_file(path, kind, **options, limits=limits, strict=strict)
+    if strict and limits is not None:
+        refuse_without_effect(["g_min", "g_max"], measurement.used, measurement.path, kind)
+    return measurement
+
+
+def read_file(
+    path: str | Path,
+    kind: str,
+    *,
+    unit: str | Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    period: float | str | None = None,
+    read_voltage: float | str | None = None,
+    cell: str | Sequence[str] = (),
+    reads: str | None = None,
+    limits: tuple[float, float] | None = None,
+    sheet: str | None = None,
+    strict: bool = True,
+) -> Measurement:
+    """Return the measurement in a file; arguments and errors as of `read_measurement`.
+
+    Args:
+        limits: g_min and g_max [S], which may be without effect: they are also those of a device.
+        Others: As there.
+    """
+    path = file_path("path", path)
+    by_column = {"": unit} if isinstance(unit, str) else {} if unit is None else unit
+    units = dict(table("unit", by_column, "a text, or units by column"))
+    roles = dict(table("columns", {} if columns is None else columns, "columns by role"))
+    boolean("strict", strict)
+    cells = [cell] if isinstance(cell, str) else listed("cell", cell, "the names of cells")
+    # Cells may be numbered.
+    wanted = tuple(str(name) if type(name) is int else text("cell", name) for name in cells)
+    options = {"period": period, "read_voltage": read_voltage, "reads": reads, "cell": wanted}
     entry = KINDS[choice("kind of measurement", kind, KINDS)]
-    limits = None if g_min is None or g_max is None else (g_min, g_max)
-    reading = _begun(path, entry, options, units, dict(columns or {}), limits, sheet, strict)
+    reading = _begun(path, entry, options, units, roles, limits, sheet, strict)
     arrays = entry.read(reading)
     used = reading.used | reading.columns.used
     if strict:
-        given = [name for name, value in options.items() if value not in (None, (), [])]
+        given = [name for name, value in options.items() if value is not None and value != ()]
         refuse_without_effect([*given, *(f"unit {k}" for k in units)], used, str(path), kind)
     return _measurement(kind, reading, arrays, used)
 
@@ -84,7 +120,7 @@ def _begun(
     """Return a table that is to be read, after its options were checked."""
     voltage = _voltage(options["read_voltage"])
     period = _positive("period", options["period"], "time", "s")
-    part = None if options["reads"] is None else _part(options["reads"])
+    part = None if options["reads"] is None else _part(text("reads", options["reads"]))
     table = read_table(path, sheet=sheet)
     if not table.has_header and not kind.is_wide:
         for role, column in zip(kind.roles, table.columns, strict=False):
@@ -98,8 +134,7 @@ def _begun(
         limits=limits,
         strict=strict,
     )
-    cell = options["cell"]
-    wanted = (cell,) if isinstance(cell, str) else tuple(str(name) for name in cell)
+    wanted = options["cell"]
     reading = Reading(columns=columns, period=period, wanted=wanted, reads=part)
     reading.counts.update(table.counts)
     if isinstance(options["period"], str) and is_bare(options["period"]):
@@ -139,6 +174,23 @@ def refuse_without_effect(
             option = "--unit" if name == "unit " else f"--{name.replace('_', '-')}"
             option = option.replace("--unit ", "--unit for ")
             raise ValueError(f"{option} has no effect on {where}, read as {kind}; leave it out")
+
+
+def _limits(g_min: float | None, g_max: float | None) -> tuple[float, float] | None:
+    """Return the ends of normalized values [S], or None; one without the other is refused."""
+    given = {"g_min": g_min, "g_max": g_max}
+    low, high = (
+        None if value is None else number(name, value, at_least=0, unit="S")
+        for name, value in given.items()
+    )
+    if low is None and high is None:
+        return None
+    if low is None or high is None:
+        only, other = ("g_max", "g_min") if low is None else ("g_min", "g_max")
+        raise ValueError(f"{only} has no effect without {other}; give both, or none")
+    if low >= high:
+        raise ValueError(f"g_min = {low:g} S must be below g_max = {high:g} S")
+    return low, high
 
 
 def _positive(name: str, value: float | str | None, kind: str, unit: str) -> float | None:

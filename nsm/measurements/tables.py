@@ -1,5 +1,6 @@
 """Tables on disk: CSV and other text, NPZ, Parquet and XLSX as named columns."""
 
+import os
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.arguments import file_path, path_text, text
 from devices.validation import Floats, choice
 from nsm.measurements.encodings import text_of
 from nsm.measurements.unnamed import are_numbered, is_unnamed, without_unnamed
@@ -99,10 +101,12 @@ def read_table(path: str | Path, *, sheet: str | None = None) -> Table:
         ImportError: If an optional library is missing that the format needs.
         ValueError: If the ending is another one, or the file has no table of named columns.
     """
-    path = Path(path)
-    choice(f"ending of {path}", path.suffix.lower(), ENDINGS)
-    if not path.is_file():
-        raise FileNotFoundError(f"no measurement {path}; name a file that exists")
+    path = file_path("path", path)
+    choice(f"ending of {path_text(path)}", path.suffix.lower(), ENDINGS)
+    if not os.path.isfile(path):  # Path.is_file fails for names that are too long
+        raise FileNotFoundError(f"no measurement {path_text(path)}; name a file that exists")
+    if sheet is not None:
+        text("sheet", sheet)
     ending = path.suffix.lower()
     if sheet is not None and ending != ".xlsx":
         raise ValueError(f"--sheet {sheet} has no effect: {path} has no sheets; leave it out")

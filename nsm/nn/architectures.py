@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from devices.validation import choice, integer, number
+from devices.arguments import listed
+from devices.validation import boolean, choice, integer, number, shortened
 from nsm.nn import rules
 from nsm.nn.activations import Binarize, NoisyReLU, Sign
 from nsm.nn.nsm_conv2d import NSMConv2d
@@ -21,11 +22,12 @@ MLP = (784, 300, 300, 300, 10)  # permutation-invariant MNIST, Detorakis et al. 
 
 def _checked_widths(widths: Sequence[int]) -> list[int]:
     """Return the widths of a perceptron, or raise ValueError."""
-    if len(widths) < 3:
+    given = listed("widths", widths, "inputs, hidden layers and classes, such as (784, 100, 10)")
+    if len(given) < 3:
         raise ValueError(
-            f"widths = {list(widths)!r}: give inputs, at least one hidden layer, and classes"
+            f"widths = {shortened(given)}: give inputs, at least one hidden layer, and classes"
         )
-    return [integer("width", w, at_least=1) for w in widths]
+    return [integer("width", w, at_least=1) for w in given]
 
 
 def nsm_mlp(widths: Sequence[int] = MLP, *, flip: float = 0.0, **options: Any) -> nn.Sequential:
@@ -51,6 +53,7 @@ def relu_mlp(widths: Sequence[int] = MLP, *, dropout: float = 0.0) -> nn.Sequent
             layer.
     """
     *sizes, classes = _checked_widths(widths)
+    number("dropout", dropout, at_least=0, below=1)
     layers: list[nn.Module] = []
     for n, m in pairwise(sizes):
         layers += [nn.Linear(n, m), nn.ReLU()]
@@ -144,12 +147,16 @@ class _Stack:
         self, rule: str, shape: tuple[int, int, int], options: dict[str, Any], *, per_location: bool
     ):
         self.rule = RULES[choice("rule", rule, RULES)]
+        boolean("per_location", per_location)
         _check_options(rule, options, per_location=per_location)
         self.options = options
         self.per_location = per_location
-        if len(shape) != 3:
-            raise ValueError(f"shape = {shape!r} is not allowed; give (channels, height, width)")
-        self.channels, self.height, self.width = (integer("shape", n, at_least=1) for n in shape)
+        sizes = listed("shape", shape, "(channels, height, width)")
+        if len(sizes) != 3:
+            raise ValueError(
+                f"shape = {shortened(shape)} is not allowed; give (channels, height, width)"
+            )
+        self.channels, self.height, self.width = (integer("shape", n, at_least=1) for n in sizes)
         self.layers: list[nn.Module] = []
 
     def conv(self, outputs: int, kernel: int, padding: int = 0, **options: Any) -> None:
@@ -226,7 +233,7 @@ def _check_options(name: str, options: dict[str, Any], *, per_location: bool) ->
 
 def _coded(shape: tuple[int, int, int], binary: bool, flip: float) -> list[nn.Module]:
     """Return the layers that turn flat images into signs (under a binary rule) of that shape."""
-    if flip and not binary:
+    if number("flip", flip, at_least=0, below=0.5) and not binary:
         raise ValueError(
             f"flip = {flip} changes signs of inputs, but this rule takes real-valued inputs; "
             "leave it out"
@@ -291,7 +298,7 @@ def all_conv_net(
         per_location: Whether every output location has a separate β.
         options: Of the sampling layers, see `NSMConv2d`; they have no biases by default.
     """
-    if rule in RULES and RULES[rule].sampled:
+    if RULES[choice("rule", rule, RULES)].sampled:
         options = {"bias": False, **options}
     stack = _Stack(rule, (3, 32, 32), options, per_location=per_location)
     scale = number("width", width, above=0)

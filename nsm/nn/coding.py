@@ -9,7 +9,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from devices.validation import finite, integer, number, real_array
+from devices.rows import is_row
+from devices.validation import finite, integer, number, real_array, shortened, within_bounds
 from nsm.nn.described import as_options
 from nsm.nn.digital import binarize_per_pixel, thermometer
 from nsm.nn.on_chip import Digital
@@ -71,7 +72,10 @@ class BinarizePerPixel(Coding):
 
     def __init__(self, shape: int | Sequence[int], *, flip: float = 0.0) -> None:
         super().__init__(flip=flip)
-        sizes = [shape] if isinstance(shape, (int, np.integer)) else list(shape)
+        advice = "pixels, or (channels, rows, columns)"
+        sizes: list[Any] = list(shape) if is_row(shape) else [shape]  # type: ignore[arg-type]
+        if not sizes:
+            raise ValueError(f"BinarizePerPixel.shape = {shortened(shape)} is empty; give {advice}")
         self.shape = tuple(integer("BinarizePerPixel.shape", n, at_least=1) for n in sizes)
         self.register_buffer("threshold", torch.full(self.shape, 0.5))
 
@@ -88,8 +92,8 @@ class BinarizePerPixel(Coding):
             images: Training images, (n, pixels) or (n, channels, rows, columns), finite.
             flip: See `BinarizePerPixel`.
         """
-        x = real_array("images", images)
-        finite("images", x)
+        x = real_array("images", images, truth_values=True)
+        within_bounds("images", finite("images", x))
         if x.ndim < 2 or not x.size:
             raise ValueError(
                 f"images have shape {x.shape}; give at least one image, (n, pixels) or "

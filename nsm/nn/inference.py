@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from devices.seeding import RNG
-from devices.validation import array, instance, integer, refuse_masked
+from devices.validation import any_array, array, instance, integer
 from nsm.nn.files.tensor_file import check_values
 from nsm.nn.given_images import check_axes, warn_of_scale
 from nsm.nn.stochastic import Stochastic, reseed
@@ -35,8 +35,7 @@ def check_labels(
         places: Shape of the places of an image that have a label each, such as (height, width) in
             segmentation; () for one label per image.
     """
-    refuse_masked("labels", y)
-    labels = np.asarray(y.detach().cpu() if isinstance(y, torch.Tensor) else y)
+    labels = any_array("labels", y.detach().cpu() if isinstance(y, torch.Tensor) else y)
     if labels.shape != (n, *places):
         raise ValueError(
             f"labels have shape {labels.shape}; {n} images need {(n, *places)}"
@@ -117,6 +116,20 @@ def output_shape(model: nn.Module, x: ArrayLike) -> tuple[int, ...]:
     return tuple(logits.shape[1:])
 
 
+def some_images(name: str, x: Any, purpose: str) -> Floats:
+    """Return images as an array of finite numbers, one or more; raise ValueError if they are none.
+
+    Args:
+        name: What messages call them.
+        x: Images (n, ...).
+        purpose: What they are for, such as "to train on".
+    """
+    images = array(name, x, truth_values=True)
+    if not images.ndim or not len(images):
+        raise ValueError(f"there are no images {purpose}; give at least one")
+    return images
+
+
 def softmax(logits: Floats, axis: int = -1) -> Floats:
     """Return exp(l)/Σ exp(l) over the axis of the classes, by default the last."""
     e = np.exp(logits - logits.max(axis=axis, keepdims=True))
@@ -176,7 +189,7 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
             "as chip.sample(x, samples)"
         )
     values = x.detach().cpu().double().numpy() if isinstance(x, torch.Tensor) else x
-    given = array("x", values)
+    given = array("x", values, truth_values=True)
     check_axes(model, given.shape)
     warn_of_scale(model, given)
     images = torch.as_tensor(np.ascontiguousarray(given)).to(next(model.parameters()).dtype)
@@ -212,9 +225,7 @@ def error_rate(
         samples: Number of noisy passes.
         rng: A seed, a Generator or None; the same seed gives the same draws.
     """
-    images = array("x", x)
-    if not len(images):
-        raise ValueError("there are no images to err on; give at least one")
+    images = some_images("x", x, "to err on")
     check_axes(model, images.shape)
     classes, *places = output_shape(model, images)
     labels = check_labels(y, len(images), classes, tuple(places))

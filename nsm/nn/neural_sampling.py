@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from devices import ReadNoise
-from devices.validation import choice, number
+from devices.validation import boolean, choice, number
 from nsm.nn.described import as_float64
 from nsm.nn.geometry import Patches
 from nsm.nn.noise_law import NoiseLaw, noise_law
@@ -62,7 +62,7 @@ class SamplingParameters(Stochastic):
         self.site = choice("site", site, SITES)
         self.beta_mode = choice("beta", beta, BETAS)
         self.weight = nn.Parameter(torch.empty(shape))
-        self.bias = nn.Parameter(torch.empty(outputs)) if bias else None
+        self.bias = nn.Parameter(torch.empty(outputs)) if boolean(f"{name}.bias", bias) else None
         start = torch.ones(outputs, *locations)
         if self.beta_mode == "native":
             self.register_buffer("beta", start * self.mean / self.s)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from devices.rows import is_row
 from devices.validation import integer, shortened
 from nsm.nn.described import as_options
 from nsm.nn.geometry import Patches, out_size
@@ -13,9 +13,9 @@ from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.torch_layers import CONV_OPTIONS, patches_of
 
 
-def _rows_and_columns(name: str, value: int | tuple[int, int], *, at_least: int) -> tuple[int, int]:
+def _rows_and_columns(name: str, value: Any, *, at_least: int) -> tuple[int, int]:
     """Return a size as (rows, columns), from one number for both or one for each."""
-    both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    both = tuple(value) if is_row(value) else (value, value)
     if len(both) != 2:
         raise ValueError(
             f"{name} = {shortened(value)} is not allowed; give one integer, or one for each "

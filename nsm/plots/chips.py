@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike
 from scipy.special import erf
 from torch import Tensor, nn
 
+from devices.arguments import listed
 from devices.seeding import RNG
+from devices.validation import array
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.firing import firing
 from nsm.chips.layers.dropout import KeptDropout
@@ -19,6 +21,7 @@ from nsm.chips.planning.planner import evaluating_copy
 from nsm.nn.inference import Floats
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.registry import draws_in_eval
+from nsm.plots.annotated import checked
 from nsm.plots.style import COLORS, COLUMN, LINES, figure, save_figure, styled
 
 #: Most lines of the legend of weight errors; a chip may have more layers than a legend can hold.
@@ -69,16 +72,19 @@ def plot_conductance_map(
 
 def _weight_errors(chip: MappedNetwork, weights: Sequence[ArrayLike] | None) -> list[Floats]:
     """Return programmed minus wanted weights of every layer, in % of its largest wanted weight."""
+    given: Sequence[ArrayLike]
     if weights is None:
-        weights = [layer.wanted for layer in chip.layers]
-    if len(weights) != len(chip.layers):
+        given = [layer.wanted for layer in chip.layers]
+    else:
+        given = listed("weights", weights, "a matrix for each layer on tiles")
+    if len(given) != len(chip.layers):
         raise ValueError(
-            f"{len(weights)} weight matrices were given; this chip has {len(chip.layers)} layers"
+            f"{len(given)} weight matrices were given; this chip has {len(chip.layers)} layers"
         )
     errors = []
     # Layers of zeros, such as residual branches at the start of training, have no largest weight.
-    for layer, wanted in zip(chip.layers, weights, strict=True):
-        w = np.asarray(wanted, dtype=float)
+    for k, (layer, wanted) in enumerate(zip(chip.layers, given, strict=True)):
+        w = array(f"weights[{k}]", wanted, shape=layer.wanted.shape)
         errors.append(100 * (layer.neurons.main.weights - w).ravel() / (np.abs(w).max() or 1.0))
     return errors
 
@@ -189,7 +195,7 @@ def plot_firing_probability(
     if ax is None:
         _, ax = figure()
     measured, _ = firing(chip, x, samples, layer=layer, rng=rng)
-    v = np.asarray(argument, dtype=float)
+    v = array("argument", argument)
     if v.shape != measured.shape:
         raise ValueError(
             f"argument has shape {v.shape}; the layer fires with shape {measured.shape}"
@@ -250,6 +256,7 @@ def _first_arguments(
     return first.path, chip.inputs.chosen(images, np.arange(count)), argument
 
 
+@checked
 def draw_chip(chip: MappedNetwork, model: nn.Module, x: Any, folder: Path) -> list[Path]:
     """Draw a chip into `folder`: conductances, weight errors and, if it can, firing probabilities.
 

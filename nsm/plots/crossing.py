@@ -4,6 +4,8 @@ import math
 
 import pandas as pd
 
+from devices.validation import choice, number
+from nsm.plots.annotated import checked
 from nsm.plots.axis_places import axis_scale
 
 
@@ -33,6 +35,7 @@ def crossing(values: list[float], rises: list[float], allowed: float, *, scale: 
     return math.inf
 
 
+@checked
 def tolerated(
     rows: pd.DataFrame, x: str, *, nominal: float, rising: bool, allowed: float = 1.0
 ) -> float:
@@ -53,6 +56,9 @@ def tolerated(
     Raises:
         ValueError: no row has the nominal value.
     """
+    choice("column", x, rows.columns)
+    number("nominal", nominal)
+    number("allowed", allowed, at_least=0)
     percent = 100 * rows["errors"] / rows["images"]
     mean = percent.groupby(rows[x]).mean().sort_index(ascending=rising)
     if nominal not in mean.index:

@@ -23,6 +23,7 @@ from devices import (
 from devices.validation import choice
 from nsm.disk import write_file
 from nsm.places import check_file
+from nsm.plots.annotated import checked
 from nsm.plots.device_panels import (
     conductance_unit,
     draw_exponent,
@@ -130,6 +131,7 @@ def _paragraph(what: str, text: str) -> list[str]:
     return [part for line in lines for part in textwrap.wrap(line, 72)]
 
 
+@checked
 def data_sheet(preset: Preset) -> Figure:
     """Return one figure of a preset: range and programming, σ(G), γ(G), spectrum, pulses and so on.
 
@@ -173,6 +175,7 @@ def data_sheet(preset: Preset) -> Figure:
     return sheet
 
 
+@checked
 def save_data_sheet(preset: Preset, path: str | Path) -> Path:
     """Write the data sheet of a preset to a file and return its path.
 

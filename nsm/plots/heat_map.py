@@ -14,7 +14,8 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from devices.validation import choice, number
+from devices.validation import array, choice, integer, number
+from nsm.plots.annotated import checked
 from nsm.plots.axis_places import value_text
 from nsm.plots.contrast import text_color
 from nsm.plots.error_axis import error_scale, round_numbers
@@ -94,7 +95,7 @@ def plot_heat_map(
     drawn = ax.get_figure(root=True)
     assert drawn is not None
     cells = cells_of(rows, x, y)
-    norm = _norm(cells.means if colors is None else np.array(colors, float), error_axis)
+    norm = _norm(cells.means, error_axis) if colors is None else _given_norm(colors, error_axis)
     _draw(ax, cells, norm)
     _color_bar(drawn, [ax], norm)
     note = [unfinished_text(rows), _empty_text([cells]), _outline_text(outlined), conditions]
@@ -108,6 +109,12 @@ def plot_heat_map(
     return ax
 
 
+def _given_norm(colors: Any, error_axis: str) -> Normalize:
+    """Return the scale of colors between two errors [%] that were given."""
+    return _norm(array("colors", colors, shape=(2,)), error_axis)
+
+
+@checked
 def facet_heat_map(
     rows: pd.DataFrame,
     *,
@@ -142,7 +149,7 @@ def facet_heat_map(
     _check(rows, [x, y, facet], outlined, chance)
     texts = rows[facet].map(lambda v: value_text(v, facet), na_action=None)
     parts = {value: cells_of(rows[texts == value], x, y, of=rows) for value in dict.fromkeys(texts)}
-    across = min(columns, len(parts))
+    across = min(integer("columns", columns, at_least=1), len(parts))
     down = ceil(len(parts) / across)
     with mpl.rc_context(STYLE):
         drawing = Figure(figsize=(COLUMN[0] * across, COLUMN[1] * down))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from nsm.plots.annotated import checked
 from nsm.plots.style import COLORS, LINES, MARKERS, figure, styled
 from nsm.plots.texts import drawn_text
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from nsm.learning.result import Learned
 
 
+@checked
 def plot_learning(
     learned: Mapping[str, "Learned"], *, column: str = "error", ax: Axes | None = None
 ) -> Axes:
@@ -54,6 +56,7 @@ def plot_learning(
     return axes
 
 
+@checked
 def plot_walls(
     chips: Mapping[str, "MappedNetwork"], layer: int = 0, *, ax: Axes | None = None
 ) -> Axes:
@@ -69,7 +72,7 @@ def plot_walls(
     """
     axes = figure()[1] if ax is None else ax
     for place, (name, chip) in enumerate(chips.items()):
-        neurons = chip.layers[layer].neurons
+        neurons = chip.layer(layer).neurons
         device = neurons.hardware.device
         g = np.concatenate([cells.ravel() for cells in neurons.main.conductances()])
         place_in_range = (g - device.g_min) / (device.g_max - device.g_min)
@@ -87,6 +90,7 @@ def plot_walls(
     return axes
 
 
+@checked
 def plot_pulses_per_cell(learned: Mapping[str, "Learned"], *, ax: Axes | None = None) -> Axes:
     """Plot the mean and the largest number of pulses on a cell of every layer's main array.
 

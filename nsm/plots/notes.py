@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from nsm.plots.annotated import checked
 from nsm.plots.layout import lay_out
 
 #: Size of the small print [points].
@@ -56,6 +57,7 @@ def unfinished_text(rows: pd.DataFrame) -> str:
     return f"Unfinished sweep: {here} of {planned} rows."
 
 
+@checked
 def note_below(ax: Axes, lines: Sequence[str]) -> None:
     """Write small print below the label of the x axis; empty lines are left out.
 
@@ -91,6 +93,7 @@ def note_below(ax: Axes, lines: Sequence[str]) -> None:
     )
 
 
+@checked
 def note_figure(figure: Figure, lines: Sequence[str]) -> None:
     """Write small print at the bottom of a figure of several axes; empty lines are left out.
 

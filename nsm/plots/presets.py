@@ -14,6 +14,7 @@ from crossbar import Hardware
 from devices import Device, Preset
 from devices.validation import Floats
 from nsm.chips.map import map_to_crossbar
+from nsm.plots.annotated import checked
 from nsm.plots.style import figure, style_of, styled
 from nsm.plots.texts import drawn_text
 from nsm.sweeps.axes import TRAINING_SEED
@@ -46,6 +47,7 @@ def _on_off(device: Device) -> str:
     return "∞" if ideal else f"{device.g_max / device.g_min:.3g}"
 
 
+@checked
 def preset_table(presets: Iterable[Preset]) -> pd.DataFrame:
     """Return what the records of presets say, one row for each device.
 

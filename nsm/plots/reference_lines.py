@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 
+from devices.arguments import table
 from devices.validation import Floats, choice, number
 from nsm.plots.axis_places import value_text
 from nsm.plots.style import COLORS
@@ -32,7 +33,8 @@ def check_levels(
         number("chance", chance, above=0, at_most=1)
     networks = [] if "network" not in rows.columns else [str(n) for n in rows["network"]]
     known = dict.fromkeys([*(n for n in names if n is not None), *networks])
-    for name, error in (software or {}).items():
+    given = {} if software is None else software
+    for name, error in table("software", given, "errors by the names of networks").items():
         choice("network with an error in software", value_text(name), known)
         number(f"error of {name} in software", error, at_least=0, at_most=1)
 

@@ -9,9 +9,12 @@ from torch import nn
 from crossbar import Hardware
 from devices import GaussianNoise, IdealWrite, NoNoise, OpenLoopPulses, WriteVerify
 from devices.special import ndtr
+from devices.validation import instance
 from nsm.chips.hardware_table import as_table
 from nsm.chips.planning.plan import PlannedLayer, planned_layers
 from nsm.chips.planning.plans import new_plan
+from nsm.plots.annotated import checked
+from nsm.sweeps.axes import check_axis
 
 #: Share of negative conductances from which on figures name it.
 NEGATIVE = 1e-3
@@ -94,6 +97,7 @@ def _negative(hardware: Hardware, axis: str | None, values: Sequence[Any]) -> st
     return f"Gaussian noise: {100 * share:.2g} % of conductances are negative at σ = {sigma:g}"
 
 
+@checked
 def conditions(
     hardware: Hardware,
     networks: Mapping[str, nn.Module | Mapping[int, nn.Module]],
@@ -125,8 +129,11 @@ def conditions(
     Raises:
         ValueError: there are no networks, an axis has no values, or a network cannot be mapped.
     """
-    if not networks:
-        raise ValueError("conditions of a figure need its networks; give {name: network}")
+    for name, given in networks.items():
+        for model in given.values() if isinstance(given, Mapping) else [given]:
+            instance(f"networks[{name!r}]", model, nn.Module)
+    if axis is not None:
+        check_axis(hardware, axis)
     if axis is not None and not len(values):
         raise ValueError(f"axis {axis!r} has no values; give those of the figure")
     trainings = {n: dict(m) if isinstance(m, Mapping) else {None: m} for n, m in networks.items()}

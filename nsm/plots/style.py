@@ -10,8 +10,11 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from devices.validation import choice
+from devices.arguments import listed
+from devices.validation import choice, number, shortened
 from nsm.disk import write_file
+from nsm.places import check_file
+from nsm.plots.annotated import checked
 from nsm.plots.ticks import separate_tick_labels
 
 #: The colors of Okabe and Ito, which every kind of color vision can tell apart.
@@ -39,6 +42,9 @@ NETWORK_PLACES = {
 
 #: Size of a figure in inches: one column of a two-column page.
 COLUMN = (3.4, 2.5)
+
+#: Longest side of a figure [inch]; more pixels than matplotlib draws.
+LARGEST_FIGURE = 300.0
 
 #: Settings of matplotlib that all figures share.
 STYLE: Any = {
@@ -75,12 +81,17 @@ Draw = TypeVar("Draw", bound=Callable[..., Axes])
 
 
 def styled(draw: Draw) -> Draw:
-    """Decorate a drawing function so that it draws in STYLE, whatever the user's own settings."""
+    """Decorate a drawing function so that it draws in STYLE, whatever the user's own settings.
+
+    Its arguments are checked by their annotations, see `annotated.checked`.
+    """
+
+    run = checked(draw)
 
     @functools.wraps(draw)
     def in_style(*args: Any, **options: Any) -> Axes:
         with mpl.rc_context(STYLE):
-            return draw(*args, **options)
+            return run(*args, **options)
 
     return in_style  # type: ignore[return-value]
 
@@ -118,6 +129,7 @@ def places_of(names: Sequence[Any], *, networks: bool = False) -> list[int]:
     return [fixed[name] if name in fixed else next(others) for name in names]
 
 
+@checked
 def style_of(network: str) -> dict[str, str]:
     """Return color and marker of a network, the same in every figure.
 
@@ -132,17 +144,24 @@ def style_of(network: str) -> dict[str, str]:
     return {"color": COLORS[place], "marker": MARKERS[place]}
 
 
+@checked
 def figure(size: tuple[float, float] = COLUMN) -> tuple[Figure, Axes]:
     """Return a figure in STYLE and its single Axes. No display is needed.
 
     Args:
         size: width and height [inch].
     """
+    inches = listed("size", size, "(width, height) in inches")
+    if len(inches) != 2:
+        raise ValueError(f"size = {shortened(size)} is not allowed; give (width, height) in inches")
+    for length in inches:
+        number("size", length, above=0, at_most=LARGEST_FIGURE)
     with mpl.rc_context(STYLE):
         drawing = Figure(figsize=size)
         return drawing, drawing.add_subplot()
 
 
+@checked
 def save_figure(ax: Axes, path: str | Path) -> None:
     """Write the figure that holds `ax`, in STYLE.
 
@@ -150,6 +169,7 @@ def save_figure(ax: Axes, path: str | Path) -> None:
         ax: Axes of the figure.
         path: file to write. Its ending (.png, .pdf, .svg) decides the format.
     """
+    check_file(path, "figure.png")
     drawing = ax.get_figure(root=True)
     assert drawing is not None
     with mpl.rc_context(STYLE):
@@ -158,6 +178,7 @@ def save_figure(ax: Axes, path: str | Path) -> None:
         write_file(path, drawing.savefig)
 
 
+@checked
 def legend_above(ax: Axes) -> None:
     """Move the legend of `ax` above the axes, where no line can lie below it.
 
@@ -168,7 +189,8 @@ def legend_above(ax: Axes) -> None:
     """
     old = ax.get_legend()
     drawing = ax.get_figure(root=True)
-    assert old is not None
+    if old is None:
+        raise ValueError("ax has no legend to move; call ax.legend() first")
     assert drawing is not None
     title = old.get_title().get_text()
     handles, labels = old.legend_handles, [text.get_text() for text in old.get_texts()]

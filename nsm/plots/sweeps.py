@@ -9,7 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from devices.validation import Floats, choice
+from devices.arguments import listed
+from devices.validation import Floats, choice, integer, shortened
+from nsm.plots.annotated import checked
 from nsm.plots.axis_places import Places, mark_axis, places_along, value_text
 from nsm.plots.error_axis import error_scale, lowest_drawn, mark_error_axis, mark_errors
 from nsm.plots.notes import note_below, note_figure, unfinished_text
@@ -131,10 +133,21 @@ def _names(
 ) -> Sequence[str | None]:
     """Return the names of the groups in the order of their colors; [None] for a single line."""
     if group is None:
+        if order is not None:
+            raise ValueError(
+                f"order = {shortened(order)} has no effect without group; leave it out, or give "
+                "group"
+            )
         return [None]
-    return list(
-        dict.fromkeys(value_text(v, group) for v in (rows[group] if order is None else order))
-    )
+    values = rows[group] if order is None else listed("order", order, "a list of groups")
+    names = list(dict.fromkeys(value_text(v, group) for v in values))
+    present = {value_text(v, group) for v in rows[group]}
+    if not present <= set(names):
+        raise ValueError(
+            f"order = {shortened(order)} lacks {', '.join(sorted(present - set(names)))}, which "
+            "rows have; name all groups, or choose the rows of some"
+        )
+    return names
 
 
 def _draw(
@@ -205,6 +218,7 @@ def _explain(ax: Axes, points: pd.DataFrame, *, group: str | None, along: Places
         ax.legend(frameon=False, title="\n".join(lines) or None, title_fontsize=6)
 
 
+@checked
 def facet_error_rate(
     rows: pd.DataFrame,
     *,
@@ -264,7 +278,7 @@ def facet_error_rate(
 
 def _panels(count: int, columns: int) -> tuple[Figure, list[Axes]]:
     """Return a figure and its panels, at most `columns` side by side; others are left empty."""
-    across = min(columns, count)
+    across = min(integer("columns", columns, at_least=1), count)
     down = ceil(count / across)
     drawing = Figure(figsize=(COLUMN[0] * across, COLUMN[1] * down))
     panels = list(drawing.subplots(down, across, squeeze=False).flat)

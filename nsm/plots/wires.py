@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from crossbar import Wires
-from devices.validation import choice
+from devices.validation import choice, number
 from nsm.plots.style import COLORS, MARKERS, figure, styled
 
 #: Quantities that `plot_tile_map` can show, with their units.
@@ -77,6 +77,11 @@ def plot_wire_loss(
     """
     if ax is None:
         _, ax = figure()
+    if not len(sizes) or not len(resistances):
+        raise ValueError("sizes or resistances is empty; give at least one of each")
+    number("conductance", conductance, above=0, unit="S")
+    for ohms in resistances:
+        number("member of resistances", ohms, at_least=0, unit="ohm")
     for index, ohms in enumerate(resistances):
         loss = []
         for n in sizes:

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from crossbar.reads.sampling import check_sampling
+from devices.arguments import file_path
 from devices.seeding import RNG
-from devices.validation import finite, integer, real_array
+from devices.validation import any_array, boolean, finite, integer, real_array
 from nsm.chips.class_scores import class_scores
 from nsm.chips.hardware_table import HardwareTable
 from nsm.chips.planning.checked_plan import CheckedPlan
@@ -43,8 +44,8 @@ def check_settings(*, chips: Any, samples: Any, sampling: Any) -> None:
 
 def check_saving(
     save_to: str | Path | None, *, rng: RNG, keep_wrong: bool, until: object | None
-) -> None:
-    """Raise ValueError unless the rows of a sweep can be saved, or hold what is asked.
+) -> Path | None:
+    """Return the file of the rows of a sweep; raise ValueError unless they can hold what is asked.
 
     Args:
         save_to: The file; None for none.
@@ -52,13 +53,14 @@ def check_saving(
         keep_wrong: Whether rows say which images were wrong.
         until: The rule of an adaptive sweep, or None.
     """
-    if keep_wrong and until is not None:
+    if boolean("keep_wrong", keep_wrong) and until is not None:
         raise ValueError(
             f"keep_wrong=True with until={until!r}: the chips of an adaptive sweep read different "
             "images, which cannot be compared one by one; leave one of the two out"
         )
     if save_to is None:
-        return
+        return None
+    path = file_path("save_to", save_to)
     if rng is None:
         raise ValueError(
             "rows saved to a file need a seed to be resumed by; give rng a whole number"
@@ -68,6 +70,7 @@ def check_saving(
             f"keep_wrong=True with save_to={str(save_to)!r}: a file holds the number of errors, "
             "not which images were wrong; leave one of the two out"
         )
+    return path
 
 
 class CheckedData(NamedTuple):
@@ -104,14 +107,14 @@ def checked_data(tasks: Sequence[Task], x: Any, y: ArrayLike, calibrate: Any = N
             them, or a point would be refused; the message names it.
     """
     calibration = Calibration.given(calibrate)
-    images = _all_images("x", x)
+    images = all_images("x", x)
     inputs = images if isinstance(images, tuple) else (images,)
     n = len(inputs[0])
     if not n:
         raise ValueError("x holds no images; give at least one")
-    check_labels(y, n, places=np.shape(y)[1:])
+    check_labels(y, n, places=any_array("labels", y).shape[1:])
     if calibration is not None:
-        calibration = replace(calibration, images=_all_images("calibrate", calibration.images))
+        calibration = replace(calibration, images=all_images("calibrate", calibration.images))
     forms = [_as_floats]
     if all(part.dtype.kind in "iu" for part in inputs):
         forms.append(_as_they_are)  # numbers of words, which an embedding looks up
@@ -164,7 +167,7 @@ def _check_calibration(task: Task, plan: CheckedPlan, images: Images) -> None:
         raise ValueError(f"calibrate: {problem}") from None
 
 
-def _all_images(name: str, x: Any) -> Images:
+def all_images(name: str, x: Any) -> Images:
     """Return images as arrays: one, or a tuple for several inputs."""
     return tuple(_images(name, part) for part in x) if isinstance(x, tuple) else _images(name, x)
 
@@ -203,7 +206,7 @@ def _images(name: str, x: Any) -> NDArray[Any]:
     values = x.detach().cpu() if isinstance(x, Tensor) else x
     if isinstance(values, Tensor):
         values = (values.double() if values.is_floating_point() else values).numpy()
-    images = real_array(name, values)
+    images = real_array(name, values, truth_values=True)
     if images.ndim < 2:
         raise ValueError(f"{name} has shape {images.shape}; give (batch, …), one image or more")
     return images if images.dtype.kind in "iu" else finite(name, images.astype(np.float64))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crossbar.hardware import Hardware
+from devices.arguments import table
 from nsm.chips.hardware_table import HardwareTable, as_table
 
 #: Column of the name, where a sweep has several hardwares.
@@ -26,6 +27,7 @@ class Hardwares(Mapping[str, Hardware | HardwareTable]):
     """
 
     def __init__(self, hardwares: Mapping[str, Any]):
+        table("hardwares", hardwares, "hardwares by name, such as {'FeFET': hardware}")
         if not hardwares:
             raise ValueError("Hardwares({}) has no hardware; give at least one by its name")
         found: dict[str, Hardware | HardwareTable] = {}

@@ -12,6 +12,7 @@ from typing import Any
 
 from crossbar.hardware import Hardware
 from crossbar.paths import ON_OFF
+from devices.arguments import listed, table
 from nsm.chips.hardware_table import HardwareTable
 from nsm.sweeps.axes import ON_CHIP, AxisValue, on_chip, read_axis, with_axis
 from nsm.sweeps.hardwares import HARDWARE, Hardwares
@@ -44,8 +45,15 @@ def points(
             that its field refuses; an axis that changes nothing at any point, or that is given
             twice; zipped axes of unequal lengths; or two points that are the same chip.
     """
+    table("axes", axes, "values by the names of axes, such as {'gain': [0.1, 1.0]}")
     given = {name: _listed(values) for name, values in axes.items()}
-    zips = [{name: _listed(values) for name, values in table.items()} for table in zipped]
+    zips = [
+        {
+            name: _listed(values)
+            for name, values in table("axes in zipped", together, "values by name").items()
+        }
+        for together in listed("zipped", zipped, "a list of tables of axes")
+    ]
     _check_given_once(given, zips)
     found: list[dict[str, Any]] = []
     bases = hardware if isinstance(hardware, Hardwares) else {None: hardware}
@@ -68,16 +76,16 @@ def _listed(values: Any) -> Any:
 def _check_given_once(axes: Mapping[str, Any], zips: Sequence[Mapping[str, Any]]) -> None:
     """Raise ValueError for an axis that is given twice, or a zip of less than two axes."""
     seen = set(axes)
-    for number, table in enumerate(zips, start=1):
-        if len(table) < 2:
+    for number, together in enumerate(zips, start=1):
+        if len(together) < 2:
             raise ValueError(
-                f"zip {number} has {', '.join(map(repr, table)) or 'no axis'}; axes move together "
-                "if there are two or more, a single one belongs to the axes"
+                f"zip {number} has {', '.join(map(repr, together)) or 'no axis'}; axes move "
+                "together if there are two or more, a single one belongs to the axes"
             )
-        for name in table:
+        for name in together:
             if name in seen:
                 raise ValueError(f"axis {name!r} is given twice; leave one of them out")
-        seen |= set(table)
+        seen |= set(together)
 
 
 @contextmanager

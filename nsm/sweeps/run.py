@@ -13,7 +13,9 @@ from typing import Any
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from devices.arguments import listed
 from devices.seeding import RNG, seed_sequence
+from devices.validation import boolean, instance
 from nsm.progress import progress_bar
 from nsm.sweeps.completed_rows import Blocks, Rows
 from nsm.sweeps.data import check_saving, check_settings, checked_data
@@ -21,6 +23,7 @@ from nsm.sweeps.hashing.identity import remembering
 from nsm.sweeps.rows.checked_lines import from_row
 from nsm.sweeps.rows.row_file import RowFile
 from nsm.sweeps.rows.sidecar import described, write_sidecar
+from nsm.sweeps.rows.sidecar_file import note_finished
 from nsm.sweeps.tasks import Task
 from nsm.sweeps.until import Until
 from nsm.sweeps.workers.contents import Shelf
@@ -91,10 +94,10 @@ def collect(
             written. Rows in the file are kept.
     """
     check_executor(executor)
-    check_saving(save_to, rng=rng, keep_wrong=keep_wrong, until=until)
+    save_to = check_saving(save_to, rng=rng, keep_wrong=keep_wrong, until=until)
     options = {"chips": chips, "samples": samples, "sampling": sampling, "until": until}
     plan = _planned(tasks, x, y, rng, calibrate, part, block, options)
-    return _collect(plan, save_to, executor, progress, keep_wrong)
+    return _collect(plan, save_to, executor, boolean("progress", progress), keep_wrong)
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,9 @@ def _planned(
     options: dict[str, Any],
 ) -> _Plan:
     """Return what a call of `collect` computes, checked; arguments as there."""
+    tasks = listed("tasks", tasks, "the list that nsm.grid returns")
+    for task in tasks:
+        instance("task in tasks", task, Task, advice="give what nsm.grid returns")
     if not tasks:
         raise ValueError(
             "there are no tasks to run; make some with nsm.grid(model, hardware, axes)"
@@ -219,6 +225,7 @@ def _collect(
             bar.update(item, advance=1, note=_note(row))
         if file:
             file.finish(done)
+            note_finished(file.path, len({*file.done, *done}))
     # A file may hold more tasks and chips, and show their values under other names.
     table = pd.DataFrame([rows.complete(done[key]) for key in keys], columns=rows.columns)
     if keep_wrong:

@@ -11,7 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from crossbar.hardware import Hardware
-from devices.validation import instance, integer, number, shortened
+from devices.arguments import table, text
+from devices.validation import choice, instance, integer, number, shortened
+from nsm.chips.compensated_per import COMPENSATED_PER
 from nsm.chips.hardware_table import HardwareTable, as_table
 from nsm.sweeps.axes import TRAINING_SEED
 from nsm.sweeps.hardwares import Hardwares
@@ -57,7 +59,7 @@ class Task:
     def __post_init__(self) -> None:
         from torch import nn  # this module is imported without torch
 
-        instance("Task.network", self.network, str, advice="give the name of the network")
+        text("Task.network", self.network)
         instance("Task.model", self.model, nn.Module)
         for name in ("hardware", "base"):
             if not isinstance(getattr(self, name), (Hardware, HardwareTable)):
@@ -66,6 +68,9 @@ class Task:
         number("Task.gain", self.gain, above=0)
         number("Task.reprogrammed_scale", self.reprogrammed_scale, above=0)
         number("Task.seconds", self.seconds, at_least=0, unit="s")
+        if self.compensation is not None:
+            choice("Task.compensation", self.compensation, COMPENSATED_PER)
+        table("Task.parameters", self.parameters, "labels of the values by the names of axes")
 
     @cached_property
     def model_id(self) -> str:
@@ -106,14 +111,18 @@ def _trainings(
     from torch import nn
 
     models = dict(model) if isinstance(model, Mapping) else {"network": model}
+    if not models:
+        raise ValueError("model = {} holds no network; give at least one by its name")
     found: list[tuple[str, dict[str, Label], nn.Module]] = []
     for name, given in models.items():
+        text("name of a network in model", name)
         seeded = isinstance(given, Mapping)
         for seed, net in given.items() if isinstance(given, Mapping) else [(None, given)]:
             if not isinstance(net, nn.Module):
                 raise ValueError(
-                    f"network {name!r} is a {type(net).__name__}; give a torch.nn.Module, such as "
-                    "nsm.load(path), or several trainings of it by their seeds, {0: net, 1: net}"
+                    f"network {name!r} is a {type(net).__name__}; give a "
+                    "torch.nn.Module, such as nsm.load(path), or several trainings of it by their "
+                    "seeds, {0: net, 1: net}"
                 )
             if seeded:
                 integer(f"training seed of network {name!r}", seed, at_least=0)

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from devices.seeding import child, stream
+from devices.validation import shortened
 from nsm.nn.stochastic import reseed, seed_torch
 from nsm.training.graphed_steps import GraphedSteps, can_be_recorded, copies, restore
 from nsm.training.hardware_aware.network import HardwareAware
+from nsm.training.recipe import Augmentation
 from nsm.training.state import TrainingState
 
 
@@ -24,6 +26,17 @@ class Stream(IntEnum):
     VALIDATION = 3
     AUGMENTATION = 4
     CHIPS = 5
+
+
+def _augmented(augment: Augmentation, images: Tensor, changes: np.random.Generator) -> Tensor:
+    """Return a changed batch, or raise ValueError if `augment` returns something else."""
+    found = augment(images, changes)
+    if not isinstance(found, Tensor) or len(found) != len(images):
+        what = f"{tuple(found.shape)}" if isinstance(found, Tensor) else shortened(found)
+        raise ValueError(
+            f"augment returned {what} for {len(images)} images; it must return as many, a tensor"
+        )
+    return found
 
 
 def train_epoch(
@@ -109,7 +122,7 @@ def _steps(
             chosen = rows.to(images.device)
             inputs = images[chosen]
             if recipe.augment is not None:
-                inputs = recipe.augment(inputs, changes)
+                inputs = _augmented(recipe.augment, inputs, changes)
             step = epoch * len(batches) + index
             of_batch = labels[chosen].to(state.device)
             loss = take(inputs.to(state.device), of_batch, step, steps)

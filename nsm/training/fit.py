@@ -12,10 +12,9 @@ from torch import Tensor, nn
 
 from crossbar import Hardware
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import array
 from nsm.chips.hardware_table import as_table
 from nsm.nn.files.tensor_file import check_values
-from nsm.nn.inference import check_holds_weights, check_labels, output_shape
+from nsm.nn.inference import check_holds_weights, check_labels, output_shape, some_images
 from nsm.progress import progress_bar
 from nsm.training.augment import FlipInputs, ShiftAndMirror
 from nsm.training.epoch import Stream, train_epoch
@@ -103,9 +102,7 @@ def _checked(
     """Return images and labels as tensors; raise ValueError if they, or the measures, are wrong."""
     check_holds_weights(model)
     check_values(model.state_dict(), "the network")
-    images = torch.as_tensor(array("x", x), dtype=torch.float32)
-    if not len(images):
-        raise ValueError("there are no images to train on; give at least one")
+    images = torch.as_tensor(some_images("x", x, "to train on"), dtype=torch.float32)
     last = list(model)[-1] if isinstance(model, nn.Sequential) and len(model) else None
     if isinstance(last, nn.Linear):  # no pass is needed, which hooks of the user would see
         classes, places = last.out_features, []

@@ -1,12 +1,11 @@
 """Data-dependent initialization of neural sampling layers (Detorakis et al. 2019, eq. 8)."""
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from devices.seeding import RNG
-from devices.validation import array
+from devices.validation import array, instance
 from nsm.nn.neural_sampling import NeuralSampling
 from nsm.nn.stochastic import reseed
 
@@ -37,17 +36,19 @@ def initialize(model: nn.Sequential, x: ArrayLike, *, rng: RNG = None) -> None:
     Raises:
         ValueError: If the network has no neural sampling layer or x fewer than two images.
     """
+    instance("model", model, nn.Sequential, advice="give a network of layers in a row")
+    images = array("x", x, ndim=2, truth_values=True)
     if not any(isinstance(layer, NeuralSampling) for layer in model):
         raise ValueError(
             "initialize sets β and b of neural sampling layers, but the network has none"
         )
-    if len(np.asarray(x)) < 2:
+    if len(images) < 2:
         raise ValueError(
-            f"initialize takes means over images, and x has {len(np.asarray(x))}; give at least two"
+            f"initialize takes means over images, and x has {len(images)}; give at least two"
         )
     reseed(model, rng)
     parameter = next(model.parameters())
-    z = torch.as_tensor(array("x", x, ndim=2), dtype=parameter.dtype, device=parameter.device)
+    z = torch.as_tensor(images, dtype=parameter.dtype, device=parameter.device)
     with torch.no_grad():
         for layer in model:
             if isinstance(layer, NeuralSampling):

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from devices.arguments import file_path
 from devices.seeding import RNG
-from devices.validation import shortened
 from nsm.places import check_file
 
 
@@ -39,11 +39,9 @@ def checkpoint_file(checkpoint: str | Path | None, rng: RNG, example: str) -> Pa
     Raises:
         ValueError: It cannot be written, or would never be resumed.
     """
-    if not checkpoint:
+    if checkpoint is None or (isinstance(checkpoint, str) and not checkpoint):
         return None
-    if not isinstance(checkpoint, (str, Path)):
-        raise ValueError(f"checkpoint = {shortened(checkpoint)} is no name of a file; give a text")
-    path = Path(checkpoint)
+    path = file_path("checkpoint", checkpoint)
     check_file(path, example)
     check_resumable("checkpoint", path, rng)
     return path

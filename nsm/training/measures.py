@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import nn
 
-from devices.validation import array, integer, shortened
-from nsm.nn.inference import check_labels, error_rate, output_shape
+from devices.arguments import table, text
+from devices.validation import integer, shortened
+from nsm.nn.inference import check_labels, error_rate, output_shape, some_images
 from nsm.training.mark import mark_of_arrays
 from nsm.training.state import TrainingState
 
@@ -21,6 +22,12 @@ def images_and_labels(validation: Any) -> tuple[ArrayLike, ArrayLike]:
     if len(validation) != 2:
         raise ValueError(f"validation has {len(validation)} parts; give (images, labels)")
     return validation[0], validation[1]
+
+
+def _numbers(found: Any) -> dict[str, float]:
+    """Return what `measure` has returned, or raise ValueError unless they are numbers by name."""
+    given = table("the result of measure", found, "numbers by name, {'margin': 0.1}")
+    return {text("a name in the result of measure", k): v for k, v in given.items()}
 
 
 @dataclass(frozen=True)
@@ -60,9 +67,7 @@ class Measures:
                 )
             return
         given, labels = images_and_labels(self.validation)
-        images = array("images of validation", given)
-        if not len(images):
-            raise ValueError("there are no images in validation; give at least one")
+        images = some_images("images of validation", given, "in validation")
         classes, *places = outputs if images.shape[1:] == shape else output_shape(model, images)
         check_labels(labels, len(images), classes, tuple(places))
 
@@ -84,5 +89,5 @@ class Measures:
                 state.computing_average, *self.validation, self.samples, rng=seed
             )
         if self.measure is not None:
-            found |= self.measure(state.model)
+            found |= _numbers(self.measure(state.model))
         return found

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from devices.validation import choice
+from devices.arguments import listed
+from devices.validation import choice, shortened
 from nsm.verdict import chip_axes, device_axes
 from nsm.verdict.axis import Axis, Context
 
@@ -41,9 +42,11 @@ def chosen_axes(names: Sequence[str] | None) -> tuple[str, ...]:
     """
     if names is None:
         return tuple(AXES)
-    if isinstance(names, str) or not names:
-        raise ValueError(f"axes = {names!r}; give a list of at least one of {', '.join(AXES)}")
-    found = tuple(choice("axis of the tolerances", name, AXES) for name in names)
+    advice = f"at least one of {', '.join(AXES)}"
+    given = listed("axes", names, f"a list of {advice}")
+    if not given:
+        raise ValueError(f"axes = {shortened(names)}; give a list of {advice}")
+    found = tuple(choice("axis of the tolerances", name, AXES) for name in given)
     twice = [name for name in dict.fromkeys(found) if found.count(name) > 1]
     if twice:
         raise ValueError(f"axis {twice[0]!r} of the tolerances is given twice; leave one out")

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from crossbar import Hardware
 from devices.seeding import RNG
-from devices.validation import integer
+from devices.validation import instance, integer
 from nsm.progress import progress_bar
 from nsm.sweeps.tasks import grid
 from nsm.verdict.axes import AXES, chosen_axes
@@ -101,8 +101,10 @@ def tolerance_map(
         raise ValueError("a map needs two axes; give axes=, or found=, the result of tolerances")
     integer("points", points, at_least=2)
     integer("workers", workers, at_least=1)
+    if found is not None:
+        instance("found", found, Tolerances, advice="give the result of nsm.tolerances")
     chosen = axes if axes is not None else _two(found)  # type: ignore[arg-type]
-    names = chosen_axes(list(chosen))
+    names = chosen_axes(list(chosen) if isinstance(chosen, Mapping) else chosen)
     if len(names) != 2:
         raise ValueError(f"axes = {list(names)!r}; a map needs two of them")
     networks = dict(model) if isinstance(model, Mapping) else {"network": model}

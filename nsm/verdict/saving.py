@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from devices.arguments import file_path
 from nsm.places import check_file
 
 #: First line of the TOML file beside a table. A file without it is never overwritten.
@@ -20,7 +21,7 @@ def check_saving(path: str | Path) -> Path:
         ValueError: The path does not end in .csv, one of the two files cannot be
             written, or is there and holds something else.
     """
-    csv = Path(path)
+    csv = file_path("path", path)
     if csv.suffix != ".csv":
         raise ValueError(f"tolerances are written to {csv}; give a path that ends in .csv")
     for file, beginnings in ((csv, _HEADERS), (csv.with_suffix(".toml"), (MARK,))):

@@ -4,19 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from crossbar import Hardware
+from devices.arguments import listed
 from devices.seeding import RNG, seed_sequence
 from devices.user_warnings import warn_user
-from devices.validation import integer
+from devices.validation import array, integer, shortened
 from nsm.chips.hardware_table import as_table
 from nsm.progress import progress_bar
 from nsm.sweeps.calibration import Calibration, checked_options
-from nsm.sweeps.data import Images, check_settings, checked_data, some_of
+from nsm.sweeps.data import Images, all_images, check_settings, checked_data, some_of
 from nsm.sweeps.tasks import Task, grid
 from nsm.verdict.axes import AXES, SLOWEST, chosen_axes
 from nsm.verdict.bench import Bench
@@ -74,8 +74,9 @@ def bench_of(
     integer("blocks", blocks, at_least=4)
     hardware = tasks[0].hardware
     parts = [part for part in as_table(hardware).values() if part is not None]
-    few = some_of(x, slice(CALIBRATED_ON)) if calibrate is None else calibrate
     needs = any(part.has_open_inputs for part in parts)
+    sliced = all_images("x", x)
+    few = some_of(sliced, slice(CALIBRATED_ON)) if calibrate is None else calibrate
     images, labels, _, plans = checked_data(tasks, x, y, few if needs else None)
     if len(labels) < SMALLEST_BLOCK * blocks:
         raise ValueError(
@@ -100,11 +101,21 @@ def bench_of(
 
 
 def _as(images: Images, few: Any) -> Images:
-    """Return images of a calibration in the precision of the test images."""
+    """Return images of a calibration in the precision and the shape of the test images."""
     if isinstance(images, tuple):
-        pairs = zip(images, few, strict=True)
-        return tuple(np.asarray(part, dtype=like.dtype) for like, part in pairs)
-    return np.asarray(few, dtype=images.dtype)
+        parts = listed("calibrate", few, "a tuple of images, one for each input")
+        if len(parts) != len(images):
+            raise ValueError(f"calibrate has {len(parts)} inputs; give {len(images)}")
+        return tuple(_alike(like, part) for like, part in zip(images, parts, strict=True))
+    return _alike(images, few)
+
+
+def _alike(images: NDArray[Any], few: Any) -> NDArray[Any]:
+    shape = (None, *images.shape[1:])
+    found = array("calibrate", few, shape=shape, truth_values=True)
+    if not len(found):
+        raise ValueError("calibrate holds no images; give at least one")
+    return found.astype(images.dtype)
 
 
 def tolerances(
@@ -189,7 +200,11 @@ def _measured(
 ) -> tuple[list[Base], list[Found]]:
     """Return the errors of the given hardware, and the results of all axes."""
     _warn_of_memory(bench)
-    tell = on_result or (lambda _: None)
+    tell = (lambda _: None) if on_result is None else on_result
+    if not callable(tell):
+        raise ValueError(
+            f"on_result = {shortened(on_result)} cannot be called; give a function, or None"
+        )
     total = len(bench.trainings) * (bench.blocks + len(names))
     with Measurements(bench, workers) as runner, progress_bar(enabled=progress) as bar:
         item = bar.add_task("tolerances", total=total, note="the given hardware")

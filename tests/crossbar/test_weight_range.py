@@ -241,9 +241,9 @@ def test_unknown_scales_are_refused(scale, message):
 def test_layers_without_a_range_are_refused():
     with pytest.raises(ValueError, match=r"all weights of shape \(2, 3\) are 0"):
         largest_weight(np.zeros((2, 3)), hardware_of())
-    with pytest.raises(ValueError, match="weights holds 1 values that are NaN"):
+    with pytest.raises(ValueError, match="w holds 1 values that are NaN"):
         largest_weight(np.array([[np.nan, 1.0]]), hardware_of())
-    with pytest.raises(ValueError, match=r"biases has shape \(2,\); give \(1\)"):
+    with pytest.raises(ValueError, match=r"bias has shape \(2,\); give \(1\)"):
         row_factors(np.ones((1, 2)), 1.0, hardware_of(weight_scale="row"), bias=np.ones(2))
 
 

@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from devices.arguments import listed
 from devices.fitting.fit import Estimate, Fit
 from devices.fitting.pulses.curves import Curves, FittedShape, fit_shape
 from devices.fitting.pulses.folds import left_out_squares, simplest
@@ -226,9 +227,10 @@ def _errors(
 def _shapes(responses: Sequence[type[PulseResponse]], nodes: int) -> list[Shape]:
     """Return the shapes of responses, from the fewest to the most parameters."""
     known: list[Shape] = [Nonlinear(), SoftBounds(), Linear(), ExpStep(), Piecewise(nodes)]
-    names = [getattr(response, "__name__", shortened(response)) for response in responses]
+    given = listed("responses", responses, "classes, such as [devices.LinearPulses]")
+    names = [getattr(response, "__name__", shortened(response)) for response in given]
     for name in names:
-        choice("response", name, [shape.name for shape in known])
+        choice("response in responses", name, [shape.name for shape in known])
     if not names:
         raise ValueError("responses is empty; give classes such as devices.LinearPulses")
     return [shape for shape in known if shape.name in names]

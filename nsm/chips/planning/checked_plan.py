@@ -20,6 +20,7 @@ from nsm.chips.planning.planner import DIGITAL, Planner, evaluating_copy
 from nsm.chips.structures import leaves
 from nsm.nn.coding import Thermometer
 from nsm.nn.folding import layers_of
+from nsm.nn.on_chip import SampledNeurons
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +141,9 @@ def _check_weights(layer: PlannedLayer) -> None:
         raise ValueError(
             f"{layer.name} holds NaN or infinite weights; train it again before mapping"
         )
+    neurons = layer.wanted.neurons
+    if isinstance(neurons, SampledNeurons) and not np.isfinite(neurons.beta).all():
+        raise ValueError(f"{layer.name} holds NaN or infinite beta; train it again before mapping")
     if layer.samples and not weight.any():
         raise ValueError(f"{layer.name} has only zero weights; there is nothing to map")
 

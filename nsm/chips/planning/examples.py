@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from devices.validation import shortened
+from devices.validation import refuse_masked, shortened
 from nsm.chips.planning.planner import evaluating_copy
 from nsm.chips.structures import leaves
 from nsm.nn.coding import BinarizePerPixel, Thermometer
@@ -35,6 +35,7 @@ def given_example(example: Any) -> tuple[Any, ...]:
 
 
 def _tensor(x: Any) -> Any:
+    refuse_masked("example", x)
     no_array = isinstance(x, (int, float, str)) or x is None
     if no_array or (isinstance(x, (Tensor, dict, list)) and leaves(x)):
         return x

@@ -49,7 +49,7 @@ def checked_images(
     Raises:
         ValueError: They are not real numbers, none, of another or an ambiguous shape, or NaN.
     """
-    a = real_array(name, images)
+    a = real_array(name, images, truth_values=True)
     if a.ndim not in (2, 3, 4):
         raise ValueError(
             f"{name} has shape {a.shape}; images are (n, pixels), (n, rows, columns), "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
+from devices.arguments import listed
 from devices.validation import choice, integer, number, shortened
 
 TEST_FRACTION = 0.2
@@ -45,12 +46,13 @@ class Options:
                 'give "first", "last", or the name of a column'
             )
         if self.image_shape is not None:
-            if isinstance(self.image_shape, str) or len(self.image_shape) != 3:
+            sizes = listed("image_shape", self.image_shape, "(channels, rows, columns)")
+            if len(sizes) != 3:
                 raise ValueError(
-                    f"image_shape = {self.image_shape!r} is not allowed; "
+                    f"image_shape = {shortened(self.image_shape)} is not allowed; "
                     "give (channels, rows, columns)"
                 )
-            for n in self.image_shape:
+            for n in sizes:
                 integer("image_shape", n, at_least=1)
 
     @property

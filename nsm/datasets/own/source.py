@@ -1,8 +1,10 @@
 """Which reader a path, a text or an object takes."""
 
+import os
 from pathlib import Path
 from typing import Any
 
+from devices.arguments import path_text
 from nsm.datasets.files import Data
 from nsm.datasets.own import table
 from nsm.datasets.own.arrays import name_of, read_npz
@@ -31,14 +33,14 @@ def load_own(source: Any, options: Options) -> Data:
         return source
     if not isinstance(source, (str, Path)):
         return _without_csv(from_object(source, "the data"), options)
-    if isinstance(source, str) and names_callable(source) and not Path(source).exists():
+    if isinstance(source, str) and names_callable(source) and not os.path.exists(source):
         made = imported(source, TAKEN)()
         if isinstance(made, Data):
             return load_own(made, options)
         return _without_csv(from_object(made, source), options)
     path = Path(source)
-    if not path.exists():
-        raise FileNotFoundError(f"no file or folder {path}; give {FORMATS}")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"no file or folder {path_text(path)}; give {FORMATS}")
     if path.is_dir():
         return _load_folder(path, options)
     if path.suffix == ".npz":

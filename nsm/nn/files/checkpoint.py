@@ -14,6 +14,7 @@ from nsm.nn.files.tensor_file import (
     FORMAT,
     FORMAT_ANY,
     check_precision,
+    check_writing,
     from_metadata,
     write_tensors,
 )
@@ -42,6 +43,7 @@ def save(
         ValueError: Naming a layer that cannot be saved, the missing folder, or weights that are NaN
             or infinite.
     """
+    check_writing(path, note)
     network = Stored.of(model, dtype)
     plain = isinstance(network.architecture, list) and not network.extras
     metadata = {

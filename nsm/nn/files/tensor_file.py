@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from devices.arguments import file_path, path_text, text
 from nsm.disk import write_file
 from nsm.nn.files.checksum import CHECKSUM, checksum_of, is_as_written
 from nsm.places import check_folder_of, check_name
@@ -32,6 +34,20 @@ _KINDS = {
 }
 
 
+def check_writing(path: str | Path, note: str) -> Path:
+    """Return the path of a file that may be written, or raise ValueError; nothing is written.
+
+    Args:
+        path: The file.
+        note: What its metadata are to tell.
+    """
+    found = file_path("path", path)
+    text("note", note)
+    check_name(found)
+    check_folder_of(found)
+    return found
+
+
 def write_tensors(
     tensors: Mapping[str, Tensor], path: str | Path, metadata: dict[str, str]
 ) -> None:
@@ -49,9 +65,7 @@ def write_tensors(
         OSError: If writing fails; the old file is then untouched, and the message names a file that
             keeps the new content.
     """
-    path = Path(path)
-    check_name(path)
-    check_folder_of(path)
+    path = check_writing(path, metadata.get("note", ""))
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided:
             raise ValueError(f"cannot save {name}: it is {tensor.layout}; call .to_dense() first")
@@ -88,8 +102,7 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
         ValueError: If it is truncated, of another kind, or a file of this package that was changed
             after it was written.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no file {path}")
+    path = existing_file(path)
     if is_pickled(path):
         raise ValueError(
             f"{path} is a file of torch.save, which holds no architecture and is not unpickled; "
@@ -108,6 +121,19 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
             "take another copy of it, or make it again"
         )
     return tensors, metadata
+
+
+def existing_file(path: str | Path) -> Path:
+    """Return the path of a file that is there.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: It is no path.
+    """
+    found = file_path("path", path)
+    if not os.path.isfile(found):  # Path.is_file fails for names that are too long
+        raise FileNotFoundError(f"no file {path_text(found)}")
+    return found
 
 
 def is_pickled(path: str | Path) -> bool:

@@ -11,12 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from devices.validation import instance
+from devices.arguments import text
 from nsm.nn.files.stored import Stored, compute_weights
 from nsm.nn.files.tensor_file import (
     FORMAT_WEIGHTS,
     check_shaped,
     check_values,
+    check_writing,
+    existing_file,
     from_metadata,
     is_pickled,
     read_safetensors,
@@ -47,6 +49,7 @@ def save_weights(
             does not exist.
     """
     check_model(model)
+    check_writing(path, note)
     network = Stored.of(model, dtype, weights_alone=True)
     extras = {"extras": json.dumps(network.extras)} if network.extras else {}
     write_tensors(network.tensors, path, {"format": FORMAT_WEIGHTS, "note": note, **extras})
@@ -71,7 +74,7 @@ def load_weights(model: nn.Module, path: str | Path, *, prefix: str = "") -> Non
             shapes differ (the first few are listed), or weights are NaN or infinite.
     """
     check_model(model)
-    instance("prefix", prefix, str)
+    text("prefix", prefix)
     found = read_weights(path)
     if prefix and not any(name.startswith(prefix) for name in found):
         raise ValueError(
@@ -109,8 +112,7 @@ def put_weights(model: nn.Module, stored: Mapping[str, Tensor], what: str) -> No
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Return the tensors of a file by name; arguments and errors as of `load_weights`."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no file {path}")
+    path = existing_file(path)
     if is_pickled(path):
         return _read_pickled(path)
     tensors, metadata = read_safetensors(path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nsm.sweeps.axes import CHIP_AXES, TRAINING_SEED
-from nsm.sweeps.rows.stored_rows import RESULTS, WRONG
+from nsm.sweeps.rows.stored_rows import RESULTS, WRONG, check_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,7 @@ def to_xarray(rows: pd.DataFrame) -> xr.Dataset:
         raise ImportError(
             "to_xarray needs xarray, which is not installed: pip install 'nsm-crossbar[xarray]'"
         ) from None
+    check_table(rows)
     missing = [c for c in ("network", "chip", *VARIABLES) if c not in rows.columns]
     if missing or not len(rows):
         what = f"lack the columns {', '.join(missing)}" if missing else "are empty"

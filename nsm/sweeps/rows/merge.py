@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from devices.arguments import file_path, listed
 from nsm.disk import write_file
 from nsm.sweeps.axes import TRAINING_SEED
 from nsm.sweeps.rows.experiment import difference
@@ -61,9 +62,12 @@ def merge_rows(paths: Sequence[str | Path], out: str | Path) -> pd.DataFrame:
             experiment (the message names what differs); two files have different results for a task
             and chip (it lists them); or `out` is being written by a sweep.
     """
-    out = Path(out)
+    out = file_path("out", out)
+    paths = [file_path("path in paths", path) for path in listed("paths", paths, "files of rows")]
     if not paths:
-        raise ValueError("there is nothing to merge; give the files of rows, such as a.csv b.csv")
+        raise ValueError(
+            "paths is empty: there is nothing to merge; give the files of rows, such as a.csv b.csv"
+        )
     check_row_files(out)
     for path in paths:
         row_columns(path)
@@ -80,7 +84,7 @@ def merge_rows(paths: Sequence[str | Path], out: str | Path) -> pd.DataFrame:
         _write(out, columns, list(kept.values()))
         write_planned(out, missing)
         if sidecar is not None:
-            save_sidecar(out, sidecar)
+            save_sidecar(out, replace(sidecar, finished=len(kept)))
     rows = read_rows(out)
     rows.attrs["doubles"] = doubles
     return rows

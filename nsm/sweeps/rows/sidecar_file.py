@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import tomli_w
 
+from devices.arguments import file_path
 from nsm.disk import write_text
 from nsm.sweeps.hashing.identity import canonical
 from nsm.sweeps.rows.sidecar_rows import Told, check_agreement, told_by
@@ -53,6 +55,7 @@ class Sidecar:
         axes: The labels of every axis, in order; None is "none".
         calls: Later calls that added to the file with another command, version or machine.
         notes: What cannot be read back.
+        finished: Rows in the file when a sweep into it last ended; None before.
     """
 
     rows: str
@@ -75,6 +78,7 @@ class Sidecar:
     axes: dict[str, list[Any]] = field(default_factory=dict)
     calls: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    finished: int | None = None
 
     def toml(self) -> str:
         """Return the text of the file."""
@@ -155,7 +159,7 @@ def read_sidecar(rows: str | Path) -> Sidecar | None:
         ValueError: The sidecar is no TOML or lacks a key; or it has other samples, fewer chips or
             another experiment than the rows.
     """
-    path = Path(rows)
+    path = file_path("rows", rows)
     told = told_by(path)
     found = _place(path, told)
     if found is None:
@@ -192,7 +196,7 @@ def _place(rows: Path, told: Told | None) -> Path | None:
 
 def is_sidecar(path: Path) -> bool:
     """Return whether a file is a sidecar, which its first line says."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file fails for names that are too long
         return False
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.readline().startswith(MARK)
@@ -238,6 +242,32 @@ def save_sidecar(rows: str | Path, sidecar: Sidecar) -> Path:
     place = place_for(rows)
     write_text(place, sidecar.toml())
     return place
+
+
+def note_finished(rows: str | Path, count: int) -> None:
+    """Note in the sidecar of a file how many rows it has, now that a sweep into it has ended."""
+    sidecar = read_sidecar(rows)
+    if sidecar is not None and sidecar.finished != count:
+        save_sidecar(rows, replace(sidecar, finished=count))
+
+
+def finished_rows(rows: Path, experiment: str | None) -> int:
+    """Return how many rows a file had when a sweep into it last ended; 0 if nothing tells.
+
+    Args:
+        rows: The file of rows.
+        experiment: The experiment of its rows; the sidecar of another one tells nothing of them.
+            None if no row is left.
+    """
+    told = None if experiment is None else Told(experiment=experiment, samples=0, chips=0)
+    try:
+        place = _place(rows, told)
+        sidecar = None if place is None else _read(place)
+    except ValueError:  # damaged; whoever needs the sidecar itself gets the message
+        return 0
+    if sidecar is None or experiment not in (None, sidecar.experiment):
+        return 0
+    return sidecar.finished if type(sidecar.finished) is int else 0
 
 
 def place_for(rows: str | Path) -> Path:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from devices.validation import Floats, choice, number
+from devices.arguments import listed
+from devices.validation import Floats, choice, number, shortened
 from nsm.sweeps.axes import TRAINING_SEED
-from nsm.sweeps.rows.stored_rows import RESULTS, WRONG
+from nsm.sweeps.rows.stored_rows import RESULTS, WRONG, check_table
 from nsm.sweeps.rows.variance import bounds, components, effective_images, quantile
 
 if TYPE_CHECKING:
@@ -134,10 +135,15 @@ def compare(
     import pandas as pd
 
     _check(rows, confidence)
-    axes = [x] if isinstance(x, str) else list(x)
+    axes = [x] if isinstance(x, str) else listed("x", x, "one column, or a list of them")
+    if not axes:
+        raise ValueError("x is empty; give at least one column")
     for name in (*axes, column):
         choice("column", name, [c for c in rows.columns if c not in _NOT_AXES])
-    of_a, of_b = (_counts(_rows_of(rows, column, value), [*axes, column]) for value in (a, b))
+    of_a, of_b = (
+        _counts(_rows_of(rows, column, name, value), [*axes, column])
+        for name, value in (("a", a), ("b", b))
+    )
     pairs = of_a.merge(of_b, on=[*axes, _TRAINING, "chip"], suffixes=("_a", "_b"))
     if not len(pairs):
         raise ValueError(
@@ -182,6 +188,7 @@ def _compared(pairs: pd.DataFrame, confidence: float) -> dict[str, Any]:
 
 def _check(rows: pd.DataFrame, confidence: float) -> None:
     """Raise ValueError unless rows and confidence can be used."""
+    check_table(rows)
     number("confidence", confidence, above=0, below=1)
     missing = [name for name in _NEEDED if name not in rows.columns]
     if missing or not len(rows):
@@ -194,7 +201,7 @@ def _columns(rows: pd.DataFrame, by: Sequence[str] | None) -> list[str]:
     axes = [c for c in rows.columns if c not in _NOT_AXES]
     if by is None:
         return ["network", *(c for c in axes if c != "network" and _differs(rows[c]))]
-    columns = [by] if isinstance(by, str) else list(by)
+    columns = [by] if isinstance(by, str) else listed("by", by, "a list of columns")
     for name in columns:
         choice("column in by", name, axes)
     return columns or ["network"]
@@ -267,13 +274,22 @@ def _table(part: pd.DataFrame, values: pd.Series[Any]) -> Floats:
     return table
 
 
-def _rows_of(rows: pd.DataFrame, column: str, value: Hashable) -> pd.DataFrame:
-    """Return the rows with a value in a column, or raise ValueError if there are none."""
-    found = rows[rows[column] == value]
-    if not len(found):
-        known = ", ".join(map(repr, dict.fromkeys(rows[column])))
-        raise ValueError(f"no row has {column} = {value!r}; the rows have {known}")
-    return found
+def _rows_of(rows: pd.DataFrame, column: str, name: str, value: Hashable) -> pd.DataFrame:
+    """Return the rows with a value in a column, or raise ValueError if there are none.
+
+    Args:
+        rows: The rows.
+        column: The column.
+        name: The argument that has the value.
+        value: The value.
+    """
+    known = dict.fromkeys(rows[column])
+    if not isinstance(value, Hashable) or value not in known:
+        raise ValueError(
+            f"{name}: no row has {column} = {shortened(value)}; the rows have "
+            f"{', '.join(map(repr, known))}"
+        )
+    return rows[rows[column] == value]
 
 
 def _values(key: Any) -> tuple[Any, ...]:

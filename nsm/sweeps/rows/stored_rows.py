@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from devices.arguments import file_path, path_text
+from devices.user_warnings import warn_user
+from devices.validation import instance
 from nsm.sweeps.axes import CHIP_AXES
 from nsm.sweeps.rows.checked_lines import (
     CHECK,
@@ -32,6 +36,14 @@ WRONG = "wrong"
 def journal_of(path: str | Path) -> Path:
     """Return the CSV to which the rows of a file are appended: the file itself, if it is one."""
     return Path(f"{path}.journal") if is_parquet(path) else Path(path)
+
+
+def check_table(rows: Any) -> None:
+    """Raise ValueError unless rows are a table of pandas."""
+    import pandas as pd
+
+    advice = "give the rows of nsm.collect or nsm.read_rows"
+    instance("rows", rows, pd.DataFrame, advice=advice)
 
 
 def row_columns(path: str | Path) -> list[str]:
@@ -69,10 +81,10 @@ def _other_separator(columns: Sequence[str]) -> str:
 
 def _header(path: Path) -> list[str]:
     """Return the column names of a Parquet file, or of a CSV or journal."""
-    if is_parquet(path) and path.is_file():
+    if is_parquet(path) and os.path.isfile(path):
         return parquet_columns(path)
-    if not journal_of(path).is_file():
-        raise FileNotFoundError(f"no file {path}")
+    if not os.path.isfile(journal_of(path)):  # Path.is_file fails for names that are too long
+        raise FileNotFoundError(f"no file {path_text(path)}")
     with open(journal_of(path), "rb") as file:
         first = file.readline()
     return header_of(decoded(first, path))
@@ -85,7 +97,8 @@ def read_rows(path: str | Path) -> pd.DataFrame:
     running sweep has not finished is left out.
 
     The attributes of the table (`rows.attrs`) hold the number of "rows" in the file, and how many
-    the sweep is to have ("planned"): more if it is unfinished, see `nsm.sweeps.rows.unfinished`.
+    the sweep is to have ("planned"): more if it is unfinished, see `nsm.sweeps.rows.unfinished`, or
+    if rows of a finished sweep were removed, which its sidecar tells and a warning says.
 
     Args:
         path: CSV, or Parquet if the name ends in .parquet.
@@ -96,6 +109,7 @@ def read_rows(path: str | Path) -> pd.DataFrame:
         ValueError: The file holds no sweep rows, or one that is not as it was written; the message
             tells the line.
     """
+    path = file_path("path", path)
     columns = row_columns(path)
     import pandas as pd
 
@@ -103,8 +117,22 @@ def read_rows(path: str | Path) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=columns)
     present = {(row["task"], row["chip"]) for row in rows}
     missing = planned_rows(path) - present
-    table.attrs |= {"rows": len(rows), "planned": len(rows) + len(missing)}
+    planned = len(rows) + len(missing)
+    table.attrs |= {"rows": len(rows), "planned": max(planned, _finished(path, rows))}
     return table
+
+
+def _finished(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many rows a file had when its sweep ended; warn if it has fewer now."""
+    from nsm.sweeps.rows.sidecar_file import finished_rows  # it reads rows
+
+    finished = finished_rows(path, rows[0]["experiment"] if rows else None)
+    if finished > len(rows):
+        warn_user(
+            f"{path} has {len(rows)} rows, and had {finished} when its sweep ended; the same call "
+            "of the sweep computes those again that were removed"
+        )
+    return finished
 
 
 def stored_rows(path: str | Path) -> list[dict[str, Any]]:

@@ -336,7 +336,7 @@ BAD = [
         r"variance has shape \(3, 2\); give \(2, 3\)",
     ),
     (lambda: EVERY.noise_transfer(G, [1.0]), r"variance has shape \(1,\); give \(2, 3\)"),
-    (lambda: EVERY.compensated(-G, 0, 1), r"g holds 6 negative conductances"),
+    (lambda: EVERY.compensated(-G, 0, 1), r"target holds 6 negative conductances"),
     (
         lambda: Wires(-1, 1),
         r"Wires.r_row = -1 is not allowed",

@@ -77,7 +77,7 @@ def test_trainings_and_recipe_are_named():
 
 
 def test_bad_conditions_are_refused():
-    with pytest.raises(ValueError, match="conditions of a figure need its networks"):
+    with pytest.raises(ValueError, match="networks is empty; give at least one by its name"):
         conditions(demo_hardware(), {})
     with pytest.raises(ValueError, match="axis 'gain' has no values"):
         conditions(demo_hardware(), NETWORKS, axis="gain")

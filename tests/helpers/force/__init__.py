@@ -1,0 +1,1 @@
+"""Wrong values for every argument of the public functions and classes, and what came of them."""

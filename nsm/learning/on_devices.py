@@ -63,8 +63,7 @@ def learn_on_devices(
         model: The network; it does not change.
         hardware: Description of the chips, whose device is replaced.
         names: Names of presets, or devices by name.
-        x: Images.
-        y: Class numbers.
+        x, y: Images, and class numbers.
         rng: Seed, Generator or None: chips and learning; the same for all devices. With `save_to`
             a seed, by which the rows are known.
         epochs: Passes over the images, as of `learn`.
@@ -83,7 +82,7 @@ def learn_on_devices(
     Raises:
         ValueError: Naming what cannot learn, or `save_to` has rows of another experiment.
     """
-    x, y = _checked_parts(model, hardware, chips, x, y)
+    x, y = _checked_parts(model, chips, x, y)
     if save_to is not None:
         save_to = file_path("save_to", save_to)
         check_resumable("save_to", save_to, rng)
@@ -105,12 +104,11 @@ def learn_on_devices(
 
 
 def _checked_parts(
-    model: nn.Module, hardware: Hardware, chips: int, x: ArrayLike, y: ArrayLike
+    model: nn.Module, chips: int, x: ArrayLike, y: ArrayLike
 ) -> tuple[ArrayLike, ArrayLike]:
     """Return images and labels as arrays; raise ValueError if they or the parts are no such."""
     integer("chips", chips, at_least=1)
     check_model(model)
-    instance("hardware", hardware, Hardware)
     return any_array("x", x), any_array("y", y)
 
 

@@ -340,7 +340,7 @@ def test_devices_learn_beside_each_other_and_unknown_ones_are_refused_first():
     assert rows["device"].tolist() == ["fefet_jerry2017", "rpu_gokmen2016"]
     assert (rows["pulses"] > 0).all()
     assert np.isnan(rows["energy [J]"]).all()
-    with pytest.raises(ValueError, match="device 'pcm_nandakumar2019' has no pulse response"):
+    with pytest.raises(ValueError, match="device 'pcm_nandakumar2019' has no .* of fefet_jerry"):
         learn_on_devices(
             model, hardware, ["fefet_jerry2017", "pcm_nandakumar2019"], x, y, rng=0, epochs=1
         )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: How the two cells of a pair share a change of their weight: one goes up while the other goes
 #: down, or only potentiation is used, on the cell of the wanted sign.
 PAIR_PULSES = ("both", "up")
+#: Relative difference of two conductances that are meant to be the same.
+_SAME = 1e-9
 #: Most pulses on one weight at once: more than cells endure, and far below what a counter holds.
 MOST_PULSES = 1_000_000
 
@@ -33,6 +35,13 @@ def check_can_pulse(tiles: TileGrid) -> None:
         raise ValueError(
             f"device.pulses = {response!r} has no compiled form; define `flat` of your class, see "
             "devices.pulses.base.PulseResponse"
+        )
+    device = hardware.device
+    if device.g_min < response.g_min * (1 - _SAME) or device.g_max > response.g_max * (1 + _SAME):
+        raise ValueError(
+            f"device.g_min = {device.g_min:g} and g_max = {device.g_max:g} S are not within the "
+            f"range of device.pulses, {response.g_min:g} to {response.g_max:g} S: pulses do not "
+            "lead to the weights that are programmed; give both the same range"
         )
     reasons = {
         "wires": hardware.wires is not None,

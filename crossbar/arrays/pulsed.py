@@ -82,7 +82,8 @@ class PulsedArray(PulsedWeights):
         errors = checked_vector("e", e, self.weights.shape[0])
         inputs = checked_vector("x", x, self.weights.shape[1])
         number("rate", rate, above=0)
-        number("length", integer("length", length, at_least=1), at_most=LONGEST_STREAM)
+        whole = integer("length", length, at_least=1)
+        number("length", whole, at_least=1, at_most=LONGEST_STREAM)
         return self.coincide_checked(errors, inputs, rate, length)
 
     def coincide_checked(self, e: Singles, x: Singles, rate: float, length: int) -> int:

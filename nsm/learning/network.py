@@ -11,6 +11,7 @@ from crossbar import TiledArray
 from crossbar.arrays.pulsed import PulsedArray
 from devices.seeding import child
 from nsm.chips.chip import MappedNetwork
+from nsm.chips.hardware_table import as_table
 from nsm.chips.layers.readouts import Comparators, Converter
 from nsm.chips.layers.tile_layer import ChipLayer, DigitalLayer, TileLayer
 from nsm.chips.planning.chain import is_chain, unknown_layer
@@ -83,8 +84,12 @@ def _parts(chip: MappedNetwork) -> list[ChipLayer]:
     """Return the layers of a chip that is a perceptron, or raise ValueError."""
     network = chip.network
     if not is_chain(network):
-        kind, unknown = type(chip.model).__name__, unknown_layer(chip.model)
-        why = f"is a {kind} that is no such row" if unknown is None else f"has {unknown}"
+        unknown = unknown_layer(chip.model)
+        why = f"is a {type(chip.model).__name__} that is no such row"
+        if unknown is not None:
+            why = f"has {unknown}"
+        elif None in as_table(chip.origin.hardware).values():
+            why = "has layers that the table of hardware leaves digital (None)"
         raise ValueError(
             "only perceptrons learn on a chip: a row of nn.Linear, NSMLinear or SigmoidLinear "
             f"with Sign or ReLU, in an nn.Sequential; this network {why}"

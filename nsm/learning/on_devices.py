@@ -152,7 +152,7 @@ def _checked(
         if device.pulses is None:
             raise ValueError(
                 f"device {name!r} has no pulse response, so that nothing says how it would learn; "
-                "choose one with pulses (nsm presets list), or give Device(pulses=...)"
+                f"give Device(pulses=...), or choose one of {', '.join(devices_that_pulse())}"
             )
     if "checkpoint" in options:
         raise ValueError(

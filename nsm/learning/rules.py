@@ -134,4 +134,4 @@ class Rounding(LearningRule):
 
 def _check_length(name: str, length: int) -> None:
     """Raise ValueError unless a stream has an allowed length."""
-    number(name, integer(name, length, at_least=1), at_most=LONGEST_STREAM)
+    number(name, integer(name, length, at_least=1), at_least=1, at_most=LONGEST_STREAM)

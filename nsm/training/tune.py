@@ -125,7 +125,10 @@ def _tunable(chip: MappedNetwork) -> tuple[nn.Module, list[TunedLayer]]:
     of_chip = {layer.path: layer for layer in chip.layers}
     layers = []
     for slot in slots:
-        check_slot(slot, finished=True)
+        try:
+            check_slot(slot, finished=True)
+        except ValueError as problem:
+            raise ValueError(f"nsm.tune knows what training for chips knows: {problem}") from None
         parts = [of_chip[part.path] for part in slot.parts]
         for part in parts:
             part.neurons.drivers.check_range()

@@ -283,6 +283,10 @@ def test_networks_and_hardware_that_cannot_learn_are_refused_by_name():
     chip = nsm.map_to_crossbar(skip, hardware, rng=0, example=x)
     with pytest.raises(ValueError, match=r"^only perceptrons learn on .* has layer 1 \(Tanh\)$"):
         learn(chip, x, y, epochs=1, rng=0, progress=False)
+    table = {"0": hardware, "*": None}
+    chip = nsm.map_to_crossbar(nsm.relu_mlp((16, 8, 3)), table, rng=0)
+    with pytest.raises(ValueError, match=r"the table of hardware leaves digital \(None\)"):
+        learn(chip, x, y, epochs=1, rng=0, progress=False)
     for fields, message in (
         ({"adc": crossbar.Adc(8)}, "adc = Adc"),
         ({"gate_sharing": "cell"}, "gate_sharing = 'cell'"),
@@ -296,6 +300,10 @@ def test_networks_and_hardware_that_cannot_learn_are_refused_by_name():
                 "mapping": crossbar.ReferenceColumn(),
             },
             r"with mapping = ReferenceColumn\(.*\): outputs share the noise",
+        ),
+        (
+            {"pulses": devices.SoftBoundsPulses(step=0.1, g_min=1e-5, g_max=1e-4)},
+            r"g_min = .* are not within the range of device\.pulses, 1e-05 to 0\.0001 S",
         ),
         ({"pulses": None}, r"device\.pulses = None"),
     ):
@@ -340,7 +348,7 @@ def test_devices_learn_beside_each_other_and_unknown_ones_are_refused_first():
     assert rows["device"].tolist() == ["fefet_jerry2017", "rpu_gokmen2016"]
     assert (rows["pulses"] > 0).all()
     assert np.isnan(rows["energy [J]"]).all()
-    with pytest.raises(ValueError, match="device 'pcm_nandakumar2019' has no pulse response"):
+    with pytest.raises(ValueError, match="device 'pcm_nandakumar2019' has no .* of fefet_jerry"):
         learn_on_devices(
             model, hardware, ["fefet_jerry2017", "pcm_nandakumar2019"], x, y, rng=0, epochs=1
         )

@@ -187,7 +187,10 @@ def test_what_cannot_be_tuned_is_refused(networks, digits):
     with pytest.raises(ValueError, match="nsm.tune got a Sequential; give a chip"):
         nsm.tune(networks["relu"], x, y)
     for fields, message in (
-        ({"adc": Adc(8, per="tile")}, "adc = Adc.* converts the current of each tile"),
+        (
+            {"adc": Adc(8, per="tile")},
+            "^nsm.tune knows what training for chips knows: .* adc = Adc.* converts the current",
+        ),
         ({"dac": Dac(8)}, r"DAC of layer 0 \(Linear\) has no range: .* chip\.calibrate\(x\)"),
         ({"input_scale": "calibrated"}, r"inputs of layer 0 \(Linear\) have no scale: "),
     ):

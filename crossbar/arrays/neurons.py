@@ -11,6 +11,7 @@ from crossbar.arrays.layer_arrays import LayerArrays, Part, a_of_reads, programm
 from crossbar.arrays.part_reads import PartReads
 from crossbar.hardware import Hardware
 from crossbar.reads.inputs import Inputs
+from crossbar.reads.packed import add_in_threads
 from crossbar.reads.span import Span
 from devices.seeding import RNG, child, seed_sequence, stream
 from devices.validation import Floats, array, integer
@@ -133,11 +134,11 @@ class NeuronArray(LayerArrays):
         if self.deterministic_path is not None:
             read = reads.sums(Part.DETERMINISTIC_PATH, self.deterministic_path, driven, steps)
             path = add_planes(read, planes)
-            u += np.multiply(path, a_of_reads(self.a, span), out=path)
+            add_in_threads(u, path, a_of_reads(self.a, span))
         if self.bias_lines is not None:
-            u += reads.biases(self.bias_lines, span)
+            add_in_threads(u, reads.biases(self.bias_lines, span))
         if self.threshold.any():
-            u += self.threshold
+            add_in_threads(u, self.threshold)
         return self.convert_sums(u, span, seed)
 
     def convert_sums(

@@ -7,11 +7,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
 
 import crossbar
+import crossbar.threads
 import devices
 import nsm
 from benchmarks.timing import medians, threads
@@ -98,6 +100,35 @@ def table() -> list[str]:
             f"| {name} | {n} | {rate:,.0f} | {rate / reference:.2f} |"
             for name, rate in passes.items()
         ]
+    return [*rows, "", *serial_lines(chips)]
+
+
+def serial_lines(chips: dict[str, nsm.MappedNetwork]) -> list[str]:
+    """Return the table of how much of a call is outside of the threads' work, 1,000 images.
+
+    Processor time, so that other programs on the machine change little.
+    """
+    x = np.random.default_rng(0).random((1000, WIDTHS[0]))
+    rows = [
+        "| MNIST perceptron, 1,000 images × 20 samples | outside of threads "
+        "| bound of two threads |",
+        "|---|---|---|",
+    ]
+    for name, chip in chips.items():
+        inside = 0.0
+
+        def timed(work: Callable[[int], object], n: int) -> None:
+            nonlocal inside
+            start = time.thread_time()
+            crossbar.threads.run_each(work, n)
+            inside += time.thread_time() - start
+
+        chip.sample(x[:10], 1, rng=0)
+        with threads(1), mock.patch("crossbar.reads.packed.run_each", timed):
+            start = time.thread_time()
+            chip.sample(x, SAMPLES, rng=0)
+            serial = 1 - inside / (time.thread_time() - start)
+        rows.append(f"| {name} | {serial:.1%} | {2 / (1 + serial):.2f} |")
     return rows
 
 

@@ -12,6 +12,7 @@ from crossbar.arrays.merged import MergedSums
 from crossbar.arrays.part_reads import PartReads
 from crossbar.hardware import Hardware
 from crossbar.reads.inputs import Inputs
+from crossbar.reads.packed import add_in_threads
 from crossbar.reads.span import Span
 from devices import NoNoise
 from devices.arguments import text
@@ -135,9 +136,9 @@ class NeuronArray(LayerArrays):
         reads = PartReads(self, self.converters, own, seed, sampling)
         u = _weighted_sums(self, reads, self._merged, driven, span, steps)
         if self.bias_lines is not None:
-            u += reads.biases(self.bias_lines, span)
+            add_in_threads(u, reads.biases(self.bias_lines, span))
         if self.threshold.any():
-            u += self.threshold
+            add_in_threads(u, self.threshold)
         return self.convert_sums(u, span, seed)
 
     def convert_sums(
@@ -213,7 +214,7 @@ def _weighted_sums(
     if layer.deterministic_path is not None:
         read = reads.sums(Part.DETERMINISTIC_PATH, layer.deterministic_path, driven, steps)
         path = add_planes(read, planes)
-        u += np.multiply(path, a_of_reads(layer.a, span), out=path)
+        add_in_threads(u, path, a_of_reads(layer.a, span))
     if both is not None and at_once.any():  # a row is read as it would be in any batch
         these = at_once[steps.rows]
         u[these] = both.read(driven, steps, own)[these]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from crossbar.reads._kernels import READS_PER_BLOCK, pack_signs
 from crossbar.reads.span import Span
 from crossbar.threads import run_each, threads_now
+from devices.validation import Floats
 
 Bits = NDArray[np.uint8]
 #: Synapse reads below which starting a second thread costs more than it saves (measured on two
@@ -28,6 +29,29 @@ def in_threads(work: Callable[[Span], object], span: Span, cost: float) -> None:
     """
     parts = span.split(threads_now() if cost > _WORTH_A_THREAD else 1, READS_PER_BLOCK)
     run_each(lambda i: work(parts[i]), len(parts))
+
+
+def add_in_threads(u: Floats, sums: Floats, factor: Floats | None = None) -> None:
+    """Add sums, times a factor, to u (reads, outputs) in its place.
+
+    Args:
+        u: What is added to.
+        sums: Numbers that broadcast against u. With a factor they are of u's shape, and their
+            memory is used.
+        factor: Numbers that broadcast against u, or None for 1.
+    """
+
+    def rows(a: Floats, part: slice) -> Floats:
+        return a[part] if a.ndim == 2 and len(a) == len(u) else a
+
+    def work(part: Span) -> None:
+        here = slice(part.first, part.last)
+        more = rows(sums, here)
+        if factor is not None:
+            more = np.multiply(more, rows(factor, here), out=more)
+        u[here] += more
+
+    in_threads(work, Span(0, len(u)), 20 * u.size)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from devices.programming.base import WriteModel
 from devices.programming.simulated import SimulatedError, simulated_error
 from devices.pulses.base import PulseResponse, pulses_to
 from devices.pulses.nonlinear import NonlinearPulses
-from devices.seeding import RNG
+from devices.seeding import RNG, generator
 from devices.validation import Floats, array, instance, integer, number
 
 
@@ -97,7 +97,12 @@ class OpenLoopPulses(WriteModel):
         return clipped_deviation(ends, noise, pulses.g_min, pulses.g_max, reference=target)
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
-        g = self.pulses.written(self.count(target), rng=rng)
+        n, random = self.count(target), generator(rng)
+        pulses = self.pulses
+        if type(pulses) is NonlinearPulses and not pulses.d2d_nl:
+            g = pulses.written(n, rng=random)
+        else:
+            g = one_by_one(pulses, n, random)
         if self.error_factor != 1:
             g = np.maximum(target + self.error_factor * (g - target), 0)
         return g
@@ -111,3 +116,10 @@ class OpenLoopPulses(WriteModel):
     def _simulated(self) -> SimulatedError:
         published = replace(self, error_factor=1.0)
         return simulated_error(published, self.pulses.g_min, self.pulses.g_max)
+
+
+def one_by_one(pulses: PulseResponse, n: NDArray[np.intp], random: np.random.Generator) -> Floats:
+    """Return the conductances [S] of new cells as they are read after n pulses each from g_min."""
+    cells = pulses.init(n.shape, rng=random)
+    g = pulses.respond(pulses.g_min, n, cells, rng=random)
+    return pulses.with_write_noise(g, rng=random)

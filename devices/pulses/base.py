@@ -147,18 +147,6 @@ class PulseResponse(ABC):
         low, high = self.bounds(flat)
         return np.asarray(self.g_min + self._range * np.clip(u, low, high).reshape(cells.shape))
 
-    def written(self, n: Counts, *, rng: RNG) -> Floats:
-        """Return the conductances [S] of new cells as they are read after pulses from g_min.
-
-        Args:
-            n: Number of pulses of each cell, at least 0, of any shape.
-            rng: A seed, a Generator, a SeedSequence or None.
-        """
-        random = generator(rng)
-        cells = self.init(n.shape, rng=random)
-        g = self.respond(self.g_min, n, cells, rng=random)
-        return self.with_write_noise(g, rng=random)
-
     def with_write_noise(self, g: Floats, *, rng: RNG) -> Floats:
         """Return the conductances [S] as they are read after the last pulse.
 

@@ -119,10 +119,13 @@ class NonlinearPulses(PulseResponse):
         return np.where(x == 0, gone + straight, bent)
 
     def written(self, n: Counts, *, rng: RNG) -> Floats:
-        if self.d2d_nl:
-            return super().written(n, rng=rng)
-        # All cells are on one curve: what n pulses do is worked out once for each n. Numbers are
-        # drawn as by `init` and `pulsed`, so that a seed gives the same cells.
+        """Return the conductances [S] of new cells without differences after pulses from g_min.
+
+        Args:
+            n: Number of pulses of each cell, at least 0, of any shape.
+            rng: A seed, a Generator, a SeedSequence or None. Numbers are drawn as by `init` and
+                `pulsed`, so that the same seed gives the same cells.
+        """
         random = generator(rng)
         drawn = np.empty(_DRAWN_AT_ONCE)
         for start in range(0, 2 * n.size, _DRAWN_AT_ONCE):

@@ -16,10 +16,11 @@ from nsm.nn.on_chip import OnTiles, SampledNeurons
 from nsm.nn.sign_checks import all_signs
 from nsm.nn.stochastic import Stochastic
 from nsm.nn.surrogate_gradients import (
-    NormOfRows,
     SignOfNoisySum,
     SignOfNormalizedSum,
     SignUnderNoise,
+    certain_of_silent,
+    norm_of_rows,
 )
 
 SITES = ("synapse", "neuron")
@@ -165,7 +166,7 @@ class NeuralSampling(SamplingParameters):
 
     def norm_of_signs(self, x: Tensor) -> Tensor:
         """Return ‖w∘x‖, broadcasting against the outputs, for x = ±1; it does not depend on x."""
-        return self.broadcast_outputs(self._row_norm())
+        return self.broadcast_outputs(norm_of_rows(self.weight))
 
     def same_norm_for_all_signs(self) -> bool:
         """Return whether ‖w∘x‖ is ‖w‖ for every output and every x = ±1.
@@ -196,10 +197,6 @@ class NeuralSampling(SamplingParameters):
         # instead, and the product with False stops the gradient.
         return torch.where(square > 0, square, 1).sqrt() * (square > 0)
 
-    def _row_norm(self) -> Tensor:
-        norm: Tensor = NormOfRows.apply(self.weight)
-        return norm
-
     def argument(self, x: Tensor) -> Tensor:
         """Return v of the output's shape with P(z = 1 | x) = ½ (1 + erf v)."""
         return self._argument_and_norm(x, all_signs(x))[0]
@@ -211,9 +208,9 @@ class NeuralSampling(SamplingParameters):
             return self.quotient(product, norm, bias), torch.where(norm == 0, 1, norm)
         self.check_inputs(x)
         # ‖w∘x‖ = ‖w‖ does not depend on x: v is a weighted sum of rescaled weights (faster).
-        norm = self._row_norm()
+        norm = norm_of_rows(self.weight)
         size = torch.where(norm == 0, 1, norm)
-        shift = self._normalized_bias(norm, size)
+        shift = certain_of_silent(self.bias, norm, norm == 0, self.s * size)
         norm_of_outputs = self.broadcast_outputs(size)
         if self._rescales_weights(x):
             factor = (self.beta / size).view(-1, *(1,) * (self.weight.ndim - 1))
@@ -233,12 +230,6 @@ class NeuralSampling(SamplingParameters):
     def _rescales_weights(self, x: Tensor) -> bool:
         """Return whether weights are rescaled by β/‖w‖, not the outputs: whichever are fewer."""
         return self.beta.ndim == 1 and self.weight.numel() < x.numel()
-
-    def _normalized_bias(self, norm: Tensor, size: Tensor) -> Tensor:
-        """Return b/(s ‖w‖) per output; ±∞ for a row of zeros, which is not noisy."""
-        bias = torch.zeros_like(norm) if self.bias is None else self.bias
-        certain = torch.where(bias >= 0, math.inf, -math.inf).to(norm.dtype)
-        return torch.where(norm == 0, certain, bias / self.s / size)
 
     def quotient(self, product: Tensor, norm: Tensor, bias: Tensor) -> Tensor:
         """Return v = (β w·x + b/s)/‖w∘x‖ from the three `terms`.
@@ -281,9 +272,8 @@ class NeuralSampling(SamplingParameters):
     def forward(self, x: Tensor) -> Tensor:
         z: Tensor
         of_signs = all_signs(x)
-        synapses = self.site == "synapse"
         same_norm = of_signs and self.same_norm_for_all_signs()
-        if synapses and same_norm and not self._rescales_weights(x):
+        if self.site == "synapse" and same_norm and not self._rescales_weights(x):
             self.check_inputs(x)
             multiplies = self._is_matrix_product()
             terms = x if multiplies else self.weighted_sum(x, self.weight)
@@ -291,7 +281,7 @@ class NeuralSampling(SamplingParameters):
             z = SignOfNormalizedSum.apply(terms, *of_neurons, self._noisy, multiplies)
             return z
         v, norm = self._argument_and_norm(x, of_signs)
-        if synapses:
+        if self.site == "synapse":
             z = SignUnderNoise.apply(v, self._noisy)
             return z
         with torch.no_grad():

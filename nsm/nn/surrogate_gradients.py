@@ -184,6 +184,12 @@ class NormOfRows(torch.autograd.Function):
         return out
 
 
+def norm_of_rows(weight: Tensor) -> Tensor:
+    """Return ‖w_i‖ of every output i, an axis of outputs first."""
+    norm: Tensor = NormOfRows.apply(weight)
+    return norm
+
+
 class SignThrough(torch.autograd.Function):
     """Forward: sgn(u), sgn(0) = +1. Backward: the identity (straight-through estimator)."""
 

@@ -12,7 +12,7 @@ from crossbar import Comparator, Hardware, ReferenceColumn
 from crossbar.reads.digits import digit_tables
 from crossbar.reads.firing import fires_packed
 from crossbar.reads.gated_sums import drawn_p, gate_bits, gated_sums
-from crossbar.reads.packed import Packed
+from crossbar.reads.packed import Packed, add_in_threads
 from crossbar.reads.processor import FORM
 from crossbar.reads.span import Span
 from crossbar.threads import threads
@@ -371,3 +371,18 @@ def test_the_report_of_a_chip_names_the_path_of_each_layer(path, options):
     fresh = path.startswith("a normal for every cell")
     ungated = "a normal for every cell" if fresh else "one normal per output"
     assert report[report["where"] == "tiles"]["read_path"].tolist() == [path, ungated]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("reads", [1, 700])
+def test_sums_are_added_in_threads_as_by_numpy(reads, workers, rng):
+    u, more = rng.normal(size=(2, reads, 300))
+    rows = (rng.normal(size=300), rng.normal(size=(1, 300)), rng.normal(size=(reads, 300)))
+    with threads(workers):
+        for row in rows:
+            found = u.copy()
+            add_in_threads(found, row)
+            np.testing.assert_array_equal(found, u + row)
+            found = u.copy()
+            add_in_threads(found, more.copy(), row)
+            np.testing.assert_array_equal(found, u + more * row)

@@ -176,13 +176,15 @@ class NeuronArray(LayerArrays):
 
 
 def _tell_of_noise(layer: LayerArrays) -> None:
-    """Tell the deterministic path whether its sums are added to noisy ones."""
+    """Tell the deterministic path whether its sums are added to sums that are drawn.
+
+    Gates of word lines act on the inputs: the sums of quiet cells behind them are not drawn.
+    """
     hardware = layer.main.hardware
+    gated = not isinstance(hardware.gate, NoNoise) and not hardware.gates_word_lines
     if layer.deterministic_path is not None:
         for array in layer.deterministic_path.arrays():
-            array.joins_noise = not (
-                isinstance(hardware.gate, NoNoise) and hardware.has_quiet_cells
-            )
+            array.joins_noise = gated or not hardware.has_quiet_cells
 
 
 def _weighted_sums(

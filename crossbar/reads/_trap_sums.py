@@ -100,18 +100,21 @@ def _fill_gaps(words, gaps):
 
 
 @njit(nogil=True, error_model="numpy")
-def _place(places, start, end, per_place, traps, begin, count, which):
-    """Find the traps on whose stretches places lie, and return how many places lie before `end`.
+def _place(places, reads, last, total, traps, begin, count, which):
+    """Find the traps on whose stretches places lie, and return how many are before read `last`.
 
-    places: where refreshes are; `start` is set to where they are within their read. Each loop loads
-    for all of them at once what the next one needs: the memory is slower than the arithmetic.
+    places: where refreshes are; they become places within the read, which `reads` is set to. Each
+    loop loads for all of them at once what the next one needs: the memory is slower than the
+    arithmetic.
     """
-    many, most, per_read = 0, count - 1, 1 / per_place[1]
+    many, most, per_place = 0, count - 1, count / total
     for i in range(len(places)):
-        if places[i] >= end:
+        read = places[i] / total
+        if read >= last:  # of traps that hardly ever switch it may be beyond all whole numbers
             break
-        start[i] = places[i] - np.int64(places[i] * per_read) * per_place[1]
-        which[i] = max(0, min(np.int64(start[i] * per_place[0]), most))
+        reads[i] = np.int64(read)
+        places[i] -= reads[i] * total
+        which[i] = max(0, min(np.int64(places[i] * per_place), most))
         many += 1
     if traps.is_shared:
         return many
@@ -119,7 +122,7 @@ def _place(places, start, end, per_place, traps, begin, count, which):
         which[i] = np.int64(traps.guide[begin + which[i]])
     for i in range(many):
         k = begin + which[i]
-        while k < begin + most and traps.cumulative[k] <= start[i]:
+        while k < begin + most and traps.cumulative[k] <= places[i]:
             k += 1
         which[i] = k
     return many
@@ -135,30 +138,29 @@ def _draw_switches(traps, s, j, key, number, scratch, reads, found):
     total = traps.total[j]
     if total <= 0:
         return 0
-    pool, gaps, places, start, which, state = scratch
+    pool, gaps, places, when, which, state = scratch
     begin, count = traps.slow_start[j], traps.slow_start[j + 1] - traps.slow_start[j]
     words = pool.view(np.uint32)
     counter = np.uint64(1 + WARM_UP)
     sfc64_seed(state, key, number, np.uint64(1))
-    place, n, end = 0.0, 0, reads[1] * total
-    while place < end:
+    place, n, many = 0.0, 0, _POOL
+    while many == _POOL:
         sfc64_fill(pool, state, counter)
         counter += np.uint64(_POOL // 8)
         _fill_gaps(words, gaps)
         for i in range(_POOL):
             place += np.float64(gaps[i])
             places[i] = place
-        many = _place(places, start, end, (count / total, total), traps, begin, count, which)
+        many = _place(places, when, reads[1], total, traps, begin, count, which)
         for i in range(many):
-            read = min(np.int64(places[i] / total), reads[1] - 1)
             t, p1 = which[i], traps.slow[0, 1]
             if not traps.is_shared:
                 t, p1 = np.int64(traps.slow[which[i], 0]), traps.slow[which[i], 1]
             captured = np.uint8((words[2 * i] & _u(0xFFFFFF)) < p1)
-            if read >= reads[0] and captured != s[t]:
+            if when[i] >= reads[0] and captured != s[t]:
                 s[t] = captured
                 if n < found.shape[1]:
-                    found[0, n], found[1, n] = read, t
+                    found[0, n], found[1, n] = when[i], t
                 n += 1
     return n
 
@@ -270,8 +272,8 @@ def trap_sums(traps, s, additive, parts, weights, x, rows, keys, gate, span, col
     masks = np.empty((lines // 8 if len(gate[0]) else 0, READS_PER_BLOCK), np.uint8)
     state, lanes = np.empty((3, 8), np.uint64), np.empty(8, np.float32)
     scratch = (
-        np.empty(_POOL, np.uint64), np.empty(_POOL, _f), np.empty(_POOL), np.empty(_POOL),
-        np.empty(_POOL, np.int64), state,
+        np.empty(_POOL, np.uint64), np.empty(_POOL, _f), np.empty(_POOL),
+        np.empty(_POOL, np.int64), np.empty(_POOL, np.int64), state,
     )  # fmt: skip
     found = np.empty((2, _POOL), np.int32)
     most = np.diff(traps.fast_start).max()

@@ -15,7 +15,7 @@ from nsm.verdict.bisection import bisect
 from nsm.verdict.decision import Decision, decide
 
 #: Cell reads of one value above which an axis whose noise has a memory is left out unless it is
-#: named: a million cells take about 15 ms for each read of an image.
+#: named: a million cells take 1 to 10 ms for each read of an image.
 MOST_CELL_READS = 1e9
 
 #: Whether something works, by what was decided on its loss.

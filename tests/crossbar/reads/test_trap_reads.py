@@ -165,6 +165,21 @@ def test_no_read_and_no_state_depends_on_batches_or_threads(noise, gate, monkeyp
         array.age(1.0)
 
 
+@pytest.mark.parametrize(
+    ("noise", "switch"),
+    [
+        (TelegraphNoise(0.6, 1e13, 1e13), False),
+        (TelegraphNoise(0.6, 1e-30, 1e-30), True),
+        (TrapEnsemble(mean_traps=0, tau_capture=TIMES, tau_emission=TIMES), False),
+    ],
+)
+def test_traps_that_never_or_always_switch_and_cells_without_traps(noise, switch, rng):
+    array = array_with(noise, rng)
+    u = array.read(np.ones((1, 40)), rng=1, reads_per_input=200)
+    assert np.isfinite(u).all()
+    assert ((u == u[0]).all(axis=1).mean() < 0.1) == switch
+
+
 def test_other_noises_are_drawn_cell_by_cell(rng):
     class Own(TelegraphNoise):
         pass

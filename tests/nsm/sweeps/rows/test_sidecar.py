@@ -281,7 +281,7 @@ def edited(path, old, new):
     [
         ("\nsamples = 2", "\nsamples = 50", "lp.toml says samples = 50, the rows have 2; "),
         ("\nchips = 2", "\nchips = 1", "lp.toml says chips = 1, the rows have 2; "),
-        ('experiment = "canonical', 'experiment = "other', "says experiment = 'other-.*, the rows"),
+        ('experiment = "canonical', 'experiment = "other', "says experiment = 'other.*, the rows"),
         ("\nchips = 2", "", "lp.toml is a damaged sidecar .key `chips` is missing"),
         ("\nchips = 2", "\nchips = 'two'", "chips = 'two' is not a whole number"),
     ],

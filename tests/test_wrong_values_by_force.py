@@ -88,7 +88,8 @@ def test_every_public_function_and_class_is_tried(package):
     assert sorted(set(names_of(package)) - set(CALLS)) == []
 
 
-def test_every_argument_is_tried():
+def test_every_argument_is_tried(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some arguments are files
     left_out = {}
     for name, call in CALLS.items():
         given, kinds = set(call.arguments()), {"self", "cls"}

@@ -96,7 +96,7 @@ def plot_error_rate(
         rows: rows of `nsm.collect`, or of `nsm.sweeps.read_rows`.
         x: column along the axis.
         group: column that tells lines apart; None for a single line.
-        order: groups in the order of their colors, whether they have rows or not; None for the
+        order: all groups in the order of their colors, and others that have no rows; None for the
             order of the rows. Networks in `nsm.plots.style.NETWORK_PLACES` keep their own color.
         software: error in software [fraction] by group, or by network where lines are told apart
             by another column; drawn as a dashed level. None for no such level.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from devices.arguments import listed
 from devices.validation import choice, integer
 from nsm.nn.activations import Binarize
 from nsm.nn.nsm_conv2d import NSMConv2d
@@ -73,6 +74,7 @@ def residual_net(
         ValueError: An unknown rule, or a size below 1 (2 for height and width).
     """
     convolution = RESIDUAL_RULES[choice("rule", rule, RESIDUAL_RULES)]
+    shape = listed("shape", shape, "(channels, height, width)")
     if len(shape) != 3:
         raise ValueError(f"shape = {shape!r} is not allowed; give (channels, height, width)")
     channels = integer("shape", shape[0], at_least=1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from crossbar.reads.sampling import check_sampling
 from devices.seeding import RNG, child, seed_number, seed_sequence
-from devices.validation import Floats, integer
+from devices.validation import Floats, instance, integer, shortened
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers.tile_layer import ChipLayer, TileLayer
 from nsm.chips.planning.chain import Chain
@@ -24,6 +24,22 @@ from nsm.nn.digital import as_numbers
 from nsm.nn.stochastic import seed_torch
 
 
+def _checked_device(device: str | torch.device) -> torch.device:
+    """Return a device of torch; raise ValueError if it is none, or not here."""
+    advice = "give 'cpu', or 'cuda' for a GPU"
+    if not isinstance(device, (str, torch.device)):
+        raise ValueError(f"device = {shortened(device)} is no device of torch; {advice}")
+    try:
+        found = torch.device(device)
+    except (RuntimeError, ValueError):
+        raise ValueError(f"device = {shortened(device)} is no device of torch; {advice}") from None
+    if found.type not in ("cpu", "cuda", "mps"):
+        raise ValueError(f"device = {shortened(device)} is not supported; {advice}")
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device = {shortened(device)}: torch finds no GPU here; give 'cpu'")
+    return found
+
+
 class TorchChip:
     """The reads of a mapped network in torch.
 
@@ -34,11 +50,12 @@ class TorchChip:
     Args:
         chip: The chip.
         device: Device of torch.
-        dtype: Precision of sums.
+        dtype: Precision of sums, torch.float32 (default) or torch.float64.
 
     Raises:
-        ValueError: Naming a layer whose reads can be drawn neither as one normal per output nor
-            with one random mask bit per gate, or that has a DAC, or arrays that are read in parts.
+        ValueError: An argument is none of these, or the device is not here; or naming a layer whose
+            reads can be drawn neither as one normal per output nor with one random mask bit per
+            gate, or that has a DAC, or arrays that are read in parts.
     """
 
     def __init__(
@@ -48,8 +65,13 @@ class TorchChip:
         *,
         dtype: torch.dtype = torch.float32,
     ):
+        instance("chip", chip, MappedNetwork)
+        if not any(dtype is one for one in (torch.float32, torch.float64)):
+            raise ValueError(
+                f"dtype = {shortened(dtype)} is not allowed; give torch.float32 or torch.float64"
+            )
         self.chip = chip
-        self.device = torch.device(device)
+        self.device = _checked_device(device)
         self.dtype = dtype
         network = chip.network
         if isinstance(network, Chain):

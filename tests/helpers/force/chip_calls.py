@@ -4,6 +4,8 @@ import copy
 from dataclasses import fields
 from functools import cache
 
+import torch
+
 import devices
 import nsm
 from crossbar import Adc, CostConstants, Dac, Hardware
@@ -99,6 +101,11 @@ def _chip_functions():
         "load_chip": Call(
             nsm.load_chip, lambda: {"path": _chip_file(), "model": None, "classes": ()}
         ),
+        "TorchChip": Call(
+            nsm.TorchChip,
+            lambda: {"chip": chip(), "device": "cpu", "dtype": torch.float32},
+        ),
+        "calibrated_hardware": Call(nsm.calibrated_hardware, lambda: {"chip": chip()}),
         "compare_costs": Call(
             nsm.compare_costs,
             lambda: {"chips": {"a": chip()}, "x": X, "y": Y, "samples": {"a": 2},

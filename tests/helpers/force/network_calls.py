@@ -54,7 +54,12 @@ def _layers():
             nsm.SigmoidLinear, lambda: {"in_features": 4, "out_features": 3}
         ),
         "all_conv_net": Call(
-            nsm.all_conv_net, lambda: {"rule": "bNSM", "classes": 10, "per_location": False}
+            nsm.all_conv_net,
+            lambda: {"rule": "bNSM", "classes": 10, "width": 0.05, "per_location": False},
+        ),
+        "residual_net": Call(
+            nsm.residual_net,
+            lambda: {"rule": "NSM", "shape": (1, 8, 8), "classes": 10, "width": 2, "blocks": 1},
         ),
         "conv_net": Call(
             nsm.conv_net,

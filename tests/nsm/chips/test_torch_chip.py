@@ -110,6 +110,28 @@ def test_noise_that_torch_does_not_draw_is_refused(options, offending):
         TorchChip(chip)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "gpu"}, "device = 'gpu' is no device of torch; give 'cpu', or 'cuda' for a G"),
+        ({"device": 3}, "device = 3 is no device of torch"),
+        ({"device": "meta"}, "device = 'meta' is not supported"),
+        ({"dtype": torch.float16}, r"dtype = torch.float16 is not allowed; give torch\.float32 or"),
+    ],
+)
+def test_wrong_devices_and_precisions_are_refused(options, message):
+    chip = nsm.map_to_crossbar(networks()["mlp"], HARDWARE["pair"], rng=0)
+    with pytest.raises(ValueError, match=message):
+        TorchChip(chip, **options)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_said():
+    chip = nsm.map_to_crossbar(networks()["mlp"], HARDWARE["pair"], rng=0)
+    with pytest.raises(ValueError, match="device = 'cuda': torch finds no GPU here; give 'cpu'"):
+        TorchChip(chip, "cuda")
+
+
 def test_bad_arguments_are_refused():
     chip = TorchChip(nsm.map_to_crossbar(networks()["mlp"], HARDWARE["pair"], rng=0))
     with pytest.raises(ValueError, match=r"x has shape \(2, 3\); give \(any, 20\)"):

@@ -61,7 +61,8 @@ def _check(name: str, value: Any, annotation: Any) -> None:
         if not of_name:
             raise ValueError(f"{name} is empty; give at least one by its name")
         for key, member in of_name.items():
-            text(f"name in {name}", key)
+            if members[0] is str:
+                text(f"name in {name}", key)
             _check(f"{name}[{key!r}]", member, members[1])
     elif origin in (Sequence, Iterable):
         for member in listed(name, value, f"a list of {getattr(members[0], '__name__', 'values')}"):

@@ -6,9 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from devices.ferroelectric.activation import ActivationLaw
-from devices.validation import Floats, array, number
+from devices.validation import Floats, array, finite, number, real_array
 
 _LARGEST_LOG = 700  # e^700 is still a number; switching is certain long before
+
+
+def _times(seconds: ArrayLike) -> Floats:
+    """Return finite times [s] of any size: the law is computed in logarithms."""
+    return finite("seconds", real_array("seconds", seconds).astype(np.float64, copy=False))
 
 
 class SwitchingLaw:
@@ -107,7 +112,7 @@ class SwitchingLaw:
 
     def log_growth(self, field: Floats, seconds: ArrayLike, activation: Floats) -> Floats:
         """Return ln(t/τ(F)), in logarithms because τ overflows at small fields; −∞ at F = 0."""
-        t = array("seconds", seconds)
+        t = _times(seconds)
         if (t < 0).any():
             raise ValueError(f"seconds = {t.min():g} is not allowed; give times of at least 0 s")
         with np.errstate(divide="ignore", over="ignore"):
@@ -119,7 +124,7 @@ class SwitchingLaw:
         """Return E[p] and E[p²] over the law of E_a."""
         nodes, weights = self.activation.quadrature()
         fields = array("field", field)[..., None]
-        p = self.probability(fields, array("seconds", seconds)[..., None], nodes)
+        p = self.probability(fields, _times(seconds)[..., None], nodes)
         return np.asarray(p @ weights), np.asarray(p**2 @ weights)
 
     def _reachable(self, name: str, p: Floats, seconds: float) -> Floats:

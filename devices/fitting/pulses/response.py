@@ -230,7 +230,7 @@ def _shapes(responses: Sequence[type[PulseResponse]], nodes: int) -> list[Shape]
     given = listed("responses", responses, "classes, such as [devices.LinearPulses]")
     names = [getattr(response, "__name__", shortened(response)) for response in given]
     for name in names:
-        choice("response in responses", name, [shape.name for shape in known])
+        choice("response", name, [shape.name for shape in known])
     if not names:
         raise ValueError("responses is empty; give classes such as devices.LinearPulses")
     return [shape for shape in known if shape.name in names]

@@ -60,7 +60,7 @@ BAD = [
     ),
     (
         piecewise(up=("a",), down=(1.0, 1.0)),
-        r"PiecewisePulses\.up is not an array of real numbers",
+        r"PiecewisePulses\.up\[0\] = 'a' is not a number",
     ),
     (
         measured([1e-6] * 9, [1e-6] * 9),

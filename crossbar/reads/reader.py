@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from crossbar.reads.cell_by_cell import CellByCell
+from crossbar.reads.chosen_by import fields_that_choose
 from crossbar.reads.conductances import CellArray
 from crossbar.reads.fresh_reads import FreshReads
 from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
@@ -116,6 +117,10 @@ class Reader:
         quiet = hardware.has_quiet_cells
         cells = "no noise in the cells" if quiet else self._of_ternary_inputs.describe()
         return f"{cells}, gates drawn word line by word line"
+
+    def chosen_by(self) -> str:
+        """Return the fields of the hardware that chose how reads of ternary inputs are drawn."""
+        return ", ".join(fields_that_choose(self.cells, self._of_ternary_inputs))
 
     def read(
         self, x: Inputs, span: Span, seed: np.random.SeedSequence, *, sampling: str = "exact"

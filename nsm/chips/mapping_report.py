@@ -84,7 +84,7 @@ def report(network: nn.Module, plan: "CheckedPlan") -> "pd.DataFrame":
     frame = pd.DataFrame(rows)
     frame["difference"] = plan.checked.difference
     frame = frame[[*_FIRST, *(column for column in frame if column not in _FIRST)]]
-    for column in ("readout", "read_path", "warning", "compensation", "tuning"):
+    for column in ("readout", "read_path", "path_chosen_by", "warning", "compensation", "tuning"):
         frame[column] = frame[column].fillna("")
     for column in ("inputs", "outputs", "tiles"):
         frame[column] = frame[column].astype("Int64")
@@ -198,6 +198,7 @@ def row_of(
         "siemens_per_weight": neurons.siemens_per_weight,
         "w_max": w_max,
         "read_path": neurons.main.reader.describe(),
+        "path_chosen_by": neurons.main.reader.chosen_by(),
         "clipped": clipped,
         "weight_error_rms": weight_error / w_max,
         "effective_error_rms": effective_error / w_max,

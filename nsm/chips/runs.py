@@ -1,12 +1,14 @@
 """Runs of a chip: all reads of some images, in spans that fit into memory."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from crossbar import TiledArray
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from devices.seeding import child, seed_number
@@ -14,7 +16,7 @@ from devices.validation import integer
 from nsm.chips.images import InputForm
 from nsm.chips.layers.read_context import Reads, reading
 from nsm.chips.layers.states import States, tensor_of
-from nsm.chips.layers.tile_layer import ChipLayer
+from nsm.chips.layers.tile_layer import ChipLayer, TileLayer
 from nsm.chips.planning.chain import is_chain
 from nsm.chips.planning.check import without_fast_path
 from nsm.chips.structures import combined, leaves, mapped
@@ -62,7 +64,17 @@ def runs(
     else:
         at_once = reads_at_once // locations
         found = _runs_of_network(network, images, samples, seed, sampling, at_once, form, first)
-    return watched(found, form.batch(images) * samples)
+    return watched(found, form.batch(images) * samples, partial(_paths, network, sampling))
+
+
+def _paths(network: nn.Module, sampling: str) -> str:
+    """Return how the layers of a network are read, and which fields of the hardware chose that."""
+    readers = [m.neurons.main.reader for m in network.modules() if isinstance(m, TileLayer)
+               and isinstance(m.neurons.main, TiledArray)]  # fmt: skip
+    if sampling == "moments":
+        return "one normal per output"
+    paths = [f"{r.describe()} ({r.chosen_by()})" for r in readers if r.chosen_by()]
+    return "; ".join(dict.fromkeys(paths))
 
 
 def spans(

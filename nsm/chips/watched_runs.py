@@ -7,7 +7,7 @@ the reads of one image a user is therefore told how many there are, and how long
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from crossbar.reads.span import Span
@@ -19,12 +19,15 @@ LONG = 2.0
 STEP = 0.5
 
 
-def watched(spans: Iterator[tuple[Span, Any]], total: int) -> Iterator[tuple[Span, Any]]:
+def watched(
+    spans: Iterator[tuple[Span, Any]], total: int, note: Callable[[], str] = str
+) -> Iterator[tuple[Span, Any]]:
     """Yield what `spans` yields, and show a bar once the run is known to take over two seconds.
 
     Args:
         spans: The reads of a run, with their outputs.
         total: Number of all reads.
+        note: Returns what the bar says of how they are drawn; default nothing.
     """
     if not is_watched():
         yield from spans
@@ -35,15 +38,15 @@ def watched(spans: Iterator[tuple[Span, Any]], total: int) -> Iterator[tuple[Spa
         done += span.reads
         passed = time.perf_counter() - began
         if done < total and passed * total / done > LONG:
-            yield from _with_bar(spans, total, done)
+            yield from _with_bar(spans, total, done, note())
             return
 
 
 def _with_bar(
-    spans: Iterator[tuple[Span, Any]], total: int, done: int
+    spans: Iterator[tuple[Span, Any]], total: int, done: int, note: str
 ) -> Iterator[tuple[Span, Any]]:
     with progress_bar() as bar:
-        task = bar.add_task("reading", total=total, completed=done, note="", unit="passes")
+        task = bar.add_task("reading", total=total, completed=done, note=note, unit="passes")
         for span, outputs in spans:
             yield span, outputs
             bar.advance(task, span.reads)

@@ -8,7 +8,16 @@ import torch
 from torch import nn
 
 from crossbar import Hardware, ReferenceColumn, Wires
-from devices import BlankOut, Device, StateDependentError, StochasticSelector, TelegraphNoise
+from devices import (
+    BlankOut,
+    Device,
+    GaussianNoise,
+    LognormalNoise,
+    NoNoise,
+    StateDependentError,
+    StochasticSelector,
+    TelegraphNoise,
+)
 from nsm import NSMLinear, map_to_crossbar, theory
 from nsm.nn.activations import Binarize
 from nsm.nn.rules import BinConcreteLinear
@@ -178,3 +187,30 @@ def test_the_report_says_that_a_network_was_trained_on_relaxed_states():
         warning = map_to_crossbar(model, hardware, rng=0).report()["warning"]
         assert ("trained on relaxed states between -1 and +1" in warning[0]) == told
         assert not warning[1]
+
+
+TRAPS = TelegraphNoise(amplitude=0.3, tau_capture=1e-3, tau_emission=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "fields"),
+    [
+        ({"gate": BlankOut(0.5)}, "packed bits", "gate"),
+        ({"noise": GaussianNoise(0.1)}, "one normal per output", "device.read_noise"),
+        (
+            {"noise": LognormalNoise(0.1), "gate": BlankOut(0.5)},
+            "a normal for every cell",
+            "device.read_noise",
+        ),
+        ({"noise": TRAPS}, "weights that change with traps", "device.read_noise"),
+        ({"noise": replace(TRAPS, window=1e-5)}, "cell by cell", "device.read_noise"),
+    ],
+)  # fmt: skip
+def test_the_report_names_the_fields_that_choose_how_reads_are_drawn(options, path, fields):
+    torch.manual_seed(0)
+    gate = {"gate": options["gate"]} if "gate" in options else {}
+    device = Device(g_min=1e-8, g_max=1e-6, read_noise=options.get("noise", NoNoise()))
+    model = nn.Sequential(Binarize(), NSMLinear(6, 5, beta="learned"), nn.Linear(5, 2))
+    report = map_to_crossbar(model, Hardware(device=device, **gate), rng=0).report()
+    assert report["read_path"][0].startswith(path)
+    assert report["path_chosen_by"][0] == fields

@@ -107,6 +107,10 @@ class SummedReader:
         each = self._terms[0].array.reader.describe(sampling)
         return f"{each}; {len(self._terms)} {self._what} read separately"
 
+    def chosen_by(self) -> str:
+        """Return the fields of the hardware that chose how reads of ternary inputs are drawn."""
+        return self._terms[0].array.reader.chosen_by()
+
 
 class SummedArray:
     """A weight matrix on several arrays that are read separately and then added.

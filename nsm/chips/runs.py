@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from crossbar import TiledArray
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from devices.seeding import child, seed_number
@@ -69,8 +68,7 @@ def runs(
 
 def _paths(network: nn.Module, sampling: str) -> str:
     """Return how the layers of a network are read, and which fields of the hardware chose that."""
-    readers = [m.neurons.main.reader for m in network.modules() if isinstance(m, TileLayer)
-               and isinstance(m.neurons.main, TiledArray)]  # fmt: skip
+    readers = [m.neurons.main.reader for m in network.modules() if isinstance(m, TileLayer)]
     if sampling == "moments":
         return "one normal per output"
     paths = [f"{r.describe()} ({r.chosen_by()})" for r in readers if r.chosen_by()]

@@ -185,6 +185,17 @@ def test_cells_of_one_curve_are_written_as_one_by_one(pulses, shape, rng):
     assert slow.shape == shape
 
 
+@pytest.mark.parametrize("values", [2, 33, 400, 3000])
+@pytest.mark.parametrize("bend", [0.2, 1.0, 3.0])
+def test_counts_of_many_targets_are_those_of_a_plain_search(values, bend, rng):
+    curve = 1e-6 + 1e-5 * np.linspace(0, 1, values) ** bend
+    middles = (curve[1:] + curve[:-1]) / 2
+    on_edges = np.linspace(middles[0], middles[-1], 1025)
+    near = [np.nextafter(a, b) for a in (middles, on_edges) for b in (0, 1)]
+    targets = np.concatenate([rng.uniform(0, 2e-5, 2000), middles, on_edges, *near])
+    np.testing.assert_array_equal(pulses_to(curve, targets), np.searchsorted(middles, targets))
+
+
 @pytest.mark.parametrize("falls", [False, True])
 def test_counts_on_a_curve_that_ends_flat_are_those_of_a_plain_search(falls, rng):
     curve = np.minimum(np.arange(50) ** 0.5, 5.0)

@@ -69,6 +69,8 @@ def scaled_noise(noise: ReadNoise, factor: float) -> ReadNoise:
         noise: The given noise.
         factor: Factor on its deviations from 1.
     """
+    if factor == 1:
+        return noise  # which is read as before, by the strategy of its class
     if isinstance(noise, (GaussianNoise, LognormalNoise)):
         return type(noise)(noise.sigma * factor)
     if isinstance(noise, (TabulatedNoise, TabulatedSpectrum)):

@@ -40,7 +40,7 @@ class Bake:
 
     def __post_init__(self) -> None:
         for name in ("start", "later"):
-            conductances(f"Bake.{name}", getattr(self, name), ndim=1)
+            conductances(f"Bake.{name}", getattr(self, name), ndim=1, some=name == "start")
         number("Bake.seconds", self.seconds, above=0, unit="s")
         number("Bake.temperature", self.temperature, above=0, unit="K")
 

@@ -43,6 +43,7 @@ def conductances(
     *,
     ndim: int | None = None,
     shape: tuple[int | None, ...] | None = None,
+    some: bool = True,
 ) -> Floats:
     """Return measured conductances [S], in which NaN stands for a value that is missing.
 
@@ -51,16 +52,19 @@ def conductances(
         value: The measured values.
         ndim: Wanted number of dimensions, or None for any.
         shape: Wanted shape, in which None stands for any length; None for any shape.
+        some: Whether at least one has to be known; default True.
 
     Raises:
         ValueError: If they are not real numbers of that shape, some are infinite or beyond any
-            range, none is finite, or their size belongs to another unit than siemens.
+            range, none is finite (with `some`), or their size belongs to another unit than siemens.
     """
     g = np.asarray(real_array(name, value, ndim=ndim, shape=shape), dtype=np.float64)
     infinite = int(np.isinf(g).sum())
     if infinite:
         raise ValueError(f"{name} holds {infinite} infinite values; write NaN for what is missing")
     known = np.abs(g[np.isfinite(g)])
+    if not known.size and not some:
+        return g
     if not known.size:
         raise ValueError(f"{name} of shape {g.shape} holds no finite value; give conductances [S]")
     signed = g[np.isfinite(g)]

@@ -143,7 +143,8 @@ def _checked(
     instance("hardware", hardware, Hardware, advice="give one, whose device is replaced")
     found = names
     if not isinstance(found, Mapping):
-        given = listed("names", names, "names of presets, or devices by name")
+        advice = "a list of presets, such as nsm.learning.devices_that_pulse(), or devices by name"
+        given = listed("names", names, advice)
         found = {name: _preset(name) for name in given}
     if not found:
         raise ValueError("names is empty; give at least one device")

@@ -26,6 +26,7 @@ SCRIPT = """
         def forward(self, x):
             return self.layer(torch.relu(self.layer(x))) + x
 
+    torch.manual_seed(0)
     device = Device(g_min=1e-6, g_max=1e-4, read_noise=TelegraphNoise(0.1, 1e-3, 1e-3))
     for model in (nn.Sequential(nn.Linear(4, 4)), Shared()):
         chip = map_to_crossbar(model, Hardware(device=device, adc=Adc(4)), rng=0)

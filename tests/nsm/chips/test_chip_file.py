@@ -313,7 +313,7 @@ def test_classes_of_network_and_hardware_are_named(path):
         nsm.load_chip(path)
     with pytest.raises(ValueError, match="was not written by nsm.save .* it holds a chip; nsm.lo"):
         nsm.load(path)
-    with pytest.raises(ValueError, match=r"cannot save a chip as a network; chip.save\(path\)"):
+    with pytest.raises(ValueError, match=r"give the network that was mapped, or chip.save\(path\)"):
         nsm.save(chip, path)
 
 

@@ -89,7 +89,7 @@ def test_a_stopped_sweep_says_what_is_kept_and_goes_on(name, status, known_as, t
     with running(["-m", "nsm", "sweep", "gain.toml", "--workers", "2"], tmp_path) as command:
         wait_for(lambda: rows.exists() and rows.read_bytes().count(b"\n") > 4, command)
         os.killpg(command.pid, getattr(signal, name))  # as a terminal sends it, to all processes
-        _, stderr = command.communicate(timeout=30)
+        _, stderr = command.communicate(timeout=90)
         deadline = time.monotonic() + 2
         while is_running(command.pid):
             assert time.monotonic() < deadline
@@ -140,7 +140,7 @@ def test_a_stopped_training_names_its_checkpoint(tmp_path):
     with running(["-m", "nsm", "train", *options], tmp_path) as command:
         wait_for(lambda: checkpoint.exists() and checkpoint.stat().st_size > 0, command)
         command.send_signal(signal.SIGTERM)
-        _, stderr = command.communicate(timeout=30)
+        _, stderr = command.communicate(timeout=90)
     assert command.returncode == 143
     assert (
         stderr.decode()

@@ -83,10 +83,14 @@ def test_rows_of_another_experiment_are_refused(tmp_path):
         rows_of(checkpoint="run")
     with pytest.raises(ValueError, match=r"save_to = '.*' with rng = None: every call would draw"):
         rows_of(save_to=tmp_path / "new.csv", rng=None)
-    with pytest.raises(ValueError, match=r"names = 'all' is a text; .* \['all'\] or nsm"):
+    with pytest.raises(
+        ValueError, match=r"names = 'all' is not a list; give a list of presets, such as nsm"
+    ):
         rows_of("all")
     with pytest.raises(ValueError, match="hardware = Device.* is not a Hardware; give one, whose"):
-        learn_on_devices(None, preset("rram_wu2018"), NAMES, [], [], rng=0, epochs=1)
+        learn_on_devices(
+            nsm.nsm_mlp((16, 12, 3)), preset("rram_wu2018"), NAMES, [], [], rng=0, epochs=1
+        )
     with pytest.raises(ValueError, match="unknown setting of learn 'rules'"):
         rows_of(rules=Coincidences())
 

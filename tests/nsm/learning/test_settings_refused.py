@@ -56,7 +56,7 @@ def learned(on=None, **options):
         ({"validation": (X,)}, r"validation has 1 parts; give \(images, labels\)"),
         ({"validation": (Y, X)}, r"^validation: x has shape \(12,\); give \(batch, 8\)"),
         ({"validation": X}, r"validation is a ndarray; give \(images, labels\)"),
-        ({"checkpoint": 5}, "checkpoint = 5 is no name of a file; give a text"),
+        ({"checkpoint": 5}, "checkpoint = 5 is not a path; give a text or a pathlib.Path"),
         ({"checkpoint": "nowhere/a"}, "the folder nowhere does not exist; create it first"),
         (
             {"checkpoint": "a", "rng": None},

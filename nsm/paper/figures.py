@@ -152,9 +152,11 @@ def plot_convergence(curves: Mapping[str, tuple[int, Results]], *, ax: Axes | No
             style |= {"markerfacecolor": "white", "linestyle": "--"}
         ax.plot(at, errors.mean(0), label=name, markevery=(0.0, 0.2), **style)
     ax.set(xscale="log", yscale="log", xlabel="updates", ylabel="test error [%]")
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.yaxis.set_minor_formatter("")
-    ax.set_yticks([t for t in (0.5, 1, 2, 5, 10, 20, 50, 90) if _within(t, ax.get_ylim())])
+    steps = [n * 10.0**k for k in range(-1, 7) for n in (1, 2, 3, 5, 7)]
+    for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+        axis.set_ticks([t for t in steps if _within(t, limits)])
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
     ax.legend(frameon=False)
     return ax
 

@@ -28,7 +28,7 @@ WorkersOption = Annotated[
 ]
 EarlierOption = Annotated[
     Path | None,
-    typer.Option(help="Folder of results that count as done, such as examples/paper/results."),
+    typer.Option(help="Folder of results that count as done, such as examples/paper/runs."),
 ]
 ListOption = Annotated[bool, typer.Option("--list", help="Print the table of experiments.")]
 

@@ -146,7 +146,7 @@ def run(
             reasons why the others are skipped are kept in `folder`.
         data_dir: Folder of the data; None (default) for that of `load_data`.
         workers: Experiments at the same time, one thread each; default 2.
-        earlier: Folder of results that count as done, such as examples/paper/results; default None.
+        earlier: Folder of results that count as done, such as examples/paper/runs; default None.
 
     Raises:
         ValueError: an unknown name, or a result in `folder` or `earlier` that comes from another

@@ -240,9 +240,9 @@ def test_results_of_another_table_are_not_taken_over(tiny, tmp_path):
 
 
 def test_the_results_that_come_with_the_project_are_of_its_table():
-    folder = Path(__file__).parents[3] / "examples" / "paper" / "results"
+    folder = Path(__file__).parents[3] / "examples" / "paper" / "runs"
     found = results(folder)
-    assert len(found) == len(list(folder.glob("*.json")))
+    assert len(found) == len(list(folder.glob("*.json"))) > 100
     for result in found:
         (experiment,) = runner.by_name([result["experiment"]])
         assert result["identity"] == runner.identity(experiment)

@@ -67,7 +67,7 @@ class WeightMapping(ABC):
             ValueError: `w` holds NaN, has a wrong shape, or holds weights outside the mapped range.
         """
         weights = array("w", w, ndim=2)
-        k = number("siemens_per_weight", siemens_per_weight, above=0, unit="S")
+        k = number("siemens_per_weight", siemens_per_weight, above=0)  # of weights of any size
         w_max = self.signal_range(device) / k
         largest = np.abs(weights).max(initial=0.0)
         if largest > w_max * (1 + 1e-9):

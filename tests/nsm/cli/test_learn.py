@@ -44,9 +44,7 @@ def test_several_devices_give_a_table(run, tmp_path):
     assert rows["device"].tolist() == ["fefet_jerry2017", "rram_wu2018"]
     assert (rows["pulses"] > 0).all()
     joules, seconds = rows.loc[1, ["energy [J]", "time [s]"]]
-    assert re.search(
-        rf"rram_wu2018 .* {quantity(joules, 'J')} +{quantity(seconds, 's')}\n", text
-    ), text
+    assert re.search(rf"rram_wu.* {quantity(joules, 'J')} +{quantity(seconds, 's')}\n", text), text
     assert "energy and time: those of all pulses, on one cell after another" in text
     assert "energy of the pulses not known of fefet_jerry2017: pulses on a gate draw" in text
     assert (tmp_path / "devices.png").stat().st_size > 5000

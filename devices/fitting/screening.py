@@ -63,7 +63,7 @@ def conductances(
     if infinite:
         raise ValueError(f"{name} holds {infinite} infinite values; write NaN for what is missing")
     known = np.abs(g[np.isfinite(g)])
-    if not known.size and not some:
+    if not known.size and g.size and not some:
         return g
     if not known.size:
         raise ValueError(f"{name} of shape {g.shape} holds no finite value; give conductances [S]")

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from crossbar.reads._kernels import READS_PER_BLOCK
-from crossbar.reads._lanes import draw_gates, gated_lane_sum, lane_sum, reads_of_block
+from crossbar.reads._lanes import draw_gates, lane_sum, read_sum, reads_of_block
 from crossbar.reads._normals import to_normals
 from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
 
@@ -103,7 +103,7 @@ def _read_column(
     log_sigma, fixed, moving = cells
     rho, fresh, z, thresholds = selectors
     words, normals, weights, gate_words, gate_normals, lanes = room
-    noisy, gated, switched = len(normals) > 0, len(masks) > 0, len(z) > 0
+    noisy, switched = len(normals) > 0, len(z) > 0
     counter = other_counter = np.uint64(1 + WARM_UP)
     if not noisy:
         weights[:] = fixed
@@ -132,13 +132,8 @@ def _read_column(
                 weights[:] = fixed
             _switch(weights, thresholds, z, _f(low))
             out[i] = lane_sum(weights, x, rows[i], lanes)
-        elif gated:
-            u = gated_lane_sum(weights, x, rows[i], masks, r, lanes)
-            if low:
-                u = (1 - low) * u + low * lane_sum(weights, x, rows[i], lanes)
-            out[i] = u
         else:
-            out[i] = lane_sum(weights, x, rows[i], lanes)
+            out[i] = read_sum(weights, x, rows[i], masks, r, low, lanes)
 
 
 @njit(nogil=True, cache=True)

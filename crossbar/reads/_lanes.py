@@ -64,6 +64,17 @@ def gated_lane_sum(weights, x, at, masks, r, lanes):
 
 
 @njit(nogil=True, inline="always")
+def read_sum(weights, x, at, masks, r, low, lanes):
+    """Return the sum of read r, whose gates multiply inputs by 1 or by low; no masks: no gates."""
+    if not len(masks):
+        return lane_sum(weights, x, at, lanes)
+    u = gated_lane_sum(weights, x, at, masks, r, lanes)
+    if low:
+        u = (1 - low) * u + low * lane_sum(weights, x, at, lanes)
+    return u
+
+
+@njit(nogil=True, inline="always")
 def draw_gates(masks, state, key, number, p_bits):
     """Draw the gates of one column in 64 reads: a function of the key and the number alone."""
     sfc64_seed(state, key, number, np.uint64(1))

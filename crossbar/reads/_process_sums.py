@@ -13,7 +13,7 @@ from numba import njit
 
 from crossbar.reads._fresh_sums import READS_PER_GENERATOR, fill_fresh
 from crossbar.reads._kernels import READS_PER_BLOCK
-from crossbar.reads._lanes import draw_gates, gated_lane_sum, lane_sum, reads_of_block
+from crossbar.reads._lanes import draw_gates, read_sum, reads_of_block
 from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
 
 _f = np.float32
@@ -72,14 +72,7 @@ def _read_column(law, column, gate, masks, key, number, x, rows, reads, out, roo
         _weigh(
             total, law.sigma[column], law.moving[column], law.fixed[column], law.clamped, weights
         )
-        if len(masks):
-            low = gate[1]
-            u = gated_lane_sum(weights, x, rows[i], masks, r, lanes)
-            if low:
-                u = (1 - low) * u + low * lane_sum(weights, x, rows[i], lanes)
-            out[i] = u
-        else:
-            out[i] = lane_sum(weights, x, rows[i], lanes)
+        out[i] = read_sum(weights, x, rows[i], masks, r, gate[1], lanes)
 
 
 @njit(nogil=True, cache=True)

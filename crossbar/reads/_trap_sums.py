@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from crossbar.reads._kernels import READS_PER_BLOCK
-from crossbar.reads._lanes import draw_gates, gated_lane_sum, lane_sum, reads_of_block
+from crossbar.reads._lanes import draw_gates, read_sum, reads_of_block
 from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
 
 #: Words of a generator that are drawn at once.
@@ -227,7 +227,6 @@ def _read_column(
     """
     many = len(fast)
     _touch(found, own, first, delta, s, parts, scratch)
-    gated = len(masks) > 0
     e, count = 0, found.shape[1]
     for r in range(reads[0], reads[1]):
         while e < count and found[0, e] <= r:
@@ -243,13 +242,7 @@ def _read_column(
                 s[fast[k]] = words[r * many + k] < limits[k, s[fast[k]]]
             _set_weights(own, first, delta, s, additive, parts, weights)
         i = r - reads[0]
-        if gated:
-            u = gated_lane_sum(weights, x, rows[i], masks, r, scratch)
-            if low:
-                u = (1 - low) * u + low * lane_sum(weights, x, rows[i], scratch)
-            out[i] = u
-        else:
-            out[i] = lane_sum(weights, x, rows[i], scratch)
+        out[i] = read_sum(weights, x, rows[i], masks, r, low, scratch)
 
 
 @njit(nogil=True, cache=True)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from crossbar.reads.noise_state import Source
 from crossbar.reads.span import Span
 from crossbar.threads import run_each, threads_now
 from devices import InSeries, NoNoise, ReadNoise
+from devices.seeding import child
 from devices.validation import Floats
 
 Singles = NDArray[np.float32]
@@ -63,6 +65,11 @@ class Gate:
     bits: NDArray[np.uint8]
     low: float
 
+    @property
+    def text(self) -> str:
+        """What a report says of the gates, behind how the cells are read; empty for no gates."""
+        return ", a bit for each gate" if len(self.bits) else ""
+
 
 NO_GATE = Gate(np.empty(0, np.uint8), 0.0)
 
@@ -70,6 +77,16 @@ NO_GATE = Gate(np.empty(0, np.uint8), 0.0)
 def bare(noise: ReadNoise) -> ReadNoise:
     """Return the noise of cells without the resistance in series that divides it."""
     return noise.noise if isinstance(noise, InSeries) else noise
+
+
+def adds_currents_alone(cells: CellArray) -> bool:
+    """Return whether cells are ohmic, and no noise is added to their currents."""
+    return cells.hardware.is_ohmic and cells.hardware.current_noise is None
+
+
+def keys_of(seed: np.random.SeedSequence, i: int, streams: type[IntEnum]) -> NDArray[np.uint64]:
+    """Return the words of the generators of group i, (streams, 2)."""
+    return np.stack([child(seed, i, name).generate_state(2, np.uint64) for name in streams])
 
 
 def gate_of(cells: CellArray) -> Gate | None:

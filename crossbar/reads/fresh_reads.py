@@ -11,12 +11,14 @@ from crossbar.reads.column_reads import (
     Group,
     Singles,
     added,
+    adds_currents_alone,
     bare,
     by_column,
     cost_of,
     gate_of,
     groups_of,
     in_columns,
+    keys_of,
     padded,
     rows_of,
 )
@@ -25,7 +27,6 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState, Source
 from crossbar.reads.span import Span
 from devices import InSeries, LognormalNoise, NoNoise, StochasticSelector
-from devices.seeding import child
 from devices.validation import Floats
 
 #: Relative lognormal noise up to which factors stay in the range of float32.
@@ -104,7 +105,7 @@ class FreshReads:
         known = type(noise) in (NoNoise, LognormalNoise) or noise.is_gaussian
         if isinstance(noise, LognormalNoise) and noise.sigma > _LARGEST_SIGMA:
             return None
-        if not known or hardware.current_noise is not None or not hardware.is_ohmic:
+        if not known or not adds_currents_alone(cells):
             return None
         gate = gate_of(cells)
         if gate is None and _selects(cells):
@@ -116,15 +117,14 @@ class FreshReads:
         selectors = _selects(self._cells)
         quiet = isinstance(self._cells.hardware.cell_noise, NoNoise)
         who = ["every cell"] * (not quiet) + ["every selector"] * selectors
-        bits = ", a bit for each gate" if len(self._gate.bits) else ""
-        return f"a normal for {' and '.join(who)}{bits}"
+        return f"a normal for {' and '.join(who)}{self._gate.text}"
 
     def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units."""
         rows, of_reads = rows_of(x), span.rows.astype(np.int64)
 
         def sums(i: int, out: Floats) -> None:
-            keys = np.stack([child(seed, i, name).generate_state(2, np.uint64) for name in Stream])
+            keys = keys_of(seed, i, Stream)
             source = Source.GATE if i == 0 else Source.NEGATIVE_GATE
             selectors = self._selectors(source)
             gate = (self._gate.bits, self._gate.low)

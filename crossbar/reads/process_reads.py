@@ -10,12 +10,14 @@ from crossbar.reads.column_reads import (
     Gate,
     Singles,
     added,
+    adds_currents_alone,
     bare,
     by_column,
     cost_of,
     gate_of,
     groups_of,
     in_columns,
+    keys_of,
     padded,
     rows_of,
 )
@@ -26,7 +28,6 @@ from crossbar.reads.span import Span
 from devices import InSeries, ReadNoise
 from devices.read_noise.ornstein_uhlenbeck import OrnsteinUhlenbeckNoise
 from devices.read_noise.sampled import SampledTogether
-from devices.seeding import child
 from devices.validation import Floats
 
 
@@ -98,14 +99,13 @@ class ProcessReads:
         if own.reads is not OrnsteinUhlenbeckNoise.reads:
             return None
         gate = gate_of(cells)
-        if gate is None or hardware.current_noise is not None or not hardware.is_ohmic:
+        if gate is None or not adds_currents_alone(cells):
             return None
         return cls(cells, state, gate)
 
     def describe(self) -> str:
         """Return what a report says of this strategy."""
-        bits = ", a bit for each gate" if len(self._gate.bits) else ""
-        return f"a step of every process of every cell{bits}"
+        return f"a step of every process of every cell{self._gate.text}"
 
     def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units."""
@@ -114,7 +114,7 @@ class ProcessReads:
         def sums(i: int, out: Floats) -> None:
             group = self._groups[i]
             sources = [p.source for p in group.polarities]
-            keys = np.stack([child(seed, i, name).generate_state(2, np.uint64) for name in Stream])
+            keys = keys_of(seed, i, Stream)
             law = self._law(i, [self._state[source] for source in sources])
             gate = (self._gate.bits, self._gate.low)
             arguments = (law, gate, rows, of_reads, keys, (span.first, span.last))

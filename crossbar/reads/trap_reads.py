@@ -11,12 +11,14 @@ from crossbar.reads.column_reads import (
     Group,
     Singles,
     added,
+    adds_currents_alone,
     bare,
     by_column,
     cost_of,
     gate_of,
     groups_of,
     in_columns,
+    keys_of,
     rows_of,
     switch_groups,
 )
@@ -26,7 +28,6 @@ from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.span import Span
 from crossbar.reads.trap_columns import Side, TrapColumns, TrapNoise
 from devices import InSeries, ReadNoise, TelegraphNoise, TrapEnsemble
-from devices.seeding import child
 from devices.validation import Floats
 
 
@@ -74,15 +75,14 @@ class TrapReads:
         if type(noise) not in (TelegraphNoise, TrapEnsemble) or noise.window:  # type: ignore[attr-defined]
             return None
         gate = NO_GATE if switches else gate_of(cells)
-        if gate is None or hardware.current_noise is not None or not hardware.is_ohmic:
+        if gate is None or not adds_currents_alone(cells):
             return None
         return cls(cells, state, gate)
 
     def describe(self) -> str:
         """Return what a report says of this strategy."""
-        gated = ", a bit for each gate" if len(self._gate.bits) else ""
         whose = " of gates" if self._switches else ""
-        return f"weights that change with traps{whose}{gated}"
+        return f"weights that change with traps{whose}{self._gate.text}"
 
     def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units."""
@@ -94,7 +94,7 @@ class TrapReads:
             sources = [p.source for p in group.polarities]
             states = [self._state[source] for source in sources]
             s = traps.gathered(states)
-            keys = np.stack([child(seed, i, name).generate_state(2, np.uint64) for name in Stream])
+            keys = keys_of(seed, i, Stream)
             weights = np.empty((out.shape[1], rows.shape[1]), np.float32)
             law = (traps.arrays, s, self._additive, self._parts[i], weights)
             gate = (self._gate.bits, self._gate.low)

@@ -1,5 +1,6 @@
 """Arrays that are read on packed bits, for the tests of reads."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 from crossbar import BalancedPair, DifferentialPair, Hardware, ReferenceColumn, TiledArray
 from crossbar.reads.digits import digit_tables
 from crossbar.reads.gated_sums import gated_sums
+from crossbar.reads.inputs import Inputs
 from crossbar.reads.normals import normals
 from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span
+from crossbar.threads import threads
 from devices import (
     BlankOut,
     Device,
@@ -73,3 +76,18 @@ def numbers_of_vectors():
         other = array_of(w, replace(CONTINUOUS, read_noise=noise), gate=gate)
         numbers.append(other.read(x, rng=1))
     return array.reader.describe(), [a.tobytes().hex() for a in numbers]
+
+
+def whole_and_in_parts(whole, parts, x, edges):
+    """Return the reads of one array at once on one thread, and of its twin in parts on three.
+
+    Every input is read three times; edges: where the parts begin and end, in reads.
+    """
+    with threads(1):
+        u = whole.read_span(Inputs(x), Span(0, edges[-1], 3), SEED)
+    with threads(3):
+        found = [
+            parts.read_span(Inputs(x[a // 3 : (b - 1) // 3 + 1]), Span(a, b, 3), SEED)
+            for a, b in itertools.pairwise(edges)
+        ]
+    return u, np.concatenate(found)

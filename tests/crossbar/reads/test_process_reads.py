@@ -1,6 +1,5 @@
 """Reads of cells with 1/f noise: their law, compared with plain loops and cell by cell."""
 
-import itertools
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -14,11 +13,10 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import Source
 from crossbar.reads.reader import Stream
 from crossbar.reads.span import Span
-from crossbar.threads import threads
 from devices import BlankOut, FlickerNoise, NoNoise, StochasticSelector
 from devices.seeding import child
 from tests.helpers import reference
-from tests.helpers.packed_reads import CONTINUOUS, SEED, array_of
+from tests.helpers.packed_reads import CONTINUOUS, SEED, array_of, whole_and_in_parts
 from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
 
 #: Reads are 1 µs apart.
@@ -102,15 +100,8 @@ def test_no_read_and_no_state_depends_on_batches_or_threads(monkeypatch):
     monkeypatch.setattr("crossbar.reads.column_reads._WORTH_A_THREAD", 0)
     whole, parts = (array_with("clamped, gates", np.random.default_rng(0)) for _ in range(2))
     x = np.random.default_rng(1).uniform(-1, 1, (100, 40))
-    with threads(1):
-        u = whole.read_span(Inputs(x), Span(0, 300, 3), SEED)
-    edges = [0, 1, 15, 17, 64, 200, 300]
-    with threads(3):
-        found = [
-            parts.read_span(Inputs(x[a // 3 : (b - 1) // 3 + 1]), Span(a, b, 3), SEED)
-            for a, b in itertools.pairwise(edges)
-        ]
-    np.testing.assert_array_equal(np.concatenate(found), u)
+    u, found = whole_and_in_parts(whole, parts, x, [0, 1, 15, 17, 64, 200, 300])
+    np.testing.assert_array_equal(found, u)
     for source in (Source.POSITIVE_CELLS, Source.NEGATIVE_CELLS):
         np.testing.assert_array_equal(whole.noise_state[source], parts.noise_state[source])
     whole.age(1.0)  # processes are those of the noise model, and go on

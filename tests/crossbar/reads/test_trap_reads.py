@@ -1,6 +1,5 @@
 """Reads of cells with telegraph traps: their law, compared with plain loops and cell by cell."""
 
-import itertools
 import math
 from copy import deepcopy
 from dataclasses import replace
@@ -15,7 +14,6 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import Source
 from crossbar.reads.reader import Stream
 from crossbar.reads.span import Span
-from crossbar.threads import threads
 from devices import (
     BlankOut,
     FixedTime,
@@ -28,7 +26,7 @@ from devices import (
 )
 from devices.seeding import child
 from tests.helpers import reference
-from tests.helpers.packed_reads import CONTINUOUS, SEED, array_of
+from tests.helpers.packed_reads import CONTINUOUS, SEED, array_of, whole_and_in_parts
 from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
 
 #: Reads are 1 µs apart: slow traps are refreshed between one pair of reads in four.
@@ -148,15 +146,8 @@ def test_no_read_and_no_state_depends_on_batches_or_threads(noise, gate, monkeyp
     whole, parts = (array_with(noise, np.random.default_rng(0), gate=gate) for _ in range(2))
     x = np.random.default_rng(1).choice([-1.0, 0.0, 1.0], (300, 40))
     x[7] *= 0.3
-    with threads(1):
-        u = whole.read_span(Inputs(x), Span(0, 900, 3), SEED)
-    edges = [0, 1, 63, 64, 200, 201, 777, 900]
-    with threads(3):
-        found = [
-            parts.read_span(Inputs(x[a // 3 : (b - 1) // 3 + 1]), Span(a, b, 3), SEED)
-            for a, b in itertools.pairwise(edges)
-        ]
-    np.testing.assert_array_equal(np.concatenate(found), u)
+    u, found = whole_and_in_parts(whole, parts, x, [0, 1, 63, 64, 200, 201, 777, 900])
+    np.testing.assert_array_equal(found, u)
     for source in (Source.POSITIVE_CELLS, Source.NEGATIVE_CELLS):
         a, b = (array.noise_state[source] for array in (whole, parts))
         a, b = (s.captured if noise is MANY else s for s in (a, b))

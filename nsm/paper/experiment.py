@@ -34,7 +34,6 @@ class Experiment:
         also: Another section that shows it; default "".
         start: Name of the experiment from whose trained network it starts, seed by seed; default
             "": from random weights.
-        width: Channels in units of the paper's network; default 1.
     """
 
     name: str
@@ -52,4 +51,3 @@ class Experiment:
     gpu: bool = False
     also: str = ""
     start: str = ""
-    width: float = 1.0

@@ -197,7 +197,7 @@ def _finished(
     while pending:
         done, pending = wait(pending, timeout=_TELL_EVERY, return_when=FIRST_COMPLETED)
         yield from done
-        told = [epoch_file(folder, name, seed) for name, seed in map(futures.get, pending)]  # type: ignore[misc]
+        told = [epoch_file(folder, *futures[future]) for future in pending]
         texts = [file.read_text() for file in told if file.exists()]
         if texts:
             tell(note=", ".join(texts))

@@ -89,10 +89,9 @@ _emnist = partial(_row, TOP, data="emnist", seeds=_THREE)
 _cifar = partial(_row, CIFAR, data="cifar10", recipe=_CIFAR, gpu=True)
 _cifar100 = partial(_row, CIFAR, data="cifar100", recipe=_CIFAR, gpu=True)
 _dvs = partial(_row, DVS, data="dvs_gesture", gpu=True)
-_jpeg_half = partial(_row, JPEG, data="cifar10-jpeg", recipe=_CIFAR, gpu=True, width=0.5)
-_jpeg_full = partial(_row, JPEG, data="cifar10-jpeg", recipe=_CIFAR, gpu=True)
-_half_from = partial(_jpeg_half, start="jpeg_half_dCNN")
-_full_from = partial(_jpeg_full, start="jpeg_full_dCNN")
+_jpeg = partial(_row, JPEG, data="cifar10-jpeg", recipe=_CIFAR, gpu=True)
+_half_from = partial(_jpeg, start="jpeg_half_dCNN")
+_full_from = partial(_jpeg, start="jpeg_full_dCNN")
 _curves = partial(_row, "Figure 2", measures="percentiles", seeds=(0, 1, 2))
 _angles = partial(_row, "Gradients", measures="angles", seeds=(0, 1, 2))
 _flipped = partial(networks.nsm_mlp, flip=0.05), partial(networks.stnn_mlp, flip=0.05)
@@ -147,16 +146,16 @@ PUBLISHED: tuple[Experiment, ...] = (
     _cifar100("cifar100_gNSM", "gNSM, cifar100", _all_conv("gNSM", 100), 200, 100, 34.84),
     _cifar100("cifar100_dCNN", "dCNN, cifar100", _all_conv("dCNN", 100), 200, 1, 34.37),
 
-    _jpeg_half("jpeg_half_dCNN", "dCNN, half width", _half("dCNN"), 20, 1),
-    _jpeg_half("jpeg_half_bNSM", "bNSM, half width", _half("bNSM"), 20, 20),
-    _jpeg_half("jpeg_half_gNSM", "gNSM, half width", _half("gNSM"), 20, 20),
+    _jpeg("jpeg_half_dCNN", "dCNN, half width", _half("dCNN"), 20, 1),
+    _jpeg("jpeg_half_bNSM", "bNSM, half width", _half("bNSM"), 20, 20),
+    _jpeg("jpeg_half_gNSM", "gNSM, half width", _half("gNSM"), 20, 20),
     _half_from("jpeg_half_bNSM_from_dCNN", "bNSM, half width, starts from dCNN",
         _half("bNSM"), 20, 20),
     _half_from("jpeg_half_gNSM_from_dCNN", "gNSM, half width, starts from dCNN",
         _half("gNSM"), 20, 20),
-    _jpeg_full("jpeg_full_dCNN", "dCNN, full width", _all_conv("dCNN"), 30, 1),
-    _jpeg_full("jpeg_full_bNSM", "bNSM, full width", _all_conv("bNSM"), 30, 20),
-    _jpeg_full("jpeg_full_gNSM", "gNSM, full width", _all_conv("gNSM"), 30, 20),
+    _jpeg("jpeg_full_dCNN", "dCNN, full width", _all_conv("dCNN"), 30, 1),
+    _jpeg("jpeg_full_bNSM", "bNSM, full width", _all_conv("bNSM"), 30, 20),
+    _jpeg("jpeg_full_gNSM", "gNSM, full width", _all_conv("gNSM"), 30, 20),
     _full_from("jpeg_full_bNSM_from_dCNN", "bNSM, full width, starts from dCNN",
         _all_conv("bNSM"), 30, 20),
     _full_from("jpeg_full_gNSM_from_dCNN", "gNSM, full width, starts from dCNN",

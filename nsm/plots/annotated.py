@@ -28,11 +28,12 @@ def checked(function: Function) -> Function:
     None is taken where it is the default. Numbers, whose ranges annotations do not tell, arrays,
     and what may have several types are left to the function.
     """
-    parameters = inspect.signature(function).parameters
+    signature = inspect.signature(function)
+    parameters = signature.parameters
 
     @functools.wraps(function)
     def with_checks(*args: Any, **options: Any) -> Any:
-        given = inspect.signature(function).bind(*args, **options).arguments
+        given = signature.bind(*args, **options).arguments
         for name, value in given.items():
             if value is not None or parameters[name].default is not None:
                 _check(name, value, parameters[name].annotation)

@@ -52,16 +52,17 @@ def drawn_signs(*shape):
 
 
 kinds = pytest.mark.parametrize("kind", ["linear", "conv", "strided", "locations", "padded"])
-
-
-@kinds
-@given(
+layers = given(
     batch=st.integers(1, 30),
     outputs=st.integers(1, 4),
     bias=st.booleans(),
     silent=st.booleans(),
     seed=st.integers(0, 99),
 )
+
+
+@kinds
+@layers
 @settings(max_examples=40, deadline=None)
 def test_signs_take_a_shorter_path_to_the_same_argument_and_gradients(
     kind, batch, outputs, bias, silent, seed
@@ -81,13 +82,7 @@ def test_signs_take_a_shorter_path_to_the_same_argument_and_gradients(
 
 
 @kinds
-@given(
-    batch=st.integers(1, 30),
-    outputs=st.integers(1, 4),
-    bias=st.booleans(),
-    silent=st.booleans(),
-    seed=st.integers(0, 99),
-)
+@layers
 @settings(max_examples=40, deadline=None)
 def test_a_pass_of_signs_is_the_sign_of_the_argument_under_noise_with_its_gradients(
     kind, batch, outputs, bias, silent, seed

@@ -132,7 +132,7 @@ def plot_levels(curves: Mapping[str, Mapping[float, Results]], *, ax: Axes | Non
 def plot_convergence(curves: Mapping[str, tuple[int, Results]], *, ax: Axes | None = None) -> Axes:
     """Plot errors over the updates of trainings.
 
-    Lines are means over seeds, bands from the least to the largest.
+    Lines are means over seeds; bands go from the least to the largest, as the figure says.
 
     Args:
         curves: For each network, its updates in an epoch, and results of the measurement
@@ -157,7 +157,10 @@ def plot_convergence(curves: Mapping[str, tuple[int, Results]], *, ax: Axes | No
         axis.set_ticks([t for t in steps if _within(t, limits)])
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter("")
-    ax.legend(frameon=False)
+    trainings = max(len(results) for _, results in curves.values())
+    ax.legend(
+        frameon=False, title=f"band: least to largest of {trainings} trainings", title_fontsize=7
+    )
     return ax
 
 

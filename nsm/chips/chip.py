@@ -66,7 +66,7 @@ class MappedNetwork(ProgrammedNetwork):
         weights_are_in: What messages name where a chip is given in place of a network.
     """
 
-    weights_are_in = "the network that was mapped, or chip.save(path) a place to store the chip"
+    weights_are_in = "the network that was mapped, or chip.save(path) to keep the chip itself"
 
     def __init__(self, network: nn.Module, plan: CheckedPlan, origin: Origin):
         super().__init__(network, plan.form)

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from scipy.stats import norm
 
 from nsm.nn.inference import softmax
 from nsm.uncertainty import (
+    auroc,
     brier_score,
     calibration,
     entropy,
@@ -254,3 +256,31 @@ def test_bins_and_resamples_are_counts():
         reliability_table(p, [0, 1], bins=0)
     with pytest.raises(ValueError, match="resamples = 1 is not allowed"):
         calibration(p, [0, 1], resamples=1)
+
+
+# Area under the ROC curve
+
+
+@given(
+    arrays(float, st.integers(1, 12), elements=st.integers(0, 4).map(float)),
+    arrays(float, st.integers(1, 12), elements=st.integers(0, 4).map(float)),
+)
+def test_the_area_is_the_share_of_pairs_in_order(usual, unusual):
+    in_order = (unusual[:, None] > usual) + 0.5 * (unusual[:, None] == usual)
+    assert auroc(usual, unusual) == pytest.approx(in_order.mean(), abs=1e-12)
+    assert auroc(unusual, usual) == pytest.approx(1 - in_order.mean(), abs=1e-12)
+
+
+def test_the_area_of_two_normal_scores_has_a_closed_form(rng):
+    # P(Y > X) = Φ(d/√2) of unit normals whose means differ by d.
+    n, d = 4000, 1.2
+    found = auroc(rng.normal(size=n), rng.normal(d, size=n))
+    area = norm.cdf(d / np.sqrt(2))
+    error = np.sqrt(area * (1 - area) / n)  # an upper bound, Hanley and McNeil 1982, eq. 2
+    assert abs(found - area) < STANDARD_ERRORS * error
+
+
+@pytest.mark.parametrize("empty", ["usual", "unusual"])
+def test_an_area_without_scores_is_refused(empty):
+    with pytest.raises(ValueError, match=f"{empty} has no scores"):
+        auroc(**({"usual": [1.0], "unusual": [1.0]} | {empty: []}))

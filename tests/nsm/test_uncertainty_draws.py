@@ -20,10 +20,36 @@ from nsm.uncertainty import (
     over_rotation,
     predictive_entropy,
     rotated,
+    shifted,
 )
 from tests.helpers.statistics import assert_mean, assert_variance
 
-# Rotated images
+# Rotated and shifted images
+
+
+@given(st.integers(1, 3), st.integers(1, 6), st.data())
+def test_shifted_images_have_their_pixels_elsewhere(n, side, data):
+    right, down = (data.draw(st.integers(1 - side, side - 1)) for _ in range(2))
+    x = 1 + np.arange(n * side**2, dtype=float).reshape(n, side**2)
+    moved = shifted(x, right, down).reshape(n, side, side)
+    for i, row, column in np.ndindex(n, side, side):
+        at = row - down, column - right
+        inside = all(0 <= place < side for place in at)
+        expected = x.reshape(n, side, side)[i, *at] if inside else 0.0
+        assert moved[i, row, column] == expected
+
+
+@pytest.mark.parametrize("axis", ["right", "down"])
+def test_images_that_cannot_be_shifted_are_refused(axis):
+    shift = {"right": 0, "down": 0}
+    with pytest.raises(ValueError, match=f"{axis} = 3 .* at most 2, .* 3 × 3 pixels"):
+        shifted(np.zeros((2, 9)), **(shift | {axis: 3}))
+    with pytest.raises(ValueError, match=f"{axis} = -3 .* at least -2"):
+        shifted(np.zeros((2, 9)), **(shift | {axis: -3}))
+    with pytest.raises(ValueError, match=f"{axis} = 0.5 .* whole number"):
+        shifted(np.zeros((2, 9)), **(shift | {axis: 0.5}))
+    with pytest.raises(ValueError, match="x has 10 pixels an image, which is no square"):
+        shifted(np.zeros((2, 10)), **shift)
 
 
 def test_quarter_turns_move_pixels_anticlockwise(rng):

@@ -63,7 +63,9 @@ def _scores():
         "reliability_table": {**scores, "bins": 5},
         "expected_calibration_error": {**scores, "bins": 5},
         "calibration": {**scores, "bins": 5, "resamples": 2, "rng": 0},
+        "auroc": {"usual": [0.1, 0.2], "unusual": [0.3]},
         "rotated": {"x": _X, "degrees": 30.0},
+        "shifted": {"x": _X, "right": 1, "down": 1},
         "mc_dropout": {"model": dropout, "x": _X, "samples": 2, "rng": 0},
         "over_rotation": {"draw": draw, "x": _X, "y": np.arange(8) % 2, "degrees": [0.0, 30.0]},
     }

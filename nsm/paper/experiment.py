@@ -1,10 +1,12 @@
 """What an experiment of the paper is: network, data, recipe, epochs, seeds, published error."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
+
+from nsm.datasets.files import Data
 
 #: The usual recipe: Adam at 10⁻³ with a rate that falls along a cosine, and weight averaging.
 PLAIN: dict[str, Any] = {"lr": 1e-3, "ema_decay": 0.999}
@@ -34,6 +36,8 @@ class Experiment:
         also: Another section that shows it; default "".
         start: Name of the experiment from whose trained network it starts, seed by seed; default
             "": from random weights.
+        images: Numbers of training and of test images that are used, the first of each; None
+            (default): all.
     """
 
     name: str
@@ -51,3 +55,17 @@ class Experiment:
     gpu: bool = False
     also: str = ""
     start: str = ""
+    images: tuple[int, int] | None = None
+
+    def part_of(self, data: Data) -> Data:
+        """Return the images that are used."""
+        if self.images is None:
+            return data
+        train, test = self.images
+        return replace(
+            data,
+            x_train=data.x_train[:train],
+            y_train=data.y_train[:train],
+            x_test=data.x_test[:test],
+            y_test=data.y_test[:test],
+        )

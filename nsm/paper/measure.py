@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nsm.datasets.files import Data
+from nsm.paper import uncertainty
 from nsm.paper.angles import angles
 from nsm.paper.errors import convergence, error, perceptron
 from nsm.paper.experiment import Experiment
@@ -20,4 +21,7 @@ MEASUREMENTS: dict[str, Callable[[Experiment, int, Data, Path], dict[str, Any]]]
     "range": weight_range,
     "levels": on_levels,
     "convergence": convergence,
+    "sampled": uncertainty.sampled,
+    "dropout": uncertainty.dropout,
+    "ensemble": uncertainty.ensemble,
 }

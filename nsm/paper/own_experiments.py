@@ -17,6 +17,7 @@ from nsm.paper.experiment import PERCEPTRON, Experiment
 RANGE = "Learning in a fixed range of weights, MNIST 784-100-100-10"
 LEVELS = "Learning on few levels, MNIST 784-100-100-10"
 RESIDUAL = "A residual network without batch normalization, digits of 8 × 8 pixels"
+RESIDUAL_CIFAR = "A residual network without batch normalization, CIFAR-10 as JPEG"
 
 
 def _relu_with_gains(widths: tuple[int, ...]) -> nn.Sequential:
@@ -74,8 +75,31 @@ def _on_levels(label: str, levels: int) -> Hardware:
     )
 
 
-#: Batch sizes of the experiment on residual networks: rate and epochs of each.
-RESIDUAL_BATCHES = {100: (3e-3, 40), 1: (3e-4, 4)}
+#: Batch sizes of the experiments on residual networks: rate, epochs, and on CIFAR the epochs and
+#: the numbers of training and test images.
+RESIDUAL_BATCHES = {
+    100: (3e-3, 40, 8, (10_000, 2_000)),
+    1: (3e-4, 4, 4, (2_000, 2_000)),
+}
+
+
+def _residual(rule: str, batch: int, cifar: bool) -> Experiment:
+    lr, epochs, epochs_cifar, images = RESIDUAL_BATCHES[batch]
+    name = rule.replace(", ", "_").replace(" ", "_")
+    return Experiment(
+        name=f"residual_{'cifar_' if cifar else ''}{name}_{batch}",
+        section=RESIDUAL_CIFAR if cifar else RESIDUAL,
+        label=f"{rule}, batches of {batch}",
+        measures="convergence",
+        data="cifar10-jpeg" if cifar else "digits",
+        build=partial(residual_net, rule, (3, 32, 32)) if cifar else partial(residual_net, rule),
+        epochs=epochs_cifar if cifar else epochs,
+        seeds=(0, 1, 2),
+        recipe={"lr": lr, "batch_size": batch},
+        samples=20 if rule == "NSM" else 1,
+        images=images if cifar else None,
+    )
+
 
 OWN: tuple[Experiment, ...] = (
     *(
@@ -109,19 +133,9 @@ OWN: tuple[Experiment, ...] = (
         for label, (build, samples) in RANGED.items()
     ),
     *(
-        Experiment(
-            name=f"residual_{rule.replace(', ', '_').replace(' ', '_')}_{batch}",
-            section=RESIDUAL,
-            label=f"{rule}, batches of {batch}",
-            measures="convergence",
-            data="digits",
-            build=partial(residual_net, rule),
-            epochs=epochs,
-            seeds=(0, 1, 2),
-            recipe={"lr": lr, "batch_size": batch},
-            samples=20 if rule == "NSM" else 1,
-        )
-        for batch, (lr, epochs) in RESIDUAL_BATCHES.items()
+        _residual(rule, batch, cifar)
+        for cifar in (False, True)
+        for batch in RESIDUAL_BATCHES
         for rule in RESIDUAL_RULES
     ),
 )

@@ -19,7 +19,7 @@ from nsm.nn.files.blueprint import describe
 from nsm.paper.experiment import Experiment
 from nsm.paper.measure import MEASUREMENTS
 from nsm.paper.table import EXPERIMENTS, GROUPS
-from nsm.paper.training import epoch_file
+from nsm.paper.training import epochs_told
 from nsm.progress import progress_bar
 from nsm.sweeps import worker_pool
 from nsm.training.hardware_aware.identity import hardware_identity
@@ -107,7 +107,7 @@ def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[s
     """Run one seed of an experiment, on one thread or on a GPU, and write its result."""
     torch.set_num_threads(1)
     (experiment,) = by_name([name])
-    data = load_data(experiment.data, data_dir)
+    data = experiment.part_of(load_data(experiment.data, data_dir))
     found = MEASUREMENTS[experiment.measures](experiment, seed, data, folder)
     result = {
         "experiment": name,
@@ -197,8 +197,7 @@ def _finished(
     while pending:
         done, pending = wait(pending, timeout=_TELL_EVERY, return_when=FIRST_COMPLETED)
         yield from done
-        told = [epoch_file(folder, *futures[future]) for future in pending]
-        texts = [file.read_text() for file in told if file.exists()]
+        texts = [text for future in pending for text in epochs_told(folder, *futures[future])]
         if texts:
             tell(note=", ".join(texts))
 
@@ -228,8 +227,7 @@ def identity(experiment: Experiment) -> str:
         recipe,
         describe(experiment.build()),
     )
-    if experiment.start:
-        parts += (experiment.start,)
+    parts += tuple(part for part in (experiment.start, experiment.images) if part)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 

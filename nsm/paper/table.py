@@ -9,7 +9,8 @@ from torch import nn
 from nsm.nn import architectures as networks
 from nsm.nn.activations import Binarize
 from nsm.paper.experiment import PERCEPTRON, PLAIN, Experiment
-from nsm.paper.own_experiments import LEVELS, OWN, RANGE, RESIDUAL
+from nsm.paper.own_experiments import LEVELS, OWN, RANGE, RESIDUAL, RESIDUAL_CIFAR
+from nsm.paper.uncertainty_experiments import UNCERTAIN, UNCERTAINTY, UNCERTAINTY_CIFAR
 from nsm.training.augment import ShiftAndMirror
 
 #: The recipe of the authors' code, which halves the rate every 50 of 200 epochs and keeps the final
@@ -46,6 +47,9 @@ GROUPS = {
     "ranges": RANGE,
     "levels": LEVELS,
     "residual": RESIDUAL,
+    "residual_cifar": RESIDUAL_CIFAR,
+    "uncertainty": UNCERTAINTY,
+    "uncertainty_cifar": UNCERTAINTY_CIFAR,
 }
 
 
@@ -170,4 +174,4 @@ PUBLISHED: tuple[Experiment, ...] = (
 )
 # fmt: on
 
-EXPERIMENTS: tuple[Experiment, ...] = (*PUBLISHED, *OWN)
+EXPERIMENTS: tuple[Experiment, ...] = (*PUBLISHED, *OWN, *UNCERTAIN)

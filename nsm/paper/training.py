@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,16 @@ def trained(
 def epoch_file(folder: Path, name: str, seed: int) -> Path:
     """Return the file in which a running training tells how many epochs it has done."""
     return folder / f"{name}_{seed}.epochs"
+
+
+def epochs_told(folder: Path, name: str, seed: int) -> list[str]:
+    """Return what the running trainings of an experiment tell, those of an ensemble included."""
+    files = folder.glob(f"{epoch_file(folder, name, seed).stem}*.epochs")
+    texts = []
+    for file in sorted(files):
+        with suppress(FileNotFoundError):  # it has finished meanwhile
+            texts.append(file.read_text())
+    return texts
 
 
 def machine_device() -> torch.device:

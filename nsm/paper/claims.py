@@ -1,6 +1,7 @@
 """What the paper claims, and whether our results confirm it."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ def claims(by_name: ByName) -> list[tuple[str, str]]:
     _claim_ranges(found)
     _claim_levels(found)
     _claim_residual(found)
+    _claim_uncertainty(found)
     return found.rows
 
 
@@ -200,13 +202,41 @@ def _claim_levels(found: _Verdicts) -> None:
 
 def _claim_residual(found: _Verdicts) -> None:
     """Add whether its noise replaces the batch normalization of a residual network."""
-    for batch in (100, 1):
-        for text, other in (("ReLU", "ReLU"), ("ReLU with batch normalization", "ReLU_batch_norm")):
+    others = (("ReLU", "ReLU"), ("ReLU with batch normalization", "ReLU_batch_norm"))
+    for data, part in (("digits", ""), ("CIFAR-10 as JPEG", "cifar_")):
+        for batch, (text, other) in product((100, 1), others):
             found.add_below(
-                f"residual network, batches of {batch}: NSM below {text}",
-                f"residual_NSM_{batch}",
-                f"residual_{other}_{batch}",
+                f"residual network, {data}, batches of {batch}: NSM below {text}",
+                f"residual_{part}NSM_{batch}",
+                f"residual_{part}{other}_{batch}",
             )
+
+
+def _claim_uncertainty(found: _Verdicts) -> None:
+    """Add whether the NSM knows its errors better than dropout and ensembles do, on MNIST."""
+    own = _method_scores(found.by_name, "uncertainty_NSM", "NSM")
+    for experiment, method in (
+        ("dropout", "MC dropout"),
+        ("dropout_signs", "MC dropout"),
+        ("ReLU", "ReLU"),
+        ("ReLU", "ensemble of 5"),
+    ):
+        other = _method_scores(found.by_name, f"uncertainty_{experiment}", method)
+        signs = ", ±1 inputs" if experiment == "dropout_signs" else ""
+        for what, key, above in (
+            ("calibration error with a temperature below that of", "ece_scaled", False),
+            ("entropy tells letters from digits better than that of", "auroc", True),
+        ):
+            differences = [a[key] - b[key] for a, b in zip(own, other, strict=False)]
+            found.add_number(
+                f"MNIST: the NSM's {what} {method}{signs} (difference)", differences, 0, above=above
+            )
+
+
+def _method_scores(by_name: ByName, experiment: str, method: str) -> list[Mapping[str, float]]:
+    """Return the scores on test images and letters of a way to predict, one for each seed."""
+    of_method = [r["methods"][method] for r in by_name.get(experiment, [])]
+    return [m["sets"]["test"] | {"auroc": m["unseen"]["auroc"]} for m in of_method]
 
 
 def _claim_rivals(found: _Verdicts, text: str, kind: str, at: float) -> None:

@@ -15,9 +15,10 @@ from nsm.paper.level_report import level_section
 from nsm.paper.markdown import row, table
 from nsm.paper.outcomes import runs_of
 from nsm.paper.range_report import range_section
-from nsm.paper.residual_report import residual_section
+from nsm.paper.residual_report import residual_sections
 from nsm.paper.run import absence_file, results
 from nsm.paper.table import CODED, EXPERIMENTS, JPEG, ONE, TOP
+from nsm.paper.uncertainty_report import uncertainty_sections
 from nsm.plots.style import save_figure
 from nsm.statistics import error_of
 
@@ -106,7 +107,8 @@ def write_report(folder: Path, out: Path) -> Path:
             lines += ["", "![Variance gained by the weights](stability.png)"]
     lines += range_section(by_name, out)
     lines += level_section(by_name, out)
-    lines += residual_section(by_name, out)
+    lines += residual_sections(by_name, out)
+    lines += uncertainty_sections(by_name, out)
     if "figure2" in by_name:
         save_figure(plot_percentiles(by_name["figure2"]), out / "percentiles.png")
         lines += ["", "## Figure 2. Pre-activations of the last hidden layer over updates", ""]

@@ -1,0 +1,67 @@
+"""The figure of what networks know about their errors on turned images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nsm.paper.figures import Results
+from nsm.plots.style import STYLE, style_of
+
+#: Key of the scores, and label of the axis, for each panel.
+_PANELS = (
+    ("error", "test error [%]"),
+    ("ece_scaled", "calibration error, with T"),
+    ("auroc", "area under ROC: turned or upright?"),
+)
+#: The way that each line shows: color and marker of a network, line, filled markers or not.
+_LOOKS = {
+    "NSM": ("NSM", "-", True),
+    "MC dropout": ("STE", "-", True),
+    "MC dropout, ±1 inputs": ("STE", "--", False),
+    "ReLU": ("ReLU", "-", True),
+    "ensemble of 5": ("ReLU", "--", False),
+}
+
+
+def plot_uncertainty(ways: Mapping[str, Results]) -> Axes:
+    """Plot errors, calibration errors, and how well entropies tell turned images from upright ones.
+
+    Lines are means over the trainings, bands go from the least to the largest.
+
+    Args:
+        ways: For each way to predict, the measured scores of its trainings.
+    """
+    with mpl.rc_context(STYLE):
+        drawing = Figure(figsize=(7.2, 2.6))
+        panels = drawing.subplots(1, len(_PANELS))
+        for ax, (key, label) in zip(panels, _PANELS, strict=True):
+            for name, (network, line, filled) in _LOOKS.items():
+                if name in ways:
+                    style = dict(style_of(network)) | {"linestyle": line}
+                    _draw(ax, name, ways[name], key, style | _fill(filled))
+            ax.set(xlabel="angle [°]", ylabel=label, ylim=(0, None))
+        panels[2].set_ylim(0.4, 1)
+        panels[2].axhline(0.5, color="0.6", linewidth=0.7, zorder=0)
+        runs = max(len(found) for found in ways.values())
+        drawing.legend(
+            *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=5,
+            frameon=False, title=f"band: least to largest of {runs} trainings", title_fontsize=7,
+        )  # fmt: skip
+    return panels[0]
+
+
+def _fill(filled: bool) -> dict[str, Any]:
+    return {} if filled else {"markerfacecolor": "white"}
+
+
+def _draw(ax: Axes, name: str, found: Results, key: str, style: dict[str, Any]) -> None:
+    """Draw one score of one way to predict over the angle."""
+    angles = {0.0: "test"} | {float(n[:-1]): n for n in found[0]["sets"] if n.endswith("°")}
+    at = [angle for angle, of_set in angles.items() if key in found[0]["sets"][of_set]]
+    values = np.array([[r["sets"][angles[a]][key] for a in at] for r in found])
+    ax.fill_between(at, values.min(0), values.max(0), color=style["color"], alpha=0.2, linewidth=0)
+    ax.plot(at, values.mean(0), label=name, **style)

@@ -197,7 +197,8 @@ def _finished(
     while pending:
         done, pending = wait(pending, timeout=_TELL_EVERY, return_when=FIRST_COMPLETED)
         yield from done
-        texts = [text for future in pending for text in epochs_told(folder, *futures[future])]
+        running = [futures[future] for future in pending if future.running()]
+        texts = [text for job in running for text in epochs_told(folder, *job)]
         if texts:
             tell(note=", ".join(texts))
 

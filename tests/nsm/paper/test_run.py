@@ -293,11 +293,15 @@ def test_a_running_experiment_tells_its_epochs(tiny, tmp_path, monkeypatch):
 def test_epochs_of_running_experiments_are_told_while_they_run(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "_TELL_EVERY", 0.01)
     training.epoch_file(tmp_path, "a", 0).write_text("a seed 0: 1 of 9 epochs")
-    slow, notes = Future(), []
+    training.epoch_file(tmp_path, "b", 0).write_text("left by a run that was killed")
+    slow, waiting, notes = Future(), Future(), []
+    slow.set_running_or_notify_cancel()
 
     def tell(note):
         notes.append(note)
         slow.set_result(None)
+        waiting.set_result(None)
 
-    assert list(runner._finished({slow: ("a", 0)}, tmp_path, tell)) == [slow]
+    jobs = {slow: ("a", 0), waiting: ("b", 0)}
+    assert set(runner._finished(jobs, tmp_path, tell)) == set(jobs)
     assert notes == ["a seed 0: 1 of 9 epochs"]

@@ -152,6 +152,8 @@ def main(folder: Path) -> None:
         text = plots.conditions(
             HARDWARE,
             models,
+            axis="weight_scale",
+            values=["layer", "row"],
             recipe=recipe_text(**RECIPE),
             test=f"{IMAGES} images of MNIST, {SAMPLES} samples",
         )

@@ -58,6 +58,16 @@ def _readouts(layers: Mapping[str, list[PlannedLayer]], hardware: Hardware) -> s
     return "; ".join(f"{', '.join(names)}: {text}" for text, names in words.items())
 
 
+def _range(hardware: Hardware, axis: str | None) -> str:
+    """Return which weights fill the range of the cells; "" where that is what varies."""
+    if axis == "weight_range":
+        return ""
+    rule = hardware.weight_range
+    words = {"max": "largest weight", "least_squares": "by least squares"}
+    found = words[rule] if isinstance(rule, str) else f"{rule:g} % of the weights"
+    return f"range: {found}" + (f" of each {hardware.weight_scale}" * (axis != "weight_scale"))
+
+
 def _programming(hardware: Hardware) -> str:
     """Return how cells are programmed, and with which error at the middle of the range."""
     device = hardware.device
@@ -111,9 +121,9 @@ def conditions(
 
     All of it is read off the hardware and the networks, so that it cannot say anything else than
     what was computed: which cells share a gate, which networks have comparators and which have
-    converters, how cells are programmed; the full-scale current where offsets or noise of
-    comparators are in amperes; the share Φ(−1/σ) of negative conductances where the read noise is
-    Gaussian; and the number of trainings.
+    converters, which weights fill the range, how cells are programmed; the full-scale current where
+    offsets or noise of comparators are in amperes; the share Φ(−1/σ) of negative conductances where
+    the read noise is Gaussian; and the number of trainings.
 
     Args:
         hardware: the chip before the axis changes it.
@@ -145,6 +155,7 @@ def conditions(
     gated = any(layer.samples for of_one in layers.values() for layer in of_one)
     if gated and not isinstance(hardware.gate, NoNoise) and axis != "gate_sharing":
         parts.append(f"one gate per {hardware.gate_sharing.replace('_', ' ')}")
+    parts.append(_range(hardware, axis))
     if axis is None or not axis.startswith("device.write"):
         parts.append(_programming(hardware))
     comparator = hardware.comparator

@@ -32,7 +32,8 @@ def test_readouts_and_gates_are_read_off_networks_and_hardware():
     text = conditions(demo_hardware(), NETWORKS)
     assert text.startswith(
         "NSM, StNN, BD: comparators, last layer ideal ADCs; ReLU: ideal ADCs. One gate per pair. "
-        "Written by open-loop pulses with an error of 1.9 % of the range."
+        "Range: largest weight of each layer. Written by open-loop pulses with an error of 1.9 % "
+        "of the range."
     )
     eight = replace(demo_hardware(), adc=crossbar.Adc(bits=8), gate_sharing="word_line")
     text = conditions(eight, {"ReLU": NETWORKS["ReLU"], "NSM": NETWORKS["NSM"]})
@@ -45,6 +46,22 @@ def test_readouts_and_gates_are_read_off_networks_and_hardware():
     assert "gate" not in conditions(
         demo_hardware(), NETWORKS, axis="gate_sharing", values=["pair", "cell"]
     )
+
+
+@pytest.mark.parametrize(
+    ("rule", "scale", "words"),
+    [
+        ("max", "row", "Range: largest weight of each row."),
+        ("least_squares", "layer", "Range: by least squares of each layer."),
+        (99.5, "layer", "Range: 99.5 % of the weights of each layer."),
+    ],
+)
+def test_the_weights_that_fill_the_range_are_told_unless_they_vary(rule, scale, words):
+    hardware = replace(demo_hardware(), weight_range=rule, weight_scale=scale)
+    assert words in conditions(hardware, NETWORKS)
+    of_scales = conditions(hardware, NETWORKS, axis="weight_scale", values=["layer", "row"])
+    assert f"{words.partition(' of each')[0]}." in of_scales
+    assert "Range" not in conditions(hardware, NETWORKS, axis="weight_range", values=["max", 99.0])
 
 
 def test_offsets_stand_beside_full_scale_currents():

@@ -78,7 +78,7 @@ def _on_levels(label: str, levels: int) -> Hardware:
 #: Batch sizes of the experiments on residual networks: rate, epochs, and on CIFAR the epochs and
 #: the numbers of training and test images.
 RESIDUAL_BATCHES = {
-    100: (3e-3, 40, 8, (10_000, 2_000)),
+    100: (3e-3, 40, 8, (5_000, 2_000)),
     1: (3e-4, 4, 4, (2_000, 2_000)),
 }
 

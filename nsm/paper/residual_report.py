@@ -20,7 +20,7 @@ recipe for all: Adam with a rate that falls along a cosine, from 3·10⁻³ (bat
 (batches of 1), final weights. "After" is the test error [%] with one sample after so many epochs,
 "error" that at the end (the NSM: 20 samples), ± its standard error, over all trainings."""
 _TEXT_CIFAR = """\
-The same networks and recipe on a part of CIFAR-10 in a lossy copy: 10,000 training images (2,000
+The same networks and recipe on a part of CIFAR-10 in a lossy copy: 5,000 training images (2,000
 for batches of 1) and 2,000 test images. Nothing here can be compared with published errors."""
 #: Names of figures begin with these words, by section.
 _FIGURES = {RESIDUAL: "residual", RESIDUAL_CIFAR: "residual_cifar"}

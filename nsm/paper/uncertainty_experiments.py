@@ -60,7 +60,7 @@ def _cifar(
         epochs=8,
         recipe=recipe,
         samples=samples,
-        images=(12_000, 2_000),
+        images=(7_000, 2_000),
     )
 
 

@@ -29,7 +29,7 @@ prediction tells apart: "own errors", wrong from right test images; "letters", {
 letters from test images; "letters, I", the same by the mutual information between passes. Means
 over the trainings ± their standard deviation."""
 _TEXT_CIFAR = """\
-The residual network of three blocks with 16 channels, trained on 10,000 images of a lossy copy (8
+The residual network of three blocks with 16 channels, trained on 5,000 images of a lossy copy (8
 epochs, batches of 100, a rate that falls from 3·10⁻³, final weights), tested on 2,000 images, one
 training each; 10 passes. "ReLU" has batch normalization; "dropout" is drawn before the classifier.
 Nothing here can be compared with published errors."""

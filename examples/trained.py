@@ -1,13 +1,15 @@
 """The networks of the MNIST figures: one recipe for all, three trainings of each.
 
-    python examples/trained.py FOLDER [NAME ...]      (about 25 minutes on one core)
+    python examples/trained.py FOLDER [NAME ...]
 
-Trains the perceptrons 784-300-300-300-10 (default: all of them) and keeps them in FOLDER. A network
-that is already there is not trained again.
+Trains the perceptrons 784-300-300-300-10 (default: NSM, ReLU, StNN and BD, about 25 minutes on one
+core), or the convolutional networks bNSM and dCNN if they are named (about an hour), and keeps them
+in FOLDER. A network that is already there is not trained again.
 """
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,11 @@ PERCEPTRONS: dict[str, Callable[[], nn.Sequential]] = {
     "BD": nsm.bd_mlp,
 }
 
+CONVOLUTIONAL: dict[str, Callable[[], nn.Sequential]] = {
+    rule: partial(nsm.conv_net, rule) for rule in ("bNSM", "dCNN")
+}
+NETWORKS = PERCEPTRONS | CONVOLUTIONAL
+
 #: Options of `nsm.fit` for every network.
 RECIPE: dict[str, Any] = {
     "epochs": 15,
@@ -43,14 +50,16 @@ def trained(folder: Path, data: "nsm.datasets.Data", names: Sequence[str]) -> Tr
     Args:
         folder: keeps one file (.safetensors) for each training.
         data: MNIST.
-        names: of networks in PERCEPTRONS.
+        names: of networks in NETWORKS.
     """
     torch.set_num_threads(1)
-    builders = {name: PERCEPTRONS[name] for name in names}
+    builders = {name: NETWORKS[name] for name in names}
     return train_alike(builders, data.x_train, data.y_train, seeds=SEEDS, folder=folder, **RECIPE)
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
+    if unknown := set(sys.argv[2:]) - set(NETWORKS):
+        sys.exit(f"unknown networks {sorted(unknown)}; known are {list(NETWORKS)}")
     trained(Path(sys.argv[1]), nsm.load_data("mnist"), sys.argv[2:] or list(PERCEPTRONS))

@@ -16,6 +16,7 @@ from nsm.nn.sigmoid import SigmoidLinear
 from nsm.paper.experiment import Experiment
 from nsm.training.fit import fit
 from nsm.training.initialize import initialize
+from nsm.training.state import epochs_done
 
 #: Training images from which a network that starts from another one takes its β.
 _IMAGES_OF_START = 500
@@ -43,7 +44,8 @@ def trained(
         epoch, "seconds" of processor time included.
     """
     last = [time.process_time()]
-    epochs = [0]
+    checkpoint = folder / f"{experiment.name}_{seed}.training"
+    epochs = [epochs_done(checkpoint) if checkpoint.exists() else 0]
     told = epoch_file(folder, experiment.name, seed)
 
     def timed(model: Any) -> Mapping[str, float]:
@@ -62,7 +64,6 @@ def trained(
         start_from(model, before, data.x_train[:_IMAGES_OF_START], seed)
     if "hardware" not in experiment.recipe:  # chips are programmed on the CPU
         model.to(machine_device())
-    name = f"{experiment.name}_{seed}"
     history = fit(
         model,
         data.x_train,
@@ -70,12 +71,16 @@ def trained(
         epochs=experiment.epochs,
         rng=seed,
         progress=False,
-        checkpoint=folder / f"{name}.training",
+        checkpoint=checkpoint,
         **experiment.recipe,
         measure=timed,
     )
     told.unlink(missing_ok=True)
-    save(model, folder / f"{name}.safetensors", note=f"nsm.paper: {experiment.name}, seed {seed}")
+    save(
+        model,
+        checkpoint.with_suffix(".safetensors"),
+        note=f"nsm.paper: {experiment.name}, seed {seed}",
+    )
     return model, history
 
 

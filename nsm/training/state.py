@@ -16,6 +16,19 @@ from nsm.training.recipe import Recipe
 from nsm.training.weight_bound import WeightBounds
 
 
+def epochs_done(path: Path) -> int:
+    """Return how many epochs a checkpoint holds.
+
+    Raises:
+        ValueError: The file is damaged or no checkpoint.
+    """
+    _, metadata = read_tensors(path)
+    try:
+        return int(json.loads(metadata["training"])["epochs_done"])
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} is no checkpoint of a training; name another file") from None
+
+
 class TrainingState:
     """A network in training. It stays as it is until `start`, or until a checkpoint is loaded.
 

@@ -290,6 +290,29 @@ def test_a_running_experiment_tells_its_epochs(tiny, tmp_path, monkeypatch):
     assert seen == [0]  # it is removed at the end
 
 
+def test_a_resumed_experiment_counts_the_epochs_before_the_kill(tiny, tmp_path, monkeypatch):
+    save = nsm.training.state.write_tensors
+    with monkeypatch.context() as patch:
+        patch.setattr(nsm.training.state, "write_tensors", after(save, 1))
+        with pytest.raises(Killed):
+            run(tmp_path, ["relu"], workers=1)
+    assert nsm.training.state.epochs_done(tmp_path / "relu_0.training") == 1
+    told = []
+    monkeypatch.setattr(
+        nsm.training.state,
+        "write_tensors",
+        lambda *a: (told.append((tmp_path / "relu_0.epochs").read_text()), save(*a)),
+    )
+    run(tmp_path, ["relu"], workers=1)
+    assert told == ["relu seed 0: 2 of 2 epochs"]
+
+
+def test_what_is_no_checkpoint_has_no_epochs(tmp_path):
+    nsm.save(nsm.relu_mlp((4, 3, 2)), tmp_path / "network.safetensors")
+    with pytest.raises(ValueError, match=r"network.safetensors is no checkpoint of a training"):
+        nsm.training.state.epochs_done(tmp_path / "network.safetensors")
+
+
 def test_epochs_of_running_experiments_are_told_while_they_run(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "_TELL_EVERY", 0.01)
     training.epoch_file(tmp_path, "a", 0).write_text("a seed 0: 1 of 9 epochs")

@@ -15,7 +15,7 @@ from nsm.plots.style import STYLE, style_of
 _PANELS = (
     ("error", "test error [%]"),
     ("ece_scaled", "calibration error, with T"),
-    ("auroc", "area under ROC: turned or upright?"),
+    ("auroc", "area under the ROC curve,\nturned from upright images"),
 )
 #: The way that each line shows: color and marker of a network, line, filled markers or not.
 _LOOKS = {
@@ -43,13 +43,18 @@ def plot_uncertainty(ways: Mapping[str, Results]) -> Axes:
                 if name in ways:
                     style = dict(style_of(network)) | {"linestyle": line}
                     _draw(ax, name, ways[name], key, style | _fill(filled))
-            ax.set(xlabel="angle [°]", ylabel=label, ylim=(0, None))
+            ax.set(xlabel="angle [°]", ylabel=label, xlim=(-4, 94), xticks=(0, 15, 30, 60, 90))
+        panels[0].set(yscale="log", yticks=(1, 2, 5, 10, 20, 50, 100))
+        panels[0].yaxis.set_major_formatter("{x:g}")
+        panels[0].minorticks_off()
+        panels[1].set_ylim(0, None)
         panels[2].set_ylim(0.4, 1)
         panels[2].axhline(0.5, color="0.6", linewidth=0.7, zorder=0)
         runs = max(len(found) for found in ways.values())
         drawing.legend(
             *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=5,
-            frameon=False, title=f"band: least to largest of {runs} trainings", title_fontsize=7,
+            frameon=False, title_fontsize=7,
+            title=f"band: least to largest of {runs} trainings" if runs > 1 else "one training",
         )  # fmt: skip
     return panels[0]
 

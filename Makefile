@@ -49,7 +49,8 @@ bench: .venv/test
 	$(BIN)/python -m benchmarks
 
 paper: .venv/test
-	$(BIN)/python -m nsm.paper --out results/paper --report examples/paper
+	$(BIN)/python -m nsm.paper --out results/paper --report examples/paper \
+		--elsewhere examples/paper/runs
 	$(BIN)/python -m pytest -m slow
 
 format: .venv/test

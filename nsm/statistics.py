@@ -53,8 +53,12 @@ class Estimate:
 
     @property
     def text(self) -> str:
-        """The number ± its standard error, and the notes."""
-        return "; ".join([f"{self.value:.2f} ± {self.error:.2f}", *self.notes])
+        """The number ± its standard error with two decimals, and the notes."""
+        return self.told(2)
+
+    def told(self, decimals: int) -> str:
+        """Return the number ± its standard error with so many decimals, and the notes."""
+        return "; ".join([f"{self.value:.{decimals}f} ± {self.error:.{decimals}f}", *self.notes])
 
 
 @dataclass(frozen=True)
@@ -185,3 +189,16 @@ def mean_of(values: Sequence[float]) -> Estimate | None:
         return None
     error = float(np.std(values, ddof=1)) / len(values) ** 0.5
     return Estimate(float(np.mean(values)), error, len(values) - 1.0)
+
+
+def difference_of_means(a: Sequence[float], b: Sequence[float]) -> Estimate | None:
+    """Return the mean of `a` minus that of `b`, numbers of independent runs (Welch's t).
+
+    Returns:
+        The difference; None if one of them has a single run.
+    """
+    if min(len(a), len(b)) < 2:
+        return None
+    parts = [(float(np.var(v, ddof=1)) / len(v), len(v) - 1.0) for v in (a, b)]
+    error = float(np.sqrt(sum(variance for variance, _ in parts)))
+    return Estimate(float(np.mean(a) - np.mean(b)), error, satterthwaite(parts))

@@ -30,6 +30,10 @@ EarlierOption = Annotated[
     Path | None,
     typer.Option(help="Folder of results that count as done, such as examples/paper/runs."),
 ]
+ElsewhereOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder of results that are taken over where this machine cannot run them."),
+]
 ListOption = Annotated[bool, typer.Option("--list", help="Print the table of experiments.")]
 
 
@@ -40,6 +44,7 @@ def main(
     data_dir: DataOption = None,
     workers: WorkersOption = 2,
     earlier: EarlierOption = None,
+    elsewhere: ElsewhereOption = None,
     list_only: ListOption = False,
 ) -> None:
     """Run the paper's experiments, resume unfinished ones, and write RESULTS.md."""
@@ -48,7 +53,7 @@ def main(
         return
     check_folder(out)
     check_folder(report, ("RESULTS.md",))
-    run(out, only or None, data_dir=data_dir, workers=workers, earlier=earlier)
+    run(out, only or None, data_dir=data_dir, workers=workers, earlier=earlier, elsewhere=elsewhere)
     typer.echo(write_report(out, report))
 
 

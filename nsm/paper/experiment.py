@@ -36,6 +36,8 @@ class Experiment:
         also: Another section that shows it; default "".
         start: Name of the experiment from whose trained network it starts, seed by seed; default
             "": from random weights.
+        protocol: How its measurement is made, where there is a choice; None (default): there is
+            none. Its `repr` is part of what results are known by.
         images: Numbers of training and of test images that are used, the first of each; None
             (default): all.
     """
@@ -55,6 +57,7 @@ class Experiment:
     gpu: bool = False
     also: str = ""
     start: str = ""
+    protocol: Any = None
     images: tuple[int, int] | None = None
 
     def part_of(self, data: Data) -> Data:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-#: Letters whose shape is no digit: without B, I, O, S, Z, b, g, i, l, o, q, s, z, and without
-#: those whose small form is the capital one.
-LETTERS = "ACDEFGHJKLMNPQRTUVWXYadefhknrtu"
+#: Letters that differ clearly from every digit (BDGIJOQSZ and bgijloqsz do not), one of each two
+#: that look alike large and small.
+LETTERS = "ACEFHKLMNPRTUVWXYadefhnrt"
 FONTS = (
     "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif",
     "DejaVuSerif-Bold", "DejaVuSerif-Italic", "STIXGeneral", "STIXGeneralBol",

@@ -135,6 +135,7 @@ def run(
     data_dir: Path | None = None,
     workers: int = 2,
     earlier: Path | None = None,
+    elsewhere: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Run all experiments that have no result yet, and return all results.
 
@@ -147,11 +148,18 @@ def run(
         data_dir: Folder of the data; None (default) for that of `load_data`.
         workers: Experiments at the same time, one thread each; default 2.
         earlier: Folder of results that count as done, such as examples/paper/runs; default None.
+        elsewhere: Folder of results of other machines, which are taken over for experiments that
+            machine and data do not allow here; default None.
 
     Raises:
-        ValueError: an unknown name, or a result in `folder` or `earlier` that comes from another
-            table.
+        ValueError: An unknown name, no such folder, a result that comes from another table, or
+            `elsewhere` beside `names`, which say themselves what is run.
     """
+    if elsewhere is not None and names is not None:
+        raise ValueError(
+            f"elsewhere = {str(elsewhere)!r} has no effect on experiments that are named; leave it "
+            "out, or name none"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     if earlier is not None:
         _take_over(earlier, folder)
@@ -160,6 +168,8 @@ def run(
     left_out: list[str] = []
     if names is None:
         chosen, absent, left_out = affordable(data_dir)
+        if elsewhere is not None:
+            _take_over(elsewhere, folder, absent)
         write_json(absence_file(folder), absent)
     else:
         chosen = by_name(names)
@@ -203,10 +213,24 @@ def _finished(
             tell(note=", ".join(texts))
 
 
-def _take_over(earlier: Path, folder: Path) -> None:
-    """Copy the results that `folder` lacks, once all of them are known to be of this table."""
-    found = results(earlier)
-    if not found:
+def _take_over(earlier: Path, folder: Path, names: Collection[str] | None = None) -> None:
+    """Copy the results that `folder` lacks, once all of them are known to be of this table.
+
+    Args:
+        earlier: Folder of results.
+        folder: Where they are copied.
+        names: Experiments whose results are copied; None (default): all.
+
+    Raises:
+        ValueError: There is no such folder, or a result is of another table.
+    """
+    if not earlier.is_dir():
+        raise ValueError(
+            f"{str(earlier)!r} is no folder; name one that holds results, such as "
+            "examples/paper/runs"
+        )
+    found = [r for r in results(earlier) if names is None or r["experiment"] in names]
+    if not found and names is None:
         raise ValueError(f"{earlier} has no results; name a folder that has some, or none")
     for result in found:
         _check_same(result, earlier)
@@ -228,7 +252,8 @@ def identity(experiment: Experiment) -> str:
         recipe,
         describe(experiment.build()),
     )
-    parts += tuple(part for part in (experiment.start, experiment.images) if part)
+    more = experiment.start, experiment.images, experiment.protocol and repr(experiment.protocol)
+    parts += tuple(part for part in more if part)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
@@ -253,7 +278,7 @@ def _check_same(result: dict[str, Any], folder: Path) -> None:
             file = result_file(folder, experiment, result["seed"])
             raise ValueError(
                 f"{file} is of {what}; name another folder, or delete this file and the .training "
-                "file with its name"
+                f"files whose names begin with {file.stem}"
             )
 
 
@@ -265,6 +290,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{path} is truncated or no result ({problem}); delete it to run it again"
         ) from None
+    if not isinstance(result, dict) or not {"experiment", "seed", "images"} <= result.keys():
+        raise ValueError(f"{path} is no result of nsm.paper; delete it to run it again")
     return result
 
 

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from crossbar import Hardware
-from devices import BlankOut, preset
 from nsm.chips.map import map_to_crossbar
 from nsm.chips.softmax_temperature import best_temperature
 from nsm.datasets.files import Data
@@ -20,7 +18,8 @@ from nsm.paper.experiment import Experiment
 from nsm.paper.letters import letters
 from nsm.paper.outcomes import wrong_key
 from nsm.paper.training import trained
-from nsm.uncertainty.calibration import expected_calibration_error
+from nsm.paper.uncertainty_protocol import Protocol
+from nsm.uncertainty.calibration import calibration
 from nsm.uncertainty.dropout import mc_dropout
 from nsm.uncertainty.images import rotated, shifted
 from nsm.uncertainty.scores import (
@@ -34,66 +33,64 @@ from nsm.uncertainty.scores import (
 Floats = NDArray[Any]
 #: Takes flat images and returns logits, (samples, images, classes).
 Draw = Callable[[Floats], Floats]
+#: Networks whose chips predict together, and passes through each.
+OnChips = tuple[Sequence[nn.Module], int]
 
-#: Networks of an ensemble (Lakshminarayanan et al. 2017, arXiv 1612.01474).
-MEMBERS = 5
-#: Training images that nothing is trained on: they decide the temperature.
-HELD_OUT = 2000
-ANGLES = (15.0, 30.0, 60.0, 90.0)
-#: Shifts in units of 1/28 of the side of an image: 2, 4 and 6 pixels of MNIST.
-SHIFTS = (2, 4, 6)
-LETTERS = 1000
-GAINS = (1.0, 0.1, 0.01)
-#: What is done on a chip about its gain.
-CALIBRATIONS = ("none", "temperature", "compensated")
-#: Test images that chips read, by data set. Convolutions read many windows for each image.
-ON_CHIPS = {"mnist": 1000, "cifar10-jpeg": 200}
-#: FeFETs behind a blank-out gate for each pair. Networks without noise do not use the gate.
-HARDWARE = Hardware(
-    device=preset("fefet_jerry2017"), gate=BlankOut(0.5), gate_sharing="pair", tile_shape=(128, 128)
-)
+#: Resamples that tell the calibration error of a calibrated network.
+_RESAMPLES = 200
 
 
 def sampled(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
     """Train a stochastic network, and measure what its samples know. See `_measured`."""
-    kept = _without_held_out(data)
-    model, history = trained(experiment, seed, kept, folder)
+    model, history = _trained(experiment, seed, data, folder)
     draws = {"NSM": partial(_passes, [model], experiment.samples, seed)}
-    chips = {"NSM": ([model], experiment.samples)}
-    return _measured(draws, chips, seed, data, experiment.data) | _curves([history])
+    chips: dict[str, OnChips] = {"NSM": ([model], experiment.samples)}
+    return _measured(experiment, draws, chips, seed, data) | _curves([history])
 
 
 def dropout(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
     """Train a network with dropout, and measure it with dropout on and off. See `_measured`."""
-    model, history = trained(experiment, seed, _without_held_out(data), folder)
-    chips = {"dropout off": ([model], 1)}
+    model, history = _trained(experiment, seed, data, folder)
     draws: dict[str, Draw] = {
         "MC dropout": lambda x: mc_dropout(model, x, experiment.samples, rng=seed),
         "dropout off": partial(_passes, [model], 1, seed),
     }
-    return _measured(draws, chips, seed, data, experiment.data) | _curves([history])
+    chips: dict[str, OnChips] = {"dropout off": ([model], 1)}
+    return _measured(experiment, draws, chips, seed, data) | _curves([history])
 
 
 def ensemble(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict[str, Any]:
-    """Train five networks, and measure the first one and all together. See `_measured`."""
-    kept = _without_held_out(data)
+    """Train several networks, and measure the first one and all together. See `_measured`."""
+    members = protocol_of(experiment).members
     runs = []
-    for k in range(MEMBERS):
+    for k in range(members):
         member = replace(experiment, name=f"{experiment.name}_{seed}_member{k}")
-        runs.append(trained(member, MEMBERS * seed + k, kept, folder))
+        runs.append(_trained(member, members * seed + k, data, folder))
     models = [model for model, _ in runs]
+    together = f"ensemble of {members}"
     draws = {
         "ReLU": partial(_passes, models[:1], 1, seed),
-        "ensemble of 5": partial(_passes, models, 1, seed),
+        together: partial(_passes, models, 1, seed),
     }
-    chips = {"ReLU": (models[:1], 1), "ensemble of 5": (models, 1)}
-    return _measured(draws, chips, seed, data, experiment.data) | _curves(
-        [history for _, history in runs]
-    )
+    chips: dict[str, OnChips] = {"ReLU": (models[:1], 1), together: (models, 1)}
+    found = _measured(experiment, draws, chips, seed, data)
+    return found | _curves([history for _, history in runs])
 
 
-def _without_held_out(data: Data) -> Data:
-    return replace(data, x_train=data.x_train[:-HELD_OUT], y_train=data.y_train[:-HELD_OUT])
+def protocol_of(experiment: Experiment) -> Protocol:
+    """Return how the uncertainty of an experiment's networks is measured."""
+    assert isinstance(experiment.protocol, Protocol)
+    return experiment.protocol
+
+
+def _trained(
+    experiment: Experiment, seed: int, data: Data, folder: Path
+) -> tuple[nn.Sequential, Any]:
+    """Train a network on all images but those that are held out; it is on the processor."""
+    held_out = protocol_of(experiment).held_out
+    kept = replace(data, x_train=data.x_train[:-held_out], y_train=data.y_train[:-held_out])
+    model, history = trained(experiment, seed, kept, folder)
+    return model.cpu(), history
 
 
 def _curves(histories: Sequence[Any]) -> dict[str, Any]:
@@ -109,130 +106,156 @@ def _passes(models: Sequence[nn.Module], samples: int, seed: int, x: Floats) -> 
 
 
 def _measured(
+    experiment: Experiment,
     draws: Mapping[str, Draw],
-    chips: Mapping[str, tuple[Sequence[nn.Module], int]],
+    chips: Mapping[str, OnChips],
     seed: int,
     data: Data,
-    name_of_data: str,
 ) -> dict[str, Any]:
-    """Return what each way of predicting knows about its errors.
+    """Return what each method knows about its errors.
 
     Args:
-        draws: Logits of images, by the name of the way to predict.
-        chips: Networks whose chips predict together, and passes through each.
+        experiment: Tells how it is measured.
+        draws: Logits of images, by the name of the method. The first one is the experiment's.
+        chips: Networks on chips, by the name of the method.
         seed: Seed of chips and reads.
-        data: All images; the last `HELD_OUT` training images decide temperatures.
-        name_of_data: Its name in `ON_CHIPS`.
+        data: All images.
 
     Returns:
-        "error" and "wrong" of the first way on the test images, as `nsm.paper.errors.error`;
-        "methods": by way, "temperature" and "sets", the scores of every set of images;
-        "chips": by way, gain, and calibration, the scores on chips.
+        "error" and "wrong" of the first method on the test images, as `nsm.paper.errors.error`;
+        "methods": by method, the "temperature" of its softmax (None: no one is the best), "sets",
+        the scores of every set of test images, and "ood", those of letters;
+        "chips": by method, gain, and calibration, the scores on chips.
     """
-    x_held, y_held = data.x_train[-HELD_OUT:], data.y_train[-HELD_OUT:]
-    sets = image_sets(data)
+    protocol = protocol_of(experiment)
+    x_held, y_held = _held_out(data, protocol.held_out)
+    sets = test_sets(data, protocol)
+    strange = out_of_distribution(data, protocol.letters)
+    tests = {name: draw(sets["test"]) for name, draw in draws.items()}
     methods: dict[str, Any] = {}
     for name, draw in draws.items():
-        temperature = best_temperature(draw(x_held), y_held)
-        test = draw(sets["test"])
-        scored = {
-            key: scores(test if key == "test" else draw(x), data.y_test, temperature, test)
-            for key, x in sets.items()
-        }
-        methods[name] = {"temperature": temperature, "sets": scored}
-        methods[name]["unseen"] = _unseen(draw(unseen(data)), test)
-        if name == next(iter(draws)):
-            wrong = np.flatnonzero(softmax(test).mean(axis=0).argmax(axis=1) != data.y_test)
-    images = ON_CHIPS[name_of_data]
+        temperature = _temperature(draw(x_held), y_held)
+        scored = {"test": scores(tests[name], data.y_test, temperature)}
+        for key, x in sets.items():
+            if key != "test":
+                logits = draw(x)
+                apart = {"auroc": _entropies_apart(tests[name], logits)}
+                scored[key] = scores(logits, data.y_test, temperature) | apart
+        ood = apart_by_scores(tests[name], draw(strange))
+        methods[name] = {"temperature": temperature, "sets": scored, "ood": ood}
+    first = softmax(next(iter(tests.values()))).mean(axis=0)
+    wrong = np.flatnonzero(first.argmax(axis=1) != data.y_test)
     return {
         "error": 100 * (len(wrong) / len(data.y_test)),
         wrong_key("error"): wrong.tolist(),
         "methods": methods,
-        "chips": {
-            name: on_chips(models, passes, seed, data, images)
-            for name, (models, passes) in chips.items()
-        },
+        "chips": {name: on_chips(pair, protocol, seed, data) for name, pair in chips.items()},
     }
 
 
-def image_sets(data: Data) -> dict[str, Floats]:
-    """Return the test images, upright, turned and shifted, by name.
+def _held_out(data: Data, n: int) -> tuple[Floats, Floats]:
+    return data.x_train[-n:], data.y_train[-n:]
 
-    Images with colors are turned and shifted color by color.
+
+def _temperature(logits: Floats, y: Floats) -> float | None:
+    """Return the temperature with the largest likelihood; None if the likelihood has no maximum."""
+    try:
+        return best_temperature(logits, y)
+    except ValueError:
+        return None
+
+
+def test_sets(data: Data, protocol: Protocol) -> dict[str, Floats]:
+    """Return the test images as they are, rotated, and shifted, by name.
+
+    Images with colors are rotated and shifted color by color.
     """
     side = data.image_shape[1]
     planes = np.asarray(data.x_test, float).reshape(-1, side * side)
     sets: dict[str, Floats] = {"test": data.x_test}
-    for angle in ANGLES:
+    for angle in protocol.angles:
         sets[f"{angle:g}°"] = rotated(planes, angle).reshape(data.x_test.shape)
-    for shift in SHIFTS:
-        moved = shifted(planes, round(shift * side / 28))
-        sets[f"{shift}/28"] = moved.reshape(data.x_test.shape)
+    for pixels in protocol.shifts:
+        sets[f"{pixels} px"] = shifted(planes, pixels).reshape(data.x_test.shape)
     return sets
 
 
-def unseen(data: Data) -> Floats:
+def out_of_distribution(data: Data, n: int) -> Floats:
     """Return images of no class of the data: printed letters, of the size of its images."""
     channels, side, _ = data.image_shape
-    return np.tile(letters(LETTERS, side), channels)
+    return np.tile(letters(n, side), channels)
 
 
-def scores(
-    logits: Floats, y: Floats, temperature: float, usual: Floats | None = None
-) -> dict[str, float]:
+def scores(logits: Floats, y: Floats, temperature: float | None) -> dict[str, float]:
     """Return the scores of logits (samples, images, classes) of images with labels.
 
     Args:
         logits: Of the images.
         y: Their labels.
-        temperature: Of the softmax; scores with it end in "_scaled".
-        usual: Logits of upright images, from which the entropy shall tell these apart; None: none.
+        temperature: Of the softmax; scores with it end in "_scaled". None: there are none.
     """
     p = softmax(logits)
-    scaled = softmax(logits / temperature).mean(axis=0)
     mean = p.mean(axis=0)
     right = mean.argmax(axis=1) == y
     entropy = predictive_entropy(p)
     found = {
         "error": 100 * float((~right).mean()),
         "nll": negative_log_likelihood(mean, y),
-        "nll_scaled": negative_log_likelihood(scaled, y),
         "brier": brier_score(mean, y),
-        "ece": expected_calibration_error(mean, y),
-        "ece_scaled": expected_calibration_error(scaled, y),
+        **_calibration(mean, y, ""),
         "entropy": float(entropy.mean()),
         "information": float(mutual_information(p).mean()),
     }
+    if temperature is not None:
+        scaled = softmax(logits / temperature).mean(axis=0)
+        found |= {"nll_scaled": negative_log_likelihood(scaled, y)}
+        found |= _calibration(scaled, y, "_scaled")
     if 0 < right.sum() < len(right):
         found["auroc_own_errors"] = auroc(entropy[right], entropy[~right])
-    if usual is not None and usual is not logits:
-        found["auroc"] = auroc(predictive_entropy(softmax(usual)), entropy)
     return found
 
 
-def _unseen(logits: Floats, usual: Floats) -> dict[str, float]:
-    """Return how well entropies tell letters from test images."""
-    one, other = softmax(usual), softmax(logits)
-    found = {"auroc": auroc(predictive_entropy(one), predictive_entropy(other))}
-    if len(one) > 1:  # the passes of a single one do not disagree
-        found["auroc_information"] = auroc(mutual_information(one), mutual_information(other))
+def _calibration(p: Floats, y: Floats, end: str) -> dict[str, float]:
+    """Return the calibration error, and that of a calibrated network with these confidences."""
+    found = calibration(p, y, resamples=_RESAMPLES, rng=0)
+    return {f"ece{end}": found.ece, f"ece_by_chance{end}": found.if_calibrated}
+
+
+def _entropies_apart(usual: Floats, unusual: Floats) -> float:
+    """Return the AUROC by which the predictive entropy tells unusual images from usual ones."""
+    return auroc(*(predictive_entropy(softmax(logits)) for logits in (usual, unusual)))
+
+
+def apart_by_scores(usual: Floats, unusual: Floats) -> dict[str, float]:
+    """Return the AUROC of the entropy, and that of the mutual information between passes.
+
+    Args:
+        usual: Logits of test images.
+        unusual: Those of images out of distribution.
+    """
+    found = {"auroc": _entropies_apart(usual, unusual)}
+    if len(usual) > 1:  # the passes of a single one do not disagree
+        information = (mutual_information(softmax(logits)) for logits in (usual, unusual))
+        found["auroc_information"] = auroc(*information)
     return found
 
 
 def on_chips(
-    models: Sequence[nn.Module], passes: int, seed: int, data: Data, images: int
+    networks: OnChips, protocol: Protocol, seed: int, data: Data
 ) -> dict[str, dict[str, Any]]:
     """Return the scores of chips that predict together, by gain and by what is done about it.
 
-    A temperature is measured on held-out images at the gain. "compensated" is one measured factor
-    for each layer (`chip.compensate`). None where no temperature is the best.
+    "none": the chips as they are; "temperature": one that is measured on held-out images at the
+    gain (None: the likelihood has no maximum); "compensated": one measured factor for each layer
+    (`chip.compensate`).
     """
-    x, y = data.x_test[:images], data.y_test[:images]
-    x_held, y_held = data.x_train[-images:], data.y_train[-images:]
-    strange = unseen(data)[:images]
+    models, passes = networks
+    x, y = data.x_test[: protocol.on_chips], data.y_test[: protocol.on_chips]
+    x_held, y_held = _held_out(data, min(protocol.on_chips, protocol.held_out))
+    strange = out_of_distribution(data, min(protocol.on_chips, protocol.letters))
     found: dict[str, dict[str, Any]] = {}
-    for gain in GAINS:
-        chips = [map_to_crossbar(m, HARDWARE, rng=seed + k) for k, m in enumerate(models)]
+    for gain in protocol.gains:
+        chips = [map_to_crossbar(m, protocol.hardware, rng=seed + k) for k, m in enumerate(models)]
         for chip in chips:
             chip.scale_conductances(gain)
 
@@ -240,21 +263,21 @@ def on_chips(
             return np.concatenate([chip.sample(images, passes, rng=seed) for chip in chips])
 
         logits, of_strange = draw(x), draw(strange)
+        t = _temperature(draw(x_held), y_held)
         of_gain: dict[str, Any] = {"none": _of_chip(logits, of_strange, y)}
-        found[f"{gain:g}"] = of_gain
-        try:
-            temperature = best_temperature(draw(x_held), y_held)
-        except ValueError:  # the chip's answers have nothing to do with the labels
-            of_gain["temperature"] = None
-        else:
-            of_gain["temperature"] = _of_chip(logits / temperature, of_strange / temperature, y)
+        of_gain["temperature"] = None if t is None else _of_chip(logits / t, of_strange / t, y)
         for chip in chips:
             chip.compensate("layer", rng=seed)
         of_gain["compensated"] = _of_chip(draw(x), draw(strange), y)
+        found[f"{gain:g}"] = of_gain
     return found
 
 
 def _of_chip(logits: Floats, strange: Floats, y: Floats) -> dict[str, float]:
-    found = scores(logits, y, 1.0)
-    kept = {name: found[name] for name in ("error", "nll", "ece")}
-    return kept | {"auroc": _unseen(strange, logits)["auroc"]}
+    p = softmax(logits).mean(axis=0)
+    return {
+        "error": 100 * float((p.argmax(axis=1) != y).mean()),
+        "nll": negative_log_likelihood(p, y),
+        **_calibration(p, y, ""),
+        "auroc": _entropies_apart(logits, strange),
+    }

@@ -10,6 +10,7 @@ from nsm.nn import architectures as networks
 from nsm.nn.activations import Binarize
 from nsm.nn.residual import residual_net
 from nsm.paper.experiment import PLAIN, Experiment
+from nsm.paper.uncertainty_protocol import Protocol
 
 UNCERTAINTY = "Uncertainty, MNIST 784-300-300-300-10"
 UNCERTAINTY_CIFAR = "Uncertainty, CIFAR-10 as JPEG, a small residual network"
@@ -43,6 +44,7 @@ def _mnist(
         seeds=(0, 1, 2),
         recipe=PLAIN,
         samples=samples,
+        protocol=Protocol(),
     )
 
 
@@ -61,6 +63,8 @@ def _cifar(
         recipe=recipe,
         samples=samples,
         images=(7_000, 2_000),
+        # Convolutions read a thousand windows for each image.
+        protocol=Protocol(on_chips=300),
     )
 
 

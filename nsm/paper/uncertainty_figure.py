@@ -1,4 +1,4 @@
-"""The figure of what networks know about their errors on turned images."""
+"""The figure of what networks know about their errors on rotated images."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,34 +15,34 @@ from nsm.plots.style import STYLE, style_of
 _PANELS = (
     ("error", "test error [%]"),
     ("ece_scaled", "calibration error, with T"),
-    ("auroc", "area under the ROC curve,\nturned from upright images"),
+    ("auroc", "AUROC of the entropy,\nrotated from upright images"),
 )
-#: The way that each line shows: color and marker of a network, line, filled markers or not.
+#: What the line of each method looks like: color and marker of a network, line, filled markers.
 _LOOKS = {
     "NSM": ("NSM", "-", True),
-    "MC dropout": ("STE", "-", True),
-    "MC dropout, ±1 inputs": ("STE", "--", False),
+    "MC dropout": ("MC dropout", "-", True),
+    "MC dropout, ±1 inputs": ("MC dropout", "--", False),
     "ReLU": ("ReLU", "-", True),
     "ensemble of 5": ("ReLU", "--", False),
 }
 
 
-def plot_uncertainty(ways: Mapping[str, Results]) -> Axes:
-    """Plot errors, calibration errors, and how well entropies tell turned images from upright ones.
+def plot_uncertainty(methods: Mapping[str, Results]) -> Axes:
+    """Plot errors, calibration errors, and how well entropies tell rotated from upright images.
 
     Lines are means over the trainings, bands go from the least to the largest.
 
     Args:
-        ways: For each way to predict, the measured scores of its trainings.
+        methods: For each method, the measured scores of its trainings.
     """
     with mpl.rc_context(STYLE):
         drawing = Figure(figsize=(7.2, 2.6))
         panels = drawing.subplots(1, len(_PANELS))
         for ax, (key, label) in zip(panels, _PANELS, strict=True):
             for name, (network, line, filled) in _LOOKS.items():
-                if name in ways:
+                if name in methods:
                     style = dict(style_of(network)) | {"linestyle": line}
-                    _draw(ax, name, ways[name], key, style | _fill(filled))
+                    _draw(ax, name, methods[name], key, style | _fill(filled))
             ax.set(xlabel="angle [°]", ylabel=label, xlim=(-4, 94), xticks=(0, 15, 30, 60, 90))
         panels[0].set(yscale="log", yticks=(1, 2, 5, 10, 20, 50, 100))
         panels[0].yaxis.set_major_formatter("{x:g}")
@@ -50,7 +50,7 @@ def plot_uncertainty(ways: Mapping[str, Results]) -> Axes:
         panels[1].set_ylim(0, None)
         panels[2].set_ylim(0.4, 1)
         panels[2].axhline(0.5, color="0.6", linewidth=0.7, zorder=0)
-        runs = max(len(found) for found in ways.values())
+        runs = max(len(found) for found in methods.values())
         drawing.legend(
             *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=5,
             frameon=False, title_fontsize=7,
@@ -64,7 +64,7 @@ def _fill(filled: bool) -> dict[str, Any]:
 
 
 def _draw(ax: Axes, name: str, found: Results, key: str, style: dict[str, Any]) -> None:
-    """Draw one score of one way to predict over the angle."""
+    """Draw one score of one method over the angle."""
     angles = {0.0: "test"} | {float(n[:-1]): n for n in found[0]["sets"] if n.endswith("°")}
     at = [angle for angle, of_set in angles.items() if key in found[0]["sets"][of_set]]
     values = np.array([[r["sets"][angles[a]][key] for a in at] for r in found])

@@ -59,13 +59,15 @@ def _readouts(layers: Mapping[str, list[PlannedLayer]], hardware: Hardware) -> s
 
 
 def _range(hardware: Hardware, axis: str | None) -> str:
-    """Return which weights fill the range of the cells; "" where that is what varies."""
+    """Return which |w| fills the range of the cells; "" where that is what varies."""
     if axis == "weight_range":
         return ""
     rule = hardware.weight_range
-    words = {"max": "largest weight", "least_squares": "by least squares"}
-    found = words[rule] if isinstance(rule, str) else f"{rule:g} % of the weights"
-    return f"range: {found}" + (f" of each {hardware.weight_scale}" * (axis != "weight_scale"))
+    words = {"max": "largest |w|", "least_squares": "least-squares |w|"}
+    found = words[rule] if isinstance(rule, str) else f"{rule:g}th percentile of |w|"
+    if axis == "weight_scale":
+        return f"range: {found}"
+    return f"range: {found} of each {hardware.weight_scale}"
 
 
 def _programming(hardware: Hardware) -> str:

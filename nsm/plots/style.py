@@ -38,6 +38,7 @@ NETWORK_PLACES = {
     "STE": 4,
     "gNSM": 5,
     "wBD": 6,
+    "MC dropout": 4,
 }
 
 #: Size of a figure in inches: one column of a two-column page.

@@ -5,7 +5,15 @@ import pytest
 from scipy import stats
 
 from nsm.paper.claims import claims
-from nsm.statistics import Estimate, Runs, change, difference, error_of, mean_of
+from nsm.statistics import (
+    Estimate,
+    Runs,
+    change,
+    difference,
+    difference_of_means,
+    error_of,
+    mean_of,
+)
 
 IMAGES = 2000
 
@@ -149,3 +157,16 @@ def test_claims_use_the_outcomes_of_every_image():
     assert changed == "yes (1.50, 1.45; difference -0.05 ± 0.05)"
     with pytest.raises(ValueError, match="tested on 10 and 20 images; a difference needs the same"):
         difference(Runs([1.0], 10), Runs([1.0], 20))
+
+
+def test_a_difference_of_means_is_decided_by_welchs_test():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(1.0, 0.1, 3), rng.normal(1.3, 0.4, 5)
+    found = difference_of_means(a, b)
+    truth = stats.ttest_ind(a, b, equal_var=False)
+    interval = truth.confidence_interval(0.95)
+    assert found.value - found.margin == pytest.approx(interval.low)
+    assert found.value + found.margin == pytest.approx(interval.high)
+    assert found.freedom == pytest.approx(truth.df)
+    assert difference_of_means(a, b[:1]) is None
+    assert found.told(4) == f"{found.value:.4f} ± {found.error:.4f}"

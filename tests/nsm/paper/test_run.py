@@ -226,6 +226,7 @@ def test_results_of_an_earlier_run_count_as_done(tiny, tmp_path, monkeypatch):
     wanted = run(earlier, ["relu"], workers=1)
     monkeypatch.setattr(runner, "run_one", lambda *a: pytest.fail("it was run again"))
     assert run(folder, ["relu"], workers=1, earlier=earlier) == wanted
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"empty has no results; name a folder that has some"):
         run(folder, ["relu"], workers=1, earlier=tmp_path / "empty")
 
@@ -328,3 +329,32 @@ def test_epochs_of_running_experiments_are_told_while_they_run(tmp_path, monkeyp
     jobs = {slow: ("a", 0), waiting: ("b", 0)}
     assert set(runner._finished(jobs, tmp_path, tell)) == set(jobs)
     assert notes == ["a seed 0: 1 of 9 epochs"]
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"experiment": "relu", "seed": 0}', "3"])
+def test_a_file_that_is_no_result_is_refused(text, tiny, tmp_path):
+    (tmp_path / "relu_0.json").write_text(text)
+    with pytest.raises(ValueError, match=r"relu_0.json is no result of nsm.paper; delete it"):
+        results(tmp_path)
+
+
+@pytest.mark.parametrize("option", ["earlier", "elsewhere"])
+def test_a_folder_of_results_that_is_not_there_is_refused(option, tiny, tmp_path):
+    with pytest.raises(ValueError, match="nowhere' is no folder; name one that holds results"):
+        run(tmp_path, workers=1, **{option: tmp_path / "nowhere"})
+
+
+def test_results_of_elsewhere_stand_for_what_cannot_be_run_here(tiny, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    (result,) = run(there, ["relu"], workers=1)
+    for name in ("relu", "large"):
+        experiment = next(e for e in TINY if e.name == name)
+        wanted = {"epochs": experiment.epochs, "samples": experiment.samples}
+        wanted |= {"experiment": name, "identity": runner.identity(experiment)}
+        write_json(there / f"{name}_0.json", result | wanted | {"trained_on": "a GPU"})
+    found = run(here, workers=1, elsewhere=there)
+    places = {r["experiment"]: r["trained_on"] for r in found}
+    assert places["large"] == "a GPU"
+    assert places["relu"] == "CPU"
+    with pytest.raises(ValueError, match="elsewhere = .*there' has no effect on experiments that"):
+        run(here, ["relu"], workers=1, elsewhere=there)

@@ -32,7 +32,7 @@ def test_readouts_and_gates_are_read_off_networks_and_hardware():
     text = conditions(demo_hardware(), NETWORKS)
     assert text.startswith(
         "NSM, StNN, BD: comparators, last layer ideal ADCs; ReLU: ideal ADCs. One gate per pair. "
-        "Range: largest weight of each layer. Written by open-loop pulses with an error of 1.9 % "
+        "Range: largest |w| of each layer. Written by open-loop pulses with an error of 1.9 % "
         "of the range."
     )
     eight = replace(demo_hardware(), adc=crossbar.Adc(bits=8), gate_sharing="word_line")
@@ -51,9 +51,9 @@ def test_readouts_and_gates_are_read_off_networks_and_hardware():
 @pytest.mark.parametrize(
     ("rule", "scale", "words"),
     [
-        ("max", "row", "Range: largest weight of each row."),
-        ("least_squares", "layer", "Range: by least squares of each layer."),
-        (99.5, "layer", "Range: 99.5 % of the weights of each layer."),
+        ("max", "row", "Range: largest |w| of each row."),
+        ("least_squares", "layer", "Range: least-squares |w| of each layer."),
+        (99.5, "layer", "Range: 99.5th percentile of |w| of each layer."),
     ],
 )
 def test_the_weights_that_fill_the_range_are_told_unless_they_vary(rule, scale, words):

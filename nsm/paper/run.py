@@ -173,30 +173,42 @@ def run(
         write_json(absence_file(folder), absent)
     else:
         chosen = by_name(names)
-    known = {e.name: e for e in EXPERIMENTS}
-    # A network that starts from another one needs it first.
-    chosen = by_name([e.start for e in chosen if e.start] + [e.name for e in chosen])
-    jobs = [(e.name, s) for e in chosen for s in e.seeds if not result_file(folder, e, s).exists()]
-    # First seeds come first, so that a report of an unfinished run has as many rows as possible.
-    jobs.sort(key=lambda job: job[1])
-    rounds = [[job for job in jobs if bool(known[job[0]].start) == late] for late in (False, True)]
+    rounds = _rounds(chosen, folder)
     with progress_bar() as bar, worker_pool(workers) as pool:
         for problem in left_out:
             bar.console.print(f"left out: {problem}", soft_wrap=True, markup=False)
-        task = bar.add_task("experiments", total=len(jobs), note="", unit="runs")
+        jobs = sum(map(len, rounds))
+        task = bar.add_task("experiments", total=jobs, note="", unit="runs")
         for some in rounds:
             futures = {
                 pool.submit(run_one, name, seed, folder, data_dir): (name, seed)
                 for name, seed in some
             }
-            try:
-                for future in _finished(futures, folder, partial(bar.update, task)):
-                    future.result()
-                    bar.update(task, advance=1, note="{} seed {}".format(*futures[future]))
-            finally:
-                for future in futures:
-                    future.cancel()
+            _wait_for(futures, folder, partial(bar.update, task))
     return results(folder)
+
+
+def _rounds(chosen: Sequence[Experiment], folder: Path) -> list[list[tuple[str, int]]]:
+    """Return names and seeds of what is not done yet; a network from which another starts first."""
+    known = {e.name: e for e in EXPERIMENTS}
+    chosen = by_name([e.start for e in chosen if e.start] + [e.name for e in chosen])
+    jobs = [(e.name, s) for e in chosen for s in e.seeds if not result_file(folder, e, s).exists()]
+    # First seeds come first, so that a report of an unfinished run has as many rows as possible.
+    jobs.sort(key=lambda job: job[1])
+    return [[job for job in jobs if bool(known[job[0]].start) == late] for late in (False, True)]
+
+
+def _wait_for(
+    futures: Mapping[Future[Any], tuple[str, int]], folder: Path, tell: Callable[..., None]
+) -> None:
+    """Wait for runs, and tell which one has finished; without them none is begun any more."""
+    try:
+        for future in _finished(futures, folder, tell):
+            future.result()
+            tell(advance=1, note="{} seed {}".format(*futures[future]))
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _finished(

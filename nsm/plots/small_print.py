@@ -70,9 +70,11 @@ def _range(hardware: Hardware, axis: str | None) -> str:
     return f"range: {found} of each {hardware.weight_scale}"
 
 
-def _programming(hardware: Hardware) -> str:
-    """Return how cells are programmed, and with which error at the middle of the range."""
+def _programming(hardware: Hardware, axis: str | None) -> str:
+    """Return how cells are programmed, and the error in mid-range; "" where that is what varies."""
     device = hardware.device
+    if (axis or "").startswith("device.write"):
+        return ""
     if isinstance(device.write, IdealWrite):
         return "exact programming"
     middle = np.array([(device.g_min + device.g_max) / 2])
@@ -157,9 +159,7 @@ def conditions(
     gated = any(layer.samples for of_one in layers.values() for layer in of_one)
     if gated and not isinstance(hardware.gate, NoNoise) and axis != "gate_sharing":
         parts.append(f"one gate per {hardware.gate_sharing.replace('_', ' ')}")
-    parts.append(_range(hardware, axis))
-    if axis is None or not axis.startswith("device.write"):
-        parts.append(_programming(hardware))
+    parts += [_range(hardware, axis), _programming(hardware, axis)]
     comparator = hardware.comparator
     if comparator.offset or comparator.noise or (axis or "").startswith("comparator."):
         parts.append(_full_scale(hardware))

@@ -8,14 +8,15 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from devices.validation import boolean
 
@@ -108,7 +109,14 @@ def in_notebook() -> bool:
 
 
 class _TerminalBar(Progress):
-    """The bar of rich, which tells `any_bar_open`."""
+    """The bar of rich, which tells `any_bar_open`, with notes below: long ones hide no time."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the bars, and under them the notes of what goes on."""
+        yield from super().get_renderables()
+        for task in self.tasks:
+            if task.visible and task.fields.get("note") and not task.finished:
+                yield Text(task.fields["note"], style="dim")
 
     def __enter__(self) -> "_TerminalBar":
         _count_open(1)
@@ -127,7 +135,6 @@ def terminal_bar(console: Console, *, disable: bool = False) -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
     )
     return _TerminalBar(*columns, console=console, disable=disable, transient=True)
 

@@ -1,17 +1,16 @@
-"""Runs of a chip that take long: a bar in terminals and notebooks, from the first reads on.
+"""Runs of a chip that take long: a bar in terminals and notebooks, lines in logs.
 
 How long reads take depends on the path by which they are drawn, by a factor of a thousand. After
 the reads of one image a user is therefore told how many there are, and how long they take.
 """
 
 import multiprocessing
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from crossbar.reads.span import Span
-from nsm.progress import any_bar_open, in_notebook, progress_bar
+from nsm.progress import any_bar_open, progress_bar
 
 #: Expected time of a run from which on it shows a bar [s].
 LONG = 2.0
@@ -53,13 +52,12 @@ def _with_bar(
 
 
 def is_watched() -> bool:
-    """Return whether somebody watches this process, and no other bar is shown.
+    """Return whether this is the process of a user, and no other bar is shown.
 
-    Workers of a sweep and programs whose output goes to a file show no bar of reads.
+    Workers of a sweep show no bar of reads. A program whose output goes to a file writes a line
+    after ten seconds, see `progress_bar`.
     """
-    if any_bar_open() or multiprocessing.current_process().name != "MainProcess":
-        return False
-    return in_notebook() or sys.stdout.isatty() or sys.stderr.isatty()
+    return not any_bar_open() and multiprocessing.current_process().name == "MainProcess"
 
 
 class SpanSizes:

@@ -229,9 +229,8 @@ def _report_errors(
     from nsm.nn.inference import error_rate
 
     x, y = tested.x, tested.y
-    with console().status(f"reading {len(x)} images, {samples} samples each"):
-        sampling = "exact" if chip.has_memory else "moments"
-        error = chip.error_rate(x, y, samples, rng=seed, sampling=sampling)
+    sampling = "exact" if chip.has_memory else "moments"
+    error = chip.error_rate(x, y, samples, rng=seed, sampling=sampling)  # with a bar if it is long
     report = chip.report()
     _show(report, title)
     software = error_rate(tested.model, x, y, samples, rng=seed)

@@ -1,7 +1,9 @@
 """Progress: a bar in terminals, one below the cell in notebooks, and a line per minute in logs."""
 
+import io
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +12,8 @@ from datetime import datetime, timedelta
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from rich.console import Console
+from rich.text import Text
 
 from nsm.progress import (
     FIRST_LINE,
@@ -18,6 +22,7 @@ from nsm.progress import (
     in_notebook,
     progress_bar,
     rate_text,
+    terminal_bar,
 )
 
 
@@ -208,3 +213,17 @@ def test_a_silenced_bar_shows_nothing(capsys):
         bar.update(bar.add_task("training", total=1, note="loss 1"), advance=1)
     assert capsys.readouterr() == ("", "")
     assert not in_notebook()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_long_notes_hide_neither_bar_nor_time(width):
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=width)
+    note = "every cell by its column: " + "weights that change with traps; " * 8
+    with terminal_bar(terminal) as bar:
+        item = bar.add_task("reading", total=3000, completed=20, note=note, unit="passes")
+        bar.advance(item, 100)
+        bar.refresh()
+        shown = Text.from_ansi(terminal.file.getvalue()).plain
+    assert "120/3000" in shown
+    assert re.search(r"3000 [-\d]:[-\d]{2}:[-\d]{2}", shown)
+    assert "every cell by its column" in shown

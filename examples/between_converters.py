@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from usage import arguments
 
 import nsm
 from crossbar import Adc, Dac, Hardware
@@ -73,4 +74,5 @@ def calibrated(model: Any, hardware: Hardware, data: "nsm.datasets.Data") -> Any
 
 
 if __name__ == "__main__":
+    arguments(0)
     main()

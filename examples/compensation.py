@@ -10,7 +10,6 @@ currents. Layers have ideal converters, those of the NSM's hidden layers compara
 compensation.csv and compensation.png into FOLDER (default: the current one).
 """
 
-import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -20,6 +19,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from usage import arguments
 
 import crossbar
 import devices
@@ -198,4 +198,4 @@ def main(folder: str = ".") -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(*arguments())

@@ -8,11 +8,11 @@ stopping; the ReLU network has 8-bit ADCs and reads it once. With `mnist` the tr
 package is compared instead, on MNIST files from NSM_DATA_DIR or a download.
 """
 
-import sys
 from typing import Any
 
 import pandas as pd
 import torch
+from usage import arguments
 
 import crossbar
 import devices
@@ -72,4 +72,4 @@ def main(data: str = "digits") -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*arguments(None))

@@ -10,6 +10,7 @@ first.png into the current folder.
 
 import pandas as pd
 import torch
+from usage import arguments
 
 import crossbar
 import devices
@@ -57,4 +58,5 @@ def main(path: str = "first.png") -> pd.DataFrame:
 
 
 if __name__ == "__main__":
+    arguments(0)
     main()

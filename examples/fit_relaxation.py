@@ -9,11 +9,11 @@ Cells with an even address are fitted. The printed process is the retention of t
 """
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from usage import arguments
 
 import devices
 
@@ -139,4 +139,4 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     data = Path(os.environ.get("NSM_DATA_DIR", "."))
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else data / "rram-relaxation")
+    main(Path(*arguments() or [data / "rram-relaxation"]))

@@ -10,7 +10,6 @@ which is slower than 200 Hz, is the same in all samples of an image. Networks, r
 into FOLDER (default: results/fitted_rram); the same command resumes after a kill.
 """
 
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from usage import arguments
 
 import crossbar
 import devices
@@ -123,4 +123,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/fitted_rram"))
+    main(Path(*arguments() or ["results/fitted_rram"]))

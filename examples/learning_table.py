@@ -13,13 +13,13 @@ NSM_DATA_DIR or a download.
 
 import itertools
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from usage import arguments
 
 import nsm
 from crossbar import BalancedPair, Hardware
@@ -280,5 +280,5 @@ def main(folder: Path, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
+    given = arguments(None)
     main(Path(given[0] if given else "results/learning_table"), given[1:])

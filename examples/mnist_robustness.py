@@ -7,13 +7,13 @@ All networks have one recipe and three trainings each (see trained.py), which ar
 resumes after a kill. Writes mnist_robustness.png.
 """
 
-import sys
 from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 from trained import RECIPE, trained
+from usage import arguments
 
 import nsm
 from nsm import plots
@@ -88,4 +88,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/mnist"))
+    main(Path(*arguments() or ["results/mnist"]))

@@ -7,12 +7,12 @@ the rows; the same command resumes after a kill. The cells are free of errors, s
 levels and the recipe vary. Writes recipes.png.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from usage import arguments
 
 import crossbar
 import devices
@@ -102,4 +102,4 @@ def main(folder: Path) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/recipes"))
+    main(Path(*arguments() or ["results/recipes"]))

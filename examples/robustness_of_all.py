@@ -10,7 +10,6 @@ vary. Solid lines: on the crossbar. Dashed lines: the same change made to the we
 Writes robustness_of_all.png.
 """
 
-import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -18,6 +17,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from trained import RECIPE, SEEDS, trained
+from usage import arguments
 
 import nsm
 from crossbar import Hardware
@@ -162,4 +162,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/robustness"))
+    main(Path(*arguments() or ["results/robustness"]))

@@ -11,12 +11,12 @@ sign and do not see it, which is why its tiles may be larger. It does not explai
 ReLU network, whose columns could be calibrated: that limit is what is left once gains are free.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from trained import RECIPE, SEEDS, trained
+from usage import arguments
 
 import crossbar
 import devices
@@ -190,4 +190,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/tile_size"))
+    main(Path(*arguments() or ["results/tile_size"]))

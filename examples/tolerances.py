@@ -7,8 +7,9 @@ trained first (`trained.py`, four minutes each). The table is written to example
 its settings and the verdict to examples/tolerances.toml.
 """
 
-import sys
 from pathlib import Path
+
+from usage import arguments
 
 import crossbar
 import devices
@@ -56,4 +57,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/trained"))
+    main(Path(*arguments() or ["results/trained"]))

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from usage import arguments
 
 import nsm
 from nsm.training.augment import FlipInputs
@@ -58,8 +59,7 @@ def trained(folder: Path, data: "nsm.datasets.Data", names: Sequence[str]) -> Tr
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    if unknown := set(sys.argv[2:]) - set(NETWORKS):
+    folder, *names = arguments(None) or sys.exit(__doc__)
+    if unknown := set(names) - set(NETWORKS):
         sys.exit(f"unknown networks {sorted(unknown)}; known are {list(NETWORKS)}")
-    trained(Path(sys.argv[1]), nsm.load_data("mnist"), sys.argv[2:] or list(PERCEPTRONS))
+    trained(Path(folder), nsm.load_data("mnist"), names or list(PERCEPTRONS))

@@ -10,7 +10,6 @@ perfect. One recipe trains all. Errors are those of fresh chips on test images, 
 files, from NSM_DATA_DIR or a download.
 """
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
+from usage import arguments
 
 import nsm
 from crossbar import Hardware, Wires, largest_weight
@@ -143,4 +143,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/trained_for_the_chip"))
+    main(Path(*arguments() or ["results/trained_for_the_chip"]))

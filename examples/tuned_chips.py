@@ -8,13 +8,13 @@ results/tuned_chips); the same command resumes after a kill. Needs the MNIST fil
 NSM_DATA_DIR or a download.
 """
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import torch
 from trained_for_the_chip import CHIPS, CLEAN, CONDITIONS, IMAGES, SAMPLES, rule_of
+from usage import arguments
 
 import nsm
 from crossbar import Hardware
@@ -67,4 +67,4 @@ def measured(
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/tuned_chips"))
+    main(Path(*arguments() or ["results/tuned_chips"]))

@@ -9,12 +9,12 @@ of errors and have an on/off ratio of 100; stochastic layers have a blank-out ga
 second sweep puts cells of 10 µS at 16 levels behind wires, where clipping has its price.
 """
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from trained import trained
+from usage import arguments
 
 import nsm
 from crossbar import Hardware, Wires
@@ -76,4 +76,4 @@ def show(rows: pd.DataFrame, by: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/weight_ranges"))
+    main(Path(*arguments() or ["results/weight_ranges"]))

@@ -72,6 +72,15 @@ def check_model(model: Any) -> None:
     instance("model", model, nn.Module, advice="give a network, such as nsm.load(name)")
 
 
+def check_parameters(model: nn.Module) -> None:
+    """Raise ValueError if a network has no parameters, as chips have none."""
+    if next(model.parameters(), None) is None:
+        raise ValueError(
+            f"a {type(model).__name__} has no parameters to read in software; a chip reads itself, "
+            "as chip.sample(x, samples)"
+        )
+
+
 def check_holds_weights(model: Any) -> None:
     """Raise ValueError if something is no network, or computes with the weights of another one.
 
@@ -183,11 +192,7 @@ def sample(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None) -> 
     """
     integer("samples", samples, at_least=1)
     check_model(model)
-    if next(model.parameters(), None) is None:
-        raise ValueError(
-            f"a {type(model).__name__} has no parameters to read in software; a chip reads itself, "
-            "as chip.sample(x, samples)"
-        )
+    check_parameters(model)
     values = x.detach().cpu().double().numpy() if isinstance(x, torch.Tensor) else x
     given = array("x", values, truth_values=True)
     check_axes(model, given.shape)

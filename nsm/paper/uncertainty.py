@@ -1,5 +1,6 @@
 """Measurements of what networks know about their own errors, in software and on chips."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -55,7 +56,15 @@ def dropout(experiment: Experiment, seed: int, data: Data, folder: Path) -> dict
         "MC dropout": lambda x: mc_dropout(model, x, experiment.samples, rng=seed),
         "dropout off": partial(_passes, [model], 1, seed),
     }
-    chips: dict[str, OnChips] = {"dropout off": ([model], 1)}
+    # Layers that are put back into train() are drawn on every read of a chip.
+    dropping = copy.deepcopy(model)
+    for layer in dropping.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.train()
+    chips: dict[str, OnChips] = {
+        "MC dropout": ([dropping], experiment.samples),
+        "dropout off": ([model], 1),
+    }
     return _measured(experiment, draws, chips, seed, data) | _curves([history])
 
 

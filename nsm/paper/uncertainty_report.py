@@ -43,8 +43,8 @@ On chips: cells of {device} with its programming error and no read noise, a blan
 pair of cells, ideal comparators and converters, {images:,} test images, {letters:,} letters. A gain
 multiplies all conductances. "Temperature": T measured on the chip at this gain on {held_out:,}
 held-out images; "compensated": one measured factor for each layer, T = 1. Networks without noise do
-not use the gate. MC dropout is missing: chips draw no masks. "–": the likelihood on held-out images
-has no maximum."""
+not use the gate; masks of dropout are drawn digitally. "–": the likelihood on held-out images has
+no maximum."""
 _SHOWN = {"none": "as it is", "temperature": "temperature", "compensated": "compensated"}
 #: Columns of scores: heading, key, decimals.
 _COLUMNS = (

@@ -11,6 +11,7 @@ from devices.validation import integer
 from nsm.nn.inference import (
     Floats,
     check_model,
+    check_parameters,
     evaluating,
     output_shape,
     passes,
@@ -43,7 +44,8 @@ def mc_dropout(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None)
     Torch's own stream and the mode of every layer are left as they were.
 
     Args:
-        model: A network with dropout.
+        model: A network with dropout. (A chip draws dropout itself, where the network that was
+            mapped had it in `train()`.)
         x: (batch, inputs), finite.
         samples: Number of passes.
         rng: A seed, a Generator or None; the same seed gives the same draws.
@@ -52,10 +54,11 @@ def mc_dropout(model: nn.Module, x: ArrayLike, samples: int, *, rng: RNG = None)
         (samples, batch, classes).
 
     Raises:
-        ValueError: If no layer has dropout with p > 0.
+        ValueError: If no layer has dropout with p > 0, or the model has no parameters.
     """
     integer("samples", samples, at_least=1)
     check_model(model)
+    check_parameters(model)
     checked = some_images("x", x, "to read")
     images = torch.as_tensor(checked, dtype=next(model.parameters()).dtype)
     dropouts = [m for m in model.modules() if isinstance(m, _DROPOUTS) and m.p > 0]

@@ -150,7 +150,10 @@ def fix_first_of(base: Any, rows: pd.DataFrame) -> str:
             limits[0], [row for row in still_open if row.ratio < limits[0].ratio], base
         )
     if still_open:
-        return f"fix first: not decided with {base.images} images; give more images"
+        return (
+            f"fix first: not decided with {base.images} images; give more images, or, if these are "
+            "all, allow a larger loss"
+        )
     return "fix first: none of the given values limits it on the axes that were measured"
 
 

@@ -10,6 +10,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from torch import nn
 
+import crossbar
+import devices
 import nsm
 from nsm.nn.inference import sample, softmax
 from nsm.plots.uncertainty import QUANTITIES, plot_over_rotation, plot_reliability
@@ -328,3 +330,13 @@ def test_what_cannot_be_drawn_is_refused():
         plot_reliability(table(network="NSM"), group="net")
     with pytest.raises(ValueError, match="unknown quantity 'entropie'; did you mean 'entropy'"):
         plot_over_rotation(rows(), quantity="entropie")
+
+
+def test_a_chip_in_place_of_the_network_is_refused():
+    chip = nsm.map_to_crossbar(
+        nsm.relu_mlp((4, 3, 2), dropout=0.5),
+        crossbar.Hardware(device=devices.preset("fefet_jerry2017")),
+        rng=0,
+    )
+    with pytest.raises(ValueError, match=r"MappedNetwork has no parameters to .* chip.sample\("):
+        mc_dropout(chip, np.zeros((2, 4)), 3, rng=0)

@@ -113,7 +113,11 @@ def test_dropout_on_and_off_are_two_methods_of_one_training(digits, tmp_path, tr
     assert list(on["sets"]) == ["test", "90°", "3 px"]
     assert "auroc_information" in on["ood"]
     assert "auroc_information" not in off["ood"]
-    assert list(found["chips"]) == ["dropout off"]
+    assert list(found["chips"]) == ["MC dropout", "dropout off"]
+    # Its masks are drawn on chips, too: the calibration error is that in software, not that of one
+    # pass without masks.
+    of_chip = found["chips"]["MC dropout"]["1"]["none"]
+    assert of_chip != found["chips"]["dropout off"]["1"]["none"]
 
 
 def test_networks_trained_on_a_gpu_come_back_to_the_processor(digits, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from crossbar.arrays.layer_arrays import LayerArrays, Part
 from crossbar.arrays.merged import MergedSums
-from crossbar.arrays.part_reads import PartReads
+from crossbar.arrays.programmed import Matrix
 from crossbar.arrays.tiled import TiledArray
 from crossbar.reads.gated_sums import gate_bits
 from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
@@ -109,13 +109,12 @@ class WholeLayer:
 def _whole(layer: "NeuronArray", sampling: str) -> _Drawn | None:
     """Return the pass of a plain layer; None where its parts are read in turn."""
     lines, path = layer.bias_lines, layer.deterministic_path
-    if lines is not None and not lines.reader.moments.is_noiseless:
-        return None
+    bias = NOTHING if lines is None else _sums_of_ones(lines)
     both = layer.whole.merged.of(layer, sampling)
     main = _main(layer, sampling) if both is None else _normal(both)
     added = path if both is None else None
     quiet = None if added is None else _quiet(added)
-    if main is None or (added is not None and quiet is None):
+    if bias is None or main is None or (added is not None and quiet is None):
         return None
     of_pass = LayerPass(
         main=main.of_pass.main,
@@ -123,7 +122,7 @@ def _whole(layer: "NeuronArray", sampling: str) -> _Drawn | None:
         p_bits=main.of_pass.p_bits,
         std=main.of_pass.std,
         a=NOTHING if quiet is None else np.ascontiguousarray(layer.a),
-        bias=NOTHING if lines is None else _sums_of_biases(layer),
+        bias=bias,
         threshold=np.ascontiguousarray(layer.threshold) if layer.threshold.any() else NOTHING,
     )
     return _Drawn(of_pass, (Part.MAIN, *main.key))
@@ -156,15 +155,20 @@ def _normal(sums: GaussianSums) -> _Drawn:
     return _Drawn(alone, (NormalStream.OWN,))
 
 
-def _quiet(path: object) -> GaussianSums | None:
-    """Return the reads of a deterministic path that is free of noise; None of others."""
-    assert isinstance(path, TiledArray)
-    return path.reader.gaussian_sums() if path.reader.moments.is_noiseless else None
+def _quiet(array: Matrix) -> GaussianSums | None:
+    """Return the reads of an array that is free of noise; None of others."""
+    assert isinstance(array, TiledArray)
+    return array.reader.gaussian_sums() if array.reader.moments.is_noiseless else None
 
 
-def _sums_of_biases(layer: LayerArrays) -> Floats:
-    """Return the sums of bias lines that are free of noise, (outputs,)."""
-    assert layer.bias_lines is not None
-    seed = np.random.SeedSequence(0)  # nothing is drawn
-    reads = PartReads(layer, None, seed, seed, "exact")
-    return np.ascontiguousarray(reads.biases(layer.bias_lines, Span(0, 1))[0])
+def _sums_of_ones(lines: Matrix) -> Floats | None:
+    """Return the sums of lines with inputs of one, (outputs,); None if they are not always these.
+
+    `PartReads.biases` adds up the same whole numbers.
+    """
+    quiet = _quiet(lines)
+    if quiet is None:
+        return None
+    of_means = _normal(quiet).of_pass
+    ones = Inputs(np.ones((1, lines.inputs), bool))
+    return of_means.sums(ones.packed, Span(0, 1), np.random.SeedSequence(0))[0]

@@ -22,11 +22,11 @@ from crossbar.reads._doubles import (
     store_signs,
 )
 from crossbar.reads._kernels import READS_PER_BLOCK, _buffer, draw_words
-from crossbar.reads._normals import fill_normals
 from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
 from crossbar.reads._sign_sums import (
     BYTES_OF_TOTALS,
-    add_entries,
+    add_gates,
+    add_inputs,
     address,
     block_ends,
     clear_totals,
@@ -57,10 +57,11 @@ class Law(NamedTuple):
     """What is drawn, and what is added.
 
     Attributes:
-        key: Key of the masks, or of the normals; two uint64.
+        key: Key of the masks, two uint64.
         digits: Binary digits of the masks' probability, the lowest first; 0 for no gates.
         many: Number of these digits.
-        std: Standard deviation of each column, (columns,) float32; empty for no normals.
+        std: Standard deviation of each column, (columns,) float32; empty for no noise.
+        normals: Standard normals, (reads, columns) float32.
         a: Factors of the deterministic path, (columns,); empty for no path.
         bias: Sums of the bias lines, (columns,); empty for none.
         threshold: Exact biases, (columns,); empty for none.
@@ -72,6 +73,7 @@ class Law(NamedTuple):
     digits: int
     many: int
     std: np.ndarray
+    normals: np.ndarray
     a: np.ndarray
     bias: np.ndarray
     threshold: np.ndarray
@@ -97,6 +99,7 @@ class Scratch(NamedTuple):
     """Memory of a block: bytes for each octet, int32 for each digit, numbers for each read."""
 
     bits: np.ndarray
+    halves: np.ndarray
     masks: np.ndarray
     total: np.ndarray
     of_path: np.ndarray
@@ -105,20 +108,19 @@ class Scratch(NamedTuple):
     octet: np.ndarray
     state: np.ndarray
     row_of: np.ndarray
-    normals: np.ndarray
 
 
 @njit(nogil=True, inline="always")
 def _totals(gated, table, known, in_turn, row_of, j, signs, total):
     """Set the totals of column j, digit after digit: sums of z, and of y if gated.
 
-    table: address of the entries, digits and octets. known: address of the sums of z under each
-    row and their number, from the first read's row on if rows are in turn; or 0. signs: addresses
-    of bits and masks. Totals go to an address.
+    table: address of the entries, digits, octets and depth. known: address of the sums of z under
+    each row and their number, from the first read's row on if rows are in turn; or 0. signs: bits
+    of z, of the masks, and of z split in fours. Totals go to an address.
     """
-    entries, digits, octets = table
+    entries, digits, octets, depth = table
+    bits, masks, halves = signs
     of_rows, rows = known
-    bits, masks = signs
     for d in range(digits):
         k, to = j * digits + d, total + d * BYTES_OF_TOTALS
         here = entries + k * octets * 32
@@ -126,9 +128,9 @@ def _totals(gated, table, known, in_turn, row_of, j, signs, total):
             take_totals(of_rows + 4 * k * rows, in_turn, row_of, to)
         else:
             clear_totals(to)
-            add_entries(False, here, octets, bits, masks, to)
+            add_inputs(depth, here, octets, halves, to)
         if gated:
-            add_entries(True, here, octets, bits, masks, to)
+            add_gates(depth, here, octets, bits, masks, to)
 
 
 @njit(nogil=True, inline="always")
@@ -205,9 +207,10 @@ def _pass_of_block(main, path, rows, law, ends, in_turn, out, scratch):
     """Write the reads of a block, column after column."""
     begin, end, start, first = ends
     columns, digits, octets = main.entries.shape[:3]
-    of_path = path.entries.shape[1]
+    of_path, octets_of_path = path.entries.shape[1:3]
     skip = 4 * scratch.row_of[0] * in_turn
-    bits, masks, row_of = address(scratch.bits), address(scratch.masks), address(scratch.row_of)
+    masks, row_of = address(scratch.masks), address(scratch.row_of)
+    signs = address(scratch.bits), masks, address(scratch.halves)
     totals = address(scratch.total), address(scratch.of_path)
     scales = (
         (digits, address(main.factors), address(main.odd), main.unit),
@@ -230,15 +233,16 @@ def _pass_of_block(main, path, rows, law, ends, in_turn, out, scratch):
             state = address(scratch.state)
             draw_words(state, counter, np.uint64(law.digits), law.many, drawn, masks)
             counter += np.uint64(drawn * law.many)
-        table, of_main = (address(main.entries), digits, octets), (of_rows[0], rows.main.shape[2])
-        _totals(gated, table, of_main, in_turn, row_of, j, (bits, masks), totals[0])
+        table = address(main.entries), digits, octets, main.depth
+        of_main = of_rows[0], rows.main.shape[2]
+        _totals(gated, table, of_main, in_turn, row_of, j, signs, totals[0])
         if a:
-            table = address(path.entries), of_path, octets
+            table = address(path.entries), of_path, octets_of_path, path.depth
             of_known = of_rows[1], rows.path.shape[2]
-            _totals(False, table, of_known, in_turn, row_of, j, (bits, masks), totals[1])
+            _totals(False, table, of_known, in_turn, row_of, j, signs, totals[1])
         if noise:
-            for i in range(begin - start, end - start):
-                scratch.noise[i] = law.std[j] * scratch.normals[i * columns + j]
+            for r in range(begin, end):
+                scratch.noise[r - start] = law.std[j] * law.normals[r - first, j]
         bit = np.uint8(1) << np.uint8(j % 8 if plus else 0)
         _finish(scales, totals, shift, added, fires, j, bit, octet if fires[1] else line)
         if sums:
@@ -259,12 +263,15 @@ def layer_pass(main, path, rows, law, first, last, out):
     main, path: `SignTables`. rows: `Rows`. law: `Law`. out: `Out`, whose states begin with the
     first location of an input.
     """
-    columns, digits, octets = main.entries.shape[:3]
-    bits, masks = _buffer(octets * 64), _buffer(octets * 64)
+    digits, octets = main.entries.shape[1:3]
+    octets = max(octets, path.entries.shape[2])
+    bits, halves, masks = _buffer(octets * 64), _buffer(octets * 128), _buffer(octets * 64)
     bits[:] = 0
+    halves[:] = 0
     masks[:] = 0
     scratch = Scratch(
         bits,
+        halves,
         masks,
         np.empty(digits * READS_PER_BLOCK, np.int32),
         np.empty(path.entries.shape[1] * READS_PER_BLOCK, np.int32),
@@ -273,15 +280,10 @@ def layer_pass(main, path, rows, law, first, last, out):
         np.empty(READS_PER_BLOCK, np.uint8),
         np.empty((3, 8), np.uint64),
         np.empty(READS_PER_BLOCK, np.int64),
-        np.empty(READS_PER_BLOCK * columns * (len(law.std) > 0), np.float32),
     )
     for block in range(first // READS_PER_BLOCK, (last - 1) // READS_PER_BLOCK + 1):
         ends = block_ends(block, first, last)
-        in_turn = take_rows(rows.plus, rows.of_reads, ends, scratch.row_of, bits)
-        if len(law.std):
-            begin, end, start, _ = ends
-            here = scratch.normals[(begin - start) * columns : (end - start) * columns]
-            fill_normals(here, law.key, begin * columns)
+        in_turn = take_rows(rows.plus, rows.of_reads, ends, scratch.row_of, bits, halves)
         if law.digits:
             sfc64_seed(scratch.state, law.key, block, np.uint64(1))
         _pass_of_block(main, path, rows, law, ends, in_turn, out, scratch)

@@ -47,17 +47,19 @@ class SignTables(NamedTuple):
     """A matrix (word lines, columns) for sums of signs: unit Σ_d factors[d] (2 Σ entries − odd_d).
 
     Attributes:
-        entries: (S + π)/2 of four weights, (columns, digits, octets, 2, 16) int8, octets even; the
-            weights of entry t have the sign + where their bit is set in t.
+        entries: (S + π)/2 of four weights, (columns, digits, octets, 2, 16) int8, with octets a
+            multiple of 2 · depth; the weights of entry t have the sign + where their bit is set.
         odd: Σ π, (columns, digits) int32.
         factors: Value of each digit in units, (digits,).
         unit: Value of the whole number 1.
+        depth: Octets whose entries fit into bytes, 1 or 2.
     """
 
     entries: np.ndarray
     odd: np.ndarray
     factors: np.ndarray
     unit: float
+    depth: int
 
 
 @njit(nogil=True, inline="always")
@@ -67,10 +69,13 @@ def address(array):
 
 
 @njit(nogil=True, inline="always")
-def _eight(entries, at, first, second):
-    """Return entries of eight signs of 64 reads, in bytes; the bits of octets are two vectors."""
-    nibbles = splat(_NIBBLES)
+def _of_gates(entries, at, bits, masks, octet):
+    """Return entries of eight signs y of 64 reads, in bytes: two vectors. Arrays are addresses."""
+    nibbles, line = splat(_NIBBLES), octet * 64
     low, high = load_table(entries, at), load_table(entries, at + 16)
+    every = splat(_EVERY)
+    first = bit_xor(bit_xor(load(bits, line), load(masks, line)), every)
+    second = bit_xor(bit_xor(load(bits, line + 32), load(masks, line + 32)), every)
     a = lookup(low, bit_and(first, nibbles))
     b = lookup(low, bit_and(second, nibbles))
     a = add_bytes(a, lookup(high, bit_and(right_4_of_shorts(first), nibbles)))
@@ -79,36 +84,81 @@ def _eight(entries, at, first, second):
 
 
 @njit(nogil=True, inline="always")
-def _signs(gated, bits, masks, at):
-    """Return the bits of an octet of 64 reads: of y if gated, otherwise of z."""
-    if gated:
-        every = splat(_EVERY)
-        first = bit_xor(bit_xor(load(bits, at), load(masks, at)), every)
-        second = bit_xor(bit_xor(load(bits, at + 32), load(masks, at + 32)), every)
-    else:
-        first, second = load(bits, at), load(bits, at + 32)
-    return first, second
+def _of_inputs(entries, at, halves, octet):
+    """Return entries of eight signs z of 64 reads, in bytes; the bits are split in fours."""
+    low, high, line = load_table(entries, at), load_table(entries, at + 16), octet * 128
+    a = add_bytes(lookup(low, load(halves, line)), lookup(high, load(halves, line + 64)))
+    b = add_bytes(lookup(low, load(halves, line + 32)), lookup(high, load(halves, line + 96)))
+    return a, b
 
 
 @njit(nogil=True, inline="always")
-def add_entries(gated, entries, octets, bits, masks, total):
-    """Add the entries of all octets, an even number of them, to 64 int32. Arrays are addresses.
+def _widened(sums, first, second):
+    """Add entries in bytes, two vectors of 64 reads twice, to shorts."""
+    p, q, r, s = sums
+    p = add_shorts(p, pair_sum(interleave_low(first[0], second[0])))
+    q = add_shorts(q, pair_sum(interleave_high(first[0], second[0])))
+    r = add_shorts(r, pair_sum(interleave_low(first[1], second[1])))
+    s = add_shorts(s, pair_sum(interleave_high(first[1], second[1])))
+    return p, q, r, s
 
-    gated: whether the signs are y, otherwise z.
+
+@njit(nogil=True, inline="always")
+def _no_sums():
+    zero = splat(np.uint64(0))
+    return zero, zero, zero, zero
+
+
+@njit(nogil=True, inline="always")
+def _add_shorts(sums, total):
+    """Add shorts to 64 int32 at an address."""
+    p, q, r, s = sums
+    add_to_ints(total, 0, p, q)
+    add_to_ints(total, 128, r, s)
+
+
+@njit(nogil=True, inline="always")
+def _both(first, second):
+    """Add entries of two octets in bytes."""
+    return add_bytes(first[0], second[0]), add_bytes(first[1], second[1])
+
+
+@njit(nogil=True)
+def add_gates(depth, entries, octets, bits, masks, total):
+    """Add the entries of signs y of all octets, a multiple of 2 · depth, to 64 int32.
+
+    depth: octets whose entries fit into bytes, 1 or 2. bits, masks: those of z and of the gates.
+    Arrays are addresses.
     """
     for begin in range(0, octets, _OCTETS_PER_SHORT):
-        p = q = r = s = splat(np.uint64(0))
-        for octet in range(begin, min(octets, begin + _OCTETS_PER_SHORT), 2):
-            first, second = _signs(gated, bits, masks, octet * 64)
-            third, fourth = _signs(gated, bits, masks, octet * 64 + 64)
-            a, b = _eight(entries, octet * 32, first, second)
-            c, d = _eight(entries, octet * 32 + 32, third, fourth)
-            p = add_shorts(p, pair_sum(interleave_low(a, c)))
-            q = add_shorts(q, pair_sum(interleave_high(a, c)))
-            r = add_shorts(r, pair_sum(interleave_low(b, d)))
-            s = add_shorts(s, pair_sum(interleave_high(b, d)))
-        add_to_ints(total, 0, p, q)
-        add_to_ints(total, 128, r, s)
+        sums = _no_sums()
+        for octet in range(begin, min(octets, begin + _OCTETS_PER_SHORT), 2 * depth):
+            at = octet * 32
+            first = _of_gates(entries, at, bits, masks, octet)
+            second = _of_gates(entries, at + 32, bits, masks, octet + 1)
+            if depth == 2:
+                third = _of_gates(entries, at + 64, bits, masks, octet + 2)
+                fourth = _of_gates(entries, at + 96, bits, masks, octet + 3)
+                first, second = _both(first, second), _both(third, fourth)
+            sums = _widened(sums, first, second)
+        _add_shorts(sums, total)
+
+
+@njit(nogil=True)
+def add_inputs(depth, entries, octets, halves, total):
+    """Add the entries of signs z in the same way; halves: their bits, split in fours."""
+    for begin in range(0, octets, _OCTETS_PER_SHORT):
+        sums = _no_sums()
+        for octet in range(begin, min(octets, begin + _OCTETS_PER_SHORT), 2 * depth):
+            at = octet * 32
+            first = _of_inputs(entries, at, halves, octet)
+            second = _of_inputs(entries, at + 32, halves, octet + 1)
+            if depth == 2:
+                third = _of_inputs(entries, at + 64, halves, octet + 2)
+                fourth = _of_inputs(entries, at + 96, halves, octet + 3)
+                first, second = _both(first, second), _both(third, fourth)
+            sums = _widened(sums, first, second)
+        _add_shorts(sums, total)
 
 
 @njit(nogil=True, inline="always")
@@ -133,8 +183,9 @@ def take_totals(known, in_turn, row_of, total):
 
 
 @njit(nogil=True)
-def take_rows(plus, of_reads, ends, row_of, bits):
-    """Lay out the inputs of the 64 reads of a block: a byte of `bits` for each octet and read.
+def take_rows(plus, of_reads, ends, row_of, bits, halves):
+    """Lay out the inputs of the 64 reads of a block: a byte of `bits` for each octet and read, and
+    the same split in fours, 64 bytes of low bits and 64 of high bits for each octet.
 
     ends: first and last read of the block that count, its first one, and that of `of_reads`. Other
     reads repeat the nearest one. Return whether the rows follow each other.
@@ -147,6 +198,10 @@ def take_rows(plus, of_reads, ends, row_of, bits):
     for octet in range(plus.shape[1]):
         for r in range(READS_PER_BLOCK):
             bits[octet * READS_PER_BLOCK + r] = plus[row_of[r], octet]
+        for r in range(READS_PER_BLOCK):
+            byte = bits[octet * READS_PER_BLOCK + r]
+            halves[octet * 2 * READS_PER_BLOCK + r] = byte & np.uint8(15)
+            halves[(octet * 2 + 1) * READS_PER_BLOCK + r] = byte >> np.uint8(4)
     return in_turn
 
 
@@ -158,27 +213,29 @@ def block_ends(block, first, last):
 
 
 @njit(nogil=True)
-def _row_sums(entries, plus, every, first, last, out, scratch):
-    columns, digits, octets = entries.shape[:3]
-    bits, total, row_of = scratch
-    at_bits, at_total, at_entries = address(bits), address(total), address(entries)
+def _row_sums(tables, plus, every, first, last, out, scratch):
+    columns, digits, octets = tables.entries.shape[:3]
+    bits, halves, total, row_of = scratch
+    at_total, at_entries = address(total), address(tables.entries)
     flat, rows = out.reshape(-1), out.shape[2]
     for block in range(first // READS_PER_BLOCK, (last - 1) // READS_PER_BLOCK + 1):
         ends = block_ends(block, first, last)
-        take_rows(plus, every, ends, row_of, bits)
+        take_rows(plus, every, ends, row_of, bits, halves)
         begin, end, start, _ = ends
         for k in range(columns * digits):
             clear_totals(at_total)
             here = at_entries + k * octets * 32
-            add_entries(False, here, octets, at_bits, at_bits, at_total)
+            add_inputs(tables.depth, here, octets, address(halves), at_total)
             for r in range(begin, end):
                 flat[k * rows + r] = total[r - start]
 
 
 @njit(nogil=True, cache=True)
-def row_sums(entries, plus, first, last, out):
+def row_sums(tables, plus, first, last, out):
     """Write out[j, d, r] = Σ entries of column j, digit d, under rows first … last − 1."""
-    bits = _buffer(entries.shape[2] * 64)
-    bits[:] = 0
+    octets = tables.entries.shape[2]
+    bits, halves = _buffer(octets * 64), _buffer(octets * 128)
+    halves[:] = 0
     total, row_of = np.empty(READS_PER_BLOCK, np.int32), np.empty(READS_PER_BLOCK, np.int64)
-    _row_sums(entries, plus, np.arange(first, last), first, last, out, (bits, total, row_of))
+    scratch = bits, halves, total, row_of
+    _row_sums(tables, plus, np.arange(first, last), first, last, out, scratch)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from crossbar.reads._layer_pass import Law, Out, Rows, layer_pass
 from crossbar.reads._sign_sums import SignTables, row_sums
 from crossbar.reads.digits import DigitTables
+from crossbar.reads.normals import normals
 from crossbar.reads.packed import EVERYWHERE, Bits, Packed, in_threads
 from crossbar.reads.span import Span
 from devices.validation import Floats
@@ -19,8 +20,11 @@ _NO_SUMS = np.empty((0, 0))
 _NO_BITS = np.empty((0, 0), np.uint8)
 _NO_STATES = np.empty((0, 0, 0), np.uint8)
 _NO_ROWS = np.empty((0, 0, 0), np.int32)
+_LARGEST_BYTE = 127
 NOTHING = np.empty(0)
 NO_BITS = np.empty(0, np.uint8)
+_NO_KEY = np.zeros(2, np.uint64)
+_NO_NOISE = np.empty((0, 0), np.float32)
 NO_NORMALS = np.empty(0, np.float32)
 #: Reads of each row from which on the sums that they share are added up apart.
 _SHARED_BY = 2
@@ -30,10 +34,11 @@ def sign_tables(tables: DigitTables) -> SignTables:
     """Return tables of sums of weights as tables of sums of signs."""
     of_all = tables.tables[..., 15]
     half, odd = of_all >> 1, (of_all & 1).astype(np.int32)
-    octets = tables.tables.shape[2]
-    pad = [(0, 0), (0, 0), (0, octets % 2), (0, 0), (0, 0)]
-    entries = np.pad(tables.tables - half[..., None], pad)
-    return SignTables(entries, odd.sum(axis=(2, 3), dtype=np.int32), tables.factors, tables.unit)
+    entries = tables.tables - half[..., None]
+    depth = 2 if 4 * int(np.abs(entries).max()) <= _LARGEST_BYTE else 1
+    pad = [(0, 0), (0, 0), (0, -entries.shape[2] % (2 * depth)), (0, 0), (0, 0)]
+    of_columns = odd.sum(axis=(2, 3), dtype=np.int32)
+    return SignTables(np.pad(entries, pad), of_columns, tables.factors, tables.unit, depth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +119,21 @@ class LayerPass:
     ) -> None:
         if not span.reads:
             return
-        key = seed.generate_state(2, np.uint64).astype(np.uint64)
-        vectors = self.std, self.a, self.bias, self.threshold
+        key = _NO_KEY if not len(self.p_bits) else seed.generate_state(2, np.uint64)
+        noise = normals(span, len(self.main.odd), seed) if len(self.std) else _NO_NOISE
         digits = sum(int(bit) << i for i, bit in enumerate(self.p_bits))
-        law = Law(key, digits, len(self.p_bits), *vectors, float(amperes), offsets)
+        law = Law(
+            key.astype(np.uint64, copy=False),
+            digits,
+            len(self.p_bits),
+            self.std,
+            noise,
+            self.a,
+            self.bias,
+            self.threshold,
+            float(amperes),
+            offsets,
+        )
         of_reads = span.rows
         shared = len(inputs) * _SHARED_BY <= span.reads
         main = _of_rows(self.main, inputs) if shared else _NO_ROWS
@@ -126,7 +142,8 @@ class LayerPass:
         def work(part: Span) -> None:
             here = slice(part.first - span.first, part.last - span.first)
             rows = Rows(inputs.plus, of_reads[here], main, path)
-            layer_pass(self.main, self.path, rows, law, part.first, part.last, _part(out, here))
+            own = law if noise is _NO_NOISE else law._replace(normals=noise[here])
+            layer_pass(self.main, self.path, rows, own, part.first, part.last, _part(out, here))
 
         cost = 8.0 * span.reads * inputs.plus.shape[1] * len(self.main.odd)
         in_threads(work, span, cost, multiple=span.locations if len(out.states) else 1)
@@ -146,7 +163,7 @@ def _of_rows(tables: SignTables, inputs: Packed) -> NDArray[np.int32]:
     out = np.empty((*tables.entries.shape[:2], len(inputs)), np.int32)
     cost = 8.0 * inputs.plus.size * len(out)
     in_threads(
-        lambda part: row_sums(tables.entries, inputs.plus, part.first, part.last, out),
+        lambda part: row_sums(tables, inputs.plus, part.first, part.last, out),
         Span(0, len(inputs)),
         cost,
     )

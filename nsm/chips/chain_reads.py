@@ -11,6 +11,7 @@ from crossbar.threads import run_each, threads_now
 from nsm.chips.layers.read_context import Reads, reading
 from nsm.chips.layers.states import States, tensor_of
 from nsm.chips.layers.tile_layer import ChipLayer, TileLayer
+from nsm.chips.planning.tracing import has_hooks
 from nsm.nn.inference import Floats
 
 #: Synapse reads from which on parts of a span are read in threads: less is faster on one.
@@ -29,8 +30,8 @@ class ChainReads(NamedTuple):
         synapses: Synapse reads of a pass.
         locations: Reads of the busiest array in a pass.
         in_parts: Whether passes may be read side by side: no read changes what another one finds
-            or counts, and all inputs of arrays are states, so that a row's sums do not depend on
-            the rows beside it.
+            or counts, no hook sees the layers, and all inputs of arrays are states, so that a row's
+            sums do not depend on the rows beside it.
     """
 
     memory: int
@@ -42,7 +43,7 @@ class ChainReads(NamedTuple):
     def of(cls, network: nn.Module, images: Floats) -> "ChainReads":
         """Return what is known of a pass of a chain for images like these."""
         memory = locations = 1
-        synapses, in_parts = 0, True
+        synapses, in_parts = 0, not any(has_hooks(module) for module in network.modules())
         z = images
         for layer in network:  # type: ignore[attr-defined]
             assert isinstance(layer, ChipLayer)

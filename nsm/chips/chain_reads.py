@@ -29,21 +29,20 @@ class ChainReads(NamedTuple):
         memory: Numbers that leave the busiest array in a pass, in times of `_BIT_LINES`.
         synapses: Synapse reads of a pass.
         locations: Reads of the busiest array in a pass.
-        in_parts: Whether passes may be read side by side: no read changes what another one finds
-            or counts, no hook sees the layers, and all inputs of arrays are states, so that a row's
-            sums do not depend on the rows beside it.
+        of_states: Whether all inputs of arrays are states, so that a row's sums do not depend on
+            the rows beside it.
     """
 
     memory: int
     synapses: int
     locations: int
-    in_parts: bool
+    of_states: bool
 
     @classmethod
     def of(cls, network: nn.Module, images: Floats) -> "ChainReads":
         """Return what is known of a pass of a chain for images like these."""
         memory = locations = 1
-        synapses, in_parts = 0, not any(has_hooks(module) for module in network.modules())
+        synapses, of_states = 0, True
         z = images
         for layer in network:  # type: ignore[attr-defined]
             assert isinstance(layer, ChipLayer)
@@ -53,9 +52,9 @@ class ChainReads(NamedTuple):
                 neurons = tiles.neurons
                 synapses += reads * neurons.inputs * neurons.outputs
                 memory = max(memory, reads * neurons.outputs)
-                in_parts = in_parts and given.dtype == bool and _reads_leave_no_trace(tiles)
+                of_states = of_states and given.dtype == bool
             locations = max(locations, reads)
-        return cls(-(-memory // _BIT_LINES), synapses, locations, in_parts)
+        return cls(-(-memory // _BIT_LINES), synapses, locations, of_states)
 
     def read(self, network: nn.Module, images: Floats, reads: Reads) -> Tensor:
         """Return the outputs of some passes, (reads, ...).
@@ -65,7 +64,7 @@ class ChainReads(NamedTuple):
             images: Images, from the first that the span needs.
             reads: The passes.
         """
-        parts = self._parts(reads.span)
+        parts = self._parts(network, reads.span)
         if len(parts) == 1:
             return _read(network, images, reads)
         outputs: list[Tensor] = [torch.empty(0)] * len(parts)
@@ -80,11 +79,19 @@ class ChainReads(NamedTuple):
         run_each(work, len(parts))
         return torch.cat(outputs)
 
-    def _parts(self, span: Span) -> list[Span]:
+    def in_parts(self, network: nn.Module) -> bool:
+        """Return whether passes may be read side by side: no read changes what another one finds or
+        counts, and no hook sees the layers.
+        """
+        if not self.of_states or any(has_hooks(module) for module in network.modules()):
+            return False
+        layers = (m for m in network.modules() if isinstance(m, TileLayer))
+        return all(_reads_leave_no_trace(layer) for layer in layers)
+
+    def _parts(self, network: nn.Module, span: Span) -> list[Span]:
         """Return the parts of a span that threads read side by side."""
-        work = self.synapses * span.reads
-        threads = threads_now() if self.in_parts and work > _WORTH_THREADS else 1
-        if threads == 1:
+        work, threads = self.synapses * span.reads, threads_now()
+        if threads == 1 or work <= _WORTH_THREADS or not self.in_parts(network):
             return [span]
         rounds = max(1, min(4, work // (_PART * threads)))
         # A block of reads shares its random numbers: half a block costs as much as a whole one.

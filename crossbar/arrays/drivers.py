@@ -135,7 +135,7 @@ class Drivers:
         """Count the inputs of a read that are converted, and those that are clipped."""
         if self.watch is not None:
             return
-        is_ternary = bool(x.is_ternary.all())
+        is_ternary = x.all_ternary
         # Ternary inputs need not be looked at one by one.
         largest = 1.0 if is_ternary else float(np.abs(x.floats).max(initial=0))
         self.note(largest, whole=is_ternary)

@@ -81,6 +81,12 @@ class LayerArrays:
         self.outputs = main.outputs
         self.siemens_per_weight = main.siemens_per_weight
 
+    @property
+    def matrices(self) -> list[Matrix]:
+        """The arrays of the layer that exist, as `parts`."""
+        every = (self.main, self.deterministic_path, self.bias_lines)
+        return [matrix for matrix in every if matrix is not None]
+
     def parts(self) -> list[WeightedPart]:
         """Return the arrays of the layer that exist."""
         mean_square_a = np.atleast_2d(self.a**2).mean(axis=0)
@@ -103,7 +109,7 @@ class LayerArrays:
     @property
     def is_plain(self) -> bool:
         """Whether word lines see the inputs as they are, and each array is read as one."""
-        plain = all(isinstance(part.array, TiledArray) for part in self.parts())
+        plain = all(isinstance(matrix, TiledArray) for matrix in self.matrices)
         return plain and self.hardware.dac is None
 
     def line_moments(self, x: Floats, planes: Floats | None = None) -> tuple[Floats, Floats]:

@@ -10,6 +10,7 @@ from crossbar.arrays.drivers import Drivers, add_planes
 from crossbar.arrays.layer_arrays import LayerArrays, Part, a_of_reads, programmed_arrays
 from crossbar.arrays.merged import MergedSums
 from crossbar.arrays.part_reads import PartReads
+from crossbar.arrays.whole_layer import WholeLayer
 from crossbar.hardware import Hardware
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.packed import add_in_threads
@@ -42,6 +43,7 @@ class NeuronArray(LayerArrays):
     Attributes:
         drivers: What drives the word lines.
         converters: What converts the sums; None if they leave as exact currents.
+        whole: What reads the layer in one pass, where it can.
     """
 
     def __init__(self, arrays: LayerArrays, drivers: Drivers, converters: Converters | None):
@@ -50,7 +52,7 @@ class NeuronArray(LayerArrays):
         )
         self.drivers = drivers
         self.converters = converters
-        self._merged = MergedSums()
+        self.whole = WholeLayer(self)
         for each in (one for part in self.parts() for one in part.array.arrays()):
             each.drivers = drivers
         _tell_of_noise(self)
@@ -132,9 +134,11 @@ class NeuronArray(LayerArrays):
         """
         self.drivers.count(x)
         driven, steps = self.drivers.drive(x, span)
+        if (at_once := self.whole.sums(driven, steps, seed, sampling)) is not None:
+            return self.convert_sums(at_once, span, seed)
         own = child(seed, Stream.CONVERTERS)
         reads = PartReads(self, self.converters, own, seed, sampling)
-        u = _weighted_sums(self, reads, self._merged, driven, span, steps)
+        u = _weighted_sums(self, reads, self.whole.merged, driven, span, steps)
         if self.bias_lines is not None:
             add_in_threads(u, reads.biases(self.bias_lines, span))
         if self.threshold.any():

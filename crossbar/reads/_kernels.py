@@ -54,33 +54,43 @@ def _buffer(size):
 
 @njit(nogil=True, inline="always")
 def draw_masks(state, counter, p_bits, masks):
-    """Draw one column's masks, (octets, 64) bytes, with P(bit) = Σ p_bits[i] 2^(i − len).
+    """Draw one column's masks, (octets, 64) bytes, with P(bit) = Σ p_bits[i] 2^(i − len)."""
+    digits = np.uint64(0)
+    for i in range(len(p_bits)):
+        digits |= np.uint64(p_bits[i]) << np.uint64(i)
+    draw_words(state.ctypes.data, counter, digits, len(p_bits), len(masks), masks.ctypes.data)
 
-    From the lowest digit of p on, a random word is combined with OR where the digit is 1 and with
-    AND where it is 0; each step halves the probability and adds the digit.
+
+@njit(nogil=True, inline="always")
+def draw_words(state, counter, digits, many, octets, masks):
+    """Draw one column's masks to an address, with the state at another one.
+
+    The probability has `many` binary digits, the lowest first in `digits`. From there on, a random
+    word is combined with OR where the digit is 1 and with AND where it is 0; each step halves the
+    probability and adds the digit.
     """
-    flat = state.reshape(-1)
-    out = masks.reshape(-1)
     # Lanes 0 to 3 of the three words, then lanes 4 to 7.
-    a, b, c = load(flat, 0), load(flat, 8), load(flat, 16)
-    d, e, f = load(flat, 4), load(flat, 12), load(flat, 20)
+    a, b, c = load(state, 0), load(state, 64), load(state, 128)
+    d, e, f = load(state, 32), load(state, 96), load(state, 160)
     count = splat(counter)
     one = splat(np.uint64(1))
-    for octet in range(len(masks)):
+    for octet in range(octets):
         a, b, c, first = sfc64_round(a, b, c, count)
         d, e, f, second = sfc64_round(d, e, f, count)
         count = add_words(count, one)
-        for i in range(1, len(p_bits)):
+        for i in range(1, many):
             a, b, c, word = sfc64_round(a, b, c, count)
             d, e, f, other = sfc64_round(d, e, f, count)
             count = add_words(count, one)
-            if p_bits[i]:
+            if (digits >> np.uint64(i)) & np.uint64(1):
                 first, second = bit_or(first, word), bit_or(second, other)
             else:
                 first, second = bit_and(first, word), bit_and(second, other)
-        store(out, octet * 64, first)
-        store(out, octet * 64 + 32, second)
-    sfc64_keep(flat, a, b, c, d, e, f)
+        store(masks, octet * 64, first)
+        store(masks, octet * 64 + 32, second)
+    for at, low, high in ((0, a, d), (64, b, e), (128, c, f)):
+        store(state, at, low)
+        store(state, at + 32, high)
 
 
 @njit(nogil=True, inline="always")

@@ -2,7 +2,8 @@
 
 Every operation is vector arithmetic of LLVM, except `lookup` and `pair_sum`, for which AVX2 has an
 instruction each. For other processors they are compiled as plain loops, with the same results.
-Memory is addressed by elements of a flat array, without bounds checks.
+Memory is addressed by elements of a flat array, without bounds checks; or by bytes from an address,
+for loops that call functions in every turn: numba counts references to the arrays that it passes.
 """
 
 # mypy: ignore-errors
@@ -114,7 +115,13 @@ def spread_bits(context, byte):
 
 
 def _address(context, builder, array_type, array, index, element):
-    """Return the address of array[index] as a pointer to `element`."""
+    """Return the address of array[index] as a pointer to `element`.
+
+    An integer in the place of the array is an address, from which `index` counts bytes.
+    """
+    if isinstance(array_type, types.Integer):
+        data = builder.inttoptr(array, _BYTE.as_pointer())
+        return builder.bitcast(builder.gep(data, [index]), element.as_pointer())
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), element.as_pointer())
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.hardware import Hardware
-from crossbar.reads.digits import NOISY_DIGITS, SUMMED_DIGITS
+from crossbar.reads.digits import NOISY_DIGITS, SUMMED_DIGITS, DigitTables
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.law import gaussian_sums
 from crossbar.reads.moments import ReadMoments
@@ -58,10 +58,24 @@ class GaussianSums:
         """Return what a report says of this strategy."""
         return "one normal per output"
 
+    @property
+    def _digits(self) -> int:
+        """Digits of means that lie on no grid."""
+        noisy = self._joins_noise or not self._moments.is_noiseless
+        return NOISY_DIGITS if noisy else SUMMED_DIGITS
+
+    def mean_tables(self) -> DigitTables:
+        """Return the tables by which means of ternary rows are added up."""
+        return self._moments.mean_tables(self._digits)
+
+    def std_of_signs(self) -> NDArray[np.float32] | None:
+        """Return the standard deviation of reads of inputs ±1, (bit lines,); None without noise."""
+        own, _ = self._moments.variances(Inputs(np.ones((1, self._moments.cells.lines), bool)))
+        return np.sqrt(own[0]).astype(np.float32) if own.any() else None
+
     def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units."""
-        noisy = self._joins_noise or not self._moments.is_noiseless
-        rows = self._moments.mean(x, NOISY_DIGITS if noisy else SUMMED_DIGITS)
+        rows = self._moments.mean(x, self._digits)
         mean = rows if span.repeats == span.locations == 1 else rows[span.rows]
         own, shared = self._moments.variances(x)
 

@@ -87,7 +87,12 @@ class Inputs:
     @cached_property
     def all_signs(self) -> bool:
         """Whether every input is −1 or +1."""
-        return bool(self.is_ternary.all()) and not self.packed.has_zeros
+        return self.all_ternary and not self.packed.has_zeros
+
+    @cached_property
+    def all_ternary(self) -> bool:
+        """Whether every input is −1, 0 or +1."""
+        return isinstance(self._values, Packed) or bool(self.is_ternary.all())
 
     @cached_property
     def _packed(self) -> tuple[Packed, NDArray[np.bool_]]:
@@ -102,7 +107,7 @@ class Inputs:
     @property
     def packed(self) -> Packed:
         """The inputs packed; valid only for rows that are ternary."""
-        return self._packed[0]
+        return self._values if isinstance(self._values, Packed) else self._packed[0]
 
     @property
     def is_ternary(self) -> NDArray[np.bool_]:

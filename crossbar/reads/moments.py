@@ -7,7 +7,7 @@ import numpy as np
 
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import CellArray
-from crossbar.reads.digits import SUMMED_DIGITS, column_sums
+from crossbar.reads.digits import SUMMED_DIGITS, DigitTables, column_sums
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.nonlinear import driven_rows, needs_rows, shaped
@@ -59,6 +59,16 @@ def _mean_current_noise(cells: CellArray, x: Floats) -> Floats:
         return cells.current_noise(x)
     p, low = law
     return p * cells.current_noise(x) + (1 - p) * cells.current_noise(low * x)
+
+
+def _spacing_of_mean(cells: CellArray) -> float:
+    """Return the spacing of the grid of mean weights; 0 for none.
+
+    Levels and the middles between them lie on a grid of half the spacing; the gate's mean scales
+    it.
+    """
+    gate_mean, _ = gate_moments(cells.hardware)
+    return cells.level_spacing / 2 / cells.siemens_per_weight * gate_mean
 
 
 class ReadMoments:
@@ -161,15 +171,15 @@ class ReadMoments:
         difference = self.matrices.mean - average / self.cells.siemens_per_weight
         return np.asarray((difference**2).sum(axis=0))
 
+    def mean_tables(self, digits: int = SUMMED_DIGITS) -> DigitTables:
+        """Return the tables of `mean`."""
+        spacing = _spacing_of_mean(self.cells)
+        return self._products.tables("mean", self.matrices.mean, spacing, digits)
+
     def mean(self, x: Inputs, digits: int = SUMMED_DIGITS) -> Floats:
         """Return the mean of u, (rows, bit lines), with `digits` of weights off the grid."""
-        gate_mean, _ = gate_moments(self.cells.hardware)
-        # Levels and the middles between them lie on a grid of half the spacing; the gate's mean
-        # scales it.
-        half_spacing = self.cells.level_spacing / 2 / self.cells.siemens_per_weight
-        mean = self._products.product(
-            x, "mean", self.matrices.mean, half_spacing * gate_mean, digits=digits
-        )
+        spacing = _spacing_of_mean(self.cells)
+        mean = self._products.product(x, "mean", self.matrices.mean, spacing, digits=digits)
         for row, x_of_row, m in _bent_rows(self.cells, self._state, x):
             mean[row] = x_of_row @ m.mean
         return mean

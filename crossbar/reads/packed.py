@@ -1,5 +1,6 @@
 """Ternary inputs as bits, packed eight to a byte."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,20 +15,24 @@ from devices.validation import Floats
 Bits = NDArray[np.uint8]
 #: Synapse reads below which starting a second thread costs more than it saves (measured on two
 #: cores).
-_WORTH_A_THREAD = 1 << 21
+_WORTH_A_THREAD = 1 << 23
+#: Reads that share random numbers: some of them cost as much as all.
+READS_TOGETHER = READS_PER_BLOCK
 #: `Packed.active` of inputs among which there is no 0.
 EVERYWHERE: Bits = np.empty((0, 0), dtype=np.uint8)
 
 
-def in_threads(work: Callable[[Span], object], span: Span, cost: float) -> None:
+def in_threads(work: Callable[[Span], object], span: Span, cost: float, multiple: int = 1) -> None:
     """Call `work` on parts of the span in parallel, cut where the blocks of reads are.
 
     Args:
         work: Function of a part.
         span: The reads to divide.
         cost: Rough size of all the work in synapse reads; small work stays in one thread.
+        multiple: Further number of which the cuts are multiples.
     """
-    parts = span.split(threads_now() if cost > _WORTH_A_THREAD else 1, READS_PER_BLOCK)
+    step = math.lcm(READS_PER_BLOCK, multiple)
+    parts = span.split(threads_now() if cost > _WORTH_A_THREAD else 1, step)
     run_each(lambda i: work(parts[i]), len(parts))
 
 

@@ -191,3 +191,15 @@ class PackedBits:
         if not low:
             return u
         return (1 - low) * u + low * gated_sums(matrix, inputs, span, scaled=scaled)
+
+
+def plain_signal(reads: PackedBits) -> tuple[DigitTables, float] | None:
+    """Return the signals and the probability of gates of pairs; None where reads need more: noise
+    of cells, gates that leak, or gates of single cells or of probabilities of their own.
+    """
+    first = reads._polarities[0]
+    alone = len(reads._polarities) == 1 and first.columns is None
+    quiet = first.variance is None and first.added is None
+    if isinstance(reads._p, list) or reads._low or not (alone and quiet):
+        return None
+    return first.signal, reads._p

@@ -1,57 +1,24 @@
 """Where every read of an array enters: the choice of the strategy that draws its sums."""
 
 from collections.abc import Iterator
-from enum import IntEnum
-from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
-from crossbar.reads.cell_by_cell import CellByCell
 from crossbar.reads.chosen_by import fields_that_choose
 from crossbar.reads.conductances import CellArray
-from crossbar.reads.fresh_reads import FreshReads
-from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
+from crossbar.reads.gaussian_sums import is_exactly_gaussian
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.moments import ReadMoments
-from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.nonlinear import bends, shaped
-from crossbar.reads.packed_bits import PackedBits
-from crossbar.reads.process_reads import ProcessReads
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
-from crossbar.reads.trap_reads import TrapReads
+from crossbar.reads.strategies import Strategies, Strategy, Stream
 from crossbar.reads.word_line_gates import gate_word_lines
 from devices.seeding import child
 from devices.user_warnings import warn_user
 from devices.validation import Floats
 
 
-class Stream(IntEnum):
-    """Random streams of a read, by what is drawn from them."""
-
-    WORD_LINE_GATES = 0
-    GAUSSIAN_SUMS = 1
-    CELL_BY_CELL = 2
-    PACKED_BITS = 3
-    TRAPS = 4
-    FRESH = 5
-    PROCESSES = 6
-
-
-class Strategy(Protocol):
-    """A way to draw reads of an array."""
-
-    def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
-        """Return u (reads, bit lines) in weight units."""
-        ...
-
-    def describe(self) -> str:
-        """Return what a report says of this strategy."""
-        ...
-
-
-class Reader:
+class Reader(Strategies):
     """Reads of an array in its present state, each drawn by the fastest strategy that is exact.
 
     The array makes a new reader when its conductances change. `state` belongs to the array; reads
@@ -66,37 +33,6 @@ class Reader:
         moments: Mean and variance of a read.
         state: As given.
     """
-
-    def __init__(self, cells: CellArray, state: NoiseState):
-        self.cells = cells
-        self.moments = ReadMoments(cells, state)
-        self.state = state
-        # Gates of word lines multiply the inputs; the array behind them is read without gates.
-        self._behind_gates = cells.ungated() if cells.hardware.gates_word_lines else cells
-        self._cell_by_cell = CellByCell(self._behind_gates, state)
-
-    @cached_property
-    def _gaussian_sums(self) -> GaussianSums:
-        same = self._behind_gates is self.cells
-        moments = self.moments if same else ReadMoments(self._behind_gates, self.state)
-        return GaussianSums(moments, joins_noise=self.cells.joins_noise)
-
-    @cached_property
-    def _packed_bits(self) -> PackedBits | None:
-        return PackedBits.of(self._behind_gates, self.state)
-
-    @cached_property
-    def _memory(self) -> tuple[Strategy, Stream] | None:
-        """The compiled strategy of cells whose noise has memory, and its stream."""
-        traps = TrapReads.of(self._behind_gates, self.state)
-        if traps is not None:
-            return traps, Stream.TRAPS
-        processes = ProcessReads.of(self._behind_gates, self.state)
-        return None if processes is None else (processes, Stream.PROCESSES)
-
-    @cached_property
-    def _fresh(self) -> FreshReads | None:
-        return FreshReads.of(self._behind_gates, self.state)
 
     @property
     def _of_ternary_inputs(self) -> Strategy:

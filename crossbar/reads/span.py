@@ -48,7 +48,11 @@ class Span:
     @property
     def rows(self) -> NDArray[np.intp]:
         """The row of inputs that each read sees."""
+        if self.repeats == self.locations == 1:
+            return np.arange(self.reads)
         reads = np.arange(self.first, self.last)
+        if self.locations == 1:
+            return reads // self.repeats - self.first // self.repeats
         per_input = self.repeats * self.locations
         input_of = reads // per_input - self.first // per_input
         return input_of * self.locations + reads % self.locations

@@ -16,6 +16,13 @@ class TableProducts:
     def __init__(self) -> None:
         self._tables: dict[tuple[str, int], DigitTables] = {}
 
+    def tables(self, name: str, matrix: Floats, spacing: float, digits: int) -> DigitTables:
+        """Return the tables of a matrix; arguments as of `product`."""
+        key = (name, digits)
+        if key not in self._tables:
+            self._tables[key] = digit_tables([matrix], spacing, digits)[0]
+        return self._tables[key]
+
     def product(
         self,
         x: Inputs,
@@ -39,11 +46,9 @@ class TableProducts:
         ternary = x.is_ternary
         if not ternary.any():
             return (x.floats**2 if square else x.floats) @ matrix
-        key = (name, digits)
-        if key not in self._tables:
-            self._tables[key] = digit_tables([matrix], spacing, digits)[0]
+        tables = self.tables(name, matrix, spacing, digits)
         packed = x.packed.absolute() if square else x.packed
-        sums = gated_sums(self._tables[key], packed, Span(0, len(x)))
+        sums = gated_sums(tables, packed, Span(0, len(x)))
         if not ternary.all():
             others = x.floats[~ternary]
             sums[~ternary] = (others**2 if square else others) @ matrix

@@ -12,10 +12,11 @@ from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from devices.seeding import child, seed_number
 from devices.validation import integer
+from nsm.chips.chain_reads import ChainReads
 from nsm.chips.images import InputForm
 from nsm.chips.layers.read_context import Reads, reading
-from nsm.chips.layers.states import States, tensor_of
-from nsm.chips.layers.tile_layer import ChipLayer, TileLayer
+from nsm.chips.layers.states import tensor_of
+from nsm.chips.layers.tile_layer import TileLayer
 from nsm.chips.planning.chain import is_chain
 from nsm.chips.planning.check import without_fast_path
 from nsm.chips.structures import combined, leaves, mapped
@@ -111,13 +112,12 @@ def _runs_of_chain(
     reads_at_once: int,
     first: int,
 ) -> Iterator[tuple[Span, torch.Tensor]]:
-    at_once = reads_at_once // _reads_per_pass(network, images[:1])
+    chain = ChainReads.of(network, images[:1])
+    at_once = reads_at_once // chain.memory
     total = len(images) * samples
     for span in spans(total, samples, at_once, first * samples, anywhere=True):
         needed = images[span.first // samples - first : (span.last - 1) // samples + 1 - first]
-        with reading(Reads(span, sampling, seed)):
-            out: States = network(needed)
-        yield span, tensor_of(out)
+        yield span, chain.read(network, needed, Reads(span, sampling, seed))
 
 
 def _runs_of_network(
@@ -203,14 +203,3 @@ def read_once(
     ):
         seed_torch(seed_number(child(reads.seed, _OF_TORCH, reads.span.first)))
         return mapped(tensor_of, network(*arguments, **(options or {})))
-
-
-def _reads_per_pass(network: nn.Module, images: Floats) -> int:
-    """Return how often the busiest array is read in one pass: once, or once per location."""
-    most = 1
-    z = images
-    for layer in network:  # type: ignore[attr-defined]
-        assert isinstance(layer, ChipLayer)
-        z, reads = layer.reads_per_input(z)
-        most = max(most, reads)
-    return most

@@ -64,7 +64,7 @@ class Sampler(nn.Module):
             sampling=sampling,
             reads_at_once=reads_at_once,
             form=self.inputs,
-            locations=self._locations,
+            locations=1 if is_chain(self.network) else self._locations,
             first=first,
         )
 

@@ -1,5 +1,7 @@
 """Seeds, and random streams that are named by words."""
 
+import copy
+import pickle
 from enum import IntEnum
 
 import numpy as np
@@ -42,3 +44,17 @@ def test_a_generator_gives_a_new_sequence_on_every_call(rng):
 def test_a_seed_number_is_fixed_and_fits_63_bits():
     assert seed_number(SEED) == seed_number(seed_sequence(7))
     assert 0 <= seed_number(SEED) < 2**63
+
+
+def test_a_child_is_the_seed_sequence_of_its_name():
+    named, plain = (
+        child(np.random.SeedSequence(5), 1, 2),
+        np.random.SeedSequence(5, spawn_key=(1, 2)),
+    )
+    assert (named.entropy, named.spawn_key) == (plain.entropy, plain.spawn_key)
+    for twin in (named, pickle.loads(pickle.dumps(named)), copy.deepcopy(named)):
+        np.testing.assert_array_equal(twin.generate_state(5), plain.generate_state(5))
+        assert twin.state == plain.state
+        assert repr(twin) == repr(plain)
+    assert [s.spawn_key for s in named.spawn(2)] == [s.spawn_key for s in plain.spawn(2)]
+    assert named.n_children_spawned == 2

@@ -17,11 +17,13 @@ from crossbar import Comparator, NeuronArray
 from crossbar.arrays.conversion import Converters
 from crossbar.cost.circuits import ReadOut
 from crossbar.reads.firing import fires_packed
+from crossbar.reads.inputs import Inputs
 from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span, draws
 from devices.seeding import child
 from devices.validation import Floats
 from nsm.chips.layers.read_context import Stream
+from nsm.chips.layers.states import States
 
 #: A numpy array or a torch tensor.
 Array = Any
@@ -99,6 +101,17 @@ class Comparators:
     def apply(self, u: Array, backend: Backend) -> Any:
         """Return states ±1: packed in numpy, numbers in torch."""
         return backend.compare(u, self)
+
+    def decided(
+        self, x: Inputs, span: Span, seed: np.random.SeedSequence, sampling: str
+    ) -> States | None:
+        """Return the states of reads of inputs, in one pass with their sums.
+
+        None where there is no such pass. Arguments are those of `NeuronArray.read_span`.
+        """
+        if self.comparator.noise or self.neurons is None:
+            return None
+        return self.neurons.whole.fired(x, span, seed, self.offsets, sampling)
 
     def scaled(self, factors: Floats) -> "Comparators":
         """Return the same comparators: the sign of a sum has no scale."""

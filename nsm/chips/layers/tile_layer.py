@@ -18,7 +18,7 @@ from devices.seeding import child
 from devices.validation import Floats
 from nsm.chips.layers.compensation import Compensation
 from nsm.chips.layers.read_context import Stream, current_reads
-from nsm.chips.layers.readouts import NumpyBackend, Readout
+from nsm.chips.layers.readouts import Comparators, NumpyBackend, Readout
 from nsm.chips.layers.states import States, tensor_of, unpacked, values_of
 from nsm.chips.layers.tensor_reads import read_tensor
 from nsm.chips.layers.torch_sums import TorchSums
@@ -121,7 +121,26 @@ class AdjustedLayer(ChipLayer):
         self.neurons.threshold = mapped + self.tuning.threshold
 
 
-class TileLayer(AdjustedLayer):
+class CountedLayer(AdjustedLayer):
+    """A layer on tiles that counts its reads.
+
+    Attributes:
+        locations: At how many locations the layer was read for each input when it was last read, or
+            when the mapping was checked.
+        reads_per_pass: How often the layer was read for each input in the last pass, or in the one
+            with which the mapping was checked: at all locations of all calls (time steps).
+    """
+
+    locations: int
+    reads_per_pass: int
+
+    def _note_reads(self, locations: int, per_pass: int) -> None:
+        # A module of torch takes long to set an attribute, and these hardly ever change.
+        if (self.locations, self.reads_per_pass) != (locations, per_pass):
+            self.locations, self.reads_per_pass = locations, per_pass
+
+
+class TileLayer(CountedLayer):
     """A layer on tiles with its read-out.
 
     Attributes:
@@ -137,10 +156,6 @@ class TileLayer(AdjustedLayer):
         gives_states: Whether every layer that takes the outputs takes packed states. Otherwise a
             tensor comes out when a tensor goes in.
         dtype: Precision of the tensors that states become.
-        locations: At how many locations the layer was read for each input when it was last read, or
-            when the mapping was checked.
-        reads_per_pass: How often the layer was read for each input in the last pass, or in the one
-            with which the mapping was checked: at all locations of all calls (time steps).
         compensation: Factors for a common change of the conductances, see `compensate`.
         tuning: Parameters of the periphery that were trained on this chip, see `tune`.
     """
@@ -227,7 +242,7 @@ class TileLayer(AdjustedLayer):
             span, seed = reads.next_call(self.position, len(z))
             states = self.read(z, span, seed, sampling=reads.sampling)
             out = states if self.gives_states else tensor_of(states).to(self.dtype)
-        self.reads_per_pass = before + self.locations
+        self._note_reads(self.locations, before + self.locations)
         return out
 
     def read(
@@ -244,16 +259,23 @@ class TileLayer(AdjustedLayer):
             sampling: "exact" or "moments".
         """
         if self.patches is None:
-            self.locations = 1
+            self._note_reads(1, self.reads_per_pass)
             return self._read(Inputs(z), span, seed, sampling)
         blocks, shape = windows_in_blocks(self.patches, unpacked(z), span)
-        self.locations = math.prod(shape)
+        self._note_reads(math.prod(shape), self.reads_per_pass)
         parts = [unpacked(self._read(cut, reads, seed, sampling)) for cut, reads in blocks]
+        if parts[0].ndim == 3:  # arranged by the pass that read them
+            return parts[0].reshape(*parts[0].shape[:2], *shape)
         out = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return self.patches.arrange(out, shape)
 
     def _read(self, x: Inputs, span: Span, seed: np.random.SeedSequence, sampling: str) -> States:
-        u = self.neurons.read_span(x, span, child(seed, Stream.ARRAYS), sampling=sampling)
+        arrays = child(seed, Stream.ARRAYS)
+        if isinstance(self.readout, Comparators):
+            decided = self.readout.decided(x, span, arrays, sampling)
+            if decided is not None:
+                return decided
+        u = self.neurons.read_span(x, span, arrays, sampling=sampling)
         out: States = self.readout.apply(u, NumpyBackend(span, seed))
         return out
 

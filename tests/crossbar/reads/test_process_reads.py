@@ -11,8 +11,8 @@ from crossbar import DifferentialPair, ReferenceColumn
 from crossbar.reads.cell_by_cell import CellByCell
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import Source
-from crossbar.reads.reader import Stream
 from crossbar.reads.span import Span
+from crossbar.reads.strategies import Stream
 from devices import BlankOut, FlickerNoise, NoNoise, StochasticSelector
 from devices.seeding import child
 from tests.helpers import reference

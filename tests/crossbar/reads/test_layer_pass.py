@@ -1,0 +1,146 @@
+"""A layer in one compiled pass gives the numbers of its parts, bit for bit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossbar import Adc, Hardware, NeuronArray
+from crossbar.reads.digits import digit_tables
+from crossbar.reads.gated_sums import gate_bits, gated_sums
+from crossbar.reads.inputs import Inputs
+from crossbar.reads.layer_pass import NO_NORMALS, NOTHING, LayerPass, sign_tables
+from crossbar.reads.packed import Packed
+from crossbar.reads.span import Span
+from crossbar.threads import threads
+from devices import BlankOut, GaussianNoise, NoNoise, TelegraphNoise
+from tests.helpers import reference
+from tests.helpers.packed_reads import CONTINUOUS, GRID, SEED, largest
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    inputs=st.sampled_from([1, 7, 8, 9, 65]),
+    columns=st.integers(1, 3),
+    p=st.sampled_from([0.5, 0.375, 0.3]),
+    first=st.integers(0, 70),
+    images=st.integers(1, 3),
+    repeats=st.integers(1, 3),
+    locations=st.sampled_from([1, 3]),
+    digits=st.integers(1, 3),
+    draw=st.integers(0, 2**32 - 1),
+)
+def test_a_pass_equals_the_slow_twin_exactly_on_a_grid(
+    inputs, columns, p, first, images, repeats, locations, digits, draw
+):
+    rng = np.random.default_rng(draw)
+    first *= repeats * locations
+    span = Span(first, first + images * repeats * locations, repeats, locations)
+    top = largest(digits)
+    w, v = rng.integers(-top, top + 1, (2, inputs, columns))
+    x = rng.choice([-1, 1], (images * locations, inputs))
+    rows = x[span.rows]
+    p_digits = reference.gate_digits(p)
+    key = SEED.generate_state(2, np.uint64)
+    masks = reference.blank_out_masks(key, span.first, span.last, inputs, columns, p_digits)
+    tables = [sign_tables(digit_tables([m.astype(float)], 1.0, 3)[0]) for m in (w, v)]
+    a = rng.choice([-0.5, 0.25], columns)
+    bias, threshold = rng.integers(-9, 10, (2, columns)) / 4
+    layer = LayerPass(*tables, gate_bits(p), NO_NORMALS, a, bias, threshold)
+    packed = Packed.of(x.astype(float))[0]
+    expected = reference.blank_out_sums(masks, rows, w) + a * (rows @ v) + bias + threshold
+    np.testing.assert_array_equal(layer.sums(packed, span, SEED), expected)
+    offsets = rng.integers(-50, 50, columns) + 0.5
+    fires = 3.0 * expected + offsets >= 0
+    fired = layer.fired(packed, span, SEED, 3.0, offsets)
+    np.testing.assert_array_equal(fired.positive(), fires)
+    states = layer.states(packed, span, SEED, 3.0, offsets)
+    arranged = fires.reshape(-1, locations, columns).swapaxes(1, 2)
+    np.testing.assert_array_equal(states, arranged)
+
+
+def test_many_inputs_and_columns_equal_gated_sums(rng):
+    # More octets than a short holds, more columns than a byte has bits, blocks of several images.
+    w = rng.integers(-31, 32, (1100, 10)).astype(float)
+    tables, span = digit_tables([w], 1.0, 3)[0], Span(120, 360, 3, 40)
+    x = Packed.of(rng.choice([-1.0, 1.0], (80, 1100)))[0]
+    layer = LayerPass(*[sign_tables(tables)] * 2, gate_bits(0.5), NO_NORMALS, *[NOTHING] * 3)
+    expected = gated_sums(tables, x, span, SEED, 0.5)
+    np.testing.assert_array_equal(layer.sums(x, span, SEED), expected)
+    states = layer.states(x, span, SEED, 1.0, np.zeros(10))
+    np.testing.assert_array_equal(states, (expected >= 0).reshape(6, 40, 10).swapaxes(1, 2))
+
+
+WAYS = {
+    "grid": {},
+    "continuous": {"device": CONTINUOUS},
+    "moments": {"device": CONTINUOUS},
+    "Gaussian cells": {
+        "device": replace(CONTINUOUS, read_noise=GaussianNoise(0.1)),
+        "gate": NoNoise(),
+        "bias": "reference",
+    },
+    "exact biases": {"bias": "reference"},
+    "converters": {"adc": Adc(6, range=1e-3)},
+}
+
+
+def layer_of(rng, **options):
+    hardware = Hardware(
+        **{"device": GRID, "tile_shape": (64, 64), "gate": BlankOut(0.5), **options}
+    )
+    w = rng.uniform(-1, 1, (11, 90))
+    k = hardware.mapping.siemens_per_weight(1.0, hardware.device)
+    a, b = rng.uniform(-1, 1, (2, 11))
+    converted = "adc" in options
+    return NeuronArray.program(
+        w, hardware, siemens_per_weight=k, a=a, b=b, converted=converted, rng=0
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_layer_in_one_pass_has_the_numbers_of_its_parts(way, rng, monkeypatch):
+    layer = layer_of(rng, **WAYS[way])
+    sampling = "moments" if way == "moments" else "exact"
+    x = Inputs(rng.choice([-1.0, 1.0], (9, 90)))
+    span = Span(5, 5 + 40, 5)
+    at_once = layer.whole.sums(x, span, SEED, sampling)
+    assert at_once is not None
+    with threads(3):
+        u = layer.read_span(x, span, SEED, sampling=sampling)
+    fired = layer.whole.fired(x, span, SEED, np.zeros(11), sampling)
+    monkeypatch.setattr(layer.whole, "sums", lambda *_: None)
+    np.testing.assert_array_equal(u, layer.read_span(x, span, SEED, sampling=sampling))
+    if way == "converters":
+        assert fired is None
+    else:
+        np.testing.assert_array_equal(fired.positive(), u >= 0)
+
+
+def test_a_layer_that_changes_is_read_as_it_is_now(rng):
+    layer = layer_of(rng)
+    x, span = Inputs(rng.choice([-1.0, 1.0], (1, 90))), Span(0, 70, 70)
+    before = layer.read_span(x, span, SEED)
+    layer.scale_conductances(2.0)
+    np.testing.assert_allclose(layer.read_span(x, span, SEED), 2 * before, rtol=1e-12)
+    layer.threshold = layer.threshold + 7
+    np.testing.assert_allclose(layer.read_span(x, span, SEED), 2 * before + 7, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"device": replace(CONTINUOUS, read_noise=TelegraphNoise(0.1, 1e-5, 1e-5))},
+        {"device": replace(CONTINUOUS, read_noise=GaussianNoise(0.1))},
+        {"gate": BlankOut(0.5), "gate_sharing": "cell"},
+        {"gate": BlankOut(0.5), "gate_sharing": "word_line"},
+    ],
+)
+def test_what_one_pass_does_not_draw_is_read_in_parts(options, rng):
+    layer = layer_of(rng, **options)
+    x = Inputs(rng.choice([-1.0, 1.0], (2, 90)))
+    assert layer.whole.sums(x, Span(0, 2), SEED, "exact") is None
+    zeros = Inputs(np.zeros((2, 90)))
+    assert layer_of(rng).whole.sums(zeros, Span(0, 2), SEED, "exact") is None

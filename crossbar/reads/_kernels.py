@@ -20,7 +20,7 @@ position in the matrix) alone, and no result depends on threads or on how reads 
 import numpy as np
 from numba import njit
 
-from crossbar.reads._look_ups import add_digit
+from crossbar.reads._look_ups import add_digit, sum_of_all
 from crossbar.reads._sfc64 import WARM_UP, sfc64_keep, sfc64_round, sfc64_seed
 from crossbar.reads._vectors import (
     add_words,
@@ -187,6 +187,9 @@ def masked_sums(
     state = np.empty((3, 8), np.uint64)
     of_read = np.empty(READS_PER_BLOCK, np.uintp)
     masked = gated or has_zeros
+    every = np.zeros((columns, digits), np.int32)
+    for i in range(columns * digits if not masked else 0):
+        every[i // digits, i % digits] = sum_of_all(flat_tables, i * octets * 32, octets)
     for block in range(first // READS_PER_BLOCK, (last - 1) // READS_PER_BLOCK + 1):
         take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting)
         counter = np.uint64(1)
@@ -212,8 +215,8 @@ def masked_sums(
                 start = (j * digits + d) * octets * 32
                 at = d * READS_PER_BLOCK
                 add_digit(
-                    ones, masked, flat_tables, start, octets, depth, flat_plus, flat_masks, total,
-                    at,
+                    ones, masked, every[j, d], flat_tables, start, octets, depth, flat_plus,
+                    flat_masks, total, at,
                 )  # fmt: skip
             _write(total, factors, unit, begin, end, block, first, j, line, out)
 

@@ -12,7 +12,7 @@ from numba import njit
 
 from crossbar.reads._kernels import DIGIT_BASE, READS_PER_BLOCK, aligned, take_inputs
 from crossbar.reads._lanes import draw_gates, reads_of_block
-from crossbar.reads._look_ups import add_digit
+from crossbar.reads._look_ups import add_digit, sum_of_all
 from crossbar.reads._trap_planes import draw_planes, pack_states, room_of_planes, unpack_states
 from crossbar.reads._trap_switches import (
     away,
@@ -22,7 +22,7 @@ from crossbar.reads._trap_switches import (
     trap_of,
 )
 from crossbar.reads._trap_tables import DIGITS, add_change, change_weight
-from crossbar.reads._trap_weights import of_column, weight_of
+from crossbar.reads._trap_weights import factor_of, of_column, weight_of
 from crossbar.reads._vectors import bit_and, load, store
 
 #: Most blocks of reads between which a column's traps stay in the cache, and bytes of their inputs.
@@ -40,7 +40,8 @@ def _both(a, b, out):
 def _add_digit(masked, tables, start, octets, depth, plus, masks, factor, total, line):
     """Add the sums of one digit in 64 reads to `line`, times a factor."""
     total[:] = 0
-    add_digit(False, masked, tables, start, octets, depth, plus, masks, total, 0)
+    every = np.int32(0) if masked else sum_of_all(tables, start, octets)
+    add_digit(False, masked, every, tables, start, octets, depth, plus, masks, total, 0)
     for i in range(READS_PER_BLOCK):
         line[i] += factor * total[i]
 
@@ -164,24 +165,26 @@ def _base_sums(tables, masked, plus, masks, total, line):
 
 
 @njit(nogil=True)
-def _begin(of_column, additive, parts, unit, whole, tables):
-    """Set the weights of a column, whole numbers, and their tables."""
-    own, starts_of_lines, delta, s = of_column
+def _begin(of_column, additive, parts, unit, factors, whole, tables):
+    """Set the factors of the cells of a column, its weights in whole numbers, and their tables."""
+    _own, first, delta, s = of_column
     tables[:] = 0
-    for line in range(len(starts_of_lines) - 1):
-        weight = weight_of(line, own, starts_of_lines, delta, s, additive, parts)
+    for cell in range(len(first) - 1):
+        factors[cell] = factor_of(cell, first, delta, s, additive)
+    for line in range(len(first) // 2):
+        weight = weight_of(line, parts, factors[2 * line], factors[2 * line + 1])
         whole[line] = np.int32(np.rint(weight * np.float32(1 / unit)))
         change_weight(tables, line, 0, whole[line])
 
 
 @njit(nogil=True)
-def _switch(switches, many, of_column, additive, parts, unit, far, whole, changes):
+def _switch(switches, many, of_column, additive, parts, unit, far, factors, whole, changes):
     """Let a column's traps switch, and write what that does to its weights to `changes` (many, 2).
 
     switches, many: all of them, and how many there are; word lines take the places of traps.
     changes: whole numbers of the weight of that line before and after.
     """
-    own, starts_of_lines, delta, s = of_column
+    own, first, delta, s = of_column
     per_unit = np.float32(1 / unit)
     for i in range(many):
         t = trap_of(switches[i])
@@ -189,8 +192,10 @@ def _switch(switches, many, of_column, additive, parts, unit, far, whole, change
     for i in range(many):
         t = trap_of(switches[i])
         s[t] ^= np.uint8(1)
-        line = np.int64(own[t] >> 1)
-        weight = weight_of(line, own, starts_of_lines, delta, s, additive, parts)
+        cell = np.int64(own[t])
+        line = cell >> 1
+        factors[cell] = factor_of(cell, first, delta, s, additive)
+        weight = weight_of(line, parts, factors[2 * line], factors[2 * line + 1])
         now = np.int32(np.rint(weight * per_unit))
         changes[2 * i], changes[2 * i + 1] = whole[line], now
         whole[line] = now
@@ -271,6 +276,7 @@ def switch_sums(
     far, visits = np.empty(most // 64 + 1, np.uint64), np.empty(most // 64 + 1, np.uint64)
     drawing, found, ordered = room_of_switches(most), np.empty(64, np.int64), np.empty(64, np.int64)
     tables, whole = aligned(DIGITS * octets * 32).view(np.int8), np.empty(8 * octets, np.int32)
+    factors = np.empty(16 * octets, np.float32)
     adding = (
         np.empty(READS_PER_BLOCK, np.int32), np.empty(2 * READS_PER_BLOCK, np.int32),
         np.empty((2, READS_PER_BLOCK)),
@@ -282,7 +288,7 @@ def switch_sums(
         for j in range(columns[0], columns[1]):
             column = of_column(traps, s, j)
             away(column[3], traps.kind[0 if traps.is_shared else traps.start[j] :], far, visits)
-            _begin(column, additive, parts[j], unit, whole, tables)
+            _begin(column, additive, parts[j], unit, factors, whole, tables)
             for block in range(begin, end):
                 reads = reads_of_block(block, span[0], span[1])
                 if block == last - 1:
@@ -293,7 +299,7 @@ def switch_sums(
                     ordered,
                 )  # fmt: skip
                 changes, driven = found.view(np.int32), of_active[block - begin]
-                _switch(ordered, n, column, additive, parts[j], unit, far, whole, changes)
+                _switch(ordered, n, column, additive, parts[j], unit, far, factors, whole, changes)
                 if len(conducting):
                     _draw_conducting(conducting, driven, state, keys[1], number, gate[0])
                 masks, at = (driven, conducting, always), block * READS_PER_BLOCK - span[0]

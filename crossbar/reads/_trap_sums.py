@@ -23,7 +23,7 @@ from crossbar.reads._trap_switches import (
     room_of_switches,
     trap_of,
 )
-from crossbar.reads._trap_weights import of_column, set_weights, weight_of
+from crossbar.reads._trap_weights import factor_of, of_column, set_weights, weight_of
 
 
 @njit(nogil=True, inline="always")
@@ -33,7 +33,7 @@ def _touch(switches, own, first, delta, s, parts, scratch):
     for e in range(len(switches)):
         t = trap_of(switches[e])
         line = own[t] >> 1
-        touched += parts[4 * line] + delta[t] + np.float32(s[t]) + np.float32(first[line])
+        touched += parts[4 * line] + delta[t] + np.float32(s[t]) + np.float32(first[2 * line])
     scratch[0] = touched
 
 
@@ -50,7 +50,7 @@ def _read_column(
     masks: gates, (octets, 64), or (0, 64) for none. rows: where in x the inputs of each read begin.
     """
     own, first, delta, s = of_traps
-    lines, many = len(first) - 1, len(s)
+    lines, many = len(first) // 2, len(s)
     _touch(switches, own, first, delta, s, parts, scratch)
     e = 0
     for r in range(reads[0], reads[1]):
@@ -58,7 +58,9 @@ def _read_column(
             t = trap_of(switches[e])
             s[t] ^= np.uint8(1)
             line = own[t] >> 1
-            weights[line] = weight_of(line, own, first, delta, s, additive, parts)
+            positive = factor_of(2 * line, first, delta, s, additive)
+            negative = factor_of(2 * line + 1, first, delta, s, additive)
+            weights[line] = weight_of(line, parts, positive, negative)
             e += 1
         if len(states):
             sides = many // lines
@@ -67,11 +69,11 @@ def _read_column(
                 line = k // sides
                 octet = states[(k % sides) * octets + (line >> 3), r]
                 s[k] = (octet >> np.uint8(line & 7)) & np.uint8(1)
-            set_weights(own, first, delta, s, additive, parts, weights)
+            set_weights(first, delta, s, additive, parts, weights)
         elif len(limits):
             for k in range(many):
                 s[k] = words[r * many + k] < limits[k, s[k]]
-            set_weights(own, first, delta, s, additive, parts, weights)
+            set_weights(first, delta, s, additive, parts, weights)
         i = r - reads[0]
         out[i] = read_sum(weights, x, rows[i], masks, r, low, scratch)
 
@@ -91,8 +93,8 @@ def trap_sums(
     """
     lines = weights.shape[1]
     for j in range(columns[0], columns[1]):
-        own, starts_of_lines, delta, of_traps = of_column(traps, s, j)
-        set_weights(own, starts_of_lines, delta, of_traps, additive, parts[j], weights[j])
+        _own, first, delta, of_traps = of_column(traps, s, j)
+        set_weights(first, delta, of_traps, additive, parts[j], weights[j])
     flat_x, starts = x.reshape(-1), rows * lines
     masks = np.empty((lines // 8 if len(gate[0]) else 0, READS_PER_BLOCK), np.uint8)
     state, lanes = np.empty((3, 8), np.uint64), np.empty(8, np.float32)
@@ -101,7 +103,7 @@ def trap_sums(
     room = room_of_switches(most)
     found, ordered = np.empty(POOL, np.int64), np.empty(POOL, np.int64)
     words = np.empty(8 * (-(-most * READS_PER_BLOCK // 16)) * (len(traps.limits) > 0), np.uint64)
-    in_lines = len(traps.line_start[0]) - 1
+    in_lines = len(traps.cell_start[0]) // 2
     sides = most // in_lines
     octets = (in_lines + 7) // 8 * sides * in_planes
     bits, of_planes = np.zeros((octets + 31) // 32 * 32, np.uint8), room_of_planes(octets)

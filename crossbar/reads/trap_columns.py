@@ -37,7 +37,7 @@ class TrapArrays(NamedTuple):
         start: Number of each column's first trap, (columns + 1,).
         is_shared: Whether all traps are alike, so that one column stands for all.
         cell: Cell of the trap in its column.
-        line_start: First trap of each word line, counted in its column, (columns or 1, lines + 1).
+        cell_start: First trap of each cell, counted in its column, (columns or 1, 2 lines + 1).
         delta: Amplitude.
         kind: Bit 0: whether a trap is captured in its more frequent state. Bit 1: whether it is
             quick: how long it is away from that state is drawn when it leaves.
@@ -50,7 +50,7 @@ class TrapArrays(NamedTuple):
     start: NDArray[np.int64]
     is_shared: bool
     cell: NDArray[np.int32]
-    line_start: NDArray[np.int32]
+    cell_start: NDArray[np.int32]
     delta: NDArray[np.float32]
     kind: Bytes
     back: NDArray[np.float32]
@@ -187,7 +187,7 @@ def _alike(noise: TelegraphNoise, sides: Sequence[Side], period: float) -> TrapA
         start=np.arange(columns + 1) * count,
         is_shared=True,
         cell=cell,
-        line_start=(np.arange(lines + 1) * (count // lines)).astype(np.int32)[None],
+        cell_start=np.searchsorted(cell, np.arange(2 * lines + 1)).astype(np.int32)[None],
         delta=np.full(count, noise.amplitude, np.float32),
         **_switches(p1, q, np.array([0, count])),
     )
@@ -210,14 +210,14 @@ def _of_ensemble(
     delta = np.concatenate([amplitudes(noise, s.g, t) for s, t in zip(sides, states, strict=True)])
     column, cell = column[order], cell[order]
     start = np.searchsorted(column, np.arange(columns + 1))
-    edges = np.add.outer(np.arange(columns) * 2 * lines, 2 * np.arange(lines + 1))
-    line_start = np.searchsorted(column * 2 * lines + cell, edges) - start[:-1, None]
+    edges = np.add.outer(np.arange(columns) * 2 * lines, np.arange(2 * lines + 1))
+    cell_start = np.searchsorted(column * 2 * lines + cell, edges) - start[:-1, None]
     q = -np.expm1(-rate * period)
     arrays = TrapArrays(
         start=start.astype(np.int64),
         is_shared=False,
         cell=cell.astype(np.int32),
-        line_start=line_start.reshape(columns, lines + 1).astype(np.int32),
+        cell_start=cell_start.reshape(columns, -1).astype(np.int32),
         delta=delta[order].astype(np.float32),
         **_switches(p1, q, start),
     )

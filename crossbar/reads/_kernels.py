@@ -149,11 +149,13 @@ def restrict(masks, conducting):
 @njit(nogil=True, inline="always")
 def _write(total, factors, unit, begin, end, block, first, j, line, out):
     """Write one column of reads begin … end − 1: unit Σ_d factors[d] total[d]."""
+    of_digit, factor = total[:READS_PER_BLOCK], factors[0]
     for i in range(READS_PER_BLOCK):
-        line[i] = factors[0] * total[i]
-    for d in range(1, len(factors)):
+        line[i] = factor * of_digit[i]
+    for d in range(1, len(factors)):  # of a slice, LLVM makes vectors
+        of_digit, factor = total[d * READS_PER_BLOCK : (d + 1) * READS_PER_BLOCK], factors[d]
         for i in range(READS_PER_BLOCK):
-            line[i] += factors[d] * total[d * READS_PER_BLOCK + i]
+            line[i] += factor * of_digit[i]
     for r in range(begin, end):
         out[r - first, j] = unit * line[r - block * READS_PER_BLOCK]
 

@@ -149,5 +149,6 @@ def add_digit(ones, masked, every, tables, start, octets, depth, plus, masks, to
     else:
         # All inputs are ±1: twice the sum over those that are +1, minus the sum of all weights.
         _sum(_SIGNS, tables, start, octets, depth, plus, masks, total, at)
-        for i in range(at, at + 64):
-            total[i] += total[i] - every
+        of_digit = total[at : at + 64]
+        for i in range(64):
+            of_digit[i] += of_digit[i] - every

@@ -117,8 +117,32 @@ def test_the_long_examples_can_be_imported(name, load_example):
 
 def test_every_example_has_a_test_and_a_docstring_of_its_command():
     found = {path.stem: path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py")}
+    found.pop("usage")  # what their commands share
     assert set(found) == {"first", "compensation", "energy", *LONG}
     for name, text in found.items():
         words = ast.get_docstring(ast.parse(text))
         assert words
         assert name == "trained" or f"python examples/{name}.py" in words
+
+
+@pytest.mark.parametrize(
+    ("given", "most", "expected"),
+    [([], 1, []), (["here"], 1, ["here"]), (["a", "b", "c"], None, ["a", "b", "c"])],
+)
+def test_arguments_of_an_example(given, most, expected, load_example, monkeypatch):
+    usage = load_example("usage")
+    monkeypatch.setattr(usage.sys, "argv", ["example.py", *given])
+    assert usage.arguments(most) == expected
+
+
+@pytest.mark.parametrize(("given", "status"), [(["--help"], 0), (["-x"], 2), (["a", "b"], 2)])
+def test_an_example_that_is_called_otherwise_says_what_it_is(
+    given, status, load_example, monkeypatch, capsys
+):
+    usage = load_example("usage")
+    monkeypatch.setattr(usage.sys, "argv", ["example.py", *given])
+    monkeypatch.setattr(usage.sys.modules["__main__"], "__doc__", "What it does.")
+    with pytest.raises(SystemExit) as end:
+        usage.arguments()
+    assert end.value.code == status
+    assert capsys.readouterr().out == "What it does.\n"

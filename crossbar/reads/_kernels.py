@@ -20,7 +20,7 @@ position in the matrix) alone, and no result depends on threads or on how reads 
 import numpy as np
 from numba import njit
 
-from crossbar.reads._look_ups import add_digit
+from crossbar.reads._look_ups import add_digit, sum_of_all
 from crossbar.reads._sfc64 import WARM_UP, sfc64_keep, sfc64_round, sfc64_seed
 from crossbar.reads._vectors import (
     add_words,
@@ -42,7 +42,7 @@ DIGIT_BASE = 63
 
 
 @njit(nogil=True, inline="always")
-def _buffer(size):
+def aligned(size):
     """Return `size` bytes aligned to a cache line.
 
     A vector that crosses two lines takes twice as long.
@@ -121,7 +121,7 @@ def draw_own_masks(state, counter, planes, masks):
 
 
 @njit(nogil=True, inline="always")
-def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting):
+def take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting):
     """Lay out the inputs of the 64 reads of a block.
 
     low_and_high: (octets, 2, 64), bits where z = +1, four inputs in a byte. conducting: (octets,
@@ -150,7 +150,7 @@ def _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, 
 
 
 @njit(nogil=True, inline="always")
-def _restrict(masks, conducting):
+def restrict(masks, conducting):
     """Clear the masks of inputs that are 0."""
     for i in range(0, len(masks), 32):
         store(masks, i, bit_and(load(masks, i), load(conducting, i)))
@@ -159,11 +159,13 @@ def _restrict(masks, conducting):
 @njit(nogil=True, inline="always")
 def _write(total, factors, unit, begin, end, block, first, j, line, out):
     """Write one column of reads begin … end − 1: unit Σ_d factors[d] total[d]."""
+    of_digit, factor = total[:READS_PER_BLOCK], factors[0]
     for i in range(READS_PER_BLOCK):
-        line[i] = factors[0] * total[i]
-    for d in range(1, len(factors)):
+        line[i] = factor * of_digit[i]
+    for d in range(1, len(factors)):  # of a slice, LLVM makes vectors
+        of_digit, factor = total[d * READS_PER_BLOCK : (d + 1) * READS_PER_BLOCK], factors[d]
         for i in range(READS_PER_BLOCK):
-            line[i] += factors[d] * total[d * READS_PER_BLOCK + i]
+            line[i] += factor * of_digit[i]
     for r in range(begin, end):
         out[r - first, j] = unit * line[r - block * READS_PER_BLOCK]
 
@@ -185,9 +187,9 @@ def masked_sums(
     columns, digits, octets = tables.shape[:3]
     flat_tables = tables.reshape(-1)
     has_zeros, gated = len(active) > 0, len(p_bits) > 0 or len(planes) > 0
-    flat_plus = _buffer(octets * 128)
-    flat_masks = _buffer(octets * 64)
-    flat_active = _buffer(octets * 64 * has_zeros)
+    flat_plus = aligned(octets * 128)
+    flat_masks = aligned(octets * 64)
+    flat_active = aligned(octets * 64 * has_zeros)
     low_and_high = flat_plus.reshape(octets, 2, READS_PER_BLOCK)
     masks = flat_masks.reshape(octets, READS_PER_BLOCK)
     conducting = flat_active.reshape(octets * has_zeros, READS_PER_BLOCK)
@@ -197,15 +199,18 @@ def masked_sums(
     state = np.empty((3, 8), np.uint64)
     of_read = np.empty(READS_PER_BLOCK, np.uintp)
     masked = gated or has_zeros
+    every = np.zeros((columns, digits), np.int32)
+    for i in range(columns * digits if not masked else 0):
+        every[i // digits, i % digits] = sum_of_all(flat_tables, i * octets * 32, octets)
     for block in range(first // READS_PER_BLOCK, (last - 1) // READS_PER_BLOCK + 1):
-        _take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting)
+        take_inputs(plus, active, rows, first, last, block, of_read, low_and_high, conducting)
         counter = np.uint64(1)
         if gated:
             sfc64_seed(state, key, block, counter)
             counter += np.uint64(WARM_UP)
         elif has_zeros:
             masks[:] = 255
-            _restrict(flat_masks, flat_active)
+            restrict(flat_masks, flat_active)
         begin = max(first, block * READS_PER_BLOCK)
         end = min(last, (block + 1) * READS_PER_BLOCK)
         for j in range(columns):
@@ -216,14 +221,14 @@ def masked_sums(
                 draw_masks(state, counter, p_bits, masks)
                 counter += np.uint64(octets * len(p_bits))
             if has_zeros and gated:
-                _restrict(flat_masks, flat_active)
+                restrict(flat_masks, flat_active)
             total[:] = 0
             for d in range(digits):
                 start = (j * digits + d) * octets * 32
                 at = d * READS_PER_BLOCK
                 add_digit(
-                    ones, masked, flat_tables, start, octets, depth, flat_plus, flat_masks, total,
-                    at,
+                    ones, masked, every[j, d], flat_tables, start, octets, depth, flat_plus,
+                    flat_masks, total, at,
                 )  # fmt: skip
             _write(total, factors, unit, begin, end, block, first, j, line, out)
 

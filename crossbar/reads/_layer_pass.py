@@ -21,7 +21,7 @@ from crossbar.reads._doubles import (
     splat_double,
     store_signs,
 )
-from crossbar.reads._kernels import READS_PER_BLOCK, _buffer, draw_words
+from crossbar.reads._kernels import READS_PER_BLOCK, aligned, draw_words
 from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
 from crossbar.reads._sign_sums import (
     BYTES_OF_TOTALS,
@@ -265,7 +265,7 @@ def layer_pass(main, path, rows, law, first, last, out):
     """
     digits, octets = main.entries.shape[1:3]
     octets = max(octets, path.entries.shape[2])
-    bits, halves, masks = _buffer(octets * 64), _buffer(octets * 128), _buffer(octets * 64)
+    bits, halves, masks = aligned(octets * 64), aligned(octets * 128), aligned(octets * 64)
     bits[:] = 0
     halves[:] = 0
     masks[:] = 0

@@ -26,7 +26,7 @@ from crossbar.reads._vectors import (
     subtract_bytes,
 )
 
-#: Ways to look sums up: any inputs under masks; ±1 without masks; 0 and 1 under masks.
+#: Ways to look sums up: any inputs under masks; +1 of ±1 without masks; 0 and 1 under masks.
 _MASKED, _SIGNS, _ONES = 0, 1, 2
 #: Octets of inputs whose sums a signed short holds: 128 · 8 · 31 < 2^15.
 _OCTETS_PER_SHORT = 128
@@ -62,15 +62,9 @@ def _octet(tables, at, plus, z, masks, m):
 
 @njit(nogil=True, inline="always")
 def _octet_of_signs(tables, at, plus, z):
-    """Return the same sums where no gate is drawn and no input is 0: one look-up each.
-
-    An entry t of the table becomes the sum of the weights in t minus that of the others.
-    """
-    last = splat(np.uint64(0x0F0F0F0F0F0F0F0F))
+    """Return sums of those of eight inputs that are +1: one look-up each."""
     low = load_table(tables, at)
     high = load_table(tables, at + 16)
-    low = subtract_bytes(add_bytes(low, low), lookup(low, last))
-    high = subtract_bytes(add_bytes(high, high), lookup(high, last))
     a, b = lookup(low, load(plus, z)), lookup(low, load(plus, z + 32))
     return a, b, lookup(high, load(plus, z + 64)), lookup(high, load(plus, z + 96))
 
@@ -133,14 +127,28 @@ def _sum(mode, tables, start, octets, depth, plus, masks, total, at):
 
 
 @njit(nogil=True, inline="always")
-def add_digit(ones, masked, tables, start, octets, depth, plus, masks, total, at):
-    """Add one digit's sums over all octets to 64 int32, with the fewest look-ups.
+def sum_of_all(tables, start, octets):
+    """Return the sum of one digit of all inputs: that of the last entries of the tables."""
+    every = 0
+    for at in range(start + 15, start + 32 * octets, 16):
+        every += tables[at]
+    return np.int32(every)
 
-    ones: whether no input is −1. masked: whether masks are drawn, or some input is 0.
+
+@njit(nogil=True, inline="always")
+def add_digit(ones, masked, every, tables, start, octets, depth, plus, masks, total, at):
+    """Add one digit's sums over all octets to 64 int32 that are 0, with the fewest look-ups.
+
+    ones: whether no input is −1. masked: whether masks are drawn, or some input is 0. every: the
+    sum of the digits of all inputs, as of `sum_of_all`; used without masks.
     """
     if ones:
         _sum(_ONES, tables, start, octets, depth, plus, masks, total, at)
     elif masked:
         _sum(_MASKED, tables, start, octets, depth, plus, masks, total, at)
     else:
+        # All inputs are ±1: twice the sum over those that are +1, minus the sum of all weights.
         _sum(_SIGNS, tables, start, octets, depth, plus, masks, total, at)
+        of_digit = total[at : at + 64]
+        for i in range(64):
+            of_digit[i] += of_digit[i] - every

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from crossbar.reads._doubles import copy_ints
-from crossbar.reads._kernels import READS_PER_BLOCK, _buffer
+from crossbar.reads._kernels import READS_PER_BLOCK, aligned
 from crossbar.reads._vectors import (
     add_bytes,
     add_shorts,
@@ -234,7 +234,7 @@ def _row_sums(tables, plus, every, first, last, out, scratch):
 def row_sums(tables, plus, first, last, out):
     """Write out[j, d, r] = Σ entries of column j, digit d, under rows first … last − 1."""
     octets = tables.entries.shape[2]
-    bits, halves = _buffer(octets * 64), _buffer(octets * 128)
+    bits, halves = aligned(octets * 64), aligned(octets * 128)
     halves[:] = 0
     total, row_of = np.empty(READS_PER_BLOCK, np.int32), np.empty(READS_PER_BLOCK, np.int64)
     scratch = bits, halves, total, row_of

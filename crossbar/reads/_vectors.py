@@ -296,3 +296,41 @@ def add_to_ints(context, array, index, low, high):
         return context.get_dummy_value()
 
     return types.none(array, types.intp, vector, vector), codegen
+
+
+@intrinsic
+def add_changes(context, total, at, change, signs, s, sign_bit, masks, m, mask_bit, since):
+    """Add `change` to eight int32 from total[at] on, or subtract it, or leave them as they are.
+
+    Number i is changed if i ≥ since and masks[m + i] has the bit mask_bit; it is added to if
+    signs[s + i] has sign_bit.
+    """
+
+    def codegen(context, builder, signature, arguments):
+        total, at, change, signs, s, sign_bit, masks, m, mask_bit, since = arguments
+        bytes_, ints = (ir.VectorType(t, 8) for t in (_BYTE, _INT))
+
+        def splat(value, vector_type):
+            one = builder.insert_element(
+                ir.Constant(vector_type, ir.Undefined), value, ir.Constant(_INT, 0)
+            )
+            return builder.shuffle_vector(one, one, ir.Constant(ints, [0] * 8))
+
+        def has(array, i, index, bit):
+            of = _address(context, builder, signature.args[i], array, index, bytes_)
+            found = builder.and_(builder.load(of, align=1), splat(bit, bytes_))
+            return builder.icmp_unsigned("!=", found, ir.Constant(bytes_, [0] * 8))
+
+        up = splat(change, ints)
+        zero = ir.Constant(ints, [0] * 8)
+        value = builder.select(has(signs, 3, s, sign_bit), up, builder.sub(zero, up))
+        late = builder.icmp_signed(">=", ir.Constant(ints, list(range(8))), splat(since, ints))
+        value = builder.select(builder.and_(late, has(masks, 6, m, mask_bit)), value, zero)
+        to = _address(context, builder, signature.args[0], total, at, ints)
+        builder.store(builder.add(builder.load(to, align=4), value), to, align=4)
+        return context.get_dummy_value()
+
+    return types.none(
+        total, types.intp, types.int32, signs, types.intp, types.uint8, masks, types.intp,
+        types.uint8, types.int32,
+    ), codegen  # fmt: skip

@@ -1,14 +1,15 @@
 """Telegraph traps of an array, column by column: what compiled reads of them need."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.reads.noise_state import Source
+from crossbar.reads.plane_law import plane_law
 from devices import TelegraphNoise, TrapEnsemble
 from devices.read_noise.trap_ensemble import amplitudes
 from devices.validation import Floats
@@ -16,8 +17,16 @@ from devices.validation import Floats
 TrapNoise = TelegraphNoise | TrapEnsemble
 Bytes = NDArray[np.uint8]
 
-#: λΔ above which a trap is drawn on every read: a refresh costs about three such draws.
-_FAST = 0.3
+#: P that a trap leaves its more frequent state between two reads above which the traps of all cells
+#: are drawn on every read: as bits where each cell has one and all are alike, or else as words.
+_MOST_OF_BITS, _MOST_OF_WORDS = 0.004, 0.1
+#: P(away) of traps that are slow, per rate at which they return: candidates of their returns then
+#: cost less than drawing at every block how long those are away that are.
+_SLOW = 1 / 170
+#: Classes of traps on an axis, by their rates from the highest on; the last has all lower ones.
+_CLASSES_PER_OCTAVE, _MOST_CLASSES = 4, 160
+#: Parts of a read's stretch on the axis whose first classes are known.
+GUIDES = 128
 _WORD = 2.0**32
 
 
@@ -27,36 +36,49 @@ class TrapArrays(NamedTuple):
     Attributes:
         start: Number of each column's first trap, (columns + 1,).
         is_shared: Whether all traps are alike, so that one column stands for all.
-        is_alone: Whether, moreover, every cell has one trap.
         cell: Cell of the trap in its column.
-        line_start: First trap of each word line, counted in its column, (columns or 1, lines + 1).
+        cell_start: First trap of each cell, counted in its column, (columns or 1, 2 lines + 1).
         delta: Amplitude.
-        total: Σ λΔ of each column's slow traps, (columns,).
-        slow_start: Number of each column's first slow trap, (columns + 1,).
-        slow: Slow traps of each column from the slowest on, and their occupancies in units of 2⁻²⁴,
-            (traps, 2); one row, of an occupancy, where all traps are alike.
-        cumulative: The sum of λΔ up to each slow trap of its column; empty where all are alike.
-        guide: The first slow trap whose sum exceeds each n-th of the total, or one before it;
-            empty likewise.
-        fast: Traps of each column that are drawn on every read.
-        fast_start: Number of each column's first fast trap, (columns + 1,).
-        limits: P(captured | not captured, captured before) of fast traps in units of 2⁻³².
+        kind: Bit 0: whether a trap is captured in its more frequent state. Bit 1: whether it is
+            quick: how long it is away from that state is drawn when it leaves.
+        back: Mean of the exponential number of reads whose whole part, plus one, it is away.
+        axis: `Axis` of departures from it.
+        limits: P(captured | not captured, captured before) in units of 2⁻³² of traps that are drawn
+            as words on every read; empty where traps are drawn otherwise.
     """
 
     start: NDArray[np.int64]
     is_shared: bool
-    is_alone: bool
     cell: NDArray[np.int32]
-    line_start: NDArray[np.int32]
+    cell_start: NDArray[np.int32]
     delta: NDArray[np.float32]
-    total: Floats
-    slow_start: NDArray[np.int64]
-    slow: NDArray[np.uint32]
-    cumulative: Floats
-    guide: NDArray[np.uint16]
-    fast: NDArray[np.int32]
-    fast_start: NDArray[np.int64]
+    kind: Bytes
+    back: NDArray[np.float32]
+    axis: "Axis"
     limits: NDArray[np.uint32]
+
+
+class Axis(NamedTuple):
+    """Switches of traps: a stretch of each read, in it one of every class, in it one of each trap.
+
+    Attributes:
+        start: Number of each column's first trap on the axis, (columns + 1,).
+        place: Which trap of its column stands here; those of a class are neighbors.
+        share: Share of the trap's stretch in which it leaves its more frequent state, −ln(1 − a)
+            for P = a before a read; and in which a slow one returns, 0 for quick traps; (traps, 2).
+        per_bound: 1 / stretch of a trap of each class, (classes,).
+        class_start: First trap of each class, counted in its column, (columns or 1, classes + 1).
+        class_end: Where the stretch of each class ends in that of a read, (columns or 1, classes).
+        guide: The class at the begin of each of `GUIDES` equal parts of a read, likewise.
+    """
+
+    start: NDArray[np.int64]
+    place: NDArray[np.int32]
+    share: NDArray[np.float32]
+    per_bound: Floats
+    class_start: NDArray[np.int32]
+    class_end: Floats
+    guide: Bytes
 
 
 @dataclass(frozen=True)
@@ -82,6 +104,11 @@ class TrapColumns:
         sides: The polarities.
         states: Their noise states, from `noise.init`.
         period: Time between reads [s].
+
+    Attributes:
+        arrays: The traps.
+        are_bits: Whether the traps of all cells are drawn on every read, as bits.
+        planes: How these are drawn anew, and their new states.
     """
 
     def __init__(
@@ -91,10 +118,13 @@ class TrapColumns:
         states: Sequence[Any],
         period: float,
     ):
-        self._sides = sides
         self._order: NDArray[np.int32] | None = None
+        self.are_bits, self.planes = False, (plane_law(0.5), plane_law(0.5))
         if isinstance(noise, TelegraphNoise):
             self.arrays = _alike(noise, sides, period)
+            q = -math.expm1(-noise.rate * period)
+            self.are_bits = noise.traps == 1 and _departures(noise.occupancy, q) > _MOST_OF_BITS
+            self.planes = plane_law(q), plane_law(noise.occupancy)
         else:
             self.arrays, self._order = _of_ensemble(noise, sides, states, period)
 
@@ -119,15 +149,31 @@ class TrapColumns:
         return [t._replace(captured=part) for t, part in zip(states, parts, strict=True)]
 
 
-def _words(p: Floats, unit: float) -> NDArray[np.uint32]:
-    """Return probabilities in units, as whole numbers of 32 bits."""
-    return np.minimum(np.rint(p * unit), _WORD - 1).astype(np.uint32)
+def _departures(p1: Any, q: Any) -> Any:
+    """Return P that a trap leaves its more frequent state, where it is drawn anew with P = q."""
+    return np.minimum(p1, 1 - p1) * q
 
 
-def _limits(p1: Floats, change: Floats) -> NDArray[np.uint32]:
-    """Return P(captured | s) for s = 0 and 1 as words, (traps, 2)."""
-    q = -np.expm1(-change)
-    return _words(np.stack([p1 * q, 1 - (1 - p1) * q], axis=-1), _WORD)
+def _limits(p1: Floats, q: Floats) -> NDArray[np.uint32]:
+    """Return P(captured | s) for s = 0 and 1 as words, (traps, 2); none for traps that switch."""
+    if not len(p1) or _departures(p1, q).mean() <= _MOST_OF_WORDS:
+        return np.empty((0, 2), np.uint32)
+    p = np.stack([p1 * q, 1 - (1 - p1) * q], axis=-1)
+    return np.minimum(np.rint(p * _WORD), _WORD - 1).astype(np.uint32)
+
+
+def _switches(p1: Floats, q: Floats, start: NDArray[Any]) -> dict[str, Any]:
+    """Return the fields `kind`, `back`, `axis` and `limits` of `TrapArrays`."""
+    rare = np.minimum(p1, 1 - p1)
+    with np.errstate(divide="ignore", over="ignore"):
+        leave, back = -np.log1p(-rare * q), -np.log1p(-(1 - rare) * q)
+        is_slow = back < _SLOW * rare
+        return {
+            "kind": (p1 > 0.5).astype(np.uint8) | (~is_slow).astype(np.uint8) << 1,
+            "back": (1 / back).astype(np.float32),
+            "axis": _axis(leave, np.where(is_slow, back, 0.0), start),
+            "limits": _limits(p1, q),
+        }
 
 
 def _alike(noise: TelegraphNoise, sides: Sequence[Side], period: float) -> TrapArrays:
@@ -135,26 +181,15 @@ def _alike(noise: TelegraphNoise, sides: Sequence[Side], period: float) -> TrapA
     cells = np.add.outer(2 * np.arange(lines), np.arange(len(sides))).ravel()
     cell = np.repeat(cells, noise.traps).astype(np.int32)
     count = len(cell)
-    change = noise.rate * period
-    is_fast = change > _FAST
-    fast = np.tile(np.arange(count, dtype=np.int32), columns if is_fast else 0)
-    limits = _limits(np.array([noise.occupancy]), np.array([change]))
-    none = np.empty(0)
+    p1 = np.full(count, noise.occupancy)
+    q = -np.expm1(np.full(count, -noise.rate * period))
     return TrapArrays(
         start=np.arange(columns + 1) * count,
         is_shared=True,
-        is_alone=noise.traps == 1,
         cell=cell,
-        line_start=(np.arange(lines + 1) * (count // lines)).astype(np.int32)[None],
+        cell_start=np.searchsorted(cell, np.arange(2 * lines + 1)).astype(np.int32)[None],
         delta=np.full(count, noise.amplitude, np.float32),
-        total=np.full(columns, 0.0 if is_fast else count * change),
-        slow_start=np.arange(columns + 1) * count,
-        slow=np.array([[0, _words(np.array(noise.occupancy), 2.0**24)]], np.uint32),
-        cumulative=none,
-        guide=none.astype(np.uint16),
-        fast=fast,
-        fast_start=np.arange(columns + 1) * (count if is_fast else 0),
-        limits=np.repeat(limits, len(fast), axis=0),
+        **_switches(p1, q, np.array([0, count])),
     )
 
 
@@ -175,43 +210,46 @@ def _of_ensemble(
     delta = np.concatenate([amplitudes(noise, s.g, t) for s, t in zip(sides, states, strict=True)])
     column, cell = column[order], cell[order]
     start = np.searchsorted(column, np.arange(columns + 1))
-    edges = np.add.outer(np.arange(columns) * 2 * lines, 2 * np.arange(lines + 1))
-    line_start = np.searchsorted(column * 2 * lines + cell, edges) - start[:-1, None]
-    change = rate * period
-    fast = np.flatnonzero(change > _FAST)
-    slow = np.flatnonzero(change <= _FAST)
-    slow = slow[np.lexsort((change[slow], column[slow]))]
-    slow_start = np.searchsorted(column[slow], np.arange(columns + 1))
-    total, cumulative, guide = _axis(change[slow], slow_start)
+    edges = np.add.outer(np.arange(columns) * 2 * lines, np.arange(2 * lines + 1))
+    cell_start = np.searchsorted(column * 2 * lines + cell, edges) - start[:-1, None]
+    q = -np.expm1(-rate * period)
     arrays = TrapArrays(
         start=start.astype(np.int64),
         is_shared=False,
-        is_alone=False,
         cell=cell.astype(np.int32),
-        line_start=line_start.reshape(columns, lines + 1).astype(np.int32),
+        cell_start=cell_start.reshape(columns, -1).astype(np.int32),
         delta=delta[order].astype(np.float32),
-        total=total,
-        slow_start=slow_start.astype(np.int64),
-        slow=np.stack([slow - start[column[slow]], _words(p1[slow], 2.0**24)], 1).astype(np.uint32),
-        cumulative=cumulative,
-        guide=guide,
-        fast=(fast - start[column[fast]]).astype(np.int32),
-        fast_start=np.searchsorted(column[fast], np.arange(columns + 1)).astype(np.int64),
-        limits=_limits(p1[fast], change[fast]),
+        **_switches(p1, q, start),
     )
     return arrays, order.astype(np.int32)
 
 
-def _axis(change: Floats, start: NDArray[np.intp]) -> tuple[Floats, Floats, NDArray[np.uint16]]:
-    """Return `total`, `cumulative` and `guide` of traps with these λΔ, column after column."""
-    total, cumulative = np.zeros(len(start) - 1), np.empty(len(change))
-    guide = np.zeros(len(change), np.uint16)
-    for j, (begin, end) in enumerate(pairwise(start)):
-        own = slice(begin, end)
-        cumulative[own] = np.cumsum(change[own])
-        if end > begin:
-            total[j] = cumulative[end - 1]
-            places = np.arange(end - begin) / (end - begin) * total[j]
-            found = np.searchsorted(cumulative[own], places, side="right")
-            guide[own] = np.minimum(found, np.iinfo(np.uint16).max)
-    return total, cumulative, guide
+def _axis(leave: Floats, back: Floats, start: NDArray[Any]) -> Axis:
+    """Return the axis of traps of these rates, column after column."""
+    columns = len(start) - 1
+    most = np.maximum(leave, back)
+    trap = np.flatnonzero(most > 0)
+    column = np.searchsorted(start, trap, side="right") - 1
+    step = np.floor(np.log2(most[trap]) * _CLASSES_PER_OCTAVE).astype(np.int64)
+    fastest = int(step.max(initial=0))
+    of_class = np.minimum(fastest - step, _MOST_CLASSES - 1)
+    classes = int(of_class.max(initial=0)) + 1
+    order = np.lexsort((of_class, column))
+    counts = np.bincount(column * classes + of_class, minlength=columns * classes)
+    counts = counts.reshape(columns, classes)
+    bound = 2.0 ** ((fastest + 1 - np.arange(classes)) / _CLASSES_PER_OCTAVE)
+    ends = (counts * bound).cumsum(axis=1)
+    starts = ends[:, -1:] * (np.arange(GUIDES) / GUIDES)
+    guide = np.stack(
+        [np.searchsorted(e, at, side="right") for e, at in zip(ends, starts, strict=True)]
+    )
+    trap = trap[order]
+    return Axis(
+        start=np.append(0, counts.sum(axis=1).cumsum()),
+        place=(trap - start[column[order]]).astype(np.int32),
+        share=(np.stack([leave, back], 1)[trap] / bound[of_class[order], None]).astype(np.float32),
+        per_bound=1 / bound,
+        class_start=np.pad(counts.cumsum(axis=1), ((0, 0), (1, 0))).astype(np.int32),
+        class_end=ends,
+        guide=np.minimum(guide, classes - 1).astype(np.uint8),
+    )

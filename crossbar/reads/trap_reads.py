@@ -1,25 +1,17 @@
 """Reads of cells with telegraph traps: weights that change where a trap does."""
 
-from enum import IntEnum
-
 import numpy as np
 
-from crossbar.reads._trap_sums import trap_sums
 from crossbar.reads.column_reads import (
     NO_GATE,
     Gate,
     Group,
-    Singles,
     added,
     adds_currents_alone,
     bare,
-    by_column,
-    cost_of,
     gate_of,
     groups_of,
-    in_columns,
     keys_of,
-    rows_of,
     switch_groups,
 )
 from crossbar.reads.conductances import CellArray
@@ -27,16 +19,9 @@ from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.span import Span
 from crossbar.reads.trap_columns import Side, TrapColumns, TrapNoise
+from crossbar.reads.trap_sums import Stream, TrapSums
 from devices import InSeries, ReadNoise, TelegraphNoise, TrapEnsemble
 from devices.validation import Floats
-
-
-class Stream(IntEnum):
-    """Random streams of a group of columns."""
-
-    REFRESHES = 0
-    FAST = 1
-    GATES = 2
 
 
 class TrapReads:
@@ -61,9 +46,10 @@ class TrapReads:
         noise = cells.hardware.gate_noise if self._switches else cells.hardware.cell_noise
         traps = bare(noise)
         assert isinstance(traps, TelegraphNoise | TrapEnsemble)
-        self._additive = isinstance(traps, TrapEnsemble) and traps.combine == "additive"
-        made = [_made(group, noise, traps, cells, state) for group in self._groups]
-        self._traps, self._parts = zip(*made, strict=True)
+        additive = isinstance(traps, TrapEnsemble) and traps.combine == "additive"
+        self._sums = [
+            _sums_of(group, noise, traps, additive, cells, state) for group in self._groups
+        ]
 
     @classmethod
     def of(cls, cells: CellArray, state: NoiseState) -> "TrapReads | None":
@@ -86,27 +72,14 @@ class TrapReads:
 
     def read(self, x: Inputs, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u (reads, bit lines) in weight units."""
-        rows = rows_of(x)
-        of_reads = span.rows.astype(np.int64)
 
         def sums(i: int, out: Floats) -> None:
-            traps, group = self._traps[i], self._groups[i]
-            sources = [p.source for p in group.polarities]
+            sources = [p.source for p in self._groups[i].polarities]
             states = [self._state[source] for source in sources]
-            s = traps.gathered(states)
-            keys = keys_of(seed, i, Stream)
-            weights = np.empty((out.shape[1], rows.shape[1]), np.float32)
-            law = (traps.arrays, s, self._additive, self._parts[i], weights)
             gate = (self._gate.bits, self._gate.low)
-            ends = (span.first, span.last)
-
-            def work(columns: tuple[int, int]) -> None:
-                trap_sums(*law, rows, of_reads, keys, gate, ends, columns, out)
-
-            if out.size:
-                in_columns(work, out.shape[1], cost_of(span, group))
-                for source, after in zip(sources, traps.scattered(s, states), strict=True):
-                    self._state[source] = after
+            after = self._sums[i].read(x, span, keys_of(seed, i, Stream), gate, states, out)
+            for source, state in zip(sources, after, strict=True):
+                self._state[source] = state
 
         return added(self._groups, span, sums, self._cells.outputs)
 
@@ -122,14 +95,15 @@ def _switch(cells: CellArray) -> bool:
     )
 
 
-def _made(
-    group: Group, noise: ReadNoise, of_traps: TrapNoise, cells: CellArray, state: NoiseState
-) -> tuple[TrapColumns, Singles]:
-    """Return the traps of a group, and the parts of its weights that they multiply.
-
-    The parts are (columns, word lines · 4): what traps do not change, what those of each polarity
-    multiply, and a zero.
-    """
+def _sums_of(
+    group: Group,
+    noise: ReadNoise,
+    of_traps: TrapNoise,
+    additive: bool,
+    cells: CellArray,
+    state: NoiseState,
+) -> TrapSums:
+    """Return what adds up the weights of a group, whose traps take parts of them away."""
     sides = []
     fixed: Floats = np.zeros(group.polarities[0].g.shape)
     moving = []
@@ -146,7 +120,4 @@ def _made(
         moving.append(weights)
     states = [state[side.source] for side in sides]
     traps = TrapColumns(of_traps, sides, states, cells.hardware.read_period)
-    zeros = np.zeros_like(fixed)
-    every = [fixed, *moving, *[zeros] * (3 - len(moving))]
-    by_line = np.stack([by_column([part]) for part in every], axis=2)
-    return traps, by_line.reshape(len(by_line), -1)
+    return TrapSums(traps, additive, fixed, moving)

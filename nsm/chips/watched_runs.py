@@ -1,7 +1,7 @@
 """Runs of a chip that take long: a bar in terminals and notebooks, lines in logs.
 
 How long reads take depends on the path by which they are drawn, by a factor of a thousand. After
-the reads of one image a user is therefore told how many there are, and how long they take.
+the first 64 reads a user is therefore told how many there are, and how long they take.
 """
 
 import multiprocessing
@@ -16,6 +16,9 @@ from nsm.progress import any_bar_open, progress_bar
 LONG = 2.0
 #: Time that the reads between two steps of the bar take, about [s].
 STEP = 0.5
+#: Reads of the first span, at least: a block shares its random numbers, and fewer images than these
+#: would tell little about how often converters clip.
+FIRST = 64
 
 
 def watched(
@@ -63,8 +66,8 @@ def is_watched() -> bool:
 class SpanSizes:
     """Numbers of reads of the spans of a run whose draws do not depend on where it is cut.
 
-    In a run that is watched, the first span has one image, and the others take about half a second,
-    so that a bar moves.
+    In a run that is watched, the first span has 64 reads, in whole images, and the others take about
+    half a second, so that a bar moves.
 
     Args:
         samples: Reads of each image; they are adjacent.
@@ -75,7 +78,7 @@ class SpanSizes:
     def __init__(self, samples: int, most: int, total: int) -> None:
         self._samples, self._most = samples, most
         self._began: float | None = None
-        self._first = min(samples, most)
+        self._first = min(samples * -(-FIRST // samples), most)
         self._is_watched = total > self._first and is_watched()
 
     def next(self) -> int:
@@ -90,5 +93,5 @@ class SpanSizes:
         self._is_watched = False
         wanted = int(STEP / per_read)
         if wanted < self._most:
-            self._most = max(wanted - wanted % self._samples, self._first)
+            self._most = max(wanted - wanted % self._samples, min(self._samples, self._most))
         return self._most

@@ -70,7 +70,8 @@ def numbers_of_vectors():
     array = array_of(w, CONTINUOUS)
     sums = array.read(x, rng=1)
     numbers = [sums, normals(Span(0, 9), 150, SEED)]
-    noises = (TelegraphNoise(0.5, 1e-5, 2e-5), TelegraphNoise(0.5, 1e-6, 1e-6), LognormalNoise(0.4))
+    traps = (TelegraphNoise(0.5, 1e-5, 2e-5), TelegraphNoise(0.5, 1e-4, 2e-5, 2))
+    noises = (*traps, LognormalNoise(0.4))
     gates = (BlankOut(0.5), StochasticSelector.with_p(0.3, spread=0.5, correlation=0.5))
     for noise, gate in [*((n, gates[0]) for n in noises), (NoNoise(), gates[1])]:
         other = array_of(w, replace(CONTINUOUS, read_noise=noise), gate=gate)

@@ -219,7 +219,9 @@ def test_bad_measurements_are_refused():
 def example():
     spec = importlib.util.spec_from_file_location("fit_relaxation", EXAMPLE)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(EXAMPLE.parent))
+        spec.loader.exec_module(module)
     return module
 
 

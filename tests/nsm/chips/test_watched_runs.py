@@ -84,15 +84,17 @@ def test_the_bar_is_closed_when_the_run_is_left(bar, monkeypatch):
 
 
 def test_spans_are_short_enough_to_be_seen_and_hold_whole_images(bar, monkeypatch):
-    clock(monkeypatch, 0.0, 0.2)  # 20 reads in 0.2 s: 50 reads in half a second
+    clock(monkeypatch, 0.0, 0.7)  # 80 reads in 0.7 s: 57 reads in half a second
     sizes = SpanSizes(samples=20, most=1000, total=5000)
-    assert [sizes.next() for _ in range(3)] == [20, 40, 40]
+    assert [sizes.next() for _ in range(3)] == [80, 40, 40]
     clock(monkeypatch, 0.0, 30.0)
     sizes = SpanSizes(20, 1000, 5000)
-    assert [sizes.next(), sizes.next()] == [20, 20]
+    assert [sizes.next(), sizes.next()] == [80, 20]
     clock(monkeypatch, 0.0, 0.001)
     sizes = SpanSizes(20, 1000, 5000)
-    assert [sizes.next(), sizes.next()] == [20, 1000]
+    assert [sizes.next(), sizes.next()] == [80, 1000]
+    assert SpanSizes(20, 10, 5000).next() == 10
+    assert SpanSizes(20, 1000, 60).next() == 1000  # a run of one span is not cut
 
 
 def test_a_watched_run_draws_what_an_unwatched_one_draws(monkeypatch):
@@ -108,5 +110,5 @@ def test_a_watched_run_draws_what_an_unwatched_one_draws(monkeypatch):
     monkeypatch.setattr(watched_runs, "LONG", 0.0)
     monkeypatch.setattr(watched_runs, "STEP", 0.0)
     np.testing.assert_array_equal(chip.sample(x, 7, rng=1), wanted)
-    assert shown.told[0] == ("reading", 210, 7, "passes")
-    assert sum(step for step in shown.told[1:-1]) == 203
+    assert shown.told[0] == ("reading", 210, 70, "passes")
+    assert sum(step for step in shown.told[1:-1]) == 140

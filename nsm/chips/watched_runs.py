@@ -66,8 +66,8 @@ def is_watched() -> bool:
 class SpanSizes:
     """Numbers of reads of the spans of a run whose draws do not depend on where it is cut.
 
-    In a run that is watched, the first span has 64 reads, in whole images, and the others take about
-    half a second, so that a bar moves.
+    In a run that is watched, the first span has 64 reads, in whole images, and the others take
+    about half a second, so that a bar moves.
 
     Args:
         samples: Reads of each image; they are adjacent.

@@ -63,20 +63,37 @@ def mask_bytes(seed, span, inputs, columns, p):
     return masks
 
 
-def numbers_of_vectors():
-    """Return how gated reads are compiled, and numbers of all compiled loops of vectors, in hex."""
+#: Traps that switch rarely between two reads, and that switch between any two.
+TRAPS = (TelegraphNoise(0.5, 1e-4, 2e-5, 2), TelegraphNoise(0.5, 1e-5, 2e-5))
+
+
+def numbers_of_traps():
+    """Return reads of traps behind gates, by their compiled loops, in hex."""
+    rng = np.random.default_rng(0)
+    w, x = rng.uniform(-1, 1, (3, 75)), rng.choice([-1.0, 0.0, 1.0], (70, 75))
+    numbers = []
+    for noise in TRAPS:
+        other = array_of(w, replace(CONTINUOUS, read_noise=noise), gate=BlankOut(0.5))
+        numbers.append(other.read(x, rng=1).tobytes().hex())
+    return numbers
+
+
+def numbers_of_vectors(traps=True):
+    """Return how gated reads are compiled, and numbers of all compiled loops of vectors, in hex.
+
+    Without traps, whose loops take a minute to compile, all others.
+    """
     rng = np.random.default_rng(0)
     w, x = rng.uniform(-1, 1, (3, 75)), rng.choice([-1.0, 0.0, 1.0], (70, 75))
     array = array_of(w, CONTINUOUS)
     sums = array.read(x, rng=1)
     numbers = [sums, normals(Span(0, 9), 150, SEED)]
-    traps = (TelegraphNoise(0.5, 1e-5, 2e-5), TelegraphNoise(0.5, 1e-4, 2e-5, 2))
-    noises = (*traps, LognormalNoise(0.4))
-    gates = (BlankOut(0.5), StochasticSelector.with_p(0.3, spread=0.5, correlation=0.5))
-    for noise, gate in [*((n, gates[0]) for n in noises), (NoNoise(), gates[1])]:
+    selector = StochasticSelector.with_p(0.3, spread=0.5, correlation=0.5)
+    for noise, gate in ((LognormalNoise(0.4), BlankOut(0.5)), (NoNoise(), selector)):
         other = array_of(w, replace(CONTINUOUS, read_noise=noise), gate=gate)
         numbers.append(other.read(x, rng=1))
-    return array.reader.describe(), [a.tobytes().hex() for a in numbers]
+    of_traps = numbers_of_traps() if traps else []
+    return array.reader.describe(), [*(a.tobytes().hex() for a in numbers), *of_traps]
 
 
 def whole_and_in_parts(whole, parts, x, edges):

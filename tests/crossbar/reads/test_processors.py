@@ -15,9 +15,12 @@ ROOT = Path(__file__).parents[3]
 RUN = "import json; from tests.helpers.packed_reads import numbers_of_vectors as numbers; "
 
 
-def test_reads_without_avx2_are_the_same_bit_for_bit_and_reports_name_their_form():
+@pytest.mark.parametrize(
+    "traps", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["others", "traps"]
+)
+def test_reads_without_avx2_are_the_same_bit_for_bit_and_reports_name_their_form(traps):
     done = subprocess.run(
-        [sys.executable, "-c", f"{RUN}print(json.dumps(numbers()))"],
+        [sys.executable, "-c", f"{RUN}print(json.dumps(numbers({traps})))"],
         cwd=ROOT,
         env={**os.environ, "NUMBA_CPU_NAME": "generic"},
         capture_output=True,
@@ -25,7 +28,7 @@ def test_reads_without_avx2_are_the_same_bit_for_bit_and_reports_name_their_form
         check=True,
     )
     path, numbers = json.loads(done.stdout)
-    here, expected = numbers_of_vectors()
+    here, expected = numbers_of_vectors(traps)
     assert path == "packed bits (plain loops), 3 digits, off grid"
     assert here == f"packed bits ({FORM}), 3 digits, off grid"
     assert numbers == expected

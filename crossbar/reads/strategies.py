@@ -17,7 +17,7 @@ from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.packed_bits import PackedBits, plain_signal
 from crossbar.reads.process_reads import ProcessReads
 from crossbar.reads.span import Span
-from crossbar.reads.trap_reads import TrapReads
+from crossbar.reads.traps.reads import TrapReads
 from devices.validation import Floats
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -75,16 +75,31 @@ def _on_levels(label: str, levels: int) -> Hardware:
     )
 
 
-#: Batch sizes of the experiments on residual networks: rate, epochs, and on CIFAR the epochs and
-#: the numbers of training and test images.
+class ResidualRecipe(NamedTuple):
+    """How residual networks are trained with batches of one size.
+
+    Attributes:
+        lr: Learning rate.
+        epochs: Epochs on digits.
+        epochs_cifar: Epochs on CIFAR.
+        images_cifar: Numbers of training and test images of CIFAR.
+    """
+
+    lr: float
+    epochs: int
+    epochs_cifar: int
+    images_cifar: tuple[int, int]
+
+
+#: Batch sizes of the experiments on residual networks.
 RESIDUAL_BATCHES = {
-    100: (3e-3, 40, 8, (5_000, 2_000)),
-    1: (3e-4, 4, 4, (2_000, 2_000)),
+    100: ResidualRecipe(3e-3, 40, 8, (5_000, 2_000)),
+    1: ResidualRecipe(3e-4, 4, 4, (2_000, 2_000)),
 }
 
 
 def _residual(rule: str, batch: int, cifar: bool) -> Experiment:
-    lr, epochs, epochs_cifar, images = RESIDUAL_BATCHES[batch]
+    of_batch = RESIDUAL_BATCHES[batch]
     name = rule.replace(", ", "_").replace(" ", "_")
     return Experiment(
         name=f"residual_{'cifar_' if cifar else ''}{name}_{batch}",
@@ -93,11 +108,11 @@ def _residual(rule: str, batch: int, cifar: bool) -> Experiment:
         measures="convergence",
         data="cifar10-jpeg" if cifar else "digits",
         build=partial(residual_net, rule, (3, 32, 32)) if cifar else partial(residual_net, rule),
-        epochs=epochs_cifar if cifar else epochs,
+        epochs=of_batch.epochs_cifar if cifar else of_batch.epochs,
         seeds=(0, 1, 2),
-        recipe={"lr": lr, "batch_size": batch},
+        recipe={"lr": of_batch.lr, "batch_size": batch},
         samples=20 if rule == "NSM" else 1,
-        images=images if cifar else None,
+        images=of_batch.images_cifar if cifar else None,
     )
 
 

@@ -158,7 +158,9 @@ def _measured(
         "error": 100 * (len(wrong) / len(data.y_test)),
         wrong_key("error"): wrong.tolist(),
         "methods": methods,
-        "chips": {name: on_chips(pair, protocol, seed, data) for name, pair in chips.items()},
+        "chips": {
+            name: on_chips(pair, protocol, seed, data, strange) for name, pair in chips.items()
+        },
     }
 
 
@@ -250,18 +252,25 @@ def apart_by_scores(usual: Floats, unusual: Floats) -> dict[str, float]:
 
 
 def on_chips(
-    networks: OnChips, protocol: Protocol, seed: int, data: Data
+    networks: OnChips, protocol: Protocol, seed: int, data: Data, strange: Floats
 ) -> dict[str, dict[str, Any]]:
     """Return the scores of chips that predict together, by gain and by what is done about it.
 
     "none": the chips as they are; "temperature": one that is measured on held-out images at the
     gain (None: the likelihood has no maximum); "compensated": one measured factor for each layer
     (`chip.compensate`).
+
+    Args:
+        networks: Networks whose chips predict together, and passes through each.
+        protocol: How many images are read, at which gains, on which chips.
+        seed: Seed of chips and reads.
+        data: All images.
+        strange: Images out of distribution; at most as many are read as of test images.
     """
     models, passes = networks
     x, y = data.x_test[: protocol.on_chips], data.y_test[: protocol.on_chips]
     x_held, y_held = _held_out(data, min(protocol.on_chips, protocol.held_out))
-    strange = out_of_distribution(data, min(protocol.on_chips, protocol.letters))
+    strange = strange[: protocol.on_chips]
     found: dict[str, dict[str, Any]] = {}
     for gain in protocol.gains:
         chips = [map_to_crossbar(m, protocol.hardware, rng=seed + k) for k, m in enumerate(models)]

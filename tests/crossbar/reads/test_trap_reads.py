@@ -13,9 +13,9 @@ from crossbar import DifferentialPair, ReferenceColumn
 from crossbar.reads.cell_by_cell import CellByCell
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import Source
-from crossbar.reads.plane_law import plane_law
 from crossbar.reads.span import Span
 from crossbar.reads.strategies import Stream
+from crossbar.reads.traps.plane_law import plane_law
 from devices import (
     BlankOut,
     FixedTime,

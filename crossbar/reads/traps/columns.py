@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.reads.noise_state import Source
-from crossbar.reads.plane_law import plane_law
+from crossbar.reads.traps.plane_law import plane_law
 from devices import TelegraphNoise, TrapEnsemble
 from devices.read_noise.trap_ensemble import amplitudes
 from devices.validation import Floats

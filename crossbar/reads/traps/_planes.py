@@ -14,7 +14,6 @@ Planes are functions of (key, block of 64 reads, column) alone.
 import numpy as np
 from numba import njit
 
-from crossbar.reads._exponentials import POOL, fill_exponentials
 from crossbar.reads._kernels import READS_PER_BLOCK, draw_masks
 from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
 from crossbar.reads._vectors import (
@@ -26,6 +25,7 @@ from crossbar.reads._vectors import (
     splat,
     store,
 )
+from crossbar.reads.traps._exponentials import POOL, fill_exponentials
 
 #: Octets of traps in a vector, and reads whose bytes are transposed at once.
 _OCTETS, _READS = 32, 16

@@ -16,9 +16,9 @@ import numpy as np
 from numba import njit
 from numba.cpython.unsafe.numbers import trailing_zeros
 
-from crossbar.reads._exponentials import POOL, fill_exponentials
 from crossbar.reads._kernels import READS_PER_BLOCK
 from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
+from crossbar.reads.traps._exponentials import POOL, fill_exponentials
 
 #: Where the read of a switch stands in its number; the trap is in the bits below.
 _READ = np.int64(32)

@@ -13,17 +13,17 @@ from numba import njit
 from crossbar.reads._kernels import DIGIT_BASE, READS_PER_BLOCK, aligned, take_inputs
 from crossbar.reads._lanes import draw_gates, reads_of_block
 from crossbar.reads._look_ups import add_digit, sum_of_all
-from crossbar.reads._trap_planes import draw_planes, pack_states, room_of_planes, unpack_states
-from crossbar.reads._trap_switches import (
+from crossbar.reads._vectors import bit_and, load, store
+from crossbar.reads.traps._planes import draw_planes, pack_states, room_of_planes, unpack_states
+from crossbar.reads.traps._switches import (
     away,
     draw_switches,
     read_of,
     room_of_switches,
     trap_of,
 )
-from crossbar.reads._trap_tables import DIGITS, add_change, change_weight
-from crossbar.reads._trap_weights import factor_of, of_column, weight_of
-from crossbar.reads._vectors import bit_and, load, store
+from crossbar.reads.traps._tables import DIGITS, add_change, change_weight
+from crossbar.reads.traps._weights import factor_of, of_column, weight_of
 
 #: Most blocks of reads between which a column's traps stay in the cache, and bytes of their inputs.
 _MOST_BLOCKS, _MOST_BYTES = 16, 1 << 18

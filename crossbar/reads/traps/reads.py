@@ -18,8 +18,8 @@ from crossbar.reads.conductances import CellArray
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseState
 from crossbar.reads.span import Span
-from crossbar.reads.trap_columns import Side, TrapColumns, TrapNoise
-from crossbar.reads.trap_sums import Stream, TrapSums
+from crossbar.reads.traps.columns import Side, TrapColumns, TrapNoise
+from crossbar.reads.traps.sums import Stream, TrapSums
 from devices import InSeries, ReadNoise, TelegraphNoise, TrapEnsemble
 from devices.validation import Floats
 

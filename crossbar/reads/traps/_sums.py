@@ -1,8 +1,8 @@
 """Compiled reads of any inputs by cells with telegraph traps, added up in float32.
 
 Before each read the weights are set anew of word lines whose traps switch. What traps do is a
-function of (key, block of 64 reads, column) and of their states alone: `_trap_switches` draws traps
-that seldom switch, `_trap_planes` many traps that are alike; others are drawn as a word each. No
+function of (key, block of 64 reads, column) and of their states alone: `_switches` draws traps
+that seldom switch, `_planes` many traps that are alike; others are drawn as a word each. No
 result depends on threads or on how reads are batched. The loops check nothing.
 """
 
@@ -11,19 +11,19 @@ result depends on threads or on how reads are batched. The loops check nothing.
 import numpy as np
 from numba import njit
 
-from crossbar.reads._exponentials import POOL
 from crossbar.reads._kernels import READS_PER_BLOCK
 from crossbar.reads._lanes import draw_gates, read_sum, reads_of_block
 from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
-from crossbar.reads._trap_planes import draw_planes, pack_states, room_of_planes
-from crossbar.reads._trap_switches import (
+from crossbar.reads.traps._exponentials import POOL
+from crossbar.reads.traps._planes import draw_planes, pack_states, room_of_planes
+from crossbar.reads.traps._switches import (
     away,
     draw_switches,
     read_of,
     room_of_switches,
     trap_of,
 )
-from crossbar.reads._trap_weights import factor_of, of_column, set_weights, weight_of
+from crossbar.reads.traps._weights import factor_of, of_column, set_weights, weight_of
 
 
 @njit(nogil=True, inline="always")

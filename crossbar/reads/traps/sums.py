@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.reads._kernels import READS_PER_BLOCK
-from crossbar.reads._trap_look_ups import plane_sums, switch_sums
-from crossbar.reads._trap_sums import trap_sums
-from crossbar.reads._trap_tables import LARGEST
 from crossbar.reads.column_reads import Singles, by_column, in_columns, rows_of
 from crossbar.reads.digits import DRAWN_DIGITS, digit_tables
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.packed import Bits
 from crossbar.reads.span import Span
-from crossbar.reads.trap_columns import Bytes, TrapColumns
+from crossbar.reads.traps._look_ups import plane_sums, switch_sums
+from crossbar.reads.traps._sums import trap_sums
+from crossbar.reads.traps._tables import LARGEST
+from crossbar.reads.traps.columns import Bytes, TrapColumns
 from devices.validation import Floats
 
 #: Word lines up to which sums of whole numbers stay in 32 bits.

@@ -1,0 +1,1 @@
+"""Reads of cells with telegraph traps."""

@@ -47,13 +47,15 @@ class ClipCount:
             clipped: Number of values that were clipped.
             conversions: Number of values that were converted.
             expected: Share that the range is expected to clip, as the calibration saw it; twice as
-                much is tolerated.
+                much is tolerated, and what a small read clips more by chance (three standard
+                deviations): where a run is cut into reads decides nothing.
         """
         if self.pauses:
             return
         self.clipped += clipped
         self.conversions += conversions
-        if self._has_warned or clipped <= (TOLERATED + 2 * expected) * conversions:
+        by_chance = 3 * (2 * expected * conversions) ** 0.5
+        if self._has_warned or clipped <= (TOLERATED + 2 * expected) * conversions + by_chance:
             return
         self._has_warned = True
         share = clipped / conversions

@@ -89,14 +89,22 @@ class WholeLayer:
             x.packed, span, child(seed, *drawn.key), self._layer.amperes_per_weight, offsets
         )
 
+    def reads_signs(self, sampling: str) -> bool:
+        """Return whether rows of inputs ±1 are read in one pass."""
+        return self._of_signs(sampling) is not None
+
     def _drawn(self, driven: Inputs, sampling: str) -> _Drawn | None:
+        """Return the pass of inputs ±1; None of others, and of rows that the arrays refuse."""
+        fits = driven.shape[1] == self._layer.inputs
+        return self._of_signs(sampling) if fits and driven.all_signs else None
+
+    def _of_signs(self, sampling: str) -> _Drawn | None:
         """Return the pass, which is kept until cells, factors or thresholds change."""
         layer = self._layer
         check_sampling(sampling)
         in_parts = layer.converters is not None and layer.converters.of_parts
         plain = layer.is_plain and layer.a.ndim == 1 and layer.drivers.watch is None
-        fits = driven.shape[1] == layer.inputs  # the arrays refuse others by name
-        if in_parts or not (plain and fits and driven.all_signs):
+        if in_parts or not plain:
             return None
         readers = [matrix.reader for matrix in layer.matrices]
         key = (*readers, layer.a.tobytes(), layer.threshold.tobytes())

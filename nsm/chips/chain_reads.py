@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,12 +13,15 @@ from nsm.chips.layers.read_context import Reads, reading
 from nsm.chips.layers.states import States, tensor_of
 from nsm.chips.layers.tile_layer import ChipLayer, TileLayer
 from nsm.chips.planning.tracing import has_hooks
+from nsm.chips.watched_runs import LONG
 from nsm.nn.inference import Floats
 
 #: Synapse reads from which on parts of a span are read in threads: less is faster on one.
 _WORTH_THREADS = 1 << 26
 #: Synapse reads of a part where there are more parts than threads.
-_PART = 1 << 29
+_PART = 1 << 30
+#: Time of a synapse read in a compiled pass at most [s]; one core of 2022 takes a fiftieth of it.
+_SLOWEST = 1e-9
 #: Numbers that one of `reads_at_once` has.
 _BIT_LINES = 256
 
@@ -31,18 +35,20 @@ class ChainReads(NamedTuple):
         locations: Reads of the busiest array in a pass.
         of_states: Whether all inputs of arrays are states, so that a row's sums do not depend on
             the rows beside it.
+        compiled: Whether each layer is one compiled pass.
     """
 
     memory: int
     synapses: int
     locations: int
     of_states: bool
+    compiled: bool
 
     @classmethod
-    def of(cls, network: nn.Module, images: Floats) -> "ChainReads":
+    def of(cls, network: nn.Module, images: Floats, sampling: str = "exact") -> "ChainReads":
         """Return what is known of a pass of a chain for images like these."""
         memory = locations = 1
-        synapses, of_states = 0, True
+        synapses, of_states, compiled = 0, True, True
         z = images
         for layer in network:  # type: ignore[attr-defined]
             assert isinstance(layer, ChipLayer)
@@ -53,8 +59,14 @@ class ChainReads(NamedTuple):
                 synapses += reads * neurons.inputs * neurons.outputs
                 memory = max(memory, reads * neurons.outputs)
                 of_states = of_states and given.dtype == bool
+                compiled = compiled and neurons.whole.reads_signs(sampling)
             locations = max(locations, reads)
-        return cls(-(-memory // _BIT_LINES), synapses, locations, of_states)
+        memory = -(-memory // _BIT_LINES)
+        return cls(memory, synapses, locations, of_states, of_states and compiled)
+
+    def is_short(self, reads: int) -> bool:
+        """Return whether passes are known to take less than two seconds on every machine."""
+        return self.compiled and self.synapses * reads * _SLOWEST < LONG
 
     def read(self, network: nn.Module, images: Floats, reads: Reads) -> Tensor:
         """Return the outputs of some passes, (reads, ...).
@@ -67,17 +79,18 @@ class ChainReads(NamedTuple):
         parts = self._parts(network, reads.span)
         if len(parts) == 1:
             return _read(network, images, reads)
-        outputs: list[Tensor] = [torch.empty(0)] * len(parts)
+        outputs: list[Floats] = [np.empty(0)] * len(parts)
         repeats, first = reads.span.repeats, reads.span.first // reads.span.repeats
 
         def work(i: int) -> None:
             part = parts[i]
             needed = slice(part.first // repeats - first, (part.last - 1) // repeats + 1 - first)
             own = Reads(part, reads.sampling, reads.seed)
-            outputs[i] = _read(network, images[needed], own)
+            outputs[i] = _read(network, images[needed], own).numpy()
 
         run_each(work, len(parts))
-        return torch.cat(outputs)
+        # Not torch.cat: its threads would spin for milliseconds, on cores that reads need.
+        return torch.from_numpy(np.concatenate(outputs))
 
     def in_parts(self, network: nn.Module) -> bool:
         """Return whether passes may be read side by side: no read changes what another one finds or

@@ -77,7 +77,7 @@ def _paths(network: nn.Module, sampling: str) -> str:
 
 
 def spans(
-    total: int, samples: int, at_once: int, first: int = 0, *, anywhere: bool = False
+    total: int, samples: int, at_once: int, first: int = 0, *, for_bar: bool = False
 ) -> Iterator[Span]:
     """Yield spans of about `at_once` reads; they hold complete images if one image fits.
 
@@ -86,10 +86,11 @@ def spans(
         samples: Reads of each image; they are adjacent.
         at_once: Rough number of reads of a span.
         first: Number of the first read in the run.
-        anywhere: Whether the outputs are the same wherever the run is cut.
+        for_bar: Whether spans are cut so that a bar moves; outputs must be the same wherever the
+            run is cut.
     """
     most = reads_per_span(samples, at_once)
-    sizes = SpanSizes(samples, most, total) if anywhere else None
+    sizes = SpanSizes(samples, most, total) if for_bar else None
     start = first
     while start < first + total:
         step = most if sizes is None else sizes.next()
@@ -112,10 +113,11 @@ def _runs_of_chain(
     reads_at_once: int,
     first: int,
 ) -> Iterator[tuple[Span, torch.Tensor]]:
-    chain = ChainReads.of(network, images[:1])
+    chain = ChainReads.of(network, images[:1], sampling)
     at_once = reads_at_once // chain.memory
     total = len(images) * samples
-    for span in spans(total, samples, at_once, first * samples, anywhere=True):
+    is_long = not chain.is_short(total)
+    for span in spans(total, samples, at_once, first * samples, for_bar=is_long):
         needed = images[span.first // samples - first : (span.last - 1) // samples + 1 - first]
         yield span, chain.read(network, needed, Reads(span, sampling, seed))
 
@@ -163,7 +165,8 @@ def by_sample(parts: list[Any], batch: int, samples: int) -> Any:
     """
 
     def joined(tensors: list[Tensor]) -> Floats:
-        values = torch.cat(tensors).double().cpu().numpy()
+        # Not torch.cat: its threads would spin for milliseconds, on cores that the next reads need.
+        values = np.concatenate([t.numpy(force=True).astype(float, copy=False) for t in tensors])
         out: Floats = values.reshape(batch, samples, *values.shape[1:]).swapaxes(0, 1)
         return out
 

@@ -7,7 +7,7 @@ import pytest
 
 from crossbar import Adc, Dac, Hardware
 from crossbar.threads import threads
-from devices import BlankOut, Device, TelegraphNoise
+from devices import BlankOut, Device, LognormalNoise, TelegraphNoise
 from nsm import conv_net, map_to_crossbar, nsm_mlp
 from nsm.chips import chain_reads, watched_runs
 from nsm.chips.chain_reads import ChainReads
@@ -67,3 +67,18 @@ def test_hooks_see_whole_spans(rng, monkeypatch):
 def test_reads_that_leave_a_trace_are_made_in_turn(options, in_parts, rng):
     chip = map_to_crossbar(nsm_mlp(SIZES), replace(HARDWARE, **options), rng=0)
     assert ChainReads.of(chip.network, rng.random((1, 784))).in_parts(chip.network) == in_parts
+
+
+@pytest.mark.parametrize(
+    ("options", "sampling", "is_short"),
+    [
+        ({}, "exact", True),
+        ({}, "moments", True),
+        ({"device": replace(HARDWARE.device, read_noise=LognormalNoise(0.1))}, "exact", False),
+    ],
+)
+def test_compiled_passes_are_known_to_be_short(options, sampling, is_short, rng):
+    chip = map_to_crossbar(nsm_mlp(SIZES), replace(HARDWARE, **options), rng=0)
+    chain = ChainReads.of(chip.network, rng.random((1, 784)), sampling)
+    assert chain.is_short(100) == is_short
+    assert not chain.is_short(10**9)  # no machine reads these in two seconds

@@ -12,6 +12,7 @@ from crossbar.arrays.merged import MergedSums
 from crossbar.arrays.part_reads import PartReads
 from crossbar.arrays.whole_layer import WholeLayer
 from crossbar.hardware import Hardware
+from crossbar.reads.digits import DRAWN_DIGITS, NOISY_DIGITS, SUMMED_DIGITS
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.packed import add_in_threads
 from crossbar.reads.span import Span
@@ -180,15 +181,16 @@ class NeuronArray(LayerArrays):
 
 
 def _tell_of_noise(layer: LayerArrays) -> None:
-    """Tell the deterministic path whether its sums are added to sums that are drawn.
+    """Tell the deterministic path how precise the sums are that its own are added to.
 
     Gates of word lines act on the inputs: the sums of quiet cells behind them are not drawn.
     """
     hardware = layer.main.hardware
     gated = not isinstance(hardware.gate, NoNoise) and not hardware.gates_word_lines
+    noisy = SUMMED_DIGITS if hardware.has_quiet_cells else NOISY_DIGITS
     if layer.deterministic_path is not None:
         for array in layer.deterministic_path.arrays():
-            array.joins_noise = gated or not hardware.has_quiet_cells
+            array.mean_digits = DRAWN_DIGITS if gated else noisy
 
 
 def _weighted_sums(

@@ -13,6 +13,7 @@ from crossbar.arrays.tile import ProgrammedTile
 from crossbar.arrays.tile_cells import ALONE
 from crossbar.hardware import Hardware
 from crossbar.reads.conductances import CellArray
+from crossbar.reads.digits import SUMMED_DIGITS
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import NoiseHistory, NoiseState
 from crossbar.reads.reader import Reader
@@ -100,7 +101,7 @@ class TiledArray(LearningGrid):
 
     Attributes:
         drivers: What drives the word lines of the layer; None for the hardware's own voltages.
-        joins_noise: Whether the layer adds its sums to those of a noisy array.
+        mean_digits: Digits of means that lie on no grid, see `reads.digits`.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class TiledArray(LearningGrid):
         super().__init__(tiles)
         self._reader: Reader | None = None
         self.drivers: Drivers | None = None
-        self.joins_noise = False
+        self.mean_digits = SUMMED_DIGITS
         self._state_seed = state_seed
         self._noise = NoiseHistory(
             *self.cells(), self.hardware, initial_seed=state_seed, waiting_seed=waiting_seed
@@ -157,7 +158,7 @@ class TiledArray(LearningGrid):
         if made is None or made.conductances is not now or made.unit_voltage != volts:
             spacing = self.tiles[0][0].level_spacing
             cells = CellArray(
-                now, self.hardware, self.siemens_per_weight, spacing, volts, self.joins_noise
+                now, self.hardware, self.siemens_per_weight, spacing, volts, self.mean_digits
             )
             self._reader = Reader(cells, self._noise.state)
         assert self._reader is not None

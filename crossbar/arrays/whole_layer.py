@@ -13,7 +13,14 @@ from crossbar.reads.gated_sums import gate_bits
 from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
 from crossbar.reads.gaussian_sums import Stream as NormalStream
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.layer_pass import NO_BITS, NO_NORMALS, NOTHING, LayerPass, sign_tables
+from crossbar.reads.layer_pass import (
+    NO_BITS,
+    NO_NORMALS,
+    NOTHING,
+    LayerPass,
+    SignTables,
+    sign_tables,
+)
 from crossbar.reads.packed import Packed
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
@@ -124,9 +131,10 @@ def _whole(layer: "NeuronArray", sampling: str) -> _Drawn | None:
     quiet = None if added is None else _quiet(added)
     if bias is None or main is None or (added is not None and quiet is None):
         return None
+    tables = main.of_pass.main
     of_pass = LayerPass(
-        main=main.of_pass.main,
-        path=main.of_pass.main if quiet is None else sign_tables(quiet.mean_tables()),
+        main=tables,
+        path=tables if quiet is None else _or_same(sign_tables(quiet.mean_tables()), tables),
         p_bits=main.of_pass.p_bits,
         std=main.of_pass.std,
         a=NOTHING if quiet is None else np.ascontiguousarray(layer.a),
@@ -161,6 +169,12 @@ def _normal(sums: GaussianSums) -> _Drawn:
     of_noise = NO_NORMALS if std is None else std
     alone = LayerPass(tables, tables, NO_BITS, of_noise, NOTHING, NOTHING, NOTHING)
     return _Drawn(alone, (NormalStream.OWN,))
+
+
+def _or_same(path: SignTables, main: SignTables) -> SignTables:
+    """Return `main` if both tables are equal, so that their sums are added up once."""
+    same = path.unit == main.unit and np.array_equal(path.factors, main.factors)
+    return main if same and np.array_equal(path.entries, main.entries) else path
 
 
 def _quiet(array: Matrix) -> GaussianSums | None:

@@ -25,13 +25,14 @@ from crossbar.reads._kernels import READS_PER_BLOCK, aligned, draw_words
 from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
 from crossbar.reads._sign_sums import (
     BYTES_OF_TOTALS,
-    add_gates,
-    add_inputs,
+    add_totals,
     address,
     block_ends,
-    clear_totals,
+    sums_of,
     take_rows,
     take_totals,
+    totals_of_gates,
+    totals_of_inputs,
 )
 from crossbar.reads._vectors import load, store
 
@@ -44,7 +45,7 @@ class Rows(NamedTuple):
         of_reads: Row that each read sees, (reads,).
         main: Σ entries of the main matrix under each row, (columns, digits, rows) int32, from
             `row_sums`; (0, 0, 0) where they are added in the pass.
-        path: The same of the deterministic path.
+        path: The same of the deterministic path; (0, 0, 0) if its tables are those of `main`.
     """
 
     plus: np.ndarray
@@ -101,7 +102,8 @@ class Scratch(NamedTuple):
     bits: np.ndarray
     halves: np.ndarray
     masks: np.ndarray
-    total: np.ndarray
+    of_z: np.ndarray
+    of_y: np.ndarray
     of_path: np.ndarray
     line: np.ndarray
     noise: np.ndarray
@@ -111,26 +113,20 @@ class Scratch(NamedTuple):
 
 
 @njit(nogil=True, inline="always")
-def _totals(gated, table, known, in_turn, row_of, j, signs, total):
-    """Set the totals of column j, digit after digit: sums of z, and of y if gated.
+def _z_totals(table, known, in_turn, row_of, j, halves, total):
+    """Set the totals of column j to the sums of z, which are known or added up here.
 
-    table: address of the entries, digits, octets and depth. known: address of the sums of z under
-    each row and their number, from the first read's row on if rows are in turn; or 0. signs: bits
-    of z, of the masks, and of z split in fours. Totals go to an address.
+    table: of `sums_of`. known: address of the sums under each row and their number, from the first
+    read's row on if rows are in turn; or 0. Other arrays are addresses.
     """
-    entries, digits, octets, depth = table
-    bits, masks, halves = signs
     of_rows, rows = known
-    for d in range(digits):
-        k, to = j * digits + d, total + d * BYTES_OF_TOTALS
-        here = entries + k * octets * 32
-        if of_rows:
-            take_totals(of_rows + 4 * k * rows, in_turn, row_of, to)
-        else:
-            clear_totals(to)
-            add_inputs(depth, here, octets, halves, to)
-        if gated:
-            add_gates(depth, here, octets, bits, masks, to)
+    if of_rows == 0:
+        totals_of_inputs(table, j, halves, total)
+        return
+    kept = table[-1]
+    for d in range(kept):
+        here = of_rows + 4 * (j * kept + d) * rows
+        take_totals(here, in_turn, row_of, total + d * BYTES_OF_TOTALS)
 
 
 @njit(nogil=True, inline="always")
@@ -141,8 +137,7 @@ def _scaled(total, i, shift, scale, j):
     """
     digits, factors, odd, unit = scale
     less = odd + 4 * j * digits
-    part = doubles_of_ints(total, 4 * i, shift, int_at(less))
-    u = multiply_doubles(splat_double(double_at(factors)), part)
+    u = doubles_of_ints(total, 4 * i, shift, int_at(less))
     for d in range(1, digits):
         at = d * BYTES_OF_TOTALS + 4 * i
         part = doubles_of_ints(total, at, shift, int_at(less + 4 * d))
@@ -206,15 +201,14 @@ def _address_if(array):
 def _pass_of_block(main, path, rows, law, ends, in_turn, out, scratch):
     """Write the reads of a block, column after column."""
     begin, end, start, first = ends
-    columns, digits, octets = main.entries.shape[:3]
-    of_path, octets_of_path = path.entries.shape[1:3]
+    columns, sums_of_main, sums_of_path = len(main.entries), sums_of(main), sums_of(path)
     skip = 4 * scratch.row_of[0] * in_turn
     masks, row_of = address(scratch.masks), address(scratch.row_of)
-    signs = address(scratch.bits), masks, address(scratch.halves)
-    totals = address(scratch.total), address(scratch.of_path)
+    bits, halves = address(scratch.bits), address(scratch.halves)
+    of_z, of_y, of_path = address(scratch.of_z), address(scratch.of_y), address(scratch.of_path)
     scales = (
-        (digits, address(main.factors), address(main.odd), main.unit),
-        (of_path, address(path.factors), address(path.odd), path.unit),
+        (sums_of_main[-1], address(main.factors), address(main.odd), main.unit),
+        (sums_of_path[-1], address(path.factors), address(path.odd), path.unit),
     )
     noise, a = address(scratch.noise) * (len(law.std) > 0), _address_if(law.a)
     added = noise, a, _address_if(law.bias), _address_if(law.threshold)
@@ -226,6 +220,7 @@ def _pass_of_block(main, path, rows, law, ends, in_turn, out, scratch):
     line, octet = address(scratch.line), address(scratch.octet)
     sums, plus = _address_if(out.sums), _address_if(out.plus)
     states = address(out.states) + image * columns * locations
+    shared = a != 0 and address(path.entries) == address(main.entries)
     gated, counter = law.digits != 0, np.uint64(1 + WARM_UP)
     shift, drawn = np.int32(0 if gated else 1), rows.plus.shape[1]
     for j in range(columns):
@@ -233,13 +228,15 @@ def _pass_of_block(main, path, rows, law, ends, in_turn, out, scratch):
             state = address(scratch.state)
             draw_words(state, counter, np.uint64(law.digits), law.many, drawn, masks)
             counter += np.uint64(drawn * law.many)
-        table = address(main.entries), digits, octets, main.depth
+            totals_of_gates(sums_of_main, j, bits, masks, of_y)
         of_main = of_rows[0], rows.main.shape[2]
-        _totals(gated, table, of_main, in_turn, row_of, j, signs, totals[0])
-        if a:
-            table = address(path.entries), of_path, octets_of_path, path.depth
+        _z_totals(sums_of_main, of_main, in_turn, row_of, j, halves, of_z)
+        if gated:
+            add_totals(sums_of_main[-1], of_y, of_z)
+        if a and not shared:
             of_known = of_rows[1], rows.path.shape[2]
-            _totals(False, table, of_known, in_turn, row_of, j, signs, totals[1])
+            _z_totals(sums_of_path, of_known, in_turn, row_of, j, halves, of_path)
+        totals = of_y if gated else of_z, of_z if shared else of_path
         if noise:
             for r in range(begin, end):
                 scratch.noise[r - start] = law.std[j] * law.normals[r - first, j]
@@ -273,6 +270,7 @@ def layer_pass(main, path, rows, law, first, last, out):
         bits,
         halves,
         masks,
+        np.empty(digits * READS_PER_BLOCK, np.int32),
         np.empty(digits * READS_PER_BLOCK, np.int32),
         np.empty(path.entries.shape[1] * READS_PER_BLOCK, np.int32),
         np.empty(READS_PER_BLOCK),

@@ -20,6 +20,7 @@ from crossbar.reads._doubles import copy_ints
 from crossbar.reads._kernels import READS_PER_BLOCK, aligned
 from crossbar.reads._vectors import (
     add_bytes,
+    add_ints,
     add_shorts,
     add_to_ints,
     bit_and,
@@ -29,6 +30,7 @@ from crossbar.reads._vectors import (
     load,
     load_table,
     lookup,
+    multiply_ints,
     pair_sum,
     right_4_of_shorts,
     splat,
@@ -46,13 +48,16 @@ _NIBBLES = np.uint64(0x0F0F0F0F0F0F0F0F)
 class SignTables(NamedTuple):
     """A matrix (word lines, columns) for sums of signs: unit Σ_d factors[d] (2 Σ entries − odd_d).
 
+    Whole numbers whose digits have the values 1, b, b², … are added up as whole numbers.
+
     Attributes:
         entries: (S + π)/2 of four weights, (columns, digits, octets, 2, 16) int8, with octets a
             multiple of 2 · depth; the weights of entry t have the sign + where their bit is set.
-        odd: Σ π, (columns, digits) int32.
-        factors: Value of each digit in units, (digits,).
+        odd: Σ π, (columns, digits) int32; of all digits together, (columns, 1), if there is a base.
+        factors: Value of each digit in units, (digits,), from 1 on; (1,) if there is a base.
         unit: Value of the whole number 1.
         depth: Octets whose entries fit into bytes, 1 or 2.
+        base: b, if sums of whole numbers fit into int32; 0 if digits are added up one by one.
     """
 
     entries: np.ndarray
@@ -60,6 +65,7 @@ class SignTables(NamedTuple):
     factors: np.ndarray
     unit: float
     depth: int
+    base: int
 
 
 @njit(nogil=True, inline="always")
@@ -144,6 +150,85 @@ def add_gates(depth, entries, octets, bits, masks, total):
         _add_shorts(sums, total)
 
 
+@njit(nogil=True, inline="always")
+def _signs_of_gates(bits, masks, at):
+    """Return the bits of eight signs y of 32 reads, split in fours. Arrays are addresses."""
+    every, nibbles = splat(_EVERY), splat(_NIBBLES)
+    signs = bit_xor(bit_xor(load(bits, at), load(masks, at)), every)
+    return bit_and(signs, nibbles), bit_and(right_4_of_shorts(signs), nibbles)
+
+
+@njit(nogil=True, inline="always")
+def _widened_half(sums, entries, first, second):
+    """Add the entries of the signs of two octets, of 32 reads, to shorts."""
+    a = lookup(load_table(entries, 0), first[0])
+    a = add_bytes(a, lookup(load_table(entries, 16), first[1]))
+    b = lookup(load_table(entries, 32), second[0])
+    b = add_bytes(b, lookup(load_table(entries, 48), second[1]))
+    p = add_shorts(sums[0], pair_sum(interleave_low(a, b)))
+    q = add_shorts(sums[1], pair_sum(interleave_high(a, b)))
+    return p, q
+
+
+@njit(nogil=True, inline="always")
+def _no_half():
+    zero = splat(np.uint64(0))
+    return zero, zero
+
+
+@njit(nogil=True)
+def _add_gates_of_two(entries, octets, bits, masks, total):
+    """Add what `add_gates` adds for two digits, whose signs are made once."""
+    digit = octets * 32
+    for line in (0, 32):
+        for begin in range(0, octets, _OCTETS_PER_SHORT):
+            low, high = _no_half(), _no_half()
+            for octet in range(begin, min(octets, begin + _OCTETS_PER_SHORT), 2):
+                at = entries + octet * 32
+                first = _signs_of_gates(bits, masks, octet * 64 + line)
+                second = _signs_of_gates(bits, masks, octet * 64 + 64 + line)
+                low = _widened_half(low, at, first, second)
+                high = _widened_half(high, at + digit, first, second)
+            add_to_ints(total, 4 * line, low[0], low[1])
+            add_to_ints(total + BYTES_OF_TOTALS, 4 * line, high[0], high[1])
+
+
+@njit(nogil=True)
+def _add_gates_of_three(entries, octets, bits, masks, total):
+    """Add what `add_gates` adds for three digits, whose signs are made once."""
+    digit = octets * 32
+    for line in (0, 32):
+        for begin in range(0, octets, _OCTETS_PER_SHORT):
+            low, middle, high = _no_half(), _no_half(), _no_half()
+            for octet in range(begin, min(octets, begin + _OCTETS_PER_SHORT), 2):
+                at = entries + octet * 32
+                first = _signs_of_gates(bits, masks, octet * 64 + line)
+                second = _signs_of_gates(bits, masks, octet * 64 + 64 + line)
+                low = _widened_half(low, at, first, second)
+                middle = _widened_half(middle, at + digit, first, second)
+                high = _widened_half(high, at + 2 * digit, first, second)
+            add_to_ints(total, 4 * line, low[0], low[1])
+            add_to_ints(total + BYTES_OF_TOTALS, 4 * line, middle[0], middle[1])
+            add_to_ints(total + 2 * BYTES_OF_TOTALS, 4 * line, high[0], high[1])
+
+
+@njit(nogil=True)
+def add_gates_of_digits(depth, entries, digits, octets, bits, masks, total):
+    """Add the entries of signs y to the totals of all digits; arguments as of `add_gates`."""
+    of_digit, d = octets * 32, 0
+    while depth == 1 and digits - d >= 3:
+        _add_gates_of_three(
+            entries + d * of_digit, octets, bits, masks, total + d * BYTES_OF_TOTALS
+        )
+        d += 3
+    while depth == 1 and digits - d == 2:
+        _add_gates_of_two(entries + d * of_digit, octets, bits, masks, total + d * BYTES_OF_TOTALS)
+        d += 2
+    while d < digits:
+        add_gates(depth, entries + d * of_digit, octets, bits, masks, total + d * BYTES_OF_TOTALS)
+        d += 1
+
+
 @njit(nogil=True)
 def add_inputs(depth, entries, octets, halves, total):
     """Add the entries of signs z in the same way; halves: their bits, split in fours."""
@@ -182,6 +267,25 @@ def take_totals(known, in_turn, row_of, total):
             copy_ints(total, 4 * i, known, row_of + 8 * i)
 
 
+@njit(nogil=True, inline="always")
+def fold_digits(base, digits, total):
+    """Set 64 int32 to Σ_d base^d total_d, where they are those of digit 0. total: an address."""
+    values = splat(np.uint64(base) * np.uint64(0x0000000100000001))
+    for at in range(0, BYTES_OF_TOTALS, 32):
+        whole = load(total, (digits - 1) * BYTES_OF_TOTALS + at)
+        for d in range(digits - 2, -1, -1):
+            digit = load(total, d * BYTES_OF_TOTALS + at)
+            whole = add_ints(multiply_ints(whole, values), digit)
+        store(total, at, whole)
+
+
+@njit(nogil=True, inline="always")
+def add_totals(digits, total, more):
+    """Add 64 int32 of each digit to others. Arrays are addresses."""
+    for at in range(0, digits * BYTES_OF_TOTALS, 32):
+        store(total, at, add_ints(load(total, at), load(more, at)))
+
+
 @njit(nogil=True)
 def take_rows(plus, of_reads, ends, row_of, bits, halves):
     """Lay out the inputs of the 64 reads of a block: a byte of `bits` for each octet and read, and
@@ -206,6 +310,38 @@ def take_rows(plus, of_reads, ends, row_of, bits, halves):
 
 
 @njit(nogil=True, inline="always")
+def sums_of(tables):
+    """Return what sums need: entries, an address; digits, octets, depth and base; digits kept."""
+    digits, octets = tables.entries.shape[1:3]
+    kept = 1 if tables.base else digits
+    return address(tables.entries), digits, octets, tables.depth, tables.base, kept
+
+
+@njit(nogil=True, inline="always")
+def totals_of_inputs(table, j, halves, total):
+    """Set the totals of column j to the sums of z. Arrays are addresses, table: see `sums_of`."""
+    entries, digits, octets, depth, base, _ = table
+    for d in range(digits):
+        to = total + d * BYTES_OF_TOTALS
+        clear_totals(to)
+        add_inputs(depth, entries + (j * digits + d) * octets * 32, octets, halves, to)
+    if base:
+        fold_digits(base, digits, total)
+
+
+@njit(nogil=True, inline="always")
+def totals_of_gates(table, j, bits, masks, total):
+    """Set the totals of column j to the sums of y. Arrays are addresses, table: see `sums_of`."""
+    entries, digits, octets, depth, base, _ = table
+    for d in range(digits):
+        clear_totals(total + d * BYTES_OF_TOTALS)
+    here = entries + j * digits * octets * 32
+    add_gates_of_digits(depth, here, digits, octets, bits, masks, total)
+    if base:
+        fold_digits(base, digits, total)
+
+
+@njit(nogil=True, inline="always")
 def block_ends(block, first, last):
     """Return the reads of a block among first … last − 1, its first read, and `first`."""
     start = block * READS_PER_BLOCK
@@ -214,28 +350,32 @@ def block_ends(block, first, last):
 
 @njit(nogil=True)
 def _row_sums(tables, plus, every, first, last, out, scratch):
-    columns, digits, octets = tables.entries.shape[:3]
+    columns = len(tables.entries)
     bits, halves, total, row_of = scratch
-    at_total, at_entries = address(total), address(tables.entries)
+    table = sums_of(tables)
+    kept = table[-1]
     flat, rows = out.reshape(-1), out.shape[2]
     for block in range(first // READS_PER_BLOCK, (last - 1) // READS_PER_BLOCK + 1):
         ends = block_ends(block, first, last)
         take_rows(plus, every, ends, row_of, bits, halves)
         begin, end, start, _ = ends
-        for k in range(columns * digits):
-            clear_totals(at_total)
-            here = at_entries + k * octets * 32
-            add_inputs(tables.depth, here, octets, address(halves), at_total)
-            for r in range(begin, end):
-                flat[k * rows + r] = total[r - start]
+        for j in range(columns):
+            totals_of_inputs(table, j, address(halves), address(total))
+            for d in range(kept):
+                for r in range(begin, end):
+                    flat[(j * kept + d) * rows + r] = total[d * READS_PER_BLOCK + r - start]
 
 
 @njit(nogil=True, cache=True)
 def row_sums(tables, plus, first, last, out):
-    """Write out[j, d, r] = Σ entries of column j, digit d, under rows first … last − 1."""
-    octets = tables.entries.shape[2]
+    """Write out[j, d, r] = Σ entries of column j, digit d, under rows first … last − 1.
+
+    With a base, digit 0 is the only one, and stands for all of them.
+    """
+    digits, octets = tables.entries.shape[1:3]
     bits, halves = aligned(octets * 64), aligned(octets * 128)
     halves[:] = 0
-    total, row_of = np.empty(READS_PER_BLOCK, np.int32), np.empty(READS_PER_BLOCK, np.int64)
+    total = np.empty(digits * READS_PER_BLOCK, np.int32)
+    row_of = np.empty(READS_PER_BLOCK, np.int64)
     scratch = bits, halves, total, row_of
     _row_sums(tables, plus, np.arange(first, last), first, last, out, scratch)

@@ -21,6 +21,7 @@ _SHORTS = ir.VectorType(_SHORT, 16)
 _WORDS = ir.VectorType(_WORD, 4)
 _INTS = ir.VectorType(_INT, 32)
 _FLOATS = ir.VectorType(ir.FloatType(), 8)
+_EIGHT_INTS = ir.VectorType(_INT, 8)
 
 
 class Vector(types.Type):
@@ -74,6 +75,8 @@ def _shift(vector_type, operation, n):
 
 
 add_words = _elementwise(_WORDS, "add")
+add_ints = _elementwise(_EIGHT_INTS, "add")
+multiply_ints = _elementwise(_EIGHT_INTS, "mul")
 add_shorts = _elementwise(_SHORTS, "add")
 add_bytes = _elementwise(_BYTES, "add")
 subtract_bytes = _elementwise(_BYTES, "sub")

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from crossbar.hardware import Hardware
+from crossbar.reads.digits import SUMMED_DIGITS
 from devices.validation import Floats
 
 #: Bit lines in a block of `CellArray.blocks`.
@@ -50,7 +51,8 @@ class CellArray:
         siemens_per_weight: Conductance [S] of a weight of one.
         level_spacing: Spacing [S] of the level grid on which all cells lie; 0 for continuous cells.
         unit_voltage: Voltage of an input of one [V].
-        joins_noise: Whether the sums are added to sums that are noisy.
+        mean_digits: Digits of means that lie on no grid: no more than the sums are precise to which
+            they are added.
     """
 
     conductances: Conductances
@@ -58,7 +60,7 @@ class CellArray:
     siemens_per_weight: float
     level_spacing: float
     unit_voltage: float
-    joins_noise: bool = False
+    mean_digits: int = SUMMED_DIGITS
 
     @property
     def lines(self) -> int:

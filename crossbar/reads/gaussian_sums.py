@@ -42,12 +42,10 @@ class GaussianSums:
 
     Args:
         moments: Moments of the array that is read.
-        joins_noise: Whether noise is added to the sums afterwards.
     """
 
-    def __init__(self, moments: ReadMoments, *, joins_noise: bool = False):
+    def __init__(self, moments: ReadMoments):
         self._moments = moments
-        self._joins_noise = joins_noise
 
     @property
     def is_quiet(self) -> bool:
@@ -61,8 +59,8 @@ class GaussianSums:
     @property
     def _digits(self) -> int:
         """Digits of means that lie on no grid."""
-        noisy = self._joins_noise or not self._moments.is_noiseless
-        return NOISY_DIGITS if noisy else SUMMED_DIGITS
+        own = SUMMED_DIGITS if self._moments.is_noiseless else NOISY_DIGITS
+        return min(own, self._moments.cells.mean_digits)
 
     def mean_tables(self) -> DigitTables:
         """Return the tables by which means of ternary rows are added up."""

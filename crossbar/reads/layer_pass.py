@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crossbar.reads._kernels import DIGIT_BASE
 from crossbar.reads._layer_pass import Law, Out, Rows, layer_pass
 from crossbar.reads._sign_sums import SignTables, row_sums
 from crossbar.reads.digits import DigitTables
@@ -21,6 +22,7 @@ _NO_BITS = np.empty((0, 0), np.uint8)
 _NO_STATES = np.empty((0, 0, 0), np.uint8)
 _NO_ROWS = np.empty((0, 0, 0), np.int32)
 _LARGEST_BYTE = 127
+_LARGEST_INT = 2**31 - 1
 NOTHING = np.empty(0)
 NO_BITS = np.empty(0, np.uint8)
 _NO_KEY = np.zeros(2, np.uint64)
@@ -38,7 +40,23 @@ def sign_tables(tables: DigitTables) -> SignTables:
     depth = 2 if 4 * int(np.abs(entries).max()) <= _LARGEST_BYTE else 1
     pad = [(0, 0), (0, 0), (0, -entries.shape[2] % (2 * depth)), (0, 0), (0, 0)]
     of_columns = odd.sum(axis=(2, 3), dtype=np.int32)
-    return SignTables(np.pad(entries, pad), of_columns, tables.factors, tables.unit, depth)
+    padded, factors = np.pad(entries, pad), tables.factors
+    base = _base_of(padded, factors)
+    if base:
+        whole = of_columns @ factors.astype(np.int32)
+        of_columns, factors = np.ascontiguousarray(whole[:, None], np.int32), np.ones(1)
+    return SignTables(padded, of_columns, factors, tables.unit, depth, base)
+
+
+def _base_of(entries: NDArray[np.int8], factors: Floats) -> int:
+    """Return the base of several digits; 0 if they are none, or if their sums need float64."""
+    powers = float(DIGIT_BASE) ** np.arange(len(factors))
+    if len(factors) == 1 or not np.array_equal(factors, powers):
+        return 0
+    octets = entries.shape[2]
+    # Two sums of signs, each of two entries for an octet.
+    largest = 4.0 * octets * np.abs(entries.astype(float)).max(axis=(0, 2, 3, 4)) @ factors
+    return DIGIT_BASE if 2 * largest < _LARGEST_INT else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +65,7 @@ class LayerPass:
 
     Attributes:
         main: The main array, or the mean of its reads.
-        path: The deterministic path; any tables where `a` is empty.
+        path: The deterministic path: `main` where its tables are the same, or where `a` is empty.
         p_bits: Binary digits of the gates' probability; empty for no gates.
         std: Standard deviation of the sums, (outputs,) float32; empty for none.
         a: Factors of the deterministic path, (outputs,); empty for none.
@@ -137,7 +155,8 @@ class LayerPass:
         of_reads = span.rows
         shared = len(inputs) * _SHARED_BY <= span.reads
         main = _of_rows(self.main, inputs) if shared else _NO_ROWS
-        path = _of_rows(self.path, inputs) if shared and len(self.a) else _NO_ROWS
+        own_path = shared and len(self.a) and self.path is not self.main
+        path = _of_rows(self.path, inputs) if own_path else _NO_ROWS
 
         def work(part: Span) -> None:
             here = slice(part.first - span.first, part.last - span.first)
@@ -160,7 +179,7 @@ def _part(out: Out, here: slice) -> Out:
 
 def _of_rows(tables: SignTables, inputs: Packed) -> NDArray[np.int32]:
     """Return the entries under each row of inputs, added up, (columns, digits, rows)."""
-    out = np.empty((*tables.entries.shape[:2], len(inputs)), np.int32)
+    out = np.empty((*tables.odd.shape, len(inputs)), np.int32)
     cost = 8.0 * inputs.plus.size * len(out)
     in_threads(
         lambda part: row_sums(tables, inputs.plus, part.first, part.last, out),

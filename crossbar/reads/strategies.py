@@ -65,7 +65,7 @@ class Strategies:
     def _gaussian_sums(self) -> GaussianSums:
         same = self._behind_gates is self.cells
         moments = self.moments if same else ReadMoments(self._behind_gates, self.state)
-        return GaussianSums(moments, joins_noise=self.cells.joins_noise)
+        return GaussianSums(moments)
 
     @cached_property
     def _packed_bits(self) -> PackedBits | None:

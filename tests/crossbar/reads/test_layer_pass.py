@@ -15,7 +15,7 @@ from crossbar.reads.layer_pass import NO_NORMALS, NOTHING, LayerPass, sign_table
 from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span
 from crossbar.threads import threads
-from devices import BlankOut, GaussianNoise, NoNoise, TelegraphNoise
+from devices import BlankOut, GaussianNoise, NoNoise, StateDependentError, TelegraphNoise
 from tests.helpers import reference
 from tests.helpers.packed_reads import CONTINUOUS, GRID, SEED, largest
 
@@ -29,23 +29,26 @@ from tests.helpers.packed_reads import CONTINUOUS, GRID, SEED, largest
     images=st.integers(1, 3),
     repeats=st.integers(1, 3),
     locations=st.sampled_from([1, 3]),
-    digits=st.integers(1, 3),
+    digits=st.integers(1, 4),
+    same=st.booleans(),
     draw=st.integers(0, 2**32 - 1),
 )
 def test_a_pass_equals_the_slow_twin_exactly_on_a_grid(
-    inputs, columns, p, first, images, repeats, locations, digits, draw
+    inputs, columns, p, first, images, repeats, locations, digits, same, draw
 ):
     rng = np.random.default_rng(draw)
     first *= repeats * locations
     span = Span(first, first + images * repeats * locations, repeats, locations)
     top = largest(digits)
     w, v = rng.integers(-top, top + 1, (2, inputs, columns))
+    v = w if same else v
     x = rng.choice([-1, 1], (images * locations, inputs))
     rows = x[span.rows]
     p_digits = reference.gate_digits(p)
     key = SEED.generate_state(2, np.uint64)
     masks = reference.blank_out_masks(key, span.first, span.last, inputs, columns, p_digits)
     tables = [sign_tables(digit_tables([m.astype(float)], 1.0, 3)[0]) for m in (w, v)]
+    tables = [tables[0]] * 2 if same else tables
     a = rng.choice([-0.5, 0.25], columns)
     bias, threshold = rng.integers(-9, 10, (2, columns)) / 4
     layer = LayerPass(*tables, gate_bits(p), NO_NORMALS, a, bias, threshold)
@@ -61,12 +64,17 @@ def test_a_pass_equals_the_slow_twin_exactly_on_a_grid(
     np.testing.assert_array_equal(states, arranged)
 
 
-def test_many_inputs_and_columns_equal_gated_sums(rng):
+@pytest.mark.parametrize(("digits", "base"), [(1, 0), (2, 63), (3, 63), (4, 0)])
+def test_many_inputs_and_columns_equal_gated_sums(digits, base, rng):
     # More octets than a short holds, more columns than a byte has bits, blocks of several images.
-    w = rng.integers(-31, 32, (1100, 10)).astype(float)
+    # Sums of four digits do not fit into int32.
+    top = largest(digits)
+    w = rng.integers(-top, top + 1, (1100, 10)).astype(float)
     tables, span = digit_tables([w], 1.0, 3)[0], Span(120, 360, 3, 40)
     x = Packed.of(rng.choice([-1.0, 1.0], (80, 1100)))[0]
-    layer = LayerPass(*[sign_tables(tables)] * 2, gate_bits(0.5), NO_NORMALS, *[NOTHING] * 3)
+    of_signs = sign_tables(tables)
+    assert (tables.digits, of_signs.base) == (digits, base)
+    layer = LayerPass(of_signs, of_signs, gate_bits(0.5), NO_NORMALS, *[NOTHING] * 3)
     expected = gated_sums(tables, x, span, SEED, 0.5)
     np.testing.assert_array_equal(layer.sums(x, span, SEED), expected)
     states = layer.states(x, span, SEED, 1.0, np.zeros(10))
@@ -144,3 +152,10 @@ def test_what_one_pass_does_not_draw_is_read_in_parts(options, rng):
     assert layer.whole.sums(x, Span(0, 2), SEED, "exact") is None
     zeros = Inputs(np.zeros((2, 90)))
     assert layer_of(rng).whole.sums(zeros, Span(0, 2), SEED, "exact") is None
+
+
+@pytest.mark.parametrize("error", [False, True])
+def test_a_path_of_the_same_cells_is_summed_once(error, rng):
+    device = replace(GRID, write=StateDependentError(coefficients=(0.0, 0.05))) if error else GRID
+    of_pass = layer_of(rng, device=device).whole._of_signs("exact").of_pass
+    assert (of_pass.path is of_pass.main) != error

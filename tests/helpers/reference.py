@@ -5,7 +5,7 @@ Nothing here imports the packages under test.
 
 import math
 from fractions import Fraction
-from itertools import count
+from itertools import count, product
 
 import numpy as np
 from scipy.sparse import csc_array
@@ -192,6 +192,29 @@ def blank_out_masks(key, first, last, inputs, columns, digits):
                         if first <= read < last:
                             for j in range(start, min(start + 8, inputs)):
                                 masks[read - first, j, column] = mask >> (8 * byte + j - start) & 1
+    return masks
+
+
+def own_masks(key, first, last, p, digits):
+    """Return gates with probabilities of their own, drawn as by `blank_out_masks`.
+
+    p: (inputs, columns), whole numbers in units of 2^-digits.
+    """
+    inputs, columns = p.shape
+    masks = np.zeros((last - first, inputs, columns), dtype=bool)
+    for block in range(first // 64, (last - 1) // 64 + 1):
+        for lane in range(8):
+            words = sfc64(int(key[0]), int(key[1]), 8 * block + lane)
+            for column in range(columns):
+                for start in range(0, inputs, 8):
+                    drawn = [next(words) for _ in range(digits)]
+                    for byte, j in product(range(8), range(start, min(start + 8, inputs))):
+                        mask, read = 0, 64 * block + 8 * lane + byte
+                        for i, word in enumerate(drawn):
+                            bit = word >> (8 * byte + j - start) & 1
+                            mask = mask | bit if p[j, column] >> i & 1 else mask & bit
+                        if first <= read < last:
+                            masks[read - first, j, column] = mask
     return masks
 
 

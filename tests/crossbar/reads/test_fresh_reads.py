@@ -9,9 +9,11 @@ from scipy.stats import ks_2samp
 
 from crossbar import DifferentialPair, ReferenceColumn
 from crossbar.reads.cell_by_cell import CellByCell
-from crossbar.reads.gated_sums import own_gate_bits
+from crossbar.reads.digits import digit_tables
+from crossbar.reads.gated_sums import gated_sums, own_gate_bits
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.noise_state import Source
+from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span
 from crossbar.reads.strategies import Stream
 from devices import BlankOut, GaussianNoise, LognormalNoise, NoNoise, StochasticSelector
@@ -136,3 +138,17 @@ def test_digits_of_probabilities_stand_for_them(rng):
     bits = np.unpackbits(planes, axis=1, bitorder="little")[:, :19]
     drawn = (bits * 2.0 ** np.arange(-24, 0)).sum(axis=-1).T
     np.testing.assert_allclose(drawn, p, rtol=0, atol=2.0**-24)
+
+
+def test_gates_with_probabilities_of_their_own_equal_the_slow_twin(rng):
+    p = rng.random((11, 2))
+    p[:3, 0] = 0.0, 1.0, 0.5
+    w = rng.integers(-9, 10, (11, 2)).astype(float)
+    x = rng.choice([-1.0, 0.0, 1.0], (70, 11))
+    seed = np.random.SeedSequence(3)
+    sums = gated_sums(
+        digit_tables([w], 1.0, 3)[0], Packed.of(x)[0], Span(50, 120), seed, own_gate_bits(p)
+    )
+    whole = np.minimum(np.rint(p * 2**24), 2**24 - 1).astype(np.int64)
+    masks = reference.own_masks(seed.generate_state(2, np.uint64), 50, 120, whole, 24)
+    np.testing.assert_array_equal(sums, reference.blank_out_sums(masks, x, w))

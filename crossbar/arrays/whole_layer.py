@@ -1,6 +1,7 @@
 """A layer whose arrays, biases and comparators are read in one compiled pass, where they can be."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,41 +10,37 @@ from crossbar.arrays.layer_arrays import LayerArrays, Part
 from crossbar.arrays.merged import MergedSums
 from crossbar.arrays.programmed import Matrix
 from crossbar.arrays.tiled import TiledArray
-from crossbar.reads.gated_sums import gate_bits
 from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
 from crossbar.reads.gaussian_sums import Stream as NormalStream
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.layer_pass import (
-    NO_BITS,
-    NO_NORMALS,
-    NOTHING,
+    Gates,
     LayerPass,
+    Noise,
     SignTables,
+    conducting_tables,
     sign_tables,
 )
 from crossbar.reads.packed import Packed
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span
 from crossbar.reads.strategies import Stream
-from devices.seeding import child
 from devices.validation import Floats
 
 if TYPE_CHECKING:
     from crossbar.arrays.neurons import NeuronArray
 
 
-class _Drawn(NamedTuple):
-    """What a pass draws: its main array, the noise of its sums, and the key of its stream."""
-
-    of_pass: LayerPass
-    key: tuple[int, ...]
+_OF_PATH = (Part.DETERMINISTIC_PATH, Stream.GAUSSIAN_SUMS)
+_OF_BIAS = (Part.BIAS, Stream.GAUSSIAN_SUMS)
 
 
 class WholeLayer:
     """A layer in one pass for inputs ±1, with the same numbers as its parts in turn.
 
-    It serves quiet cells behind plain blank-out gates of pairs, and one normal per output; a
-    deterministic path and bias lines without noise; and converters of whole sums.
+    It serves cells behind plain blank-out gates of pairs, without noise or with Gaussian noise, and
+    one normal per output; a deterministic path and bias lines of either kind; and converters of
+    whole sums.
 
     Args:
         layer: The layer.
@@ -55,7 +52,7 @@ class WholeLayer:
     def __init__(self, layer: "NeuronArray"):
         self._layer = layer
         self.merged = MergedSums()
-        self._made: dict[str, tuple[tuple[object, ...], _Drawn | None]] = {}
+        self._made: dict[str, tuple[tuple[object, ...], LayerPass | None]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_made": {}}  # tables are made anew
@@ -74,7 +71,7 @@ class WholeLayer:
         drawn = self._drawn(driven, sampling)
         if drawn is None:
             return None
-        return drawn.of_pass.sums(driven.packed, span, child(seed, *drawn.key))
+        return drawn.sums(driven.packed, span, seed)
 
     def fired(
         self, x: Inputs, span: Span, seed: np.random.SeedSequence, offsets: Floats, sampling: str
@@ -91,21 +88,19 @@ class WholeLayer:
         if drawn is None or self._layer.converters is not None:
             return None
         self._layer.drivers.count(x)
-        read = drawn.of_pass.fired if span.locations == 1 else drawn.of_pass.states
-        return read(
-            x.packed, span, child(seed, *drawn.key), self._layer.amperes_per_weight, offsets
-        )
+        read = drawn.fired if span.locations == 1 else drawn.states
+        return read(x.packed, span, seed, self._layer.amperes_per_weight, offsets)
 
     def reads_signs(self, sampling: str) -> bool:
         """Return whether rows of inputs ±1 are read in one pass."""
         return self._of_signs(sampling) is not None
 
-    def _drawn(self, driven: Inputs, sampling: str) -> _Drawn | None:
+    def _drawn(self, driven: Inputs, sampling: str) -> LayerPass | None:
         """Return the pass of inputs ±1; None of others, and of rows that the arrays refuse."""
         fits = driven.shape[1] == self._layer.inputs
         return self._of_signs(sampling) if fits and driven.all_signs else None
 
-    def _of_signs(self, sampling: str) -> _Drawn | None:
+    def _of_signs(self, sampling: str) -> LayerPass | None:
         """Return the pass, which is kept until cells, factors or thresholds change."""
         layer = self._layer
         check_sampling(sampling)
@@ -121,54 +116,60 @@ class WholeLayer:
         return made[1]
 
 
-def _whole(layer: "NeuronArray", sampling: str) -> _Drawn | None:
+def _whole(layer: "NeuronArray", sampling: str) -> LayerPass | None:
     """Return the pass of a plain layer; None where its parts are read in turn."""
-    lines, path = layer.bias_lines, layer.deterministic_path
-    bias = NOTHING if lines is None else _sums_of_ones(lines)
     both = layer.whole.merged.of(layer, sampling)
-    main = _main(layer, sampling) if both is None else _normal(both)
-    added = path if both is None else None
-    quiet = None if added is None else _quiet(added)
-    if bias is None or main is None or (added is not None and quiet is None):
+    drawn = _main(layer, sampling) if both is None else _normal(both, Part.MAIN)
+    if drawn is None:
         return None
-    tables = main.of_pass.main
-    of_pass = LayerPass(
-        main=tables,
-        path=tables if quiet is None else _or_same(sign_tables(quiet.mean_tables()), tables),
-        p_bits=main.of_pass.p_bits,
-        std=main.of_pass.std,
-        a=NOTHING if quiet is None else np.ascontiguousarray(layer.a),
-        bias=bias,
-        threshold=np.ascontiguousarray(layer.threshold) if layer.threshold.any() else NOTHING,
-    )
-    return _Drawn(of_pass, (Part.MAIN, *main.key))
+    if layer.threshold.any():
+        drawn = replace(drawn, threshold=np.ascontiguousarray(layer.threshold))
+    if both is None and layer.deterministic_path is not None:
+        path = _gaussian(layer.deterministic_path, sampling, _OF_PATH)
+        if path is None:
+            return None
+        tables, a = _or_same(path.main, drawn.main), np.ascontiguousarray(layer.a)
+        drawn = replace(drawn, path=tables, a=a, path_noise=path.noise)
+    if layer.bias_lines is not None:
+        lines = _gaussian(layer.bias_lines, sampling, _OF_BIAS)
+        if lines is None:
+            return None
+        bias = _sums_of_ones(lines.main, layer.bias_lines.inputs)
+        drawn = replace(drawn, bias=bias, bias_noise=lines.noise)
+    return drawn
 
 
-def _main(layer: LayerArrays, sampling: str) -> _Drawn | None:
+def _main(layer: LayerArrays, sampling: str) -> LayerPass | None:
     """Return the reads of the main array alone."""
     assert isinstance(layer.main, TiledArray)
     reader = layer.main.reader
     if sampling == "moments" or is_exactly_gaussian(layer.hardware):
-        sums = None if reader.cells.reference_of is not None else reader.gaussian_sums()
-        if sums is None:
-            return None
-        normal = _normal(sums)
-        return _Drawn(normal.of_pass, (Stream.GAUSSIAN_SUMS, *normal.key))
+        return _gaussian(layer.main, sampling, (Part.MAIN, Stream.GAUSSIAN_SUMS))
     plain = reader.plain_gates()
     if plain is None:
         return None
-    tables, bits = sign_tables(plain[0]), gate_bits(plain[1])
-    assert bits is not None
-    alone = LayerPass(tables, tables, bits, NO_NORMALS, NOTHING, NOTHING, NOTHING)
-    return _Drawn(alone, (Stream.PACKED_BITS, 0))
+    tables = sign_tables(plain.signal)
+    cells = None if plain.variance is None else conducting_tables(plain.variance)
+    return LayerPass(tables, tables, Gates(plain.p_bits, (Part.MAIN, Stream.PACKED_BITS, 0), cells))
 
 
-def _normal(sums: GaussianSums) -> _Drawn:
+def _gaussian(array: Matrix, sampling: str, key: tuple[int, ...]) -> LayerPass | None:
+    """Return reads drawn as one normal per output; None where these are no such reads."""
+    assert isinstance(array, TiledArray)
+    sums = array.reader.gaussian_sums()
+    if sums is None:
+        return None
+    if sums.is_quiet:
+        return _normal(sums, *key)
+    normal = sampling == "moments" or is_exactly_gaussian(array.hardware)
+    return _normal(sums, *key) if normal and array.reader.cells.reference_of is None else None
+
+
+def _normal(sums: GaussianSums, *key: int) -> LayerPass:
     """Return reads drawn as one normal per output."""
     tables, std = sign_tables(sums.mean_tables()), sums.std_of_signs()
-    of_noise = NO_NORMALS if std is None else std
-    alone = LayerPass(tables, tables, NO_BITS, of_noise, NOTHING, NOTHING, NOTHING)
-    return _Drawn(alone, (NormalStream.OWN,))
+    noise = None if std is None else Noise(std, (*key, NormalStream.OWN))
+    return LayerPass(tables, tables, noise=noise)
 
 
 def _or_same(path: SignTables, main: SignTables) -> SignTables:
@@ -177,20 +178,11 @@ def _or_same(path: SignTables, main: SignTables) -> SignTables:
     return main if same and np.array_equal(path.entries, main.entries) else path
 
 
-def _quiet(array: Matrix) -> GaussianSums | None:
-    """Return the reads of an array that is free of noise; None of others."""
-    assert isinstance(array, TiledArray)
-    return array.reader.gaussian_sums() if array.reader.moments.is_noiseless else None
-
-
-def _sums_of_ones(lines: Matrix) -> Floats | None:
-    """Return the sums of lines with inputs of one, (outputs,); None if they are not always these.
+def _sums_of_ones(tables: SignTables, lines: int) -> Floats:
+    """Return the sums of lines with inputs of one, (outputs,).
 
     `PartReads.biases` adds up the same whole numbers.
     """
-    quiet = _quiet(lines)
-    if quiet is None:
-        return None
-    of_means = _normal(quiet).of_pass
-    ones = Inputs(np.ones((1, lines.inputs), bool))
-    return of_means.sums(ones.packed, Span(0, 1), np.random.SeedSequence(0))[0]
+    ones = Inputs(np.ones((1, lines), bool))
+    alone = LayerPass(tables, tables)
+    return alone.sums(ones.packed, Span(0, 1), np.random.SeedSequence(0))[0]

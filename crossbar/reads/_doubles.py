@@ -7,6 +7,7 @@ Each is one operation of LLVM on four numbers, rounded as the operation of a sin
 
 from llvmlite import ir
 from numba import types
+from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
 from crossbar.reads._vectors import _BYTE, _BYTES, _INT, _WORD, _address, _elementwise, vector
@@ -36,6 +37,19 @@ def splat_double(context, number):
         return builder.bitcast(_splat(builder, _DOUBLES, arguments[0]), _BYTES)
 
     return vector(types.float64), codegen
+
+
+@intrinsic
+def root_doubles(context, doubles):
+    """Return the square roots of four float64."""
+
+    def codegen(context, builder, signature, arguments):
+        of_doubles = ir.FunctionType(_DOUBLES, [_DOUBLES])
+        root = get_or_insert_function(builder.module, of_doubles, "llvm.sqrt.v4f64")
+        numbers = builder.bitcast(arguments[0], _DOUBLES)
+        return builder.bitcast(builder.call(root, [numbers]), _BYTES)
+
+    return vector(vector), codegen
 
 
 @intrinsic

@@ -106,7 +106,7 @@ def draw_own_masks(state, counter, planes, masks):
     d, e, f = load(flat, 4), load(flat, 12), load(flat, 20)
     count = splat(counter)
     one = splat(np.uint64(1))
-    for octet in range(len(masks)):
+    for octet in range(len(planes)):
         first = second = splat(np.uint64(0))
         for i in range(planes.shape[1]):
             a, b, c, word = sfc64_round(a, b, c, count)

@@ -18,10 +18,11 @@ from crossbar.reads._doubles import (
     doubles_of_ints,
     int_at,
     multiply_doubles,
+    root_doubles,
     splat_double,
     store_signs,
 )
-from crossbar.reads._kernels import READS_PER_BLOCK, aligned, draw_words
+from crossbar.reads._kernels import READS_PER_BLOCK, aligned, draw_own_masks, draw_words
 from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
 from crossbar.reads._sign_sums import (
     BYTES_OF_TOTALS,
@@ -59,10 +60,16 @@ class Law(NamedTuple):
 
     Attributes:
         key: Key of the masks, two uint64.
-        digits: Binary digits of the masks' probability, the lowest first; 0 for no gates.
+        digits: Binary digits of the masks' probability, the lowest first; 0 for no gates, or for
+            probabilities of their own.
         many: Number of these digits.
-        std: Standard deviation of each column, (columns,) float32; empty for no noise.
-        normals: Standard normals, (reads, columns) float32.
+        planes: Digits of every mask's own probability, (columns, octets, digits), see
+            `draw_own_masks`; (0, 0, 0) for none.
+        cells_vary: Whether cells behind gates have noise, with the variances of `cells`.
+        noise: What is added to the main sums, (reads, columns) float32; standard normals if cells
+            vary. Empty for none, as the next two.
+        path_noise: What is added to the sums of the deterministic path, of the same shape.
+        bias_noise: What is added to the sums of the bias lines.
         a: Factors of the deterministic path, (columns,); empty for no path.
         bias: Sums of the bias lines, (columns,); empty for none.
         threshold: Exact biases, (columns,); empty for none.
@@ -73,8 +80,11 @@ class Law(NamedTuple):
     key: np.ndarray
     digits: int
     many: int
-    std: np.ndarray
-    normals: np.ndarray
+    planes: np.ndarray
+    cells_vary: bool
+    noise: np.ndarray
+    path_noise: np.ndarray
+    bias_noise: np.ndarray
     a: np.ndarray
     bias: np.ndarray
     threshold: np.ndarray
@@ -105,6 +115,8 @@ class Scratch(NamedTuple):
     of_z: np.ndarray
     of_y: np.ndarray
     of_path: np.ndarray
+    of_cells: np.ndarray
+    every: np.ndarray
     line: np.ndarray
     noise: np.ndarray
     octet: np.ndarray
@@ -146,26 +158,36 @@ def _scaled(total, i, shift, scale, j):
 
 
 @njit(nogil=True, inline="always")
-def _finish(scales, totals, shift, added, fires, j, bit, to):
+def _finish(scales, totals, shift, noises, added, fires, j, bit, to):
     """Add up column j of 64 reads; write the sums, or a bit for each comparator that fires.
 
-    scales, totals: of main array and path, see `_scaled`. added: addresses of noise (64 reads), a,
-    bias and threshold, each 0 for none. fires: amperes per weight, and the address of the offsets
-    or 0. to: address of 64 float64, or of 64 bytes.
+    scales, totals: of main array, path and cells, see `_scaled`; totals of cells are 0 if these do
+    not vary. noises: addresses of 64 numbers for main array, path and bias, each 0 for none. added:
+    addresses of a, bias and threshold. fires: amperes per weight, and the address of the offsets or
+    0. to: address of 64 float64, or of 64 bytes.
     """
-    noise, a, bias, threshold = added
+    noise, of_path, of_bias = noises
+    a, bias, threshold = added
     amperes, offsets = fires
     at = 8 * j
     kept = np.uint8(255 if bit > 1 else 0)
     for i in range(0, READS_PER_BLOCK, 4):
         u = _scaled(totals[0], i, shift, scales[0], j)
-        if noise:
+        if totals[2]:
+            std = root_doubles(_scaled(totals[2], i, np.int32(0), scales[2], j))
+            u = add_doubles(u, multiply_doubles(std, load(noise, 8 * i)))
+        elif noise:
             u = add_doubles(u, load(noise, 8 * i))
         if a:
             more = _scaled(totals[1], i, np.int32(1), scales[1], j)
+            if of_path:
+                more = add_doubles(more, load(of_path, 8 * i))
             u = add_doubles(u, multiply_doubles(more, splat_double(double_at(a + at))))
         if bias:
-            u = add_doubles(u, splat_double(double_at(bias + at)))
+            more = splat_double(double_at(bias + at))
+            if of_bias:
+                more = add_doubles(more, load(of_bias, 8 * i))
+            u = add_doubles(u, more)
         if threshold:
             u = add_doubles(u, splat_double(double_at(threshold + at)))
         if offsets:
@@ -174,6 +196,17 @@ def _finish(scales, totals, shift, added, fires, j, bit, to):
             store_signs(to, i, current, kept, bit)
         else:
             store(to, 8 * i, u)
+
+
+@njit(nogil=True, inline="always")
+def _take_noise(of_reads, ends, j, out):
+    """Write column j of the noise of a block's reads; return the address, 0 if there is none."""
+    begin, end, start, first = ends
+    if not of_reads.size:
+        return 0
+    for r in range(begin, end):
+        out[r - start] = of_reads[r - first, j]
+    return address(out)
 
 
 @njit(nogil=True, inline="always")
@@ -197,11 +230,50 @@ def _address_if(array):
     return address(array) if array.size else 0
 
 
-@njit(nogil=True)
-def _pass_of_block(main, path, rows, law, ends, in_turn, out, scratch):
-    """Write the reads of a block, column after column."""
+@njit(nogil=True, inline="always")
+def _targets(out, columns, ends):
+    """Return where reads of a block are written: addresses of sums, states as bits, and states."""
+    begin, _, _, first = ends
+    locations = max(1, out.states.shape[2])
+    image, location = (begin - first) // locations, (begin - first) % locations
+    states = address(out.states) + image * columns * locations
+    sums, plus = _address_if(out.sums), _address_if(out.plus)
+    return sums, plus, states, (columns, out.plus.shape[1], locations, location)
+
+
+@njit(nogil=True, inline="always")
+def _write_column(targets, ends, j, line, octet):
+    """Write column j from 64 float64, or from 64 bytes of eight columns' bits."""
     begin, end, start, first = ends
+    sums, plus, states, (columns, width, locations, location) = targets
+    if sums:
+        for r in range(begin, end):
+            copy_word(sums + 8 * ((r - first) * columns + j), line + 8 * (r - start))
+    elif plus and (j % 8 == 7 or j == columns - 1):
+        for r in range(begin, end):
+            copy_byte(plus + (r - first) * width + j // 8, octet + r - start)
+    elif not plus:
+        per_image, to = columns * locations, states + j * locations
+        _copy_states(octet + begin - start, to, per_image, locations, location, end - begin)
+
+
+@njit(nogil=True, inline="always")
+def _draw_gates(law, octets, j, counter, scratch):
+    """Draw the gates of column j; return the next counter."""
+    if len(law.planes):
+        draw_own_masks(scratch.state, counter, law.planes[j], scratch.masks)
+        return counter + np.uint64(octets * law.planes.shape[2])
+    state, masks = address(scratch.state), address(scratch.masks)
+    draw_words(state, counter, np.uint64(law.digits), law.many, octets, masks)
+    return counter + np.uint64(octets * law.many)
+
+
+@njit(nogil=True)
+def _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch):
+    """Write the reads of a block, column after column."""
     columns, sums_of_main, sums_of_path = len(main.entries), sums_of(main), sums_of(path)
+    sums_of_cells, of_cells = sums_of(cells), address(scratch.of_cells) * law.cells_vary
+    every, noise = address(scratch.every), scratch.noise
     skip = 4 * scratch.row_of[0] * in_turn
     masks, row_of = address(scratch.masks), address(scratch.row_of)
     bits, halves = address(scratch.bits), address(scratch.halves)
@@ -209,26 +281,24 @@ def _pass_of_block(main, path, rows, law, ends, in_turn, out, scratch):
     scales = (
         (sums_of_main[-1], address(main.factors), address(main.odd), main.unit),
         (sums_of_path[-1], address(path.factors), address(path.odd), path.unit),
+        (sums_of_cells[-1], address(cells.factors), address(cells.odd), cells.unit),
     )
-    noise, a = address(scratch.noise) * (len(law.std) > 0), _address_if(law.a)
-    added = noise, a, _address_if(law.bias), _address_if(law.threshold)
+    a = _address_if(law.a)
+    added = a, _address_if(law.bias), _address_if(law.threshold)
     fires = law.amperes, _address_if(law.offsets)
     known = _address_if(rows.main), _address_if(rows.path)
     of_rows = known[0] + skip * (known[0] > 0), known[1] + skip * (known[1] > 0)
-    locations, width = max(1, out.states.shape[2]), out.plus.shape[1]
-    image, location = (begin - first) // locations, (begin - first) % locations
     line, octet = address(scratch.line), address(scratch.octet)
-    sums, plus = _address_if(out.sums), _address_if(out.plus)
-    states = address(out.states) + image * columns * locations
+    targets, as_bits = _targets(out, columns, ends), len(out.plus) > 0
     shared = a != 0 and address(path.entries) == address(main.entries)
-    gated, counter = law.digits != 0, np.uint64(1 + WARM_UP)
+    gated, counter = law.digits != 0 or len(law.planes) > 0, np.uint64(1 + WARM_UP)
     shift, drawn = np.int32(0 if gated else 1), rows.plus.shape[1]
     for j in range(columns):
         if gated:
-            state = address(scratch.state)
-            draw_words(state, counter, np.uint64(law.digits), law.many, drawn, masks)
-            counter += np.uint64(drawn * law.many)
+            counter = _draw_gates(law, drawn, j, counter, scratch)
             totals_of_gates(sums_of_main, j, bits, masks, of_y)
+        if of_cells:
+            totals_of_gates(sums_of_cells, j, every, masks, of_cells)
         of_main = of_rows[0], rows.main.shape[2]
         _z_totals(sums_of_main, of_main, in_turn, row_of, j, halves, of_z)
         if gated:
@@ -236,36 +306,31 @@ def _pass_of_block(main, path, rows, law, ends, in_turn, out, scratch):
         if a and not shared:
             of_known = of_rows[1], rows.path.shape[2]
             _z_totals(sums_of_path, of_known, in_turn, row_of, j, halves, of_path)
-        totals = of_y if gated else of_z, of_z if shared else of_path
-        if noise:
-            for r in range(begin, end):
-                scratch.noise[r - start] = law.std[j] * law.normals[r - first, j]
-        bit = np.uint8(1) << np.uint8(j % 8 if plus else 0)
-        _finish(scales, totals, shift, added, fires, j, bit, octet if fires[1] else line)
-        if sums:
-            for r in range(begin, end):
-                copy_word(sums + 8 * ((r - first) * columns + j), line + 8 * (r - start))
-        elif plus and (j % 8 == 7 or j == columns - 1):
-            for r in range(begin, end):
-                copy_byte(plus + (r - first) * width + j // 8, octet + r - start)
-        elif not plus:
-            per_image, to = columns * locations, states + j * locations
-            _copy_states(octet + begin - start, to, per_image, locations, location, end - begin)
+        totals = of_y if gated else of_z, of_z if shared else of_path, of_cells
+        noises = (
+            _take_noise(law.noise, ends, j, noise[0]),
+            _take_noise(law.path_noise, ends, j, noise[1]),
+            _take_noise(law.bias_noise, ends, j, noise[2]),
+        )
+        bit = np.uint8(1) << np.uint8(j % 8 if as_bits else 0)
+        _finish(scales, totals, shift, noises, added, fires, j, bit, octet if fires[1] else line)
+        _write_column(targets, ends, j, line, octet)
 
 
 @njit(nogil=True, cache=True)
-def layer_pass(main, path, rows, law, first, last, out):
+def layer_pass(main, path, cells, rows, law, first, last, out):
     """Write a layer's reads first … last − 1: main sums, noise, path, biases, comparators.
 
-    main, path: `SignTables`. rows: `Rows`. law: `Law`. out: `Out`, whose states begin with the
-    first location of an input.
+    main, path: `SignTables`. cells: those of variances, for sums over the gates that conduct.
+    rows: `Rows`. law: `Law`. out: `Out`, whose states begin with the first location of an input.
     """
     digits, octets = main.entries.shape[1:3]
-    octets = max(octets, path.entries.shape[2])
+    octets = max(octets, path.entries.shape[2], cells.entries.shape[2])
     bits, halves, masks = aligned(octets * 64), aligned(octets * 128), aligned(octets * 64)
     bits[:] = 0
     halves[:] = 0
     masks[:] = 0
+    every = np.full(octets * 64, 255, np.uint8)
     scratch = Scratch(
         bits,
         halves,
@@ -273,8 +338,10 @@ def layer_pass(main, path, rows, law, first, last, out):
         np.empty(digits * READS_PER_BLOCK, np.int32),
         np.empty(digits * READS_PER_BLOCK, np.int32),
         np.empty(path.entries.shape[1] * READS_PER_BLOCK, np.int32),
+        np.empty(cells.entries.shape[1] * READS_PER_BLOCK, np.int32),
+        every,
         np.empty(READS_PER_BLOCK),
-        np.zeros(READS_PER_BLOCK),
+        np.zeros((3, READS_PER_BLOCK)),
         np.empty(READS_PER_BLOCK, np.uint8),
         np.empty((3, 8), np.uint64),
         np.empty(READS_PER_BLOCK, np.int64),
@@ -282,6 +349,6 @@ def layer_pass(main, path, rows, law, first, last, out):
     for block in range(first // READS_PER_BLOCK, (last - 1) // READS_PER_BLOCK + 1):
         ends = block_ends(block, first, last)
         in_turn = take_rows(rows.plus, rows.of_reads, ends, scratch.row_of, bits, halves)
-        if law.digits:
+        if law.digits or len(law.planes):
             sfc64_seed(scratch.state, law.key, block, np.uint64(1))
-        _pass_of_block(main, path, rows, law, ends, in_turn, out, scratch)
+        _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch)

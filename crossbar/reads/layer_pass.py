@@ -4,6 +4,7 @@ Its numbers are those of the parts, read and added one after the other, bit for 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +16,22 @@ from crossbar.reads.digits import DigitTables
 from crossbar.reads.normals import normals
 from crossbar.reads.packed import EVERYWHERE, Bits, Packed, in_threads
 from crossbar.reads.span import Span
+from devices.seeding import child
 from devices.validation import Floats
 
 _NO_SUMS = np.empty((0, 0))
 _NO_BITS = np.empty((0, 0), np.uint8)
 _NO_STATES = np.empty((0, 0, 0), np.uint8)
+_NO_PLANES = np.empty((0, 0, 0), np.uint8)
 _NO_ROWS = np.empty((0, 0, 0), np.int32)
 _LARGEST_BYTE = 127
 _LARGEST_INT = 2**31 - 1
 NOTHING = np.empty(0)
 NO_BITS = np.empty(0, np.uint8)
+#: Stream of the cells' noise below that of the gates before them.
+CELLS = 0
 _NO_KEY = np.zeros(2, np.uint64)
 _NO_NOISE = np.empty((0, 0), np.float32)
-NO_NORMALS = np.empty(0, np.float32)
 #: Reads of each row from which on the sums that they share are added up apart.
 _SHARED_BY = 2
 
@@ -59,27 +63,78 @@ def _base_of(entries: NDArray[np.int8], factors: Floats) -> int:
     return DIGIT_BASE if 2 * largest < _LARGEST_INT else 0
 
 
+def conducting_tables(tables: DigitTables) -> SignTables:
+    """Return tables for sums over the gates that conduct, whatever the inputs ±1 are.
+
+    They are half the sums of signs of gates, and half those of ones, which never change.
+    """
+    signs = sign_tables(tables)
+    ones = signs.entries[..., 15].sum(axis=(2, 3), dtype=np.int32)
+    if signs.base:
+        powers = signs.base ** np.arange(ones.shape[1], dtype=np.int32)
+        ones = (ones @ powers)[:, None]
+    return signs._replace(odd=np.ascontiguousarray(signs.odd - ones))
+
+
+@dataclass(frozen=True, eq=False)
+class Gates:
+    """Gates of pairs that are drawn.
+
+    Attributes:
+        p_bits: Binary digits of the probability of all; or those of each, from `own_gate_bits`.
+        key: Stream of the masks below the layer's seed.
+        cells: Variances of the cells, from `conducting_tables`; None for cells without noise.
+    """
+
+    p_bits: Bits
+    key: tuple[int, ...]
+    cells: SignTables | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """Normal noise of sums: a standard deviation times fresh normals.
+
+    Attributes:
+        std: Standard deviation, (outputs,) float32 in weight units.
+        key: Stream of the normals below the layer's seed.
+    """
+
+    std: NDArray[np.float32]
+    key: tuple[int, ...]
+
+    def of(self, span: Span, seed: np.random.SeedSequence) -> NDArray[np.float32]:
+        """Return the noise of some reads, (reads, outputs)."""
+        noise = normals(span, len(self.std), child(seed, *self.key))
+        noise *= self.std
+        return noise
+
+
 @dataclass(frozen=True, eq=False)
 class LayerPass:
     """What one pass draws and adds, for inputs −1 and +1.
 
     Attributes:
         main: The main array, or the mean of its reads.
-        path: The deterministic path: `main` where its tables are the same, or where `a` is empty.
-        p_bits: Binary digits of the gates' probability; empty for no gates.
-        std: Standard deviation of the sums, (outputs,) float32; empty for none.
-        a: Factors of the deterministic path, (outputs,); empty for none.
-        bias: Sums of the bias lines, (outputs,); empty for none.
-        threshold: Exact biases, (outputs,); empty for none.
+        path: The deterministic path: `main` where its tables are the same, or where `a` is None.
+        gates: Gates of the main array; None for none.
+        noise: Noise of the main array's sums; None for none.
+        a: Factors of the deterministic path, (outputs,); None for none.
+        path_noise: Noise of its sums.
+        bias: Sums of the bias lines, (outputs,); None for none.
+        bias_noise: Their noise.
+        threshold: Exact biases, (outputs,); None for none.
     """
 
     main: SignTables
     path: SignTables
-    p_bits: Bits
-    std: NDArray[np.float32]
-    a: Floats
-    bias: Floats
-    threshold: Floats
+    gates: Gates | None = None
+    noise: Noise | None = None
+    a: Floats | None = None
+    path_noise: Noise | None = None
+    bias: Floats | None = None
+    bias_noise: Noise | None = None
+    threshold: Floats | None = None
 
     def sums(self, inputs: Packed, span: Span, seed: np.random.SeedSequence) -> Floats:
         """Return u in weight units, (reads, outputs).
@@ -87,7 +142,7 @@ class LayerPass:
         Args:
             inputs: Rows of inputs ±1, from the first that the span needs.
             span: The reads.
-            seed: Seed of the masks, or of the normals.
+            seed: Seed of the layer in this run.
         """
         u = np.empty((span.reads, len(self.main.odd)))
         self._run(inputs, span, seed, 0.0, NOTHING, Out(u, _NO_BITS, _NO_STATES))
@@ -137,35 +192,62 @@ class LayerPass:
     ) -> None:
         if not span.reads:
             return
-        key = _NO_KEY if not len(self.p_bits) else seed.generate_state(2, np.uint64)
-        noise = normals(span, len(self.main.odd), seed) if len(self.std) else _NO_NOISE
-        digits = sum(int(bit) << i for i, bit in enumerate(self.p_bits))
-        law = Law(
-            key.astype(np.uint64, copy=False),
-            digits,
-            len(self.p_bits),
-            self.std,
-            noise,
-            self.a,
-            self.bias,
-            self.threshold,
-            float(amperes),
-            offsets,
-        )
+        law = self._law(span, seed, amperes, offsets)
         of_reads = span.rows
         shared = len(inputs) * _SHARED_BY <= span.reads
         main = _of_rows(self.main, inputs) if shared else _NO_ROWS
-        own_path = shared and len(self.a) and self.path is not self.main
+        own_path = shared and self.a is not None and self.path is not self.main
         path = _of_rows(self.path, inputs) if own_path else _NO_ROWS
 
         def work(part: Span) -> None:
             here = slice(part.first - span.first, part.last - span.first)
             rows = Rows(inputs.plus, of_reads[here], main, path)
-            own = law if noise is _NO_NOISE else law._replace(normals=noise[here])
-            layer_pass(self.main, self.path, rows, own, part.first, part.last, _part(out, here))
+            of_part = law._replace(
+                noise=law.noise[here],
+                path_noise=law.path_noise[here],
+                bias_noise=law.bias_noise[here],
+            )
+            ends = part.first, part.last
+            layer_pass(self.main, self.path, cells, rows, of_part, *ends, _part(out, here))
 
+        cells = self.main if self._cells is None else self._cells
         cost = 8.0 * span.reads * inputs.plus.shape[1] * len(self.main.odd)
         in_threads(work, span, cost, multiple=span.locations if len(out.states) else 1)
+
+    @property
+    def _cells(self) -> SignTables | None:
+        return None if self.gates is None else self.gates.cells
+
+    def _law(
+        self, span: Span, seed: np.random.SeedSequence, amperes: float, offsets: Floats
+    ) -> Law:
+        """Return what a pass of these reads draws and adds; arguments as of `fired`."""
+        key: NDArray[Any] = _NO_KEY
+        p_bits, planes, noise = NO_BITS, _NO_PLANES, _NO_NOISE
+        if self.gates is not None:
+            masks = child(seed, *self.gates.key)
+            key = masks.generate_state(2, np.uint64)
+            own = self.gates.p_bits.ndim > 1
+            p_bits, planes = (NO_BITS, self.gates.p_bits) if own else (self.gates.p_bits, planes)
+            if self.gates.cells is not None:
+                noise = normals(span, len(self.main.odd), child(masks, CELLS))
+        if self.noise is not None:
+            noise = self.noise.of(span, seed)
+        return Law(
+            key.astype(np.uint64, copy=False),
+            sum(int(bit) << i for i, bit in enumerate(p_bits)),
+            len(p_bits),
+            planes,
+            self._cells is not None,
+            noise,
+            _NO_NOISE if self.path_noise is None else self.path_noise.of(span, seed),
+            _NO_NOISE if self.bias_noise is None else self.bias_noise.of(span, seed),
+            NOTHING if self.a is None else self.a,
+            NOTHING if self.bias is None else self.bias,
+            NOTHING if self.threshold is None else self.threshold,
+            float(amperes),
+            offsets,
+        )
 
 
 def _part(out: Out, here: slice) -> Out:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from enum import IntEnum
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,13 +194,27 @@ class PackedBits:
         return (1 - low) * u + low * gated_sums(matrix, inputs, span, scaled=scaled)
 
 
-def plain_signal(reads: PackedBits) -> tuple[DigitTables, float] | None:
-    """Return the signals and the probability of gates of pairs; None where reads need more: noise
-    of cells, gates that leak, or gates of single cells or of probabilities of their own.
+class PlainGates(NamedTuple):
+    """Reads of pairs behind gates that either conduct or do not.
+
+    Attributes:
+        signal: Tables of what a pair that conducts adds.
+        variance: Tables of the variance of its cells, in weight units squared; None without noise.
+        p_bits: Binary digits of the probability that a gate conducts, or those of each gate.
+    """
+
+    signal: DigitTables
+    variance: DigitTables | None
+    p_bits: Bits
+
+
+def plain_gates(reads: PackedBits) -> PlainGates | None:
+    """Return the tables and the probability of gates of pairs; None where reads need more: thermal
+    noise, gates that leak, or gates of single cells.
     """
     first = reads._polarities[0]
-    alone = len(reads._polarities) == 1 and first.columns is None
-    quiet = first.variance is None and first.added is None
-    if isinstance(reads._p, list) or reads._low or not (alone and quiet):
+    alone = len(reads._polarities) == 1 and first.columns is None and first.added is None
+    p_bits = reads._p[0] if isinstance(reads._p, list) else gate_bits(reads._p)
+    if p_bits is None or reads._low or not alone:
         return None
-    return first.signal, reads._p
+    return PlainGates(first.signal, first.variance, p_bits)

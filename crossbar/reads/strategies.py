@@ -8,13 +8,12 @@ import numpy as np
 
 from crossbar.reads.cell_by_cell import CellByCell
 from crossbar.reads.conductances import CellArray
-from crossbar.reads.digits import DigitTables
 from crossbar.reads.fresh_reads import FreshReads
 from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
 from crossbar.reads.inputs import Inputs
 from crossbar.reads.moments import ReadMoments
 from crossbar.reads.noise_state import NoiseState
-from crossbar.reads.packed_bits import PackedBits, plain_signal
+from crossbar.reads.packed_bits import PackedBits, PlainGates, plain_gates
 from crossbar.reads.process_reads import ProcessReads
 from crossbar.reads.span import Span
 from crossbar.reads.traps.reads import TrapReads
@@ -84,15 +83,15 @@ class Strategies:
     def _fresh(self) -> FreshReads | None:
         return FreshReads.of(self._behind_gates, self.state)
 
-    def plain_gates(self) -> tuple[DigitTables, float] | None:
-        """Return what exact reads of signs need where each is a gated sum and no more: its tables
-        and the probability of a gate, see `plain_signal`; None elsewhere.
+    def plain_gates(self) -> PlainGates | None:
+        """Return what exact reads of signs need where each is a gated sum, with the noise of the
+        cells at most; None elsewhere.
         """
         behind, hardware = self._behind_gates, self._behind_gates.hardware
         plain = behind is self.cells and hardware.is_ohmic and not is_exactly_gaussian(hardware)
         if not plain or self._memory is not None or self._packed_bits is None:
             return None
-        return plain_signal(self._packed_bits)
+        return plain_gates(self._packed_bits)
 
     def gaussian_sums(self) -> GaussianSums | None:
         """Return the reads as one normal per output, or without noise.

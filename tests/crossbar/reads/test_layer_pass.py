@@ -11,11 +11,19 @@ from crossbar import Adc, Hardware, NeuronArray
 from crossbar.reads.digits import digit_tables
 from crossbar.reads.gated_sums import gate_bits, gated_sums
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.layer_pass import NO_NORMALS, NOTHING, LayerPass, sign_tables
+from crossbar.reads.layer_pass import Gates, LayerPass, sign_tables
 from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span
 from crossbar.threads import threads
-from devices import BlankOut, GaussianNoise, NoNoise, StateDependentError, TelegraphNoise
+from devices import (
+    BlankOut,
+    GaussianNoise,
+    LognormalNoise,
+    NoNoise,
+    StateDependentError,
+    StochasticSelector,
+    TelegraphNoise,
+)
 from tests.helpers import reference
 from tests.helpers.packed_reads import CONTINUOUS, GRID, SEED, largest
 
@@ -51,7 +59,8 @@ def test_a_pass_equals_the_slow_twin_exactly_on_a_grid(
     tables = [tables[0]] * 2 if same else tables
     a = rng.choice([-0.5, 0.25], columns)
     bias, threshold = rng.integers(-9, 10, (2, columns)) / 4
-    layer = LayerPass(*tables, gate_bits(p), NO_NORMALS, a, bias, threshold)
+    gates = Gates(gate_bits(p), ())
+    layer = LayerPass(*tables, gates, a=a, bias=bias, threshold=threshold)
     packed = Packed.of(x.astype(float))[0]
     expected = reference.blank_out_sums(masks, rows, w) + a * (rows @ v) + bias + threshold
     np.testing.assert_array_equal(layer.sums(packed, span, SEED), expected)
@@ -74,7 +83,7 @@ def test_many_inputs_and_columns_equal_gated_sums(digits, base, rng):
     x = Packed.of(rng.choice([-1.0, 1.0], (80, 1100)))[0]
     of_signs = sign_tables(tables)
     assert (tables.digits, of_signs.base) == (digits, base)
-    layer = LayerPass(of_signs, of_signs, gate_bits(0.5), NO_NORMALS, *[NOTHING] * 3)
+    layer = LayerPass(of_signs, of_signs, Gates(gate_bits(0.5), ()))
     expected = gated_sums(tables, x, span, SEED, 0.5)
     np.testing.assert_array_equal(layer.sums(x, span, SEED), expected)
     states = layer.states(x, span, SEED, 1.0, np.zeros(10))
@@ -89,6 +98,20 @@ WAYS = {
         "device": replace(CONTINUOUS, read_noise=GaussianNoise(0.1)),
         "gate": NoNoise(),
         "bias": "reference",
+    },
+    "Gaussian cells behind gates": {
+        "device": replace(CONTINUOUS, read_noise=GaussianNoise(0.1)),
+    },
+    "Gaussian cells on levels, behind gates": {
+        "device": replace(GRID, read_noise=GaussianNoise(0.1)),
+        "gate": BlankOut(0.3),
+    },
+    "selectors of their own": {
+        "device": replace(GRID, read_noise=GaussianNoise(0.1)),
+        "gate": StochasticSelector.with_p(0.4, spread=0.7),
+    },
+    "Gaussian cells behind gates, moments": {
+        "device": replace(GRID, read_noise=GaussianNoise(0.1)),
     },
     "exact biases": {"bias": "reference"},
     "converters": {"adc": Adc(6, range=1e-3)},
@@ -111,7 +134,7 @@ def layer_of(rng, **options):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_layer_in_one_pass_has_the_numbers_of_its_parts(way, rng, monkeypatch):
     layer = layer_of(rng, **WAYS[way])
-    sampling = "moments" if way == "moments" else "exact"
+    sampling = "moments" if "moments" in way else "exact"
     x = Inputs(rng.choice([-1.0, 1.0], (9, 90)))
     span = Span(5, 5 + 40, 5)
     at_once = layer.whole.sums(x, span, SEED, sampling)
@@ -141,7 +164,8 @@ def test_a_layer_that_changes_is_read_as_it_is_now(rng):
     "options",
     [
         {"device": replace(CONTINUOUS, read_noise=TelegraphNoise(0.1, 1e-5, 1e-5))},
-        {"device": replace(CONTINUOUS, read_noise=GaussianNoise(0.1))},
+        {"device": replace(CONTINUOUS, read_noise=LognormalNoise(0.1))},
+        {"gate": StochasticSelector.with_p(0.4, leak=0.1)},
         {"gate": BlankOut(0.5), "gate_sharing": "cell"},
         {"gate": BlankOut(0.5), "gate_sharing": "word_line"},
     ],
@@ -157,5 +181,5 @@ def test_what_one_pass_does_not_draw_is_read_in_parts(options, rng):
 @pytest.mark.parametrize("error", [False, True])
 def test_a_path_of_the_same_cells_is_summed_once(error, rng):
     device = replace(GRID, write=StateDependentError(coefficients=(0.0, 0.05))) if error else GRID
-    of_pass = layer_of(rng, device=device).whole._of_signs("exact").of_pass
+    of_pass = layer_of(rng, device=device).whole._of_signs("exact")
     assert (of_pass.path is of_pass.main) != error

@@ -52,8 +52,9 @@ def _curvature_of_all(label: float) -> float:
     return float(_curvature(np.array(label)))
 
 
-#: Numbers that are drawn at once where nobody uses them: as many as the first cache holds.
-_DRAWN_AT_ONCE = 2048
+#: Numbers that are drawn at once where nobody uses them: as many as the second cache holds.
+#: Threads wait for each other after every drawing.
+_DRAWN_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,7 @@ class NonlinearPulses(PulseResponse):
                 `pulsed`, so that the same seed gives the same cells.
         """
         random = generator(rng)
-        drawn = np.empty(_DRAWN_AT_ONCE)
+        drawn = np.empty(min(2 * n.size, _DRAWN_AT_ONCE))
         for start in range(0, 2 * n.size, _DRAWN_AT_ONCE):
             random.standard_normal(out=drawn[: 2 * n.size - start])
         moved = np.flatnonzero(n > 0)
@@ -136,11 +137,12 @@ class NonlinearPulses(PulseResponse):
         after = random.standard_normal(counts.size)
         after *= deviation[counts]
         after += curve[counts]
-        u = np.zeros(n.size)
-        u[moved] = np.clip(after, 0, 1, out=after)
-        u *= self._range
-        u += self.g_min
-        return u.reshape(n.shape)
+        np.clip(after, 0, 1, out=after)
+        after *= self._range
+        after += self.g_min
+        g = np.full(n.size, self.g_min, dtype=np.float64)
+        g[moved] = after
+        return g.reshape(n.shape)
 
     def along_all(self, n: Counts) -> tuple[Floats, Floats]:
         """Return states of the typical cell after pulses from g_min, and their deviations.

@@ -84,7 +84,13 @@ def programmed_tiles(
         i, j = divmod(number, grid[1])
         tiles[i][j] = tile(i, j)
 
-    run_each(work, grid[0] * grid[1])
+    if hardware.compensate_wires:
+        run_each(work, grid[0] * grid[1])
+    else:
+        # Short steps of numpy, between which threads would wait for each other: two of them are
+        # slower than one. Networks of wires are solved in compiled loops.
+        for number in range(grid[0] * grid[1]):
+            work(number)
     return [[made for made in row if made is not None] for row in tiles]
 
 

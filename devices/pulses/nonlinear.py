@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from devices.pulses.base import UP, Counts, PulsedCells, PulseResponse
 from devices.pulses.flat import FlatCells, Law, flat_cells
+from devices.pulses.skipped_normals import skip_normals
 from devices.seeding import RNG, generator
 from devices.validation import Floats, integer
 
@@ -50,11 +51,6 @@ def _curvature(label: Floats) -> Floats:
 def _curvature_of_all(label: float) -> float:
     """Return 1/A of a label that all cells share; bisection is slow on single numbers."""
     return float(_curvature(np.array(label)))
-
-
-#: Numbers that are drawn at once where nobody uses them: as many as the second cache holds.
-#: Threads wait for each other after every drawing.
-_DRAWN_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,9 +124,7 @@ class NonlinearPulses(PulseResponse):
                 `pulsed`, so that the same seed gives the same cells.
         """
         random = generator(rng)
-        drawn = np.empty(min(2 * n.size, _DRAWN_AT_ONCE))
-        for start in range(0, 2 * n.size, _DRAWN_AT_ONCE):
-            random.standard_normal(out=drawn[: 2 * n.size - start])
+        skip_normals(random, 2 * n.size)
         moved = np.flatnonzero(n > 0)
         counts = n.ravel()[moved]
         curve, deviation = _curve_of_all(self, 1 << int(counts.max(initial=0)).bit_length())

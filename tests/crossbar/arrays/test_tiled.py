@@ -5,7 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crossbar import BalancedPair, DifferentialPair, Hardware, ReferenceColumn, Tile, TiledArray
+from crossbar import (
+    BalancedPair,
+    DifferentialPair,
+    Hardware,
+    ReferenceColumn,
+    Tile,
+    TiledArray,
+    Wires,
+)
 from crossbar.threads import threads
 from devices import (
     BlankOut,
@@ -306,10 +314,17 @@ def test_bad_input_is_refused(call, message):
         call()
 
 
+@pytest.mark.parametrize("wires", [None, Wires(2.0, 2.0)])
 @pytest.mark.parametrize("name", ["fefet_jerry2017", "rram_wan2022"])
-def test_threads_program_the_same_cells(name, rng):
-    weights = rng.uniform(-1, 1, (70, 130))
-    hardware = Hardware(device=preset(name), gate=BlankOut(0.5), tile_shape=(64, 32))
+def test_threads_program_the_same_cells(name, wires, rng):
+    weights = rng.uniform(-1, 1, (40, 60))
+    hardware = Hardware(
+        device=preset(name),
+        gate=BlankOut(0.5),
+        tile_shape=(32, 16),
+        wires=wires,
+        compensate_wires=wires is not None,
+    )
     of_one, *others = (programmed_in(n, weights, hardware) for n in (1, 2, 3))
     assert len(np.unique(of_one)) > 1000
     for found in others:

@@ -95,9 +95,13 @@ class DifferentialPair(WeightMapping):
         return device.g_max - device.g_min
 
     def targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
-        g_pos = device.g_min + np.maximum(kw, 0)
-        g_neg = device.g_min + np.maximum(-kw, 0)
-        return np.minimum(g_pos, device.g_max), np.minimum(g_neg, device.g_max)
+        return _above_rest(np.maximum(kw, 0), device), _above_rest(np.maximum(-kw, 0), device)
+
+
+def _above_rest(part: Floats, device: Device) -> Floats:
+    """Return g_min plus the part of a weight that a cell carries [S], in the memory of the part."""
+    part += device.g_min
+    return np.minimum(part, device.g_max, out=part)
 
 
 @dataclass(frozen=True)

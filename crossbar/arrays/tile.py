@@ -174,7 +174,7 @@ def _at_small_voltages(tile: ProgrammedTile, g: Floats, side: int) -> Floats:
 
 def _kept(programmed: Floats, now: Floats) -> Floats:
     """Return conductances that have not changed as the array that they were programmed to."""
-    return programmed if np.array_equal(programmed, now) else now
+    return programmed if now is programmed or np.array_equal(programmed, now) else now
 
 
 def read_only(a: Floats) -> Floats:

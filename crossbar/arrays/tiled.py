@@ -3,6 +3,7 @@
 The currents of all tiles that share an output are added before the output is compared.
 """
 
+from collections.abc import Callable
 from enum import IntEnum
 
 import numpy as np
@@ -85,8 +86,19 @@ def programmed_tiles(
         i, j = divmod(number, grid[1])
         tiles[i][j] = tile(i, j)
 
-    run_each(work, grid[0] * grid[1])
+    run = run_each if hardware.compensate_wires else _in_turn
+    run(work, grid[0] * grid[1])
     return [[made for made in row if made is not None] for row in tiles]
+
+
+def _in_turn(work: Callable[[int], object], n: int) -> None:
+    """Call work(0) … work(n − 1), one after the other.
+
+    Cells are programmed in short steps of numpy, between which threads wait for each other: two of
+    them are slower than one. Networks of wires are solved in compiled loops instead.
+    """
+    for i in range(n):
+        work(i)
 
 
 class TiledArray(LearningGrid):

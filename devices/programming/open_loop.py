@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from devices.clipped import Deviation, clipped_deviation
 from devices.programming.base import WriteModel
 from devices.programming.simulated import SimulatedError, simulated_error
-from devices.pulses.base import PulseResponse, pulses_to
+from devices.pulses.base import PulseCounts, PulseResponse
 from devices.pulses.nonlinear import NonlinearPulses
 from devices.seeding import RNG, generator
 from devices.validation import Floats, array, instance, integer, number
@@ -61,7 +61,7 @@ class OpenLoopPulses(WriteModel):
         Args:
             target: Wanted conductances [S].
         """
-        return pulses_to(self._curve, array("target", target))
+        return self._counts.to(array("target", target))
 
     def sigma(self, target: Floats) -> Floats:
         """Return the root mean square error [S] around the target, rounding to pulses included.
@@ -111,6 +111,10 @@ class OpenLoopPulses(WriteModel):
     def _curve(self) -> Floats:
         """Conductances [S] of the typical device after 0…max_pulses pulses from g_min."""
         return self.pulses.curve(self.max_pulses)[0]
+
+    @cached_property
+    def _counts(self) -> PulseCounts:
+        return PulseCounts(self._curve)
 
     @cached_property
     def _simulated(self) -> SimulatedError:

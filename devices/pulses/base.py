@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -14,55 +15,112 @@ from devices.validation import Floats, integer, number
 #: One numpy record per cell, with the parameters that differ from device to device.
 PulsedCells = NDArray[np.void]
 Counts = NDArray[np.intp]
-#: Boxes of `_counts_below`, and values around a box above which a search is faster.
+#: Boxes of `PulseCounts`, and values around a box above which a search is faster.
 _BOXES = 1024
 _MOST_AROUND = 3
 UP = 1
 DOWN = -1
 
 
+class PulseCounts:
+    """After how many pulses cells on a curve are nearest to their targets.
+
+    What depends on the curve alone is worked out once, for all arrays of cells.
+
+    Args:
+        curve: Conductances [S] after 0, 1, … pulses, rising or falling.
+    """
+
+    def __init__(self, curve: Floats):
+        self._middles = (curve[1:] + curve[:-1]) / 2
+        self._falls = bool(curve[-1] < curve[0])
+
+    def to(self, target: ArrayLike) -> Counts:
+        """Return the number of pulses for each target.
+
+        Where pulses no longer change a cell, or two numbers are equally near, it gets the fewer.
+
+        Args:
+            target: Wanted conductances [S].
+        """
+        most = len(self._middles)
+        if self._falls:
+            return np.asarray(most - np.searchsorted(self._middles[::-1], target, side="right"))
+        targets = np.asarray(target)
+        boxes = self._boxes if targets.size >= _BOXES else None
+        if boxes is None:
+            count = np.asarray(np.searchsorted(self._different, targets))
+        else:
+            count = boxes.below(targets)
+        if len(self._different) < most:
+            count[count == len(self._different)] = most
+        return count
+
+    @cached_property
+    def _different(self) -> Floats:
+        """Middles of the curve; of equal ones at the end, over which no target lies, the first."""
+        middles = self._middles
+        return middles[: np.searchsorted(middles, middles[-1]) + 1] if len(middles) else middles
+
+    @cached_property
+    def _boxes(self) -> "_Boxes | None":
+        return _Boxes.of(self._different)
+
+
 def pulses_to(curve: Floats, target: ArrayLike) -> Counts:
     """Return after how many pulses cells on a curve are nearest to their targets.
-
-    Where pulses no longer change a cell, or two numbers are equally near, it gets the fewer.
 
     Args:
         curve: Conductances [S] after 0, 1, … pulses, rising or falling.
         target: Wanted conductances [S].
     """
-    middles = (curve[1:] + curve[:-1]) / 2
-    if curve[-1] < curve[0]:
-        return np.asarray(len(middles) - np.searchsorted(middles[::-1], target, side="right"))
-    # A search takes the longer the more values there are: of equal ones at the end, one is enough.
-    different = middles[: np.searchsorted(middles, middles[-1]) + 1] if len(middles) else middles
-    count = _counts_below(different, np.asarray(target))
-    if len(different) < len(middles):
-        count[count == len(different)] = len(middles)
-    return count
+    return PulseCounts(curve).to(target)
 
 
-def _counts_below(values: Floats, target: Floats) -> Counts:
-    """Return `np.searchsorted(values, target)` of rising values, for many targets without a search.
+@dataclass(frozen=True, eq=False)
+class _Boxes:
+    """Rising values in narrow boxes, so that many numbers find their place without a search.
 
-    Processors guess the outcomes of a search wrongly; here they have none to guess. A target is put
-    into one of many narrow boxes, to a box exactly, and compared with the few values around.
+    Processors guess the outcomes of a search wrongly; here they have none to guess. A number is put
+    into one of many boxes, to a box exactly, and compared with the few values around.
+
+    Attributes:
+        first: The lowest value.
+        per_box: Reciprocal width of a box.
+        counts: Number of values below each box and those before it.
+        after: The values, and infinity.
+        around: Number of values that a number is compared with.
     """
-    if target.size < _BOXES or not values[0] < values[-1]:
-        return np.asarray(np.searchsorted(values, target))
-    edges = np.linspace(values[0], values[-1], _BOXES + 1)
-    below = np.append(np.searchsorted(values, edges), [len(values)] * 2)
-    around = int((below[3:] - below[:-3]).max())
-    if around > _MOST_AROUND:
-        return np.asarray(np.searchsorted(values, target))
-    place = target - values[0]
-    place *= _BOXES / (values[-1] - values[0])
-    box = np.clip(place, 1, _BOXES, out=place).astype(np.intp)
-    box -= 1
-    count: Counts = below[box]
-    after = np.append(values, np.inf)
-    for _ in range(around):
-        count += target > after[count]
-    return count
+
+    first: float
+    per_box: float
+    counts: Counts
+    after: Floats
+    around: int
+
+    @classmethod
+    def of(cls, values: Floats) -> "_Boxes | None":
+        """Return the boxes of rising values; None where a search is faster."""
+        if not (len(values) and values[0] < values[-1]):
+            return None
+        edges = np.linspace(values[0], values[-1], _BOXES + 1)
+        below = np.append(np.searchsorted(values, edges), [len(values)] * 2)
+        around = int((below[3:] - below[:-3]).max())
+        if around > _MOST_AROUND:
+            return None
+        per_box = _BOXES / (values[-1] - values[0])
+        return cls(values[0], per_box, below, np.append(values, np.inf), around)
+
+    def below(self, numbers: Floats) -> Counts:
+        """Return `np.searchsorted(values, numbers)`."""
+        place = numbers - self.first
+        place *= self.per_box
+        box = np.clip(place, 1, _BOXES, out=place).astype(np.intp)
+        box -= 1
+        count: Counts = self.counts[box]
+        for _ in range(self.around):
+            count += numbers > self.after[count]
+        return count
 
 
 # An abstract class with fields, against the rule of the house: its seven subclasses would repeat

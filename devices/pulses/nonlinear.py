@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from devices.pulses.base import UP, Counts, PulsedCells, PulseResponse
 from devices.pulses.flat import FlatCells, Law, flat_cells
+from devices.pulses.skipped_normals import skip_normals
 from devices.seeding import RNG, generator
 from devices.validation import Floats, integer
 
@@ -50,10 +51,6 @@ def _curvature(label: Floats) -> Floats:
 def _curvature_of_all(label: float) -> float:
     """Return 1/A of a label that all cells share; bisection is slow on single numbers."""
     return float(_curvature(np.array(label)))
-
-
-#: Numbers that are drawn at once where nobody uses them: as many as the first cache holds.
-_DRAWN_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,20 +124,19 @@ class NonlinearPulses(PulseResponse):
                 `pulsed`, so that the same seed gives the same cells.
         """
         random = generator(rng)
-        drawn = np.empty(_DRAWN_AT_ONCE)
-        for start in range(0, 2 * n.size, _DRAWN_AT_ONCE):
-            random.standard_normal(out=drawn[: 2 * n.size - start])
+        skip_normals(random, 2 * n.size)
         moved = np.flatnonzero(n > 0)
         counts = n.ravel()[moved]
         curve, deviation = _curve_of_all(self, 1 << int(counts.max(initial=0)).bit_length())
         after = random.standard_normal(counts.size)
         after *= deviation[counts]
         after += curve[counts]
-        u = np.zeros(n.size)
-        u[moved] = np.clip(after, 0, 1, out=after)
-        u *= self._range
-        u += self.g_min
-        return u.reshape(n.shape)
+        np.clip(after, 0, 1, out=after)
+        after *= self._range
+        after += self.g_min
+        g = np.full(n.size, self.g_min, dtype=np.float64)
+        g[moved] = after
+        return g.reshape(n.shape)
 
     def along_all(self, n: Counts) -> tuple[Floats, Floats]:
         """Return states of the typical cell after pulses from g_min, and their deviations.

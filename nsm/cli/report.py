@@ -35,8 +35,10 @@ def report(
     errors = software_from(software)
 
     from nsm.report import write_report
-    from nsm.report.tolerance_file import tolerance_part
+    from nsm.report.tolerance_file import check_networks, tolerance_part
 
+    if tolerances is not None:
+        check_networks(tolerances, rows)
     parts = [] if tolerances is None else [tolerance_part(tolerances)]
     page = write_report(rows, target, title=title, software=errors, chance=chance, tolerances=parts)
     warn_of_edited(rows)

@@ -71,5 +71,6 @@ def all_signs(x: Tensor) -> bool:
 def _are_signs(x: Tensor) -> bool:
     if not x.numel():
         return True
-    least, most = torch.aminmax(x.detach().square())
-    return bool(least == 1) and bool(most == 1)
+    x = x.detach()
+    least, most = torch.aminmax(x * x)
+    return least.item() == 1 and most.item() == 1

@@ -7,22 +7,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_LOG_OF_STEEPEST = math.log(2 / math.sqrt(math.pi))  # of the slope of erf at 0
+
 
 def signs(u: Tensor) -> Tensor:
     """Return sgn(u) with sgn(0) = +1."""
-    return torch.copysign(torch.ones((), dtype=u.dtype, device=u.device), u + 0.0)  # −0 + 0 is +0
+    return torch.copysign(u.new_ones(()), u + 0.0)  # −0 + 0 is +0
 
 
 def signs_(u: Tensor) -> Tensor:
     """Turn u into sgn(u) in its own memory, with sgn(0) = +1; return it."""
-    return torch.copysign(torch.ones((), dtype=u.dtype, device=u.device), u.add_(0.0), out=u)
+    return torch.copysign(u.new_ones(()), u.add_(0.0), out=u)
 
 
 def slope(v: Tensor) -> Tensor:
     """Return d erf(v)/dv = (2/√π) exp(−v²)."""
     # One pass less than with the factor outside of the exponential.
-    log = torch.full((), math.log(2 / math.sqrt(math.pi)), dtype=v.dtype, device=v.device)
-    return torch.addcmul(log, v, v, value=-1).exp_()
+    return torch.addcmul(v.new_full((), _LOG_OF_STEEPEST), v, v, value=-1).exp_()
 
 
 class SignOfNoisySum(torch.autograd.Function):
@@ -65,7 +66,8 @@ class SignOfNormalizedSum(torch.autograd.Function):
     """Signs under noise of v_i = (β_i w_i·x + b_i/s)/‖w_i‖ for inputs ±1.
 
     What `SignUnderNoise` and the chain rule through v compute, with as few passes over the weights
-    as there can be: one for the norms, and one for their gradient.
+    as there can be: one for the norms, and one for their gradient. In a small network the calls of
+    torch take as long as the passes, so that views and scalars are left out where they can be.
 
     Args of `apply`:
         x: Inputs (..., inputs) of a matrix of weights; or the products w·x of every output, of
@@ -92,27 +94,28 @@ class SignOfNormalizedSum(torch.autograd.Function):
         multiplies: bool,
     ) -> Tensor:
         product = torch.nn.functional.linear(x, weight) if multiplies else x
-        norm = weight.flatten(1).norm(dim=1)
+        norm = _norms(weight)
         # A GPU would have to be waited for; on a CPU the usual case is asked for, and is faster.
-        silent = None if norm.device.type == "cpu" and bool(norm.all()) else norm == 0
+        silent = None if norm.device.type == "cpu" and norm.all().item() else norm == 0
         size = norm if silent is None else norm.masked_fill(silent, 1)
+        unit = size * s
         if silent is not None:
-            shift = certain_of_silent(bias, norm, silent, size * s)
+            shift = certain_of_silent(bias, norm, silent, unit)
         else:
-            shift = torch.zeros_like(norm) if bias is None else bias / (size * s)
-        factor = beta / size.view(-1, *(1,) * (beta.ndim - 1))
+            shift = torch.zeros_like(norm) if bias is None else bias / unit
+        factor = beta / _beside(size, beta)
         v = torch.addcmul(broadcast(shift), broadcast(factor), product)
         inputs = x if multiplies else None
-        ctx.save_for_backward(product, weight, v, size, silent, shift, factor, inputs)
-        ctx.s, ctx.broadcast = s, broadcast
+        ctx.save_for_backward(product, weight, v, size, unit, silent, shift, factor, inputs)
+        ctx.broadcast = broadcast
         return signs_(noisy(v))
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
-        product, weight, v, size, silent, shift, factor, x = ctx.saved_tensors
+        product, weight, v, size, unit, silent, shift, factor, x = ctx.saved_tensors
         of_v = slope(v).mul_(grads[0])
-        of_shift = of_v.sum_to_size(ctx.broadcast(shift).shape).view(size.shape)
-        of_factor = (of_v * product).sum_to_size(ctx.broadcast(factor).shape).view(factor.shape)
+        of_shift = _sum_to(of_v, ctx.broadcast(shift)).view(size.shape)
+        of_factor = _sum_to(of_v * product, ctx.broadcast(factor)).view(factor.shape)
         # v is inversely proportional to the norm, whose gradient is w/‖w‖.
         along = of_factor * factor
         if factor.ndim > 1:
@@ -123,19 +126,43 @@ class SignOfNormalizedSum(torch.autograd.Function):
             along.masked_fill_(silent, 0)
         of_weight = None
         if ctx.needs_input_grad[1]:
-            of_weight = weight * along.view(-1, *(1,) * (weight.ndim - 1))
+            of_weight = weight * _beside(along, weight)
         of_beta = of_bias = None
         if ctx.needs_input_grad[2]:
-            of_beta = of_factor / size.view(-1, *(1,) * (factor.ndim - 1))
+            of_beta = of_factor / _beside(size, factor)
         if ctx.needs_input_grad[3]:
-            of_bias = of_shift / (size * ctx.s)
+            of_bias = of_shift / unit
         of_x: Tensor | None = of_v.mul_(ctx.broadcast(factor))
         if x is not None:
-            of_product = of_v.reshape(-1, len(size))
             if of_weight is not None:
-                of_weight.addmm_(of_product.T, x.reshape(-1, x.shape[-1]))
+                of_weight.addmm_(_rows(of_v).T, _rows(x))
             of_x = of_v @ weight if ctx.needs_input_grad[0] else None
         return of_x, of_weight, of_beta, of_bias, None, None, None, None
+
+
+def _norms(weight: Tensor) -> Tensor:
+    """Return ‖w_i‖ of every output i, an axis of outputs first."""
+    rows = weight if weight.ndim == 2 else weight.flatten(1)
+    # `Tensor.norm` calls the same after asking more.
+    norms: Tensor = torch.linalg.vector_norm(rows, dim=1)
+    return norms
+
+
+def _beside(vector: Tensor, other: Tensor) -> Tensor:
+    """Return a vector of outputs with as many axes as `other`, whose first is of outputs."""
+    return vector if other.ndim == 1 else vector.view(-1, *(1,) * (other.ndim - 1))
+
+
+def _sum_to(values: Tensor, other: Tensor) -> Tensor:
+    """Return the sums of values over the axes along which `other` is broadcast."""
+    if values.ndim == 2 and other.ndim == 1:
+        return values.sum(0)
+    return values.sum_to_size(other.shape)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Return x as a matrix, whose columns are the last axis."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
 def certain_of_silent(bias: Tensor | None, norm: Tensor, silent: Tensor, unit: Tensor) -> Tensor:
@@ -172,7 +199,7 @@ class NormOfRows(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor) -> Tensor:
-        norm = weight.flatten(1).norm(dim=1)
+        norm = _norms(weight)
         ctx.save_for_backward(weight, norm)
         return norm
 

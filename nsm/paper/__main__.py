@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from nsm.cli.errors import clear_errors
+from nsm.cli.interrupts import clear_interrupts, keeping
 from nsm.paper.markdown import table
 from nsm.paper.report import write_report
 from nsm.paper.run import by_name, run
@@ -53,8 +54,17 @@ def main(
         return
     check_folder(out)
     check_folder(report, ("RESULTS.md",))
-    run(out, only or None, data_dir=data_dir, workers=workers, earlier=earlier, elsewhere=elsewhere)
+    with keeping(lambda: kept(out)):
+        run(
+            out, only or None, data_dir=data_dir, workers=workers, earlier=earlier,
+            elsewhere=elsewhere,
+        )  # fmt: skip
     typer.echo(write_report(out, report))
+
+
+def kept(out: Path) -> str:
+    """Return what a stopped run leaves, and how it goes on."""
+    return f"finished results and epochs are in {out}; the same command goes on from there"
 
 
 def listed(names: list[str] | None = None) -> list[str]:
@@ -70,5 +80,5 @@ def listed(names: list[str] | None = None) -> list[str]:
 
 
 if __name__ == "__main__":
-    with clear_errors():
+    with clear_errors(), clear_interrupts():
         typer.run(main)

@@ -38,9 +38,10 @@ def plot_tolerances(
     axis. Where smaller values are worse (levels, bits, a falling gain) it is the given value
     divided by the tolerated one, so that right is always better. A bar is pale where values beyond
     its end were not decided. A thin line leads on to the smallest value that was decided to lose
-    more: between the two nothing is resolved. An arrow means that even the worst value that was
-    tried is tolerated. Axes whose given value is ideal stand below, in units that their labels
-    name; the small print lists axes without a result.
+    more, and the label tells both ("> 1.9, < 7.2"); it ends in an arrow where no value was
+    ("> 7.9, not resolved"). The arrow of a full bar means that even the worst value that was tried
+    is tolerated. Axes whose given value is ideal stand below, in units that their labels name; the
+    small print lists axes without a result.
 
     Args:
         tolerances: The result of `nsm.tolerances`.
@@ -63,9 +64,8 @@ def plot_tolerances(
     if ax is None:
         _, ax = figure((_WIDTH, _REST + _ROW * lines))
     ends = _limits(rows)
-    top = 0.0
     ticks: list[float] = []
-    device = 0.0
+    top = device = 0.0
     for axis in labels:
         its = rows[rows["axis"] == axis]
         for at, row in enumerate(rows_of(its)):
@@ -74,10 +74,10 @@ def plot_tolerances(
         top += len(its) + 0.6
         device = top - 0.3 if its["reference"].iloc[0] == "given" else device
     ax.set_yticks(ticks, list(labels.values()))
-    ax.set(xscale="log", xlim=ends, ylim=(top - 0.6 + 0.2, -0.8))
+    words = "tolerated, in units of the given value [or of this]"
+    ax.set(xscale="log", xlim=ends, ylim=(top - 0.6 + 0.2, -0.8), xlabel=words)
     ax.tick_params(axis="y", length=0)
     _mark_units(ax, device - 0.5, top - 0.4)
-    ax.set_xlabel("tolerated, in units of the given value [or of this]")
     if len(names) > 1:
         handles = [
             ax.barh(0, 0, color=COLORS[places[name] % len(COLORS)], label=drawn_text(name))
@@ -142,13 +142,17 @@ def _draw(ax: Axes, row: Any, at: float, ends: tuple[float, float], color: str) 
         ax.plot([end], [at], marker=">", color=color, ms=4, zorder=3, clip_on=False)
     last = end
     if not row.decided:
-        last = min(row.ratio_high, high / 2)
+        # An open line is short, so that its words have room beyond it.
+        last = min(row.ratio_high if math.isfinite(row.ratio_high) else 3 * end, high / 2)
         ax.plot([end, last], [at, at], color=color, lw=1, zorder=2)
         cap = "|" if math.isfinite(row.ratio_high) else ">"
         ax.plot([last], [at], marker=cap, color=color, ms=4, zorder=2)
+    # The line at 1 does not cross words out.
+    behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.4}
     ax.annotate(
-        _text(row), (last, at), xytext=(5, 0), textcoords="offset points", fontsize=6, va="center"
-    )
+        _text(row), (last, at), xytext=(5, 0), textcoords="offset points", fontsize=6, va="center",
+        bbox=behind, zorder=5,
+    )  # fmt: skip
 
 
 def _points(share: float) -> str:
@@ -167,13 +171,25 @@ def _number(value: float) -> str:
 
 
 def _text(row: Any) -> str:
-    """Return the value at the end of a bar, with its unit."""
-    sign = ""
+    """Return the value at the end of a bar, with its unit.
+
+    Where values beyond it were not decided, it is a bound, and the text says so: "> 1.9, < 7.2", or
+    "> 7.9, not resolved" if no value was decided to lose more.
+    """
+    beyond, before = ("<", ">") if row.falls else (">", "<")
+    # Of an axis that falls, no value that loses more is written as 0.
+    broken = row.high if math.isfinite(row.high) and row.high > 0 else None
+    if row.ratio == 0:
+        limit = "" if broken is None else f", {before} {_number(broken)} {row.unit}"
+        return f"not resolved{limit}".strip()
+    value = f"{_number(row.tolerated)} {row.unit}".strip()
     if row.ended == End.WORST:
-        sign = "≤ " if row.falls else "≥ "
-    elif row.ratio == 0:
-        return f"none resolved, below {_number(row.high)} {row.unit}".strip()
-    return f"{sign}{_number(row.tolerated)} {row.unit}".strip()
+        return f"{'≤' if row.falls else '≥'} {value}"
+    if row.decided:
+        return value
+    if broken is None:
+        return f"{beyond} {value}, not resolved"
+    return f"{beyond} {_number(row.tolerated)}, {before} {_number(broken)} {row.unit}".strip()
 
 
 def _notes(tolerances: Tolerances) -> list[str]:
@@ -186,7 +202,7 @@ def _notes(tolerances: Tolerances) -> list[str]:
     first = (
         f"Bar: largest value with less than {_points(settings['loss'])} of loss at "
         f"{100 * settings['confidence']:g} % confidence; pale bar and thin line: not "
-        "resolved beyond it."
+        "resolved beyond it, the limit lies between the two values."
     )
     texts = [first]
     hardware = tolerances.hardware

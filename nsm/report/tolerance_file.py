@@ -3,11 +3,13 @@
 import csv
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from nsm.plots.texts import plain_title
 from nsm.report.page import Part, Table
+from nsm.sweeps.rows.stored_rows import read_rows
 
 #: Columns that such a file has at least.
 NEEDED = ("network", "axis", "tolerated")
@@ -30,22 +32,7 @@ def tolerance_part(path: str | Path) -> Part:
         ValueError: it is no CSV of tolerances.
     """
     file = Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f"no file {path}")
-    try:
-        with open(file, encoding="utf-8", newline="") as opened:
-            rows = list(csv.DictReader(opened))
-    except (UnicodeDecodeError, csv.Error) as problem:
-        raise ValueError(f"{path} is not a CSV of tolerances ({problem})") from None
-    for row in rows:  # as earlier versions called it
-        if "published" in row:
-            row["given"] = row.pop("published")
-    missing = [name for name in NEEDED if not rows or name not in rows[0]]
-    if missing:
-        raise ValueError(
-            f"{path} is not a CSV of tolerances: it lacks {', '.join(missing)}; nsm tolerance "
-            "writes one"
-        )
+    rows = _rows(file)
     columns = [name for name in SHOWN if name in rows[0]]
     lines = [
         (
@@ -60,6 +47,80 @@ def tolerance_part(path: str | Path) -> Part:
         sentences=("reason",), note=f"From {file.name}.",
     )  # fmt: skip
     return Part(title="Measured tolerances", texts=_sentences(file), tables=[table])
+
+
+def check_networks(path: str | Path, swept: Sequence[str | Path]) -> None:
+    """Raise ValueError unless tolerances and rows of sweeps are of the same networks.
+
+    They are if a network has the same name, or the same hash, in both. A name that stands for
+    different networks is refused; hashes are in the rows, and in the TOML file beside tolerances.
+
+    Args:
+        path: CSV of tolerances.
+        swept: Files of rows that are on the same page.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A file is damaged, or the networks differ.
+    """
+    file = Path(path)
+    known = _beside(file).get("networks", {})
+    told = {row["network"]: _models(known.get(row["network"], {})) for row in _rows(file)}
+    found: dict[str, set[str]] = {}
+    for rows in swept:
+        for name, its in read_rows(rows).groupby("network", sort=False):
+            models = set(its["model"].astype(str)) if "model" in its else set()
+            ours = told.get(str(name), set())
+            if models and ours and not models & ours:
+                raise ValueError(
+                    f"{path} and {rows} are of different networks, which both call {name!r}: "
+                    f"{_hashes(ours)} in {path}, {_hashes(models)} in {rows}; give tolerances of "
+                    "the network of the sweep"
+                )
+            found[str(name)] = found.get(str(name), set()) | models
+    same_hash = set().union(*told.values()) & set().union(*found.values())
+    if not (same_hash or told.keys() & found.keys()):
+        raise ValueError(
+            f"{path} is of {_quoted(told)}, and {', '.join(map(str, swept))} of {_quoted(found)}: "
+            "no network is in both; give tolerances of the network of the sweep"
+        )
+
+
+def _models(network: Mapping[str, Any]) -> set[str]:
+    """Return the hashes of a network and its trainings, as far as the TOML file has them."""
+    return {
+        *network.get("models", {}).values(),
+        *([network["model"]] if "model" in network else []),
+    }
+
+
+def _hashes(models: Collection[str]) -> str:
+    return ", ".join(f"{model[:8]}…" for model in sorted(models))
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names) or "no network"
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV of tolerances."""
+    if not file.is_file():
+        raise FileNotFoundError(f"no file {file}")
+    try:
+        with open(file, encoding="utf-8", newline="") as opened:
+            rows = list(csv.DictReader(opened))
+    except (UnicodeDecodeError, csv.Error) as problem:
+        raise ValueError(f"{file} is not a CSV of tolerances ({problem})") from None
+    for row in rows:  # as earlier versions called it
+        if "published" in row:
+            row["given"] = row.pop("published")
+    missing = [name for name in NEEDED if not rows or name not in rows[0]]
+    if missing:
+        raise ValueError(
+            f"{file} is not a CSV of tolerances: it lacks {', '.join(missing)}; nsm tolerance "
+            "writes one"
+        )
+    return rows
 
 
 def _cell(name: str, row: Mapping[str, str | None]) -> str:
@@ -78,15 +139,20 @@ def _cell(name: str, row: Mapping[str, str | None]) -> str:
     return "exact" if math.isinf(value) else f"{value:.3g}"
 
 
-def _sentences(file: Path) -> list[str]:
-    """Return the verdict in the TOML file beside a CSV of tolerances; none without that file."""
+def _beside(file: Path) -> dict[str, Any]:
+    """Return the TOML file beside a CSV of tolerances; an empty table without that file."""
     beside = file.with_suffix(".toml")
     if not beside.is_file():
-        return []
+        return {}
     try:
-        table = tomllib.loads(beside.read_text(encoding="utf-8"))
+        return tomllib.loads(beside.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise ValueError(f"{beside} beside the tolerances is not TOML: {problem}") from None
+
+
+def _sentences(file: Path) -> list[str]:
+    """Return the verdict in the TOML file beside a CSV of tolerances; none without that file."""
+    table = _beside(file)
     first = table.get("fix_first")
     # It begins with "fix first", or with the name of a network where there are several.
     fix = first if isinstance(first, str) else ""

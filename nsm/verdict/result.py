@@ -13,6 +13,7 @@ from torch import nn
 from crossbar import Hardware
 from nsm.chips.hardware_table import HardwareTable
 from nsm.disk import write_text
+from nsm.sweeps.hashing.fingerprint import fingerprint
 from nsm.sweeps.rows.provenance import version_of
 from nsm.verdict.saving import MARK, check_saving
 from nsm.verdict.sentence import fix_first_of, rows_of, sentence_of
@@ -86,6 +87,7 @@ class Tolerances:
             "settings": dict(self.settings),
             "hardware": repr(self.hardware),
             "version": version_of("nsm-crossbar"),
+            "networks": {name: _models_of(given) for name, given in self.networks.items()},
             "base_errors": [
                 {key: value for key, value in row.items() if value == value}
                 for row in self.base_errors.to_dict("records")
@@ -93,3 +95,16 @@ class Tolerances:
         }
         write_text(csv, self.table.to_csv(index=False))
         write_text(csv.with_suffix(".toml"), f"{MARK}\n" + tomli_w.dumps(about))
+
+
+def _models_of(given: nn.Module | Mapping[int, nn.Module]) -> dict[str, Any]:
+    """Return the hash of a network, or those of its trainings by seed, as sidecars of rows do.
+
+    A network that has no hash, since its code cannot be imported, has no entry.
+    """
+    try:
+        if isinstance(given, nn.Module):
+            return {"model": fingerprint(given)}
+        return {"models": {str(seed): fingerprint(each) for seed, each in given.items()}}
+    except ValueError:
+        return {}

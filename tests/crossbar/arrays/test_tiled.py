@@ -5,7 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crossbar import BalancedPair, DifferentialPair, Hardware, ReferenceColumn, Tile, TiledArray
+from crossbar import (
+    BalancedPair,
+    DifferentialPair,
+    Hardware,
+    ReferenceColumn,
+    Tile,
+    TiledArray,
+    Wires,
+)
+from crossbar.threads import threads
 from devices import (
     BlankOut,
     Device,
@@ -14,6 +23,7 @@ from devices import (
     LogTimeDrift,
     NoNoise,
     ReadNoise,
+    preset,
 )
 from tests.helpers import reference
 from tests.helpers.statistics import (
@@ -302,3 +312,28 @@ BAD = [
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("wires", [None, Wires(2.0, 2.0)])
+@pytest.mark.parametrize("name", ["fefet_jerry2017", "rram_wan2022"])
+def test_threads_program_the_same_cells(name, wires, rng):
+    weights = rng.uniform(-1, 1, (40, 60))
+    hardware = Hardware(
+        device=preset(name),
+        gate=BlankOut(0.5),
+        tile_shape=(32, 16),
+        wires=wires,
+        compensate_wires=wires is not None,
+    )
+    of_one, *others = (programmed_in(n, weights, hardware) for n in (1, 2, 3))
+    assert len(np.unique(of_one)) > 1000
+    for found in others:
+        np.testing.assert_array_equal(found, of_one)
+
+
+def programmed_in(n, weights, hardware):
+    """Return the conductances of all tiles that n threads program."""
+    per_weight = hardware.mapping.siemens_per_weight(1.0, hardware.device)
+    with threads(n):
+        array = TiledArray.program(weights, hardware, siemens_per_weight=per_weight, rng=0)
+    return np.concatenate([g.ravel() for t in array.all_tiles() for g in (t.g_pos, t.g_neg)])

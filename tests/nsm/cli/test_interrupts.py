@@ -152,3 +152,20 @@ def test_a_stopped_training_names_its_checkpoint(tmp_path):
             "the same command goes on from there"
         )
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to_all", [False, True])
+def test_a_stopped_paper_says_where_its_results_are_and_nothing_else(to_all, tmp_path):
+    options = ["--out", "runs", "--report", "page", "--workers", "2", "--only", "residual"]
+    with running(["-m", "nsm.paper", *options], tmp_path) as command:
+        wait_for(lambda: any(tmp_path.glob("runs/*")), command)
+        (os.killpg if to_all else os.kill)(command.pid, signal.SIGTERM)
+        _, stderr = command.communicate(timeout=90)  # also what the tracker of loky says later
+    assert command.returncode == 143
+    *before, last = stderr.decode().strip().split("\n")
+    assert last == (
+        "nsm: stopped by SIGTERM; finished results and epochs are in runs; the same command goes "
+        "on from there"
+    )
+    assert all(" experiments 0/" in line for line in before if line)

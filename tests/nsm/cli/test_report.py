@@ -31,6 +31,11 @@ def test_report_writes_a_page_beside_the_rows(run, swept):
     assert 'href="../levels.csv"' in page
     assert "Measured tolerances" in page
     assert "its error in software." in page
+    Path("tolerances.csv").write_text("network,axis,tolerated\nlarge,gain,0.5\n")
+    status, _, err = run("report levels.csv --out b.html --tolerances tolerances.csv")
+    assert status == 2
+    assert "tolerances.csv is of 'large', and levels.csv of 'small': no network is in both" in err
+    assert not Path("b.html").exists()
 
 
 def test_plot_draws_heat_maps_and_levels(run, swept):

@@ -90,7 +90,27 @@ def test_the_small_print_names_conditions_and_axes_that_do_not_act(ax):
 
 def test_values_stand_at_the_ends_with_their_units(ax):
     texts = {t.get_text() for t in ax.texts}
-    assert {"8 levels", "64 levels", "0.01 of the cells", "≥ 1000"} <= texts
+    assert {"8 levels", "64 levels", "> 0.01, < 0.04 of the cells", "≥ 1000"} <= texts
+
+
+@pytest.mark.parametrize(
+    ("found", "label"),
+    [
+        ({"falls": True, "tolerated": 0.5, "high": 0.13}, "< 0.5, > 0.13 units"),
+        ({"tolerated": 7.9, "high": math.inf, "ratio_high": math.inf}, "> 7.9 units, not resolved"),
+        ({"falls": True, "tolerated": 0.5, "high": 0.0, "ratio_high": math.inf},
+         "< 0.5 units, not resolved"),
+        ({"tolerated": 0.0, "high": 0.001, "ratio": 0.0}, "not resolved, < 0.001 units"),
+        ({"falls": True, "tolerated": math.inf, "high": 8, "ratio": 0.0},
+         "not resolved, > 8 units"),
+        ({"tolerated": 0.0, "high": math.inf, "ratio": 0.0, "ratio_high": math.inf},
+         "not resolved"),
+    ],
+)  # fmt: skip
+def test_labels_say_what_is_not_resolved(found, label):
+    bounds = {"unit": "units", "reference": "given", "given": 1, "ratio": 2, "ratio_high": 8}
+    row = Found(network="NSM", axis="some", **{**bounds, "low": found["tolerated"], **found})
+    assert label in {t.get_text() for t in plot_tolerances(result([row])).texts}
 
 
 def test_a_table_without_results_is_refused():

@@ -2,18 +2,21 @@
 
 import math
 import re
-from dataclasses import asdict
+import tomllib
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 
+import nsm
+from nsm import nsm_mlp
 from nsm.plots.contrast import READABLE, contrast
 from nsm.report.assembly import report_page, write_report
 from nsm.report.origin import chance_level, software_errors
 from nsm.report.page import html_of
 from nsm.report.style import DARK, LIGHT
-from nsm.report.tolerance_file import tolerance_part
+from nsm.report.tolerance_file import check_networks, tolerance_part
 from nsm.verdict.result import Tolerances
 from nsm.verdict.search import Found
 from tests.nsm.report.made_rows import (
@@ -256,6 +259,46 @@ def test_the_chapter_of_saved_tolerances_has_their_words_and_each_number_once(tm
     saved_tolerances(tmp_path / "two.csv", ["nsm", "ReLU"])
     texts = tolerance_part(tmp_path / "two.csv").texts
     assert texts[1].startswith("nsm: fix first: levels, ")
+
+
+def test_saved_tolerances_hold_the_hashes_of_their_networks(tmp_path):
+    networks = {"one": {0: nsm_mlp((4, 3, 2))}, "two": {n: nsm_mlp((4, 2, 2)) for n in (3, 5)}}
+    found = replace(saved_tolerances(tmp_path / "a.csv", ["one", "two"]), networks=networks)
+    found.save(tmp_path / "a.csv")
+    told = tomllib.loads((tmp_path / "a.toml").read_text(encoding="utf-8"))["networks"]
+    hashes = [task.model_id for task in nsm.grid(networks, BASE, {})]
+    assert told["one"] == {"models": {"0": hashes[0]}}
+    assert told["two"] == {"models": {"3": hashes[1], "5": hashes[2]}}
+    assert len(set(hashes)) == 3
+    replace(found, networks={"one": networks["one"][0]}).save(tmp_path / "a.csv")
+    told = tomllib.loads((tmp_path / "a.toml").read_text(encoding="utf-8"))["networks"]
+    assert told == {"one": {"model": hashes[0]}}
+
+
+def test_tolerances_of_another_network_are_refused(tmp_path, monkeypatch):
+    rows = made_rows({"levels": [2]}, lambda *_: 1, networks=["NSM"])
+    monkeypatch.setattr("nsm.report.tolerance_file.read_rows", lambda _: rows)
+    csv = tmp_path / "a.csv"
+    csv.write_text("network,axis,tolerated\nNSM,gain,0.5\n")
+    check_networks(csv, ["rows.csv"])  # without hashes of the tolerances the name decides
+    for same in ('model = "m"', 'models.0 = "other"\nmodels.1 = "m"'):
+        csv.with_suffix(".toml").write_text(f"[networks.NSM]\n{same}\n")
+        check_networks(csv, ["rows.csv"])
+    for other in ('model = "0123456789"', 'models.0 = "0123456789"'):
+        csv.with_suffix(".toml").write_text(f"[networks.NSM]\n{other}\n")
+        message = (
+            f"{csv} and rows.csv are of different networks, which both call 'NSM': 01234567… in "
+            f"{csv}, m… in rows.csv; give tolerances of the network of the sweep"
+        )
+        with pytest.raises(ValueError, match=re.escape(message)):
+            check_networks(csv, ["rows.csv"])
+    csv.write_text("network,axis,tolerated\nmine,gain,0.5\n")
+    csv.with_suffix(".toml").write_text('[networks.mine]\nmodel = "m"\n')
+    check_networks(csv, ["rows.csv"])  # the same network under another name
+    csv.with_suffix(".toml").write_text('[networks.mine]\nmodel = "n"\n')
+    message = f"{csv} is of 'mine', and rows.csv of 'NSM': no network is in both; give tolerances"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_networks(csv, ["rows.csv"])
 
 
 @pytest.mark.parametrize(

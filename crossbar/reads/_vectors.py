@@ -302,38 +302,37 @@ def add_to_ints(context, array, index, low, high):
 
 
 @intrinsic
-def add_changes(context, total, at, change, signs, s, sign_bit, masks, m, mask_bit, since):
-    """Add `change` to eight int32 from total[at] on, or subtract it, or leave them as they are.
-
-    Number i is changed if i ≥ since and masks[m + i] has the bit mask_bit; it is added to if
-    signs[s + i] has sign_bit.
-    """
+def which_have(context, array, index, bit):
+    """Return which of the 64 bytes from array[index] on have the bit `bit`, the first lowest."""
 
     def codegen(context, builder, signature, arguments):
-        total, at, change, signs, s, sign_bit, masks, m, mask_bit, since = arguments
-        bytes_, ints = (ir.VectorType(t, 8) for t in (_BYTE, _INT))
+        array, index, bit = arguments
+        many = ir.VectorType(_BYTE, 64)
+        of = builder.load(
+            _address(context, builder, signature.args[0], array, index, many), align=1
+        )
+        one = builder.insert_element(ir.Constant(many, ir.Undefined), bit, ir.Constant(_INT, 0))
+        places = ir.Constant(ir.VectorType(_INT, 64), [0] * 64)
+        found = builder.and_(of, builder.shuffle_vector(one, one, places))
+        found = builder.icmp_unsigned("!=", found, ir.Constant(many, [0] * 64))
+        return builder.bitcast(found, _WORD)
 
-        def splat(value, vector_type):
-            one = builder.insert_element(
-                ir.Constant(vector_type, ir.Undefined), value, ir.Constant(_INT, 0)
-            )
-            return builder.shuffle_vector(one, one, ir.Constant(ints, [0] * 8))
+    return types.uint64(array, types.intp, types.uint8), codegen
 
-        def has(array, i, index, bit):
-            of = _address(context, builder, signature.args[i], array, index, bytes_)
-            found = builder.and_(builder.load(of, align=1), splat(bit, bytes_))
-            return builder.icmp_unsigned("!=", found, ir.Constant(bytes_, [0] * 8))
 
-        up = splat(change, ints)
-        zero = ir.Constant(ints, [0] * 8)
-        value = builder.select(has(signs, 3, s, sign_bit), up, builder.sub(zero, up))
-        late = builder.icmp_signed(">=", ir.Constant(ints, list(range(8))), splat(since, ints))
-        value = builder.select(builder.and_(late, has(masks, 6, m, mask_bit)), value, zero)
-        to = _address(context, builder, signature.args[0], total, at, ints)
+@intrinsic
+def add_where(context, total, at, word, number):
+    """Add `number` to those of the 64 int32 from total[at] on whose bit in `word` is 1."""
+
+    def codegen(context, builder, signature, arguments):
+        total, at, word, number = arguments
+        many = ir.VectorType(_INT, 64)
+        zeros = ir.Constant(many, [0] * 64)
+        one = builder.insert_element(ir.Constant(many, ir.Undefined), number, ir.Constant(_INT, 0))
+        bits = builder.bitcast(word, ir.VectorType(ir.IntType(1), 64))
+        value = builder.select(bits, builder.shuffle_vector(one, one, zeros), zeros)
+        to = _address(context, builder, signature.args[0], total, at, many)
         builder.store(builder.add(builder.load(to, align=4), value), to, align=4)
         return context.get_dummy_value()
 
-    return types.none(
-        total, types.intp, types.int32, signs, types.intp, types.uint8, masks, types.intp,
-        types.uint8, types.int32,
-    ), codegen  # fmt: skip
+    return types.none(total, types.intp, types.uint64, types.int32), codegen

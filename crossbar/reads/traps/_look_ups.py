@@ -13,17 +13,32 @@ from numba import njit
 from crossbar.reads._kernels import DIGIT_BASE, READS_PER_BLOCK, aligned, take_inputs
 from crossbar.reads._lanes import draw_gates, reads_of_block
 from crossbar.reads._look_ups import add_digit, sum_of_all
-from crossbar.reads._vectors import bit_and, load, store
+from crossbar.reads._vectors import add_where, bit_and, load, store
 from crossbar.reads.traps._planes import draw_planes, pack_states, room_of_planes, unpack_states
 from crossbar.reads.traps._switches import (
     away,
     draw_switches,
     read_of,
     room_of_switches,
+    states_of,
     trap_of,
 )
-from crossbar.reads.traps._tables import DIGITS, add_change, change_weight
-from crossbar.reads.traps._weights import factor_of, of_column, weight_of
+from crossbar.reads.traps._tables import (
+    DIGITS,
+    add_change,
+    change_weight,
+    inputs_of_line,
+    masks_of_line,
+    set_tables,
+)
+from crossbar.reads.traps._weights import (
+    MANY,
+    factor_after,
+    lost_of,
+    of_column,
+    set_factors,
+    weight_of,
+)
 
 #: Most blocks of reads between which a column's traps stay in the cache, and bytes of their inputs.
 _MOST_BLOCKS, _MOST_BYTES = 16, 1 << 18
@@ -165,58 +180,76 @@ def _base_sums(tables, masked, plus, masks, total, line):
 
 
 @njit(nogil=True)
-def _begin(of_column, additive, parts, unit, factors, whole, tables):
-    """Set the factors of the cells of a column, its weights in whole numbers, and their tables."""
-    _own, first, delta, s = of_column
-    tables[:] = 0
-    for cell in range(len(first) - 1):
-        factors[cell] = factor_of(cell, first, delta, s, additive)
+def _begin(of_column, additive, parts, unit, room, tables):
+    """Set what `_switch` changes of a column: losses, factors, weights in whole numbers, tables."""
+    own, first, delta, s = of_column
+    lost, factors, whole = room
+    lost_of(delta, s, lost)
+    set_factors(own, lost, additive, factors)
+    per_unit = np.float32(1 / unit)
+    whole[:] = 0
     for line in range(len(first) // 2):
         weight = weight_of(line, parts, factors[2 * line], factors[2 * line + 1])
-        whole[line] = np.int32(np.rint(weight * np.float32(1 / unit)))
-        change_weight(tables, line, 0, whole[line])
+        whole[line] = np.int32(np.rint(weight * per_unit))
+    set_tables(tables, whole)
 
 
-@njit(nogil=True)
-def _switch(switches, many, of_column, additive, parts, unit, far, factors, whole, changes):
+@njit(nogil=True, inline="always")
+def _switch(switches, many, of_column, additive, parts, unit, far, room, changes):
     """Let a column's traps switch, and write what that does to its weights to `changes` (many, 2).
 
-    switches, many: all of them, and how many there are; word lines take the places of traps.
-    changes: whole numbers of the weight of that line before and after.
+    switches, many: all of them, and how many there are; word lines take the places of traps. room:
+    as of `_begin`. changes: whole numbers of the weight of that line before and after.
     """
-    own, first, delta, s = of_column
-    per_unit = np.float32(1 / unit)
+    own, first, delta, _s = of_column
+    lost, factors, whole = room
+    per_unit, one = np.float32(1 / unit), np.uintp(1)
     for i in range(many):
-        t = trap_of(switches[i])
-        far[t >> 6] ^= np.uint64(1) << np.uint64(t & 63)
+        t = np.uint64(trap_of(switches[i]))
+        far[t >> np.uint64(6)] ^= np.uint64(1) << (t & np.uint64(63))
     for i in range(many):
-        t = trap_of(switches[i])
-        s[t] ^= np.uint8(1)
-        cell = np.int64(own[t])
-        line = cell >> 1
-        factors[cell] = factor_of(cell, first, delta, s, additive)
-        weight = weight_of(line, parts, factors[2 * line], factors[2 * line + 1])
-        now = np.int32(np.rint(weight * per_unit))
-        changes[2 * i], changes[2 * i + 1] = whole[line], now
+        t = np.uintp(trap_of(switches[i]))
+        of_trap = delta[t] - lost[t]
+        cell = np.uintp(own[t])
+        line = cell >> one
+        begin, end = np.uintp(first[cell]), np.uintp(first[cell + one])
+        factor = factor_after(begin, end, lost, t, of_trap, additive)
+        lost[t] = of_trap
+        other, at = factors[cell ^ one], np.uintp(4) * line
+        factors[cell] = factor
+        positive, negative = (other, factor) if cell & one else (factor, other)
+        moving = parts[at + one] * positive + parts[at + np.uintp(2)] * negative
+        now = np.int32(np.rint((parts[at] + moving) * per_unit))
+        changes[np.uintp(2) * np.uintp(i)], changes[np.uintp(2) * np.uintp(i) + one] = (
+            whole[line], now,
+        )  # fmt: skip
         whole[line] = now
-        switches[i] += line - t
+        switches[i] += np.int64(line) - np.int64(t)
 
 
 @njit(nogil=True)
-def _add_changes(switches, many, changes, inputs, bare, masks, gated, sums):
-    """Set the sums of a block, (128,) int32, to those of the changes of its weights.
+def _add_changes(switches, many, changes, inputs, driven, sums):
+    """Add the changes of weights in a block to its sums, 64 int32.
 
-    bare, masks: which inputs count without gates and with them; empty where these sums, the first
-    64 and the last, are not needed.
+    driven: which inputs are not 0; empty if all are ±1. Each change is then added twice where the
+    input is +1, and once subtracted from all reads that follow.
     """
-    sums[:] = 0
+    steps = np.zeros(READS_PER_BLOCK, np.int32)
     for i in range(many):
         line, since = trap_of(switches[i]), read_of(switches[i])
-        change = changes[2 * i + 1] - changes[2 * i]
-        if len(bare):
-            add_change(change, line, since, inputs, bare, sums, 0)
-        if gated:
-            add_change(change, line, since, inputs, masks, sums, READS_PER_BLOCK)
+        change = np.int32(changes[2 * i + 1] - changes[2 * i])
+        later = ~np.uint64(0) << np.uint64(since)
+        if len(driven):
+            later &= masks_of_line(line, driven)
+            add_change(change, inputs_of_line(line, inputs), later, sums, 0)
+        else:
+            add_where(sums, 0, inputs_of_line(line, inputs) & later, np.int32(change + change))
+            steps[since] += change
+    if not len(driven):
+        lost = np.int32(0)
+        for r in range(READS_PER_BLOCK):
+            lost += steps[r]
+            sums[r] -= lost
 
 
 @njit(nogil=True)
@@ -234,11 +267,13 @@ def _write_block(switches, many, changes, tables, unit, inputs, masks, low, read
     if gated and low == 0:
         bare = always[:0]
     lines[:] = 0
+    sums[:] = 0
     if len(bare):
         _base_sums(tables, len(driven) > 0, inputs, bare, total, lines[0])
+        _add_changes(switches, many, changes, inputs, driven, sums[:READS_PER_BLOCK])
     if gated:
         _base_sums(tables, True, inputs, conducting, total, lines[1])
-    _add_changes(switches, many, changes, inputs, bare, conducting, gated, sums)
+        _add_changes(switches, many, changes, inputs, conducting, sums[READS_PER_BLOCK:])
     for i in range(many):
         change_weight(tables, trap_of(switches[i]), changes[2 * i], changes[2 * i + 1])
     of_bare = low if gated else 1.0
@@ -276,7 +311,7 @@ def switch_sums(
     far, visits = np.empty(most // 64 + 1, np.uint64), np.empty(most // 64 + 1, np.uint64)
     drawing, found, ordered = room_of_switches(most), np.empty(64, np.int64), np.empty(64, np.int64)
     tables, whole = aligned(DIGITS * octets * 32).view(np.int8), np.empty(8 * octets, np.int32)
-    factors = np.empty(16 * octets, np.float32)
+    weights = (np.empty(most + MANY, np.float32), np.empty(16 * octets, np.float32), whole)
     adding = (
         np.empty(READS_PER_BLOCK, np.int32), np.empty(2 * READS_PER_BLOCK, np.int32),
         np.empty((2, READS_PER_BLOCK)),
@@ -287,19 +322,23 @@ def switch_sums(
         _inputs_of((begin, end), plus, active, rows, span, of_inputs, of_active)
         for j in range(columns[0], columns[1]):
             column = of_column(traps, s, j)
-            away(column[3], traps.kind[0 if traps.is_shared else traps.start[j] :], far, visits)
-            _begin(column, additive, parts[j], unit, factors, whole, tables)
+            kind = traps.kind[0 if traps.is_shared else traps.start[j] :]
+            away(column[3], kind, far, visits)
+            _begin(column, additive, parts[j], unit, weights, tables)
             for block in range(begin, end):
                 reads = reads_of_block(block, span[0], span[1])
                 if block == last - 1:
-                    kept[traps.start[j] : traps.start[j + 1]] = column[3]
+                    states_of(far, kind, kept[traps.start[j] : traps.start[j + 1]])
                 number, since = block * out.shape[1] + j, max(span[2] - block * READS_PER_BLOCK, 0)
                 n, found, ordered = draw_switches(
                     traps, j, far, visits, keys[0], number, (since, reads[1]), drawing, found,
                     ordered,
                 )  # fmt: skip
                 changes, driven = found.view(np.int32), of_active[block - begin]
-                _switch(ordered, n, column, additive, parts[j], unit, far, factors, whole, changes)
+                if additive:  # compiled twice, without a branch on it in the loop
+                    _switch(ordered, n, column, True, parts[j], unit, far, weights, changes)
+                else:
+                    _switch(ordered, n, column, False, parts[j], unit, far, weights, changes)
                 if len(conducting):
                     _draw_conducting(conducting, driven, state, keys[1], number, gate[0])
                 masks, at = (driven, conducting, always), block * READS_PER_BLOCK - span[0]
@@ -307,3 +346,4 @@ def switch_sums(
                     ordered, n, changes, tables, unit, of_inputs[block - begin], masks, gate[1],
                     reads, at + reads[0], adding, out[:, j],
                 )  # fmt: skip
+            states_of(far, kind, column[3])

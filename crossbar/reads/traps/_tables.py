@@ -10,13 +10,13 @@ import numpy as np
 from numba import njit
 
 from crossbar.reads._kernels import DIGIT_BASE, READS_PER_BLOCK
-from crossbar.reads._vectors import add_bytes, add_changes, bit_and, load, splat, store
+from crossbar.reads._vectors import add_bytes, add_where, bit_and, load, splat, store, which_have
 
 #: Digits of a weight, and the largest whole number that they write.
 DIGITS = 3
 LARGEST = (DIGIT_BASE**DIGITS - 1) // 2
 _BASE = np.uint32(DIGIT_BASE)
-_EIGHT = 8
+_EIGHT, _HALF = 8, np.uint32(DIGIT_BASE // 2)
 
 
 def _entries_of_inputs():
@@ -32,32 +32,70 @@ _ENTRIES = _entries_of_inputs()
 
 
 @njit(nogil=True, inline="always")
+def _in_entries(digit, entries):
+    """Return what a digit of an input adds to the entries of its octet, in bytes."""
+    return bit_and(splat(np.uint64(np.uint8(digit)) * np.uint64(0x0101010101010101)), entries)
+
+
+@njit(nogil=True)
+def set_tables(tables, whole):
+    """Set the tables, flat (digits, octets, 32), to those of the weights of word lines."""
+    size = len(tables) // DIGITS
+    for octet in range(len(whole) // _EIGHT):
+        first = second = third = splat(np.uint64(0))
+        for i in range(_EIGHT):
+            entries = load(_ENTRIES, 32 * i)
+            # With all digits 31 higher, numbers are positive.
+            number = np.uint32(whole[_EIGHT * octet + i] + LARGEST)
+            rest = np.uint32(number // _BASE)
+            last = np.uint32(rest // _BASE)
+            digit = np.uint32(number - rest * _BASE) - _HALF
+            first = add_bytes(first, _in_entries(digit, entries))
+            digit = np.uint32(rest - last * _BASE) - _HALF
+            second = add_bytes(second, _in_entries(digit, entries))
+            third = add_bytes(third, _in_entries(last - _HALF, entries))
+        store(tables, 32 * octet, first)
+        store(tables, size + 32 * octet, second)
+        store(tables, 2 * size + 32 * octet, third)
+
+
+@njit(nogil=True, inline="always")
 def change_weight(tables, line, old, new):
     """Change the weight of a word line in the tables, flat (digits, octets, 32), old to new."""
     octets = len(tables) // (32 * DIGITS)
     at, entries = 32 * (line >> 3), load(_ENTRIES, 32 * (line & 7))
-    # With all digits 31 higher, both numbers are positive.
     old, new = np.uint32(old + LARGEST), np.uint32(new + LARGEST)
     for _ in range(DIGITS):
         rest, other = np.uint32(new // _BASE), np.uint32(old // _BASE)
         change = np.uint32(np.uint32(new - rest * _BASE) - np.uint32(old - other * _BASE))
-        word = np.uint64(np.uint8(change)) * np.uint64(0x0101010101010101)
-        store(tables, at, add_bytes(load(tables, at), bit_and(splat(word), entries)))
+        store(tables, at, add_bytes(load(tables, at), _in_entries(change, entries)))
         old, new = other, rest
         at += 32 * octets
 
 
 @njit(nogil=True, inline="always")
-def add_change(change, line, since, inputs, masks, total, at):
-    """Add a change of the weight of a word line to the sums of the reads from `since` on.
+def inputs_of_line(line, inputs):
+    """Return in which of the 64 reads of a block a word line has the input +1, as bits.
 
-    inputs, masks: those of the block, as of `take_inputs`, flat. total: int32, sums of the block's
-    64 reads from total[at] on.
+    inputs: as of `take_inputs`, flat.
     """
-    of_inputs, of_masks = (line >> 2) * READS_PER_BLOCK, (line >> 3) * READS_PER_BLOCK
-    bit, mask_bit = np.uint8(1 << (line & 3)), np.uint8(1 << (line & 7))
-    for begin in range(0, READS_PER_BLOCK, 8):
-        add_changes(
-            total, at + begin, change, inputs, of_inputs + begin, bit, masks, of_masks + begin,
-            mask_bit, np.int32(since - begin),
-        )  # fmt: skip
+    return which_have(inputs, (line >> 2) * READS_PER_BLOCK, np.uint8(1 << (line & 3)))
+
+
+@njit(nogil=True, inline="always")
+def masks_of_line(line, masks):
+    """Return in which of the 64 reads of a block the input of a word line counts, as bits.
+
+    masks: (octets, 64), flat.
+    """
+    return which_have(masks, (line >> 3) * READS_PER_BLOCK, np.uint8(1 << (line & 7)))
+
+
+@njit(nogil=True, inline="always")
+def add_change(change, plus, counts, total, at):
+    """Add a change of a weight to the sums of the reads of a block, total[at] and the next 63.
+
+    plus, counts: in which of them its input is +1, and counts.
+    """
+    add_where(total, at, plus & counts, np.int32(change + change))
+    add_where(total, at, counts, np.int32(-change))

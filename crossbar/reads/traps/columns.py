@@ -26,7 +26,7 @@ _SLOW = 1 / 170
 #: Classes of traps on an axis, by their rates from the highest on; the last has all lower ones.
 _CLASSES_PER_OCTAVE, _MOST_CLASSES = 4, 160
 #: Parts of a read's stretch on the axis whose first classes are known.
-GUIDES = 128
+GUIDES = 512
 _WORD = 2.0**32
 
 
@@ -63,9 +63,10 @@ class Axis(NamedTuple):
 
     Attributes:
         start: Number of each column's first trap on the axis, (columns + 1,).
-        place: Which trap of its column stands here; those of a class are neighbors.
-        share: Share of the trap's stretch in which it leaves its more frequent state, −ln(1 − a)
-            for P = a before a read; and in which a slow one returns, 0 for quick traps; (traps, 2).
+        record: Of the trap that stands here, side by side, as one of them is looked at at a time,
+            (traps, 4): the share of its stretch in which it leaves its more frequent state,
+            −ln(1 − a) for P = a before a read; that in which a slow one returns, 0 for quick traps;
+            `back`; and which trap of its column it is, an int32. Those of a class are neighbors.
         per_bound: 1 / stretch of a trap of each class, (classes,).
         class_start: First trap of each class, counted in its column, (columns or 1, classes + 1).
         class_end: Where the stretch of each class ends in that of a read, (columns or 1, classes).
@@ -73,8 +74,7 @@ class Axis(NamedTuple):
     """
 
     start: NDArray[np.int64]
-    place: NDArray[np.int32]
-    share: NDArray[np.float32]
+    record: NDArray[np.float32]
     per_bound: Floats
     class_start: NDArray[np.int32]
     class_end: Floats
@@ -171,7 +171,7 @@ def _switches(p1: Floats, q: Floats, start: NDArray[Any]) -> dict[str, Any]:
         return {
             "kind": (p1 > 0.5).astype(np.uint8) | (~is_slow).astype(np.uint8) << 1,
             "back": (1 / back).astype(np.float32),
-            "axis": _axis(leave, np.where(is_slow, back, 0.0), start),
+            "axis": _axis(leave, np.where(is_slow, back, 0.0), 1 / back, start),
             "limits": _limits(p1, q),
         }
 
@@ -224,7 +224,7 @@ def _of_ensemble(
     return arrays, order.astype(np.int32)
 
 
-def _axis(leave: Floats, back: Floats, start: NDArray[Any]) -> Axis:
+def _axis(leave: Floats, back: Floats, until_back: Floats, start: NDArray[Any]) -> Axis:
     """Return the axis of traps of these rates, column after column."""
     columns = len(start) - 1
     most = np.maximum(leave, back)
@@ -244,10 +244,13 @@ def _axis(leave: Floats, back: Floats, start: NDArray[Any]) -> Axis:
         [np.searchsorted(e, at, side="right") for e, at in zip(ends, starts, strict=True)]
     )
     trap = trap[order]
+    record = np.empty((len(trap), 4), np.float32)
+    record[:, :2] = np.stack([leave, back], 1)[trap] / bound[of_class[order], None]
+    record[:, 2] = until_back[trap]
+    record.view(np.int32)[:, 3] = trap - start[column[order]]
     return Axis(
         start=np.append(0, counts.sum(axis=1).cumsum()),
-        place=(trap - start[column[order]]).astype(np.int32),
-        share=(np.stack([leave, back], 1)[trap] / bound[of_class[order], None]).astype(np.float32),
+        record=record,
         per_bound=1 / bound,
         class_start=np.pad(counts.cumsum(axis=1), ((0, 0), (1, 0))).astype(np.int32),
         class_end=ends,

@@ -150,6 +150,21 @@ def test_a_pair_sum_adds_neighboring_signed_bytes(avx2, rng):
     np.testing.assert_array_equal(results(v.pair_sum_by(avx2), a).view("<i2"), pairs)
 
 
+def test_bits_of_64_bytes_are_found_and_integers_added_to_where_they_are(rng):
+    @njit
+    def change(array, total):
+        word = v.which_have(array, 3, np.uint8(6))
+        v.add_where(total, 1, word, np.int32(-5))
+        return word
+
+    array, total = rng.integers(0, 256, 70, dtype=np.uint8), np.arange(66, dtype=np.int32)
+    have = (array[3:67] & 6) != 0
+    assert int(change(array, total)) == sum(1 << i for i in np.flatnonzero(have).tolist())
+    expected = np.arange(66)
+    expected[1:65] -= 5 * have
+    np.testing.assert_array_equal(total, expected)
+
+
 def test_interleaving_takes_bytes_in_turn_from_a_half_of_each_sixteen(rng):
     a, b = random_bytes(rng, 50), random_bytes(rng, 50)
     turns = np.stack([a, b], axis=2).reshape(

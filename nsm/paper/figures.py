@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 
 from nsm.plots.style import figure, style_of, styled
 
 Results = Sequence[dict[str, Any]]
+
+#: Ratio of errors from which on their axis is logarithmic.
+_FEW_DECADES = 2.5
 
 
 def poster() -> dict[str, Any]:
@@ -151,17 +155,32 @@ def plot_convergence(curves: Mapping[str, tuple[int, Results]], *, ax: Axes | No
         if "," in name:
             style |= {"markerfacecolor": "white", "linestyle": "--"}
         ax.plot(at, errors.mean(0), label=name, markevery=(0.0, 0.2), **style)
-    ax.set(xscale="log", yscale="log", xlabel="updates", ylabel="test error [%]")
-    steps = [n * 10.0**k for k in range(-1, 7) for n in (1, 2, 3, 5, 7)]
-    for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
-        axis.set_ticks([t for t in steps if _within(t, limits)])
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("")
+    ax.set(xscale="log", xlabel="updates", ylabel="test error [%]")
+    _tell_decades(ax.xaxis)
+    low, high = ax.get_ylim()
+    if high > _FEW_DECADES * low:  # else a logarithmic axis would have a tick or two
+        ax.set_yscale("log")
+        _tell_decades(ax.yaxis)
     trainings = max(len(results) for _, results in curves.values())
     ax.legend(
-        frameon=False, title=f"band: least to largest of {trainings} trainings", title_fontsize=7
+        frameon=False,
+        title=f"band: least to largest of {trainings} trainings",
+        title_fontsize=7,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=len(curves),
+        columnspacing=1,
     )
     return ax
+
+
+def _tell_decades(axis: Axis) -> None:
+    """Label a logarithmic axis at 1, 2, 3, 5, and 7 times powers of ten."""
+    steps = [n * 10.0**k for k in range(-1, 7) for n in (1, 2, 3, 5, 7)]
+    limits = axis.get_view_interval()
+    axis.set_ticks([t for t in steps if _within(t, limits)])
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
 
 
 def _errors_over(curves: Mapping[str, Mapping[float, Results]], ax: Axes | None) -> Axes:

@@ -26,7 +26,6 @@ from crossbar.reads._kernels import READS_PER_BLOCK, aligned, draw_own_masks, dr
 from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
 from crossbar.reads._sign_sums import (
     BYTES_OF_TOTALS,
-    add_totals,
     address,
     block_ends,
     sums_of,
@@ -36,6 +35,9 @@ from crossbar.reads._sign_sums import (
     totals_of_inputs,
 )
 from crossbar.reads._vectors import load, store
+
+#: Bytes of 64 float64.
+_LINE = 8 * READS_PER_BLOCK
 
 
 class Rows(NamedTuple):
@@ -198,15 +200,16 @@ def _finish(scales, totals, shift, noises, added, fires, j, bit, to):
             store(to, 8 * i, u)
 
 
-@njit(nogil=True, inline="always")
-def _take_noise(of_reads, ends, j, out):
-    """Write column j of the noise of a block's reads; return the address, 0 if there is none."""
+@njit(nogil=True)
+def _take_noise(law, ends, j, out):
+    """Write column j of the noise of a block's reads, (3, 64); its addresses are known."""
     begin, end, start, first = ends
-    if not of_reads.size:
-        return 0
-    for r in range(begin, end):
-        out[r - start] = of_reads[r - first, j]
-    return address(out)
+    for r in range(begin, end if law.noise.size else begin):
+        out[0, r - start] = law.noise[r - first, j]
+    for r in range(begin, end if law.path_noise.size else begin):
+        out[1, r - start] = law.path_noise[r - first, j]
+    for r in range(begin, end if law.bias_noise.size else begin):
+        out[2, r - start] = law.bias_noise[r - first, j]
 
 
 @njit(nogil=True, inline="always")
@@ -257,15 +260,10 @@ def _write_column(targets, ends, j, line, octet):
         _copy_states(octet + begin - start, to, per_image, locations, location, end - begin)
 
 
-@njit(nogil=True, inline="always")
-def _draw_gates(law, octets, j, counter, scratch):
-    """Draw the gates of column j; return the next counter."""
-    if len(law.planes):
-        draw_own_masks(scratch.state, counter, law.planes[j], scratch.masks)
-        return counter + np.uint64(octets * law.planes.shape[2])
-    state, masks = address(scratch.state), address(scratch.masks)
-    draw_words(state, counter, np.uint64(law.digits), law.many, octets, masks)
-    return counter + np.uint64(octets * law.many)
+@njit(nogil=True)
+def _draw_own_gates(law, j, counter, scratch):
+    """Draw the gates of column j, which have probabilities of their own."""
+    draw_own_masks(scratch.state, counter, law.planes[j], scratch.masks)
 
 
 @njit(nogil=True)
@@ -273,7 +271,13 @@ def _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch):
     """Write the reads of a block, column after column."""
     columns, sums_of_main, sums_of_path = len(main.entries), sums_of(main), sums_of(path)
     sums_of_cells, of_cells = sums_of(cells), address(scratch.of_cells) * law.cells_vary
-    every, noise = address(scratch.every), scratch.noise
+    every, noise = address(scratch.every), address(scratch.noise)
+    noises = (
+        noise * (law.noise.size > 0),
+        (noise + _LINE) * (law.path_noise.size > 0),
+        (noise + 2 * _LINE) * (law.bias_noise.size > 0),
+    )
+    noisy = noises[0] + noises[1] + noises[2] > 0
     skip = 4 * scratch.row_of[0] * in_turn
     masks, row_of = address(scratch.masks), address(scratch.row_of)
     bits, halves = address(scratch.bits), address(scratch.halves)
@@ -291,27 +295,28 @@ def _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch):
     line, octet = address(scratch.line), address(scratch.octet)
     targets, as_bits = _targets(out, columns, ends), len(out.plus) > 0
     shared = a != 0 and address(path.entries) == address(main.entries)
-    gated, counter = law.digits != 0 or len(law.planes) > 0, np.uint64(1 + WARM_UP)
+    state, own, counter = address(scratch.state), len(law.planes) > 0, np.uint64(1 + WARM_UP)
+    gated = law.digits != 0 or own
     shift, drawn = np.int32(0 if gated else 1), rows.plus.shape[1]
+    words = np.uint64(drawn * (law.planes.shape[2] if own else law.many))
     for j in range(columns):
-        if gated:
-            counter = _draw_gates(law, drawn, j, counter, scratch)
-            totals_of_gates(sums_of_main, j, bits, masks, of_y)
-        if of_cells:
-            totals_of_gates(sums_of_cells, j, every, masks, of_cells)
+        if own:
+            _draw_own_gates(law, j, counter, scratch)
+        elif gated:
+            draw_words(state, counter, np.uint64(law.digits), law.many, drawn, masks)
+        counter += words
         of_main = of_rows[0], rows.main.shape[2]
         _z_totals(sums_of_main, of_main, in_turn, row_of, j, halves, of_z)
         if gated:
-            add_totals(sums_of_main[-1], of_y, of_z)
+            totals_of_gates(sums_of_main, j, bits, masks, of_z, of_y)
+        if of_cells:
+            totals_of_gates(sums_of_cells, j, every, masks, 0, of_cells)
         if a and not shared:
             of_known = of_rows[1], rows.path.shape[2]
             _z_totals(sums_of_path, of_known, in_turn, row_of, j, halves, of_path)
         totals = of_y if gated else of_z, of_z if shared else of_path, of_cells
-        noises = (
-            _take_noise(law.noise, ends, j, noise[0]),
-            _take_noise(law.path_noise, ends, j, noise[1]),
-            _take_noise(law.bias_noise, ends, j, noise[2]),
-        )
+        if noisy:
+            _take_noise(law, ends, j, scratch.noise)
         bit = np.uint8(1) << np.uint8(j % 8 if as_bits else 0)
         _finish(scales, totals, shift, noises, added, fires, j, bit, octet if fires[1] else line)
         _write_column(targets, ends, j, line, octet)

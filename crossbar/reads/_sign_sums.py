@@ -330,15 +330,20 @@ def totals_of_inputs(table, j, halves, total):
 
 
 @njit(nogil=True, inline="always")
-def totals_of_gates(table, j, bits, masks, total):
-    """Set the totals of column j to the sums of y. Arrays are addresses, table: see `sums_of`."""
-    entries, digits, octets, depth, base, _ = table
-    for d in range(digits):
-        clear_totals(total + d * BYTES_OF_TOTALS)
+def totals_of_gates(table, j, bits, masks, of_z, total):
+    """Set the totals of column j to the sums of y, and of z unless `of_z` is 0.
+
+    Arrays are addresses, table: see `sums_of`.
+    """
+    entries, digits, octets, depth, base, kept = table
+    for at in range(0, digits * BYTES_OF_TOTALS, 32):
+        store(total, at, splat(np.uint64(0)) if base or not of_z else load(of_z, at))
     here = entries + j * digits * octets * 32
     add_gates_of_digits(depth, here, digits, octets, bits, masks, total)
     if base:
         fold_digits(base, digits, total)
+        if of_z:
+            add_totals(kept, total, of_z)
 
 
 @njit(nogil=True, inline="always")

@@ -15,6 +15,7 @@ from crossbar.reads._sign_sums import SignTables, row_sums
 from crossbar.reads.digits import DigitTables
 from crossbar.reads.normals import normals
 from crossbar.reads.packed import EVERYWHERE, Bits, Packed, in_threads
+from crossbar.reads.packed_bits import Stream
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
@@ -26,10 +27,8 @@ _NO_PLANES = np.empty((0, 0, 0), np.uint8)
 _NO_ROWS = np.empty((0, 0, 0), np.int32)
 _LARGEST_BYTE = 127
 _LARGEST_INT = 2**31 - 1
-NOTHING = np.empty(0)
-NO_BITS = np.empty(0, np.uint8)
-#: Stream of the cells' noise below that of the gates before them.
-CELLS = 0
+_NOTHING = np.empty(0)
+_NO_DIGITS = np.empty(0, np.uint8)
 _NO_KEY = np.zeros(2, np.uint64)
 _NO_NOISE = np.empty((0, 0), np.float32)
 #: Reads of each row from which on the sums that they share are added up apart.
@@ -145,7 +144,7 @@ class LayerPass:
             seed: Seed of the layer in this run.
         """
         u = np.empty((span.reads, len(self.main.odd)))
-        self._run(inputs, span, seed, 0.0, NOTHING, Out(u, _NO_BITS, _NO_STATES))
+        self._run(inputs, span, seed, 0.0, _NOTHING, Out(u, _NO_BITS, _NO_STATES))
         return u
 
     def fired(
@@ -223,14 +222,14 @@ class LayerPass:
     ) -> Law:
         """Return what a pass of these reads draws and adds; arguments as of `fired`."""
         key: NDArray[Any] = _NO_KEY
-        p_bits, planes, noise = NO_BITS, _NO_PLANES, _NO_NOISE
+        p_bits, planes, noise = _NO_DIGITS, _NO_PLANES, _NO_NOISE
         if self.gates is not None:
             masks = child(seed, *self.gates.key)
             key = masks.generate_state(2, np.uint64)
             own = self.gates.p_bits.ndim > 1
-            p_bits, planes = (NO_BITS, self.gates.p_bits) if own else (self.gates.p_bits, planes)
+            p_bits, planes = (_NO_DIGITS, self.gates.p_bits) if own else (self.gates.p_bits, planes)
             if self.gates.cells is not None:
-                noise = normals(span, len(self.main.odd), child(masks, CELLS))
+                noise = normals(span, len(self.main.odd), child(masks, Stream.CELLS))
         if self.noise is not None:
             noise = self.noise.of(span, seed)
         return Law(
@@ -242,9 +241,9 @@ class LayerPass:
             noise,
             _NO_NOISE if self.path_noise is None else self.path_noise.of(span, seed),
             _NO_NOISE if self.bias_noise is None else self.bias_noise.of(span, seed),
-            NOTHING if self.a is None else self.a,
-            NOTHING if self.bias is None else self.bias,
-            NOTHING if self.threshold is None else self.threshold,
+            _NOTHING if self.a is None else self.a,
+            _NOTHING if self.bias is None else self.bias,
+            _NOTHING if self.threshold is None else self.threshold,
             float(amperes),
             offsets,
         )

@@ -289,9 +289,9 @@ def test_what_a_rule_has_no_use_for_is_refused():
 def test_no_network_leaves_its_device(rule, pass_is_of_signs, monkeypatch):
     # Tensors on "meta" have shapes and no values. A tensor made on the CPU would then meet one of
     # another device, as it would on a GPU.
-    monkeypatch.setattr(
-        torch.Tensor, "__bool__", lambda self: pass_is_of_signs
-    )  # "are all of these ±1?" has no answer
+    # "Are all of these ±1?" has no answer there.
+    monkeypatch.setattr(torch.Tensor, "__bool__", lambda self: pass_is_of_signs)
+    monkeypatch.setattr(torch.Tensor, "item", lambda self: float(pass_is_of_signs))
     options = {"per_location": True} if RULES[rule].sampled else {}
     options |= {"site": "neuron"} if "site" in RULES[rule].options else {}
     for build, pixels in (

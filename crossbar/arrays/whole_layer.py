@@ -38,9 +38,9 @@ _OF_BIAS = (Part.BIAS, Stream.GAUSSIAN_SUMS)
 class WholeLayer:
     """A layer in one pass for inputs ±1, with the same numbers as its parts in turn.
 
-    It serves cells behind plain blank-out gates of pairs, without noise or with Gaussian noise, and
-    one normal per output; a deterministic path and bias lines of either kind; and converters of
-    whole sums.
+    It serves cells without noise or with Gaussian noise, behind gates of pairs that conduct or do
+    not, also with a probability each; one normal per output; a deterministic path and bias lines
+    that are quiet or Gaussian; and converters of whole sums.
 
     Args:
         layer: The layer.

@@ -202,7 +202,7 @@ def _finish(scales, totals, shift, noises, added, fires, j, bit, to):
 
 @njit(nogil=True)
 def _take_noise(law, ends, j, out):
-    """Write column j of the noise of a block's reads, (3, 64); its addresses are known."""
+    """Write column j of the noise of a block's reads, (3, 64); called as `_draw_own_gates` is."""
     begin, end, start, first = ends
     for r in range(begin, end if law.noise.size else begin):
         out[0, r - start] = law.noise[r - first, j]
@@ -262,7 +262,10 @@ def _write_column(targets, ends, j, line, octet):
 
 @njit(nogil=True)
 def _draw_own_gates(law, j, counter, scratch):
-    """Draw the gates of column j, which have probabilities of their own."""
+    """Draw the gates of column j, which have probabilities of their own.
+
+    Called, not inlined: references to its arrays would be counted for all other columns, too.
+    """
     draw_own_masks(scratch.state, counter, law.planes[j], scratch.masks)
 
 

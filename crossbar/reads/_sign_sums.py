@@ -214,14 +214,17 @@ def _add_gates_of_three(entries, octets, bits, masks, total):
 
 @njit(nogil=True)
 def add_gates_of_digits(depth, entries, digits, octets, bits, masks, total):
-    """Add the entries of signs y to the totals of all digits; arguments as of `add_gates`."""
+    """Add the entries of signs y to the totals of all digits; arguments as of `add_gates`.
+
+    Loops of two and of three digits are written out, so that their sums stay in registers.
+    """
     of_digit, d = octets * 32, 0
     while depth == 1 and digits - d >= 3:
         _add_gates_of_three(
             entries + d * of_digit, octets, bits, masks, total + d * BYTES_OF_TOTALS
         )
         d += 3
-    while depth == 1 and digits - d == 2:
+    if depth == 1 and digits - d == 2:
         _add_gates_of_two(entries + d * of_digit, octets, bits, masks, total + d * BYTES_OF_TOTALS)
         d += 2
     while d < digits:

@@ -35,7 +35,7 @@ class ChainReads(NamedTuple):
         locations: Reads of the busiest array in a pass.
         of_states: Whether all inputs of arrays are states, so that a row's sums do not depend on
             the rows beside it.
-        compiled: Whether each layer is one compiled pass.
+        compiled: Whether they are states and each layer is one compiled pass.
     """
 
     memory: int
@@ -59,10 +59,11 @@ class ChainReads(NamedTuple):
                 synapses += reads * neurons.inputs * neurons.outputs
                 memory = max(memory, reads * neurons.outputs)
                 of_states = of_states and given.dtype == bool
-                compiled = compiled and neurons.whole.reads_signs(sampling)
+                # Asked of layers of states alone: the answer makes the tables of their pass.
+                compiled = compiled and of_states and neurons.whole.reads_signs(sampling)
             locations = max(locations, reads)
         memory = -(-memory // _BIT_LINES)
-        return cls(memory, synapses, locations, of_states, of_states and compiled)
+        return cls(memory, synapses, locations, of_states, compiled)
 
     def is_short(self, reads: int) -> bool:
         """Return whether passes are known to take less than two seconds on every machine."""

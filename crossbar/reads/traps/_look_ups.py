@@ -241,7 +241,7 @@ def _add_changes(switches, many, changes, inputs, driven, sums):
         later = ~np.uint64(0) << np.uint64(since)
         if len(driven):
             later &= masks_of_line(line, driven)
-            add_change(change, inputs_of_line(line, inputs), later, sums, 0)
+            add_change(change, inputs_of_line(line, inputs), later, sums)
         else:
             add_where(sums, 0, inputs_of_line(line, inputs) & later, np.int32(change + change))
             steps[since] += change

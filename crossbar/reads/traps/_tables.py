@@ -92,10 +92,10 @@ def masks_of_line(line, masks):
 
 
 @njit(nogil=True, inline="always")
-def add_change(change, plus, counts, total, at):
-    """Add a change of a weight to the sums of the reads of a block, total[at] and the next 63.
+def add_change(change, plus, counts, total):
+    """Add a change of a weight to the sums of the 64 reads of a block.
 
     plus, counts: in which of them its input is +1, and counts.
     """
-    add_where(total, at, plus & counts, np.int32(change + change))
-    add_where(total, at, counts, np.int32(-change))
+    add_where(total, 0, plus & counts, np.int32(change + change))
+    add_where(total, 0, counts, np.int32(-change))

@@ -21,16 +21,19 @@ import numpy as np
 from numba import njit
 
 from crossbar.reads._look_ups import add_digit, sum_of_all
-from crossbar.reads._sfc64 import WARM_UP, sfc64_keep, sfc64_round, sfc64_seed
+from crossbar.reads._sfc64 import WARM_UP, sfc64_round, sfc64_seed
 from crossbar.reads._vectors import (
     add_words,
     bit_and,
     bit_or,
+    bit_xor,
+    has_bits,
     load,
     minus_ones,
     ones,
     right_4_of_shorts,
     splat,
+    splat_byte,
     store,
     zeros,
 )
@@ -39,6 +42,11 @@ from crossbar.reads._vectors import (
 READS_PER_BLOCK = 64
 #: Base of the digits, which are −31 … 31: the sum of four of them fits into a signed byte.
 DIGIT_BASE = 63
+#: Binary digits of the probability of a gate that has its own.
+OWN_DIGITS = 24
+#: How many of them are compared at once: in 7 of 8 octets they decide all of 512 gates.
+SURE_DIGITS = 12
+_EVERY = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @njit(nogil=True, inline="always")
@@ -94,30 +102,55 @@ def draw_words(state, counter, digits, many, octets, masks):
 
 
 @njit(nogil=True, inline="always")
-def draw_own_masks(state, counter, planes, masks):
-    """Draw one column's masks, with the probability of each input given by its binary digits.
+def _compare(lanes, count, masks, planes, at, many):
+    """Compare random digits of 64 reads and eight inputs with those of their probabilities.
 
-    planes: (octets, digits) uint8, bit i of a byte is a digit of the i-th of eight inputs, the
-    lowest digit first. Every digit keeps ½ (P + digit) of the probability P of the lower ones.
+    lanes: the generator's a, b, c of lanes 0 to 3, then of lanes 4 to 7. masks: two vectors of
+    gates that conduct, then two of those that no digit has decided yet. planes: address of the
+    digits; those from `at` on are compared.
     """
-    flat = state.reshape(-1)
-    out = masks.reshape(-1)
-    a, b, c = load(flat, 0), load(flat, 8), load(flat, 16)
-    d, e, f = load(flat, 4), load(flat, 12), load(flat, 20)
-    count = splat(counter)
+    a, b, c, d, e, f = lanes
+    first, second, open_first, open_second = masks
     one = splat(np.uint64(1))
-    for octet in range(len(planes)):
-        first = second = splat(np.uint64(0))
-        for i in range(planes.shape[1]):
-            a, b, c, word = sfc64_round(a, b, c, count)
-            d, e, f, other = sfc64_round(d, e, f, count)
-            count = add_words(count, one)
-            digit = splat(np.uint64(planes[octet, i]) * np.uint64(0x0101010101010101))
-            first = bit_or(bit_and(first, word), bit_and(digit, bit_or(first, word)))
-            second = bit_or(bit_and(second, other), bit_and(digit, bit_or(second, other)))
-        store(out, octet * 64, first)
-        store(out, octet * 64 + 32, second)
-    sfc64_keep(flat, a, b, c, d, e, f)
+    for i in range(at, at + many):
+        a, b, c, word = sfc64_round(a, b, c, count)
+        d, e, f, other = sfc64_round(d, e, f, count)
+        count = add_words(count, one)
+        digit = splat_byte(planes, i)
+        differ = bit_and(open_first, bit_xor(word, digit))
+        first, open_first = bit_or(first, bit_and(differ, digit)), bit_xor(open_first, differ)
+        differ = bit_and(open_second, bit_xor(other, digit))
+        second, open_second = bit_or(second, bit_and(differ, digit)), bit_xor(open_second, differ)
+    return (a, b, c, d, e, f), count, (first, second, open_first, open_second)
+
+
+@njit(nogil=True, inline="always")
+def draw_own_masks(state, counter, planes, octets, masks):
+    """Draw one column's masks to an address, each with a probability of its own.
+
+    A gate conducts where a random number of as many binary digits is below its probability: where
+    the first digit that differs is 1 in the probability. For each eight inputs `SURE_DIGITS` words
+    are drawn, and the others only if these have not decided every gate of the 64 reads.
+
+    planes: address of (octets, OWN_DIGITS) bytes; bit i of a byte is a digit of the i-th of eight
+    inputs, the highest digit first. state: address of the generator's.
+    """
+    a, b, c = load(state, 0), load(state, 64), load(state, 128)
+    d, e, f = load(state, 32), load(state, 96), load(state, 160)
+    lanes = a, b, c, d, e, f
+    count, none, every = splat(counter), splat(np.uint64(0)), splat(_EVERY)
+    for octet in range(octets):
+        digits, drawn = planes + octet * OWN_DIGITS, (none, none, every, every)
+        lanes, count, drawn = _compare(lanes, count, drawn, digits, 0, SURE_DIGITS)
+        if has_bits(bit_or(drawn[2], drawn[3])):
+            rest = OWN_DIGITS - SURE_DIGITS
+            lanes, count, drawn = _compare(lanes, count, drawn, digits, SURE_DIGITS, rest)
+        store(masks, octet * 64, drawn[0])
+        store(masks, octet * 64 + 32, drawn[1])
+    a, b, c, d, e, f = lanes
+    for at, low, high in ((0, a, d), (64, b, e), (128, c, f)):
+        store(state, at, low)
+        store(state, at + 32, high)
 
 
 @njit(nogil=True, inline="always")
@@ -215,8 +248,9 @@ def masked_sums(
         end = min(last, (block + 1) * READS_PER_BLOCK)
         for j in range(columns):
             if len(planes):
-                draw_own_masks(state, counter, planes[j], masks)
-                counter += np.uint64(octets * planes.shape[2])
+                of_column = planes.ctypes.data + j * octets * OWN_DIGITS
+                draw_own_masks(state.ctypes.data, counter, of_column, octets, masks.ctypes.data)
+                counter += np.uint64(octets * OWN_DIGITS)
             elif len(p_bits):
                 draw_masks(state, counter, p_bits, masks)
                 counter += np.uint64(octets * len(p_bits))

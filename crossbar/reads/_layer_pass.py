@@ -22,7 +22,13 @@ from crossbar.reads._doubles import (
     splat_double,
     store_signs,
 )
-from crossbar.reads._kernels import READS_PER_BLOCK, aligned, draw_own_masks, draw_words
+from crossbar.reads._kernels import (
+    OWN_DIGITS,
+    READS_PER_BLOCK,
+    aligned,
+    draw_own_masks,
+    draw_words,
+)
 from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
 from crossbar.reads._sign_sums import (
     BYTES_OF_TOTALS,
@@ -202,7 +208,10 @@ def _finish(scales, totals, shift, noises, added, fires, j, bit, to):
 
 @njit(nogil=True)
 def _take_noise(law, ends, j, out):
-    """Write column j of the noise of a block's reads, (3, 64); called as `_draw_own_gates` is."""
+    """Write column j of the noise of a block's reads, (3, 64).
+
+    Called, not inlined: references to its arrays would be counted for columns without noise, too.
+    """
     begin, end, start, first = ends
     for r in range(begin, end if law.noise.size else begin):
         out[0, r - start] = law.noise[r - first, j]
@@ -261,15 +270,6 @@ def _write_column(targets, ends, j, line, octet):
 
 
 @njit(nogil=True)
-def _draw_own_gates(law, j, counter, scratch):
-    """Draw the gates of column j, which have probabilities of their own.
-
-    Called, not inlined: references to its arrays would be counted for all other columns, too.
-    """
-    draw_own_masks(scratch.state, counter, law.planes[j], scratch.masks)
-
-
-@njit(nogil=True)
 def _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch):
     """Write the reads of a block, column after column."""
     columns, sums_of_main, sums_of_path = len(main.entries), sums_of(main), sums_of(path)
@@ -298,13 +298,13 @@ def _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch):
     line, octet = address(scratch.line), address(scratch.octet)
     targets, as_bits = _targets(out, columns, ends), len(out.plus) > 0
     shared = a != 0 and address(path.entries) == address(main.entries)
-    state, own, counter = address(scratch.state), len(law.planes) > 0, np.uint64(1 + WARM_UP)
-    gated = law.digits != 0 or own
+    state, planes, counter = address(scratch.state), _address_if(law.planes), np.uint64(1 + WARM_UP)
+    gated = law.digits != 0 or planes != 0
     shift, drawn = np.int32(0 if gated else 1), rows.plus.shape[1]
-    words = np.uint64(drawn * (law.planes.shape[2] if own else law.many))
+    words = np.uint64(drawn * (OWN_DIGITS if planes else law.many))
     for j in range(columns):
-        if own:
-            _draw_own_gates(law, j, counter, scratch)
+        if planes:
+            draw_own_masks(state, counter, planes + j * drawn * OWN_DIGITS, drawn, masks)
         elif gated:
             draw_words(state, counter, np.uint64(law.digits), law.many, drawn, masks)
         counter += words

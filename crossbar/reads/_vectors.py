@@ -107,6 +107,32 @@ def splat(context, word):
 
 
 @intrinsic
+def splat_byte(context, array, index):
+    """Return the byte array[index] 32 times."""
+
+    def codegen(context, builder, signature, arguments):
+        to = _address(context, builder, signature.args[0], *arguments, _BYTE)
+        byte = builder.load(to, align=1)
+        one = builder.insert_element(ir.Constant(_BYTES, ir.Undefined), byte, ir.Constant(_INT, 0))
+        return builder.shuffle_vector(one, one, ir.Constant(_INTS, [0] * 32))
+
+    return vector(array, types.intp), codegen
+
+
+@intrinsic
+def has_bits(context, a):
+    """Return whether some bit is 1."""
+
+    def codegen(context, builder, signature, arguments):
+        words = builder.bitcast(arguments[0], _WORDS)
+        some = [builder.extract_element(words, ir.Constant(_INT, i)) for i in range(4)]
+        found = builder.or_(builder.or_(some[0], some[1]), builder.or_(some[2], some[3]))
+        return builder.icmp_unsigned("!=", found, ir.Constant(_WORD, 0))
+
+    return types.boolean(vector), codegen
+
+
+@intrinsic
 def spread_bits(context, byte):
     """Return a vector of eight float32: all bits of number i are bit i of the byte."""
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from crossbar.reads._kernels import masked_sums
+from crossbar.reads._kernels import OWN_DIGITS, masked_sums
 from crossbar.reads.digits import DigitTables
 from crossbar.reads.packed import Bits, Packed, in_threads
 from crossbar.reads.span import Span
@@ -15,8 +15,6 @@ from devices.validation import Floats
 
 #: Binary digits with which the probability of a gate is drawn.
 P_BITS = 16
-#: The same of gates that each have a probability of their own.
-OWN_P_BITS = 24
 _UNGATED = np.empty(0, dtype=np.uint8)
 _NO_PLANES = np.empty((0, 0, 0), dtype=np.uint8)
 
@@ -53,10 +51,11 @@ def own_gate_bits(p: Floats) -> Bits:
         p: Probabilities, (word lines, columns).
 
     Returns:
-        Bits of eight word lines each, (columns, octets, digits), the lowest digit first.
+        Bits of eight word lines each, (columns, octets, digits), the highest digit first.
     """
-    whole = np.minimum(np.rint(p * 2**OWN_P_BITS), 2**OWN_P_BITS - 1).astype(np.uint32)
-    digits = [np.packbits(whole >> i & 1, axis=0, bitorder="little") for i in range(OWN_P_BITS)]
+    whole = np.minimum(np.rint(p * 2**OWN_DIGITS), 2**OWN_DIGITS - 1).astype(np.uint32)
+    places = range(OWN_DIGITS - 1, -1, -1)
+    digits = [np.packbits(whole >> i & 1, axis=0, bitorder="little") for i in places]
     return np.ascontiguousarray(np.stack(digits, axis=-1).swapaxes(0, 1))
 
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from crossbar.reads._kernels import OWN_DIGITS
 from crossbar.reads.conductances import CellArray
 from crossbar.reads.digits import DRAWN_DIGITS, DigitTables, digit_tables, drawn_digits
 from crossbar.reads.gated_sums import (
-    OWN_P_BITS,
     drawn_p,
     gate_bits,
     gated_sums,
@@ -115,7 +115,7 @@ class PackedBits:
     def _of_p(self) -> str:
         """Return what a report says of how the probability of gates is rounded."""
         if isinstance(self._p, list):
-            return f", every p drawn with {OWN_P_BITS} bits"
+            return f", every p drawn with {OWN_DIGITS} bits"
         drawn = drawn_p(self._p)
         return "" if drawn == self._p else f", p drawn as {drawn:.7f}"
 

@@ -89,7 +89,9 @@ def numbers_of_vectors(traps=True):
     sums = array.read(x, rng=1)
     numbers = [sums, normals(Span(0, 9), 150, SEED)]
     selector = StochasticSelector.with_p(0.3, spread=0.5, correlation=0.5)
-    for noise, gate in ((LognormalNoise(0.4), BlankOut(0.5)), (NoNoise(), selector)):
+    own = StochasticSelector.with_p(0.3, spread=0.5)
+    kinds = (LognormalNoise(0.4), BlankOut(0.5)), (NoNoise(), selector), (NoNoise(), own)
+    for noise, gate in kinds:
         other = array_of(w, replace(CONTINUOUS, read_noise=noise), gate=gate)
         numbers.append(other.read(x, rng=1))
     of_traps = numbers_of_traps() if traps else []

@@ -104,12 +104,16 @@ def sfc64(a, b, c, warm_up=18):
     The counter starts at 1, and the words of the first `warm_up` rounds are discarded.
     """
     for counter in count(1):
-        word = (a + b + counter) & _WORD
-        a = b ^ (b >> 11)
-        b = (c + (c << 3)) & _WORD
-        c = ((((c << 24) | (c >> 40)) & _WORD) + word) & _WORD
+        word, (a, b, c) = sfc64_round(a, b, c, counter)
         if counter > warm_up:
             yield word
+
+
+def sfc64_round(a, b, c, counter):
+    """Return a word of SFC64, and its state after it."""
+    word = (a + b + counter) & _WORD
+    turned = ((c << 24) | (c >> 40)) & _WORD
+    return word, (b ^ (b >> 11), (c + (c << 3)) & _WORD, (turned + word) & _WORD)
 
 
 def box_muller_normals(key, block):
@@ -195,26 +199,37 @@ def blank_out_masks(key, first, last, inputs, columns, digits):
     return masks
 
 
-def own_masks(key, first, last, p, digits):
-    """Return gates with probabilities of their own, drawn as by `blank_out_masks`.
+def own_masks(key, first, last, p, digits=24, sure=12):
+    """Return gates with probabilities of their own, drawn by lanes as by `blank_out_masks`.
 
-    p: (inputs, columns), whole numbers in units of 2^-digits.
+    p: (inputs, columns), whole numbers in units of 2^-digits. Digits are compared from the highest
+    on: for eight inputs of the 64 reads of a block `sure` of them, and the others where some gate
+    is not decided then. The counter of a column starts as if all digits of all inputs were drawn.
     """
     inputs, columns = p.shape
     masks = np.zeros((last - first, inputs, columns), dtype=bool)
+    octets = -(-inputs // 8)
+    whole = np.zeros((8 * octets, columns), dtype=int)
+    whole[:inputs] = p
     for block in range(first // 64, (last - 1) // 64 + 1):
-        for lane in range(8):
-            words = sfc64(int(key[0]), int(key[1]), 8 * block + lane)
-            for column in range(columns):
-                for start in range(0, inputs, 8):
-                    drawn = [next(words) for _ in range(digits)]
-                    for byte, j in product(range(8), range(start, min(start + 8, inputs))):
-                        mask, read = 0, 64 * block + 8 * lane + byte
-                        for i, word in enumerate(drawn):
-                            bit = word >> (8 * byte + j - start) & 1
-                            mask = mask | bit if p[j, column] >> i & 1 else mask & bit
-                        if first <= read < last:
-                            masks[read - first, j, column] = mask
+        states = [(int(key[0]), int(key[1]), 8 * block + lane) for lane in range(8)]
+        for counter in range(1, 19):
+            states = [sfc64_round(*state, counter)[1] for state in states]
+        for column, octet in product(range(columns), range(octets)):
+            if octet == 0:
+                counter = 19 + column * octets * digits
+            of, u = whole[8 * octet : 8 * octet + 8, column], np.zeros((64, 8), dtype=int)
+            for place in range(digits - 1, -1, -1):
+                if place == digits - sure - 1 and (u >> place + 1 != of >> place + 1).all():
+                    break  # every gate is decided
+                drawn = [sfc64_round(*state, counter) for state in states]
+                states, counter = [state for _, state in drawn], counter + 1
+                numbers = [word >> (8 * byte) & 255 for word, _ in drawn for byte in range(8)]
+                u += np.array([[n >> i & 1 for i in range(8)] for n in numbers]) << place
+            for read in range(max(first, 64 * block), min(last, 64 * block + 64)):
+                here = slice(8 * octet, min(8 * octet + 8, inputs))
+                conducts = u[read - 64 * block] < of
+                masks[read - first, here, column] = conducts[: inputs - 8 * octet]
     return masks
 
 

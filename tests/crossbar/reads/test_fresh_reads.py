@@ -136,7 +136,7 @@ def test_digits_of_probabilities_stand_for_them(rng):
     planes = own_gate_bits(p)
     assert planes.shape == (2, 3, 24)
     bits = np.unpackbits(planes, axis=1, bitorder="little")[:, :19]
-    drawn = (bits * 2.0 ** np.arange(-24, 0)).sum(axis=-1).T
+    drawn = (bits * 2.0 ** np.arange(-1, -25, -1)).sum(axis=-1).T
     np.testing.assert_allclose(drawn, p, rtol=0, atol=2.0**-24)
 
 
@@ -150,5 +150,5 @@ def test_gates_with_probabilities_of_their_own_equal_the_slow_twin(rng):
         digit_tables([w], 1.0, 3)[0], Packed.of(x)[0], Span(50, 120), seed, own_gate_bits(p)
     )
     whole = np.minimum(np.rint(p * 2**24), 2**24 - 1).astype(np.int64)
-    masks = reference.own_masks(seed.generate_state(2, np.uint64), 50, 120, whole, 24)
+    masks = reference.own_masks(seed.generate_state(2, np.uint64), 50, 120, whole)
     np.testing.assert_array_equal(sums, reference.blank_out_sums(masks, x, w))

@@ -248,12 +248,11 @@ def masked_sums(
         end = min(last, (block + 1) * READS_PER_BLOCK)
         for j in range(columns):
             if len(planes):
-                of_column = planes.ctypes.data + j * octets * OWN_DIGITS
-                draw_own_masks(state.ctypes.data, counter, of_column, octets, masks.ctypes.data)
-                counter += np.uint64(octets * OWN_DIGITS)
+                own = planes.ctypes.data + j * octets * OWN_DIGITS
+                draw_own_masks(state.ctypes.data, counter, own, octets, masks.ctypes.data)
             elif len(p_bits):
                 draw_masks(state, counter, p_bits, masks)
-                counter += np.uint64(octets * len(p_bits))
+            counter += np.uint64(octets * (OWN_DIGITS if len(planes) else len(p_bits)))
             if has_zeros and gated:
                 restrict(flat_masks, flat_active)
             total[:] = 0

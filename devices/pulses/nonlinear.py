@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 
 from devices.pulses.base import UP, Counts, PulsedCells, PulseResponse
 from devices.pulses.flat import FlatCells, Law, flat_cells
-from devices.pulses.skipped_normals import skip_normals
 from devices.seeding import RNG, generator
 from devices.validation import Floats, integer
 
@@ -90,8 +89,11 @@ class NonlinearPulses(PulseResponse):
         # Seen from its own start, a depression curve is a potentiation curve with the opposite sign
         # of A.
         for name, label in (("up", self.nl_up), ("down", -self.nl_down)):
-            drawn = np.clip(label + self.d2d_nl * random.standard_normal(shape), -9, 9)
-            cells[name] = _curvature(drawn) if self.d2d_nl else _curvature_of_all(label)
+            if self.d2d_nl:
+                drawn = label + self.d2d_nl * random.standard_normal(shape)
+                cells[name] = _curvature(np.clip(drawn, -9, 9))
+            else:
+                cells[name] = _curvature_of_all(label)
         return cells
 
     def pulsed(
@@ -120,11 +122,10 @@ class NonlinearPulses(PulseResponse):
 
         Args:
             n: Number of pulses of each cell, at least 0, of any shape.
-            rng: A seed, a Generator, a SeedSequence or None. Numbers are drawn as by `init` and
-                `pulsed`, so that the same seed gives the same cells.
+            rng: A seed, a Generator, a SeedSequence or None. The same seed gives the same cells
+                as `init` and `pulsed`.
         """
         random = generator(rng)
-        skip_normals(random, 2 * n.size)
         moved = np.flatnonzero(n > 0)
         counts = n.ravel()[moved]
         curve, deviation = _curve_of_all(self, 1 << int(counts.max(initial=0)).bit_length())

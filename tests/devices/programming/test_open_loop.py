@@ -15,7 +15,6 @@ from devices import (
 )
 from devices.programming.open_loop import one_by_one
 from devices.pulses.base import pulses_to
-from devices.pulses.skipped_normals import skip_normals
 from tests.helpers.statistics import assert_frequency, assert_mean, assert_variance
 
 CELLS = 20_000
@@ -184,17 +183,6 @@ def test_cells_of_one_curve_are_written_as_one_by_one(pulses, shape, rng):
     slow = one_by_one(pulses, n, np.random.default_rng(3))
     np.testing.assert_array_equal(pulses.written(n, rng=3), slow)
     assert slow.shape == shape
-
-
-@pytest.mark.parametrize("bits", [np.random.PCG64, np.random.MT19937, np.random.SFC64])
-def test_compiled_loops_skip_the_numbers_that_numpy_draws(bits, monkeypatch):
-    monkeypatch.setattr("devices.pulses.skipped_normals.WORTH_LOADING", 0)
-    found, expected = (np.random.Generator(bits(3)) for _ in range(2))
-    skip_normals(found, 100_000)  # of which a hundred lie in the tail, which has a way of its own
-    expected.standard_normal(100_000)
-    np.testing.assert_array_equal(found.standard_normal(9), expected.standard_normal(9))
-    skip_normals(found, 0)
-    assert found.integers(1 << 60) == expected.integers(1 << 60)
 
 
 @pytest.mark.parametrize("values", [2, 33, 400, 3000])

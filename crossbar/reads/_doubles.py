@@ -14,6 +14,7 @@ from crossbar.reads._vectors import _BYTE, _BYTES, _INT, _WORD, _address, _eleme
 
 _DOUBLES = ir.VectorType(ir.DoubleType(), 4)
 _FOUR_INTS = ir.VectorType(_INT, 4)
+_FOUR_FLOATS = ir.VectorType(ir.FloatType(), 4)
 _FOUR_BYTES = ir.VectorType(_BYTE, 4)
 
 add_doubles = _elementwise(_DOUBLES, "fadd")
@@ -63,6 +64,17 @@ def doubles_of_ints(context, array, index, shift, less):
         return builder.bitcast(builder.sitofp(ints, _DOUBLES), _BYTES)
 
     return vector(array, types.intp, types.int32, types.int32), codegen
+
+
+@intrinsic
+def doubles_of_floats(context, array, index):
+    """Return four float32 from array[index] on, as float64."""
+
+    def codegen(context, builder, signature, arguments):
+        at = _address(context, builder, signature.args[0], *arguments, _FOUR_FLOATS)
+        return builder.bitcast(builder.fpext(builder.load(at, align=4), _DOUBLES), _BYTES)
+
+    return vector(array, types.intp), codegen
 
 
 @intrinsic

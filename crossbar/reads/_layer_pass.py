@@ -15,6 +15,7 @@ from crossbar.reads._doubles import (
     copy_byte,
     copy_word,
     double_at,
+    doubles_of_floats,
     doubles_of_ints,
     int_at,
     multiply_doubles,
@@ -29,6 +30,7 @@ from crossbar.reads._kernels import (
     draw_own_masks,
     draw_words,
 )
+from crossbar.reads._layer_noise import LINE, Normals, draw_noise, take_noise
 from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
 from crossbar.reads._sign_sums import (
     BYTES_OF_TOTALS,
@@ -41,9 +43,6 @@ from crossbar.reads._sign_sums import (
     totals_of_inputs,
 )
 from crossbar.reads._vectors import load, store
-
-#: Bytes of 64 float64.
-_LINE = 8 * READS_PER_BLOCK
 
 
 class Rows(NamedTuple):
@@ -74,10 +73,8 @@ class Law(NamedTuple):
         planes: Digits of every mask's own probability, (columns, octets, digits), see
             `draw_own_masks`; (0, 0, 0) for none.
         cells_vary: Whether cells behind gates have noise, with the variances of `cells`.
-        noise: What is added to the main sums, (reads, columns) float32; standard normals if cells
-            vary. Empty for none, as the next two.
-        path_noise: What is added to the sums of the deterministic path, of the same shape.
-        bias_noise: What is added to the sums of the bias lines.
+        noises: What is added to the sums of main array, deterministic path and bias lines; those of
+            the main array are multiplied by the standard deviation of cells that vary.
         a: Factors of the deterministic path, (columns,); empty for no path.
         bias: Sums of the bias lines, (columns,); empty for none.
         threshold: Exact biases, (columns,); empty for none.
@@ -90,9 +87,7 @@ class Law(NamedTuple):
     many: int
     planes: np.ndarray
     cells_vary: bool
-    noise: np.ndarray
-    path_noise: np.ndarray
-    bias_noise: np.ndarray
+    noises: tuple[Normals, Normals, Normals]
     a: np.ndarray
     bias: np.ndarray
     threshold: np.ndarray
@@ -126,6 +121,7 @@ class Scratch(NamedTuple):
     of_cells: np.ndarray
     every: np.ndarray
     line: np.ndarray
+    normals: np.ndarray
     noise: np.ndarray
     octet: np.ndarray
     state: np.ndarray
@@ -170,31 +166,31 @@ def _finish(scales, totals, shift, noises, added, fires, j, bit, to):
     """Add up column j of 64 reads; write the sums, or a bit for each comparator that fires.
 
     scales, totals: of main array, path and cells, see `_scaled`; totals of cells are 0 if these do
-    not vary. noises: addresses of 64 numbers for main array, path and bias, each 0 for none. added:
-    addresses of a, bias and threshold. fires: amperes per weight, and the address of the offsets or
-    0. to: address of 64 float64, or of 64 bytes.
+    not vary. noises: addresses of what is added to main array, path and bias, see `take_noise`,
+    each 0 for none. added: addresses of a, bias and threshold. fires: amperes per weight, and the
+    address of the offsets or 0. to: address of 64 float64, or of 64 bytes.
     """
     noise, of_path, of_bias = noises
     a, bias, threshold = added
     amperes, offsets = fires
-    at = 8 * j
+    at, of_column = 8 * j, LINE * (j % 8)
     kept = np.uint8(255 if bit > 1 else 0)
     for i in range(0, READS_PER_BLOCK, 4):
         u = _scaled(totals[0], i, shift, scales[0], j)
         if totals[2]:
             std = root_doubles(_scaled(totals[2], i, np.int32(0), scales[2], j))
-            u = add_doubles(u, multiply_doubles(std, load(noise, 8 * i)))
+            u = add_doubles(u, multiply_doubles(std, doubles_of_floats(noise + of_column, 4 * i)))
         elif noise:
-            u = add_doubles(u, load(noise, 8 * i))
+            u = add_doubles(u, doubles_of_floats(noise + of_column, 4 * i))
         if a:
             more = _scaled(totals[1], i, np.int32(1), scales[1], j)
             if of_path:
-                more = add_doubles(more, load(of_path, 8 * i))
+                more = add_doubles(more, doubles_of_floats(of_path + of_column, 4 * i))
             u = add_doubles(u, multiply_doubles(more, splat_double(double_at(a + at))))
         if bias:
             more = splat_double(double_at(bias + at))
             if of_bias:
-                more = add_doubles(more, load(of_bias, 8 * i))
+                more = add_doubles(more, doubles_of_floats(of_bias + of_column, 4 * i))
             u = add_doubles(u, more)
         if threshold:
             u = add_doubles(u, splat_double(double_at(threshold + at)))
@@ -204,21 +200,6 @@ def _finish(scales, totals, shift, noises, added, fires, j, bit, to):
             store_signs(to, i, current, kept, bit)
         else:
             store(to, 8 * i, u)
-
-
-@njit(nogil=True)
-def _take_noise(law, ends, j, out):
-    """Write column j of the noise of a block's reads, (3, 64).
-
-    Called, not inlined: references to its arrays would be counted for columns without noise, too.
-    """
-    begin, end, start, first = ends
-    for r in range(begin, end if law.noise.size else begin):
-        out[0, r - start] = law.noise[r - first, j]
-    for r in range(begin, end if law.path_noise.size else begin):
-        out[1, r - start] = law.path_noise[r - first, j]
-    for r in range(begin, end if law.bias_noise.size else begin):
-        out[2, r - start] = law.bias_noise[r - first, j]
 
 
 @njit(nogil=True, inline="always")
@@ -276,11 +257,13 @@ def _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch):
     sums_of_cells, of_cells = sums_of(cells), address(scratch.of_cells) * law.cells_vary
     every, noise = address(scratch.every), address(scratch.noise)
     noises = (
-        noise * (law.noise.size > 0),
-        (noise + _LINE) * (law.path_noise.size > 0),
-        (noise + 2 * _LINE) * (law.bias_noise.size > 0),
+        noise * (law.noises[0].std.size > 0),
+        (noise + 8 * LINE) * (law.noises[1].std.size > 0),
+        (noise + 16 * LINE) * (law.noises[2].std.size > 0),
     )
     noisy = noises[0] + noises[1] + noises[2] > 0
+    if noisy:
+        draw_noise(law, columns, ends, scratch.normals)
     skip = 4 * scratch.row_of[0] * in_turn
     masks, row_of = address(scratch.masks), address(scratch.row_of)
     bits, halves = address(scratch.bits), address(scratch.halves)
@@ -318,8 +301,8 @@ def _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch):
             of_known = of_rows[1], rows.path.shape[2]
             _z_totals(sums_of_path, of_known, in_turn, row_of, j, halves, of_path)
         totals = of_y if gated else of_z, of_z if shared else of_path, of_cells
-        if noisy:
-            _take_noise(law, ends, j, scratch.noise)
+        if noisy and j % 8 == 0:
+            take_noise(law, columns, ends, j, scratch.normals, scratch.noise)
         bit = np.uint8(1) << np.uint8(j % 8 if as_bits else 0)
         _finish(scales, totals, shift, noises, added, fires, j, bit, octet if fires[1] else line)
         _write_column(targets, ends, j, line, octet)
@@ -349,7 +332,8 @@ def layer_pass(main, path, cells, rows, law, first, last, out):
         np.empty(cells.entries.shape[1] * READS_PER_BLOCK, np.int32),
         every,
         np.empty(READS_PER_BLOCK),
-        np.zeros((3, READS_PER_BLOCK)),
+        np.empty((3, READS_PER_BLOCK * len(main.entries)), np.float32),
+        np.zeros((3, 8, READS_PER_BLOCK), np.float32),
         np.empty(READS_PER_BLOCK, np.uint8),
         np.empty((3, 8), np.uint64),
         np.empty(READS_PER_BLOCK, np.int64),

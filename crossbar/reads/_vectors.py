@@ -362,3 +362,38 @@ def add_where(context, total, at, word, number):
         return context.get_dummy_value()
 
     return types.none(total, types.intp, types.uint64, types.int32), codegen
+
+
+def _stage(builder, rows, order, apart):
+    """Return a stage of a transposition: rows that are `apart`, their elements in two orders."""
+    out = list(rows)
+    for i in range(len(rows)):
+        if not i & apart:
+            pair = rows[i], rows[i + apart]
+            for k in (0, 1):
+                lanes = ir.Constant(_EIGHT_INTS, [n + k * order[1] for n in order[0]])
+                out[i + k * apart] = builder.shuffle_vector(*pair, lanes)
+    return out
+
+
+@intrinsic
+def transpose_floats(context, to, to_step, source, step):
+    """Write to[i, k] = source[k, i] of 8 × 8 float32, from addresses and steps of rows in bytes."""
+
+    def codegen(context, builder, signature, arguments):
+        to, to_step, source, step = arguments
+        rows = []
+        for k in range(8):
+            at = builder.add(source, builder.mul(step, ir.Constant(_WORD, k)))
+            at = builder.inttoptr(at, _FLOATS.as_pointer())
+            rows.append(builder.load(at, align=4))
+        # Rows exchange blocks of 4 × 4, of 2 × 2 and of 1 × 1.
+        rows = _stage(builder, rows, ([0, 1, 2, 3, 8, 9, 10, 11], 4), 4)
+        rows = _stage(builder, rows, ([0, 1, 8, 9, 4, 5, 12, 13], 2), 2)
+        rows = _stage(builder, rows, ([0, 8, 2, 10, 4, 12, 6, 14], 1), 1)
+        for i, row in enumerate(rows):
+            at = builder.add(to, builder.mul(to_step, ir.Constant(_WORD, i)))
+            builder.store(row, builder.inttoptr(at, _FLOATS.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.none(types.intp, types.intp, types.intp, types.intp), codegen

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.reads._kernels import DIGIT_BASE
+from crossbar.reads._layer_noise import Normals
 from crossbar.reads._layer_pass import Law, Out, Rows, layer_pass
 from crossbar.reads._sign_sums import SignTables, row_sums
 from crossbar.reads.digits import DigitTables
-from crossbar.reads.normals import normals
+from crossbar.reads.normals import normals_key
 from crossbar.reads.packed import EVERYWHERE, Bits, Packed, in_threads
 from crossbar.reads.packed_bits import Stream
 from crossbar.reads.span import Span
@@ -30,7 +31,7 @@ _LARGEST_INT = 2**31 - 1
 _NOTHING = np.empty(0)
 _NO_DIGITS = np.empty(0, np.uint8)
 _NO_KEY = np.zeros(2, np.uint64)
-_NO_NOISE = np.empty((0, 0), np.float32)
+_NO_NOISE = Normals(_NO_KEY, np.empty(0, np.float32))
 #: Reads of each row from which on the sums that they share are added up apart.
 _SHARED_BY = 2
 
@@ -102,11 +103,9 @@ class Noise:
     std: NDArray[np.float32]
     key: tuple[int, ...]
 
-    def of(self, span: Span, seed: np.random.SeedSequence) -> NDArray[np.float32]:
-        """Return the noise of some reads, (reads, outputs)."""
-        noise = normals(span, len(self.std), child(seed, *self.key))
-        noise *= self.std
-        return noise
+    def below(self, seed: np.random.SeedSequence) -> Normals:
+        """Return the normals below the layer's seed."""
+        return Normals(normals_key(child(seed, *self.key)), self.std)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +190,7 @@ class LayerPass:
     ) -> None:
         if not span.reads:
             return
-        law = self._law(span, seed, amperes, offsets)
+        law = self._law(seed, amperes, offsets)
         of_reads = span.rows
         shared = len(inputs) * _SHARED_BY <= span.reads
         main = _of_rows(self.main, inputs) if shared else _NO_ROWS
@@ -201,13 +200,8 @@ class LayerPass:
         def work(part: Span) -> None:
             here = slice(part.first - span.first, part.last - span.first)
             rows = Rows(inputs.plus, of_reads[here], main, path)
-            of_part = law._replace(
-                noise=law.noise[here],
-                path_noise=law.path_noise[here],
-                bias_noise=law.bias_noise[here],
-            )
             ends = part.first, part.last
-            layer_pass(self.main, self.path, cells, rows, of_part, *ends, _part(out, here))
+            layer_pass(self.main, self.path, cells, rows, law, *ends, _part(out, here))
 
         cells = self.main if self._cells is None else self._cells
         cost = 8.0 * span.reads * inputs.plus.shape[1] * len(self.main.odd)
@@ -217,10 +211,8 @@ class LayerPass:
     def _cells(self) -> SignTables | None:
         return None if self.gates is None else self.gates.cells
 
-    def _law(
-        self, span: Span, seed: np.random.SeedSequence, amperes: float, offsets: Floats
-    ) -> Law:
-        """Return what a pass of these reads draws and adds; arguments as of `fired`."""
+    def _law(self, seed: np.random.SeedSequence, amperes: float, offsets: Floats) -> Law:
+        """Return what a pass draws and adds; arguments as of `fired`."""
         key: NDArray[Any] = _NO_KEY
         p_bits, planes, noise = _NO_DIGITS, _NO_PLANES, _NO_NOISE
         if self.gates is not None:
@@ -229,18 +221,21 @@ class LayerPass:
             own = self.gates.p_bits.ndim > 1
             p_bits, planes = (_NO_DIGITS, self.gates.p_bits) if own else (self.gates.p_bits, planes)
             if self.gates.cells is not None:
-                noise = normals(span, len(self.main.odd), child(masks, Stream.CELLS))
+                std = np.ones(len(self.main.odd), np.float32)
+                noise = Normals(normals_key(child(masks, Stream.CELLS)), std)
         if self.noise is not None:
-            noise = self.noise.of(span, seed)
+            noise = self.noise.below(seed)
+        path_noise, bias_noise = (
+            _NO_NOISE if other is None else other.below(seed)
+            for other in (self.path_noise, self.bias_noise)
+        )
         return Law(
             key.astype(np.uint64, copy=False),
             sum(int(bit) << i for i, bit in enumerate(p_bits)),
             len(p_bits),
             planes,
             self._cells is not None,
-            noise,
-            _NO_NOISE if self.path_noise is None else self.path_noise.of(span, seed),
-            _NO_NOISE if self.bias_noise is None else self.bias_noise.of(span, seed),
+            (noise, path_noise, bias_noise),
             _NOTHING if self.a is None else self.a,
             _NOTHING if self.bias is None else self.bias,
             _NOTHING if self.threshold is None else self.threshold,

@@ -24,8 +24,8 @@ def _numbers(span: Span, columns: int) -> Span:
     return Span(span.first * columns, span.last * columns)
 
 
-def _key(seed: np.random.SeedSequence) -> NDArray[np.uint64]:
-    """Return the two words by which the generator is seeded."""
+def normals_key(seed: np.random.SeedSequence) -> NDArray[np.uint64]:
+    """Return the two words by which the generator of normals is seeded."""
     return seed.generate_state(2, np.uint64).astype(np.uint64)
 
 
@@ -38,7 +38,7 @@ def normals(span: Span, columns: int, seed: np.random.SeedSequence) -> NDArray[n
         seed: Seed of the run.
     """
     out = np.empty((span.reads, columns), np.float32)
-    numbers, flat, key = _numbers(span, columns), out.reshape(-1), _key(seed)
+    numbers, flat, key = _numbers(span, columns), out.reshape(-1), normals_key(seed)
 
     def work(part: Span) -> None:
         here = slice(part.first - numbers.first, part.last - numbers.first)
@@ -66,7 +66,7 @@ def add_noise(u: Real, variance: Real, span: Span, seed: np.random.SeedSequence)
         raise ValueError(
             f"u has shape {u.shape} and variance {variance.shape}; both need {span.reads} reads"
         )
-    numbers, key = _numbers(span, u.shape[1]), _key(seed)
+    numbers, key = _numbers(span, u.shape[1]), normals_key(seed)
     of_u, of_variance = u.reshape(-1), variance.reshape(-1)
 
     def work(part: Span) -> None:

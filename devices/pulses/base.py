@@ -28,12 +28,16 @@ class PulseCounts:
     What depends on the curve alone is worked out once, for all arrays of cells.
 
     Args:
-        curve: Conductances [S] after 0, 1, … pulses, rising or falling.
+        curve: Conductances [S] after 0, 1, … pulses. Curves that rise or fall throughout are fast;
+            others belong to steps so large that they overshoot the state at which they turn.
     """
 
     def __init__(self, curve: Floats):
         self._middles = (curve[1:] + curve[:-1]) / 2
         self._falls = bool(curve[-1] < curve[0])
+        steps = np.diff(curve)
+        turns = bool((steps < 0).any() and (steps > 0).any())
+        self._turning = _Turning.of(curve) if turns else None
 
     def to(self, target: ArrayLike) -> Counts:
         """Return the number of pulses for each target.
@@ -43,6 +47,8 @@ class PulseCounts:
         Args:
             target: Wanted conductances [S].
         """
+        if self._turning is not None:
+            return self._turning.to(target)
         most = len(self._middles)
         if self._falls:
             return np.asarray(most - np.searchsorted(self._middles[::-1], target, side="right"))
@@ -75,6 +81,33 @@ def pulses_to(curve: Floats, target: ArrayLike) -> Counts:
         target: Wanted conductances [S].
     """
     return PulseCounts(curve).to(target)
+
+
+@dataclass(frozen=True, eq=False)
+class _Turning:
+    """A curve that rises and falls, in the order of its conductances.
+
+    Attributes:
+        first: After how many pulses each of them is met first.
+        middles: The middles between them.
+    """
+
+    first: Counts
+    middles: Floats
+
+    @classmethod
+    def of(cls, curve: Floats) -> "_Turning":
+        """Return the points of a curve [S] in order."""
+        values, first = np.unique(curve, return_index=True)
+        return cls(first, (values[1:] + values[:-1]) / 2)
+
+    def to(self, target: ArrayLike) -> Counts:
+        """Return the number of pulses for each target; of two that are equally near, the fewer."""
+        below, above = (
+            self.first[np.searchsorted(self.middles, target, side=side)]
+            for side in ("left", "right")
+        )
+        return np.asarray(np.minimum(below, above))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ import pytest
 from devices import (
     ConstantPulses,
     Device,
+    LinearPulses,
     NonlinearPulses,
     OpenLoopPulses,
     SoftBoundsPulses,
@@ -218,3 +219,29 @@ def test_counts_on_a_curve_that_ends_flat_are_those_of_a_plain_search(falls, rng
     np.testing.assert_array_equal(found, expected)
     assert pulses_to(np.array([1.0]), np.array([3.0])) == [0]
     assert pulses_to(curve, 2.1) == 4
+
+
+@pytest.mark.parametrize(("step", "decrease"), [(0.9, 2.0), (1.3, 1.4)])
+def test_counts_on_a_curve_that_overshoots_are_the_nearest(step, decrease):
+    # So large a step jumps over the state at which steps end, and back.
+    pulses = LinearPulses(**RANGE, step=step, decrease_up=decrease)
+    write = OpenLoopPulses(pulses=pulses, max_pulses=60)
+    curve = pulses.curve(60)[0]
+    targets = np.concatenate([np.linspace(1e-6, 9e-6, 1100), curve])
+    found = write.count(targets)
+    away = np.abs(curve - targets[:, None])
+    np.testing.assert_allclose(np.abs(curve[found] - targets), away.min(axis=1), atol=1e-20)
+    np.testing.assert_array_equal(
+        write.count(curve), [np.flatnonzero(curve == g)[0] for g in curve]
+    )
+    # Few targets are looked up as many are.
+    np.testing.assert_array_equal([write.count(t) for t in targets[::50]], found[::50])
+
+
+@pytest.mark.parametrize("label", [-1.46, -9.0])
+def test_far_more_pulses_than_the_range_has_end_at_its_end(label):
+    pulses = NonlinearPulses(**RANGE, pulses=32, nl_up=label, nl_down=-label)
+    n = np.array([33, 1000, 10**6, 10**12])
+    cells = pulses.init(n.shape, rng=0)
+    np.testing.assert_allclose(pulses.respond(1e-6, n, cells, rng=0), 9e-6)
+    np.testing.assert_allclose(pulses.respond(9e-6, -n, cells, rng=0), 1e-6)

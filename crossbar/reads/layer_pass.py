@@ -241,12 +241,17 @@ class LayerPass:
             noise,
             _NO_NOISE if self.path_noise is None else self.path_noise.of(span, seed),
             _NO_NOISE if self.bias_noise is None else self.bias_noise.of(span, seed),
-            _NOTHING if self.a is None else self.a,
-            _NOTHING if self.bias is None else self.bias,
-            _NOTHING if self.threshold is None else self.threshold,
+            _row(self.a),
+            _row(self.bias),
+            _row(self.threshold),
             float(amperes),
-            offsets,
+            _row(offsets),
         )
+
+
+def _row(vector: Floats | None) -> Floats:
+    """Return numbers as the pass reads them from their address, in float64 without gaps."""
+    return _NOTHING if vector is None else np.ascontiguousarray(vector, np.float64)
 
 
 def _part(out: Out, here: slice) -> Out:

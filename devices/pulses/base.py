@@ -33,11 +33,13 @@ class PulseCounts:
     """
 
     def __init__(self, curve: Floats):
-        self._middles = (curve[1:] + curve[:-1]) / 2
-        self._falls = bool(curve[-1] < curve[0])
         steps = np.diff(curve)
+        self._falls = bool(curve[-1] < curve[0])
         turns = bool((steps < 0).any() and (steps > 0).any())
         self._turning = _Turning.of(curve) if turns else None
+        sign = -1 if self._falls else 1
+        end = np.searchsorted(sign * curve, sign * curve[-1])  # no later pulse changes a cell
+        self._middles = ((curve[1:] + curve[:-1]) / 2)[:end]
 
     def to(self, target: ArrayLike) -> Counts:
         """Return the number of pulses for each target.
@@ -49,28 +51,18 @@ class PulseCounts:
         """
         if self._turning is not None:
             return self._turning.to(target)
-        most = len(self._middles)
         if self._falls:
-            return np.asarray(most - np.searchsorted(self._middles[::-1], target, side="right"))
+            below = np.searchsorted(self._middles[::-1], target, side="right")
+            return np.asarray(len(self._middles) - below)
         targets = np.asarray(target)
         boxes = self._boxes if targets.size >= _BOXES else None
         if boxes is None:
-            count = np.asarray(np.searchsorted(self._different, targets))
-        else:
-            count = boxes.below(targets)
-        if len(self._different) < most:
-            count[count == len(self._different)] = most
-        return count
-
-    @cached_property
-    def _different(self) -> Floats:
-        """Middles of the curve; of equal ones at the end, over which no target lies, the first."""
-        middles = self._middles
-        return middles[: np.searchsorted(middles, middles[-1]) + 1] if len(middles) else middles
+            return np.asarray(np.searchsorted(self._middles, targets))
+        return boxes.below(targets)
 
     @cached_property
     def _boxes(self) -> "_Boxes | None":
-        return _Boxes.of(self._different)
+        return _Boxes.of(self._middles)
 
 
 def pulses_to(curve: Floats, target: ArrayLike) -> Counts:

@@ -210,13 +210,13 @@ def test_counts_of_many_targets_are_those_of_a_plain_search(values, bend, rng):
 
 
 @pytest.mark.parametrize("falls", [False, True])
-def test_counts_on_a_curve_that_ends_flat_are_those_of_a_plain_search(falls, rng):
+def test_counts_on_a_curve_that_ends_flat_are_the_fewest(falls, rng):
     curve = np.minimum(np.arange(50) ** 0.5, 5.0)
-    targets = np.concatenate([rng.uniform(-1, 6, 200), curve, [5.0, np.nextafter(5.0, 6)]])
-    middles = (curve[1:] + curve[:-1]) / 2
-    found = pulses_to(-curve, -targets) if falls else pulses_to(curve, targets)
-    expected = [int((middles < t).sum()) for t in targets]
-    np.testing.assert_array_equal(found, expected)
+    beyond = [5.0, np.nextafter(5.0, 6), 7.0]
+    targets = np.concatenate([rng.uniform(-1, 6, 200), curve, beyond, rng.uniform(0, 6, 2000)])
+    for some in (targets[:253], targets):  # few are searched, and many are put into boxes
+        found = pulses_to(-curve, -some) if falls else pulses_to(curve, some)
+        np.testing.assert_array_equal(found, np.abs(curve - some[:, None]).argmin(axis=1))
     assert pulses_to(np.array([1.0]), np.array([3.0])) == [0]
     assert pulses_to(curve, 2.1) == 4
 
@@ -245,3 +245,10 @@ def test_far_more_pulses_than_the_range_has_end_at_its_end(label):
     cells = pulses.init(n.shape, rng=0)
     np.testing.assert_allclose(pulses.respond(1e-6, n, cells, rng=0), 9e-6)
     np.testing.assert_allclose(pulses.respond(9e-6, -n, cells, rng=0), 1e-6)
+
+
+def test_cells_at_the_end_of_the_range_get_no_pulse_in_vain():
+    # g_min + (g_max − g_min) is one rounding error below g_max.
+    pulses = NonlinearPulses(g_min=6.82e-7, g_max=5.72e-6, pulses=32, nl_up=1.75, c2c=0.005)
+    assert pulses.curve(32)[0][-1] < pulses.g_max
+    assert OpenLoopPulses(pulses=pulses).count(pulses.g_max) == 32

@@ -99,9 +99,9 @@ class DifferentialPair(WeightMapping):
 
 
 def _above_rest(part: Floats, device: Device) -> Floats:
-    """Return g_min plus the part of a weight that a cell carries [S], in the memory of the part."""
-    part += device.g_min
-    return np.minimum(part, device.g_max, out=part)
+    """Return g_min plus the part of a weight that a cell carries [S]."""
+    g = np.asarray(part + device.g_min)
+    return np.minimum(g, device.g_max, out=g)
 
 
 @dataclass(frozen=True)

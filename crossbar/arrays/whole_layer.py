@@ -123,13 +123,13 @@ def _whole(layer: "NeuronArray", sampling: str) -> LayerPass | None:
     if drawn is None:
         return None
     if layer.threshold.any():
-        drawn = replace(drawn, threshold=np.ascontiguousarray(layer.threshold))
+        drawn = replace(drawn, threshold=layer.threshold)
     if both is None and layer.deterministic_path is not None:
         path = _gaussian(layer.deterministic_path, sampling, _OF_PATH)
         if path is None:
             return None
-        tables, a = _or_same(path.main, drawn.main), np.ascontiguousarray(layer.a)
-        drawn = replace(drawn, path=tables, a=a, path_noise=path.noise)
+        tables = _or_same(path.main, drawn.main)
+        drawn = replace(drawn, path=tables, a=layer.a, path_noise=path.noise)
     if layer.bias_lines is not None:
         lines = _gaussian(layer.bias_lines, sampling, _OF_BIAS)
         if lines is None:

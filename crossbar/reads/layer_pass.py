@@ -236,12 +236,17 @@ class LayerPass:
             planes,
             self._cells is not None,
             (noise, path_noise, bias_noise),
-            _NOTHING if self.a is None else self.a,
-            _NOTHING if self.bias is None else self.bias,
-            _NOTHING if self.threshold is None else self.threshold,
+            _row(self.a),
+            _row(self.bias),
+            _row(self.threshold),
             float(amperes),
-            offsets,
+            _row(offsets),
         )
+
+
+def _row(vector: Floats | None) -> Floats:
+    """Return numbers as the pass reads them from their address, in float64 without gaps."""
+    return _NOTHING if vector is None else np.ascontiguousarray(vector, np.float64)
 
 
 def _part(out: Out, here: slice) -> Out:

@@ -28,12 +28,18 @@ class PulseCounts:
     What depends on the curve alone is worked out once, for all arrays of cells.
 
     Args:
-        curve: Conductances [S] after 0, 1, … pulses, rising or falling.
+        curve: Conductances [S] after 0, 1, … pulses. Curves that rise or fall throughout are fast;
+            others belong to steps so large that they overshoot the state at which they turn.
     """
 
     def __init__(self, curve: Floats):
-        self._middles = (curve[1:] + curve[:-1]) / 2
+        steps = np.diff(curve)
         self._falls = bool(curve[-1] < curve[0])
+        turns = bool((steps < 0).any() and (steps > 0).any())
+        self._turning = _Turning.of(curve) if turns else None
+        sign = -1 if self._falls else 1
+        end = np.searchsorted(sign * curve, sign * curve[-1])  # no later pulse changes a cell
+        self._middles = ((curve[1:] + curve[:-1]) / 2)[:end]
 
     def to(self, target: ArrayLike) -> Counts:
         """Return the number of pulses for each target.
@@ -43,28 +49,20 @@ class PulseCounts:
         Args:
             target: Wanted conductances [S].
         """
-        most = len(self._middles)
+        if self._turning is not None:
+            return self._turning.to(target)
         if self._falls:
-            return np.asarray(most - np.searchsorted(self._middles[::-1], target, side="right"))
+            below = np.searchsorted(self._middles[::-1], target, side="right")
+            return np.asarray(len(self._middles) - below)
         targets = np.asarray(target)
         boxes = self._boxes if targets.size >= _BOXES else None
         if boxes is None:
-            count = np.asarray(np.searchsorted(self._different, targets))
-        else:
-            count = boxes.below(targets)
-        if len(self._different) < most:
-            count[count == len(self._different)] = most
-        return count
-
-    @cached_property
-    def _different(self) -> Floats:
-        """Middles of the curve; of equal ones at the end, over which no target lies, the first."""
-        middles = self._middles
-        return middles[: np.searchsorted(middles, middles[-1]) + 1] if len(middles) else middles
+            return np.asarray(np.searchsorted(self._middles, targets))
+        return boxes.below(targets)
 
     @cached_property
     def _boxes(self) -> "_Boxes | None":
-        return _Boxes.of(self._different)
+        return _Boxes.of(self._middles)
 
 
 def pulses_to(curve: Floats, target: ArrayLike) -> Counts:
@@ -75,6 +73,33 @@ def pulses_to(curve: Floats, target: ArrayLike) -> Counts:
         target: Wanted conductances [S].
     """
     return PulseCounts(curve).to(target)
+
+
+@dataclass(frozen=True, eq=False)
+class _Turning:
+    """A curve that rises and falls, in the order of its conductances.
+
+    Attributes:
+        first: After how many pulses each of them is met first.
+        middles: The middles between them.
+    """
+
+    first: Counts
+    middles: Floats
+
+    @classmethod
+    def of(cls, curve: Floats) -> "_Turning":
+        """Return the points of a curve [S] in order."""
+        values, first = np.unique(curve, return_index=True)
+        return cls(first, (values[1:] + values[:-1]) / 2)
+
+    def to(self, target: ArrayLike) -> Counts:
+        """Return the number of pulses for each target; of two that are equally near, the fewer."""
+        below, above = (
+            self.first[np.searchsorted(self.middles, target, side=side)]
+            for side in ("left", "right")
+        )
+        return np.asarray(np.minimum(below, above))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,8 @@ from devices.pulses.flat import FlatCells, Law, flat_cells
 from devices.seeding import RNG, generator
 from devices.validation import Floats, integer
 
+_LARGEST_LOG = 700  # e^700 is still a number; a state that grew so far has long met its end
+
 
 def label_to_a(label: ArrayLike) -> Floats:
     """Return NeuroSim's A of nonlinearity labels, in units of the number of pulses over the range.
@@ -113,8 +115,9 @@ class NonlinearPulses(PulseResponse):
     def _along(self, gone: Floats | float, n: Counts, x: Floats) -> Floats:
         """Return the distance from the start of a curve after n pulses more, without noise."""
         straight = n / self.pulses
-        with np.errstate(invalid="ignore", over="ignore"):
-            bent = gone * np.exp(-x * straight) + np.expm1(-x * straight) / np.expm1(-x)
+        growth = np.minimum(-x * straight, _LARGEST_LOG)
+        with np.errstate(invalid="ignore"):
+            bent = gone * np.exp(growth) + np.expm1(growth) / np.expm1(-x)
         return np.where(x == 0, gone + straight, bent)
 
     def written(self, n: Counts, *, rng: RNG) -> Floats:

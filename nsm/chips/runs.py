@@ -166,11 +166,20 @@ def by_sample(parts: list[Any], batch: int, samples: int) -> Any:
 
     def joined(tensors: list[Tensor]) -> Floats:
         # Not torch.cat: its threads would spin for milliseconds, on cores that the next reads need.
-        values = np.concatenate([t.numpy(force=True).astype(float, copy=False) for t in tensors])
+        values = np.concatenate([_in_numpy(t).astype(float, copy=False) for t in tensors])
         out: Floats = values.reshape(batch, samples, *values.shape[1:]).swapaxes(0, 1)
         return out
 
     return combined(joined, parts)
+
+
+def _in_numpy(tensor: Tensor) -> Floats:
+    """Return a tensor as an array; numbers of less than 32 bits, not all of which numpy has, as
+    float32.
+    """
+    is_short = tensor.is_floating_point() and tensor.itemsize < 4
+    values: Floats = (tensor.float() if is_short else tensor).numpy(force=True)
+    return values
 
 
 def check_rows(outputs: Any, rows: int, inputs: tuple[Any, ...]) -> None:

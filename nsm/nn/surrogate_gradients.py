@@ -26,6 +26,15 @@ def slope(v: Tensor) -> Tensor:
     return torch.addcmul(v.new_full((), _LOG_OF_STEEPEST), v, v, value=-1).exp_()
 
 
+def _refuse_second_derivatives() -> None:
+    """Raise RuntimeError if gradients are to be differentiated: what was saved has no history."""
+    if torch.is_grad_enabled():
+        raise RuntimeError(
+            "the surrogate gradient of noisy signs has no second derivatives, and was asked for "
+            "them with create_graph=True; leave that out"
+        )
+
+
 class SignOfNoisySum(torch.autograd.Function):
     """Forward: sgn(u), sgn(0) = +1. Backward: d(2P − 1)/dv = (2/√π) exp(−v²).
 
@@ -39,6 +48,7 @@ class SignOfNoisySum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
+        _refuse_second_derivatives()
         (v,) = ctx.saved_tensors
         return slope(v).mul_(grads[0]), None
 
@@ -58,6 +68,7 @@ class SignUnderNoise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
+        _refuse_second_derivatives()
         (v,) = ctx.saved_tensors
         return slope(v).mul_(grads[0]), None
 
@@ -112,6 +123,7 @@ class SignOfNormalizedSum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
+        _refuse_second_derivatives()
         product, weight, v, size, unit, silent, shift, factor, x = ctx.saved_tensors
         of_v = slope(v).mul_(grads[0])
         of_shift = _sum_to(of_v, ctx.broadcast(shift)).view(size.shape)

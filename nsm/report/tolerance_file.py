@@ -15,6 +15,8 @@ from nsm.sweeps.rows.stored_rows import read_rows
 NEEDED = ("network", "axis", "tolerated")
 #: Columns that a page shows, where the file has them; the others serve programs.
 SHOWN = ("given", "tolerated", "high", "ratio", "unit", "decided", "reason")
+#: Columns that hold numbers, or nothing where an axis has no result.
+NUMBERS = ("tolerated", "high", "ratio")
 #: Headings of columns that are called otherwise than in the file.
 HEADINGS = {"high": "broken at"}
 #: Words for truth values.
@@ -64,8 +66,14 @@ def check_networks(path: str | Path, swept: Sequence[str | Path]) -> None:
         ValueError: A file is damaged, or the networks differ.
     """
     file = Path(path)
-    known = _beside(file).get("networks", {})
-    told = {row["network"]: _models(known.get(row["network"], {})) for row in _rows(file)}
+    known, names = _beside(file).get("networks", {}), [row["network"] for row in _rows(file)]
+    try:
+        told = {name: _models(known.get(name, {})) for name in names}
+    except (AttributeError, TypeError):
+        raise ValueError(
+            f"{file.with_suffix('.toml')} beside the tolerances holds networks = {known!r:.80}, "
+            "which nsm tolerance does not write; move it away, or measure the tolerances again"
+        ) from None
     found: dict[str, set[str]] = {}
     for rows in swept:
         for name, its in read_rows(rows).groupby("network", sort=False):
@@ -87,11 +95,18 @@ def check_networks(path: str | Path, swept: Sequence[str | Path]) -> None:
 
 
 def _models(network: Mapping[str, Any]) -> set[str]:
-    """Return the hashes of a network and its trainings, as far as the TOML file has them."""
-    return {
+    """Return the hashes of a network and its trainings, as far as the TOML file has them.
+
+    Raises:
+        AttributeError, TypeError: It is another table.
+    """
+    hashes = [
         *network.get("models", {}).values(),
         *([network["model"]] if "model" in network else []),
-    }
+    ]
+    if not all(isinstance(each, str) for each in hashes):
+        raise TypeError
+    return set(hashes)
 
 
 def _hashes(models: Collection[str]) -> str:
@@ -107,8 +122,12 @@ def _rows(file: Path) -> list[dict[str, str]]:
     if not file.is_file():
         raise FileNotFoundError(f"no file {file}")
     try:
-        with open(file, encoding="utf-8", newline="") as opened:
-            rows = list(csv.DictReader(opened))
+        with open(
+            file, encoding="utf-8-sig", newline=""
+        ) as opened:  # as programs of tables save it
+            lines = csv.reader(opened)
+            header = next(lines, [])
+            rows = [_row(header, line, f"{file}, line {lines.line_num}") for line in lines if line]
     except (UnicodeDecodeError, csv.Error) as problem:
         raise ValueError(f"{file} is not a CSV of tolerances ({problem})") from None
     for row in rows:  # as earlier versions called it
@@ -121,6 +140,24 @@ def _rows(file: Path) -> list[dict[str, str]]:
             "writes one"
         )
     return rows
+
+
+def _row(header: Sequence[str], line: Sequence[str], where: str) -> dict[str, str]:
+    """Return the cells of a line by column; raise ValueError if it was cut off or is no result."""
+    if len(line) != len(header) or len(set(header)) < len(header):
+        raise ValueError(
+            f"{where} does not have one cell for each column ({', '.join(header)}): the file was "
+            "cut off or edited; measure the tolerances again"
+        )
+    row = dict(zip(header, line, strict=True))
+    for name in NUMBERS:
+        try:
+            broken = math.isnan(float(row.get(name) or 0))
+        except ValueError:
+            broken = True
+        if broken:
+            raise ValueError(f"{where} has {name} = {row[name]!r}; a number belongs there, or none")
+    return row
 
 
 def _cell(name: str, row: Mapping[str, str | None]) -> str:
@@ -145,7 +182,7 @@ def _beside(file: Path) -> dict[str, Any]:
     if not beside.is_file():
         return {}
     try:
-        return tomllib.loads(beside.read_text(encoding="utf-8"))
+        return tomllib.loads(beside.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise ValueError(f"{beside} beside the tolerances is not TOML: {problem}") from None
 

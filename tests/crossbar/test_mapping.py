@@ -90,6 +90,18 @@ def test_a_one_sided_pair_of_l_levels_has_2l_minus_1_weights(levels):
     assert len(np.unique(np.rint(mapping.weights(*pair, k) * (levels - 1)))) == 2 * levels - 1
 
 
+@pytest.mark.parametrize(
+    "kw", [2e-6, np.array(2e-6), np.array([[1e-5, -1e-6]]), np.array([[0, 0]])]
+)
+def test_a_one_sided_pair_takes_numbers_of_any_form_and_leaves_them(kw):
+    device = Device(g_min=1e-6, g_max=1e-2)
+    before = np.array(kw)
+    pair = DifferentialPair().targets(kw, device)
+    np.testing.assert_allclose(pair[0], 1e-6 + np.maximum(before, 0))
+    np.testing.assert_allclose(pair[1], 1e-6 + np.maximum(-before, 0))
+    np.testing.assert_array_equal(kw, before)
+
+
 @mappings
 @pytest.mark.parametrize("levels", [2, 4, 17, 32])
 def test_quantized_weights_are_right_on_average(mapping, levels):

@@ -183,3 +183,19 @@ def test_a_path_of_the_same_cells_is_summed_once(error, rng):
     device = replace(GRID, write=StateDependentError(coefficients=(0.0, 0.05))) if error else GRID
     of_pass = layer_of(rng, device=device).whole._of_signs("exact")
     assert (of_pass.path is of_pass.main) != error
+
+
+@pytest.mark.parametrize(
+    "form",
+    [np.int64, np.float32, lambda row: np.repeat(row, 2)[::2]],
+    ids=["int", "single", "gaps"],
+)
+def test_factors_thresholds_and_offsets_may_have_any_form(form, rng, monkeypatch):
+    layer = layer_of(rng, bias="reference")
+    layer.a, layer.threshold, offsets = (form(rng.integers(-3, 4, 11) * 1.0) for _ in range(3))
+    x, span = Inputs(rng.choice([-1.0, 1.0], (9, 90))), Span(0, 9)
+    u = layer.read_span(x, span, SEED)
+    fired = layer.whole.fired(x, span, SEED, offsets, "exact")
+    np.testing.assert_array_equal(fired.positive(), u * layer.amperes_per_weight + offsets >= 0)
+    monkeypatch.setattr(layer.whole, "sums", lambda *_: None)
+    np.testing.assert_array_equal(u, layer.read_span(x, span, SEED))

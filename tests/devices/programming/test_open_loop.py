@@ -8,6 +8,7 @@ import pytest
 from devices import (
     ConstantPulses,
     Device,
+    LinearPulses,
     NonlinearPulses,
     OpenLoopPulses,
     SoftBoundsPulses,
@@ -197,12 +198,45 @@ def test_counts_of_many_targets_are_those_of_a_plain_search(values, bend, rng):
 
 
 @pytest.mark.parametrize("falls", [False, True])
-def test_counts_on_a_curve_that_ends_flat_are_those_of_a_plain_search(falls, rng):
+def test_counts_on_a_curve_that_ends_flat_are_the_fewest(falls, rng):
     curve = np.minimum(np.arange(50) ** 0.5, 5.0)
-    targets = np.concatenate([rng.uniform(-1, 6, 200), curve, [5.0, np.nextafter(5.0, 6)]])
-    middles = (curve[1:] + curve[:-1]) / 2
-    found = pulses_to(-curve, -targets) if falls else pulses_to(curve, targets)
-    expected = [int((middles < t).sum()) for t in targets]
-    np.testing.assert_array_equal(found, expected)
+    beyond = [5.0, np.nextafter(5.0, 6), 7.0]
+    targets = np.concatenate([rng.uniform(-1, 6, 200), curve, beyond, rng.uniform(0, 6, 2000)])
+    for some in (targets[:253], targets):  # few are searched, and many are put into boxes
+        found = pulses_to(-curve, -some) if falls else pulses_to(curve, some)
+        np.testing.assert_array_equal(found, np.abs(curve - some[:, None]).argmin(axis=1))
     assert pulses_to(np.array([1.0]), np.array([3.0])) == [0]
     assert pulses_to(curve, 2.1) == 4
+
+
+@pytest.mark.parametrize(("step", "decrease"), [(0.9, 2.0), (1.3, 1.4)])
+def test_counts_on_a_curve_that_overshoots_are_the_nearest(step, decrease):
+    # So large a step jumps over the state at which steps end, and back.
+    pulses = LinearPulses(**RANGE, step=step, decrease_up=decrease)
+    write = OpenLoopPulses(pulses=pulses, max_pulses=60)
+    curve = pulses.curve(60)[0]
+    targets = np.concatenate([np.linspace(1e-6, 9e-6, 1100), curve])
+    found = write.count(targets)
+    away = np.abs(curve - targets[:, None])
+    np.testing.assert_allclose(np.abs(curve[found] - targets), away.min(axis=1), atol=1e-20)
+    np.testing.assert_array_equal(
+        write.count(curve), [np.flatnonzero(curve == g)[0] for g in curve]
+    )
+    # Few targets are looked up as many are.
+    np.testing.assert_array_equal([write.count(t) for t in targets[::50]], found[::50])
+
+
+@pytest.mark.parametrize("label", [-1.46, -9.0])
+def test_far_more_pulses_than_the_range_has_end_at_its_end(label):
+    pulses = NonlinearPulses(**RANGE, pulses=32, nl_up=label, nl_down=-label)
+    n = np.array([33, 1000, 10**6, 10**12])
+    cells = pulses.init(n.shape, rng=0)
+    np.testing.assert_allclose(pulses.respond(1e-6, n, cells, rng=0), 9e-6)
+    np.testing.assert_allclose(pulses.respond(9e-6, -n, cells, rng=0), 1e-6)
+
+
+def test_cells_at_the_end_of_the_range_get_no_pulse_in_vain():
+    # g_min + (g_max − g_min) is one rounding error below g_max.
+    pulses = NonlinearPulses(g_min=6.82e-7, g_max=5.72e-6, pulses=32, nl_up=1.75, c2c=0.005)
+    assert pulses.curve(32)[0][-1] < pulses.g_max
+    assert OpenLoopPulses(pulses=pulses).count(pulses.g_max) == 32

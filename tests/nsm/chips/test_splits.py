@@ -8,6 +8,7 @@ import nsm
 from crossbar import Hardware
 from crossbar.threads import threads
 from devices import Device
+from nsm.chips.runs import by_sample
 
 #: Of the largest logit; sums of some hundred terms in another order differ by about 1e-14.
 BOUND = 1e-12
@@ -32,3 +33,11 @@ def test_logits_agree_over_splits_and_threads(chip, split, number):
     both = np.concatenate(parts)
     assert np.abs(both - whole).max() <= BOUND * np.abs(whole).max()
     np.testing.assert_array_equal(both.argmax(axis=1), whole.argmax(axis=1))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.int32, torch.bool])
+def test_outputs_of_any_precision_are_joined(dtype):
+    parts = [torch.tensor([[0.0, 1.0], [1.0, 0.0]]).to(dtype), torch.ones(2, 2).to(dtype)]
+    found = by_sample(parts, batch=2, samples=2)
+    np.testing.assert_array_equal(found, [[[0, 1], [1, 1]], [[1, 0], [1, 1]]])
+    assert found.dtype == np.float64

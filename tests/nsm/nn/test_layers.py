@@ -282,3 +282,12 @@ def test_inputs_of_a_wrong_width_are_refused():
         ValueError, match=r"NSMLinear got inputs of shape \(5, 4\); the last axis must be 3"
     ):
         NSMLinear(3, 2)(torch.ones(5, 4))
+
+
+@sites
+@pytest.mark.parametrize("batch", [2, 50])  # few inputs leave the weights as they are
+def test_second_derivatives_are_refused(site, batch, rng):
+    layer = layer_of(rng, site=site)
+    loss = layer(inputs("signs", rng, (batch, FAN_IN))).sum()
+    with pytest.raises(RuntimeError, match="no second derivatives.*create_graph=True"):
+        torch.autograd.grad(loss, layer.weight, create_graph=True)

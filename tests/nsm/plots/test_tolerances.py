@@ -96,7 +96,7 @@ def test_values_stand_at_the_ends_with_their_units(ax):
 @pytest.mark.parametrize(
     ("found", "label"),
     [
-        ({"falls": True, "tolerated": 0.5, "high": 0.13}, "< 0.5, > 0.13 units"),
+        ({"falls": True, "tolerated": 99.6, "high": 0.13}, "< 100, > 0.13 units"),
         ({"tolerated": 7.9, "high": math.inf, "ratio_high": math.inf}, "> 7.9 units, not resolved"),
         ({"falls": True, "tolerated": 0.5, "high": 0.0, "ratio_high": math.inf},
          "< 0.5 units, not resolved"),

@@ -301,6 +301,54 @@ def test_tolerances_of_another_network_are_refused(tmp_path, monkeypatch):
         check_networks(csv, ["rows.csv"])
 
 
+WHOLE = "network,axis,tolerated,high\nNSM,gain,0.5,inf\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (WHOLE + "NSM,read noi", "line 3 does not have one cell for each column"),
+        (WHOLE + "NSM,gain,0.5,1,extra\n", "line 3 does not have one cell for each column"),
+        (WHOLE.replace("high", "axis"), "line 2 does not have one cell for each column"),
+        (WHOLE.replace("0.5", "nan"), "line 2 has tolerated = 'nan'; a number belongs there"),
+        (WHOLE.replace("inf", "much"), "line 2 has high = 'much'; a number belongs there"),
+    ],
+)
+def test_tolerances_that_were_cut_off_or_edited_are_refused(content, message, tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text(content)
+    with pytest.raises(ValueError, match=f"a.csv, {message}"):
+        tolerance_part(file)
+
+
+def test_tolerances_may_come_from_a_program_of_tables(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text(WHOLE, encoding="utf-8-sig")
+    file.with_suffix(".toml").write_text('sentence = "works"', encoding="utf-8-sig")
+    part = tolerance_part(file)
+    assert part.texts == ["works"]
+    assert len(part.tables[0].rows) == 1
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "3",
+        "[1]",
+        "{NSM = 3}",
+        '{NSM = {models = "m"}}',
+        "{NSM = {model = 5}}",
+        "{NSM = {model = [1]}}",
+    ],
+)
+def test_networks_of_another_form_beside_tolerances_are_refused(table, tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text(WHOLE)
+    file.with_suffix(".toml").write_text(f"networks = {table}\n")
+    with pytest.raises(ValueError, match="a.toml beside the tolerances holds networks = "):
+        check_networks(file, [])
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [("", "it lacks network, axis, tolerated"), ("network,axis\na,b\n", "it lacks tolerated; nsm")],

@@ -232,10 +232,12 @@ def any_array(name: str, value: Any) -> NDArray[Any]:
     refuse_masked(name, value)
     try:
         return np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):  # RuntimeError: tensors with a gradient
+    except (TypeError, ValueError, RuntimeError) as problem:
+        # Tensors of short numbers or with a gradient, which say what to do; or lists of lists.
+        of_tensors = f"numpy cannot read it ({problem}); give float32 or float64 without a gradient"
         raise ValueError(
-            f"{name} is not an array of real numbers (got {type(value).__name__}); give rows of "
-            "one length"
+            f"{name} is not an array of real numbers (got {type(value).__name__}); "
+            f"{of_tensors if hasattr(value, 'dtype') else 'give rows of one length'}"
         ) from None
 
 

@@ -139,3 +139,24 @@ def test_an_error_of_fifty_millisiemens_is_refused(make):
 def test_coefficients_of_powers_may_be_large():
     error = devices.StateDependentError(coefficients=(0.0, 0.05, 300.0))
     np.testing.assert_allclose(error.sigma(np.array(1e-4)), 0.05e-4 + 300e-8)
+
+
+class _ShortNumbers:
+    """An array of a type that numpy does not have, such as a tensor of bfloat16."""
+
+    dtype = "bfloat16"
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("unsupported type BFloat16")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (_ShortNumbers(), r"cannot read it \(unsupported type BFloat16\); give float32 or float64"),
+        ([[1.0, 2.0], [3.0]], "x is not an array of real numbers .* give rows of one length"),
+    ],
+)
+def test_what_numpy_cannot_read_is_refused_with_its_reason(value, message):
+    with pytest.raises(ValueError, match=message):
+        array("x", value)

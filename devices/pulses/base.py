@@ -58,7 +58,10 @@ class PulseCounts:
 
     @cached_property
     def _different(self) -> Floats:
-        """Middles of the curve; of equal ones at the end, over which no target lies, the first."""
+        """Middles of neighboring conductances, without repetitions at the end of the curve.
+
+        Where pulses no longer change a cell, no target lies between two of them.
+        """
         middles = self._middles
         return middles[: np.searchsorted(middles, middles[-1]) + 1] if len(middles) else middles
 

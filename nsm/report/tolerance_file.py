@@ -65,7 +65,7 @@ def check_networks(path: str | Path, swept: Sequence[str | Path]) -> None:
     """
     file = Path(path)
     known = _beside(file).get("networks", {})
-    told = {row["network"]: _models(known.get(row["network"], {})) for row in _rows(file)}
+    told = {row["network"]: _hashes_of(known.get(row["network"], {})) for row in _rows(file)}
     found: dict[str, set[str]] = {}
     for rows in swept:
         for name, its in read_rows(rows).groupby("network", sort=False):
@@ -74,8 +74,8 @@ def check_networks(path: str | Path, swept: Sequence[str | Path]) -> None:
             if models and ours and not models & ours:
                 raise ValueError(
                     f"{path} and {rows} are of different networks, which both call {name!r}: "
-                    f"{_hashes(ours)} in {path}, {_hashes(models)} in {rows}; give tolerances of "
-                    "the network of the sweep"
+                    f"{_shortened(ours)} in {path}, {_shortened(models)} in {rows}; give "
+                    "tolerances of the network of the sweep"
                 )
             found[str(name)] = found.get(str(name), set()) | models
     same_hash = set().union(*told.values()) & set().union(*found.values())
@@ -86,7 +86,7 @@ def check_networks(path: str | Path, swept: Sequence[str | Path]) -> None:
         )
 
 
-def _models(network: Mapping[str, Any]) -> set[str]:
+def _hashes_of(network: Mapping[str, Any]) -> set[str]:
     """Return the hashes of a network and its trainings, as far as the TOML file has them."""
     return {
         *network.get("models", {}).values(),
@@ -94,7 +94,7 @@ def _models(network: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _hashes(models: Collection[str]) -> str:
+def _shortened(models: Collection[str]) -> str:
     return ", ".join(f"{model[:8]}…" for model in sorted(models))
 
 

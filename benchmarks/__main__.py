@@ -69,7 +69,7 @@ def measured(title: str, section: Section, before: list[str]) -> list[str]:
     where, began = machine(), time.perf_counter()
     try:
         lines = section.lines()
-    except FileNotFoundError as missing:
+    except OSError as missing:  # files that are not there, and downloads without a network
         return [f"Not measured: {title} needs data that are not at hand ({missing})."]
     seconds = time.perf_counter() - began
     lines = marked(lines, before, lower_is_better=section.lower_is_better)

@@ -95,10 +95,10 @@ class DifferentialPair(WeightMapping):
         return device.g_max - device.g_min
 
     def targets(self, kw: Floats, device: Device) -> tuple[Floats, Floats]:
-        return _above_rest(np.maximum(kw, 0), device), _above_rest(np.maximum(-kw, 0), device)
+        return _above_g_min(np.maximum(kw, 0), device), _above_g_min(np.maximum(-kw, 0), device)
 
 
-def _above_rest(part: Floats, device: Device) -> Floats:
+def _above_g_min(part: Floats, device: Device) -> Floats:
     """Return g_min plus the part of a weight that a cell carries [S]."""
     g = np.asarray(part + device.g_min)
     return np.minimum(g, device.g_max, out=g)

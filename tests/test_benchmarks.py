@@ -41,13 +41,16 @@ def test_other_rows_are_not_compared():
     assert marked(table("1"), other, lower_is_better=False) == table("1")
 
 
-def test_sections_are_written_as_they_finish_and_lacking_data_are_said(monkeypatch, tmp_path):
+@pytest.mark.parametrize("problem", [FileNotFoundError, OSError])  # the latter of downloads
+def test_sections_are_written_as_they_finish_and_lacking_data_are_said(
+    problem, monkeypatch, tmp_path
+):
     path = tmp_path / "RESULTS.md"
     seen = []
 
     def lacking():
         seen.append(path.read_text())
-        raise FileNotFoundError("no train-images here")
+        raise problem("no train-images here")
 
     def broken():
         raise RuntimeError("a fault")

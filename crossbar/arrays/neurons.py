@@ -56,7 +56,7 @@ class NeuronArray(LayerArrays):
         self.whole = WholeLayer(self)
         for each in (one for part in self.parts() for one in part.array.arrays()):
             each.drivers = drivers
-        _tell_of_noise(self)
+        _set_digits_of_path(self)
 
     @classmethod
     def program(
@@ -180,17 +180,17 @@ class NeuronArray(LayerArrays):
         return self.line_moments(driven.floats, self.drivers.significances())
 
 
-def _tell_of_noise(layer: LayerArrays) -> None:
-    """Tell the deterministic path how precise the sums are that its own are added to.
+def _set_digits_of_path(layer: LayerArrays) -> None:
+    """Give the deterministic path as many digits as the main sums, to which its own are added.
 
-    Gates of word lines act on the inputs: the sums of quiet cells behind them are not drawn.
+    Gates of word lines act on the inputs: behind them, the sums of quiet cells have no noise.
     """
     hardware = layer.main.hardware
     gated = not isinstance(hardware.gate, NoNoise) and not hardware.gates_word_lines
-    noisy = SUMMED_DIGITS if hardware.has_quiet_cells else NOISY_DIGITS
+    ungated = SUMMED_DIGITS if hardware.has_quiet_cells else NOISY_DIGITS
     if layer.deterministic_path is not None:
         for array in layer.deterministic_path.arrays():
-            array.mean_digits = DRAWN_DIGITS if gated else noisy
+            array.mean_digits = DRAWN_DIGITS if gated else ungated
 
 
 def _weighted_sums(

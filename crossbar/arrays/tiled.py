@@ -113,7 +113,7 @@ class TiledArray(LearningGrid):
 
     Attributes:
         drivers: What drives the word lines of the layer; None for the hardware's own voltages.
-        mean_digits: Digits of means that lie on no grid, see `reads.digits`.
+        mean_digits: Digits of means that are not on the grid of levels, see `reads.digits`.
     """
 
     def __init__(

@@ -51,8 +51,8 @@ class CellArray:
         siemens_per_weight: Conductance [S] of a weight of one.
         level_spacing: Spacing [S] of the level grid on which all cells lie; 0 for continuous cells.
         unit_voltage: Voltage of an input of one [V].
-        mean_digits: Digits of means that lie on no grid: no more than the sums are precise to which
-            they are added.
+        mean_digits: Digits of means that are not on the grid of levels. Sums that are added to
+            noisy ones need fewer, see `reads.digits`.
     """
 
     conductances: Conductances

@@ -66,8 +66,9 @@ def is_watched() -> bool:
 class SpanSizes:
     """Numbers of reads of the spans of a run whose draws do not depend on where it is cut.
 
-    In a run that is watched, the first span has 64 reads, in whole images, and the others take
-    about half a second, so that a bar moves.
+    In a run that is watched, the first span has 64 reads, in whole images, and each later one
+    should take about half a second at the rate of the one before, so that a bar moves. The rate is
+    measured again every time: on a new installation the first reads also wait for their compiler.
 
     Args:
         samples: Reads of each image; they are adjacent.
@@ -78,7 +79,7 @@ class SpanSizes:
     def __init__(self, samples: int, most: int, total: int) -> None:
         self._samples, self._most = samples, most
         self._began: float | None = None
-        self._first = min(samples * -(-FIRST // samples), most)
+        self._last = self._first = min(samples * -(-FIRST // samples), most)
         self._is_watched = total > self._first and is_watched()
 
     def next(self) -> int:
@@ -89,9 +90,9 @@ class SpanSizes:
         if self._began is None:
             self._began = now
             return self._first
-        per_read = max(now - self._began, 1e-9) / self._first
-        self._is_watched = False
-        wanted = int(STEP / per_read)
+        per_read = max(now - self._began, 1e-9) / self._last
+        wanted = int(min(STEP / per_read, self._most))
         if wanted < self._most:
-            self._most = max(wanted - wanted % self._samples, min(self._samples, self._most))
-        return self._most
+            wanted = max(wanted - wanted % self._samples, min(self._samples, self._most))
+        self._began, self._last = now, wanted
+        return wanted

@@ -16,7 +16,10 @@ from nsm.places import check_folder
 OutOption = Annotated[
     Path, typer.Option(help="Folder of results and unfinished trainings; the same one resumes.")
 ]
-ReportOption = Annotated[Path, typer.Option(help="Folder for RESULTS.md and its figures.")]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder for RESULTS.md and its figures (default: that of --out)."),
+]
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option(help=f"Experiments, or groups ({', '.join(GROUPS)}); default: all affordable."),
@@ -40,7 +43,7 @@ ListOption = Annotated[bool, typer.Option("--list", help="Print the table of exp
 
 def main(
     out: OutOption = Path("results/paper"),
-    report: ReportOption = Path("results/paper"),
+    report: ReportOption = None,
     only: OnlyOption = None,
     data_dir: DataOption = None,
     workers: WorkersOption = 2,
@@ -52,6 +55,7 @@ def main(
     if list_only:
         typer.echo("\n".join(listed(only)))
         return
+    report = out if report is None else report
     check_folder(out)
     check_folder(report, ("RESULTS.md",))
     with keeping(lambda: kept(out)):

@@ -13,8 +13,8 @@ from nsm.plots.style import figure, style_of, styled
 
 Results = Sequence[dict[str, Any]]
 
-#: Ratio of errors from which on their axis is logarithmic.
-_FEW_DECADES = 2.5
+#: Ratio of the largest to the smallest error from which on their axis is logarithmic.
+_LOGARITHMIC_FROM = 2.5
 
 
 def poster() -> dict[str, Any]:
@@ -156,11 +156,11 @@ def plot_convergence(curves: Mapping[str, tuple[int, Results]], *, ax: Axes | No
             style |= {"markerfacecolor": "white", "linestyle": "--"}
         ax.plot(at, errors.mean(0), label=name, markevery=(0.0, 0.2), **style)
     ax.set(xscale="log", xlabel="updates", ylabel="test error [%]")
-    _tell_decades(ax.xaxis)
+    _label_decades(ax.xaxis)
     low, high = ax.get_ylim()
-    if high > _FEW_DECADES * low:  # else a logarithmic axis would have a tick or two
+    if high > _LOGARITHMIC_FROM * low:  # else a logarithmic axis would have a tick or two
         ax.set_yscale("log")
-        _tell_decades(ax.yaxis)
+        _label_decades(ax.yaxis)
     trainings = max(len(results) for _, results in curves.values())
     ax.legend(
         frameon=False,
@@ -174,7 +174,7 @@ def plot_convergence(curves: Mapping[str, tuple[int, Results]], *, ax: Axes | No
     return ax
 
 
-def _tell_decades(axis: Axis) -> None:
+def _label_decades(axis: Axis) -> None:
     """Label a logarithmic axis at 1, 2, 3, 5, and 7 times powers of ten."""
     steps = [n * 10.0**k for k in range(-1, 7) for n in (1, 2, 3, 5, 7)]
     limits = axis.get_view_interval()

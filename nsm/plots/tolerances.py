@@ -74,7 +74,7 @@ def plot_tolerances(
         top += len(its) + 0.6
         device = top - 0.3 if its["reference"].iloc[0] == "given" else device
     ax.set_yticks(ticks, list(labels.values()))
-    words = "tolerated, in units of the given value [or of this]"
+    words = "tolerated, in units of the given value [or of what stands in brackets]"
     ax.set(xscale="log", xlim=ends, ylim=(top - 0.6 + 0.2, -0.8), xlabel=words)
     ax.tick_params(axis="y", length=0)
     _mark_units(ax, device - 0.5, top - 0.4)

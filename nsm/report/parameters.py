@@ -36,6 +36,11 @@ _UNITS = {
     "bandwidth": "Hz", "offset": "A", "noise": "A", "r_row": "Ω", "r_col": "Ω", "r_access": "Ω",
     "series_resistance": "Ω", "read_disturb_voltage": "V", "compliance": "A",
 }  # fmt: skip
+#: Units of the fields of models, which are told in words.
+_MODEL_UNITS = {
+    "tau_capture": "s", "tau_emission": "s", "median": "s", "period": "s",
+    "f_low": "Hz", "f_high": "Hz", "g_ref": "S", "on_conductance": "S", "measured_at": "K",
+}  # fmt: skip
 
 
 def siemens(value: float) -> str:
@@ -85,11 +90,17 @@ def _short(text: str) -> str:
 def _model_words(model: Any) -> str:
     """Return the class of a model in words, and those of its fields that are not defaults."""
     fields = [
-        f"{f.name.replace('_', ' ')} {words(getattr(model, f.name))}"
+        f"{f.name.replace('_', ' ')} {_with_unit(f.name, getattr(model, f.name))}"
         for f in dataclasses.fields(model)
         if f.init and not _is_default(f, getattr(model, f.name))
     ]
     return ", ".join([model_name(type(model)).replace("_", " "), *fields])
+
+
+def _with_unit(name: str, value: object) -> str:
+    """Return a field of a model in words, with its unit if it is a number that has one."""
+    unit = _MODEL_UNITS.get(name) if isinstance(value, float | int) else None
+    return words(value) if unit is None else f"{words(value)} {unit}"
 
 
 def _is_default(field: Any, value: Any) -> bool:

@@ -68,7 +68,7 @@ def check_networks(path: str | Path, swept: Sequence[str | Path]) -> None:
     file = Path(path)
     known, names = _beside(file).get("networks", {}), [row["network"] for row in _rows(file)]
     try:
-        told = {name: _models(known.get(name, {})) for name in names}
+        told = {name: _hashes_of(known.get(name, {})) for name in names}
     except (AttributeError, TypeError):
         raise ValueError(
             f"{file.with_suffix('.toml')} beside the tolerances holds networks = {known!r:.80}, "
@@ -82,8 +82,8 @@ def check_networks(path: str | Path, swept: Sequence[str | Path]) -> None:
             if models and ours and not models & ours:
                 raise ValueError(
                     f"{path} and {rows} are of different networks, which both call {name!r}: "
-                    f"{_hashes(ours)} in {path}, {_hashes(models)} in {rows}; give tolerances of "
-                    "the network of the sweep"
+                    f"{_shortened(ours)} in {path}, {_shortened(models)} in {rows}; give "
+                    "tolerances of the network of the sweep"
                 )
             found[str(name)] = found.get(str(name), set()) | models
     same_hash = set().union(*told.values()) & set().union(*found.values())
@@ -94,7 +94,7 @@ def check_networks(path: str | Path, swept: Sequence[str | Path]) -> None:
         )
 
 
-def _models(network: Mapping[str, Any]) -> set[str]:
+def _hashes_of(network: Mapping[str, Any]) -> set[str]:
     """Return the hashes of a network and its trainings, as far as the TOML file has them.
 
     Raises:
@@ -109,7 +109,7 @@ def _models(network: Mapping[str, Any]) -> set[str]:
     return set(hashes)
 
 
-def _hashes(models: Collection[str]) -> str:
+def _shortened(models: Collection[str]) -> str:
     return ", ".join(f"{model[:8]}…" for model in sorted(models))
 
 

@@ -63,10 +63,11 @@ class Axis(NamedTuple):
 
     Attributes:
         start: Number of each column's first trap on the axis, (columns + 1,).
-        record: Of the trap that stands here, side by side, as one of them is looked at at a time,
-            (traps, 4): the share of its stretch in which it leaves its more frequent state,
-            −ln(1 − a) for P = a before a read; that in which a slow one returns, 0 for quick traps;
-            `back`; and which trap of its column it is, an int32. Those of a class are neighbors.
+        record: Four numbers of the trap at each place of the axis, (traps, 4): the share of its
+            stretch in which it leaves its more frequent state, −ln(1 − a) for P = a before a read;
+            the share in which a slow one returns, 0 for quick traps; `back`; and its number in its
+            column, an int32 in the same four bytes. They are side by side because a switch needs
+            all four of one trap. Traps of a class are neighbors.
         per_bound: 1 / stretch of a trap of each class, (classes,).
         class_start: First trap of each class, counted in its column, (columns or 1, classes + 1).
         class_end: Where the stretch of each class ends in that of a read, (columns or 1, classes).

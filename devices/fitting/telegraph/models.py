@@ -6,6 +6,7 @@ from devices.fitting.fit import Estimate
 from devices.fitting.telegraph.chains import FreeLevels, Structure
 from devices.fitting.telegraph.order import TRAPS, TWINS, Choice
 from devices.fitting.telegraph.quantities import falling, values
+from devices.fitting.telegraph.scale import Scale
 from devices.read_noise.base import NoNoise, ReadNoise
 from devices.read_noise.product import ProductNoise
 from devices.read_noise.telegraph import TelegraphNoise
@@ -38,7 +39,7 @@ def model_of(
     choice: Choice,
     structure: Structure,
     estimates: Mapping[str, Estimate],
-    unit: float,
+    scale: Scale,
     period: float,
 ) -> tuple[ReadNoise, tuple[str, ...]]:
     """Return the read noise of what was chosen, and notes on where it does not fit.
@@ -47,7 +48,7 @@ def model_of(
         choice: The candidates.
         structure: The structure of the best.
         estimates: Its quantities.
-        unit: Unit of the levels [S].
+        scale: How the levels follow from conductances.
         period: Time from one read to the next [s].
     """
     if not isinstance(structure, FreeLevels) or structure.n == 2:
@@ -64,7 +65,7 @@ def model_of(
     near = [choice.candidates[name] for name in (TWINS, TRAPS) if name in choice.candidates]
     for one in sorted(near, key=lambda one: one.bic):
         own = one.maximum.structure
-        found = values(own, falling(own, one.maximum.theta), unit, period)
+        found = values(own, falling(own, one.maximum.theta), scale, period)
         if not _is_possible(found):
             continue
         worse = one.bic - choice.best.bic

@@ -93,6 +93,15 @@ def min_of_levels(choice: Choice) -> float:
     return min(value for name, value in choice.bic.items() if name != ONE)
 
 
+def notes_on_proportional_noise(fit: "TelegraphFit") -> tuple[str, ...]:
+    """Return a note on white noise that is proportional to the conductance."""
+    share = 100 * fit.sigma / float(fit.levels[0])
+    return (
+        f"The white noise is proportional to the conductance, {share:.3g} % of each level, as "
+        "noise of the cell is; sigma is that around the higher level.",
+    )
+
+
 def notes_on_chain(fit: "TelegraphFit") -> tuple[str, ...]:
     """Return notes on the numbers of a chain with two or more levels."""
     notes = []

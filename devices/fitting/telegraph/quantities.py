@@ -8,6 +8,7 @@ import numpy as np
 from devices.fitting.fit import Estimate
 from devices.fitting.telegraph.chains import FreeLevels, IndependentTraps, Structure
 from devices.fitting.telegraph.em import Polished
+from devices.fitting.telegraph.scale import Scale
 from devices.validation import Floats
 
 # Step of the numerical derivatives, in standard errors.
@@ -88,23 +89,24 @@ def trap_probabilities(structure: Structure, theta: Floats) -> list[tuple[float,
     return [(float(p[0, 1]), float(p[1, 0]))] if structure.n == 2 else []
 
 
-def values(structure: Structure, theta: Floats, unit: float, period: float) -> dict[str, float]:
+def values(structure: Structure, theta: Floats, scale: Scale, period: float) -> dict[str, float]:
     """Return the quantities of a chain with falling levels.
 
     Args:
         structure: What the parameters mean.
         theta: The parameters.
-        unit: Unit of the levels [S].
+        scale: How the levels follow from conductances.
         period: Time from one read to the next [s].
     """
-    levels, sigma, p = structure.unpack(theta)
+    numbers, sigma, p = structure.unpack(theta)
+    levels = scale.siemens(numbers)
     traps = trap_probabilities(structure, theta)
     found: dict[str, float] = {}
     if traps:
-        found["g"] = float(levels[0]) * unit
+        found["g"] = float(levels[0])
     else:
         q = rate_matrix(p, period)
-        found |= {f"level_{k}": float(level) * unit for k, level in enumerate(levels)}
+        found |= {f"level_{k}": float(level) for k, level in enumerate(levels)}
         found |= {f"dwell_{k}": float(-1 / q[k, k]) for k in range(len(levels))}
     for k, (a, b) in enumerate(traps):
         name = f"_{k + 1}" if len(traps) > 1 else ""
@@ -114,7 +116,7 @@ def values(structure: Structure, theta: Floats, unit: float, period: float) -> d
         found[f"amplitude{name}"] = float(1 - captured / levels[0])
         found[f"tau_capture{name}"] = times.capture
         found[f"tau_emission{name}"] = times.emission
-    return found | {"sigma": sigma * unit}
+    return found | {"sigma": scale.sigma(sigma, float(levels[0]))}
 
 
 def _unit_of(name: str) -> str:

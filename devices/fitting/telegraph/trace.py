@@ -16,7 +16,8 @@ levels to a chain with white noise. Therefore one level competes as normal noise
 spectrum of any shape, and more levels as the most probable path on such a background
 (`devices.fitting.telegraph.background`). Where a background is found, levels are also sought in the
 trace less its moving average (`devices.fitting.telegraph.wander`). Levels that are entered only
-once are a step, and are not accepted either.
+once are a step, and are not accepted either. White noise that is proportional to the conductance
+looks like levels, too: two levels with such noise compete (`devices.fitting.telegraph.scale`).
 """
 
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ from devices.fitting.telegraph.notes import (
     notes_on_chain,
     notes_on_lone_reads,
     notes_on_order,
+    notes_on_proportional_noise,
     notes_on_values,
 )
 from devices.fitting.telegraph.order import (
@@ -53,6 +55,7 @@ from devices.fitting.telegraph.quantities import (
     values,
     with_errors,
 )
+from devices.fitting.telegraph.scale import Scale, scaled
 from devices.read_noise.base import NoNoise
 from devices.read_noise.product import factors_of
 from devices.read_noise.telegraph import TelegraphNoise
@@ -75,7 +78,8 @@ class TelegraphFit(Fit):
         states: Level of every read, (reads,), of the most probable path (Viterbi 1967), also where
             a read is missing.
         rates: Rates between the levels [1/s], (levels, levels): the generator Q of the chain.
-        sigma: Standard deviation of the white noise around the levels [S].
+        sigma: Standard deviation of the white noise around the levels [S]; around the highest one
+            if the noise is proportional to the conductance, which a note tells.
         dwells: Dwell times in each level [s], without the first and the last of the trace, which
             are cut off.
         dwell_tests: For each level, whether its dwell times are those of a Markov chain.
@@ -147,7 +151,10 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
     fitted = np.where(alone, np.nan, g)
     unit = float(np.nanstd(fitted))
     reads = Reads(fitted / unit)
-    choice = choose(reads) if levels is None else forced(reads, levels)
+    if levels is None:
+        choice, scale = scaled(choose(reads), fitted, unit)
+    else:
+        choice, scale = forced(reads, levels), Scale(unit)
     notes = (
         *notes_on_values(g),
         *notes_on_lone_reads(g[alone], float(np.nanmedian(g))),
@@ -163,7 +170,7 @@ def fit_telegraph(trace: ArrayLike, period: float, *, levels: int | None = None)
     if cannot:
         notes = (*notes, f"{choice.best.name} were found, but {cannot}.")
         return _one_level(g, fitted, period, choice, notes)
-    return _result(g, unit, period, best, choice, notes)
+    return _result(g, scale, period, best, choice, notes)
 
 
 def _checked_trace(trace: ArrayLike) -> Floats:
@@ -244,7 +251,7 @@ def _counts(g: Floats, residuals: Floats) -> dict[str, int]:
 
 
 def _result(
-    g: Floats, unit: float, period: float, best: Polished, choice: Choice, notes: tuple[str, ...]
+    g: Floats, scale: Scale, period: float, best: Polished, choice: Choice, notes: tuple[str, ...]
 ) -> TelegraphFit:
     """Return the fit of a trace with two to four levels."""
     assert choice.best is not None
@@ -255,7 +262,7 @@ def _result(
         states = np.array([0, 1, 1, 2], dtype=np.int8)[states]
         p = np.column_stack([p[:, 0], p[:, 1] + p[:, 2], p[:, 3]])[[0, 1, 3]]
         levels = levels[[0, 1, 3]]
-    estimates = with_errors(best, lambda moved: values(structure, moved, unit, period))
+    estimates = with_errors(best, lambda moved: values(structure, moved, scale, period))
     reads_in = dwell_reads(states, len(levels))
     tests = []
     for k, dwells in enumerate(reads_in):
@@ -263,18 +270,19 @@ def _result(
         near = int(np.delete(np.arange(len(levels)), k)[np.argmin(others)])
         shortest = shortest_visible(others.min(), sigma, p[[k, near], [near, k]])
         tests.append(dwell_test(dwells, shortest))
-    model, misfit = model_of(choice, structure, estimates, unit, period)
-    wander = np.broadcast_to(reads.wander * unit, g.shape)
-    residuals = g - wander - levels[states] * unit
+    model, misfit = model_of(choice, structure, estimates, scale, period)
+    wander = np.broadcast_to(reads.wander * scale.unit, g.shape)
+    siemens = scale.siemens(levels)
+    residuals = g - wander - siemens[states]
     fit = TelegraphFit(
         model=model,
         estimates=estimates,
         counts=_counts(g, residuals),
         kind=choice.best.name,
-        levels=levels * unit,
+        levels=siemens,
         states=states,
         rates=rate_matrix(p, period),
-        sigma=sigma * unit,
+        sigma=scale.sigma(sigma, float(siemens[0])),
         dwells=tuple(np.asarray(d * period, dtype=np.float64) for d in reads_in),
         dwell_tests=tuple(tests),
         bic=choice.bic,
@@ -282,4 +290,5 @@ def _result(
         wander=wander,
         residuals=residuals,
     )
-    return replace(fit, notes=(*notes, *misfit, *notes_on_chain(fit)))
+    proportional = notes_on_proportional_noise(fit) if scale.middle is not None else ()
+    return replace(fit, notes=(*notes, *misfit, *proportional, *notes_on_chain(fit)))

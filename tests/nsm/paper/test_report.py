@@ -151,6 +151,8 @@ def test_the_command_runs_the_named_experiments_and_writes_the_report(tiny, tmp_
     command.main(tmp_path / "out", tmp_path / "report", ["relu"], None, 1)
     assert capsys.readouterr().out.strip() == str(tmp_path / "report" / "RESULTS.md")
     assert "| ReLU |" in (tmp_path / "report" / "RESULTS.md").read_text()
+    command.main(tmp_path / "out", only=["relu"], workers=1)
+    assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "RESULTS.md")
     with pytest.raises(ValueError, match="unknown experiment or group 'rleu'; did you mean 'relu'"):
         command.main(tmp_path / "out", tmp_path / "report", ["rleu"], None, 1)
 

@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from crossbar import Adc, Hardware
-from devices import BlankOut, Device, GaussianNoise, IdealWrite, LognormalNoise, preset
+from devices import (
+    BlankOut,
+    Device,
+    GaussianNoise,
+    IdealWrite,
+    LognormalNoise,
+    TelegraphNoise,
+    preset,
+)
 from nsm.chips.hardware_table import HardwareTable
 from nsm.report.parameters import (
     difference_tables,
@@ -95,6 +103,10 @@ def test_facts_are_words():
         (0.123456, "0.1235"),
         ((64, 32), "64, 32"),
         (BlankOut(0.25), "blank-out, conducts with probability 0.25"),
+        (
+            TelegraphNoise(0.15, 0.02, 0.03),
+            "telegraph noise, amplitude 0.15, tau capture 0.02 s, tau emission 0.03 s",
+        ),
         (tuple(range(400)), "0, 1, 2"),
     ],
 )

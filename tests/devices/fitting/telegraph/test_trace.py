@@ -265,3 +265,26 @@ def test_a_trap_faster_than_the_reads_is_refused():
 def test_what_cannot_be_fitted_is_refused(g, period, options, message):
     with pytest.raises(ValueError, match=message):
         fit_telegraph(g, period, **options)
+
+
+# With noise of one width, the first trace has a third level that switches within a read.
+@pytest.mark.parametrize(("seed", "of_one_width"), [(0, "3 levels"), (1, "2 levels")])
+def test_noise_that_is_proportional_to_the_conductance_makes_no_levels(seed, of_one_width):
+    trap = TelegraphNoise(0.16, 0.025, 0.014)
+    clean = trace(trap, 10_000, period=1e-3, sigma=0, rng=seed)
+    reads = clean * np.random.default_rng(seed).normal(1, 0.01, clean.size)
+    fit = fit_telegraph(reads, 1e-3)
+    bic = dict(fit.bic)
+    assert fit.kind == "2 levels"
+    assert bic.pop("2 levels, proportional noise") < min(bic.values()) - 10
+    assert min(bic, key=bic.get) == of_one_width
+    truth = {"g": 1e-4, "amplitude": 0.16, "tau_capture": 0.025, "tau_emission": 0.014}
+    for name, true in (truth | {"sigma": 1e-6}).items():
+        assert abs(fit.estimates[name].value - true) < 3 * fit.estimates[name].error, name
+    assert fit.sigma == fit.estimates["sigma"].value
+    np.testing.assert_allclose(fit.levels, [1e-4, 0.84e-4], rtol=1e-3)
+    np.testing.assert_array_equal(fit.residuals, reads - fit.levels[fit.states])
+    share = (
+        f"proportional to the conductance, {100 * fit.sigma / fit.levels[0]:.3g} % of each level"
+    )
+    assert share in fit.notes[0]

@@ -68,7 +68,7 @@ class WholeLayer:
             seed: Seed of the run.
             sampling: "exact" or "moments".
         """
-        drawn = self._drawn(driven, sampling)
+        drawn = self._pass_for(driven, sampling)
         if drawn is None:
             return None
         return drawn.sums(driven.packed, span, seed)
@@ -84,7 +84,7 @@ class WholeLayer:
             Packed states (reads, outputs); or truth values (inputs read, outputs, locations) of
             reads at several locations.
         """
-        drawn = self._drawn(x, sampling)
+        drawn = self._pass_for(x, sampling)
         if drawn is None or self._layer.converters is not None:
             return None
         self._layer.drivers.count(x)
@@ -95,7 +95,7 @@ class WholeLayer:
         """Return whether rows of inputs ±1 are read in one pass."""
         return self._of_signs(sampling) is not None
 
-    def _drawn(self, driven: Inputs, sampling: str) -> LayerPass | None:
+    def _pass_for(self, driven: Inputs, sampling: str) -> LayerPass | None:
         """Return the pass of inputs ±1; None of others, and of rows that the arrays refuse."""
         fits = driven.shape[1] == self._layer.inputs
         return self._of_signs(sampling) if fits and driven.all_signs else None
@@ -128,7 +128,7 @@ def _whole(layer: "NeuronArray", sampling: str) -> LayerPass | None:
         path = _gaussian(layer.deterministic_path, sampling, _OF_PATH)
         if path is None:
             return None
-        tables = _or_same(path.main, drawn.main)
+        tables = _shared_if_equal(path.main, drawn.main)
         drawn = replace(drawn, path=tables, a=layer.a, path_noise=path.noise)
     if layer.bias_lines is not None:
         lines = _gaussian(layer.bias_lines, sampling, _OF_BIAS)
@@ -172,7 +172,7 @@ def _normal(sums: GaussianSums, *key: int) -> LayerPass:
     return LayerPass(tables, tables, noise=noise)
 
 
-def _or_same(path: SignTables, main: SignTables) -> SignTables:
+def _shared_if_equal(path: SignTables, main: SignTables) -> SignTables:
     """Return `main` if both tables are equal, so that their sums are added up once."""
     same = path.unit == main.unit and np.array_equal(path.factors, main.factors)
     return main if same and np.array_equal(path.entries, main.entries) else path

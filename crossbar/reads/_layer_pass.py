@@ -67,12 +67,12 @@ class Law(NamedTuple):
 
     Attributes:
         key: Key of the masks, two uint64.
-        digits: Binary digits of the masks' probability, the lowest first; 0 for no gates, or for
-            probabilities of their own.
+        digits: Binary digits of the probability that all masks share, the lowest first; 0 without
+            gates, and where each mask has its own.
         many: Number of these digits.
         planes: Digits of every mask's own probability, (columns, octets, digits), see
             `draw_own_masks`; (0, 0, 0) for none.
-        cells_vary: Whether cells behind gates have noise, with the variances of `cells`.
+        cells_vary: Whether cells behind gates are noisy; the tables `cells` hold their variances.
         noises: What is added to the sums of main array, deterministic path and bias lines; those of
             the main array are multiplied by the standard deviation of cells that vary.
         a: Factors of the deterministic path, (columns,); empty for no path.
@@ -110,7 +110,24 @@ class Out(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory of a block: bytes for each octet, int32 for each digit, numbers for each read."""
+    """Memory for a block of 64 reads.
+
+    Attributes:
+        bits: Inputs, a byte for each octet and read.
+        halves: The same, split in fours.
+        masks: Gates of a column, as `bits`.
+        of_z: Totals of a column for inputs, an int32 for each digit and read.
+        of_y: The same for inputs under gates.
+        of_path: The same for the deterministic path.
+        of_cells: The same for the variances of cells.
+        every: Inputs that are all +1, as `bits`.
+        line: Sums of a column.
+        normals: What `draw_noise` writes.
+        noise: What `take_noise` writes.
+        octet: Comparators of up to eight columns, a bit for each.
+        state: The generator of the masks.
+        row_of: Row of inputs that each read sees.
+    """
 
     bits: np.ndarray
     halves: np.ndarray

@@ -272,7 +272,7 @@ def take_totals(known, in_turn, row_of, total):
 
 @njit(nogil=True, inline="always")
 def fold_digits(base, digits, total):
-    """Set 64 int32 to Σ_d base^d total_d, where they are those of digit 0. total: an address."""
+    """Replace the 64 totals of digit 0 by Σ_d base^d total_d. total: an address."""
     values = splat(np.uint64(base) * np.uint64(0x0000000100000001))
     for at in range(0, BYTES_OF_TOTALS, 32):
         whole = load(total, (digits - 1) * BYTES_OF_TOTALS + at)

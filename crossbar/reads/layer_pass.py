@@ -53,7 +53,7 @@ def sign_tables(tables: DigitTables) -> SignTables:
 
 
 def _base_of(entries: NDArray[np.int8], factors: Floats) -> int:
-    """Return the base of several digits; 0 if they are none, or if their sums need float64."""
+    """Return the base of the digits; 0 for a single one, or where whole sums exceed int32."""
     powers = float(DIGIT_BASE) ** np.arange(len(factors))
     if len(factors) == 1 or not np.array_equal(factors, powers):
         return 0
@@ -66,7 +66,8 @@ def _base_of(entries: NDArray[np.int8], factors: Floats) -> int:
 def conducting_tables(tables: DigitTables) -> SignTables:
     """Return tables for sums over the gates that conduct, whatever the inputs ±1 are.
 
-    They are half the sums of signs of gates, and half those of ones, which never change.
+    With a sign +1 for a gate that conducts and −1 for others, such a sum is half the sum of the
+    signed entries plus half the sum of all entries, which never changes.
     """
     signs = sign_tables(tables)
     ones = signs.entries[..., 15].sum(axis=(2, 3), dtype=np.int32)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_LOG_OF_STEEPEST = math.log(2 / math.sqrt(math.pi))  # of the slope of erf at 0
+_LOG_SLOPE_AT_0 = math.log(2 / math.sqrt(math.pi))  # ln of d erf(v)/dv at v = 0
 
 
 def signs(u: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ def signs_(u: Tensor) -> Tensor:
 def slope(v: Tensor) -> Tensor:
     """Return d erf(v)/dv = (2/√π) exp(−v²)."""
     # One pass less than with the factor outside of the exponential.
-    return torch.addcmul(v.new_full((), _LOG_OF_STEEPEST), v, v, value=-1).exp_()
+    return torch.addcmul(v.new_full((), _LOG_SLOPE_AT_0), v, v, value=-1).exp_()
 
 
 def _refuse_second_derivatives() -> None:
@@ -114,7 +114,7 @@ class SignOfNormalizedSum(torch.autograd.Function):
             shift = certain_of_silent(bias, norm, silent, unit)
         else:
             shift = torch.zeros_like(norm) if bias is None else bias / unit
-        factor = beta / _beside(size, beta)
+        factor = beta / _broadcast_outputs(size, beta)
         v = torch.addcmul(broadcast(shift), broadcast(factor), product)
         inputs = x if multiplies else None
         ctx.save_for_backward(product, weight, v, size, unit, silent, shift, factor, inputs)
@@ -138,10 +138,10 @@ class SignOfNormalizedSum(torch.autograd.Function):
             along.masked_fill_(silent, 0)
         of_weight = None
         if ctx.needs_input_grad[1]:
-            of_weight = weight * _beside(along, weight)
+            of_weight = weight * _broadcast_outputs(along, weight)
         of_beta = of_bias = None
         if ctx.needs_input_grad[2]:
-            of_beta = of_factor / _beside(size, factor)
+            of_beta = of_factor / _broadcast_outputs(size, factor)
         if ctx.needs_input_grad[3]:
             of_bias = of_shift / unit
         of_x: Tensor | None = of_v.mul_(ctx.broadcast(factor))
@@ -155,13 +155,13 @@ class SignOfNormalizedSum(torch.autograd.Function):
 def _norms(weight: Tensor) -> Tensor:
     """Return ‖w_i‖ of every output i, an axis of outputs first."""
     rows = weight if weight.ndim == 2 else weight.flatten(1)
-    # `Tensor.norm` calls the same after asking more.
+    # `Tensor.norm` calls the same function after more checks in Python.
     norms: Tensor = torch.linalg.vector_norm(rows, dim=1)
     return norms
 
 
-def _beside(vector: Tensor, other: Tensor) -> Tensor:
-    """Return a vector of outputs with as many axes as `other`, whose first is of outputs."""
+def _broadcast_outputs(vector: Tensor, other: Tensor) -> Tensor:
+    """Return a vector of outputs, shaped to broadcast against `other`, outputs first."""
     return vector if other.ndim == 1 else vector.view(-1, *(1,) * (other.ndim - 1))
 
 

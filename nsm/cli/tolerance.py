@@ -128,14 +128,14 @@ def _run(
             f"{time.perf_counter() - start:4.0f} s  {result_line(result)}", soft_wrap=True
         )
 
-    console().print(f"{', '.join(models)} on {device}, {len(x)} images of {source.source}")
+    console().print(f"{', '.join(models)} on {device}, {images_text(len(x), source.source)}")
     y = test.y_test[: len(x)]
     few = training_images(test, x, min(_CALIBRATED_ON, len(test.x_train)))
     reads = {name: options[name] for name in ("samples", "sampling", "workers")}
-    seconds = expected_seconds(
+    seconds, compiles = expected_seconds(
         models, hardware, x, y, axes=axes, blocks=_BLOCKS, calibrate=few, **reads
     )
-    console().print(expected_text(seconds, options["sampling"]), soft_wrap=True)
+    console().print(expected_text(seconds, options["sampling"], compiles=compiles), soft_wrap=True)
     found = tolerances(
         models,
         hardware,
@@ -154,6 +154,13 @@ def _run(
     console().print(found.sentence, soft_wrap=True)
     console().print(found.fix_first, soft_wrap=True)
     console().print(f"table: {out}; settings: {out.with_suffix('.toml')}; chart: {picture}")
+
+
+def images_text(given: int, source: str) -> str:
+    """Return how many images are read: as many as fill equal blocks."""
+    read = given - given % _BLOCKS
+    rest = "" if read == given else f" (of {given}: {_BLOCKS} equal blocks)"
+    return f"{read} images of {source}{rest}"
 
 
 def _networks(network: str, baseline: list[str] | None) -> dict[str, str]:

@@ -15,6 +15,8 @@ _VALUES = 6
 _BASES = 2
 #: Time in which workers start, import and compile [s].
 _START = 5.0
+#: First reads that take so much longer than the next ones have compiled their loops [s].
+_COMPILED = 3.0
 #: Searches longer than this are told a faster way [s].
 _LONG = 600.0
 
@@ -31,8 +33,8 @@ def expected_seconds(
     sampling: str,
     calibrate: Any,
     workers: int,
-) -> float:
-    """Return the time that a search takes, about [s].
+) -> tuple[float, bool]:
+    """Return the time that a search takes, about [s], and whether loops are compiled beside it.
 
     Every value of an axis programs one chip for each block and reads all images; most searches stop
     before that, when a loss is decided.
@@ -48,12 +50,13 @@ def expected_seconds(
         calibrate: Images on which open ranges of converters are set.
         workers: Processes.
     """
-    total = 0.0
+    total, compiles = 0.0, False
     for model in models.values():
         chip_of = functools.partial(_programmed, model, hardware, calibrate)
-        per_chip, per_image = _measured(chip_of, x, y, samples, sampling)
+        per_chip, per_image, waited = _measured(chip_of, x, y, samples, sampling)
+        compiles |= waited > _COMPILED
         total += (_BASES + _VALUES * axes) * (blocks * per_chip + len(y) * per_image)
-    return _START + total / workers
+    return _START + total / workers, compiles
 
 
 def _programmed(model: Any, hardware: Any, images: Any) -> Any:
@@ -70,10 +73,10 @@ def _programmed(model: Any, hardware: Any, images: Any) -> Any:
 
 def _measured(
     chip_of: Callable[[], Any], x: Any, y: Any, samples: int, sampling: str
-) -> tuple[float, float]:
-    """Return the time of programming a chip, and of reading an image [s].
+) -> tuple[float, float, float]:
+    """Return the time of programming a chip, of reading an image, and of compiling before it [s].
 
-    The first chip and read compile what is not compiled yet, and are not counted.
+    The first chip and read compile what is not compiled yet.
     """
     from nsm.sweeps.data import some_of
 
@@ -83,21 +86,29 @@ def _measured(
         chip.error_rate(few, y[:images], samples, rng=0, sampling=sampling)
         return time.perf_counter() - start
 
-    read(chip_of(), _FEW)
+    first = read(chip_of(), _FEW)
     start = time.perf_counter()
     chip = chip_of()
     per_chip = time.perf_counter() - start
-    images = _FEW
+    images, compiling = _FEW, first - read(chip, _FEW)
     while (seconds := read(chip, images)) < _ENOUGH and images < len(y):
         images = min(4 * images, len(y))
-    return per_chip, seconds / images
+    return per_chip, seconds / images, compiling
 
 
-def expected_text(seconds: float, sampling: str) -> str:
-    """Return the expected time in words, with a faster way where it is long."""
+def expected_text(seconds: float, sampling: str, *, compiles: bool = False) -> str:
+    """Return the expected time in words, with a faster way where it is long.
+
+    Args:
+        seconds: The time [s].
+        sampling: "exact" or "moments".
+        compiles: Whether loops are compiled beside it.
+    """
     from nsm.cli.sweep_check import duration
 
     text = f"takes about {duration(seconds)}, or less where losses are decided early"
+    if compiles:
+        text += "; compiling, once for an installation, takes some minutes more"
     if seconds > _LONG and sampling == "exact":
         text += (
             "; faster: --sampling moments (one normal number per output; noise with memory is then "

@@ -6,6 +6,7 @@ import tomllib
 import pandas as pd
 import pytest
 
+from nsm.cli.tolerance import images_text
 from nsm.cli.tolerance_time import expected_text
 
 
@@ -55,3 +56,12 @@ def test_long_exact_searches_are_told_a_faster_way():
     assert "about 2 h" in expected_text(7200.0, "exact")
     assert "--sampling moments" in expected_text(7200.0, "exact")
     assert "--sampling" not in expected_text(7200.0, "moments")
+    assert "compiling" in expected_text(60.0, "exact", compiles=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [(60, "60 images of digits"), (64, "60 images of digits (of 64: 6 equal blocks)")],
+)
+def test_images_that_fill_no_block_are_told(given, text):
+    assert images_text(given, "digits") == text

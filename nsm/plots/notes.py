@@ -1,5 +1,6 @@
 """Small print of figures: the conditions that decide a result, and what is unfinished."""
 
+import re
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -17,6 +18,9 @@ from nsm.plots.layout import lay_out
 SMALL = 6.0
 #: Distance of its lines, in sizes of the font.
 LINE = 1.2
+_UNIT = r"(?:%|[fpnµmkMG]?(?:A|V|S|s|Ω|K|J|W|Hz)\b)"
+#: Spaces at which a line may break: not those between a number and its unit.
+_SPACES = re.compile(rf"(?<!\d) | (?!{_UNIT})")
 
 
 def text_width(text: str) -> float:
@@ -29,12 +33,13 @@ def text_width(text: str) -> float:
 def wrapped(text: str, inches: float) -> str:
     """Return text broken into lines of small print that are at most `inches` wide.
 
-    Lines break at spaces. A word that is wider than a line has one of its own.
+    Lines break at spaces, but not between a number and its unit. A word that is wider than a line
+    has one of its own.
     """
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
-        for word in paragraph.split(" "):
+        for word in _SPACES.split(paragraph):
             longer = f"{line} {word}" if line else word
             if line and text_width(longer) > inches:
                 lines.append(line)

@@ -100,6 +100,14 @@ def test_bad_conditions_are_refused():
         conditions(demo_hardware(), NETWORKS, axis="gain")
 
 
+def test_a_number_and_its_unit_stay_on_one_line():
+    text = "input flips 5 %, reads of 10 ns at 0.1 V, 450 images"
+    lines = wrapped(text, 0.01).split("\n")  # every word has a line of its own
+    together = ["5 %,", "10 ns", "0.1 V,"]
+    assert [line for line in lines if " " in line] == together
+    assert " ".join(lines) == text
+
+
 def test_small_print_breaks_into_lines_inside_the_figure():
     text = conditions(demo_hardware(), NETWORKS, recipe="20 epochs, label smoothing 0.1")
     assert wrapped(text, 2.0).replace("\n", " ") == text

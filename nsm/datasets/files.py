@@ -55,7 +55,8 @@ class Data:
     def __repr__(self) -> str:
         return (
             f"Data({len(self.y_train)} training and {len(self.y_test)} test images of shape "
-            f"{self.image_shape}, {len(self.class_names)} classes, split {self.split})"
+            f"{self.image_shape} as rows of {self.x_test.shape[1]} values, "
+            f"{len(self.class_names)} classes, split {self.split})"
         )
 
 

@@ -110,7 +110,9 @@ def test_what_is_read_is_what_was_written(kind, tmp_path):
         assert data.image_shape == (1, own_data.ROWS, own_data.COLUMNS)
     assert data.class_names == (("0", "1", "2") if in_order else NAMES)
     assert data.split == "as given"
+    values = data.x_test.shape[1]
     assert "24 training and 12 test images" in repr(data)
+    assert f"of shape {data.image_shape} as rows of {values} values" in repr(data)
 
 
 ONE_SET = {

@@ -271,7 +271,7 @@ class LogLines(_Counted):
             now: Returns the time that lines begin with.
         """
         super().__init__(clock)
-        self._write = write or _to_stderr
+        self._write = write or line_to_stderr
         self._now = now
         self._due = clock() + FIRST_LINE
         self._has_lines = False
@@ -315,7 +315,7 @@ class LogLines(_Counted):
             self._lines("took" if exception is None else "stopped after")
 
 
-def _to_stderr(line: str) -> None:
+def line_to_stderr(line: str) -> None:
     """Write a line to stderr at once."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

@@ -4,12 +4,14 @@ How long reads take depends on the path by which they are drawn, by a factor of 
 the first 64 reads a user is therefore told how many there are, and how long they take.
 """
 
+import itertools
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from crossbar.reads.span import Span
+from nsm.chips.compiling import told_of_compiling
 from nsm.progress import any_bar_open, progress_bar
 
 #: Expected time of a run from which on it shows a bar [s].
@@ -26,6 +28,8 @@ def watched(
 ) -> Iterator[tuple[Span, Any]]:
     """Yield what `spans` yields, and show a bar once the run is known to take over two seconds.
 
+    Where the first reads wait for their compiler, a line says so.
+
     Args:
         spans: The reads of a run, with their outputs.
         total: Number of all reads.
@@ -35,7 +39,9 @@ def watched(
         yield from spans
         return
     began, done = time.perf_counter(), 0
-    for span, outputs in spans:
+    with told_of_compiling():
+        first = list(itertools.islice(spans, 1))
+    for span, outputs in itertools.chain(first, spans):
         yield span, outputs
         done += span.reads
         passed = time.perf_counter() - began

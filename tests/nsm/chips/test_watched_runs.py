@@ -1,14 +1,17 @@
 """Reads that take long show a bar where somebody watches, and draw what they draw without it."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
+from numba.core import event
 
 import crossbar
 import devices
 import nsm
 from crossbar.reads.span import Span
-from nsm.chips import watched_runs
+from nsm.chips import compiling, watched_runs
 from nsm.chips.watched_runs import SpanSizes, watched
 from nsm.progress import progress_bar
 
@@ -112,3 +115,19 @@ def test_a_watched_run_draws_what_an_unwatched_one_draws(monkeypatch):
     np.testing.assert_array_equal(chip.sample(x, 7, rng=1), wanted)
     assert shown.told[0] == ("reading", 210, 70, "passes")
     assert sum(step for step in shown.told[1:-1]) == 140
+
+
+@pytest.mark.parametrize("compiles", [True, False])
+def test_who_waits_for_a_compiler_is_told(compiles, monkeypatch, capsys):
+    monkeypatch.setattr(compiling, "SOON", 0.0)
+
+    def spans():
+        if compiles:
+            with event.trigger_event("numba:compile"), event.trigger_event("numba:compile"):
+                pass
+        time.sleep(0.05)
+        yield Span(0, 2), "outputs"
+        yield Span(2, 4), "others"
+
+    assert [out for _, out in watched(spans(), 4)] == ["outputs", "others"]
+    assert capsys.readouterr().err.count("being compiled, once for an installation") == compiles

@@ -1,6 +1,6 @@
 """What an NSM and a ReLU network tolerate on FeFETs: the chart of examples/tolerances.png.
 
-    python examples/tolerances.py [FOLDER]      (about 15 minutes on two cores)
+    python examples/tolerances.py [FOLDER]      (about 2 minutes on two cores)
 
 FOLDER keeps the networks, three trainings of each by one recipe; those that are not there are
 trained first (`trained.py`, four minutes each). The table is written to examples/tolerances.csv,

@@ -1,6 +1,5 @@
 """ResNet-20 on a chip, compared with torch's noise-free float32 pass of the same network."""
 
-import resource
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 import crossbar
 import devices
 import nsm
+from benchmarks.networks import resident_kib
 from benchmarks.timing import medians, threads
 from nsm.chips.layers.tile_layer import TileLayer
 
@@ -226,10 +226,13 @@ def mapping_table() -> list[str]:
 
 
 def measure_mapping() -> tuple[float, float]:
-    """Return the processor time [s] of mapping a large layer, and the peak memory [MiB]."""
+    """Return the processor time [s] of mapping a large layer, and the peak memory [MiB].
+
+    The peak is Linux's VmHWM: `ru_maxrss` of a new process begins with that of its parent.
+    """
     network = nn.Sequential(nsm.NSMLinear(4096, 4096))
     hardware = crossbar.Hardware(device=devices.preset("rram_wan2022"), gate=devices.BlankOut(0.5))
     start = time.process_time()
     nsm.map_to_crossbar(network, hardware, rng=0)
     seconds = time.process_time() - start
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return seconds, resident_kib("VmHWM") / 1024

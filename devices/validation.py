@@ -204,7 +204,7 @@ def real_array(
         ValueError: If the values are not real numbers or masked, or the shape is another.
     """
     a = any_array(name, value)
-    if a.dtype.kind == "b" and not truth_values:
+    if not truth_values and (a.dtype.kind == "b" or _lists_truth_value(value)):
         raise ValueError(f"{name} holds truth values; give an array of real numbers")
     if a.dtype.kind not in "fiub":  # floats, integers and booleans
         raise ValueError(f"{name} is not an array of real numbers (got {type(value).__name__})")
@@ -217,6 +217,13 @@ def real_array(
         wanted = "(" + ", ".join("any" if w is None else str(w) for w in shape) + ")"
         raise ValueError(f"{name} has shape {a.shape}; give {wanted}")
     return a
+
+
+def _lists_truth_value(value: Any) -> bool:
+    """Return whether a list, or a list in it, holds a truth value; numpy makes a number of it."""
+    if not isinstance(value, (list, tuple)):
+        return False
+    return any(isinstance(v, (bool, np.bool_)) or _lists_truth_value(v) for v in value)
 
 
 def any_array(name: str, value: Any) -> NDArray[Any]:

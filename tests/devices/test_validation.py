@@ -160,3 +160,10 @@ class _ShortNumbers:
 def test_what_numpy_cannot_read_is_refused_with_its_reason(value, message):
     with pytest.raises(ValueError, match=message):
         array("x", value)
+
+
+@pytest.mark.parametrize("value", [[True, 0.2], [[0.1, 0.2], (0.3, np.True_)], [True]])
+def test_truth_values_among_numbers_are_refused(value):
+    with pytest.raises(ValueError, match="x holds truth values; give an array of real numbers"):
+        array("x", value)
+    np.testing.assert_array_equal(array("x", value, truth_values=True), np.asarray(value, float))

@@ -50,7 +50,7 @@ def _drawn_from(columns, ends):
 
 @njit(nogil=True)
 def draw_noise(law, columns, ends, last, normals):
-    """Draw the normals of a block's reads and those after it, unless they are drawn already.
+    """Draw the normals of a block of reads, and of those drawn with it, unless that is done.
 
     They are written read after read to normals, (3, reads_at_once · columns + 8), since
     `take_noise` reads eight columns also at the end. last: the end of the pass.

@@ -44,7 +44,7 @@ READS_PER_BLOCK = 64
 DIGIT_BASE = 63
 #: Binary digits of the probability of a gate that has its own.
 OWN_DIGITS = 24
-#: How many of them are compared at once: in 7 of 8 octets they decide all of 512 gates.
+#: How many are compared first: in 7 of 8 cases they decide all 512 gates of 8 inputs, 64 reads.
 SURE_DIGITS = 12
 _EVERY = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -128,12 +128,13 @@ def _compare(lanes, count, masks, planes, at, many):
 def draw_own_masks(state, counter, planes, octets, masks):
     """Draw one column's masks to an address, each with a probability of its own.
 
-    A gate conducts where a random number of as many binary digits is below its probability: where
-    the first digit that differs is 1 in the probability. For each eight inputs `SURE_DIGITS` words
-    are drawn, and the others only if these have not decided every gate of the 64 reads.
+    A gate conducts where a random number of as many binary digits is below its probability: that
+    is, where the first digit in which they differ is 1 in the probability. For each eight inputs
+    `SURE_DIGITS` words are drawn, and the others only if these have not decided every gate of the
+    64 reads.
 
     planes: address of (octets, OWN_DIGITS) bytes; bit i of a byte is a digit of the i-th of eight
-    inputs, the highest digit first. state: address of the generator's.
+    inputs, the highest digit first. state: address of the state of the generator.
     """
     a, b, c = load(state, 0), load(state, 64), load(state, 128)
     d, e, f = load(state, 32), load(state, 96), load(state, 160)

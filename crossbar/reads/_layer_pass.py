@@ -30,7 +30,7 @@ from crossbar.reads._kernels import (
     draw_own_masks,
     draw_words,
 )
-from crossbar.reads._layer_noise import LINE, Normals, draw_noise, take_noise
+from crossbar.reads._layer_noise import LINE, Normals, draw_noise, reads_at_once, take_noise
 from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
 from crossbar.reads._sign_sums import (
     BYTES_OF_TOTALS,
@@ -279,8 +279,6 @@ def _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch):
         (noise + 16 * LINE) * (law.noises[2].std.size > 0),
     )
     noisy = noises[0] + noises[1] + noises[2] > 0
-    if noisy:
-        draw_noise(law, columns, ends, scratch.normals)
     skip = 4 * scratch.row_of[0] * in_turn
     masks, row_of = address(scratch.masks), address(scratch.row_of)
     bits, halves = address(scratch.bits), address(scratch.halves)
@@ -332,7 +330,7 @@ def layer_pass(main, path, cells, rows, law, first, last, out):
     main, path: `SignTables`. cells: those of variances, for sums over the gates that conduct.
     rows: `Rows`. law: `Law`. out: `Out`, whose states begin with the first location of an input.
     """
-    digits, octets = main.entries.shape[1:3]
+    columns, digits, octets = main.entries.shape[:3]
     octets = max(octets, path.entries.shape[2], cells.entries.shape[2])
     bits, halves, masks = aligned(octets * 64), aligned(octets * 128), aligned(octets * 64)
     bits[:] = 0
@@ -349,7 +347,7 @@ def layer_pass(main, path, cells, rows, law, first, last, out):
         np.empty(cells.entries.shape[1] * READS_PER_BLOCK, np.int32),
         every,
         np.empty(READS_PER_BLOCK),
-        np.empty((3, READS_PER_BLOCK * len(main.entries)), np.float32),
+        np.empty((3, reads_at_once(columns) * columns + 8), np.float32),
         np.zeros((3, 8, READS_PER_BLOCK), np.float32),
         np.empty(READS_PER_BLOCK, np.uint8),
         np.empty((3, 8), np.uint64),
@@ -360,4 +358,5 @@ def layer_pass(main, path, cells, rows, law, first, last, out):
         in_turn = take_rows(rows.plus, rows.of_reads, ends, scratch.row_of, bits, halves)
         if law.digits or len(law.planes):
             sfc64_seed(scratch.state, law.key, block, np.uint64(1))
+        draw_noise(law, columns, ends, last, scratch.normals)
         _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch)

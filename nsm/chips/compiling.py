@@ -9,7 +9,7 @@ from numba.core import event
 
 from nsm.progress import line_to_stderr
 
-#: Time that a compiler takes before a user is told [s].
+#: Time after the start of a compiler at which a user is told [s].
 SOON = 2.0
 TEXT = (
     "loops for these reads are being compiled, once for an installation; this takes up to a minute"
@@ -34,7 +34,7 @@ class _Listener(event.Listener):
 
 @contextmanager
 def told_of_compiling() -> Iterator[None]:
-    """Write a line to stderr if loops are compiled in the block, and it takes over two seconds."""
+    """Write a line to stderr if the block compiles loops, and lasts two seconds longer."""
     listener = _Listener()
     with event.install_listener("numba:compile", listener):
         try:

@@ -117,11 +117,13 @@ def _run(
     from nsm.verdict.tolerances import tolerances
 
     axes = len(chosen_axes(options["axes"]))
+    _check_images(images, f"--images {images}")
     use_threads(1)
     start = time.perf_counter()
     models = {name: load_network(path) for name, path in checked.items()}
     test = source.load()
     x = images_for(models, test, source.source)[:images]
+    _check_images(len(x), f"{len(x)} images of {source.source}")
 
     def tell(result: Base | Found) -> None:
         console().print(
@@ -154,6 +156,15 @@ def _run(
     console().print(found.sentence, soft_wrap=True)
     console().print(found.fix_first, soft_wrap=True)
     console().print(f"table: {out}; settings: {out.with_suffix('.toml')}; chart: {picture}")
+
+
+def _check_images(given: int, name: str) -> None:
+    """Raise ValueError unless there are enough images to read."""
+    from nsm.verdict.tolerances import SMALLEST_BLOCK
+
+    fewest = _BLOCKS * SMALLEST_BLOCK
+    if given < fewest:
+        raise ValueError(f"{name}: too few for {_BLOCKS} blocks; give at least {fewest} images")
 
 
 def images_text(given: int, source: str) -> str:

@@ -122,9 +122,8 @@ def _rows(file: Path) -> list[dict[str, str]]:
     if not file.is_file():
         raise FileNotFoundError(f"no file {file}")
     try:
-        with open(
-            file, encoding="utf-8-sig", newline=""
-        ) as opened:  # as programs of tables save it
+        # utf-8-sig, because spreadsheets begin a file with a byte order mark.
+        with open(file, encoding="utf-8-sig", newline="") as opened:
             lines = csv.reader(opened)
             header = next(lines, [])
             rows = [_row(header, line, f"{file}, line {lines.line_num}") for line in lines if line]

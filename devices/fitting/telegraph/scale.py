@@ -3,9 +3,10 @@
 A chain has noise of one width. Noise of the cell itself, such as `GaussianNoise`, is wider on the
 higher level; with one width the wider level looks like two, between which a trap would switch as
 fast as the reads. Logarithms of the reads have one width: ln g_t = ln μ_s(t) + (σ/μ) Z. Two levels
-in the logarithm therefore compete with what was chosen, if that has more levels than two, or two
-around which reads scatter in proportion. The criteria are compared as densities of the reads: that
-of the logarithm has the term 2 Σ ln g more.
+in the logarithm therefore compete with what was chosen, if that has more levels than two, or has
+two around which the width is proportional to the level. Both criteria are those of the reads
+themselves, so that 2 Σ ln g is added to that of the logarithms. Where three or four levels explain
+the logarithms better than two, more than one trap switches, and the choice stays.
 """
 
 from typing import NamedTuple
@@ -13,7 +14,15 @@ from typing import NamedTuple
 import numpy as np
 
 from devices.fitting.telegraph.em import Reads
-from devices.fitting.telegraph.order import FEWEST_ENTRIES, TWO, Candidate, Choice, fitted
+from devices.fitting.telegraph.order import (
+    FEWEST_ENTRIES,
+    FOUR,
+    THREE,
+    TWO,
+    Candidate,
+    Choice,
+    fitted,
+)
 from devices.validation import Floats
 
 #: Name of the criterion of two levels with noise that is proportional to them.
@@ -45,7 +54,7 @@ class Scale(NamedTuple):
 
 
 def scaled(choice: Choice, reads: Floats, unit: float) -> tuple[Choice, Scale]:
-    """Return the choice with noise of one width, or one that is clearly better with proportional.
+    """Return the choice, or two levels with proportional noise if these are clearly better.
 
     Args:
         choice: What was chosen for reads/unit.
@@ -68,12 +77,17 @@ def scaled(choice: Choice, reads: Floats, unit: float) -> tuple[Choice, Scale]:
     two = found.get(TWO)
     if two is None or two.entries < FEWEST_ENTRIES or two.bic + density > best.bic - _CLEAR:
         return choice, plain
+    for name in (THREE, FOUR):
+        fitted(two.reads, name, found, two.white_bic)
+        more = found.get(name)
+        if more is not None and more.entries >= FEWEST_ENTRIES and more.bic < two.bic:
+            return choice, plain
     bic = choice.bic | {PROPORTIONAL: two.bic + density}
     return choice._replace(best=two, bic=bic, rejected=""), scale
 
 
 def _widens(two: Candidate) -> bool:
-    """Return whether reads scatter around two levels rather in proportion than by one width.
+    """Return whether two levels have widths that are proportional to them, rather than equal.
 
     It compares the likelihoods of the reads given the most probable path, which takes no fit.
     """

@@ -13,7 +13,7 @@ sampling = "moments"               # or "exact": every cell is drawn
 
 [hardware]
 device = "fefet_jerry2017"         # see nsm presets; or a file, see nsm presets export --help
-gate = "nsm_bernoulli"             # so, too, without this line; "none" for cells alone
+gate = "nsm_bernoulli"             # the default; "none" reads the cells alone
 gate_sharing = "pair"              # pair, cell, word_line
 mapping = "differential_pair"      # differential_pair, balanced_pair, reference_column
 weight_scale = "layer"             # or "row", "tile": each uses all levels

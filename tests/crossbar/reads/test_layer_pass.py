@@ -11,7 +11,8 @@ from crossbar import Adc, Hardware, NeuronArray
 from crossbar.reads.digits import digit_tables
 from crossbar.reads.gated_sums import gate_bits, gated_sums
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.layer_pass import Gates, LayerPass, sign_tables
+from crossbar.reads.layer_pass import Gates, LayerPass, Noise, sign_tables
+from crossbar.reads.normals import normals
 from crossbar.reads.packed import Packed
 from crossbar.reads.span import Span
 from crossbar.threads import threads
@@ -24,6 +25,7 @@ from devices import (
     StochasticSelector,
     TelegraphNoise,
 )
+from devices.seeding import child
 from tests.helpers import reference
 from tests.helpers.packed_reads import CONTINUOUS, GRID, SEED, largest
 
@@ -88,6 +90,19 @@ def test_many_inputs_and_columns_equal_gated_sums(digits, base, rng):
     np.testing.assert_array_equal(layer.sums(x, span, SEED), expected)
     states = layer.states(x, span, SEED, 1.0, np.zeros(10))
     np.testing.assert_array_equal(states, (expected >= 0).reshape(6, 40, 10).swapaxes(1, 2))
+
+
+@pytest.mark.parametrize("columns", [1, 10, 17, 300])
+@pytest.mark.parametrize("first", [0, 1000, 2**40 + 70])
+def test_noise_of_many_blocks_is_that_of_each_read(first, columns, rng):
+    # Of few columns, normals are drawn for up to sixteen blocks of reads at once.
+    span = Span(first, first + 1300, first + 1300)
+    w, std = rng.integers(-9, 10, (3, columns)) * 1.0, np.linspace(0, 5, columns, dtype=np.float32)
+    tables = sign_tables(digit_tables([w], 1.0, 3)[0])
+    x = Packed.of(np.ones((1, 3)))[0]
+    u = LayerPass(tables, tables, noise=Noise(std, (3,))).sums(x, span, SEED)
+    noise = normals(span, columns, child(SEED, 3)) * std
+    np.testing.assert_array_equal(u, w.sum(axis=0) + noise)
 
 
 WAYS = {

@@ -41,6 +41,7 @@ def test_the_command_writes_a_table_a_chart_and_a_verdict(run, folder):
         ("--baseline other=none.safetensors", "none.safetensors"),
         ("--device fefet", "'fefet'"),
         ("--sampling moment", "'moment'"),
+        ("--images 29", "--images 29: too few for 6 blocks; give at least 30 images"),
     ],
 )
 def test_mistakes_are_named_before_any_work(run, folder, options, message):

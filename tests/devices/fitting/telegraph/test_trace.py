@@ -288,3 +288,14 @@ def test_noise_that_is_proportional_to_the_conductance_makes_no_levels(seed, of_
         f"proportional to the conductance, {100 * fit.sigma / fit.levels[0]:.3g} % of each level"
     )
     assert share in fit.notes[0]
+
+
+def test_a_small_trap_beside_a_large_one_is_not_lost_to_proportional_noise():
+    # Two levels with proportional noise explain these reads better than four with noise of one
+    # width, but the small trap would then be taken for a background with memory.
+    traps = TelegraphNoise(0.5, 0.02, 0.03), TelegraphNoise(0.05, 0.05, 0.04)
+    clean = trace(ProductNoise(*traps), 6000, period=1e-3, sigma=0, rng=0)
+    fit = fit_telegraph(clean * np.random.default_rng(0).normal(1, 0.02, clean.size), 1e-3)
+    assert fit.kind == "4 levels, two traps"
+    amplitudes = [fit.estimates[f"amplitude_{k}"].value for k in (1, 2)]
+    np.testing.assert_allclose(amplitudes, [0.5, 0.05], rtol=0.05)

@@ -46,7 +46,8 @@ DIGIT_BASE = 63
 OWN_DIGITS = 24
 #: How many are compared first: in 7 of 8 cases they decide all 512 gates of 8 inputs, 64 reads.
 SURE_DIGITS = 12
-_EVERY = np.uint64(0xFFFFFFFFFFFFFFFF)
+#: A word whose bits are all 1.
+EVERY_BIT = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @njit(nogil=True, inline="always")
@@ -70,6 +71,23 @@ def draw_masks(state, counter, p_bits, masks):
 
 
 @njit(nogil=True, inline="always")
+def _lanes_at(state):
+    """Return the state at an address: a, b, c of lanes 0 to 3, then of lanes 4 to 7."""
+    a, b, c = load(state, 0), load(state, 64), load(state, 128)
+    d, e, f = load(state, 32), load(state, 96), load(state, 160)
+    return a, b, c, d, e, f
+
+
+@njit(nogil=True, inline="always")
+def _keep_lanes(state, lanes):
+    """Store the state of `_lanes_at` at an address."""
+    a, b, c, d, e, f = lanes
+    for at, low, high in ((0, a, d), (64, b, e), (128, c, f)):
+        store(state, at, low)
+        store(state, at + 32, high)
+
+
+@njit(nogil=True, inline="always")
 def draw_words(state, counter, digits, many, octets, masks):
     """Draw one column's masks to an address, with the state at another one.
 
@@ -77,9 +95,7 @@ def draw_words(state, counter, digits, many, octets, masks):
     word is combined with OR where the digit is 1 and with AND where it is 0; each step halves the
     probability and adds the digit.
     """
-    # Lanes 0 to 3 of the three words, then lanes 4 to 7.
-    a, b, c = load(state, 0), load(state, 64), load(state, 128)
-    d, e, f = load(state, 32), load(state, 96), load(state, 160)
+    a, b, c, d, e, f = _lanes_at(state)
     count = splat(counter)
     one = splat(np.uint64(1))
     for octet in range(octets):
@@ -96,9 +112,7 @@ def draw_words(state, counter, digits, many, octets, masks):
                 first, second = bit_and(first, word), bit_and(second, other)
         store(masks, octet * 64, first)
         store(masks, octet * 64 + 32, second)
-    for at, low, high in ((0, a, d), (64, b, e), (128, c, f)):
-        store(state, at, low)
-        store(state, at + 32, high)
+    _keep_lanes(state, (a, b, c, d, e, f))
 
 
 @njit(nogil=True, inline="always")
@@ -136,10 +150,8 @@ def draw_own_masks(state, counter, planes, octets, masks):
     planes: address of (octets, OWN_DIGITS) bytes; bit i of a byte is a digit of the i-th of eight
     inputs, the highest digit first. state: address of the state of the generator.
     """
-    a, b, c = load(state, 0), load(state, 64), load(state, 128)
-    d, e, f = load(state, 32), load(state, 96), load(state, 160)
-    lanes = a, b, c, d, e, f
-    count, none, every = splat(counter), splat(np.uint64(0)), splat(_EVERY)
+    lanes = _lanes_at(state)
+    count, none, every = splat(counter), splat(np.uint64(0)), splat(EVERY_BIT)
     for octet in range(octets):
         digits, drawn = planes + octet * OWN_DIGITS, (none, none, every, every)
         lanes, count, drawn = _compare(lanes, count, drawn, digits, 0, SURE_DIGITS)
@@ -148,10 +160,7 @@ def draw_own_masks(state, counter, planes, octets, masks):
             lanes, count, drawn = _compare(lanes, count, drawn, digits, SURE_DIGITS, rest)
         store(masks, octet * 64, drawn[0])
         store(masks, octet * 64 + 32, drawn[1])
-    a, b, c, d, e, f = lanes
-    for at, low, high in ((0, a, d), (64, b, e), (128, c, f)):
-        store(state, at, low)
-        store(state, at + 32, high)
+    _keep_lanes(state, lanes)
 
 
 @njit(nogil=True, inline="always")

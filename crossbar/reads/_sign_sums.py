@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from crossbar.reads._doubles import copy_ints
-from crossbar.reads._kernels import READS_PER_BLOCK, aligned
+from crossbar.reads._kernels import EVERY_BIT, READS_PER_BLOCK, aligned
 from crossbar.reads._vectors import (
     add_bytes,
     add_ints,
@@ -41,7 +41,6 @@ from crossbar.reads._vectors import (
 _OCTETS_PER_SHORT = 128
 #: Bytes of the int32 totals of a block.
 BYTES_OF_TOTALS = 4 * READS_PER_BLOCK
-_EVERY = np.uint64(0xFFFFFFFFFFFFFFFF)
 _NIBBLES = np.uint64(0x0F0F0F0F0F0F0F0F)
 
 
@@ -79,7 +78,7 @@ def _of_gates(entries, at, bits, masks, octet):
     """Return entries of eight signs y of 64 reads, in bytes: two vectors. Arrays are addresses."""
     nibbles, line = splat(_NIBBLES), octet * 64
     low, high = load_table(entries, at), load_table(entries, at + 16)
-    every = splat(_EVERY)
+    every = splat(EVERY_BIT)
     first = bit_xor(bit_xor(load(bits, line), load(masks, line)), every)
     second = bit_xor(bit_xor(load(bits, line + 32), load(masks, line + 32)), every)
     a = lookup(low, bit_and(first, nibbles))
@@ -153,7 +152,7 @@ def add_gates(depth, entries, octets, bits, masks, total):
 @njit(nogil=True, inline="always")
 def _signs_of_gates(bits, masks, at):
     """Return the bits of eight signs y of 32 reads, split in fours. Arrays are addresses."""
-    every, nibbles = splat(_EVERY), splat(_NIBBLES)
+    every, nibbles = splat(EVERY_BIT), splat(_NIBBLES)
     signs = bit_xor(bit_xor(load(bits, at), load(masks, at)), every)
     return bit_and(signs, nibbles), bit_and(right_4_of_shorts(signs), nibbles)
 

@@ -90,9 +90,11 @@ def _measured(
     start = time.perf_counter()
     chip = chip_of()
     per_chip = time.perf_counter() - start
-    images, compiling = _FEW, first - read(chip, _FEW)
-    while (seconds := read(chip, images)) < _ENOUGH and images < len(y):
+    images, seconds = _FEW, read(chip, _FEW)
+    compiling = first - seconds
+    while seconds < _ENOUGH and images < len(y):
         images = min(4 * images, len(y))
+        seconds = read(chip, images)
     return per_chip, seconds / images, compiling
 
 

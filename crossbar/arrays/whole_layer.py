@@ -13,16 +13,10 @@ from crossbar.arrays.tiled import TiledArray
 from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
 from crossbar.reads.gaussian_sums import Stream as NormalStream
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.layer_pass import (
-    Gates,
-    LayerPass,
-    Noise,
-    SignTables,
-    conducting_tables,
-    sign_tables,
-)
+from crossbar.reads.layer_pass import Gates, LayerPass, Noise, SignTables
 from crossbar.reads.packed import Packed
 from crossbar.reads.sampling import check_sampling
+from crossbar.reads.sign_tables import conducting_tables, sign_tables
 from crossbar.reads.span import Span
 from crossbar.reads.strategies import Stream
 from devices.validation import Floats
@@ -174,8 +168,11 @@ def _normal(sums: GaussianSums, *key: int) -> LayerPass:
 
 def _shared_if_equal(path: SignTables, main: SignTables) -> SignTables:
     """Return `main` if both tables are equal, so that their sums are added up once."""
-    same = path.unit == main.unit and np.array_equal(path.factors, main.factors)
-    return main if same and np.array_equal(path.entries, main.entries) else path
+    same = path.unit == main.unit and all(
+        np.array_equal(getattr(path, name), getattr(main, name))
+        for name in ("factors", "steps", "entries")
+    )
+    return main if same else path
 
 
 def _sums_of_ones(tables: SignTables, lines: int) -> Floats:

@@ -41,16 +41,45 @@ def splat_double(context, number):
 
 
 @intrinsic
-def root_doubles(context, doubles):
-    """Return the square roots of four float64."""
+def splat_int(context, number):
+    """Return a vector of eight times an int32."""
 
     def codegen(context, builder, signature, arguments):
-        of_doubles = ir.FunctionType(_DOUBLES, [_DOUBLES])
-        root = get_or_insert_function(builder.module, of_doubles, "llvm.sqrt.v4f64")
-        numbers = builder.bitcast(arguments[0], _DOUBLES)
-        return builder.bitcast(builder.call(root, [numbers]), _BYTES)
+        return builder.bitcast(_splat(builder, ir.VectorType(_INT, 8), arguments[0]), _BYTES)
 
-    return vector(vector), codegen
+    return vector(types.int32), codegen
+
+
+def _of_each(name):
+    """Return the operation that applies a function of LLVM to each of four float64."""
+
+    @intrinsic
+    def apply(context, doubles):
+        def codegen(context, builder, signature, arguments):
+            of_doubles = ir.FunctionType(_DOUBLES, [_DOUBLES])
+            function = get_or_insert_function(builder.module, of_doubles, f"llvm.{name}.v4f64")
+            numbers = builder.bitcast(arguments[0], _DOUBLES)
+            return builder.bitcast(builder.call(function, [numbers]), _BYTES)
+
+        return vector(vector), codegen
+
+    return apply
+
+
+root_doubles = _of_each("sqrt")
+absolute_doubles = _of_each("fabs")
+
+
+@intrinsic
+def not_above(context, a, b):
+    """Return all bits of those of four float64 for which a > b does not hold, as of NaN."""
+
+    def codegen(context, builder, signature, arguments):
+        a, b = (builder.bitcast(value, _DOUBLES) for value in arguments)
+        below = builder.fcmp_unordered("<=", a, b)
+        return builder.bitcast(builder.sext(below, ir.VectorType(_WORD, 4)), _BYTES)
+
+    return vector(vector, vector), codegen
 
 
 @intrinsic

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar.reads._kernels import DIGIT_BASE
 from crossbar.reads._layer_noise import Normals
-from crossbar.reads._layer_pass import Law, Out, Rows, layer_pass
+from crossbar.reads._layer_pass import layer_pass
+from crossbar.reads._layer_records import Law, Out, Rows
 from crossbar.reads._sign_sums import SignTables, row_sums
-from crossbar.reads.digits import DigitTables
 from crossbar.reads.normals import normals_key
 from crossbar.reads.packed import EVERYWHERE, Bits, Packed, in_threads
 from crossbar.reads.packed_bits import Stream
@@ -26,55 +25,16 @@ _NO_BITS = np.empty((0, 0), np.uint8)
 _NO_STATES = np.empty((0, 0, 0), np.uint8)
 _NO_PLANES = np.empty((0, 0, 0), np.uint8)
 _NO_ROWS = np.empty((0, 0, 0), np.int32)
-_LARGEST_BYTE = 127
-_LARGEST_INT = 2**31 - 1
 _NOTHING = np.empty(0)
 _NO_DIGITS = np.empty(0, np.uint8)
 _NO_KEY = np.zeros(2, np.uint64)
 _NO_NOISE = Normals(_NO_KEY, np.empty(0, np.float32))
+#: Bound of normal numbers from `normals`.
+_LARGEST_NORMAL = 10.0
+#: Bound of the rounding errors of a sum, relative to its largest terms.
+_ROUNDING = 1e-12
 #: Reads of each row from which on the sums that they share are added up apart.
 _SHARED_BY = 2
-
-
-def sign_tables(tables: DigitTables) -> SignTables:
-    """Return tables of sums of weights as tables of sums of signs."""
-    of_all = tables.tables[..., 15]
-    half, odd = of_all >> 1, (of_all & 1).astype(np.int32)
-    entries = tables.tables - half[..., None]
-    depth = 2 if 4 * int(np.abs(entries).max()) <= _LARGEST_BYTE else 1
-    pad = [(0, 0), (0, 0), (0, -entries.shape[2] % (2 * depth)), (0, 0), (0, 0)]
-    of_columns = odd.sum(axis=(2, 3), dtype=np.int32)
-    padded, factors = np.pad(entries, pad), tables.factors
-    base = _base_of(padded, factors)
-    if base:
-        whole = of_columns @ factors.astype(np.int32)
-        of_columns, factors = np.ascontiguousarray(whole[:, None], np.int32), np.ones(1)
-    return SignTables(padded, of_columns, factors, tables.unit, depth, base)
-
-
-def _base_of(entries: NDArray[np.int8], factors: Floats) -> int:
-    """Return the base of the digits; 0 for a single one, or where whole sums exceed int32."""
-    powers = float(DIGIT_BASE) ** np.arange(len(factors))
-    if len(factors) == 1 or not np.array_equal(factors, powers):
-        return 0
-    octets = entries.shape[2]
-    # Two sums of signs, each of two entries for an octet.
-    largest = 4.0 * octets * np.abs(entries.astype(float)).max(axis=(0, 2, 3, 4)) @ factors
-    return DIGIT_BASE if 2 * largest < _LARGEST_INT else 0
-
-
-def conducting_tables(tables: DigitTables) -> SignTables:
-    """Return tables for sums over the gates that conduct, whatever the inputs ±1 are.
-
-    With a sign +1 for a gate that conducts and −1 for others, such a sum is half the sum of the
-    signed entries plus half the sum of all entries, which never changes.
-    """
-    signs = sign_tables(tables)
-    ones = signs.entries[..., 15].sum(axis=(2, 3), dtype=np.int32)
-    if signs.base:
-        powers = signs.base ** np.arange(ones.shape[1], dtype=np.int32)
-        ones = (ones @ powers)[:, None]
-    return signs._replace(odd=np.ascontiguousarray(signs.odd - ones))
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,26 +151,29 @@ class LayerPass:
     ) -> None:
         if not span.reads:
             return
-        law = self._law(seed, amperes, offsets)
-        of_reads = span.rows
         shared = len(inputs) * _SHARED_BY <= span.reads
         main = _of_rows(self.main, inputs) if shared else _NO_ROWS
         own_path = shared and self.a is not None and self.path is not self.main
         path = _of_rows(self.path, inputs) if own_path else _NO_ROWS
+        law = self._law(seed, amperes, offsets)
+        if len(offsets):
+            law = _with_margins(self, law, shared)
+        of_reads = span.rows
 
         def work(part: Span) -> None:
             here = slice(part.first - span.first, part.last - span.first)
             rows = Rows(inputs.plus, of_reads[here], main, path)
             ends = part.first, part.last
-            layer_pass(self.main, self.path, cells, rows, law, *ends, _part(out, here))
+            layer_pass(self.main, self.path, self.variances, rows, law, *ends, _part(out, here))
 
-        cells = self.main if self._cells is None else self._cells
         cost = 8.0 * span.reads * inputs.plus.shape[1] * len(self.main.odd)
         in_threads(work, span, cost, multiple=span.locations if len(out.states) else 1)
 
     @property
-    def _cells(self) -> SignTables | None:
-        return None if self.gates is None else self.gates.cells
+    def variances(self) -> SignTables:
+        """Variances of cells behind gates; `main`, which is not used, for cells without noise."""
+        cells = None if self.gates is None else self.gates.cells
+        return self.main if cells is None else cells
 
     def _law(self, seed: np.random.SeedSequence, amperes: float, offsets: Floats) -> Law:
         """Return what a pass draws and adds; arguments as of `fired`."""
@@ -235,13 +198,15 @@ class LayerPass:
             sum(int(bit) << i for i, bit in enumerate(p_bits)),
             len(p_bits),
             planes,
-            self._cells is not None,
+            self.variances is not self.main,
             (noise, path_noise, bias_noise),
             _row(self.a),
             _row(self.bias),
             _row(self.threshold),
             float(amperes),
             _row(offsets),
+            _NOTHING,
+            _NOTHING,
         )
 
 
@@ -269,3 +234,36 @@ def _of_rows(tables: SignTables, inputs: Packed) -> NDArray[np.int32]:
         cost,
     )
     return out
+
+
+def _with_margins(layer: LayerPass, law: Law, known: bool) -> Law:
+    """Return the law with margins for leading digits, if some digits can be left for later.
+
+    The margins bound by how much later digits, and rounding, may change a current.
+
+    Args:
+        layer: What is added up.
+        law: The law of all digits.
+        known: Whether sums under rows of inputs are added up before, in all digits.
+    """
+    main, path, cells = layer.main, layer.path, layer.variances
+    gated = layer.gates is not None
+    # Sums of signs, in all digits or not, that make up 2 Σ z w or Σ z w + Σ y w.
+    unknown = (0 if known else 1 if gated else 2) + gated
+    off, largest = unknown * main.left_out, 2 * main.largest
+    of_variance = cells.left_out if cells is not main else _NOTHING
+    if layer.a is not None:
+        off = off + np.abs(layer.a) * (0 if known else 2) * path.left_out
+        largest = largest + np.abs(layer.a) * 2 * path.largest
+    if not off.any() and not of_variance.any():
+        return law
+    for added in (law.bias, law.threshold):
+        largest = largest + (np.abs(added) if len(added) else 0)
+    for noise, factor in zip(law.noises, (1, 1 if layer.a is None else layer.a, 1), strict=True):
+        if len(noise.std):
+            largest = largest + _LARGEST_NORMAL * np.abs(factor * noise.std)
+    if len(of_variance):
+        of_variance = of_variance + _ROUNDING * 2 * cells.largest
+        largest = largest + _LARGEST_NORMAL * np.sqrt(2 * cells.largest)
+    margins = law.amperes * (off + _ROUNDING * largest) + _ROUNDING * np.abs(law.offsets)
+    return law._replace(margins=margins, of_variance=of_variance)

@@ -11,9 +11,10 @@ from crossbar import Adc, Hardware, NeuronArray
 from crossbar.reads.digits import digit_tables
 from crossbar.reads.gated_sums import gate_bits, gated_sums
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.layer_pass import Gates, LayerPass, Noise, sign_tables
+from crossbar.reads.layer_pass import Gates, LayerPass, Noise
 from crossbar.reads.normals import normals
 from crossbar.reads.packed import Packed
+from crossbar.reads.sign_tables import sign_tables
 from crossbar.reads.span import Span
 from crossbar.threads import threads
 from devices import (
@@ -75,8 +76,8 @@ def test_a_pass_equals_the_slow_twin_exactly_on_a_grid(
     np.testing.assert_array_equal(states, arranged)
 
 
-@pytest.mark.parametrize(("digits", "base"), [(1, 0), (2, 63), (3, 63), (4, 0)])
-def test_many_inputs_and_columns_equal_gated_sums(digits, base, rng):
+@pytest.mark.parametrize(("digits", "later"), [(1, 0), (2, 0), (3, 1), (4, 2)])
+def test_many_inputs_and_columns_equal_gated_sums(digits, later, rng):
     # More octets than a short holds, more columns than a byte has bits, blocks of several images.
     # Sums of four digits do not fit into int32.
     top = largest(digits)
@@ -84,7 +85,8 @@ def test_many_inputs_and_columns_equal_gated_sums(digits, base, rng):
     tables, span = digit_tables([w], 1.0, 3)[0], Span(120, 360, 3, 40)
     x = Packed.of(rng.choice([-1.0, 1.0], (80, 1100)))[0]
     of_signs = sign_tables(tables)
-    assert (tables.digits, of_signs.base) == (digits, base)
+    assert (tables.digits, of_signs.later) == (digits, later)
+    assert len(of_signs.steps) == (10 if digits in (2, 3) else 0)
     layer = LayerPass(of_signs, of_signs, Gates(gate_bits(0.5), ()))
     expected = gated_sums(tables, x, span, SEED, 0.5)
     np.testing.assert_array_equal(layer.sums(x, span, SEED), expected)

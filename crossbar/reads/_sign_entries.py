@@ -1,0 +1,69 @@
+"""Compiled: sums of four signs in digits, the last two of which tell most of a sum."""
+
+# mypy: ignore-errors
+
+import numpy as np
+from numba import njit
+
+#: Base of the digits, −63 … 63: two of them fit into a byte.
+BASE = 127
+#: Largest whole number of two such digits.
+LARGEST_OF_TWO = (BASE**2 - 1) // 2
+#: Entries of four weights.
+_ENTRIES = 16
+
+
+@njit(nogil=True)
+def _whole(tables, values, whole):
+    """Write the entries (S + π)/2 of a column; return Σ π.
+
+    tables: sums of the weights that are chosen, (digits, octets · 2 · 16). values: those of the
+    digits, (digits,) int32.
+    """
+    whole[:] = 0
+    for d in range(len(values)):
+        of_digit, value = tables[d], values[d]
+        for i in range(len(whole)):
+            whole[i] += value * np.int32(of_digit[i])
+    odd = 0
+    for begin in range(0, len(whole), _ENTRIES):
+        of_all = whole[begin + _ENTRIES - 1]
+        half = of_all >> 1
+        odd += of_all & 1
+        for i in range(begin, begin + _ENTRIES):
+            whole[i] -= half
+    return odd
+
+
+@njit(nogil=True, cache=True)
+def whole_sizes(tables, values, odd, largest, sums):
+    """Write Σ π, the largest entry, and the largest sum of entries of each column, (columns,)."""
+    whole = np.empty(tables.shape[2], np.int32)
+    for j in range(len(tables)):
+        odd[j] = _whole(tables[j], values, whole)
+        largest[j] = sums[j] = 0
+        for begin in range(0, len(whole), _ENTRIES):
+            most = 0
+            for i in range(begin, begin + _ENTRIES):
+                most = max(most, abs(whole[i]))
+            largest[j] = max(largest[j], most)
+            sums[j] += most
+
+
+@njit(nogil=True, cache=True)
+def split_entries(tables, values, steps, entries):
+    """Write the entries of each column in digits with the values `steps` (columns, digits).
+
+    All digits but the last one are nearest to 0.
+    """
+    whole = np.empty(tables.shape[2], np.int32)
+    digits = steps.shape[1]
+    for j in range(len(tables)):
+        _whole(tables[j], values, whole)
+        for d in range(digits - 1, -1, -1):
+            step = np.float64(steps[j, d])
+            to = entries[j, d]
+            for i in range(len(whole)):
+                digit = np.rint(whole[i] / step)
+                to[i] = np.int8(digit)
+                whole[i] -= np.int32(digit * step)

@@ -37,9 +37,7 @@ class SignTables(NamedTuple):
         depth: Octets whose entries fit into bytes, 1 or 2.
         steps: Whole value of each digit, (columns, digits) int32, that of the first one 1; (0, 0)
             if digits are added up one by one.
-        later: Number of the first digits, which change sums the least.
-        left_out: Largest change of a sum of entries by these digits, (columns,) in weight units.
-        largest: Largest sum of entries, (columns,) in weight units.
+        later: Number of the first digits, which change sums the least and may be added up later.
     """
 
     entries: np.ndarray
@@ -49,8 +47,6 @@ class SignTables(NamedTuple):
     depth: int
     steps: np.ndarray
     later: int
-    left_out: np.ndarray
-    largest: np.ndarray
 
 
 @njit(nogil=True, inline="always")

@@ -4,7 +4,7 @@ Its numbers are those of the parts, read and added one after the other, bit for 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from crossbar.reads._sign_sums import SignTables, row_sums
 from crossbar.reads.normals import normals_key
 from crossbar.reads.packed import EVERYWHERE, Bits, Packed, in_threads
 from crossbar.reads.packed_bits import Stream
+from crossbar.reads.sign_tables import Bounds
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats
@@ -155,8 +156,8 @@ class LayerPass:
         main = _of_rows(self.main, inputs) if shared else _NO_ROWS
         own_path = shared and self.a is not None and self.path is not self.main
         path = _of_rows(self.path, inputs) if own_path else _NO_ROWS
-        law = self._law(seed, amperes, offsets)
-        if len(offsets):
+        law = _law(self, seed, amperes, offsets)
+        if len(offsets) and self._waits:
             law = _with_margins(self, law, shared)
         of_reads = span.rows
 
@@ -175,36 +176,36 @@ class LayerPass:
         cells = None if self.gates is None else self.gates.cells
         return self.main if cells is None else cells
 
-    def _law(self, seed: np.random.SeedSequence, amperes: float, offsets: Floats) -> Law:
-        """Return what a pass draws and adds; arguments as of `fired`."""
-        key: NDArray[Any] = _NO_KEY
-        p_bits, planes, noise = _NO_DIGITS, _NO_PLANES, _NO_NOISE
-        if self.gates is not None:
-            masks = child(seed, *self.gates.key)
-            key = masks.generate_state(2, np.uint64)
-            own = self.gates.p_bits.ndim > 1
-            p_bits, planes = (_NO_DIGITS, self.gates.p_bits) if own else (self.gates.p_bits, planes)
-            if self.gates.cells is not None:
-                std = np.ones(len(self.main.odd), np.float32)
-                noise = Normals(normals_key(child(masks, Stream.CELLS)), std)
-        if self.noise is not None:
-            noise = self.noise.below(seed)
-        path_noise, bias_noise = (
-            _NO_NOISE if other is None else other.below(seed)
-            for other in (self.path_noise, self.bias_noise)
-        )
+    @property
+    def _waits(self) -> bool:
+        """Whether some digits may be added up later."""
+        return self.main.later + self.path.later + self.variances.later > 0
+
+    @cached_property
+    def bounds(self) -> tuple[Bounds, Bounds, Bounds]:
+        """Bounds of the sums of main array, path and variances."""
+        main = Bounds.of(self.main)
+        path = main if self.path is self.main else Bounds.of(self.path)
+        return main, path, main if self.variances is self.main else Bounds.of(self.variances)
+
+    @cached_property
+    def fixed(self) -> Law:
+        """What all calls have in common of what a pass draws and adds."""
+        p_bits: Bits = _NO_DIGITS if self.gates is None else self.gates.p_bits
+        own = p_bits.ndim > 1
+        digits = _NO_DIGITS if own else p_bits
         return Law(
-            key.astype(np.uint64, copy=False),
-            sum(int(bit) << i for i, bit in enumerate(p_bits)),
-            len(p_bits),
-            planes,
+            _NO_KEY,
+            sum(int(bit) << i for i, bit in enumerate(digits)),
+            len(digits),
+            p_bits if own else _NO_PLANES,
             self.variances is not self.main,
-            (noise, path_noise, bias_noise),
+            (_NO_NOISE, _NO_NOISE, _NO_NOISE),
             _row(self.a),
             _row(self.bias),
             _row(self.threshold),
-            float(amperes),
-            _row(offsets),
+            0.0,
+            _NOTHING,
             _NOTHING,
             _NOTHING,
         )
@@ -236,6 +237,30 @@ def _of_rows(tables: SignTables, inputs: Packed) -> NDArray[np.int32]:
     return out
 
 
+def _law(layer: LayerPass, seed: np.random.SeedSequence, amperes: float, offsets: Floats) -> Law:
+    """Return what a pass draws and adds; arguments as of `LayerPass.fired`."""
+    key: NDArray[np.uint64] = _NO_KEY
+    noise = _NO_NOISE
+    if layer.gates is not None:
+        masks = child(seed, *layer.gates.key)
+        key = masks.generate_state(2, np.uint64).astype(np.uint64, copy=False)
+        if layer.gates.cells is not None:
+            std = np.ones(len(layer.main.odd), np.float32)
+            noise = Normals(normals_key(child(masks, Stream.CELLS)), std)
+    if layer.noise is not None:
+        noise = layer.noise.below(seed)
+    path_noise, bias_noise = (
+        _NO_NOISE if other is None else other.below(seed)
+        for other in (layer.path_noise, layer.bias_noise)
+    )
+    return layer.fixed._replace(
+        key=key,
+        noises=(noise, path_noise, bias_noise),
+        amperes=float(amperes),
+        offsets=_row(offsets),
+    )
+
+
 def _with_margins(layer: LayerPass, law: Law, known: bool) -> Law:
     """Return the law with margins for leading digits, if some digits can be left for later.
 
@@ -246,17 +271,15 @@ def _with_margins(layer: LayerPass, law: Law, known: bool) -> Law:
         law: The law of all digits.
         known: Whether sums under rows of inputs are added up before, in all digits.
     """
-    main, path, cells = layer.main, layer.path, layer.variances
-    gated = layer.gates is not None
+    main, path, cells = layer.bounds
+    gated, cells_vary = layer.gates is not None, layer.variances is not layer.main
     # Sums of signs, in all digits or not, that make up 2 Σ z w or Σ z w + Σ y w.
     unknown = (0 if known else 1 if gated else 2) + gated
     off, largest = unknown * main.left_out, 2 * main.largest
-    of_variance = cells.left_out if cells is not main else _NOTHING
+    of_variance = cells.left_out if cells_vary else _NOTHING
     if layer.a is not None:
         off = off + np.abs(layer.a) * (0 if known else 2) * path.left_out
         largest = largest + np.abs(layer.a) * 2 * path.largest
-    if not off.any() and not of_variance.any():
-        return law
     for added in (law.bias, law.threshold):
         largest = largest + (np.abs(added) if len(added) else 0)
     for noise, factor in zip(law.noises, (1, 1 if layer.a is None else layer.a, 1), strict=True):

@@ -1,5 +1,7 @@
 """Tables of sums of signs, and what their leading digits tell of a sum."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ from crossbar.reads._kernels import DIGIT_BASE
 from crossbar.reads._sign_entries import BASE, LARGEST_OF_TWO, split_entries, whole_sizes
 from crossbar.reads._sign_sums import SignTables
 from crossbar.reads.digits import DigitTables
+from devices.validation import Floats
 
 _LARGEST_BYTE = 127
 _LARGEST_INT = 2**31 - 1
@@ -74,20 +77,27 @@ def _padded(
     """Return tables with as many octets as loops take at a time; arguments as of `SignTables`."""
     depth = 2 if 4 * int(np.abs(entries).max()) <= _LARGEST_BYTE else 1
     pad = [(0, 0), (0, 0), (0, -entries.shape[2] % (2 * depth)), (0, 0), (0, 0)]
-    padded = np.pad(entries, pad)
-    none = np.empty(0)
-    signs = SignTables(padded, odd, factors, unit, depth, steps, 0, none, none)
-    return _with_later(signs, _LEADING)
+    later = max(entries.shape[1] - _LEADING, 0)
+    return SignTables(np.pad(entries, pad), odd, factors, unit, depth, steps, later)
 
 
-def _with_later(tables: SignTables, leading: int) -> SignTables:
-    """Return tables of which all but some leading digits may be added up later."""
-    entries = tables.entries
-    reach = np.abs(entries).max(axis=-1).sum(axis=(2, 3), dtype=float) * tables.unit
-    reach *= tables.steps if len(tables.steps) else tables.factors
-    later = max(entries.shape[1] - leading, 0)
-    left_out, largest = reach[:, :later].sum(axis=1), reach.sum(axis=1)
-    return tables._replace(later=later, left_out=left_out, largest=largest)
+class Bounds(NamedTuple):
+    """Bounds of sums of entries, in weight units.
+
+    Attributes:
+        left_out: Largest change of a sum by the digits that may come later, (columns,).
+        largest: Largest sum, (columns,).
+    """
+
+    left_out: Floats
+    largest: Floats
+
+    @classmethod
+    def of(cls, tables: SignTables) -> "Bounds":
+        """Return the bounds of tables: sums of the largest entries of each four weights."""
+        reach = np.abs(tables.entries).max(axis=-1).sum(axis=(2, 3), dtype=float) * tables.unit
+        reach *= tables.steps if len(tables.steps) else tables.factors
+        return cls(reach[:, : tables.later].sum(axis=1), reach.sum(axis=1))
 
 
 def conducting_tables(tables: DigitTables) -> SignTables:
@@ -97,8 +107,9 @@ def conducting_tables(tables: DigitTables) -> SignTables:
     signed entries plus half the sum of all entries, which never changes.
     """
     signs = sign_tables(tables)
-    shorter = _with_later(signs, 1)
-    if shorter.left_out.sum() < _SMALL * shorter.largest.sum():
+    shorter = signs._replace(later=signs.entries.shape[1] - 1)
+    bounds = Bounds.of(shorter)
+    if bounds.left_out.sum() < _SMALL * bounds.largest.sum():
         signs = shorter
     ones = signs.entries[..., 15].sum(axis=(2, 3), dtype=np.int32)
     if len(signs.steps):

@@ -9,7 +9,7 @@ from crossbar.reads.digits import SUMMED_DIGITS, digit_tables
 from crossbar.reads.gated_sums import gate_bits
 from crossbar.reads.layer_pass import Gates, LayerPass, Noise
 from crossbar.reads.packed import Packed
-from crossbar.reads.sign_tables import conducting_tables, sign_tables
+from crossbar.reads.sign_tables import Bounds, conducting_tables, sign_tables
 from crossbar.reads.span import Span
 from tests.helpers.packed_reads import SEED, largest
 
@@ -37,12 +37,13 @@ def test_later_digits_change_a_sum_by_their_bound_at_most(digits, rng):
     every = in_weight_units(tables.entries, tables)
     later = every - in_weight_units(tables.entries, tables, tables.later)
     worst = np.abs(later).max(axis=-1).sum(axis=(1, 2))
-    assert (worst <= tables.left_out * (1 + 1e-9)).all()
+    bounds = Bounds.of(tables)
+    assert (worst <= bounds.left_out * (1 + 1e-9)).all()
     # Bounds of several digits are added up, though one four of weights seldom reaches them all.
-    np.testing.assert_allclose(worst, tables.left_out, rtol=0.01 if digits == 3 else 0.5)
-    np.testing.assert_array_less(np.abs(every).max(axis=-1).sum(axis=(1, 2)), tables.largest * 1.01)
+    np.testing.assert_allclose(worst, bounds.left_out, rtol=0.01 if digits == 3 else 0.5)
+    np.testing.assert_array_less(np.abs(every).max(axis=-1).sum(axis=(1, 2)), bounds.largest * 1.01)
     # Two digits, to the base 127 or 63, are 1/16,000 or 1/4,000 of the range of each four weights.
-    assert (worst < 0.005 * tables.largest).all()
+    assert (worst < 0.005 * bounds.largest).all()
 
 
 @pytest.mark.parametrize(("digits", "steps"), [(2, True), (3, True), (4, True), (8, False)])

@@ -54,7 +54,7 @@ def _z_totals(table, known, j, inputs, first, total):
         take_totals(here, in_turn, row_of, total + d * BYTES_OF_TOTALS)
 
 
-@njit(nogil=True)
+@njit(nogil=True, inline="always")
 def add_up(sums, known, kinds, j, inputs, gates, totals):
     """Set the totals of column j, in the leading digits if others may come later.
 

@@ -92,7 +92,7 @@ def _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch):
         bit = np.uint8(1) << np.uint8(j % 8 if as_bits else 0)
         add_up(sums, known, kinds, j, inputs, gates, totals)
         if not margins[0]:
-            finish(scales, summed, shift, noises, added, fires, margins, j, bit, to)
+            finish(scales, summed, shift, noises, added, fires, (0, 0), j, bit, to)
         elif finish_apart(scales, summed, shift, noises, added, fires, margins, j, bit, to):
             add_later(sums, known, kinds, j, inputs, gates, totals)
             finish_apart(scales, summed, shift, noises, added, fires, (0, 0), j, bit, to)

@@ -167,12 +167,15 @@ def _normal(sums: GaussianSums, *key: int) -> LayerPass:
 
 
 def _shared_if_equal(path: SignTables, main: SignTables) -> SignTables:
-    """Return `main` if both tables are equal, so that their sums are added up once."""
-    same = path.unit == main.unit and all(
-        np.array_equal(getattr(path, name), getattr(main, name))
-        for name in ("factors", "steps", "entries")
+    """Return the path with the entries of `main` if both are equal, so that they are added up once.
+
+    Their units may differ, if only by a rounding error.
+    """
+    names = ("factors", "steps", "odd", "entries")
+    same = path.later == main.later and all(
+        np.array_equal(getattr(path, name), getattr(main, name)) for name in names
     )
-    return main if same else path
+    return main._replace(unit=path.unit) if same else path
 
 
 def _sums_of_ones(tables: SignTables, lines: int) -> Floats:

@@ -32,7 +32,7 @@ from crossbar.reads._sign_sums import (
     totals_of_gates,
     totals_of_inputs,
 )
-from crossbar.reads._vectors import bit_or, has_bits, splat, store
+from crossbar.reads._vectors import bit_or, has_bits, load, splat, store
 
 
 @njit(nogil=True, inline="always")
@@ -117,30 +117,29 @@ def _scaled(total, i, shift, scale, j):
 
 
 @njit(nogil=True, inline="always")
-def finish(scales, totals, shift, noises, added, fires, margins, j, bit, to):
-    """Add up column j of 64 reads; write the sums, or a bit for each comparator that fires.
+def finish(scales, totals, shift, noises, added, fires, j, bit, to, stds):
+    """Add up column j of 64 reads; write sums, currents, or a bit for each comparator that fires.
 
     scales, totals: of main array, path and cells, see `_scaled`; totals of cells are 0 if these do
     not vary. noises: addresses of what is added to main array, path and bias, see `take_noise`,
     each 0 for none. added: addresses of a, bias and threshold. fires: amperes per weight, and the
-    address of the offsets or 0. margins: addresses of the margins and of changes of variances; 0
-    for sums of all digits. to: address of 64 float64, or of 64 bytes.
-
-    Return whether the current of some read is within its margin.
+    address of the offsets or 0. bit: that of the comparators in the 64 bytes at `to`; 0 to write
+    sums, or currents where there are offsets, as 64 float64. stds: address for the standard
+    deviations of cells that vary, or 0.
     """
     noise, of_path, of_bias = noises
     a, bias, threshold = added
     amperes, offsets = fires
-    of_current, of_variance = margins
     at, of_column = 8 * j, LINE * (j % 8)
     kept = bit - np.uint8(1)  # bits of the columns before
-    open_reads = splat(np.uint64(0))
     for i in range(0, READS_PER_BLOCK, 4):
         u = _scaled(totals[0], i, shift, scales[0], j)
         if totals[2]:
             std = root_doubles(_scaled(totals[2], i, np.int32(0), scales[2], j))
             normals = doubles_of_floats(noise + of_column, 4 * i)
             u = add_doubles(u, multiply_doubles(std, normals))
+            if stds:
+                store(stds, 8 * i, std)
         elif noise:
             u = add_doubles(u, doubles_of_floats(noise + of_column, 4 * i))
         if a:
@@ -156,25 +155,41 @@ def finish(scales, totals, shift, noises, added, fires, margins, j, bit, to):
         if threshold:
             u = add_doubles(u, splat_double(double_at(threshold + at)))
         if offsets:
-            current = multiply_doubles(u, splat_double(amperes))
-            current = add_doubles(current, splat_double(double_at(offsets + at)))
-            store_signs(to, i, current, kept, bit)
-            if of_current:
-                size = absolute_doubles(current)
-                margin = splat_double(double_at(of_current + at))
-                if totals[2]:
-                    # sqrt(V) − sqrt(V − e) = e / (sqrt(V) + sqrt(V − e)) ≤ e / sqrt(V)
-                    off = splat_double(amperes * double_at(of_variance + at))
-                    off = multiply_doubles(off, absolute_doubles(normals))
-                    size = multiply_doubles(size, std)
-                    margin = add_doubles(multiply_doubles(margin, std), off)
-                open_reads = bit_or(open_reads, not_above(size, margin))
+            u = multiply_doubles(u, splat_double(amperes))
+            u = add_doubles(u, splat_double(double_at(offsets + at)))
+        if bit:
+            store_signs(to, i, u, kept, bit)
         else:
             store(to, 8 * i, u)
-    return has_bits(open_reads)
 
 
 @njit(nogil=True)
-def finish_apart(scales, totals, shift, noises, added, fires, margins, j, bit, to):
-    """Do and return what `finish` does; called, so that it is compiled apart from other loops."""
-    return finish(scales, totals, shift, noises, added, fires, margins, j, bit, to)
+def finish_apart(scales, totals, shift, noises, added, fires, j, bit, to, stds):
+    """Do what `finish` does; called, so that rare work is compiled apart from other loops."""
+    finish(scales, totals, shift, noises, added, fires, j, bit, to, stds)
+
+
+@njit(nogil=True, inline="always")
+def decide(currents, stds, noise, margins, j, bit, to):
+    """Write a bit for each of 64 currents that is 0 or more; return whether one is too small.
+
+    That is, whether some current is within its margin. currents, stds: what `finish` writes; stds
+    are 0 where cells do not vary. noise: address of the normals of such cells, see `take_noise`.
+    margins: addresses of the margins, and of the changes of variances.
+    """
+    of_current, of_variance = margins
+    kept = bit - np.uint8(1)  # bits of the columns before
+    margin, open_reads = splat_double(double_at(of_current + 8 * j)), splat(np.uint64(0))
+    for i in range(0, READS_PER_BLOCK, 4):
+        current = load(currents, 8 * i)
+        store_signs(to, i, current, kept, bit)
+        size, limit = absolute_doubles(current), margin
+        if stds:
+            # sqrt(V) − sqrt(V − e) = e / (sqrt(V) + sqrt(V − e)) ≤ e / sqrt(V)
+            normals = absolute_doubles(doubles_of_floats(noise + LINE * (j % 8), 4 * i))
+            off = multiply_doubles(splat_double(double_at(of_variance + 8 * j)), normals)
+            std = load(stds, 8 * i)
+            size, limit = multiply_doubles(size, std), multiply_doubles(margin, std)
+            limit = add_doubles(limit, off)
+        open_reads = bit_or(open_reads, not_above(size, limit))
+    return has_bits(open_reads)

@@ -15,7 +15,14 @@ from crossbar.reads._kernels import (
     draw_own_masks,
     draw_words,
 )
-from crossbar.reads._layer_columns import add_later, add_up, finish, finish_apart, scale_of
+from crossbar.reads._layer_columns import (
+    add_later,
+    add_up,
+    decide,
+    finish,
+    finish_apart,
+    scale_of,
+)
 from crossbar.reads._layer_noise import LINE, draw_noise, reads_at_once, take_noise
 from crossbar.reads._layer_out import address_if, targets_of, write_column
 from crossbar.reads._layer_records import Scratch
@@ -72,7 +79,7 @@ def _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch):
     fires = law.amperes, address_if(law.offsets)
     margins = address_if(law.margins), address_if(law.of_variance)
     line, octet = address(scratch.line), address(scratch.octet)
-    to = octet if fires[1] else line
+    to, stds = octet if fires[1] else line, address(scratch.stds) * law.cells_vary
     targets, as_bits = targets_of(out, columns, ends), len(out.plus) > 0
     state, planes, counter = address(scratch.state), address_if(law.planes), np.uint64(1 + WARM_UP)
     gated, shared = law.digits != 0 or planes != 0, address(path.entries) == address(main.entries)
@@ -89,13 +96,15 @@ def _pass_of_block(main, path, cells, rows, law, ends, in_turn, out, scratch):
         counter += words
         if noisy and j % 8 == 0:
             take_noise(law, columns, ends, j, scratch.normals, scratch.noise)
-        bit = np.uint8(1) << np.uint8(j % 8 if as_bits else 0)
+        bit = np.uint8(1) << np.uint8(j % 8 if as_bits else 0) if fires[1] else np.uint8(0)
         add_up(sums, known, kinds, j, inputs, gates, totals)
         if not margins[0]:
-            finish(scales, summed, shift, noises, added, fires, (0, 0), j, bit, to)
-        elif finish_apart(scales, summed, shift, noises, added, fires, margins, j, bit, to):
-            add_later(sums, known, kinds, j, inputs, gates, totals)
-            finish_apart(scales, summed, shift, noises, added, fires, (0, 0), j, bit, to)
+            finish(scales, summed, shift, noises, added, fires, j, bit, to, 0)
+        else:
+            finish(scales, summed, shift, noises, added, fires, j, np.uint8(0), line, stds)
+            if decide(line, stds, noises[0], margins, j, bit, octet):
+                add_later(sums, known, kinds, j, inputs, gates, totals)
+                finish_apart(scales, summed, shift, noises, added, fires, j, bit, octet, 0)
         write_column(targets, ends, j, line, octet)
 
 
@@ -125,6 +134,7 @@ def layer_pass(main, path, cells, rows, law, first, last, out):
         np.empty(path.entries.shape[1] * READS_PER_BLOCK, np.int32),
         np.empty(cells.entries.shape[1] * READS_PER_BLOCK, np.int32),
         every,
+        np.empty(READS_PER_BLOCK),
         np.empty(READS_PER_BLOCK),
         np.empty((3, reads_at_once(columns) * columns + 8), np.float32),
         np.zeros((3, 8, READS_PER_BLOCK), np.float32),

@@ -44,7 +44,8 @@ class Law(NamedTuple):
         offsets: Offsets of the comparators [A], (columns,); empty for sums without comparators.
         margins: Currents up to which the leading digits leave open what a comparator does [A],
             (columns,); empty if all digits are added up at once.
-        of_variance: Largest change of a variance by its later digits, (columns,).
+        of_variance: Amperes per weight times the largest change of a variance by its later digits,
+            (columns,).
     """
 
     key: np.ndarray
@@ -88,7 +89,8 @@ class Scratch(NamedTuple):
         of_path: The same for the deterministic path.
         of_cells: The same for the variances of cells.
         every: Inputs that are all +1, as `bits`.
-        line: Sums of a column.
+        line: Sums or currents of a column.
+        stds: Standard deviations of the noise of cells.
         normals: What `draw_noise` writes.
         noise: What `take_noise` writes.
         octet: Comparators of up to eight columns, a bit for each.
@@ -105,6 +107,7 @@ class Scratch(NamedTuple):
     of_cells: np.ndarray
     every: np.ndarray
     line: np.ndarray
+    stds: np.ndarray
     normals: np.ndarray
     noise: np.ndarray
     octet: np.ndarray

@@ -76,7 +76,8 @@ class LayerPass:
 
     Attributes:
         main: The main array, or the mean of its reads.
-        path: The deterministic path: `main` where its tables are the same, or where `a` is None.
+        path: The deterministic path, with the entries of `main` where they are the same; `main` where
+            `a` is None.
         gates: Gates of the main array; None for none.
         noise: Noise of the main array's sums; None for none.
         a: Factors of the deterministic path, (outputs,); None for none.
@@ -154,7 +155,7 @@ class LayerPass:
             return
         shared = len(inputs) * _SHARED_BY <= span.reads
         main = _of_rows(self.main, inputs) if shared else _NO_ROWS
-        own_path = shared and self.a is not None and self.path is not self.main
+        own_path = shared and self.path.entries is not self.main.entries
         path = _of_rows(self.path, inputs) if own_path else _NO_ROWS
         law = _law(self, seed, amperes, offsets)
         if len(offsets) and self._waits:
@@ -185,7 +186,7 @@ class LayerPass:
     def bounds(self) -> tuple[Bounds, Bounds, Bounds]:
         """Bounds of the sums of main array, path and variances."""
         main = Bounds.of(self.main)
-        path = main if self.path is self.main else Bounds.of(self.path)
+        path = Bounds.of(self.path)
         return main, path, main if self.variances is self.main else Bounds.of(self.variances)
 
     @cached_property
@@ -289,4 +290,4 @@ def _with_margins(layer: LayerPass, law: Law, known: bool) -> Law:
         of_variance = of_variance + _ROUNDING * 2 * cells.largest
         largest = largest + _LARGEST_NORMAL * np.sqrt(2 * cells.largest)
     margins = law.amperes * (off + _ROUNDING * largest) + _ROUNDING * np.abs(law.offsets)
-    return law._replace(margins=margins, of_variance=of_variance)
+    return law._replace(margins=margins, of_variance=law.amperes * of_variance)

@@ -199,7 +199,23 @@ def test_what_one_pass_does_not_draw_is_read_in_parts(options, rng):
 def test_a_path_of_the_same_cells_is_summed_once(error, rng):
     device = replace(GRID, write=StateDependentError(coefficients=(0.0, 0.05))) if error else GRID
     of_pass = layer_of(rng, device=device).whole._of_signs("exact")
-    assert (of_pass.path is of_pass.main) != error
+    assert (of_pass.path.entries is of_pass.main.entries) != error
+
+
+def test_a_path_of_the_same_continuous_cells_is_summed_once(rng):
+    # The units of some of these layers' arrays differ by a rounding error.
+    for w in rng.uniform(-1, 1, (20, 3, 12)):
+        hardware = Hardware(device=CONTINUOUS, gate=BlankOut(0.5))
+        k = hardware.mapping.siemens_per_weight(np.abs(w).max(), CONTINUOUS)
+        layer = NeuronArray.program(
+            w, hardware, siemens_per_weight=k, a=np.ones(3), b=np.zeros(3), rng=0
+        )
+        of_pass = layer.whole._of_signs("exact")
+        assert of_pass.path.entries is of_pass.main.entries
+        x, span = Inputs(rng.choice([-1.0, 1.0], (5, 12))), Span(0, 5)
+        u = layer.whole.sums(x, span, SEED, "exact")
+        layer.whole.sums = lambda *_: None
+        np.testing.assert_array_equal(u, layer.read_span(x, span, SEED))
 
 
 @pytest.mark.parametrize(

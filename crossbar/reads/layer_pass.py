@@ -76,7 +76,7 @@ class LayerPass:
 
     Attributes:
         main: The main array, or the mean of its reads.
-        path: The deterministic path, with the entries of `main` where they are the same; `main` where
+        path: The deterministic path, with the entries of `main` where they are equal; `main` where
             `a` is None.
         gates: Gates of the main array; None for none.
         noise: Noise of the main array's sums; None for none.

@@ -174,8 +174,8 @@ def plot_firing_probability(
 
     Theory is P(z = +1) = ½ (1 + erf v), eq. 4 of Detorakis et al. (2019). Each point is the
     frequency of z = +1 of one neuron and one image; at most DRAWN_POINTS are drawn, chosen at
-    random. The band is ± two standard errors of such a frequency; points beyond it belong to neurons
-    whose cells hold other weights than the trained ones.
+    random. The band is ± two standard errors of such a frequency; points beyond it belong to
+    neurons whose cells hold other weights than the trained ones.
 
     Args:
         chip: the chip.

@@ -54,7 +54,8 @@ def whole_sizes(tables, values, odd, largest, sums):
 def split_entries(tables, values, steps, entries):
     """Write the entries of each column in digits with the values `steps` (columns, digits).
 
-    All digits but the last one are nearest to 0.
+    The last digit leaves as small a rest as it can, then the one before does, and so on. Of two
+    such digits, the one nearer to 0 is taken: 63 of 63.5, since two times 64 exceeds a byte.
     """
     whole = np.empty(tables.shape[2], np.int32)
     digits = steps.shape[1]
@@ -64,6 +65,7 @@ def split_entries(tables, values, steps, entries):
             step = np.float64(steps[j, d])
             to = entries[j, d]
             for i in range(len(whole)):
-                digit = np.rint(whole[i] / step)
+                quotient = whole[i] / step
+                digit = np.copysign(np.ceil(np.abs(quotient) - 0.5), quotient)
                 to[i] = np.int8(digit)
                 whole[i] -= np.int32(digit * step)

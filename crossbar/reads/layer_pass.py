@@ -262,6 +262,7 @@ def _law(layer: LayerPass, seed: np.random.SeedSequence, amperes: float, offsets
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # margins that are no numbers: all digits decide
 def _with_margins(layer: LayerPass, law: Law, known: bool) -> Law:
     """Return the law with margins for leading digits, if some digits can be left for later.
 

@@ -95,8 +95,9 @@ class Bounds(NamedTuple):
     @classmethod
     def of(cls, tables: SignTables) -> "Bounds":
         """Return the bounds of tables: sums of the largest entries of each four weights."""
-        reach = np.abs(tables.entries).max(axis=-1).sum(axis=(2, 3), dtype=float) * tables.unit
-        reach *= tables.steps if len(tables.steps) else tables.factors
+        values = tables.unit * (tables.steps if len(tables.steps) else tables.factors)
+        reach = np.abs(tables.entries).max(axis=-1).sum(axis=(2, 3), dtype=float)
+        reach *= np.abs(values)  # pedestals, and weights that are all the same, may be negative
         return cls(reach[:, : tables.later].sum(axis=1), reach.sum(axis=1))
 
 

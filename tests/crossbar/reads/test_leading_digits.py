@@ -65,6 +65,27 @@ def test_entries_are_half_the_signed_sums_whatever_their_digits(digits, steps, r
     np.testing.assert_allclose(np.ptp(off, axis=-1), 0, atol=1e-9 * top)
 
 
+@pytest.mark.parametrize("step", [2, 4])
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_sums_halfway_between_two_digits_fit_into_bytes(step, sign):
+    # Both fours of the first octet add up to 63.5 of the lower digit, which two bytes of 64 exceed.
+    w = np.zeros((24, 1))
+    w[[0, 4]], w[16], w[20] = 127 * step, 2 * step * 8064, 1
+    tables = sign_tables(digit_tables([w], 1.0, 3)[0])
+    assert tables.steps[0].tolist() == [1, step, 127 * step]
+    x = np.full((1, 24), sign)
+    u = LayerPass(tables, tables).sums(Packed.of(x)[0], Span(0, 1), SEED)
+    np.testing.assert_array_equal(u, x @ w)
+
+
+@pytest.mark.parametrize("low", [-2.0, -5000.3])
+def test_bounds_of_negative_units_and_pedestals_are_sizes(low):
+    w = np.full((24, 1), low)
+    w[0] += 3000 if low < -3 else 0
+    bounds = Bounds.of(sign_tables(digit_tables([w], 1.0, 3)[0]))
+    assert (2 * bounds.largest >= np.abs(w).sum(axis=0)).all()
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     inputs=st.sampled_from([3, 8, 60, 300]),
@@ -123,4 +144,17 @@ def test_huge_numbers_beside_a_sum_are_decided_by_all_digits(rng):
     fires = layer.sums(x, span, SEED) + offsets >= 0
     assert 0 < fires.mean() < 1
     fired = layer.fired(x, span, SEED, 1.0, offsets)
+    np.testing.assert_array_equal(fired.positive(), fires)
+
+
+@pytest.mark.parametrize("huge", [1e308, 1.7e308, np.inf])
+def test_margins_beyond_floating_point_leave_all_digits_to_decide(huge, rng):
+    main = tables_of(rng.normal(size=(60, 9)), 3)
+    x = Packed.of(np.ones((1, 60)))[0]
+    ends = np.resize([huge, -huge], 9)
+    layer = LayerPass(main, main, a=ends, bias=ends, threshold=-ends)
+    span = Span(0, 1)
+    with np.errstate(all="ignore"):
+        fires = layer.sums(x, span, SEED) >= 0
+    fired = layer.fired(x, span, SEED, 1.0, np.zeros(9))
     np.testing.assert_array_equal(fired.positive(), fires)

@@ -30,7 +30,7 @@ _NOTHING = np.empty(0)
 _NO_DIGITS = np.empty(0, np.uint8)
 _NO_KEY = np.zeros(2, np.uint64)
 _NO_NOISE = Normals(_NO_KEY, np.empty(0, np.float32))
-#: Bound of normal numbers from `normals`.
+#: Bound of normal numbers from `normals`, which stay below 6.7.
 _LARGEST_NORMAL = 10.0
 #: Bound of the rounding errors of a sum, relative to its largest terms.
 _ROUNDING = 1e-12

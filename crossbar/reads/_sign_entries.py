@@ -35,6 +35,26 @@ def _whole(tables, values, whole):
     return odd
 
 
+@njit(nogil=True, inline="always")
+def _largest_of_four(entries, begin):
+    """Return the largest size of the sixteen entries of four weights."""
+    most = 0
+    for i in range(begin, begin + _ENTRIES):
+        most = max(most, abs(np.int32(entries[i])))
+    return most
+
+
+@njit(nogil=True, cache=True)
+def reach_of(entries, reach):
+    """Write the largest sum of entries (columns, digits, octets · 2 · 16), (columns, digits)."""
+    for j in range(len(entries)):
+        for d in range(entries.shape[1]):
+            of_digit = entries[j, d]
+            reach[j, d] = 0
+            for begin in range(0, len(of_digit), _ENTRIES):
+                reach[j, d] += _largest_of_four(of_digit, begin)
+
+
 @njit(nogil=True, cache=True)
 def whole_sizes(tables, values, odd, largest, sums):
     """Write Σ π, the largest entry, and the largest sum of entries of each column, (columns,)."""
@@ -43,9 +63,7 @@ def whole_sizes(tables, values, odd, largest, sums):
         odd[j] = _whole(tables[j], values, whole)
         largest[j] = sums[j] = 0
         for begin in range(0, len(whole), _ENTRIES):
-            most = 0
-            for i in range(begin, begin + _ENTRIES):
-                most = max(most, abs(whole[i]))
+            most = _largest_of_four(whole, begin)
             largest[j] = max(largest[j], most)
             sums[j] += most
 

@@ -186,7 +186,10 @@ class LayerPass:
     def bounds(self) -> tuple[Bounds, Bounds, Bounds]:
         """Bounds of the sums of main array, path and variances."""
         main = Bounds.of(self.main)
-        path = Bounds.of(self.path)
+        if self.path.entries is self.main.entries:
+            path = main.times(abs(self.path.unit / self.main.unit))
+        else:
+            path = Bounds.of(self.path)
         return main, path, main if self.variances is self.main else Bounds.of(self.variances)
 
     @cached_property

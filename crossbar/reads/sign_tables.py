@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.reads._kernels import DIGIT_BASE
-from crossbar.reads._sign_entries import BASE, LARGEST_OF_TWO, split_entries, whole_sizes
+from crossbar.reads._sign_entries import (
+    BASE,
+    LARGEST_OF_TWO,
+    reach_of,
+    split_entries,
+    whole_sizes,
+)
 from crossbar.reads._sign_sums import SignTables
 from crossbar.reads.digits import DigitTables
 from devices.validation import Floats
@@ -96,9 +102,14 @@ class Bounds(NamedTuple):
     def of(cls, tables: SignTables) -> "Bounds":
         """Return the bounds of tables: sums of the largest entries of each four weights."""
         values = tables.unit * (tables.steps if len(tables.steps) else tables.factors)
-        reach = np.abs(tables.entries).max(axis=-1).sum(axis=(2, 3), dtype=float)
-        reach *= np.abs(values)  # pedestals, and weights that are all the same, may be negative
+        sums = np.empty(tables.entries.shape[:2], np.int64)
+        reach_of(tables.entries.reshape(*sums.shape, -1), sums)
+        reach = sums * np.abs(values)  # pedestals, and weights that are all the same, may be < 0
         return cls(reach[:, : tables.later].sum(axis=1), reach.sum(axis=1))
+
+    def times(self, factor: float) -> "Bounds":
+        """Return the bounds of the same entries in a unit that is `factor` times as large."""
+        return Bounds(factor * self.left_out, factor * self.largest)
 
 
 def conducting_tables(tables: DigitTables) -> SignTables:

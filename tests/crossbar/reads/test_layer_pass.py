@@ -11,10 +11,10 @@ from crossbar import Adc, Hardware, NeuronArray
 from crossbar.reads.digits import digit_tables
 from crossbar.reads.gated_sums import gate_bits, gated_sums
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.layer_pass import Gates, LayerPass, Noise
+from crossbar.reads.layer_pass.layer_pass import Gates, LayerPass, Noise
+from crossbar.reads.layer_pass.sign_tables import sign_tables
 from crossbar.reads.normals import normals
 from crossbar.reads.packed import Packed
-from crossbar.reads.sign_tables import sign_tables
 from crossbar.reads.span import Span
 from crossbar.threads import threads
 from devices import (

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from crossbar.reads.digits import SUMMED_DIGITS, digit_tables
 from crossbar.reads.gated_sums import gate_bits
-from crossbar.reads.layer_pass import Gates, LayerPass, Noise
+from crossbar.reads.layer_pass.layer_pass import Gates, LayerPass, Noise
+from crossbar.reads.layer_pass.sign_tables import Bounds, conducting_tables, sign_tables
 from crossbar.reads.packed import Packed
-from crossbar.reads.sign_tables import Bounds, conducting_tables, sign_tables
 from crossbar.reads.span import Span
 from tests.helpers.packed_reads import SEED, largest
 

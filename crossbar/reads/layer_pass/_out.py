@@ -5,8 +5,8 @@
 from numba import njit
 
 from crossbar.reads._doubles import copy_byte, copy_word
-from crossbar.reads._sign_sums import address
 from crossbar.reads._vectors import load, store
+from crossbar.reads.layer_pass._sign_sums import address
 
 
 @njit(nogil=True, inline="always")

@@ -15,7 +15,8 @@ from crossbar.reads._kernels import (
     draw_own_masks,
     draw_words,
 )
-from crossbar.reads._layer_columns import (
+from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
+from crossbar.reads.layer_pass._columns import (
     add_later,
     add_up,
     decide,
@@ -23,11 +24,10 @@ from crossbar.reads._layer_columns import (
     finish_apart,
     scale_of,
 )
-from crossbar.reads._layer_noise import LINE, draw_noise, reads_at_once, take_noise
-from crossbar.reads._layer_out import address_if, targets_of, write_column
-from crossbar.reads._layer_records import Scratch
-from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
-from crossbar.reads._sign_sums import address, block_ends, sums_of, take_rows
+from crossbar.reads.layer_pass._noise import LINE, draw_noise, reads_at_once, take_noise
+from crossbar.reads.layer_pass._out import address_if, targets_of, write_column
+from crossbar.reads.layer_pass._records import Scratch
+from crossbar.reads.layer_pass._sign_sums import address, block_ends, sums_of, take_rows
 
 
 @njit(nogil=True, inline="always")

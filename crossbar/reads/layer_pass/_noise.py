@@ -9,8 +9,8 @@ from numba import njit
 
 from crossbar.reads._kernels import READS_PER_BLOCK
 from crossbar.reads._normals import fill_normals
-from crossbar.reads._sign_sums import address
 from crossbar.reads._vectors import transpose_floats
+from crossbar.reads.layer_pass._sign_sums import address
 
 #: Bytes of 64 float32.
 LINE = 4 * READS_PER_BLOCK

@@ -9,14 +9,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar.reads._layer_noise import Normals
-from crossbar.reads._layer_pass import layer_pass
-from crossbar.reads._layer_records import Law, Out, Rows
-from crossbar.reads._sign_sums import SignTables, row_sums
+from crossbar.reads.layer_pass._noise import Normals
+from crossbar.reads.layer_pass._pass import layer_pass
+from crossbar.reads.layer_pass._records import Law, Out, Rows
+from crossbar.reads.layer_pass._sign_sums import SignTables, row_sums
+from crossbar.reads.layer_pass.sign_tables import Bounds
 from crossbar.reads.normals import normals_key
 from crossbar.reads.packed import EVERYWHERE, Bits, Packed, in_threads
 from crossbar.reads.packed_bits import Stream
-from crossbar.reads.sign_tables import Bounds
 from crossbar.reads.span import Span
 from devices.seeding import child
 from devices.validation import Floats

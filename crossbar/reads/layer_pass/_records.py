@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossbar.reads._layer_noise import Normals
+from crossbar.reads.layer_pass._noise import Normals
 
 
 class Rows(NamedTuple):

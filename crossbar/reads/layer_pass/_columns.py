@@ -22,9 +22,10 @@ from crossbar.reads._doubles import (
     store_signs,
 )
 from crossbar.reads._kernels import READS_PER_BLOCK
-from crossbar.reads._layer_noise import LINE
-from crossbar.reads._sign_look_ups import BYTES_OF_TOTALS
-from crossbar.reads._sign_sums import (
+from crossbar.reads._vectors import bit_or, has_bits, load, splat, store
+from crossbar.reads.layer_pass._noise import LINE
+from crossbar.reads.layer_pass._sign_look_ups import BYTES_OF_TOTALS
+from crossbar.reads.layer_pass._sign_sums import (
     add_later_of_gates,
     add_later_of_inputs,
     address,
@@ -32,7 +33,6 @@ from crossbar.reads._sign_sums import (
     totals_of_gates,
     totals_of_inputs,
 )
-from crossbar.reads._vectors import bit_or, has_bits, load, splat, store
 
 
 @njit(nogil=True, inline="always")

@@ -18,8 +18,12 @@ from numba import njit
 
 from crossbar.reads._doubles import copy_ints, int_at, splat_int
 from crossbar.reads._kernels import READS_PER_BLOCK, aligned
-from crossbar.reads._sign_look_ups import BYTES_OF_TOTALS, add_gates_of_digits, add_inputs
 from crossbar.reads._vectors import add_ints, load, multiply_ints, splat, store
+from crossbar.reads.layer_pass._sign_look_ups import (
+    BYTES_OF_TOTALS,
+    add_gates_of_digits,
+    add_inputs,
+)
 
 
 class SignTables(NamedTuple):

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossbar.reads._kernels import DIGIT_BASE
-from crossbar.reads._sign_entries import (
+from crossbar.reads.digits import DigitTables
+from crossbar.reads.layer_pass._sign_entries import (
     BASE,
     LARGEST_OF_TWO,
     reach_of,
     split_entries,
     whole_sizes,
 )
-from crossbar.reads._sign_sums import SignTables
-from crossbar.reads.digits import DigitTables
+from crossbar.reads.layer_pass._sign_sums import SignTables
 from devices.validation import Floats
 
 _LARGEST_BYTE = 127

@@ -1,0 +1,1 @@
+"""Reads of a layer of states in one compiled pass."""

@@ -13,8 +13,8 @@ from crossbar.arrays.tiled import TiledArray
 from crossbar.reads.gaussian_sums import GaussianSums, is_exactly_gaussian
 from crossbar.reads.gaussian_sums import Stream as NormalStream
 from crossbar.reads.inputs import Inputs
-from crossbar.reads.layer_pass.layer_pass import Gates, LayerPass, Noise, SignTables
-from crossbar.reads.layer_pass.sign_tables import conducting_tables, sign_tables
+from crossbar.reads.layer_pass.layer_pass import Gates, LayerPass, Noise
+from crossbar.reads.layer_pass.sign_tables import SignTables, conducting_tables, sign_tables
 from crossbar.reads.packed import Packed
 from crossbar.reads.sampling import check_sampling
 from crossbar.reads.span import Span

@@ -1,6 +1,6 @@
 """Compiled: a column of a layer's pass, from its sums to what the comparators of 64 reads do.
 
-Arrays are passed as addresses, since numba counts the references to arrays.
+Arrays are addresses, see `_addresses`. What is added up, and why, is told in `sign_tables`.
 """
 
 # mypy: ignore-errors
@@ -23,12 +23,11 @@ from crossbar.reads._doubles import (
 )
 from crossbar.reads._kernels import READS_PER_BLOCK
 from crossbar.reads._vectors import bit_or, has_bits, load, splat, store
-from crossbar.reads.layer_pass._noise import LINE
+from crossbar.reads.layer_pass._addresses import BYTES_OF_NOISE
 from crossbar.reads.layer_pass._sign_look_ups import BYTES_OF_TOTALS
 from crossbar.reads.layer_pass._sign_sums import (
     add_later_of_gates,
     add_later_of_inputs,
-    address,
     take_totals,
     totals_of_gates,
     totals_of_inputs,
@@ -36,160 +35,150 @@ from crossbar.reads.layer_pass._sign_sums import (
 
 
 @njit(nogil=True, inline="always")
-def _z_totals(table, known, j, inputs, first, total):
-    """Set the totals of column j to the sums of z, which are known or added up from a digit on.
+def _z_totals(matrix, known, j, inputs, first, total):
+    """Set the totals of column j to the sums of z: known ones, or those of the digits from `first`.
 
-    table: of `sums_of`. known: address of the sums under each row, from the first read's row on if
-    rows are in turn, or 0; and their number. inputs: addresses of halves and rows, and whether
-    these are in turn. total: an address.
+    matrix: `Matrix`. known: `KnownSums`. inputs: `Inputs`. total: an address.
     """
-    of_rows, rows = known
-    halves, row_of, in_turn = inputs
-    if of_rows == 0:
-        totals_of_inputs(table, j, halves, first, total)
+    if known.at == 0:
+        totals_of_inputs(matrix, j, inputs.nibbles, first, total)
         return
-    kept = table[-1]
-    for d in range(kept):
-        here = of_rows + 4 * (j * kept + d) * rows
-        take_totals(here, in_turn, row_of, total + d * BYTES_OF_TOTALS)
+    for d in range(matrix.kept):
+        here = known.at + 4 * (j * matrix.kept + d) * known.rows
+        take_totals(here, inputs.consecutive, inputs.row_of, total + d * BYTES_OF_TOTALS)
 
 
 @njit(nogil=True, inline="always")
-def add_up(sums, known, kinds, j, inputs, gates, totals):
+def add_up(matrices, known, kinds, j, inputs, signs, totals):
     """Set the totals of column j, in the leading digits if others may come later.
 
-    sums: of main array, path and cells, see `sums_of`. known: of main array and path, inputs: see
-    `_z_totals`. kinds: whether digits come later, gates are drawn, cells vary, and the path has
-    tables of its own. gates: addresses of the bits of inputs, of the gates, and of inputs +1.
-    totals: addresses of those of z, y, path and cells.
+    matrices: `Matrices`. known: `Known`. kinds: `Kinds`. inputs: `Inputs`. signs: `Signs`. totals:
+    `Totals`.
     """
-    later, gated, cells_vary, own_path = kinds
-    bits, masks, every = gates
-    of_z, of_y, of_path, of_cells = totals
-    _z_totals(sums[0], known[0], j, inputs, later * sums[0][-2], of_z)
-    if gated:
-        totals_of_gates(sums[0], j, bits, masks, of_z, later * sums[0][-2], of_y)
-    if cells_vary:
-        totals_of_gates(sums[2], j, every, masks, 0, later * sums[2][-2], of_cells)
-    if own_path:
-        _z_totals(sums[1], known[1], j, inputs, later * sums[1][-2], of_path)
+    main, path, cells = matrices
+    _z_totals(main, known.main, j, inputs, kinds.later * main.later, totals.z)
+    if kinds.gated:
+        first = kinds.later * main.later
+        totals_of_gates(main, j, signs.bits, signs.masks, totals.z, first, totals.y)
+    if kinds.cells_vary:
+        first = kinds.later * cells.later
+        totals_of_gates(cells, j, signs.ones, signs.masks, 0, first, totals.cells)
+    if kinds.own_path:
+        _z_totals(path, known.path, j, inputs, kinds.later * path.later, totals.path)
 
 
 @njit(nogil=True)
-def add_later(sums, known, kinds, j, inputs, gates, totals):
-    """Add to the totals of column j what `add_up`, of the same arguments, left for later."""
-    _, gated, cells_vary, own_path = kinds
-    bits, masks, every = gates
-    of_z, of_y, of_path, of_cells = totals
-    if known[0][0] == 0:
-        add_later_of_inputs(sums[0], j, inputs[0], of_z)
-        if gated:
-            add_later_of_inputs(sums[0], j, inputs[0], of_y)
-    if gated:
-        add_later_of_gates(sums[0], j, bits, masks, of_y)
-    if cells_vary:
-        add_later_of_gates(sums[2], j, every, masks, of_cells)
-    if own_path and known[1][0] == 0:
-        add_later_of_inputs(sums[1], j, inputs[0], of_path)
+def add_later(matrices, known, kinds, j, inputs, signs, totals):
+    """Add to the totals of column j what `add_up`, of the same arguments, left for later.
+
+    Known sums have all their digits. Totals of y hold the sums of z, too. Called, not inlined, so
+    that rare work is compiled apart from other loops.
+    """
+    main, path, cells = matrices
+    if known.main.at == 0:
+        add_later_of_inputs(main, j, inputs.nibbles, totals.z)
+        if kinds.gated:
+            add_later_of_inputs(main, j, inputs.nibbles, totals.y)
+    if kinds.gated:
+        add_later_of_gates(main, j, signs.bits, signs.masks, totals.y)
+    if kinds.cells_vary:
+        add_later_of_gates(cells, j, signs.ones, signs.masks, totals.cells)
+    if kinds.own_path and known.path.at == 0:
+        add_later_of_inputs(path, j, inputs.nibbles, totals.path)
 
 
 @njit(nogil=True, inline="always")
-def scale_of(tables):
-    """Return what `_scaled` needs."""
-    kept = tables.odd.shape[1]
-    return kept, address(tables.factors), address(tables.odd), tables.unit
-
-
-@njit(nogil=True, inline="always")
-def _scaled(total, i, shift, scale, j):
+def _scaled(total, i, shift, matrix, j):
     """Return unit Σ_d factors[d] ((total_d << shift) − odd_d) of column j, reads i … i + 3.
 
-    scale: digits, addresses of the factors and of odd, and unit.
+    total: address of the totals. shift: 1 if they are those of z alone, which count twice; else 0.
     """
-    digits, factors, odd, unit = scale
-    less = odd + 4 * j * digits
-    u = doubles_of_ints(total, 4 * i, shift, int_at(less))
-    for d in range(1, digits):
+    less = matrix.odd + 4 * j * matrix.kept
+    u = doubles_of_ints(total, 4 * i, shift, int_at(less))  # the first factor is 1
+    for d in range(1, matrix.kept):
         at = d * BYTES_OF_TOTALS + 4 * i
         part = doubles_of_ints(total, at, shift, int_at(less + 4 * d))
-        u = add_doubles(u, multiply_doubles(splat_double(double_at(factors + 8 * d)), part))
-    return multiply_doubles(u, splat_double(unit))
+        u = add_doubles(u, multiply_doubles(splat_double(double_at(matrix.factors + 8 * d)), part))
+    return multiply_doubles(u, splat_double(matrix.unit))
 
 
 @njit(nogil=True, inline="always")
-def finish(scales, totals, shift, noises, added, fires, j, bit, to, stds):
+def finish(matrices, summed, noises, added, comparators, j, bit, to, stds):
     """Add up column j of 64 reads; write sums, currents, or a bit for each comparator that fires.
 
-    scales, totals: of main array, path and cells, see `_scaled`; totals of cells are 0 if these do
-    not vary. noises: addresses of what is added to main array, path and bias, see `take_noise`,
-    each 0 for none. added: addresses of a, bias and threshold. fires: amperes per weight, and the
-    address of the offsets or 0. bit: that of the comparators in the 64 bytes at `to`; 0 to write
-    sums, or currents where there are offsets, as 64 float64. stds: address for the standard
-    deviations of cells that vary, or 0.
+    matrices: `Matrices`. summed: `Summed`. noises: `Noises`, of which `main` holds plain normals
+    where cells vary. added: `Added`. comparators: `Comparators`.
+    bit: That of column j in the 64 bytes at `to`, which hold eight columns; the lowest one clears
+    the bytes. 0 to write 64 float64 to `to`: currents, or sums where there are no offsets.
+    stds: Address to which the standard deviations of cells that vary are written, or 0.
     """
-    noise, of_path, of_bias = noises
-    a, bias, threshold = added
-    amperes, offsets = fires
-    at, of_column = 8 * j, LINE * (j % 8)
-    kept = bit - np.uint8(1)  # bits of the columns before
+    at, of_column = 8 * j, BYTES_OF_NOISE * (j % 8)
+    columns_before = bit - np.uint8(1)
     for i in range(0, READS_PER_BLOCK, 4):
-        u = _scaled(totals[0], i, shift, scales[0], j)
-        if totals[2]:
-            std = root_doubles(_scaled(totals[2], i, np.int32(0), scales[2], j))
-            normals = doubles_of_floats(noise + of_column, 4 * i)
+        u = _scaled(summed.main, i, summed.shift, matrices.main, j)
+        if summed.cells:
+            std = root_doubles(_scaled(summed.cells, i, np.int32(0), matrices.cells, j))
+            normals = doubles_of_floats(noises.main + of_column, 4 * i)
             u = add_doubles(u, multiply_doubles(std, normals))
             if stds:
                 store(stds, 8 * i, std)
-        elif noise:
-            u = add_doubles(u, doubles_of_floats(noise + of_column, 4 * i))
-        if a:
-            more = _scaled(totals[1], i, np.int32(1), scales[1], j)
-            if of_path:
-                more = add_doubles(more, doubles_of_floats(of_path + of_column, 4 * i))
-            u = add_doubles(u, multiply_doubles(more, splat_double(double_at(a + at))))
-        if bias:
-            more = splat_double(double_at(bias + at))
-            if of_bias:
-                more = add_doubles(more, doubles_of_floats(of_bias + of_column, 4 * i))
+        elif noises.main:
+            u = add_doubles(u, doubles_of_floats(noises.main + of_column, 4 * i))
+        if added.a:
+            more = _scaled(summed.path, i, np.int32(1), matrices.path, j)
+            if noises.path:
+                more = add_doubles(more, doubles_of_floats(noises.path + of_column, 4 * i))
+            u = add_doubles(u, multiply_doubles(more, splat_double(double_at(added.a + at))))
+        if added.bias:
+            more = splat_double(double_at(added.bias + at))
+            if noises.bias:
+                more = add_doubles(more, doubles_of_floats(noises.bias + of_column, 4 * i))
             u = add_doubles(u, more)
-        if threshold:
-            u = add_doubles(u, splat_double(double_at(threshold + at)))
-        if offsets:
-            u = multiply_doubles(u, splat_double(amperes))
-            u = add_doubles(u, splat_double(double_at(offsets + at)))
+        if added.threshold:
+            u = add_doubles(u, splat_double(double_at(added.threshold + at)))
+        if comparators.offsets:
+            u = multiply_doubles(u, splat_double(comparators.amperes))
+            u = add_doubles(u, splat_double(double_at(comparators.offsets + at)))
         if bit:
-            store_signs(to, i, u, kept, bit)
+            store_signs(to, i, u, columns_before, bit)
         else:
             store(to, 8 * i, u)
 
 
 @njit(nogil=True)
-def finish_apart(scales, totals, shift, noises, added, fires, j, bit, to, stds):
+def finish_apart(matrices, summed, noises, added, comparators, j, bit, to, stds):
     """Do what `finish` does; called, so that rare work is compiled apart from other loops."""
-    finish(scales, totals, shift, noises, added, fires, j, bit, to, stds)
+    finish(matrices, summed, noises, added, comparators, j, bit, to, stds)
 
 
 @njit(nogil=True, inline="always")
-def decide(currents, stds, noise, margins, j, bit, to):
-    """Write a bit for each of 64 currents that is 0 or more; return whether one is too small.
+def decide(currents, stds, noise, comparators, j, bit, to):
+    """Write a bit for each of 64 currents that is 0 or more; return whether these are uncertain.
 
-    That is, whether some current is within its margin. currents, stds: what `finish` writes; stds
-    are 0 where cells do not vary. noise: address of the normals of such cells, see `take_noise`.
-    margins: addresses of the margins, and of the changes of variances.
+    That is the case if later digits might change the sign of some current: it is no number, or no
+    larger than its margin and what later digits of a variance V change. If V' is what leading
+    digits make of V, |√V − √V'| = |V − V'| / (√V + √V') ≤ |V − V'| / √V', which is not defined for
+    V' = 0; current and margin are therefore compared times √V'. V' < 0 gives a current that is no
+    number.
+
+    currents, stds: What `finish` writes; `stds`, √V', is 0 where cells do not vary.
+    noise: Address of the normals of such cells, see `take_noise`.
+    comparators: `Comparators`.
+    bit, to: As of `finish`.
     """
-    of_current, of_variance = margins
-    kept = bit - np.uint8(1)  # bits of the columns before
-    margin, open_reads = splat_double(double_at(of_current + 8 * j)), splat(np.uint64(0))
+    columns_before = bit - np.uint8(1)
+    margin = splat_double(double_at(comparators.margins + 8 * j))
+    uncertain = splat(np.uint64(0))
     for i in range(0, READS_PER_BLOCK, 4):
         current = load(currents, 8 * i)
-        store_signs(to, i, current, kept, bit)
+        store_signs(to, i, current, columns_before, bit)
         size, limit = absolute_doubles(current), margin
         if stds:
-            # sqrt(V) − sqrt(V − e) = e / (sqrt(V) + sqrt(V − e)) ≤ e / sqrt(V)
-            normals = absolute_doubles(doubles_of_floats(noise + LINE * (j % 8), 4 * i))
-            off = multiply_doubles(splat_double(double_at(of_variance + 8 * j)), normals)
+            normals = absolute_doubles(doubles_of_floats(noise + BYTES_OF_NOISE * (j % 8), 4 * i))
+            of_variance = splat_double(double_at(comparators.of_variance + 8 * j))
+            off = multiply_doubles(of_variance, normals)
             std = load(stds, 8 * i)
             size, limit = multiply_doubles(size, std), multiply_doubles(margin, std)
             limit = add_doubles(limit, off)
-        open_reads = bit_or(open_reads, not_above(size, limit))
-    return has_bits(open_reads)
+        uncertain = bit_or(uncertain, not_above(size, limit))
+    return has_bits(uncertain)

@@ -6,13 +6,7 @@ from numba import njit
 
 from crossbar.reads._doubles import copy_byte, copy_word
 from crossbar.reads._vectors import load, store
-from crossbar.reads.layer_pass._sign_sums import address
-
-
-@njit(nogil=True, inline="always")
-def address_if(array):
-    """Return the address of an array; 0 if it is empty."""
-    return address(array) if array.size else 0
+from crossbar.reads.layer_pass._addresses import Targets, address, address_if
 
 
 @njit(nogil=True, inline="always")
@@ -31,27 +25,38 @@ def _copy_states(source, to, per_image, locations, location, many):
 
 
 @njit(nogil=True, inline="always")
-def targets_of(out, columns, ends):
-    """Return where reads of a block are written: addresses of sums, states as bits, and states."""
-    begin, _, _, first = ends
+def targets_of(out, columns, reads):
+    """Return where the reads of a block are written, `Targets`."""
     locations = max(1, out.states.shape[2])
-    image, location = (begin - first) // locations, (begin - first) % locations
-    states = address(out.states) + image * columns * locations
-    sums, plus = address_if(out.sums), address_if(out.plus)
-    return sums, plus, states, (columns, out.plus.shape[1], locations, location)
+    image, location = divmod(reads.begin - reads.first, locations)
+    return Targets(
+        sums=address_if(out.sums),
+        plus=address_if(out.plus),
+        states=address(out.states) + image * columns * locations,
+        columns=columns,
+        width=out.plus.shape[1],
+        locations=locations,
+        location=location,
+    )
 
 
 @njit(nogil=True, inline="always")
-def write_column(targets, ends, j, line, octet):
-    """Write column j from 64 float64, or from 64 bytes of eight columns' bits."""
-    begin, end, start, first = ends
-    sums, plus, states, (columns, width, locations, location) = targets
-    if sums:
+def write_column(targets, reads, j, column, fired):
+    """Write column j of a block; columns come in order.
+
+    column: Address of its 64 float64, for sums. fired: Address of 64 bytes: bits of columns 8
+    (j // 8) … j, which are written with the last of them; for states, 1 where column j fires.
+    """
+    begin, end, start, first = reads
+    if targets.sums:
         for r in range(begin, end):
-            copy_word(sums + 8 * ((r - first) * columns + j), line + 8 * (r - start))
-    elif plus and (j % 8 == 7 or j == columns - 1):
+            to = targets.sums + 8 * ((r - first) * targets.columns + j)
+            copy_word(to, column + 8 * (r - start))
+    elif targets.plus and (j % 8 == 7 or j == targets.columns - 1):
         for r in range(begin, end):
-            copy_byte(plus + (r - first) * width + j // 8, octet + r - start)
-    elif not plus:
-        per_image, to = columns * locations, states + j * locations
-        _copy_states(octet + begin - start, to, per_image, locations, location, end - begin)
+            copy_byte(targets.plus + (r - first) * targets.width + j // 8, fired + r - start)
+    elif not targets.plus:
+        locations = targets.locations
+        per_image, to = targets.columns * locations, targets.states + j * locations
+        source = fired + begin - start
+        _copy_states(source, to, per_image, locations, targets.location, end - begin)

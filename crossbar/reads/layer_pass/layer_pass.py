@@ -1,6 +1,7 @@
 """A layer of states in one compiled pass: gated sums, deterministic path, biases and comparators.
 
-Its numbers are those of the parts, read and added one after the other, bit for bit.
+Its numbers are those of the parts, read and added one after the other, bit for bit. How they are
+added up is told in `sign_tables`.
 """
 
 from dataclasses import dataclass
@@ -9,11 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar.reads.layer_pass._noise import Normals
 from crossbar.reads.layer_pass._pass import layer_pass
-from crossbar.reads.layer_pass._records import Law, Out, Rows
-from crossbar.reads.layer_pass._sign_sums import SignTables, row_sums
-from crossbar.reads.layer_pass.sign_tables import Bounds
+from crossbar.reads.layer_pass._records import Law, Normals, Out, Rows
+from crossbar.reads.layer_pass._sign_sums import row_sums
+from crossbar.reads.layer_pass.sign_tables import Bounds, SignTables
 from crossbar.reads.normals import normals_key
 from crossbar.reads.packed import EVERYWHERE, Bits, Packed, in_threads
 from crossbar.reads.packed_bits import Stream
@@ -32,9 +32,11 @@ _NO_KEY = np.zeros(2, np.uint64)
 _NO_NOISE = Normals(_NO_KEY, np.empty(0, np.float32))
 #: Bound of normal numbers from `normals`, which stay below 6.7.
 _LARGEST_NORMAL = 10.0
-#: Bound of the rounding errors of a sum, relative to its largest terms.
+#: Bound of the rounding errors of a current, relative to its largest terms. It is rounded some
+#: twenty times, by 1.1e-16 each time.
 _ROUNDING = 1e-12
-#: Reads of each row from which on the sums that they share are added up apart.
+#: Reads of a row of inputs, on average, from which on the sums of the row, which they share, are
+#: added up before the pass.
 _SHARED_BY = 2
 
 
@@ -43,8 +45,10 @@ class Gates:
     """Gates of pairs that are drawn.
 
     Attributes:
-        p_bits: Binary digits of the probability of all; or those of each, from `own_gate_bits`.
-        key: Stream of the masks below the layer's seed.
+        p_bits: Binary digits of the probability that all gates share, (digits,) uint8, from
+            `gate_bits`; or of the probability of each, (columns, octets, digits), from
+            `own_gate_bits`.
+        key: Spawn key, below the layer's seed, of the masks.
         cells: Variances of the cells, from `conducting_tables`; None for cells without noise.
     """
 
@@ -59,14 +63,14 @@ class Noise:
 
     Attributes:
         std: Standard deviation, (outputs,) float32 in weight units.
-        key: Stream of the normals below the layer's seed.
+        key: Spawn key, below the layer's seed, of the normals.
     """
 
     std: NDArray[np.float32]
     key: tuple[int, ...]
 
-    def below(self, seed: np.random.SeedSequence) -> Normals:
-        """Return the normals below the layer's seed."""
+    def of_layer(self, seed: np.random.SeedSequence) -> Normals:
+        """Return what a pass draws in a run in which the layer has this seed."""
         return Normals(normals_key(child(seed, *self.key)), self.std)
 
 
@@ -76,15 +80,15 @@ class LayerPass:
 
     Attributes:
         main: The main array, or the mean of its reads.
-        path: The deterministic path, with the entries of `main` where they are equal; `main` where
-            `a` is None.
+        path: The deterministic path, with the array `main.entries` itself where entries are equal,
+            so that their sums are added up once; `main` where `a` is None.
         gates: Gates of the main array; None for none.
-        noise: Noise of the main array's sums; None for none.
+        noise: Noise of the main array's sums; None for none, and always with `gates.cells`.
         a: Factors of the deterministic path, (outputs,); None for none.
         path_noise: Noise of its sums.
-        bias: Sums of the bias lines, (outputs,); None for none.
+        bias: Sums of the bias lines in weight units, (outputs,); None for none.
         bias_noise: Their noise.
-        threshold: Exact biases, (outputs,); None for none.
+        threshold: Exact biases in weight units, (outputs,); None for none.
     """
 
     main: SignTables
@@ -117,7 +121,13 @@ class LayerPass:
         amperes_per_weight: float,
         offsets: Floats,
     ) -> Packed:
-        """Return u · amperes_per_weight + offsets ≥ 0, packed; other arguments as of `sums`."""
+        """Return u · amperes_per_weight + offsets ≥ 0 as bits, (reads, outputs).
+
+        Args:
+            inputs, span, seed: As of `sums`.
+            amperes_per_weight: Current of a weight unit [A].
+            offsets: Offsets of the comparators [A], (outputs,).
+        """
         columns = len(offsets)
         plus = np.empty((span.reads, -(-columns // 8)), np.uint8)
         out = Out(_NO_SUMS, plus, _NO_STATES)
@@ -134,7 +144,9 @@ class LayerPass:
     ) -> NDArray[np.bool_]:
         """Return the same as truth values, (inputs read, outputs, locations).
 
-        The span begins and ends between two inputs.
+        Args:
+            inputs, seed, amperes_per_weight, offsets: As of `fired`.
+            span: The reads; it begins and ends between two reads of all locations.
         """
         images = span.reads // span.locations
         states = np.empty((images, len(offsets), span.locations), np.uint8)
@@ -153,13 +165,13 @@ class LayerPass:
     ) -> None:
         if not span.reads:
             return
-        shared = len(inputs) * _SHARED_BY <= span.reads
-        main = _of_rows(self.main, inputs) if shared else _NO_ROWS
-        own_path = shared and self.path.entries is not self.main.entries
+        known = len(inputs) * _SHARED_BY <= span.reads
+        main = _of_rows(self.main, inputs) if known else _NO_ROWS
+        own_path = known and self.path.entries is not self.main.entries
         path = _of_rows(self.path, inputs) if own_path else _NO_ROWS
         law = _law(self, seed, amperes, offsets)
-        if len(offsets) and self._waits:
-            law = _with_margins(self, law, shared)
+        if len(offsets) and self._has_later_digits:
+            law = _with_margins(self, law, known)
         of_reads = span.rows
 
         def work(part: Span) -> None:
@@ -178,7 +190,7 @@ class LayerPass:
         return self.main if cells is None else cells
 
     @property
-    def _waits(self) -> bool:
+    def _has_later_digits(self) -> bool:
         """Whether some digits may be added up later."""
         return self.main.later + self.path.later + self.variances.later > 0
 
@@ -194,24 +206,24 @@ class LayerPass:
 
     @cached_property
     def fixed(self) -> Law:
-        """What all calls have in common of what a pass draws and adds."""
+        """The law that all calls share; `_law` adds keys and comparators, which differ."""
         p_bits: Bits = _NO_DIGITS if self.gates is None else self.gates.p_bits
         own = p_bits.ndim > 1
         digits = _NO_DIGITS if own else p_bits
         return Law(
-            _NO_KEY,
-            sum(int(bit) << i for i, bit in enumerate(digits)),
-            len(digits),
-            p_bits if own else _NO_PLANES,
-            self.variances is not self.main,
-            (_NO_NOISE, _NO_NOISE, _NO_NOISE),
-            _row(self.a),
-            _row(self.bias),
-            _row(self.threshold),
-            0.0,
-            _NOTHING,
-            _NOTHING,
-            _NOTHING,
+            key=_NO_KEY,
+            p_digits=sum(int(bit) << i for i, bit in enumerate(digits)),
+            p_digit_count=len(digits),
+            planes=p_bits if own else _NO_PLANES,
+            cells_vary=self.variances is not self.main,
+            noises=(_NO_NOISE, _NO_NOISE, _NO_NOISE),
+            a=_row(self.a),
+            bias=_row(self.bias),
+            threshold=_row(self.threshold),
+            amperes=0.0,
+            offsets=_NOTHING,
+            margins=_NOTHING,
+            of_variance=_NOTHING,
         )
 
 
@@ -221,7 +233,7 @@ def _row(vector: Floats | None) -> Floats:
 
 
 def _part(out: Out, here: slice) -> Out:
-    """Return what some reads write."""
+    """Return the part of `out` that the reads number `here` of the span write."""
     if not len(out.states):
         return Out(out.sums[here], out.plus[here], out.states)
     locations = out.states.shape[2]
@@ -230,7 +242,7 @@ def _part(out: Out, here: slice) -> Out:
 
 
 def _of_rows(tables: SignTables, inputs: Packed) -> NDArray[np.int32]:
-    """Return the entries under each row of inputs, added up, (columns, digits, rows)."""
+    """Return Σ e(z) of each row of inputs, in all digits, as of `Rows.main`."""
     out = np.empty((*tables.odd.shape, len(inputs)), np.int32)
     cost = 8.0 * inputs.plus.size * len(out)
     in_threads(
@@ -252,9 +264,9 @@ def _law(layer: LayerPass, seed: np.random.SeedSequence, amperes: float, offsets
             std = np.ones(len(layer.main.odd), np.float32)
             noise = Normals(normals_key(child(masks, Stream.CELLS)), std)
     if layer.noise is not None:
-        noise = layer.noise.below(seed)
+        noise = layer.noise.of_layer(seed)
     path_noise, bias_noise = (
-        _NO_NOISE if other is None else other.below(seed)
+        _NO_NOISE if other is None else other.of_layer(seed)
         for other in (layer.path_noise, layer.bias_noise)
     )
     return layer.fixed._replace(
@@ -267,20 +279,21 @@ def _law(layer: LayerPass, seed: np.random.SeedSequence, amperes: float, offsets
 
 @np.errstate(over="ignore", invalid="ignore")  # margins that are no numbers: all digits decide
 def _with_margins(layer: LayerPass, law: Law, known: bool) -> Law:
-    """Return the law with margins for leading digits, if some digits can be left for later.
+    """Return the law with margins, so that leading digits decide where they can.
 
-    The margins bound by how much later digits, and rounding, may change a current.
+    A margin bounds how much later digits and rounding may change a current. A pass adds up
+    2 Σ e(z), or Σ e(z) + Σ e(y) behind gates.
 
     Args:
         layer: What is added up.
         law: The law of all digits.
-        known: Whether sums under rows of inputs are added up before, in all digits.
+        known: Whether Σ e(z) are added up before the pass, in all digits.
     """
     main, path, cells = layer.bounds
     gated, cells_vary = layer.gates is not None, layer.variances is not layer.main
-    # Sums of signs, in all digits or not, that make up 2 Σ z w or Σ z w + Σ y w.
-    unknown = (0 if known else 1 if gated else 2) + gated
-    off, largest = unknown * main.left_out, 2 * main.largest
+    times_z, times_y = (1, 1) if gated else (2, 0)
+    later = times_y if known else times_z + times_y  # sums of entries that lack their later digits
+    off, largest = later * main.left_out, 2 * main.largest
     of_variance = cells.left_out if cells_vary else _NOTHING
     if layer.a is not None:
         off = off + np.abs(layer.a) * (0 if known else 2) * path.left_out

@@ -32,9 +32,10 @@ _OF_BIAS = (Part.BIAS, Stream.GAUSSIAN_SUMS)
 class WholeLayer:
     """A layer in one pass for inputs ±1, with the same numbers as its parts in turn.
 
-    It serves cells without noise or with Gaussian noise, behind gates of pairs that conduct or do
-    not, also with a probability each; one normal per output; a deterministic path and bias lines
-    that are quiet or Gaussian; and converters of whole sums.
+    It serves main arrays whose gates of pairs conduct or do not, with one probability or a
+    probability each, and whose cells have no noise or Gaussian noise; main arrays drawn as one
+    normal per output; a deterministic path and bias lines without noise or with Gaussian noise; and
+    converters of a layer's whole sums, not of parts of them. Other layers are read part after part.
 
     Args:
         layer: The layer.
@@ -46,6 +47,7 @@ class WholeLayer:
     def __init__(self, layer: "NeuronArray"):
         self._layer = layer
         self.merged = MergedSums()
+        # The pass of each sampling, behind what it was made of.
         self._made: dict[str, tuple[tuple[object, ...], LayerPass | None]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -57,9 +59,10 @@ class WholeLayer:
         """Return u (reads, outputs) before converters; None where parts are read in turn.
 
         Args:
-            driven: What drives the word lines, from the first row that the span needs.
+            driven: What drives the word lines, (rows, inputs), from the first row that the span
+                needs.
             span: The reads.
-            seed: Seed of the run.
+            seed: Seed of the layer in this run.
             sampling: "exact" or "moments".
         """
         drawn = self._pass_for(driven, sampling)
@@ -72,7 +75,9 @@ class WholeLayer:
     ) -> Packed | NDArray[np.bool_] | None:
         """Return whether comparators without noise fire; None where there is no such pass.
 
-        Arguments are those of `NeuronArray.read_span`, and the comparators' offsets [A].
+        Args:
+            x, span, seed, sampling: As of `NeuronArray.read_span`.
+            offsets: Offsets of the comparators [A], (outputs,).
 
         Returns:
             Packed states (reads, outputs); or truth values (inputs read, outputs, locations) of

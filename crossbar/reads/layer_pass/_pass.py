@@ -49,7 +49,7 @@ from crossbar.reads.layer_pass._sign_sums import take_rows
 
 @njit(nogil=True, inline="always")
 def _sums_known(sums, first_row, consecutive):
-    """Return the `KnownSums` of sums (columns, digits, rows) int32."""
+    """Return the `KnownSums` of sums of rows, `Rows.main` or `Rows.path`."""
     at = address_if(sums)
     return KnownSums(at + 4 * first_row * consecutive * (at > 0), sums.shape[2])
 
@@ -99,7 +99,9 @@ def _summed(totals, gated, shared, cells_vary):
 def _pass_of_block(main, path, cells, rows, law, reads, consecutive, out, scratch):
     """Write the reads of a block, column after column; arguments as of `layer_pass`.
 
-    reads: `Reads`. consecutive: Whether the reads see rows that follow each other.
+    reads: `Reads`. consecutive: Whether the reads see rows that follow each other. Columns come in
+    order: the generator of the masks goes on from one to the next, and bits of eight columns are
+    gathered before they are written.
     """
     columns, octets = len(main.entries), rows.plus.shape[1]
     matrices = Matrices(matrix_of(main), matrix_of(path), matrix_of(cells))
@@ -108,10 +110,10 @@ def _pass_of_block(main, path, cells, rows, law, reads, consecutive, out, scratc
     known = Known(of_main, _sums_known(rows.path, first_row, consecutive))
     inputs, signs, totals = _memory(scratch, consecutive)
     noises, comparators = _noises(law, scratch), _comparators(law)
-    noisy = noises.main + noises.path + noises.bias > 0
+    noisy, decides = noises.main + noises.path + noises.bias > 0, comparators.offsets != 0
     added = Added(address_if(law.a), address_if(law.bias), address_if(law.threshold))
     column, fired = address(scratch.column), address(scratch.fired)
-    to, stds = fired if comparators.offsets else column, address(scratch.stds) * law.cells_vary
+    stds = address(scratch.stds) * law.cells_vary
     targets, as_bits = targets_of(out, columns, reads), len(out.plus) > 0
     generator, planes = address(scratch.generator), address_if(law.planes)
     gated, shared = law.p_digits != 0 or planes != 0, matrices.path.entries == matrices.main.entries
@@ -119,7 +121,7 @@ def _pass_of_block(main, path, cells, rows, law, reads, consecutive, out, scratc
     kinds = Kinds(comparators.margins != 0, gated, law.cells_vary, own_path)
     summed = _summed(totals, gated, shared, law.cells_vary)
     # Masks are drawn for the octets of inputs, not those of tables, as `masked_sums` draws them.
-    counter = np.uint64(1 + WARM_UP)
+    counter, no_bit = np.uint64(1 + WARM_UP), np.uint8(0)
     words = np.uint64(octets * (OWN_DIGITS if planes else law.p_digit_count))
     for j in range(columns):
         if planes:
@@ -131,15 +133,13 @@ def _pass_of_block(main, path, cells, rows, law, reads, consecutive, out, scratc
         counter += words
         if noisy and j % 8 == 0:
             take_noise(law, columns, reads, j, scratch.normals, scratch.noise)
-        bit = (
-            np.uint8(1) << np.uint8(j % 8 if as_bits else 0) if comparators.offsets else np.uint8(0)
-        )
+        bit = np.uint8(1) << np.uint8(j % 8 if as_bits else 0) if decides else no_bit
         add_up(matrices, known, kinds, j, inputs, signs, totals)
         if not comparators.margins:
+            to = fired if decides else column
             finish(matrices, summed, noises, added, comparators, j, bit, to, 0)
         else:
-            none = np.uint8(0)  # currents, not bits
-            finish(matrices, summed, noises, added, comparators, j, none, column, stds)
+            finish(matrices, summed, noises, added, comparators, j, no_bit, column, stds)
             if decide(column, stds, noises.main, comparators, j, bit, fired):
                 add_later(matrices, known, kinds, j, inputs, signs, totals)
                 finish_apart(matrices, summed, noises, added, comparators, j, bit, fired, 0)
@@ -150,8 +150,10 @@ def _pass_of_block(main, path, cells, rows, law, reads, consecutive, out, scratc
 def layer_pass(main, path, cells, rows, law, first, last, out):
     """Write a layer's reads first … last − 1: main sums, noise, path, biases, comparators.
 
-    main, path: `SignTables`. cells: those of variances, for sums over the gates that conduct.
-    rows: `Rows`. law: `Law`. out: `Out`, whose states begin with the first location of an input.
+    main, path: `SignTables`. The path has the very array `main.entries` if its sums of z are those
+    of the main array. cells: `SignTables` of variances, see `conducting_tables`; any without such.
+    rows: `Rows`. law: `Law`. out: `Out`, of which one array is written; states begin with the first
+    location of an input.
 
     With margins, the leading digits are added up first, and the others only for columns in which
     these leave open what a comparator of the 64 reads does.

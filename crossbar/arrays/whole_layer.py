@@ -149,7 +149,8 @@ def _main(layer: LayerArrays, sampling: str) -> LayerPass | None:
         return None
     tables = sign_tables(plain.signal)
     cells = None if plain.variance is None else conducting_tables(plain.variance)
-    return LayerPass(tables, tables, Gates(plain.p_bits, (Part.MAIN, Stream.PACKED_BITS, 0), cells))
+    key = (Part.MAIN, Stream.PACKED_BITS, 0)  # the masks that `PackedBits` draws for matrix 0
+    return LayerPass(tables, tables, Gates(plain.p_bits, key, cells))
 
 
 def _gaussian(array: Matrix, sampling: str, key: tuple[int, ...]) -> LayerPass | None:

@@ -1,24 +1,28 @@
-"""Compiled: sums of four signs in digits, the last two of which tell most of a sum."""
+"""Compiled: the entries e = (S + π)/2 of four weights, and their digits; see `sign_tables`.
+
+S is the sum of the weights with one of the 16 choices of their signs, and π is 0 or 1. Tables are
+those of `crossbar.reads.digits`: sums of the weights that are chosen, without signs.
+"""
 
 # mypy: ignore-errors
 
 import numpy as np
 from numba import njit
 
-#: Base of the digits, −63 … 63: two of them fit into a byte.
+#: Base of the digits, −63 … 63: the sum of two of them fits into a signed byte.
 BASE = 127
 #: Largest whole number of two such digits.
 LARGEST_OF_TWO = (BASE**2 - 1) // 2
-#: Entries of four weights.
+#: Number of entries of four weights.
 _ENTRIES = 16
 
 
 @njit(nogil=True)
 def _whole(tables, values, whole):
-    """Write the entries (S + π)/2 of a column; return Σ π.
+    """Write the entries of a column as whole numbers, (octets · 2 · 16,) int32; return Σ π.
 
-    tables: sums of the weights that are chosen, (digits, octets · 2 · 16). values: those of the
-    digits, (digits,) int32.
+    tables: Those of the column, (digits, octets · 2 · 16) int8. values: Values of the digits,
+    (digits,) int32. With the sum T of the chosen weights, S = 2 T − of_all.
     """
     whole[:] = 0
     for d in range(len(values)):
@@ -46,7 +50,10 @@ def _largest_of_four(entries, begin):
 
 @njit(nogil=True, cache=True)
 def reach_of(entries, reach):
-    """Write the largest sum of entries (columns, digits, octets · 2 · 16), (columns, digits)."""
+    """Write reach[j, d], the largest size of a sum of the entries of column j, digit d.
+
+    entries: (columns, digits, octets · 2 · 16) int8. reach: (columns, digits) int64.
+    """
     for j in range(len(entries)):
         for d in range(entries.shape[1]):
             of_digit = entries[j, d]
@@ -57,7 +64,11 @@ def reach_of(entries, reach):
 
 @njit(nogil=True, cache=True)
 def whole_sizes(tables, values, odd, largest, sums):
-    """Write Σ π, the largest entry, and the largest sum of entries of each column, (columns,)."""
+    """Write Σ π, the largest entry and the largest sum of entries of each column, in size.
+
+    tables: (columns, digits, octets · 2 · 16) int8. values: As of `_whole`. odd, largest, sums:
+    (columns,) int64.
+    """
     whole = np.empty(tables.shape[2], np.int32)
     for j in range(len(tables)):
         odd[j] = _whole(tables[j], values, whole)
@@ -70,7 +81,10 @@ def whole_sizes(tables, values, odd, largest, sums):
 
 @njit(nogil=True, cache=True)
 def split_entries(tables, values, steps, entries):
-    """Write the entries of each column in digits with the values `steps` (columns, digits).
+    """Write the entries of each column in digits, (columns, digits, octets · 2 · 16) int8.
+
+    tables, values: As of `whole_sizes`. steps: Values of the new digits, (columns, digits) int32,
+    of which the last two reach the largest entry.
 
     The last digit leaves as small a rest as it can, then the one before does, and so on. Of two
     such digits, the one nearer to 0 is taken: 63 of 63.5, since two times 64 exceeds a byte.

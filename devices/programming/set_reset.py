@@ -141,17 +141,12 @@ class SetResetVariability(WriteModel):
 
     def sigma(self, target: Floats) -> Floats:
         """Return the root mean square of 1/R − target [S] over devices and cycles."""
-        _, std = _moments(self)
-        return np.hypot(np.where(self._is_set(target), *std), self.bias(target))
+        std = np.where(self._is_set(target), *_moments(self)[1])
+        return np.hypot(std, self.bias(target))
 
     def bias(self, target: Floats) -> Floats:
-        """Return the mean of 1/R − target [S] over devices and cycles.
-
-        It is not 0 for the median of a state either: 1/R is convex, and in the reset state the
-        mean of 1/R is that of a lognormal variable, e^(s²/2)/r_hrs_median without clipping.
-        """
-        mean, _ = _moments(self)
-        return np.asarray(np.where(self._is_set(target), *mean) - target)
+        """Return the mean of 1/R − target [S]; 1/R is convex, so that it is above 0 at a median."""
+        return np.asarray(np.where(self._is_set(target), *_moments(self)[0]) - target)
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
         return np.asarray(1 / self.cycles(target, 1, rng=rng)[0])

@@ -30,9 +30,9 @@ class RelaxationProcess(Retention):
     `spread` leave out the floor at 0 S.
 
     h, ν and μ are interpolated linearly in ln t, and σ linearly in g; beyond the ends of its table
-    σ is constant. Before the first time h and μ grow in proportion to t, so that nothing jumps at
-    0 s. After the last one h goes on with the last slope, which extrapolates the measurement; ν and
-    μ stay.
+    σ is constant. Before the first time h, ν and μ grow in proportion to t, so that nothing jumps
+    at 0 s. After the last one h goes on with the last slope, which extrapolates the measurement; ν
+    and μ stay.
 
     s = exp(E_A/k (1/measured_at − 1/temperature)) is the Arrhenius factor. Everything is drawn
     once per chip: the same seed gives the same path at every time.

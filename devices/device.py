@@ -172,7 +172,7 @@ class Device:
 
     def programming_error(self, target: Floats) -> Floats:
         """Return the root mean square error [S] around levels, clipping included, not rounding."""
-        bias, variance = self.programming_moments(target)
+        bias, variance = self.programming_moments(conductances("target", target))
         return np.asarray(np.sqrt(variance + bias**2))
 
     def programming_moments(self, target: Floats) -> tuple[Floats, Floats]:

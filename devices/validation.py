@@ -302,18 +302,21 @@ def array(
 
 
 def conductances(name: str, value: ArrayLike) -> Floats:
-    """Return `value` as an array of conductances [S] that a cell can have.
+    """Return `value` as an array of conductances [S].
+
+    Cells with bounds of their own may lie beyond `LARGEST_CONDUCTANCE`, the limit of a device's
+    range, but not at ten times of it.
 
     Raises:
-        ValueError: As `array`; or if one is negative or larger than `LARGEST_CONDUCTANCE`.
+        ValueError: As `array`; or if one is negative, or as large as only numbers in µS are.
     """
     g = array(name, value)
     if g.size and g.min() < 0:
         raise ValueError(f"{name} holds {g.min():g} S; give conductances of at least 0 S")
-    if g.size and g.max() > LARGEST_CONDUCTANCE:
+    if g.size and g.max() > 10 * LARGEST_CONDUCTANCE:
         raise ValueError(
-            f"{name} holds {g.max():g} S, more than any device has; give at most "
-            f"{LARGEST_CONDUCTANCE:g} S{_HINTS['S']}"
+            f"{name} holds {g.max():g} S, more than any device has ({LARGEST_CONDUCTANCE:g} S)"
+            f"{_HINTS['S']}"
         )
     return g
 

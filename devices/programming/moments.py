@@ -4,7 +4,7 @@ import numpy as np
 
 from devices.clipped import clipped_deviation
 from devices.programming.base import NormalError, WriteModel
-from devices.validation import Floats, conductances
+from devices.validation import Floats
 
 
 def programming_moments(
@@ -22,7 +22,7 @@ def programming_moments(
         g_min: Smallest conductance of the device [S].
         g_max: Largest conductance of the device [S].
     """
-    g = conductances("target", target)
+    g = np.asarray(target, dtype=np.float64)
     if isinstance(write, NormalError) and not write.has_own_range:
         mean, std = write.law(g)
         moments = clipped_deviation(g + mean, std, g_min, g_max, reference=g)

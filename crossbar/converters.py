@@ -107,7 +107,9 @@ class Dac:
 class Adc:
     """Converter of bit-line currents to 2^bits even steps in [−range, +range].
 
-    Currents beyond the range are clipped, and clipping is counted.
+    Currents beyond the range are clipped, and clipping is counted. The 2^bits levels lie around 0,
+    and 0 is none of them: without noise a current of exactly 0 is always converted to the same of
+    the two levels half a step, range/(2^bits − 1), beside it.
 
     Attributes:
         bits: Resolution, default 8.

@@ -18,6 +18,7 @@ from devices.temperature import NoTemperature, TemperatureLaw
 from devices.validation import (
     Floats,
     array,
+    conductances,
     instance,
     integer,
     number,
@@ -129,7 +130,7 @@ class Device:
 
     def gamma(self, g: Floats) -> Floats:
         """Return γ = d ln σ_G / d ln g of the read noise at g [S]; see `ReadNoise.exponent`."""
-        return self.read_noise.exponent(array("g", g))
+        return self.read_noise.exponent(conductances("g", g))
 
     def quantize(self, target: Floats) -> Floats:
         """Return the level nearest to each target [S]; a continuous cell keeps the targets.
@@ -170,8 +171,8 @@ class Device:
         return g if stuck is None else np.where(np.isnan(stuck), g, stuck)
 
     def programming_error(self, target: Floats) -> Floats:
-        """Return the root mean square error [S] of programmed cells, clipping included."""
-        bias, variance = self.programming_moments(target)
+        """Return the root mean square error [S] around levels, clipping included, not rounding."""
+        bias, variance = self.programming_moments(conductances("target", target))
         return np.asarray(np.sqrt(variance + bias**2))
 
     def programming_moments(self, target: Floats) -> tuple[Floats, Floats]:
@@ -187,7 +188,7 @@ class Device:
             rng: A seed, a Generator, a SeedSequence or None; the same seed gives the same paths.
         """
         number("seconds", seconds, at_least=0, unit="s")
-        return self.retention.age(array("g", g), seconds, rng=generator(rng))
+        return self.retention.age(conductances("g", g), seconds, rng=generator(rng))
 
 
 def _on_grid(target: Floats, start: float, step: float) -> Floats:

@@ -27,9 +27,14 @@ LARGEST_NUMBER = 1e15
 #: Largest sizes of any device, by unit: what is larger was meant in another unit, or is a slip.
 _PLAUSIBLE = {
     "S": LARGEST_CONDUCTANCE, "A": 1.0, "V": 100.0, "s": 1e13, "K": LARGEST_TEMPERATURE,
-    "eV": 20.0, "Hz": 1e16,
+    "eV": 20.0, "Hz": 1e16, "C/m²": 10.0,
 }  # fmt: skip
-_IN_SIEMENS = "; conductances are in siemens: 50 µS is 50e-6"
+_HINTS = {
+    "S": "; conductances are in siemens: 50 µS is 50e-6",
+    "C/m²": "; polarizations are in C/m²: 25 µC/cm² is 0.25",
+}
+# How messages name a unit for which another one is often given.
+_NAMED = {"K": "K (kelvin; 25 °C is 298.15 K)"}
 #: Largest number in single precision.
 LARGEST_SINGLE = float(np.finfo(np.float32).max)
 #: Longest repr in a message.
@@ -86,7 +91,7 @@ def number(
     right = at_most if below is None else below
     left_text = f"{-np.inf if left is None else left:g}"
     right_text = f"{np.inf if right is None else right:g}"
-    allowed = f"{low}{left_text}, {right_text}{high} {unit}".rstrip()
+    allowed = f"{low}{left_text}, {right_text}{high} {_NAMED.get(unit, unit)}".rstrip()
     try:
         # numpy's truth values are no real numbers, and Python's count as such.
         if isinstance(value, bool) or not isinstance(value, Real):
@@ -122,7 +127,7 @@ def _check_plausible(name: str, x: float, unit: str, plausible: float | None) ->
     if abs(x) > largest:
         raise ValueError(
             f"{name} = {x:g} {unit} is more than any device has; give at most {largest:g} {unit}"
-            + (_IN_SIEMENS if unit == "S" else "")
+            + _HINTS.get(unit, "")
         )
 
 
@@ -294,6 +299,26 @@ def array(
     """
     real = real_array(name, value, ndim=ndim, shape=shape, truth_values=truth_values)
     return within_bounds(name, finite(name, real.astype(np.float64, copy=False)))
+
+
+def conductances(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as an array of conductances [S].
+
+    Cells with bounds of their own may lie beyond `LARGEST_CONDUCTANCE`, the limit of a device's
+    range, but not at ten times of it.
+
+    Raises:
+        ValueError: As `array`; or if one is negative, or as large as only numbers in µS are.
+    """
+    g = array(name, value)
+    if g.size and g.min() < 0:
+        raise ValueError(f"{name} holds {g.min():g} S; give conductances of at least 0 S")
+    if g.size and g.max() > 10 * LARGEST_CONDUCTANCE:
+        raise ValueError(
+            f"{name} holds {g.max():g} S, more than any device has ({LARGEST_CONDUCTANCE:g} S)"
+            f"{_HINTS['S']}"
+        )
+    return g
 
 
 def within_bounds(name: str, a: Floats) -> Floats:

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from devices.validation import Floats, array, number
 
 Point = tuple[float, float]
+# Coercive fields of ferroelectrics begin at some 1e4 V/m; smaller numbers were meant in MV/cm.
+_SMALLEST_COERCIVE_FIELD = 1e3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +44,10 @@ class Preisach:
     Attributes:
         p_s: Saturation polarization [C/m²].
         p_r: Remanent polarization [C/m²].
-        e_c: Coercive field [V/m].
+        e_c: Coercive field [V/m], at least 1e3.
 
     Raises:
-        ValueError: Unless 0 < p_r < p_s and e_c > 0.
+        ValueError: Unless 0 < p_r < p_s ≤ 10 C/m² and e_c ≥ 1e3 V/m.
     """
 
     p_s: float
@@ -56,6 +58,11 @@ class Preisach:
         number("Preisach.p_s", self.p_s, above=0, unit="C/m²")
         number("Preisach.p_r", self.p_r, above=0, below=self.p_s, unit="C/m²")
         number("Preisach.e_c", self.e_c, above=0, unit="V/m")
+        if self.e_c < _SMALLEST_COERCIVE_FIELD:
+            raise ValueError(
+                f"Preisach.e_c = {self.e_c:g} V/m is less than any ferroelectric has; give at "
+                f"least {_SMALLEST_COERCIVE_FIELD:g} V/m: 1.1 MV/cm is 1.1e8"
+            )
 
     @property
     def delta(self) -> float:

@@ -1,6 +1,6 @@
 """Open-loop programming: a counted number of pulses, and no verifying read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from devices.clipped import Deviation, clipped_deviation
 from devices.programming.base import WriteModel
-from devices.programming.simulated import SimulatedError, simulated_error
+from devices.programming.simulated import TARGETS, SimulatedCells, simulated_cells
 from devices.pulses.base import PulseCounts, PulseResponse
 from devices.pulses.nonlinear import NonlinearPulses
 from devices.seeding import RNG, generator
@@ -67,24 +67,24 @@ class OpenLoopPulses(WriteModel):
         """Return the root mean square error [S] around the target, rounding to pulses included.
 
         For `NonlinearPulses` without device-to-device spread this is the closed form of a clipped
-        normal variable. For other responses it is the error of 500 cells, simulated with a fixed
-        seed at each of 33 targets and interpolated linearly; its standard error is 3 %.
+        normal variable. For other responses mean and spread are those of 500 cells, simulated with
+        a fixed seed after each of 33 numbers of pulses and interpolated linearly; the distance of
+        the pulse curve from the target is exact. The standard error of the spread is 3 %.
         """
-        target = np.asarray(target, dtype=np.float64)
-        exact = self._exact(target)
-        if exact is None:
-            found = self._simulated
-            return self.error_factor * np.interp(target, found.targets, found.rms)
-        return np.asarray(self.error_factor * np.sqrt(exact.square))
+        moments = self._moments(np.asarray(target, dtype=np.float64))
+        return np.asarray(self.error_factor * np.sqrt(moments.square))
 
     def bias(self, target: Floats) -> Floats:
         """Return the mean error [S] of cells programmed to `target` [S]; found as in `sigma`."""
-        target = np.asarray(target, dtype=np.float64)
+        return self.error_factor * self._moments(np.asarray(target, dtype=np.float64)).mean
+
+    def _moments(self, target: Floats) -> Deviation:
+        """Return the moments of the published error, in closed form where there is one."""
         exact = self._exact(target)
-        if exact is None:
-            found = self._simulated
-            return self.error_factor * np.interp(target, found.targets, found.mean)
-        return self.error_factor * exact.mean
+        if exact is not None:
+            return exact
+        mean, std = self._simulated.around(self._curve, self.count(target))
+        return Deviation(mean - target, (mean - target) ** 2 + std**2)
 
     def _exact(self, target: Floats) -> Deviation | None:
         """Return the moments of the published error in closed form; None if there is none."""
@@ -117,9 +117,10 @@ class OpenLoopPulses(WriteModel):
         return PulseCounts(self._curve)
 
     @cached_property
-    def _simulated(self) -> SimulatedError:
-        published = replace(self, error_factor=1.0)
-        return simulated_error(published, self.pulses.g_min, self.pulses.g_max)
+    def _simulated(self) -> SimulatedCells:
+        pulses, random = self.pulses, generator(0)
+        counts = self.count(np.linspace(pulses.g_min, pulses.g_max, TARGETS))
+        return simulated_cells(lambda n: one_by_one(pulses, n, random), self._curve, counts)
 
 
 def one_by_one(pulses: PulseResponse, n: NDArray[np.intp], random: np.random.Generator) -> Floats:

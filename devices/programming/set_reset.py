@@ -140,14 +140,13 @@ class SetResetVariability(WriteModel):
         return True
 
     def sigma(self, target: Floats) -> Floats:
-        """Return the standard deviation [S] of 1/R over devices and cycles, for each target."""
-        t, weight = _clipped_normal_rule(self.clip)
-        lrs_spread = np.hypot(self.r_lrs_c2c, self.r_lrs_d2d)
-        hrs_spread = np.hypot(self.sigma_ln_hrs_c2c, self.sigma_ln_hrs_d2d)
-        lrs = 1 / (self.r_lrs_median + lrs_spread * t)
-        hrs = np.exp(-hrs_spread * t) / self.r_hrs_median
-        set_, reset = (float(np.sqrt(weight @ (g - weight @ g) ** 2)) for g in (lrs, hrs))
-        return np.where(self._is_set(target), set_, reset)
+        """Return the root mean square of 1/R − target [S] over devices and cycles."""
+        std = np.where(self._is_set(target), *_moments(self)[1])
+        return np.hypot(std, self.bias(target))
+
+    def bias(self, target: Floats) -> Floats:
+        """Return the mean of 1/R − target [S]; 1/R is convex, so that it is above 0 at a median."""
+        return np.asarray(np.where(self._is_set(target), *_moments(self)[0]) - target)
 
     def program(self, target: Floats, *, rng: RNG) -> Floats:
         return np.asarray(1 / self.cycles(target, 1, rng=rng)[0])
@@ -186,3 +185,15 @@ class SetResetVariability(WriteModel):
         """Return where the target [S] is at or above the geometric mean of the two states."""
         middle = (self.r_lrs_median * self.r_hrs_median) ** -0.5
         return np.asarray(np.asarray(target, dtype=np.float64) >= middle)
+
+
+def _moments(cell: SetResetVariability) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation [S] of 1/R, of the set and of the reset state."""
+    t, weight = _clipped_normal_rule(cell.clip)
+    lrs = cell.r_lrs_median + np.hypot(cell.r_lrs_c2c, cell.r_lrs_d2d) * t
+    ln_ratio = np.hypot(cell.sigma_ln_hrs_c2c, cell.sigma_ln_hrs_d2d) * t
+    means, deviations = [], []
+    for g in (1 / lrs, np.exp(-ln_ratio) / cell.r_hrs_median):
+        means.append(float(weight @ g))
+        deviations.append(float(np.sqrt(weight @ (g - means[-1]) ** 2)))
+    return means, deviations

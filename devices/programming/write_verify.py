@@ -95,7 +95,7 @@ class WriteVerify(WriteModel):
 
         For redrawing pulses this is a closed form, which assumes that their error is normal. For
         incremental pulses it is the root mean square error of 500 cells, simulated with a fixed
-        seed at each of 33 targets and interpolated linearly; its standard error is 3 %.
+        seed at each of 33 targets, where its standard error is 3 %, and interpolated linearly.
         """
         if isinstance(self.pulse, PulseResponse):
             found = self._simulated

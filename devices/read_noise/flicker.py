@@ -25,8 +25,9 @@ class FlickerNoise(OrnsteinUhlenbeckNoise):
 
     A read that averages over T sees noise up to 1/(2 T), its bandwidth: in a chip, that of its
     `Hardware` cuts the law where it is below f_high. Noise slower than all reads
-    together acts as a static error: over S reads, `period` apart, about q² ln(S · period/(2 T)) of
-    the variance is visible.
+    together acts as a static error: over S reads, `period` apart, about
+    q² (ln(S · period/(2 T)) + γ_E + ln 2π − 3/2) of the variance is visible, and the last three
+    terms add up to 0.915.
 
     A large q makes negative reads, which no device has: Var ξ = 0.7 gives them a probability of
     12 %. `clamped` sets them to 0, ξ = max(1 + …, 0), as the published models of phase-change

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from math import pi
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from devices.clipped import rectified_covariance, rectified_moments
 from devices.read_noise.base import ReadNoise, State
 from devices.read_noise.sampled import SampledTogether
 from devices.seeding import RNG, generator
-from devices.validation import Floats, number
+from devices.validation import Floats, array, number
 
 
 class OrnsteinUhlenbeckNoise(SampledTogether, ReadNoise):
@@ -56,7 +57,8 @@ class OrnsteinUhlenbeckNoise(SampledTogether, ReadNoise):
 
     def covariance(self, g: Floats, lag: float) -> Floats:
         variance = self.variance(g)
-        correlation = float(self.shares @ np.exp(-lag / self.taus))
+        gap = number("lag", lag, at_least=0, unit="s")
+        correlation = float(self.shares @ np.exp(-gap / self.taus))
         if self.clamped:
             return rectified_covariance(np.sqrt(variance), correlation)
         return np.asarray(variance * correlation)
@@ -66,12 +68,15 @@ class OrnsteinUhlenbeckNoise(SampledTogether, ReadNoise):
 
         Args:
             g: Conductances [S].
-            f: Frequencies [Hz].
+            f: Frequencies [Hz], at least 0: the spectrum is one-sided.
 
         Returns:
             The density, of shape (*f.shape, *g.shape).
+
+        Raises:
+            ValueError: If a frequency is negative.
         """
-        density = lorentzians(np.asarray(f, dtype=np.float64), self.taus) @ self.shares
+        density = lorentzians(frequencies(f), self.taus) @ self.shares
         return np.asarray(np.multiply.outer(density, self.variance(g)))
 
     def init(self, g: Floats, *, rng: RNG) -> State:
@@ -100,6 +105,17 @@ class OrnsteinUhlenbeckNoise(SampledTogether, ReadNoise):
             x += fresh * random.standard_normal(x.shape)
             xi[i] = 1 + per_process_std * (x if are_equal else weights * x).sum(axis=0)
         return np.maximum(xi, 0) if self.clamped else xi, x
+
+
+def frequencies(f: ArrayLike) -> Floats:
+    """Return frequencies [Hz] of a one-sided spectrum, if none is negative."""
+    of_spectrum = array("f", f)
+    if (of_spectrum < 0).any():
+        raise ValueError(
+            f"f holds {of_spectrum.min():g} Hz; give frequencies of at least 0: a one-sided "
+            "spectrum holds the power of f and −f at f"
+        )
+    return of_spectrum
 
 
 def lorentzians(f: Floats, taus: Floats) -> Floats:

@@ -173,7 +173,8 @@ class StochasticSelector(ReadNoise):
         return self._covariance_within(np.float64(self.correlation) ** np.asarray(cycles, float))
 
     def covariance(self, g: Floats, lag: float) -> Floats:
-        return np.full(np.shape(g), self.autocovariance(lag / self.period))
+        gap = number("lag", lag, at_least=0, unit="s")
+        return np.full(np.shape(g), self.autocovariance(gap / self.period))
 
     def _covariance_within(self, rho: ArrayLike) -> Floats:
         """Return the covariance of ξ within a device for thresholds of correlation ρ."""

@@ -126,7 +126,7 @@ class TelegraphNoise(SampledTogether, ReadNoise):
 
     def advance(self, g: Floats, state: State, seconds: float, *, rng: RNG) -> State:
         s = np.array(state)
-        q = -expm1(-self.rate * seconds)
+        q = -expm1(-self.rate * number("seconds", seconds, at_least=0, unit="s"))
         refresh(s.reshape(-1), self.occupancy, q, random=generator(rng))
         return s
 

@@ -53,6 +53,11 @@ class ThermalShotNoise(StateDependentNoise):
     cells that conduct, whatever drives them (`crossbar.Hardware.current_noise`): a cell that is not
     driven has the thermal noise 4 k T G B.
 
+    Three cases are approximate, see the page on the operating point: G of cells whose current is
+    not proportional to the voltage is the one at the read voltage, for all inputs; behind a series
+    resistance the whole branch has the Fano factor F, which is an upper bound; and lines of
+    resistance leave out what flows to other bit lines.
+
     Johnson 1928 (doi:10.1103/PhysRev.32.97), Nyquist 1928 (doi:10.1103/PhysRev.32.110); the
     crossover to shot noise: Blanter, Büttiker 2000 (arXiv:cond-mat/9910158).
 

@@ -163,7 +163,7 @@ class TrapEnsemble(ReadNoise):
     def advance(self, g: Floats, state: State, seconds: float, *, rng: RNG) -> State:
         random = generator(rng)
         s = state.captured.copy()
-        q = -np.expm1(-state.rate * seconds)
+        q = -np.expm1(-state.rate * number("seconds", seconds, at_least=0, unit="s"))
         for group in state.groups:
             refresh(s[group], state.p1[group], q[group], random=random)
         return state._replace(captured=s)

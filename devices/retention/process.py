@@ -29,10 +29,13 @@ class RelaxationProcess(Retention):
     of variance 1, whose correlation falls by `persistence` per decade of time. `common` and
     `spread` leave out the floor at 0 S.
 
+    All of this is exact at four times per decade, from `times[0]` on. Between them each cell makes
+    its step at a random moment: the kurtosis is larger, and covariances of Z are too large by 0.4 %
+    at most for a `persistence` of 0.5 or more.
+
     h, ν and μ are interpolated linearly in ln t, and σ linearly in g; beyond the ends of its table
-    σ is constant. Before the first time h and μ grow in proportion to t, so that nothing jumps at
-    0 s. After the last one h goes on with the last slope, which extrapolates the measurement; ν and
-    μ stay.
+    σ is constant. Before the first time h, ν and μ grow in proportion to t, so that nothing jumps.
+    After the last one h goes on with the last slope, an extrapolation; ν and μ stay.
 
     s = exp(E_A/k (1/measured_at − 1/temperature)) is the Arrhenius factor. Everything is drawn
     once per chip: the same seed gives the same path at every time.

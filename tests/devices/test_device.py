@@ -149,6 +149,19 @@ def test_programming_is_clipped_to_the_range_and_its_error_is_told_after_clippin
     np.testing.assert_array_equal(cell().programming_error(target), 0)
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda device, g: device.age(g, 1.0, rng=0),
+        lambda device, g: device.gamma(g),
+        lambda device, g: device.programming_error(g),
+    ],
+)
+def test_conductances_in_microsiemens_are_refused(ask):
+    with pytest.raises(ValueError, match=r"(g|target) holds 50 S, more than .*: 50 µS is 50e-6"):
+        ask(cell(), np.array([50.0]))
+
+
 def test_a_write_model_with_a_range_of_its_own_is_not_clipped(rng):
     binary = SetResetVariability.hennen2024()
     device = Device(g_min=1 / 75.5e3, g_max=1 / 4523.6, levels=2, write=binary)

@@ -12,6 +12,7 @@ from devices.validation import (
     array,
     boolean,
     choice,
+    conductances,
     finite,
     instance,
     integer,
@@ -90,6 +91,9 @@ BAD = [
     (lambda: real_array("g", [[1]], shape=(None, 2)), r"g has shape \(1, 1\); give \(any, 2\)"),
     (lambda: finite("g", np.array([1, np.inf, np.nan])), r"g holds 2 values that are NaN or inf"),
     (lambda: array("g", [np.nan]), r"g holds 1 values that are NaN"),
+    (lambda: conductances("g", [50]), r"g holds 50 S, more than .*: 50 µS is 50e-6"),
+    (lambda: conductances("g", [1e-5, -1e-5]), r"g holds -1e-05 S; give .* at least 0 S"),
+    (lambda: number("T", -40, above=0, unit="K"), r"T = -40 is .*kelvin; 25 °C is 298\.15 K"),
     (lambda: instance("noise", IdealWrite(), ReadNoise), r"noise = IdealWrite\(\) is not a Read"),
     (lambda: instance("w", 1, IdealWrite, advice="give one"), r"w = 1 is not an IdealW.*; give"),
 ]
@@ -102,7 +106,8 @@ def test_bad_values_are_refused(call, message):
 
 
 @pytest.mark.parametrize(
-    ("unit", "largest"), [("S", 0.1), ("A", 1.0), ("V", 100.0), ("s", 1e13), ("K", 1e4)]
+    ("unit", "largest"),
+    [("S", 0.1), ("A", 1.0), ("V", 100.0), ("s", 1e13), ("K", 1e4), ("C/m²", 10.0)],
 )
 def test_sizes_that_no_device_has_are_refused(unit, largest):
     assert number("x", -largest, unit=unit) == -largest

@@ -141,6 +141,8 @@ BAD = [
         r"Preisach\.p_r = 0\.412 is not allowed; give a finite number in \(0, 0\.412\) C/m²",
     ),
     ({"p_r": 0}, r"Preisach\.p_r = 0 is not allowed"),
+    ({"p_s": 25.0}, r"Preisach\.p_s = 25 C/m² is more than .*: 25 µC/cm² is 0\.25"),
+    ({"e_c": 1.1}, r"Preisach\.e_c = 1\.1 V/m is less than .*: 1\.1 MV/cm is 1\.1e8"),
     ({"e_c": -1}, r"Preisach\.e_c = -1 is not allowed; give a finite number in \(0, inf\) V/m"),
 ]
 

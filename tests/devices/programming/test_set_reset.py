@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import kstest, norm
 
-from devices import SetResetVariability
+from devices import SetResetVariability, preset
 from tests.helpers.statistics import (
     assert_covariance,
     assert_frequency,
@@ -102,11 +102,11 @@ def test_programming_is_one_cycle_of_new_cells(rng):
 
 
 @pytest.mark.parametrize("clip", [0.8, 0.9999, FREE])
-def test_sigma_is_that_of_the_clipped_conductances(clip, rng):
+def test_error_and_bias_are_those_of_the_clipped_conductances(clip, rng):
     cell = replace(CELL, clip=clip)
     z = norm.ppf(clip)
     s = 0.5
-    target = np.array([RESET, SET])
+    target = np.array([0.9 * RESET, SET])  # the error counts from the target, not from the median
 
     def moment(k):  # E e^{k s Z} with Z held within ±z: the normal part, and an atom at either end
         inside = math.exp((k * s) ** 2 / 2) * (norm.cdf(z - k * s) - norm.cdf(-z - k * s))
@@ -118,9 +118,25 @@ def test_sigma_is_that_of_the_clipped_conductances(clip, rng):
         + (1 - clip) * ((5e3 + 250 * z) ** -k + (5e3 - 250 * z) ** -k)
         for k in (1, 2)
     )
-    np.testing.assert_allclose(cell.sigma(target), [hrs, math.sqrt(second - first**2)], rtol=1e-8)
+    std = np.array([hrs, math.sqrt(second - first**2)])
+    bias = np.array([RESET * moment(1), first]) - target
+    np.testing.assert_allclose(cell.bias(target), bias, rtol=1e-8)
+    np.testing.assert_allclose(cell.sigma(target), np.hypot(std, bias), rtol=1e-8)
     g = cell.program(np.tile(target, (CELLS, 1)), rng=rng)
-    assert_variance(g * 1e5, (cell.sigma(target) * 1e5) ** 2)
+    assert_variance(g * 1e5, (std * 1e5) ** 2)
+    for of_state, expected in zip(g.T, target + bias, strict=True):
+        assert_mean(of_state * 1e5, expected * 1e5)
+
+
+def test_a_device_tells_the_mean_error_of_lognormal_states():
+    device = preset("rram_hennen2024")
+    low = np.array([device.g_min])
+    bias, variance = device.programming_moments(low)
+    # A lognormal variable of s² = 0.435² + 0.165²: its mean is e^{s²/2} medians, and its variance
+    # (e^{s²} − 1) e^{s²}; the clip at the quantile 0.9999 changes both by less than 1 %.
+    s2 = 0.435**2 + 0.165**2
+    assert math.isclose(bias[0] / low[0], math.expm1(s2 / 2), rel_tol=0.01)
+    assert math.isclose(variance[0] / low[0] ** 2, math.expm1(s2) * math.exp(s2), rel_tol=0.01)
 
 
 def test_resistances_are_clipped_to_their_quantiles(rng):

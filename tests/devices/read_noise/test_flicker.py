@@ -12,7 +12,16 @@ from hypothesis.extra.numpy import array_shapes
 from scipy.integrate import quad
 from scipy.stats import kstest
 
-from devices import Device, FlickerNoise, NoNoise, OperatingPoint, PcmFlicker, PcmReadNoise
+from devices import (
+    Device,
+    FlickerNoise,
+    NoNoise,
+    OperatingPoint,
+    PcmFlicker,
+    PcmReadNoise,
+    StochasticSelector,
+    TelegraphNoise,
+)
 from devices.tables import as_toml, device_from
 from tests.helpers.statistics import assert_covariance, assert_mean, assert_variance
 
@@ -265,3 +274,24 @@ def test_reads_of_a_smaller_bandwidth_average_fast_parts_away():
     seen = noise.at(OperatingPoint(read_period=5e-5)).moments(g)[1]
     np.testing.assert_allclose(seen, 1e-4 * np.log(1e4), rtol=1e-12)
     assert isinstance(noise.at(OperatingPoint(bandwidth=0.5)), NoNoise)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        FlickerNoise(q=0.1, f_low=1.0, f_high=1e5),
+        StochasticSelector(correlation=0.5),
+        TelegraphNoise(0.5, 1e-6, 1e-6),
+    ],
+)
+def test_time_does_not_run_backwards(noise):
+    g = np.array([1e-5])
+    with pytest.raises(ValueError, match=r"lag = -1 is not allowed; .* s"):
+        noise.covariance(g, -1)
+    with pytest.raises(ValueError, match=r"(period|seconds) = -1 is not allowed; .* s"):
+        noise.advance(g, noise.init(g, rng=0), -1, rng=0)
+
+
+def test_a_one_sided_spectrum_has_no_negative_frequencies():
+    with pytest.raises(ValueError, match=r"f holds -1 Hz; give frequencies of at least 0"):
+        FlickerNoise(q=0.1, f_low=1.0, f_high=1e5).psd(np.array([1e-5]), np.array([1.0, -1.0]))

@@ -8,6 +8,7 @@ from devices import (
     InSeries,
     OperatingPoint,
     ProductNoise,
+    SonosReadNoise,
     TelegraphNoise,
     ThermalShotNoise,
 )
@@ -61,9 +62,32 @@ def test_telegraph_amplitudes_are_divided_and_their_times_stay(rng):
 
 
 def test_the_noise_follows_the_operating_point():
-    product = ProductNoise(GaussianNoise(0.1), ThermalShotNoise())
-    hot = OperatingPoint(temperature=600.0)
-    assert InSeries(product, R, 0.0).at(hot) == InSeries(product.at(hot), R, 0.0)
+    product = ProductNoise(GaussianNoise(0.1), SonosReadNoise())
+    driven = OperatingPoint(voltage=0.3)
+    assert InSeries(product, R, 0.0).at(driven) == InSeries(product.at(driven), R, 0.0)
+
+
+@pytest.mark.parametrize("other", [GaussianNoise(0.0), TelegraphNoise(1e-9, 1e-6, 1e-6)])
+@pytest.mark.parametrize("included", [0.0, 0.4 * R, R])
+def test_a_factor_that_follows_the_current_sees_the_branch_in_a_product_too(other, included, rng):
+    sonos = SonosReadNoise()
+    g = seen(G, included)
+    # A branch of g [S] carries I = 0.1 V · g, and σ_I = 12.58037 nA (1 − e^(−I/215.36557 nA)).
+    current = 0.1 * seen(G, R)
+    sigma = 12.58037e-9 * -np.expm1(-current / 215.36557e-9) / current / (1 + G * R)
+    noise = InSeries(ProductNoise(other, sonos), included, R - included)
+    np.testing.assert_allclose(np.sqrt(noise.moments(g)[1]), sigma, rtol=1e-6)
+    tiled = np.tile(g, (20_000, 1))
+    xi, _ = noise.sample(tiled, noise.init(tiled, rng=rng), 1, rng=rng, period=1e-6)
+    assert_variance(xi[0], sigma**2, 1.0)
+
+
+@pytest.mark.parametrize(
+    "noise", [ThermalShotNoise(), ProductNoise(GaussianNoise(0.1), ThermalShotNoise(shot=0.5))]
+)
+def test_noise_of_the_current_is_no_noise_of_a_factor(noise):
+    with pytest.raises(ValueError, match=r"InSeries\.noise = .*ThermalShotNoise.*r_access"):
+        InSeries(noise, 0.0, R)
 
 
 def test_something_else_than_a_noise_is_refused():

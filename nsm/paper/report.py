@@ -74,9 +74,9 @@ The NSM is trained with synaptic noise, an independent sample for every weight (
 N-MNIST is a small subset, trained with weight averaging over 10 steps: its errors cannot be
 compared with the paper's.""",
     JPEG: """\
-Lossy images, a fraction of the paper's updates, and one training each: nothing here can be compared with the
-paper's CIFAR numbers. Networks that start from the dCNN take over its weights and set β by eq. 8.
-Minutes on a GPU are those of the process that drives it; two trainings shared it.""",
+Lossy images, a fraction of the paper's updates, and one training each: nothing here can be compared
+with the paper's CIFAR numbers. Networks that start from the dCNN take over its weights and set β by
+eq. 8. Minutes on a GPU are those of the process that drives it; two trainings shared it.""",
     CODED: """\
 The recipe of the authors' code: Adam at 3·10⁻⁴, halved after every quarter of the training, and
 the final weights instead of an average. Stochastic layers have neuron noise (one noise sample per
@@ -84,6 +84,13 @@ input, shared by all outputs, dropout-style) and one β per location; the other 
 hidden units instead of 512. SN and wBD normalize their weights row by row; the weight decay of
 10⁻⁶ that the authors give them is left out.""",
 }
+
+_STABILITY = """\
+The variance of the last hidden layer's weights minus that at the start, means over trainings;
+markers are the authors' poster, whose recipe is not known."""
+_PERCENTILES = """\
+Bands reach from the 15th to the 85th percentile over neurons and the images of a batch, lines are
+medians, both means over seeds; markers are the percentiles of the authors' poster."""
 
 
 def write_report(folder: Path, out: Path) -> Path:
@@ -110,7 +117,7 @@ def write_report(folder: Path, out: Path) -> Path:
         if section == ONE and "mlp_nsm" in by_name and "mlp_stnn" in by_name:
             ax = plot_stability(by_name["mlp_nsm"], by_name["mlp_stnn"])
             save_figure(ax, out / "stability.png")
-            lines += ["", "![Variance gained by the weights](stability.png)"]
+            lines += ["", _STABILITY, "", "![Variance gained by the weights](stability.png)"]
     lines += range_section(by_name, out)
     lines += level_section(by_name, out)
     lines += residual_sections(by_name, out)
@@ -118,7 +125,7 @@ def write_report(folder: Path, out: Path) -> Path:
     if "figure2" in by_name:
         save_figure(plot_percentiles(by_name["figure2"]), out / "percentiles.png")
         lines += ["", "## Figure 2. Pre-activations of the last hidden layer over updates", ""]
-        lines += ["![Percentiles](percentiles.png)"]
+        lines += [_PERCENTILES, "", "![Percentiles](percentiles.png)"]
     if "angles" in by_name:
         lines += ["", "## Gradients", ""]
         lines += [

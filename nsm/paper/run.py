@@ -31,7 +31,7 @@ NO_GPU = "needs a GPU: days to weeks on two cores"
 NO_DATA = "the data were not at hand"
 
 
-def by_name(names: Sequence[str]) -> list[Experiment]:
+def find_experiments(names: Sequence[str]) -> list[Experiment]:
     """Return the experiments with these names, or of these groups, each once.
 
     Raises:
@@ -106,7 +106,7 @@ def write_json(path: Path, value: Any) -> None:
 def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[str, Any]:
     """Run one seed of an experiment, on one thread or on a GPU, and write its result."""
     torch.set_num_threads(1)
-    (experiment,) = by_name([name])
+    (experiment,) = find_experiments([name])
     data = experiment.part_of(load_data(experiment.data, data_dir))
     found = MEASUREMENTS[experiment.measures](experiment, seed, data, folder)
     result = {
@@ -172,7 +172,7 @@ def run(
             _take_over(elsewhere, folder, absent)
         write_json(absence_file(folder), absent)
     else:
-        chosen = by_name(names)
+        chosen = find_experiments(names)
     rounds = _rounds(chosen, folder)
     with progress_bar() as bar, worker_pool(workers) as pool:
         for problem in left_out:
@@ -191,7 +191,7 @@ def run(
 def _rounds(chosen: Sequence[Experiment], folder: Path) -> list[list[tuple[str, int]]]:
     """Return names and seeds of what is not done yet; a network from which another starts first."""
     known = {e.name: e for e in EXPERIMENTS}
-    chosen = by_name([e.start for e in chosen if e.start] + [e.name for e in chosen])
+    chosen = find_experiments([e.start for e in chosen if e.start] + [e.name for e in chosen])
     jobs = [(e.name, s) for e in chosen for s in e.seeds if not result_file(folder, e, s).exists()]
     # First seeds come first, so that a report of an unfinished run has as many rows as possible.
     jobs.sort(key=lambda job: job[1])
@@ -276,7 +276,7 @@ def _known_as(value: Any) -> str:
 
 def _check_same(result: dict[str, Any], folder: Path) -> None:
     """Raise ValueError if a result does not belong to its row of the table."""
-    (experiment,) = by_name([result["experiment"]])
+    (experiment,) = find_experiments([result["experiment"]])
     wanted = {
         "epochs": experiment.epochs,
         "samples": experiment.samples,

@@ -10,7 +10,7 @@ import nsm.paper.run as runner
 from nsm.paper import __main__ as command
 from nsm.paper import report
 from nsm.paper.claims import claims, spread_growth
-from nsm.paper.run import NO_GPU, absence_file, by_name, run, write_json
+from nsm.paper.run import NO_GPU, absence_file, find_experiments, run, write_json
 from nsm.paper.table import EXPERIMENTS
 from tests.helpers.tiny_paper import NSM, TINY
 
@@ -20,7 +20,7 @@ def test_spread_growth_is_the_ratio_of_the_distances_of_the_outer_percentiles():
 
 
 def result(name, seed=0, **found):
-    (experiment,) = by_name([name])
+    (experiment,) = find_experiments([name])
     shared = {
         "experiment": name,
         "seed": seed,

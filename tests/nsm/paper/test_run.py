@@ -245,7 +245,7 @@ def test_the_results_that_come_with_the_project_are_of_its_table():
     found = results(folder)
     assert len(found) == len(list(folder.glob("*.json"))) > 100
     for result in found:
-        (experiment,) = runner.by_name([result["experiment"]])
+        (experiment,) = runner.find_experiments([result["experiment"]])
         assert result["identity"] == runner.identity(experiment)
         assert result["epochs"] == experiment.epochs
 
@@ -254,13 +254,13 @@ def test_the_results_that_come_with_the_project_are_of_its_table():
 
 
 def test_groups_name_their_experiments_and_others_are_refused():
-    assert [e.name for e in runner.by_name(["table1"])] == ["mlp_nsm", "mlp_stnn"]
-    rules = [e.name for e in runner.by_name(["conv_BN", "rules"])]
+    assert [e.name for e in runner.find_experiments(["table1"])] == ["mlp_nsm", "mlp_stnn"]
+    rules = [e.name for e in runner.find_experiments(["conv_BN", "rules"])]
     assert rules[:2] == ["conv_BN", "conv_bNSM"]
     assert len(rules) == len(set(rules)) == 8
     assert {e.section for e in EXPERIMENTS} == set(runner.GROUPS.values())
     with pytest.raises(ValueError, match="unknown experiment or group 'tabel1'; did you mean 't"):
-        runner.by_name(["tabel1"])
+        runner.find_experiments(["tabel1"])
 
 
 def test_the_table_is_printed(capsys):

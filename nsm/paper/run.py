@@ -160,19 +160,19 @@ def run(
             f"elsewhere = {str(elsewhere)!r} has no effect on experiments that are named; leave it "
             "out, or name none"
         )
+    # Names and earlier results are checked before anything is written.
+    chosen = None if names is None else find_experiments(names)
+    found = [] if earlier is None else _results_to_take(earlier)
     folder.mkdir(parents=True, exist_ok=True)
-    if earlier is not None:
-        _take_over(earlier, folder)
+    _take_over(found, folder)
     for result in results(folder):
         _check_same(result, folder)
     left_out: list[str] = []
-    if names is None:
+    if chosen is None:
         chosen, absent, left_out = affordable(data_dir)
         if elsewhere is not None:
-            _take_over(elsewhere, folder, absent)
+            _take_over(_results_to_take(elsewhere, absent), folder)
         write_json(absence_file(folder), absent)
-    else:
-        chosen = find_experiments(names)
     rounds = _rounds(chosen, folder)
     with progress_bar() as bar, worker_pool(workers) as pool:
         for problem in left_out:
@@ -225,13 +225,12 @@ def _finished(
             tell(note=", ".join(texts))
 
 
-def _take_over(earlier: Path, folder: Path, names: Collection[str] | None = None) -> None:
-    """Copy the results that `folder` lacks, once all of them are known to be of this table.
+def _results_to_take(earlier: Path, names: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """Return the results in a folder, once all of them are known to be of this table.
 
     Args:
         earlier: Folder of results.
-        folder: Where they are copied.
-        names: Experiments whose results are copied; None (default): all.
+        names: Experiments whose results are returned; None (default): all.
 
     Raises:
         ValueError: There is no such folder, or a result is of another table.
@@ -246,6 +245,11 @@ def _take_over(earlier: Path, folder: Path, names: Collection[str] | None = None
         raise ValueError(f"{earlier} has no results; name a folder that has some, or none")
     for result in found:
         _check_same(result, earlier)
+    return found
+
+
+def _take_over(found: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Copy the results that `folder` lacks."""
     for result in found:
         file = folder / f"{result['experiment']}_{result['seed']}.json"
         if not file.exists():

@@ -226,6 +226,9 @@ def test_results_of_an_earlier_run_count_as_done(tiny, tmp_path, monkeypatch):
     wanted = run(earlier, ["relu"], workers=1)
     monkeypatch.setattr(runner, "run_one", lambda *a: pytest.fail("it was run again"))
     assert run(folder, ["relu"], workers=1, earlier=earlier) == wanted
+    with pytest.raises(ValueError, match="unknown experiment or group 'rleu'"):
+        run(tmp_path / "later", ["rleu"], workers=1, earlier=earlier)
+    assert not (tmp_path / "later").exists()  # a wrong name is told before results are copied
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"empty has no results; name a folder that has some"):
         run(folder, ["relu"], workers=1, earlier=tmp_path / "empty")
@@ -237,7 +240,7 @@ def test_results_of_another_table_are_not_taken_over(tiny, tmp_path):
     write_json(result_file(earlier, TINY[2], 0), result | {"identity": "another"})
     with pytest.raises(ValueError, match=r"earlier/relu_0\.json is of another recipe, network"):
         run(tmp_path / "now", ["relu"], workers=1, earlier=earlier)
-    assert not list((tmp_path / "now").iterdir())
+    assert not (tmp_path / "now").exists()
 
 
 def test_the_results_that_come_with_the_project_are_of_its_table():

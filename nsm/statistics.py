@@ -58,7 +58,7 @@ class Estimate:
 
     def told(self, decimals: int) -> str:
         """Return the number ± its standard error with so many decimals, and the notes."""
-        return "; ".join([f"{self.value:.{decimals}f} ± {self.error:.{decimals}f}", *self.notes])
+        return "; ".join([f"{self.value:z.{decimals}f} ± {self.error:.{decimals}f}", *self.notes])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from nsm.cli.errors import clear_errors
 from nsm.cli.interrupts import clear_interrupts, keeping
 from nsm.paper.markdown import table
 from nsm.paper.report import write_report
-from nsm.paper.run import by_name, run
+from nsm.paper.run import find_experiments, run
 from nsm.paper.table import EXPERIMENTS, GROUPS
 from nsm.places import check_folder
 
@@ -22,7 +22,10 @@ ReportOption = Annotated[
 ]
 OnlyOption = Annotated[
     list[str] | None,
-    typer.Option(help=f"Experiments, or groups ({', '.join(GROUPS)}); default: all affordable."),
+    typer.Option(
+        help=f"An experiment, or a group ({', '.join(GROUPS)}); repeat it to run several. Default: "
+        "all that data and machine allow."
+    ),
 ]
 DataOption = Annotated[
     Path | None, typer.Option(help="Folder of the data (default: NSM_DATA_DIR).")
@@ -73,7 +76,7 @@ def kept(out: Path) -> str:
 
 def listed(names: list[str] | None = None) -> list[str]:
     """Return the rows of the table of experiments, of those that are named or all."""
-    experiments = by_name(names or [e.name for e in EXPERIMENTS])
+    experiments = find_experiments(names or [e.name for e in EXPERIMENTS])
     groups = {section: name for name, section in GROUPS.items()}
     header = ["experiment", "group", "network", "data", "epochs", "seeds", "samples", "paper [%]"]
     rows = [

@@ -54,7 +54,7 @@ def plot_percentiles(results: Results, *, ax: Axes | None = None) -> Axes:
             )
     ax.set(
         xlabel="updates of the weights",
-        ylabel="sums of the last hidden layer\n(15 %, median, 85 %)",
+        ylabel="pre-activations of the last hidden layer\n(band: 15 to 85 %, line: median)",
     )
     ax.legend(loc="upper left", frameon=False)
     ax.margins(x=0.01)
@@ -100,15 +100,16 @@ def plot_stability(nsm: Results, stnn: Results, *, ax: Axes | None = None) -> Ax
 def plot_ranges(curves: Mapping[str, Mapping[float, Results]], *, ax: Axes | None = None) -> Axes:
     """Plot errors of networks that were trained in a fixed range of weights, over the range.
 
-    Lines are means over seeds, bars from the least to the largest; free weights are apart, at the
-    right end. A broken line is the same network with a digital gain per neuron.
+    Lines are means over seeds; bars go from the least to the largest, as the figure says. Free
+    weights are apart, at the right end. A broken line is the same network with a digital gain per
+    neuron.
 
     Args:
         curves: For each network, results of the measurement "range" by the bound c; infinity for
             free weights.
         ax: Axes to draw on; None (default) for a new figure.
     """
-    axes = _errors_over(curves, ax)
+    axes = _errors_over(curves, ax, "free")
     axes.set(xlabel="range c of the weights, |w| ≤ c/√(fan-in)")
     return axes
 
@@ -125,10 +126,8 @@ def plot_levels(curves: Mapping[str, Mapping[float, Results]], *, ax: Axes | Non
             infinity for weights that are not rounded.
         ax: Axes to draw on; None (default) for a new figure.
     """
-    axes = _errors_over(curves, ax)
+    axes = _errors_over(curves, ax, "not\nrounded")
     axes.set(xlabel="levels of the weights in training and test")
-    # Above the axes, where no line can lie below it, with the markers that tell networks apart.
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
     return axes
 
 
@@ -183,8 +182,16 @@ def _label_decades(axis: Axis) -> None:
     axis.set_minor_formatter("")
 
 
-def _errors_over(curves: Mapping[str, Mapping[float, Results]], ax: Axes | None) -> Axes:
-    """Draw errors of networks over a number, on logarithmic axes; what is infinite is apart."""
+def _errors_over(
+    curves: Mapping[str, Mapping[float, Results]], ax: Axes | None, infinite: str
+) -> Axes:
+    """Draw errors of networks over a number, on logarithmic axes.
+
+    Args:
+        curves: For each network, its results by the number.
+        ax: Axes to draw on; None for a new figure.
+        infinite: Label of an infinite number, whose results are apart at the right end.
+    """
     if ax is None:
         _, ax = figure((3.4, 2.8))
     finite = sorted({at for curve in curves.values() for at in curve if np.isfinite(at)})
@@ -206,12 +213,16 @@ def _errors_over(curves: Mapping[str, Mapping[float, Results]], ax: Axes | None)
             )  # fmt: skip
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
-    ax.set_xticks([*finite, apart], [*(f"{at:g}" for at in finite), "free"])
-    ax.minorticks_off()
+    ax.set_xticks([*finite, apart], [*(f"{at:g}" for at in finite), infinite])
     ax.set(ylabel="test error [%]")
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.set_yticks([t for t in (1, 2, 5, 10, 20, 50, 90) if _within(t, ax.get_ylim())])
-    ax.legend(frameon=False)
+    _label_decades(ax.yaxis)
+    ax.minorticks_off()
+    trainings = max(len(found) for curve in curves.values() for found in curve.values())
+    # Above the axes, where no line can lie below it, with the markers that tell networks apart.
+    ax.legend(
+        frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, title_fontsize=7,
+        title=f"bar: least to largest of {trainings} trainings",
+    )  # fmt: skip
     return ax
 
 

@@ -30,13 +30,34 @@ def _relu_with_gains(widths: tuple[int, ...]) -> nn.Sequential:
 
 
 _RANGED_WIDTHS = (784, 100, 100, 10)
-#: Networks of the experiment on ranges: label, network, samples of a test image.
-RANGED: dict[str, tuple[Callable[[], nn.Sequential], int]] = {
-    "NSM": (partial(networks.nsm_mlp, _RANGED_WIDTHS), 20),
-    "StNN": (partial(networks.stnn_mlp, _RANGED_WIDTHS), 20),
-    "BD": (partial(networks.bd_mlp, _RANGED_WIDTHS), 1),
-    "ReLU": (partial(networks.relu_mlp, _RANGED_WIDTHS), 1),
-    "ReLU, gain per neuron": (partial(_relu_with_gains, _RANGED_WIDTHS), 1),
+
+
+class RangedNetwork(NamedTuple):
+    """A network of the experiments on ranges and levels.
+
+    Attributes:
+        name: Its part in the names of experiments.
+        build: Returns the untrained network.
+        samples: Samples of the noise for each test image; default 1.
+        weight_scale: Weights that fill the range of the cells, as of `crossbar.Hardware`: those of
+            a "layer" (default) or of each "row", where a digital gain per neuron follows the cells.
+    """
+
+    name: str
+    build: Callable[[], nn.Sequential]
+    samples: int = 1
+    weight_scale: str = "layer"
+
+
+#: Networks of the experiments on ranges and levels, by their label.
+RANGED = {
+    "NSM": RangedNetwork("NSM", partial(networks.nsm_mlp, _RANGED_WIDTHS), samples=20),
+    "StNN": RangedNetwork("StNN", partial(networks.stnn_mlp, _RANGED_WIDTHS), samples=20),
+    "BD": RangedNetwork("BD", partial(networks.bd_mlp, _RANGED_WIDTHS)),
+    "ReLU": RangedNetwork("ReLU", partial(networks.relu_mlp, _RANGED_WIDTHS)),
+    "ReLU, gain per neuron": RangedNetwork(
+        "ReLU_gains", partial(_relu_with_gains, _RANGED_WIDTHS), weight_scale="row"
+    ),
 }
 #: Bounds of the weights in units of 1/√(fan-in); None: free weights.
 BOUNDS = (None, 4.0, 2.0, 1.0, 0.5, 0.25)
@@ -44,7 +65,7 @@ BOUNDS = (None, 4.0, 2.0, 1.0, 0.5, 0.25)
 LEVEL_COUNTS = (None, 2, 3, 4, 8, 16)
 #: Programming a chip costs more than a step in software, so that batches are three times as large;
 #: the average reaches back as many images.
-_ON_LEVELS: dict[str, Any] = {
+_LEVELS_RECIPE: dict[str, Any] = {
     "lr": 2e-3,
     "batch_size": 300,
     "ema_decay": 0.997,
@@ -53,16 +74,10 @@ _ON_LEVELS: dict[str, Any] = {
 }
 
 
-def _ranged_name(label: str) -> str:
-    """Return a network's part in the names of experiments on ranges and levels."""
-    return label.split(",")[0] + ("_gains" if "," in label else "")
+def _hardware(levels: int, weight_scale: str) -> Hardware:
+    """Return ideal cells with so many levels, whose range is the largest weight of a layer or row.
 
-
-def _on_levels(label: str, levels: int) -> Hardware:
-    """Return ideal cells with so many levels, whose range is the largest weight of a layer.
-
-    Weights that are clipped to a bound make this range the bound. Of a network with a digital gain
-    per neuron it is that of a row, because the gains are multiplied behind the cells.
+    Weights that are clipped to a bound make this range the bound.
     """
     return Hardware(
         device=Device(g_min=1e-7, g_max=1e-5, levels=levels),
@@ -71,7 +86,42 @@ def _on_levels(label: str, levels: int) -> Hardware:
         bias="reference",
         deterministic_path="ideal",
         tile_shape=_RANGED_WIDTHS[:2],  # one tile for each layer is programmed fastest
-        weight_scale="row" if "gain" in label else "layer",
+        weight_scale=weight_scale,
+    )
+
+
+def _in_range(label: str, bound: float | None) -> Experiment:
+    """Return the experiment of a network and a bound, such as range_NSM_0.5 or range_BD_free."""
+    network = RANGED[label]
+    return Experiment(
+        name=f"range_{network.name}_{bound or 'free'}",
+        section=RANGE,
+        label=label if bound is None else f"{label}, c = {bound:g}",
+        measures="range",
+        build=network.build,
+        epochs=3,
+        seeds=(0, 1, 2),
+        recipe=PERCEPTRON if bound is None else {**PERCEPTRON, "weight_bound": bound},
+        samples=network.samples,
+    )
+
+
+def _on_levels(label: str, levels: int | None) -> Experiment:
+    """Return the experiment of a network on levels, such as levels_NSM_2 or levels_BD_free."""
+    network = RANGED[label]
+    recipe = dict(_LEVELS_RECIPE)
+    if levels is not None:
+        recipe["hardware"] = _hardware(levels, network.weight_scale)
+    return Experiment(
+        name=f"levels_{network.name}_{levels or 'free'}",
+        section=LEVELS,
+        label=label if levels is None else f"{label}, {levels} levels",
+        measures="levels",
+        build=network.build,
+        epochs=3,
+        seeds=(0, 1, 2),
+        recipe=recipe,
+        samples=network.samples,
     )
 
 
@@ -99,6 +149,7 @@ RESIDUAL_BATCHES = {
 
 
 def _residual(rule: str, batch: int, cifar: bool) -> Experiment:
+    """Return the experiment of a residual network, such as residual_cifar_ReLU_batch_norm_100."""
     of_batch = RESIDUAL_BATCHES[batch]
     name = rule.replace(", ", "_").replace(" ", "_")
     return Experiment(
@@ -116,37 +167,10 @@ def _residual(rule: str, batch: int, cifar: bool) -> Experiment:
     )
 
 
+#: `python -m nsm.paper --list` prints their names.
 OWN: tuple[Experiment, ...] = (
-    *(
-        Experiment(
-            name=f"range_{_ranged_name(label)}_{bound or 'free'}",
-            section=RANGE,
-            label=label if bound is None else f"{label}, c = {bound:g}",
-            measures="range",
-            build=build,
-            epochs=3,
-            seeds=(0, 1, 2),
-            recipe=PERCEPTRON if bound is None else {**PERCEPTRON, "weight_bound": bound},
-            samples=samples,
-        )
-        for label, (build, samples) in RANGED.items()
-        for bound in BOUNDS
-    ),
-    *(
-        Experiment(
-            name=f"levels_{_ranged_name(label)}_{levels or 'free'}",
-            section=LEVELS,
-            label=f"{label}, {levels} levels" if levels else label,
-            measures="levels",
-            build=build,
-            epochs=3,
-            seeds=(0, 1, 2),
-            recipe=_ON_LEVELS | ({"hardware": _on_levels(label, levels)} if levels else {}),
-            samples=samples,
-        )
-        for levels in LEVEL_COUNTS
-        for label, (build, samples) in RANGED.items()
-    ),
+    *(_in_range(label, bound) for label in RANGED for bound in BOUNDS),
+    *(_on_levels(label, levels) for levels in LEVEL_COUNTS for label in RANGED),
     *(
         _residual(rule, batch, cifar)
         for cifar in (False, True)

@@ -31,7 +31,7 @@ NO_GPU = "needs a GPU: days to weeks on two cores"
 NO_DATA = "the data were not at hand"
 
 
-def by_name(names: Sequence[str]) -> list[Experiment]:
+def find_experiments(names: Sequence[str]) -> list[Experiment]:
     """Return the experiments with these names, or of these groups, each once.
 
     Raises:
@@ -106,7 +106,7 @@ def write_json(path: Path, value: Any) -> None:
 def run_one(name: str, seed: int, folder: Path, data_dir: Path | None) -> dict[str, Any]:
     """Run one seed of an experiment, on one thread or on a GPU, and write its result."""
     torch.set_num_threads(1)
-    (experiment,) = by_name([name])
+    (experiment,) = find_experiments([name])
     data = experiment.part_of(load_data(experiment.data, data_dir))
     found = MEASUREMENTS[experiment.measures](experiment, seed, data, folder)
     result = {
@@ -160,19 +160,19 @@ def run(
             f"elsewhere = {str(elsewhere)!r} has no effect on experiments that are named; leave it "
             "out, or name none"
         )
+    # Names and earlier results are checked before anything is written.
+    chosen = None if names is None else find_experiments(names)
+    found = [] if earlier is None else _results_to_take(earlier)
     folder.mkdir(parents=True, exist_ok=True)
-    if earlier is not None:
-        _take_over(earlier, folder)
+    _take_over(found, folder)
     for result in results(folder):
         _check_same(result, folder)
     left_out: list[str] = []
-    if names is None:
+    if chosen is None:
         chosen, absent, left_out = affordable(data_dir)
         if elsewhere is not None:
-            _take_over(elsewhere, folder, absent)
+            _take_over(_results_to_take(elsewhere, absent), folder)
         write_json(absence_file(folder), absent)
-    else:
-        chosen = by_name(names)
     rounds = _rounds(chosen, folder)
     with progress_bar() as bar, worker_pool(workers) as pool:
         for problem in left_out:
@@ -191,7 +191,7 @@ def run(
 def _rounds(chosen: Sequence[Experiment], folder: Path) -> list[list[tuple[str, int]]]:
     """Return names and seeds of what is not done yet; a network from which another starts first."""
     known = {e.name: e for e in EXPERIMENTS}
-    chosen = by_name([e.start for e in chosen if e.start] + [e.name for e in chosen])
+    chosen = find_experiments([e.start for e in chosen if e.start] + [e.name for e in chosen])
     jobs = [(e.name, s) for e in chosen for s in e.seeds if not result_file(folder, e, s).exists()]
     # First seeds come first, so that a report of an unfinished run has as many rows as possible.
     jobs.sort(key=lambda job: job[1])
@@ -225,13 +225,12 @@ def _finished(
             tell(note=", ".join(texts))
 
 
-def _take_over(earlier: Path, folder: Path, names: Collection[str] | None = None) -> None:
-    """Copy the results that `folder` lacks, once all of them are known to be of this table.
+def _results_to_take(earlier: Path, names: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """Return the results in a folder, once all of them are known to be of this table.
 
     Args:
         earlier: Folder of results.
-        folder: Where they are copied.
-        names: Experiments whose results are copied; None (default): all.
+        names: Experiments whose results are returned; None (default): all.
 
     Raises:
         ValueError: There is no such folder, or a result is of another table.
@@ -246,6 +245,11 @@ def _take_over(earlier: Path, folder: Path, names: Collection[str] | None = None
         raise ValueError(f"{earlier} has no results; name a folder that has some, or none")
     for result in found:
         _check_same(result, earlier)
+    return found
+
+
+def _take_over(found: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Copy the results that `folder` lacks."""
     for result in found:
         file = folder / f"{result['experiment']}_{result['seed']}.json"
         if not file.exists():
@@ -276,7 +280,7 @@ def _known_as(value: Any) -> str:
 
 def _check_same(result: dict[str, Any], folder: Path) -> None:
     """Raise ValueError if a result does not belong to its row of the table."""
-    (experiment,) = by_name([result["experiment"]])
+    (experiment,) = find_experiments([result["experiment"]])
     wanted = {
         "epochs": experiment.epochs,
         "samples": experiment.samples,

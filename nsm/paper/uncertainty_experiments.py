@@ -68,6 +68,7 @@ def _cifar(
     )
 
 
+#: Name behind "uncertainty_", label, measurement, network, samples of a test image.
 UNCERTAIN: tuple[Experiment, ...] = (
     _mnist("NSM", "NSM", "sampled", networks.nsm_mlp, 20),
     _mnist("dropout", "dropout", "dropout", partial(networks.relu_mlp, dropout=_DROPOUT), 20),

@@ -54,7 +54,7 @@ _COLUMNS = (
     ("Brier score", "brier", 3),
     ("ECE", "ece", 4),
     ("ECE with T", "ece_scaled", 4),
-    ("by chance", "ece_by_chance_scaled", 4),
+    ("ECE with T, by chance", "ece_by_chance_scaled", 4),
     ("AUROC: own errors", "auroc_own_errors", 3),
 )
 

@@ -88,5 +88,7 @@ def test_weights_that_are_not_rounded_are_drawn_apart():
     lines = [container.lines[0] for container in ax.containers]
     assert [list(line.get_xdata()) for line in lines] == [[2.0, 16.0], [32.0]]
     assert [list(line.get_ydata()) for line in lines] == [[10.0, 5.0], [4.0]]
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["2", "16", "free"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["2", "16", "not\nrounded"]
+    assert ax.get_legend().get_title().get_text() == "bar: least to largest of 2 trainings"
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["3", "5", "7", "10"]
     assert "levels" in ax.get_xlabel()

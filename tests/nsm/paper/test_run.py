@@ -226,6 +226,9 @@ def test_results_of_an_earlier_run_count_as_done(tiny, tmp_path, monkeypatch):
     wanted = run(earlier, ["relu"], workers=1)
     monkeypatch.setattr(runner, "run_one", lambda *a: pytest.fail("it was run again"))
     assert run(folder, ["relu"], workers=1, earlier=earlier) == wanted
+    with pytest.raises(ValueError, match="unknown experiment or group 'rleu'"):
+        run(tmp_path / "later", ["rleu"], workers=1, earlier=earlier)
+    assert not (tmp_path / "later").exists()  # a wrong name is told before results are copied
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"empty has no results; name a folder that has some"):
         run(folder, ["relu"], workers=1, earlier=tmp_path / "empty")
@@ -237,7 +240,7 @@ def test_results_of_another_table_are_not_taken_over(tiny, tmp_path):
     write_json(result_file(earlier, TINY[2], 0), result | {"identity": "another"})
     with pytest.raises(ValueError, match=r"earlier/relu_0\.json is of another recipe, network"):
         run(tmp_path / "now", ["relu"], workers=1, earlier=earlier)
-    assert not list((tmp_path / "now").iterdir())
+    assert not (tmp_path / "now").exists()
 
 
 def test_the_results_that_come_with_the_project_are_of_its_table():
@@ -245,7 +248,7 @@ def test_the_results_that_come_with_the_project_are_of_its_table():
     found = results(folder)
     assert len(found) == len(list(folder.glob("*.json"))) > 100
     for result in found:
-        (experiment,) = runner.by_name([result["experiment"]])
+        (experiment,) = runner.find_experiments([result["experiment"]])
         assert result["identity"] == runner.identity(experiment)
         assert result["epochs"] == experiment.epochs
 
@@ -254,13 +257,13 @@ def test_the_results_that_come_with_the_project_are_of_its_table():
 
 
 def test_groups_name_their_experiments_and_others_are_refused():
-    assert [e.name for e in runner.by_name(["table1"])] == ["mlp_nsm", "mlp_stnn"]
-    rules = [e.name for e in runner.by_name(["conv_BN", "rules"])]
+    assert [e.name for e in runner.find_experiments(["table1"])] == ["mlp_nsm", "mlp_stnn"]
+    rules = [e.name for e in runner.find_experiments(["conv_BN", "rules"])]
     assert rules[:2] == ["conv_BN", "conv_bNSM"]
     assert len(rules) == len(set(rules)) == 8
     assert {e.section for e in EXPERIMENTS} == set(runner.GROUPS.values())
     with pytest.raises(ValueError, match="unknown experiment or group 'tabel1'; did you mean 't"):
-        runner.by_name(["tabel1"])
+        runner.find_experiments(["tabel1"])
 
 
 def test_the_table_is_printed(capsys):

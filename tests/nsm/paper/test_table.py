@@ -8,7 +8,7 @@ import torch
 import nsm
 from nsm.datasets.registry import LOADERS, class_count, image_shape
 from nsm.paper.measure import MEASUREMENTS
-from nsm.paper.run import by_name
+from nsm.paper.run import find_experiments
 from nsm.paper.table import EXPERIMENTS
 
 
@@ -77,14 +77,16 @@ def test_every_network_maps_its_images_to_its_classes(experiment):
 
 
 def test_experiments_are_found_by_name():
-    assert [e.name for e in by_name(["figure2", "mlp_nsm"])] == ["figure2", "mlp_nsm"]
-    assert by_name(["dvs_bNSM"])[0].gpu  # an experiment that is named is run even without a GPU
+    assert [e.name for e in find_experiments(["figure2", "mlp_nsm"])] == ["figure2", "mlp_nsm"]
+    assert find_experiments(["dvs_bNSM"])[
+        0
+    ].gpu  # an experiment that is named is run even without a GPU
     # Two runs of one name would write the same file.
-    assert len(by_name(["mlp_nsm", "mlp_nsm"])) == 1
+    assert len(find_experiments(["mlp_nsm", "mlp_nsm"])) == 1
     with pytest.raises(
         ValueError, match="unknown experiment or group 'conv_bNMS'; did you mean 'conv_bNSM'"
     ):
-        by_name(["conv_bNMS"])
+        find_experiments(["conv_bNMS"])
 
 
 def test_recipes_are_those_that_the_report_describes():

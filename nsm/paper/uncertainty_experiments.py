@@ -60,6 +60,7 @@ def _cifar(
         data="cifar10-jpeg",
         build=build,
         epochs=8,
+        seeds=(0, 1, 2),
         recipe=recipe,
         samples=samples,
         images=(7_000, 2_000),

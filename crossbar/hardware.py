@@ -105,14 +105,14 @@ class Hardware(AtOperatingPoint):
     def __post_init__(self) -> None:
         _check_part(self, "device", Device, "; devices.preset(name) gives a published one")
         _check_part(self, "gate", ReadNoise, "; devices.gate(name) gives one")
-        _check_part(self, "mapping", WeightMapping)
-        _check_part(self, "comparator", Comparator)
+        _check_part(self, "mapping", WeightMapping, "; give one, such as BalancedPair()")
+        _check_part(self, "comparator", Comparator, "; give one, such as Comparator(noise=1e-9)")
         if self.adc is not None:
             _check_part(self, "adc", Adc, " or None")
         if self.dac is not None:
             _check_part(self, "dac", Dac, " or None")
         if self.wires is not None:
-            _check_part(self, "wires", Wires, " or None")
+            _check_part(self, "wires", Wires, " or None; give Wires(r_row=1.0, r_col=1.0)")
         boolean("Hardware.compensate_wires", self.compensate_wires)
         choice("gate_sharing", self.gate_sharing, GATE_SHARINGS)
         choice("bias", self.bias, BIASES)

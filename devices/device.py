@@ -27,14 +27,17 @@ from devices.validation import (
 
 # Targets may exceed the range by this fraction of g_max, which allows for rounding in the mapping.
 _ROUNDING = 1e-9
-# Base classes of the models in the slots that are never None.
+# Base classes of the models in the slots that are never None, and how models are made.
 _SLOTS = {
-    "write": WriteModel,
-    "read_noise": ReadNoise,
-    "retention": Retention,
-    "faults": Faults,
-    "temperature_law": TemperatureLaw,
-    "iv": IVLaw,
+    "write": (WriteModel, "StateDependentError(coefficients=(0.0, 0.05)) or IdealWrite()"),
+    "read_noise": (ReadNoise, "GaussianNoise(0.05) or NoNoise()"),
+    "retention": (Retention, "PowerLawDrift(nu_mean=0.05) or NoDrift()"),
+    "faults": (Faults, "StuckCells(p_stuck_hrs=0.01, p_stuck_lrs=0.01) or NoFaults()"),
+    "temperature_law": (
+        TemperatureLaw,
+        "ActivatedTemperature(activation_energy_ev=0.05) or NoTemperature()",
+    ),
+    "iv": (IVLaw, "SinhCurve(v_0=0.3) or Ohmic()"),
 }
 
 
@@ -85,13 +88,8 @@ class Device:
             object.__setattr__(self, "levels", listed)
         elif self.levels is not None:
             integer("Device.levels", self.levels, at_least=2)
-        for name, base in _SLOTS.items():
-            instance(f"Device.{name}", getattr(self, name), base)
+        _check_models(self)
         _check_limits_and_source(self)
-        if self.pulses is not None and not isinstance(self.pulses, PulseResponse):
-            raise ValueError(
-                f"Device.pulses = {shortened(self.pulses)} is not a PulseResponse or None"
-            )
 
     @property
     def on_off_ratio(self) -> float:
@@ -199,6 +197,18 @@ def _on_grid(target: Floats, start: float, step: float) -> Floats:
     level *= step
     level += start
     return level.reshape(np.shape(target))
+
+
+def _check_models(device: Device) -> None:
+    """Raise ValueError unless every slot has a model of its kind."""
+    for name, (base, models) in _SLOTS.items():
+        advice = f"give a model, such as {models}"
+        instance(f"Device.{name}", getattr(device, name), base, advice=advice)
+    if device.pulses is not None and not isinstance(device.pulses, PulseResponse):
+        raise ValueError(
+            f"Device.pulses = {shortened(device.pulses)} is not a PulseResponse or None; give a "
+            "model, such as LinearPulses(g_min=1e-6, g_max=50e-6, step=0.01)"
+        )
 
 
 def _check_limits_and_source(device: Device) -> None:

@@ -280,6 +280,8 @@ def device_from(table: Mapping[str, Any], where: str) -> Device:
     Raises:
         ValueError: As `from_table`.
     """
+    for name in table:  # before its value, which may be no model
+        choice(f"field of {where}", name, (*(f.name for f in fields(Device)), *PROVENANCE))
     _check_provenance(table, where)
     options = {
         name: _value(v, f"{where}: {name}") for name, v in table.items() if name not in PROVENANCE

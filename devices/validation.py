@@ -183,6 +183,8 @@ def instance(name: str, value: Any, cls: type, *, advice: str = "") -> None:
     """
     if not isinstance(value, cls):
         article = "an" if cls.__name__[0] in "AEIOU" else "a"
+        if isinstance(value, type) and issubclass(value, cls):
+            advice = f"give an object of this class, {value.__name__}(...)"
         hint = f"; {advice}" if advice else ""
         raise ValueError(f"{name} = {shortened(value)} is not {article} {cls.__name__}{hint}")
 

@@ -1,6 +1,6 @@
 """A network on a chip: a torch module whose layers with weights read tiles."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from nsm.chips.layers.read_context import Reads
 from nsm.chips.planning.chain import is_chain
 from nsm.chips.planning.checked_plan import CheckedPlan
 from nsm.chips.programmed_network import ProgrammedNetwork
+from nsm.chips.refused_images import refusing_images
 from nsm.chips.runs import read_once
 from nsm.chips.streams import Stream
 from nsm.chips.structures import combined, leaves, rows_of, tensors_of
@@ -93,6 +94,22 @@ class MappedNetwork(ProgrammedNetwork):
         warn_of_scale(self.model, first)
         return images
 
+    def runs(
+        self, x: Any, samples: int, seed: np.random.SeedSequence, **options: Any
+    ) -> Iterator[tuple[Span, Any]]:
+        """Yield the reads of a run of checked images; see `runs.runs`.
+
+        Images that the network itself cannot take are refused by their shape.
+        """
+        spans = super().runs(x, samples, seed, **options)
+        return spans if isinstance(x, np.ndarray) else self._refusing(spans, x)
+
+    def _refusing(
+        self, spans: Iterator[tuple[Span, Any]], images: tuple[Any, ...]
+    ) -> Iterator[tuple[Span, Any]]:
+        with refusing_images(self.model, self.inputs, images):
+            yield from spans
+
     @property
     def model(self) -> nn.Module:
         """The network that was mapped, a copy."""
@@ -143,17 +160,18 @@ class MappedNetwork(ProgrammedNetwork):
                 "it with example=, a tuple of all of them, or wrap it in a module that sets them"
             )
         rows = form.batch(inputs) if len(inputs) == mapped_with else rows_of((inputs, options))
-        if not (form.one_by_one and form.by_row):
-            return read_once(self.network, Reads(Span(0, rows), "exact", seed), inputs, options)
-        parts = [
-            read_once(
-                self.network,
-                Reads(Span(number, number + 1), "exact", seed),
-                form.chosen(inputs, np.array([number])),
-                options,
-            )
-            for number in range(rows)
-        ]
+        with refusing_images(self.model, form, inputs, options):
+            if not (form.one_by_one and form.by_row):
+                return read_once(self.network, Reads(Span(0, rows), "exact", seed), inputs, options)
+            parts = [
+                read_once(
+                    self.network,
+                    Reads(Span(number, number + 1), "exact", seed),
+                    form.chosen(inputs, np.array([number])),
+                    options,
+                )
+                for number in range(rows)
+            ]
         return combined(torch.cat, parts)
 
     def save(self, path: str | Path, *, note: str = "") -> None:

@@ -93,12 +93,10 @@ def _kept(path: Path) -> str:
 
 def _check_rows(path: Path) -> None:
     """Raise unless rows can have the form that the name of their file tells."""
-    from devices.validation import choice
     from nsm.sweeps.rows.parquet import check_pyarrow
     from nsm.sweeps.rows.places import check_row_files
 
     check_row_files(path)
-    choice(f"ending of --out {path}", path.suffix, (".csv", ".parquet"))
     check_pyarrow(path)
 
 

@@ -15,7 +15,7 @@ from crossbar import Hardware
 from devices import PRESETS, Device, preset
 from devices.arguments import file_path, listed, text
 from devices.seeding import RNG, child, seed_sequence
-from devices.validation import any_array, instance, integer
+from devices.validation import any_array, choice, instance, integer
 from nsm.chips.chip import MappedNetwork
 from nsm.chips.map import map_to_crossbar
 from nsm.learning.device_rows import KeptRows, identity_of, run_of, settings_of
@@ -84,7 +84,7 @@ def learn_on_devices(
     """
     x, y = _checked_parts(model, chips, x, y)
     if save_to is not None:
-        save_to = file_path("save_to", save_to)
+        save_to = _csv_path(save_to)
         check_resumable("save_to", save_to, rng)
     seed = seed_sequence(rng)
     found = _checked(names, hardware, options)
@@ -101,6 +101,13 @@ def learn_on_devices(
         learned = learn(chip, x, y, epochs=epochs, rng=rng, checkpoint=kept.checkpoint, **options)
         kept.add(name, number, _numbers(learned))
     return kept.table()
+
+
+def _csv_path(save_to: str | Path) -> Path:
+    """Return the file of the rows, if its ending says that it is a CSV."""
+    path = file_path("save_to", save_to)
+    choice(f"ending of save_to {path}", path.suffix.lower(), (".csv",))
+    return path
 
 
 def _checked_parts(

@@ -26,7 +26,8 @@ UNSET: Mapping[str, tuple[str, str]] = {
     ),
     "compliance": ("Largest current that a cell may carry [A].", "compliance = 1e-4"),
     "write": (
-        "Programming error, from nsm fit programming or set-reset.",
+        "Programming error, from nsm fit programming or set-reset; cells are written exactly "
+        "without it, whatever their pulses.",
         'write = {kind = "state_dependent_error", coefficients = [1e-6]}',
     ),
     "read_noise": (

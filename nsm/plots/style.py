@@ -15,6 +15,7 @@ from devices.validation import choice, number, shortened
 from nsm.disk import write_file
 from nsm.places import check_file
 from nsm.plots.annotated import checked
+from nsm.plots.layout import lay_out
 from nsm.plots.ticks import separate_tick_labels
 
 #: The colors of Okabe and Ito, which every kind of color vision can tell apart.
@@ -218,3 +219,27 @@ def legend_above(ax: Axes) -> None:
             if columns == 1 or width <= room:
                 return
             columns = max(1, min(columns - 1, int(columns * room / width)))
+
+
+def clear_legend(ax: Axes) -> None:
+    """Move the legend of `ax` above the axes if points, or the lines between them, lie below it.
+
+    The figure grows by the height of the legend, so that the curves keep theirs.
+    """
+    legend, drawing = ax.get_legend(), ax.get_figure(root=True)
+    if legend is None:
+        return
+    assert drawing is not None
+    lay_out(drawing)
+    box = legend.get_window_extent()
+    marked = [line for line in ax.lines if line.get_marker() not in ("None", "", None)]
+    if any(
+        line.get_transform().transform_path(line.get_path()).intersects_bbox(box, filled=False)
+        or box.count_contains(line.get_transform().transform(line.get_xydata()))
+        for line in marked
+    ):
+        legend_above(ax)
+        width, height = drawing.get_size_inches()
+        moved = ax.get_legend()
+        assert moved is not None
+        drawing.set_size_inches(width, height + moved.get_window_extent().height / drawing.dpi)

@@ -23,7 +23,16 @@ from nsm.plots.reference_lines import (
     is_near_chance,
     software_levels,
 )
-from nsm.plots.style import COLORS, COLUMN, MARKERS, STYLE, figure, places_of, styled
+from nsm.plots.style import (
+    COLORS,
+    COLUMN,
+    MARKERS,
+    STYLE,
+    clear_legend,
+    figure,
+    places_of,
+    styled,
+)
 from nsm.plots.texts import axis_title, drawn_text
 from nsm.plots.ticks import separate_tick_labels
 
@@ -83,9 +92,8 @@ def plot_error_rate(
     The line is the mean over the chips of a point. The band (bars, for categories) is ± one
     standard deviation from chip to chip at that point, drawn where there are at least two chips.
     Where a network was trained from several seeds (column "training_seed"), the mean is that over
-    trainings, and the band is the standard deviation of one training on one chip, see
-    `nsm.plots.points.spread_of`. A band that would reach below 0, or below a logarithmic axis,
-    ends there.
+    trainings, and the band is the standard deviation of one training on one chip (`spread_of`). A
+    band that would reach below 0, or below a logarithmic axis, ends there.
 
     Axes whose values cover a factor of 10 or more are logarithmic, see `axis_scale` (x) and
     `error_scale` (errors). Points whose value is None stand beyond the end of the axis, which is
@@ -116,8 +124,7 @@ def plot_error_rate(
     named = [x] if group is None else [x, group]
     _check_rows(rows, named)
     check_points(rows, named)
-    if ax is None:
-        _, ax = figure()
+    given, ax = ax, ax or figure()[1]
     names = _names(rows, group, order)
     check_levels(rows, software, chance, names)
     places = places_of(names, networks=group == "network")
@@ -125,6 +132,8 @@ def plot_error_rate(
           software=software, chance=chance, error_axis=error_axis)  # fmt: skip
     note_below(ax, [unfinished_text(rows), conditions])
     separate_tick_labels(ax)
+    if given is None:
+        clear_legend(ax)
     return ax
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import devices
 from devices import (
     BlankOut,
     ConstantPulses,
@@ -297,7 +298,14 @@ BAD = [
     (lambda: cell(levels=2.5), r"Device\.levels = 2\.5 is not allowed"),
     (lambda: cell(levels=True), r"Device\.levels = True is not allowed"),
     (lambda: cell(write=BlankOut()), r"Device\.write = BlankOut\(p=0\.5\) is not a WriteModel"),
-    (lambda: cell(read_noise=0.1), r"Device\.read_noise = 0\.1 is not a ReadNoise"),
+    (
+        lambda: cell(read_noise=0.1),
+        r"Device\.read_noise = 0\.1 is not a ReadNoise; give a model, such as GaussianNoise\(",
+    ),
+    (
+        lambda: cell(read_noise=BlankOut),
+        r"Device\.read_noise = .* is not a ReadNoise; give an object of this class, BlankOut\(",
+    ),
     (lambda: cell(retention=None), r"Device\.retention = None is not a Retention"),
     (lambda: cell(faults=0.1), r"Device\.faults = 0\.1 is not a Faults"),
     (
@@ -305,7 +313,10 @@ BAD = [
         r"Device\.temperature_law = 300\.0 is not a TemperatureLaw",
     ),
     (lambda: cell(temperature_law=None), r"Device\.temperature_law = None is not a TemperatureLaw"),
-    (lambda: cell(pulses=32), r"Device\.pulses = 32 is not a PulseResponse or None"),
+    (
+        lambda: cell(pulses=32),
+        r"Device\.pulses = 32 is not a PulseResponse or None; give a model, such as LinearPulses\(",
+    ),
     (
         lambda: cell(pulses=BlankOut()),
         r"Device\.pulses = BlankOut\(p=0\.5\) is not a PulseResponse or None",
@@ -369,3 +380,13 @@ def test_bad_input_is_refused(call, message):
 def test_abstract_models_cannot_be_built():
     with pytest.raises(TypeError, match="abstract"):
         Faults()
+
+
+@pytest.mark.parametrize(
+    "slot", ["write", "read_noise", "retention", "faults", "temperature_law", "iv", "pulses"]
+)
+def test_the_models_that_messages_name_can_be_made(slot):
+    with pytest.raises(ValueError, match="give a model, such as ") as refused:
+        cell(**{slot: 0.1})
+    for model in str(refused.value).split("such as ")[1].split(" or "):
+        cell(**{slot: eval(model, vars(devices))})

@@ -285,6 +285,7 @@ def test_factors_that_are_not_a_list_are_refused(factors):
 
 BAD_FILES = [
     ("g_max = 1e-5\n", "mine.toml (Device) needs g_min"),
+    ("[device]\ng_min = 1e-6\n", "unknown field of mine.toml 'device'"),
     (
         "g_min = 1e-6\ng_max = 1e-5\nlevel = 3\n",
         "unknown field of mine.toml 'level'; did you mean 'levels'?",

@@ -19,7 +19,7 @@ response takes the bend for its own. Standard errors are root mean square errors
 that are simulated with the fitted response, half of them with cycle-to-cycle noise that may hide.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ from devices.fitting.fit import Estimate, Fit
 from devices.fitting.pulses.curves import Curves, FittedShape, fit_shape
 from devices.fitting.pulses.folds import left_out_squares, simplest
 from devices.fitting.pulses.noise import PulseNoise, noise_of, simulated
+from devices.fitting.pulses.notes import notes
 from devices.fitting.pulses.shapes import (
     ExpStep,
     Linear,
@@ -52,9 +53,6 @@ from devices.validation import Floats, choice, integer, number, shortened
 #: Responses that can be fitted, from the fewest to the most parameters.
 RESPONSES = (NonlinearPulses, SoftBoundsPulses, LinearPulses, ExpStepPulses, PiecewisePulses)
 _FEWEST_READS = 16
-_FEW_DEVICES = 10
-# Errors that differ by less are named in a note.
-_ALIKE = 1.03
 # A running mean over this share of a curve takes the noise from its largest and smallest value.
 _SMOOTHED = 40
 
@@ -157,7 +155,7 @@ def _described(
     return PulsesFit(
         model=model,
         estimates=_estimates(numbers, errors),
-        notes=tuple(_notes(model, scores, curves, noise)),
+        notes=tuple(notes(model, scores, len(curves.up), noise)),
         counts={**counts, "far off": sum(int(are_far_off(r).sum()) for r in noise.residuals)},
         scores=scores,
         up=up,
@@ -359,41 +357,3 @@ def _estimates(numbers: Mapping[str, float], errors: Floats) -> dict[str, Estima
         )
         for (name, value), error in zip(numbers.items(), errors, strict=True)
     }
-
-
-def _notes(
-    model: PulseResponse, scores: Mapping[str, float], curves: Curves, noise: PulseNoise
-) -> Iterator[str]:
-    """Yield what the curves do not tell."""
-    best = type(model).__name__
-    alike = [name for name in scores if name != best and scores[name] < _ALIKE * scores[best]]
-    if alike:
-        yield (
-            f"On pulses that were left out, {best} errs by {scores[best]:.4g} S, and "
-            + ", ".join(f"{name} by {scores[name]:.4g} S" for name in alike)
-            + ": these curves hardly tell them apart."
-        )
-    if noise.correlation:
-        yield (
-            f"The scatter of reads is correlated over about {noise.correlation:g} pulses; "
-            "write_noise draws every read by itself."
-        )
-    steps = np.sqrt(noise.mean_square_step)
-    if np.sqrt(noise.read) > 10 * steps:
-        yield (
-            f"Reads scatter by {np.sqrt(noise.read) / steps:.0f} steps, so that curves tell little "
-            "about the cycle-to-cycle noise of a step."
-        )
-    if best == "NonlinearPulses" and noise.read > noise.walk:
-        yield (
-            "Most of the scatter is that of reads, which NonlinearPulses has no field for; put it "
-            "into the slot read_noise."
-        )
-    devices = len(curves.up)
-    if devices == 1:
-        yield "One device does not show how devices differ: d2d fields are 0."
-    elif devices < _FEW_DEVICES:
-        yield (
-            f"{devices} devices tell their spread to {100 / np.sqrt(2 * (devices - 1)):.0f} % at "
-            "best."
-        )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from devices.validation import shortened
 from nsm.chips.layers.states import tensor_of
 from nsm.chips.planning.multiply_adds import counting
 from nsm.chips.planning.plan import PlannedLayer, planned_layers
@@ -169,6 +170,11 @@ def _runnable(model: nn.Module, inputs: tuple[Any, ...], layers: Collection[str]
             )
         return _Pass(network, arguments, outputs, of_layers)
     shapes = ", ".join(str(tuple(t.shape)) for t in leaves(inputs))
+    if not shapes:
+        raise ValueError(
+            f"example = {shortened(inputs)} holds no tensor; give inputs, not their shape, such as "
+            "example=x[:4]"
+        )
     raise ValueError(
         f"the network cannot run on inputs of shape {shapes} ({problems[-1]}); give example=, "
         "inputs that it takes"

@@ -16,6 +16,7 @@ from nsm.chips.chip import MappedNetwork
 from nsm.chips.layers.tile_layer import ChipLayer, TileLayer
 from nsm.chips.planning.chain import Chain
 from nsm.chips.planning.check import without_fast_path
+from nsm.chips.refused_images import refusing_images
 from nsm.chips.runs import argument_spans, by_sample, check_rows
 from nsm.chips.structures import mapped
 from nsm.chips.torch_reads.layers import TorchLayer, on_device
@@ -116,7 +117,8 @@ class TorchChip:
             if isinstance(images, np.ndarray):
                 parts = self._passes_of_chain(images, samples, reads_at_once)
             else:
-                parts = self._passes_of_network(images, samples, reads_at_once, seed)
+                with refusing_images(self.chip.model, self.chip.inputs, images):
+                    parts = self._passes_of_network(images, samples, reads_at_once, seed)
         return by_sample(parts, batch, samples)
 
     def _passes_of_chain(self, images: Floats, samples: int, reads_at_once: int) -> list[Tensor]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIX = ".parquet"
+#: Endings of files of rows.
+ENDINGS = (".csv", SUFFIX)
 #: Where the metadata of a file lists its columns of texts as in a CSV.
 _CELLS = b"nsm.cells"
 #: Whole numbers up to this size are floats without loss.

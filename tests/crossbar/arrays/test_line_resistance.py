@@ -308,5 +308,7 @@ def test_effective_conductances_behind_wires_lie_on_no_level_grid(rng):
 
 @pytest.mark.parametrize("wires", [1.0, "none", (1.0, 1.0), Wires])
 def test_hardware_refuses_anything_but_wires_or_none(wires):
-    with pytest.raises(ValueError, match=r"^Hardware\.wires = .* is not a Wires or None$"):
+    with pytest.raises(
+        ValueError, match=r"^Hardware\.wires = .* is not a Wires or None; give Wires"
+    ):
         Hardware(device=DEVICE, wires=wires)

@@ -193,6 +193,11 @@ def test_numbers_of_inputs_and_labels_are_checked(chip, images):
         chip.error_rate(images, np.full(6, 26), 1)
 
 
+def test_a_shape_in_place_of_an_example_is_refused():
+    with pytest.raises(ValueError, match=r"^example = \(2, 64\) holds no tensor; give inputs, not"):
+        nsm.map_to_crossbar(nn.Linear(64, 10), IDEAL, rng=0, example=(2, 64))
+
+
 def test_two_inputs_need_an_example_once():
     class Two(nn.Module):
         def __init__(self) -> None:

@@ -216,6 +216,6 @@ def test_a_wrong_name_suggests_the_nearest_and_nothing_unrelated(run, line, mess
 def test_rows_go_to_csv_or_parquet_alone(run, folder, check):
     status, _, err = run(f"sweep levels.toml --out lev.txt{check}")
     assert status == 2
-    assert "unknown ending of --out lev.txt '.txt'" in err
+    assert "unknown ending of lev.txt '.txt'" in err
     assert ".csv, .parquet" in err
     assert not Path("lev.txt").exists()

@@ -128,3 +128,8 @@ def test_hashes_that_look_like_numbers_are_read_as_they_were_written(tmp_path):
     assert again.missing() == []
     assert again.table()["run"].tolist() == list(runs.values())
     assert again.table()["error"].tolist() == [error] * 3
+
+
+def test_rows_go_to_a_csv_alone(tmp_path):
+    with pytest.raises(ValueError, match=r"ending of save_to .*rows.xlsx '.xlsx'. Known: .csv"):
+        rows_of(save_to=tmp_path / "rows.xlsx")

@@ -123,3 +123,15 @@ def test_the_colors_of_the_demonstration_can_be_seen_on_both_backgrounds():
     for name in ("NSM", "ReLU", "StNN"):
         for background in (DARK_BACKGROUND, "#ffffff"):
             assert contrast(COLORS[NETWORK_PLACES[name]], background) >= 3
+
+
+def test_a_legend_stands_above_where_lines_leave_no_room_for_it():
+    crossing = rows(["none", "1 %", "5 %", "10 %", "20 %", "50 %"])
+    last = crossing["gain"] == 1.0
+    crossing.loc[last, "errors"] = 50 - crossing.loc[last, "errors"]
+    crowded = plot_error_rate(crossing, x="gain", group="network")
+    few = plot_error_rate(rows(["NSM"]), x="gain", group="network")
+    for ax, is_above in ((crowded, True), (few, False)):
+        ax.figure.draw_without_rendering()
+        legend = ax.get_legend().get_window_extent()
+        assert bool(legend.y0 >= ax.get_window_extent().y1) is is_above

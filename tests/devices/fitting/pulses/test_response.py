@@ -167,6 +167,10 @@ def test_missing_reads_and_few_devices_are_told():
     fit = fit_pulses(up, down, responses=(LinearPulses,), resamples=0)
     assert fit.counts["missing"] == 31
     assert any("3 devices tell their spread to 50 % at best" in note for note in fit.notes)
+    assert (
+        "LinearPulses says how a cell learns. A mapped network is written without error"
+        in (fit.notes[-1])
+    )
     alone = fit_pulses(up[0], down[0], responses=(LinearPulses,), resamples=0)
     assert any("One device does not show how devices differ" in note for note in alone.notes)
     assert np.isnan(alone.estimates["c2c"].error)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsm.sweeps.rows.checked_lines import check_of
+from nsm.sweeps.rows.places import check_row_files
 from nsm.sweeps.rows.row_file import RowFile
 from tests.helpers.rows import COLUMNS, EXPERIMENT, row
 
@@ -173,3 +174,10 @@ def test_a_full_disk_keeps_the_rows_before_and_says_so(tmp_path):
         file.append(row(3))
     assert path.read_bytes().startswith(whole)
     assert [r["chip"] for r in read(path)] == ["0", "1", "2", "3"]
+
+
+def test_a_file_of_another_form_is_refused_by_its_ending(tmp_path):
+    for name in ("rows.xlsx", "rows"):
+        with pytest.raises(ValueError, match=rf"unknown ending of .*{name}.*Known: .csv, .parquet"):
+            check_row_files(tmp_path / name)
+    check_row_files(tmp_path / "rows.CSV")

@@ -15,6 +15,7 @@ from numba import njit
 
 from crossbar.arrays._prefetch import prefetch
 from crossbar.reads._normals import _fill_words
+from devices.compiled_loops import compiled_loop
 
 _ONE = np.uint64(1)
 # The place of a single bit in a word, by a de Bruijn sequence: the upper six bits of the product
@@ -35,7 +36,7 @@ _AHEAD = 24
 _COLUMNS = 8  # of `FlatCells.cells`
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def fill_streams(p, length, key, block, words, out):
     """Write one word of `length` random bits for each line, each 1 with the line's probability.
 
@@ -66,7 +67,7 @@ def fill_streams(p, length, key, block, words, out):
         out[i] = r & keep
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def list_slots(bits, columns, ends):
     """Write, slot after slot, which lines send a 1; return the number of entries.
 
@@ -87,7 +88,7 @@ def list_slots(bits, columns, ends):
             t += 1
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def count_coincidences(e_bits, columns, ends, e, x, number, touched, where, counts):
     """List the pulses where streams coincide: −sign(e x) times the number of common bits.
 
@@ -139,7 +140,7 @@ def count_coincidences(e_bits, columns, ends, e, x, number, touched, where, coun
     return m
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def accumulate(sums, e, x, rate, step, where, counts):
     """Add −rate e xᵀ to the sums; list whole steps, which leave the sums.
 
@@ -162,7 +163,7 @@ def accumulate(sums, e, x, rate, step, where, counts):
     return m
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def add_rows(sums, weights, factors):
     """Add factor_i w_ij to the sums of every row."""
     for i in range(len(sums)):
@@ -183,7 +184,7 @@ def _take_steps(row, step, first, where, counts, m):
     return m
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def take_steps(sums, step, where, counts):
     """List the whole steps in the sums, which lose them; return the length of the list."""
     m = 0
@@ -192,7 +193,7 @@ def take_steps(sums, step, where, counts):
     return m
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def round_steps(e, x, rate, step, where, counts):
     """List −rate e xᵀ rounded to whole steps, the nearest; return the length of the list."""
     m = 0
@@ -238,7 +239,7 @@ def _own_step(cell, up):
     return cell[2], cell[3], cell[7]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def pulse_cells(f, where, counts, direction, noisy, written, normals, at, u, seen, number, tally):
     """Pulse the cells of one side along a list.
 
@@ -300,7 +301,7 @@ def pulse_cells(f, where, counts, direction, noisy, written, normals, at, u, see
     return at
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled_loop(error_model="numpy")
 def refresh_weights(where, columns, scale, plus, minus, weights, squares):
     """Set the listed weights to scale · (plus − minus), and the sums of squares of their rows."""
     factor = np.float32(scale)

@@ -14,6 +14,7 @@ from crossbar.reads._kernels import READS_PER_BLOCK
 from crossbar.reads._lanes import draw_gates, lane_sum, read_sum, reads_of_block
 from crossbar.reads._normals import to_normals
 from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
+from devices.compiled_loops import compiled_loop
 
 #: Reads whose normals come from one generator.
 READS_PER_GENERATOR = 16
@@ -136,7 +137,7 @@ def _read_column(
             out[i] = read_sum(weights, x, rows[i], masks, r, low, lanes)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def fresh_sums(cells, selectors, gate, x, rows, keys, span, columns, out):
     """Write out[r − first, j] = Σ_i x_ri ξ_rij W_ij(r) of reads first … last − 1.
 

@@ -37,6 +37,7 @@ from crossbar.reads._vectors import (
     store,
     zeros,
 )
+from devices.compiled_loops import compiled_loop
 
 #: Reads that share the lanes of a generator: two vectors of 32 bytes.
 READS_PER_BLOCK = 64
@@ -213,7 +214,7 @@ def _write(total, factors, unit, begin, end, block, first, j, line, out):
         out[r - first, j] = unit * line[r - block * READS_PER_BLOCK]
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def masked_sums(
     tables, factors, depth, plus, active, rows, key, p_bits, planes, ones, unit, first, last, out
 ):
@@ -276,7 +277,7 @@ def masked_sums(
             _write(total, factors, unit, begin, end, block, first, j, line, out)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def fill_tables(q, base, tables):
     """Fill tables (columns, digits, octets, 2, 16) with the sums of four balanced digits of q
     (inputs, columns).
@@ -309,7 +310,7 @@ def fill_tables(q, base, tables):
     return most
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def add_digits(matrix, unit, totals):
     """Add the balanced digits of the whole numbers matrix/unit to totals (digits, columns).
 
@@ -338,7 +339,7 @@ def _to_bits(flags, out):
         out[octet] = np.uint8((words[octet] * np.uint64(0x0102040810204080)) >> np.uint64(56))
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def pack_signs(x, plus, active, ternary, binary, first, last):
     """Pack rows first … last − 1 of x: bit set where x = +1 (plus) and where x = ±1 (active).
 
@@ -371,7 +372,7 @@ def pack_signs(x, plus, active, ternary, binary, first, last):
             binary[row] &= sign
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def pack_firing(u, amperes_per_weight, threshold, noise, plus, first, last):
     """Pack u · amperes_per_weight + threshold + noise ≥ 0 of rows first … last − 1.
 

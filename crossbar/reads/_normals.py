@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit
 
 from crossbar.reads._sfc64 import WARM_UP, sfc64_fill, sfc64_seed
+from devices.compiled_loops import compiled_loop
 
 #: Numbers of a block.
 NORMALS_PER_BLOCK = 1024
@@ -83,7 +84,7 @@ def to_normals(words, out):
         out[half + i] = radius * (cosine if swap else sine)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def fill_normals(out, key, first):
     """Write out[i] = n(first + i), the normals of a key."""
     words = np.empty(_HALF, np.uint64)
@@ -101,7 +102,7 @@ def fill_normals(out, key, first):
             out[begin - first : end - first] = normals[begin - start : end - start]
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def add_normals(u, variance, key, first):
     """Add √variance[i] n(first + i) to u[i]; variances below 0 count as 0."""
     words = np.empty(_HALF, np.uint64)

@@ -15,6 +15,7 @@ from crossbar.reads._fresh_sums import READS_PER_GENERATOR, fill_fresh
 from crossbar.reads._kernels import READS_PER_BLOCK
 from crossbar.reads._lanes import draw_gates, read_sum, reads_of_block
 from crossbar.reads._sfc64 import WARM_UP, sfc64_seed
+from devices.compiled_loops import compiled_loop
 
 _f = np.float32
 
@@ -75,7 +76,7 @@ def _read_column(law, column, gate, masks, key, number, x, rows, reads, out, roo
         out[i] = read_sum(weights, x, rows[i], masks, r, gate[1], lanes)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def process_sums(law, gate, x, rows, keys, span, columns, out):
     """Write out[r − first, j] = Σ_i x_ri ξ_rij W_ij(r) of reads first … last − 1.
 

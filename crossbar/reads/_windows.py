@@ -5,6 +5,8 @@
 import numpy as np
 from numba import njit
 
+from devices.compiled_loops import compiled_loop
+
 
 @njit(nogil=True, inline="always")
 def _pad(image, padding, padded):
@@ -34,7 +36,7 @@ def _flush(byte, width, stride, shape, windows, octet):
     byte[:] = 0
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def pack_windows(images, kernel, stride, dilation, padding, padded_shape, shape, first, last, out):
     """Pack the windows of images first … last − 1.
 

@@ -27,14 +27,15 @@ Arguments that occur throughout:
 # mypy: ignore-errors
 
 import numpy as np
-from numba import njit
+
+from devices.compiled_loops import compiled_loop
 
 #: Crossings of a block's side at the start.
 SIDE = 4
 _FAST = {"reassoc", "contract"}  # results are the same on one machine, and NaN is kept
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST)
+@compiled_loop(fastmath=_FAST)
 def eliminate(c, keep):
     """Eliminate the nodes from number `keep` on, four at a time from the last one."""
     last = c.shape[0]
@@ -73,13 +74,13 @@ def eliminate(c, keep):
         last = first
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def _connect(c, i, j, conductance):
     """Add a conductance between two nodes."""
     c[max(i, j), min(i, j)] += conductance
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def _block(g, left, below, far, top, i0, h, j0, w):
     """Return the block of h × w crossings from (i0, j0) on."""
     at_right, at_top = j0 + w == g.shape[1], i0 == 0
@@ -117,7 +118,7 @@ def _block(g, left, below, far, top, i0, h, j0, w):
     return part[:keep, :keep].copy()
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def _add(c, block, node):
     """Add a block's conductances to c; `node` gives the number of each of its nodes there."""
     for i in range(block.shape[0]):
@@ -129,14 +130,14 @@ def _add(c, block, node):
                 c[b, a] += block[i, j]
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def _number(node, at, count, first):
     """Give `count` nodes of a block, from number `at` on, the numbers from `first` on."""
     for k in range(count):
         node[at + k] = first + k
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def _joined(a, b, of_a, of_b, keep, shared):
     """Return the block of a and b: their shared nodes, those from number `keep` on, eliminated."""
     c = np.zeros((keep + shared, keep + shared))
@@ -146,7 +147,7 @@ def _joined(a, b, of_a, of_b, keep, shared):
     return c[:keep, :keep].copy()
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def _beside(a, b, h, wa, wb):
     """Return the block of a, of h × wa crossings, and b, of h × wb, to its right."""
     has_top = a.shape[0] == 2 * h + 2 * wa
@@ -166,7 +167,7 @@ def _beside(a, b, h, wa, wb):
     return _joined(a, b, of_a, of_b, keep, h)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def _below(a, b, ha, hb, w):
     """Return the block of a, of ha × w crossings, and b, of hb × w, below it."""
     sides = 2 if b.shape[0] == 2 * hb + 2 * w else 1  # ends of a word line
@@ -184,7 +185,7 @@ def _below(a, b, ha, hb, w):
     return _joined(a, b, of_a, of_b, keep, w)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def _edges(n):
     """Return where blocks of `SIDE` lines begin, and the number n of lines."""
     count = (n + SIDE - 1) // SIDE
@@ -195,7 +196,7 @@ def _edges(n):
     return edges
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def _joined_edges(edges):
     """Return the edges of blocks after pairs of them were joined."""
     count = edges.shape[0] // 2
@@ -206,7 +207,7 @@ def _joined_edges(edges):
     return out
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def transfer_conductances(g, left, below, far, top, out):
     """Fill out (m, n) with the conductances between the drivers and the senses [S]."""
     m, n = g.shape
@@ -238,7 +239,7 @@ def transfer_conductances(g, left, below, far, top, out):
     _between_ends(blocks[0], far.shape[0], out)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def _between_ends(c, fars, out):
     """Fill out (m, n) with the conductances between drivers and senses of the whole array.
 

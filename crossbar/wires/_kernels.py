@@ -43,6 +43,8 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from devices.compiled_loops import compiled_loop
+
 _ROWS = 4  # word lines that `_four_ladders` solves side by side
 
 
@@ -91,7 +93,7 @@ def _compiled_is_zero(r):
     return (lambda r: False) if isinstance(r, types.Array) else (lambda r: r == 0)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def factorize(g, r_row, r_first, r_far, r_col, r_last, r_top, f, h, d, f_col, h_col):
     """Fill the factors f, h of the word lines, d, and the factors f_col, h_col of the bit lines."""
     m, n = g.shape
@@ -291,7 +293,7 @@ def _sum_cells(g, a, source, out):
             out[j] += g[i, j] * a[i, j] + (source[i, j] if some else 0.0)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def solve(g, v, source, factors, resistances, goal, work, out):
     """Solve for one vector of drivers: fill out (n,) [A]; return the number of steps, or −1.
 

@@ -3,12 +3,12 @@
 # mypy: ignore-errors
 
 import numpy as np
-from numba import njit
 
+from devices.compiled_loops import compiled_loop
 from devices.validation import Floats
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def innovations(y: Floats, ratio: float, rho: float, share: float) -> Floats:
     """Return Σ ln F, Σ v²/F, Σ v w/F, Σ w²/F and the count of a Kalman filter over the cycles.
 

@@ -45,6 +45,7 @@ from crossbar.reads.layer_pass._noise import draw_noise, reads_at_once, take_noi
 from crossbar.reads.layer_pass._out import targets_of, write_column
 from crossbar.reads.layer_pass._records import Scratch
 from crossbar.reads.layer_pass._sign_sums import take_rows
+from devices.compiled_loops import compiled_loop
 
 
 @njit(nogil=True, inline="always")
@@ -146,7 +147,7 @@ def _pass_of_block(main, path, cells, rows, law, reads, consecutive, out, scratc
         write_column(targets, reads, j, column, fired)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def layer_pass(main, path, cells, rows, law, first, last, out):
     """Write a layer's reads first … last − 1: main sums, noise, path, biases, comparators.
 

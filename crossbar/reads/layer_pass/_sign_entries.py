@@ -9,6 +9,8 @@ those of `crossbar.reads.digits`: sums of the weights that are chosen, without s
 import numpy as np
 from numba import njit
 
+from devices.compiled_loops import compiled_loop
+
 #: Base of the digits, −63 … 63: the sum of two of them fits into a signed byte.
 BASE = 127
 #: Largest whole number of two such digits.
@@ -48,7 +50,7 @@ def _largest_of_four(entries, begin):
     return most
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def reach_of(entries, reach):
     """Write reach[j, d], the largest size of a sum of the entries of column j, digit d.
 
@@ -62,7 +64,7 @@ def reach_of(entries, reach):
                 reach[j, d] += _largest_of_four(of_digit, begin)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def whole_sizes(tables, values, odd, largest, sums):
     """Write Σ π, the largest entry and the largest sum of entries of each column, in size.
 
@@ -79,7 +81,7 @@ def whole_sizes(tables, values, odd, largest, sums):
             sums[j] += most
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def split_entries(tables, values, steps, entries):
     """Write the entries of each column in digits, (columns, digits, octets · 2 · 16) int8.
 

@@ -18,6 +18,7 @@ from crossbar.reads.layer_pass._sign_look_ups import (
     add_gates_of_digits,
     add_inputs,
 )
+from devices.compiled_loops import compiled_loop
 
 
 @njit(nogil=True, inline="always")
@@ -169,7 +170,7 @@ def _row_sums(tables, plus, of_reads, first, last, out, scratch):
                     flat[(j * matrix.kept + d) * rows + r] = total[d * READS_PER_BLOCK + r - start]
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def row_sums(tables, plus, first, last, out):
     """Write out[j, d, r] = Σ entries of column j, digit d, under rows first … last − 1.
 

@@ -39,6 +39,7 @@ from crossbar.reads.traps._weights import (
     set_factors,
     weight_of,
 )
+from devices.compiled_loops import compiled_loop
 
 #: Most blocks of reads between which a column's traps stay in the cache, and bytes of their inputs.
 _MOST_BLOCKS, _MOST_BYTES = 16, 1 << 18
@@ -115,7 +116,7 @@ def _write(line, unit, reads, at, out):
         out[at + r - reads[0]] = unit * line[r]
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def plane_sums(look_ups, law, s, plus, active, rows, keys, gate, span, columns, out):
     """Write sums of reads first … last − 1 to out (reads, columns), and advance s.
 
@@ -291,7 +292,7 @@ def _draw_conducting(conducting, driven, state, key, number, p_bits):
         _both(conducting, driven, conducting)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def switch_sums(
     traps, s, kept, additive, parts, unit, plus, active, rows, keys, gate, span, columns, out
 ):  # fmt: skip

@@ -24,6 +24,7 @@ from crossbar.reads.traps._switches import (
     trap_of,
 )
 from crossbar.reads.traps._weights import factor_of, of_column, set_weights, weight_of
+from devices.compiled_loops import compiled_loop
 
 
 @njit(nogil=True, inline="always")
@@ -78,7 +79,7 @@ def _read_column(
         out[i] = read_sum(weights, x, rows[i], masks, r, low, scratch)
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def trap_sums(
     traps, in_planes, planes, s, kept, additive, parts, weights, x, rows, keys, gate, span, columns,
     out,

@@ -2,12 +2,11 @@
 
 # mypy: ignore-errors
 
-from numba import njit
-
+from devices.compiled_loops import compiled_loop
 from devices.validation import Floats
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def walk(start: float, steps: Floats, low: float, high: float, out: Floats) -> None:
     """Write the states after 0, 1, 2, … pulses into `out`.
 

@@ -13,6 +13,7 @@ reads at once. The slow twins of these loops, in plain Python, are in tests/help
 import numpy as np
 from numba import njit
 
+from devices.compiled_loops import compiled_loop
 from devices.fitting.telegraph._recursions import (
     backward_of_four,
     backward_of_two,
@@ -183,7 +184,7 @@ def _back(y, known, levels, transitions, work, out, posterior):
                 posterior[b * BLOCK + t, k] = betas[k, t]
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def expectation(y, known, levels, sigma, transitions, work, out, posterior):
     """Return the log-likelihood without −n ln(σ √(2π)), and write expectations and posterior.
 
@@ -211,7 +212,7 @@ def expectation(y, known, levels, sigma, transitions, work, out, posterior):
     return value
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def path_sums(y, known, path, levels, out):
     """Write the sums of `expectation` for a path of states that is taken for certain."""
     for t in range(len(y)):
@@ -224,7 +225,7 @@ def path_sums(y, known, path, levels, out):
             out[path[t - 1], 3 + k] += 1.0
 
 
-@njit(nogil=True, cache=True)
+@compiled_loop()
 def viterbi(y, levels, sigma, transitions, came_from, path):
     """Write the most probable path, (n,), and return ln P of its transitions.
 

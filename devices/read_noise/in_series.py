@@ -72,9 +72,9 @@ class InSeries(ReadNoise):
         They are those of the bare cells; of the whole branches if ξ follows the current, which the
         resistance limits.
         """
-        seen = np.asarray(g, dtype=np.float64)
         if self.noise.follows_current:
-            return np.asarray(seen / (1 + seen * self.excluded))
+            return _branch(g, self.excluded)
+        seen = np.asarray(g, dtype=np.float64)
         return np.asarray(seen / (1 - seen * self.included))
 
     def share(self, g: Floats) -> Floats:
@@ -123,6 +123,12 @@ class InSeries(ReadNoise):
         return 1 + (mean - 1) * share, variance * share**2
 
 
+def _branch(g: Floats, resistance: float) -> Floats:
+    """Return the conductances [S] of cells of g [S] in series with a resistance [Ω]."""
+    cells = np.asarray(g, dtype=np.float64)
+    return np.asarray(cells / (1 + cells * resistance))
+
+
 @dataclass(frozen=True)
 class _OfBranch(ReadNoise):
     """A noise that is evaluated at the branch of a cell of g and a resistance, g/(1 + g R).
@@ -140,26 +146,23 @@ class _OfBranch(ReadNoise):
         return self.noise.has_memory
 
     def moments(self, g: Floats) -> tuple[Floats, Floats]:
-        return self.noise.moments(self._branch(g))
+        return self.noise.moments(_branch(g, self.resistance))
 
     def moments_given(self, g: Floats, state: State) -> tuple[Floats, Floats]:
-        return self.noise.moments_given(self._branch(g), state)
+        return self.noise.moments_given(_branch(g, self.resistance), state)
 
     def covariance(self, g: Floats, lag: float) -> Floats:
-        return self.noise.covariance(self._branch(g), lag)
+        return self.noise.covariance(_branch(g, self.resistance), lag)
 
     def init(self, g: Floats, *, rng: RNG) -> State:
-        return self.noise.init(self._branch(g), rng=rng)
+        return self.noise.init(_branch(g, self.resistance), rng=rng)
 
     def advance(self, g: Floats, state: State, seconds: float, *, rng: RNG) -> State:
-        return self.noise.advance(self._branch(g), state, seconds, rng=rng)
+        return self.noise.advance(_branch(g, self.resistance), state, seconds, rng=rng)
 
     def sample(
         self, g: Floats, state: State, n_reads: int, *, rng: RNG, period: float | None = None
     ) -> tuple[Floats, State]:
-        return self.noise.sample(self._branch(g), state, n_reads, rng=rng, period=period)
-
-    def _branch(self, g: Floats) -> Floats:
-        """Return the conductances [S] of cells of g [S] and the resistance."""
-        cells = np.asarray(g, dtype=np.float64)
-        return np.asarray(cells / (1 + cells * self.resistance))
+        return self.noise.sample(
+            _branch(g, self.resistance), state, n_reads, rng=rng, period=period
+        )

@@ -120,3 +120,40 @@ def add_normals(u, variance, key, first):
         of_normals = normals[begin - start : end - start]
         for i in range(len(of_u)):
             of_u[i] += math.sqrt(max(of_variance[i], zero)) * of_normals[i]
+
+
+@compiled_loop()
+def fill_noisy_signs(out, sums, factor, shift, deviation, key, first):
+    """Write the signs of shift + factor sums + deviation n, with the normals n of a key.
+
+    `out` and `sums` are a part of flat arrays of rows, from number `first` on; factor and shift
+    belong to the columns. The sign of 0 is +1.
+    """
+    words = np.empty(_HALF, np.uint64)
+    normals = np.empty(NORMALS_PER_BLOCK, np.float32)
+    state = np.empty((3, 8), np.uint64)
+    last, columns = first + len(out), len(factor)
+    for block in range(first // NORMALS_PER_BLOCK, -(-last // NORMALS_PER_BLOCK)):
+        _fill_words(words, state, key, block)
+        to_normals(words.view(np.uint32), normals)
+        start = block * NORMALS_PER_BLOCK
+        begin, end = max(start, first), min(start + NORMALS_PER_BLOCK, last)
+        while begin < end:
+            column = begin % columns
+            upto = min(end, begin - column + columns)
+            _signs_of_row(
+                out[begin - first : upto - first],
+                sums[begin - first : upto - first],
+                factor[column : column + upto - begin],
+                shift[column : column + upto - begin],
+                normals[begin - start : upto - start],
+                deviation,
+            )
+            begin = upto
+
+
+@njit(nogil=True)
+def _signs_of_row(out, sums, factor, shift, normals, deviation):
+    for j in range(len(out)):
+        u = shift[j] + factor[j] * sums[j] + deviation * normals[j]
+        out[j] = _f(1) if u >= _f(0) else _f(-1)

@@ -1,8 +1,11 @@
 """The optimizer of all trainings: torch's Adam, without loading torch's compiler."""
 
+from collections.abc import Iterable
 from inspect import unwrap
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Adam as TorchAdam
 
 from devices.validation import LARGEST_SINGLE
@@ -14,10 +17,19 @@ LARGEST_RATE = 0.09 * LARGEST_SINGLE
 class Adam(TorchAdam):
     """`torch.optim.Adam`, step for step, for models that are not compiled.
 
+    On a CPU it takes torch's fused form, one pass over the parameters. The other forms, one
+    parameter and one operation after the other, take a perceptron's step seven times as long.
+
     torch wraps these methods so that its compiler leaves them out. The first call of a wrapper
     imports the compiler, which takes two seconds: as long as a short training. Nothing is compiled
     here, so the methods are called without their wrappers.
     """
+
+    def __init__(self, params: Iterable[Tensor], **options: Any) -> None:
+        params = list(params)
+        # The fused form reads memory in order.
+        fits = all(p.device.type == "cpu" and p.is_contiguous() for p in params)
+        super().__init__(params, fused=fits or None, **options)
 
     add_param_group = unwrap(TorchAdam.add_param_group)
     zero_grad = unwrap(TorchAdam.zero_grad)

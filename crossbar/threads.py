@@ -15,6 +15,9 @@ from devices.validation import integer
 # Linux tells how many cores this process may use; elsewhere count all of the machine.
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _pool = cache(ThreadPoolExecutor)
+# A forked process has none of the threads of its parent, whose pool would wait for them forever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 _here = threading.local()  # whether this thread works for a `run_each` already
 
 

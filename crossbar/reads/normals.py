@@ -54,6 +54,7 @@ def noisy_signs(
     shift: NDArray[np.float32],
     deviation: float,
     key: NDArray[np.uint64],
+    at_most: int | None = None,
 ) -> NDArray[np.float32]:
     """Return the signs of shift + factor · sums + deviation · n, with sgn(0) = +1.
 
@@ -66,6 +67,7 @@ def noisy_signs(
         shift: Likewise.
         deviation: Standard deviation of the noise.
         key: Two words.
+        at_most: Threads to use at most; None for `crossbar.threads.threads_now()`.
 
     Returns:
         −1 or +1, of the shape of `sums`.
@@ -88,7 +90,7 @@ def noisy_signs(
         here = slice(part.first, part.last)
         fill_noisy_signs(of_out[here], of_sums[here], factor, shift, scale, key, part.first)
 
-    in_threads(work, Span(0, sums.size), _COST * sums.size, NORMALS_PER_BLOCK)
+    in_threads(work, Span(0, sums.size), _COST * sums.size, NORMALS_PER_BLOCK, at_most)
     return out
 
 

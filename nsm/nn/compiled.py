@@ -1,6 +1,7 @@
 """Noisy signs and their gradients on a CPU, each in one compiled pass over the sums.
 
-torch draws a normal number in several times the time of such a pass, and on one thread.
+Drawing the normals in torch takes several times as long as such a pass, on one thread. Passes use
+as many threads as both torch and `crossbar.threads` allow, and give the same for any number.
 """
 
 import math
@@ -19,23 +20,14 @@ from nsm.nn._neuron_loops import gradients_of_columns, gradients_of_rows, normal
 _COST = 60.0
 
 
-def fits(x: Tensor) -> bool:
-    """Return whether the compiled passes take x as sums: float32 in C order, on the CPU."""
+def fits(*numbers: Tensor) -> bool:
+    """Return whether compiled passes take these: float32 on the CPU, and the first in C order."""
+    first = numbers[0]
     return (
-        x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and x.ndim > 1
-        and x.is_contiguous()
-        and x.numel() > 0
+        all(x.dtype == torch.float32 and x.device.type == "cpu" for x in numbers)
+        and first.is_contiguous()
+        and first.numel() > 0
         and not torch.compiler.is_compiling()
-    )
-
-
-def fits_vectors(beta: Tensor, bias: Tensor | None) -> bool:
-    """Return whether `normalized` takes β and b, beside weights that fit."""
-    each = (beta,) if bias is None else (beta, bias)
-    return all(
-        v.dtype == torch.float32 and v.device.type == "cpu" and v.is_contiguous() for v in each
     )
 
 
@@ -46,34 +38,43 @@ def _array(x: Tensor) -> NDArray[np.float32]:
 
 
 # For a matrix and a vector, calls of torch that change nothing would take as long as the pass.
-def _rows(x: Tensor) -> NDArray[np.float32]:
-    """Return x (rows, …), in C order, as a matrix that shares its memory."""
-    return _array(x if x.ndim == 2 else x.reshape(len(x), -1))
+def _matrix(x: Tensor) -> NDArray[np.float32]:
+    """Return x (rows, …), in C order, as a matrix that shares its memory; a vector as one row."""
+    return _array(x if x.ndim == 2 else x.reshape(1 if x.ndim == 1 else len(x), -1))
+
+
+def _shape_of_row(x: Tensor) -> torch.Size:
+    return x.shape if x.ndim == 1 else x.shape[1:]
+
+
+def _is_a_row(vector: Tensor, x: Tensor) -> bool:
+    """Return whether `vector` has one number for every column of `_matrix(x)`."""
+    return vector.ndim == 1 and x.ndim <= 2 and len(vector) == x.shape[-1]
 
 
 def _columns(vector: Tensor, x: Tensor) -> NDArray[np.float32]:
-    """Return `vector`, which broadcasts against x, as one number for every column of `_rows`."""
-    same = vector.ndim == 1 and x.ndim == 2 and len(vector) == x.shape[1]
-    return _array(vector if same else vector.expand(x.shape[1:]).reshape(-1))
+    """Return `vector`, which broadcasts against x, with one number for every column."""
+    every = vector if _is_a_row(vector, x) else vector.expand(_shape_of_row(x)).reshape(-1)
+    return np.ascontiguousarray(_array(every))
 
 
 def _shaped(array: NDArray[np.float32], like: Tensor) -> Tensor:
     """Return an array as a tensor of the shape of `like`, which has as many numbers."""
     tensor = torch.from_numpy(array)
-    return tensor if tensor.ndim == like.ndim else tensor.view(like.shape)
+    return tensor if like.ndim == tensor.ndim else tensor.view(like.shape)
 
 
 def _summed(columns: NDArray[np.float32], vector: Tensor, x: Tensor) -> Tensor:
     """Return numbers of columns, summed over the axes along which `vector` is broadcast."""
     tensor = torch.from_numpy(columns)
-    if vector.ndim == 1 and x.ndim == 2 and len(vector) == x.shape[1]:
+    if _is_a_row(vector, x):
         return tensor
-    return tensor.view(x.shape[1:]).sum_to_size(vector.shape)
+    return tensor.view(_shape_of_row(x)).sum_to_size(vector.shape)
 
 
 def are_signs(x: Tensor) -> bool:
     """Return whether all of x, which fits, is −1 or +1."""
-    answer: bool = only_signs(_rows(x).reshape(-1))
+    answer: bool = only_signs(_matrix(x).reshape(-1))
     return answer
 
 
@@ -83,14 +84,16 @@ def signs_under_noise(
     """Return the signs of factor · sums + shift + √½ n, with sgn(0) = +1.
 
     Args:
-        sums: (rows, …), float32 on the CPU and in C order.
+        sums: (rows, …), in C order, or one row (columns,).
         factor: Broadcasts against the axes of the sums beyond the first.
         shift: Likewise.
         generator: Gives the two words from which the normals n are drawn; None takes torch's own.
     """
-    key = torch.empty(2, dtype=torch.int64).random_(generator=generator).numpy().view(np.uint64)
+    drawn = torch.empty(2, dtype=torch.int64, device="cpu").random_(generator=generator)
+    key = drawn.numpy().view(np.uint64)
     of_columns = _columns(factor, sums), _columns(shift, sums)
-    signs = noisy_signs(_rows(sums), *of_columns, math.sqrt(0.5), key)
+    threads = torch.get_num_threads()
+    signs = noisy_signs(_matrix(sums), *of_columns, math.sqrt(0.5), key, threads)
     return _shaped(signs, sums)
 
 
@@ -107,7 +110,7 @@ def gradients_of_signs(
         factor: Likewise.
         shift: Likewise.
     """
-    of_grad, of_sums = _rows(grad.contiguous()), _rows(sums)
+    of_grad, of_sums = _matrix(grad.contiguous()), _matrix(sums)
     a, b = _columns(factor, sums), _columns(shift, sums)
     out, of_a, of_b = np.empty_like(of_sums), np.empty_like(a), np.empty_like(b)
 
@@ -115,7 +118,7 @@ def gradients_of_signs(
         here = part.first, part.last
         gradients_of_columns(out, of_b, of_a, of_grad, of_sums, a, b, *here)
 
-    in_threads(work, Span(0, len(a)), _COST * out.size)
+    in_threads(work, Span(0, len(a)), _COST * out.size, at_most=torch.get_num_threads())
     return _shaped(out, sums), _summed(of_a, factor, sums), _summed(of_b, shift, sums)
 
 
@@ -124,7 +127,7 @@ def normalized(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return ‖w_i‖, β_i/‖w_i‖ and b_i/(s ‖w_i‖) of every output i.
 
-    A row of zeros has the norm 1 in the second, and ±∞ as the third: it is not noisy.
+    For a row of zeros they are 0, β_i and ±∞, since the neuron has no noise.
 
     Args:
         weight: w, an axis of outputs first.
@@ -132,11 +135,12 @@ def normalized(
         bias: b of every output, or None for 0.
         s: Unit of the noise.
     """
-    rows, betas = _rows(weight), _array(beta)
-    of_bias = np.zeros(len(rows), np.float32) if bias is None else _array(bias)
-    norm, shift, factor = np.empty_like(of_bias), np.empty_like(of_bias), np.empty_like(betas)
-    matrices = betas.reshape(len(rows), -1), factor.reshape(len(rows), -1)
-    normalize(norm, shift, rows, *matrices, of_bias, np.float32(s))
+    rows, betas = _matrix(weight), _array(beta)
+    biases = np.zeros(len(rows), np.float32) if bias is None else _array(bias)
+    norm, shift = np.empty((2, len(rows)), np.float32)
+    factor = np.empty(betas.shape, np.float32)
+    by_output = betas.reshape(len(rows), -1), factor.reshape(len(rows), -1)
+    normalize(norm, shift, rows, *by_output, biases, np.float32(s))
     return torch.from_numpy(norm), torch.from_numpy(factor), torch.from_numpy(shift)
 
 
@@ -148,7 +152,8 @@ def gradients_of_neurons(
     factor: Tensor,
     shift: Tensor,
     s: float,
-) -> tuple[Tensor, Tensor, Tensor]:
+    needs_weight: bool,
+) -> tuple[Tensor | None, Tensor, Tensor]:
     """Return the gradients with respect to w (through the norms), β and b of `normalized`.
 
     Args:
@@ -159,13 +164,16 @@ def gradients_of_neurons(
         factor: Its second.
         shift: Its third.
         s: As in `normalized`.
+        needs_weight: Whether to return the first; else it is None.
     """
-    rows, sizes = _rows(weight), _array(norm)
-    of_weight, of_bias = np.empty_like(rows), np.empty_like(sizes)
+    rows, sizes = _matrix(weight), _array(norm)
+    of_weight = np.empty(rows.shape if needs_weight else (0, 0), np.float32)
+    of_bias = np.empty_like(sizes)
     of_beta = np.empty(tuple(factor.shape), np.float32)
     by_output = [
         a.reshape(len(rows), -1) for a in (of_beta, _array(of_factor.contiguous()), _array(factor))
     ]
     arrays = _array(of_shift.contiguous()), rows, sizes, _array(shift)
     gradients_of_rows(of_weight, of_bias, *by_output, *arrays, np.float32(s))
-    return _shaped(of_weight, weight), torch.from_numpy(of_beta), torch.from_numpy(of_bias)
+    through_norms = _shaped(of_weight, weight) if needs_weight else None
+    return through_norms, torch.from_numpy(of_beta), torch.from_numpy(of_bias)

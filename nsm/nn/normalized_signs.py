@@ -24,8 +24,8 @@ class SignOfNormalizedSum(torch.autograd.Function):
     torch take as long as the passes, so that on a CPU compiled loops take their place.
 
     Args of `apply`:
-        x: Inputs (..., inputs) of a matrix of weights; or the products w·x of every output, of
-            which autograd knows the rest.
+        x: Inputs (..., inputs) of a matrix of weights; or the products w·x of every output, which
+            autograd differentiates further.
         weight: The weights w, an axis of outputs first.
         beta: β, an axis of outputs first; the others are locations.
         bias: b of every output, or None.
@@ -48,7 +48,8 @@ class SignOfNormalizedSum(torch.autograd.Function):
         multiplies: bool,
     ) -> Tensor:
         product = torch.nn.functional.linear(x, weight) if multiplies else x
-        one_loop = compiled.fits(weight) and compiled.fits_vectors(beta, bias)
+        others = (beta,) if bias is None else (beta, bias)
+        one_loop = compiled.fits(weight, *others) and all(v.is_contiguous() for v in others)
         normalize = compiled.normalized if one_loop else _normalized
         norm, factor, shift = normalize(weight, beta, bias, s)
         inputs = x if multiplies else None
@@ -65,11 +66,14 @@ class SignOfNormalizedSum(torch.autograd.Function):
         neurons = weight, norm, factor, shift, ctx.s
         rest = compiled.gradients_of_neurons if ctx.one_loop else _gradients_of_neurons
         of_weight, of_beta, of_bias = rest(
-            of_factor.view(factor.shape), of_shift.view(norm.shape), *neurons
+            of_factor.view(factor.shape),
+            of_shift.view(norm.shape),
+            *neurons,
+            needs_weight=ctx.needs_input_grad[1],
         )
         of_x: Tensor | None = of_product
         if x is not None:
-            if ctx.needs_input_grad[1]:
+            if of_weight is not None:
                 of_weight.addmm_(_rows(of_product).T, _rows(x))
             of_x = of_product @ weight if ctx.needs_input_grad[0] else None
         found = of_x, of_weight, of_beta, of_bias
@@ -97,7 +101,8 @@ def _gradients_of_neurons(
     factor: Tensor,
     shift: Tensor,
     s: float,
-) -> tuple[Tensor, Tensor, Tensor]:
+    needs_weight: bool,
+) -> tuple[Tensor | None, Tensor, Tensor]:
     """Return the gradients with respect to w (through the norms), β and b of `_normalized`.
 
     Args:
@@ -108,6 +113,7 @@ def _gradients_of_neurons(
         factor: Its second.
         shift: Its third.
         s: As in `_normalized`.
+        needs_weight: Whether to return the first; else it is None.
     """
     silent = norm == 0
     size = norm.masked_fill(silent, 1)
@@ -118,7 +124,7 @@ def _gradients_of_neurons(
     of_shift = of_shift.masked_fill(silent, 0)  # silent neurons are certain
     along = -(along + of_shift * shift.masked_fill(silent, 0)) / (size * size)
     along.masked_fill_(silent, 0)
-    of_weight = weight * _broadcast_outputs(along, weight)
+    of_weight = weight * _broadcast_outputs(along, weight) if needs_weight else None
     return of_weight, of_factor / _broadcast_outputs(size, factor), of_shift / (size * s)
 
 
@@ -126,7 +132,7 @@ def _gradients_of_signs(
     grad: Tensor, sums: Tensor, factor: Tensor, shift: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients with respect to sums, factor and shift; the last two summed to them."""
-    if compiled.fits(sums) and grad.dtype == sums.dtype:
+    if compiled.fits(sums, factor, shift, grad):
         return compiled.gradients_of_signs(grad, sums, factor, shift)
     of_v = slope(torch.addcmul(shift, factor, sums)).mul_(grad)
     of_shift, of_factor = _sum_to(of_v, shift), _sum_to(of_v * sums, factor)

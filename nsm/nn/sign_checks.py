@@ -73,7 +73,7 @@ def all_signs(x: Tensor) -> bool:
 def _are_signs(x: Tensor) -> bool:
     if not x.numel():
         return True
-    if fits(x):
+    if x.ndim and fits(x):
         return are_signs(x)
     x = x.detach()
     least, most = torch.aminmax(x * x)

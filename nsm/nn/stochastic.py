@@ -47,22 +47,19 @@ class Stochastic(Described, nn.Module):
         """Return the signs of factor · sums + shift + √½ n under fresh standard normals n.
 
         With v = factor · sums + shift, +1 has the probability ½ (1 + erf v). The sign of 0 is +1.
-        On a CPU, sums in float32 are drawn by compiled loops from a key, which comes from the
+        On a CPU, numbers in float32 are drawn by compiled loops from a key, which comes from the
         layer's generator; others by torch.
 
         Args:
-            sums: (rows, …).
+            sums: (rows, …), or (columns,) of a single row.
             factor: Broadcasts against the axes of the sums beyond the first; None for 1.
             shift: Likewise; None for 0.
         """
-        generator = self.generator(sums.device)
-        if fits(sums):
-            factor = sums.new_ones(()) if factor is None else factor
-            shift = sums.new_zeros(()) if shift is None else shift
-            return signs_under_noise(sums, factor, shift, generator)
-        v = sums
-        if factor is not None and shift is not None:
-            v = torch.addcmul(shift, factor, sums)
+        factor = sums.new_ones(()) if factor is None else factor
+        shift = sums.new_zeros(()) if shift is None else shift
+        if fits(sums, factor, shift):
+            return signs_under_noise(sums, factor, shift, self.generator(sums.device))
+        v = torch.addcmul(shift, factor, sums)
         normal = self.normal(v)
         return signs_(torch.add(v, normal, alpha=math.sqrt(0.5), out=normal))
 

@@ -37,8 +37,7 @@ def layer_of(kind, seed=0, **options):
 
 def by_torch():
     """Let torch compute what compiled passes do."""
-    never = mock.Mock(return_value=False)
-    return mock.patch.multiple(compiled, fits=never, fits_vectors=never)
+    return mock.patch.object(compiled, "fits", return_value=False)
 
 
 def fixed(signs_now):
@@ -169,11 +168,19 @@ def test_one_value_beside_signs_is_found_wherever_it_stands(value, place):
 
 
 def test_sums_in_another_order_of_memory_are_taken():
-    layer, zeros = NSMConv2d(3, 8, 3), torch.zeros(1, 3, 9, 9)
-    columns_last = layer.to(memory_format=torch.channels_last)
-    x = torch.where(zeros == 0, 1.0, -1.0).contiguous(memory_format=torch.channels_last)
-    columns_last(x).sum().backward()
-    assert columns_last.weight.grad.isfinite().all()
+    layer, _ = layer_of("conv")
+    x = signs(torch.randn(60, 2, 4, 5))
+    with torch.no_grad():
+        z = layer(x)
+    weights = torch.randn_like(z)
+    expected = gradients(layer, x, weights, z)
+    layer.to(memory_format=torch.channels_last)
+    assert not layer.weight.is_contiguous()
+    with mock.patch.object(compiled, "gradients_of_signs") as never:
+        found = gradients(layer, x.contiguous(memory_format=torch.channels_last), weights, z)
+    never.assert_not_called()
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=2e-4, atol=2e-5)
 
 
 @kinds
@@ -183,3 +190,88 @@ def test_an_empty_batch_stays_empty(kind):
     assert len(z) == 0
     z.sum().backward()
     assert not layer.weight.grad.any()
+
+
+@kinds
+@pytest.mark.parametrize("wide", ["beta", "bias"])
+def test_parameters_in_another_precision_take_the_way_of_torch(kind, wide):
+    layer, shape = layer_of(kind)
+    exact = layer_of(kind)[0].double()
+    getattr(layer, wide).data = getattr(layer, wide).data.double()
+    x = signs(torch.randn(9, *shape))
+    z = exact(x.double()).detach()
+    weights = torch.randn_like(z)
+    with mock.patch.object(type(layer), "_rescales_weights", return_value=False):
+        found = slopes(layer, x, weights, z)
+        expected = slopes(exact, x.double(), weights, z)
+    torch.testing.assert_close(found.double(), expected, rtol=2e-4, atol=2e-5)
+
+
+def slopes(layer, x, weights, z):
+    """The gradient of one loss with respect to β."""
+    with fixed(z.clone()):
+        return torch.autograd.grad((layer(x) * weights).sum(), layer.beta)[0]
+
+
+def test_one_row_draws_like_a_batch_of_one():
+    layer, x = NSMLinear(5, 300), signs(torch.randn(5))
+    reseed(layer, 1)
+    alone = layer(x)
+    reseed(layer, 1)
+    assert torch.equal(layer(x[None])[0], alone)
+    (gradient,) = torch.autograd.grad(alone.sum(), layer.beta)
+    reseed(layer, 1)
+    torch.testing.assert_close(torch.autograd.grad(layer(x[None]).sum(), layer.beta)[0], gradient)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_factor_or_a_shift_alone_counts(dtype):
+    layer, sums = NSMLinear(2, 20), torch.full((50, 20), 1.0, dtype=dtype)
+    up = torch.full((20,), 50.0, dtype=dtype)
+    assert (layer.noisy_signs(sums, None, up) == 1).all()
+    assert (layer.noisy_signs(sums, -up, None) == -1).all()
+
+
+def test_frozen_weights_have_no_gradient_and_the_rest_keeps_theirs():
+    layer, shape = layer_of("linear")
+    x, weights = signs(torch.randn(3, *shape)), torch.randn(3, 4)
+    with torch.no_grad():
+        z = layer(x)
+    every = gradients(layer, x, weights, z)
+    layer.weight.requires_grad_(False)
+    with fixed(z.clone()):
+        (layer(x) * weights).sum().backward()
+    assert layer.weight.grad is None
+    # The inputs, weight, bias and β, in the order of the parameters.
+    names = ["x", *(name for name, _ in layer.named_parameters())]
+    for name in ("bias", "beta"):
+        torch.testing.assert_close(getattr(layer, name).grad, every[names.index(name)])
+
+
+def test_long_sums_keep_their_digits():
+    rows = 200_000
+    grad, sums = torch.rand(rows, 1), torch.rand(rows, 1)
+    one = torch.ones(1)
+    *_, of_shift = compiled.gradients_of_signs(grad, sums, one, one)
+    exact = (slope(1 + sums.double()) * grad).sum()
+    assert abs(of_shift.double() / exact - 1).item() < 2e-5
+
+
+def test_passes_use_no_more_threads_than_torch():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with crossbar.threads.threads(2), mock.patch("crossbar.threads._pool") as pool:
+            x = torch.zeros(400, 1000)
+            NSMLinear(2, 1000).noisy_signs(x)
+            compiled.gradients_of_signs(x, x, torch.ones(1000), torch.ones(1000))
+    finally:
+        torch.set_num_threads(before)
+    pool.assert_not_called()
+
+
+def test_a_default_device_of_torch_moves_no_key():
+    layer, x = NSMLinear(3, 4), torch.ones(2, 3)
+    with torch.device("meta"):
+        z = layer(x)
+    assert z.device.type == "cpu"

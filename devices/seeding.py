@@ -26,7 +26,7 @@ from devices.validation import shortened
 
 #: Version of the law by which numbers are drawn from a seed. Marks of sweeps and checkpoints hold
 #: it, so that no file gets numbers of two laws. docs/sampling.md lists what changed with each one.
-LAW_OF_DRAWS = 5
+LAW_OF_DRAWS = 4
 
 RNG = int | np.random.Generator | np.random.SeedSequence | None
 

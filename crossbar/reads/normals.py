@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crossbar.reads._normals import NORMALS_PER_BLOCK, add_normals, fill_noisy_signs, fill_normals
+from crossbar.reads._normals import add_normals, fill_normals
 from crossbar.reads.packed import in_threads
 from crossbar.reads.span import Span
 
@@ -45,52 +45,6 @@ def normals(span: Span, columns: int, seed: np.random.SeedSequence) -> NDArray[n
         fill_normals(flat[here], key, part.first)
 
     in_threads(work, numbers, _COST * out.size)
-    return out
-
-
-def noisy_signs(
-    sums: NDArray[np.float32],
-    factor: NDArray[np.float32],
-    shift: NDArray[np.float32],
-    deviation: float,
-    key: NDArray[np.uint64],
-    at_most: int | None = None,
-) -> NDArray[np.float32]:
-    """Return the signs of shift + factor · sums + deviation · n, with sgn(0) = +1.
-
-    The standard normals n are those of `key`; the one of an element is a function of the key and of
-    the element's place in the array, read row after row.
-
-    Args:
-        sums: (rows, columns), in C order.
-        factor: One for every column, (columns,).
-        shift: Likewise.
-        deviation: Standard deviation of the noise.
-        key: Two words.
-        at_most: Threads to use at most; None for `crossbar.threads.threads_now()`.
-
-    Returns:
-        −1 or +1, of the shape of `sums`.
-
-    Raises:
-        ValueError: The arrays do not fit together, or are not in C order.
-    """
-    if not (sums.ndim == 2 and sums.flags.c_contiguous):
-        raise ValueError(f"sums of shape {sums.shape} must be (rows, columns), in C order")
-    columns = sums.shape[1:]
-    if factor.shape != columns or shift.shape != columns:
-        raise ValueError(
-            f"factor has shape {factor.shape} and shift {shift.shape}; the sums have {columns[0]} "
-            "columns"
-        )
-    out = np.empty_like(sums)
-    of_out, of_sums, scale = out.reshape(-1), sums.reshape(-1), np.float32(deviation)
-
-    def work(part: Span) -> None:
-        here = slice(part.first, part.last)
-        fill_noisy_signs(of_out[here], of_sums[here], factor, shift, scale, key, part.first)
-
-    in_threads(work, Span(0, sums.size), _COST * sums.size, NORMALS_PER_BLOCK, at_most)
     return out
 
 

@@ -22,13 +22,7 @@ READS_TOGETHER = READS_PER_BLOCK
 EVERYWHERE: Bits = np.empty((0, 0), dtype=np.uint8)
 
 
-def in_threads(
-    work: Callable[[Span], object],
-    span: Span,
-    cost: float,
-    multiple: int = 1,
-    at_most: int | None = None,
-) -> None:
+def in_threads(work: Callable[[Span], object], span: Span, cost: float, multiple: int = 1) -> None:
     """Call `work` on parts of the span in parallel, cut where the blocks of reads are.
 
     Args:
@@ -36,11 +30,9 @@ def in_threads(
         span: The reads to divide.
         cost: Rough size of all the work in synapse reads; small work stays in one thread.
         multiple: Further number of which the cuts are multiples.
-        at_most: Threads to use at most; None for `threads_now()`.
     """
     step = math.lcm(READS_PER_BLOCK, multiple)
-    threads = threads_now() if at_most is None else min(at_most, threads_now())
-    parts = span.split(threads if cost > _WORTH_A_THREAD else 1, step)
+    parts = span.split(threads_now() if cost > _WORTH_A_THREAD else 1, step)
     run_each(lambda i: work(parts[i]), len(parts))
 
 

@@ -12,12 +12,12 @@ from devices.validation import boolean, choice, number
 from nsm.nn.described import as_float64
 from nsm.nn.geometry import Patches
 from nsm.nn.noise_law import NoiseLaw, noise_law
-from nsm.nn.normalized_signs import SignOfNormalizedSum
 from nsm.nn.on_chip import OnTiles, SampledNeurons
 from nsm.nn.sign_checks import all_signs
 from nsm.nn.stochastic import Stochastic
 from nsm.nn.surrogate_gradients import (
     SignOfNoisySum,
+    SignOfNormalizedSum,
     SignUnderNoise,
     certain_of_silent,
     norm_of_rows,
@@ -261,6 +261,14 @@ class NeuralSampling(SamplingParameters):
         noisy = self.weighted_sum(self._factors(x) * x, self.weight)
         return noisy + self.broadcast_outputs(self.a) * product + bias
 
+    def _noisy(self, v: Tensor) -> Tensor:
+        """Return u/(√(2 Var ξ) ‖w∘x‖) for independent synapses, in memory of its own.
+
+        It has the sign of u, the mean v and the variance ½.
+        """
+        normal = self.normal(v)
+        return torch.add(v, normal, alpha=math.sqrt(0.5), out=normal)
+
     def forward(self, x: Tensor) -> Tensor:
         z: Tensor
         of_signs = all_signs(x)
@@ -270,11 +278,11 @@ class NeuralSampling(SamplingParameters):
             multiplies = self._is_matrix_product()
             terms = x if multiplies else self.weighted_sum(x, self.weight)
             of_neurons = self.weight, self.beta, self.bias, self.s, self.broadcast_outputs
-            z = SignOfNormalizedSum.apply(terms, *of_neurons, self.noisy_signs, multiplies)
+            z = SignOfNormalizedSum.apply(terms, *of_neurons, self._noisy, multiplies)
             return z
         v, norm = self._argument_and_norm(x, of_signs)
         if self.site == "synapse":
-            z = SignUnderNoise.apply(v, self.noisy_signs)
+            z = SignUnderNoise.apply(v, self._noisy)
             return z
         with torch.no_grad():
             deviation = self.weighted_sum((self._factors(x) - self.mean) * x, self.weight)

@@ -1,15 +1,12 @@
 """Layers that draw random numbers, and how their streams are seeded."""
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from devices.seeding import RNG, child, seed_number, seed_sequence
-from nsm.nn.compiled import fits, signs_under_noise
 from nsm.nn.described import Described
-from nsm.nn.surrogate_gradients import signs_
 
 
 class Stochastic(Described, nn.Module):
@@ -40,28 +37,6 @@ class Stochastic(Described, nn.Module):
         """Return standard normal numbers of the shape, precision and device of `like`."""
         generator = self.generator(like.device)
         return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
-
-    def noisy_signs(
-        self, sums: Tensor, factor: Tensor | None = None, shift: Tensor | None = None
-    ) -> Tensor:
-        """Return the signs of factor · sums + shift + √½ n under fresh standard normals n.
-
-        With v = factor · sums + shift, +1 has the probability ½ (1 + erf v). The sign of 0 is +1.
-        On a CPU, numbers in float32 are drawn by compiled loops from a key, which comes from the
-        layer's generator; others by torch.
-
-        Args:
-            sums: (rows, …), or (columns,) of a single row.
-            factor: Broadcasts against the axes of the sums beyond the first; None for 1.
-            shift: Likewise; None for 0.
-        """
-        factor = sums.new_ones(()) if factor is None else factor
-        shift = sums.new_zeros(()) if shift is None else shift
-        if fits(sums, factor, shift):
-            return signs_under_noise(sums, factor, shift, self.generator(sums.device))
-        v = torch.addcmul(shift, factor, sums)
-        normal = self.normal(v)
-        return signs_(torch.add(v, normal, alpha=math.sqrt(0.5), out=normal))
 
     def __getstate__(self) -> dict[str, Any]:
         # torch.Generator cannot be pickled. A copy starts its stream anew from the seed.

@@ -7,9 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: Draws the signs of factor · sums + shift + √½ n; without factor and shift, of sums + √½ n.
-DrawSigns = Callable[[Tensor, Tensor | None, Tensor | None], Tensor]
-
 _LOG_SLOPE_AT_0 = math.log(2 / math.sqrt(math.pi))  # ln of d erf(v)/dv at v = 0
 
 
@@ -29,7 +26,7 @@ def slope(v: Tensor) -> Tensor:
     return torch.addcmul(v.new_full((), _LOG_SLOPE_AT_0), v, v, value=-1).exp_()
 
 
-def refuse_second_derivatives() -> None:
+def _refuse_second_derivatives() -> None:
     """Raise RuntimeError if gradients are to be differentiated: what was saved has no history."""
     if torch.is_grad_enabled():
         raise RuntimeError(
@@ -51,37 +48,133 @@ class SignOfNoisySum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
-        refuse_second_derivatives()
+        _refuse_second_derivatives()
         (v,) = ctx.saved_tensors
         return slope(v).mul_(grads[0]), None
 
 
 class SignUnderNoise(torch.autograd.Function):
-    """`SignOfNoisySum` of a sum v + √½ n that is drawn here.
+    """`SignOfNoisySum` of a sum that is drawn here, in memory that becomes the signs'.
 
     Args of `apply`:
         v: Argument of the firing probability.
-        draw: Returns the signs of v times a factor plus a shift, under noise.
+        noisy: Draws u for v, in memory of its own.
     """
 
     @staticmethod
-    def forward(ctx: Any, v: Tensor, draw: DrawSigns) -> Tensor:
+    def forward(ctx: Any, v: Tensor, noisy: Callable[[Tensor], Tensor]) -> Tensor:
         ctx.save_for_backward(v)
-        return draw(v, None, None)
+        return signs_(noisy(v))
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
-        refuse_second_derivatives()
+        _refuse_second_derivatives()
         (v,) = ctx.saved_tensors
         return slope(v).mul_(grads[0]), None
 
 
-def norms_of_rows(weight: Tensor) -> Tensor:
+class SignOfNormalizedSum(torch.autograd.Function):
+    """Signs under noise of v_i = (β_i w_i·x + b_i/s)/‖w_i‖ for inputs ±1.
+
+    What `SignUnderNoise` and the chain rule through v compute, with as few passes over the weights
+    as there can be: one for the norms, and one for their gradient. In a small network the calls of
+    torch take as long as the passes, so that views and scalars are left out where they can be.
+
+    Args of `apply`:
+        x: Inputs (..., inputs) of a matrix of weights; or the products w·x of every output, of
+            which autograd knows the rest.
+        weight: The weights w, an axis of outputs first.
+        beta: β, an axis of outputs first; the others are locations.
+        bias: b of every output, or None.
+        s: Unit of the noise.
+        broadcast: Brings a vector of outputs, or β, into a shape that broadcasts against products.
+        noisy: Draws u for v, in memory of its own.
+        multiplies: Whether x holds inputs.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        beta: Tensor,
+        bias: Tensor | None,
+        s: float,
+        broadcast: Callable[[Tensor], Tensor],
+        noisy: Callable[[Tensor], Tensor],
+        multiplies: bool,
+    ) -> Tensor:
+        product = torch.nn.functional.linear(x, weight) if multiplies else x
+        norm = _norms(weight)
+        # A GPU would have to be waited for; on a CPU the usual case is asked for, and is faster.
+        silent = None if norm.device.type == "cpu" and norm.all().item() else norm == 0
+        size = norm if silent is None else norm.masked_fill(silent, 1)
+        unit = size * s
+        if silent is not None:
+            shift = certain_of_silent(bias, norm, silent, unit)
+        else:
+            shift = torch.zeros_like(norm) if bias is None else bias / unit
+        factor = beta / _broadcast_outputs(size, beta)
+        v = torch.addcmul(broadcast(shift), broadcast(factor), product)
+        inputs = x if multiplies else None
+        ctx.save_for_backward(product, weight, v, size, unit, silent, shift, factor, inputs)
+        ctx.broadcast = broadcast
+        return signs_(noisy(v))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
+        _refuse_second_derivatives()
+        product, weight, v, size, unit, silent, shift, factor, x = ctx.saved_tensors
+        of_v = slope(v).mul_(grads[0])
+        of_shift = _sum_to(of_v, ctx.broadcast(shift)).view(size.shape)
+        of_factor = _sum_to(of_v * product, ctx.broadcast(factor)).view(factor.shape)
+        # v is inversely proportional to the norm, whose gradient is w/‖w‖.
+        along = of_factor * factor
+        if factor.ndim > 1:
+            along = along.flatten(1).sum(dim=1)
+        along.addcmul_(of_shift, shift).div_(size * size).neg_()
+        if silent is not None:  # silent neurons are certain
+            of_shift = of_shift.masked_fill(silent, 0)
+            along.masked_fill_(silent, 0)
+        of_weight = None
+        if ctx.needs_input_grad[1]:
+            of_weight = weight * _broadcast_outputs(along, weight)
+        of_beta = of_bias = None
+        if ctx.needs_input_grad[2]:
+            of_beta = of_factor / _broadcast_outputs(size, factor)
+        if ctx.needs_input_grad[3]:
+            of_bias = of_shift / unit
+        of_x: Tensor | None = of_v.mul_(ctx.broadcast(factor))
+        if x is not None:
+            if of_weight is not None:
+                of_weight.addmm_(_rows(of_v).T, _rows(x))
+            of_x = of_v @ weight if ctx.needs_input_grad[0] else None
+        return of_x, of_weight, of_beta, of_bias, None, None, None, None
+
+
+def _norms(weight: Tensor) -> Tensor:
     """Return ‖w_i‖ of every output i, an axis of outputs first."""
     rows = weight if weight.ndim == 2 else weight.flatten(1)
     # `Tensor.norm` calls the same function after more checks in Python.
     norms: Tensor = torch.linalg.vector_norm(rows, dim=1)
     return norms
+
+
+def _broadcast_outputs(vector: Tensor, other: Tensor) -> Tensor:
+    """Return a vector of outputs, shaped to broadcast against `other`, outputs first."""
+    return vector if other.ndim == 1 else vector.view(-1, *(1,) * (other.ndim - 1))
+
+
+def _sum_to(values: Tensor, other: Tensor) -> Tensor:
+    """Return the sums of values over the axes along which `other` is broadcast."""
+    if values.ndim == 2 and other.ndim == 1:
+        return values.sum(0)
+    return values.sum_to_size(other.shape)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Return x as a matrix, whose columns are the last axis."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
 def certain_of_silent(bias: Tensor | None, norm: Tensor, silent: Tensor, unit: Tensor) -> Tensor:
@@ -118,7 +211,7 @@ class NormOfRows(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor) -> Tensor:
-        norm = norms_of_rows(weight)
+        norm = _norms(weight)
         ctx.save_for_backward(weight, norm)
         return norm
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, kstest, norm
 
-from crossbar.reads.normals import add_noise, noisy_signs, normals, normals_key
+from crossbar.reads.normals import add_noise, normals
 from crossbar.reads.span import Span
 from crossbar.threads import threads
 from tests.helpers import reference
@@ -98,41 +98,7 @@ def test_noise_is_a_standard_deviation_times_a_normal(dtype, rng):
     np.testing.assert_allclose(u, expected, rtol=1e-5 if dtype == np.float32 else 1e-14, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 1024), (7, 300), (2, 5000), (300, 7)])
-def test_noisy_signs_are_those_of_sums_plus_normals(shape, rng):
-    sums = rng.standard_normal(shape).astype(np.float32)
-    factor, shift = rng.standard_normal((2, shape[1])).astype(np.float32)
-    noise = normals(Span(0, shape[0]), shape[1], SEED)
-    u = shift + factor * sums + np.float32(0.7) * noise
-    found = noisy_signs(sums, factor, shift, 0.7, normals_key(SEED))
-    sure = np.abs(u) > 1e-5
-    assert sure.mean() > 0.99
-    np.testing.assert_array_equal(found[sure], np.where(u >= 0, 1, -1)[sure])
-    assert set(np.unique(found)) <= {-1, 1}
-
-
-def test_the_sign_of_zero_is_plus():
-    zeros, silent = np.zeros((2, 3), np.float32), np.zeros(3, np.float32)
-    assert (noisy_signs(zeros, silent, silent, 0.0, normals_key(SEED)) == 1).all()
-    assert (noisy_signs(zeros, silent, -silent, 0.0, normals_key(SEED)) == 1).all()
-
-
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_noisy_signs_do_not_depend_on_threads(n, rng):
-    sums = rng.standard_normal((300, 1001)).astype(np.float32)
-    of_columns = rng.standard_normal((2, 1001)).astype(np.float32)
-    with threads(1):
-        one = noisy_signs(sums, *of_columns, 0.7, normals_key(SEED))
-    with threads(n):
-        np.testing.assert_array_equal(noisy_signs(sums, *of_columns, 0.7, normals_key(SEED)), one)
-
-
 def test_arrays_that_do_not_fit_are_refused():
-    key, f = normals_key(SEED), np.zeros(3, np.float32)
-    with pytest.raises(ValueError, match=r"sums of shape \(3, 4\) must be .* in C order"):
-        noisy_signs(np.zeros((4, 3), np.float32).T, f, f, 1.0, key)
-    with pytest.raises(ValueError, match=r"factor has shape \(3,\) .* shift \(2,\).* 3 columns"):
-        noisy_signs(np.zeros((4, 3), np.float32), f, f[:2], 1.0, key)
     u = np.zeros((4, 3))
     with pytest.raises(ValueError, match=r"u has shape \(4, 3\) and variance \(4, 2\)"):
         add_noise(u, np.zeros((4, 2)), Span(0, 4), SEED)

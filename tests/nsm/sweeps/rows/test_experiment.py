@@ -3,11 +3,8 @@
 import hashlib
 
 import pytest
-import torch
 
 import devices.seeding
-from nsm import NSMLinear
-from nsm.nn.stochastic import reseed
 from nsm.sweeps.rows.experiment import difference, way_of_marks
 from tests.helpers.packed_reads import numbers_of_vectors
 
@@ -31,18 +28,11 @@ def test_rows_of_another_law_are_told():
     assert difference_of("repr-a-b-c", FIRST).startswith("its rows are identified in another way")
 
 
-def noisy_layer():
-    layer = NSMLinear(2, 32)
-    reseed(layer, 7)
-    return layer
-
-
 def test_a_seed_gives_the_numbers_of_this_version_of_the_law():
     """If draws were changed on purpose: raise `LAW_OF_DRAWS`, list it in docs/sampling.md."""
     numbers = [
         int(devices.seeding.stream(devices.seeding.seed_sequence(7), 1, 2).integers(2**63)),
         *numbers_of_vectors()[1],
-        *noisy_layer().noisy_signs(torch.zeros(2, 32)).int().flatten().tolist(),
     ]
     found = hashlib.sha256(repr(numbers).encode()).hexdigest()[:16]
-    assert (devices.seeding.LAW_OF_DRAWS, found) == (5, "d20e267e0d853fdc")
+    assert (devices.seeding.LAW_OF_DRAWS, found) == (4, "66009d0974f6a6f4")
